@@ -1,0 +1,64 @@
+/**
+ * The error codes, and the one exception class that carries them.
+ *
+ * Four kinds of failure never mix: a Verdict (a refusal by the rules) is a value; Blame (another party's doing) lives in
+ * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
+ */
+import { cliCodes } from "./errors/cli.ts"
+import { configCodes } from "./errors/config.ts"
+import type { Entry, ExitCode, Kind } from "./errors/entry.ts"
+import { keysCodes } from "./errors/keys.ts"
+import { linkCodes } from "./errors/link.ts"
+import { riskCodes } from "./errors/risk.ts"
+import { storeCodes } from "./errors/store.ts"
+import { taskCodes } from "./errors/task.ts"
+import { waasCodes } from "./errors/waas.ts"
+
+export const codes = {
+  ...cliCodes,
+  ...configCodes,
+  ...keysCodes,
+  ...linkCodes,
+  ...riskCodes,
+  ...storeCodes,
+  ...taskCodes,
+  ...waasCodes,
+} as const
+
+export type Code = keyof typeof codes
+export type DataOf<C extends Code> = (typeof codes)[C] extends Entry<infer D> ? D : never
+
+export class CosignerError<C extends Code = Code> extends Error {
+  override readonly name = "CosignerError"
+  readonly kind: Kind
+  readonly exit: ExitCode
+  /** The next step, in words or as a command. */
+  readonly next: string
+
+  constructor(
+    readonly code: C,
+    readonly data: DataOf<C>,
+    options?: { readonly cause: unknown },
+  ) {
+    const entry: Entry<DataOf<C>> = lookUp(code)
+    super(entry.what(data), options)
+    this.kind = entry.kind
+    this.exit = entry.exit
+    this.next = entry.next
+  }
+}
+
+// The catalogue is a record of entries whose data types differ by key; this is the one place that relates the two.
+function lookUp<C extends Code>(code: C): Entry<DataOf<C>> {
+  return codes[code] as unknown as Entry<DataOf<C>>
+}
+
+/** `E-STO-003 secrets.db is locked by another process; next step` on one line, for people and logs. */
+export function describe(error: CosignerError): string {
+  return `${error.code} ${error.message}; ${error.next}`
+}
+
+/** Whether `error` is ours with that code; narrows its data. */
+export function isCode<C extends Code>(error: unknown, code: C): error is CosignerError<C> {
+  return error instanceof CosignerError && error.code === code
+}

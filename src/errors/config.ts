@@ -1,0 +1,2 @@
+/** Codes E-CFG-nnn. */
+export const configCodes = {} as const

@@ -1,0 +1,2 @@
+/** Codes E-KEY-nnn. */
+export const keysCodes = {} as const

@@ -1,0 +1,2 @@
+/** Codes E-LNK-nnn. */
+export const linkCodes = {} as const

@@ -1,0 +1,2 @@
+/** Codes E-RSK-nnn. */
+export const riskCodes = {} as const

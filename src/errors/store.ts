@@ -1,0 +1,2 @@
+/** Codes E-STO-nnn. */
+export const storeCodes = {} as const

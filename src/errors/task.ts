@@ -1,0 +1,2 @@
+/** Codes E-TSK-nnn. */
+export const taskCodes = {} as const

@@ -1,0 +1,2 @@
+/** Codes E-WAA-nnn. */
+export const waasCodes = {} as const
