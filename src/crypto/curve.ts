@@ -1,0 +1,118 @@
+/**
+ * The two curves behind one set of words, so that DKG, FROST and resharing are written once (tss.md 1.1).
+ * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
+ */
+import type { CurvePoint, CurvePointCons } from "@noble/curves/abstract/curve.js"
+import { ed25519 } from "@noble/curves/ed25519.js"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { type Bytes, beToBig, bigToBe, bigToLe, copy, leToBig } from "../bytes.ts"
+
+export type CurveName = "secp256k1" | "ed25519"
+
+declare const pointOf: unique symbol
+/** A point of one of the two groups; only a Curve makes and reads it. */
+export interface Point {
+  readonly [pointOf]: CurveName
+}
+
+export interface Curve {
+  readonly name: CurveName
+  /** The group's prime order q. */
+  readonly order: bigint
+  /** 33 (compressed SEC1) or 32 (RFC 8032). */
+  readonly pointLength: 33 | 32
+  readonly generator: Point
+  readonly identity: Point
+
+  /** enc(P). Throws RangeError on the identity: it has no place in any message. */
+  encodePoint(point: Point): Bytes
+  /** dec(b); undefined for anything that tss.md 1.1 rejects. */
+  decodePoint(bytes: Uint8Array): Point | undefined
+  /** sc(a): 32 bytes, big-endian on secp256k1 and little-endian on Ed25519. */
+  encodeScalar(scalar: bigint): Bytes
+  /** The scalar, or undefined when not 32 bytes or not below q: nothing is reduced silently. */
+  decodeScalar(bytes: Uint8Array): bigint | undefined
+
+  add(a: Point, b: Point): Point
+  negate(a: Point): Point
+  equals(a: Point, b: Point): boolean
+  isIdentity(a: Point): boolean
+  /** k*G for a secret k; 0 gives the identity. */
+  multiplyBase(k: bigint): Point
+  /** k*P for a secret k; 0 gives the identity. */
+  multiply(point: Point, k: bigint): Point
+  /** k*P, variable time: public scalars only. */
+  multiplyPublic(point: Point, k: bigint): Point
+  /** k*G, variable time: public scalars only. */
+  multiplyBasePublic(k: bigint): Point
+  /** a mod q, in [0, q). */
+  mod(a: bigint): bigint
+  /** 1/a mod q; throws on 0. */
+  invert(a: bigint): bigint
+}
+
+interface Shape {
+  readonly name: CurveName
+  readonly pointLength: 33 | 32
+  readonly littleEndian: boolean
+}
+
+// `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
+function curveOver<F, P extends CurvePoint<F, P>>(of: CurvePointCons<P>, shape: Shape): Curve {
+  const order = of.Fn.ORDER
+  const out = (point: P): Point => point as unknown as Point
+  const into = (point: Point): P => point as unknown as P
+  const mod = (a: bigint): bigint => {
+    const r = a % order
+    return r < 0n ? r + order : r
+  }
+  const multiply = (point: P, k: bigint): P => {
+    const reduced = mod(k)
+    return reduced === 0n ? of.ZERO : point.multiply(reduced)
+  }
+  return {
+    name: shape.name,
+    order,
+    pointLength: shape.pointLength,
+    generator: out(of.BASE),
+    identity: out(of.ZERO),
+    encodePoint(point) {
+      const p = into(point)
+      if (p.equals(of.ZERO)) throw new RangeError("the identity has no encoding")
+      return copy(p.toBytes())
+    },
+    decodePoint(bytes) {
+      if (bytes.length !== shape.pointLength) return undefined
+      try {
+        const p = of.fromBytes(bytes)
+        p.assertValidity()
+        if (p.equals(of.ZERO) || !p.isTorsionFree()) return undefined
+        // One encoding per point: noble accepts no other today, and this keeps it so.
+        return Buffer.compare(p.toBytes(), bytes) === 0 ? out(p) : undefined
+      } catch {
+        return undefined
+      }
+    },
+    encodeScalar: (scalar) => (shape.littleEndian ? bigToLe(mod(scalar), 32) : bigToBe(mod(scalar), 32)),
+    decodeScalar(bytes) {
+      if (bytes.length !== 32) return undefined
+      const scalar = shape.littleEndian ? leToBig(bytes) : beToBig(bytes)
+      return scalar < order ? scalar : undefined
+    },
+    add: (a, b) => out(into(a).add(into(b))),
+    negate: (a) => out(into(a).negate()),
+    equals: (a, b) => into(a).equals(into(b)),
+    isIdentity: (a) => into(a).equals(of.ZERO),
+    multiplyBase: (k) => out(multiply(of.BASE, k)),
+    multiply: (point, k) => out(multiply(into(point), k)),
+    multiplyPublic: (point, k) => out(into(point).multiplyUnsafe(mod(k))),
+    multiplyBasePublic: (k) => out(of.BASE.multiplyUnsafe(mod(k))),
+    mod,
+    invert: (a) => of.Fn.inv(mod(a)),
+  }
+}
+
+export const K1: Curve = curveOver(secp256k1.Point, { name: "secp256k1", pointLength: 33, littleEndian: false })
+export const ED: Curve = curveOver(ed25519.Point, { name: "ed25519", pointLength: 32, littleEndian: true })
+
+export const curveNamed = (name: CurveName): Curve => (name === "secp256k1" ? K1 : ED)

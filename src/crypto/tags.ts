@@ -1,0 +1,46 @@
+/**
+ * Every domain-separation tag of protocol TSSN/1 (tss.md 1.7), in one place so that uniqueness can be tested.
+ * A tag never changes its meaning; a new use gets a new tag.
+ */
+export const TAGS = [
+  "x",
+  "sid",
+  "msg",
+  "view",
+  "com",
+  "pok",
+  "epoch",
+  "pair",
+  "kc",
+  "cc",
+  "zseed",
+  "zero",
+  "ot/sid",
+  "ot/key",
+  "pprf/sid",
+  "pprf/node",
+  "pprf/leafchk",
+  "pprf/dig",
+  "ote/1",
+  "ote/u",
+  "ote/chi",
+  "ote/2",
+  "rvole/g",
+  "rvole/theta0",
+  "rvole/theta",
+  "rvole/mu",
+  "dkg/payload",
+  "sign/payload",
+  "reshare/payload",
+  "checkup",
+  // Between a node and its WaaS; outside the threshold protocols, same framing.
+  "waas/task",
+  "waas/start",
+  "waas/cancel",
+  "link/hello",
+] as const
+
+export type Tag = (typeof TAGS)[number]
+
+/** The RFC 9380 domain of the base OT's hash to P-256 (tss.md 4.1); holds the tag `ot/h2c`. */
+export const OT_HASH_TO_CURVE_DST = "TSSN1-ot/h2c-P256_XMD:SHA-256_SSWU_RO_"

@@ -1,0 +1,25 @@
+/** Blame: why a session ended without a result, and who is named for it (tss.md 2.4). */
+import type { PartyId } from "../keys/party.ts"
+
+/**
+ * BAN: a check on our OT secrets failed. FAULT: publicly or locally provable misbehaviour.
+ * EQUIV: two signed versions of one message. SESSION: nobody can be named (parties is then empty).
+ */
+export type BlameClass = "BAN" | "FAULT" | "EQUIV" | "SESSION"
+
+export class Blame extends Error {
+  override readonly name = "Blame"
+  constructor(
+    readonly kind: BlameClass,
+    readonly parties: readonly PartyId[],
+    /** Stable, short, for the local audit log; never sent to anybody (tss.md 2.5 rule 5). */
+    readonly reason: string,
+  ) {
+    super(`${kind}: ${reason}`)
+  }
+}
+
+export const ban = (party: PartyId, reason: string): Blame => new Blame("BAN", [party], reason)
+export const fault = (party: PartyId, reason: string): Blame => new Blame("FAULT", [party], reason)
+export const equivocation = (party: PartyId, reason: string): Blame => new Blame("EQUIV", [party], reason)
+export const sessionAbort = (reason: string): Blame => new Blame("SESSION", [], reason)

@@ -1,0 +1,113 @@
+/**
+ * What a session is from outside: a specification that is plain data, a stream of envelopes in and out, records that
+ * must be durable before it goes on, and one typed ending. Whoever hosts it (this thread or a worker) sees no more.
+ */
+import type { Bytes } from "../bytes.ts"
+import type { CurveName } from "../crypto/curve.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
+import type { Member, PartyId } from "../keys/party.ts"
+import type { Blame } from "./blame.ts"
+import type { SessionRecord } from "./exchange.ts"
+
+interface SessionCommon {
+  readonly self: PartyId
+  readonly taskId: string
+  /** From 1; each attempt of a task is a session of its own, with its own sid. */
+  readonly attempt: number
+}
+
+export interface DkgSpec extends SessionCommon {
+  readonly protocol: "dkg"
+  readonly groupId: string
+  readonly curve: CurveName
+  readonly threshold: number
+  /** All members, self included, in ascending order of party. */
+  readonly members: readonly Member[]
+  readonly createdMs: number
+}
+
+export type Algorithm = "ecdsa" | "eddsa" | "bip340"
+
+export interface MessageToSign {
+  /** Non-hardened indices below 2^31; empty signs under the root key. */
+  readonly path: readonly number[]
+  /** 32-byte digest for ecdsa and bip340; the whole message for eddsa. */
+  readonly message: Bytes
+  /** bip340 only: undefined = plain BIP-340; empty = Taproot key path without scripts; 32 bytes = with that merkle root. */
+  readonly taproot: Bytes | undefined
+}
+
+export interface SignSpec extends SessionCommon {
+  readonly protocol: "sign"
+  readonly algorithm: Algorithm
+  readonly group: GroupPublic
+  readonly secret: GroupSecret
+  /** Exactly `threshold` members, self included, ascending. */
+  readonly signers: readonly PartyId[]
+  readonly messages: readonly MessageToSign[]
+}
+
+export interface ReshareSpec extends SessionCommon {
+  readonly protocol: "reshare"
+  readonly mode: "extend" | "replace"
+  readonly curve: CurveName
+  readonly oldGroupId: string
+  readonly newGroupId: string
+  /** enc(PK), pinned by the approved task. */
+  readonly rootPublicKey: Bytes
+  readonly oldThreshold: number
+  /** Dealers with their old share ids; a node that holds no old record takes these from the task. */
+  readonly dealers: readonly Member[]
+  readonly newThreshold: number
+  readonly members: readonly Member[]
+  readonly createdMs: number
+  /** This node's own old epoch, if it has one; with the secret only if it is a dealer. */
+  readonly old: { readonly group: GroupPublic; readonly secret: GroupSecret | undefined } | undefined
+}
+
+export type SessionSpec = DkgSpec | SignSpec | ReshareSpec
+
+export interface SignedMessage {
+  /** The key that verifies: 33 bytes (ecdsa), 32 (eddsa), 32 x-only (bip340, Taproot output key). */
+  readonly publicKey: Bytes
+  /** 64 bytes: r || s big-endian and low-s (ecdsa), R || z (eddsa, bip340). */
+  readonly signature: Bytes
+  /** ecdsa only: 0..3. */
+  readonly recoveryId: number | undefined
+}
+
+export type SessionResult =
+  /** The new epoch was stored PREPARED and certified by the acks of all participants. */
+  | {
+      readonly kind: "epoch"
+      readonly groupId: string
+      readonly epochId: Bytes
+      readonly certificate: readonly Bytes[]
+    }
+  | { readonly kind: "signatures"; readonly signatures: readonly SignedMessage[] }
+
+/** How a session ends; exactly one of these, always. */
+export type Ending =
+  | { readonly kind: "done"; readonly result: SessionResult }
+  | { readonly kind: "blamed"; readonly blame: Blame }
+  | { readonly kind: "deadline" }
+  | { readonly kind: "cancelled" }
+  /** The host failed (worker died, out of memory, a broken invariant): no party is to blame. */
+  | { readonly kind: "crashed"; readonly reason: string }
+
+export interface SessionIo {
+  /** One complete signed envelope, to be relayed to its receiver (or to all participants). */
+  send(envelope: Bytes): void
+  /** Resolves when the record is durable; a rejection ends the session as crashed before anything more is sent. */
+  record(record: SessionRecord): Promise<void>
+  /** Asked immediately before the messages of round 2 and later are released: false ends the session (a ban came in). */
+  mayRelease(): Promise<boolean>
+}
+
+export interface RunningSession {
+  readonly sid: Bytes
+  /** Never throws: what does not belong to the session is dropped and counted. */
+  deliver(envelope: Bytes): void
+  cancel(reason: "deadline" | "cancelled"): void
+  readonly ending: Promise<Ending>
+}

@@ -1,0 +1,171 @@
+/**
+ * Everything a task may do to the world, as types of functions. The daemon wires the real ones, tests wire Maps.
+ * Store functions are synchronous and durable when they return: what they say they recorded survives a power cut.
+ */
+import type { Bytes } from "../bytes.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { RunningSession, SessionIo, SessionSpec } from "../mpc/session.ts"
+import type { Verdict } from "../policy/verdict.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import type { TaskType } from "../wire/task.ts"
+
+// ---- the journal -------------------------------------------------------------------------------------------------
+
+/**
+ * claimed: seen, nothing decided. approved: rules and callbacks said yes and the counters are debited.
+ * running: a session was started. emitted: a signature share left the node. The rest are final.
+ */
+export type TaskState =
+  | "claimed"
+  | "approved"
+  | "running"
+  | "emitted"
+  | "completed"
+  | "rejected"
+  | "failed"
+  | "cancelled"
+
+export interface TaskRecord {
+  readonly taskId: string
+  /** SHA-256 of the document, hex. */
+  readonly digest: string
+  readonly type: TaskType
+  readonly document: Bytes
+  readonly state: TaskState
+  /** The highest attempt ever started here; 0 before the first. */
+  readonly attempt: number
+  readonly claimedMs: number
+  readonly updatedMs: number
+  readonly deadlineMs: number
+  readonly verdict: Verdict | undefined
+  /** Empty unless rejected, failed or cancelled. */
+  readonly code: string
+  readonly reason: string
+  readonly outcome: TaskOutcome | undefined
+  /** WaaS has acknowledged the outcome. */
+  readonly delivered: boolean
+}
+
+export type Claim =
+  | { readonly kind: "new"; readonly record: TaskRecord }
+  | { readonly kind: "known"; readonly record: TaskRecord }
+  /** The id was used for another document: refused, and the first one stands. */
+  | { readonly kind: "conflict"; readonly record: TaskRecord }
+
+/** Rolling counters for rules such as "signatures per hour". */
+export interface Usage {
+  /** Sum of the amounts debited to `counter` at or after `sinceMs` and not released. */
+  count(counter: string, sinceMs: number): number
+}
+
+export interface Debit {
+  readonly counter: string
+  readonly amount: number
+}
+
+export interface Decision {
+  readonly verdict: Verdict
+  /** Applied only when the verdict approves. */
+  readonly debits: readonly Debit[]
+}
+
+/** An event for the customer's event servers, as JSON text of the TSSEvent envelope (compat.md 2). */
+export interface OutboxEvent {
+  readonly eventId: string
+  readonly eventType: string
+  readonly createdMs: number
+  readonly body: string
+}
+
+export type Finish =
+  | { readonly state: "completed"; readonly outcome: TaskOutcome }
+  | { readonly state: "rejected" | "failed" | "cancelled"; readonly code: string; readonly reason: string }
+
+export interface SessionRow {
+  readonly sid: Bytes
+  readonly taskId: string
+  readonly attempt: number
+  readonly groupId: string
+  /** Empty for a DKG. */
+  readonly epochId: Bytes
+  readonly peers: readonly PartyId[]
+  /** ECDSA sessions alone count for the rule of unproven checks (tss.md 2.5 rule 9). */
+  readonly ecdsa: boolean
+}
+
+export interface TaskPort {
+  claim(task: {
+    readonly taskId: string
+    readonly digest: string
+    readonly type: TaskType
+    readonly document: Bytes
+    readonly deadlineMs: number
+    readonly nowMs: number
+    /** Written in the same transaction, when the claim is new. */
+    readonly events: readonly OutboxEvent[]
+  }): Claim
+  /**
+   * Reads the usage, decides, debits and writes the verdict in one transaction. Only from state claimed: an approved
+   * or final task keeps its verdict, which is returned. The task becomes approved or rejected.
+   */
+  approve(
+    taskId: string,
+    nowMs: number,
+    decide: (usage: Usage) => Decision,
+    events: (verdict: Verdict) => readonly OutboxEvent[],
+  ): TaskRecord
+  /** Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one. */
+  startSession(row: SessionRow, nowMs: number): void
+  /** Closes the session row in whatever orderly way it ended. */
+  endSession(sid: Bytes, how: string, nowMs: number): void
+  /** A share of a signature is about to leave: durable before it does. */
+  emitted(taskId: string, digest: Bytes, nowMs: number): void
+  /** Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task did not complete. */
+  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): TaskRecord
+  delivered(taskId: string): void
+  get(taskId: string): TaskRecord | undefined
+  /** Newest first. */
+  list(filter: { readonly state?: TaskState; readonly type?: TaskType; readonly limit: number }): readonly TaskRecord[]
+  /** Tasks not final, and final ones that WaaS has not acknowledged; oldest first. */
+  unfinished(): readonly TaskRecord[]
+}
+
+// ---- groups ------------------------------------------------------------------------------------------------------
+
+export interface GroupPort {
+  /** PREPARED, complete, durable. The same (group, epoch) twice is a bug unless the bytes are equal. */
+  prepare(group: GroupPublic, secret: GroupSecret): void
+  /** PREPARED -> ACTIVE under the certificate; of one group the highest (createdMs, epochId) is ACTIVE, lower ones SUPERSEDED. */
+  activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic
+  /** All epochs of all groups. */
+  list(): readonly GroupPublic[]
+  /** The ACTIVE epoch, if there is one. */
+  active(groupId: string): GroupPublic | undefined
+  /** Opens the secret part; the caller disposes its Secrets. Throws if the record is missing, erased or does not open. */
+  open(groupId: string, epochId: Bytes): GroupSecret
+}
+
+export interface Ban {
+  readonly groupId: string
+  readonly epochId: Bytes
+  readonly peer: PartyId
+  readonly reason: string
+  readonly sid: Bytes
+  readonly bannedMs: number
+}
+
+export interface BanPort {
+  /** One durable transaction: the ban, and the erasure of all OT state with that peer in that epoch (tss.md 2.5). */
+  add(ban: Ban): void
+  list(): readonly Ban[]
+  /** Peers this epoch can no longer run ECDSA with: banned, or disabled after too many unproven checks. */
+  unusable(groupId: string, epochId: Bytes): readonly PartyId[]
+}
+
+// ---- the rest ----------------------------------------------------------------------------------------------------
+
+export type StartSession = (spec: SessionSpec, io: SessionIo) => RunningSession
+
+/** Milliseconds since 1970. */
+export type Clock = () => number

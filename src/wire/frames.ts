@@ -1,0 +1,87 @@
+/**
+ * What a node and its WaaS say to each other once connected: two closed unions. The reliable, numbered channel beneath
+ * is wire/channel.ts's; the bytes of each frame are framesCodec's.
+ */
+import type { Bytes } from "../bytes.ts"
+import type { TaskType } from "./task.ts"
+
+/** Bytes that WaaS signed with its Ed25519 key, over frame(tag; document). */
+export interface SignedDocument {
+  readonly document: Bytes
+  readonly signature: Bytes
+}
+
+export type ToNode =
+  /** A task document (wire/task.ts). */
+  | { readonly kind: "task"; readonly task: SignedDocument }
+  /** All participants approved: begin this attempt. Document: {task_id, digest, attempt}. */
+  | { readonly kind: "start"; readonly start: SignedDocument }
+  /** Document: {task_id, digest, reason}. Ends the task unless its result is already out. */
+  | { readonly kind: "cancel"; readonly cancel: SignedDocument }
+  /** One envelope between nodes, as the sender made it. */
+  | { readonly kind: "envelope"; readonly taskId: string; readonly envelope: Bytes }
+  /** WaaS has the outcome durably; the node may stop repeating it. */
+  | { readonly kind: "outcomeStored"; readonly taskId: string }
+
+/** TSSStatus numbers of compat.md 1.9 that a node reports. */
+export type ReportStatus = 130 | 140 | 160 | 170 | 180 | 190
+
+export type FromNode =
+  /** Progress and endings of a task; `outcome` on 190, code and reason on 160, 170 and 180. Repeated until outcomeStored. */
+  | {
+      readonly kind: "report"
+      readonly taskId: string
+      /** SHA-256 of the task document as received, hex. */
+      readonly digest: string
+      readonly type: TaskType
+      readonly status: ReportStatus
+      readonly attempt: number
+      readonly approved: boolean
+      readonly code: string
+      readonly reason: string
+      readonly outcome: TaskOutcome | undefined
+    }
+  /** receiver undefined: to all other participants of the task. */
+  | {
+      readonly kind: "envelope"
+      readonly taskId: string
+      readonly receiver: string | undefined
+      readonly envelope: Bytes
+    }
+
+/** What a finished task brought; JSON on the wire and in the journal. Hex without prefix unless said otherwise. */
+export type TaskOutcome =
+  | {
+      readonly type: "group"
+      readonly group_id: string
+      readonly epoch_id: string
+      readonly curve: "secp256k1" | "ed25519"
+      readonly root_extended_public_key: string
+      readonly threshold: number
+      readonly participants: readonly {
+        readonly node_id: string
+        readonly share_id: string
+        readonly share_public_key: string
+      }[]
+    }
+  | {
+      readonly type: "signatures"
+      readonly signatures: readonly {
+        readonly bip32_path: string
+        readonly msg_hash: string
+        readonly tweak: string
+        readonly public_key: string
+        readonly signature: string
+        /** ECDSA: "00".."03"; otherwise empty. */
+        readonly signature_recovery: string
+      }[]
+    }
+  | {
+      readonly type: "shareSignatures"
+      readonly signatures: readonly {
+        readonly group_id: string
+        readonly signed_msg: string
+        readonly msg_hash: string
+        readonly signature: string
+      }[]
+    }
