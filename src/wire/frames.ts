@@ -20,6 +20,11 @@ export type ToNode =
   | { readonly kind: "cancel"; readonly cancel: SignedDocument }
   /** One envelope between nodes, as the sender made it. */
   | { readonly kind: "envelope"; readonly taskId: string; readonly envelope: Bytes }
+  /**
+   * The acks of all participants of a finished set-up, from a node that has them to one that crashed before it did.
+   * It proves itself (tss.md 3.5), so WaaS does not sign it. Each ack is a whole envelope, ascending by party.
+   */
+  | { readonly kind: "certificate"; readonly taskId: string; readonly acks: readonly Bytes[] }
   /** WaaS has the outcome durably; the node may stop repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
 
@@ -27,7 +32,12 @@ export type ToNode =
 export type ReportStatus = 130 | 140 | 160 | 170 | 180 | 190
 
 export type FromNode =
-  /** Progress and endings of a task; `outcome` on 190, code and reason on 160, 170 and 180. Repeated until outcomeStored. */
+  /**
+   * Progress and endings of a task. 130 approved=false: claimed, deciding; 130 approved=true: ready for `start`.
+   * 140 with empty code: attempt begun. 140 with a code: that attempt ended without a result and the task stays open for a
+   * `start` of a higher attempt until its deadline. 160, 170, 180 (code and reason) and 190 (outcome) are final and are
+   * repeated until outcomeStored; a node that is sent a task or start again answers with its latest report.
+   */
   | {
       readonly kind: "report"
       readonly taskId: string
@@ -63,6 +73,8 @@ export type TaskOutcome =
         readonly share_id: string
         readonly share_public_key: string
       }[]
+      /** Hex of the ack envelopes, ascending by party: byte-identical from every participant. */
+      readonly certificate: readonly string[]
     }
   | {
       readonly type: "signatures"
