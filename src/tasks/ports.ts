@@ -7,8 +7,8 @@ import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { RunningSession, SessionIo, SessionSpec } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
-import type { TaskOutcome } from "../wire/frames.ts"
-import type { TaskType } from "../wire/task.ts"
+import type { FromNode, TaskOutcome } from "../wire/frames.ts"
+import type { Task, TaskType } from "../wire/task.ts"
 
 // ---- the journal -------------------------------------------------------------------------------------------------
 
@@ -124,6 +124,8 @@ export interface TaskPort {
   /** Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task did not complete. */
   finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): TaskRecord
   delivered(taskId: string): void
+  /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
+  readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
   /** Newest first. */
   list(filter: { readonly state?: TaskState; readonly type?: TaskType; readonly limit: number }): readonly TaskRecord[]
@@ -163,9 +165,64 @@ export interface BanPort {
   unusable(groupId: string, epochId: Bytes): readonly PartyId[]
 }
 
+// ---- risk control and events -------------------------------------------------------------------------------------
+
+export interface RiskPort {
+  /** The embedded rules; pure. `group` is this node's own record of the group that the task is about, if it has one. */
+  evaluate(task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision
+  /** Every callback server; rejects when any does, or cannot be understood, or when the signal fires. Never throws. */
+  ask(task: Task, group: GroupPublic | undefined, signal: AbortSignal): Promise<Verdict>
+}
+
+/** TSSStatus of compat.md 1.9. */
+export type TaskStatus = 110 | 120 | 130 | 140 | 160 | 170 | 180 | 190
+
+/** A change of a task's state as event servers are told of it. */
+export interface TaskChange {
+  readonly task: Task
+  readonly status: TaskStatus
+  readonly failedReason: string
+  readonly outcome: TaskOutcome | undefined
+  readonly atMs: number
+}
+
+/** The events of a change; they are written in the transaction that records it. */
+export type EventsFor = (change: TaskChange) => readonly OutboxEvent[]
+
 // ---- the rest ----------------------------------------------------------------------------------------------------
 
 export type StartSession = (spec: SessionSpec, io: SessionIo) => RunningSession
 
 /** Milliseconds since 1970. */
 export type Clock = () => number
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error"
+export type Log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
+
+export interface TaskPorts {
+  readonly self: PartyId
+  readonly journal: TaskPort
+  readonly groups: GroupPort
+  readonly bans: BanPort
+  readonly risk: RiskPort
+  readonly eventsFor: EventsFor
+  readonly startSession: StartSession
+  /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
+  readonly send: (frame: FromNode) => void
+  readonly now: Clock
+  /** A signal that fires at that moment (ms since 1970), at once if it has passed. */
+  readonly alarm: (atMs: number) => AbortSignal
+  readonly log: Log
+  readonly limits: TaskLimits
+}
+
+export interface TaskLimits {
+  /** Tasks neither final nor refused at one time; more are refused with a code. */
+  readonly openTasks: number
+  /** The longest one attempt of a signature may take, ms; the task's own deadline also holds. */
+  readonly signSessionMs: number
+  /** The same for key generation and resharing. */
+  readonly setupSessionMs: number
+  /** Messages of one signing session. */
+  readonly batch: number
+}
