@@ -1,2 +1,30 @@
-/** Codes E-KEY-nnn. */
-export const keysCodes = {} as const
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-KEY-nnn: paths, derivation, extended keys, group records, recovery files. */
+export const keysCodes = {
+  "E-KEY-001": entry<{ readonly path: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the derivation path ${JSON.stringify(d.path)} cannot be read: ${d.reason}`,
+    next: "write it as decimal indices from the root, for example m/44/60/0/0/5",
+  }),
+  "E-KEY-002": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) =>
+      `the derivation path ${JSON.stringify(d.path)} has a hardened index, and a shared key has non-hardened children only`,
+    next: "drop the hardening marks (', h or H); every index must be below 2147483648",
+  }),
+  "E-KEY-003": entry<{ readonly index: number; readonly depth: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the key has no child at index ${d.index} (level ${d.depth}): the derived tweak is out of range`,
+    next: "use the next index; this happens by chance about once in 2^127 derivations",
+  }),
+  "E-KEY-004": entry<{ readonly curve: string; readonly what: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.what} is not a valid public key on ${d.curve}`,
+    next: "check where the key came from: it was altered, cut, or belongs to the other curve",
+  }),
+} as const

@@ -1,0 +1,97 @@
+/**
+ * Non-hardened child derivation from public data alone. Each signer derives its own tweak from its own record, and the
+ * share-wise addition s_i + tweak makes shares of the child key (tss.md 5.11, 7.2).
+ *
+ * secp256k1 is BIP-32 CKDpub. Ed25519 is the vendor's scheme (compat.md 5.4): the same HMAC over 00 || enc(A), the left
+ * half a big-endian integer reduced modulo the group order; no clamping and no truncation, so children are scalars.
+ */
+import { createHmac } from "node:crypto"
+import { type Bytes, beToBig, concat, copy, u8, u32be } from "../bytes.ts"
+import { type Curve, type CurveName, curveNamed, type Point } from "../crypto/curve.ts"
+import { CosignerError } from "../errors.ts"
+import { HARDENED } from "./path.ts"
+
+export interface Derived {
+  /** Sum of all levels' tweaks, in [0, q): child scalar = root scalar + tweak mod q. */
+  readonly tweak: bigint
+  /** enc(P) of the child: 33 bytes on secp256k1, 32 on Ed25519. */
+  readonly publicKey: Bytes
+  /** 32 bytes. */
+  readonly chainCode: Bytes
+}
+
+/** One level of Derived, and enc(P) of its parent, of which an extended key wants the fingerprint. */
+export interface DerivedChild extends Derived {
+  readonly parentPublicKey: Bytes
+  readonly index: number
+}
+
+/**
+ * The child at `path` of the key `publicKey` (enc(P)) with its 32-byte chain code; the empty path is the key itself.
+ * Throws E-KEY-002 for an index of 2^31 or more, E-KEY-003 where the standard defines no child, E-KEY-004 for a bad key.
+ */
+export function deriveTweak(
+  curve: CurveName,
+  publicKey: Uint8Array,
+  chainCode: Uint8Array,
+  path: readonly number[],
+): Derived {
+  let at: Derived = { tweak: 0n, publicKey: copy(publicKey), chainCode: copy(chainCode) }
+  for (const child of deriveLevels(curve, publicKey, chainCode, path)) at = child
+  return { tweak: at.tweak, publicKey: at.publicKey, chainCode: at.chainCode }
+}
+
+/** The same, level by level; an empty path yields nothing, but the key is checked all the same. */
+export function* deriveLevels(
+  curve: CurveName,
+  publicKey: Uint8Array,
+  chainCode: Uint8Array,
+  path: readonly number[],
+): Generator<DerivedChild, void, undefined> {
+  const group = curveNamed(curve)
+  if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
+  const root = group.decodePoint(publicKey)
+  if (root === undefined) throw new CosignerError("E-KEY-004", { curve, what: "the parent key" })
+  let point: Point = root
+  let tweak = 0n
+  let encoded = copy(publicKey)
+  let chain = copy(chainCode)
+  for (const [level, index] of path.entries()) {
+    const { left, right } = childHash(group, encoded, chain, index)
+    const next = left === undefined ? undefined : addTweak(group, point, left)
+    if (left === undefined || next === undefined) throw new CosignerError("E-KEY-003", { index, depth: level + 1 })
+    const parentPublicKey = encoded
+    tweak = group.mod(tweak + left)
+    point = next
+    encoded = group.encodePoint(point)
+    chain = right
+    yield { tweak, publicKey: encoded, chainCode: chain, parentPublicKey, index }
+  }
+}
+
+interface ChildHash {
+  /** The level's tweak, below q; undefined where BIP-32 says that there is no such child. */
+  readonly left: bigint | undefined
+  readonly right: Bytes
+}
+
+function childHash(group: Curve, encoded: Bytes, chain: Bytes, index: number): ChildHash {
+  if (!Number.isInteger(index) || index < 0) throw new RangeError(`${index} is not an index`)
+  if (index >= HARDENED) throw new CosignerError("E-KEY-002", { path: `…/${index}` })
+  const serialised = group.pointLength === 33 ? encoded : concat(u8(0), encoded)
+  const mac = createHmac("sha512", chain).update(serialised).update(u32be(index)).digest()
+  return { left: leftTweak(group, mac.subarray(0, 32)), right: copy(mac.subarray(32)) }
+}
+
+/** I_L as a tweak: BIP-32 has no child when it is q or more; the Ed25519 scheme reduces it. */
+export function leftTweak(group: Curve, left: Uint8Array): bigint | undefined {
+  const value = beToBig(left)
+  if (group.name === "ed25519") return group.mod(value)
+  return value < group.order ? value : undefined
+}
+
+/** P + tweak*G, or undefined when that is the identity. */
+export function addTweak(group: Curve, point: Point, tweak: bigint): Point | undefined {
+  const sum = group.add(point, group.multiplyBasePublic(tweak))
+  return group.isIdentity(sum) ? undefined : sum
+}
