@@ -1,14 +1,21 @@
 /**
  * What a round is. A protocol is a synchronous generator: it yields a step and is resumed with what the step brought.
  *
- *     const { broadcasts, view } = yield* exchange({ round: 1, broadcast: sendTo(everybody, commitCodec, mine, from) })
+ *     const { broadcasts, view: h1 } = yield* exchange({
+ *       round: 1,
+ *       broadcast: { send: commitCodec.encode(mine), from: allOf(peers, commitCodec) },
+ *     })
+ *     yield* record({ kind: "emitted", digest })
  *
  * The order of the rounds is the text of the generator. Delivery, signatures, sealing, views, duplicates and deadlines
- * are run.ts's; a protocol sees decoded messages of exactly the parties that it asked for, itself excluded.
+ * are run.ts's; a protocol sees decoded messages of exactly the parties that it asked for, itself excluded. It says
+ * that a session is over by throwing Blame; whatever else it throws is a bug of ours.
  */
 import type { Bytes } from "../bytes.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
+import { fault } from "./blame.ts"
+import type { SealingKeys } from "./seal.ts"
 
 /** The wire form of one message: fixed size, closed decoding. */
 export interface Codec<M> {
@@ -19,8 +26,8 @@ export interface Codec<M> {
   decode(bytes: Bytes): M | undefined
 }
 
-/** clear: signed only. sealed: signed and encrypted to the receiver (tss.md 1.8). */
-export type DirectChannel = "clear" | "sealed"
+/** clear: signed only. Keys: signed and encrypted to the receiver, under what the ephemeral keys of round 1 agreed on. */
+export type DirectChannel = "clear" | SealingKeys
 
 /** One round as run.ts carries it out. Each half may be absent; a party that only listens sends nothing. */
 export interface ExchangeStep {
@@ -34,6 +41,7 @@ export interface ExchangeStep {
   readonly direct?: {
     readonly channel: DirectChannel
     readonly send: ReadonlyMap<PartyId, Bytes>
+    /** Sizes of the plain bodies; a sealed one is longer by its tag on the wire. */
     readonly from: ReadonlyMap<PartyId, number>
   }
 }
@@ -63,3 +71,71 @@ export interface Inbox {
 }
 
 export type Protocol<T> = Generator<Step, T, Inbox>
+
+/** A round as a protocol states it: what it sends, encoded, and how it reads each of those that it waits for. */
+export interface Round<B, D> {
+  readonly round: number
+  readonly broadcast?: {
+    /** Absent: this party only listens. */
+    readonly send?: Bytes
+    readonly from: ReadonlyMap<PartyId, Codec<B>>
+  }
+  readonly direct?: {
+    readonly channel: DirectChannel
+    readonly send: ReadonlyMap<PartyId, Bytes>
+    readonly from: ReadonlyMap<PartyId, Codec<D>>
+  }
+}
+
+/** What a round brought: a message of every party that was waited for, in ascending order of party. */
+export interface Heard<B, D> {
+  readonly broadcasts: ReadonlyMap<PartyId, B>
+  readonly directs: ReadonlyMap<PartyId, D>
+  /** v_{r+1}; after round 1 this is h1, after round 2 h2. */
+  readonly view: Bytes
+}
+
+/** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
+export function* exchange<B = never, D = never>(of: Round<B, D>): Protocol<Heard<B, D>> {
+  const { round, broadcast, direct } = of
+  const inbox = yield {
+    kind: "exchange",
+    round,
+    ...(broadcast && { broadcast: { ...broadcast, from: sizes(broadcast.from) } }),
+    ...(direct && { direct: { ...direct, from: sizes(direct.from) } }),
+  }
+  return {
+    broadcasts: decodeAll(inbox.broadcasts, broadcast?.from, `round ${round} broadcast`),
+    directs: decodeAll(inbox.directs, direct?.from, `round ${round} direct`),
+    view: inbox.view,
+  }
+}
+
+/** Goes on only when `what` is durable. */
+export function* record(what: SessionRecord): Protocol<void> {
+  yield { kind: "record", record: what }
+}
+
+/** The common case of `from`: everybody's message has the same form. */
+export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyMap<PartyId, Codec<M>> =>
+  new Map([...parties].map((party) => [party, codec]))
+
+function sizes(codecs: ReadonlyMap<PartyId, Codec<unknown>>): ReadonlyMap<PartyId, number> {
+  return new Map([...codecs].map(([party, codec]) => [party, codec.size]))
+}
+
+function decodeAll<M>(
+  bodies: ReadonlyMap<PartyId, Bytes>,
+  codecs: ReadonlyMap<PartyId, Codec<M>> | undefined,
+  what: string,
+): ReadonlyMap<PartyId, M> {
+  const out = new Map<PartyId, M>()
+  for (const [party, codec] of [...(codecs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const body = bodies.get(party)
+    if (body === undefined) throw new TypeError(`${what} of a party is missing: the runner resumed too early`)
+    const message = body.length === codec.size ? codec.decode(body) : undefined
+    if (message === undefined) throw fault(party, `${what} does not decode`)
+    out.set(party, message)
+  }
+  return out
+}
