@@ -1,2 +1,125 @@
-/** Codes E-TSK-nnn. */
-export const taskCodes = {} as const
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-TSK-nnn: what a node refuses to do, or could not do, of what WaaS asked. They also reach WaaS and events. */
+export const taskCodes = {
+  "E-TSK-001": entry<{ readonly taskId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `task ${d.taskId} came again with other content; the first one stands`,
+    next: "WaaS must give new content a new task id; if it did not change the task, suspect its database",
+  }),
+  "E-TSK-002": entry<{ readonly what: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `a ${d.what} was not signed by the pinned WaaS key`,
+    next: "compare websocket.waas_public_key with the output of: cosigner waas info",
+  }),
+  "E-TSK-003": entry<{ readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the task document cannot be read: ${d.problem}`,
+    next: "check that WaaS and node are of compatible versions",
+  }),
+  "E-TSK-004": entry<{ readonly deadlineMs: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `the deadline of the task, ${new Date(d.deadlineMs).toISOString()}, has passed`,
+    next: "ask again; if it repeats, look for a slow callback server, an offline participant or a wrong clock",
+  }),
+  "E-TSK-005": entry<{ readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `WaaS cancelled the task${d.reason === "" ? "" : `: ${d.reason}`}`,
+    next: "nothing to do here",
+  }),
+  "E-TSK-006": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `this node has no active group ${d.groupId}`,
+    next: "list the groups with: cosigner info group",
+  }),
+  "E-TSK-007": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the root key in the task is not the root key of group ${d.groupId}`,
+    next: "compare it with: cosigner info group; a WaaS that mixes up keys must not be signed for",
+  }),
+  "E-TSK-008": entry({
+    kind: "input",
+    exit: EXIT.refused,
+    what: () => "this node is not among the participants of the task",
+    next: "nothing to do here",
+  }),
+  "E-TSK-009": entry<{ readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the participants do not fit the group: ${d.problem}`,
+    next: "name exactly as many members as the threshold asks for",
+  }),
+  "E-TSK-010": entry<{ readonly algorithm: string; readonly curve: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.algorithm} does not sign with a key on ${d.curve}`,
+    next: "use signature type 1 or 3 with secp256k1 and 2 with ed25519",
+  }),
+  "E-TSK-011": entry<{ readonly index: number; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `message ${d.index} cannot be signed: ${d.problem}`,
+    next: "correct the message and ask again",
+  }),
+  "E-TSK-012": entry<{ readonly path: string; readonly algorithm: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the child key ${d.path} is not meant for ${d.algorithm}`,
+    next: "one child key has one algorithm; choose a path that the path rule gives to this algorithm",
+  }),
+  "E-TSK-013": entry<{ readonly peers: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `ECDSA with ${d.peers.join(", ")} is blocked in this epoch after failed or unproven checks`,
+    next: "sign with other members, or reshare the group: only a new epoch lifts the block",
+  }),
+  "E-TSK-014": entry<{ readonly attempt: number; readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `attempt ${d.attempt} ended without a result: ${d.reason}`,
+    next: "WaaS begins a new attempt while the deadline allows; if it repeats, look at the other participants",
+  }),
+  "E-TSK-015": entry<{ readonly kind: string; readonly parties: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `the protocol was stopped (${d.kind}) because of ${d.parties.join(", ")}`,
+    next: "the log of this node has the reason; sign without that participant until its operator has explained it",
+  }),
+  "E-TSK-016": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `group ${d.groupId} exists already`,
+    next: "WaaS must give a new group a new id",
+  }),
+  "E-TSK-017": entry<{ readonly limit: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `this node already works on ${d.limit} tasks`,
+    next: "wait until some have ended and ask again",
+  }),
+  "E-TSK-018": entry<{ readonly type: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `tasks of type ${d.type} are not supported by this version`,
+    next: "upgrade the node when a version supports them: see CHANGELOG",
+  }),
+  "E-TSK-019": entry<{ readonly attempt: number; readonly highest: number }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `attempt ${d.attempt} is not above attempt ${d.highest}, which was already made`,
+    next: "WaaS must count attempts upwards",
+  }),
+  "E-TSK-020": entry<{ readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `the task could not be carried on: ${d.reason}`,
+    next: "the log of this node has the details; check the store with: cosigner doctor",
+  }),
+} as const

@@ -1,0 +1,140 @@
+/**
+ * One attempt of a task: one session from its opened share to its ending, with every record that must be durable on the
+ * way. The session row is written before the first byte leaves; a ban is written before anything else is sent.
+ */
+import { type Bytes, toHex } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Blame } from "../mpc/blame.ts"
+import { receiverOf } from "../mpc/envelope.ts"
+import type { SessionRecord } from "../mpc/exchange.ts"
+import type { Ending, RunningSession, SessionIo } from "../mpc/session.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { CheckLocks } from "./checks.ts"
+import type { Plan } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+export interface Attempt {
+  readonly session: RunningSession
+  /** Resolves when the session has ended, its row is closed and its share is wiped. */
+  readonly ended: Promise<Ending>
+}
+
+/** Throws when the session may not begin (its sid or attempt is known) or the share does not open. */
+export function beginAttempt(
+  taskId: string,
+  attempt: number,
+  plan: Plan,
+  ports: TaskPorts,
+  locks: CheckLocks,
+  onBan: (groupId: string, epochId: Bytes, peer: PartyId) => void,
+): Attempt {
+  const opened = plan.open(attempt)
+  try {
+    const outbox = heldOutbox((envelope) =>
+      ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope }),
+    )
+    const held = new Map<PartyId, () => void>()
+    const session = ports.startSession(opened.spec, sessionIo(taskId, plan, ports, locks, held, outbox.send, onBan))
+    try {
+      ports.journal.startSession(
+        {
+          sid: session.sid,
+          taskId,
+          attempt,
+          groupId: plan.groupId,
+          epochId: plan.group?.epochId ?? new Uint8Array(0),
+          peers: plan.participants.filter((party) => party !== ports.self),
+          ecdsa: plan.ecdsa,
+        },
+        ports.now(),
+      )
+    } catch (error) {
+      session.cancel("cancelled")
+      throw error
+    }
+    outbox.open()
+    const ended = session.ending
+      .then((ending) => {
+        ports.journal.endSession(session.sid, ending.kind, ports.now())
+        return ending
+      })
+      .finally(() => {
+        for (const release of held.values()) release()
+        opened.release()
+      })
+    return { session, ended }
+  } catch (error) {
+    opened.release()
+    throw error
+  }
+}
+
+function sessionIo(
+  taskId: string,
+  plan: Plan,
+  ports: TaskPorts,
+  locks: CheckLocks,
+  held: Map<PartyId, () => void>,
+  send: (envelope: Bytes) => void,
+  onBan: (groupId: string, epochId: Bytes, peer: PartyId) => void,
+): SessionIo {
+  const { group } = plan
+  return {
+    send,
+    record: async (what: SessionRecord) => {
+      switch (what.kind) {
+        case "prepared":
+          return ports.groups.prepare(what.group, what.secret)
+        case "emitted":
+          return ports.journal.emitted(taskId, what.digest, ports.now())
+        case "checking":
+          if (group !== undefined) held.set(what.peer, await locks.acquire(toHex(group.epochId), what.peer))
+          return
+        case "checked":
+          held.get(what.peer)?.()
+          held.delete(what.peer)
+      }
+    },
+    mayRelease: async () => {
+      if (group === undefined || !plan.ecdsa) return true
+      const unusable = ports.bans.unusable(group.groupId, group.epochId)
+      return !plan.participants.some((party) => unusable.includes(party))
+    },
+    blamed: async (blame: Blame, sid: Bytes) => {
+      ports.log(blame.kind === "SESSION" ? "warn" : "error", `session stopped: ${blame.kind}`, {
+        task: taskId,
+        session: toHex(sid),
+        parties: blame.parties.map(nodeIdOf),
+        reason: blame.reason,
+      })
+      if (blame.kind !== "BAN" || group === undefined) return
+      for (const peer of blame.parties) {
+        ports.bans.add({
+          groupId: group.groupId,
+          epochId: group.epochId,
+          peer,
+          reason: blame.reason,
+          sid,
+          bannedMs: ports.now(),
+        })
+        onBan(group.groupId, group.epochId, peer)
+      }
+    },
+  }
+}
+
+/** Holds envelopes back until the session's row is durable. */
+function heldOutbox(send: (envelope: Bytes) => void): { send(envelope: Bytes): void; open(): void } {
+  const waiting: Bytes[] = []
+  let isOpen = false
+  return {
+    send(envelope) {
+      if (isOpen) send(envelope)
+      else waiting.push(envelope)
+    },
+    open() {
+      isOpen = true
+      for (const envelope of waiting.splice(0)) send(envelope)
+    },
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The rule of unproven checks (tss.md 2.5 rule 9): secret-dependent checks against one peer in one epoch run one at a
+ * time over all sessions of this node, so that one crash hides the verdict of at most one of them.
+ */
+import type { PartyId } from "../keys/party.ts"
+
+export interface CheckLocks {
+  /** Resolves when no other session checks this peer of this epoch; the caller releases. */
+  acquire(epoch: string, peer: PartyId): Promise<() => void>
+}
+
+export function checkLocks(): CheckLocks {
+  const tails = new Map<string, Promise<void>>()
+  return {
+    async acquire(epoch, peer) {
+      const key = `${epoch}/${peer}`
+      const before = tails.get(key)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const tail = (before ?? Promise.resolve()).then(() => promise)
+      tails.set(key, tail)
+      await before
+      return () => {
+        resolve()
+        if (tails.get(key) === tail) tails.delete(key)
+      }
+    },
+  }
+}

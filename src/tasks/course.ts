@@ -1,0 +1,250 @@
+/**
+ * The course of every task that runs a protocol, top to bottom: check, rules, callback servers, approve, attempts, finish.
+ * What differs by type is in its Plan. Claiming is runner.ts's; here a task is in the journal already.
+ */
+import type { Bytes } from "../bytes.ts"
+import { CosignerError, describe } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
+import { verifyCertificate } from "../mpc/dkg/certificate.ts"
+import type { Ending } from "../mpc/session.ts"
+import type { Verdict } from "../policy/verdict.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { Task } from "../wire/task.ts"
+import { type Attempt, beginAttempt } from "./attempt.ts"
+import type { CheckLocks } from "./checks.ts"
+import { groupOutcome, planKeyGen } from "./keygen.ts"
+import { planKeySign } from "./keysign.ts"
+import { type Mailbox, mailbox } from "./mailbox.ts"
+import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
+import type { Decision, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
+import { attemptEnded, reportOf } from "./report.ts"
+
+type Command =
+  | { readonly kind: "start"; readonly attempt: number }
+  | { readonly kind: "certificate"; readonly acks: readonly Bytes[] }
+
+export interface Course {
+  readonly task: Task
+  start(attempt: number): void
+  certificate(acks: readonly Bytes[]): void
+  deliver(envelope: Bytes): void
+  cancel(reason: string): void
+  /** Stops without an ending: the node goes down, and the task goes on after the next start. */
+  suspend(): void
+  /** A peer was banned: a running attempt of this epoch with it ends at once. */
+  banned(groupId: string, peer: PartyId): void
+  readonly over: Promise<void>
+}
+
+export function planOf(task: Task, ports: TaskPorts): Plan | Refusal {
+  switch (task.type) {
+    case "KeyGen":
+      return planKeyGen(task, ports)
+    case "KeySign":
+      return planKeySign(task, ports)
+    case "KeyReshare":
+    case "KeyShareSign":
+      return refuse("E-TSK-018", { type: task.type })
+  }
+}
+
+export function beginCourse(
+  task: Task,
+  claimed: TaskRecord,
+  ports: TaskPorts,
+  locks: CheckLocks,
+  onBan: (groupId: string, peer: PartyId) => void,
+): Course {
+  const commands: Mailbox<Command> = mailbox()
+  const cancelled = new AbortController()
+  const suspended = new AbortController()
+  const alarm = ports.alarm(task.deadline_ms)
+  const stop = AbortSignal.any([alarm, cancelled.signal, suspended.signal])
+  let current: { readonly number: number; readonly attempt: Attempt; readonly plan: Plan } | undefined
+
+  const eventsAt = (status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] =>
+    ports.eventsFor({ task, status, failedReason, outcome, atMs: ports.now() })
+
+  function finish(end: Finish): void {
+    const events =
+      end.state === "completed"
+        ? eventsAt(190, "", end.outcome)
+        : eventsAt(end.state === "cancelled" ? 180 : end.state === "rejected" ? 160 : 170, `${end.code} ${end.reason}`)
+    ports.send(reportOf(ports.journal.finish(task.task_id, end, ports.now(), events)))
+  }
+  const fail = (why: Refusal): void => finish({ state: "failed", ...why })
+
+  /** The ending that a fired `stop` asks for; none when the node merely goes down. */
+  function finishStopped(): void {
+    if (suspended.signal.aborted) return
+    if (!cancelled.signal.aborted) return fail(refuse("E-TSK-004", { deadlineMs: task.deadline_ms }))
+    finish({ state: "cancelled", ...refuse("E-TSK-005", { reason: String(cancelled.signal.reason) }) })
+  }
+
+  async function decide(plan: Plan): Promise<TaskRecord> {
+    const embedded = ports.risk.evaluate(task, plan.group, ports.journal.usage, ports.now())
+    const asked =
+      embedded.verdict.action === "approve" ? await ports.risk.ask(task, plan.group, stop) : embedded.verdict
+    if (stop.aborted) return claimed
+    return ports.journal.approve(
+      task.task_id,
+      ports.now(),
+      (usage) => both(ports.risk.evaluate(task, plan.group, usage, ports.now()), asked),
+      (verdict) =>
+        verdict.action === "approve" ? eventsAt(140, "") : eventsAt(160, `${verdict.code} ${verdict.reason}`),
+    )
+  }
+
+  /** Runs attempts as WaaS starts them, until one ends the task. */
+  async function attempts(approved: TaskRecord): Promise<void> {
+    let record = approved
+    for (;;) {
+      const command = await commands.next(stop)
+      if (command === undefined || stop.aborted) return finishStopped()
+      if (command.kind === "certificate") {
+        const outcome = certified(task, command.acks, ports)
+        if (outcome !== undefined) return finish({ state: "completed", outcome })
+        continue
+      }
+      if (command.attempt <= record.attempt) {
+        ports.send(attemptEnded(record, refuse("E-TSK-019", { attempt: command.attempt, highest: record.attempt })))
+        continue
+      }
+      const over = await attempt(command.attempt)
+      if (over) return
+      record = ports.journal.get(task.task_id) ?? record
+    }
+  }
+
+  /** Whether the task is over. */
+  async function attempt(number: number): Promise<boolean> {
+    const plan = planOf(task, ports) // anew: a ban or a new epoch may have come since the approval
+    if (isRefusal(plan)) {
+      fail(plan)
+      return true
+    }
+    const begun = beginAttempt(task.task_id, number, plan, ports, locks, (groupId, _epochId, peer) =>
+      onBan(groupId, peer),
+    )
+    current = { number, attempt: begun, plan }
+    const { session } = begun
+    const limit = plan.kind === "sign" ? ports.limits.signSessionMs : ports.limits.setupSessionMs
+    const timeout = ports.alarm(Math.min(task.deadline_ms, ports.now() + limit))
+    const onTimeout = (): void => session.cancel("deadline")
+    const onStop = (): void => session.cancel("cancelled")
+    timeout.addEventListener("abort", onTimeout, { once: true })
+    stop.addEventListener("abort", onStop, { once: true })
+    ports.send({ ...reportOf(recordOf(task, ports)), status: 140, attempt: number })
+    const ending = await begun.ended
+    current = undefined
+    timeout.removeEventListener("abort", onTimeout)
+    stop.removeEventListener("abort", onStop)
+    return settle(ending, number, plan)
+  }
+
+  function settle(ending: Ending, number: number, plan: Plan): boolean {
+    if (ending.kind === "done") {
+      finish({ state: "completed", outcome: plan.outcome(ending.result) })
+      return true
+    }
+    if (stop.aborted) {
+      finishStopped()
+      return true
+    }
+    if (ending.kind === "blamed" && ending.blame.kind !== "SESSION") {
+      fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
+      return true
+    }
+    ports.send(attemptEnded(recordOf(task, ports), refuse("E-TSK-014", { attempt: number, reason: whyNot(ending) })))
+    return false
+  }
+
+  async function run(): Promise<void> {
+    const plan = planOf(task, ports)
+    if (isRefusal(plan)) return fail(plan)
+    if (stop.aborted) return finishStopped()
+    const record = claimed.state === "claimed" ? await decide(plan) : claimed
+    if (stop.aborted) return finishStopped()
+    if (record.state === "running" || record.state === "emitted") {
+      const why = refuse("E-TSK-014", { attempt: record.attempt, reason: "the node was restarted" })
+      ports.send(attemptEnded(record, why))
+    } else {
+      ports.send(reportOf(record))
+    }
+    if (record.state === "rejected") return
+    await attempts(record)
+  }
+
+  const over = run().catch((error: unknown) => {
+    const text = error instanceof CosignerError ? describe(error) : `${error}`
+    ports.log("error", "task stopped", { task: task.task_id, error: text })
+    const record = ports.journal.get(task.task_id)
+    if (record !== undefined && !["completed", "rejected", "failed", "cancelled"].includes(record.state)) {
+      fail(refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" }))
+    }
+  })
+
+  return {
+    task,
+    start: (number) => {
+      if (current !== undefined && number <= current.number) {
+        ports.send({ ...reportOf(recordOf(task, ports)), attempt: current.number })
+        return
+      }
+      commands.put({ kind: "start", attempt: number })
+      // A higher attempt ends the one that runs; the loop then takes the command up.
+      current?.attempt.session.cancel("cancelled")
+    },
+    certificate: (acks) => {
+      commands.put({ kind: "certificate", acks })
+      current?.attempt.session.cancel("cancelled")
+    },
+    deliver: (envelope) => current?.attempt.session.deliver(envelope),
+    cancel: (reason) => cancelled.abort(reason),
+    suspend: () => suspended.abort(),
+    banned: (groupId, peer) => {
+      if (current?.plan.group?.groupId === groupId && current.plan.ecdsa && current.plan.participants.includes(peer)) {
+        current.attempt.session.cancel("cancelled")
+      }
+    },
+    over,
+  }
+}
+
+/** Approves only what both mechanisms approve; every rule's outcome is kept. */
+function both(embedded: Decision, callbacks: Verdict): Decision {
+  if (embedded.verdict.action !== "approve") return embedded
+  const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]
+  return { verdict: { ...callbacks, rules }, debits: embedded.debits }
+}
+
+function recordOf(task: Task, ports: TaskPorts): TaskRecord {
+  const record = ports.journal.get(task.task_id)
+  if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
+  return record
+}
+
+function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
+  switch (ending.kind) {
+    case "blamed":
+      return ending.blame.reason
+    case "deadline":
+      return "the other participants did not answer in time"
+    case "cancelled":
+      return "it was cancelled"
+    case "crashed":
+      return "the session broke off on this node"
+  }
+}
+
+/** The group of a certificate that this node prepared and lacked the acks of; undefined if the acks prove nothing. */
+function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
+  if (task.type !== "KeyGen") return undefined
+  for (const group of ports.groups.list()) {
+    if (group.groupId === task.group_id && group.status === "PREPARED" && verifyCertificate(group, acks)) {
+      return groupOutcome(ports.groups.activate(group.groupId, group.epochId, acks))
+    }
+  }
+  return undefined
+}

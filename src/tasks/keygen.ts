@@ -1,0 +1,82 @@
+/** KeyGen: a new group on one curve, from nothing (tss.md 3). */
+import { toHex } from "../bytes.ts"
+import { curveNamed } from "../crypto/curve.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import { rootExtendedPublicKey } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import { shareIdOf } from "../keys/shareId.ts"
+import type { SessionResult } from "../mpc/session.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import type { KeyGenTask } from "../wire/task.ts"
+import { type Plan, type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
+  const members = partiesOf(task.node_ids)
+  if (members === undefined) return refuse("E-TSK-009", { problem: "a node id is malformed or named twice" })
+  if (!members.includes(ports.self)) return refuse("E-TSK-008", {})
+  if (task.threshold < 2 || task.threshold > members.length) {
+    return refuse("E-TSK-009", { problem: `a threshold of ${task.threshold} with ${members.length} members` })
+  }
+  // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.
+  if (ports.groups.list().some((group) => group.groupId === task.group_id && group.status !== "PREPARED")) {
+    return refuse("E-TSK-016", { groupId: task.group_id })
+  }
+  return {
+    groupId: task.group_id,
+    group: undefined,
+    participants: members,
+    kind: "setup",
+    ecdsa: false,
+    open: (attempt) => ({
+      spec: {
+        protocol: "dkg",
+        self: ports.self,
+        taskId: task.task_id,
+        attempt,
+        groupId: task.group_id,
+        curve: task.curve,
+        threshold: task.threshold,
+        members: members.map((party) => ({ party, x: shareIdOf(party) })),
+        createdMs: task.created_ms,
+      },
+      release: () => undefined,
+    }),
+    outcome: (result) => epochOutcome(result, ports),
+  }
+}
+
+/** Parties of node ids in ascending order; undefined if one does not parse or comes twice. */
+export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] | undefined {
+  const parties = new Set<PartyId>()
+  for (const id of nodeIds) {
+    const party = parseNodeId(id)
+    if (party === undefined || parties.has(party)) return undefined
+    parties.add(party)
+  }
+  return [...parties].sort()
+}
+
+/** The outcome of a set-up: the group as it stands in the store, under its certificate. */
+export function epochOutcome(result: SessionResult, ports: TaskPorts): TaskOutcome {
+  if (result.kind !== "epoch") throw new TypeError("a set-up ends with an epoch")
+  return groupOutcome(ports.groups.activate(result.groupId, result.epochId, result.certificate))
+}
+
+export function groupOutcome(group: GroupPublic): TaskOutcome {
+  return {
+    type: "group",
+    group_id: group.groupId,
+    epoch_id: toHex(group.epochId),
+    curve: curveNamed(group.curve).name,
+    root_extended_public_key: rootExtendedPublicKey(group),
+    threshold: group.threshold,
+    participants: group.members.map((member) => ({
+      node_id: nodeIdOf(member.party),
+      share_id: member.shareId.toString(),
+      share_public_key: toHex(member.sharePublicKey),
+    })),
+    certificate: (group.certificate ?? []).map(toHex),
+  }
+}

@@ -1,0 +1,141 @@
+/** KeySign: a batch of messages under child keys of one group, by exactly threshold members (tss.md 5, 7). */
+import { type Bytes, fromHex, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { formatPath, parsePath } from "../keys/path.ts"
+import { mayUse } from "../keys/pathRule.ts"
+import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { KeySignTask, SignatureType, SignMessage } from "../wire/task.ts"
+import { partiesOf } from "./keygen.ts"
+import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+/** Longest EdDSA message: Solana's packets are 1232 bytes, and everything signed is echoed in events and callbacks. */
+const MAX_EDDSA_MESSAGE = 16_384
+
+const ALGORITHMS: Readonly<Record<SignatureType, Algorithm>> = { 1: "ecdsa", 2: "eddsa", 3: "bip340" }
+
+export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal {
+  const group = ports.groups.active(task.group_id)
+  if (group === undefined) return refuse("E-TSK-006", { groupId: task.group_id })
+  if (rootExtendedPublicKey(group) !== task.root_pub_key) return refuse("E-TSK-007", { groupId: task.group_id })
+
+  const algorithm = ALGORITHMS[task.signature_type]
+  if ((algorithm === "eddsa") !== (group.curve === "ed25519")) {
+    return refuse("E-TSK-010", { algorithm, curve: group.curve })
+  }
+  const signers = partiesOf(task.used_node_ids)
+  if (signers === undefined) return refuse("E-TSK-009", { problem: "a node id is malformed or named twice" })
+  if (!signers.includes(ports.self)) return refuse("E-TSK-008", {})
+  const stranger = signers.find((party) => !group.members.some((member) => member.party === party))
+  if (stranger !== undefined) return refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member` })
+  if (signers.length !== group.threshold) {
+    return refuse("E-TSK-009", { problem: `${signers.length} signers where the threshold is ${group.threshold}` })
+  }
+  if (algorithm === "ecdsa") {
+    const unusable = ports.bans.unusable(group.groupId, group.epochId).filter((party) => signers.includes(party))
+    if (unusable.length > 0) return refuse("E-TSK-013", { peers: unusable.map(nodeIdOf) })
+  }
+  const messages = messagesOf(task, algorithm, ports.limits.batch)
+  if (isRefusal(messages)) return messages
+
+  return {
+    groupId: group.groupId,
+    group,
+    participants: signers,
+    kind: "sign",
+    ecdsa: algorithm === "ecdsa",
+    open: (attempt) => {
+      const secret = ports.groups.open(group.groupId, group.epochId)
+      return {
+        spec: {
+          protocol: "sign",
+          self: ports.self,
+          taskId: task.task_id,
+          attempt,
+          algorithm,
+          group,
+          secret,
+          signers,
+          messages,
+        },
+        release: () => {
+          secret.share.wipe()
+          for (const pair of secret.pairs) {
+            pair.zeroSeed.wipe()
+            pair.otAlice?.wipe()
+            pair.otBob?.wipe()
+          }
+        },
+      }
+    },
+    outcome: (result) => signaturesOutcome(task.messages, result, group),
+  }
+}
+
+function messagesOf(task: KeySignTask, algorithm: Algorithm, batch: number): readonly MessageToSign[] | Refusal {
+  if (task.messages.length > batch) {
+    return refuse("E-TSK-011", { index: batch, problem: `one task signs at most ${batch} messages` })
+  }
+  const messages: MessageToSign[] = []
+  for (const [index, entry] of task.messages.entries()) {
+    const message = messageOf(entry, index, algorithm)
+    if (isRefusal(message)) return message
+    messages.push(message)
+  }
+  return messages
+}
+
+function messageOf(entry: SignMessage, index: number, algorithm: Algorithm): MessageToSign | Refusal {
+  const bad = (problem: string) => refuse("E-TSK-011", { index, problem })
+  const path = pathOf(entry.bip32_path)
+  if (path === undefined) return bad(`the path ${JSON.stringify(entry.bip32_path)} is malformed or hardened`)
+  if (!mayUse(path, algorithm)) return refuse("E-TSK-012", { path: formatPath(path), algorithm })
+
+  const message = prefixedHex(entry.msg_hash)
+  if (message === undefined || message.length === 0) return bad("msg_hash is not 0x and hex")
+  if (algorithm !== "eddsa" && message.length !== 32) return bad(`a digest has 32 bytes, not ${message.length}`)
+  if (message.length > MAX_EDDSA_MESSAGE) return bad(`it is longer than ${MAX_EDDSA_MESSAGE} bytes`)
+
+  const taproot = entry.tweak === "" ? undefined : prefixedHex(entry.tweak)
+  if (entry.tweak !== "") {
+    if (algorithm !== "bip340") return bad("only Schnorr signatures take a tweak")
+    if (taproot === undefined) return bad("the tweak is not 0x and hex")
+    if (taproot.length !== 0 && taproot.length !== 32) return bad("a merkle root has 32 bytes")
+  }
+  return { path, message, taproot }
+}
+
+function pathOf(text: string): readonly number[] | undefined {
+  try {
+    return parsePath(text)
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+const prefixedHex = (text: string): Bytes | undefined => (text.startsWith("0x") ? fromHex(text.slice(2)) : undefined)
+
+function signaturesOutcome(asked: readonly SignMessage[], result: SessionResult, group: GroupPublic): TaskOutcome {
+  if (result.kind !== "signatures" || result.signatures.length !== asked.length) {
+    throw new TypeError(`a signing session of group ${group.groupId} ends with one signature per message`)
+  }
+  return {
+    type: "signatures",
+    signatures: result.signatures.map((signed, index) => {
+      const message = asked[index]
+      if (message === undefined) throw new TypeError("lengths were compared")
+      return {
+        bip32_path: message.bip32_path,
+        msg_hash: message.msg_hash,
+        tweak: message.tweak,
+        public_key: toHex(signed.publicKey),
+        signature: toHex(signed.signature),
+        signature_recovery: signed.recoveryId === undefined ? "" : `0${signed.recoveryId}`,
+      }
+    }),
+  }
+}

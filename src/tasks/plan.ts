@@ -1,0 +1,41 @@
+/**
+ * What a type of task adds to the common course of course.ts: its own checks against this node's records, the session
+ * that it needs, and how the session's result reads as an outcome. Making a plan has no side effect but opening a share.
+ */
+import { type Code, CosignerError, type DataOf } from "../errors.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { SessionResult, SessionSpec } from "../mpc/session.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+
+/** Why a task is not done; a value, told to WaaS, to events and to the journal. */
+export interface Refusal {
+  readonly code: Code
+  readonly reason: string
+}
+
+export function refuse<C extends Code>(code: C, data: DataOf<C>): Refusal {
+  return { code, reason: new CosignerError(code, data).message }
+}
+
+export const isRefusal = (value: object): value is Refusal => "code" in value
+
+export interface OpenSession {
+  readonly spec: SessionSpec
+  /** Wipes the share that the spec holds; called when the session has ended. */
+  release(): void
+}
+
+export interface Plan {
+  /** The group that the task uses or makes. */
+  readonly groupId: string
+  /** This node's record of the group that the task is about; undefined when the task makes it. */
+  readonly group: GroupPublic | undefined
+  /** Everybody who takes part, this node included. */
+  readonly participants: readonly PartyId[]
+  readonly kind: "sign" | "setup"
+  /** Whether the session uses OT state that a ban protects (tss.md 2.5). */
+  readonly ecdsa: boolean
+  open(attempt: number): OpenSession
+  outcome(result: SessionResult): TaskOutcome
+}

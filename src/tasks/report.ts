@@ -1,0 +1,43 @@
+/** Reports: how the journal's view of a task is told to WaaS. */
+import type { FromNode, ReportStatus } from "../wire/frames.ts"
+import type { Refusal } from "./plan.ts"
+import type { TaskRecord, TaskState } from "./ports.ts"
+
+export type Report = Extract<FromNode, { kind: "report" }>
+
+const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
+  claimed: 130,
+  approved: 130,
+  running: 140,
+  emitted: 140,
+  completed: 190,
+  rejected: 160,
+  failed: 170,
+  cancelled: 180,
+}
+
+export const isFinal = (state: TaskState): boolean => STATUS[state] >= 160
+
+/** The latest report of a task, made from its durable record alone. */
+export function reportOf(record: TaskRecord): Report {
+  return {
+    kind: "report",
+    taskId: record.taskId,
+    digest: record.digest,
+    type: record.type,
+    status: STATUS[record.state],
+    attempt: record.attempt,
+    approved: record.state !== "claimed" && record.state !== "rejected",
+    code: record.code,
+    reason: record.reason,
+    outcome: record.outcome,
+  }
+}
+
+/** An attempt ended without a result; the task stays open. */
+export const attemptEnded = (record: TaskRecord, why: Refusal): Report => ({
+  ...reportOf(record),
+  status: 140,
+  code: why.code,
+  reason: why.reason,
+})

@@ -1,0 +1,158 @@
+/**
+ * Frames in, courses of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
+ * envelopes to the course they belong to. What a task does is course.ts's.
+ */
+import { type Bytes, toHex } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import type { SignedDocument, ToNode } from "../wire/frames.ts"
+import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
+import { decodeTask, type Task } from "../wire/task.ts"
+import { checkLocks } from "./checks.ts"
+import { beginCourse, type Course } from "./course.ts"
+import { type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts, TaskRecord } from "./ports.ts"
+import { isFinal, reportOf } from "./report.ts"
+
+export interface Tasks {
+  /** Never throws: what cannot be verified or read is logged and dropped. */
+  onFrame(frame: ToNode): void
+  /** Takes up what an earlier run of this node left unfinished. Once, before the first frame. */
+  resume(): void
+  /** The link is up: reports that WaaS has not acknowledged are sent again. */
+  onOnline(): void
+  /** Tasks in progress. */
+  open(): number
+  /** Suspends every course and waits for their sessions to end; the journal carries them over to the next start. */
+  stop(): Promise<void>
+}
+
+export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
+  const courses = new Map<string, Course>()
+  const locks = checkLocks()
+
+  function begin(task: Task, record: TaskRecord): void {
+    const course = beginCourse(task, record, ports, locks, (groupId, peer) => {
+      for (const other of courses.values()) other.banned(groupId, peer)
+    })
+    courses.set(task.task_id, course)
+    course.over.finally(() => courses.delete(task.task_id))
+  }
+
+  function verified(tag: DocumentTag, signed: SignedDocument): boolean {
+    if (verifyDocument(waasKey, tag, signed)) return true
+    ports.log("error", "dropped a document that the pinned WaaS key did not sign", {
+      ...refuse("E-TSK-002", { what: tag }),
+    })
+    return false
+  }
+
+  function onTask(signed: SignedDocument): void {
+    if (!verified("waas/task", signed)) return
+    const decoded = decodeTask(signed.document)
+    if ("problem" in decoded) {
+      return ports.log("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
+    }
+    const task = decoded
+    const digest = toHex(sha256(signed.document))
+    const known = ports.journal.get(task.task_id)
+    if (known === undefined && courses.size >= ports.limits.openTasks) {
+      return refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: ports.limits.openTasks }))
+    }
+    const nowMs = ports.now()
+    const claim = ports.journal.claim({
+      taskId: task.task_id,
+      digest,
+      type: task.type,
+      document: signed.document,
+      deadlineMs: task.deadline_ms,
+      nowMs,
+      events: ports.eventsFor({ task, status: 110, failedReason: "", outcome: undefined, atMs: nowMs }),
+    })
+    if (claim.kind === "conflict") return refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
+    ports.send(reportOf(claim.record))
+    if (!courses.has(task.task_id) && !isFinal(claim.record.state)) begin(task, claim.record)
+  }
+
+  /** Answers without a trace in the journal: the task was not taken up, and the id keeps its earlier meaning. */
+  function refuseUnclaimed(task: Task, digest: string, why: Refusal): void {
+    ports.log("warn", "refused a task", { task: task.task_id, ...why })
+    ports.send({
+      kind: "report",
+      taskId: task.task_id,
+      digest,
+      type: task.type,
+      status: 160,
+      attempt: 0,
+      approved: false,
+      code: why.code,
+      reason: why.reason,
+      outcome: undefined,
+    })
+  }
+
+  function onStart(signed: SignedDocument): void {
+    if (!verified("waas/start", signed)) return
+    const start = decodeStart(signed.document)
+    if (start === undefined) return ports.log("error", "dropped a start that cannot be read", {})
+    const record = recordFor(start.task_id, start.digest)
+    if (record === undefined) return
+    const course = courses.get(record.taskId)
+    if (course === undefined) ports.send(reportOf(record))
+    else course.start(start.attempt)
+  }
+
+  function onCancel(signed: SignedDocument): void {
+    if (!verified("waas/cancel", signed)) return
+    const cancel = decodeCancel(signed.document)
+    if (cancel === undefined) return ports.log("error", "dropped a cancel that cannot be read", {})
+    const record = recordFor(cancel.task_id, cancel.digest)
+    if (record === undefined) return
+    const course = courses.get(record.taskId)
+    if (course === undefined) ports.send(reportOf(record))
+    else course.cancel(cancel.reason)
+  }
+
+  /** The journal's record of exactly that document; anything else is logged and dropped. */
+  function recordFor(taskId: string, digest: string): TaskRecord | undefined {
+    const record = ports.journal.get(taskId)
+    if (record?.digest === digest) return record
+    ports.log("warn", "dropped a command for a task that this node did not claim", { task: taskId })
+    return undefined
+  }
+
+  return {
+    onFrame(frame) {
+      switch (frame.kind) {
+        case "task":
+          return onTask(frame.task)
+        case "start":
+          return onStart(frame.start)
+        case "cancel":
+          return onCancel(frame.cancel)
+        case "envelope":
+          return courses.get(frame.taskId)?.deliver(frame.envelope)
+        case "certificate":
+          return courses.get(frame.taskId)?.certificate(frame.acks)
+        case "outcomeStored":
+          return ports.journal.delivered(frame.taskId)
+      }
+    },
+    resume() {
+      for (const record of ports.journal.unfinished()) {
+        if (isFinal(record.state)) continue
+        const task = decodeTask(record.document)
+        if ("problem" in task) throw new TypeError(`a journalled task does not decode: ${task.problem}`)
+        begin(task, record)
+      }
+    },
+    onOnline() {
+      for (const record of ports.journal.unfinished()) ports.send(reportOf(record))
+    },
+    open: () => courses.size,
+    async stop() {
+      const running = [...courses.values()]
+      for (const course of running) course.suspend()
+      await Promise.all(running.map((course) => course.over))
+    },
+  }
+}
