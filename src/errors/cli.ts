@@ -1,11 +1,72 @@
 import { EXIT, entry } from "./entry.ts"
 
-/** Codes E-CLI-nnn: the command line, and the program itself. */
+/** Codes E-CLI-nnn: the command line, the terminal, and the program itself. */
 export const cliCodes = {
   "E-CLI-001": entry<{ readonly what: string }>({
     kind: "bug",
     exit: EXIT.bug,
     what: (d) => `an invariant of this program is broken: ${d.what}`,
     next: "the operation was stopped; keep the log and report it",
+  }),
+  "E-CLI-002": entry<{ readonly what: string; readonly expected: string; readonly got: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.what} must be ${d.expected}, not ${JSON.stringify(d.got)}`,
+    next: "see --help of the command",
+  }),
+  "E-CLI-003": entry<{ readonly missing: string }>({
+    kind: "bug",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this binary was started without its lockdown (${d.missing}), so files and variables could run code in it`,
+    next: "use the binary that `npm run build` makes, and compare it with SHA256SUMS",
+  }),
+  "E-CLI-004": entry<{ readonly where: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `a password is needed, and there is no terminal to ask on (${d.where})`,
+    next: "give --key-file FILE, or set [db] key_file, or hand the systemd credential cosigner-password to the service",
+  }),
+  "E-CLI-005": entry<{ readonly least: number }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the password is shorter than ${d.least} characters`,
+    next: "choose a longer one; nothing was written",
+  }),
+  "E-CLI-006": entry({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: () => "the two passwords differ",
+    next: "run the command again; nothing was written",
+  }),
+  "E-CLI-007": entry<{ readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the key file ${d.path} cannot be used: ${d.why}`,
+    next: "a key file is a regular file (no link) that only its owner reads: chmod 600 FILE; where a mount forces other modes, --allow-readable-key-file says that you accept it",
+  }),
+  "E-CLI-008": entry({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: () => "the password prompt was interrupted",
+    next: "nothing was written; run the command again",
+  }),
+  "E-CLI-009": entry<{ readonly path: string; readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} cannot be written: ${d.why}`,
+    next: "check the folder, its owner and the space on the disk",
+  }),
+  "E-CLI-010": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.path} exists already, and it is never overwritten`,
+    next: "move it away first if you really mean to begin anew",
+  }),
+  "E-CLI-011": entry<{ readonly what: string; readonly known: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `there is no ${d.what} here; known: ${d.known.length === 0 ? "none" : d.known.join(", ")}`,
+    next: "take one of the known ones",
   }),
 } as const

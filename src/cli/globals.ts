@@ -1,0 +1,26 @@
+/** The options that every command takes, before or after its name. A command's own option of the same flag wins. */
+import { flag, type Given, type Globals, type Options, value } from "./command.ts"
+
+export const globalOptions = {
+  config: value("-c, --config <file>", "configuration file (default configs/cosigner.toml)"),
+  db: value("-d, --db <file>", "the encrypted database (default db/secrets.db)"),
+  keyFile: value("--key-file <file>", "read the password from this file, mode 600, instead of asking"),
+  allowReadableKeyFile: flag(
+    "--allow-readable-key-file",
+    "accept a key file that others may read, as container mounts are",
+  ),
+  json: flag("--json", "print JSON, one value per line, and nothing else to stdout"),
+  verbose: flag("-v, --verbose", "say more on stderr"),
+} satisfies Options
+
+export function readGlobals(given: Given["options"]): Globals {
+  const of = (key: keyof Globals) => given[key] ?? []
+  return {
+    config: globalOptions.config.read(of("config")),
+    db: globalOptions.db.read(of("db")),
+    keyFile: globalOptions.keyFile.read(of("keyFile")),
+    allowReadableKeyFile: globalOptions.allowReadableKeyFile.read(of("allowReadableKeyFile")),
+    json: globalOptions.json.read(of("json")),
+    verbose: globalOptions.verbose.read(of("verbose")),
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Where the password of secrets.db comes from: a key file, a systemd credential, or a terminal without echo, in this
+ * order. Never from an argument or a variable, which other processes can read; and never by waiting for a terminal that
+ * is not there.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { ReadStream } from "node:tty"
+import { type Bytes, copy } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+
+export interface Passwords {
+  /** The password of an existing file. `keyFile` is [db] key_file, the flag included; `prompt` is for the terminal. */
+  existing(keyFile: string | undefined, prompt?: string): Promise<Secret>
+  /** A new password: at least 16 characters; typed twice on a terminal. */
+  fresh(keyFile: string | undefined): Promise<Secret>
+}
+
+/** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
+export const CREDENTIAL = "cosigner-password"
+export const LEAST_CHARACTERS = 16
+const MOST_BYTES = 1024
+
+export interface PasswordSources {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly allowReadableKeyFile: boolean
+  /** The terminal; a parameter so that a test can play one. */
+  readonly ask: (prompt: string) => Promise<Secret>
+}
+
+export function passwords(sources: PasswordSources): Passwords {
+  const fromFile = (keyFile: string | undefined): Secret | undefined => {
+    if (keyFile !== undefined) return readKeyFile(keyFile, sources.allowReadableKeyFile)
+    const credentials = sources.env["CREDENTIALS_DIRECTORY"]
+    if (credentials === undefined) return undefined
+    // systemd hands a service only the credentials its unit names: without ours, a terminal is all that is left
+    return readCredential(join(credentials, CREDENTIAL))
+  }
+  return {
+    existing: async (keyFile, prompt = "Enter password: ") => fromFile(keyFile) ?? (await sources.ask(prompt)),
+    fresh: async (keyFile) => {
+      const password = fromFile(keyFile) ?? (await twice(sources.ask))
+      if (charactersOf(password) < LEAST_CHARACTERS) {
+        password.wipe()
+        throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
+      }
+      return password
+    },
+  }
+}
+
+async function twice(ask: PasswordSources["ask"]): Promise<Secret> {
+  const first = await ask(`Type password (at least ${LEAST_CHARACTERS} characters): `)
+  using second = await ask("Retype password: ")
+  if (first.equals(second)) return first
+  first.wipe()
+  throw new CosignerError("E-CLI-006", {})
+}
+
+/** Unicode code points, counted without making a string of the password: every byte that begins one. */
+const charactersOf = (password: Secret): number =>
+  password.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
+
+// ---- files ---------------------------------------------------------------------------------------------------------
+
+/** Opens without following a link, judges the open file itself, trims one trailing newline. */
+export function readKeyFile(path: string, allowReadable: boolean): Secret {
+  const fd = openKeyFile(path)
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw new CosignerError("E-CLI-007", { path, why: "it is not a regular file" })
+    if (!allowReadable && (stat.mode & 0o077) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8).padStart(3, "0")
+      throw new CosignerError("E-CLI-007", { path, why: `its mode is ${mode}, others may read it` })
+    }
+    return readPassword(fd, path)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openKeyFile(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (cause) {
+    throw new CosignerError("E-CLI-007", { path, why: whyNot(cause) }, { cause })
+  }
+}
+
+/** A systemd credential: the directory is the service's own, its files have the modes systemd gave them. */
+function readCredential(path: string): Secret | undefined {
+  try {
+    return readKeyFile(path, true)
+  } catch (error) {
+    const cause = error instanceof CosignerError ? error.cause : undefined
+    if (isErrno(cause) && cause.code === "ENOENT") return undefined
+    throw error
+  }
+}
+
+function readPassword(fd: number, path: string): Secret {
+  const buffer = new Uint8Array(MOST_BYTES + 2)
+  try {
+    let length = 0
+    for (;;) {
+      const read = readSync(fd, buffer, length, buffer.length - length, null)
+      length += read
+      if (read === 0 || length === buffer.length) break
+    }
+    if (buffer[length - 1] === 0x0a) length--
+    if (length > 0 && buffer[length - 1] === 0x0d) length--
+    if (length === 0) throw new CosignerError("E-CLI-007", { path, why: "it is empty" })
+    if (length > MOST_BYTES) {
+      throw new CosignerError("E-CLI-007", { path, why: `it is longer than ${MOST_BYTES} bytes` })
+    }
+    return Secret.from(buffer.subarray(0, length))
+  } finally {
+    buffer.fill(0)
+  }
+}
+
+const isErrno = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "code" in error
+
+function whyNot(cause: unknown): string {
+  if (!isErrno(cause)) return "it cannot be opened"
+  if (cause.code === "ELOOP") return "it is a symbolic link"
+  if (cause.code === "ENOENT") return "there is no such file"
+  if (cause.code === "EACCES") return "this user may not read it"
+  return `it cannot be opened (${cause.code})`
+}
+
+// ---- the terminal --------------------------------------------------------------------------------------------------
+
+const ENTER = new Set([0x0a, 0x0d])
+const BACKSPACE = new Set([0x7f, 0x08])
+const CTRL_C = 0x03
+const CTRL_D = 0x04
+const CTRL_U = 0x15
+
+/** Asks on the controlling terminal, whatever stdin and stdout are, and shows nothing of what is typed. */
+export async function askTerminal(prompt: string): Promise<Secret> {
+  const fd = openTerminal()
+  writeSync(fd, prompt)
+  const terminal = new ReadStream(fd)
+  terminal.setRawMode(true)
+  const line = new Line()
+  try {
+    for await (const chunk of terminal) {
+      if (line.take(Buffer.from(chunk))) return line.password()
+    }
+    throw new CosignerError("E-CLI-008", {})
+  } finally {
+    line.wipe()
+    terminal.setRawMode(false)
+    writeSync(fd, "\n")
+    terminal.destroy()
+  }
+}
+
+function openTerminal(): number {
+  try {
+    return openSync("/dev/tty", constants.O_RDWR | constants.O_NOCTTY)
+  } catch (cause) {
+    throw new CosignerError("E-CLI-004", { where: "/dev/tty cannot be opened" }, { cause })
+  }
+}
+
+/** The line being typed, as bytes: a JavaScript string could not be wiped. */
+export class Line {
+  #bytes: Bytes = new Uint8Array(MOST_BYTES)
+  #length = 0
+
+  /** True once the line is complete. What follows it in the chunk is dropped: a pasted second line is no answer. */
+  take(chunk: Uint8Array): boolean {
+    try {
+      for (const byte of chunk) {
+        if (ENTER.has(byte) || (byte === CTRL_D && this.#length > 0)) return true
+        if (byte === CTRL_C || byte === CTRL_D) throw new CosignerError("E-CLI-008", {})
+        if (byte === CTRL_U) this.#length = 0
+        else if (BACKSPACE.has(byte)) this.#back()
+        else if (this.#length < MOST_BYTES) this.#bytes[this.#length++] = byte
+      }
+      return false
+    } finally {
+      chunk.fill(0)
+    }
+  }
+
+  password(): Secret {
+    return Secret.take(copy(this.#bytes.subarray(0, this.#length)))
+  }
+
+  wipe(): void {
+    this.#bytes.fill(0)
+    this.#length = 0
+  }
+
+  /** One character back: its continuation bytes and its first byte. */
+  #back(): void {
+    while (this.#length > 0 && ((this.#bytes[--this.#length] ?? 0) & 0xc0) === 0x80);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The commander program of one run: every row of the table as a name and a line of help, and the one command that was
+ * named with its arguments and options. commander's part is grammar, help and suggestions; it never ends the process here.
+ */
+import { Command as Program, Option as ProgramOption } from "commander"
+import type { Command, Given, Option, Options } from "./command.ts"
+import { globalOptions } from "./globals.ts"
+import { type Row, table } from "./table.ts"
+
+export interface Chosen {
+  readonly row: Row
+  readonly command: Command
+  readonly act: (given: Given) => Promise<void>
+}
+
+export function program(write: (fd: 1 | 2, text: string) => void, chosen: Chosen | undefined): Program {
+  const root = new Program("cosigner")
+    .description(
+      "A server co-signer: holds one share of every key and signs what its rules and callback servers approve.",
+    )
+    .usage("<command> [options]")
+  settle(root, write)
+  // commander's root would swallow them wherever they stand: they belong to the command, and to the root only for its help
+  if (chosen === undefined) addOptions(root, globalOptions)
+  for (const row of table) {
+    const node = nodeAt(root, row.path, write).description(row.summary)
+    if (chosen?.row === row) attach(node, chosen)
+  }
+  root.addHelpText("after", "\nOptions stand before or after the command. `cosigner help <command>` explains one.")
+  return root
+}
+
+/** Finds or makes the node of a path, so that rows need no order between parents and children. */
+function nodeAt(root: Program, path: readonly string[], write: (fd: 1 | 2, text: string) => void): Program {
+  let at = root
+  for (const name of path) {
+    const parent = at
+    at = parent.commands.find((child) => child.name() === name) ?? settle(parent.command(name), write)
+  }
+  return at
+}
+
+function settle(node: Program, write: (fd: 1 | 2, text: string) => void): Program {
+  return node
+    .exitOverride()
+    .helpCommand(false)
+    .helpOption("-h, --help", "show help")
+    .configureOutput({ writeOut: (text) => write(1, text), writeErr: (text) => write(2, text) })
+    .showHelpAfterError(`(cosigner ${pathOf(node)}--help says more)`)
+    .allowExcessArguments(false)
+}
+
+const pathOf = (node: Program): string => (node.parent === null ? "" : `${pathOf(node.parent)}${node.name()} `)
+
+function attach(node: Program, chosen: Chosen): void {
+  const { command, act } = chosen
+  if (command.details !== "") node.addHelpText("before", "").description(`${command.summary}.\n\n${command.details}`)
+  const argKeys = Object.entries(command.args)
+  for (const [, arg] of argKeys) {
+    const name = arg.kind === "rest" ? `[${arg.name}...]` : arg.kind === "required" ? `<${arg.name}>` : `[${arg.name}]`
+    node.argument(name, arg.help)
+  }
+  const own = addOptions(node, command.options)
+  const shared = addOptions(node, withoutTaken(globalOptions, command.options), "Global options:")
+  if (command.examples.length > 0) {
+    const lines = command.examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`)
+    node.addHelpText("after", `\nExamples:\n${lines.join("\n")}`)
+  }
+  node.action(async () => {
+    const args = Object.fromEntries(argKeys.map(([key], i) => [key, texts(node.processedArgs[i])]))
+    await act({ args, options: { ...collect(node, shared), ...collect(node, own) } })
+  })
+}
+
+/** Adds each option; answers under which attribute of the node commander keeps it. */
+function addOptions(node: Program, options: Options, group?: string): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>()
+  for (const [key, option] of Object.entries(options)) {
+    const made = toProgram(option)
+    if (group !== undefined) made.helpGroup(group)
+    node.addOption(made)
+    attributes.set(key, made.attributeName())
+  }
+  return attributes
+}
+
+function toProgram(option: Option<unknown>): ProgramOption {
+  const made = new ProgramOption(option.flags, option.help)
+  if (option.choices.length > 0) made.choices([...option.choices])
+  const check = made.parseArg
+  // every value is kept as text, in order; what it means is the option's own reader
+  if (option.kind !== "flag") {
+    made.argParser((text: string, before: unknown) => {
+      check?.(text, undefined)
+      return [...(Array.isArray(before) ? before : []), text]
+    })
+  }
+  return made
+}
+
+const longOf = (option: Option<unknown>): string => /--[\w-]+/.exec(option.flags)?.[0] ?? option.flags
+
+function withoutTaken(options: Options, taken: Options): Options {
+  const names = new Set(Object.values(taken).map(longOf))
+  return Object.fromEntries(Object.entries(options).filter(([, option]) => !names.has(longOf(option))))
+}
+
+function collect(node: Program, attributes: ReadonlyMap<string, string>): Record<string, readonly string[]> {
+  const all: Record<string, unknown> = node.opts()
+  return Object.fromEntries([...attributes].map(([key, attribute]) => [key, texts(all[attribute])]))
+}
+
+const texts = (raw: unknown): readonly string[] => {
+  if (raw === undefined || raw === null || raw === false) return []
+  return Array.isArray(raw) ? raw.map(String) : [String(raw)]
+}

@@ -1,0 +1,67 @@
+/**
+ * argv to an exit code: finds the command in the table, loads that one alone, runs it, and turns every way of failing into
+ * one printed error with its next step. The caller ends the process.
+ */
+import { CommanderError } from "commander"
+import { EXIT, type ExitCode } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { textLog } from "../logText.ts"
+import type { Base, Given } from "./command.ts"
+import { readGlobals } from "./globals.ts"
+import { locate } from "./locate.ts"
+import { output, type Write } from "./output.ts"
+import { askTerminal, passwords } from "./password.ts"
+import { program } from "./program.ts"
+
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly write: Write
+}
+
+export async function run(given: readonly string[], world: World): Promise<ExitCode> {
+  const { row, argv } = locate(given)
+  let exit: ExitCode = EXIT.ok
+  try {
+    const command = await row?.load?.()
+    const act = async (raw: Given) => {
+      exit = (await command?.start(baseOf(raw, world), raw)) ?? EXIT.failure
+    }
+    const chosen = row !== undefined && command !== undefined ? { row, command, act } : undefined
+    await program(world.write, chosen).parseAsync([...argv], { from: "user" })
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failure
+    return failed(error, argv.includes("--json"), world)
+  }
+}
+
+/** Prints an error for people, and with --json also as JSON on stdout; answers its exit code. */
+export function failed(error: unknown, json: boolean, world: World): ExitCode {
+  const ours =
+    error instanceof CosignerError ? error : new CosignerError("E-CLI-001", { what: stackOf(error) }, { cause: error })
+  const out = output(json, world.write)
+  if (json) out.value({ error: { code: ours.code, message: ours.message, next: ours.next } })
+  out.note(`cosigner: ${ours.code} ${ours.message}\n  next: ${ours.next}`)
+  return ours.exit
+}
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
+function baseOf(given: Given, world: World): Base {
+  const globals = readGlobals(given.options)
+  return {
+    globals,
+    out: output(globals.json, world.write),
+    log: textLog(globals.verbose ? "debug" : "warn", "terminal", (line) => world.write(2, line)),
+    env: world.env,
+    config: async (overrides) => {
+      const { loadConfig } = await import("../config/load.ts")
+      return loadConfig(globals, overrides)
+    },
+    passwords: passwords({
+      env: world.env,
+      allowReadableKeyFile: globals.allowReadableKeyFile,
+      ask: askTerminal,
+    }),
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * The commands, in the order help shows them. A row is a name, a line for help, and how to load the rest: nothing of a
+ * command is evaluated before its name was typed. Help, completion and the generated reference walk this table.
+ */
+import type { Command } from "./command.ts"
+
+export interface Row {
+  /** The words to type: `["info", "group"]`. A row may be both a command and the parent of others. */
+  readonly path: readonly string[]
+  readonly summary: string
+  /** Absent on a row that only groups others. */
+  readonly load?: () => Promise<Command>
+}
+
+export const table: readonly Row[] = [
+  { path: ["version"], summary: "Print the version", load: async () => (await import("./version.ts")).version },
+]

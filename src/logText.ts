@@ -1,0 +1,73 @@
+/**
+ * A log line as text, and the plain log of commands that do not run for long: to stderr, one line per record. stderr is
+ * the only stream any log uses, so that lines of one run never overtake one another.
+ */
+import { inspect } from "node:util"
+import { LEVELS, type Level, type Log, type LogFields } from "./log.ts"
+
+export interface Line {
+  readonly time: Date
+  readonly level: Level
+  readonly message: string
+  readonly fields: LogFields
+}
+
+export type LineFormat = "terminal" | "logfmt" | "json"
+
+const SHORT: Readonly<Record<Level, string>> = { error: "ERRO", warn: "WARN", info: "INFO", debug: "DEBU" }
+const FULL: Readonly<Record<Level, string>> = { error: "error", warn: "warning", info: "info", debug: "debug" }
+
+/**
+ * terminal: `INFO[2026-01-13T05:12:04Z] message key=value`. logfmt: `time="..." level=info msg="message" key=value`.
+ * json: one object, with time, level, msg and the fields.
+ */
+export function formatLine(line: Line, format: LineFormat): string {
+  const time = `${line.time.toISOString().slice(0, 19)}Z`
+  if (format === "json") {
+    return JSON.stringify({
+      time: line.time.toISOString(),
+      level: FULL[line.level],
+      msg: line.message,
+      ...plain(line.fields),
+    })
+  }
+  const fields = Object.entries(line.fields).map(([key, of]) => ` ${key}=${quoted(text(of))}`)
+  return format === "terminal"
+    ? `${SHORT[line.level]}[${time}] ${oneLine(line.message)}${fields.join("")}`
+    : `time="${time}" level=${FULL[line.level]} msg=${JSON.stringify(line.message)}${fields.join("")}`
+}
+
+/** Whether a record of `level` passes a log set to `least`. */
+export const passes = (level: Level, least: Level): boolean => LEVELS.indexOf(level) <= LEVELS.indexOf(least)
+
+export function textLog(least: Level, format: LineFormat, write: (line: string) => void): Log {
+  const at =
+    (level: Level) =>
+    (message: string, fields: LogFields = {}) => {
+      if (passes(level, least)) write(`${formatLine({ time: new Date(), level, message, fields }, format)}\n`)
+    }
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") }
+}
+
+/** Text of one field. Objects go through inspect, where a Secret hides itself. */
+function text(of: unknown): string {
+  if (typeof of === "string") return of
+  if (of instanceof Error) return of.message
+  return inspect(of, { depth: 3, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 1000, maxArrayLength: 32 })
+}
+
+const quoted = (of: string): string => (/^[\w.:/@+-]+$/.test(of) ? of : JSON.stringify(of))
+
+/** Control characters in a message could forge lines or drive the terminal: shown as escapes. */
+const oneLine = (of: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  of.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/** Fields as JSON can hold them: BigInts as decimals, Errors as their message. */
+const plain = (fields: LogFields): LogFields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, of]) => [
+      key,
+      typeof of === "bigint" ? of.toString() : of instanceof Error ? of.message : of,
+    ]),
+  )
