@@ -27,4 +27,10 @@ export const keysCodes = {
     what: (d) => `${d.what} is not a valid public key on ${d.curve}`,
     next: "check where the key came from: it was altered, cut, or belongs to the other curve",
   }),
+  "E-KEY-005": entry<{ readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the extended key cannot be read: ${d.reason}`,
+    next: "copy it again as a whole: xpub, xprv, cpub or cprv and about 107 more letters, without spaces",
+  }),
 } as const

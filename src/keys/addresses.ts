@@ -1,0 +1,136 @@
+/**
+ * Addresses of child keys, encoding only: Bitcoin P2WPKH (BIP-141, BIP-173) and P2TR key path (BIP-341, BIP-350),
+ * Ethereum (EIP-55), TRON, Solana. Which chain a key is meant for is not known here: the path's convention says that.
+ */
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { ripemd160 } from "@noble/hashes/legacy.js"
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import { type Bytes, beToBig, concat, copy, toHex, u8, utf8 } from "../bytes.ts"
+import { type CurveName, ED, K1, type Point } from "../crypto/curve.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { CosignerError } from "../errors.ts"
+import { encodeBase58, encodeBase58Check } from "./base58.ts"
+
+export type BitcoinNetwork = "mainnet" | "testnet"
+
+const HRP: Readonly<Record<BitcoinNetwork, string>> = { mainnet: "bc", testnet: "tb" }
+const TRON_PREFIX = 0x41
+
+export interface NamedAddress {
+  readonly kind: AddressKind
+  readonly address: string
+}
+
+export type AddressKind = "btc-p2wpkh" | "btc-p2tr" | "eth" | "tron" | "sol"
+
+/** Every address that a key of this curve can have, main networks; `publicKey` is enc(P). Throws E-KEY-004. */
+export function addressesOf(curve: CurveName, publicKey: Uint8Array): readonly NamedAddress[] {
+  if (curve === "ed25519") return [{ kind: "sol", address: solanaAddress(publicKey) }]
+  return [
+    { kind: "btc-p2wpkh", address: bitcoinP2wpkh(publicKey) },
+    { kind: "btc-p2tr", address: bitcoinP2tr(publicKey) },
+    { kind: "eth", address: ethereumAddress(publicKey) },
+    { kind: "tron", address: tronAddress(publicKey) },
+  ]
+}
+
+/** Witness version 0 over HASH160 of the 33-byte key. */
+export function bitcoinP2wpkh(publicKey: Uint8Array, network: BitcoinNetwork = "mainnet"): string {
+  decodeK1(publicKey)
+  return segwit(HRP[network], 0, ripemd160(sha256(publicKey)))
+}
+
+/** Witness version 1 over the Taproot output key of the 33-byte internal key; without a merkle root as BIP-86 has it. */
+export function bitcoinP2tr(
+  publicKey: Uint8Array,
+  network: BitcoinNetwork = "mainnet",
+  merkleRoot: Uint8Array = new Uint8Array(0),
+): string {
+  return segwit(HRP[network], 1, taprootOutputKey(publicKey, merkleRoot))
+}
+
+/** x(P + H_TapTweak(x(P) || merkleRoot) G), P taken with even y; 32 bytes (BIP-341). */
+export function taprootOutputKey(publicKey: Uint8Array, merkleRoot: Uint8Array): Bytes {
+  const point = decodeK1(publicKey)
+  if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError("a merkle root has 32 bytes, or none")
+  const even = publicKey[0] === 2 ? point : K1.negate(point)
+  const tag = sha256(utf8("TapTweak"))
+  const tweak = beToBig(sha256(concat(tag, tag, publicKey.subarray(1), merkleRoot)))
+  const output = tweak < K1.order ? K1.add(even, K1.multiplyBasePublic(tweak)) : K1.identity
+  if (K1.isIdentity(output)) throw new CosignerError("E-KEY-004", { curve: "secp256k1", what: "the tweaked key" })
+  return K1.encodePoint(output).slice(1)
+}
+
+export function ethereumAddress(publicKey: Uint8Array): string {
+  return checksummed(toHex(keccakAddress(publicKey)))
+}
+
+/** The 40 lower-case hex digits of an address in EIP-55 spelling, with 0x. */
+export function checksummed(hex: string): string {
+  const hash = toHex(keccak_256(utf8(hex)))
+  const letters = [...hex].map((letter, i) =>
+    Number.parseInt(hash.charAt(i), 16) >= 8 ? letter.toUpperCase() : letter,
+  )
+  return `0x${letters.join("")}`
+}
+
+export const tronAddress = (publicKey: Uint8Array): string =>
+  encodeBase58Check(concat(u8(TRON_PREFIX), keccakAddress(publicKey)))
+
+/** The 32 bytes of the key themselves. */
+export function solanaAddress(publicKey: Uint8Array): string {
+  if (ED.decodePoint(publicKey) === undefined) throw notAKey("ed25519")
+  return encodeBase58(publicKey)
+}
+
+// The last 20 bytes of Keccak-256 over x || y.
+function keccakAddress(publicKey: Uint8Array): Bytes {
+  decodeK1(publicKey)
+  const uncompressed = secp256k1.Point.fromBytes(publicKey).toBytes(false)
+  return copy(keccak_256(uncompressed.subarray(1)).subarray(12))
+}
+
+function decodeK1(publicKey: Uint8Array): Point {
+  const point = K1.decodePoint(publicKey)
+  if (point === undefined) throw notAKey("secp256k1")
+  return point
+}
+
+const notAKey = (curve: CurveName) => new CosignerError("E-KEY-004", { curve, what: "the key of the address" })
+
+// ---- bech32 (version 0) and bech32m (version 1 and above), encoding only: BIP-173, BIP-350 ------------------------
+
+const CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+const GENERATOR: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3]
+
+export function segwit(hrp: string, version: number, program: Uint8Array): string {
+  const data = [version, ...toFiveBits(program)]
+  const constant = version === 0 ? 1 : 0x2bc830a3
+  const codes = [...utf8(hrp)]
+  const expanded = [...codes.map((code) => code >> 5), 0, ...codes.map((code) => code & 31)]
+  const checksum = polymod([...expanded, ...data, 0, 0, 0, 0, 0, 0]) ^ constant
+  const tail = [25, 20, 15, 10, 5, 0].map((shift) => (checksum >>> shift) & 31)
+  return `${hrp}1${[...data, ...tail].map((value) => CHARSET.charAt(value)).join("")}`
+}
+
+function polymod(values: readonly number[]): number {
+  let state = 1
+  for (const value of values) {
+    const top = state >>> 25
+    state = ((state & 0x1ffffff) << 5) ^ value
+    for (const [i, word] of GENERATOR.entries()) if ((top >>> i) & 1) state ^= word
+  }
+  return state
+}
+
+function toFiveBits(bytes: Uint8Array): number[] {
+  const out: number[] = []
+  let buffer = 0
+  let bits = 0
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xfff
+    for (bits += 8; bits >= 5; bits -= 5) out.push((buffer >> (bits - 5)) & 31)
+  }
+  if (bits > 0) out.push((buffer << (5 - bits)) & 31)
+  return out
+}
