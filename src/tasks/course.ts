@@ -239,7 +239,7 @@ function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
 }
 
 /** The group of a certificate that this node prepared and lacked the acks of; undefined if the acks prove nothing. */
-function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
+export function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
   if (task.type !== "KeyGen") return undefined
   for (const group of ports.groups.list()) {
     if (group.groupId === task.group_id && group.status === "PREPARED" && verifyCertificate(group, acks)) {

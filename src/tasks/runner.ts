@@ -8,7 +8,7 @@ import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
-import { beginCourse, type Course } from "./course.ts"
+import { beginCourse, type Course, certified } from "./course.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
 import { isFinal, reportOf } from "./report.ts"
@@ -112,6 +112,16 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     else course.cancel(cancel.reason)
   }
 
+  /** A certificate counts even after the task has ended here: every participant promised the group when it acked. */
+  function onCertificate(taskId: string, acks: readonly Bytes[]): void {
+    const course = courses.get(taskId)
+    if (course !== undefined) return course.certificate(acks)
+    const record = ports.journal.get(taskId)
+    const task = record && decodeTask(record.document)
+    if (task === undefined || "problem" in task) return
+    if (certified(task, acks, ports) !== undefined) ports.log("info", "a prepared group was certified", { task: taskId })
+  }
+
   /** The journal's record of exactly that document; anything else is logged and dropped. */
   function recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = ports.journal.get(taskId)
@@ -132,7 +142,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
         case "envelope":
           return courses.get(frame.taskId)?.deliver(frame.envelope)
         case "certificate":
-          return courses.get(frame.taskId)?.certificate(frame.acks)
+          return onCertificate(frame.taskId, frame.acks)
         case "outcomeStored":
           return ports.journal.delivered(frame.taskId)
       }
