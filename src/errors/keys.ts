@@ -33,4 +33,22 @@ export const keysCodes = {
     what: (d) => `the extended key cannot be read: ${d.reason}`,
     next: "copy it again as a whole: xpub, xprv, cpub or cprv and about 107 more letters, without spaces",
   }),
+  "E-KEY-006": entry<{ readonly rule: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the path rule ${JSON.stringify(d.rule)} cannot be used: ${d.reason}`,
+    next: 'write each rule as a path and an algorithm, for example "m/86" = "bip340"',
+  }),
+  "E-KEY-007": entry<{ readonly group: string; readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `the record of group ${d.group} is inconsistent: ${d.reason}`,
+    next: "do not sign with this file; restore the last proven backup (cosigner backup restore)",
+  }),
+  "E-KEY-008": entry<{ readonly group: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `the key share of group ${d.group} does not belong to the public share in its record`,
+    next: "the file was altered or mixed from two: restore the last proven backup (cosigner backup restore)",
+  }),
 } as const

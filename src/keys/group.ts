@@ -2,10 +2,14 @@
  * The group record: what a node knows of one key on one curve at one epoch (tss.md 1.2, 3.7, 6.4).
  * The public part is small and read often; the secret part is large, sealed apart from it, and opened to sign.
  */
-import type { Bytes } from "../bytes.ts"
-import type { CurveName } from "../crypto/curve.ts"
+import { type Bytes, compareBytes, equal } from "../bytes.ts"
+import { type Curve, type CurveName, curveNamed, type Point } from "../crypto/curve.ts"
+import { evaluateCommitted } from "../crypto/feldman.ts"
+import { areShareIds } from "../crypto/shamir.ts"
+import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
-import type { PartyId } from "./party.ts"
+import { encodeExtendedPublicKey, rootPublicKey } from "./extendedKey.ts"
+import { type PartyId, partyBytes } from "./party.ts"
 
 /** PREPARED never signs. SUPERSEDED never signs again; its share is kept until the retention condition, then ERASED. */
 export type GroupStatus = "PREPARED" | "ACTIVE" | "SUPERSEDED" | "ERASED"
@@ -58,4 +62,61 @@ export interface GroupSecret {
   /** sc(s_i), 32 bytes. */
   readonly share: Secret
   readonly pairs: readonly PairState[]
+}
+
+/** Bounds of every group (tss.md 1.2). */
+export const MIN_THRESHOLD = 2
+export const MAX_MEMBERS = 32
+
+/** `xpub...` or `cpub...` of the group's key. */
+export function rootExtendedPublicKey(group: Pick<GroupPublic, "curve" | "commitments" | "chainCode">): string {
+  const [rootKey] = group.commitments
+  if (rootKey === undefined) throw new TypeError("a group has at least one commitment")
+  return encodeExtendedPublicKey(rootPublicKey(group.curve, rootKey, group.chainCode))
+}
+
+export const memberOf = (group: GroupPublic, party: PartyId): GroupMember | undefined =>
+  group.members.find((member) => member.party === party)
+
+/**
+ * Whether the public record is one that a DKG could have made: bounds, order, share ids, every point valid and every
+ * S_j on the committed polynomial. Throws E-KEY-007. Costs t*n point multiplications: once per record and start.
+ */
+export function checkGroup(group: GroupPublic): void {
+  const curve = curveNamed(group.curve)
+  const { members, threshold: t } = group
+  const wrong = (reason: string) => new CosignerError("E-KEY-007", { group: group.groupId, reason })
+  if (members.length > MAX_MEMBERS || t < MIN_THRESHOLD || t > members.length) throw wrong("threshold or size")
+  if (!members.every(({ party }, i) => i === 0 || isBefore(members[i - 1]?.party, party))) throw wrong("member order")
+  const shareIds = members.map(({ shareId }) => shareId)
+  if (!areShareIds(curve, shareIds)) throw wrong("share ids")
+  const commitments = pointsOf(curve, group.commitments)
+  if (commitments?.length !== t) throw wrong("commitments")
+  for (const { shareId, sharePublicKey } of members) {
+    const expected = evaluateCommitted(curve, commitments, shareId)
+    if (curve.isIdentity(expected) || !equal(curve.encodePoint(expected), sharePublicKey)) throw wrong("public shares")
+  }
+}
+
+/**
+ * Whether the sealed share is the one whose public half the record shows: s_i*G == S_i (tss.md 10.3 no. 23).
+ * Throws E-KEY-008, and E-KEY-007 when `self` is no member. One multiplication: at every opening.
+ */
+export function checkShare(group: GroupPublic, secret: GroupSecret, self: PartyId): void {
+  const curve = curveNamed(group.curve)
+  const member = memberOf(group, self)
+  if (member === undefined)
+    throw new CosignerError("E-KEY-007", { group: group.groupId, reason: "this node is not in it" })
+  const share = curve.decodeScalar(secret.share.expose())
+  if (!share || !equal(curve.encodePoint(curve.multiplyBase(share)), member.sharePublicKey)) {
+    throw new CosignerError("E-KEY-008", { group: group.groupId })
+  }
+}
+
+const isBefore = (a: PartyId | undefined, b: PartyId): boolean =>
+  a !== undefined && compareBytes(partyBytes(a), partyBytes(b)) < 0
+
+function pointsOf(curve: Curve, encoded: readonly Bytes[]): readonly Point[] | undefined {
+  const points = encoded.map((bytes) => curve.decodePoint(bytes)).filter((point) => point !== undefined)
+  return points.length === encoded.length ? points : undefined
 }

@@ -1,0 +1,17 @@
+/** Group ids: 20 ASCII letters, mixed case, as the vendor's tools expect them (compat.md 6). About 114 bits. */
+import type { Rng } from "../crypto/random.ts"
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const LENGTH = 20
+// The largest multiple of 52 in a byte: what lies above is thrown away, so that every letter is equally likely.
+const BELOW = 208
+
+export const isGroupId = (text: string): boolean => /^[A-Za-z]{20}$/.test(text)
+
+export function newGroupId(rng: Rng): string {
+  let id = ""
+  while (id.length < LENGTH) {
+    for (const byte of rng(LENGTH)) if (byte < BELOW && id.length < LENGTH) id += LETTERS.charAt(byte % LETTERS.length)
+  }
+  return id
+}

@@ -1,0 +1,54 @@
+/**
+ * One child key, one algorithm: which paths of a secp256k1 group sign ECDSA and which BIP-340 (tss.md 7.4). A static
+ * rule on the path alone; nothing is remembered, so a restored backup cannot forget and a first request cannot poison.
+ *
+ * The longest matching prefix decides; where none matches, ECDSA. Ed25519 has one algorithm and needs no rule.
+ */
+import { CosignerError } from "../errors.ts"
+import { formatPath, parsePath } from "./path.ts"
+
+export type Secp256k1Algorithm = "ecdsa" | "bip340"
+
+export interface PathRule {
+  readonly prefix: readonly number[]
+  readonly algorithm: Secp256k1Algorithm
+}
+
+/** Purpose 86 is Taproot (BIP-86): Schnorr alone. */
+export const DEFAULT_PATH_RULES: readonly PathRule[] = [{ prefix: [86], algorithm: "bip340" }]
+
+/** The one algorithm that this path of a secp256k1 group may be used with. */
+export function algorithmOf(
+  path: readonly number[],
+  rules: readonly PathRule[] = DEFAULT_PATH_RULES,
+): Secp256k1Algorithm {
+  let best: PathRule | undefined
+  for (const rule of rules) {
+    const matches = rule.prefix.every((index, level) => path[level] === index)
+    if (matches && (best === undefined || rule.prefix.length > best.prefix.length)) best = rule
+  }
+  return best?.algorithm ?? "ecdsa"
+}
+
+/** Whether a message may be signed under this path with this algorithm. The curve is the caller's to match. */
+export const mayUse = (
+  path: readonly number[],
+  algorithm: Secp256k1Algorithm | "eddsa",
+  rules: readonly PathRule[] = DEFAULT_PATH_RULES,
+): boolean => algorithm === "eddsa" || algorithmOf(path, rules) === algorithm
+
+/** Rules from a table of path to algorithm, as a configuration has them. Throws E-KEY-006, and E-KEY-001 or -002. */
+export function parsePathRules(table: Readonly<Record<string, string>>): readonly PathRule[] {
+  const seen = new Set<string>()
+  return Object.entries(table).map(([text, algorithm]) => {
+    const prefix = parsePath(text)
+    if (algorithm !== "ecdsa" && algorithm !== "bip340") {
+      throw new CosignerError("E-KEY-006", { rule: text, reason: "the algorithm is neither ecdsa nor bip340" })
+    }
+    // Two spellings of one path must not give two answers.
+    const canonical = formatPath(prefix)
+    if (seen.has(canonical)) throw new CosignerError("E-KEY-006", { rule: text, reason: "the path is listed twice" })
+    seen.add(canonical)
+    return { prefix, algorithm }
+  })
+}
