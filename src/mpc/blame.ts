@@ -1,4 +1,5 @@
 /** Blame: why a session ended without a result, and who is named for it (tss.md 2.4). */
+import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 
 /**
@@ -14,6 +15,8 @@ export class Blame extends Error {
     readonly parties: readonly PartyId[],
     /** Stable, short, for the local audit log; never sent to anybody (tss.md 2.5 rule 5). */
     readonly reason: string,
+    /** Signed envelopes that prove it to anybody; empty where only this node could see it. */
+    readonly evidence: readonly Bytes[] = [],
   ) {
     super(`${kind}: ${reason}`)
   }
@@ -21,5 +24,6 @@ export class Blame extends Error {
 
 export const ban = (party: PartyId, reason: string): Blame => new Blame("BAN", [party], reason)
 export const fault = (party: PartyId, reason: string): Blame => new Blame("FAULT", [party], reason)
-export const equivocation = (party: PartyId, reason: string): Blame => new Blame("EQUIV", [party], reason)
+export const equivocation = (party: PartyId, reason: string, originals: readonly Bytes[]): Blame =>
+  new Blame("EQUIV", [party], reason, originals)
 export const sessionAbort = (reason: string): Blame => new Blame("SESSION", [], reason)

@@ -68,6 +68,8 @@ export interface Inbox {
   readonly broadcasts: ReadonlyMap<PartyId, Bytes>
   readonly directs: ReadonlyMap<PartyId, Bytes>
   readonly view: Bytes
+  /** The broadcasts of this round as they were signed, this party's own included: proof for third parties. */
+  readonly originals: ReadonlyMap<PartyId, Bytes>
 }
 
 export type Protocol<T> = Generator<Step, T, Inbox>
@@ -93,6 +95,8 @@ export interface Heard<B, D> {
   readonly directs: ReadonlyMap<PartyId, D>
   /** v_{r+1}; after round 1 this is h1, after round 2 h2. */
   readonly view: Bytes
+  /** Signed envelopes of the round's broadcasts, this party's own included, in ascending order of party. */
+  readonly originals: readonly Bytes[]
 }
 
 /** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
@@ -108,6 +112,7 @@ export function* exchange<B = never, D = never>(of: Round<B, D>): Protocol<Heard
     broadcasts: decodeAll(inbox.broadcasts, broadcast?.from, `round ${round} broadcast`),
     directs: decodeAll(inbox.directs, direct?.from, `round ${round} direct`),
     view: inbox.view,
+    originals: ascending(inbox.originals).map(([, envelope]) => envelope),
   }
 }
 
@@ -120,6 +125,9 @@ export function* record(what: SessionRecord): Protocol<void> {
 export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyMap<PartyId, Codec<M>> =>
   new Map([...parties].map((party) => [party, codec]))
 
+const ascending = <V>(map: ReadonlyMap<PartyId, V>): readonly (readonly [PartyId, V])[] =>
+  [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+
 function sizes(codecs: ReadonlyMap<PartyId, Codec<unknown>>): ReadonlyMap<PartyId, number> {
   return new Map([...codecs].map(([party, codec]) => [party, codec.size]))
 }
@@ -130,7 +138,7 @@ function decodeAll<M>(
   what: string,
 ): ReadonlyMap<PartyId, M> {
   const out = new Map<PartyId, M>()
-  for (const [party, codec] of [...(codecs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [party, codec] of ascending(codecs ?? new Map<PartyId, Codec<M>>())) {
     const body = bodies.get(party)
     if (body === undefined) throw new TypeError(`${what} of a party is missing: the runner resumed too early`)
     const message = body.length === codec.size ? codec.decode(body) : undefined

@@ -108,7 +108,7 @@ class Seat<T> {
     readonly protocol: Protocol<T>,
     readonly mail: Mail,
   ) {
-    this.#resume({ broadcasts: new Map(), directs: new Map(), view: NO_VIEW })
+    this.#resume(nothing(NO_VIEW))
   }
 
   /** Whether it got any further. */
@@ -127,13 +127,10 @@ class Seat<T> {
     }
     const seen = bodies(broadcasts)
     const own = step.broadcast?.send
-    this.#view = nextView(
-      this.sid,
-      step.round,
-      this.#view,
-      own === undefined ? seen : new Map(seen).set(this.party, own),
-    )
-    this.#resume({ broadcasts: seen, directs: bodies(directs), view: this.#view })
+    const all = own === undefined ? seen : new Map(seen).set(this.party, own)
+    this.#view = nextView(this.sid, step.round, this.#view, all)
+    // There are no envelopes here; the bodies stand for them.
+    this.#resume({ broadcasts: seen, directs: bodies(directs), view: this.#view, originals: all })
     return true
   }
 
@@ -160,7 +157,7 @@ class Seat<T> {
       let next = this.protocol.next(inbox)
       while (!next.done && next.value.kind === "record") {
         this.records.push(next.value.record)
-        next = this.protocol.next({ broadcasts: new Map(), directs: new Map(), view: this.#view })
+        next = this.protocol.next(nothing(this.#view))
       }
       if (next.done) {
         this.#step = undefined
@@ -194,6 +191,13 @@ class Seat<T> {
     this.protocol.return(undefined as T)
   }
 }
+
+const nothing = (view: Bytes): Inbox => ({
+  broadcasts: new Map(),
+  directs: new Map(),
+  view,
+  originals: new Map(),
+})
 
 const bodies = (messages: ReadonlyMap<PartyId, { readonly body: Bytes }>): ReadonlyMap<PartyId, Bytes> =>
   new Map([...messages].map(([party, { body }]) => [party, body]))

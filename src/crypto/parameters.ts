@@ -1,0 +1,14 @@
+/** The constants of suite TSSN/1 that all parties must share; they are part of every secp256k1 session id (tss.md 0, 2.1). */
+import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"
+
+/** Base OTs per ordered pair. */
+export const N_C = 128
+/** Bits per PPRF tree: 16 leaves. */
+export const TREE_BITS = 4
+/** Statistical security parameter. */
+export const LAMBDA_S = 80
+/** OTs per product: 256 + 2 * LAMBDA_S. */
+export const XI = 416
+export const OT_GROUP = "P-256"
+
+export const OT_PARAMETERS: Bytes = concat(u32be(N_C), u32be(TREE_BITS), u32be(XI), u32be(LAMBDA_S), utf8(OT_GROUP))
