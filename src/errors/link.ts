@@ -1,2 +1,95 @@
-/** Codes E-LNK-nnn. */
-export const linkCodes = {} as const
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-LNK-nnn: the connection between a node and its WaaS, and what travels on it. */
+export const linkCodes = {
+  "E-LNK-001": entry<{ readonly url: string; readonly detail: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the connection to ${d.url} failed: ${d.detail}`,
+    next: "check websocket.url, name resolution, the firewall and websocket.proxy; the node goes on trying",
+  }),
+  "E-LNK-002": entry<{ readonly url: string; readonly detail: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `TLS to ${d.url} failed: ${d.detail}`,
+    next: "if WaaS has a private CA, name its certificate in websocket.ca_path; else suspect an interception on the way",
+  }),
+  "E-LNK-003": entry<{ readonly url: string; readonly limitMs: number }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `${d.url} did not finish the handshake within ${d.limitMs} ms`,
+    next: "check that websocket.url leads to a WaaS and not to something that only accepts connections",
+  }),
+  "E-LNK-004": entry<{ readonly expected: string }>({
+    kind: "input",
+    exit: EXIT.network,
+    what: (d) => `the server did not prove the pinned WaaS key ${d.expected}; nothing was sent to it`,
+    next: "compare websocket.waas_public_key with the output of: cosigner waas info",
+  }),
+  "E-LNK-005": entry<{ readonly nodeId: string }>({
+    kind: "input",
+    exit: EXIT.network,
+    what: (d) => `WaaS refused the connection: node ${d.nodeId} is not bound to any app`,
+    next: "bind the node id at WaaS (cosigner info prints it); the node goes on trying",
+  }),
+  "E-LNK-006": entry<{ readonly version: number }>({
+    kind: "input",
+    exit: EXIT.network,
+    what: (d) => `WaaS does not speak version ${d.version} of the link protocol`,
+    next: "update the older of the two: cosigner version",
+  }),
+  "E-LNK-007": entry({
+    kind: "fault",
+    exit: EXIT.network,
+    what: () => "WaaS did not accept this node's proof of its key",
+    next: "the key store or the connection is damaged: run cosigner info, then look for a proxy that alters traffic",
+  }),
+  "E-LNK-008": entry<{ readonly nodeId: string }>({
+    kind: "input",
+    exit: EXIT.network,
+    what: (d) => `another process connected as node ${d.nodeId} and took this connection's place`,
+    next: "two nodes run on copies of one secrets.db: stop one of them now, and find out who made the copy",
+  }),
+  "E-LNK-009": entry<{ readonly silentMs: number }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `nothing was heard from WaaS for ${d.silentMs} ms`,
+    next: "the node reconnects; if it repeats, look for a proxy or firewall that drops idle connections",
+  }),
+  "E-LNK-010": entry<{ readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the link protocol was violated: ${d.problem}`,
+    next: "the connection starts anew; if it repeats, check that WaaS and node are of compatible versions",
+  }),
+  "E-LNK-011": entry<{ readonly closeCode: number }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the link to WaaS was closed (${d.closeCode})`,
+    next: "the node reconnects and resumes where it was",
+  }),
+  "E-LNK-012": entry<{ readonly key: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key} cannot be used: ${d.problem}`,
+    next: "correct it in the configuration, then: cosigner config check",
+  }),
+  "E-LNK-013": entry<{ readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `WaaS ended the connection: ${d.reason}`,
+    next: "the node goes on trying; if it repeats, look at the log of WaaS",
+  }),
+  "E-LNK-014": entry<{ readonly url: string; readonly detail: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the proxy on the way to ${d.url} refused: ${d.detail}`,
+    next: "check websocket.proxy and its user and password",
+  }),
+  "E-LNK-020": entry<{ readonly what: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `a ${d.what} cannot be encoded: ${d.problem}`,
+    next: "correct the request that it was made from",
+  }),
+} as const

@@ -1,8 +1,38 @@
 /**
  * What WaaS asks of a node: the task document. The document's bytes are signed by WaaS and hashed by the node as they
- * travelled, never re-encoded: the digest names exactly what was asked.
+ * travelled, never re-encoded: the digest names exactly what was asked. Decoding is closed: what is not exactly a task of
+ * version 1 is refused whole. Whether this node takes part, holds the group, or may sign is not decided here.
  */
+import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { CosignerError } from "../errors.ts"
+import {
+  curve,
+  extendedKey,
+  groupId,
+  MAX_MEMBERS,
+  MAX_MESSAGE,
+  MAX_MESSAGES,
+  nodeId,
+  nodeIds,
+  path,
+  prefixedHex,
+  taskId,
+} from "./fields.ts"
+import {
+  anObject,
+  attempt,
+  closed,
+  integer,
+  list,
+  malformed,
+  oneOf,
+  type Problem,
+  parseJson,
+  type Read,
+  textUpTo,
+} from "./json.ts"
 
 export type TaskType = "KeyGen" | "KeySign" | "KeyReshare" | "KeyShareSign"
 
@@ -70,3 +100,113 @@ export interface KeyShareSignTask extends TaskCommon {
 }
 
 export type Task = KeyGenTask | KeySignTask | KeyReshareTask | KeyShareSignTask
+
+export const MAX_TASK_BYTES = 1024 * 1024
+
+const MAX_MS = 8.64e15
+const threshold = integer(2, MAX_MEMBERS)
+
+const common = {
+  version: oneOf(1),
+  task_id: taskId,
+  biz_task_id: taskId,
+  created_ms: integer(0, MAX_MS),
+  deadline_ms: integer(0, MAX_MS),
+  extra_info: anObject,
+} as const
+
+const emptyOr =
+  (read: Read<string>): Read<string> =>
+  (value, at) =>
+    value === "" ? "" : read(value, at)
+
+const merkleRoot: Read<string> = (value, at) => (value === "0x" ? "0x" : prefixedHex(32, 32)(value, at))
+
+const keyGen: Read<KeyGenTask> = (value, at) => {
+  const task = closed({ ...common, type: oneOf("KeyGen"), group_id: groupId, curve, threshold, node_ids: nodeIds(2) })(
+    value,
+    at,
+  )
+  if (task.threshold > task.node_ids.length) malformed(`${at}.threshold`, "more than there are nodes")
+  return task
+}
+
+const keySign: Read<KeySignTask> = (value, at) => {
+  const task = closed({
+    ...common,
+    type: oneOf("KeySign"),
+    group_id: groupId,
+    root_pub_key: extendedKey,
+    used_node_ids: nodeIds(2),
+    signature_type: oneOf(1, 2, 3),
+    messages: list(
+      closed({ bip32_path: path, msg_hash: prefixedHex(1, MAX_MESSAGE), tweak: emptyOr(merkleRoot) }),
+      1,
+      MAX_MESSAGES,
+    ),
+  })(value, at)
+  for (const [i, message] of task.messages.entries()) {
+    const where = `${at}.messages[${i}]`
+    if (task.signature_type !== 2 && message.msg_hash.length !== 66) malformed(where, "msg_hash is not 32 bytes")
+    if (task.signature_type !== 3 && message.tweak !== "") malformed(where, "only Schnorr signatures have a tweak")
+  }
+  return task
+}
+
+const keyReshare: Read<KeyReshareTask> = (value, at) => {
+  const task = closed({
+    ...common,
+    type: oneOf("KeyReshare"),
+    mode: oneOf("extend", "replace"),
+    old_group_id: groupId,
+    new_group_id: groupId,
+    root_pub_key: extendedKey,
+    curve,
+    old_threshold: threshold,
+    used_node_ids: nodeIds(2),
+    new_threshold: threshold,
+    new_node_ids: nodeIds(2),
+  })(value, at)
+  if (task.used_node_ids.length < task.old_threshold) malformed(`${at}.used_node_ids`, "fewer than old_threshold")
+  if (task.new_threshold > task.new_node_ids.length) malformed(`${at}.new_threshold`, "more than there are nodes")
+  if ((task.mode === "replace") !== (task.old_group_id === task.new_group_id)) {
+    malformed(`${at}.new_group_id`, "replace keeps the group id, extend makes another")
+  }
+  return task
+}
+
+const keyShareSign: Read<KeyShareSignTask> = closed({
+  ...common,
+  type: oneOf("KeyShareSign"),
+  node_id: nodeId,
+  details: list(closed({ group_id: groupId, message: textUpTo(4096) }), 1, MAX_MESSAGES),
+})
+
+const readers: { readonly [T in TaskType]: Read<Task> } = {
+  KeyGen: keyGen,
+  KeySign: keySign,
+  KeyReshare: keyReshare,
+  KeyShareSign: keyShareSign,
+}
+const taskType = oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign")
+
+/** The task in `document`, or what is wrong with it. Nothing is repaired, defaulted or ignored. */
+export function decodeTask(document: Uint8Array): Task | Problem {
+  return attempt(() => {
+    const value = anObject(parseJson(document, MAX_TASK_BYTES), "$")
+    const task = readers[taskType(value["type"], "$.type")](value, "$")
+    if (task.deadline_ms <= task.created_ms) malformed("$.deadline_ms", "not after created_ms")
+    return task
+  })
+}
+
+/** The document of `task`. Throws E-LNK-020 for a task that nodes would refuse to read. */
+export function encodeTask(task: Task): Bytes {
+  const document = utf8(JSON.stringify(task))
+  const read = decodeTask(document)
+  if ("problem" in read) throw new CosignerError("E-LNK-020", { what: "task document", problem: read.problem })
+  return document
+}
+
+/** What names a task's content everywhere: SHA-256 of the document's bytes, hex. */
+export const taskDigest = (document: Uint8Array): string => toHex(sha256(document))

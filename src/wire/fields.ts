@@ -1,0 +1,49 @@
+/** Readers of the fields that task documents and outcomes share: ids, keys, hex. */
+import { list, malformed, oneOf, type Read, text, textUpTo } from "./json.ts"
+import { parseNodeId } from "./nodeId.ts"
+
+export const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
+
+/** The largest message to sign, bytes; larger than any transaction that a chain of ours accepts. */
+export const MAX_MESSAGE = 64 * 1024
+export const MAX_MESSAGES = 1000
+export const MAX_MEMBERS = 32
+
+export const taskId = text(TASK_ID, "1 to 64 letters, digits and dashes")
+export const groupId = text(/^[A-Za-z]{20}$/, "20 letters")
+export const digest = text(/^[0-9a-f]{64}$/, "64 hex digits")
+export const extendedKey = text(/^[1-9A-HJ-NP-Za-km-z]{100,120}$/, "an extended public key")
+export const curve = oneOf("secp256k1", "ed25519")
+/** Only bounded here: which paths exist is keys/path.ts's to say. */
+export const path = textUpTo(256)
+
+const hexPattern = /^(?:[0-9a-f]{2})*$/
+
+/** Hex without prefix of `min` to `max` bytes. */
+export const hex =
+  (min: number, max: number): Read<string> =>
+  (value, at) =>
+    typeof value === "string" && value.length >= 2 * min && value.length <= 2 * max && hexPattern.test(value)
+      ? value
+      : malformed(at, `not lower-case hex of ${min} to ${max} bytes`)
+
+/** `0x` and lower-case hex of `min` to `max` bytes. */
+export const prefixedHex = (min: number, max: number): Read<string> => {
+  const digits = hex(min, max)
+  return (value, at) =>
+    typeof value === "string" && value.startsWith("0x")
+      ? `0x${digits(value.slice(2), at)}`
+      : malformed(at, "not hex with 0x before it")
+}
+
+export const nodeId: Read<string> = (value, at) =>
+  typeof value === "string" && parseNodeId(value) !== undefined ? value : malformed(at, "not a node id")
+
+/** `min` to 32 different node ids. */
+export function nodeIds(min: number): Read<readonly string[]> {
+  const ids = list(nodeId, min, MAX_MEMBERS)
+  return (value, at) => {
+    const read = ids(value, at)
+    return new Set(read).size === read.length ? read : malformed(at, "names a node twice")
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Closed reading of JSON that came from outside: every key known, every value of its type and within its bounds, one
+ * byte form per document. Owns the readers; which document has which shape is its codec's.
+ */
+
+/** Deeper documents are refused before they are parsed. */
+const MAX_DEPTH = 16
+
+export interface Problem {
+  /** What is wrong and where, for logs and answers; never the value itself. */
+  readonly problem: string
+}
+
+/** Turns one unknown value into a T or throws Malformed; `at` is where it stands, e.g. `$.messages[3].tweak`. */
+export type Read<T> = (value: unknown, at: string) => T
+
+export class Malformed extends Error {
+  override readonly name = "Malformed"
+}
+
+export function malformed(at: string, what: string): never {
+  throw new Malformed(`${at}: ${what}`)
+}
+
+/** Runs a decoder; what it finds malformed becomes a value. Any other exception is a bug and passes. */
+export function attempt<T>(decode: () => T): T | Problem {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof Malformed) return { problem: error.message }
+    throw error
+  }
+}
+
+/**
+ * Parses exactly what JSON.stringify would write: UTF-8 without a mark, no white space, no key twice, no number that
+ * loses digits. Two readers of such a document cannot disagree about what it says.
+ */
+export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
+  if (bytes.length > maxBytes) malformed("$", `longer than ${maxBytes} bytes`)
+  const text = decodeUtf8(bytes, "$")
+  if (depthOf(text) > MAX_DEPTH) malformed("$", `nested deeper than ${MAX_DEPTH}`)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    malformed("$", "not JSON")
+  }
+  if (JSON.stringify(value) !== text) malformed("$", "not in the one form that JSON.stringify writes")
+  // In that form a key cannot be spelt with escapes, and inside a string the quotes would be escaped.
+  if (text.includes('"__proto__":')) malformed("$", "a key has the name __proto__")
+  return value
+}
+
+export function decodeUtf8(bytes: Uint8Array, at: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return malformed(at, "not UTF-8")
+  }
+}
+
+function depthOf(text: string): number {
+  let depth = 0
+  let deepest = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (quoted) {
+      if (c === 0x5c) i++
+      else if (c === 0x22) quoted = false
+    } else if (c === 0x22) quoted = true
+    else if (c === 0x5b || c === 0x7b) deepest = Math.max(deepest, ++depth)
+    else if (c === 0x5d || c === 0x7d) depth--
+  }
+  return deepest
+}
+
+type Shape = Readonly<Record<string, Read<unknown>>>
+type Shaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends Read<infer T> ? T : never }
+
+/** An object with exactly the keys of `shape`. */
+export function closed<S extends Shape>(shape: S): Read<Shaped<S>> {
+  return (value, at) => {
+    const from = anObject(value, at)
+    for (const key of Object.keys(from)) {
+      if (!Object.hasOwn(shape, key)) malformed(at, "a key that is not known")
+    }
+    const out: Record<string, unknown> = {}
+    for (const [key, read] of Object.entries(shape)) {
+      if (!Object.hasOwn(from, key)) malformed(at, `${key} is missing`)
+      out[key] = read(from[key], `${at}.${key}`)
+    }
+    return out as Shaped<S>
+  }
+}
+
+export const anObject: Read<Readonly<Record<string, unknown>>> = (value, at) =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : malformed(at, "not an object")
+
+export const text =
+  (pattern: RegExp, what: string): Read<string> =>
+  (value, at) =>
+    typeof value === "string" && pattern.test(value) ? value : malformed(at, `not ${what}`)
+
+export const textUpTo =
+  (max: number): Read<string> =>
+  (value, at) =>
+    typeof value === "string" && value.length <= max ? value : malformed(at, `not a text of at most ${max}`)
+
+export const integer =
+  (min: number, max: number): Read<number> =>
+  (value, at) =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max
+      ? value
+      : malformed(at, `not an integer from ${min} to ${max}`)
+
+export const oneOf =
+  <const T extends string | number>(...allowed: readonly T[]): Read<T> =>
+  (value, at) =>
+    allowed.find((one) => one === value) ?? malformed(at, `not one of ${allowed.join(", ")}`)
+
+export const list =
+  <T>(item: Read<T>, min: number, max: number): Read<readonly T[]> =>
+  (value, at) => {
+    if (!Array.isArray(value) || value.length < min || value.length > max) {
+      return malformed(at, `not a list of ${min} to ${max}`)
+    }
+    return value.map((one, i) => item(one, `${at}[${i}]`))
+  }

@@ -1,0 +1,85 @@
+/**
+ * What WaaS signs with its Ed25519 key: task, start and cancel documents, each under its own tag so that none passes for
+ * another. Owns signing, verifying and the two small documents; the task document is taskCodec's.
+ */
+import { createPublicKey, type KeyObject, sign, verify } from "node:crypto"
+import { type Bytes, concat, copy, fromHex, utf8 } from "../bytes.ts"
+import { frame } from "../crypto/frame.ts"
+import type { Tag } from "../crypto/tags.ts"
+import { CosignerError } from "../errors.ts"
+import { digest, taskId } from "./fields.ts"
+import type { SignedDocument } from "./frames.ts"
+import { attempt, closed, integer, type Problem, parseJson, textUpTo } from "./json.ts"
+import { isForgeableKey } from "./nodeId.ts"
+
+/** An Ed25519 key that signs and is not shown: a node's identity, or WaaS's. */
+export interface Signer {
+  /** 32 bytes. */
+  readonly publicKey: Bytes
+  /** 64 bytes over the message itself. */
+  sign(message: Uint8Array): Bytes
+}
+
+export type DocumentTag = Extract<Tag, "waas/task" | "waas/start" | "waas/cancel">
+
+/** RFC 8410 SubjectPublicKeyInfo of an Ed25519 key, up to the key. */
+const SPKI = fromHex("302a300506032b6570032100") ?? new Uint8Array(0)
+
+export function signerOf(privateKey: KeyObject): Signer {
+  const publicKey = copy(createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32))
+  return { publicKey, sign: (message) => copy(sign(null, message, privateKey)) }
+}
+
+/** Ed25519 (RFC 8032). False for whatever is not a valid signature under a key that only its owner can sign for. */
+export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== 32 || signature.length !== 64 || isForgeableKey(publicKey)) return false
+  try {
+    const key = createPublicKey({ key: Buffer.from(concat(SPKI, publicKey)), format: "der", type: "spki" })
+    return verify(null, message, key, signature)
+  } catch {
+    return false
+  }
+}
+
+export const signDocument = (by: Signer, tag: DocumentTag, document: Bytes): SignedDocument => ({
+  document,
+  signature: by.sign(frame(tag, document)),
+})
+
+export const verifyDocument = (publicKey: Uint8Array, tag: DocumentTag, signed: SignedDocument): boolean =>
+  verifyEd25519(publicKey, frame(tag, signed.document), signed.signature)
+
+/** Begin this attempt of the task with this digest. */
+export interface StartDocument {
+  readonly task_id: string
+  readonly digest: string
+  /** From 1. */
+  readonly attempt: number
+}
+
+/** End the task with this digest. */
+export interface CancelDocument {
+  readonly task_id: string
+  readonly digest: string
+  /** For people. */
+  readonly reason: string
+}
+
+const MAX_SMALL = 4096
+const start = closed({ task_id: taskId, digest, attempt: integer(1, 2 ** 32 - 1) })
+const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
+
+export const decodeStart = (document: Uint8Array): StartDocument | Problem =>
+  attempt(() => start(parseJson(document, MAX_SMALL), "$"))
+export const decodeCancel = (document: Uint8Array): CancelDocument | Problem =>
+  attempt(() => cancel(parseJson(document, MAX_SMALL), "$"))
+
+export const encodeStart = (of: StartDocument): Bytes => checked("start document", of, decodeStart)
+export const encodeCancel = (of: CancelDocument): Bytes => checked("cancel document", of, decodeCancel)
+
+function checked(what: string, of: object, decode: (document: Bytes) => object): Bytes {
+  const document = utf8(JSON.stringify(of))
+  const read = decode(document)
+  if ("problem" in read) throw new CosignerError("E-LNK-020", { what, problem: String(read.problem) })
+  return document
+}
