@@ -1,0 +1,278 @@
+/**
+ * The world of a task in memory: the ports of src/tasks/ports.ts over Maps, a clock that tests move, and sessions that
+ * tests end. The semantics are those of the port documentation, as plainly as they can be written.
+ */
+import { copy, toHex, utf8 } from "../../src/bytes.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
+import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
+import { type PartyId, parseParty } from "../../src/keys/party.ts"
+import type { Ending, SessionIo, SessionSpec } from "../../src/mpc/session.ts"
+import type { Verdict } from "../../src/policy/verdict.ts"
+import { Secret } from "../../src/secret.ts"
+import type {
+  Ban,
+  BanPort,
+  Decision,
+  GroupPort,
+  OutboxEvent,
+  RiskPort,
+  SessionRow,
+  TaskPort,
+  TaskPorts,
+  TaskRecord,
+} from "../../src/tasks/ports.ts"
+import { isFinal } from "../../src/tasks/report.ts"
+import type { FromNode } from "../../src/wire/frames.ts"
+
+export const party = (n: number): PartyId => {
+  const id = parseParty(toHex(sha256(utf8(`party ${n}`))))
+  if (id === undefined) throw new Error("32 bytes are a party")
+  return id
+}
+
+export const approved: Verdict = { action: "approve", code: "", reason: "", rules: [] }
+export const rejected: Verdict = { action: "reject", code: "E-RSK-001", reason: "a rule says no", rules: [] }
+
+export interface FakeSession {
+  readonly spec: SessionSpec
+  readonly io: SessionIo
+  readonly delivered: Uint8Array[]
+  cancelledFor: string | undefined
+  end(ending: Ending): void
+}
+
+export interface World {
+  readonly ports: TaskPorts
+  /** In order: what was made durable and what was sent, so that a test can say "before". */
+  readonly trace: string[]
+  readonly sent: FromNode[]
+  readonly sessions: FakeSession[]
+  readonly asked: { signal: AbortSignal; answer: (verdict: Verdict) => void }[]
+  readonly records: Map<string, TaskRecord>
+  readonly rows: SessionRow[]
+  readonly bans: Ban[]
+  readonly events: OutboxEvent[]
+  readonly groups: GroupPublic[]
+  evaluate: RiskPort["evaluate"]
+  /** Moves the clock and fires the alarms that are due. */
+  advance(ms: number): void
+  /** The next frame of that kind that is sent from now on. */
+  nextReport(): Promise<Extract<FromNode, { kind: "report" }>>
+}
+
+export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups">>): World {
+  let nowMs = 1_795_000_000_000
+  const alarms: { at: number; fire: () => void }[] = []
+  const debits = new Map<string, { counter: string; amount: number; at: number }[]>()
+  const waiting: ((report: Extract<FromNode, { kind: "report" }>) => void)[] = []
+  const unread: Extract<FromNode, { kind: "report" }>[] = []
+  const records = shared?.records ?? new Map<string, TaskRecord>()
+  const rows = shared?.rows ?? []
+  const bans = shared?.bans ?? []
+  const groups = shared?.groups ?? []
+  const trace: string[] = []
+  const sent: FromNode[] = []
+  const sessions: FakeSession[] = []
+  const asked: World["asked"] = []
+  const events: OutboxEvent[] = []
+
+  const need = (taskId: string): TaskRecord => {
+    const record = records.get(taskId)
+    if (record === undefined) throw new Error(`no task ${taskId}`)
+    return record
+  }
+  const put = (record: TaskRecord): TaskRecord => {
+    records.set(record.taskId, record)
+    trace.push(`journal ${record.state}`)
+    return record
+  }
+  const usage = {
+    count: (counter: string, sinceMs: number) =>
+      [...debits.values()]
+        .flat()
+        .filter((debit) => debit.counter === counter && debit.at >= sinceMs)
+        .reduce((sum, debit) => sum + debit.amount, 0),
+  }
+
+  const journal: TaskPort = {
+    usage,
+    claim(task) {
+      const known = records.get(task.taskId)
+      if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
+      events.push(...task.events)
+      const { taskId, digest, type, document, deadlineMs } = task
+      const record = put({
+        taskId,
+        digest,
+        type,
+        document,
+        deadlineMs,
+        state: "claimed",
+        attempt: 0,
+        claimedMs: task.nowMs,
+        updatedMs: task.nowMs,
+        verdict: undefined,
+        code: "",
+        reason: "",
+        outcome: undefined,
+        delivered: false,
+      })
+      return { kind: "new", record }
+    },
+    approve(taskId, at, decide, eventsOf) {
+      const record = need(taskId)
+      if (record.state !== "claimed") return record
+      const { verdict, debits: asks } = decide(usage)
+      events.push(...eventsOf(verdict))
+      if (verdict.action === "approve")
+        debits.set(
+          taskId,
+          asks.map((debit) => ({ ...debit, at })),
+        )
+      const { code, reason } = verdict
+      return put({ ...record, verdict, code, reason, state: verdict.action === "approve" ? "approved" : "rejected" })
+    },
+    startSession(row) {
+      if (rows.some((other) => toHex(other.sid) === toHex(row.sid))) throw new Error("sid known")
+      if (row.attempt <= need(row.taskId).attempt) throw new Error("attempt not above")
+      rows.push(row)
+      put({ ...need(row.taskId), state: "running", attempt: row.attempt })
+    },
+    endSession: (_sid, how) => void trace.push(`session ${how}`),
+    emitted: (taskId) => void put({ ...need(taskId), state: "emitted" }),
+    finish(taskId, end, at, more) {
+      const record = need(taskId)
+      if (isFinal(record.state)) throw new Error(`finished twice: ${record.state} then ${end.state}`)
+      events.push(...more)
+      if (end.state !== "completed" && record.state !== "emitted") debits.delete(taskId)
+      return put({
+        ...record,
+        state: end.state,
+        updatedMs: at,
+        code: end.state === "completed" ? "" : end.code,
+        reason: end.state === "completed" ? "" : end.reason,
+        outcome: end.state === "completed" ? end.outcome : undefined,
+      })
+    },
+    delivered: (taskId) => void records.set(taskId, { ...need(taskId), delivered: true }),
+    get: (taskId) => records.get(taskId),
+    list: () => [...records.values()].reverse(),
+    unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
+  }
+
+  const groupPort: GroupPort = {
+    prepare: (group) => {
+      trace.push("group prepared")
+      groups.push(group)
+    },
+    activate(groupId, epochId, certificate) {
+      const at = groups.findIndex((group) => group.groupId === groupId && toHex(group.epochId) === toHex(epochId))
+      const found = groups[at]
+      if (found === undefined) throw new Error("no such epoch")
+      const active: GroupPublic = { ...found, status: "ACTIVE", certificate }
+      groups[at] = active
+      trace.push("group active")
+      return active
+    },
+    list: () => groups,
+    active: (groupId) => groups.find((group) => group.groupId === groupId && group.status === "ACTIVE"),
+    open: (): GroupSecret => ({ share: Secret.take(new Uint8Array(32).fill(7)), pairs: [] }),
+  }
+  const banPort: BanPort = {
+    add: (ban) => {
+      trace.push("ban")
+      bans.push(ban)
+    },
+    list: () => bans,
+    unusable: (groupId) => bans.filter((ban) => ban.groupId === groupId).map((ban) => ban.peer),
+  }
+
+  const it: World = {
+    trace,
+    sent,
+    sessions,
+    asked,
+    records,
+    rows,
+    bans,
+    events,
+    groups,
+    evaluate: (): Decision => ({ verdict: approved, debits: [] }),
+    advance(ms) {
+      nowMs += ms
+      for (const alarm of alarms.splice(0)) {
+        if (alarm.at <= nowMs) alarm.fire()
+        else alarms.push(alarm)
+      }
+    },
+    nextReport: () =>
+      new Promise((resolve) => {
+        const first = unread.shift()
+        if (first === undefined) waiting.push(resolve)
+        else resolve(first)
+      }),
+    ports: {
+      self,
+      journal,
+      groups: groupPort,
+      bans: banPort,
+      risk: {
+        evaluate: (...args) => it.evaluate(...args),
+        ask: (_task, _group, signal) =>
+          new Promise((resolve) => {
+            asked.push({ signal, answer: resolve })
+            signal.addEventListener("abort", () => resolve(rejected), { once: true })
+          }),
+      },
+      eventsFor: (change) => [
+        {
+          eventId: `${change.task.task_id} ${change.status}`,
+          eventType: String(change.status),
+          createdMs: change.atMs,
+          body: "{}",
+        },
+      ],
+      startSession(spec, io) {
+        const { promise, resolve } = Promise.withResolvers<Ending>()
+        const session: FakeSession = { spec, io, delivered: [], cancelledFor: undefined, end: resolve }
+        sessions.push(session)
+        io.send(envelopeTo(undefined))
+        return {
+          sid: sha256(utf8(`${spec.taskId} ${spec.attempt}`)),
+          deliver: (envelope) => void session.delivered.push(copy(envelope)),
+          cancel(reason) {
+            session.cancelledFor = reason
+            resolve({ kind: reason })
+          },
+          ending: promise,
+        }
+      },
+      send(frame) {
+        sent.push(frame)
+        trace.push(frame.kind === "report" ? `report ${frame.status}` : `send ${frame.kind}`)
+        if (frame.kind !== "report") return
+        const reader = waiting.shift()
+        if (reader === undefined) unread.push(frame)
+        else reader(frame)
+      },
+      now: () => nowMs,
+      alarm(at) {
+        const controller = new AbortController()
+        if (at <= nowMs) controller.abort()
+        else alarms.push({ at, fire: () => controller.abort() })
+        return controller.signal
+      },
+      log: () => undefined,
+      limits: { openTasks: 4, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
+    },
+  }
+  return it
+}
+
+/** The smallest thing that looks like an envelope to a relay: a header with a receiver (tss.md 12). */
+export function envelopeTo(receiver: PartyId | undefined): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(4 + 2 + 3 + 4 + 32 + 32 + 32 + 32)
+  header.set(utf8("TSN1"))
+  if (receiver !== undefined) header.set(Buffer.from(receiver, "hex"), 77)
+  return header
+}
