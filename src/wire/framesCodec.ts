@@ -1,0 +1,178 @@
+/**
+ * The bytes of frames: version, kind, fields with lengths; closed in both directions. A frame that does not decode is the
+ * caller's to drop and count; nothing of it is used.
+ */
+import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { parseParty } from "../keys/party.ts"
+import { block, flag, Reader, textBlock } from "./binary.ts"
+import { TASK_ID } from "./fields.ts"
+import type { FromNode, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
+import { attempt, malformed, type Problem } from "./json.ts"
+import { parseNodeId } from "./nodeId.ts"
+import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
+import { MAX_TASK_BYTES, type TaskType } from "./task.ts"
+
+export const FRAME_VERSION = 1
+export const MAX_FRAME_BYTES = 2 * 1024 * 1024
+
+const MAX_SMALL_DOCUMENT = 4096
+const MAX_CODE = 64
+const MAX_REASON = 4096
+/** The acks of 32 members and of as many dealers that leave. */
+const MAX_ACKS = 64
+const MAX_ACK = 4096
+
+// No number is used in both directions, so that a frame that is sent back is refused.
+const TO_NODE = { task: 1, start: 2, cancel: 3, envelope: 4, outcomeStored: 5, certificate: 6 } as const
+const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
+
+const TASK_TYPES: readonly TaskType[] = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
+const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
+
+type Report = Extract<FromNode, { readonly kind: "report" }>
+
+/** Throws E-LNK-020 for what the other side would refuse. */
+export function encodeToNode(frame: ToNode): Bytes {
+  const head = u8(TO_NODE[frame.kind])
+  switch (frame.kind) {
+    case "task":
+      return checked(decodeToNode, head, signedBlock(frame.task))
+    case "start":
+      return checked(decodeToNode, head, signedBlock(frame.start))
+    case "cancel":
+      return checked(decodeToNode, head, signedBlock(frame.cancel))
+    case "envelope":
+      return checked(decodeToNode, head, textBlock(frame.taskId), block(frame.envelope))
+    case "outcomeStored":
+      return checked(decodeToNode, head, textBlock(frame.taskId))
+    case "certificate":
+      return checked(decodeToNode, head, textBlock(frame.taskId), u8(frame.acks.length), ...frame.acks.map(block))
+  }
+}
+
+/** Throws E-LNK-020 for what the other side would refuse. */
+export function encodeFromNode(frame: FromNode): Bytes {
+  const head = u8(FROM_NODE[frame.kind])
+  if (frame.kind === "report") return checked(decodeFromNode, head, reportFields(frame))
+  return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
+}
+
+export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
+  return decode(bytes, (kind, from): ToNode => {
+    switch (kind) {
+      case TO_NODE.task:
+        return { kind: "task", task: signed(from, MAX_TASK_BYTES) }
+      case TO_NODE.start:
+        return { kind: "start", start: signed(from, MAX_SMALL_DOCUMENT) }
+      case TO_NODE.cancel:
+        return { kind: "cancel", cancel: signed(from, MAX_SMALL_DOCUMENT) }
+      case TO_NODE.envelope:
+        return { kind: "envelope", taskId: taskId(from), envelope: from.block(1, MAX_FRAME_BYTES) }
+      case TO_NODE.outcomeStored:
+        return { kind: "outcomeStored", taskId: taskId(from) }
+      case TO_NODE.certificate:
+        return { kind: "certificate", taskId: taskId(from), acks: acks(from) }
+      default:
+        return malformed("kind", "not known")
+    }
+  })
+}
+
+export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
+  return decode(bytes, (kind, from): FromNode => {
+    switch (kind) {
+      case FROM_NODE.report:
+        return report(from)
+      case FROM_NODE.envelope:
+        return {
+          kind: "envelope",
+          taskId: taskId(from),
+          receiver: receiver(from),
+          envelope: from.block(1, MAX_FRAME_BYTES),
+        }
+      default:
+        return malformed("kind", "not known")
+    }
+  })
+}
+
+function decode<F>(bytes: Uint8Array, fields: (kind: number, from: Reader) => F): F | Problem {
+  return attempt(() => {
+    if (bytes.length > MAX_FRAME_BYTES) malformed("frame", "too large")
+    const from = new Reader(bytes)
+    if (from.u8() !== FRAME_VERSION) malformed("version", "not known")
+    const frame = fields(from.u8(), from)
+    from.end()
+    return frame
+  })
+}
+
+/** The frame's bytes, read once as the receiver will: what could not arrive is refused here, where it can be named. */
+function checked(read: (bytes: Bytes) => object, ...parts: readonly Uint8Array[]): Bytes {
+  const bytes = concat(u8(FRAME_VERSION), ...parts)
+  const back = read(bytes)
+  if ("problem" in back) throw new CosignerError("E-LNK-020", { what: "frame", problem: String(back.problem) })
+  return bytes
+}
+
+const signedBlock = (of: SignedDocument): Bytes => concat(of.signature, block(of.document))
+
+function signed(from: Reader, max: number): SignedDocument {
+  const signature = from.take(64)
+  return { signature, document: from.block(1, max) }
+}
+
+function taskId(from: Reader): string {
+  const id = from.text(64)
+  return TASK_ID.test(id) ? id : malformed("taskId", "not an id")
+}
+
+/** A node id or the hex of its key; empty: everybody. */
+function receiver(from: Reader): string | undefined {
+  const text = from.text(64)
+  if (text === "") return undefined
+  return (parseNodeId(text) ?? parseParty(text)) ? text : malformed("receiver", "not a node")
+}
+
+function acks(from: Reader): readonly Bytes[] {
+  const count = from.u8()
+  if (count === 0 || count > MAX_ACKS) malformed("acks", `not 1 to ${MAX_ACKS}`)
+  return Array.from({ length: count }, () => from.block(1, MAX_ACK))
+}
+
+function reportFields(of: Report): Bytes {
+  return concat(
+    textBlock(of.taskId),
+    fromHex(of.digest) ?? new Uint8Array(0),
+    u8(TASK_TYPES.indexOf(of.type)),
+    u8(of.status),
+    u32be(of.attempt),
+    flag(of.approved),
+    textBlock(of.code),
+    textBlock(of.reason.slice(0, MAX_REASON / 4)),
+    flag(of.outcome !== undefined),
+    of.outcome === undefined ? new Uint8Array(0) : block(writeOutcome(of.outcome)),
+  )
+}
+
+function report(from: Reader): Report {
+  const read: Report = {
+    kind: "report",
+    taskId: taskId(from),
+    digest: toHex(from.take(32)),
+    type: TASK_TYPES[from.u8()] ?? malformed("type", "not known"),
+    status: statusOf(from.u8()),
+    attempt: from.u32(),
+    approved: from.flag(),
+    code: from.text(MAX_CODE),
+    reason: from.text(MAX_REASON),
+    outcome: from.flag() ? readOutcome(from.block(1, MAX_OUTCOME_BYTES)) : undefined,
+  }
+  // An outcome without completion, or completion without an outcome, would be half believed by somebody.
+  if ((read.outcome !== undefined) !== (read.status === 190)) malformed("outcome", "does not go with the status")
+  return read
+}
+
+const statusOf = (value: number): ReportStatus =>
+  STATUSES.find((status) => status === value) ?? malformed("status", "not known")

@@ -1,0 +1,34 @@
+/**
+ * The handshake's proofs. Each side signs the whole transcript under its own role, on a nonce that the other drew for
+ * this connection: neither proof can be replayed, reflected, or used at another server.
+ *
+ *     node -> WaaS  hello      version, node key, node nonce
+ *     WaaS -> node  challenge  WaaS nonce, WaaS clock, signature       the node checks it against its pinned key
+ *     node -> WaaS  proof      signature                               only now, and only to that key
+ *     WaaS -> node  welcome | refused
+ *
+ * What the handshake does not do: it makes no session key. Secrecy and integrity of what follows are TLS's, and end to
+ * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.
+ */
+import { type Bytes, u8, u64be, utf8 } from "../bytes.ts"
+import { frame } from "../crypto/frame.ts"
+import { type Signer, verifyEd25519 } from "./signed.ts"
+
+export interface Transcript {
+  readonly version: number
+  readonly nodeKey: Bytes
+  readonly waasKey: Bytes
+  readonly nodeNonce: Bytes
+  readonly waasNonce: Bytes
+  readonly waasMs: number
+}
+
+export type Role = "node" | "waas"
+
+const signedBytes = (role: Role, t: Transcript): Bytes =>
+  frame("link/hello", utf8(role), u8(t.version), t.nodeKey, t.waasKey, t.nodeNonce, t.waasNonce, u64be(t.waasMs))
+
+export const prove = (role: Role, transcript: Transcript, by: Signer): Bytes => by.sign(signedBytes(role, transcript))
+
+export const isProof = (role: Role, transcript: Transcript, signature: Uint8Array): boolean =>
+  verifyEd25519(role === "node" ? transcript.nodeKey : transcript.waasKey, signedBytes(role, transcript), signature)

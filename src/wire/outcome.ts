@@ -1,0 +1,95 @@
+/** What a finished task brought, as JSON on the wire: closed reading of TaskOutcome. */
+import { type Bytes, utf8 } from "../bytes.ts"
+import {
+  curve,
+  digest,
+  extendedKey,
+  groupId,
+  hex,
+  MAX_MEMBERS,
+  MAX_MESSAGE,
+  MAX_MESSAGES,
+  nodeId,
+  path,
+} from "./fields.ts"
+import type { TaskOutcome } from "./frames.ts"
+import { anObject, closed, integer, list, malformed, oneOf, parseJson, type Read, text, textUpTo } from "./json.ts"
+
+/** Signatures repeat their messages; a task document is at most 1 MiB, and so are they. */
+export const MAX_OUTCOME_BYTES = 1536 * 1024
+
+const publicKey = hex(32, 33)
+const optionalPrefix = (max: number): Read<string> => {
+  const digits = hex(0, max)
+  return (value, at) => {
+    const bare = typeof value === "string" && value.startsWith("0x")
+    return bare ? `0x${digits(value.slice(2), at)}` : digits(value, at)
+  }
+}
+
+const group = closed({
+  type: oneOf("group"),
+  group_id: groupId,
+  epoch_id: digest,
+  curve,
+  root_extended_public_key: extendedKey,
+  threshold: integer(2, MAX_MEMBERS),
+  participants: list(
+    closed({
+      node_id: nodeId,
+      share_id: text(/^[1-9][0-9]{0,77}$/, "a share id"),
+      share_public_key: publicKey,
+    }),
+    2,
+    MAX_MEMBERS,
+  ),
+  // Old dealers of a reshare acknowledge too: up to as many again.
+  certificate: list(hex(1, 4096), 1, 2 * MAX_MEMBERS),
+})
+
+const signatures = closed({
+  type: oneOf("signatures"),
+  signatures: list(
+    closed({
+      bip32_path: path,
+      msg_hash: optionalPrefix(MAX_MESSAGE),
+      tweak: optionalPrefix(32),
+      public_key: publicKey,
+      signature: hex(64, 64),
+      signature_recovery: oneOf("", "00", "01", "02", "03"),
+    }),
+    1,
+    MAX_MESSAGES,
+  ),
+})
+
+const shareSignatures = closed({
+  type: oneOf("shareSignatures"),
+  signatures: list(
+    closed({
+      group_id: groupId,
+      signed_msg: textUpTo(4096),
+      msg_hash: optionalPrefix(MAX_MESSAGE),
+      signature: optionalPrefix(80),
+    }),
+    1,
+    MAX_MESSAGES,
+  ),
+})
+
+/** Throws Malformed, as every reader does. */
+export function readOutcome(bytes: Uint8Array): TaskOutcome {
+  const value = parseJson(bytes, MAX_OUTCOME_BYTES)
+  switch (anObject(value, "$")["type"]) {
+    case "group":
+      return group(value, "$")
+    case "signatures":
+      return signatures(value, "$")
+    case "shareSignatures":
+      return shareSignatures(value, "$")
+    default:
+      return malformed("$.type", "not a kind of outcome")
+  }
+}
+
+export const writeOutcome = (outcome: TaskOutcome): Bytes => utf8(JSON.stringify(outcome))

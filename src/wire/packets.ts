@@ -1,0 +1,144 @@
+/**
+ * The messages of one WebSocket connection: a handshake (hello.ts), then the numbered channel (channel.ts) that carries
+ * frames, and a heartbeat. One packet is one binary message. Owns the bytes only.
+ */
+import { type Bytes, concat, u8, u64be } from "../bytes.ts"
+import { Reader } from "./binary.ts"
+import { MAX_FRAME_BYTES } from "./framesCodec.ts"
+import { attempt, malformed, type Problem } from "./json.ts"
+
+export const LINK_VERSION = 1
+export const EPOCH_BYTES = 16
+
+/** A data packet adds kind, sequence number and acknowledgement to its frame. */
+export const MAX_PACKET_BYTES = MAX_FRAME_BYTES + 17
+/** No packet of the handshake is longer; whoever has not proved a key may not send more. */
+export const MAX_HANDSHAKE_BYTES = 256
+
+/** Why a server ends a connection; the numbers are the wire's, 4000 + number is the WebSocket close code. */
+export const REFUSALS = {
+  version: 1,
+  proof: 2,
+  unknownNode: 3,
+  busy: 4,
+  replaced: 5,
+  tooFast: 6,
+  protocol: 7,
+  stopping: 8,
+  silent: 9,
+} as const
+export type RefusalReason = keyof typeof REFUSALS
+const REASONS = Object.keys(REFUSALS) as readonly RefusalReason[]
+
+export type HandshakePacket =
+  | { readonly kind: "hello"; readonly version: number; readonly nodeKey: Bytes; readonly nodeNonce: Bytes }
+  | {
+      readonly kind: "challenge"
+      readonly waasNonce: Bytes
+      /** Clock of WaaS, ms since 1970. */
+      readonly waasMs: number
+      readonly signature: Bytes
+    }
+  | { readonly kind: "proof"; readonly signature: Bytes }
+  | { readonly kind: "welcome" }
+  | { readonly kind: "refused"; readonly reason: RefusalReason }
+
+export type ChannelPacket =
+  /** First on every connection, in both directions: who I am, whom I remember, how far I heard them. */
+  | { readonly kind: "resume"; readonly epoch: Bytes; readonly knows: Bytes; readonly received: number }
+  | { readonly kind: "data"; readonly seq: number; readonly ack: number; readonly payload: Bytes }
+  | { readonly kind: "ack"; readonly ack: number }
+
+export type Heartbeat =
+  | { readonly kind: "ping"; readonly stamp: number }
+  /** The stamp of the ping, and the answering side's clock. */
+  | { readonly kind: "pong"; readonly stamp: number; readonly nowMs: number }
+
+export type Packet = HandshakePacket | ChannelPacket | Heartbeat
+
+const KIND = {
+  hello: 1,
+  challenge: 2,
+  proof: 3,
+  welcome: 4,
+  refused: 5,
+  resume: 16,
+  data: 17,
+  ack: 18,
+  ping: 19,
+  pong: 20,
+} as const
+
+export function encodePacket(packet: Packet): Bytes {
+  const kind = u8(KIND[packet.kind])
+  switch (packet.kind) {
+    case "hello":
+      return concat(kind, u8(packet.version), packet.nodeKey, packet.nodeNonce)
+    case "challenge":
+      return concat(kind, packet.waasNonce, u64be(packet.waasMs), packet.signature)
+    case "proof":
+      return concat(kind, packet.signature)
+    case "welcome":
+      return kind
+    case "refused":
+      return concat(kind, u8(REFUSALS[packet.reason]))
+    case "resume":
+      return concat(kind, packet.epoch, packet.knows, u64be(packet.received))
+    case "data":
+      return concat(kind, u64be(packet.seq), u64be(packet.ack), packet.payload)
+    case "ack":
+      return concat(kind, u64be(packet.ack))
+    case "ping":
+      return concat(kind, u64be(packet.stamp))
+    case "pong":
+      return concat(kind, u64be(packet.stamp), u64be(packet.nowMs))
+  }
+}
+
+export function decodePacket(bytes: Uint8Array): Packet | Problem {
+  return attempt(() => {
+    if (bytes.length > MAX_PACKET_BYTES) malformed("packet", "too large")
+    const from = new Reader(bytes)
+    const packet = fields(from.u8(), from)
+    from.end()
+    return packet
+  })
+}
+
+function fields(kind: number, from: Reader): Packet {
+  switch (kind) {
+    case KIND.hello:
+      return hello(from)
+    case KIND.challenge:
+      return { kind: "challenge", waasNonce: from.take(32), waasMs: from.u64(), signature: from.take(64) }
+    case KIND.proof:
+      return { kind: "proof", signature: from.take(64) }
+    case KIND.welcome:
+      return { kind: "welcome" }
+    case KIND.refused:
+      return { kind: "refused", reason: reasonOf(from.u8()) }
+    case KIND.resume:
+      return { kind: "resume", epoch: from.take(EPOCH_BYTES), knows: from.take(EPOCH_BYTES), received: from.u64() }
+    case KIND.data:
+      return { kind: "data", seq: from.u64(), ack: from.u64(), payload: from.rest() }
+    case KIND.ack:
+      return { kind: "ack", ack: from.u64() }
+    case KIND.ping:
+      return { kind: "ping", stamp: from.u64() }
+    case KIND.pong:
+      return { kind: "pong", stamp: from.u64(), nowMs: from.u64() }
+    default:
+      return malformed("kind", "not known")
+  }
+}
+
+/** Of another version only the number is read: what follows it may have any form. */
+function hello(from: Reader): Packet {
+  const version = from.u8()
+  if (version === LINK_VERSION) return { kind: "hello", version, nodeKey: from.take(32), nodeNonce: from.take(32) }
+  from.rest()
+  return { kind: "hello", version, nodeKey: new Uint8Array(0), nodeNonce: new Uint8Array(0) }
+}
+
+const reasonOf = (value: number): RefusalReason =>
+  REASONS.find((reason) => REFUSALS[reason] === value) ?? malformed("reason", "not known")
