@@ -1,0 +1,20 @@
+/** Durations of the rules: `90m`, `1h`, `7d`. */
+
+export const MIN_WINDOW_MS = 60_000
+/** The longest rolling window: usage older than this is never asked for, and the store may drop it. */
+export const MAX_WINDOW_MS = 31 * 86_400_000
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const DURATION = /^([1-9][0-9]{0,6})([smhd])$/
+
+/** Milliseconds, or undefined if the text is no duration. */
+export function parseWindow(text: string): number | undefined {
+  const found = DURATION.exec(text)
+  const unit = UNITS[found?.[2] ?? ""]
+  return found === null || unit === undefined ? undefined : Number(found[1]) * unit
+}
+
+export function formatWindow(ms: number): string {
+  for (const [name, unit] of Object.entries(UNITS).toReversed()) if (ms % unit === 0) return `${ms / unit}${name}`
+  return `${ms}ms`
+}

@@ -1,0 +1,67 @@
+/**
+ * Journalled tasks against a draft of the rules: what would have changed. The counters are those that the draft itself
+ * would have led to: every task that it approves is debited, also one that later failed, so the answer is never too kind.
+ * Tasks before `sinceMs` fill the counters and are not reported.
+ */
+import { evaluate } from "./evaluate.ts"
+import type { PolicyRequest, Unreadable } from "./request.ts"
+import type { Usage } from "./rule.ts"
+import type { Debit } from "./rules/limits.ts"
+import type { Rules } from "./schema.ts"
+import type { Verdict } from "./verdict.ts"
+
+export interface Past {
+  readonly request: PolicyRequest | Unreadable
+  readonly atMs: number
+  /** As journalled; undefined if none was reached. */
+  readonly verdict: Verdict | undefined
+}
+
+export interface Replayed {
+  readonly taskId: string
+  readonly atMs: number
+  /** What the embedded rules of that day said; callback servers are left out. */
+  readonly was: "approve" | "reject" | "undecided"
+  readonly now: Verdict
+  readonly changed: boolean
+}
+
+export function replay(draft: Rules, tasks: readonly Past[], sinceMs: number): readonly Replayed[] {
+  const ledger = new Ledger()
+  const out: Replayed[] = []
+  for (const past of tasks.toSorted((a, b) => a.atMs - b.atMs)) {
+    const { verdict, debits } = evaluate(draft, past.request, ledger, past.atMs)
+    for (const debit of debits) ledger.add(debit, past.atMs)
+    if (past.atMs < sinceMs) continue
+    const was = embedded(past.verdict)
+    const changed = was !== "undecided" && was !== verdict.action
+    out.push({ taskId: past.request.taskId, atMs: past.atMs, was, now: verdict, changed })
+  }
+  return out
+}
+
+function embedded(verdict: Verdict | undefined): Replayed["was"] {
+  const rules = verdict?.rules.filter(({ rule }) => !rule.startsWith("callback:")) ?? []
+  if (verdict === undefined || rules.length === 0) return "undecided"
+  return rules.every(({ outcome }) => outcome === "allow") ? "approve" : "reject"
+}
+
+/** Counters in memory, in order of time. */
+class Ledger implements Usage {
+  readonly #debits = new Map<string, { atMs: number; amount: number }[]>()
+
+  add(debit: Debit, atMs: number): void {
+    const of = this.#debits.get(debit.counter) ?? []
+    of.push({ atMs, amount: debit.amount })
+    this.#debits.set(debit.counter, of)
+  }
+
+  count(counter: string, sinceMs: number): number {
+    let sum = 0
+    for (const { atMs, amount } of (this.#debits.get(counter) ?? []).toReversed()) {
+      if (atMs < sinceMs) break
+      sum += amount
+    }
+    return sum
+  }
+}

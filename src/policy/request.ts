@@ -1,0 +1,67 @@
+/**
+ * The request that the embedded rules judge: a closed, parsed form of a task, completed from this node's own records. It
+ * is data; how it is made of a task document is tasks/policyRequest.ts's. Names are those of the TOML.
+ */
+import type { CurveName } from "../crypto/curve.ts"
+
+/** The sections of [embedded_risk_control_rules]. */
+export const SECTIONS = ["key_gen", "key_sign", "key_reshare", "key_share_sign"] as const
+export type Section = (typeof SECTIONS)[number]
+
+export const SIGNATURE_TYPES = ["ECDSA", "EdDSA", "Schnorr"] as const
+export type SignatureName = (typeof SIGNATURE_TYPES)[number]
+
+export const CURVES = ["secp256k1", "ed25519"] as const satisfies readonly CurveName[]
+
+interface Common {
+  readonly taskId: string
+  /** Context that WaaS repeats. Rules may ask for its presence, never for the truth of it. */
+  readonly extraInfo: Readonly<Record<string, unknown>>
+}
+
+export interface KeyGenRequest extends Common {
+  readonly type: "key_gen"
+  readonly groupId: string
+  readonly curve: CurveName
+  readonly threshold: number
+  readonly nodeIds: readonly string[]
+}
+
+export interface KeySignRequest extends Common {
+  readonly type: "key_sign"
+  readonly groupId: string
+  /** xpub or cpub, of this node's own record of the group. */
+  readonly rootPubKey: string
+  readonly curve: CurveName
+  readonly signatureType: SignatureName
+  readonly usedNodeIds: readonly string[]
+  /** `hash` is the `0x` hex that will be signed: a digest, or for EdDSA the message. */
+  readonly messages: readonly { readonly path: readonly number[]; readonly hash: string }[]
+}
+
+export interface KeyReshareRequest extends Common {
+  readonly type: "key_reshare"
+  readonly oldGroupId: string
+  readonly newGroupId: string
+  readonly rootPubKey: string
+  readonly curve: CurveName
+  readonly usedNodeIds: readonly string[]
+  readonly oldThreshold: number
+  readonly newThreshold: number
+  readonly newNodeIds: readonly string[]
+}
+
+export interface KeyShareSignRequest extends Common {
+  readonly type: "key_share_sign"
+  /** One entry for each message that is to be signed with a share. */
+  readonly groupIds: readonly string[]
+}
+
+export type PolicyRequest = KeyGenRequest | KeySignRequest | KeyReshareRequest | KeyShareSignRequest
+
+/** A task that cannot be turned into a request: rejected without asking any rule. */
+export interface Unreadable {
+  readonly type: "unreadable"
+  readonly taskId: string
+  readonly problem: string
+}

@@ -1,0 +1,105 @@
+/**
+ * A task document and this node's own record of its group, as the request that the embedded rules judge. Where the record
+ * speaks, the record counts; where task and record differ, or a field makes no sense, the answer is Unreadable: a reject.
+ */
+import { CosignerError } from "../errors.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { parsePath } from "../keys/path.ts"
+import { type Decision, evaluate } from "../policy/evaluate.ts"
+import type { KeySignRequest, PolicyRequest, SignatureName, Unreadable } from "../policy/request.ts"
+import type { Rules } from "../policy/schema.ts"
+import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
+import type { Usage } from "./ports.ts"
+
+const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
+
+/** The embedded rules' decision on a task; RiskPort.evaluate with the rules as data. */
+export function judge(rules: Rules, task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision {
+  return evaluate(rules, policyRequest(task, group), usage, nowMs)
+}
+
+/** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */
+export function policyRequest(task: Task, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+  const common = { taskId: task.task_id, extraInfo: task.extra_info }
+  switch (task.type) {
+    case "KeyGen":
+      return {
+        ...common,
+        type: "key_gen",
+        groupId: task.group_id,
+        curve: task.curve,
+        threshold: task.threshold,
+        nodeIds: task.node_ids,
+      }
+    case "KeySign":
+      return keySignRequest(task, group)
+    case "KeyReshare":
+      return keyReshareRequest(task, group)
+    case "KeyShareSign":
+      if (task.details.length === 0) return unreadable(task, "it asks for no signature")
+      return { ...common, type: "key_share_sign", groupIds: task.details.map((detail) => detail.group_id) }
+    default:
+      return unreadable(task, "its type is unknown")
+  }
+}
+
+function keySignRequest(task: KeySignTask, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+  if (group === undefined || group.groupId !== task.group_id) return unreadable(task, "this node has no such group")
+  const rootPubKey = rootExtendedPublicKey(group)
+  if (rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
+  const messages = messagesOf(task)
+  if (messages === undefined) return unreadable(task, "a bip32_path is malformed or hardened")
+  if (messages.length === 0) return unreadable(task, "it asks for no signature")
+  const signatureType = SIGNATURE_NAMES[task.signature_type]
+  if (signatureType === undefined) return unreadable(task, "its signature_type is unknown")
+  return {
+    type: "key_sign",
+    taskId: task.task_id,
+    extraInfo: task.extra_info,
+    groupId: group.groupId,
+    rootPubKey,
+    curve: group.curve,
+    signatureType,
+    usedNodeIds: task.used_node_ids,
+    messages,
+  }
+}
+
+function messagesOf(task: KeySignTask): KeySignRequest["messages"] | undefined {
+  try {
+    return task.messages.map((message) => ({ path: parsePath(message.bip32_path), hash: message.msg_hash }))
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+// A node that is new to the group has no record of it: then the task speaks, and the allow list pins what it says.
+function keyReshareRequest(task: KeyReshareTask, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+  if (group !== undefined) {
+    if (group.groupId !== task.old_group_id) return unreadable(task, "its old_group_id is not that of the group")
+    if (group.curve !== task.curve) return unreadable(task, "its curve is not that of the group")
+    if (rootExtendedPublicKey(group) !== task.root_pub_key) {
+      return unreadable(task, "its root_pub_key is not that of the group")
+    }
+  }
+  return {
+    type: "key_reshare",
+    taskId: task.task_id,
+    extraInfo: task.extra_info,
+    oldGroupId: task.old_group_id,
+    newGroupId: task.new_group_id,
+    rootPubKey: task.root_pub_key,
+    curve: task.curve,
+    usedNodeIds: task.used_node_ids,
+    oldThreshold: task.old_threshold,
+    newThreshold: task.new_threshold,
+    newNodeIds: task.new_node_ids,
+  }
+}
+
+const unreadable = (task: { readonly task_id: string }, problem: string): Unreadable => ({
+  type: "unreadable",
+  taskId: task.task_id,
+  problem,
+})
