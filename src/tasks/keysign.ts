@@ -3,7 +3,7 @@ import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
-import { mayUse } from "../keys/pathRule.ts"
+import { mayUse, type PathRule } from "../keys/pathRule.ts"
 import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
@@ -38,7 +38,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     const unusable = ports.bans.unusable(group.groupId, group.epochId).filter((party) => signers.includes(party))
     if (unusable.length > 0) return refuse("E-TSK-013", { peers: unusable.map(nodeIdOf) })
   }
-  const messages = messagesOf(task, algorithm, ports.limits.batch)
+  const messages = messagesOf(task, algorithm, ports)
   if (isRefusal(messages)) return messages
 
   return {
@@ -75,24 +75,30 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
   }
 }
 
-function messagesOf(task: KeySignTask, algorithm: Algorithm, batch: number): readonly MessageToSign[] | Refusal {
+function messagesOf(task: KeySignTask, algorithm: Algorithm, ports: TaskPorts): readonly MessageToSign[] | Refusal {
+  const { batch } = ports.limits
   if (task.messages.length > batch) {
     return refuse("E-TSK-011", { index: batch, problem: `one task signs at most ${batch} messages` })
   }
   const messages: MessageToSign[] = []
   for (const [index, entry] of task.messages.entries()) {
-    const message = messageOf(entry, index, algorithm)
+    const message = messageOf(entry, index, algorithm, ports.pathRules)
     if (isRefusal(message)) return message
     messages.push(message)
   }
   return messages
 }
 
-function messageOf(entry: SignMessage, index: number, algorithm: Algorithm): MessageToSign | Refusal {
+function messageOf(
+  entry: SignMessage,
+  index: number,
+  algorithm: Algorithm,
+  rules: readonly PathRule[],
+): MessageToSign | Refusal {
   const bad = (problem: string) => refuse("E-TSK-011", { index, problem })
   const path = pathOf(entry.bip32_path)
   if (path === undefined) return bad(`the path ${JSON.stringify(entry.bip32_path)} is malformed or hardened`)
-  if (!mayUse(path, algorithm)) return refuse("E-TSK-012", { path: formatPath(path), algorithm })
+  if (!mayUse(path, algorithm, rules)) return refuse("E-TSK-012", { path: formatPath(path), algorithm })
 
   const message = prefixedHex(entry.msg_hash)
   if (message === undefined || message.length === 0) return bad("msg_hash is not 0x and hex")

@@ -5,6 +5,7 @@
 import type { Bytes } from "../bytes.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
+import type { PathRule } from "../keys/pathRule.ts"
 import type { RunningSession, SessionIo, SessionSpec } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
@@ -214,6 +215,8 @@ export interface TaskPorts {
   readonly alarm: (atMs: number) => AbortSignal
   readonly log: Log
   readonly limits: TaskLimits
+  /** Which paths of a secp256k1 group sign with which algorithm. */
+  readonly pathRules: readonly PathRule[]
 }
 
 export interface TaskLimits {

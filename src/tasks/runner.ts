@@ -6,7 +6,8 @@ import { type Bytes, toHex } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
-import { decodeTask, type Task } from "../wire/task.ts"
+import type { Task } from "../wire/task.ts"
+import { decodeTask } from "../wire/taskCodec.ts"
 import { checkLocks } from "./checks.ts"
 import { beginCourse, type Course, certified } from "./course.ts"
 import { type Refusal, refuse } from "./plan.ts"
@@ -93,7 +94,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onStart(signed: SignedDocument): void {
     if (!verified("waas/start", signed)) return
     const start = decodeStart(signed.document)
-    if (start === undefined) return ports.log("error", "dropped a start that cannot be read", {})
+    if ("problem" in start) return ports.log("error", "dropped a start that cannot be read", { ...start })
     const record = recordFor(start.task_id, start.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -104,7 +105,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onCancel(signed: SignedDocument): void {
     if (!verified("waas/cancel", signed)) return
     const cancel = decodeCancel(signed.document)
-    if (cancel === undefined) return ports.log("error", "dropped a cancel that cannot be read", {})
+    if ("problem" in cancel) return ports.log("error", "dropped a cancel that cannot be read", { ...cancel })
     const record = recordFor(cancel.task_id, cancel.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -119,7 +120,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     const record = ports.journal.get(taskId)
     const task = record && decodeTask(record.document)
     if (task === undefined || "problem" in task) return
-    if (certified(task, acks, ports) !== undefined) ports.log("info", "a prepared group was certified", { task: taskId })
+    if (certified(task, acks, ports) !== undefined)
+      ports.log("info", "a prepared group was certified", { task: taskId })
   }
 
   /** The journal's record of exactly that document; anything else is logged and dropped. */

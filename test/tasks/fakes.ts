@@ -6,6 +6,7 @@ import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
+import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import type { Ending, SessionIo, SessionSpec } from "../../src/mpc/session.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
@@ -263,6 +264,7 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
         return controller.signal
       },
       log: () => undefined,
+      pathRules: DEFAULT_PATH_RULES,
       limits: { openTasks: 4, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
     },
   }

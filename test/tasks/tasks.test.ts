@@ -1,0 +1,448 @@
+/** A task from its first frame to its outcome, in memory: what is decided, what is durable before what, how it ends. */
+
+import { expect, test } from "bun:test"
+import { generateKeyPairSync } from "node:crypto"
+import { type Bytes, copy, toHex, utf8 } from "../../src/bytes.ts"
+import { ED } from "../../src/crypto/curve.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
+import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
+import type { Ending } from "../../src/mpc/session.ts"
+import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
+import type { KeyGenTask, KeySignTask, Task } from "../../src/wire/task.ts"
+import { encodeTask } from "../../src/wire/taskCodec.ts"
+import { approved, envelopeTo, type FakeSession, party, rejected, type World, world } from "./fakes.ts"
+
+const parties = [party(1), party(2), party(3)].sort()
+const [self, peer, third] = [parties[0]!, parties[1]!, parties[2]!]
+const waas = signerOf(generateKeyPairSync("ed25519").privateKey)
+const stranger = signerOf(generateKeyPairSync("ed25519").privateKey)
+
+const group: GroupPublic = {
+  groupId: "AbcdefghijklmnopqrsT",
+  epochId: sha256(utf8("epoch")),
+  curve: "ed25519",
+  mode: "keygen",
+  status: "ACTIVE",
+  threshold: 2,
+  members: parties.map((id, index) => ({
+    party: id,
+    shareId: BigInt(index + 1),
+    sharePublicKey: ED.encodePoint(ED.multiplyBase(BigInt(index + 5))),
+  })),
+  commitments: [ED.encodePoint(ED.multiplyBase(3n)), ED.encodePoint(ED.multiplyBase(4n))],
+  chainCode: new Uint8Array(32).fill(9),
+  createdMs: 1,
+  sid: sha256(utf8("sid")),
+  ackView: sha256(utf8("view")),
+  certificate: [],
+}
+
+function keysign(w: World, change: Partial<KeySignTask> = {}): KeySignTask {
+  return {
+    version: 1,
+    task_id: "task-1",
+    biz_task_id: "biz-1",
+    created_ms: w.ports.now(),
+    deadline_ms: w.ports.now() + 60_000,
+    extra_info: {},
+    type: "KeySign",
+    group_id: group.groupId,
+    root_pub_key: rootExtendedPublicKey(group),
+    used_node_ids: [nodeIdOf(self), nodeIdOf(peer)],
+    signature_type: 2,
+    messages: [{ bip32_path: "m/44/501/0", msg_hash: "0xdeadbeef", tweak: "" }],
+    ...change,
+  }
+}
+
+const digestOf = (task: Task): string => toHex(sha256(encodeTask(task)))
+const ask = (tasks: Tasks, task: Task, by = waas): void =>
+  tasks.onFrame({ kind: "task", task: signDocument(by, "waas/task", encodeTask(task)) })
+const start = (tasks: Tasks, task: Task, attempt: number, by = waas): void => {
+  const document = encodeStart({ task_id: task.task_id, digest: digestOf(task), attempt })
+  tasks.onFrame({ kind: "start", start: signDocument(by, "waas/start", document) })
+}
+const cancel = (tasks: Tasks, task: Task): void => {
+  const document = encodeCancel({ task_id: task.task_id, digest: digestOf(task), reason: "changed my mind" })
+  tasks.onFrame({ kind: "cancel", cancel: signDocument(waas, "waas/cancel", document) })
+}
+const signed: Ending = {
+  kind: "done",
+  result: {
+    kind: "signatures",
+    signatures: [{ publicKey: new Uint8Array(32), signature: new Uint8Array(64), recoveryId: undefined }],
+  },
+}
+
+function setUp(): { w: World; tasks: Tasks } {
+  const w = world(self, { groups: [group] })
+  return { w, tasks: createTasks(waas.publicKey, w.ports) }
+}
+
+/** Up to and including "approved". */
+async function approve(w: World, tasks: Tasks, task: Task): Promise<void> {
+  ask(tasks, task)
+  expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
+  w.asked.at(-1)?.answer(approved)
+  expect(await w.nextReport()).toMatchObject({ status: 130, approved: true, attempt: 0 })
+}
+
+async function running(w: World, tasks: Tasks, task: Task, attempt = 1): Promise<FakeSession> {
+  start(tasks, task, attempt)
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt, code: "" })
+  const session = w.sessions.at(-1)
+  if (session === undefined) throw new Error("no session began")
+  return session
+}
+
+test("a KeySign goes from claim to outcome, each record durable before what depends on it", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  expect(session.spec).toMatchObject({ protocol: "sign", algorithm: "eddsa", signers: [self, peer], attempt: 1 })
+  await session.io.record({ kind: "emitted", digest: new Uint8Array(32) })
+  session.end(signed)
+  const report = await w.nextReport()
+  expect(report).toMatchObject({ status: 190, digest: digestOf(task), outcome: { type: "signatures" } })
+  expect(w.trace).toEqual([
+    "journal claimed",
+    "report 130",
+    "journal approved",
+    "report 130",
+    "journal running",
+    "send envelope",
+    "report 140",
+    "journal emitted",
+    "session done",
+    "journal completed",
+    "report 190",
+  ])
+  expect(w.events.map((event) => event.eventType)).toEqual(["110", "140", "190"])
+  expect(w.sent.find((frame) => frame.kind === "envelope")).toMatchObject({ receiver: undefined, taskId: "task-1" })
+  expect(tasks.open()).toBe(0)
+  // asked again, the journal answers
+  ask(tasks, task)
+  expect(await w.nextReport()).toMatchObject({ status: 190, outcome: { type: "signatures" } })
+  expect(w.sessions.length).toBe(1)
+})
+
+test("a document that the pinned key did not sign, or signed as something else, is dropped", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  ask(tasks, task, stranger)
+  const asStart = signDocument(waas, "waas/start", encodeTask(task))
+  tasks.onFrame({ kind: "task", task: asStart })
+  const bytes = signDocument(waas, "waas/task", encodeTask(task))
+  const flipped = copy(bytes.document)
+  flipped[20] = (flipped[20] ?? 0) ^ 1
+  tasks.onFrame({ kind: "task", task: { ...bytes, document: flipped } })
+  expect(w.records.size).toBe(0)
+  expect(w.sent).toEqual([])
+
+  await approve(w, tasks, task)
+  start(tasks, task, 1, stranger)
+  expect(w.sessions.length).toBe(0)
+})
+
+test("one task id, two documents: the second is refused and the first goes on", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const other = keysign(w, { messages: [{ bip32_path: "m/1", msg_hash: "0xbad0", tweak: "" }] })
+  ask(tasks, other)
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-001", digest: digestOf(other) })
+  start(tasks, other, 1)
+  expect(w.sessions.length).toBe(0)
+  await running(w, tasks, task)
+})
+
+test("an embedded rule says no: no callback server is asked, and the refusal is final", async () => {
+  const { w, tasks } = setUp()
+  w.evaluate = () => ({ verdict: rejected, debits: [] })
+  const task = keysign(w)
+  ask(tasks, task)
+  await w.nextReport()
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-RSK-001" })
+  expect(w.asked.length).toBe(0)
+  expect(w.events.map((event) => event.eventType)).toEqual(["110", "160"])
+  start(tasks, task, 1)
+  expect(await w.nextReport()).toMatchObject({ status: 160 })
+  expect(w.sessions.length).toBe(0)
+})
+
+test("a callback server says no", async () => {
+  const { w, tasks } = setUp()
+  ask(tasks, keysign(w))
+  await w.nextReport()
+  w.asked[0]?.answer(rejected)
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-RSK-001" })
+})
+
+test("a limit of one is spent once, though two tasks passed the first look together", async () => {
+  const { w, tasks } = setUp()
+  w.evaluate = (_task, _group, usage) =>
+    usage.count("signatures", 0) >= 1
+      ? { verdict: rejected, debits: [] }
+      : { verdict: approved, debits: [{ counter: "signatures", amount: 1 }] }
+  ask(tasks, keysign(w))
+  ask(tasks, keysign(w, { task_id: "task-2" }))
+  await w.nextReport()
+  await w.nextReport()
+  expect(w.asked.length).toBe(2)
+  for (const { answer } of w.asked) answer(approved)
+  const answers = [await w.nextReport(), await w.nextReport()]
+  expect(answers.map((report) => report.status).sort()).toEqual([130, 160])
+})
+
+test("the deadline ends a task that waits for callbacks, for its start, or in mid-session", async () => {
+  for (const stage of ["asking", "approved", "running"] as const) {
+    const { w, tasks } = setUp()
+    const task = keysign(w)
+    if (stage === "asking") {
+      ask(tasks, task)
+      await w.nextReport()
+    } else await approve(w, tasks, task)
+    const session = stage === "running" ? await running(w, tasks, task) : undefined
+    w.advance(60_000)
+    expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
+    expect(session?.cancelledFor).toBe(stage === "running" ? "deadline" : undefined)
+    expect(w.asked[0]?.signal.aborted).toBe(true)
+    expect(tasks.open()).toBe(0)
+  }
+})
+
+test("an attempt has a deadline of its own, after which the task waits for the next", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const first = await running(w, tasks, task)
+  w.advance(10_000)
+  expect(first.cancelledFor).toBe("deadline")
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-014" })
+  const second = await running(w, tasks, task, 2)
+  second.end(signed)
+  expect(await w.nextReport()).toMatchObject({ status: 190, attempt: 2 })
+})
+
+test("a cancel ends a task in every stage, but not one that is done", async () => {
+  for (const stage of ["asking", "approved", "running"] as const) {
+    const { w, tasks } = setUp()
+    const task = keysign(w)
+    if (stage === "asking") {
+      ask(tasks, task)
+      await w.nextReport()
+    } else await approve(w, tasks, task)
+    if (stage === "running") await running(w, tasks, task)
+    cancel(tasks, task)
+    expect(await w.nextReport()).toMatchObject({ status: 180, code: "E-TSK-005" })
+  }
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  session.end(signed)
+  await w.nextReport()
+  cancel(tasks, task)
+  expect(await w.nextReport()).toMatchObject({ status: 190 })
+})
+
+test("nobody to blame: the task stays open for the next attempt, and older attempts are refused", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const first = await running(w, tasks, task)
+  first.end({ kind: "blamed", blame: sessionAbort("view mismatch") })
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-014" })
+  start(tasks, task, 1)
+  expect(await w.nextReport()).toMatchObject({ code: "E-TSK-019" })
+  expect(w.sessions.length).toBe(1)
+  await running(w, tasks, task, 2)
+})
+
+test("a repeated start does not disturb the attempt that runs; a higher one replaces it", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const first = await running(w, tasks, task)
+  start(tasks, task, 1)
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1 })
+  expect(first.cancelledFor).toBeUndefined()
+  start(tasks, task, 3)
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-014" })
+  expect(first.cancelledFor).toBe("cancelled")
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 3, code: "" })
+})
+
+test("a named culprit ends the task at once", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  session.end({ kind: "blamed", blame: fault(peer, "z share invalid") })
+  const report = await w.nextReport()
+  expect(report).toMatchObject({ status: 170, code: "E-TSK-015" })
+  expect(report.reason).toContain(nodeIdOf(peer))
+  expect(report.reason).not.toContain("z share") // what exactly failed stays in the local log (tss.md 2.5 rule 5)
+})
+
+test("a ban is durable when blamed() returns", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  await session.io.blamed(ban(peer, "consistency check"), sha256(utf8("sid")))
+  expect(w.bans).toMatchObject([{ groupId: group.groupId, peer, reason: "consistency check" }])
+})
+
+test("envelopes reach the running session of their task and nothing else", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  const envelope = envelopeTo(self)
+  tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+  await approve(w, tasks, task)
+  tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+  const session = await running(w, tasks, task)
+  tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+  tasks.onFrame({ kind: "envelope", taskId: "task-9", envelope })
+  expect(session.delivered.length).toBe(1)
+})
+
+test("more than the allowed number of open tasks are refused without a trace", async () => {
+  const { w, tasks } = setUp()
+  for (let n = 0; n < 4; n++) ask(tasks, keysign(w, { task_id: `open-${n}` }))
+  ask(tasks, keysign(w, { task_id: "one-too-many" }))
+  for (let n = 0; n < 4; n++) await w.nextReport()
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-017" })
+  expect(w.records.has("one-too-many")).toBe(false)
+})
+
+const refused: readonly (readonly [string, string, (w: World) => Task])[] = [
+  ["an unknown group", "E-TSK-006", (w) => keysign(w, { group_id: "ZZZZZZZZZZZZZZZZZZZZ" })],
+  [
+    "another root key",
+    "E-TSK-007",
+    (w) => keysign(w, { root_pub_key: rootExtendedPublicKey({ ...group, chainCode: new Uint8Array(32) }) }),
+  ],
+  ["a task without this node", "E-TSK-008", (w) => keysign(w, { used_node_ids: [nodeIdOf(peer), nodeIdOf(third)] })],
+  ["a stranger", "E-TSK-009", (w) => keysign(w, { used_node_ids: [nodeIdOf(self), nodeIdOf(party(9))] })],
+  ["too many signers", "E-TSK-009", (w) => keysign(w, { used_node_ids: parties.map(nodeIdOf) })],
+  ["ECDSA on Ed25519", "E-TSK-010", (w) => keysign(w, { signature_type: 1 })],
+  [
+    "a hardened path",
+    "E-TSK-011",
+    (w) => keysign(w, { messages: [{ bip32_path: "m/44'/0", msg_hash: "0x00", tweak: "" }] }),
+  ],
+  [
+    "a tweak on EdDSA",
+    "E-TSK-011",
+    (w) => keysign(w, { messages: [{ bip32_path: "m/44", msg_hash: "0x00", tweak: `0x${"00".repeat(32)}` }] }),
+  ],
+  ["a group that exists", "E-TSK-016", (w) => keygen(w, { group_id: group.groupId })],
+  ["a KeyGen without this node", "E-TSK-008", (w) => keygen(w, { node_ids: [nodeIdOf(peer), nodeIdOf(third)] })],
+]
+
+for (const [what, code, make] of refused) {
+  test(`refused: ${what}`, async () => {
+    const { w, tasks } = setUp()
+    ask(tasks, make(w))
+    await w.nextReport()
+    expect(await w.nextReport()).toMatchObject({ status: 170, code })
+    expect(w.asked.length).toBe(0)
+    expect(w.sessions.length).toBe(0)
+  })
+}
+
+test("banned peers: ECDSA is refused before any message", async () => {
+  const k1: GroupPublic = { ...group, curve: "ed25519", groupId: "BbcdefghijklmnopqrsT" }
+  const w = world(self, { groups: [k1] })
+  const tasks = createTasks(waas.publicKey, w.ports)
+  await approve(w, tasks, keysign(w, { group_id: k1.groupId }))
+  const session = await running(w, tasks, keysign(w, { group_id: k1.groupId }))
+  expect(await session.io.mayRelease()).toBe(true)
+})
+
+function keygen(w: World, change: Partial<KeyGenTask> = {}): KeyGenTask {
+  return {
+    version: 1,
+    task_id: "gen-1",
+    biz_task_id: "biz-2",
+    created_ms: w.ports.now(),
+    deadline_ms: w.ports.now() + 60_000,
+    extra_info: {},
+    type: "KeyGen",
+    group_id: "NewGroupNewGroupNewG",
+    curve: "ed25519",
+    threshold: 2,
+    node_ids: parties.map(nodeIdOf),
+    ...change,
+  }
+}
+
+test("a KeyGen stores PREPARED when the session says so and ACTIVE with the certificate", async () => {
+  const { w, tasks } = setUp()
+  const task = keygen(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const made: GroupPublic = { ...group, groupId: task.group_id, status: "PREPARED" }
+  await session.io.record({ kind: "prepared", group: made, secret: w.ports.groups.open("", new Uint8Array(0)) })
+  const certificate: Bytes[] = [utf8("ack")]
+  session.end({
+    kind: "done",
+    result: { kind: "epoch", groupId: task.group_id, epochId: made.epochId, certificate },
+  })
+  const report = await w.nextReport()
+  expect(report).toMatchObject({ status: 190, outcome: { type: "group", certificate: [toHex(utf8("ack"))] } })
+  expect(w.trace.indexOf("group prepared")).toBeLessThan(w.trace.indexOf("group active"))
+  expect(w.trace.indexOf("group active")).toBeLessThan(w.trace.indexOf("journal completed"))
+})
+
+test("after a restart: unfinished tasks go on where the journal left them, in every state", async () => {
+  for (const stage of ["claimed", "approved", "running", "emitted"] as const) {
+    const before = setUp()
+    const task = keysign(before.w)
+    if (stage === "claimed") {
+      ask(before.tasks, task)
+      await before.w.nextReport()
+    } else await approve(before.w, before.tasks, task)
+    if (stage === "running" || stage === "emitted") {
+      const session = await running(before.w, before.tasks, task)
+      if (stage === "emitted") await session.io.record({ kind: "emitted", digest: new Uint8Array(32) })
+    }
+    await before.tasks.stop()
+    expect(before.w.records.get(task.task_id)?.state).toBe(stage)
+
+    const { records, rows, groups } = before.w
+    const w = world(self, { records, rows, groups })
+    const tasks = createTasks(waas.publicKey, w.ports)
+    tasks.resume()
+    if (stage === "claimed") {
+      expect(w.asked.length).toBe(1) // asked anew: the earlier answer, if any, was never recorded
+      w.asked[0]?.answer(approved)
+    }
+    const report = await w.nextReport()
+    if (stage === "claimed" || stage === "approved") expect(report).toMatchObject({ status: 130, approved: true })
+    else expect(report).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-014" })
+    const session = await running(w, tasks, task, 2)
+    session.end(signed)
+    expect(await w.nextReport()).toMatchObject({ status: 190 })
+  }
+})
+
+test("a final report is repeated when the link comes up, until WaaS has stored it", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  session.end(signed)
+  await w.nextReport()
+  tasks.onOnline()
+  expect(await w.nextReport()).toMatchObject({ status: 190 })
+  tasks.onFrame({ kind: "outcomeStored", taskId: task.task_id })
+  const before = w.sent.length
+  tasks.onOnline()
+  expect(w.sent.length).toBe(before)
+})
