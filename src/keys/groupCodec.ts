@@ -1,0 +1,221 @@
+/**
+ * The bytes of a group record at rest: the public part and the secret part, each with a version byte, closed, and of one
+ * encoding per value. Structure and bounds are checked here; that the points fit together is checkGroup's, that the share
+ * fits is checkShare's, and sealing is the store's.
+ */
+import { type Bytes, beToBig, bigToBe, concat, copy, u8, u32be, u64be, utf8 } from "../bytes.ts"
+import { type CurveName, curveNamed } from "../crypto/curve.ts"
+import { Secret } from "../secret.ts"
+import {
+  type GroupMember,
+  type GroupMode,
+  type GroupPublic,
+  type GroupSecret,
+  type GroupStatus,
+  MAX_MEMBERS,
+  type PairState,
+} from "./group.ts"
+import { type PartyId, partyBytes, partyOf } from "./party.ts"
+
+const VERSION = 1
+const MAX_GROUP_ID = 64
+const MAX_ACK = 4096
+/** Dealers of the old epoch and members of the new. */
+const MAX_ACKS = 2 * MAX_MEMBERS
+const MAX_OT_STATE = 1 << 20
+
+// The place in the list is the byte on disk: append only.
+const CURVES: readonly CurveName[] = ["secp256k1", "ed25519"]
+const MODES: readonly GroupMode[] = ["keygen", "extend", "replace"]
+const STATUSES: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
+
+/** Throws RangeError for a record beyond the bounds: it could not be read back. */
+export function encodeGroupPublic(group: GroupPublic): Bytes {
+  return concat(
+    u8(VERSION),
+    short(utf8(group.groupId), MAX_GROUP_ID),
+    exactly(group.epochId, 32),
+    index(CURVES, group.curve),
+    index(MODES, group.mode),
+    index(STATUSES, group.status),
+    u8(group.threshold),
+    count(group.members, MAX_MEMBERS),
+    ...group.members.map((member) => encodeMember(group.curve, member)),
+    count(group.commitments, MAX_MEMBERS),
+    ...group.commitments.map((point) => exactly(point, curveNamed(group.curve).pointLength)),
+    exactly(group.chainCode, 32),
+    u64be(group.createdMs),
+    exactly(group.sid, 32),
+    exactly(group.ackView, 32),
+    encodeCertificate(group.certificate),
+    group.parent === undefined
+      ? u8(0)
+      : concat(u8(1), short(utf8(group.parent.groupId), MAX_GROUP_ID), exactly(group.parent.epochId, 32)),
+  )
+}
+
+/** undefined for anything that encodeGroupPublic does not write. */
+export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
+  return decoding(bytes, (r) => {
+    const groupId = r.text(MAX_GROUP_ID)
+    const epochId = r.take(32)
+    const curve = r.oneOf(CURVES)
+    const mode = r.oneOf(MODES)
+    const status = r.oneOf(STATUSES)
+    const threshold = r.byte()
+    const members = r.list(MAX_MEMBERS, () => decodeMember(curve, r))
+    const commitments = r.list(MAX_MEMBERS, () => r.take(curveNamed(curve).pointLength))
+    const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
+    const certificate = r.flag() ? r.list(MAX_ACKS, () => r.long(MAX_ACK)) : undefined
+    const parent = r.flag() ? { groupId: r.text(MAX_GROUP_ID), epochId: r.take(32) } : undefined
+    return { ...common, ...(certificate && { certificate }), ...(parent && { parent }) }
+  })
+}
+
+/** The caller owns and wipes the bytes. */
+export function encodeGroupSecret(secret: GroupSecret): Bytes {
+  return concat(
+    u8(VERSION),
+    exactly(secret.share.expose(), 32),
+    count(secret.pairs, MAX_MEMBERS),
+    ...secret.pairs.map((pair) =>
+      concat(
+        partyBytes(pair.peer),
+        exactly(pair.pairId, 32),
+        exactly(pair.zeroSeed.expose(), 32),
+        encodeState(pair.otAlice),
+        encodeState(pair.otBob),
+      ),
+    ),
+  )
+}
+
+/** undefined for anything that encodeGroupSecret does not write. The caller disposes the Secrets. */
+export function decodeGroupSecret(bytes: Uint8Array): GroupSecret | undefined {
+  return decoding(bytes, (r) => {
+    const share = Secret.take(r.take(32))
+    const pairs = r.list(MAX_MEMBERS, (): PairState => {
+      const peer = r.party()
+      const pairId = r.take(32)
+      const zeroSeed = Secret.take(r.take(32))
+      return { peer, pairId, zeroSeed, otAlice: decodeState(r), otBob: decodeState(r) }
+    })
+    return { share, pairs }
+  })
+}
+
+const encodeMember = (curve: CurveName, member: GroupMember): Bytes =>
+  concat(
+    partyBytes(member.party),
+    bigToBe(member.shareId, 32),
+    exactly(member.sharePublicKey, curveNamed(curve).pointLength),
+  )
+
+function decodeMember(curve: CurveName, r: Reader): GroupMember {
+  const party = r.party()
+  const shareId = beToBig(r.take(32))
+  return { party, shareId, sharePublicKey: r.take(curveNamed(curve).pointLength) }
+}
+
+function decodeOrigin(r: Reader) {
+  const chainCode = r.take(32)
+  const createdMs = Number(beToBig(r.take(8)))
+  if (!Number.isSafeInteger(createdMs)) throw new Malformed()
+  return { chainCode, createdMs, sid: r.take(32), ackView: r.take(32) }
+}
+
+const encodeCertificate = (acks: readonly Bytes[] | undefined): Bytes =>
+  acks === undefined ? u8(0) : concat(u8(1), count(acks, MAX_ACKS), ...acks.map((ack) => long(ack, MAX_ACK)))
+
+const encodeState = (state: Secret | undefined): Bytes =>
+  state === undefined ? u8(0) : concat(u8(1), long(state.expose(), MAX_OT_STATE))
+
+const decodeState = (r: Reader): Secret | undefined => (r.flag() ? Secret.take(r.long(MAX_OT_STATE)) : undefined)
+
+// ---- fields --------------------------------------------------------------------------------------------------------
+
+function exactly(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new RangeError(`a field of ${length} bytes has ${bytes.length}`)
+  return bytes
+}
+
+function atMost(bytes: Uint8Array, max: number): Uint8Array {
+  if (bytes.length > max) throw new RangeError(`a field of at most ${max} bytes has ${bytes.length}`)
+  return bytes
+}
+
+const short = (bytes: Uint8Array, max: number): Bytes => concat(u8(bytes.length), atMost(bytes, max))
+const long = (bytes: Uint8Array, max: number): Bytes => concat(u32be(bytes.length), atMost(bytes, max))
+
+function count(items: readonly unknown[], max: number): Bytes {
+  if (items.length > max) throw new RangeError(`at most ${max} entries, not ${items.length}`)
+  return u8(items.length)
+}
+
+function index<T>(names: readonly T[], name: T): Bytes {
+  return u8(names.indexOf(name))
+}
+
+class Malformed extends Error {}
+
+/** Runs a decoder over all of `bytes`; what it cannot read, and what it leaves over, is undefined. */
+function decoding<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T | undefined {
+  const reader = new Reader(bytes)
+  try {
+    if (reader.byte() !== VERSION) return undefined
+    const value = decode(reader)
+    return reader.done() ? value : undefined
+  } catch (error) {
+    if (error instanceof Malformed) return undefined
+    throw error
+  }
+}
+
+class Reader {
+  #at = 0
+  constructor(readonly bytes: Uint8Array) {}
+
+  done(): boolean {
+    return this.#at === this.bytes.length
+  }
+  take(length: number): Bytes {
+    if (this.bytes.length - this.#at < length) throw new Malformed()
+    this.#at += length
+    return copy(this.bytes.subarray(this.#at - length, this.#at))
+  }
+  byte(): number {
+    return this.take(1)[0] ?? 0
+  }
+  flag(): boolean {
+    return this.oneOf([false, true])
+  }
+  oneOf<T>(names: readonly T[]): T {
+    const name = names[this.byte()]
+    if (name === undefined) throw new Malformed()
+    return name
+  }
+  list<T>(max: number, item: () => T): readonly T[] {
+    const length = this.byte()
+    if (length > max) throw new Malformed()
+    return Array.from({ length }, item)
+  }
+  long(max: number): Bytes {
+    const length = Number(beToBig(this.take(4)))
+    if (length > max) throw new Malformed()
+    return this.take(length)
+  }
+  text(max: number): string {
+    const length = this.byte()
+    if (length > max) throw new Malformed()
+    const bytes = this.take(length)
+    const text = Buffer.from(bytes).toString("utf8")
+    // One encoding per value: bytes that are not UTF-8 would come back as others.
+    if (Buffer.compare(Buffer.from(text, "utf8"), bytes) !== 0) throw new Malformed()
+    return text
+  }
+  party(): PartyId {
+    const party = partyOf(this.take(32))
+    if (party === undefined) throw new Malformed()
+    return party
+  }
+}
