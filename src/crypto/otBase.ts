@@ -1,0 +1,187 @@
+/**
+ * Endemic OT (Masny-Rindal) over P-256: N random base OTs of one ordered pair in two messages (tss.md 4.1).
+ * The receiver ends with one key per OT, the sender with both; neither learns what is the other's alone.
+ *
+ * Multiplications by secrets are the runtime's native, constant-time ECDH. Decoding, addition and hash-to-curve are
+ * noble's, on points that are public or already blinded. All selections by choice bits are masks.
+ */
+import { createECDH, type ECDH } from "node:crypto"
+import { normalizeZ } from "@noble/curves/abstract/curve.js"
+import { p256 } from "@noble/curves/nist.js"
+import { type Bytes, bigToBe, concat, copy, u8, u16be } from "../bytes.ts"
+import { H } from "./frame.ts"
+import { hashToP256, type P256Point } from "./otBaseHash.ts"
+import { type Rng, randomScalar } from "./random.ts"
+
+/** Base OTs per ordered pair; a constant of the suite (tss.md 4.3). */
+export const BASE_OTS = 128
+export const KEY_LENGTH = 32
+const POINT = 33
+export const FIRST_LENGTH = BASE_OTS * 2 * POINT
+export const SECOND_LENGTH = POINT
+
+const Point = p256.Point
+
+/** RFC 9380 hash to P-256: the mask of slot `slot` of OT `index`, a function of the point in the other slot. */
+function slotMask(sidOt: Bytes, index: number, slot: number, other: Uint8Array): P256Point {
+  return hashToP256(concat(sidOt, u16be(index), u8(slot), other))
+}
+
+const slotKey = (sidOt: Bytes, index: number, slot: number, b: Uint8Array, m: Uint8Array, x: Uint8Array): Bytes =>
+  H("ot/key", sidOt, u16be(index), u8(slot), b, m, x)
+
+/** dec of tss.md 4: compressed, canonical, on the curve, not the identity; undefined otherwise. */
+function decodePoint(bytes: Uint8Array): P256Point | undefined {
+  if (bytes.length !== POINT) return undefined
+  try {
+    const point = Point.fromBytes(bytes)
+    return point.equals(Point.ZERO) ? undefined : point
+  } catch {
+    return undefined
+  }
+}
+
+/** One native key object, reused: what it held last is overwritten at the end, because it cannot be wiped. */
+class NativeScalar implements Disposable {
+  readonly #ecdh: ECDH = createECDH("prime256v1")
+
+  set(scalar: Uint8Array): void {
+    this.#ecdh.setPrivateKey(scalar)
+  }
+  /** Compressed and plain encodings of scalar * G. */
+  publicPoint(): { readonly compressed: Uint8Array; readonly plain: Uint8Array } {
+    const plain = this.#ecdh.getPublicKey()
+    return { compressed: concat(u8(2 + ((plain[64] ?? 0) & 1)), plain.subarray(1, POINT)), plain }
+  }
+  /** x(scalar * point), 32 bytes. */
+  shared(point: Uint8Array): Uint8Array {
+    return this.#ecdh.computeSecret(point)
+  }
+  [Symbol.dispose](): void {
+    this.#ecdh.setPrivateKey(bigToBe(1n, 32))
+  }
+}
+
+/** The receiver between the two messages: choice bits, scalars, and the points they make. Dispose on every path. */
+export class BaseOtReceiver implements Disposable {
+  /** 0 or 1 per OT. */
+  readonly choices: Bytes
+  /** FIRST_LENGTH bytes to the sender. */
+  readonly first: Bytes
+  readonly #sidOt: Bytes
+  readonly #alphas = new Uint8Array(BASE_OTS * KEY_LENGTH)
+  readonly #alphaPoints: Uint8Array[] = []
+
+  constructor(sidOt: Bytes, rng: Rng) {
+    this.#sidOt = sidOt
+    const packed = rng(BASE_OTS / 8)
+    this.choices = Uint8Array.from({ length: BASE_OTS }, (_, m) => ((packed[m >> 3] ?? 0) >> (m & 7)) & 1)
+    packed.fill(0)
+    using native = new NativeScalar()
+    const free: Uint8Array[] = []
+    const bound: P256Point[] = []
+    for (let m = 0; m < BASE_OTS; m++) {
+      const choice = this.choices[m] ?? 0
+      native.set(scalarBytes(rng))
+      const other = native.publicPoint().compressed
+      native.set(this.#drawAlpha(m, rng))
+      const { compressed, plain } = native.publicPoint()
+      this.#alphaPoints.push(compressed)
+      free.push(other)
+      bound.push(Point.fromBytes(plain).subtract(slotMask(sidOt, m, choice, other)))
+    }
+    this.first = this.#arrange(encodeAll(bound), free)
+  }
+
+  /** The keys K_{m,c_m}, 32 bytes each; undefined if B does not decode. */
+  finish(second: Uint8Array): Bytes | undefined {
+    const b = decodePoint(second)
+    if (b === undefined) return undefined
+    const plain = b.toBytes(false)
+    using native = new NativeScalar()
+    const keys = new Uint8Array(BASE_OTS * KEY_LENGTH)
+    for (let m = 0; m < BASE_OTS; m++) {
+      native.set(this.#alphas.subarray(m * KEY_LENGTH, (m + 1) * KEY_LENGTH))
+      const x = native.shared(plain)
+      const key = slotKey(this.#sidOt, m, this.choices[m] ?? 0, second, this.#alphaPoints[m] ?? new Uint8Array(0), x)
+      keys.set(key, m * KEY_LENGTH)
+      key.fill(0)
+      x.fill(0)
+    }
+    return keys
+  }
+
+  [Symbol.dispose](): void {
+    this.#alphas.fill(0)
+    this.choices.fill(0)
+    for (const point of this.#alphaPoints) point.fill(0)
+  }
+
+  #drawAlpha(m: number, rng: Rng): Uint8Array {
+    const alpha = scalarBytes(rng)
+    const kept = this.#alphas.subarray(m * KEY_LENGTH, (m + 1) * KEY_LENGTH)
+    kept.set(alpha)
+    alpha.fill(0)
+    return kept
+  }
+
+  /** Both points of each OT into slots 0 and 1 by mask. */
+  #arrange(bound: readonly Uint8Array[], free: readonly Uint8Array[]): Bytes {
+    const out = new Uint8Array(FIRST_LENGTH)
+    for (let m = 0; m < BASE_OTS; m++) {
+      const x = bound[m]
+      const y = free[m]
+      if (x === undefined || y === undefined) throw new TypeError("a base OT is missing")
+      // SHOULD of tss.md 4.1: the other slot's mask as well, so that both choices cost the same.
+      slotMask(this.#sidOt, m, 1 - (this.choices[m] ?? 0), x)
+      const mask = (this.choices[m] ?? 0) - 1
+      for (let i = 0; i < POINT; i++) {
+        const swap = mask & ((x[i] ?? 0) ^ (y[i] ?? 0))
+        out[2 * m * POINT + i] = (y[i] ?? 0) ^ swap
+        out[(2 * m + 1) * POINT + i] = (x[i] ?? 0) ^ swap
+      }
+    }
+    return out
+  }
+}
+
+export interface BaseOtSent {
+  /** SECOND_LENGTH bytes to the receiver. */
+  readonly second: Bytes
+  /** K_{m,0} and K_{m,1}, 32 bytes each. The caller wipes them. */
+  readonly keys: readonly [Bytes, Bytes]
+}
+
+/** The sender's only step: one scalar b for the batch. undefined if a point of `first` does not decode. */
+export function answerBaseOt(sidOt: Bytes, first: Uint8Array, rng: Rng): BaseOtSent | undefined {
+  const blinded: P256Point[] = []
+  for (let m = 0; m < BASE_OTS; m++) {
+    const slots = [0, 1].map((c) => first.subarray((2 * m + c) * POINT, (2 * m + c + 1) * POINT))
+    for (const [c, slot] of slots.entries()) {
+      const point = decodePoint(slot)
+      const sum = point?.add(slotMask(sidOt, m, c, slots[1 - c] ?? slot))
+      if (sum === undefined || sum.equals(Point.ZERO)) return undefined
+      blinded.push(sum)
+    }
+  }
+  using native = new NativeScalar()
+  const b = scalarBytes(rng)
+  native.set(b)
+  b.fill(0)
+  const second = copy(native.publicPoint().compressed)
+  const keys = [new Uint8Array(BASE_OTS * KEY_LENGTH), new Uint8Array(BASE_OTS * KEY_LENGTH)] as const
+  for (const [i, point] of normalizeZ(Point, blinded).entries()) {
+    const x = native.shared(point.toBytes(false))
+    const slot = i & 1
+    const key = slotKey(sidOt, i >> 1, slot, second, point.toBytes(), x)
+    ;(slot === 0 ? keys[0] : keys[1]).set(key, (i >> 1) * KEY_LENGTH)
+    key.fill(0)
+    x.fill(0)
+  }
+  return { second, keys }
+}
+
+const encodeAll = (points: P256Point[]): Uint8Array[] => normalizeZ(Point, points).map((point) => point.toBytes())
+
+/** A nonzero scalar of P-256, 32 bytes big-endian. */
+const scalarBytes = (rng: Rng): Bytes => bigToBe(randomScalar(rng, Point.Fn.ORDER), 32)

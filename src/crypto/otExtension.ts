@@ -1,0 +1,156 @@
+/**
+ * SoftSpoken OT extension with k = 4 (tss.md 5.2-5.4): from the PPRF trees of one ordered pair, `length` fresh correlated
+ * OTs in one message. Bob's column j and Alice's differ by Delta where his bit j is set. The row-wise consistency check
+ * is non-interactive; its challenges are hashed from all of the message's u.
+ *
+ * Whether Alice's check passes is a predicate on her long-lived Delta that a cheating Bob chooses: her caller must treat
+ * a failure as BAN, and ask at most once per session (tss.md 2.5).
+ */
+import { type Bytes, concat } from "../bytes.ts"
+import { COLUMN_WORDS, equalMask, fold, ROWS, transpose } from "./bits.ts"
+import { H, sha256, XOF } from "./frame.ts"
+import { checkBits, checkColumns, FIELD_BITS } from "./gf128.ts"
+import { type FullTrees, LEAVES, type PuncturedTrees, TREES } from "./pprf.ts"
+import type { Rng } from "./random.ts"
+import { LeafStreams } from "./xof.ts"
+
+const SEED = 32
+const FIELD_BYTES = FIELD_BITS / 8
+const T_BYTES = FIELD_BITS * COLUMN_WORDS * 4
+
+/** Words of one row: `length` columns in use and 128 that mask the check. `length` is a multiple of 32. */
+const rowWords = (length: number): number => (length + FIELD_BITS) / 32
+
+/** Bytes of Bob's message: u, x_hat, t_hat. */
+export const extensionLength = (length: number): number => TREES * 4 * rowWords(length) + FIELD_BYTES + T_BYTES
+
+/** psid1 of the instance Bob -> Alice: Bob's freshness protects his streams. */
+export const extensionId = (sid: Bytes, pairId: Bytes, xBob: Bytes, xAlice: Bytes, nonceBob: Bytes): Bytes =>
+  H("ote/1", sid, pairId, xBob, xAlice, nonceBob)
+
+/** psid2: Alice's freshness, and all that Bob said, protect the pads. */
+export const padsId = (psid1: Bytes, nonceAlice: Bytes, message: Bytes): Bytes =>
+  H("ote/2", psid1, nonceAlice, sha256(message))
+
+/** Bob's side: secret until the end of the session. */
+export interface Extended extends Disposable {
+  /** extensionLength(length) bytes. */
+  readonly message: Bytes
+  /** `length` columns of COLUMN_WORDS words. */
+  readonly columns: Uint32Array
+  /** Choice bits beta, bit j of word j>>5. */
+  readonly choices: Uint32Array
+}
+
+export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng): Extended {
+  const words = rowWords(length)
+  const choices = new Uint32Array(rng(4 * words).slice().buffer)
+  const u = new Uint32Array(TREES * words)
+  const rows = new Uint32Array(ROWS * words)
+  using streams = new LeafStreams(psid1, words)
+  const block = new Uint32Array(LEAVES * words)
+  for (let tree = 0; tree < TREES; tree++) {
+    for (let y = 0; y < LEAVES; y++) streams.write(tree, y, leaf(trees, tree, y), block, y * words)
+    fold(block, words, rows, 4 * tree * words)
+    for (let k = 0; k < words; k++) u[tree * words + k] = (block[k] ?? 0) ^ (choices[k] ?? 0)
+  }
+  const columns = transpose(rows, words)
+  rows.fill(0)
+  block.fill(0)
+  const uBytes = new Uint8Array(u.buffer)
+  const chi = challenges(psid1, uBytes, length)
+  const xHat = checkBits(choices, length, chi)
+  const tHat = checkColumns(columns, length, chi)
+  return {
+    message: concat(uBytes, new Uint8Array(xHat.buffer), new Uint8Array(tHat.buffer)),
+    columns,
+    choices,
+    [Symbol.dispose]() {
+      columns.fill(0)
+      choices.fill(0)
+    },
+  }
+}
+
+/** Alice's side: secret until the end of the session. */
+export interface Received extends Disposable {
+  /** The one bit that may leave: false means BAN. */
+  readonly passed: boolean
+  readonly columns: Uint32Array
+  /** Delta as one column: pad 1 is the pad of column XOR this. */
+  readonly delta: Uint32Array
+}
+
+export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, message: Bytes): Received {
+  if (message.length !== extensionLength(length)) throw new RangeError("an OT extension message of the wrong length")
+  const words = rowWords(length)
+  const theirs = new Uint32Array(message.slice().buffer)
+  const rows = new Uint32Array(ROWS * words)
+  const delta = packDelta(trees.delta)
+  using streams = new LeafStreams(psid1, words)
+  const block = new Uint32Array(LEAVES * words)
+  for (let tree = 0; tree < TREES; tree++) {
+    const nibble = trees.delta[tree] ?? 0
+    for (let y = 0; y < LEAVES; y++) {
+      streams.write(tree, y, leaf(trees, tree, y), block, y * words)
+      // The missing leaf costs what the others cost, and then counts as nothing.
+      const mask = ~equalMask(y, nibble)
+      for (let k = y * words; k < (y + 1) * words; k++) block[k] = (block[k] ?? 0) & mask
+    }
+    fold(block, words, rows, 4 * tree * words)
+    for (let bit = 0; bit < 4; bit++) {
+      const mask = -((nibble >> bit) & 1)
+      const row = (4 * tree + bit) * words
+      for (let k = 0; k < words; k++) {
+        rows[row + k] = (rows[row + k] ?? 0) ^ (mask & ((block[k] ?? 0) ^ (theirs[tree * words + k] ?? 0)))
+      }
+    }
+  }
+  const columns = transpose(rows, words)
+  rows.fill(0)
+  block.fill(0)
+  const chi = challenges(psid1, message.subarray(0, TREES * words * 4), length)
+  const qHat = checkColumns(columns, length, chi)
+  const bad = mismatch(qHat, theirs.subarray(TREES * words), delta)
+  qHat.fill(0)
+  return {
+    passed: bad === 0,
+    columns,
+    delta,
+    [Symbol.dispose]() {
+      columns.fill(0)
+      delta.fill(0)
+    },
+  }
+}
+
+/** OR over every row of q_hat ^ t_hat ^ (D & x_hat): no row number, no early end. `sent` holds x_hat, then t_hat. */
+function mismatch(qHat: Uint32Array, sent: Uint32Array, delta: Uint32Array): number {
+  let bad = 0
+  for (let p = 0; p < FIELD_BITS; p++) {
+    const mask = -(((sent[p >> 5] ?? 0) >>> (p & 31)) & 1)
+    for (let w = 0; w < COLUMN_WORDS; w++) {
+      const at = p * COLUMN_WORDS + w
+      bad |= (qHat[at] ?? 0) ^ (sent[FIELD_BYTES / 4 + at] ?? 0) ^ (mask & (delta[w] ?? 0))
+    }
+  }
+  return bad
+}
+
+/** chi per block of 128 columns, from psid1 and all of u. */
+function challenges(psid1: Bytes, u: Uint8Array, length: number): Uint32Array {
+  const bytes = XOF(FIELD_BYTES * Math.ceil(length / FIELD_BITS), "ote/chi", H("ote/u", psid1, u))
+  return new Uint32Array(bytes.buffer)
+}
+
+/** Nibbles to the column D: bit 4 tau + b of D is bit b of nibble tau. */
+function packDelta(nibbles: Uint8Array): Uint32Array {
+  const out = new Uint32Array(COLUMN_WORDS)
+  for (let tree = 0; tree < TREES; tree++) {
+    out[tree >> 3] = (out[tree >> 3] ?? 0) | ((nibbles[tree] ?? 0) << (4 * (tree & 7)))
+  }
+  return out
+}
+
+const leaf = (trees: FullTrees, tree: number, y: number): Uint8Array =>
+  trees.leaves.subarray((tree * LEAVES + y) * SEED, (tree * LEAVES + y + 1) * SEED)

@@ -1,0 +1,276 @@
+/**
+ * All-but-one PPRF trees (tss.md 4.2): from 128 base OTs, 32 GGM trees of 16 leaves. The sender (Bob of the OT extension)
+ * knows every leaf, the receiver (Alice) all but one per tree, whose number is her nibble of Delta.
+ *
+ * At rest both keep seeds, not leaves: Bob the two roots of each tree (2080 bytes), Alice her nibble and the four seeds
+ * beside the missing path (4160 bytes). Everything Alice does is masked over all candidates: no branch and no index
+ * depends on Delta.
+ */
+import { type Bytes, concat, u8 } from "../bytes.ts"
+import { equalMask } from "./bits.ts"
+import { frame, H, H512 } from "./frame.ts"
+import { BASE_OTS, KEY_LENGTH } from "./otBase.ts"
+import { sha512Into } from "./xof.ts"
+
+const DEPTH = 4
+export const LEAVES = 1 << DEPTH
+export const TREES = BASE_OTS / DEPTH
+const SEED = KEY_LENGTH
+const SEED_WORDS = SEED / 4
+const PROOF = 64
+const CORRECTIONS = (DEPTH - 1) * 2 * SEED
+const PER_TREE = CORRECTIONS + 2 * PROOF
+/** Corrections E, X and D of every tree. */
+export const CORRECTION_LENGTH = TREES * PER_TREE
+export const BOB_LENGTH = 32 + TREES * 2 * SEED
+const ALICE_PER_TREE = 1 + DEPTH * SEED
+export const ALICE_LENGTH = 32 + TREES * ALICE_PER_TREE
+
+/** TREES x LEAVES x 32 bytes. */
+export interface FullTrees {
+  readonly leaves: Bytes
+}
+/** The punctured leaf of each tree is zero. */
+export interface PuncturedTrees extends FullTrees {
+  /** One number in 0..15 per tree. */
+  readonly delta: Bytes
+}
+
+const sidOf = (sidOt: Bytes): Bytes => H("pprf/sid", sidOt)
+
+/** Bob: at-rest form from his base-OT keys; `correct` makes the message that goes with it. */
+export function bobState(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
+  const state = new Uint8Array(BOB_LENGTH)
+  state.set(sidOf(sidOt), 0)
+  for (let tree = 0; tree < TREES; tree++) {
+    const m = DEPTH * tree
+    state.set(keys[0].subarray(m * SEED, (m + 1) * SEED), 32 + 2 * tree * SEED)
+    state.set(keys[1].subarray(m * SEED, (m + 1) * SEED), 32 + (2 * tree + 1) * SEED)
+  }
+  return state
+}
+
+/** Bob: every leaf of every tree. Throws RangeError on a state of the wrong length. */
+export function expandBob(state: Uint8Array): FullTrees {
+  if (state.length !== BOB_LENGTH) throw new RangeError("a PPRF sender state of the wrong length")
+  using nodes = new Nodes(state.subarray(0, 32))
+  const leaves = new Uint8Array(TREES * LEAVES * SEED)
+  for (let tree = 0; tree < TREES; tree++) {
+    nodes.load(state.subarray(32 + 2 * tree * SEED, 32 + 2 * (tree + 1) * SEED))
+    for (let level = 1; level < DEPTH; level++) nodes.grow(tree, level)
+    leaves.set(nodes.bytes, tree * LEAVES * SEED)
+  }
+  return { leaves }
+}
+
+/** Bob: the correction message of the trees that grow from `keys`. */
+export function correct(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
+  const sid = sidOf(sidOt)
+  using nodes = new Nodes(sid)
+  const out = new Uint8Array(CORRECTION_LENGTH)
+  for (let tree = 0; tree < TREES; tree++) {
+    const at = (level: number) => [(DEPTH * tree + level) * SEED, (DEPTH * tree + level + 1) * SEED] as const
+    nodes.load(concat(keys[0].subarray(...at(0)), keys[1].subarray(...at(0))))
+    for (let level = 1; level < DEPTH; level++) {
+      nodes.grow(tree, level)
+      for (const side of [0, 1] as const) {
+        const sum = nodes.sum(side, 1 << (level + 1), -1)
+        const correction = out.subarray(tree * PER_TREE + (2 * (level - 1) + side) * SEED).subarray(0, SEED)
+        correction.set(xor(sum, keys[side].subarray(...at(level))))
+        sum.fill(0)
+      }
+    }
+    const proofs = leafProofs(sid, tree, nodes.bytes)
+    const x = new Uint8Array(PROOF)
+    for (let y = 0; y < LEAVES; y++) xorInto(x, proofs.subarray(y * PROOF, (y + 1) * PROOF))
+    out.set(x, tree * PER_TREE + CORRECTIONS)
+    out.set(proofDigest(sid, tree, proofs), tree * PER_TREE + CORRECTIONS + PROOF)
+    proofs.fill(0)
+  }
+  return out
+}
+
+/**
+ * Alice: her at-rest form from her base-OT keys, choices and Bob's corrections; undefined if a tree does not match its
+ * digest. One verdict over all trees, constant time.
+ */
+export function aliceState(sidOt: Bytes, keys: Bytes, choices: Bytes, corrections: Uint8Array): Bytes | undefined {
+  const sid = sidOf(sidOt)
+  using nodes = new Nodes(sid)
+  const state = new Uint8Array(ALICE_LENGTH)
+  state.set(sid, 0)
+  let bad = 0
+  for (let tree = 0; tree < TREES; tree++) {
+    const message = corrections.subarray(tree * PER_TREE, (tree + 1) * PER_TREE)
+    const own = state.subarray(32 + tree * ALICE_PER_TREE, 32 + (tree + 1) * ALICE_PER_TREE)
+    climb(nodes, tree, keys, choices, message, own)
+    bad |= verifyTree(sid, tree, nodes.bytes, own[0] ?? 0, message)
+  }
+  if (bad === 0) return state
+  state.fill(0)
+  return undefined
+}
+
+/** Walks one tree down Alice's path: writes the nibble and the seed beside the path at every level to `own`. */
+function climb(nodes: Nodes, tree: number, keys: Bytes, choices: Bytes, message: Uint8Array, own: Uint8Array): void {
+  const first = choices[DEPTH * tree] ?? 0
+  let missing = 1 - first
+  const root = keys.subarray(DEPTH * tree * SEED, (DEPTH * tree + 1) * SEED)
+  nodes.plant(root, missing)
+  own.set(root, 1)
+  for (let level = 1; level < DEPTH; level++) {
+    const m = DEPTH * tree + level
+    const choice = choices[m] ?? 0
+    nodes.grow(tree, level)
+    const pick = -choice
+    const known = select(nodes.sum(0, 1 << (level + 1), missing), nodes.sum(1, 1 << (level + 1), missing), pick)
+    const at = 2 * (level - 1) * SEED
+    const correction = select(message.subarray(at, at + SEED), message.subarray(at + SEED, at + 2 * SEED), pick)
+    const sibling = xor(xor(known, correction), keys.subarray(m * SEED, (m + 1) * SEED))
+    nodes.mend(1 << (level + 1), 2 * missing + choice, 2 * missing + 1 - choice, sibling)
+    own.set(sibling, 1 + level * SEED)
+    known.fill(0)
+    sibling.fill(0)
+    missing = 2 * missing + 1 - choice
+  }
+  own[0] = missing
+}
+
+/** Nonzero if the leaves do not match X and D of the message. */
+function verifyTree(sid: Bytes, tree: number, leaves: Uint8Array, missing: number, message: Uint8Array): number {
+  const proofs = leafProofs(sid, tree, leaves)
+  const rest = message.slice(CORRECTIONS, CORRECTIONS + PROOF)
+  for (let y = 0; y < LEAVES; y++) xorMasked(rest, proofs, y * PROOF, ~equalMask(y, missing))
+  for (let y = 0; y < LEAVES; y++) {
+    const mask = equalMask(y, missing)
+    for (let i = 0; i < PROOF; i++) {
+      const own = proofs[y * PROOF + i] ?? 0
+      proofs[y * PROOF + i] = own ^ (mask & (own ^ (rest[i] ?? 0)))
+    }
+  }
+  const digest = proofDigest(sid, tree, proofs)
+  let bad = 0
+  for (let i = 0; i < PROOF; i++) bad |= (digest[i] ?? 0) ^ (message[CORRECTIONS + PROOF + i] ?? 0)
+  proofs.fill(0)
+  rest.fill(0)
+  return bad
+}
+
+/** Alice: every leaf but the missing one of every tree. Throws RangeError on a state of the wrong length. */
+export function expandAlice(state: Uint8Array): PuncturedTrees {
+  if (state.length !== ALICE_LENGTH) throw new RangeError("a PPRF receiver state of the wrong length")
+  using nodes = new Nodes(state.subarray(0, 32))
+  const leaves = new Uint8Array(TREES * LEAVES * SEED)
+  const delta = new Uint8Array(TREES)
+  for (let tree = 0; tree < TREES; tree++) {
+    const own = state.subarray(32 + tree * ALICE_PER_TREE, 32 + (tree + 1) * ALICE_PER_TREE)
+    const nibble = own[0] ?? 0
+    nodes.plant(own.subarray(1, 1 + SEED), nibble >> 3)
+    for (let level = 1; level < DEPTH; level++) {
+      nodes.grow(tree, level)
+      const path = nibble >> (DEPTH - 1 - level)
+      nodes.mend(1 << (level + 1), path ^ 1, path, own.subarray(1 + level * SEED, 1 + (level + 1) * SEED))
+    }
+    leaves.set(nodes.bytes, tree * LEAVES * SEED)
+    delta[tree] = nibble
+  }
+  return { leaves, delta }
+}
+
+/** The nodes of one level of one tree, grown in place to the next. Their memory is wiped at the end. */
+class Nodes implements Disposable {
+  readonly bytes = new Uint8Array(LEAVES * SEED)
+  readonly #words = new Uint32Array(this.bytes.buffer)
+  readonly #half = new Uint8Array((LEAVES / 2) * SEED)
+  readonly #hashed = new Uint8Array(2 * SEED)
+  // frame("pprf/node", sid, u8 tree, u8 level, u8 y, seed), made once: only its last four fields ever change.
+  readonly #frame: Bytes
+
+  constructor(sid: Uint8Array) {
+    this.#frame = frame("pprf/node", sid, u8(0), u8(0), u8(0), new Uint8Array(SEED))
+  }
+
+  /** Level 1: both nodes. */
+  load(pair: Uint8Array): void {
+    this.bytes.set(pair, 0)
+  }
+
+  /** Level 1 of a punctured tree: `seed` beside the missing node. */
+  plant(seed: Uint8Array, missing: number): void {
+    this.mend(2, 1 - missing, missing, seed)
+  }
+
+  /** Level `level` to the next one: every node, the missing one (zeros) too. */
+  grow(tree: number, level: number): void {
+    const count = 1 << level
+    this.#half.set(this.bytes.subarray(0, count * SEED))
+    const end = this.#frame.length
+    this.#frame[end - SEED - 15] = tree
+    this.#frame[end - SEED - 10] = level
+    for (let y = 0; y < count; y++) {
+      this.#frame[end - SEED - 5] = y
+      this.#frame.set(this.#half.subarray(y * SEED, (y + 1) * SEED), end - SEED)
+      sha512Into(this.#frame, this.#hashed)
+      this.bytes.set(this.#hashed, 2 * y * SEED)
+    }
+  }
+
+  /** XOR of the nodes of parity `side` among the first `count`, without the child of `missingParent` (-1: none is missing). */
+  sum(side: 0 | 1, count: number, missingParent: number): Bytes {
+    const out = new Uint32Array(SEED_WORDS)
+    for (let y = side; y < count; y += 2) {
+      const mask = ~equalMask(y >> 1, missingParent)
+      for (let w = 0; w < SEED_WORDS; w++) out[w] = (out[w] ?? 0) ^ ((this.#words[y * SEED_WORDS + w] ?? 0) & mask)
+    }
+    return new Uint8Array(out.buffer)
+  }
+
+  /** Among the first `count` nodes: node `known` becomes `seed`, node `missing` becomes zero. */
+  mend(count: number, known: number, missing: number, seed: Uint8Array): void {
+    const words = new Uint32Array(seed.slice().buffer)
+    for (let y = 0; y < count; y++) {
+      const put = equalMask(y, known)
+      const keep = ~put & ~equalMask(y, missing)
+      for (let w = 0; w < SEED_WORDS; w++) {
+        const at = y * SEED_WORDS + w
+        this.#words[at] = ((this.#words[at] ?? 0) & keep) | ((words[w] ?? 0) & put)
+      }
+    }
+    words.fill(0)
+  }
+
+  [Symbol.dispose](): void {
+    this.bytes.fill(0)
+    this.#half.fill(0)
+    this.#hashed.fill(0)
+    this.#frame.fill(0)
+  }
+}
+
+/** p[0] .. p[15] of one tree, one after the other. */
+function leafProofs(sid: Bytes, tree: number, leaves: Uint8Array): Bytes {
+  const out = new Uint8Array(LEAVES * PROOF)
+  for (let y = 0; y < LEAVES; y++) {
+    out.set(H512("pprf/leafchk", sid, u8(tree), u8(y), leaves.subarray(y * SEED, (y + 1) * SEED)), y * PROOF)
+  }
+  return out
+}
+
+function proofDigest(sid: Bytes, tree: number, proofs: Uint8Array): Bytes {
+  const fields = Array.from({ length: LEAVES }, (_, y) => proofs.subarray(y * PROOF, (y + 1) * PROOF))
+  return H512("pprf/dig", sid, u8(tree), ...fields)
+}
+
+const xor = (a: Uint8Array, b: Uint8Array): Bytes => Uint8Array.from(a, (byte, i) => byte ^ (b[i] ?? 0))
+
+function xorInto(into: Uint8Array, from: Uint8Array): void {
+  for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) ^ (from[i] ?? 0)
+}
+
+function xorMasked(into: Uint8Array, from: Uint8Array, at: number, mask: number): void {
+  for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) ^ ((from[at + i] ?? 0) & mask)
+}
+
+/** `a` where the mask is 0, `b` where it is all ones. */
+const select = (a: Uint8Array, b: Uint8Array, mask: number): Bytes =>
+  Uint8Array.from(a, (byte, i) => byte ^ (mask & (byte ^ (b[i] ?? 0))))

@@ -1,0 +1,245 @@
+/**
+ * Random vector OLE (tss.md 5.5, 5.6): from `xi` OTs per block, Alice with inputs a_{n,0}, a_{n,1} and Bob with the
+ * b_n that his choice bits encode come to c_{n,w} + d_{n,w} = a_{n,w} * b_n mod q, in one message from Alice.
+ *
+ * Words are little-endian scalars. Sums of products are reduced once at the end. BigInts are not constant time in
+ * JavaScript and cannot be wiped: they stay inside these functions (tss.md 5.12).
+ */
+import { type Bytes, secretEqual, u8, u32be } from "../bytes.ts"
+import { COLUMN_WORDS } from "./bits.ts"
+import { K1 } from "./curve.ts"
+import { H, HS } from "./frame.ts"
+import type { Extended, Received } from "./otExtension.ts"
+import { addMasked, LIMBS, subtract, summand } from "./rvoleLimbs.ts"
+import { sha256Into } from "./xof.ts"
+
+/** OTs per product: 256 bits and twice the statistical parameter 80. */
+export const XI = 416
+/** Nonce share, key share, check. */
+const WIDTH = 3
+const SCALAR = 32
+const Q = K1.order
+
+/** [w = 0, w = 1]. */
+export type Products = readonly [bigint, bigint]
+
+/** g_j of one direction of a pair: public, fixed for an epoch, worth keeping. */
+export type Gadget = readonly bigint[]
+
+export const gadget = (pairId: Bytes, xBob: Bytes, xAlice: Bytes): Gadget =>
+  Array.from({ length: XI }, (_, j) => HS(Q, "rvole/g", pairId, xBob, xAlice, u32be(j)))
+
+/** Lengths of Alice's ta and etap for `blocks` products. */
+export const taLength = (blocks: number): number => blocks * XI * WIDTH * SCALAR
+export const etapLength = (blocks: number): number => blocks * SCALAR
+
+/** Bob's multipliers b_n, encoded by his choice bits. */
+export function multipliers(choices: Uint32Array, g: Gadget, blocks: number): readonly bigint[] {
+  return Array.from({ length: blocks }, (_, n) => {
+    let sum = 0n
+    for (let j = 0; j < XI; j++) sum += (g[j] ?? 0n) & -BigInt(bitOf(choices, n * XI + j))
+    return sum % Q
+  })
+}
+
+export interface AliceMessage {
+  readonly ta: Bytes
+  readonly etap: Bytes
+  readonly mu: Bytes
+}
+export interface AliceResult {
+  readonly message: AliceMessage
+  /** c_{n,w} per product. */
+  readonly shares: readonly Products[]
+}
+
+/** Alice: `inputs` (a_{n,0}, a_{n,1}) and `eta`, one random scalar per product. */
+export function multiplyAsAlice(
+  psid2: Bytes,
+  ot: Received,
+  g: Gadget,
+  inputs: readonly Products[],
+  eta: readonly bigint[],
+): AliceResult {
+  const blocks = inputs.length
+  const ta = new Uint8Array(taLength(blocks))
+  const taLimbs = new Uint32Array(ta.buffer)
+  const alpha = new Array<bigint>(blocks * XI * WIDTH)
+  const shares: Products[] = []
+  using pads = new Pads(psid2)
+  for (const [n, input] of inputs.entries()) {
+    const summands = [...input, eta[n] ?? 0n].map(summand)
+    let [c0, c1] = [0n, 0n]
+    for (let j = n * XI; j < (n + 1) * XI; j++) {
+      pads.aim(j, ot.columns, ot.delta)
+      for (let w = 0; w < WIDTH; w++) {
+        pads.hash(w)
+        alpha[WIDTH * j + w] = pads.value()
+        subtract(pads.limbs, pads.hashFlipped(w), summands[w] ?? NONE, taLimbs, LIMBS * (WIDTH * j + w))
+      }
+      const factor = g[j - n * XI] ?? 0n
+      c0 += factor * (alpha[WIDTH * j] ?? 0n)
+      c1 += factor * (alpha[WIDTH * j + 1] ?? 0n)
+    }
+    for (const limbs of summands) limbs.fill(0)
+    shares.push([minus(c0), minus(c1)])
+  }
+  const { digest, theta } = challenges(psid2, ta, blocks)
+  const checks = new Uint8Array(blocks * XI * SCALAR)
+  const checkWords = new BigUint64Array(checks.buffer)
+  for (const [n, [t0, t1]] of theta.entries()) {
+    for (let j = n * XI; j < (n + 1) * XI; j++) {
+      const at = WIDTH * j
+      write(((alpha[at + 2] ?? 0n) + t0 * (alpha[at] ?? 0n) + t1 * (alpha[at + 1] ?? 0n)) % Q, checkWords, 4 * j)
+    }
+  }
+  const etap = new Uint8Array(etapLength(blocks))
+  const etapWords = new BigUint64Array(etap.buffer)
+  for (const [n, [t0, t1]] of theta.entries()) {
+    const [a0, a1] = inputs[n] ?? [0n, 0n]
+    write(((eta[n] ?? 0n) + t0 * a0 + t1 * a1) % Q, etapWords, 4 * n)
+  }
+  const mu = H("rvole/mu", psid2, digest, checks)
+  checks.fill(0)
+  return { message: { ta, etap, mu }, shares }
+}
+
+/** Whether every scalar of ta and etap is below q; anything else is Alice's FAULT, found before any secret is used. */
+export function isCanonical(message: Pick<AliceMessage, "ta" | "etap">): boolean {
+  for (const bytes of [message.ta, message.etap]) {
+    const words = new BigUint64Array(bytes.slice().buffer)
+    for (let at = 0; at < words.length; at += 4) if (!belowOrder(words, at)) return false
+  }
+  return true
+}
+
+export interface BobResult {
+  /** The one bit that may leave: false means BAN. */
+  readonly passed: boolean
+  /** d_{n,w} per product. */
+  readonly shares: readonly Products[]
+}
+
+/** Bob: finishes on a canonical message of `blocks` products. */
+export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: number, message: AliceMessage): BobResult {
+  const { digest, theta } = challenges(psid2, message.ta, blocks)
+  const ta = new Uint32Array(message.ta.slice().buffer)
+  const etap = new BigUint64Array(message.etap.slice().buffer)
+  const checks = new Uint8Array(blocks * XI * SCALAR)
+  const checkWords = new BigUint64Array(checks.buffer)
+  const shares: Products[] = []
+  using pads = new Pads(psid2)
+  for (const [n, [t0, t1]] of theta.entries()) {
+    const minusEtap = Q - read(etap, 4 * n)
+    let [d0, d1] = [0n, 0n]
+    for (let j = n * XI; j < (n + 1) * XI; j++) {
+      const bit = bitOf(ot.choices, j)
+      pads.aim(j, ot.columns, NONE)
+      const y0 = pads.plus(0, ta, LIMBS * WIDTH * j, -bit)
+      const y1 = pads.plus(1, ta, LIMBS * (WIDTH * j + 1), -bit)
+      const y2 = pads.plus(2, ta, LIMBS * (WIDTH * j + 2), -bit)
+      write((y2 + t0 * y0 + t1 * y1 + (minusEtap & -BigInt(bit))) % Q, checkWords, 4 * j)
+      const factor = g[j - n * XI] ?? 0n
+      d0 += factor * y0
+      d1 += factor * y1
+    }
+    shares.push([d0 % Q, d1 % Q])
+  }
+  const passed = secretEqual(H("rvole/mu", psid2, digest, checks), message.mu)
+  checks.fill(0)
+  return { passed, shares }
+}
+
+function challenges(psid2: Bytes, ta: Bytes, blocks: number): { readonly digest: Bytes; readonly theta: Products[] } {
+  const digest = H("rvole/theta0", psid2, ta)
+  const at = (n: number, w: number): bigint => HS(Q, "rvole/theta", digest, u32be(n), u8(w))
+  return { digest, theta: Array.from({ length: blocks }, (_, n) => [at(n, 0), at(n, 1)]) }
+}
+
+/** Pads SHA-256(psid2 || u32le j || u8 w || column), 53 bytes of fixed layout: one compression each. */
+class Pads implements Disposable {
+  /** The pad hashed last, as a 256-bit integer that is used modulo q. */
+  readonly limbs = new Uint32Array(LIMBS)
+  readonly #bytes = new Uint8Array(this.limbs.buffer)
+  readonly #words = new BigUint64Array(this.limbs.buffer)
+  readonly #input = new Uint8Array(53)
+  readonly #flippedLimbs = new Uint32Array(LIMBS)
+  readonly #flippedBytes = new Uint8Array(this.#flippedLimbs.buffer)
+  readonly #flippedInput = new Uint8Array(53)
+  readonly #column = new Uint32Array(COLUMN_WORDS)
+  readonly #columnBytes = new Uint8Array(this.#column.buffer)
+
+  constructor(psid2: Bytes) {
+    this.#input.set(psid2, 0)
+    this.#flippedInput.set(psid2, 0)
+  }
+
+  /** From here on the pads of OT j; flipped: of its column XOR `delta`. */
+  aim(j: number, columns: Uint32Array, delta: Uint32Array): void {
+    for (const input of [this.#input, this.#flippedInput]) {
+      input[32] = j
+      input[33] = j >>> 8
+      input[34] = j >>> 16
+      input[35] = j >>> 24
+    }
+    const at = COLUMN_WORDS * j
+    for (let w = 0; w < COLUMN_WORDS; w++) this.#column[w] = columns[at + w] ?? 0
+    this.#input.set(this.#columnBytes, 37)
+    for (let w = 0; w < COLUMN_WORDS; w++) this.#column[w] = (columns[at + w] ?? 0) ^ (delta[w] ?? 0)
+    this.#flippedInput.set(this.#columnBytes, 37)
+  }
+
+  hash(w: number): void {
+    this.#input[36] = w
+    sha256Into(this.#input, this.#bytes)
+  }
+
+  hashFlipped(w: number): Uint32Array {
+    this.#flippedInput[36] = w
+    sha256Into(this.#flippedInput, this.#flippedBytes)
+    return this.#flippedLimbs
+  }
+
+  value(): bigint {
+    return read(this.#words, 0)
+  }
+
+  /** Pad w + (b[at..] & mask), modulo q but not reduced. */
+  plus(w: number, b: Uint32Array, at: number, mask: number): bigint {
+    this.hash(w)
+    addMasked(this.limbs, b, at, mask)
+    return this.value()
+  }
+
+  [Symbol.dispose](): void {
+    for (const bytes of [this.#input, this.#flippedInput, this.#bytes, this.#flippedBytes, this.#columnBytes]) {
+      bytes.fill(0)
+    }
+  }
+}
+
+const NONE = new Uint32Array(LIMBS + 1)
+
+const bitOf = (bits: Uint32Array, j: number): number => ((bits[j >> 5] ?? 0) >>> (j & 31)) & 1
+
+const minus = (a: bigint): bigint => (Q - (a % Q)) % Q
+
+/** The 256-bit little-endian integer at word `at`. */
+function read(words: BigUint64Array, at: number): bigint {
+  const low = ((words[at + 1] ?? 0n) << 64n) | (words[at] ?? 0n)
+  const high = ((words[at + 3] ?? 0n) << 64n) | (words[at + 2] ?? 0n)
+  return (high << 128n) | low
+}
+
+function write(value: bigint, words: BigUint64Array, at: number): void {
+  words[at] = value
+  words[at + 1] = value >> 64n
+  words[at + 2] = value >> 128n
+  words[at + 3] = value >> 192n
+}
+
+// The message is public to both sides: comparing it may be fast.
+function belowOrder(words: BigUint64Array, at: number): boolean {
+  if ((words[at + 3] ?? 0n) !== 0xffff_ffff_ffff_ffffn) return true
+  return read(words, at) < Q
+}

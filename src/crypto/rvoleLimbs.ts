@@ -1,0 +1,60 @@
+/**
+ * Addition modulo the order q of secp256k1 on eight 32-bit little-endian limbs: the two sums that RVOLE makes of a pad
+ * for every OT. Pads are as secret as keys; this is constant time and leaves no garbage, where BigInt is neither.
+ */
+import { K1 } from "./curve.ts"
+
+export const LIMBS = 8
+const BASE = 2 ** 32
+
+/** Limbs of `value`, `count` of them. */
+export const limbsOf = (value: bigint, count: number): Uint32Array =>
+  Uint32Array.from({ length: count }, (_, i) => Number((value >> BigInt(32 * i)) & 0xffff_ffffn))
+
+/** 2^256 - q: what a carry out of the top limb is worth. */
+const WRAP = limbsOf((1n << 256n) - K1.order, LIMBS)
+const TWICE_ORDER = 2n * K1.order
+
+/** A summand for `subtract`: scalar + 2q in nine limbs, so that the difference never goes below zero. */
+export const summand = (scalar: bigint): Uint32Array => limbsOf(scalar + TWICE_ORDER, LIMBS + 1)
+
+/** out[at..] = a - b + summand mod q, canonical; a and b any 256-bit numbers. */
+export function subtract(a: Uint32Array, b: Uint32Array, added: Uint32Array, out: Uint32Array, at: number): void {
+  let carry = 0
+  for (let i = 0; i < LIMBS; i++) {
+    const sum = (a[i] ?? 0) - (b[i] ?? 0) + (added[i] ?? 0) + carry
+    out[at + i] = sum
+    carry = Math.floor(sum / BASE)
+  }
+  wrap(out, at, wrap(out, at, carry + (added[LIMBS] ?? 0)))
+  canonical(out, at)
+}
+
+/** a += b[at..] & mask modulo q, into any 256-bit number congruent to it. `mask` is 0 or -1. */
+export function addMasked(a: Uint32Array, b: Uint32Array, at: number, mask: number): void {
+  let carry = 0
+  for (let i = 0; i < LIMBS; i++) {
+    const sum = (a[i] ?? 0) + (((b[at + i] ?? 0) & mask) >>> 0) + carry
+    a[i] = sum
+    carry = Math.floor(sum / BASE)
+  }
+  wrap(a, 0, wrap(a, 0, carry))
+}
+
+/** Adds top * 2^256 modulo q; returns the carry that is left, 0 or 1. */
+function wrap(out: Uint32Array, at: number, top: number): number {
+  let carry = 0
+  for (let i = 0; i < LIMBS; i++) {
+    const sum = (out[at + i] ?? 0) + top * (WRAP[i] ?? 0) + carry
+    out[at + i] = sum
+    carry = Math.floor(sum / BASE)
+  }
+  return carry
+}
+
+/** Subtracts q once if the number is q or more. */
+function canonical(out: Uint32Array, at: number): void {
+  let carry = 0
+  for (let i = 0; i < LIMBS; i++) carry = Math.floor(((out[at + i] ?? 0) + (WRAP[i] ?? 0) + carry) / BASE)
+  wrap(out, at, carry)
+}

@@ -1,0 +1,61 @@
+/**
+ * Native hashing and key streams for the hot loops of the OT stack: thousands of short inputs per signature (tss.md 9.3).
+ * Only fixed layouts that begin with a unique 32-byte hash come here (tss.md 1.4); everything else is framed in frame.ts.
+ *
+ * The runtime's one-shot digests write into a buffer of ours: half the price of node:crypto's, and nothing secret is left
+ * behind in memory that cannot be wiped.
+ */
+import { createCipheriv } from "node:crypto"
+
+const ZERO_IV = new Uint8Array(16)
+
+/** SHA-256 of `input` into `out` (32 bytes). */
+export function sha256Into(input: Uint8Array, out: Uint8Array): void {
+  Bun.SHA256.hash(input, out)
+}
+
+/** SHA-512 of `input` into `out` (64 bytes). */
+export function sha512Into(input: Uint8Array, out: Uint8Array): void {
+  Bun.SHA512.hash(input, out)
+}
+
+/**
+ * PRG of tss.md 5.3: one AES-256-CTR stream per (session, tree, leaf), keyed by SHA-256(psid1 || tree || leaf || seed).
+ * Words are loaded little-endian. One instance per direction and session; dispose it.
+ */
+export class LeafStreams implements Disposable {
+  readonly #input = new Uint8Array(66)
+  readonly #key = new Uint8Array(32)
+  readonly #zeros: Uint8Array
+
+  /** `psid1`: 32 bytes. `words`: 32-bit words per stream. */
+  constructor(
+    psid1: Uint8Array,
+    readonly words: number,
+  ) {
+    this.#input.set(psid1, 0)
+    this.#zeros = new Uint8Array(4 * words)
+  }
+
+  /** Writes the stream of leaf `leaf` of tree `tree` to `out[at ..]`. */
+  write(tree: number, leaf: number, seed: Uint8Array, out: Uint32Array, at: number): void {
+    this.#input[32] = tree
+    this.#input[33] = leaf
+    this.#input.set(seed, 34)
+    sha256Into(this.#input, this.#key)
+    const stream = createCipheriv("aes-256-ctr", this.#key, ZERO_IV).update(this.#zeros)
+    out.set(words(stream), at)
+    stream.fill(0)
+  }
+
+  [Symbol.dispose](): void {
+    this.#input.fill(0)
+    this.#key.fill(0)
+  }
+}
+
+/** The bytes as little-endian words: a view where alignment allows, else a copy. */
+function words(bytes: Uint8Array): Uint32Array {
+  if (bytes.byteOffset % 4 === 0) return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+  return new Uint32Array(bytes.slice().buffer)
+}
