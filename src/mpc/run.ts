@@ -1,0 +1,295 @@
+/**
+ * Drives any protocol (architecture.md 3): a round's messages out, signed and sealed; everybody else's in; records made
+ * durable in between; one typed ending. Written once, so that no protocol knows of envelopes, and none of its secrets
+ * outlives an abort: the generator is returned, whereby its `using` declarations wipe.
+ *
+ * Order on each message (tss.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
+ */
+import type { Bytes } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
+import { type Abort, encodeAbort } from "./abort.ts"
+import { Blame, fault, sessionAbort } from "./blame.ts"
+import { ABORT_ROUND, encodeHeader, type Identity, KIND, type Kind, makeEnvelope, parseEnvelope } from "./envelope.ts"
+import type { DirectChannel, ExchangeStep, Inbox, Protocol } from "./exchange.ts"
+import { Mailbox } from "./mailbox.ts"
+import { TAG_LENGTH } from "./seal.ts"
+import type { Ending, RunningSession, SessionIo, SessionResult } from "./session.ts"
+import { type Shape, wireLength } from "./shape.ts"
+import { NO_VIEW, nextView } from "./view.ts"
+
+export interface RunContext {
+  readonly sid: Bytes
+  readonly identity: Identity
+  readonly shape: Shape
+}
+
+export interface Run extends RunningSession {
+  /** Envelopes that did not belong to the session. */
+  readonly dropped: number
+}
+
+/** Starts the protocol at once; what it sends goes out through `io.send` from the next microtask on. */
+export function runSession(context: RunContext, protocol: Protocol<SessionResult>, io: SessionIo): Run {
+  const session = new Session(context, protocol, io)
+  const ending = session.run()
+  return {
+    sid: context.sid,
+    ending,
+    get dropped() {
+      return session.mailbox.dropped
+    },
+    deliver: (envelope) => session.deliver(envelope),
+    cancel: (reason) => session.stop({ kind: reason }),
+  }
+}
+
+/** Why a session is over before its protocol is. */
+type Stop = Exclude<Ending, { readonly kind: "done" }>
+
+/** Thrown inside run() alone, to leave the protocol's loop. */
+class Stopped extends Error {}
+
+class Session {
+  readonly mailbox: Mailbox
+  #view: Bytes = NO_VIEW
+  #round = 0
+  #over = false
+  #stop: Stop | undefined
+  #wake: () => void = () => {}
+  /** Whose reports may still prove who made the views differ; undefined unless waiting for them. */
+  #awaited: Set<PartyId> | undefined
+
+  constructor(
+    readonly context: RunContext,
+    readonly protocol: Protocol<SessionResult>,
+    readonly io: SessionIo,
+  ) {
+    this.mailbox = new Mailbox(context.sid, context.identity.party, context.shape)
+  }
+
+  /** Never rejects. */
+  async run(): Promise<Ending> {
+    await Promise.resolve()
+    try {
+      const result = await this.#protocol()
+      return { kind: "done", result }
+    } catch (error) {
+      return await this.#end(this.#stop ?? crash(error, this.#round))
+    } finally {
+      this.#over = true
+      this.mailbox.clear()
+    }
+  }
+
+  deliver(bytes: Bytes): void {
+    if (this.#over || (this.#stop !== undefined && this.#awaited === undefined)) return
+    const arrival = this.mailbox.accept(bytes)
+    switch (arrival.kind) {
+      case "dropped":
+        return
+      case "kept":
+        return this.#wake()
+      case "blame":
+        return this.stop({ kind: "blamed", blame: arrival.blame })
+      case "abort":
+        return this.#aborted(arrival.from, arrival.abort)
+    }
+  }
+
+  /** The first reason stands, but proof of who made the views differ is taken as long as it is waited for. */
+  stop(why: Stop): void {
+    if (this.#stop === undefined || (this.#awaited !== undefined && isProof(why))) this.#stop = why
+    this.#awaited = undefined
+    this.#wake()
+  }
+
+  async #protocol(): Promise<SessionResult> {
+    try {
+      let next = this.protocol.next(nothing(this.#view))
+      while (!next.done) {
+        const step = next.value
+        if (step.kind === "record") {
+          await this.io.record(step.record)
+          this.#check()
+          next = this.protocol.next(nothing(this.#view))
+        } else {
+          next = this.protocol.next(await this.#exchange(step))
+        }
+      }
+      return next.value
+    } catch (error) {
+      if (error instanceof Blame) this.#stop ??= { kind: "blamed", blame: error }
+      throw error
+    } finally {
+      // No effect on a generator that has ended; wipes one that waits.
+      this.protocol.return({ kind: "signatures", signatures: [] })
+    }
+  }
+
+  async #exchange(step: ExchangeStep): Promise<Inbox> {
+    this.#round = step.round
+    if (step.round >= 2 && !(await this.io.mayRelease())) {
+      this.#stop ??= { kind: "blamed", blame: sessionAbort("a participant was banned meanwhile") }
+    }
+    this.#check()
+    this.#send(step)
+    await this.#arrived(step)
+    return this.#collect(step)
+  }
+
+  #send(step: ExchangeStep): void {
+    const { broadcast, direct } = step
+    if (broadcast?.send !== undefined) {
+      const envelope = this.#broadcast(step.round, broadcast.send)
+      this.mailbox.keepOwn(envelope)
+      this.io.send(envelope)
+    }
+    for (const [to, body] of direct?.send ?? []) {
+      this.io.send(this.#direct(step.round, direct?.channel ?? "clear", to, body))
+    }
+  }
+
+  #broadcast(round: number, body: Bytes): Bytes {
+    const header = this.#header(round, KIND.broadcast, body.length, undefined)
+    return makeEnvelope(this.context.identity, header, body)
+  }
+
+  #direct(round: number, channel: DirectChannel, to: PartyId, body: Bytes): Bytes {
+    const { identity } = this.context
+    if (channel === "clear") return makeEnvelope(identity, this.#header(round, KIND.clear, body.length, to), body)
+    const header = this.#header(round, KIND.sealed, body.length + TAG_LENGTH, to)
+    return makeEnvelope(identity, header, channel.seal(to, round, header, body))
+  }
+
+  #header(round: number, kind: Kind, bodyLength: number, receiver: PartyId | undefined): Bytes {
+    const { sid, identity, shape } = this.context
+    const { protocol } = shape
+    return encodeHeader({ protocol, round, kind, bodyLength, sid, sender: identity.party, receiver, view: this.#view })
+  }
+
+  /** Resolves when everything that the step waits for is here and says that its sender saw what we saw. */
+  async #arrived(step: ExchangeStep): Promise<void> {
+    const expected = expectedIn(step, this.context.shape)
+    for (;;) {
+      this.#check()
+      const dissenters = this.mailbox.dissenters(step.round, this.#view)
+      if (dissenters.length > 0) await this.#viewMismatch(dissenters)
+      if (expected.every(({ kind, from }) => this.mailbox.get(step.round, kind, from) !== undefined)) return
+      await this.#event()
+    }
+  }
+
+  #collect(step: ExchangeStep): Inbox {
+    const broadcasts = new Map<PartyId, Bytes>()
+    const directs = new Map<PartyId, Bytes>()
+    const originals = new Map<PartyId, Bytes>()
+    for (const { kind, from } of expectedIn(step, this.context.shape)) {
+      const envelope = this.mailbox.get(step.round, kind, from)
+      if (envelope === undefined) throw new TypeError("a message that had arrived is gone")
+      if (kind === KIND.broadcast) {
+        broadcasts.set(from, envelope.body)
+        originals.set(from, envelope.bytes)
+      } else {
+        const channel = step.direct?.channel ?? "clear"
+        const body =
+          channel === "clear" ? envelope.body : channel.open(from, step.round, envelope.headerBytes, envelope.body)
+        if (body === undefined) throw fault(from, `round ${step.round}: a sealed message does not open`)
+        directs.set(from, body)
+      }
+    }
+    const { party } = this.context.identity
+    const own = this.mailbox.get(step.round, KIND.broadcast, party)
+    if (own !== undefined) originals.set(party, own.bytes)
+    const seen = own === undefined ? broadcasts : new Map(broadcasts).set(party, own.body)
+    this.#view = nextView(this.context.sid, step.round, this.#view, seen)
+    return { broadcasts, directs, view: this.#view, originals }
+  }
+
+  /**
+   * Somebody saw other broadcasts than we did. Nothing secret is evaluated any more; we show what we hold and wait for
+   * what they hold, until one of both proves an equivocation, they have all answered, or the deadline comes.
+   */
+  async #viewMismatch(dissenters: readonly PartyId[]): Promise<never> {
+    this.protocol.return({ kind: "signatures", signatures: [] })
+    this.#stop = { kind: "blamed", blame: sessionAbort("view mismatch") }
+    this.#awaited = new Set(dissenters)
+    this.#sendAbort({ kind: "view mismatch", originals: this.mailbox.broadcasts() })
+    while (this.#awaited !== undefined) await this.#event()
+    throw new Stopped()
+  }
+
+  #aborted(from: PartyId, abort: Abort): void {
+    const blame = this.mailbox.equivocationIn(abort)
+    if (blame !== undefined) return this.stop({ kind: "blamed", blame })
+    if (this.#awaited === undefined) return this.stop({ kind: "blamed", blame: sessionAbort("peer aborted") })
+    this.#awaited.delete(from)
+    if (this.#awaited.size === 0) this.stop({ kind: "blamed", blame: sessionAbort("view mismatch") })
+  }
+
+  /** Blame is durable before anybody hears of it; who cannot record it says nothing. */
+  async #end(stop: Stop): Promise<Ending> {
+    this.#stop = stop
+    this.#awaited = undefined
+    if (stop.kind === "blamed") {
+      try {
+        await this.io.blamed(stop.blame, this.context.sid)
+      } catch (error) {
+        return { kind: "crashed", reason: `blame was not recorded: ${placeOf(error)}` }
+      }
+    }
+    // Whoever holds two versions of a broadcast passes both on, so that those who wait for proof have it too.
+    const originals = stop.kind === "blamed" ? stop.blame.evidence.filter(isBroadcast) : []
+    this.#sendAbort({ kind: originals.length > 0 ? "view mismatch" : "protocol", originals })
+    return stop
+  }
+
+  #sendAbort(abort: Abort): void {
+    this.io.send(this.#broadcast(ABORT_ROUND, encodeAbort(abort)))
+  }
+
+  #check(): void {
+    if (this.#stop !== undefined) throw new Stopped()
+  }
+
+  #event(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+const nothing = (view: Bytes): Inbox => ({ broadcasts: new Map(), directs: new Map(), view, originals: new Map() })
+
+const isProof = (stop: Stop): boolean => stop.kind === "blamed" && stop.blame.kind === "EQUIV"
+
+const isBroadcast = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.kind === KIND.broadcast
+
+/** What the step waits for; its sizes must be those of the shape, by which messages were let in. */
+function expectedIn(step: ExchangeStep, shape: Shape): readonly { readonly kind: Kind; readonly from: PartyId }[] {
+  const direct = step.direct?.channel === "clear" ? KIND.clear : KIND.sealed
+  const expected = [
+    ...[...(step.broadcast?.from ?? [])].map(([from, size]) => ({ kind: KIND.broadcast, from, size })),
+    ...[...(step.direct?.from ?? [])].map(([from, size]) => ({ kind: direct, from, size })),
+  ]
+  for (const { kind, from, size } of expected) {
+    if (wireLength(shape, step.round, kind, from) !== size + (kind === KIND.sealed ? TAG_LENGTH : 0)) {
+      throw new TypeError("a protocol waits for a message that its shape does not know")
+    }
+  }
+  return expected
+}
+
+/** A bug of ours. Its message stays here: what a library threw may quote a secret. */
+const crash = (error: unknown, round: number): Stop => ({
+  kind: "crashed",
+  reason: `in round ${round}: ${placeOf(error)}`,
+})
+
+/** `E-STO-003`, or `TypeError at run.ts:123:4`. */
+function placeOf(error: unknown): string {
+  if (error instanceof CosignerError) return error.code
+  if (!(error instanceof Error)) return "something that is no Error was thrown"
+  const frame = /([^/\\\s(]+:\d+:\d+)\)?$/m.exec(error.stack ?? "")
+  return frame?.[1] === undefined ? error.name : `${error.name} at ${frame[1]}`
+}

@@ -1,0 +1,35 @@
+/**
+ * The shape of a session: in which round who sends what, and how long it is. Known before the first message, so that a
+ * message of a later round is held only if it can belong there (tss.md 1.8, 12).
+ */
+import type { PartyId } from "../keys/party.ts"
+import { KIND, type Kind, type ProtocolCode } from "./envelope.ts"
+import { TAG_LENGTH } from "./seal.ts"
+
+export interface RoundShape {
+  readonly round: number
+  /** Sizes of plain bodies by sender; whoever is absent sends none. */
+  readonly broadcast?: ReadonlyMap<PartyId, number>
+  readonly direct?: { readonly sealed: boolean; readonly from: ReadonlyMap<PartyId, number> }
+}
+
+export interface Shape {
+  readonly protocol: ProtocolCode
+  /** Everybody who takes part, this party included. */
+  readonly participants: readonly PartyId[]
+  /** From the point of view of this party: directs are those that it receives. */
+  readonly rounds: readonly RoundShape[]
+}
+
+/** The exact length of that body on the wire, a sealed one with its tag; undefined if `sender` has no such message for us. */
+export function wireLength(shape: Shape, round: number, kind: Kind, sender: PartyId): number | undefined {
+  const of = shape.rounds.find((one) => one.round === round)
+  if (kind === KIND.broadcast) return of?.broadcast?.get(sender)
+  if (of?.direct === undefined || of.direct.sealed !== (kind === KIND.sealed)) return undefined
+  const plain = of.direct.from.get(sender)
+  return plain === undefined ? undefined : plain + (of.direct.sealed ? TAG_LENGTH : 0)
+}
+
+/** The same size for each of these parties. */
+export const each = (parties: Iterable<PartyId>, size: number): ReadonlyMap<PartyId, number> =>
+  new Map([...parties].map((party) => [party, size]))
