@@ -69,4 +69,22 @@ export const cliCodes = {
     what: (d) => `there is no ${d.what} here; known: ${d.known.length === 0 ? "none" : d.known.join(", ")}`,
     next: "take one of the known ones",
   }),
+  "E-CLI-020": entry<{ readonly command: string; readonly exit: number; readonly said: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `a process of the demo (${d.command}) ended with exit code ${d.exit}; it said: ${d.said}`,
+    next: "run the demo with --keep and read the logs in its folder",
+  }),
+  "E-CLI-021": entry<{ readonly name: string; readonly seconds: number; readonly said: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.name} did not come so far within ${d.seconds} s; it said: ${d.said}`,
+    next: "run the demo with --keep on a machine with less load and read the logs in its folder",
+  }),
+  "E-CLI-022": entry<{ readonly what: string }>({
+    kind: "bug",
+    exit: EXIT.bug,
+    what: (d) => `the demo's own verification failed: ${d.what}`,
+    next: "do not use this build; keep the demo's folder (--keep) and report it",
+  }),
 } as const
