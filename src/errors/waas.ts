@@ -1,2 +1,132 @@
-/** Codes E-WAA-nnn. */
-export const waasCodes = {} as const
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-WAA-nnn: the coordinator. 001 to 019 end a command; 020 and above say why a request ended. */
+export const waasCodes = {
+  "E-WAA-001": entry<{ readonly dir: string; readonly file: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.dir} already holds a WaaS (${d.file} exists), and init never overwrites one`,
+    next: "start it with: cosigner waas start --dir <dir>, or choose another --dir",
+  }),
+  "E-WAA-002": entry<{ readonly dir: string; readonly file: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.dir} holds no WaaS: ${d.file} is missing`,
+    next: "create one with: cosigner waas init --dir <dir>",
+  }),
+  "E-WAA-003": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the signing key ${d.file} was not used: ${d.problem}`,
+    next: "it must be a plain file, not a link, of mode 600 with the 64 hex digits that init wrote; restore it from its backup or run: chmod 600 <file>",
+  }),
+  "E-WAA-004": entry<{ readonly dir: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `another process serves ${d.dir}`,
+    next: "stop the other `cosigner waas start` first; one process serves one folder",
+  }),
+  "E-WAA-005": entry<{ readonly file: string; readonly found: number; readonly known: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.file} has schema version ${d.found}, and this program knows up to ${d.known}`,
+    next: "use the newer version of cosigner that wrote it; a database is never downgraded",
+  }),
+  "E-WAA-006": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.file} cannot be used: ${d.problem}`,
+    next: "check the disk, its space and the file's owner; restore the folder from a backup if it is damaged",
+  }),
+  "E-WAA-007": entry<{ readonly file: string; readonly key: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.file}: ${d.key}: ${d.problem}`,
+    next: "correct the file; `cosigner waas init --dir <new dir>` writes an annotated example",
+  }),
+  "E-WAA-008": entry<{ readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `that is not an API key: ${d.problem}`,
+    next: "give the public key as 64 hex digits (ed25519) or 66 hex digits (secp256k1, compressed)",
+  }),
+  "E-WAA-009": entry<{ readonly key: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the API key ${d.key} is registered already, and a revoked key stays revoked`,
+    next: "see: cosigner waas key list; create another key pair",
+  }),
+  "E-WAA-010": entry<{ readonly key: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `no API key ${d.key} is registered`,
+    next: "see: cosigner waas key list",
+  }),
+  "E-WAA-011": entry<{ readonly address: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `cannot listen on ${d.address}: ${d.problem}`,
+    next: "choose another [waas] listen address, or stop the program that holds it",
+  }),
+  "E-WAA-012": entry<{ readonly status: number; readonly errorCode: number; readonly message: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `WaaS answered ${d.status}, error ${d.errorCode}: ${d.message}`,
+    next: "correct the request; the numbers are those of the REST reference",
+  }),
+  "E-WAA-013": entry<{ readonly url: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `no usable answer from ${d.url}: ${d.problem}`,
+    next: "check that `cosigner waas start` runs and that the address and its response key are right",
+  }),
+
+  "E-WAA-020": entry<{ readonly missing: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the deadline passed; waiting for ${d.missing.join(", ") || "no node in particular"}`,
+    next: "bring those nodes online and look at their logs, then make a new request",
+  }),
+  "E-WAA-021": entry({
+    kind: "input",
+    exit: EXIT.failure,
+    what: () => "cancelled through the API",
+    next: "make a new request if it is still wanted",
+  }),
+  "E-WAA-022": entry<{ readonly nodes: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `nodes reported different results of one key generation: ${d.nodes.join(", ")}`,
+    next: "the key is not used; find the faulty node by its log before generating again",
+  }),
+  "E-WAA-023": entry<{ readonly nodes: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `no reported signature verifies; reported by ${d.nodes.join(", ")}`,
+    next: "nothing was released; those nodes are faulty or hostile: look at their logs",
+  }),
+  "E-WAA-024": entry<{ readonly attempts: number; readonly last: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.attempts} attempts ended without a result; the last: ${d.last}`,
+    next: "look at the nodes' logs for that time, then make a new request",
+  }),
+  "E-WAA-025": entry<{ readonly node: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.node} reported a result that does not answer the task: ${d.problem}`,
+    next: "the result is not used; check that node's version and log",
+  }),
+  "E-WAA-026": entry<{ readonly task: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `another task of the same request, ${d.task}, ended without a result`,
+    next: "see that task's reason",
+  }),
+  "E-WAA-027": entry<{ readonly node: string; readonly code: string; readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.node} ended the task with ${d.code || "no code"}: ${d.reason || "no reason given"}`,
+    next: "see that node's log under the task id",
+  }),
+} as const

@@ -1,0 +1,198 @@
+/**
+ * From what a caller asks to the records that carry it out: the request and its task documents, signed, not yet sent.
+ * Whatever cannot be asked of nodes is refused here, with a number and a reason.
+ */
+import { isCode } from "../../errors.ts"
+import {
+  type KeyGenTask,
+  type KeySignTask,
+  type SignatureType,
+  type SignMessage,
+  type Task,
+  taskDigest,
+} from "../../wire/task.ts"
+import { ApiFailure } from "../failure.ts"
+import { newShareGroupId, newTssRequestId, newUuid } from "../ids.ts"
+import { keyShareHolderGroup, mpcVault, orgInfo, tssRequest } from "../shapes.ts"
+import type {
+  CurveType,
+  HolderGroup,
+  Organisation,
+  SignRequest,
+  TaskRecord,
+  TssRequest,
+  Vault,
+} from "../store/model.ts"
+import type { Clock, Documents } from "./ports.ts"
+import { curveNameOf } from "./requests.ts"
+
+/** Messages per task: beyond this a signing session gains nothing by growing (tss.md 5.10). */
+export const BATCH = 32
+
+export interface Making {
+  readonly documents: Documents
+  readonly now: Clock
+  readonly online: (nodeId: string) => boolean
+  readonly organisation: Organisation
+  readonly organisationName: string
+}
+
+export interface TssWish {
+  readonly vault: Vault
+  readonly group: HolderGroup
+  readonly curves: readonly CurveType[]
+  readonly description: string
+  readonly deadlineMs: number
+}
+
+export interface SignWish {
+  readonly vault: Vault
+  readonly group: HolderGroup
+  readonly requestId: string
+  readonly fingerprint: string
+  readonly curve: CurveType
+  readonly signatureType: SignatureType
+  readonly nodeIds: readonly string[]
+  readonly messages: readonly SignMessage[]
+  readonly extraInfo: Readonly<Record<string, unknown>>
+  readonly description: string
+  readonly deadlineMs: number
+}
+
+/** A KeyGen request: one task per curve, all nodes of the group. */
+export function makeTssRequest(
+  wish: TssWish,
+  by: Making,
+): { readonly request: TssRequest; readonly tasks: readonly TaskRecord[] } {
+  const { vault, group } = wish
+  const nowMs = by.now()
+  const request: TssRequest = {
+    tssRequestId: newTssRequestId(nowMs),
+    vaultId: vault.vaultId,
+    type: "KeyGen",
+    targetGroupId: group.groupId,
+    status: "PendingKeyHolderConfirmation",
+    description: wish.description,
+    taskIds: wish.curves.map(newUuid),
+    code: "",
+    reason: "",
+    createdMs: nowMs,
+    updatedMs: nowMs,
+  }
+  const extraInfo = {
+    org: orgInfo(by.organisation, by.organisationName),
+    vault: mpcVault(vault),
+    target_key_share_holder_group: keyShareHolderGroup(group, by.online),
+    tss_request: tssRequest(request),
+  }
+  const tasks = request.taskIds.map((taskId, index): TaskRecord => {
+    const task: KeyGenTask = {
+      version: 1,
+      task_id: taskId,
+      biz_task_id: request.tssRequestId,
+      created_ms: nowMs,
+      deadline_ms: wish.deadlineMs,
+      extra_info: extraInfo,
+      type: "KeyGen",
+      group_id: newShareGroupId(),
+      curve: curveNameOf(wish.curves[index] ?? "ED25519"),
+      threshold: group.threshold,
+      node_ids: group.holders.map((holder) => holder.nodeId),
+    }
+    return taskRecord(task, { kind: "tss", id: request.tssRequestId }, task.node_ids, by)
+  })
+  return { request, tasks }
+}
+
+/** A signing request: one task for every 32 messages. Throws 30032 if the group has no key on that curve. */
+export function makeSignRequest(
+  wish: SignWish,
+  by: Making,
+): { readonly request: SignRequest; readonly tasks: readonly TaskRecord[] } {
+  const { vault, group } = wish
+  const nowMs = by.now()
+  const shareGroup = group.shareGroups.find(({ curve }) => curve === wish.curve)
+  if (shareGroup === undefined) throw new ApiFailure(30032, `the group ${group.groupId} has no key on ${wish.curve}`)
+  const batches = Array.from({ length: Math.ceil(wish.messages.length / BATCH) }, (_, index) =>
+    wish.messages.slice(index * BATCH, (index + 1) * BATCH),
+  )
+  const request: SignRequest = {
+    signRequestId: newUuid(),
+    requestId: wish.requestId,
+    fingerprint: wish.fingerprint,
+    vaultId: vault.vaultId,
+    groupId: group.groupId,
+    curve: wish.curve,
+    signatureType: wish.signatureType,
+    usedNodeIds: wish.nodeIds,
+    messages: wish.messages,
+    status: "Initializing",
+    description: wish.description,
+    taskIds: batches.map(newUuid),
+    code: "",
+    reason: "",
+    createdMs: nowMs,
+    updatedMs: nowMs,
+  }
+  const extraInfo = {
+    ...wish.extraInfo,
+    org: orgInfo(by.organisation, by.organisationName),
+    vault: mpcVault(vault),
+    signer_key_share_holder_group: keyShareHolderGroup(group, by.online),
+  }
+  const tasks = batches.map((messages, index): TaskRecord => {
+    const task: KeySignTask = {
+      version: 1,
+      task_id: request.taskIds[index] ?? newUuid(),
+      biz_task_id: request.signRequestId,
+      created_ms: nowMs,
+      deadline_ms: wish.deadlineMs,
+      extra_info: extraInfo,
+      type: "KeySign",
+      group_id: shareGroup.shareGroupId,
+      root_pub_key: shareGroup.rootPubkey,
+      used_node_ids: wish.nodeIds,
+      signature_type: wish.signatureType,
+      messages,
+    }
+    return taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
+  })
+  return { request, tasks }
+}
+
+function taskRecord(
+  task: Task,
+  request: TaskRecord["request"],
+  nodeIds: readonly string[],
+  { documents, now }: Making,
+): TaskRecord {
+  const { document, signature } = signed(task, documents)
+  return {
+    taskId: task.task_id,
+    request,
+    type: task.type,
+    document,
+    signature,
+    digest: taskDigest(document),
+    nodeIds,
+    createdMs: task.created_ms,
+    deadlineMs: task.deadline_ms,
+    state: "approving",
+    attempt: 0,
+    attemptMs: now(),
+    code: "",
+    reason: "",
+    outcome: undefined,
+    reports: {},
+  }
+}
+
+/** What nodes would not read was asked for by the caller: the shapes that are ours alone always fit. */
+function signed(task: Task, documents: Documents): ReturnType<Documents["task"]> {
+  try {
+    return documents.task(task)
+  } catch (error) {
+    if (isCode(error, "E-LNK-020")) throw new ApiFailure(2006, `nodes would refuse it: ${error.data.problem}`)
+    throw error
+  }
+}

@@ -1,0 +1,385 @@
+/**
+ * The engine: one event at a time, it steps a task (progress.ts), makes the step and all that follows from it durable in
+ * one commit, and only then lets frames leave. Whatever it forgets in a crash it reads back from the store, and says again
+ * to every node that comes online. Envelopes between nodes pass through and are never kept.
+ */
+import { fromHex } from "../../bytes.ts"
+import { CosignerError } from "../../errors.ts"
+import { parseParty } from "../../keys/party.ts"
+import type { Log } from "../../log.ts"
+import type { FromNode, ToNode } from "../../wire/frames.ts"
+import { nodeIdOf } from "../../wire/nodeId.ts"
+import { decodeTask } from "../../wire/task.ts"
+import { ApiFailure, notFound } from "../failure.ts"
+import type { CurveType, NodeReport, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
+import type { Store, Write } from "../store/store.ts"
+import { type Making, makeSignRequest, makeTssRequest, type SignWish, type TssWish } from "./create.ts"
+import { type Judgement, judge, outcomeDigest } from "./outcome.ts"
+import { type Clock, type Documents, type Ended, endedBy, type Pace, type RelayPort } from "./ports.ts"
+import {
+  cameOnline,
+  cancelled,
+  isFinal,
+  isSettled,
+  reported,
+  type Send,
+  type Situation,
+  type Step,
+  ticked,
+} from "./progress.ts"
+import { isOpen, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
+
+type Report = Extract<FromNode, { kind: "report" }>
+type Envelope = Extract<FromNode, { kind: "envelope" }>
+/** A step of one task, and what it stepped from: the same record if only something is to be said again. */
+interface Change extends Step {
+  readonly before: TaskRecord
+}
+
+export interface EngineOptions {
+  readonly store: Store
+  readonly relay: RelayPort
+  readonly documents: Documents
+  readonly now: Clock
+  readonly pace: Pace
+  /** What a KeyGen request makes a key on. */
+  readonly curves: readonly CurveType[]
+  readonly organisationName: string
+  /** Tasks in work at one time; more are refused with 2026. */
+  readonly openTasks: number
+  readonly log: Log
+}
+
+/** What was dropped, since the start. */
+export interface Dropped {
+  readonly envelopes: number
+  readonly reports: number
+}
+
+export class Engine {
+  readonly #of: EngineOptions
+  /** Every task that still needs something, as the store has it. */
+  readonly #live = new Map<string, TaskRecord>()
+  readonly #dropped = { envelopes: 0, reports: 0 }
+  #tail: Promise<unknown> = Promise.resolve()
+
+  private constructor(of: EngineOptions) {
+    this.#of = of
+  }
+
+  /** An engine that has read back what was unfinished. */
+  static async open(of: EngineOptions): Promise<Engine> {
+    const engine = new Engine(of)
+    for (const task of await of.store.liveTasks()) engine.#live.set(task.taskId, task)
+    await engine.tick()
+    return engine
+  }
+
+  get dropped(): Dropped {
+    return this.#dropped
+  }
+
+  // ---- requests ----------------------------------------------------------------------------------------------------
+
+  /** Begins the key generation of a new group. Throws 2029 if the group has its keys or a request that is still open. */
+  createTssRequest(wish: Omit<TssWish, "curves">): Promise<TssRequest> {
+    return this.#serially(async () => {
+      const group = await this.#of.store.group(wish.group.groupId)
+      if (group?.status !== "New") throw new ApiFailure(2029, `the group ${wish.group.groupId} is not New`)
+      const newest = { limit: 1, after: undefined, before: undefined }
+      const last = await this.#of.store.tssRequests({ vaultId: wish.vault.vaultId, groupId: group.groupId }, newest)
+      const open = last.items.find(({ status }) => isOpen(status))
+      if (open !== undefined)
+        throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
+      const curves = this.#of.curves
+      const { request, tasks } = makeTssRequest({ ...wish, curves }, await this.#making())
+      await this.#begin({ put: "tssRequest", record: request }, tasks)
+      return request
+    })
+  }
+
+  /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
+  createSignRequest(wish: SignWish): Promise<SignRequest> {
+    return this.#serially(async () => {
+      const known = await this.#of.store.signRequestOf(wish.requestId)
+      if (known !== undefined) {
+        if (known.fingerprint === wish.fingerprint) return known
+        throw new ApiFailure(30001, `request_id ${wish.requestId} was used for another request`)
+      }
+      const { request, tasks } = makeSignRequest(wish, await this.#making())
+      await this.#begin({ put: "signRequest", record: request }, tasks)
+      return request
+    })
+  }
+
+  /** Throws 2028, and 60005 once the request has ended. */
+  cancelTssRequest(id: string): Promise<TssRequest> {
+    return this.#serially(async () => {
+      await this.#cancel(await this.#of.store.tssRequest(id), id)
+      return (await this.#of.store.tssRequest(id)) ?? missingRequest(id)
+    })
+  }
+
+  cancelSignRequest(id: string): Promise<SignRequest> {
+    return this.#serially(async () => {
+      await this.#cancel(await this.#of.store.signRequest(id), id)
+      return (await this.#of.store.signRequest(id)) ?? missingRequest(id)
+    })
+  }
+
+  /** The tasks of a request in their order. */
+  async tasksOf(request: TssRequest | SignRequest): Promise<readonly TaskRecord[]> {
+    const tasks = await Promise.all(request.taskIds.map(async (id) => this.#live.get(id) ?? this.#of.store.task(id)))
+    return tasks.flatMap((task) => task ?? [])
+  }
+
+  // ---- what happens ------------------------------------------------------------------------------------------------
+
+  /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
+  async onFrame(nodeId: string, frame: FromNode): Promise<void> {
+    if (frame.kind === "envelope") return this.#relay(nodeId, frame)
+    return this.#serially(() => this.#report(nodeId, frame))
+  }
+
+  onOnline(nodeId: string): Promise<void> {
+    return this.#serially(() => this.#each((task) => cameOnline(task, nodeId, this.#situation())))
+  }
+
+  /** Deadlines, retries, attempts that hang. To be called a few times a second. */
+  tick(): Promise<void> {
+    return this.#serially(async () => {
+      await this.#each((task) => ticked(task, this.#situation()))
+      for (const task of [...this.#live.values()]) {
+        if (isSettled(task, this.#of.now())) await this.#settle(task)
+      }
+    })
+  }
+
+  /** Resolves when everything that came before has been dealt with. */
+  idle(): Promise<void> {
+    return this.#serially(async () => {})
+  }
+
+  // ---- inside ------------------------------------------------------------------------------------------------------
+
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(work)
+    this.#tail = done.catch(() => {})
+    return done
+  }
+
+  #situation(): Situation {
+    return { nowMs: this.#of.now(), pace: this.#of.pace, online: (nodeId) => this.#of.relay.online(nodeId) }
+  }
+
+  async #making(): Promise<Making> {
+    return {
+      documents: this.#of.documents,
+      now: this.#of.now,
+      online: (nodeId) => this.#of.relay.online(nodeId),
+      organisation: await this.#of.store.organisation(),
+      organisationName: this.#of.organisationName,
+    }
+  }
+
+  async #begin(request: Write, tasks: readonly TaskRecord[]): Promise<void> {
+    const open = [...this.#live.values()].filter((task) => !isFinal(task)).length
+    if (open + tasks.length > this.#of.openTasks) {
+      throw new ApiFailure(2026, `${open} tasks are in work, and ${this.#of.openTasks} are the most; try again later`)
+    }
+    await this.#of.store.commit([request, ...tasks.map((record): Write => ({ put: "task", record, live: true }))])
+    for (const task of tasks) {
+      this.#live.set(task.taskId, task)
+      this.#of.log.info("task made", { task: task.taskId, type: task.type, request: task.request.id })
+      this.#send(
+        task,
+        task.nodeIds.map((to): Send => ({ kind: "task", to })),
+      )
+    }
+  }
+
+  async #cancel(request: TssRequest | SignRequest | undefined, id: string): Promise<void> {
+    if (request === undefined) throw notFound("request", id)
+    if (!isOpen(request.status)) throw new ApiFailure(60005, `the request ${id} has ended: ${request.status}`)
+    const why = endedBy(new CosignerError("E-WAA-021", {}))
+    const tasks = await this.tasksOf(request)
+    await this.#commit(tasks.map((before) => ({ before, ...cancelled(before, why) })))
+  }
+
+  async #report(nodeId: string, report: Report): Promise<void> {
+    const task = this.#live.get(report.taskId) ?? (await this.#of.store.task(report.taskId))
+    if (task?.digest !== report.digest || !task.nodeIds.includes(nodeId)) {
+      this.#dropped.reports++
+      this.#of.log.warn("report dropped: no such task for that node", { node: nodeId, task: report.taskId })
+      return
+    }
+    const judgement = judgementOf(task, report)
+    if (judgement?.kind === "refused") {
+      this.#of.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
+    }
+    const arrival = { nodeId, report: nodeReport(report, judgement), judgement }
+    await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
+  }
+
+  async #each(step: (task: TaskRecord) => Step): Promise<void> {
+    for (const { taskId } of [...this.#live.values()]) {
+      // A sibling's step may have changed it meanwhile.
+      const before = this.#live.get(taskId)
+      if (before !== undefined) await this.#commit([{ before, ...step(before) }])
+    }
+  }
+
+  /** Makes the steps of one request's tasks and everything that follows from them durable, then sends. */
+  async #commit(steps: readonly Change[]): Promise<void> {
+    const stepped = steps.filter(({ before, record }) => record !== before)
+    const repeated = steps.filter(({ before, record }) => record === before)
+    const changes = stepped[0] === undefined ? [] : await this.#store(stepped[0].record, stepped)
+    for (const { record, send } of [...changes, ...repeated]) this.#send(record, send)
+  }
+
+  async #store({ request }: TaskRecord, steps: readonly Change[]): Promise<readonly Change[]> {
+    const { changes, writes } = await this.#consequences(request, steps)
+    const nowMs = this.#of.now()
+    const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
+    await this.#of.store.commit([...tasks, ...writes])
+    for (const { record } of changes) this.#keep(record, nowMs)
+    return changes
+  }
+
+  #keep(record: TaskRecord, nowMs: number): void {
+    if (isSettled(record, nowMs)) this.#live.delete(record.taskId)
+    else this.#live.set(record.taskId, record)
+    this.#of.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
+  }
+
+  async #settle(task: TaskRecord): Promise<void> {
+    await this.#of.store.commit([{ put: "task", record: task, live: false }])
+    this.#live.delete(task.taskId)
+  }
+
+  /** The other tasks of the request that must end with these, and the request, group and vault as they then are. */
+  async #consequences(
+    request: TaskRecord["request"],
+    steps: readonly Change[],
+  ): Promise<{ readonly changes: readonly Change[]; readonly writes: readonly Write[] }> {
+    if (request.kind === "sign") {
+      const before = (await this.#of.store.signRequest(request.id)) ?? missingRequest(request.id)
+      const { tasks, changes } = joined(await this.tasksOf(before), steps)
+      const after = signRequestNow(before, tasks, this.#of.now())
+      this.#logEnd(before.status, after.status, request.id, after)
+      return { changes, writes: [{ put: "signRequest", record: after }] }
+    }
+    const before = (await this.#of.store.tssRequest(request.id)) ?? missingRequest(request.id)
+    const { tasks, changes } = joined(await this.tasksOf(before), steps)
+    const after = tssRequestNow(before, tasks, this.#of.now())
+    this.#logEnd(before.status, after.status, request.id, after)
+    const made = after.status === "Success" && before.status !== "Success" ? await this.#made(after, tasks) : []
+    return { changes, writes: [{ put: "tssRequest", record: after }, ...made] }
+  }
+
+  /** The group becomes Valid, and a main group's keys are the vault's. */
+  async #made(request: TssRequest, tasks: readonly TaskRecord[]): Promise<readonly Write[]> {
+    const before = (await this.#of.store.group(request.targetGroupId)) ?? missingRequest(request.targetGroupId)
+    const group = validGroup(before, tasks)
+    if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })
+    const vault = await this.#of.store.vault(request.vaultId)
+    if (vault === undefined || group.type !== "MainGroup") return [{ put: "group", record: group }]
+    return [
+      { put: "group", record: group },
+      { put: "vault", record: vaultWithKeys(vault, group) },
+    ]
+  }
+
+  #logEnd(before: string, after: string, request: string, { code, reason }: Ended): void {
+    if (before === after) return
+    this.#of.log.info("request is now", { request, status: after, ...(code === "" ? {} : { code, reason }) })
+  }
+
+  // ---- frames ------------------------------------------------------------------------------------------------------
+
+  #send(task: TaskRecord, sends: readonly Send[]): void {
+    for (const send of sends) {
+      const frame = this.#frame(task, send)
+      if (frame !== undefined) this.#of.relay.send(send.to, frame)
+    }
+  }
+
+  #frame(task: TaskRecord, send: Send): ToNode | undefined {
+    const { taskId, digest } = task
+    switch (send.kind) {
+      case "task":
+        return { kind: "task", task: { document: task.document, signature: task.signature } }
+      case "start":
+        return { kind: "start", start: this.#of.documents.start({ task_id: taskId, digest, attempt: task.attempt }) }
+      case "cancel":
+        return { kind: "cancel", cancel: this.#of.documents.cancel({ task_id: taskId, digest, reason: send.reason }) }
+      case "outcomeStored":
+        return { kind: "outcomeStored", taskId }
+      case "certificate": {
+        if (task.outcome?.type !== "group") return undefined
+        return { kind: "certificate", taskId, acks: task.outcome.certificate.flatMap((ack) => fromHex(ack) ?? []) }
+      }
+    }
+  }
+
+  /** To the participants of a task that runs, and nobody else. */
+  #relay(from: string, { taskId, receiver, envelope }: Envelope): void {
+    const task = this.#live.get(taskId)
+    // Those who have not finished may still need what the first to finish has sent.
+    const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
+    const to = receiver === undefined ? undefined : asNodeId(receiver)
+    if (!runs || !task.nodeIds.includes(from) || to === from || (to !== undefined && !task.nodeIds.includes(to))) {
+      this.#dropped.envelopes++
+      return
+    }
+    const receivers = to === undefined ? task.nodeIds.filter((id) => id !== from) : [to]
+    for (const id of receivers) this.#of.relay.send(id, { kind: "envelope", taskId, envelope })
+  }
+}
+
+/** A receiver may be written as node id or as key. */
+function asNodeId(text: string): string {
+  const party = parseParty(text)
+  return party === undefined ? text : nodeIdOf(party)
+}
+
+function judgementOf(task: TaskRecord, { status, outcome }: Report): Judgement | undefined {
+  if (status !== 190) return undefined
+  if (outcome === undefined) return { kind: "refused", problem: "it has no outcome" }
+  const asked = decodeTask(task.document)
+  if ("problem" in asked)
+    throw new CosignerError("E-CLI-001", { what: `our own task ${task.taskId}: ${asked.problem}` })
+  return judge(asked, outcome)
+}
+
+const nodeReport = (report: Report, judgement: Judgement | undefined): NodeReport => ({
+  status: report.status,
+  attempt: report.attempt,
+  approved: report.approved,
+  code: report.code.slice(0, 64),
+  reason: report.reason.slice(0, 1000),
+  outcomeDigest: report.outcome === undefined ? "" : outcomeDigest(report.outcome),
+  refused: judgement?.kind === "refused",
+})
+
+/**
+ * All tasks of a request after `steps`. One that ended without completing takes the open ones with it; which of them is
+ * the cause was said when it ended.
+ */
+function joined(
+  tasks: readonly TaskRecord[],
+  steps: readonly Change[],
+): { readonly tasks: readonly TaskRecord[]; readonly changes: readonly Change[] } {
+  const stepped = new Map(steps.map((step) => [step.record.taskId, step]))
+  const after = tasks.map((task) => stepped.get(task.taskId)?.record ?? task)
+  const cause = after.find((task) => isFinal(task) && task.state !== "completed")
+  if (cause === undefined) return { tasks: after, changes: steps }
+  const why = endedBy(new CosignerError("E-WAA-026", { task: cause.taskId }))
+  const ended = after.filter((task) => !isFinal(task)).map((before) => ({ before, ...cancelled(before, why) }))
+  const byId = new Map([...steps, ...ended].map((step) => [step.record.taskId, step]))
+  return { tasks: after.map((task) => byId.get(task.taskId)?.record ?? task), changes: [...steps, ...ended] }
+}
+
+function missingRequest(id: string): never {
+  throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })
+}

@@ -1,0 +1,135 @@
+/**
+ * What a node's outcome is worth. WaaS believes no node: a group must answer the task and parse, signatures must verify
+ * under the child keys that WaaS derives itself, with another implementation than the one that made them.
+ */
+import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
+import { type Bytes, beToBig, copy, equal, fromHex, toHex, utf8 } from "../../bytes.ts"
+import { K1 } from "../../crypto/curve.ts"
+import { sha256 } from "../../crypto/frame.ts"
+import { CosignerError } from "../../errors.ts"
+import { deriveTweak } from "../../keys/derive.ts"
+import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
+import { parsePath } from "../../keys/path.ts"
+import type { TaskOutcome } from "../../wire/frames.ts"
+import { verifyEd25519 } from "../../wire/signed.ts"
+import type { KeyGenTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
+
+export type GroupOutcome = Extract<TaskOutcome, { type: "group" }>
+export type SignaturesOutcome = Extract<TaskOutcome, { type: "signatures" }>
+type Signature = SignaturesOutcome["signatures"][number]
+
+export type Judgement =
+  | { readonly kind: "group"; readonly outcome: GroupOutcome }
+  | { readonly kind: "signatures"; readonly outcome: SignaturesOutcome }
+  | { readonly kind: "refused"; readonly problem: string }
+
+const refused = (problem: string): Judgement => ({ kind: "refused", problem })
+
+/** Whether `outcome` is a true answer to `task`. */
+export function judge(task: Task, outcome: TaskOutcome): Judgement {
+  if (task.type === "KeyGen" && outcome.type === "group") return judgeGroup(task, outcome)
+  if (task.type === "KeySign" && outcome.type === "signatures") return judgeSignatures(task, outcome)
+  return refused(`a ${outcome.type} outcome does not answer a ${task.type} task`)
+}
+
+/** SHA-256 of the outcome with the keys of every object in one order, hex: equal digests are equal outcomes. */
+export const outcomeDigest = (outcome: TaskOutcome): string => toHex(sha256(utf8(canonicalJson(outcome))))
+
+/** JSON with the keys of every object sorted and without undefined members. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  members.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`
+}
+
+// ---- groups --------------------------------------------------------------------------------------------------------
+
+function judgeGroup(task: KeyGenTask, outcome: GroupOutcome): Judgement {
+  if (outcome.group_id !== task.group_id) return refused("another group id")
+  if (outcome.curve !== task.curve) return refused("another curve")
+  if (outcome.threshold !== task.threshold) return refused("another threshold")
+  const members = outcome.participants.map((participant) => participant.node_id)
+  if (canonicalJson([...members].sort()) !== canonicalJson([...task.node_ids].sort())) return refused("other members")
+  const root = rootOf(outcome.root_extended_public_key)
+  if (root === undefined || root.curve !== task.curve) return refused("no root key of that curve")
+  return { kind: "group", outcome }
+}
+
+function rootOf(text: string): ReturnType<typeof decodeExtendedPublicKey> | undefined {
+  try {
+    const key = decodeExtendedPublicKey(text)
+    return key.depth === 0 ? key : undefined
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+// ---- signatures ----------------------------------------------------------------------------------------------------
+
+function judgeSignatures(task: KeySignTask, outcome: SignaturesOutcome): Judgement {
+  if (outcome.signatures.length !== task.messages.length) return refused("not one signature per message")
+  for (const [index, asked] of task.messages.entries()) {
+    const given = outcome.signatures[index]
+    const problem = given === undefined ? "missing" : problemOf(task, asked, given)
+    if (problem !== undefined) return refused(`signature ${index}: ${problem}`)
+  }
+  return { kind: "signatures", outcome }
+}
+
+function problemOf(task: KeySignTask, asked: SignMessage, given: Signature): string | undefined {
+  const same = asked.bip32_path === given.bip32_path && asked.msg_hash === given.msg_hash && asked.tweak === given.tweak
+  if (!same) return "it is for another message"
+  const message = fromHex(asked.msg_hash.slice(2))
+  const signature = fromHex(given.signature)
+  const key = childKey(task, asked)
+  if (message === undefined || signature?.length !== 64) return "it is not 64 bytes of hex"
+  if (given.public_key !== toHex(key)) return "it names another public key"
+  const recovery = given.signature_recovery
+  if (!verifies(task, key, message, signature, recovery)) return "it does not verify"
+  return undefined
+}
+
+/** The key that must verify: 33 bytes (ECDSA), 32 (EdDSA), 32 x-only, tweaked as asked (Schnorr). */
+function childKey(task: KeySignTask, asked: SignMessage): Bytes {
+  const root = decodeExtendedPublicKey(task.root_pub_key)
+  const child = deriveTweak(root.curve, root.publicKey, root.chainCode, parsePath(asked.bip32_path)).publicKey
+  if (task.signature_type !== 3) return child
+  const internal = child.slice(1)
+  return asked.tweak === "" ? internal : taprootOutputKey(internal, fromHex(asked.tweak.slice(2)) ?? new Uint8Array())
+}
+
+/** BIP-341: x(P + int(hash_TapTweak(x(P) || merkle root)) G), with P the point of even y. */
+export function taprootOutputKey(internal: Uint8Array, merkleRoot: Uint8Array): Bytes {
+  const tweak = beToBig(schnorr.utils.taggedHash("TapTweak", internal, merkleRoot))
+  const point = schnorr.utils.lift_x(beToBig(internal))
+  if (tweak >= K1.order) throw new RangeError("the standard defines no output key here")
+  return copy(schnorr.utils.pointToBytes(point.add(secp256k1.Point.BASE.multiply(tweak))))
+}
+
+function verifies(task: KeySignTask, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
+  switch (task.signature_type) {
+    case 1:
+      return verifiesEcdsa(key, message, signature, recovery)
+    case 2:
+      return recovery === "" && verifyEd25519(key, message, signature)
+    case 3:
+      return recovery === "" && schnorr.verify(signature, message, key)
+  }
+}
+
+/** Low-s only, and the recovery id must lead back to the key: users build transactions from it. */
+function verifiesEcdsa(key: Bytes, hash: Bytes, signature: Bytes, recovery: string): boolean {
+  if (!/^0[0-3]$/.test(recovery)) return false
+  try {
+    if (!secp256k1.verify(signature, hash, key, { prehash: false, lowS: true })) return false
+    const point = secp256k1.Signature.fromBytes(signature, "compact")
+      .addRecoveryBit(Number(recovery))
+      .recoverPublicKey(hash)
+    return equal(copy(point.toBytes(true)), key)
+  } catch {
+    return false
+  }
+}

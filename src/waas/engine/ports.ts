@@ -1,0 +1,38 @@
+/** What the engine needs of the world, as types of functions: the relay, the signing key, the clock. */
+import type { CosignerError } from "../../errors.ts"
+import type { SignedDocument, ToNode } from "../../wire/frames.ts"
+import type { CancelDocument, StartDocument } from "../../wire/signed.ts"
+import type { Task } from "../../wire/task.ts"
+
+export interface RelayPort {
+  /** Queues a frame for a node. What cannot be delivered is lost: the engine says it again when the node comes online. */
+  send(nodeId: string, frame: ToNode): void
+  online(nodeId: string): boolean
+}
+
+/** Documents signed with WaaS's key. `task` throws E-LNK-020 for a task that nodes would refuse to read. */
+export interface Documents {
+  task(task: Task): SignedDocument
+  start(of: StartDocument): SignedDocument
+  cancel(of: CancelDocument): SignedDocument
+}
+
+/** Milliseconds since 1970. */
+export type Clock = () => number
+
+export interface Pace {
+  /** How often a task that ends without a result is begun again, in all. */
+  readonly attempts: number
+  /** An attempt without an ending after this long is begun again. */
+  readonly attemptMs: number
+  /** Pause before the second attempt; doubles with each. */
+  readonly retryMs: number
+}
+
+/** An E-… code and its sentence, as a request carries them. */
+export interface Ended {
+  readonly code: string
+  readonly reason: string
+}
+
+export const endedBy = (error: CosignerError): Ended => ({ code: error.code, reason: error.message })

@@ -1,0 +1,214 @@
+/**
+ * How one task goes on: pure steps from (record, what happened) to (record, what to send). The engine makes the new
+ * record durable before anything of `send` leaves; the same step on the same record always says the same.
+ *
+ * approving -> ready -> running -> completed | failed, back to ready when an attempt ends without a result; rejected and
+ * cancelled from anywhere before the end. A final state never changes.
+ */
+import { CosignerError } from "../../errors.ts"
+import type { NodeReport, TaskRecord } from "../store/model.ts"
+import type { Judgement } from "./outcome.ts"
+import { type Ended, endedBy, type Pace } from "./ports.ts"
+
+export type Send =
+  | { readonly kind: "task" | "start" | "outcomeStored" | "certificate"; readonly to: string }
+  | { readonly kind: "cancel"; readonly to: string; readonly reason: string }
+
+export interface Step {
+  readonly record: TaskRecord
+  readonly send: readonly Send[]
+}
+
+export interface Situation {
+  readonly nowMs: number
+  readonly pace: Pace
+  online(nodeId: string): boolean
+}
+
+/** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
+export interface Arrival {
+  readonly nodeId: string
+  readonly report: NodeReport
+  readonly judgement: Judgement | undefined
+}
+
+export const isFinal = ({ state }: TaskRecord): boolean =>
+  state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
+
+const hasEnded = (report: NodeReport | undefined): boolean => report !== undefined && report.status >= 160
+
+/** Whether the engine has nothing more to do for the task: it is over, and every node knows or has been given its time. */
+export const isSettled = (record: TaskRecord, nowMs: number): boolean =>
+  isFinal(record) && (nowMs >= record.deadlineMs || record.nodeIds.every((id) => hasEnded(record.reports[id])))
+
+/** A node reported. */
+export function reported(before: TaskRecord, { nodeId, report, judgement }: Arrival, at: Situation): Step {
+  const ack: readonly Send[] = hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : []
+  // The first ending of a node stands: a repetition is acknowledged, a change of mind is not heard.
+  if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
+  const record: TaskRecord = { ...before, reports: { ...before.reports, [nodeId]: report } }
+  if (isFinal(before)) return afterTheEnd(record, nodeId, report, judgement, ack)
+  const step = whileOpen(record, nodeId, report, judgement, at)
+  return { record: step.record, send: [...ack, ...step.send] }
+}
+
+function afterTheEnd(
+  record: TaskRecord,
+  nodeId: string,
+  report: NodeReport,
+  judgement: Judgement | undefined,
+  ack: readonly Send[],
+): Step {
+  // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
+  const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
+  const send = hasEnded(report) ? ack : [cancelTo(nodeId, record)]
+  return { record: { ...record, ...late }, send }
+}
+
+function whileOpen(
+  record: TaskRecord,
+  nodeId: string,
+  report: NodeReport,
+  judgement: Judgement | undefined,
+  at: Situation,
+): Step {
+  switch (report.status) {
+    case 130:
+      if (record.state === "running") return strayed(record, nodeId, report, at)
+      return report.approved ? approvals(record, at) : { record, send: [] }
+    case 140:
+      if (report.code === "" || record.state !== "running") return { record, send: [] }
+      return strayed(record, nodeId, report, at)
+    case 160:
+      return ended(record, "rejected", { code: report.code, reason: report.reason })
+    case 170:
+    case 180:
+      return nodeGaveUp(record, nodeId, report)
+    case 190:
+      return succeeded(record, nodeId, judgement)
+  }
+}
+
+/** The last yes makes the task ready. */
+function approvals(record: TaskRecord, at: Situation): Step {
+  const everybody = record.nodeIds.every((id) => record.reports[id]?.approved === true)
+  if (record.state !== "approving" || !everybody) return { record, send: [] }
+  return begun({ ...record, state: "ready", attemptMs: at.nowMs }, at)
+}
+
+/** Begins the next attempt if the task waits for one, its pause is over and every participant is online. */
+export function begun(record: TaskRecord, at: Situation): Step {
+  const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
+  if (!waits || !record.nodeIds.every((id) => at.online(id))) return { record, send: [] }
+  const next: TaskRecord = { ...record, state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs }
+  return { record: next, send: next.nodeIds.map((to) => ({ kind: "start", to })) }
+}
+
+/** A participant of a running attempt has no session: it never began this one, or it lost it. */
+function strayed(record: TaskRecord, nodeId: string, report: NodeReport, at: Situation): Step {
+  // Somebody has the certificate of a finished set-up: that, not another attempt, is what this node lacks.
+  if (hasResult(record)) return { record, send: [{ kind: "certificate", to: nodeId }] }
+  // It spoke before our start reached it; one that was away when we sent it is told again as it comes online.
+  if (report.attempt < record.attempt) return { record, send: [] }
+  return attemptEnded(record, report.code === "" ? `${nodeId} lost its session` : `${report.code} ${report.reason}`, at)
+}
+
+function attemptEnded(record: TaskRecord, why: string, at: Situation): Step {
+  // A node that has given its result, though a bad one, takes part in no other attempt.
+  const gone = record.nodeIds.find((id) => hasEnded(record.reports[id]))
+  if (gone !== undefined || record.attempt >= at.pace.attempts) {
+    const error = new CosignerError("E-WAA-024", { attempts: record.attempt, last: why })
+    return ended(record, "failed", endedBy(error))
+  }
+  const pause = at.pace.retryMs * 2 ** (record.attempt - 1)
+  return begun({ ...record, state: "ready", attemptMs: at.nowMs + pause }, at)
+}
+
+function nodeGaveUp(record: TaskRecord, nodeId: string, { code, reason }: NodeReport): Step {
+  return ended(record, "failed", endedBy(new CosignerError("E-WAA-027", { node: nodeId, code, reason })))
+}
+
+const hasResult = (record: TaskRecord): boolean =>
+  record.type !== "KeySign" && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
+
+function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
+  if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement)
+  if (judgement.kind === "signatures") {
+    // Verified here, so one node's word is enough; the others find their own way to the same end.
+    return { record: { ...record, state: "completed", outcome: judgement.outcome }, send: [] }
+  }
+  const results = record.nodeIds.flatMap((id) => record.reports[id]?.outcomeDigest || [])
+  if (new Set(results).size > 1) {
+    return ended(record, "failed", endedBy(new CosignerError("E-WAA-022", { nodes: record.nodeIds })))
+  }
+  const withOutcome: TaskRecord = { ...record, outcome: judgement.outcome }
+  if (results.length === record.nodeIds.length) return { record: { ...withOutcome, state: "completed" }, send: [] }
+  const without = record.nodeIds.filter((id) => lacksResult(record.reports[id]))
+  return { record: withOutcome, send: without.map((to) => ({ kind: "certificate", to })) }
+}
+
+/** A node that has said that it is in no session. */
+const lacksResult = (report: NodeReport | undefined): boolean =>
+  report !== undefined && (report.status === 130 || (report.status === 140 && report.code !== ""))
+
+/** One bad signature leaves the task to the other nodes; a bad result of a set-up ends it, for all must agree. */
+function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
+  const problem = judgement?.kind === "refused" ? judgement.problem : "it has no outcome"
+  const reports = record.reports
+  if (record.type !== "KeySign") {
+    return ended(record, "failed", endedBy(new CosignerError("E-WAA-025", { node: nodeId, problem })))
+  }
+  if (!record.nodeIds.every((id) => hasEnded(reports[id]))) return { record, send: [] }
+  return ended(record, "failed", endedBy(new CosignerError("E-WAA-023", { nodes: record.nodeIds })))
+}
+
+/** A node is there again: it may have missed anything, so it is told all that still matters. */
+export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): Step {
+  if (!record.nodeIds.includes(nodeId) || hasEnded(record.reports[nodeId])) return { record, send: [] }
+  if (isFinal(record)) return { record, send: [cancelTo(nodeId, record)] }
+  const { record: after, send } = begun(record, at)
+  const task: Send = { kind: "task", to: nodeId }
+  if (hasResult(record)) return { record: after, send: [task, { kind: "certificate", to: nodeId }] }
+  // An attempt that begins just now is among `send` already.
+  const again: readonly Send[] = record.state === "running" ? [{ kind: "start", to: nodeId }] : []
+  return { record: after, send: [task, ...again, ...send] }
+}
+
+/** Time has passed. */
+export function ticked(record: TaskRecord, at: Situation): Step {
+  if (isFinal(record)) return { record, send: [] }
+  if (at.nowMs >= record.deadlineMs) {
+    return ended(record, "failed", endedBy(new CosignerError("E-WAA-020", { missing: missing(record, at) })))
+  }
+  const stuck = record.state === "running" && at.nowMs >= record.attemptMs + at.pace.attemptMs && !hasResult(record)
+  if (stuck) return attemptEnded(record, `no ending within ${at.pace.attemptMs} ms`, at)
+  return begun(record, at)
+}
+
+function missing(record: TaskRecord, at: Situation): readonly string[] {
+  return record.nodeIds.flatMap((id) => {
+    const report = record.reports[id]
+    if (hasEnded(report)) return []
+    if (!at.online(id)) return [`${id} (offline)`]
+    if (report?.approved !== true) return [`${id} (no approval)`]
+    return record.attempt === 0 ? [] : [`${id} (no result)`]
+  })
+}
+
+/** The API, or another task of the same request, ends it. */
+export function cancelled(record: TaskRecord, why: Ended): Step {
+  return isFinal(record) ? { record, send: [] } : ended(record, "cancelled", why)
+}
+
+function ended(before: TaskRecord, state: "rejected" | "failed" | "cancelled", { code, reason }: Ended): Step {
+  // A set-up that did not complete has no result, whatever some of its nodes hold.
+  const record: TaskRecord = { ...before, state, code, reason, outcome: undefined }
+  const others = record.nodeIds.filter((id) => !hasEnded(record.reports[id]))
+  return { record, send: others.map((to) => cancelTo(to, record)) }
+}
+
+const cancelTo = (to: string, { state, code, reason }: TaskRecord): Send => ({
+  kind: "cancel",
+  to,
+  reason: state === "completed" ? "the task is completed without this node" : `${code} ${reason}`.trim().slice(0, 1000),
+})

@@ -1,0 +1,82 @@
+/** What a request's state is, read off its tasks; and what becomes of the vault and the group when a key is made. */
+import type { CurveName } from "../../crypto/curve.ts"
+import type {
+  CurveType,
+  HolderGroup,
+  RootKey,
+  SignRequest,
+  SignStatus,
+  TaskRecord,
+  TssRequest,
+  TssRequestStatus,
+  Vault,
+} from "../store/model.ts"
+import type { GroupOutcome } from "./outcome.ts"
+import type { Ended } from "./ports.ts"
+
+export const curveTypeOf = (curve: CurveName): CurveType => (curve === "secp256k1" ? "SECP256K1" : "ED25519")
+export const curveNameOf = (curve: CurveType): CurveName => (curve === "SECP256K1" ? "secp256k1" : "ed25519")
+
+/** The request as its tasks, all of them, now have it. */
+export function tssRequestNow(request: TssRequest, tasks: readonly TaskRecord[], nowMs: number): TssRequest {
+  return { ...request, status: tssStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
+}
+
+export function signRequestNow(request: SignRequest, tasks: readonly TaskRecord[], nowMs: number): SignRequest {
+  return { ...request, status: signStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
+}
+
+export const isOpen = (status: TssRequestStatus | SignStatus): boolean =>
+  status === "PendingKeyHolderConfirmation" ||
+  status === "MPCProcessing" ||
+  status === "KeyGenerating" ||
+  status === "Initializing" ||
+  status === "Approving" ||
+  status === "Processing"
+
+function tssStatus(tasks: readonly TaskRecord[]): TssRequestStatus {
+  if (tasks.some(({ state }) => state === "rejected")) return "KeyHolderConfirmationFailed"
+  if (tasks.some(({ state }) => state === "failed" || state === "cancelled")) return "KeyGeneratingFailed"
+  if (tasks.every(({ state }) => state === "completed")) return "Success"
+  if (tasks.every(({ state }) => state !== "approving")) return "KeyGenerating"
+  return tasks.every(allHeard) ? "MPCProcessing" : "PendingKeyHolderConfirmation"
+}
+
+function signStatus(tasks: readonly TaskRecord[]): SignStatus {
+  if (tasks.some(({ state }) => state === "rejected")) return "Declined"
+  if (tasks.some(({ state }) => state === "failed")) return "Failed"
+  if (tasks.some(({ state }) => state === "cancelled")) return "Canceled"
+  if (tasks.every(({ state }) => state === "completed")) return "Completed"
+  if (tasks.every(({ state }) => state !== "approving")) return "Processing"
+  return tasks.every(allHeard) ? "Approving" : "Initializing"
+}
+
+/** Every participant has the task. */
+const allHeard = ({ nodeIds, reports }: TaskRecord): boolean => nodeIds.every((id) => reports[id] !== undefined)
+
+/** The reason of the task that ended first on its own; those that were cancelled for it come after. */
+function reasonOf(tasks: readonly TaskRecord[]): Ended {
+  const cause =
+    tasks.find(({ state }) => state === "rejected") ??
+    tasks.find(({ state }) => state === "failed") ??
+    tasks.find(({ state }) => state === "cancelled")
+  return { code: cause?.code ?? "", reason: cause?.reason ?? "" }
+}
+
+/** The group with its keys, once all its tasks completed; undefined if one of them has no group. */
+export function validGroup(group: HolderGroup, tasks: readonly TaskRecord[]): HolderGroup | undefined {
+  const outcomes = tasks.flatMap(({ outcome }): readonly GroupOutcome[] => (outcome?.type === "group" ? [outcome] : []))
+  if (outcomes.length !== tasks.length) return undefined
+  const shareGroups = outcomes.map((outcome) => ({
+    shareGroupId: outcome.group_id,
+    curve: curveTypeOf(outcome.curve),
+    rootPubkey: outcome.root_extended_public_key,
+  }))
+  return { ...group, status: "Valid", shareGroups }
+}
+
+/** The vault with the root keys of its main group. */
+export function vaultWithKeys(vault: Vault, main: HolderGroup): Vault {
+  const rootKeys = main.shareGroups.map(({ curve, rootPubkey }): RootKey => ({ curve, rootPubkey }))
+  return { ...vault, rootKeys }
+}

@@ -1,0 +1,73 @@
+/** Records as the REST objects of compat.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
+import type { Holder, HolderGroup, Organisation, SignRequest, TaskRecord, TssRequest, Vault } from "./store/model.ts"
+
+export type Json = Readonly<Record<string, unknown>>
+
+export const orgInfo = (organisation: Organisation, name: string): Json => ({
+  org_id: organisation.orgId,
+  biz_org_id: organisation.bizOrgId,
+  name,
+  created_timestamp: organisation.createdMs,
+})
+
+export const mpcVault = (vault: Vault): Json => ({
+  vault_id: vault.vaultId,
+  ...(vault.projectId === undefined ? {} : { project_id: vault.projectId }),
+  name: vault.name,
+  type: vault.type,
+  root_pubkeys: vault.rootKeys.map(({ rootPubkey, curve }) => ({ root_pubkey: rootPubkey, curve })),
+  created_timestamp: vault.createdMs,
+})
+
+/** A holder whose node never came online in a group without a key has not been activated yet. */
+export const keyShareHolder = (holder: Holder, online: boolean, groupIsValid: boolean): Json => ({
+  name: holder.name,
+  type: holder.type,
+  tss_node_id: holder.nodeId,
+  online,
+  signer: holder.signer,
+  status: online || groupIsValid ? "Valid" : "NotActivated",
+})
+
+export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string) => boolean): Json => ({
+  key_share_holder_group_id: group.groupId,
+  type: group.type,
+  tss_key_share_groups: group.shareGroups.map(({ shareGroupId, curve, rootPubkey }) => ({
+    tss_key_share_group_id: shareGroupId,
+    curve,
+    root_pubkey: rootPubkey,
+  })),
+  key_share_holders: group.holders.map((of) => keyShareHolder(of, online(of.nodeId), group.status === "Valid")),
+  participants: group.holders.length,
+  threshold: group.threshold,
+  status: group.status,
+  created_timestamp: group.createdMs,
+})
+
+/** `failed_reason` is ours, and only there once a request failed. */
+export const tssRequest = (request: TssRequest): Json => ({
+  tss_request_id: request.tssRequestId,
+  target_key_share_holder_group_id: request.targetGroupId,
+  type: request.type,
+  status: request.status,
+  description: request.description,
+  created_timestamp: request.createdMs,
+  ...(request.code === "" ? {} : { failed_reason: `${request.code} ${request.reason}` }),
+})
+
+/** Ours. Signatures in the order of the messages; all of a completed request, of another one those that exist. */
+export const signRequest = (request: SignRequest, tasks: readonly TaskRecord[]): Json => ({
+  sign_request_id: request.signRequestId,
+  request_id: request.requestId,
+  vault_id: request.vaultId,
+  key_share_holder_group_id: request.groupId,
+  used_tss_node_ids: request.usedNodeIds,
+  curve: request.curve,
+  signature_type: request.signatureType,
+  status: request.status,
+  signatures: tasks.flatMap(({ outcome }) => (outcome?.type === "signatures" ? outcome.signatures : [])),
+  failed_reason: request.code === "" ? "" : `${request.code} ${request.reason}`,
+  description: request.description,
+  created_timestamp: request.createdMs,
+  updated_timestamp: request.updatedMs,
+})

@@ -1,0 +1,146 @@
+/**
+ * What WaaS keeps, as plain records: every field is public, nothing here can sign. The REST shapes are api/shapes.ts's,
+ * the tables are sqlite.ts's.
+ */
+import type { Bytes } from "../../bytes.ts"
+import type { ReportStatus, TaskOutcome } from "../../wire/frames.ts"
+import type { SignatureType, SignMessage, TaskType } from "../../wire/task.ts"
+
+/** A curve as the REST objects spell it. */
+export type CurveType = "SECP256K1" | "ED25519"
+
+export interface Organisation {
+  readonly orgId: string
+  readonly bizOrgId: number
+  readonly createdMs: number
+}
+
+export interface ApiKey {
+  /** Lower-case hex: 64 digits (ed25519) or 66 (secp256k1, compressed). */
+  readonly publicKey: string
+  readonly name: string
+  readonly createdMs: number
+  readonly revokedMs: number | undefined
+}
+
+export type VaultType = "Org-Controlled" | "User-Controlled"
+
+export interface RootKey {
+  readonly curve: CurveType
+  /** xpub or cpub. */
+  readonly rootPubkey: string
+}
+
+export interface Vault {
+  readonly vaultId: string
+  readonly projectId: string | undefined
+  readonly name: string
+  readonly type: VaultType
+  /** Empty until the main group is Valid; from then on fixed. */
+  readonly rootKeys: readonly RootKey[]
+  readonly createdMs: number
+}
+
+export type GroupType = "MainGroup" | "SigningGroup" | "RecoveryGroup"
+
+export interface Holder {
+  readonly name: string
+  readonly type: "API" | "Mobile"
+  readonly nodeId: string
+  readonly signer: boolean
+}
+
+/** A key share holder group: nodes that hold the vault's root keys together. */
+export interface HolderGroup {
+  readonly groupId: string
+  readonly vaultId: string
+  readonly type: GroupType
+  readonly status: "New" | "Valid" | "Unavailable"
+  readonly threshold: number
+  readonly holders: readonly Holder[]
+  /** One per curve, once Valid. */
+  readonly shareGroups: readonly (RootKey & { readonly shareGroupId: string })[]
+  readonly createdMs: number
+}
+
+export type TssRequestStatus =
+  | "PendingKeyHolderConfirmation"
+  | "KeyHolderConfirmationFailed"
+  | "KeyGenerating"
+  | "MPCProcessing"
+  | "KeyGeneratingFailed"
+  | "Success"
+
+interface RequestCommon {
+  readonly vaultId: string
+  readonly description: string
+  readonly taskIds: readonly string[]
+  /** Empty unless the request failed: E-… code and sentence. */
+  readonly code: string
+  readonly reason: string
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+export interface TssRequest extends RequestCommon {
+  readonly tssRequestId: string
+  readonly type: "KeyGen"
+  readonly targetGroupId: string
+  readonly status: TssRequestStatus
+}
+
+/** The names of TSSStatus (compat.md 1.9) that a caller can meet. */
+export type SignStatus = "Initializing" | "Approving" | "Processing" | "Declined" | "Failed" | "Canceled" | "Completed"
+
+export interface SignRequest extends RequestCommon {
+  readonly signRequestId: string
+  /** The caller's idempotency key, and the digest of what came under it. */
+  readonly requestId: string
+  readonly fingerprint: string
+  readonly groupId: string
+  readonly curve: CurveType
+  readonly signatureType: SignatureType
+  readonly usedNodeIds: readonly string[]
+  readonly messages: readonly SignMessage[]
+  readonly status: SignStatus
+}
+
+/** The latest that one participant said about a task. */
+export interface NodeReport {
+  readonly status: ReportStatus
+  readonly attempt: number
+  readonly approved: boolean
+  readonly code: string
+  readonly reason: string
+  /** SHA-256 of the outcome in canonical JSON, hex; empty without an outcome. */
+  readonly outcomeDigest: string
+  /** The outcome does not answer the task or does not verify. */
+  readonly refused: boolean
+}
+
+/** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */
+export type TaskState = "approving" | "ready" | "running" | "completed" | "rejected" | "failed" | "cancelled"
+
+export interface TaskRecord {
+  readonly taskId: string
+  readonly request: { readonly kind: "tss" | "sign"; readonly id: string }
+  readonly type: TaskType
+  /** The exact bytes that were signed and sent, and their SHA-256 in hex. */
+  readonly document: Bytes
+  readonly signature: Bytes
+  readonly digest: string
+  /** The participants. */
+  readonly nodeIds: readonly string[]
+  readonly createdMs: number
+  readonly deadlineMs: number
+  readonly state: TaskState
+  /** The highest attempt that was started; 0 before the first. */
+  readonly attempt: number
+  /** When the running attempt began, or the earliest moment for the next one. */
+  readonly attemptMs: number
+  readonly code: string
+  readonly reason: string
+  /** The accepted result; on a task that did not complete, signatures that came too late. */
+  readonly outcome: TaskOutcome | undefined
+  readonly reports: Readonly<Record<string, NodeReport>>
+}

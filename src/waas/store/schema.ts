@@ -1,0 +1,98 @@
+/**
+ * The tables of waas.db, and how an older file becomes a newer one. Each record is one row: the columns that are searched
+ * or ordered by, and the record itself as JSON. `seq` is the order of creation, which pages walk through.
+ */
+import type { Database } from "bun:sqlite"
+import { CosignerError } from "../../errors.ts"
+
+/** One entry per schema version, never changed once released: a change is a new entry. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE organisation (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE api_keys (
+    public_key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    revoked_ms INTEGER
+  ) STRICT;
+  CREATE TABLE vaults (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    project_id TEXT,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE holder_groups (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX holder_groups_by_vault ON holder_groups (vault_id, type);
+  CREATE TABLE holders (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id TEXT NOT NULL REFERENCES holder_groups (id),
+    vault_id TEXT NOT NULL,
+    node_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (group_id, node_id)
+  ) STRICT;
+  CREATE INDEX holders_by_vault ON holders (vault_id, node_id);
+  CREATE INDEX holders_by_node ON holders (node_id);
+  CREATE TABLE tss_requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    group_id TEXT NOT NULL REFERENCES holder_groups (id),
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX tss_requests_by_group ON tss_requests (group_id);
+  CREATE TABLE sign_requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    request_id TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX sign_requests_by_vault ON sign_requests (vault_id);
+  CREATE TABLE tasks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    live INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX tasks_live ON tasks (live) WHERE live = 1;
+  CREATE TABLE nonces (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest TEXT NOT NULL UNIQUE,
+    seen_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX nonces_by_age ON nonces (seen_ms);
+  `,
+]
+
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** Brings the file to this program's version, each step in a transaction of its own. Throws E-WAA-005 on a newer file. */
+export function migrate(db: Database, file: string): void {
+  db.run("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY) STRICT")
+  const found = db.query<{ version: number | null }, []>("SELECT max(version) AS version FROM migrations").get()
+  const version = found?.version ?? 0
+  if (version > SCHEMA_VERSION) {
+    throw new CosignerError("E-WAA-005", { file, found: version, known: SCHEMA_VERSION })
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < version) continue
+    db.transaction(() => {
+      db.run(sql)
+      db.run("INSERT INTO migrations (version) VALUES (?)", [index + 1])
+    }).immediate()
+  }
+}

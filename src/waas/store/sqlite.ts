@@ -1,0 +1,285 @@
+/**
+ * The store on bun:sqlite: one file in WAL mode, every commit on disk before it is acknowledged. Other processes (the
+ * `waas key` commands) may write to the same file meanwhile; only one may serve it, which lock.ts sees to.
+ */
+import { Database, type SQLQueryBindings } from "bun:sqlite"
+import { copy } from "../../bytes.ts"
+import { CosignerError } from "../../errors.ts"
+import type { ApiKey, Holder, HolderGroup, Organisation, SignRequest, TaskRecord, TssRequest, Vault } from "./model.ts"
+import { migrate } from "./schema.ts"
+import type { HolderRow, PageQuery, Slice, Store, Write } from "./store.ts"
+
+/** How long a statement waits for another process's write. */
+const BUSY_MS = 5_000
+
+interface Filter {
+  readonly where: string
+  readonly values: readonly SQLQueryBindings[]
+}
+
+interface Row {
+  readonly seq: number
+  readonly body: string
+}
+
+/** Opens or creates the file (mode 600) and brings it to this version. Throws E-WAA-005 and E-WAA-006. */
+export function openSqliteStore(file: string, organisation: Organisation): Store {
+  return guarded(file, () => {
+    const db = new Database(file, { create: true, strict: true })
+    db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    db.run("PRAGMA journal_mode = WAL")
+    db.run("PRAGMA synchronous = FULL")
+    db.run("PRAGMA foreign_keys = ON")
+    migrate(db, file)
+    db.run("INSERT OR IGNORE INTO organisation (only, body) VALUES (1, ?)", [JSON.stringify(organisation)])
+    return storeOver(db, file)
+  })
+}
+
+function storeOver(db: Database, file: string): Store {
+  const rowOf = <T>(sql: string, ...values: SQLQueryBindings[]): T | undefined => {
+    const row = guarded(file, () => db.query<{ body: string }, SQLQueryBindings[]>(sql).get(...values))
+    return row === null ? undefined : decode<T>(row.body)
+  }
+  const page = <T>(table: string, filter: Filter, query: PageQuery): Slice<T> =>
+    guarded(file, () => pageOf<T>(db, table, filter, query))
+
+  return {
+    async organisation() {
+      const found = rowOf<Organisation>("SELECT body FROM organisation")
+      if (found === undefined) throw new CosignerError("E-WAA-006", { file, problem: "its organisation is missing" })
+      return found
+    },
+
+    async commit(writes) {
+      guarded(file, () => db.transaction(() => writes.forEach((write) => put(db, write))).immediate())
+    },
+
+    vault: async (id) => rowOf<Vault>("SELECT body FROM vaults WHERE id = ?", id),
+    vaults: async (filter, query) =>
+      page<Vault>("vaults", all(["type = ?", filter.type], ["project_id = ?", filter.projectId]), query),
+    group: async (id) => rowOf<HolderGroup>("SELECT body FROM holder_groups WHERE id = ?", id),
+    groups: async (filter, query) =>
+      page<HolderGroup>("holder_groups", all(["vault_id = ?", filter.vaultId], ["type = ?", filter.type]), query),
+    async groupOf(vaultId, type, status) {
+      const filter = all(["vault_id = ?", vaultId], ["type = ?", type], ["status = ?", status])
+      const sql = `SELECT body FROM holder_groups WHERE ${filter.where} ORDER BY seq DESC LIMIT 1`
+      return rowOf<HolderGroup>(sql, ...filter.values)
+    },
+    holders: async (filter, query) => page<HolderRow>("holders", newestPerNode(filter), query),
+    knowsNode: async (nodeId) =>
+      rowOf<unknown>("SELECT body FROM holders WHERE node_id = ? LIMIT 1", nodeId) !== undefined,
+    tssRequest: async (id) => rowOf<TssRequest>("SELECT body FROM tss_requests WHERE id = ?", id),
+    tssRequests: async (filter, query) =>
+      page<TssRequest>("tss_requests", all(["vault_id = ?", filter.vaultId], ["group_id = ?", filter.groupId]), query),
+    signRequest: async (id) => rowOf<SignRequest>("SELECT body FROM sign_requests WHERE id = ?", id),
+    signRequestOf: async (id) => rowOf<SignRequest>("SELECT body FROM sign_requests WHERE request_id = ?", id),
+    signRequests: async (filter, query) =>
+      page<SignRequest>("sign_requests", all(["vault_id = ?", filter.vaultId]), query),
+    task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
+    liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
+
+    ...apiKeysOver(db, file),
+
+    async spendNonce(digest, nowMs, windowMs, most) {
+      return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs, most)).immediate())
+    },
+
+    async close() {
+      db.close()
+    },
+  }
+}
+
+function apiKeysOver(db: Database, file: string): Pick<Store, "apiKey" | "apiKeys" | "addApiKey" | "revokeApiKey"> {
+  interface KeyRow {
+    readonly public_key: string
+    readonly name: string
+    readonly created_ms: number
+    readonly revoked_ms: number | null
+  }
+  const keyOf = (row: KeyRow): ApiKey => ({
+    publicKey: row.public_key,
+    name: row.name,
+    createdMs: row.created_ms,
+    revokedMs: row.revoked_ms ?? undefined,
+  })
+  const changed = (sql: string, ...values: SQLQueryBindings[]): boolean =>
+    guarded(file, () => db.run(sql, values).changes > 0)
+  return {
+    async apiKey(publicKey) {
+      const row = guarded(file, () =>
+        db.query<KeyRow, [string]>("SELECT * FROM api_keys WHERE public_key = ?").get(publicKey),
+      )
+      return row === null ? undefined : keyOf(row)
+    },
+    apiKeys: async () =>
+      guarded(file, () => db.query<KeyRow, []>("SELECT * FROM api_keys ORDER BY created_ms, public_key").all()).map(
+        keyOf,
+      ),
+    addApiKey: async (key) =>
+      changed(
+        "INSERT OR IGNORE INTO api_keys (public_key, name, created_ms, revoked_ms) VALUES (?, ?, ?, ?)",
+        key.publicKey,
+        key.name,
+        key.createdMs,
+        key.revokedMs ?? null,
+      ),
+    revokeApiKey: async (publicKey, nowMs) =>
+      changed("UPDATE api_keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE public_key = ?", nowMs, publicKey),
+  }
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+function put(db: Database, write: Write): void {
+  switch (write.put) {
+    case "vault": {
+      const { vaultId, type, projectId } = write.record
+      upsert(db, "vaults", vaultId, { type, project_id: projectId ?? null }, write.record)
+      return
+    }
+    case "group": {
+      const { groupId, vaultId, type, status } = write.record
+      upsert(db, "holder_groups", groupId, { vault_id: vaultId, type, status }, write.record)
+      for (const holder of write.record.holders) putHolder(db, groupId, vaultId, holder)
+      return
+    }
+    case "tssRequest": {
+      const { tssRequestId, vaultId, targetGroupId } = write.record
+      upsert(db, "tss_requests", tssRequestId, { vault_id: vaultId, group_id: targetGroupId }, write.record)
+      return
+    }
+    case "signRequest": {
+      const { signRequestId, vaultId, requestId } = write.record
+      upsert(db, "sign_requests", signRequestId, { vault_id: vaultId, request_id: requestId }, write.record)
+      return
+    }
+    case "task": {
+      const { document, signature, ...body } = write.record
+      upsert(db, "tasks", body.taskId, { live: write.live ? 1 : 0, document, signature }, body)
+      return
+    }
+  }
+}
+
+function upsert(
+  db: Database,
+  table: string,
+  id: string,
+  columns: Readonly<Record<string, SQLQueryBindings>>,
+  body: object,
+): void {
+  const all = { id, ...columns, body: JSON.stringify(body) }
+  const names = Object.keys(all)
+  const updates = names.filter((name) => name !== "id").map((name) => `${name} = excluded.${name}`)
+  const marks = names.map(() => "?").join(", ")
+  db.query(
+    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
+  ).run(...Object.values(all))
+}
+
+function putHolder(db: Database, groupId: string, vaultId: string, holder: Holder): void {
+  const row: HolderRow = { holder, groupId }
+  db.query(
+    `INSERT INTO holders (group_id, vault_id, node_id, body) VALUES (?, ?, ?, ?)
+     ON CONFLICT (group_id, node_id) DO UPDATE SET body = excluded.body`,
+  ).run(groupId, vaultId, holder.nodeId, JSON.stringify(row))
+}
+
+function spend(db: Database, digest: string, nowMs: number, windowMs: number, most: number): boolean {
+  db.run("DELETE FROM nonces WHERE seen_ms < ?", [nowMs - windowMs])
+  const { changes, lastInsertRowid } = db.run("INSERT OR IGNORE INTO nonces (digest, seen_ms) VALUES (?, ?)", [
+    digest,
+    nowMs,
+  ])
+  if (changes === 0) return false
+  // Rows are numbered as they come and leave from the oldest end only, so the newest number bounds how many there are.
+  db.run("DELETE FROM nonces WHERE seq <= ?", [Number(lastInsertRowid) - most])
+  return true
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------------
+
+// The file is this program's own, of a schema version that was checked: what was written is what is read.
+const decode = <T>(body: string): T => JSON.parse(body) as T
+
+function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBindings): readonly TaskRecord[] {
+  interface TaskRow {
+    readonly body: string
+    readonly document: Uint8Array
+    readonly signature: Uint8Array
+  }
+  const rows = guarded(file, () =>
+    db
+      .query<TaskRow, SQLQueryBindings[]>(`SELECT body, document, signature FROM tasks WHERE ${where} ORDER BY seq`)
+      .all(value),
+  )
+  return rows.map((row) => ({
+    ...decode<Omit<TaskRecord, "document" | "signature">>(row.body),
+    document: copy(row.document),
+    signature: copy(row.signature),
+  }))
+}
+
+/** Conditions joined by AND, without those whose value is undefined. */
+function all(...conditions: readonly (readonly [sql: string, value: string | undefined])[]): Filter {
+  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]))
+  return { where: given.map(({ sql }) => sql).join(" AND "), values: given.map(({ value }) => value) }
+}
+
+function newestPerNode(of: {
+  readonly vaultId: string
+  readonly groupIds?: readonly string[]
+  readonly nodeId?: string
+}): Filter {
+  const scope = all(["vault_id = ?", of.vaultId], ["node_id = ?", of.nodeId])
+  const groups = of.groupIds === undefined ? "" : ` AND group_id IN (${of.groupIds.map(() => "?").join(", ")})`
+  return {
+    where: `seq IN (SELECT max(seq) FROM holders WHERE ${scope.where}${groups} GROUP BY node_id)`,
+    values: [...scope.values, ...(of.groupIds ?? [])],
+  }
+}
+
+function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery): Slice<T> {
+  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly Row[] =>
+    db
+      .query<Row, SQLQueryBindings[]>(
+        `SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`,
+      )
+      .all(...filter.values, ...values, limit)
+  const found = rowsOfPage(rows, query)
+  const first = found.at(0)?.seq
+  const last = found.at(-1)?.seq
+  const count = db
+    .query<{ total: number }, SQLQueryBindings[]>(`SELECT count(*) AS total FROM ${table} WHERE ${filter.where}`)
+    .get(...filter.values)
+  return {
+    items: found.map((row) => decode<T>(row.body)),
+    before: first !== undefined && rows("AND seq > ?", "ASC", 1, first).length > 0 ? first : undefined,
+    after: last !== undefined && rows("AND seq < ?", "DESC", 1, last).length > 0 ? last : undefined,
+    total: count?.total ?? 0,
+  }
+}
+
+type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly Row[]
+
+function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly Row[] {
+  if (after !== undefined) return rows("AND seq < ?", "DESC", limit, after)
+  if (before === undefined) return rows("", "DESC", limit)
+  const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)
+  return [...upwards].reverse()
+}
+
+/** SQLite's own failures as E-WAA-006; everything else passes. */
+function guarded<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof CosignerError) throw error
+    if (error instanceof Error && error.name === "SQLiteError") {
+      throw new CosignerError("E-WAA-006", { file, problem: error.message }, { cause: error })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The store of WaaS as the rest of it sees it: records in, records out, and one atomic, durable commit. Asynchronous so
+ * that a networked database can stand behind it; the SQLite one is sqlite.ts.
+ */
+import type {
+  ApiKey,
+  GroupType,
+  Holder,
+  HolderGroup,
+  Organisation,
+  SignRequest,
+  TaskRecord,
+  TssRequest,
+  Vault,
+  VaultType,
+} from "./model.ts"
+
+/** A position in a list: the row's number, or the far end. */
+export type Position = number | "infinity"
+
+export interface PageQuery {
+  readonly limit: number
+  /** Rows older than this one. Never together with `before`. */
+  readonly after: number | undefined
+  /** Rows newer than this one; "infinity" is the last page. */
+  readonly before: Position | undefined
+}
+
+/** Newest first. `before` and `after` are undefined where there is nothing in that direction. */
+export interface Slice<T> {
+  readonly items: readonly T[]
+  readonly before: number | undefined
+  readonly after: number | undefined
+  readonly total: number
+}
+
+export interface HolderRow {
+  readonly holder: Holder
+  readonly groupId: string
+}
+
+/** One change; a record with a known id replaces the earlier one. */
+export type Write =
+  | { readonly put: "vault"; readonly record: Vault }
+  | { readonly put: "group"; readonly record: HolderGroup }
+  | { readonly put: "tssRequest"; readonly record: TssRequest }
+  | { readonly put: "signRequest"; readonly record: SignRequest }
+  /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
+  | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
+
+export interface Store {
+  organisation(): Promise<Organisation>
+
+  /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */
+  commit(writes: readonly Write[]): Promise<void>
+
+  vault(vaultId: string): Promise<Vault | undefined>
+  vaults(filter: { readonly type: VaultType; readonly projectId?: string }, page: PageQuery): Promise<Slice<Vault>>
+  group(groupId: string): Promise<HolderGroup | undefined>
+  groups(filter: { readonly vaultId: string; readonly type?: GroupType }, page: PageQuery): Promise<Slice<HolderGroup>>
+  /** The vault's group of that type and status that was made last. */
+  groupOf(vaultId: string, type: GroupType, status?: HolderGroup["status"]): Promise<HolderGroup | undefined>
+  /** One row per node: its newest group. */
+  holders(
+    filter: { readonly vaultId: string; readonly groupIds?: readonly string[]; readonly nodeId?: string },
+    page: PageQuery,
+  ): Promise<Slice<HolderRow>>
+  /** Whether any group names the node. */
+  knowsNode(nodeId: string): Promise<boolean>
+  tssRequest(tssRequestId: string): Promise<TssRequest | undefined>
+  tssRequests(
+    filter: { readonly vaultId: string; readonly groupId: string },
+    page: PageQuery,
+  ): Promise<Slice<TssRequest>>
+  signRequest(signRequestId: string): Promise<SignRequest | undefined>
+  signRequestOf(requestId: string): Promise<SignRequest | undefined>
+  signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
+  task(taskId: string): Promise<TaskRecord | undefined>
+  liveTasks(): Promise<readonly TaskRecord[]>
+
+  apiKey(publicKey: string): Promise<ApiKey | undefined>
+  apiKeys(): Promise<readonly ApiKey[]>
+  /** False if the key is known, revoked or not. */
+  addApiKey(key: ApiKey): Promise<boolean>
+  /** False if the key is unknown; a second revocation keeps the first moment. */
+  revokeApiKey(publicKey: string, nowMs: number): Promise<boolean>
+
+  /**
+   * Remembers a used nonce durably; false if it is remembered already. What is older than `windowMs` is forgotten, and
+   * the oldest beyond `most`.
+   */
+  spendNonce(digest: string, nowMs: number, windowMs: number, most: number): Promise<boolean>
+
+  close(): Promise<void>
+}
