@@ -1,0 +1,124 @@
+import { expect, test } from "bun:test"
+import { combine } from "../../src/policy/combine.ts"
+import { evaluate } from "../../src/policy/evaluate.ts"
+import { RULES_OFF } from "../../src/policy/schema.ts"
+import type { Verdict } from "../../src/policy/verdict.ts"
+import { NOW, noUsage, rulesOf, signRequest } from "./samples.ts"
+
+const open = { enable: true, key_sign: { reject_all: false } }
+
+test("off approves, and says that it is off", () => {
+  const { verdict } = evaluate(RULES_OFF, signRequest(), noUsage, NOW)
+  expect(verdict).toMatchObject({ action: "approve", code: "" })
+  expect(verdict.rules.map((r) => r.rule)).toEqual(["enable"])
+})
+
+test("an absent section rejects, with its own code", () => {
+  expect(evaluate(rulesOf({ enable: true }), signRequest(), noUsage, NOW).verdict).toMatchObject({
+    action: "reject",
+    code: "E-RSK-002",
+  })
+})
+
+test("an empty allow list rejects", () => {
+  const rules = rulesOf({ enable: true, key_gen: { reject_all: false } })
+  const request = {
+    type: "key_gen",
+    taskId: "t",
+    extraInfo: {},
+    groupId: "g",
+    curve: "ed25519",
+    threshold: 2,
+    nodeIds: ["a", "b"],
+  } as const
+  expect(evaluate(rules, request, noUsage, NOW).verdict.code).toBe("E-RSK-004")
+})
+
+test("every rule is listed, also after the first denial", () => {
+  const rules = rulesOf({
+    enable: true,
+    key_sign: { reject_all: true, curves: ["ed25519"], max_batch: 1, signature_types: ["ECDSA"] },
+  })
+  const { verdict } = evaluate(rules, signRequest(), noUsage, NOW)
+  expect(verdict.code).toBe("E-RSK-003")
+  expect(verdict.rules.map((r) => [r.rule, r.outcome])).toEqual([
+    ["key_sign.reject_all", "deny"],
+    ["key_sign.signature_types", "allow"],
+    ["key_sign.curves", "deny"],
+    ["key_sign.max_batch", "allow"],
+  ])
+})
+
+const hourly = (max: number) =>
+  rulesOf({
+    enable: true,
+    key_sign: { reject_all: false, limits: [{ name: "hourly", per: "all", window: "1h", max }] },
+  })
+
+test("a limit counts what was used and what is asked, and debits it", () => {
+  const two = signRequest({ messages: [1, 2].map((i) => ({ path: [44, i], hash: "0x" })) })
+  const usage = { count: (_: string, since: number) => (since === NOW - 3_600_000 ? 3 : Number.NaN) }
+  expect(evaluate(hourly(5), two, usage, NOW)).toMatchObject({
+    verdict: { action: "approve" },
+    debits: [{ counter: "sign/all", amount: 2 }],
+  })
+  expect(evaluate(hourly(4), two, usage, NOW)).toMatchObject({ verdict: { code: "E-RSK-011" }, debits: [] })
+})
+
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("disk")
+    },
+  ],
+  ["is not a number", () => Number.NaN],
+  ["is negative", () => -1],
+  ["is infinite", () => Number.NEGATIVE_INFINITY],
+])("a counter that %s is an error, and an error rejects", (_, count) => {
+  const { verdict, debits } = evaluate(hourly(5), signRequest(), { count }, NOW)
+  expect(verdict).toMatchObject({ action: "reject", code: "E-RSK-001" })
+  expect(verdict.rules.find((r) => r.rule === "key_sign.limits.hourly")?.outcome).toBe("error")
+  expect(debits).toEqual([])
+})
+
+test.each([Number.NaN, -1, 1.5, Number.POSITIVE_INFINITY])("the time %p is an error", (now) => {
+  expect(evaluate(rulesOf(open), signRequest(), noUsage, now).verdict.code).toBe("E-RSK-001")
+})
+
+test("a kind of request that does not exist is an error", () => {
+  const strange = { ...signRequest(), type: "key_burn" } as unknown as ReturnType<typeof signRequest>
+  expect(evaluate(rulesOf(open), strange, noUsage, NOW).verdict).toMatchObject({ action: "reject", code: "E-RSK-001" })
+})
+
+test("what could not be read is rejected, with the rules on or off", () => {
+  const unreadable = { type: "unreadable", taskId: "t", problem: "no group" } as const
+  for (const rules of [rulesOf(open), RULES_OFF]) {
+    expect(evaluate(rules, unreadable, noUsage, NOW).verdict).toMatchObject({ action: "reject", code: "E-RSK-016" })
+  }
+})
+
+test("200 rules are all asked", () => {
+  const limits = Array.from({ length: 200 }, (_, i) => ({
+    name: `l${i}`,
+    per: "group",
+    window: "1h",
+    max: i === 77 ? 0 : 9,
+  }))
+  const { verdict } = evaluate(
+    rulesOf({ enable: true, key_sign: { reject_all: false, limits } }),
+    signRequest(),
+    noUsage,
+    NOW,
+  )
+  expect(verdict.rules.length).toBe(201)
+  expect(verdict.rules.filter((r) => r.outcome === "deny").map((r) => r.rule)).toEqual(["key_sign.limits.l77"])
+})
+
+test("two verdicts approve only together", () => {
+  const of = (action: Verdict["action"], code: string): Verdict => ({ action, code, reason: code, rules: [] })
+  expect(combine(of("approve", ""), of("approve", "")).action).toBe("approve")
+  expect(combine(of("approve", ""), of("reject", "E-RSK-101"))).toMatchObject({ action: "reject", code: "E-RSK-101" })
+  expect(combine(of("reject", "E-RSK-003"), of("reject", "E-RSK-101")).code).toBe("E-RSK-003")
+  expect(combine(of("reject", "E-RSK-003"), of("approve", "")).code).toBe("E-RSK-003")
+})
