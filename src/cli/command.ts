@@ -14,7 +14,7 @@
  * through `log`, and throws CosignerError. Its name and place are in table.ts.
  */
 import type { Config } from "../config/config.ts"
-import type { Overrides } from "../config/load.ts"
+import type { Overrides } from "../config/overlay.ts"
 import type { ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"

@@ -1,2 +1,70 @@
-/** Codes E-CFG-nnn. */
-export const configCodes = {} as const
+import { EXIT, entry } from "./entry.ts"
+
+/** What is wrong with one key. `got` is redacted where the key holds a secret. */
+export interface KeyProblem {
+  /** `configs/cosigner.toml:9`, or the flag that said it. */
+  readonly where: string
+  readonly key: string
+  readonly expected: string
+  readonly got: string
+}
+
+export const problemLine = (p: KeyProblem): string => `${p.where}: ${p.key}: expected ${p.expected}, got ${p.got}`
+
+/** Codes E-CFG-nnn: the configuration file, and the files it names. */
+export const configCodes = {
+  "E-CFG-001": entry<{ readonly file: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the configuration ${d.file} cannot be read: ${d.why}`,
+    next: "name another with --config, or write an annotated one: cosigner config init",
+  }),
+  "E-CFG-002": entry<{ readonly where: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.where}: this is not TOML: ${d.why}`,
+    next: "correct the line, then: cosigner config check",
+  }),
+  "E-CFG-003": entry<{ readonly problems: readonly KeyProblem[] }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => d.problems.map(problemLine).join("\n  "),
+    next: "correct the file, then: cosigner config check",
+  }),
+  "E-CFG-004": entry<{ readonly key: string; readonly file: string; readonly flag: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.flag} says another ${d.key} than ${d.file}`,
+    next: "drop the flag or the line: a flag fills in what the file leaves out, and only -c, -d, --key-file and --ws-url win over it",
+  }),
+  "E-CFG-005": entry<{ readonly key: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `production refuses this configuration: ${d.key}: ${d.why}`,
+    next: "correct the file, then: cosigner config check",
+  }),
+  "E-CFG-006": entry<{ readonly key: string; readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key}: the file ${d.path} cannot be used: ${d.why}`,
+    next: "relative paths are relative to the working directory; files with secrets need chmod 600",
+  }),
+  "E-CFG-007": entry<{ readonly key: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key} is switched on, and this version does not support it yet`,
+    next: "switch it off in the configuration",
+  }),
+  "E-CFG-008": entry<{ readonly key: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the configuration does not fit together: ${d.key}: ${d.why}`,
+    next: "correct the file, then: cosigner config check",
+  }),
+  "E-CFG-009": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.path} exists already, and it is not overwritten`,
+    next: "read it, and if it is really to be replaced: cosigner config init --force",
+  }),
+} as const

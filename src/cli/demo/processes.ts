@@ -2,20 +2,27 @@
  * The demo's cast: this very program, run again as WaaS and as nodes. Each process gets an environment of its own, its
  * log goes to a file, and it is ended by its pid, never by name.
  */
-import { openSync } from "node:fs"
-import { closeSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 
 /** The words that start this program: the binary, or bun and the entry when run from source. */
 const self: readonly string[] =
-  build.mode === "compiled" ? [process.execPath] : [process.execPath, new URL("../../main.ts", import.meta.url).pathname]
+  build.mode === "compiled"
+    ? [process.execPath]
+    : [process.execPath, new URL("../../main.ts", import.meta.url).pathname]
 
 const environment = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/", TZ: "UTC" }
 
 /** Runs a command to its end and returns its stdout; a failure is E-CLI-020 with the end of its stderr. */
 export async function runSelf(args: readonly string[], cwd: string): Promise<string> {
-  const child = Bun.spawn([...self, ...args], { cwd, env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+  const child = Bun.spawn([...self, ...args], {
+    cwd,
+    env: environment,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  })
   const [stdout, stderr, exit] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -38,7 +45,13 @@ export interface Actor {
 
 /** Starts a long-running command; stdout and stderr are one log, kept in memory and in `logFile`. */
 export function startSelf(name: string, args: readonly string[], cwd: string, logFile: string): Actor {
-  const child = Bun.spawn([...self, ...args], { cwd, env: environment, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+  const child = Bun.spawn([...self, ...args], {
+    cwd,
+    env: environment,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  })
   const log = createLog(logFile)
   const drained = Promise.all([log.drain(child.stdout), log.drain(child.stderr)]).then(() => log.close())
   return {

@@ -1,0 +1,17 @@
+/** [db]: where the encrypted database is, and what opens it. */
+import { Type } from "@sinclair/typebox"
+import { boolean, path, pathOr, tableOf } from "./schema.ts"
+
+export const db = tableOf("The encrypted database: key shares, identity, journal.", {
+  path: pathOr("db/secrets.db", "The one file that holds every secret. Flag: -d, --db."),
+  key_file: Type.Optional(
+    path(
+      "configs/password.key",
+      "File with the password, mode 600, no link. Without it the terminal is asked. Flag: --key-file.",
+    ),
+  ),
+  allow_readable_key_file: boolean(
+    false,
+    "Accept a key file that group or others may read, as some container mounts are.",
+  ),
+})

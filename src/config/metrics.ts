@@ -1,0 +1,21 @@
+/** [metrics]: measurements to InfluxDB 1.8 (database, user, password) or 2.x (org, bucket, token). */
+import { Type } from "@sinclair/typebox"
+import { duration, integer, tableOf, text, textOr, url } from "./schema.ts"
+
+export const metrics = tableOf("Measurements. On when an InfluxDB server is named.", {
+  job: textOr("tss-node", "Tag of every point."),
+  instance: integer(0, 1_000_000, 0, "Tag of every point: which of several nodes this is."),
+  name_prefix: textOr("", "Stands before every name."),
+  influxdb: tableOf("An InfluxDB server: 1.8 with database, username, password; 2.x with org, bucket, token.", {
+    server_addr: Type.Optional(
+      url({ schemes: ["http", "https"], credentials: false }, "http://127.0.0.1:8086", "The server."),
+    ),
+    database: Type.Optional(text("cosigner", "1.8: the database.")),
+    username: Type.Optional(text("cosigner", "1.8: the user.")),
+    password: Type.Optional(text("change-me", "1.8: the password.", { secret: true })),
+    org: Type.Optional(text("example", "2.x: the organisation.")),
+    bucket: Type.Optional(text("cosigner", "2.x: the bucket.")),
+    token: Type.Optional(text("change-me", "2.x: the API token.", { secret: true })),
+    interval: duration("10s", "How often points are sent."),
+  }),
+})

@@ -1,0 +1,153 @@
+/**
+ * The words the tables are written in: TypeBox schemas that also carry what a person needs: what the key does (the
+ * annotated file and the reference), what was expected (errors), and whether its value may be shown.
+ */
+import { FormatRegistry, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox"
+import { fromHex } from "../bytes.ts"
+
+/** Lies beside TypeBox's own keywords on every leaf; read back through `metaOf`. */
+export interface Meta {
+  /** What the key does, for the annotated file and the reference. */
+  readonly description: string
+  /** Completes "expected ...". */
+  readonly expected: string
+  /** The value is never shown, nor what was typed in its place. */
+  readonly secret: boolean
+  /** What the annotated file shows for a key without a default. */
+  readonly example: string
+}
+
+export const metaOf = (schema: TSchema): Meta => ({
+  description: String(schema["description"] ?? ""),
+  expected: String(schema["expected"] ?? ""),
+  secret: schema["secret"] === true,
+  example: String(schema["example"] ?? ""),
+})
+
+/** A table: closed, and there with its defaults when the file leaves it out. */
+export const tableOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
+  Type.Object(properties, { additionalProperties: false, default: {}, description, expected: "a table" })
+
+/** A table in a list of tables, or one that is off unless written. */
+export const entryOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
+  Type.Object(properties, { additionalProperties: false, description, expected: "a table" })
+
+export const boolean = (fallback: boolean, description: string) =>
+  Type.Boolean({ default: fallback, description, expected: "true or false" })
+
+export const integer = (minimum: number, maximum: number, fallback: number, description: string) =>
+  Type.Integer({
+    minimum,
+    maximum,
+    default: fallback,
+    description,
+    expected: `an integer from ${minimum} to ${maximum}`,
+  })
+
+const MAX_TEXT = 1024
+
+/** `example` is what the annotated file shows for a key that has no default. */
+export const text = (example: string, description: string, options: { readonly secret?: boolean } = {}) =>
+  Type.String({ minLength: 1, maxLength: MAX_TEXT, example, description, expected: "a text", ...options })
+
+export const textOr = (fallback: string, description: string) =>
+  Type.String({ maxLength: MAX_TEXT, default: fallback, description, expected: "a text" })
+
+/** One of the given words; `fallback` undefined makes a key without default. */
+export const oneOf = <const W extends readonly string[]>(
+  words: W,
+  fallback: W[number] | undefined,
+  description: string,
+) =>
+  Type.Unsafe<W[number]>(
+    Type.String({
+      format: format(`one of ${words.join("|")}`, (text) => words.includes(text)),
+      ...(fallback === undefined ? {} : { default: fallback }),
+      description,
+      expected: `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`,
+    }),
+  )
+
+/** A file or folder; relative paths are relative to the working directory of the process. */
+export const path = (example: string, description: string) =>
+  Type.String({
+    format: format("path", (text) => text !== "" && !text.includes("\0")),
+    maxLength: 4096,
+    example,
+    description,
+    expected: "a path",
+  })
+
+export const pathOr = (fallback: string, description: string) => ({ ...path(fallback, description), default: fallback })
+
+interface UrlRule {
+  readonly schemes: readonly string[]
+  /** User and password in the URL; only where there is no other place for them. */
+  readonly credentials: boolean
+}
+
+/** An absolute URL without fragment. */
+export const url = (rule: UrlRule, example: string, description: string) =>
+  Type.String({
+    format: format(`url ${rule.schemes.join("|")} ${rule.credentials}`, (text) => isUrl(text, rule)),
+    maxLength: 2048,
+    example,
+    description,
+    expected: `a URL that begins with ${rule.schemes.map((scheme) => `${scheme}://`).join(" or ")}${
+      rule.credentials ? "" : ", without user or password"
+    }`,
+    secret: rule.credentials,
+  })
+
+function isUrl(text: string, rule: UrlRule): boolean {
+  if (!URL.canParse(text) || /\s/.test(text)) return false
+  const parsed = new URL(text)
+  return (
+    rule.schemes.includes(parsed.protocol.slice(0, -1)) &&
+    // `http:host` and the like parse too; what is written must be what is meant
+    text.startsWith(`${parsed.protocol}//`) &&
+    parsed.hostname !== "" &&
+    !text.includes("#") &&
+    (rule.credentials || (parsed.username === "" && parsed.password === ""))
+  )
+}
+
+/** 32 bytes in lower-case hex. Not shown when wrong: people paste the private key by mistake. */
+export const hex32 = (description: string) =>
+  Type.String({
+    format: format("hex32", (text) => fromHex(text)?.length === 32),
+    example: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    description,
+    expected: "64 lower-case hex digits",
+    secret: true,
+  })
+
+/** `30s`, `5m`, `1h30m`; empty is off. In Config: milliseconds, or undefined for off. */
+export const duration = (fallback: string, description: string) =>
+  Type.Transform(
+    Type.String({
+      format: format("duration", (text) => text === "" || durationMs(text) !== undefined),
+      default: fallback,
+      description,
+      expected: 'a duration such as "30s", "5m" or "1h30m", or "" for off',
+    }),
+  )
+    .Decode((text) => durationMs(text))
+    .Encode((ms) => (ms === undefined ? "" : `${ms}ms`))
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const MAX_DURATION_MS = 366 * 24 * 3_600_000
+
+/** Milliseconds of a duration as Go writes them, without fractions; undefined for anything else, zero and over a year. */
+export function durationMs(text: string): number | undefined {
+  if (!/^(?:\d{1,9}(?:ms|s|m|h))+$/.test(text)) return undefined
+  let sum = 0
+  for (const [, digits, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) sum += Number(digits) * (UNIT_MS[unit ?? ""] ?? 0)
+  return sum > 0 && sum <= MAX_DURATION_MS ? sum : undefined
+}
+
+/** A name for `check` in TypeBox's registry of formats, which is global: one name, one meaning. */
+function format(name: string, check: (text: string) => boolean): string {
+  if (!FormatRegistry.Has(name)) FormatRegistry.Set(name, check)
+  return name
+}

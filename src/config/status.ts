@@ -1,0 +1,14 @@
+/** [status]: the read-only port for local queries. */
+import { Type } from "@sinclair/typebox"
+import { boolean, path, tableOf, textOr } from "./schema.ts"
+
+export const status = tableOf(
+  "The local status port: health, readiness, metrics, a page. Read-only; off unless enabled.",
+  {
+    enable: boolean(false, "Whether the port is open."),
+    listen: textOr("127.0.0.1:11040", "host:port on the loopback, or unix:PATH."),
+    token_path: Type.Optional(
+      path("configs/status.token", "File with a bearer token that every request must carry, mode 600."),
+    ),
+  },
+)

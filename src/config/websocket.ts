@@ -1,0 +1,26 @@
+/** [websocket]: the connection to WaaS, and the key that signs every task. */
+import { Type } from "@sinclair/typebox"
+import { hex32, path, tableOf, url } from "./schema.ts"
+
+export const websocket = tableOf("The one connection of the node, outwards to WaaS.", {
+  url: Type.Optional(
+    url(
+      { schemes: ["wss", "ws"], credentials: false },
+      "wss://waas.example.com/ws",
+      "WaaS. Production takes wss:// alone. Flag: --ws-url.",
+    ),
+  ),
+  waas_public_key: Type.Optional(
+    hex32("The Ed25519 public key of WaaS, 64 hex digits: tasks signed by any other key are refused."),
+  ),
+  ca_path: Type.Optional(path("configs/ca.pem", "PEM of the authorities to trust instead of the system's.")),
+  client_cert_path: Type.Optional(path("configs/client.pem", "PEM of a client certificate, if WaaS asks for one.")),
+  client_key_path: Type.Optional(path("configs/client.key", "PEM of its private key, mode 600.")),
+  proxy: Type.Optional(
+    url(
+      { schemes: ["http", "https"], credentials: true },
+      "http://proxy.example.com:3128",
+      "HTTP proxy (CONNECT) to go through.",
+    ),
+  ),
+})
