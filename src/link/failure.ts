@@ -1,0 +1,86 @@
+/**
+ * Why a connection ended, as one of the E-LNK codes, and the line that logs show for it. Some of the lines are looked for
+ * by scripts in the field (compat.md 4.2): their words stay, and no other line says "connected." (compat.md 4.3).
+ */
+import { toHex } from "../bytes.ts"
+import { CosignerError, isCode } from "../errors.ts"
+import { partyOf } from "../keys/party.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { LINK_VERSION, type RefusalReason } from "../wire/packets.ts"
+import { type LinkOptions, shownUrl } from "./options.ts"
+
+/** Verification codes of OpenSSL that mean: nobody whom we trust has signed this certificate. */
+const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+])
+
+/** What the runtime says when a WebSocket could not be opened. The text is partly the server's and the proxy's. */
+export interface DialFailure {
+  readonly message: string
+  readonly code: string
+}
+
+export function dialError(options: LinkOptions, failure: DialFailure): CosignerError {
+  const url = shownUrl(options.url)
+  const said = failure.message.split(" failed: ").slice(1).join(" failed: ") || failure.message
+  if (UNKNOWN_AUTHORITY.has(failure.code)) {
+    const detail = "failed to verify certificate: x509: certificate signed by unknown authority"
+    return new CosignerError("E-LNK-002", { url, detail })
+  }
+  const detail = printable(failure.code === "" ? said : `${said} (${failure.code})`)
+  if (/^TLS handshake failed|certificate/i.test(said)) return new CosignerError("E-LNK-002", { url, detail })
+  if (/^Proxy/.test(said)) return new CosignerError("E-LNK-014", { url, detail })
+  return new CosignerError("E-LNK-001", { url, detail })
+}
+
+export function refusalError(options: LinkOptions, reason: RefusalReason): CosignerError {
+  switch (reason) {
+    case "version":
+      return new CosignerError("E-LNK-006", { version: LINK_VERSION })
+    case "proof":
+      return new CosignerError("E-LNK-007", {})
+    case "unknownNode":
+      return new CosignerError("E-LNK-005", { nodeId: ownId(options) })
+    case "replaced":
+      return new CosignerError("E-LNK-008", { nodeId: ownId(options) })
+    case "protocol":
+      return new CosignerError("E-LNK-010", { problem: "WaaS says so" })
+    case "busy":
+      return new CosignerError("E-LNK-013", { reason: "it has no room for more connections" })
+    case "tooFast":
+      return new CosignerError("E-LNK-013", { reason: "this node sent faster than its limit" })
+    case "stopping":
+      return new CosignerError("E-LNK-013", { reason: "it is stopping" })
+    case "silent":
+      return new CosignerError("E-LNK-013", { reason: "it heard nothing from this node" })
+  }
+}
+
+export const wrongServer = (options: LinkOptions): CosignerError =>
+  new CosignerError("E-LNK-004", { expected: toHex(options.waasKey) })
+
+/** The line for people and scripts. */
+export function failureLine(error: CosignerError): string {
+  if (isCode(error, "E-LNK-002")) return `Connection failed: tls: ${error.data.detail}`
+  if (isCode(error, "E-LNK-005")) {
+    return `Connection refused, reason: node identity check failed: node ${error.data.nodeId} is not bound to any app`
+  }
+  return `Connection failed: ${error.message}`
+}
+
+function ownId(options: LinkOptions): string {
+  const party = partyOf(options.node.publicKey)
+  return party === undefined ? "" : nodeIdOf(party)
+}
+
+/** Foreign text for a log line: short, printable, and unable to pass for the line that says the link is up. */
+function printable(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]/g, "?")
+    .replaceAll("connected.", "connected")
+    .slice(0, 200)
+}

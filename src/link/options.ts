@@ -1,0 +1,105 @@
+/**
+ * What a link is made of, and the checks that can be made before the first connection: a link that could never come up
+ * stops the start with E-LNK-012 instead of retrying for ever.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto"
+import { CosignerError } from "../errors.ts"
+import type { Secret } from "../secret.ts"
+import type { Clock, Log } from "../tasks/ports.ts"
+import type { ChannelLimits } from "../wire/channel.ts"
+import type { Signer } from "../wire/signed.ts"
+
+export interface LinkTiming {
+  /** From the dial to the end of the handshake, ms. The runtime's own limit is two minutes, too long to be of use. */
+  readonly handshakeMs: number
+  /** Between heartbeats, ms. */
+  readonly pingMs: number
+  /** So many heartbeats without a word from WaaS, and the connection is taken for dead. */
+  readonly missedPings: number
+  /** The first pause before a new connection, ms; it doubles with each failure, up to the cap. */
+  readonly backoffMs: number
+  readonly backoffCapMs: number
+  /** A connection that lived this long, ms, was a good one: the next failure begins with the first pause again. */
+  readonly stableMs: number
+}
+
+export const LINK_TIMING: LinkTiming = {
+  handshakeMs: 10_000,
+  pingMs: 15_000,
+  missedPings: 2,
+  backoffMs: 250,
+  backoffCapMs: 30_000,
+  stableMs: 10_000,
+}
+
+export interface LinkOptions {
+  /** `wss://host/ws`; `ws:` is for loopback and tests, which config/ decides. */
+  readonly url: string
+  /** The pinned Ed25519 key of WaaS, 32 bytes. */
+  readonly waasKey: Uint8Array
+  /** The node's identity. */
+  readonly node: Signer
+  /** PEM of the authorities to trust instead of the system's (which SSL_CERT_FILE names otherwise). */
+  readonly ca: string | undefined
+  readonly client: { readonly certificate: string; readonly key: Secret } | undefined
+  /** `http://user:password@host:port`; connections go through its CONNECT. */
+  readonly proxy: string | undefined
+  readonly limits: ChannelLimits
+  readonly timing: LinkTiming
+  readonly clock: Clock
+  /** Uniform in [0, 1): spreads the reconnections of many nodes. */
+  readonly jitter: () => number
+  readonly log: Log
+}
+
+/** Throws E-LNK-012 for options that cannot work. */
+export function checkOptions(options: LinkOptions): void {
+  checkUrl("websocket.url", options.url, ["ws:", "wss:"], false)
+  if (options.proxy !== undefined) checkUrl("websocket.proxy", options.proxy, ["http:", "https:"], true)
+  if (options.waasKey.length !== 32) refuse("websocket.waas_public_key", "an Ed25519 public key has 32 bytes")
+  if (options.ca !== undefined) checkCertificates("websocket.ca_path", options.ca)
+  if (options.client !== undefined) {
+    const own = checkCertificates("websocket.client_cert_path", options.client.certificate)
+    if (!isKeyOf(own, options.client.key)) refuse("websocket.client_key_path", "not the private key of the certificate")
+  }
+}
+
+/** The URL as logs may show it: without user, password and query. */
+export function shownUrl(url: string): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
+function checkUrl(key: string, text: string, protocols: readonly string[], mayHaveUser: boolean): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) refuse(key, "not a URL")
+  if (!protocols.includes(url.protocol)) refuse(key, `not one of ${protocols.join(" ")}`)
+  if (!mayHaveUser && (url.username !== "" || url.password !== "")) refuse(key, "a user name has no place in it")
+  if (url.hash !== "") refuse(key, "a fragment has no place in it")
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** Every certificate of the file is read, because the runtime reports a bad one as a failed connection only. */
+function checkCertificates(key: string, pem: string): X509Certificate {
+  const blocks = pem.match(CERTIFICATE) ?? []
+  try {
+    const [first] = blocks.map((block) => new X509Certificate(block))
+    if (first !== undefined) return first
+  } catch {
+    refuse(key, "one of its certificates cannot be read")
+  }
+  return refuse(key, "no PEM certificate in it")
+}
+
+function isKeyOf(certificate: X509Certificate, key: Secret): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(Buffer.from(key.expose().buffer)))
+  } catch {
+    return false
+  }
+}
+
+function refuse(key: string, problem: string): never {
+  throw new CosignerError("E-LNK-012", { key, problem })
+}

@@ -1,0 +1,189 @@
+/**
+ * One connection of a node, as the relay's server side sees it: the handshake that proves both keys, the rate limit, the
+ * heartbeat. Which node may connect, and the channel that outlives the connection, are relay.ts's.
+ */
+import { randomBytes } from "node:crypto"
+import { copy } from "../bytes.ts"
+import { type PartyId, partyOf } from "../keys/party.ts"
+import { isProof, prove, type Transcript } from "../wire/hello.ts"
+import {
+  type ChannelPacket,
+  decodePacket,
+  encodePacket,
+  LINK_VERSION,
+  MAX_HANDSHAKE_BYTES,
+  type Packet,
+  REFUSALS,
+  type RefusalReason,
+} from "../wire/packets.ts"
+import type { Signer } from "../wire/signed.ts"
+
+export type Socket = Bun.ServerWebSocket<NodeConnection>
+
+export interface ConnectionLimits {
+  /** From the upgrade to the proof of the key, ms. */
+  readonly handshakeMs: number
+  /** A node that says nothing for this long, ms, is taken for gone; it sends a heartbeat every 15 s. */
+  readonly silentMs: number
+  /** Sustained rates of one connection, and how many seconds' worth may come at once. */
+  readonly packetsPerSecond: number
+  readonly bytesPerSecond: number
+  readonly burstSeconds: number
+}
+
+export interface ConnectionEvents {
+  /** The key is proved. A refusal ends the connection; undefined welcomes it. */
+  admit(connection: NodeConnection, party: PartyId): RefusalReason | undefined
+  /** The welcome is sent. */
+  opened(connection: NodeConnection, party: PartyId): void
+  packet(connection: NodeConnection, party: PartyId, packet: ChannelPacket): void
+  /** Ended by us; not called when the other side goes. */
+  refused(connection: NodeConnection, reason: RefusalReason): void
+}
+
+/** How long a refused node may take to read why, ms. */
+const FAREWELL_MS = 2_000
+
+type Phase =
+  | { readonly kind: "hello" }
+  | { readonly kind: "proof"; readonly transcript: Transcript; readonly party: PartyId }
+  | { readonly kind: "open"; readonly party: PartyId }
+  | { readonly kind: "ended" }
+
+export class NodeConnection {
+  #phase: Phase = { kind: "hello" }
+  #socket: Socket | undefined
+  #party: PartyId | undefined
+  #lastHeard = performance.now()
+  #patience: ReturnType<typeof setTimeout> | undefined
+  #packets: Allowance
+  #bytes: Allowance
+
+  constructor(
+    private readonly signer: Signer,
+    private readonly clock: () => number,
+    private readonly limits: ConnectionLimits,
+    private readonly events: ConnectionEvents,
+  ) {
+    this.#packets = new Allowance(limits.packetsPerSecond, limits.burstSeconds)
+    this.#bytes = new Allowance(limits.bytesPerSecond, limits.burstSeconds)
+  }
+
+  /** Who it is, once that is proved and admitted. */
+  get party(): PartyId | undefined {
+    return this.#party
+  }
+
+  open(socket: Socket): void {
+    this.#socket = socket
+    this.#patience = setTimeout(() => this.refuse("silent"), this.limits.handshakeMs)
+  }
+
+  /** The socket is gone, whoever closed it. */
+  closed(): void {
+    clearTimeout(this.#patience)
+    this.#phase = { kind: "ended" }
+  }
+
+  refuse(reason: RefusalReason): void {
+    if (this.#phase.kind === "ended") return
+    this.send({ kind: "refused", reason })
+    this.closed()
+    this.#socket?.close(4000 + REFUSALS[reason], reason)
+    // A peer that does not read would keep the closing socket for ever.
+    this.#patience = setTimeout(() => this.#socket?.terminate(), FAREWELL_MS)
+    this.events.refused(this, reason)
+  }
+
+  /** Refuses a proved node that has been silent for too long. */
+  checkSilence(): void {
+    if (this.#phase.kind === "open" && performance.now() - this.#lastHeard > this.limits.silentMs) this.refuse("silent")
+  }
+
+  /** sent: the socket has it. later: it has it, and wants no more until it drains. lost: the connection is broken. */
+  send(packet: Packet): "sent" | "later" | "lost" {
+    if (this.#phase.kind === "ended" || this.#socket === undefined) return "lost"
+    const status = this.#socket.sendBinary(encodePacket(packet))
+    if (status > 0) return "sent"
+    if (status < 0) return "later"
+    // The runtime dropped it without a word (its buffer is full, or the socket is closing): what follows would be a gap.
+    this.#socket.terminate()
+    return "lost"
+  }
+
+  message(message: string | Uint8Array): void {
+    if (this.#phase.kind === "ended") return
+    this.#lastHeard = performance.now()
+    if (!this.#packets.take(1) || !this.#bytes.take(message.length)) return this.refuse("tooFast")
+    if (typeof message === "string") return this.refuse("protocol")
+    if (this.#phase.kind !== "open" && message.length > MAX_HANDSHAKE_BYTES) return this.refuse("protocol")
+    const packet = decodePacket(message)
+    if ("problem" in packet) return this.refuse("protocol")
+    this.#packet(this.#phase, packet)
+  }
+
+  #packet(phase: Phase, packet: Packet): void {
+    if (phase.kind === "hello" && packet.kind === "hello") return this.#challenge(packet)
+    if (phase.kind === "proof" && packet.kind === "proof") return this.#welcome(phase, packet.signature)
+    if (phase.kind === "open") {
+      switch (packet.kind) {
+        case "ping":
+          this.send({ kind: "pong", stamp: packet.stamp, nowMs: this.clock() })
+          return
+        case "resume":
+        case "data":
+        case "ack":
+          return this.events.packet(this, phase.party, packet)
+      }
+    }
+    this.refuse("protocol")
+  }
+
+  #challenge(hello: Extract<Packet, { readonly kind: "hello" }>): void {
+    if (hello.version !== LINK_VERSION) return this.refuse("version")
+    const party = partyOf(hello.nodeKey)
+    if (party === undefined) return this.refuse("protocol")
+    const transcript: Transcript = {
+      version: LINK_VERSION,
+      nodeKey: hello.nodeKey,
+      waasKey: this.signer.publicKey,
+      nodeNonce: hello.nodeNonce,
+      waasNonce: copy(randomBytes(32)),
+      waasMs: this.clock(),
+    }
+    this.#phase = { kind: "proof", transcript, party }
+    const { waasNonce, waasMs } = transcript
+    this.send({ kind: "challenge", waasNonce, waasMs, signature: prove("waas", transcript, this.signer) })
+  }
+
+  #welcome({ transcript, party }: Extract<Phase, { readonly kind: "proof" }>, signature: Uint8Array): void {
+    if (!isProof("node", transcript, signature)) return this.refuse("proof")
+    const refusal = this.events.admit(this, party)
+    if (refusal !== undefined) return this.refuse(refusal)
+    clearTimeout(this.#patience)
+    this.#party = party
+    this.#phase = { kind: "open", party }
+    this.send({ kind: "welcome" })
+    this.events.opened(this, party)
+  }
+}
+
+/** A token bucket that is full at first. */
+class Allowance {
+  #left: number
+  #at = performance.now()
+  constructor(
+    readonly perSecond: number,
+    readonly burstSeconds: number,
+  ) {
+    this.#left = perSecond * burstSeconds
+  }
+
+  take(amount: number): boolean {
+    const now = performance.now()
+    const refilled = this.#left + ((now - this.#at) / 1000) * this.perSecond
+    this.#at = now
+    this.#left = Math.min(this.perSecond * this.burstSeconds, refilled) - amount
+    return this.#left >= 0
+  }
+}
