@@ -1,0 +1,74 @@
+/** What SQLite and the file system report, as error codes of ours. Nothing else in store/ reads their codes. */
+import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
+
+/** The file format's first bytes, and where its header says how long the file is. */
+const PAGE_COUNT_AT = 28
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+
+/** `SQLITE_BUSY`, `SQLITE_IOERR_WRITE`; undefined when the error is not SQLite's. */
+export function sqliteCode(error: unknown): string | undefined {
+  const code = codeOf(error)
+  return code?.startsWith("SQLITE_") ? code : undefined
+}
+
+/** Our code for a failure to `action` ("open", "write to") the file; anything that is no such failure comes back as it is. */
+export function asFault(error: unknown, path: string, action: string): unknown {
+  const cause = codeOf(error)
+  if (error instanceof CosignerError || cause === undefined) return error
+  const options = { cause: error }
+  switch (family(cause)) {
+    case "full":
+      return new CosignerError("E-STO-013", { path, action }, options)
+    case "denied":
+      return new CosignerError("E-STO-014", { path, action, cause }, options)
+    case "busy":
+      return new CosignerError("E-STO-016", { path, action }, options)
+    case "damaged":
+      return damage(path, `its pages do not fit together (${cause})`, options)
+    case "io":
+      return new CosignerError("E-STO-015", { path, action, cause }, options)
+    case undefined:
+      return error
+  }
+}
+
+function family(cause: string): "full" | "denied" | "busy" | "damaged" | "io" | undefined {
+  if (/^(?:SQLITE_FULL|ENOSPC|EDQUOT|EFBIG)/.test(cause)) return "full"
+  if (/^(?:SQLITE_READONLY|SQLITE_PERM|SQLITE_AUTH|SQLITE_CANTOPEN|EACCES|EPERM|EROFS)/.test(cause)) return "denied"
+  if (/^SQLITE_(?:BUSY|LOCKED)/.test(cause)) return "busy"
+  if (/^SQLITE_(?:CORRUPT|NOTADB|SCHEMA|ERROR|MISMATCH)/.test(cause)) return "damaged"
+  if (/^(?:SQLITE_|E[A-Z]+$)/.test(cause)) return "io"
+  return undefined
+}
+
+/** E-STO-007 when the file is shorter than it says itself, otherwise E-STO-008. */
+export function damage(path: string, where: string, options?: { readonly cause: unknown }): CosignerError {
+  const bytes = missingEnd(path)
+  if (bytes !== undefined) return new CosignerError("E-STO-007", { path, bytes }, options)
+  return new CosignerError("E-STO-008", { path, where }, options)
+}
+
+function missingEnd(path: string): number | undefined {
+  try {
+    const { size } = statSync(path)
+    const head = readHead(path)
+    const pageSize = head.readUInt16BE(16)
+    return size < pageSize * head.readUInt32BE(PAGE_COUNT_AT) ? size : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The first 100 bytes, shorter if the file is. */
+export function readHead(path: string): Buffer {
+  const file = openSync(path, "r")
+  try {
+    const head = Buffer.alloc(100)
+    return head.subarray(0, readSync(file, head, 0, 100, 0))
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Secrets.db as a file: one SQLite database of one table, made and opened the one way in which every commit is on the
+ * disk when it returns and a plain copy of the idle file is complete. What the rows mean is the vault's.
+ */
+import { Database, type Statement } from "bun:sqlite"
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { CosignerError } from "../errors.ts"
+import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
+import { lockProcess } from "./lock.ts"
+import type { Place, SealedRecord } from "./seal.ts"
+
+const FORMAT = 1
+/** "CSGN" in the database header: tells our file from any other SQLite database. */
+const APPLICATION_ID = 0x4353474e
+const MAGIC = "SQLite format 3\0"
+
+// Kept word for word by SQLite, and compared word for word at every start.
+const SCHEMA = `CREATE TABLE record (
+  -- A cosigner secrets file. Do not change anything here: each change is detected and stops the node.
+  id BLOB PRIMARY KEY, -- HMAC-SHA256 of the record's kind and name; 32 zero bytes for the clear header
+  kind INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  seal BLOB NOT NULL, -- AES-256-GCM nonce and tag; before the box, so that a scan does not read the box
+  box BLOB NOT NULL -- ciphertext; the header: argon2id parameters, salt and the wrapped data key
+) STRICT, WITHOUT ROWID`
+
+/** How long a commit waits for a reader (a copy by SQLite, \`cosigner info\`) before it gives up. */
+const BUSY_MS = 5_000
+
+export interface Statements {
+  readonly get: Statement<Omit<SealedRecord, "id">, [Uint8Array]>
+  readonly put: Statement<unknown, [Uint8Array, number, number, Uint8Array, Uint8Array]>
+  readonly remove: Statement<unknown, [Uint8Array]>
+  readonly scan: Statement<SealedRecord, []>
+  readonly places: Statement<Place, []>
+  readonly dataVersion: Statement<{ readonly data_version: number }, []>
+}
+
+export class SecretsFile implements Disposable {
+  readonly #db: Database
+  readonly #lock: Disposable | undefined
+  readonly #inode: string
+  readonly sql: Statements
+
+  private constructor(
+    readonly path: string,
+    readonly readOnly: boolean,
+    db: Database,
+    lock: Disposable | undefined,
+  ) {
+    this.#db = db
+    this.#lock = lock
+    this.#inode = inodeOf(path)
+    this.sql = {
+      get: db.prepare("SELECT kind, version, seal, box FROM record WHERE id = ?"),
+      put: db.prepare("INSERT OR REPLACE INTO record (id, kind, version, seal, box) VALUES (?, ?, ?, ?, ?)"),
+      remove: db.prepare("DELETE FROM record WHERE id = ?"),
+      scan: db.prepare("SELECT id, kind, version, seal, box FROM record ORDER BY id"),
+      places: db.prepare("SELECT id, kind, version FROM record"),
+      dataVersion: db.prepare("PRAGMA data_version"),
+    }
+  }
+
+  /**
+   * Makes the file whole under a temporary name, lets `fill` write to it, and only then gives it its name. A crash on the
+   * way leaves nothing under that name; an existing file stays as it is (E-STO-001).
+   */
+  static create(path: string, fill: (file: SecretsFile) => void): void {
+    try {
+      makeFolder(dirname(path))
+      using _lock = lockProcess(path)
+      if (existsSync(path)) throw new CosignerError("E-STO-001", { path })
+      const draft = `${path}.new`
+      try {
+        for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
+        closeSync(openSync(draft, "wx", 0o600))
+        using file = SecretsFile.#makeTable(draft)
+        fill(file)
+      } catch (error) {
+        for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
+        throw error
+      }
+      sync(draft)
+      renameSync(draft, path)
+      sync(dirname(path))
+    } catch (error) {
+      throw asFault(error, path, "create")
+    }
+  }
+
+  static #makeTable(path: string): SecretsFile {
+    const db = connect(path, false)
+    db.run("PRAGMA page_size = 4096")
+    db.run(`PRAGMA application_id = ${APPLICATION_ID}`)
+    db.run(`PRAGMA user_version = ${FORMAT}`)
+    db.run(SCHEMA)
+    return new SecretsFile(path, false, db, undefined)
+  }
+
+  /** Opens what `create` made. A writer takes the process lock; a reader works beside it and changes nothing. */
+  static open(path: string, readOnly: boolean): SecretsFile {
+    let lock: Disposable | undefined
+    let db: Database | undefined
+    try {
+      checkHead(path)
+      if (!readOnly) lock = lockProcess(path)
+      db = readOnly ? connectReader(path) : connect(path, false)
+      checkTable(path, db)
+      return new SecretsFile(path, readOnly, db, lock)
+    } catch (error) {
+      db?.close()
+      lock?.[Symbol.dispose]()
+      throw asFault(error, path, "open")
+    }
+  }
+
+  /** Begins at once with the write lock, or as a reader with a stable view. */
+  begin(): void {
+    this.#db.run(this.readOnly ? "BEGIN" : "BEGIN IMMEDIATE")
+  }
+
+  commit(): void {
+    this.#db.run("COMMIT")
+  }
+
+  /** SQLite may have rolled back by itself; then there is nothing left to do. */
+  rollback(): void {
+    if (this.#db.inTransaction) this.#db.run("ROLLBACK")
+  }
+
+  /** SQLite's own view of its pages, free ones included; takes part of a second on half a gigabyte. */
+  checkPages(): void {
+    const rows = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all()
+    const found = rows[0]?.quick_check
+    if (found !== "ok") throw damage(this.path, `its pages do not fit together (${found})`)
+  }
+
+  /** Whether the name still leads to the file that was opened. */
+  inPlace(): boolean {
+    try {
+      return inodeOf(this.path) === this.#inode
+    } catch {
+      return false
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close()
+    this.#lock?.[Symbol.dispose]()
+  }
+}
+
+function connect(path: string, readOnly: boolean): Database {
+  const db = new Database(path, readOnly ? { readonly: true } : { readwrite: true, create: false })
+  db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+  db.run("PRAGMA trusted_schema = OFF")
+  db.run("PRAGMA cell_size_check = ON")
+  if (readOnly) return db
+  // No write-ahead log: the file alone is the whole truth. EXTRA, because without the sync of the folder a power cut could
+  // bring the journal of an acknowledged commit back, and with it the state before.
+  db.run("PRAGMA journal_mode = DELETE")
+  db.run("PRAGMA synchronous = EXTRA")
+  db.run("PRAGMA fullfsync = ON")
+  db.run("PRAGMA secure_delete = ON")
+  return db
+}
+
+/** A reader cannot undo a commit that a crash cut off; a writer does it on the reader's behalf. */
+function connectReader(path: string): Database {
+  const db = connect(path, true)
+  try {
+    db.query("SELECT count(*) FROM sqlite_schema").get()
+    return db
+  } catch (error) {
+    db.close()
+    if (!existsSync(`${path}-journal`) || !/^SQLITE_(?:READONLY|CANTOPEN)/.test(sqliteCode(error) ?? "")) throw error
+  }
+  try {
+    using _lock = lockProcess(path)
+    const writer = connect(path, false)
+    writer.query("SELECT count(*) FROM sqlite_schema").get()
+    writer.close()
+  } catch (error) {
+    throw new CosignerError("E-STO-018", { path }, { cause: error })
+  }
+  return connect(path, true)
+}
+
+/** Before SQLite sees the file: is it there, and is it one of ours? */
+function checkHead(path: string): void {
+  if (!existsSync(path)) throw new CosignerError("E-STO-002", { path })
+  const head = readHead(path)
+  if (head.length < 100 && MAGIC.startsWith(head.subarray(0, 16).toString("latin1"))) {
+    throw new CosignerError("E-STO-007", { path, bytes: head.length })
+  }
+  if (head.length < 100 || head.subarray(0, 16).toString("latin1") !== MAGIC) {
+    throw new CosignerError("E-STO-005", { path, found: "it is no SQLite database" })
+  }
+  if (head.readUInt32BE(68) !== APPLICATION_ID) {
+    throw new CosignerError("E-STO-005", { path, found: "it is some other SQLite database" })
+  }
+}
+
+/** After SQLite has undone what a crash cut off: the format, and that nobody changed how the file works. */
+function checkTable(path: string, db: Database): void {
+  const schema = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").all()
+  const head = readHead(path)
+  const format = head.readUInt32BE(60)
+  if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
+  const [table, ...others] = schema
+  if (table?.sql !== SCHEMA || others.length > 0) throw damage(path, "its table is not the one this program makes")
+  if (!headerAsWritten(head)) throw damage(path, "its first bytes are not as this program writes them")
+  const bytes = statSync(path).size
+  if (bytes !== 4096 * head.readUInt32BE(28)) throw damage(path, "its length is not the one it names itself")
+}
+
+/** The fields of the SQLite file header that are constant here; the offsets are those of its file format document. */
+function headerAsWritten(head: Buffer): boolean {
+  const constant =
+    head.readUInt16BE(16) === 4096 && // page size
+    head.readUInt32BE(18) === 0x01_01_00_40 && // rollback journal for writers and readers, no reserved space, 64
+    head.readUInt16BE(22) === 0x20_20 && // 32, 32
+    head.readUInt32BE(44) === 4 && // schema format
+    head.readUInt32BE(56) === 1 // UTF-8
+  const unused = [48, 52, 64, 72, 76, 80, 84, 88].every((at) => head.readUInt32BE(at) === 0)
+  return constant && unused && head.readUInt32BE(24) === head.readUInt32BE(92)
+}
+
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  // A new folder is durable when its parent is synced, up to the first that existed before.
+  for (let at = folder; ; at = dirname(at)) {
+    sync(dirname(at))
+    if (at === first || at === dirname(at)) return
+  }
+}
+
+function sync(path: string): void {
+  const file = openSync(path, "r")
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+const inodeOf = (path: string): string => {
+  const { dev, ino } = statSync(path, { bigint: true })
+  return `${dev}:${ino}`
+}

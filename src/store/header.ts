@@ -1,0 +1,109 @@
+/**
+ * The one clear record of Secrets.db: how the password becomes a key (argon2id, RFC 9106) and the data key wrapped under it.
+ * A new password wraps the same data key again; nothing else is rewritten. Its place in the file is vault.ts's.
+ */
+import { argon2Sync, createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { type Bytes, concat, copy, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { Secret } from "../secret.ts"
+import * as c from "./codec.ts"
+
+/** argon2id parameters. They are stored with the file, so that the default can rise without a new format. */
+export interface Kdf {
+  readonly memoryKiB: number
+  readonly passes: number
+  readonly parallelism: number
+}
+
+/** The second recommended choice of RFC 9106 section 4: 64 MiB, three passes, four lanes. */
+export const DEFAULT_KDF: Kdf = { memoryKiB: 65_536, passes: 3, parallelism: 4 }
+
+// A file from elsewhere may ask for any cost; beyond this it is refused rather than tried.
+const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
+
+interface Header {
+  readonly kdf: Kdf
+  readonly salt: Bytes
+  readonly nonce: Bytes
+  readonly tag: Bytes
+  readonly wrapped: Bytes
+}
+
+const kdfCodec = c.struct<Kdf>({ memoryKiB: c.u32, passes: c.u32, parallelism: c.u32 })
+const codec = c.struct<Header>({
+  kdf: kdfCodec,
+  salt: c.fixed(32),
+  nonce: c.fixed(12),
+  tag: c.fixed(16),
+  wrapped: c.fixed(32),
+})
+
+/** Not a secret, and no proof either: it tells a damaged header from a wrong password. */
+export const headerChecksum = (header: Uint8Array): Bytes => sha256(concat(utf8("cosigner/store/header"), header))
+
+const associated = (kdf: Kdf, salt: Uint8Array): Bytes =>
+  concat(utf8("cosigner/store/1/wrap"), c.encode(kdfCodec, kdf), salt)
+
+function passwordKey(password: Secret, kdf: Kdf, salt: Uint8Array): Secret {
+  const key = argon2Sync("argon2id", {
+    message: password.expose(),
+    nonce: salt,
+    parallelism: kdf.parallelism,
+    tagLength: 32,
+    memory: kdf.memoryKiB,
+    passes: kdf.passes,
+  })
+  try {
+    return Secret.from(key)
+  } finally {
+    key.fill(0)
+  }
+}
+
+/** A new header for the 32-byte data key: new salt, new nonce. */
+export function wrapKey(dataKey: Secret, password: Secret, kdf: Kdf): Bytes {
+  const salt = copy(randomBytes(32))
+  const nonce = copy(randomBytes(12))
+  using key = passwordKey(password, kdf, salt)
+  const cipher = createCipheriv("aes-256-gcm", key.expose(), nonce)
+  cipher.setAAD(associated(kdf, salt))
+  const wrapped = concat(cipher.update(dataKey.expose()), cipher.final())
+  return c.encode(codec, { kdf, salt, nonce, tag: copy(cipher.getAuthTag()), wrapped })
+}
+
+/** The data key; "malformed" when the bytes are no header, undefined when the password is not the right one. */
+export function unwrapKey(bytes: Uint8Array, password: Secret): Secret | "malformed" | undefined {
+  const header = parse(bytes)
+  if (header === undefined) return "malformed"
+  using key = passwordKey(password, header.kdf, header.salt)
+  const decipher = createDecipheriv("aes-256-gcm", key.expose(), header.nonce, { authTagLength: 16 })
+  decipher.setAAD(associated(header.kdf, header.salt))
+  decipher.setAuthTag(header.tag)
+  const plain = decipher.update(header.wrapped)
+  try {
+    decipher.final()
+    return Secret.from(plain)
+  } catch {
+    return undefined
+  } finally {
+    plain.fill(0)
+  }
+}
+
+function parse(bytes: Uint8Array): Header | undefined {
+  try {
+    const header = c.decode(codec, bytes)
+    const { memoryKiB, passes, parallelism } = header.kdf
+    const sane =
+      passes >= 1 &&
+      parallelism >= 1 &&
+      memoryKiB >= 8 * parallelism &&
+      memoryKiB <= LIMIT.memoryKiB &&
+      passes <= LIMIT.passes &&
+      parallelism <= LIMIT.parallelism
+    return sane ? header : undefined
+  } catch (error) {
+    if (error instanceof c.Malformed) return undefined
+    throw error
+  }
+}

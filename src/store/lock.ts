@@ -1,0 +1,53 @@
+/**
+ * One process per file: an operating-system lock on `<file>.lock`, taken through SQLite because that is the portable way
+ * to such a lock here. It dies with the process, so nothing is ever left to clean up; readers of the file need none of it.
+ */
+import { Database } from "bun:sqlite"
+import { chmodSync, readFileSync, statSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
+import { asFault, sqliteCode } from "./faults.ts"
+
+/** Takes the lock or throws E-STO-003 with the holder's name; held until disposed. */
+export function lockProcess(path: string): Disposable {
+  const lockPath = `${path}.lock`
+  let db: Database | undefined
+  try {
+    db = new Database(lockPath, { create: true, readwrite: true })
+    // chmod, not open: closing another descriptor of this file would drop the lock (POSIX record locks).
+    chmodSync(lockPath, 0o600)
+    db.run("PRAGMA busy_timeout = 0")
+    db.run("BEGIN EXCLUSIVE")
+  } catch (error) {
+    db?.close()
+    if (sqliteCode(error)?.startsWith("SQLITE_BUSY")) {
+      throw new CosignerError("E-STO-003", { path, holder: holderOf(lockPath) }, { cause: error })
+    }
+    throw asFault(error, path, "lock")
+  }
+  const held = db
+  return { [Symbol.dispose]: () => held.close() }
+}
+
+/** Linux names the holder itself; elsewhere the person at the keyboard has to ask. */
+function holderOf(lockPath: string): string {
+  try {
+    const { ino } = statSync(lockPath)
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      // 1: POSIX  ADVISORY  WRITE 11255 fe:00:9980022 1073741824 1073742335
+      const [, , , , pid, device] = line.trim().split(/\s+/)
+      if (pid !== undefined && Number(pid) > 0 && device?.endsWith(`:${ino}`)) return describeProcess(Number(pid))
+    }
+  } catch {
+    // No such table on this system.
+  }
+  return `another process (find it with: lsof ${lockPath})`
+}
+
+function describeProcess(pid: number): string {
+  if (pid === process.pid) return "this very process"
+  try {
+    return `process ${pid} (${readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`
+  } catch {
+    return `process ${pid}`
+  }
+}

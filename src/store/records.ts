@@ -1,0 +1,240 @@
+/**
+ * Which kinds of record Secrets.db holds, and the layout of each. A kind's number and version are bound into the seal
+ * of every record; a change of layout is a new version. Pure; sealing is seal.ts's, meaning is the repositories'.
+ */
+import { type Bytes, concat, utf8 } from "../bytes.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
+import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSecret } from "../keys/groupCodec.ts"
+import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
+import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
+import type { Secret } from "../secret.ts"
+import type { Ban, Debit, OutboxEvent, SessionRow, TaskRecord } from "../tasks/ports.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import * as c from "./codec.ts"
+
+export interface Kind<T> {
+  /** The kind byte, in clear in the file. Never reused for anything else. */
+  readonly byte: number
+  readonly version: number
+  readonly codec: c.Codec<T>
+}
+
+const kind = <T>(byte: number, codec: c.Codec<T>): Kind<T> => ({ byte, version: 1, codec })
+
+const party: c.Codec<PartyId> = c.map(
+  c.fixed(32),
+  (bytes) => {
+    const id = partyOf(bytes)
+    if (id === undefined) throw new c.Malformed("not a party")
+    return id
+  },
+  partyBytes,
+)
+
+// ---- the root and the node's own secrets ---------------------------------------------------------------------------
+
+/** What every commit renews: it vouches for the set of all other records (vault.ts). */
+export interface Root {
+  /** Commits since the file was made. */
+  readonly generation: number
+  /** Records beside the header and the root. */
+  readonly count: number
+  /** Multiset hash of those records, a number below 2^512. */
+  readonly sum: bigint
+  /** SHA-256 of the header row. */
+  readonly header: Bytes
+}
+
+const u512: c.Codec<bigint> = c.map(
+  c.struct<{ high: bigint; low: bigint }>({ high: c.u256, low: c.u256 }),
+  ({ high, low }) => (high << 256n) | low,
+  (value) => ({ high: value >> 256n, low: value & ((1n << 256n) - 1n) }),
+)
+
+export const ROOT = kind<Root>(1, c.struct<Root>({ generation: c.u64, count: c.u64, sum: u512, header: c.fixed(32) }))
+/** Seed of the node's Ed25519 identity key. */
+export const IDENTITY = kind<Secret>(2, c.secret)
+/** The node-local secret of tss.md 1.5. */
+export const ENTROPY = kind<Secret>(3, c.secret)
+export const BOOTS = kind<number>(4, c.u64)
+/** PKCS#8 DER of the RSA key that signs tokens for callback servers. */
+export const CALLBACK_KEY = kind<Secret>(5, c.secret)
+export const EVENT_KEY = kind<Secret>(6, c.secret)
+
+// ---- groups --------------------------------------------------------------------------------------------------------
+
+/** The name of everything that belongs to one epoch: injective, because the group id is preceded by its length. */
+export const epochName = (groupId: string, epochId: Uint8Array): Bytes => {
+  const group = utf8(groupId)
+  return concat(c.encode(c.u32, group.length), group, epochId)
+}
+
+export const peerName = (groupId: string, epochId: Uint8Array, peer: PartyId): Bytes =>
+  concat(partyBytes(peer), epochName(groupId, epochId))
+
+// The layout of both parts is the group's own (keys/groupCodec.ts); here each is one field.
+const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T | undefined): c.Codec<T> => ({
+  write(out, value) {
+    const encoded = encode(value)
+    c.bytes.write(out, encoded)
+    encoded.fill(0)
+  },
+  read(from) {
+    const value = parse(from.take(c.u32.read(from)))
+    if (value === undefined) throw new c.Malformed("not a group")
+    return value
+  },
+})
+
+export const GROUP = kind<GroupPublic>(7, whole(encodeGroupPublic, decodeGroupPublic))
+export const GROUP_SECRET = kind<GroupSecret>(8, whole(encodeGroupSecret, decodeGroupSecret))
+
+export const BAN = kind<Ban>(
+  11,
+  c.struct<Ban>({ groupId: c.text, epochId: c.bytes, peer: party, reason: c.text, sid: c.bytes, bannedMs: c.u64 }),
+)
+
+/** Checks of one peer that began and were never seen to pass (tss.md 2.5 rule 9). */
+export interface UnprovenChecks {
+  readonly groupId: string
+  readonly epochId: Bytes
+  readonly peer: PartyId
+  readonly count: number
+  /** The OT state with this peer is gone; only a reshare makes ECDSA with it possible again. */
+  readonly disabled: boolean
+}
+
+export const CHECKS = kind<UnprovenChecks>(
+  12,
+  c.struct<UnprovenChecks>({ groupId: c.text, epochId: c.bytes, peer: party, count: c.u32, disabled: c.bool }),
+)
+
+// ---- the journal ---------------------------------------------------------------------------------------------------
+
+const outcome: c.Codec<TaskOutcome> = c.variant<"type", TaskOutcome>("type", {
+  group: c.struct({
+    group_id: c.text,
+    epoch_id: c.text,
+    curve: c.oneOf("secp256k1", "ed25519"),
+    root_extended_public_key: c.text,
+    threshold: c.u32,
+    participants: c.list(c.struct({ node_id: c.text, share_id: c.text, share_public_key: c.text })),
+    certificate: c.list(c.text),
+  }),
+  signatures: c.struct({
+    signatures: c.list(
+      c.struct({
+        bip32_path: c.text,
+        msg_hash: c.text,
+        tweak: c.text,
+        public_key: c.text,
+        signature: c.text,
+        signature_recovery: c.text,
+      }),
+    ),
+  }),
+  shareSignatures: c.struct({
+    signatures: c.list(c.struct({ group_id: c.text, signed_msg: c.text, msg_hash: c.text, signature: c.text })),
+  }),
+})
+
+const verdict = c.struct<Verdict>({
+  action: c.oneOf("approve", "reject"),
+  code: c.text,
+  reason: c.text,
+  rules: c.list(c.struct<RuleOutcome>({ rule: c.text, outcome: c.oneOf("allow", "deny", "error"), reason: c.text })),
+})
+
+/** A task record and what only the store asks of it. */
+export interface Journal {
+  readonly record: TaskRecord
+  /** Order of claims. */
+  readonly seq: number
+  /** What the approval debited; emptied when it is released. */
+  readonly debits: readonly Debit[]
+  readonly debitedMs: number
+  /** Digests whose shares left the node. Not empty = the task counts as signed, whatever its state. */
+  readonly emitted: readonly Bytes[]
+  /** Every session that was started for it. */
+  readonly sids: readonly Bytes[]
+}
+
+export const TASK = kind<Journal>(
+  9,
+  c.struct<Journal>({
+    record: c.struct<TaskRecord>({
+      taskId: c.text,
+      digest: c.text,
+      type: c.oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign"),
+      document: c.bytes,
+      state: c.oneOf("claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"),
+      attempt: c.u32,
+      claimedMs: c.u64,
+      updatedMs: c.u64,
+      deadlineMs: c.u64,
+      verdict: c.optional(verdict),
+      code: c.text,
+      reason: c.text,
+      outcome: c.optional(outcome),
+      delivered: c.bool,
+    }),
+    seq: c.u64,
+    debits: c.list(c.struct<Debit>({ counter: c.text, amount: c.amount })),
+    debitedMs: c.u64,
+    emitted: c.list(c.bytes),
+    sids: c.list(c.bytes),
+  }),
+)
+
+export interface Session {
+  readonly row: SessionRow
+  readonly startedMs: number
+  /** Undefined while it runs; found so at a start, it was cut off by a crash. */
+  readonly ended: { readonly how: string; readonly atMs: number } | undefined
+}
+
+export const SESSION = kind<Session>(
+  10,
+  c.struct<Session>({
+    row: c.struct<SessionRow>({
+      sid: c.bytes,
+      taskId: c.text,
+      attempt: c.u32,
+      groupId: c.text,
+      epochId: c.bytes,
+      peers: c.list(party),
+      ecdsa: c.bool,
+    }),
+    startedMs: c.u64,
+    ended: c.optional(c.struct<{ how: string; atMs: number }>({ how: c.text, atMs: c.u64 })),
+  }),
+)
+
+// ---- events --------------------------------------------------------------------------------------------------------
+
+export interface Delivery {
+  readonly server: string
+  readonly state: "pending" | "failed"
+  readonly attempts: number
+  /** Of the last attempt; 0 before the first. */
+  readonly lastMs: number
+}
+
+export interface Queued {
+  /** Order of events. */
+  readonly seq: number
+  readonly event: OutboxEvent
+  /** Servers that have not got it yet; the record goes with the last of them. */
+  readonly deliveries: readonly Delivery[]
+}
+
+export const EVENT = kind<Queued>(
+  13,
+  c.struct<Queued>({
+    seq: c.u64,
+    event: c.struct<OutboxEvent>({ eventId: c.text, eventType: c.text, createdMs: c.u64, body: c.text }),
+    deliveries: c.list(
+      c.struct<Delivery>({ server: c.text, state: c.oneOf("pending", "failed"), attempts: c.u32, lastMs: c.u64 }),
+    ),
+  }),
+)

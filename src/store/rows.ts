@@ -1,0 +1,109 @@
+/** The rows of the table as the vault sees them: their form, the clear header row, and the short forms kept in memory. */
+import { type Bytes, equal } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { decode, Malformed } from "./codec.ts"
+import { asFault, damage } from "./faults.ts"
+import type { SecretsFile } from "./file.ts"
+import { headerChecksum } from "./header.ts"
+import type { Kind } from "./records.ts"
+import { ID_LENGTH, type Place, SEAL_LENGTH, type SealedRecord, type Sealer } from "./seal.ts"
+
+export const HEADER_ID = new Uint8Array(ID_LENGTH)
+const HEADER_KIND = 0
+const HEADER_VERSION = 1
+
+/** Each box begins with the generation of the commit that sealed it: a root that is older than a record shows. */
+export const PREFIX = 8
+
+/** Name of a record that is alone in its kind. */
+export const NO_NAME = new Uint8Array(0)
+
+/** id -> mark: the one valid seal of every record, as text of one character per byte, so that 100 000 stay small. */
+export type Index = Map<string, string>
+
+export const keyOf = (id: Uint8Array): string => latin1(id)
+
+/** Kind, version and seal; with the id, all that decides whether a box is the right one. */
+export const markOf = (record: Omit<SealedRecord, "id" | "box">): string =>
+  String.fromCharCode(record.kind, record.version) + latin1(record.seal)
+
+export function unmark(mark: string): Omit<SealedRecord, "id" | "box"> {
+  const bytes = Buffer.from(mark, "latin1")
+  return { kind: bytes.readUInt8(0), version: bytes.readUInt8(1), seal: bytes.subarray(2) }
+}
+
+export const placeOf = ({ id, kind, version }: Place): Place => ({ id, kind, version })
+
+export function putRow(file: SecretsFile, { id, kind, version, seal, box }: SealedRecord): void {
+  file.sql.put.run(id, kind, version, seal, box)
+}
+
+/** The row of that id. A damaged file may hold any SQLite value in any column: such a row is refused here. */
+export function getRow(file: SecretsFile, id: Uint8Array): SealedRecord | undefined {
+  const row = file.sql.get.get(id)
+  if (row === null) return undefined
+  const record = { id, ...row }
+  assertForm(file, record)
+  return record
+}
+
+export function assertForm(file: SecretsFile, record: SealedRecord): void {
+  const blob = (value: unknown, length?: number): boolean =>
+    value instanceof Uint8Array && (length === undefined || value.length === length)
+  const byte = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255
+  const good =
+    blob(record.id, ID_LENGTH) &&
+    byte(record.kind) &&
+    byte(record.version) &&
+    blob(record.seal, SEAL_LENGTH) &&
+    blob(record.box)
+  if (!good) throw damage(file.path, "a row is not of the form this program writes")
+}
+
+export function writeHeader(file: SecretsFile, header: Bytes): void {
+  putRow(file, { id: HEADER_ID, kind: HEADER_KIND, version: HEADER_VERSION, seal: headerSeal(header), box: header })
+}
+
+/** The header as it stands, for the key derivation that comes before everything else. */
+export function readHeader(file: SecretsFile): Uint8Array {
+  const { path } = file
+  try {
+    const row = getRow(file, HEADER_ID)
+    if (row === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
+    const intact = row.kind === HEADER_KIND && row.version === HEADER_VERSION && equal(row.seal, headerSeal(row.box))
+    if (!intact) throw damage(path, "bits of its header have changed")
+    return row.box
+  } catch (error) {
+    throw asFault(error, path, "read")
+  }
+}
+
+/** Opens the box, hands its content to `use`, and wipes it. Undefined when the box does not open. */
+export function withPlain<T>(
+  sealer: Sealer,
+  record: SealedRecord,
+  use: (body: Uint8Array, generation: number) => T,
+): { readonly value: T } | undefined {
+  const plain = sealer.open(record)
+  if (plain === undefined) return undefined
+  try {
+    return { value: use(plain.subarray(PREFIX), Number(plain.readBigUInt64BE(0))) }
+  } finally {
+    plain.fill(0)
+  }
+}
+
+/** Decodes the body of a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
+export function parseBody<T>(path: string, kind: Kind<T>, version: number, body: Uint8Array): T {
+  try {
+    if (version === kind.version) return decode(kind.codec, body)
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+  }
+  throw new CosignerError("E-STO-027", { path, kind: kind.byte, version })
+}
+
+const headerSeal = (box: Uint8Array): Uint8Array => headerChecksum(box).subarray(0, SEAL_LENGTH)
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")

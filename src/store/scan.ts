@@ -1,0 +1,116 @@
+/**
+ * The check of the whole file: every box opens in its place, and together they are exactly the set that the root vouches for.
+ * Runs at each start, before anything of the file is used, and whenever an operator asks.
+ */
+import { type Bytes, equal } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { damage } from "./faults.ts"
+import type { SecretsFile } from "./file.ts"
+import { headerChecksum } from "./header.ts"
+import { ROOT, type Root } from "./records.ts"
+import {
+  assertForm,
+  getRow,
+  HEADER_ID,
+  type Index,
+  keyOf,
+  markOf,
+  NO_NAME,
+  parseBody,
+  placeOf,
+  withPlain,
+} from "./rows.ts"
+import { addWeight, type SealedRecord, type Sealer } from "./seal.ts"
+
+/** Called for every record but header and root; the bytes are wiped when it returns. */
+export type Visit = (kind: number, version: number, body: Uint8Array) => void
+
+export interface Scanned {
+  readonly root: Root
+  readonly index: Index
+}
+
+/** Throws the code of the first thing that is not right. */
+export function scan(file: SecretsFile, sealer: Sealer, visit: Visit): Scanned {
+  file.begin()
+  try {
+    file.checkPages()
+    const root = readRoot(file, sealer)
+    if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
+    const found = readRecords(file, sealer, root, visit)
+    compare(file.path, root, found)
+    return { root, index: found.index }
+  } finally {
+    file.rollback()
+  }
+}
+
+/** Undefined in a file whose first transaction is still to come. */
+export function readRoot(file: SecretsFile, sealer: Sealer): Root | undefined {
+  const record = getRow(file, sealer.blind(ROOT.byte, NO_NAME))
+  if (record === undefined) return undefined
+  const opened = withPlain(sealer, record, (body) => parseBody(file.path, ROOT, record.version, body))
+  if (opened === undefined) throw suspect(file, sealer, record, undefined)
+  return opened.value
+}
+
+interface Found {
+  readonly index: Index
+  readonly sum: bigint
+  /** The highest generation that sealed a record. */
+  readonly newest: number
+  readonly header: Bytes | undefined
+}
+
+function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visit: Visit): Found {
+  const index: Index = new Map()
+  const rootId = sealer.blind(ROOT.byte, NO_NAME)
+  let sum = 0n
+  let newest = 0
+  let header: Bytes | undefined
+  let previous: Uint8Array | undefined
+  for (const record of file.sql.scan.iterate()) {
+    assertForm(file, record)
+    if (previous !== undefined && Buffer.compare(previous, record.id) >= 0) {
+      throw damage(file.path, "its rows are out of order")
+    }
+    previous = record.id
+    if (equal(record.id, HEADER_ID)) {
+      header = headerChecksum(record.box)
+      continue
+    }
+    const isRoot = equal(record.id, rootId)
+    const opened = withPlain(sealer, record, (body, generation) => {
+      newest = Math.max(newest, generation)
+      if (!isRoot) visit(record.kind, record.version, body)
+    })
+    if (opened === undefined) throw suspect(file, sealer, record, root)
+    if (isRoot) continue
+    index.set(keyOf(record.id), markOf(record))
+    sum = addWeight(sum, sealer.weight(record))
+  }
+  return { index, sum, newest, header }
+}
+
+function compare(path: string, root: Root, found: Found): void {
+  const { header, newest, index, sum } = found
+  if (header === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
+  if (newest > root.generation) throw new CosignerError("E-STO-011", { path, what: "the root record" })
+  if (!equal(header, root.header)) throw new CosignerError("E-STO-011", { path, what: "the header" })
+  const missing = root.count - index.size
+  if (missing > 0) throw new CosignerError("E-STO-010", { path, what: `${missing} record(s)` })
+  if (missing < 0) throw new CosignerError("E-STO-012", { path, extra: -missing })
+  if (sum !== root.sum) throw new CosignerError("E-STO-011", { path, what: "a record" })
+}
+
+/** Names the cause when a record does not open: it belongs in another's place, it is one too many, or it is damaged. */
+function suspect(file: SecretsFile, sealer: Sealer, record: SealedRecord, root: Root | undefined): CosignerError {
+  const { path } = file
+  const places = file.sql.places.all().map(placeOf)
+  const isMoved = places.some((place) => withPlain(sealer, { ...record, ...place }, () => true) !== undefined)
+  if (isMoved) return new CosignerError("E-STO-009", { path })
+  // Beside the records that the root counts stand the header and the root.
+  const extra = root === undefined ? 0 : places.length - 2 - root.count
+  if (extra > 0) return new CosignerError("E-STO-012", { path, extra })
+  return damage(path, "a record does not open: bits in it have changed")
+}

@@ -1,0 +1,185 @@
+/**
+ * The sealed table in use: records by kind and name, changed in transactions that are one SQLite transaction and one new root
+ * each. An index in memory knows the one valid seal of every record, so that what changes behind our back is seen when it is
+ * read, not only at the next start. What the records say is the repositories'.
+ */
+import type { Bytes } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { asFault, damage } from "./faults.ts"
+import type { SecretsFile } from "./file.ts"
+import { headerChecksum } from "./header.ts"
+import type { Kind, Root } from "./records.ts"
+import { getRow, type Index, keyOf, markOf, parseBody, withPlain, writeHeader } from "./rows.ts"
+import { readRoot, scan, type Visit } from "./scan.ts"
+import type { SealedRecord, Sealer } from "./seal.ts"
+import { Transaction } from "./transaction.ts"
+
+export class Vault {
+  readonly #file: SecretsFile
+  readonly #sealer: Sealer
+  #index: Index = new Map()
+  #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
+  #dataVersion = 0
+  #current: Transaction | undefined
+  #stopped: CosignerError | undefined
+
+  constructor(file: SecretsFile, sealer: Sealer) {
+    this.#file = file
+    this.#sealer = sealer
+  }
+
+  get path(): string {
+    return this.#file.path
+  }
+
+  /** Commits since the file was made. */
+  get generation(): number {
+    return this.#root.generation
+  }
+
+  /** Begins an empty file with this header; the first transaction adds the root. */
+  initialise(header: Bytes): void {
+    writeHeader(this.#file, header)
+    this.#root = { ...this.#root, header: headerChecksum(header) }
+    this.#dataVersion = this.#readDataVersion()
+  }
+
+  /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
+  load(visit: Visit): void {
+    this.#guarded("read", () => {
+      const { root, index } = scan(this.#file, this.#sealer, visit)
+      this.#root = root
+      this.#index = index
+      this.#dataVersion = this.#readDataVersion()
+    })
+  }
+
+  /** The same check as at the start, on a store in use; returns the number of records. */
+  verify(visit: Visit): number {
+    return this.#guarded("read", () => {
+      const { root, index } = scan(this.#file, this.#sealer, visit)
+      if (root.generation !== this.#root.generation) throw this.#changedBeneath("replaced")
+      return index.size
+    })
+  }
+
+  has(kind: Kind<unknown>, name: Uint8Array): boolean {
+    return this.#markOf(keyOf(this.#sealer.blind(kind.byte, name))) !== undefined
+  }
+
+  /** The record, or undefined when there is none. Throws if it is not exactly the one that was last written. */
+  read<T>(kind: Kind<T>, name: Uint8Array): T | undefined {
+    return this.#guarded("read", () => {
+      const id = this.#sealer.blind(kind.byte, name)
+      const mark = this.#markOf(keyOf(id))
+      if (mark === undefined) return undefined
+      const record = this.#expect(getRow(this.#file, id), mark)
+      const parse = (body: Uint8Array): T => parseBody(this.path, kind, record.version, body)
+      const opened = withPlain(this.#sealer, record, parse)
+      if (opened === undefined) throw damage(this.path, "a record does not open: bits in it have changed")
+      return opened.value
+    })
+  }
+
+  /** Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. */
+  transaction<T>(body: (tx: Transaction) => T): T {
+    return this.#guarded("write to", () => {
+      const tx = this.#begin()
+      let result: T
+      try {
+        result = body(tx)
+        if (!tx.isEmpty) this.#commit(tx)
+      } finally {
+        this.#current = undefined
+        this.#undo()
+      }
+      for (const hook of tx.hooks) hook()
+      return result
+    })
+  }
+
+  #begin(): Transaction {
+    const { path, readOnly } = this.#file
+    if (readOnly) throw new CosignerError("E-STO-019", { path, why: "it was opened to read only" })
+    if (this.#current !== undefined) throw new CosignerError("E-STO-019", { path, why: "a transaction is still open" })
+    if (!this.#file.inPlace()) throw this.#changedBeneath("moved or replaced")
+    this.#file.begin()
+    if (this.#readDataVersion() !== this.#dataVersion) {
+      this.#undo()
+      throw this.#changedBeneath("changed by another program")
+    }
+    this.#current = new Transaction(this.#file, this.#sealer, this.#root, (id) => this.#markOf(id))
+    return this.#current
+  }
+
+  #commit(tx: Transaction): void {
+    const root = tx.putRoot()
+    try {
+      this.#file.commit()
+    } catch (error) {
+      this.#undo()
+      // A commit that reports a failure is normally undone. Should it stand all the same, memory and disk have parted.
+      if (this.#generationOnDisk() !== this.#root.generation) throw this.#inDoubt()
+      throw error
+    }
+    this.#root = root
+    for (const [id, mark] of tx.changes) {
+      if (mark === undefined) this.#index.delete(id)
+      else this.#index.set(id, mark)
+    }
+  }
+
+  /** Ends what is not committed; after a commit there is nothing to end. */
+  #undo(): void {
+    try {
+      this.#file.rollback()
+    } catch {
+      throw this.#inDoubt()
+    }
+  }
+
+  #generationOnDisk(): number | undefined {
+    try {
+      return readRoot(this.#file, this.#sealer)?.generation ?? 0
+    } catch {
+      return undefined
+    }
+  }
+
+  #markOf(id: string): string | undefined {
+    const changes = this.#current?.changes
+    return changes?.has(id) ? changes.get(id) : this.#index.get(id)
+  }
+
+  #expect(record: SealedRecord | undefined, mark: string): SealedRecord {
+    if (record !== undefined && markOf(record) === mark) return record
+    const { path, readOnly } = this.#file
+    if (readOnly) throw new CosignerError("E-STO-028", { path })
+    if (record === undefined) throw new CosignerError("E-STO-010", { path, what: "a record" })
+    throw new CosignerError("E-STO-011", { path, what: "a record" })
+  }
+
+  #readDataVersion(): number {
+    return this.#file.sql.dataVersion.get()?.data_version ?? -1
+  }
+
+  #changedBeneath(how: string): CosignerError {
+    if (this.#file.readOnly) return new CosignerError("E-STO-028", { path: this.path })
+    this.#stopped = new CosignerError("E-STO-017", { path: this.path, how })
+    return this.#stopped
+  }
+
+  #inDoubt(): CosignerError {
+    this.#stopped = new CosignerError("E-STO-029", { path: this.path })
+    return this.#stopped
+  }
+
+  #guarded<T>(action: string, act: () => T): T {
+    if (this.#stopped !== undefined) throw this.#stopped
+    try {
+      return act()
+    } catch (error) {
+      throw asFault(error, this.path, action)
+    }
+  }
+}
