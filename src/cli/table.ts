@@ -13,5 +13,21 @@ export interface Row {
 }
 
 export const table: readonly Row[] = [
+  { path: ["config"], summary: "Write, check and show the configuration" },
+  {
+    path: ["config", "init"],
+    summary: "Write an annotated configuration",
+    load: async () => (await import("./config.ts")).init,
+  },
+  {
+    path: ["config", "check"],
+    summary: "Check the configuration as start would",
+    load: async () => (await import("./config.ts")).check,
+  },
+  {
+    path: ["config", "show"],
+    summary: "Show the configuration in force",
+    load: async () => (await import("./config.ts")).show,
+  },
   { path: ["version"], summary: "Print the version", load: async () => (await import("./version.ts")).version },
 ]

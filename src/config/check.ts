@@ -55,7 +55,8 @@ function gotOf(error: ValueError): string {
 /** A value as an error may repeat it. */
 function shown(value: unknown, schema: TSchema): string {
   if (value === undefined) return "nothing"
-  if (metaOf(schema).secret) return typeof value === "string" ? `${value.length} characters [secret]` : "[secret]"
+  if (metaOf(schema).visible !== "always")
+    return typeof value === "string" ? `${value.length} characters [secret]` : "[secret]"
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (value instanceof Date) return "a date"
   if (typeof value === "object") return "a table"

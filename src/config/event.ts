@@ -17,8 +17,8 @@ const proxy = () =>
 
 /** The same key for one server: no default of its own, the table's stands. */
 const own = <S extends TSchema>(schema: S): S => {
-  const { default: _fallback, ...rest } = schema
-  return rest as S
+  const { default: fallback, ...rest } = schema
+  return { ...rest, example: fallback } as S
 }
 
 const tokenExpire = integer(1, 60, 2, "How long a message's token is valid, in minutes.")

@@ -4,15 +4,15 @@ import { boolean, integer, oneOf, pathOr, tableOf } from "./schema.ts"
 
 export const log = tableOf("What the node says, and where.", {
   std: tableOf("The log on stderr.", {
-    enable: boolean(true, "Flag: --log-std-enable."),
+    enable: boolean(true, "Whether it is written. Flag: --log-std-enable."),
     level: oneOf(LEVELS, "info", "The least important level that is written."),
     format: oneOf(["auto", "terminal", "logfmt", "json"], "auto", "auto is terminal on a terminal, logfmt elsewhere."),
   }),
   file: tableOf("The log file, mode 600.", {
-    enable: boolean(false, "Flag: --log-file-enable."),
+    enable: boolean(false, "Whether it is written. Flag: --log-file-enable."),
     level: oneOf(LEVELS, "info", "The least important level that is written."),
     format: oneOf(["logfmt", "json"], "logfmt", "How a line is written."),
-    filename: pathOr("logs/cosigner.log", "Flag: --log-file-name."),
+    filename: pathOr("logs/cosigner.log", "Where. Flag: --log-file-name."),
     maxsize: integer(1, 10_000, 20, "Megabytes at which it rotates. Flag: --log-file-maxsize."),
     max_backups: integer(0, 1000, 7, "Rotated files that are kept. Flag: --log-file-max-backups."),
   }),

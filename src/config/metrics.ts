@@ -12,10 +12,10 @@ export const metrics = tableOf("Measurements. On when an InfluxDB server is name
     ),
     database: Type.Optional(text("cosigner", "1.8: the database.")),
     username: Type.Optional(text("cosigner", "1.8: the user.")),
-    password: Type.Optional(text("change-me", "1.8: the password.", { secret: true })),
+    password: Type.Optional(text("change-me", "1.8: the password.", { visible: "never" })),
     org: Type.Optional(text("example", "2.x: the organisation.")),
     bucket: Type.Optional(text("cosigner", "2.x: the bucket.")),
-    token: Type.Optional(text("change-me", "2.x: the API token.", { secret: true })),
+    token: Type.Optional(text("change-me", "2.x: the API token.", { visible: "never" })),
     interval: duration("10s", "How often points are sent."),
   }),
 })

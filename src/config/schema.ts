@@ -5,23 +5,25 @@
 import { FormatRegistry, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox"
 import { fromHex } from "../bytes.ts"
 
+export type Visible = "always" | "right" | "never"
+
 /** Lies beside TypeBox's own keywords on every leaf; read back through `metaOf`. */
 export interface Meta {
   /** What the key does, for the annotated file and the reference. */
   readonly description: string
   /** Completes "expected ...". */
   readonly expected: string
-  /** The value is never shown, nor what was typed in its place. */
-  readonly secret: boolean
+  /** right: only once it is known to be what it should, since a secret may have been typed in its place. */
+  readonly visible: Visible
   /** What the annotated file shows for a key without a default. */
-  readonly example: string
+  readonly example: unknown
 }
 
 export const metaOf = (schema: TSchema): Meta => ({
   description: String(schema["description"] ?? ""),
   expected: String(schema["expected"] ?? ""),
-  secret: schema["secret"] === true,
-  example: String(schema["example"] ?? ""),
+  visible: schema["visible"] === "never" ? "never" : schema["visible"] === "right" ? "right" : "always",
+  example: schema["example"] ?? "",
 })
 
 /** A table: closed, and there with its defaults when the file leaves it out. */
@@ -47,7 +49,7 @@ export const integer = (minimum: number, maximum: number, fallback: number, desc
 const MAX_TEXT = 1024
 
 /** `example` is what the annotated file shows for a key that has no default. */
-export const text = (example: string, description: string, options: { readonly secret?: boolean } = {}) =>
+export const text = (example: string, description: string, options: { readonly visible?: Visible } = {}) =>
   Type.String({ minLength: 1, maxLength: MAX_TEXT, example, description, expected: "a text", ...options })
 
 export const textOr = (fallback: string, description: string) =>
@@ -96,7 +98,7 @@ export const url = (rule: UrlRule, example: string, description: string) =>
     expected: `a URL that begins with ${rule.schemes.map((scheme) => `${scheme}://`).join(" or ")}${
       rule.credentials ? "" : ", without user or password"
     }`,
-    secret: rule.credentials,
+    visible: rule.credentials ? "right" : "always",
   })
 
 function isUrl(text: string, rule: UrlRule): boolean {
@@ -119,7 +121,7 @@ export const hex32 = (description: string) =>
     example: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
     description,
     expected: "64 lower-case hex digits",
-    secret: true,
+    visible: "right",
   })
 
 /** `30s`, `5m`, `1h30m`; empty is off. In Config: milliseconds, or undefined for off. */

@@ -43,7 +43,7 @@ export function parseToml(source: string, name: string): Tree {
 
 /** The parser's objects have no prototype and so may hold any key; ours have one, and one key must not reach it. */
 function plain(table: Readonly<Tree>): Tree {
-  if (Object.hasOwn(table, "__proto__")) throw new SyntaxError("no key may be called __proto__")
+  if (Object.hasOwn(table, "__proto__")) throw Object.assign(new Error("no key may be called __proto__"), { line: 1 })
   const inner = (value: unknown): unknown =>
     Array.isArray(value) ? value.map(inner) : isTree(value) ? plain(value) : value
   return Object.fromEntries(Object.entries(table).map(([key, value]) => [key, inner(value)]))
