@@ -11,7 +11,7 @@ import type { FromNode, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure, notFound } from "../failure.ts"
-import type { CurveType, NodeReport, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
+import type { CurveType, HolderGroup, NodeReport, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
 import { type Making, makeSignRequest, makeTssRequest, type SignWish, type TssWish } from "./create.ts"
 import { type Judgement, judge, outcomeDigest } from "./outcome.ts"
@@ -81,16 +81,45 @@ export class Engine {
 
   // ---- requests ----------------------------------------------------------------------------------------------------
 
+  /**
+   * Stores a new group. A vault has one main group: a second is refused with 2029 unless the first never got its keys,
+   * which makes that one Unavailable.
+   */
+  createGroup(group: HolderGroup): Promise<HolderGroup> {
+    return this.#serially(async () => {
+      const main = group.type === "MainGroup" ? await this.#of.store.groupOf(group.vaultId, "MainGroup") : undefined
+      if (main === undefined) {
+        await this.#of.store.commit([{ put: "group", record: group }])
+        return group
+      }
+      if (main.status !== "New") throw new ApiFailure(2029, `the vault has its main group already: ${main.groupId}`)
+      await this.#refuseWhileOpen(main)
+      const given: HolderGroup = { ...main, status: "Unavailable" }
+      await this.#of.store.commit([
+        { put: "group", record: given },
+        { put: "group", record: group },
+      ])
+      return group
+    })
+  }
+
+  /** Throws 2028. In turn with everything else that writes vaults. */
+  renameVault(vaultId: string, name: string): Promise<Vault> {
+    return this.#serially(async () => {
+      const vault = await this.#of.store.vault(vaultId)
+      if (vault === undefined) throw notFound("vault", vaultId)
+      const renamed: Vault = { ...vault, name }
+      await this.#of.store.commit([{ put: "vault", record: renamed }])
+      return renamed
+    })
+  }
+
   /** Begins the key generation of a new group. Throws 2029 if the group has its keys or a request that is still open. */
   createTssRequest(wish: Omit<TssWish, "curves">): Promise<TssRequest> {
     return this.#serially(async () => {
       const group = await this.#of.store.group(wish.group.groupId)
       if (group?.status !== "New") throw new ApiFailure(2029, `the group ${wish.group.groupId} is not New`)
-      const newest = { limit: 1, after: undefined, before: undefined }
-      const last = await this.#of.store.tssRequests({ vaultId: wish.vault.vaultId, groupId: group.groupId }, newest)
-      const open = last.items.find(({ status }) => isOpen(status))
-      if (open !== undefined)
-        throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
+      await this.#refuseWhileOpen(group)
       const curves = this.#of.curves
       const { request, tasks } = makeTssRequest({ ...wish, curves }, await this.#making())
       await this.#begin({ put: "tssRequest", record: request }, tasks)
@@ -196,6 +225,13 @@ export class Engine {
         task.nodeIds.map((to): Send => ({ kind: "task", to })),
       )
     }
+  }
+
+  async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
+    const newest = { limit: 1, after: undefined, before: undefined }
+    const { items } = await this.#of.store.tssRequests({ vaultId, groupId }, newest)
+    const open = items.find(({ status }) => isOpen(status))
+    if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
   }
 
   async #cancel(request: TssRequest | SignRequest | undefined, id: string): Promise<void> {

@@ -52,7 +52,10 @@ function storeOver(db: Database, file: string): Store {
     },
 
     async commit(writes) {
-      guarded(file, () => db.transaction(() => writes.forEach((write) => put(db, write))).immediate())
+      const work = () => {
+        for (const write of writes) put(db, write)
+      }
+      guarded(file, () => db.transaction(work).immediate())
     },
 
     vault: async (id) => rowOf<Vault>("SELECT body FROM vaults WHERE id = ?", id),

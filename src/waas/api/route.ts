@@ -1,0 +1,86 @@
+/**
+ * What an endpoint is: data, and a function from checked input to an answer. The server, the tests and the reference are
+ * made from the same list. Reading is closed: a field that is not known is refused, as one with a wrong type is.
+ */
+import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox"
+import { Value, ValueErrorType } from "@sinclair/typebox/value"
+import { ApiFailure } from "../failure.ts"
+
+export type Method = "GET" | "POST" | "PUT"
+
+export interface Input<Q, B> {
+  /** The parts of the path that begin with a colon. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Q
+  readonly body: B
+}
+
+export interface Route {
+  readonly method: Method
+  readonly path: string
+  readonly summary: string
+  readonly query: TObject
+  /** Undefined: without a body, or an empty object. */
+  readonly body: TSchema | undefined
+  /** Throws ApiFailure. */
+  readonly answer: (raw: Input<unknown, unknown>) => Promise<unknown>
+}
+
+interface Declaration<Q extends TObject, B extends TSchema> {
+  readonly method: Method
+  readonly path: string
+  readonly summary: string
+  readonly query?: Q
+  readonly body?: B
+  readonly handle: (input: Input<Static<Q>, Static<B>>) => Promise<unknown>
+}
+
+const NOTHING = Type.Object({}, { additionalProperties: false })
+type Nothing = typeof NOTHING
+
+export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(of: Declaration<Q, B>): Route {
+  const query = of.query ?? NOTHING
+  const body = of.body ?? NOTHING
+  return {
+    method: of.method,
+    path: of.path,
+    summary: of.summary,
+    query,
+    body: of.body,
+    // The two schemas are the declaration's own, or the empty object that their parameters default to.
+    answer: (raw) =>
+      of.handle({
+        params: raw.params,
+        query: read(query, raw.query ?? {}, "query") as Static<Q>,
+        body: read(body, raw.body ?? {}, "body") as Static<B>,
+      }),
+  }
+}
+
+/** The value as what its schema says, or 2003 and 2006 with the place. */
+export function read<S extends TSchema>(schema: S, value: unknown, where: string): Static<S> {
+  if (Value.Check(schema, value)) return value
+  const first = Value.Errors(schema, value).First()
+  const at = `${where}${(first?.path ?? "").replaceAll("/", ".")}`
+  if (first?.type === ValueErrorType.ObjectRequiredProperty) throw new ApiFailure(2003, `${at} is missing`)
+  if (first?.type === ValueErrorType.ObjectAdditionalProperties) throw new ApiFailure(2006, `${at} is not known`)
+  throw new ApiFailure(2006, `${at}: ${(first?.message ?? "invalid").toLowerCase()}`)
+}
+
+export const closed = <P extends Record<string, TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false })
+
+/** Text for people: no control characters. */
+export const Words = (min: number, max: number) =>
+  Type.String({ minLength: min, maxLength: max, pattern: "^[^\\u0000-\\u001f\\u007f]*$" })
+
+export const Id = Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$" })
+
+export const NodeIdText = Type.String({ pattern: "^[1-9A-HJ-NP-Za-km-z]{20,80}$" })
+
+/** `name` of `params`; a route that asks for what its path has not is a bug. */
+export function param(params: Readonly<Record<string, string>>, name: string): string {
+  const value = params[name]
+  if (value === undefined) throw new TypeError(`the route has no :${name}`)
+  return value
+}

@@ -1,0 +1,131 @@
+/**
+ * The REST API as one function from Request to Response: read the body up to its cap, prove the caller, route, answer,
+ * sign the answer. Elysia routes; what it is handed was rebuilt from the target that the signature covered, so that
+ * nothing can be proven as one thing and routed as another.
+ */
+import { randomUUID } from "node:crypto"
+import { Elysia } from "elysia"
+import { toHex } from "../../bytes.ts"
+import { CosignerError, describe } from "../../errors.ts"
+import type { Log } from "../../log.ts"
+import type { Signer } from "../../wire/signed.ts"
+import { ApiFailure } from "../failure.ts"
+import type { Authenticate } from "./auth.ts"
+import { parseTarget, signedHash, type Target } from "./canonical.ts"
+import type { ApiContext } from "./context.ts"
+import { groupRoutes } from "./groups.ts"
+import type { Route } from "./route.ts"
+import { signRequestRoutes } from "./signRequests.ts"
+import { tssRequestRoutes } from "./tssRequests.ts"
+import { vaultRoutes } from "./vaults.ts"
+
+export interface ApiOptions {
+  readonly context: ApiContext
+  readonly authenticate: Authenticate
+  /** Signs answers (compat.md 7.2); not the key that signs tasks. */
+  readonly responseKey: Signer
+  readonly bodyBytes: number
+  readonly log: Log
+}
+
+export const routesOf = (context: ApiContext): readonly Route[] => [
+  ...vaultRoutes(context),
+  ...groupRoutes(context),
+  ...tssRequestRoutes(context),
+  ...signRequestRoutes(context),
+]
+
+/** Never rejects: whatever goes wrong is an answer. */
+export function createApi(of: ApiOptions): (request: Request) => Promise<Response> {
+  const app = router(routesOf(of.context), of.log)
+  const proven = async (request: Request): Promise<Response> => {
+    const target = parseTarget(targetOf(request.url))
+    const body = await readBody(request, of.bodyBytes)
+    if (target === undefined) throw new ApiFailure(2021, "no such endpoint")
+    await of.authenticate({ method: request.method, target, headers: request.headers, body })
+    return app.handle(rebuilt(request.method, target, body))
+  }
+  return async (request) => {
+    const response = await proven(request).catch((error: unknown) => failed(error, of.log))
+    return signed(response, of.responseKey, of.context.now())
+  }
+}
+
+// Elysia's errors arrive as exceptions of many shapes; its own not-found and parse errors carry these codes.
+function router(routes: readonly Route[], log: Log): { handle(request: Request): Promise<Response> } {
+  const app = new Elysia({ aot: false, normalize: false }).onError(({ code, error }) => {
+    if (code === "NOT_FOUND") return failed(new ApiFailure(2021, "no such endpoint"), log)
+    if (code === "PARSE") return failed(new ApiFailure(2006, "the body is not JSON"), log)
+    return failed(error, log)
+  })
+  for (const { method, path, answer } of routes) {
+    app.route(method, path, async ({ params, query, body, set }) => {
+      const value = await answer({ params, query, body })
+      set.status = method === "POST" ? 201 : 200
+      return value
+    })
+  }
+  return app
+}
+
+/** The part of an absolute URL behind its authority. */
+function targetOf(url: string): string {
+  const slash = url.indexOf("/", url.indexOf("://") + 3)
+  return slash < 0 ? "/" : url.slice(slash)
+}
+
+function rebuilt(method: string, { path, query }: Target, body: string): Request {
+  const search = new URLSearchParams([...query]).toString()
+  const url = `http://waas.internal${path}${search === "" ? "" : `?${search}`}`
+  if (body === "") return new Request(url, { method })
+  if (method === "GET") throw new ApiFailure(2006, "a GET has no body")
+  return new Request(url, { method, body, headers: { "content-type": "application/json" } })
+}
+
+async function readBody(request: Request, most: number): Promise<string> {
+  if (request.body === null) return ""
+  const tooLarge = new ApiFailure(2006, `the body is larger than ${most} bytes`)
+  if (Number(request.headers.get("content-length") ?? "0") > most) throw tooLarge
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of request.body) {
+    length += part.length
+    if (length > most) throw tooLarge
+    parts.push(part)
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts))
+  } catch {
+    throw new ApiFailure(2006, "the body is not UTF-8")
+  }
+}
+
+/** The error body of compat.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
+function failed(error: unknown, log: Log): Response {
+  const error_id = randomUUID().replaceAll("-", "")
+  if (error instanceof ApiFailure) {
+    return Response.json({ error_code: error.errorCode, error_message: error.message, error_id }, { status: error.status })
+  }
+  const text = error instanceof CosignerError ? describe(error) : String(error)
+  log.error("a request ended in an internal error", { error_id, error: text })
+  const error_message = `internal error; the log of WaaS has it under ${error_id}`
+  return Response.json({ error_code: 2000, error_message, error_id }, { status: 500 })
+}
+
+/** The vendor's SDKs look for either spelling of the two headers. */
+async function signed(response: Response, key: Signer, nowMs: number): Promise<Response> {
+  const body = await response.text()
+  const timestamp = String(nowMs)
+  const signature = toHex(key.sign(signedHash(`${body}|${timestamp}`)))
+  return new Response(body, {
+    status: response.status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "BIZ-TIMESTAMP": timestamp,
+      BIZ_TIMESTAMP: timestamp,
+      "BIZ-RESP-SIGNATURE": signature,
+      BIZ_RESP_SIGNATURE: signature,
+    },
+  })
+}

@@ -1,0 +1,168 @@
+/**
+ * Signing requests, an interface of our own: messages in, signatures out. What will be signed is what is written here,
+ * and nothing is computed from a transaction; `extra_info` is only passed on to risk control.
+ */
+import { type Static, Type } from "@sinclair/typebox"
+import { toHex, utf8 } from "../../bytes.ts"
+import { sha256 } from "../../crypto/frame.ts"
+import { CosignerError } from "../../errors.ts"
+import { formatPath, parsePath } from "../../keys/path.ts"
+import { mayUse } from "../../keys/pathRule.ts"
+import type { SignatureType, SignMessage } from "../../wire/task.ts"
+import { chooseSigners, namedSigners } from "../engine/choose.ts"
+import { canonicalJson } from "../engine/outcome.ts"
+import { ApiFailure, notFound } from "../failure.ts"
+import { signRequest } from "../shapes.ts"
+import type { HolderGroup, SignRequest } from "../store/model.ts"
+import { type ApiContext, groupIn, vaultOf } from "./context.ts"
+import { ExtraInfo } from "./extraInfo.ts"
+import { pageFields, pageOf, pageQuery } from "./page.ts"
+import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
+
+const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/sign_requests"
+const MAX_MESSAGES = 256
+/** Longest EdDSA message, bytes: nodes take no more. */
+const MAX_EDDSA_MESSAGE = 16_384
+
+const Hex = (maxBytes: number) => Type.String({ pattern: "^0x(?:[0-9a-fA-F]{2})*$", maxLength: 2 + 2 * maxBytes })
+
+const NewSignRequest = closed({
+  request_id: Words(1, 128),
+  curve: Type.Union([Type.Literal("SECP256K1"), Type.Literal("ED25519")]),
+  signature_type: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3)], {
+    description: "1 ECDSA, 2 EdDSA, 3 BIP-340 Schnorr",
+  }),
+  key_share_holder_group_id: Type.Optional(Id),
+  used_tss_node_ids: Type.Optional(Type.Array(NodeIdText, { minItems: 2, maxItems: 32 })),
+  messages: Type.Array(
+    closed({
+      bip32_path: Type.String({ maxLength: 256 }),
+      msg_hash: Hex(MAX_EDDSA_MESSAGE),
+      tweak: Type.Optional(Type.Union([Type.Literal(""), Hex(32)])),
+    }),
+    { minItems: 1, maxItems: MAX_MESSAGES },
+  ),
+  extra_info: Type.Optional(ExtraInfo),
+  description: Type.Optional(Words(0, 512)),
+  deadline_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+})
+
+type NewSignRequest = Static<typeof NewSignRequest>
+
+export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "GET",
+    path: REQUESTS,
+    summary: "The signing requests of a vault, newest first",
+    query: closed(pageFields),
+    handle: async ({ params, query }) => {
+      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+      const slice = await api.store.signRequests({ vaultId }, pageQuery(query))
+      const items = await Promise.all(slice.items.map((request) => answerOf(api, request)))
+      return pageOf({ ...slice, items }, (item) => item)
+    },
+  }),
+  route({
+    method: "POST",
+    path: REQUESTS,
+    summary: "Ask threshold nodes of a group to sign messages under child keys of the vault",
+    body: NewSignRequest,
+    handle: async ({ params, body }) => answerOf(api, await create(api, param(params, "vault_id"), body)),
+  }),
+  route({
+    method: "GET",
+    path: `${REQUESTS}/:sign_request_id`,
+    summary: "One signing request, with its signatures once they exist",
+    handle: async ({ params }) => answerOf(api, await requestIn(api, params)),
+  }),
+  route({
+    method: "POST",
+    path: `${REQUESTS}/:sign_request_id/cancel`,
+    summary: "Cancel a signing request that is still open",
+    handle: async ({ params }) => {
+      const { signRequestId } = await requestIn(api, params)
+      return answerOf(api, await api.engine.cancelSignRequest(signRequestId))
+    },
+  }),
+]
+
+const answerOf = async (api: ApiContext, request: SignRequest): Promise<object> =>
+  signRequest(request, await api.engine.tasksOf(request))
+
+async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<SignRequest> {
+  const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+  const id = param(params, "sign_request_id")
+  const request = await api.store.signRequest(id)
+  if (request?.vaultId !== vaultId) throw notFound("signing request", id)
+  return request
+}
+
+async function create(api: ApiContext, vaultId: string, body: NewSignRequest): Promise<SignRequest> {
+  const vault = await vaultOf(api, vaultId)
+  const messages = body.messages.map((message, index) => messageOf(body.signature_type, message, index))
+  if ((body.signature_type === 2) !== (body.curve === "ED25519")) {
+    throw new ApiFailure(2006, `body.signature_type: ${body.signature_type} does not exist on ${body.curve}`)
+  }
+  // Before anything that may have changed since: a repetition gets the answer of the first, whatever the group is now.
+  const fingerprint = toHex(sha256(utf8(canonicalJson({ vaultId, ...body, messages }))))
+  const known = await api.store.signRequestOf(body.request_id)
+  if (known?.fingerprint === fingerprint) return known
+  if (known !== undefined) throw new ApiFailure(30001, `request_id ${body.request_id} was used for another request`)
+  const group = await signingGroup(api, vaultId, body.key_share_holder_group_id)
+  const limitMs = body.deadline_seconds === undefined ? api.signDeadlineMs : body.deadline_seconds * 1000
+  return api.engine.createSignRequest({
+    vault,
+    group,
+    requestId: body.request_id,
+    fingerprint,
+    curve: body.curve,
+    signatureType: body.signature_type,
+    nodeIds:
+      body.used_tss_node_ids === undefined
+        ? chooseSigners(group, api.online)
+        : namedSigners(group, body.used_tss_node_ids),
+    messages,
+    extraInfo: body.extra_info ?? {},
+    description: body.description ?? "",
+    deadlineMs: api.now() + limitMs,
+  })
+}
+
+/** The group that was asked for, or the main group. Throws 2028, and 30032 unless it has its keys. */
+async function signingGroup(api: ApiContext, vaultId: string, groupId: string | undefined): Promise<HolderGroup> {
+  const group =
+    groupId === undefined
+      ? await api.store.groupOf(vaultId, "MainGroup", "Valid")
+      : await groupIn(api, vaultId, groupId)
+  if (group === undefined) throw new ApiFailure(30032, `no main group of the vault ${vaultId} has its keys yet`)
+  if (group.status !== "Valid") throw new ApiFailure(30032, `the group ${group.groupId} is ${group.status}, not Valid`)
+  return group
+}
+
+const ALGORITHMS = { 1: "ecdsa", 2: "eddsa", 3: "bip340" } as const satisfies Record<SignatureType, string>
+
+/** The message in its one form: canonical path, lower-case hex. Throws 2006 for what every node would refuse. */
+function messageOf(type: SignatureType, message: NewSignRequest["messages"][number], index: number): SignMessage {
+  const refuse = (field: string, why: string) => new ApiFailure(2006, `body.messages.${index}.${field}: ${why}`)
+  const path = pathOf(message.bip32_path)
+  const msgHash = message.msg_hash.toLowerCase()
+  const tweak = (message.tweak ?? "").toLowerCase()
+  if (typeof path === "string") throw refuse("bip32_path", path)
+  if (!mayUse(path, ALGORITHMS[type]))
+    throw refuse("bip32_path", `${formatPath(path)} does not sign ${ALGORITHMS[type]}`)
+  if (msgHash === "0x") throw refuse("msg_hash", "it is empty")
+  if (type !== 2 && msgHash.length !== 66) throw refuse("msg_hash", "a digest has 32 bytes")
+  if (tweak !== "" && type !== 3) throw refuse("tweak", "only Schnorr signatures take a tweak")
+  if (tweak !== "" && tweak !== "0x" && tweak.length !== 66)
+    throw refuse("tweak", "a merkle root has 32 bytes, or none")
+  return { bip32_path: formatPath(path), msg_hash: msgHash, tweak }
+}
+
+function pathOf(text: string): readonly number[] | string {
+  try {
+    return parsePath(text)
+  } catch (error) {
+    if (error instanceof CosignerError) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,81 @@
+/** TSS requests: what makes the keys of a key share holder group. */
+import { Type } from "@sinclair/typebox"
+import { ApiFailure, notFound } from "../failure.ts"
+import { tssRequest } from "../shapes.ts"
+import type { TssRequest } from "../store/model.ts"
+import { type ApiContext, groupIn, vaultOf } from "./context.ts"
+import { pageFields, pageOf, pageQuery } from "./page.ts"
+import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
+
+const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/tss_requests"
+
+const NewTssRequest = closed({
+  type: Type.Union([Type.Literal("KeyGen"), Type.Literal("KeyGenFromKeyGroup"), Type.Literal("Recovery")]),
+  target_key_share_holder_group_id: Id,
+  source_key_share_holder_group: Type.Optional(
+    closed({ key_share_holder_group_id: Id, tss_node_ids: Type.Optional(Type.Array(NodeIdText, { maxItems: 32 })) }),
+  ),
+  description: Type.Optional(Words(0, 512)),
+})
+
+export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "GET",
+    path: REQUESTS,
+    summary: "The TSS requests for a key share holder group, newest first",
+    query: closed({ key_share_holder_group_id: Id, ...pageFields }),
+    handle: async ({ params, query }) => {
+      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+      const { groupId } = await groupIn(api, vaultId, query.key_share_holder_group_id)
+      return pageOf(await api.store.tssRequests({ vaultId, groupId }, pageQuery(query)), tssRequest)
+    },
+  }),
+  route({
+    method: "POST",
+    path: REQUESTS,
+    summary: "Ask the nodes of a group to make its keys",
+    body: NewTssRequest,
+    handle: async ({ params, body }) => {
+      const vault = await vaultOf(api, param(params, "vault_id"))
+      const group = await groupIn(api, vault.vaultId, body.target_key_share_holder_group_id)
+      if (body.type !== "KeyGen") {
+        throw new ApiFailure(2006, `body.type: ${body.type} is not supported yet: it needs resharing`)
+      }
+      if (body.source_key_share_holder_group !== undefined) {
+        throw new ApiFailure(2006, "body.source_key_share_holder_group: a KeyGen has no source")
+      }
+      if (group.type !== "MainGroup") {
+        throw new ApiFailure(2029, `a ${group.type} gets its keys from the main group, which is not supported yet`)
+      }
+      const deadlineMs = api.now() + api.keyGenDeadlineMs
+      const description = body.description ?? ""
+      return tssRequest(await api.engine.createTssRequest({ vault, group, description, deadlineMs }))
+    },
+  }),
+  route({
+    method: "GET",
+    path: `${REQUESTS}/:tss_request_id`,
+    summary: "One TSS request",
+    handle: async ({ params }) => tssRequest(await requestIn(api, params)),
+  }),
+  route({
+    method: "POST",
+    path: `${REQUESTS}/:tss_request_id/cancel`,
+    summary: "Cancel a TSS request that is still open",
+    handle: async ({ params }) => {
+      const { tssRequestId } = await requestIn(api, params)
+      const cancelled = await api.engine.cancelTssRequest(tssRequestId)
+      // The vendor has no word for cancelled: this answer says that the cancellation succeeded (compat.md 7.4), and the
+      // request itself reads KeyGeneratingFailed from now on.
+      return { ...tssRequest(cancelled), status: "Success" }
+    },
+  }),
+]
+
+async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<TssRequest> {
+  const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+  const id = param(params, "tss_request_id")
+  const request = await api.store.tssRequest(id)
+  if (request?.vaultId !== vaultId) throw notFound("TSS request", id)
+  return request
+}

@@ -1,0 +1,70 @@
+/**
+ * API keys: what a caller of the REST API signs its requests with. WaaS knows public keys only; the curve is read off
+ * the length, 64 hex digits for Ed25519 and 66 for compressed secp256k1.
+ */
+import { createPrivateKey, randomBytes } from "node:crypto"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { type Bytes, concat, copy, fromHex, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { isForgeableKey } from "../wire/nodeId.ts"
+import { type Signer, signerOf, verifyEd25519 } from "../wire/signed.ts"
+
+export type ApiKeyCurve = "ed25519" | "secp256k1"
+
+/** RFC 8410 PKCS#8 of an Ed25519 key, up to the seed. */
+const PKCS8 = fromHex("302e020100300506032b657004220420") ?? new Uint8Array(0)
+
+/** The Ed25519 signer of a 32-byte seed. */
+export function ed25519Signer(seed: Secret): Signer {
+  using der = Secret.take(concat(PKCS8, seed.expose()))
+  return signerOf(createPrivateKey({ key: Buffer.from(der.expose()), format: "der", type: "pkcs8" }))
+}
+
+/** A public key in hex, lower-cased. Throws E-WAA-008 for anything that is not one. */
+export function parseApiKey(text: string): string {
+  const hex = text.toLowerCase()
+  const bytes = fromHex(hex)
+  if (bytes === undefined) throw new CosignerError("E-WAA-008", { problem: "it is not hex" })
+  if (bytes.length === 32) {
+    if (isForgeableKey(bytes)) throw new CosignerError("E-WAA-008", { problem: "anybody can sign for it" })
+    return hex
+  }
+  if (bytes.length !== 33) throw new CosignerError("E-WAA-008", { problem: "it has neither 64 nor 66 digits" })
+  if (!secp256k1.utils.isValidPublicKey(bytes)) throw new CosignerError("E-WAA-008", { problem: "it is not a point" })
+  return hex
+}
+
+/** Whether `signature` is the key's over `hash`: Ed25519 (64 bytes), or low-s DER ECDSA on secp256k1. */
+export function verifiesApiSignature(publicKey: string, hash: Bytes, signature: Bytes): boolean {
+  const key = fromHex(publicKey)
+  if (key === undefined) return false
+  if (key.length === 32) return verifyEd25519(key, hash, signature)
+  try {
+    return secp256k1.verify(signature, hash, key, { prehash: false, lowS: true, format: "der" })
+  } catch {
+    return false
+  }
+}
+
+/** A key pair as hex; the secret is a 32-byte seed (Ed25519) or scalar (secp256k1), as the vendor's SDKs take it. */
+export interface ApiKeyPair {
+  readonly curve: ApiKeyCurve
+  readonly publicKey: string
+  readonly secret: Secret
+}
+
+export function newApiKeyPair(curve: ApiKeyCurve): ApiKeyPair {
+  const secret =
+    curve === "ed25519" ? Secret.take(copy(randomBytes(32))) : Secret.take(copy(secp256k1.utils.randomSecretKey()))
+  return { curve, publicKey: apiPublicKey(curve, secret), secret }
+}
+
+export const apiPublicKey = (curve: ApiKeyCurve, secret: Secret): string =>
+  curve === "ed25519" ? toHex(ed25519Signer(secret).publicKey) : toHex(secp256k1.getPublicKey(secret.expose(), true))
+
+/** Signs the 32-byte hash of a request. */
+export const signApiHash = (curve: ApiKeyCurve, secret: Secret, hash: Bytes): Bytes =>
+  curve === "ed25519"
+    ? ed25519Signer(secret).sign(hash)
+    : copy(secp256k1.sign(hash, secret.expose(), { prehash: false, lowS: true, format: "der" }))
