@@ -51,4 +51,104 @@ export const keysCodes = {
     what: (d) => `the key share of group ${d.group} does not belong to the public share in its record`,
     next: "the file was altered or mixed from two: restore the last proven backup (cosigner backup restore)",
   }),
+  "E-KEY-010": entry<{ readonly file: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.file} is not a complete recovery file: ${d.reason}`,
+    next: "it may be cut or altered: take another copy, or export the shares again (cosigner export-share)",
+  }),
+  "E-KEY-011": entry<{ readonly file: string; readonly group: string; readonly version: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `group ${d.group} in ${d.file} has format version ${d.version}, and versions 1 to 3 are known`,
+    next: "use the version of this program, or of the vendor's tool, that wrote the file",
+  }),
+  "E-KEY-012": entry<{ readonly file: string; readonly group: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the share of group ${d.group} in ${d.file} is sealed in an unknown way: ${d.reason}`,
+    next: "the file was altered, or needs the tool that wrote it",
+  }),
+  "E-KEY-013": entry<{ readonly file: string; readonly group: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the participants of group ${d.group} in ${d.file} contradict each other: ${d.reason}`,
+    next: "the file was altered or damaged: take another copy, or export the shares again (cosigner export-share)",
+  }),
+  "E-KEY-014": entry<{ readonly file: string; readonly group: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the public shares of group ${d.group} in ${d.file} do not lead to its root extended public key`,
+    next: "the file was altered or damaged: take another copy, or export the shares again (cosigner export-share)",
+  }),
+  "E-KEY-015": entry<{ readonly file: string; readonly group: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) =>
+      `the share of group ${d.group} in ${d.file} does not open: the password is wrong, or the file is damaged`,
+    next: "type the password that was set at the export (white space at its ends does not count), or take another copy",
+  }),
+  "E-KEY-016": entry<{ readonly file: string; readonly group: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the share of group ${d.group} in ${d.file} opens, but is not the one its public share was made from`,
+    next: "this file cannot help to recover the key: take the file of another node",
+  }),
+  "E-KEY-017": entry<{ readonly file: string; readonly group: string; readonly found: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.file} holds no share of group ${d.group}, but of ${d.found.join(", ")}`,
+    next: "give files of one group, or name another with --group-id",
+  }),
+  "E-KEY-018": entry<{
+    readonly files: readonly [string, string]
+    readonly group: string
+    readonly field: string
+  }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.files[0]} and ${d.files[1]} both name group ${d.group}, but differ in its ${d.field}`,
+    next: "these are shares of different keys and cannot be combined: sort the files by root extended public key",
+  }),
+  "E-KEY-019": entry<{
+    readonly files: readonly [string, string]
+    readonly group: string
+    readonly field: string
+  }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) =>
+      `${d.files[0]} and ${d.files[1]} are of two epochs of group ${d.group}: the key is the same, its ${d.field} changed by resharing`,
+    next: "shares of two epochs cannot be combined: use files that were all exported after the last resharing, or all before",
+  }),
+  "E-KEY-020": entry<{ readonly files: readonly [string, string]; readonly group: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.files[0]} and ${d.files[1]} hold the same node's share of group ${d.group}`,
+    next: "give one file of each node; copies do not count twice",
+  }),
+  "E-KEY-021": entry<{ readonly group: string; readonly have: number; readonly need: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the key of group ${d.group} needs the shares of ${d.need} nodes, and ${d.have} were given`,
+    next: "add the files of further nodes of the group",
+  }),
+  "E-KEY-022": entry<{ readonly group: string }>({
+    kind: "bug",
+    exit: EXIT.bug,
+    what: (d) => `the key reconstructed for group ${d.group} is not its root key, although every share was verified`,
+    next: "nothing was written; keep the files and report it",
+  }),
+  "E-KEY-023": entry<{ readonly least: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `a recovery password has at least ${d.least} bytes, not counting white space at its ends`,
+    next: "give the password that was set at the export",
+  }),
+  "E-KEY-024": entry<{ readonly groups: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the files hold shares of ${d.groups.length} groups, and one at a time can be reconstructed`,
+    next: "name one with --group-id; cosigner recovery verify lists them",
+  }),
 } as const
