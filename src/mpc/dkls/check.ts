@@ -1,0 +1,39 @@
+/**
+ * The ban rule around checks on secrets (tss.md 2.5): whether such a check passes tells the peer something about our OT
+ * state, so its beginning and its verdict are on record, and whatever goes wrong inside counts as a failure.
+ */
+import type { PartyId } from "../../keys/party.ts"
+import { ban } from "../blame.ts"
+import { type Protocol, record } from "../exchange.ts"
+
+export interface Verdict<T> {
+  readonly passed: boolean
+  readonly value: T
+}
+
+/**
+ * Runs `check` on signed input of `peer` whose sid, view and confirmation matched. Throws BAN(peer) unless it passes,
+ * also when it throws: an error that a peer can provoke would otherwise hide the same predicate.
+ */
+export function* guarded<T>(peer: PartyId, reason: string, check: () => Verdict<T>): Protocol<T> {
+  yield* record({ kind: "checking", peer })
+  const value = passedOrBanned(peer, reason, check)
+  yield* record({ kind: "checked", peer })
+  return value
+}
+
+function passedOrBanned<T>(peer: PartyId, reason: string, check: () => Verdict<T>): T {
+  let verdict: Verdict<T>
+  try {
+    verdict = check()
+  } catch (error) {
+    // Our own lack of memory is not the peer's doing: the session crashes, and the open check is counted (rule 9).
+    if (isOutOfMemory(error)) throw error
+    throw ban(peer, `${reason}: threw`)
+  }
+  if (!verdict.passed) throw ban(peer, reason)
+  return verdict.value
+}
+
+// The engine has no other mark for it than this text.
+const isOutOfMemory = (error: unknown): boolean => error instanceof RangeError && error.message === "Out of memory"

@@ -1,0 +1,88 @@
+/**
+ * Round 2 of a signature: checks every peer's OT extension, then multiplies as Alice by this party's nonces and additive
+ * key shares, and opens its commitment. Nothing of it leaves before all peers' extensions have passed.
+ */
+import { K1, type Point } from "../../crypto/curve.ts"
+import { extensionId, padsId, type Received, receive } from "../../crypto/otExtension.ts"
+import { randomScalar } from "../../crypto/random.ts"
+import { multiplyAsAlice, type Products, XI } from "../../crypto/rvole.ts"
+import { allOf, exchange, type Protocol } from "../exchange.ts"
+import { guarded } from "./check.ts"
+import { type AfterCommit, at, type Committed, of } from "./commit.ts"
+import { type Product, productCodec } from "./messages.ts"
+import { additiveShares, type Seat } from "./seat.ts"
+
+/** What is known of one peer after round 2. */
+export interface Multiplied extends Committed {
+  /** c(n): this party's shares of its own inputs times the peer's multiplier. */
+  readonly shares: readonly Products[]
+  readonly product: Product
+}
+
+export interface AfterMultiply {
+  /** Additive key shares of this party per message, and their points. */
+  readonly sk: readonly bigint[]
+  readonly pk: readonly Point[]
+  readonly links: readonly Multiplied[]
+}
+
+export function* multiply(seat: Seat, committed: AfterCommit): Protocol<AfterMultiply> {
+  const { context, count, peers } = seat
+  const checked: Received[] = []
+  for (const link of committed.links) {
+    checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(seat, link)))
+  }
+  const sk = additiveShares(seat, committed.h1)
+  const pk = sk.map((scalar) => K1.multiplyBase(scalar))
+  const inputs = sk.map((scalar, n): Products => [at(committed.nonces.r, n), scalar])
+  const results = committed.links.map((link, i) => {
+    const psid2 = padsId(psid1AsAlice(seat, link), committed.nonce, link.offer.extension)
+    const eta = inputs.map(() => randomScalar(context.rng, K1.order))
+    return multiplyAsAlice(psid2, at(checked, i), link.pair.aliceGadget, inputs, eta)
+  })
+  const send = committed.links.map((link, i): [typeof link.pair.party, Product] => {
+    const { shares, message } = at(results, i)
+    return [link.pair.party, productFor(committed, link, pk, shares, message)]
+  })
+  const heard = yield* exchange({
+    round: 2,
+    direct: {
+      channel: committed.keys,
+      send: new Map(send.map(([party, product]) => [party, productCodec(count).encode(product)])),
+      from: allOf(peers, productCodec(count)),
+    },
+  })
+  const links = committed.links.map((link, i) => ({
+    ...link,
+    shares: at(results, i).shares,
+    product: of(heard.directs, link.pair.party),
+  }))
+  return { sk, pk, links }
+}
+
+/** psid1 of the instance in which the peer is Bob. */
+const psid1AsAlice = ({ context, x }: Seat, { pair, commit }: Committed) =>
+  extensionId(context.sid, pair.pairId, pair.x, x, commit.nonce)
+
+function receiveFrom(seat: Seat, link: Committed) {
+  const { alice } = link.pair
+  const value = seat.scope.use(receive(alice, psid1AsAlice(seat, link), XI * seat.count, link.offer.extension))
+  return { passed: value.passed, value }
+}
+
+const productFor = (
+  { salt, nonces }: AfterCommit,
+  { bob }: Committed,
+  pk: readonly Point[],
+  shares: readonly Products[],
+  multiplication: Product["multiplication"],
+): Product => ({
+  salt,
+  R: nonces.R,
+  encodedR: nonces.encodedR,
+  pk,
+  Gu: shares.map(([u]) => K1.multiplyBase(u)),
+  Gv: shares.map(([, v]) => K1.multiplyBase(v)),
+  psi: bob.chi.map((chi, n) => K1.mod(at(nonces.phi, n) - chi)),
+  multiplication,
+})

@@ -1,0 +1,80 @@
+/**
+ * Opening what a pair keeps at rest (PairState) for one signing session: leaves grown again from their seeds, the public
+ * gadgets from a cache that lives as long as its host. Everything secret in an open pair dies with the session.
+ */
+import { type Bytes, toHex } from "../../bytes.ts"
+import { K1 } from "../../crypto/curve.ts"
+import { expandAlice, expandBob, type FullTrees, type PuncturedTrees } from "../../crypto/pprf.ts"
+import { type Gadget, gadget } from "../../crypto/rvole.ts"
+import { CosignerError } from "../../errors.ts"
+import type { GroupMember, GroupSecret } from "../../keys/group.ts"
+import type { PartyId } from "../../keys/party.ts"
+
+/** Gadgets are public and fixed for an epoch; making the two of a pair costs as much as a quarter of a signature. */
+export class GadgetCache {
+  readonly #kept = new Map<string, Gadget>()
+
+  /** `capacity`: how many are kept (about 40 kB each); the one made first goes first. */
+  constructor(readonly capacity = 128) {}
+
+  get(pairId: Bytes, bob: Bytes, alice: Bytes): Gadget {
+    const key = toHex(pairId) + toHex(bob) + toHex(alice)
+    const known = this.#kept.get(key)
+    if (known !== undefined) return known
+    const made = gadget(pairId, bob, alice)
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < this.capacity) break
+      this.#kept.delete(oldest)
+    }
+    this.#kept.set(key, made)
+    return made
+  }
+}
+
+/** One peer, ready for the two instances of the OT extension: we are Bob in one and Alice in the other. */
+export interface OpenPair extends Disposable {
+  readonly party: PartyId
+  /** x of the peer, and sc(x). */
+  readonly shareId: bigint
+  readonly x: Bytes
+  readonly pairId: Bytes
+  /** Live bytes of the pair's zero-share seed. */
+  readonly zeroSeed: Bytes
+  readonly bob: FullTrees
+  readonly alice: PuncturedTrees
+  readonly bobGadget: Gadget
+  readonly aliceGadget: Gadget
+}
+
+/** Throws E-TSK-013 naming every peer whose OT state is missing: banned, disabled, or never made. */
+export function openPairs(
+  secret: GroupSecret,
+  self: GroupMember,
+  peers: readonly GroupMember[],
+  gadgets: GadgetCache,
+): readonly OpenPair[] {
+  const found = peers.map((peer) => ({ peer, state: secret.pairs.find((pair) => pair.peer === peer.party) }))
+  const unusable = found.filter(({ state }) => state?.otAlice === undefined || state.otBob === undefined)
+  if (unusable.length > 0) throw new CosignerError("E-TSK-013", { peers: unusable.map(({ peer }) => peer.party) })
+  const ownX = K1.encodeScalar(self.shareId)
+  return found.flatMap(({ peer, state }) => {
+    if (state?.otAlice === undefined || state.otBob === undefined) return []
+    const x = K1.encodeScalar(peer.shareId)
+    const bob = expandBob(state.otBob.expose())
+    const alice = expandAlice(state.otAlice.expose())
+    return {
+      party: peer.party,
+      shareId: peer.shareId,
+      x,
+      pairId: state.pairId,
+      zeroSeed: state.zeroSeed.expose(),
+      bob,
+      alice,
+      bobGadget: gadgets.get(state.pairId, ownX, x),
+      aliceGadget: gadgets.get(state.pairId, x, ownX),
+      [Symbol.dispose]() {
+        for (const bytes of [bob.leaves, alice.leaves, alice.delta]) bytes.fill(0)
+      },
+    }
+  })
+}

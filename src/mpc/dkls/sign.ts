@@ -1,0 +1,27 @@
+/**
+ * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (tss.md 5.7, 5.8). One file per
+ * round: what a round checks of the round before it, computes and sends. Order of evaluation is tss.md 14's: all that is
+ * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
+ */
+import type { Protocol } from "../exchange.ts"
+import type { SignedMessage } from "../session.ts"
+import { combine } from "./combine.ts"
+import { commit } from "./commit.ts"
+import { multiply } from "./multiply.ts"
+import { release } from "./release.ts"
+import { type EcdsaContext, MAX_BATCH, takeSeat } from "./seat.ts"
+
+/**
+ * One signature per message, in their order. Throws E-TSK-009 (signers), E-TSK-013 (blocked peers) and E-KEY-008 (wrong
+ * share) before anything is sent; Blame afterwards.
+ */
+export function* signEcdsa(context: EcdsaContext): Protocol<readonly SignedMessage[]> {
+  const count = context.messages.length
+  if (count < 1 || count > MAX_BATCH) throw new RangeError(`a session signs 1 to ${MAX_BATCH} messages`)
+  using scope = new DisposableStack()
+  const seat = takeSeat(context, scope)
+  const committed = yield* commit(seat)
+  const multiplied = yield* multiply(seat, committed)
+  const released = yield* release(seat, committed, multiplied)
+  return combine(seat, released)
+}
