@@ -63,11 +63,8 @@ const oneLine = (of: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   of.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Fields as JSON can hold them: BigInts as decimals, Errors as their message. */
+/** Fields as JSON can hold them; a log line never fails because of what it was to say. */
 const plain = (fields: LogFields): LogFields =>
-  Object.fromEntries(
-    Object.entries(fields).map(([key, of]) => [
-      key,
-      typeof of === "bigint" ? of.toString() : of instanceof Error ? of.message : of,
-    ]),
-  )
+  Object.fromEntries(Object.entries(fields).map(([key, of]) => [key, isScalar(of) ? of : text(of)]))
+
+const isScalar = (of: unknown): boolean => of === null || ["string", "number", "boolean"].includes(typeof of)

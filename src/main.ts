@@ -8,6 +8,8 @@ import { failed, run } from "./cli/run.ts"
 import { CosignerError } from "./errors.ts"
 import { missingLockdown } from "./lockdown.ts"
 
+// whatever any command writes is for its owner alone
+process.umask(0o077)
 const world = { env: process.env, write: writeAll }
 
 const missing = build.mode === "compiled" ? missingLockdown(process.execArgv) : undefined

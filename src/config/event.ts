@@ -16,10 +16,7 @@ const proxy = () =>
   url({ schemes: ["http", "https"], credentials: true }, "http://proxy.example.com:3128", "HTTP proxy to go through.")
 
 /** The same key for one server: no default of its own, the table's stands. */
-const own = <S extends TSchema>(schema: S): S => {
-  const { default: fallback, ...rest } = schema
-  return { ...rest, example: fallback } as S
-}
+const own = <S extends TSchema>(schema: S): S => ({ ...schema, default: undefined, example: schema["default"] })
 
 const tokenExpire = integer(1, 60, 2, "How long a message's token is valid, in minutes.")
 const retryTimes = integer(0, 1_000_000, 60, "Further tries of a delivery; 0 is for ever.")
