@@ -123,7 +123,11 @@ export function* record(what: SessionRecord): Protocol<void> {
 
 /** The common case of `from`: everybody's message has the same form. */
 export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyMap<PartyId, Codec<M>> =>
-  new Map([...parties].map((party) => [party, codec]))
+  by(parties, () => codec)
+
+/** One value for each party. */
+export const by = <V>(parties: Iterable<PartyId>, of: (party: PartyId) => V): ReadonlyMap<PartyId, V> =>
+  new Map([...parties].map((party) => [party, of(party)]))
 
 const ascending = <V>(map: ReadonlyMap<PartyId, V>): readonly (readonly [PartyId, V])[] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -29,7 +29,3 @@ export function wireLength(shape: Shape, round: number, kind: Kind, sender: Part
   const plain = of.direct.from.get(sender)
   return plain === undefined ? undefined : plain + (of.direct.sealed ? TAG_LENGTH : 0)
 }
-
-/** The same size for each of these parties. */
-export const each = (parties: Iterable<PartyId>, size: number): ReadonlyMap<PartyId, number> =>
-  new Map([...parties].map((party) => [party, size]))

@@ -1,0 +1,71 @@
+/**
+ * The key that a message is signed under, as a map of the root's shares (tss.md 5.11, 7.2): s' = ±s_i + offset, the same
+ * for everybody, so PK' = ±PK + offset*G and S'_j = ±S_j + offset*G. Derivation, BIP-340's even y and BIP-341's tweak all
+ * are such maps.
+ */
+import { type Bytes, beToBig, concat, utf8 } from "../bytes.ts"
+import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { deriveTweak } from "../keys/derive.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { Algorithm, MessageToSign } from "./session.ts"
+
+export interface ChildKey {
+  readonly negate: boolean
+  /** Added after the sign, in [0, q). */
+  readonly offset: bigint
+  /** PK'; with even y for bip340. */
+  readonly point: Point
+  /** The key that verifies: 33 bytes (ecdsa), 32 (eddsa), 32 x-only (bip340; the output key under Taproot). */
+  readonly publicKey: Bytes
+}
+
+/** The root's share, or any other scalar that maps like it, under the child key. */
+export const childScalar = (curve: Curve, key: ChildKey, scalar: bigint): bigint =>
+  curve.mod((key.negate ? -scalar : scalar) + key.offset)
+
+/** The same in the exponent; public, variable time. */
+export const childPoint = (curve: Curve, key: ChildKey, point: Point): Point =>
+  curve.add(key.negate ? curve.negate(point) : point, curve.multiplyBasePublic(key.offset))
+
+/** Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is neither empty nor 32 bytes. */
+export function childKey(
+  group: GroupPublic,
+  algorithm: Algorithm,
+  message: Pick<MessageToSign, "path" | "taproot">,
+): ChildKey {
+  const curve = curveNamed(group.curve)
+  const [root] = group.commitments
+  if (root === undefined) throw new RangeError("a group has a public key")
+  const { tweak, publicKey } = deriveTweak(group.curve, root, group.chainCode, message.path)
+  const point = curve.decodePoint(publicKey)
+  if (point === undefined) throw new RangeError("a derived key is a point")
+  const derived: ChildKey = { negate: false, offset: tweak, point, publicKey }
+  if (algorithm !== "bip340") return derived
+  const even = evenKey(curve, derived)
+  return message.taproot === undefined ? even : evenKey(curve, outputKey(curve, even, message.taproot))
+}
+
+/** BIP-340 knows keys by their x alone and means the point of even y. */
+function evenKey(curve: Curve, key: ChildKey): ChildKey {
+  const encoded = curve.encodePoint(key.point)
+  const publicKey = encoded.subarray(1)
+  if (encoded[0] === 2) return { ...key, publicKey }
+  return { negate: !key.negate, offset: curve.mod(-key.offset), point: curve.negate(key.point), publicKey }
+}
+
+/** BIP-341: Q = P + int(hash_TapTweak(x(P) || merkle root))*G, P of even y. */
+function outputKey(curve: Curve, key: ChildKey, merkleRoot: Bytes): ChildKey {
+  if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError("a merkle root has 32 bytes")
+  const t = beToBig(taggedHash("TapTweak", key.publicKey, merkleRoot))
+  if (t >= curve.order) throw new RangeError("this key has no Taproot output key")
+  const point = curve.add(key.point, curve.multiplyBasePublic(t))
+  if (curve.isIdentity(point)) throw new RangeError("this key has no Taproot output key")
+  return { ...key, offset: curve.mod(key.offset + t), point }
+}
+
+/** BIP-340's tagged hash. */
+export function taggedHash(tag: string, ...parts: readonly Bytes[]): Bytes {
+  const prefix = sha256(utf8(tag))
+  return sha256(concat(prefix, prefix, ...parts))
+}

@@ -1,0 +1,73 @@
+/**
+ * Commit certificates (tss.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
+ * itself, whoever hands it on; without one an epoch stays PREPARED and never signs.
+ */
+import { type Bytes, equal } from "../../bytes.ts"
+import type { GroupPublic } from "../../keys/group.ts"
+import type { PartyId } from "../../keys/party.ts"
+import { encodeHeader, type Identity, isAuthentic, KIND, makeEnvelope, PROTOCOL, parseEnvelope } from "../envelope.ts"
+import { ACK_ROUND } from "./rounds.ts"
+
+/** What every ack of a certificate has to say, and who has to say it. */
+export interface Acknowledged {
+  readonly protocol: typeof PROTOCOL.dkg | typeof PROTOCOL.reshare
+  readonly sid: Bytes
+  /** The view of the ack round. */
+  readonly ackView: Bytes
+  readonly epochId: Bytes
+  readonly participants: readonly PartyId[]
+}
+
+/** Whether these are the acks of exactly the participants, one of each, authentic, all on the same epoch. */
+export function certifies(of: Acknowledged, acks: readonly Bytes[]): boolean {
+  const by = acks.map((bytes) => ackBy(of, bytes))
+  const signers = new Set(by)
+  return (
+    acks.length === of.participants.length &&
+    signers.size === acks.length &&
+    of.participants.every((party) => signers.has(party))
+  )
+}
+
+/** The same for the epoch of a group record, by its own sid and view. Only a DKG's participants are its members. */
+export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
+  return group.mode === "keygen" && certifies(acknowledged(group), acks)
+}
+
+/** This node's ack, made again from the record after a restart: the same bytes as the first time. */
+export function ackOf(identity: Identity, group: GroupPublic): Bytes {
+  const header = encodeHeader({
+    protocol: acknowledged(group).protocol,
+    round: ACK_ROUND,
+    kind: KIND.broadcast,
+    bodyLength: group.epochId.length,
+    sid: group.sid,
+    sender: identity.party,
+    receiver: undefined,
+    view: group.ackView,
+  })
+  return makeEnvelope(identity, header, group.epochId)
+}
+
+const acknowledged = (group: GroupPublic): Acknowledged => ({
+  protocol: group.mode === "keygen" ? PROTOCOL.dkg : PROTOCOL.reshare,
+  sid: group.sid,
+  ackView: group.ackView,
+  epochId: group.epochId,
+  participants: group.members.map(({ party }) => party),
+})
+
+/** Whose ack of exactly this epoch it is; undefined if it is none. */
+function ackBy(of: Acknowledged, bytes: Bytes): PartyId | undefined {
+  const envelope = parseEnvelope(bytes)
+  if (envelope === undefined) return undefined
+  const { protocol, round, kind, sid, view, sender } = envelope.header
+  const fits =
+    protocol === of.protocol &&
+    round === ACK_ROUND &&
+    kind === KIND.broadcast &&
+    equal(sid, of.sid) &&
+    equal(view, of.ackView) &&
+    equal(envelope.body, of.epochId)
+  return fits && isAuthentic(envelope) ? sender : undefined
+}

@@ -1,0 +1,175 @@
+/** The rounds of a set-up: who sends what to whom, by role (tss.md 3.1, 3.2, 3.4, 3.5; 6.2). */
+import { type Bytes, equal } from "../../bytes.ts"
+import { evaluate } from "../../crypto/shamir.ts"
+import type { PartyId } from "../../keys/party.ts"
+import { fault } from "../blame.ts"
+import { OT1_SIZE, OT2_SIZE, type OtSetup, type ZeroHalves } from "../dkls/setup.ts"
+import { allOf, by, exchange, type Protocol } from "../exchange.ts"
+import { opaque } from "../layout.ts"
+import type { Scratch } from "../scratch.ts"
+import type { SealingKeys } from "../seal.ts"
+import type { RoundShape } from "../shape.ts"
+import type { OwnDeal, ReceivedDeal } from "./deal.ts"
+import {
+  dealtCodec,
+  type Hello,
+  helloCodec,
+  NONCE_LENGTH,
+  type Opening,
+  openingCodec,
+  type Role,
+  ZERO_HALF_LENGTH,
+} from "./messages.ts"
+import type { SetUp } from "./setUp.ts"
+
+export const ACK_ROUND = 4
+const EPOCH_ID_LENGTH = 32
+const NOTHING: Bytes = new Uint8Array(0)
+
+/** What the messages of a set-up depend on. */
+type Outline = Pick<SetUp, "curve" | "self" | "threshold" | "dealers" | "members" | "startOtSetup"> & {
+  readonly source: Pick<SetUp["source"], "statementLength">
+}
+
+/** Everybody who takes part, ascending. */
+export function participantsOf(of: Pick<SetUp, "dealers" | "members">): readonly PartyId[] {
+  return [...new Set([...of.dealers, ...of.members].map(({ party }) => party))].sort()
+}
+
+/** What this party may receive, and how long it is. */
+export function roundsOf(of: Outline): readonly RoundShape[] {
+  const peers = participantsOf(of).filter((party) => party !== of.self)
+  const { hello, opening, dealt } = codecs(of)
+  const { receives } = roleOf(of, of.self)
+  const memberPeers = receives ? peers.filter((party) => roleOf(of, party).receives) : []
+  return [
+    { round: 1, broadcast: by(peers, (party) => hello(party).size) },
+    {
+      round: 2,
+      broadcast: by(dealerPeers(of), () => opening.size),
+      direct: { sealed: true, from: by(receives ? peers : [], (party) => dealt(party).size) },
+    },
+    ...(of.startOtSetup ? [{ round: 3, direct: { sealed: true, from: by(memberPeers, () => OT2_SIZE) } }] : []),
+    { round: ACK_ROUND, broadcast: by(peers, () => EPOCH_ID_LENGTH) },
+  ]
+}
+
+/** Round 1: everybody's nonce and ephemeral key, and the dealers' commitments to polynomial and chain code. */
+export function* commitRound(
+  of: SetUp,
+  ephemeral: Bytes,
+  deal: OwnDeal | undefined,
+): Protocol<{ readonly hellos: ReadonlyMap<PartyId, Hello>; readonly h1: Bytes }> {
+  const { hello } = codecs(of)
+  const peers = participantsOf(of).filter((party) => party !== of.self)
+  const mine = deal && { statement: of.source.statement, commitment: deal.commitment }
+  const { broadcasts, view } = yield* exchange({
+    round: 1,
+    broadcast: {
+      send: hello(of.self).encode({ nonce: of.rng(NONCE_LENGTH), ephemeral, deal: mine }),
+      from: by(peers, hello),
+    },
+  })
+  return { hellos: broadcasts, h1: view }
+}
+
+interface Opened {
+  readonly received: readonly ReceivedDeal[]
+  /** By peer, for two members: both zero-share halves and the peer's OT message 1. */
+  readonly pairs: ReadonlyMap<PartyId, ZeroHalves & { readonly ot1: Bytes }>
+  readonly h2: Bytes
+}
+
+/** Round 2: dealers open; every member gets its share of each deal, and its half of every pair. */
+export function* openRound(
+  of: SetUp,
+  state: {
+    readonly hellos: ReadonlyMap<PartyId, Hello>
+    readonly deal: OwnDeal | undefined
+    readonly opening: Opening | undefined
+    readonly keys: SealingKeys
+    readonly ot: OtSetup | undefined
+    readonly scratch: Scratch
+  },
+): Protocol<Opened> {
+  const { hellos, deal, opening, keys, ot, scratch } = state
+  const { opening: openings, dealt } = codecs(of)
+  const { receives } = roleOf(of, of.self)
+  const sentHalves = new Map<PartyId, Bytes>()
+  const send = new Map<PartyId, Bytes>()
+  for (const { party, x } of of.members) {
+    if (party === of.self) continue
+    const zeroHalf = scratch.keep(of.rng(ZERO_HALF_LENGTH))
+    sentHalves.set(party, zeroHalf)
+    const body = dealt(of.self).encode({
+      dealt: deal && { share: evaluate(of.curve, deal.polynomial, x), chainCode: deal.chainCode },
+      pair: receives ? { zeroHalf, ot1: ot?.first.get(party) ?? NOTHING } : undefined,
+    })
+    send.set(party, scratch.keep(body))
+  }
+  const { broadcasts, directs, view } = yield* exchange({
+    round: 2,
+    broadcast: { ...(opening && { send: openings.encode(opening) }), from: allOf(dealerPeers(of), openings) },
+    direct: { channel: keys, send, from: by(receives ? hellos.keys() : [], dealt) },
+  })
+  for (const { dealt, pair } of directs.values()) {
+    scratch.keep(dealt?.chainCode ?? NOTHING)
+    scratch.keep(pair?.zeroHalf ?? NOTHING)
+  }
+  return {
+    h2: view,
+    received: of.dealers.flatMap((dealer) => {
+      const opening = broadcasts.get(dealer.party)
+      const commitment = hellos.get(dealer.party)?.deal?.commitment
+      if (opening === undefined || commitment === undefined) return []
+      const mine = directs.get(dealer.party)?.dealt
+      // An old-only dealer is dealt nothing, and knows the chain code: in a reshare all deal the same one.
+      return [{ dealer, commitment, opening, chainCode: mine?.chainCode ?? of.source.chainCode, share: mine?.share }]
+    }),
+    pairs: new Map(
+      [...directs].flatMap(([peer, { pair }]) => {
+        const sent = sentHalves.get(peer)
+        return pair && sent ? [[peer, { sent, received: pair.zeroHalf, ot1: pair.ot1 }] as const] : []
+      }),
+    ),
+  }
+}
+
+/** Round 3, secp256k1 alone: the answers of the OT set-up. The view in the header echoes round 2. */
+export function* otRound(
+  keys: SealingKeys,
+  answers: ReadonlyMap<PartyId, Bytes>,
+): Protocol<ReadonlyMap<PartyId, Bytes>> {
+  const { directs } = yield* exchange({
+    round: 3,
+    direct: { channel: keys, send: answers, from: allOf(answers.keys(), opaque(OT2_SIZE)) },
+  })
+  return directs
+}
+
+/** Round 4: all participants acknowledge the same epoch; their signed envelopes are its certificate. */
+export function* ackRound(of: SetUp, epochId: Bytes): Protocol<readonly Bytes[]> {
+  const peers = participantsOf(of).filter((party) => party !== of.self)
+  const { broadcasts, originals } = yield* exchange({
+    round: ACK_ROUND,
+    broadcast: { send: epochId, from: allOf(peers, opaque(EPOCH_ID_LENGTH)) },
+  })
+  for (const [party, theirs] of broadcasts) {
+    if (!equal(theirs, epochId)) throw fault(party, "it acknowledges another epoch")
+  }
+  return originals
+}
+
+const codecs = (of: Outline) => ({
+  hello: (party: PartyId) => helloCodec(roleOf(of, party), of.source.statementLength),
+  opening: openingCodec(of.curve, of.threshold),
+  dealt: (party: PartyId) => dealtCodec(of.curve, roleOf(of, party), of.startOtSetup === undefined ? 0 : OT1_SIZE),
+})
+
+const roleOf = (of: Pick<SetUp, "dealers" | "members">, party: PartyId): Role => ({
+  deals: of.dealers.some((dealer) => dealer.party === party),
+  receives: of.members.some((member) => member.party === party),
+})
+
+const dealerPeers = (of: Pick<SetUp, "dealers" | "self">): readonly PartyId[] =>
+  of.dealers.map(({ party }) => party).filter((party) => party !== of.self)

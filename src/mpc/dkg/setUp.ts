@@ -1,0 +1,146 @@
+/**
+ * The one set-up routine (tss.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
+ * in which everybody does both and the dealt secrets are fresh; a reshare deals the shares of an old epoch. What differs
+ * is a Source; the order of things is this file's, the messages of each round are rounds.ts's.
+ */
+import { type Bytes, equal } from "../../bytes.ts"
+import type { Curve, Point } from "../../crypto/curve.ts"
+import type { Rng } from "../../crypto/random.ts"
+import { evaluate } from "../../crypto/shamir.ts"
+import type { GroupMode, PairState } from "../../keys/group.ts"
+import type { Member, PartyId } from "../../keys/party.ts"
+import { Secret } from "../../secret.ts"
+import type { OtSetup, StartOtSetup } from "../dkls/setup.ts"
+import { type Protocol, record } from "../exchange.ts"
+import { Scratch } from "../scratch.ts"
+import { ephemeralKey } from "../seal.ts"
+import type { SessionResult } from "../session.ts"
+import { checkDeal, makeDeal, type OwnDeal, openDeal, type ReceivedDeal } from "./deal.ts"
+import { type Epoch, epochOf } from "./epoch.ts"
+import { ackRound, commitRound, openRound, otRound } from "./rounds.ts"
+
+/** Where the dealt secrets come from; its functions throw Blame where dealers contradict one another or older records. */
+export interface Source {
+  /** What each dealer states in round 1 of the epoch that it deals again; empty in a DKG. */
+  readonly statementLength: number
+  readonly statement: Bytes
+  /** This party's a_{i,0}; undefined: random. */
+  readonly constant: bigint | undefined
+  /** The chain code that this party deals; wiped at the end. */
+  readonly chainCode: Bytes
+  /** The A_{i,0} that each dealer must show; a dealer who is not in it may show any. */
+  constantsOf(statements: ReadonlyMap<PartyId, Bytes>): ReadonlyMap<PartyId, Point>
+  /** The group's chain code from those dealt, in ascending order of dealer, this party's own included. */
+  chainCodeOf(h1: Bytes, dealt: readonly { readonly dealer: Member; readonly chainCode: Bytes }[]): Bytes
+}
+
+export interface SetUp {
+  readonly sid: Bytes
+  readonly curve: Curve
+  readonly self: PartyId
+  readonly threshold: number
+  /** Ascending; with the share ids under which they deal. */
+  readonly dealers: readonly Member[]
+  /** Ascending; with their share ids in the new epoch. */
+  readonly members: readonly Member[]
+  readonly source: Source
+  /** secp256k1 alone: what every two members set up besides. */
+  readonly startOtSetup: StartOtSetup | undefined
+  readonly record: {
+    readonly groupId: string
+    readonly mode: GroupMode
+    readonly createdMs: number
+    readonly parent?: { readonly groupId: string; readonly epochId: Bytes }
+  }
+  readonly rng: Rng
+}
+
+export function* setUp(of: SetUp): Protocol<SessionResult> {
+  const { sid, self, rng, source } = of
+  const dealer = of.dealers.find(({ party }) => party === self)
+  const member = of.members.find(({ party }) => party === self)
+  using scratch = new Scratch()
+  scratch.keep(source.chainCode)
+  using ephemeral = ephemeralKey(rng)
+
+  const deal = dealer && makeDeal(of, dealer, source.constant, source.chainCode, rng)
+  const { hellos, h1 } = yield* commitRound(of, ephemeral.publicKey, deal)
+  const constants = source.constantsOf(
+    new Map([...hellos].flatMap(([party, { deal }]) => (deal ? [[party, deal.statement]] : []))),
+  )
+
+  using keys = ephemeral.agree(sid, self, new Map([...hellos].map(([party, hello]) => [party, hello.ephemeral])))
+  using ot = member && startPairs(of, member, h1)
+  const opening = dealer && deal && openDeal(of, dealer, deal, h1, rng)
+  const { received, pairs, h2 } = yield* openRound(of, { hellos, deal, opening, keys, ot, scratch })
+  for (const one of received) checkDeal(of, one, h1, constants.get(one.dealer.party), member)
+
+  const answers = ot && (yield* otRound(keys, ot.answer(new Map([...pairs].map(([peer, { ot1 }]) => [peer, ot1])))))
+  const epoch = sumUp(of, h1, h2, deal, received)
+  const states = ot && answers ? ot.finish(answers, epoch.epochId, pairs) : []
+
+  yield* prepare(of, epoch, h2, member && shareFrom(of, member, epoch, deal, received), states)
+  const certificate = yield* ackRound(of, epoch.epochId)
+  return { kind: "epoch", groupId: of.record.groupId, epochId: epoch.epochId, certificate }
+}
+
+function startPairs(of: SetUp, self: Member, h1: Bytes): OtSetup | undefined {
+  const peers = of.members.filter(({ party }) => party !== self.party)
+  return of.startOtSetup?.({ sid: of.sid, h1, self, peers, rng: of.rng })
+}
+
+function sumUp(of: SetUp, h1: Bytes, h2: Bytes, own: OwnDeal | undefined, received: readonly ReceivedDeal[]): Epoch {
+  const dealt = of.dealers.map((dealer) => {
+    const theirs = received.find((one) => one.dealer.party === dealer.party)
+    const points = theirs?.opening.points ?? own?.points
+    if (points === undefined) throw new TypeError("a dealer without a deal")
+    return { dealer, points, chainCode: theirs?.chainCode ?? of.source.chainCode }
+  })
+  const polynomials = dealt.map(({ points }) => points)
+  return epochOf(of.curve, of.sid, h2, polynomials, of.members, of.source.chainCodeOf(h1, dealt))
+}
+
+/** s_j = sum f_i(x_j), checked against S_j once more: what is stored is what the others will count on. */
+function shareFrom(
+  { curve }: SetUp,
+  self: Member,
+  epoch: Epoch,
+  own: OwnDeal | undefined,
+  received: readonly ReceivedDeal[],
+): Secret {
+  const mine = own === undefined ? 0n : evaluate(curve, own.polynomial, self.x)
+  const share = received.reduce((sum, deal) => curve.mod(sum + (deal.share ?? 0n)), mine)
+  const expected = epoch.members.find(({ party }) => party === self.party)
+  if (expected === undefined || !equal(curve.encodePoint(curve.multiplyBase(share)), expected.sharePublicKey)) {
+    throw new TypeError("the sum of checked shares is not on the sum of their polynomials")
+  }
+  return Secret.take(curve.encodeScalar(share))
+}
+
+/** Complete and durable before the ack, which is a promise to keep it. An old-only dealer has nothing to keep. */
+function* prepare(
+  of: SetUp,
+  epoch: Epoch,
+  h2: Bytes,
+  share: Secret | undefined,
+  pairs: readonly PairState[],
+): Protocol<void> {
+  if (share === undefined) return
+  try {
+    yield* record({
+      kind: "prepared",
+      group: {
+        ...of.record,
+        ...epoch,
+        curve: of.curve.name,
+        status: "PREPARED",
+        threshold: of.threshold,
+        sid: of.sid,
+        ackView: h2,
+      },
+      secret: { share, pairs },
+    })
+  } finally {
+    for (const secret of [share, ...pairs.flatMap((pair) => [pair.zeroSeed, pair.otAlice, pair.otBob])]) secret?.wipe()
+  }
+}

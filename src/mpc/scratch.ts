@@ -1,0 +1,16 @@
+/** Byte strings of one session that must not outlive it: wiped together when the protocol ends, however it ends. */
+import type { Bytes } from "../bytes.ts"
+
+export class Scratch implements Disposable {
+  readonly #kept: Bytes[] = []
+
+  /** Takes the bytes over and hands them back. */
+  keep(bytes: Bytes): Bytes {
+    this.#kept.push(bytes)
+    return bytes
+  }
+
+  [Symbol.dispose](): void {
+    for (const bytes of this.#kept.splice(0)) bytes.fill(0)
+  }
+}

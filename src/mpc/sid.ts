@@ -1,0 +1,121 @@
+/**
+ * Session ids (tss.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
+ * another path, group, set or version means another session, and the messages never meet.
+ */
+import { type Bytes, concat, u8, u32be, utf8 } from "../bytes.ts"
+import { type CurveName, curveNamed } from "../crypto/curve.ts"
+import { H } from "../crypto/frame.ts"
+import { OT_PARAMETERS } from "../crypto/parameters.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
+import type { ChildKey } from "./childKey.ts"
+import type { Algorithm, DkgSpec, MessageToSign, SignSpec } from "./session.ts"
+
+/** Messages of one session; beyond it a task is split (tss.md 5.10). The frame itself ends at 62. */
+export const MAX_BATCH = 32
+
+const PROTOCOL_VERSION = "1"
+const NO_EPOCH: Bytes = new Uint8Array(32)
+
+export interface SidInput {
+  readonly curve: CurveName
+  /** dkg, reshare, or one of SIGNING. */
+  readonly protocol: string
+  readonly taskId: string
+  readonly attempt: number
+  readonly groupId: string
+  readonly epochId: Bytes
+  readonly threshold: number
+  /** All members of the group; in a reshare of the new one. */
+  readonly members: readonly Member[]
+  /** The signers, or the dealers of a set-up. */
+  readonly active: readonly Member[]
+  readonly payload: Bytes
+}
+
+export function sessionId(of: SidInput): Bytes {
+  const curve = curveNamed(of.curve)
+  const list = (members: readonly Member[]): readonly Bytes[] => [
+    u32be(members.length),
+    ...ascending(members).flatMap(({ party, x }) => [partyBytes(party), curve.encodeScalar(x)]),
+  ]
+  return H(
+    "sid",
+    utf8(of.curve),
+    utf8(of.protocol),
+    utf8(PROTOCOL_VERSION),
+    of.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
+    utf8(of.taskId),
+    u32be(of.attempt),
+    utf8(of.groupId),
+    of.epochId,
+    u32be(of.threshold),
+    ...list(of.members),
+    ...list(of.active),
+    of.payload,
+  )
+}
+
+/** Disjoint protocol names for the three ways to sign with one sharing (tss.md 7.4). */
+const SIGNING: Readonly<Record<Algorithm, string>> = {
+  ecdsa: "dkls23",
+  eddsa: "frost-ed25519-sha512",
+  bip340: "frost-secp256k1-sha256-tr",
+}
+
+export function dkgSid(spec: DkgSpec): Bytes {
+  return sessionId({
+    ...spec,
+    epochId: NO_EPOCH,
+    active: spec.members,
+    payload: H("dkg/payload", utf8(spec.curve), utf8(spec.groupId)),
+  })
+}
+
+/** `keys[n]` is the key of `spec.messages[n]`. */
+export function signSid(spec: SignSpec, keys: readonly ChildKey[]): Bytes {
+  const { group } = spec
+  return sessionId({
+    curve: group.curve,
+    protocol: SIGNING[spec.algorithm],
+    taskId: spec.taskId,
+    attempt: spec.attempt,
+    groupId: group.groupId,
+    epochId: group.epochId,
+    threshold: group.threshold,
+    members: membersOf(group),
+    active: membersOf(group, spec.signers),
+    payload: signPayload(spec.algorithm, spec.messages, keys),
+  })
+}
+
+/** H("sign/payload"; algorithm, count, then path, tweak, key and message of each). */
+export function signPayload(
+  algorithm: Algorithm,
+  messages: readonly MessageToSign[],
+  keys: readonly ChildKey[],
+): Bytes {
+  if (messages.length !== keys.length || messages.length > MAX_BATCH) throw new RangeError("not a batch")
+  const fields = messages.flatMap((message, n) => [
+    concat(...message.path.map(u32be)),
+    tweakBytes(algorithm, message.taproot),
+    keys[n]?.publicKey ?? new Uint8Array(0),
+    message.message,
+  ])
+  return H("sign/payload", utf8(algorithm), u32be(messages.length), ...fields)
+}
+
+/** The group's members with their share ids, all of them or those named. */
+export const membersOf = (group: GroupPublic, named?: readonly PartyId[]): readonly Member[] =>
+  group.members
+    .filter(({ party }) => named === undefined || named.includes(party))
+    .map(({ party, shareId }) => ({ party, x: shareId }))
+
+/** As requested: bip340 0, or 1 and the merkle root; nothing for the others. */
+function tweakBytes(algorithm: Algorithm, taproot: Bytes | undefined): Bytes {
+  if (algorithm !== "bip340") return new Uint8Array(0)
+  return taproot === undefined ? u8(0) : concat(u8(1), taproot)
+}
+
+export const ascending = (members: readonly Member[]): readonly Member[] =>
+  [...members].sort((a, b) => (a.party < b.party ? -1 : a.party > b.party ? 1 : 0))
