@@ -51,6 +51,12 @@ export const keysCodes = {
     what: (d) => `the key share of group ${d.group} does not belong to the public share in its record`,
     next: "the file was altered or mixed from two: restore the last proven backup (cosigner backup restore)",
   }),
+  "E-KEY-009": entry<{ readonly length: number; readonly max: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `a check-up message has 1 to ${d.max} bytes, and this one has ${d.length}`,
+    next: "give a shorter message, and not an empty one",
+  }),
   "E-KEY-010": entry<{ readonly file: string; readonly reason: string }>({
     kind: "input",
     exit: EXIT.failure,
