@@ -1,0 +1,148 @@
+/**
+ * What a callback server's answer means: the seven steps of compat.md 1.4, from the raw HTTP body to a decision. Only a
+ * token under the server's own key, for our own request, that says APPROVE and no error, approves.
+ */
+import type { KeyObject } from "node:crypto"
+import type { Code } from "../errors.ts"
+import { openToken, type TokenFault } from "../wire/tssJwt.ts"
+
+/** The codes of a try that brought no decision. */
+export type TryCode = Extract<
+  Code,
+  | "E-RSK-110"
+  | "E-RSK-111"
+  | "E-RSK-112"
+  | "E-RSK-113"
+  | "E-RSK-114"
+  | "E-RSK-115"
+  | "E-RSK-116"
+  | "E-RSK-117"
+  | "E-RSK-118"
+  | "E-RSK-119"
+  | "E-RSK-120"
+  | "E-RSK-121"
+>
+
+export interface NoDecision {
+  readonly kind: "failed"
+  readonly code: TryCode
+  readonly reason: string
+  /** The server's clock minus ours, where the answer tells. */
+  readonly skewMs: number | undefined
+}
+
+export type Answer =
+  | { readonly kind: "approve"; readonly skewMs: number | undefined }
+  | { readonly kind: "reject"; readonly reason: string; readonly skewMs: number | undefined }
+  | NoDecision
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+  /** The Date header, ms since 1970; undefined if there was none. */
+  readonly dateMs: number | undefined
+}
+
+const TOKEN_CODES: Readonly<Record<TokenFault, TryCode>> = {
+  notToken: "E-RSK-114",
+  algorithm: "E-RSK-115",
+  signature: "E-RSK-116",
+  expired: "E-RSK-117",
+  future: "E-RSK-118",
+  claims: "E-RSK-120",
+}
+
+/** Reads the answer to the request `requestId`; for a ping that is "", and APPROVE then means: alive. */
+export async function readAnswer(
+  http: HttpAnswer,
+  publicKey: KeyObject,
+  requestId: string,
+  nowMs: number,
+): Promise<Answer> {
+  // Only a signed clock is evidence; the header's is a hint for people.
+  const dateSkew = http.dateMs === undefined ? undefined : http.dateMs - nowMs
+  const failed = (code: TryCode, reason: string, skewMs = dateSkew): NoDecision => ({
+    kind: "failed",
+    code,
+    reason,
+    skewMs,
+  })
+
+  const token = unquote(http.body)
+  if (token === undefined || token === "")
+    return failed("E-RSK-114", `HTTP ${http.status}, ${http.body.length} characters`)
+  const opened = await openToken(token, publicKey, nowMs)
+  if (!opened.ok)
+    return failed(TOKEN_CODES[opened.fault], withStatus(opened.reason, http.status), opened.skewMs ?? dateSkew)
+
+  const skewMs = opened.issuedMs === undefined ? dateSkew : opened.issuedMs - nowMs
+  const response = parseResponse(opened.body)
+  if (response === undefined) return failed("E-RSK-120", "a field is missing or of the wrong type", skewMs)
+  if (response.requestId !== "" && response.requestId !== requestId) {
+    return failed("E-RSK-119", `it names ${JSON.stringify(response.requestId.slice(0, 80))}`, skewMs)
+  }
+  return decide(response, requestId, http.status, skewMs)
+}
+
+interface Response {
+  readonly requestId: string
+  readonly status: number
+  readonly action: string
+  readonly error: string
+}
+
+function decide(response: Response, requestId: string, http: number, skewMs: number | undefined): Answer {
+  const failed = (code: TryCode, reason: string): NoDecision => ({ kind: "failed", code, reason, skewMs })
+  const { status, action, error } = response
+  const says = error === "" ? `status ${status}` : `status ${status}, ${error}`
+  if (action === "REJECT") return { kind: "reject", reason: error, skewMs }
+  if (action !== "" && action !== "APPROVE")
+    return failed("E-RSK-120", `its action is ${JSON.stringify(action.slice(0, 40))}`)
+  if (status !== 0) {
+    // One of the known servers says "no" in just this way; an error with a 4xx will not get better either.
+    return http >= 400 && http < 500 ? { kind: "reject", reason: says, skewMs } : failed("E-RSK-121", says)
+  }
+  // A ping is answered with or without an action.
+  if (requestId === "") return { kind: "approve", skewMs }
+  if (action === "") return failed("E-RSK-120", "it has neither an action nor an error")
+  // Without our id an old approval would do for any task.
+  if (response.requestId !== requestId) return failed("E-RSK-119", "its approval names no request")
+  return { kind: "approve", skewMs }
+}
+
+const withStatus = (reason: string, status: number): string => (status === 200 ? reason : `${reason} (HTTP ${status})`)
+
+/** The token, bare or as a JSON string; undefined if the quoting is broken. */
+function unquote(body: string): string | undefined {
+  const text = body.trim()
+  if (!text.startsWith('"')) return text
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "string" ? value.trim() : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const MAX_ERROR = 500
+
+function parseResponse(json: string): Response | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined
+  const of = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
+  const requestId = of("request_id") ?? ""
+  const status = of("status") ?? 0
+  const action = of("action") ?? ""
+  const error = of("error") ?? ""
+  if (typeof requestId !== "string" || typeof action !== "string" || typeof error !== "string") return undefined
+  if (typeof status !== "number" || !Number.isSafeInteger(status)) return undefined
+  return { requestId, status, action, error: printable(error) }
+}
+
+/** The server's own words go into logs and to WaaS: one line, of bounded length. */
+const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").slice(0, MAX_ERROR)

@@ -1,0 +1,172 @@
+/**
+ * The callback risk control: every configured server is asked at once, and all must approve. One reject cancels the
+ * rest; a server that gives no usable answer in all its tries, or not before the deadline, has rejected. The answer is a
+ * Verdict; nothing here throws because of a server.
+ */
+import { CosignerError } from "../errors.ts"
+import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
+import type { Task } from "../wire/task.ts"
+import type { SignToken } from "../wire/tssJwt.ts"
+import { type Answer, type NoDecision, readAnswer } from "./answer.ts"
+import { pingBody, taskBody } from "./body.ts"
+import { type Fetch, postToken } from "./post.ts"
+import type { CallbackServer } from "./servers.ts"
+
+/** The keys of [callback], in their units. */
+export interface CallbackSettings {
+  readonly token_expire_minutes: number
+  /** Further tries after the first; 0 is without limit, within the deadline. */
+  readonly retry_times: number
+  readonly sleep_seconds: number
+  readonly request_timeout: number
+}
+
+/** What one try brought; for the monitor, metrics and the log. */
+export interface Tried {
+  readonly server: string
+  readonly answer: Answer
+  readonly tookMs: number
+  readonly atMs: number
+}
+
+export interface Asker {
+  readonly servers: readonly CallbackServer[]
+  /** Approves at once when no server is configured: whether that may be, the config has decided. */
+  ask(task: Task, signal: AbortSignal): Promise<Verdict>
+  ping(server: CallbackServer, signal: AbortSignal): Promise<Answer>
+}
+
+interface Parts {
+  readonly servers: readonly CallbackServer[]
+  readonly settings: CallbackSettings
+  /** Signs with the node's callback key. */
+  readonly sign: SignToken
+  /** KeyShareSign is asked only where the operator switched it on: the known servers reject it (compat.md 1.3 rule 5). */
+  readonly askKeyShareSign: boolean
+  readonly fetch: Fetch
+  readonly now: () => number
+  /** A fresh unique id; binds an answer to its request. */
+  readonly newId: () => string
+  readonly observe: (tried: Tried) => void
+}
+
+export function createAsker(parts: Parts): Asker {
+  return {
+    servers: parts.servers,
+    async ask(task, signal) {
+      if (task.type === "KeyShareSign" && !parts.askKeyShareSign) return approvedBy([])
+      // Fires when the caller's signal does, or when one server has rejected.
+      const cancel = new AbortController()
+      const all = AbortSignal.any([signal, cancel.signal])
+      const endings = await Promise.all(
+        parts.servers.map(async (server) => {
+          const ending = await askServer(parts, server, task, signal, all).catch((error: unknown) =>
+            broken(server, error),
+          )
+          if (ending.kind !== "approve") cancel.abort()
+          return ending
+        }),
+      )
+      return verdictOf(endings)
+    },
+    ping: (server, signal) => tryOnce(parts, server, "", pingBody(), signal),
+  }
+}
+
+type RefusalCode = "E-RSK-101" | "E-RSK-102" | "E-RSK-103" | "E-RSK-104"
+type Ending =
+  | { readonly kind: "approve"; readonly server: string }
+  | { readonly kind: "refused"; readonly server: string; readonly code: RefusalCode; readonly reason: string }
+
+/** Our own failure, such as a key that cannot sign: no different from no answer. */
+const broken = (server: CallbackServer, error: unknown): Ending => ({
+  kind: "refused",
+  server: server.address,
+  code: "E-RSK-102",
+  reason: `it could not be asked: ${error instanceof Error ? error.message : String(error)}`,
+})
+
+async function askServer(
+  parts: Parts,
+  server: CallbackServer,
+  task: Task,
+  deadline: AbortSignal,
+  all: AbortSignal,
+): Promise<Ending> {
+  const { retry_times: retries, sleep_seconds: pause } = parts.settings
+  const refused = (code: RefusalCode, reason: string): Ending => ({
+    kind: "refused",
+    server: server.address,
+    code,
+    reason,
+  })
+  const requestId = parts.newId()
+  let last = "it was not reached"
+  for (let tries = 0; !all.aborted && (retries === 0 || tries <= retries); tries++) {
+    if (tries > 0) await sleep(pause * 1000, all)
+    if (all.aborted) break
+    const answer = await tryOnce(parts, server, requestId, taskBody(server.version, requestId, task), all)
+    // An approval that comes with or after the deadline is too late: the caller may have gone on already.
+    if (all.aborted && answer.kind !== "reject") break
+    if (answer.kind === "approve") return { kind: "approve", server: server.address }
+    if (answer.kind === "reject") return refused("E-RSK-101", answer.reason)
+    last = textOf(server, answer)
+  }
+  if (deadline.aborted) return refused("E-RSK-103", last)
+  if (all.aborted) return refused("E-RSK-104", "another server had refused already")
+  return refused("E-RSK-102", last)
+}
+
+async function tryOnce(
+  parts: Parts,
+  server: CallbackServer,
+  requestId: string,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { settings, now } = parts
+  const startMs = now()
+  const token = await parts.sign(body, startMs + settings.token_expire_minutes * 60_000)
+  const http = await postToken(parts.fetch, server.address, token, settings.request_timeout * 1000, signal)
+  const answer = "kind" in http ? http : await readAnswer(http, server.publicKey, requestId, now())
+  if (!signal.aborted) parts.observe({ server: server.address, answer, tookMs: now() - startMs, atMs: now() })
+  return answer
+}
+
+const textOf = (server: CallbackServer, { code, reason }: NoDecision): string =>
+  `${code} ${new CosignerError(code, { server: server.address, reason }).message}`
+
+function verdictOf(endings: readonly Ending[]): Verdict {
+  const rules = endings.map(outcomeOf)
+  // What a server decided is told before what merely failed, and both before what was cancelled for their sake.
+  const codes: readonly RefusalCode[] = ["E-RSK-101", "E-RSK-102", "E-RSK-103", "E-RSK-104"]
+  for (const code of codes) {
+    const found = endings.find((ending) => ending.kind === "refused" && ending.code === code)
+    if (found?.kind !== "refused") continue
+    const { message } = new CosignerError(code, { server: found.server, reason: found.reason })
+    return { action: "reject", code, reason: message, rules }
+  }
+  return approvedBy(rules)
+}
+
+function outcomeOf(ending: Ending): RuleOutcome {
+  const rule = `callback:${ending.server}`
+  if (ending.kind === "approve") return { rule, outcome: "allow", reason: "approved" }
+  return { rule, outcome: ending.code === "E-RSK-101" ? "deny" : "error", reason: ending.reason }
+}
+
+const approvedBy = (rules: readonly RuleOutcome[]): Verdict => ({ action: "approve", code: "", reason: "", rules })
+
+/** Resolves after `ms`, or as soon as the signal fires. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener("abort", done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener("abort", done, { once: true })
+    if (signal.aborted) done()
+  })
+}

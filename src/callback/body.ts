@@ -1,0 +1,69 @@
+/**
+ * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (compat.md 1.3, 1.7, 1.8, 1.10). All
+ * four fields are always there, details and extra_info are JSON texts and never empty: some servers crash otherwise.
+ */
+import { REQUEST_TYPES, requestDetail } from "../wire/requestDetail.ts"
+import type { Task } from "../wire/task.ts"
+
+export type CallbackVersion = 1 | 2
+
+interface CallbackRequest {
+  readonly request_id: string
+  readonly request_type: number
+  readonly request_detail: string
+  readonly extra_info: string
+}
+
+const text = (body: CallbackRequest): string => JSON.stringify(body)
+
+export const pingBody = (): string => text({ request_id: "", request_type: 0, request_detail: "", extra_info: "" })
+
+export function taskBody(version: CallbackVersion, requestId: string, task: Task): string {
+  return text({
+    request_id: requestId,
+    request_type: REQUEST_TYPES[task.type],
+    request_detail: JSON.stringify(version === 1 ? detailV1(task) : requestDetail(task)),
+    extra_info: JSON.stringify(version === 1 ? extraInfoV1(task) : task.extra_info),
+  })
+}
+
+function detailV1(task: Task): Readonly<Record<string, unknown>> {
+  const { biz_task_id: _, ...detail } = requestDetail(task)
+  return detail
+}
+
+/** TransactionType numbers of version 1 by the kind of destination of version 2. */
+const OPERATIONS: Readonly<Record<string, number>> = { Address: 100, EVM_Contract: 200 }
+const SIGN_MESSAGE = 300
+
+/**
+ * Version 1 has a flat record. Fields are filled from the objects of version 2 as far as these have them; whatever has
+ * no counterpart is left out, as old nodes did.
+ */
+function extraInfoV1(task: Task): Readonly<Record<string, unknown>> {
+  const info = task.extra_info
+  if (task.type !== "KeySign")
+    return { cobo_id: task.biz_task_id, api_request_id: textAt(info, "tss_request", "tss_request_id") ?? "" }
+  const kind = textAt(info, "transaction", "destination", "destination_type") ?? ""
+  const known = {
+    cobo_id: textAt(info, "transaction", "cobo_id") ?? task.biz_task_id,
+    api_request_id: textAt(info, "transaction", "request_id") ?? "",
+    operation: OPERATIONS[kind] ?? (kind.includes("Signature") ? SIGN_MESSAGE : undefined),
+    coin: textAt(info, "transaction", "token_id"),
+    from_address: textAt(info, "source_addresses", "0", "address"),
+    to_address: textAt(info, "transaction", "destination", "account_output", "address"),
+    amount: textAt(info, "transaction", "destination", "account_output", "amount"),
+    note: textAt(info, "transaction", "description"),
+    raw_tx_hex: textAt(info, "transaction", "raw_tx_info", "unsigned_raw_tx"),
+  }
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
+}
+
+function textAt(from: unknown, ...path: readonly string[]): string | undefined {
+  let at = from
+  for (const key of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined
+    at = Reflect.get(at, key)
+  }
+  return typeof at === "string" ? at : undefined
+}

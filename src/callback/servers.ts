@@ -1,0 +1,58 @@
+/**
+ * The configured callback servers, checked at the start of the node: addresses, and the public keys that their answers
+ * are verified with. A server whose key cannot be used stops the start: there is no node that runs with fewer servers.
+ */
+import { createPublicKey, type KeyObject } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
+import { checkServerUrl } from "../wire/serverUrl.ts"
+import { rsaProblem } from "../wire/tssJwt.ts"
+import type { CallbackVersion } from "./body.ts"
+
+export interface CallbackServer {
+  readonly address: string
+  readonly version: CallbackVersion
+  readonly publicKey: KeyObject
+}
+
+interface Configured {
+  readonly service_address: string
+  readonly pubkey_path: string
+}
+
+/** The servers of [callback], in order: cb_server, then cb_server_v2. Throws E-RSK-130 and E-RSK-131. */
+export function callbackServers(config: {
+  readonly cb_server: readonly Configured[]
+  readonly cb_server_v2: readonly Configured[]
+}): readonly CallbackServer[] {
+  const of = (version: CallbackVersion) => (server: Configured) => ({
+    address: checkServerUrl(server.service_address),
+    version,
+    publicKey: readServerKey(server.pubkey_path),
+  })
+  return [...config.cb_server.map(of(1)), ...config.cb_server_v2.map(of(2))]
+}
+
+const MAX_PEM = 64 * 1024
+const SPKI_PEM = /^-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PUBLIC KEY-----\s*$/
+
+/** An RSA public key from an SPKI PEM file. Private keys and certificates are refused: they are other things. */
+export function readServerKey(file: string): KeyObject {
+  const bad = (problem: string, cause?: unknown) => new CosignerError("E-RSK-131", { file, problem }, { cause })
+  let pem: string
+  try {
+    pem = readFileSync(file, "utf8")
+  } catch (error) {
+    throw bad(`it cannot be read (${error instanceof Error && "code" in error ? error.code : "unknown error"})`, error)
+  }
+  if (pem.length > MAX_PEM || !SPKI_PEM.test(pem.trimStart())) throw bad("it is not one `BEGIN PUBLIC KEY` block")
+  let key: KeyObject
+  try {
+    key = createPublicKey(pem)
+  } catch (error) {
+    throw bad("its block does not hold a public key", error)
+  }
+  const problem = rsaProblem(key)
+  if (problem !== undefined) throw bad(problem)
+  return key
+}
