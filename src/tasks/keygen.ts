@@ -14,11 +14,7 @@ import type { TaskPorts } from "./ports.ts"
 
 export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
   const members = partiesOf(task.node_ids)
-  if (members === undefined) return refuse("E-TSK-009", { problem: "a node id is malformed or named twice" })
   if (!members.includes(ports.self)) return refuse("E-TSK-008", {})
-  if (task.threshold < 2 || task.threshold > members.length) {
-    return refuse("E-TSK-009", { problem: `a threshold of ${task.threshold} with ${members.length} members` })
-  }
   // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.
   if (ports.groups.list().some((group) => group.groupId === task.group_id && group.status !== "PREPARED")) {
     return refuse("E-TSK-016", { groupId: task.group_id })
@@ -47,15 +43,14 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
   }
 }
 
-/** Parties of node ids in ascending order; undefined if one does not parse or comes twice. */
-export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] | undefined {
-  const parties = new Set<PartyId>()
-  for (const id of nodeIds) {
+/** Parties of the node ids of a decoded task, in ascending order. */
+export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] {
+  const parties = nodeIds.map((id) => {
     const party = parseNodeId(id)
-    if (party === undefined || parties.has(party)) return undefined
-    parties.add(party)
-  }
-  return [...parties].sort()
+    if (party === undefined) throw new TypeError("a decoded task holds node ids that parse")
+    return party
+  })
+  return parties.sort()
 }
 
 /** The outcome of a set-up: the group as it stands in the store, under its certificate. */

@@ -12,9 +12,6 @@ import { partiesOf } from "./keygen.ts"
 import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
-/** Longest EdDSA message: Solana's packets are 1232 bytes, and everything signed is echoed in events and callbacks. */
-const MAX_EDDSA_MESSAGE = 16_384
-
 const ALGORITHMS: Readonly<Record<SignatureType, Algorithm>> = { 1: "ecdsa", 2: "eddsa", 3: "bip340" }
 
 export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal {
@@ -27,7 +24,6 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     return refuse("E-TSK-010", { algorithm, curve: group.curve })
   }
   const signers = partiesOf(task.used_node_ids)
-  if (signers === undefined) return refuse("E-TSK-009", { problem: "a node id is malformed or named twice" })
   if (!signers.includes(ports.self)) return refuse("E-TSK-008", {})
   const stranger = signers.find((party) => !group.members.some((member) => member.party === party))
   if (stranger !== undefined) return refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member` })
@@ -95,23 +91,16 @@ function messageOf(
   algorithm: Algorithm,
   rules: readonly PathRule[],
 ): MessageToSign | Refusal {
-  const bad = (problem: string) => refuse("E-TSK-011", { index, problem })
   const path = pathOf(entry.bip32_path)
-  if (path === undefined) return bad(`the path ${JSON.stringify(entry.bip32_path)} is malformed or hardened`)
-  if (!mayUse(path, algorithm, rules)) return refuse("E-TSK-012", { path: formatPath(path), algorithm })
-
-  const message = prefixedHex(entry.msg_hash)
-  if (message === undefined || message.length === 0) return bad("msg_hash is not 0x and hex")
-  if (algorithm !== "eddsa" && message.length !== 32) return bad(`a digest has 32 bytes, not ${message.length}`)
-  if (message.length > MAX_EDDSA_MESSAGE) return bad(`it is longer than ${MAX_EDDSA_MESSAGE} bytes`)
-
-  const taproot = entry.tweak === "" ? undefined : prefixedHex(entry.tweak)
-  if (entry.tweak !== "") {
-    if (algorithm !== "bip340") return bad("only Schnorr signatures take a tweak")
-    if (taproot === undefined) return bad("the tweak is not 0x and hex")
-    if (taproot.length !== 0 && taproot.length !== 32) return bad("a merkle root has 32 bytes")
+  if (path === undefined) {
+    return refuse("E-TSK-011", {
+      index,
+      problem: `the path ${JSON.stringify(entry.bip32_path)} is malformed or hardened`,
+    })
   }
-  return { path, message, taproot }
+  if (!mayUse(path, algorithm, rules)) return refuse("E-TSK-012", { path: formatPath(path), algorithm })
+  const taproot = entry.tweak === "" ? undefined : prefixedBytes(entry.tweak)
+  return { path, message: prefixedBytes(entry.msg_hash), taproot }
 }
 
 function pathOf(text: string): readonly number[] | undefined {
@@ -123,7 +112,11 @@ function pathOf(text: string): readonly number[] | undefined {
   }
 }
 
-const prefixedHex = (text: string): Bytes | undefined => (text.startsWith("0x") ? fromHex(text.slice(2)) : undefined)
+function prefixedBytes(text: string): Bytes {
+  const bytes = fromHex(text.slice(2))
+  if (bytes === undefined) throw new TypeError("a decoded task holds hex that parses")
+  return bytes
+}
 
 function signaturesOutcome(asked: readonly SignMessage[], result: SessionResult, group: GroupPublic): TaskOutcome {
   if (result.kind !== "signatures" || result.signatures.length !== asked.length) {

@@ -2,12 +2,10 @@
  * Frames in, courses of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
  * envelopes to the course they belong to. What a task does is course.ts's.
  */
-import { type Bytes, toHex } from "../bytes.ts"
-import { sha256 } from "../crypto/frame.ts"
+import type { Bytes } from "../bytes.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
-import type { Task } from "../wire/task.ts"
-import { decodeTask } from "../wire/taskCodec.ts"
+import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
 import { beginCourse, type Course, certified } from "./course.ts"
 import { type Refusal, refuse } from "./plan.ts"
@@ -54,7 +52,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       return ports.log("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
     }
     const task = decoded
-    const digest = toHex(sha256(signed.document))
+    const digest = taskDigest(signed.document)
     const known = ports.journal.get(task.task_id)
     if (known === undefined && courses.size >= ports.limits.openTasks) {
       return refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: ports.limits.openTasks }))
@@ -98,7 +96,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     const record = recordFor(start.task_id, start.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
-    if (course === undefined) ports.send(reportOf(record))
+    if (course === undefined || isFinal(record.state)) ports.send(reportOf(record))
     else course.start(start.attempt)
   }
 
@@ -109,7 +107,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     const record = recordFor(cancel.task_id, cancel.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
-    if (course === undefined) ports.send(reportOf(record))
+    if (course === undefined || isFinal(record.state)) ports.send(reportOf(record))
     else course.cancel(cancel.reason)
   }
 

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
 import { type Bytes, copy, toHex, utf8 } from "../../src/bytes.ts"
-import { ED } from "../../src/crypto/curve.ts"
+import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
@@ -11,8 +11,7 @@ import type { Ending } from "../../src/mpc/session.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
-import type { KeyGenTask, KeySignTask, Task } from "../../src/wire/task.ts"
-import { encodeTask } from "../../src/wire/taskCodec.ts"
+import { encodeTask, type KeyGenTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
 import { approved, envelopeTo, type FakeSession, party, rejected, type World, world } from "./fakes.ts"
 
 const parties = [party(1), party(2), party(3)].sort()
@@ -123,6 +122,7 @@ test("a KeySign goes from claim to outcome, each record durable before what depe
   ])
   expect(w.events.map((event) => event.eventType)).toEqual(["110", "140", "190"])
   expect(w.sent.find((frame) => frame.kind === "envelope")).toMatchObject({ receiver: undefined, taskId: "task-1" })
+  await tasks.stop()
   expect(tasks.open()).toBe(0)
   // asked again, the journal answers
   ask(tasks, task)
@@ -211,6 +211,7 @@ test("the deadline ends a task that waits for callbacks, for its start, or in mi
     expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
     expect(session?.cancelledFor).toBe(stage === "running" ? "deadline" : undefined)
     expect(w.asked[0]?.signal.aborted).toBe(true)
+    await tasks.stop()
     expect(tasks.open()).toBe(0)
   }
 })
@@ -330,16 +331,19 @@ const refused: readonly (readonly [string, string, (w: World) => Task])[] = [
   ["a task without this node", "E-TSK-008", (w) => keysign(w, { used_node_ids: [nodeIdOf(peer), nodeIdOf(third)] })],
   ["a stranger", "E-TSK-009", (w) => keysign(w, { used_node_ids: [nodeIdOf(self), nodeIdOf(party(9))] })],
   ["too many signers", "E-TSK-009", (w) => keysign(w, { used_node_ids: parties.map(nodeIdOf) })],
-  ["ECDSA on Ed25519", "E-TSK-010", (w) => keysign(w, { signature_type: 1 })],
+  [
+    "ECDSA on Ed25519",
+    "E-TSK-010",
+    (w) =>
+      keysign(w, {
+        signature_type: 1,
+        messages: [{ bip32_path: "m/0", msg_hash: `0x${"11".repeat(32)}`, tweak: "" }],
+      }),
+  ],
   [
     "a hardened path",
     "E-TSK-011",
     (w) => keysign(w, { messages: [{ bip32_path: "m/44'/0", msg_hash: "0x00", tweak: "" }] }),
-  ],
-  [
-    "a tweak on EdDSA",
-    "E-TSK-011",
-    (w) => keysign(w, { messages: [{ bip32_path: "m/44", msg_hash: "0x00", tweak: `0x${"00".repeat(32)}` }] }),
   ],
   ["a group that exists", "E-TSK-016", (w) => keygen(w, { group_id: group.groupId })],
   ["a KeyGen without this node", "E-TSK-008", (w) => keygen(w, { node_ids: [nodeIdOf(peer), nodeIdOf(third)] })],
@@ -356,13 +360,55 @@ for (const [what, code, make] of refused) {
   })
 }
 
-test("banned peers: ECDSA is refused before any message", async () => {
-  const k1: GroupPublic = { ...group, curve: "ed25519", groupId: "BbcdefghijklmnopqrsT" }
+const k1: GroupPublic = {
+  ...group,
+  curve: "secp256k1",
+  groupId: "BbcdefghijklmnopqrsT",
+  commitments: [K1.encodePoint(K1.multiplyBase(3n)), K1.encodePoint(K1.multiplyBase(4n))],
+}
+const ecdsa = (w: World): KeySignTask =>
+  keysign(w, {
+    group_id: k1.groupId,
+    root_pub_key: rootExtendedPublicKey(k1),
+    signature_type: 1,
+    messages: [{ bip32_path: "m/44/60", msg_hash: `0x${"11".repeat(32)}`, tweak: "" }],
+  })
+const banOf = (epochId: Bytes) => ({
+  groupId: k1.groupId,
+  epochId,
+  peer,
+  reason: "test",
+  sid: new Uint8Array(32),
+  bannedMs: 0,
+})
+
+test("a path that is another algorithm's is refused", async () => {
   const w = world(self, { groups: [k1] })
   const tasks = createTasks(waas.publicKey, w.ports)
-  await approve(w, tasks, keysign(w, { group_id: k1.groupId }))
-  const session = await running(w, tasks, keysign(w, { group_id: k1.groupId }))
+  const [message] = ecdsa(w).messages
+  ask(tasks, { ...ecdsa(w), messages: [{ ...message!, bip32_path: "m/86/0/0" }] })
+  await w.nextReport()
+  expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-012" })
+})
+
+test("ECDSA with a banned peer is refused before any message; a ban in mid-session stops every release", async () => {
+  const w = world(self, { groups: [k1] })
+  const tasks = createTasks(waas.publicKey, w.ports)
+  await approve(w, tasks, ecdsa(w))
+  const session = await running(w, tasks, ecdsa(w))
   expect(await session.io.mayRelease()).toBe(true)
+  const second = { ...ecdsa(w), task_id: "task-2" }
+  await approve(w, tasks, second)
+  const other = await running(w, tasks, second)
+  // the ban comes from the first session; the second is stopped by it
+  await session.io.blamed(ban(peer, "consistency check"), banOf(k1.epochId).sid)
+  expect(await other.io.mayRelease()).toBe(false)
+  expect(other.cancelledFor).toBe("cancelled")
+
+  const third = { ...ecdsa(w), task_id: "task-3" }
+  ask(tasks, third)
+  const reports = [await w.nextReport(), await w.nextReport(), await w.nextReport(), await w.nextReport()]
+  expect(reports.some((report) => report.taskId === "task-3" && report.code === "E-TSK-013")).toBe(true)
 })
 
 function keygen(w: World, change: Partial<KeyGenTask> = {}): KeyGenTask {
