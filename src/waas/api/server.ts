@@ -104,7 +104,10 @@ async function readBody(request: Request, most: number): Promise<string> {
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
   if (error instanceof ApiFailure) {
-    return Response.json({ error_code: error.errorCode, error_message: error.message, error_id }, { status: error.status })
+    return Response.json(
+      { error_code: error.errorCode, error_message: error.message, error_id },
+      { status: error.status },
+    )
   }
   const text = error instanceof CosignerError ? describe(error) : String(error)
   log.error("a request ended in an internal error", { error_id, error: text })

@@ -61,18 +61,27 @@ export class Engine {
   /** Every task that still needs something, as the store has it. */
   readonly #live = new Map<string, TaskRecord>()
   readonly #dropped = { envelopes: 0, reports: 0 }
+  readonly #known: Set<string>
+  #nudgedMs: number
   #tail: Promise<unknown> = Promise.resolve()
 
-  private constructor(of: EngineOptions) {
+  private constructor(of: EngineOptions, nodeIds: readonly string[]) {
     this.#of = of
+    this.#known = new Set(nodeIds)
+    this.#nudgedMs = of.now()
   }
 
   /** An engine that has read back what was unfinished. */
   static async open(of: EngineOptions): Promise<Engine> {
-    const engine = new Engine(of)
+    const engine = new Engine(of, await of.store.nodeIds())
     for (const task of await of.store.liveTasks()) engine.#live.set(task.taskId, task)
     await engine.tick()
     return engine
+  }
+
+  /** Whether any group names the node: nobody else may stay connected. */
+  isKnownNode(nodeId: string): boolean {
+    return this.#known.has(nodeId)
   }
 
   get dropped(): Dropped {
@@ -88,18 +97,11 @@ export class Engine {
   createGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#serially(async () => {
       const main = group.type === "MainGroup" ? await this.#of.store.groupOf(group.vaultId, "MainGroup") : undefined
-      if (main === undefined) {
-        await this.#of.store.commit([{ put: "group", record: group }])
-        return group
-      }
+      if (main === undefined) return this.#addGroup([], group)
       if (main.status !== "New") throw new ApiFailure(2029, `the vault has its main group already: ${main.groupId}`)
       await this.#refuseWhileOpen(main)
       const given: HolderGroup = { ...main, status: "Unavailable" }
-      await this.#of.store.commit([
-        { put: "group", record: given },
-        { put: "group", record: group },
-      ])
-      return group
+      return this.#addGroup([{ put: "group", record: given }], group)
     })
   }
 
@@ -181,6 +183,7 @@ export class Engine {
       for (const task of [...this.#live.values()]) {
         if (isSettled(task, this.#of.now())) await this.#settle(task)
       }
+      if (this.#of.now() >= this.#nudgedMs + this.#of.pace.nudgeMs) await this.#nudge()
     })
   }
 
@@ -225,6 +228,12 @@ export class Engine {
         task.nodeIds.map((to): Send => ({ kind: "task", to })),
       )
     }
+  }
+
+  async #addGroup(writes: readonly Write[], group: HolderGroup): Promise<HolderGroup> {
+    await this.#of.store.commit([...writes, { put: "group", record: group }])
+    for (const { nodeId } of group.holders) this.#known.add(nodeId)
+    return group
   }
 
   async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
@@ -286,6 +295,14 @@ export class Engine {
     if (isSettled(record, nowMs)) this.#live.delete(record.taskId)
     else this.#live.set(record.taskId, record)
     this.#of.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
+  }
+
+  async #nudge(): Promise<void> {
+    this.#nudgedMs = this.#of.now()
+    const nodes = new Set([...this.#live.values()].flatMap((task) => task.nodeIds))
+    for (const node of nodes) {
+      if (this.#of.relay.online(node)) await this.#each((task) => cameOnline(task, node, this.#situation()))
+    }
   }
 
   async #settle(task: TaskRecord): Promise<void> {

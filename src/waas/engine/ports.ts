@@ -5,7 +5,7 @@ import type { CancelDocument, StartDocument } from "../../wire/signed.ts"
 import type { Task } from "../../wire/task.ts"
 
 export interface RelayPort {
-  /** Queues a frame for a node. What cannot be delivered is lost: the engine says it again when the node comes online. */
+  /** Queues a frame for a node. It may be lost: the engine says again what still matters, and when the node comes online. */
   send(nodeId: string, frame: ToNode): void
   online(nodeId: string): boolean
 }
@@ -27,6 +27,8 @@ export interface Pace {
   readonly attemptMs: number
   /** Pause before the second attempt; doubles with each. */
   readonly retryMs: number
+  /** How often nodes that owe something are told again what they were told: frames and reports may be lost. */
+  readonly nudgeMs: number
 }
 
 /** An E-… code and its sentence, as a request carries them. */

@@ -5,6 +5,7 @@
  * approving -> ready -> running -> completed | failed, back to ready when an attempt ends without a result; rejected and
  * cancelled from anywhere before the end. A final state never changes.
  */
+import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
 import type { Judgement } from "./outcome.ts"
@@ -46,7 +47,9 @@ export function reported(before: TaskRecord, { nodeId, report, judgement }: Arri
   const ack: readonly Send[] = hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : []
   // The first ending of a node stands: a repetition is acknowledged, a change of mind is not heard.
   if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
-  const record: TaskRecord = { ...before, reports: { ...before.reports, [nodeId]: report } }
+  // A node repeats itself when it is asked again: that is nothing to write down.
+  const same = isDeepStrictEqual(before.reports[nodeId], report)
+  const record = same ? before : { ...before, reports: { ...before.reports, [nodeId]: report } }
   if (isFinal(before)) return afterTheEnd(record, nodeId, report, judgement, ack)
   const step = whileOpen(record, nodeId, report, judgement, at)
   return { record: step.record, send: [...ack, ...step.send] }
@@ -62,7 +65,7 @@ function afterTheEnd(
   // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
   const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
   const send = hasEnded(report) ? ack : [cancelTo(nodeId, record)]
-  return { record: { ...record, ...late }, send }
+  return { record: "outcome" in late ? { ...record, ...late } : record, send }
 }
 
 function whileOpen(

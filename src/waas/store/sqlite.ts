@@ -3,6 +3,7 @@
  * `waas key` commands) may write to the same file meanwhile; only one may serve it, which lock.ts sees to.
  */
 import { Database, type SQLQueryBindings } from "bun:sqlite"
+import { chmodSync } from "node:fs"
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import type { ApiKey, Holder, HolderGroup, Organisation, SignRequest, TaskRecord, TssRequest, Vault } from "./model.ts"
@@ -22,18 +23,27 @@ interface Row {
   readonly body: string
 }
 
-/** Opens or creates the file (mode 600) and brings it to this version. Throws E-WAA-005 and E-WAA-006. */
-export function openSqliteStore(file: string, organisation: Organisation): Store {
+/** Creates the file (mode 600) for this organisation; one that is there keeps its own. Throws E-WAA-005, E-WAA-006. */
+export function createSqliteStore(file: string, organisation: Organisation): Store {
   return guarded(file, () => {
-    const db = new Database(file, { create: true, strict: true })
-    db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
-    db.run("PRAGMA journal_mode = WAL")
-    db.run("PRAGMA synchronous = FULL")
-    db.run("PRAGMA foreign_keys = ON")
-    migrate(db, file)
+    const db = connect(file, true)
+    chmodSync(file, 0o600)
     db.run("INSERT OR IGNORE INTO organisation (only, body) VALUES (1, ?)", [JSON.stringify(organisation)])
     return storeOver(db, file)
   })
+}
+
+/** Opens a file that is there and brings it to this version. Throws E-WAA-005, E-WAA-006. */
+export const openSqliteStore = (file: string): Store => guarded(file, () => storeOver(connect(file, false), file))
+
+function connect(file: string, create: boolean): Database {
+  const db = new Database(file, { create, readwrite: true, strict: true })
+  db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+  db.run("PRAGMA journal_mode = WAL")
+  db.run("PRAGMA synchronous = FULL")
+  db.run("PRAGMA foreign_keys = ON")
+  migrate(db, file)
+  return db
 }
 
 function storeOver(db: Database, file: string): Store {
@@ -70,8 +80,10 @@ function storeOver(db: Database, file: string): Store {
       return rowOf<HolderGroup>(sql, ...filter.values)
     },
     holders: async (filter, query) => page<HolderRow>("holders", newestPerNode(filter), query),
-    knowsNode: async (nodeId) =>
-      rowOf<unknown>("SELECT body FROM holders WHERE node_id = ? LIMIT 1", nodeId) !== undefined,
+    nodeIds: async () =>
+      guarded(file, () => db.query<{ node_id: string }, []>("SELECT DISTINCT node_id FROM holders").all()).map(
+        (row) => row.node_id,
+      ),
     tssRequest: async (id) => rowOf<TssRequest>("SELECT body FROM tss_requests WHERE id = ?", id),
     tssRequests: async (filter, query) =>
       page<TssRequest>("tss_requests", all(["vault_id = ?", filter.vaultId], ["group_id = ?", filter.groupId]), query),

@@ -65,8 +65,8 @@ export interface Store {
     filter: { readonly vaultId: string; readonly groupIds?: readonly string[]; readonly nodeId?: string },
     page: PageQuery,
   ): Promise<Slice<HolderRow>>
-  /** Whether any group names the node. */
-  knowsNode(nodeId: string): Promise<boolean>
+  /** Every node that any group names. */
+  nodeIds(): Promise<readonly string[]>
   tssRequest(tssRequestId: string): Promise<TssRequest | undefined>
   tssRequests(
     filter: { readonly vaultId: string; readonly groupId: string },

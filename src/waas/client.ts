@@ -1,0 +1,227 @@
+/**
+ * A typed caller of the REST API: signs every request, verifies every answer. For `cosigner demo`, for tests, and as the
+ * shortest description of how to call WaaS.
+ */
+import { fromHex, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { Secret } from "../secret.ts"
+import { verifyEd25519 } from "../wire/signed.ts"
+import type { SignatureType } from "../wire/task.ts"
+import { signedHash } from "./api/canonical.ts"
+import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"
+import type { CurveType, GroupType, SignStatus, TssRequestStatus, VaultType } from "./store/model.ts"
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:11050`, without /v2. */
+  readonly baseUrl: string
+  readonly apiKeyCurve: ApiKeyCurve
+  /** Stays the caller's to dispose. */
+  readonly apiKeySecret: Secret
+  /** Hex; with it every answer must carry a signature that verifies. */
+  readonly responseKey: string | undefined
+}
+
+export interface Page<T> {
+  readonly data: readonly T[]
+  readonly pagination: { readonly before: string; readonly after: string; readonly total_count: number }
+}
+
+export interface VaultObject {
+  readonly vault_id: string
+  readonly name: string
+  readonly type: VaultType
+  readonly root_pubkeys: readonly { readonly root_pubkey: string; readonly curve: CurveType }[]
+  readonly created_timestamp: number
+}
+
+export interface HolderObject {
+  readonly name: string
+  readonly type: string
+  readonly tss_node_id: string
+  readonly online: boolean
+  readonly signer: boolean
+  readonly status: string
+}
+
+export interface GroupObject {
+  readonly key_share_holder_group_id: string
+  readonly type: GroupType
+  readonly status: "New" | "Valid" | "Unavailable"
+  readonly participants: number
+  readonly threshold: number
+  readonly key_share_holders: readonly HolderObject[]
+  readonly tss_key_share_groups: readonly {
+    readonly tss_key_share_group_id: string
+    readonly curve: CurveType
+    readonly root_pubkey: string
+  }[]
+  readonly created_timestamp: number
+}
+
+export interface TssRequestObject {
+  readonly tss_request_id: string
+  readonly type: string
+  readonly status: TssRequestStatus
+  readonly target_key_share_holder_group_id: string
+  readonly description: string
+  readonly created_timestamp: number
+  readonly failed_reason?: string
+}
+
+export interface SignatureObject {
+  readonly bip32_path: string
+  readonly msg_hash: string
+  readonly tweak: string
+  readonly public_key: string
+  readonly signature: string
+  readonly signature_recovery: string
+}
+
+export interface SignRequestObject {
+  readonly sign_request_id: string
+  readonly request_id: string
+  readonly vault_id: string
+  readonly key_share_holder_group_id: string
+  readonly used_tss_node_ids: readonly string[]
+  readonly curve: CurveType
+  readonly signature_type: SignatureType
+  readonly status: SignStatus
+  readonly signatures: readonly SignatureObject[]
+  readonly failed_reason: string
+  readonly description: string
+  readonly created_timestamp: number
+  readonly updated_timestamp: number
+}
+
+export interface NewGroup {
+  readonly key_share_holder_group_type: GroupType
+  readonly participants: number
+  readonly threshold: number
+  readonly key_share_holders: readonly {
+    readonly name: string
+    readonly type: "API" | "Mobile"
+    readonly tss_node_id: string
+    readonly signer: boolean
+  }[]
+}
+
+export interface NewSignRequest {
+  readonly request_id: string
+  readonly curve: CurveType
+  readonly signature_type: SignatureType
+  readonly key_share_holder_group_id?: string
+  readonly used_tss_node_ids?: readonly string[]
+  readonly messages: readonly { readonly bip32_path: string; readonly msg_hash: string; readonly tweak?: string }[]
+  readonly extra_info?: Readonly<Record<string, unknown>>
+  readonly description?: string
+  readonly deadline_seconds?: number
+}
+
+type Query = Readonly<Record<string, string>>
+
+export interface Client {
+  readonly organisation: () => Promise<{ readonly org_id: string; readonly name: string }>
+  readonly vaults: (query: Query) => Promise<Page<VaultObject>>
+  readonly vault: (vaultId: string) => Promise<VaultObject>
+  readonly createVault: (name: string) => Promise<VaultObject>
+  readonly createGroup: (vaultId: string, group: NewGroup) => Promise<GroupObject>
+  readonly group: (vaultId: string, groupId: string) => Promise<GroupObject>
+  readonly holders: (vaultId: string, query: Query) => Promise<Page<HolderObject>>
+  readonly createKeyGen: (vaultId: string, groupId: string, description: string) => Promise<TssRequestObject>
+  readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
+  readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
+  readonly createSignRequest: (vaultId: string, request: NewSignRequest) => Promise<SignRequestObject>
+  readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  /** Any other endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. */
+  readonly call: (method: "GET" | "POST" | "PUT", path: string, query?: Query, body?: unknown) => Promise<unknown>
+}
+
+/** Calls reject with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
+export function createClient(of: ClientOptions): Client {
+  const key = apiPublicKey(of.apiKeyCurve, of.apiKeySecret)
+  let last = 0
+  // Milliseconds, as the SDKs have them, but never the same twice: equal requests must not be the same request.
+  const nonce = (): string => {
+    last = Math.max(last + 1, Date.now())
+    return String(last)
+  }
+
+  async function call(method: "GET" | "POST" | "PUT", below: string, query: Query = {}, body?: unknown) {
+    const path = `/v2${below}`
+    const search = new URLSearchParams({ ...query }).toString()
+    const text = body === undefined ? "" : JSON.stringify(body)
+    const fresh = nonce()
+    const hash = signedHash([method, path, fresh, search, text].join("|"))
+    const url = `${of.baseUrl}${path}${search === "" ? "" : `?${search}`}`
+    const response = await reach(url, {
+      method,
+      headers: {
+        "content-type": "application/json",
+        "BIZ-API-KEY": key,
+        "BIZ-API-NONCE": fresh,
+        "BIZ-API-SIGNATURE": toHex(signApiHash(of.apiKeyCurve, of.apiKeySecret, hash)),
+      },
+      ...(text === "" ? {} : { body: text }),
+    })
+    const answer = await response.text()
+    if (of.responseKey !== undefined) verifyAnswer(of.responseKey, url, response.headers, answer)
+    const value = parsed(url, answer)
+    if (!response.ok) throw refusal(response.status, value)
+    return value
+  }
+
+  // The answers' shapes are the server's own (shapes.ts), and their signature says that they are its.
+  const ask = async <T>(...args: Parameters<typeof call>): Promise<T> => (await call(...args)) as T
+  const vaults = "/wallets/mpc/vaults"
+  return {
+    organisation: () => ask("GET", "/organizations/info"),
+    vaults: (query) => ask("GET", vaults, { vault_type: "Org-Controlled", ...query }),
+    vault: (id) => ask("GET", `${vaults}/${id}`),
+    createVault: (name) => ask("POST", vaults, {}, { name, vault_type: "Org-Controlled" }),
+    createGroup: (id, group) => ask("POST", `${vaults}/${id}/key_share_holder_groups`, {}, group),
+    group: (id, groupId) => ask("GET", `${vaults}/${id}/key_share_holder_groups/${groupId}`),
+    holders: (id, query) => ask("GET", `${vaults}/${id}/key_share_holders`, query),
+    createKeyGen: (id, groupId, description) => {
+      const body = { type: "KeyGen", target_key_share_holder_group_id: groupId, description }
+      return ask("POST", `${vaults}/${id}/tss_requests`, {}, body)
+    },
+    tssRequest: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}`),
+    cancelTssRequest: (id, request) => ask("POST", `${vaults}/${id}/tss_requests/${request}/cancel`),
+    createSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests`, {}, request),
+    signRequest: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}`),
+    cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),
+    call,
+  }
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...init, redirect: "error" })
+  } catch (cause) {
+    throw new CosignerError("E-WAA-013", { url, problem: String(cause) }, { cause })
+  }
+}
+
+function verifyAnswer(responseKey: string, url: string, headers: Headers, answer: string): void {
+  const timestamp = headers.get("biz-timestamp") ?? ""
+  const signature = fromHex(headers.get("biz-resp-signature") ?? "")
+  const key = fromHex(responseKey)
+  const verifies =
+    key !== undefined && signature !== undefined && verifyEd25519(key, signedHash(`${answer}|${timestamp}`), signature)
+  if (!verifies) throw new CosignerError("E-WAA-013", { url, problem: "the answer's signature does not verify" })
+}
+
+function parsed(url: string, answer: string): unknown {
+  try {
+    return JSON.parse(answer)
+  } catch (cause) {
+    throw new CosignerError("E-WAA-013", { url, problem: "the answer is not JSON" }, { cause })
+  }
+}
+
+function refusal(status: number, value: unknown): CosignerError {
+  const field = (name: string): unknown => (typeof value === "object" && value !== null ? Reflect.get(value, name) : "")
+  const errorCode = Number(field("error_code"))
+  return new CosignerError("E-WAA-012", { status, errorCode, message: String(field("error_message")) })
+}

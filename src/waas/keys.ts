@@ -1,0 +1,86 @@
+/** What `cosigner waas init` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
+import { randomInt } from "node:crypto"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
+import { TEMPLATE } from "./config.ts"
+import { createKeyFile, filesIn, type WaasFiles } from "./files.ts"
+import { newUuid } from "./ids.ts"
+import type { ApiKey } from "./store/model.ts"
+import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
+import type { Store } from "./store/store.ts"
+
+export interface WaasInitialised {
+  readonly files: WaasFiles
+  /** Hex; nodes pin it as `[websocket]` WaaS public key. */
+  readonly publicKey: string
+  /** Hex; REST clients that verify answers use it. */
+  readonly responseKey: string
+}
+
+/**
+ * Makes the folder (mode 700) with waas.toml, waas.db and waas.key. The key comes last: it says that the folder is whole,
+ * and a folder that has one is never touched (E-WAA-001).
+ */
+export async function waasInit(dir: string, nowMs: number): Promise<WaasInitialised> {
+  const files = filesIn(dir)
+  if (existsSync(files.key)) throw new CosignerError("E-WAA-001", { dir, file: files.key })
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const store = createSqliteStore(files.database, {
+    orgId: newUuid(),
+    bizOrgId: randomInt(100_000_000, 1_000_000_000),
+    createdMs: nowMs,
+  })
+  await store.close()
+  if (!existsSync(files.config)) writeFileSync(files.config, TEMPLATE, { mode: 0o600 })
+  const keys = createKeyFile(files)
+  return { files, publicKey: toHex(keys.tasks.publicKey), responseKey: toHex(keys.responses.publicKey) }
+}
+
+/** Makes a key pair and registers its public half. The secret is the caller's to show once and to dispose. */
+export async function waasKeyCreate(
+  dir: string,
+  { name, curve }: { readonly name: string; readonly curve: ApiKeyCurve },
+  nowMs: number,
+): Promise<ApiKeyPair> {
+  const pair = newApiKeyPair(curve)
+  await waasKeyAdd(dir, { name, publicKey: pair.publicKey }, nowMs)
+  return pair
+}
+
+/** Registers a public key whose secret never was here. Throws E-WAA-008, and E-WAA-009 for one that is known. */
+export function waasKeyAdd(
+  dir: string,
+  of: { readonly name: string; readonly publicKey: string },
+  nowMs: number,
+): Promise<ApiKey> {
+  const publicKey = parseApiKey(of.publicKey)
+  const key: ApiKey = { publicKey, name: of.name, createdMs: nowMs, revokedMs: undefined }
+  return inStore(dir, async (store) => {
+    if (!(await store.addApiKey(key))) throw new CosignerError("E-WAA-009", { key: publicKey })
+    return key
+  })
+}
+
+/** All keys, revoked ones too, oldest first. */
+export const waasKeyList = (dir: string): Promise<readonly ApiKey[]> => inStore(dir, (store) => store.apiKeys())
+
+/** From the next request on the key is refused, also by a WaaS that runs. Throws E-WAA-010. */
+export function waasKeyRevoke(dir: string, publicKey: string, nowMs: number): Promise<void> {
+  const key = parseApiKey(publicKey)
+  return inStore(dir, async (store) => {
+    if (!(await store.revokeApiKey(key, nowMs))) throw new CosignerError("E-WAA-010", { key })
+  })
+}
+
+async function inStore<T>(dir: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const { database } = filesIn(dir)
+  if (!existsSync(database)) throw new CosignerError("E-WAA-002", { dir, file: database })
+  const store = openSqliteStore(database)
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}

@@ -1,0 +1,162 @@
+/** One WaaS process: lock, store, keys, engine, relay and REST API on one port, started and stopped in that order. */
+import { readFileSync } from "node:fs"
+import { toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Log } from "../log.ts"
+import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import { encodeCancel, encodeStart, type Signer, signDocument } from "../wire/signed.ts"
+import { encodeTask } from "../wire/task.ts"
+import { authenticator } from "./api/auth.ts"
+import { createApi } from "./api/server.ts"
+import type { WaasConfig } from "./config.ts"
+import { Engine } from "./engine/engine.ts"
+import type { Documents, RelayPort } from "./engine/ports.ts"
+import { errnoOf, lock, readKeyFile, type WaasFiles } from "./files.ts"
+import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
+import { openSqliteStore } from "./store/sqlite.ts"
+
+/** How often deadlines and retries are looked at. */
+const TICK_MS = 250
+const NUDGE_MS = 30_000
+/** How long requests in work may take to end after a stop. */
+const DRAIN_MS = 5_000
+
+export interface RunningWaas {
+  /** `http://127.0.0.1:11050`, with the port that was really taken. The API is below /v2, the relay at /ws. */
+  readonly url: string
+  /** Hex; what nodes pin. */
+  readonly publicKey: string
+  readonly responseKey: string
+  stop(): Promise<void>
+}
+
+/** Serves the folder until stopped. Throws E-WAA-002 to -006 and -011. */
+export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log): Promise<RunningWaas> {
+  const keys = readKeyFile(files)
+  const held = lock(files)
+  try {
+    const store = openSqliteStore(files.database)
+    const relay = lateRelay()
+    const engine = await Engine.open({
+      store,
+      relay: relay.port,
+      documents: documentsBy(keys.tasks),
+      now: Date.now,
+      pace: {
+        attempts: config.attempts.most,
+        attemptMs: config.attempts.ms,
+        retryMs: config.attempts.retryMs,
+        nudgeMs: NUDGE_MS,
+      },
+      curves: config.curves,
+      organisationName: config.organisation,
+      openTasks: config.limits.openTasks,
+      log,
+    })
+    const wired = relayFor(engine, keys.tasks, log)
+    relay.be(wired)
+    const api = createApi({
+      context: {
+        store,
+        engine,
+        now: Date.now,
+        online: relay.port.online,
+        organisationName: config.organisation,
+        keyGenDeadlineMs: config.deadlines.keyGenMs,
+        signDeadlineMs: config.deadlines.signMs,
+      },
+      authenticate: authenticator(store, Date.now, config.limits),
+      responseKey: keys.responses,
+      bodyBytes: config.limits.bodyBytes,
+      log,
+    })
+    const server = serve(config, wired, api)
+    const ticking = setInterval(() => void engine.tick().catch((error: unknown) => stuck(log, error)), TICK_MS)
+    return {
+      url: server.url.origin,
+      publicKey: toHex(keys.tasks.publicKey),
+      responseKey: toHex(keys.responses.publicKey),
+      async stop() {
+        clearInterval(ticking)
+        wired.close()
+        await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
+        await server.stop(true)
+        await engine.idle()
+        await store.close()
+        held[Symbol.dispose]()
+      },
+    }
+  } catch (error) {
+    held[Symbol.dispose]()
+    throw error
+  }
+}
+
+const stuck = (log: Log, error: unknown): void =>
+  log.error("the engine could not go on; it tries again", { error: String(error) })
+
+export const documentsBy = (signer: Signer): Documents => ({
+  task: (task) => signDocument(signer, "waas/task", encodeTask(task)),
+  start: (of) => signDocument(signer, "waas/start", encodeStart(of)),
+  cancel: (of) => signDocument(signer, "waas/cancel", encodeCancel(of)),
+})
+
+/** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
+function lateRelay(): { readonly port: RelayPort; be(relay: Relay): void } {
+  let relay: Relay | undefined
+  const online = (nodeId: string): boolean => {
+    const party = parseNodeId(nodeId)
+    return party !== undefined && relay?.online().has(party) === true
+  }
+  return {
+    port: {
+      online,
+      send(nodeId, frame) {
+        const party = parseNodeId(nodeId)
+        if (party !== undefined) relay?.send(party, frame)
+      },
+    },
+    be: (made) => {
+      relay = made
+    },
+  }
+}
+
+function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
+  const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
+  return createRelay({
+    signer,
+    isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
+    onFrame: (party, frame) => swallow(engine.onFrame(nodeIdOf(party), frame)),
+    onOnline: (party) => swallow(engine.onOnline(nodeIdOf(party))),
+    onOffline: () => {},
+    clock: Date.now,
+    log: (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields),
+    limits: RELAY_LIMITS,
+  })
+}
+
+function serve(config: WaasConfig, relay: Relay, api: (request: Request) => Promise<Response>) {
+  const address = `${config.hostname}:${config.port}`
+  try {
+    return Bun.serve({
+      hostname: config.hostname,
+      port: config.port,
+      ...(config.tls === undefined
+        ? {}
+        : { tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
+      // What is larger is answered by api/server.ts, with an error body; this is the last fence.
+      maxRequestBodySize: 2 * config.limits.bodyBytes,
+      idleTimeout: 60,
+      websocket: relay.websocket,
+      fetch(request, server) {
+        const upgraded = relay.upgrade(request, server)
+        if (upgraded === "upgraded") return undefined
+        return upgraded === "other" ? api(request) : upgraded
+      },
+    })
+  } catch (cause) {
+    throw new CosignerError("E-WAA-011", { address, problem: errnoOf(cause) }, { cause })
+  }
+}
