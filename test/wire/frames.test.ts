@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test"
+import fc from "fast-check"
+import { type Bytes, concat, u8, u32be, utf8 } from "../../src/bytes.ts"
+import { isCode } from "../../src/errors.ts"
+import type { FromNode, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
+import {
+  decodeFromNode,
+  decodeToNode,
+  encodeFromNode,
+  encodeToNode,
+  MAX_FRAME_BYTES,
+} from "../../src/wire/framesCodec.ts"
+import { keySign, newIdentity, someNodeIds } from "./documents.ts"
+
+const signature = new Uint8Array(64).fill(3)
+const signed = { document: utf8("{}"), signature }
+const taskId = "7d1e3f0a-0001"
+
+const group: TaskOutcome = {
+  type: "group",
+  group_id: keySign.group_id,
+  epoch_id: "cd".repeat(32),
+  curve: "ed25519",
+  root_extended_public_key: keySign.root_pub_key,
+  threshold: 2,
+  participants: someNodeIds(3).map((node_id, i) => ({
+    node_id,
+    share_id: `${i + 1}`,
+    share_public_key: "ef".repeat(32),
+  })),
+  certificate: ["aa", "bb", "cc"],
+}
+const signatures: TaskOutcome = {
+  type: "signatures",
+  signatures: [
+    {
+      bip32_path: "m/44/501/0/0/5",
+      msg_hash: "0x0102",
+      tweak: "",
+      public_key: "ef".repeat(32),
+      signature: "ab".repeat(64),
+      signature_recovery: "",
+    },
+  ],
+}
+const shareSignatures: TaskOutcome = {
+  type: "shareSignatures",
+  signatures: [
+    { group_id: keySign.group_id, signed_msg: "prove", msg_hash: "ab".repeat(32), signature: "cd".repeat(64) },
+  ],
+}
+
+type Report = Extract<FromNode, { readonly kind: "report" }>
+const report: Report = {
+  kind: "report",
+  taskId,
+  digest: "ab".repeat(32),
+  type: "KeySign",
+  status: 130,
+  attempt: 0,
+  approved: false,
+  code: "",
+  reason: "",
+  outcome: undefined,
+}
+
+const toNode: readonly ToNode[] = [
+  { kind: "task", task: signed },
+  { kind: "start", start: signed },
+  { kind: "cancel", cancel: signed },
+  { kind: "envelope", taskId, envelope: utf8("sealed") },
+  { kind: "certificate", taskId, acks: [utf8("one"), utf8("two")] },
+  { kind: "outcomeStored", taskId },
+]
+const fromNode: readonly FromNode[] = [
+  report,
+  { ...report, type: "KeyGen", status: 190, attempt: 2, approved: true, outcome: group },
+  { ...report, status: 190, attempt: 2 ** 32 - 1, approved: true, outcome: signatures },
+  { ...report, type: "KeyShareSign", status: 190, outcome: shareSignatures },
+  { ...report, type: "KeyReshare", status: 170, code: "E-TSK-004", reason: "zu spät" },
+  { kind: "envelope", taskId, receiver: undefined, envelope: utf8("sealed") },
+  { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
+  { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
+]
+
+const isProblem = (read: object): boolean => "problem" in read
+
+test("every frame survives the way", () => {
+  for (const frame of toNode) expect(decodeToNode(encodeToNode(frame))).toEqual(frame)
+  for (const frame of fromNode) expect(decodeFromNode(encodeFromNode(frame))).toEqual(frame)
+})
+
+test("no frame passes for one of the other direction", () => {
+  for (const frame of toNode) expect(isProblem(decodeFromNode(encodeToNode(frame)))).toBe(true)
+  for (const frame of fromNode) expect(isProblem(decodeToNode(encodeFromNode(frame)))).toBe(true)
+})
+
+test("every shorter and every longer form is refused", () => {
+  const check = (bytes: Bytes, decode: (bytes: Uint8Array) => object): void => {
+    for (let length = 0; length < bytes.length; length++)
+      expect(isProblem(decode(bytes.subarray(0, length)))).toBe(true)
+    expect(isProblem(decode(concat(bytes, u8(0))))).toBe(true)
+  }
+  for (const frame of toNode) check(encodeToNode(frame), decodeToNode)
+  for (const frame of fromNode) check(encodeFromNode(frame), decodeFromNode)
+})
+
+test("unknown versions and kinds are refused", () => {
+  const bytes = encodeToNode({ kind: "outcomeStored", taskId })
+  for (let value = 0; value < 256; value++) {
+    const version = bytes.slice()
+    version[0] = value
+    expect(isProblem(decodeToNode(version))).toBe(value !== 1)
+    const kind = bytes.slice()
+    kind[1] = value
+    // Kind 4 with these bytes lacks its envelope; only 5 is whole.
+    expect(isProblem(decodeToNode(kind))).toBe(value !== 5)
+  }
+})
+
+test("a frame of one flipped byte decodes to something else or not at all, and never throws", () => {
+  for (const frame of fromNode) {
+    const bytes = encodeFromNode(frame)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const changed = bytes.slice()
+        changed[at] = (changed[at] ?? 0) ^ flip
+        expect(decodeFromNode(changed)).not.toEqual(frame)
+      }),
+      { seed: 5, numRuns: 300 },
+    )
+  }
+})
+
+test("garbage is refused, never thrown at", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(1, 2, 3, 4, 5, 6, 0x81, 0x82), (rest, kind) => {
+      const bytes = concat(u8(1), u8(kind), rest)
+      decodeToNode(bytes)
+      decodeFromNode(bytes)
+    }),
+    { seed: 6, numRuns: 1000 },
+  )
+})
+
+describe("a frame that the other side would refuse is not encoded", () => {
+  const envelope = (bytes: number): ToNode => ({ kind: "envelope", taskId, envelope: new Uint8Array(bytes) })
+  const bad: readonly (readonly [string, () => Bytes])[] = [
+    ["too large", () => encodeToNode(envelope(MAX_FRAME_BYTES))],
+    ["an empty envelope", () => encodeToNode(envelope(0))],
+    ["a task id with a blank", () => encodeToNode({ kind: "outcomeStored", taskId: "a b" })],
+    ["an empty task id", () => encodeToNode({ kind: "outcomeStored", taskId: "" })],
+    [
+      "a short signature",
+      () => encodeToNode({ kind: "task", task: { ...signed, signature: signature.subarray(1) as Bytes } }),
+    ],
+    [
+      "a start document over 4 KiB",
+      () => encodeToNode({ kind: "start", start: { signature, document: new Uint8Array(4097) } }),
+    ],
+    [
+      "a task document over 1 MiB",
+      () => encodeToNode({ kind: "task", task: { signature, document: new Uint8Array(2 ** 20 + 1) } }),
+    ],
+    ["no ack", () => encodeToNode({ kind: "certificate", taskId, acks: [] })],
+    ["65 acks", () => encodeToNode({ kind: "certificate", taskId, acks: Array(65).fill(utf8("a")) })],
+    ["an outcome without completion", () => encodeFromNode({ ...report, outcome: signatures })],
+    ["completion without an outcome", () => encodeFromNode({ ...report, status: 190 })],
+    [
+      "a receiver that is no node",
+      () => encodeFromNode({ kind: "envelope", taskId, receiver: "me", envelope: utf8("x") }),
+    ],
+    ["a digest that is no digest", () => encodeFromNode({ ...report, digest: "abc" })],
+    ["a code over 64", () => encodeFromNode({ ...report, code: "E".repeat(65) })],
+    [
+      "an outcome with a short signature",
+      () => {
+        const [one] = signatures.type === "signatures" ? signatures.signatures : []
+        if (one === undefined) throw new TypeError("the sample has one")
+        const outcome: TaskOutcome = { type: "signatures", signatures: [{ ...one, signature: "ab" }] }
+        return encodeFromNode({ ...report, status: 190, outcome })
+      },
+    ],
+  ]
+  for (const [name, encode] of bad) {
+    test(name, () => {
+      try {
+        encode()
+        expect.unreachable()
+      } catch (error) {
+        expect(isCode(error, "E-LNK-020")).toBe(true)
+      }
+    })
+  }
+})
+
+test("a long reason is cut, so that a report always leaves", () => {
+  const read = decodeFromNode(encodeFromNode({ ...report, status: 170, code: "E", reason: "\u20ac".repeat(5000) }))
+  expect("reason" in read && read.reason).toBe("\u20ac".repeat(1024))
+})
+
+test("the largest frame passes, one byte more does not", () => {
+  const head = encodeToNode({ kind: "envelope", taskId, envelope: new Uint8Array(1) }).length - 1
+  const largest = encodeToNode({ kind: "envelope", taskId, envelope: new Uint8Array(MAX_FRAME_BYTES - head) })
+  expect(largest.length).toBe(MAX_FRAME_BYTES)
+  expect(isProblem(decodeToNode(largest))).toBe(false)
+  const length = MAX_FRAME_BYTES - head + 1
+  const larger = concat(largest.subarray(0, head - 4), u32be(length), new Uint8Array(length))
+  expect(isProblem(decodeToNode(larger))).toBe(true)
+})
