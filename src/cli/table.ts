@@ -29,5 +29,10 @@ export const table: readonly Row[] = [
     summary: "Show the configuration in force",
     load: async () => (await import("./config.ts")).show,
   },
+  {
+    path: ["completion"],
+    summary: "Print a completion script for a shell",
+    load: async () => (await import("./completion.ts")).completion,
+  },
   { path: ["version"], summary: "Print the version", load: async () => (await import("./version.ts")).version },
 ]
