@@ -98,6 +98,11 @@ export class Vault {
     })
   }
 
+  /** Nothing works from here on. */
+  close(): void {
+    this.#stopped = new CosignerError("E-STO-019", { path: this.path, why: "it was closed" })
+  }
+
   #begin(): Transaction {
     const { path, readOnly } = this.#file
     if (readOnly) throw new CosignerError("E-STO-019", { path, why: "it was opened to read only" })

@@ -1,0 +1,86 @@
+/**
+ * Peers with which an epoch can no longer run ECDSA: banned after a failed check, or disabled after too many checks that
+ * were never seen to pass (tss.md 2.5). Nothing here lifts either; only a new epoch does.
+ */
+import { type Bytes, toHex } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Ban, BanPort } from "../tasks/ports.ts"
+import type { Groups } from "./groups.ts"
+import { BAN, CHECKS, peerName, type UnprovenChecks } from "./records.ts"
+import type { Transaction } from "./transaction.ts"
+import type { Vault } from "./vault.ts"
+
+/** More unproven checks than this of one (group, epoch, peer) disable the peer. */
+export const MAX_UNPROVEN = 8
+/** From this many on an operator should know. */
+export const ALARM_UNPROVEN = 4
+
+export class Bans implements BanPort {
+  readonly #vault: Vault
+  readonly #groups: Groups
+  readonly #bans: Map<string, Ban> = new Map()
+  readonly #checks: Map<string, UnprovenChecks> = new Map()
+
+  constructor(vault: Vault, groups: Groups) {
+    this.#vault = vault
+    this.#groups = groups
+  }
+
+  /** Takes a record found at the start. */
+  restoreBan(ban: Ban): void {
+    this.#bans.set(keyOf(ban), ban)
+  }
+
+  /** Takes a record found at the start. */
+  restoreChecks(checks: UnprovenChecks): void {
+    this.#checks.set(keyOf(checks), checks)
+  }
+
+  /** A second ban of the same peer in the same epoch changes nothing: the first reason stands. */
+  add(ban: Ban): void {
+    if (this.#bans.has(keyOf(ban))) return
+    this.#vault.transaction((tx) => {
+      tx.put(BAN, peerName(ban.groupId, ban.epochId, ban.peer), ban)
+      this.#groups.eraseOt(tx, ban.groupId, ban.epochId, ban.peer)
+      tx.afterCommit(() => this.restoreBan(ban))
+    })
+  }
+
+  list(): readonly Ban[] {
+    return [...this.#bans.values()]
+  }
+
+  unusable(groupId: string, epochId: Bytes): readonly PartyId[] {
+    const epoch = toHex(epochId)
+    const disabled = [...this.#checks.values()].filter((checks) => checks.disabled)
+    const peers = [...this.#bans.values(), ...disabled]
+      .filter((entry) => entry.groupId === groupId && toHex(entry.epochId) === epoch)
+      .map((entry) => entry.peer)
+    return [...new Set(peers)].sort()
+  }
+
+  /** Every peer that has unproven checks, disabled or not. */
+  unproven(): readonly UnprovenChecks[] {
+    return [...this.#checks.values()]
+  }
+
+  /** Counts one unproven check against each of `peers`, in the caller's transaction; returns the new counts. */
+  countUnproven(
+    tx: Transaction,
+    epoch: { readonly groupId: string; readonly epochId: Bytes; readonly peers: readonly PartyId[] },
+  ): readonly UnprovenChecks[] {
+    const { groupId, epochId, peers } = epoch
+    return peers.map((peer) => {
+      const name = peerName(groupId, epochId, peer)
+      const count = (this.#vault.read(CHECKS, name)?.count ?? 0) + 1
+      const checks: UnprovenChecks = { groupId, epochId, peer, count, disabled: count > MAX_UNPROVEN }
+      tx.put(CHECKS, name, checks)
+      if (checks.disabled) this.#groups.eraseOt(tx, groupId, epochId, peer)
+      tx.afterCommit(() => this.restoreChecks(checks))
+      return checks
+    })
+  }
+}
+
+const keyOf = (of: { readonly groupId: string; readonly epochId: Bytes; readonly peer: PartyId }): string =>
+  `${of.peer}:${toHex(of.epochId)}:${of.groupId}`

@@ -1,0 +1,181 @@
+/**
+ * The groups: public parts in memory, secret parts sealed until they are opened. Owns the states of tss.md 6.4; that a
+ * certificate is genuine, and when a share may be erased, the caller has checked.
+ */
+import { type Bytes, compareBytes, equal, secretEqual, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { GroupPublic, GroupSecret, PairState } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { GroupPort } from "../tasks/ports.ts"
+import { encode } from "./codec.ts"
+import { epochName, GROUP, GROUP_SECRET } from "./records.ts"
+import type { Transaction } from "./transaction.ts"
+import type { Vault } from "./vault.ts"
+
+export class Groups implements GroupPort {
+  readonly #vault: Vault
+  /** Group id -> hex of the epoch id -> record. */
+  readonly #epochs: Map<string, Map<string, GroupPublic>> = new Map()
+
+  constructor(vault: Vault) {
+    this.#vault = vault
+  }
+
+  /** Takes a record found at the start. */
+  restore(group: GroupPublic): void {
+    const epochs = this.#epochs.get(group.groupId) ?? new Map<string, GroupPublic>()
+    this.#epochs.set(group.groupId, epochs.set(toHex(group.epochId), group))
+  }
+
+  prepare(group: GroupPublic, secret: GroupSecret): void {
+    const { groupId, epochId } = group
+    const known = this.get(groupId, epochId)
+    if (known !== undefined) return this.#assertSame(known, group, secret)
+    if (group.status !== "PREPARED" || group.certificate !== undefined) throw conflict(group)
+    this.#vault.transaction((tx) => {
+      this.#put(tx, group)
+      tx.put(GROUP_SECRET, epochName(groupId, epochId), secret)
+    })
+  }
+
+  activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic {
+    const group = this.#expect(groupId, epochId)
+    if (group.certificate !== undefined) return group
+    const certified: GroupPublic = { ...group, status: "ACTIVE", certificate }
+    const rivals = this.#ofGroup(groupId).filter((other) => other.status === "ACTIVE")
+    return this.#vault.transaction((tx) => {
+      const isNewest = rivals.every((rival) => outranks(certified, rival))
+      if (!isNewest) return this.#supersede(tx, certified)
+      for (const rival of rivals) this.#supersede(tx, rival)
+      return this.#put(tx, certified)
+    })
+  }
+
+  list(): readonly GroupPublic[] {
+    return [...this.#epochs.values()].flatMap((epochs) => [...epochs.values()])
+  }
+
+  get(groupId: string, epochId: Uint8Array): GroupPublic | undefined {
+    return this.#epochs.get(groupId)?.get(toHex(epochId))
+  }
+
+  active(groupId: string): GroupPublic | undefined {
+    return this.#ofGroup(groupId).find((group) => group.status === "ACTIVE")
+  }
+
+  open(groupId: string, epochId: Bytes): GroupSecret {
+    const group = this.#expect(groupId, epochId)
+    const secret = this.#vault.read(GROUP_SECRET, epochName(groupId, epochId))
+    if (secret !== undefined) return secret
+    if (group.status === "ERASED") throw new CosignerError("E-STO-021", { groupId, epochId: toHex(epochId) })
+    throw new CosignerError("E-STO-010", { path: this.#vault.path, what: `the share of group ${groupId}` })
+  }
+
+  /**
+   * SUPERSEDED -> ERASED: the share goes, the public record stays. Also for a PREPARED epoch that a certified one outranks.
+   * The caller has seen the retention condition of tss.md 6.4 met. E-STO-023 for any other epoch.
+   */
+  erase(groupId: string, epochId: Bytes): GroupPublic {
+    const group = this.#expect(groupId, epochId)
+    if (group.status === "ERASED") return group
+    const isOutranked = this.#ofGroup(groupId).some((other) => other.status === "ACTIVE" && outranks(other, group))
+    if (group.status === "ACTIVE" || !isOutranked) {
+      throw new CosignerError("E-STO-023", { groupId, epochId: toHex(epochId), status: group.status })
+    }
+    return this.#vault.transaction((tx) => {
+      tx.remove(GROUP_SECRET, epochName(groupId, epochId))
+      return this.#put(tx, { ...group, status: "ERASED" })
+    })
+  }
+
+  /** Deletes epochs of DKGs that never got a certificate; no address of theirs was published. Returns how many. */
+  dropUncertifiedKeygen(groupId: string): number {
+    const dropped = this.#ofGroup(groupId).filter((group) => group.status === "PREPARED" && group.mode === "keygen")
+    this.#vault.transaction((tx) => {
+      for (const { epochId } of dropped) {
+        tx.remove(GROUP, epochName(groupId, epochId))
+        tx.remove(GROUP_SECRET, epochName(groupId, epochId))
+      }
+      tx.afterCommit(() => {
+        const epochs = this.#epochs.get(groupId)
+        for (const { epochId } of dropped) epochs?.delete(toHex(epochId))
+        if (epochs?.size === 0) this.#epochs.delete(groupId)
+      })
+    })
+    return dropped.length
+  }
+
+  /** Erases all OT state with `peer` in that epoch, in the caller's transaction; nothing to do where there is none. */
+  eraseOt(tx: Transaction, groupId: string, epochId: Bytes, peer: PartyId): void {
+    this.#rewriteSecret(tx, groupId, epochId, (pairs) =>
+      pairs.map((pair) => (pair.peer === peer ? { ...pair, otAlice: undefined, otBob: undefined } : pair)),
+    )
+  }
+
+  // Signs no more: OT state and zero seeds go at once, the share is kept until `erase`.
+  #supersede(tx: Transaction, group: GroupPublic): GroupPublic {
+    this.#rewriteSecret(tx, group.groupId, group.epochId, () => [])
+    return this.#put(tx, { ...group, status: "SUPERSEDED" })
+  }
+
+  #rewriteSecret(
+    tx: Transaction,
+    groupId: string,
+    epochId: Bytes,
+    change: (pairs: readonly PairState[]) => readonly PairState[],
+  ): void {
+    const name = epochName(groupId, epochId)
+    const secret = this.#vault.read(GROUP_SECRET, name)
+    if (secret === undefined) return
+    try {
+      tx.put(GROUP_SECRET, name, { share: secret.share, pairs: change(secret.pairs) })
+    } finally {
+      wipe(secret)
+    }
+  }
+
+  #put(tx: Transaction, group: GroupPublic): GroupPublic {
+    tx.put(GROUP, epochName(group.groupId, group.epochId), group)
+    tx.afterCommit(() => this.restore(group))
+    return group
+  }
+
+  #expect(groupId: string, epochId: Uint8Array): GroupPublic {
+    const group = this.get(groupId, epochId)
+    if (group === undefined) throw new CosignerError("E-STO-020", { groupId, epochId: toHex(epochId) })
+    return group
+  }
+
+  #ofGroup(groupId: string): readonly GroupPublic[] {
+    return [...(this.#epochs.get(groupId)?.values() ?? [])]
+  }
+
+  // A repeated `prepare` is harmless when it says the same; the state that the epoch has reached since is not part of that.
+  #assertSame(known: GroupPublic, group: GroupPublic, secret: GroupSecret): void {
+    const asPrepared = ({ certificate: _, ...rest }: GroupPublic): GroupPublic => ({ ...rest, status: "PREPARED" })
+    if (!equal(encode(GROUP.codec, asPrepared(known)), encode(GROUP.codec, asPrepared(group)))) throw conflict(known)
+    const stored = this.open(known.groupId, known.epochId)
+    const [a, b] = [encode(GROUP_SECRET.codec, stored), encode(GROUP_SECRET.codec, secret)]
+    const isSame = secretEqual(a, b)
+    a.fill(0)
+    b.fill(0)
+    wipe(stored)
+    if (!isSame) throw conflict(known)
+  }
+}
+
+const conflict = ({ groupId, epochId, status }: GroupPublic): CosignerError =>
+  new CosignerError("E-STO-022", { groupId, epochId: toHex(epochId), status })
+
+/** Epochs of one group rank by time of their task, then by id: every node that sees two certificates picks the same one. */
+const outranks = (a: GroupPublic, b: GroupPublic): boolean =>
+  a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : compareBytes(a.epochId, b.epochId) > 0
+
+function wipe(secret: GroupSecret): void {
+  secret.share.wipe()
+  for (const pair of secret.pairs) {
+    pair.zeroSeed.wipe()
+    pair.otAlice?.wipe()
+    pair.otBob?.wipe()
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Events for the customer's event servers. Each is written in the transaction of the state that it reports, and stays until
+ * every server it is meant for has it. Sending, intervals and budgets are events/'s.
+ */
+import { type Bytes, u64be } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { OutboxEvent } from "../tasks/ports.ts"
+import { type Delivery, EVENT, type Queued } from "./records.ts"
+import type { Transaction } from "./transaction.ts"
+import type { Vault } from "./vault.ts"
+
+export interface Subscriber {
+  /** The name under which deliveries are kept: its URL. */
+  readonly server: string
+  readonly eventTypes: readonly string[]
+}
+
+/** What the sender has to send next to one server. */
+export interface Letter {
+  /** Names the event towards the outbox. */
+  readonly seq: number
+  readonly event: OutboxEvent
+  /** Tries so far. */
+  readonly attempts: number
+  /** Of the last try; 0 before the first. */
+  readonly lastMs: number
+}
+
+export interface Backlog {
+  readonly server: string
+  readonly pending: number
+  readonly failed: number
+}
+
+interface Queue {
+  /** Both ascending, as sets keep the order in which events were added. */
+  readonly pending: Set<number>
+  readonly failed: Set<number>
+}
+
+export class Outbox {
+  readonly #vault: Vault
+  readonly #queues: Map<string, Queue> = new Map()
+  #subscribers: readonly Subscriber[] = []
+  #lastSeq = 0
+
+  constructor(vault: Vault) {
+    this.#vault = vault
+  }
+
+  /** Takes the records found at the start, in any order. */
+  restore(found: readonly { readonly seq: number; readonly deliveries: readonly Delivery[] }[]): void {
+    for (const { seq, deliveries } of [...found].sort((a, b) => a.seq - b.seq)) this.#remember(seq, deliveries)
+  }
+
+  /** Who gets events from now on, and of which types. Before the first call events are not kept for anybody. */
+  subscribe(subscribers: readonly Subscriber[]): void {
+    this.#subscribers = subscribers
+  }
+
+  /** The oldest event that `server` is still to get. */
+  next(server: string): Letter | undefined {
+    const [seq] = this.#queues.get(server)?.pending ?? []
+    if (seq === undefined) return undefined
+    const { event, deliveries } = this.#read(seq)
+    const delivery = deliveries.find((entry) => entry.server === server)
+    return { seq, event, attempts: delivery?.attempts ?? 0, lastMs: delivery?.lastMs ?? 0 }
+  }
+
+  /** A try was made, or is about to be. */
+  attempted(server: string, seq: number, nowMs: number): void {
+    this.#update(server, seq, (delivery) => ({ ...delivery, attempts: delivery.attempts + 1, lastMs: nowMs }))
+  }
+
+  /** The server has it. The event goes when no other server waits for it. */
+  delivered(server: string, seq: number): void {
+    this.#update(server, seq, () => undefined)
+  }
+
+  /** The budget is spent: kept as failed, and the next event has its turn. */
+  failed(server: string, seq: number): void {
+    this.#update(server, seq, (delivery) => ({ ...delivery, state: "failed" }))
+  }
+
+  /** Per server, also for servers that are no longer configured. */
+  backlog(): readonly Backlog[] {
+    return [...this.#queues]
+      .map(([server, { pending, failed }]) => ({ server, pending: pending.size, failed: failed.size }))
+      .filter(({ pending, failed }) => pending + failed > 0)
+  }
+
+  /** Gives up what a server has not got, because it is no longer configured or an operator says so. Returns how many. */
+  drop(server: string): number {
+    const queue = this.#queues.get(server)
+    if (queue === undefined) return 0
+    const seqs = [...queue.failed, ...queue.pending]
+    this.#vault.transaction((tx) => {
+      for (const seq of seqs) this.#write(tx, server, seq, () => undefined)
+    })
+    return seqs.length
+  }
+
+  /** Adds events in the caller's transaction, at most once per transaction. */
+  enqueue(tx: Transaction, events: readonly OutboxEvent[]): void {
+    let seq = this.#lastSeq
+    for (const event of events) {
+      const deliveries = this.#subscribers
+        .filter(({ eventTypes }) => eventTypes.includes(event.eventType))
+        .map(({ server }): Delivery => ({ server, state: "pending", attempts: 0, lastMs: 0 }))
+      if (deliveries.length === 0) continue
+      seq++
+      const queued: Queued = { seq, event, deliveries }
+      tx.put(EVENT, nameOf(seq), queued)
+      tx.afterCommit(() => this.#remember(queued.seq, deliveries))
+    }
+  }
+
+  #update(server: string, seq: number, change: (delivery: Delivery) => Delivery | undefined): void {
+    if (this.#queues.get(server)?.pending.has(seq) !== true) return
+    this.#vault.transaction((tx) => this.#write(tx, server, seq, change))
+  }
+
+  #write(tx: Transaction, server: string, seq: number, change: (delivery: Delivery) => Delivery | undefined): void {
+    const queued = this.#read(seq)
+    const deliveries = queued.deliveries.flatMap((delivery) =>
+      delivery.server === server ? (change(delivery) ?? []) : delivery,
+    )
+    if (deliveries.length === 0) tx.remove(EVENT, nameOf(seq))
+    else tx.put(EVENT, nameOf(seq), { ...queued, deliveries })
+    tx.afterCommit(() => this.#forget(server, seq, deliveries))
+  }
+
+  #read(seq: number): Queued {
+    const queued = this.#vault.read(EVENT, nameOf(seq))
+    if (queued === undefined) throw new CosignerError("E-STO-026", { what: "event", id: String(seq) })
+    return queued
+  }
+
+  #remember(seq: number, deliveries: readonly Delivery[]): void {
+    this.#lastSeq = Math.max(this.#lastSeq, seq)
+    for (const { server, state } of deliveries) this.#queueOf(server)[state].add(seq)
+  }
+
+  #forget(server: string, seq: number, deliveries: readonly Delivery[]): void {
+    const queue = this.#queueOf(server)
+    const state = deliveries.find((delivery) => delivery.server === server)?.state
+    if (state !== "pending") queue.pending.delete(seq)
+    if (state === "failed") queue.failed.add(seq)
+    if (state === undefined) queue.failed.delete(seq)
+  }
+
+  #queueOf(server: string): Queue {
+    const queue = this.#queues.get(server) ?? { pending: new Set(), failed: new Set() }
+    this.#queues.set(server, queue)
+    return queue
+  }
+}
+
+const nameOf = (seq: number): Bytes => u64be(seq)

@@ -1,0 +1,264 @@
+/**
+ * Secrets.db: makes it, opens it, and puts its repositories together. Whoever holds a Store holds everything that this node
+ * must not lose and must not show; what is done with it is decided elsewhere.
+ */
+import { randomBytes } from "node:crypto"
+import { copy } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import type { SessionRow } from "../tasks/ports.ts"
+import { Bans } from "./bans.ts"
+import { asFault, damage } from "./faults.ts"
+import { SecretsFile } from "./file.ts"
+import { Groups } from "./groups.ts"
+import { DEFAULT_KDF, type Kdf, unwrapKey, wrapKey } from "./header.ts"
+import { Outbox } from "./outbox.ts"
+import {
+  BAN,
+  BOOTS,
+  CALLBACK_KEY,
+  CHECKS,
+  ENTROPY,
+  EVENT,
+  EVENT_KEY,
+  GROUP,
+  GROUP_SECRET,
+  IDENTITY,
+  type Kind,
+  type Queued,
+  SESSION,
+  type Session,
+  TASK,
+  type UnprovenChecks,
+} from "./records.ts"
+import { NO_NAME, parseBody, readHeader } from "./rows.ts"
+import type { Visit } from "./scan.ts"
+import { Sealer } from "./seal.ts"
+import { type Restored, summaryOf, Tasks } from "./tasks.ts"
+import { Vault } from "./vault.ts"
+
+export interface StoreInit {
+  /** 32-byte Ed25519 seed: who this node is. */
+  readonly identitySeed: Secret
+  /** PKCS#8 DER of an RSA key of 2048 bits or more. */
+  readonly callbackKey: Secret
+  /** PKCS#8 DER; may come later through `setEventKey`. */
+  readonly eventKey?: Secret
+  /** Cost of the password; DEFAULT_KDF unless given. */
+  readonly kdf?: Kdf
+}
+
+/** What the last process left behind, and what was made of it (tss.md 2.5 rule 9). */
+export interface Recovery {
+  /** Sessions that were running when it died; closed now. */
+  readonly sessions: readonly SessionRow[]
+  /** Counts of unproven checks that this raised. */
+  readonly checks: readonly UnprovenChecks[]
+}
+
+/** Makes a new file and opens it. Copies the secrets of `init`; the caller disposes them. Never overwrites: E-STO-001. */
+export function createStore(path: string, password: Secret, init: StoreInit): Store {
+  SecretsFile.create(path, (file) => {
+    using dataKey = Secret.take(copy(randomBytes(32)))
+    using entropy = Secret.take(copy(randomBytes(32)))
+    using sealer = new Sealer(dataKey)
+    const vault = new Vault(file, sealer)
+    vault.initialise(wrapKey(dataKey, password, init.kdf ?? DEFAULT_KDF))
+    vault.transaction((tx) => {
+      tx.put(IDENTITY, NO_NAME, init.identitySeed)
+      tx.put(ENTROPY, NO_NAME, entropy)
+      tx.put(BOOTS, NO_NAME, 0)
+      tx.put(CALLBACK_KEY, NO_NAME, init.callbackKey)
+      if (init.eventKey !== undefined) tx.put(EVENT_KEY, NO_NAME, init.eventKey)
+    })
+  })
+  return openStore(path, password, { readOnly: false })
+}
+
+/**
+ * Opens and checks the whole file; nothing of it is used unless all of it is right. With `readOnly` it works beside a running
+ * node and shows the state of this moment; otherwise this process becomes the only writer, and what a crash left is settled.
+ */
+export function openStore(path: string, password: Secret, options: { readonly readOnly: boolean }): Store {
+  const file = SecretsFile.open(path, options.readOnly)
+  let dataKey: Secret | undefined
+  let sealer: Sealer | undefined
+  try {
+    dataKey = openHeader(file, password)
+    sealer = new Sealer(dataKey)
+    return new Store(file, dataKey, sealer)
+  } catch (error) {
+    sealer?.[Symbol.dispose]()
+    dataKey?.wipe()
+    file[Symbol.dispose]()
+    throw asFault(error, path, "open")
+  }
+}
+
+function openHeader(file: SecretsFile, password: Secret): Secret {
+  const dataKey = unwrapKey(readHeader(file), password)
+  if (dataKey === undefined) throw new CosignerError("E-STO-004", { path: file.path })
+  if (dataKey === "malformed") throw damage(file.path, "its header is not one this program writes")
+  return dataKey
+}
+
+export class Store implements Disposable {
+  readonly tasks: Tasks
+  readonly groups: Groups
+  readonly bans: Bans
+  readonly outbox: Outbox
+  /** Empty for a reader. */
+  readonly recovery: Recovery
+  readonly #file: SecretsFile
+  readonly #dataKey: Secret
+  readonly #sealer: Sealer
+  readonly #vault: Vault
+
+  /** Takes all three over. Use openStore. */
+  constructor(file: SecretsFile, dataKey: Secret, sealer: Sealer) {
+    this.#file = file
+    this.#dataKey = dataKey
+    this.#sealer = sealer
+    this.#vault = new Vault(file, this.#sealer)
+    this.groups = new Groups(this.#vault)
+    this.bans = new Bans(this.#vault, this.groups)
+    this.outbox = new Outbox(this.#vault)
+    this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
+    const cutOff = this.#load()
+    this.recovery = {
+      sessions: cutOff.map(({ row }) => row),
+      checks: cutOff.length > 0 ? this.tasks.recover(cutOff, Date.now()) : [],
+    }
+  }
+
+  get path(): string {
+    return this.#file.path
+  }
+
+  get readOnly(): boolean {
+    return this.#file.readOnly
+  }
+
+  /** Commits since the file was made: only ever grows, except in a copy from before. */
+  get generation(): number {
+    return this.#vault.generation
+  }
+
+  /** The Ed25519 seed. As with every Secret handed out here, the caller disposes it. */
+  identity(): Secret {
+    return this.#own(IDENTITY)
+  }
+
+  /** 32 bytes that only this node knows, for the randomness of sessions (tss.md 1.5). */
+  entropy(): Secret {
+    return this.#own(ENTROPY)
+  }
+
+  /** PKCS#8 DER. */
+  callbackKey(): Secret {
+    return this.#own(CALLBACK_KEY)
+  }
+
+  /** PKCS#8 DER; undefined until there is one. */
+  eventKey(): Secret | undefined {
+    return this.#vault.read(EVENT_KEY, NO_NAME)
+  }
+
+  setEventKey(key: Secret): void {
+    this.#vault.transaction((tx) => tx.put(EVENT_KEY, NO_NAME, key))
+  }
+
+  /** Counts this start of the node; durable, so that no number comes twice (tss.md 1.5). The first is 1. */
+  nextBoot(): number {
+    return this.#vault.transaction((tx) => {
+      const boot = this.#own(BOOTS) + 1
+      tx.put(BOOTS, NO_NAME, boot)
+      return boot
+    })
+  }
+
+  /** Wraps the data key under another password; one commit, and no record is rewritten. Copies made before keep the old one. */
+  changePassword(next: Secret, kdf: Kdf = DEFAULT_KDF): void {
+    const header = wrapKey(this.#dataKey, next, kdf)
+    this.#vault.transaction((tx) => tx.replaceHeader(header))
+  }
+
+  /** Checks the whole file as at the start, and decodes every record. Returns their number; throws what it finds. */
+  verify(): number {
+    const kinds: readonly Kind<unknown>[] = KINDS
+    return this.#vault.verify((byte, version, body) => {
+      const kind = kinds.find((candidate) => candidate.byte === byte)
+      if (kind === undefined) throw new CosignerError("E-STO-027", { path: this.path, kind: byte, version })
+      wipeSecrets(parseBody(this.path, kind, version, body))
+    })
+  }
+
+  /** Wipes the keys and lets the lock go. A later use is a bug and throws. */
+  close(): void {
+    this.#vault.close()
+    this.#sealer[Symbol.dispose]()
+    this.#dataKey.wipe()
+    this.#file[Symbol.dispose]()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #own<T>(kind: Kind<T>): T {
+    const value = this.#vault.read(kind, NO_NAME)
+    if (value === undefined)
+      throw new CosignerError("E-STO-010", { path: this.path, what: "one of the node's own keys" })
+    return value
+  }
+
+  /** Fills the repositories; returns the sessions that were cut off and are this process's to settle. */
+  #load(): readonly Session[] {
+    const journal: Restored[] = []
+    const events: Pick<Queued, "seq" | "deliveries">[] = []
+    const cutOff: Session[] = []
+    const on = <T>(kind: Kind<T>, take: (value: T) => void): [number, Visit] => [
+      kind.byte,
+      (_, version, body) => take(parseBody(this.path, kind, version, body)),
+    ]
+    const visitors: ReadonlyMap<number, Visit> = new Map([
+      on(GROUP, (group) => this.groups.restore(group)),
+      on(BAN, (ban) => this.bans.restoreBan(ban)),
+      on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
+      on(TASK, ({ record, seq, debits, debitedMs }) => {
+        journal.push({ task: summaryOf(record), seq, debits, debitedMs })
+      }),
+      on(SESSION, (session) => {
+        if (session.ended === undefined) cutOff.push(session)
+      }),
+      on(EVENT, ({ seq, deliveries }) => events.push({ seq, deliveries })),
+    ])
+    this.#vault.load((kind, version, body) => visitors.get(kind)?.(kind, version, body))
+    this.tasks.restore(journal)
+    this.outbox.restore(events)
+    return this.readOnly ? [] : cutOff
+  }
+}
+
+const KINDS = [
+  IDENTITY,
+  ENTROPY,
+  BOOTS,
+  CALLBACK_KEY,
+  EVENT_KEY,
+  GROUP,
+  GROUP_SECRET,
+  TASK,
+  SESSION,
+  BAN,
+  CHECKS,
+  EVENT,
+] as const
+
+function wipeSecrets(value: unknown): void {
+  if (value instanceof Secret) return value.wipe()
+  if (Array.isArray(value)) return value.forEach(wipeSecrets)
+  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    Object.values(value).forEach(wipeSecrets)
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * The journal: every task this node ever accepted, its verdict, its sessions and its end. One record per task holds all of
+ * it, the debits of its approval included, so that no counter and no state can part from the task they belong to.
+ */
+import { isDeepStrictEqual } from "node:util"
+import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type {
+  Claim,
+  Decision,
+  Finish,
+  OutboxEvent,
+  SessionRow,
+  TaskPort,
+  TaskRecord,
+  TaskState,
+  Usage,
+} from "../tasks/ports.ts"
+import type { Bans } from "./bans.ts"
+import type { Outbox } from "./outbox.ts"
+import { type Journal, SESSION, type Session, TASK, type UnprovenChecks } from "./records.ts"
+import type { Transaction } from "./transaction.ts"
+import { RollingUsage } from "./usage.ts"
+import type { Vault } from "./vault.ts"
+
+/** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */
+export const REPLAY_MS = 30 * 24 * 60 * 60 * 1000
+
+/** Endings of a session in which a check may have begun whose verdict nobody saw. */
+const UNSEEN = ["crashed", "unproven"]
+
+/** What stays in memory of each task: enough to list, to prune and to answer "is anything left to do". */
+type Summary = Pick<TaskRecord, "taskId" | "type" | "state" | "delivered" | "updatedMs" | "deadlineMs">
+
+/** What the journal needs of a record found at the start. */
+export type Restored = Pick<Journal, "seq" | "debits" | "debitedMs"> & { readonly task: Summary }
+
+export const summaryOf = ({ taskId, type, state, delivered, updatedMs, deadlineMs }: TaskRecord): Summary => ({
+  taskId,
+  type,
+  state,
+  delivered,
+  updatedMs,
+  deadlineMs,
+})
+
+type ClaimOf = Parameters<TaskPort["claim"]>[0]
+
+export class Tasks implements TaskPort {
+  readonly #vault: Vault
+  readonly #outbox: Outbox
+  readonly #bans: Bans
+  readonly #usage = new RollingUsage()
+  /** In the order of claims. */
+  readonly #summaries: Map<string, Summary> = new Map()
+  #lastSeq = 0
+
+  constructor(vault: Vault, outbox: Outbox, bans: Bans) {
+    this.#vault = vault
+    this.#outbox = outbox
+    this.#bans = bans
+  }
+
+  get usage(): Usage {
+    return this.#usage
+  }
+
+  /** Takes the records found at the start, in any order. */
+  restore(found: readonly Restored[]): void {
+    for (const { task, seq, debits, debitedMs } of [...found].sort((a, b) => a.seq - b.seq)) {
+      this.#remember(task, seq)
+      this.#usage.debit(task.taskId, debitedMs, debits)
+    }
+  }
+
+  claim({ nowMs, events, ...task }: ClaimOf): Claim {
+    const known = this.get(task.taskId)
+    if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
+    const record: TaskRecord = {
+      ...task,
+      state: "claimed",
+      attempt: 0,
+      claimedMs: nowMs,
+      updatedMs: nowMs,
+      verdict: undefined,
+      code: "",
+      reason: "",
+      outcome: undefined,
+      delivered: false,
+    }
+    const seq = this.#lastSeq + 1
+    this.#vault.transaction((tx) => {
+      this.#put(tx, { record, seq, debits: [], debitedMs: 0, emitted: [], sids: [] })
+      this.#outbox.enqueue(tx, events)
+    })
+    return { kind: "new", record }
+  }
+
+  approve(
+    taskId: string,
+    nowMs: number,
+    decide: (usage: Usage) => Decision,
+    events: Parameters<TaskPort["approve"]>[3],
+  ): TaskRecord {
+    return this.#vault.transaction((tx) => {
+      const journal = this.#expect(taskId)
+      if (journal.record.state !== "claimed") return journal.record
+      const { verdict, debits } = decide(this.#usage)
+      const isApproved = verdict.action === "approve"
+      const record: TaskRecord = {
+        ...journal.record,
+        state: isApproved ? "approved" : "rejected",
+        updatedMs: nowMs,
+        verdict,
+        code: isApproved ? "" : verdict.code,
+        reason: isApproved ? "" : verdict.reason,
+      }
+      this.#put(tx, { ...journal, record, debits: isApproved ? debits : [], debitedMs: nowMs })
+      this.#outbox.enqueue(tx, events(verdict))
+      if (isApproved) tx.afterCommit(() => this.#usage.debit(taskId, nowMs, debits))
+      return record
+    })
+  }
+
+  startSession(row: SessionRow, nowMs: number): void {
+    this.#vault.transaction((tx) => {
+      const journal = this.#expect(row.taskId)
+      const { state, attempt } = journal.record
+      if (state !== "approved" && state !== "running" && state !== "emitted") throw wrongState(journal, "running")
+      if (row.attempt <= attempt) throw new CosignerError("E-TSK-019", { attempt: row.attempt, highest: attempt })
+      if (this.#vault.has(SESSION, row.sid)) throw new CosignerError("E-STO-024", { sid: toHex(row.sid) })
+      tx.put(SESSION, row.sid, { row, startedMs: nowMs, ended: undefined })
+      this.#put(tx, {
+        ...journal,
+        // Once a share left, the task counts as signed: a further attempt does not hide that.
+        record: {
+          ...journal.record,
+          state: state === "emitted" ? state : "running",
+          attempt: row.attempt,
+          updatedMs: nowMs,
+        },
+        sids: [...journal.sids, row.sid],
+      })
+    })
+  }
+
+  /** Endings "crashed" and "unproven" of an ECDSA session count one unproven check against each peer. A second end of a session changes nothing. */
+  endSession(sid: Bytes, how: string, nowMs: number): void {
+    this.#vault.transaction((tx) => {
+      const session = this.#vault.read(SESSION, sid)
+      if (session === undefined) throw new CosignerError("E-STO-026", { what: "session", id: toHex(sid) })
+      if (session.ended === undefined) this.#close(tx, session, how, nowMs)
+    })
+  }
+
+  emitted(taskId: string, digest: Bytes, nowMs: number): void {
+    this.#vault.transaction((tx) => {
+      const journal = this.#expect(taskId)
+      const { state } = journal.record
+      if (state !== "running" && state !== "emitted") throw wrongState(journal, "emitted")
+      if (journal.emitted.some((known) => equal(known, digest))) return
+      this.#put(tx, {
+        ...journal,
+        record: { ...journal.record, state: "emitted", updatedMs: nowMs },
+        emitted: [...journal.emitted, digest],
+      })
+    })
+  }
+
+  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): TaskRecord {
+    return this.#vault.transaction((tx) => {
+      const journal = this.#expect(taskId)
+      const { record, debits, emitted } = journal
+      const ended = endedAs(record, end, nowMs)
+      if (isFinal(record.state)) {
+        if (isDeepStrictEqual({ ...ended, updatedMs: record.updatedMs }, record)) return record
+        throw wrongState(journal, end.state)
+      }
+      if (end.state === "completed" && record.state === "claimed") throw wrongState(journal, end.state)
+      const isReleased = end.state !== "completed" && emitted.length === 0
+      this.#put(tx, { ...journal, record: ended, debits: isReleased ? [] : debits })
+      this.#outbox.enqueue(tx, events)
+      if (isReleased) tx.afterCommit(() => this.#usage.release(taskId, debits))
+      return ended
+    })
+  }
+
+  /** WaaS has the outcome. Ignored for a task that is unknown (pruned since) or not final: WaaS cannot have what was not sent. */
+  delivered(taskId: string): void {
+    const summary = this.#summaries.get(taskId)
+    if (summary === undefined || !isFinal(summary.state) || summary.delivered) return
+    this.#vault.transaction((tx) => {
+      const journal = this.#expect(taskId)
+      this.#put(tx, { ...journal, record: { ...journal.record, delivered: true } })
+    })
+  }
+
+  get(taskId: string): TaskRecord | undefined {
+    return this.#vault.read(TASK, utf8(taskId))?.record
+  }
+
+  list(filter: Parameters<TaskPort["list"]>[0]): readonly TaskRecord[] {
+    const { state, type, limit } = filter
+    return [...this.#summaries.values()]
+      .filter((task) => (state === undefined || task.state === state) && (type === undefined || task.type === type))
+      .reverse()
+      .slice(0, limit)
+      .map((task) => this.#expect(task.taskId).record)
+  }
+
+  unfinished(): readonly TaskRecord[] {
+    return [...this.#summaries.values()]
+      .filter((task) => !isFinal(task.state) || !task.delivered)
+      .map((task) => this.#expect(task.taskId).record)
+  }
+
+  /**
+   * Forgets up to `limit` tasks, with their sessions and debits, that ended and were delivered before `beforeMs`, and whose
+   * deadline had passed by REPLAY_MS then. `beforeMs` must not lie in the future. Returns how many; repeat until 0.
+   */
+  prune(beforeMs: number, limit = 1000): number {
+    const old = [...this.#summaries.values()]
+      .filter((task) => isFinal(task.state) && task.delivered)
+      .filter((task) => task.updatedMs < beforeMs && task.deadlineMs + REPLAY_MS < beforeMs)
+      .slice(0, limit)
+    this.#vault.transaction((tx) => {
+      for (const { taskId } of old) this.#forget(tx, this.#expect(taskId))
+    })
+    return old.length
+  }
+
+  /**
+   * Closes the sessions that a crash cut off, and counts one unproven check per peer of each that was ECDSA (tss.md 2.5
+   * rule 9). Returns the counts that this raised.
+   */
+  recover(cutOff: readonly Session[], nowMs: number): readonly UnprovenChecks[] {
+    return this.#vault.transaction((tx) => cutOff.flatMap((session) => this.#close(tx, session, "crashed", nowMs)))
+  }
+
+  #close(tx: Transaction, session: Session, how: string, nowMs: number): readonly UnprovenChecks[] {
+    const { row } = session
+    tx.put(SESSION, row.sid, { ...session, ended: { how, atMs: nowMs } })
+    return row.ecdsa && UNSEEN.includes(how) ? this.#bans.countUnproven(tx, row) : []
+  }
+
+  #put(tx: Transaction, journal: Journal): void {
+    tx.put(TASK, utf8(journal.record.taskId), journal)
+    tx.afterCommit(() => this.#remember(summaryOf(journal.record), journal.seq))
+  }
+
+  #forget(tx: Transaction, { record, sids, debits }: Journal): void {
+    tx.remove(TASK, utf8(record.taskId))
+    for (const sid of sids) tx.remove(SESSION, sid)
+    tx.afterCommit(() => {
+      this.#summaries.delete(record.taskId)
+      this.#usage.release(record.taskId, debits)
+    })
+  }
+
+  #remember(task: Summary, seq: number): void {
+    this.#lastSeq = Math.max(this.#lastSeq, seq)
+    this.#summaries.set(task.taskId, task)
+  }
+
+  #expect(taskId: string): Journal {
+    const journal = this.#vault.read(TASK, utf8(taskId))
+    if (journal === undefined) throw new CosignerError("E-STO-026", { what: "task", id: taskId })
+    return journal
+  }
+}
+
+const FINAL: readonly TaskState[] = ["completed", "rejected", "failed", "cancelled"]
+const isFinal = (state: TaskState): boolean => FINAL.includes(state)
+
+const endedAs = (record: TaskRecord, end: Finish, nowMs: number): TaskRecord => ({
+  ...record,
+  state: end.state,
+  updatedMs: nowMs,
+  code: end.state === "completed" ? "" : end.code,
+  reason: end.state === "completed" ? "" : end.reason,
+  outcome: end.state === "completed" ? end.outcome : undefined,
+})
+
+const wrongState = ({ record }: Journal, wanted: string): CosignerError =>
+  new CosignerError("E-STO-025", { taskId: record.taskId, state: record.state, wanted })
