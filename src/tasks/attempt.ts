@@ -7,67 +7,59 @@ import type { PartyId } from "../keys/party.ts"
 import type { Blame } from "../mpc/blame.ts"
 import { receiverOf } from "../mpc/envelope.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
-import type { Ending, RunningSession, SessionIo } from "../mpc/session.ts"
+import type { Ending, SessionIo } from "../mpc/session.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { CheckLocks } from "./checks.ts"
 import type { Plan } from "./plan.ts"
-import type { TaskPorts } from "./ports.ts"
+import type { HostedSession, HostIo, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
-  readonly session: RunningSession
+  readonly session: HostedSession
   /** Resolves when the session has ended, its row is closed and its share is wiped. */
   readonly ended: Promise<Ending>
 }
 
-/** Throws when the session may not begin (its sid or attempt is known) or the share does not open. */
+/** Throws when the share does not open. */
 export function beginAttempt(
   taskId: string,
   attempt: number,
   plan: Plan,
   ports: TaskPorts,
   locks: CheckLocks,
-  onBan: (groupId: string, epochId: Bytes, peer: PartyId) => void,
+  onBan: (groupId: string, peer: PartyId) => void,
 ): Attempt {
   const opened = plan.open(attempt)
-  try {
-    const outbox = heldOutbox((envelope) =>
-      ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope }),
-    )
-    const held = new Map<PartyId, () => void>()
-    const session = ports.startSession(opened.spec, sessionIo(taskId, plan, ports, locks, held, outbox.send, onBan))
-    try {
-      ports.journal.startSession(
-        {
-          sid: session.sid,
-          taskId,
-          attempt,
-          groupId: plan.groupId,
-          epochId: plan.group?.epochId ?? new Uint8Array(0),
-          peers: plan.participants.filter((party) => party !== ports.self),
-          ecdsa: plan.ecdsa,
-        },
-        ports.now(),
-      )
-    } catch (error) {
-      session.cancel("cancelled")
-      throw error
-    }
-    outbox.open()
-    const ended = session.ending
-      .then((ending) => {
-        ports.journal.endSession(session.sid, ending.kind, ports.now())
-        return ending
-      })
-      .finally(() => {
-        for (const release of held.values()) release()
-        opened.release()
-      })
-    return { session, ended }
-  } catch (error) {
-    opened.release()
-    throw error
+  const held = new Map<PartyId, () => void>()
+  let sid: Bytes | undefined
+  const io: HostIo = {
+    ...sessionIo(taskId, plan, ports, locks, held, onBan),
+    begin: async (begun) => {
+      ports.journal.startSession(rowOf(begun, taskId, attempt, plan, ports), ports.now())
+      sid = begun
+    },
   }
+  const session = ports.startSession(opened.spec, io)
+  const ended = session.ending
+    .then((ending) => {
+      if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now())
+      return ending
+    })
+    .finally(() => {
+      for (const release of held.values()) release()
+      opened.release()
+    })
+  return { session, ended }
 }
+
+const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: TaskPorts): SessionRow => ({
+  sid,
+  taskId,
+  attempt,
+  groupId: plan.groupId,
+  epochId: plan.group?.epochId ?? new Uint8Array(0),
+  peers: plan.participants.filter((party) => party !== ports.self),
+  ecdsa: plan.ecdsa,
+})
 
 function sessionIo(
   taskId: string,
@@ -75,12 +67,11 @@ function sessionIo(
   ports: TaskPorts,
   locks: CheckLocks,
   held: Map<PartyId, () => void>,
-  send: (envelope: Bytes) => void,
-  onBan: (groupId: string, epochId: Bytes, peer: PartyId) => void,
+  onBan: (groupId: string, peer: PartyId) => void,
 ): SessionIo {
   const { group } = plan
   return {
-    send,
+    send: (envelope) => ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope }),
     record: async (what: SessionRecord) => {
       switch (what.kind) {
         case "prepared":
@@ -117,24 +108,8 @@ function sessionIo(
           sid,
           bannedMs: ports.now(),
         })
-        onBan(group.groupId, group.epochId, peer)
+        onBan(group.groupId, peer)
       }
-    },
-  }
-}
-
-/** Holds envelopes back until the session's row is durable. */
-function heldOutbox(send: (envelope: Bytes) => void): { send(envelope: Bytes): void; open(): void } {
-  const waiting: Bytes[] = []
-  let isOpen = false
-  return {
-    send(envelope) {
-      if (isOpen) send(envelope)
-      else waiting.push(envelope)
-    },
-    open() {
-      isOpen = true
-      for (const envelope of waiting.splice(0)) send(envelope)
     },
   }
 }

@@ -124,9 +124,7 @@ export function beginCourse(
       fail(plan)
       return true
     }
-    const begun = beginAttempt(task.task_id, number, plan, ports, locks, (groupId, _epochId, peer) =>
-      onBan(groupId, peer),
-    )
+    const begun = beginAttempt(task.task_id, number, plan, ports, locks, onBan)
     current = { number, attempt: begun, plan }
     const { session } = begun
     const limit = plan.kind === "sign" ? ports.limits.signSessionMs : ports.limits.setupSessionMs

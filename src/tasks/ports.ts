@@ -6,7 +6,7 @@ import type { Bytes } from "../bytes.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
-import type { RunningSession, SessionIo, SessionSpec } from "../mpc/session.ts"
+import type { Ending, SessionIo, SessionSpec } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
@@ -192,7 +192,24 @@ export type EventsFor = (change: TaskChange) => readonly OutboxEvent[]
 
 // ---- the rest ----------------------------------------------------------------------------------------------------
 
-export type StartSession = (spec: SessionSpec, io: SessionIo) => RunningSession
+/** A session as a task sees it: begun somewhere, here or in a worker. */
+export interface HostedSession {
+  /** Never throws: what does not belong to the session is dropped. */
+  deliver(envelope: Bytes): void
+  cancel(reason: "deadline" | "cancelled"): void
+  /** Never rejects. */
+  readonly ending: Promise<Ending>
+}
+
+export interface HostIo extends SessionIo {
+  /**
+   * The session's id is known: resolves when its row is durable, and nothing is sent before. A rejection (a sid or attempt
+   * that was used before) ends the session as crashed.
+   */
+  begin(sid: Bytes): Promise<void>
+}
+
+export type StartSession = (spec: SessionSpec, io: HostIo) => HostedSession
 
 /** Milliseconds since 1970. */
 export type Clock = () => number

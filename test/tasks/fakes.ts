@@ -7,7 +7,7 @@ import { sha256 } from "../../src/crypto/frame.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
-import type { Ending, SessionIo, SessionSpec } from "../../src/mpc/session.ts"
+import type { Ending, SessionSpec } from "../../src/mpc/session.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type {
@@ -15,6 +15,7 @@ import type {
   BanPort,
   Decision,
   GroupPort,
+  HostIo,
   OutboxEvent,
   RiskPort,
   SessionRow,
@@ -36,7 +37,7 @@ export const rejected: Verdict = { action: "reject", code: "E-RSK-001", reason: 
 
 export interface FakeSession {
   readonly spec: SessionSpec
-  readonly io: SessionIo
+  readonly io: HostIo
   readonly delivered: Uint8Array[]
   cancelledFor: string | undefined
   end(ending: Ending): void
@@ -236,10 +237,14 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
       startSession(spec, io) {
         const { promise, resolve } = Promise.withResolvers<Ending>()
         const session: FakeSession = { spec, io, delivered: [], cancelledFor: undefined, end: resolve }
-        sessions.push(session)
-        io.send(envelopeTo(undefined))
+        io.begin(sha256(utf8(`${spec.taskId} ${spec.attempt}`))).then(
+          () => {
+            io.send(envelopeTo(undefined))
+            sessions.push(session)
+          },
+          (error) => resolve({ kind: "crashed", reason: String(error) }),
+        )
         return {
-          sid: sha256(utf8(`${spec.taskId} ${spec.attempt}`)),
           deliver: (envelope) => void session.delivered.push(copy(envelope)),
           cancel(reason) {
             session.cancelledFor = reason
