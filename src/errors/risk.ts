@@ -155,6 +155,12 @@ export const riskCodes = {
     what: () => "this node has an event key already",
     next: "`cosigner event key info` prints its public half",
   }),
+  "E-RSK-203": entry<{ readonly server: string; readonly type: string; readonly known: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `event server ${d.server} asks for ${d.type}, which is no event; known: ${d.known.join(", ")}`,
+    next: "correct event_types",
+  }),
   "E-RSK-210": entry<{ readonly server: string; readonly reason: string }>({
     kind: "fault",
     exit: EXIT.network,

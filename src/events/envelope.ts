@@ -1,0 +1,125 @@
+/**
+ * TSSEvent, what event servers get (compat.md 2): the envelope, and the data of the four kinds of task as the SDKs type
+ * them. Numbers where they have numbers, details as an object, extra_info as a JSON text.
+ */
+import { toHex } from "../bytes.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import type { EventsFor, OutboxEvent, TaskChange, TaskStatus } from "../tasks/ports.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { PROTOCOL_NUMBERS, requestDetail } from "../wire/requestDetail.ts"
+import type { Task, TaskType } from "../wire/task.ts"
+
+export const PING = "ping"
+
+const KINDS: Readonly<Record<TaskType, string>> = {
+  KeyGen: "keygen",
+  KeyReshare: "keyreshare",
+  KeySign: "keysign",
+  KeyShareSign: "keysharesign",
+}
+const PHASES = ["created", "updated", "failed", "succeeded"] as const
+
+/** Every type that a server may ask for. */
+export const EVENT_TYPES: readonly string[] = Object.values(KINDS).flatMap((kind) =>
+  PHASES.map((phase) => `request.${kind}.${phase}`),
+)
+
+const PHASE_OF: Readonly<Record<TaskStatus, (typeof PHASES)[number]>> = {
+  110: "created",
+  120: "updated",
+  130: "updated",
+  140: "updated",
+  160: "failed",
+  170: "failed",
+  180: "failed",
+  190: "succeeded",
+}
+
+/** The events of every change of a task; which servers get them is the outbox's and the configuration's. */
+export const eventsFor =
+  (nodeId: string, newId: () => string): EventsFor =>
+  (change) => {
+    const eventId = newId()
+    const eventType = `request.${KINDS[change.task.type]}.${PHASE_OF[change.status]}`
+    const body = JSON.stringify({
+      event_id: eventId,
+      created_timestamp: change.atMs,
+      node_id: nodeId,
+      event_type: eventType,
+      data: dataOf(change),
+    })
+    return [{ eventId, eventType, createdMs: change.atMs, body }]
+  }
+
+/** A sign of life; has no data and never lies in the outbox. */
+export const pingEvent = (nodeId: string, eventId: string, nowMs: number): OutboxEvent => ({
+  eventId,
+  eventType: PING,
+  createdMs: nowMs,
+  body: JSON.stringify({ event_id: eventId, created_timestamp: nowMs, node_id: nodeId, event_type: PING }),
+})
+
+function dataOf({ task, status, failedReason, outcome }: TaskChange): Readonly<Record<string, unknown>> {
+  return {
+    data_type: task.type,
+    request_id: task.task_id,
+    request_type: task.type,
+    request_status: status,
+    request_detail: requestDetail(task),
+    extra_info: JSON.stringify(task.extra_info),
+    failed_reason: failedReason,
+    ...(outcome === undefined ? {} : { result: resultOf(task, outcome) }),
+  }
+}
+
+function resultOf(task: Task, outcome: TaskOutcome): Readonly<Record<string, unknown>> {
+  switch (outcome.type) {
+    case "group":
+      return groupOf(task, outcome)
+    case "signatures":
+      return {
+        signatures: outcome.signatures.map((signed) => ({
+          bip32_path: signed.bip32_path,
+          msg_hash: prefixed(signed.msg_hash),
+          tweak: prefixed(signed.tweak),
+          signature: prefixed(signed.signature),
+          signature_recovery: prefixed(signed.signature_recovery),
+        })),
+        ...(task.type === "KeySign"
+          ? { signature_type: task.signature_type, tss_protocol: PROTOCOL_NUMBERS[task.signature_type] }
+          : {}),
+      }
+    case "shareSignatures":
+      return {
+        signatures: outcome.signatures.map((signed) => ({
+          group_id: signed.group_id,
+          signed_msg: signed.signed_msg,
+          msg_hash: prefixed(signed.msg_hash),
+          signature: prefixed(signed.signature),
+        })),
+      }
+  }
+}
+
+/** TSSGroup. The group id stands for all three ids, but the epoch's names the protocol's own group. */
+function groupOf(task: Task, group: Extract<TaskOutcome, { type: "group" }>): Readonly<Record<string, unknown>> {
+  return {
+    id: group.group_id,
+    canonical_group_id: group.group_id,
+    protocol_group_id: group.epoch_id,
+    protocol_type: "",
+    created_timestamp: task.created_ms,
+    type: group.curve === "secp256k1" ? 1 : 2,
+    root_extended_public_key: group.root_extended_public_key,
+    chaincode: `0x${toHex(decodeExtendedPublicKey(group.root_extended_public_key).chainCode)}`,
+    curve: group.curve,
+    threshold: group.threshold,
+    participants: group.participants.map((member) => ({
+      node_id: member.node_id,
+      share_id: member.share_id,
+      share_public_key: prefixed(member.share_public_key),
+    })),
+  }
+}
+
+const prefixed = (hex: string): string => (hex === "" || hex.startsWith("0x") ? hex : `0x${hex}`)

@@ -1,0 +1,187 @@
+/**
+ * Sends the outbox to the event servers: per server in order, one at a time, at a fixed interval until it is taken or the
+ * tries are spent. A slow server delays no other. Everything it needs to know after a restart lies in the outbox.
+ */
+import { CosignerError } from "../errors.ts"
+import type { Clock, OutboxEvent } from "../tasks/ports.ts"
+import type { SignToken } from "../wire/tssJwt.ts"
+import { deliver, type Fetch } from "./deliver.ts"
+import { pingEvent } from "./envelope.ts"
+import type { EventServer } from "./servers.ts"
+
+/** What lies in the store, per server; each call is durable when it returns. */
+export interface OutboxPort {
+  /** The oldest event that `server` (its URL) is still to get. */
+  next(server: string): Letter | undefined
+  attempted(server: string, seq: number, nowMs: number): void
+  delivered(server: string, seq: number): void
+  /** The tries are spent: kept as failed, and the next event has its turn. */
+  failed(server: string, seq: number): void
+}
+
+export interface Letter {
+  readonly seq: number
+  readonly event: OutboxEvent
+  /** Tries so far. */
+  readonly attempts: number
+  /** Of the last try; 0 before the first. */
+  readonly lastMs: number
+}
+
+export interface EventServerState {
+  readonly server: string
+  /** undefined: nothing was sent yet. */
+  readonly healthy: boolean | undefined
+  readonly lastTakenMs: number | undefined
+  /** Why the last try failed; empty if it did not. */
+  readonly failure: string
+}
+
+export interface Sent {
+  readonly server: string
+  readonly eventType: string
+  /** Empty if the server took it. */
+  readonly failure: string
+  /** The tries are spent, and the event will not be sent again. */
+  readonly givenUp: boolean
+  readonly tookMs: number
+}
+
+interface Parts {
+  readonly servers: readonly EventServer[]
+  readonly outbox: OutboxPort
+  /** With the node's event key. */
+  readonly sign: SignToken
+  readonly nodeId: string
+  readonly newId: () => string
+  readonly now: Clock
+  readonly fetch: Fetch
+  readonly observe: (sent: Sent) => void
+}
+
+export interface Sender {
+  /** Something was written to the outbox: look now. Events of an open transaction are seen once it is committed. */
+  poke(): void
+  states(): readonly EventServerState[]
+  /** Resolves when all loops have ended, soon after the signal. */
+  readonly over: Promise<void>
+}
+
+/** A poke can be forgotten, an event must not wait for the next one. */
+const LOOK_ANYWAY_MS = 5_000
+const PING_TRIES = 3
+const PING_PAUSE_MS = 3_000
+
+export function startSender(parts: Parts, signal: AbortSignal): Sender {
+  const states = new Map<string, EventServerState>(
+    parts.servers.map(({ url }) => [url, { server: url, healthy: undefined, lastTakenMs: undefined, failure: "" }]),
+  )
+  const sleepers = new Set<() => void>()
+  const loops = parts.servers.flatMap((server) => {
+    const line: Line = { parts, server, signal, sleepers, states }
+    return server.monitorIntervalMs === undefined
+      ? [sendAll(line)]
+      : [sendAll(line), pingRegularly(line, server.monitorIntervalMs)]
+  })
+  return {
+    // After the current turn: store transactions are synchronous, so by then what was written is committed.
+    poke: () => void setTimeout(() => [...sleepers].forEach((wake) => void wake()), 0),
+    states: () => [...states.values()],
+    over: Promise.all(loops).then(() => undefined),
+  }
+}
+
+interface Line {
+  readonly parts: Parts
+  readonly server: EventServer
+  readonly signal: AbortSignal
+  /** Called to end a wait for new events. */
+  readonly sleepers: Set<() => void>
+  readonly states: Map<string, EventServerState>
+}
+
+async function sendAll(line: Line): Promise<void> {
+  const { parts, server, signal } = line
+  while (!signal.aborted) {
+    const letter = parts.outbox.next(server.url)
+    if (letter === undefined) {
+      await pause(LOOK_ANYWAY_MS, signal, line.sleepers)
+      continue
+    }
+    await pause(waitFor(letter, server, parts.now()), signal)
+    if (signal.aborted) return
+    await sendOne(line, letter)
+  }
+}
+
+/** Fixed interval from the last try, also across a restart; never longer, whatever the clock was set to. */
+function waitFor(letter: Letter, server: EventServer, nowMs: number): number {
+  if (letter.attempts === 0) return 0
+  const interval = server.sleepSeconds * 1000
+  return Math.min(interval, Math.max(0, letter.lastMs + interval - nowMs))
+}
+
+async function sendOne(line: Line, letter: Letter): Promise<void> {
+  const { parts, server, signal } = line
+  // Counted before it is sent: a crash in between must not grant tries for ever.
+  parts.outbox.attempted(server.url, letter.seq, parts.now())
+  const { failure, tookMs } = await post(line, letter.event)
+  // Shut down in mid-send: nothing is known, so the event stays and is sent again.
+  if (signal.aborted && failure !== undefined) return
+  const givenUp = failure !== undefined && server.retryTimes > 0 && letter.attempts >= server.retryTimes
+  if (failure === undefined) parts.outbox.delivered(server.url, letter.seq)
+  else if (givenUp) parts.outbox.failed(server.url, letter.seq)
+  note(line, letter.event, failure, givenUp, tookMs)
+}
+
+async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
+  const { parts, signal } = line
+  while (!signal.aborted) {
+    const event = pingEvent(parts.nodeId, parts.newId(), parts.now())
+    for (let tries = 1; tries <= PING_TRIES && !signal.aborted; tries++) {
+      const { failure, tookMs } = await post(line, event)
+      if (signal.aborted) return
+      note(line, event, failure, tries === PING_TRIES && failure !== undefined, tookMs)
+      if (failure === undefined) break
+      if (tries < PING_TRIES) await pause(PING_PAUSE_MS, signal)
+    }
+    await pause(intervalMs, signal)
+  }
+}
+
+/** A new token for every try: an old one may have expired while the server was down. */
+async function post({ parts, server, signal }: Line, event: OutboxEvent) {
+  const startMs = parts.now()
+  const token = await parts.sign(event.body, startMs + server.tokenExpireMinutes * 60_000)
+  const failure = await deliver(parts.fetch, server, token, signal)
+  return { failure, tookMs: parts.now() - startMs }
+}
+
+function note(line: Line, event: OutboxEvent, failure: string | undefined, givenUp: boolean, tookMs: number): void {
+  const { parts, server, states } = line
+  const before = states.get(server.url)
+  states.set(server.url, {
+    server: server.url,
+    healthy: failure === undefined,
+    lastTakenMs: failure === undefined ? parts.now() : before?.lastTakenMs,
+    failure:
+      failure === undefined ? "" : new CosignerError("E-RSK-210", { server: server.url, reason: failure }).message,
+  })
+  parts.observe({ server: server.url, eventType: event.eventType, failure: failure ?? "", givenUp, tookMs })
+}
+
+/** Resolves after `ms`, with the signal, or when woken through `sleepers`. */
+function pause(ms: number, signal: AbortSignal, sleepers?: Set<() => void>): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener("abort", done)
+      sleepers?.delete(done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener("abort", done, { once: true })
+    sleepers?.add(done)
+  })
+}
