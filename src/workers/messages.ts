@@ -1,0 +1,131 @@
+/**
+ * What the main thread and a session worker say to each other: structured-cloneable forms of specifications, records and
+ * endings. Classes do not survive the clone, so secrets travel as bytes and blame as its fields; both are rebuilt here.
+ */
+import type { Bytes } from "../bytes.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
+import { decodeGroupSecret, encodeGroupSecret } from "../keys/groupCodec.ts"
+import type { PartyId } from "../keys/party.ts"
+import { Blame, type BlameClass } from "../mpc/blame.ts"
+import type { SessionRecord } from "../mpc/exchange.ts"
+import type { Ending, ReshareSpec, SessionSpec, SignSpec } from "../mpc/session.ts"
+
+export interface Identity {
+  /** Ed25519 seed, 32 bytes. */
+  readonly seed: Bytes
+  /** tss.md 1.5. */
+  readonly nodeSecret: Bytes
+  readonly bootCounter: number
+  /** Unique among all workers of this process, so that no two sessions share a session counter. */
+  readonly worker: number
+}
+
+export type ToWorker =
+  | { readonly kind: "init"; readonly identity: Identity }
+  | { readonly kind: "start"; readonly session: number; readonly spec: PlainSpec }
+  | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
+  | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" }
+  /** The answer to a call; `ok: false` = it failed. */
+  | { readonly kind: "answer"; readonly call: number; readonly ok: boolean; readonly value: boolean }
+  | { readonly kind: "ping"; readonly at: number }
+
+export type FromWorker =
+  | { readonly kind: "ready" }
+  | { readonly kind: "send"; readonly session: number; readonly envelope: Bytes }
+  | { readonly kind: "call"; readonly session: number; readonly call: number; readonly what: Call }
+  | { readonly kind: "ended"; readonly session: number; readonly ending: PlainEnding }
+  | { readonly kind: "pong"; readonly at: number }
+
+/** What a session waits for the main thread to have done. */
+export type Call =
+  | { readonly kind: "begin"; readonly sid: Bytes }
+  | { readonly kind: "record"; readonly record: PlainRecord }
+  | { readonly kind: "blamed"; readonly blame: PlainBlame; readonly sid: Bytes }
+  | { readonly kind: "mayRelease" }
+
+export interface PlainBlame {
+  readonly kind: BlameClass
+  readonly parties: readonly PartyId[]
+  readonly reason: string
+  readonly evidence: readonly Bytes[]
+}
+
+interface PlainOld {
+  readonly group: GroupPublic
+  readonly secret: Bytes | undefined
+}
+
+export type PlainSpec =
+  | Extract<SessionSpec, { protocol: "dkg" }>
+  | (Omit<SignSpec, "secret"> & { readonly secret: Bytes })
+  | (Omit<ReshareSpec, "old"> & { readonly old: PlainOld | undefined })
+
+export type PlainRecord =
+  | Exclude<SessionRecord, { kind: "prepared" }>
+  | { readonly kind: "prepared"; readonly group: GroupPublic; readonly secret: Bytes }
+
+export type PlainEnding = Exclude<Ending, { kind: "blamed" }> | { readonly kind: "blamed"; readonly blame: PlainBlame }
+
+export function plainSpec(spec: SessionSpec): PlainSpec {
+  switch (spec.protocol) {
+    case "dkg":
+      return spec
+    case "sign":
+      return { ...spec, secret: encodeGroupSecret(spec.secret) }
+    case "reshare": {
+      const { old } = spec
+      return { ...spec, old: old && { group: old.group, secret: old.secret && encodeGroupSecret(old.secret) } }
+    }
+  }
+}
+
+export function specOf(plain: PlainSpec): SessionSpec {
+  switch (plain.protocol) {
+    case "dkg":
+      return plain
+    case "sign":
+      return { ...plain, secret: secretOf(plain.secret) }
+    case "reshare": {
+      const { old } = plain
+      return { ...plain, old: old && { group: old.group, secret: old.secret && secretOf(old.secret) } }
+    }
+  }
+}
+
+/** The secret parts of a specification in a worker, to be wiped when its session has ended. */
+export function secretsOf(spec: SessionSpec): readonly GroupSecret[] {
+  if (spec.protocol === "sign") return [spec.secret]
+  return spec.protocol === "reshare" && spec.old?.secret !== undefined ? [spec.old.secret] : []
+}
+
+/** The byte arrays that hold secrets: transferred instead of copied, so that one thread holds them. */
+export function transferOf(plain: PlainSpec): readonly ArrayBuffer[] {
+  if (plain.protocol === "sign") return [plain.secret.buffer]
+  return plain.protocol === "reshare" && plain.old?.secret !== undefined ? [plain.old.secret.buffer] : []
+}
+
+export const plainRecord = (record: SessionRecord): PlainRecord =>
+  record.kind === "prepared" ? { ...record, secret: encodeGroupSecret(record.secret) } : record
+
+export const recordOf = (plain: PlainRecord): SessionRecord =>
+  plain.kind === "prepared" ? { ...plain, secret: secretOf(plain.secret) } : plain
+
+export const plainBlame = ({ kind, parties, reason, evidence }: Blame): PlainBlame => ({
+  kind,
+  parties,
+  reason,
+  evidence,
+})
+export const blameOf = (plain: PlainBlame): Blame => new Blame(plain.kind, plain.parties, plain.reason, plain.evidence)
+
+export const plainEnding = (ending: Ending): PlainEnding =>
+  ending.kind === "blamed" ? { kind: "blamed", blame: plainBlame(ending.blame) } : ending
+export const endingOf = (plain: PlainEnding): Ending =>
+  plain.kind === "blamed" ? { kind: "blamed", blame: blameOf(plain.blame) } : plain
+
+function secretOf(bytes: Bytes): GroupSecret {
+  const secret = decodeGroupSecret(bytes)
+  bytes.fill(0)
+  if (secret === undefined) throw new TypeError("the other thread encoded this secret")
+  return secret
+}

@@ -1,0 +1,184 @@
+/**
+ * The pool of session workers: every session runs in one of them from its first round to its ending, so that signatures
+ * use all cores and the main thread stays free for the link, the store and the status port. What a session makes durable
+ * is done here, on the main thread, between its call and our answer.
+ */
+import { CosignerError } from "../errors.ts"
+import type { Ending } from "../mpc/session.ts"
+import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
+import {
+  blameOf,
+  type Call,
+  endingOf,
+  type FromWorker,
+  type Identity,
+  plainSpec,
+  recordOf,
+  type ToWorker,
+  transferOf,
+} from "./messages.ts"
+
+export interface PoolOptions {
+  readonly size: number
+  readonly identity: Omit<Identity, "worker">
+  /** Told when a worker died; its sessions end as crashed and another takes its place. */
+  readonly onDeath: (reason: string) => void
+}
+
+export interface Pool {
+  readonly startSession: StartSession
+  /** Resolves when every worker answers: the longest delay, ms. Never rejects; bound it from outside. */
+  ping(): Promise<number>
+  /** Sessions in progress. */
+  open(): number
+  /** Workers alive. */
+  alive(): number
+  /** Ends all sessions as crashed, and the workers. */
+  close(): void
+}
+
+interface Hosted {
+  readonly io: HostIo
+  readonly end: (ending: Ending) => void
+}
+
+interface Seat {
+  readonly worker: Worker
+  readonly sessions: Map<number, Hosted>
+  readonly pings: Map<number, () => void>
+  post(message: ToWorker, transfer?: readonly ArrayBuffer[]): void
+}
+
+/** Resolves when all workers are ready; rejects when one cannot be started. */
+export async function startPool(options: PoolOptions): Promise<Pool> {
+  let counter = 0
+  let workers = 0
+  let closed = false
+  const seats: Seat[] = []
+
+  async function seat(): Promise<void> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url))
+    const ready = Promise.withResolvers<void>()
+    const it: Seat = {
+      worker,
+      sessions: new Map(),
+      pings: new Map(),
+      post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    }
+    const died = (reason: string): void => {
+      ready.reject(new CosignerError("E-CLI-001", { what: `a session worker died: ${reason}` }))
+      bury(it, reason)
+    }
+    worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
+      if (event.data.kind === "ready") ready.resolve()
+      else onMessage(it, event.data)
+    })
+    worker.addEventListener("error", (event) => died(event.message))
+    worker.addEventListener("close", () => died("it was closed"))
+    it.post({ kind: "init", identity: { ...options.identity, worker: ++workers } })
+    await ready.promise
+    if (closed) worker.terminate()
+    else seats.push(it)
+  }
+
+  function bury(dead: Seat, reason: string): void {
+    const at = seats.indexOf(dead)
+    if (at < 0 || closed) return
+    seats.splice(at, 1)
+    for (const { end } of [...dead.sessions.values()]) end({ kind: "crashed", reason: `its worker died: ${reason}` })
+    for (const answered of dead.pings.values()) answered()
+    dead.worker.terminate()
+    options.onDeath(reason)
+    seat().catch((error: unknown) => options.onDeath(`no new worker could be started: ${error}`))
+  }
+
+  function onMessage(from: Seat, message: Exclude<FromWorker, { kind: "ready" }>): void {
+    if (message.kind === "pong") {
+      from.pings.get(message.at)?.()
+      from.pings.delete(message.at)
+      return
+    }
+    const hosted = from.sessions.get(message.session)
+    if (hosted === undefined) return
+    switch (message.kind) {
+      case "send":
+        return hosted.io.send(message.envelope)
+      case "call": {
+        const { call } = message
+        carryOut(hosted.io, message.what).then(
+          (value) => from.post({ kind: "answer", call, ok: true, value }),
+          () => from.post({ kind: "answer", call, ok: false, value: false }),
+        )
+        return
+      }
+      case "ended":
+        return hosted.end(endingOf(message.ending))
+    }
+  }
+
+  function startSession(spec: Parameters<StartSession>[0], io: HostIo): HostedSession {
+    const session = ++counter
+    const { promise, resolve } = Promise.withResolvers<Ending>()
+    const [least] = [...seats].sort((a, b) => a.sessions.size - b.sessions.size)
+    if (least === undefined) {
+      resolve({ kind: "crashed", reason: "no session worker is alive" })
+      return { deliver: () => undefined, cancel: () => undefined, ending: promise }
+    }
+    const end = (ending: Ending): void => {
+      least.sessions.delete(session)
+      resolve(ending)
+    }
+    least.sessions.set(session, { io, end })
+    const plain = plainSpec(spec)
+    least.post({ kind: "start", session, spec: plain }, transferOf(plain))
+    return {
+      deliver: (envelope) => least.post({ kind: "deliver", session, envelope }),
+      cancel: (reason) => least.post({ kind: "cancel", session, reason }),
+      ending: promise,
+    }
+  }
+
+  await Promise.all(Array.from({ length: options.size }, seat))
+  return {
+    startSession,
+    async ping() {
+      const begun = performance.now()
+      await Promise.all(
+        seats.map((it) => {
+          const at = ++counter
+          const { promise, resolve } = Promise.withResolvers<void>()
+          it.pings.set(at, resolve)
+          it.post({ kind: "ping", at })
+          return promise
+        }),
+      )
+      return performance.now() - begun
+    },
+    open: () => seats.reduce((sum, it) => sum + it.sessions.size, 0),
+    alive: () => seats.length,
+    close() {
+      closed = true
+      for (const it of seats) {
+        for (const { end } of [...it.sessions.values()]) end({ kind: "crashed", reason: "the node goes down" })
+        it.worker.terminate()
+      }
+    },
+  }
+}
+
+/** Resolves when it is durable, or with the answer. */
+async function carryOut(io: HostIo, call: Call): Promise<boolean> {
+  switch (call.kind) {
+    case "begin":
+      await io.begin(call.sid)
+      return true
+    case "record":
+      await io.record(recordOf(call.record))
+      return true
+    case "blamed":
+      await io.blamed(blameOf(call.blame), call.sid)
+      return true
+    case "mayRelease":
+      return io.mayRelease()
+  }
+}
