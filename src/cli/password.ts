@@ -10,11 +10,17 @@ import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 
+/** Which key file, if any: `config.db` is one, flags included. */
+export interface KeyFile {
+  readonly key_file?: string | undefined
+  readonly allow_readable_key_file: boolean
+}
+
 export interface Passwords {
-  /** The password of an existing file. `keyFile` is [db] key_file, the flag included; `prompt` is for the terminal. */
-  existing(keyFile: string | undefined, prompt?: string): Promise<Secret>
+  /** The password of an existing file; `prompt` is what a terminal is asked. */
+  existing(file: KeyFile, prompt?: string): Promise<Secret>
   /** A new password: at least 16 characters; typed twice on a terminal. */
-  fresh(keyFile: string | undefined): Promise<Secret>
+  fresh(file: KeyFile): Promise<Secret>
 }
 
 /** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
@@ -24,23 +30,22 @@ const MOST_BYTES = 1024
 
 export interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly allowReadableKeyFile: boolean
   /** The terminal; a parameter so that a test can play one. */
   readonly ask: (prompt: string) => Promise<Secret>
 }
 
 export function passwords(sources: PasswordSources): Passwords {
-  const fromFile = (keyFile: string | undefined): Secret | undefined => {
-    if (keyFile !== undefined) return readKeyFile(keyFile, sources.allowReadableKeyFile)
+  const fromFile = (file: KeyFile): Secret | undefined => {
+    if (file.key_file !== undefined) return readKeyFile(file.key_file, file.allow_readable_key_file)
     const credentials = sources.env["CREDENTIALS_DIRECTORY"]
     if (credentials === undefined) return undefined
     // systemd hands a service only the credentials its unit names: without ours, a terminal is all that is left
     return readCredential(join(credentials, CREDENTIAL))
   }
   return {
-    existing: async (keyFile, prompt = "Enter password: ") => fromFile(keyFile) ?? (await sources.ask(prompt)),
-    fresh: async (keyFile) => {
-      const password = fromFile(keyFile) ?? (await twice(sources.ask))
+    existing: async (file, prompt = "Enter password: ") => fromFile(file) ?? (await sources.ask(prompt)),
+    fresh: async (file) => {
+      const password = fromFile(file) ?? (await twice(sources.ask))
       if (charactersOf(password) < LEAST_CHARACTERS) {
         password.wipe()
         throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })

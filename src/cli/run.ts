@@ -58,10 +58,6 @@ function baseOf(given: Given, world: World): Base {
       const { loadConfig } = await import("../config/load.ts")
       return loadConfig(globals, overrides)
     },
-    passwords: passwords({
-      env: world.env,
-      allowReadableKeyFile: globals.allowReadableKeyFile,
-      ask: askTerminal,
-    }),
+    passwords: passwords({ env: world.env, ask: askTerminal }),
   }
 }

@@ -13,6 +13,21 @@ export interface Row {
 }
 
 export const table: readonly Row[] = [
+  {
+    path: ["init"],
+    summary: "Create this node: its identity, its keys, its database",
+    load: async () => (await import("./init.ts")).init,
+  },
+  {
+    path: ["info"],
+    summary: "Show the node id and the callback public key",
+    load: async () => (await import("./info.ts")).info,
+  },
+  {
+    path: ["info", "group"],
+    summary: "Show the groups this node holds key shares of",
+    load: async () => (await import("./info.ts")).group,
+  },
   { path: ["config"], summary: "Write, check and show the configuration" },
   {
     path: ["config", "init"],

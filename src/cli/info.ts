@@ -1,0 +1,98 @@
+/** `cosigner info` and `cosigner info group [id]`. Both read beside a running node. */
+import { toHex } from "../bytes.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { byShareId, formatGroupInfo, sharePublicKeyText } from "../keys/groupInfo.ts"
+import type { PartyId } from "../keys/party.ts"
+import { openStore, type Store } from "../store/store.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { type Base, command, optional } from "./command.ts"
+import { publicKeyPem, selfOf } from "./nodeKeys.ts"
+
+export const info = command({
+  summary: "Show the node id and the callback public key",
+  run: async (base) => {
+    using store = await openForReading(base)
+    using seed = store.identity()
+    using callbackKey = store.callbackKey()
+    const { nodeId } = selfOf(seed)
+    const pem = publicKeyPem(callbackKey)
+    base.out.result({ node_id: nodeId, callback_public_key: pem, db: store.path }, [
+      `Node ID: ${nodeId}`,
+      "Callback public key:",
+      pem.trimEnd(),
+    ])
+    return EXIT.ok
+  },
+})
+
+export const group = command({
+  summary: "Show the groups this node holds key shares of",
+  details: "Of each group the epoch that signs, or the newest where none does yet. Private shares are never shown.",
+  args: { group: optional("group-id", "only this group") },
+  examples: [["cosigner info group --json", "for programs"]],
+  run: async (base) => {
+    using store = await openForReading(base)
+    using seed = store.identity()
+    const { party } = selfOf(seed)
+    const groups = currentEpochs(store.groups.list())
+    const wanted = base.args.group
+    const chosen = wanted === undefined ? groups : groups.filter(({ groupId }) => groupId === wanted)
+    if (wanted !== undefined && chosen.length === 0) {
+      throw new CosignerError("E-CLI-011", { what: "such group", known: groups.map(({ groupId }) => groupId) })
+    }
+    const total = wanted === undefined ? [`Total number of groups: ${groups.length}, from ${store.path}`] : []
+    base.out.result(
+      chosen.map((of) => json(of, party, store)),
+      [...total, ...chosen.flatMap((of) => text(of, party, store))],
+    )
+    return EXIT.ok
+  },
+})
+
+async function openForReading({ config, passwords }: Base): Promise<Store> {
+  const { db } = await config()
+  using password = await passwords.existing(db)
+  return openStore(db.path, password, { readOnly: true })
+}
+
+/** One epoch of each group: the ACTIVE one, else the newest; groups in the order they were made. */
+function currentEpochs(all: readonly GroupPublic[]): readonly GroupPublic[] {
+  const current = new Map<string, GroupPublic>()
+  for (const of of [...all].sort((a, b) => a.createdMs - b.createdMs)) {
+    if (current.get(of.groupId)?.status !== "ACTIVE") current.set(of.groupId, of)
+  }
+  return [...current.values()]
+}
+
+/** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
+function text(of: GroupPublic, self: PartyId, store: Store): readonly string[] {
+  const unusable = store.bans.unusable(of.groupId, of.epochId)
+  return [
+    "Group info: ",
+    ...formatGroupInfo(of, self, nodeIdOf),
+    `    Status: ${of.status}`,
+    `    Epoch ID: 0x${toHex(of.epochId)}`,
+    ...(unusable.length === 0 ? [] : [`    Banned Node IDs: [${unusable.map(nodeIdOf).join(" ")}]`]),
+  ]
+}
+
+const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
+  group_id: of.groupId,
+  epoch_id: toHex(of.epochId),
+  status: of.status,
+  mode: of.mode,
+  curve: of.curve,
+  threshold: of.threshold,
+  created_timestamp: of.createdMs,
+  root_extended_public_key: rootExtendedPublicKey(of),
+  chaincode: `0x${toHex(of.chainCode)}`,
+  local_node_id: nodeIdOf(self),
+  participants: byShareId(of.members).map((member) => ({
+    node_id: nodeIdOf(member.party),
+    share_id: member.shareId,
+    share_public_key: sharePublicKeyText(of.curve, member.sharePublicKey),
+  })),
+  banned_node_ids: store.bans.unusable(of.groupId, of.epochId).map(nodeIdOf),
+})

@@ -1,0 +1,67 @@
+/** `cosigner init`: makes a node, that is its identity, its callback key and the encrypted database that holds them. */
+import { generateKeyPairSync, randomBytes } from "node:crypto"
+import { existsSync, mkdirSync } from "node:fs"
+import { copy } from "../bytes.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { createStore } from "../store/store.ts"
+import { command } from "./command.ts"
+import { publicKeyPem, selfOf } from "./nodeKeys.ts"
+import type { Output } from "./output.ts"
+
+const RSA_BITS = 2048
+/** What a node and its services write to; a service unit with a read-only system fails to start where one is missing. */
+const FOLDERS = ["configs", "db", "logs", "recovery", "backups"]
+
+export const init = command({
+  summary: "Create this node: its identity, its keys, its database",
+  details: [
+    "Asks for a password of at least 16 characters, or takes it from --key-file. Without the password nothing can be",
+    "recovered: keep it apart from the database. Never overwrites a database.",
+  ].join("\n"),
+  examples: [
+    ["cosigner init", "asks for the password"],
+    ["cosigner init --key-file .password --db db/secrets.db", "as scripts do"],
+  ],
+  run: async ({ config, passwords, out }) => {
+    const { db } = await config()
+    // before the password: nobody should think of one in vain
+    if (existsSync(db.path)) throw new CosignerError("E-STO-001", { path: db.path })
+    using password = await passwords.fresh(db)
+    makeFolders(out)
+    out.line(`Initialize database: ${db.path}`)
+    using identitySeed = Secret.take(copy(randomBytes(32)))
+    const { nodeId } = selfOf(identitySeed)
+    out.line(`Initialize Node ID: ${nodeId}`)
+    using callbackKey = newRsaKey()
+    const pem = publicKeyPem(callbackKey)
+    out.line("Generate callback public key:")
+    out.line(pem.trimEnd())
+    out.line("Start to initialize TSS parameters; the process may take several minutes")
+    using store = createStore(db.path, password, { identitySeed, callbackKey })
+    out.line("Complete initialization of TSS parameters")
+    out.line("Complete initialization of TSS Node keys and data")
+    if (out.json) out.value({ node_id: nodeId, callback_public_key: pem, db: store.path })
+    return EXIT.ok
+  },
+})
+
+function newRsaKey(): Secret {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: RSA_BITS })
+  const der = privateKey.export({ format: "der", type: "pkcs8" })
+  const key = Secret.from(der)
+  der.fill(0)
+  return key
+}
+
+/** In a container the working directory may not be ours, and the folders that matter are mounted: a remark is enough. */
+function makeFolders(out: Output): void {
+  for (const folder of FOLDERS) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      out.note(`the folder ${folder} could not be made: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+}
