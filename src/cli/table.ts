@@ -44,6 +44,22 @@ export const table: readonly Row[] = [
     summary: "Show the configuration in force",
     load: async () => (await import("./config.ts")).show,
   },
+  { path: ["recovery"], summary: "Check recovery files, and derive keys from them, offline" },
+  {
+    path: ["recovery", "verify"],
+    summary: "Check recovery files, alone and together",
+    load: async () => (await import("./recovery.ts")).verify,
+  },
+  {
+    path: ["recovery", "reconstruct"],
+    summary: "Put a root private key together from the files of enough nodes",
+    load: async () => (await import("./recovery.ts")).reconstruct,
+  },
+  {
+    path: ["recovery", "derive"],
+    summary: "Derive child keys and addresses from a root key",
+    load: async () => (await import("./recoveryDerive.ts")).derive,
+  },
   {
     path: ["completion"],
     summary: "Print a completion script for a shell",

@@ -157,4 +157,51 @@ export const keysCodes = {
     what: (d) => `the files hold shares of ${d.groups.length} groups, and one at a time can be reconstructed`,
     next: "name one with --group-id; cosigner recovery verify lists them",
   }),
+  "E-KEY-030": entry<{ readonly file: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.file} is not an address list: ${d.reason}`,
+    next: 'export it again; line 1 names 7 columns beginning with "wallet name", or 8 with "curve" as the fourth',
+  }),
+  "E-KEY-031": entry<{
+    readonly file: string
+    readonly bad: number
+    readonly rows: number
+    readonly first: readonly { readonly line: number; readonly problem: string }[]
+    readonly written: string | undefined
+  }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => {
+      const shown = d.first.map(({ line, problem }) => `line ${line}: ${problem}`).join("; ")
+      const more = d.bad > d.first.length ? `; and ${d.bad - d.first.length} more` : ""
+      const outcome = d.written === undefined ? "nothing was written" : `the others are in ${d.written}`
+      return `${d.bad} of ${d.rows} rows of ${d.file} cannot be used, and ${outcome}: ${shown}${more}`
+    },
+    next: "correct these lines, or let the good rows through with --skip-bad-rows",
+  }),
+  "E-KEY-032": entry<{ readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} cannot be read: ${d.why}`,
+    next: "check the name and the rights of the file",
+  }),
+  "E-KEY-033": entry({
+    kind: "input",
+    exit: EXIT.refused,
+    what: () => "private keys are about to be shown, and that was not confirmed",
+    next: "type the phrase that is asked for, or give --yes-i-understand; do it on a computer without network",
+  }),
+  "E-KEY-034": entry<{ readonly path: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the derivation was interrupted; ${d.path} was not written`,
+    next: "run the command again",
+  }),
+  "E-KEY-035": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.path} exists already, and is never overwritten`,
+    next: "move it away, or name another file",
+  }),
 } as const

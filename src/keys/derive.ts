@@ -22,6 +22,7 @@ export interface Derived {
 
 /** One level of Derived, and enc(P) of its parent, of which an extended key wants the fingerprint. */
 export interface DerivedChild extends Derived {
+  readonly point: Point
   readonly parentPublicKey: Bytes
   readonly index: number
 }
@@ -49,12 +50,22 @@ export function* deriveLevels(
   path: readonly number[],
 ): Generator<DerivedChild, void, undefined> {
   const group = curveNamed(curve)
-  if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
   const root = group.decodePoint(publicKey)
   if (root === undefined) throw new CosignerError("E-KEY-004", { curve, what: "the parent key" })
+  yield* deriveFrom(group, root, chainCode, path)
+}
+
+/** The same from a decoded point: many paths of one key cost one decoding. */
+export function* deriveFrom(
+  group: Curve,
+  root: Point,
+  chainCode: Uint8Array,
+  path: readonly number[],
+): Generator<DerivedChild, void, undefined> {
+  if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
   let point: Point = root
   let tweak = 0n
-  let encoded = copy(publicKey)
+  let encoded = group.encodePoint(root)
   let chain = copy(chainCode)
   for (const [level, index] of path.entries()) {
     const { left, right } = childHash(group, encoded, chain, index)
@@ -65,7 +76,7 @@ export function* deriveLevels(
     point = next
     encoded = group.encodePoint(point)
     chain = right
-    yield { tweak, publicKey: encoded, chainCode: chain, parentPublicKey, index }
+    yield { tweak, point, publicKey: encoded, chainCode: chain, parentPublicKey, index }
   }
 }
 

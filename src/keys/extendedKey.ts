@@ -94,34 +94,19 @@ export function neuter({ scalar, ...node }: ExtendedPrivateKey): ExtendedPublicK
 
 /** The child at `path` below `key`; throws as deriveLevels does, and E-KEY-005 below depth 255. */
 export function derivePublicKey(key: ExtendedPublicKey, path: readonly number[]): ExtendedPublicKey {
-  const { tweak: _, ...child } = step(key, path)
-  return child
+  return deriveWithTweak(key, path).child
 }
 
-/** The child's private key; the same path gives the same child as derivePublicKey of the public half. */
-export function derivePrivateKey(key: ExtendedPrivateKey, path: readonly number[]): ExtendedPrivateKey {
-  return childOfScalar(key, neuter(key), path).child
-}
-
-/** The same, when the public half is at hand: it saves a multiplication, which is most of the cost of a child. */
-export function childOfScalar(
-  key: ExtendedPrivateKey,
-  publicHalf: ExtendedPublicKey,
+/** The same, with what leads from the key's scalar to the child's: child = scalar + tweak mod q. */
+export function deriveWithTweak(
+  key: ExtendedPublicKey,
   path: readonly number[],
-): { readonly child: ExtendedPrivateKey; readonly publicHalf: ExtendedPublicKey } {
-  const { publicKey, tweak, ...node } = step(publicHalf, path)
-  const scalar = curveNamed(key.curve).mod(beToBig(key.scalar.expose()) + tweak)
-  return { child: { ...node, scalar: Secret.take(bigToBe(scalar, 32)) }, publicHalf: { ...node, publicKey } }
-}
-
-/** First 4 bytes of RIPEMD160(SHA256(key field)). */
-export const fingerprint = (curve: CurveName, publicKey: Uint8Array): Bytes =>
-  copy(ripemd160(sha256(curve === "ed25519" ? keyField(publicKey) : publicKey)).subarray(0, 4))
-
-function step(key: ExtendedPublicKey, path: readonly number[]): ExtendedPublicKey & { readonly tweak: bigint } {
+): { readonly child: ExtendedPublicKey; readonly tweak: bigint } {
   if (key.depth + path.length > 255) throw unreadable("a child would be deeper than the 255 levels of the format")
-  let child = { ...key, tweak: 0n }
+  let child = key
+  let tweak = 0n
   for (const at of deriveLevels(key.curve, key.publicKey, key.chainCode, path)) {
+    tweak = at.tweak
     child = {
       curve: key.curve,
       depth: child.depth + 1,
@@ -129,11 +114,25 @@ function step(key: ExtendedPublicKey, path: readonly number[]): ExtendedPublicKe
       childNumber: at.index,
       chainCode: at.chainCode,
       publicKey: at.publicKey,
-      tweak: at.tweak,
     }
   }
-  return child
+  return { child, tweak }
 }
+
+/** The child's private key; the same path gives the same child as derivePublicKey of the public half. */
+export function derivePrivateKey(key: ExtendedPrivateKey, path: readonly number[]): ExtendedPrivateKey {
+  const { child, tweak } = deriveWithTweak(neuter(key), path)
+  return withScalar(child, beToBig(key.scalar.expose()) + tweak)
+}
+
+/** The private key of `publicHalf`; that scalar * G is its key is the caller's to know. */
+export function withScalar({ publicKey: _, ...node }: ExtendedPublicKey, scalar: bigint): ExtendedPrivateKey {
+  return { ...node, scalar: Secret.take(bigToBe(curveNamed(node.curve).mod(scalar), 32)) }
+}
+
+/** First 4 bytes of RIPEMD160(SHA256(key field)). */
+export const fingerprint = (curve: CurveName, publicKey: Uint8Array): Bytes =>
+  copy(ripemd160(sha256(curve === "ed25519" ? keyField(publicKey) : publicKey)).subarray(0, 4))
 
 function rootNode(curve: CurveName, chainCode: Uint8Array): Node {
   if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)

@@ -1,0 +1,99 @@
+/**
+ * The address list of a wallet, as the vendor's portal exports it (compat.md 5.2), row by row: which key each row asks
+ * for, that it is the one the list names, and the columns added to it. No file is touched here.
+ */
+import { toHex } from "../bytes.ts"
+import type { CurveName } from "../crypto/curve.ts"
+import { CosignerError } from "../errors.ts"
+import { type AddressKind, addressesOf } from "./addresses.ts"
+import type { ChildKeys } from "./childKeys.ts"
+import { type CsvRow, csvLine } from "./csv.ts"
+import { type ExtendedPrivateKey, encodeExtendedPrivateKey, encodeExtendedPublicKey } from "./extendedKey.ts"
+import { parsePath } from "./path.ts"
+
+const ADDRESS_KINDS: readonly AddressKind[] = ["btc-p2wpkh", "btc-p2tr", "eth", "tron", "sol"]
+const ADDRESS_AT = 2
+
+/** Where a shape of the list has its columns; without a curve column all rows are secp256k1. */
+interface Shape {
+  readonly columns: number
+  readonly curveAt: number | undefined
+  readonly pathAt: number
+  readonly keyAt: number
+}
+
+const WITHOUT_CURVE: Shape = { columns: 7, curveAt: undefined, pathAt: 5, keyAt: 6 }
+const WITH_CURVE: Shape = { columns: 8, curveAt: 3, pathAt: 6, keyAt: 7 }
+
+export type RowResult =
+  /** `confirmed`: the row's own address is one of the child's. */
+  | { readonly kind: "derived"; readonly text: string; readonly confirmed: boolean }
+  /** A row of a curve whose root key was not given. */
+  | { readonly kind: "skipped" }
+  | { readonly kind: "bad"; readonly line: number; readonly problem: string }
+
+export class AddressList {
+  #shape: Shape | undefined
+
+  /** `roots` by curve; with `withPrivate` each of them has its private key. `file` names the list in errors. */
+  constructor(
+    readonly roots: ReadonlyMap<CurveName, ChildKeys>,
+    readonly withPrivate: boolean,
+    readonly file: string,
+  ) {}
+
+  /** The heading of the answer. Throws E-KEY-030 unless the row is one of the two headings. */
+  heading(row: CsvRow): string {
+    const [first] = row.cells
+    const has = (columns: number) => row.cells.length === columns
+    if (row.problem !== undefined || first?.trim() !== "wallet name") throw this.#noList('line 1 lacks "wallet name"')
+    if (has(WITHOUT_CURVE.columns)) this.#shape = WITHOUT_CURVE
+    else if (has(WITH_CURVE.columns) && row.cells[3]?.trim() === "curve") this.#shape = WITH_CURVE
+    else throw this.#noList(`line 1 has ${row.cells.length} columns of unknown meaning`)
+    const secrets = this.withPrivate ? ["hex private key", "extended private key"] : []
+    return csvLine([...row.cells, ...secrets, "extended public key", ...ADDRESS_KINDS.map((kind) => `${kind} address`)])
+  }
+
+  row(row: CsvRow): RowResult {
+    const shape = this.#shape
+    if (shape === undefined) throw new TypeError("the heading comes first")
+    const bad = (problem: string): RowResult => ({ kind: "bad", line: row.line, problem })
+    if (row.problem !== undefined) return bad(row.problem)
+    if (row.cells.length !== shape.columns) return bad(`${row.cells.length} columns in place of ${shape.columns}`)
+    const curve = shape.curveAt === undefined ? "secp256k1" : row.cells[shape.curveAt]?.trim()
+    if (curve !== "secp256k1" && curve !== "ed25519") return bad("the curve is neither secp256k1 nor ed25519")
+    const keys = this.roots.get(curve)
+    if (keys === undefined) return { kind: "skipped" }
+    try {
+      const { child, secret } = keys.at(parsePath(row.cells[shape.pathAt] ?? ""))
+      using _scalar = secret?.scalar
+      const extended = encodeExtendedPublicKey(child)
+      const expected = row.cells[shape.keyAt]?.replaceAll(" ", "").trim()
+      if (expected !== "" && expected !== extended) return bad("the child key of the list is not the one at its path")
+      const addresses = addressesOf(curve, child.publicKey)
+      const columns = ADDRESS_KINDS.map((kind) => addresses.find((one) => one.kind === kind)?.address ?? "")
+      const text = csvLine([...row.cells, ...this.#secretColumns(secret), extended, ...columns])
+      return { kind: "derived", text, confirmed: isOneOf(row.cells[ADDRESS_AT] ?? "", columns) }
+    } catch (error) {
+      if (error instanceof CosignerError) return bad(error.message)
+      throw error
+    }
+  }
+
+  #secretColumns(secret: ExtendedPrivateKey | undefined): readonly string[] {
+    if (!this.withPrivate) return []
+    if (secret === undefined) throw new TypeError("private columns want private roots")
+    return [`0x${toHex(secret.scalar.expose())}`, encodeExtendedPrivateKey(secret)]
+  }
+
+  #noList(reason: string) {
+    return new CosignerError("E-KEY-030", { file: this.file, reason })
+  }
+}
+
+// Hex addresses are written in any case; base58 ones differ by case, and one of ours equals none of theirs by accident.
+const isOneOf = (address: string, known: readonly string[]): boolean => {
+  const plain = address.trim()
+  if (plain === "") return false
+  return known.some((one) => one === plain || (one.startsWith("0x") && one.toLowerCase() === plain.toLowerCase()))
+}
