@@ -16,6 +16,12 @@ export interface KeyFile {
   readonly allow_readable_key_file: boolean
 }
 
+/** The key file of the flags alone, for commands that read no configuration of a node. */
+export const keyFileOf = (flags: {
+  readonly keyFile: string | undefined
+  readonly allowReadableKeyFile: boolean
+}): KeyFile => ({ key_file: flags.keyFile, allow_readable_key_file: flags.allowReadableKeyFile })
+
 export interface Passwords {
   /** The password of an existing file; `prompt` is what a terminal is asked. */
   existing(file: KeyFile, prompt?: string): Promise<Secret>

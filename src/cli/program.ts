@@ -5,7 +5,8 @@
 import { Command as Program, Option as ProgramOption } from "commander"
 import type { Command, Given, Option, Options } from "./command.ts"
 import { globalOptions } from "./globals.ts"
-import { type Row, table } from "./table.ts"
+import type { Write } from "./output.ts"
+import type { Row } from "./table.ts"
 
 export interface Chosen {
   readonly row: Row
@@ -13,7 +14,7 @@ export interface Chosen {
   readonly act: (given: Given) => Promise<void>
 }
 
-export function program(write: (fd: 1 | 2, text: string) => void, chosen: Chosen | undefined): Program {
+export function program(write: Write, rows: readonly Row[], chosen: Chosen | undefined): Program {
   const root = new Program("cosigner")
     .description(
       "A server co-signer: holds one share of every key and signs what its rules and callback servers approve.",
@@ -22,7 +23,7 @@ export function program(write: (fd: 1 | 2, text: string) => void, chosen: Chosen
   settle(root, write)
   // commander's root would swallow them wherever they stand: they belong to the command, and to the root only for its help
   if (chosen === undefined) addOptions(root, globalOptions)
-  for (const row of table) {
+  for (const row of rows) {
     const node = nodeAt(root, row.path, write).description(row.summary)
     if (chosen?.row === row) attach(node, chosen)
   }
@@ -31,7 +32,7 @@ export function program(write: (fd: 1 | 2, text: string) => void, chosen: Chosen
 }
 
 /** Finds or makes the node of a path, so that rows need no order between parents and children. */
-function nodeAt(root: Program, path: readonly string[], write: (fd: 1 | 2, text: string) => void): Program {
+function nodeAt(root: Program, path: readonly string[], write: Write): Program {
   let at = root
   for (const name of path) {
     const parent = at
@@ -40,7 +41,7 @@ function nodeAt(root: Program, path: readonly string[], write: (fd: 1 | 2, text:
   return at
 }
 
-function settle(node: Program, write: (fd: 1 | 2, text: string) => void): Program {
+function settle(node: Program, write: Write): Program {
   return node
     .exitOverride()
     .helpCommand(false)

@@ -12,14 +12,15 @@ import { locate } from "./locate.ts"
 import { output, type Write } from "./output.ts"
 import { askTerminal, passwords } from "./password.ts"
 import { program } from "./program.ts"
+import { type Row, table } from "./table.ts"
 
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly write: Write
 }
 
-export async function run(given: readonly string[], world: World): Promise<ExitCode> {
-  const { row, argv } = locate(given)
+export async function run(given: readonly string[], world: World, rows: readonly Row[] = table): Promise<ExitCode> {
+  const { row, argv } = locate(given, rows)
   let exit: ExitCode = EXIT.ok
   try {
     const command = await row?.load?.()
@@ -27,7 +28,7 @@ export async function run(given: readonly string[], world: World): Promise<ExitC
       exit = (await command?.start(baseOf(raw, world), raw)) ?? EXIT.failure
     }
     const chosen = row !== undefined && command !== undefined ? { row, command, act } : undefined
-    await program(world.write, chosen).parseAsync([...argv], { from: "user" })
+    await program(world.write, rows, chosen).parseAsync([...argv], { from: "user" })
     return exit
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failure

@@ -36,7 +36,7 @@ export const table: readonly Row[] = [
   },
   {
     path: ["config", "check"],
-    summary: "Check the configuration as start would",
+    summary: "Check the configuration as `start` would",
     load: async () => (await import("./config.ts")).check,
   },
   {

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "bun:test"
+import { command, flag, integer, list, optional, rest, valueOr } from "../../src/cli/command.ts"
+import { globalOptions } from "../../src/cli/globals.ts"
+import { locate } from "../../src/cli/locate.ts"
+import { type Row, table } from "../../src/cli/table.ts"
+import { EXIT } from "../../src/errors/entry.ts"
+import { CosignerError } from "../../src/errors.ts"
+import { cli } from "./world.ts"
+
+/** Prints what it was given. */
+const echo = command({
+  summary: "Echo",
+  args: { word: optional("word", "a word"), more: rest("more", "more words") },
+  options: {
+    loud: flag("-l, --loud", "loudly"),
+    times: valueOr("--times <n>", "how often", 1, integer(0, 9)),
+    ids: list("--ids <ids>", "ids"),
+  },
+  run: async ({ args, options, globals, out }) => {
+    out.value({ args, options, globals })
+    return EXIT.ok
+  },
+})
+const failing = (error: unknown) =>
+  command({
+    summary: "Fail",
+    run: () => Promise.reject(error),
+  })
+
+const rows: readonly Row[] = [
+  { path: ["echo"], summary: "Echo", load: async () => echo },
+  { path: ["group"], summary: "Group" },
+  { path: ["group", "echo"], summary: "Echo", load: async () => echo },
+  { path: ["fail"], summary: "Fail", load: async () => failing(new CosignerError("E-CLI-006", {})) },
+  { path: ["break"], summary: "Break", load: async () => failing(new TypeError("oops")) },
+  {
+    path: ["never"],
+    summary: "Never loaded",
+    load: () => Promise.reject(new Error("a command was loaded that nobody asked for")),
+  },
+]
+
+const given = async (...args: readonly string[]) => JSON.parse((await cli(args, rows)).stdout)
+
+describe("flags", () => {
+  const places: readonly (readonly string[])[] = [
+    ["echo", "w", "--loud", "--times", "3", "--db", "x"],
+    ["echo", "--loud", "--times=3", "-d", "x", "w"],
+    ["--db=x", "echo", "w", "--times", "3", "-l"],
+    ["-d", "x", "--loud", "--times", "3", "echo", "w"],
+  ]
+  for (const args of places) {
+    test(`before and after the command: ${args.join(" ")}`, async () => {
+      const { args: words, options, globals } = await given(...args)
+      expect(words).toEqual({ word: "w", more: [] })
+      expect(options).toEqual({ loud: true, times: 3, ids: [] })
+      expect(globals.db).toBe("x")
+    })
+  }
+  test("defaults, lists, and words after --", async () => {
+    const { args, options, globals } = await given("echo", "--ids", "a,b", "--ids=c", "--", "--loud", "x")
+    expect(args).toEqual({ word: "--loud", more: ["x"] })
+    expect(options).toEqual({ loud: false, times: 1, ids: ["a", "b", "c"] })
+    expect(globals).toMatchObject({ json: false, verbose: false, allowReadableKeyFile: false })
+  })
+  test("the last of a repeated value stands", async () => {
+    expect((await given("echo", "--times", "2", "--times", "5")).options.times).toBe(5)
+  })
+  test("a value that looks like a command is a value of a global option", () => {
+    expect(locate(["--db", "echo", "group", "echo"], rows).row?.path).toEqual(["group", "echo"])
+  })
+  test("what is no number, out of range or an empty word is refused", async () => {
+    for (const wrong of [["--times", "x"], ["--times=10"], ["--times=1.5"], ["--times", ""], ["--ids", "a,,b"]]) {
+      const { exit, stdout, stderr } = await cli(["echo", ...wrong], rows)
+      expect({ wrong, exit, stdout }).toEqual({ wrong, exit: EXIT.failure, stdout: "" })
+      expect(stderr).toContain("E-CLI-002")
+    }
+  })
+})
+
+describe("what is not there", () => {
+  for (const args of [["ehco"], ["echo", "--lod"], ["echo", "--times"], ["group", "ehco"], ["group"], []]) {
+    test(`exit 1, a hint on stderr, nothing on stdout: ${args.join(" ") || "(nothing)"}`, async () => {
+      const { exit, stdout, stderr } = await cli(args, rows)
+      expect({ exit, stdout }).toEqual({ exit: 1, stdout: "" })
+      expect(stderr).not.toBe("")
+    })
+  }
+  test("a near miss is named", async () => {
+    expect((await cli(["ehco"], rows)).stderr).toContain("echo")
+    expect((await cli(["echo", "--lod"], rows)).stderr).toContain("--loud")
+  })
+})
+
+describe("help", () => {
+  for (const args of [["--help"], ["-h"], ["help"], ["echo", "--help"], ["help", "group", "echo"], ["group", "-h"]]) {
+    test(args.join(" "), async () => {
+      const { exit, stdout, stderr } = await cli(args, rows)
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+      expect(stdout).toContain("Usage: cosigner")
+    })
+  }
+})
+
+describe("failures", () => {
+  test("an error of ours: its code and next step on stderr, its exit code", async () => {
+    const { exit, stdout, stderr } = await cli(["fail"], rows)
+    expect({ exit, stdout }).toEqual({ exit: EXIT.secrets, stdout: "" })
+    expect(stderr).toContain("E-CLI-006")
+    expect(stderr).toContain("next: ")
+  })
+  test("with --json stdout has it as JSON too", async () => {
+    const { stdout } = await cli(["--json", "fail"], rows)
+    expect(JSON.parse(stdout).error.code).toBe("E-CLI-006")
+  })
+  test("any other error is a bug of ours", async () => {
+    const { exit, stderr } = await cli(["break"], rows)
+    expect(exit).toBe(EXIT.bug)
+    expect(stderr).toContain("E-CLI-001")
+  })
+})
+
+describe("every command of the table", () => {
+  test("no name twice, parents before or after their children", () => {
+    const names = table.map((row) => row.path.join(" "))
+    expect(names.length).toBe(new Set(names).size)
+    for (const { path } of table) if (path.length > 1) expect(names).toContain(path.slice(0, -1).join(" "))
+  })
+  for (const row of table) {
+    test(`${row.path.join(" ")}: help, one summary, no flag twice`, async () => {
+      const { exit, stdout, stderr } = await cli([...row.path, "--help"])
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+      expect(stdout).toContain(`Usage: cosigner ${row.path.join(" ")}`)
+      const loaded = await row.load?.()
+      if (loaded === undefined) return
+      expect(loaded.summary).toBe(row.summary)
+      const flags = Object.values(loaded.options).flatMap((option) => option.flags.match(/(?<=^|[ ,])--?[\w-]+/g) ?? [])
+      expect(flags.length).toBe(new Set(flags).size)
+      const short = Object.values(globalOptions).flatMap((option) => option.flags.match(/(?<=^|[ ,])-\w(?=,)/g) ?? [])
+      expect(flags.filter((name) => short.includes(name) && !flags.includes("--config"))).toEqual([])
+      for (const [line] of loaded.examples) expect(locate(line.split(" ").slice(1)).row?.path).toEqual([...row.path])
+    })
+  }
+})
