@@ -80,6 +80,8 @@ export function readRules(table: unknown, where: Where, problems: KeyProblem[]):
 export function readPathRules(table: unknown, where: Where, problems: KeyProblem[]): readonly PathRule[] | undefined {
   const written: PathRule[] = []
   for (const [path, algorithm] of Object.entries(isWords(table) ? table : {})) {
+    // another algorithm is the schema's to report
+    if (algorithm !== "ecdsa" && algorithm !== "bip340") continue
     try {
       written.push(...parsePathRules({ [path]: algorithm }))
     } catch (error) {

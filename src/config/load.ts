@@ -7,6 +7,7 @@ import type { KeyProblem } from "../errors/config.ts"
 import { CosignerError } from "../errors.ts"
 import { readPathRules, readRules, schemaProblems, type Where } from "./check.ts"
 import { type Config, configSchema, DEFAULT_FILE, RULES_TABLE } from "./config.ts"
+import { withDefaults } from "./defaults.ts"
 import { linesOf } from "./lines.ts"
 import { lay, type Overrides } from "./overlay.ts"
 import { isTree, parseToml, readSource, type Tree } from "./source.ts"
@@ -52,7 +53,7 @@ export function checkConfig(source: string, file: string | undefined, overrides:
   const flags = lay(written, overrides, name)
   const lineOf = linesOf(source)
   const where: Where = (path) => flags.get(path.join(".")) ?? `${name}:${lineOf(path)}`
-  const tree = treeOf(Value.Default(configSchema, written))
+  const tree = treeOf(withDefaults(configSchema, written))
   const problems: KeyProblem[] = [...schemaProblems(tree, where)]
   const rules = readRules(tree[RULES_TABLE], where, problems)
   const paths = readPathRules(Reflect.get(Object(tree["signing"]), "path_algorithms"), where, problems)

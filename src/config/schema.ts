@@ -106,8 +106,8 @@ function isUrl(text: string, rule: UrlRule): boolean {
   const parsed = new URL(text)
   return (
     rule.schemes.includes(parsed.protocol.slice(0, -1)) &&
-    // `http:host` and the like parse too; what is written must be what is meant
-    text.startsWith(`${parsed.protocol}//`) &&
+    // `http:host` and `http:///host` parse too; what is written must be what is meant
+    /^[a-z]+:\/\/[^/?]/.test(text) &&
     parsed.hostname !== "" &&
     !text.includes("#") &&
     (rule.credentials || (parsed.username === "" && parsed.password === ""))
