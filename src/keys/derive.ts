@@ -20,11 +20,9 @@ export interface Derived {
   readonly chainCode: Bytes
 }
 
-/** One level of Derived, and enc(P) of its parent, of which an extended key wants the fingerprint. */
-export interface DerivedChild extends Derived {
+/** A key on the way down, as a point: whoever holds one derives on without decoding it again. */
+export interface DerivationNode extends Derived {
   readonly point: Point
-  readonly parentPublicKey: Bytes
-  readonly index: number
 }
 
 /**
@@ -37,47 +35,26 @@ export function deriveTweak(
   chainCode: Uint8Array,
   path: readonly number[],
 ): Derived {
-  let at: Derived = { tweak: 0n, publicKey: copy(publicKey), chainCode: copy(chainCode) }
-  for (const child of deriveLevels(curve, publicKey, chainCode, path)) at = child
+  const group = curveNamed(curve)
+  let at = derivationRoot(group, publicKey, chainCode)
+  for (const [level, index] of path.entries()) at = deriveStep(group, at, index, level + 1)
   return { tweak: at.tweak, publicKey: at.publicKey, chainCode: at.chainCode }
 }
 
-/** The same, level by level; an empty path yields nothing, but the key is checked all the same. */
-export function* deriveLevels(
-  curve: CurveName,
-  publicKey: Uint8Array,
-  chainCode: Uint8Array,
-  path: readonly number[],
-): Generator<DerivedChild, void, undefined> {
-  const group = curveNamed(curve)
-  const root = group.decodePoint(publicKey)
-  if (root === undefined) throw new CosignerError("E-KEY-004", { curve, what: "the parent key" })
-  yield* deriveFrom(group, root, chainCode, path)
+/** Where derivation begins, checked: a point of the prime-order group. Throws E-KEY-004. */
+export function derivationRoot(group: Curve, publicKey: Uint8Array, chainCode: Uint8Array): DerivationNode {
+  if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
+  const point = group.decodePoint(publicKey)
+  if (point === undefined) throw new CosignerError("E-KEY-004", { curve: group.name, what: "the parent key" })
+  return { tweak: 0n, publicKey: copy(publicKey), chainCode: copy(chainCode), point }
 }
 
-/** The same from a decoded point: many paths of one key cost one decoding. */
-export function* deriveFrom(
-  group: Curve,
-  root: Point,
-  chainCode: Uint8Array,
-  path: readonly number[],
-): Generator<DerivedChild, void, undefined> {
-  if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
-  let point: Point = root
-  let tweak = 0n
-  let encoded = group.encodePoint(root)
-  let chain = copy(chainCode)
-  for (const [level, index] of path.entries()) {
-    const { left, right } = childHash(group, encoded, chain, index)
-    const next = left === undefined ? undefined : addTweak(group, point, left)
-    if (left === undefined || next === undefined) throw new CosignerError("E-KEY-003", { index, depth: level + 1 })
-    const parentPublicKey = encoded
-    tweak = group.mod(tweak + left)
-    point = next
-    encoded = group.encodePoint(point)
-    chain = right
-    yield { tweak, point, publicKey: encoded, chainCode: chain, parentPublicKey, index }
-  }
+/** One level down; the tweak goes on adding up. `level` is for the error of a child that does not exist. */
+export function deriveStep(group: Curve, parent: DerivationNode, index: number, level: number): DerivationNode {
+  const { left, right } = childHash(group, parent.publicKey, parent.chainCode, index)
+  const point = left === undefined ? undefined : addTweak(group, parent.point, left)
+  if (left === undefined || point === undefined) throw new CosignerError("E-KEY-003", { index, depth: level })
+  return { tweak: group.mod(parent.tweak + left), publicKey: group.encodePoint(point), chainCode: right, point }
 }
 
 interface ChildHash {

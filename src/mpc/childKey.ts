@@ -3,10 +3,11 @@
  * for everybody, so PK' = ±PK + offset*G and S'_j = ±S_j + offset*G. Derivation, BIP-340's even y and BIP-341's tweak all
  * are such maps.
  */
-import { type Bytes, beToBig, concat, utf8 } from "../bytes.ts"
+import { type Bytes, beToBig, concat, u8, utf8 } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { deriveTweak } from "../keys/derive.ts"
+import { CosignerError } from "../errors.ts"
+import { deriveFrom } from "../keys/derive.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Algorithm, MessageToSign } from "./session.ts"
 
@@ -14,8 +15,9 @@ export interface ChildKey {
   readonly negate: boolean
   /** Added after the sign, in [0, q). */
   readonly offset: bigint
-  /** PK'; with even y for bip340. */
+  /** PK', and enc(PK'); with even y for bip340. */
   readonly point: Point
+  readonly encoded: Bytes
   /** The key that verifies: 33 bytes (ecdsa), 32 (eddsa), 32 x-only (bip340; the output key under Taproot). */
   readonly publicKey: Bytes
 }
@@ -28,30 +30,46 @@ export const childScalar = (curve: Curve, key: ChildKey, scalar: bigint): bigint
 export const childPoint = (curve: Curve, key: ChildKey, point: Point): Point =>
   curve.add(key.negate ? curve.negate(point) : point, curve.multiplyBasePublic(key.offset))
 
-/** Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is neither empty nor 32 bytes. */
-export function childKey(
+/**
+ * The keys of a batch, in its order. Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is
+ * neither empty nor 32 bytes.
+ */
+export function childKeys(
   group: GroupPublic,
   algorithm: Algorithm,
-  message: Pick<MessageToSign, "path" | "taproot">,
-): ChildKey {
+  messages: readonly Pick<MessageToSign, "path" | "taproot">[],
+): readonly ChildKey[] {
   const curve = curveNamed(group.curve)
-  const [root] = group.commitments
-  if (root === undefined) throw new RangeError("a group has a public key")
-  const { tweak, publicKey } = deriveTweak(group.curve, root, group.chainCode, message.path)
-  const point = curve.decodePoint(publicKey)
-  if (point === undefined) throw new RangeError("a derived key is a point")
-  const derived: ChildKey = { negate: false, offset: tweak, point, publicKey }
-  if (algorithm !== "bip340") return derived
-  const even = evenKey(curve, derived)
-  return message.taproot === undefined ? even : evenKey(curve, outputKey(curve, even, message.taproot))
+  const root = curve.decodePoint(group.commitments[0] ?? new Uint8Array(0))
+  if (root === undefined) throw new CosignerError("E-KEY-004", { curve: group.curve, what: "the group's public key" })
+  return messages.map(({ path, taproot }) => {
+    const derived = derive(curve, root, group.chainCode, path)
+    if (algorithm !== "bip340") return derived
+    const even = evenKey(curve, derived)
+    return taproot === undefined ? even : evenKey(curve, outputKey(curve, even, taproot))
+  })
+}
+
+function derive(curve: Curve, root: Point, chainCode: Bytes, path: readonly number[]): ChildKey {
+  const encoded = curve.encodePoint(root)
+  let key: ChildKey = { negate: false, offset: 0n, point: root, encoded, publicKey: encoded }
+  for (const { tweak, point, publicKey } of deriveFrom(curve, root, chainCode, path)) {
+    key = { negate: false, offset: tweak, point, encoded: publicKey, publicKey }
+  }
+  return key
 }
 
 /** BIP-340 knows keys by their x alone and means the point of even y. */
 function evenKey(curve: Curve, key: ChildKey): ChildKey {
-  const encoded = curve.encodePoint(key.point)
-  const publicKey = encoded.subarray(1)
-  if (encoded[0] === 2) return { ...key, publicKey }
-  return { negate: !key.negate, offset: curve.mod(-key.offset), point: curve.negate(key.point), publicKey }
+  const publicKey = key.encoded.subarray(1)
+  if (key.encoded[0] === 2) return { ...key, publicKey }
+  return {
+    negate: !key.negate,
+    offset: curve.mod(-key.offset),
+    point: curve.negate(key.point),
+    encoded: concat(u8(2), publicKey),
+    publicKey,
+  }
 }
 
 /** BIP-341: Q = P + int(hash_TapTweak(x(P) || merkle root))*G, P of even y. */
@@ -61,7 +79,7 @@ function outputKey(curve: Curve, key: ChildKey, merkleRoot: Bytes): ChildKey {
   if (t >= curve.order) throw new RangeError("this key has no Taproot output key")
   const point = curve.add(key.point, curve.multiplyBasePublic(t))
   if (curve.isIdentity(point)) throw new RangeError("this key has no Taproot output key")
-  return { ...key, offset: curve.mod(key.offset + t), point }
+  return { ...key, offset: curve.mod(key.offset + t), point, encoded: curve.encodePoint(point) }
 }
 
 /** BIP-340's tagged hash. */

@@ -1,0 +1,40 @@
+/** The two broadcasts of FROST signing (tss.md 12). */
+import { type Bytes, concat } from "../../bytes.ts"
+import type { Curve } from "../../crypto/curve.ts"
+import type { Codec } from "../exchange.ts"
+import { allDefined, fieldsOf, takeMany } from "../layout.ts"
+import type { NonceCommitment } from "./nonces.ts"
+
+const NONCE_LENGTH = 32
+
+export interface Commitments {
+  /** Makes the session's view unrepeatable (tss.md 2.2); nothing to do with the nonces of the signature. */
+  readonly nonce: Bytes
+  /** One per message. */
+  readonly pairs: readonly NonceCommitment[]
+}
+
+export const commitmentsCodec = (curve: Curve, count: number): Codec<Commitments> => ({
+  size: NONCE_LENGTH + 2 * count * curve.pointLength,
+  encode: ({ nonce, pairs }) =>
+    concat(nonce, ...pairs.flatMap(({ D, E }) => [curve.encodePoint(D), curve.encodePoint(E)])),
+  decode(bytes) {
+    const take = fieldsOf(bytes)
+    const nonce = take(NONCE_LENGTH)
+    const pairs = allDefined(
+      Array.from({ length: count }, () => {
+        const D = curve.decodePoint(take(curve.pointLength))
+        const E = curve.decodePoint(take(curve.pointLength))
+        return D && E && { D, E }
+      }),
+    )
+    return pairs && { nonce, pairs }
+  },
+})
+
+/** z_i, one per message. */
+export const sharesCodec = (curve: Curve, count: number): Codec<readonly bigint[]> => ({
+  size: 32 * count,
+  encode: (shares) => concat(...shares.map((z) => curve.encodeScalar(z))),
+  decode: (bytes) => allDefined(takeMany(fieldsOf(bytes), count, 32).map((z) => curve.decodeScalar(z))),
+})

@@ -1,0 +1,68 @@
+/**
+ * One-time nonces (RFC 9591 4.1, 5.1; tss.md 7.3): hedged, in memory alone, taken once, wiped when taken and when the
+ * session ends in whatever way.
+ */
+import { type Bytes, concat } from "../../bytes.ts"
+import type { Point } from "../../crypto/curve.ts"
+import type { Rng } from "../../crypto/random.ts"
+import type { Suite } from "./suite.ts"
+
+/** D = dG hides, E = eG binds. */
+export interface NonceCommitment {
+  readonly D: Point
+  readonly E: Point
+}
+
+export class NoncePair implements Disposable {
+  readonly commitment: NonceCommitment
+  #nonces: { readonly d: Bytes; readonly e: Bytes } | undefined
+
+  constructor(
+    readonly suite: Suite,
+    signingShare: bigint,
+    rng: Rng,
+  ) {
+    const { curve } = suite
+    const d = generate(suite, signingShare, rng)
+    const e = generate(suite, signingShare, rng)
+    this.commitment = { D: curve.multiplyBase(d), E: curve.multiplyBase(e) }
+    this.#nonces = { d: curve.encodeScalar(d), e: curve.encodeScalar(e) }
+  }
+
+  /** Once: a second signature under one pair gives the share away. */
+  take(): { readonly d: bigint; readonly e: bigint } {
+    const { curve } = this.suite
+    const d = this.#nonces && curve.decodeScalar(this.#nonces.d)
+    const e = this.#nonces && curve.decodeScalar(this.#nonces.e)
+    this[Symbol.dispose]()
+    if (d === undefined || e === undefined) throw new TypeError("a nonce pair is used twice, or after its session")
+    return { d, e }
+  }
+
+  [Symbol.dispose](): void {
+    this.#nonces?.d.fill(0)
+    this.#nonces?.e.fill(0)
+    this.#nonces = undefined
+  }
+}
+
+/** H3(32 random bytes || sc(share)): an rng that repeats or is guessed does not give the nonce. Never 0. */
+function generate(suite: Suite, signingShare: bigint, rng: Rng): bigint {
+  for (;;) {
+    const random = rng(32)
+    const share = suite.curve.encodeScalar(signingShare)
+    const input = concat(random, share)
+    const nonce = suite.H3(input)
+    for (const bytes of [random, share, input]) bytes.fill(0)
+    if (nonce !== 0n) return nonce
+  }
+}
+
+/** All pairs of a batch, disposed together. */
+export class NonceBatch implements Disposable {
+  constructor(readonly pairs: readonly NoncePair[]) {}
+
+  [Symbol.dispose](): void {
+    for (const pair of this.pairs) pair[Symbol.dispose]()
+  }
+}

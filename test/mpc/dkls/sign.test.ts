@@ -1,0 +1,162 @@
+import { expect, test } from "bun:test"
+import fc from "fast-check"
+import * as libsecp256k1 from "tiny-secp256k1"
+import { beToBig, bigToBe, equal, toHex } from "../../../src/bytes.ts"
+import { K1 } from "../../../src/crypto/curve.ts"
+import { isCode } from "../../../src/errors.ts"
+import type { GroupSecret } from "../../../src/keys/group.ts"
+import type { PartyId } from "../../../src/keys/party.ts"
+import { GadgetCache, openPairs } from "../../../src/mpc/dkls/pairs.ts"
+import type { EcdsaMessage } from "../../../src/mpc/dkls/seat.ts"
+import type { SignedMessage } from "../../../src/mpc/session.ts"
+import { Secret } from "../../../src/secret.ts"
+import { runAll } from "../network.ts"
+import { type DealtGroup, dealGroup, messageUnder, signers, someMessages } from "./group.ts"
+
+const LONG = process.env["COSIGNER_LONG"] === "1"
+const Q = K1.order
+
+/** Signs, and holds every signer's result against libsecp256k1. */
+function signAndVerify(dealt: DealtGroup, who: readonly PartyId[], messages: readonly EcdsaMessage[], seed: string) {
+  const { sid, protocols } = signers(dealt, who, messages, seed)
+  const run = runAll(sid, protocols)
+  const all: (readonly SignedMessage[])[] = []
+  for (const outcome of run.outcomes.values()) {
+    if (outcome.kind !== "done") throw outcome.kind === "blamed" ? outcome.blame : new Error(outcome.kind)
+    all.push(outcome.value)
+  }
+  for (const results of all) expect(results).toEqual([...(all[0] ?? [])])
+  for (const [n, result] of (all[0] ?? []).entries()) verifyElsewhere(messages[n]!, result)
+  return { run, results: all[0] ?? [] }
+}
+
+function verifyElsewhere(
+  { digest, publicKey }: EcdsaMessage,
+  { signature, recoveryId, publicKey: key }: SignedMessage,
+) {
+  expect(equal(key, publicKey)).toBe(true)
+  expect(libsecp256k1.verify(digest, publicKey, signature, true)).toBe(true)
+  expect(beToBig(signature.subarray(32)) <= Q >> 1n).toBe(true)
+  const recovered = libsecp256k1.recover(digest, signature, recoveryId as 0 | 1 | 2 | 3, true)
+  expect(recovered !== null && equal(recovered, publicKey)).toBe(true)
+}
+
+function subsets<T>(items: readonly T[], size: number): T[][] {
+  if (size === 0) return [[]]
+  return items.flatMap((item, i) => subsets(items.slice(i + 1), size - 1).map((rest) => [item, ...rest]))
+}
+
+const MATRIX: readonly [number, number, readonly bigint[] | undefined][] = [
+  [2, 2, [1n, Q - 1n]],
+  [2, 3, [Q - 1n, Q - 2n, 1n]],
+  [3, 3, undefined],
+  [3, 5, [5n, 4n, (1n << 255n) + 17n, 1n << 128n, Q >> 1n]],
+  [5, 9, undefined],
+]
+
+test.each(MATRIX)("%i of %i: every subset signs, whatever the share ids", (t, n, ids) => {
+  const dealt = dealGroup(t, n, `matrix ${t} ${n}`, ids)
+  const all = subsets(dealt.parties, t)
+  // Every subset of the large group takes minutes; the short run takes the first, the last and two between.
+  const chosen = LONG || all.length <= 10 ? all : [0, 41, 83, all.length - 1].flatMap((i) => all.slice(i, i + 1))
+  for (const [i, who] of chosen.entries()) {
+    signAndVerify(dealt, who, someMessages(dealt, 1 + (i % 2), `${t} ${n} ${i}`), `subset ${t} ${n} ${i}`)
+  }
+})
+
+const pair = dealGroup(2, 3, "pair")
+const [one, two, three] = pair.parties as [PartyId, PartyId, PartyId]
+
+test("a batch of 16 under different keys", () => {
+  const { results } = signAndVerify(pair, [one, three], someMessages(pair, 16, "batch"), "batch")
+  expect(new Set(results.map(({ signature }) => toHex(signature.subarray(0, 32)))).size).toBe(16)
+})
+
+test("the records: every check is opened and closed per peer, and round 3 leaves only after it is on record", () => {
+  const { run } = signAndVerify(pair, [one, two], someMessages(pair, 1, "records"), "records")
+  const kinds = ["checking", "checked", "checking", "checked", "emitted"]
+  expect(run.records.get(one)?.map(({ kind }) => kind)).toEqual(kinds)
+  for (const record of run.records.get(two) ?? []) if ("peer" in record) expect(record.peer).toBe(one)
+})
+
+test("traffic: both parties together send less than 100 kB for one signature", () => {
+  const { run } = signAndVerify(pair, [two, three], someMessages(pair, 1, "traffic"), "traffic")
+  expect([...run.bytesSent.values()].reduce((a, b) => a + b)).toBe(2 * (96 + 4272 + 40_196 + 64))
+})
+
+const EDGES = [0n, 1n, Q - 1n, Q, Q + 1n, (1n << 256n) - 1n, 1n << 255n]
+const digests = fc.oneof(fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }), fc.constantFrom(...EDGES))
+const tweaks = fc.oneof(fc.bigInt({ min: 0n, max: Q - 1n }), fc.constantFrom(0n, 1n, Q - 1n))
+
+test("any digest and any tweak: what comes out verifies in libsecp256k1, low-s, with the right recovery id", () => {
+  let session = 0
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(digests, tweaks), { minLength: 1, maxLength: LONG ? 16 : 3 }),
+      fc.constantFrom([one, two], [one, three], [two, three]),
+      (batch, who) => {
+        const messages = batch.map(([digest, tweak]) => messageUnder(pair, tweak, bigToBe(digest, 32)))
+        signAndVerify(pair, who, messages, `property ${session++}`)
+      },
+    ),
+    { seed: 20, numRuns: LONG ? 400 : 12 },
+  )
+}, 600_000)
+
+test("digests 0, q-1, q and 2^256-1 in one batch", () => {
+  const messages = EDGES.map((digest) => messageUnder(pair, 3n, bigToBe(digest, 32)))
+  signAndVerify(pair, [one, two], messages, "edges")
+})
+
+// ---- what must not start -----------------------------------------------------------------------------------------
+
+function start(who: readonly PartyId[], secret: GroupSecret, count = 1): unknown {
+  const { sid, protocols } = signers(pair, who, someMessages(pair, count, "refused"), "refused", {
+    secretsOf: () => secret,
+  })
+  expect(sid.length).toBe(32)
+  try {
+    return protocols.get(one)?.next()
+  } catch (error) {
+    return error
+  }
+}
+const own = (): GroupSecret => pair.secrets.get(one)!
+
+test("regression 24: any number of signers but t is refused, and so is a stranger or a repeated one", () => {
+  for (const who of [[one], [one, two, three], [one, one]]) expect(isCode(start(who, own()), "E-TSK-009")).toBe(true)
+  expect(isCode(start([one, "ff".repeat(32) as PartyId], own()), "E-TSK-009")).toBe(true)
+})
+
+test("regression 23: a share that is not the record's is refused", () => {
+  const other = bigToBe(beToBig(own().share.expose()) ^ 1n, 32)
+  expect(isCode(start([one, two], { ...own(), share: Secret.from(other) }), "E-KEY-008")).toBe(true)
+  expect(isCode(start([one, two], { ...own(), share: Secret.from(new Uint8Array(32)) }), "E-KEY-008")).toBe(true)
+})
+
+test("regression 19: without OT state there is no way to sign with that peer, with others there is", () => {
+  const blocked: GroupSecret = {
+    ...own(),
+    pairs: own().pairs.map((state) =>
+      state.peer === two ? { ...state, otAlice: undefined, otBob: undefined } : state,
+    ),
+  }
+  const refusal = start([one, two], blocked)
+  expect(isCode(refusal, "E-TSK-013") && refusal.data.peers).toEqual([two])
+  expect(start([one, three], blocked)).toMatchObject({ done: false })
+})
+
+test("a batch of more than 32 is the caller's to split", () => {
+  expect(start([one, two], own(), 33)).toBeInstanceOf(RangeError)
+})
+
+test("an open pair wipes its leaves and Delta", () => {
+  const members = pair.group.members
+  const [open] = openPairs(own(), members[0]!, [members[1]!], new GadgetCache())
+  if (open === undefined) throw new Error("the pair did not open")
+  expect(open.alice.leaves.some((byte) => byte !== 0)).toBe(true)
+  open[Symbol.dispose]()
+  for (const bytes of [open.bob.leaves, open.alice.leaves, open.alice.delta]) {
+    expect(bytes.every((byte) => byte === 0)).toBe(true)
+  }
+})
