@@ -62,12 +62,12 @@ function missingEnd(path: string): number | undefined {
   }
 }
 
-/** The first 100 bytes, shorter if the file is. */
-export function readHead(path: string): Buffer {
+/** The first bytes, fewer if the file is shorter. SQLite's own header has 100. */
+export function readHead(path: string, length = 100): Buffer {
   const file = openSync(path, "r")
   try {
-    const head = Buffer.alloc(100)
-    return head.subarray(0, readSync(file, head, 0, 100, 0))
+    const head = Buffer.alloc(length)
+    return head.subarray(0, readSync(file, head, 0, length, 0))
   } finally {
     closeSync(file)
   }

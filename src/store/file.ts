@@ -14,6 +14,8 @@ const FORMAT = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
 const APPLICATION_ID = 0x4353474e
 const MAGIC = "SQLite format 3\0"
+const PAGE = 4096
+const FIRST_PAGE = "its first page is not as this program writes it"
 
 // Kept word for word by SQLite, and compared word for word at every start.
 const SCHEMA = `CREATE TABLE record (
@@ -91,7 +93,7 @@ export class SecretsFile implements Disposable {
 
   static #makeTable(path: string): SecretsFile {
     const db = connect(path, false)
-    db.run("PRAGMA page_size = 4096")
+    db.run(`PRAGMA page_size = ${PAGE}`)
     db.run(`PRAGMA application_id = ${APPLICATION_ID}`)
     db.run(`PRAGMA user_version = ${FORMAT}`)
     db.run(SCHEMA)
@@ -200,31 +202,40 @@ function checkHead(path: string): void {
   if (head.readUInt32BE(68) !== APPLICATION_ID) {
     throw new CosignerError("E-STO-005", { path, found: "it is some other SQLite database" })
   }
-}
-
-/** After SQLite has undone what a crash cut off: the format, and that nobody changed how the file works. */
-function checkTable(path: string, db: Database): void {
-  const schema = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").all()
-  const head = readHead(path)
   const format = head.readUInt32BE(60)
   if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
-  const [table, ...others] = schema
-  if (table?.sql !== SCHEMA || others.length > 0) throw damage(path, "its table is not the one this program makes")
-  if (!headerAsWritten(head)) throw damage(path, "its first bytes are not as this program writes them")
-  const bytes = statSync(path).size
-  if (bytes !== 4096 * head.readUInt32BE(28)) throw damage(path, "its length is not the one it names itself")
+  // Now, because SQLite would act on them: asked for a rollback journal it would quietly convert a file with another one.
+  if (!constantsAsWritten(head)) throw damage(path, FIRST_PAGE)
 }
 
-/** The fields of the SQLite file header that are constant here; the offsets are those of its file format document. */
-function headerAsWritten(head: Buffer): boolean {
-  const constant =
-    head.readUInt16BE(16) === 4096 && // page size
+/** After SQLite has undone what a crash cut off. */
+function checkTable(path: string, db: Database): void {
+  const [table, ...others] = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").all()
+  if (table?.sql !== SCHEMA || others.length > 0) throw damage(path, "its table is not the one this program makes")
+  const page = readHead(path, PAGE)
+  const isSettled = page.readUInt32BE(24) === page.readUInt32BE(92) // both: the number of the last commit
+  if (!isSettled || !firstPageAsWritten(page)) throw damage(path, FIRST_PAGE)
+  if (statSync(path).size !== PAGE * page.readUInt32BE(28)) throw damage(path, "its length is not the one it names")
+}
+
+/** The fields of the SQLite file header that never change here; the offsets are those of its file format document. */
+function constantsAsWritten(head: Buffer): boolean {
+  const unused = [48, 52, 64, 72, 76, 80, 84, 88]
+  return (
+    head.readUInt16BE(16) === PAGE &&
     head.readUInt32BE(18) === 0x01_01_00_40 && // rollback journal for writers and readers, no reserved space, 64
     head.readUInt16BE(22) === 0x20_20 && // 32, 32
     head.readUInt32BE(44) === 4 && // schema format
-    head.readUInt32BE(56) === 1 // UTF-8
-  const unused = [48, 52, 64, 72, 76, 80, 84, 88].every((at) => head.readUInt32BE(at) === 0)
-  return constant && unused && head.readUInt32BE(24) === head.readUInt32BE(92)
+    head.readUInt32BE(56) === 1 && // UTF-8
+    unused.every((at) => head.readUInt32BE(at) === 0)
+  )
+}
+
+/** The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros. */
+function firstPageAsWritten(page: Buffer): boolean {
+  const rows = page.readUInt16BE(103)
+  const textAt = page.readUInt16BE(105)
+  return rows === 1 && page.subarray(110, textAt).every((byte) => byte === 0)
 }
 
 function makeFolder(folder: string): void {

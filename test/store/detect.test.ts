@@ -1,0 +1,377 @@
+/** Secrets.db is really damaged here, in each way that it must notice; never is any of it used then. */
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs"
+import { toHex } from "../../src/bytes.ts"
+import { Secret } from "../../src/secret.ts"
+import { openStore, type Store } from "../../src/store/store.ts"
+import {
+  approved,
+  bytesOf,
+  claimOf,
+  codeOf,
+  epochNo,
+  Folder,
+  groupNo,
+  groupSecret,
+  KDF,
+  password,
+  reveal,
+} from "./fixtures.ts"
+
+interface Row {
+  readonly id: Uint8Array
+  readonly kind: number
+  readonly version: number
+  readonly seal: Uint8Array
+  readonly box: Uint8Array
+}
+const TASK_KIND = 9
+const ROOT_KIND = 1
+const HEADER_KIND = 0
+
+const rowsOf = (path: string): Row[] => {
+  using db = new Database(path, { readonly: true })
+  return db.query<Row, []>("SELECT * FROM record ORDER BY id").all()
+}
+
+/** What somebody with the file, SQLite and no password can do. */
+function tamper(path: string, act: (db: Database) => void): void {
+  using db = new Database(path, { readwrite: true })
+  act(db)
+}
+
+const put = (db: Database, row: Row): void => {
+  db.query("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)").run(row.id, row.kind, row.version, row.seal, row.box)
+}
+
+/** A store with something of everything, closed. */
+function filled(): Folder {
+  const folder = new Folder()
+  using store = folder.create()
+  store.outbox.subscribe([{ server: "s", eventTypes: ["e"] }])
+  store.groups.prepare(groupNo("g", 0), groupSecret(0, 3000))
+  store.groups.activate("g", epochNo(0), [bytesOf(1)])
+  approved(store, "t1")
+  store.tasks.claim({
+    ...claimOf("t2"),
+    events: [{ eventId: "1", eventType: "e", createdMs: 1, body: "{}" }],
+  })
+  store.bans.add({
+    groupId: "g",
+    epochId: epochNo(0),
+    peer: groupNo("g", 0).members[1]!.party,
+    reason: "r",
+    sid: bytesOf(3),
+    bannedMs: 4,
+  })
+  return folder
+}
+
+const opening = (folder: Folder, password_ = password()): unknown => {
+  const codes = [true, false].map((readOnly) =>
+    codeOf(() => {
+      using _store = openStore(folder.db, password_, { readOnly })
+    }),
+  )
+  // A reader and a writer see the same.
+  expect(codes[0]).toBe(codes[1])
+  return codes[0]
+}
+
+test("a wrong password, and nothing else, is E-STO-004", () => {
+  using folder = filled()
+  expect(opening(folder, Secret.from(Buffer.from("correct horse batterz")))).toBe("E-STO-004")
+  expect(opening(folder)).toBe("none")
+})
+
+test("a file that is not there, or not ours, or of a later format", () => {
+  using folder = filled()
+  expect(codeOf(() => openStore(`${folder.db}2`, password(), { readOnly: true }))).toBe("E-STO-002")
+  tamper(folder.db, (db) => db.run("PRAGMA user_version = 2"))
+  expect(opening(folder)).toBe("E-STO-006")
+  tamper(folder.db, (db) => db.run("PRAGMA application_id = 1"))
+  expect(opening(folder)).toBe("E-STO-005")
+  writeFileSync(folder.db, "no database at all".repeat(100))
+  expect(opening(folder)).toBe("E-STO-005")
+})
+
+test("a file cut short anywhere is E-STO-007", () => {
+  using folder = filled()
+  const whole = readFileSync(folder.db)
+  for (const length of [0, 1, 15, 16, 99, 100, 101, 4095, 4096, 8192, whole.length - 4096, whole.length - 1]) {
+    writeFileSync(folder.db, whole)
+    truncateSync(folder.db, length)
+    expect([length, opening(folder)]).toEqual([length, "E-STO-007"])
+  }
+})
+
+test("a file with something behind its end is damaged", () => {
+  using folder = filled()
+  writeFileSync(folder.db, Buffer.concat([readFileSync(folder.db), Buffer.alloc(4096)]))
+  expect(opening(folder)).toBe("E-STO-008")
+})
+
+const snapshot = (store: Store): unknown => ({
+  generation: store.generation,
+  groups: store.groups.list(),
+  secret: reveal(store.groups.open("g", epochNo(0))),
+  tasks: store.tasks.list({ limit: 10 }),
+  bans: store.bans.list(),
+  next: store.outbox.next("s"),
+  keys: [store.identity(), store.entropy(), store.callbackKey()].map((key) => toHex(key.expose())),
+  records: store.verify(),
+})
+
+test(
+  "a flipped bit anywhere is noticed, unless it lies where nothing is stored and nothing follows from it",
+  () => {
+    using folder = filled()
+    const whole = readFileSync(folder.db)
+    const before = JSON.stringify(use(folder, snapshot), replacer)
+    const step = process.env["COSIGNER_LONG"] === "1" ? 1 : 53
+    let unnoticed = 0
+    for (let bit = 0; bit < whole.length * 8; bit += step) {
+      const damaged = Buffer.from(whole)
+      damaged[bit >> 3]! ^= 1 << (bit & 7)
+      writeFileSync(folder.db, damaged)
+      const code = codeOf(() => use(folder, () => undefined))
+      if (code !== "none") {
+        expect([bit, code]).toEqual([bit, expect.stringMatching(/^E-STO-0(?:05|06|07|08|10)$/)])
+        continue
+      }
+      unnoticed++
+      // Unused bytes of a page: all that is stored is there, and commits go on.
+      expect(JSON.stringify(use(folder, snapshot), replacer)).toBe(before)
+      using store = folder.open()
+      store.nextBoot()
+      approved(store, "t3")
+      expect(store.verify()).toBe(11)
+    }
+    // The unused rest of the pages of this small file; a bit of a record, of the header or of the schema is none of these.
+    expect(unnoticed / ((whole.length * 8) / step)).toBeLessThan(0.3)
+  },
+  process.env["COSIGNER_LONG"] === "1" ? 1_200_000 : 30_000,
+)
+
+const replacer = (_: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value)
+
+function use<T>(folder: Folder, act: (store: Store) => T): T {
+  using store = folder.open(true)
+  return act(store)
+}
+
+test("every byte of every column of every record is watched", () => {
+  using folder = filled()
+  copyFileSync(folder.db, `${folder.db}.good`)
+  for (const row of rowsOf(folder.db)) {
+    for (const column of ["id", "seal", "box"] as const) {
+      for (const at of [0, row[column].length >> 1, row[column].length - 1]) {
+        copyFileSync(`${folder.db}.good`, folder.db)
+        const changed = Buffer.from(row[column])
+        changed[at]! ^= 1
+        tamper(folder.db, (db) => db.query(`UPDATE record SET ${column} = ? WHERE id = ?`).run(changed, row.id))
+        expect([row.kind, column, at, opening(folder)]).toEqual([
+          row.kind,
+          column,
+          at,
+          // The id of header or root leads to nothing; an id of another record no longer opens its box.
+          column === "id" && row.kind <= ROOT_KIND ? "E-STO-010" : "E-STO-008",
+        ])
+      }
+    }
+    for (const column of ["kind", "version"] as const) {
+      copyFileSync(`${folder.db}.good`, folder.db)
+      tamper(folder.db, (db) => db.query(`UPDATE record SET ${column} = ${column} + 1 WHERE id = ?`).run(row.id))
+      expect([row.kind, column, opening(folder)]).toEqual([row.kind, column, "E-STO-008"])
+    }
+  }
+})
+
+test("swapped records are E-STO-009", () => {
+  using folder = filled()
+  const [a, b] = rowsOf(folder.db).filter((row) => row.kind === TASK_KIND)
+  tamper(folder.db, (db) => {
+    put(db, { ...a!, seal: b!.seal, box: b!.box })
+    put(db, { ...b!, seal: a!.seal, box: a!.box })
+  })
+  expect(opening(folder)).toBe("E-STO-009")
+})
+
+test("records of different kinds swapped, and the root in a record's place, are E-STO-009", () => {
+  using folder = filled()
+  copyFileSync(folder.db, `${folder.db}.good`)
+  const rows = rowsOf(folder.db)
+  const root = rows.find((row) => row.kind === ROOT_KIND)!
+  for (const row of rows.filter(({ kind }) => kind > ROOT_KIND)) {
+    copyFileSync(`${folder.db}.good`, folder.db)
+    tamper(folder.db, (db) => put(db, { ...row, seal: root.seal, box: root.box }))
+    expect([row.kind, opening(folder)]).toEqual([row.kind, "E-STO-009"])
+    copyFileSync(`${folder.db}.good`, folder.db)
+    tamper(folder.db, (db) => put(db, { ...root, seal: row.seal, box: row.box }))
+    expect([row.kind, opening(folder)]).toEqual([row.kind, "E-STO-009"])
+  }
+})
+
+test("a deleted record, whichever, is E-STO-010", () => {
+  using folder = filled()
+  copyFileSync(folder.db, `${folder.db}.good`)
+  for (const row of rowsOf(folder.db)) {
+    copyFileSync(`${folder.db}.good`, folder.db)
+    tamper(folder.db, (db) => db.query("DELETE FROM record WHERE id = ?").run(row.id))
+    expect([row.kind, opening(folder)]).toEqual([row.kind, "E-STO-010"])
+  }
+})
+
+test("an older copy of one record, whichever, is E-STO-011", () => {
+  using folder = filled()
+  const before = rowsOf(folder.db)
+  {
+    using store = folder.open()
+    approved(store, "t2")
+    store.nextBoot()
+  }
+  copyFileSync(folder.db, `${folder.db}.good`)
+  const now = new Map(rowsOf(folder.db).map((row) => [toHex(row.id), toHex(row.seal)]))
+  const changed = before.filter((row) => now.get(toHex(row.id)) !== toHex(row.seal))
+  expect(changed.map((row) => row.kind).sort()).toEqual([1, 4, 9])
+  for (const row of changed) {
+    copyFileSync(`${folder.db}.good`, folder.db)
+    tamper(folder.db, (db) => put(db, row))
+    expect([row.kind, opening(folder)]).toEqual([row.kind, "E-STO-011"])
+  }
+})
+
+test("an older root is E-STO-011 also where it counts fewer or more records than there are", () => {
+  using folder = filled()
+  const root = (): Row => rowsOf(folder.db).find((row) => row.kind === ROOT_KIND)!
+  const old = root()
+  {
+    using store = folder.open()
+    store.tasks.claim(claimOf("t4"))
+    store.groups.prepare(groupNo("h", 0), groupSecret(0))
+  }
+  const middle = root()
+  tamper(folder.db, (db) => put(db, old))
+  expect(opening(folder)).toBe("E-STO-011")
+  tamper(folder.db, (db) => put(db, middle))
+  {
+    using store = folder.open()
+    store.groups.dropUncertifiedKeygen("h")
+    store.nextBoot()
+  }
+  tamper(folder.db, (db) => put(db, middle))
+  expect(opening(folder)).toBe("E-STO-011")
+})
+
+test("the header from before a change of password is E-STO-011: the old password stays out", () => {
+  using folder = filled()
+  const old = rowsOf(folder.db).find((row) => row.kind === HEADER_KIND)!
+  const next = Secret.from(Buffer.from("another long password"))
+  {
+    using store = folder.open()
+    store.changePassword(next, KDF)
+  }
+  expect(opening(folder, next)).toBe("none")
+  expect(opening(folder)).toBe("E-STO-004")
+  tamper(folder.db, (db) => put(db, old))
+  expect(opening(folder)).toBe("E-STO-011")
+})
+
+test("a record that was erased and put back, or made up, is E-STO-012", () => {
+  using folder = filled()
+  {
+    using store = folder.open()
+    store.groups.prepare(groupNo("h", 0), groupSecret(0))
+  }
+  const before = rowsOf(folder.db)
+  {
+    using store = folder.open()
+    store.groups.dropUncertifiedKeygen("h")
+  }
+  const now = new Set(rowsOf(folder.db).map((row) => toHex(row.id)))
+  const [erased] = before.filter((row) => !now.has(toHex(row.id)))
+  copyFileSync(folder.db, `${folder.db}.good`)
+  tamper(folder.db, (db) => put(db, erased!))
+  expect(opening(folder)).toBe("E-STO-012")
+  copyFileSync(`${folder.db}.good`, folder.db)
+  tamper(folder.db, (db) => put(db, { ...erased!, box: new Uint8Array(500) }))
+  expect(opening(folder)).toBe("E-STO-012")
+})
+
+test("a record of one file is of no use in another with the same password", () => {
+  using one = filled()
+  using other = filled()
+  const [row] = rowsOf(other.db).filter(({ kind }) => kind === TASK_KIND)
+  tamper(one.db, (db) => put(db, row!))
+  expect(opening(one)).toBe("E-STO-012")
+})
+
+test("another table, trigger or view beside ours is refused", () => {
+  using folder = filled()
+  tamper(folder.db, (db) => db.run("CREATE VIEW v AS SELECT 1"))
+  expect(opening(folder)).toBe("E-STO-008")
+})
+
+test("a row that is not of our form is refused before anybody computes with it", () => {
+  using folder = filled()
+  const [row] = rowsOf(folder.db).filter(({ kind }) => kind === TASK_KIND)
+  tamper(folder.db, (db) => put(db, { ...row!, kind: 300 }))
+  expect(opening(folder)).toBe("E-STO-008")
+  tamper(folder.db, (db) => put(db, { ...row!, seal: new Uint8Array(5) }))
+  expect(opening(folder)).toBe("E-STO-008")
+})
+
+test("write-ahead logging, once switched on by somebody, is refused: a copy of the one file would miss commits", () => {
+  using folder = filled()
+  const bytes = readFileSync(folder.db)
+  bytes.fill(2, 18, 20)
+  writeFileSync(folder.db, bytes)
+  expect(opening(folder)).toBe("E-STO-008")
+})
+
+// ---- while it is open --------------------------------------------------------------------------------------------
+
+test("a change by another program stops an open store for good", () => {
+  using folder = filled()
+  using store = folder.open()
+  const [row] = rowsOf(folder.db).filter(({ kind }) => kind === TASK_KIND)
+  tamper(folder.db, (db) => put(db, row!))
+  expect(codeOf(() => store.nextBoot())).toBe("E-STO-017")
+  expect(codeOf(() => store.nextBoot())).toBe("E-STO-017")
+  expect(codeOf(() => store.tasks.get("t1"))).toBe("E-STO-017")
+})
+
+test("an older copy, a deleted and a damaged record are seen when they are read", () => {
+  using folder = filled()
+  using store = folder.open()
+  const old = rowsOf(folder.db)
+  approved(store, "t2")
+  const now = new Map(rowsOf(folder.db).map((row) => [toHex(row.id), toHex(row.seal)]))
+  const task = old.find((row) => row.kind === TASK_KIND && now.get(toHex(row.id)) !== toHex(row.seal))!
+  tamper(folder.db, (db) => put(db, task))
+  expect(codeOf(() => store.tasks.get("t2"))).toBe("E-STO-011")
+  tamper(folder.db, (db) => db.query("DELETE FROM record WHERE id = ?").run(task.id))
+  expect(codeOf(() => store.tasks.get("t2"))).toBe("E-STO-010")
+  const [secret] = old.filter(({ kind }) => kind === 8)
+  tamper(folder.db, (db) =>
+    db.query("UPDATE record SET box = zeroblob(length(box)) WHERE id = (SELECT id FROM record WHERE kind = 8)").run(),
+  )
+  expect(secret).toBeDefined()
+  expect(codeOf(() => store.groups.open("g", epochNo(0)))).toBe("E-STO-008")
+  expect(codeOf(() => store.verify())).toMatch(/^E-STO-0(?:08|10|11)$/)
+})
+
+test("a file moved away or replaced under an open store stops it", () => {
+  using folder = filled()
+  {
+    using store = folder.open()
+    renameSync(folder.db, `${folder.db}.old`)
+    expect(codeOf(() => store.nextBoot())).toBe("E-STO-017")
+    renameSync(`${folder.db}.old`, folder.db)
+  }
+  using again = folder.open()
+  copyFileSync(folder.db, `${folder.db}.copy`)
+  renameSync(`${folder.db}.copy`, folder.db)
+  expect(codeOf(() => again.nextBoot())).toBe("E-STO-017")
+})
