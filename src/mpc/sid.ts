@@ -8,8 +8,8 @@ import { H } from "../crypto/frame.ts"
 import { OT_PARAMETERS } from "../crypto/parameters.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
-import type { ChildKey } from "./childKey.ts"
 import type { Algorithm, DkgSpec, MessageToSign, SignSpec } from "./session.ts"
+import type { SigningKey } from "./signingKey.ts"
 
 /** Messages of one session; beyond it a task is split (tss.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
@@ -73,7 +73,7 @@ export function dkgSid(spec: DkgSpec): Bytes {
 }
 
 /** `keys[n]` is the key of `spec.messages[n]`. */
-export function signSid(spec: SignSpec, keys: readonly ChildKey[]): Bytes {
+export function signSid(spec: SignSpec, keys: readonly SigningKey[]): Bytes {
   const { group } = spec
   return sessionId({
     curve: group.curve,
@@ -93,7 +93,7 @@ export function signSid(spec: SignSpec, keys: readonly ChildKey[]): Bytes {
 export function signPayload(
   algorithm: Algorithm,
   messages: readonly MessageToSign[],
-  keys: readonly ChildKey[],
+  keys: readonly SigningKey[],
 ): Bytes {
   if (messages.length !== keys.length || messages.length > MAX_BATCH) throw new RangeError("not a batch")
   const fields = messages.flatMap((message, n) => [

@@ -12,17 +12,17 @@ import { lagrange } from "../../crypto/shamir.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 import type { Secret } from "../../secret.ts"
 import { Blame, sessionAbort } from "../blame.ts"
-import { type ChildKey, childPoint, childScalar } from "../childKey.ts"
 import { PROTOCOL } from "../envelope.ts"
 import { allOf, by, exchange, type Protocol, record } from "../exchange.ts"
 import type { SignedMessage } from "../session.ts"
 import type { Shape } from "../shape.ts"
+import { type SigningKey, signingPoint, signingScalar } from "../signingKey.ts"
 import { commitmentsCodec, sharesCodec } from "./messages.ts"
 import { NonceBatch, type NonceCommitment, NoncePair } from "./nonces.ts"
 import type { Suite } from "./suite.ts"
 
 export interface FrostRequest {
-  readonly key: ChildKey
+  readonly key: SigningKey
   readonly message: Bytes
 }
 
@@ -64,7 +64,7 @@ export function* frostSign(of: FrostSession): Protocol<readonly SignedMessage[]>
 
   // Round 1: commit to a nonce pair per message.
   using nonces = new NonceBatch(
-    of.requests.map(({ key }) => new NoncePair(of.suite, childScalar(curve, key, share), of.rng)),
+    of.requests.map(({ key }) => new NoncePair(of.suite, signingScalar(curve, key, share), of.rng)),
   )
   const own = nonces.pairs.map(({ commitment }) => commitment)
   const commitCodec = commitmentsCodec(curve, of.requests.length)
@@ -163,7 +163,7 @@ function signShare(of: FrostSession, signing: Signing, share: bigint, nonces: No
   const me = signing.signers.find(({ member }) => member.party === of.self)
   if (me === undefined || nonces === undefined) throw new TypeError("this party is no signer")
   const { d, e } = nonces.take()
-  const s = childScalar(curve, signing.request.key, share)
+  const s = signingScalar(curve, signing.request.key, share)
   return curve.mod(signing.sign * (d + me.bindingFactor * e) + curve.mod(me.lambda * signing.challenge) * s)
 }
 
@@ -195,7 +195,7 @@ function isShareValid(
   share: bigint,
 ): boolean {
   const nonce = curve.add(commitment.D, curve.multiplyPublic(commitment.E, bindingFactor))
-  const shareKey = childPoint(curve, request.key, evaluateCommitted(curve, root, member.x))
+  const shareKey = signingPoint(curve, request.key, evaluateCommitted(curve, root, member.x))
   const expected = curve.add(
     sign === 1n ? nonce : curve.negate(nonce),
     curve.multiplyPublic(shareKey, curve.mod(lambda * challenge)),

@@ -7,7 +7,7 @@ import { schnorr } from "@noble/curves/secp256k1.js"
 import { type Bytes, beToBig, concat, fromHex, leToBig, u8, u16be, utf8 } from "../../bytes.ts"
 import { type Curve, ED, K1 } from "../../crypto/curve.ts"
 import { sha256, sha512 } from "../../crypto/frame.ts"
-import { taggedHash } from "../childKey.ts"
+import { taggedHash } from "../signingKey.ts"
 
 export interface Suite {
   readonly curve: Curve

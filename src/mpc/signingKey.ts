@@ -6,12 +6,11 @@
 import { type Bytes, beToBig, concat, u8, utf8 } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { CosignerError } from "../errors.ts"
-import { deriveFrom } from "../keys/derive.ts"
+import { type DerivationNode, derivationRoot, deriveStep } from "../keys/derive.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Algorithm, MessageToSign } from "./session.ts"
 
-export interface ChildKey {
+export interface SigningKey {
   readonly negate: boolean
   /** Added after the sign, in [0, q). */
   readonly offset: bigint
@@ -23,44 +22,49 @@ export interface ChildKey {
 }
 
 /** The root's share, or any other scalar that maps like it, under the child key. */
-export const childScalar = (curve: Curve, key: ChildKey, scalar: bigint): bigint =>
+export const signingScalar = (curve: Curve, key: SigningKey, scalar: bigint): bigint =>
   curve.mod((key.negate ? -scalar : scalar) + key.offset)
 
 /** The same in the exponent; public, variable time. */
-export const childPoint = (curve: Curve, key: ChildKey, point: Point): Point =>
+export const signingPoint = (curve: Curve, key: SigningKey, point: Point): Point =>
   curve.add(key.negate ? curve.negate(point) : point, curve.multiplyBasePublic(key.offset))
 
 /**
  * The keys of a batch, in its order. Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is
  * neither empty nor 32 bytes.
  */
-export function childKeys(
+export function signingKeys(
   group: GroupPublic,
   algorithm: Algorithm,
   messages: readonly Pick<MessageToSign, "path" | "taproot">[],
-): readonly ChildKey[] {
+): readonly SigningKey[] {
   const curve = curveNamed(group.curve)
-  const root = curve.decodePoint(group.commitments[0] ?? new Uint8Array(0))
-  if (root === undefined) throw new CosignerError("E-KEY-004", { curve: group.curve, what: "the group's public key" })
+  const nodeAt = derivation(curve, derivationRoot(curve, group.commitments[0] ?? new Uint8Array(0), group.chainCode))
   return messages.map(({ path, taproot }) => {
-    const derived = derive(curve, root, group.chainCode, path)
+    const { tweak, point, publicKey } = nodeAt(path)
+    const derived: SigningKey = { negate: false, offset: tweak, point, encoded: publicKey, publicKey }
     if (algorithm !== "bip340") return derived
     const even = evenKey(curve, derived)
     return taproot === undefined ? even : evenKey(curve, outputKey(curve, even, taproot))
   })
 }
 
-function derive(curve: Curve, root: Point, chainCode: Bytes, path: readonly number[]): ChildKey {
-  const encoded = curve.encodePoint(root)
-  let key: ChildKey = { negate: false, offset: 0n, point: root, encoded, publicKey: encoded }
-  for (const { tweak, point, publicKey } of deriveFrom(curve, root, chainCode, path)) {
-    key = { negate: false, offset: tweak, point, encoded: publicKey, publicKey }
+/** Paths of one batch mostly share their parents, which are derived once. */
+function derivation(curve: Curve, root: DerivationNode): (path: readonly number[]) => DerivationNode {
+  const known = new Map<string, DerivationNode>()
+  const nodeAt = (path: readonly number[]): DerivationNode => {
+    const index = path.at(-1)
+    if (index === undefined) return root
+    const name = path.join("/")
+    const node = known.get(name) ?? deriveStep(curve, nodeAt(path.slice(0, -1)), index, path.length)
+    known.set(name, node)
+    return node
   }
-  return key
+  return nodeAt
 }
 
 /** BIP-340 knows keys by their x alone and means the point of even y. */
-function evenKey(curve: Curve, key: ChildKey): ChildKey {
+function evenKey(curve: Curve, key: SigningKey): SigningKey {
   const publicKey = key.encoded.subarray(1)
   if (key.encoded[0] === 2) return { ...key, publicKey }
   return {
@@ -73,7 +77,7 @@ function evenKey(curve: Curve, key: ChildKey): ChildKey {
 }
 
 /** BIP-341: Q = P + int(hash_TapTweak(x(P) || merkle root))*G, P of even y. */
-function outputKey(curve: Curve, key: ChildKey, merkleRoot: Bytes): ChildKey {
+function outputKey(curve: Curve, key: SigningKey, merkleRoot: Bytes): SigningKey {
   if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError("a merkle root has 32 bytes")
   const t = beToBig(taggedHash("TapTweak", key.publicKey, merkleRoot))
   if (t >= curve.order) throw new RangeError("this key has no Taproot output key")
