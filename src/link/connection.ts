@@ -3,12 +3,12 @@
  * channel, the next attempt) is link.ts's.
  */
 import { randomBytes } from "node:crypto"
-import { type Bytes, copy } from "../bytes.ts"
+import { copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { isProof, prove, type Transcript } from "../wire/hello.ts"
 import { type ChannelPacket, decodePacket, encodePacket, LINK_VERSION, type Packet } from "../wire/packets.ts"
 import { type DialFailure, dialError, refusalError, wrongServer } from "./failure.ts"
-import { type LinkOptions, shownUrl } from "./options.ts"
+import { asBuffer, type LinkOptions, shownUrl } from "./options.ts"
 
 export interface Measured {
   readonly rttMs: number
@@ -160,12 +160,10 @@ function socketOptions(options: LinkOptions): Bun.WebSocketOptions {
       // Said aloud, because an environment variable would switch it off otherwise.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
-      ...(client === undefined ? {} : { cert: client.certificate, key: keyBytes(client.key.expose()) }),
+      ...(client === undefined ? {} : { cert: client.certificate, key: asBuffer(client.key) }),
     },
   }
 }
-
-const keyBytes = (key: Bytes): Buffer => Buffer.from(key.buffer, key.byteOffset, key.length)
 
 function describeFailure(event: Event): DialFailure {
   const message = "message" in event && typeof event.message === "string" ? event.message : "no reason given"

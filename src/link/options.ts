@@ -64,6 +64,12 @@ export function checkOptions(options: LinkOptions): void {
   }
 }
 
+/** The secret's own memory, for interfaces that want a Buffer. */
+export function asBuffer(secret: Secret): Buffer {
+  const bytes = secret.expose()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
 /** The URL as logs may show it: without user, password and query. */
 export function shownUrl(url: string): string {
   const { protocol, host, pathname } = new URL(url)
@@ -94,7 +100,7 @@ function checkCertificates(key: string, pem: string): X509Certificate {
 
 function isKeyOf(certificate: X509Certificate, key: Secret): boolean {
   try {
-    return certificate.checkPrivateKey(createPrivateKey(Buffer.from(key.expose().buffer)))
+    return certificate.checkPrivateKey(createPrivateKey(asBuffer(key)))
   } catch {
     return false
   }

@@ -3,7 +3,10 @@ import { utf8 } from "../../src/bytes.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
-import { newIdentity } from "../wire/documents.ts"
+import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
+import { prove, type Transcript } from "../../src/wire/hello.ts"
+import { decodePacket, encodePacket, MAX_PACKET_BYTES, type Packet } from "../../src/wire/packets.ts"
+import { type Identity, newIdentity } from "../wire/documents.ts"
 import {
   allLines,
   codeOf,
@@ -299,6 +302,104 @@ describe("nothing is lost", () => {
     await frameCount(waas, 3)
     expect(numbersOf(heard(waas))).toEqual(upTo(3))
     expect(node.link.state().dropped.handlerFailed).toBe(3)
+    expect(node.link.state().phase).toBe("online")
+  })
+})
+
+describe("a server that breaks the protocol", () => {
+  /** Answers each message of a node with what `answers` makes of it. */
+  function aServer(
+    answers: (hello: Packet) => readonly (Packet | string | Uint8Array<ArrayBuffer>)[],
+  ): Pick<Waas, "port"> {
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: (request, self) => (self.upgrade(request) ? undefined : new Response("no")),
+      websocket: {
+        message(socket, message) {
+          const packet = typeof message === "string" ? { problem: "text" } : decodePacket(message)
+          if ("problem" in packet) throw new TypeError("a node sends packets")
+          for (const answer of answers(packet)) {
+            socket.send(typeof answer === "string" || answer instanceof Uint8Array ? answer : encodePacket(answer))
+          }
+        },
+      },
+    })
+    cleanUp.push(() => server.stop(true))
+    return { port: server.port ?? 0 }
+  }
+
+  const waas = newIdentity()
+  const waasNonce = new Uint8Array(32)
+  const challengeBy =
+    (signer: Identity, change: Partial<Transcript> = {}) =>
+    (hello: Packet): Packet => {
+      if (hello.kind !== "hello") throw new TypeError("a handshake begins with a hello")
+      const { version, nodeKey, nodeNonce } = hello
+      const transcript = { version, nodeKey, waasKey: signer.publicKey, nodeNonce, waasNonce, waasMs: 1, ...change }
+      return { kind: "challenge", waasNonce, waasMs: 1, signature: prove("waas", transcript, signer) }
+    }
+  const handshake =
+    (...after: readonly (Packet | string | Uint8Array<ArrayBuffer>)[]) =>
+    (packet: Packet): readonly (Packet | string | Uint8Array<ArrayBuffer>)[] => {
+      if (packet.kind === "hello") return [challengeBy(waas)(packet)]
+      return packet.kind === "proof" ? [{ kind: "welcome" }, ...after] : []
+    }
+  const dial = (answers: Parameters<typeof aServer>[0]): Node => aNode({ identity: waas, ...aServer(answers) })
+
+  test("(the same server, by the book)", async () => {
+    const knows = new Uint8Array(16)
+    await dial(handshake({ kind: "resume", epoch: new Uint8Array(16).fill(1), knows, received: 0 })).online()
+  })
+
+  test("a challenge recorded from another connection, or signed by another key, gets no proof", async () => {
+    const proofs: Packet[] = []
+    const answer = (make: (hello: Packet) => Packet) => (packet: Packet) => {
+      if (packet.kind === "hello") return [make(packet)]
+      proofs.push(packet)
+      return []
+    }
+    const other = newIdentity()
+    const fakes = [
+      challengeBy(waas, { nodeNonce: new Uint8Array(32) }),
+      challengeBy(waas, { nodeKey: other.publicKey }),
+      challengeBy(waas, { waasMs: 2 }),
+      challengeBy(waas, { version: 2 }),
+      challengeBy(other, { waasKey: waas.publicKey }),
+      challengeBy(other),
+    ]
+    for (const fake of fakes) await dial(answer(fake)).ended("E-LNK-004")
+    expect(proofs).toEqual([])
+  })
+
+  const tooLarge = new Uint8Array(MAX_PACKET_BYTES + 1)
+  const knows = new Uint8Array(16)
+  const breaches: readonly (readonly [string, Parameters<typeof aServer>[0]])[] = [
+    ["a welcome before the challenge", () => [{ kind: "welcome" }]],
+    ["frames before the challenge", () => [{ kind: "data", seq: 1, ack: 0, payload: knows }]],
+    ["a second welcome", handshake({ kind: "welcome" })],
+    ["what only a node says", handshake({ kind: "ping", stamp: 1 })],
+    ["frames before the resume", handshake({ kind: "data", seq: 1, ack: 0, payload: knows })],
+    [
+      "a gap",
+      handshake(
+        { kind: "resume", epoch: knows.with(0, 1), knows, received: 0 },
+        { kind: "data", seq: 2, ack: 0, payload: knows },
+      ),
+    ],
+    ["text", handshake("hello")],
+    ["garbage", handshake(utf8("garbage"))],
+    ["a packet beyond the limit", handshake(tooLarge)],
+  ]
+  for (const [name, answers] of breaches) test(name, () => dial(answers).ended("E-LNK-010"))
+
+  test("frames that cannot be read are counted, the link stays", async () => {
+    const resume: Packet = { kind: "resume", epoch: knows.with(0, 1), knows, received: 0 }
+    const frames = [utf8("garbage"), new Uint8Array(0), encodeFromNode(fromNode(1)), encodeToNode(toNode(1))]
+    const packets = frames.map((payload, i): Packet => ({ kind: "data", seq: i + 1, ack: 0, payload }))
+    const node = dial(handshake(resume, ...packets))
+    await gotCount(node, 1)
+    expect(node.link.state().dropped.malformed).toBe(3)
     expect(node.link.state().phase).toBe("online")
   })
 })
