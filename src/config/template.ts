@@ -70,8 +70,8 @@ function comment(text: string): readonly string[] {
 // The rules are read by policy/schema.ts, which has no schema to walk.
 const RULES = `
 # Risk control by rules inside the node, before any callback server is asked. Default deny: a section that is left out
-# rejects every task of its kind, an empty list lets nothing pass, all rules of a section must allow. Leave a rule out to
-# go without it. \`cosigner policy check\` finds contradictions, \`cosigner policy explain\` shows what would happen.
+# rejects every task of its kind, an empty list lets nothing pass, and all rules of a section must allow. A rule that
+# is left out is not asked. Contradictions: cosigner policy check. What would happen: cosigner policy explain.
 [${RULES_TABLE}]
 # Whether the rules are asked at all.
 #enable = false

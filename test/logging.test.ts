@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { openLog } from "../src/logging.ts"
+import { formatLine, textLog } from "../src/logText.ts"
+import { Secret } from "../src/secret.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "cosigner-log-"))
+let umask = 0
+beforeAll(() => {
+  umask = process.umask(0o077)
+})
+afterAll(() => {
+  process.umask(umask)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const time = new Date("2026-01-13T05:12:04.567Z")
+const line = (message: string, fields = {}, level = "info" as const) => ({ time, level, message, fields })
+
+describe("a line", () => {
+  test("has the forms that scripts and people know", () => {
+    const of = line("Start to register service", { attempt: 2, url: "wss://a/ws", why: "no route" })
+    expect(formatLine(of, "terminal")).toBe(
+      'INFO[2026-01-13T05:12:04Z] Start to register service attempt=2 url=wss://a/ws why="no route"',
+    )
+    expect(formatLine(of, "logfmt")).toBe(
+      'time="2026-01-13T05:12:04Z" level=info msg="Start to register service" attempt=2 url=wss://a/ws why="no route"',
+    )
+    expect(JSON.parse(formatLine(of, "json"))).toEqual({
+      time: "2026-01-13T05:12:04.567Z",
+      level: "info",
+      msg: "Start to register service",
+      attempt: 2,
+      url: "wss://a/ws",
+      why: "no route",
+    })
+  })
+  test("is one line, whatever it holds", () => {
+    const hostile = "a\nlevel=error msg=forged\r\u001b[2J\u0085"
+    for (const format of ["terminal", "logfmt", "json"] as const) {
+      const text = formatLine(line(hostile, { hostile, list: [hostile], [`k`]: new Error(hostile) }), format)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is the point
+      expect(text).not.toMatch(/[\u0000-\u001f]/)
+    }
+  })
+  test("holds no secret, at any depth", () => {
+    const secret = Secret.from(Buffer.from("hunter2"))
+    for (const format of ["terminal", "logfmt", "json"] as const) {
+      const text = formatLine(line("x", { secret, inner: { deep: [secret] }, bytes: `${secret}` }), format)
+      expect(text).toContain("[secret]")
+      expect(text).not.toContain("hunter2")
+      expect(text).not.toContain("104, 117")
+    }
+  })
+  test("takes what JSON cannot: BigInts, circles, errors", () => {
+    const circle: Record<string, unknown> = { n: 1n }
+    circle["self"] = circle
+    expect(JSON.parse(formatLine(line("x", { circle, n: 5n, e: new Error("why") }), "json"))).toMatchObject({
+      n: "5n",
+      e: "why",
+    })
+  })
+})
+
+test("levels: what is less important is not written", () => {
+  const lines: string[] = []
+  const log = textLog("warn", "terminal", (text) => lines.push(text))
+  log.error("e")
+  log.warn("w")
+  log.info("i")
+  log.debug("d")
+  expect(lines.map((text) => text.slice(0, 4))).toEqual(["ERRO", "WARN"])
+})
+
+describe("[log]", () => {
+  const std = { enable: true, level: "info", format: "auto" } as const
+  const file = (name: string) =>
+    ({
+      enable: true,
+      level: "debug",
+      format: "logfmt",
+      filename: join(folder, name, "node.log"),
+      maxsize: 1,
+      max_backups: 2,
+    }) as const
+  const stream = (isTerminal = false) => {
+    const written: string[] = []
+    return { isTerminal, written, write: (text: string) => void written.push(text) }
+  }
+
+  test("one line goes to both, each by its own level", () => {
+    const stderr = stream()
+    const open = openLog({ std, file: file("both") }, stderr)
+    open.log.info("said")
+    open.log.debug("whispered")
+    open.close()
+    expect(stderr.written).toHaveLength(1)
+    expect(stderr.written[0]).toContain('level=info msg="said"')
+    expect(readFileSync(join(folder, "both", "node.log"), "utf8")).toMatch(/msg="said"\n.*msg="whispered"\n$/)
+  })
+  test("a terminal has the terminal's form", () => {
+    const stderr = stream(true)
+    openLog({ std, file: { ...file("none"), enable: false } }, stderr).log.info("said")
+    expect(stderr.written[0]).toStartWith("INFO[")
+  })
+  test("levels change while it is open", () => {
+    const stderr = stream()
+    const open = openLog({ std, file: { ...file("none"), enable: false } }, stderr)
+    open.setLevels({ std: "debug", file: "debug" })
+    open.log.debug("now")
+    expect(stderr.written).toHaveLength(1)
+  })
+  test("errors and warnings are in the file at once", () => {
+    const open = openLog({ std: { ...std, enable: false }, file: file("urgent") }, stream())
+    open.log.info("before")
+    open.log.error("urgent")
+    expect(readFileSync(join(folder, "urgent", "node.log"), "utf8")).toMatch(/before[\s\S]*urgent/)
+    open.close()
+  })
+  test("files rotate, are kept in number, lose no line, and are private", () => {
+    const open = openLog({ std: { ...std, enable: false }, file: file("rotate") }, stream())
+    const count = 25_000
+    for (let i = 0; i < count; i++) open.log.debug("x".repeat(50), { i })
+    open.close()
+    const at = join(folder, "rotate")
+    const names = readdirSync(at).sort()
+    expect(names).toEqual(["node.log", "node.log.1", "node.log.2"])
+    for (const name of names) expect((statSync(join(at, name)).mode & 0o777).toString(8)).toBe("600")
+    expect((statSync(at).mode & 0o777).toString(8)).toBe("700")
+    const numbers = ["node.log.2", "node.log.1", "node.log"].flatMap((name) =>
+      [...readFileSync(join(at, name), "utf8").matchAll(/ i=(\d+)\n/g)].map(([, i]) => Number(i)),
+    )
+    expect(numbers.at(-1)).toBe(count - 1)
+    expect(numbers.every((i, at) => at === 0 || i === (numbers[at - 1] ?? 0) + 1)).toBe(true)
+  })
+  test("a file that cannot be written is said once, and the work goes on", () => {
+    const stderr = stream()
+    const open = openLog({ std: { ...std, enable: false }, file: { ...file("full"), filename: "/dev/full" } }, stderr)
+    for (let i = 0; i < 3; i++) open.log.error("lost")
+    expect(stderr.written).toHaveLength(1)
+  })
+})
