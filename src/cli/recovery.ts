@@ -24,7 +24,7 @@ import { NewFile } from "./recoveryOutput.ts"
 export const verify = command({
   summary: "Check recovery files, alone and together",
   details:
-    "Checks every field, that the public shares lead to the root key, that the files are of one epoch and of different\n" +
+    "Checks every field, that the public shares lead to the root key, that the files are of one epoch and of different " +
     "nodes, and with the password of each that its share opens and is the right one. No private key is put together.",
   args: fileArguments,
   options: {
@@ -97,7 +97,7 @@ function linesOf(groups: readonly RecoveryGroup[], opened: boolean): readonly st
 export const reconstruct = command({
   summary: "Put a root private key together from the files of enough nodes",
   details:
-    "The end of shared custody for this key: whoever sees the result owns every address under it. Asks for a\n" +
+    "The end of shared custody for this key: whoever sees the result owns every address under it. Asks for a " +
     "phrase as a confirmation, then for the password of each file. Use a computer without network.",
   args: fileArguments,
   options: {

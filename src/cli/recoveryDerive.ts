@@ -53,8 +53,8 @@ type Given = { readonly [K in keyof typeof options]: ReturnType<(typeof options)
 export const derive = command({
   summary: "Derive child keys and addresses from a root key",
   details:
-    "Public keys and addresses need no password: the root extended public key is enough. With --private-keys the root key\n" +
-    "is put together in memory from the files of enough nodes. Ed25519 private keys are scalars, not seeds: wallets\n" +
+    "Public keys and addresses need no password: the root extended public key is enough. With --private-keys the root key " +
+    "is put together in memory from the files of enough nodes. Ed25519 private keys are scalars, not seeds: wallets " +
     "that ask for a seed cannot import them.",
   args: fileArguments,
   options,
@@ -120,9 +120,9 @@ function printPaths(
 ): ExitCode {
   for (const keys of roots.values()) {
     for (const path of paths) {
-      const { child, secret } = keys.at(path)
+      const { child, point, secret } = keys.at(path)
       using scalar = secret?.scalar
-      const addresses = addressesOf(child.curve, child.publicKey)
+      const addresses = addressesOf(child.curve, child.publicKey, point)
       const shown = {
         path: formatPath(path),
         curve: child.curve,

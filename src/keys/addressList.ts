@@ -65,12 +65,12 @@ export class AddressList {
     const keys = this.roots.get(curve)
     if (keys === undefined) return { kind: "skipped" }
     try {
-      const { child, secret } = keys.at(parsePath(row.cells[shape.pathAt] ?? ""))
+      const { child, point, secret } = keys.at(parsePath(row.cells[shape.pathAt] ?? ""))
       using _scalar = secret?.scalar
       const extended = encodeExtendedPublicKey(child)
       const expected = row.cells[shape.keyAt]?.replaceAll(" ", "").trim()
       if (expected !== "" && expected !== extended) return bad("the child key of the list is not the one at its path")
-      const addresses = addressesOf(curve, child.publicKey)
+      const addresses = addressesOf(curve, child.publicKey, point)
       const columns = ADDRESS_KINDS.map((kind) => addresses.find((one) => one.kind === kind)?.address ?? "")
       const text = csvLine([...row.cells, ...this.#secretColumns(secret), extended, ...columns])
       return { kind: "derived", text, confirmed: isOneOf(row.cells[ADDRESS_AT] ?? "", columns) }

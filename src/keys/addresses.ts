@@ -6,7 +6,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { ripemd160 } from "@noble/hashes/legacy.js"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Bytes, beToBig, concat, copy, toHex, u8, utf8 } from "../bytes.ts"
-import { type CurveName, ED, K1, type Point } from "../crypto/curve.ts"
+import { type CurveName, curveNamed, K1, type Point } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { encodeBase58, encodeBase58Check } from "./base58.ts"
@@ -15,6 +15,7 @@ export type BitcoinNetwork = "mainnet" | "testnet"
 
 const HRP: Readonly<Record<BitcoinNetwork, string>> = { mainnet: "bc", testnet: "tb" }
 const TRON_PREFIX = 0x41
+const TAP_TWEAK = concat(sha256(utf8("TapTweak")), sha256(utf8("TapTweak")))
 
 export interface NamedAddress {
   readonly kind: AddressKind
@@ -23,20 +24,28 @@ export interface NamedAddress {
 
 export type AddressKind = "btc-p2wpkh" | "btc-p2tr" | "eth" | "tron" | "sol"
 
-/** Every address that a key of this curve can have, main networks; `publicKey` is enc(P). Throws E-KEY-004. */
-export function addressesOf(curve: CurveName, publicKey: Uint8Array): readonly NamedAddress[] {
-  if (curve === "ed25519") return [{ kind: "sol", address: solanaAddress(publicKey) }]
+/**
+ * Every address that a key of this curve can have, main networks; `publicKey` is enc(P). Throws E-KEY-004.
+ * Whoever has just derived the key hands its point along, and spares the decoding.
+ */
+export function addressesOf(
+  curve: CurveName,
+  publicKey: Uint8Array,
+  point: Point = decoded(curve, publicKey),
+): readonly NamedAddress[] {
+  if (curve === "ed25519") return [{ kind: "sol", address: encodeBase58(publicKey) }]
+  const account = keccakAddress(point)
   return [
-    { kind: "btc-p2wpkh", address: bitcoinP2wpkh(publicKey) },
-    { kind: "btc-p2tr", address: bitcoinP2tr(publicKey) },
-    { kind: "eth", address: ethereumAddress(publicKey) },
-    { kind: "tron", address: tronAddress(publicKey) },
+    { kind: "btc-p2wpkh", address: segwit(HRP.mainnet, 0, ripemd160(sha256(publicKey))) },
+    { kind: "btc-p2tr", address: segwit(HRP.mainnet, 1, tweaked(point, new Uint8Array(0))) },
+    { kind: "eth", address: checksummed(toHex(account)) },
+    { kind: "tron", address: tronForm(account) },
   ]
 }
 
 /** Witness version 0 over HASH160 of the 33-byte key. */
 export function bitcoinP2wpkh(publicKey: Uint8Array, network: BitcoinNetwork = "mainnet"): string {
-  decodeK1(publicKey)
+  decoded("secp256k1", publicKey)
   return segwit(HRP[network], 0, ripemd160(sha256(publicKey)))
 }
 
@@ -50,20 +59,11 @@ export function bitcoinP2tr(
 }
 
 /** x(P + H_TapTweak(x(P) || merkleRoot) G), P taken with even y; 32 bytes (BIP-341). */
-export function taprootOutputKey(publicKey: Uint8Array, merkleRoot: Uint8Array): Bytes {
-  const point = decodeK1(publicKey)
-  if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError("a merkle root has 32 bytes, or none")
-  const even = publicKey[0] === 2 ? point : K1.negate(point)
-  const tag = sha256(utf8("TapTweak"))
-  const tweak = beToBig(sha256(concat(tag, tag, publicKey.subarray(1), merkleRoot)))
-  const output = tweak < K1.order ? K1.add(even, K1.multiplyBasePublic(tweak)) : K1.identity
-  if (K1.isIdentity(output)) throw new CosignerError("E-KEY-004", { curve: "secp256k1", what: "the tweaked key" })
-  return K1.encodePoint(output).slice(1)
-}
+export const taprootOutputKey = (publicKey: Uint8Array, merkleRoot: Uint8Array): Bytes =>
+  tweaked(decoded("secp256k1", publicKey), merkleRoot)
 
-export function ethereumAddress(publicKey: Uint8Array): string {
-  return checksummed(toHex(keccakAddress(publicKey)))
-}
+export const ethereumAddress = (publicKey: Uint8Array): string =>
+  checksummed(toHex(keccakAddress(decoded("secp256k1", publicKey))))
 
 /** The 40 lower-case hex digits of an address in EIP-55 spelling, with 0x. */
 export function checksummed(hex: string): string {
@@ -74,29 +74,37 @@ export function checksummed(hex: string): string {
   return `0x${letters.join("")}`
 }
 
-export const tronAddress = (publicKey: Uint8Array): string =>
-  encodeBase58Check(concat(u8(TRON_PREFIX), keccakAddress(publicKey)))
+export const tronAddress = (publicKey: Uint8Array): string => tronForm(keccakAddress(decoded("secp256k1", publicKey)))
 
 /** The 32 bytes of the key themselves. */
 export function solanaAddress(publicKey: Uint8Array): string {
-  if (ED.decodePoint(publicKey) === undefined) throw notAKey("ed25519")
+  decoded("ed25519", publicKey)
   return encodeBase58(publicKey)
 }
 
+const tronForm = (account: Bytes): string => encodeBase58Check(concat(u8(TRON_PREFIX), account))
+
+function tweaked(point: Point, merkleRoot: Uint8Array): Bytes {
+  if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError("a merkle root has 32 bytes, or none")
+  const encoded = K1.encodePoint(point)
+  const even = encoded[0] === 2 ? point : K1.negate(point)
+  const tweak = beToBig(sha256(concat(TAP_TWEAK, encoded.subarray(1), merkleRoot)))
+  const output = tweak < K1.order ? K1.add(even, K1.multiplyBasePublic(tweak)) : K1.identity
+  if (K1.isIdentity(output)) throw new CosignerError("E-KEY-004", { curve: "secp256k1", what: "the tweaked key" })
+  return K1.encodePoint(output).slice(1)
+}
+
 // The last 20 bytes of Keccak-256 over x || y.
-function keccakAddress(publicKey: Uint8Array): Bytes {
-  decodeK1(publicKey)
-  const uncompressed = secp256k1.Point.fromBytes(publicKey).toBytes(false)
+function keccakAddress(point: Point): Bytes {
+  const uncompressed = secp256k1.Point.fromBytes(K1.encodePoint(point)).toBytes(false)
   return copy(keccak_256(uncompressed.subarray(1)).subarray(12))
 }
 
-function decodeK1(publicKey: Uint8Array): Point {
-  const point = K1.decodePoint(publicKey)
-  if (point === undefined) throw notAKey("secp256k1")
+function decoded(curve: CurveName, publicKey: Uint8Array): Point {
+  const point = curveNamed(curve).decodePoint(publicKey)
+  if (point === undefined) throw new CosignerError("E-KEY-004", { curve, what: "the key of the address" })
   return point
 }
-
-const notAKey = (curve: CurveName) => new CosignerError("E-KEY-004", { curve, what: "the key of the address" })
 
 // ---- bech32 (version 0) and bech32m (version 1 and above), encoding only: BIP-173, BIP-350 ------------------------
 

@@ -11,26 +11,27 @@ const DIGIT_OF: ReadonlyMap<string, number> = new Map([...ALPHABET].map((letter,
 /** Longer texts are refused: the conversion is quadratic, and nothing of ours is longer than an extended key (112). */
 const MAX_TEXT = 256
 
+/** Digits are worked out five at a time: 58^5 times 256 is far below 2^53. */
+const LIMB = 58 ** 5
+
 export function encodeBase58(bytes: Uint8Array): string {
-  // Little-endian base-58 digits of the number, by long multiplication with 256.
-  const digits: number[] = []
+  // Little-endian limbs of the number, by long multiplication with 256.
+  const limbs: number[] = []
   for (const byte of bytes) {
     let carry = byte
-    for (let i = 0; i < digits.length; i++) {
-      carry += (digits[i] ?? 0) * 256
-      digits[i] = carry % 58
-      carry = Math.floor(carry / 58)
+    for (let i = 0; i < limbs.length; i++) {
+      carry += (limbs[i] ?? 0) * 256
+      limbs[i] = carry % LIMB
+      carry = Math.floor(carry / LIMB)
     }
-    for (; carry > 0; carry = Math.floor(carry / 58)) digits.push(carry % 58)
+    if (carry > 0) limbs.push(carry)
   }
-  const zeros = leading(bytes, 0)
-  return (
-    "1".repeat(zeros) +
-    digits
-      .reverse()
-      .map((digit) => ALPHABET.charAt(digit))
-      .join("")
-  )
+  let text = ""
+  for (const limb of limbs) {
+    for (let rest = limb, i = 0; i < 5; i++, rest = Math.floor(rest / 58)) text = ALPHABET.charAt(rest % 58) + text
+  }
+  // The highest limb may have been filled up with zero digits.
+  return "1".repeat(leading(bytes, 0)) + text.replace(/^1+/, "")
 }
 
 /** undefined for a letter outside the alphabet or a text of more than 256 letters. */

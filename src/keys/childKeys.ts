@@ -3,26 +3,35 @@
  * paths are kept: one level of work per row instead of five.
  */
 import { beToBig } from "../bytes.ts"
-import { deriveWithTweak, type ExtendedPrivateKey, type ExtendedPublicKey, neuter, withScalar } from "./extendedKey.ts"
+import type { Point } from "../crypto/curve.ts"
+import {
+  derivePosition,
+  type ExtendedPrivateKey,
+  type ExtendedPublicKey,
+  neuter,
+  type Position,
+  positionOf,
+  withScalar,
+} from "./extendedKey.ts"
 import { formatPath } from "./path.ts"
 
 /** Parents kept; when there are more, all are forgotten and the work is done again. */
 const KEPT = 4096
 
-interface Derived {
+export interface ChildKey {
   readonly child: ExtendedPublicKey
-  /** From the root's scalar to the child's. */
-  readonly tweak: bigint
+  readonly point: Point
+  /** With a private root; the caller disposes its scalar. */
+  readonly secret: ExtendedPrivateKey | undefined
 }
 
 export class ChildKeys {
-  readonly #parents = new Map<string, Derived>()
+  readonly #root: Position
+  readonly #parents = new Map<string, Position>()
   readonly #secret: ExtendedPrivateKey | undefined
 
-  private constructor(
-    readonly root: ExtendedPublicKey,
-    secret: ExtendedPrivateKey | undefined,
-  ) {
+  private constructor(root: ExtendedPublicKey, secret: ExtendedPrivateKey | undefined) {
+    this.#root = positionOf(root)
     this.#secret = secret
   }
 
@@ -35,27 +44,23 @@ export class ChildKeys {
     return new ChildKeys(neuter(root), root)
   }
 
-  /** The public child at `path`, and with a private root the private one, which the caller disposes. */
-  at(path: readonly number[]): { readonly child: ExtendedPublicKey; readonly secret: ExtendedPrivateKey | undefined } {
-    const { child, tweak } = this.#derive(path)
-    if (this.#secret === undefined) return { child, secret: undefined }
-    return { child, secret: withScalar(child, beToBig(this.#secret.scalar.expose()) + tweak) }
+  get root(): ExtendedPublicKey {
+    return this.#root.key
   }
 
-  #derive(path: readonly number[]): Derived {
-    if (path.length === 0) return { child: this.root, tweak: 0n }
-    const parent = this.#parent(path.slice(0, -1))
-    const { child, tweak } = deriveWithTweak(parent.child, path.slice(-1))
-    return { child, tweak: parent.tweak + tweak }
+  at(path: readonly number[]): ChildKey {
+    const { key: child, node } = derivePosition(this.#parent(path.slice(0, -1)), path.slice(-1))
+    const secret = this.#secret && withScalar(child, beToBig(this.#secret.scalar.expose()) + node.tweak)
+    return { child, point: node.point, secret }
   }
 
-  #parent(path: readonly number[]): Derived {
+  #parent(path: readonly number[]): Position {
     const name = formatPath(path)
     const known = this.#parents.get(name)
     if (known !== undefined) return known
-    const { child, tweak } = deriveWithTweak(this.root, path)
+    const position = derivePosition(this.#root, path)
     if (this.#parents.size >= KEPT) this.#parents.clear()
-    this.#parents.set(name, { child, tweak })
-    return { child, tweak }
+    this.#parents.set(name, position)
+    return position
   }
 }

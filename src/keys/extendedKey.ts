@@ -12,7 +12,7 @@ import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { decodeBase58Check, encodeBase58Check } from "./base58.ts"
-import { deriveLevels } from "./derive.ts"
+import { type DerivationNode, derivationRoot, deriveStep } from "./derive.ts"
 import { HARDENED } from "./path.ts"
 
 interface Node {
@@ -92,37 +92,40 @@ export function neuter({ scalar, ...node }: ExtendedPrivateKey): ExtendedPublicK
   return { ...node, publicKey: group.encodePoint(group.multiplyBase(beToBig(scalar.expose()))) }
 }
 
-/** The child at `path` below `key`; throws as deriveLevels does, and E-KEY-005 below depth 255. */
+/** The child at `path` below `key`; throws as deriveTweak does, and E-KEY-005 below depth 255. */
 export function derivePublicKey(key: ExtendedPublicKey, path: readonly number[]): ExtendedPublicKey {
-  return deriveWithTweak(key, path).child
-}
-
-/** The same, with what leads from the key's scalar to the child's: child = scalar + tweak mod q. */
-export function deriveWithTweak(
-  key: ExtendedPublicKey,
-  path: readonly number[],
-): { readonly child: ExtendedPublicKey; readonly tweak: bigint } {
-  if (key.depth + path.length > 255) throw unreadable("a child would be deeper than the 255 levels of the format")
-  let child = key
-  let tweak = 0n
-  for (const at of deriveLevels(key.curve, key.publicKey, key.chainCode, path)) {
-    tweak = at.tweak
-    child = {
-      curve: key.curve,
-      depth: child.depth + 1,
-      parentFingerprint: fingerprint(key.curve, at.parentPublicKey),
-      childNumber: at.index,
-      chainCode: at.chainCode,
-      publicKey: at.publicKey,
-    }
-  }
-  return { child, tweak }
+  return derivePosition(positionOf(key), path).key
 }
 
 /** The child's private key; the same path gives the same child as derivePublicKey of the public half. */
 export function derivePrivateKey(key: ExtendedPrivateKey, path: readonly number[]): ExtendedPrivateKey {
-  const { child, tweak } = deriveWithTweak(neuter(key), path)
-  return withScalar(child, beToBig(key.scalar.expose()) + tweak)
+  const child = derivePosition(positionOf(neuter(key)), path)
+  return withScalar(child.key, beToBig(key.scalar.expose()) + child.node.tweak)
+}
+
+/** An extended key together with its point and the tweak that leads to it from where derivation began. */
+export interface Position {
+  readonly key: ExtendedPublicKey
+  readonly node: DerivationNode
+}
+
+export const positionOf = (key: ExtendedPublicKey): Position => ({
+  key,
+  node: derivationRoot(curveNamed(key.curve), key.publicKey, key.chainCode),
+})
+
+export function derivePosition(from: Position, path: readonly number[]): Position {
+  const { curve } = from.key
+  let at = from
+  for (const index of path) {
+    const depth = at.key.depth + 1
+    if (depth > 255) throw unreadable("a child would be deeper than the 255 levels of the format")
+    const node = deriveStep(curveNamed(curve), at.node, index, depth)
+    const parentFingerprint = fingerprint(curve, at.key.publicKey)
+    const { publicKey, chainCode } = node
+    at = { key: { curve, depth, parentFingerprint, childNumber: index, chainCode, publicKey }, node }
+  }
+  return at
 }
 
 /** The private key of `publicHalf`; that scalar * G is its key is the caller's to know. */

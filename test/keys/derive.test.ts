@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { bigToBe, fromHex, toHex } from "../../src/bytes.ts"
 import { curveNamed, ED, K1 } from "../../src/crypto/curve.ts"
-import { addTweak, deriveLevels, deriveTweak, leftTweak } from "../../src/keys/derive.ts"
+import { addTweak, deriveTweak, leftTweak } from "../../src/keys/derive.ts"
 import ed25519 from "../vectors/ed25519-derivation.json"
 import { codeOf } from "./codeOf.ts"
 
@@ -42,13 +42,11 @@ test("child scalar = root scalar + tweak, on both curves and for every path", ()
 
 test("a path derives in one go as level by level", () => {
   const root = K1.encodePoint(K1.multiplyBase(5n))
-  const levels = [...deriveLevels("secp256k1", root, CHAIN, [1, 2, 3])]
+  const whole = deriveTweak("secp256k1", root, CHAIN, [1, 2, 3])
   const first = deriveTweak("secp256k1", root, CHAIN, [1])
   const rest = deriveTweak("secp256k1", first.publicKey, first.chainCode, [2, 3])
-  expect(rest.publicKey).toEqual(levels[2]!.publicKey)
-  expect(K1.mod(first.tweak + rest.tweak)).toBe(levels[2]!.tweak)
-  expect(levels.map(({ index }) => index)).toEqual([1, 2, 3])
-  expect(levels[1]?.parentPublicKey).toEqual(levels[0]!.publicKey)
+  expect(rest.publicKey).toEqual(whole.publicKey)
+  expect(K1.mod(first.tweak + rest.tweak)).toBe(whole.tweak)
 })
 
 test("the empty path is the key itself, checked, and copied", () => {
