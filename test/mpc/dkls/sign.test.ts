@@ -8,6 +8,7 @@ import type { GroupSecret } from "../../../src/keys/group.ts"
 import type { PartyId } from "../../../src/keys/party.ts"
 import { GadgetCache, openPairs } from "../../../src/mpc/dkls/pairs.ts"
 import type { EcdsaMessage } from "../../../src/mpc/dkls/seat.ts"
+import type { SessionRecord } from "../../../src/mpc/exchange.ts"
 import type { SignedMessage } from "../../../src/mpc/session.ts"
 import { Secret } from "../../../src/secret.ts"
 import { runAll } from "../network.ts"
@@ -74,7 +75,7 @@ test("a batch of 16 under different keys", () => {
 
 test("the records: every check is opened and closed per peer, and round 3 leaves only after it is on record", () => {
   const { run } = signAndVerify(pair, [one, two], someMessages(pair, 1, "records"), "records")
-  const kinds = ["checking", "checked", "checking", "checked", "emitted"]
+  const kinds: SessionRecord["kind"][] = ["checking", "checked", "checking", "checked", "emitted"]
   expect(run.records.get(one)?.map(({ kind }) => kind)).toEqual(kinds)
   for (const record of run.records.get(two) ?? []) if ("peer" in record) expect(record.peer).toBe(one)
 })
