@@ -24,7 +24,8 @@ export function parseTarget(target: string): Target | undefined {
   const mark = target.indexOf("?")
   const rawPath = mark < 0 ? target : target.slice(0, mark)
   const rawQuery = mark < 0 ? "" : target.slice(mark + 1)
-  const path = percentDecode(rawPath)
+  // An encoded slash would make other segments of the decoded path than of the raw one.
+  const path = /%2f/i.test(rawPath) ? undefined : percentDecode(rawPath)
   const query = parseQuery(rawQuery)
   if (path === undefined || !PATH.test(path) || query === undefined) return undefined
   return { rawPath, path, rawQuery, query }

@@ -51,11 +51,9 @@ export function createApi(of: ApiOptions): (request: Request) => Promise<Respons
   }
 }
 
-// Elysia's errors arrive as exceptions of many shapes; its own not-found and parse errors carry these codes.
 function router(routes: readonly Route[], log: Log): { handle(request: Request): Promise<Response> } {
   const app = new Elysia({ aot: false, normalize: false }).onError(({ code, error }) => {
     if (code === "NOT_FOUND") return failed(new ApiFailure(2021, "no such endpoint"), log)
-    if (code === "PARSE") return failed(new ApiFailure(2006, "the body is not JSON"), log)
     return failed(error, log)
   })
   for (const { method, path, answer } of routes) {
@@ -79,7 +77,17 @@ function rebuilt(method: string, { path, query }: Target, body: string): Request
   const url = `http://waas.internal${path}${search === "" ? "" : `?${search}`}`
   if (body === "") return new Request(url, { method })
   if (method === "GET") throw new ApiFailure(2006, "a GET has no body")
+  if (!isJson(body)) throw new ApiFailure(2006, "the body is not JSON")
   return new Request(url, { method, body, headers: { "content-type": "application/json" } })
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function readBody(request: Request, most: number): Promise<string> {

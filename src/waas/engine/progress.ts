@@ -64,7 +64,9 @@ function afterTheEnd(
 ): Step {
   // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
   const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
-  const send = hasEnded(report) ? ack : [cancelTo(nodeId, record)]
+  // One that is still at it may bring a completed task to the same end by itself.
+  const atWork = record.state === "completed" && report.status === 140 && report.code === ""
+  const send = hasEnded(report) ? ack : atWork ? [] : [cancelTo(nodeId, record)]
   return { record: "outcome" in late ? { ...record, ...late } : record, send }
 }
 
@@ -146,13 +148,15 @@ function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | un
   }
   const withOutcome: TaskRecord = { ...record, outcome: judgement.outcome }
   if (results.length === record.nodeIds.length) return { record: { ...withOutcome, state: "completed" }, send: [] }
-  const without = record.nodeIds.filter((id) => lacksResult(record.reports[id]))
+  const without = record.nodeIds.filter((id) => lostSession(record.reports[id], record.attempt))
   return { record: withOutcome, send: without.map((to) => ({ kind: "certificate", to })) }
 }
 
-/** A node that has said that it is in no session. */
-const lacksResult = (report: NodeReport | undefined): boolean =>
-  report !== undefined && (report.status === 130 || (report.status === 140 && report.code !== ""))
+/** Whether the node has said that it is in no session of this attempt, though it was. */
+const lostSession = (report: NodeReport | undefined, attempt: number): boolean =>
+  report !== undefined &&
+  report.attempt >= attempt &&
+  (report.status === 130 || (report.status === 140 && report.code !== ""))
 
 /** One bad signature leaves the task to the other nodes; a bad result of a set-up ends it, for all must agree. */
 function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {

@@ -1,0 +1,130 @@
+/** Signs requests as each of the vendor's SDKs does, and sends them to an API without a network. */
+import { randomBytes } from "node:crypto"
+import { copy, toHex } from "../../../src/bytes.ts"
+import { signedHash } from "../../../src/waas/api/canonical.ts"
+import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, signApiHash } from "../../../src/waas/apiKey.ts"
+import type { Rig } from "../rig.ts"
+
+export type Pairs = readonly (readonly [key: string, value: string])[]
+
+/** What an SDK signs, and what it then sends. */
+export interface Style {
+  readonly signedPath: (path: string) => string
+  readonly signedQuery: (pairs: Pairs) => string
+  readonly wireQuery: (pairs: Pairs) => string
+  readonly write: (body: unknown) => { readonly signed: string; readonly wire: string }
+}
+
+const join = (pairs: Pairs, encode: (value: string) => string): string =>
+  pairs.map(([key, value]) => `${key}=${encode(value)}`).join("&")
+const plain = (body: unknown) => {
+  const text = body === undefined ? "" : JSON.stringify(body)
+  return { signed: text, wire: text }
+}
+const rfc3986 = (value: string): string =>
+  encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+const form = (value: string): string => rfc3986(value).replaceAll("%20", "+")
+const java = (value: string): string => form(value).replaceAll("%2A", "*").replaceAll("~", "%7E")
+
+export const STYLES: Readonly<Record<"js" | "python" | "go" | "java", Style>> = {
+  js: {
+    signedPath: (path) => path,
+    signedQuery: (pairs) => join(pairs, encodeURIComponent).replaceAll("%20", "+"),
+    wireQuery: (pairs) => join(pairs, rfc3986),
+    write: plain,
+  },
+  python: {
+    signedPath: (path) => path,
+    signedQuery: (pairs) => join(pairs, form),
+    wireQuery: (pairs) => join(pairs, form),
+    write: (body) => {
+      if (body === undefined) return { signed: "", wire: "" }
+      // json.dumps: a space after each colon and comma, and no character beyond ASCII.
+      const text = JSON.stringify(body, null, 1)
+        .replace(/\n\s*/g, " ")
+        .replace(/([[{]) /g, "$1")
+        .replace(/ ([\]}])/g, "$1")
+        .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      return { signed: text === "{}" ? "" : text, wire: text }
+    },
+  },
+  go: {
+    signedPath: decodeURIComponent,
+    signedQuery: (pairs) => join([...pairs].sort(), form),
+    wireQuery: (pairs) => join([...pairs].sort(), form),
+    write: (body) => {
+      const text = body === undefined ? "" : `${JSON.stringify(body)}\n`
+      return { signed: text, wire: text }
+    },
+  },
+  java: {
+    signedPath: decodeURIComponent,
+    signedQuery: (pairs) => join(pairs, java),
+    wireQuery: (pairs) => join(pairs, rfc3986),
+    write: plain,
+  },
+}
+
+export interface CallOptions {
+  readonly query?: Pairs
+  readonly body?: unknown
+  readonly style?: Style
+  readonly nonce?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Changes the request after it was signed. */
+  readonly tamper?: (of: { url: string; method: string; body: string }) => { url: string; method: string; body: string }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into answers of every shape
+  readonly json: any
+}
+
+export class Caller {
+  private constructor(
+    readonly rig: Rig,
+    readonly pair: ApiKeyPair,
+  ) {}
+
+  static async of(rig: Rig, curve: ApiKeyCurve = "ed25519"): Promise<Caller> {
+    const pair = newApiKeyPair(curve)
+    await rig.store.addApiKey({ publicKey: pair.publicKey, name: "test", createdMs: 0, revokedMs: undefined })
+    return new Caller(rig, pair)
+  }
+
+  request(method: string, path: string, of: CallOptions = {}): Request {
+    const style = of.style ?? STYLES.js
+    const nonce = of.nonce ?? toHex(copy(randomBytes(8)))
+    const pairs = of.query ?? []
+    const body = style.write(of.body)
+    const signed = [method, style.signedPath(path), nonce, style.signedQuery(pairs), body.signed].join("|")
+    const query = style.wireQuery(pairs)
+    const made = { url: `http://waas.test${path}${query === "" ? "" : `?${query}`}`, method, body: body.wire }
+    const sent = of.tamper?.(made) ?? made
+    return new Request(sent.url, {
+      method: sent.method,
+      ...(sent.body === "" ? {} : { body: sent.body }),
+      headers: {
+        "BIZ-API-KEY": this.pair.publicKey,
+        "BIZ-API-NONCE": nonce,
+        "BIZ-API-SIGNATURE": toHex(signApiHash(this.pair.curve, this.pair.secret, signedHash(signed))),
+        ...of.headers,
+      },
+    })
+  }
+
+  async call(method: string, path: string, of: CallOptions = {}): Promise<Answer> {
+    return answerOf(await this.rig.api(this.request(method, path, of)))
+  }
+
+  get = (path: string, ...query: Pairs): Promise<Answer> => this.call("GET", path, { query })
+  post = (path: string, body?: unknown): Promise<Answer> => this.call("POST", path, { body })
+}
+
+export async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, json: JSON.parse(text) }
+}

@@ -1,0 +1,207 @@
+/** A WaaS without a network: real store, engine and API, a clock that the test turns, simulated nodes. */
+import { randomBytes, randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { copy } from "../../src/bytes.ts"
+import { silentLog } from "../../src/log.ts"
+import { Secret } from "../../src/secret.ts"
+import { type AuthLimits, authenticator } from "../../src/waas/api/auth.ts"
+import type { ApiContext } from "../../src/waas/api/context.ts"
+import { createApi } from "../../src/waas/api/server.ts"
+import { ed25519Signer } from "../../src/waas/apiKey.ts"
+import { Engine } from "../../src/waas/engine/engine.ts"
+import type { Pace } from "../../src/waas/engine/ports.ts"
+import { newUuid } from "../../src/waas/ids.ts"
+import { documentsBy } from "../../src/waas/server.ts"
+import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
+import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
+import type { Store } from "../../src/waas/store/store.ts"
+import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
+
+export const T0 = Date.UTC(2026, 10, 22)
+
+export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000, nonceWindowMs: 86_400_000, nonces: 1000 }
+
+export interface RigOptions {
+  readonly nodes?: number
+  readonly curves?: readonly CurveType[]
+  readonly pace?: Partial<Pace>
+  readonly limits?: Partial<AuthLimits>
+  readonly openTasks?: number
+}
+
+export class Rig implements AsyncDisposable {
+  readonly signer = ed25519Signer(Secret.take(copy(randomBytes(32))))
+  readonly responses = ed25519Signer(Secret.take(copy(randomBytes(32))))
+  readonly vaults = new Vaults()
+  readonly relay = new MemoryRelay()
+  readonly nodes: readonly SimulatedNode[]
+  readonly dir = mkdtempSync(join(tmpdir(), "waas-"))
+  nowMs = T0
+  /** Set to make the next commits fail. */
+  failCommits = false
+  engine!: Engine
+  store!: Store
+  api!: (request: Request) => Promise<Response>
+
+  private constructor(readonly options: RigOptions) {
+    this.nodes = Array.from({ length: options.nodes ?? 3 }, () => this.relay.add(this.signer.publicKey, this.vaults))
+    this.relay.toEngine = (id, frame) => this.engine.onFrame(id, frame)
+  }
+
+  static async open(options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(options)
+    await rig.start()
+    return rig
+  }
+
+  /** Opens the store's file again and everything on it, as a new process would. */
+  async start(): Promise<void> {
+    const organisation = { orgId: newUuid(), bizOrgId: 1, createdMs: T0 }
+    const store = createSqliteStore(join(this.dir, "waas.db"), organisation)
+    this.store = {
+      ...store,
+      commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
+    }
+    this.engine = await Engine.open({
+      store: this.store,
+      relay: this.relay,
+      documents: documentsBy(this.signer),
+      now: () => this.nowMs,
+      pace: { attempts: 3, attemptMs: 60_000, retryMs: 100, nudgeMs: 30_000, ...this.options.pace },
+      curves: this.options.curves ?? ["SECP256K1", "ED25519"],
+      organisationName: "Test",
+      openTasks: this.options.openTasks ?? 100,
+      log: silentLog,
+    })
+    this.api = createApi({
+      context: this.context(),
+      authenticate: authenticator(this.store, () => this.nowMs, { ...LIMITS, ...this.options.limits }),
+      responseKey: this.responses,
+      bodyBytes: 100_000,
+      log: silentLog,
+    })
+  }
+
+  context(): ApiContext {
+    return {
+      store: this.store,
+      engine: this.engine,
+      now: () => this.nowMs,
+      online: (id) => this.relay.online(id),
+      organisationName: "Test",
+      keyGenDeadlineMs: 3_600_000,
+      signDeadlineMs: 600_000,
+    }
+  }
+
+  /** The process dies: what was on the way is lost, what was stored is not. */
+  async crash(): Promise<void> {
+    this.relay.lose()
+    await this.store.close()
+    await this.start()
+    for (const node of this.nodes) if (node.online) await this.engine.onOnline(node.id)
+  }
+
+  async online(node: SimulatedNode): Promise<void> {
+    node.online = true
+    await this.engine.onOnline(node.id)
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.nowMs += ms
+    await this.engine.tick()
+  }
+
+  async vault(): Promise<Vault> {
+    const vault: Vault = {
+      vaultId: newUuid(),
+      projectId: undefined,
+      name: "v",
+      type: "Org-Controlled",
+      rootKeys: [],
+      createdMs: this.nowMs,
+    }
+    await this.store.commit([{ put: "vault", record: vault }])
+    return vault
+  }
+
+  /** A group of all nodes, or of those given. */
+  group(vault: Vault, threshold = 2, nodes = this.nodes): Promise<HolderGroup> {
+    return this.engine.createGroup({
+      groupId: newUuid(),
+      vaultId: vault.vaultId,
+      type: "MainGroup",
+      status: "New",
+      threshold,
+      holders: nodes.map((node, i) => ({ name: `n${i}`, type: "API", nodeId: node.id, signer: i < threshold })),
+      shareGroups: [],
+      createdMs: this.nowMs,
+    })
+  }
+
+  keyGen(vault: Vault, group: HolderGroup): Promise<TssRequest> {
+    return this.engine.createTssRequest({ vault, group, description: "", deadlineMs: this.nowMs + 3_600_000 })
+  }
+
+  /** A vault with its keys made. */
+  async madeVault(threshold = 2): Promise<{ readonly vault: Vault; readonly group: HolderGroup }> {
+    const vault = await this.vault()
+    const group = await this.group(vault, threshold)
+    await this.keyGen(vault, group)
+    await this.relay.settle()
+    return { vault: await this.mustVault(vault.vaultId), group: await this.mustGroup(group.groupId) }
+  }
+
+  sign(
+    { vault, group }: { readonly vault: Vault; readonly group: HolderGroup },
+    of: Partial<Parameters<Engine["createSignRequest"]>[0]> = {},
+  ): Promise<SignRequest> {
+    return this.engine.createSignRequest({
+      vault,
+      group,
+      requestId: randomUUID(),
+      fingerprint: "f",
+      curve: "ED25519",
+      signatureType: 2,
+      nodeIds: this.nodes.slice(0, group.threshold).map((node) => node.id),
+      messages: [{ bip32_path: "m/44/501/0/0/1", msg_hash: "0x010203", tweak: "" }],
+      extraInfo: {},
+      description: "",
+      deadlineMs: this.nowMs + 600_000,
+      ...of,
+    })
+  }
+
+  async mustVault(id: string): Promise<Vault> {
+    return must(await this.store.vault(id))
+  }
+  async mustGroup(id: string): Promise<HolderGroup> {
+    return must(await this.store.group(id))
+  }
+  async tss(request: TssRequest): Promise<TssRequest> {
+    return must(await this.store.tssRequest(request.tssRequestId))
+  }
+  async signed(request: SignRequest): Promise<SignRequest> {
+    return must(await this.store.signRequest(request.signRequestId))
+  }
+  async signatures(request: SignRequest): Promise<readonly { readonly signature: string }[]> {
+    const tasks = await this.engine.tasksOf(request)
+    return tasks.flatMap(({ outcome }) => (outcome?.type === "signatures" ? outcome.signatures : []))
+  }
+
+  node(index: number): SimulatedNode {
+    return must(this.nodes[index])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close()
+    rmSync(this.dir, { recursive: true })
+  }
+}
+
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("it is not there")
+  return value
+}
