@@ -24,6 +24,8 @@ export class CsvReader {
   #length = 0
   #place: Place = "start"
   #problem: string | undefined
+  /** The last letter was a carriage return outside of quotes: half a line end, if a line feed follows. */
+  #returned = false
   #first = true
 
   /** `file` names the file in errors. */
@@ -40,6 +42,7 @@ export class CsvReader {
       if (letter === "\n") this.#line++
       if (letter === "\n" && this.#place !== "quoted") this.#endRow(rows)
       else this.#take(letter)
+      this.#returned = letter === "\r" && this.#place !== "quoted"
     }
     if (text !== "") this.#first = false
     return rows
@@ -83,7 +86,7 @@ export class CsvReader {
   }
 
   #endRow(rows: CsvRow[]): void {
-    if (this.#cell.endsWith("\r")) this.#cell = this.#cell.slice(0, -1)
+    if (this.#returned) this.#cell = this.#cell.slice(0, -1)
     const blank = this.#cells.length === 0 && this.#cell === "" && this.#place === "start"
     this.#endCell()
     if (!blank) rows.push({ line: this.#rowLine, cells: this.#cells, problem: this.#problem })
