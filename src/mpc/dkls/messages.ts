@@ -7,6 +7,7 @@ import { K1, type Point } from "../../crypto/curve.ts"
 import { extensionLength } from "../../crypto/otExtension.ts"
 import { type AliceMessage, etapLength, isCanonical, taLength, XI } from "../../crypto/rvole.ts"
 import type { Codec } from "../exchange.ts"
+import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 
 const HASH = 32
 const SCALAR = 32
@@ -23,7 +24,7 @@ export const commitCodec: Codec<Commit> = {
   size: 3 * HASH,
   encode: ({ nonce, ephemeral, commitment }) => concat(nonce, ephemeral, commitment),
   decode(bytes) {
-    const take = cutter(bytes)
+    const take = fieldsOf(bytes)
     return { nonce: take(HASH), ephemeral: take(HASH), commitment: take(HASH) }
   },
 }
@@ -39,7 +40,7 @@ export const offerCodec = (count: number): Codec<Offer> => ({
   size: HASH + extensionLength(XI * count),
   encode: ({ confirmation, extension }) => concat(confirmation, extension),
   decode(bytes) {
-    const take = cutter(bytes)
+    const take = fieldsOf(bytes)
     return { confirmation: take(HASH), extension: take(extensionLength(XI * count)) }
   },
 })
@@ -70,15 +71,15 @@ export const productCodec = (count: number): Codec<Product> => ({
       multiplication.ta,
     ),
   decode(bytes) {
-    const take = cutter(bytes)
-    const points = () => decodeAll(take(count * POINT), POINT, K1.decodePoint)
+    const take = fieldsOf(bytes)
+    const points = () => allDefined(takeMany(take, count, POINT).map(K1.decodePoint))
     const salt = take(HASH)
     const encodedR = take(count * POINT)
-    const R = decodeAll(encodedR, POINT, K1.decodePoint)
+    const R = allDefined(takeMany(fieldsOf(encodedR), count, POINT).map(K1.decodePoint))
     const pk = points()
     const Gu = points()
     const Gv = points()
-    const psi = decodeAll(take(count * SCALAR), SCALAR, K1.decodeScalar)
+    const psi = allDefined(takeMany(take, count, SCALAR).map(K1.decodeScalar))
     const etap = take(etapLength(count))
     const mu = take(HASH)
     const ta = take(taLength(count))
@@ -97,27 +98,7 @@ export const sharesCodec = (count: number): Codec<Shares> => ({
   size: 2 * SCALAR * count,
   encode: ({ w, u }) => concat(...w.flatMap((wn, n) => [K1.encodeScalar(wn), K1.encodeScalar(u[n] ?? 0n)])),
   decode(bytes) {
-    const both = decodeAll(bytes, SCALAR, K1.decodeScalar)
+    const both = allDefined(takeMany(fieldsOf(bytes), 2 * count, SCALAR).map(K1.decodeScalar))
     return both && { w: both.filter((_, i) => i % 2 === 0), u: both.filter((_, i) => i % 2 === 1) }
   },
 })
-
-/** Consecutive pieces; the caller has checked that the lengths add up. */
-function cutter(bytes: Bytes): (length: number) => Bytes {
-  let at = 0
-  return (length) => {
-    at += length
-    return bytes.subarray(at - length, at)
-  }
-}
-
-/** Every item of `size` bytes, or undefined if one does not decode. */
-function decodeAll<T>(bytes: Bytes, size: number, decode: (item: Bytes) => T | undefined): readonly T[] | undefined {
-  const out: T[] = []
-  for (let at = 0; at < bytes.length; at += size) {
-    const item = decode(bytes.subarray(at, at + size))
-    if (item === undefined) return undefined
-    out.push(item)
-  }
-  return out
-}

@@ -14,9 +14,6 @@ import type { PartyId } from "../../keys/party.ts"
 import { type Blame, fault, sessionAbort } from "../blame.ts"
 import { type GadgetCache, type OpenPair, openPairs } from "./pairs.ts"
 
-/** Messages of one session; callers split longer batches. */
-export const MAX_BATCH = 32
-
 export interface EcdsaMessage {
   /** 32 bytes; any value, also above the group order. */
   readonly digest: Bytes
