@@ -3,10 +3,8 @@
  * order. Never from an argument or a variable, which other processes can read; and never by waiting for a terminal that
  * is not there.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs"
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import { join } from "node:path"
-import { ReadStream } from "node:tty"
-import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 
@@ -32,7 +30,8 @@ export interface Passwords {
 /** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
 export const CREDENTIAL = "cosigner-password"
 export const LEAST_CHARACTERS = 16
-const MOST_BYTES = 1024
+/** More is no password. */
+export const MOST_BYTES = 1024
 
 export interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -139,76 +138,4 @@ function whyNot(cause: unknown): string {
   if (cause.code === "ENOENT") return "there is no such file"
   if (cause.code === "EACCES") return "this user may not read it"
   return `it cannot be opened (${cause.code})`
-}
-
-// ---- the terminal --------------------------------------------------------------------------------------------------
-
-const ENTER = new Set([0x0a, 0x0d])
-const BACKSPACE = new Set([0x7f, 0x08])
-const CTRL_C = 0x03
-const CTRL_D = 0x04
-const CTRL_U = 0x15
-
-/** Asks on the controlling terminal, whatever stdin and stdout are, and shows nothing of what is typed. */
-export async function askTerminal(prompt: string): Promise<Secret> {
-  const fd = openTerminal()
-  writeSync(fd, prompt)
-  const terminal = new ReadStream(fd)
-  terminal.setRawMode(true)
-  const line = new Line()
-  try {
-    for await (const chunk of terminal) {
-      if (line.take(Buffer.from(chunk))) return line.password()
-    }
-    throw new CosignerError("E-CLI-008", {})
-  } finally {
-    line.wipe()
-    terminal.setRawMode(false)
-    writeSync(fd, "\n")
-    terminal.destroy()
-  }
-}
-
-function openTerminal(): number {
-  try {
-    return openSync("/dev/tty", constants.O_RDWR | constants.O_NOCTTY)
-  } catch (cause) {
-    throw new CosignerError("E-CLI-004", { where: "/dev/tty cannot be opened" }, { cause })
-  }
-}
-
-/** The line being typed, as bytes: a JavaScript string could not be wiped. */
-export class Line {
-  #bytes: Bytes = new Uint8Array(MOST_BYTES)
-  #length = 0
-
-  /** True once the line is complete. What follows it in the chunk is dropped: a pasted second line is no answer. */
-  take(chunk: Uint8Array): boolean {
-    try {
-      for (const byte of chunk) {
-        if (ENTER.has(byte) || (byte === CTRL_D && this.#length > 0)) return true
-        if (byte === CTRL_C || byte === CTRL_D) throw new CosignerError("E-CLI-008", {})
-        if (byte === CTRL_U) this.#length = 0
-        else if (BACKSPACE.has(byte)) this.#back()
-        else if (this.#length < MOST_BYTES) this.#bytes[this.#length++] = byte
-      }
-      return false
-    } finally {
-      chunk.fill(0)
-    }
-  }
-
-  password(): Secret {
-    return Secret.take(copy(this.#bytes.subarray(0, this.#length)))
-  }
-
-  wipe(): void {
-    this.#bytes.fill(0)
-    this.#length = 0
-  }
-
-  /** One character back: its continuation bytes and its first byte. */
-  #back(): void {
-    while (this.#length > 0 && ((this.#bytes[--this.#length] ?? 0) & 0xc0) === 0x80);
-  }
 }

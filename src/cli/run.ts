@@ -10,7 +10,7 @@ import type { Base, Given } from "./command.ts"
 import { readGlobals } from "./globals.ts"
 import { locate } from "./locate.ts"
 import { output, type Write } from "./output.ts"
-import { askTerminal, passwords } from "./password.ts"
+import { passwords } from "./password.ts"
 import { program } from "./program.ts"
 import { type Row, table } from "./table.ts"
 
@@ -59,6 +59,9 @@ function baseOf(given: Given, world: World): Base {
       const { loadConfig } = await import("../config/load.ts")
       return loadConfig(globals, overrides)
     },
-    passwords: passwords({ env: world.env, ask: askTerminal }),
+    passwords: passwords({
+      env: world.env,
+      ask: async (prompt) => (await import("./terminal.ts")).askTerminal(prompt),
+    }),
   }
 }

@@ -1,0 +1,108 @@
+/**
+ * A password typed on the controlling terminal, without echo, as bytes that are wiped. The terminal is read by polling and
+ * not through a stream: a stream that is closed still has a read under way, and it would swallow the next answer.
+ */
+import { constants, openSync, readSync, writeSync } from "node:fs"
+import { ReadStream } from "node:tty"
+import { type Bytes, copy } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { MOST_BYTES } from "./password.ts"
+
+const ENTER = new Set([0x0a, 0x0d])
+const BACKSPACE = new Set([0x7f, 0x08])
+const CTRL_C = 0x03
+const CTRL_D = 0x04
+const CTRL_U = 0x15
+
+const POLL_MS = 15
+/** Signals that end the wait: the terminal gets its echo back before the process ends. */
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+/** Asks on the controlling terminal, whatever stdin and stdout are, and shows nothing of what is typed. */
+export async function askTerminal(prompt: string): Promise<Secret> {
+  const fd = openTerminal()
+  const terminal = new ReadStream(fd)
+  const line = new Line()
+  const ended = new AbortController()
+  const end = () => ended.abort()
+  for (const signal of ENDING) process.once(signal, end)
+  try {
+    // before the prompt: whoever answers it at once is not shown
+    terminal.setRawMode(true)
+    writeSync(fd, prompt)
+    while (!line.take(readTerminal(fd))) {
+      if (ended.signal.aborted) throw new CosignerError("E-CLI-008", {})
+      await Bun.sleep(POLL_MS)
+    }
+    return line.password()
+  } finally {
+    for (const signal of ENDING) process.removeListener(signal, end)
+    line.wipe()
+    terminal.setRawMode(false)
+    writeSync(fd, "\n")
+    terminal.destroy()
+  }
+}
+
+function openTerminal(): number {
+  try {
+    return openSync("/dev/tty", constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK)
+  } catch (cause) {
+    throw new CosignerError("E-CLI-004", { where: "/dev/tty cannot be opened" }, { cause })
+  }
+}
+
+const NOTHING: Bytes = new Uint8Array(0)
+
+/** What was typed since the last call; nothing if there is none. */
+function readTerminal(fd: number): Uint8Array {
+  const chunk = new Uint8Array(MOST_BYTES)
+  try {
+    const length = readSync(fd, chunk)
+    if (length === 0) throw new CosignerError("E-CLI-008", {})
+    return chunk.subarray(0, length)
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "EAGAIN" || code === "EINTR") return NOTHING
+    // the terminal is gone
+    if (code === "EIO") throw new CosignerError("E-CLI-008", {}, { cause: error })
+    throw error
+  }
+}
+
+/** The line being typed, as bytes: a JavaScript string could not be wiped. */
+export class Line {
+  #bytes: Bytes = new Uint8Array(MOST_BYTES)
+  #length = 0
+
+  /** True once the line is complete. What follows it in the chunk is dropped: a pasted second line is no answer. */
+  take(chunk: Uint8Array): boolean {
+    try {
+      for (const byte of chunk) {
+        if (ENTER.has(byte) || (byte === CTRL_D && this.#length > 0)) return true
+        if (byte === CTRL_C || byte === CTRL_D) throw new CosignerError("E-CLI-008", {})
+        if (byte === CTRL_U) this.#length = 0
+        else if (BACKSPACE.has(byte)) this.#back()
+        else if (this.#length < MOST_BYTES) this.#bytes[this.#length++] = byte
+      }
+      return false
+    } finally {
+      chunk.fill(0)
+    }
+  }
+
+  password(): Secret {
+    return Secret.take(copy(this.#bytes.subarray(0, this.#length)))
+  }
+
+  wipe(): void {
+    this.#bytes.fill(0)
+    this.#length = 0
+  }
+
+  /** One character back: its continuation bytes and its first byte. */
+  #back(): void {
+    while (this.#length > 0 && ((this.#bytes[--this.#length] ?? 0) & 0xc0) === 0x80);
+  }
+}
