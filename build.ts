@@ -12,7 +12,7 @@ import { LOCKDOWN } from "./src/lockdown.ts"
 
 const root = import.meta.dir
 const dist = join(root, "dist")
-const ENTRIES = ["src/main.ts", "src/mpc/worker.ts"]
+const ENTRIES = ["src/main.ts", "src/workers/worker.ts"]
 
 /**
  * Names the runtime reads from the environment before any of our code runs. The lockdown already keeps them from running

@@ -19,6 +19,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./init.ts")).init,
   },
   {
+    path: ["start"],
+    summary: "Run this node until a signal ends it",
+    load: async () => (await import("./start.ts")).start,
+  },
+  {
     path: ["info"],
     summary: "Show the node id and the callback public key",
     load: async () => (await import("./info.ts")).info,
@@ -59,6 +64,33 @@ export const table: readonly Row[] = [
     path: ["recovery", "derive"],
     summary: "Derive child keys and addresses from a root key",
     load: async () => (await import("./recoveryDerive.ts")).derive,
+  },
+  { path: ["waas"], summary: "Run the coordinator that nodes and callers connect to" },
+  {
+    path: ["waas", "init"],
+    summary: "Create a WaaS: its folder, its signing key, its database",
+    load: async () => (await import("./waas.ts")).init,
+  },
+  {
+    path: ["waas", "start"],
+    summary: "Serve the REST API and the nodes' relay until a signal",
+    load: async () => (await import("./waas.ts")).start,
+  },
+  { path: ["waas", "key"], summary: "Say who may call the REST API" },
+  {
+    path: ["waas", "key", "create"],
+    summary: "Register an API key",
+    load: async () => (await import("./waasKey.ts")).create,
+  },
+  {
+    path: ["waas", "key", "list"],
+    summary: "List the API keys",
+    load: async () => (await import("./waasKey.ts")).list,
+  },
+  {
+    path: ["waas", "key", "revoke"],
+    summary: "Revoke an API key, at once and for good",
+    load: async () => (await import("./waasKey.ts")).revoke,
   },
   {
     path: ["completion"],

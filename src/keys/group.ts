@@ -64,6 +64,16 @@ export interface GroupSecret {
   readonly pairs: readonly PairState[]
 }
 
+/** Overwrites every secret in it; calling it again has no further effect. */
+export function wipeGroupSecret(secret: GroupSecret): void {
+  secret.share.wipe()
+  for (const pair of secret.pairs) {
+    pair.zeroSeed.wipe()
+    pair.otAlice?.wipe()
+    pair.otBob?.wipe()
+  }
+}
+
 /** Bounds of every group (tss.md 1.2). */
 export const MIN_THRESHOLD = 2
 export const MAX_MEMBERS = 32

@@ -1,7 +1,7 @@
 /** KeySign: a batch of messages under child keys of one group, by exactly threshold members (tss.md 5, 7). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { type GroupPublic, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
 import { mayUse, type PathRule } from "../keys/pathRule.ts"
 import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
@@ -57,14 +57,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
           signers,
           messages,
         },
-        release: () => {
-          secret.share.wipe()
-          for (const pair of secret.pairs) {
-            pair.zeroSeed.wipe()
-            pair.otAlice?.wipe()
-            pair.otBob?.wipe()
-          }
-        },
+        release: () => wipeGroupSecret(secret),
       }
     },
     outcome: (result) => signaturesOutcome(task.messages, result, group),

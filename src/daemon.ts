@@ -1,0 +1,203 @@
+/**
+ * The node as a whole: builds the ports that tasks work through, and owns the order in which things start and stop.
+ * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse, so that nothing is asked of
+ * what has gone already.
+ */
+import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { copy, fromHex } from "./bytes.ts"
+import { createAsker } from "./callback/ask.ts"
+import { createMonitor, runPings } from "./callback/monitor.ts"
+import { callbackServers } from "./callback/servers.ts"
+import type { Config } from "./config/config.ts"
+import { CosignerError, describe } from "./errors.ts"
+import { eventsFor } from "./events/envelope.ts"
+import { startSender } from "./events/sender.ts"
+import { eventServers } from "./events/servers.ts"
+import { partyBytes } from "./keys/party.ts"
+import { type Link, startLink } from "./link/link.ts"
+import { LINK_TIMING } from "./link/options.ts"
+import type { Log } from "./log.ts"
+import { identityOf } from "./mpc/envelope.ts"
+import { MAX_BATCH } from "./mpc/sid.ts"
+import type { Rules } from "./policy/schema.ts"
+import { Secret } from "./secret.ts"
+import type { Store } from "./store/store.ts"
+import { judge } from "./tasks/policyRequest.ts"
+import type { TaskLimits, Log as TaskLog } from "./tasks/ports.ts"
+import { createTasks } from "./tasks/runner.ts"
+import { CHANNEL_LIMITS } from "./wire/channel.ts"
+import { nodeIdOf } from "./wire/nodeId.ts"
+import { tokenSigner } from "./wire/tssJwt.ts"
+import { startPool } from "./workers/pool.ts"
+
+export interface Daemon {
+  readonly nodeId: string
+  /** Puts a checked rule set in the place of the old one; tasks that are decided from now on see it. */
+  setRules(rules: Rules): void
+  /** Resolves when every task is suspended, events in flight are settled, and nothing runs any more. The store stays open. */
+  stop(): Promise<void>
+}
+
+const LIMITS: TaskLimits = { openTasks: 256, signSessionMs: 30_000, setupSessionMs: 120_000, batch: MAX_BATCH }
+
+/** Throws for keys and files that cannot be used; once it returns, failures are states and retries. */
+export async function startDaemon(config: Config, store: Store, log: Log): Promise<Daemon> {
+  tellRecovery(store, log)
+  const stopping = new AbortController()
+  using seed = store.identity()
+  using callbackSecret = store.callbackKey()
+  const identity = identityOf(seed.expose())
+  const nodeId = nodeIdOf(identity.party)
+  log.info(`TSS Node ID: ${nodeId}`)
+
+  // ---- risk control
+  const servers = callbackServers(config.callback)
+  const monitor = createMonitor(servers.map(({ address }) => address))
+  const asker = createAsker({
+    servers,
+    settings: config.callback,
+    sign: tokenSigner(rsaKey(callbackSecret), "the node's callback key"),
+    askKeyShareSign: false,
+    fetch: (url, init) => fetch(url, init),
+    now: Date.now,
+    newId: randomUUID,
+    observe: monitor.observe,
+  })
+  const { monitor_interval: pingMs } = config.callback
+  const pings = pingMs === undefined ? Promise.resolve() : runPings(asker, pingMs, stopping.signal)
+  let rules = config.embedded_risk_control_rules
+  tellRules(rules, log)
+
+  // ---- events
+  const targets = eventServers(config.event)
+  using eventSecret = store.eventKey()
+  if (targets.length > 0 && eventSecret === undefined) throw new CosignerError("E-RSK-201", {})
+  store.outbox.subscribe(targets.map(({ url, eventTypes }) => ({ server: url, eventTypes })))
+  const sender =
+    eventSecret === undefined
+      ? undefined
+      : startSender(
+          {
+            servers: targets,
+            outbox: store.outbox,
+            sign: tokenSigner(rsaKey(eventSecret), "the node's event key"),
+            nodeId,
+            newId: randomUUID,
+            now: Date.now,
+            fetch: (url, init) => fetch(url, init),
+            observe: ({ server, eventType, failure, givenUp }) => {
+              if (failure !== "") log.warn("an event was not taken", { server, event: eventType, failure, givenUp })
+            },
+          },
+          stopping.signal,
+        )
+  const makeEvents = eventsFor(nodeId, randomUUID)
+
+  // ---- tasks
+  using entropy = store.entropy()
+  const pool = await startPool({
+    size: Math.max(1, availableParallelism()),
+    identity: {
+      seed: copy(seed.expose()),
+      nodeSecret: copy(entropy.expose()),
+      bootCounter: store.nextBoot(),
+    },
+    onDeath: (reason) => log.error("a session worker died; its sessions end and another takes its place", { reason }),
+  })
+  const say: TaskLog = (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields)
+  let link: Link | undefined
+  const tasks = createTasks(waasKeyOf(config), {
+    self: identity.party,
+    journal: store.tasks,
+    groups: store.groups,
+    bans: store.bans,
+    risk: {
+      evaluate: (task, group, usage, nowMs) => judge(rules, task, group, usage, nowMs),
+      ask: (task, _group, signal) => asker.ask(task, signal),
+    },
+    eventsFor: (change) => {
+      sender?.poke()
+      return makeEvents(change)
+    },
+    startSession: pool.startSession,
+    send: (frame) => void link?.send(frame),
+    now: Date.now,
+    // A timer holds 31 bits of milliseconds: a deadline beyond 24 days ends then.
+    alarm: (atMs) => AbortSignal.timeout(Math.min(Math.max(0, atMs - Date.now()), 2 ** 31 - 1)),
+    log: say,
+    limits: LIMITS,
+    pathRules: config.signing.path_algorithms,
+  })
+  tasks.resume()
+
+  // ---- link
+  const { websocket } = config
+  link = startLink(
+    {
+      url: websocket.url ?? "",
+      waasKey: waasKeyOf(config),
+      node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
+      ca: websocket.ca_path === undefined ? undefined : readFileSync(websocket.ca_path, "utf8"),
+      client:
+        websocket.client_cert_path === undefined || websocket.client_key_path === undefined
+          ? undefined
+          : {
+              certificate: readFileSync(websocket.client_cert_path, "utf8"),
+              key: Secret.take(copy(readFileSync(websocket.client_key_path))),
+            },
+      proxy: websocket.proxy,
+      limits: CHANNEL_LIMITS,
+      timing: LINK_TIMING,
+      clock: Date.now,
+      jitter: Math.random,
+      log: say,
+    },
+    {
+      onFrame: (frame) => tasks.onFrame(frame),
+      onOnline: () => tasks.onOnline(),
+      onOffline: (why) => log.warn("the link to WaaS is down", { why: describe(why) }),
+      onWritable: () => tasks.onOnline(),
+    },
+  )
+
+  return {
+    nodeId,
+    setRules(next) {
+      rules = next
+      tellRules(rules, log)
+    },
+    async stop() {
+      await tasks.stop()
+      link?.stop()
+      stopping.abort()
+      await Promise.all([pings, sender?.over])
+      pool.close()
+    },
+  }
+}
+
+function waasKeyOf(config: Config) {
+  const key = fromHex(config.websocket.waas_public_key ?? "")
+  if (key?.length !== 32)
+    throw new CosignerError("E-CLI-001", { what: "the start check lets no node without a WaaS key pass" })
+  return key
+}
+
+function rsaKey(pkcs8: Secret): KeyObject {
+  return createPrivateKey({ key: Buffer.from(pkcs8.expose().buffer), format: "der", type: "pkcs8" })
+}
+
+function tellRules(rules: Rules, log: Log): void {
+  log.info("Embedded Risk Control Rule:")
+  log.info(`|__ Enable: ${rules.enable}`)
+}
+
+/** What the last process left behind: said once, because it raises counters that can block a peer (tss.md 2.5 rule 9). */
+function tellRecovery(store: Store, log: Log): void {
+  const { sessions, checks } = store.recovery
+  if (sessions.length > 0)
+    log.warn("the last run ended in the middle of sessions; they are closed", { sessions: sessions.length })
+  for (const check of checks) log.warn("an unproven check was counted against a peer", { ...check })
+}

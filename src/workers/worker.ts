@@ -1,0 +1,97 @@
+/**
+ * A session worker: hosts sessions of mpc/ and turns what they ask of the world into messages. It holds the identity key
+ * and the shares of the sessions that run in it; it has no access to the store, the network or the configuration.
+ */
+import { randomBytes } from "node:crypto"
+import { copy } from "../bytes.ts"
+import { wipeGroupSecret } from "../keys/group.ts"
+import { identityOf } from "../mpc/envelope.ts"
+import { sessionHost } from "../mpc/host.ts"
+import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
+import {
+  type Call,
+  type FromWorker,
+  type Identity,
+  plainBlame,
+  plainEnding,
+  plainRecord,
+  secretsOf,
+  specOf,
+  type ToWorker,
+} from "./messages.ts"
+
+declare const self: {
+  postMessage(message: FromWorker): void
+  addEventListener(kind: "message", listener: (event: { readonly data: ToWorker }) => void): void
+}
+
+/** Sessions of one worker in the entropy's session counter; workers are numbered above it. */
+const SESSIONS_PER_WORKER = 2 ** 32
+
+const sessions = new Map<number, HostedSession>()
+const calls = new Map<number, { readonly resolve: (value: boolean) => void; readonly reject: (error: Error) => void }>()
+let lastCall = 0
+let start: StartSession | undefined
+
+function hostFor(identity: Identity): typeof start {
+  let session = 0
+  return sessionHost(identityOf(identity.seed), () => ({
+    system: copy(randomBytes(64)),
+    nodeSecret: identity.nodeSecret,
+    bootCounter: identity.bootCounter,
+    sessionCounter: identity.worker * SESSIONS_PER_WORKER + ++session,
+  }))
+}
+
+function call(session: number, what: Call): Promise<boolean> {
+  const id = ++lastCall
+  return new Promise((resolve, reject) => {
+    calls.set(id, { resolve, reject })
+    self.postMessage({ kind: "call", session, call: id, what })
+  })
+}
+
+const ioOf = (session: number): HostIo => ({
+  send: (envelope) => self.postMessage({ kind: "send", session, envelope }),
+  begin: async (sid) => void (await call(session, { kind: "begin", sid })),
+  record: async (record) => void (await call(session, { kind: "record", record: plainRecord(record) })),
+  blamed: async (blame, sid) => void (await call(session, { kind: "blamed", blame: plainBlame(blame), sid })),
+  mayRelease: () => call(session, { kind: "mayRelease" }),
+})
+
+function begin(session: number, plain: Parameters<typeof specOf>[0]): void {
+  const spec = specOf(plain)
+  const running = start?.(spec, ioOf(session))
+  if (running === undefined) throw new TypeError("a session was started before init")
+  sessions.set(session, running)
+  running.ending.then((ending) => {
+    sessions.delete(session)
+    for (const secret of secretsOf(spec)) wipeGroupSecret(secret)
+    self.postMessage({ kind: "ended", session, ending: plainEnding(ending) })
+  })
+}
+
+function answer(id: number, ok: boolean, value: boolean): void {
+  const waiting = calls.get(id)
+  calls.delete(id)
+  if (ok) waiting?.resolve(value)
+  else waiting?.reject(new Error("the main thread could not make it durable"))
+}
+
+self.addEventListener("message", ({ data }) => {
+  switch (data.kind) {
+    case "init":
+      start = hostFor(data.identity)
+      return self.postMessage({ kind: "ready" })
+    case "start":
+      return begin(data.session, data.spec)
+    case "deliver":
+      return sessions.get(data.session)?.deliver(data.envelope)
+    case "cancel":
+      return sessions.get(data.session)?.cancel(data.reason)
+    case "answer":
+      return answer(data.call, data.ok, data.value)
+    case "ping":
+      return self.postMessage({ kind: "pong", at: data.at })
+  }
+})
