@@ -107,8 +107,11 @@ nonces = 200000
 open_tasks = 1000
 `
 
-/** Reads waas.toml of the folder. Throws E-WAA-002 if it is missing, E-WAA-007 with the key and what is wrong. */
-export function readConfig(files: WaasFiles): WaasConfig {
+/**
+ * Reads waas.toml of the folder; `listen` stands in for the key of that name. Throws E-WAA-002 if the file is missing,
+ * E-WAA-007 with the key and what is wrong.
+ */
+export function readConfig(files: WaasFiles, listen?: string): WaasConfig {
   let text: string
   try {
     text = readFileSync(files.config, "utf8")
@@ -116,13 +119,17 @@ export function readConfig(files: WaasFiles): WaasConfig {
     if (errnoOf(cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.config })
     throw new CosignerError("E-WAA-006", { file: files.config, problem: errnoOf(cause) }, { cause })
   }
-  return parseConfig(text, files)
+  return parseConfig(text, files, listen)
 }
 
-export function parseConfig(text: string, { dir, config: file }: Pick<WaasFiles, "dir" | "config">): WaasConfig {
+export function parseConfig(
+  text: string,
+  { dir, config: file }: Pick<WaasFiles, "dir" | "config">,
+  listen?: string,
+): WaasConfig {
   const value = Value.Default(Schema, plain(parsed(text, file)))
   if (!Value.Check(Schema, value)) throw problemOf(value, text, file)
-  return configOf(value, dir, file)
+  return configOf(listen === undefined ? value : { waas: { ...value.waas, listen } }, dir, file)
 }
 
 function configOf({ waas }: Static<typeof Schema>, dir: string, file: string): WaasConfig {

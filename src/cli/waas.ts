@@ -1,0 +1,59 @@
+/** `cosigner waas init|start`: the coordinator's folder, and the process that serves it. */
+import { EXIT } from "../errors/entry.ts"
+import { textLog } from "../logText.ts"
+import { readConfig } from "../waas/config.ts"
+import { filesIn } from "../waas/files.ts"
+import { waasInit } from "../waas/keys.ts"
+import { startWaas } from "../waas/server.ts"
+import { command, value, valueOr } from "./command.ts"
+import { writeAll } from "./output.ts"
+
+export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas", (text) => text)
+
+export const init = command({
+  summary: "Create a WaaS: its folder, its signing key, its database",
+  details:
+    "Nodes pin the public key that is printed, in [websocket] waas_public_key. Keep waas.key apart from copies of waas.db: whoever has it can ask nodes for signatures, which their rules still decide on.",
+  options: { dir: dirOption },
+  examples: [["cosigner waas init --dir waas", "a WaaS in ./waas"]],
+  run: async ({ options, out }) => {
+    const { files, publicKey, responseKey } = await waasInit(options.dir, Date.now())
+    out.result({ dir: files.dir, config: files.config, public_key: publicKey, response_key: responseKey }, [
+      `Created ${files.config}, ${files.database}, ${files.key}`,
+      `WaaS public key (for the nodes): ${publicKey}`,
+      `Response key (for REST clients): ${responseKey}`,
+      `Next: cosigner waas key create --dir ${files.dir} --name <who>, then: cosigner waas start --dir ${files.dir}`,
+    ])
+    return EXIT.ok
+  },
+})
+
+export const start = command({
+  summary: "Serve the REST API and the nodes' relay until a signal",
+  details: "Reads waas.toml of the folder, or the file of --config.",
+  options: {
+    dir: dirOption,
+    listen: value("--listen <host:port>", "instead of [waas] listen; port 0 takes a free one"),
+  },
+  examples: [["cosigner waas start --dir waas", "serve ./waas"]],
+  run: async ({ options, globals }) => {
+    const folder = filesIn(options.dir)
+    const files = { ...folder, config: globals.config ?? folder.config }
+    const log = textLog(globals.verbose ? "debug" : "info", process.stderr.isTTY ? "terminal" : "logfmt", (line) =>
+      writeAll(2, line),
+    )
+    const stopped = signalled()
+    const waas = await startWaas(readConfig(files, options.listen), files, log)
+    log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
+    log.info(`WaaS stopping on ${await stopped}`)
+    await waas.stop()
+    log.info("WaaS stopped")
+    return EXIT.ok
+  },
+})
+
+/** The first signal that asks for an end. Listened for before the start, so that none is missed. */
+const signalled = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal))
+  })

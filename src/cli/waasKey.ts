@@ -1,0 +1,71 @@
+/** `cosigner waas key create|list|revoke`: who may call the REST API. */
+import { toHex } from "../bytes.ts"
+import { EXIT } from "../errors/entry.ts"
+import { waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../waas/keys.ts"
+import { choice, command, required, value, valueOr } from "./command.ts"
+import { dirOption } from "./waas.ts"
+
+export const create = command({
+  summary: "Register an API key",
+  details:
+    "Makes a key pair and prints its secret once; WaaS keeps the public half alone. With --public-key it registers a key whose secret never comes here, which is the better way.",
+  options: {
+    dir: dirOption,
+    name: valueOr("--name <name>", "whose key it is, for people", "unnamed", (text) => text),
+    curve: choice("--curve <curve>", "of a new key pair (default ed25519)", ["ed25519", "secp256k1"]),
+    publicKey: value("--public-key <hex>", "register this key instead of making a pair"),
+  },
+  examples: [
+    ["cosigner waas key create --name ops", "a new Ed25519 pair"],
+    ["cosigner waas key create --name ops --public-key 5f3e...", "a key that was made elsewhere"],
+  ],
+  run: async ({ options, out }) => {
+    const { dir, name, publicKey } = options
+    if (publicKey !== undefined) {
+      const key = await waasKeyAdd(dir, { name, publicKey }, Date.now())
+      out.result({ name, public_key: key.publicKey }, [`API key registered: ${key.publicKey}`])
+      return EXIT.ok
+    }
+    const pair = await waasKeyCreate(dir, { name, curve: options.curve ?? "ed25519" }, Date.now())
+    using secret = pair.secret
+    const shown = toHex(secret.expose())
+    out.result({ name, curve: pair.curve, public_key: pair.publicKey, secret: shown }, [
+      `API key:    ${pair.publicKey}`,
+      `API secret: ${shown}`,
+      "The secret is not stored and is not shown again.",
+    ])
+    return EXIT.ok
+  },
+})
+
+export const list = command({
+  summary: "List the API keys",
+  options: { dir: dirOption },
+  run: async ({ options, out }) => {
+    const keys = await waasKeyList(options.dir)
+    const rows = keys.map(({ publicKey, name, createdMs, revokedMs }) => ({
+      public_key: publicKey,
+      name,
+      created_timestamp: createdMs,
+      revoked_timestamp: revokedMs ?? null,
+    }))
+    const time = (ms: number) => new Date(ms).toISOString()
+    const lines = keys.map(({ publicKey, name, createdMs, revokedMs }) => {
+      const state = revokedMs === undefined ? "valid" : `revoked ${time(revokedMs)}`
+      return `${publicKey}  ${name}  created ${time(createdMs)}  ${state}`
+    })
+    out.result(rows, lines.length === 0 ? ["No API keys; make one with: cosigner waas key create"] : lines)
+    return EXIT.ok
+  },
+})
+
+export const revoke = command({
+  summary: "Revoke an API key, at once and for good",
+  args: { key: required("public-key", "as `waas key list` shows it") },
+  options: { dir: dirOption },
+  run: async ({ options, args, out }) => {
+    await waasKeyRevoke(options.dir, args.key, Date.now())
+    out.result({ revoked: args.key }, [`API key revoked: ${args.key}`])
+    return EXIT.ok
+  },
+})
