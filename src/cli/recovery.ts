@@ -116,30 +116,31 @@ export const reconstruct = command({
     if (made === undefined) throw new TypeError("one group, one key")
     const { root, group } = made
     using scalar = root.scalar
-    const shared = {
+    const known = {
       group_id: group.groupId,
       curve: group.curve,
       root_extended_public_key: group.rootExtendedPublicKey,
     }
-    const lines = [
-      `Group ID: ${group.groupId}`,
-      `Curve: ${group.curve}`,
-      `Root Extended Public Key: ${group.rootExtendedPublicKey}`,
-    ]
-    const secret = {
+    const full = {
+      ...known,
       root_private_key: `0x${toHex(scalar.expose())}`,
       root_extended_private_key: encodeExtendedPrivateKey(root),
     }
-    const all = [
-      ...lines,
-      `Root Private Key: ${secret.root_private_key}`,
-      `Root Extended Private Key: ${secret.root_extended_private_key}`,
+    const lines = [
+      `Group ID: ${known.group_id}`,
+      `Curve: ${known.curve}`,
+      `Root Extended Public Key: ${known.root_extended_public_key}`,
     ]
-    if (file === undefined) out.result({ ...shared, ...secret }, all)
+    const fullLines = [
+      ...lines,
+      `Root Private Key: ${full.root_private_key}`,
+      `Root Extended Private Key: ${full.root_extended_private_key}`,
+    ]
+    if (file === undefined) out.result(full, fullLines)
     else {
-      file.write(out.json ? `${JSON.stringify({ ...shared, ...secret })}\n` : `${all.join("\n")}\n`)
+      file.write(out.json ? `${JSON.stringify(full)}\n` : `${fullLines.join("\n")}\n`)
       file.finish()
-      out.result({ ...shared, output: file.path }, [...lines, `The private key is in ${file.path}`])
+      out.result({ ...known, output: file.path }, [...lines, `The private key is in ${file.path}`])
     }
     return EXIT.ok
   },
