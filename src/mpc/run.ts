@@ -6,7 +6,7 @@
  * Order on each message (tss.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
  */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, describe } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import { type Abort, encodeAbort } from "./abort.ts"
 import { Blame, fault, sessionAbort } from "./blame.ts"
@@ -22,6 +22,8 @@ export interface RunContext {
   readonly sid: Bytes
   readonly identity: Identity
   readonly shape: Shape
+  /** Awaited before the first byte is sent; a rejection ends the session as crashed, in silence. */
+  readonly begin: () => Promise<void>
 }
 
 export interface Run extends RunningSession {
@@ -29,7 +31,7 @@ export interface Run extends RunningSession {
   readonly dropped: number
 }
 
-/** Starts the protocol at once; what it sends goes out through `io.send` from the next microtask on. */
+/** Begins the session, then runs the protocol to one of its endings. */
 export function runSession(context: RunContext, protocol: Protocol<SessionResult>, io: SessionIo): Run {
   const session = new Session(context, protocol, io)
   const ending = session.run()
@@ -70,7 +72,12 @@ class Session {
 
   /** Never rejects. */
   async run(): Promise<Ending> {
-    await Promise.resolve()
+    try {
+      await this.context.begin()
+    } catch (error) {
+      this.#over = true
+      return crash(error, this.#round)
+    }
     try {
       const result = await this.#protocol()
       return { kind: "done", result }
@@ -280,15 +287,15 @@ function expectedIn(step: ExchangeStep, shape: Shape): readonly { readonly kind:
   return expected
 }
 
-/** A bug of ours. Its message stays here: what a library threw may quote a secret. */
+/** This node failed. Of a stranger's error only the place is told: its message may quote a secret. */
 const crash = (error: unknown, round: number): Stop => ({
   kind: "crashed",
-  reason: `in round ${round}: ${placeOf(error)}`,
+  reason: round === 0 ? placeOf(error) : `in round ${round}: ${placeOf(error)}`,
 })
 
-/** `E-STO-003`, or `TypeError at run.ts:123:4`. */
+/** `E-STO-003 what happened; what next`, or `TypeError at run.ts:123:4`. */
 function placeOf(error: unknown): string {
-  if (error instanceof CosignerError) return error.code
+  if (error instanceof CosignerError) return describe(error)
   if (!(error instanceof Error)) return "something that is no Error was thrown"
   const frame = /([^/\\\s(]+:\d+:\d+)\)?$/m.exec(error.stack ?? "")
   return frame?.[1] === undefined ? error.name : `${error.name} at ${frame[1]}`

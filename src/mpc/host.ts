@@ -1,0 +1,182 @@
+/**
+ * Hosts sessions: from a specification, which is plain data, to a running protocol. Everything else it needs is handed
+ * in, so that it runs in a worker as well as on the main thread. Which task may begin is decided elsewhere; what this
+ * file refuses is what no session can be made of.
+ */
+import type { Bytes } from "../bytes.ts"
+import { curveNamed } from "../crypto/curve.ts"
+import { type Entropy, type Rng, sessionRandom } from "../crypto/random.ts"
+import { areShareIds } from "../crypto/shamir.ts"
+import { CosignerError, describe } from "../errors.ts"
+import { checkShare, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import { dkg, dkgShape } from "./dkg/dkg.ts"
+import { startOtSetup } from "./dkls/otSetup.ts"
+import { GadgetCache } from "./dkls/pairs.ts"
+import { ecdsaShape } from "./dkls/shape.ts"
+import { signEcdsa } from "./dkls/sign.ts"
+import type { Identity } from "./envelope.ts"
+import type { Protocol } from "./exchange.ts"
+import { frostShape, frostSign } from "./frost/sign.ts"
+import { ED25519_SHA512, SECP256K1_SHA256_TR } from "./frost/suite.ts"
+import { runSession } from "./run.ts"
+import type {
+  DkgSpec,
+  RunningSession,
+  SessionIo,
+  SessionResult,
+  SessionSpec,
+  SignedMessage,
+  SignSpec,
+} from "./session.ts"
+import type { Shape } from "./shape.ts"
+import { dkgSid, MAX_BATCH, membersOf, signPayload, signSid } from "./sid.ts"
+import { type SigningKey, signingKeys } from "./signingKey.ts"
+
+export interface HostIo extends SessionIo {
+  /** Resolves when the session's row is durable: nothing is sent before. A rejection ends the session as crashed. */
+  begin(sid: Bytes): Promise<void>
+}
+
+/** A session as its specification makes it, before it runs. */
+export interface Prepared {
+  readonly sid: Bytes
+  readonly shape: Shape
+  protocol(rng: Rng): Protocol<SessionResult>
+}
+
+/**
+ * `entropy` is asked once per session and never gives the same twice (tss.md 1.5). A specification that no session can
+ * be made of ends as crashed with its code, before `begin`.
+ */
+export function sessionHost(
+  identity: Identity,
+  entropy: () => Entropy,
+): (spec: SessionSpec, io: HostIo) => RunningSession {
+  const gadgets = new GadgetCache()
+  return (spec, io) => {
+    try {
+      const { sid, shape, protocol } = prepareSession(spec, identity.party, gadgets)
+      const begin = () => io.begin(sid)
+      return runSession({ sid, identity, shape, begin }, protocol(sessionRandom(entropy(), sid)), io)
+    } catch (error) {
+      if (error instanceof CosignerError) return refused(error)
+      throw error
+    }
+  }
+}
+
+/** Throws the code of what no session can be made of; the share's code, should it not be the record's, among them. */
+export function prepareSession(spec: SessionSpec, self: PartyId, gadgets: GadgetCache): Prepared {
+  if (spec.self !== self) throw new CosignerError("E-TSK-008", {})
+  switch (spec.protocol) {
+    case "dkg":
+      return prepareDkg(spec)
+    case "sign":
+      return prepareSign(spec, gadgets)
+    case "reshare":
+      throw new CosignerError("E-TSK-018", { type: "KeyReshare" })
+  }
+}
+
+function prepareDkg(spec: DkgSpec): Prepared {
+  const { members, threshold } = spec
+  const refuse = (problem: string) => new CosignerError("E-TSK-009", { problem })
+  if (members.length > MAX_MEMBERS) throw refuse(`${members.length} members, and ${MAX_MEMBERS} are the most`)
+  if (!Number.isInteger(threshold) || threshold < MIN_THRESHOLD || threshold > members.length) {
+    throw refuse(`threshold ${threshold} of ${members.length} members`)
+  }
+  requireParties(
+    members.map(({ party }) => party),
+    spec.self,
+  )
+  const shareIds = members.map(({ x }) => x)
+  if (!areShareIds(curveNamed(spec.curve), shareIds)) throw refuse("share ids are not distinct scalars")
+  const sid = dkgSid(spec)
+  return {
+    sid,
+    shape: dkgShape(spec, startOtSetup),
+    protocol: (rng) => dkg(spec, sid, startOtSetup, rng),
+  }
+}
+
+function prepareSign(spec: SignSpec, gadgets: GadgetCache): Prepared {
+  const { algorithm, group, messages, secret, self } = spec
+  if (group.status !== "ACTIVE") throw new CosignerError("E-TSK-006", { groupId: group.groupId })
+  if ((algorithm === "eddsa") !== (group.curve === "ed25519")) {
+    throw new CosignerError("E-TSK-010", { algorithm, curve: group.curve })
+  }
+  requireParties(spec.signers, self)
+  const signers = membersOf(group, spec.signers)
+  if (signers.length !== spec.signers.length || signers.length !== group.threshold) {
+    throw new CosignerError("E-TSK-009", { problem: `${signers.length} signers where it takes ${group.threshold}` })
+  }
+  requireMessages(spec)
+  checkShare(group, secret, self)
+  const keys = signingKeys(group, algorithm, messages)
+  const sid = signSid(spec, keys)
+  if (algorithm === "ecdsa") return ecdsa(spec, keys, sid, gadgets)
+  const of = {
+    suite: algorithm === "eddsa" ? ED25519_SHA512 : SECP256K1_SHA256_TR,
+    self,
+    signers,
+    commitments: group.commitments,
+    share: secret.share,
+    requests: paired(keys, messages).map(([key, { message }]) => ({ key, message })),
+    digest: signPayload(algorithm, messages, keys),
+  }
+  return { sid, shape: frostShape(of), protocol: (rng) => signed(frostSign({ ...of, rng })) }
+}
+
+function ecdsa(spec: SignSpec, keys: readonly SigningKey[], sid: Bytes, gadgets: GadgetCache): Prepared {
+  const { self, group, secret, signers } = spec
+  const messages = paired(keys, spec.messages).map(([{ offset, publicKey }, { message }]) => ({
+    digest: message,
+    tweak: offset,
+    publicKey,
+  }))
+  return {
+    sid,
+    shape: ecdsaShape(self, signers, messages.length),
+    protocol: (rng) => signed(signEcdsa({ sid, self, group, secret, signers, messages, rng, gadgets })),
+  }
+}
+
+function* signed(protocol: Protocol<readonly SignedMessage[]>): Protocol<SessionResult> {
+  return { kind: "signatures", signatures: yield* protocol }
+}
+
+/** Distinct, and this node among them. */
+function requireParties(parties: readonly PartyId[], self: PartyId): void {
+  if (new Set(parties).size !== parties.length) {
+    throw new CosignerError("E-TSK-009", { problem: "a participant is named twice" })
+  }
+  if (!parties.includes(self)) throw new CosignerError("E-TSK-008", {})
+}
+
+function requireMessages({ algorithm, messages }: SignSpec): void {
+  if (messages.length < 1 || messages.length > MAX_BATCH) {
+    const problem = `a session signs 1 to ${MAX_BATCH} messages`
+    throw new CosignerError("E-TSK-011", { index: messages.length, problem })
+  }
+  for (const [index, { message, taproot }] of messages.entries()) {
+    const bad = (problem: string) => new CosignerError("E-TSK-011", { index, problem })
+    if (algorithm !== "eddsa" && message.length !== 32) throw bad("a digest has 32 bytes")
+    if (taproot === undefined) continue
+    if (algorithm !== "bip340") throw bad("only BIP-340 signatures take a Taproot tweak")
+    if (taproot.length !== 0 && taproot.length !== 32) throw bad("a merkle root has 32 bytes")
+  }
+}
+
+const paired = <A, B>(a: readonly A[], b: readonly B[]): readonly (readonly [A, B])[] =>
+  a.flatMap((one, i) => {
+    const other = b[i]
+    return other === undefined ? [] : [[one, other] as const]
+  })
+
+const refused = (error: CosignerError): RunningSession => ({
+  sid: new Uint8Array(32),
+  ending: Promise.resolve({ kind: "crashed", reason: describe(error) }),
+  deliver: () => {},
+  cancel: () => {},
+})
