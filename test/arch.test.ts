@@ -60,7 +60,7 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "errors"])
 const PURE = ["crypto", "keys", "mpc", "policy", "wire", "tasks"]
-const EDGES = new Set(["store", "link", "callback", "events", "metrics", "status", "waas"])
+const EDGES = new Set(["store", "link", "callback", "events", "metrics", "status", "waas", "workers"])
 const WIRING = ["lockdown.ts", "build.ts", "config", "logText.ts", "logging.ts", "daemon.ts", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
@@ -90,9 +90,7 @@ const wrongImports: Detector = (source) =>
 const withoutSuffix: Detector = (source) =>
   importsOf(source).filter((specifier) => specifier.startsWith(".") && !/\.(?:ts|json|html|css|svg)$/.test(specifier))
 
-// A bundled Worker's two ends need the runtime's own messaging; they hold no protocol code.
-const WORKER_ENDS = new Set(["mpc/worker.ts", "mpc/workers.ts", "mpc/pool.ts"])
-const isPure = (path: string): boolean => PURE.includes(partOf(path)) && !WORKER_ENDS.has(path)
+const isPure = (path: string): boolean => PURE.includes(partOf(path))
 const isLeaf = (path: string): boolean => LEAVES.has(partOf(path))
 
 /** Libraries that compute and nothing else, each in the one file that wraps it. */
@@ -106,7 +104,8 @@ const impureImports: Detector = (source) =>
   })
 
 // Bun.SHA256.hash and its like are node:crypto's hashes without an object for each call
-const IMPURE = /\b(?:fetch|Date|setTimeout|setInterval|performance|process|Bun(?!\.SHA(?:256|512)\.hash\b)|console)\b(?!\s*:)/g
+const IMPURE =
+  /\b(?:fetch|Date|setTimeout|setInterval|performance|process|Bun(?!\.SHA(?:256|512)\.hash\b)|console)\b(?!\s*:)/g
 const impureWords: Detector = ({ code }) => [...code.matchAll(IMPURE)].map(([word]) => word)
 
 // ---- words ---------------------------------------------------------------------------------------------------------
@@ -171,8 +170,8 @@ const GATES: readonly Gate[] = [
   { what: "the console", detect: matching(/\bconsole\.\w+/g), sample: "console.log(1)" },
 ]
 
-/** A paragraph at the top, or right below the imports. */
-const OPENING = /^(?:import [^\n]+\n|import [^"]+"[^"]+"\n|\n)*\/\*\*/
+/** A paragraph at the top, or right below the imports (and, in the catalogue, the shapes of its data). */
+const OPENING = /^(?:import [^\n]+\n|import [^"]+"[^"]+"\n|interface [^}]+\}\n|\n)*\/\*\*/
 
 const VAGUE = /(?:^|\/)(?:utils?|helpers?|common|misc|index)(?:\/|\.ts$)|(?:Manager|Service|Helper)\.ts$/
 
