@@ -205,6 +205,7 @@ describe("the import order", () => {
     expect(impureImports(of("mpc/a.ts", 'import { x } from "bun:sqlite"'))).toHaveLength(1)
     expect(impureImports(of("bytes.ts", 'import { x } from "node:fs"'))).toHaveLength(1)
     expect(impureWords(of("mpc/a.ts", "const now = Date.now()"))).toEqual(["Date"])
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the sample is source text
     expect(impureWords(of("mpc/a.ts", "// Date\nconst a = `${fetch(x)} Date` + 'Date'"))).toEqual(["fetch"])
   })
 })

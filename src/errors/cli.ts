@@ -57,12 +57,6 @@ export const cliCodes = {
     what: (d) => `${d.path} cannot be written: ${d.why}`,
     next: "check the folder, its owner and the space on the disk",
   }),
-  "E-CLI-010": entry<{ readonly path: string }>({
-    kind: "input",
-    exit: EXIT.refused,
-    what: (d) => `${d.path} exists already, and it is never overwritten`,
-    next: "move it away first if you really mean to begin anew",
-  }),
   "E-CLI-011": entry<{ readonly what: string; readonly known: readonly string[] }>({
     kind: "input",
     exit: EXIT.failure,
