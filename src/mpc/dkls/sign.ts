@@ -3,33 +3,14 @@
  * round: what a round checks of the round before it, computes and sends. Order of evaluation is tss.md 14's: all that is
  * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
  */
-import { PROTOCOL } from "../envelope.ts"
-import { by, type Protocol } from "../exchange.ts"
+import type { Protocol } from "../exchange.ts"
 import type { SignedMessage } from "../session.ts"
-import type { Shape } from "../shape.ts"
 import { MAX_BATCH } from "../sid.ts"
 import { combine } from "./combine.ts"
 import { commit } from "./commit.ts"
-import { commitCodec, offerCodec, productCodec, sharesCodec } from "./messages.ts"
 import { multiply } from "./multiply.ts"
 import { release } from "./release.ts"
 import { type EcdsaContext, takeSeat } from "./seat.ts"
-
-/** What run.ts expects of a session of these signers. */
-export function ecdsaShape({ self, signers, messages }: Pick<EcdsaContext, "self" | "signers" | "messages">): Shape {
-  const peers = signers.filter((party) => party !== self)
-  const count = messages.length
-  const all = (size: number) => by(peers, () => size)
-  return {
-    protocol: PROTOCOL.ecdsa,
-    participants: signers,
-    rounds: [
-      { round: 1, broadcast: all(commitCodec.size), direct: { sealed: false, from: all(offerCodec(count).size) } },
-      { round: 2, direct: { sealed: true, from: all(productCodec(count).size) } },
-      { round: 3, broadcast: all(sharesCodec(count).size) },
-    ],
-  }
-}
 
 /**
  * One signature per message, in their order. Throws E-TSK-009 (signers), E-TSK-013 (blocked peers) and E-KEY-008 (wrong
