@@ -1,0 +1,46 @@
+/** RLP and unsigned EVM transactions, written as well or as badly as a test wants them. */
+import { type Bytes, bigToBe, concat, u8 } from "../../bytes.ts"
+
+export type Item = Uint8Array | bigint | readonly Item[]
+
+/** Integers get their shortest form, zero the empty one. */
+export function encodeRlp(item: Item): Bytes {
+  if (item instanceof Uint8Array) {
+    const [only] = item
+    return item.length === 1 && only !== undefined && only < 0x80 ? concat(item) : concat(head(0x80, item.length), item)
+  }
+  if (typeof item === "bigint") return encodeRlp(item === 0n ? new Uint8Array(0) : shortest(item))
+  const body = concat(...item.map(encodeRlp))
+  return concat(head(0xc0, body.length), body)
+}
+
+export const shortest = (value: bigint): Bytes => bigToBe(value, Math.ceil(value.toString(16).length / 2))
+
+function head(base: number, length: number): Bytes {
+  if (length <= 55) return u8(base + length)
+  const digits = shortest(BigInt(length))
+  return concat(u8(base + 55 + digits.length), digits)
+}
+
+export interface Transfer {
+  readonly chainId: bigint
+  readonly to: Uint8Array
+  readonly value: bigint
+  readonly data: Uint8Array
+  readonly gasPrice: bigint
+  readonly gas: bigint
+}
+
+/** With EIP-155's three closing fields. */
+export const legacy = (t: Transfer): Bytes =>
+  encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data, t.chainId, 0n, 0n])
+
+/** As before EIP-155: valid on every chain. */
+export const withoutChain = (t: Transfer): Bytes => encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data])
+
+/** The amount with a leading zero: another encoding of the same number, hence another hash. */
+export const padded = (t: Transfer): Bytes =>
+  encodeRlp([9n, t.gasPrice, t.gas, t.to, concat(u8(0), shortest(t.value)), t.data, t.chainId, 0n, 0n])
+
+export const eip1559 = (t: Transfer): Bytes =>
+  concat(u8(2), encodeRlp([t.chainId, 9n, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, []]))

@@ -1,0 +1,59 @@
+/** `cosigner callback-server`: the reference callback server, until a signal ends it. */
+import { createPrivateKey, type KeyObject } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { readReferenceConfig } from "../callback/reference/config.ts"
+import { CONFIG_FILE } from "../callback/reference/init.ts"
+import { startReferenceServer } from "../callback/reference/server.ts"
+import { readServerKey } from "../callback/servers.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { tokenSigner } from "../wire/tssJwt.ts"
+import { command } from "./command.ts"
+
+export const callbackServer = command({
+  summary: "Run a small callback server for demos and as a start for your own",
+  details:
+    "It approves key generation and resharing as its file says, and signatures of EVM transactions whose hash, chain, " +
+    "destination, amount and fee it has checked. Everything else it rejects.",
+  examples: [
+    ["cosigner callback-server init", "write keys and an annotated configuration"],
+    ["cosigner callback-server -c configs/callback-server.toml", "run it"],
+  ],
+  run: async ({ globals, out }) => {
+    const config = readReferenceConfig(globals.config ?? CONFIG_FILE)
+    const server = startReferenceServer(
+      {
+        rules: config.rules,
+        nodeKeys: config.nodeKeyFiles.map(readServerKey),
+        sign: tokenSigner(readPrivateKey(config.privateKeyFile), "key of the callback server"),
+        tokenExpireMinutes: config.tokenExpireMinutes,
+        now: Date.now,
+        log: (line) => out.result({ event: "answered", line }, [line]),
+      },
+      { hostname: config.host, port: config.port },
+    )
+    const listening = `http://${server.hostname}:${server.port}`
+    out.result({ event: "listening", url: `${listening}/v2/check` }, [`Listening on ${listening}/v2/check`])
+    await untilSignal()
+    await server.stop()
+    return EXIT.ok
+  },
+})
+
+function readPrivateKey(file: string): KeyObject {
+  try {
+    return createPrivateKey(readFileSync(file))
+  } catch (error) {
+    throw new CosignerError(
+      "E-RSK-132",
+      { what: `private key ${file}`, problem: "it cannot be read as PEM" },
+      { cause: error },
+    )
+  }
+}
+
+const untilSignal = (): Promise<void> =>
+  new Promise((resolve) => {
+    process.once("SIGINT", () => resolve())
+    process.once("SIGTERM", () => resolve())
+  })
