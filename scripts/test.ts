@@ -8,6 +8,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buildBinary, passThrough, root } from "./toolchain.ts"
 
+/** Of one test that sets none of its own. Generous: the suite also runs on small and busy machines. */
+const TIMEOUT_MS = 60_000
+
 const args = process.argv.slice(2)
 const isLong = args.includes("--long")
 const seed = process.env["COSIGNER_SEED"] ?? (isLong ? String(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) : "1")
@@ -21,6 +24,7 @@ const exit = await passThrough(
   [
     process.execPath,
     "test",
+    `--timeout=${TIMEOUT_MS}`,
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...args.filter((arg) => arg !== "--long"),

@@ -1,9 +1,12 @@
-import { afterAll, describe, expect, test } from "bun:test"
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { createHash } from "node:crypto"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { binary, root } from "../binary.ts"
+
+// each build writes 200 MB; a loaded machine takes its time
+setDefaultTimeout(120_000)
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-build-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -2,12 +2,14 @@
  * A hostile folder and a hostile environment run nothing in the binary. Each way in is first shown to work on a plain bun,
  * so that a green test means a closed door and not a trap that never sprang.
  */
-import { afterAll, afterEach, describe, expect, test } from "bun:test"
+import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { LOCKDOWN, missingLockdown } from "../../src/lockdown.ts"
 import { binary, cosigner } from "../binary.ts"
+
+setDefaultTimeout(60_000)
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-hostile-"))
 const marker = join(folder, "EXECUTED")
