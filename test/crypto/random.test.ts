@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test"
+import { K1 } from "../../src/crypto/curve.ts"
+import { type Entropy, randomScalar, sessionRandom } from "../../src/crypto/random.ts"
+
+const fill = (length: number, value: number) => new Uint8Array(length).fill(value)
+const entropy: Entropy = { system: fill(64, 1), nodeSecret: fill(32, 2), bootCounter: 3, sessionCounter: 4 }
+const sid = fill(32, 5)
+const first = (of: Entropy, session = sid) => sessionRandom(of, session)(64)
+
+test("the stream is a function of all that it is made of, and of nothing less", () => {
+  expect(first(entropy)).toEqual(first(entropy))
+  const others = [
+    first({ ...entropy, system: fill(64, 9) }),
+    first({ ...entropy, nodeSecret: fill(32, 9) }),
+    first({ ...entropy, bootCounter: 9 }),
+    first({ ...entropy, sessionCounter: 9 }),
+    first(entropy, fill(32, 9)),
+  ]
+  expect(new Set([first(entropy), ...others].map((bytes) => bytes.toHex())).size).toBe(6)
+})
+
+test("it does not depend on how it is cut, and never comes twice", () => {
+  const whole = sessionRandom(entropy, sid)(96)
+  const rng = sessionRandom(entropy, sid)
+  expect(new Uint8Array([...rng(1), ...rng(15), ...rng(80)])).toEqual(whole)
+  expect(rng(32)).not.toEqual(rng(32))
+})
+
+test("entropy of another length is refused, not padded", () => {
+  expect(() => sessionRandom({ ...entropy, system: fill(32, 1) }, sid)).toThrow(RangeError)
+  expect(() => sessionRandom({ ...entropy, nodeSecret: fill(31, 1) }, sid)).toThrow(RangeError)
+})
+
+test("a scalar is drawn from 48 bytes, never 0, and the bytes are wiped", () => {
+  const drawn: Uint8Array[] = []
+  const zerosThenOnes = (length: number) => {
+    const bytes = fill(length, drawn.length === 0 ? 0 : 255)
+    drawn.push(bytes)
+    return bytes
+  }
+  const scalar = randomScalar(zerosThenOnes, K1.order)
+  expect(scalar).toBe(((1n << 384n) - 1n) % K1.order)
+  expect(drawn.map(({ length }) => length)).toEqual([48, 48])
+  expect(drawn.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true)
+})
