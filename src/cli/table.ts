@@ -93,6 +93,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./waasKey.ts")).revoke,
   },
   {
+    path: ["demo"],
+    summary: "See it work: a WaaS and three nodes make keys and sign with them",
+    load: async () => (await import("./demo.ts")).demo,
+  },
+  {
     path: ["completion"],
     summary: "Print a completion script for a shell",
     load: async () => (await import("./completion.ts")).completion,

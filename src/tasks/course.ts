@@ -71,7 +71,9 @@ export function beginCourse(
       end.state === "completed"
         ? eventsAt(190, "", end.outcome)
         : eventsAt(end.state === "cancelled" ? 180 : end.state === "rejected" ? 160 : 170, `${end.code} ${end.reason}`)
-    ports.send(reportOf(ports.journal.finish(task.task_id, end, ports.now(), events)))
+    const record = ports.journal.finish(task.task_id, end, ports.now(), events)
+    tellEnd(record, ports)
+    ports.send(reportOf(record))
   }
   const fail = (why: Refusal): void => finish({ state: "failed", ...why })
 
@@ -215,6 +217,13 @@ function both(embedded: Decision, callbacks: Verdict): Decision {
   if (embedded.verdict.action !== "approve") return embedded
   const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]
   return { verdict: { ...callbacks, rules }, debits: embedded.debits }
+}
+
+/** One line per task; the words of the first are what scripts look for. */
+function tellEnd(record: TaskRecord, ports: TaskPorts): void {
+  const session = `${record.taskId}:${record.attempt}`
+  if (record.state === "completed") ports.log("info", `${record.type} task completed in session ${session}`, {})
+  else ports.log("warn", `${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
 }
 
 function recordOf(task: Task, ports: TaskPorts): TaskRecord {

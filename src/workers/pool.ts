@@ -3,6 +3,7 @@
  * use all cores and the main thread stays free for the link, the store and the status port. What a session makes durable
  * is done here, on the main thread, between its call and our answer.
  */
+import { build } from "../build.ts"
 import { CosignerError } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
 import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
@@ -17,6 +18,9 @@ import {
   type ToWorker,
   transferOf,
 } from "./messages.ts"
+
+// In the binary this module lies in the bundle's root, and the worker in the folder of its own entry point.
+const WORKER = new URL(build.mode === "compiled" ? "./workers/worker.ts" : "./worker.ts", import.meta.url)
 
 export interface PoolOptions {
   readonly size: number
@@ -57,7 +61,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const seats: Seat[] = []
 
   async function seat(): Promise<void> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url))
+    const worker = new Worker(WORKER)
     const ready = Promise.withResolvers<void>()
     const it: Seat = {
       worker,
