@@ -102,7 +102,7 @@ export function openShare(sealed: SealedShare, curve: CurveName, keys: OpeningKe
   using plain = decrypt(sealed.box, keys.keyFor(sealed.kdf))
   if (plain === undefined) return undefined
   using share = sealed.version === 1 ? Secret.from(plain.expose()) : unwrap(plain)
-  if (share === undefined || share.length === 0 || share.length > MAX_SHARE) return undefined
+  if (share === undefined || share.length > MAX_SHARE) return undefined
   return curveNamed(curve).mod(beToBig(share.expose()))
 }
 

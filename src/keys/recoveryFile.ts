@@ -21,7 +21,7 @@ import { Fields, malformed } from "./recoveryFields.ts"
 /** Format written. 1: the box holds the share's bytes. 2 and 3: it holds JSON around their base64. */
 const VERSION = 3
 export const MAX_PARTICIPANTS = 1000
-/** A file of 10 000 groups of 32 is about 70 MB. */
+/** Bytes that a caller should read at most: a file of 10 000 groups of 32 is about 70 MB. */
 export const MAX_FILE = 256 * 1024 * 1024
 const MAX_GROUPS = 100_000
 
@@ -114,7 +114,6 @@ const kdfJson = (kdf: Kdf) => ({
  * E-KEY-013 for participants that contradict each other. No share is opened.
  */
 export function parseRecoveryFile(text: string, file: string): readonly RecoveryGroup[] {
-  if (text.length > MAX_FILE) throw malformed(file, `it is longer than ${MAX_FILE} characters`)
   const top = parseJson(text, file)
   const groups = listOfGroups(top)
   if (groups.length === 0 || groups.length > MAX_GROUPS) throw malformed(file, "it holds no list of recovery groups")

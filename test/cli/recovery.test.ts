@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bigToBe, toHex } from "../../src/bytes.ts"
@@ -85,6 +95,8 @@ test("verify: bad input, each with its code and a non-zero exit", async () => {
   const stranger = deal({ curve: "secp256k1", threshold: 2, size: 3, label: "stranger" })
   const id = k1.group.groupId
   const info = ["recovery_groups", 0, "group_info"]
+  const huge = put("huge", "")
+  truncateSync(huge, 257 * 1024 * 1024)
   const flipped = (JSON.parse(text).recovery_groups[0].share_info.encrypted_share as string).replace(/^./, (c) =>
     c === "A" ? "B" : "A",
   )
@@ -92,6 +104,7 @@ test("verify: bad input, each with its code and a non-zero exit", async () => {
     ["no file", ["verify"], "E-CLI-002"],
     ["a file that is not there", ["verify", at("nowhere")], "E-KEY-032"],
     ["a folder", ["verify", folder], "E-KEY-032"],
+    ["a file of a size that nobody writes", ["verify", huge], "E-KEY-032"],
     ["a wrong password", ["verify", at("node0"), "--key-file", at("wrong")], "E-KEY-015"],
     ["a truncated file", ["verify", put("cut", text.slice(0, text.length / 2)), ...opened()], "E-KEY-010"],
     [
@@ -151,7 +164,9 @@ test("verify: bad input, each with its code and a non-zero exit", async () => {
 
 test("reconstruct: only with consent, and only with enough", async () => {
   const id = ["--group-id", k1.group.groupId]
-  const silent = await recovery("reconstruct", at("node0"), ...id, ...opened(), "--yes-i-understand")
+  // refused before any password is looked at
+  const wrong = ["--key-file", at("wrong")]
+  const silent = await recovery("reconstruct", at("node0"), ...id, ...wrong, "--yes-i-understand")
   expect([codeIn(silent), silent.exit]).toEqual(["E-KEY-021", 1])
   const several = await recovery("reconstruct", ...two(), ...opened(), "--yes-i-understand")
   expect(codeIn(several)).toBe("E-KEY-024")
@@ -196,7 +211,7 @@ test("reconstruct --output: a new file of mode 600, the screen stays clean", asy
   expect(readFileSync(at("new/root.key"), "utf8")).toContain(`Root Private Key: ${scalarOf(k1)}\n`)
   expect(statSync(at("new/root.key")).mode & 0o777).toBe(0o600)
   expect(readdirSync(at("new"))).toEqual(["root.key"])
-  const again = await recovery(...args, at("new/root.key"))
+  const again = await recovery(...args, at("new/root.key"), "--key-file", at("wrong"))
   expect([codeIn(again), again.exit]).toEqual(["E-KEY-035", 5])
 })
 

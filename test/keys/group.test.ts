@@ -46,14 +46,19 @@ test("a public record that no key generation could have made is refused", () => 
   const { group } = k1
   const [first, second, third] = [group.members[0]!, group.members[1]!, group.members[2]!]
   const other = deal({ curve: "secp256k1", threshold: 2, size: 3, label: "other" }).group
+  const q = curveNamed("secp256k1").order
   const wrong: Readonly<Record<string, GroupPublic>> = {
-    "threshold 1": { ...group, threshold: 1, commitments: group.commitments.slice(0, 1) },
+    "threshold 1": deal({ curve: "secp256k1", threshold: 1, size: 2 }).group,
     "threshold above the size": { ...group, members: [first], threshold: 2 },
-    "too many": { ...group, members: Array.from({ length: 33 }, () => first) },
+    "too many": deal({ curve: "secp256k1", threshold: 2, size: 33 }).group,
+    "a share of the key itself": deal({ curve: "secp256k1", threshold: 2, size: 2, shareIds: [0n, 5n] }).group,
+    "share ids equal modulo q": deal({ curve: "secp256k1", threshold: 2, size: 2, shareIds: [5n, 5n + q] }).group,
+    "more threshold than polynomial": { ...group, threshold: 3 },
+    "less threshold than polynomial": { ...ed.group, threshold: 2 },
     "members out of order": { ...group, members: [second, first, third] },
     "a member twice": { ...group, members: [first, first, second] },
     "share id 0": { ...group, members: [{ ...first, shareId: 0n }, second, third] },
-    "share id q": { ...group, members: [{ ...first, shareId: curveNamed("secp256k1").order }, second, third] },
+    "share id q": { ...group, members: [{ ...first, shareId: q }, second, third] },
     "a share id twice": { ...group, members: [{ ...first, shareId: second.shareId }, second, third] },
     "threshold lowered": { ...group, commitments: group.commitments.slice(0, 1) },
     "threshold raised": { ...group, commitments: [...group.commitments, group.commitments[0]!] },

@@ -3,6 +3,7 @@ import { createDecipheriv, pbkdf2Sync } from "node:crypto"
 import { bigToBe, toHex } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { decodeExtendedPublicKey, encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
 import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { ITERATIONS } from "../../src/keys/recoveryBox.ts"
 import { parseRecoveryFile } from "../../src/keys/recoveryFile.ts"
@@ -161,6 +162,18 @@ test.each<readonly [what: string, path: readonly (string | number)[], value: unk
     "E-KEY-010",
   ],
   ["the other curve's root key", [...INFO, "root_extended_public_key"], rootExtendedPublicKey(ed.group), "E-KEY-010"],
+  [
+    "the other curve's root key with this chain code",
+    [...INFO, "root_extended_public_key"],
+    encodeExtendedPublicKey(rootPublicKey("ed25519", ed.group.commitments[0]!, k1.group.chainCode)),
+    "E-KEY-010",
+  ],
+  [
+    "a child key for the root",
+    [...INFO, "root_extended_public_key"],
+    encodeExtendedPublicKey({ ...decodeExtendedPublicKey(rootExtendedPublicKey(k1.group)), depth: 1 }),
+    "E-KEY-010",
+  ],
   ["no participants", [...INFO, "participants"], [], "E-KEY-010"],
   ["1001 participants", [...INFO, "participants"], Array.from({ length: 1001 }, () => other), "E-KEY-010"],
   ["a participant without node", [...P0, "node_id"], "", "E-KEY-010"],

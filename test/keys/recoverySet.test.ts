@@ -9,12 +9,14 @@ import {
   encodeExtendedPublicKey,
   rootPublicKey,
 } from "../../src/keys/extendedKey.ts"
+import { sealer } from "../../src/keys/recoveryBox.ts"
 import { parseRecoveryFile, type RecoveryGroup, type RecoveryParticipant } from "../../src/keys/recoveryFile.ts"
 import { checkPublicShares, checkTogether, type ProvenShare, reconstruct } from "../../src/keys/recoverySet.ts"
+import { Secret } from "../../src/secret.ts"
 import vectors from "../vectors/recovery-files.json"
 import { codeOf } from "./codeOf.ts"
-import { type Dealt, deal } from "./groups.ts"
-import { fileOf, groupOf, PASSWORD, prove, withField } from "./recoveryFixtures.ts"
+import { type Dealt, deal, stream } from "./groups.ts"
+import { fileOf, groupOf, PASSWORD, prove, secret, withField } from "./recoveryFixtures.ts"
 
 const k1 = deal({ curve: "secp256k1", threshold: 2, size: 3 })
 const ed = deal({ curve: "ed25519", threshold: 3, size: 5 })
@@ -243,6 +245,9 @@ test("a box that opens to another share, or to none", () => {
   const [own, other] = [groupOf(k1, 0), groupOf(k1, 1)]
   // sealed under the same password, but another node's
   expect(codeOf(() => prove({ ...own, sealed: other.sealed }))).toBe("E-KEY-016")
+  using seal = sealer(secret(PASSWORD), stream("zero"), 10)
+  const zero = { ...seal.share("secp256k1", Secret.take(new Uint8Array(32))), version: 3 as const }
+  expect(codeOf(() => prove({ ...own, sealed: zero }))).toBe("E-KEY-016")
   // version 1 reads the JSON around the share as the share: too long for one
   expect(codeOf(() => prove({ ...own, sealed: { ...own.sealed, version: 1 } }))).toBe("E-KEY-015")
 })
