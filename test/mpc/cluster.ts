@@ -4,7 +4,7 @@
  * what a node's own protocol sends before it is sealed and signed. Nothing sleeps: when all nodes wait and nothing is on
  * its way, the deadline comes.
  */
-import { type Bytes, concat, copy, utf8 } from "../../src/bytes.ts"
+import { type Bytes, concat, copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import type { Blame } from "../../src/mpc/blame.ts"
@@ -20,7 +20,7 @@ import {
   parseEnvelope,
 } from "../../src/mpc/envelope.ts"
 import type { ExchangeStep, Protocol, SessionRecord } from "../../src/mpc/exchange.ts"
-import { prepareSession } from "../../src/mpc/host.ts"
+import { type Prepared, prepareSession } from "../../src/mpc/host.ts"
 import { type Run, runSession } from "../../src/mpc/run.ts"
 import type { Ending, SessionResult, SessionSpec } from "../../src/mpc/session.ts"
 import { seededRng } from "./network.ts"
@@ -86,21 +86,23 @@ export class Cluster {
     this.#queue.push({ to, bytes: copy(bytes) })
   }
 
-  async run(specs: readonly SessionSpec[]): Promise<ReadonlyMap<PartyId, NodeRun>> {
-    const nodes = specs.map((spec) => this.#start(spec))
+  run(specs: readonly SessionSpec[]): Promise<ReadonlyMap<PartyId, NodeRun>> {
+    return this.runPrepared(specs.map((spec) => [spec.self, prepareSession(spec, spec.self, gadgets)]))
+  }
+
+  async runPrepared(sessions: readonly (readonly [PartyId, Prepared])[]): Promise<ReadonlyMap<PartyId, NodeRun>> {
+    const nodes = sessions.map(([party, prepared]) => this.#start(party, prepared))
     await this.#settle(nodes)
     return new Map(nodes.map(({ party, seen }) => [party, seen()]))
   }
 
-  #start(spec: SessionSpec) {
-    const party = spec.self
+  #start(party: PartyId, { sid, shape, protocol }: Prepared) {
     const identity = identityAt(party)
     const { options } = this
     const log: NodeRun["log"][number][] = []
     const records: SessionRecord[] = []
     const blames: Blame[] = []
-    const { sid, shape, protocol } = prepareSession(spec, party, gadgets)
-    const rng = seededRng(`${party} ${options.seed ?? ""} ${spec.taskId}`)
+    const rng = seededRng(`${party} ${options.seed ?? ""} ${toHex(sid)}`)
     const begin = async () => {
       log.push("began")
       await options.onBegin?.(party, sid)
