@@ -50,7 +50,7 @@ export async function waasKeyCreate(
 }
 
 /** Registers a public key whose secret never was here. Throws E-WAA-008, and E-WAA-009 for one that is known. */
-export function waasKeyAdd(
+export async function waasKeyAdd(
   dir: string,
   of: { readonly name: string; readonly publicKey: string },
   nowMs: number,
@@ -67,7 +67,7 @@ export function waasKeyAdd(
 export const waasKeyList = (dir: string): Promise<readonly ApiKey[]> => inStore(dir, (store) => store.apiKeys())
 
 /** From the next request on the key is refused, also by a WaaS that runs. Throws E-WAA-010. */
-export function waasKeyRevoke(dir: string, publicKey: string, nowMs: number): Promise<void> {
+export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: number): Promise<void> {
   const key = parseApiKey(publicKey)
   return inStore(dir, async (store) => {
     if (!(await store.revokeApiKey(key, nowMs))) throw new CosignerError("E-WAA-010", { key })

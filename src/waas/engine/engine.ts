@@ -3,18 +3,14 @@
  * one commit, and only then lets frames leave. Whatever it forgets in a crash it reads back from the store, and says again
  * to every node that comes online. Envelopes between nodes pass through and are never kept.
  */
-import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
-import { parseParty } from "../../keys/party.ts"
 import type { Log } from "../../log.ts"
-import type { FromNode, ToNode } from "../../wire/frames.ts"
-import { nodeIdOf } from "../../wire/nodeId.ts"
-import { decodeTask } from "../../wire/task.ts"
+import type { FromNode } from "../../wire/frames.ts"
 import { ApiFailure, notFound } from "../failure.ts"
-import type { CurveType, HolderGroup, NodeReport, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
+import type { CurveType, HolderGroup, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
 import { type Making, makeSignRequest, makeTssRequest, type SignWish, type TssWish } from "./create.ts"
-import { type Judgement, judge, outcomeDigest } from "./outcome.ts"
+import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
 import { type Clock, type Documents, type Ended, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
   cameOnline,
@@ -29,8 +25,6 @@ import {
 } from "./progress.ts"
 import { isOpen, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
 
-type Report = Extract<FromNode, { kind: "report" }>
-type Envelope = Extract<FromNode, { kind: "envelope" }>
 /** A step of one task, and what it stepped from: the same record if only something is to be said again. */
 interface Change extends Step {
   readonly before: TaskRecord
@@ -352,68 +346,19 @@ export class Engine {
 
   #send(task: TaskRecord, sends: readonly Send[]): void {
     for (const send of sends) {
-      const frame = this.#frame(task, send)
+      const frame = frameOf(task, send, this.#of.documents)
       if (frame !== undefined) this.#of.relay.send(send.to, frame)
     }
   }
 
-  #frame(task: TaskRecord, send: Send): ToNode | undefined {
-    const { taskId, digest } = task
-    switch (send.kind) {
-      case "task":
-        return { kind: "task", task: { document: task.document, signature: task.signature } }
-      case "start":
-        return { kind: "start", start: this.#of.documents.start({ task_id: taskId, digest, attempt: task.attempt }) }
-      case "cancel":
-        return { kind: "cancel", cancel: this.#of.documents.cancel({ task_id: taskId, digest, reason: send.reason }) }
-      case "outcomeStored":
-        return { kind: "outcomeStored", taskId }
-      case "certificate": {
-        if (task.outcome?.type !== "group") return undefined
-        return { kind: "certificate", taskId, acks: task.outcome.certificate.flatMap((ack) => fromHex(ack) ?? []) }
-      }
+  #relay(from: string, envelope: Envelope): void {
+    const receivers = receiversOf(this.#live.get(envelope.taskId), from, envelope)
+    if (receivers.length === 0) this.#dropped.envelopes++
+    for (const id of receivers) {
+      this.#of.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
     }
   }
-
-  /** To the participants of a task that runs, and nobody else. */
-  #relay(from: string, { taskId, receiver, envelope }: Envelope): void {
-    const task = this.#live.get(taskId)
-    // Those who have not finished may still need what the first to finish has sent.
-    const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
-    const to = receiver === undefined ? undefined : asNodeId(receiver)
-    if (!runs || !task.nodeIds.includes(from) || to === from || (to !== undefined && !task.nodeIds.includes(to))) {
-      this.#dropped.envelopes++
-      return
-    }
-    const receivers = to === undefined ? task.nodeIds.filter((id) => id !== from) : [to]
-    for (const id of receivers) this.#of.relay.send(id, { kind: "envelope", taskId, envelope })
-  }
 }
-
-/** A receiver may be written as node id or as key. */
-function asNodeId(text: string): string {
-  const party = parseParty(text)
-  return party === undefined ? text : nodeIdOf(party)
-}
-
-function judgementOf(task: TaskRecord, { status, outcome }: Report): Judgement | undefined {
-  if (status !== 190) return undefined
-  if (outcome === undefined) return { kind: "refused", problem: "it has no outcome" }
-  const asked = decodeTask(task.document)
-  if ("problem" in asked)
-    throw new CosignerError("E-CLI-001", { what: `our own task ${task.taskId}: ${asked.problem}` })
-  return judge(asked, outcome)
-}
-
-const nodeReport = (report: Report, judgement: Judgement | undefined): NodeReport => ({
-  status: report.status,
-  attempt: report.attempt,
-  approved: report.approved,
-  code: report.code.slice(0, 64),
-  reason: report.reason.slice(0, 1000),
-  outcomeDigest: report.outcome === undefined ? "" : outcomeDigest(report.outcome),
-  refused: judgement?.kind === "refused",
-})
 
 /**
  * All tasks of a request after `steps`. One that ended without completing takes the open ones with it; which of them is

@@ -38,12 +38,17 @@ export const openSqliteStore = (file: string): Store => guarded(file, () => stor
 
 function connect(file: string, create: boolean): Database {
   const db = new Database(file, { create, readwrite: true, strict: true })
-  db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
-  db.run("PRAGMA journal_mode = WAL")
-  db.run("PRAGMA synchronous = FULL")
-  db.run("PRAGMA foreign_keys = ON")
-  migrate(db, file)
-  return db
+  try {
+    db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    db.run("PRAGMA journal_mode = WAL")
+    db.run("PRAGMA synchronous = FULL")
+    db.run("PRAGMA foreign_keys = ON")
+    migrate(db, file)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 function storeOver(db: Database, file: string): Store {

@@ -1,0 +1,66 @@
+/** Between frames and the engine's records: what is sent to a node, what a node's report says, whom an envelope is for. */
+import { fromHex } from "../../bytes.ts"
+import { CosignerError } from "../../errors.ts"
+import { parseParty } from "../../keys/party.ts"
+import type { FromNode, ToNode } from "../../wire/frames.ts"
+import { nodeIdOf } from "../../wire/nodeId.ts"
+import { decodeTask } from "../../wire/task.ts"
+import type { NodeReport, TaskRecord } from "../store/model.ts"
+import { type Judgement, judge, outcomeDigest } from "./outcome.ts"
+import type { Documents } from "./ports.ts"
+import { isFinal, type Send } from "./progress.ts"
+
+export type Report = Extract<FromNode, { kind: "report" }>
+export type Envelope = Extract<FromNode, { kind: "envelope" }>
+
+/** Undefined for a certificate that the task does not have. */
+export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToNode | undefined {
+  const { taskId, digest } = task
+  switch (send.kind) {
+    case "task":
+      return { kind: "task", task: { document: task.document, signature: task.signature } }
+    case "start":
+      return { kind: "start", start: documents.start({ task_id: taskId, digest, attempt: task.attempt }) }
+    case "cancel":
+      return { kind: "cancel", cancel: documents.cancel({ task_id: taskId, digest, reason: send.reason }) }
+    case "outcomeStored":
+      return { kind: "outcomeStored", taskId }
+    case "certificate": {
+      if (task.outcome?.type !== "group") return undefined
+      return { kind: "certificate", taskId, acks: task.outcome.certificate.flatMap((ack) => fromHex(ack) ?? []) }
+    }
+  }
+}
+
+/** What the outcome of a report is worth; undefined unless it is a report of success. */
+export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judgement | undefined {
+  if (status !== 190) return undefined
+  if (outcome === undefined) return { kind: "refused", problem: "it has no outcome" }
+  const asked = decodeTask(task.document)
+  if ("problem" in asked)
+    throw new CosignerError("E-CLI-001", { what: `our own task ${task.taskId}: ${asked.problem}` })
+  return judge(asked, outcome)
+}
+
+export const nodeReport = (report: Report, judgement: Judgement | undefined): NodeReport => ({
+  status: report.status,
+  attempt: report.attempt,
+  approved: report.approved,
+  code: report.code.slice(0, 64),
+  reason: report.reason.slice(0, 1000),
+  outcomeDigest: report.outcome === undefined ? "" : outcomeDigest(report.outcome),
+  refused: judgement?.kind === "refused",
+})
+
+/** The participants of a task that runs, and nobody else; none for an envelope that does not belong to one. */
+export function receiversOf(task: TaskRecord | undefined, from: string, { receiver }: Envelope): readonly string[] {
+  // Those who have not finished may still need what the first to finish has sent.
+  const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
+  if (!runs || !task.nodeIds.includes(from)) return []
+  const others = task.nodeIds.filter((id) => id !== from)
+  if (receiver === undefined) return others
+  // A receiver may be written as node id or as key.
+  const party = parseParty(receiver)
+  const to = party === undefined ? receiver : nodeIdOf(party)
+  return others.filter((id) => id === to)
+}

@@ -1,0 +1,189 @@
+/** The folder of a WaaS: init, key file, configuration, API keys; and the commands over them as transcripts. */
+import { afterAll, expect, test } from "bun:test"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { toHex } from "../../src/bytes.ts"
+import { parseConfig, readConfig, TEMPLATE } from "../../src/waas/config.ts"
+import { filesIn, lock, readKeyFile } from "../../src/waas/files.ts"
+import { waasInit, waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../../src/waas/keys.ts"
+import { cli } from "../cli/world.ts"
+
+const dir = mkdtempSync(join(tmpdir(), "waas-folder-"))
+afterAll(() => rmSync(dir, { recursive: true }))
+let folders = 0
+const fresh = () => join(dir, `w${folders++}`)
+const code = (of: string) => expect.objectContaining({ code: of })
+
+test("init makes a private folder, once", async () => {
+  const folder = fresh()
+  const made = await waasInit(folder, 1)
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
+  for (const file of [made.files.config, made.files.database, made.files.key]) {
+    expect([file, statSync(file).mode & 0o777]).toEqual([file, 0o600])
+  }
+  const keys = readKeyFile(made.files)
+  expect(toHex(keys.tasks.publicKey)).toBe(made.publicKey)
+  expect(toHex(keys.responses.publicKey)).toBe(made.responseKey)
+  expect(made.responseKey).not.toBe(made.publicKey)
+  const before = readFileSync(made.files.key)
+  await expect(waasInit(folder, 2)).rejects.toMatchObject({ code: "E-WAA-001" })
+  expect(readFileSync(made.files.key)).toEqual(before)
+})
+
+test("an init that died before the key can be run again, and keeps a configuration that is there", async () => {
+  const folder = fresh()
+  const { files } = await waasInit(folder, 1)
+  unlinkSync(files.key)
+  writeFileSync(files.config, '[waas]\norganisation = "mine"\n')
+  await waasInit(folder, 1)
+  expect(readConfig(files).organisation).toBe("mine")
+})
+
+test("a key file that others can read, a link, another content: not used", async () => {
+  const { files } = await waasInit(fresh(), 1)
+  const good = readFileSync(files.key)
+  chmodSync(files.key, 0o640)
+  expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
+  chmodSync(files.key, 0o600)
+  for (const bad of ["", "00", `${good}x`, good.toString().toUpperCase().replace(/\d/g, "A")]) {
+    writeFileSync(files.key, bad)
+    expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
+  }
+  unlinkSync(files.key)
+  expect(() => readKeyFile(files)).toThrow(code("E-WAA-002"))
+  const elsewhere = join(dir, "elsewhere")
+  writeFileSync(elsewhere, good, { mode: 0o600 })
+  symlinkSync(elsewhere, files.key)
+  expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
+})
+
+test("the lock is held once, and given back", async () => {
+  const { files } = await waasInit(fresh(), 1)
+  {
+    using _held = lock(files)
+    expect(() => lock(files)).toThrow(code("E-WAA-004"))
+  }
+  lock(files)[Symbol.dispose]()
+})
+
+const at = { dir: "/srv/waas", config: "waas.toml" }
+
+test("the template is the defaults, key by key", () => {
+  expect(parseConfig(TEMPLATE, at)).toEqual(parseConfig("", at))
+  const keys = TEMPLATE.split("\n").flatMap((line) => /^(\w+) =/.exec(line)?.[1] ?? [])
+  expect(keys.sort()).toEqual(
+    [
+      "listen",
+      "tls_cert",
+      "tls_key",
+      "allow_plaintext",
+      "organisation",
+      "curves",
+      "key_gen_seconds",
+      "sign_seconds",
+      "most",
+      "seconds",
+      "retry_milliseconds",
+      "body_bytes",
+      "requests_per_second",
+      "burst",
+      "nonce_hours",
+      "nonces",
+      "open_tasks",
+    ].sort(),
+  )
+})
+
+test("what a configuration says", () => {
+  const config = parseConfig(
+    '[waas]\nlisten = "[::1]:0"\ncurves = ["ED25519"]\ntls_cert = "c.pem"\ntls_key = "/k.pem"',
+    at,
+  )
+  expect([config.hostname, config.port, config.curves]).toEqual(["::1", 0, ["ED25519"]])
+  expect(config.tls).toEqual({ certFile: "/srv/waas/c.pem", keyFile: "/k.pem" })
+  expect(parseConfig('[waas]\nlisten = "0.0.0.0:1"\nallow_plaintext = true', at).hostname).toBe("0.0.0.0")
+})
+
+test.each([
+  ["an unknown key", '[waas]\nlisten = "127.0.0.1:1"\nlisen = 1', "waas.lisen", "waas.toml:3"],
+  ["an unknown table", "[was]", "was", "waas.toml"],
+  ["a wrong type", "[waas.limits]\nburst = true", "waas.limits.burst", "waas.toml:2"],
+  ["a number out of range", "[waas.limits]\nburst = 0", "waas.limits.burst", "waas.toml:2"],
+  ["a curve that is none", '[waas]\ncurves = ["P256"]', "waas.curves.0", "waas.toml:2"],
+  ["no curve", "[waas]\ncurves = []", "waas.curves", "waas.toml:2"],
+  ["a key twice", '[waas]\nlisten = "127.0.0.1:1"\nlisten = "127.0.0.1:2"', "line 3", "waas.toml"],
+  ["a syntax error", "[waas\n", "line 1", "waas.toml"],
+  ["no port", '[waas]\nlisten = "127.0.0.1"', "waas.listen", "waas.toml"],
+  ["a port that is none", '[waas]\nlisten = "127.0.0.1:70000"', "waas.listen", "waas.toml"],
+  ["plain HTTP to the world", '[waas]\nlisten = "0.0.0.0:80"', "waas.listen", "waas.toml"],
+  ["half of TLS", '[waas]\ntls_cert = "c.pem"', "waas.tls_cert", "waas.toml"],
+])("a configuration with %s is refused at its place", (_name, text, key, file) => {
+  expect(() => parseConfig(text, at)).toThrow(
+    expect.objectContaining({ code: "E-WAA-007", data: expect.objectContaining({ key, file }) }),
+  )
+})
+
+test("API keys: made, added, listed, revoked", async () => {
+  const folder = fresh()
+  await expect(waasKeyList(folder)).rejects.toMatchObject({ code: "E-WAA-002" })
+  await waasInit(folder, 1)
+  const pair = await waasKeyCreate(folder, { name: "a", curve: "secp256k1" }, 2)
+  expect(pair.publicKey).toMatch(/^0[23][0-9a-f]{64}$/)
+  const other = await waasKeyCreate(folder, { name: "b", curve: "ed25519" }, 3)
+  await expect(waasKeyAdd(folder, { name: "c", publicKey: other.publicKey }, 4)).rejects.toMatchObject({
+    code: "E-WAA-009",
+  })
+  await expect(waasKeyAdd(folder, { name: "c", publicKey: "00" }, 4)).rejects.toMatchObject({ code: "E-WAA-008" })
+  await waasKeyRevoke(folder, other.publicKey, 5)
+  await waasKeyRevoke(folder, other.publicKey, 6)
+  await expect(waasKeyRevoke(folder, "aa".repeat(32), 5)).rejects.toMatchObject({ code: "E-WAA-010" })
+  expect(await waasKeyList(folder)).toEqual([
+    { publicKey: pair.publicKey, name: "a", createdMs: 2, revokedMs: undefined },
+    { publicKey: other.publicKey, name: "b", createdMs: 3, revokedMs: 5 },
+  ])
+  const database = readFileSync(filesIn(folder).database)
+  expect(database.includes(pair.secret.expose())).toBe(false)
+  expect(database.includes(toHex(pair.secret.expose()))).toBe(false)
+  await expect(waasKeyAdd(folder, { name: "c", publicKey: other.publicKey }, 7)).rejects.toMatchObject({
+    code: "E-WAA-009",
+  })
+})
+
+const cosigner = (...argv: string[]) => cli(argv)
+
+test("transcripts: waas init, key create, list, revoke", async () => {
+  const folder = fresh()
+  const init = await cosigner("waas", "init", "--dir", folder)
+  expect(init.exit).toBe(0)
+  expect(init.stdout).toMatch(/^WaaS public key \(for the nodes\): [0-9a-f]{64}$/m)
+  const twice = await cosigner("waas", "init", "--dir", folder)
+  expect([twice.exit, twice.stdout]).toEqual([1, ""])
+  expect(twice.stderr).toContain("E-WAA-001")
+
+  const made = JSON.parse((await cosigner("waas", "key", "create", "--dir", folder, "--name", "ops", "--json")).stdout)
+  expect(made).toEqual({
+    name: "ops",
+    curve: "ed25519",
+    public_key: expect.stringMatching(/^[0-9a-f]{64}$/),
+    secret: expect.stringMatching(/^[0-9a-f]{64}$/),
+  })
+  const given = await cosigner(
+    "waas",
+    "key",
+    "create",
+    "--dir",
+    folder,
+    "--public-key",
+    `02${"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"}`,
+  )
+  expect(given.stdout).toMatch(/^API key registered: 0279be/)
+  expect((await cosigner("waas", "key", "revoke", made.public_key, "--dir", folder)).exit).toBe(0)
+  const listed = await cosigner("waas", "key", "list", "--dir", folder)
+  expect(listed.stdout).toMatch(new RegExp(`^${made.public_key}  ops  created .*Z  revoked .*Z$`, "m"))
+  expect(listed.stdout).not.toContain(made.secret)
+  const unknown = await cosigner("waas", "key", "revoke", "aa".repeat(32), "--dir", folder)
+  expect([unknown.exit, unknown.stderr.includes("E-WAA-010")]).toEqual([1, true])
+  const none = await cosigner("waas", "start", "--dir", fresh())
+  expect([none.exit, none.stderr.includes("E-WAA-002")]).toEqual([2, true])
+})

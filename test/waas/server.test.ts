@@ -1,0 +1,195 @@
+/** The whole of WaaS on a loopback port: REST over HTTP, nodes over real links, keys and lock on disk. */
+import { afterAll, expect, test } from "bun:test"
+import { createPublicKey, randomBytes, randomUUID, verify } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { concat, copy, fromHex, toHex } from "../../src/bytes.ts"
+import { deriveTweak } from "../../src/keys/derive.ts"
+import { decodeExtendedPublicKey } from "../../src/keys/extendedKey.ts"
+import { partyOf } from "../../src/keys/party.ts"
+import { parsePath } from "../../src/keys/path.ts"
+import { type Link, startLink } from "../../src/link/link.ts"
+import { LINK_TIMING } from "../../src/link/options.ts"
+import { silentLog } from "../../src/log.ts"
+import { Secret } from "../../src/secret.ts"
+import { ed25519Signer } from "../../src/waas/apiKey.ts"
+import { createClient } from "../../src/waas/client.ts"
+import { readConfig } from "../../src/waas/config.ts"
+import { filesIn } from "../../src/waas/files.ts"
+import { waasInit, waasKeyCreate, waasKeyRevoke } from "../../src/waas/keys.ts"
+import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
+import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { must } from "./rig.ts"
+import { SimulatedNode, Vaults } from "./simulated.ts"
+
+const dir = mkdtempSync(join(tmpdir(), "waas-server-"))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+const start = (folder: string, listen = "127.0.0.1:0"): Promise<RunningWaas> =>
+  startWaas(readConfig(filesIn(folder), listen), filesIn(folder), silentLog)
+
+interface Linked {
+  readonly node: SimulatedNode
+  readonly id: string
+  connect(): void
+  disconnect(): void
+}
+
+/** A simulated node behind a real link. */
+function linked(waas: RunningWaas, vaults: Vaults): Linked {
+  const signer = ed25519Signer(Secret.take(copy(randomBytes(32))))
+  const waasKey = must(fromHex(waas.publicKey))
+  const id = nodeIdOf(must(partyOf(signer.publicKey)))
+  let link: Link | undefined
+  const node = new SimulatedNode(id, waasKey, vaults, (frame) => void link?.send(frame))
+  const connect = () => {
+    link = startLink(
+      {
+        url: `${waas.url.replace("http", "ws")}/ws`,
+        waasKey,
+        node: signer,
+        ca: undefined,
+        client: undefined,
+        proxy: undefined,
+        limits: CHANNEL_LIMITS,
+        timing: { ...LINK_TIMING, backoffMs: 10, backoffCapMs: 50 },
+        clock: Date.now,
+        jitter: () => 0.5,
+        log: () => {},
+      },
+      { onFrame: (frame) => node.receive(frame), onOnline() {}, onOffline() {}, onWritable() {} },
+    )
+  }
+  return { node, id, connect, disconnect: () => link?.stop() }
+}
+
+async function until<T>(ask: () => Promise<T>, done: (of: T) => boolean): Promise<T> {
+  for (const end = Date.now() + 10_000; ; ) {
+    const got = await ask()
+    if (done(got)) return got
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(got)}`)
+    await Bun.sleep(10)
+  }
+}
+
+const SPKI = must(fromHex("302a300506032b6570032100"))
+
+test("vault, keys, signatures over HTTP and links; a restart in between loses nothing", async () => {
+  const folder = join(dir, "main")
+  await waasInit(folder, Date.now())
+  using secret = (await waasKeyCreate(folder, { name: "test", curve: "ed25519" }, Date.now())).secret
+  let waas = await start(folder)
+  const client = createClient({
+    baseUrl: waas.url,
+    apiKeyCurve: "ed25519",
+    apiKeySecret: secret,
+    responseKey: waas.responseKey,
+  })
+  const vaults = new Vaults()
+  const nodes = [0, 1, 2].map(() => linked(waas, vaults))
+  try {
+    const { vault_id: vault } = await client.createVault("main")
+    const group = await client.createGroup(vault, {
+      key_share_holder_group_type: "MainGroup",
+      participants: 3,
+      threshold: 2,
+      key_share_holders: nodes.map(({ id }, i) => ({ name: `n${i}`, type: "API", tss_node_id: id, signer: i < 2 })),
+    })
+    const request = await client.createKeyGen(vault, group.key_share_holder_group_id, "first")
+    for (const node of nodes) node.connect()
+    await until(
+      () => client.tssRequest(vault, request.tss_request_id),
+      ({ status }) => status === "Success",
+    )
+    const holders = await client.holders(vault, {})
+    expect(holders.data.map((holder) => holder.online)).toEqual([true, true, true])
+
+    must(nodes[1]).node.behaviour = { decide: () => "silent" }
+    const message = "0x0102"
+    const path = "m/44/501/7"
+    const sign = await client.createSignRequest(vault, {
+      request_id: randomUUID(),
+      curve: "ED25519",
+      signature_type: 2,
+      used_tss_node_ids: [must(nodes[0]).id, must(nodes[1]).id],
+      messages: [{ bip32_path: path, msg_hash: message }],
+    })
+    await until(
+      async () => must(nodes[0]).node.journal.size,
+      (size) => size === 3,
+    )
+    await waas.stop()
+    must(nodes[1]).node.behaviour = {}
+    waas = await start(folder, new URL(waas.url).host)
+    const done = await until(
+      () => client.signRequest(vault, sign.sign_request_id),
+      ({ status }) => status === "Completed",
+    )
+    const root = decodeExtendedPublicKey(
+      must((await client.vault(vault)).root_pubkeys.find((of) => of.curve === "ED25519")).root_pubkey,
+    )
+    const child = deriveTweak("ed25519", root.publicKey, root.chainCode, parsePath(path)).publicKey
+    const key = createPublicKey({ key: Buffer.from(concat(SPKI, child)), format: "der", type: "spki" })
+    const [signature] = done.signatures
+    expect(signature?.public_key).toBe(toHex(child))
+    expect(verify(null, must(fromHex("0102")), key, must(fromHex(must(signature).signature)))).toBe(true)
+  } finally {
+    for (const node of nodes) node.disconnect()
+    await waas.stop()
+  }
+}, 20_000)
+
+test("one process serves a folder; a revoked key stops working while it runs; answers must be WaaS's own", async () => {
+  const folder = join(dir, "second")
+  await waasInit(folder, Date.now())
+  const pair = await waasKeyCreate(folder, { name: "test", curve: "secp256k1" }, Date.now())
+  using secret = pair.secret
+  const waas = await start(folder)
+  const clientWith = (responseKey: string) =>
+    createClient({ baseUrl: waas.url, apiKeyCurve: "secp256k1", apiKeySecret: secret, responseKey })
+  try {
+    expect((await clientWith(waas.responseKey).organisation()).name).toBe("My organisation")
+    await expect(clientWith(waas.publicKey).organisation()).rejects.toMatchObject({ code: "E-WAA-013" })
+    await expect(start(folder)).rejects.toMatchObject({ code: "E-WAA-004" })
+    await expect(clientWith(waas.responseKey).vault("none")).rejects.toMatchObject({
+      code: "E-WAA-012",
+      data: { status: 404, errorCode: 2028 },
+    })
+    await waasKeyRevoke(folder, pair.publicKey, Date.now())
+    await expect(clientWith(waas.responseKey).organisation()).rejects.toMatchObject({ data: { errorCode: 2024 } })
+  } finally {
+    await waas.stop()
+  }
+  const again = await start(folder)
+  await again.stop()
+  await expect(clientWith(waas.responseKey).organisation()).rejects.toMatchObject({ code: "E-WAA-013" })
+})
+
+test("an address that is taken is said so, and the folder is free again", async () => {
+  const folder = join(dir, "third")
+  await waasInit(folder, Date.now())
+  const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() })
+  try {
+    await expect(start(folder, `127.0.0.1:${other.port}`)).rejects.toMatchObject({ code: "E-WAA-011" })
+  } finally {
+    await other.stop(true)
+  }
+  await (await start(folder)).stop()
+})
+
+test("a body above the cap is answered with an error, not read", async () => {
+  const folder = join(dir, "fourth")
+  await waasInit(folder, Date.now())
+  const waas = await start(folder)
+  try {
+    const post = (bytes: number) =>
+      fetch(`${waas.url}/v2/wallets/mpc/vaults`, { method: "POST", body: "x".repeat(bytes) })
+    const answer = await post(1_048_577)
+    expect([answer.status, ((await answer.json()) as { error_code: number }).error_code]).toEqual([400, 2006])
+    expect((await post(4_000_000)).status).toBe(413)
+  } finally {
+    await waas.stop()
+  }
+})

@@ -1,0 +1,79 @@
+/** The store's own promises: all or nothing, there again after reopening, and never a file that it does not know. */
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { newUuid } from "../../../src/waas/ids.ts"
+import type { Vault } from "../../../src/waas/store/model.ts"
+import { openSqliteStore } from "../../../src/waas/store/sqlite.ts"
+import { must, Rig } from "../rig.ts"
+
+const vault = (name: string): Vault => ({
+  vaultId: newUuid(),
+  projectId: undefined,
+  name,
+  type: "Org-Controlled",
+  rootKeys: [],
+  createdMs: 1,
+})
+
+test("what was stored is what is read, after reopening too", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  const before = {
+    request: await rig.signed(request),
+    tasks: await rig.engine.tasksOf(request),
+    vault: await rig.mustVault(made.vault.vaultId),
+    organisation: await rig.store.organisation(),
+  }
+  await rig.crash()
+  expect({
+    request: await rig.signed(request),
+    tasks: await rig.engine.tasksOf(request),
+    vault: await rig.mustVault(made.vault.vaultId),
+    organisation: await rig.store.organisation(),
+  }).toEqual(before)
+  expect(must(before.tasks[0]).document.constructor).toBe(Uint8Array)
+})
+
+test("a commit is all or nothing", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  const request = await rig.sign(made)
+  const first = vault("first")
+  // Another request under the same request_id breaks the constraint, and takes the vault with it.
+  const twin = { ...request, signRequestId: newUuid() }
+  const commit = rig.store.commit([
+    { put: "vault", record: first },
+    { put: "signRequest", record: twin },
+  ])
+  await expect(commit).rejects.toMatchObject({ code: "E-WAA-006" })
+  expect(await rig.store.vault(first.vaultId)).toBeUndefined()
+})
+
+test("a record with a known id replaces the earlier one and keeps its place", async () => {
+  await using rig = await Rig.open()
+  const [a, b] = [vault("a"), vault("b")]
+  for (const record of [a, b, { ...a, name: "a2" }]) await rig.store.commit([{ put: "vault", record }])
+  const page = await rig.store.vaults({ type: "Org-Controlled" }, { limit: 10, after: undefined, before: undefined })
+  expect(page.items.map(({ name }) => name)).toEqual(["b", "a2"])
+})
+
+test("a file of a newer version, and one that is no database, are not opened", async () => {
+  await using rig = await Rig.open()
+  await rig.store.close()
+  const file = join(rig.dir, "waas.db")
+  const db = new Database(file)
+  db.run("INSERT INTO migrations (version) VALUES (99)")
+  db.close()
+  expect(() => openSqliteStore(file)).toThrow(expect.objectContaining({ code: "E-WAA-005" }))
+  writeFileSync(join(rig.dir, "text.db"), "this is no database, whatever its name says".repeat(100))
+  expect(() => openSqliteStore(join(rig.dir, "text.db"))).toThrow(expect.objectContaining({ code: "E-WAA-006" }))
+  expect(() => openSqliteStore(join(rig.dir, "none.db"))).toThrow(expect.objectContaining({ code: "E-WAA-006" }))
+  const again = new Database(file)
+  again.run("DELETE FROM migrations WHERE version = 99")
+  again.close()
+  await rig.start()
+})
