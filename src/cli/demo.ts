@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { EXIT } from "../errors/entry.ts"
 import { command, flag, value } from "./command.ts"
 import { generateKeys, makeVault } from "./demo/keys.ts"
+import { self } from "./demo/processes.ts"
 import { type Report, reportTo } from "./demo/report.ts"
 import { bitcoin, ethereum, signed, solana, taproot } from "./demo/signatures.ts"
 import { type Stage, setStage } from "./demo/stage.ts"
@@ -32,7 +33,7 @@ export const demo = command({
     const report = reportTo(out)
     let stage: Stage | undefined
     try {
-      stage = await setStage(dir, 3, () => "")
+      stage = await setStage(self, dir, 3, () => "")
       await play(stage, report)
       await stage.endAll()
       stage = undefined

@@ -172,7 +172,7 @@ export function beginCourse(
     } else {
       ports.send(reportOf(record))
     }
-    if (record.state === "rejected") return
+    if (record.state === "rejected") return tellEnd(record, ports)
     await attempts(record)
   }
 

@@ -6,8 +6,11 @@ import { closeSync, openSync } from "node:fs"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 
-/** The words that start this program: the binary, or bun and the entry when run from source. */
-const self: readonly string[] =
+/** The words that start a program. */
+export type Program = readonly string[]
+
+/** This program: the binary, or bun and the entry when run from source. */
+export const self: Program =
   build.mode === "compiled"
     ? [process.execPath]
     : [process.execPath, new URL("../../main.ts", import.meta.url).pathname]
@@ -15,8 +18,8 @@ const self: readonly string[] =
 const environment = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/", TZ: "UTC" }
 
 /** Runs a command to its end and returns its stdout; a failure is E-CLI-020 with the end of its stderr. */
-export async function runSelf(args: readonly string[], cwd: string): Promise<string> {
-  const child = Bun.spawn([...self, ...args], {
+export async function runToEnd(program: Program, args: readonly string[], cwd: string): Promise<string> {
+  const child = Bun.spawn([...program, ...args], {
     cwd,
     env: environment,
     stdin: "ignore",
@@ -44,8 +47,14 @@ export interface Actor {
 }
 
 /** Starts a long-running command; stdout and stderr are one log, kept in memory and in `logFile`. */
-export function startSelf(name: string, args: readonly string[], cwd: string, logFile: string): Actor {
-  const child = Bun.spawn([...self, ...args], {
+export function startActor(
+  program: Program,
+  name: string,
+  args: readonly string[],
+  cwd: string,
+  logFile: string,
+): Actor {
+  const child = Bun.spawn([...program, ...args], {
     cwd,
     env: environment,
     stdin: "ignore",

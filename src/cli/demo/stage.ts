@@ -9,7 +9,7 @@ import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { Secret } from "../../secret.ts"
 import { type Client, createClient } from "../../waas/client.ts"
-import { type Actor, runSelf, startSelf } from "./processes.ts"
+import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
 
 export interface StageNode {
   readonly name: string
@@ -31,11 +31,17 @@ export interface Stage {
 const READY_MS = 30_000
 
 /** Makes everything in `dir` and starts WaaS; WaaS admits a node once a group names it. `toml` is added to each node's configuration. */
-export async function setStage(dir: string, count: number, toml: (node: StageNode) => string): Promise<Stage> {
+export async function setStage(
+  program: Program,
+  dir: string,
+  count: number,
+  toml: (node: StageNode) => string,
+): Promise<Stage> {
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 })
-  const waas = await makeWaas(dir)
+  const waas = await makeWaas(program, dir)
   const actors = new Map<string, Actor>()
-  const waasActor = startSelf(
+  const waasActor = startActor(
+    program,
     "waas",
     ["waas", "start", "--dir", "waas", "--listen", "127.0.0.1:0"],
     dir,
@@ -54,7 +60,7 @@ export async function setStage(dir: string, count: number, toml: (node: StageNod
     const url = /WaaS listening on (http:\/\/[0-9.:]+)/.exec(line)?.[1]
     if (url === undefined) throw new CosignerError("E-CLI-022", { what: "WaaS does not say where it listens" })
     const nodes = await Promise.all(
-      Array.from({ length: count }, (_, i) => makeNode(dir, `node${i + 1}`, url, waas.publicKey, toml)),
+      Array.from({ length: count }, (_, i) => makeNode(program, dir, `node${i + 1}`, url, waas.publicKey, toml)),
     )
     const it: Stage = {
       ...stage,
@@ -68,7 +74,8 @@ export async function setStage(dir: string, count: number, toml: (node: StageNod
         responseKey: waas.responseKey,
       }),
       async startNode(node) {
-        const actor = startSelf(
+        const actor = startActor(
+          program,
           node.name,
           ["start", "--key-file", ".password"],
           node.dir,
@@ -90,9 +97,11 @@ export async function setStage(dir: string, count: number, toml: (node: StageNod
   }
 }
 
-async function makeWaas(dir: string) {
-  const made = object(await runSelf(["waas", "init", "--dir", "waas", "--json"], dir))
-  const key = object(await runSelf(["waas", "key", "create", "--dir", "waas", "--name", "demo", "--json"], dir))
+async function makeWaas(program: Program, dir: string) {
+  const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
+  const key = object(
+    await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--name", "demo", "--json"], dir),
+  )
   const secret = fromHex(text(key, "secret"))
   if (secret === undefined) throw new CosignerError("E-CLI-022", { what: "the API key is not hex" })
   return {
@@ -103,6 +112,7 @@ async function makeWaas(dir: string) {
 }
 
 async function makeNode(
+  program: Program,
   dir: string,
   name: string,
   url: string,
@@ -112,7 +122,7 @@ async function makeNode(
   const home = join(dir, name)
   mkdirSync(join(home, "configs"), { recursive: true, mode: 0o700 })
   writeFileSync(join(home, ".password"), randomBytes(32).toString("base64url"), { mode: 0o600 })
-  const made = object(await runSelf(["init", "--key-file", ".password", "--json"], home))
+  const made = object(await runToEnd(program, ["init", "--key-file", ".password", "--json"], home))
   const node = { name, nodeId: text(made, "node_id"), dir: home }
   const config = join(home, "configs", "cosigner.toml")
   const relay = `${url.replace(/^http/, "ws")}/ws`
