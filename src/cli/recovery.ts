@@ -46,7 +46,8 @@ export const verify = command({
       groups.forEach(checkPublicShares)
     }
     if (!options.publicOnly) {
-      using open = await OpenFiles.unlock(context, files, options.keyFile)
+      using open = new OpenFiles()
+      await open.unlock(context, files, options.keyFile)
       for (const group of perGroup.flat()) open.prove(group)
     }
     out.result({ ok: true, shares_opened: !options.publicOnly, groups: perGroup.map(summaryOf) }, [

@@ -70,12 +70,14 @@ export const derive = command({
       refuse("what to derive", "either --paths or --csv-file", given.csv ?? "")
     }
     const paths = given.paths.map(parsePath)
+    // The file's place is claimed first: nobody should type passwords for a list that has nowhere to go.
+    using file = given.csv === undefined ? undefined : new NewFile(outputPath(given.csv, given.csvDir))
     const secrets: ExtendedPrivateKey[] = []
     try {
       const roots = await rootsOf(context, given, secrets)
-      return given.csv === undefined
+      return given.csv === undefined || file === undefined
         ? printPaths(context, roots, paths)
-        : await completeList(context, roots, given.csv, given)
+        : await completeList(context, roots, { path: given.csv, file }, given)
     } finally {
       for (const { scalar } of secrets) scalar.wipe()
     }
@@ -101,10 +103,8 @@ async function rootsOf(
   const files = await loadFiles(given.files)
   const groupIds = given.groupIds.length > 0 ? given.groupIds : groupIdsOf(files)
   if (given.privateKeys) {
-    for (const { root } of await reconstructWithConsent(base, files, groupIds, given)) {
-      secrets.push(root)
-      add(ChildKeys.ofPrivate(root))
-    }
+    secrets.push(...(await reconstructWithConsent(base, files, groupIds, given)).map(({ root }) => root))
+    for (const root of secrets) add(ChildKeys.ofPrivate(root))
     return roots
   }
   for (const [group] of groupIds.map((groupId) => sharesOf(files, groupId))) {
@@ -161,12 +161,11 @@ interface Tally {
 async function completeList(
   { out }: Base,
   roots: ReadonlyMap<CurveName, ChildKeys>,
-  path: string,
+  { path, file }: { readonly path: string; readonly file: NewFile },
   given: Given,
 ): Promise<ExitCode> {
   const list = new AddressList(roots, given.privateKeys, path)
   const tally: Tally = { rows: 0, derived: 0, confirmed: 0, skipped: 0, bad: 0, firstBad: [] }
-  using file = new NewFile(outputPath(path, given.csvDir))
   let heading = false
   for await (const rows of rowsOf(path, file.path)) {
     const texts: string[] = []

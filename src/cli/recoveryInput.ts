@@ -78,22 +78,16 @@ export function theGroup(files: readonly (readonly RecoveryGroup[])[], named: st
 export class OpenFiles implements Disposable {
   readonly #keys = new Map<string, OpeningKeys>()
 
-  static async unlock(
-    base: Base,
-    files: readonly (readonly RecoveryGroup[])[],
-    keyFiles: readonly string[],
-  ): Promise<OpenFiles> {
+  async unlock(base: Base, files: readonly (readonly RecoveryGroup[])[], keyFiles: readonly string[]): Promise<void> {
     if (keyFiles.length > 1 && keyFiles.length !== files.length) {
       refuse("--key-file", `one file, or ${files.length} of them`, keyFiles.join(","))
     }
-    const open = new OpenFiles()
     for (const [i, [group]] of files.entries()) {
       if (group === undefined) continue
       const key_file = keyFiles[keyFiles.length === 1 ? 0 : i]
       const source = { key_file, allow_readable_key_file: base.globals.allowReadableKeyFile }
-      open.#keys.set(group.file, new OpeningKeys(await base.passwords.existing(source, `Password of ${group.file}: `)))
+      this.#keys.set(group.file, new OpeningKeys(await base.passwords.existing(source, `Password of ${group.file}: `)))
     }
-    return open
   }
 
   prove(group: RecoveryGroup): ProvenShare {
@@ -128,7 +122,8 @@ export async function reconstructWithConsent(
   // Before anything is typed: nobody should look for passwords that cannot help.
   for (const groups of perGroup) requireEnough(groups)
   if (!given.consent) confirm(groupIds)
-  using open = await OpenFiles.unlock(base, files, given.keyFile)
+  using open = new OpenFiles()
+  await open.unlock(base, files, given.keyFile)
   const proven = perGroup.map((groups) => groups.map((group) => open.prove(group)))
   return proven.flatMap((shares) => {
     const [first] = shares
