@@ -49,6 +49,49 @@ export const table: readonly Row[] = [
     summary: "Show the configuration in force",
     load: async () => (await import("./config.ts")).show,
   },
+  { path: ["policy"], summary: "Check, explain and try out the embedded risk control rules" },
+  {
+    path: ["policy", "check"],
+    summary: "Check the rules for parts that contradict each other or do nothing",
+    load: async () => (await import("./policyCheck.ts")).check,
+  },
+  {
+    path: ["policy", "explain"],
+    summary: "Say what the rules make of a task, and why",
+    load: async () => (await import("./policyExplain.ts")).explain,
+  },
+  {
+    path: ["policy", "replay"],
+    summary: "Try a draft of the rules on the tasks of the journal",
+    load: async () => (await import("./policyReplay.ts")).replay,
+  },
+  {
+    path: ["callback-server"],
+    summary: "Run a small callback server for demos and as a start for your own",
+    load: async () => (await import("./callbackServer.ts")).callbackServer,
+  },
+  {
+    path: ["callback-server", "init"],
+    summary: "Make the keys and the configuration of a callback server",
+    load: async () => (await import("./callbackServerInit.ts")).callbackServerInit,
+  },
+  {
+    path: ["callback-test"],
+    summary: "Test a callback server as a hostile node would",
+    load: async () => (await import("./callbackTest.ts")).callbackTest,
+  },
+  { path: ["event"], summary: "The key that signs events" },
+  { path: ["event", "key"], summary: "Make and show the event key" },
+  {
+    path: ["event", "key", "create"],
+    summary: "Make this node's event key",
+    load: async () => (await import("./eventKey.ts")).create,
+  },
+  {
+    path: ["event", "key", "info"],
+    summary: "Show the public half of the event key",
+    load: async () => (await import("./eventKey.ts")).info,
+  },
   { path: ["recovery"], summary: "Check recovery files, and derive keys from them, offline" },
   {
     path: ["recovery", "verify"],

@@ -45,17 +45,11 @@ export const riskCodes = {
     what: (d) => `the task cannot be judged by the embedded rules: ${d.reason}`,
     next: "compare the task with `cosigner info group`; nothing was signed",
   }),
-  "E-RSK-020": entry<{ readonly file: string; readonly problems: readonly string[] }>({
-    kind: "input",
-    exit: EXIT.config,
-    what: (d) => `the rules in ${d.file} are not usable: ${d.problems.join("; ")}`,
-    next: "correct the named keys and run `cosigner policy check` again",
-  }),
-  "E-RSK-021": entry<{ readonly file: string; readonly problem: string }>({
+  "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `${d.file} is not a task: ${d.problem}`,
-    next: "give the task document as JSON, as the journal and `cosigner task` print it",
+    next: "give one task document of WaaS as JSON; `cosigner policy explain --help` shows one",
   }),
 
   "E-RSK-101": entry<Server & Reason>({
@@ -160,6 +154,12 @@ export const riskCodes = {
     exit: EXIT.config,
     what: (d) => `event server ${d.server} asks for ${d.type}, which is no event; known: ${d.known.join(", ")}`,
     next: "correct event_types",
+  }),
+  "E-RSK-204": entry<Record<never, never>>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: () => "this node has no event key",
+    next: "make it with `cosigner event key create`",
   }),
   "E-RSK-210": entry<{ readonly server: string; readonly reason: string }>({
     kind: "fault",

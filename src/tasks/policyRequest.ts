@@ -2,6 +2,7 @@
  * A task document and this node's own record of its group, as the request that the embedded rules judge. Where the record
  * speaks, the record counts; where task and record differ, or a field makes no sense, the answer is Unreadable: a reject.
  */
+import type { CurveName } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
@@ -13,13 +14,27 @@ import type { Usage } from "./ports.ts"
 
 const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
+/** What this node's record of a group says of it. */
+export interface OwnGroup {
+  readonly groupId: string
+  readonly curve: CurveName
+  /** xpub or cpub. */
+  readonly rootPubKey: string
+}
+
+export const ownGroup = (group: GroupPublic): OwnGroup => ({
+  groupId: group.groupId,
+  curve: group.curve,
+  rootPubKey: rootExtendedPublicKey(group),
+})
+
 /** The embedded rules' decision on a task; RiskPort.evaluate with the rules as data. */
 export function judge(rules: Rules, task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision {
-  return evaluate(rules, policyRequest(task, group), usage, nowMs)
+  return evaluate(rules, policyRequest(task, group === undefined ? undefined : ownGroup(group)), usage, nowMs)
 }
 
 /** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */
-export function policyRequest(task: Task, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+export function policyRequest(task: Task, group: OwnGroup | undefined): PolicyRequest | Unreadable {
   const common = { taskId: task.task_id, extraInfo: task.extra_info }
   switch (task.type) {
     case "KeyGen":
@@ -43,10 +58,9 @@ export function policyRequest(task: Task, group: GroupPublic | undefined): Polic
   }
 }
 
-function keySignRequest(task: KeySignTask, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+function keySignRequest(task: KeySignTask, group: OwnGroup | undefined): PolicyRequest | Unreadable {
   if (group === undefined || group.groupId !== task.group_id) return unreadable(task, "this node has no such group")
-  const rootPubKey = rootExtendedPublicKey(group)
-  if (rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
+  if (group.rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
   const messages = messagesOf(task)
   if (messages === undefined) return unreadable(task, "a bip32_path is malformed or hardened")
   if (messages.length === 0) return unreadable(task, "it asks for no signature")
@@ -57,7 +71,7 @@ function keySignRequest(task: KeySignTask, group: GroupPublic | undefined): Poli
     taskId: task.task_id,
     extraInfo: task.extra_info,
     groupId: group.groupId,
-    rootPubKey,
+    rootPubKey: group.rootPubKey,
     curve: group.curve,
     signatureType,
     usedNodeIds: task.used_node_ids,
@@ -75,13 +89,11 @@ function messagesOf(task: KeySignTask): KeySignRequest["messages"] | undefined {
 }
 
 // A node that is new to the group has no record of it: then the task speaks, and the allow list pins what it says.
-function keyReshareRequest(task: KeyReshareTask, group: GroupPublic | undefined): PolicyRequest | Unreadable {
+function keyReshareRequest(task: KeyReshareTask, group: OwnGroup | undefined): PolicyRequest | Unreadable {
   if (group !== undefined) {
     if (group.groupId !== task.old_group_id) return unreadable(task, "its old_group_id is not that of the group")
     if (group.curve !== task.curve) return unreadable(task, "its curve is not that of the group")
-    if (rootExtendedPublicKey(group) !== task.root_pub_key) {
-      return unreadable(task, "its root_pub_key is not that of the group")
-    }
+    if (group.rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
   }
   return {
     type: "key_reshare",

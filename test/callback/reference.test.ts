@@ -96,9 +96,9 @@ test.each([
 ])("%p is no address", (text) => expect(parseAddress(text)).toBeUndefined())
 
 test("look-alikes share both ends and are not equal", () => {
-  const a = hex("aabb".padEnd(36, "0") + "ccdd")
-  const b = hex("aabb".padEnd(36, "1") + "ccdd")
-  expect([looksLike(a, b), looksLike(a, a), looksLike(a, hex("aabc".padEnd(36, "0") + "ccdd"))]).toEqual([
+  const a = hex(`${"aabb".padEnd(36, "0")}ccdd`)
+  const b = hex(`${"aabb".padEnd(36, "1")}ccdd`)
+  expect([looksLike(a, b), looksLike(a, a), looksLike(a, hex(`${"aabc".padEnd(36, "0")}ccdd`))]).toEqual([
     true,
     false,
     false,
@@ -230,7 +230,7 @@ test("token transfers: contract, destination, amount and shape are checked", () 
     "not an allowed destination",
   )
   expect(decide(rules, request(token(call("095ea7b3", transfer.to, 1n))))).toContain("no transfer")
-  expect(decide(rules, request(token(call("a9059cbb", transfer.to, 1n, "00".repeat(11) + "01"))))).toContain(
+  expect(decide(rules, request(token(call("a9059cbb", transfer.to, 1n, `${"00".repeat(11)}01`))))).toContain(
     "no transfer",
   )
   expect(decide(rules, request(token(good, { value: 1n })))).toContain("no transfer")

@@ -1,0 +1,85 @@
+/** `cosigner policy explain --task FILE`: a decision on one task, rule by rule. Nothing is debited and nobody is asked. */
+import { readFileSync } from "node:fs"
+import { utf8 } from "../bytes.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { evaluate } from "../policy/evaluate.ts"
+import { explain as lines } from "../policy/explain.ts"
+import type { Usage } from "../policy/rule.ts"
+import { openStore } from "../store/store.ts"
+import { type OwnGroup, ownGroup, policyRequest } from "../tasks/policyRequest.ts"
+import { decodeTask, type Task } from "../wire/task.ts"
+import { type Base, command, flag, refuse, value } from "./command.ts"
+
+const EXAMPLE =
+  '{"version":1,"task_id":"t-1","biz_task_id":"b-1","created_ms":1795340000000,"deadline_ms":1795340060000,' +
+  '"extra_info":{},"type":"KeySign","group_id":"...","root_pub_key":"xpub...","used_node_ids":["...","..."],' +
+  '"signature_type":1,"messages":[{"bip32_path":"m/44/60/0/0/5","msg_hash":"0x...","tweak":""}]}'
+
+export const explain = command({
+  summary: "Say what the rules make of a task, and why",
+  details: `Prints the answer of every rule. Exits 0 if the rules approve and 5 if they reject. A task is a document such as\n${EXAMPLE}`,
+  options: {
+    task: value("--task <file>", "the task document, JSON"),
+    at: value("--at <time>", "at that moment instead of now, as 2026-11-22T10:00:00Z", timeOf),
+    withoutDb: flag("--without-db", "believe the task's own group and root key, and take all counters for zero"),
+  },
+  examples: [
+    ["cosigner policy explain -c draft.toml --task task.json --without-db", "a draft, on a machine without a node"],
+  ],
+  run: async (base) => {
+    const { options, config, out } = base
+    const task = readTask(options.task ?? refuse("--task", "a file", "nothing"))
+    const { embedded_risk_control_rules: rules } = await config()
+    const decide = (group: OwnGroup | undefined, usage: Usage) =>
+      evaluate(rules, policyRequest(task, group), usage, options.at ?? Date.now())
+    const decision = options.withoutDb
+      ? decide(believed(task), { count: () => 0 })
+      : await withRecords(base, task, decide)
+    out.result(decision, lines(decision))
+    return decision.verdict.action === "approve" ? EXIT.ok : EXIT.refused
+  },
+})
+
+async function withRecords<T>(
+  { config, passwords }: Base,
+  task: Task,
+  decide: (group: OwnGroup | undefined, usage: Usage) => T,
+): Promise<T> {
+  const { db } = await config()
+  using password = await passwords.existing(db)
+  using store = openStore(db.path, password, { readOnly: true })
+  const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
+  const group = store.groups.active(id)
+  return decide(group === undefined ? undefined : ownGroup(group), store.tasks.usage)
+}
+
+/** The task's own word for what a node would look up. */
+function believed(task: Task): OwnGroup | undefined {
+  if (task.type === "KeySign") {
+    const curve = task.signature_type === 2 ? "ed25519" : "secp256k1"
+    return { groupId: task.group_id, curve, rootPubKey: task.root_pub_key }
+  }
+  return undefined
+}
+
+/** People format their files: white space is allowed here, and nowhere else. */
+function readTask(file: string): Task {
+  const bad = (problem: string) => new CosignerError("E-RSK-020", { file, problem })
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, "utf8"))
+  } catch (error) {
+    throw bad(error instanceof SyntaxError ? "it is not JSON" : "it cannot be read")
+  }
+  const task = decodeTask(utf8(JSON.stringify(value)))
+  if ("problem" in task) throw bad(task.problem)
+  return task
+}
+
+function timeOf(text: string): number {
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || !/^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:\d\d)$/.test(text)
+    ? refuse("--at", "a time with its zone, such as 2026-11-22T10:00:00Z", text)
+    : ms
+}

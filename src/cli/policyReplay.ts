@@ -1,0 +1,67 @@
+/** `cosigner policy replay --since 30d`: the journal's tasks against a draft of the rules; what would have changed. */
+import { loadConfig } from "../config/load.ts"
+import { EXIT } from "../errors/entry.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import { parseWindow } from "../policy/duration.ts"
+import { type Past, type Replayed, replay as replayTasks } from "../policy/replay.ts"
+import { openStore, type Store } from "../store/store.ts"
+import { ownGroup, policyRequest } from "../tasks/policyRequest.ts"
+import type { TaskRecord } from "../tasks/ports.ts"
+import { decodeTask } from "../wire/task.ts"
+import { command, flag, refuse, value, valueOr } from "./command.ts"
+
+const since = (text: string): number => parseWindow(text) ?? refuse("--since", "a duration such as 12h or 30d", text)
+
+export const replay = command({
+  summary: "Try a draft of the rules on the tasks of the journal",
+  details:
+    "Counters start empty and are filled by what the draft approves, older tasks included. Callback servers are left out. " +
+    "Reads beside a running node.",
+  options: {
+    draft: value("--draft <file>", "configuration with the draft of the rules (default: the one in force)"),
+    since: valueOr("--since <duration>", "how far back to report", 30 * 86_400_000, since),
+    all: flag("--all", "report every task, not only those that would change"),
+  },
+  examples: [["cosigner policy replay --draft draft.toml --since 7d", "what the draft would have changed in a week"]],
+  run: async ({ globals, options, config, passwords, out }) => {
+    const { db, embedded_risk_control_rules: current } = await config()
+    const draft =
+      options.draft === undefined
+        ? current
+        : loadConfig({ ...globals, config: options.draft }).embedded_risk_control_rules
+    using password = await passwords.existing(db)
+    using store = openStore(db.path, password, { readOnly: true })
+    const replayed = replayTasks(draft, pastOf(store), Date.now() - options.since)
+    const shown = replayed.filter(({ changed }) => options.all || changed)
+    const changed = replayed.filter((one) => one.changed).length
+    out.result({ tasks: replayed.length, changed, results: shown }, [
+      ...shown.map(line),
+      `${replayed.length} tasks, ${changed} of them would end otherwise`,
+    ])
+    return EXIT.ok
+  },
+})
+
+const line = ({ taskId, atMs, was, now }: Replayed): string =>
+  `${new Date(atMs).toISOString()}  ${taskId}  ${was} -> ${now.action}${now.code === "" ? "" : ` (${now.code} ${now.reason})`}`
+
+/** As many as a journal keeps. */
+const EVERYTHING = 10_000_000
+
+function pastOf(store: Store): readonly Past[] {
+  const groups = store.groups.list()
+  return store.tasks.list({ limit: EVERYTHING }).map((record) => ({
+    request: requestOf(record, groups),
+    atMs: record.claimedMs,
+    verdict: record.verdict,
+  }))
+}
+
+function requestOf(record: TaskRecord, groups: readonly GroupPublic[]): Past["request"] {
+  const task = decodeTask(record.document)
+  if ("problem" in task) return { type: "unreadable", taskId: record.taskId, problem: task.problem }
+  const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
+  // Every epoch of a group has the same root key.
+  const group = groups.find(({ groupId }) => groupId === id)
+  return policyRequest(task, group === undefined ? undefined : ownGroup(group))
+}
