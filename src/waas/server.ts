@@ -10,11 +10,12 @@ import { encodeTask } from "../wire/task.ts"
 import { authenticator } from "./api/auth.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
-import { Engine } from "./engine/engine.ts"
+import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errnoOf, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
+import type { Store } from "./store/store.ts"
 
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
@@ -33,64 +34,83 @@ export interface RunningWaas {
 
 /** Serves the folder until stopped. Throws E-WAA-002 to -006 and -011. */
 export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log): Promise<RunningWaas> {
+  await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
-  const held = lock(files)
-  try {
-    const store = openSqliteStore(files.database)
-    const relay = lateRelay()
-    const engine = await Engine.open({
+  opened.use(lock(files))
+  const store = opened.adopt(openSqliteStore(files.database), (of) => of.close())
+  const late = lateRelay()
+  const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
+  const relay = opened.adopt(relayFor(engine, keys.tasks, log), (of) => of.close())
+  late.be(relay)
+  const api = createApi({
+    context: {
       store,
-      relay: relay.port,
-      documents: documentsBy(keys.tasks),
+      engine,
       now: Date.now,
-      pace: {
-        attempts: config.attempts.most,
-        attemptMs: config.attempts.ms,
-        retryMs: config.attempts.retryMs,
-        nudgeMs: NUDGE_MS,
-      },
-      curves: config.curves,
+      online: late.port.online,
       organisationName: config.organisation,
-      openTasks: config.limits.openTasks,
-      log,
-    })
-    const wired = relayFor(engine, keys.tasks, log)
-    relay.be(wired)
-    const api = createApi({
-      context: {
-        store,
-        engine,
-        now: Date.now,
-        online: relay.port.online,
-        organisationName: config.organisation,
-        keyGenDeadlineMs: config.deadlines.keyGenMs,
-        signDeadlineMs: config.deadlines.signMs,
-      },
-      authenticate: authenticator(store, Date.now, config.limits),
-      responseKey: keys.responses,
-      bodyBytes: config.limits.bodyBytes,
-      log,
-    })
-    const server = serve(config, wired, api)
-    const ticking = setInterval(() => void engine.tick().catch((error: unknown) => stuck(log, error)), TICK_MS)
-    return {
-      url: server.url.origin,
-      publicKey: toHex(keys.tasks.publicKey),
-      responseKey: toHex(keys.responses.publicKey),
-      async stop() {
-        clearInterval(ticking)
-        wired.close()
-        await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
-        await server.stop(true)
-        await engine.idle()
-        await store.close()
-        held[Symbol.dispose]()
-      },
-    }
-  } catch (error) {
-    held[Symbol.dispose]()
-    throw error
+      keyGenDeadlineMs: config.deadlines.keyGenMs,
+      signDeadlineMs: config.deadlines.signMs,
+    },
+    authenticate: authenticator(store, Date.now, config.limits),
+    responseKey: keys.responses,
+    bodyBytes: config.limits.bodyBytes,
+    log,
+  })
+  const server = serve(config, relay, api)
+  const running = opened.move()
+  const ticking = keepTicking(engine, log)
+  return {
+    url: server.url.origin,
+    publicKey: toHex(keys.tasks.publicKey),
+    responseKey: toHex(keys.responses.publicKey),
+    async stop() {
+      clearInterval(ticking)
+      relay.close()
+      await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
+      await server.stop(true)
+      await engine.idle()
+      await running.disposeAsync()
+    },
   }
+}
+
+const engineOptions = (
+  config: WaasConfig,
+  store: Store,
+  relay: RelayPort,
+  signer: Signer,
+  log: Log,
+): EngineOptions => ({
+  store,
+  relay,
+  documents: documentsBy(signer),
+  now: Date.now,
+  pace: {
+    attempts: config.attempts.most,
+    attemptMs: config.attempts.ms,
+    retryMs: config.attempts.retryMs,
+    nudgeMs: NUDGE_MS,
+  },
+  curves: config.curves,
+  organisationName: config.organisation,
+  openTasks: config.limits.openTasks,
+  log,
+})
+
+/** One tick at a time: a slow disk must not pile them up. */
+function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
+  let busy = false
+  return setInterval(() => {
+    if (busy) return
+    busy = true
+    engine
+      .tick()
+      .catch((error: unknown) => stuck(log, error))
+      .finally(() => {
+        busy = false
+      })
+  }, TICK_MS)
 }
 
 const stuck = (log: Log, error: unknown): void =>

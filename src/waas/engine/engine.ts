@@ -9,9 +9,10 @@ import type { FromNode } from "../../wire/frames.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type { CurveType, HolderGroup, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
+import { type Change, consequencesOf, missingRecord } from "./consequences.ts"
 import { type Making, makeSignRequest, makeTssRequest, type SignWish, type TssWish } from "./create.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
-import { type Clock, type Documents, type Ended, endedBy, type Pace, type RelayPort } from "./ports.ts"
+import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
   cameOnline,
   cancelled,
@@ -23,12 +24,7 @@ import {
   type Step,
   ticked,
 } from "./progress.ts"
-import { isOpen, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
-
-/** A step of one task, and what it stepped from: the same record if only something is to be said again. */
-interface Change extends Step {
-  readonly before: TaskRecord
-}
+import { isOpen } from "./requests.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -141,14 +137,14 @@ export class Engine {
   cancelTssRequest(id: string): Promise<TssRequest> {
     return this.#serially(async () => {
       await this.#cancel(await this.#of.store.tssRequest(id), id)
-      return (await this.#of.store.tssRequest(id)) ?? missingRequest(id)
+      return (await this.#of.store.tssRequest(id)) ?? missingRecord(id)
     })
   }
 
   cancelSignRequest(id: string): Promise<SignRequest> {
     return this.#serially(async () => {
       await this.#cancel(await this.#of.store.signRequest(id), id)
-      return (await this.#of.store.signRequest(id)) ?? missingRequest(id)
+      return (await this.#of.store.signRequest(id)) ?? missingRecord(id)
     })
   }
 
@@ -277,11 +273,16 @@ export class Engine {
   }
 
   async #store({ request }: TaskRecord, steps: readonly Change[]): Promise<readonly Change[]> {
-    const { changes, writes } = await this.#consequences(request, steps)
     const nowMs = this.#of.now()
+    const { changes, writes, status } = await consequencesOf(request, steps, {
+      store: this.#of.store,
+      tasksOf: (of) => this.tasksOf(of),
+      nowMs,
+    })
     const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
     await this.#of.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
+    if (status !== undefined) this.#of.log.info("request stepped", { request: request.id, ...status })
     return changes
   }
 
@@ -304,44 +305,6 @@ export class Engine {
     this.#live.delete(task.taskId)
   }
 
-  /** The other tasks of the request that must end with these, and the request, group and vault as they then are. */
-  async #consequences(
-    request: TaskRecord["request"],
-    steps: readonly Change[],
-  ): Promise<{ readonly changes: readonly Change[]; readonly writes: readonly Write[] }> {
-    if (request.kind === "sign") {
-      const before = (await this.#of.store.signRequest(request.id)) ?? missingRequest(request.id)
-      const { tasks, changes } = joined(await this.tasksOf(before), steps)
-      const after = signRequestNow(before, tasks, this.#of.now())
-      this.#logEnd(before.status, after.status, request.id, after)
-      return { changes, writes: [{ put: "signRequest", record: after }] }
-    }
-    const before = (await this.#of.store.tssRequest(request.id)) ?? missingRequest(request.id)
-    const { tasks, changes } = joined(await this.tasksOf(before), steps)
-    const after = tssRequestNow(before, tasks, this.#of.now())
-    this.#logEnd(before.status, after.status, request.id, after)
-    const made = after.status === "Success" && before.status !== "Success" ? await this.#made(after, tasks) : []
-    return { changes, writes: [{ put: "tssRequest", record: after }, ...made] }
-  }
-
-  /** The group becomes Valid, and a main group's keys are the vault's. */
-  async #made(request: TssRequest, tasks: readonly TaskRecord[]): Promise<readonly Write[]> {
-    const before = (await this.#of.store.group(request.targetGroupId)) ?? missingRequest(request.targetGroupId)
-    const group = validGroup(before, tasks)
-    if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })
-    const vault = await this.#of.store.vault(request.vaultId)
-    if (vault === undefined || group.type !== "MainGroup") return [{ put: "group", record: group }]
-    return [
-      { put: "group", record: group },
-      { put: "vault", record: vaultWithKeys(vault, group) },
-    ]
-  }
-
-  #logEnd(before: string, after: string, request: string, { code, reason }: Ended): void {
-    if (before === after) return
-    this.#of.log.info("request is now", { request, status: after, ...(code === "" ? {} : { code, reason }) })
-  }
-
   // ---- frames ------------------------------------------------------------------------------------------------------
 
   #send(task: TaskRecord, sends: readonly Send[]): void {
@@ -358,26 +321,4 @@ export class Engine {
       this.#of.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
     }
   }
-}
-
-/**
- * All tasks of a request after `steps`. One that ended without completing takes the open ones with it; which of them is
- * the cause was said when it ended.
- */
-function joined(
-  tasks: readonly TaskRecord[],
-  steps: readonly Change[],
-): { readonly tasks: readonly TaskRecord[]; readonly changes: readonly Change[] } {
-  const stepped = new Map(steps.map((step) => [step.record.taskId, step]))
-  const after = tasks.map((task) => stepped.get(task.taskId)?.record ?? task)
-  const cause = after.find((task) => isFinal(task) && task.state !== "completed")
-  if (cause === undefined) return { tasks: after, changes: steps }
-  const why = endedBy(new CosignerError("E-WAA-026", { task: cause.taskId }))
-  const ended = after.filter((task) => !isFinal(task)).map((before) => ({ before, ...cancelled(before, why) }))
-  const byId = new Map([...steps, ...ended].map((step) => [step.record.taskId, step]))
-  return { tasks: after.map((task) => byId.get(task.taskId)?.record ?? task), changes: [...steps, ...ended] }
-}
-
-function missingRequest(id: string): never {
-  throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })
 }

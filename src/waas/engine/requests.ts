@@ -35,7 +35,9 @@ export const isOpen = (status: TssRequestStatus | SignStatus): boolean =>
   status === "Processing"
 
 function tssStatus(tasks: readonly TaskRecord[]): TssRequestStatus {
-  if (tasks.some(({ state }) => state === "rejected")) return "KeyHolderConfirmationFailed"
+  // What failed before its first attempt was not confirmed by all in time.
+  const unconfirmed = tasks.some(({ state, attempt }) => state === "rejected" || (state === "failed" && attempt === 0))
+  if (unconfirmed) return "KeyHolderConfirmationFailed"
   if (tasks.some(({ state }) => state === "failed" || state === "cancelled")) return "KeyGeneratingFailed"
   if (tasks.every(({ state }) => state === "completed")) return "Success"
   if (tasks.every(({ state }) => state !== "approving")) return "KeyGenerating"

@@ -153,6 +153,25 @@ test("a rejected key generation leaves the group New, and it can be asked for ag
   expect(await errorCodeOf(rig.keyGen(vault, group))).toBe(2029)
 })
 
+test("a key generation that not all confirm in time was not confirmed; one that hangs failed", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const vault = await rig.vault()
+  const group = await rig.group(vault)
+  rig.node(2).online = false
+  const request = await rig.keyGen(vault, group)
+  await rig.relay.settle()
+  await rig.pass(3_600_000)
+  expect((await rig.tss(request)).status).toBe("KeyHolderConfirmationFailed")
+  await rig.online(rig.node(2))
+  await rig.relay.settle()
+  for (const node of rig.nodes) node.behaviour = { attempt: () => "silent" }
+  const second = await rig.keyGen(vault, group)
+  await rig.relay.settle()
+  expect((await rig.tss(second)).status).toBe("KeyGenerating")
+  await rig.pass(3_600_000)
+  expect((await rig.tss(second)).status).toBe("KeyGeneratingFailed")
+})
+
 test("one open key generation per group", async () => {
   await using rig = await Rig.open()
   const vault = await rig.vault()

@@ -1,0 +1,88 @@
+/**
+ * What follows from steps of a request's tasks: the tasks that end with them, and the request, the group and the vault as
+ * they then are. All of it goes into one commit.
+ */
+import { CosignerError } from "../../errors.ts"
+import type { HolderGroup, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
+import type { Store, Write } from "../store/store.ts"
+import { endedBy } from "./ports.ts"
+import { cancelled, isFinal, type Step } from "./progress.ts"
+import { signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
+
+/** A step of one task, and what it stepped from: the same record if only something is to be said again. */
+export interface Change extends Step {
+  readonly before: TaskRecord
+}
+
+export interface Consequences {
+  /** The steps, and those of the tasks that end with them. */
+  readonly changes: readonly Change[]
+  /** The records beside the tasks. */
+  readonly writes: readonly Write[]
+  /** The request's new status, for the log; undefined while it is the same. */
+  readonly status: { readonly status: string; readonly code: string; readonly reason: string } | undefined
+}
+
+interface Known {
+  readonly store: Store
+  readonly tasksOf: (request: TssRequest | SignRequest) => Promise<readonly TaskRecord[]>
+  readonly nowMs: number
+}
+
+export async function consequencesOf(
+  { kind, id }: TaskRecord["request"],
+  steps: readonly Change[],
+  of: Known,
+): Promise<Consequences> {
+  if (kind === "sign") {
+    const before = (await of.store.signRequest(id)) ?? missingRecord(id)
+    const { tasks, changes } = joined(await of.tasksOf(before), steps)
+    const after = signRequestNow(before, tasks, of.nowMs)
+    return { changes, writes: [{ put: "signRequest", record: after }], status: statusChange(before, after) }
+  }
+  const before = (await of.store.tssRequest(id)) ?? missingRecord(id)
+  const { tasks, changes } = joined(await of.tasksOf(before), steps)
+  const after = tssRequestNow(before, tasks, of.nowMs)
+  const made = after.status === "Success" && before.status !== "Success" ? await keysMade(after, tasks, of.store) : []
+  return { changes, writes: [{ put: "tssRequest", record: after }, ...made], status: statusChange(before, after) }
+}
+
+function statusChange(before: TssRequest | SignRequest, { status, code, reason }: TssRequest | SignRequest) {
+  return before.status === status ? undefined : { status, code, reason }
+}
+
+/**
+ * All tasks of a request after `steps`. One that ended without completing takes the open ones with it; which of them is
+ * the cause was said when it ended.
+ */
+function joined(
+  tasks: readonly TaskRecord[],
+  steps: readonly Change[],
+): { readonly tasks: readonly TaskRecord[]; readonly changes: readonly Change[] } {
+  const stepped = new Map(steps.map((step) => [step.record.taskId, step]))
+  const after = tasks.map((task) => stepped.get(task.taskId)?.record ?? task)
+  const cause = after.find((task) => isFinal(task) && task.state !== "completed")
+  if (cause === undefined) return { tasks: after, changes: steps }
+  const why = endedBy(new CosignerError("E-WAA-026", { task: cause.taskId }))
+  const ended = after.filter((task) => !isFinal(task)).map((before) => ({ before, ...cancelled(before, why) }))
+  const byId = new Map(ended.map((step) => [step.record.taskId, step.record]))
+  return { tasks: after.map((task) => byId.get(task.taskId) ?? task), changes: [...steps, ...ended] }
+}
+
+/** The group becomes Valid, and a main group's keys are the vault's. */
+async function keysMade(request: TssRequest, tasks: readonly TaskRecord[], store: Store): Promise<readonly Write[]> {
+  const before: HolderGroup = (await store.group(request.targetGroupId)) ?? missingRecord(request.targetGroupId)
+  const group = validGroup(before, tasks)
+  if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })
+  const vault = (await store.vault(request.vaultId)) ?? missingRecord(request.vaultId)
+  if (group.type !== "MainGroup") return [{ put: "group", record: group }]
+  return [
+    { put: "group", record: group },
+    { put: "vault", record: vaultWithKeys(vault, group) },
+  ]
+}
+
+/** Every record that another one names was written with it or before it. */
+export function missingRecord(id: string): never {
+  throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })
+}
