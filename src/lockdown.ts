@@ -1,5 +1,5 @@
 /**
- * The runtime flags that build.ts compiles into the binary, and the check at start that they are there (platform.md 2).
+ * What keeps others out of the process. The runtime flags that build.ts compiles into the binary, and the check at start that they are there (platform.md 2).
  * With them no variable and no file of the working directory can put code into the process: no eval, no preload, no
  * module from disk, no native add-on, no debugger port.
  */
@@ -13,3 +13,20 @@ export const LOCKDOWN: readonly string[] = [
 /** The first lockdown flag that `execArgv` lacks, or undefined if it holds all of them. */
 export const missingLockdown = (execArgv: readonly string[]): string | undefined =>
   LOCKDOWN.find((flag) => !execArgv.includes(flag))
+
+/** Variables that would switch a protection of the runtime off, with the values that do not. */
+const DISARMING: ReadonlyMap<string, readonly string[]> = new Map([
+  // certificates of WaaS, callback and event servers would not be checked
+  ["NODE_TLS_REJECT_UNAUTHORIZED", ["1"]],
+  // requests would be printed, tokens included
+  ["BUN_CONFIG_VERBOSE_FETCH", ["", "0", "false"]],
+])
+
+/** The first such variable in `env`, or undefined. */
+export function disarmingVariable(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  for (const [name, harmless] of DISARMING) {
+    const value = env[name]
+    if (value !== undefined && !harmless.includes(value)) return name
+  }
+  return undefined
+}

@@ -6,15 +6,24 @@ import { build } from "./build.ts"
 import { writeAll } from "./cli/output.ts"
 import { failed, run } from "./cli/run.ts"
 import { CosignerError } from "./errors.ts"
-import { missingLockdown } from "./lockdown.ts"
+import { disarmingVariable, missingLockdown } from "./lockdown.ts"
+
+const world = { env: process.env, write: writeAll }
+
+/** Why this process may not go on, if there is a reason. */
+function refusal(): CosignerError | undefined {
+  const missing = build.mode === "compiled" ? missingLockdown(process.execArgv) : undefined
+  if (missing !== undefined) return new CosignerError("E-CLI-003", { missing })
+  const name = disarmingVariable(process.env)
+  return name === undefined ? undefined : new CosignerError("E-CLI-012", { name })
+}
+
+// an error that nobody caught is a bug of ours, and the end: what it left undone is unknown
+const stop = (error: unknown) => process.exit(failed(error, false, world))
+process.on("uncaughtException", stop)
+process.on("unhandledRejection", stop)
 
 // whatever any command writes is for its owner alone
 process.umask(0o077)
-const world = { env: process.env, write: writeAll }
-
-const missing = build.mode === "compiled" ? missingLockdown(process.execArgv) : undefined
-process.exit(
-  missing === undefined
-    ? await run(process.argv.slice(2), world)
-    : failed(new CosignerError("E-CLI-003", { missing }), false, world),
-)
+const refused = refusal()
+process.exit(refused === undefined ? await run(process.argv.slice(2), world) : failed(refused, false, world))

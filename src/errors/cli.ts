@@ -63,6 +63,12 @@ export const cliCodes = {
     what: (d) => `there is no ${d.what} here; known: ${d.known.length === 0 ? "none" : d.known.join(", ")}`,
     next: "take one of the known ones",
   }),
+  "E-CLI-012": entry<{ readonly name: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the variable ${d.name} is set, and would switch a protection of the connections off`,
+    next: "unset it (UnsetEnvironment= in a unit); for a private authority set [websocket] ca_path or SSL_CERT_FILE",
+  }),
   "E-CLI-020": entry<{ readonly command: string; readonly exit: number; readonly said: string }>({
     kind: "fault",
     exit: EXIT.failure,

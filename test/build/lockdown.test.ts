@@ -101,6 +101,18 @@ test("a .env of the folder is not read", async () => {
   expect(named.stderr).toContain("E-STO-")
 })
 
+test("variables that switch a protection off are refused", async () => {
+  for (const [name, bad, good] of [
+    ["NODE_TLS_REJECT_UNAUTHORIZED", "0", "1"],
+    ["BUN_CONFIG_VERBOSE_FETCH", "curl", "0"],
+  ] as const) {
+    const refused = await cosigner(["version"], { cwd: elsewhere, env: { [name]: bad } })
+    expect({ name, exit: refused.exit, stdout: refused.stdout }).toEqual({ name, exit: 5, stdout: "" })
+    expect(refused.stderr).toContain("E-CLI-012")
+    expect((await cosigner(["version"], { cwd: elsewhere, env: { [name]: good } })).exit).toBe(0)
+  }
+})
+
 describe("the lockdown itself", () => {
   test("is asked for whole", () => {
     expect(missingLockdown(LOCKDOWN)).toBeUndefined()
