@@ -49,8 +49,9 @@ export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng)
   const rows = new Uint32Array(ROWS * words)
   using streams = new LeafStreams(psid1, words)
   const block = new Uint32Array(LEAVES * words)
+  const blockBytes = new Uint8Array(block.buffer)
   for (let tree = 0; tree < TREES; tree++) {
-    for (let y = 0; y < LEAVES; y++) streams.write(tree, y, leaf(trees, tree, y), block, y * words)
+    for (let y = 0; y < LEAVES; y++) streams.write(tree, y, leaf(trees, tree, y), blockBytes)
     fold(block, words, rows, 4 * tree * words)
     for (let k = 0; k < words; k++) u[tree * words + k] = (block[k] ?? 0) ^ (choices[k] ?? 0)
   }
@@ -89,10 +90,11 @@ export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, mes
   const delta = packDelta(trees.delta)
   using streams = new LeafStreams(psid1, words)
   const block = new Uint32Array(LEAVES * words)
+  const blockBytes = new Uint8Array(block.buffer)
   for (let tree = 0; tree < TREES; tree++) {
     const nibble = trees.delta[tree] ?? 0
     for (let y = 0; y < LEAVES; y++) {
-      streams.write(tree, y, leaf(trees, tree, y), block, y * words)
+      streams.write(tree, y, leaf(trees, tree, y), blockBytes)
       // The missing leaf costs what the others cost, and then counts as nothing.
       const mask = ~equalMask(y, nibble)
       for (let k = y * words; k < (y + 1) * words; k++) block[k] = (block[k] ?? 0) & mask

@@ -181,10 +181,14 @@ export function expandAlice(state: Uint8Array): PuncturedTrees {
 class Nodes implements Disposable {
   readonly bytes = new Uint8Array(LEAVES * SEED)
   readonly #words = new Uint32Array(this.bytes.buffer)
-  readonly #half = new Uint8Array((LEAVES / 2) * SEED)
-  readonly #hashed = new Uint8Array(2 * SEED)
+  readonly #parents = new Uint8Array((LEAVES / 2) * SEED)
+  readonly #seed = new Uint32Array(SEED_WORDS)
+  readonly #seedBytes = new Uint8Array(this.#seed.buffer)
   // frame("pprf/node", sid, u8 tree, u8 level, u8 y, seed), made once: only its last four fields ever change.
   readonly #frame: Bytes
+  // Views made once: growing is the inner loop.
+  readonly #parentAt = views(this.#parents, SEED)
+  readonly #childrenAt = views(this.bytes, 2 * SEED)
 
   constructor(sid: Uint8Array) {
     this.#frame = frame("pprf/node", sid, u8(0), u8(0), u8(0), new Uint8Array(SEED))
@@ -202,16 +206,17 @@ class Nodes implements Disposable {
 
   /** Level `level` to the next one: every node, the missing one (zeros) too. */
   grow(tree: number, level: number): void {
-    const count = 1 << level
-    this.#half.set(this.bytes.subarray(0, count * SEED))
+    this.#parents.set(this.bytes.subarray(0, this.#parents.length))
     const end = this.#frame.length
     this.#frame[end - SEED - 15] = tree
     this.#frame[end - SEED - 10] = level
-    for (let y = 0; y < count; y++) {
+    for (let y = 0; y < 1 << level; y++) {
+      const parent = this.#parentAt[y]
+      const children = this.#childrenAt[y]
+      if (parent === undefined || children === undefined) throw new TypeError("a tree has four levels")
       this.#frame[end - SEED - 5] = y
-      this.#frame.set(this.#half.subarray(y * SEED, (y + 1) * SEED), end - SEED)
-      sha512Into(this.#frame, this.#hashed)
-      this.bytes.set(this.#hashed, 2 * y * SEED)
+      this.#frame.set(parent, end - SEED)
+      sha512Into(this.#frame, children)
     }
   }
 
@@ -227,22 +232,21 @@ class Nodes implements Disposable {
 
   /** Among the first `count` nodes: node `known` becomes `seed`, node `missing` becomes zero. */
   mend(count: number, known: number, missing: number, seed: Uint8Array): void {
-    const words = new Uint32Array(seed.slice().buffer)
+    this.#seedBytes.set(seed)
     for (let y = 0; y < count; y++) {
       const put = equalMask(y, known)
       const keep = ~put & ~equalMask(y, missing)
       for (let w = 0; w < SEED_WORDS; w++) {
         const at = y * SEED_WORDS + w
-        this.#words[at] = ((this.#words[at] ?? 0) & keep) | ((words[w] ?? 0) & put)
+        this.#words[at] = ((this.#words[at] ?? 0) & keep) | ((this.#seed[w] ?? 0) & put)
       }
     }
-    words.fill(0)
   }
 
   [Symbol.dispose](): void {
     this.bytes.fill(0)
-    this.#half.fill(0)
-    this.#hashed.fill(0)
+    this.#parents.fill(0)
+    this.#seed.fill(0)
     this.#frame.fill(0)
   }
 }
@@ -260,6 +264,9 @@ function proofDigest(sid: Bytes, tree: number, proofs: Uint8Array): Bytes {
   const fields = Array.from({ length: LEAVES }, (_, y) => proofs.subarray(y * PROOF, (y + 1) * PROOF))
   return H512("pprf/dig", sid, u8(tree), ...fields)
 }
+
+const views = (bytes: Uint8Array, length: number): readonly Uint8Array[] =>
+  Array.from({ length: bytes.length / length }, (_, i) => bytes.subarray(i * length, (i + 1) * length))
 
 const xor = (a: Uint8Array, b: Uint8Array): Bytes => Uint8Array.from(a, (byte, i) => byte ^ (b[i] ?? 0))
 

@@ -5,7 +5,8 @@
 import { K1 } from "./curve.ts"
 
 export const LIMBS = 8
-const BASE = 2 ** 32
+/** Multiplying by it and rounding down is the carry out of a 32-bit limb; exact for sums below 2^53. */
+const CARRY = 2 ** -32
 
 /** Limbs of `value`, `count` of them. */
 export const limbsOf = (value: bigint, count: number): Uint32Array =>
@@ -24,21 +25,23 @@ export function subtract(a: Uint32Array, b: Uint32Array, added: Uint32Array, out
   for (let i = 0; i < LIMBS; i++) {
     const sum = (a[i] ?? 0) - (b[i] ?? 0) + (added[i] ?? 0) + carry
     out[at + i] = sum
-    carry = Math.floor(sum / BASE)
+    carry = Math.floor(sum * CARRY)
   }
-  wrap(out, at, wrap(out, at, carry + (added[LIMBS] ?? 0)))
-  canonical(out, at)
+  const above = wrap(out, at, carry + (added[LIMBS] ?? 0))
+  // 2^256 and more, or q and more: both are put right by 2^256 - q, and never both at once.
+  wrap(out, at, above | reachesOrder(out, at))
 }
 
-/** a += b[at..] & mask modulo q, into any 256-bit number congruent to it. `mask` is 0 or -1. */
+/** a += b[at..] & mask modulo q, into any 256-bit number congruent to it. b is canonical; `mask` is 0 or -1. */
 export function addMasked(a: Uint32Array, b: Uint32Array, at: number, mask: number): void {
   let carry = 0
   for (let i = 0; i < LIMBS; i++) {
     const sum = (a[i] ?? 0) + (((b[at + i] ?? 0) & mask) >>> 0) + carry
     a[i] = sum
-    carry = Math.floor(sum / BASE)
+    carry = Math.floor(sum * CARRY)
   }
-  wrap(a, 0, wrap(a, 0, carry))
+  // What is left below 2^256 is less than b, so that adding 2^256 - q to it does not carry again.
+  wrap(a, 0, carry)
 }
 
 /** Adds top * 2^256 modulo q; returns the carry that is left, 0 or 1. */
@@ -47,14 +50,14 @@ function wrap(out: Uint32Array, at: number, top: number): number {
   for (let i = 0; i < LIMBS; i++) {
     const sum = (out[at + i] ?? 0) + top * (WRAP[i] ?? 0) + carry
     out[at + i] = sum
-    carry = Math.floor(sum / BASE)
+    carry = Math.floor(sum * CARRY)
   }
   return carry
 }
 
-/** Subtracts q once if the number is q or more. */
-function canonical(out: Uint32Array, at: number): void {
+/** 1 if the number is q or more, else 0. */
+function reachesOrder(out: Uint32Array, at: number): number {
   let carry = 0
-  for (let i = 0; i < LIMBS; i++) carry = Math.floor(((out[at + i] ?? 0) + (WRAP[i] ?? 0) + carry) / BASE)
-  wrap(out, at, carry)
+  for (let i = 0; i < LIMBS; i++) carry = Math.floor(((out[at + i] ?? 0) + (WRAP[i] ?? 0) + carry) * CARRY)
+  return carry
 }

@@ -21,7 +21,7 @@ export function sha512Into(input: Uint8Array, out: Uint8Array): void {
 
 /**
  * PRG of tss.md 5.3: one AES-256-CTR stream per (session, tree, leaf), keyed by SHA-256(psid1 || tree || leaf || seed).
- * Words are loaded little-endian. One instance per direction and session; dispose it.
+ * The bytes are loaded as little-endian words. One instance per direction and session; dispose it.
  */
 export class LeafStreams implements Disposable {
   readonly #input = new Uint8Array(66)
@@ -29,22 +29,19 @@ export class LeafStreams implements Disposable {
   readonly #zeros: Uint8Array
 
   /** `psid1`: 32 bytes. `words`: 32-bit words per stream. */
-  constructor(
-    psid1: Uint8Array,
-    readonly words: number,
-  ) {
+  constructor(psid1: Uint8Array, words: number) {
     this.#input.set(psid1, 0)
     this.#zeros = new Uint8Array(4 * words)
   }
 
-  /** Writes the stream of leaf `leaf` of tree `tree` to `out[at ..]`. */
-  write(tree: number, leaf: number, seed: Uint8Array, out: Uint32Array, at: number): void {
+  /** Writes the stream of leaf `leaf` of tree `tree` to `out`, as stream number `leaf`. */
+  write(tree: number, leaf: number, seed: Uint8Array, out: Uint8Array): void {
     this.#input[32] = tree
     this.#input[33] = leaf
     this.#input.set(seed, 34)
     sha256Into(this.#input, this.#key)
     const stream = createCipheriv("aes-256-ctr", this.#key, ZERO_IV).update(this.#zeros)
-    out.set(words(stream), at)
+    out.set(stream, leaf * this.#zeros.length)
     stream.fill(0)
   }
 
@@ -52,10 +49,4 @@ export class LeafStreams implements Disposable {
     this.#input.fill(0)
     this.#key.fill(0)
   }
-}
-
-/** The bytes as little-endian words: a view where alignment allows, else a copy. */
-function words(bytes: Uint8Array): Uint32Array {
-  if (bytes.byteOffset % 4 === 0) return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-  return new Uint32Array(bytes.slice().buffer)
 }
