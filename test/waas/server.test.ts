@@ -1,7 +1,7 @@
 /** The whole of WaaS on a loopback port: REST over HTTP, nodes over real links, keys and lock on disk. */
 import { afterAll, expect, test } from "bun:test"
 import { createPublicKey, randomBytes, randomUUID, verify } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { concat, copy, fromHex, toHex } from "../../src/bytes.ts"
@@ -21,6 +21,7 @@ import { waasInit, waasKeyCreate, waasKeyRevoke } from "../../src/waas/keys.ts"
 import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { makeCertificates } from "../link/certificates.ts"
 import { must } from "./rig.ts"
 import { SimulatedNode, Vaults } from "./simulated.ts"
 
@@ -177,6 +178,30 @@ test("an address that is taken is said so, and the folder is free again", async 
     await other.stop(true)
   }
   await (await start(folder)).stop()
+})
+
+const certificates = makeCertificates()
+
+test.skipIf(certificates === undefined)("with a certificate it speaks TLS, and only that", async () => {
+  const folder = join(dir, "tls")
+  const { files } = await waasInit(folder, Date.now())
+  const { ca, server } = must(certificates)
+  writeFileSync(join(folder, "c.pem"), server.cert)
+  writeFileSync(join(folder, "k.pem"), server.key)
+  writeFileSync(files.config, '[waas]\nlisten = "127.0.0.1:0"\ntls_cert = "c.pem"\ntls_key = "k.pem"\n')
+  const waas = await startWaas(readConfig(files), files, silentLog)
+  try {
+    const port = new URL(waas.url).port
+    expect(waas.url).toStartWith("https:")
+    const answer = await fetch(`https://localhost:${port}/v2/organizations/info`, { tls: { ca } })
+    expect(answer.status).toBe(401)
+    await expect(fetch(`https://localhost:${port}/v2/organizations/info`)).rejects.toThrow()
+    await expect(fetch(`http://localhost:${port}/v2/organizations/info`)).rejects.toThrow()
+  } finally {
+    await waas.stop()
+  }
+  writeFileSync(join(folder, "c.pem"), "not a certificate")
+  await expect(startWaas(readConfig(files), files, silentLog)).rejects.toMatchObject({ code: "E-WAA-011" })
 })
 
 test("a body above the cap is answered with an error, not read", async () => {

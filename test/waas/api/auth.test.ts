@@ -105,6 +105,15 @@ test.each([
   }
 })
 
+test("a nonce is any string, but not none and not without bound", async () => {
+  await using rig = await Rig.open()
+  const caller = await Caller.of(rig)
+  const status = async (nonce: string) => (await caller.call("GET", "/v2/organizations/info", { nonce })).status
+  expect(await status("x".repeat(128))).toBe(200)
+  expect(await status("x".repeat(129))).toBe(401)
+  expect(await status("")).toBe(401)
+})
+
 test("a revoked key is refused from the next request on", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
