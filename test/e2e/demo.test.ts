@@ -1,0 +1,74 @@
+/** `cosigner demo --json` on the real binary, every signature verified here with implementations that cosigner does not use for it. */
+
+import { expect, test } from "bun:test"
+import { createPublicKey, verify } from "node:crypto"
+import { recover, verify as verifyEcdsa, verifySchnorr } from "tiny-secp256k1"
+import { copy, fromHex } from "../../src/bytes.ts"
+import { binary } from "../binary.ts"
+
+const bytes = (hex: unknown): Uint8Array => {
+  const out = typeof hex === "string" ? fromHex(hex) : undefined
+  if (out === undefined) throw new Error(`not hex: ${String(hex)}`)
+  return out
+}
+
+type Step = Readonly<Record<string, unknown>>
+
+function verifies(step: Step): boolean {
+  const [publicKey, message, signature] = [bytes(step["public_key"]), bytes(step["message"]), bytes(step["signature"])]
+  switch (step["scheme"]) {
+    case "eddsa": {
+      const der = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), publicKey])
+      return verify(null, message, createPublicKey({ key: der, format: "der", type: "spki" }), signature)
+    }
+    case "ecdsa": {
+      const recid = step["recid"]
+      if (recid !== 0 && recid !== 1 && recid !== 2 && recid !== 3) return false
+      const recovered = recover(message, signature, recid, true)
+      return (
+        verifyEcdsa(message, publicKey, signature, true) &&
+        recovered !== null &&
+        Buffer.compare(recovered, publicKey) === 0
+      )
+    }
+    case "bip340":
+      return verifySchnorr(message, publicKey, signature)
+    default:
+      return false
+  }
+}
+
+test("the demo signs on both curves with every pair of nodes, and libsecp256k1 and OpenSSL agree", async () => {
+  const child = Bun.spawn([binary, "demo", "--json"], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/" },
+  })
+  const [stdout, stderr, exit] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+  const steps: Step[] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(steps.at(-1)).toMatchObject({ step: "done", ok: true })
+
+  const signatures = steps.filter((step) => step["step"] === "sign")
+  for (const step of signatures) expect(verifies(step)).toBe(true)
+  const ofScheme = (scheme: string) => signatures.filter((step) => step["scheme"] === scheme)
+  expect(ofScheme("eddsa").length).toBeGreaterThanOrEqual(3)
+  expect(ofScheme("ecdsa").length).toBeGreaterThanOrEqual(2)
+  expect(ofScheme("bip340").length).toBeGreaterThanOrEqual(1)
+  const pairs = new Set(ofScheme("eddsa").map((step) => JSON.stringify(step["nodes"])))
+  expect(pairs.size).toBe(3)
+  // the detector detects: a flipped bit of any signature does not verify
+  for (const step of signatures) {
+    const spoilt = copy(bytes(step["signature"]))
+    spoilt[40] = (spoilt[40] ?? 0) ^ 1
+    expect(verifies({ ...step, signature: Buffer.from(spoilt).toString("hex") })).toBe(false)
+  }
+}, 120_000)
