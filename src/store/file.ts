@@ -148,7 +148,9 @@ export class SecretsFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#db.close()
+    // SQLite keeps a closed file open for as long as one of its statements lives.
+    for (const statement of Object.values(this.sql)) statement.finalize()
+    this.#db.close(true)
     this.#lock?.[Symbol.dispose]()
   }
 }

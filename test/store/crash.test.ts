@@ -1,0 +1,159 @@
+/** The node is killed at random moments: nothing that was acknowledged is lost, and every file that is left opens. */
+import { expect, test } from "bun:test"
+import { copyFileSync, existsSync } from "node:fs"
+import { join } from "node:path"
+import { openStore, type Store } from "../../src/store/store.ts"
+import { STEPS } from "./crashChild.ts"
+import { codeOf, epochNo, Folder, partyNo, password } from "./fixtures.ts"
+
+const LONG = process.env["COSIGNER_LONG"] === "1"
+const KILLS = LONG ? 5_000 : 208
+const LANES = 2
+const CHILD = join(import.meta.dir, "crashChild.ts")
+
+interface Acknowledged {
+  /** Steps acknowledged so far; the next is this one. */
+  readonly steps: number
+  /** The generation of the last acknowledged commit. */
+  readonly generation: number
+}
+
+/** Runs a child until it has acknowledged `acks` steps, lets it go on for `delayMs`, kills it; what it said until then. */
+async function runAndKill(path: string, before: Acknowledged, acks: number, delayMs: number): Promise<Acknowledged> {
+  const child = Bun.spawn([process.execPath, CHILD, path, String(before.steps), "3000"], { stdout: "pipe" })
+  let text = ""
+  let isDoomed = false
+  for await (const chunk of child.stdout) {
+    text += Buffer.from(chunk).toString()
+    if (isDoomed || text.split("\n").length - 1 < acks + 1) continue
+    isDoomed = true
+    setTimeout(() => child.kill("SIGKILL"), delayMs)
+  }
+  await child.exited
+  let said = before
+  // The last line may be cut; what counts is what was said in full.
+  for (const line of text.split("\n").slice(0, -1)) {
+    const [what, generation] = line.split(" ")
+    if (what === "error") throw new Error(line)
+    said = { steps: what === "open" ? said.steps : Number(what) + 1, generation: Number(generation) }
+  }
+  return said
+}
+
+/** Every step before `steps` has left its mark, and none after it. */
+function checkContent(store: Store, steps: number): void {
+  const last = Math.floor((steps - 1) / STEPS)
+  for (let n = Math.max(0, last - 3); n <= last; n++) {
+    const done = steps - n * STEPS
+    const record = store.tasks.get(`t${n}`)
+    const states = ["claimed", "approved", "running", "emitted", "emitted", "emitted", "failed"]
+    expect(record?.state).toBe(states[Math.min(done, STEPS) - 1] as never)
+    const group = codeOf(() => store.groups.open(`t${n}`, epochNo(0)))
+    expect(group).toBe(done >= 6 ? "none" : "E-STO-020")
+  }
+  expect(store.tasks.get(`t${last + 1}`)).toBeUndefined()
+  const approvals = Math.floor((steps + STEPS - 2) / STEPS)
+  expect(store.tasks.usage.count("all", 0)).toBe(approvals)
+  expect(store.outbox.backlog()).toEqual(approvals > 0 ? [{ server: "s", pending: approvals, failed: 0 }] : [])
+}
+
+async function lane(kills: number, random: () => number): Promise<{ readonly steps: number; readonly undone: number }> {
+  using folder = new Folder()
+  folder.create().close()
+  let said: Acknowledged = { steps: 0, generation: 1 }
+  let undone = 0
+  for (let i = 0; i < kills; i++) {
+    const now = await runAndKill(folder.db, said, Math.floor(random() * 3), random() * 4)
+    if (existsSync(`${folder.db}-journal`)) undone++
+    using store = openStore(folder.db, password(), { readOnly: true })
+    // One commit may have reached the disk whose acknowledgement did not reach us; none may be missing.
+    const more = store.generation - now.generation
+    expect(more === 0 || more === 1).toBe(true)
+    // At a start a cut-off session is closed by a commit of its own: the one commit that is no step.
+    const isStep = now.steps > said.steps || now.generation > said.generation || !wasCutOff(said.steps)
+    const steps = now.steps + (isStep ? more : 0)
+    checkContent(store, steps)
+    said = { steps, generation: store.generation }
+  }
+  return { steps: said.steps, undone }
+}
+
+const wasCutOff = (steps: number): boolean => steps % STEPS === 3 || steps % STEPS === 4
+
+test(
+  `${KILLS} times kill -9: nothing acknowledged is lost, and the file always opens`,
+  async () => {
+    // Not seeded: what varies here is the machine, not the numbers.
+    const lanes = await Promise.all(Array.from({ length: LANES }, () => lane(KILLS / LANES, Math.random)))
+    // It was really in the middle of work: steps were made, and some commits were cut off and undone.
+    for (const { steps } of lanes) expect(steps).toBeGreaterThan(KILLS / LANES)
+    expect(lanes.reduce((sum, { undone }) => sum + undone, 0)).toBeGreaterThan(0)
+  },
+  LONG ? 1_800_000 : 60_000,
+)
+
+test("a copy of the one file, taken while the node idles, restores to the last acknowledged commit", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  for (let i = 0; i < 3; i++) store.nextBoot()
+  const copy = folder.copyTo("copy.db")
+  store.nextBoot()
+  using restored = openStore(copy, password(), { readOnly: false })
+  expect(restored.generation).toBe(store.generation - 1)
+  expect(restored.nextBoot()).toBe(4)
+})
+
+test("a reader undoes a cut-off commit too, and never shows half of it", () => {
+  using folder = new Folder()
+  const store = folder.create()
+  store.nextBoot()
+  // A hot journal made by hand: the state in the middle of a transaction, as a crash leaves it.
+  const code = `
+    import { Database } from "bun:sqlite"
+    const db = new Database(${JSON.stringify(folder.db)}, { readwrite: true })
+    db.run("PRAGMA cache_size = 1"); db.run("PRAGMA cache_spill = 1"); db.run("BEGIN IMMEDIATE")
+    for (let i = 1; i < 200; i++) db.run("INSERT INTO record VALUES (?, 9, 1, zeroblob(28), zeroblob(4000))", [new Uint8Array(32).fill(i)])
+    process.kill(process.pid, "SIGKILL")`
+  store.close()
+  Bun.spawnSync([process.execPath, "-e", code])
+  expect(existsSync(`${folder.db}-journal`)).toBe(true)
+  copyFileSync(folder.db, join(folder.path, "x.db"))
+  // Without its journal the copied half of a commit is refused: so the journal was hot.
+  expect(codeOf(() => openStore(join(folder.path, "x.db"), password(), { readOnly: true }))).not.toBe("none")
+  using reader = folder.open(true)
+  expect(reader.generation).toBe(2)
+  expect(existsSync(`${folder.db}-journal`)).toBe(false)
+})
+
+test("sessions that were running when the process died are closed, and count one unproven check per peer", () => {
+  using folder = new Folder()
+  folder.create().close()
+  const dying = `
+    import { openStore } from ${JSON.stringify(join(import.meta.dir, "../../src/store/store.ts"))}
+    import { approved, password, sessionOf } from ${JSON.stringify(join(import.meta.dir, "fixtures.ts"))}
+    const store = openStore(${JSON.stringify(folder.db)}, password(), { readOnly: false })
+    for (const task of ["ecdsa", "frost", "ended"]) {
+      approved(store, task)
+      store.tasks.startSession(sessionOf(task, 1, { ecdsa: task !== "frost" }), 1)
+    }
+    store.tasks.endSession(sessionOf("ended", 1).sid, "deadline", 2)
+    process.kill(process.pid, "SIGKILL")`
+  Bun.spawnSync([process.execPath, "-e", dying])
+  {
+    // A reader only looks: the node that comes next settles it.
+    using reader = folder.open(true)
+    expect(reader.recovery).toEqual({ sessions: [], checks: [] })
+  }
+  {
+    using store = folder.open()
+    expect(store.recovery.sessions.map((row) => row.taskId).sort()).toEqual(["ecdsa", "frost"])
+    expect(store.recovery.checks.map(({ peer, count }) => [peer, count])).toEqual([
+      [partyNo(1), 1],
+      [partyNo(2), 1],
+    ])
+    expect(store.bans.unproven()).toHaveLength(2)
+  }
+  using again = folder.open()
+  expect(again.recovery).toEqual({ sessions: [], checks: [] })
+  expect(again.bans.unproven()).toHaveLength(2)
+})

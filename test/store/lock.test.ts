@@ -1,0 +1,110 @@
+/** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
+import { expect, test } from "bun:test"
+import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { CosignerError } from "../../src/errors.ts"
+import { claimOf, codeOf, Folder } from "./fixtures.ts"
+
+const script = (folder: Folder, body: string): string => `
+  import { openStore } from ${JSON.stringify(join(import.meta.dir, "../../src/store/store.ts"))}
+  import { codeOf, password } from ${JSON.stringify(join(import.meta.dir, "fixtures.ts"))}
+  const open = (readOnly) => openStore(${JSON.stringify(folder.db)}, password(), { readOnly })
+  ${body}`
+
+/** Runs a process that opens the store as a node does and then waits; resolves when it has it. */
+async function holder(folder: Folder): Promise<Bun.Subprocess<"ignore", "pipe", "inherit">> {
+  const body = `globalThis.node = open(false); console.log("open"); setInterval(() => {}, 1000)`
+  const child = Bun.spawn([process.execPath, "-e", script(folder, body)], { stdout: "pipe" })
+  const reader = child.stdout.getReader()
+  await reader.read()
+  reader.releaseLock()
+  return child
+}
+
+function errorOf(act: () => unknown): CosignerError | undefined {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof CosignerError) return error
+  }
+}
+
+const codeElsewhere = (folder: Folder, readOnly: boolean): string =>
+  Bun.spawnSync([process.execPath, "-e", script(folder, `console.log(codeOf(() => open(${readOnly})))`)])
+    .stdout.toString()
+    .trim()
+
+test("a second node is refused and told who holds the file; kill -9 of the first lets the next one in at once", async () => {
+  using folder = new Folder()
+  folder.create().close()
+  const child = await holder(folder)
+  try {
+    const refused = errorOf(() => folder.open())
+    expect(refused?.code).toBe("E-STO-003")
+    if (process.platform === "linux") expect(refused?.message).toContain(`process ${child.pid} (`)
+  } finally {
+    child.kill("SIGKILL")
+    await child.exited
+  }
+  using store = folder.open()
+  expect(store.nextBoot()).toBe(1)
+})
+
+test("readers work beside a running node, and see a whole state", () => {
+  using folder = new Folder()
+  using node = folder.create()
+  node.tasks.claim(claimOf("t1"))
+  using reader = folder.open(true)
+  expect(codeElsewhere(folder, true)).toBe("none")
+  node.tasks.claim(claimOf("t2"))
+  expect(reader.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["t1"])
+  using later = folder.open(true)
+  expect(later.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["t2", "t1"])
+  node.tasks.finish("t1", { state: "failed", code: "c", reason: "r" }, 9, [])
+  expect(codeOf(() => later.tasks.get("t1"))).toBe("E-STO-028")
+  expect(codeOf(() => later.verify())).toBe("E-STO-028")
+})
+
+test("a reader writes nothing", () => {
+  using folder = new Folder()
+  folder.create().close()
+  using reader = folder.open(true)
+  expect(codeOf(() => reader.nextBoot())).toBe("E-STO-019")
+  expect(codeOf(() => reader.tasks.claim(claimOf("t1")))).toBe("E-STO-019")
+  expect(reader.generation).toBe(1)
+})
+
+test("a refused second opening in the same process does not cost the first its lock", () => {
+  using folder = new Folder()
+  using _first = folder.create()
+  expect(codeOf(() => folder.open())).toBe("E-STO-003")
+  expect(codeElsewhere(folder, false)).toBe("E-STO-003")
+})
+
+test("an open that fails, and a close, let the lock go", () => {
+  using folder = new Folder()
+  const store = folder.create()
+  store.close()
+  expect(codeOf(() => store.nextBoot())).toBe("E-STO-019")
+  expect(codeOf(() => store.identity())).toBe("E-STO-019")
+  expect(codeElsewhere(folder, false)).toBe("none")
+  using _again = folder.open()
+})
+
+test("a node whose lock file was deleted notices the other node at its next commit", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  Bun.spawnSync(["rm", `${folder.db}.lock`])
+  const other = Bun.spawnSync([process.execPath, "-e", script(folder, "open(false).nextBoot()")])
+  expect(other.exitCode).toBe(0)
+  expect(codeOf(() => store.nextBoot())).toBe("E-STO-017")
+})
+
+test("files are for their owner alone, and nothing but the file and its lock is left", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.nextBoot()
+  expect(statSync(folder.db).mode & 0o777).toBe(0o600)
+  expect(statSync(`${folder.db}.lock`).mode & 0o777).toBe(0o600)
+  for (const rest of ["-journal", "-wal", "-shm", ".new"]) expect(existsSync(folder.db + rest)).toBe(false)
+})
