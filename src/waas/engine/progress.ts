@@ -172,9 +172,10 @@ function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement 
 /** A node is there again: it may have missed anything, so it is told all that still matters. */
 export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): Step {
   if (!record.nodeIds.includes(nodeId) || hasEnded(record.reports[nodeId])) return { record, send: [] }
-  if (isFinal(record)) return { record, send: [cancelTo(nodeId, record)] }
-  const { record: after, send } = begun(record, at)
   const task: Send = { kind: "task", to: nodeId }
+  // Of a completed task it is asked how far it is: it may be about to complete it too.
+  if (isFinal(record)) return { record, send: [record.state === "completed" ? task : cancelTo(nodeId, record)] }
+  const { record: after, send } = begun(record, at)
   if (hasResult(record)) return { record: after, send: [task, { kind: "certificate", to: nodeId }] }
   // An attempt that begins just now is among `send` already.
   const again: readonly Send[] = record.state === "running" ? [{ kind: "start", to: nodeId }] : []

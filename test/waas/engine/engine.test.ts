@@ -471,6 +471,24 @@ test("envelopes still pass when the first signer has finished", async () => {
   expect(rig.relay.envelopes.length).toBe(1)
 })
 
+test("of a completed task, a signer that is still at it is left alone, and one that lost its session is told to stop", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  rig.node(1).behaviour = { attempt: () => "silent" }
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  expect((await rig.signed(request)).status).toBe("Completed")
+  await rig.online(rig.node(1))
+  await rig.relay.settle()
+  expect(rig.node(1).cancelled).toEqual([])
+  rig.node(1).restart()
+  await rig.online(rig.node(1))
+  await rig.relay.settle()
+  expect(rig.node(1).cancelled).toEqual([...request.taskIds])
+  expect(await rig.store.liveTasks()).toEqual([])
+  expect((await rig.signed(request)).status).toBe("Completed")
+})
+
 test("a lost report is asked for again", async () => {
   await using rig = await Rig.open()
   const made = await rig.madeVault()
