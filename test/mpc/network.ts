@@ -55,6 +55,8 @@ export interface Run<T> {
 export interface NetworkOptions {
   /** The body as it arrives. Both sides' views are made from what each of them holds. */
   readonly tamper?: (message: Travelling) => Bytes
+  /** Called with each record as it is made; its secrets are wiped when the step is over. */
+  readonly onRecord?: (party: PartyId, record: SessionRecord) => void
   /** Without this, parties whose views differ are ended as SESSION "view mismatch", as run.ts would. */
   readonly ignoreViews?: boolean
 }
@@ -157,6 +159,7 @@ class Seat<T> {
       let next = this.protocol.next(inbox)
       while (!next.done && next.value.kind === "record") {
         this.records.push(next.value.record)
+        this.mail.options.onRecord?.(this.party, next.value.record)
         next = this.protocol.next(nothing(this.#view))
       }
       if (next.done) {

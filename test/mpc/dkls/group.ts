@@ -27,9 +27,14 @@ export interface DealtGroup {
 }
 
 /** t-of-n with these share ids (1..n unless given), in ascending order of party. */
-export function dealGroup(threshold: number, n: number, seed: string, ids?: readonly bigint[]): DealtGroup {
+export function dealGroup(
+  threshold: number,
+  n: number,
+  seed: string,
+  ids?: readonly bigint[],
+  parties: readonly PartyId[] = Array.from({ length: n }, (_, i) => partyNo(i + 1)),
+): DealtGroup {
   const rng = seededRng(seed)
-  const parties = Array.from({ length: n }, (_, i) => partyNo(i + 1))
   const xs = ids ?? parties.map((_, i) => BigInt(i + 1))
   const polynomial = randomPolynomial(K1, threshold, rng)
   const shares = xs.map((x) => evaluate(K1, polynomial, x))
