@@ -138,7 +138,11 @@ describe("every command of the table", () => {
       expect(flags.length).toBe(new Set(flags).size)
       const short = Object.values(globalOptions).flatMap((option) => option.flags.match(/(?<=^|[ ,])-\w(?=,)/g) ?? [])
       expect(flags.filter((name) => short.includes(name) && !flags.includes("--config"))).toEqual([])
-      for (const [line] of loaded.examples) expect(locate(line.split(" ").slice(1)).row?.path).toEqual([...row.path])
+      // an example may show a command below this one
+      for (const [line] of loaded.examples) {
+        const named = locate(line.split(" ").slice(1)).row?.path ?? []
+        expect(named.slice(0, row.path.length)).toEqual([...row.path])
+      }
     })
   }
 })
