@@ -7,8 +7,7 @@ import { toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { formatPath, parsePath } from "../../keys/path.ts"
-import { mayUse } from "../../keys/pathRule.ts"
-import type { SignatureType, SignMessage } from "../../wire/task.ts"
+import type { SignMessage } from "../../wire/task.ts"
 import { chooseSigners, namedSigners } from "../engine/choose.ts"
 import { canonicalJson } from "../engine/outcome.ts"
 import { ApiFailure, notFound } from "../failure.ts"
@@ -99,7 +98,7 @@ async function requestIn(api: ApiContext, params: Readonly<Record<string, string
 
 async function create(api: ApiContext, vaultId: string, body: NewSignRequest): Promise<SignRequest> {
   const vault = await vaultOf(api, vaultId)
-  const messages = body.messages.map((message, index) => messageOf(body.signature_type, message, index))
+  const messages = body.messages.map(messageOf)
   if ((body.signature_type === 2) !== (body.curve === "ED25519")) {
     throw new ApiFailure(2006, `body.signature_type: ${body.signature_type} does not exist on ${body.curve}`)
   }
@@ -107,7 +106,6 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
   const fingerprint = toHex(sha256(utf8(canonicalJson({ vaultId, ...body, messages }))))
   const known = await api.store.signRequestOf(body.request_id)
   if (known?.fingerprint === fingerprint) return known
-  if (known !== undefined) throw new ApiFailure(30001, `request_id ${body.request_id} was used for another request`)
   const group = await signingGroup(api, vaultId, body.key_share_holder_group_id)
   const limitMs = body.deadline_seconds === undefined ? api.signDeadlineMs : body.deadline_seconds * 1000
   return api.engine.createSignRequest({
@@ -139,23 +137,18 @@ async function signingGroup(api: ApiContext, vaultId: string, groupId: string | 
   return group
 }
 
-const ALGORITHMS = { 1: "ecdsa", 2: "eddsa", 3: "bip340" } as const satisfies Record<SignatureType, string>
-
-/** The message in its one form: canonical path, lower-case hex. Throws 2006 for what every node would refuse. */
-function messageOf(type: SignatureType, message: NewSignRequest["messages"][number], index: number): SignMessage {
-  const refuse = (field: string, why: string) => new ApiFailure(2006, `body.messages.${index}.${field}: ${why}`)
+/**
+ * The message in its one form: canonical path, lower-case hex. What else it must be, the task's own codec knows; which
+ * paths sign with which algorithm is the nodes' configuration.
+ */
+function messageOf(message: NewSignRequest["messages"][number], index: number): SignMessage {
   const path = pathOf(message.bip32_path)
-  const msgHash = message.msg_hash.toLowerCase()
-  const tweak = (message.tweak ?? "").toLowerCase()
-  if (typeof path === "string") throw refuse("bip32_path", path)
-  if (!mayUse(path, ALGORITHMS[type]))
-    throw refuse("bip32_path", `${formatPath(path)} does not sign ${ALGORITHMS[type]}`)
-  if (msgHash === "0x") throw refuse("msg_hash", "it is empty")
-  if (type !== 2 && msgHash.length !== 66) throw refuse("msg_hash", "a digest has 32 bytes")
-  if (tweak !== "" && type !== 3) throw refuse("tweak", "only Schnorr signatures take a tweak")
-  if (tweak !== "" && tweak !== "0x" && tweak.length !== 66)
-    throw refuse("tweak", "a merkle root has 32 bytes, or none")
-  return { bip32_path: formatPath(path), msg_hash: msgHash, tweak }
+  if (typeof path === "string") throw new ApiFailure(2006, `body.messages.${index}.bip32_path: ${path}`)
+  return {
+    bip32_path: formatPath(path),
+    msg_hash: message.msg_hash.toLowerCase(),
+    tweak: (message.tweak ?? "").toLowerCase(),
+  }
 }
 
 function pathOf(text: string): readonly number[] | string {

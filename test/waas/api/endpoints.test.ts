@@ -398,8 +398,6 @@ test.each([
   ["a hardened path", one({ bip32_path: "m/44'/0" })],
   ["a path of an index above 2^31", one({ bip32_path: "m/2147483648" })],
   ["no path", one({ bip32_path: "" })],
-  ["ECDSA on a Taproot path", { ...ecdsa, ...one({ bip32_path: "m/86/0" }) }],
-  ["Schnorr on an ECDSA path", { ...schnorr, ...one({}) }],
   ["a tweak with ECDSA", { ...ecdsa, ...one({ tweak: DIGEST }) }],
   ["a merkle root of 31 bytes", { ...schnorr, ...one({ bip32_path: "m/86/0", tweak: `0x${"00".repeat(31)}` }) }],
   ["no messages", { messages: [] }],
@@ -440,6 +438,10 @@ test("signing before there is a key is 30032", async () => {
   expect([without.status, without.json.error_code]).toEqual([400, 30032])
   const group = (await caller.post(`${base}/key_share_holder_groups`, newGroup(rig.nodes.map((n) => n.id)))).json
   const named = newSign({ key_share_holder_group_id: group.key_share_holder_group_id })
+  expect((await caller.post(`${base}/sign_requests`, named)).json.error_code).toBe(30032)
+  const keys = [{ shareGroupId: "A".repeat(20), curve: "ED25519", rootPubkey: "cpub" }] as const
+  const record = await rig.mustGroup(group.key_share_holder_group_id)
+  await rig.store.commit([{ put: "group", record: { ...record, status: "Unavailable", shareGroups: keys } }])
   expect((await caller.post(`${base}/sign_requests`, named)).json.error_code).toBe(30032)
   const elsewhere = newSign({ key_share_holder_group_id: randomUUID() })
   expect((await caller.post(`${base}/sign_requests`, elsewhere)).json.error_code).toBe(2028)
