@@ -5,6 +5,7 @@ export const MIN_WINDOW_MS = 60_000
 export const MAX_WINDOW_MS = 31 * 86_400_000
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const LARGEST_FIRST = ["d", "h", "m", "s"] as const
 const DURATION = /^([1-9][0-9]{0,6})([smhd])$/
 
 /** Milliseconds, or undefined if the text is no duration. */
@@ -15,6 +16,9 @@ export function parseWindow(text: string): number | undefined {
 }
 
 export function formatWindow(ms: number): string {
-  for (const [name, unit] of Object.entries(UNITS).toReversed()) if (ms % unit === 0) return `${ms / unit}${name}`
+  for (const name of LARGEST_FIRST) {
+    const unit = UNITS[name] ?? 1
+    if (ms % unit === 0) return `${ms / unit}${name}`
+  }
   return `${ms}ms`
 }

@@ -20,7 +20,7 @@ import { allowedRootKeys } from "./rules/allowedRootKeys.ts"
 import { keyGenAllowList, keyReshareAllowList } from "./rules/allowList.ts"
 import { curves } from "./rules/curves.ts"
 import { extraInfoRequired } from "./rules/extraInfoRequired.ts"
-import { type Debit, debitsOf, limits } from "./rules/limits.ts"
+import { type Debit, limits } from "./rules/limits.ts"
 import { maxBatch } from "./rules/maxBatch.ts"
 import { noSection, rejectAll } from "./rules/rejectAll.ts"
 import { signatureTypes } from "./rules/signatureTypes.ts"
@@ -73,11 +73,10 @@ function open(rules: Rules, request: PolicyRequest): Open {
   switch (request.type) {
     case "key_gen":
       return section(request.type, rules.keyGen, (of) => keyGenChecks(of, request))
-    case "key_sign":
-      return {
-        ...section(request.type, rules.keySign, (of) => keySignChecks(of, request)),
-        debits: debitsOf(rules.keySign?.limits ?? [], request),
-      }
+    case "key_sign": {
+      const { checks, debits } = limits(rules.keySign?.limits ?? [], request)
+      return { ...section(request.type, rules.keySign, (of) => [...keySignChecks(of, request), checks]), debits }
+    }
     case "key_reshare":
       return section(request.type, rules.keyReshare, (of) => keyReshareChecks(of, request))
     case "key_share_sign":
@@ -119,7 +118,6 @@ const keySignChecks = (r: KeySignRules, q: KeySignRequest): readonly Maybe[] => 
   ifWritten(r.forbiddenNodeIds, (of) => forbiddenNodeIds(q.type, of, q.usedNodeIds)),
   ifWritten(r.timeWindows, (of) => timeWindows(q.type, of)),
   ifWritten(r.extraInfoRequired, (of) => extraInfoRequired(q.type, of, q.extraInfo)),
-  limits(r.limits, q),
 ]
 
 const keyReshareChecks = (r: KeyReshareRules, q: KeyReshareRequest): readonly Maybe[] => [

@@ -9,7 +9,7 @@
 import { formatPath } from "../../keys/path.ts"
 import { formatWindow } from "../duration.ts"
 import type { KeySignRequest } from "../request.ts"
-import { allow, type Check, deny } from "../rule.ts"
+import { type Answer, allow, type Check, deny, type Usage } from "../rule.ts"
 import type { Limit } from "../schema.ts"
 
 /** As tasks/ports.ts has it. */
@@ -18,41 +18,45 @@ export interface Debit {
   readonly amount: number
 }
 
-export const limits = (all: readonly Limit[], request: KeySignRequest): readonly Check[] =>
-  all.map((limit) => {
-    const { counter, amount } = debitOf(limit, request)
+export interface Limited {
+  readonly checks: readonly Check[]
+  /** What approving the request takes from the counters; each counter once. */
+  readonly debits: readonly Debit[]
+}
+
+export function limits(all: readonly Limit[], request: KeySignRequest): Limited {
+  const byCounter = new Map<string, Debit>()
+  const checks = all.map((limit): Check => {
+    const counter = counterOf(limit, request)
+    const debit = byCounter.get(counter) ?? { counter, amount: amountOf(limit, request) }
+    byCounter.set(counter, debit)
     return {
       rule: `key_sign.limits.${limit.name}`,
       code: "E-RSK-011",
-      ask: ({ usage, nowMs }) => {
-        if (amount === 0) return allow("no message of the task counts here")
-        const used = usage.count(counter, nowMs - limit.windowMs)
-        if (!Number.isFinite(used) || used < 0) throw new RangeError(`the counter ${counter} reads ${used}`)
-        const sums = `${used} used and ${amount} asked of ${limit.max} in ${formatWindow(limit.windowMs)}`
-        return used + amount <= limit.max ? allow(sums) : deny(sums)
-      },
+      ask: ({ usage, nowMs }) => askLimit(limit, debit, usage, nowMs),
     }
   })
-
-/** What approving the request takes from the counters; each counter once. */
-export function debitsOf(all: readonly Limit[], request: KeySignRequest): readonly Debit[] {
-  const byCounter = new Map<string, Debit>()
-  for (const limit of all) {
-    const debit = debitOf(limit, request)
-    if (debit.amount > 0) byCounter.set(debit.counter, debit)
-  }
-  return [...byCounter.values()]
+  return { checks, debits: [...byCounter.values()].filter(({ amount }) => amount > 0) }
 }
 
-function debitOf(limit: Limit, request: KeySignRequest): Debit {
+function askLimit({ windowMs, max }: Limit, { counter, amount }: Debit, usage: Usage, nowMs: number): Answer {
+  if (amount === 0) return allow("no message of the task counts here")
+  const used = usage.count(counter, nowMs - windowMs)
+  if (!Number.isFinite(used) || used < 0) throw new RangeError(`the counter ${counter} reads ${used}`)
+  const sums = `${used} used and ${amount} asked of ${max} in ${formatWindow(windowMs)}`
+  return used + amount <= max ? allow(sums) : deny(sums)
+}
+
+function counterOf(limit: Limit, request: KeySignRequest): string {
   switch (limit.per) {
     case "all":
-      return { counter: "sign/all", amount: request.messages.length }
+      return "sign/all"
     case "group":
-      return { counter: `sign/group/${request.groupId}`, amount: request.messages.length }
-    case "path_prefix": {
-      const under = request.messages.filter(({ path }) => limit.pathPrefix.every((index, i) => path[i] === index))
-      return { counter: `sign/path/${formatPath(limit.pathPrefix)}`, amount: under.length }
-    }
+      return `sign/group/${request.groupId}`
+    case "path_prefix":
+      return `sign/path/${formatPath(limit.pathPrefix)}`
   }
 }
+
+const amountOf = ({ pathPrefix }: Limit, { messages }: KeySignRequest): number =>
+  messages.filter(({ path }) => pathPrefix.every((index, i) => path[i] === index)).length

@@ -1,0 +1,153 @@
+/**
+ * Risk control: what it adds to a task. The embedded rules with 200 of them, one callback server on loopback, and 200
+ * tasks whose callbacks are in flight at once. The server runs in this process and thread, so its signing and checking
+ * is part of the callback's figure.
+ */
+import { generateKeyPairSync, randomUUID } from "node:crypto"
+import { createAsker } from "../../src/callback/ask.ts"
+import { startReferenceServer } from "../../src/callback/reference/server.ts"
+import { evaluate } from "../../src/policy/evaluate.ts"
+import type { KeySignRequest } from "../../src/policy/request.ts"
+import { checkRules, type Rules } from "../../src/policy/schema.ts"
+import type { KeyGenTask } from "../../src/wire/task.ts"
+import { tokenSigner } from "../../src/wire/tssJwt.ts"
+
+interface Row {
+  readonly op: string
+  readonly count: number
+  readonly p50_ms: number
+  readonly p99_ms: number
+  /** What the project promises for p50; undefined: no promise. */
+  readonly target_ms: number | undefined
+}
+
+const RULES = 200
+const IN_FLIGHT = 200
+const RULE_ROUNDS = 3_000
+const CALLBACK_ROUNDS = 300
+
+export async function benchRisk(): Promise<Row[]> {
+  return [benchRules(), ...(await benchCallbacks())]
+}
+
+function benchRules(): Row {
+  const rules = manyRules()
+  const request: KeySignRequest = {
+    type: "key_sign",
+    taskId: "task",
+    extraInfo: { transaction: { raw_tx_info: { unsigned_raw_tx: "0x" } } },
+    groupId: "group",
+    rootPubKey: "xpub",
+    curve: "secp256k1",
+    signatureType: "ECDSA",
+    usedNodeIds: ["a", "b"],
+    messages: Array.from({ length: 16 }, (_, i) => ({ path: [44, 60, 0, 0, i], hash: "0x" })),
+  }
+  const usage = { count: () => 1 }
+  const times = Array.from({ length: RULE_ROUNDS }, () => {
+    const start = performance.now()
+    const { verdict } = evaluate(rules, request, usage, 1_795_340_699_000)
+    const took = performance.now() - start
+    if (verdict.action !== "approve" || verdict.rules.length < RULES) throw new Error("the rules did not do their work")
+    return took
+  })
+  return row(`evaluate ${RULES} rules`, times, 0.2)
+}
+
+/** Of every kind, and limits of all three scopes to fill them up. */
+function manyRules(): Rules {
+  const limits = Array.from({ length: RULES - 10 }, (_, i) => {
+    const limit = { name: `limit${i}`, window: "1h", max: 1000 }
+    if (i % 3 === 0) return { ...limit, per: "all" }
+    return i % 3 === 1 ? { ...limit, per: "group" } : { ...limit, per: "path_prefix", path_prefix: "m/44/60" }
+  })
+  const checked = checkRules({
+    enable: true,
+    key_sign: {
+      reject_all: false,
+      allowed_groups: ["other", "group"],
+      allowed_root_keys: ["xpub"],
+      signature_types: ["ECDSA"],
+      curves: ["secp256k1"],
+      allowed_paths: ["m/86/**", "m/44/60/*/0/0-99"],
+      max_batch: 16,
+      required_node_ids: ["a"],
+      forbidden_node_ids: ["z"],
+      extra_info_required: ["transaction.raw_tx_info"],
+      time_windows: [{ zone: "Europe/Zurich" }],
+      limits,
+    },
+  })
+  if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
+  return checked.rules
+}
+
+async function benchCallbacks(): Promise<Row[]> {
+  const node = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  const risk = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  const server = startReferenceServer(
+    {
+      rules: { keyGen: true, keyReshare: false, keyShareSign: false, evm: [] },
+      nodeKeys: [node.publicKey],
+      sign: tokenSigner(risk.privateKey, "server key"),
+      tokenExpireMinutes: 2,
+      now: Date.now,
+      log: () => undefined,
+    },
+    { hostname: "127.0.0.1", port: 0 },
+  )
+  const asker = createAsker({
+    servers: [{ address: `http://127.0.0.1:${server.port}/v2/check`, version: 2, publicKey: risk.publicKey }],
+    settings: { token_expire_minutes: 2, retry_times: 2, sleep_seconds: 15, request_timeout: 60 },
+    sign: tokenSigner(node.privateKey, "node key"),
+    askKeyShareSign: false,
+    fetch,
+    now: Date.now,
+    newId: randomUUID,
+    observe: () => undefined,
+  })
+  const signal = new AbortController().signal
+  const once = async (n: number): Promise<number> => {
+    const start = performance.now()
+    const { action, reason } = await asker.ask(taskOf(n), signal)
+    if (action !== "approve") throw new Error(reason)
+    return performance.now() - start
+  }
+  try {
+    await once(0)
+    const single: number[] = []
+    for (let i = 1; i <= CALLBACK_ROUNDS; i++) single.push(await once(i))
+    const all = performance.now()
+    const many = await Promise.all(Array.from({ length: IN_FLIGHT }, (_, i) => once(i)))
+    return [
+      row("callback, one server", single, 5),
+      row(`callback, ${IN_FLIGHT} tasks in flight, each`, many, undefined),
+      row(`callback, ${IN_FLIGHT} tasks in flight, all`, [performance.now() - all], undefined),
+    ]
+  } finally {
+    await server.stop(true)
+  }
+}
+
+const taskOf = (n: number): KeyGenTask => ({
+  version: 1,
+  type: "KeyGen",
+  task_id: `task-${n}`,
+  biz_task_id: `biz-${n}`,
+  created_ms: 1,
+  deadline_ms: 2,
+  extra_info: { org: { org_id: "5f0c6a52" } },
+  group_id: "OoQGkknsPdPjLCmSuuSf",
+  curve: "secp256k1",
+  threshold: 2,
+  node_ids: ["a", "b", "c"],
+})
+
+function row(op: string, times: readonly number[], target: number | undefined): Row {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number): number => {
+    const ms = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+    return Math.round(ms * 1000) / 1000
+  }
+  return { op, count: times.length, p50_ms: at(0.5), p99_ms: at(0.99), target_ms: target }
+}
