@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import fc from "fast-check"
 import { type Bytes, toHex, u32be } from "../../src/bytes.ts"
 import {
@@ -9,6 +9,8 @@ import {
   type PeerMemory,
 } from "../../src/wire/channel.ts"
 import { type ChannelPacket, decodePacket, encodePacket } from "../../src/wire/packets.ts"
+
+setDefaultTimeout(60_000)
 
 let epochs = 0
 /** Each epoch is new; randomness would add nothing but runs that cannot be repeated. */

@@ -38,6 +38,7 @@ test("wrong lengths and forgeable keys verify nothing", () => {
   const signature = waas.sign(message)
   expect(verifyEd25519(waas.publicKey, message, signature)).toBe(true)
   expect(verifyEd25519(waas.publicKey.subarray(1), message, signature)).toBe(false)
+  expect(verifyEd25519(concat(waas.publicKey, utf8("x")), message, signature)).toBe(false)
   expect(verifyEd25519(waas.publicKey, message, signature.subarray(1))).toBe(false)
   expect(verifyEd25519(waas.publicKey, message, concat(signature, utf8("x")))).toBe(false)
   // The identity point: R = identity, S = 0 is a "signature" of everything.

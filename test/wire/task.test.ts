@@ -28,7 +28,7 @@ describe("a document is refused whole", () => {
     for (const key of Object.keys(task)) {
       test(`${task.type} without ${key}`, () => {
         const { [key]: _, ...rest } = { ...task } as Record<string, unknown>
-        expect(problemOf(decodeObject(rest))).not.toBe("accepted")
+        expect(problemOf(decodeObject(rest))).toMatch(/is missing|not one of/)
       })
       test(`${task.type} with ${key} of another type`, () => {
         const wrong = [null, true, [], [[]], -1, 1.5, "", "…"]
@@ -154,9 +154,11 @@ test("size and depth are bounded before anything is parsed", () => {
   expect(problemOf(decodeText(nested(14)))).toBe("accepted")
   expect(problemOf(decodeText(nested(15)))).toContain("deeper")
   expect(problemOf(decodeText(nested(400_000)))).toContain("deeper")
-  expect(problemOf(decodeText(JSON.stringify({ ...keyGen, extra_info: { a: "[".repeat(40), 'b\\"[': "]" } })))).toBe(
-    "accepted",
-  )
+  expect(
+    problemOf(
+      decodeText(JSON.stringify({ ...keyGen, extra_info: { a: `"${"[".repeat(40)}`, b: `\\${"{".repeat(40)}` } })),
+    ),
+  ).toBe("accepted")
 })
 
 test("whatever the bytes, decoding answers and does not throw", () => {
