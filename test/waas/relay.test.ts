@@ -11,7 +11,16 @@ import {
   REFUSALS,
   type RefusalReason,
 } from "../../src/wire/packets.ts"
-import { countOf, Journal, numbered, startNode, startWaas, type Waas, type WaasOptions } from "../link/world.ts"
+import {
+  countOf,
+  Journal,
+  numbered,
+  startNode,
+  startWaas,
+  startWire,
+  type Waas,
+  type WaasOptions,
+} from "../link/world.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
 setDefaultTimeout(20_000)
@@ -254,6 +263,36 @@ describe("once online", () => {
     await node.heard("ack")
     expect(waas.relay.dropped().get("handlerFailed")).toBe(1)
     expect(waas.relay.online().size).toBe(1)
+  })
+
+  test("while its frame is handled a node is sent nothing: that would acknowledge the frame", async () => {
+    const waas: Waas = aWaas({
+      onFrame(party) {
+        expect(waas.relay.send(party, { kind: "outcomeStored", taskId })).toBe("queued")
+        waas.relay.forget(party)
+      },
+    })
+    const node = await new RawNode(waas).online()
+    node.say({ kind: "data", seq: 1, ack: 0, payload: payload(1) })
+    await node.refused("unknownNode")
+    expect(node.journal.entries.some((one) => one.kind === "data" || one.kind === "ack")).toBe(false)
+  })
+
+  test("a refused node that reads nothing does not keep its socket", async () => {
+    const waas = aWaas({ limits: { farewellMs: 50 } })
+    const wire = await startWire(waas.port)
+    cleanUp.push(() => wire.close())
+    const node = startNode({ identity: waas.identity, port: wire.port })
+    cleanUp.push(() => node.link.stop())
+    await node.online()
+    await waas.journal.until(() => waas.relay.online().size === 1)
+    wire.stall()
+    for (let i = 0; i < 100; i++) {
+      waas.relay.send(node.identity.party, { kind: "envelope", taskId, envelope: numbered(i, 100_000) })
+    }
+    waas.relay.forget(node.identity.party)
+    expect(waas.sockets()).toBe(1)
+    while (waas.sockets() > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
   const epoch = new Uint8Array(16)

@@ -215,6 +215,26 @@ test("what needs resharing is refused in so many words", async () => {
   }
 })
 
+test("a key generation is for a main group, and has no source", async () => {
+  await using rig = await Rig.open()
+  const { caller, base } = await withVault(rig)
+  const make = async (key_share_holder_group_type: string) => {
+    const body = newGroup(
+      rig.nodes.map((node) => node.id),
+      { key_share_holder_group_type },
+    )
+    return (await caller.post(`${base}/key_share_holder_groups`, body)).json.key_share_holder_group_id as string
+  }
+  const [main, signing] = [await make("MainGroup"), await make("SigningGroup")]
+  const ask = async (target_key_share_holder_group_id: string, of: object = {}) =>
+    (await caller.post(`${base}/tss_requests`, { type: "KeyGen", target_key_share_holder_group_id, ...of })).json
+      .error_code
+  expect(await ask(signing)).toBe(2029)
+  expect(await ask(main, { source_key_share_holder_group: { key_share_holder_group_id: main } })).toBe(2006)
+  expect(await ask(randomUUID())).toBe(2028)
+  expect(await ask(main)).toBeUndefined()
+})
+
 test("a TSS request: make, get, list, and the vault that comes of it", async () => {
   await using rig = await Rig.open()
   const { caller, base, group, tssRequest } = await withKeys(rig)
