@@ -5,6 +5,7 @@
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
+import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import type { Ending, SessionSpec } from "../../src/mpc/session.ts"
@@ -19,6 +20,7 @@ import type {
   OutboxEvent,
   RiskPort,
   SessionRow,
+  StartSession,
   TaskPort,
   TaskPorts,
   TaskRecord,
@@ -62,7 +64,11 @@ export interface World {
   nextReport(): Promise<Extract<FromNode, { kind: "report" }>>
 }
 
-export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups">>): World {
+export function world(
+  self: PartyId,
+  shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups">>,
+  startSession?: StartSession,
+): World {
   let nowMs = 1_795_000_000_000
   const alarms: { at: number; fire: () => void }[] = []
   const debits = new Map<string, { counter: string; amount: number; at: number }[]>()
@@ -72,6 +78,7 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
   const rows = shared?.rows ?? []
   const bans = shared?.bans ?? []
   const groups = shared?.groups ?? []
+  const shares = new Map<string, Uint8Array>()
   const trace: string[] = []
   const sent: FromNode[] = []
   const sessions: FakeSession[] = []
@@ -163,9 +170,10 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
   }
 
   const groupPort: GroupPort = {
-    prepare: (group) => {
+    prepare: (group, secret) => {
       trace.push("group prepared")
       groups.push(group)
+      shares.set(toHex(group.epochId), encodeGroupSecret(secret))
     },
     activate(groupId, epochId, certificate) {
       const at = groups.findIndex((group) => group.groupId === groupId && toHex(group.epochId) === toHex(epochId))
@@ -178,7 +186,11 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
     },
     list: () => groups,
     active: (groupId) => groups.find((group) => group.groupId === groupId && group.status === "ACTIVE"),
-    open: (): GroupSecret => ({ share: Secret.take(new Uint8Array(32).fill(7)), pairs: [] }),
+    open(_groupId, epochId): GroupSecret {
+      const bytes = shares.get(toHex(epochId))
+      const stored = bytes === undefined ? undefined : decodeGroupSecret(bytes)
+      return stored ?? { share: Secret.take(new Uint8Array(32).fill(7)), pairs: [] }
+    },
   }
   const banPort: BanPort = {
     add: (ban) => {
@@ -235,6 +247,7 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
         },
       ],
       startSession(spec, io) {
+        if (startSession !== undefined) return startSession(spec, io)
         const { promise, resolve } = Promise.withResolvers<Ending>()
         const session: FakeSession = { spec, io, delivered: [], cancelledFor: undefined, end: resolve }
         io.begin(sha256(utf8(`${spec.taskId} ${spec.attempt}`))).then(
@@ -270,7 +283,7 @@ export function world(self: PartyId, shared?: Partial<Pick<World, "records" | "r
       },
       log: () => undefined,
       pathRules: DEFAULT_PATH_RULES,
-      limits: { openTasks: 4, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
+      limits: { openTasks: 64, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
     },
   }
   return it

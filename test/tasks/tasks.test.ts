@@ -314,9 +314,10 @@ test("envelopes reach the running session of their task and nothing else", async
 
 test("more than the allowed number of open tasks are refused without a trace", async () => {
   const { w, tasks } = setUp()
-  for (let n = 0; n < 4; n++) ask(tasks, keysign(w, { task_id: `open-${n}` }))
+  const { openTasks } = w.ports.limits
+  for (let n = 0; n < openTasks; n++) ask(tasks, keysign(w, { task_id: `open-${n}` }))
   ask(tasks, keysign(w, { task_id: "one-too-many" }))
-  for (let n = 0; n < 4; n++) await w.nextReport()
+  for (let n = 0; n < openTasks; n++) await w.nextReport()
   expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-017" })
   expect(w.records.has("one-too-many")).toBe(false)
 })
