@@ -15,7 +15,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { ephemeralKey, type SealingKeys } from "../seal.ts"
 import { type Commit, commitCodec, type Offer, offerCodec } from "./messages.ts"
 import type { OpenPair } from "./pairs.ts"
-import type { Seat } from "./seat.ts"
+import type { TakenSeat } from "./seat.ts"
 
 /** One nonce per message: r, its mask phi, and R = rG. */
 export interface Nonces {
@@ -52,7 +52,7 @@ export interface AfterCommit {
 }
 
 /** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (tss.md 2.3). */
-export function* commit(seat: Seat): Protocol<AfterCommit> {
+export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
   const { context, scope, count, pairs, peers } = seat
   const { sid, self, rng } = context
   const nonces = drawNonces(rng, count)
@@ -99,7 +99,7 @@ function drawNonces(rng: Rng, count: number): Nonces {
   return { r, phi: draw(), R, encodedR: concat(...R.map((point) => K1.encodePoint(point))) }
 }
 
-function startAsBob({ context, scope, x, count }: Seat, pair: OpenPair, nonce: Bytes): AsBob {
+function startAsBob({ context, scope, x, count }: TakenSeat, pair: OpenPair, nonce: Bytes): AsBob {
   const psid1 = extensionId(context.sid, pair.pairId, x, pair.x, nonce)
   for (;;) {
     const extended = scope.use(extend(pair.bob, psid1, XI * count, context.rng))

@@ -10,7 +10,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { guarded } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
-import { additiveShares, type Seat } from "./seat.ts"
+import { additiveShares, type TakenSeat } from "./seat.ts"
 
 /** What is known of one peer after round 2. */
 export interface Multiplied extends Committed {
@@ -26,7 +26,7 @@ export interface AfterMultiply {
   readonly links: readonly Multiplied[]
 }
 
-export function* multiply(seat: Seat, committed: AfterCommit): Protocol<AfterMultiply> {
+export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<AfterMultiply> {
   const { context, count, peers } = seat
   const checked: Received[] = []
   for (const link of committed.links) {
@@ -61,10 +61,10 @@ export function* multiply(seat: Seat, committed: AfterCommit): Protocol<AfterMul
 }
 
 /** psid1 of the instance in which the peer is Bob. */
-const psid1AsAlice = ({ context, x }: Seat, { pair, commit }: Committed) =>
+const psid1AsAlice = ({ context, x }: TakenSeat, { pair, commit }: Committed) =>
   extensionId(context.sid, pair.pairId, pair.x, x, commit.nonce)
 
-function receiveFrom(seat: Seat, link: Committed) {
+function receiveFrom(seat: TakenSeat, link: Committed) {
   const { alice } = link.pair
   const value = seat.scope.use(receive(alice, psid1AsAlice(seat, link), XI * seat.count, link.offer.extension))
   return { passed: value.passed, value }

@@ -9,6 +9,7 @@ import { type Gadget, gadget } from "../../crypto/rvole.ts"
 import { CosignerError } from "../../errors.ts"
 import type { GroupMember, GroupSecret } from "../../keys/group.ts"
 import type { PartyId } from "../../keys/party.ts"
+import type { Secret } from "../../secret.ts"
 
 /** Gadgets are public and fixed for an epoch; making the two of a pair costs as much as a quarter of a signature. */
 export class GadgetCache {
@@ -46,35 +47,49 @@ export interface OpenPair extends Disposable {
   readonly aliceGadget: Gadget
 }
 
+/** What is at rest of a pair that can still sign. */
+export interface ReadyPair {
+  readonly peer: GroupMember
+  readonly pairId: Bytes
+  readonly zeroSeed: Secret
+  readonly otAlice: Secret
+  readonly otBob: Secret
+}
+
 /** Throws E-TSK-013 naming every peer whose OT state is missing: banned, disabled, or never made. */
-export function openPairs(
-  secret: GroupSecret,
-  self: GroupMember,
-  peers: readonly GroupMember[],
+export function readyPairs(secret: GroupSecret, peers: readonly GroupMember[]): readonly ReadyPair[] {
+  const blocked: PartyId[] = []
+  const ready: ReadyPair[] = []
+  for (const peer of peers) {
+    const { pairId, zeroSeed, otAlice, otBob } = secret.pairs.find((pair) => pair.peer === peer.party) ?? {}
+    if (pairId && zeroSeed && otAlice && otBob) ready.push({ peer, pairId, zeroSeed, otAlice, otBob })
+    else blocked.push(peer.party)
+  }
+  if (blocked.length > 0) throw new CosignerError("E-TSK-013", { peers: blocked })
+  return ready
+}
+
+/** `x`: sc(x) of this signer. */
+export function openPair(
+  { peer, pairId, zeroSeed, otAlice, otBob }: ReadyPair,
+  x: Bytes,
   gadgets: GadgetCache,
-): readonly OpenPair[] {
-  const found = peers.map((peer) => ({ peer, state: secret.pairs.find((pair) => pair.peer === peer.party) }))
-  const unusable = found.filter(({ state }) => state?.otAlice === undefined || state.otBob === undefined)
-  if (unusable.length > 0) throw new CosignerError("E-TSK-013", { peers: unusable.map(({ peer }) => peer.party) })
-  const ownX = K1.encodeScalar(self.shareId)
-  return found.flatMap(({ peer, state }) => {
-    if (state?.otAlice === undefined || state.otBob === undefined) return []
-    const x = K1.encodeScalar(peer.shareId)
-    const bob = expandBob(state.otBob.expose())
-    const alice = expandAlice(state.otAlice.expose())
-    return {
-      party: peer.party,
-      shareId: peer.shareId,
-      x,
-      pairId: state.pairId,
-      zeroSeed: state.zeroSeed.expose(),
-      bob,
-      alice,
-      bobGadget: gadgets.get(state.pairId, ownX, x),
-      aliceGadget: gadgets.get(state.pairId, x, ownX),
-      [Symbol.dispose]() {
-        for (const bytes of [bob.leaves, alice.leaves, alice.delta]) bytes.fill(0)
-      },
-    }
-  })
+): OpenPair {
+  const peerX = K1.encodeScalar(peer.shareId)
+  const bob = expandBob(otBob.expose())
+  const alice = expandAlice(otAlice.expose())
+  return {
+    party: peer.party,
+    shareId: peer.shareId,
+    x: peerX,
+    pairId,
+    zeroSeed: zeroSeed.expose(),
+    bob,
+    alice,
+    bobGadget: gadgets.get(pairId, x, peerX),
+    aliceGadget: gadgets.get(pairId, peerX, x),
+    [Symbol.dispose]() {
+      for (const bytes of [bob.leaves, alice.leaves, alice.delta]) bytes.fill(0)
+    },
+  }
 }

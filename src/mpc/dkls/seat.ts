@@ -1,9 +1,9 @@
 /**
  * One signer's seat in a session: who signs, with what share of the key, and the open pair with each peer. Refuses here,
- * before anything is sent, what must not start: another number of signers, a blocked peer, a share that is not the record's.
+ * before anything is sent, what must not start: another number of signers, a blocked peer. That the share is the record's
+ * was checked by the host (keys/group.ts).
  */
-import type { Bytes } from "../../bytes.ts"
-import { u32be } from "../../bytes.ts"
+import { type Bytes, u32be } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
 import { HS } from "../../crypto/frame.ts"
 import type { Rng } from "../../crypto/random.ts"
@@ -12,7 +12,7 @@ import { CosignerError } from "../../errors.ts"
 import type { GroupMember, GroupPublic, GroupSecret } from "../../keys/group.ts"
 import type { PartyId } from "../../keys/party.ts"
 import { type Blame, fault, sessionAbort } from "../blame.ts"
-import { type GadgetCache, type OpenPair, openPairs } from "./pairs.ts"
+import { type GadgetCache, type OpenPair, openPair, type ReadyPair, readyPairs } from "./pairs.ts"
 
 export interface EcdsaMessage {
   /** 32 bytes; any value, also above the group order. */
@@ -35,60 +35,60 @@ export interface EcdsaContext {
   readonly gadgets: GadgetCache
 }
 
+/** Who signs, before anything secret is opened. */
 export interface Seat {
   readonly context: EcdsaContext
+  readonly self: GroupMember
+  /** sc(x) of this signer, and lambda_{i,S}. */
+  readonly x: Bytes
+  readonly lambda: bigint
+  readonly count: number
+  readonly ready: readonly ReadyPair[]
+  readonly peers: readonly PartyId[]
+}
+
+/** The seat of a session that runs. */
+export interface TakenSeat extends Seat {
   /** Wiped when the session is over, however it ends. */
   readonly scope: DisposableStack
-  readonly self: GroupMember
-  /** sc(x) of this signer. */
-  readonly x: Bytes
-  readonly count: number
   /** One open pair per peer, ascending. */
   readonly pairs: readonly OpenPair[]
-  readonly peers: readonly PartyId[]
-  /** s_i and lambda_{i,S}. */
+  /** s_i. */
   readonly share: bigint
-  readonly lambda: bigint
 }
 
-export function takeSeat(context: EcdsaContext, scope: DisposableStack): Seat {
+/** Throws E-TSK-009 or E-TSK-013 for a session that must not start. */
+export function seatOf(context: EcdsaContext): Seat {
   const { group } = context
   const signers = group.members.filter(({ party }) => context.signers.includes(party))
+  const wrong = (problem: string) => new CosignerError("E-TSK-009", { problem })
   if (signers.length !== group.threshold || context.signers.length !== group.threshold) {
-    throw new CosignerError("E-TSK-009", { problem: `exactly ${group.threshold} different members sign` })
+    throw wrong(`exactly ${group.threshold} different members sign`)
   }
   const index = signers.findIndex(({ party }) => party === context.self)
+  const shareIds = signers.map(({ shareId }) => shareId)
   const self = signers[index]
-  const lambda = lagrange(
-    K1,
-    signers.map(({ shareId }) => shareId),
-  )[index]
-  if (self === undefined || lambda === undefined) {
-    throw new CosignerError("E-TSK-009", { problem: "this node is not among the signers" })
-  }
-  const others = signers.filter(({ party }) => party !== self.party)
-  const share = openShare(context, self)
-  const pairs = openPairs(context.secret, self, others, context.gadgets).map((pair) => scope.use(pair))
-  const x = K1.encodeScalar(self.shareId)
+  const lambda = lagrange(K1, shareIds)[index]
+  if (self === undefined || lambda === undefined) throw wrong("this node is not among the signers")
+  const others = signers.filter((_, i) => i !== index)
   const peers = others.map(({ party }) => party)
-  return { context, scope, self, x, count: context.messages.length, pairs, peers, share, lambda }
+  const ready = readyPairs(context.secret, others)
+  return { context, self, x: K1.encodeScalar(self.shareId), lambda, count: context.messages.length, ready, peers }
 }
 
-/** s_i; throws E-KEY-008 unless it belongs to the public share on record (a substituted share leaks by its failures). */
-function openShare({ group, secret }: EcdsaContext, self: GroupMember): bigint {
-  const share = K1.decodeScalar(secret.share.expose())
-  const recorded = K1.decodePoint(self.sharePublicKey)
-  if (!share || !recorded || !K1.equals(K1.multiplyBase(share), recorded)) {
-    throw new CosignerError("E-KEY-008", { group: group.groupId })
-  }
-  return share
+/** Opens what is secret, into `scope`. */
+export function take(seat: Seat, scope: DisposableStack): TakenSeat {
+  const { context, ready, x } = seat
+  const share = K1.decodeScalar(context.secret.share.expose())
+  if (share === undefined) throw new TypeError("the host has checked the share")
+  return { ...seat, scope, share, pairs: ready.map((pair) => scope.use(openPair(pair, x, context.gadgets))) }
 }
 
 /**
  * sk_i(n) = lambda (s_i + tau) + zeta_i(n): additive shares of each child key, made anew for this session by zero shares
  * that cancel over the signers (tss.md 5.7).
  */
-export function additiveShares(seat: Seat, h1: Bytes): readonly bigint[] {
+export function additiveShares(seat: TakenSeat, h1: Bytes): readonly bigint[] {
   const { context, self, pairs, share, lambda } = seat
   return context.messages.map(({ tweak }, n) => {
     const zero = pairs.reduce((sum, pair) => {

@@ -10,19 +10,23 @@ import { combine } from "./combine.ts"
 import { commit } from "./commit.ts"
 import { multiply } from "./multiply.ts"
 import { release } from "./release.ts"
-import { type EcdsaContext, takeSeat } from "./seat.ts"
+import { type EcdsaContext, type Seat, seatOf, take } from "./seat.ts"
 
 /**
- * One signature per message, in their order. Throws E-TSK-009 (signers), E-TSK-013 (blocked peers) and E-KEY-008 (wrong
- * share) before anything is sent; Blame afterwards.
+ * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before there
+ * is a session; Blame while it runs.
  */
-export function* signEcdsa(context: EcdsaContext): Protocol<readonly SignedMessage[]> {
+export function signEcdsa(context: EcdsaContext): Protocol<readonly SignedMessage[]> {
   const count = context.messages.length
   if (count < 1 || count > MAX_BATCH) throw new RangeError(`a session signs 1 to ${MAX_BATCH} messages`)
+  return rounds(seatOf(context))
+}
+
+function* rounds(seat: Seat): Protocol<readonly SignedMessage[]> {
   using scope = new DisposableStack()
-  const seat = takeSeat(context, scope)
-  const committed = yield* commit(seat)
-  const multiplied = yield* multiply(seat, committed)
-  const released = yield* release(seat, committed, multiplied)
-  return combine(seat, released)
+  const taken = take(seat, scope)
+  const committed = yield* commit(taken)
+  const multiplied = yield* multiply(taken, committed)
+  const released = yield* release(taken, committed, multiplied)
+  return combine(taken, released)
 }
