@@ -18,7 +18,7 @@ import { type ConnectionLimits, NodeConnection } from "./relayConnection.ts"
 export interface RelayLimits extends ConnectionLimits {
   /** Of each node's queue, online or not. */
   readonly channel: ChannelLimits
-  /** Connections that have not proved a key. */
+  /** Sockets of connections that have not proved a key. */
   readonly unproven: number
   /** Nodes with a channel; beyond it, one that is offline and owed nothing makes room. */
   readonly nodes: number
@@ -27,6 +27,7 @@ export interface RelayLimits extends ConnectionLimits {
 export const RELAY_LIMITS: RelayLimits = {
   handshakeMs: 10_000,
   silentMs: 45_000,
+  farewellMs: 2_000,
   packetsPerSecond: 4_000,
   bytesPerSecond: 64 * 1024 * 1024,
   burstSeconds: 4,
@@ -107,7 +108,6 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   function admit(connection: NodeConnection, party: PartyId): RefusalReason | undefined {
-    if (closing) return "stopping"
     if (!isKnown(party)) {
       log("info", "A node that is not known was refused", { nodeId: nodeIdOf(party) })
       return "unknownNode"
@@ -205,8 +205,7 @@ export function createRelay(options: RelayOptions): Relay {
     guarded(peer, () => options.onOffline(party))
   }
 
-  function ended(connection: NodeConnection): void {
-    unproven.delete(connection)
+  function leave(connection: NodeConnection): void {
     const party = connection.party
     const peer = party === undefined ? undefined : peers.get(party)
     if (party !== undefined && peer?.connection === connection) detach(party, peer)
@@ -214,7 +213,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   function refused(connection: NodeConnection, reason: RefusalReason): void {
     count(reason)
-    ended(connection)
+    leave(connection)
   }
 
   const events = { admit, opened, packet, refused }
@@ -258,8 +257,9 @@ export function createRelay(options: RelayOptions): Relay {
       },
       close(socket) {
         connections.delete(socket.data)
+        unproven.delete(socket.data)
         socket.data.closed()
-        ended(socket.data)
+        leave(socket.data)
       },
     },
     send(party, frame) {

@@ -13,7 +13,6 @@ import {
   LINK_VERSION,
   MAX_HANDSHAKE_BYTES,
   type Packet,
-  REFUSALS,
   type RefusalReason,
 } from "../wire/packets.ts"
 import type { Signer } from "../wire/signed.ts"
@@ -25,6 +24,8 @@ export interface ConnectionLimits {
   readonly handshakeMs: number
   /** A node that says nothing for this long, ms, is taken for gone; it sends a heartbeat every 15 s. */
   readonly silentMs: number
+  /** How long a refused node may take to read why and hang up, ms; then its socket is destroyed. */
+  readonly farewellMs: number
   /** Sustained rates of one connection, and how many seconds' worth may come at once. */
   readonly packetsPerSecond: number
   readonly bytesPerSecond: number
@@ -40,9 +41,6 @@ export interface ConnectionEvents {
   /** Ended by us; not called when the other side goes. */
   refused(connection: NodeConnection, reason: RefusalReason): void
 }
-
-/** How long a refused node may take to read why, ms. */
-const FAREWELL_MS = 2_000
 
 type Phase =
   | { readonly kind: "hello" }
@@ -85,13 +83,14 @@ export class NodeConnection {
     this.#phase = { kind: "ended" }
   }
 
+  /** Says why, and ends it: the other side hangs up, or the socket is destroyed a little later. */
   refuse(reason: RefusalReason): void {
     if (this.#phase.kind === "ended") return
-    this.send({ kind: "refused", reason })
+    const status = this.send({ kind: "refused", reason })
     this.closed()
-    this.#socket?.close(4000 + REFUSALS[reason], reason)
-    // A peer that does not read would keep the closing socket for ever.
-    this.#patience = setTimeout(() => this.#socket?.terminate(), FAREWELL_MS)
+    // Not close(): the runtime would then hold the socket until the other side agrees, which it need never do.
+    const farewellMs = status === "sent" ? this.limits.farewellMs : 0
+    this.#patience = setTimeout(() => this.#socket?.terminate(), farewellMs)
     this.events.refused(this, reason)
   }
 

@@ -15,7 +15,7 @@ export const MAX_PACKET_BYTES = MAX_FRAME_BYTES + 17
 /** No packet of the handshake is longer; whoever has not proved a key may not send more. */
 export const MAX_HANDSHAKE_BYTES = 256
 
-/** Why a server ends a connection; the numbers are the wire's, 4000 + number is the WebSocket close code. */
+/** Why a server ends a connection; the numbers are the wire's. */
 export const REFUSALS = {
   version: 1,
   proof: 2,

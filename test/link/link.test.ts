@@ -264,9 +264,8 @@ describe("nothing is lost", () => {
     expect(node.journal.entries.some((one) => one.kind === "writable")).toBe(true)
   })
 
-  test("when the runtime drops what it is given: that costs a reconnect, not a frame", async () => {
-    const waas = aWaas()
-    // Far below the window. Frames stop at the first sign of it, but the answers to heartbeats run into it.
+  /** A relay whose sockets take far less than the window, and a wire to it. */
+  async function tightWire(waas: Waas): Promise<Wire> {
     const tight = Bun.serve<NodeConnection>({
       hostname: "127.0.0.1",
       port: 0,
@@ -276,6 +275,26 @@ describe("nothing is lost", () => {
     cleanUp.push(() => tight.stop(true))
     const wire = await startWire(tight.port ?? 0)
     cleanUp.push(() => wire.close())
+    return wire
+  }
+
+  test("when the socket wants no more: frames wait until it drains", async () => {
+    const waas = aWaas()
+    const wire = await tightWire(waas)
+    const node = aNode(through(wire, waas))
+    await meet(waas, node)
+    wire.stall()
+    for (let i = 0; i < 100; i++) waas.relay.send(node.identity.party, toNode(i, 100_000))
+    wire.flow()
+    await gotCount(node, 100)
+    expect(numbersOf(node.frames())).toEqual(upTo(100))
+    expect(wire.connections()).toBe(1)
+  })
+
+  test("when the runtime drops what it is given: that costs a reconnect, not a frame", async () => {
+    const waas = aWaas()
+    const wire = await tightWire(waas)
+    // Frames stop at the first sign of it, but the answers to heartbeats run into it.
     const node = aNode(through(wire, waas), { timing: { ...QUICK, pingMs: 10, missedPings: 1_000_000 } })
     await meet(waas, node)
     wire.stall()
@@ -289,10 +308,13 @@ describe("nothing is lost", () => {
 
   test("when a handler sends while it handles, and when it throws", async () => {
     const waas = aWaas()
+    const inFlight: number[] = []
     const node: Node = aNode(waas, {
       handlers: {
         onFrame(frame) {
           node.link.send(fromNode(numbersOf([frame])[0] ?? -1))
+          // Sent now, it would acknowledge the frame that is still being handled.
+          inFlight.push(node.link.state().queue.inFlight)
           throw new Error("a bug in the handler")
         },
       },
@@ -302,6 +324,7 @@ describe("nothing is lost", () => {
     await frameCount(waas, 3)
     expect(numbersOf(heard(waas))).toEqual(upTo(3))
     expect(node.link.state().dropped.handlerFailed).toBe(3)
+    expect(inFlight[0]).toBe(0)
     expect(node.link.state().phase).toBe("online")
   })
 })
@@ -376,6 +399,7 @@ describe("a server that breaks the protocol", () => {
   const knows = new Uint8Array(16)
   const breaches: readonly (readonly [string, Parameters<typeof aServer>[0]])[] = [
     ["a welcome before the challenge", () => [{ kind: "welcome" }]],
+    ["a second challenge", (packet) => [challengeBy(waas)(packet), challengeBy(waas)(packet)]],
     ["frames before the challenge", () => [{ kind: "data", seq: 1, ack: 0, payload: knows }]],
     ["a second welcome", handshake({ kind: "welcome" })],
     ["what only a node says", handshake({ kind: "ping", stamp: 1 })],
@@ -447,7 +471,10 @@ describe("what does not answer", () => {
     const node = aNode(through(wire, waas), { timing: { ...QUICK, pingMs: 20, handshakeMs: 100 } })
     await node.online()
     wire.swallow()
+    node.link.send(fromNode(0))
+    expect(node.link.state().queue).toMatchObject({ frames: 1, inFlight: 1 })
     await node.ended("E-LNK-009")
+    expect(node.link.state().queue).toMatchObject({ frames: 1, inFlight: 0 })
     expect(node.journal.entries).toContainEqual({ kind: "offline", code: "E-LNK-009" })
     expect(node.link.state().lastError).toMatchObject({ code: "E-LNK-009", data: { silentMs: 60 } })
     // The wire still swallows: the next connection does not get through its handshake.
@@ -466,7 +493,7 @@ describe("what does not answer", () => {
 
   test("a heartbeat is enough to stay", async () => {
     const waas = aWaas({ limits: { silentMs: 80 } })
-    const node = aNode(waas, { timing: { ...QUICK, pingMs: 10 } })
+    const node = aNode(waas, { timing: { ...QUICK, pingMs: 10, handshakeMs: 100 } })
     await node.online()
     const until = performance.now() + 300
     while (performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))

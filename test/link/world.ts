@@ -63,6 +63,8 @@ export interface Waas {
   readonly journal: Journal<AtWaas>
   readonly lines: Line[]
   readonly port: number
+  /** Sockets that the server still holds, refused ones included. */
+  sockets(): number
   stop(): Promise<void>
 }
 
@@ -99,7 +101,7 @@ export function startWaas(options: WaasOptions = {}): Waas {
     onOffline: (party) => journal.add({ kind: "offline", party }),
     clock: options.clock ?? Date.now,
     log: recorder(lines),
-    limits: { ...RELAY_LIMITS, ...options.limits },
+    limits: { ...RELAY_LIMITS, farewellMs: 50, ...options.limits },
   })
   const server = Bun.serve<NodeConnection>({
     hostname: "127.0.0.1",
@@ -118,6 +120,7 @@ export function startWaas(options: WaasOptions = {}): Waas {
     journal,
     lines,
     port: server.port ?? 0,
+    sockets: () => server.pendingWebSockets,
     async stop() {
       relay.close()
       await server.stop(true)
