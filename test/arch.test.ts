@@ -58,10 +58,10 @@ function withoutText(raw: string): string {
 const importsOf = ({ raw }: Source): readonly string[] =>
   [...raw.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([.@a-z][^"\s]*)"/g)].map(([, specifier]) => specifier ?? "")
 
-const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "errors"])
+const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "build.ts", "errors"])
 const PURE = ["crypto", "keys", "mpc", "policy", "wire", "tasks"]
 const EDGES = new Set(["store", "link", "callback", "events", "metrics", "status", "waas", "workers"])
-const WIRING = ["lockdown.ts", "build.ts", "config", "logText.ts", "logging.ts", "daemon.ts", "cli", "main.ts"]
+const WIRING = ["lockdown.ts", "config", "logText.ts", "logging.ts", "daemon.ts", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
 const partOf = (path: string): string => path.split("/")[0] ?? path

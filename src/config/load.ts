@@ -60,8 +60,7 @@ export function checkConfig(source: string, file: string | undefined, overrides:
   if (problems.length > 0 || rules === undefined || paths === undefined) {
     throw new CosignerError("E-CFG-003", { problems })
   }
-  // a copy: decoding and freezing must not reach the tree that `config show` prints
-  const decoded = Value.Decode(configSchema, structuredClone(tree))
+  const decoded = Value.Decode(configSchema, tree)
   const config: Config = {
     ...decoded,
     signing: { path_algorithms: paths },

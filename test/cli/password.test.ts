@@ -130,5 +130,6 @@ describe("a line on the terminal", () => {
     new Line().take(chunk)
     expect(chunk.every((byte) => byte === 0)).toBe(true)
     expect(line(`${"x".repeat(5000)}\r`)?.length).toBe(1024)
+    expect(line(`${"x".repeat(1030)}\u007f\r`)?.length).toBe(1023)
   })
 })

@@ -69,6 +69,9 @@ describe("flags", () => {
   test("a value that looks like a command is a value of a global option", () => {
     expect(locate(["--db", "echo", "group", "echo"], rows).row?.path).toEqual(["group", "echo"])
   })
+  test("what follows -- is no command", () => {
+    expect(locate(["--", "echo"], rows).row).toBeUndefined()
+  })
   test("what is no number, out of range or an empty word is refused", async () => {
     for (const wrong of [["--times", "x"], ["--times=10"], ["--times=1.5"], ["--times", ""], ["--ids", "a,,b"]]) {
       const { exit, stdout, stderr } = await cli(["echo", ...wrong], rows)

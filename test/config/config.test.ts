@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test"
+import { Type } from "@sinclair/typebox"
+import { withDefaults } from "../../src/config/defaults.ts"
 import { checkConfig } from "../../src/config/load.ts"
-import { durationMs } from "../../src/config/schema.ts"
+import { boolean, durationMs, tableOf } from "../../src/config/schema.ts"
 import { lines, redacted } from "../../src/config/show.ts"
 import type { KeyProblem } from "../../src/errors/config.ts"
 import { type Code, CosignerError, isCode } from "../../src/errors.ts"
@@ -142,6 +144,16 @@ describe("what is wrong is named with file, line and key", () => {
   })
 })
 
+test("a text of several lines hides no header and no key from the count", () => {
+  const source = 'env = """\n[db]\npath = 1\n[callback]\n"""\n[db]\npfad = 1'
+  expect(problems(source).map((p) => [p.where, p.key])).toContainEqual([`${FILE}:7`, "db.pfad"])
+})
+
+test("a default inside a list of tables stands where a table leaves it out", () => {
+  const schema = tableOf("x", { list: Type.Array(tableOf("y", { on: boolean(true, "z") })) })
+  expect(withDefaults(schema, { list: [{}, { on: false }] })).toEqual({ list: [{ on: true }, { on: false }] })
+})
+
 describe("what is no TOML", () => {
   const NOT_TOML: readonly (readonly [name: string, source: string, line: number])[] = [
     ["a value that is missing", "env = 'production'\n[db]\npath =", 3],
@@ -196,6 +208,11 @@ describe("no secret is shown", () => {
     expect(shown).toContain("ab".repeat(32))
     expect(shown).toContain("@proxy:1")
   })
+})
+
+test("`config show` has what TOML has, not what the program made of it", () => {
+  const { tree } = checkConfig("[callback]\nmonitor_interval = '1m30s'", FILE)
+  expect(lines(redacted(tree))).toContain('callback.monitor_interval = "1m30s"')
 })
 
 describe("flags", () => {
