@@ -375,6 +375,43 @@ test("a node that crashed before the certificate gets it from the others' result
   expect((await rig.tss(request)).status).toBe("Success")
 })
 
+test("once a node has the certificate there is no other attempt, also when one was due", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const vault = await rig.vault()
+  const group = await rig.group(vault)
+  for (const node of rig.nodes) node.behaviour = { attempt: () => "silent" }
+  rig.node(2).behaviour = { attempt: () => "abort" }
+  const request = await rig.keyGen(vault, group)
+  await rig.relay.settle()
+  const task = async () => must((await rig.engine.tasksOf(request))[0])
+  expect((await task()).state).toBe("ready")
+  rig.node(0).finish(must(request.taskIds[0]))
+  await rig.relay.settle()
+  await rig.pass(1_000)
+  await rig.relay.settle()
+  expect((await task()).attempt).toBe(1)
+  expect(rig.node(2).received.some((frame) => frame.kind === "certificate")).toBe(true)
+  rig.node(1).finish(must(request.taskIds[0]))
+  await rig.relay.settle()
+  expect((await rig.tss(request)).status).toBe("Success")
+})
+
+test("the first ending of a node stands, and a repetition writes nothing", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const vault = await rig.vault()
+  const group = await rig.group(vault)
+  rig.node(2).behaviour = { attempt: () => "silent" }
+  const request = await rig.keyGen(vault, group)
+  await rig.relay.settle()
+  const taskId = must(request.taskIds[0])
+  const before = (await rig.engine.tasksOf(request))[0]
+  const { latest } = must(rig.node(0).journal.get(taskId))
+  await rig.engine.onFrame(rig.node(0).id, latest)
+  await rig.engine.onFrame(rig.node(0).id, { ...latest, status: 170, outcome: undefined, code: "E-TSK-1", reason: "" })
+  await rig.engine.onFrame(rig.node(2).id, must(rig.node(2).journal.get(taskId)).latest)
+  expect((await rig.engine.tasksOf(request))[0]).toBe(must(before))
+})
+
 test("a restarted node's lost session is a new attempt", async () => {
   await using rig = await Rig.open()
   const made = await rig.madeVault()
@@ -451,6 +488,25 @@ test("envelopes reach the participants of a running task and nobody else", async
   await rig.relay.settle()
   expect(await say(a, {})).toEqual([])
   expect(rig.engine.dropped.envelopes).toBe(7)
+})
+
+test("no envelope of a cancelled task passes, though a node has not heard of the end", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  for (const node of rig.nodes) node.behaviour = { attempt: () => "silent" }
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  await rig.engine.cancelSignRequest(request.signRequestId)
+  rig.relay.lose()
+  const taskId = must(request.taskIds[0])
+  await rig.engine.onFrame(rig.node(0).id, {
+    kind: "envelope",
+    taskId,
+    receiver: undefined,
+    envelope: new Uint8Array(1),
+  })
+  await rig.relay.settle()
+  expect(rig.relay.envelopes).toEqual([])
 })
 
 test("envelopes still pass when the first signer has finished", async () => {
