@@ -18,6 +18,7 @@ import {
   SIGNATURE_LENGTH,
   sameContent,
 } from "./envelope.ts"
+import { TAG_LENGTH } from "./seal.ts"
 import { type Shape, wireLength } from "./shape.ts"
 import { NO_VIEW } from "./view.ts"
 
@@ -64,11 +65,11 @@ export class Mailbox {
     return this.#kept.get(slotOf(round, kind, sender))
   }
 
-  /** Senders of messages of this round whose view is another than `view`. */
-  dissenters(round: number, view: Bytes): readonly PartyId[] {
-    const envelopes = [...this.#kept.values()].filter(({ header }) => header.round === round)
-    const others = envelopes.filter(({ header }) => header.sender !== this.self && !equal(header.view, view))
-    return [...new Set(others.map(({ header }) => header.sender))]
+  /** Whether the sender of any message of this round has seen other broadcasts than `view` says. */
+  hasDissenters(round: number, view: Bytes): boolean {
+    return [...this.#kept.values()].some(
+      ({ header }) => header.round === round && header.sender !== this.self && !equal(header.view, view),
+    )
   }
 
   /** All signed broadcasts held, our own included. */
@@ -137,11 +138,17 @@ const slot = ({ header }: Envelope): string => slotOf(header.round, header.kind,
 const twoVersions = (a: Envelope, b: Envelope): Blame =>
   equivocation(a.header.sender, `two versions of one message of round ${a.header.round}`, [a.bytes, b.bytes])
 
-/** No envelope of the session is longer: the longest body, or an abort with every broadcast of every round. */
-function largestEnvelope(shape: Shape): number {
+/**
+ * No envelope of the session is longer: the longest body, or an abort with every broadcast of every round, ours among
+ * them, which is as long as the longest of its round.
+ */
+function largestEnvelope({ rounds }: Shape): number {
   const around = HEADER_LENGTH + SIGNATURE_LENGTH
-  const broadcasts = shape.rounds.flatMap(({ broadcast }) => [...(broadcast?.values() ?? [])])
-  const directs = shape.rounds.flatMap(({ direct }) => [...(direct?.from.values() ?? [])])
+  const broadcasts = rounds.flatMap(({ broadcast }) => {
+    const sizes = [...(broadcast?.values() ?? [])]
+    return [...sizes, Math.max(0, ...sizes)]
+  })
+  const directs = rounds.flatMap(({ direct }) => [...(direct?.from.values() ?? [])])
   const abort = broadcasts.reduce((sum, size) => sum + 4 + around + size, 2)
-  return around + Math.max(abort, ...directs.map((size) => size + 16))
+  return around + Math.max(abort, ...directs.map((size) => size + TAG_LENGTH))
 }

@@ -59,7 +59,7 @@ class Session {
   #over = false
   #stop: Stop | undefined
   #wake: () => void = () => {}
-  /** Whose reports may still prove who made the views differ; undefined unless waiting for them. */
+  /** Who has not yet shown its broadcasts after views differed; undefined unless that is waited for. */
   #awaited: Set<PartyId> | undefined
 
   constructor(
@@ -82,7 +82,9 @@ class Session {
       const result = await this.#protocol()
       return { kind: "done", result }
     } catch (error) {
-      return await this.#end(this.#stop ?? crash(error, this.#round))
+      this.#stop ??= crash(error, this.#round)
+      while (this.#awaited !== undefined) await this.#event()
+      return await this.#end(this.#stop)
     } finally {
       this.#over = true
       this.mailbox.clear()
@@ -104,9 +106,9 @@ class Session {
     }
   }
 
-  /** The first reason stands, but proof of who made the views differ is taken as long as it is waited for. */
+  /** The first reason stands; but while reports are waited for, one that names somebody is a better one. */
   stop(why: Stop): void {
-    if (this.#stop === undefined || (this.#awaited !== undefined && isProof(why))) this.#stop = why
+    if (this.#stop === undefined || (this.#awaited !== undefined && namesSomebody(why))) this.#stop = why
     this.#awaited = undefined
     this.#wake()
   }
@@ -180,8 +182,10 @@ class Session {
     const expected = expectedIn(step, this.context.shape)
     for (;;) {
       this.#check()
-      const dissenters = this.mailbox.dissenters(step.round, this.#view)
-      if (dissenters.length > 0) await this.#viewMismatch(dissenters)
+      if (this.mailbox.hasDissenters(step.round, this.#view)) {
+        this.#report("view mismatch")
+        continue
+      }
       if (expected.every(({ kind, from }) => this.mailbox.get(step.round, kind, from) !== undefined)) return
       await this.#event()
     }
@@ -214,30 +218,34 @@ class Session {
   }
 
   /**
-   * Somebody saw other broadcasts than we did. Nothing secret is evaluated any more; we show what we hold and wait for
-   * what they hold, until one of both proves an equivocation, they have all answered, or the deadline comes.
+   * Somebody saw other broadcasts than we did. Nothing secret is evaluated any more; everybody shows what it holds and
+   * waits for what the others hold, until two originals meet that prove an equivocation, all have reported, or the
+   * deadline comes. Evidence that is missing blames nobody (tss.md 2.2).
    */
-  async #viewMismatch(dissenters: readonly PartyId[]): Promise<never> {
-    this.protocol.return({ kind: "signatures", signatures: [] })
-    this.#stop = { kind: "blamed", blame: sessionAbort("view mismatch") }
-    this.#awaited = new Set(dissenters)
+  #report(reason: "view mismatch" | "peer aborted"): void {
+    const { identity, shape } = this.context
+    this.#stop = { kind: "blamed", blame: sessionAbort(reason) }
+    this.#awaited ??= new Set(shape.participants.filter((party) => party !== identity.party))
     this.#sendAbort({ kind: "view mismatch", originals: this.mailbox.broadcasts() })
-    while (this.#awaited !== undefined) await this.#event()
-    throw new Stopped()
+    this.#wake()
   }
 
+  /** Each participant's report is read once: a flood of them costs nothing. */
   #aborted(from: PartyId, abort: Abort): void {
+    if (this.#awaited !== undefined && !this.#awaited.has(from)) return
     const blame = this.mailbox.equivocationIn(abort)
     if (blame !== undefined) return this.stop({ kind: "blamed", blame })
-    if (this.#awaited === undefined) return this.stop({ kind: "blamed", blame: sessionAbort("peer aborted") })
-    this.#awaited.delete(from)
-    if (this.#awaited.size === 0) this.stop({ kind: "blamed", blame: sessionAbort("view mismatch") })
+    if (this.#awaited === undefined) {
+      if (abort.kind === "protocol") return this.stop({ kind: "blamed", blame: sessionAbort("peer aborted") })
+      this.#report("peer aborted")
+    }
+    this.#awaited?.delete(from)
+    if (this.#awaited?.size === 0) this.#awaited = undefined
+    this.#wake()
   }
 
   /** Blame is durable before anybody hears of it; who cannot record it says nothing. */
   async #end(stop: Stop): Promise<Ending> {
-    this.#stop = stop
-    this.#awaited = undefined
     if (stop.kind === "blamed") {
       try {
         await this.io.blamed(stop.blame, this.context.sid)
@@ -268,7 +276,7 @@ class Session {
 
 const nothing = (view: Bytes): Inbox => ({ broadcasts: new Map(), directs: new Map(), view, originals: new Map() })
 
-const isProof = (stop: Stop): boolean => stop.kind === "blamed" && stop.blame.kind === "EQUIV"
+const namesSomebody = (stop: Stop): boolean => stop.kind === "blamed" && stop.blame.parties.length > 0
 
 const isBroadcast = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.kind === KIND.broadcast
 

@@ -37,9 +37,9 @@ function setUp(alterFirst: Alter = untouched, seed = "setup") {
   }
   const answerOfB = B.ot.answer(new Map([[a.party, alterFirst(message(A.ot.first, b))]]))
   const answerOfA = A.ot.answer(new Map([[b.party, message(B.ot.first, a)]]))
-  const finish = ({ ot, self, peer }: typeof A, second: Bytes): PairState => {
-    const halves = { sent: zeros.get(self.party)!, received: zeros.get(peer.party)! }
-    const [state] = ot.finish(new Map([[peer.party, second]]), epochId, new Map([[peer.party, halves]]))
+  const finish = ({ ot, self, peer }: typeof A, second: Bytes, epoch = epochId, theirs?: Bytes): PairState => {
+    const halves = { sent: zeros.get(self.party)!, received: theirs ?? zeros.get(peer.party)! }
+    const [state] = ot.finish(new Map([[peer.party, second]]), epoch, new Map([[peer.party, halves]]))
     if (state === undefined) throw new Error("no state")
     return state
   }
@@ -48,7 +48,7 @@ function setUp(alterFirst: Alter = untouched, seed = "setup") {
     B,
     first: message(A.ot.first, b),
     second: message(answerOfA, b),
-    ofA: () => finish(A, message(answerOfB, a)),
+    ofA: (epoch?: Bytes, theirHalf?: Bytes) => finish(A, message(answerOfB, a), epoch, theirHalf),
     ofB: (alter: Alter = untouched) => finish(B, alter(message(answerOfA, b))),
   }
 }
@@ -103,6 +103,13 @@ test("the two directions are different instances, and another set-up makes anoth
   expect(equal(ofA.pairId, again.pairId)).toBe(false)
 })
 
+test("the pair's id covers its transcripts and the epoch, its seed both halves", () => {
+  const base = honest.ofA()
+  expect(equal(base.pairId, honest.ofA(new Uint8Array(32)).pairId)).toBe(false)
+  expect(equal(base.pairId, elsewhere.ofA().pairId)).toBe(false)
+  expect(base.zeroSeed.equals(honest.ofA(epochId, new Uint8Array(32)).zeroSeed)).toBe(false)
+})
+
 const INVALID: readonly [string, Bytes][] = [
   ["the identity", new Uint8Array(33)],
   ["off the curve", Uint8Array.of(2, ...new Uint8Array(31), 1)],
@@ -119,7 +126,7 @@ test("DKG2 OT1 of another session, or both points of a pair equal: the pairs do 
   for (const alter of [() => replayed, (message: Bytes) => put(33, message.slice(0, 33))(message)]) {
     const run = setUp(alter)
     // The keys of the sender of OT1 are then random: the corrections made for it do not fit.
-    expect(blameOf(run.ofA)).toMatchObject({ kind: "FAULT", parties: [b.party] })
+    expect(blameOf(() => run.ofA())).toMatchObject({ kind: "FAULT", parties: [b.party] })
   }
 })
 

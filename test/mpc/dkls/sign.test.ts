@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import * as libsecp256k1 from "tiny-secp256k1"
-import { beToBig, bigToBe, equal, toHex } from "../../../src/bytes.ts"
+import { beToBig, bigToBe, equal, fromHex, toHex } from "../../../src/bytes.ts"
 import { K1 } from "../../../src/crypto/curve.ts"
 import { isCode } from "../../../src/errors.ts"
 import type { GroupSecret } from "../../../src/keys/group.ts"
@@ -109,6 +109,26 @@ test("any digest and any tweak: what comes out verifies in libsecp256k1, low-s, 
 test("digests 0, q-1, q and 2^256-1 in one batch", () => {
   const messages = EDGES.map((digest) => messageUnder(pair, 3n, bigToBe(digest, 32)))
   signAndVerify(pair, [one, two], messages, "edges")
+})
+
+test("zero shares: additive key shares are new in every session, and still add up to the key", () => {
+  const messages = [messageUnder(pair, 0n, new Uint8Array(32))]
+  const keySharesIn = (seed: string) => {
+    const { sid, protocols } = signers(pair, [one, two], messages, seed)
+    const shown = new Map<PartyId, string>()
+    runAll(sid, protocols, {
+      tamper: ({ round, from, body }) => {
+        // pk follows the salt and R in SIG2-P.
+        if (round === 2) shown.set(from, toHex(body.subarray(65, 98)))
+        return body
+      },
+    })
+    return [...shown.values()].sort()
+  }
+  const [a, b] = [keySharesIn("zero a"), keySharesIn("zero b")]
+  expect(new Set([...a, ...b]).size).toBe(4)
+  const [first, second] = a.map((hex) => K1.decodePoint(fromHex(hex)!)!)
+  expect(K1.equals(K1.add(first!, second!), K1.multiplyBase(pair.key))).toBe(true)
 })
 
 // ---- what must not start -----------------------------------------------------------------------------------------
