@@ -375,6 +375,31 @@ test("a node that crashed before the certificate gets it from the others' result
   expect((await rig.tss(request)).status).toBe("Success")
 })
 
+test("a node that still waits for the last words of a session gets the certificate as it comes online", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const vault = await rig.vault()
+  const group = await rig.group(vault)
+  rig.node(2).behaviour = { attempt: () => "silent" }
+  const request = await rig.keyGen(vault, group)
+  await rig.relay.settle()
+  expect((await rig.tss(request)).status).toBe("KeyGenerating")
+  await rig.online(rig.node(2))
+  await rig.relay.settle()
+  expect((await rig.tss(request)).status).toBe("Success")
+})
+
+test("a report from before the start does not end the attempt", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  for (const node of rig.nodes) node.behaviour = { attempt: () => "silent" }
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  const { latest } = must(rig.node(0).journal.get(must(request.taskIds[0])))
+  await rig.engine.onFrame(rig.node(0).id, { ...latest, status: 130, attempt: 0 })
+  const task = must((await rig.engine.tasksOf(request))[0])
+  expect([task.state, task.attempt]).toEqual(["running", 1])
+})
+
 test("once a node has the certificate there is no other attempt, also when one was due", async () => {
   await using rig = await Rig.open({ curves: ["ED25519"] })
   const vault = await rig.vault()
