@@ -72,14 +72,14 @@ export async function benchEcdsa(): Promise<BenchLine[]> {
 }
 
 async function benchDkg(t: number, n: number, runs: number): Promise<{ line: BenchLine; nodes: readonly Node[] }> {
+  // The first run is counted, and warms up.
+  let { result: last, ops } = await counted(n, () => keygen(t, n, 0))
   const times: number[] = []
-  let last = await keygen(t, n, 0)
   for (let run = 1; run <= runs; run++) {
     const start = performance.now()
     last = await keygen(t, n, run)
     times.push((performance.now() - start) / n)
   }
-  const ops = await counted(n, () => keygen(t, n, runs + 1))
   const { nodes, bytes } = last
   return { line: { op: "ecdsa_dkg", t, n, batch: 1, ...figures(times, bytes / n, nodes), ops }, nodes }
 }
@@ -115,16 +115,15 @@ async function keygen(t: number, n: number, run: number): Promise<{ nodes: reado
 async function benchSign(all: readonly Node[], t: number, batch: number, runs: number): Promise<BenchLine> {
   const nodes = all.slice(0, t)
   const gadgets = new GadgetCache()
-  const times: number[] = []
-  let bytes = 0
+  const { result, ops } = await counted(t, () => signOnce(nodes, batch, 0, gadgets))
   const warmUp = Math.ceil(30 / batch)
-  for (let run = 0; run < warmUp + runs; run++) {
+  const times: number[] = []
+  for (let run = 1; run <= warmUp + runs; run++) {
     const start = performance.now()
-    bytes = (await signOnce(nodes, batch, run, gadgets)) / t / batch
-    if (run >= warmUp) times.push((performance.now() - start) / t / batch)
+    await signOnce(nodes, batch, run, gadgets)
+    if (run > warmUp) times.push((performance.now() - start) / t / batch)
   }
-  const ops = await counted(t, () => signOnce(nodes, batch, warmUp + runs, gadgets))
-  return { op: "ecdsa_sign", t, n: all.length, batch, ...figures(times, bytes, nodes), ops }
+  return { op: "ecdsa_sign", t, n: all.length, batch, ...figures(times, result / t / batch, nodes), ops }
 }
 
 async function signOnce(nodes: readonly Node[], batch: number, run: number, gadgets: GadgetCache): Promise<number> {
@@ -257,7 +256,7 @@ function figures(times: number[], bytes: number, nodes: readonly Node[]) {
 }
 
 /** Counts what one party of `parties` does in `work`, by watching the entrances to native and curve arithmetic. */
-async function counted(parties: number, work: () => Promise<unknown>): Promise<Counts> {
+async function counted<T>(parties: number, work: () => Promise<T>): Promise<{ result: T; ops: Counts }> {
   const seen: Record<keyof Counts, number> = { ecdh: 0, sha256: 0, secret_mul: 0, public_mul: 0, decode: 0 }
   const ecdh: object = Object.getPrototypeOf(createECDH("prime256v1"))
   const watched: readonly [keyof Counts, object, string][] = [
@@ -272,17 +271,18 @@ async function counted(parties: number, work: () => Promise<unknown>): Promise<C
   ]
   const restore = watched.map(([count, target, name]) => watch(target, name, () => seen[count]++))
   try {
-    await work()
+    const result = await work()
+    const perParty = (count: keyof Counts): number => Math.round(seen[count] / parties)
+    const ops: Counts = {
+      ecdh: perParty("ecdh"),
+      sha256: perParty("sha256"),
+      secret_mul: perParty("secret_mul"),
+      public_mul: perParty("public_mul"),
+      decode: perParty("decode"),
+    }
+    return { result, ops }
   } finally {
     for (const undo of restore) undo()
-  }
-  const perParty = (count: keyof Counts): number => Math.round(seen[count] / parties)
-  return {
-    ecdh: perParty("ecdh"),
-    sha256: perParty("sha256"),
-    secret_mul: perParty("secret_mul"),
-    public_mul: perParty("public_mul"),
-    decode: perParty("decode"),
   }
 }
 

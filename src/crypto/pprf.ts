@@ -6,7 +6,7 @@
  * beside the missing path (4160 bytes). Everything Alice does is masked over all candidates: no branch and no index
  * depends on Delta.
  */
-import { type Bytes, concat, u8 } from "../bytes.ts"
+import { type Bytes, concat, copy, u8 } from "../bytes.ts"
 import { equalMask } from "./bits.ts"
 import { frame, H, H512 } from "./frame.ts"
 import { BASE_OTS, KEY_LENGTH } from "./otBase.ts"
@@ -184,14 +184,13 @@ class Nodes implements Disposable {
   readonly #parents = new Uint8Array((LEAVES / 2) * SEED)
   readonly #seed = new Uint32Array(SEED_WORDS)
   readonly #seedBytes = new Uint8Array(this.#seed.buffer)
-  // frame("pprf/node", sid, u8 tree, u8 level, u8 y, seed), made once: only its last four fields ever change.
-  readonly #frame: Bytes
+  readonly #frame: SeedFrame
   // Views made once: growing is the inner loop.
   readonly #parentAt = views(this.#parents, SEED)
   readonly #childrenAt = views(this.bytes, 2 * SEED)
 
   constructor(sid: Uint8Array) {
-    this.#frame = frame("pprf/node", sid, u8(0), u8(0), u8(0), new Uint8Array(SEED))
+    this.#frame = new SeedFrame("pprf/node", sid, 3)
   }
 
   /** Level 1: both nodes. */
@@ -207,16 +206,14 @@ class Nodes implements Disposable {
   /** Level `level` to the next one: every node, the missing one (zeros) too. */
   grow(tree: number, level: number): void {
     this.#parents.set(this.bytes.subarray(0, this.#parents.length))
-    const end = this.#frame.length
-    this.#frame[end - SEED - 15] = tree
-    this.#frame[end - SEED - 10] = level
+    this.#frame.put(0, tree)
+    this.#frame.put(1, level)
     for (let y = 0; y < 1 << level; y++) {
       const parent = this.#parentAt[y]
       const children = this.#childrenAt[y]
       if (parent === undefined || children === undefined) throw new TypeError("a tree has four levels")
-      this.#frame[end - SEED - 5] = y
-      this.#frame.set(parent, end - SEED)
-      sha512Into(this.#frame, children)
+      this.#frame.put(2, y)
+      this.#frame.hash(parent, children)
     }
   }
 
@@ -247,6 +244,34 @@ class Nodes implements Disposable {
     this.bytes.fill(0)
     this.#parents.fill(0)
     this.#seed.fill(0)
+    this.#frame[Symbol.dispose]()
+  }
+}
+
+/** frame(tag, sid, count one-byte fields, seed) hashed many times: the frame is made once, its last fields change. */
+class SeedFrame implements Disposable {
+  readonly #frame: Bytes
+
+  constructor(
+    tag: "pprf/node" | "pprf/leafchk",
+    sid: Uint8Array,
+    readonly count: number,
+  ) {
+    this.#frame = frame(tag, sid, ...Array.from({ length: count }, () => u8(0)), new Uint8Array(SEED))
+  }
+
+  /** One-byte field `i`: each is 5 bytes with its length, and the seed has a length of 4 in front. */
+  put(i: number, value: number): void {
+    this.#frame[this.#frame.length - SEED - 5 * (this.count - i)] = value
+  }
+
+  /** H512 of the frame with this seed, into 64 bytes. */
+  hash(seed: Uint8Array, out: Uint8Array): void {
+    this.#frame.set(seed, this.#frame.length - SEED)
+    sha512Into(this.#frame, out)
+  }
+
+  [Symbol.dispose](): void {
     this.#frame.fill(0)
   }
 }
@@ -254,8 +279,11 @@ class Nodes implements Disposable {
 /** p[0] .. p[15] of one tree, one after the other. */
 function leafProofs(sid: Bytes, tree: number, leaves: Uint8Array): Bytes {
   const out = new Uint8Array(LEAVES * PROOF)
+  using leaf = new SeedFrame("pprf/leafchk", sid, 2)
+  leaf.put(0, tree)
   for (let y = 0; y < LEAVES; y++) {
-    out.set(H512("pprf/leafchk", sid, u8(tree), u8(y), leaves.subarray(y * SEED, (y + 1) * SEED)), y * PROOF)
+    leaf.put(1, y)
+    leaf.hash(leaves.subarray(y * SEED, (y + 1) * SEED), out.subarray(y * PROOF, (y + 1) * PROOF))
   }
   return out
 }
@@ -268,7 +296,11 @@ function proofDigest(sid: Bytes, tree: number, proofs: Uint8Array): Bytes {
 const views = (bytes: Uint8Array, length: number): readonly Uint8Array[] =>
   Array.from({ length: bytes.length / length }, (_, i) => bytes.subarray(i * length, (i + 1) * length))
 
-const xor = (a: Uint8Array, b: Uint8Array): Bytes => Uint8Array.from(a, (byte, i) => byte ^ (b[i] ?? 0))
+function xor(a: Uint8Array, b: Uint8Array): Bytes {
+  const out = copy(a)
+  xorInto(out, b)
+  return out
+}
 
 function xorInto(into: Uint8Array, from: Uint8Array): void {
   for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) ^ (from[i] ?? 0)
@@ -279,5 +311,8 @@ function xorMasked(into: Uint8Array, from: Uint8Array, at: number, mask: number)
 }
 
 /** `a` where the mask is 0, `b` where it is all ones. */
-const select = (a: Uint8Array, b: Uint8Array, mask: number): Bytes =>
-  Uint8Array.from(a, (byte, i) => byte ^ (mask & (byte ^ (b[i] ?? 0))))
+function select(a: Uint8Array, b: Uint8Array, mask: number): Bytes {
+  const out = copy(a)
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) ^ (mask & ((out[i] ?? 0) ^ (b[i] ?? 0)))
+  return out
+}
