@@ -77,10 +77,17 @@ async function compile(outfile: string, bytecode: boolean): Promise<Made> {
 
 async function provenance(): Promise<{ version: string; mode: "compiled"; commit: string; time: string }> {
   const { version } = await Bun.file(join(root, "package.json")).json()
-  const commit = process.env["SOURCE_COMMIT"] ?? git("rev-parse", "HEAD") ?? "unknown"
+  const commit = process.env["SOURCE_COMMIT"] ?? headCommit()
   const seconds = process.env["SOURCE_DATE_EPOCH"] ?? git("log", "-1", "--format=%ct") ?? "0"
   const time = new Date(Number(seconds) * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")
   return { version: `v${version}`, mode: "compiled", commit, time }
+}
+
+/** The commit, marked where the sources are not what it holds. */
+function headCommit(): string {
+  const changed = git("status", "--porcelain", "--", "src", "build.ts", "package-lock.json")
+  const commit = git("rev-parse", "HEAD")
+  return commit === undefined ? "unknown" : `${commit}${changed === "" ? "" : "-dirty"}`
 }
 
 function git(...args: readonly string[]): string | undefined {
