@@ -96,10 +96,17 @@ test("33 messages become two tasks, in order, and one of them failing fails the 
 
   rig.node(1).behaviour = {
     decide: (task) => (task.type === "KeySign" && task.messages.length === 1 ? "reject" : "approve"),
+    attempt: () => "silent",
   }
+  rig.node(0).behaviour = { attempt: () => "silent" }
   const second = await rig.sign(made, of)
   await rig.relay.settle()
   expect((await rig.signed(second)).status).toBe("Declined")
+  expect((await rig.engine.tasksOf(second)).map(({ state, code }) => [state, code])).toEqual([
+    ["cancelled", "E-WAA-026"],
+    ["rejected", "E-RSK-001"],
+  ])
+  expect([...rig.node(0).cancelled].sort()).toEqual([...second.taskIds].sort())
 })
 
 test("a task waits for the last approval, and nothing starts before it", async () => {

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { fromHex, toHex } from "../../../src/bytes.ts"
+import { decodeExtendedPublicKey, derivePublicKey, encodeExtendedPublicKey } from "../../../src/keys/extendedKey.ts"
 import { canonicalJson, judge, outcomeDigest, taprootOutputKey } from "../../../src/waas/engine/outcome.ts"
 import { newShareGroupId } from "../../../src/waas/ids.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
@@ -25,6 +26,9 @@ const keyGen = (curve: "secp256k1" | "ed25519"): KeyGenTask => ({
 })
 
 const groupOf = (task: KeyGenTask) => vaults.group(task) as Extract<TaskOutcome, { type: "group" }>
+
+const childOf = ({ root_extended_public_key }: { readonly root_extended_public_key: string }): string =>
+  encodeExtendedPublicKey(derivePublicKey(decodeExtendedPublicKey(root_extended_public_key), [0]))
 
 function keySign(type: 1 | 2 | 3, messages: readonly SignMessage[]): KeySignTask {
   const made = groupOf(keyGen(type === 2 ? "ed25519" : "secp256k1"))
@@ -64,6 +68,7 @@ test.each([
     "a root key of the other curve",
     { root_extended_public_key: groupOf(keyGen("secp256k1")).root_extended_public_key },
   ],
+  ["a child key for a root key", { root_extended_public_key: childOf(groupOf(keyGen("ed25519"))) }],
   ["a root key that is none", { root_extended_public_key: "cpub1" }],
 ])("a group with %s is refused", (_name, of) => {
   const task = keyGen("ed25519")
