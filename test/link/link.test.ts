@@ -498,6 +498,7 @@ describe("what does not answer", () => {
     const until = performance.now() + 300
     while (performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(countOf(waas, "silent")).toBe(0)
+    expect(node.link.state().lastError).toBeUndefined()
     expect(node.link.state().phase).toBe("online")
   })
 
