@@ -1,5 +1,6 @@
 /** The tampering table of tss.md 10.2 for SIG1 to SIG3, row by row: what the receiver does, whom it names, and who must not be named. */
 import { describe, expect, test } from "bun:test"
+import fc from "fast-check"
 import { type Bytes, beToBig, bigToBe, bigToLe, concat, copy, leToBig } from "../../src/bytes.ts"
 import { commitTo } from "../../src/crypto/commit.ts"
 import { K1 } from "../../src/crypto/curve.ts"
@@ -372,6 +373,59 @@ describe("state and session", () => {
     })
   }
 })
+
+const BODIES = [
+  { round: 1, kind: "broadcast", size: 96 },
+  { round: 1, kind: "direct", size: 4272 },
+  { round: 2, kind: "direct", size: 40_196 },
+  { round: 3, kind: "broadcast", size: 64 },
+] as const
+
+test("any byte of any message, altered by its sender: no signature where it arrives, and nobody else is named", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(two, three),
+      fc.constantFrom(...BODIES),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      fc.oneof(
+        fc.record({ how: fc.constant("flip" as const), mask: fc.integer({ min: 1, max: 255 }) }),
+        fc.record({ how: fc.constant("zero" as const) }),
+        fc.record({ how: fc.constant("ones" as const) }),
+        fc.record({ how: fc.constant("short" as const) }),
+        fc.record({ how: fc.constant("long" as const) }),
+      ),
+      (dealt, { round, kind, size }, where, alteration) => {
+        const at = Math.floor(where * size)
+        const alter: Alter = (body) => {
+          switch (alteration.how) {
+            case "flip":
+              return flip(at, alteration.mask)(body)
+            case "zero":
+              return copy(body).fill(0, at, at + 32)
+            case "ones":
+              return copy(body).fill(255, at, at + 32)
+            case "short":
+              return body.slice(0, at)
+            case "long":
+              return concat(body, new Uint8Array(1))
+          }
+        }
+        const run = cheated(dealt, round, kind, alter)
+        const { victim, cheater, bystanders } = roles(dealt)
+        expect(run.outcomes.get(victim)?.kind).toBe("blamed")
+        for (const party of [victim, ...bystanders]) {
+          const outcome = run.outcomes.get(party)
+          const named = outcome?.kind === "blamed" ? outcome.blame.parties : []
+          for (const one of named) expect(one).toBe(cheater)
+        }
+        // A broadcast or a confirmation is never a reason for a ban.
+        const outcome = run.outcomes.get(victim)
+        if (kind === "broadcast" && outcome?.kind === "blamed") expect(outcome.blame.kind).not.toBe("BAN")
+      },
+    ),
+    { seed: 10, numRuns: process.env["COSIGNER_LONG"] === "1" ? 3000 : 60 },
+  )
+}, 600_000)
 
 /** Runs with every step of the cheater rewritten before it leaves: its own view is of what it sent. */
 function played(
