@@ -3,7 +3,7 @@
  * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse, so that nothing is asked of
  * what has gone already.
  */
-import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto"
+import { createPrivateKey, type KeyObject, randomInt, randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { copy, fromHex } from "./bytes.ts"
@@ -151,7 +151,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       limits: CHANNEL_LIMITS,
       timing: LINK_TIMING,
       clock: Date.now,
-      jitter: Math.random,
+      jitter: () => randomInt(2 ** 32) / 2 ** 32,
       log: say,
     },
     {

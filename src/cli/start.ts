@@ -45,16 +45,16 @@ export const start = command({
       password.wipe()
       const daemon = await startDaemon(config, store, log)
       const reload = (): void => {
-        load(overrides).then(
-          (next) => {
+        load(overrides)
+          .then((next) => {
+            requireStartable(next)
             daemon.setRules(next.embedded_risk_control_rules)
             opened.setLevels({ std: next.log.std.level, file: next.log.file.level })
             log.info("rules and log levels were read anew")
-          },
-          (error: unknown) => {
+          })
+          .catch((error: unknown) => {
             log.error("the configuration on disk is bad; the one in force stays", { why: textOf(error) })
-          },
-        )
+          })
       }
       process.on("SIGHUP", reload)
       const signal = await endingSignal()
