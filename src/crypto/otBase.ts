@@ -82,7 +82,9 @@ export class BaseOtReceiver implements Disposable {
     const bound: P256Point[] = []
     for (let m = 0; m < BASE_OTS; m++) {
       const choice = this.choices[m] ?? 0
-      native.set(scalarBytes(rng))
+      const u = scalarBytes(rng)
+      native.set(u)
+      u.fill(0)
       const other = native.publicPoint().compressed
       native.set(this.#drawAlpha(m, rng))
       const { compressed, plain } = native.publicPoint()

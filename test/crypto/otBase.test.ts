@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test"
 import { createECDH } from "node:crypto"
 import { p256, p256_hasher } from "@noble/curves/nist.js"
-import { type Bytes, copy, equal, toHex } from "../../src/bytes.ts"
+import { type Bytes, concat, copy, equal, toHex, u8, u16be } from "../../src/bytes.ts"
+import { H } from "../../src/crypto/frame.ts"
 import { answerBaseOt, BASE_OTS, BaseOtReceiver, FIRST_LENGTH } from "../../src/crypto/otBase.ts"
 import { hashToP256 } from "../../src/crypto/otBaseHash.ts"
+import { randomScalar } from "../../src/crypto/random.ts"
 import { OT_HASH_TO_CURVE_DST } from "../../src/crypto/tags.ts"
 import { seededRng } from "../mpc/network.ts"
 
@@ -39,6 +41,23 @@ test("ideal functionality: the receiver has the key of its choice and not the ot
   const ones = receiver.choices.reduce((sum, bit) => sum + bit, 0)
   expect(ones).toBeGreaterThan(30)
   expect(ones).toBeLessThan(98)
+})
+
+test("by the definition of tss.md 4.1: the sender's keys, computed by noble alone", () => {
+  const { sidOt, receiver } = honest
+  const b = randomScalar(seededRng("definition"), p256.Point.Fn.ORDER)
+  const sent = answerBaseOt(sidOt, receiver.first, seededRng("definition"))
+  expect(sent && toHex(sent.second)).toBe(p256.Point.BASE.multiply(b).toHex())
+  for (const m of [0, 1, 127]) {
+    for (const c of [0, 1] as const) {
+      const slot = (s: number) => receiver.first.slice(33 * (2 * m + s), 33 * (2 * m + s + 1))
+      const input = concat(sidOt, u16be(m), u8(c), slot(1 - c))
+      const M = p256.Point.fromBytes(slot(c)).add(p256_hasher.hashToCurve(input, { DST: OT_HASH_TO_CURVE_DST }))
+      const x = copy(M.multiply(b).toBytes().subarray(1))
+      const expected = H("ot/key", sidOt, u16be(m), u8(c), sent!.second, copy(M.toBytes()), x)
+      expect(equal(key(sent!.keys[c], m), expected)).toBe(true)
+    }
+  }
 })
 
 test("regression 11: no two of the 256 keys are equal, in one run or between runs; no point repeats", () => {
