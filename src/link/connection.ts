@@ -33,6 +33,8 @@ export interface Connection {
   close(): void
   /** Ends it at once, with this reason. */
   fail(error: CosignerError): void
+  /** Since anything was heard from WaaS, or since the dial, ms. */
+  silentMs(): number
 }
 
 type Phase = "dialing" | "challenge" | "welcome" | "open" | "ended"
@@ -46,6 +48,7 @@ export function openConnection(options: LinkOptions, events: ConnectionEvents): 
   let failure: DialFailure | undefined
   let helloAt = 0
   let unheard = 0
+  let heardAt = performance.now()
   let heartbeat: ReturnType<typeof setInterval> | undefined
   const patience = setTimeout(() => {
     fail(new CosignerError("E-LNK-003", { url: shownUrl(options.url), limitMs: timing.handshakeMs }))
@@ -125,6 +128,7 @@ export function openConnection(options: LinkOptions, events: ConnectionEvents): 
   socket.onmessage = (event: MessageEvent<unknown>) => {
     if (phase === "ended") return
     unheard = 0
+    heardAt = performance.now()
     const packet =
       event.data instanceof ArrayBuffer ? decodePacket(new Uint8Array(event.data)) : { problem: "a text message" }
     if ("problem" in packet) return fail(new CosignerError("E-LNK-010", { problem: packet.problem }))
@@ -145,6 +149,7 @@ export function openConnection(options: LinkOptions, events: ConnectionEvents): 
       if (leave()) socket.close(1000)
     },
     fail,
+    silentMs: () => performance.now() - heardAt,
   }
 }
 

@@ -30,6 +30,8 @@ export interface LinkState {
   /** Connections that failed or ended since the last good one. */
   readonly failures: number
   readonly measured: Measured | undefined
+  /** Since WaaS was last heard on this connection, ms; undefined without one. */
+  readonly silentMs: number | undefined
   /** How the last connection ended. */
   readonly lastError: CosignerError | undefined
   /** Frames that came or went no further, by reason. */
@@ -176,7 +178,16 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
       } else pump()
       return answer
     },
-    state: () => ({ phase, sinceMs, failures, measured, lastError, dropped: { ...dropped }, queue: channel.depth() }),
+    state: () => ({
+      phase,
+      sinceMs,
+      failures,
+      measured,
+      silentMs: connection?.silentMs(),
+      lastError,
+      dropped: { ...dropped },
+      queue: channel.depth(),
+    }),
     stop() {
       if (phase === "stopped") return
       enter("stopped")

@@ -60,6 +60,8 @@ export const BOOTS = kind<number>(4, c.u64)
 /** PKCS#8 DER of the RSA key that signs tokens for callback servers. */
 export const CALLBACK_KEY = kind<Secret>(5, c.secret)
 export const EVENT_KEY = kind<Secret>(6, c.secret)
+/** Milliseconds since 1970 of the last write that was made only to see whether writing works. */
+export const PROBE = kind<number>(14, c.u64)
 
 // ---- groups --------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ import {
   GROUP_SECRET,
   IDENTITY,
   type Kind,
+  PROBE,
   type Queued,
   SESSION,
   type Session,
@@ -35,7 +36,7 @@ import { NO_NAME, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { Sealer } from "./seal.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
-import { Vault } from "./vault.ts"
+import { type ObserveCommit, Vault } from "./vault.ts"
 
 export interface StoreInit {
   /** 32-byte Ed25519 seed: who this node is. */
@@ -183,6 +184,15 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.replaceHeader(header))
   }
 
+  /** Writes for no other purpose than to see whether writing works: throws what a task's record would meet. */
+  probe(nowMs: number): void {
+    this.#vault.transaction((tx) => tx.put(PROBE, NO_NAME, nowMs))
+  }
+
+  observeCommits(observe: ObserveCommit): void {
+    this.#vault.observe(observe)
+  }
+
   /** Checks the whole file as at the start, and decodes every record. Returns their number; throws what it finds. */
   verify(): number {
     const kinds: readonly Kind<unknown>[] = KINDS
@@ -246,6 +256,7 @@ const KINDS = [
   BOOTS,
   CALLBACK_KEY,
   EVENT_KEY,
+  PROBE,
   GROUP,
   GROUP_SECRET,
   TASK,

@@ -200,11 +200,11 @@ export class Tasks implements TaskPort {
   }
 
   list(filter: Parameters<TaskPort["list"]>[0]): readonly TaskRecord[] {
-    const { state, type, limit } = filter
+    const { state, type, skip = 0, limit } = filter
     return [...this.#summaries.values()]
       .filter((task) => (state === undefined || task.state === state) && (type === undefined || task.type === type))
       .reverse()
-      .slice(0, limit)
+      .slice(skip, skip + limit)
       .map((task) => this.#expect(task.taskId).record)
   }
 

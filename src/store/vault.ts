@@ -14,6 +14,9 @@ import { readRoot, scan, type Visit } from "./scan.ts"
 import type { SealedRecord, Sealer } from "./seal.ts"
 import { Transaction } from "./transaction.ts"
 
+/** Told of every transaction: how long it took, and whether it stands. Must not throw. */
+export type ObserveCommit = (tookMs: number, isDone: boolean) => void
+
 export class Vault {
   readonly #file: SecretsFile
   readonly #sealer: Sealer
@@ -22,6 +25,7 @@ export class Vault {
   #dataVersion = 0
   #current: Transaction | undefined
   #stopped: CosignerError | undefined
+  #observe: ObserveCommit = () => {}
 
   constructor(file: SecretsFile, sealer: Sealer) {
     this.#file = file
@@ -37,6 +41,11 @@ export class Vault {
     return this.#root.generation
   }
 
+  /** From now on; one observer. */
+  observe(observe: ObserveCommit): void {
+    this.#observe = observe
+  }
+
   /** Begins an empty file with this header; the first transaction adds the root. */
   initialise(header: Bytes): void {
     writeHeader(this.#file, header)
@@ -47,17 +56,17 @@ export class Vault {
   /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
   load(visit: Visit): void {
     this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, visit)
+      const { root, index } = scan(this.#file, this.#sealer, "start", visit)
       this.#root = root
       this.#index = index
       this.#dataVersion = this.#readDataVersion()
     })
   }
 
-  /** The same check as at the start, on a store in use; returns the number of records. */
+  /** The check of the start and SQLite's own, on a store in use; returns the number of records. */
   verify(visit: Visit): number {
     return this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, visit)
+      const { root, index } = scan(this.#file, this.#sealer, "thorough", visit)
       if (root.generation !== this.#root.generation) throw this.#changedBeneath("replaced")
       return index.size
     })
@@ -83,24 +92,38 @@ export class Vault {
 
   /** Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. */
   transaction<T>(body: (tx: Transaction) => T): T {
-    return this.#guarded("write to", () => {
-      const tx = this.#begin()
-      let result: T
-      try {
-        result = body(tx)
-        if (!tx.isEmpty) this.#commit(tx)
-      } finally {
-        this.#current = undefined
-        this.#undo()
-      }
-      for (const hook of tx.hooks) hook()
-      return result
-    })
+    return this.#timed(() =>
+      this.#guarded("write to", () => {
+        const tx = this.#begin()
+        let result: T
+        try {
+          result = body(tx)
+          if (!tx.isEmpty) this.#commit(tx)
+        } finally {
+          this.#current = undefined
+          this.#undo()
+        }
+        for (const hook of tx.hooks) hook()
+        return result
+      }),
+    )
   }
 
   /** Nothing works from here on. */
   close(): void {
     this.#stopped = new CosignerError("E-STO-019", { path: this.path, why: "it was closed" })
+  }
+
+  #timed<T>(act: () => T): T {
+    const begunMs = performance.now()
+    let isDone = false
+    try {
+      const result = act()
+      isDone = true
+      return result
+    } finally {
+      this.#observe(performance.now() - begunMs, isDone)
+    }
   }
 
   #begin(): Transaction {

@@ -128,8 +128,13 @@ export interface TaskPort {
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
-  /** Newest first. */
-  list(filter: { readonly state?: TaskState; readonly type?: TaskType; readonly limit: number }): readonly TaskRecord[]
+  /** Newest first; `skip` of them left out before `limit` are taken. */
+  list(filter: {
+    readonly state?: TaskState
+    readonly type?: TaskType
+    readonly skip?: number
+    readonly limit: number
+  }): readonly TaskRecord[]
   /** Tasks not final, and final ones that WaaS has not acknowledged; oldest first. */
   unfinished(): readonly TaskRecord[]
 }

@@ -27,6 +27,8 @@ export interface PoolOptions {
   readonly identity: Omit<Identity, "worker">
   /** Told when a worker died; its sessions end as crashed and another takes its place. */
   readonly onDeath: (reason: string) => void
+  /** What a worker runs, if not this program's own. */
+  readonly program?: URL
 }
 
 export interface Pool {
@@ -37,6 +39,8 @@ export interface Pool {
   open(): number
   /** Workers alive. */
   alive(): number
+  /** Buries workers that have left a ping unanswered for `silentMs`, as if they had died. */
+  reap(silentMs: number): void
   /** Ends all sessions as crashed, and the workers. */
   close(): void
 }
@@ -49,7 +53,8 @@ interface Hosted {
 interface Seat {
   readonly worker: Worker
   readonly sessions: Map<number, Hosted>
-  readonly pings: Map<number, () => void>
+  /** Unanswered, in the order in which they were sent. */
+  readonly pings: Map<number, { readonly answered: () => void; readonly sentAt: number }>
   post(message: ToWorker, transfer?: readonly ArrayBuffer[]): void
 }
 
@@ -61,7 +66,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const seats: Seat[] = []
 
   async function seat(): Promise<void> {
-    const worker = new Worker(WORKER)
+    const worker = new Worker(options.program ?? WORKER)
     const ready = Promise.withResolvers<void>()
     const it: Seat = {
       worker,
@@ -90,7 +95,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     if (at < 0 || closed) return
     seats.splice(at, 1)
     for (const { end } of [...dead.sessions.values()]) end({ kind: "crashed", reason: `its worker died: ${reason}` })
-    for (const answered of dead.pings.values()) answered()
+    for (const { answered } of dead.pings.values()) answered()
     dead.worker.terminate()
     options.onDeath(reason)
     seat().catch((error: unknown) => options.onDeath(`no new worker could be started: ${error}`))
@@ -98,7 +103,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
 
   function onMessage(from: Seat, message: Exclude<FromWorker, { kind: "ready" }>): void {
     if (message.kind === "pong") {
-      from.pings.get(message.at)?.()
+      from.pings.get(message.at)?.answered()
       from.pings.delete(message.at)
       return
     }
@@ -151,7 +156,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
         seats.map((it) => {
           const at = ++counter
           const { promise, resolve } = Promise.withResolvers<void>()
-          it.pings.set(at, resolve)
+          it.pings.set(at, { answered: resolve, sentAt: begun })
           it.post({ kind: "ping", at })
           return promise
         }),
@@ -160,6 +165,13 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     },
     open: () => seats.reduce((sum, it) => sum + it.sessions.size, 0),
     alive: () => seats.length,
+    reap(silentMs) {
+      for (const it of [...seats]) {
+        const [oldest] = it.pings.values()
+        if (oldest === undefined || performance.now() - oldest.sentAt < silentMs) continue
+        bury(it, `it did not answer for ${Math.round(silentMs / 1000)} s`)
+      }
+    },
     close() {
       closed = true
       for (const it of seats) {
