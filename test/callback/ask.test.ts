@@ -175,6 +175,11 @@ test.each<[string, Answering, string]>([
     "E-RSK-120",
   ],
   ["another request id", (a) => forge(claimsOf({ ...approval(a), request_id: "other" })), "E-RSK-119"],
+  [
+    "a rejection of another request",
+    (a) => forge(claimsOf({ ...approval(a), request_id: "other", action: "REJECT" })),
+    "E-RSK-119",
+  ],
   ["an approval without request id", () => forge(claimsOf({ status: 0, action: "APPROVE" })), "E-RSK-119"],
   [
     "an approval with an empty request id",

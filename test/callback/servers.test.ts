@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { callbackServers, readServerKey } from "../../src/callback/servers.ts"
-import { CosignerError } from "../../src/errors.ts"
+import { CosignerError, isCode } from "../../src/errors.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"
 import { nodeKey, publicPem, serverKey } from "./kit.ts"
 
@@ -65,6 +65,8 @@ test.each([
   "/v2/check",
   "",
   "http://user:secret@risk.example/",
+  "http://user@risk.example/",
+  "http://:secret@risk.example/",
   "https://risk.example/#x",
   "file:///etc/passwd",
 ])("the address %p refuses the start", (service_address) => {
@@ -82,6 +84,15 @@ test("an address with a password is not repeated", () => {
     expect.unreachable()
   } catch (error) {
     expect(String(error)).not.toContain("secret")
+  }
+})
+
+test("a key of another kind is named", () => {
+  try {
+    readServerKey(join(dir, "ec.pem"))
+    expect.unreachable()
+  } catch (error) {
+    expect(isCode(error, "E-RSK-131") ? error.data.problem : String(error)).toContain("type ec")
   }
 })
 

@@ -118,16 +118,17 @@ test("a clock that was set back does not stall a server", async () => {
   expect(ids(sink.got)).toEqual(["a"])
 })
 
-test("stopping in mid-send keeps the event, and counts the try", async () => {
+test("stopping in mid-send keeps the event, also in its last try, and counts the try", async () => {
   using stuck = eventSink(() => new Promise<Response>(() => undefined))
   const outbox = new MemoryOutbox()
   outbox.put("a", stuck.url)
+  outbox.attempted(stuck.url, 1, 0)
   {
     await using run = running([serverAt(stuck.url, { requestTimeoutSeconds: 60, retryTimes: 1 })], outbox)
     while (stuck.got.length === 0) await Bun.sleep(1)
     expect(run.sent).toEqual([])
   }
-  expect(outbox.rows).toMatchObject([{ attempts: 1, failed: false }])
+  expect(outbox.rows).toMatchObject([{ attempts: 2, failed: false }])
 })
 
 test("pings have no data, and repeat", async () => {
