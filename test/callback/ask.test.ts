@@ -407,3 +407,26 @@ test("key share checks are asked only where switched on", async () => {
   expect((await askerFor([risk.server], {}, { askKeyShareSign: true }).ask(task, never)).action).toBe("approve")
   expect(risk.asked[0]?.request_type).toBe(5)
 })
+
+test("200 tasks at once: each is asked about its own digests", async () => {
+  const hashOf = (n: number) => `0x${n.toString(16).padStart(64, "0")}`
+  using risk = riskServer((asked) => {
+    const detail: { task_id: string; msg_hash_list: string[] } = JSON.parse(asked.request_detail)
+    const own = detail.msg_hash_list[0] === hashOf(Number(detail.task_id))
+    // Every third is refused, so that an answer in the wrong place shows.
+    const action = own && Number(detail.task_id) % 3 !== 0 ? "APPROVE" : "REJECT"
+    return forge(claimsOf({ ...approval(asked), action }))
+  })
+  const asker = askerFor([risk.server], { request_timeout: 20 })
+  const verdicts = await Promise.all(
+    Array.from({ length: 200 }, (_, n) =>
+      asker.ask(
+        { ...signTask, task_id: String(n), messages: [{ bip32_path: "m/0", msg_hash: hashOf(n), tweak: "" }] },
+        never,
+      ),
+    ),
+  )
+  expect(verdicts.map(({ action }) => action)).toEqual(
+    Array.from({ length: 200 }, (_, n) => (n % 3 === 0 ? "reject" : "approve")),
+  )
+})

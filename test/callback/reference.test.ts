@@ -170,7 +170,8 @@ test("typed transactions, with and without an access list", () => {
 test.each<[string, Uint8Array]>([
   ["no chain id", encodeRlp([9n, 3n, 7n, transfer.to, 5n, new Uint8Array(0)])],
   ["chain id 0", legacy({ ...transfer, chainId: 0n })],
-  ["signature fields that are set", encodeRlp([9n, 3n, 7n, transfer.to, 5n, new Uint8Array(0), 1n, 1n, 1n])],
+  ["an r that is set", encodeRlp([9n, 3n, 7n, transfer.to, 5n, new Uint8Array(0), 1n, 1n, 0n])],
+  ["an s that is set", encodeRlp([9n, 3n, 7n, transfer.to, 5n, new Uint8Array(0), 1n, 0n, 1n])],
   ["a destination of 19 bytes", legacy({ ...transfer, to: new Uint8Array(19) })],
   ["an amount of 33 bytes", legacy({ ...transfer, value: 1n << 256n })],
   ["type 3", new Uint8Array([3, ...eip1559(transfer).subarray(1)])],
