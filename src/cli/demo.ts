@@ -10,6 +10,7 @@ import { command, flag, value } from "./command.ts"
 import { generateKeys, makeVault } from "./demo/keys.ts"
 import { self } from "./demo/processes.ts"
 import { type Report, reportTo } from "./demo/report.ts"
+import { riskAct } from "./demo/risk.ts"
 import { bitcoin, ethereum, signed, solana, taproot } from "./demo/signatures.ts"
 import { type Stage, setStage } from "./demo/stage.ts"
 
@@ -80,4 +81,7 @@ async function play(stage: Stage, report: Report): Promise<void> {
   report.step({ step: "restart", node: two.nodeId }, `${two.name} is back`)
   await signed(stage, vault, report, [two, three], solana(vault, 2))
   await signed(stage, vault, report, [two, three], taproot(vault, 0))
+
+  report.act("Risk control: node1's own rules and its callback server must both approve")
+  await riskAct(self, stage, vault, report, one, two)
 }

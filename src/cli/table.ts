@@ -92,6 +92,11 @@ export const table: readonly Row[] = [
     summary: "Show the public half of the event key",
     load: async () => (await import("./eventKey.ts")).info,
   },
+  {
+    path: ["event-server"],
+    summary: "Run a small event server that prints what nodes report",
+    load: async () => (await import("./eventServer.ts")).eventServer,
+  },
   { path: ["recovery"], summary: "Check recovery files, and derive keys from them, offline" },
   {
     path: ["recovery", "verify"],

@@ -42,6 +42,8 @@ export interface Actor {
   readonly pid: number
   /** Resolves with the first line of its log that `wanted` accepts, from the start of the process; E-CLI-021 after `ms`. */
   line(wanted: (line: string) => boolean, ms: number): Promise<string>
+  /** What it has said so far. */
+  lines(): readonly string[]
   /** Sends the signal and waits for the end. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>
 }
@@ -76,6 +78,7 @@ export function startActor(
           throw new CosignerError("E-CLI-021", { name, seconds: ms / 1000, said: log.tail() })
         }),
       ]),
+    lines: log.lines,
     end: async (signal) => {
       child.kill(signal)
       await child.exited
@@ -115,6 +118,7 @@ function createLog(path: string) {
       if (known !== undefined) return Promise.resolve(known)
       return new Promise((found) => waiting.add({ wanted, found }))
     },
+    lines: () => lines,
     tail: () => lines.slice(-12).join("\n"),
     close: () => closeSync(fd),
   }

@@ -48,16 +48,22 @@ export function solana(vault: Vault, index: number): Wanted {
   }
 }
 
-export function ethereum(vault: Vault, index: number): Wanted & { readonly raw: Bytes } {
+export interface EthereumWanted extends Wanted {
+  readonly raw: Bytes
+  readonly to: Bytes
+}
+
+export function ethereum(vault: Vault, index: number): EthereumWanted {
   const path = `m/44/60/0/0/${index}`
   const publicKey = childKey(rootOf(vault, "secp256k1"), path)
+  const to = random(20)
   const { raw, digest } = eip1559Transfer({
     chainId: 1n,
     nonce: BigInt(index),
     maxPriorityFeePerGas: 1_000_000_000n,
     maxFeePerGas: 30_000_000_000n,
     gasLimit: 21_000n,
-    to: random(20),
+    to,
     value: 10n ** 16n,
   })
   return {
@@ -69,6 +75,7 @@ export function ethereum(vault: Vault, index: number): Wanted & { readonly raw: 
     tweak: "",
     publicKey,
     raw,
+    to,
   }
 }
 

@@ -1,0 +1,45 @@
+/** `cosigner event-server`: prints what nodes report, one JSON object per line, until a signal ends it. */
+import { readServerKey } from "../callback/servers.ts"
+import { EXIT } from "../errors/entry.ts"
+import { startEventServer } from "../events/reference.ts"
+import { command, list, refuse, value } from "./command.ts"
+
+export const eventServer = command({
+  summary: "Run a small event server that prints what nodes report",
+  details: "For demos and as a start for your own. `cosigner event key info` prints the key that --node-key wants.",
+  options: {
+    listen: value(
+      "--listen <host:port>",
+      "a loopback address (default 127.0.0.1:11030); port 0 takes a free one",
+      hostAndPort,
+    ),
+    nodeKeys: list("--node-key <file>", "event public keys of the nodes, PEM files"),
+  },
+  examples: [["cosigner event-server --node-key node1-event.pem", "print the events of one node"]],
+  run: async ({ options, out }) => {
+    if (options.nodeKeys.length === 0) refuse("--node-key", "at least one PEM file", "")
+    const server = startEventServer(
+      {
+        nodeKeys: options.nodeKeys.map(readServerKey),
+        now: Date.now,
+        onEvent: ({ eventType, body }) =>
+          out.result({ event: "received", ...body }, [`${eventType} ${JSON.stringify(body)}`]),
+      },
+      options.listen ?? { hostname: "127.0.0.1", port: 11030 },
+    )
+    const url = `http://${server.hostname}:${server.port}/v2/event`
+    out.result({ event: "listening", url }, [`Listening on ${url}`])
+    await new Promise<void>((resolve) => {
+      process.once("SIGINT", () => resolve())
+      process.once("SIGTERM", () => resolve())
+    })
+    await server.stop()
+    return EXIT.ok
+  },
+})
+
+function hostAndPort(text: string): { readonly hostname: string; readonly port: number } {
+  const [, hostname = "", port = ""] = /^(127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})$/.exec(text) ?? []
+  if (hostname === "" || Number(port) > 65_535) refuse("--listen", "a loopback address and a port", text)
+  return { hostname: hostname.replaceAll(/[[\]]/g, ""), port: Number(port) }
+}
