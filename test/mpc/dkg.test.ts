@@ -14,7 +14,7 @@ import { prepareSession } from "../../src/mpc/host.ts"
 import type { DkgSpec, SessionResult } from "../../src/mpc/session.ts"
 import { dkgSid } from "../../src/mpc/sid.ts"
 import { Secret } from "../../src/secret.ts"
-import { identityAt, partyAt, runCluster } from "./cluster.ts"
+import { flipped, identityAt, partyAt, runCluster } from "./cluster.ts"
 import { membersUpTo } from "./dealer.ts"
 import { partyNo, runAll, seededRng } from "./network.ts"
 import { cast, dkgSpecs, signSpecs, toSign } from "./specs.ts"
@@ -158,6 +158,7 @@ test("it is refused with an ack too few, too many, twice, altered, of a stranger
     [one, two, three, three],
     [one, two, two],
     [one, two, flippedBit],
+    [one, two, flipped(three, -1)],
     [one, two, three.slice(0, -1)],
     [one, two, stranger],
     [one, two, three, stranger],
@@ -169,6 +170,10 @@ test("it is refused with an ack too few, too many, twice, altered, of a stranger
   for (const acks of bad) expect(verifyCertificate(group, acks)).toBe(false)
   expect(verifyCertificate(another, certificate)).toBe(false)
   expect(verifyCertificate({ ...group, mode: "replace" }, certificate)).toBe(false)
+  // The members alone cannot certify a reshare: its dealers have to acknowledge it as well.
+  const reshared = { ...group, mode: "replace" } as const
+  const byMembers = reshared.members.map(({ party }) => ackOf(identityAt(party), reshared))
+  expect(verifyCertificate(reshared, byMembers)).toBe(false)
   expect(verifyCertificate({ ...group, members: group.members.slice(1) }, certificate)).toBe(false)
 })
 

@@ -285,6 +285,36 @@ test("a forged report proves nothing: originals that are not signed, of other se
   expect(kindOf(runs.get(B)?.ending)).toBe("SESSION peer aborted")
 })
 
+test("an abort that a participant did not sign is none: forged, reflected, a stranger's, or not to everybody", async () => {
+  const body = encodeAbort({ kind: "protocol", originals: [] })
+  const abort = { round: 0, kind: KIND.broadcast, receiver: undefined }
+  const forgeries: readonly ((passing: Passing) => Bytes)[] = [
+    ({ envelope }) => flipped(resigned(envelope, { header: abort, body }), -1),
+    ({ envelope, to }) => resigned(envelope, { header: { ...abort, sender: to }, body }),
+    ({ envelope }) => resigned(envelope, { header: { ...abort, sender: partyAt(3) }, body }),
+    ({ envelope, to }) => resigned(envelope, { header: { round: 0, kind: KIND.clear, receiver: to }, body }),
+  ]
+  for (const forge of forgeries) {
+    const runs = await runToy({ relay: (passing) => [forge(passing), passing.envelope.bytes] })
+    expect(endings(runs)).toEqual(["done", "done", "done"])
+  }
+})
+
+test("while reports are waited for, each participant's first is the one that counts", async () => {
+  const relay: Relay = (passing, cluster) => {
+    const { envelope, from, to } = passing
+    if (envelope.header.round === 0 && to === B && from !== A) return []
+    if (is(1, A, B)(passing)) return [resigned(envelope, { body: flipped(envelope.body, 0) })]
+    if (envelope.header.round !== 0 || to !== B) return [envelope.bytes]
+    const first = cluster.history.find(is(1, A, C))?.envelope.bytes ?? SID
+    const report = (originals: readonly Bytes[]) =>
+      resigned(envelope, { body: encodeAbort({ kind: "view mismatch", originals }) })
+    return [report([]), report([first])]
+  }
+  const runs = await runToy({ relay })
+  expect(kindOf(runs.get(B)?.ending)).toStartWith("SESSION")
+})
+
 test("an abort ends the session and blames nobody, in whatever round it comes", async () => {
   for (const round of [1, 2, 3]) {
     const runs = await runToy({
@@ -410,6 +440,8 @@ test("after its end a session takes nothing in and sends nothing", async () => {
   const session = cluster.sessions.get(B)
   if (first === undefined || session === undefined) throw new Error("nothing was sent")
   session.deliver(resigned(first, { body: new Uint8Array(32) }))
+  session.deliver(new Uint8Array(300))
+  expect(session.dropped).toBe(0)
   session.cancel("deadline")
   await new Promise((resolve) => setImmediate(resolve))
   expect(cluster.history.length).toBe(sent)

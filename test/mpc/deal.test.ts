@@ -1,0 +1,71 @@
+/** What a deal is bound to: each replay or change is its dealer's fault. */
+import { expect, test } from "bun:test"
+import { ED, K1 } from "../../src/crypto/curve.ts"
+import { evaluate } from "../../src/crypto/shamir.ts"
+import { Blame } from "../../src/mpc/blame.ts"
+import { checkDeal, type DealContext, makeDeal, openDeal, type ReceivedDeal } from "../../src/mpc/dkg/deal.ts"
+import { memberNo } from "./dealer.ts"
+import { seededRng } from "./network.ts"
+
+const [dealer, member] = [memberNo(1), memberNo(2)]
+const [sid, h1, chainCode] = [1, 2, 3].map((value) => new Uint8Array(32).fill(value)) as [
+  Uint8Array<ArrayBuffer>,
+  Uint8Array<ArrayBuffer>,
+  Uint8Array<ArrayBuffer>,
+]
+const other = new Uint8Array(32).fill(9)
+
+for (const curve of [ED, K1]) {
+  const of: DealContext = { curve, sid, threshold: 2 }
+  const deal = makeDeal(of, dealer, undefined, chainCode, seededRng("deal"))
+  const opening = openDeal(of, dealer, deal, h1, seededRng("opening"))
+  const share = evaluate(curve, deal.polynomial, member.x)
+  const received: ReceivedDeal = { dealer, commitment: deal.commitment, opening, chainCode, share }
+  const [A0] = deal.points
+
+  test(`${curve.name}: an honest deal passes, as a fresh one and as that of a known constant`, () => {
+    checkDeal(of, received, h1, undefined, member)
+    checkDeal(of, received, h1, A0, member)
+    checkDeal(of, { ...received, share: undefined }, h1, undefined, undefined)
+  })
+
+  const again = openDeal(of, dealer, deal, other, seededRng("opening"))
+  const elsewhere = openDeal({ ...of, sid: other }, dealer, deal, h1, seededRng("opening"))
+  const byAnother = openDeal(of, member, deal, h1, seededRng("opening"))
+  const [p0, p1] = opening.proofs
+  const faults: readonly (readonly [string, () => void])[] = [
+    ["proofs of another view", () => checkDeal(of, { ...received, opening: again }, h1, undefined, member)],
+    ["proofs of another session", () => checkDeal(of, { ...received, opening: elsewhere }, h1, undefined, member)],
+    ["proofs of another dealer", () => checkDeal(of, { ...received, opening: byAnother }, h1, undefined, member)],
+    [
+      "proofs in exchanged places",
+      () => {
+        const proofs = p0 && p1 ? [p1, p0] : []
+        checkDeal(of, { ...received, opening: { ...opening, proofs } }, h1, undefined, member)
+      },
+    ],
+    ["no proofs", () => checkDeal(of, { ...received, opening: { ...opening, proofs: [] } }, h1, undefined, member)],
+    [
+      "a proof short",
+      () => checkDeal(of, { ...received, opening: { ...opening, proofs: p0 ? [p0] : [] } }, h1, undefined, member),
+    ],
+    [
+      "a point short",
+      () => checkDeal(of, { ...received, opening: { ...opening, points: A0 ? [A0] : [] } }, h1, undefined, member),
+    ],
+    ["another session", () => checkDeal({ ...of, sid: other }, received, h1, undefined, member)],
+    ["another chain code", () => checkDeal(of, { ...received, chainCode: other }, h1, undefined, member)],
+    ["another salt", () => checkDeal(of, { ...received, opening: { ...opening, salt: other } }, h1, undefined, member)],
+    ["another commitment", () => checkDeal(of, { ...received, commitment: other }, h1, undefined, member)],
+    ["another constant than the one that it must deal", () => checkDeal(of, received, h1, curve.generator, member)],
+    ["a share that is off by one", () => checkDeal(of, { ...received, share: share + 1n }, h1, undefined, member)],
+    ["the share of another id", () => checkDeal(of, received, h1, undefined, memberNo(3))],
+    ["no share for a member", () => checkDeal(of, { ...received, share: undefined }, h1, undefined, member)],
+  ]
+  for (const [what, check] of faults) {
+    test(`${curve.name}: ${what} is the dealer's fault`, () => {
+      expect(check).toThrow(Blame)
+      expect(check).toThrow(expect.objectContaining({ kind: "FAULT", parties: [dealer.party] }))
+    })
+  }
+}
