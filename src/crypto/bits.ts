@@ -2,9 +2,10 @@
  * The bit kernels of the OT extension (tss.md 5.1, 13): fold, transpose, masks. Bits are little-endian: bit j of a row is
  * bit j&31 of word j>>5. Secret bits are operands of XOR and AND, never a branch or an index.
  */
+import { N_C } from "./parameters.ts"
 
 /** Rows of a matrix, and the width of a column in bits: the number of base OTs. */
-export const ROWS = 128
+export const ROWS = N_C
 /** 32-bit words per column. */
 export const COLUMN_WORDS = ROWS / 32
 

@@ -11,13 +11,12 @@ import { p256 } from "@noble/curves/nist.js"
 import { type Bytes, bigToBe, concat, copy, u8, u16be } from "../bytes.ts"
 import { H } from "./frame.ts"
 import { hashToP256, type P256Point } from "./otBaseHash.ts"
+import { N_C } from "./parameters.ts"
 import { type Rng, randomScalar } from "./random.ts"
 
-/** Base OTs per ordered pair; a constant of the suite (tss.md 4.3). */
-export const BASE_OTS = 128
 export const KEY_LENGTH = 32
 const POINT = 33
-export const FIRST_LENGTH = BASE_OTS * 2 * POINT
+export const FIRST_LENGTH = N_C * 2 * POINT
 export const SECOND_LENGTH = POINT
 
 const Point = p256.Point
@@ -69,18 +68,18 @@ export class BaseOtReceiver implements Disposable {
   /** FIRST_LENGTH bytes to the sender. */
   readonly first: Bytes
   readonly #sidOt: Bytes
-  readonly #alphas = new Uint8Array(BASE_OTS * KEY_LENGTH)
+  readonly #alphas = new Uint8Array(N_C * KEY_LENGTH)
   readonly #alphaPoints: Uint8Array[] = []
 
   constructor(sidOt: Bytes, rng: Rng) {
     this.#sidOt = sidOt
-    const packed = rng(BASE_OTS / 8)
-    this.choices = Uint8Array.from({ length: BASE_OTS }, (_, m) => ((packed[m >> 3] ?? 0) >> (m & 7)) & 1)
+    const packed = rng(N_C / 8)
+    this.choices = Uint8Array.from({ length: N_C }, (_, m) => ((packed[m >> 3] ?? 0) >> (m & 7)) & 1)
     packed.fill(0)
     using native = new NativeScalar()
     const free: Uint8Array[] = []
     const bound: P256Point[] = []
-    for (let m = 0; m < BASE_OTS; m++) {
+    for (let m = 0; m < N_C; m++) {
       const choice = this.choices[m] ?? 0
       const u = scalarBytes(rng)
       native.set(u)
@@ -101,8 +100,8 @@ export class BaseOtReceiver implements Disposable {
     if (b === undefined) return undefined
     const plain = b.toBytes(false)
     using native = new NativeScalar()
-    const keys = new Uint8Array(BASE_OTS * KEY_LENGTH)
-    for (let m = 0; m < BASE_OTS; m++) {
+    const keys = new Uint8Array(N_C * KEY_LENGTH)
+    for (let m = 0; m < N_C; m++) {
       native.set(this.#alphas.subarray(m * KEY_LENGTH, (m + 1) * KEY_LENGTH))
       const x = native.shared(plain)
       const key = slotKey(this.#sidOt, m, this.choices[m] ?? 0, second, this.#alphaPoints[m] ?? new Uint8Array(0), x)
@@ -130,7 +129,7 @@ export class BaseOtReceiver implements Disposable {
   /** Both points of each OT into slots 0 and 1 by mask. */
   #arrange(bound: readonly Uint8Array[], free: readonly Uint8Array[]): Bytes {
     const out = new Uint8Array(FIRST_LENGTH)
-    for (let m = 0; m < BASE_OTS; m++) {
+    for (let m = 0; m < N_C; m++) {
       const x = bound[m]
       const y = free[m]
       if (x === undefined || y === undefined) throw new TypeError("a base OT is missing")
@@ -157,7 +156,7 @@ export interface BaseOtSent {
 /** The sender's only step: one scalar b for the batch. undefined if a point of `first` does not decode. */
 export function answerBaseOt(sidOt: Bytes, first: Uint8Array, rng: Rng): BaseOtSent | undefined {
   const blinded: P256Point[] = []
-  for (let m = 0; m < BASE_OTS; m++) {
+  for (let m = 0; m < N_C; m++) {
     const slots = [0, 1].map((c) => first.subarray((2 * m + c) * POINT, (2 * m + c + 1) * POINT))
     for (const [c, slot] of slots.entries()) {
       const point = decodePoint(slot)
@@ -171,7 +170,7 @@ export function answerBaseOt(sidOt: Bytes, first: Uint8Array, rng: Rng): BaseOtS
   native.set(b)
   b.fill(0)
   const second = copy(native.publicPoint().compressed)
-  const keys = [new Uint8Array(BASE_OTS * KEY_LENGTH), new Uint8Array(BASE_OTS * KEY_LENGTH)] as const
+  const keys = [new Uint8Array(N_C * KEY_LENGTH), new Uint8Array(N_C * KEY_LENGTH)] as const
   for (const [i, point] of normalizeZ(Point, blinded).entries()) {
     const x = native.shared(point.toBytes(false))
     const slot = i & 1

@@ -10,11 +10,11 @@ import { type Bytes, concat } from "../bytes.ts"
 import { COLUMN_WORDS, equalMask, fold, ROWS, transpose } from "./bits.ts"
 import { H, sha256, XOF } from "./frame.ts"
 import { checkBits, checkColumns, FIELD_BITS } from "./gf128.ts"
-import { type FullTrees, LEAVES, type PuncturedTrees, TREES } from "./pprf.ts"
+import { type FullTrees, type PuncturedTrees, TREES } from "./pprf.ts"
+import { LEAVES, SEED } from "./pprfNodes.ts"
 import type { Rng } from "./random.ts"
 import { LeafStreams } from "./xof.ts"
 
-const SEED = 32
 const FIELD_BYTES = FIELD_BITS / 8
 const T_BYTES = FIELD_BITS * COLUMN_WORDS * 4
 

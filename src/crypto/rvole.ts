@@ -10,11 +10,10 @@ import { COLUMN_WORDS } from "./bits.ts"
 import { K1 } from "./curve.ts"
 import { H, HS } from "./frame.ts"
 import type { Extended, Received } from "./otExtension.ts"
+import { XI } from "./parameters.ts"
 import { addMasked, LIMBS, subtract, summand } from "./rvoleLimbs.ts"
 import { sha256Into } from "./xof.ts"
 
-/** OTs per product: 256 bits and twice the statistical parameter 80. */
-export const XI = 416
 /** Nonce share, key share, check. */
 const WIDTH = 3
 const SCALAR = 32

@@ -3,8 +3,9 @@ import { createECDH } from "node:crypto"
 import { p256, p256_hasher } from "@noble/curves/nist.js"
 import { type Bytes, concat, copy, equal, toHex, u8, u16be } from "../../src/bytes.ts"
 import { H } from "../../src/crypto/frame.ts"
-import { answerBaseOt, BASE_OTS, BaseOtReceiver, FIRST_LENGTH } from "../../src/crypto/otBase.ts"
+import { answerBaseOt, BaseOtReceiver, FIRST_LENGTH } from "../../src/crypto/otBase.ts"
 import { hashToP256 } from "../../src/crypto/otBaseHash.ts"
+import { N_C } from "../../src/crypto/parameters.ts"
 import { randomScalar } from "../../src/crypto/random.ts"
 import { OT_HASH_TO_CURVE_DST } from "../../src/crypto/tags.ts"
 import { seededRng } from "../mpc/network.ts"
@@ -33,7 +34,7 @@ test("the hash to P-256 is RFC 9380's, as noble has it", () => {
 
 test("ideal functionality: the receiver has the key of its choice and not the other one", () => {
   const { receiver, sent, chosen } = honest
-  for (let m = 0; m < BASE_OTS; m++) {
+  for (let m = 0; m < N_C; m++) {
     const choice = receiver.choices[m] === 1 ? 1 : 0
     expect(equal(key(chosen, m), key(sent.keys[choice], m))).toBe(true)
     expect(equal(key(chosen, m), key(sent.keys[(1 - choice) as 0 | 1], m))).toBe(false)
@@ -63,13 +64,11 @@ test("by the definition of tss.md 4.1: the sender's keys, computed by noble alon
 test("regression 11: no two of the 256 keys are equal, in one run or between runs; no point repeats", () => {
   const other = run("another base ot")
   const keys = [honest, other].flatMap(({ sent }) =>
-    sent.keys.flatMap((half) => Array.from({ length: BASE_OTS }, (_, m) => toHex(key(half, m)))),
+    sent.keys.flatMap((half) => Array.from({ length: N_C }, (_, m) => toHex(key(half, m)))),
   )
-  expect(new Set(keys).size).toBe(4 * BASE_OTS)
-  const points = Array.from({ length: 2 * BASE_OTS }, (_, i) =>
-    toHex(honest.receiver.first.subarray(33 * i, 33 * (i + 1))),
-  )
-  expect(new Set(points).size).toBe(2 * BASE_OTS)
+  expect(new Set(keys).size).toBe(4 * N_C)
+  const points = Array.from({ length: 2 * N_C }, (_, i) => toHex(honest.receiver.first.subarray(33 * i, 33 * (i + 1))))
+  expect(new Set(points).size).toBe(2 * N_C)
 })
 
 test("regression 11: keys are bound to the session, the index, the slot and B", () => {
@@ -87,14 +86,14 @@ test("regression 11: a receiver that sends one point twice learns at most one ke
   const { rng, sidOt } = run("twice")
   const point = p256.Point.BASE.multiply(7n).toBytes()
   const first = new Uint8Array(FIRST_LENGTH)
-  for (let i = 0; i < 2 * BASE_OTS; i++) first.set(point, 33 * i)
+  for (let i = 0; i < 2 * N_C; i++) first.set(point, 33 * i)
   const sent = answerBaseOt(sidOt, first, rng)
-  const all = sent?.keys.flatMap((half) => Array.from({ length: BASE_OTS }, (_, m) => toHex(key(half, m)))) ?? []
-  expect(new Set(all).size).toBe(2 * BASE_OTS)
+  const all = sent?.keys.flatMap((half) => Array.from({ length: N_C }, (_, m) => toHex(key(half, m)))) ?? []
+  expect(new Set(all).size).toBe(2 * N_C)
 })
 
 test("regression 27: both slots hold points (an XOR mask leaves the curve), and the mask is no known multiple of G", () => {
-  for (let i = 0; i < 2 * BASE_OTS; i++) {
+  for (let i = 0; i < 2 * N_C; i++) {
     expect(() => p256.Point.fromBytes(honest.receiver.first.subarray(33 * i, 33 * (i + 1)))).not.toThrow()
   }
   const message = honest.sidOt

@@ -10,9 +10,9 @@ import {
   correct,
   expandAlice,
   expandBob,
-  LEAVES,
   TREES,
 } from "../../src/crypto/pprf.ts"
+import { LEAVES } from "../../src/crypto/pprfNodes.ts"
 import { seededRng } from "../mpc/network.ts"
 
 const rng = seededRng("pprf")

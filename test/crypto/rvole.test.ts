@@ -4,6 +4,7 @@ import { type Bytes, bigToLe, concat, copy, leToBig, u8, u32be } from "../../src
 import { K1 } from "../../src/crypto/curve.ts"
 import { H, HS, sha256 } from "../../src/crypto/frame.ts"
 import { extend, receive } from "../../src/crypto/otExtension.ts"
+import { XI } from "../../src/crypto/parameters.ts"
 import { expandAlice, expandBob } from "../../src/crypto/pprf.ts"
 import { randomScalar } from "../../src/crypto/random.ts"
 import {
@@ -14,7 +15,6 @@ import {
   multiplyAsAlice,
   multiplyAsBob,
   type Products,
-  XI,
 } from "../../src/crypto/rvole.ts"
 import { addMasked, LIMBS, limbsOf, subtract, summand } from "../../src/crypto/rvoleLimbs.ts"
 import { dealtTrees } from "../mpc/dkls/group.ts"

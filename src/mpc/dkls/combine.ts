@@ -4,7 +4,7 @@
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, concat, equal, u8 } from "../../bytes.ts"
-import { K1, type Point } from "../../crypto/curve.ts"
+import { K1 } from "../../crypto/curve.ts"
 import type { SignedMessage } from "../session.ts"
 import { at } from "./commit.ts"
 import type { Released } from "./release.ts"
@@ -21,13 +21,12 @@ export const combine = (seat: Seat, { R, r, shares }: Released): readonly Signed
   })
 
 /** undefined unless (r, s) and the recovery id lead back to the message's key. */
-function assemble(message: EcdsaMessage, R: Point, r: bigint, quotient: bigint): SignedMessage | undefined {
-  const encoded = K1.encodePoint(R)
+function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint): SignedMessage | undefined {
   const s = K1.mod(quotient)
   const high = s > K1.order >> 1n
   // Compressed encodings are 2 + parity of y; x(R) >= q only if reducing it changed it.
-  const parity = (encoded[0] ?? 0) & 1
-  const overflow = equal(encoded.subarray(1), K1.encodeScalar(r)) ? 0 : 2
+  const parity = (R[0] ?? 0) & 1
+  const overflow = equal(R.subarray(1), K1.encodeScalar(r)) ? 0 : 2
   const recoveryId = (high ? parity ^ 1 : parity) | overflow
   const signature = concat(K1.encodeScalar(r), K1.encodeScalar(high ? K1.order - s : s))
   const { digest, publicKey } = message

@@ -5,7 +5,8 @@
 import { type Bytes, concat } from "../../bytes.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
 import { extensionLength } from "../../crypto/otExtension.ts"
-import { type AliceMessage, etapLength, isCanonical, taLength, XI } from "../../crypto/rvole.ts"
+import { XI } from "../../crypto/parameters.ts"
+import { type AliceMessage, etapLength, isCanonical, taLength } from "../../crypto/rvole.ts"
 import type { Codec } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 

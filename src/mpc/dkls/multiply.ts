@@ -2,12 +2,15 @@
  * Round 2 of a signature: checks every peer's OT extension, then multiplies as Alice by this party's nonces and additive
  * key shares, and opens its commitment. Nothing of it leaves before all peers' extensions have passed.
  */
+import type { Bytes } from "../../bytes.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
 import { extensionId, padsId, type Received, receive } from "../../crypto/otExtension.ts"
+import { XI } from "../../crypto/parameters.ts"
 import { randomScalar } from "../../crypto/random.ts"
-import { multiplyAsAlice, type Products, XI } from "../../crypto/rvole.ts"
+import { multiplyAsAlice, type Products } from "../../crypto/rvole.ts"
+import type { PartyId } from "../../keys/party.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
-import { guarded } from "./check.ts"
+import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
 import { additiveShares, type TakenSeat } from "./seat.ts"
@@ -40,17 +43,13 @@ export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<Aft
     const eta = inputs.map(() => randomScalar(context.rng, K1.order))
     return multiplyAsAlice(psid2, at(checked, i), link.pair.aliceGadget, inputs, eta)
   })
-  const send = committed.links.map((link, i): [typeof link.pair.party, Product] => {
+  const products = committed.links.map((link, i): [PartyId, Bytes] => {
     const { shares, message } = at(results, i)
-    return [link.pair.party, productFor(committed, link, pk, shares, message)]
+    return [link.pair.party, productCodec(count).encode(productFor(committed, link, pk, shares, message))]
   })
   const heard = yield* exchange({
     round: 2,
-    direct: {
-      channel: committed.keys,
-      send: new Map(send.map(([party, product]) => [party, productCodec(count).encode(product)])),
-      from: allOf(peers, productCodec(count)),
-    },
+    direct: { channel: committed.keys, send: new Map(products), from: allOf(peers, productCodec(count)) },
   })
   const links = committed.links.map((link, i) => ({
     ...link,
@@ -61,10 +60,10 @@ export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<Aft
 }
 
 /** psid1 of the instance in which the peer is Bob. */
-const psid1AsAlice = ({ context, x }: TakenSeat, { pair, commit }: Committed) =>
+const psid1AsAlice = ({ context, x }: TakenSeat, { pair, commit }: Committed): Bytes =>
   extensionId(context.sid, pair.pairId, pair.x, x, commit.nonce)
 
-function receiveFrom(seat: TakenSeat, link: Committed) {
+function receiveFrom(seat: TakenSeat, link: Committed): Verdict<Received> {
   const { alice } = link.pair
   const value = seat.scope.use(receive(alice, psid1AsAlice(seat, link), XI * seat.count, link.offer.extension))
   return { passed: value.passed, value }

@@ -7,17 +7,13 @@
 import { type Bytes, concat } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
 import { H, sha256 } from "../../crypto/frame.ts"
-import { answerBaseOt, BaseOtReceiver, FIRST_LENGTH, SECOND_LENGTH } from "../../crypto/otBase.ts"
-import { aliceState, bobState, CORRECTION_LENGTH, correct } from "../../crypto/pprf.ts"
+import { answerBaseOt, BaseOtReceiver, SECOND_LENGTH } from "../../crypto/otBase.ts"
+import { aliceState, bobState, correct } from "../../crypto/pprf.ts"
 import type { PairState } from "../../keys/group.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 import { Secret } from "../../secret.ts"
 import { fault } from "../blame.ts"
 import { OT1_SIZE, OT2_SIZE, type OtSetup, type OtSetupContext, type StartOtSetup, type ZeroHalves } from "./setup.ts"
-
-if (OT1_SIZE !== FIRST_LENGTH || OT2_SIZE !== SECOND_LENGTH + CORRECTION_LENGTH) {
-  throw new TypeError("the sizes of the OT set-up disagree")
-}
 
 export const startOtSetup: StartOtSetup = (context) => new PairSetups(context)
 
@@ -43,7 +39,7 @@ class PairSetups implements OtSetup {
     const out = new Map<PartyId, Bytes>()
     for (const pair of this.#pairs) {
       const { party } = pair.peer
-      const theirs = messageOf(first, party, FIRST_LENGTH)
+      const theirs = messageOf(first, party, OT1_SIZE)
       const sidOt = otSessionId(this.context, pair.peer, this.context.self)
       const sent = answerBaseOt(sidOt, theirs, this.context.rng)
       if (sent === undefined) throw fault(party, "a base-OT point does not decode")

@@ -2,7 +2,7 @@
  * Round 3 of a signature: opens and checks what every peer multiplied, and only when all of it fits, records that this
  * party's share of the signatures leaves, and sends it.
  */
-import { beToBig, concat, equal } from "../../bytes.ts"
+import { type Bytes, beToBig, concat, equal } from "../../bytes.ts"
 import { opens } from "../../crypto/commit.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
 import { sha256 } from "../../crypto/frame.ts"
@@ -18,8 +18,8 @@ import type { AfterMultiply, Multiplied } from "./multiply.ts"
 import { type Seat, unattributed } from "./seat.ts"
 
 export interface Released {
-  /** Per message: the nonce point, and r = x(R) mod q. */
-  readonly R: readonly Point[]
+  /** Per message: enc(R) of the nonce point, and r = x(R) mod q. */
+  readonly R: readonly Bytes[]
   readonly r: readonly bigint[]
   /** Everybody's (w, u), this party's own included. */
   readonly shares: readonly Shares[]
@@ -40,7 +40,9 @@ export function* release(seat: Seat, committed: AfterCommit, mine: AfterMultiply
     if (K1.isIdentity(key) || !equal(K1.encodePoint(key), publicKey)) {
       throw unattributed(seat, "the key shares do not add up")
     }
-    return sum(at(committed.nonces.R, n), mine.links, (product) => at(product.R, n))
+    const point = sum(at(committed.nonces.R, n), mine.links, (product) => at(product.R, n))
+    if (K1.isIdentity(point)) throw sessionAbort("the nonces cancel out")
+    return K1.encodePoint(point)
   })
   const r = R.map(xCoordinate)
   const own = signatureShares(seat, committed, mine, theirs, r)
@@ -92,8 +94,8 @@ const sum = (own: Point, links: readonly Multiplied[], of: (product: Product) =>
   links.reduce((total, { product }) => K1.add(total, of(product)), own)
 
 /** r = x(R) mod q. */
-function xCoordinate(R: Point): bigint {
-  const r = K1.isIdentity(R) ? 0n : K1.mod(beToBig(K1.encodePoint(R).subarray(1)))
+function xCoordinate(R: Bytes): bigint {
+  const r = K1.mod(beToBig(R.subarray(1)))
   if (r === 0n) throw sessionAbort("the nonces cancel out")
   return r
 }

@@ -9,14 +9,16 @@
  *     const pairs = ot.finish(secondOfPeers, epochId, zeroHalves)  // PairStates for the PREPARED record
  */
 import type { Bytes } from "../../bytes.ts"
+import { FIRST_LENGTH, SECOND_LENGTH } from "../../crypto/otBase.ts"
+import { CORRECTION_LENGTH } from "../../crypto/pprf.ts"
 import type { Rng } from "../../crypto/random.ts"
 import type { PairState } from "../../keys/group.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 
 /** Endemic OT message 1: 128 pairs of compressed P-256 points. */
-export const OT1_SIZE = 128 * 66
+export const OT1_SIZE = FIRST_LENGTH
 /** Endemic OT message 2 and the PPRF corrections of 32 trees. */
-export const OT2_SIZE = 33 + 32 * 320
+export const OT2_SIZE = SECOND_LENGTH + CORRECTION_LENGTH
 
 export interface OtSetupContext {
   readonly sid: Bytes
