@@ -40,7 +40,8 @@ export class Groups implements GroupPort {
 
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic {
     const group = this.#expect(groupId, epochId)
-    if (group.certificate !== undefined) return group
+    // An erased epoch stays erased: its share is gone, and a later certificate does not bring it back.
+    if (group.certificate !== undefined || group.status === "ERASED") return group
     const certified: GroupPublic = { ...group, status: "ACTIVE", certificate }
     const rivals = this.#ofGroup(groupId).filter((other) => other.status === "ACTIVE")
     return this.#vault.transaction((tx) => {

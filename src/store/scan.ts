@@ -31,10 +31,10 @@ export interface Scanned {
 }
 
 /** Throws the code of the first thing that is not right. */
-export function scan(file: SecretsFile, sealer: Sealer, visit: Visit): Scanned {
+export function scan(file: SecretsFile, sealer: Sealer, how: "start" | "thorough", visit: Visit): Scanned {
   file.begin()
   try {
-    file.checkPages()
+    file.checkPages(how)
     const root = readRoot(file, sealer)
     if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
     const found = readRecords(file, sealer, root, visit)

@@ -2,7 +2,7 @@
  * The keys of one file, and what is done with them: blinded ids, sealed boxes, and each record's weight in the hash of
  * the whole set. Knows bytes only; which record is what, and when it is written, is the vault's.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from "node:crypto"
 import { type Bytes, beToBig, concat, copy, u8 } from "../bytes.ts"
 import { Secret } from "../secret.ts"
 
@@ -72,9 +72,8 @@ export class Sealer implements Disposable {
 
   /** The record's share in the sum over all records. The tag in the seal stands for the box. */
   weight(record: Place & Pick<SealedRecord, "seal">): bigint {
-    return beToBig(
-      createHmac("sha512", this.#keys.sum.expose()).update(associated(record)).update(record.seal).digest(),
-    )
+    // Key and input have one length always, so the key as a prefix is a MAC, and at a start a much cheaper one than HMAC.
+    return beToBig(hash("sha512", concat(this.#keys.sum.expose(), associated(record), record.seal), "buffer"))
   }
 
   // Random, but hedged: a cloned machine whose generator repeats itself still gives different contents different nonces.

@@ -105,6 +105,9 @@ test.skipIf(!canMount)("a full disk is E-STO-013, in the middle of work and at t
   expect(store.generation).toBe(1 + done)
   expect(codeOf(() => step(store, done, 20_000))).toBe("E-STO-013")
   expect(codeOf(() => store.verify())).toBe("none")
+  expect(() => {
+    for (let i = 0; ; i++) writeFileSync(join(disk.path, `filler${i}`), new Uint8Array(4096))
+  }).toThrow("ENOSPC")
   expect(create(join(disk.path, "other.db"))).toBe("E-STO-013")
   expect(readdirSync(disk.path).filter((name) => name.startsWith("other.db"))).toEqual(["other.db.lock"])
   store.close()

@@ -24,8 +24,9 @@ async function holder(folder: Folder): Promise<Bun.Subprocess<"ignore", "pipe", 
 function errorOf(act: () => unknown): CosignerError | undefined {
   try {
     act()
+    return undefined
   } catch (error) {
-    if (error instanceof CosignerError) return error
+    return error instanceof CosignerError ? error : undefined
   }
 }
 
