@@ -33,6 +33,7 @@ export interface Asker {
   readonly servers: readonly CallbackServer[]
   /** Approves at once when no server is configured: whether that may be, the config has decided. */
   ask(task: Task, signal: AbortSignal): Promise<Verdict>
+  /** Never rejects. */
   ping(server: CallbackServer, signal: AbortSignal): Promise<Answer>
 }
 
@@ -69,7 +70,13 @@ export function createAsker(parts: Parts): Asker {
       )
       return verdictOf(endings)
     },
-    ping: (server, signal) => tryOnce(parts, server, "", pingBody(), signal),
+    ping: (server, signal) =>
+      tryOnce(parts, server, "", pingBody(), signal).catch((error: unknown) => ({
+        kind: "failed",
+        code: "E-RSK-110",
+        reason: messageOf(error),
+        skewMs: undefined,
+      })),
   }
 }
 
@@ -83,8 +90,10 @@ const broken = (server: CallbackServer, error: unknown): Ending => ({
   kind: "refused",
   server: server.address,
   code: "E-RSK-102",
-  reason: `it could not be asked: ${error instanceof Error ? error.message : String(error)}`,
+  reason: `it could not be asked: ${messageOf(error)}`,
 })
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function askServer(
   parts: Parts,

@@ -69,6 +69,8 @@ export interface Sender {
 
 /** A poke can be forgotten, an event must not wait for the next one. */
 const LOOK_ANYWAY_MS = 5_000
+/** After a failure of our own, whatever the interval. */
+const MIN_PAUSE_MS = 10
 const PING_TRIES = 3
 const PING_PAUSE_MS = 3_000
 
@@ -101,17 +103,24 @@ interface Line {
 }
 
 async function sendAll(line: Line): Promise<void> {
-  const { parts, server, signal } = line
+  const { server, signal } = line
   while (!signal.aborted) {
-    const letter = parts.outbox.next(server.url)
-    if (letter === undefined) {
-      await pause(LOOK_ANYWAY_MS, signal, line.sleepers)
-      continue
+    try {
+      await sendNext(line)
+    } catch (error) {
+      // A full disk, say: what is not recorded as sent is sent again, and a node does not stop signing for its events.
+      unwell(line, `the outbox failed: ${error instanceof Error ? error.message : String(error)}`)
+      await pause(Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000), signal)
     }
-    await pause(waitFor(letter, server, parts.now()), signal)
-    if (signal.aborted) return
-    await sendOne(line, letter)
   }
+}
+
+async function sendNext(line: Line): Promise<void> {
+  const { parts, server, signal } = line
+  const letter = parts.outbox.next(server.url)
+  if (letter === undefined) return pause(LOOK_ANYWAY_MS, signal, line.sleepers)
+  await pause(waitFor(letter, server, parts.now()), signal)
+  if (!signal.aborted) await sendOne(line, letter)
 }
 
 /** Fixed interval from the last try, also across a restart; never longer, whatever the clock was set to. */
@@ -159,15 +168,21 @@ async function post({ parts, server, signal }: Line, event: OutboxEvent) {
 
 function note(line: Line, event: OutboxEvent, failure: string | undefined, givenUp: boolean, tookMs: number): void {
   const { parts, server, states } = line
-  const before = states.get(server.url)
-  states.set(server.url, {
-    server: server.url,
-    healthy: failure === undefined,
-    lastTakenMs: failure === undefined ? parts.now() : before?.lastTakenMs,
-    failure:
-      failure === undefined ? "" : new CosignerError("E-RSK-210", { server: server.url, reason: failure }).message,
-  })
+  if (failure === undefined) {
+    states.set(server.url, { server: server.url, healthy: true, lastTakenMs: parts.now(), failure: "" })
+  } else {
+    unwell(line, failure)
+  }
   parts.observe({ server: server.url, eventType: event.eventType, failure: failure ?? "", givenUp, tookMs })
+}
+
+function unwell({ server: { url }, states }: Line, reason: string): void {
+  states.set(url, {
+    server: url,
+    healthy: false,
+    lastTakenMs: states.get(url)?.lastTakenMs,
+    failure: new CosignerError("E-RSK-210", { server: url, reason }).message,
+  })
 }
 
 /** Resolves after `ms`, with the signal, or when woken through `sleepers`. */

@@ -299,14 +299,17 @@ test("a server that trickles its answer is cut off at the timeout, not per byte"
 // ---- several servers, deadlines ------------------------------------------------------------------------------------
 
 test("one of three rejects: rejected at once, the others are cancelled", async () => {
+  const approved = Promise.withResolvers<void>()
   const hanging: Answering = () => new Promise<Response>(() => undefined)
   using slow = riskServer(hanging)
   using yes = approving()
   using no = riskServer(async (a) => {
-    await Promise.all([slow.got(1), yes.got(1)])
+    await Promise.all([slow.got(1), approved.promise])
     return forge(claimsOf({ ...approval(a), action: "REJECT", error: "no" }))
   })
-  const verdict = await askerFor([slow.server, yes.server, no.server], { request_timeout: 60 }).ask(signTask, never)
+  const observe = ({ answer }: Tried) => answer.kind === "approve" && approved.resolve()
+  const asker = askerFor([slow.server, yes.server, no.server], { request_timeout: 60 }, { observe })
+  const verdict = await asker.ask(signTask, never)
   expect(verdict).toMatchObject({ action: "reject", code: "E-RSK-101" })
   expect(verdict.rules.map((r) => r.outcome)).toEqual(["error", "allow", "deny"])
   expect(slow.asked.length).toBe(1)

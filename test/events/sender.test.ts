@@ -131,6 +131,29 @@ test("stopping in mid-send keeps the event, also in its last try, and counts the
   expect(outbox.rows).toMatchObject([{ attempts: 2, failed: false }])
 })
 
+test("an outbox that fails for a while loses nothing, and is reported", async () => {
+  using sink = eventSink()
+  const outbox = new MemoryOutbox()
+  for (const id of ["a", "b"]) outbox.put(id, sink.url)
+  // Each operation fails on its first call.
+  const failing = (name: "next" | "attempted" | "delivered") => {
+    const real = outbox[name].bind(outbox)
+    let calls = 0
+    const wrapped = (...args: Parameters<typeof real>) => {
+      if (calls++ === 0) throw new Error("disk full")
+      return Reflect.apply(real, outbox, args)
+    }
+    Object.assign(outbox, { [name]: wrapped })
+  }
+  for (const name of ["next", "attempted", "delivered"] as const) failing(name)
+  await using run = running([serverAt(sink.url)], outbox)
+  while (run.sender.states()[0]?.healthy !== false) await Bun.sleep(1)
+  expect(run.sender.states()[0]?.failure).toContain("disk full")
+  while (outbox.rows.length > 0) await Bun.sleep(1)
+  // Taken, but not recorded as taken: sent again.
+  expect(ids(sink.got)).toEqual(["a", "a", "b"])
+})
+
 test("pings have no data, and repeat", async () => {
   using sink = eventSink()
   await using run = running([serverAt(sink.url, { monitorIntervalMs: 5 })], new MemoryOutbox())
