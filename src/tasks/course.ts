@@ -173,6 +173,7 @@ export function beginCourse(
       ports.send(reportOf(record))
     }
     if (record.state === "rejected") return tellEnd(record, ports)
+    if (record.state === "approved") ports.log("info", `${task.type} task approved`, { task: task.task_id })
     await attempts(record)
   }
 
