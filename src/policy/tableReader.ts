@@ -35,13 +35,14 @@ const MAX_TEXT = 512
 
 const shown = (value: unknown): string => {
   if (value === undefined) return "nothing"
-  const text =
-    typeof value === "object" && value !== null ? (Array.isArray(value) ? "a list" : "a table") : JSON.stringify(value)
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a table or a date"
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 60)}...` : text
 }
 
+/** Not a list, and not one of the objects that stand for a single value of TOML, such as a date. */
 const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof RegExp)
+  Object.prototype.toString.call(value) === "[object Object]"
 
 export function tableOf(value: unknown, at: readonly (string | number)[], problems: Problem[]): Table {
   const raw: Readonly<Record<string, unknown>> = isTable(value) ? value : {}

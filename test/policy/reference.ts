@@ -94,7 +94,7 @@ export function reference(
   const must = written("required_node_ids")
   if (must !== undefined && (must.length === 0 || !must.every((node) => used.includes(node)))) no("required_node_ids")
   const mustNot = written("forbidden_node_ids")
-  if (mustNot !== undefined && mustNot.some((node) => used.includes(node))) no("forbidden_node_ids")
+  if (mustNot?.some((node) => used.includes(node))) no("forbidden_node_ids")
 
   const windows = section["time_windows"] as Raw[] | undefined
   if (windows !== undefined && !windows.some((window) => windowOpen(window, nowMs))) no("time_windows")

@@ -55,6 +55,10 @@ test("a full set parses", () => {
 
 test.each<[string, unknown, string[]]>([
   ["not a table", 7, [""]],
+  ["a list", [], [""]],
+  ["a date", new Date(0), [""]],
+  ["a section that is a date", { enable: true, key_sign: new Date(0) }, ["key_sign", "key_sign.reject_all"]],
+  ["a number beyond all", sign({ max_batch: 10n ** 30n }), ["key_sign.max_batch"]],
   ["a misspelt key", { enabled: true }, ["enabled"]],
   ["a misspelt section", { enable: true, key_signs: {} }, ["key_signs"]],
   ["enable as text", { enable: "yes" }, ["enable"]],
