@@ -6,10 +6,10 @@
  * Order on each message (tss.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
  */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError, describe } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import { type Abort, encodeAbort } from "./abort.ts"
 import { Blame, fault, sessionAbort } from "./blame.ts"
+import { crash, placeOf } from "./crash.ts"
 import { ABORT_ROUND, encodeHeader, type Identity, KIND, type Kind, makeEnvelope, parseEnvelope } from "./envelope.ts"
 import type { DirectChannel, ExchangeStep, Inbox, Protocol } from "./exchange.ts"
 import { Mailbox } from "./mailbox.ts"
@@ -128,12 +128,18 @@ class Session {
       }
       return next.value
     } catch (error) {
-      if (error instanceof Blame) this.#stop ??= { kind: "blamed", blame: error }
+      if (!(error instanceof Stopped)) this.#verdict(error)
       throw error
     } finally {
       // No effect on a generator that has ended; wipes one that waits.
       this.protocol.return({ kind: "signatures", signatures: [] })
     }
+  }
+
+  /** What the protocol itself threw stands above whatever came from outside meanwhile: a ban must not be lost to a deadline. */
+  #verdict(error: unknown): void {
+    this.#stop = error instanceof Blame ? { kind: "blamed", blame: error } : crash(error, this.#round)
+    this.#awaited = undefined
   }
 
   async #exchange(step: ExchangeStep): Promise<Inbox> {
@@ -259,8 +265,13 @@ class Session {
     return stop
   }
 
+  /** A courtesy: a host that cannot send it any more changes nothing of how the session ended. */
   #sendAbort(abort: Abort): void {
-    this.io.send(this.#broadcast(ABORT_ROUND, encodeAbort(abort)))
+    try {
+      this.io.send(this.#broadcast(ABORT_ROUND, encodeAbort(abort)))
+    } catch {
+      // The peers' deadlines end it for them.
+    }
   }
 
   #check(): void {
@@ -293,18 +304,4 @@ function expectedIn(step: ExchangeStep, shape: Shape): readonly { readonly kind:
     }
   }
   return expected
-}
-
-/** This node failed. Of a stranger's error only the place is told: its message may quote a secret. */
-const crash = (error: unknown, round: number): Stop => ({
-  kind: "crashed",
-  reason: round === 0 ? placeOf(error) : `in round ${round}: ${placeOf(error)}`,
-})
-
-/** `E-STO-003 what happened; what next`, or `TypeError at run.ts:123:4`. */
-function placeOf(error: unknown): string {
-  if (error instanceof CosignerError) return describe(error)
-  if (!(error instanceof Error)) return "something that is no Error was thrown"
-  const frame = /([^/\\\s(]+:\d+:\d+)\)?$/m.exec(error.stack ?? "")
-  return frame?.[1] === undefined ? error.name : `${error.name} at ${frame[1]}`
 }

@@ -53,6 +53,13 @@ for (const curve of [ED, K1]) {
       "a point short",
       () => checkDeal(of, { ...received, opening: { ...opening, points: A0 ? [A0] : [] } }, h1, undefined, member),
     ],
+    [
+      "a point short, to one who receives no share",
+      () => {
+        const short = { ...received, opening: { ...opening, points: A0 ? [A0] : [] }, share: undefined }
+        checkDeal(of, short, h1, undefined, undefined)
+      },
+    ],
     ["another session", () => checkDeal({ ...of, sid: other }, received, h1, undefined, member)],
     ["another chain code", () => checkDeal(of, { ...received, chainCode: other }, h1, undefined, member)],
     ["another salt", () => checkDeal(of, { ...received, opening: { ...opening, salt: other } }, h1, undefined, member)],

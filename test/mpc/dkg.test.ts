@@ -9,7 +9,7 @@ import { ackOf, verifyCertificate } from "../../src/mpc/dkg/certificate.ts"
 import { dkg } from "../../src/mpc/dkg/dkg.ts"
 import { epochIdOf } from "../../src/mpc/dkg/epoch.ts"
 import { GadgetCache } from "../../src/mpc/dkls/pairs.ts"
-import type { SessionRecord } from "../../src/mpc/exchange.ts"
+import type { SessionRecord, Step } from "../../src/mpc/exchange.ts"
 import { prepareSession } from "../../src/mpc/host.ts"
 import type { DkgSpec, SessionResult } from "../../src/mpc/session.ts"
 import { dkgSid } from "../../src/mpc/sid.ts"
@@ -111,6 +111,43 @@ test("the prepared record comes before the ack, and its secrets are wiped after 
   for (const run of runs.values()) expect(run.log).toEqual(["began", "sent", "sent", "sent", "recorded", "sent"])
   expect(kept).toHaveLength(2)
   for (const secret of kept) expect(() => secret.expose()).toThrow(TypeError)
+})
+
+test("an abort wipes everything that the set-up drew, whenever it comes, but for its public nonce", () => {
+  const specs = dkgSpecs("ed25519", 2, cast(2))
+  const sid = dkgSid(specs[0] as DkgSpec)
+  for (const rounds of [1, 2]) {
+    const drawn: Bytes[] = []
+    const [mine, theirs] = specs.map((spec, i) => {
+      const rng = seededRng(`wiped ${i}`)
+      return dkg(spec, sid, undefined, (length) => {
+        const bytes = rng(length)
+        if (i === 0) drawn.push(bytes)
+        return bytes
+      })
+    })
+    const answer = (step: IteratorResult<Step, SessionResult> | undefined) => {
+      if (step === undefined || step.done || step.value.kind !== "exchange") throw new Error("not a round")
+      const { broadcast, direct } = step.value
+      return { from: broadcast?.send ?? sid, direct: [...(direct?.send.values() ?? [])][0] ?? sid }
+    }
+    let steps = [mine?.next(), theirs?.next()]
+    const publicNonce = answer(steps[0]).from.slice(0, 32)
+    for (let round = 1; round < rounds; round++) {
+      const heard = answer(steps[1])
+      const inbox = {
+        broadcasts: new Map([[partyAt(1), heard.from]]),
+        directs: new Map(),
+        view: sid,
+        originals: new Map(),
+      }
+      steps = [mine?.next(inbox), undefined]
+    }
+    mine?.return({ kind: "signatures", signatures: [] })
+    const left = drawn.filter((bytes) => bytes.some((byte) => byte !== 0))
+    expect(drawn.length).toBeGreaterThan(4)
+    expect(left).toEqual([publicNonce])
+  }
 })
 
 test("a record that is not durable acknowledges nothing", async () => {

@@ -5,10 +5,11 @@ import type { Rng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { decodeAbort, encodeAbort } from "../../src/mpc/abort.ts"
-import { type Blame, fault } from "../../src/mpc/blame.ts"
+import { type Blame, ban, fault } from "../../src/mpc/blame.ts"
 import { isAuthentic, KIND, PROTOCOL, parseEnvelope } from "../../src/mpc/envelope.ts"
 import { allOf, by, type Codec, exchange, type Protocol, record } from "../../src/mpc/exchange.ts"
 import type { Prepared } from "../../src/mpc/host.ts"
+import { runSession } from "../../src/mpc/run.ts"
 import { ephemeralKey } from "../../src/mpc/seal.ts"
 import type { Ending, SessionResult } from "../../src/mpc/session.ts"
 import {
@@ -21,6 +22,7 @@ import {
   type Relay,
   resigned,
 } from "./cluster.ts"
+import { seededRng } from "./network.ts"
 
 const SID: Bytes = new Uint8Array(32).fill(7)
 const [A, B, C] = [partyAt(0), partyAt(1), partyAt(2)]
@@ -393,6 +395,38 @@ test("a step that throws is our own bug: crashed, its place told and its message
   expect(end).toMatchObject({ kind: "crashed", reason: expect.stringContaining("RangeError") })
   expect(JSON.stringify(end)).not.toContain("12345")
   expect(runs.get(B)?.blames).toEqual([])
+})
+
+test("a ban is not lost to a deadline that came while its check ran", async () => {
+  const cluster = new Cluster({})
+  const inside = (self: PartyId) => {
+    if (self !== B) return
+    cluster.sessions.get(B)?.cancel("deadline")
+    throw ban(A, "a check failed")
+  }
+  const runs = await cluster.runPrepared(ALL.map((party) => [party, toyOf(party, { inside })]))
+  expect(runs.get(B)?.ending).toMatchObject({ kind: "blamed", blame: { kind: "BAN", parties: [A] } })
+  expect(runs.get(B)?.log.slice(-2)).toEqual(["blamed", "sent"])
+})
+
+test("a host that cannot send ends the session, and nothing is thrown at anybody", async () => {
+  const sent: Bytes[] = []
+  const { shape, protocol } = toyOf(B, {})
+  const session = runSession(
+    { sid: SID, identity: identityAt(B), shape, begin: async () => {} },
+    protocol(seededRng("broken link")),
+    {
+      send: (envelope) => {
+        sent.push(envelope)
+        throw new Error("the link is gone")
+      },
+      record: async () => {},
+      mayRelease: async () => true,
+      blamed: async () => {},
+    },
+  )
+  expect(await session.ending).toMatchObject({ kind: "crashed" })
+  expect(sent).toHaveLength(2)
 })
 
 test("blame thrown by the protocol is the session's", async () => {

@@ -64,6 +64,7 @@ export function* setUp(of: SetUp): Protocol<SessionResult> {
   using ephemeral = ephemeralKey(rng)
 
   const deal = dealer && makeDeal(of, dealer, source.constant, source.chainCode, rng)
+  if (deal !== undefined) scratch.keep(deal.salt)
   const { hellos, h1 } = yield* commitRound(of, ephemeral.publicKey, deal)
   const constants = source.constantsOf(
     new Map([...hellos].flatMap(([party, { deal }]) => (deal ? [[party, deal.statement]] : []))),
