@@ -51,7 +51,7 @@ export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng)
   const block = new Uint32Array(LEAVES * words)
   const blockBytes = new Uint8Array(block.buffer)
   for (let tree = 0; tree < TREES; tree++) {
-    for (let y = 0; y < LEAVES; y++) streams.write(tree, y, leaf(trees, tree, y), blockBytes)
+    for (let y = 0; y < LEAVES; y++) streams.write(tree, y, trees.leaves, SEED * (tree * LEAVES + y), blockBytes)
     fold(block, words, rows, 4 * tree * words)
     for (let k = 0; k < words; k++) u[tree * words + k] = (block[k] ?? 0) ^ (choices[k] ?? 0)
   }
@@ -94,7 +94,7 @@ export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, mes
   for (let tree = 0; tree < TREES; tree++) {
     const nibble = trees.delta[tree] ?? 0
     for (let y = 0; y < LEAVES; y++) {
-      streams.write(tree, y, leaf(trees, tree, y), blockBytes)
+      streams.write(tree, y, trees.leaves, SEED * (tree * LEAVES + y), blockBytes)
       // The missing leaf costs what the others cost, and then counts as nothing.
       const mask = ~equalMask(y, nibble)
       for (let k = y * words; k < (y + 1) * words; k++) block[k] = (block[k] ?? 0) & mask
@@ -153,6 +153,3 @@ function packDelta(nibbles: Uint8Array): Uint32Array {
   }
   return out
 }
-
-const leaf = (trees: FullTrees, tree: number, y: number): Uint8Array =>
-  trees.leaves.subarray((tree * LEAVES + y) * SEED, (tree * LEAVES + y + 1) * SEED)

@@ -62,7 +62,7 @@ export function multiplyAsAlice(
 ): AliceResult {
   const blocks = inputs.length
   const ta = new Uint8Array(taLength(blocks))
-  const taLimbs = new Uint32Array(ta.buffer)
+  const taLimbs = new Uint16Array(ta.buffer)
   const alpha = new Array<bigint>(blocks * XI * WIDTH)
   const shares: Products[] = []
   using pads = new Pads(psid2)
@@ -74,7 +74,7 @@ export function multiplyAsAlice(
       for (let w = 0; w < WIDTH; w++) {
         pads.hash(w)
         alpha[WIDTH * j + w] = pads.value()
-        subtract(pads.limbs, pads.hashFlipped(w), summands[w] ?? NONE, taLimbs, LIMBS * (WIDTH * j + w))
+        subtract(pads.limbs, pads.hashFlipped(w), summands[w] ?? NO_SUMMAND, taLimbs, LIMBS * (WIDTH * j + w))
       }
       const factor = g[j - n * XI] ?? 0n
       c0 += factor * (alpha[WIDTH * j] ?? 0n)
@@ -122,7 +122,7 @@ export interface BobResult {
 /** Bob: finishes on a canonical message of `blocks` products. */
 export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: number, message: AliceMessage): BobResult {
   const { digest, theta } = challenges(psid2, message.ta, blocks)
-  const ta = new Uint32Array(message.ta.slice().buffer)
+  const ta = new Uint16Array(message.ta.slice().buffer)
   const etap = new BigUint64Array(message.etap.slice().buffer)
   const checks = new Uint8Array(blocks * XI * SCALAR)
   const checkWords = new BigUint64Array(checks.buffer)
@@ -133,7 +133,7 @@ export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: num
     let [d0, d1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
       const bit = bitOf(ot.choices, j)
-      pads.aim(j, ot.columns, NONE)
+      pads.aim(j, ot.columns, NO_DELTA)
       const y0 = pads.plus(0, ta, LIMBS * WIDTH * j, -bit)
       const y1 = pads.plus(1, ta, LIMBS * (WIDTH * j + 1), -bit)
       const y2 = pads.plus(2, ta, LIMBS * (WIDTH * j + 2), -bit)
@@ -158,11 +158,11 @@ function challenges(psid2: Bytes, ta: Bytes, blocks: number): { readonly digest:
 /** Pads SHA-256(psid2 || u32le j || u8 w || column), 53 bytes of fixed layout: one compression each. */
 class Pads implements Disposable {
   /** The pad hashed last, as a 256-bit integer that is used modulo q. */
-  readonly limbs = new Uint32Array(LIMBS)
+  readonly limbs = new Uint16Array(LIMBS)
   readonly #bytes = new Uint8Array(this.limbs.buffer)
   readonly #words = new BigUint64Array(this.limbs.buffer)
   readonly #input = new Uint8Array(53)
-  readonly #flippedLimbs = new Uint32Array(LIMBS)
+  readonly #flippedLimbs = new Uint16Array(LIMBS)
   readonly #flippedBytes = new Uint8Array(this.#flippedLimbs.buffer)
   readonly #flippedInput = new Uint8Array(53)
   readonly #column = new Uint32Array(COLUMN_WORDS)
@@ -193,7 +193,7 @@ class Pads implements Disposable {
     sha256Into(this.#input, this.#bytes)
   }
 
-  hashFlipped(w: number): Uint32Array {
+  hashFlipped(w: number): Uint16Array {
     this.#flippedInput[36] = w
     sha256Into(this.#flippedInput, this.#flippedBytes)
     return this.#flippedLimbs
@@ -204,7 +204,7 @@ class Pads implements Disposable {
   }
 
   /** Pad w + (b[at..] & mask), modulo q but not reduced. */
-  plus(w: number, b: Uint32Array, at: number, mask: number): bigint {
+  plus(w: number, b: Uint16Array, at: number, mask: number): bigint {
     this.hash(w)
     addMasked(this.limbs, b, at, mask)
     return this.value()
@@ -217,7 +217,8 @@ class Pads implements Disposable {
   }
 }
 
-const NONE = new Uint32Array(LIMBS + 1)
+const NO_SUMMAND = new Uint16Array(LIMBS + 1)
+const NO_DELTA = new Uint32Array(COLUMN_WORDS)
 
 const bitOf = (bits: Uint32Array, j: number): number => ((bits[j >> 5] ?? 0) >>> (j & 31)) & 1
 
@@ -239,6 +240,8 @@ function write(value: bigint, words: BigUint64Array, at: number): void {
 
 // The message is public to both sides: comparing it may be fast.
 function belowOrder(words: BigUint64Array, at: number): boolean {
-  if ((words[at + 3] ?? 0n) !== 0xffff_ffff_ffff_ffffn) return true
-  return read(words, at) < Q
+  return (words[at + 3] ?? 0n) < TOP_OF_ORDER || read(words, at) < Q
 }
+
+/** The top 64 bits of q. */
+const TOP_OF_ORDER = Q >> 192n

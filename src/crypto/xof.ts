@@ -34,11 +34,11 @@ export class LeafStreams implements Disposable {
     this.#zeros = new Uint8Array(4 * words)
   }
 
-  /** Writes the stream of leaf `leaf` of tree `tree` to `out`, as stream number `leaf`. */
-  write(tree: number, leaf: number, seed: Uint8Array, out: Uint8Array): void {
+  /** Writes the stream of leaf `leaf` of tree `tree`, whose seed begins at `seeds[at]`, to `out` as stream number `leaf`. */
+  write(tree: number, leaf: number, seeds: Uint8Array, at: number, out: Uint8Array): void {
     this.#input[32] = tree
     this.#input[33] = leaf
-    this.#input.set(seed, 34)
+    for (let i = 0; i < 32; i++) this.#input[34 + i] = seeds[at + i] ?? 0
     sha256Into(this.#input, this.#key)
     const stream = createCipheriv("aes-256-ctr", this.#key, ZERO_IV).update(this.#zeros)
     out.set(stream, leaf * this.#zeros.length)
