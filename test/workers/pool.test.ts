@@ -1,0 +1,97 @@
+/** Sessions in workers: they end as they would here, a dead worker ends its own alone, and secrets do not stay behind. */
+import { expect, test } from "bun:test"
+import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
+import { ban, sessionAbort } from "../../src/mpc/blame.ts"
+import { Secret } from "../../src/secret.ts"
+import {
+  blameOf,
+  endingOf,
+  plainBlame,
+  plainEnding,
+  plainRecord,
+  plainSpec,
+  recordOf,
+  secretsOf,
+  specOf,
+  transferOf,
+} from "../../src/workers/messages.ts"
+import { hosts } from "./hosts.ts"
+
+test("key generation and signatures on both curves, several sessions at once", async () => {
+  using it = await hosts(3, 2)
+  for (const [curve, algorithm] of [
+    ["ed25519", "eddsa"],
+    ["secp256k1", "ecdsa"],
+    ["secp256k1", "bip340"],
+  ] as const) {
+    const made = await it.keygen(`gen ${algorithm}`, curve, 2)
+    expect(made.map((ending) => ending.kind)).toEqual(["done", "done", "done"])
+    const all = await Promise.all(
+      [0, 1, 2, 3].map((n) => it.sign(`sign ${algorithm} ${n}`, algorithm, n % 2 === 0 ? [0, 1] : [1, 2], 2).endings),
+    )
+    for (const endings of all) {
+      expect(endings.map((ending) => ending.kind)).toEqual(["done", "done"])
+      expect(endings[0]).toEqual(endings[1]!) // both hold the same signatures
+    }
+  }
+  expect(it.seats.map(({ pool }) => pool.open())).toEqual([0, 0, 0])
+}, 60_000)
+
+test("a cancelled session ends as cancelled, and the worker goes on", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  // only one of the two begins: it waits for ever
+  const lonely = it.sign("lonely", "eddsa", [0, 1], 1)
+  lonely.sessions[1]!.cancel("cancelled")
+  lonely.sessions[0]!.cancel("deadline")
+  expect((await lonely.endings).map((ending) => ending.kind).sort()).toEqual(["cancelled", "deadline"])
+  const next = await it.sign("next", "eddsa", [0, 1], 1).endings
+  expect(next.map((ending) => ending.kind)).toEqual(["done", "done"])
+}, 60_000)
+
+test("closing a pool ends its sessions as crashed", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  const [first] = it.seats
+  const running = it.sign("cut off", "eddsa", [0, 1], 1)
+  first!.pool.close()
+  running.sessions[1]!.cancel("deadline")
+  expect((await running.endings)[0]).toMatchObject({ kind: "crashed" })
+}, 60_000)
+
+const secretOf = () => ({
+  share: Secret.take(new Uint8Array(32).fill(7)),
+  pairs: [],
+})
+
+test("what crosses the border arrives whole, and the sender's secret bytes are gone", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  const group = it.seats[0]!.group!
+  const secret = secretOf()
+  const before = encodeGroupSecret(secret)
+  const spec = {
+    protocol: "sign" as const,
+    self: it.seats[0]!.party,
+    taskId: "t",
+    attempt: 1,
+    algorithm: "eddsa" as const,
+    group,
+    secret,
+    signers: [],
+    messages: [],
+  }
+  const plain = plainSpec(spec)
+  const [buffer] = transferOf(plain)
+  const crossed = structuredClone(plain, { transfer: [buffer!] })
+  expect(buffer!.byteLength).toBe(0)
+  const [arrived] = secretsOf(specOf(crossed))
+  expect(encodeGroupSecret(arrived!)).toEqual(before)
+
+  const record = recordOf(structuredClone(plainRecord({ kind: "prepared", group, secret: secretOf() })))
+  expect(record.kind === "prepared" && encodeGroupSecret(record.secret)).toEqual(before)
+  const blame = ban(it.seats[1]!.party, "consistency check")
+  expect(blameOf(structuredClone(plainBlame(blame)))).toEqual(blame)
+  const ending = { kind: "blamed" as const, blame: sessionAbort("view mismatch") }
+  expect(endingOf(structuredClone(plainEnding(ending)))).toEqual(ending)
+}, 60_000)
