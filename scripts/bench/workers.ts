@@ -20,21 +20,13 @@ interface Row {
 const TICK_MS = 5
 
 export async function benchWorkers(): Promise<readonly Row[]> {
-  const rows: Row[] = []
-  for (const workers of [1, availableParallelism()]) {
-    using it = await hosts(2, workers)
-    await it.keygen("warm", "secp256k1", 2)
-    rows.push(
-      await measured("ecdsa_dkg", workers, 8, (n) => it.keygen(`gen ${workers} ${n}`, "secp256k1", 2)),
-      await measured(
-        "ecdsa_sign_batch_16",
-        workers,
-        16,
-        (n) => it.sign(`sign ${workers} ${n}`, "ecdsa", [0, 1], 16).endings,
-      ),
-    )
-  }
-  return rows
+  const workers = availableParallelism()
+  using it = await hosts(2, workers)
+  await it.keygen("warm", "secp256k1", 2)
+  return [
+    await measured("ecdsa_dkg", workers, 8, (n) => it.keygen(`gen ${n}`, "secp256k1", 2)),
+    await measured("ecdsa_sign_batch_16", workers, 16, (n) => it.sign(`sign ${n}`, "ecdsa", [0, 1], 16).endings),
+  ]
 }
 
 async function measured(
