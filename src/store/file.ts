@@ -244,9 +244,8 @@ function constantsAsWritten(head: Buffer): boolean {
 
 /** The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros. */
 function firstPageAsWritten(page: Buffer): boolean {
-  const rows = page.readUInt16BE(103)
   const textAt = page.readUInt16BE(105)
-  return rows === 1 && page.subarray(110, textAt).every((byte) => byte === 0)
+  return page.subarray(110, textAt).every((byte) => byte === 0)
 }
 
 function makeFolder(folder: string): void {

@@ -322,6 +322,55 @@ test("a row that is not of our form is refused before anybody computes with it",
   expect(opening(folder)).toBe("E-STO-008")
 })
 
+test("the number of the last commit, and the unused part of the first page, are watched", () => {
+  using folder = filled()
+  const good = readFileSync(folder.db)
+  for (const at of [24, 27, 92, 95, 110, 2000]) {
+    const damaged = Buffer.from(good)
+    damaged[at]! ^= 4
+    writeFileSync(folder.db, damaged)
+    expect([at, opening(folder)]).toEqual([at, "E-STO-008"])
+  }
+})
+
+test("a false list of free pages is noticed before the next commit could overwrite a record", () => {
+  using folder = filled()
+  {
+    using store = folder.open()
+    store.groups.prepare(groupNo("h", 0), groupSecret(0, 9000))
+    store.groups.dropUncertifiedKeygen("h")
+  }
+  const good = readFileSync(folder.db)
+  expect(good.readUInt32BE(36)).toBeGreaterThan(2)
+  const trunk = 4096 * (good.readUInt32BE(32) - 1)
+  for (const at of [35, 39, trunk + 7, trunk + 11]) {
+    const damaged = Buffer.from(good)
+    damaged[at]! ^= 2
+    writeFileSync(folder.db, damaged)
+    expect([at, opening(folder)]).toEqual([at, "E-STO-008"])
+  }
+})
+
+test("rows out of order are noticed: a record would be there and yet not be found", () => {
+  using folder = filled()
+  const good = readFileSync(folder.db)
+  let tried = 0
+  for (let page = 4096; page < good.length; page += 4096) {
+    // Leaf pages of the table (type 10): two neighbours among the cell pointers change places.
+    const cells = good[page] === 10 ? good.readUInt16BE(page + 3) : 0
+    for (let at = page + 8; at < page + 8 + 2 * (cells - 1); at += 2) {
+      const file = Buffer.from(good)
+      good.copy(file, at, at + 2, at + 4)
+      good.copy(file, at + 2, at, at + 2)
+      writeFileSync(folder.db, file)
+      // Where header or root are no longer found, they are missing.
+      expect(opening(folder)).toMatch(/^E-STO-0(?:08|10)$/)
+      tried++
+    }
+  }
+  expect(tried).toBeGreaterThan(5)
+})
+
 test("write-ahead logging, once switched on by somebody, is refused: a copy of the one file would miss commits", () => {
   using folder = filled()
   const bytes = readFileSync(folder.db)

@@ -46,6 +46,16 @@ test("a creation that fails leaves nothing behind", () => {
   expect(existsSync(folder.db)).toBe(false)
 })
 
+test("a creation that fails half-way leaves nothing behind either", () => {
+  using folder = new Folder()
+  const wiped = Secret.take(new Uint8Array(32))
+  wiped.wipe()
+  expect(() => createStore(folder.db, password(), { identitySeed: wiped, callbackKey: wiped, kdf: KDF })).toThrow(
+    TypeError,
+  )
+  expect(readdirSync(folder.path)).toEqual(["secrets.db.lock"])
+})
+
 /** Commits in a child until the limit is hit; its last words. */
 function fillUp(folder: Folder, command: readonly string[]): { readonly code: string; readonly steps: number } {
   const child = Bun.spawnSync([...command, process.execPath, CHILD, folder.db, "0", "20000"])

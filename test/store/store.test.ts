@@ -1,0 +1,436 @@
+/** What the repositories promise one by one; how they behave together is model.test.ts's. */
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { toHex, u32be, u64be, utf8 } from "../../src/bytes.ts"
+import { Secret } from "../../src/secret.ts"
+import { unwrapKey, wrapKey } from "../../src/store/header.ts"
+import { createStore, openStore, type Store } from "../../src/store/store.ts"
+import { REPLAY_MS } from "../../src/store/tasks.ts"
+import {
+  APPROVE,
+  approved,
+  bytesOf,
+  claimOf,
+  codeOf,
+  epochNo,
+  Folder,
+  groupNo,
+  groupSecret,
+  KDF,
+  partyNo,
+  password,
+  REJECT,
+  reveal,
+  sessionOf,
+} from "./fixtures.ts"
+
+const hexOf = (secret: Secret | undefined): string | undefined => secret && toHex(secret.expose())
+
+// ---- the node's own ----------------------------------------------------------------------------------------------
+
+test("identity, keys and the boot counter survive a restart; the entropy is made here and differs between files", () => {
+  using one = new Folder()
+  using other = new Folder()
+  other.create().close()
+  const read = (store: Store) => [store.identity(), store.callbackKey(), store.entropy(), store.eventKey()].map(hexOf)
+  let before: unknown
+  {
+    using store = one.create()
+    before = read(store)
+    expect([store.nextBoot(), store.nextBoot()]).toEqual([1, 2])
+    expect(store.eventKey()).toBeUndefined()
+  }
+  using store = one.open()
+  expect(read(store)).toEqual(before as never)
+  expect(hexOf(store.identity())).toBe("01".repeat(32))
+  expect(hexOf(store.callbackKey())).toBe("02".repeat(1200))
+  expect(store.entropy().length).toBe(32)
+  expect(store.nextBoot()).toBe(3)
+  store.setEventKey(Secret.take(bytesOf(1)))
+  expect(hexOf(store.eventKey())).toBe(toHex(bytesOf(1)))
+  using second = other.open()
+  expect(hexOf(second.entropy())).not.toBe(hexOf(store.entropy()))
+})
+
+test("a new password: the old one no longer opens, all is there, and one commit did it", () => {
+  using folder = new Folder()
+  const next = Secret.from(Buffer.from("a new and long password"))
+  {
+    using store = folder.create()
+    approved(store, "t1")
+    const { generation } = store
+    store.changePassword(next, KDF)
+    expect(store.generation).toBe(generation + 1)
+    store.nextBoot()
+  }
+  expect(codeOf(() => folder.open())).toBe("E-STO-004")
+  using store = openStore(folder.db, next, { readOnly: false })
+  expect(store.tasks.get("t1")?.state).toBe("approved")
+  expect(store.verify()).toBe(5)
+})
+
+test("the default cost of the password is 64 MiB and three passes or more, and is stored with the file", () => {
+  using folder = new Folder()
+  using seed = Secret.take(new Uint8Array(32))
+  createStore(folder.db, password(), { identitySeed: seed, callbackKey: seed }).close()
+  using db = new Database(folder.db, { readonly: true })
+  const header = db.query<{ box: Uint8Array }, []>("SELECT box FROM record WHERE kind = 0").get()?.box
+  const [memory, passes] = [0, 4].map((at) => Buffer.from(header ?? []).readUInt32BE(at))
+  expect(memory).toBeGreaterThanOrEqual(64 * 1024)
+  expect(passes).toBeGreaterThanOrEqual(3)
+})
+
+test("a header that asks for an absurd cost is refused before anything is computed", () => {
+  const header = wrapKey(Secret.take(bytesOf(1)), password(), KDF)
+  const opened = unwrapKey(header, password())
+  expect(opened instanceof Secret && hexOf(opened)).toBe(toHex(bytesOf(1)))
+  const asking = (at: number, value: number) => {
+    const changed = header.slice()
+    changed.set(u32be(value), at)
+    return unwrapKey(changed, password())
+  }
+  for (const [at, value] of [
+    [0, 4 * 1024 * 1024 + 1],
+    [0, 7],
+    [4, 65],
+    [4, 0],
+    [8, 65],
+    [8, 0],
+  ] as const) {
+    expect(asking(at, value)).toBe("malformed")
+  }
+  expect(asking(4, 2)).toBeUndefined()
+  expect(unwrapKey(header.subarray(1), password())).toBe("malformed")
+})
+
+test("the file shows no id, name, key, party or time", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.outbox.subscribe([{ server: "https://events.example", eventTypes: ["request.keysign.created"] }])
+  const nowMs = 1_795_347_135_344
+  const event = { eventId: "event-0001", eventType: "request.keysign.created", createdMs: nowMs, body: "body-of-event" }
+  store.tasks.claim({ ...claimOf("task-0001"), nowMs, events: [event] })
+  store.groups.prepare(groupNo("group-0001", 0, { createdMs: nowMs }), groupSecret(0))
+  store.bans.add({
+    groupId: "group-0001",
+    epochId: epochNo(0),
+    peer: partyNo(1),
+    reason: "reason-0001",
+    sid: bytesOf(5),
+    bannedMs: nowMs,
+  })
+  const file = readFileSync(folder.db)
+  const names = [
+    "task-0001",
+    "group-0001",
+    "event-0001",
+    "events.example",
+    "keysign",
+    "body-of-event",
+    "reason-0001",
+    "task_id",
+  ]
+  const keys = [epochNo(0), bytesOf(50), bytesOf(9), bytesOf(2), bytesOf(5), new Uint8Array(32).fill(1), u64be(nowMs)]
+  for (const secret of [...names.map(utf8), ...keys]) expect(file.indexOf(secret)).toBe(-1)
+  expect(file.indexOf(store.entropy().expose())).toBe(-1)
+})
+
+test("what is erased is overwritten in the file, not only unlinked", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.groups.prepare(groupNo("g", 0), groupSecret(0, 9000))
+  using db = new Database(folder.db, { readonly: true })
+  const box = db.query<{ box: Uint8Array }, []>("SELECT box FROM record WHERE kind = 8").get()?.box ?? new Uint8Array(0)
+  // Pieces that lie within one page each, wherever the pages begin.
+  const pieces = [100, 5000, 12_000, 20_000].map((at) => box.slice(at, at + 32))
+  const found = () => pieces.filter((piece) => readFileSync(folder.db).indexOf(piece) >= 0).length
+  expect(found()).toBe(4)
+  store.groups.dropUncertifiedKeygen("g")
+  expect(found()).toBe(0)
+})
+
+test("a transaction inside a transaction is refused, and an exception in a decision changes nothing", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.tasks.claim(claimOf("t1"))
+  const { generation } = store
+  const decideBy = (act: () => void) =>
+    codeOf(() =>
+      store.tasks.approve(
+        "t1",
+        6,
+        () => {
+          act()
+          return { verdict: APPROVE, debits: [{ counter: "c", amount: 1 }] }
+        },
+        () => [],
+      ),
+    )
+  expect(decideBy(() => store.nextBoot())).toBe("E-STO-019")
+  const bug = new Error("rule failed")
+  expect(
+    decideBy(() => {
+      throw bug
+    }),
+  ).toBe(bug)
+  const refusing = codeOf(() =>
+    store.tasks.approve(
+      "t1",
+      6,
+      () => ({ verdict: APPROVE, debits: [{ counter: "c", amount: Number.NaN }] }),
+      () => [],
+    ),
+  )
+  expect(refusing).toBeInstanceOf(RangeError)
+  expect(store.generation).toBe(generation)
+  expect(store.tasks.get("t1")?.state).toBe("claimed")
+  expect(store.tasks.usage.count("c", 0)).toBe(0)
+  expect(decideBy(() => {})).toBe("none")
+})
+
+// ---- sessions and checks -----------------------------------------------------------------------------------------
+
+test("attempts only count upwards, and a session id never serves twice, not even after a restart", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    approved(store, "t1")
+    approved(store, "t2")
+    store.tasks.startSession(sessionOf("t1", 2), 7)
+    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8))).toBe("E-TSK-019")
+    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 8))).toBe("E-TSK-019")
+    store.tasks.endSession(sessionOf("t1", 2).sid, "done", 9)
+  }
+  using store = folder.open()
+  const { sid } = sessionOf("t1", 2)
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8))).toBe("E-TSK-019")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3, { sid }), 8))).toBe("E-STO-024")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t2", 1, { sid }), 8))).toBe("E-STO-024")
+  expect(store.tasks.get("t1")?.attempt).toBe(2)
+  expect(store.tasks.get("t2")?.state).toBe("approved")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3), 8))).toBe("none")
+  expect(codeOf(() => store.tasks.endSession(bytesOf(99), "done", 8))).toBe("E-STO-026")
+})
+
+/** Ends a session of a fresh task in that way. */
+function endOne(store: Store, taskId: string, how: string, ecdsa = true): void {
+  approved(store, taskId)
+  store.tasks.startSession(sessionOf(taskId, 1, { ecdsa }), 7)
+  store.tasks.endSession(sessionOf(taskId, 1).sid, how, 8)
+}
+const countOf = (store: Store, n: number) => store.bans.unproven().find(({ peer }) => peer === partyNo(n))?.count
+
+test("only an ECDSA session whose end nobody saw counts an unproven check, and only once", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  for (const how of ["done", "blamed", "deadline", "cancelled"]) endOne(store, how, how)
+  endOne(store, "frost", "crashed", false)
+  expect(countOf(store, 1)).toBeUndefined()
+  endOne(store, "c", "crashed")
+  expect(countOf(store, 1)).toBe(1)
+  store.tasks.endSession(sessionOf("c", 1).sid, "crashed", 9)
+  store.tasks.endSession(sessionOf("done", 1).sid, "unproven", 9)
+  expect(countOf(store, 1)).toBe(1)
+  endOne(store, "u", "unproven")
+  expect(countOf(store, 1)).toBe(2)
+})
+
+test("the ninth unproven check disables the peer for good: its OT state goes, without a ban", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    store.groups.prepare(groupNo("g", 0), groupSecret(0))
+    for (let i = 1; i <= 8; i++) endOne(store, `t${i}`, "crashed")
+    expect(store.bans.unusable("g", epochNo(0))).toEqual([])
+    expect(store.groups.open("g", epochNo(0)).pairs.every(({ otAlice, otBob }) => otAlice && otBob)).toBe(true)
+    endOne(store, "t9", "crashed")
+    expect(store.bans.unusable("g", epochNo(0))).toEqual([partyNo(1), partyNo(2)].sort())
+  }
+  using store = folder.open()
+  expect(store.bans.list()).toEqual([])
+  expect(store.bans.unusable("g", epochNo(0))).toEqual([partyNo(1), partyNo(2)].sort())
+  expect(store.bans.unusable("g", epochNo(1))).toEqual([])
+  expect(store.groups.open("g", epochNo(0)).pairs.some(({ otAlice, otBob }) => otAlice || otBob)).toBe(false)
+  expect(hexOf(store.groups.open("g", epochNo(0)).share)).toBe(toHex(bytesOf(50)))
+})
+
+test("a ban is of one peer in one epoch of one group", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  for (const epoch of [0, 1]) store.groups.prepare(groupNo("g", epoch), groupSecret(epoch))
+  store.groups.prepare(groupNo("h", 0), groupSecret(0))
+  store.bans.add({ groupId: "g", epochId: epochNo(0), peer: partyNo(2), reason: "r", sid: bytesOf(1), bannedMs: 1 })
+  expect(store.bans.unusable("g", epochNo(0))).toEqual([partyNo(2)])
+  for (const [group, epoch] of [
+    ["g", 1],
+    ["h", 0],
+  ] as const) {
+    expect(store.bans.unusable(group, epochNo(epoch))).toEqual([])
+    expect(reveal(store.groups.open(group, epochNo(epoch)))).toEqual(reveal(groupSecret(epoch)))
+  }
+})
+
+// ---- counters ----------------------------------------------------------------------------------------------------
+
+const debit = (store: Store, taskId: string, nowMs: number, amount: number): void => {
+  store.tasks.claim(claimOf(taskId))
+  store.tasks.approve(
+    taskId,
+    nowMs,
+    () => ({
+      verdict: APPROVE,
+      debits: [
+        { counter: "c", amount },
+        { counter: "other", amount: 1 },
+      ],
+    }),
+    () => [],
+  )
+}
+const FAILED = { state: "failed", code: "E-TSK-020", reason: "r" } as const
+
+test("a counter sums its window, also after the clock was set back and after a restart", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    debit(store, "t1", 100, 1)
+    debit(store, "t2", 300, 2)
+    debit(store, "t3", 200, 4)
+  }
+  using store = folder.open()
+  debit(store, "t4", 250, 8)
+  const at = (sinceMs: number) => store.tasks.usage.count("c", sinceMs)
+  expect([0, 100, 101, 200, 201, 251, 300, 301].map(at)).toEqual([15, 15, 14, 14, 10, 2, 2, 0])
+  expect(store.tasks.usage.count("unknown", 0)).toBe(0)
+})
+
+test("a failed task gives its debits back, but not once a share of its signature has left", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    debit(store, "gone", 100, 1)
+    debit(store, "signed", 100, 2)
+    debit(store, "done", 100, 4)
+    store.tasks.startSession(sessionOf("signed", 1), 101)
+    store.tasks.emitted("signed", bytesOf(1), 102)
+    for (const task of ["gone", "signed"]) store.tasks.finish(task, FAILED, 103, [])
+    store.tasks.finish("done", { state: "completed", outcome: { type: "signatures", signatures: [] } }, 103, [])
+    expect(store.tasks.usage.count("c", 0)).toBe(6)
+    expect(store.tasks.usage.count("other", 0)).toBe(2)
+  }
+  using store = folder.open()
+  expect(store.tasks.usage.count("c", 0)).toBe(6)
+})
+
+test("a rejection debits nothing and keeps its reasons", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.tasks.claim(claimOf("t1"))
+  const decide = () => ({ verdict: REJECT, debits: [{ counter: "c", amount: 1 }] })
+  const record = store.tasks.approve("t1", 6, decide, () => [])
+  expect([record.state, record.code, record.reason]).toEqual(["rejected", "E-RSK-001", "not allowed"])
+  expect(store.tasks.get("t1")?.verdict).toEqual(REJECT)
+  expect(store.tasks.usage.count("c", 0)).toBe(0)
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 7))).toBe("E-STO-025")
+})
+
+test("a share cannot leave for a task that is not running, nor after its end", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  approved(store, "t1")
+  expect(codeOf(() => store.tasks.emitted("t1", bytesOf(1), 7))).toBe("E-STO-025")
+  store.tasks.startSession(sessionOf("t1", 1), 7)
+  store.tasks.finish("t1", FAILED, 8, [])
+  expect(codeOf(() => store.tasks.emitted("t1", bytesOf(1), 9))).toBe("E-STO-025")
+})
+
+// ---- retention ---------------------------------------------------------------------------------------------------
+
+test("pruning forgets only what ended, was delivered, and whose deadline is long past; sessions and debits go along", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const late = 10_000 + REPLAY_MS + 1
+  for (const task of ["old", "undelivered", "running", "touched"]) {
+    debit(store, task, 100, 1)
+    store.tasks.startSession(sessionOf(task, 1), 101)
+    store.tasks.endSession(sessionOf(task, 1).sid, "done", 102)
+    if (task === "running") continue
+    store.tasks.emitted(task, bytesOf(1), 102)
+    store.tasks.finish(task, FAILED, task === "touched" ? late : 103, [])
+    if (task !== "undelivered") store.tasks.delivered(task)
+  }
+  const records = store.verify()
+  expect(store.tasks.prune(late - 1)).toBe(0)
+  expect(store.tasks.prune(late)).toBe(1)
+  expect(store.tasks.get("old")).toBeUndefined()
+  // The task and its session.
+  expect(store.verify()).toBe(records - 2)
+  expect(store.tasks.usage.count("c", 0)).toBe(3)
+  expect(store.tasks.prune(late + 1)).toBe(1)
+  expect(store.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["running", "undelivered"])
+})
+
+test("a list is filtered and cut, newest first", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  for (const task of ["a", "b", "c"]) store.tasks.claim(claimOf(task))
+  approved(store, "d")
+  const ids = (filter: Parameters<typeof store.tasks.list>[0]) => store.tasks.list(filter).map((task) => task.taskId)
+  expect(ids({ limit: 2 })).toEqual(["d", "c"])
+  expect(ids({ limit: 0 })).toEqual([])
+  expect(ids({ limit: 2, state: "claimed" })).toEqual(["c", "b"])
+  expect(ids({ limit: 2, type: "KeyGen" })).toEqual([])
+})
+
+// ---- events ------------------------------------------------------------------------------------------------------
+
+const event = (id: string) => ({ eventId: id, eventType: "e", createdMs: 1, body: id })
+
+test("events keep their order per server, a failed one does not block the next, and a server can be given up", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    store.outbox.subscribe(["a", "b"].map((server) => ({ server, eventTypes: ["e"] })))
+    store.tasks.claim({ ...claimOf("t1"), events: [event("1"), event("2")] })
+    store.tasks.claim({ ...claimOf("t2"), events: [event("3"), { ...event("x"), eventType: "unwanted" }] })
+    const first = store.outbox.next("a")
+    expect(first?.event.eventId).toBe("1")
+    store.outbox.attempted("a", first?.seq ?? 0, 50)
+    store.outbox.failed("a", first?.seq ?? 0)
+    expect(store.outbox.next("a")?.event.eventId).toBe("2")
+  }
+  using store = folder.open()
+  expect(store.outbox.backlog().toSorted((x, y) => (x.server < y.server ? -1 : 1))).toEqual([
+    { server: "a", pending: 2, failed: 1 },
+    { server: "b", pending: 3, failed: 0 },
+  ])
+  const sent: string[] = []
+  for (let letter = store.outbox.next("b"); letter !== undefined; letter = store.outbox.next("b")) {
+    sent.push(letter.event.eventId)
+    store.outbox.delivered("b", letter.seq)
+    // Once more is harmless: the sender may have died before it heard of its own success.
+    store.outbox.delivered("b", letter.seq)
+  }
+  expect(sent).toEqual(["1", "2", "3"])
+  expect(store.outbox.drop("a")).toBe(3)
+  expect(store.outbox.backlog()).toEqual([])
+  // Two tasks and the four keys and counters of the node: no event is left.
+  expect(store.verify()).toBe(6)
+})
+
+test("an event is written with the state that it reports, or neither is", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.outbox.subscribe([{ server: "a", eventTypes: ["e"] }])
+  approved(store, "t1")
+  const { generation } = store
+  const bad = { ...event("1"), createdMs: 1.5 }
+  expect(codeOf(() => store.tasks.finish("t1", FAILED, 9, [bad]))).toBeInstanceOf(RangeError)
+  expect(store.tasks.get("t1")?.state).toBe("approved")
+  expect(store.outbox.next("a")).toBeUndefined()
+  expect(store.generation).toBe(generation)
+  store.tasks.finish("t1", FAILED, 9, [event("1")])
+  expect(store.generation).toBe(generation + 1)
+  expect(store.outbox.next("a")?.event.eventId).toBe("1")
+})
