@@ -9,6 +9,7 @@ import { configCodes } from "./errors/config.ts"
 import type { Entry, ExitCode, Kind } from "./errors/entry.ts"
 import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
+import { opsCodes } from "./errors/ops.ts"
 import { riskCodes } from "./errors/risk.ts"
 import { storeCodes } from "./errors/store.ts"
 import { taskCodes } from "./errors/task.ts"
@@ -19,6 +20,7 @@ export const codes = {
   ...configCodes,
   ...keysCodes,
   ...linkCodes,
+  ...opsCodes,
   ...riskCodes,
   ...storeCodes,
   ...taskCodes,

@@ -60,7 +60,7 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "build.ts", "errors"])
 const PURE = ["crypto", "keys", "mpc", "policy", "wire", "tasks"]
-const EDGES = new Set(["store", "link", "callback", "events", "metrics", "status", "waas", "workers"])
+const EDGES = new Set(["store", "link", "callback", "events", "metrics", "status", "waas", "workers", "hardening"])
 const WIRING = ["lockdown.ts", "config", "logText.ts", "logging.ts", "daemon.ts", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */

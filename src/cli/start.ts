@@ -5,11 +5,14 @@ import { requireStartable } from "../config/startup.ts"
 import { startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe } from "../errors.ts"
+import { openNotifier } from "../hardening/notify.ts"
+import { sealCode } from "../hardening/process.ts"
 import { openLog } from "../logging.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
 import { writeAll } from "./output.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
+import { hardenOrRefuse, type Tell } from "./startHardening.ts"
 
 export const start = command({
   summary: "Run this node until a signal ends it",
@@ -22,7 +25,7 @@ export const start = command({
     ["cosigner start --prod --key-file .password", "as services do"],
     ["cosigner start", "asks for the password"],
   ],
-  run: async ({ config: load, options, passwords }) => {
+  run: async ({ config: load, options, passwords, env }) => {
     const overrides = overridesOf(options)
     const config = await load(overrides)
     requireStartable(config)
@@ -39,12 +42,21 @@ export const start = command({
     if (config.danger_allow_unguarded_signing) {
       log.warn("danger_allow_unguarded_signing is on: without rules or callback servers this node signs what WaaS asks")
     }
+    const tell: Tell = ({ code, message, next }) => log.warn(message, { code, next })
     try {
+      hardenOrRefuse(config, env, tell)
+      using notifier = openNotifier(env, tell)
       using password = await passwords.existing(config.db)
       using store = openStore(config.db.path, password, { readOnly: false })
       password.wipe()
       const daemon = await startDaemon(config, store, log)
+      // the workers run and everything is loaded
+      const unsealed = sealCode()
+      if (unsealed !== undefined) tell(unsealed)
+      const running = `node ${daemon.nodeId}`
+      notifier.ready(running)
       const reload = (): void => {
+        notifier.reloading()
         load(overrides)
           .then((next) => {
             requireStartable(next)
@@ -55,10 +67,12 @@ export const start = command({
           .catch((error: unknown) => {
             log.error("the configuration on disk is bad; the one in force stays", { why: textOf(error) })
           })
+          .finally(() => notifier.ready(running))
       }
       process.on("SIGHUP", reload)
       const signal = await endingSignal()
       process.off("SIGHUP", reload)
+      notifier.stopping()
       log.info("stopping", { signal, host: hostname() })
       await daemon.stop()
       log.info("stopped")

@@ -35,6 +35,10 @@ export const configSchema = tableOf("The configuration of a node.", {
     false,
     "Lets production start with neither embedded rules nor a callback server: it then signs whatever WaaS asks.",
   ),
+  danger_allow_unhardened_process: boolean(
+    false,
+    "Lets production start where core dumps or tracing cannot be switched off, or with LD_PRELOAD and its like set.",
+  ),
   ...tables,
   [RULES_TABLE]: Type.Optional(Type.Unknown({ description: "Risk control by rules inside the node." })),
 })

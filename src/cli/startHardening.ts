@@ -1,0 +1,22 @@
+/**
+ * How `start` hardens its process: every measure that cannot be taken is told with its remedy, and in production the lack
+ * of an essential one ends the start, before the password is read.
+ */
+import type { Config } from "../config/config.ts"
+import type { CosignerError } from "../errors.ts"
+import { openDoors } from "../hardening/environment.ts"
+import { harden, isEssential } from "../hardening/process.ts"
+
+export type Tell = (error: CosignerError) => void
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Throws the first essential shortfall, in production, unless danger_allow_unhardened_process accepts it. */
+export function hardenOrRefuse(config: Config, env: Environment, tell: Tell): void {
+  const doors = openDoors(env)
+  const found: readonly CosignerError[] = [...(doors === undefined ? [] : [doors]), ...harden()]
+  const strict = config.env === "production" && !config.danger_allow_unhardened_process
+  const unacceptable = found.find((error) => strict && isEssential(error))
+  if (unacceptable !== undefined) throw unacceptable
+  found.forEach(tell)
+}

@@ -1,0 +1,77 @@
+/**
+ * The few calls of the C library that the runtime has no API for, with the kernel's own convention: a negative answer is an
+ * errno. Linux with glibc only; opened at the first use, so that commands which need none of it never load it.
+ */
+import { dlopen, ptr, read } from "bun:ffi"
+
+export interface Limit {
+  readonly soft: bigint
+  readonly hard: bigint
+}
+
+export interface Libc {
+  prctl(option: number, value: number): number
+  getLimit(resource: number): Limit | number
+  setLimit(resource: number, limit: Limit): number
+  mlockall(flags: number): number
+  /** CLOCK_MONOTONIC in microseconds. */
+  monotonicUs(): bigint
+  /** A socket for datagrams to AF_UNIX addresses. */
+  datagramSocket(): number
+  /** `address` is a whole sockaddr_un. */
+  sendTo(socket: number, message: Uint8Array, address: Uint8Array, flags: number): number
+}
+
+/** No limit at all, in rlimit's terms. */
+export const INFINITY = 2n ** 64n - 1n
+
+const CLOCK_MONOTONIC = 1
+const AF_UNIX = 1
+const SOCK_DGRAM = 2
+const SOCK_CLOEXEC = 0o2000000
+
+const SYMBOLS = {
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  getrlimit: { args: ["i32", "ptr"], returns: "i32" },
+  setrlimit: { args: ["i32", "ptr"], returns: "i32" },
+  mlockall: { args: ["i32"], returns: "i32" },
+  clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+  __errno_location: { args: [], returns: "ptr" },
+} as const
+
+let opened: Libc | undefined
+
+/** Throws what dlopen throws where there is no glibc. */
+export function libc(): Libc {
+  opened ??= open()
+  return opened
+}
+
+function open(): Libc {
+  const { symbols: c } = dlopen("libc.so.6", SYMBOLS)
+  const answer = (result: number | bigint): number => {
+    if (result >= 0) return Number(result)
+    const at = c.__errno_location()
+    return at === null ? -1 : -read.i32(at)
+  }
+  return {
+    prctl: (option, value) => answer(c.prctl(option, value, 0, 0, 0)),
+    getLimit(resource) {
+      const pair = new BigUint64Array(2)
+      const failed = answer(c.getrlimit(resource, ptr(pair)))
+      return failed < 0 ? failed : { soft: pair[0] ?? 0n, hard: pair[1] ?? 0n }
+    },
+    setLimit: (resource, { soft, hard }) => answer(c.setrlimit(resource, ptr(BigUint64Array.of(soft, hard)))),
+    mlockall: (flags) => answer(c.mlockall(flags)),
+    monotonicUs() {
+      const time = new BigInt64Array(2)
+      c.clock_gettime(CLOCK_MONOTONIC, ptr(time))
+      return (time[0] ?? 0n) * 1_000_000n + (time[1] ?? 0n) / 1000n
+    },
+    datagramSocket: () => answer(c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+    sendTo: (socket, message, address, flags) =>
+      answer(c.sendto(socket, ptr(message), message.length, flags, ptr(address), address.length)),
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What the process takes away from itself, so that its memory stays its own: no core dumps, no tracing by others of the
+ * same user, no privileges to gain, nothing swapped out, and at last no new executable memory. Each measure that cannot be
+ * taken is an error with its remedy; whether a node runs without it is the caller's to decide (`isEssential`).
+ */
+import { readFileSync } from "node:fs"
+import { constants } from "node:os"
+import { CosignerError } from "../errors.ts"
+import { INFINITY, type Libc, type Limit, libc } from "./libc.ts"
+
+export type Shortfall = CosignerError<"E-OPS-001" | "E-OPS-002" | "E-OPS-003" | "E-OPS-004" | "E-OPS-005" | "E-OPS-007">
+
+const PR_GET_DUMPABLE = 3
+const PR_SET_DUMPABLE = 4
+const PR_SET_NO_NEW_PRIVS = 38
+const PR_GET_NO_NEW_PRIVS = 39
+const PR_SET_MDWE = 65
+const PR_MDWE_REFUSE_EXEC_GAIN = 1
+const RLIMIT_CORE = 4
+const RLIMIT_MEMLOCK = 8
+/** CURRENT | FUTURE | ONFAULT: without the last, all of the runtime's reserved address space would become memory. */
+const LOCK_FLAGS = 7
+const CAP_IPC_LOCK = 14n
+
+/**
+ * Measures that any process may take, in any container: that one fails means something unknown is going on, and production
+ * does not start. Locked memory needs a limit that many machines do not grant, and W^X a recent kernel: their lack is said.
+ */
+const ESSENTIAL: ReadonlySet<string> = new Set(["E-OPS-001", "E-OPS-002", "E-OPS-003", "E-OPS-006"])
+export const isEssential = (error: CosignerError): boolean => ESSENTIAL.has(error.code)
+
+/** Before the first secret is read. Returns what could not be done; an empty list is a hardened process. */
+export function harden(): readonly Shortfall[] {
+  const c = open()
+  if (c instanceof CosignerError) return [c]
+  return [noCore(c), notDumpable(c), noNewPrivileges(c), lockMemory(c)].filter((found) => found !== undefined)
+}
+
+/** After the warm-up: nothing that is not code by now becomes code. What the runtime's compiler reserved stays. */
+export function sealCode(): Shortfall | undefined {
+  const c = open()
+  if (c instanceof CosignerError) return c
+  const why = (text: string) => new CosignerError("E-OPS-005", { why: text })
+  // elsewhere the runtime's compiler may still need what this denies: not tried, so not done
+  if (process.arch !== "x64") return why(`it is not tried on ${process.arch}`)
+  const failed = c.prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN)
+  return failed < 0 ? why(`${nameOf(failed)} (it needs Linux 6.3)`) : undefined
+}
+
+function open(): Libc | CosignerError<"E-OPS-007"> {
+  if (process.platform !== "linux") return new CosignerError("E-OPS-007", { why: `this is ${process.platform}` })
+  try {
+    return libc()
+  } catch (cause) {
+    return new CosignerError("E-OPS-007", { why: "the C library cannot be called" }, { cause })
+  }
+}
+
+function noCore(c: Libc): Shortfall | undefined {
+  const failed = c.setLimit(RLIMIT_CORE, { soft: 0n, hard: 0n })
+  return failed < 0 ? new CosignerError("E-OPS-001", { why: nameOf(failed) }) : undefined
+}
+
+function notDumpable(c: Libc): Shortfall | undefined {
+  const failed = c.prctl(PR_SET_DUMPABLE, 0)
+  const why = failed < 0 ? nameOf(failed) : c.prctl(PR_GET_DUMPABLE, 0) === 0 ? undefined : "it did not last"
+  return why === undefined ? undefined : new CosignerError("E-OPS-002", { why })
+}
+
+function noNewPrivileges(c: Libc): Shortfall | undefined {
+  const failed = c.prctl(PR_SET_NO_NEW_PRIVS, 1)
+  const why = failed < 0 ? nameOf(failed) : c.prctl(PR_GET_NO_NEW_PRIVS, 0) === 1 ? undefined : "it did not last"
+  return why === undefined ? undefined : new CosignerError("E-OPS-003", { why })
+}
+
+/**
+ * Only where no limit binds: a limit counts reserved addresses, of which the runtime has gigabytes, and one that is just
+ * large enough today would make an allocation fail tomorrow.
+ */
+function lockMemory(c: Libc): Shortfall | undefined {
+  const limit = c.getLimit(RLIMIT_MEMLOCK)
+  if (typeof limit === "number") return new CosignerError("E-OPS-004", { why: nameOf(limit) })
+  if (limit.hard !== INFINITY && !mayIgnoreLimit()) {
+    return new CosignerError("E-OPS-004", { why: `the limit of locked memory is ${kibibytes(limit)} KiB` })
+  }
+  if (limit.soft !== limit.hard) c.setLimit(RLIMIT_MEMLOCK, { soft: limit.hard, hard: limit.hard })
+  const failed = c.mlockall(LOCK_FLAGS)
+  return failed < 0 ? new CosignerError("E-OPS-004", { why: nameOf(failed) }) : undefined
+}
+
+const kibibytes = ({ hard }: Limit): string => String(hard / 1024n)
+
+function mayIgnoreLimit(): boolean {
+  const [, hex] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? []
+  return hex !== undefined && ((BigInt(`0x${hex}`) >> CAP_IPC_LOCK) & 1n) === 1n
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(constants.errno).map(([name, n]) => [n, name]))
+/** `EPERM`, from the negative answer of a call. */
+export const nameOf = (failed: number): string => NAMES.get(-failed) ?? `errno ${-failed}`
