@@ -52,22 +52,44 @@ export interface AliceResult {
   readonly shares: readonly Products[]
 }
 
-/** Alice: `inputs` (a_{n,0}, a_{n,1}) and `eta`, one random scalar per product. */
-export function multiplyAsAlice(
-  psid2: Bytes,
-  ot: Received,
-  g: Gadget,
-  inputs: readonly Products[],
-  eta: readonly bigint[],
-): AliceResult {
-  const blocks = inputs.length
-  const ta = new Uint8Array(taLength(blocks))
+/** What Alice puts into one product: a_{n,0}, a_{n,1} and eta_n, a fresh random scalar that hides them in etap. */
+export type Inputs = readonly [bigint, bigint, bigint]
+
+export function multiplyAsAlice(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inputs[]): AliceResult {
+  const { ta, alpha, shares } = maskInputs(psid2, ot, g, inputs)
+  const { digest, theta } = challenges(psid2, ta)
+  const etap = new Uint8Array(etapLength(inputs.length))
+  const etapWords = new BigUint64Array(etap.buffer)
+  const checks = new Uint8Array(inputs.length * XI * SCALAR)
+  const checkWords = new BigUint64Array(checks.buffer)
+  for (const [n, [a0, a1, eta]] of inputs.entries()) {
+    const [t0, t1] = theta(n)
+    write((eta + t0 * a0 + t1 * a1) % Q, etapWords, 4 * n)
+    for (let j = n * XI; j < (n + 1) * XI; j++) {
+      const at = WIDTH * j
+      write(((alpha[at + 2] ?? 0n) + t0 * (alpha[at] ?? 0n) + t1 * (alpha[at + 1] ?? 0n)) % Q, checkWords, 4 * j)
+    }
+  }
+  const mu = H("rvole/mu", psid2, digest, checks)
+  checks.fill(0)
+  return { message: { ta, etap, mu }, shares }
+}
+
+interface Masked {
+  readonly ta: Bytes
+  /** alpha0_{j,w} at 3j + w. */
+  readonly alpha: readonly bigint[]
+  readonly shares: readonly Products[]
+}
+
+/** ta_{j,w} = alpha0 - alpha1 + input w, and Alice's shares c_w = -sum g_j alpha0_{j,w}. */
+function maskInputs(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inputs[]): Masked {
+  const ta = new Uint8Array(taLength(inputs.length))
   const taLimbs = new Uint16Array(ta.buffer)
-  const alpha = new Array<bigint>(blocks * XI * WIDTH)
-  const shares: Products[] = []
+  const alpha = new Array<bigint>(inputs.length * XI * WIDTH)
   using pads = new Pads(psid2)
-  for (const [n, input] of inputs.entries()) {
-    const summands = [...input, eta[n] ?? 0n].map(summand)
+  const shares = inputs.map((input, n): Products => {
+    const summands = input.map(summand)
     let [c0, c1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
       pads.aim(j, ot.columns, ot.delta)
@@ -81,26 +103,9 @@ export function multiplyAsAlice(
       c1 += factor * (alpha[WIDTH * j + 1] ?? 0n)
     }
     for (const limbs of summands) limbs.fill(0)
-    shares.push([minus(c0), minus(c1)])
-  }
-  const { digest, theta } = challenges(psid2, ta, blocks)
-  const checks = new Uint8Array(blocks * XI * SCALAR)
-  const checkWords = new BigUint64Array(checks.buffer)
-  for (const [n, [t0, t1]] of theta.entries()) {
-    for (let j = n * XI; j < (n + 1) * XI; j++) {
-      const at = WIDTH * j
-      write(((alpha[at + 2] ?? 0n) + t0 * (alpha[at] ?? 0n) + t1 * (alpha[at + 1] ?? 0n)) % Q, checkWords, 4 * j)
-    }
-  }
-  const etap = new Uint8Array(etapLength(blocks))
-  const etapWords = new BigUint64Array(etap.buffer)
-  for (const [n, [t0, t1]] of theta.entries()) {
-    const [a0, a1] = inputs[n] ?? [0n, 0n]
-    write(((eta[n] ?? 0n) + t0 * a0 + t1 * a1) % Q, etapWords, 4 * n)
-  }
-  const mu = H("rvole/mu", psid2, digest, checks)
-  checks.fill(0)
-  return { message: { ta, etap, mu }, shares }
+    return [minus(c0), minus(c1)]
+  })
+  return { ta, alpha, shares }
 }
 
 /** Whether every scalar of ta and etap is below q; anything else is Alice's FAULT, found before any secret is used. */
@@ -121,14 +126,15 @@ export interface BobResult {
 
 /** Bob: finishes on a canonical message of `blocks` products. */
 export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: number, message: AliceMessage): BobResult {
-  const { digest, theta } = challenges(psid2, message.ta, blocks)
+  const { digest, theta } = challenges(psid2, message.ta)
   const ta = new Uint16Array(message.ta.slice().buffer)
   const etap = new BigUint64Array(message.etap.slice().buffer)
   const checks = new Uint8Array(blocks * XI * SCALAR)
   const checkWords = new BigUint64Array(checks.buffer)
   const shares: Products[] = []
   using pads = new Pads(psid2)
-  for (const [n, [t0, t1]] of theta.entries()) {
+  for (let n = 0; n < blocks; n++) {
+    const [t0, t1] = theta(n)
     const minusEtap = Q - read(etap, 4 * n)
     let [d0, d1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
@@ -149,10 +155,11 @@ export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: num
   return { passed, shares }
 }
 
-function challenges(psid2: Bytes, ta: Bytes, blocks: number): { readonly digest: Bytes; readonly theta: Products[] } {
+/** theta_{n,w}: bound to all of ta, so that Alice cannot choose an entry after it. */
+function challenges(psid2: Bytes, ta: Bytes): { readonly digest: Bytes; readonly theta: (n: number) => Products } {
   const digest = H("rvole/theta0", psid2, ta)
   const at = (n: number, w: number): bigint => HS(Q, "rvole/theta", digest, u32be(n), u8(w))
-  return { digest, theta: Array.from({ length: blocks }, (_, n) => [at(n, 0), at(n, 1)]) }
+  return { digest, theta: (n) => [at(n, 0), at(n, 1)] }
 }
 
 /** Pads SHA-256(psid2 || u32le j || u8 w || column), 53 bytes of fixed layout: one compression each. */

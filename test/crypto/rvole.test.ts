@@ -60,9 +60,13 @@ function play(blocks: number, inputs?: readonly Products[]) {
   const sent = extend(B, psid1, XI * blocks, rng)
   const got = receive(A, psid1, XI * blocks, sent.message)
   const a = inputs ?? Array.from({ length: blocks }, () => [randomScalar(rng, Q), randomScalar(rng, Q)] as const)
-  const eta = a.map(() => randomScalar(rng, Q))
   const b = multipliers(sent.choices, g, blocks)
-  const { message, shares } = multiplyAsAlice(psid2, got, g, a, eta)
+  const { message, shares } = multiplyAsAlice(
+    psid2,
+    got,
+    g,
+    a.map(([a0, a1]) => [a0, a1, randomScalar(rng, Q)]),
+  )
   return { psid2, sent, a, b, message, shares, finish: (m: AliceMessage) => multiplyAsBob(psid2, sent, g, blocks, m) }
 }
 
@@ -125,8 +129,8 @@ test("an entry that Alice alters before theta and mu is seen exactly where Bob's
     // Where the bit is 0 Bob uses pad 0 alone; a wrong column under pad 1 (delta flipped at that OT only) is invisible.
     const cheatDelta = got.delta.slice()
     cheatDelta[0] = (cheatDelta[0] ?? 0) ^ 1
-    const honest = multiplyAsAlice(psid2, got, g, [[5n, 7n]], [9n])
-    const wrong = multiplyAsAlice(psid2, { ...got, delta: cheatDelta }, g, [[5n, 7n]], [9n])
+    const honest = multiplyAsAlice(psid2, got, g, [[5n, 7n, 9n]])
+    const wrong = multiplyAsAlice(psid2, { ...got, delta: cheatDelta }, g, [[5n, 7n, 9n]])
     const ta = copy(honest.message.ta)
     ta.set(wrong.message.ta.slice(96 * j, 96 * (j + 1)), 96 * j)
     const remade = remake(psid2, got, ta)

@@ -7,7 +7,7 @@ import { K1, type Point } from "../../crypto/curve.ts"
 import { extensionId, padsId, type Received, receive } from "../../crypto/otExtension.ts"
 import { XI } from "../../crypto/parameters.ts"
 import { randomScalar } from "../../crypto/random.ts"
-import { multiplyAsAlice, type Products } from "../../crypto/rvole.ts"
+import { type Inputs, multiplyAsAlice, type Products } from "../../crypto/rvole.ts"
 import type { PartyId } from "../../keys/party.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { guarded, type Verdict } from "./check.ts"
@@ -30,18 +30,18 @@ export interface AfterMultiply {
 }
 
 export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<AfterMultiply> {
-  const { context, count, peers } = seat
+  const { count, peers } = seat
+  const { rng } = seat.context
   const checked: Received[] = []
   for (const link of committed.links) {
     checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(seat, link)))
   }
   const sk = additiveShares(seat, committed.h1)
   const pk = sk.map((scalar) => K1.multiplyBase(scalar))
-  const inputs = sk.map((scalar, n): Products => [at(committed.nonces.r, n), scalar])
+  const inputs = (): Inputs[] => sk.map((scalar, n) => [at(committed.nonces.r, n), scalar, randomScalar(rng, K1.order)])
   const results = committed.links.map((link, i) => {
     const psid2 = padsId(psid1AsAlice(seat, link), committed.nonce, link.offer.extension)
-    const eta = inputs.map(() => randomScalar(context.rng, K1.order))
-    return multiplyAsAlice(psid2, at(checked, i), link.pair.aliceGadget, inputs, eta)
+    return multiplyAsAlice(psid2, at(checked, i), link.pair.aliceGadget, inputs())
   })
   const products = committed.links.map((link, i): [PartyId, Bytes] => {
     const { shares, message } = at(results, i)
