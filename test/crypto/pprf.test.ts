@@ -44,6 +44,29 @@ test("Bob's leaves are those of the definition, and grow again from the form at 
   }
 })
 
+test("the corrections are those of the definition: E per level and side, X, D", () => {
+  const sid = H("pprf/sid", sidOt)
+  const xorAll = (parts: readonly Bytes[]): Bytes =>
+    parts.reduce((sum, part) => Uint8Array.from(sum, (byte, i) => byte ^ (part[i] ?? 0)))
+  for (const tree of [0, 17, 31]) {
+    let nodes = keys.map((half) => half.slice(32 * 4 * tree, 32 * (4 * tree + 1)))
+    const expected: Bytes[] = []
+    for (const level of [1, 2, 3]) {
+      nodes = nodes.flatMap((node, y) => {
+        const both = H512("pprf/node", sid, u8(tree), u8(level), u8(y), node)
+        return [both.slice(0, 32), both.slice(32)]
+      })
+      for (const side of [0, 1] as const) {
+        const m = 4 * tree + level
+        expected.push(xorAll([keys[side].slice(32 * m, 32 * (m + 1)), ...nodes.filter((_, y) => y % 2 === side)]))
+      }
+    }
+    const proofs = nodes.map((node, y) => H512("pprf/leafchk", sid, u8(tree), u8(y), node))
+    expected.push(xorAll(proofs), H512("pprf/dig", sid, u8(tree), ...proofs))
+    expect(equal(corrections.slice(320 * tree, 320 * (tree + 1)), concat(...expected))).toBe(true)
+  }
+})
+
 test("known answer for fixed keys", () => {
   const fixed = [new Uint8Array(4096).fill(1), new Uint8Array(4096).fill(2)] as const
   const sid = new Uint8Array(32).fill(3)
