@@ -221,8 +221,8 @@ function checkHead(path: string): void {
 
 /** After SQLite has undone what a crash cut off. */
 function checkTable(path: string, db: Database): void {
-  const [table, ...others] = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").all()
-  if (table?.sql !== SCHEMA || others.length > 0) throw damage(path, "its table is not the one this program makes")
+  const table = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").get()
+  if (table?.sql !== SCHEMA) throw damage(path, "its table is not the one this program makes")
   const page = readHead(path, PAGE)
   const isSettled = page.readUInt32BE(24) === page.readUInt32BE(92) // both: the number of the last commit
   if (!isSettled || !firstPageAsWritten(page)) throw damage(path, FIRST_PAGE)
@@ -242,7 +242,10 @@ function constantsAsWritten(head: Buffer): boolean {
   )
 }
 
-/** The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros. */
+/**
+ * The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros.
+ * A second row (a trigger, a view) would have its pointer there.
+ */
 function firstPageAsWritten(page: Buffer): boolean {
   const textAt = page.readUInt16BE(105)
   return page.subarray(110, textAt).every((byte) => byte === 0)
