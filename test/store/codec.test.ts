@@ -112,7 +112,6 @@ const cases: readonly Case<unknown>[] = [
         sid: bytes(32),
         ackView: bytes(32),
         certificate: array(bytes(0, 200)),
-        parent: fc.record({ groupId: fc.string({ maxLength: 20 }), epochId: bytes(32) }),
       },
       {
         requiredKeys: [
