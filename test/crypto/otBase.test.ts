@@ -26,7 +26,7 @@ const honest = run("base ot")
 
 test("the hash to P-256 is RFC 9380's, as noble has it", () => {
   const rng = seededRng("h2c")
-  for (const length of [0, 1, 31, 68, 200]) {
+  for (const length of [0, 1, 31, 200, ...Array<number>(200).fill(68)]) {
     const message = rng(length)
     expect(hashToP256(message).toHex()).toBe(p256_hasher.hashToCurve(message, { DST: OT_HASH_TO_CURVE_DST }).toHex())
   }
