@@ -11,7 +11,10 @@ import type { Secret } from "../secret.ts"
 import { encodeExtendedPublicKey, rootPublicKey } from "./extendedKey.ts"
 import { type PartyId, partyBytes } from "./party.ts"
 
-/** PREPARED never signs. SUPERSEDED never signs again; its share is kept until the retention condition, then ERASED. */
+/**
+ * PREPARED never signs. SUPERSEDED never signs again; its share is kept until the retention condition, then ERASED: this node
+ * holds no share of the epoch, or never held one because it only dealt to it or was told of it.
+ */
 export type GroupStatus = "PREPARED" | "ACTIVE" | "SUPERSEDED" | "ERASED"
 
 /** keygen: a first epoch. extend: a new group beside the old one. replace: a new epoch of the same group. */
@@ -45,7 +48,15 @@ export interface GroupPublic {
   readonly ackView: Bytes
   /** The signed acks of all participants; absent while PREPARED. */
   readonly certificate?: readonly Bytes[]
-  readonly parent?: { readonly groupId: string; readonly epochId: Bytes }
+  /** What a reshare started from; its dealers acknowledge the new epoch as well as its members do. */
+  readonly parent?: Parent
+}
+
+export interface Parent {
+  readonly groupId: string
+  readonly epochId: Bytes
+  /** In ascending order of party. */
+  readonly dealers: readonly PartyId[]
 }
 
 /** What this node shares with one peer for ECDSA; absent on Ed25519 groups. */
@@ -84,6 +95,12 @@ export function rootExtendedPublicKey(group: Pick<GroupPublic, "curve" | "commit
   if (rootKey === undefined) throw new TypeError("a group has at least one commitment")
   return encodeExtendedPublicKey(rootPublicKey(group.curve, rootKey, group.chainCode))
 }
+
+/** Epochs of one group rank by time of their task, then by id: every node that sees two certificates picks the same one. */
+export const outranks = (a: Rank, b: Rank): boolean =>
+  a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : compareBytes(a.epochId, b.epochId) > 0
+
+type Rank = Pick<GroupPublic, "createdMs" | "epochId">
 
 export const memberOf = (group: GroupPublic, party: PartyId): GroupMember | undefined =>
   group.members.find((member) => member.party === party)

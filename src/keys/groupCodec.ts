@@ -14,6 +14,7 @@ import {
   type GroupStatus,
   MAX_MEMBERS,
   type PairState,
+  type Parent,
 } from "./group.ts"
 import { type PartyId, partyBytes, partyOf } from "./party.ts"
 
@@ -48,9 +49,7 @@ export function encodeGroupPublic(group: GroupPublic): Bytes {
     exactly(group.sid, 32),
     exactly(group.ackView, 32),
     encodeCertificate(group.certificate),
-    group.parent === undefined
-      ? u8(0)
-      : concat(u8(1), short(utf8(group.parent.groupId), MAX_GROUP_ID), exactly(group.parent.epochId, 32)),
+    group.parent === undefined ? u8(0) : concat(u8(1), encodeParent(group.parent)),
   )
 }
 
@@ -67,7 +66,7 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
     const commitments = r.list(MAX_MEMBERS, () => r.take(curveNamed(curve).pointLength))
     const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
     const certificate = r.flag() ? r.list(MAX_ACKS, () => r.long(MAX_ACK)) : undefined
-    const parent = r.flag() ? { groupId: r.text(MAX_GROUP_ID), epochId: r.take(32) } : undefined
+    const parent = r.flag() ? decodeParent(r) : undefined
     return { ...common, ...(certificate && { certificate }), ...(parent && { parent }) }
   })
 }
@@ -122,6 +121,19 @@ function decodeOrigin(r: Reader) {
   const createdMs = Number(beToBig(r.take(8)))
   if (!Number.isSafeInteger(createdMs)) throw new Malformed()
   return { chainCode, createdMs, sid: r.take(32), ackView: r.take(32) }
+}
+
+const encodeParent = ({ groupId, epochId, dealers }: Parent): Bytes =>
+  concat(
+    short(utf8(groupId), MAX_GROUP_ID),
+    exactly(epochId, 32),
+    count(dealers, MAX_MEMBERS),
+    ...dealers.map(partyBytes),
+  )
+
+function decodeParent(r: Reader): Parent {
+  const groupId = r.text(MAX_GROUP_ID)
+  return { groupId, epochId: r.take(32), dealers: r.list(MAX_MEMBERS, () => r.party()) }
 }
 
 const encodeCertificate = (acks: readonly Bytes[] | undefined): Bytes =>

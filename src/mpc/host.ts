@@ -3,13 +3,13 @@
  * in, so that it runs in a worker as well as on the main thread. Which task may begin is decided elsewhere; what this
  * file refuses is what no session can be made of.
  */
-import type { Bytes } from "../bytes.ts"
-import { curveNamed } from "../crypto/curve.ts"
+import { type Bytes, equal } from "../bytes.ts"
+import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { type Entropy, type Rng, sessionRandom } from "../crypto/random.ts"
 import { areShareIds } from "../crypto/shamir.ts"
 import { CosignerError, describe } from "../errors.ts"
-import { checkShare, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
-import type { PartyId } from "../keys/party.ts"
+import { checkShare, type GroupPublic, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
+import type { Member, PartyId } from "../keys/party.ts"
 import { dkg, dkgShape } from "./dkg/dkg.ts"
 import { startOtSetup } from "./dkls/otSetup.ts"
 import { GadgetCache } from "./dkls/pairs.ts"
@@ -19,9 +19,11 @@ import type { Identity } from "./envelope.ts"
 import type { Protocol } from "./exchange.ts"
 import { frostShape, frostSign } from "./frost/sign.ts"
 import { ED25519_SHA512, SECP256K1_SHA256_TR } from "./frost/suite.ts"
+import { reshare, reshareShape } from "./reshare/reshare.ts"
 import { runSession } from "./run.ts"
 import type {
   DkgSpec,
+  ReshareSpec,
   RunningSession,
   SessionIo,
   SessionResult,
@@ -30,7 +32,7 @@ import type {
   SignSpec,
 } from "./session.ts"
 import type { Shape } from "./shape.ts"
-import { dkgSid, MAX_BATCH, membersOf, signPayload, signSid } from "./sid.ts"
+import { dkgSid, MAX_BATCH, membersOf, reshareSid, signPayload, signSid } from "./sid.ts"
 import { type SigningKey, signingKeys } from "./signingKey.ts"
 
 export interface HostIo extends SessionIo {
@@ -75,29 +77,69 @@ export function prepareSession(spec: SessionSpec, self: PartyId, gadgets: Gadget
     case "sign":
       return prepareSign(spec, gadgets)
     case "reshare":
-      throw new CosignerError("E-TSK-018", { type: "KeyReshare" })
+      return prepareReshare(spec)
   }
 }
 
-function prepareDkg(spec: DkgSpec): Prepared {
-  const { members, threshold } = spec
-  const refuse = (problem: string) => new CosignerError("E-TSK-009", { problem })
+const refuse = (problem: string) => new CosignerError("E-TSK-009", { problem })
+
+/** Bounds of a set of nodes that hold, or are to hold, shares of one polynomial. */
+function requireSharers(curve: CurveName, threshold: number, members: readonly Member[]): void {
   if (members.length > MAX_MEMBERS) throw refuse(`${members.length} members, and ${MAX_MEMBERS} are the most`)
   if (!Number.isInteger(threshold) || threshold < MIN_THRESHOLD || threshold > members.length) {
     throw refuse(`threshold ${threshold} of ${members.length} members`)
   }
-  requireParties(
-    members.map(({ party }) => party),
-    spec.self,
-  )
+  if (new Set(members.map(({ party }) => party)).size !== members.length) throw refuse("a participant is named twice")
   const shareIds = members.map(({ x }) => x)
-  if (!areShareIds(curveNamed(spec.curve), shareIds)) throw refuse("share ids are not distinct scalars")
+  if (!areShareIds(curveNamed(curve), shareIds)) throw refuse("share ids are not distinct scalars")
+}
+
+function prepareDkg(spec: DkgSpec): Prepared {
+  const { members, threshold } = spec
+  requireSharers(spec.curve, threshold, members)
+  if (!members.some(({ party }) => party === spec.self)) throw new CosignerError("E-TSK-008", {})
   const sid = dkgSid(spec)
   return {
     sid,
     shape: dkgShape(spec, startOtSetup),
     protocol: (rng) => dkg(spec, sid, startOtSetup, rng),
   }
+}
+
+function prepareReshare(spec: ReshareSpec): Prepared {
+  requireSharers(spec.curve, spec.oldThreshold, spec.dealers)
+  requireSharers(spec.curve, spec.newThreshold, spec.members)
+  if ((spec.mode === "replace") !== (spec.oldGroupId === spec.newGroupId)) {
+    throw refuse("replace keeps the group id, extend makes another")
+  }
+  const isDealer = spec.dealers.some(({ party }) => party === spec.self)
+  if (!isDealer && !spec.members.some(({ party }) => party === spec.self)) throw new CosignerError("E-TSK-008", {})
+  if (spec.old !== undefined) requireOld(spec, spec.old.group)
+  if (isDealer) {
+    if (spec.old?.secret === undefined || spec.old.group.status !== "ACTIVE") {
+      throw new CosignerError("E-TSK-006", { groupId: spec.oldGroupId })
+    }
+    checkShare(spec.old.group, spec.old.secret, spec.self)
+  }
+  const sid = reshareSid(spec)
+  return {
+    sid,
+    shape: reshareShape(spec, startOtSetup),
+    protocol: (rng) => reshare(spec, sid, startOtSetup, rng),
+  }
+}
+
+/** The old group as the task has it must be the one of the record. */
+function requireOld(spec: ReshareSpec, old: GroupPublic): void {
+  const [publicKey] = old.commitments
+  const sameKey = publicKey && equal(publicKey, spec.rootPublicKey) && equal(old.chainCode, spec.chainCode)
+  if (old.groupId !== spec.oldGroupId || old.curve !== spec.curve || !sameKey) {
+    throw new CosignerError("E-TSK-007", { groupId: spec.oldGroupId })
+  }
+  if (old.threshold !== spec.oldThreshold) throw refuse(`the old threshold is ${old.threshold}`)
+  const isMember = ({ party, x }: Member) =>
+    old.members.some((member) => member.party === party && member.shareId === x)
+  if (!spec.dealers.every(isMember)) throw refuse("a dealer is no member of the old group")
 }
 
 function prepareSign(spec: SignSpec, gadgets: GadgetCache): Prepared {

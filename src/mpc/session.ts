@@ -55,13 +55,15 @@ export interface ReshareSpec extends SessionCommon {
   readonly newGroupId: string
   /** enc(PK), pinned by the approved task. */
   readonly rootPublicKey: Bytes
+  /** Likewise: the two are the group's extended key, and so every address. */
+  readonly chainCode: Bytes
   readonly oldThreshold: number
-  /** Dealers with their old share ids; a node that holds no old record takes these from the task. */
+  /** Dealers with their old share ids; a node that holds no old record derives them from the node ids in the task. */
   readonly dealers: readonly Member[]
   readonly newThreshold: number
   readonly members: readonly Member[]
   readonly createdMs: number
-  /** This node's own old epoch, if it has one; with the secret only if it is a dealer. */
+  /** This node's own record of the old epoch, if it has one; with the secret only if it is a dealer. */
   readonly old: { readonly group: GroupPublic; readonly secret: GroupSecret | undefined } | undefined
 }
 

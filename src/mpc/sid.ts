@@ -2,13 +2,13 @@
  * Session ids (tss.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
  * another path, group, set or version means another session, and the messages never meet.
  */
-import { type Bytes, concat, u8, u32be, utf8 } from "../bytes.ts"
+import { type Bytes, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { H } from "../crypto/frame.ts"
 import { OT_PARAMETERS } from "../crypto/parameters.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
-import type { Algorithm, DkgSpec, MessageToSign, SignSpec } from "./session.ts"
+import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
 
 /** Messages of one session; beyond it a task is split (tss.md 5.10). The frame itself ends at 62. */
@@ -69,6 +69,32 @@ export function dkgSid(spec: DkgSpec): Bytes {
     epochId: NO_EPOCH,
     active: spec.members,
     payload: H("dkg/payload", utf8(spec.curve), utf8(spec.groupId)),
+  })
+}
+
+/** What a reshare's id depends on: only what a node that is new to the group can know from the approved task. */
+export type ReshareTerms = Omit<ReshareSpec, "protocol" | "self" | "chainCode" | "old">
+
+/** H("reshare/payload"; mode, old group id, enc(PK), t_old, created) is the payload; members and group are the new ones. */
+export function reshareSid(of: ReshareTerms): Bytes {
+  return sessionId({
+    curve: of.curve,
+    protocol: "reshare",
+    taskId: of.taskId,
+    attempt: of.attempt,
+    groupId: of.newGroupId,
+    epochId: NO_EPOCH,
+    threshold: of.newThreshold,
+    members: of.members,
+    active: of.dealers,
+    payload: H(
+      "reshare/payload",
+      utf8(of.mode),
+      utf8(of.oldGroupId),
+      of.rootPublicKey,
+      u32be(of.oldThreshold),
+      u64be(of.createdMs),
+    ),
   })
 }
 

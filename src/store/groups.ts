@@ -2,9 +2,9 @@
  * The groups: public parts in memory, secret parts sealed until they are opened. Owns the states of tss.md 6.4; that a
  * certificate is genuine, and when a share may be erased, the caller has checked.
  */
-import { type Bytes, compareBytes, equal, secretEqual, toHex } from "../bytes.ts"
+import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import type { GroupPublic, GroupSecret, PairState } from "../keys/group.ts"
+import { type GroupPublic, type GroupSecret, outranks, type PairState } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
 import { encode } from "./codec.ts"
@@ -38,18 +38,35 @@ export class Groups implements GroupPort {
     })
   }
 
+  acknowledge(group: GroupPublic): void {
+    const { groupId, epochId } = group
+    const known = this.get(groupId, epochId)
+    if (known !== undefined) return assertSamePublic(known, group)
+    if (group.status !== "ERASED" || group.certificate !== undefined) throw conflict(group)
+    this.#vault.transaction((tx) => this.#put(tx, group))
+  }
+
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic {
     const group = this.#expect(groupId, epochId)
-    // An erased epoch stays erased: its share is gone, and a later certificate does not bring it back.
-    if (group.certificate !== undefined || group.status === "ERASED") return group
-    const certified: GroupPublic = { ...group, status: "ACTIVE", certificate }
-    const rivals = this.#ofGroup(groupId).filter((other) => other.status === "ACTIVE")
+    if (group.certificate !== undefined) return group
+    const certified: GroupPublic = { ...group, certificate }
+    const rivals = this.#ofGroup(groupId).filter((other) => other.certificate !== undefined)
     return this.#vault.transaction((tx) => {
-      const isNewest = rivals.every((rival) => outranks(certified, rival))
-      if (!isNewest) return this.#supersede(tx, certified)
-      for (const rival of rivals) this.#supersede(tx, rival)
-      return this.#put(tx, certified)
+      if (!rivals.every((rival) => outranks(certified, rival))) {
+        return group.status === "ERASED" ? this.#put(tx, certified) : this.#supersede(tx, certified)
+      }
+      for (const rival of rivals) if (rival.status === "ACTIVE") this.#supersede(tx, rival)
+      // Without a share of it, because it was erased or because this node is no member, the epoch still ends the older ones.
+      return this.#put(tx, group.status === "ERASED" ? certified : { ...certified, status: "ACTIVE" })
     })
+  }
+
+  retire(groupId: string, epochId: Bytes): readonly GroupPublic[] {
+    const proven = this.#expect(groupId, epochId)
+    if (proven.certificate === undefined) return []
+    return this.#ofGroup(groupId)
+      .filter((other) => other.status !== "ERASED" && outranks(proven, other))
+      .map((other) => this.erase(groupId, other.epochId))
   }
 
   list(): readonly GroupPublic[] {
@@ -79,7 +96,9 @@ export class Groups implements GroupPort {
   erase(groupId: string, epochId: Bytes): GroupPublic {
     const group = this.#expect(groupId, epochId)
     if (group.status === "ERASED") return group
-    const isOutranked = this.#ofGroup(groupId).some((other) => other.status === "ACTIVE" && outranks(other, group))
+    const isOutranked = this.#ofGroup(groupId).some(
+      (other) => other.certificate !== undefined && outranks(other, group),
+    )
     if (group.status === "ACTIVE" || !isOutranked) {
       throw new CosignerError("E-STO-023", { groupId, epochId: toHex(epochId), status: group.status })
     }
@@ -153,8 +172,7 @@ export class Groups implements GroupPort {
 
   // A repeated `prepare` is harmless when it says the same; the state that the epoch has reached since is not part of that.
   #assertSame(known: GroupPublic, group: GroupPublic, secret: GroupSecret): void {
-    const asPrepared = ({ certificate: _, ...rest }: GroupPublic): GroupPublic => ({ ...rest, status: "PREPARED" })
-    if (!equal(encode(GROUP.codec, asPrepared(known)), encode(GROUP.codec, asPrepared(group)))) throw conflict(known)
+    assertSamePublic(known, group)
     const stored = this.open(known.groupId, known.epochId)
     const [a, b] = [encode(GROUP_SECRET.codec, stored), encode(GROUP_SECRET.codec, secret)]
     const isSame = secretEqual(a, b)
@@ -168,9 +186,10 @@ export class Groups implements GroupPort {
 const conflict = ({ groupId, epochId, status }: GroupPublic): CosignerError =>
   new CosignerError("E-STO-022", { groupId, epochId: toHex(epochId), status })
 
-/** Epochs of one group rank by time of their task, then by id: every node that sees two certificates picks the same one. */
-const outranks = (a: GroupPublic, b: GroupPublic): boolean =>
-  a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : compareBytes(a.epochId, b.epochId) > 0
+function assertSamePublic(known: GroupPublic, group: GroupPublic): void {
+  const asPrepared = ({ certificate: _, ...rest }: GroupPublic): GroupPublic => ({ ...rest, status: "PREPARED" })
+  if (!equal(encode(GROUP.codec, asPrepared(known)), encode(GROUP.codec, asPrepared(group)))) throw conflict(known)
+}
 
 function wipe(secret: GroupSecret): void {
   secret.share.wipe()

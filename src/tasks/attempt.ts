@@ -76,6 +76,8 @@ function sessionIo(
       switch (what.kind) {
         case "prepared":
           return ports.groups.prepare(what.group, what.secret)
+        case "acknowledged":
+          return ports.groups.acknowledge(what.group)
         case "emitted":
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":

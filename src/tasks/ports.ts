@@ -144,8 +144,19 @@ export interface TaskPort {
 export interface GroupPort {
   /** PREPARED, complete, durable. The same (group, epoch) twice is a bug unless the bytes are equal. */
   prepare(group: GroupPublic, secret: GroupSecret): void
-  /** PREPARED -> ACTIVE under the certificate; of one group the highest (createdMs, epochId) is ACTIVE, lower ones SUPERSEDED. */
+  /** The same promise by a node that deals to the epoch and is no member of it: the public record, ERASED from the start. */
+  acknowledge(group: GroupPublic): void
+  /**
+   * Stores the certificate, which the caller has verified. Of all certified epochs of a group the one of highest rank
+   * (createdMs, epochId) ends the others, in whatever order they come: it is ACTIVE where this node has a share of it, lower
+   * ones are SUPERSEDED, and their OT state and zero seeds are erased in the same transaction.
+   */
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic
+  /**
+   * The retention condition is met under that certified epoch (tss.md 6.4): shares of every epoch of its group that it
+   * outranks are erased, prepared ones too. Returns those records.
+   */
+  retire(groupId: string, epochId: Bytes): readonly GroupPublic[]
   /** All epochs of all groups. */
   list(): readonly GroupPublic[]
   /** The ACTIVE epoch, if there is one. */

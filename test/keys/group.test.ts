@@ -116,7 +116,7 @@ const secretWithPairs = (): GroupSecret => ({
 
 test("public records survive their bytes, with and without certificate and parent", () => {
   const { certificate: _, ...prepared } = { ...k1.group, status: "PREPARED" as const }
-  const parent = { groupId: "OldGroup", epochId: digest("old") }
+  const parent = { groupId: "OldGroup", epochId: digest("old"), dealers: ed.group.members.map(({ party }) => party) }
   for (const group of [k1.group, ed.group, prepared, { ...ed.group, parent, mode: "extend" as const }]) {
     expect(decodeGroupPublic(encodeGroupPublic(group))).toEqual(group)
   }
@@ -133,7 +133,7 @@ test("secret records survive their bytes", () => {
 })
 
 test("truncated, extended or otherwise versioned bytes are no record", () => {
-  const withParent = encodeGroupPublic({ ...ed.group, parent: { groupId: "Old", epochId: digest("old") } })
+  const withParent = encodeGroupPublic({ ...ed.group, parent: { groupId: "Old", epochId: digest("old"), dealers: [] } })
   for (const [bytes, decode] of [
     [withParent, decodeGroupPublic],
     [encodeGroupSecret(secretWithPairs()), decodeGroupSecret],

@@ -87,6 +87,7 @@ const reshare: ReshareSpec = {
   oldGroupId: "old",
   newGroupId: "new",
   rootPublicKey: ed.group.commitments[0] ?? digest,
+  chainCode: ed.group.chainCode,
   oldThreshold: 2,
   dealers: cast(2),
   newThreshold: 2,
@@ -112,7 +113,7 @@ const refused: readonly (readonly [string, SessionSpec, string])[] = [
   ["a Taproot tweak for ecdsa", { ...ecSpec, messages: [toSign(digest, [], digest)] }, "E-TSK-011"],
   ["a merkle root of 31 bytes", { ...trSpec, messages: [toSign(digest, [], new Uint8Array(31))] }, "E-TSK-011"],
   ["a hardened path", { ...edSpec, messages: [toSign("x", [2 ** 31])] }, "E-KEY-002"],
-  ["a reshare, until there is one", reshare, "E-TSK-018"],
+  ["a reshare by a dealer without a record", reshare, "E-TSK-006"],
 ]
 for (const [what, spec, code] of refused) {
   test(`refused: ${what}`, async () => {

@@ -175,6 +175,11 @@ export function world(
       groups.push(group)
       shares.set(toHex(group.epochId), encodeGroupSecret(secret))
     },
+    acknowledge: (group) => {
+      trace.push("group acknowledged")
+      groups.push(group)
+    },
+    retire: () => [],
     activate(groupId, epochId, certificate) {
       const at = groups.findIndex((group) => group.groupId === groupId && toHex(group.epochId) === toHex(epochId))
       const found = groups[at]

@@ -24,9 +24,12 @@ export function certifies(of: Acknowledged, acks: readonly Bytes[]): boolean {
   return acks.length === of.participants.length && of.participants.every((party) => signers.has(party))
 }
 
-/** The same for the epoch of a group record, by its own sid and view. Only a DKG's participants are its members. */
+/**
+ * The same for the epoch of a record that this node made or acknowledged itself. The members alone cannot certify a
+ * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (tss.md 6.2).
+ */
 export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
-  return group.mode === "keygen" && certifies(acknowledged(group), acks)
+  return (group.mode === "keygen" || group.parent !== undefined) && certifies(acknowledged(group), acks)
 }
 
 /** This node's ack, made again from the record after a restart: the same bytes as the first time. */
@@ -49,7 +52,7 @@ const acknowledged = (group: GroupPublic): Acknowledged => ({
   sid: group.sid,
   ackView: group.ackView,
   epochId: group.epochId,
-  participants: group.members.map(({ party }) => party),
+  participants: [...new Set([...group.members.map(({ party }) => party), ...(group.parent?.dealers ?? [])])],
 })
 
 /** Whose ack of exactly this epoch it is; undefined if it is none. */

@@ -48,7 +48,7 @@ const fresh = (curve: Curve, sid: Bytes, rng: Rng): Source => ({
   statement: new Uint8Array(0),
   constant: undefined,
   chainCode: rng(CHAIN_CODE_LENGTH),
-  constantsOf: () => new Map(),
+  agree: () => ({ constants: new Map(), publicKey: undefined, parent: undefined }),
   chainCodeOf: (h1, dealt) =>
     H("cc", sid, h1, ...dealt.flatMap(({ dealer, chainCode }) => [curve.encodeScalar(dealer.x), chainCode])),
 })

@@ -7,9 +7,10 @@ import { type Bytes, equal } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
 import type { Rng } from "../../crypto/random.ts"
 import { evaluate } from "../../crypto/shamir.ts"
-import type { GroupMode, PairState } from "../../keys/group.ts"
+import type { GroupMode, GroupPublic, GroupStatus, PairState, Parent } from "../../keys/group.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 import { Secret } from "../../secret.ts"
+import { sessionAbort } from "../blame.ts"
 import type { OtSetup, StartOtSetup } from "../dkls/setup.ts"
 import { type Protocol, record } from "../exchange.ts"
 import { Scratch } from "../scratch.ts"
@@ -28,10 +29,18 @@ export interface Source {
   readonly constant: bigint | undefined
   /** The chain code that this party deals; wiped at the end. */
   readonly chainCode: Bytes
-  /** The A_{i,0} that each dealer must show; a dealer who is not in it may show any. */
-  constantsOf(statements: ReadonlyMap<PartyId, Bytes>): ReadonlyMap<PartyId, Point>
+  /** What the other dealers' statements fix; before anything of round 2 is sent. */
+  agree(statements: ReadonlyMap<PartyId, Bytes>): Agreed
   /** The group's chain code from those dealt, in ascending order of dealer, this party's own included. */
   chainCodeOf(h1: Bytes, dealt: readonly { readonly dealer: Member; readonly chainCode: Bytes }[]): Bytes
+}
+
+export interface Agreed {
+  /** The A_{i,0} that each dealer must show; a dealer who is not in it may show any. */
+  readonly constants: ReadonlyMap<PartyId, Point>
+  /** enc(PK), where the key is not to be a new one. */
+  readonly publicKey: Bytes | undefined
+  readonly parent: Parent | undefined
 }
 
 export interface SetUp {
@@ -50,7 +59,6 @@ export interface SetUp {
     readonly groupId: string
     readonly mode: GroupMode
     readonly createdMs: number
-    readonly parent?: { readonly groupId: string; readonly epochId: Bytes }
   }
   readonly rng: Rng
 }
@@ -66,7 +74,7 @@ export function* setUp(of: SetUp): Protocol<SessionResult> {
   const deal = dealer && makeDeal(of, dealer, source.constant, source.chainCode, rng)
   if (deal !== undefined) scratch.keep(deal.salt)
   const { hellos, h1 } = yield* commitRound(of, ephemeral.publicKey, deal)
-  const constants = source.constantsOf(
+  const agreed = source.agree(
     new Map([...hellos].flatMap(([party, { deal }]) => (deal ? [[party, deal.statement]] : []))),
   )
 
@@ -74,13 +82,19 @@ export function* setUp(of: SetUp): Protocol<SessionResult> {
   using ot = member && startPairs(of, member, h1)
   const opening = dealer && deal && openDeal(of, dealer, deal, h1, rng)
   const { received, pairs, h2 } = yield* openRound(of, { hellos, deal, opening, keys, ot, scratch })
-  for (const one of received) checkDeal(of, one, h1, constants.get(one.dealer.party), member)
+  for (const one of received) checkDeal(of, one, h1, agreed.constants.get(one.dealer.party), member)
+
+  const epoch = sumUp(of, h1, h2, deal, received)
+  if (agreed.publicKey !== undefined && !equal(epoch.commitments[0] ?? sid, agreed.publicKey)) {
+    throw sessionAbort("the deals add up to another key")
+  }
 
   const answers = ot && (yield* otRound(keys, ot.answer(new Map([...pairs].map(([peer, { ot1 }]) => [peer, ot1])))))
-  const epoch = sumUp(of, h1, h2, deal, received)
   const states = ot && answers ? ot.finish(answers, epoch.epochId, pairs) : []
 
-  yield* prepare(of, epoch, h2, member && shareFrom(of, member, epoch, deal, received), states)
+  const group = recordOf(of, epoch, h2, agreed.parent, member === undefined ? "ERASED" : "PREPARED")
+  if (member === undefined) yield* record({ kind: "acknowledged", group })
+  else yield* prepare(group, shareFrom(of, member, epoch, deal, received), states)
   const certificate = yield* ackRound(of, epoch.epochId)
   return { kind: "epoch", groupId: of.record.groupId, epochId: epoch.epochId, certificate }
 }
@@ -118,29 +132,27 @@ function shareFrom(
   return Secret.take(curve.encodeScalar(share))
 }
 
-/** Complete and durable before the ack, which is a promise to keep it. An old-only dealer has nothing to keep. */
-function* prepare(
+const recordOf = (
   of: SetUp,
   epoch: Epoch,
   h2: Bytes,
-  share: Secret | undefined,
-  pairs: readonly PairState[],
-): Protocol<void> {
-  if (share === undefined) return
+  parent: Parent | undefined,
+  status: GroupStatus,
+): GroupPublic => ({
+  ...of.record,
+  ...epoch,
+  curve: of.curve.name,
+  status,
+  threshold: of.threshold,
+  sid: of.sid,
+  ackView: h2,
+  ...(parent && { parent }),
+})
+
+/** Complete and durable before the ack, which is a promise to keep it. */
+function* prepare(group: GroupPublic, share: Secret, pairs: readonly PairState[]): Protocol<void> {
   try {
-    yield* record({
-      kind: "prepared",
-      group: {
-        ...of.record,
-        ...epoch,
-        curve: of.curve.name,
-        status: "PREPARED",
-        threshold: of.threshold,
-        sid: of.sid,
-        ackView: h2,
-      },
-      secret: { share, pairs },
-    })
+    yield* record({ kind: "prepared", group, secret: { share, pairs } })
   } finally {
     for (const secret of [share, ...pairs.flatMap((pair) => [pair.zeroSeed, pair.otAlice, pair.otBob])]) secret?.wipe()
   }
