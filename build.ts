@@ -12,7 +12,7 @@ import { LOCKDOWN } from "./src/lockdown.ts"
 
 const root = import.meta.dir
 const dist = join(root, "dist")
-const ENTRIES = ["src/main.ts", "src/workers/worker.ts"]
+const ENTRIES = ["src/main.ts", "src/workers/worker.ts", "src/status/worker.ts"]
 
 /**
  * Names the runtime reads from the environment before any of our code runs. The lockdown already keeps them from running
@@ -85,7 +85,7 @@ async function provenance(): Promise<{ version: string; mode: "compiled"; commit
 
 /** The commit, marked where the sources are not what it holds. */
 function headCommit(): string {
-  const changed = git("status", "--porcelain", "--", "src", "build.ts", "package-lock.json")
+  const changed = git("status", "--porcelain", "--", "src", "systemd", "build.ts", "package-lock.json")
   const commit = git("rev-parse", "HEAD")
   return commit === undefined ? "unknown" : `${commit}${changed === "" ? "" : "-dirty"}`
 }
@@ -128,7 +128,7 @@ async function closeDoors(path: string): Promise<number> {
 
 async function inputsDigest(): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([await provenance(), Bun.version, process.platform]))
-  const sources = [...new Bun.Glob("src/**/*").scanSync({ cwd: root })].sort()
+  const sources = [...new Bun.Glob("{src,systemd}/**/*").scanSync({ cwd: root })].sort()
   for (const name of ["build.ts", "package-lock.json", ...sources]) {
     hash.update(`\0${name}\0`).update(await readFile(join(root, name)))
   }

@@ -141,6 +141,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./waasKey.ts")).revoke,
   },
   {
+    path: ["install-service"],
+    summary: "Install the systemd units of a node, or print them",
+    load: async () => (await import("./installService.ts")).installService,
+  },
+  {
     path: ["demo"],
     summary: "See it work: a WaaS and three nodes make keys and sign with them",
     load: async () => (await import("./demo.ts")).demo,

@@ -50,4 +50,16 @@ export const opsCodes = {
     what: (d) => `the service manager cannot be told at ${d.address}: ${d.why}`,
     next: "look at NOTIFY_SOCKET: a unit of Type=notify waits for this word, one of Type=simple does not",
   }),
+  "E-OPS-010": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} is there and says something else; nothing was written`,
+    next: "put your own settings into a drop-in (systemctl edit), then run the command again with --force",
+  }),
+  "E-OPS-011": entry<{ readonly binary: string; readonly hidden: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the service could not start ${d.binary}: its sandbox hides ${d.hidden}`,
+    next: "install -m 755 cosigner /usr/local/bin/ and run the command from there, or name the place with --binary",
+  }),
 } as const

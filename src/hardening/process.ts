@@ -58,7 +58,10 @@ function open(): Libc | CosignerError<"E-OPS-007"> {
 
 function noCore(c: Libc): Shortfall | undefined {
   const failed = c.setLimit(RLIMIT_CORE, { soft: 0n, hard: 0n })
-  return failed < 0 ? new CosignerError("E-OPS-001", { why: nameOf(failed) }) : undefined
+  const now = c.getLimit(RLIMIT_CORE)
+  // a service manager may have set it, and denied the call
+  if (typeof now !== "number" && now.soft === 0n && now.hard === 0n) return undefined
+  return new CosignerError("E-OPS-001", { why: failed < 0 ? nameOf(failed) : "it did not last" })
 }
 
 function notDumpable(c: Libc): Shortfall | undefined {

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 function checkout(name: string, from: string): string {
   const at = join(folder, name)
   mkdirSync(at)
-  for (const part of ["src", "build.ts", "package.json", "package-lock.json", "tsconfig.json"]) {
+  for (const part of ["src", "systemd", "build.ts", "package.json", "package-lock.json", "tsconfig.json"]) {
     cpSync(join(from, part), join(at, part), { recursive: true })
   }
   symlinkSync(join(root, "node_modules"), join(at, "node_modules"))
