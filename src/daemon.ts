@@ -21,12 +21,14 @@ import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
 import { identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
+import { openOperations } from "./operations/operations.ts"
 import type { Rules } from "./policy/schema.ts"
 import { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, Log as TaskLog } from "./tasks/ports.ts"
 import { createTasks } from "./tasks/runner.ts"
+import { WATCH_LIMITS } from "./watch/probes.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
@@ -42,6 +44,9 @@ export interface Daemon {
 
 const LIMITS: TaskLimits = { openTasks: 256, signSessionMs: 30_000, setupSessionMs: 120_000, batch: MAX_BATCH }
 
+/** Between two looks at the node, ms. */
+const TICK_MS = 1_000
+
 /** Throws for keys and files that cannot be used; once it returns, failures are states and retries. */
 export async function startDaemon(config: Config, store: Store, log: Log): Promise<Daemon> {
   tellRecovery(store, log)
@@ -51,6 +56,8 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   const identity = identityOf(seed.expose())
   const nodeId = nodeIdOf(identity.party)
   log.info(`TSS Node ID: ${nodeId}`)
+  const operations = await openOperations({ config, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
+  const { observers } = operations
 
   // ---- risk control
   const servers = callbackServers(config.callback)
@@ -63,7 +70,10 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     fetch: (url, init) => fetch(url, init),
     now: Date.now,
     newId: randomUUID,
-    observe: monitor.observe,
+    observe: (tried) => {
+      monitor.observe(tried)
+      observers.callbackTried(tried)
+    },
   })
   const { monitor_interval: pingMs } = config.callback
   const pings = pingMs === undefined ? Promise.resolve() : runPings(asker, pingMs, stopping.signal)
@@ -87,7 +97,9 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
             newId: randomUUID,
             now: Date.now,
             fetch: (url, init) => fetch(url, init),
-            observe: ({ server, eventType, failure, givenUp }) => {
+            observe: (sent) => {
+              const { server, eventType, failure, givenUp } = sent
+              observers.eventSent(sent)
               if (failure !== "") log.warn("an event was not taken", { server, event: eventType, failure, givenUp })
             },
           },
@@ -97,20 +109,24 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
 
   // ---- tasks
   using entropy = store.entropy()
+  const poolSize = Math.max(1, availableParallelism())
   const pool = await startPool({
-    size: Math.max(1, availableParallelism()),
+    size: poolSize,
     identity: {
       seed: copy(seed.expose()),
       nodeSecret: copy(entropy.expose()),
       bootCounter: store.nextBoot(),
     },
-    onDeath: (reason) => log.error("a session worker died; its sessions end and another takes its place", { reason }),
+    onDeath: (reason) => {
+      observers.workerDied()
+      log.error("a session worker died; its sessions end and another takes its place", { reason })
+    },
   })
   const say: TaskLog = (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields)
   let link: Link | undefined
   const tasks = createTasks(waasKeyOf(config), {
     self: identity.party,
-    journal: store.tasks,
+    journal: observers.journal,
     groups: store.groups,
     bans: store.bans,
     risk: {
@@ -121,7 +137,9 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       sender?.poke()
       return makeEvents(change)
     },
-    startSession: pool.startSession,
+    startSession: observers.startSession(pool.startSession, ({ protocol }) =>
+      protocol === "sign" ? LIMITS.signSessionMs : LIMITS.setupSessionMs,
+    ),
     send: (frame) => void link?.send(frame),
     now: Date.now,
     // A timer holds 31 bits of milliseconds: a deadline beyond 24 days ends then.
@@ -134,7 +152,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
 
   // ---- link
   const { websocket } = config
-  link = startLink(
+  const up = startLink(
     {
       url: websocket.url ?? "",
       waasKey: waasKeyOf(config),
@@ -161,6 +179,21 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       onWritable: () => tasks.onOnline(),
     },
   )
+  link = up
+
+  // ---- operations
+  operations.begin({
+    nodeId,
+    self: identity.party,
+    link: up.state,
+    pool,
+    poolSize,
+    tasksOpen: tasks.open,
+    callbackServers: monitor.states,
+    eventServers: () => sender?.states() ?? [],
+    rulesEnabled: () => rules.enable,
+    backupMs: () => undefined,
+  })
 
   return {
     nodeId,
@@ -169,10 +202,12 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       tellRules(rules, log)
     },
     async stop() {
+      // First, because what goes down looks broken.
+      const unwatched = operations.stop()
       await tasks.stop()
-      link?.stop()
+      up.stop()
       stopping.abort()
-      await Promise.all([pings, sender?.over])
+      await Promise.all([pings, sender?.over, unwatched])
       pool.close()
     },
   }

@@ -4,6 +4,7 @@
  * Four kinds of failure never mix: a Verdict (a refusal by the rules) is a value; Blame (another party's doing) lives in
  * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
  */
+import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
 import type { Entry, ExitCode, Kind } from "./errors/entry.ts"
@@ -11,17 +12,20 @@ import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
 import { opsCodes } from "./errors/ops.ts"
 import { riskCodes } from "./errors/risk.ts"
+import { statusCodes } from "./errors/status.ts"
 import { storeCodes } from "./errors/store.ts"
 import { taskCodes } from "./errors/task.ts"
 import { waasCodes } from "./errors/waas.ts"
 
 export const codes = {
+  ...backupCodes,
   ...cliCodes,
   ...configCodes,
   ...keysCodes,
   ...linkCodes,
   ...opsCodes,
   ...riskCodes,
+  ...statusCodes,
   ...storeCodes,
   ...taskCodes,
   ...waasCodes,

@@ -2,8 +2,6 @@
 import type { Config } from "./config.ts"
 
 export const NOT_YET: readonly { readonly key: string; readonly on: (config: Config) => boolean }[] = [
-  { key: "metrics.influxdb.server_addr", on: (config) => config.metrics.influxdb.server_addr !== undefined },
-  { key: "status.enable", on: (config) => config.status.enable },
   { key: "backup.interval", on: (config) => config.backup.interval !== undefined },
   { key: "checkup.interval", on: (config) => config.checkup.interval !== undefined },
 ]

@@ -1,0 +1,184 @@
+/**
+ * Measurements to InfluxDB 1.8 and 2.x at a fixed interval. A round is all there is in memory: every value is a total or a
+ * present state, so a round that is not taken is left out, never queued or repeated. Nothing waits for the server: a
+ * round still under way when the next is due makes that next one skip.
+ */
+import { InfluxDB, Point, setLogger, type Transport } from "@influxdata/influxdb-client"
+import { CosignerError } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { Family } from "./registry.ts"
+
+export interface InfluxTarget {
+  /** `http://host:8086`, without user or password. */
+  readonly url: string
+  /** `Token ...`; 1.8 takes `user:password` for one. */
+  readonly token: string
+  readonly org: string
+  /** 1.8: `database/`, in its default retention policy. */
+  readonly bucket: string
+}
+
+export interface InfluxOptions {
+  readonly target: InfluxTarget
+  readonly prefix: string
+  /** On every point. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly intervalMs: number
+  /** How long the server may take for a round. */
+  readonly timeoutMs: number
+  readonly families: () => readonly Family[]
+  readonly onSkipped: () => void
+  readonly now: () => number
+  readonly log: Log
+}
+
+export interface InfluxExporter {
+  /** A last round, if the server takes it within `ms`. Never rejects. */
+  stop(ms: number): Promise<void>
+}
+
+interface Keys {
+  readonly server_addr?: string | undefined
+  readonly database?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly org?: string | undefined
+  readonly bucket?: string | undefined
+  readonly token?: string | undefined
+}
+
+/** What [metrics.influxdb] names; undefined without a server. Throws E-STA-021 for keys that do not fit together. */
+export function influxTarget(keys: Keys): InfluxTarget | undefined {
+  const { server_addr: url, database, username, password, org, bucket, token } = keys
+  const refuse = (problem: string): never => {
+    throw new CosignerError("E-STA-021", { problem })
+  }
+  const isV1 = database !== undefined || username !== undefined || password !== undefined
+  const isV2 = org !== undefined || bucket !== undefined || token !== undefined
+  if (url === undefined) return isV1 || isV2 ? refuse("server_addr is missing") : undefined
+  if (isV1 && isV2) return refuse("database, username and password are of 1.8; org, bucket and token of 2.x")
+  if (database !== undefined) {
+    if ((username === undefined) !== (password === undefined)) return refuse("username and password go together")
+    return {
+      url,
+      token: username === undefined ? "" : `${username}:${password ?? ""}`,
+      org: "-",
+      bucket: `${database}/`,
+    }
+  }
+  if (org === undefined || bucket === undefined || token === undefined)
+    return refuse(isV2 ? "2.x needs org, bucket and token" : "neither a database (1.8) nor org, bucket and token (2.x)")
+  return { url, token, org, bucket }
+}
+
+export function startInflux(options: InfluxOptions): InfluxExporter {
+  setLogger({ error: () => undefined, warn: () => undefined })
+  const { target, intervalMs } = options
+  const client = new InfluxDB({
+    url: target.url,
+    transport: transportTo(target, options.timeoutMs),
+    writeOptions: { maxRetries: 0, flushInterval: 0, batchSize: 1_000_000, maxBatchBytes: 50_000_000 },
+  })
+  let underWay: Promise<void> | undefined
+  let isFailing = false
+
+  async function send(): Promise<void> {
+    const api = client.getWriteApi(target.org, target.bucket, "ms")
+    api.useDefaultTags({ ...options.tags })
+    api.writePoints(pointsOf(options.families(), options.prefix, options.now()))
+    try {
+      await api.close()
+      if (isFailing) options.log.info("InfluxDB takes measurements again", { server: target.url })
+      isFailing = false
+    } catch (error) {
+      options.onSkipped()
+      if (!isFailing) {
+        const failure = new CosignerError("E-STA-020", { url: target.url, reason: reasonOf(error) })
+        options.log.warn(failure.message, { code: failure.code, next: failure.next })
+      }
+      isFailing = true
+    }
+  }
+
+  function round(): void {
+    if (underWay !== undefined) return options.onSkipped()
+    underWay = send().finally(() => {
+      underWay = undefined
+    })
+  }
+
+  const timer = setInterval(round, intervalMs)
+  return {
+    async stop(ms) {
+      clearInterval(timer)
+      const patience = Promise.withResolvers<void>()
+      const alarm = setTimeout(patience.resolve, ms)
+      const last = async () => {
+        await underWay
+        await send()
+      }
+      await Promise.race([last(), patience.promise])
+      clearTimeout(alarm)
+    },
+  }
+}
+
+/** Counters and gauges: field `value`. Histograms: `count`, `sum`, and `le_<bound>`, how many were at most that. */
+export function pointsOf(families: readonly Family[], prefix: string, atMs: number): readonly Point[] {
+  return families.flatMap(({ name, metric, series }) =>
+    series.map(({ labels, value }) => {
+      const point = new Point(`${prefix}${name}`).timestamp(atMs)
+      for (const [label, of] of labels) if (of !== "") point.tag(label, of)
+      if (typeof value === "number") return point.floatField("value", value)
+      point.intField("count", value.count).floatField("sum", value.sum)
+      const bounds = metric.type === "histogram" ? metric.buckets : []
+      for (const [i, bound] of bounds.entries()) point.intField(`le_${bound}`, value.atMost[i] ?? 0)
+      return point
+    }),
+  )
+}
+
+const MAX_ANSWER = 300
+
+/**
+ * The client's own transport for servers keeps sockets and timers of its own; this one is a fetch with an end. Redirects
+ * are refused: the token is for this server alone.
+ */
+function transportTo(target: InfluxTarget, timeoutMs: number): Transport {
+  const never = () => {
+    throw new TypeError("only writes are made")
+  }
+  const base = target.url.replace(/\/+$/, "")
+  return {
+    send(path, body, { method, headers }, callbacks) {
+      const done = async () => {
+        const response = await fetch(`${base}${path}`, {
+          method,
+          headers: { ...headers, ...(target.token === "" ? {} : { authorization: `Token ${target.token}` }) },
+          body,
+          redirect: "error",
+          signal: AbortSignal.timeout(timeoutMs),
+        })
+        callbacks?.responseStarted?.(Object.fromEntries(response.headers), response.status)
+        const said = (await response.text()).slice(0, MAX_ANSWER)
+        if (!response.ok) throw new Error(`HTTP ${response.status} ${said}`.trim())
+      }
+      done().then(
+        () => callbacks?.complete?.(),
+        (error: unknown) => callbacks?.error?.(error instanceof Error ? error : new Error(String(error))),
+      )
+    },
+    request: never,
+    iterate: never,
+    chunkCombiner: {
+      concat: (first, second) => Buffer.concat([first, second]),
+      copy: (chunk, start, end) => chunk.slice(start, end),
+      toUtf8String: (chunk, start, end) => Buffer.from(chunk.slice(start, end)).toString(),
+    },
+  }
+}
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === "TimeoutError" ? "no answer in time" : error.message
+}

@@ -1,0 +1,89 @@
+/** Who is told what happens: the ears of operations. Each keeps its part of what is later shown. */
+import type { Tried } from "../callback/ask.ts"
+import type { Sent } from "../events/sender.ts"
+import type { Metrics } from "../metrics/catalogue.ts"
+import type { SessionSpec } from "../mpc/session.ts"
+import type { History } from "../status/history.ts"
+import type { Store } from "../store/store.ts"
+import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
+import { observedJournal } from "../watch/journal.ts"
+import { type OpenSession, sessionBook } from "../watch/sessions.ts"
+import { decodeTask } from "../wire/task.ts"
+import type { Ended } from "./documents.ts"
+import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
+
+export interface Observers {
+  /** The store's journal, observed. */
+  readonly journal: TaskPort
+  /** Observed sessions; `limitMs` says how long one may take. */
+  startSession(start: StartSession, limitMs: (spec: SessionSpec) => number): StartSession
+  callbackTried(tried: Tried): void
+  eventSent(sent: Sent): void
+  workerDied(): void
+  /** A check-up has proven a share. */
+  proven(atMs: number): void
+}
+
+export interface Seen {
+  readonly ended: Readonly<Ended>
+  readonly provenMs: () => number | undefined
+  /** Of the last commit that stands, by `clock`. */
+  readonly writtenAt: () => number | undefined
+  readonly openSessions: () => Iterable<OpenSession>
+}
+
+export function createObservers(
+  store: Store,
+  metrics: Metrics,
+  history: History,
+  clock: () => number,
+): { readonly observers: Observers; readonly seen: Seen } {
+  const ended: Ended = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
+  let provenMs = store.tasks.list({ state: "completed", type: "KeySign", limit: 1 })[0]?.updatedMs
+  let writtenAt: number | undefined
+  let openSessions: () => Iterable<OpenSession> = () => []
+
+  store.observeCommits((tookMs, isDone) => {
+    metrics.observe("cosigner_store_commit_seconds", { outcome: isDone ? "done" : "undone" }, tookMs / 1000)
+    if (isDone) writtenAt = clock()
+  })
+
+  function onEnd(record: TaskRecord): void {
+    const { state, type, updatedMs, claimedMs } = record
+    if (state !== "completed" && state !== "rejected" && state !== "failed" && state !== "cancelled") return
+    ended[state] += 1
+    const isSigned = state === "completed" && type === "KeySign"
+    if (isSigned) provenMs = updatedMs
+    measureEnd(metrics, record, signatureTypeOf(record))
+    history.ended(state === "cancelled" ? "failed" : state, isSigned ? updatedMs - claimedMs : undefined, updatedMs)
+  }
+
+  return {
+    observers: {
+      journal: observedJournal(store.tasks, { decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd }),
+      startSession(start, limitMs) {
+        const book = sessionBook({
+          start,
+          clock,
+          limitMs,
+          onEnd: (protocol, ending, tookMs) =>
+            metrics.observe("cosigner_session_duration_seconds", { protocol, ending }, tookMs / 1000),
+        })
+        openSessions = book.open
+        return book.startSession
+      },
+      callbackTried: (tried) => measureCallback(metrics, tried),
+      eventSent: (sent) => measureEvent(metrics, sent),
+      workerDied: () => metrics.add("cosigner_worker_deaths_total", {}),
+      proven(atMs) {
+        provenMs = atMs
+      },
+    },
+    seen: { ended, provenMs: () => provenMs, writtenAt: () => writtenAt, openSessions: () => openSessions() },
+  }
+}
+
+function signatureTypeOf(record: TaskRecord): number | undefined {
+  const task = decodeTask(record.document)
+  return "problem" in task || task.type !== "KeySign" ? undefined : task.signature_type
+}

@@ -1,0 +1,25 @@
+/** What operations see of the rest of the node: functions that only look. The daemon gives them. */
+import type { ServerState } from "../callback/monitor.ts"
+import type { EventServerState } from "../events/sender.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { LinkState } from "../link/link.ts"
+import type { Store } from "../store/store.ts"
+import type { Pool } from "../workers/pool.ts"
+
+export interface NodeView {
+  readonly nodeId: string
+  readonly self: PartyId
+  readonly environment: string
+  readonly store: Store
+  readonly link: () => LinkState
+  readonly pool: Pick<Pool, "open" | "alive" | "ping" | "reap">
+  readonly poolSize: number
+  readonly tasksOpen: () => number
+  readonly callbackServers: () => readonly ServerState[]
+  readonly eventServers: () => readonly EventServerState[]
+  readonly rulesEnabled: () => boolean
+  /** Of the last backup, ms since 1970; undefined: none is known. */
+  readonly backupMs: () => number | undefined
+  /** When a share of this node was last seen to sign, by a task or a check-up. */
+  readonly provenMs: () => number | undefined
+}

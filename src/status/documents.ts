@@ -1,0 +1,226 @@
+/**
+ * What the status port answers, as schemas: the types here, the check before anything is sent, and the OpenAPI description
+ * come from them. Every field is named here on purpose; nothing is passed through whole, so that no secret can slip in.
+ */
+import { type Static, type TSchema, Type } from "@sinclair/typebox"
+
+const closed = <P extends Record<string, TSchema>>(properties: P, description = "") =>
+  Type.Object(properties, { additionalProperties: false, ...(description === "" ? {} : { description }) })
+const words = (description: string) => Type.String({ maxLength: 4096, description })
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+const time = (description: string) =>
+  Type.Integer({ minimum: 0, description: `${description} Milliseconds since 1970.` })
+const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const milliseconds = (description: string) => Type.Number({ description: `${description} Milliseconds.` })
+
+export const ITEM_STATES = ["ok", "waiting", "failed"] as const
+export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
+export const TASK_STATES = [
+  "claimed",
+  "approved",
+  "running",
+  "emitted",
+  "completed",
+  "rejected",
+  "failed",
+  "cancelled",
+] as const
+
+const oneOf = <const W extends readonly string[]>(allowed: W, description: string) =>
+  Type.Unsafe<W[number]>(Type.String({ enum: [...allowed], pattern: `^(?:${allowed.join("|")})$`, description }))
+
+// ---- readiness and status --------------------------------------------------------------------------------------------
+
+export const itemSchema = closed({
+  name: words("store, link, clock, workers, sessions, loop or proof."),
+  state: oneOf(ITEM_STATES, "waiting: not known yet; the node is ready when all are ok."),
+  reason: words("Why, for people."),
+  code: words("E-STA-nnn when failed, else empty."),
+  next: words("What to do when failed."),
+  since_ms: time("In this state since."),
+  checked_ms: time("Last looked at."),
+})
+
+export const readySchema = closed({ ready: Type.Boolean(), items: Type.Array(itemSchema) })
+export const healthSchema = closed({ alive: Type.Literal(true), version: words("Of this program.") })
+
+const linkSchema = closed({
+  phase: oneOf(["connecting", "online", "waiting", "stopped"], "Where the link to WaaS stands."),
+  since_ms: time("In this phase since."),
+  silent_ms: orNull(milliseconds("Since WaaS was last heard on this connection.")),
+  rtt_ms: orNull(milliseconds("Round trip.")),
+  clock_offset_ms: orNull(milliseconds("Clock of WaaS minus ours.")),
+  failures: count("Connections that failed or ended since the last good one."),
+  queued_frames: count("Not acknowledged by WaaS."),
+  last_error: orNull(
+    closed({ code: words("E-LNK-nnn."), message: words("What happened."), next: words("What to do.") }),
+  ),
+})
+
+const callbackSchema = closed({
+  server: words("Its address."),
+  healthy: orNull(Type.Boolean({ description: "null: not heard of yet." })),
+  last_answer_ms: orNull(time("Its last answer.")),
+  took_ms: orNull(milliseconds("How long that took.")),
+  skew_ms: orNull(milliseconds("Its clock minus ours.")),
+  failures: count("Tries in a row without a decision."),
+  failure: words("Of the last of them."),
+})
+
+const eventServerSchema = closed({
+  server: words("Its address."),
+  healthy: orNull(Type.Boolean({ description: "null: nothing was sent yet." })),
+  last_taken_ms: orNull(time("It last took an event.")),
+  failure: words("Why the last try failed."),
+  pending: count("Events it is still to get."),
+  failed: count("Events that were given up."),
+})
+
+export const statusSchema = closed({
+  node_id: words("The TSS node id."),
+  version: words("Of this program."),
+  commit: words("It was built from."),
+  environment: words("env of the configuration."),
+  started_ms: time("This process started."),
+  now_ms: time("This document was made."),
+  ready: Type.Boolean({ description: "All items are ok." }),
+  items: Type.Array(itemSchema),
+  link: linkSchema,
+  store: closed({
+    bytes: count("Length of secrets.db."),
+    commits: count("Since the file was made."),
+    last_backup_ms: orNull(time("The last backup.")),
+  }),
+  workers: closed({
+    alive: count("Session workers."),
+    size: count("As many as there should be."),
+    ping_ms: orNull(milliseconds("The slowest took to answer.")),
+  }),
+  sessions_open: count("Sessions in progress."),
+  tasks: closed({
+    open: count("In progress."),
+    completed: count("Since the start, as the three below."),
+    rejected: count("Refused by risk control."),
+    failed: count("Could not be carried out."),
+    cancelled: count("By WaaS."),
+  }),
+  groups: closed({
+    active: count("That can sign."),
+    epochs: count("All, old ones included."),
+    bans: count("Of peers."),
+  }),
+  risk: closed({ rules_enabled: Type.Boolean(), callback_servers: Type.Array(callbackSchema) }),
+  event_servers: Type.Array(eventServerSchema),
+  event_loop: closed({ p99_ms: milliseconds("Delay of the main thread."), max_ms: milliseconds("The same, worst.") }),
+  memory_bytes: count("Resident memory of the process."),
+})
+export type StatusDocument = Static<typeof statusSchema>
+export type ItemDocument = Static<typeof itemSchema>
+
+// ---- history ---------------------------------------------------------------------------------------------------------
+
+export const historySchema = closed({
+  interval_ms: count("Of one point."),
+  points: Type.Array(
+    closed({
+      at_ms: time("Its beginning."),
+      completed: count("Tasks that ended so in it."),
+      rejected: count("By risk control."),
+      failed: count("Failed or cancelled."),
+      p50_ms: orNull(milliseconds("Median from claim to end of completed signing tasks.")),
+      p95_ms: orNull(milliseconds("95 of 100 took less.")),
+    }),
+  ),
+})
+export type HistoryDocument = Static<typeof historySchema>
+
+// ---- groups ----------------------------------------------------------------------------------------------------------
+
+const digits = (most: number, fallback: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: most, default: fallback, description })
+const skip = digits(100_000, 0, "Leave out so many of the newest.")
+const nextSkip = orNull(count("skip of the next page; null: there is none."))
+
+export const groupsQuery = closed({ skip, limit: { ...digits(500, 100, "At most so many."), minimum: 1 } })
+export type GroupsQuery = Static<typeof groupsQuery>
+
+export const groupsSchema = closed({
+  groups: Type.Array(
+    closed({
+      group_id: words("The group."),
+      epoch_id: words("The epoch, hex."),
+      status: oneOf(["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"], "ACTIVE signs."),
+      mode: oneOf(["keygen", "extend", "replace"], "How it was made."),
+      curve: oneOf(["secp256k1", "ed25519"], "Of its key."),
+      threshold: count("Nodes that it takes to sign."),
+      created_ms: time("Made."),
+      participants: Type.Array(
+        closed({
+          node_id: words("The node."),
+          is_self: Type.Boolean({ description: "This node." }),
+          is_banned: Type.Boolean({ description: "ECDSA with it is over in this epoch." }),
+        }),
+      ),
+    }),
+  ),
+  next_skip: nextSkip,
+})
+export type GroupsDocument = Static<typeof groupsSchema>
+
+// ---- tasks -----------------------------------------------------------------------------------------------------------
+
+export const tasksQuery = closed({
+  state: Type.Optional(oneOf(TASK_STATES, "Only tasks in this state.")),
+  type: Type.Optional(oneOf(TASK_TYPES, "Only tasks of this type.")),
+  skip,
+  limit: { ...digits(100, 20, "At most so many."), minimum: 1 },
+})
+export type TasksQuery = Static<typeof tasksQuery>
+
+const ruleSchema = closed({
+  rule: words("As the configuration names it, or callback:ADDRESS."),
+  outcome: oneOf(["allow", "deny", "error"], "What it said."),
+  reason: words("Why."),
+})
+
+export const tasksSchema = closed({
+  tasks: Type.Array(
+    closed({
+      task_id: words("The task."),
+      biz_task_id: words("The request at WaaS that it belongs to."),
+      type: oneOf(TASK_TYPES, "What is asked."),
+      state: oneOf(TASK_STATES, "How far it is."),
+      attempt: count("The highest that was begun; 0 before the first."),
+      claimed_ms: time("Taken up."),
+      updated_ms: time("Last changed."),
+      deadline_ms: time("Nothing is done after."),
+      group_id: words("The group that it is about."),
+      node_ids: Type.Array(words("A node that takes part.")),
+      signature_type: orNull(Type.Integer({ description: "1 ECDSA, 2 EdDSA, 3 BIP-340." })),
+      messages: count("To be signed."),
+      paths: Type.Array(words("Of the first messages.")),
+      verdict: orNull(
+        closed({
+          action: oneOf(["approve", "reject"], "The decision."),
+          code: words("E-RSK-nnn when rejected."),
+          reason: words("Why."),
+          rules: Type.Array(ruleSchema),
+        }),
+      ),
+      code: words("Of a task that did not complete."),
+      reason: words("Why it did not."),
+      delivered: Type.Boolean({ description: "WaaS has stored the outcome." }),
+    }),
+  ),
+  next_skip: nextSkip,
+})
+export type TasksDocument = Static<typeof tasksSchema>
+
+export const errorSchema = closed({
+  code: words("Stable."),
+  message: words("What happened."),
+  next: words("What to do."),
+})
+
+/** Cut where a schema would refuse it: a long text must not take the whole document away. */
+export const cut = (text: string): string => (text.length <= 4096 ? text : `${text.slice(0, 4093)}...`)

@@ -1,0 +1,57 @@
+/** The last minutes in points of equal length, for the plots of the page. Pure; the clock is a parameter. */
+import type { HistoryDocument } from "./documents.ts"
+
+export interface History {
+  /** `tookMs` counts for completed signing tasks. */
+  ended(outcome: "completed" | "rejected" | "failed", tookMs: number | undefined, nowMs: number): void
+  document(nowMs: number): HistoryDocument
+}
+
+interface Point {
+  readonly index: number
+  completed: number
+  rejected: number
+  failed: number
+  /** At most SAMPLES; enough for a median. */
+  readonly took: number[]
+}
+
+export const INTERVAL_MS = 5_000
+export const POINTS = 120
+const SAMPLES = 500
+
+export function createHistory(): History {
+  const points: Point[] = []
+
+  function pointAt(nowMs: number): Point {
+    const index = Math.floor(nowMs / INTERVAL_MS)
+    const last = points.at(-1)
+    // A clock that was set back goes on in the last point.
+    if (last !== undefined && last.index >= index) return last
+    const made: Point = { index, completed: 0, rejected: 0, failed: 0, took: [] }
+    points.push(made)
+    while ((points[0]?.index ?? index) <= index - POINTS) points.shift()
+    return made
+  }
+
+  return {
+    ended(outcome, tookMs, nowMs) {
+      const point = pointAt(nowMs)
+      point[outcome] += 1
+      if (tookMs !== undefined && point.took.length < SAMPLES) point.took.push(tookMs)
+    },
+    document(nowMs) {
+      const newest = Math.floor(nowMs / INTERVAL_MS)
+      return {
+        interval_ms: INTERVAL_MS,
+        points: points
+          .filter(({ index }) => index > newest - POINTS)
+          .map(({ index, completed, rejected, failed, took }) => {
+            const sorted = [...took].sort((a, b) => a - b)
+            const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null
+            return { at_ms: index * INTERVAL_MS, completed, rejected, failed, p50_ms: at(0.5), p95_ms: at(0.95) }
+          }),
+      }
+    },
+  }
+}

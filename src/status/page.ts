@@ -1,0 +1,68 @@
+/**
+ * The page at /: markup, style and script in one answer, none of it from elsewhere. The policy names script and style by
+ * their digests, so that nothing else runs on it whatever text it shows; the script puts text into the document as text only.
+ */
+import { createHash } from "node:crypto"
+import style from "./page.css" with { type: "text" }
+import script from "./pageScript.js" with { type: "text" }
+
+const digest = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
+
+export const CSP = [
+  "default-src 'none'",
+  `script-src ${digest(script)}`,
+  `style-src ${digest(style)}`,
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ")
+
+export const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>cosigner</title>
+<style>${style}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the state of the node</a>
+<header>
+  <div class="brand"><h1>cosigner</h1><p id="who"></p></div>
+  <p id="ready" role="status" aria-live="polite">asking the node</p>
+</header>
+<form id="login" hidden>
+  <label for="token">Bearer token of this port</label>
+  <input id="token" type="password" autocomplete="off" spellcheck="false">
+  <button>Open</button>
+  <p class="quiet">It stays in this page. The file is named by status.token_path.</p>
+</form>
+<main id="main" tabindex="-1" hidden>
+  <section aria-labelledby="h-items"><h2 id="h-items">Readiness</h2><ul id="items"></ul></section>
+  <section aria-labelledby="h-now"><h2 id="h-now">At work</h2><dl id="facts"></dl></section>
+  <section class="wide" aria-labelledby="h-plots"><h2 id="h-plots">Last ten minutes</h2><div id="plots"></div></section>
+  <section class="wide" aria-labelledby="h-tasks">
+    <h2 id="h-tasks">Tasks</h2>
+    <div class="tools">
+      <label>State <select id="state"></select></label>
+      <label>Type <select id="type"></select></label>
+      <span class="pages"><button id="newer" type="button">Newer</button> <span id="page"></span>
+      <button id="older" type="button">Older</button></span>
+    </div>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="h-tasks"><table id="tasks">
+      <thead><tr><th scope="col">Task</th><th scope="col">State</th><th scope="col">Verdict and rules</th><th scope="col">Took</th><th scope="col">Began</th></tr></thead>
+      <tbody></tbody>
+    </table></div>
+  </section>
+  <section class="wide" aria-labelledby="h-groups"><h2 id="h-groups">Groups</h2><ul id="groups"></ul></section>
+  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Callback and event servers</h2><ul id="servers"></ul></section>
+</main>
+<footer><p id="foot">Read-only. Figures are of this node alone.</p></footer>
+<script>${script}</script>
+</body>
+</html>
+`

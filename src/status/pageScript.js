@@ -1,0 +1,494 @@
+// @ts-check
+/**
+ * The script of the status page: asks the port it came from, every two seconds while the page is seen, and shows the
+ * answers. Text from answers goes into the document as text (textContent, setAttribute of plain names), never as markup.
+ */
+
+const POLL_MS = 2000
+const ANSWER_MS = 4000
+const GROUPS_EVERY = 5
+const PAGE = 20
+const STATES = ["claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"]
+const TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
+const ALGORITHMS = /** @type {Record<string, string>} */ ({ 1: "ECDSA", 2: "EdDSA", 3: "BIP-340" })
+const SVG = "http://www.w3.org/2000/svg"
+
+/** @typedef {Record<string, any>} Json */
+/** @type {{ token: string, skip: number, polls: number, groups: Json[] }} */
+const memory = { token: "", skip: 0, polls: 0, groups: [] }
+/** @type {Map<string, { stamp: string, row: HTMLTableRowElement }>} */
+const rows = new Map()
+let isPolling = false
+let isLocked = false
+
+/** @param {string} id */
+const byId = (id) => {
+  const found = document.getElementById(id)
+  if (found === null) throw new Error(`no element ${id}`)
+  return found
+}
+
+// ---- making elements -------------------------------------------------------------------------------------------------
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} attributes
+ * @param {(Node | string)[]} children
+ */
+function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  made.append(...children)
+  return made
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {Node[]} children
+ */
+function svg(tag, attributes, ...children) {
+  const made = document.createElementNS(SVG, tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value))
+  made.append(...children)
+  return made
+}
+
+/** Leaves what is right already, so that readers of the screen hear changes alone. @param {Node} node @param {string} text */
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text
+}
+
+// ---- words -----------------------------------------------------------------------------------------------------------
+
+/** @param {number} ms */
+function span(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
+  if (ms < 172_800_000) return `${Math.floor(ms / 3_600_000)} h`
+  return `${Math.floor(ms / 86_400_000)} days`
+}
+
+/** @param {number} ms */
+const clock = (ms) => new Date(ms).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" })
+/** @param {number} bytes */
+const size = (bytes) => (bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`)
+/** @param {string} id */
+const short = (id) => (id.length > 20 ? `${id.slice(0, 10)}…${id.slice(-6)}` : id)
+/** @param {number} n @param {string} word */
+const several = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`
+
+// ---- asking ----------------------------------------------------------------------------------------------------------
+
+/** @param {string} path @returns {Promise<Json>} */
+async function get(path) {
+  const headers = memory.token === "" ? {} : { authorization: `Bearer ${memory.token}` }
+  const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
+  if (response.status === 401) throw new Error("token")
+  if (!response.ok) throw new Error((await response.json()).message ?? `HTTP ${response.status}`)
+  return response.json()
+}
+
+function tasksPath() {
+  const asked = new URLSearchParams({ skip: String(memory.skip), limit: String(PAGE) })
+  for (const name of ["state", "type"]) {
+    const { value } = /** @type {HTMLSelectElement} */ (byId(name))
+    if (value !== "") asked.set(name, value)
+  }
+  return `/tasks?${asked}`
+}
+
+async function poll() {
+  if (isPolling || isLocked || document.visibilityState === "hidden") return
+  isPolling = true
+  try {
+    const wantsGroups = memory.polls++ % GROUPS_EVERY === 0
+    const [status, history, tasks, groups] = await Promise.all([
+      get("/status"),
+      get("/history"),
+      get(tasksPath()),
+      wantsGroups ? get("/groups") : undefined,
+    ])
+    if (groups !== undefined) memory.groups = groups["groups"]
+    show(status, history, tasks)
+  } catch (error) {
+    failed(error instanceof Error ? error : new Error(String(error)))
+  } finally {
+    isPolling = false
+  }
+}
+
+/** @param {Error} error */
+function failed(error) {
+  if (error.message === "token") {
+    isLocked = true
+    byId("login").hidden = false
+    byId("main").hidden = true
+    byId("ready").className = "waiting"
+    say(byId("ready"), memory.token === "" ? "locked" : "the token was not taken")
+    byId("token").focus()
+    return
+  }
+  byId("ready").className = "failed"
+  say(byId("ready"), error.name === "TimeoutError" || error instanceof TypeError ? "no answer" : error.message)
+}
+
+// ---- showing ---------------------------------------------------------------------------------------------------------
+
+/** @param {Json} status @param {Json} history @param {Json} tasks */
+function show(status, history, tasks) {
+  byId("main").hidden = false
+  byId("ready").className = status["ready"] ? "ok" : "failed"
+  say(byId("ready"), status["ready"] ? "ready" : "not ready")
+  document.title = `${status["ready"] ? "●" : "○"} cosigner ${short(status["node_id"])}`
+  const who = byId("who")
+  say(who, `${status["node_id"]} · ${status["environment"]} · ${status["version"]}`)
+  showItems(status)
+  showFacts(status)
+  showPlots(history, status["now_ms"])
+  showTasks(tasks, status["now_ms"])
+  showGroups(memory.groups)
+  showServers(status)
+  say(byId("foot"), `As of ${clock(status["now_ms"])}. Read-only; figures are of this node alone.`)
+}
+
+/** @param {Json} status */
+function showItems(status) {
+  byId("items").replaceChildren(
+    ...status["items"].map((/** @type {Json} */ item) =>
+      el(
+        "li",
+        { class: item["state"] },
+        el("span", { class: "mark" }, item["state"]),
+        el("strong", {}, item["name"]),
+        el("span", { class: "why" }, item["reason"]),
+        el("span", { class: "quiet" }, `for ${span(status["now_ms"] - item["since_ms"])}`),
+        ...(item["code"] === "" ? [] : [el("p", { class: "next" }, el("code", {}, item["code"]), ` ${item["next"]}`)]),
+      ),
+    ),
+  )
+}
+
+/** @param {Json} status */
+function showFacts(status) {
+  const { link, store, workers, tasks, groups, event_loop: loop } = status
+  const facts = [
+    ["Tasks open", tasks.open],
+    ["Sessions open", status["sessions_open"]],
+    ["Completed", tasks.completed],
+    ["Rejected", tasks.rejected],
+    ["Failed, cancelled", tasks.failed + tasks.cancelled],
+    ["Groups that sign", groups.active],
+    ["Peers banned", groups.bans],
+    ["Link to WaaS", link.rtt_ms === null ? link.phase : `${link.phase}, ${span(link.rtt_ms)}`],
+    ["Clock offset", link.clock_offset_ms === null ? "unknown" : `${Math.round(link.clock_offset_ms)} ms`],
+    ["Workers", `${workers.alive} of ${workers.size}`],
+    ["Thread delay p99", `${loop.p99_ms.toFixed(1)} ms`],
+    ["Store", `${size(store.bytes)}, ${several(store.commits, "commit")}`],
+    ["Last backup", store.last_backup_ms === null ? "none known" : clock(store.last_backup_ms)],
+    ["Memory", size(status["memory_bytes"])],
+    ["Running for", span(status["now_ms"] - status["started_ms"])],
+  ]
+  byId("facts").replaceChildren(
+    ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))),
+  )
+}
+
+/** @param {Json} tasks @param {number} nowMs */
+function showTasks(tasks, nowMs) {
+  const body = byId("tasks").querySelector("tbody")
+  if (body === null) return
+  const list = /** @type {Json[]} */ (tasks["tasks"])
+  const shown = list.map((task) => {
+    const stamp = JSON.stringify(task)
+    const known = rows.get(task["task_id"])
+    if (known?.stamp === stamp) return known.row
+    const row = taskRow(task, nowMs)
+    const wasOpen = known?.row.querySelector("details")?.open ?? false
+    const details = row.querySelector("details")
+    if (details !== null) details.open = wasOpen
+    rows.set(task["task_id"], { stamp, row })
+    return row
+  })
+  const ids = new Set(list.map((task) => task["task_id"]))
+  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id)
+  // Rows that stay where they are keep the focus and their open details.
+  shown.forEach((row, i) => {
+    if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null)
+  })
+  while (body.children.length > shown.length) body.lastElementChild?.remove()
+  if (shown.length === 0) body.append(el("tr", {}, el("td", { colspan: "5", class: "quiet" }, "none")))
+  const last = memory.skip + list.length
+  say(byId("page"), list.length === 0 ? "" : `${memory.skip + 1} to ${last}`)
+  setDisabled("newer", memory.skip === 0)
+  setDisabled("older", tasks["next_skip"] === null)
+}
+
+/** @param {string} id @param {boolean} isDisabled */
+function setDisabled(id, isDisabled) {
+  /** @type {HTMLButtonElement} */
+  byId(id).disabled = isDisabled
+}
+
+/** @param {Json} task @param {number} nowMs */
+function taskRow(task, nowMs) {
+  const isOpen = ["claimed", "approved", "running", "emitted"].includes(task["state"])
+  const what = [
+    task["type"],
+    ALGORITHMS[task["signature_type"]] ?? "",
+    task["messages"] > 1 ? `× ${task["messages"]}` : "",
+  ]
+  const row = /** @type {HTMLTableRowElement} */ (el("tr", isOpen ? { class: "open" } : {}))
+  row.append(
+    el(
+      "th",
+      { scope: "row" },
+      el("span", { class: "id", title: task["task_id"] }, short(task["task_id"])),
+      el("span", { class: "quiet" }, what.filter((word) => word !== "").join(" ")),
+      el("span", { class: "quiet" }, `${short(task["group_id"])} ${task["paths"].join(" ")}`.trim()),
+    ),
+    el(
+      "td",
+      {},
+      el("span", { class: `mark ${task["state"]}` }, task["state"]),
+      ...(task["attempt"] > 1 ? [el("span", { class: "quiet" }, ` attempt ${task["attempt"]}`)] : []),
+      ...(task["code"] === "" ? [] : [el("p", { class: "why" }, el("code", {}, task["code"]), ` ${task["reason"]}`)]),
+    ),
+    el("td", {}, verdictCell(task["verdict"])),
+    el(
+      "td",
+      { class: "number" },
+      isOpen ? `${span(nowMs - task["claimed_ms"])} so far` : span(task["updated_ms"] - task["claimed_ms"]),
+    ),
+    el("td", { class: "number" }, clock(task["claimed_ms"])),
+  )
+  return row
+}
+
+/** @param {Json | null} verdict */
+function verdictCell(verdict) {
+  if (verdict === null) return el("span", { class: "quiet" }, "none yet")
+  const rules = /** @type {Json[]} */ (verdict["rules"])
+  const summary = el(
+    "summary",
+    {},
+    el("span", { class: `mark ${verdict["action"]}` }, verdict["action"] === "approve" ? "approved" : "rejected"),
+    ` ${several(rules.length, "rule")}`,
+  )
+  return el(
+    "details",
+    {},
+    summary,
+    el(
+      "ul",
+      { class: "rules" },
+      ...rules.map((rule) =>
+        el(
+          "li",
+          {},
+          el("span", { class: `mark ${rule["outcome"]}` }, rule["outcome"]),
+          el("code", {}, rule["rule"]),
+          el("span", { class: "why" }, ` ${rule["reason"]}`),
+        ),
+      ),
+    ),
+  )
+}
+
+/** @param {Json[]} groups */
+function showGroups(groups) {
+  const shown = groups.map((group) => {
+    const { participants, threshold, curve, status } = group
+    const banned = participants.filter((/** @type {Json} */ one) => one["is_banned"]).length
+    return el(
+      "li",
+      { class: status === "ACTIVE" ? "ok" : "waiting" },
+      el("span", { class: "mark" }, status.toLowerCase()),
+      el("span", { class: "id", title: group["group_id"] }, short(group["group_id"])),
+      el(
+        "span",
+        { class: "why" },
+        `${threshold} of ${participants.length}, ${curve}, since ${clock(group["created_ms"])}`,
+      ),
+      el("span", { class: "quiet" }, banned === 0 ? "" : `${several(banned, "peer")} banned`),
+    )
+  })
+  byId("groups").replaceChildren(...(shown.length > 0 ? shown : [el("li", { class: "quiet" }, "none yet")]))
+}
+
+/** @param {Json} status */
+function showServers(status) {
+  const { risk, event_servers: events } = status
+  /** @param {Json} server @param {string} kind @param {string} detail */
+  const line = (server, kind, detail) =>
+    el(
+      "li",
+      { class: server["healthy"] === null ? "waiting" : server["healthy"] ? "ok" : "failed" },
+      el("span", { class: "mark" }, server["healthy"] === null ? "unheard" : server["healthy"] ? "ok" : "failing"),
+      el("span", { class: "id" }, server["server"]),
+      el("span", { class: "why" }, server["failure"] === "" ? detail : server["failure"]),
+      el("span", { class: "quiet" }, kind),
+    )
+  const shown = [
+    ...risk.callback_servers.map((/** @type {Json} */ of) =>
+      line(of, "callback", of["took_ms"] === null ? "" : `answered in ${span(of["took_ms"])}`),
+    ),
+    ...events.map((/** @type {Json} */ of) => line(of, "events", `${of["pending"]} waiting, ${of["failed"]} given up`)),
+    el(
+      "li",
+      { class: risk.rules_enabled ? "ok" : "waiting" },
+      el("span", { class: "mark" }, risk.rules_enabled ? "on" : "off"),
+      el("span", {}, "embedded risk control rules"),
+    ),
+  ]
+  byId("servers").replaceChildren(...shown)
+}
+
+// ---- plots -----------------------------------------------------------------------------------------------------------
+
+const BOX = { width: 600, height: 150, left: 40, right: 8, top: 10, bottom: 20 }
+const POINTS = 120
+
+/** @param {Json} history @param {number} nowMs */
+function showPlots(history, nowMs) {
+  const { points, interval_ms: step } = history
+  const newest = Math.floor(nowMs / step)
+  /** @param {Json} point */
+  const column = (point) => POINTS - 1 - (newest - Math.floor(point["at_ms"] / step))
+  byId("plots").replaceChildren(ratePlot(points, column, step), timePlot(points, column))
+}
+
+/** @param {number} most */
+function roundUp(most) {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(most, 1)))
+  return [1, 2, 5, 10].map((of) => of * unit).find((of) => of >= most) ?? most
+}
+
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {string[]} marks
+ * @param {Node[]} drawn
+ * @param {Node} legend
+ */
+function plot(title, text, marks, drawn, legend) {
+  const { width, height, left, right, top, bottom } = BOX
+  const inner = height - top - bottom
+  const lines = marks.flatMap((mark, i) => {
+    const y = top + inner * (1 - i / (marks.length - 1))
+    const label = svg("text", { x: left - 6, y: y + 4, class: "axis", "text-anchor": "end" })
+    label.textContent = mark
+    return [svg("line", { x1: left, x2: width - right, y1: y, y2: y, class: "grid" }), label]
+  })
+  const times = [10, 5, 0].map((minutes, i) => {
+    const x = left + ((width - left - right) * i) / 2
+    const label = svg("text", { x, y: height - 4, class: "axis", "text-anchor": ["start", "middle", "end"][i] ?? "" })
+    label.textContent = minutes === 0 ? "now" : `${minutes} min ago`
+    return label
+  })
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${text}` },
+    ...lines,
+    ...times,
+    ...drawn,
+  )
+  return el("figure", {}, el("figcaption", {}, el("strong", {}, title), legend), picture)
+}
+
+/** @param {[string, string][]} entries */
+const legendOf = (entries) =>
+  el("span", { class: "legend" }, ...entries.map(([name, kind]) => el("span", { class: `key ${kind}` }, name)))
+
+const columnWidth = (BOX.width - BOX.left - BOX.right) / POINTS
+const innerHeight_ = BOX.height - BOX.top - BOX.bottom
+/** @param {number} column */
+const xOf = (column) => BOX.left + column * columnWidth
+
+/** @param {Json[]} points @param {(point: Json) => number} column @param {number} step */
+function ratePlot(points, column, step) {
+  const kinds = ["completed", "rejected", "failed"]
+  const top = roundUp(Math.max(1, ...points.map((point) => kinds.reduce((sum, kind) => sum + point[kind], 0))))
+  const bars = points.flatMap((point) => {
+    let below = 0
+    return kinds.flatMap((kind) => {
+      const height = (point[kind] / top) * innerHeight_
+      if (height === 0) return []
+      below += height
+      return [
+        svg("rect", {
+          x: xOf(column(point)) + 0.5,
+          y: BOX.top + innerHeight_ - below,
+          width: columnWidth - 1,
+          height,
+          class: `bar ${kind}`,
+        }),
+      ]
+    })
+  })
+  const sums = kinds.map((kind) => points.reduce((sum, point) => sum + point[kind], 0))
+  const text = `${sums[0]} completed, ${sums[1]} rejected, ${sums[2]} failed or cancelled`
+  const legend = legendOf([
+    [`${sums[0]} completed`, "completed"],
+    [`${sums[1]} rejected`, "rejected"],
+    [`${sums[2]} failed`, "failed"],
+  ])
+  return plot(`Tasks ended per ${step / 1000} s`, text, ["0", String(top / 2), String(top)], bars, legend)
+}
+
+/** @param {Json[]} points @param {(point: Json) => number} column */
+function timePlot(points, column) {
+  const known = points.filter((point) => point["p95_ms"] !== null)
+  const top = roundUp(Math.max(1, ...known.map((point) => point["p95_ms"])))
+  const drawn = ["p95", "p50"].flatMap((kind) => {
+    const spots = known.map((point) => ({
+      x: xOf(column(point)) + columnWidth / 2,
+      y: BOX.top + innerHeight_ * (1 - point[`${kind}_ms`] / top),
+    }))
+    const line = spots.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ")
+    return [
+      svg("polyline", { points: line, class: `line ${kind}` }),
+      ...spots.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 2, class: `dot ${kind}` })),
+    ]
+  })
+  const last = known.at(-1)
+  const text =
+    last === undefined ? "no signature" : `median ${span(last["p50_ms"])}, 95 of 100 within ${span(last["p95_ms"])}`
+  const legend = legendOf([
+    [last === undefined ? "median" : `median ${span(last["p50_ms"])}`, "p50"],
+    [last === undefined ? "p95" : `p95 ${span(last["p95_ms"])}`, "p95"],
+  ])
+  return plot("Signing tasks, from claim to end", text, ["0", span(top / 2), span(top)], drawn, legend)
+}
+
+// ---- start -----------------------------------------------------------------------------------------------------------
+
+/** @param {string} id @param {string[]} words */
+function fill(id, words) {
+  byId(id).append(el("option", { value: "" }, "any"), ...words.map((word) => el("option", { value: word }, word)))
+  byId(id).addEventListener("change", () => turnTo(0))
+}
+
+/** @param {number} skip */
+function turnTo(skip) {
+  memory.skip = Math.max(0, skip)
+  void poll()
+}
+
+fill("state", STATES)
+fill("type", TYPES)
+byId("newer").addEventListener("click", () => turnTo(memory.skip - PAGE))
+byId("older").addEventListener("click", () => turnTo(memory.skip + PAGE))
+byId("login").addEventListener("submit", (event) => {
+  event.preventDefault()
+  const input = /** @type {HTMLInputElement} */ (byId("token"))
+  memory.token = input.value.trim()
+  input.value = ""
+  isLocked = false
+  byId("login").hidden = true
+  void poll()
+})
+document.addEventListener("visibilitychange", () => void poll())
+setInterval(() => void poll(), POLL_MS)
+void poll()
