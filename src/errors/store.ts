@@ -184,4 +184,10 @@ export const storeCodes = {
     what: (d) => `the disk failed in the middle of a commit to ${d.path}, and it is not known whether it stands`,
     next: "look at the disk, then start again: the file itself says what stands",
   }),
+  "E-STO-030": entry<{ readonly groupId: string; readonly epochId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `group ${d.groupId} has another key already, and epoch ${d.epochId} does not take its place`,
+    next: "nothing was changed; a WaaS that certifies a second key for a group must be looked at",
+  }),
 } as const

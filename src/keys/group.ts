@@ -102,6 +102,12 @@ export const outranks = (a: Rank, b: Rank): boolean =>
 
 type Rank = Pick<GroupPublic, "createdMs" | "epochId">
 
+/** Whether both are epochs of one key: the same root key and chain code. */
+export const isSameKey = (a: GroupPublic, b: GroupPublic): boolean =>
+  a.curve === b.curve &&
+  equal(a.chainCode, b.chainCode) &&
+  equal(a.commitments[0] ?? new Uint8Array(0), b.commitments[0] ?? new Uint8Array(0))
+
 export const memberOf = (group: GroupPublic, party: PartyId): GroupMember | undefined =>
   group.members.find((member) => member.party === party)
 

@@ -4,7 +4,7 @@
  */
 import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import { type GroupPublic, type GroupSecret, outranks, type PairState } from "../keys/group.ts"
+import { type GroupPublic, type GroupSecret, isSameKey, outranks, type PairState } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
 import { encode } from "./codec.ts"
@@ -51,6 +51,11 @@ export class Groups implements GroupPort {
     if (group.certificate !== undefined) return group
     const certified: GroupPublic = { ...group, certificate }
     const rivals = this.#ofGroup(groupId).filter((other) => other.certificate !== undefined)
+    // Rank is for epochs of one key. Were it to decide between two keys, whoever kept the acks of an abandoned key
+    // generation could take a key away from its group for ever.
+    if (rivals.some((rival) => !isSameKey(rival, group))) {
+      throw new CosignerError("E-STO-030", { groupId, epochId: toHex(epochId) })
+    }
     return this.#vault.transaction((tx) => {
       if (!rivals.every((rival) => outranks(certified, rival))) {
         return group.status === "ERASED" ? this.#put(tx, certified) : this.#supersede(tx, certified)

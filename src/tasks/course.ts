@@ -249,10 +249,9 @@ function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
 /** The group of a certificate that this node prepared and lacked the acks of; undefined if the acks prove nothing. */
 export function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
   if (task.type !== "KeyGen") return undefined
-  for (const group of ports.groups.list()) {
-    if (group.groupId === task.group_id && group.status === "PREPARED" && verifyCertificate(group, acks)) {
-      return groupOutcome(ports.groups.activate(group.groupId, group.epochId, acks))
-    }
-  }
-  return undefined
+  const epochs = ports.groups.list().filter((group) => group.groupId === task.group_id)
+  // A group has one key. The acks of an attempt that was given up may come to light long after another one made it.
+  if (epochs.some((group) => group.status !== "PREPARED")) return undefined
+  const proven = epochs.find((group) => verifyCertificate(group, acks))
+  return proven && groupOutcome(ports.groups.activate(proven.groupId, proven.epochId, acks))
 }

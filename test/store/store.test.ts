@@ -221,6 +221,24 @@ function endOne(store: Store, taskId: string, how: string, ecdsa = true): void {
 }
 const countOf = (store: Store, n: number) => store.bans.unproven().find(({ peer }) => peer === partyNo(n))?.count
 
+test("the certificate of another key deposes nobody, whatever its rank", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.groups.prepare(groupNo("g", 0), groupSecret(0))
+  store.groups.activate("g", epochNo(0), [bytesOf(1)])
+  for (const [epoch, over] of [
+    [1, { commitments: [bytesOf(17, 33), bytesOf(8, 33)] }],
+    [2, { chainCode: bytesOf(19) }],
+  ] as const) {
+    store.groups.prepare(groupNo("g", epoch, { mode: "keygen", ...over }), groupSecret(epoch))
+    expect(codeOf(() => store.groups.activate("g", epochNo(epoch), [bytesOf(2)]))).toBe("E-STO-030")
+    expect(store.groups.get("g", epochNo(epoch))?.status).toBe("PREPARED")
+  }
+  expect(store.groups.active("g")?.epochId).toEqual(epochNo(0))
+  expect(store.groups.open("g", epochNo(0)).pairs.length).toBe(2)
+  expect(store.groups.retire("g", epochNo(0)).length).toBe(0)
+})
+
 test("only an ECDSA session whose end nobody saw counts an unproven check, and only once", () => {
   using folder = new Folder()
   using store = folder.create()

@@ -356,3 +356,32 @@ test("acks withheld from one node: it holds the key prepared and does not sign; 
   expect(play.reports(task.task_id)[2]).toMatchObject({ status: 190, outcome: { certificate: acks.map(toHex) } })
   nobodyBlamed(play)
 })
+
+test("the certificate of an abandoned key generation does not depose the key that the next one made", async () => {
+  const play = new Play(3)
+  const task = keygenTask(play)
+  const acks: Uint8Array<ArrayBuffer>[] = []
+  // WaaS keeps every ack of the first attempt for itself: all nodes have promised that key, and none holds the proof.
+  play.relay = (parcel) => {
+    if (parcel.envelope[7] !== 4) return [parcel]
+    if (!acks.some((ack) => toHex(ack) === toHex(parcel.envelope))) acks.push(copy(parcel.envelope))
+    return []
+  }
+  await play.tell(ALL, () => task)
+  const start = (attempt: number) =>
+    play.start(
+      ALL,
+      () => task,
+      () => attempt,
+    )
+  await start(1)
+  play.relay = (parcel) => [parcel]
+  await start(2)
+  const statuses = () => play.nodes.map(({ world: w }) => w.groups.map(({ status }) => status).join(" "))
+  expect(statuses()).toEqual(ALL.map(() => "PREPARED ACTIVE"))
+  for (const at of ALL) play.nodes[at]!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks })
+  await play.settle()
+  expect(acks.length).toBe(3)
+  expect(statuses()).toEqual(ALL.map(() => "PREPARED ACTIVE"))
+  nobodyBlamed(play)
+})
