@@ -1,0 +1,249 @@
+/**
+ * A backup as a file: written under a temporary name and named only when it is whole and on the disk; read chunk by chunk.
+ * Memory is one chunk and one record, whatever the size.
+ */
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { type Bytes, equal, utf8 } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { Secret } from "../secret.ts"
+import { asWriteFault, reading, writing } from "./faults.ts"
+import {
+  type BackupRecord,
+  DEFAULT_KDF,
+  END,
+  FORMAT,
+  HEADER_LENGTH,
+  type HeaderProblem,
+  type Kdf,
+  MANIFEST,
+  MAX_BODY,
+  newHeader,
+  openHeader,
+  RECORD_HEAD,
+  recordHead,
+} from "./format.ts"
+import { type Manifest, readManifest } from "./manifest.ts"
+import { openChunk, SEALED_CHUNK, SealingStream } from "./stream.ts"
+
+/** Temporary names begin with a dot and end so; what a crash leaves behind is known by it. */
+export const PARTIAL = ".partial"
+const partialOf = (path: string): string => join(dirname(path), `.${basename(path)}${PARTIAL}`)
+
+/** A file that is being written. Dispose it: what was not finished is removed. */
+export class BackupWriter implements Disposable {
+  readonly #path: string
+  readonly #draft: string
+  readonly #key: Secret
+  readonly #stream: SealingStream
+  #fd: number | undefined
+  #bytes = 0
+
+  /** Throws E-BAK-001 if the file exists. Makes its folder, mode 700. */
+  constructor(path: string, password: Secret, kdf: Kdf = DEFAULT_KDF) {
+    this.#path = path
+    this.#draft = partialOf(path)
+    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+    this.#fd = writing(path, () => {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      rmSync(this.#draft, { force: true })
+      return openSync(this.#draft, "wx", 0o600)
+    })
+    const { key, header } = newHeader(password, kdf)
+    this.#key = key
+    this.#stream = new SealingStream(key, (sealed) => this.#write(sealed))
+    this.#write(header)
+  }
+
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  add({ kind, version, body }: BackupRecord): void {
+    if (body.length > MAX_BODY) throw new RangeError(`a record of ${body.length} bytes`)
+    this.#stream.add(recordHead(kind, version, body.length))
+    this.#stream.add(body)
+  }
+
+  /** The last record; the file gets its name when every byte is on the disk. */
+  finish(manifest: Manifest): void {
+    this.add({ kind: MANIFEST, version: 1, body: utf8(JSON.stringify(manifest)) })
+    this.#stream.finish()
+    this.#write(END)
+    writing(this.#path, () => {
+      const fd = this.#descriptor()
+      fsyncSync(fd)
+      closeSync(fd)
+      this.#fd = undefined
+      if (existsSync(this.#path)) throw new CosignerError("E-BAK-001", { path: this.#path })
+      renameSync(this.#draft, this.#path)
+      syncFolder(dirname(this.#path))
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]()
+    this.#key.wipe()
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+    rmSync(this.#draft, { force: true })
+  }
+
+  #write(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor(), bytes, at)
+      this.#bytes += bytes.length
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw asWriteFault(error, this.#path)
+    }
+  }
+
+  #descriptor(): number {
+    if (this.#fd === undefined) throw new CosignerError("E-CLI-001", { what: "a closed backup was written to" })
+    return this.#fd
+  }
+}
+
+/**
+ * The records of a backup in their order; the manifest is the return value. Nothing that was read may be relied on before
+ * the generator has returned. Throws E-BAK-002 to -007 and -013.
+ */
+export function* readBackup(path: string, password: Secret): Generator<BackupRecord, Manifest> {
+  const fd = reading(path, () => openSync(path, "r"))
+  try {
+    const { size } = reading(path, () => {
+      const stat = fstatSync(fd)
+      if (!stat.isFile()) throw new CosignerError("E-BAK-003", { path })
+      return stat
+    })
+    const opened = openHeader(readAt(path, fd, 0, HEADER_LENGTH), password)
+    if ("problem" in opened) throw headerError(path, opened)
+    using key = opened.key
+    const end = size - END.length
+    if (end < HEADER_LENGTH || !equal(readAt(path, fd, end, END.length), END)) {
+      throw new CosignerError("E-BAK-006", { path })
+    }
+    using plain = new PlainReader(path, fd, key, end)
+    for (;;) {
+      const head = plain.take(RECORD_HEAD)
+      const from = new DataView(head.buffer, head.byteOffset, head.byteLength)
+      const [kind, version, length] = [from.getUint8(0), from.getUint8(1), from.getUint32(2)]
+      if (length > MAX_BODY) throw damaged(path, "a record is longer than any")
+      const body = plain.take(length)
+      try {
+        if (kind === MANIFEST) {
+          if (!plain.isAtEnd()) throw damaged(path, "something stands behind its manifest")
+          return readManifest(path, body)
+        }
+        yield { kind, version, body }
+      } finally {
+        body.fill(0)
+      }
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const damaged = (path: string, where: string) => new CosignerError("E-BAK-007", { path, where })
+
+function headerError(path: string, of: HeaderProblem): CosignerError {
+  switch (of.problem) {
+    case "foreign":
+      return new CosignerError("E-BAK-003", { path })
+    case "version":
+      return new CosignerError("E-BAK-004", { path, found: of.found, supported: FORMAT })
+    case "password":
+      return new CosignerError("E-BAK-005", { path })
+    case "short":
+      return new CosignerError("E-BAK-006", { path })
+    case "damaged":
+      return damaged(path, "bits of its header have changed")
+  }
+}
+
+/** Up to `length` bytes; fewer where the file ends. */
+function readAt(path: string, fd: number, position: number, length: number): Bytes {
+  const out = new Uint8Array(length)
+  let at = 0
+  while (at < length) {
+    const read = reading(path, () => readSync(fd, out, at, length - at, position + at))
+    if (read === 0) break
+    at += read
+  }
+  return out.subarray(0, at)
+}
+
+/** The plain bytes of the stream, which ends where `end` says. Each chunk is opened before any byte of it is used. */
+class PlainReader implements Disposable {
+  readonly #path: string
+  readonly #fd: number
+  readonly #key: Secret
+  readonly #end: number
+  #position = HEADER_LENGTH
+  #index = 0
+  #plain: Buffer = Buffer.alloc(0)
+  #at = 0
+
+  constructor(path: string, fd: number, key: Secret, end: number) {
+    this.#path = path
+    this.#fd = fd
+    this.#key = key
+    this.#end = end
+  }
+
+  /** Exactly `length` bytes, a copy that the caller wipes. */
+  take(length: number): Bytes {
+    const out = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      if (this.#at === this.#plain.length) this.#next()
+      const part = this.#plain.subarray(this.#at, this.#at + length - done)
+      out.set(part, done)
+      done += part.length
+      this.#at += part.length
+    }
+    return out
+  }
+
+  isAtEnd(): boolean {
+    return this.#at === this.#plain.length && this.#position === this.#end
+  }
+
+  #next(): void {
+    if (this.#position >= this.#end) throw damaged(this.#path, "it ends in the middle of a record")
+    const sealed = readAt(this.#path, this.#fd, this.#position, Math.min(SEALED_CHUNK, this.#end - this.#position))
+    this.#position += sealed.length
+    this.#plain.fill(0)
+    const plain = openChunk(this.#key, this.#index, this.#position >= this.#end, sealed)
+    if (plain === undefined) throw damaged(this.#path, `its part ${this.#index} does not open: bits of it have changed`)
+    this.#plain = plain
+    this.#at = 0
+    this.#index++
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain.fill(0)
+  }
+}
+
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r")
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

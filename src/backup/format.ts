@@ -1,0 +1,127 @@
+/**
+ * The bytes of a backup file: a clear header, then a stream of sealed chunks (stream.ts) that carries records and, last, a
+ * manifest. Owns header, keys and framing; what the records mean is the store's, files are file.ts's.
+ *
+ *     header   magic 8, version u16, argon2id memory KiB u32, passes u32, lanes u32, salt 32, check 16, SHA-256 of it all 32
+ *     stream   records: kind u8, version u8, length u32, body; kind 255 is the manifest and ends the stream
+ *     end      8 bytes, in clear, that tell a file that was cut off from one that was changed; nothing relies on them
+ */
+import { argon2Sync, hkdfSync, randomBytes } from "node:crypto"
+import { type Bytes, concat, copy, equal, secretEqual, u8, u16be, u32be, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { Secret } from "../secret.ts"
+
+export const FORMAT = 1
+const MAGIC = utf8("CSGNBKUP")
+export const END = utf8("CSGNEND\n")
+const CHECKED = 8 + 2 + 12 + 32 + 16
+export const HEADER_LENGTH = CHECKED + 32
+
+/** One record as it travels. The body is the producer's memory: whoever wants to keep it copies it. */
+export interface BackupRecord {
+  readonly kind: number
+  readonly version: number
+  readonly body: Uint8Array
+}
+
+export const MANIFEST = 255
+export const RECORD_HEAD = 6
+/** Longer than any record of the store. */
+export const MAX_BODY = 64 * 1024 * 1024
+
+/** argon2id parameters; they stand in the file, so that the default can rise without a new format. */
+export interface Kdf {
+  readonly memoryKiB: number
+  readonly passes: number
+  readonly parallelism: number
+}
+
+/** The second recommended choice of RFC 9106 section 4. */
+export const DEFAULT_KDF: Kdf = { memoryKiB: 65_536, passes: 3, parallelism: 4 }
+const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
+
+export interface Opened {
+  /** Seals the chunks; bound to every byte of the header. */
+  readonly key: Secret
+  readonly header: Bytes
+}
+
+/** A new header and its key. */
+export function newHeader(password: Secret, kdf: Kdf): Opened {
+  const salt = copy(randomBytes(32))
+  using root = passwordKey(password, kdf, salt)
+  const head = concat(
+    MAGIC,
+    u16be(FORMAT),
+    u32be(kdf.memoryKiB),
+    u32be(kdf.passes),
+    u32be(kdf.parallelism),
+    salt,
+    checkOf(root),
+  )
+  const header = concat(head, sha256(head))
+  return { header, key: streamKey(root, header) }
+}
+
+export type HeaderProblem =
+  | { readonly problem: "foreign" }
+  | { readonly problem: "version"; readonly found: number }
+  | { readonly problem: "damaged" | "password" | "short" }
+
+/** The key of the stream behind this header, or why there is none. A wrong password is told from a damaged header. */
+export function openHeader(bytes: Uint8Array, password: Secret): Opened | HeaderProblem {
+  if (!equal(bytes.subarray(0, MAGIC.length), MAGIC.subarray(0, bytes.length)) || bytes.length === 0) {
+    return { problem: "foreign" }
+  }
+  if (bytes.length < 10) return { problem: "short" }
+  const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const found = from.getUint16(8)
+  if (found !== FORMAT) return { problem: "version", found }
+  if (bytes.length < HEADER_LENGTH) return { problem: "short" }
+  const header = copy(bytes.subarray(0, HEADER_LENGTH))
+  if (!equal(sha256(header.subarray(0, CHECKED)), header.subarray(CHECKED))) return { problem: "damaged" }
+  const kdf: Kdf = { memoryKiB: from.getUint32(10), passes: from.getUint32(14), parallelism: from.getUint32(18) }
+  if (!isSane(kdf)) return { problem: "damaged" }
+  using root = passwordKey(password, kdf, header.subarray(22, 54))
+  if (!secretEqual(checkOf(root), header.subarray(54, CHECKED))) return { problem: "password" }
+  return { header, key: streamKey(root, header) }
+}
+
+/** A file from elsewhere may ask for any cost; beyond the limit it is refused rather than tried. */
+function isSane({ memoryKiB, passes, parallelism }: Kdf): boolean {
+  return (
+    passes >= 1 &&
+    passes <= LIMIT.passes &&
+    parallelism >= 1 &&
+    parallelism <= LIMIT.parallelism &&
+    memoryKiB >= 8 * parallelism &&
+    memoryKiB <= LIMIT.memoryKiB
+  )
+}
+
+export const recordHead = (kind: number, version: number, length: number): Bytes =>
+  concat(u8(kind), u8(version), u32be(length))
+
+function passwordKey(password: Secret, kdf: Kdf, salt: Uint8Array): Secret {
+  const key = argon2Sync("argon2id", {
+    message: password.expose(),
+    nonce: salt,
+    parallelism: kdf.parallelism,
+    tagLength: 32,
+    memory: kdf.memoryKiB,
+    passes: kdf.passes,
+  })
+  try {
+    return Secret.from(key)
+  } finally {
+    key.fill(0)
+  }
+}
+
+const derive = (root: Secret, salt: Uint8Array, use: string, length: number): Bytes =>
+  new Uint8Array(hkdfSync("sha256", root.expose(), salt, `cosigner/backup/1/${use}`, length))
+
+/** Tells a wrong password from a damaged stream. To whoever guesses passwords it says no more than the first chunk does. */
+const checkOf = (root: Secret): Bytes => derive(root, new Uint8Array(0), "check", 16)
+
+const streamKey = (root: Secret, header: Bytes): Secret => Secret.take(derive(root, sha256(header), "stream", 32))
