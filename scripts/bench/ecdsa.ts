@@ -266,6 +266,8 @@ async function counted<T>(parties: number, work: () => Promise<T>): Promise<{ re
     ["sha256", Bun.SHA256, "hash"],
     ["secret_mul", K1, "multiply"],
     ["secret_mul", K1, "multiplyBase"],
+    ["secret_mul", K1, "multiplyOnce"],
+    ["secret_mul", K1, "multiplyBaseOnce"],
     ["public_mul", K1, "multiplyPublic"],
     ["public_mul", K1, "multiplyBasePublic"],
     ["decode", K1, "decodePoint"],

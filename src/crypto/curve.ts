@@ -2,7 +2,13 @@
  * The two curves behind one set of words, so that DKG, FROST and resharing are written once (tss.md 1.1).
  * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
  */
-import { type CurvePoint, type CurvePointCons, mulAddUnsafe } from "@noble/curves/abstract/curve.js"
+import {
+  type CurvePoint,
+  type CurvePointCons,
+  mulAddUnsafe,
+  normalizeZ,
+  ScalarMultiplier,
+} from "@noble/curves/abstract/curve.js"
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, beToBig, bigToBe, bigToLe, copy, leToBig } from "../bytes.ts"
@@ -41,6 +47,12 @@ export interface Curve {
   multiplyBase(k: bigint): Point
   /** k*P for a secret k; 0 gives the identity. */
   multiply(point: Point, k: bigint): Point
+  /**
+   * k*G and k*P for a secret k that is multiplied with once and then gone (nonces, products, session multipliers). Constant
+   * time like the two above; without their blinding, which guards a scalar against being watched many times.
+   */
+  multiplyBaseOnce(k: bigint): Point
+  multiplyOnce(point: Point, k: bigint): Point
   /** k*P, variable time: public scalars only. */
   multiplyPublic(point: Point, k: bigint): Point
   /** k*G, variable time: public scalars only. */
@@ -60,7 +72,11 @@ interface Shape {
 }
 
 // `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
-function curveOver<F, P extends CurvePoint<F, P>>(of: CurvePointCons<P>, shape: Shape): Curve {
+function curveOver<F, P extends CurvePoint<F, P>>(
+  of: CurvePointCons<P>,
+  shape: Shape,
+  unblinded: (point: P, k: bigint) => P,
+): Curve {
   const order = of.Fn.ORDER
   const out = (point: P): Point => point as unknown as Point
   const into = (point: Point): P => point as unknown as P
@@ -71,6 +87,10 @@ function curveOver<F, P extends CurvePoint<F, P>>(of: CurvePointCons<P>, shape: 
   const multiply = (point: P, k: bigint): P => {
     const reduced = mod(k)
     return reduced === 0n ? of.ZERO : point.multiply(reduced)
+  }
+  const multiplyOnce = (point: P, k: bigint): P => {
+    const reduced = mod(k)
+    return reduced === 0n ? of.ZERO : unblinded(point, reduced)
   }
   return {
     name: shape.name,
@@ -107,6 +127,8 @@ function curveOver<F, P extends CurvePoint<F, P>>(of: CurvePointCons<P>, shape: 
     isIdentity: (a) => into(a).equals(of.ZERO),
     multiplyBase: (k) => out(multiply(of.BASE, k)),
     multiply: (point, k) => out(multiply(into(point), k)),
+    multiplyBaseOnce: (k) => out(multiplyOnce(of.BASE, k)),
+    multiplyOnce: (point, k) => out(multiplyOnce(into(point), k)),
     multiplyPublic: (point, k) => out(into(point).multiplyUnsafe(mod(k))),
     multiplyBasePublic: (k) => out(of.BASE.multiplyUnsafe(mod(k))),
     sumOfProductsPublic: (points, scalars) => out(mulAddUnsafe(of, points.map(into), scalars.map(mod))),
@@ -119,7 +141,19 @@ function curveOver<F, P extends CurvePoint<F, P>>(of: CurvePointCons<P>, shape: 
 secp256k1.Point.BASE.precompute(8)
 ed25519.Point.BASE.precompute(8)
 
-export const K1: Curve = curveOver(secp256k1.Point, { name: "secp256k1", pointLength: 33, littleEndian: false })
-export const ED: Curve = curveOver(ed25519.Point, { name: "ed25519", pointLength: 32, littleEndian: true })
+// noble's own constant-time multiplication without blinding; it keeps tables of its own for G, built at the first use.
+const k1Once = new ScalarMultiplier(secp256k1.Point)
+const edOnce = new ScalarMultiplier(ed25519.Point)
+
+export const K1: Curve = curveOver(
+  secp256k1.Point,
+  { name: "secp256k1", pointLength: 33, littleEndian: false },
+  (point, k) => k1Once.mulCT(point, k, (points) => normalizeZ(secp256k1.Point, points)).p,
+)
+export const ED: Curve = curveOver(
+  ed25519.Point,
+  { name: "ed25519", pointLength: 32, littleEndian: true },
+  (point, k) => edOnce.mulCT(point, k, (points) => normalizeZ(ed25519.Point, points)).p,
+)
 
 export const curveNamed = (name: CurveName): Curve => (name === "secp256k1" ? K1 : ED)

@@ -18,6 +18,8 @@ for (const curve of [K1, ED]) {
         expect(curve.decodeScalar(curve.encodeScalar(k))).toBe(k)
         expect(curve.equals(curve.multiplyBasePublic(k), point)).toBe(true)
         expect(curve.equals(curve.multiplyPublic(curve.generator, k), curve.multiply(curve.generator, k))).toBe(true)
+        expect(curve.equals(curve.multiplyBaseOnce(k), point)).toBe(true)
+        expect(curve.equals(curve.multiplyOnce(point, k), curve.multiply(point, k))).toBe(true)
       }),
       { seed: 1, numRuns: 15 },
     )
@@ -43,6 +45,8 @@ for (const curve of [K1, ED]) {
   test(`${curve.name}: the identity is neither encoded nor decoded`, () => {
     expect(() => curve.encodePoint(curve.identity)).toThrow(RangeError)
     expect(curve.isIdentity(curve.multiplyBase(0n))).toBe(true)
+    expect(curve.isIdentity(curve.multiplyBaseOnce(0n))).toBe(true)
+    expect(curve.isIdentity(curve.multiplyOnce(curve.generator, curve.order))).toBe(true)
     expect(curve.isIdentity(curve.multiplyPublic(curve.generator, 0n))).toBe(true)
   })
 }

@@ -96,7 +96,7 @@ export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
 function drawNonces(rng: Rng, count: number): Nonces {
   const draw = () => Array.from({ length: count }, () => randomScalar(rng, K1.order))
   const r = draw()
-  const R = r.map((scalar) => K1.multiplyBase(scalar))
+  const R = r.map((scalar) => K1.multiplyBaseOnce(scalar))
   return { r, phi: draw(), R, encodedR: concat(...R.map((point) => K1.encodePoint(point))) }
 }
 

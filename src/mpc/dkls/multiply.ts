@@ -37,7 +37,7 @@ export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<Aft
     checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(seat, link)))
   }
   const sk = additiveShares(seat, committed.h1)
-  const pk = sk.map((scalar) => K1.multiplyBase(scalar))
+  const pk = sk.map((scalar) => K1.multiplyBaseOnce(scalar))
   const inputs = (): Inputs[] => sk.map((scalar, n) => [at(committed.nonces.r, n), scalar, randomScalar(rng, K1.order)])
   const results = committed.links.map((link, i) => {
     const psid2 = padsId(psid1AsAlice(seat, link), committed.nonce, link.offer.extension)
@@ -80,8 +80,8 @@ const productFor = (
   R: nonces.R,
   encodedR: nonces.encodedR,
   pk,
-  Gu: shares.map(([u]) => K1.multiplyBase(u)),
-  Gv: shares.map(([, v]) => K1.multiplyBase(v)),
+  Gu: shares.map(([u]) => K1.multiplyBaseOnce(u)),
+  Gv: shares.map(([, v]) => K1.multiplyBaseOnce(v)),
   psi: bob.chi.map((chi, n) => K1.mod(at(nonces.phi, n) - chi)),
   multiplication,
 })

@@ -73,9 +73,9 @@ function finishAsBob(committed: AfterCommit, link: Multiplied, rng: Rng): Verdic
  * either is wrong, at most one rho passes. The multiplications by chi and d are constant time.
  */
 function isConsistent(product: Product, n: number, chi: bigint, [du, dv]: Products, rho: bigint): boolean {
-  const left = K1.multiply(K1.add(at(product.R, n), K1.multiplyPublic(at(product.pk, n), rho)), chi)
+  const left = K1.multiplyOnce(K1.add(at(product.R, n), K1.multiplyPublic(at(product.pk, n), rho)), chi)
   const claimed = K1.add(at(product.Gu, n), K1.multiplyPublic(at(product.Gv, n), rho))
-  return K1.equals(left, K1.add(K1.multiplyBase(du + rho * dv), claimed))
+  return K1.equals(left, K1.add(K1.multiplyBaseOnce(du + rho * dv), claimed))
 }
 
 /** The cube root of unity of secp256k1's endomorphism. */
