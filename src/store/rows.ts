@@ -78,25 +78,28 @@ export function readHeader(file: SecretsFile): Uint8Array {
   }
 }
 
-/** Opens the box, hands its content to `use`, and wipes it. Undefined when the box does not open. */
+/** Opens the box, hands its content (the body begins after PREFIX) to `use`, and wipes it. Undefined when the box does not open. */
 export function withPlain<T>(
   sealer: Sealer,
   record: SealedRecord,
-  use: (body: Uint8Array, generation: number) => T,
+  use: (plain: Buffer) => T,
 ): { readonly value: T } | undefined {
   const plain = sealer.open(record)
   if (plain === undefined) return undefined
   try {
-    return { value: use(plain.subarray(PREFIX), Number(plain.readBigUInt64BE(0))) }
+    return { value: use(plain) }
   } finally {
     plain.fill(0)
   }
 }
 
-/** Decodes the body of a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
-export function parseBody<T>(path: string, kind: Kind<T>, version: number, body: Uint8Array): T {
+/** The commit that sealed an opened record. */
+export const generationOf = (plain: Buffer): number => Number(plain.readBigUInt64BE(0))
+
+/** Decodes a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
+export function parseBody<T>(path: string, kind: Kind<T>, version: number, plain: Uint8Array): T {
   try {
-    if (version === kind.version) return decode(kind.codec, body)
+    if (version === kind.version) return decode(kind.codec, plain.subarray(PREFIX))
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
   }
@@ -105,5 +108,4 @@ export function parseBody<T>(path: string, kind: Kind<T>, version: number, body:
 
 const headerSeal = (box: Uint8Array): Uint8Array => headerChecksum(box).subarray(0, SEAL_LENGTH)
 
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

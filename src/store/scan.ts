@@ -10,6 +10,7 @@ import { headerChecksum } from "./header.ts"
 import { ROOT, type Root } from "./records.ts"
 import {
   assertForm,
+  generationOf,
   getRow,
   HEADER_ID,
   type Index,
@@ -22,8 +23,13 @@ import {
 } from "./rows.ts"
 import { addWeight, type SealedRecord, type Sealer } from "./seal.ts"
 
-/** Called for every record but header and root; the bytes are wiped when it returns. */
-export type Visit = (kind: number, version: number, body: Uint8Array) => void
+/**
+ * Takes one record, opened and with its prefix; the bytes are wiped when it returns. It is not given a view of the body
+ * alone: to make one of a large record that nobody decodes costs more than to decrypt it.
+ */
+export type Visit = (version: number, plain: Uint8Array) => void
+/** Who takes records of that kind, if anybody does; header and root are not offered. */
+export type Visitors = (kind: number) => Visit | undefined
 
 export interface Scanned {
   readonly root: Root
@@ -31,13 +37,13 @@ export interface Scanned {
 }
 
 /** Throws the code of the first thing that is not right. */
-export function scan(file: SecretsFile, sealer: Sealer, how: "start" | "thorough", visit: Visit): Scanned {
+export function scan(file: SecretsFile, sealer: Sealer, how: "start" | "thorough", visitors: Visitors): Scanned {
   file.begin()
   try {
     file.checkPages(how)
     const root = readRoot(file, sealer)
     if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
-    const found = readRecords(file, sealer, root, visit)
+    const found = readRecords(file, sealer, root, visitors)
     compare(file.path, root, found)
     return { root, index: found.index }
   } finally {
@@ -49,20 +55,25 @@ export function scan(file: SecretsFile, sealer: Sealer, how: "start" | "thorough
 export function readRoot(file: SecretsFile, sealer: Sealer): Root | undefined {
   const record = getRow(file, sealer.blind(ROOT.byte, NO_NAME))
   if (record === undefined) return undefined
-  const opened = withPlain(sealer, record, (body) => parseBody(file.path, ROOT, record.version, body))
+  const opened = withPlain(sealer, record, (plain) => parseBody(file.path, ROOT, record.version, plain))
   if (opened === undefined) throw suspect(file, sealer, record, undefined)
   return opened.value
 }
 
-interface Found {
-  readonly index: Index
+export interface Found {
+  readonly index: { readonly size: number }
   readonly sum: bigint
   /** The highest generation that sealed a record. */
   readonly newest: number
   readonly header: Bytes | undefined
 }
 
-function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visit: Visit): Found {
+function readRecords(
+  file: SecretsFile,
+  sealer: Sealer,
+  root: Root,
+  visitors: Visitors,
+): Found & { readonly index: Index } {
   const index: Index = new Map()
   const rootId = sealer.blind(ROOT.byte, NO_NAME)
   let sum = 0n
@@ -80,9 +91,10 @@ function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visit: Visit
       continue
     }
     const isRoot = equal(record.id, rootId)
-    const opened = withPlain(sealer, record, (body, generation) => {
-      newest = Math.max(newest, generation)
-      if (!isRoot) visit(record.kind, record.version, body)
+    const visit = isRoot ? undefined : visitors(record.kind)
+    const opened = withPlain(sealer, record, (plain) => {
+      newest = Math.max(newest, generationOf(plain))
+      visit?.(record.version, plain)
     })
     if (opened === undefined) throw suspect(file, sealer, record, root)
     if (isRoot) continue
@@ -92,7 +104,8 @@ function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visit: Visit
   return { index, sum, newest, header }
 }
 
-function compare(path: string, root: Root, found: Found): void {
+/** Whether what was found is exactly the set that the root vouches for. */
+export function compare(path: string, root: Root, found: Found): void {
   const { header, newest, index, sum } = found
   if (header === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
   if (newest > root.generation) throw new CosignerError("E-STO-011", { path, what: "the root record" })
@@ -104,7 +117,12 @@ function compare(path: string, root: Root, found: Found): void {
 }
 
 /** Names the cause when a record does not open: it belongs in another's place, it is one too many, or it is damaged. */
-function suspect(file: SecretsFile, sealer: Sealer, record: SealedRecord, root: Root | undefined): CosignerError {
+export function suspect(
+  file: SecretsFile,
+  sealer: Sealer,
+  record: SealedRecord,
+  root: Root | undefined,
+): CosignerError {
   const { path } = file
   const places = file.sql.places.all().map(placeOf)
   const isMoved = places.some((place) => withPlain(sealer, { ...record, ...place }, () => true) !== undefined)

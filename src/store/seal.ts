@@ -3,7 +3,7 @@
  * the whole set. Knows bytes only; which record is what, and when it is written, is the vault's.
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from "node:crypto"
-import { type Bytes, beToBig, concat, copy, u8 } from "../bytes.ts"
+import { type Bytes, concat, copy, u8 } from "../bytes.ts"
 import { Secret } from "../secret.ts"
 
 export const ID_LENGTH = 32
@@ -56,10 +56,11 @@ export class Sealer implements Disposable {
 
   /** The plain bytes, which the caller wipes; undefined when anything of the record is not as it was sealed. */
   open(record: SealedRecord): Buffer | undefined {
-    const nonce = record.seal.subarray(0, NONCE_LENGTH)
+    // slice, not subarray: a view makes the engine build a buffer object around these few bytes, for every record.
+    const nonce = record.seal.slice(0, NONCE_LENGTH)
     const decipher = createDecipheriv("aes-256-gcm", this.#keys.box.expose(), nonce, { authTagLength: 16 })
     decipher.setAAD(associated(record))
-    decipher.setAuthTag(record.seal.subarray(NONCE_LENGTH))
+    decipher.setAuthTag(record.seal.slice(NONCE_LENGTH))
     const plain = decipher.update(record.box)
     try {
       decipher.final()
@@ -73,7 +74,7 @@ export class Sealer implements Disposable {
   /** The record's share in the sum over all records. The tag in the seal stands for the box. */
   weight(record: Place & Pick<SealedRecord, "seal">): bigint {
     // Key and input have one length always, so the key as a prefix is a MAC, and at a start a much cheaper one than HMAC.
-    return beToBig(hash("sha512", concat(this.#keys.sum.expose(), associated(record), record.seal), "buffer"))
+    return BigInt(`0x${hash("sha512", concat(this.#keys.sum.expose(), associated(record), record.seal), "hex")}`)
   }
 
   // Random, but hedged: a cloned machine whose generator repeats itself still gives different contents different nonces.

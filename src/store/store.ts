@@ -196,10 +196,10 @@ export class Store implements Disposable {
   /** Checks the whole file as at the start, and decodes every record. Returns their number; throws what it finds. */
   verify(): number {
     const kinds: readonly Kind<unknown>[] = KINDS
-    return this.#vault.verify((byte, version, body) => {
+    return this.#vault.verify((byte) => (version, plain) => {
       const kind = kinds.find((candidate) => candidate.byte === byte)
       if (kind === undefined) throw new CosignerError("E-STO-027", { path: this.path, kind: byte, version })
-      wipeSecrets(parseBody(this.path, kind, version, body))
+      wipeSecrets(parseBody(this.path, kind, version, plain))
     })
   }
 
@@ -229,7 +229,7 @@ export class Store implements Disposable {
     const cutOff: Session[] = []
     const on = <T>(kind: Kind<T>, take: (value: T) => void): [number, Visit] => [
       kind.byte,
-      (_, version, body) => take(parseBody(this.path, kind, version, body)),
+      (version, plain) => take(parseBody(this.path, kind, version, plain)),
     ]
     const visitors: ReadonlyMap<number, Visit> = new Map([
       on(GROUP, (group) => this.groups.restore(group)),
@@ -243,7 +243,7 @@ export class Store implements Disposable {
       }),
       on(EVENT, ({ seq, deliveries }) => events.push({ seq, deliveries })),
     ])
-    this.#vault.load((kind, version, body) => visitors.get(kind)?.(kind, version, body))
+    this.#vault.load((kind) => visitors.get(kind))
     this.tasks.restore(journal)
     this.outbox.restore(events)
     return this.readOnly ? [] : cutOff

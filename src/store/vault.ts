@@ -10,7 +10,7 @@ import type { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
 import type { Kind, Root } from "./records.ts"
 import { getRow, type Index, keyOf, markOf, parseBody, withPlain, writeHeader } from "./rows.ts"
-import { readRoot, scan, type Visit } from "./scan.ts"
+import { readRoot, scan, type Visitors } from "./scan.ts"
 import type { SealedRecord, Sealer } from "./seal.ts"
 import { Transaction } from "./transaction.ts"
 
@@ -54,9 +54,9 @@ export class Vault {
   }
 
   /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
-  load(visit: Visit): void {
+  load(visitors: Visitors): void {
     this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, "start", visit)
+      const { root, index } = scan(this.#file, this.#sealer, "start", visitors)
       this.#root = root
       this.#index = index
       this.#dataVersion = this.#readDataVersion()
@@ -64,9 +64,9 @@ export class Vault {
   }
 
   /** The check of the start and SQLite's own, on a store in use; returns the number of records. */
-  verify(visit: Visit): number {
+  verify(visitors: Visitors): number {
     return this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, "thorough", visit)
+      const { root, index } = scan(this.#file, this.#sealer, "thorough", visitors)
       if (root.generation !== this.#root.generation) throw this.#changedBeneath("replaced")
       return index.size
     })
@@ -83,8 +83,7 @@ export class Vault {
       const mark = this.#markOf(keyOf(id))
       if (mark === undefined) return undefined
       const record = this.#expect(getRow(this.#file, id), mark)
-      const parse = (body: Uint8Array): T => parseBody(this.path, kind, record.version, body)
-      const opened = withPlain(this.#sealer, record, parse)
+      const opened = withPlain(this.#sealer, record, (plain) => parseBody(this.path, kind, record.version, plain))
       if (opened === undefined) throw damage(this.path, "a record does not open: bits in it have changed")
       return opened.value
     })
