@@ -24,7 +24,7 @@ export function step(store: Store, s: number, otBytes: number): void {
       ),
     () => store.tasks.startSession(sessionOf(taskId, 1), s),
     () => store.tasks.emitted(taskId, bytesOf(n), s),
-    () => store.tasks.endSession(sessionOf(taskId, 1).sid, "done", s),
+    () => store.tasks.endSession(sessionOf(taskId, 1).sid, "done", s, []),
     () => store.groups.prepare(groupNo(taskId, 0), groupSecret(0, otBytes)),
     () => store.tasks.finish(taskId, { state: "failed", code: "E-TSK-020", reason: taskId }, s, []),
   ]

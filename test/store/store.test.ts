@@ -3,6 +3,7 @@ import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { toHex, u32be, u64be, utf8 } from "../../src/bytes.ts"
+import type { PartyId } from "../../src/keys/party.ts"
 import { Secret } from "../../src/secret.ts"
 import { unwrapKey, wrapKey } from "../../src/store/header.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
@@ -200,7 +201,7 @@ test("attempts only count upwards, and a session id never serves twice, not even
     store.tasks.startSession(sessionOf("t1", 2), 7)
     expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8))).toBe("E-TSK-019")
     expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 8))).toBe("E-TSK-019")
-    store.tasks.endSession(sessionOf("t1", 2).sid, "done", 9)
+    store.tasks.endSession(sessionOf("t1", 2).sid, "done", 9, [])
   }
   using store = folder.open()
   const { sid } = sessionOf("t1", 2)
@@ -210,14 +211,14 @@ test("attempts only count upwards, and a session id never serves twice, not even
   expect(store.tasks.get("t1")?.attempt).toBe(2)
   expect(store.tasks.get("t2")?.state).toBe("approved")
   expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3), 8))).toBe("none")
-  expect(codeOf(() => store.tasks.endSession(bytesOf(99), "done", 8))).toBe("E-STO-026")
+  expect(codeOf(() => store.tasks.endSession(bytesOf(99), "done", 8, []))).toBe("E-STO-026")
 })
 
-/** Ends a session of a fresh task in that way. */
-function endOne(store: Store, taskId: string, how: string, ecdsa = true): void {
+/** Ends a session of a fresh task as crashed, with these checks open. */
+function endOne(store: Store, taskId: string, unproven: readonly PartyId[]): void {
   approved(store, taskId)
-  store.tasks.startSession(sessionOf(taskId, 1, { ecdsa }), 7)
-  store.tasks.endSession(sessionOf(taskId, 1).sid, how, 8)
+  store.tasks.startSession(sessionOf(taskId, 1), 7)
+  store.tasks.endSession(sessionOf(taskId, 1).sid, "crashed", 8, unproven)
 }
 const countOf = (store: Store, n: number) => store.bans.unproven().find(({ peer }) => peer === partyNo(n))?.count
 
@@ -239,19 +240,17 @@ test("the certificate of another key deposes nobody, whatever its rank", () => {
   expect(store.groups.retire("g", epochNo(0)).length).toBe(0)
 })
 
-test("only an ECDSA session whose end nobody saw counts an unproven check, and only once", () => {
+test("only a check that was open when its session ended counts as unproven, and only once", () => {
   using folder = new Folder()
   using store = folder.create()
-  for (const how of ["done", "blamed", "deadline", "cancelled"]) endOne(store, how, how)
-  endOne(store, "frost", "crashed", false)
-  expect(countOf(store, 1)).toBeUndefined()
-  endOne(store, "c", "crashed")
+  endOne(store, "none", [])
+  expect(store.bans.unproven()).toEqual([])
+  endOne(store, "one", [partyNo(1)])
   expect(countOf(store, 1)).toBe(1)
-  store.tasks.endSession(sessionOf("c", 1).sid, "crashed", 9)
-  store.tasks.endSession(sessionOf("done", 1).sid, "unproven", 9)
+  store.tasks.endSession(sessionOf("one", 1).sid, "crashed", 9, [partyNo(1)])
+  store.tasks.endSession(sessionOf("none", 1).sid, "crashed", 9, [partyNo(1)])
   expect(countOf(store, 1)).toBe(1)
-  endOne(store, "u", "unproven")
-  expect(countOf(store, 1)).toBe(2)
+  expect(countOf(store, 2)).toBeUndefined()
 })
 
 test("the ninth unproven check disables the peer for good: its OT state goes, without a ban", () => {
@@ -259,10 +258,11 @@ test("the ninth unproven check disables the peer for good: its OT state goes, wi
   {
     using store = folder.create()
     store.groups.prepare(groupNo("g", 0), groupSecret(0))
-    for (let i = 1; i <= 8; i++) endOne(store, `t${i}`, "crashed")
+    const both = [partyNo(1), partyNo(2)]
+    for (let i = 1; i <= 8; i++) endOne(store, `t${i}`, both)
     expect(store.bans.unusable("g", epochNo(0))).toEqual([])
     expect(store.groups.open("g", epochNo(0)).pairs.every(({ otAlice, otBob }) => otAlice && otBob)).toBe(true)
-    endOne(store, "t9", "crashed")
+    endOne(store, "t9", both)
     expect(store.bans.unusable("g", epochNo(0))).toEqual([partyNo(1), partyNo(2)].sort())
   }
   using store = folder.open()
@@ -372,7 +372,7 @@ test("pruning forgets only what ended, was delivered, and whose deadline is long
   for (const task of ["old", "undelivered", "running", "touched"]) {
     debit(store, task, 100, 1)
     store.tasks.startSession(sessionOf(task, 1), 101)
-    store.tasks.endSession(sessionOf(task, 1).sid, "done", 102)
+    store.tasks.endSession(sessionOf(task, 1).sid, "done", 102, [])
     if (task === "running") continue
     store.tasks.emitted(task, bytesOf(1), 102)
     store.tasks.finish(task, FAILED, task === "touched" ? late : 103, [])
