@@ -115,6 +115,9 @@ export const sameContent = (a: Envelope, b: Envelope): boolean =>
 /** To whom an envelope of ours goes; undefined: to all other participants. */
 export const receiverOf = (envelope: Bytes): PartyId | undefined => parseEnvelope(envelope)?.header.receiver
 
+/** Whether an envelope of ours is an abort report. */
+export const isAbort = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.round === ABORT_ROUND
+
 function parseHeader(bytes: Bytes): Header | undefined {
   const [protocol, round, kind] = bytes.subarray(6, 9)
   if (!equal(bytes.subarray(0, 4), MAGIC) || !equal(bytes.subarray(4, 6), WIRE_VERSION)) return undefined

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
 import type {
   Claim,
   Decision,
@@ -25,9 +26,6 @@ import type { Vault } from "./vault.ts"
 
 /** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */
 export const REPLAY_MS = 30 * 24 * 60 * 60 * 1000
-
-/** Endings of a session in which a check may have begun whose verdict nobody saw. */
-const UNSEEN = ["crashed", "unproven"]
 
 /** What stays in memory of each task: enough to list, to prune and to answer "is anything left to do". */
 type Summary = Pick<TaskRecord, "taskId" | "type" | "state" | "delivered" | "updatedMs" | "deadlineMs">
@@ -144,12 +142,13 @@ export class Tasks implements TaskPort {
     })
   }
 
-  /** Endings "crashed" and "unproven" of an ECDSA session count one unproven check against each peer. A second end of a session changes nothing. */
-  endSession(sid: Bytes, how: string, nowMs: number): void {
+  endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): void {
     this.#vault.transaction((tx) => {
       const session = this.#vault.read(SESSION, sid)
       if (session === undefined) throw new CosignerError("E-STO-026", { what: "session", id: toHex(sid) })
-      if (session.ended === undefined) this.#close(tx, session, how, nowMs)
+      if (session.ended !== undefined) return
+      this.#close(tx, session, how, nowMs)
+      if (unproven.length > 0) this.#bans.countUnproven(tx, { ...session.row, peers: unproven })
     })
   }
 
@@ -230,17 +229,26 @@ export class Tasks implements TaskPort {
   }
 
   /**
-   * Closes the sessions that a crash cut off, and counts one unproven check per peer of each that was ECDSA (tss.md 2.5
-   * rule 9). Returns the counts that this raised.
+   * Closes the sessions that a crash cut off, and counts one unproven check against each peer of the ECDSA sessions among
+   * them: checks against one peer run one at a time, so one crash hid one of them at most, however many sessions it ended
+   * (tss.md 2.5 rule 9). Returns the counts that this raised.
    */
   recover(cutOff: readonly Session[], nowMs: number): readonly UnprovenChecks[] {
-    return this.#vault.transaction((tx) => cutOff.flatMap((session) => this.#close(tx, session, "crashed", nowMs)))
+    return this.#vault.transaction((tx) => {
+      for (const session of cutOff) this.#close(tx, session, "crashed", nowMs)
+      const epochs = Map.groupBy(
+        cutOff.map(({ row }) => row).filter(({ ecdsa }) => ecdsa),
+        ({ groupId, epochId }) => `${groupId} ${toHex(epochId)}`,
+      )
+      return [...epochs.values()].flatMap((rows) => {
+        const peers = [...new Set(rows.flatMap((row) => row.peers))]
+        return rows[0] === undefined ? [] : this.#bans.countUnproven(tx, { ...rows[0], peers })
+      })
+    })
   }
 
-  #close(tx: Transaction, session: Session, how: string, nowMs: number): readonly UnprovenChecks[] {
-    const { row } = session
-    tx.put(SESSION, row.sid, { ...session, ended: { how, atMs: nowMs } })
-    return row.ecdsa && UNSEEN.includes(how) ? this.#bans.countUnproven(tx, row) : []
+  #close(tx: Transaction, session: Session, how: string, nowMs: number): void {
+    tx.put(SESSION, session.row.sid, { ...session, ended: { how, atMs: nowMs } })
   }
 
   #put(tx: Transaction, journal: Journal): void {

@@ -5,11 +5,11 @@
 import { type Bytes, toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Blame } from "../mpc/blame.ts"
-import { receiverOf } from "../mpc/envelope.ts"
+import { isAbort, receiverOf } from "../mpc/envelope.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
 import type { Ending, SessionIo } from "../mpc/session.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import type { CheckLocks } from "./checks.ts"
+import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
 import type { Plan } from "./plan.ts"
 import type { HostedSession, HostIo, SessionRow, TaskPorts } from "./ports.ts"
 
@@ -29,10 +29,10 @@ export function beginAttempt(
   onBan: (groupId: string, peer: PartyId) => void,
 ): Attempt {
   const opened = plan.open(attempt)
-  const held = new Map<PartyId, () => void>()
+  const checks = openChecks(locks)
   let sid: Bytes | undefined
   const io: HostIo = {
-    ...sessionIo(taskId, plan, ports, locks, held, onBan),
+    ...sessionIo(taskId, plan, ports, checks, onBan),
     begin: async (begun) => {
       ports.journal.startSession(rowOf(begun, taskId, attempt, plan, ports), ports.now())
       sid = begun
@@ -41,11 +41,13 @@ export function beginAttempt(
   const session = ports.startSession(opened.spec, io)
   const ended = session.ending
     .then((ending) => {
-      if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now())
+      // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
+      const unproven = ending.kind === "crashed" ? checks.open() : []
+      if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
       return ending
     })
     .finally(() => {
-      for (const release of held.values()) release()
+      checks.end()
       opened.release()
     })
   return { session, ended }
@@ -65,13 +67,21 @@ function sessionIo(
   taskId: string,
   plan: Plan,
   ports: TaskPorts,
-  locks: CheckLocks,
-  held: Map<PartyId, () => void>,
+  checks: OpenChecks,
   onBan: (groupId: string, peer: PartyId) => void,
 ): SessionIo {
   const { group } = plan
+  const mayRelease = (): boolean => {
+    if (group === undefined || !plan.ecdsa) return true
+    const unusable = ports.bans.unusable(group.groupId, group.epochId)
+    return !plan.participants.some((party) => unusable.includes(party))
+  }
   return {
-    send: (envelope) => ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope }),
+    send: (envelope) => {
+      // Asked once more where nothing can come between: a worker's message may have been on its way when the ban was written.
+      if (!isAbort(envelope) && !mayRelease()) return
+      ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope })
+    },
     record: async (what: SessionRecord) => {
       switch (what.kind) {
         case "prepared":
@@ -81,18 +91,13 @@ function sessionIo(
         case "emitted":
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":
-          if (group !== undefined) held.set(what.peer, await locks.acquire(toHex(group.epochId), what.peer))
+          if (group !== undefined) await checks.begin(toHex(group.epochId), what.peer)
           return
         case "checked":
-          held.get(what.peer)?.()
-          held.delete(what.peer)
+          checks.passed(what.peer)
       }
     },
-    mayRelease: async () => {
-      if (group === undefined || !plan.ecdsa) return true
-      const unusable = ports.bans.unusable(group.groupId, group.epochId)
-      return !plan.participants.some((party) => unusable.includes(party))
-    },
+    mayRelease: async () => mayRelease(),
     blamed: async (blame: Blame, sid: Bytes) => {
       ports.log(blame.kind === "SESSION" ? "warn" : "error", `session stopped: ${blame.kind}`, {
         task: taskId,

@@ -26,3 +26,35 @@ export function checkLocks(): CheckLocks {
     },
   }
 }
+
+/** The checks of one session that have begun and shown no verdict yet. */
+export interface OpenChecks {
+  begin(epoch: string, peer: PartyId): Promise<void>
+  passed(peer: PartyId): void
+  /** The peers of those checks. */
+  open(): readonly PartyId[]
+  /** The session is over: what it holds, and what it still waits for, is free for others. */
+  end(): void
+}
+
+export function openChecks(locks: CheckLocks): OpenChecks {
+  const held = new Map<PartyId, () => void>()
+  let isOver = false
+  return {
+    async begin(epoch, peer) {
+      const release = await locks.acquire(epoch, peer)
+      // Its worker may have died while it waited; nobody would ever release what it got then.
+      if (isOver) release()
+      else held.set(peer, release)
+    },
+    passed(peer) {
+      held.get(peer)?.()
+      held.delete(peer)
+    },
+    open: () => [...held.keys()],
+    end() {
+      isOver = true
+      for (const release of held.values()) release()
+    },
+  }
+}

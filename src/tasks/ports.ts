@@ -118,8 +118,12 @@ export interface TaskPort {
   ): TaskRecord
   /** Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one. */
   startSession(row: SessionRow, nowMs: number): void
-  /** Closes the session row in whatever orderly way it ended. */
-  endSession(sid: Bytes, how: string, nowMs: number): void
+  /**
+   * Closes the session row in whatever orderly way it ended, and in the same transaction counts one unproven check against
+   * each of `unproven`: peers with a check that began and whose verdict nobody saw (tss.md 2.5 rule 9). A second end of a
+   * session changes nothing.
+   */
+  endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): void
   /** A share of a signature is about to leave: durable before it does. */
   emitted(taskId: string, digest: Bytes, nowMs: number): void
   /** Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task did not complete. */

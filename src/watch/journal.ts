@@ -29,7 +29,7 @@ export function observedJournal(port: TaskPort, observer: JournalObserver): Task
       return record
     },
     startSession: (row, nowMs) => port.startSession(row, nowMs),
-    endSession: (sid, how, nowMs) => port.endSession(sid, how, nowMs),
+    endSession: (sid, how, nowMs, unproven) => port.endSession(sid, how, nowMs, unproven),
     emitted: (taskId, digest, nowMs) => port.emitted(taskId, digest, nowMs),
     finish(taskId, end, nowMs, events) {
       const record = port.finish(taskId, end, nowMs, events)

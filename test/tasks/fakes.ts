@@ -147,7 +147,9 @@ export function world(
       rows.push(row)
       put({ ...need(row.taskId), state: "running", attempt: row.attempt })
     },
-    endSession: (_sid, how) => void trace.push(`session ${how}`),
+    endSession: (_sid, how, _at, unproven) => {
+      trace.push(`session ${how}${unproven.length > 0 ? `, unproven: ${unproven.join(" ")}` : ""}`)
+    },
     emitted: (taskId) => void put({ ...need(taskId), state: "emitted" }),
     finish(taskId, end, at, more) {
       const record = need(taskId)

@@ -7,6 +7,7 @@ import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
+import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import type { Ending } from "../../src/mpc/session.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
@@ -410,6 +411,67 @@ test("ECDSA with a banned peer is refused before any message; a ban in mid-sessi
   ask(tasks, third)
   const reports = [await w.nextReport(), await w.nextReport(), await w.nextReport(), await w.nextReport()]
   expect(reports.some((report) => report.taskId === "task-3" && report.code === "E-TSK-013")).toBe(true)
+})
+
+/** Two ECDSA sessions with the same peer, of two tasks of one node. */
+async function twoSessions(): Promise<{ w: World; tasks: Tasks; first: FakeSession; second: FakeSession }> {
+  const w = world(self, { groups: [k1] })
+  const tasks = createTasks(waas.publicKey, w.ports)
+  const begun: FakeSession[] = []
+  for (const task_id of ["task-1", "task-2"]) {
+    const task = { ...ecdsa(w), task_id }
+    await approve(w, tasks, task)
+    begun.push(await running(w, tasks, task))
+  }
+  return { w, tasks, first: begun[0]!, second: begun[1]! }
+}
+
+/** Whether the promise settles without anything else happening. */
+const settles = (promise: Promise<unknown>): Promise<boolean> =>
+  Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))])
+
+test("checks of one peer run one at a time; a session that dies while it waits for its turn does not keep it", async () => {
+  const { w, tasks, first, second } = await twoSessions()
+  const checking = { kind: "checking", peer } as const
+  await first.io.record(checking)
+  expect(await settles(second.io.record(checking))).toBe(false)
+  second.end({ kind: "crashed", reason: "its worker died" })
+  await w.nextReport()
+  await first.io.record({ kind: "checked", peer })
+  const third = { ...ecdsa(w), task_id: "task-3" }
+  await approve(w, tasks, third)
+  const session = await running(w, tasks, third)
+  expect(await settles(session.io.record(checking))).toBe(true)
+})
+
+test("a session that breaks down leaves the check unproven that was open, and no other", async () => {
+  const { w, first, second } = await twoSessions()
+  await first.io.record({ kind: "checking", peer })
+  await first.io.record({ kind: "checked", peer })
+  first.end({ kind: "crashed", reason: "the disk is full" })
+  await w.nextReport()
+  expect(w.trace).toContain("session crashed")
+  await second.io.record({ kind: "checking", peer })
+  second.end({ kind: "crashed", reason: "its worker died" })
+  await w.nextReport()
+  expect(w.trace).toContain(`session crashed, unproven: ${peer}`)
+})
+
+test("once a ban is written, nothing of the epoch's sessions is released but their abort", async () => {
+  const { w, first, second } = await twoSessions()
+  const identity = identityOf(sha256(utf8("somebody")))
+  const envelope = (round: number): Bytes => {
+    const blank = new Uint8Array(32)
+    const header = { protocol: 2, round, kind: 0, bodyLength: 0, sid: blank, receiver: undefined, view: blank } as const
+    return makeEnvelope(identity, encodeHeader({ ...header, sender: identity.party }), new Uint8Array(0))
+  }
+  await first.io.blamed(ban(peer, "consistency check"), new Uint8Array(32))
+  const before = w.trace.length
+  // its worker had been told that it may release, and had sent this off, before the ban was written
+  second.io.send(envelope(2))
+  expect(w.trace.slice(before)).toEqual([])
+  second.io.send(envelope(0))
+  expect(w.trace.slice(before)).toEqual(["send envelope"])
 })
 
 function keygen(w: World, change: Partial<KeyGenTask> = {}): KeyGenTask {
