@@ -141,6 +141,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./waasKey.ts")).revoke,
   },
   {
+    path: ["doctor"],
+    summary: "Look at everything a node depends on, and say what to do about it",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
     path: ["install-service"],
     summary: "Install the systemd units of a node, or print them",
     load: async () => (await import("./installService.ts")).installService,

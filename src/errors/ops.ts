@@ -62,4 +62,83 @@ export const opsCodes = {
     what: (d) => `the service could not start ${d.binary}: its sandbox hides ${d.hidden}`,
     next: "install -m 755 cosigner /usr/local/bin/ and run the command from there, or name the place with --binary",
   }),
+
+  "E-OPS-101": entry({
+    kind: "input",
+    exit: EXIT.failure,
+    what: () => "this program runs from its sources and not as the locked-down binary",
+    next: "use the binary for anything that matters: npm run build",
+  }),
+  "E-OPS-102": entry({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: () => "BUN_BE_BUN=1 turns this binary into a plain interpreter",
+    next: "on Linux use the released binary; elsewhere let nobody else set variables of the service",
+  }),
+  "E-OPS-103": entry({
+    kind: "input",
+    exit: EXIT.failure,
+    what: () => "this runs as root, and a node needs nothing that only root may do",
+    next: "run it as a user of its own: cosigner install-service",
+  }),
+  "E-OPS-105": entry<{ readonly path: string; readonly mode: string; readonly wanted: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} has mode ${d.mode} where ${d.wanted} is right: others may use it`,
+    next: "chmod it: folders 700, files 600, the configuration 640 at most; then find out who could read it, and since when",
+  }),
+  "E-OPS-106": entry<{ readonly path: string; readonly owner: number; readonly user: number }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} belongs to uid ${d.owner}, and this runs as uid ${d.user}`,
+    next: "run this command as the node's user, or give the files to it: chown",
+  }),
+  "E-OPS-107": entry<{ readonly folder: string; readonly free: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `only ${d.free} are free in ${d.folder}; a full disk stops every task`,
+    next: "make room: old logs and backups first; the database itself never shrinks by hand",
+  }),
+  "E-OPS-108": entry<{ readonly text: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the clocks differ: ${d.text}`,
+    next: "set this machine's clock (timedatectl, chronyc tracking), then the other side's; tokens and deadlines depend on it",
+  }),
+  "E-OPS-109": entry<{ readonly host: string; readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the name ${d.host} is not found (${d.why})`,
+    next: "check websocket.url (or websocket.proxy) and the resolver: getent hosts NAME",
+  }),
+  "E-OPS-113": entry<{ readonly folder: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `there is no backup in ${d.folder}; without one a lost disk is a lost key share`,
+    next: "cosigner backup create, then switch the schedule on: [backup] interval, or cosigner-backup.timer",
+  }),
+  "E-OPS-114": entry<{ readonly folder: string; readonly hours: number; readonly limitHours: number }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the newest backup in ${d.folder} is ${d.hours} h old, more than ${d.limitHours} h`,
+    next: "cosigner backup create, and look at the log of the schedule for why it did not run",
+  }),
+  "E-OPS-115": entry<{ readonly pid: number; readonly missing: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the running node (process ${d.pid}) is not hardened: ${d.missing.join(", ")}`,
+    next: "restart it with this version, and read the warnings at its start",
+  }),
+  "E-OPS-116": entry<{ readonly where: string; readonly what: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the rules are odd: ${d.where}: ${d.what}`,
+    next: "see `cosigner policy check` and try the rules out: cosigner policy explain",
+  }),
+  "E-OPS-117": entry<{ readonly key: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key} is on, and with it a protection is off`,
+    next: "remove the line from the configuration unless somebody has decided this, and written down why",
+  }),
 } as const

@@ -1,0 +1,97 @@
+/** `cosigner doctor`: looks at everything a node depends on, changes nothing, and says what to do about what it finds. */
+import { existsSync } from "node:fs"
+import type { Config } from "../config/config.ts"
+import { CosignerError } from "../errors.ts"
+import { openStore, type Store } from "../store/store.ts"
+import { type Base, command, flag } from "./command.ts"
+import { checkBackup, checkFiles, checkSpace } from "./doctor/files.ts"
+import { exitOf, type Finding, failure, linesOf, ok, type Section, skipped, worst } from "./doctor/finding.ts"
+import { checkMachine, checkProgram } from "./doctor/machine.ts"
+import { checkNetwork } from "./doctor/network.ts"
+import { checkRunning } from "./doctor/running.ts"
+import { checkServers } from "./doctor/servers.ts"
+import { checkSettings } from "./doctor/settings.ts"
+
+export const doctor = command({
+  summary: "Look at everything a node depends on, and say what to do about it",
+  details: [
+    "Changes nothing, also beside a running node. Each line is a check with its result; what is wrong has an error code, and",
+    "the next step. Exits 0 if all is well, 1 on warnings, 2 on failures. A check that cannot be made is skipped, and counts",
+    "for neither. The database is opened with its password, as by `cosigner info`; without one those checks are skipped.",
+  ].join("\n"),
+  options: {
+    offline: flag("--offline", "dial nobody: skip WaaS, callback and event servers"),
+    closed: flag("--closed", "leave the database closed and ask for no password"),
+  },
+  examples: [
+    ["cosigner doctor --key-file .password", "before the first start, and whenever something is odd"],
+    ["cosigner doctor --json --offline --closed", "for a monitoring system: needs no secret"],
+  ],
+  run: async (base) => {
+    const { options, out, env } = base
+    const sections: Section[] = [
+      { name: "program", findings: checkProgram(env) },
+      { name: "machine", findings: checkMachine() },
+    ]
+    const config = await readConfig(base, sections)
+    if (config !== undefined) {
+      using opened = options.closed ? withoutStore("--closed was given") : await openDatabase(base, config)
+      sections.push(
+        { name: "configuration", findings: checkSettings(config) },
+        { name: "files", findings: checkFiles(config) },
+        { name: "database", findings: [...opened.findings, checkSpace(config), checkBackup(config, Date.now())] },
+        { name: "running node", findings: checkRunning(config.db.path) },
+      )
+      if (!options.offline) {
+        sections.push(
+          { name: "WaaS", findings: await checkNetwork(config) },
+          { name: "servers", findings: await checkServers(config, opened.store) },
+        )
+      }
+    }
+    const result = worst(sections)
+    const exit = exitOf(result)
+    out.result({ result, exit, sections }, linesOf(sections))
+    return exit
+  },
+})
+
+/** Undefined if it cannot be read, and then that is a finding. */
+async function readConfig({ config }: Base, sections: Section[]): Promise<Config | undefined> {
+  try {
+    return await config()
+  } catch (error) {
+    if (!(error instanceof CosignerError)) throw error
+    sections.push({ name: "configuration", findings: [failure("config.read", error)] })
+    return undefined
+  }
+}
+
+interface Opened extends Disposable {
+  readonly store: Store | undefined
+  readonly findings: readonly Finding[]
+}
+
+const CHECK = "store.integrity"
+
+const withoutStore = (why: string): Opened => ({
+  store: undefined,
+  findings: [skipped(CHECK, why)],
+  [Symbol.dispose]() {},
+})
+
+/** Opens it as a reader and checks every record. */
+async function openDatabase({ passwords }: Base, { db }: Config): Promise<Opened> {
+  if (!existsSync(db.path)) return withoutStore(`${db.path} is not there: cosigner init makes it`)
+  try {
+    using password = await passwords.existing(db)
+    const store = openStore(db.path, password, { readOnly: true })
+    const records = store.verify()
+    return { store, findings: [ok(CHECK, `${records} records, all whole`)], [Symbol.dispose]: () => store.close() }
+  } catch (error) {
+    if (!(error instanceof CosignerError)) throw error
+    // nobody to ask: that is how monitoring runs
+    if (error.code === "E-CLI-004") return withoutStore("no password: give --key-file FILE")
+    return { ...withoutStore(""), findings: [failure(CHECK, error)] }
+  }
+}

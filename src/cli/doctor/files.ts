@@ -1,0 +1,90 @@
+/** Folders and files of a node: who may read them, how much room there is, and how old the last backup is. */
+import { readdirSync, type Stats, statfsSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { Config } from "../../config/config.ts"
+import { CosignerError } from "../../errors.ts"
+import { readKeyFile } from "../password.ts"
+import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
+
+const MEGABYTE = 1024 * 1024
+/** Below the first a warning, below the second a failure: a full disk stops every task. */
+const ROOM = { little: 1024 * MEGABYTE, none: 64 * MEGABYTE }
+const DAY_MS = 86_400_000
+/** Of a backup when no schedule says how often. */
+const OLD_MS = 7 * DAY_MS
+
+export function checkFiles(config: Config): readonly Finding[] {
+  const { db, log, backup, source } = config
+  return [
+    ...checkMode("files.database", dirname(db.path), "folder"),
+    ...checkMode("files.database", db.path, "file"),
+    ...(source === undefined ? [] : checkMode("files.configuration", source, "shared")),
+    ...(log.file.enable ? checkMode("files.logs", dirname(log.file.filename), "folder") : []),
+    ...checkMode("files.backups", backup.directory, "folder"),
+    checkKeyFile(config),
+  ]
+}
+
+/** Bits that nobody else may have. The configuration may be read by a group: root writes it, the service reads it. */
+const FORBIDDEN = { folder: 0o077, file: 0o077, shared: 0o027 } as const
+const WANTED = { folder: "700", file: "600", shared: "640 or less" } as const
+
+function checkMode(check: string, path: string, kind: keyof typeof FORBIDDEN): readonly Finding[] {
+  const stat = look(path)
+  if (stat === undefined) return [skipped(check, `${path} is not there`)]
+  const mode = (stat.mode & 0o777).toString(8)
+  const uid = process.getuid?.()
+  const foreign = uid !== undefined && stat.uid !== uid && stat.uid !== 0
+  return [
+    (stat.mode & FORBIDDEN[kind]) === 0
+      ? ok(check, `${path} has mode ${mode}`)
+      : failure(check, new CosignerError("E-OPS-105", { path, mode, wanted: WANTED[kind] })),
+    ...(foreign ? [warning(check, new CosignerError("E-OPS-106", { path, owner: stat.uid, user: uid }))] : []),
+  ]
+}
+
+function checkKeyFile({ db }: Config): Finding {
+  if (db.key_file === undefined) return skipped("files.key", "no key file is configured")
+  try {
+    readKeyFile(db.key_file, db.allow_readable_key_file)[Symbol.dispose]()
+    return ok("files.key", `${db.key_file} can be used`)
+  } catch (error) {
+    if (error instanceof CosignerError) return failure("files.key", error)
+    throw error
+  }
+}
+
+export function checkSpace({ db }: Config): Finding {
+  const folder = dirname(db.path)
+  if (look(folder) === undefined) return skipped("store.space", `${folder} is not there`)
+  const { bavail, bsize } = statfsSync(folder)
+  const free = bavail * bsize
+  const text = `${Math.floor(free / MEGABYTE)} MB`
+  if (free >= ROOM.little) return ok("store.space", `${text} are free in ${folder}`)
+  const error = new CosignerError("E-OPS-107", { folder, free: text })
+  return free < ROOM.none ? failure("store.space", error) : warning("store.space", error)
+}
+
+export function checkBackup({ backup }: Config, nowMs: number): Finding {
+  const newest = newestIn(backup.directory)
+  if (newest === undefined) return warning("backup.age", new CosignerError("E-OPS-113", { folder: backup.directory }))
+  const limit = backup.interval === undefined ? OLD_MS : 2 * backup.interval
+  const age = nowMs - newest
+  const hours = Math.round(age / 3_600_000)
+  if (age <= limit) return ok("backup.age", `the newest in ${backup.directory} is ${hours} h old`)
+  return warning(
+    "backup.age",
+    new CosignerError("E-OPS-114", { folder: backup.directory, hours, limitHours: Math.round(limit / 3_600_000) }),
+  )
+}
+
+/** When the newest file of the folder, or of a folder in it, was written. */
+function newestIn(folder: string): number | undefined {
+  if (look(folder) === undefined) return undefined
+  const times = readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => look(join(entry.parentPath, entry.name))?.mtimeMs ?? 0)
+  return times.length === 0 ? undefined : Math.max(...times)
+}
+
+const look = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false })

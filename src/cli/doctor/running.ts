@@ -1,0 +1,45 @@
+/** The hardening in force in the node that runs on a database, read from /proc, where the kernel keeps it. */
+import { readFileSync, statSync } from "node:fs"
+import { CosignerError } from "../../errors.ts"
+import { type Finding, ok, skipped, warning } from "./finding.ts"
+
+const CHECK = "node.hardening"
+
+export function checkRunning(dbPath: string): readonly Finding[] {
+  if (process.platform !== "linux") return [skipped(CHECK, "only Linux tells how a running process is hardened")]
+  const pid = holderOf(`${dbPath}.lock`)
+  if (pid === undefined) return [skipped(CHECK, "no node runs on this database")]
+  try {
+    const missing = missingOf(pid)
+    if (missing.length === 0) return [ok(CHECK, `process ${pid}: no cores, no new privileges, undumpable`)]
+    return [warning(CHECK, new CosignerError("E-OPS-115", { pid, missing }))]
+  } catch {
+    return [skipped(CHECK, `process ${pid} ended, or may not be looked at`)]
+  }
+}
+
+function holderOf(lockPath: string): number | undefined {
+  try {
+    const { ino } = statSync(lockPath)
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      const [, , , , pid, device] = line.trim().split(/\s+/)
+      if (pid !== undefined && Number(pid) > 0 && device?.endsWith(`:${ino}`) === true) return Number(pid)
+    }
+  } catch {
+    // no such file, or no such table: then nothing is known
+  }
+  return undefined
+}
+
+function missingOf(pid: number): readonly string[] {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8")
+  const limits = readFileSync(`/proc/${pid}/limits`, "utf8")
+  const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1])
+  return [
+    ...(/^Max core file size\s+0\s+0\s/m.test(limits) ? [] : ["core dumps are on"]),
+    ...(/^NoNewPrivs:\s+1$/m.test(status) ? [] : ["it may gain privileges"]),
+    // what is undumpable belongs to root in /proc; of root's own processes that says nothing
+    ...(uid === 0 || statSync(`/proc/${pid}/mem`).uid === 0 ? [] : ["its user may read its memory"]),
+    ...(/^Umask:\s+0077$/m.test(status) ? [] : ["its files may be read by others"]),
+  ]
+}

@@ -1,0 +1,84 @@
+/** The customer's servers, pinged as a node pings them: under its own keys, with the configured settings. */
+import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto"
+import { createAsker } from "../../callback/ask.ts"
+import { callbackServers } from "../../callback/servers.ts"
+import type { Config } from "../../config/config.ts"
+import { CosignerError } from "../../errors.ts"
+import { deliver } from "../../events/deliver.ts"
+import { pingEvent } from "../../events/envelope.ts"
+import { eventServers } from "../../events/servers.ts"
+import type { Secret } from "../../secret.ts"
+import type { Store } from "../../store/store.ts"
+import { tokenSigner } from "../../wire/tssJwt.ts"
+import { selfOf } from "../nodeKeys.ts"
+import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
+import { checkClock } from "./network.ts"
+
+type Send = (url: string, init: BunFetchRequestInit) => Promise<Response>
+const send: Send = (url, init) => fetch(url, init)
+
+/** `store` undefined: it was not opened, and without its keys no server believes us. */
+export async function checkServers(config: Config, store: Store | undefined): Promise<readonly Finding[]> {
+  return [...(await checkCallbacks(config, store)), ...(await checkEvents(config, store))]
+}
+
+async function checkCallbacks({ callback }: Config, store: Store | undefined): Promise<readonly Finding[]> {
+  const check = "callback.ping"
+  if (callback.cb_server.length + callback.cb_server_v2.length === 0)
+    return [skipped(check, "no callback server is configured")]
+  if (store === undefined) return [skipped(check, "the database is not open, and its key signs the ping")]
+  try {
+    const servers = callbackServers(callback)
+    using key = store.callbackKey()
+    const asker = createAsker({
+      servers,
+      settings: callback,
+      sign: tokenSigner(rsaKey(key), "the node's callback key"),
+      askKeyShareSign: false,
+      fetch: send,
+      now: Date.now,
+      newId: randomUUID,
+      observe: () => {},
+    })
+    const asked = servers.map(async (server) => {
+      const answer = await asker.ping(server, new AbortController().signal)
+      const skew = answer.skewMs === undefined ? [] : [checkClock("callback.clock", server.address, answer.skewMs)]
+      if (answer.kind !== "failed") return [ok(check, `${server.address} answers`), ...skew]
+      const { code, reason } = answer
+      return [failure(check, new CosignerError(code, { server: server.address, reason })), ...skew]
+    })
+    return (await Promise.all(asked)).flat()
+  } catch (error) {
+    if (error instanceof CosignerError) return [failure(check, error)]
+    throw error
+  }
+}
+
+async function checkEvents({ event }: Config, store: Store | undefined): Promise<readonly Finding[]> {
+  const check = "event.ping"
+  if (event.server.length === 0) return [skipped(check, "no event server is configured")]
+  if (store === undefined) return [skipped(check, "the database is not open, and its key signs the ping")]
+  try {
+    const servers = eventServers(event)
+    using key = store.eventKey()
+    if (key === undefined) throw new CosignerError("E-RSK-201", {})
+    using seed = store.identity()
+    const { nodeId } = selfOf(seed)
+    const sign = tokenSigner(rsaKey(key), "the node's event key")
+    const pinged = servers.map(async (server) => {
+      const now = Date.now()
+      const token = await sign(pingEvent(nodeId, randomUUID(), now).body, now + server.tokenExpireMinutes * 60_000)
+      const reason = await deliver(send, server, token, new AbortController().signal)
+      if (reason === undefined) return ok(check, `${server.url} takes events`)
+      // a task waits for nobody here
+      return warning(check, new CosignerError("E-RSK-210", { server: server.url, reason }))
+    })
+    return await Promise.all(pinged)
+  } catch (error) {
+    if (error instanceof CosignerError) return [failure(check, error)]
+    throw error
+  }
+}
+
+const rsaKey = (pkcs8: Secret): KeyObject =>
+  createPrivateKey({ key: Buffer.from(pkcs8.expose().buffer), format: "der", type: "pkcs8" })
