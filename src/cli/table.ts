@@ -33,6 +33,38 @@ export const table: readonly Row[] = [
     summary: "Show the groups this node holds key shares of",
     load: async () => (await import("./info.ts")).group,
   },
+  { path: ["backup"], summary: "Write, prove and restore backups of the whole node" },
+  {
+    path: ["backup", "create"],
+    summary: "Write a proven backup of this node; it may be running",
+    load: async () => (await import("./backup.ts")).create,
+  },
+  {
+    path: ["backup", "verify"],
+    summary: "Prove a backup, with nothing but its password",
+    load: async () => (await import("./backup.ts")).verify,
+  },
+  {
+    path: ["backup", "restore"],
+    summary: "Make a new database from a backup, on any host",
+    load: async () => (await import("./backup.ts")).restore,
+  },
+  {
+    path: ["status"],
+    summary: "Ask the running node how it is",
+    load: async () => (await import("./status.ts")).status,
+  },
+  { path: ["metrics"], summary: "What a node measures" },
+  {
+    path: ["metrics", "list"],
+    summary: "List every metric of a node",
+    load: async () => (await import("./metrics.ts")).list,
+  },
+  {
+    path: ["metrics", "dashboard"],
+    summary: "Print a Grafana dashboard of every metric",
+    load: async () => (await import("./metrics.ts")).dashboard,
+  },
   { path: ["config"], summary: "Write, check and show the configuration" },
   {
     path: ["config", "init"],

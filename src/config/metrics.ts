@@ -1,11 +1,14 @@
 /** [metrics]: measurements to InfluxDB 1.8 (database, user, password) or 2.x (org, bucket, token). */
 import { Type } from "@sinclair/typebox"
-import { duration, integer, tableOf, text, textOr, url } from "./schema.ts"
+import { duration, integer, pattern, tableOf, text, textOr, url } from "./schema.ts"
 
 export const metrics = tableOf("Measurements. On when an InfluxDB server is named.", {
   job: textOr("tss-node", "Tag of every point."),
   instance: integer(0, 1_000_000, 0, "Tag of every point: which of several nodes this is."),
-  name_prefix: textOr("", "Stands before every name."),
+  name_prefix: pattern(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, "", {
+    expected: "letters, digits and _, not beginning with a digit",
+    description: "Stands before every name, in InfluxDB and in /metrics.",
+  }),
   influxdb: tableOf("An InfluxDB server: 1.8 with database, username, password; 2.x with org, bucket, token.", {
     server_addr: Type.Optional(
       url({ schemes: ["http", "https"], credentials: false }, "http://127.0.0.1:8086", "The server."),

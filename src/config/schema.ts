@@ -55,6 +55,13 @@ export const text = (example: string, description: string, options: { readonly v
 export const textOr = (fallback: string, description: string) =>
   Type.String({ maxLength: MAX_TEXT, default: fallback, description, expected: "a text" })
 
+/** A text that `form` describes. */
+export const pattern = (
+  form: RegExp,
+  fallback: string,
+  words: { readonly expected: string; readonly description: string },
+) => Type.String({ format: format(`pattern ${form.source}`, (text) => form.test(text)), default: fallback, ...words })
+
 /** One of the given words; `fallback` undefined makes a key without default. */
 export const oneOf = <const W extends readonly string[]>(
   words: W,

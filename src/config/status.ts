@@ -8,7 +8,7 @@ export const status = tableOf(
     enable: boolean(false, "Whether the port is open."),
     listen: textOr("127.0.0.1:11040", "host:port on the loopback, or unix:PATH."),
     token_path: Type.Optional(
-      path("configs/status.token", "File with a bearer token that every request must carry, mode 600."),
+      path("configs/status.token", "File with a bearer token that every request for data must carry, mode 600."),
     ),
   },
 )

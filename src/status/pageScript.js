@@ -63,15 +63,18 @@ function say(node, text) {
 
 /** @param {number} ms */
 function span(ms) {
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 1000) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
   if (ms < 172_800_000) return `${Math.floor(ms / 3_600_000)} h`
   return `${Math.floor(ms / 86_400_000)} days`
 }
 
-/** @param {number} ms */
-const clock = (ms) => new Date(ms).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" })
+/** In the reader's time zone. @param {number} ms */
+const clock = (ms) => {
+  const local = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000)
+  return local.toISOString().slice(0, 19).replace("T", " ")
+}
 /** @param {number} bytes */
 const size = (bytes) => (bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`)
 /** @param {string} id */
@@ -83,6 +86,7 @@ const several = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`
 
 /** @param {string} path @returns {Promise<Json>} */
 async function get(path) {
+  /** @type {Record<string, string>} */
   const headers = memory.token === "" ? {} : { authorization: `Bearer ${memory.token}` }
   const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
   if (response.status === 401) throw new Error("token")
@@ -93,8 +97,8 @@ async function get(path) {
 function tasksPath() {
   const asked = new URLSearchParams({ skip: String(memory.skip), limit: String(PAGE) })
   for (const name of ["state", "type"]) {
-    const { value } = /** @type {HTMLSelectElement} */ (byId(name))
-    if (value !== "") asked.set(name, value)
+    const select = byId(name)
+    if (select instanceof HTMLSelectElement && select.value !== "") asked.set(name, select.value)
   }
   return `/tasks?${asked}`
 }
@@ -227,19 +231,25 @@ function showTasks(tasks, nowMs) {
 
 /** @param {string} id @param {boolean} isDisabled */
 function setDisabled(id, isDisabled) {
-  /** @type {HTMLButtonElement} */
-  byId(id).disabled = isDisabled
+  const button = byId(id)
+  if (button instanceof HTMLButtonElement) button.disabled = isDisabled
 }
+
+/** @param {Json} task */
+const isInProgress = (task) => ["claimed", "approved", "running", "emitted"].includes(task["state"])
+
+/** @param {Json} task @param {number} nowMs */
+const tookText = (task, nowMs) =>
+  isInProgress(task) ? `${span(nowMs - task["claimed_ms"])} so far` : span(task["updated_ms"] - task["claimed_ms"])
 
 /** @param {Json} task @param {number} nowMs */
 function taskRow(task, nowMs) {
-  const isOpen = ["claimed", "approved", "running", "emitted"].includes(task["state"])
   const what = [
     task["type"],
     ALGORITHMS[task["signature_type"]] ?? "",
     task["messages"] > 1 ? `× ${task["messages"]}` : "",
   ]
-  const row = /** @type {HTMLTableRowElement} */ (el("tr", isOpen ? { class: "open" } : {}))
+  const row = /** @type {HTMLTableRowElement} */ (el("tr", isInProgress(task) ? { class: "open" } : {}))
   row.append(
     el(
       "th",
@@ -256,11 +266,7 @@ function taskRow(task, nowMs) {
       ...(task["code"] === "" ? [] : [el("p", { class: "why" }, el("code", {}, task["code"]), ` ${task["reason"]}`)]),
     ),
     el("td", {}, verdictCell(task["verdict"])),
-    el(
-      "td",
-      { class: "number" },
-      isOpen ? `${span(nowMs - task["claimed_ms"])} so far` : span(task["updated_ms"] - task["claimed_ms"]),
-    ),
+    el("td", { class: "number" }, tookText(task, nowMs)),
     el("td", { class: "number" }, clock(task["claimed_ms"])),
   )
   return row
@@ -482,7 +488,8 @@ byId("newer").addEventListener("click", () => turnTo(memory.skip - PAGE))
 byId("older").addEventListener("click", () => turnTo(memory.skip + PAGE))
 byId("login").addEventListener("submit", (event) => {
   event.preventDefault()
-  const input = /** @type {HTMLInputElement} */ (byId("token"))
+  const input = byId("token")
+  if (!(input instanceof HTMLInputElement)) return
   memory.token = input.value.trim()
   input.value = ""
   isLocked = false

@@ -58,7 +58,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
   const first = Promise.withResolvers<string | undefined>()
 
   function start(): void {
-    const worker = new Worker(PROGRAM)
+    const worker = new Worker(PROGRAM, { smol: true })
     thread = worker
     const died = (reason: string): void => {
       if (thread !== worker || isStopped) return

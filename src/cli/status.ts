@@ -1,0 +1,117 @@
+/** `cosigner status`: asks the status port of the running node, and says in its exit code what it heard. */
+import { Value } from "@sinclair/typebox/value"
+import type { Config } from "../config/config.ts"
+import { EXIT, type ExitCode } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { type StatusDocument, statusSchema } from "../status/documents.ts"
+import { type Listen, parseListen, readToken } from "../status/listen.ts"
+import { command, flag } from "./command.ts"
+import { statusLines } from "./statusText.ts"
+
+/** Not ready. An unreachable node ends the command with 2, through its error. */
+const NOT_READY = EXIT.failure
+const ANSWER_MS = 5_000
+const WATCH_MS = 2_000
+
+export const status = command({
+  summary: "Ask the running node how it is",
+  details: [
+    "Reads the port that [status] opens; needs no password. Exit codes: 0 ready, 1 not ready, 2 unreachable.",
+    "--watch shows every change until it is interrupted; with --json one value per line.",
+  ].join("\n"),
+  options: { watch: flag("--watch", "go on asking every two seconds") },
+  examples: [
+    ["cosigner status", "at a glance"],
+    ["cosigner status --json", "the whole document, for programs"],
+  ],
+  run: async ({ config, options, out }) => {
+    const { status: table } = await config()
+    const show = (document: StatusDocument): void => out.result(document, statusLines(document, "all"))
+    if (!options.watch) {
+      const document = await ask(table)
+      show(document)
+      return codeOf(document)
+    }
+    const interrupted = interruption()
+    let last: ExitCode = NOT_READY
+    let shown = ""
+    while (!interrupted.signal.aborted) {
+      try {
+        const document = await ask(table)
+        last = codeOf(document)
+        const text = statusLines(document, "bad").join("\n")
+        if (out.json || text !== shown) show(document)
+        shown = text
+      } catch (error) {
+        if (!(error instanceof CosignerError)) throw error
+        last = error.exit
+        if (shown !== error.message) out.note(`${error.code} ${error.message}`)
+        shown = error.message
+      }
+      await pause(WATCH_MS, interrupted.signal)
+    }
+    return last
+  },
+})
+
+const codeOf = ({ ready }: StatusDocument): ExitCode => (ready ? EXIT.ok : NOT_READY)
+
+/** Throws E-STA-002 to -006. */
+async function ask(table: Config["status"]): Promise<StatusDocument> {
+  const { listen } = table
+  const place = parseListen(listen)
+  const response = await reach(place, table).catch((error: unknown) => {
+    if (error instanceof CosignerError) throw error
+    throw new CosignerError("E-STA-004", { listen, why: reasonOf(error) }, { cause: error })
+  })
+  if (response.status === 401) throw new CosignerError("E-STA-006", { listen })
+  const problem = (what: string) => new CosignerError("E-STA-005", { listen, problem: what })
+  if (response.status === 503) throw problem("it knows nothing of the node yet, or no longer")
+  if (response.status !== 200) throw problem(`HTTP ${response.status}`)
+  const document: unknown = await response.json().catch(() => undefined)
+  if (!Value.Check(statusSchema, document)) throw problem("its answer is no status document of this version")
+  return document
+}
+
+function reach(listen: Listen, { token_path }: Config["status"]): Promise<Response> {
+  const headers: Record<string, string> = {}
+  if (token_path !== undefined) {
+    using token = readToken(token_path)
+    headers["authorization"] = `Bearer ${Buffer.from(token.expose()).toString("latin1")}`
+  }
+  const host = listen.kind === "tcp" && listen.hostname.includes(":") ? `[${listen.hostname}]` : "127.0.0.1"
+  const port = listen.kind === "tcp" ? listen.port : 80
+  return fetch(`http://${host}:${port}/status`, {
+    headers,
+    redirect: "error",
+    // a proxy of the environment is not for this machine's own port
+    proxy: "",
+    signal: AbortSignal.timeout(ANSWER_MS),
+    ...(listen.kind === "unix" ? { unix: listen.path } : {}),
+  })
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === "TimeoutError" ? "no answer in time" : error.message
+}
+
+function interruption(): AbortController {
+  const controller = new AbortController()
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
+  return controller
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

@@ -1,0 +1,29 @@
+/** The status document as lines for people. Without reasons that count seconds, a line changes when a state does. */
+import type { StatusDocument } from "../status/documents.ts"
+
+const WORD = { ok: "ok     ", waiting: "waiting", failed: "FAILED " } as const
+
+export function statusLines(of: StatusDocument, reasons: "all" | "bad"): readonly string[] {
+  const { tasks, groups, risk, event_servers: events } = of
+  return [
+    `${of.ready ? "ready" : "NOT READY"}: ${of.node_id}, ${of.environment}, ${of.version}`,
+    ...of.items.flatMap(({ name, state, reason, code, next }) => [
+      `  ${WORD[state]} ${name.padEnd(9)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
+      ...(code === "" ? [] : [`          ${code}: ${next}`]),
+    ]),
+    `link ${of.link.phase}, workers ${of.workers.alive} of ${of.workers.size}, sessions ${of.sessions_open} open`,
+    `tasks ${tasks.open} open; since the start ${tasks.completed} completed, ${tasks.rejected} rejected, ${tasks.failed} failed, ${tasks.cancelled} cancelled`,
+    `groups ${groups.active} that sign, peers banned ${groups.bans}, rules ${risk.rules_enabled ? "on" : "off"}`,
+    ...risk.callback_servers.map((server) => serverLine("callback server", server)),
+    ...events.map((server) => serverLine("event server", server)),
+  ].map(plain)
+}
+
+function serverLine(kind: string, server: { server: string; healthy: boolean | null; failure: string }): string {
+  const state = server.healthy === null ? "not heard of yet" : server.healthy ? "ok" : `failing: ${server.failure}`
+  return `${kind} ${server.server}: ${state}`
+}
+
+/** Reasons quote other machines: control characters of theirs must not reach the terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const plain = (line: string): string => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")
