@@ -24,3 +24,26 @@ export function sumCommitted(curve: Curve, dealt: readonly (readonly Point[])[])
     dealt.reduce((sum, points) => curve.add(sum, points[k] ?? curve.identity), curve.identity),
   )
 }
+
+/**
+ * The committed polynomial of degree below ids.length that has these values at these ids: the inverse of evaluateCommitted;
+ * all public, variable time. The ids must be distinct scalars in [1, q).
+ */
+export function interpolateCommitted(curve: Curve, ids: readonly bigint[], values: readonly Point[]): readonly Point[] {
+  const basis = ids.map((xi) => {
+    const others = ids.filter((x) => x !== xi)
+    const scale = curve.invert(others.reduce((product, x) => curve.mod(product * (xi - x)), 1n))
+    // prod (X - x_j), lowest coefficient first, built up one root at a time.
+    const product = others.reduce<readonly bigint[]>(
+      (poly, x) => poly.concat(0n).map((_, k) => curve.mod((poly[k - 1] ?? 0n) - x * (poly[k] ?? 0n))),
+      [1n],
+    )
+    return product.map((coefficient) => curve.mod(coefficient * scale))
+  })
+  return ids.map((_, k) =>
+    curve.sumOfProductsPublic(
+      values,
+      basis.map((polynomial) => polynomial[k] ?? 0n),
+    ),
+  )
+}

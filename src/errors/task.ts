@@ -122,4 +122,18 @@ export const taskCodes = {
     what: (d) => `the task could not be carried on: ${d.reason}`,
     next: "the log of this node has the details; check the store with: cosigner doctor",
   }),
+  "E-TSK-021": entry<{ readonly groupId: string; readonly createdMs: number }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this node already promised an epoch of group ${d.groupId} from ${new Date(d.createdMs).toISOString()} or later`,
+    next: "make a new reshare request; if it repeats, the clock of WaaS runs behind",
+  }),
+  "E-TSK-022": entry<{ readonly createdMs: number; readonly nowMs: number }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) =>
+      `the task is dated ${new Date(d.createdMs).toISOString()}, more than a day after ${new Date(d.nowMs).toISOString()}`,
+    next: "set the clocks of this node and of WaaS right, then make a new request",
+  }),
 } as const

@@ -14,15 +14,20 @@ import type { Task } from "../wire/task.ts"
 import { type Attempt, beginAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { groupOutcome, planKeyGen } from "./keygen.ts"
+import { planKeyReshare } from "./keyreshare.ts"
 import { planKeySign } from "./keysign.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
 import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { Decision, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
-import { attemptEnded, reportOf } from "./report.ts"
+import { attemptEnded, isFinal, reportOf } from "./report.ts"
+import { retireBefore } from "./succession.ts"
 
 type Command =
   | { readonly kind: "start"; readonly attempt: number }
   | { readonly kind: "certificate"; readonly acks: readonly Bytes[] }
+
+/** How long after a failure of the store the end of a task is tried to be recorded again. */
+const RECORD_AGAIN_MS = 5_000
 
 export interface Course {
   readonly task: Task
@@ -34,6 +39,7 @@ export interface Course {
   suspend(): void
   /** A peer was banned: a running attempt of this epoch with it ends at once. */
   banned(groupId: string, peer: PartyId): void
+  /** Never rejects. */
   readonly over: Promise<void>
 }
 
@@ -44,6 +50,7 @@ export function planOf(task: Task, ports: TaskPorts): Plan | Refusal {
     case "KeySign":
       return planKeySign(task, ports)
     case "KeyReshare":
+      return planKeyReshare(task, ports)
     case "KeyShareSign":
       return refuse("E-TSK-018", { type: task.type })
   }
@@ -145,6 +152,8 @@ export function beginCourse(
 
   function settle(ending: Ending, number: number, plan: Plan): boolean {
     if (ending.kind === "done") {
+      // A signature of this epoch with a part of ours: the shares that came before it are not needed again (tss.md 6.4).
+      if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, ports)
       finish({ state: "completed", outcome: plan.outcome(ending.result) })
       return true
     }
@@ -177,14 +186,22 @@ export function beginCourse(
     await attempts(record)
   }
 
-  const over = run().catch((error: unknown) => {
-    const text = error instanceof CosignerError ? describe(error) : `${error}`
-    ports.log("error", "task stopped", { task: task.task_id, error: text })
-    const record = ports.journal.get(task.task_id)
-    if (record !== undefined && !["completed", "rejected", "failed", "cancelled"].includes(record.state)) {
-      fail(refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" }))
+  /** Fails the task, as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. */
+  async function broken(error: unknown): Promise<void> {
+    ports.log("error", "task stopped", { task: task.task_id, error: textOf(error) })
+    const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
+    while (!suspended.signal.aborted) {
+      try {
+        if (!isFinal(recordOf(task, ports).state)) fail(why)
+        return
+      } catch (again) {
+        ports.log("warn", "the end of a task could not be recorded", { task: task.task_id, error: textOf(again) })
+        await fired(AbortSignal.any([ports.alarm(ports.now() + RECORD_AGAIN_MS), suspended.signal]))
+      }
     }
-  })
+  }
+
+  const over = run().catch(broken)
 
   return {
     task,
@@ -211,6 +228,15 @@ export function beginCourse(
     },
     over,
   }
+}
+
+export const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))
+
+function fired(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener("abort", () => resolve(), { once: true })
+  })
 }
 
 /** Approves only what both mechanisms approve; every rule's outcome is kept. */
@@ -246,12 +272,15 @@ function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
   }
 }
 
-/** The group of a certificate that this node prepared and lacked the acks of; undefined if the acks prove nothing. */
+/** The group of a certificate that this node had promised and lacked the acks of; undefined if the acks prove nothing. */
 export function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
-  if (task.type !== "KeyGen") return undefined
-  const epochs = ports.groups.list().filter((group) => group.groupId === task.group_id)
-  // A group has one key. The acks of an attempt that was given up may come to light long after another one made it.
-  if (epochs.some((group) => group.status !== "PREPARED")) return undefined
+  if (task.type !== "KeyGen" && task.type !== "KeyReshare") return undefined
+  const groupId = task.type === "KeyGen" ? task.group_id : task.new_group_id
+  const ofGroup = ports.groups.list().filter((group) => group.groupId === groupId)
+  // A first key is made once: the acks of an attempt that was given up may come to light long after another one made it.
+  // Epochs of a reshare are of one key, and rank decides between them.
+  if (task.type === "KeyGen" && ofGroup.some((group) => group.status !== "PREPARED")) return undefined
+  const epochs = ofGroup.filter((group) => group.certificate === undefined)
   const proven = epochs.find((group) => verifyCertificate(group, acks))
   return proven && groupOutcome(ports.groups.activate(proven.groupId, proven.epochId, acks))
 }

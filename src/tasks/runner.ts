@@ -2,15 +2,16 @@
  * Frames in, courses of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
  * envelopes to the course they belong to. What a task does is course.ts's.
  */
-import type { Bytes } from "../bytes.ts"
+import { type Bytes, fromHex } from "../bytes.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
-import { beginCourse, type Course, certified } from "./course.ts"
+import { beginCourse, type Course, certified, textOf } from "./course.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
 import { isFinal, reportOf } from "./report.ts"
+import { succeed } from "./succession.ts"
 
 export interface Tasks {
   /** Never throws: what cannot be verified or read is logged and dropped. */
@@ -28,6 +29,7 @@ export interface Tasks {
 export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   const courses = new Map<string, Course>()
   const locks = checkLocks()
+  let stopping = false
 
   function begin(task: Task, record: TaskRecord): void {
     const course = beginCourse(task, record, ports, locks, (groupId, peer) => {
@@ -122,6 +124,18 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       ports.log("info", "a prepared group was certified", { task: taskId })
   }
 
+  /** Tells a node how a group went on, whether or not it took part; a course that still waits for this result takes it. */
+  function onSuccession({ task: signed, attempt, outcome }: Extract<ToNode, { kind: "succession" }>): void {
+    if (!verified("waas/task", signed)) return
+    const task = decodeTask(signed.document)
+    if ("problem" in task || task.type !== "KeyReshare") return
+    const course = courses.get(task.task_id)
+    if (course !== undefined) return course.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
+    const group = succeed(task, attempt, outcome, ports)
+    if (group === undefined) return
+    ports.log("info", "a reshare was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
+  }
+
   /** The journal's record of exactly that document; anything else is logged and dropped. */
   function recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = ports.journal.get(taskId)
@@ -130,21 +144,34 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     return undefined
   }
 
+  function act(frame: ToNode): void {
+    // WaaS tells a node that comes online all that still matters: what is begun now would only be cut off.
+    if (stopping && (frame.kind === "task" || frame.kind === "start")) return
+    switch (frame.kind) {
+      case "task":
+        return onTask(frame.task)
+      case "start":
+        return onStart(frame.start)
+      case "cancel":
+        return onCancel(frame.cancel)
+      case "envelope":
+        return courses.get(frame.taskId)?.deliver(frame.envelope)
+      case "certificate":
+        return onCertificate(frame.taskId, frame.acks)
+      case "succession":
+        return onSuccession(frame)
+      case "outcomeStored":
+        return ports.journal.delivered(frame.taskId)
+    }
+  }
+
   return {
     onFrame(frame) {
-      switch (frame.kind) {
-        case "task":
-          return onTask(frame.task)
-        case "start":
-          return onStart(frame.start)
-        case "cancel":
-          return onCancel(frame.cancel)
-        case "envelope":
-          return courses.get(frame.taskId)?.deliver(frame.envelope)
-        case "certificate":
-          return onCertificate(frame.taskId, frame.acks)
-        case "outcomeStored":
-          return ports.journal.delivered(frame.taskId)
+      try {
+        act(frame)
+      } catch (error) {
+        // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
+        ports.log("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
       }
     },
     resume() {
@@ -160,6 +187,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     },
     open: () => courses.size,
     async stop() {
+      stopping = true
       const running = [...courses.values()]
       for (const course of running) course.suspend()
       await Promise.all(running.map((course) => course.over))

@@ -25,6 +25,16 @@ export type ToNode =
    * It proves itself (tss.md 3.5), so WaaS does not sign it. Each ack is a whole envelope, ascending by party.
    */
   | { readonly kind: "certificate"; readonly taskId: string; readonly acks: readonly Bytes[] }
+  /**
+   * A finished reshare, to a node that lacks its certificate or took no part in it. The certificate in the outcome proves
+   * itself against the task's public inputs and the attempt that it was made in.
+   */
+  | {
+      readonly kind: "succession"
+      readonly task: SignedDocument
+      readonly attempt: number
+      readonly outcome: GroupOutcome
+    }
   /** WaaS has the outcome durably; the node may stop repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
 
@@ -58,6 +68,8 @@ export type FromNode =
       readonly receiver: string | undefined
       readonly envelope: Bytes
     }
+
+export type GroupOutcome = Extract<TaskOutcome, { readonly type: "group" }>
 
 /** What a finished task brought; JSON on the wire and in the journal. Hex without prefix unless said otherwise. */
 export type TaskOutcome =

@@ -7,7 +7,7 @@ import { CosignerError } from "../errors.ts"
 import { parseParty } from "../keys/party.ts"
 import { block, flag, Reader, textBlock } from "./binary.ts"
 import { TASK_ID } from "./fields.ts"
-import type { FromNode, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
+import type { FromNode, GroupOutcome, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
@@ -24,7 +24,7 @@ const MAX_ACKS = 64
 const MAX_ACK = 4096
 
 // No number is used in both directions, so that a frame that is sent back is refused.
-const TO_NODE = { task: 1, start: 2, cancel: 3, envelope: 4, outcomeStored: 5, certificate: 6 } as const
+const TO_NODE = { task: 1, start: 2, cancel: 3, envelope: 4, outcomeStored: 5, certificate: 6, succession: 7 } as const
 const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
 
 const TASK_TYPES: readonly TaskType[] = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
@@ -48,6 +48,10 @@ export function encodeToNode(frame: ToNode): Bytes {
       return checked(decodeToNode, head, textBlock(frame.taskId))
     case "certificate":
       return checked(decodeToNode, head, textBlock(frame.taskId), u8(frame.acks.length), ...frame.acks.map(block))
+    case "succession": {
+      const outcome = block(writeOutcome(frame.outcome))
+      return checked(decodeToNode, head, signedBlock(frame.task), u32be(frame.attempt), outcome)
+    }
   }
 }
 
@@ -73,6 +77,13 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
         return { kind: "outcomeStored", taskId: taskId(from) }
       case TO_NODE.certificate:
         return { kind: "certificate", taskId: taskId(from), acks: acks(from) }
+      case TO_NODE.succession:
+        return {
+          kind: "succession",
+          task: signed(from, MAX_TASK_BYTES),
+          attempt: from.u32(),
+          outcome: groupOutcome(from.block(1, MAX_OUTCOME_BYTES)),
+        }
       default:
         return malformed("kind", "not known")
     }
@@ -139,6 +150,11 @@ function acks(from: Reader): readonly Bytes[] {
   const count = from.u8()
   if (count === 0 || count > MAX_ACKS) malformed("acks", `not 1 to ${MAX_ACKS}`)
   return Array.from({ length: count }, () => from.block(1, MAX_ACK))
+}
+
+function groupOutcome(bytes: Bytes): GroupOutcome {
+  const outcome = readOutcome(bytes)
+  return outcome.type === "group" ? outcome : malformed("outcome", "not a group")
 }
 
 function reportFields(of: Report): Bytes {

@@ -1,0 +1,169 @@
+/**
+ * KeyReshare: the key of a group under new shares, for the same or other nodes (tss.md 6). A node takes part as a dealer of
+ * the old epoch, as a member of the new one, or as both; `extend` makes another group beside the old, `replace` ends it.
+ */
+import { type Bytes, equal, fromHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import { type GroupPublic, outranks, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"
+import type { Member, PartyId } from "../keys/party.ts"
+import { shareIdOf } from "../keys/shareId.ts"
+import type { Succession } from "../mpc/reshare/succession.ts"
+import type { ReshareSpec } from "../mpc/session.ts"
+import { membersOf, type ReshareTerms, reshareSid } from "../mpc/sid.ts"
+import type { GroupOutcome } from "../wire/frames.ts"
+import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import type { KeyReshareTask } from "../wire/task.ts"
+import { epochOutcome, partiesOf } from "./keygen.ts"
+import { type Plan, type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+/** A replacement that claims to come from further in the future than this is refused: it would outrank all that follow. */
+const MAX_AHEAD_MS = 24 * 3_600_000
+
+export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | Refusal {
+  const root = rootOf(task)
+  if (root === undefined) return refuse("E-TSK-007", { groupId: task.old_group_id })
+  const dealers = partiesOf(task.used_node_ids)
+  const members = partiesOf(task.new_node_ids)
+  const participants = [...new Set([...dealers, ...members])].sort()
+  if (!participants.includes(ports.self)) return refuse("E-TSK-008", {})
+
+  const old = currentEpoch(ports.groups.list(), task.old_group_id)
+  const isDealer = dealers.includes(ports.self)
+  if (isDealer && old?.status !== "ACTIVE") return refuse("E-TSK-006", { groupId: task.old_group_id })
+  const wrong = (old && contradiction(task, dealers, old)) ?? outOfTurn(task, ports)
+  if (wrong !== undefined) return wrong
+
+  return {
+    groupId: task.new_group_id,
+    group: old,
+    participants,
+    kind: "setup",
+    ecdsa: false,
+    open: (attempt) => {
+      const secret = isDealer && old !== undefined ? ports.groups.open(old.groupId, old.epochId) : undefined
+      const spec: ReshareSpec = {
+        ...termsOf(task, attempt, root, old),
+        protocol: "reshare",
+        self: ports.self,
+        chainCode: root.chainCode,
+        old: old && { group: old, secret },
+      }
+      return { spec, release: () => secret && wipeGroupSecret(secret) }
+    },
+    outcome: (result) => epochOutcome(result, ports),
+  }
+}
+
+/**
+ * What this node knows to be the group's epoch: of the certified ones that of highest rank, whether or not this node has a
+ * share of it.
+ */
+export function currentEpoch(all: readonly GroupPublic[], groupId: string): GroupPublic | undefined {
+  const certified = all.filter((group) => group.groupId === groupId && group.certificate !== undefined)
+  return certified.reduce<GroupPublic | undefined>(
+    (best, group) => (best === undefined || outranks(group, best) ? group : best),
+    undefined,
+  )
+}
+
+/** The task against this node's own record of the old group. */
+function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: GroupPublic): Refusal | undefined {
+  if (rootExtendedPublicKey(old) !== task.root_pub_key || old.curve !== task.curve) {
+    return refuse("E-TSK-007", { groupId: old.groupId })
+  }
+  if (old.threshold !== task.old_threshold) {
+    return refuse("E-TSK-009", { problem: `the threshold of the old group is ${old.threshold}` })
+  }
+  const stranger = dealers.find((party) => !old.members.some((member) => member.party === party))
+  return stranger && refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member of the old group` })
+}
+
+/** The rules of tss.md 6.1 on time; and a new group's id must be new. */
+function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined {
+  const nowMs = ports.now()
+  if (task.created_ms > nowMs + MAX_AHEAD_MS) return refuse("E-TSK-022", { createdMs: task.created_ms, nowMs })
+  const epochs = ports.groups.list().filter((group) => group.groupId === task.new_group_id)
+  if (task.mode === "extend") {
+    // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.
+    const taken = epochs.some((group) => group.certificate !== undefined)
+    return taken ? refuse("E-TSK-016", { groupId: task.new_group_id }) : undefined
+  }
+  const newer = epochs.find((group) => group.createdMs >= task.created_ms && !isAttemptOf(task, group, ports))
+  return newer && refuse("E-TSK-021", { groupId: task.new_group_id, createdMs: newer.createdMs })
+}
+
+/** Whether an earlier attempt of this very task made the epoch: those do not stand in each other's way. */
+function isAttemptOf(task: KeyReshareTask, group: GroupPublic, ports: TaskPorts): boolean {
+  const root = rootOf(task)
+  const attempts = ports.journal.get(task.task_id)?.attempt ?? 0
+  if (root === undefined || group.createdMs !== task.created_ms) return false
+  const { parent } = group
+  const old = ports.groups.list().find((other) => parent !== undefined && equal(other.epochId, parent.epochId))
+  const sids = Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root, old)))
+  return sids.some((sid) => equal(sid, group.sid))
+}
+
+interface Root {
+  readonly publicKey: Bytes
+  readonly chainCode: Bytes
+}
+
+/** What the task pins of the key; undefined unless it is a root key of the task's curve. */
+function rootOf(task: KeyReshareTask): Root | undefined {
+  try {
+    const { curve, depth, publicKey, chainCode } = decodeExtendedPublicKey(task.root_pub_key)
+    return curve === task.curve && depth === 0 ? { publicKey, chainCode } : undefined
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+/** Share ids are derived from node ids; those of the old epoch are the record's where there is one. */
+function termsOf(task: KeyReshareTask, attempt: number, root: Root, old: GroupPublic | undefined): ReshareTerms {
+  const dealers = partiesOf(task.used_node_ids)
+  const derived = (parties: readonly PartyId[]): readonly Member[] =>
+    parties.map((party) => ({ party, x: shareIdOf(party) }))
+  return {
+    taskId: task.task_id,
+    attempt,
+    mode: task.mode,
+    curve: task.curve,
+    oldGroupId: task.old_group_id,
+    newGroupId: task.new_group_id,
+    rootPublicKey: root.publicKey,
+    oldThreshold: task.old_threshold,
+    dealers: old === undefined ? derived(dealers) : membersOf(old, dealers),
+    newThreshold: task.new_threshold,
+    members: derived(partiesOf(task.new_node_ids)),
+    createdMs: task.created_ms,
+  }
+}
+
+/**
+ * What a reported outcome of the task says in public, to be proven by its acks; undefined where it cannot be read as an
+ * answer to the task. `old`: the record of the epoch that was dealt, where there is one.
+ */
+export function successionOf(
+  task: KeyReshareTask,
+  attempt: number,
+  outcome: GroupOutcome,
+  old: GroupPublic | undefined,
+): Succession | undefined {
+  const root = rootOf(task)
+  const acks = outcome.certificate.flatMap((ack) => fromHex(ack) ?? [])
+  const members = outcome.participants.flatMap((participant) => {
+    const party = parseNodeId(participant.node_id)
+    const sharePublicKey = fromHex(participant.share_public_key)
+    return party && sharePublicKey ? [{ party, shareId: BigInt(participant.share_id), sharePublicKey }] : []
+  })
+  const fits =
+    outcome.group_id === task.new_group_id &&
+    outcome.curve === task.curve &&
+    outcome.threshold === task.new_threshold &&
+    outcome.root_extended_public_key === task.root_pub_key
+  if (root === undefined || !fits) return undefined
+  return { terms: termsOf(task, attempt, root, old), chainCode: root.chainCode, members, acks }
+}
