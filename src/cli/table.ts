@@ -33,6 +33,31 @@ export const table: readonly Row[] = [
     summary: "Show the groups this node holds key shares of",
     load: async () => (await import("./info.ts")).group,
   },
+  {
+    path: ["sign"],
+    summary: "Sign a message with this node's own share, to show that it holds it",
+    load: async () => (await import("./sign.ts")).sign,
+  },
+  {
+    path: ["export-share"],
+    summary: "Write encrypted recovery files of this node's key shares",
+    load: async () => (await import("./exportShare.ts")).exportShare,
+  },
+  {
+    path: ["change-password"],
+    summary: "Give the database another password",
+    load: async () => (await import("./changePassword.ts")).changePassword,
+  },
+  {
+    path: ["migrate"],
+    summary: "Bring the database to the format of this version",
+    load: async () => (await import("./migrate.ts")).migrate,
+  },
+  {
+    path: ["recover-rollback"],
+    summary: "Let an older copy of the database be this node, after a rollback was detected",
+    load: async () => (await import("./recoverRollback.ts")).recoverRollback,
+  },
   { path: ["backup"], summary: "Write, prove and restore backups of the whole node" },
   {
     path: ["backup", "create"],

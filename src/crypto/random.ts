@@ -2,11 +2,14 @@
  * Session randomness (tss.md 1.5): one hedged stream per session. Everything random in a protocol is read from an Rng
  * that it is handed, so a restored snapshot or a cloned machine cannot repeat a nonce, and a test can repeat a run.
  */
-import { createCipheriv, hkdfSync } from "node:crypto"
-import { type Bytes, beToBig, concat, u64be } from "../bytes.ts"
+import { createCipheriv, hkdfSync, randomBytes } from "node:crypto"
+import { type Bytes, beToBig, concat, copy, u64be } from "../bytes.ts"
 
 /** The next `length` bytes; a fresh array that the caller owns and may wipe. */
 export type Rng = (length: number) => Bytes
+
+/** The operating system's, for what is no session: salts of files, the hedge of a check-up signature. */
+export const systemRng: Rng = (length) => copy(randomBytes(length))
 
 /** What one session's stream is made of; none of it alone is trusted to be fresh. */
 export interface Entropy {

@@ -6,7 +6,7 @@ import { type Bytes, toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Ban, BanPort } from "../tasks/ports.ts"
 import type { Groups } from "./groups.ts"
-import { BAN, CHECKS, peerName, type UnprovenChecks } from "./records.ts"
+import { AWAITS_REFRESH, type AwaitsRefresh, BAN, CHECKS, epochName, peerName, type UnprovenChecks } from "./records.ts"
 import type { Transaction } from "./transaction.ts"
 import type { Vault } from "./vault.ts"
 
@@ -20,6 +20,8 @@ export class Bans implements BanPort {
   readonly #groups: Groups
   readonly #bans: Map<string, Ban> = new Map()
   readonly #checks: Map<string, UnprovenChecks> = new Map()
+  /** Hex of the epoch id, below the group's id. */
+  readonly #awaiting: Map<string, AwaitsRefresh> = new Map()
 
   constructor(vault: Vault, groups: Groups) {
     this.#vault = vault
@@ -34,6 +36,22 @@ export class Bans implements BanPort {
   /** Takes a record found at the start. */
   restoreChecks(checks: UnprovenChecks): void {
     this.#checks.set(keyOf(checks), checks)
+  }
+
+  /** Takes a record found at the start. */
+  restoreAwaiting(mark: AwaitsRefresh): void {
+    this.#awaiting.set(`${mark.groupId}:${toHex(mark.epochId)}`, mark)
+  }
+
+  awaitsRefresh(groupId: string, epochId: Bytes): boolean {
+    return this.#awaiting.has(`${groupId}:${toHex(epochId)}`)
+  }
+
+  /** From now on ECDSA waits in that epoch for a refresh (tss.md 2.5 rule 11); in the caller's transaction. */
+  awaitRefresh(tx: Transaction, mark: AwaitsRefresh): void {
+    if (this.awaitsRefresh(mark.groupId, mark.epochId)) return
+    tx.put(AWAITS_REFRESH, epochName(mark.groupId, mark.epochId), mark)
+    tx.afterCommit(() => this.restoreAwaiting(mark))
   }
 
   /** A second ban of the same peer in the same epoch changes nothing: the first reason stands. */

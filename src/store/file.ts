@@ -3,14 +3,25 @@
  * disk when it returns and a plain copy of the idle file is complete. What the rows mean is the vault's.
  */
 import { Database, type Statement } from "bun:sqlite"
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs"
 import { dirname } from "node:path"
 import { CosignerError } from "../errors.ts"
 import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
 import type { Place, SealedRecord } from "./seal.ts"
 
-const FORMAT = 1
+export const FORMAT = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
 const APPLICATION_ID = 0x4353474e
 const MAGIC = "SQLite format 3\0"
@@ -28,6 +39,9 @@ const SCHEMA = `CREATE TABLE record (
   seal BLOB NOT NULL, -- AES-256-GCM nonce and tag; before the box, so that a scan does not read the box
   box BLOB NOT NULL -- ciphertext; the header: argon2id parameters, salt and the wrapped data key
 ) STRICT, WITHOUT ROWID`
+
+/** Never overwrites; shares the blocks where the file system can. */
+const COPY = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
 /** How long a commit waits for a reader (a copy by SQLite, \`cosigner info\`) before it gives up. */
 const BUSY_MS = 5_000
@@ -119,6 +133,32 @@ export class SecretsFile implements Disposable {
     }
   }
 
+  /** A copy of a file that nobody writes to: the caller holds its lock. Undoes first what a crash cut off. */
+  static copy(path: string, to: string): void {
+    const db = connect(path, false)
+    try {
+      db.query("SELECT count(*) FROM sqlite_schema").get()
+      copyFileSync(path, to, COPY)
+    } finally {
+      db.close(true)
+    }
+  }
+
+  /** A copy of this moment under a new name; no commit can fall into it. For a file in use it takes as long as a plain copy. */
+  copyTo(path: string): void {
+    try {
+      if (!this.readOnly) return copyFileSync(this.path, path, COPY)
+      this.begin()
+      // BEGIN alone takes no lock: reading does, and keeps it until the end of the copy.
+      this.sql.places.iterate().next()
+      copyFileSync(this.path, path, COPY)
+    } catch (error) {
+      throw asFault(error, path, "copy the database to")
+    } finally {
+      this.rollback()
+    }
+  }
+
   /** Begins at once with the write lock, or as a reader with a stable view. */
   begin(): void {
     this.#db.run(this.readOnly ? "BEGIN" : "BEGIN IMMEDIATE")
@@ -164,7 +204,8 @@ export class SecretsFile implements Disposable {
   }
 }
 
-function connect(path: string, readOnly: boolean): Database {
+/** With every setting that durability rests on. */
+export function connect(path: string, readOnly: boolean): Database {
   const db = new Database(path, readOnly ? { readonly: true } : { readwrite: true, create: false })
   db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
   db.run("PRAGMA trusted_schema = OFF")
@@ -202,6 +243,14 @@ function connectReader(path: string): Database {
 
 /** Before SQLite sees the file: is it there, and is it one of ours? */
 function checkHead(path: string): void {
+  const format = formatOf(path)
+  if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
+  // Now, because SQLite would act on them: asked for a rollback journal it would quietly convert a file with another one.
+  if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
+}
+
+/** The format of a file of ours, whatever its version. Throws E-STO-002, -005 and -007. */
+export function formatOf(path: string): number {
   if (!existsSync(path)) throw new CosignerError("E-STO-002", { path })
   const head = readHead(path)
   if (head.length < 100 && MAGIC.startsWith(head.subarray(0, 16).toString("latin1"))) {
@@ -213,10 +262,7 @@ function checkHead(path: string): void {
   if (head.readUInt32BE(68) !== APPLICATION_ID) {
     throw new CosignerError("E-STO-005", { path, found: "it is some other SQLite database" })
   }
-  const format = head.readUInt32BE(60)
-  if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
-  // Now, because SQLite would act on them: asked for a rollback journal it would quietly convert a file with another one.
-  if (!constantsAsWritten(head)) throw damage(path, FIRST_PAGE)
+  return head.readUInt32BE(60)
 }
 
 /** After SQLite has undone what a crash cut off. */

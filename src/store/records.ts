@@ -63,6 +63,9 @@ export const EVENT_KEY = kind<Secret>(6, c.secret)
 /** Milliseconds since 1970 of the last write that was made only to see whether writing works. */
 export const PROBE = kind<number>(14, c.u64)
 
+/** Counts the decisions to go on from an older copy (a restore, an accepted rollback): the highest one is the node. */
+export const LINEAGE = kind<number>(20, c.u64)
+
 // ---- groups --------------------------------------------------------------------------------------------------------
 
 /** The name of everything that belongs to one epoch: injective, because the group id is preceded by its length. */
@@ -109,6 +112,19 @@ export interface UnprovenChecks {
 export const CHECKS = kind<UnprovenChecks>(
   12,
   c.struct<UnprovenChecks>({ groupId: c.text, epochId: c.bytes, peer: party, count: c.u32, disabled: c.bool }),
+)
+
+/** ECDSA waits in this epoch until a refresh makes a new one: its OT state is gone, or may have been used since. */
+export interface AwaitsRefresh {
+  readonly groupId: string
+  readonly epochId: Bytes
+  readonly why: "restored" | "rollback"
+  readonly sinceMs: number
+}
+
+export const AWAITS_REFRESH = kind<AwaitsRefresh>(
+  21,
+  c.struct<AwaitsRefresh>({ groupId: c.text, epochId: c.bytes, why: c.oneOf("restored", "rollback"), sinceMs: c.u64 }),
 )
 
 // ---- the journal ---------------------------------------------------------------------------------------------------

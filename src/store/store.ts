@@ -11,9 +11,11 @@ import { Bans } from "./bans.ts"
 import { asFault, damage } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
+import type { Standing } from "./guard.ts"
 import { DEFAULT_KDF, type Kdf, unwrapKey, wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import {
+  AWAITS_REFRESH,
   BAN,
   BOOTS,
   CALLBACK_KEY,
@@ -25,6 +27,7 @@ import {
   GROUP_SECRET,
   IDENTITY,
   type Kind,
+  LINEAGE,
   PROBE,
   type Queued,
   SESSION,
@@ -35,6 +38,7 @@ import {
 import { NO_NAME, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { Sealer } from "./seal.ts"
+import { Snapshot } from "./snapshot.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
 import { type ObserveCommit, Vault } from "./vault.ts"
 
@@ -94,6 +98,16 @@ export function openStore(path: string, password: Secret, options: { readonly re
     file[Symbol.dispose]()
     throw asFault(error, path, "open")
   }
+}
+
+/**
+ * A consistent copy of the file under another name, opened to be read record by record; a node may be at work on the
+ * original. The copy is removed when the snapshot is disposed.
+ */
+export function snapshotOf(path: string, password: Secret, to: string): Snapshot {
+  using file = SecretsFile.open(path, true)
+  using dataKey = openHeader(file, password)
+  return Snapshot.take(file, to, dataKey)
 }
 
 function openHeader(file: SecretsFile, password: Secret): Secret {
@@ -178,6 +192,42 @@ export class Store implements Disposable {
     })
   }
 
+  /** Which decision to go on from an older copy this file stems from; 0 before the first. */
+  get lineage(): number {
+    return this.#vault.read(LINEAGE, NO_NAME) ?? 0
+  }
+
+  /** How far it has come, for whoever compares copies. */
+  get standing(): Standing {
+    return { lineage: this.lineage, boot: this.boot, generation: this.generation }
+  }
+
+  /** Starts of the node so far. */
+  get boot(): number {
+    return this.#own(BOOTS)
+  }
+
+  /**
+   * The operator's decision that this copy is the node from now on, although a newer one may have run. ECDSA waits for a
+   * refresh in every epoch of today (tss.md 2.5 rule 11). Returns the new lineage.
+   */
+  acceptRollback(nowMs: number): number {
+    return this.#vault.transaction((tx) => {
+      const lineage = Math.max(this.lineage + 1, nowMs)
+      tx.put(LINEAGE, NO_NAME, lineage)
+      for (const { groupId, epochId, curve, status } of this.groups.list()) {
+        if (curve !== "secp256k1" || status === "ERASED") continue
+        this.bans.awaitRefresh(tx, { groupId, epochId, why: "rollback", sinceMs: nowMs })
+      }
+      return lineage
+    })
+  }
+
+  /** A copy of this moment in a file of its own, to be read while this store works on. Disposing it removes the file. */
+  snapshot(to: string): Snapshot {
+    return Snapshot.take(this.#file, to, this.#dataKey)
+  }
+
   /** Wraps the data key under another password; one commit, and no record is rewritten. Copies made before keep the old one. */
   changePassword(next: Secret, kdf: Kdf = DEFAULT_KDF): void {
     const header = wrapKey(this.#dataKey, next, kdf)
@@ -235,6 +285,7 @@ export class Store implements Disposable {
       on(GROUP, (group) => this.groups.restore(group)),
       on(BAN, (ban) => this.bans.restoreBan(ban)),
       on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
+      on(AWAITS_REFRESH, (mark) => this.bans.restoreAwaiting(mark)),
       on(TASK, ({ record, seq, debits, debitedMs }) => {
         journal.push({ task: summaryOf(record), seq, debits, debitedMs })
       }),
@@ -264,9 +315,12 @@ const KINDS = [
   BAN,
   CHECKS,
   EVENT,
+  LINEAGE,
+  AWAITS_REFRESH,
 ] as const
 
-function wipeSecrets(value: unknown): void {
+/** Wipes every Secret in a decoded record. */
+export function wipeSecrets(value: unknown): void {
   if (value instanceof Secret) return value.wipe()
   if (Array.isArray(value)) return value.forEach(wipeSecrets)
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {

@@ -1,0 +1,136 @@
+/** `cosigner backup create | verify | restore`. The first two change nothing of the node; the last makes a new database. */
+import { existsSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import type { Manifest } from "../backup/manifest.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError, describe } from "../errors.ts"
+import { snapshotOf } from "../store/store.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { backupName, type Proven, proveBackup, restoreBackup, scratchBeside, writeBackup } from "./backupWork.ts"
+import { command, list, required, value } from "./command.ts"
+import { existingPassword, newPassword } from "./newPassword.ts"
+
+const passwordFile = value("--password-file <file>", "file with the password of the backup, mode 600")
+
+export const create = command({
+  summary: "Write a proven backup of this node; it may be running",
+  details: [
+    "One encrypted file with identity, keys, shares and journal, under a password of its own. As soon as it is written it is",
+    "restored in a scratch place and every share is proven against its public share; a backup that is not proven is removed.",
+    "One-time material of ECDSA stays out (it must never be used from a copy): after a restore ECDSA waits for a refresh.",
+  ].join("\n"),
+  options: {
+    out: value("--out <file>", "where to; default: a name with the time in [backup] directory"),
+    groups: list("--group-ids <ids>", "only these groups, beside the node's own keys and journal"),
+    passwordFile,
+  },
+  examples: [
+    ["cosigner backup create", "asks for the database's password and a new one for the file"],
+    ["cosigner backup create --key-file .password --password-file backup.key", "as schedules do"],
+  ],
+  run: async (base) => {
+    const { options, out, passwords } = base
+    const { db, backup } = await base.config()
+    const nowMs = Date.now()
+    const path = options.out ?? join(backup.directory, backupName(nowMs))
+    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+    using password = await passwords.existing(db)
+    const file = options.passwordFile ?? backup.password_file
+    using sealing = await newPassword(base, { what: `the backup ${path}`, file, db })
+    using scratch = scratchBeside(path, nowMs)
+    using snapshot = snapshotOf(db.path, password, join(scratch.path, "snapshot.db"))
+    const chosen = options.groups.length === 0 ? undefined : new Set(options.groups)
+    const pause = async () => {}
+    const { bytes, manifest } = await writeBackup(path, snapshot, { password: sealing, chosen, nowMs, pause })
+    proveOrRemove(path, () => proveBackup(path, sealing, nowMs))
+    out.result({ file: path, bytes, proven: true, ...manifest }, [
+      `Backup: ${path} (${bytes} bytes)`,
+      ...described(manifest),
+      `Proven: restored in a scratch place, every share belongs to its public share`,
+    ])
+    return EXIT.ok
+  },
+})
+
+/** A backup that was not proven is no backup. */
+function proveOrRemove(path: string, prove: () => Proven): void {
+  try {
+    prove()
+  } catch (error) {
+    rmSync(path, { force: true })
+    const said = error instanceof CosignerError ? describe(error) : String(error)
+    throw new CosignerError("E-BAK-018", { path, said }, { cause: error })
+  }
+}
+
+export const verify = command({
+  summary: "Prove a backup, with nothing but its password",
+  details:
+    "Restores it in a scratch place and proves every share against its public share. Needs no database and no network.",
+  args: { file: required("file", "the backup") },
+  options: { passwordFile },
+  examples: [["cosigner backup verify backups/backup-20261122T121314Z.cosigner", "asks for its password"]],
+  run: async (base) => {
+    const { args, options, out } = base
+    const { db, backup } = await base.config()
+    const file = options.passwordFile ?? backup.password_file
+    using password = await existingPassword(base, { what: args.file, file, db })
+    const { manifest, imported } = proveBackup(args.file, password, Date.now())
+    out.result({ file: args.file, proven: true, shares: imported.proven, ...manifest }, [
+      `Backup: ${args.file}`,
+      ...described(manifest),
+      `Proven: ${imported.proven} share(s) belong to their public shares`,
+    ])
+    return EXIT.ok
+  },
+})
+
+export const restore = command({
+  summary: "Make a new database from a backup, on any host",
+  details: [
+    "Writes to --db, which must not exist; asks for a new password for it. Stop and wipe the old node first: WaaS lets only",
+    "one of two copies in. ECDSA waits in every restored group until a refresh (a KeyReshare to the same nodes) made new",
+    "one-time material; EdDSA and Schnorr sign at once. A group that was reshared since the backup stays refused by its peers.",
+  ].join("\n"),
+  args: { file: required("file", "the backup") },
+  options: { passwordFile },
+  examples: [
+    ["cosigner backup restore backups/backup-20261122T121314Z.cosigner --db db/secrets.db", "asks for both passwords"],
+  ],
+  run: async (base) => {
+    const { args, options, out, passwords } = base
+    const { db, backup } = await base.config()
+    if (existsSync(db.path)) throw new CosignerError("E-STO-001", { path: db.path })
+    const file = options.passwordFile ?? backup.password_file
+    using password = await existingPassword(base, { what: args.file, file, db })
+    using next = await passwords.fresh(db)
+    const { manifest, imported } = restoreBackup(args.file, password, {
+      db: db.path,
+      password: next,
+      nowMs: Date.now(),
+    })
+    const waiting = imported.groups.filter(({ curve, status }) => curve === "secp256k1" && status !== "ERASED")
+    const ids = [...new Set(waiting.map(({ groupId }) => groupId))]
+    const result = {
+      db: db.path,
+      restored: true,
+      shares: imported.proven,
+      node_id: nodeIdOf(imported.party),
+      ecdsa_waits_for_refresh: ids,
+      created_ms: manifest.created_ms,
+    }
+    out.result(result, [
+      `Restored: ${db.path}`,
+      ...described(manifest),
+      `Proven: ${imported.proven} share(s) belong to their public shares`,
+      ...(ids.length === 0 ? [] : [`ECDSA waits for a refresh of: ${ids.join(" ")}`]),
+    ])
+    return EXIT.ok
+  },
+})
+
+const described = ({ node_id, created_ms, groups, generation }: Manifest): readonly string[] => [
+  `Node ID: ${node_id}`,
+  `Created: ${new Date(created_ms).toISOString()}, generation ${generation}`,
+  `Groups: ${groups.length}`,
+]

@@ -1,0 +1,190 @@
+/**
+ * What the backup commands and the schedule share: a snapshot becomes a file, a file is proven in a scratch place, a file
+ * becomes a database. Puts store/ and backup/ together; neither knows the other.
+ */
+import { randomBytes } from "node:crypto"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { writing } from "../backup/faults.ts"
+import { BackupWriter, readBackup } from "../backup/file.ts"
+import type { BackupRecord } from "../backup/format.ts"
+import type { Manifest } from "../backup/manifest.ts"
+import { build } from "../build.ts"
+import { copy, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { identityOf } from "../mpc/envelope.ts"
+import { Secret } from "../secret.ts"
+import type { Kdf } from "../store/header.ts"
+import type { Snapshot, SnapshotSummary } from "../store/snapshot.ts"
+import { openStore } from "../store/store.ts"
+import { type Imported, importStore } from "../store/transfer.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+
+export interface Written {
+  readonly manifest: Manifest
+  readonly bytes: number
+}
+
+export interface Proven {
+  readonly manifest: Manifest
+  readonly imported: Imported
+}
+
+/** The scratch database lives for a second under a random key: its password needs no cost. */
+const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
+const SCRATCH = ".cosigner-scratch-"
+/** A scratch folder of this age was left by a crash. */
+const STALE_MS = 60 * 60 * 1000
+/** Records between two pauses. */
+const SLICE = 64
+const IDENTITY_KIND = 2
+
+export interface WriteOptions {
+  readonly password: Secret
+  /** Of these groups only; all if undefined. */
+  readonly chosen: ReadonlySet<string> | undefined
+  readonly nowMs: number
+  /** Awaited after every few records, so that a node can go on with its work. */
+  readonly pause: () => Promise<void>
+  readonly kdf?: Kdf
+}
+
+/** Writes the snapshot's records to `path`: a whole file, or none. Throws E-BAK-012 for chosen groups that do not exist. */
+export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOptions): Promise<Written> {
+  using writer = new BackupWriter(path, of.password, of.kdf)
+  const records = snapshot.records(of.chosen)
+  let [count, nodeId] = [0, ""]
+  for (;;) {
+    const next = records.next()
+    if (next.done === true) {
+      refuseUnknown(of.chosen, next.value)
+      const manifest = manifestOf(next.value, {
+        nodeId,
+        records: count,
+        nowMs: of.nowMs,
+        chosen: of.chosen !== undefined,
+      })
+      writer.finish(manifest)
+      return { manifest, bytes: writer.bytes }
+    }
+    if (next.value.kind === IDENTITY_KIND) nodeId = nodeIdIn(next.value)
+    writer.add(next.value)
+    count++
+    if (count % SLICE === 0) await of.pause()
+  }
+}
+
+/** The identity record is the seed behind its length (u32). */
+const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
+
+function refuseUnknown(chosen: ReadonlySet<string> | undefined, { groups }: SnapshotSummary): void {
+  const found = new Set(groups.map(({ groupId }) => groupId))
+  const unknown = [...(chosen ?? [])].filter((id) => !found.has(id))
+  if (unknown.length > 0) throw new CosignerError("E-BAK-012", { unknown })
+}
+
+const manifestOf = (
+  { generation, lineage, boot, groups }: SnapshotSummary,
+  of: { readonly nodeId: string; readonly records: number; readonly nowMs: number; readonly chosen: boolean },
+): Manifest => ({
+  program: build.version,
+  created_ms: of.nowMs,
+  node_id: of.nodeId,
+  generation,
+  lineage,
+  boot,
+  chosen_groups: of.chosen,
+  records: of.records,
+  groups: groups.map(({ groupId, epochId, curve, status, threshold }) => ({
+    group_id: groupId,
+    epoch_id: toHex(epochId),
+    curve,
+    status,
+    threshold,
+  })),
+})
+
+/** Restores the backup in a scratch place, opens what came of it as a node would, and proves each share. Leaves nothing. */
+export function proveBackup(path: string, password: Secret, nowMs: number): Proven {
+  const scratch = mkdtempSync(join(tmpdir(), SCRATCH))
+  try {
+    using key = Secret.take(copy(randomBytes(32)))
+    const db = join(scratch, "secrets.db")
+    const proven = restoreBackup(path, password, { db, password: key, nowMs, kdf: SCRATCH_KDF })
+    using store = openStore(db, key, { readOnly: true })
+    store.verify()
+    return proven
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+export interface RestoreOptions {
+  readonly db: string
+  readonly password: Secret
+  readonly nowMs: number
+  readonly kdf?: Kdf
+}
+
+/** Makes a new database of the backup, whole or not at all; every share is proven before the file has its name. */
+export function restoreBackup(path: string, password: Secret, to: RestoreOptions): Proven {
+  let manifest: Manifest | undefined
+  let records = 0
+  function* counted(): Generator<BackupRecord, void> {
+    const read = readBackup(path, password)
+    for (;;) {
+      const next = read.next()
+      if (next.done === true) {
+        manifest = next.value
+        break
+      }
+      records++
+      yield next.value
+    }
+    if (manifest.records !== records) {
+      throw new CosignerError("E-BAK-013", { path, what: `it names ${manifest.records} records and has ${records}` })
+    }
+  }
+  const { kdf } = to
+  const imported = importStore(to.db, to.password, counted(), {
+    nowMs: to.nowMs,
+    ...(kdf === undefined ? {} : { kdf }),
+  })
+  if (manifest === undefined) throw new CosignerError("E-CLI-001", { what: "a backup ended without its manifest" })
+  return { manifest, imported }
+}
+
+/** A folder beside the backups for the snapshot, on the disk that has room for them. Dispose it. */
+export function scratchBeside(path: string, nowMs: number): Disposable & { readonly path: string } {
+  const folder = dirname(path)
+  const scratch = writing(path, () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(folder)) {
+      const old = join(folder, name)
+      if (name.startsWith(SCRATCH) && nowMs - statSync(old).mtimeMs > STALE_MS)
+        rmSync(old, { recursive: true, force: true })
+    }
+    return mkdtempSync(join(folder, SCRATCH))
+  })
+  return { path: scratch, [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }) }
+}
+
+const PREFIX = "backup-"
+const SUFFIX = ".cosigner"
+
+/** `backup-20261122T121314Z.cosigner`: names sort by time. */
+export const backupName = (nowMs: number): string =>
+  `${PREFIX}${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}${SUFFIX}`
+
+/** Backups of that folder, oldest first. */
+export function backupsIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(PREFIX) && name.endsWith(SUFFIX))
+      .sort()
+      .map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}

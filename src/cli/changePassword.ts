@@ -1,0 +1,80 @@
+/** `cosigner change-password`: wraps the data key anew, in one commit; no record is rewritten. The node must not run. */
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { openStore } from "../store/store.ts"
+import { command } from "./command.ts"
+import { LEAST_CHARACTERS, MOST_BYTES } from "./password.ts"
+
+/** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
+const STDIN_MS = 10_000
+
+export const changePassword = command({
+  summary: "Give the database another password",
+  details: [
+    "The node must not be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
+    "equal lines. A key file is not touched: write the new password to it yourself. Backups keep the password they have.",
+  ].join("\n"),
+  examples: [
+    ["cosigner change-password", "asks for the old one and the new one"],
+    ['printf \'%s\\n%s\\n\' "$NEW" "$NEW" | cosigner change-password --key-file .password', "as scripts do"],
+  ],
+  run: async ({ config, passwords, out }) => {
+    const { db } = await config()
+    using password = await passwords.existing(db)
+    using store = openStore(db.path, password, { readOnly: false })
+    const forTerminal = { key_file: undefined, allow_readable_key_file: false }
+    using next = process.stdin.isTTY === true ? await passwords.fresh(forTerminal) : await fromStdin(db.path)
+    store.changePassword(next)
+    if (db.key_file !== undefined) {
+      out.note(
+        `the key file ${db.key_file} still holds the old password: write the new one to it before the next start`,
+      )
+    }
+    out.result({ db: db.path, changed: true }, [`Password changed: ${db.path}`])
+    return EXIT.ok
+  },
+})
+
+/** Two equal lines on stdin. Throws E-BAK-021, E-CLI-005 and E-CLI-006. */
+async function fromStdin(path: string): Promise<Secret> {
+  using text = Secret.take(await readLines(path))
+  const bytes = text.expose()
+  const end = bytes.indexOf(0x0a)
+  using first = Secret.from(withoutReturn(bytes.subarray(0, end)))
+  const rest = bytes.subarray(end + 1)
+  const second = withoutReturn(rest.subarray(0, rest.indexOf(0x0a)))
+  using repeated = Secret.from(second)
+  if (!first.equals(repeated)) throw new CosignerError("E-CLI-006", {})
+  const characters = first.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
+  if (characters < LEAST_CHARACTERS) throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
+  return Secret.from(first.expose())
+}
+
+const withoutReturn = (line: Uint8Array): Uint8Array => (line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+
+/** Bytes of stdin up to and with the second line break; a last line without one counts as ended by the end of input. */
+async function readLines(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(2 * MOST_BYTES + 8)
+  const reader = Bun.stdin.stream().getReader()
+  const silence = Bun.sleep(STDIN_MS).then(() => undefined)
+  let length = 0
+  const lines = (): number => bytes.subarray(0, length).reduce((count, byte) => count + (byte === 0x0a ? 1 : 0), 0)
+  while (lines() < 2 && length < bytes.length - 1) {
+    const next = await Promise.race([reader.read(), silence])
+    if (next === undefined) break
+    if (next.done) {
+      if (lines() === 1 && bytes[length - 1] !== 0x0a) bytes[length++] = 0x0a
+      break
+    }
+    const part = next.value.subarray(0, bytes.length - 1 - length)
+    bytes.set(part, length)
+    next.value.fill(0)
+    length += part.length
+  }
+  if (lines() < 2) {
+    bytes.fill(0)
+    throw new CosignerError("E-BAK-021", { path })
+  }
+  return bytes
+}

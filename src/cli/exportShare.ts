@@ -1,0 +1,138 @@
+/** `cosigner export-share`: recovery files for the case that this software is gone (compat.md 5), proven as soon as they are written. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
+import { join } from "node:path"
+import { writing } from "../backup/faults.ts"
+import { syncFolder } from "../backup/file.ts"
+import { systemRng } from "../crypto/random.ts"
+import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import { checkShare, wipeGroupSecret } from "../keys/group.ts"
+import { OpeningKeys } from "../keys/recoveryBox.ts"
+import { encodeRecoveryFile, parseRecoveryFile, type ShareToExport } from "../keys/recoveryFile.ts"
+import { checkPublicShares, proveShare } from "../keys/recoverySet.ts"
+import type { Secret } from "../secret.ts"
+import { openStore, type Store } from "../store/store.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { command, list, value, valueOr } from "./command.ts"
+import { newPassword } from "./newPassword.ts"
+import { selfOf } from "./nodeKeys.ts"
+
+export const exportShare = command({
+  summary: "Write encrypted recovery files of this node's key shares",
+  details: [
+    "One file with the shares of the named groups, in the format that the public recovery tools read. Asks for a new password;",
+    "without a terminal the key file's password serves, and that is said. May run beside the node. Whoever has the files and",
+    "passwords of enough nodes has the key: keep them apart, offline.",
+  ].join("\n"),
+  options: {
+    groups: list("--group-ids <ids>", "the groups, between commas; all active ones if absent"),
+    dir: valueOr("--export-dir <dir>", "where the file goes", "recovery", (text) => text),
+    passwordFile: value("--password-file <file>", "file with the password of the recovery file, mode 600"),
+  },
+  examples: [["cosigner export-share --group-ids OoQGkknsPdPjLCmSuuSf --export-dir recovery", "asks for passwords"]],
+  run: async (base) => {
+    const { options, out, passwords } = base
+    const { db } = await base.config()
+    using password = await passwords.existing(db)
+    using store = openStore(db.path, password, { readOnly: true })
+    const groups = wanted(store, options.groups)
+    using seed = store.identity()
+    const { party, nodeId } = selfOf(seed)
+    const path = join(options.dir, `recovery-secrets-${nodeId}-${timeText(Date.now())}`)
+    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+    using sealing = await newPassword(base, { what: `the recovery file ${path}`, file: options.passwordFile, db })
+    const shares = groups.map((group): ShareToExport => {
+      const secret = store.groups.open(group.groupId, group.epochId)
+      checkShare(group, secret, party)
+      return { group, self: party, share: secret.share }
+    })
+    try {
+      writeWhole(options.dir, path, encodeRecoveryFile(shares, sealing, systemRng, nodeIdOf))
+    } finally {
+      for (const { share } of shares) wipeGroupSecret({ share, pairs: [] })
+    }
+    provenOrRemoved(path, sealing)
+    const groupIds = groups.map(({ groupId }) => groupId)
+    out.result({ file: path, node_id: nodeId, group_ids: groupIds, proven: true }, [
+      `Exported: ${path}`,
+      `Groups: ${groupIds.join(" ")}`,
+      "Proven: read back, every share belongs to its public share",
+    ])
+    return EXIT.ok
+  },
+})
+
+/** The active epoch of each group. Throws E-BAK-012 for a group that is not here, E-BAK-014 where no epoch is active. */
+function wanted(store: Store, ids: readonly string[]): readonly GroupPublic[] {
+  const known = store.groups.list()
+  const unknown = ids.filter((id) => !known.some(({ groupId }) => groupId === id))
+  if (unknown.length > 0) throw new CosignerError("E-BAK-012", { unknown })
+  const active =
+    ids.length === 0
+      ? known.filter(({ status }) => status === "ACTIVE")
+      : [...new Set(ids)].map((id) => {
+          const found = store.groups.active(id)
+          if (found !== undefined) return found
+          const status = known.find(({ groupId }) => groupId === id)?.status ?? "unknown"
+          throw new CosignerError("E-BAK-014", { group: id, status })
+        })
+  if (active.length === 0) throw new CosignerError("E-BAK-020", {})
+  return active
+}
+
+const timeText = (ms: number): string =>
+  new Date(ms)
+    .toISOString()
+    .replace("T", "-")
+    .replace(/:|\.\d+Z/g, "")
+    .replace(/-(?=\d\d-)/g, "")
+
+function writeWhole(dir: string, path: string, text: string): void {
+  const draft = `${path}.partial`
+  try {
+    writing(path, () => {
+      mkdirSync(dir, { recursive: true, mode: 0o700 })
+      const fd = openSync(draft, "wx", 0o600)
+      try {
+        const bytes = Buffer.from(text, "utf8")
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+        fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      renameSync(draft, path)
+      syncFolder(dir)
+    })
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** Reads the file as a recovery would. One that does not prove itself is removed: E-BAK-019. */
+function provenOrRemoved(path: string, password: Secret): void {
+  try {
+    using keys = new OpeningKeys(password)
+    for (const group of parseRecoveryFile(readFileSync(path, "utf8"), path)) {
+      checkPublicShares(group)
+      proveShare(group, keys).share
+    }
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw new CosignerError(
+      "E-BAK-019",
+      { path, why: error instanceof Error ? error.message : String(error) },
+      { cause: error },
+    )
+  }
+}

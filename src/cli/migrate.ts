@@ -1,0 +1,29 @@
+/** `cosigner migrate`: brings an older database to this version's format. Needs no password: what is sealed stays sealed. */
+import { EXIT } from "../errors/entry.ts"
+import { migrate as carryOut, planMigration } from "../store/migrate.ts"
+import { command, flag } from "./command.ts"
+
+export const migrate = command({
+  summary: "Bring the database to the format of this version",
+  details: [
+    "Keeps a copy beside the database first. Exits 0 when there is nothing to do. A database of a later version is refused:",
+    "there is no way back but the copy that was made before.",
+  ].join("\n"),
+  options: { dryRun: flag("--dry-run", "say what would be done, and do nothing") },
+  run: async ({ config, options, out }) => {
+    const { db } = await config()
+    const plan = planMigration(db.path)
+    const steps = plan.steps.map(({ what }) => what)
+    if (steps.length === 0 || options.dryRun) {
+      const text = steps.length === 0 ? [`Nothing to do: ${db.path} has format ${plan.format}`] : steps
+      out.result({ db: db.path, format: plan.format, target: plan.target, steps, done: false }, text)
+      return EXIT.ok
+    }
+    const copy = carryOut(db.path, plan, Date.now())
+    out.result({ db: db.path, format: plan.target, target: plan.target, steps, copy, done: true }, [
+      ...steps,
+      `Migrated: ${db.path} from format ${plan.format} to ${plan.target}; the copy from before is ${copy}`,
+    ])
+    return EXIT.ok
+  },
+})

@@ -1,0 +1,84 @@
+/**
+ * From an older format of the file to this program's: which steps are due, a copy for safety, and all steps in one
+ * transaction. So far there is one format and no step; the way is here, so that the first one changes nothing else.
+ */
+import type { Database } from "bun:sqlite"
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
+import { CosignerError } from "../errors.ts"
+import { asFault } from "./faults.ts"
+import { connect, FORMAT, formatOf, SecretsFile } from "./file.ts"
+import { lockProcess } from "./lock.ts"
+
+/** From one format to the next. Runs inside the one transaction of all steps. */
+export interface Migration {
+  readonly from: number
+  readonly what: string
+  readonly run: (db: Database) => void
+}
+
+export const MIGRATIONS: readonly Migration[] = []
+
+export interface MigrationPlan {
+  readonly format: number
+  readonly target: number
+  /** In their order; empty when there is nothing to do. */
+  readonly steps: readonly Migration[]
+}
+
+/** Throws E-STO-002 and -005 for no file of ours, E-STO-006 for one of a later version: there is no way back. */
+export function planMigration(path: string, target = FORMAT, known = MIGRATIONS): MigrationPlan {
+  const format = formatOf(path)
+  if (format > target) throw new CosignerError("E-STO-006", { path, format, supported: target })
+  const steps = Array.from({ length: target - format }, (_, i) => {
+    const step = known.find(({ from }) => from === format + i)
+    if (step === undefined) throw new CosignerError("E-STO-006", { path, format, supported: target })
+    return step
+  })
+  return { format, target, steps }
+}
+
+/** Carries the plan out; returns the path of the safety copy. The node must not run: E-STO-003. */
+export function migrate(path: string, { format, target, steps }: MigrationPlan, nowMs: number): string {
+  const safety = `${path}.format${format}-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}`
+  try {
+    using _lock = lockProcess(path)
+    keepCopy(path, safety)
+    const db = connect(path, false)
+    try {
+      db.transaction(() => {
+        for (const step of steps) step.run(db)
+        db.run(`PRAGMA user_version = ${target}`)
+      }).exclusive()
+    } finally {
+      db.close(true)
+    }
+    return safety
+  } catch (error) {
+    throw asFault(error, path, "migrate")
+  }
+}
+
+function keepCopy(path: string, safety: string): void {
+  if (existsSync(safety)) throw new CosignerError("E-STO-001", { path: safety })
+  const draft = `${safety}.new`
+  rmSync(draft, { force: true })
+  try {
+    SecretsFile.copy(path, draft)
+    sync(draft)
+    renameSync(draft, safety)
+    sync(dirname(safety))
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, "r")
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

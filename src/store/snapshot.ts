@@ -1,0 +1,194 @@
+/**
+ * A copy of the database, read record by record into a form that outlives the file: what a backup carries (export), and how
+ * it becomes a database again (transfer.ts). The copy is checked against its root as at a start, while it is read.
+ */
+import { rmSync } from "node:fs"
+import { type Bytes, copy, equal } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { Secret } from "../secret.ts"
+import { encode } from "./codec.ts"
+import { SecretsFile } from "./file.ts"
+import { headerChecksum } from "./header.ts"
+import {
+  AWAITS_REFRESH,
+  BAN,
+  BOOTS,
+  CALLBACK_KEY,
+  CHECKS,
+  ENTROPY,
+  EVENT,
+  EVENT_KEY,
+  epochName,
+  GROUP,
+  GROUP_SECRET,
+  IDENTITY,
+  type Kind,
+  LINEAGE,
+  PROBE,
+  ROOT,
+  type Root,
+  SESSION,
+  TASK,
+} from "./records.ts"
+import { assertForm, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
+import { compare, readRoot, suspect } from "./scan.ts"
+import { addWeight, type SealedRecord, Sealer } from "./seal.ts"
+import { EPOCH_SHARE, type StoredRecord } from "./transfer.ts"
+
+/** What the records were, once all of them were read. */
+export interface SnapshotSummary {
+  readonly generation: number
+  readonly lineage: number
+  readonly boot: number
+  readonly groups: readonly GroupPublic[]
+}
+
+/** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
+const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
+const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT].map(({ byte }) => byte)
+/** Entropy is drawn anew by whoever restores; a probe says nothing. Shares are read by the name of their epoch. */
+const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
+
+export class Snapshot implements Disposable {
+  readonly #file: SecretsFile
+  readonly #sealer: Sealer
+
+  private constructor(file: SecretsFile, sealer: Sealer) {
+    this.#file = file
+    this.#sealer = sealer
+  }
+
+  /** Copies `file` to `to` and opens the copy. The data key stays the caller's. */
+  static take(file: SecretsFile, to: string, dataKey: Secret): Snapshot {
+    file.copyTo(to)
+    try {
+      return new Snapshot(SecretsFile.open(to, true), new Sealer(dataKey))
+    } catch (error) {
+      rmSync(to, { force: true })
+      throw error
+    }
+  }
+
+  /**
+   * Every record that a backup carries, OT state and zero seeds left out (tss.md 6.4); with `chosen`, of these groups only.
+   * Each body is wiped when the next record is asked for. What was read counts only once the generator has returned.
+   */
+  *records(chosen: ReadonlySet<string> | undefined): Generator<StoredRecord, SnapshotSummary> {
+    const file = this.#file
+    const root = readRoot(file, this.#sealer)
+    if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
+    for (const kind of OWN) {
+      const row = getRow(file, this.#sealer.blind(kind.byte, NO_NAME))
+      if (row !== undefined) yield* this.#opened(row, root)
+    }
+    const groups = yield* this.#scan(root, chosen)
+    for (const group of groups) yield* this.#share(group, root)
+    return {
+      generation: root.generation,
+      lineage: this.#value(LINEAGE) ?? 0,
+      boot: this.#value(BOOTS) ?? 0,
+      groups,
+    }
+  }
+
+  *#scan(root: Root, chosen: ReadonlySet<string> | undefined): Generator<StoredRecord, readonly GroupPublic[]> {
+    const file = this.#file
+    const rootId = this.#sealer.blind(ROOT.byte, NO_NAME)
+    const groups: GroupPublic[] = []
+    let [sum, size, newest] = [0n, 0, 0]
+    let header: Bytes | undefined
+    for (const record of file.sql.scan.iterate()) {
+      assertForm(file, record)
+      if (equal(record.id, HEADER_ID)) {
+        header = headerChecksum(record.box)
+        continue
+      }
+      if (equal(record.id, rootId)) continue
+      size++
+      sum = addWeight(sum, this.#sealer.weight(record))
+      if (LEFT_OUT.includes(record.kind)) continue
+      const opened = withPlain(this.#sealer, record, (plain) => {
+        newest = Math.max(newest, generationOf(plain))
+        return this.#carried(record, plain, chosen, groups)
+      })
+      if (opened === undefined) throw suspect(file, this.#sealer, record, root)
+      if (opened.value !== undefined) yield* lent(opened.value)
+    }
+    compare(file.path, root, { index: { size }, sum, newest, header })
+    return groups
+  }
+
+  /** The record as it travels, or undefined if it stays. */
+  #carried(
+    { kind, version }: SealedRecord,
+    plain: Uint8Array,
+    chosen: ReadonlySet<string> | undefined,
+    groups: GroupPublic[],
+  ): StoredRecord | undefined {
+    const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
+    const parse = <T>(of: Kind<T>): T => parseBody(this.#file.path, of, version, plain)
+    const isChosen = (groupId: string): boolean => chosen === undefined || chosen.has(groupId)
+    if (kind === GROUP.byte) {
+      const group = parse(GROUP)
+      if (!isChosen(group.groupId)) return undefined
+      groups.push(group)
+      return copied()
+    }
+    const ofGroup = [BAN, CHECKS, AWAITS_REFRESH].find(({ byte }) => byte === kind)
+    if (ofGroup !== undefined)
+      return isChosen(parse<{ readonly groupId: string }>(ofGroup).groupId) ? copied() : undefined
+    if (AS_THEY_ARE.includes(kind)) return copied()
+    throw new CosignerError("E-STO-027", { path: this.#file.path, kind, version })
+  }
+
+  *#share({ groupId, epochId, status }: GroupPublic, root: Root): Generator<StoredRecord, void> {
+    if (status === "ERASED") return
+    const row = getRow(this.#file, this.#sealer.blind(GROUP_SECRET.byte, epochName(groupId, epochId)))
+    if (row === undefined) {
+      throw new CosignerError("E-STO-010", { path: this.#file.path, what: `the share of group ${groupId}` })
+    }
+    const opened = withPlain(this.#sealer, row, (plain) => {
+      const secret = parseBody(this.#file.path, GROUP_SECRET, row.version, plain)
+      for (const pair of secret.pairs) {
+        pair.zeroSeed.wipe()
+        pair.otAlice?.wipe()
+        pair.otBob?.wipe()
+      }
+      using share = secret.share
+      return encode(EPOCH_SHARE.codec, { groupId, epochId, share })
+    })
+    if (opened === undefined) throw suspect(this.#file, this.#sealer, row, root)
+    yield* lent({ kind: EPOCH_SHARE.byte, version: EPOCH_SHARE.version, body: opened.value })
+  }
+
+  *#opened(row: SealedRecord, root: Root): Generator<StoredRecord, void> {
+    const opened = withPlain(this.#sealer, row, bodyOf)
+    if (opened === undefined) throw suspect(this.#file, this.#sealer, row, root)
+    yield* lent({ kind: row.kind, version: row.version, body: opened.value })
+  }
+
+  #value<T>(kind: Kind<T>): T | undefined {
+    const row = getRow(this.#file, this.#sealer.blind(kind.byte, NO_NAME))
+    if (row === undefined) return undefined
+    return withPlain(this.#sealer, row, (plain) => parseBody(this.#file.path, kind, row.version, plain))?.value
+  }
+
+  [Symbol.dispose](): void {
+    const { path } = this.#file
+    this.#sealer[Symbol.dispose]()
+    this.#file[Symbol.dispose]()
+    for (const leftover of [path, `${path}-journal`]) rmSync(leftover, { force: true })
+  }
+}
+
+/** A copy: what it is copied from is wiped. */
+const bodyOf = (plain: Uint8Array): Bytes => copy(plain.subarray(PREFIX))
+
+function* lent(record: StoredRecord): Generator<StoredRecord, void> {
+  try {
+    yield record
+  } finally {
+    record.body.fill(0)
+  }
+}

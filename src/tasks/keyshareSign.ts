@@ -1,0 +1,82 @@
+/**
+ * KeyShareSign: this node alone signs a message with its own share of each named group, to show that it still holds them
+ * (tss.md 8, external form). The message is hex; what is signed is SHA-256 of its bytes, which is computed here. No session
+ * and no other node is needed.
+ */
+import { type Bytes, fromHex, toHex } from "../bytes.ts"
+import type { Rng } from "../crypto/random.ts"
+import { CosignerError } from "../errors.ts"
+import { checkupDigest, MAX_MESSAGE, signCheckup, verifyCheckup } from "../keys/checkupSign.ts"
+import { checkShare, type GroupPublic, memberOf, wipeGroupSecret } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { KeyShareSignTask } from "../wire/task.ts"
+import { type Refusal, refuse } from "./plan.ts"
+import type { GroupPort } from "./ports.ts"
+
+/** What signing with a share needs. */
+export interface ShareSigner {
+  readonly self: PartyId
+  readonly groups: Pick<GroupPort, "active" | "open">
+  readonly rng: Rng
+}
+
+interface Wanted {
+  readonly group: GroupPublic
+  readonly message: string
+  readonly bytes: Bytes
+}
+
+/** The bytes of a message: hex with or without 0x, 1 to 4096 bytes; undefined for anything else. */
+export function messageBytes(message: string): Bytes | undefined {
+  const bytes = fromHex(message.replace(/^0[xX]/, "").toLowerCase())
+  return bytes === undefined || bytes.length === 0 || bytes.length > MAX_MESSAGE ? undefined : bytes
+}
+
+/** What the task asks of this node, checked against its own records; no share is opened yet. */
+export function planShareSign(task: KeyShareSignTask, signer: ShareSigner): readonly Wanted[] | Refusal {
+  if (task.node_id !== nodeIdOf(signer.self)) return refuse("E-TSK-008", {})
+  const wanted: Wanted[] = []
+  for (const [index, { group_id, message }] of task.details.entries()) {
+    const group = signer.groups.active(group_id)
+    if (group === undefined) return refuse("E-TSK-006", { groupId: group_id })
+    const bytes = messageBytes(message)
+    if (bytes === undefined) return refuse("E-TSK-011", { index, problem: `not hex of 1 to ${MAX_MESSAGE} bytes` })
+    wanted.push({ group, message, bytes })
+  }
+  return wanted
+}
+
+/** Signs every message with the untweaked share of its group. Throws E-KEY-008 for a share that is not its own. */
+export function signShares(wanted: readonly Wanted[], signer: ShareSigner): TaskOutcome {
+  const signatures = wanted.map(({ group, message, bytes }) => ({
+    group_id: group.groupId,
+    signed_msg: message,
+    msg_hash: `0x${toHex(checkupDigest(bytes))}`,
+    signature: `0x${toHex(signWith(group, bytes, signer))}`,
+  }))
+  return { type: "shareSignatures", signatures }
+}
+
+function signWith(group: GroupPublic, message: Bytes, { self, groups, rng }: ShareSigner): Bytes {
+  const secret = groups.open(group.groupId, group.epochId)
+  try {
+    checkShare(group, secret, self)
+    const own = memberOf(group, self)
+    if (own === undefined) throw new CosignerError("E-CLI-001", { what: "a checked share has no member" })
+    return signCheckup(group.curve, secret.share, own.sharePublicKey, message, rng)
+  } finally {
+    wipeGroupSecret(secret)
+  }
+}
+
+/** The node's check of itself: the share opens, belongs to its public share, and signs what verifies. Throws what is wrong. */
+export function selfCheck(group: GroupPublic, signer: ShareSigner): void {
+  const message = signer.rng(32)
+  const signature = signWith(group, message, signer)
+  const own = memberOf(group, signer.self)
+  if (own === undefined || !verifyCheckup(group.curve, own.sharePublicKey, message, signature)) {
+    throw new CosignerError("E-KEY-008", { group: group.groupId })
+  }
+}
