@@ -32,6 +32,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   let stopping = false
 
   function begin(task: Task, record: TaskRecord): void {
+    if (stopping) return // it is in the journal, and the next start takes it up
     const course = beginCourse(task, record, ports, locks, (groupId, peer) => {
       for (const other of courses.values()) other.banned(groupId, peer)
     })
@@ -145,8 +146,6 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   }
 
   function act(frame: ToNode): void {
-    // WaaS tells a node that comes online all that still matters: what is begun now would only be cut off.
-    if (stopping && (frame.kind === "task" || frame.kind === "start")) return
     switch (frame.kind) {
       case "task":
         return onTask(frame.task)

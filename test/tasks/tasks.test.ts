@@ -5,6 +5,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { type Bytes, copy, toHex, utf8 } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
+import { CosignerError } from "../../src/errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
@@ -426,9 +427,11 @@ async function twoSessions(): Promise<{ w: World; tasks: Tasks; first: FakeSessi
   return { w, tasks, first: begun[0]!, second: begun[1]! }
 }
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Whether the promise settles without anything else happening. */
 const settles = (promise: Promise<unknown>): Promise<boolean> =>
-  Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))])
+  Promise.race([promise.then(() => true), turn().then(() => false)])
 
 test("checks of one peer run one at a time; a session that dies while it waits for its turn does not keep it", async () => {
   const { w, tasks, first, second } = await twoSessions()
@@ -472,6 +475,46 @@ test("once a ban is written, nothing of the epoch's sessions is released but the
   expect(w.trace.slice(before)).toEqual([])
   second.io.send(envelope(0))
   expect(w.trace.slice(before)).toEqual(["send envelope"])
+})
+
+test("a store that cannot write delays the end of a task and ends nothing else", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const { finish, claim } = w.ports.journal
+  const full = (): never => {
+    throw new CosignerError("E-STO-013", { path: "secrets.db", action: "write to" })
+  }
+  Object.assign(w.ports.journal, { finish: full, claim: full })
+  const other = { ...task, task_id: "task-2" }
+  expect(() => ask(tasks, other)).not.toThrow()
+  session.end(signed)
+  await turn()
+  w.advance(5_000)
+  await turn()
+  expect(tasks.open()).toBe(1)
+  Object.assign(w.ports.journal, { finish, claim })
+  w.advance(5_000)
+  expect(await w.nextReport()).toMatchObject({ status: 170 })
+  await turn()
+  expect(w.records.get(task.task_id)).toMatchObject({ state: "failed", code: "E-TSK-020" })
+  expect(tasks.open()).toBe(0)
+  ask(tasks, other)
+  expect(w.records.get("task-2")?.state).toBe("claimed")
+})
+
+test("a node that stops claims what comes and begins none of it", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const stopped = tasks.stop()
+  const before = w.trace.length
+  ask(tasks, { ...task, task_id: "task-2" })
+  start(tasks, task, 1)
+  await stopped
+  expect(w.trace.slice(before)).toEqual(["journal claimed", "report 130"])
+  expect(tasks.open()).toBe(0)
 })
 
 function keygen(w: World, change: Partial<KeyGenTask> = {}): KeyGenTask {
