@@ -25,22 +25,26 @@ export function checkFiles(config: Config): readonly Finding[] {
   ]
 }
 
-/** Bits that nobody else may have. The configuration may be read by a group: root writes it, the service reads it. */
-const FORBIDDEN = { folder: 0o077, file: 0o077, shared: 0o027 } as const
-const WANTED = { folder: "700", file: "600", shared: "640 or less" } as const
+/** The configuration may be read by a group: root writes it, the service reads it. */
+const WANTED = { folder: "700", file: "600", shared: "640" } as const
 
-function checkMode(check: string, path: string, kind: keyof typeof FORBIDDEN): readonly Finding[] {
+function checkMode(check: string, path: string, kind: keyof typeof WANTED): readonly Finding[] {
   const stat = look(path)
   if (stat === undefined) return [skipped(check, `${path} is not there`)]
-  const mode = (stat.mode & 0o777).toString(8)
   const uid = process.getuid?.()
   const foreign = uid !== undefined && stat.uid !== uid && stat.uid !== 0
   return [
-    (stat.mode & FORBIDDEN[kind]) === 0
-      ? ok(check, `${path} has mode ${mode}`)
-      : failure(check, new CosignerError("E-OPS-105", { path, mode, wanted: WANTED[kind] })),
+    modeOf(check, path, stat.mode & 0o777, kind),
     ...(foreign ? [warning(check, new CosignerError("E-OPS-106", { path, owner: stat.uid, user: uid }))] : []),
   ]
+}
+
+function modeOf(check: string, path: string, mode: number, kind: keyof typeof WANTED): Finding {
+  const octal = mode.toString(8)
+  if ((mode & (kind === "shared" ? 0o027 : 0o077)) === 0) return ok(check, `${path} has mode ${octal}`)
+  const error = new CosignerError("E-OPS-105", { path, mode: octal, wanted: WANTED[kind] })
+  // rules that others may read are a pity, rules that others may write are theirs
+  return kind === "shared" && (mode & 0o022) === 0 ? warning(check, error) : failure(check, error)
 }
 
 function checkKeyFile({ db }: Config): Finding {
@@ -58,7 +62,10 @@ export function checkSpace({ db }: Config): Finding {
   const folder = dirname(db.path)
   if (look(folder) === undefined) return skipped("store.space", `${folder} is not there`)
   const { bavail, bsize } = statfsSync(folder)
-  const free = bavail * bsize
+  return spaceFinding(folder, bavail * bsize)
+}
+
+export function spaceFinding(folder: string, free: number): Finding {
   const text = `${Math.floor(free / MEGABYTE)} MB`
   if (free >= ROOM.little) return ok("store.space", `${text} are free in ${folder}`)
   const error = new CosignerError("E-OPS-107", { folder, free: text })
