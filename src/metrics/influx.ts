@@ -123,12 +123,15 @@ export function startInflux(options: InfluxOptions): InfluxExporter {
   }
 }
 
-/** Counters and gauges: field `value`. Histograms: `count`, `sum`, and `le_<bound>`, how many were at most that. */
+/**
+ * Counters and gauges: field `value`. Histograms: `count`, `sum`, and `le_<bound>`, how many were at most that. A backslash
+ * at the end of a tag would join it with the next one, and the protocol has no escape for it: tags hold none.
+ */
 export function pointsOf(families: readonly Family[], prefix: string, atMs: number): readonly Point[] {
   return families.flatMap(({ name, metric, series }) =>
     series.map(({ labels, value }) => {
       const point = new Point(`${prefix}${name}`).timestamp(atMs)
-      for (const [label, of] of labels) if (of !== "") point.tag(label, of)
+      for (const [label, of] of labels) if (of !== "") point.tag(label, of.replaceAll("\\", "/"))
       if (typeof value === "number") return point.floatField("value", value)
       point.intField("count", value.count).floatField("sum", value.sum)
       const bounds = metric.type === "histogram" ? metric.buckets : []
