@@ -11,6 +11,7 @@ import { createAsker } from "./callback/ask.ts"
 import { createMonitor, runPings } from "./callback/monitor.ts"
 import { callbackServers } from "./callback/servers.ts"
 import type { Config } from "./config/config.ts"
+import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
 import { eventsFor } from "./events/envelope.ts"
 import { startSender } from "./events/sender.ts"
@@ -146,6 +147,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     alarm: (atMs) => AbortSignal.timeout(Math.min(Math.max(0, atMs - Date.now()), 2 ** 31 - 1)),
     log: say,
     limits: LIMITS,
+    rng: systemRng,
     pathRules: config.signing.path_algorithms,
   })
   tasks.resume()

@@ -104,12 +104,6 @@ export const taskCodes = {
     what: (d) => `this node already works on ${d.limit} tasks`,
     next: "wait until some have ended and ask again",
   }),
-  "E-TSK-018": entry<{ readonly type: string }>({
-    kind: "input",
-    exit: EXIT.refused,
-    what: (d) => `tasks of type ${d.type} are not supported by this version`,
-    next: "upgrade the node when a version supports them: see CHANGELOG",
-  }),
   "E-TSK-019": entry<{ readonly attempt: number; readonly highest: number }>({
     kind: "input",
     exit: EXIT.refused,
@@ -135,5 +129,12 @@ export const taskCodes = {
     what: (d) =>
       `the task is dated ${new Date(d.createdMs).toISOString()}, more than a day after ${new Date(d.nowMs).toISOString()}`,
     next: "set the clocks of this node and of WaaS right, then make a new request",
+  }),
+  "E-TSK-040": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) =>
+      `ECDSA waits in group ${d.groupId} for a refresh: this node was restored or rolled back since its epoch`,
+    next: "reshare the group to the same nodes (mode replace); EdDSA and Schnorr sign meanwhile",
   }),
 } as const

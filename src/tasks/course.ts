@@ -15,9 +15,10 @@ import { type Attempt, beginAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { groupOutcome, planKeyGen } from "./keygen.ts"
 import { planKeyReshare } from "./keyreshare.ts"
+import { planKeyShareSign } from "./keyshareSign.ts"
 import { planKeySign } from "./keysign.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
-import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
+import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { Decision, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { attemptEnded, isFinal, reportOf } from "./report.ts"
 import { retireBefore } from "./succession.ts"
@@ -43,7 +44,7 @@ export interface Course {
   readonly over: Promise<void>
 }
 
-export function planOf(task: Task, ports: TaskPorts): Plan | Refusal {
+export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   switch (task.type) {
     case "KeyGen":
       return planKeyGen(task, ports)
@@ -52,7 +53,7 @@ export function planOf(task: Task, ports: TaskPorts): Plan | Refusal {
     case "KeyReshare":
       return planKeyReshare(task, ports)
     case "KeyShareSign":
-      return refuse("E-TSK-018", { type: task.type })
+      return planKeyShareSign(task, ports)
   }
 }
 
@@ -91,7 +92,7 @@ export function beginCourse(
     finish({ state: "cancelled", ...refuse("E-TSK-005", { reason: String(cancelled.signal.reason) }) })
   }
 
-  async function decide(plan: Plan): Promise<TaskRecord> {
+  async function decide(plan: Plan | LonePlan): Promise<TaskRecord> {
     const embedded = ports.risk.evaluate(task, plan.group, ports.journal.usage, ports.now())
     const asked =
       embedded.verdict.action === "approve" ? await ports.risk.ask(task, plan.group, stop) : embedded.verdict
@@ -131,6 +132,10 @@ export function beginCourse(
     const plan = planOf(task, ports) // anew: a ban or a new epoch may have come since the approval
     if (isRefusal(plan)) {
       fail(plan)
+      return true
+    }
+    if (plan.kind === "alone") {
+      finish({ state: "completed", outcome: plan.outcome() })
       return true
     }
     const begun = beginAttempt(task.task_id, number, plan, ports, locks, onBan)

@@ -12,8 +12,8 @@ import type { PartyId } from "../keys/party.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { KeyShareSignTask } from "../wire/task.ts"
-import { type Refusal, refuse } from "./plan.ts"
-import type { GroupPort } from "./ports.ts"
+import { isRefusal, type LonePlan, type Refusal, refuse } from "./plan.ts"
+import type { GroupPort, TaskPorts } from "./ports.ts"
 
 /** What signing with a share needs. */
 export interface ShareSigner {
@@ -46,6 +46,11 @@ export function planShareSign(task: KeyShareSignTask, signer: ShareSigner): read
     wanted.push({ group, message, bytes })
   }
   return wanted
+}
+
+export function planKeyShareSign(task: KeyShareSignTask, ports: TaskPorts): LonePlan | Refusal {
+  const wanted = planShareSign(task, ports)
+  return isRefusal(wanted) ? wanted : { kind: "alone", group: undefined, outcome: () => signShares(wanted, ports) }
 }
 
 /** Signs every message with the untweaked share of its group. Throws E-KEY-008 for a share that is not its own. */

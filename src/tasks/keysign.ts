@@ -31,6 +31,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     return refuse("E-TSK-009", { problem: `${signers.length} signers where the threshold is ${group.threshold}` })
   }
   if (algorithm === "ecdsa") {
+    if (ports.bans.awaitsRefresh(group.groupId, group.epochId)) return refuse("E-TSK-040", { groupId: group.groupId })
     const unusable = ports.bans.unusable(group.groupId, group.epochId).filter((party) => signers.includes(party))
     if (unusable.length > 0) return refuse("E-TSK-013", { peers: unusable.map(nodeIdOf) })
   }

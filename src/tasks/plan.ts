@@ -26,6 +26,14 @@ export interface OpenSession {
   release(): void
 }
 
+/** A task that this node carries out by itself: no session, no other node, and no second attempt. */
+export interface LonePlan {
+  readonly kind: "alone"
+  readonly group: GroupPublic | undefined
+  /** Does it. Nothing of the outcome leaves before it is journalled. */
+  outcome(): TaskOutcome
+}
+
 export interface Plan {
   /** The group that the task uses or makes. */
   readonly groupId: string

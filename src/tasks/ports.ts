@@ -3,6 +3,7 @@
  * Store functions are synchronous and durable when they return: what they say they recorded survives a power cut.
  */
 import type { Bytes } from "../bytes.ts"
+import type { Rng } from "../crypto/random.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
@@ -184,6 +185,8 @@ export interface BanPort {
   list(): readonly Ban[]
   /** Peers this epoch can no longer run ECDSA with: banned, or disabled after too many unproven checks. */
   unusable(groupId: string, epochId: Bytes): readonly PartyId[]
+  /** Whether ECDSA waits in this epoch for a refresh, with everybody: after a restore or a rollback (rule 11). */
+  awaitsRefresh(groupId: string, epochId: Bytes): boolean
 }
 
 // ---- risk control and events -------------------------------------------------------------------------------------
@@ -252,6 +255,8 @@ export interface TaskPorts {
   readonly alarm: (atMs: number) => AbortSignal
   readonly log: Log
   readonly limits: TaskLimits
+  /** For what is signed without a session. */
+  readonly rng: Rng
   /** Which paths of a secp256k1 group sign with which algorithm. */
   readonly pathRules: readonly PathRule[]
 }

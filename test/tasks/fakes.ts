@@ -4,6 +4,7 @@
  */
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
+import { systemRng } from "../../src/crypto/random.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
@@ -57,6 +58,8 @@ export interface World {
   readonly bans: Ban[]
   readonly events: OutboxEvent[]
   readonly groups: GroupPublic[]
+  /** Ids of groups whose ECDSA waits for a refresh. */
+  readonly awaiting: Set<string>
   evaluate: RiskPort["evaluate"]
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
@@ -206,6 +209,7 @@ export function world(
     },
     list: () => bans,
     unusable: (groupId) => bans.filter((ban) => ban.groupId === groupId).map((ban) => ban.peer),
+    awaitsRefresh: (groupId) => it.awaiting.has(groupId),
   }
 
   const it: World = {
@@ -218,6 +222,7 @@ export function world(
     bans,
     events,
     groups,
+    awaiting: new Set(),
     evaluate: (): Decision => ({ verdict: approved, debits: [] }),
     advance(ms) {
       nowMs += ms
@@ -289,6 +294,7 @@ export function world(
         return controller.signal
       },
       log: () => undefined,
+      rng: systemRng,
       pathRules: DEFAULT_PATH_RULES,
       limits: { openTasks: 64, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
     },
