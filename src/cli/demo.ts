@@ -10,15 +10,17 @@ import { command, flag, value } from "./command.ts"
 import { generateKeys, makeVault } from "./demo/keys.ts"
 import { self } from "./demo/processes.ts"
 import { type Report, reportTo } from "./demo/report.ts"
+import { reshareAct } from "./demo/reshare.ts"
 import { riskAct } from "./demo/risk.ts"
 import { bitcoin, ethereum, signed, solana, taproot } from "./demo/signatures.ts"
 import { type Stage, setStage } from "./demo/stage.ts"
 
 export const demo = command({
-  summary: "See it work: a WaaS and three nodes make keys and sign with them",
+  summary: "See it work: a WaaS and three nodes make keys, sign with them, and replace a lost node",
   details: [
     "Runs this program as one WaaS and three nodes, as separate processes on loopback, in a temporary folder. They generate",
     "a 2-of-3 vault on both curves and sign real transactions with each pair of nodes, one of which is killed in between.",
+    "Then one is lost for good, and the others reshare the keys to a new set of nodes.",
   ].join("\n"),
   options: {
     keep: flag("--keep", "keep the folder: databases, configurations and logs"),
@@ -34,7 +36,7 @@ export const demo = command({
     const report = reportTo(out)
     let stage: Stage | undefined
     try {
-      stage = await setStage(self, dir, 3, () => "")
+      stage = await setStage(self, dir, 4, () => "")
       await play(stage, report)
       await stage.endAll()
       stage = undefined
@@ -53,12 +55,15 @@ export const demo = command({
 })
 
 async function play(stage: Stage, report: Report): Promise<void> {
-  const [one, two, three] = stage.nodes
-  if (one === undefined || two === undefined || three === undefined) throw new TypeError("the stage has three nodes")
+  const [one, two, three, newcomer] = stage.nodes
+  if (one === undefined || two === undefined || three === undefined || newcomer === undefined) {
+    throw new TypeError("the stage has four nodes")
+  }
+  const founders = [one, two, three]
 
   report.act("Nodes: each makes its own identity and keys, and dials out to WaaS")
-  const bound = await makeVault(stage, stage.nodes, 2)
-  for (const node of stage.nodes) {
+  const bound = await makeVault(stage, founders, 2)
+  for (const node of founders) {
     await stage.startNode(node)
     report.step({ step: "node", name: node.name, node_id: node.nodeId }, `${node.name} is ${node.nodeId}`)
   }
@@ -84,4 +89,7 @@ async function play(stage: Stage, report: Report): Promise<void> {
 
   report.act("Risk control: node1's own rules and its callback server must both approve")
   await riskAct(self, stage, vault, report, one, two)
+
+  report.act("A node is lost for good: the other two deal the same keys to a new set of three")
+  await reshareAct(stage, vault, report, { lost: one, staying: [two, three], newcomer })
 }

@@ -209,7 +209,7 @@ export const table: readonly Row[] = [
   },
   {
     path: ["demo"],
-    summary: "See it work: a WaaS and three nodes make keys and sign with them",
+    summary: "See it work: a WaaS and three nodes make keys, sign with them, and replace a lost node",
     load: async () => (await import("./demo.ts")).demo,
   },
   {

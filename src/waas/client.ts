@@ -117,6 +117,17 @@ export interface NewSignRequest {
   readonly deadline_seconds?: number
 }
 
+export interface NewReshare {
+  readonly type: "KeyGenFromKeyGroup" | "Recovery" | "KeyReshare"
+  readonly target_key_share_holder_group_id: string
+  readonly source_key_share_holder_group: {
+    readonly key_share_holder_group_id: string
+    readonly tss_node_ids?: readonly string[]
+  }
+  readonly allow_shared_nodes?: boolean
+  readonly description?: string
+}
+
 type Query = Readonly<Record<string, string>>
 
 export interface Client {
@@ -130,6 +141,7 @@ export interface Client {
   readonly createKeyGen: (vaultId: string, groupId: string, description: string) => Promise<TssRequestObject>
   readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
+  readonly createReshare: (vaultId: string, reshare: NewReshare) => Promise<TssRequestObject>
   readonly createSignRequest: (vaultId: string, request: NewSignRequest) => Promise<SignRequestObject>
   readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
@@ -186,6 +198,7 @@ export function createClient(of: ClientOptions): Client {
       const body = { type: "KeyGen", target_key_share_holder_group_id: groupId, description }
       return ask("POST", `${vaults}/${id}/tss_requests`, {}, body)
     },
+    createReshare: (id, reshare) => ask("POST", `${vaults}/${id}/tss_requests`, {}, reshare),
     tssRequest: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}`),
     cancelTssRequest: (id, request) => ask("POST", `${vaults}/${id}/tss_requests/${request}/cancel`),
     createSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests`, {}, request),

@@ -47,6 +47,14 @@ export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string)
 /** `failed_reason` is ours, and only there once a request failed. */
 export const tssRequest = (request: TssRequest): Json => ({
   tss_request_id: request.tssRequestId,
+  ...(request.source === undefined
+    ? {}
+    : {
+        source_key_share_holder_group: {
+          key_share_holder_group_id: request.source.groupId,
+          tss_node_ids: request.source.nodeIds,
+        },
+      }),
   target_key_share_holder_group_id: request.targetGroupId,
   type: request.type,
   status: request.status,

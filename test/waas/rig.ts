@@ -142,7 +142,13 @@ export class Rig implements AsyncDisposable {
   }
 
   keyGen(vault: Vault, group: HolderGroup): Promise<TssRequest> {
-    return this.engine.createTssRequest({ vault, group, description: "", deadlineMs: this.nowMs + 3_600_000 })
+    return this.engine.createTssRequest({
+      reshare: undefined,
+      vault,
+      group,
+      description: "",
+      deadlineMs: this.nowMs + 3_600_000,
+    })
   }
 
   /** A vault with its keys made. */

@@ -75,25 +75,27 @@ export const groupRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "PUT",
     path: `${GROUPS}/:group_id`,
-    summary: "Upgrade a signing group to the main group: not supported yet",
+    summary: "Upgrade a signing group to the main group; the original is invalidated unless it is to be converted",
     body: closed({
       update_key_share_holder_group_action: Type.Literal("UpgradeToMainGroup"),
       original_main_group_handling: Type.Optional(
         Type.Union([Type.Literal("Invalidate"), Type.Literal("ConvertToSigningGroup")]),
       ),
     }),
-    handle: async ({ params }) => {
-      await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
-      throw new ApiFailure(2029, "UpgradeToMainGroup is not supported yet: it needs resharing")
+    handle: async ({ params, body }) => {
+      const { groupId } = await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
+      const group = await api.engine.upgradeToMain(groupId, body.original_main_group_handling ?? "Invalidate")
+      return keyShareHolderGroup(group, api.online)
     },
   }),
   route({
     method: "POST",
     path: `${GROUPS}/:group_id/delete`,
-    summary: "Delete a key share holder group: not supported yet",
+    summary: "Delete a key share holder group that is not the main group; its nodes keep their shares",
     handle: async ({ params }) => {
-      await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
-      throw new ApiFailure(2029, "deleting a key share holder group is not supported yet")
+      const { groupId } = await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
+      await api.engine.deleteGroup(groupId)
+      return { submitted: true }
     },
   }),
   route({

@@ -133,7 +133,9 @@ async function signingGroup(api: ApiContext, vaultId: string, groupId: string | 
       ? await api.store.groupOf(vaultId, "MainGroup", "Valid")
       : await groupIn(api, vaultId, groupId)
   if (group === undefined) throw new ApiFailure(30032, `no main group of the vault ${vaultId} has its keys yet`)
-  if (group.status !== "Valid") throw new ApiFailure(30032, `the group ${group.groupId} is ${group.status}, not Valid`)
+  // One that is New may have the key on one curve already, when a reshare of the other did not come to its end.
+  const hasKeys = group.status === "Valid" || (group.status === "New" && group.shareGroups.length > 0)
+  if (!hasKeys) throw new ApiFailure(30032, `the group ${group.groupId} is ${group.status}, not Valid`)
   return group
 }
 

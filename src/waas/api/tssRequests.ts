@@ -1,5 +1,11 @@
-/** TSS requests: what makes the keys of a key share holder group. */
-import { Type } from "@sinclair/typebox"
+/**
+ * TSS requests: what makes the keys of a key share holder group. Beside the vendor's types there is one of ours, KeyReshare:
+ * with the same group as source and target it gives that group's nodes new shares; with a New group of the same type as
+ * target, that group takes over the keys, under the same share group ids, and the source becomes Unavailable.
+ * A node that holds shares in another group of the vault is refused as a member unless `allow_shared_nodes` is set.
+ */
+import { type Static, Type } from "@sinclair/typebox"
+import type { ReshareWish } from "../engine/reshare.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { tssRequest } from "../shapes.ts"
 import type { TssRequest } from "../store/model.ts"
@@ -10,11 +16,17 @@ import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/tss_requests"
 
 const NewTssRequest = closed({
-  type: Type.Union([Type.Literal("KeyGen"), Type.Literal("KeyGenFromKeyGroup"), Type.Literal("Recovery")]),
+  type: Type.Union([
+    Type.Literal("KeyGen"),
+    Type.Literal("KeyGenFromKeyGroup"),
+    Type.Literal("Recovery"),
+    Type.Literal("KeyReshare"),
+  ]),
   target_key_share_holder_group_id: Id,
   source_key_share_holder_group: Type.Optional(
     closed({ key_share_holder_group_id: Id, tss_node_ids: Type.Optional(Type.Array(NodeIdText, { maxItems: 32 })) }),
   ),
+  allow_shared_nodes: Type.Optional(Type.Boolean()),
   description: Type.Optional(Words(0, 512)),
 })
 
@@ -33,23 +45,18 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: REQUESTS,
-    summary: "Ask the nodes of a group to make its keys",
+    summary: "Ask nodes to make the keys of a group, or to deal the keys of one group to another or anew",
     body: NewTssRequest,
     handle: async ({ params, body }) => {
       const vault = await vaultOf(api, param(params, "vault_id"))
       const group = await groupIn(api, vault.vaultId, body.target_key_share_holder_group_id)
-      if (body.type !== "KeyGen") {
-        throw new ApiFailure(2006, `body.type: ${body.type} is not supported yet: it needs resharing`)
-      }
-      if (body.source_key_share_holder_group !== undefined) {
-        throw new ApiFailure(2006, "body.source_key_share_holder_group: a KeyGen has no source")
-      }
-      if (group.type !== "MainGroup") {
-        throw new ApiFailure(2029, `a ${group.type} gets its keys from the main group, which is not supported yet`)
+      const reshare = reshareWish(body)
+      if (reshare === undefined && group.type !== "MainGroup") {
+        throw new ApiFailure(2029, `a ${group.type} gets its keys from the main group, by KeyGenFromKeyGroup`)
       }
       const deadlineMs = api.now() + api.keyGenDeadlineMs
       const description = body.description ?? ""
-      return tssRequest(await api.engine.createTssRequest({ vault, group, description, deadlineMs }))
+      return tssRequest(await api.engine.createTssRequest({ vault, group, reshare, description, deadlineMs }))
     },
   }),
   route({
@@ -71,6 +78,21 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
     },
   }),
 ]
+
+function reshareWish(body: Static<typeof NewTssRequest>): ReshareWish | undefined {
+  const source = body.source_key_share_holder_group
+  if (body.type === "KeyGen") {
+    if (source === undefined) return undefined
+    throw new ApiFailure(2006, "body.source_key_share_holder_group: a KeyGen has no source")
+  }
+  if (source === undefined) throw new ApiFailure(2003, "body.source_key_share_holder_group is missing")
+  return {
+    type: body.type,
+    sourceGroupId: source.key_share_holder_group_id,
+    dealers: source.tss_node_ids,
+    allowSharedNodes: body.allow_shared_nodes ?? false,
+  }
+}
 
 async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<TssRequest> {
   const { vaultId } = await vaultOf(api, param(params, "vault_id"))

@@ -8,6 +8,7 @@ import type { Store, Write } from "../store/store.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, type Step } from "./progress.ts"
 import { signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
+import { reshared } from "./reshare.ts"
 
 /** A step of one task, and what it stepped from: the same record if only something is to be said again. */
 export interface Change extends Step {
@@ -43,8 +44,22 @@ export async function consequencesOf(
   const before = (await of.store.tssRequest(id)) ?? missingRecord(id)
   const { tasks, changes } = joined(await of.tasksOf(before), steps)
   const after = tssRequestNow(before, tasks, of.nowMs)
-  const made = after.status === "Success" && before.status !== "Success" ? await keysMade(after, tasks, of.store) : []
+  const made = await groupsNow(before, after, tasks, changes, of.store)
   return { changes, writes: [{ put: "tssRequest", record: after }, ...made], status: statusChange(before, after) }
+}
+
+async function groupsNow(
+  before: TssRequest,
+  after: TssRequest,
+  tasks: readonly TaskRecord[],
+  changes: readonly Change[],
+  store: Store,
+): Promise<readonly Write[]> {
+  if (after.type === "KeyGen") {
+    return after.status === "Success" && before.status !== "Success" ? keysMade(after, tasks, store) : []
+  }
+  const isCompleted = ({ before, record }: Change) => record.state === "completed" && before.state !== "completed"
+  return changes.some(isCompleted) ? reshared(after, tasks, store) : []
 }
 
 function statusChange(before: TssRequest | SignRequest, { status, code, reason }: TssRequest | SignRequest) {

@@ -5,6 +5,7 @@
 import { isCode } from "../../errors.ts"
 import {
   type KeyGenTask,
+  type KeyReshareTask,
   type KeySignTask,
   type SignatureType,
   type SignMessage,
@@ -21,6 +22,7 @@ import type {
   SignRequest,
   TaskRecord,
   TssRequest,
+  TssRequestType,
   Vault,
 } from "../store/model.ts"
 import type { Clock, Documents } from "./ports.ts"
@@ -40,9 +42,20 @@ export interface Making {
 export interface TssWish {
   readonly vault: Vault
   readonly group: HolderGroup
+  /** What a KeyGen makes a key on. */
   readonly curves: readonly CurveType[]
+  /** What a reshare starts from; undefined for a KeyGen. */
+  readonly from: ReshareFrom | undefined
   readonly description: string
   readonly deadlineMs: number
+}
+
+export interface ReshareFrom {
+  readonly type: Exclude<TssRequestType, "KeyGen">
+  readonly group: HolderGroup
+  readonly dealers: readonly string[]
+  /** Its keys that are to be dealt again. */
+  readonly shareGroups: HolderGroup["shareGroups"]
 }
 
 export interface SignWish {
@@ -59,21 +72,22 @@ export interface SignWish {
   readonly deadlineMs: number
 }
 
-/** A KeyGen request: one task per curve, all nodes of the group. */
+/** One task per curve, for all nodes of the group; of a reshare for those that deal besides. */
 export function makeTssRequest(
   wish: TssWish,
   by: Making,
 ): { readonly request: TssRequest; readonly tasks: readonly TaskRecord[] } {
-  const { vault, group } = wish
+  const { vault, group, from } = wish
   const nowMs = by.now()
   const request: TssRequest = {
     tssRequestId: newTssRequestId(nowMs),
     vaultId: vault.vaultId,
-    type: "KeyGen",
+    type: from?.type ?? "KeyGen",
+    ...(from && { source: { groupId: from.group.groupId, nodeIds: from.dealers } }),
     targetGroupId: group.groupId,
     status: "PendingKeyHolderConfirmation",
     description: wish.description,
-    taskIds: wish.curves.map(newUuid),
+    taskIds: (from?.shareGroups ?? wish.curves).map(newUuid),
     code: "",
     reason: "",
     createdMs: nowMs,
@@ -82,17 +96,27 @@ export function makeTssRequest(
   const extraInfo = {
     org: orgInfo(by.organisation, by.organisationName),
     vault: mpcVault(vault),
+    ...(from && { source_key_share_holder_group: keyShareHolderGroup(from.group, by.online) }),
     target_key_share_holder_group: keyShareHolderGroup(group, by.online),
     tss_request: tssRequest(request),
   }
+  const common = {
+    version: 1 as const,
+    biz_task_id: request.tssRequestId,
+    created_ms: nowMs,
+    deadline_ms: wish.deadlineMs,
+    extra_info: extraInfo,
+  }
   const tasks = request.taskIds.map((taskId, index): TaskRecord => {
+    const shareGroup = from?.shareGroups[index]
+    if (from !== undefined && shareGroup !== undefined) {
+      const task = reshareTask({ ...common, task_id: taskId }, group, from, shareGroup)
+      const nodeIds = [...new Set([...task.used_node_ids, ...task.new_node_ids])]
+      return taskRecord(task, { kind: "tss", id: request.tssRequestId }, nodeIds, by)
+    }
     const task: KeyGenTask = {
-      version: 1,
+      ...common,
       task_id: taskId,
-      biz_task_id: request.tssRequestId,
-      created_ms: nowMs,
-      deadline_ms: wish.deadlineMs,
-      extra_info: extraInfo,
       type: "KeyGen",
       group_id: newShareGroupId(),
       curve: curveNameOf(wish.curves[index] ?? "ED25519"),
@@ -102,6 +126,29 @@ export function makeTssRequest(
     return taskRecord(task, { kind: "tss", id: request.tssRequestId }, task.node_ids, by)
   })
   return { request, tasks }
+}
+
+/** KeyReshare replaces the epoch of the key's group; the others make another group of the same key. */
+function reshareTask(
+  common: Pick<KeyReshareTask, "version" | "task_id" | "biz_task_id" | "created_ms" | "deadline_ms" | "extra_info">,
+  target: HolderGroup,
+  from: ReshareFrom,
+  { shareGroupId, rootPubkey, curve }: HolderGroup["shareGroups"][number],
+): KeyReshareTask {
+  const replaces = from.type === "KeyReshare"
+  return {
+    ...common,
+    type: "KeyReshare",
+    mode: replaces ? "replace" : "extend",
+    old_group_id: shareGroupId,
+    new_group_id: replaces ? shareGroupId : newShareGroupId(),
+    root_pub_key: rootPubkey,
+    curve: curveNameOf(curve),
+    old_threshold: from.group.threshold,
+    used_node_ids: from.dealers,
+    new_threshold: target.threshold,
+    new_node_ids: target.holders.map(({ nodeId }) => nodeId),
+  }
 }
 
 /** A signing request: one task for every 32 messages. Throws 30032 if the group has no key on that curve. */

@@ -10,7 +10,14 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type { CurveType, HolderGroup, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
 import { type Change, consequencesOf, missingRecord } from "./consequences.ts"
-import { type Making, makeSignRequest, makeTssRequest, type SignWish, type TssWish } from "./create.ts"
+import {
+  type Making,
+  makeSignRequest,
+  makeTssRequest,
+  type ReshareFrom,
+  type SignWish,
+  type TssWish,
+} from "./create.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
@@ -25,6 +32,7 @@ import {
   ticked,
 } from "./progress.ts"
 import { isOpen } from "./requests.ts"
+import { type ReshareWish, reshareFrom } from "./reshare.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -81,17 +89,54 @@ export class Engine {
   // ---- requests ----------------------------------------------------------------------------------------------------
 
   /**
-   * Stores a new group. A vault has one main group: a second is refused with 2029 unless the first never got its keys,
-   * which makes that one Unavailable.
+   * Stores a new group. A vault has one main group, and one that is to become it by Recovery or KeyReshare: a further one
+   * makes the last that never got its keys Unavailable.
    */
   createGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#serially(async () => {
-      const main = group.type === "MainGroup" ? await this.#of.store.groupOf(group.vaultId, "MainGroup") : undefined
+      const main =
+        group.type === "MainGroup" ? await this.#of.store.groupOf(group.vaultId, "MainGroup", "New") : undefined
       if (main === undefined) return this.#addGroup([], group)
-      if (main.status !== "New") throw new ApiFailure(2029, `the vault has its main group already: ${main.groupId}`)
+      if (main.shareGroups.length > 0) throw new ApiFailure(2029, `${main.groupId} has some of its keys already`)
       await this.#refuseWhileOpen(main)
       const given: HolderGroup = { ...main, status: "Unavailable" }
       return this.#addGroup([{ put: "group", record: given }], group)
+    })
+  }
+
+  /**
+   * A signing group becomes the main group, and the main group a signing group or Unavailable. Only records change: the
+   * nodes' shares are what they were, so a group that is invalid here can still sign for whoever asks its nodes.
+   */
+  upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
+    return this.#serially(async () => {
+      const group = await this.#groupAtRest(groupId)
+      if (group.type !== "SigningGroup" || group.status !== "Valid") {
+        throw new ApiFailure(2029, `a ${group.status} ${group.type} cannot become the main group`)
+      }
+      const main = await this.#of.store.groupOf(group.vaultId, "MainGroup", "Valid")
+      if (main !== undefined) await this.#groupAtRest(main.groupId)
+      const upgraded: HolderGroup = { ...group, type: "MainGroup" }
+      const before: readonly HolderGroup[] =
+        main === undefined
+          ? []
+          : [original === "Invalidate" ? { ...main, status: "Unavailable" } : { ...main, type: "SigningGroup" }]
+      await this.#of.store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
+      return upgraded
+    })
+  }
+
+  /**
+   * The group is Unavailable from now on. The nodes keep their shares: erasing them is the operators' own decision.
+   * Throws 2029 for a main group that has keys.
+   */
+  deleteGroup(groupId: string): Promise<void> {
+    return this.#serially(async () => {
+      const group = await this.#groupAtRest(groupId)
+      if (group.type === "MainGroup" && group.shareGroups.length > 0 && group.status !== "Unavailable") {
+        throw new ApiFailure(2029, "the main group is not deleted; replace it by Recovery or UpgradeToMainGroup")
+      }
+      await this.#of.store.commit([{ put: "group", record: { ...group, status: "Unavailable" } }])
     })
   }
 
@@ -106,14 +151,23 @@ export class Engine {
     })
   }
 
-  /** Begins the key generation of a new group. Throws 2029 if the group has its keys or a request that is still open. */
-  createTssRequest(wish: Omit<TssWish, "curves">): Promise<TssRequest> {
+  /**
+   * Begins the key generation of a new group, or a reshare to it. Throws 2029 if the groups are not in a state for that or
+   * have a request that is still open, 2006 for nodes that cannot be meant.
+   */
+  createTssRequest(
+    wish: Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined },
+  ): Promise<TssRequest> {
     return this.#serially(async () => {
-      const group = await this.#of.store.group(wish.group.groupId)
-      if (group?.status !== "New") throw new ApiFailure(2029, `the group ${wish.group.groupId} is not New`)
-      await this.#refuseWhileOpen(group)
+      const group = await this.#groupAtRest(wish.group.groupId)
+      const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
+      if (from === undefined) {
+        if (group.status !== "New") throw new ApiFailure(2029, `the group ${group.groupId} is not New`)
+        const main = await this.#of.store.groupOf(group.vaultId, "MainGroup", "Valid")
+        if (main !== undefined) throw new ApiFailure(2029, `the vault has its keys already: ${main.groupId}`)
+      }
       const curves = this.#of.curves
-      const { request, tasks } = makeTssRequest({ ...wish, curves }, await this.#making())
+      const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
       await this.#begin({ put: "tssRequest", record: request }, tasks)
       return request
     })
@@ -163,7 +217,13 @@ export class Engine {
   }
 
   onOnline(nodeId: string): Promise<void> {
-    return this.#serially(() => this.#each((task) => cameOnline(task, nodeId, this.#situation())))
+    return this.#serially(async () => {
+      // First, so that the node knows its epochs before it is asked anything else. What it knows already, it drops.
+      for (const task of await this.#of.store.successions(nodeId)) {
+        if (task.reports[nodeId]?.status !== 190) this.#send(task, [{ kind: "certificate", to: nodeId }])
+      }
+      await this.#each((task) => cameOnline(task, nodeId, this.#situation()))
+    })
   }
 
   /** Deadlines, retries, attempts that hang. To be called a few times a second. */
@@ -223,6 +283,33 @@ export class Engine {
   async #addGroup(writes: readonly Write[], group: HolderGroup): Promise<HolderGroup> {
     await this.#of.store.commit([...writes, { put: "group", record: group }])
     for (const { nodeId } of group.holders) this.#known.add(nodeId)
+    return group
+  }
+
+  async #reshareFrom(wish: ReshareWish, target: HolderGroup): Promise<ReshareFrom> {
+    await this.#groupAtRest(wish.sourceGroupId)
+    const groups: HolderGroup[] = []
+    let after: number | undefined
+    do {
+      const page = { limit: 100, after, before: undefined }
+      const slice = await this.#of.store.groups({ vaultId: target.vaultId }, page)
+      groups.push(...slice.items)
+      after = slice.after
+    } while (after !== undefined)
+    return reshareFrom(wish, target, groups, (nodeId) => this.#of.relay.online(nodeId))
+  }
+
+  /** The group, while no open request makes or replaces its keys: one change of a group at a time. */
+  async #groupAtRest(groupId: string): Promise<HolderGroup> {
+    const group = await this.#of.store.group(groupId)
+    if (group === undefined) throw notFound("key share holder group", groupId)
+    await this.#refuseWhileOpen(group)
+    for (const task of this.#live.values()) {
+      if (isFinal(task) || task.request.kind !== "tss") continue
+      const request = await this.#of.store.tssRequest(task.request.id)
+      if (request?.source?.groupId !== groupId) continue
+      throw new ApiFailure(2029, `the request ${request.tssRequestId} from that group is still open`)
+    }
     return group
   }
 

@@ -2,11 +2,11 @@
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { parseParty } from "../../keys/party.ts"
-import type { FromNode, ToNode } from "../../wire/frames.ts"
+import type { FromNode, GroupOutcome, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
-import { type Judgement, judge, outcomeDigest } from "./outcome.ts"
+import { type Judgement, judge, outcomeDigest, provenAttempt } from "./outcome.ts"
 import type { Documents } from "./ports.ts"
 import { isFinal, type Send } from "./progress.ts"
 
@@ -27,9 +27,19 @@ export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToN
       return { kind: "outcomeStored", taskId }
     case "certificate": {
       if (task.outcome?.type !== "group") return undefined
+      if (task.type === "KeyReshare") return succession(task, task.outcome)
       return { kind: "certificate", taskId, acks: task.outcome.certificate.flatMap((ack) => fromHex(ack) ?? []) }
     }
   }
+}
+
+/** Everything that proves a reshare, to participants and bystanders alike. */
+function succession(task: TaskRecord, outcome: GroupOutcome): ToNode | undefined {
+  const asked = decodeTask(task.document)
+  const attempt =
+    "problem" in asked || asked.type !== "KeyReshare" ? undefined : provenAttempt(asked, outcome, task.attempt)
+  if (attempt === undefined) return undefined
+  return { kind: "succession", task: { document: task.document, signature: task.signature }, attempt, outcome }
 }
 
 /** What the outcome of a report is worth; undefined unless it is a report of success. */
@@ -39,7 +49,7 @@ export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judg
   const asked = decodeTask(task.document)
   if ("problem" in asked)
     throw new CosignerError("E-CLI-001", { what: `our own task ${task.taskId}: ${asked.problem}` })
-  return judge(asked, outcome)
+  return judge(asked, outcome, task.attempt)
 }
 
 export const nodeReport = (report: Report, judgement: Judgement | undefined): NodeReport => ({

@@ -10,11 +10,12 @@ import { CosignerError } from "../../errors.ts"
 import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
-import type { TaskOutcome } from "../../wire/frames.ts"
+import { provenEpoch } from "../../mpc/reshare/succession.ts"
+import { successionOf } from "../../tasks/keyreshare.ts"
+import type { GroupOutcome, TaskOutcome } from "../../wire/frames.ts"
 import { verifyEd25519 } from "../../wire/signed.ts"
-import type { KeyGenTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
+import type { KeyGenTask, KeyReshareTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
 
-export type GroupOutcome = Extract<TaskOutcome, { type: "group" }>
 export type SignaturesOutcome = Extract<TaskOutcome, { type: "signatures" }>
 type Signature = SignaturesOutcome["signatures"][number]
 
@@ -25,9 +26,13 @@ export type Judgement =
 
 const refused = (problem: string): Judgement => ({ kind: "refused", problem })
 
-/** Whether `outcome` is a true answer to `task`. */
-export function judge(task: Task, outcome: TaskOutcome): Judgement {
+/** Whether `outcome` is a true answer to `task`, of which `attempts` were begun. */
+export function judge(task: Task, outcome: TaskOutcome, attempts: number): Judgement {
   if (task.type === "KeyGen" && outcome.type === "group") return judgeGroup(task, outcome)
+  if (task.type === "KeyReshare" && outcome.type === "group") {
+    if (provenAttempt(task, outcome, attempts) === undefined) return refused("its certificate does not prove it")
+    return { kind: "group", outcome }
+  }
   if (task.type === "KeySign" && outcome.type === "signatures") return judgeSignatures(task, outcome)
   return refused(`a ${outcome.type} outcome does not answer a ${task.type} task`)
 }
@@ -55,6 +60,19 @@ function judgeGroup(task: KeyGenTask, outcome: GroupOutcome): Judgement {
   const root = rootOf(outcome.root_extended_public_key)
   if (root === undefined || root.curve !== task.curve) return refused("no root key of that curve")
   return { kind: "group", outcome }
+}
+
+/**
+ * The attempt in which all participants of a reshare acknowledged exactly this outcome; undefined if none of them proves
+ * it. With it the outcome is true, whoever reported it and whatever the others say.
+ */
+export function provenAttempt(task: KeyReshareTask, outcome: GroupOutcome, attempts: number): number | undefined {
+  for (let attempt = attempts; attempt > 0; attempt--) {
+    const succession = successionOf(task, attempt, outcome, undefined)
+    const proven = succession && provenEpoch(succession)
+    if (proven !== undefined && toHex(proven.epochId) === outcome.epoch_id) return attempt
+  }
+  return undefined
 }
 
 function rootOf(text: string): ReturnType<typeof decodeExtendedPublicKey> | undefined {

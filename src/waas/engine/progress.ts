@@ -62,12 +62,39 @@ function afterTheEnd(
   judgement: Judgement | undefined,
   ack: readonly Send[],
 ): Step {
+  if (record.type === "KeyReshare") return afterReshare(record, nodeId, report, judgement, ack)
   // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
   const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
   // One that is still at it may bring a completed task to the same end by itself.
   const atWork = record.state === "completed" && report.status === 140 && report.code === ""
   const send = hasEnded(report) ? ack : atWork ? [] : [cancelTo(nodeId, record)]
   return { record: "outcome" in late ? { ...record, ...late } : record, send }
+}
+
+/**
+ * A certificate is the truth of a reshare, whenever it comes: it completes a task that was given up, and of two the one of
+ * higher rank counts. All the others are told, for they hold the epoch prepared and stay in the old one until they know.
+ */
+function afterReshare(
+  record: TaskRecord,
+  nodeId: string,
+  report: NodeReport,
+  judgement: Judgement | undefined,
+  ack: readonly Send[],
+): Step {
+  const others = record.nodeIds.filter((id) => id !== nodeId)
+  const tell = (to: string): Send => ({ kind: "certificate", to })
+  if (judgement?.kind !== "group") {
+    if (record.state !== "completed") return { record, send: hasEnded(report) ? ack : [cancelTo(nodeId, record)] }
+    const atWork = report.status === 140 && report.code === ""
+    return { record, send: atWork ? [] : [...ack, tell(nodeId)] }
+  }
+  const { outcome } = judgement
+  const known = record.outcome?.type === "group" && record.state === "completed" ? record.outcome.epoch_id : ""
+  if (outcome.epoch_id < known) return { record, send: [...ack, tell(nodeId)] }
+  if (outcome.epoch_id === known) return { record, send: ack }
+  const completed: TaskRecord = { ...record, state: "completed", code: "", reason: "", outcome }
+  return { record: completed, send: [...ack, ...others.map(tell)] }
 }
 
 function whileOpen(
@@ -142,6 +169,11 @@ function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | un
     // Verified here, so one node's word is enough; the others find their own way to the same end.
     return { record: { ...record, state: "completed", outcome: judgement.outcome }, send: [] }
   }
+  if (record.type === "KeyReshare") {
+    const without = record.nodeIds.filter((id) => lostSession(record.reports[id], record.attempt))
+    const completed: TaskRecord = { ...record, state: "completed", outcome: judgement.outcome }
+    return { record: completed, send: without.map((to) => ({ kind: "certificate", to })) }
+  }
   const results = record.nodeIds.flatMap((id) => record.reports[id]?.outcomeDigest || [])
   if (new Set(results).size > 1) {
     return ended(record, "failed", endedBy(new CosignerError("E-WAA-022", { nodes: record.nodeIds })))
@@ -173,6 +205,9 @@ function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement 
 export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): Step {
   if (!record.nodeIds.includes(nodeId) || hasEnded(record.reports[nodeId])) return { record, send: [] }
   const task: Send = { kind: "task", to: nodeId }
+  if (record.type === "KeyReshare" && record.state === "completed") {
+    return { record, send: [task, { kind: "certificate", to: nodeId }] }
+  }
   // Of a completed task it is asked how far it is: it may be about to complete it too.
   if (isFinal(record)) return { record, send: [record.state === "completed" ? task : cancelTo(nodeId, record)] }
   const { record: after, send } = begun(record, at)

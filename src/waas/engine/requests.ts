@@ -1,5 +1,6 @@
 /** What a request's state is, read off its tasks; and what becomes of the vault and the group when a key is made. */
 import type { CurveName } from "../../crypto/curve.ts"
+import type { GroupOutcome } from "../../wire/frames.ts"
 import type {
   CurveType,
   HolderGroup,
@@ -11,7 +12,6 @@ import type {
   TssRequestStatus,
   Vault,
 } from "../store/model.ts"
-import type { GroupOutcome } from "./outcome.ts"
 import type { Ended } from "./ports.ts"
 
 export const curveTypeOf = (curve: CurveName): CurveType => (curve === "secp256k1" ? "SECP256K1" : "ED25519")
@@ -75,6 +75,22 @@ export function validGroup(group: HolderGroup, tasks: readonly TaskRecord[]): Ho
     rootPubkey: outcome.root_extended_public_key,
   }))
   return { ...group, status: "Valid", shareGroups }
+}
+
+/** `group` with these keys in the place of what it had on their curves. */
+export function withKeys(group: HolderGroup, outcomes: readonly GroupOutcome[]): HolderGroup {
+  const made = outcomes.map((outcome) => ({
+    shareGroupId: outcome.group_id,
+    curve: curveTypeOf(outcome.curve),
+    rootPubkey: outcome.root_extended_public_key,
+  }))
+  return { ...group, shareGroups: [...withoutCurves(group, outcomes).shareGroups, ...made] }
+}
+
+/** `group` without its keys on the curves of `outcomes`. */
+export function withoutCurves(group: HolderGroup, outcomes: readonly GroupOutcome[]): HolderGroup {
+  const curves = outcomes.map(({ curve }) => curveTypeOf(curve))
+  return { ...group, shareGroups: group.shareGroups.filter(({ curve }) => !curves.includes(curve)) }
 }
 
 /** The vault with the root keys of its main group. */

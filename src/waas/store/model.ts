@@ -82,9 +82,17 @@ interface RequestCommon {
   readonly updatedMs: number
 }
 
+/**
+ * KeyGen: the first main group's keys. KeyGenFromKeyGroup: the main group makes a signing or recovery group. Recovery: a
+ * recovery group makes a new main group. KeyReshare is ours: the shares of a group are replaced, for the same nodes or others.
+ */
+export type TssRequestType = "KeyGen" | "KeyGenFromKeyGroup" | "Recovery" | "KeyReshare"
+
 export interface TssRequest extends RequestCommon {
   readonly tssRequestId: string
-  readonly type: "KeyGen"
+  readonly type: TssRequestType
+  /** The group whose shares are dealt again, and the nodes that deal; absent in a KeyGen. */
+  readonly source?: { readonly groupId: string; readonly nodeIds: readonly string[] }
   readonly targetGroupId: string
   readonly status: TssRequestStatus
 }

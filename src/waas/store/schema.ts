@@ -76,6 +76,14 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX nonces_by_age ON nonces (seen_ms);
   `,
+  `
+  CREATE TABLE successions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    node_id TEXT NOT NULL,
+    task_id TEXT NOT NULL REFERENCES tasks (id),
+    UNIQUE (node_id, task_id)
+  ) STRICT;
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

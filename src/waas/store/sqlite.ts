@@ -98,6 +98,8 @@ function storeOver(db: Database, file: string): Store {
       page<SignRequest>("sign_requests", all(["vault_id = ?", filter.vaultId]), query),
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
+    successions: async (nodeId) =>
+      tasksWhere(db, file, "id IN (SELECT task_id FROM successions WHERE node_id = ?)", nodeId),
 
     ...apiKeysOver(db, file),
 
@@ -180,6 +182,9 @@ function put(db: Database, write: Write): void {
       upsert(db, "tasks", body.taskId, { live: write.live ? 1 : 0, document, signature }, body)
       return
     }
+    case "succession":
+      db.run("INSERT OR IGNORE INTO successions (node_id, task_id) VALUES (?, ?)", [write.nodeId, write.taskId])
+      return
   }
 }
 

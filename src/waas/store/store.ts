@@ -47,6 +47,8 @@ export type Write =
   | { readonly put: "signRequest"; readonly record: SignRequest }
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
+  /** That node is to be told of the certificate of that completed reshare, whenever it comes. Its task is there already. */
+  | { readonly put: "succession"; readonly nodeId: string; readonly taskId: string }
 
 export interface Store {
   organisation(): Promise<Organisation>
@@ -77,6 +79,8 @@ export interface Store {
   signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
+  /** The completed reshares that this node is to be told of, in the order they were made. */
+  successions(nodeId: string): Promise<readonly TaskRecord[]>
 
   apiKey(publicKey: string): Promise<ApiKey | undefined>
   apiKeys(): Promise<readonly ApiKey[]>

@@ -199,22 +199,6 @@ test.each([
   expect([answer.status, answer.json.error_code]).toEqual([400, 2006])
 })
 
-test("what needs resharing is refused in so many words", async () => {
-  await using rig = await Rig.open()
-  const { caller, base, group } = await withKeys(rig)
-  const action = { update_key_share_holder_group_action: "UpgradeToMainGroup" }
-  const upgrade = await caller.call("PUT", `${base}/key_share_holder_groups/${group}`, { body: action })
-  const remove = await caller.post(`${base}/key_share_holder_groups/${group}/delete`)
-  const source = { source_key_share_holder_group: { key_share_holder_group_id: group } }
-  const requests = ["KeyGenFromKeyGroup", "Recovery"].map((type) =>
-    caller.post(`${base}/tss_requests`, { type, target_key_share_holder_group_id: group, ...source }),
-  )
-  for (const { status, json } of [upgrade, remove, ...(await Promise.all(requests))]) {
-    expect(status).toBe(400)
-    expect(json.error_message).toContain("not supported yet")
-  }
-})
-
 test("a key generation is for a main group, and has no source", async () => {
   await using rig = await Rig.open()
   const { caller, base } = await withVault(rig)

@@ -49,7 +49,7 @@ const two = [
   { bip32_path: "m/86/1", msg_hash: digest, tweak: "" },
   { bip32_path: "m/86/2", msg_hash: digest, tweak: "" },
 ]
-const verdict = (task: Task, outcome: TaskOutcome): string => judge(task, outcome).kind
+const verdict = (task: Task, outcome: TaskOutcome): string => judge(task, outcome, 1).kind
 
 test("a group that answers the task", () => {
   for (const curve of ["secp256k1", "ed25519"] as const) {
