@@ -104,6 +104,10 @@ export function transferOf(plain: PlainSpec): readonly ArrayBuffer[] {
   return plain.protocol === "reshare" && plain.old?.secret !== undefined ? [plain.old.secret.buffer] : []
 }
 
+/** The same of what a worker says. */
+export const transferOfCall = (call: Call): readonly ArrayBuffer[] =>
+  call.kind === "record" && call.record.kind === "prepared" ? [call.record.secret.buffer] : []
+
 export const plainRecord = (record: SessionRecord): PlainRecord =>
   record.kind === "prepared" ? { ...record, secret: encodeGroupSecret(record.secret) } : record
 

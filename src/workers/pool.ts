@@ -5,6 +5,8 @@
  */
 import { build } from "../build.ts"
 import { CosignerError } from "../errors.ts"
+import { wipeGroupSecret } from "../keys/group.ts"
+import { placeOf } from "../mpc/crash.ts"
 import type { Ending } from "../mpc/session.ts"
 import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
 import {
@@ -21,6 +23,8 @@ import {
 
 // In the binary this module lies in the bundle's root, and the worker in the folder of its own entry point.
 const WORKER = new URL(build.mode === "compiled" ? "./workers/worker.ts" : "./worker.ts", import.meta.url)
+
+const RESPAWN_MS = 1_000
 
 export interface PoolOptions {
   readonly size: number
@@ -82,7 +86,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
       if (event.data.kind === "ready") ready.resolve()
       else onMessage(it, event.data)
     })
-    worker.addEventListener("error", (event) => died(event.message))
+    worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
     worker.addEventListener("close", () => died("it was closed"))
     it.post({ kind: "init", identity: { ...options.identity, worker: ++workers } })
     await ready.promise
@@ -98,7 +102,16 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     for (const { answered } of dead.pings.values()) answered()
     dead.worker.terminate()
     options.onDeath(reason)
-    seat().catch((error: unknown) => options.onDeath(`no new worker could be started: ${error}`))
+    replace()
+  }
+
+  /** Until it works: a machine without memory now has some later. */
+  function replace(): void {
+    seat().catch((error: unknown) => {
+      if (closed) return
+      options.onDeath(`no new worker could be started: ${placeOf(error)}`)
+      setTimeout(replace, RESPAWN_MS).unref()
+    })
   }
 
   function onMessage(from: Seat, message: Exclude<FromWorker, { kind: "ready" }>): void {
@@ -182,15 +195,24 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   }
 }
 
+/** The end of the stack in what the runtime says of a worker's error. The rest may quote anything, a secret among it. */
+const placeIn = (text: string): string => /([^/\\\s(]+:\d+:\d+)\)?\s*$/.exec(text)?.[1] ?? "a place that is not known"
+
 /** Resolves when it is durable, or with the answer. */
 async function carryOut(io: HostIo, call: Call): Promise<boolean> {
   switch (call.kind) {
     case "begin":
       await io.begin(call.sid)
       return true
-    case "record":
-      await io.record(recordOf(call.record))
+    case "record": {
+      const record = recordOf(call.record)
+      try {
+        await io.record(record)
+      } finally {
+        if (record.kind === "prepared") wipeGroupSecret(record.secret)
+      }
       return true
+    }
     case "blamed":
       await io.blamed(blameOf(call.blame), call.sid)
       return true

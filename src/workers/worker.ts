@@ -5,8 +5,10 @@
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { wipeGroupSecret } from "../keys/group.ts"
+import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { sessionHost } from "../mpc/host.ts"
+import type { Ending, SessionSpec } from "../mpc/session.ts"
 import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
 import {
   type Call,
@@ -18,10 +20,11 @@ import {
   secretsOf,
   specOf,
   type ToWorker,
+  transferOfCall,
 } from "./messages.ts"
 
 declare const self: {
-  postMessage(message: FromWorker): void
+  postMessage(message: FromWorker, transfer?: readonly ArrayBuffer[]): void
   addEventListener(kind: "message", listener: (event: { readonly data: ToWorker }) => void): void
 }
 
@@ -35,7 +38,9 @@ let start: StartSession | undefined
 
 function hostFor(identity: Identity): typeof start {
   let session = 0
-  return sessionHost(identityOf(identity.seed), () => ({
+  const signing = identityOf(identity.seed)
+  identity.seed.fill(0)
+  return sessionHost(signing, () => ({
     system: copy(randomBytes(64)),
     nodeSecret: identity.nodeSecret,
     bootCounter: identity.bootCounter,
@@ -47,7 +52,7 @@ function call(session: number, what: Call): Promise<boolean> {
   const id = ++lastCall
   return new Promise((resolve, reject) => {
     calls.set(id, { resolve, reject })
-    self.postMessage({ kind: "call", session, call: id, what })
+    self.postMessage({ kind: "call", session, call: id, what }, transferOfCall(what))
   })
 }
 
@@ -61,14 +66,23 @@ const ioOf = (session: number): HostIo => ({
 
 function begin(session: number, plain: Parameters<typeof specOf>[0]): void {
   const spec = specOf(plain)
-  const running = start?.(spec, ioOf(session))
-  if (running === undefined) throw new TypeError("a session was started before init")
-  sessions.set(session, running)
-  running.ending.then((ending) => {
+  hosted(session, spec).then((ending) => {
     sessions.delete(session)
     for (const secret of secretsOf(spec)) wipeGroupSecret(secret)
     self.postMessage({ kind: "ended", session, ending: plainEnding(ending) })
   })
+}
+
+/** Never rejects: what goes wrong with one session must not end the worker, and with it all others. */
+async function hosted(session: number, spec: SessionSpec): Promise<Ending> {
+  try {
+    if (start === undefined) throw new TypeError("a session was started before init")
+    const running = start(spec, ioOf(session))
+    sessions.set(session, running)
+    return await running.ending
+  } catch (error) {
+    return crash(error, 0)
+  }
 }
 
 function answer(id: number, ok: boolean, value: boolean): void {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { copy, utf8 } from "../../src/bytes.ts"
 import type { CurveName } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
-import type { GroupPublic } from "../../src/keys/group.ts"
+import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
@@ -15,6 +15,8 @@ import { type Pool, startPool } from "../../src/workers/pool.ts"
 export interface Seat {
   readonly party: PartyId
   readonly pool: Pool
+  /** The secret that the last set-up had prepared, as it was handed over: wiped by now. */
+  handed: GroupSecret | undefined
   /** Prepared by the last set-up of this party. */
   group: GroupPublic | undefined
   secret: Uint8Array | undefined
@@ -41,7 +43,7 @@ export async function hosts(count: number, workers: number): Promise<Hosts> {
     seeds.map(async (seed): Promise<Seat> => {
       const identity = { seed: copy(seed), nodeSecret: copy(randomBytes(32)), bootCounter: 1 }
       const pool = await startPool({ size: workers, identity, onDeath: (reason) => deaths.push(reason) })
-      return { party: identityOf(seed).party, pool, group: undefined, secret: undefined }
+      return { party: identityOf(seed).party, pool, handed: undefined, group: undefined, secret: undefined }
     }),
   )
   const seats = unsorted.sort((a, b) => (a.party < b.party ? -1 : 1))
@@ -66,6 +68,7 @@ export async function hosts(count: number, workers: number): Promise<Hosts> {
             if (record.kind !== "prepared") return
             seat.group = { ...record.group, status: "ACTIVE" }
             seat.secret = encodeGroupSecret(record.secret)
+            seat.handed = record.secret
           },
         }),
       )

@@ -1,6 +1,11 @@
 /** Sessions in workers: they end as they would here, a dead worker ends its own alone, and secrets do not stay behind. */
 import { expect, test } from "bun:test"
-import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { copy } from "../../src/bytes.ts"
+import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { ban, sessionAbort } from "../../src/mpc/blame.ts"
 import { Secret } from "../../src/secret.ts"
 import {
@@ -15,6 +20,7 @@ import {
   specOf,
   transferOf,
 } from "../../src/workers/messages.ts"
+import { startPool } from "../../src/workers/pool.ts"
 import { hosts } from "./hosts.ts"
 
 test("key generation and signatures on both curves, several sessions at once", async () => {
@@ -63,6 +69,75 @@ const secretOf = () => ({
   share: Secret.take(new Uint8Array(32).fill(7)),
   pairs: [],
 })
+
+test("a share that was prepared is wiped on this side when it is recorded", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "secp256k1", 2)
+  for (const { handed } of it.seats) {
+    expect(() => handed!.share.expose()).toThrow(TypeError)
+    expect(handed!.pairs.length).toBe(1)
+    for (const { otAlice, otBob, zeroSeed } of handed!.pairs) {
+      for (const secret of [otAlice, otBob, zeroSeed]) expect(() => secret!.expose()).toThrow(TypeError)
+    }
+  }
+}, 60_000)
+
+test("a specification that no session can be made of ends its own session alone", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  const { group, party, pool, secret } = it.seats[0]!
+  const running = it.sign("running", "eddsa", [0, 1], 1)
+  const io = {
+    send: () => undefined,
+    begin: async () => undefined,
+    blamed: async () => undefined,
+    mayRelease: async () => true,
+    record: async () => undefined,
+  }
+  const spec = { protocol: "sign", self: party, taskId: "t", attempt: -1, algorithm: "eddsa" } as const
+  const messages = [{ path: [1], message: new Uint8Array(1), taproot: undefined }]
+  const signers = it.seats.map((seat) => seat.party)
+  const bad = pool.startSession(
+    { ...spec, group: group!, secret: decodeGroupSecret(copy(secret!))!, signers, messages },
+    io,
+  )
+  expect(await bad.ending).toMatchObject({ kind: "crashed" })
+  expect((await running.endings).map((ending) => ending.kind)).toEqual(["done", "done"])
+  expect(it.deaths).toEqual([])
+}, 60_000)
+
+test("workers that die are replaced, also when the first replacement cannot start", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "cosigner-pool-"))
+  const program = join(folder, "worker.js")
+  // Answers init; dies of any session; and cannot start while there is a file "broken".
+  writeFileSync(
+    program,
+    `import { existsSync } from "node:fs"
+     if (existsSync(${JSON.stringify(join(folder, "broken"))})) throw new Error("a secret that a message quotes")
+     self.onmessage = ({ data }) => {
+       if (data.kind === "init") postMessage({ kind: "ready" })
+       else throw new Error("a secret that a message quotes")
+     }`,
+  )
+  const deaths: string[] = []
+  const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
+  const pool = await startPool({
+    size: 1,
+    identity,
+    program: pathToFileURL(program),
+    onDeath: (reason) => {
+      deaths.push(reason)
+      if (deaths.length === 2) rmSync(join(folder, "broken"))
+    },
+  })
+  writeFileSync(join(folder, "broken"), "")
+  pool.ping()
+  while (deaths.length < 2 || pool.alive() === 0) await Bun.sleep(20)
+  pool.close()
+  rmSync(folder, { recursive: true })
+  expect(deaths.length).toBe(2)
+  expect(deaths.join()).not.toContain("secret")
+}, 60_000)
 
 test("what crosses the border arrives whole, and the sender's secret bytes are gone", async () => {
   using it = await hosts(2, 1)
