@@ -73,7 +73,7 @@ const EDGES = new Set([
   "workers",
   "hardening",
 ])
-const WIRING = ["lockdown.ts", "config", "logging.ts", "operations", "daemon.ts", "cli", "main.ts"]
+const WIRING = ["lockdown.ts", "config", "logging.ts", "upkeep", "operations", "daemon.ts", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
 const partOf = (path: string): string => path.split("/")[0] ?? path

@@ -4,11 +4,21 @@ import { join } from "node:path"
 import type { Manifest } from "../backup/manifest.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe } from "../errors.ts"
+import type { Secret } from "../secret.ts"
 import { snapshotOf } from "../store/store.ts"
+import {
+  backupName,
+  nameProven,
+  proveBackup,
+  restoreBackup,
+  scratchBeside,
+  unprovenOf,
+  writeBackup,
+} from "../upkeep/backupWork.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { backupName, type Proven, proveBackup, restoreBackup, scratchBeside, writeBackup } from "./backupWork.ts"
 import { command, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"
+import { keyFileOf } from "./password.ts"
 
 const passwordFile = value("--password-file <file>", "file with the password of the backup, mode 600")
 
@@ -41,8 +51,13 @@ export const create = command({
     using snapshot = snapshotOf(db.path, password, join(scratch.path, "snapshot.db"))
     const chosen = options.groups.length === 0 ? undefined : new Set(options.groups)
     const pause = async () => {}
-    const { bytes, manifest } = await writeBackup(path, snapshot, { password: sealing, chosen, nowMs, pause })
-    proveOrRemove(path, () => proveBackup(path, sealing, nowMs))
+    const { bytes, manifest } = await writeBackup(unprovenOf(path), snapshot, {
+      password: sealing,
+      chosen,
+      nowMs,
+      pause,
+    })
+    proveOrRemove(path, sealing, nowMs)
     out.result({ file: path, bytes, proven: true, ...manifest }, [
       `Backup: ${path} (${bytes} bytes)`,
       ...described(manifest),
@@ -52,12 +67,14 @@ export const create = command({
   },
 })
 
-/** A backup that was not proven is no backup. */
-function proveOrRemove(path: string, prove: () => Proven): void {
+/** A backup that was not proven gets no name. */
+function proveOrRemove(path: string, password: Secret, nowMs: number): void {
+  const unproven = unprovenOf(path)
   try {
-    prove()
+    proveBackup(unproven, password, nowMs)
+    nameProven(path)
   } catch (error) {
-    rmSync(path, { force: true })
+    rmSync(unproven, { force: true })
     const said = error instanceof CosignerError ? describe(error) : String(error)
     throw new CosignerError("E-BAK-018", { path, said }, { cause: error })
   }
@@ -72,9 +89,9 @@ export const verify = command({
   examples: [["cosigner backup verify backups/backup-20261122T121314Z.cosigner", "asks for its password"]],
   run: async (base) => {
     const { args, options, out } = base
-    const { db, backup } = await base.config()
-    const file = options.passwordFile ?? backup.password_file
-    using password = await existingPassword(base, { what: args.file, file, db })
+    // A named password is enough: a backup is proven anywhere, without the node's configuration.
+    const file = options.passwordFile ?? (await base.config()).backup.password_file
+    using password = await existingPassword(base, { what: args.file, file, db: keyFileOf(base.globals) })
     const { manifest, imported } = proveBackup(args.file, password, Date.now())
     out.result({ file: args.file, proven: true, shares: imported.proven, ...manifest }, [
       `Backup: ${args.file}`,

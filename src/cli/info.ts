@@ -3,7 +3,7 @@ import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
-import { byShareId, formatGroupInfo, sharePublicKeyText } from "../keys/groupInfo.ts"
+import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/groupInfo.ts"
 import type { PartyId } from "../keys/party.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
@@ -73,9 +73,22 @@ function text(of: GroupPublic, self: PartyId, store: Store): readonly string[] {
     "Group info: ",
     ...formatGroupInfo(of, self, nodeIdOf),
     `    Status: ${of.status}`,
+    `    Last Check-up: ${checkupText(of, store)}`,
     `    Epoch ID: 0x${toHex(of.epochId)}`,
+    ...(store.bans.awaitsRefresh(of.groupId, of.epochId) ? ["    ECDSA: waits for a refresh"] : []),
     ...(unusable.length === 0 ? [] : [`    Banned Node IDs: [${unusable.map(nodeIdOf).join(" ")}]`]),
   ]
+}
+
+function checkupText({ groupId, epochId }: GroupPublic, store: Store): string {
+  const last = store.checkup(groupId, epochId)
+  if (last === undefined) return "never"
+  return `${goTime(last.atMs)}, ${last.problem === "" ? "passed" : `FAILED: ${last.problem}`}`
+}
+
+function checkupJson({ groupId, epochId }: GroupPublic, store: Store): object | null {
+  const last = store.checkup(groupId, epochId)
+  return last === undefined ? null : { at_ms: last.atMs, passed: last.problem === "", problem: last.problem }
 }
 
 const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
@@ -94,5 +107,7 @@ const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
     share_id: member.shareId,
     share_public_key: sharePublicKeyText(of.curve, member.sharePublicKey),
   })),
+  last_checkup: checkupJson(of, store),
+  ecdsa_waits_for_refresh: store.bans.awaitsRefresh(of.groupId, of.epochId),
   banned_node_ids: store.bans.unusable(of.groupId, of.epochId).map(nodeIdOf),
 })

@@ -127,6 +127,20 @@ export const AWAITS_REFRESH = kind<AwaitsRefresh>(
   c.struct<AwaitsRefresh>({ groupId: c.text, epochId: c.bytes, why: c.oneOf("restored", "rollback"), sinceMs: c.u64 }),
 )
 
+/** How this node's last check-up of one epoch's share went. */
+export interface Checkup {
+  readonly groupId: string
+  readonly epochId: Bytes
+  readonly atMs: number
+  /** Empty: the share opened, belongs to its public share, and signed. Otherwise what was wrong. */
+  readonly problem: string
+}
+
+export const CHECKUP = kind<Checkup>(
+  22,
+  c.struct<Checkup>({ groupId: c.text, epochId: c.bytes, atMs: c.u64, problem: c.text }),
+)
+
 // ---- the journal ---------------------------------------------------------------------------------------------------
 
 const outcome: c.Codec<TaskOutcome> = c.variant<"type", TaskOutcome>("type", {

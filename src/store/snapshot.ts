@@ -16,6 +16,7 @@ import {
   BOOTS,
   CALLBACK_KEY,
   CHECKS,
+  CHECKUP,
   ENTROPY,
   EVENT,
   EVENT_KEY,
@@ -47,8 +48,8 @@ export interface SnapshotSummary {
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT].map(({ byte }) => byte)
-/** Entropy is drawn anew by whoever restores; a probe says nothing. Shares are read by the name of their epoch. */
-const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
+/** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read by the name of their epoch. */
+const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {
   readonly #file: SecretsFile

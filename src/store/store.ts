@@ -20,9 +20,12 @@ import {
   BOOTS,
   CALLBACK_KEY,
   CHECKS,
+  CHECKUP,
+  type Checkup,
   ENTROPY,
   EVENT,
   EVENT_KEY,
+  epochName,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
@@ -223,6 +226,18 @@ export class Store implements Disposable {
     })
   }
 
+  /** Keeps how check-ups went, one per epoch, in one commit. */
+  recordCheckups(results: readonly Checkup[]): void {
+    this.#vault.transaction((tx) => {
+      for (const result of results) tx.put(CHECKUP, epochName(result.groupId, result.epochId), result)
+    })
+  }
+
+  /** How the last check-up of that epoch's share went. */
+  checkup(groupId: string, epochId: Uint8Array): Checkup | undefined {
+    return this.#vault.read(CHECKUP, epochName(groupId, epochId))
+  }
+
   /** A copy of this moment in a file of its own, to be read while this store works on. Disposing it removes the file. */
   snapshot(to: string): Snapshot {
     return Snapshot.take(this.#file, to, this.#dataKey)
@@ -317,6 +332,7 @@ const KINDS = [
   EVENT,
   LINEAGE,
   AWAITS_REFRESH,
+  CHECKUP,
 ] as const
 
 /** Wipes every Secret in a decoded record. */

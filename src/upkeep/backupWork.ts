@@ -3,11 +3,11 @@
  * becomes a database. Puts store/ and backup/ together; neither knows the other.
  */
 import { randomBytes } from "node:crypto"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { writing } from "../backup/faults.ts"
-import { BackupWriter, readBackup } from "../backup/file.ts"
+import { BackupWriter, PARTIAL, readBackup, syncFolder } from "../backup/file.ts"
 import type { BackupRecord } from "../backup/format.ts"
 import type { Manifest } from "../backup/manifest.ts"
 import { build } from "../build.ts"
@@ -34,6 +34,7 @@ export interface Proven {
 /** The scratch database lives for a second under a random key: its password needs no cost. */
 const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
 const SCRATCH = ".cosigner-scratch-"
+const UNPROVEN = ".unproven"
 /** A scratch folder of this age was left by a crash. */
 const STALE_MS = 60 * 60 * 1000
 /** Records between two pauses. */
@@ -162,12 +163,25 @@ export function scratchBeside(path: string, nowMs: number): Disposable & { reado
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     for (const name of readdirSync(folder)) {
       const old = join(folder, name)
-      if (name.startsWith(SCRATCH) && nowMs - statSync(old).mtimeMs > STALE_MS)
-        rmSync(old, { recursive: true, force: true })
+      const isLeftover =
+        name.startsWith(SCRATCH) || (name.startsWith(".") && (name.endsWith(UNPROVEN) || name.endsWith(PARTIAL)))
+      if (isLeftover && nowMs - statSync(old).mtimeMs > STALE_MS) rmSync(old, { recursive: true, force: true })
     }
     return mkdtempSync(join(folder, SCRATCH))
   })
   return { path: scratch, [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }) }
+}
+
+/** Where a backup waits for its proof: whatever has a backup's name was proven. */
+export const unprovenOf = (path: string): string => join(dirname(path), `.${basename(path)}${UNPROVEN}`)
+
+/** The backup has been proven: it gets its name. Throws E-BAK-001 if that is taken. */
+export function nameProven(path: string): void {
+  writing(path, () => {
+    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+    renameSync(unprovenOf(path), path)
+    syncFolder(dirname(path))
+  })
 }
 
 const PREFIX = "backup-"
@@ -177,11 +191,19 @@ const SUFFIX = ".cosigner"
 export const backupName = (nowMs: number): string =>
   `${PREFIX}${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}${SUFFIX}`
 
-/** Backups of that folder, oldest first. */
+/** When a backup of that name was begun, ms since 1970. */
+export function timeOfBackup(path: string): number | undefined {
+  const found = /^backup-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.cosigner$/.exec(basename(path))
+  const [year, month, day, hour, minute, second] = found?.slice(1) ?? []
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/** Proven backups of that folder, oldest first. */
 export function backupsIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
-      .filter((name) => name.startsWith(PREFIX) && name.endsWith(SUFFIX))
+      .filter((name) => timeOfBackup(name) !== undefined)
       .sort()
       .map((name) => join(folder, name))
   } catch {

@@ -1,0 +1,89 @@
+/**
+ * [backup]: backups on a schedule, beside the node's work. The file is written here in small slices, from a copy of the
+ * database; it is proven by a process of its own, which needs nothing but the file and its password.
+ */
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { build } from "../build.ts"
+import { CosignerError, describe } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { Secret } from "../secret.ts"
+import type { Store } from "../store/store.ts"
+import {
+  backupName,
+  backupsIn,
+  nameProven,
+  scratchBeside,
+  timeOfBackup,
+  unprovenOf,
+  type Written,
+  writeBackup,
+} from "./backupWork.ts"
+
+export interface BackupJob {
+  readonly store: Pick<Store, "snapshot">
+  readonly directory: string
+  /** How many proven backups stay. */
+  readonly keep: number
+  readonly passwordFile: string
+  readonly readPassword: (file: string) => Secret
+  /** Rejects when the backup is not proven. */
+  readonly prove: (path: string, passwordFile: string) => Promise<void>
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** When the newest proven backup of the folder was made, ms since 1970: whatever has the name was proven. */
+export function lastProvenMs(directory: string): number | undefined {
+  const newest = backupsIn(directory).at(-1)
+  return newest === undefined ? undefined : timeOfBackup(newest)
+}
+
+/** One backup: written, proven, named; then the oldest beyond `keep` go. False and a log line if it did not come to that. */
+export async function backUp(job: BackupJob): Promise<boolean> {
+  const nowMs = job.now()
+  const path = join(job.directory, backupName(nowMs))
+  const unproven = unprovenOf(path)
+  try {
+    const { bytes, manifest } = await written(job, path, unproven, nowMs)
+    await job.prove(unproven, job.passwordFile)
+    nameProven(path)
+    const pruned = prune(job.directory, job.keep)
+    job.log.info("a backup was made and proven", { file: path, bytes, groups: manifest.groups.length, pruned })
+    return true
+  } catch (error) {
+    rmSync(unproven, { force: true })
+    job.log.error("a scheduled backup failed", {
+      why: error instanceof CosignerError ? describe(error) : String(error),
+    })
+    return false
+  }
+}
+
+async function written(job: BackupJob, path: string, unproven: string, nowMs: number): Promise<Written> {
+  using password = job.readPassword(job.passwordFile)
+  using scratch = scratchBeside(path, nowMs)
+  using snapshot = job.store.snapshot(join(scratch.path, "snapshot.db"))
+  // A turn of the event loop for whatever waits: signatures come first.
+  const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
+  return await writeBackup(unproven, snapshot, { password, chosen: undefined, nowMs, pause })
+}
+
+/** Removes the oldest proven backups beyond `keep`; returns how many. */
+export function prune(directory: string, keep: number): number {
+  const old = backupsIn(directory).slice(0, -keep)
+  for (const path of old) rmSync(path, { force: true })
+  return old.length
+}
+
+/** This program: the binary, or bun and the entry when run from source. */
+const program: readonly string[] =
+  build.mode === "compiled" ? [process.execPath] : [process.execPath, new URL("../main.ts", import.meta.url).pathname]
+
+/** `cosigner backup verify` in a process of its own: it takes memory and processor time that the node needs. */
+export async function proveApart(path: string, passwordFile: string): Promise<void> {
+  const args = ["backup", "verify", path, "--password-file", passwordFile, "--json"]
+  const child = Bun.spawn([...program, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" })
+  const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (exit !== 0) throw new CosignerError("E-BAK-018", { path, said: said.trim().slice(0, 400) })
+}

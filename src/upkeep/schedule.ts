@@ -1,0 +1,40 @@
+/** When something is due that is done again and again: after its interval, over restarts, and a little later after a failure. */
+
+/** A failure is tried again after this, unless the interval is shorter. */
+const RETRY_MS = 10 * 60 * 1000
+/** The longest a timer holds, about 24 days. */
+const LONGEST_MS = 2 ** 31 - 1
+
+export interface Repeated {
+  readonly everyMs: number
+  /** When it was last done with success; undefined: never. */
+  readonly lastMs: () => number | undefined
+  /** Must not reject: true if it succeeded. */
+  readonly act: (signal: AbortSignal) => Promise<boolean>
+  readonly now: () => number
+}
+
+/** Resolves once `signal` has fired and nothing is being done any more. */
+export async function repeat({ everyMs, lastMs, act, now }: Repeated, signal: AbortSignal): Promise<void> {
+  let notBeforeMs = 0
+  while (!signal.aborted) {
+    const dueMs = Math.max((lastMs() ?? 0) + everyMs, notBeforeMs)
+    if (dueMs > now()) {
+      await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
+      continue
+    }
+    const isDone = await act(signal)
+    notBeforeMs = now() + (isDone ? everyMs : Math.min(everyMs, RETRY_MS))
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const wake = (): void => {
+    clearTimeout(timer)
+    resolve()
+  }
+  signal.addEventListener("abort", wake, { once: true })
+  return promise.finally(() => signal.removeEventListener("abort", wake))
+}
