@@ -22,6 +22,7 @@ import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
 import { identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
+import { alarmAt } from "./operations/alarm.ts"
 import { openOperations } from "./operations/operations.ts"
 import type { Rules } from "./policy/schema.ts"
 import { Secret } from "./secret.ts"
@@ -143,8 +144,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     ),
     send: (frame) => void link?.send(frame),
     now: Date.now,
-    // A timer holds 31 bits of milliseconds: a deadline beyond 24 days ends then.
-    alarm: (atMs) => AbortSignal.timeout(Math.min(Math.max(0, atMs - Date.now()), 2 ** 31 - 1)),
+    alarm: alarmAt,
     log: say,
     limits: LIMITS,
     rng: systemRng,

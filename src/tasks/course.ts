@@ -68,7 +68,7 @@ export function beginCourse(
   const cancelled = new AbortController()
   const suspended = new AbortController()
   const alarm = ports.alarm(task.deadline_ms)
-  const stop = AbortSignal.any([alarm, cancelled.signal, suspended.signal])
+  const stop = AbortSignal.any([alarm.signal, cancelled.signal, suspended.signal])
   let current: { readonly number: number; readonly attempt: Attempt; readonly plan: Plan } | undefined
 
   const eventsAt = (status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] =>
@@ -142,15 +142,14 @@ export function beginCourse(
     current = { number, attempt: begun, plan }
     const { session } = begun
     const limit = plan.kind === "sign" ? ports.limits.signSessionMs : ports.limits.setupSessionMs
-    const timeout = ports.alarm(Math.min(task.deadline_ms, ports.now() + limit))
+    using timeout = ports.alarm(Math.min(task.deadline_ms, ports.now() + limit))
     const onTimeout = (): void => session.cancel("deadline")
     const onStop = (): void => session.cancel("cancelled")
-    timeout.addEventListener("abort", onTimeout, { once: true })
+    timeout.signal.addEventListener("abort", onTimeout, { once: true })
     stop.addEventListener("abort", onStop, { once: true })
     ports.send({ ...reportOf(recordOf(task, ports)), status: 140, attempt: number })
     const ending = await begun.ended
     current = undefined
-    timeout.removeEventListener("abort", onTimeout)
     stop.removeEventListener("abort", onStop)
     return settle(ending, number, plan)
   }
@@ -201,12 +200,15 @@ export function beginCourse(
         return
       } catch (again) {
         ports.log("warn", "the end of a task could not be recorded", { task: task.task_id, error: textOf(again) })
-        await fired(AbortSignal.any([ports.alarm(ports.now() + RECORD_AGAIN_MS), suspended.signal]))
+        using later = ports.alarm(ports.now() + RECORD_AGAIN_MS)
+        await fired(AbortSignal.any([later.signal, suspended.signal]))
       }
     }
   }
 
-  const over = run().catch(broken)
+  const over = run()
+    .catch(broken)
+    .finally(() => alarm[Symbol.dispose]())
 
   return {
     task,

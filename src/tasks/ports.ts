@@ -240,6 +240,11 @@ export type Clock = () => number
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error"
 export type Log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
 
+/** A moment of the wall clock, ms since 1970: the signal fires then, at once if it has passed. Disposed, it never does. */
+export interface Alarm extends Disposable {
+  readonly signal: AbortSignal
+}
+
 export interface TaskPorts {
   readonly self: PartyId
   readonly journal: TaskPort
@@ -251,8 +256,7 @@ export interface TaskPorts {
   /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
   readonly send: (frame: FromNode) => void
   readonly now: Clock
-  /** A signal that fires at that moment (ms since 1970), at once if it has passed. */
-  readonly alarm: (atMs: number) => AbortSignal
+  readonly alarm: (atMs: number) => Alarm
   readonly log: Log
   readonly limits: TaskLimits
   /** For what is signed without a session. */

@@ -61,6 +61,8 @@ export interface World {
   /** Ids of groups whose ECDSA waits for a refresh. */
   readonly awaiting: Set<string>
   evaluate: RiskPort["evaluate"]
+  /** Those that may still fire. */
+  readonly alarms: readonly object[]
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
   /** The next frame of that kind that is sent from now on. */
@@ -213,6 +215,7 @@ export function world(
   }
 
   const it: World = {
+    alarms,
     trace,
     sent,
     sessions,
@@ -289,9 +292,11 @@ export function world(
       now: () => nowMs,
       alarm(at) {
         const controller = new AbortController()
+        const alarm = { at, fire: () => controller.abort() }
         if (at <= nowMs) controller.abort()
-        else alarms.push({ at, fire: () => controller.abort() })
-        return controller.signal
+        else alarms.push(alarm)
+        const forget = () => void (alarms.includes(alarm) && alarms.splice(alarms.indexOf(alarm), 1))
+        return { signal: controller.signal, [Symbol.dispose]: forget }
       },
       log: () => undefined,
       rng: systemRng,

@@ -231,6 +231,28 @@ test("an attempt has a deadline of its own, after which the task waits for the n
   expect(await w.nextReport()).toMatchObject({ status: 190, attempt: 2 })
 })
 
+test("a task that has ended leaves no alarm behind, however it ended", async () => {
+  for (const ending of [signed, { kind: "blamed", blame: fault(peer, "cheat") } as const]) {
+    const { w, tasks } = setUp()
+    const task = keysign(w)
+    await approve(w, tasks, task)
+    const session = await running(w, tasks, task)
+    expect(w.alarms.length).toBe(2)
+    session.end(ending)
+    await w.nextReport()
+    await turn()
+    expect(w.alarms).toEqual([])
+  }
+})
+
+test("a task whose deadline has passed is asked of nobody", async () => {
+  const { w, tasks } = setUp()
+  ask(tasks, keysign(w, { created_ms: w.ports.now() - 2, deadline_ms: w.ports.now() - 1 }))
+  await w.nextReport()
+  expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
+  expect(w.asked.length).toBe(0)
+})
+
 test("a cancel ends a task in every stage, but not one that is done", async () => {
   for (const stage of ["asking", "approved", "running"] as const) {
     const { w, tasks } = setUp()
