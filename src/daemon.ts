@@ -30,6 +30,9 @@ import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, Log as TaskLog } from "./tasks/ports.ts"
 import { createTasks } from "./tasks/runner.ts"
+import { lastProvenMs } from "./upkeep/backups.ts"
+import { keepGuard, requireNewest } from "./upkeep/guardKeeper.ts"
+import { startUpkeep } from "./upkeep/upkeep.ts"
 import { WATCH_LIMITS } from "./watch/probes.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
@@ -51,6 +54,7 @@ const TICK_MS = 1_000
 
 /** Throws for keys and files that cannot be used; once it returns, failures are states and retries. */
 export async function startDaemon(config: Config, store: Store, log: Log): Promise<Daemon> {
+  requireNewest(store)
   tellRecovery(store, log)
   const stopping = new AbortController()
   using seed = store.identity()
@@ -68,7 +72,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     servers,
     settings: config.callback,
     sign: tokenSigner(rsaKey(callbackSecret), "the node's callback key"),
-    askKeyShareSign: false,
+    askKeyShareSign: config.callback.ask_key_share_sign,
     fetch: (url, init) => fetch(url, init),
     now: Date.now,
     newId: randomUUID,
@@ -124,6 +128,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       log.error("a session worker died; its sessions end and another takes its place", { reason })
     },
   })
+  const guard = keepGuard(store, log)
   const say: TaskLog = (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields)
   let link: Link | undefined
   const tasks = createTasks(waasKeyOf(config), {
@@ -194,8 +199,11 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     callbackServers: monitor.states,
     eventServers: () => sender?.states() ?? [],
     rulesEnabled: () => rules.enable,
-    backupMs: () => undefined,
+    backupMs: () => lastProvenMs(config.backup.directory),
   })
+
+  const signer = { self: identity.party, groups: store.groups, rng: systemRng }
+  const upkeep = startUpkeep({ config, store, signer, log, proven: observers.proven }, stopping.signal)
 
   return {
     nodeId,
@@ -209,7 +217,8 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       await tasks.stop()
       up.stop()
       stopping.abort()
-      await Promise.all([pings, sender?.over, unwatched])
+      await Promise.all([pings, sender?.over, unwatched, upkeep])
+      guard.stop()
       pool.close()
     },
   }

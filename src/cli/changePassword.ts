@@ -3,8 +3,9 @@ import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
+import { MOST_BYTES } from "../upkeep/keyFile.ts"
 import { command } from "./command.ts"
-import { LEAST_CHARACTERS, MOST_BYTES } from "./password.ts"
+import { LEAST_CHARACTERS } from "./password.ts"
 
 /** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
 const STDIN_MS = 10_000

@@ -9,6 +9,7 @@ import { openStore } from "../store/store.ts"
 import { messageBytes, planShareSign, signShares } from "../tasks/keyshareSign.ts"
 import { isRefusal } from "../tasks/plan.ts"
 import { judge } from "../tasks/policyRequest.ts"
+import { requireNewest } from "../upkeep/guardKeeper.ts"
 import { encodeTask, type KeyShareSignTask, taskDigest } from "../wire/task.ts"
 import { command, value } from "./command.ts"
 import { selfOf } from "./nodeKeys.ts"
@@ -35,6 +36,7 @@ export const sign = command({
       throw new CosignerError("E-BAK-022", { message: "is not what can be signed" })
     using password = await passwords.existing(db)
     using store = openStore(db.path, password, { readOnly: false })
+    requireNewest(store)
     using seed = store.identity()
     const { party, nodeId } = selfOf(seed)
     const group = groupId === undefined ? undefined : store.groups.active(groupId)

@@ -1,6 +1,6 @@
 /** [callback]: the customer's servers that approve or reject each task. All of them must approve. */
 import { Type } from "@sinclair/typebox"
-import { duration, entryOf, integer, path, tableOf, url } from "./schema.ts"
+import { boolean, duration, entryOf, integer, path, tableOf, url } from "./schema.ts"
 
 const server = (version: string, pathname: string) =>
   entryOf(`A server that speaks ${version}. Every server must approve.`, {
@@ -31,6 +31,10 @@ export const callback = tableOf("Risk control by your own servers.", {
   ),
   sleep_seconds: integer(0, 3600, 15, "Seconds between tries. Flag: --cb-sleep-seconds."),
   request_timeout: integer(1, 600, 10, "Seconds for one request. Flag: --cb-request-timeout."),
+  ask_key_share_sign: boolean(
+    false,
+    "Ask the servers about KeyShareSign tasks too: the published server templates reject what they do not know.",
+  ),
   monitor_interval: duration("", "How often to ping the servers. Flag: --cb-monitor-interval."),
   cb_server: servers("version 1 of the protocol", "/v1/check"),
   cb_server_v2: servers("version 2 of the protocol", "/v2/check"),

@@ -1,12 +1,11 @@
 /**
- * Whether a node may start with a configuration: keys that only make sense together, production's rules, the files it
- * names, and what is not supported yet. `start` refuses at the first problem, `config check` shows all of them.
+ * Whether a node may start with a configuration: keys that only make sense together, production's rules, and the files it
+ * names. `start` refuses at the first problem, `config check` shows all of them.
  * What the files contain is for those who use them.
  */
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import type { Config } from "./config.ts"
-import { NOT_YET } from "./unsupported.ts"
 
 /** Throws the first problem of `startProblems`. */
 export function requireStartable(config: Config): void {
@@ -15,29 +14,23 @@ export function requireStartable(config: Config): void {
 }
 
 export function startProblems(config: Config): readonly CosignerError[] {
-  return [
-    ...unfit(config),
-    ...unsupported(config),
-    ...(isProduction(config) ? unguarded(config) : []),
-    ...files(config),
-  ]
+  return [...unfit(config), ...(isProduction(config) ? unguarded(config) : []), ...files(config)]
 }
 
 const isProduction = (config: Config): boolean => config.env === "production"
 
-function* unfit({ websocket }: Config): Generator<CosignerError> {
+function* unfit({ backup, websocket }: Config): Generator<CosignerError> {
   const missing = (key: string, why: string) => new CosignerError("E-CFG-008", { key, why })
   if (websocket.url === undefined) yield missing("websocket.url", "a node needs the address of its WaaS")
   if (websocket.waas_public_key === undefined) {
     yield missing("websocket.waas_public_key", "without the key of WaaS no task could be told from a forged one")
   }
+  if (backup.interval !== undefined && backup.password_file === undefined) {
+    yield missing("backup.password_file", "a schedule has nobody to ask for the password of its backups")
+  }
   if ((websocket.client_cert_path === undefined) !== (websocket.client_key_path === undefined)) {
     yield missing("websocket.client_cert_path", "client_cert_path and client_key_path go together")
   }
-}
-
-function* unsupported(config: Config): Generator<CosignerError> {
-  for (const { key, on } of NOT_YET) if (on(config)) yield new CosignerError("E-CFG-007", { key })
 }
 
 function* unguarded(config: Config): Generator<CosignerError> {

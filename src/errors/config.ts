@@ -49,12 +49,6 @@ export const configCodes = {
     what: (d) => `${d.key}: the file ${d.path} cannot be used: ${d.why}`,
     next: "relative paths are relative to the working directory; files with secrets need chmod 600",
   }),
-  "E-CFG-007": entry<{ readonly key: string }>({
-    kind: "input",
-    exit: EXIT.config,
-    what: (d) => `${d.key} is switched on, and this version does not support it yet`,
-    next: "switch it off in the configuration",
-  }),
   "E-CFG-008": entry<{ readonly key: string; readonly why: string }>({
     kind: "input",
     exit: EXIT.config,

@@ -2,10 +2,11 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { CREDENTIAL, passwords, readKeyFile } from "../../src/cli/password.ts"
+import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
 import { Line } from "../../src/cli/terminal.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
+import { readKeyFile } from "../../src/upkeep/keyFile.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-password-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { checkConfig, readConfig } from "../../src/config/load.ts"
 import { requireStartable, startProblems } from "../../src/config/startup.ts"
-import { NOT_YET } from "../../src/config/unsupported.ts"
 import { CosignerError } from "../../src/errors.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-config-"))
@@ -98,14 +97,11 @@ test("a key file that others may read is accepted where that is said by name", (
   expect(found(source)).toEqual([])
 })
 
-describe("what this version cannot do yet is refused when switched on", () => {
-  const switches: Readonly<Record<string, string>> = {
-    "metrics.influxdb.server_addr": '[metrics.influxdb]\nserver_addr = "http://127.0.0.1:8086"',
-    "status.enable": "[status]\nenable = true",
-    "backup.interval": '[backup]\ninterval = "24h"',
-    "checkup.interval": '[checkup]\ninterval = "24h"',
-  }
-  for (const { key } of NOT_YET) test(key, () => expect(found(WAAS + switches[key])).toEqual([`E-CFG-007 ${key}`]))
+test("a schedule of backups needs a password that it can read", () => {
+  const on = `${WAAS}[backup]\ninterval = "24h"\n`
+  expect(found(on)).toEqual(["E-CFG-008 backup.password_file"])
+  expect(found(`${on}password_file = "${file("bk600", 0o600)}"`)).toEqual([])
+  expect(found(`${on}password_file = "${file("bk644", 0o644)}"`)).toEqual(["E-CFG-006 backup.password_file"])
 })
 
 describe("the file", () => {
