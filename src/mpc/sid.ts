@@ -68,7 +68,8 @@ export function dkgSid(spec: DkgSpec): Bytes {
     ...spec,
     epochId: NO_EPOCH,
     active: spec.members,
-    payload: H("dkg/payload", utf8(spec.curve), utf8(spec.groupId)),
+    // Beyond tss.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
+    payload: H("dkg/payload", utf8(spec.curve), utf8(spec.groupId), u64be(spec.createdMs)),
   })
 }
 

@@ -9,10 +9,12 @@ import type { SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import type { KeyGenTask } from "../wire/task.ts"
-import { type Plan, type Refusal, refuse } from "./plan.ts"
+import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
 export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
+  const early = fromTheFuture(task, ports.now())
+  if (early !== undefined) return early
   const members = partiesOf(task.node_ids)
   if (!members.includes(ports.self)) return refuse("E-TSK-008", {})
   // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.

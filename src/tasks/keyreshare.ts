@@ -15,11 +15,8 @@ import type { GroupOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import type { KeyReshareTask } from "../wire/task.ts"
 import { epochOutcome, partiesOf } from "./keygen.ts"
-import { type Plan, type Refusal, refuse } from "./plan.ts"
+import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
-
-/** A replacement that claims to come from further in the future than this is refused: it would outrank all that follow. */
-const MAX_AHEAD_MS = 24 * 3_600_000
 
 export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | Refusal {
   const root = rootOf(task)
@@ -82,8 +79,8 @@ function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: G
 
 /** The rules of tss.md 6.1 on time; and a new group's id must be new. */
 function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined {
-  const nowMs = ports.now()
-  if (task.created_ms > nowMs + MAX_AHEAD_MS) return refuse("E-TSK-022", { createdMs: task.created_ms, nowMs })
+  const early = fromTheFuture(task, ports.now())
+  if (early !== undefined) return early
   const epochs = ports.groups.list().filter((group) => group.groupId === task.new_group_id)
   if (task.mode === "extend") {
     // A certified group has an owner for its id; an uncertified one is an attempt of ours that may be repeated.

@@ -18,6 +18,14 @@ export function refuse<C extends Code>(code: C, data: DataOf<C>): Refusal {
   return { code, reason: new CosignerError(code, data).message }
 }
 
+const MAX_AHEAD_MS = 24 * 3_600_000
+
+/** The refusal of an epoch that claims to come from more than a day ahead: it would outrank all that are made until then. */
+export function fromTheFuture(task: { readonly created_ms: number }, nowMs: number): Refusal | undefined {
+  const { created_ms: createdMs } = task
+  return createdMs > nowMs + MAX_AHEAD_MS ? refuse("E-TSK-022", { createdMs, nowMs }) : undefined
+}
+
 export const isRefusal = (value: object): value is Refusal => "code" in value
 
 export interface OpenSession {

@@ -53,7 +53,7 @@ export const verifyDocument = (publicKey: Uint8Array, tag: DocumentTag, signed: 
 export interface StartDocument {
   readonly task_id: string
   readonly digest: string
-  /** From 1. */
+  /** 1 to MAX_ATTEMPTS. */
   readonly attempt: number
 }
 
@@ -66,7 +66,9 @@ export interface CancelDocument {
 }
 
 const MAX_SMALL = 4096
-const start = closed({ task_id: taskId, digest, attempt: integer(1, 2 ** 32 - 1) })
+/** What a node does and remembers for each attempt must not be without bound. */
+export const MAX_ATTEMPTS = 1000
+const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) })
 const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
 
 export const decodeStart = (document: Uint8Array): StartDocument | Problem =>

@@ -32,7 +32,7 @@ test("all parties compute the same session id, and it is a known answer", () => 
   const shuffled = { ...dkgSpec, members: [...dkgSpec.members].reverse() }
   expect(sidOf(shuffled)).toBe(sidOf(dkgSpec))
   expect(sidOf({ ...edSpec, signers: [B, A] })).toBe(sidOf(edSpec))
-  expect(sidOf(dkgSpec)).toMatchInlineSnapshot(`"d5f34e8e685a6c71c73d6354de01644e6e2a9b29fae5fcbb90a20dfddb2105a9"`)
+  expect(sidOf(dkgSpec)).toMatchInlineSnapshot(`"b1051c9c0550160d136bcc90edd4bc55318397d2887ff2dc8907ef80c5f16218"`)
   expect(sidOf(edSpec)).toMatchInlineSnapshot(`"6bdaac51b4a86a20e166a7c29da306ecea820411ae01211e55bc77c942e82f1e"`)
   expect(sidOf(trSpec)).toMatchInlineSnapshot(`"d031cc16f515a9e297a5642d05ebb6e7eb47d4c6e9bd547f44f02991d3b60193"`)
 })

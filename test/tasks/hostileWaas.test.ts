@@ -316,7 +316,12 @@ test("different attempt numbers never meet; the same number later does", async (
 })
 
 test("a key generation told differently to one node makes no key anywhere", async () => {
-  for (const lie of [{ threshold: 3 }, { group_id: "HostilfHostilfHostil" }, { curve: "secp256k1" as const }]) {
+  for (const lie of [
+    { threshold: 3 },
+    { group_id: "HostilfHostilfHostil" },
+    { curve: "secp256k1" as const },
+    { created_ms: 5 },
+  ]) {
     const play = new Play(3)
     const taskFor = (at: number) => keygenTask(play, at === 2 ? lie : {})
     await play.tell(ALL, taskFor)

@@ -347,6 +347,11 @@ test("more than the allowed number of open tasks are refused without a trace", a
 })
 
 const refused: readonly (readonly [string, string, (w: World) => Task])[] = [
+  [
+    "a key from more than a day ahead",
+    "E-TSK-022",
+    (w) => keygen(w, { created_ms: w.ports.now() + 86_400_001, deadline_ms: w.ports.now() + 2 * 86_400_000 }),
+  ],
   ["an unknown group", "E-TSK-006", (w) => keysign(w, { group_id: "ZZZZZZZZZZZZZZZZZZZZ" })],
   [
     "another root key",

@@ -8,6 +8,7 @@ import {
   decodeStart,
   encodeCancel,
   encodeStart,
+  MAX_ATTEMPTS,
   signDocument,
   verifyDocument,
   verifyEd25519,
@@ -59,7 +60,7 @@ test("start and cancel documents survive the way", () => {
 test("start and cancel documents are closed", () => {
   const bad = [
     { task_id: "t-1", digest, attempt: 0 },
-    { task_id: "t-1", digest, attempt: 2 ** 32 },
+    { task_id: "t-1", digest, attempt: MAX_ATTEMPTS + 1 },
     { task_id: "t-1", digest, attempt: 1.5 },
     { task_id: "t-1", digest: digest.toUpperCase(), attempt: 1 },
     { task_id: "t 1", digest, attempt: 1 },
