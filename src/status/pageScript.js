@@ -61,8 +61,9 @@ function say(node, text) {
 
 // ---- words -----------------------------------------------------------------------------------------------------------
 
-/** @param {number} ms */
-function span(ms) {
+/** @param {number} given */
+function span(given) {
+  const ms = Math.max(0, given)
   if (ms < 1000) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
@@ -254,9 +255,9 @@ function taskRow(task, nowMs) {
     el(
       "th",
       { scope: "row" },
+      el("span", { class: "what" }, what.filter((word) => word !== "").join(" ")),
       el("span", { class: "id", title: task["task_id"] }, short(task["task_id"])),
-      el("span", { class: "quiet" }, what.filter((word) => word !== "").join(" ")),
-      el("span", { class: "quiet" }, `${short(task["group_id"])} ${task["paths"].join(" ")}`.trim()),
+      el("p", { class: "quiet" }, `${short(task["group_id"])} ${task["paths"].join(" ")}`.trim()),
     ),
     el(
       "td",
@@ -353,7 +354,7 @@ function showServers(status) {
 
 // ---- plots -----------------------------------------------------------------------------------------------------------
 
-const BOX = { width: 600, height: 150, left: 40, right: 8, top: 10, bottom: 20 }
+const BOX = { width: 600, height: 150, left: 54, right: 8, top: 10, bottom: 20 }
 const POINTS = 120
 
 /** @param {Json} history @param {number} nowMs */

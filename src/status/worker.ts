@@ -135,6 +135,8 @@ async function open({ listen, token }: PortOptions): Promise<void> {
         maxRequestBodySize: MAX_BODY,
         idleTimeout: IDLE_SECONDS,
         development: false,
+        // Without development mode the runtime would share the port with whoever asks for it.
+        reusePort: false,
       })
       const host = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname
       self.postMessage({ kind: "opened", address: `${host}:${port}` })
