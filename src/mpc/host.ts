@@ -3,12 +3,14 @@
  * in, so that it runs in a worker as well as on the main thread. Which task may begin is decided elsewhere; what this
  * file refuses is what no session can be made of.
  */
-import { type Bytes, equal } from "../bytes.ts"
+import { type Bytes, equal, toHex } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
+import { sha256 } from "../crypto/frame.ts"
 import { type Entropy, type Rng, sessionRandom } from "../crypto/random.ts"
 import { areShareIds } from "../crypto/shamir.ts"
 import { CosignerError, describe } from "../errors.ts"
-import { checkShare, type GroupPublic, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
+import { checkGroup, checkShare, type GroupPublic, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
+import { encodeGroupPublic } from "../keys/groupCodec.ts"
 import type { Member, PartyId } from "../keys/party.ts"
 import { dkg, dkgShape } from "./dkg/dkg.ts"
 import { startOtSetup } from "./dkls/otSetup.ts"
@@ -56,8 +58,10 @@ export function sessionHost(
   entropy: () => Entropy,
 ): (spec: SessionSpec, io: HostIo) => RunningSession {
   const gadgets = new GadgetCache()
+  const sound = new Set<string>()
   return (spec, io) => {
     try {
+      requireSound(spec, sound)
       const { sid, shape, protocol } = prepareSession(spec, identity.party, gadgets)
       const begin = () => io.begin(sid)
       return runSession({ sid, identity, shape, begin }, protocol(sessionRandom(entropy(), sid)), io)
@@ -79,6 +83,16 @@ export function prepareSession(spec: SessionSpec, self: PartyId, gadgets: Gadget
     case "reshare":
       return prepareReshare(spec)
   }
+}
+
+/** That the record's points fit together (tss.md 10.3 no. 23): once per host, because it costs t*n multiplications. */
+function requireSound(spec: SessionSpec, sound: Set<string>): void {
+  const group = spec.protocol === "sign" ? spec.group : spec.protocol === "reshare" ? spec.old?.group : undefined
+  if (group === undefined) return
+  const name = toHex(sha256(encodeGroupPublic(group)))
+  if (sound.has(name)) return
+  checkGroup(group)
+  sound.add(name)
 }
 
 const refuse = (problem: string) => new CosignerError("E-TSK-009", { problem })

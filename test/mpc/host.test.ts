@@ -122,6 +122,19 @@ for (const [what, spec, code] of refused) {
   })
 }
 
+test("regression 23: a record whose public parts do not fit together is not signed with", async () => {
+  const [first, ...others] = ed.group.members
+  const altered = { ...first!, sharePublicKey: others[0]!.sharePublicKey }
+  const shifted = { ...others[1]!, shareId: others[1]!.shareId + 1n }
+  for (const members of [
+    [first!, others[0]!, shifted],
+    [altered, ...others],
+  ]) {
+    const spec = { ...edSpec, group: { ...ed.group, members } }
+    expect(await endingOf(spec, A)).toMatchObject({ kind: "crashed", reason: expect.stringContaining("E-KEY-007") })
+  }
+})
+
 test("refused: a specification for another node than this one", () => {
   expect(() => prepareSession(edSpec, B, new GadgetCache())).toThrow(CosignerError)
 })
