@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Log } from "../tasks/ports.ts"
+import type { Log } from "../log.ts"
 import { CHANNEL_LIMITS, type Channel, type ChannelLimits, createChannel, type PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
@@ -109,7 +109,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   function admit(connection: NodeConnection, party: PartyId): RefusalReason | undefined {
     if (!isKnown(party)) {
-      log("info", "A node that is not known was refused", { nodeId: nodeIdOf(party) })
+      log.info("A node that is not known was refused", { nodeId: nodeIdOf(party) })
       return "unknownNode"
     }
     const peer = peerOf(party)
@@ -152,18 +152,18 @@ export function createRelay(options: RelayOptions): Relay {
       case "duplicate":
         return count("duplicate")
       case "violation":
-        log("warn", "A node broke the link protocol", { nodeId: nodeIdOf(party), problem: received.what })
+        log.warn("A node broke the link protocol", { nodeId: nodeIdOf(party), problem: received.what })
         peer.connection?.refuse("protocol")
         return
       case "resumed":
         online.add(party)
-        log("info", "Node online", { nodeId: nodeIdOf(party), peer: received.peer })
+        log.info("Node online", { nodeId: nodeIdOf(party), peer: received.peer })
         return guarded(peer, () => options.onOnline(party, received.peer))
       case "frame": {
         const frame = decodeFromNode(received.payload)
         if ("problem" in frame) {
           count("malformed")
-          return log("warn", "A frame of a node was dropped", { nodeId: nodeIdOf(party), problem: frame.problem })
+          return log.warn("A frame of a node was dropped", { nodeId: nodeIdOf(party), problem: frame.problem })
         }
         return guarded(peer, () => options.onFrame(party, frame))
       }
@@ -184,7 +184,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   function failed(error: unknown): void {
     count("handlerFailed")
-    log("error", "A handler of the relay threw", { code: "E-CLI-001", what: String(error) })
+    log.error("A handler of the relay threw", { code: "E-CLI-001", what: String(error) })
   }
 
   function pump(peer: Peer): void {
@@ -201,7 +201,7 @@ export function createRelay(options: RelayOptions): Relay {
     peer.connection = undefined
     peer.channel.disconnect()
     if (!online.delete(party)) return
-    log("info", "Node offline", { nodeId: nodeIdOf(party) })
+    log.info("Node offline", { nodeId: nodeIdOf(party) })
     guarded(peer, () => options.onOffline(party))
   }
 

@@ -1,5 +1,14 @@
 /** Records as the REST objects of compat.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
-import type { Holder, HolderGroup, Organisation, SignRequest, TaskRecord, TssRequest, Vault } from "./store/model.ts"
+import type {
+  Holder,
+  HolderGroup,
+  Organisation,
+  ShareSignRequest,
+  SignRequest,
+  TaskRecord,
+  TssRequest,
+  Vault,
+} from "./store/model.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -79,3 +88,30 @@ export const signRequest = (request: SignRequest, tasks: readonly TaskRecord[]):
   created_timestamp: request.createdMs,
   updated_timestamp: request.updatedMs,
 })
+
+/** Ours. Completed only if every signature verified under the share public key beside it. */
+export const shareSignRequest = (request: ShareSignRequest, tasks: readonly TaskRecord[]): Json => {
+  const signatures = tasks.flatMap(({ outcome }) => (outcome?.type === "shareSignatures" ? outcome.signatures : []))
+  return {
+    key_share_sign_request_id: request.shareSignRequestId,
+    vault_id: request.vaultId,
+    key_share_holder_group_id: request.groupId,
+    tss_node_id: request.nodeId,
+    message: request.message,
+    status: request.status,
+    shares: request.shareKeys.map(({ shareGroupId, curve, publicKey }) => {
+      const signed = signatures.find(({ group_id }) => group_id === shareGroupId)
+      return {
+        tss_key_share_group_id: shareGroupId,
+        curve,
+        share_public_key: publicKey,
+        msg_hash: signed?.msg_hash ?? "",
+        signature: signed?.signature ?? "",
+      }
+    }),
+    failed_reason: request.code === "" ? "" : `${request.code} ${request.reason}`,
+    description: request.description,
+    created_timestamp: request.createdMs,
+    updated_timestamp: request.updatedMs,
+  }
+}

@@ -6,6 +6,8 @@ export const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 
 /** The largest message to sign, bytes; larger than any transaction that a chain of ours accepts. */
 export const MAX_MESSAGE = 64 * 1024
+/** The longest check-up message as text: 4096 bytes in hex, and 0x. */
+export const MAX_CHECKUP_TEXT = 2 * 4096 + 2
 export const MAX_MESSAGES = 1000
 export const MAX_MEMBERS = 32
 

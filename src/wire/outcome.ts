@@ -6,6 +6,7 @@ import {
   extendedKey,
   groupId,
   hex,
+  MAX_CHECKUP_TEXT,
   MAX_MEMBERS,
   MAX_MESSAGE,
   MAX_MESSAGES,
@@ -68,7 +69,7 @@ const shareSignatures = closed({
   signatures: list(
     closed({
       group_id: groupId,
-      signed_msg: textUpTo(4096),
+      signed_msg: textUpTo(MAX_CHECKUP_TEXT),
       msg_hash: optionalPrefix(MAX_MESSAGE),
       signature: optionalPrefix(80),
     }),

@@ -11,6 +11,7 @@ import {
   curve,
   extendedKey,
   groupId,
+  MAX_CHECKUP_TEXT,
   MAX_MEMBERS,
   MAX_MESSAGE,
   MAX_MESSAGES,
@@ -179,7 +180,7 @@ const keyShareSign: Read<KeyShareSignTask> = closed({
   ...common,
   type: oneOf("KeyShareSign"),
   node_id: nodeId,
-  details: list(closed({ group_id: groupId, message: textUpTo(4096) }), 1, MAX_MESSAGES),
+  details: list(closed({ group_id: groupId, message: textUpTo(MAX_CHECKUP_TEXT) }), 1, MAX_MESSAGES),
 })
 
 const readers: { readonly [T in TaskType]: Read<Task> } = {

@@ -92,8 +92,8 @@ const refused: readonly (readonly [string, object])[] = [
   ["replace by another group", { ...keyReshare, mode: "replace" }],
   ["a check-up of nothing", { ...keyShareSign, details: [] }],
   [
-    "a check-up message over 4096",
-    { ...keyShareSign, details: [{ group_id: keyGen.group_id, message: "a".repeat(4097) }] },
+    "a check-up message over 4096 bytes",
+    { ...keyShareSign, details: [{ group_id: keyGen.group_id, message: "a".repeat(8195) }] },
   ],
 ]
 

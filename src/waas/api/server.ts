@@ -15,6 +15,7 @@ import { parseTarget, signedHash, type Target } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { groupRoutes } from "./groups.ts"
 import type { Route } from "./route.ts"
+import { shareSignRequestRoutes } from "./shareSignRequests.ts"
 import { signRequestRoutes } from "./signRequests.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
@@ -33,6 +34,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...groupRoutes(context),
   ...tssRequestRoutes(context),
   ...signRequestRoutes(context),
+  ...shareSignRequestRoutes(context),
 ]
 
 /** Never rejects: whatever goes wrong is an answer. */

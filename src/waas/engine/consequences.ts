@@ -3,11 +3,11 @@
  * they then are. All of it goes into one commit.
  */
 import { CosignerError } from "../../errors.ts"
-import type { HolderGroup, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
+import type { HolderGroup, ShareSignRequest, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, type Step } from "./progress.ts"
-import { signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
+import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
 import { reshared } from "./reshare.ts"
 
 /** A step of one task, and what it stepped from: the same record if only something is to be said again. */
@@ -24,9 +24,11 @@ export interface Consequences {
   readonly status: { readonly status: string; readonly code: string; readonly reason: string } | undefined
 }
 
+export type AnyRequest = TssRequest | SignRequest | ShareSignRequest
+
 interface Known {
   readonly store: Store
-  readonly tasksOf: (request: TssRequest | SignRequest) => Promise<readonly TaskRecord[]>
+  readonly tasksOf: (request: AnyRequest) => Promise<readonly TaskRecord[]>
   readonly nowMs: number
 }
 
@@ -40,6 +42,12 @@ export async function consequencesOf(
     const { tasks, changes } = joined(await of.tasksOf(before), steps)
     const after = signRequestNow(before, tasks, of.nowMs)
     return { changes, writes: [{ put: "signRequest", record: after }], status: statusChange(before, after) }
+  }
+  if (kind === "shareSign") {
+    const before = (await of.store.shareSignRequest(id)) ?? missingRecord(id)
+    const { tasks, changes } = joined(await of.tasksOf(before), steps)
+    const after = shareSignRequestNow(before, tasks, of.nowMs)
+    return { changes, writes: [{ put: "shareSignRequest", record: after }], status: statusChange(before, after) }
   }
   const before = (await of.store.tssRequest(id)) ?? missingRecord(id)
   const { tasks, changes } = joined(await of.tasksOf(before), steps)
@@ -62,7 +70,7 @@ async function groupsNow(
   return changes.some(isCompleted) ? reshared(after, tasks, store) : []
 }
 
-function statusChange(before: TssRequest | SignRequest, { status, code, reason }: TssRequest | SignRequest) {
+function statusChange(before: AnyRequest, { status, code, reason }: AnyRequest) {
   return before.status === status ? undefined : { status, code, reason }
 }
 

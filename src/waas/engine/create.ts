@@ -6,6 +6,7 @@ import { isCode } from "../../errors.ts"
 import {
   type KeyGenTask,
   type KeyReshareTask,
+  type KeyShareSignTask,
   type KeySignTask,
   type SignatureType,
   type SignMessage,
@@ -19,6 +20,8 @@ import type {
   CurveType,
   HolderGroup,
   Organisation,
+  ShareKey,
+  ShareSignRequest,
   SignRequest,
   TaskRecord,
   TssRequest,
@@ -205,6 +208,58 @@ export function makeSignRequest(
     return taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
   })
   return { request, tasks }
+}
+
+export interface ShareSignWish {
+  readonly vault: Vault
+  readonly group: HolderGroup
+  readonly nodeId: string
+  readonly message: string
+  readonly shareKeys: readonly ShareKey[]
+  readonly description: string
+  readonly deadlineMs: number
+}
+
+/** A check-up of one node's shares of a group: one task, over all its keys. */
+export function makeShareSignRequest(
+  wish: ShareSignWish,
+  by: Making,
+): { readonly request: ShareSignRequest; readonly tasks: readonly TaskRecord[] } {
+  const { vault, group, nodeId, message, shareKeys } = wish
+  const nowMs = by.now()
+  const taskId = newUuid()
+  const request: ShareSignRequest = {
+    shareSignRequestId: newUuid(),
+    vaultId: vault.vaultId,
+    groupId: group.groupId,
+    nodeId,
+    message,
+    shareKeys,
+    status: "Initializing",
+    description: wish.description,
+    taskIds: [taskId],
+    code: "",
+    reason: "",
+    createdMs: nowMs,
+    updatedMs: nowMs,
+  }
+  const task: KeyShareSignTask = {
+    version: 1,
+    task_id: taskId,
+    biz_task_id: request.shareSignRequestId,
+    created_ms: nowMs,
+    deadline_ms: wish.deadlineMs,
+    extra_info: {
+      org: orgInfo(by.organisation, by.organisationName),
+      vault: mpcVault(vault),
+      target_key_share_holder_group: keyShareHolderGroup(group, by.online),
+    },
+    type: "KeyShareSign",
+    node_id: nodeId,
+    details: shareKeys.map(({ shareGroupId }) => ({ group_id: shareGroupId, message })),
+  }
+  const record = taskRecord(task, { kind: "shareSign", id: request.shareSignRequestId }, [nodeId], by)
+  return { request, tasks: [{ ...record, shareKeys }] }
 }
 
 function taskRecord(

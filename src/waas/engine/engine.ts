@@ -7,14 +7,24 @@ import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { FromNode } from "../../wire/frames.ts"
 import { ApiFailure, notFound } from "../failure.ts"
-import type { CurveType, HolderGroup, SignRequest, TaskRecord, TssRequest, Vault } from "../store/model.ts"
+import type {
+  CurveType,
+  HolderGroup,
+  ShareSignRequest,
+  SignRequest,
+  TaskRecord,
+  TssRequest,
+  Vault,
+} from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
-import { type Change, consequencesOf, missingRecord } from "./consequences.ts"
+import { type AnyRequest, type Change, consequencesOf, missingRecord } from "./consequences.ts"
 import {
   type Making,
+  makeShareSignRequest,
   makeSignRequest,
   makeTssRequest,
   type ReshareFrom,
+  type ShareSignWish,
   type SignWish,
   type TssWish,
 } from "./create.ts"
@@ -32,7 +42,8 @@ import {
   ticked,
 } from "./progress.ts"
 import { isOpen } from "./requests.ts"
-import { type ReshareWish, reshareFrom } from "./reshare.ts"
+import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
+import { shareKeysOf } from "./shareKeys.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -187,6 +198,16 @@ export class Engine {
     })
   }
 
+  /** Asks one node to sign with its shares of a group. Throws 30032 for a group without keys, 2006 for a node that is not in it. */
+  createShareSignRequest(wish: Omit<ShareSignWish, "shareKeys">): Promise<ShareSignRequest> {
+    return this.#serially(async () => {
+      const shareKeys = await shareKeysOf(wish.group, wish.nodeId, this.#of.store, (request) => this.tasksOf(request))
+      const { request, tasks } = makeShareSignRequest({ ...wish, shareKeys }, await this.#making())
+      await this.#begin({ put: "shareSignRequest", record: request }, tasks)
+      return request
+    })
+  }
+
   /** Throws 2028, and 60005 once the request has ended. */
   cancelTssRequest(id: string): Promise<TssRequest> {
     return this.#serially(async () => {
@@ -203,7 +224,7 @@ export class Engine {
   }
 
   /** The tasks of a request in their order. */
-  async tasksOf(request: TssRequest | SignRequest): Promise<readonly TaskRecord[]> {
+  async tasksOf(request: AnyRequest): Promise<readonly TaskRecord[]> {
     const tasks = await Promise.all(request.taskIds.map(async (id) => this.#live.get(id) ?? this.#of.store.task(id)))
     return tasks.flatMap((task) => task ?? [])
   }
@@ -288,14 +309,7 @@ export class Engine {
 
   async #reshareFrom(wish: ReshareWish, target: HolderGroup): Promise<ReshareFrom> {
     await this.#groupAtRest(wish.sourceGroupId)
-    const groups: HolderGroup[] = []
-    let after: number | undefined
-    do {
-      const page = { limit: 100, after, before: undefined }
-      const slice = await this.#of.store.groups({ vaultId: target.vaultId }, page)
-      groups.push(...slice.items)
-      after = slice.after
-    } while (after !== undefined)
+    const groups = await groupsOf(this.#of.store, target.vaultId)
     return reshareFrom(wish, target, groups, (nodeId) => this.#of.relay.online(nodeId))
   }
 

@@ -6,7 +6,7 @@ import type { FromNode, GroupOutcome, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
-import { type Judgement, judge, outcomeDigest, provenAttempt } from "./outcome.ts"
+import { type Judgement, judge, judgeShares, outcomeDigest, provenAttempt } from "./outcome.ts"
 import type { Documents } from "./ports.ts"
 import { isFinal, type Send } from "./progress.ts"
 
@@ -49,6 +49,7 @@ export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judg
   const asked = decodeTask(task.document)
   if ("problem" in asked)
     throw new CosignerError("E-CLI-001", { what: `our own task ${task.taskId}: ${asked.problem}` })
+  if (asked.type === "KeyShareSign") return judgeShares(asked, outcome, task.shareKeys ?? [])
   return judge(asked, outcome, task.attempt)
 }
 

@@ -7,21 +7,27 @@ import { type Bytes, beToBig, copy, equal, fromHex, toHex, utf8 } from "../../by
 import { K1 } from "../../crypto/curve.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
+import { checkupDigest, verifyCheckup } from "../../keys/checkupSign.ts"
 import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
 import { provenEpoch } from "../../mpc/reshare/succession.ts"
 import { successionOf } from "../../tasks/keyreshare.ts"
+import { messageBytes } from "../../tasks/keyshareSign.ts"
 import type { GroupOutcome, TaskOutcome } from "../../wire/frames.ts"
 import { verifyEd25519 } from "../../wire/signed.ts"
-import type { KeyGenTask, KeyReshareTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
+import type { KeyGenTask, KeyReshareTask, KeyShareSignTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
+import type { ShareKey } from "../store/model.ts"
+import { curveNameOf } from "./requests.ts"
 
 export type SignaturesOutcome = Extract<TaskOutcome, { type: "signatures" }>
+export type ShareSignaturesOutcome = Extract<TaskOutcome, { type: "shareSignatures" }>
 type Signature = SignaturesOutcome["signatures"][number]
 
 export type Judgement =
   | { readonly kind: "group"; readonly outcome: GroupOutcome }
   | { readonly kind: "signatures"; readonly outcome: SignaturesOutcome }
+  | { readonly kind: "shareSignatures"; readonly outcome: ShareSignaturesOutcome }
   | { readonly kind: "refused"; readonly problem: string }
 
 const refused = (problem: string): Judgement => ({ kind: "refused", problem })
@@ -35,6 +41,30 @@ export function judge(task: Task, outcome: TaskOutcome, attempts: number): Judge
   }
   if (task.type === "KeySign" && outcome.type === "signatures") return judgeSignatures(task, outcome)
   return refused(`a ${outcome.type} outcome does not answer a ${task.type} task`)
+}
+
+/** Whether `outcome` has, for every detail of the task, a signature that verifies under the share key recorded for it. */
+export function judgeShares(task: KeyShareSignTask, outcome: TaskOutcome, keys: readonly ShareKey[]): Judgement {
+  if (outcome.type !== "shareSignatures")
+    return refused(`a ${outcome.type} outcome does not answer a KeyShareSign task`)
+  if (outcome.signatures.length !== task.details.length) return refused("not one signature per group")
+  for (const [index, { group_id, message }] of task.details.entries()) {
+    const given = outcome.signatures[index]
+    const key = keys.find(({ shareGroupId }) => shareGroupId === group_id)
+    if (given?.group_id !== group_id || given.signed_msg !== message)
+      return refused(`signature ${index} is for another`)
+    const bytes = messageBytes(message)
+    const signature = fromHex(given.signature.replace(/^0x/, ""))
+    const publicKey = key && fromHex(key.publicKey)
+    if (key === undefined || bytes === undefined || signature === undefined || publicKey === undefined) {
+      return refused(`signature ${index} cannot be read`)
+    }
+    if (given.msg_hash !== `0x${toHex(checkupDigest(bytes))}`) return refused(`signature ${index} has another digest`)
+    if (!verifyCheckup(curveNameOf(key.curve), publicKey, bytes, signature)) {
+      return refused(`signature ${index} does not verify under the recorded share key`)
+    }
+  }
+  return { kind: "shareSignatures", outcome }
 }
 
 /** SHA-256 of the outcome with the keys of every object in one order, hex: equal digests are equal outcomes. */

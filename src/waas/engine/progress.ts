@@ -160,12 +160,15 @@ function nodeGaveUp(record: TaskRecord, nodeId: string, { code, reason }: NodeRe
   return ended(record, "failed", endedBy(new CosignerError("E-WAA-027", { node: nodeId, code, reason })))
 }
 
+/** Whether its result is a key that all participants must agree on. */
+const isSetUp = ({ type }: TaskRecord): boolean => type === "KeyGen" || type === "KeyReshare"
+
 const hasResult = (record: TaskRecord): boolean =>
-  record.type !== "KeySign" && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
+  isSetUp(record) && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
 
 function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
   if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement)
-  if (judgement.kind === "signatures") {
+  if (judgement.kind !== "group") {
     // Verified here, so one node's word is enough; the others find their own way to the same end.
     return { record: { ...record, state: "completed", outcome: judgement.outcome }, send: [] }
   }
@@ -194,7 +197,7 @@ const lostSession = (report: NodeReport | undefined, attempt: number): boolean =
 function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
   const problem = judgement?.kind === "refused" ? judgement.problem : "it has no outcome"
   const reports = record.reports
-  if (record.type !== "KeySign") {
+  if (isSetUp(record)) {
     return ended(record, "failed", endedBy(new CosignerError("E-WAA-025", { node: nodeId, problem })))
   }
   if (!record.nodeIds.every((id) => hasEnded(reports[id]))) return { record, send: [] }

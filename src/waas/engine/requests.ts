@@ -5,6 +5,7 @@ import type {
   CurveType,
   HolderGroup,
   RootKey,
+  ShareSignRequest,
   SignRequest,
   SignStatus,
   TaskRecord,
@@ -23,6 +24,14 @@ export function tssRequestNow(request: TssRequest, tasks: readonly TaskRecord[],
 }
 
 export function signRequestNow(request: SignRequest, tasks: readonly TaskRecord[], nowMs: number): SignRequest {
+  return { ...request, status: signStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
+}
+
+export function shareSignRequestNow(
+  request: ShareSignRequest,
+  tasks: readonly TaskRecord[],
+  nowMs: number,
+): ShareSignRequest {
   return { ...request, status: signStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
 }
 
@@ -75,22 +84,6 @@ export function validGroup(group: HolderGroup, tasks: readonly TaskRecord[]): Ho
     rootPubkey: outcome.root_extended_public_key,
   }))
   return { ...group, status: "Valid", shareGroups }
-}
-
-/** `group` with these keys in the place of what it had on their curves. */
-export function withKeys(group: HolderGroup, outcomes: readonly GroupOutcome[]): HolderGroup {
-  const made = outcomes.map((outcome) => ({
-    shareGroupId: outcome.group_id,
-    curve: curveTypeOf(outcome.curve),
-    rootPubkey: outcome.root_extended_public_key,
-  }))
-  return { ...group, shareGroups: [...withoutCurves(group, outcomes).shareGroups, ...made] }
-}
-
-/** `group` without its keys on the curves of `outcomes`. */
-export function withoutCurves(group: HolderGroup, outcomes: readonly GroupOutcome[]): HolderGroup {
-  const curves = outcomes.map(({ curve }) => curveTypeOf(curve))
-  return { ...group, shareGroups: group.shareGroups.filter(({ curve }) => !curves.includes(curve)) }
 }
 
 /** The vault with the root keys of its main group. */

@@ -5,11 +5,11 @@
  */
 import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
-import type { HolderGroup, TaskRecord, TssRequest, TssRequestType } from "../store/model.ts"
+import type { HolderGroup, ShareGroup, TaskRecord, TssRequest, TssRequestType } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
 import { chooseSigners } from "./choose.ts"
 import type { ReshareFrom } from "./create.ts"
-import { withKeys, withoutCurves } from "./requests.ts"
+import { curveTypeOf } from "./requests.ts"
 
 export interface ReshareWish {
   readonly type: Exclude<TssRequestType, "KeyGen">
@@ -93,34 +93,87 @@ function namedDealers(source: HolderGroup, nodeIds: readonly string[]): readonly
   return nodeIds
 }
 
-/** Groups and news as they are once these tasks of the request are completed; `tasks` are all of the request. */
+/**
+ * Groups and news as they are with what is completed of the request; `tasks` are all of it. A certificate may come long after
+ * its request was given up, and after others that were made since: on each key the one of highest rank counts, as on the nodes.
+ */
 export async function reshared(
   request: TssRequest,
   tasks: readonly TaskRecord[],
   store: Store,
 ): Promise<readonly Write[]> {
-  const [target, source] = await Promise.all([
-    store.group(request.targetGroupId),
-    store.group(request.source?.groupId ?? ""),
-  ])
+  const groups = new Map((await groupsOf(store, request.vaultId)).map((group) => [group.groupId, group]))
+  const [target, source] = [groups.get(request.targetGroupId), groups.get(request.source?.groupId ?? "")]
   if (target === undefined || source === undefined) return []
+  const before = new Map(groups)
   const completed = tasks.filter(({ state }) => state === "completed")
-  const outcomes = completed.flatMap(({ outcome }) => (outcome?.type === "group" ? [outcome] : []))
-  const replaces = request.type === "KeyReshare"
-  const isRefresh = target.groupId === source.groupId
-  const withNew = withKeys(target, outcomes)
-  const rest = replaces && !isRefresh ? withoutCurves(source, outcomes) : source
-  const isDone = completed.length === tasks.length
-  const groups: HolderGroup[] = [isDone ? { ...withNew, status: "Valid" } : withNew]
-  if (!isRefresh) groups.push(isDone && replaces ? { ...rest, status: "Unavailable" } : rest)
-  if (isDone && request.type === "Recovery") {
-    const main = await store.groupOf(request.vaultId, "MainGroup", "Valid")
-    if (main !== undefined && main.groupId !== target.groupId) groups.push({ ...main, status: "Unavailable" })
+  for (const task of completed) moveKey(groups, target.groupId, task)
+  const after = groups.get(target.groupId) ?? target
+  const isDone = tasks.every(({ outcome }) =>
+    after.shareGroups.some(({ epoch }) => epoch?.epochId === epochIdOf(outcome)),
+  )
+  if (isDone && after.status !== "Valid") {
+    groups.set(target.groupId, { ...after, status: "Valid" })
+    if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
+  const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
   const news = completed.flatMap((task) =>
     toBeTold(task, source).map((nodeId): Write => ({ put: "succession", nodeId, taskId: task.taskId })),
   )
-  return [...groups.map((record): Write => ({ put: "group", record })), ...news]
+  return [...changed.map((record): Write => ({ put: "group", record })), ...news]
+}
+
+/** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
+function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: TaskRecord): void {
+  if (outcome?.type !== "group") return
+  const epoch = { createdMs, epochId: outcome.epoch_id }
+  const isIt = ({ shareGroupId }: ShareGroup): boolean => shareGroupId === outcome.group_id
+  const holder = [...groups.values()].find(({ shareGroups }) => shareGroups.some(isIt))
+  const known = holder?.shareGroups.find(isIt)?.epoch
+  if (known !== undefined && !outranks(epoch, known)) return
+  if (holder !== undefined && holder.groupId !== targetId) {
+    const shareGroups = holder.shareGroups.filter((of) => !isIt(of))
+    const status = shareGroups.length === 0 ? "Unavailable" : holder.status
+    groups.set(holder.groupId, { ...holder, shareGroups, status })
+  }
+  const target = groups.get(targetId)
+  if (target === undefined) return
+  const made: ShareGroup = {
+    shareGroupId: outcome.group_id,
+    curve: curveTypeOf(outcome.curve),
+    rootPubkey: outcome.root_extended_public_key,
+    epoch,
+  }
+  groups.set(targetId, {
+    ...target,
+    shareGroups: [...target.shareGroups.filter(({ curve }) => curve !== made.curve), made],
+  })
+}
+
+const outranks = (a: Epoch, b: Epoch): boolean =>
+  a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : a.epochId > b.epochId
+
+type Epoch = NonNullable<ShareGroup["epoch"]>
+
+const epochIdOf = (outcome: TaskRecord["outcome"]): string => (outcome?.type === "group" ? outcome.epoch_id : "none")
+
+function endOtherMains(groups: Map<string, HolderGroup>, mainId: string): void {
+  for (const group of [...groups.values()]) {
+    const ends = group.type === "MainGroup" && group.status === "Valid" && group.groupId !== mainId
+    if (ends) groups.set(group.groupId, { ...group, status: "Unavailable" })
+  }
+}
+
+/** All groups of a vault, newest first. */
+export async function groupsOf(store: Store, vaultId: string): Promise<readonly HolderGroup[]> {
+  const groups: HolderGroup[] = []
+  let after: number | undefined
+  do {
+    const slice = await store.groups({ vaultId }, { limit: 100, after, before: undefined })
+    groups.push(...slice.items)
+    after = slice.after
+  } while (after !== undefined)
+  return groups
 }
 
 /** Everybody who promised the epoch, and everybody whose own epoch it ends. */

@@ -50,6 +50,13 @@ export interface Holder {
   readonly signer: boolean
 }
 
+/** A group as the nodes know it. */
+export interface ShareGroup extends RootKey {
+  readonly shareGroupId: string
+  /** What ranks its epochs: of the task that made the one in use, its time, and the epoch's id. Absent before any reshare. */
+  readonly epoch?: { readonly createdMs: number; readonly epochId: string }
+}
+
 /** A key share holder group: nodes that hold the vault's root keys together. */
 export interface HolderGroup {
   readonly groupId: string
@@ -59,7 +66,7 @@ export interface HolderGroup {
   readonly threshold: number
   readonly holders: readonly Holder[]
   /** One per curve, once Valid. */
-  readonly shareGroups: readonly (RootKey & { readonly shareGroupId: string })[]
+  readonly shareGroups: readonly ShareGroup[]
   readonly createdMs: number
 }
 
@@ -113,6 +120,35 @@ export interface SignRequest extends RequestCommon {
   readonly status: SignStatus
 }
 
+/** A check-up that one node signs with its own share of each of the group's keys (compat.md 8). */
+export interface ShareSignRequest extends RequestCommon {
+  readonly shareSignRequestId: string
+  readonly groupId: string
+  readonly nodeId: string
+  /** `0x` hex. */
+  readonly message: string
+  /** What the node's signatures must verify under, as its epoch's outcome had it. */
+  readonly shareKeys: readonly ShareKey[]
+  readonly status: SignStatus
+}
+
+/** One node's public share of one key. */
+export interface ShareKey {
+  readonly shareGroupId: string
+  readonly curve: CurveType
+  /** enc(S_i), hex. */
+  readonly publicKey: string
+}
+
+/** How far a node's database had come when it last connected: an older one is not let in again. */
+export interface NodeStanding {
+  readonly lineage: number
+  readonly boot: number
+  /** Of that start of the node, hex: tells a restart from a clone that counted the same. */
+  readonly bootId: string
+  readonly generation: number
+}
+
 /** The latest that one participant said about a task. */
 export interface NodeReport {
   readonly status: ReportStatus
@@ -131,7 +167,7 @@ export type TaskState = "approving" | "ready" | "running" | "completed" | "rejec
 
 export interface TaskRecord {
   readonly taskId: string
-  readonly request: { readonly kind: "tss" | "sign"; readonly id: string }
+  readonly request: { readonly kind: "tss" | "sign" | "shareSign"; readonly id: string }
   readonly type: TaskType
   /** The exact bytes that were signed and sent, and their SHA-256 in hex. */
   readonly document: Bytes
@@ -151,4 +187,6 @@ export interface TaskRecord {
   /** The accepted result; on a task that did not complete, signatures that came too late. */
   readonly outcome: TaskOutcome | undefined
   readonly reports: Readonly<Record<string, NodeReport>>
+  /** Of a KeyShareSign task only. */
+  readonly shareKeys?: readonly ShareKey[]
 }

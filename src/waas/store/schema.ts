@@ -84,6 +84,19 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (node_id, task_id)
   ) STRICT;
   `,
+  `
+  CREATE TABLE share_sign_requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX share_sign_requests_by_vault ON share_sign_requests (vault_id);
+  CREATE TABLE standings (
+    node_id TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -6,7 +6,18 @@ import { Database, type SQLQueryBindings } from "bun:sqlite"
 import { chmodSync } from "node:fs"
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
-import type { ApiKey, Holder, HolderGroup, Organisation, SignRequest, TaskRecord, TssRequest, Vault } from "./model.ts"
+import type {
+  ApiKey,
+  Holder,
+  HolderGroup,
+  NodeStanding,
+  Organisation,
+  ShareSignRequest,
+  SignRequest,
+  TaskRecord,
+  TssRequest,
+  Vault,
+} from "./model.ts"
 import { migrate } from "./schema.ts"
 import type { HolderRow, PageQuery, Slice, Store, Write } from "./store.ts"
 
@@ -96,6 +107,10 @@ function storeOver(db: Database, file: string): Store {
     signRequestOf: async (id) => rowOf<SignRequest>("SELECT body FROM sign_requests WHERE request_id = ?", id),
     signRequests: async (filter, query) =>
       page<SignRequest>("sign_requests", all(["vault_id = ?", filter.vaultId]), query),
+    shareSignRequest: async (id) => rowOf<ShareSignRequest>("SELECT body FROM share_sign_requests WHERE id = ?", id),
+    shareSignRequests: async (filter, query) =>
+      page<ShareSignRequest>("share_sign_requests", all(["vault_id = ?", filter.vaultId]), query),
+    standing: async (nodeId) => rowOf<NodeStanding>("SELECT body FROM standings WHERE node_id = ?", nodeId),
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
     successions: async (nodeId) =>
@@ -177,6 +192,17 @@ function put(db: Database, write: Write): void {
       upsert(db, "sign_requests", signRequestId, { vault_id: vaultId, request_id: requestId }, write.record)
       return
     }
+    case "shareSignRequest": {
+      const { shareSignRequestId, vaultId } = write.record
+      upsert(db, "share_sign_requests", shareSignRequestId, { vault_id: vaultId }, write.record)
+      return
+    }
+    case "standing":
+      db.run("INSERT OR REPLACE INTO standings (node_id, body) VALUES (?, ?)", [
+        write.nodeId,
+        JSON.stringify(write.record),
+      ])
+      return
     case "task": {
       const { document, signature, ...body } = write.record
       upsert(db, "tasks", body.taskId, { live: write.live ? 1 : 0, document, signature }, body)

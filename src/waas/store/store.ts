@@ -7,7 +7,9 @@ import type {
   GroupType,
   Holder,
   HolderGroup,
+  NodeStanding,
   Organisation,
+  ShareSignRequest,
   SignRequest,
   TaskRecord,
   TssRequest,
@@ -45,6 +47,8 @@ export type Write =
   | { readonly put: "group"; readonly record: HolderGroup }
   | { readonly put: "tssRequest"; readonly record: TssRequest }
   | { readonly put: "signRequest"; readonly record: SignRequest }
+  | { readonly put: "shareSignRequest"; readonly record: ShareSignRequest }
+  | { readonly put: "standing"; readonly nodeId: string; readonly record: NodeStanding }
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
   /** That node is to be told of the certificate of that completed reshare, whenever it comes. Its task is there already. */
@@ -77,6 +81,9 @@ export interface Store {
   signRequest(signRequestId: string): Promise<SignRequest | undefined>
   signRequestOf(requestId: string): Promise<SignRequest | undefined>
   signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
+  shareSignRequest(shareSignRequestId: string): Promise<ShareSignRequest | undefined>
+  shareSignRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<ShareSignRequest>>
+  standing(nodeId: string): Promise<NodeStanding | undefined>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
   /** The completed reshares that this node is to be told of, in the order they were made. */
