@@ -1,13 +1,14 @@
 /**
  * Builds dist/cosigner and dist/SHA256SUMS: one locked-down executable, the same bytes from the same commit wherever it is
- * built. `--if-stale` does nothing when the inputs have not changed since the last build.
+ * built. `--if-stale` does nothing when the inputs have not changed since the last build. `--target bun-linux-arm64 --outfile
+ * PATH/cosigner` builds for another machine, and writes nothing else.
  *
  * SOURCE_DATE_EPOCH and SOURCE_COMMIT stand in for git where the sources come without it.
  */
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { LOCKDOWN } from "./src/lockdown.ts"
 
 const root = import.meta.dir
@@ -24,17 +25,16 @@ async function main(): Promise<void> {
   const pinned: unknown = (await Bun.file(join(root, "package.json")).json()).devDependencies.bun
   if (Bun.version !== pinned)
     throw new Error(`this is bun ${Bun.version}, the build is pinned to ${pinned}: npm run build`)
+  const target = argument("--target")
+  if (target !== undefined) return await crossBuild(target, argument("--outfile") ?? "")
   const stamp = await inputsDigest()
   if (Bun.argv.includes("--if-stale") && (await isFresh(stamp))) return
   await mkdir(dist, { recursive: true })
   // built aside and renamed: a reader of dist/ never sees half a binary. The base name is part of the bytes.
   const scratch = await mkdtemp(join(dist, ".build-"))
   try {
-    const made = await compile(join(scratch, "cosigner"), true)
-    const plain = await compile(join(scratch, "plain", "cosigner"), false)
-    // bun exits 0 when it could not make bytecode; the executable would then start three times slower
-    if (made.size - plain.size < made.sources) throw new Error("no bytecode was generated: look at the build log above")
-    const doors = process.platform === "linux" ? await closeDoors(made.path) : 0
+    const made = await compileProven(scratch)
+    const doors = process.platform === "linux" ? await closeDoors(made.path, process.execPath) : 0
     const digest = await sha256(made.path)
     await rename(made.path, join(dist, "cosigner"))
     await writeFile(join(dist, "SHA256SUMS"), `${digest}  cosigner\n`)
@@ -45,6 +45,43 @@ async function main(): Promise<void> {
   }
 }
 
+const argument = (name: string): string | undefined => {
+  const at = Bun.argv.indexOf(name)
+  return at < 0 ? undefined : Bun.argv[at + 1]
+}
+
+/** For another machine. Its runtime is fetched by bun from the package registry, at the version of this one. */
+async function crossBuild(target: string, outfile: string): Promise<void> {
+  if (basename(outfile) !== "cosigner")
+    throw new Error("--outfile must end in /cosigner: the name is part of the bytes")
+  await mkdir(dirname(outfile), { recursive: true })
+  const scratch = await mkdtemp(join(dirname(outfile), ".build-"))
+  try {
+    const made = await compileProven(scratch, target)
+    let doors = 0
+    if (target.startsWith("bun-linux-")) {
+      // the runtime of the target and nothing else, as far as names go
+      const empty = join(scratch, "empty.ts")
+      await writeFile(empty, "")
+      const runtime = join(scratch, "runtime", "cosigner")
+      await bundle([empty], scratch, runtime, false, target)
+      doors = await closeDoors(made.path, runtime)
+    }
+    await rename(made.path, outfile)
+    console.error(`${target} ${(made.size / 1e6).toFixed(1)} MB, ${doors} runtime doors closed`)
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function compileProven(scratch: string, target?: string): Promise<Made> {
+  const made = await compile(join(scratch, "cosigner"), true, target)
+  const plain = await compile(join(scratch, "plain", "cosigner"), false, target)
+  // bun exits 0 when it could not make bytecode; the executable would then start three times slower
+  if (made.size - plain.size < made.sources) throw new Error("no bytecode was generated: look at the build log above")
+  return made
+}
+
 interface Made {
   readonly path: string
   readonly size: number
@@ -52,10 +89,21 @@ interface Made {
   readonly sources: number
 }
 
-async function compile(outfile: string, bytecode: boolean): Promise<Made> {
+function compile(outfile: string, bytecode: boolean, target: string | undefined): Promise<Made> {
+  const entries = ENTRIES.map((entry) => join(root, entry)).filter((entry) => existsSync(entry))
+  return bundle(entries, join(root, "src"), outfile, bytecode, target)
+}
+
+async function bundle(
+  entrypoints: readonly string[],
+  base: string,
+  outfile: string,
+  bytecode: boolean,
+  target: string | undefined,
+): Promise<Made> {
   const result = await Bun.build({
-    entrypoints: ENTRIES.map((entry) => join(root, entry)).filter((entry) => existsSync(entry)),
-    root: join(root, "src"),
+    entrypoints: [...entrypoints],
+    root: base,
     target: "bun",
     format: "esm",
     minify: true,
@@ -63,6 +111,7 @@ async function compile(outfile: string, bytecode: boolean): Promise<Made> {
     define: { COSIGNER_BUILD: JSON.stringify(await provenance()) },
     compile: {
       outfile,
+      ...(target === undefined ? {} : { target: target as Bun.Build.CompileTarget }),
       autoloadDotenv: false,
       autoloadBunfig: false,
       autoloadTsconfig: false,
@@ -97,11 +146,11 @@ function git(...args: readonly string[]): string | undefined {
 
 /**
  * Makes the runtime blind to DOORS: the first byte of each name in the runtime's constants becomes NUL, which no variable's
- * name can contain. Places are taken from the pinned runtime and must hold the same name in the executable, so our own
+ * name can contain. Places are taken from the runtime alone and must hold the same name in the executable, so our own
  * code is never touched. Linux only: elsewhere an edit breaks the code signature.
  */
-async function closeDoors(path: string): Promise<number> {
-  const runtime = await readFile(process.execPath)
+async function closeDoors(path: string, runtimePath: string): Promise<number> {
+  const runtime = await readFile(runtimePath)
   const file = await open(path, "r+")
   let closed = 0
   try {
