@@ -3,6 +3,7 @@
  * Writes are synchronous, so that nothing is lost at the end; a reader that went away (`| head -1`) is not an error.
  */
 import { writeSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
 
 export interface Output {
   readonly json: boolean
@@ -35,7 +36,11 @@ export const output = (json: boolean, write: Write = writeAll): Output => {
 /** BigInts are decimal strings in our JSON: share ids exceed every number type of its readers. */
 const bigints = (_key: string, of: unknown): unknown => (typeof of === "bigint" ? of.toString() : of)
 
-/** Writes all of `text` now; the only place besides the log's sink that touches the standard streams. */
+/**
+ * Writes all of `text` now; the only place besides the log's sink that touches the standard streams. Throws E-CLI-013 for a
+ * result that cannot be written. A remark or a log line that cannot be is dropped: nobody is left to tell, and a node does
+ * not stop for it.
+ */
 export function writeAll(fd: 1 | 2, text: string): void {
   let rest = Buffer.from(text, "utf8")
   while (rest.length > 0) {
@@ -44,7 +49,10 @@ export function writeAll(fd: 1 | 2, text: string): void {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined
       if (code === "EPIPE") return
-      if (code !== "EAGAIN") throw error
+      if (code !== "EAGAIN") {
+        if (fd === 2) return
+        throw new CosignerError("E-CLI-013", { why: String(code ?? error) }, { cause: error })
+      }
       // a non-blocking pipe that is full: give its reader a moment
       Bun.sleepSync(1)
     }

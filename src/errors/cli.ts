@@ -69,6 +69,12 @@ export const cliCodes = {
     what: (d) => `the variable ${d.name} is set, and would switch a protection of the connections off`,
     next: "unset it (UnsetEnvironment= in a unit); for a private authority set [websocket] ca_path or SSL_CERT_FILE",
   }),
+  "E-CLI-013": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the result could not be written to stdout (${d.why})`,
+    next: "look at what stdout leads to, a full disk for instance, and repeat the command",
+  }),
   "E-CLI-020": entry<{ readonly command: string; readonly exit: number; readonly said: string }>({
     kind: "fault",
     exit: EXIT.failure,
