@@ -28,7 +28,7 @@ import type { Rules } from "./policy/schema.ts"
 import { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
-import type { TaskLimits, Log as TaskLog } from "./tasks/ports.ts"
+import type { TaskLimits } from "./tasks/ports.ts"
 import { createTasks } from "./tasks/runner.ts"
 import { lastProvenMs } from "./upkeep/backups.ts"
 import { keepGuard, requireNewest } from "./upkeep/guardKeeper.ts"
@@ -129,7 +129,6 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     },
   })
   const guard = keepGuard(store, log)
-  const say: TaskLog = (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields)
   let link: Link | undefined
   const tasks = createTasks(waasKeyOf(config), {
     self: identity.party,
@@ -150,7 +149,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     send: (frame) => void link?.send(frame),
     now: Date.now,
     alarm: alarmAt,
-    log: say,
+    log,
     limits: LIMITS,
     rng: systemRng,
     pathRules: config.signing.path_algorithms,
@@ -177,7 +176,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       timing: LINK_TIMING,
       clock: Date.now,
       jitter: () => randomInt(2 ** 32) / 2 ** 32,
-      log: say,
+      log,
     },
     {
       onFrame: (frame) => tasks.onFrame(frame),

@@ -78,11 +78,11 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
 
   function dial(): void {
     enter("connecting")
-    log("info", `WebSocket connecting to ${shownUrl(options.url)}`, {})
+    log.info(`WebSocket connecting to ${shownUrl(options.url)}`, {})
     connection = openConnection(options, {
-      opened: () => log("info", "Start to register service", {}),
+      opened: () => log.info("Start to register service", {}),
       established() {
-        log("info", "[Websocket.Client] connected.", {})
+        log.info("[Websocket.Client] connected.", {})
         channel.connect()
         pump()
       },
@@ -106,7 +106,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
     failures = wasGood ? 1 : failures + 1
     enter("waiting")
     const waitMs = Math.round(pause * (0.5 + options.jitter() / 2))
-    log("warn", failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
+    log.warn(failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
     retry = setTimeout(dial, waitMs)
     if (wasOnline) guarded(() => handlers.onOffline(error))
   }
@@ -141,14 +141,14 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
       case "resumed":
         onlineAt = performance.now()
         enter("online")
-        log("info", "TSS Node registration accepted", { peer: received.peer, ...measured })
+        log.info("TSS Node registration accepted", { peer: received.peer, ...measured })
         guarded(() => handlers.onOnline(received.peer))
         return
       case "frame": {
         const frame = decodeToNode(received.payload)
         if ("problem" in frame) {
           dropped.malformed += 1
-          log("warn", "A frame from WaaS was dropped", { problem: frame.problem })
+          log.warn("A frame from WaaS was dropped", { problem: frame.problem })
         } else guarded(() => handlers.onFrame(frame))
       }
     }
@@ -162,7 +162,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
     } catch (error) {
       dropped.handlerFailed += 1
       const bug = new CosignerError("E-CLI-001", { what: `a handler of the link threw: ${String(error)}` })
-      log("error", bug.message, { code: bug.code, next: bug.next })
+      log.error(bug.message, { code: bug.code, next: bug.next })
     } finally {
       handling = outer
     }

@@ -4,8 +4,9 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { CosignerError } from "../errors.ts"
+import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
-import type { Clock, Log } from "../tasks/ports.ts"
+import type { Clock } from "../tasks/ports.ts"
 import type { ChannelLimits } from "../wire/channel.ts"
 import type { Signer } from "../wire/signed.ts"
 

@@ -99,7 +99,7 @@ function sessionIo(
     },
     mayRelease: async () => mayRelease(),
     blamed: async (blame: Blame, sid: Bytes) => {
-      ports.log(blame.kind === "SESSION" ? "warn" : "error", `session stopped: ${blame.kind}`, {
+      ports.log[blame.kind === "SESSION" ? "warn" : "error"](`session stopped: ${blame.kind}`, {
         task: taskId,
         session: toHex(sid),
         parties: blame.parties.map(nodeIdOf),

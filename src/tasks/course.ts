@@ -186,20 +186,20 @@ export function beginCourse(
       ports.send(reportOf(record))
     }
     if (record.state === "rejected") return tellEnd(record, ports)
-    if (record.state === "approved") ports.log("info", `${task.type} task approved`, { task: task.task_id })
+    if (record.state === "approved") ports.log.info(`${task.type} task approved`, { task: task.task_id })
     await attempts(record)
   }
 
   /** Fails the task, as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. */
   async function broken(error: unknown): Promise<void> {
-    ports.log("error", "task stopped", { task: task.task_id, error: textOf(error) })
+    ports.log.error("task stopped", { task: task.task_id, error: textOf(error) })
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!suspended.signal.aborted) {
       try {
         if (!isFinal(recordOf(task, ports).state)) fail(why)
         return
       } catch (again) {
-        ports.log("warn", "the end of a task could not be recorded", { task: task.task_id, error: textOf(again) })
+        ports.log.warn("the end of a task could not be recorded", { task: task.task_id, error: textOf(again) })
         using later = ports.alarm(ports.now() + RECORD_AGAIN_MS)
         await fired(AbortSignal.any([later.signal, suspended.signal]))
       }
@@ -256,8 +256,8 @@ function both(embedded: Decision, callbacks: Verdict): Decision {
 /** One line per task; the words of the first are what scripts look for. */
 function tellEnd(record: TaskRecord, ports: TaskPorts): void {
   const session = `${record.taskId}:${record.attempt}`
-  if (record.state === "completed") ports.log("info", `${record.type} task completed in session ${session}`, {})
-  else ports.log("warn", `${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
+  if (record.state === "completed") ports.log.info(`${record.type} task completed in session ${session}`, {})
+  else ports.log.warn(`${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
 }
 
 function recordOf(task: Task, ports: TaskPorts): TaskRecord {

@@ -7,6 +7,7 @@ import type { Rng } from "../crypto/random.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
+import type { Log } from "../log.ts"
 import type { Ending, SessionIo, SessionSpec } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
@@ -236,9 +237,6 @@ export type StartSession = (spec: SessionSpec, io: HostIo) => HostedSession
 
 /** Milliseconds since 1970. */
 export type Clock = () => number
-
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error"
-export type Log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /** A moment of the wall clock, ms since 1970: the signal fires then, at once if it has passed. Disposed, it never does. */
 export interface Alarm extends Disposable {

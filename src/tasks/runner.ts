@@ -42,7 +42,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
 
   function verified(tag: DocumentTag, signed: SignedDocument): boolean {
     if (verifyDocument(waasKey, tag, signed)) return true
-    ports.log("error", "dropped a document that the pinned WaaS key did not sign", {
+    ports.log.error("dropped a document that the pinned WaaS key did not sign", {
       ...refuse("E-TSK-002", { what: tag }),
     })
     return false
@@ -52,7 +52,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     if (!verified("waas/task", signed)) return
     const decoded = decodeTask(signed.document)
     if ("problem" in decoded) {
-      return ports.log("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
+      return ports.log.error("dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
     }
     const task = decoded
     const digest = taskDigest(signed.document)
@@ -77,7 +77,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
 
   /** Answers without a trace in the journal: the task was not taken up, and the id keeps its earlier meaning. */
   function refuseUnclaimed(task: Task, digest: string, why: Refusal): void {
-    ports.log("warn", "refused a task", { task: task.task_id, ...why })
+    ports.log.warn("refused a task", { task: task.task_id, ...why })
     ports.send({
       kind: "report",
       taskId: task.task_id,
@@ -95,7 +95,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onStart(signed: SignedDocument): void {
     if (!verified("waas/start", signed)) return
     const start = decodeStart(signed.document)
-    if ("problem" in start) return ports.log("error", "dropped a start that cannot be read", { ...start })
+    if ("problem" in start) return ports.log.error("dropped a start that cannot be read", { ...start })
     const record = recordFor(start.task_id, start.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -106,7 +106,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onCancel(signed: SignedDocument): void {
     if (!verified("waas/cancel", signed)) return
     const cancel = decodeCancel(signed.document)
-    if ("problem" in cancel) return ports.log("error", "dropped a cancel that cannot be read", { ...cancel })
+    if ("problem" in cancel) return ports.log.error("dropped a cancel that cannot be read", { ...cancel })
     const record = recordFor(cancel.task_id, cancel.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -121,8 +121,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     const record = ports.journal.get(taskId)
     const task = record && decodeTask(record.document)
     if (task === undefined || "problem" in task) return
-    if (certified(task, acks, ports) !== undefined)
-      ports.log("info", "a prepared group was certified", { task: taskId })
+    if (certified(task, acks, ports) !== undefined) ports.log.info("a prepared group was certified", { task: taskId })
   }
 
   /** Tells a node how a group went on, whether or not it took part; a course that still waits for this result takes it. */
@@ -134,14 +133,14 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     if (course !== undefined) return course.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     const group = succeed(task, attempt, outcome, ports)
     if (group === undefined) return
-    ports.log("info", "a reshare was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
+    ports.log.info("a reshare was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
   }
 
   /** The journal's record of exactly that document; anything else is logged and dropped. */
   function recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = ports.journal.get(taskId)
     if (record?.digest === digest) return record
-    ports.log("warn", "dropped a command for a task that this node did not claim", { task: taskId })
+    ports.log.warn("dropped a command for a task that this node did not claim", { task: taskId })
     return undefined
   }
 
@@ -170,7 +169,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
         act(frame)
       } catch (error) {
         // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
-        ports.log("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
+        ports.log.error("a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
       }
     },
     resume() {

@@ -40,7 +40,7 @@ export function succeed(
 export function retireBefore(group: GroupPublic, ports: TaskPorts): void {
   for (const erased of ports.groups.retire(group.groupId, group.epochId)) {
     if (memberOf(erased, ports.self) === undefined) continue
-    ports.log("info", "erased the share of an epoch that is over", {
+    ports.log.info("erased the share of an epoch that is over", {
       group: erased.groupId,
       epoch: toHex(erased.epochId),
     })

@@ -152,7 +152,7 @@ function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
     onOnline: (party) => swallow(engine.onOnline(nodeIdOf(party))),
     onOffline: () => {},
     clock: Date.now,
-    log: (level, message, fields) => log[level === "trace" ? "debug" : level](message, fields),
+    log,
     limits: RELAY_LIMITS,
   })
 }

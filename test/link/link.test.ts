@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
+import { logTo } from "../../src/log.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
@@ -534,10 +535,10 @@ describe("what does not answer", () => {
       {
         timing: { ...QUICK, backoffMs: 4, backoffCapMs: 20 },
         jitter: () => (told.entries.length % 2 === 0 ? 0 : 0.999),
-        log: (_level, _message, fields) => {
+        log: logTo((_level, _message, fields) => {
           const wait = fields["retryInMs"]
           if (typeof wait === "number") told.add(wait)
-        },
+        }),
       },
     )
     await told.until((waits) => waits.length >= 6)

@@ -4,7 +4,7 @@ import { CosignerError } from "../../src/errors.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { type Link, type LinkHandlers, startLink } from "../../src/link/link.ts"
 import { LINK_TIMING, type LinkOptions, type LinkTiming } from "../../src/link/options.ts"
-import type { Log } from "../../src/tasks/ports.ts"
+import { type Log, logTo } from "../../src/log.ts"
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from "../../src/waas/relay.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS, type PeerMemory } from "../../src/wire/channel.ts"
@@ -78,13 +78,12 @@ export interface WaasOptions {
   readonly clock?: () => number
 }
 
-const recorder = (lines: Line[]): Log => {
-  return (level, message, fields) => {
+const recorder = (lines: Line[]): Log =>
+  logTo((level, message, fields) => {
     const line = { level, message, fields }
     lines.push(line)
     allLines.push(line)
-  }
-}
+  })
 
 export function startWaas(options: WaasOptions = {}): Waas {
   const identity = options.identity ?? newIdentity()
@@ -164,11 +163,11 @@ export function startNode(waas: Pick<Waas, "identity" | "port">, options: NodeOp
   const { identity: given, handlers, ...rest } = options
   const identity = given ?? newIdentity()
   const journal = new Journal<AtNode>()
-  const log: Log = (level, message, fields) => {
+  const log = logTo((level, message, fields) => {
     const line = { level, message, fields }
     allLines.push(line)
     journal.add({ kind: "line", line })
-  }
+  })
   const link = startLink(
     {
       url: `ws://127.0.0.1:${waas.port}/ws`,

@@ -2,6 +2,7 @@
  * A WaaS engine and nodes with their real stores, tasks and protocols in one process: everything between them is a queue that
  * a test may hold up, and any node may die before or after any of its durable steps and come back from its file.
  */
+
 import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,7 +14,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts
 import type { PartyId } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
-import { silentLog } from "../../src/log.ts"
+import { logTo, silentLog } from "../../src/log.ts"
 import { type Identity, identityOf } from "../../src/mpc/envelope.ts"
 import { sessionHost } from "../../src/mpc/host.ts"
 import { Secret } from "../../src/secret.ts"
@@ -103,7 +104,7 @@ export class Node {
       now: () => theatre.nowMs,
       alarm: (atMs) => theatre.alarm(atMs),
       rng: (length) => copy(randomBytes(length)),
-      log: (level, message, fields) => theatre.log.push({ node: this.name, level, message, fields }),
+      log: logTo((level, message, fields) => theatre.log.push({ node: this.name, level, message, fields })),
       limits: { openTasks: 64, signSessionMs: 30_000, setupSessionMs: 60_000, batch: 32 },
       pathRules: DEFAULT_PATH_RULES,
     }

@@ -2,6 +2,7 @@
  * The world of a task in memory: the ports of src/tasks/ports.ts over Maps, a clock that tests move, and sessions that
  * tests end. The semantics are those of the port documentation, as plainly as they can be written.
  */
+
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { systemRng } from "../../src/crypto/random.ts"
@@ -9,6 +10,7 @@ import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
+import { silentLog } from "../../src/log.ts"
 import type { Ending, SessionSpec } from "../../src/mpc/session.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
@@ -298,7 +300,7 @@ export function world(
         const forget = () => void (alarms.includes(alarm) && alarms.splice(alarms.indexOf(alarm), 1))
         return { signal: controller.signal, [Symbol.dispose]: forget }
       },
-      log: () => undefined,
+      log: silentLog,
       rng: systemRng,
       pathRules: DEFAULT_PATH_RULES,
       limits: { openTasks: 64, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },

@@ -58,7 +58,7 @@ function linked(waas: RunningWaas, vaults: Vaults): Linked {
         timing: { ...LINK_TIMING, backoffMs: 10, backoffCapMs: 50 },
         clock: Date.now,
         jitter: () => 0.5,
-        log: () => {},
+        log: silentLog,
       },
       { onFrame: (frame) => node.receive(frame), onOnline() {}, onOffline() {}, onWritable() {} },
     )

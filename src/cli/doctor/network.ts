@@ -2,6 +2,7 @@
  * The way to WaaS, step by step: name, connection, TLS, proxy, the pinned key. The handshake is a real one, under a key that
  * is made for it and forgotten: WaaS proves itself and tells its time, and the node itself is not registered, nor replaced.
  */
+
 import { randomBytes } from "node:crypto"
 import { lookup } from "node:dns/promises"
 import { accessSync, constants, readFileSync } from "node:fs"
@@ -12,6 +13,7 @@ import { CosignerError } from "../../errors.ts"
 import { partyBytes } from "../../keys/party.ts"
 import { type Measured, openConnection } from "../../link/connection.ts"
 import { checkOptions, LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
+import { silentLog } from "../../log.ts"
 import { identityOf } from "../../mpc/envelope.ts"
 import { Secret } from "../../secret.ts"
 import { CHANNEL_LIMITS } from "../../wire/channel.ts"
@@ -65,7 +67,7 @@ function optionsOf({ websocket }: Config): LinkOptions | string {
     timing: LINK_TIMING,
     clock: Date.now,
     jitter: () => 0,
-    log: () => {},
+    log: silentLog,
   }
 }
 
