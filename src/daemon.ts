@@ -3,7 +3,7 @@
  * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse, so that nothing is asked of
  * what has gone already.
  */
-import { createPrivateKey, type KeyObject, randomInt, randomUUID } from "node:crypto"
+import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { copy, fromHex } from "./bytes.ts"
@@ -35,6 +35,7 @@ import { keepGuard, requireNewest } from "./upkeep/guardKeeper.ts"
 import { startUpkeep } from "./upkeep/upkeep.ts"
 import { WATCH_LIMITS } from "./watch/probes.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
+import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
 import { startPool } from "./workers/pool.ts"
@@ -157,12 +158,14 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   tasks.resume()
 
   // ---- link
+  const bootId = copy(randomBytes(BOOT_ID_BYTES))
   const { websocket } = config
   const up = startLink(
     {
       url: websocket.url ?? "",
       waasKey: waasKeyOf(config),
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
+      standing: () => ({ ...store.standing, bootId }),
       ca: websocket.ca_path === undefined ? undefined : readFileSync(websocket.ca_path, "utf8"),
       client:
         websocket.client_cert_path === undefined || websocket.client_key_path === undefined

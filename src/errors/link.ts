@@ -86,6 +86,19 @@ export const linkCodes = {
     what: (d) => `the proxy on the way to ${d.url} refused: ${d.detail}`,
     next: "check websocket.proxy and its user and password",
   }),
+  "E-LNK-015": entry<{ readonly nodeId: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `WaaS knows a later state of the database of node ${d.nodeId}: this one is an older copy or a clone, and is not let in`,
+    next: "put the newest copy back; if that one is lost for good and no other runs: cosigner recover-rollback",
+  }),
+  "E-LNK-016": entry<{ readonly nodeId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `another process is connected as node ${d.nodeId}, and only one copy of a node may work`,
+    next: "stop one of the two now; if one of them has just died, this one is let in within a minute",
+  }),
   "E-LNK-020": entry<{ readonly what: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.refused,

@@ -47,6 +47,10 @@ export function refusalError(options: LinkOptions, reason: RefusalReason): Cosig
       return new CosignerError("E-LNK-005", { nodeId: ownId(options) })
     case "replaced":
       return new CosignerError("E-LNK-008", { nodeId: ownId(options) })
+    case "rolledBack":
+      return new CosignerError("E-LNK-015", { nodeId: ownId(options) })
+    case "twin":
+      return new CosignerError("E-LNK-016", { nodeId: ownId(options) })
     case "protocol":
       return new CosignerError("E-LNK-010", { problem: "WaaS says so" })
     case "busy":

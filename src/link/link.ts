@@ -102,7 +102,8 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
     lastError = error
     channel.disconnect()
     // A second node with the same key would take the connection back at once, and so on for ever.
-    const pause = isCode(error, "E-LNK-008") ? timing.backoffCapMs : backoffMs(wasGood ? 0 : failures, timing)
+    const isRefusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
+    const pause = isRefusedForGood ? timing.backoffCapMs : backoffMs(wasGood ? 0 : failures, timing)
     failures = wasGood ? 1 : failures + 1
     enter("waiting")
     const waitMs = Math.round(pause * (0.5 + options.jitter() / 2))

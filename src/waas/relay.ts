@@ -4,12 +4,13 @@
  * Owns who is online, the channels, their bounds. What frames mean is the engine's; HTTP routes are the caller's.
  */
 import { randomBytes } from "node:crypto"
-import { copy } from "../bytes.ts"
+import { copy, equal } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import { CHANNEL_LIMITS, type Channel, type ChannelLimits, createChannel, type PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
+import type { Standing } from "../wire/hello.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type ChannelPacket, EPOCH_BYTES, MAX_PACKET_BYTES, type RefusalReason } from "../wire/packets.ts"
 import type { Signer } from "../wire/signed.ts"
@@ -36,11 +37,16 @@ export const RELAY_LIMITS: RelayLimits = {
   nodes: 4096,
 }
 
+/** A node is heard every 15 s; one that was silent for longer may have died and come back. */
+const TWIN_MS = 20_000
+
 export interface RelayOptions {
   /** WaaS's key, which nodes have pinned. */
   readonly signer: Signer
   /** Whether a node that has proved its key may stay. */
   isKnownNode(party: PartyId): boolean
+  /** Whether a node whose database has come so far may work: false for an older copy. Durable when it resolves; without it, all may. */
+  readonly admitStanding?: (party: PartyId, standing: Standing) => Promise<boolean>
   /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
   onFrame(party: PartyId, frame: FromNode): void
   /** Frames flow. After "restarted" the node remembers nothing of what it was told and had not written down. */
@@ -107,7 +113,42 @@ export function createRelay(options: RelayOptions): Relay {
     return false
   }
 
-  function admit(connection: NodeConnection, party: PartyId): RefusalReason | undefined {
+  function admit(
+    connection: NodeConnection,
+    party: PartyId,
+    standing: Standing | undefined,
+  ): Promise<RefusalReason | undefined> | RefusalReason | undefined {
+    if (standing === undefined || options.admitStanding === undefined) return seat(connection, party, standing)
+    if (!isKnown(party)) return seat(connection, party, standing)
+    const elsewhere = besideTwin(party, standing)
+    if (elsewhere !== undefined) return elsewhere
+    return options.admitStanding(party, standing).then(
+      (isNewest) => {
+        if (isNewest) return seat(connection, party, standing)
+        log.warn("A node with an older copy of its database was refused", { nodeId: nodeIdOf(party) })
+        return "rolledBack"
+      },
+      (error: unknown) => {
+        failed(error)
+        return "busy"
+      },
+    )
+  }
+
+  /** Two starts of one node at a time: the one that is heard stays. Restarted, a node's old connection is closed or soon silent. */
+  function besideTwin(party: PartyId, standing: Standing | undefined): RefusalReason | undefined {
+    const seated = peers.get(party)?.connection
+    const known = seated?.standing
+    if (seated === undefined || known === undefined) return undefined
+    if (standing === undefined) return "busy"
+    if (equal(known.bootId, standing.bootId) || seated.silentMs() > TWIN_MS) return undefined
+    log.warn("A second copy of a connected node was refused", { nodeId: nodeIdOf(party) })
+    return "twin"
+  }
+
+  function seat(connection: NodeConnection, party: PartyId, standing: Standing | undefined): RefusalReason | undefined {
+    const elsewhere = besideTwin(party, standing)
+    if (elsewhere !== undefined) return elsewhere
     if (!isKnown(party)) {
       log.info("A node that is not known was refused", { nodeId: nodeIdOf(party) })
       return "unknownNode"

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { type PartyId, partyOf } from "../keys/party.ts"
-import { isProof, prove, type Transcript } from "../wire/hello.ts"
+import { isProof, prove, type Standing, type Transcript } from "../wire/hello.ts"
 import {
   type ChannelPacket,
   decodePacket,
@@ -33,8 +33,12 @@ export interface ConnectionLimits {
 }
 
 export interface ConnectionEvents {
-  /** The key is proved. A refusal ends the connection; undefined welcomes it. */
-  admit(connection: NodeConnection, party: PartyId): RefusalReason | undefined
+  /** The key is proved. A refusal ends the connection; undefined welcomes it. Must not reject. */
+  admit(
+    connection: NodeConnection,
+    party: PartyId,
+    standing: Standing | undefined,
+  ): Promise<RefusalReason | undefined> | RefusalReason | undefined
   /** The welcome is sent. */
   opened(connection: NodeConnection, party: PartyId): void
   packet(connection: NodeConnection, party: PartyId, packet: ChannelPacket): void
@@ -45,6 +49,8 @@ export interface ConnectionEvents {
 type Phase =
   | { readonly kind: "hello" }
   | { readonly kind: "proof"; readonly transcript: Transcript; readonly party: PartyId }
+  /** Whether it may stay is being found out; until then it has nothing to say. */
+  | { readonly kind: "admitting" }
   | { readonly kind: "open"; readonly party: PartyId }
   | { readonly kind: "ended" }
 
@@ -52,6 +58,7 @@ export class NodeConnection {
   #phase: Phase = { kind: "hello" }
   #socket: Socket | undefined
   #party: PartyId | undefined
+  #standing: Standing | undefined
   #lastHeard = performance.now()
   #patience: ReturnType<typeof setTimeout> | undefined
   #packets: Allowance
@@ -70,6 +77,16 @@ export class NodeConnection {
   /** Who it is, once that is proved and admitted. */
   get party(): PartyId | undefined {
     return this.#party
+  }
+
+  /** What it said of its database, once admitted. */
+  get standing(): Standing | undefined {
+    return this.#standing
+  }
+
+  /** Since it was last heard, ms. */
+  silentMs(): number {
+    return performance.now() - this.#lastHeard
   }
 
   open(socket: Socket): void {
@@ -123,7 +140,7 @@ export class NodeConnection {
 
   #packet(phase: Phase, packet: Packet): void {
     if (phase.kind === "hello" && packet.kind === "hello") return this.#challenge(packet)
-    if (phase.kind === "proof" && packet.kind === "proof") return this.#welcome(phase, packet.signature)
+    if (phase.kind === "proof" && packet.kind === "proof") return this.#prove(phase, packet)
     if (phase.kind === "open") {
       switch (packet.kind) {
         case "ping":
@@ -155,10 +172,22 @@ export class NodeConnection {
     this.send({ kind: "challenge", waasNonce, waasMs, signature: prove("waas", transcript, this.signer) })
   }
 
-  #welcome({ transcript, party }: Extract<Phase, { readonly kind: "proof" }>, signature: Uint8Array): void {
-    if (!isProof("node", transcript, signature)) return this.refuse("proof")
-    const refusal = this.events.admit(this, party)
+  #prove(
+    { transcript, party }: Extract<Phase, { readonly kind: "proof" }>,
+    { signature, standing }: Extract<Packet, { readonly kind: "proof" }>,
+  ): void {
+    const signed = standing === undefined ? transcript : { ...transcript, standing }
+    if (!isProof("node", signed, signature)) return this.refuse("proof")
+    this.#phase = { kind: "admitting" }
+    const answer = this.events.admit(this, party, standing)
+    if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, standing, refusal))
+    else this.#welcome(party, standing, answer)
+  }
+
+  #welcome(party: PartyId, standing: Standing | undefined, refusal: RefusalReason | undefined): void {
+    if (this.#phase.kind !== "admitting") return
     if (refusal !== undefined) return this.refuse(refusal)
+    this.#standing = standing
     clearTimeout(this.#patience)
     this.#party = party
     this.#phase = { kind: "open", party }

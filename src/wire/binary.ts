@@ -38,6 +38,9 @@ export class Reader {
   text(max: number): string {
     return decodeUtf8(this.take(this.#within(this.u16(), 0, max)), `byte ${this.#at}`)
   }
+  left(): number {
+    return this.bytes.length - this.#at
+  }
   rest(): Bytes {
     return this.take(this.bytes.length - this.#at)
   }

@@ -10,9 +10,26 @@
  * What the handshake does not do: it makes no session key. Secrecy and integrity of what follows are TLS's, and end to
  * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.
  */
-import { type Bytes, u8, u64be, utf8 } from "../bytes.ts"
+import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
 import { frame } from "../crypto/frame.ts"
 import { type Signer, verifyEd25519 } from "./signed.ts"
+
+/**
+ * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
+ * put back, or a clone, and would know nothing of the bans since (tss.md 2.5 rule 11).
+ */
+export interface Standing {
+  readonly lineage: number
+  readonly boot: number
+  /** 16 random bytes of this start: two clones that count alike differ in it. */
+  readonly bootId: Bytes
+  readonly generation: number
+}
+
+export const BOOT_ID_BYTES = 16
+
+export const encodeStanding = ({ lineage, boot, bootId, generation }: Standing): Bytes =>
+  concat(u64be(lineage), u64be(boot), bootId, u64be(generation))
 
 export interface Transcript {
   readonly version: number
@@ -21,12 +38,24 @@ export interface Transcript {
   readonly nodeNonce: Bytes
   readonly waasNonce: Bytes
   readonly waasMs: number
+  /** Of the node's proof alone. Absent: a probe that is not the node at work. */
+  readonly standing?: Standing
 }
 
 export type Role = "node" | "waas"
 
 const signedBytes = (role: Role, t: Transcript): Bytes =>
-  frame("link/hello", utf8(role), u8(t.version), t.nodeKey, t.waasKey, t.nodeNonce, t.waasNonce, u64be(t.waasMs))
+  frame(
+    "link/hello",
+    utf8(role),
+    u8(t.version),
+    t.nodeKey,
+    t.waasKey,
+    t.nodeNonce,
+    t.waasNonce,
+    u64be(t.waasMs),
+    ...(t.standing === undefined ? [] : [encodeStanding(t.standing)]),
+  )
 
 export const prove = (role: Role, transcript: Transcript, by: Signer): Bytes => by.sign(signedBytes(role, transcript))
 

@@ -5,6 +5,7 @@
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
 import { Reader } from "./binary.ts"
 import { MAX_FRAME_BYTES } from "./framesCodec.ts"
+import { BOOT_ID_BYTES, encodeStanding, type Standing } from "./hello.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
 
 export const LINK_VERSION = 1
@@ -26,6 +27,8 @@ export const REFUSALS = {
   protocol: 7,
   stopping: 8,
   silent: 9,
+  rolledBack: 10,
+  twin: 11,
 } as const
 export type RefusalReason = keyof typeof REFUSALS
 const REASONS = Object.keys(REFUSALS) as readonly RefusalReason[]
@@ -39,7 +42,7 @@ export type HandshakePacket =
       readonly waasMs: number
       readonly signature: Bytes
     }
-  | { readonly kind: "proof"; readonly signature: Bytes }
+  | { readonly kind: "proof"; readonly signature: Bytes; readonly standing?: Standing }
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
 
@@ -77,7 +80,9 @@ export function encodePacket(packet: Packet): Bytes {
     case "challenge":
       return concat(kind, packet.waasNonce, u64be(packet.waasMs), packet.signature)
     case "proof":
-      return concat(kind, packet.signature)
+      return packet.standing === undefined
+        ? concat(kind, packet.signature)
+        : concat(kind, packet.signature, encodeStanding(packet.standing))
     case "welcome":
       return kind
     case "refused":
@@ -112,7 +117,7 @@ function fields(kind: number, from: Reader): Packet {
     case KIND.challenge:
       return { kind: "challenge", waasNonce: from.take(32), waasMs: from.u64(), signature: from.take(64) }
     case KIND.proof:
-      return { kind: "proof", signature: from.take(64) }
+      return proof(from)
     case KIND.welcome:
       return { kind: "welcome" }
     case KIND.refused:
@@ -130,6 +135,15 @@ function fields(kind: number, from: Reader): Packet {
     default:
       return malformed("kind", "not known")
   }
+}
+
+function proof(from: Reader): Packet {
+  const signature = from.take(64)
+  if (from.left() === 0) return { kind: "proof", signature }
+  const lineage = from.u64()
+  const boot = from.u64()
+  const bootId = from.take(BOOT_ID_BYTES)
+  return { kind: "proof", signature, standing: { lineage, boot, bootId, generation: from.u64() } }
 }
 
 /** Of another version only the number is read: what follows it may have any form. */

@@ -10,6 +10,7 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type {
   CurveType,
   HolderGroup,
+  NodeStanding,
   ShareSignRequest,
   SignRequest,
   TaskRecord,
@@ -44,6 +45,7 @@ import {
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
+import { isNewest } from "./standing.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -227,6 +229,15 @@ export class Engine {
   async tasksOf(request: AnyRequest): Promise<readonly TaskRecord[]> {
     const tasks = await Promise.all(request.taskIds.map(async (id) => this.#live.get(id) ?? this.#of.store.task(id)))
     return tasks.flatMap((task) => task ?? [])
+  }
+
+  /** Whether a node may work, and if so how far it has come: durable when it resolves. */
+  admitStanding(nodeId: string, now: NodeStanding): Promise<boolean> {
+    return this.#serially(async () => {
+      if (!isNewest(now, await this.#of.store.standing(nodeId))) return false
+      await this.#of.store.commit([{ put: "standing", nodeId, record: now }])
+      return true
+    })
   }
 
   // ---- what happens ------------------------------------------------------------------------------------------------
