@@ -1,10 +1,14 @@
-/** What a node does for itself beside its tasks, from the configuration: backups and check-ups. Each is off without an interval. */
+/**
+ * What a node does for itself beside its tasks: backups and check-ups, each of which is off without an interval in the
+ * configuration, and forgetting old tasks.
+ */
 import type { Config } from "../config/config.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
 import { backUp, lastProvenMs, proveApart } from "./backups.ts"
 import { checkUp } from "./checkups.ts"
+import { forget } from "./journal.ts"
 import { readKeyFile } from "./keyFile.ts"
 import { repeat } from "./schedule.ts"
 
@@ -21,7 +25,10 @@ export interface Upkept {
 export async function startUpkeep({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
-  const jobs: Promise<void>[] = []
+  const forgetting = { tasks: store.tasks, now, log }
+  const jobs = [
+    repeat({ everyMs: 86_400_000, lastMs: () => undefined, act: (stop) => forget(forgetting, stop), now }, signal),
+  ]
   if (interval !== undefined && passwordFile !== undefined) {
     const readPassword = (file: string) => readKeyFile(file, false)
     const job = { store, directory, keep, passwordFile, readPassword, prove: proveApart, now, log }
