@@ -186,6 +186,9 @@ export class Theatre implements AsyncDisposable {
   nodes: readonly Node[] = []
   /** What passes; false holds it back for good. */
   passes: (passing: Passing) => boolean = () => true
+  /** WaaS dies when so many frames have passed, and comes back. */
+  restartAfter: number | undefined
+  #passed = 0
   readonly #alarms = new Set<{ readonly at: number; readonly fire: () => void }>()
 
   static async open(names: readonly string[]): Promise<Theatre> {
@@ -268,6 +271,7 @@ export class Theatre implements AsyncDisposable {
         if (!this.passes(passing)) continue
         if (passing.kind === "down") passing.to.receive(passing.frame)
         else await this.engine.onFrame(passing.from.nodeId, passing.frame)
+        if (++this.#passed === this.restartAfter) await this.restartWaas()
       }
     }
   }

@@ -1,0 +1,146 @@
+/**
+ * Every node of a reshare dies before and after each of its durable steps and comes back from its file: a dealer that leaves,
+ * a dealer that stays, a member that comes. The key is never lost, one epoch signs, and old and new shares never mix.
+ */
+import { expect, test } from "bun:test"
+import type { GroupStatus } from "../../src/keys/group.ts"
+import { type DeathAt, type Node, Theatre } from "./theatre.ts"
+
+const LONG = process.env["COSIGNER_LONG"] === "1"
+const GROUP = "EdwardsEdwardsEdward"
+const ROLES = ["leaves", "stays", "comes"] as const
+type Role = (typeof ROLES)[number]
+
+interface Rehearsal {
+  readonly it: Theatre
+  readonly run: () => Promise<void>
+}
+
+async function rehearse(): Promise<Rehearsal> {
+  const it = await Theatre.open(["leaves", "stays", "comes"])
+  const { vault, group } = await it.vault(2, ["leaves", "stays"])
+  const target = await it.group(vault, "MainGroup", 2, ["stays", "comes"])
+  const run = async (): Promise<void> => {
+    const request = await it.reshare(vault, group, target)
+    for (let round = 0; round < 6; round++) {
+      await it.settle()
+      for (const node of it.nodes) if (!node.up) await node.start()
+      await it.settle()
+      // Beyond the patience of a session, and of WaaS with an attempt, before the end.
+      await it.pass(20_000)
+    }
+    expect(await it.request(request)).toMatchObject({ status: "Success", reason: "" })
+    expectOneEpoch(it.nodes)
+    expect((await it.sign(vault, target, ["stays", "comes"])).status).toBe("Completed")
+    expect(current(it.node("stays"))).toEqual(["ACTIVE"])
+    // An epoch that was promised in an attempt before stays if it would outrank this one; nothing else does.
+    expect(rest(it.node("stays"))).not.toContain("SUPERSEDED")
+    expect(
+      (await it.sign(vault, { ...group, shareGroups: group.shareGroups }, ["leaves", "stays"]).catch(() => undefined))
+        ?.status,
+    ).not.toBe("Completed")
+  }
+  return { it, run }
+}
+
+const current = (node: Node): readonly GroupStatus[] =>
+  node.epochs(GROUP).flatMap(({ status }) => (status === "ACTIVE" ? [status] : []))
+
+const rest = (node: Node): readonly GroupStatus[] => node.epochs(GROUP).map(({ status }) => status)
+
+function expectOneEpoch(nodes: readonly Node[]): void {
+  const active = nodes.map((node) => node.store.groups.active(GROUP))
+  const ids = new Set(
+    active.flatMap((group) => (group === undefined ? [] : [Buffer.from(group.epochId).toString("hex")])),
+  )
+  expect(ids.size).toBe(1)
+  expect(nodes.map((node) => [node.name, current(node).length])).toEqual([
+    ["leaves", 0],
+    ["stays", 1],
+    ["comes", 1],
+  ])
+  // Who leaves keeps its old share until the new epoch's use was seen; who stays has both; nothing that was acked is gone.
+  for (const node of nodes) {
+    for (const { status, epochId } of node.epochs(GROUP)) {
+      if (status === "ERASED") continue
+      node.store.groups.open(GROUP, epochId).share.wipe()
+    }
+  }
+}
+
+/** The durable steps of each role in an undisturbed reshare. */
+async function stepsOf(): Promise<ReadonlyMap<Role, readonly string[]>> {
+  const { it, run } = await rehearse()
+  await using _ = it
+  const steps = new Map<Role, readonly string[]>()
+  const upTo = it.nodes.map((node) => node.steps.length)
+  await run()
+  for (const [i, role] of ROLES.entries()) {
+    const all = it.node(role).steps.slice(upTo[i])
+    // Up to the end of the reshare: what comes after it are the steps of the signatures.
+    steps.set(role, all.slice(0, all.indexOf("delivered") + 1))
+  }
+  return steps
+}
+
+const steps = await stepsOf()
+
+test("each role records what it promises before it promises it", () => {
+  const course = (record: string) => [
+    "claim",
+    "approve",
+    "startSession",
+    record,
+    "endSession",
+    "activate",
+    "finish",
+    "delivered",
+  ]
+  expect(steps.get("leaves")).toEqual(course("acknowledge"))
+  expect(steps.get("stays")).toEqual(course("prepare"))
+  expect(steps.get("comes")).toEqual(course("prepare"))
+})
+
+for (const role of ROLES) {
+  for (const [index, name] of (steps.get(role) ?? []).entries()) {
+    for (const when of ["before", "after"] as const satisfies readonly DeathAt["when"][]) {
+      // Before one step is after the last, but for what was sent in between: the short run has those that matter.
+      if (!LONG && when === "before" && !["prepare", "acknowledge", "activate", "finish"].includes(name)) continue
+      test(`the one that ${role} dies ${when} ${name}`, async () => {
+        const { it, run } = await rehearse()
+        await using _ = it
+        it.node(role).dies = { step: it.node(role).steps.length + index + 1, when }
+        await run()
+        expect(it.node(role).dies).toBeUndefined()
+      })
+    }
+  }
+}
+
+if (LONG) {
+  for (const first of ROLES) {
+    for (const second of ROLES) {
+      if (first === second) continue
+      test(`${first} and ${second} die at every pair of steps`, async () => {
+        for (const i of (steps.get(first) ?? []).keys()) {
+          for (const j of (steps.get(second) ?? []).keys()) {
+            const { it, run } = await rehearse()
+            await using _ = it
+            it.node(first).dies = { step: it.node(first).steps.length + i + 1, when: "after" }
+            it.node(second).dies = { step: it.node(second).steps.length + j + 1, when: "before" }
+            await run()
+          }
+        }
+      }, 600_000)
+    }
+  }
+}
+
+test("WaaS dies after every so many frames and comes back from its file", async () => {
+  for (let after = 1; after < 60; after += LONG ? 1 : 7) {
+    const { it, run } = await rehearse()
+    await using _ = it
+    it.restartAfter = after
+    await run()
+  }
+}, 120_000)
