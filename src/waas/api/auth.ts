@@ -30,14 +30,12 @@ const KEY = /^(?:[0-9a-f]{64}|[0-9a-f]{66})$/
 /** DER of two 33-byte integers has 72 bytes. */
 const MAX_SIGNATURE = 72
 
-// Stand in for a key that is not known, so that the answer takes as long: the bases of the two groups.
-const NOBODY_ED25519 = "5866666666666666666666666666666666666666666666666666666666666666"
-const NOBODY_SECP256K1 = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+type Keys = Pick<Store, "apiKey" | "spendNonce">
 
 export type Authenticate = (call: Call) => Promise<ApiKey>
 
 /** Rejects with 2024 (who are you), 2026 (too fast). */
-export function authenticator(store: Store, now: () => number, limits: AuthLimits): Authenticate {
+export function authenticator(store: Keys, now: () => number, limits: AuthLimits): Authenticate {
   const mayCall = rateLimit(now, limits)
   return async (call) => {
     const key = call.headers.get("biz-api-key")?.toLowerCase() ?? ""
@@ -45,10 +43,11 @@ export function authenticator(store: Store, now: () => number, limits: AuthLimit
     const signature = fromHex(call.headers.get("biz-api-signature")?.toLowerCase() ?? "")
     const wellFormed = KEY.test(key) && nonce !== "" && nonce.length <= MAX_NONCE
     if (!wellFormed || signature === undefined || signature.length > MAX_SIGNATURE) throw denied()
+    // At once: to verify for strangers would let them keep WaaS busy, and nobody can guess a key that is known.
     const known = await store.apiKey(key)
-    const verifier = known?.publicKey ?? (key.length === 64 ? NOBODY_ED25519 : NOBODY_SECP256K1)
-    const covered = coveredHash(verifier, call, nonce, signature)
-    if (known === undefined || known.revokedMs !== undefined || covered === undefined) throw denied()
+    if (known === undefined || known.revokedMs !== undefined) throw denied()
+    const covered = coveredHash(known.publicKey, call, nonce, signature)
+    if (covered === undefined) throw denied()
     if (!mayCall(key)) throw new ApiFailure(2026, "too many requests with this API key; slow down")
     if (call.method !== "GET") await spend(store, now(), limits, known, covered)
     return known
@@ -66,7 +65,7 @@ function coveredHash(publicKey: string, call: Call, nonce: string, signature: By
  * The hash covers key holder's nonce, method, path and body: the same hash under the same key is the same request again.
  * Recorded only for requests that are proven, so that a stranger can neither fill nor read the memory.
  */
-async function spend(store: Store, nowMs: number, limits: AuthLimits, key: ApiKey, hash: Bytes): Promise<void> {
+async function spend(store: Keys, nowMs: number, limits: AuthLimits, key: ApiKey, hash: Bytes): Promise<void> {
   const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, limits.nonceWindowMs, limits.nonces)
   if (!fresh) throw new ApiFailure(2024, "this very request was received before; sign it again with a new nonce")
 }

@@ -3,8 +3,10 @@ import { expect, test } from "bun:test"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
 import { fromHex, toHex } from "../../../src/bytes.ts"
+import { authenticator } from "../../../src/waas/api/auth.ts"
 import { parseTarget, signedHash, signedStrings } from "../../../src/waas/api/canonical.ts"
 import { parseApiKey } from "../../../src/waas/apiKey.ts"
+import type { ApiFailure } from "../../../src/waas/failure.ts"
 import { verifyEd25519 } from "../../../src/wire/signed.ts"
 import { must, Rig } from "../rig.ts"
 import { answerOf, Caller, STYLES } from "./caller.ts"
@@ -103,6 +105,35 @@ test.each([
       "signature verification failed",
     ])
   }
+})
+
+test("a stranger keeps nobody busy: without a known key nothing is verified", async () => {
+  const looked: string[] = []
+  const store = {
+    apiKey: async (key: string) => {
+      looked.push(key)
+      return undefined
+    },
+    spendNonce: () => Promise.reject(new Error("a stranger's nonce was recorded")),
+  }
+  const limits = { requestsPerSecond: 50, burst: 100, nonceWindowMs: 1000, nonces: 10 }
+  const authenticate = authenticator(store, Date.now, limits)
+  // Every part is written so that all ways of signing it differ.
+  const target = parseTarget("/v2/w%61llets/mpc/vaults?limit=%31%30&after=a%20b%27%7e%2A%28&before=")!
+  const G = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+  const headers = new Headers({
+    "biz-api-key": `02${G}`,
+    "biz-api-nonce": "1",
+    "biz-api-signature": `30440220${G}0220${G}`,
+  })
+  const begun = performance.now()
+  for (let n = 0; n < 200; n++) {
+    const answer = authenticate({ method: "POST", target, headers, body: "{}" })
+    expect(await answer.catch((error: ApiFailure) => error.errorCode)).toBe(2024)
+  }
+  // Twenty verifications for each of them would take three seconds.
+  expect(performance.now() - begun).toBeLessThan(1000)
+  expect(looked.length).toBe(200)
 })
 
 test("a nonce is any string, but not none and not without bound", async () => {
