@@ -1,0 +1,70 @@
+/**
+ * `npm run release`: a package for each machine in dist/release, made twice and compared. `--only linux-x64` makes one.
+ *
+ * cosigner-linux-x64-v0.1.0.tar.gz holds the folder cosigner-linux-x64 with the binary, SHA256SUMS of every file in it,
+ * the configuration's template, units, completions, man pages, licence and bill of materials.
+ */
+import { createHash } from "node:crypto"
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { commonFiles, file, sumsOf } from "./release/contents.ts"
+import type { Lock } from "./release/sbom.ts"
+import { gzip, type TarFile, tar } from "./release/tar.ts"
+import { mustRun, root } from "./toolchain.ts"
+
+const MACHINES = ["linux-x64", "linux-arm64", "darwin-arm64"] as const
+
+const at = process.argv.indexOf("--only")
+const chosen = at < 0 ? MACHINES : MACHINES.filter((machine) => machine === process.argv[at + 1])
+if (chosen.length === 0) throw new Error(`--only takes one of ${MACHINES.join(", ")}`)
+
+const lock: Lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"))
+const version = `v${lock.version}`
+const time = commitTime()
+const mtime = Math.floor(time.getTime() / 1000)
+const target = join(root, "dist", "release")
+await mkdir(join(root, "dist"), { recursive: true })
+const scratch = await mkdtemp(join(root, "dist", ".release-"))
+try {
+  const sums: string[] = []
+  const out = join(scratch, "out")
+  await mkdir(out)
+  for (const machine of chosen) {
+    const name = `cosigner-${machine}-${version}.tar.gz`
+    const first = await filesFor(machine)
+    const again = await filesFor(machine)
+    const changed = again.filter(({ path, bytes }) => !first.some((of) => of.path === path && same(of.bytes, bytes)))
+    if (changed.length > 0) throw new Error(`not the same twice: ${changed.map(({ path }) => path).join(", ")}`)
+    const packed = gzip(tar(first, mtime))
+    if (!same(packed, gzip(tar(again, mtime)))) throw new Error(`${name} was not packed the same twice`)
+    await writeFile(join(out, name), packed)
+    sums.push(`${createHash("sha256").update(packed).digest("hex")}  ${name}\n`)
+    console.error(`${name} ${(packed.length / 1e6).toFixed(1)} MB, the same twice`)
+  }
+  await writeFile(join(out, "SHA256SUMS"), sums.join(""))
+  await rm(target, { recursive: true, force: true })
+  await rename(out, target)
+} finally {
+  await rm(scratch, { recursive: true, force: true })
+}
+
+/** Everything in the package's folder, SHA256SUMS included. */
+async function filesFor(machine: string): Promise<readonly TarFile[]> {
+  const binary = join(scratch, machine, "cosigner")
+  await mustRun("build.ts", "--target", `bun-${machine}`, "--outfile", binary)
+  const common = await commonFiles({ version, date: time.toISOString().slice(0, 10) }, lock, time)
+  const files: readonly TarFile[] = [file("cosigner", await readFile(binary), true), ...common]
+  await rm(binary)
+  return [...files, file("SHA256SUMS", sumsOf(files))].map((of) => ({ ...of, path: `cosigner-${machine}/${of.path}` }))
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+/** Of the commit, as the binary has it. */
+function commitTime(): Date {
+  const given = process.env["SOURCE_DATE_EPOCH"]
+  const { stdout } = Bun.spawnSync(["git", "log", "-1", "--format=%ct"], { cwd: root, stderr: "ignore" })
+  return new Date(Number(given ?? (stdout.toString().trim() || "0")) * 1000)
+}
