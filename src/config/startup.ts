@@ -5,6 +5,8 @@
  */
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
+import { influxTarget } from "../metrics/target.ts"
+import { parseListen } from "../status/listen.ts"
 import type { Config } from "./config.ts"
 
 /** Throws the first problem of `startProblems`. */
@@ -14,7 +16,7 @@ export function requireStartable(config: Config): void {
 }
 
 export function startProblems(config: Config): readonly CosignerError[] {
-  return [...unfit(config), ...(isProduction(config) ? unguarded(config) : []), ...files(config)]
+  return [...unfit(config), ...operations(config), ...(isProduction(config) ? unguarded(config) : []), ...files(config)]
 }
 
 const isProduction = (config: Config): boolean => config.env === "production"
@@ -30,6 +32,21 @@ function* unfit({ backup, websocket }: Config): Generator<CosignerError> {
   }
   if ((websocket.client_cert_path === undefined) !== (websocket.client_key_path === undefined)) {
     yield missing("websocket.client_cert_path", "client_cert_path and client_key_path go together")
+  }
+}
+
+/** What the status port and the measurements would refuse at the start. */
+function* operations({ status, metrics }: Config): Generator<CosignerError> {
+  if (status.enable) yield* refusalOf(() => parseListen(status.listen))
+  yield* refusalOf(() => influxTarget(metrics.influxdb))
+}
+
+function* refusalOf(read: () => unknown): Generator<CosignerError> {
+  try {
+    read()
+  } catch (error) {
+    if (!(error instanceof CosignerError)) throw error
+    yield error
   }
 }
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { silentLog } from "../../src/log.ts"
 import { createMetrics } from "../../src/metrics/catalogue.ts"
-import { type InfluxTarget, influxTarget, startInflux } from "../../src/metrics/influx.ts"
+import { startInflux } from "../../src/metrics/influx.ts"
+import { type InfluxTarget, influxTarget } from "../../src/metrics/target.ts"
 import { readLines } from "./parsers.ts"
 
 interface Got {

@@ -1,0 +1,111 @@
+/** status, metrics list and metrics dashboard, without a node. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { statusLines } from "../../src/cli/statusText.ts"
+import { CATALOGUE } from "../../src/metrics/catalogue.ts"
+import { statusOf } from "../status/rig.ts"
+import { cli } from "./world.ts"
+
+let folder = ""
+let config = ""
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "cosigner-cli-"))
+  config = join(folder, "cosigner.toml")
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const withStatus = (toml: string) => {
+  writeFileSync(config, toml)
+  return cli(["status", "--json", "--config", config])
+}
+
+describe("status", () => {
+  test("of no node: 2, and how to have one", async () => {
+    const { exit, stdout, stderr } = await withStatus('[status]\nenable = true\nlisten = "127.0.0.1:1"\n')
+    expect(exit).toBe(2)
+    expect(JSON.parse(stdout).error).toMatchObject({ code: "E-STA-004" })
+    expect(stderr).toContain("status.enable")
+  })
+  test("of something else that listens there: 2", async () => {
+    const answers: Response[] = []
+    const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => answers.shift() ?? new Response("hello") })
+    const toml = `[status]\nenable = true\nlisten = "127.0.0.1:${other.port}"\n`
+    const { node_id: _, ...without } = statusOf()
+    for (const answer of [
+      new Response("hello"),
+      new Response("no", { status: 404 }),
+      Response.json({}),
+      Response.json(without),
+      Response.json({ ...statusOf(), more: 1 }),
+      Response.redirect("http://127.0.0.1:1/", 302),
+      Response.json({ code: "E-STA-015" }, { status: 503 }),
+    ]) {
+      answers.push(answer)
+      const { exit, stdout } = await withStatus(toml)
+      expect(exit).toBe(2)
+      expect(JSON.parse(stdout).error.code).toMatch(/^E-STA-00[45]$/)
+    }
+    answers.push(new Response("{}", { status: 401 }))
+    expect(JSON.parse((await withStatus(toml)).stdout).error.code).toBe("E-STA-006")
+    answers.push(Response.json(statusOf()))
+    expect((await withStatus(toml)).exit).toBe(0)
+    answers.push(Response.json(statusOf({ ready: false })))
+    expect((await withStatus(toml)).exit).toBe(1)
+    await other.stop(true)
+  })
+  test("never sends the token beyond this machine: other places are refused", async () => {
+    const { exit, stdout } = await withStatus('[status]\nlisten = "192.0.2.1:80"\n')
+    expect(exit).toBe(2)
+    expect(JSON.parse(stdout).error.code).toBe("E-STA-002")
+  })
+  test("as lines: nothing of other machines drives the terminal", () => {
+    const [first, ...items] = statusOf().items
+    if (first === undefined) throw new Error("there are items")
+    const bad = { ...first, state: "failed" as const, reason: "a\u001b[2Jb\nready", code: "E-STA-010", next: "look" }
+    const lines = statusLines(statusOf({ ready: false, items: [bad, ...items] }), "all")
+    expect(lines[0]).toStartWith("NOT READY: ")
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(lines.join("")).not.toMatch(/[\u0000-\u001f]/)
+    expect(lines).toContain("          E-STA-010: look")
+  })
+})
+
+describe("metrics", () => {
+  test("list names all of them, with the prefix", async () => {
+    writeFileSync(config, '[metrics]\nname_prefix = "x_"\n')
+    const { exit, stdout } = await cli(["metrics", "list", "--json", "--config", config])
+    expect(exit).toBe(0)
+    const names = JSON.parse(stdout).map(({ name }: { name: string }) => name)
+    expect(names).toEqual(Object.keys(CATALOGUE).map((name) => `x_${name}`))
+    const plain = await cli(["metrics", "list", "--config", config])
+    for (const name of names) expect(plain.stdout).toContain(name)
+  })
+  test("dashboard prints JSON for either source", async () => {
+    for (const source of ["prometheus", "influxdb"]) {
+      const { exit, stdout } = await cli(["metrics", "dashboard", "--source", source, "--config", config])
+      expect(exit).toBe(0)
+      expect(JSON.parse(stdout).panels).toHaveLength(Object.keys(CATALOGUE).length)
+      expect(stdout).toContain("x_cosigner_tasks_total")
+    }
+  })
+  test("a prefix that no name may have is refused", async () => {
+    for (const prefix of ["1a", "a-b", "a b", "a{", "x".repeat(65)]) {
+      writeFileSync(config, `[metrics]\nname_prefix = "${prefix}"\n`)
+      expect((await cli(["metrics", "list", "--config", config])).exit).toBe(2)
+    }
+  })
+})
+
+test("config check tells what the port and the measurements would refuse", async () => {
+  for (const [toml, code] of [
+    ['[status]\nenable = true\nlisten = "0.0.0.0:80"\n', "E-STA-002"],
+    ['[metrics.influxdb]\nserver_addr = "http://127.0.0.1:8086"\n', "E-STA-021"],
+  ] as const) {
+    writeFileSync(config, toml, { mode: 0o600 })
+    const { exit, stdout, stderr } = await cli(["config", "check", "--config", config])
+    expect(exit).not.toBe(0)
+    expect(stdout + stderr).toContain(code)
+  }
+})
