@@ -128,20 +128,25 @@ test("RSH1 another epoch or polynomial of one dealer: SESSION before round 2, at
   }
 })
 
-test("all dealers lie about the old key: a node that is new holds them to the approved task", async () => {
+test("all dealers deal another key, in every way in order: a new node holds them to the approved task before round 2", async () => {
   const another = dealGroup("ed25519", T, cast(3), "another key")
-  // The dealers' hosts would refuse; these do as if they had the pinned key, so that the session ids agree.
+  const cast4 = { ...of, members: cast(4).filter(({ party }) => party !== third) }
+  const lies = reshareSpecs(another, cast4)
+  const sent: number[] = []
+  const prepared = reshareSpecs(old, cast4).map((spec, i) => {
+    const honest = prepareSession(spec, spec.self, new GadgetCache())
+    const lie = lies[i]
+    if (spec.self === fresh || lie === undefined) return [spec.self, honest] as const
+    return [spec.self, { ...honest, protocol: (rng: Rng) => reshareOf(lie, honest.sid, rng) }] as const
+  })
   const runs = await new Cluster({
-    alter: broadcastBody(1, [cheat, victim], (body) =>
-      concat(body.slice(0, 64), another.group.epochId, ...another.group.commitments, body.slice(160)),
-    ),
-  }).run(
-    specs()
-      .filter(({ self }) => self !== third)
-      .map((spec) => ({ ...spec, members: cast(4).filter(({ party }) => party !== third) })),
-  )
-  expect(outcome(runs.get(fresh)?.ending)).toMatch(/^SESSION (the dealers deal another key|peer aborted)/)
-  expect(runs.get(fresh)?.records).toEqual([])
+    relay: ({ from, envelope }) => {
+      if (from === fresh) sent.push(envelope.header.round)
+      return [envelope.bytes]
+    },
+  }).runPrepared(prepared)
+  expect(outcome(runs.get(fresh)?.ending)).toBe("SESSION the dealers deal another key")
+  expect(sent.filter((round) => round > 1)).toEqual([])
 })
 
 const reshareOf = (spec: ReshareSpec, sid: Bytes, rng: Rng) => reshare(spec, sid, undefined, rng)
