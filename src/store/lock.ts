@@ -3,13 +3,14 @@
  * to such a lock here. It dies with the process, so nothing is ever left to clean up; readers of the file need none of it.
  */
 import { Database } from "bun:sqlite"
-import { chmodSync, readFileSync, statSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { CosignerError } from "../errors.ts"
 import { asFault, sqliteCode } from "./faults.ts"
 
 /** Takes the lock or throws E-STO-003 with the holder's name; held until disposed. */
 export function lockProcess(path: string): Disposable {
-  const lockPath = `${path}.lock`
+  const lockPath = lockPathOf(path)
   let db: Database | undefined
   try {
     db = new Database(lockPath, { create: true, readwrite: true })
@@ -26,6 +27,16 @@ export function lockProcess(path: string): Disposable {
   }
   const held = db
   return { [Symbol.dispose]: () => held.close() }
+}
+
+/** Beside the file itself, whatever links lead to it: two names of one file must not be two locks. */
+function lockPathOf(path: string): string {
+  try {
+    const file = existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))
+    return `${file}.lock`
+  } catch (error) {
+    throw asFault(error, path, "lock")
+  }
 }
 
 /** Linux names the holder itself; elsewhere the person at the keyboard has to ask. */

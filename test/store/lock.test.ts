@@ -1,9 +1,10 @@
 /** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
 import { expect, test } from "bun:test"
-import { existsSync, statSync } from "node:fs"
+import { existsSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
-import { claimOf, codeOf, Folder } from "./fixtures.ts"
+import { openStore } from "../../src/store/store.ts"
+import { claimOf, codeOf, Folder, password } from "./fixtures.ts"
 
 const script = (folder: Folder, body: string): string => `
   import { openStore } from ${JSON.stringify(join(import.meta.dir, "../../src/store/store.ts"))}
@@ -49,6 +50,23 @@ test("a second node is refused and told who holds the file; kill -9 of the first
   }
   using store = folder.open()
   expect(store.nextBoot()).toBe(1)
+})
+
+test("a link to the file, or to its folder, is no second file", () => {
+  using folder = new Folder()
+  using node = folder.create()
+  const link = join(folder.path, "link.db")
+  symlinkSync(folder.db, link)
+  const folders = `${folder.path}-link`
+  symlinkSync(folder.path, folders)
+  try {
+    expect(node.readOnly).toBe(false)
+    for (const name of [link, join(folders, "secrets.db")]) {
+      expect(codeOf(() => openStore(name, password(), { readOnly: false }))).toBe("E-STO-003")
+    }
+  } finally {
+    rmSync(folders)
+  }
 })
 
 test("readers work beside a running node, and see a whole state", () => {
