@@ -5,6 +5,7 @@ import { CosignerError } from "../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/groupInfo.ts"
 import type { PartyId } from "../keys/party.ts"
+import { ownEpochs, standingOf } from "../keys/standing.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type Base, command, optional } from "./command.ts"
@@ -36,7 +37,7 @@ export const group = command({
     using store = await openForReading(base)
     using seed = store.identity()
     const { party } = selfOf(seed)
-    const groups = currentEpochs(store.groups.list())
+    const groups = ownEpochs(store.groups.list(), party)
     const wanted = base.args.group
     const chosen = wanted === undefined ? groups : groups.filter(({ groupId }) => groupId === wanted)
     if (wanted !== undefined && chosen.length === 0) {
@@ -57,24 +58,19 @@ async function openForReading({ config, passwords }: Base): Promise<Store> {
   return openStore(db.path, password, { readOnly: true })
 }
 
-/** One epoch of each group: the ACTIVE one, else the newest; groups in the order they were made. */
-function currentEpochs(all: readonly GroupPublic[]): readonly GroupPublic[] {
-  const current = new Map<string, GroupPublic>()
-  for (const of of [...all].sort((a, b) => a.createdMs - b.createdMs)) {
-    if (current.get(of.groupId)?.status !== "ACTIVE") current.set(of.groupId, of)
-  }
-  return [...current.values()]
-}
-
 /** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
 function text(of: GroupPublic, self: PartyId, store: Store): readonly string[] {
   const unusable = store.bans.unusable(of.groupId, of.epochId)
+  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
   return [
     "Group info: ",
     ...formatGroupInfo(of, self, nodeIdOf),
     `    Status: ${of.status}`,
     `    Last Check-up: ${checkupText(of, store)}`,
     `    Epoch ID: 0x${toHex(of.epochId)}`,
+    ...(supersededBy === undefined ? [] : [`    Superseded By: 0x${toHex(supersededBy.epochId)}`]),
+    ...(waitsFor === "" ? [] : [`    Waits For: ${waitsFor}`]),
+    ...kept.map((other) => `    Other Epoch: 0x${toHex(other.epochId)}, ${other.status}, share kept`),
     ...(store.bans.awaitsRefresh(of.groupId, of.epochId) ? ["    ECDSA: waits for a refresh"] : []),
     ...(unusable.length === 0 ? [] : [`    Banned Node IDs: [${unusable.map(nodeIdOf).join(" ")}]`]),
   ]
@@ -92,6 +88,7 @@ function checkupJson({ groupId, epochId }: GroupPublic, store: Store): object | 
 }
 
 const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
+  ...standingJson(of, store),
   group_id: of.groupId,
   epoch_id: toHex(of.epochId),
   status: of.status,
@@ -111,3 +108,12 @@ const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
   ecdsa_waits_for_refresh: store.bans.awaitsRefresh(of.groupId, of.epochId),
   banned_node_ids: store.bans.unusable(of.groupId, of.epochId).map(nodeIdOf),
 })
+
+function standingJson(of: GroupPublic, store: Store): object {
+  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
+  return {
+    waits_for: waitsFor,
+    superseded_by: supersededBy === undefined ? null : toHex(supersededBy.epochId),
+    kept_epochs: kept.map(({ epochId, status }) => ({ epoch_id: toHex(epochId), status })),
+  }
+}
