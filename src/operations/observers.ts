@@ -39,7 +39,7 @@ export function createObservers(
   clock: () => number,
 ): { readonly observers: Observers; readonly seen: Seen } {
   const ended: Ended = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
-  let provenMs = store.tasks.list({ state: "completed", type: "KeySign", limit: 1 })[0]?.updatedMs
+  let provenMs = lastProof(store)
   let writtenAt: number | undefined
   let openSessions: () => Iterable<OpenSession> = () => []
 
@@ -81,6 +81,18 @@ export function createObservers(
     },
     seen: { ended, provenMs: () => provenMs, writtenAt: () => writtenAt, openSessions: () => openSessions() },
   }
+}
+
+/** Of earlier runs: the last signature, or the last check-up that every active share passed. */
+function lastProof(store: Store): number | undefined {
+  const signed = store.tasks.list({ state: "completed", type: "KeySign", limit: 1 })[0]?.updatedMs
+  const checked = store.groups
+    .list()
+    .filter(({ status }) => status === "ACTIVE")
+    .map(({ groupId, epochId }) => store.checkup(groupId, epochId))
+    .map((checkup) => (checkup?.problem === "" ? checkup.atMs : 0))
+  const last = Math.max(signed ?? 0, checked.length === 0 ? 0 : Math.min(...checked))
+  return last === 0 ? undefined : last
 }
 
 function signatureTypeOf(record: TaskRecord): number | undefined {

@@ -59,6 +59,7 @@ const INFLUX_TIMEOUT_MS = 5_000
 const INFLUX_INTERVAL_MS = 10_000
 /** The event loop's delay is of a window of so many ticks. */
 const WINDOW_TICKS = 10
+const BACKUP_LOOK_MS = 30_000
 /** Several check-ups may fail to come before their lack is an alarm. */
 const MISSED_CHECKUPS = 3
 
@@ -106,7 +107,8 @@ export async function openOperations(options: Options): Promise<Operations> {
     observers,
     address: thread.address,
     begin(given) {
-      const view: NodeView = { ...given, store, environment: config.env, provenMs: seen.provenMs }
+      const backupMs = remembered(given.backupMs, BACKUP_LOOK_MS, clock)
+      const view: NodeView = { ...given, backupMs, store, environment: config.env, provenMs: seen.provenMs }
       looking = look({ ...options, view, metrics, history, seen, clock, startedMs, thread })
     },
     async stop() {
@@ -114,6 +116,15 @@ export async function openOperations(options: Options): Promise<Operations> {
       thread.stop()
       await influx?.stop(INFLUX_END_MS)
     },
+  }
+}
+
+/** For what is looked up on a disk: asked anew only when its answer is older than `forMs`. */
+function remembered<T>(ask: () => T, forMs: number, clock: () => number): () => T {
+  let last: { readonly value: T; readonly at: number } | undefined
+  return () => {
+    if (last === undefined || clock() - last.at >= forMs) last = { value: ask(), at: clock() }
+    return last.value
   }
 }
 
