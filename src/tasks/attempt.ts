@@ -46,6 +46,10 @@ export function beginAttempt(
       if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
       return ending
     })
+    .catch((error: unknown) => {
+      checks.lost()
+      throw error
+    })
     .finally(() => {
       checks.end()
       opened.release()
@@ -106,16 +110,15 @@ function sessionIo(
         reason: blame.reason,
       })
       if (blame.kind !== "BAN" || group === undefined) return
+      const { groupId, epochId } = group
       for (const peer of blame.parties) {
-        ports.bans.add({
-          groupId: group.groupId,
-          epochId: group.epochId,
-          peer,
-          reason: blame.reason,
-          sid,
-          bannedMs: ports.now(),
-        })
-        onBan(group.groupId, peer)
+        try {
+          ports.bans.add({ groupId, epochId, peer, reason: blame.reason, sid, bannedMs: ports.now() })
+        } catch (error) {
+          checks.lost()
+          throw error
+        }
+        onBan(groupId, peer)
       }
     },
   }

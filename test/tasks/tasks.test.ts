@@ -487,6 +487,35 @@ test("a session that breaks down leaves the check unproven that was open, and no
   expect(w.trace).toContain(`session crashed, unproven: ${peer}`)
 })
 
+const full = (): never => {
+  throw new CosignerError("E-STO-013", { path: "secrets.db", action: "write to" })
+}
+
+test("while a ban cannot be written, its peer gets no other check: a full disk grants no guesses", async () => {
+  for (const store of ["bans", "journal"] as const) {
+    const { w, tasks, first, second } = await twoSessions()
+    await first.io.record({ kind: "checking", peer })
+    const waiting = second.io.record({ kind: "checking", peer })
+    Object.assign(w.ports[store], store === "bans" ? { add: full } : { endSession: full })
+    if (store === "bans") {
+      const blame = ban(peer, "consistency check")
+      await first.io.blamed(blame, new Uint8Array(32)).catch(() => first.end({ kind: "crashed", reason: "no record" }))
+    } else first.end({ kind: "crashed", reason: "its worker died" })
+    expect(await waiting.catch((error: CosignerError) => error.code)).toBe("E-TSK-013")
+    const third = { ...ecdsa(w), task_id: "task-3" }
+    ask(tasks, third)
+    await turn()
+    w.asked.at(-1)?.answer(approved)
+    await turn()
+    start(tasks, third, 1)
+    await turn()
+    const session = w.sessions.at(-1)!
+    expect(session.spec.taskId).toBe("task-3")
+    const check = session.io.record({ kind: "checking", peer })
+    expect(await check.catch((error: CosignerError) => error.code)).toBe("E-TSK-013")
+  }
+})
+
 test("once a ban is written, nothing of the epoch's sessions is released but their abort", async () => {
   const { w, first, second } = await twoSessions()
   const identity = identityOf(sha256(utf8("somebody")))
@@ -510,9 +539,6 @@ test("a store that cannot write delays the end of a task and ends nothing else",
   await approve(w, tasks, task)
   const session = await running(w, tasks, task)
   const { finish, claim } = w.ports.journal
-  const full = (): never => {
-    throw new CosignerError("E-STO-013", { path: "secrets.db", action: "write to" })
-  }
   Object.assign(w.ports.journal, { finish: full, claim: full })
   const other = { ...task, task_id: "task-2" }
   expect(() => ask(tasks, other)).not.toThrow()
