@@ -1,4 +1,5 @@
 /** What the file system reports about a backup, as error codes of ours. */
+import { rmSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 
 const errnoOf = (error: unknown): string | undefined =>
@@ -17,7 +18,7 @@ export function asWriteFault(error: unknown, path: string): unknown {
   const cause = errnoOf(error)
   if (error instanceof CosignerError || cause === undefined) return error
   if (/^(?:ENOSPC|EDQUOT|EFBIG)$/.test(cause)) return new CosignerError("E-BAK-008", { path }, { cause: error })
-  if (/^(?:EACCES|EPERM|EROFS|ENOTDIR|ENOENT)$/.test(cause)) {
+  if (/^(?:EACCES|EPERM|EROFS|ENOTDIR|EEXIST|ENOENT)$/.test(cause)) {
     return new CosignerError("E-BAK-009", { path, cause }, { cause: error })
   }
   return /^E[A-Z0-9]+$/.test(cause) ? new CosignerError("E-BAK-010", { path, cause }, { cause: error }) : error
@@ -31,5 +32,14 @@ export function reading<T>(path: string, act: () => T): T {
     const cause = errnoOf(error)
     if (error instanceof CosignerError || cause === undefined) throw error
     throw new CosignerError("E-BAK-002", { path, cause }, { cause: error })
+  }
+}
+
+/** Removes what was begun, if it is there. What cannot even be looked at was not begun, and the first failure counts. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
   }
 }

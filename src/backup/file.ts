@@ -18,7 +18,7 @@ import { basename, dirname, join } from "node:path"
 import { type Bytes, equal, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
-import { asWriteFault, reading, writing } from "./faults.ts"
+import { asWriteFault, discard, reading, writing } from "./faults.ts"
 import {
   type BackupRecord,
   DEFAULT_KDF,
@@ -98,7 +98,7 @@ export class BackupWriter implements Disposable {
     this.#key.wipe()
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
-    rmSync(this.#draft, { force: true })
+    discard(this.#draft)
   }
 
   #write(bytes: Uint8Array): void {

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
-import { writing } from "../backup/faults.ts"
+import { discard, writing } from "../backup/faults.ts"
 import { syncFolder } from "../backup/file.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
@@ -115,7 +115,7 @@ function writeWhole(dir: string, path: string, text: string): void {
       syncFolder(dir)
     })
   } finally {
-    rmSync(draft, { force: true })
+    discard(draft)
   }
 }
 

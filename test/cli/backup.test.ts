@@ -1,0 +1,474 @@
+/** The commands around backups and shares on a node with real shares: what they print, refuse, and leave behind. */
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { equal, fromHex, utf8 } from "../../src/bytes.ts"
+import { verifyCheckup } from "../../src/keys/checkupSign.ts"
+import { memberOf } from "../../src/keys/group.ts"
+import { guardPath, writeGuard } from "../../src/store/guard.ts"
+import type { Store } from "../../src/store/store.ts"
+import { addGroup, flags, groupOf, Home, ID, partyNo } from "../backup/node.ts"
+import { root } from "../binary.ts"
+import { cli, type Outcome } from "./world.ts"
+
+setDefaultTimeout(30_000)
+
+const codeIn = ({ stderr }: Outcome): string => /E-[A-Z]+-\d{3}/.exec(stderr)?.[0] ?? "none"
+const json = ({ stdout }: Outcome): Record<string, unknown> => JSON.parse(stdout.trim().split("\n").at(-1) ?? "null")
+const bytesOf = (hex: unknown): Uint8Array => fromHex(String(hex).replace(/^0x/, "")) ?? new Uint8Array(0)
+
+const FILE = "backups/b.cosigner"
+const create = (home: Home, ...more: readonly string[]): Promise<Outcome> =>
+  cli(["backup", "create", ...flags(home), "--password-file", home.backupKey, "--out", home.file(FILE), ...more])
+const verify = (home: Home, path = home.file(FILE), key = home.backupKey): Promise<Outcome> =>
+  cli(["backup", "verify", path, "--password-file", key, "--json"])
+const restore = (home: Home, db: string): Promise<Outcome> =>
+  cli([
+    "backup",
+    "restore",
+    home.file(FILE),
+    "--password-file",
+    home.backupKey,
+    "--key-file",
+    home.keyFile,
+    "--db",
+    db,
+    "--json",
+  ])
+
+/** What is in a folder, without the lock files of SQLite. */
+const namesIn = (folder: string): readonly string[] => readdirSync(folder).filter((name) => !name.includes(".lock"))
+
+function shareOf(store: Store, groupId: string): string {
+  const group = store.groups.active(groupId)
+  if (group === undefined) throw new Error("no such group")
+  const secret = store.groups.open(groupId, group.epochId)
+  return Buffer.from(secret.share.expose()).toString("hex")
+}
+
+describe("a backup", () => {
+  test("holds everything but one-time material, and restores under another path", async () => {
+    using home = new Home()
+    using store = home.create(2)
+    store.tasks.claim({
+      taskId: "t",
+      digest: "d",
+      type: "KeySign",
+      document: utf8("{}"),
+      deadlineMs: 9,
+      nowMs: 1,
+      events: [],
+    })
+    const { epochId } = groupOf(ID(0), 0).group
+    store.bans.add({ groupId: ID(0), epochId, peer: partyNo(1), reason: "r", sid: utf8("s"), bannedMs: 1 })
+    store.nextBoot()
+    const made = await create(home)
+    expect({ exit: made.exit, stderr: made.stderr }).toEqual({ exit: 0, stderr: "" })
+    expect(json(made)).toMatchObject({ proven: true, generation: store.generation, boot: 1, chosen_groups: false })
+    expect((statSync(home.file(FILE)).mode & 0o777).toString(8)).toBe("600")
+    expect(namesIn(home.file("backups"))).toEqual(["b.cosigner"])
+    expect(json(await verify(home))).toMatchObject({ proven: true, shares: 4 })
+
+    const db = home.file("other/place/secrets.db")
+    const restored = json(await restore(home, db))
+    expect(restored).toMatchObject({ restored: true, shares: 4 })
+    expect(restored["ecdsa_waits_for_refresh"]).toEqual(expect.arrayContaining([ID(0), ID(2)]))
+    using back = home.open(false, db)
+    for (let n = 0; n < 4; n++) expect(shareOf(back, ID(n))).toBe(shareOf(store, ID(n)))
+    for (const [key, same] of [
+      ["identity", true],
+      ["callbackKey", true],
+      ["entropy", false],
+    ] as const) {
+      using a = store[key]()
+      using b = back[key]()
+      expect([key, a.equals(b)]).toEqual([key, same])
+    }
+    expect(back.groups.open(ID(0), epochId).pairs).toEqual([])
+    expect(back.tasks.get("t")?.state).toBe("claimed")
+    expect(back.bans.list()).toHaveLength(1)
+    expect(back.boot).toBe(1)
+    expect(back.lineage).toBeGreaterThan(store.lineage)
+    expect([ID(0), ID(1)].map((id) => back.bans.awaitsRefresh(id, back.groups.active(id)?.epochId ?? epochId))).toEqual(
+      [true, false],
+    )
+  })
+  test("of chosen groups has these and the node's own keys", async () => {
+    using home = new Home()
+    home.create(2).close()
+    expect(json(await create(home, "--group-ids", ID(1)))).toMatchObject({ chosen_groups: true })
+    const db = home.file("db2/secrets.db")
+    expect(json(await restore(home, db))).toMatchObject({ shares: 1 })
+    using back = home.open(true, db)
+    expect(back.groups.list().map(({ groupId }) => groupId)).toEqual([ID(1)])
+  })
+  test("of a group that is not here is none", async () => {
+    using home = new Home()
+    home.create().close()
+    expect(codeIn(await create(home, "--group-ids", `${ID(0)},${ID(77)}`))).toBe("E-BAK-012")
+    expect(namesIn(home.file("backups"))).toEqual([])
+  })
+  test("twice: a second life is backed up, and its lineage goes up", async () => {
+    using home = new Home()
+    home.create().close()
+    await create(home)
+    const db = home.file("db2/secrets.db")
+    await restore(home, db)
+    using first = home.open(true, db)
+    const args = [
+      "--db",
+      db,
+      "--key-file",
+      home.keyFile,
+      "--password-file",
+      home.backupKey,
+      "--out",
+      home.file("backups/c"),
+    ]
+    expect((await cli(["backup", "create", ...args])).exit).toBe(0)
+    const again = home.file("db3/secrets.db")
+    await cli([
+      "backup",
+      "restore",
+      home.file("backups/c"),
+      "--password-file",
+      home.backupKey,
+      "--key-file",
+      home.keyFile,
+      "--db",
+      again,
+    ])
+    using second = home.open(true, again)
+    expect(second.lineage).toBeGreaterThan(first.lineage)
+  })
+  test("without a terminal has the key file's password, and says so", async () => {
+    using home = new Home()
+    home.create().close()
+    const made = await cli(["backup", "create", ...flags(home), "--out", home.file(FILE)])
+    expect(made.exit).toBe(0)
+    expect(made.stderr).toContain("key file")
+    expect((await verify(home, home.file(FILE), home.keyFile)).exit).toBe(0)
+  })
+})
+
+describe("a backup is refused", () => {
+  let made: Buffer
+  beforeAll(async () => {
+    using home = new Home()
+    home.create(2).close()
+    expect((await create(home)).exit).toBe(0)
+    made = readFileSync(home.file(FILE))
+  })
+  const backedUp = (): Home => {
+    const home = new Home()
+    writeFileSync(home.file(FILE), made)
+    return home
+  }
+  const spoilt = async (spoil: (path: string) => void): Promise<string> => {
+    using home = backedUp()
+    spoil(home.file(FILE))
+    const db = home.file("db2/secrets.db")
+    const answer = codeIn(await restore(home, db))
+    if (existsSync(dirname(db))) expect(namesIn(dirname(db))).toEqual([])
+    return answer
+  }
+  const flip = (at: (size: number) => number) => (path: string) => {
+    const bytes = readFileSync(path)
+    const i = at(bytes.length)
+    bytes[i] = (bytes[i] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+  }
+
+  test("with another password", async () => {
+    using home = backedUp()
+    expect(codeIn(await verify(home, home.file(FILE), home.keyFile))).toBe("E-BAK-005")
+  })
+  for (const [what, at, code] of [
+    ["in the magic", () => 3, "E-BAK-003"],
+    ["in the version", () => 9, "E-BAK-004"],
+    ["in the cost of the password", () => 13, "E-BAK-007"],
+    ["in the salt", () => 30, "E-BAK-007"],
+    ["in the check of the password", () => 60, "E-BAK-007"],
+    ["in the checksum", () => 80, "E-BAK-007"],
+    ["in the first record", () => 110, "E-BAK-007"],
+    ["in the middle", (size: number) => size >> 1, "E-BAK-007"],
+    ["in the manifest", (size: number) => size - 60, "E-BAK-007"],
+    ["in the last tag", (size: number) => size - 10, "E-BAK-007"],
+    ["in the end mark", (size: number) => size - 1, "E-BAK-006"],
+  ] as const) {
+    test(`with a bit flipped ${what}`, async () => expect(await spoilt(flip(at))).toBe(code))
+  }
+  for (const [what, length, code] of [
+    ["nothing", () => 0, "E-BAK-003"],
+    ["half of the magic", () => 5, "E-BAK-006"],
+    ["half of the header", () => 50, "E-BAK-006"],
+    ["the header alone", () => 102, "E-BAK-006"],
+    ["all but a byte", (size: number) => size - 1, "E-BAK-006"],
+    ["half", (size: number) => size >> 1, "E-BAK-006"],
+  ] as const) {
+    test(`cut to ${what}`, async () =>
+      expect(await spoilt((path) => truncateSync(path, length(statSync(path).size)))).toBe(code))
+  }
+  test("with more behind its end", async () =>
+    expect(await spoilt((path) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(9)])))).toBe(
+      "E-BAK-006",
+    ))
+  test("put together from two", async () => {
+    using home = new Home()
+    home.create().close()
+    await create(home)
+    const [a, b] = [readFileSync(home.file(FILE)), made]
+    writeFileSync(home.file(FILE), Buffer.concat([a.subarray(0, 102), b.subarray(102)]))
+    expect(codeIn(await verify(home))).toBe("E-BAK-007")
+  })
+  test("that is none", async () => {
+    using home = new Home()
+    writeFileSync(home.file("x"), "not a backup at all, but long enough for a header".repeat(9))
+    expect(codeIn(await verify(home, home.file("x")))).toBe("E-BAK-003")
+    expect(codeIn(await verify(home, home.file("nowhere")))).toBe("E-BAK-002")
+    expect(codeIn(await verify(home, home.path))).toMatch(/^E-BAK-00[23]$/)
+  })
+})
+
+describe("nothing is overwritten or half-written", () => {
+  test("a backup over a file, a restore over a database", async () => {
+    using home = new Home()
+    home.create().close()
+    await create(home)
+    const before = readFileSync(home.file(FILE))
+    expect(codeIn(await create(home))).toBe("E-BAK-001")
+    expect(readFileSync(home.file(FILE)).equals(before)).toBe(true)
+    const live = readFileSync(home.db)
+    expect(codeIn(await restore(home, home.db))).toBe("E-STO-001")
+    expect(readFileSync(home.db).equals(live)).toBe(true)
+  })
+  test("a restore beside a node whose file was wiped while it runs", async () => {
+    using home = new Home()
+    using _running = home.create()
+    await create(home)
+    rmSync(home.db)
+    expect(codeIn(await restore(home, home.db))).toBe("E-STO-003")
+    expect(existsSync(home.db)).toBe(false)
+  })
+  test("where the folder cannot be made", async () => {
+    using home = new Home()
+    home.create().close()
+    writeFileSync(home.file("file"), "")
+    expect(codeIn(await create(home, "--out", home.file("file/b")))).toBe("E-BAK-009")
+    expect(codeIn(await cli(["export-share", ...flags(home), "--export-dir", home.file("file/r")]))).toBe("E-BAK-009")
+  })
+  test("on a disk that is full: an error by its name, and the live database as it was", async () => {
+    using home = new Home()
+    home.create(40).close()
+    const live = readFileSync(home.db)
+    // a process that may write files of no more than 8 KiB: less than the snapshot, and than the backup
+    const args = ["backup", "create", ...flags(home), "--password-file", home.backupKey, "--out", home.file(FILE)]
+    const line = [process.execPath, join(root, "src", "main.ts"), ...args].map((word) => `'${word}'`).join(" ")
+    const ended = Bun.spawnSync(["bash", "-c", `trap '' XFSZ; ulimit -f 8; ${line}`], { cwd: home.path })
+    expect(ended.exitCode).not.toBe(0)
+    expect(ended.stderr.toString()).toMatch(/E-(?:BAK-008|STO-013)/)
+    expect(readFileSync(home.db).equals(live)).toBe(true)
+    expect(namesIn(home.file("backups"))).toEqual([])
+  })
+})
+
+describe("export-share", () => {
+  const run = (home: Home, ...more: readonly string[]): Promise<Outcome> =>
+    cli(["export-share", ...flags(home), "--export-dir", home.file("recovery"), ...more])
+  test("two nodes' files make the root key", async () => {
+    using a = new Home(0)
+    using b = new Home(1)
+    const files: string[] = []
+    for (const home of [a, b]) {
+      home.create().close()
+      const out = await run(home, "--group-ids", `${ID(0)},${ID(1)}`)
+      expect(out.exit).toBe(0)
+      expect(out.stderr).toContain("key file")
+      const { file, node_id } = json(out)
+      expect(String(file)).toMatch(new RegExp(`/recovery/recovery-secrets-${node_id}-\\d{8}-\\d{6}$`))
+      expect((statSync(String(file)).mode & 0o777).toString(8)).toBe("600")
+      expect(namesIn(home.file("recovery"))).toHaveLength(1)
+      files.push(String(file))
+    }
+    const made = await cli([
+      "recovery",
+      "verify",
+      "--recovery-group-files",
+      files.join(","),
+      "--key-file",
+      a.keyFile,
+      "--group-id",
+      ID(0),
+    ])
+    expect(made.stderr + made.stdout).not.toContain("E-KEY")
+  })
+  test("refuses an epoch that does not sign, and a group that is not here", async () => {
+    using home = new Home()
+    using store = home.create(0)
+    expect(codeIn(await run(home))).toBe("E-BAK-020")
+    addGroup(store, 0, ID(5), { active: false })
+    expect(codeIn(await run(home, "--group-ids", ID(5)))).toBe("E-BAK-014")
+    expect(codeIn(await run(home, "--group-ids", ID(6)))).toBe("E-BAK-012")
+    expect(existsSync(home.file("recovery"))).toBe(false)
+  })
+  test("exports the epoch that is active, not the superseded one", async () => {
+    using home = new Home()
+    using store = home.create(0)
+    addGroup(store, 0, ID(0))
+    const newer = addGroup(store, 0, ID(0), { epoch: 1 })
+    const { file } = json(await run(home))
+    const key = Buffer.from(memberOf(newer, partyNo(0))?.sharePublicKey ?? []).toString("hex")
+    expect(JSON.parse(readFileSync(String(file), "utf8")).recovery_groups[0].share_info.share_public_key).toBe(
+      `0x${key}`,
+    )
+  })
+  test("in a folder that cannot be one leaves nothing", async () => {
+    using home = new Home()
+    home.create().close()
+    // root may write anywhere: a file in the folder's place stands for every folder that refuses
+    writeFileSync(home.file("recovery"), "")
+    expect(codeIn(await run(home))).toBe("E-BAK-009")
+  })
+})
+
+describe("sign", () => {
+  const run = (home: Home, groupId: string, message: string, ...more: readonly string[]): Promise<Outcome> =>
+    cli(["sign", ...flags(home), "--group-id", groupId, "--message", message, ...more])
+  for (const [curve, n] of [
+    ["secp256k1", 0],
+    ["ed25519", 1],
+  ] as const) {
+    test(`on ${curve}: verifies under the share key, and is journalled`, async () => {
+      using home = new Home()
+      home.create().close()
+      const out = await run(home, ID(n), "0x68656c6c6f")
+      expect(out.exit).toBe(0)
+      const answer = json(out)
+      using store = home.open()
+      const group = store.groups.active(ID(n))
+      const key = group && memberOf(group, partyNo(0))?.sharePublicKey
+      if (key === undefined) throw new Error("no share key")
+      expect(verifyCheckup(curve, key, utf8("hello"), bytesOf(answer["signature"]))).toBe(true)
+      expect(verifyCheckup(curve, key, utf8("hellO"), bytesOf(answer["signature"]))).toBe(false)
+      const [task] = store.tasks.list({ type: "KeyShareSign", limit: 5 })
+      expect(task).toMatchObject({ state: "completed", delivered: true })
+      expect(store.tasks.unfinished()).toEqual([])
+    })
+  }
+  test("says Signature, as scripts look for it", async () => {
+    using home = new Home()
+    home.create().close()
+    const args = flags(home).filter((flag) => flag !== "--json")
+    expect((await cli(["sign", ...args, "--group-id", ID(0), "--message", "00"])).stdout).toMatch(
+      /^Signature: 0x[0-9a-f]{128}$/m,
+    )
+  })
+  test("refuses what is no message, no group, and a database in use", async () => {
+    using home = new Home()
+    home.create().close()
+    for (const bad of ["", "0x", "abc", "xyz", "00".repeat(4097)])
+      expect(codeIn(await run(home, ID(0), bad))).toBe("E-BAK-022")
+    expect((await run(home, ID(0), "00".repeat(4096))).exit).toBe(0)
+    expect(codeIn(await run(home, ID(9), "00"))).toBe("E-CLI-011")
+    using _running = home.open()
+    expect(codeIn(await run(home, ID(0), "00"))).toBe("E-STO-003")
+  })
+  test("obeys the rules of key_share_sign", async () => {
+    using home = new Home()
+    home.create().close()
+    writeFileSync(home.file("rules.toml"), "[embedded_risk_control_rules]\nenable = true\n", { mode: 0o600 })
+    expect(codeIn(await run(home, ID(0), "00", "--config", home.file("rules.toml")))).toBe("E-BAK-023")
+    using store = home.open(true)
+    expect(store.tasks.list({ type: "KeyShareSign", limit: 1 })[0]?.state).toBe("rejected")
+  })
+})
+
+describe("change-password", () => {
+  const change = (home: Home, input: string): Outcome => {
+    const args = ["change-password", ...flags(home)]
+    const ended = Bun.spawnSync([process.execPath, join(root, "src", "main.ts"), ...args], {
+      cwd: home.path,
+      stdin: Buffer.from(input),
+    })
+    return { exit: ended.exitCode, stdout: ended.stdout.toString(), stderr: ended.stderr.toString() }
+  }
+  const NEXT = "a new password of good length"
+  test("takes two equal lines, and the old one opens nothing any more", async () => {
+    using home = new Home()
+    home.create().close()
+    const out = change(home, `${NEXT}\n${NEXT}\n`)
+    expect(out.exit).toBe(0)
+    expect(out.stderr).toContain("key file")
+    expect(codeIn(await cli(["info", "group", ...flags(home)]))).toBe("E-STO-004")
+    writeFileSync(home.keyFile, NEXT, { mode: 0o600 })
+    expect((await cli(["info", "group", ...flags(home)])).exit).toBe(0)
+  })
+  for (const [what, input, code] of [
+    ["two that differ", `${NEXT}\n${NEXT}x\n`, "E-CLI-006"],
+    ["one line", `${NEXT}\n`, "E-BAK-021"],
+    ["nothing", "", "E-BAK-021"],
+    ["short ones", "short\nshort\n", "E-CLI-005"],
+  ] as const) {
+    test(`refuses ${what}, and changes nothing`, async () => {
+      using home = new Home()
+      home.create().close()
+      const before = readFileSync(home.db)
+      expect(codeIn(change(home, input))).toBe(code)
+      expect(readFileSync(home.db).equals(before)).toBe(true)
+    })
+  }
+  test("a last line without a line break is a line, and a wrong old password ends it", async () => {
+    using home = new Home()
+    home.create().close()
+    expect(change(home, `${NEXT}\r\n${NEXT}`).exit).toBe(0)
+    expect(codeIn(change(home, `${NEXT}\n${NEXT}\n`))).toBe("E-STO-004")
+  })
+})
+
+describe("rollback", () => {
+  test("an older copy signs no more until the operator has decided, and then ECDSA waits", async () => {
+    using home = new Home()
+    const store = home.create()
+    const copy = readFileSync(home.db)
+    for (let i = 0; i < 3; i++) store.nextBoot()
+    writeGuard(home.db, store.standing)
+    const epochId = store.groups.active(ID(0))?.epochId
+    store.close()
+    const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
+    expect((await sign()).exit).toBe(0)
+    writeFileSync(home.db, copy)
+    expect(codeIn(await sign())).toBe("E-BAK-015")
+    expect(codeIn(await cli(["recover-rollback", ...flags(home)]))).toBe("E-BAK-017")
+    expect(codeIn(await sign())).toBe("E-BAK-015")
+    const decided = await cli(["recover-rollback", ...flags(home), "--yes-i-understand"])
+    expect(json(decided)).toMatchObject({ ecdsa_waits_for_refresh: [ID(0)] })
+    expect((await sign()).exit).toBe(0)
+    using after = home.open(true)
+    expect(epochId && after.bans.awaitsRefresh(ID(0), epochId)).toBe(true)
+    // the copy from before the decision is the older one now, however much it has committed
+    after.close()
+    writeFileSync(home.db, copy)
+    expect(codeIn(await sign())).toBe("E-BAK-015")
+  })
+  test("a guard that cannot be read stops the node, one that is missing does not", async () => {
+    using home = new Home()
+    home.create().close()
+    const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
+    writeFileSync(guardPath(home.db), "cosigner-guard 1 0 1 1 0000000000000000\n")
+    expect(codeIn(await sign())).toBe("E-BAK-016")
+    rmSync(guardPath(home.db))
+    expect((await sign()).exit).toBe(0)
+  })
+})
+
+test("migrate has nothing to do, says so and exits 0, also with --dry-run", async () => {
+  using home = new Home()
+  home.create().close()
+  const before = readFileSync(home.db)
+  for (const more of [[], ["--dry-run"]]) {
+    const out = await cli(["migrate", ...flags(home), ...more])
+    expect({ exit: out.exit, done: json(out)["done"] }).toEqual({ exit: 0, done: false })
+  }
+  expect(equal(readFileSync(home.db), before)).toBe(true)
+  expect(codeIn(await cli(["migrate", "--db", home.file("nowhere.db")]))).toBe("E-STO-002")
+})
