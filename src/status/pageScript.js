@@ -416,7 +416,7 @@ const xOf = (column) => BOX.left + column * columnWidth
 /** @param {Json[]} points @param {(point: Json) => number} column @param {number} step */
 function ratePlot(points, column, step) {
   const kinds = ["completed", "rejected", "failed"]
-  const top = roundUp(Math.max(1, ...points.map((point) => kinds.reduce((sum, kind) => sum + point[kind], 0))))
+  const top = roundUp(Math.max(2, ...points.map((point) => kinds.reduce((sum, kind) => sum + point[kind], 0))))
   const bars = points.flatMap((point) => {
     let below = 0
     return kinds.flatMap((kind) => {

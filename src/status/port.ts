@@ -55,8 +55,11 @@ const silent = (): Response =>
 /** Never rejects. */
 export function createPort(parts: PortParts): (request: Request) => Promise<Response> | Response {
   const app = router(parts)
-  return (request) => refusalOf(parts, request) ?? app.handle(request)
+  return (request) => refusalOf(parts, request) ?? app.handle(asGet(request))
 }
+
+/** HEAD is answered as GET, and the server leaves the body out. */
+const asGet = (request: Request): Request => (request.method === "GET" ? request : new Request(request.url))
 
 function router({ known, ask, version }: PortParts): { handle(request: Request): Promise<Response> } {
   const description = JSON.stringify(openApi(version))

@@ -64,6 +64,11 @@ describe("every place", () => {
       "limit",
     ])
   })
+  test("HEAD tells what GET would, without the body", async () => {
+    const answer = await raw(it.url, "HEAD /status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    expect(answer).toStartWith("HTTP/1.1 200")
+    expect(answer).toEndWith("\r\n\r\n")
+  })
   test("answers are not kept, sniffed, framed or lent to other sites", async () => {
     for (const path of ["/", "/status", "/metrics", "/nowhere"]) {
       const { headers } = await it.get(path)
