@@ -9,6 +9,7 @@ import { EXIT } from "../errors/entry.ts"
 import { command, flag, value } from "./command.ts"
 import { generateKeys, makeVault } from "./demo/keys.ts"
 import { self } from "./demo/processes.ts"
+import { recoveryAct } from "./demo/recovery.ts"
 import { type Report, reportTo } from "./demo/report.ts"
 import { reshareAct } from "./demo/reshare.ts"
 import { riskAct } from "./demo/risk.ts"
@@ -91,5 +92,8 @@ async function play(stage: Stage, report: Report): Promise<void> {
   await riskAct(self, stage, vault, report, one, two)
 
   report.act("A node is lost for good: the other two deal the same keys to a new set of three")
-  await reshareAct(stage, vault, report, { lost: one, staying: [two, three], newcomer })
+  const after = await reshareAct(stage, vault, report, { lost: one, staying: [two, three], newcomer })
+
+  report.act("Recovery: a node is backed up, wiped and restored; then the root key is put together offline")
+  await recoveryAct(self, stage, after, report, [two, three, newcomer])
 }
