@@ -34,6 +34,7 @@ import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "
 import {
   cameOnline,
   cancelled,
+  connected,
   isFinal,
   isSettled,
   reported,
@@ -254,7 +255,7 @@ export class Engine {
       for (const task of await this.#of.store.successions(nodeId)) {
         if (task.reports[nodeId]?.status !== 190) this.#send(task, [{ kind: "certificate", to: nodeId }])
       }
-      await this.#each((task) => cameOnline(task, nodeId, this.#situation()))
+      await this.#each((task) => connected(task, nodeId, this.#situation()))
     })
   }
 

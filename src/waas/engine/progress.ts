@@ -220,6 +220,20 @@ export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): S
   return { record: after, send: [task, ...again, ...send] }
 }
 
+/**
+ * A node has connected anew. One that has not said that it is in the running attempt missed its beginning, and what the
+ * others sent it then is gone: another attempt comes to an end sooner than this one.
+ */
+export function connected(record: TaskRecord, nodeId: string, at: Situation): Step {
+  const step = cameOnline(record, nodeId, at)
+  const report = record.reports[nodeId]
+  const missed =
+    record.state === "running" && record.nodeIds.includes(nodeId) && (report?.attempt ?? 0) < record.attempt
+  if (!missed || hasResult(record) || hasEnded(report) || record.attempt >= at.pace.attempts) return step
+  const next = attemptEnded(record, `${nodeId} was away as it began`, at)
+  return { record: next.record, send: [{ kind: "task", to: nodeId }, ...next.send] }
+}
+
 /** Time has passed. */
 export function ticked(record: TaskRecord, at: Situation): Step {
   if (isFinal(record)) return { record, send: [] }
