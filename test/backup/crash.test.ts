@@ -1,0 +1,138 @@
+/** kill -9 before every step that could be durable: what is there afterwards is whole, and the command simply runs again. */
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { formatOf } from "../../src/store/file.ts"
+import { openStore } from "../../src/store/store.ts"
+import { proveBackup } from "../../src/upkeep/backupWork.ts"
+import { STEPS } from "./crashOperations.ts"
+import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
+
+setDefaultTimeout(240_000)
+
+const CHILD = join(import.meta.dir, "crashChild.ts")
+
+/** A folder with a database of two groups, and a backup of it. */
+async function scene(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "cosigner-crash-"))
+  using home = new Home()
+  home.create().close()
+  cpSync(home.db, join(folder, "secrets.db"))
+  mkdirSync(join(folder, "backups"))
+  return folder
+}
+
+const sceneOf = (home: string) => ({
+  home,
+  db: join(home, "secrets.db"),
+  file: join(home, "backups", "b"),
+  kdf: KDF,
+  secret,
+  PASSWORD,
+  OTHER,
+})
+
+/** Runs the operation killed before step 0, 1, 2, ... each on a fresh scene; `check` sees what each death left. */
+async function everywhere(
+  operation: string,
+  prepare: (home: string) => Promise<void>,
+  check: (home: string) => void,
+): Promise<number> {
+  const first = await scene()
+  await prepare(first)
+  for (let n = 0; ; n++) {
+    const home = mkdtempSync(join(tmpdir(), "cosigner-crash-"))
+    try {
+      cpSync(first, home, { recursive: true })
+      const ended = Bun.spawnSync([process.execPath, CHILD, operation, home, String(n)], { stderr: "pipe" })
+      const killed = ended.signalCode === "SIGKILL"
+      if (!killed && ended.exitCode !== 0) throw new Error(ended.stderr.toString())
+      check(home)
+      if (!killed) {
+        rmSync(first, { recursive: true, force: true })
+        return n
+      }
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  }
+}
+
+function opens(db: string, text: string): boolean {
+  using password = secret(text)
+  try {
+    using store = openStore(db, password, { readOnly: true })
+    return store.verify() > 0
+  } catch {
+    return false
+  }
+}
+
+function isProven(file: string): boolean {
+  using password = secret(OTHER)
+  return proveBackup(file, password, 1).imported.proven === 2
+}
+
+test("backup: the name appears with the whole file or not at all, and the database is untouched", async () => {
+  const steps = await everywhere(
+    "backup",
+    async () => {},
+    (home) => {
+      const { db, file } = sceneOf(home)
+      expect(opens(db, PASSWORD)).toBe(true)
+      if (existsSync(file)) expect(isProven(file)).toBe(true)
+      expect(readdirSync(join(home, "backups")).filter((name) => !name.startsWith(".") && name !== "b")).toEqual([])
+    },
+  )
+  expect(steps).toBeGreaterThan(8)
+})
+
+test("restore: the database is there whole or not at all, and a second try succeeds", async () => {
+  const steps = await everywhere(
+    "restore",
+    async (home) => STEPS["backup"]?.(sceneOf(home)),
+    (home) => {
+      const restored = join(home, "restored", "secrets.db")
+      expect(isProven(sceneOf(home).file)).toBe(true)
+      if (!existsSync(restored)) STEPS["restore"]?.(sceneOf(home))
+      expect(opens(restored, PASSWORD)).toBe(true)
+      expect(readdirSync(join(home, "restored")).filter((name) => name.includes(".new"))).toEqual([])
+    },
+  )
+  expect(steps).toBeGreaterThan(6)
+})
+
+test("change-password: one of the two passwords opens it, and never none or both", async () => {
+  const seen = new Set<boolean>()
+  await everywhere(
+    "changePassword",
+    async () => {},
+    (home) => {
+      const { db } = sceneOf(home)
+      const isNew = opens(db, OTHER)
+      expect(opens(db, PASSWORD)).toBe(!isNew)
+      seen.add(isNew)
+    },
+  )
+  expect([...seen].sort()).toEqual([false, true])
+})
+
+test("migrate: the old format or the new one, whole; a copy from before beside the new one", async () => {
+  const formats = new Set<number>()
+  await everywhere(
+    "migrate",
+    async () => {},
+    (home) => {
+      const { db } = sceneOf(home)
+      if (!opens(db, PASSWORD)) expect(formatOf(db)).toBe(2)
+      const format = formatOf(db)
+      formats.add(format)
+      const copies = readdirSync(home).filter((name) => /\.format1-\d+T\d+Z$/.test(name))
+      if (format === 2) expect(copies).toHaveLength(1)
+      for (const copy of copies) expect(opens(join(home, copy), PASSWORD)).toBe(true)
+      expect(readFileSync(db).length).toBeGreaterThan(0)
+    },
+  )
+  expect([...formats].sort()).toEqual([1, 2])
+})
