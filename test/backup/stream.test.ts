@@ -1,0 +1,138 @@
+/** The sealed stream and the file around it: any length comes back, and no piece of it can be changed, moved or left out. */
+import { expect, test } from "bun:test"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import { BackupWriter, readBackup } from "../../src/backup/file.ts"
+import { HEADER_LENGTH, newHeader, openHeader } from "../../src/backup/format.ts"
+import type { Manifest } from "../../src/backup/manifest.ts"
+import { CHUNK, openChunk, SEALED_CHUNK, SealingStream } from "../../src/backup/stream.ts"
+import { concat, toHex } from "../../src/bytes.ts"
+import { CosignerError } from "../../src/errors.ts"
+import { Secret } from "../../src/secret.ts"
+import { KDF, secret } from "./node.ts"
+
+const key = (): Secret => Secret.take(new Uint8Array(32).fill(7))
+
+function sealed(plain: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = []
+  using k = key()
+  using stream = new SealingStream(k, (part) => parts.push(part))
+  stream.add(plain)
+  stream.finish()
+  return concat(...parts)
+}
+
+function opened(bytes: Uint8Array): Uint8Array | undefined {
+  using k = key()
+  const parts: Uint8Array[] = []
+  for (let at = 0, index = 0; at < bytes.length; at += SEALED_CHUNK, index++) {
+    const part = openChunk(k, index, at + SEALED_CHUNK >= bytes.length, bytes.subarray(at, at + SEALED_CHUNK))
+    if (part === undefined) return undefined
+    parts.push(part)
+  }
+  return concat(...parts)
+}
+
+test("what is sealed in any portions comes back, around every boundary of a chunk", () => {
+  for (const length of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5]) {
+    const plain = new Uint8Array(length).fill(3)
+    const bytes = sealed(plain)
+    expect(bytes.length).toBe(length + 16 * Math.max(1, Math.ceil(length / CHUNK)))
+    expect(opened(bytes)).toEqual(plain)
+  }
+})
+
+test("a chunk that is changed, moved, repeated or left out does not open", () => {
+  const plain = new Uint8Array(3 * CHUNK).map((_, i) => i >> 8)
+  const bytes = sealed(plain)
+  const chunk = (n: number): Uint8Array => bytes.subarray(n * SEALED_CHUNK, (n + 1) * SEALED_CHUNK)
+  for (const order of [[0, 1], [1, 2], [0, 2], [1, 0, 2], [0, 1, 1, 2], [0, 0, 1, 2], [0, 1, 2, 2], [2]]) {
+    expect([order, opened(concat(...order.map(chunk)))]).toEqual([order, undefined])
+  }
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: bytes.length - 1 }), fc.integer({ min: 0, max: 7 }), (at, bit) => {
+      const spoilt = bytes.slice()
+      spoilt[at] = (spoilt[at] ?? 0) ^ (1 << bit)
+      return opened(spoilt) === undefined
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test("the key is bound to every byte of the header, and a cost beyond reason is not tried", () => {
+  using password = secret("some password or other")
+  const { header, key: sealing } = newHeader(password, KDF)
+  const back = openHeader(header, password)
+  if ("problem" in back) throw new Error(back.problem)
+  expect(toHex(back.key.expose())).toBe(toHex(sealing.expose()))
+  for (let at = 0; at < HEADER_LENGTH; at++) {
+    const spoilt = header.slice()
+    spoilt[at] = (spoilt[at] ?? 0) ^ 1
+    expect(openHeader(spoilt, password)).toHaveProperty("problem")
+  }
+  expect(newHeader(password, KDF).header).not.toEqual(header)
+})
+
+const MANIFEST: Manifest = {
+  program: "test",
+  created_ms: 1,
+  node_id: "n",
+  generation: 1,
+  lineage: 0,
+  boot: 1,
+  chosen_groups: false,
+  records: 0,
+  groups: [],
+}
+
+test("records of any sizes come back in order, then the manifest", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cosigner-stream-"))
+  using password = secret("some password or other")
+  let n = 0
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 2 * CHUNK }), { maxLength: 6 }), (sizes) => {
+      const path = join(folder, `b${n++}`)
+      {
+        using writer = new BackupWriter(path, password, KDF)
+        sizes.forEach((size, i) => {
+          writer.add({ kind: i, version: 1, body: new Uint8Array(size).fill(i) })
+        })
+        writer.finish(MANIFEST)
+      }
+      const records = readBackup(path, password)
+      for (const [i, size] of sizes.entries()) {
+        const next = records.next()
+        expect(next.done).toBe(false)
+        if (next.done !== true)
+          expect([next.value.kind, next.value.body.length, next.value.body[0] ?? i]).toEqual([i, size, i])
+      }
+      expect(records.next()).toEqual({ done: true, value: MANIFEST })
+      rmSync(path)
+    }),
+    { numRuns: 15 },
+  )
+  rmSync(folder, { recursive: true })
+})
+
+test("a manifest of another form is refused as one of another version", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cosigner-stream-"))
+  using password = secret("some password or other")
+  const path = join(folder, "b")
+  {
+    using writer = new BackupWriter(path, password, KDF)
+    writer.finish({ ...MANIFEST, extra: 1 } as Manifest)
+  }
+  let code: unknown
+  try {
+    readBackup(path, password).next()
+  } catch (error) {
+    code = error instanceof CosignerError ? error.code : error
+  }
+  expect(code).toBe("E-BAK-013")
+  // nothing of it is readable without the password
+  expect(readFileSync(path).toString("latin1")).not.toContain("node_id")
+  writeFileSync(path, "")
+  rmSync(folder, { recursive: true })
+})
