@@ -157,7 +157,11 @@ export function world(
     endSession: (_sid, how, _at, unproven) => {
       trace.push(`session ${how}${unproven.length > 0 ? `, unproven: ${unproven.join(" ")}` : ""}`)
     },
-    emitted: (taskId) => void put({ ...need(taskId), state: "emitted" }),
+    emitted(taskId) {
+      const record = need(taskId)
+      if (record.state !== "running" && record.state !== "emitted") throw new Error(`${record.state} emits nothing`)
+      put({ ...record, state: "emitted" })
+    },
     finish(taskId, end, at, more) {
       const record = need(taskId)
       if (isFinal(record.state)) throw new Error(`finished twice: ${record.state} then ${end.state}`)
@@ -172,7 +176,10 @@ export function world(
         outcome: end.state === "completed" ? end.outcome : undefined,
       })
     },
-    delivered: (taskId) => void records.set(taskId, { ...need(taskId), delivered: true }),
+    delivered(taskId) {
+      const record = records.get(taskId)
+      if (record !== undefined && isFinal(record.state)) records.set(taskId, { ...record, delivered: true })
+    },
     get: (taskId) => records.get(taskId),
     list: () => [...records.values()].reverse(),
     unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
