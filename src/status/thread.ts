@@ -43,10 +43,13 @@ interface Options {
   readonly stall: StallOptions
   readonly answers: Answers
   readonly log: Log
+  /** What the thread runs, if not this program's own. */
+  readonly program?: URL
 }
 
-/** After a death, ms. */
+/** After a death, ms; doubled with each that follows before the port was open again, up to the cap. */
 const RESTART_MS = 1_000
+const RESTART_CAP_MS = 60_000
 const OPEN_MS = 10_000
 
 /** Resolves when the port is open. Throws E-STA-001. */
@@ -55,18 +58,20 @@ export async function startStatus(options: Options): Promise<StatusThread> {
   let thread: Worker | undefined
   let isStopped = false
   let restart: ReturnType<typeof setTimeout> | undefined
+  /** Since the port was last open. */
+  let deaths = 0
   const first = Promise.withResolvers<string | undefined>()
 
   function start(): void {
-    const worker = new Worker(PROGRAM, { smol: true })
+    const worker = new Worker(options.program ?? PROGRAM, { smol: true })
     thread = worker
     const died = (reason: string): void => {
       if (thread !== worker || isStopped) return
       thread = undefined
       worker.terminate()
-      log.error(describe(new CosignerError("E-STA-017", { reason })))
       first.reject(new Error(reason))
-      restart = setTimeout(start, RESTART_MS)
+      if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
+      restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
     }
     worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(worker, event.data, died))
     worker.addEventListener("error", (event) => died(event.message))
@@ -78,6 +83,8 @@ export async function startStatus(options: Options): Promise<StatusThread> {
   function onMessage(worker: Worker, message: FromThread, died: (reason: string) => void): void {
     switch (message.kind) {
       case "opened":
+        if (deaths > 0) log.info("the status port is open again", { address: message.address })
+        deaths = 0
         return first.resolve(message.address)
       case "refused":
         return died(message.why)

@@ -32,6 +32,15 @@ describe("status", () => {
     const answers: Response[] = []
     const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => answers.shift() ?? new Response("hello") })
     const toml = `[status]\nenable = true\nlisten = "127.0.0.1:${other.port}"\n`
+    let led = 0
+    const elsewhere = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => {
+        led++
+        return Response.json(statusOf())
+      },
+    })
     const { node_id: _, ...without } = statusOf()
     for (const answer of [
       new Response("hello"),
@@ -39,7 +48,7 @@ describe("status", () => {
       Response.json({}),
       Response.json(without),
       Response.json({ ...statusOf(), more: 1 }),
-      Response.redirect("http://127.0.0.1:1/", 302),
+      Response.redirect(elsewhere.url.href, 302),
       Response.json({ code: "E-STA-015" }, { status: 503 }),
     ]) {
       answers.push(answer)
@@ -47,6 +56,8 @@ describe("status", () => {
       expect(exit).toBe(2)
       expect(JSON.parse(stdout).error.code).toMatch(/^E-STA-00[45]$/)
     }
+    expect(led).toBe(0)
+    await elsewhere.stop(true)
     answers.push(new Response("{}", { status: 401 }))
     expect(JSON.parse((await withStatus(toml)).stdout).error.code).toBe("E-STA-006")
     answers.push(Response.json(statusOf()))

@@ -281,6 +281,16 @@ describe("where it listens", () => {
   })
 })
 
+test("a thread that dies is said to have died, started again, and said to be back", async () => {
+  await using mortal = await rig({ program: new URL("./mortalWorker.ts", import.meta.url) })
+  mortal.beat()
+  while (mortal.log.length < 2) await Bun.sleep(10)
+  mortal.beat()
+  while (mortal.log.length < 3) await Bun.sleep(10)
+  expect(mortal.log.map((line) => line.slice(0, 15))).toEqual(["error E-STA-017", "info the status", "error E-STA-017"])
+  expect(mortal.log[0]).toContain("died on purpose")
+})
+
 describe("before and without a word of the node", () => {
   test("nothing is known: 503, but alive", async () => {
     await using silent = await rig()

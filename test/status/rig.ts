@@ -95,9 +95,10 @@ interface Wanted {
   readonly port?: Partial<PortOptions>
   readonly stall?: StallOptions
   readonly metrics?: () => string
+  readonly program?: URL
 }
 
-export async function rig({ port = {}, stall, metrics }: Wanted = {}): Promise<Rig> {
+export async function rig({ port = {}, stall, metrics, program }: Wanted = {}): Promise<Rig> {
   const log: string[] = []
   const at = (level: string) => (message: string) => void log.push(`${level} ${message}`)
   const lines: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") }
@@ -114,6 +115,7 @@ export async function rig({ port = {}, stall, metrics }: Wanted = {}): Promise<R
       metrics: metrics ?? (() => "# HELP a A.\n# TYPE a gauge\na 1\n"),
     },
     log: lines,
+    ...(program === undefined ? {} : { program }),
   })
   const url = `http://${thread.address}`
   const it: Rig = {
