@@ -1,5 +1,5 @@
 /** The configuration file as bytes and as a TOML tree; what its keys mean is check.ts's. */
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { parse } from "toml"
 import { CosignerError } from "../errors.ts"
 
@@ -12,7 +12,8 @@ const MAX_BYTES = 4 * 1024 * 1024
 export function readSource(file: string, named: boolean): string | undefined {
   let fd: number
   try {
-    fd = openSync(file, "r")
+    // Without waiting: the far end of a pipe may never come.
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
     if (code === "ENOENT" && !named) return undefined

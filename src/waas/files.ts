@@ -61,7 +61,7 @@ export function readKeyFile({ dir, key }: WaasFiles): WaasKeys {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
   let fd: number
   try {
-    fd = openSync(key, constants.O_RDONLY | constants.O_NOFOLLOW)
+    fd = openSync(key, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir, file: key })
     throw refuse(errnoOf(cause) === "ELOOP" ? "it is a link" : errnoOf(cause), cause)

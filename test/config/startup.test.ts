@@ -118,6 +118,8 @@ describe("the file", () => {
     mkdirSync(join(folder, "dir"))
     expect(codeOf(join(folder, "none.toml"))).toBe("E-CFG-001")
     expect(codeOf(join(folder, "dir"))).toBe("E-CFG-001")
+    Bun.spawnSync(["mkfifo", join(folder, "pipe")])
+    expect(codeOf(join(folder, "pipe"))).toBe("E-CFG-001")
     writeFileSync(join(folder, "latin1.toml"), Buffer.from([0x23, 0xe9, 0x0a]))
     expect(codeOf(join(folder, "latin1.toml"))).toBe("E-CFG-001")
     expect(codeOf(file("huge.toml", 0o600, `#${"x".repeat(5 * 1024 * 1024)}`))).toBe("E-CFG-001")

@@ -40,7 +40,7 @@ test("an init that died before the key can be run again, and keeps a configurati
   expect(readConfig(files).organisation).toBe("mine")
 })
 
-test("a key file that others can read, a link, another content: not used", async () => {
+test("a key file that others can read, a link, a pipe, another content: not used", async () => {
   const { files } = await waasInit(fresh(), 1)
   const good = readFileSync(files.key)
   chmodSync(files.key, 0o640)
@@ -55,6 +55,9 @@ test("a key file that others can read, a link, another content: not used", async
   const elsewhere = join(dir, "elsewhere")
   writeFileSync(elsewhere, good, { mode: 0o600 })
   symlinkSync(elsewhere, files.key)
+  expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
+  unlinkSync(files.key)
+  Bun.spawnSync(["mkfifo", "-m", "600", files.key])
   expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
 })
 
