@@ -103,6 +103,7 @@ describe("a node that is well", () => {
     for (const check of ["program.lockdown", "program.interpreter", "program.environment", "store.integrity"]) {
       expect({ check, level: report.of(check)[0]?.level }).toEqual({ check, level: "ok" })
     }
+    expect(report.of("store.integrity")[0]?.text).toMatch(/^[1-9]\d* records, all whole$/)
     expect(report.of("waas.handshake")[0]?.text).toContain("proved the pinned key")
     expect(report.of("waas.clock")[0]?.text).toMatch(/WaaS is \d+ ms (?:behind|ahead of) this machine/)
     expect(contents()).toEqual(before)
