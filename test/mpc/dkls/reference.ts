@@ -15,12 +15,12 @@ export const hexOf = (bytes: Octets): string => Buffer.from(bytes).toString("hex
 export const ofHex = (hex: string): Octets => Uint8Array.from(Buffer.from(hex, "hex"))
 export const be = (value: bigint, length: number): Octets => ofHex(value.toString(16).padStart(2 * length, "0"))
 export const le = (value: bigint, length: number): Octets => be(value, length).reverse()
-const u8 = (value: number): Octets => be(BigInt(value), 1)
-const u32 = (value: number): Octets => be(BigInt(value), 4)
+export const u8 = (value: number): Octets => be(BigInt(value), 1)
+export const u32 = (value: number): Octets => be(BigInt(value), 4)
 export const fromBe = (bytes: Octets): bigint => BigInt(`0x0${hexOf(bytes)}`)
 export const fromLe = (bytes: Octets): bigint => fromBe(Uint8Array.from(bytes).reverse())
 export const join = (...parts: readonly Octets[]): Octets => Uint8Array.from(parts.flatMap((part) => [...part]))
-const ascii = (text: string): Octets => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+export const ascii = (text: string): Octets => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
 export const F = (tag: string, ...fields: readonly Octets[]): Octets =>
   join(
@@ -31,7 +31,7 @@ export const F = (tag: string, ...fields: readonly Octets[]): Octets =>
     ...fields.flatMap((field) => [u32(field.length), field]),
   )
 export const H = (tag: string, ...fields: readonly Octets[]): Octets => sha256(F(tag, ...fields))
-const H512 = (tag: string, ...fields: readonly Octets[]): Octets => sha512(F(tag, ...fields))
+export const H512 = (tag: string, ...fields: readonly Octets[]): Octets => sha512(F(tag, ...fields))
 export const plainHash = (bytes: Octets): Octets => sha256(bytes)
 const HS = (tag: string, ...fields: readonly Octets[]): bigint => fromBe(H512(tag, ...fields)) % q
 
@@ -51,7 +51,7 @@ const G: Affine = [
   0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798n,
   0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8n,
 ]
-const mod = (a: bigint, m: bigint): bigint => ((a % m) + m) % m
+export const mod = (a: bigint, m: bigint): bigint => ((a % m) + m) % m
 function inverse(a: bigint, m: bigint): bigint {
   let [r0, r1, s0, s1] = [m, mod(a, m), 0n, 1n]
   while (r1 !== 0n) [r0, r1, s0, s1] = [r1, r0 % r1, s1, s0 - (r0 / r1) * s1]
