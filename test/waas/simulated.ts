@@ -6,6 +6,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { beToBig, bigToBe, copy, fromHex, leToBig, toHex } from "../../src/bytes.ts"
 import { curveNamed } from "../../src/crypto/curve.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
 import { deriveTweak } from "../../src/keys/derive.ts"
 import { decodeExtendedPublicKey, encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
 import { partyOf } from "../../src/keys/party.ts"
@@ -17,7 +18,14 @@ import type { RelayPort } from "../../src/waas/engine/ports.ts"
 import type { FromNode, ReportStatus, SignedDocument, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { decodeCancel, decodeStart, verifyDocument } from "../../src/wire/signed.ts"
-import { decodeTask, type KeyGenTask, type KeySignTask, type Task, taskDigest } from "../../src/wire/task.ts"
+import {
+  decodeTask,
+  type KeyGenTask,
+  type KeyShareSignTask,
+  type KeySignTask,
+  type Task,
+  taskDigest,
+} from "../../src/wire/task.ts"
 
 export type Report = Extract<FromNode, { kind: "report" }>
 export type Signed = Extract<TaskOutcome, { type: "signatures" }>["signatures"][number]
@@ -67,6 +75,23 @@ export class Vaults {
     }
     this.#made.set(task.group_id, outcome)
     return outcome
+  }
+
+  /** Node i of a group has the share i + 2. */
+  shareSignatures(task: KeyShareSignTask): TaskOutcome {
+    const signatures = task.details.map(({ group_id, message }) => {
+      const group = this.#made.get(group_id)
+      if (group?.type !== "group") throw new Error("no such group")
+      const index = group.participants.findIndex((of) => of.node_id === task.node_id)
+      const digest = sha256(fromHex(message.slice(2)) ?? new Uint8Array())
+      const share = BigInt(index + 2)
+      const signature =
+        group.curve === "ed25519"
+          ? ed25519WithScalar(share, digest)
+          : secp256k1.sign(digest, bigToBe(share, 32), { prehash: false, lowS: true })
+      return { group_id, signed_msg: message, msg_hash: `0x${toHex(digest)}`, signature: `0x${toHex(signature)}` }
+    })
+    return { type: "shareSignatures", signatures }
   }
 
   signatures(task: KeySignTask): TaskOutcome {
@@ -175,6 +200,7 @@ export class SimulatedNode {
   /** The last report on the only task, or on the one given. */
   outcomeOf(task: Task): TaskOutcome | undefined {
     if (task.type === "KeyGen") return this.vaults.group(task)
+    if (task.type === "KeyShareSign") return this.vaults.shareSignatures(task)
     return task.type === "KeySign" ? this.vaults.signatures(task) : undefined
   }
 

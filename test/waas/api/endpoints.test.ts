@@ -571,3 +571,102 @@ test("every route has one method and path, and no two parameters of one name", a
     expect(summary.length).toBeGreaterThan(0)
   }
 })
+
+// ---- key share check-ups -------------------------------------------------------------------------------------------
+
+const newCheckup = (group: string, nodeId: string, of: object = {}) => ({
+  key_share_holder_group_id: group,
+  tss_node_id: nodeId,
+  message: "0x68656C6C6F",
+  ...of,
+})
+
+test("a key share check-up: one node, both curves, each signature beside the share key it verified under", async () => {
+  await using rig = await Rig.open()
+  const { caller, base, vault, group } = await withKeys(rig)
+  const nodeId = rig.node(1).id
+  const made = await caller.post(
+    `${base}/key_share_sign_requests`,
+    newCheckup(group, nodeId, { description: "weekly" }),
+  )
+  expect(made.status).toBe(201)
+  expect(made.json).toMatchObject({
+    vault_id: vault,
+    tss_node_id: nodeId,
+    status: "Initializing",
+    message: "0x68656c6c6f",
+  })
+  await rig.relay.settle()
+  const path = `${base}/key_share_sign_requests/${made.json.key_share_sign_request_id}`
+  const done = (await caller.get(path)).json
+  expect(done).toMatchObject({ status: "Completed", failed_reason: "" })
+  expect(done.shares.map((of: { curve: string }) => of.curve).sort()).toEqual(["ED25519", "SECP256K1"])
+  for (const share of done.shares) {
+    expect(share.msg_hash).toBe("0x2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    expect(share.signature).toMatch(/^0x[0-9a-f]{128}$/)
+  }
+  expect((await caller.get(`${base}/key_share_sign_requests`)).json.data).toEqual([done])
+  // nobody else was asked
+  expect(rig.node(0).received.filter(({ kind }) => kind === "task")).toHaveLength(2)
+})
+
+test("a check-up whose signature is another's fails, and says so", async () => {
+  for (const distort of [
+    (hex: string) => `${hex.slice(0, -2)}${hex.endsWith("00") ? "01" : "00"}`,
+    () => `0x${"11".repeat(64)}`,
+    () => "0x",
+  ]) {
+    await using rig = await Rig.open({ curves: ["ED25519"] })
+    const { caller, base, group } = await withKeys(rig)
+    rig.node(1).behaviour.distort = (outcome) =>
+      outcome.type !== "shareSignatures"
+        ? outcome
+        : { ...outcome, signatures: outcome.signatures.map((of) => ({ ...of, signature: distort(of.signature) })) }
+    const made = await caller.post(`${base}/key_share_sign_requests`, newCheckup(group, rig.node(1).id))
+    await rig.relay.settle()
+    const path = `${base}/key_share_sign_requests/${made.json.key_share_sign_request_id}`
+    expect((await caller.get(path)).json).toMatchObject({
+      status: "Failed",
+      failed_reason: expect.stringContaining("E-WAA-"),
+    })
+  }
+})
+
+test("a check-up survives a crash of WaaS, and is refused for strangers, other vaults and no message", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const { caller, base, group } = await withKeys(rig)
+  const at = `${base}/key_share_sign_requests`
+  for (const [body, code] of [
+    [newCheckup(group, newNodeId()), 2006],
+    [newCheckup(group, "x".repeat(30)), 2006],
+    [newCheckup(randomUUID(), rig.node(0).id), 2028],
+    [newCheckup(group, rig.node(0).id, { message: "0x" }), 2006],
+    [newCheckup(group, rig.node(0).id, { message: "hello" }), 2006],
+    [newCheckup(group, rig.node(0).id, { message: `0x${"00".repeat(4097)}` }), 2006],
+    [{ key_share_holder_group_id: group, message: "0x00" }, 2003],
+  ] as const) {
+    expect((await caller.post(at, body)).json.error_code).toBe(code)
+  }
+  rig.node(0).online = false
+  const made = await caller.post(at, newCheckup(group, rig.node(0).id))
+  await rig.crash()
+  await rig.online(rig.node(0))
+  await rig.relay.settle()
+  expect((await caller.get(`${at}/${made.json.key_share_sign_request_id}`)).json.status).toBe("Completed")
+  expect((await caller.get(`${at}/${randomUUID()}`)).json.error_code).toBe(2028)
+})
+
+test("a node of which WaaS saw a later state is not admitted again, over restarts of WaaS", async () => {
+  await using rig = await Rig.open()
+  const id = rig.node(0).id
+  const standing = { lineage: 0, boot: 4, bootId: "aa", generation: 50 }
+  expect(await rig.engine.admitStanding(id, standing)).toBe(true)
+  await rig.crash()
+  expect(await rig.engine.admitStanding(id, { ...standing, boot: 3, bootId: "bb" })).toBe(false)
+  expect(await rig.engine.admitStanding(rig.node(1).id, { ...standing, boot: 3, bootId: "bb" })).toBe(true)
+  expect(await rig.engine.admitStanding(id, { ...standing, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
+  expect(await rig.engine.admitStanding(id, standing)).toBe(false)
+  // a refusal changes nothing, a commit that fails admits nobody
+  rig.failCommits = true
+  expect(rig.engine.admitStanding(id, { ...standing, lineage: 9 })).rejects.toThrow()
+})
