@@ -9,22 +9,30 @@ export interface Repeated {
   readonly everyMs: number
   /** When it was last done with success; undefined: never. */
   readonly lastMs: () => number | undefined
-  /** Must not reject: true if it succeeded. */
+  /** True if it succeeded. */
   readonly act: (signal: AbortSignal) => Promise<boolean>
+  /** Told what lastMs or act threw; it is a failure like any other. */
+  readonly failed: (error: unknown) => void
   readonly now: () => number
 }
 
-/** Resolves once `signal` has fired and nothing is being done any more. */
-export async function repeat({ everyMs, lastMs, act, now }: Repeated, signal: AbortSignal): Promise<void> {
+/** Resolves once `signal` has fired and nothing is being done any more; never rejects. */
+export async function repeat({ everyMs, lastMs, act, failed, now }: Repeated, signal: AbortSignal): Promise<void> {
+  const retryMs = Math.min(everyMs, RETRY_MS)
   let notBeforeMs = 0
   while (!signal.aborted) {
-    const dueMs = Math.max((lastMs() ?? 0) + everyMs, notBeforeMs)
-    if (dueMs > now()) {
-      await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
-      continue
+    try {
+      const dueMs = Math.max((lastMs() ?? 0) + everyMs, notBeforeMs)
+      if (dueMs > now()) {
+        await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
+        continue
+      }
+      const isDone = await act(signal)
+      notBeforeMs = now() + (isDone ? everyMs : retryMs)
+    } catch (error) {
+      failed(error)
+      await sleep(retryMs, signal)
     }
-    const isDone = await act(signal)
-    notBeforeMs = now() + (isDone ? everyMs : Math.min(everyMs, RETRY_MS))
   }
 }
 

@@ -3,6 +3,7 @@
  * configuration, and forgetting old tasks.
  */
 import type { Config } from "../config/config.ts"
+import { CosignerError, describe } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
@@ -10,7 +11,7 @@ import { backUp, lastProvenMs, proveApart } from "./backups.ts"
 import { checkUp } from "./checkups.ts"
 import { forget } from "./journal.ts"
 import { readKeyFile } from "./keyFile.ts"
-import { repeat } from "./schedule.ts"
+import { type Repeated, repeat } from "./schedule.ts"
 
 export interface Upkept {
   readonly config: Pick<Config, "backup" | "checkup">
@@ -26,19 +27,37 @@ export async function startUpkeep({ config, store, signer, log, proven }: Upkept
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
   const forgetting = { tasks: store.tasks, now, log }
+  const failed = (error: unknown): void =>
+    log.error("a scheduled job failed", { why: error instanceof CosignerError ? describe(error) : String(error) })
+  const regularly = (everyMs: number, lastMs: Repeated["lastMs"], act: Repeated["act"]): Promise<void> =>
+    repeat({ everyMs, lastMs, act, failed, now }, signal)
   const jobs = [
-    repeat({ everyMs: 86_400_000, lastMs: () => undefined, act: (stop) => forget(forgetting, stop), now }, signal),
+    regularly(
+      86_400_000,
+      () => undefined,
+      (stop) => forget(forgetting, stop),
+    ),
   ]
   if (interval !== undefined && passwordFile !== undefined) {
     const readPassword = (file: string) => readKeyFile(file, false)
     const job = { store, directory, keep, passwordFile, readPassword, prove: proveApart, now, log }
-    jobs.push(repeat({ everyMs: interval, lastMs: () => lastProvenMs(directory), act: () => backUp(job), now }, signal))
+    jobs.push(
+      regularly(
+        interval,
+        () => lastProvenMs(directory),
+        () => backUp(job),
+      ),
+    )
   }
   const every = config.checkup.interval
   if (every !== undefined) {
     const job = { store, signer, now, log, proven }
     jobs.push(
-      repeat({ everyMs: every, lastMs: () => lastCheckedMs(store), act: (stop) => checkUp(job, stop), now }, signal),
+      regularly(
+        every,
+        () => lastCheckedMs(store),
+        (stop) => checkUp(job, stop),
+      ),
     )
   }
   await Promise.all(jobs)

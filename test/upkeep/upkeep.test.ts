@@ -45,6 +45,7 @@ test("a schedule waits for its interval over restarts, and tries a failure again
       everyMs: 30,
       lastMs: () => lastMs,
       now: Date.now,
+      failed: unexpected,
       act: async () => {
         acts.push(Date.now())
         if (acts.length === 3) stop.abort()
@@ -62,6 +63,24 @@ test("a schedule waits for its interval over restarts, and tries a failure again
   expect(third - second).toBeGreaterThanOrEqual(30)
 })
 
+test("what a scheduled job throws is told, and it is tried again", async () => {
+  const stop = new AbortController()
+  const told: unknown[] = []
+  const failed = (error: unknown) => void told.push(error)
+  let looks = 0
+  const lastMs = () => {
+    if (++looks === 1) throw new Error("the database does not read")
+    return undefined
+  }
+  const act = async () => {
+    if (told.length === 1) throw new Error("the disk is full")
+    stop.abort()
+    return true
+  }
+  await repeat({ everyMs: 1, lastMs, act, failed, now: Date.now }, stop.signal)
+  expect(told.map(String)).toEqual(["Error: the database does not read", "Error: the disk is full"])
+})
+
 test("a schedule that is stopped while it waits ends at once, and does nothing more", async () => {
   const stop = new AbortController()
   let acts = 0
@@ -70,6 +89,7 @@ test("a schedule that is stopped while it waits ends at once, and does nothing m
       everyMs: 3_600_000,
       lastMs: Date.now,
       now: Date.now,
+      failed: unexpected,
       act: async () => {
         acts++
         return true
@@ -81,6 +101,10 @@ test("a schedule that is stopped while it waits ends at once, and does nothing m
   await over
   expect(acts).toBe(0)
 })
+
+function unexpected(error: unknown): never {
+  throw error
+}
 
 const jobOf = (
   home: Home,
