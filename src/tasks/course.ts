@@ -30,6 +30,9 @@ type Command =
 /** How long after a failure of the store the end of a task is tried to be recorded again. */
 const RECORD_AGAIN_MS = 5_000
 
+/** Envelopes kept for an attempt that is about to begin: more than 32 participants send in a round, with room for replays. */
+const MAX_EARLY = 128
+
 export interface Course {
   readonly task: Task
   start(attempt: number): void
@@ -69,6 +72,10 @@ export function beginCourse(
   const suspended = new AbortController()
   const alarm = ports.alarm(task.deadline_ms)
   const stop = AbortSignal.any([alarm.signal, cancelled.signal, suspended.signal])
+  // The attempts asked for and begun last, and what the others already sent for one while this node was getting there.
+  let asked = claimed.attempt
+  let begunLast = claimed.attempt
+  const early: Bytes[] = []
   let current: { readonly number: number; readonly attempt: Attempt; readonly plan: Plan } | undefined
 
   const eventsAt = (status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] =>
@@ -140,7 +147,9 @@ export function beginCourse(
     }
     const begun = beginAttempt(task.task_id, number, plan, ports, locks, onBan)
     current = { number, attempt: begun, plan }
+    begunLast = number
     const { session } = begun
+    for (const envelope of early.splice(0)) session.deliver(envelope)
     const limit = plan.kind === "sign" ? ports.limits.signSessionMs : ports.limits.setupSessionMs
     using timeout = ports.alarm(Math.min(task.deadline_ms, ports.now() + limit))
     const onTimeout = (): void => session.cancel("deadline")
@@ -217,6 +226,7 @@ export function beginCourse(
         ports.send({ ...reportOf(recordOf(task, ports)), attempt: current.number })
         return
       }
+      asked = Math.max(asked, number)
       commands.put({ kind: "start", attempt: number })
       // A higher attempt ends the one that runs; the loop then takes the command up.
       current?.attempt.session.cancel("cancelled")
@@ -225,7 +235,11 @@ export function beginCourse(
       commands.put({ kind: "certificate", acks })
       current?.attempt.session.cancel("cancelled")
     },
-    deliver: (envelope) => current?.attempt.session.deliver(envelope),
+    deliver: (envelope) => {
+      current?.attempt.session.deliver(envelope)
+      // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
+      if (asked > begunLast && early.length < MAX_EARLY) early.push(envelope)
+    },
     cancel: (reason) => cancelled.abort(reason),
     suspend: () => suspended.abort(),
     banned: (groupId, peer) => {

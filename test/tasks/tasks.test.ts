@@ -336,6 +336,27 @@ test("envelopes reach the running session of their task and nothing else", async
   expect(session.delivered.length).toBe(1)
 })
 
+test("what faster peers sent for an attempt that is about to begin reaches its session", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  const envelope = envelopeTo(self)
+  const arrive = () => tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+  await approve(w, tasks, task)
+  // The start and the first envelopes in one packet: the node has not got to the start yet.
+  start(tasks, task, 1)
+  arrive()
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1 })
+  const [first] = w.sessions
+  expect(first?.delivered).toHaveLength(1)
+  // Another attempt while this one is still on its way out.
+  start(tasks, task, 2)
+  arrive()
+  arrive()
+  expect(await w.nextReport()).toMatchObject({ code: "E-TSK-014", attempt: 1 })
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 2 })
+  expect(w.sessions[1]?.delivered).toHaveLength(2)
+})
+
 test("more than the allowed number of open tasks are refused without a trace", async () => {
   const { w, tasks } = setUp()
   const { openTasks } = w.ports.limits
