@@ -49,6 +49,8 @@ export const start = command({
       using password = await passwords.existing(config.db)
       using store = openStore(config.db.path, password, { readOnly: false })
       password.wipe()
+      // listened for before the start, so that a stop in the middle of it is a clean one too
+      const ending = endingSignal()
       const daemon = await startDaemon(config, store, log)
       // the workers run and everything is loaded
       const unsealed = sealCode()
@@ -70,7 +72,7 @@ export const start = command({
           .finally(() => notifier.ready(running))
       }
       process.on("SIGHUP", reload)
-      const signal = await endingSignal()
+      const signal = await ending
       process.off("SIGHUP", reload)
       notifier.stopping()
       log.info("stopping", { signal, host: hostname() })

@@ -205,7 +205,7 @@ export const table: readonly Row[] = [
   {
     path: ["install-service"],
     summary: "Install the systemd units of a node, or print them",
-    load: async () => (await import("./installService.ts")).installService,
+    load: async () => (await import("./installUnits.ts")).installService,
   },
   {
     path: ["demo"],
