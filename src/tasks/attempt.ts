@@ -3,6 +3,7 @@
  * way. The session row is written before the first byte leaves; a ban is written before anything else is sent.
  */
 import { type Bytes, toHex } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Blame } from "../mpc/blame.ts"
 import { isAbort, receiverOf } from "../mpc/envelope.ts"
@@ -95,8 +96,12 @@ function sessionIo(
         case "emitted":
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":
-          if (group !== undefined) await checks.begin(toHex(group.epochId), what.peer)
-          return
+          if (group === undefined) return
+          await checks.begin(toHex(group.epochId), what.peer)
+          // It may have been banned, or disabled by another session's crash, while this check waited for its turn (tss.md 5.4).
+          if (mayRelease()) return
+          checks.passed(what.peer)
+          throw new CosignerError("E-TSK-013", { peers: [nodeIdOf(what.peer)] })
         case "checked":
           checks.passed(what.peer)
       }

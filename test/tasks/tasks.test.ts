@@ -537,6 +537,24 @@ test("while a ban cannot be written, its peer gets no other check: a full disk g
   }
 })
 
+test("a peer that another session's crash disabled meanwhile gets no check of the sessions that waited for their turn", async () => {
+  const { w, first, second } = await twoSessions()
+  await first.io.record({ kind: "checking", peer })
+  const waiting = second.io.record({ kind: "checking", peer })
+  // The ninth unproven check disables without a ban, and so cancels nothing.
+  Object.assign(w.ports.bans, { unusable: () => [peer] })
+  first.end({ kind: "crashed", reason: "its worker died" })
+  expect(await waiting.catch((error: CosignerError) => error.code)).toBe("E-TSK-013")
+  await w.nextReport()
+  second.end({ kind: "crashed", reason: "no check" })
+  await w.nextReport()
+  // What was not evaluated is not unproven.
+  expect(w.trace.filter((line) => line.startsWith("session crashed"))).toEqual([
+    `session crashed, unproven: ${peer}`,
+    "session crashed",
+  ])
+})
+
 test("once a ban is written, nothing of the epoch's sessions is released but their abort", async () => {
   const { w, first, second } = await twoSessions()
   const identity = identityOf(sha256(utf8("somebody")))
