@@ -18,21 +18,35 @@ export function frame(tag: Tag, ...fields: readonly Uint8Array[]): Bytes {
   return concat(...parts)
 }
 
-export const sha256 = (bytes: Uint8Array): Bytes => copy(hash("sha256", bytes, "buffer"))
-export const sha512 = (bytes: Uint8Array): Bytes => copy(hash("sha512", bytes, "buffer"))
+export const sha256 = (bytes: Uint8Array): Bytes => moved(hash("sha256", bytes, "buffer"))
+export const sha512 = (bytes: Uint8Array): Bytes => moved(hash("sha512", bytes, "buffer"))
 
 /** H(tag; fields): SHA-256 of the frame, 32 bytes. */
-export const H = (tag: Tag, ...fields: readonly Uint8Array[]): Bytes => sha256(frame(tag, ...fields))
+export const H = (tag: Tag, ...fields: readonly Uint8Array[]): Bytes => spent(frame(tag, ...fields), sha256)
 
 /** H512(tag; fields): SHA-512 of the frame, 64 bytes. */
-export const H512 = (tag: Tag, ...fields: readonly Uint8Array[]): Bytes => sha512(frame(tag, ...fields))
+export const H512 = (tag: Tag, ...fields: readonly Uint8Array[]): Bytes => spent(frame(tag, ...fields), sha512)
 
 /** HS(tag; fields): a scalar modulo `order`, from 512 bits (bias below 2^-250). */
 export const HS = (order: bigint, tag: Tag, ...fields: readonly Uint8Array[]): bigint =>
-  beToBig(H512(tag, ...fields)) % order
+  spent(H512(tag, ...fields), beToBig) % order
 
 /** XOF(tag; fields; length): the AES-256-CTR keystream under H(tag; fields). */
 export function XOF(length: number, tag: Tag, ...fields: readonly Uint8Array[]): Bytes {
   const cipher = createCipheriv("aes-256-ctr", H(tag, ...fields), ZERO_IV)
   return copy(cipher.update(new Uint8Array(length)))
+}
+
+/** What is made of `bytes`, which nobody needs after it: frames hold seeds, keys and salts (tss.md 5.12). */
+function spent<T>(bytes: Bytes, use: (bytes: Bytes) => T): T {
+  const made = use(bytes)
+  bytes.fill(0)
+  return made
+}
+
+/** A copy in memory of its own, and the runtime's wiped. */
+function moved(bytes: Uint8Array): Bytes {
+  const out = copy(bytes)
+  bytes.fill(0)
+  return out
 }

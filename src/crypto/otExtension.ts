@@ -44,7 +44,8 @@ export interface Extended extends Disposable {
 
 export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng): Extended {
   const words = rowWords(length)
-  const choices = new Uint32Array(rng(4 * words).slice().buffer)
+  const drawn = rng(4 * words)
+  const choices = new Uint32Array(drawn.buffer, drawn.byteOffset, words)
   const u = new Uint32Array(TREES * words)
   const rows = new Uint32Array(ROWS * words)
   using streams = new LeafStreams(psid1, words)

@@ -6,7 +6,7 @@
  * beside the missing path (4160 bytes). Everything Alice does is masked over all candidates: no branch and no index
  * depends on Delta.
  */
-import { type Bytes, concat, copy, u8 } from "../bytes.ts"
+import { type Bytes, copy, u8 } from "../bytes.ts"
 import { equalMask } from "./bits.ts"
 import { H, H512 } from "./frame.ts"
 import { N_C, TREE_BITS } from "./parameters.ts"
@@ -53,7 +53,8 @@ export function expandBob(state: Uint8Array): FullTrees {
   using nodes = new Nodes(state.subarray(0, 32))
   const leaves = new Uint8Array(TREES * LEAVES * SEED)
   for (let tree = 0; tree < TREES; tree++) {
-    nodes.load(state.subarray(32 + 2 * tree * SEED, 32 + 2 * (tree + 1) * SEED))
+    const roots = state.subarray(32 + 2 * tree * SEED, 32 + 2 * (tree + 1) * SEED)
+    nodes.load(roots.subarray(0, SEED), roots.subarray(SEED))
     for (let level = 1; level < DEPTH; level++) nodes.grow(tree, level)
     leaves.set(nodes.bytes, tree * LEAVES * SEED)
   }
@@ -67,7 +68,7 @@ export function correct(sidOt: Bytes, keys: readonly [Bytes, Bytes]): Bytes {
   const out = new Uint8Array(CORRECTION_LENGTH)
   for (let tree = 0; tree < TREES; tree++) {
     const at = (level: number) => [(DEPTH * tree + level) * SEED, (DEPTH * tree + level + 1) * SEED] as const
-    nodes.load(concat(keys[0].subarray(...at(0)), keys[1].subarray(...at(0))))
+    nodes.load(keys[0].subarray(...at(0)), keys[1].subarray(...at(0)))
     for (let level = 1; level < DEPTH; level++) {
       nodes.grow(tree, level)
       for (const side of [0, 1] as const) {

@@ -30,8 +30,9 @@ export class Nodes implements Disposable {
   }
 
   /** Level 1: both nodes. */
-  load(pair: Uint8Array): void {
-    this.bytes.set(pair, 0)
+  load(left: Uint8Array, right: Uint8Array): void {
+    this.bytes.set(left, 0)
+    this.bytes.set(right, SEED)
   }
 
   /** Level 1 of a punctured tree: `seed` beside the missing node. */

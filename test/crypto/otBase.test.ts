@@ -119,6 +119,17 @@ test.each(BAD_POINTS)("%s is refused in the first message and as B", (_, bad) =>
   expect(receiver.finish(bad)).toBeUndefined()
 })
 
+test("a point that its own mask cancels, so that the key would be known to everybody, is refused", () => {
+  const { sidOt, receiver, rng } = honest
+  for (const c of [0, 1]) {
+    const first = copy(receiver.first)
+    const other = first.slice(33 * (1 - c), 33 * (2 - c))
+    const mask = p256_hasher.hashToCurve(concat(sidOt, u16be(0), u8(c), other), { DST: OT_HASH_TO_CURVE_DST })
+    first.set(p256.Point.ZERO.subtract(p256.Point.fromAffine(mask.toAffine())).toBytes(), 33 * c)
+    expect(answerBaseOt(sidOt, first, rng)).toBeUndefined()
+  }
+})
+
 test("x of a Diffie-Hellman point keeps its leading zeros", () => {
   // 2000 multiples: about eight have a zero byte in front; noble says what they are.
   const ecdh = createECDH("prime256v1")

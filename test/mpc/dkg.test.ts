@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { type Bytes, copy, equal, toHex } from "../../src/bytes.ts"
+import { type Bytes, beToBig, bigToBe, copy, equal, toHex } from "../../src/bytes.ts"
 import { type CurveName, curveNamed } from "../../src/crypto/curve.ts"
 import { lagrange } from "../../src/crypto/shamir.ts"
 import { CosignerError } from "../../src/errors.ts"
@@ -93,6 +93,32 @@ for (const curveName of ["ed25519", "secp256k1"] as const) {
     expect(toHex(one.epochId)).not.toBe(toHex(two.epochId))
   })
 }
+
+test("deals that cancel out, in any coefficient, end the session, and nobody is named for it", () => {
+  const specs = dkgSpecs("secp256k1", 2, membersUpTo(2))
+  const sid = dkgSid(specs[0] as DkgSpec)
+  const { order } = curveNamed("secp256k1")
+  for (const k of [0, 1]) {
+    let coefficient = 0n
+    const protocols = specs.map(({ self }, i) => {
+      const rng = seededRng(`cancelled ${self}`)
+      let scalars = 0
+      const drawing = (length: number): Bytes => {
+        const bytes = rng(length)
+        // The first scalars of a dealer are its coefficients; the second dealer's k-th is minus the first one's.
+        if (length !== 48 || scalars++ !== k) return bytes
+        if (i === 0) coefficient = beToBig(bytes) % order
+        return i === 0 ? bytes : bigToBe(order - coefficient, 48)
+      }
+      return [self, dkg(specs[i] as DkgSpec, sid, undefined, drawing)] as const
+    })
+    const run = runAll<SessionResult>(sid, new Map(protocols))
+    for (const outcome of run.outcomes.values()) {
+      expect(outcome).toMatchObject({ kind: "blamed", blame: { kind: "SESSION", reason: "the deals cancel out" } })
+    }
+    for (const records of run.records.values()) expect(records).toEqual([])
+  }
+})
 
 test("the epoch id is that of what was recorded", () => {
   const { group } = generate("ed25519", 2, membersUpTo(3), "epoch")

@@ -59,6 +59,7 @@ export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
   const nonces = drawNonces(rng, count)
   const nonce = rng(32)
   const salt = rng(SALT_LENGTH)
+  scope.defer(() => salt.fill(0))
   const eph = scope.use(ephemeralKey(rng))
   const bobs = pairs.map((pair) => startAsBob(seat, pair, nonce))
   const commitment = commitTo(sid, speakerOf(self, seat.x), "sign", concat(nonce, nonces.encodedR), salt)

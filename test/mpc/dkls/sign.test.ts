@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import * as libsecp256k1 from "tiny-secp256k1"
-import { beToBig, bigToBe, equal, fromHex, toHex } from "../../../src/bytes.ts"
+import { type Bytes, beToBig, bigToBe, equal, fromHex, toHex } from "../../../src/bytes.ts"
 import { K1 } from "../../../src/crypto/curve.ts"
 import { isCode } from "../../../src/errors.ts"
 import type { GroupSecret } from "../../../src/keys/group.ts"
@@ -133,6 +133,54 @@ test("zero shares: additive key shares are new in every session, and still add u
   expect(new Set([...a, ...b]).size).toBe(4)
   const [first, second] = a.map((hex) => K1.decodePoint(fromHex(hex)!)!)
   expect(K1.equals(K1.add(first!, second!), K1.multiplyBase(pair.key))).toBe(true)
+})
+
+test("nonces that cancel out end the session, and nobody is named for it", () => {
+  const messages = someMessages(pair, 1, "cancel")
+  let r = 0n
+  const { sid, protocols } = signers(pair, [one, two], messages, "cancel", {
+    rngOf: (party, rng) => {
+      let draws = 0
+      return (length) => {
+        const bytes = rng(length)
+        // The first draw of a signer is its r; the second signer's is minus the first one's.
+        if (draws++ > 0) return bytes
+        if (party === one) r = beToBig(bytes) % Q
+        return party === one ? bytes : bigToBe(Q - r, 48)
+      }
+    },
+  })
+  const run = runAll(sid, protocols)
+  for (const outcome of run.outcomes.values()) {
+    expect(outcome).toMatchObject({ kind: "blamed", blame: { kind: "SESSION", reason: "the nonces cancel out" } })
+  }
+  for (const records of run.records.values()) expect(records.map(({ kind }) => kind)).not.toContain("emitted")
+})
+
+test("an abort wipes everything that the session drew, whenever it comes, but for its public nonce", () => {
+  const messages = someMessages(pair, 2, "wiped")
+  for (const last of [1, 2, 3]) {
+    const drawn: Bytes[] = []
+    const { sid, protocols } = signers(pair, [one, two], messages, "wiped", {
+      rngOf: (party, rng) => (length) => {
+        const bytes = rng(length)
+        if (party === one) drawn.push(bytes)
+        return bytes
+      },
+    })
+    const heard: Bytes[] = []
+    runAll(sid, protocols, {
+      tamper: (m) => {
+        if (m.round === 1 && m.kind === "broadcast" && m.from === one) heard.push(m.body.slice(0, 32))
+        // In its last round the other one says nothing that decodes.
+        return m.round === last && m.from === two ? new Uint8Array(0) : m.body
+      },
+    })
+    expect(drawn.length).toBeGreaterThan(7)
+    const left = drawn.filter((bytes) => bytes.some((byte) => byte !== 0))
+    // The weights of a check are nobody's secret once it is over.
+    expect(left.filter(({ length }) => length !== 16)).toEqual([heard[0]!])
+  }
 })
 
 // ---- what must not start -----------------------------------------------------------------------------------------
