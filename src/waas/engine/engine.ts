@@ -35,6 +35,7 @@ import {
   cameOnline,
   cancelled,
   connected,
+  hasEnded,
   isFinal,
   isSettled,
   reported,
@@ -360,6 +361,10 @@ export class Engine {
       this.#dropped.reports++
       this.#of.log.warn("report dropped: no such task for that node", { node: nodeId, task: report.taskId })
       return
+    }
+    // Whose ending stands is heard no more: what it repeats is not judged again, however often it comes.
+    if (hasEnded(task.reports[nodeId])) {
+      return this.#send(task, hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : [])
     }
     const judgement = judgementOf(task, report)
     if (judgement?.kind === "refused") {

@@ -36,7 +36,8 @@ export interface Arrival {
 export const isFinal = ({ state }: TaskRecord): boolean =>
   state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
 
-const hasEnded = (report: NodeReport | undefined): boolean => report !== undefined && report.status >= 160
+export const hasEnded = (report: Pick<NodeReport, "status"> | undefined): boolean =>
+  report !== undefined && report.status >= 160
 
 /** Whether the engine has nothing more to do for the task: it is over, and every node knows or has been given its time. */
 export const isSettled = (record: TaskRecord, nowMs: number): boolean =>

@@ -442,6 +442,17 @@ test("the first ending of a node stands, and a repetition writes nothing", async
   await rig.engine.onFrame(rig.node(0).id, { ...latest, status: 170, outcome: undefined, code: "E-TSK-1", reason: "" })
   await rig.engine.onFrame(rig.node(2).id, must(rig.node(2).journal.get(taskId)).latest)
   expect((await rig.engine.tasksOf(request))[0]).toBe(must(before))
+  // Nor is it judged again: a node that repeats itself without end does not keep WaaS busy.
+  let looks = 0
+  const counted = {
+    ...latest,
+    get outcome() {
+      looks++
+      return latest.outcome
+    },
+  }
+  await rig.engine.onFrame(rig.node(0).id, counted)
+  expect(looks).toBe(0)
 })
 
 test("a restarted node's lost session is a new attempt", async () => {
