@@ -20,6 +20,12 @@ export interface Attempt {
   readonly ended: Promise<Ending>
 }
 
+export interface AttemptEvents {
+  /** The session's row is durable, and its first message may leave. */
+  readonly begun: () => void
+  readonly ban: (groupId: string, peer: PartyId) => void
+}
+
 /** Throws when the share does not open. */
 export function beginAttempt(
   taskId: string,
@@ -27,16 +33,17 @@ export function beginAttempt(
   plan: Plan,
   ports: TaskPorts,
   locks: CheckLocks,
-  onBan: (groupId: string, peer: PartyId) => void,
+  on: AttemptEvents,
 ): Attempt {
   const opened = plan.open(attempt)
   const checks = openChecks(locks)
   let sid: Bytes | undefined
   const io: HostIo = {
-    ...sessionIo(taskId, plan, ports, checks, onBan),
+    ...sessionIo(taskId, plan, ports, checks, on.ban),
     begin: async (begun) => {
       ports.journal.startSession(rowOf(begun, taskId, attempt, plan, ports), ports.now())
       sid = begun
+      on.begun()
     },
   }
   const session = ports.startSession(opened.spec, io)

@@ -145,7 +145,11 @@ export function beginCourse(
       finish({ state: "completed", outcome: plan.outcome() })
       return true
     }
-    const begun = beginAttempt(task.task_id, number, plan, ports, locks, onBan)
+    const begun = beginAttempt(task.task_id, number, plan, ports, locks, {
+      // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
+      begun: () => ports.send({ ...reportOf(recordOf(task, ports)), status: 140, attempt: number }),
+      ban: onBan,
+    })
     current = { number, attempt: begun, plan }
     begunLast = number
     const { session } = begun
@@ -156,7 +160,6 @@ export function beginCourse(
     const onStop = (): void => session.cancel("cancelled")
     timeout.signal.addEventListener("abort", onTimeout, { once: true })
     stop.addEventListener("abort", onStop, { once: true })
-    ports.send({ ...reportOf(recordOf(task, ports)), status: 140, attempt: number })
     const ending = await begun.ended
     current = undefined
     stop.removeEventListener("abort", onStop)

@@ -274,12 +274,13 @@ export function world(
         if (startSession !== undefined) return startSession(spec, io)
         const { promise, resolve } = Promise.withResolvers<Ending>()
         const session: FakeSession = { spec, io, delivered: [], cancelledFor: undefined, end: resolve }
+        sessions.push(session)
         io.begin(sha256(utf8(`${spec.taskId} ${spec.attempt}`))).then(
-          () => {
-            io.send(envelopeTo(undefined))
-            sessions.push(session)
+          () => io.send(envelopeTo(undefined)),
+          (error) => {
+            sessions.splice(sessions.indexOf(session), 1)
+            resolve({ kind: "crashed", reason: String(error) })
           },
-          (error) => resolve({ kind: "crashed", reason: String(error) }),
         )
         return {
           deliver: (envelope) => void session.delivered.push(copy(envelope)),
