@@ -80,6 +80,10 @@ export function createAsker(parts: Parts): Asker {
   }
 }
 
+/** After so many tries in a row a server is not asked faster than this, whatever sleep_seconds says: it may be down for days. */
+const QUICK_TRIES = 20
+const SLOW_MS = 1_000
+
 type RefusalCode = "E-RSK-101" | "E-RSK-102" | "E-RSK-103" | "E-RSK-104"
 type Ending =
   | { readonly kind: "approve"; readonly server: string }
@@ -112,7 +116,7 @@ async function askServer(
   const requestId = parts.newId()
   let last = "it was not reached"
   for (let tries = 0; !all.aborted && (retries === 0 || tries <= retries); tries++) {
-    if (tries > 0) await sleep(pause * 1000, all)
+    if (tries > 0) await sleep(Math.max(pause * 1000, tries > QUICK_TRIES ? SLOW_MS : 0), all)
     if (all.aborted) break
     const answer = await tryOnce(parts, server, requestId, taskBody(server.version, requestId, task), all)
     // An approval that comes with or after the deadline is too late: the caller may have gone on already.
