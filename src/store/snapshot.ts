@@ -42,8 +42,11 @@ export interface SnapshotSummary {
   readonly generation: number
   readonly lineage: number
   readonly boot: number
-  readonly groups: readonly GroupPublic[]
+  readonly groups: readonly CarriedGroup[]
 }
+
+/** So little of each group that ten thousand stay small. */
+export type CarriedGroup = Pick<GroupPublic, "groupId" | "epochId" | "curve" | "status" | "threshold">
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
@@ -73,9 +76,10 @@ export class Snapshot implements Disposable {
 
   /**
    * Every record that a backup carries, OT state and zero seeds left out (tss.md 6.4); with `chosen`, of these groups only.
-   * Each body is wiped when the next record is asked for. What was read counts only once the generator has returned.
+   * Each body is wiped when the next record is asked for. Undefined stands for one that stays, so that the caller can pause
+   * there too. What was read counts only once the generator has returned.
    */
-  *records(chosen: ReadonlySet<string> | undefined): Generator<StoredRecord, SnapshotSummary> {
+  *records(chosen: ReadonlySet<string> | undefined): Generator<StoredRecord | undefined, SnapshotSummary> {
     const file = this.#file
     const root = readRoot(file, this.#sealer)
     if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
@@ -93,10 +97,13 @@ export class Snapshot implements Disposable {
     }
   }
 
-  *#scan(root: Root, chosen: ReadonlySet<string> | undefined): Generator<StoredRecord, readonly GroupPublic[]> {
+  *#scan(
+    root: Root,
+    chosen: ReadonlySet<string> | undefined,
+  ): Generator<StoredRecord | undefined, readonly CarriedGroup[]> {
     const file = this.#file
     const rootId = this.#sealer.blind(ROOT.byte, NO_NAME)
-    const groups: GroupPublic[] = []
+    const groups: CarriedGroup[] = []
     let [sum, size, newest] = [0n, 0, 0]
     let header: Bytes | undefined
     for (const record of file.sql.scan.iterate()) {
@@ -108,7 +115,10 @@ export class Snapshot implements Disposable {
       if (equal(record.id, rootId)) continue
       size++
       sum = addWeight(sum, this.#sealer.weight(record))
-      if (LEFT_OUT.includes(record.kind)) continue
+      if (LEFT_OUT.includes(record.kind)) {
+        yield undefined
+        continue
+      }
       const opened = withPlain(this.#sealer, record, (plain) => {
         newest = Math.max(newest, generationOf(plain))
         return this.#carried(record, plain, chosen, groups)
@@ -125,7 +135,7 @@ export class Snapshot implements Disposable {
     { kind, version }: SealedRecord,
     plain: Uint8Array,
     chosen: ReadonlySet<string> | undefined,
-    groups: GroupPublic[],
+    groups: CarriedGroup[],
   ): StoredRecord | undefined {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
     const parse = <T>(of: Kind<T>): T => parseBody(this.#file.path, of, version, plain)
@@ -133,7 +143,8 @@ export class Snapshot implements Disposable {
     if (kind === GROUP.byte) {
       const group = parse(GROUP)
       if (!isChosen(group.groupId)) return undefined
-      groups.push(group)
+      const { groupId, epochId, curve, status, threshold } = group
+      groups.push({ groupId, epochId, curve, status, threshold })
       return copied()
     }
     const ofGroup = [BAN, CHECKS, AWAITS_REFRESH].find(({ byte }) => byte === kind)
@@ -143,7 +154,7 @@ export class Snapshot implements Disposable {
     throw new CosignerError("E-STO-027", { path: this.#file.path, kind, version })
   }
 
-  *#share({ groupId, epochId, status }: GroupPublic, root: Root): Generator<StoredRecord, void> {
+  *#share({ groupId, epochId, status }: CarriedGroup, root: Root): Generator<StoredRecord, void> {
     if (status === "ERASED") return
     const row = getRow(this.#file, this.#sealer.blind(GROUP_SECRET.byte, epochName(groupId, epochId)))
     if (row === undefined) {

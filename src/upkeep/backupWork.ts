@@ -37,8 +37,8 @@ const SCRATCH = ".cosigner-scratch-"
 const UNPROVEN = ".unproven"
 /** A scratch folder of this age was left by a crash. */
 const STALE_MS = 60 * 60 * 1000
-/** Records between two pauses. */
-const SLICE = 64
+/** Between two pauses, ms. */
+const SLICE_MS = 4
 const IDENTITY_KIND = 2
 
 export interface WriteOptions {
@@ -46,7 +46,7 @@ export interface WriteOptions {
   /** Of these groups only; all if undefined. */
   readonly chosen: ReadonlySet<string> | undefined
   readonly nowMs: number
-  /** Awaited after every few records, so that a node can go on with its work. */
+  /** Awaited every few milliseconds, so that a node can go on with its work. */
   readonly pause: () => Promise<void>
   readonly kdf?: Kdf
 }
@@ -55,7 +55,7 @@ export interface WriteOptions {
 export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOptions): Promise<Written> {
   using writer = new BackupWriter(path, of.password, of.kdf)
   const records = snapshot.records(of.chosen)
-  let [count, nodeId] = [0, ""]
+  let [count, nodeId, sliceMs] = [0, "", performance.now()]
   for (;;) {
     const next = records.next()
     if (next.done === true) {
@@ -69,10 +69,14 @@ export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOpt
       writer.finish(manifest)
       return { manifest, bytes: writer.bytes }
     }
-    if (next.value.kind === IDENTITY_KIND) nodeId = nodeIdIn(next.value)
-    writer.add(next.value)
-    count++
-    if (count % SLICE === 0) await of.pause()
+    if (next.value !== undefined) {
+      if (next.value.kind === IDENTITY_KIND) nodeId = nodeIdIn(next.value)
+      writer.add(next.value)
+      count++
+    }
+    if (performance.now() - sliceMs < SLICE_MS) continue
+    await of.pause()
+    sliceMs = performance.now()
   }
 }
 
