@@ -151,6 +151,22 @@ describe("a backup", () => {
   })
 })
 
+test("a backup of a node with a share that is not its own is not proven, and gets no name", async () => {
+  using home = new Home()
+  {
+    using store = home.create()
+    // node 1's share under node 0's name: the store keeps what it is given
+    const { group } = groupOf(ID(9), 0)
+    store.groups.prepare(group, groupOf(ID(9), 1).secret)
+  }
+  const out = await create(home)
+  expect(codeIn(out)).toBe("E-BAK-018")
+  expect(out.stderr).toContain("E-BAK-011")
+  expect(namesIn(home.file("backups"))).toEqual([])
+  // and neither is it exported or signed with
+  expect((await cli(["sign", ...flags(home), "--group-id", ID(9), "--message", "00"])).exit).not.toBe(0)
+})
+
 describe("a backup is refused", () => {
   let made: Buffer
   beforeAll(async () => {

@@ -9,6 +9,7 @@ import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from "../../s
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS, type PeerMemory } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
+import type { Standing } from "../../src/wire/hello.ts"
 import type { RefusalReason } from "../../src/wire/packets.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
@@ -72,6 +73,7 @@ export interface WaasOptions {
   readonly identity?: Identity
   readonly isKnown?: (party: PartyId) => boolean
   readonly onFrame?: (party: PartyId, frame: FromNode) => void
+  readonly admitStanding?: (party: PartyId, standing: Standing) => Promise<boolean>
   readonly limits?: Partial<RelayLimits>
   readonly tls?: Bun.TLSOptions
   readonly port?: number
@@ -92,6 +94,7 @@ export function startWaas(options: WaasOptions = {}): Waas {
   const relay = createRelay({
     signer: identity,
     isKnownNode: options.isKnown ?? (() => true),
+    ...(options.admitStanding === undefined ? {} : { admitStanding: options.admitStanding }),
     onFrame(party, frame) {
       options.onFrame?.(party, frame)
       journal.add({ kind: "frame", party, frame })

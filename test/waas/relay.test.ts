@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { type Bytes, concat, copy, u8, utf8 } from "../../src/bytes.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
-import { isProof, prove, type Transcript } from "../../src/wire/hello.ts"
+import { isProof, prove, type Standing, type Transcript } from "../../src/wire/hello.ts"
 import {
   decodePacket,
   encodePacket,
@@ -107,6 +107,12 @@ class RawNode {
     const { epoch } = await this.heard("resume")
     this.say({ kind: "resume", epoch: new Uint8Array(16).fill(9), knows: epoch, received: 0 })
     await this.waas.journal.until(() => this.waas.relay.online().has(this.identity.party))
+    return this
+  }
+  /** The proof of a node that says how far its database has come. */
+  async stand(standing: Standing): Promise<this> {
+    const signature = prove("node", { ...(await this.hello()), standing }, this.identity)
+    this.say({ kind: "proof", signature, standing })
     return this
   }
   async refused(reason: RefusalReason): Promise<void> {
@@ -390,5 +396,64 @@ describe("queues", () => {
     node.say({ kind: "ping", stamp: 1 })
     await node.heard("pong")
     expect(node.journal.entries.some((one) => one.kind === "data")).toBe(false)
+  })
+})
+
+describe("copies of one node", () => {
+  const standing = (bootId: number, over: Partial<Standing> = {}): Standing => ({
+    lineage: 0,
+    boot: 1,
+    bootId: new Uint8Array(16).fill(bootId),
+    generation: 1,
+    ...over,
+  })
+  const upright = (admit: (standing: Standing) => boolean = () => true): Waas =>
+    aWaas({ admitStanding: async (_, it) => admit(it) })
+
+  test("a second start beside one that is heard is refused, and the first is not disturbed", async () => {
+    const waas = upright()
+    const first = await new RawNode(waas).stand(standing(1))
+    await first.heard("welcome")
+    await (await new RawNode(waas, first.identity).stand(standing(2))).refused("twin")
+    expect(first.journal.entries.some(({ kind }) => kind === "refused" || kind === "closed")).toBe(false)
+  })
+  test("the same start takes its own place again", async () => {
+    const waas = upright()
+    const first = await new RawNode(waas).stand(standing(1))
+    await first.heard("welcome")
+    await (await new RawNode(waas, first.identity).stand(standing(1))).heard("welcome")
+    expect(await first.heard("refused")).toEqual({ kind: "refused", reason: "replaced" })
+  })
+  test("a probe that says nothing of a database does not take the place of a node at work", async () => {
+    const waas = upright()
+    const first = await new RawNode(waas).stand(standing(1))
+    await first.heard("welcome")
+    const probe = new RawNode(waas, first.identity)
+    probe.say({ kind: "proof", signature: prove("node", await probe.hello(), probe.identity) })
+    await probe.refused("busy")
+    expect(first.journal.entries.some(({ kind }) => kind === "refused")).toBe(false)
+  })
+  test("an older copy is refused, and nothing it sends is heard", async () => {
+    const asked: Standing[] = []
+    const waas = upright((it) => asked.push(it) === 0)
+    const older = standing(1, { lineage: 3, boot: 4, generation: 5 })
+    await (await new RawNode(waas).stand(older)).refused("rolledBack")
+    expect(asked).toEqual([older])
+    expect(waas.relay.online().size).toBe(0)
+  })
+  test("what a node says of its database is signed: another's words do not pass", async () => {
+    const waas = upright()
+    const node = new RawNode(waas)
+    const signature = prove("node", { ...(await node.hello()), standing: standing(1) }, node.identity)
+    node.say({ kind: "proof", signature, standing: standing(1, { generation: 9 }) })
+    await node.refused("proof")
+    const silent = new RawNode(waas)
+    const bare = prove("node", await silent.hello(), silent.identity)
+    silent.say({ kind: "proof", signature: bare, standing: standing(1) })
+    expect(await silent.heard("refused")).toEqual({ kind: "refused", reason: "proof" })
+  })
+  test("who cannot be judged is not let in", async () => {
+    const waas = aWaas({ admitStanding: () => Promise.reject(new Error("disk full")) })
+    await (await new RawNode(waas).stand(standing(1))).refused("busy")
   })
 })
