@@ -32,6 +32,8 @@ const RECORD_AGAIN_MS = 5_000
 
 /** Envelopes kept for an attempt that is about to begin: more than 32 participants send in a round, with room for replays. */
 const MAX_EARLY = 128
+/** The same in bytes: 31 peers with the first round of a batch of 32 ECDSA signatures, the most there is. */
+const MAX_EARLY_BYTES = 2 * 1024 * 1024
 
 export interface Course {
   readonly task: Task
@@ -76,6 +78,8 @@ export function beginCourse(
   let asked = claimed.attempt
   let begunLast = claimed.attempt
   const early: Bytes[] = []
+  const hasRoom = (envelope: Bytes): boolean =>
+    early.length < MAX_EARLY && early.reduce((sum, { length }) => sum + length, envelope.length) <= MAX_EARLY_BYTES
   let current: { readonly number: number; readonly attempt: Attempt; readonly plan: Plan } | undefined
 
   const eventsAt = (status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] =>
@@ -241,7 +245,7 @@ export function beginCourse(
     deliver: (envelope) => {
       current?.attempt.session.deliver(envelope)
       // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
-      if (asked > begunLast && early.length < MAX_EARLY) early.push(envelope)
+      if (asked > begunLast && hasRoom(envelope)) early.push(envelope)
     },
     cancel: (reason) => cancelled.abort(reason),
     suspend: () => suspended.abort(),

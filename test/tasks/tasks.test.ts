@@ -336,6 +336,22 @@ test("envelopes reach the running session of their task and nothing else", async
   expect(session.delivered.length).toBe(1)
 })
 
+test("what is kept for an attempt that is about to begin is bounded, in number and in bytes", async () => {
+  for (const [length, kept] of [
+    [200, 128],
+    [1024 * 1024, 2],
+  ] as const) {
+    const { w, tasks } = setUp()
+    const task = keysign(w)
+    await approve(w, tasks, task)
+    start(tasks, task, 1)
+    const envelope = new Uint8Array(length)
+    for (let n = 0; n < 200; n++) tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+    await w.nextReport()
+    expect(w.sessions[0]?.delivered.length).toBe(kept)
+  }
+})
+
 test("what faster peers sent for an attempt that is about to begin reaches its session", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
