@@ -22,7 +22,7 @@ export interface Suite {
   inSignature(encodedR: Bytes): Bytes
   /** Whether the nonces must be negated, so that R is the point that the signature names by its x. */
   negatesNonces(encodedR: Bytes): boolean
-  /** By an implementation that shares no code with what made it: OpenSSL's, or noble's own verifier. */
+  /** By code that had no part in making it: the runtime's native verifier, or noble's. */
   verify(publicKey: Bytes, message: Bytes, signature: Bytes): boolean
 }
 
