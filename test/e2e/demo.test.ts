@@ -63,8 +63,9 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   expect(ofScheme("eddsa").length).toBeGreaterThanOrEqual(3)
   expect(ofScheme("ecdsa").length).toBeGreaterThanOrEqual(2)
   expect(ofScheme("bip340").length).toBeGreaterThanOrEqual(1)
+  // Every pair of the first three nodes; then one is lost, and the pairs are others.
   const pairs = new Set(ofScheme("eddsa").map((step) => JSON.stringify(step["nodes"])))
-  expect(pairs.size).toBe(3)
+  expect(pairs.size).toBeGreaterThanOrEqual(3)
   // the detector detects: a flipped bit of any signature does not verify
   for (const step of signatures) {
     const spoilt = copy(bytes(step["signature"]))
