@@ -1,0 +1,88 @@
+/** Reshares on the real binary while nodes and WaaS are killed: the keys stay, one epoch signs, and nothing is lost. */
+import { expect, test } from "bun:test"
+import { rmSync } from "node:fs"
+import { sign, until, type Vault } from "../../src/cli/demo/keys.ts"
+import { runToEnd } from "../../src/cli/demo/processes.ts"
+import { reshareTo } from "../../src/cli/demo/reshare.ts"
+import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
+import type { Stage, StageNode } from "../../src/cli/demo/stage.ts"
+import { binary } from "../binary.ts"
+import { readyVault, testStage } from "./stage.ts"
+
+type Pair = readonly [StageNode, StageNode]
+
+async function signsEddsa(stage: Stage, vault: Vault, nodes: Pair, index: number): Promise<boolean> {
+  const { path, message, tweak } = solana(vault, index)
+  const asked = { curve: "ed25519", signatureType: 2, path, message, tweak, nodes, extraInfo: {} } as const
+  return (await sign(stage, vault, asked)).kind === "signed"
+}
+
+async function signsEcdsa(stage: Stage, vault: Vault, nodes: Pair, index: number): Promise<boolean> {
+  const { path, message, tweak } = ethereum(vault, index)
+  const asked = { curve: "secp256k1", signatureType: 1, path, message, tweak, nodes, extraInfo: {} } as const
+  return (await sign(stage, vault, asked)).kind === "signed"
+}
+
+async function isOnline({ client }: Stage, { vaultId }: Vault, { nodeId }: StageNode): Promise<boolean> {
+  const { data } = await client.holders(vaultId, { limit: "50" })
+  return data.some((holder) => holder.tss_node_id === nodeId && holder.online)
+}
+
+interface Shown {
+  readonly status: string
+  readonly epoch_id: string
+  readonly curve: string
+}
+
+async function groupsOf(node: StageNode): Promise<readonly Shown[]> {
+  const out = await runToEnd([binary], ["info", "group", "--json", "--key-file", ".password"], node.dir)
+  return JSON.parse(out.trim().split("\n").at(-1) ?? "[]")
+}
+
+test("nodes killed at random moments of a reshare: it comes to its end, and exactly one epoch signs", async () => {
+  await using it = await testStage(4)
+  const { stage } = it
+  const [one, two, three, four] = stage.nodes as [StageNode, StageNode, StageNode, StageNode]
+  const founders = { ...stage, nodes: [one, two, three] }
+  let vault = await readyVault(founders, 2)
+  const casts = [
+    { to: [two, three, four], dies: two, pauseMs: 60 },
+    { to: [one, two, four], dies: four, pauseMs: 150 },
+    { to: [one, two, three], dies: one, pauseMs: 300 },
+  ] as const
+  for (const [i, { to, dies, pauseMs }] of casts.entries()) {
+    const before = vault
+    const running = reshareTo(stage, vault, to, async () => (i === 0 ? stage.startNode(four) : undefined))
+    if (i === 0) await until("the newcomer", async () => ((await isOnline(stage, vault, four)) ? true : undefined))
+    await Bun.sleep(pauseMs) // the moment is the point: anywhere in approval, rounds, records or certificate
+    await stage.endNode(dies, "SIGKILL")
+    await stage.startNode(dies)
+    vault = await running
+    expect(vault.roots).toEqual(before.roots)
+    expect(await signsEddsa(stage, vault, [to[0], to[2]], 10 + i)).toBe(true)
+    expect(await signsEcdsa(stage, vault, [to[1], to[2]], 20 + i)).toBe(true)
+    await expect(signsEddsa(stage, before, [two, one], 30 + i)).rejects.toThrow()
+    const shown = await Promise.all(to.map(groupsOf))
+    for (const curve of ["secp256k1", "ed25519"]) {
+      const epochs = shown.map((groups) => groups.find((group) => group.curve === curve && group.status === "ACTIVE"))
+      expect(new Set(epochs.map((epoch) => epoch?.epoch_id)).size).toBe(1)
+      expect(epochs[0]).toBeDefined()
+    }
+  }
+}, 180_000)
+
+test("a node that was away while its group went on without it: told on its return, it says so and signs no more", async () => {
+  await using it = await testStage(4)
+  const { stage } = it
+  const [one, two, three, four] = stage.nodes as [StageNode, StageNode, StageNode, StageNode]
+  const old = await readyVault({ ...stage, nodes: [one, two, three] }, 2)
+  await stage.endNode(three, "SIGKILL")
+  await reshareTo(stage, old, [one, two, four], () => stage.startNode(four))
+  expect((await groupsOf(three)).map(({ status }) => status)).toEqual(["ACTIVE", "ACTIVE"])
+  await stage.startNode(three)
+  await until("the news", async () => {
+    const groups = await groupsOf(three)
+    return groups.every(({ status }) => status === "SUPERSEDED") ? true : undefined
+  })
+  rmSync(three.dir, { recursive: true, force: true })
+}, 120_000)

@@ -1,0 +1,134 @@
+/** What the certificate of a reshare proves to a node that took no part, and everything that proves nothing. */
+import { expect, test } from "bun:test"
+import { type Bytes, copy, equal } from "../../../src/bytes.ts"
+import { curveNamed } from "../../../src/crypto/curve.ts"
+import { commitments, evaluateCommitted, interpolateCommitted } from "../../../src/crypto/feldman.ts"
+import { randomPolynomial } from "../../../src/crypto/shamir.ts"
+import type { GroupPublic } from "../../../src/keys/group.ts"
+import { ackOf } from "../../../src/mpc/dkg/certificate.ts"
+import { provenEpoch, type Succession, successorOf } from "../../../src/mpc/reshare/succession.ts"
+import type { ReshareSpec } from "../../../src/mpc/session.ts"
+import { identityAt, partyAt, runCluster } from "../cluster.ts"
+import { dealGroup } from "../dealer.ts"
+import { seededRng } from "../network.ts"
+import { cast } from "../specs.ts"
+import { Kept, reshareSpecs } from "./specs.ts"
+
+const members = cast(4)
+const old = dealGroup("ed25519", 2, members.slice(0, 3), "succession")
+const epoch: GroupPublic = { ...old.group, certificate: [] }
+
+async function certified(change: Partial<ReshareSpec> = {}): Promise<Succession & { readonly group: GroupPublic }> {
+  const kept = new Kept()
+  const specs = reshareSpecs(
+    old,
+    { dealers: [partyAt(0), partyAt(1)], members: [1, 3].flatMap((i) => members[i] ?? []), threshold: 2 },
+    change,
+  )
+  const [first] = [...(await runCluster(specs, { onRecord: kept.onRecord })).values()]
+  const [spec] = specs
+  if (first?.ending.kind !== "done" || first.ending.result.kind !== "epoch" || spec === undefined)
+    throw new Error("failed")
+  const group = kept.group()
+  const { self: _, old: __, chainCode, protocol: ___, ...terms } = spec
+  return { terms, chainCode, members: group.members, acks: first.ending.result.certificate, group }
+}
+
+const good = await certified()
+
+test("a node that took no part makes the public record of the next epoch from its certificate", () => {
+  const next = successorOf(epoch, good)
+  const { group } = good
+  expect(next).toEqual({ ...group, status: "ERASED" })
+  expect(provenEpoch(good)).toEqual({ sid: group.sid, epochId: group.epochId, ackView: group.ackView })
+})
+
+const flipped = (bytes: Bytes): Bytes => {
+  const out = copy(bytes)
+  out[0] = (out[0] ?? 0) ^ 1
+  return out
+}
+const [ack = new Uint8Array(0)] = good.acks
+const [one, two] = good.members
+if (one === undefined || two === undefined) throw new Error("two members")
+const byMembers = good.group.members.map(({ party }) => ackOf(identityAt(party), good.group))
+
+const NOTHING: readonly (readonly [string, Partial<Succession>])[] = [
+  ["without acks", { acks: [] }],
+  ["with the acks of the members alone", { acks: byMembers }],
+  ["with an ack of a stranger more", { acks: [...good.acks, ackOf(identityAt(partyAt(5)), good.group)] }],
+  ["with one ack twice", { acks: [ack, ack, ...good.acks.slice(2)] }],
+  ["of another chain code", { chainCode: flipped(good.chainCode) }],
+  ["of another time", { terms: { ...good.terms, createdMs: good.terms.createdMs + 1 } }],
+  ["of another mode", { terms: { ...good.terms, mode: "extend", newGroupId: "another" } }],
+  ["of another group", { terms: { ...good.terms, oldGroupId: "another", newGroupId: "another" } }],
+  ["of another attempt", { terms: { ...good.terms, attempt: 2 } }],
+  ["of another threshold", { terms: { ...good.terms, newThreshold: 3 } }],
+  ["of fewer dealers", { terms: { ...good.terms, dealers: good.terms.dealers.slice(1) } }],
+  [
+    "of another dealer",
+    { terms: { ...good.terms, dealers: [members[0], members[2]].flatMap((member) => member ?? []) } },
+  ],
+  ["of other members", { members: [one] }],
+  ["of members in another order", { members: [two, one] }],
+  ["with another public share", { members: [{ ...one, sharePublicKey: two.sharePublicKey }, two] }],
+  ["with another share id", { members: [{ ...one, shareId: 7n }, two] }],
+]
+for (const [what, change] of NOTHING) {
+  test(`a certificate ${what} proves nothing`, () => {
+    expect(successorOf(epoch, { ...good, ...change })).toBeUndefined()
+  })
+}
+
+test("nor does one whose dealers are not threshold members of the epoch that it is to end", () => {
+  const others: readonly Partial<GroupPublic>[] = [
+    { threshold: 3 },
+    { groupId: "another" },
+    { curve: "secp256k1" },
+    { commitments: [epoch.commitments[1] ?? epoch.sid, epoch.commitments[0] ?? epoch.sid] },
+    { chainCode: flipped(epoch.chainCode) },
+    { members: epoch.members.slice(1) },
+    { members: epoch.members.map((member) => ({ ...member, shareId: member.shareId + 1n })) },
+  ]
+  for (const change of others) expect(successorOf({ ...epoch, ...change }, good)).toBeUndefined()
+})
+
+test("strangers cannot end a group: a set-up among themselves, certified by all of them", async () => {
+  // The nodes 3 and 5 reshare a key of their own making and call it this group.
+  const own = dealGroup(
+    "ed25519",
+    2,
+    [members[3], cast(6)[5]].flatMap((member) => member ?? []),
+    "strangers",
+  )
+  const lie = { ...own, group: { ...own.group, groupId: old.group.groupId } }
+  const kept = new Kept()
+  const specs = reshareSpecs(lie, {
+    dealers: own.group.members.map(({ party }) => party),
+    members: own.group.members.map(({ party, shareId }) => ({ party, x: shareId })),
+    threshold: 2,
+  })
+  const [run] = [...(await runCluster(specs, { onRecord: kept.onRecord })).values()]
+  if (run?.ending.kind !== "done" || run.ending.result.kind !== "epoch" || specs[0] === undefined)
+    throw new Error("failed")
+  const { self: _, old: __, chainCode, protocol: ___, ...terms } = specs[0]
+  const theirs = { terms, chainCode, members: kept.group().members, acks: run.ending.result.certificate }
+  expect(provenEpoch(theirs)).toBeDefined()
+  expect(successorOf(epoch, theirs)).toBeUndefined()
+})
+
+test("a polynomial in the exponent is found again from as many values as it has coefficients", () => {
+  for (const name of ["ed25519", "secp256k1"] as const) {
+    const curve = curveNamed(name)
+    for (const t of [1, 2, 3, 7]) {
+      const points = commitments(curve, randomPolynomial(curve, t, seededRng(`${name} ${t}`)))
+      const ids = [curve.order - 1n, 1n, 12_345n, 2n, 99n, 1n << 200n, 3n].slice(0, t)
+      const values = ids.map((x) => evaluateCommitted(curve, points, x))
+      const found = interpolateCommitted(curve, ids, values)
+      expect(found.length).toBe(t)
+      for (const [k, point] of found.entries()) {
+        expect(equal(curve.encodePoint(point), curve.encodePoint(points[k] ?? curve.identity))).toBe(true)
+      }
+    }
+  }
+})
