@@ -57,6 +57,11 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
     .map((line) => JSON.parse(line))
   expect(steps.at(-1)).toMatchObject({ step: "done", ok: true })
 
+  // a backup was restored, and two recovery files made the root key
+  const made = steps.map((step) => step["step"])
+  expect(made).toEqual(expect.arrayContaining(["backup", "wipe", "restore", "refresh", "export"]))
+  expect(steps.find((step) => step["step"] === "reconstruct")).toMatchObject({ matches: true })
+
   const signatures = steps.filter((step) => step["step"] === "sign")
   for (const step of signatures) expect(verifies(step)).toBe(true)
   const ofScheme = (scheme: string) => signatures.filter((step) => step["scheme"] === scheme)
