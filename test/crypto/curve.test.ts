@@ -25,6 +25,22 @@ for (const curve of [K1, ED]) {
     )
   })
 
+  test(`${curve.name}: every kind of multiplication at the edges: scalars 0, 1, 2, q-1 and q, and the identity`, () => {
+    const point = curve.multiplyBase(77n)
+    for (const k of [0n, 1n, 2n, curve.order - 1n, curve.order, curve.order + 1n]) {
+      let expected = curve.identity
+      for (let i = 0n; i < curve.mod(k) % (curve.order - 1n); i++) expected = curve.add(expected, point)
+      if (curve.mod(k) === curve.order - 1n) expected = curve.negate(point)
+      for (const multiply of [curve.multiply, curve.multiplyOnce, curve.multiplyPublic]) {
+        expect(curve.equals(multiply(point, k), expected)).toBe(true)
+        expect(curve.isIdentity(multiply(curve.identity, k))).toBe(true)
+      }
+      for (const multiply of [curve.multiplyBase, curve.multiplyBaseOnce, curve.multiplyBasePublic]) {
+        expect(curve.equals(multiply(k), curve.multiply(curve.generator, k))).toBe(true)
+      }
+    }
+  })
+
   test(`${curve.name}: a sum of products is the sum of the products`, () => {
     const points = [3n, 5n, 7n].map((k) => curve.multiplyBase(k))
     const scalars = [curve.order - 1n, 0n, 1n << 200n]

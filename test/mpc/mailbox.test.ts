@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import type { PartyId } from "../../src/keys/party.ts"
-import { encodeHeader, type Header, KIND, makeEnvelope, PROTOCOL } from "../../src/mpc/envelope.ts"
+import { encodeAbort } from "../../src/mpc/abort.ts"
+import { ABORT_ROUND, encodeHeader, type Header, KIND, makeEnvelope, PROTOCOL } from "../../src/mpc/envelope.ts"
 import { Mailbox } from "../../src/mpc/mailbox.ts"
 import { identityAt, partyAt } from "./cluster.ts"
 
@@ -16,18 +17,19 @@ const box = () =>
     ],
   })
 
+const headerOf = (length: number): Header => ({
+  protocol: PROTOCOL.checkup,
+  round: 1,
+  kind: KIND.broadcast,
+  bodyLength: length,
+  sid,
+  sender: peer as PartyId,
+  receiver: undefined,
+  view: new Uint8Array(32),
+})
+
 function envelope(length: number, change: Partial<Header> = {}) {
-  const header: Header = {
-    protocol: PROTOCOL.checkup,
-    round: 1,
-    kind: KIND.broadcast,
-    bodyLength: length,
-    sid,
-    sender: peer as PartyId,
-    receiver: undefined,
-    view: new Uint8Array(32),
-    ...change,
-  }
+  const header = { ...headerOf(length), ...change }
   return makeEnvelope(identityAt(header.sender), encodeHeader(header), new Uint8Array(length))
 }
 const sealed = { round: 2, kind: KIND.sealed, receiver: self } as const
@@ -53,6 +55,21 @@ test("what is longer than anything of this session is dropped unread, even when 
   const mailbox = box()
   expect(mailbox.accept(envelope(5000)).kind).toBe("dropped")
   expect(mailbox.dropped).toBe(1)
+})
+
+test("two abort reports of one honest node are no two versions of a message: no proof against it can be made of them", () => {
+  const reports = [
+    { kind: "view mismatch", originals: [] },
+    { kind: "protocol", originals: [] },
+  ] as const
+  const mailbox = box()
+  const signed = reports.map((report) => {
+    const body = encodeAbort(report)
+    const header = { ...headerOf(body.length), round: ABORT_ROUND }
+    return makeEnvelope(identityAt(header.sender), encodeHeader(header), body)
+  })
+  for (const bytes of signed) expect(mailbox.accept(bytes).kind).toBe("abort")
+  expect(mailbox.equivocationIn({ kind: "view mismatch", originals: signed })).toBeUndefined()
 })
 
 test("a flood holds no more than one message of each kind and round", () => {
