@@ -6,7 +6,7 @@ import { startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe } from "../errors.ts"
 import { openNotifier } from "../hardening/notify.ts"
-import { sealCode } from "../hardening/process.ts"
+import { lockMemory, sealCode } from "../hardening/process.ts"
 import { openLog } from "../logging.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
@@ -49,12 +49,13 @@ export const start = command({
       using password = await passwords.existing(config.db)
       using store = openStore(config.db.path, password, { readOnly: false })
       password.wipe()
+      Bun.gc(true) // gives back what the key derivation took
       // listened for before the start, so that a stop in the middle of it is a clean one too
       const ending = endingSignal()
       const daemon = await startDaemon(config, store, log)
-      // the workers run and everything is loaded
-      const unsealed = sealCode()
-      if (unsealed !== undefined) tell(unsealed)
+      // The workers run and everything is loaded: what the start alone needed goes, then memory is locked for good.
+      Bun.gc(true)
+      for (const shortfall of [lockMemory(), sealCode()]) if (shortfall !== undefined) tell(shortfall)
       const running = `node ${daemon.nodeId}`
       notifier.ready(running)
       const reload = (): void => {

@@ -33,7 +33,16 @@ export const isEssential = (error: CosignerError): boolean => ESSENTIAL.has(erro
 export function harden(): readonly Shortfall[] {
   const c = open()
   if (c instanceof CosignerError) return [c]
-  return [noCore(c), notDumpable(c), noNewPrivileges(c), lockMemory(c)].filter((found) => found !== undefined)
+  return [noCore(c), notDumpable(c), noNewPrivileges(c)].filter((found) => found !== undefined)
+}
+
+/**
+ * Nothing of this process is swapped out from now on. After the database was opened: locked memory is never given back,
+ * and the password's key derivation needs 64 MiB once.
+ */
+export function lockMemory(): Shortfall | undefined {
+  const c = open()
+  return c instanceof CosignerError ? c : lockAll(c)
 }
 
 /** After the warm-up: nothing that is not code by now becomes code. What the runtime's compiler reserved stays. */
@@ -80,7 +89,7 @@ function noNewPrivileges(c: Libc): Shortfall | undefined {
  * Only where no limit binds: a limit counts reserved addresses, of which the runtime has gigabytes, and one that is just
  * large enough today would make an allocation fail tomorrow.
  */
-function lockMemory(c: Libc): Shortfall | undefined {
+function lockAll(c: Libc): Shortfall | undefined {
   const limit = c.getLimit(RLIMIT_MEMLOCK)
   if (typeof limit === "number") return new CosignerError("E-OPS-004", { why: nameOf(limit) })
   if (limit.hard !== INFINITY && !mayIgnoreLimit()) {

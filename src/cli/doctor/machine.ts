@@ -4,7 +4,7 @@ import { release } from "node:os"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 import { openDoors } from "../../hardening/environment.ts"
-import { harden, isEssential, sealCode } from "../../hardening/process.ts"
+import { harden, isEssential, lockMemory, sealCode } from "../../hardening/process.ts"
 import { missingLockdown } from "../../lockdown.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
@@ -56,8 +56,7 @@ export function checkMachine(): readonly Finding[] {
 
 /** Takes every measure in this process: what works here works for a node that is started the same way. */
 function checkHardening(): readonly Finding[] {
-  const sealed = sealCode()
-  const found = [...harden(), ...(sealed === undefined ? [] : [sealed])]
+  const found = [...harden(), ...[lockMemory(), sealCode()].filter((error) => error !== undefined)]
   if (found.length === 0) return [ok("machine.hardening", "every measure can be taken here")]
   const swapless = process.platform === "linux" && !hasSwap()
   return found.map((error) => {
