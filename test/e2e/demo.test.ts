@@ -71,6 +71,12 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   // Every pair of the first three nodes; then one is lost, and the pairs are others.
   const pairs = new Set(ofScheme("eddsa").map((step) => JSON.stringify(step["nodes"])))
   expect(pairs.size).toBeGreaterThanOrEqual(3)
+  // the second act: the new group signs under the same root keys, the old one does not
+  const reshared = steps.findIndex((step) => step["step"] === "reshare")
+  const vault = steps.find((step) => step["step"] === "vault")
+  expect(steps[reshared]).toMatchObject({ secp256k1: vault?.["secp256k1"], ed25519: vault?.["ed25519"] })
+  expect(steps.slice(reshared).filter((step) => step["step"] === "sign").length).toBeGreaterThanOrEqual(3)
+  expect(steps.slice(reshared)).toContainEqual(expect.objectContaining({ step: "refused", by: "epoch" }))
   // the detector detects: a flipped bit of any signature does not verify
   for (const step of signatures) {
     const spoilt = copy(bytes(step["signature"]))

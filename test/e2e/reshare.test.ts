@@ -9,6 +9,8 @@ import type { Stage, StageNode } from "../../src/cli/demo/stage.ts"
 import { binary } from "../binary.ts"
 import { readyVault, testStage } from "./stage.ts"
 
+const LONG = process.env["COSIGNER_LONG"] === "1"
+
 type Pair = readonly [StageNode, StageNode]
 
 async function signsEddsa(stage: Stage, vault: Vault, nodes: Pair, index: number): Promise<boolean> {
@@ -50,7 +52,8 @@ test("nodes killed at random moments of a reshare: it comes to its end, and exac
     { to: [one, two, four], dies: four, pauseMs: 150 },
     { to: [one, two, three], dies: one, pauseMs: 300 },
   ] as const
-  for (const [i, { to, dies, pauseMs }] of casts.entries()) {
+  const played = casts.slice(0, LONG ? casts.length : 2)
+  for (const [i, { to, dies, pauseMs }] of played.entries()) {
     const before = vault
     const running = reshareTo(stage, vault, to, async () => (i === 0 ? stage.startNode(four) : undefined))
     if (i === 0) await until("the newcomer", async () => ((await isOnline(stage, vault, four)) ? true : undefined))
@@ -62,6 +65,7 @@ test("nodes killed at random moments of a reshare: it comes to its end, and exac
     expect(await signsEddsa(stage, vault, [to[0], to[2]], 10 + i)).toBe(true)
     expect(await signsEcdsa(stage, vault, [to[1], to[2]], 20 + i)).toBe(true)
     await expect(signsEddsa(stage, before, [two, one], 30 + i)).rejects.toThrow()
+    if (i < played.length - 1) continue
     const shown = await Promise.all(to.map(groupsOf))
     for (const curve of ["secp256k1", "ed25519"]) {
       const epochs = shown.map((groups) => groups.find((group) => group.curve === curve && group.status === "ACTIVE"))
