@@ -56,6 +56,7 @@ export const start = command({
       // The workers run and everything is loaded: what the start alone needed goes, then memory is locked for good.
       Bun.gc(true)
       for (const shortfall of [lockMemory(), sealCode()]) if (shortfall !== undefined) tell(shortfall)
+      log.info("running")
       const running = `node ${daemon.nodeId}`
       notifier.ready(running)
       const reload = (): void => {

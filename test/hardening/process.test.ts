@@ -10,6 +10,9 @@ const READY = /TSS Node ID: /
 /** The last thing before the link is dialled; by then the workers run. */
 const STARTED = /WebSocket connecting to /
 
+/** The last thing of a start: every measure was taken or told. */
+const RUNNING = /level=info msg="running"/
+
 const onLinux = describe.skipIf(process.platform !== "linux")
 const isRoot = process.getuid?.() === 0
 const hasPython = Bun.which("python3") !== null
@@ -60,7 +63,7 @@ onLinux("a running node", () => {
 
   test.skipIf(!isRoot)("has its memory locked, and stays small", async () => {
     await using it = node.start()
-    await it.line(STARTED)
+    await it.line(RUNNING)
     expect(Number.parseInt(statusOf(it.pid, "VmLck"), 10)).toBeGreaterThan(10_000)
     // without ONFAULT it would be gigabytes
     expect(Number.parseInt(statusOf(it.pid, "VmRSS"), 10)).toBeLessThan(400_000)
