@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Bytes, concat, u8, u32be, utf8 } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
-import type { FromNode, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
+import type { FromNode, GroupOutcome, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
 import {
   decodeFromNode,
   decodeToNode,
@@ -16,7 +16,7 @@ const signature = new Uint8Array(64).fill(3)
 const signed = { document: utf8("{}"), signature }
 const taskId = "7d1e3f0a-0001"
 
-const group: TaskOutcome = {
+const group: GroupOutcome = {
   type: "group",
   group_id: keySign.group_id,
   epoch_id: "cd".repeat(32),
@@ -70,6 +70,7 @@ const toNode: readonly ToNode[] = [
   { kind: "cancel", cancel: signed },
   { kind: "envelope", taskId, envelope: utf8("sealed") },
   { kind: "certificate", taskId, acks: [utf8("one"), utf8("two")] },
+  { kind: "succession", task: signed, attempt: 3, outcome: group },
   { kind: "outcomeStored", taskId },
 ]
 const fromNode: readonly FromNode[] = [
