@@ -9,6 +9,7 @@ import { HEADER_LENGTH, newHeader, openHeader } from "../../src/backup/format.ts
 import type { Manifest } from "../../src/backup/manifest.ts"
 import { CHUNK, openChunk, SEALED_CHUNK, SealingStream } from "../../src/backup/stream.ts"
 import { concat, toHex } from "../../src/bytes.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
 import { KDF, secret } from "./node.ts"
@@ -71,6 +72,20 @@ test("the key is bound to every byte of the header, and a cost beyond reason is 
     const spoilt = header.slice()
     spoilt[at] = (spoilt[at] ?? 0) ^ 1
     expect(openHeader(spoilt, password)).toHaveProperty("problem")
+  }
+  for (const [at, value] of [
+    [10, 0xffff_ffff],
+    [10, 1],
+    [14, 0],
+    [14, 1000],
+    [18, 0],
+    [18, 1000],
+  ] as const) {
+    // the checksum is anybody's to make
+    const costly = header.slice()
+    new DataView(costly.buffer).setUint32(at, value)
+    costly.set(sha256(costly.subarray(0, HEADER_LENGTH - 32)), HEADER_LENGTH - 32)
+    expect([at, value, openHeader(costly, password)]).toEqual([at, value, { problem: "damaged" }])
   }
   expect(newHeader(password, KDF).header).not.toEqual(header)
 })

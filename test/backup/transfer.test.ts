@@ -1,9 +1,12 @@
 /** Records that make no node, or not the one they say, become no database. */
 import { expect, test } from "bun:test"
-import { existsSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
+import { BackupWriter } from "../../src/backup/file.ts"
+import type { Manifest } from "../../src/backup/manifest.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { Home, KDF, PASSWORD, secret } from "./node.ts"
+import { restoreBackup } from "../../src/upkeep/backupWork.ts"
+import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 // what the snapshot lends is wiped with the next record: a copy is taken while it is there
 const keep = ({ kind, version, body }: StoredRecord): StoredRecord => ({ kind, version, body: body.slice() })
@@ -81,3 +84,39 @@ for (const [what, change, expected] of [
     expect(outcome(home, change([...kept(home)]))).toBe(expected)
   })
 }
+
+test("a backup whose manifest names more records than it has is refused, and becomes no database", async () => {
+  using home = new Home()
+  using sealing = secret(OTHER)
+  using password = secret(PASSWORD)
+  const path = home.file("backups/b")
+  const records = [...kept(home)]
+  for (const [named, expected] of [
+    [records.length, "none"],
+    [records.length + 1, "E-BAK-013"],
+  ] as const) {
+    rmSync(path, { force: true })
+    const groups: Manifest["groups"] = []
+    const of = {
+      program: "t",
+      created_ms: 1,
+      node_id: "n",
+      generation: 1,
+      lineage: 0,
+      boot: 0,
+      chosen_groups: false,
+      groups,
+    }
+    using writer = new BackupWriter(path, sealing, KDF)
+    for (const record of records) writer.add(record)
+    writer.finish({ ...of, records: named })
+    const db = home.file(`restored-${named}/secrets.db`)
+    let code: unknown = "none"
+    try {
+      restoreBackup(path, sealing, { db, password, nowMs: 1, kdf: KDF })
+    } catch (error) {
+      code = error instanceof CosignerError ? error.code : error
+    }
+    expect([code, existsSync(db)]).toEqual([expected, expected === "none"])
+  }
+})

@@ -611,24 +611,26 @@ test("a key share check-up: one node, both curves, each signature beside the sha
 })
 
 test("a check-up whose signature is another's fails, and says so", async () => {
-  for (const distort of [
-    (hex: string) => `${hex.slice(0, -2)}${hex.endsWith("00") ? "01" : "00"}`,
-    () => `0x${"11".repeat(64)}`,
-    () => "0x",
-  ]) {
+  type Given = { readonly signature: string; readonly msg_hash: string; readonly signed_msg: string }
+  const changes: readonly ((of: Given) => Partial<Given>)[] = [
+    ({ signature: hex }) => ({ signature: `${hex.slice(0, -2)}${hex.endsWith("00") ? "01" : "00"}` }),
+    () => ({ signature: `0x${"11".repeat(64)}` }),
+    () => ({ signature: "0x" }),
+    () => ({ msg_hash: `0x${"11".repeat(32)}` }),
+    () => ({ signed_msg: "0x00" }),
+  ]
+  for (const change of changes) {
     await using rig = await Rig.open({ curves: ["ED25519"] })
     const { caller, base, group } = await withKeys(rig)
     rig.node(1).behaviour.distort = (outcome) =>
       outcome.type !== "shareSignatures"
         ? outcome
-        : { ...outcome, signatures: outcome.signatures.map((of) => ({ ...of, signature: distort(of.signature) })) }
+        : { ...outcome, signatures: outcome.signatures.map((of) => ({ ...of, ...change(of) })) }
     const made = await caller.post(`${base}/key_share_sign_requests`, newCheckup(group, rig.node(1).id))
     await rig.relay.settle()
     const path = `${base}/key_share_sign_requests/${made.json.key_share_sign_request_id}`
-    expect((await caller.get(path)).json).toMatchObject({
-      status: "Failed",
-      failed_reason: expect.stringContaining("E-WAA-"),
-    })
+    const failed = { status: "Failed", failed_reason: expect.stringContaining("E-WAA-") }
+    expect((await caller.get(path)).json).toMatchObject(failed)
   }
 })
 
