@@ -25,9 +25,9 @@ import { reshare, reshareShape } from "./reshare/reshare.ts"
 import { runSession } from "./run.ts"
 import type {
   DkgSpec,
+  HostIo,
   ReshareSpec,
   RunningSession,
-  SessionIo,
   SessionResult,
   SessionSpec,
   SignedMessage,
@@ -36,11 +36,6 @@ import type {
 import type { Shape } from "./shape.ts"
 import { dkgSid, MAX_BATCH, membersOf, reshareSid, signPayload, signSid } from "./sid.ts"
 import { type SigningKey, signingKeys } from "./signingKey.ts"
-
-export interface HostIo extends SessionIo {
-  /** Resolves when the session's row is durable: nothing is sent before. A rejection ends the session as crashed. */
-  begin(sid: Bytes): Promise<void>
-}
 
 /** A session as its specification makes it, before it runs. */
 export interface Prepared {

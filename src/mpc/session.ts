@@ -108,6 +108,14 @@ export interface SessionIo {
   mayRelease(): Promise<boolean>
 }
 
+export interface HostIo extends SessionIo {
+  /**
+   * The session's id is known: resolves when its row is durable, and nothing is sent before. A rejection (a sid or attempt
+   * that was used before) ends the session as crashed.
+   */
+  begin(sid: Bytes): Promise<void>
+}
+
 export interface RunningSession {
   readonly sid: Bytes
   /** Never throws: what does not belong to the session is dropped and counted. */

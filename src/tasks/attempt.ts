@@ -8,11 +8,11 @@ import type { PartyId } from "../keys/party.ts"
 import type { Blame } from "../mpc/blame.ts"
 import { isAbort, receiverOf } from "../mpc/envelope.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
-import type { Ending, SessionIo } from "../mpc/session.ts"
+import type { Ending, HostIo, SessionIo } from "../mpc/session.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
 import type { Plan } from "./plan.ts"
-import type { HostedSession, HostIo, SessionRow, TaskPorts } from "./ports.ts"
+import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
   readonly session: HostedSession

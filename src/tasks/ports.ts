@@ -8,7 +8,7 @@ import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
-import type { Ending, SessionIo, SessionSpec } from "../mpc/session.ts"
+import type { Ending, HostIo, SessionSpec } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
@@ -223,14 +223,6 @@ export interface HostedSession {
   cancel(reason: "deadline" | "cancelled"): void
   /** Never rejects. */
   readonly ending: Promise<Ending>
-}
-
-export interface HostIo extends SessionIo {
-  /**
-   * The session's id is known: resolves when its row is durable, and nothing is sent before. A rejection (a sid or attempt
-   * that was used before) ends the session as crashed.
-   */
-  begin(sid: Bytes): Promise<void>
 }
 
 export type StartSession = (spec: SessionSpec, io: HostIo) => HostedSession

@@ -7,8 +7,8 @@ import { build } from "../build.ts"
 import { CosignerError } from "../errors.ts"
 import { wipeGroupSecret } from "../keys/group.ts"
 import { placeOf } from "../mpc/crash.ts"
-import type { Ending } from "../mpc/session.ts"
-import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
+import type { Ending, HostIo } from "../mpc/session.ts"
+import type { HostedSession, StartSession } from "../tasks/ports.ts"
 import {
   blameOf,
   type Call,

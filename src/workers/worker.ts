@@ -8,8 +8,8 @@ import { wipeGroupSecret } from "../keys/group.ts"
 import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { sessionHost } from "../mpc/host.ts"
-import type { Ending, SessionSpec } from "../mpc/session.ts"
-import type { HostedSession, HostIo, StartSession } from "../tasks/ports.ts"
+import type { Ending, HostIo, SessionSpec } from "../mpc/session.ts"
+import type { HostedSession, StartSession } from "../tasks/ports.ts"
 import {
   type Call,
   type FromWorker,

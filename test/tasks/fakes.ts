@@ -11,7 +11,7 @@ import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
-import type { Ending, SessionSpec } from "../../src/mpc/session.ts"
+import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type {
@@ -19,7 +19,6 @@ import type {
   BanPort,
   Decision,
   GroupPort,
-  HostIo,
   OutboxEvent,
   RiskPort,
   SessionRow,
