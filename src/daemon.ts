@@ -48,6 +48,9 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+/** How long sessions may take to end at a stop; below what service managers wait. */
+const DRAIN_MS = 10_000
+
 const LIMITS: TaskLimits = { openTasks: 256, signSessionMs: 30_000, setupSessionMs: 120_000, batch: MAX_BATCH }
 
 /** Between two looks at the node, ms. */
@@ -216,12 +219,15 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     async stop() {
       // First, because what goes down looks broken.
       const unwatched = operations.stop()
-      await tasks.stop()
+      // A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks.
+      const suspended = tasks.stop()
+      await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
+      pool.close()
+      await suspended
       up.stop()
       stopping.abort()
       await Promise.all([pings, sender?.over, unwatched, upkeep])
       guard.stop()
-      pool.close()
     },
   }
 }

@@ -163,6 +163,13 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     }
   }
 
+  /** A document that this version no longer reads: the task ends, and the node goes on with the others. */
+  function abandon(record: TaskRecord, problem: string): void {
+    const why = refuse("E-TSK-003", { problem })
+    ports.log.error("a journalled task cannot be read any more", { task: record.taskId, ...why })
+    ports.journal.finish(record.taskId, { state: "failed", ...why }, ports.now(), [])
+  }
+
   return {
     onFrame(frame) {
       try {
@@ -176,8 +183,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       for (const record of ports.journal.unfinished()) {
         if (isFinal(record.state)) continue
         const task = decodeTask(record.document)
-        if ("problem" in task) throw new TypeError(`a journalled task does not decode: ${task.problem}`)
-        begin(task, record)
+        if ("problem" in task) abandon(record, task.problem)
+        else begin(task, record)
       }
     },
     onOnline() {

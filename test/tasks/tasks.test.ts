@@ -692,6 +692,21 @@ test("after a restart: unfinished tasks go on where the journal left them, in ev
   }
 })
 
+test("a journalled task that no longer decodes ends as failed and holds up no other", async () => {
+  const before = setUp()
+  const task = keysign(before.w)
+  await approve(before.w, before.tasks, task)
+  await before.tasks.stop()
+  const { records, groups } = before.w
+  const record = records.get(task.task_id)!
+  records.set("old", { ...record, taskId: "old", document: utf8("{}") })
+  const w = world(self, { records, groups })
+  const tasks = createTasks(waas.publicKey, w.ports)
+  tasks.resume()
+  expect(records.get("old")).toMatchObject({ state: "failed", code: "E-TSK-003" })
+  expect(await w.nextReport()).toMatchObject({ taskId: task.task_id, status: 130, approved: true })
+})
+
 test("a final report is repeated when the link comes up, until WaaS has stored it", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
