@@ -52,6 +52,9 @@ export function beginAttempt(
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
       const unproven = ending.kind === "crashed" ? checks.open() : []
       if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
+      for (const peer of unproven) {
+        ports.log.warn("an unproven check was counted against a peer", { task: taskId, peer: nodeIdOf(peer) })
+      }
       return ending
     })
     .catch((error: unknown) => {
