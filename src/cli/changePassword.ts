@@ -18,7 +18,7 @@ export const changePassword = command({
   ].join("\n"),
   examples: [
     ["cosigner change-password", "asks for the old one and the new one"],
-    ['printf \'%s\\n%s\\n\' "$NEW" "$NEW" | cosigner change-password --key-file .password', "as scripts do"],
+    ["cosigner change-password --key-file .password < new-twice", "as scripts do: the new password on two lines"],
   ],
   run: async ({ config, passwords, out }) => {
     const { db } = await config()
