@@ -26,6 +26,7 @@ import { alarmAt } from "./operations/alarm.ts"
 import { openOperations } from "./operations/operations.ts"
 import type { Rules } from "./policy/schema.ts"
 import { Secret } from "./secret.ts"
+import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits } from "./tasks/ports.ts"
@@ -254,4 +255,13 @@ function tellRecovery(store: Store, log: Log): void {
   if (sessions.length > 0)
     log.warn("the last run ended in the middle of sessions; they are closed", { sessions: sessions.length })
   for (const check of checks) log.warn("an unproven check was counted against a peer", { ...check })
+  for (const { groupId, peer, count, disabled } of store.bans.unproven()) {
+    if (count < ALARM_UNPROVEN) continue
+    log.error("a peer has unproven checks; more than 8 end ECDSA with it until a reshare", {
+      group: groupId,
+      peer: nodeIdOf(peer),
+      count,
+      disabled,
+    })
+  }
 }

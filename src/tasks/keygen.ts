@@ -8,7 +8,7 @@ import { shareIdOf } from "../keys/shareId.ts"
 import type { SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import type { KeyGenTask } from "../wire/task.ts"
+import type { KeyGenTask, Task } from "../wire/task.ts"
 import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -31,7 +31,7 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
       spec: {
         protocol: "dkg",
         self: ports.self,
-        taskId: task.task_id,
+        taskId: sessionTaskId(task),
         attempt,
         groupId: task.group_id,
         curve: task.curve,
@@ -44,6 +44,12 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
     outcome: (result) => epochOutcome(result, ports),
   }
 }
+
+/**
+ * What names the task in session ids: with its deadline, because the journal forgets a task long after that. Should WaaS give
+ * the id to another document then, no session id of the first can come again.
+ */
+export const sessionTaskId = ({ task_id, deadline_ms }: Task): string => `${task_id}@${deadline_ms}`
 
 /** Parties of the node ids of a decoded task, in ascending order. */
 export function partiesOf(nodeIds: readonly string[]): readonly PartyId[] {

@@ -8,7 +8,7 @@ import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { KeySignTask, SignatureType, SignMessage } from "../wire/task.ts"
-import { partiesOf } from "./keygen.ts"
+import { partiesOf, sessionTaskId } from "./keygen.ts"
 import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -50,7 +50,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
         spec: {
           protocol: "sign",
           self: ports.self,
-          taskId: task.task_id,
+          taskId: sessionTaskId(task),
           attempt,
           algorithm,
           group,

@@ -7,7 +7,8 @@ import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
-import { beginCourse, type Course, certified, textOf } from "./course.ts"
+import { Course, textOf } from "./course.ts"
+import { certified } from "./kinds.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
 import { isFinal, reportOf } from "./report.ts"
@@ -33,7 +34,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
 
   function begin(task: Task, record: TaskRecord): void {
     if (stopping) return // it is in the journal, and the next start takes it up
-    const course = beginCourse(task, record, ports, locks, (groupId, peer) => {
+    const course = new Course(task, record, ports, locks, (groupId, peer) => {
       for (const other of courses.values()) other.banned(groupId, peer)
     })
     courses.set(task.task_id, course)

@@ -6,7 +6,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts
 import type { PartyId } from "../../src/keys/party.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { reshareSid } from "../../src/mpc/sid.ts"
-import { planOf } from "../../src/tasks/course.ts"
+import { planOf } from "../../src/tasks/kinds.ts"
 import { isRefusal } from "../../src/tasks/plan.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import type { KeyReshareTask } from "../../src/wire/task.ts"

@@ -10,6 +10,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts
 import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import type { Ending } from "../../src/mpc/session.ts"
+import { sessionTaskId } from "../../src/tasks/keygen.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
@@ -547,7 +548,7 @@ test("while a ban cannot be written, its peer gets no other check: a full disk g
     start(tasks, third, 1)
     await turn()
     const session = w.sessions.at(-1)!
-    expect(session.spec.taskId).toBe("task-3")
+    expect(session.spec.taskId).toBe(sessionTaskId(third))
     const check = session.io.record({ kind: "checking", peer })
     expect(await check.catch((error: CosignerError) => error.code)).toBe("E-TSK-013")
   }
@@ -705,6 +706,17 @@ test("a journalled task that no longer decodes ends as failed and holds up no ot
   tasks.resume()
   expect(records.get("old")).toMatchObject({ state: "failed", code: "E-TSK-003" })
   expect(await w.nextReport()).toMatchObject({ taskId: task.task_id, status: 130, approved: true })
+})
+
+test("a task id that comes again in a later document, after the journal forgot the first, makes other session ids", async () => {
+  const taskIds: string[] = []
+  for (const lifeMs of [60_000, 60_001]) {
+    const { w, tasks } = setUp() // a journal that remembers nothing
+    const task = keysign(w, { deadline_ms: w.ports.now() + lifeMs })
+    await approve(w, tasks, task)
+    taskIds.push((await running(w, tasks, task)).spec.taskId)
+  }
+  expect(taskIds[0]).not.toBe(taskIds[1])
 })
 
 test("a final report is repeated when the link comes up, until WaaS has stored it", async () => {

@@ -51,7 +51,11 @@ export function successorOf(old: GroupPublic, of: Succession): GroupPublic | und
   const dealtByMembers = terms.dealers.every(({ party, x }) =>
     old.members.some((member) => member.party === party && member.shareId === x),
   )
-  const enough = terms.oldThreshold === old.threshold && terms.dealers.length >= old.threshold
+  const dealers = new Set(terms.dealers.map(({ party }) => party))
+  const enough =
+    terms.oldThreshold === old.threshold &&
+    dealers.size === terms.dealers.length &&
+    terms.dealers.length >= old.threshold
   if (!sameGroup || !sameKey || old.curve !== terms.curve || !dealtByMembers || !enough) return undefined
   const proven = provenEpoch(of)
   const commitments = proven && commitmentsOf(of)

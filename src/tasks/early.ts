@@ -1,0 +1,26 @@
+/** Envelopes that came for an attempt before it had begun here: kept within bounds, and handed over once. */
+import type { Bytes } from "../bytes.ts"
+
+/** More than 32 participants send in a round, with room for replays. */
+const MOST = 128
+/** 31 peers with the first round of a batch of 32 ECDSA signatures, the most there is. */
+const MOST_BYTES = 2 * 1024 * 1024
+
+export class EarlyEnvelopes {
+  #kept: Bytes[] = []
+  #bytes = 0
+
+  /** What does not fit is dropped: its session will time out, and be begun anew. */
+  keep(envelope: Bytes): void {
+    if (this.#kept.length >= MOST || this.#bytes + envelope.length > MOST_BYTES) return
+    this.#kept.push(envelope)
+    this.#bytes += envelope.length
+  }
+
+  take(): readonly Bytes[] {
+    const taken = this.#kept
+    this.#kept = []
+    this.#bytes = 0
+    return taken
+  }
+}

@@ -1,0 +1,37 @@
+/** What differs by the type of a task: which plan it makes, and which certificate completes it. */
+import type { Bytes } from "../bytes.ts"
+import { verifyCertificate } from "../mpc/dkg/certificate.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import type { Task } from "../wire/task.ts"
+import { groupOutcome, planKeyGen } from "./keygen.ts"
+import { planKeyReshare } from "./keyreshare.ts"
+import { planKeyShareSign } from "./keyshareSign.ts"
+import { planKeySign } from "./keysign.ts"
+import type { LonePlan, Plan, Refusal } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
+  switch (task.type) {
+    case "KeyGen":
+      return planKeyGen(task, ports)
+    case "KeySign":
+      return planKeySign(task, ports)
+    case "KeyReshare":
+      return planKeyReshare(task, ports)
+    case "KeyShareSign":
+      return planKeyShareSign(task, ports)
+  }
+}
+
+/** The group of a certificate that this node had promised and lacked the acks of; undefined if the acks prove nothing. */
+export function certified(task: Task, acks: readonly Bytes[], ports: TaskPorts): TaskOutcome | undefined {
+  if (task.type !== "KeyGen" && task.type !== "KeyReshare") return undefined
+  const groupId = task.type === "KeyGen" ? task.group_id : task.new_group_id
+  const ofGroup = ports.groups.list().filter((group) => group.groupId === groupId)
+  // A first key is made once: the acks of an attempt that was given up may come to light long after another one made it.
+  // Epochs of a reshare are of one key, and rank decides between them.
+  if (task.type === "KeyGen" && ofGroup.some((group) => group.status !== "PREPARED")) return undefined
+  const epochs = ofGroup.filter((group) => group.certificate === undefined)
+  const proven = epochs.find((group) => verifyCertificate(group, acks))
+  return proven && groupOutcome(ports.groups.activate(proven.groupId, proven.epochId, acks))
+}
