@@ -107,6 +107,8 @@ async function bundle(
     target: "bun",
     format: "esm",
     minify: true,
+    // Chunks are read when they are imported: a command pays for its own code alone, at the start and in memory.
+    splitting: true,
     bytecode,
     define: { COSIGNER_BUILD: JSON.stringify(await provenance()) },
     compile: {
