@@ -140,6 +140,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     journal: observers.journal,
     groups: store.groups,
     bans: store.bans,
+    strikes: store.strikes,
     risk: {
       evaluate: (task, group, usage, nowMs) => judge(rules, task, group, usage, nowMs),
       ask: (task, _group, signal) => asker.ask(task, signal),

@@ -58,6 +58,16 @@ export const table: readonly Row[] = [
     summary: "Let an older copy of the database be this node, after a rollback was detected",
     load: async () => (await import("./recoverRollback.ts")).recoverRollback,
   },
+  {
+    path: ["strikes"],
+    summary: "Show which nodes misbehaved in sessions with this one, and who is refused for it",
+    load: async () => (await import("./strikes.ts")).strikes,
+  },
+  {
+    path: ["strikes", "pardon"],
+    summary: "Begin tasks with a refused node again",
+    load: async () => (await import("./strikes.ts")).pardon,
+  },
   { path: ["backup"], summary: "Write, prove and restore backups of the whole node" },
   {
     path: ["backup", "create"],

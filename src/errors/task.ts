@@ -130,6 +130,12 @@ export const taskCodes = {
       `the task is dated ${new Date(d.createdMs).toISOString()}, more than a day after ${new Date(d.nowMs).toISOString()}`,
     next: "set the clocks of this node and of WaaS right, then make a new request",
   }),
+  "E-TSK-023": entry<{ readonly peers: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.peers.join(", ")} misbehaved in too many sessions with this node, which begins no task with it`,
+    next: "choose other nodes; what happened shows: cosigner strikes, and the operator lifts it with: cosigner strikes pardon",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

@@ -81,7 +81,7 @@ export function encodeHeader(header: Header): Bytes {
 
 /** Signs and joins. Deterministic: the same record makes the same bytes again. */
 export function makeEnvelope(identity: Identity, headerBytes: Bytes, body: Bytes): Bytes {
-  return concat(headerBytes, body, identity.sign(signedBytes(headerBytes, body)))
+  return concat(headerBytes, body, identity.sign(signedBytes(headerBytes, sha256(body))))
 }
 
 /** Parsed, not yet verified. */
@@ -100,9 +100,13 @@ export function parseEnvelope(bytes: Bytes): Envelope | undefined {
 }
 
 /** Whether the sender that the header names signed it. */
-export function isAuthentic(envelope: Envelope): boolean {
+export const isAuthentic = ({ header, headerBytes, body, signature }: Envelope): boolean =>
+  isSigned(header, headerBytes, sha256(body), signature)
+
+/** The same where of the body only its SHA-256 is known. */
+export function isSigned(header: Header, headerBytes: Bytes, bodyDigest: Bytes, signature: Bytes): boolean {
   try {
-    return verify(null, signedBytes(envelope.headerBytes, envelope.body), keyOf(envelope), envelope.signature)
+    return verify(null, signedBytes(headerBytes, bodyDigest), keyOf(header.sender), signature)
   } catch {
     return false
   }
@@ -118,7 +122,7 @@ export const receiverOf = (envelope: Bytes): PartyId | undefined => parseEnvelop
 /** Whether an envelope of ours is an abort report. */
 export const isAbort = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.round === ABORT_ROUND
 
-function parseHeader(bytes: Bytes): Header | undefined {
+export function parseHeader(bytes: Bytes): Header | undefined {
   const [protocol, round, kind] = bytes.subarray(6, 9)
   if (!equal(bytes.subarray(0, 4), MAGIC) || !equal(bytes.subarray(4, 6), WIRE_VERSION)) return undefined
   if (protocol === undefined || round === undefined || kind === undefined || !isKind(kind)) return undefined
@@ -133,11 +137,11 @@ function parseHeader(bytes: Bytes): Header | undefined {
 const isKind = (value: number): value is Kind =>
   value === KIND.broadcast || value === KIND.clear || value === KIND.sealed
 
-const signedBytes = (headerBytes: Bytes, body: Bytes): Bytes => frame("msg", headerBytes, sha256(body))
+const signedBytes = (headerBytes: Bytes, bodyDigest: Bytes): Bytes => frame("msg", headerBytes, bodyDigest)
 
-const keyOf = (envelope: Envelope): KeyObject =>
+const keyOf = (party: PartyId): KeyObject =>
   createPublicKey({
-    key: Buffer.from(concat(SPKI, partyBytes(envelope.header.sender))),
+    key: Buffer.from(concat(SPKI, partyBytes(party))),
     format: "der",
     type: "spki",
   })

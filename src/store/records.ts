@@ -8,7 +8,7 @@ import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSec
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Secret } from "../secret.ts"
-import type { Ban, Debit, OutboxEvent, SessionRow, TaskRecord } from "../tasks/ports.ts"
+import type { Ban, Debit, OutboxEvent, SessionRow, Strike, TaskRecord } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import * as c from "./codec.ts"
 
@@ -139,6 +139,46 @@ export interface Checkup {
 export const CHECKUP = kind<Checkup>(
   22,
   c.struct<Checkup>({ groupId: c.text, epochId: c.bytes, atMs: c.u64, problem: c.text }),
+)
+
+/** What is remembered of one peer's misbehaviour (tss.md 2.4). */
+export interface StrikeRecord {
+  readonly peer: PartyId
+  /** Since the last pardon. */
+  readonly count: number
+  /** Ever. */
+  readonly total: number
+  /** The newest, in the order in which they came. */
+  readonly strikes: readonly Strike[]
+  /** The newest, in the order in which they came. */
+  readonly pardons: readonly Pardon[]
+}
+
+export interface Pardon {
+  readonly atMs: number
+  /** How many strikes it lifted. */
+  readonly strikes: number
+}
+
+export const STRIKES = kind<StrikeRecord>(
+  23,
+  c.struct<StrikeRecord>({
+    peer: party,
+    count: c.u32,
+    total: c.u32,
+    strikes: c.list(
+      c.struct<Strike>({
+        peer: party,
+        kind: c.oneOf("FAULT", "EQUIV"),
+        reason: c.text,
+        sid: c.bytes,
+        taskId: c.text,
+        atMs: c.u64,
+        evidence: c.list(c.bytes),
+      }),
+    ),
+    pardons: c.list(c.struct<Pardon>({ atMs: c.u64, strikes: c.u32 })),
+  }),
 )
 
 // ---- the journal ---------------------------------------------------------------------------------------------------

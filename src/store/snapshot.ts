@@ -30,6 +30,7 @@ import {
   ROOT,
   type Root,
   SESSION,
+  STRIKES,
   TASK,
 } from "./records.ts"
 import { assertForm, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
@@ -50,7 +51,7 @@ export type CarriedGroup = Pick<GroupPublic, "groupId" | "epochId" | "curve" | "
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
-const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT].map(({ byte }) => byte)
+const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
 /** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read by the name of their epoch. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 

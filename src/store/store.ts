@@ -35,6 +35,7 @@ import {
   type Queued,
   SESSION,
   type Session,
+  STRIKES,
   TASK,
   type UnprovenChecks,
 } from "./records.ts"
@@ -42,6 +43,7 @@ import { NO_NAME, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { Sealer } from "./seal.ts"
 import { Snapshot } from "./snapshot.ts"
+import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
 import { type ObserveCommit, Vault } from "./vault.ts"
 
@@ -124,6 +126,7 @@ export class Store implements Disposable {
   readonly tasks: Tasks
   readonly groups: Groups
   readonly bans: Bans
+  readonly strikes: Strikes
   readonly outbox: Outbox
   /** Empty for a reader. */
   readonly recovery: Recovery
@@ -140,6 +143,7 @@ export class Store implements Disposable {
     this.#vault = new Vault(file, this.#sealer)
     this.groups = new Groups(this.#vault)
     this.bans = new Bans(this.#vault, this.groups)
+    this.strikes = new Strikes(this.#vault)
     this.outbox = new Outbox(this.#vault)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
     const cutOff = this.#load()
@@ -300,6 +304,7 @@ export class Store implements Disposable {
       on(GROUP, (group) => this.groups.restore(group)),
       on(BAN, (ban) => this.bans.restoreBan(ban)),
       on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
+      on(STRIKES, (record) => this.strikes.restore(record)),
       on(AWAITS_REFRESH, (mark) => this.bans.restoreAwaiting(mark)),
       on(TASK, ({ record, seq, debits, debitedMs }) => {
         journal.push({ task: summaryOf(record), seq, debits, debitedMs })
@@ -333,6 +338,7 @@ const KINDS = [
   LINEAGE,
   AWAITS_REFRESH,
   CHECKUP,
+  STRIKES,
 ] as const
 
 /** Wipes every Secret in a decoded record. */

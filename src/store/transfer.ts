@@ -7,7 +7,7 @@ import { type Bytes, copy, equal, toHex, u64be, utf8 } from "../bytes.ts"
 import { curveNamed } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
 import { checkGroup, type GroupPublic, memberOf } from "../keys/group.ts"
-import type { PartyId } from "../keys/party.ts"
+import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import * as c from "./codec.ts"
@@ -30,6 +30,7 @@ import {
   LINEAGE,
   peerName,
   SESSION,
+  STRIKES,
   TASK,
 } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
@@ -170,6 +171,8 @@ class Intake {
         return carry(CHECKS, (checks) => peerName(checks.groupId, checks.epochId, checks.peer))
       case AWAITS_REFRESH.byte:
         return carry(AWAITS_REFRESH, ofEpoch)
+      case STRIKES.byte:
+        return carry(STRIKES, ({ peer }) => partyBytes(peer))
       case TASK.byte:
         return carry(TASK, ({ record: task }) => utf8(task.taskId))
       case SESSION.byte:

@@ -1,6 +1,6 @@
 /**
  * One attempt of a task: one session from its opened share to its ending, with every record that must be durable on the
- * way. The session row is written before the first byte leaves; a ban is written before anything else is sent.
+ * way. The session row is written before the first byte leaves; bans and strikes are written before anything else is sent.
  */
 import { type Bytes, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -9,6 +9,7 @@ import type { Blame } from "../mpc/blame.ts"
 import { isAbort, receiverOf } from "../mpc/envelope.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
 import type { Ending, HostIo, SessionIo } from "../mpc/session.ts"
+import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
 import type { Plan } from "./plan.ts"
@@ -124,6 +125,7 @@ function sessionIo(
         parties: blame.parties.map(nodeIdOf),
         reason: blame.reason,
       })
+      if (blame.kind === "FAULT" || blame.kind === "EQUIV") strike(taskId, sid, blame, blame.kind, ports)
       if (blame.kind !== "BAN" || group === undefined) return
       const { groupId, epochId } = group
       for (const peer of blame.parties) {
@@ -137,4 +139,16 @@ function sessionIo(
       }
     },
   }
+}
+
+/** Remembers what a peer did; this node itself is never struck, whatever a copy of it may have signed. */
+function strike(taskId: string, sid: Bytes, blame: Blame, kind: "FAULT" | "EQUIV", ports: TaskPorts): void {
+  const evidence = blame.evidence.flatMap((envelope) => statementOf(envelope) ?? []).slice(0, 2)
+  const peers = blame.parties.filter((party) => party !== ports.self)
+  ports.strikes.add(
+    peers.map((peer) => ({ peer, kind, reason: blame.reason, sid, taskId, atMs: ports.now(), evidence })),
+  )
+  const refused = ports.strikes.refused().filter((party) => peers.includes(party))
+  if (refused.length === 0) return
+  ports.log.error("tasks that name a party are refused from now on", { task: taskId, parties: refused.map(nodeIdOf) })
 }

@@ -1,16 +1,28 @@
-/** What differs by the type of a task: which plan it makes, and which certificate completes it. */
+/**
+ * What differs by the type of a task: which plan it makes, and which certificate completes it. And what all of them share:
+ * nobody takes part who is struck out.
+ */
 import type { Bytes } from "../bytes.ts"
 import { verifyCertificate } from "../mpc/dkg/certificate.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { groupOutcome, planKeyGen } from "./keygen.ts"
 import { planKeyReshare } from "./keyreshare.ts"
 import { planKeyShareSign } from "./keyshareSign.ts"
 import { planKeySign } from "./keysign.ts"
-import type { LonePlan, Plan, Refusal } from "./plan.ts"
+import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
+/** The plan of a task, or why this node does not begin it. */
 export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
+  const plan = planByType(task, ports)
+  if (isRefusal(plan) || plan.kind === "alone") return plan
+  const refused = ports.strikes.refused().filter((party) => plan.participants.includes(party))
+  return refused.length === 0 ? plan : refuse("E-TSK-023", { peers: refused.map(nodeIdOf) })
+}
+
+function planByType(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   switch (task.type) {
     case "KeyGen":
       return planKeyGen(task, ports)

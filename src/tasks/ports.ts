@@ -190,6 +190,25 @@ export interface BanPort {
   awaitsRefresh(groupId: string, epochId: Bytes): boolean
 }
 
+/** Misbehaviour of a peer in one session that could be checked and named it (tss.md 2.4). */
+export interface Strike {
+  readonly peer: PartyId
+  readonly kind: "FAULT" | "EQUIV"
+  readonly reason: string
+  readonly sid: Bytes
+  readonly taskId: string
+  readonly atMs: number
+  /** Of EQUIV: the two statements (mpc/statement.ts) that prove it to anybody. Otherwise empty. */
+  readonly evidence: readonly Bytes[]
+}
+
+export interface StrikePort {
+  /** One durable transaction. */
+  add(strikes: readonly Strike[]): void
+  /** Peers with so many strikes since their last pardon that no task with them is begun. */
+  refused(): readonly PartyId[]
+}
+
 // ---- risk control and events -------------------------------------------------------------------------------------
 
 export interface RiskPort {
@@ -240,6 +259,7 @@ export interface TaskPorts {
   readonly journal: TaskPort
   readonly groups: GroupPort
   readonly bans: BanPort
+  readonly strikes: StrikePort
   readonly risk: RiskPort
   readonly eventsFor: EventsFor
   readonly startSession: StartSession

@@ -61,6 +61,9 @@ describe("a backup", () => {
     })
     const { epochId } = groupOf(ID(0), 0).group
     store.bans.add({ groupId: ID(0), epochId, peer: partyNo(1), reason: "r", sid: utf8("s"), bannedMs: 1 })
+    const strike = { peer: partyNo(1), reason: "r", sid: utf8("s"), taskId: "t", atMs: 1 }
+    store.strikes.add([{ ...strike, kind: "EQUIV", evidence: [utf8("one"), utf8("two")] }])
+    store.strikes.pardon(partyNo(1), 2)
     store.nextBoot()
     const made = await create(home)
     expect({ exit: made.exit, stderr: made.stderr }).toEqual({ exit: 0, stderr: "" })
@@ -87,6 +90,8 @@ describe("a backup", () => {
     expect(back.groups.open(ID(0), epochId).pairs).toEqual([])
     expect(back.tasks.get("t")?.state).toBe("claimed")
     expect(back.bans.list()).toHaveLength(1)
+    expect(back.strikes.list()).toHaveLength(1)
+    expect(back.strikes.list()).toEqual(store.strikes.list())
     expect(back.boot).toBe(1)
     expect(back.lineage).toBeGreaterThan(store.lineage)
     expect([ID(0), ID(1)].map((id) => back.bans.awaitsRefresh(id, back.groups.active(id)?.epochId ?? epochId))).toEqual(

@@ -92,6 +92,7 @@ export class Node {
       journal: this.#mortal(this.store.tasks, JOURNAL_STEPS),
       groups: this.#mortal(this.store.groups, GROUP_STEPS),
       bans: this.store.bans,
+      strikes: this.store.strikes,
       risk: {
         evaluate: () => ({ verdict: approved, debits: [] }),
         ask: async () => approved,

@@ -23,6 +23,7 @@ import type {
   RiskPort,
   SessionRow,
   StartSession,
+  Strike,
   TaskPort,
   TaskPorts,
   TaskRecord,
@@ -57,6 +58,7 @@ export interface World {
   readonly records: Map<string, TaskRecord>
   readonly rows: SessionRow[]
   readonly bans: Ban[]
+  readonly strikes: Strike[]
   readonly events: OutboxEvent[]
   readonly groups: GroupPublic[]
   /** Ids of groups whose ECDSA waits for a refresh. */
@@ -83,6 +85,7 @@ export function world(
   const records = shared?.records ?? new Map<string, TaskRecord>()
   const rows = shared?.rows ?? []
   const bans = shared?.bans ?? []
+  const strikes: Strike[] = []
   const groups = shared?.groups ?? []
   const shares = new Map<string, Uint8Array>()
   const trace: string[] = []
@@ -231,6 +234,7 @@ export function world(
     records,
     rows,
     bans,
+    strikes,
     events,
     groups,
     awaiting: new Set(),
@@ -253,6 +257,14 @@ export function world(
       journal,
       groups: groupPort,
       bans: banPort,
+      strikes: {
+        add: (more) => {
+          trace.push("strike")
+          strikes.push(...more)
+        },
+        refused: () =>
+          [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, of]) => of.length >= 3).map(([peer]) => peer),
+      },
       risk: {
         evaluate: (...args) => it.evaluate(...args),
         ask: (_task, _group, signal) =>

@@ -7,14 +7,15 @@ import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
-import { ban, fault, sessionAbort } from "../../src/mpc/blame.ts"
+import { type Blame, ban, equivocation, fault, sessionAbort } from "../../src/mpc/blame.ts"
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import type { Ending } from "../../src/mpc/session.ts"
+import { equivocatorOf } from "../../src/mpc/statement.ts"
 import { sessionTaskId } from "../../src/tasks/keygen.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
-import { encodeTask, type KeyGenTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
+import { encodeTask, type KeyGenTask, type KeyReshareTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
 import { approved, envelopeTo, type FakeSession, party, rejected, type World, world } from "./fakes.ts"
 
 const parties = [party(1), party(2), party(3)].sort()
@@ -322,6 +323,111 @@ test("a ban is durable when blamed() returns", async () => {
   const session = await running(w, tasks, task)
   await session.io.blamed(ban(peer, "consistency check"), sha256(utf8("sid")))
   expect(w.bans).toMatchObject([{ groupId: group.groupId, peer, reason: "consistency check" }])
+})
+
+/** A session of a task of its own that ends with this blame. */
+async function blamed(w: World, tasks: Tasks, id: string, blame: Blame): Promise<void> {
+  const task = keysign(w, { task_id: id })
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  await session.io.blamed(blame, sha256(utf8(id)))
+  session.end({ kind: "blamed", blame })
+  await w.nextReport()
+}
+
+test("the third strike refuses every task that names the party, before any message, until it is pardoned", async () => {
+  const { w, tasks } = setUp()
+  const open = keysign(w, { task_id: "open" })
+  await blamed(w, tasks, "1", fault(peer, "bad proof"))
+  await blamed(w, tasks, "2", fault(peer, "bad opening"))
+  await approve(w, tasks, open)
+  await blamed(w, tasks, "3", fault(peer, "bad length"))
+  expect(w.strikes).toMatchObject([
+    { peer, kind: "FAULT", reason: "bad proof", taskId: "1", sid: sha256(utf8("1")), atMs: w.ports.now() },
+    { taskId: "2" },
+    { taskId: "3" },
+  ])
+
+  // an attempt of a task that was approved before
+  const sessions = w.sessions.length
+  start(tasks, open, 1)
+  expect(await w.nextReport()).toMatchObject({ taskId: "open", status: 170, code: "E-TSK-023" })
+  const both = [nodeIdOf(self), nodeIdOf(peer)]
+  for (const task of [
+    keysign(w),
+    keygen(w),
+    reshare(w, both, both),
+    reshare(w, [nodeIdOf(self), nodeIdOf(third)], both),
+  ]) {
+    ask(tasks, { ...task, task_id: `refused-${w.records.size}` })
+    await w.nextReport()
+    const report = await w.nextReport()
+    expect(report).toMatchObject({ status: 170, code: "E-TSK-023" })
+    expect(report.reason).toContain(nodeIdOf(peer))
+    expect(report.reason).not.toContain(nodeIdOf(third))
+  }
+  expect([w.sessions.length, w.bans]).toEqual([sessions, []])
+
+  // others go on, and a reshare that leaves it out is the way to be rid of it
+  const others = [nodeIdOf(self), nodeIdOf(third)]
+  await approve(w, tasks, reshare(w, others, others))
+  await running(w, tasks, reshare(w, others, others))
+  const task = keysign(w, { task_id: "others", used_node_ids: others })
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  session.end(signed)
+  expect(await w.nextReport()).toMatchObject({ status: 190 })
+
+  w.strikes.length = 0
+  const again = keysign(w, { task_id: "pardoned" })
+  await approve(w, tasks, again)
+  await running(w, tasks, again)
+})
+
+test("only what names somebody else is a strike: no ban, no session's end, not this node itself", async () => {
+  const { w, tasks } = setUp()
+  await blamed(w, tasks, "1", sessionAbort("view mismatch"))
+  await tasks.stop()
+  const second = setUp()
+  await blamed(second.w, second.tasks, "2", ban(peer, "consistency check"))
+  await blamed(second.w, second.tasks, "3", fault(self, "a copy of this node"))
+  expect([w.strikes, second.w.strikes]).toEqual([[], []])
+})
+
+test("a strike is durable when blamed() returns, and one that cannot be written lets no abort out", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const before = w.trace.length
+  await session.io.blamed(fault(peer, "bad proof"), sha256(utf8("sid")))
+  expect(w.trace.slice(before)).toEqual(["strike"])
+  Object.assign(w.ports.strikes, { add: full })
+  const outcome = session.io.blamed(fault(peer, "bad proof"), sha256(utf8("sid")))
+  expect(await outcome.catch((error: CosignerError) => error.code)).toBe("E-STO-013")
+})
+
+test("two versions of a message are kept with the strike as what both signatures prove", async () => {
+  const { w, tasks } = setUp()
+  const cheat = identityOf(sha256(utf8("cheat")))
+  const blank = new Uint8Array(32)
+  const header = {
+    protocol: 2,
+    round: 1,
+    kind: 0,
+    bodyLength: 3,
+    sid: blank,
+    receiver: undefined,
+    view: blank,
+  } as const
+  const originals = ["one", "two"].map((body) =>
+    makeEnvelope(cheat, encodeHeader({ ...header, sender: cheat.party }), utf8(body)),
+  )
+  await blamed(w, tasks, "1", equivocation(cheat.party, "two versions", originals))
+  const [strike] = w.strikes
+  expect(strike).toMatchObject({ peer: cheat.party, kind: "EQUIV" })
+  const [one, two] = strike?.evidence ?? []
+  expect(equivocatorOf(one ?? blank, two ?? blank)).toBe(cheat.party)
 })
 
 test("envelopes reach the running session of their task and nothing else", async () => {
@@ -640,6 +746,27 @@ function keygen(w: World, change: Partial<KeyGenTask> = {}): KeyGenTask {
     threshold: 2,
     node_ids: parties.map(nodeIdOf),
     ...change,
+  }
+}
+
+function reshare(w: World, dealers: readonly string[], members: readonly string[]): KeyReshareTask {
+  return {
+    version: 1,
+    task_id: "reshare-1",
+    biz_task_id: "biz-3",
+    created_ms: w.ports.now(),
+    deadline_ms: w.ports.now() + 60_000,
+    extra_info: {},
+    type: "KeyReshare",
+    mode: "replace",
+    old_group_id: group.groupId,
+    new_group_id: group.groupId,
+    root_pub_key: rootExtendedPublicKey(group),
+    curve: "ed25519",
+    old_threshold: 2,
+    used_node_ids: dealers,
+    new_threshold: 2,
+    new_node_ids: members,
   }
 }
 
