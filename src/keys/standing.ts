@@ -41,10 +41,10 @@ function waitsFor({ status }: GroupPublic, kept: readonly GroupPublic[]): string
       return "the certificate: the acknowledgements of all participants, which WaaS hands on; until then it does not sign"
     case "ACTIVE":
       return kept.some((other) => other.status === "SUPERSEDED")
-        ? "a signature of this epoch with this node's part, which ends the keeping of older shares"
+        ? "a signature of this epoch with this node's part, or check-ups of as many members as its threshold; either ends the keeping of older shares"
         : ""
     case "SUPERSEDED":
-      return "proof that the epoch after it is in use; its share is kept until then, and signs no more"
+      return "check-ups of as many members of the epoch after it as its threshold, or, of a member, a signature with its part; its share is kept until then, and signs no more"
     case "ERASED":
       return ""
   }

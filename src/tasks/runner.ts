@@ -7,6 +7,7 @@ import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
+import { retireByCheckups } from "./checkups.ts"
 import { Course, textOf } from "./course.ts"
 import { certified } from "./kinds.ts"
 import { type Refusal, refuse } from "./plan.ts"
@@ -159,6 +160,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
         return onCertificate(frame.taskId, frame.acks)
       case "succession":
         return onSuccession(frame)
+      case "checkups":
+        return retireByCheckups(frame, ports)
       case "outcomeStored":
         return ports.journal.delivered(frame.taskId)
     }

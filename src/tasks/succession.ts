@@ -38,7 +38,11 @@ export function succeed(
 
 /** Under an epoch whose use this node has seen, older shares of the group are erased, and it is said. */
 export function retireBefore(group: GroupPublic, ports: TaskPorts): void {
-  for (const erased of ports.groups.retire(group.groupId, group.epochId)) {
+  sayErased(ports.groups.retire(group.groupId, group.epochId), ports)
+}
+
+export function sayErased(records: readonly GroupPublic[], ports: Pick<TaskPorts, "self" | "log">): void {
+  for (const erased of records) {
     if (memberOf(erased, ports.self) === undefined) continue
     ports.log.info("erased the share of an epoch that is over", {
       group: erased.groupId,

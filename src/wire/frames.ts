@@ -3,6 +3,7 @@
  * is wire/channel.ts's; the bytes of each frame are framesCodec's.
  */
 import type { Bytes } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
 import type { TaskType } from "./task.ts"
 
 /** Bytes that WaaS signed with its Ed25519 key, over frame(tag; document). */
@@ -35,8 +36,25 @@ export type ToNode =
       readonly attempt: number
       readonly outcome: GroupOutcome
     }
+  /**
+   * Share check-ups of members of one epoch (tss.md 8, external form), to a node that may still hold a share of an older one.
+   * Each verifies under the public share of its member, which the node has on record, so WaaS does not sign them.
+   */
+  | {
+      readonly kind: "checkups"
+      readonly groupId: string
+      readonly epochId: Bytes
+      readonly checkups: readonly MemberCheckup[]
+    }
   /** WaaS has the outcome durably; the node may stop repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
+
+/** What one member signed with its share: 1 to 4096 bytes, 64 bytes. */
+export interface MemberCheckup {
+  readonly party: PartyId
+  readonly message: Bytes
+  readonly signature: Bytes
+}
 
 /** TSSStatus numbers of compat.md 1.9 that a node reports. */
 export type ReportStatus = 130 | 140 | 160 | 170 | 180 | 190

@@ -4,10 +4,11 @@
  */
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import { parseParty } from "../keys/party.ts"
+import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
+import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
 import { block, flag, Reader, textBlock } from "./binary.ts"
-import { TASK_ID } from "./fields.ts"
-import type { FromNode, GroupOutcome, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
+import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
+import type { FromNode, GroupOutcome, MemberCheckup, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
@@ -24,7 +25,16 @@ const MAX_ACKS = 64
 const MAX_ACK = 4096
 
 // No number is used in both directions, so that a frame that is sent back is refused.
-const TO_NODE = { task: 1, start: 2, cancel: 3, envelope: 4, outcomeStored: 5, certificate: 6, succession: 7 } as const
+const TO_NODE = {
+  task: 1,
+  start: 2,
+  cancel: 3,
+  envelope: 4,
+  outcomeStored: 5,
+  certificate: 6,
+  succession: 7,
+  checkups: 8,
+} as const
 const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
 
 const TASK_TYPES: readonly TaskType[] = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
@@ -51,6 +61,10 @@ export function encodeToNode(frame: ToNode): Bytes {
     case "succession": {
       const outcome = block(writeOutcome(frame.outcome))
       return checked(decodeToNode, head, signedBlock(frame.task), u32be(frame.attempt), outcome)
+    }
+    case "checkups": {
+      const made = frame.checkups.map((of) => concat(partyBytes(of.party), block(of.message), of.signature))
+      return checked(decodeToNode, head, textBlock(frame.groupId), frame.epochId, u8(made.length), ...made)
     }
   }
 }
@@ -83,6 +97,13 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
           task: signed(from, MAX_TASK_BYTES),
           attempt: from.u32(),
           outcome: groupOutcome(from.block(1, MAX_OUTCOME_BYTES)),
+        }
+      case TO_NODE.checkups:
+        return {
+          kind: "checkups",
+          groupId: groupId(from.text(64), "groupId"),
+          epochId: from.take(32),
+          checkups: checkups(from),
         }
       default:
         return malformed("kind", "not known")
@@ -151,6 +172,21 @@ function acks(from: Reader): readonly Bytes[] {
   if (count === 0 || count > MAX_ACKS) malformed("acks", `not 1 to ${MAX_ACKS}`)
   return Array.from({ length: count }, () => from.block(1, MAX_ACK))
 }
+
+/** Ascending by party, so that no party is there twice. */
+function checkups(from: Reader): readonly MemberCheckup[] {
+  const count = from.u8()
+  if (count === 0 || count > MAX_MEMBERS) malformed("checkups", `not 1 to ${MAX_MEMBERS}`)
+  const read = Array.from({ length: count }, () => ({
+    party: party(from),
+    message: from.block(1, MAX_CHECKUP_MESSAGE),
+    signature: from.take(64),
+  }))
+  const ascends = read.every((of, i) => i === 0 || (read[i - 1]?.party ?? "") < of.party)
+  return ascends ? read : malformed("checkups", "not ascending by party")
+}
+
+const party = (from: Reader): PartyId => partyOf(from.take(32)) ?? malformed("party", "not a key")
 
 function groupOutcome(bytes: Bytes): GroupOutcome {
   const outcome = readOutcome(bytes)

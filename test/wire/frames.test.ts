@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Bytes, concat, u8, u32be, utf8 } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
-import type { FromNode, GroupOutcome, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
+import type { PartyId } from "../../src/keys/party.ts"
+import type { FromNode, GroupOutcome, MemberCheckup, TaskOutcome, ToNode } from "../../src/wire/frames.ts"
 import {
   decodeFromNode,
   decodeToNode,
@@ -50,6 +51,20 @@ const shareSignatures: TaskOutcome = {
   ],
 }
 
+const members = [newIdentity().party, newIdentity().party].sort()
+const checkups = (made: readonly MemberCheckup[]): Extract<ToNode, { kind: "checkups" }> => ({
+  kind: "checkups",
+  groupId: keySign.group_id,
+  epochId: new Uint8Array(32).fill(4),
+  checkups: made,
+})
+const madeBy = (party: PartyId | undefined, over: Partial<MemberCheckup> = {}): MemberCheckup => ({
+  party: party ?? newIdentity().party,
+  message: utf8("there?"),
+  signature,
+  ...over,
+})
+
 type Report = Extract<FromNode, { readonly kind: "report" }>
 const report: Report = {
   kind: "report",
@@ -72,6 +87,8 @@ const toNode: readonly ToNode[] = [
   { kind: "certificate", taskId, acks: [utf8("one"), utf8("two")] },
   { kind: "succession", task: signed, attempt: 3, outcome: group },
   { kind: "outcomeStored", taskId },
+  checkups(members.map((party) => madeBy(party))),
+  checkups([madeBy(members[0], { message: new Uint8Array(4096) })]),
 ]
 const fromNode: readonly FromNode[] = [
   report,
@@ -135,11 +152,15 @@ test("a frame of one flipped byte decodes to something else or not at all, and n
 
 test("garbage is refused, never thrown at", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(1, 2, 3, 4, 5, 6, 0x81, 0x82), (rest, kind) => {
-      const bytes = concat(u8(1), u8(kind), rest)
-      decodeToNode(bytes)
-      decodeFromNode(bytes)
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.constantFrom(1, 2, 3, 4, 5, 6, 7, 8, 0x81, 0x82),
+      (rest, kind) => {
+        const bytes = concat(u8(1), u8(kind), rest)
+        decodeToNode(bytes)
+        decodeFromNode(bytes)
+      },
+    ),
     { seed: 6, numRuns: 1000 },
   )
 })
@@ -165,6 +186,27 @@ describe("a frame that the other side would refuse is not encoded", () => {
     ],
     ["no ack", () => encodeToNode({ kind: "certificate", taskId, acks: [] })],
     ["65 acks", () => encodeToNode({ kind: "certificate", taskId, acks: Array(65).fill(utf8("a")) })],
+    ["no check-up", () => encodeToNode(checkups([]))],
+    [
+      "33 check-ups",
+      () => {
+        const parties = Array.from({ length: 33 }, () => newIdentity().party).sort()
+        return encodeToNode(checkups(parties.map((party) => madeBy(party))))
+      },
+    ],
+    ["a party twice", () => encodeToNode(checkups([madeBy(members[0]), madeBy(members[0])]))],
+    ["parties in disorder", () => encodeToNode(checkups([...members].reverse().map((party) => madeBy(party))))],
+    ["an empty check-up message", () => encodeToNode(checkups([madeBy(members[0], { message: utf8("") })]))],
+    [
+      "a check-up message over 4 KiB",
+      () => encodeToNode(checkups([madeBy(members[0], { message: new Uint8Array(4097) })])),
+    ],
+    [
+      "a check-up with a short signature",
+      () => encodeToNode(checkups([madeBy(members[0], { signature: new Uint8Array(63) })])),
+    ],
+    ["a short epoch id", () => encodeToNode({ ...checkups([madeBy(members[0])]), epochId: new Uint8Array(31) })],
+    ["a group id that is none", () => encodeToNode({ ...checkups([madeBy(members[0])]), groupId: "no group" })],
     ["an outcome without completion", () => encodeFromNode({ ...report, outcome: signatures })],
     ["completion without an outcome", () => encodeFromNode({ ...report, status: 190 })],
     [

@@ -5,6 +5,7 @@
 import { CosignerError } from "../../errors.ts"
 import type { HolderGroup, ShareSignRequest, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
+import { checkupsMade } from "./checkups.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, type Step } from "./progress.ts"
 import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
@@ -47,7 +48,8 @@ export async function consequencesOf(
     const before = (await of.store.shareSignRequest(id)) ?? missingRecord(id)
     const { tasks, changes } = joined(await of.tasksOf(before), steps)
     const after = shareSignRequestNow(before, tasks, of.nowMs)
-    return { changes, writes: [{ put: "shareSignRequest", record: after }], status: statusChange(before, after) }
+    const writes: readonly Write[] = [{ put: "shareSignRequest", record: after }, ...changes.flatMap(checkupsMade)]
+    return { changes, writes, status: statusChange(before, after) }
   }
   const before = (await of.store.tssRequest(id)) ?? missingRecord(id)
   const { tasks, changes } = joined(await of.tasksOf(before), steps)

@@ -18,6 +18,7 @@ import type {
   Vault,
 } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
+import { awaitingCheckups, latestCheckups } from "./checkups.ts"
 import { type AnyRequest, type Change, consequencesOf, missingRecord } from "./consequences.ts"
 import {
   type Making,
@@ -252,10 +253,8 @@ export class Engine {
 
   onOnline(nodeId: string): Promise<void> {
     return this.#serially(async () => {
-      // First, so that the node knows its epochs before it is asked anything else. What it knows already, it drops.
-      for (const task of await this.#of.store.successions(nodeId)) {
-        if (task.reports[nodeId]?.status !== 190) this.#send(task, [{ kind: "certificate", to: nodeId }])
-      }
+      // First, so that the node knows its epochs before it is asked anything else.
+      await this.#tellOfEpochs(nodeId)
       await this.#each((task) => connected(task, nodeId, this.#situation()))
     })
   }
@@ -400,6 +399,9 @@ export class Engine {
     const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
     await this.#of.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
+    for (const nodeId of await awaitingCheckups(writes, this.#of.store)) {
+      if (this.#of.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
+    }
     if (status !== undefined) this.#of.log.info("request stepped", { request: request.id, ...status })
     return changes
   }
@@ -430,6 +432,16 @@ export class Engine {
       const frame = frameOf(task, send, this.#of.documents)
       if (frame !== undefined) this.#of.relay.send(send.to, frame)
     }
+  }
+
+  /** How groups went on, then whose shares of what came before are not needed again. What the node knows already, it drops. */
+  async #tellOfEpochs(nodeId: string): Promise<void> {
+    const { store, relay } = this.#of
+    const reshares = await store.successions(nodeId)
+    for (const task of reshares) {
+      if (task.reports[nodeId]?.status !== 190) this.#send(task, [{ kind: "certificate", to: nodeId }])
+    }
+    for (const frame of await latestCheckups(reshares, store)) relay.send(nodeId, frame)
   }
 
   #relay(from: string, envelope: Envelope): void {

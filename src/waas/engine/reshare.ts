@@ -117,9 +117,13 @@ export async function reshared(
     if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
   const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
-  const news = completed.flatMap((task) =>
-    toBeTold(task, source).map((nodeId): Write => ({ put: "succession", nodeId, taskId: task.taskId })),
-  )
+  const news: Write[] = []
+  for (const { taskId, ...task } of completed) {
+    // Also those that left earlier: they follow from epoch to epoch for as long as they hold a share.
+    const earlier = task.outcome?.type === "group" ? await store.toldOf(task.outcome.group_id) : []
+    const nodeIds = new Set([...toBeTold(task, source), ...earlier])
+    for (const nodeId of nodeIds) news.push({ put: "succession", nodeId, taskId })
+  }
   return [...changed.map((record): Write => ({ put: "group", record })), ...news]
 }
 
@@ -150,7 +154,8 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
   })
 }
 
-const outranks = (a: Epoch, b: Epoch): boolean =>
+/** As the nodes rank epochs of one group. */
+export const outranks = (a: Epoch, b: Epoch): boolean =>
   a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : a.epochId > b.epochId
 
 type Epoch = NonNullable<ShareGroup["epoch"]>
@@ -177,7 +182,7 @@ export async function groupsOf(store: Store, vaultId: string): Promise<readonly 
 }
 
 /** Everybody who promised the epoch, and everybody whose own epoch it ends. */
-function toBeTold(task: TaskRecord, source: HolderGroup): readonly string[] {
+function toBeTold(task: Pick<TaskRecord, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
   const asked = decodeTask(task.document)
   const ends = "mode" in asked && asked.mode === "replace"
   return [...new Set([...task.nodeIds, ...(ends ? source.holders.map(({ nodeId }) => nodeId) : [])])]

@@ -23,13 +23,14 @@ export async function shareKeysOf(
     after = slice.after
   } while (after !== undefined && found.size < shareGroups.length)
 
-  function add({ state, outcome }: TaskRecord): void {
+  function add({ taskId, type, state, outcome }: TaskRecord): void {
     if (state !== "completed" || outcome?.type !== "group" || found.has(outcome.group_id)) return
     const of = shareGroups.find(({ shareGroupId }) => shareGroupId === outcome.group_id)
     const own = outcome.participants.find((participant) => participant.node_id === nodeId)
     if (of === undefined || own === undefined) return
     const { shareGroupId, curve } = of
-    found.set(shareGroupId, { shareGroupId, curve, publicKey: own.share_public_key })
+    const key = { shareGroupId, curve, publicKey: own.share_public_key }
+    found.set(shareGroupId, type === "KeyReshare" ? { ...key, madeBy: taskId } : key)
   }
 
   const keys = shareGroups.flatMap(({ shareGroupId }) => found.get(shareGroupId) ?? [])

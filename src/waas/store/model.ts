@@ -138,6 +138,15 @@ export interface ShareKey {
   readonly curve: CurveType
   /** enc(S_i), hex. */
   readonly publicKey: string
+  /** The task of the reshare that made the epoch of this share; absent where no reshare made it. */
+  readonly madeBy?: string
+}
+
+/** A verified check-up by a member of an epoch that a reshare made. */
+export interface Checkup {
+  readonly nodeId: string
+  readonly message: Bytes
+  readonly signature: Bytes
 }
 
 /** How far a node's database had come when it last connected: an older one is not let in again. */

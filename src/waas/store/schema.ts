@@ -97,6 +97,16 @@ const MIGRATIONS: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE checkups (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_id TEXT NOT NULL REFERENCES tasks (id),
+    node_id TEXT NOT NULL,
+    message BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    UNIQUE (task_id, node_id)
+  ) STRICT;
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -8,6 +8,7 @@ import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import type {
   ApiKey,
+  Checkup,
   Holder,
   HolderGroup,
   NodeStanding,
@@ -115,6 +116,13 @@ function storeOver(db: Database, file: string): Store {
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
     successions: async (nodeId) =>
       tasksWhere(db, file, "id IN (SELECT task_id FROM successions WHERE node_id = ?)", nodeId),
+    toldOf: async (shareGroupId) => {
+      const sql = `SELECT DISTINCT node_id FROM successions JOIN tasks ON tasks.id = task_id
+        WHERE json_extract(tasks.body, '$.outcome.group_id') = ?`
+      const rows = guarded(file, () => db.query<{ node_id: string }, [string]>(sql).all(shareGroupId))
+      return rows.map((row) => row.node_id)
+    },
+    checkups: async (taskId) => checkupsOf(db, file, taskId),
 
     ...apiKeysOver(db, file),
 
@@ -211,6 +219,12 @@ function put(db: Database, write: Write): void {
     case "succession":
       db.run("INSERT OR IGNORE INTO successions (node_id, task_id) VALUES (?, ?)", [write.nodeId, write.taskId])
       return
+    case "checkup": {
+      const { nodeId, message, signature } = write.record
+      const sql = "INSERT OR IGNORE INTO checkups (task_id, node_id, message, signature) VALUES (?, ?, ?, ?)"
+      db.run(sql, [write.taskId, nodeId, message, signature])
+      return
+    }
   }
 }
 
@@ -269,6 +283,21 @@ function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBi
   return rows.map((row) => ({
     ...decode<Omit<TaskRecord, "document" | "signature">>(row.body),
     document: copy(row.document),
+    signature: copy(row.signature),
+  }))
+}
+
+function checkupsOf(db: Database, file: string, taskId: string): readonly Checkup[] {
+  interface CheckupRow {
+    readonly node_id: string
+    readonly message: Uint8Array
+    readonly signature: Uint8Array
+  }
+  const sql = "SELECT node_id, message, signature FROM checkups WHERE task_id = ? ORDER BY seq"
+  const rows = guarded(file, () => db.query<CheckupRow, [string]>(sql).all(taskId))
+  return rows.map((row) => ({
+    nodeId: row.node_id,
+    message: copy(row.message),
     signature: copy(row.signature),
   }))
 }

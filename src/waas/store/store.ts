@@ -4,6 +4,7 @@
  */
 import type {
   ApiKey,
+  Checkup,
   GroupType,
   Holder,
   HolderGroup,
@@ -53,6 +54,8 @@ export type Write =
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
   /** That node is to be told of the certificate of that completed reshare, whenever it comes. Its task is there already. */
   | { readonly put: "succession"; readonly nodeId: string; readonly taskId: string }
+  /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
+  | { readonly put: "checkup"; readonly taskId: string; readonly record: Checkup }
 
 export interface Store {
   organisation(): Promise<Organisation>
@@ -88,6 +91,10 @@ export interface Store {
   liveTasks(): Promise<readonly TaskRecord[]>
   /** The completed reshares that this node is to be told of, in the order they were made. */
   successions(nodeId: string): Promise<readonly TaskRecord[]>
+  /** The nodes that are to be told of any completed reshare of that share group. */
+  toldOf(shareGroupId: string): Promise<readonly string[]>
+  /** One per node, in the order they came. */
+  checkups(taskId: string): Promise<readonly Checkup[]>
 
   apiKey(publicKey: string): Promise<ApiKey | undefined>
   apiKeys(): Promise<readonly ApiKey[]>

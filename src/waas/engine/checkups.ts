@@ -1,0 +1,68 @@
+/**
+ * Share check-ups after a reshare: kept as they come, and handed on once as many members of the new epoch as its threshold
+ * have signed, because then a node that left may erase what it still holds of the old one (tss.md 6.4). Nobody is asked
+ * here: an operator asks for check-ups. The receiver verifies each, so a check-up is worth no more for coming from WaaS.
+ */
+import { fromHex, toHex } from "../../bytes.ts"
+import { messageBytes } from "../../tasks/keyshareSign.ts"
+import type { ToNode } from "../../wire/frames.ts"
+import { parseNodeId } from "../../wire/nodeId.ts"
+import { decodeTask } from "../../wire/task.ts"
+import type { TaskRecord } from "../store/model.ts"
+import type { Store, Write } from "../store/store.ts"
+import type { Change } from "./consequences.ts"
+import { outranks } from "./reshare.ts"
+
+type Checkups = Extract<ToNode, { kind: "checkups" }>
+
+/** What a KeyShareSign that has just completed says of epochs that a reshare made; its signatures were verified before. */
+export function checkupsMade({ before, record }: Change): readonly Write[] {
+  const { state, outcome, shareKeys = [] } = record
+  const [nodeId] = record.nodeIds
+  if (before.state === "completed" || state !== "completed" || outcome?.type !== "shareSignatures") return []
+  return outcome.signatures.flatMap(({ group_id, signed_msg, signature: hex }): readonly Write[] => {
+    const taskId = shareKeys.find(({ shareGroupId }) => shareGroupId === group_id)?.madeBy
+    const message = messageBytes(signed_msg)
+    const signature = fromHex(hex.replace(/^0x/, ""))
+    if (taskId === undefined || nodeId === undefined || message === undefined || signature === undefined) return []
+    return [{ put: "checkup", taskId, record: { nodeId, message, signature } }]
+  })
+}
+
+/** The nodes that what was just written may let erase something; none while too few members have signed. */
+export async function awaitingCheckups(written: readonly Write[], store: Store): Promise<readonly string[]> {
+  const nodeIds = new Set<string>()
+  for (const write of written) {
+    const reshare = write.put === "checkup" ? await store.task(write.taskId) : undefined
+    const frame = reshare && (await checkupsFrame(reshare, store))
+    if (frame !== undefined) for (const nodeId of await store.toldOf(frame.groupId)) nodeIds.add(nodeId)
+  }
+  return [...nodeIds]
+}
+
+/** Of each group's reshares the latest with enough check-ups, which ends all epochs before it. */
+export async function latestCheckups(reshares: readonly TaskRecord[], store: Store): Promise<readonly Checkups[]> {
+  const latest = new Map<string, { readonly createdMs: number; readonly epochId: string; readonly frame: Checkups }>()
+  for (const task of reshares) {
+    const frame = await checkupsFrame(task, store)
+    if (frame === undefined) continue
+    const found = { createdMs: task.createdMs, epochId: toHex(frame.epochId), frame }
+    const known = latest.get(frame.groupId)
+    if (known === undefined || outranks(found, known)) latest.set(frame.groupId, found)
+  }
+  return [...latest.values()].map(({ frame }) => frame)
+}
+
+/** Those of the epoch that this reshare made; undefined until enough members have signed, and where it ended no other epoch. */
+async function checkupsFrame({ taskId, document, outcome }: TaskRecord, store: Store): Promise<Checkups | undefined> {
+  const asked = decodeTask(document)
+  if (outcome?.type !== "group" || !("mode" in asked) || asked.mode !== "replace") return undefined
+  const epochId = fromHex(outcome.epoch_id)
+  const made = (await store.checkups(taskId)).flatMap(({ nodeId, message, signature }) => {
+    const party = parseNodeId(nodeId)
+    return party === undefined ? [] : [{ party, message, signature }]
+  })
+  if (epochId === undefined || made.length < outcome.threshold) return undefined
+  const checkups = made.slice(0, outcome.threshold).sort((a, b) => (a.party < b.party ? -1 : 1))
+  return { kind: "checkups", groupId: outcome.group_id, epochId, checkups }
+}

@@ -1,0 +1,142 @@
+/** Shares of an epoch that is over, at nodes that sign no more: check-ups of the new epoch's members end them. */
+import { expect, test } from "bun:test"
+import type { GroupStatus } from "../../src/keys/group.ts"
+import type { HolderGroup, Vault } from "../../src/waas/store/model.ts"
+import type { ToNode } from "../../src/wire/frames.ts"
+import { decodeToNode, encodeToNode } from "../../src/wire/framesCodec.ts"
+import { type Node, Theatre } from "./theatre.ts"
+
+const GROUP = "EdwardsEdwardsEdward"
+
+const statuses = (node: Node): readonly GroupStatus[] =>
+  [...node.epochs(GROUP)].sort((a, b) => a.createdMs - b.createdMs).map(({ status }) => status)
+
+/** An operator asks these nodes of the group, one after the other, whether they still have their shares. */
+async function checkUp(it: Theatre, vault: Vault, group: HolderGroup, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const request = await it.engine.createShareSignRequest({
+      vault,
+      group: await it.groupNow(group),
+      nodeId: it.node(name).nodeId,
+      message: "0x617265207468657920746865726521",
+      description: "",
+      deadlineMs: it.nowMs + 60_000,
+    })
+    await it.settle()
+    expect((await it.store.shareSignRequest(request.shareSignRequestId))?.status).toBe("Completed")
+  }
+}
+
+async function reshared(it: Theatre, from: readonly string[], to: readonly string[], dealers: readonly string[]) {
+  const { vault, group } = await it.vault(2, from)
+  const target = await it.group(vault, "MainGroup", 2, to)
+  await it.reshare(vault, group, target, { dealers })
+  await it.settle()
+  return { vault, group, target, old: it.node(from[0] ?? "").epochs(GROUP)[0]?.epochId ?? new Uint8Array(32) }
+}
+
+/** What WaaS hands to that node from now on, through the bytes. */
+function handedTo(it: Theatre, node: Node): readonly ToNode[] {
+  const handed: ToNode[] = []
+  const { passes } = it
+  it.passes = (passing) => {
+    if (passing.kind === "down" && passing.to === node && passing.frame.kind === "checkups") {
+      expect<unknown>(decodeToNode(encodeToNode(passing.frame))).toEqual(passing.frame)
+      handed.push(passing.frame)
+    }
+    return passes(passing)
+  }
+  return handed
+}
+
+test("a dealer that leaves keeps its old share until threshold members have checked up, and says when it erases it", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, target, old } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
+  const [a, b] = it.nodes as [Node, Node]
+  // The same member twice is one member.
+  await checkUp(it, vault, target, "b", "b")
+  expect(statuses(a)).toEqual(["SUPERSEDED", "ERASED"])
+  a.store.groups.open(GROUP, old).share.wipe()
+  await checkUp(it, vault, target, "c")
+  expect(statuses(a)).toEqual(["ERASED", "ERASED"])
+  expect(() => a.store.groups.open(GROUP, old)).toThrow(expect.objectContaining({ code: "E-STO-021" }))
+  expect(statuses(b)).toEqual(["ERASED", "ACTIVE"])
+  const said = it.log.filter(({ message }) => message === "erased the share of an epoch that is over")
+  expect(said.map(({ node }) => node).sort()).toEqual(["a", "b"])
+
+  // Durable: another process finds it erased.
+  a.kill()
+  await a.start()
+  expect(statuses(a)).toEqual(["ERASED", "ERASED"])
+  expect((await it.sign(vault, target, ["b", "c"])).status).toBe("Completed")
+})
+
+test("a bystander is told of the new epoch first: without that proof it keeps what it has", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  it.passes = ({ frame }) => frame.kind !== "succession"
+  const { vault, target } = await reshared(it, ["a", "b", "c"], ["a", "b"], ["a", "b"])
+  const c = it.node("c")
+  const handed = handedTo(it, c)
+  await checkUp(it, vault, target, "a", "b")
+  expect(handed).toHaveLength(1)
+  expect(statuses(c)).toEqual(["ACTIVE"])
+  it.passes = () => true
+  await it.online(c)
+  await it.settle()
+  expect(statuses(c)).toEqual(["ERASED", "ERASED"])
+})
+
+test("WaaS counts across restarts, and a node that was away is told when it comes", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, target } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
+  const a = it.node("a")
+  a.kill()
+  await checkUp(it, vault, target, "c")
+  await it.restartWaas()
+  await checkUp(it, vault, target, "b")
+  await it.restartWaas()
+  expect(statuses(it.node("b"))).toEqual(["ERASED", "ACTIVE"])
+  await a.start()
+  expect(statuses(a)).toEqual(["SUPERSEDED", "ERASED"])
+  await it.settle()
+  expect(statuses(a)).toEqual(["ERASED", "ERASED"])
+})
+
+test("a node that dies as it erases keeps all of the share or nothing, and is told again", async () => {
+  for (const when of ["before", "after"] as const) {
+    await using it = await Theatre.open(["a", "b", "c"])
+    const { vault, target } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
+    const a = it.node("a")
+    a.dies = { step: a.steps.length + 1, when }
+    await checkUp(it, vault, target, "b", "c")
+    expect(a.up).toBe(false)
+    await a.start()
+    expect(statuses(a)).toEqual([when === "before" ? "SUPERSEDED" : "ERASED", "ERASED"])
+    await it.settle()
+    expect(statuses(a)).toEqual(["ERASED", "ERASED"])
+  }
+})
+
+test("of many epochs the latest that was checked up ends all before it, and check-ups of one count for no other", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, target } = await reshared(it, ["a", "b", "c"], ["a", "b"], ["a", "b"])
+  const c = it.node("c")
+  await checkUp(it, vault, target, "a")
+  for (let i = 0; i < 2; i++) {
+    await it.reshare(vault, target, target)
+    await it.settle()
+    await checkUp(it, vault, target, "b")
+  }
+  expect(statuses(it.node("a"))).toEqual(["SUPERSEDED", "SUPERSEDED", "SUPERSEDED", "ACTIVE"])
+  await checkUp(it, vault, target, "a")
+  expect(statuses(it.node("a"))).toEqual(["ERASED", "ERASED", "ERASED", "ACTIVE"])
+  await it.reshare(vault, target, target)
+  await it.settle()
+  await checkUp(it, vault, target, "b", "a")
+  const handed = handedTo(it, c)
+  await it.online(c)
+  await it.settle()
+  expect(handed).toHaveLength(1)
+  expect(statuses(c)).toContain("ERASED")
+  expect(statuses(c).every((status) => status === "ERASED")).toBe(true)
+})
