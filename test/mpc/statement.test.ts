@@ -7,7 +7,7 @@ import { identityAt, partyAt } from "./cluster.ts"
 
 const [self, peer] = [partyAt(0), partyAt(1)]
 
-function statement(body: string, change: Partial<Header> = {}): Bytes {
+function statement(body: string, change: Partial<Header> = {}, signer = peer): Bytes {
   const header: Header = {
     protocol: PROTOCOL.checkup,
     round: 1,
@@ -19,7 +19,7 @@ function statement(body: string, change: Partial<Header> = {}): Bytes {
     view: new Uint8Array(32),
     ...change,
   }
-  const made = statementOf(makeEnvelope(identityAt(peer), encodeHeader(header), utf8(body)))
+  const made = statementOf(makeEnvelope(identityAt(signer), encodeHeader(header), utf8(body)))
   if (made === undefined) throw new Error("an envelope has a statement")
   return made
 }
@@ -42,6 +42,7 @@ test("one message twice, or messages of other places, name nobody", () => {
   ]) {
     expect(equivocatorOf(one, other)).toBeUndefined()
   }
+  expect(equivocatorOf(one, statement("two", { sender: self }, self))).toBeUndefined()
   const direct = { kind: KIND.sealed, receiver: self } as const
   expect(equivocatorOf(statement("one", direct), statement("two", direct))).toBe(peer)
   for (const other of [
@@ -66,6 +67,7 @@ test("what its sender did not sign names nobody: a bit, a length, another's key"
   }
   expect(parseStatement(concat(two, new Uint8Array(1)))).toBeUndefined()
   expect(parseStatement(two.subarray(1))).toBeUndefined()
+  expect(parseStatement(concat(two.subarray(0, -64), new Uint8Array(1), two.subarray(-64)))).toBeUndefined()
   // signed by peer, in self's name
   expect(parseStatement(statement("two", { sender: self }))).toBeUndefined()
   expect(statementOf(utf8("no envelope"))).toBeUndefined()

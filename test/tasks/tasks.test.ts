@@ -394,7 +394,7 @@ test("only what names somebody else is a strike: no ban, no session's end, not t
   expect([w.strikes, second.w.strikes]).toEqual([[], []])
 })
 
-test("a strike is durable when blamed() returns, and one that cannot be written lets no abort out", async () => {
+test("a strike is durable when blamed() returns, and one that cannot be written is an error before any abort", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
   await approve(w, tasks, task)
@@ -420,12 +420,13 @@ test("two versions of a message are kept with the strike as what both signatures
     receiver: undefined,
     view: blank,
   } as const
-  const originals = ["one", "two"].map((body) =>
+  const originals = ["one", "two", "six"].map((body) =>
     makeEnvelope(cheat, encodeHeader({ ...header, sender: cheat.party }), utf8(body)),
   )
   await blamed(w, tasks, "1", equivocation(cheat.party, "two versions", originals))
   const [strike] = w.strikes
   expect(strike).toMatchObject({ peer: cheat.party, kind: "EQUIV" })
+  expect(strike?.evidence).toHaveLength(2)
   const [one, two] = strike?.evidence ?? []
   expect(equivocatorOf(one ?? blank, two ?? blank)).toBe(cheat.party)
 })
