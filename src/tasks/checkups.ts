@@ -10,13 +10,13 @@ import { verifyCheckup } from "../keys/checkupSign.ts"
 import { type GroupPublic, memberOf, outranks } from "../keys/group.ts"
 import type { MemberCheckup, ToNode } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import type { TaskPorts } from "./ports.ts"
+import type { GroupPort, TaskPorts } from "./ports.ts"
 import { sayErased } from "./succession.ts"
 
 /** Erases what the epoch of these check-ups supersedes, or keeps everything: one check-up that proves nothing spoils them all. */
 export function retireByCheckups(
   { groupId, epochId, checkups }: Extract<ToNode, { kind: "checkups" }>,
-  ports: Pick<TaskPorts, "self" | "groups" | "log">,
+  ports: Pick<TaskPorts, "self" | "log"> & { readonly groups: Pick<GroupPort, "list" | "retire"> },
 ): void {
   const epochs = ports.groups.list().filter((group) => group.groupId === groupId)
   const successor = epochs.find((group) => equal(group.epochId, epochId))

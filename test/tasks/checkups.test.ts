@@ -6,7 +6,7 @@ import { systemRng } from "../../src/crypto/random.ts"
 import { signCheckup } from "../../src/keys/checkupSign.ts"
 import { type GroupPublic, type GroupStatus, memberOf, wipeGroupSecret } from "../../src/keys/group.ts"
 import type { PartyId } from "../../src/keys/party.ts"
-import { silentLog } from "../../src/log.ts"
+import { logTo, silentLog } from "../../src/log.ts"
 import type { Store } from "../../src/store/store.ts"
 import { retireByCheckups } from "../../src/tasks/checkups.ts"
 import type { MemberCheckup } from "../../src/wire/frames.ts"
@@ -139,6 +139,42 @@ test("a promised epoch without its certificate ends nothing, nor does one that t
   expect(status(store, old)).toBe("SUPERSEDED")
   receive(store, later.group, all(later))
   expect(status(store, old)).toBe("ERASED")
+})
+
+test("without the certificate the store is not even asked; with it, once", () => {
+  for (const certificate of [undefined, ACK]) {
+    let asked = 0
+    const { certificate: _, ...bare } = next.group
+    const epochs: readonly GroupPublic[] = [
+      { ...old.group, status: "SUPERSEDED", certificate: ACK },
+      certificate === undefined ? bare : { ...bare, certificate },
+    ]
+    const groups = {
+      list: () => epochs,
+      retire: () => {
+        asked++
+        return []
+      },
+    }
+    const { groupId, epochId } = next.group
+    retireByCheckups({ kind: "checkups", groupId, epochId, checkups: all(next) }, { self, groups, log: silentLog })
+    expect(asked).toBe(certificate === undefined ? 0 : 1)
+  }
+})
+
+test("what proves nothing is said where a share is kept for it, and nowhere else", () => {
+  using folder = new Folder()
+  using store = node(folder, [old, next])
+  const warned: string[] = []
+  const log = logTo((level, message) => void warned.push(`${level}: ${message}`))
+  const { groupId, epochId } = next.group
+  const hand = (checkups: readonly MemberCheckup[]): void =>
+    retireByCheckups({ kind: "checkups", groupId, epochId, checkups }, { self, groups: store.groups, log })
+  hand([])
+  expect(warned).toEqual(["warn: kept the share of an epoch that is over: check-ups prove nothing"])
+  hand(all(next))
+  hand([])
+  expect(warned.slice(1)).toEqual(["info: erased the share of an epoch that is over"])
 })
 
 test("check-ups of an epoch end none of its own rank or above, and no other group", () => {
