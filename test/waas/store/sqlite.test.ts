@@ -77,3 +77,25 @@ test("a file of a newer version, and one that is no database, are not opened", a
   again.close()
   await rig.start()
 })
+
+test("check-ups: the first of a node under a reshare stays, after reopening too", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  const [task] = await rig.engine.tasksOf(await rig.sign(made))
+  const { taskId } = must(task)
+  const checkup = (nodeId: string, byte: number) => ({
+    nodeId,
+    message: new Uint8Array(3).fill(byte),
+    signature: new Uint8Array(64).fill(byte),
+  })
+  const records = [checkup("b", 1), checkup("a", 2)]
+  await rig.store.commit([...records, checkup("b", 3)].map((record) => ({ put: "checkup" as const, taskId, record })))
+  expect(await rig.store.checkups(taskId)).toEqual(records)
+  await rig.crash()
+  expect(await rig.store.checkups(taskId)).toEqual(records)
+  expect(await rig.store.checkups("another")).toEqual([])
+  expect(await rig.store.toldOf("another")).toEqual([])
+  // Only of a task that is there.
+  const stray = rig.store.commit([{ put: "checkup", taskId: "another", record: checkup("a", 1) }])
+  await expect(stray).rejects.toMatchObject({ code: "E-WAA-006" })
+})
