@@ -137,6 +137,8 @@ test("of many epochs the latest that was checked up ends all before it, and chec
   await it.online(c)
   await it.settle()
   expect(handed).toHaveLength(1)
+  const current = it.node("a").store.groups.active(GROUP)?.epochId
+  expect(handed.map((frame) => frame.kind === "checkups" && frame.epochId)).toEqual([current ?? false])
   expect(statuses(c)).toContain("ERASED")
   expect(statuses(c).every((status) => status === "ERASED")).toBe(true)
 })
