@@ -1,6 +1,7 @@
 /** Shares of an epoch that is over, at nodes that sign no more: check-ups of the new epoch's members end them. */
 import { expect, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
+import { ownEpochs } from "../../src/keys/standing.ts"
 import type { HolderGroup, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { decodeToNode, encodeToNode } from "../../src/wire/framesCodec.ts"
@@ -68,6 +69,9 @@ test("a dealer that leaves keeps its old share until threshold members have chec
   a.kill()
   await a.start()
   expect(statuses(a)).toEqual(["ERASED", "ERASED"])
+  // What `info group` shows of it.
+  const shown = ownEpochs(a.store.groups.list(), a.party)
+  expect(shown.map(({ epochId, status }) => [epochId, status])).toEqual([[old, "ERASED"]])
   expect((await it.sign(vault, target, ["b", "c"])).status).toBe("Completed")
 })
 
