@@ -155,8 +155,9 @@ export function durationMs(text: string): number | undefined {
   return sum > 0 && sum <= MAX_DURATION_MS ? sum : undefined
 }
 
-/** A name for `check` in TypeBox's registry of formats, which is global: one name, one meaning. */
+/** A name for `check` in TypeBox's registry of formats, which is global and shared with libraries: ours have a prefix. */
 function format(name: string, check: (text: string) => boolean): string {
-  if (!FormatRegistry.Has(name)) FormatRegistry.Set(name, check)
-  return name
+  const own = `cosigner-${name}`
+  if (!FormatRegistry.Has(own)) FormatRegistry.Set(own, check)
+  return own
 }
