@@ -2,6 +2,7 @@
  * A backup as a file: written under a temporary name and named only when it is whole and on the disk; read chunk by chunk.
  * Memory is one chunk and one record, whatever the size.
  */
+
 import {
   closeSync,
   existsSync,
@@ -16,17 +17,16 @@ import {
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { type Bytes, equal, utf8 } from "../bytes.ts"
+import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
 import { asWriteFault, discard, reading, writing } from "./faults.ts"
 import {
   type BackupRecord,
-  DEFAULT_KDF,
   END,
   FORMAT,
   HEADER_LENGTH,
   type HeaderProblem,
-  type Kdf,
   MANIFEST,
   MAX_BODY,
   newHeader,

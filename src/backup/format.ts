@@ -6,9 +6,10 @@
  *     stream   records: kind u8, version u8, length u32, body; kind 255 is the manifest and ends the stream
  *     end      8 bytes, in clear, that tell a file that was cut off from one that was changed; nothing relies on them
  */
-import { argon2Sync, hkdfSync, randomBytes } from "node:crypto"
+import { hkdfSync, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, equal, secretEqual, u8, u16be, u32be, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
+import { type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
 
 export const FORMAT = 1
@@ -29,15 +30,6 @@ export const RECORD_HEAD = 6
 /** Longer than any record of the store. */
 export const MAX_BODY = 64 * 1024 * 1024
 
-/** argon2id parameters; they stand in the file, so that the default can rise without a new format. */
-export interface Kdf {
-  readonly memoryKiB: number
-  readonly passes: number
-  readonly parallelism: number
-}
-
-/** The second recommended choice of RFC 9106 section 4. */
-export const DEFAULT_KDF: Kdf = { memoryKiB: 65_536, passes: 3, parallelism: 4 }
 const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
 
 export interface Opened {
@@ -101,22 +93,6 @@ function isSane({ memoryKiB, passes, parallelism }: Kdf): boolean {
 
 export const recordHead = (kind: number, version: number, length: number): Bytes =>
   concat(u8(kind), u8(version), u32be(length))
-
-function passwordKey(password: Secret, kdf: Kdf, salt: Uint8Array): Secret {
-  const key = argon2Sync("argon2id", {
-    message: password.expose(),
-    nonce: salt,
-    parallelism: kdf.parallelism,
-    tagLength: 32,
-    memory: kdf.memoryKiB,
-    passes: kdf.passes,
-  })
-  try {
-    return Secret.from(key)
-  } finally {
-    key.fill(0)
-  }
-}
 
 const derive = (root: Secret, salt: Uint8Array, use: string, length: number): Bytes =>
   new Uint8Array(hkdfSync("sha256", root.expose(), salt, `cosigner/backup/1/${use}`, length))

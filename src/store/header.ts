@@ -2,21 +2,12 @@
  * The one clear record of Secrets.db: how the password becomes a key (argon2id, RFC 9106) and the data key wrapped under it.
  * A new password wraps the same data key again; nothing else is rewritten. Its place in the file is vault.ts's.
  */
-import { argon2Sync, createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
+import { type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
 import * as c from "./codec.ts"
-
-/** argon2id parameters. They are stored with the file, so that the default can rise without a new format. */
-export interface Kdf {
-  readonly memoryKiB: number
-  readonly passes: number
-  readonly parallelism: number
-}
-
-/** The second recommended choice of RFC 9106 section 4: 64 MiB, three passes, four lanes. */
-export const DEFAULT_KDF: Kdf = { memoryKiB: 65_536, passes: 3, parallelism: 4 }
 
 // A file from elsewhere may ask for any cost; beyond this it is refused rather than tried.
 const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
@@ -43,22 +34,6 @@ export const headerChecksum = (header: Uint8Array): Bytes => sha256(concat(utf8(
 
 const associated = (kdf: Kdf, salt: Uint8Array): Bytes =>
   concat(utf8("cosigner/store/1/wrap"), c.encode(kdfCodec, kdf), salt)
-
-function passwordKey(password: Secret, kdf: Kdf, salt: Uint8Array): Secret {
-  const key = argon2Sync("argon2id", {
-    message: password.expose(),
-    nonce: salt,
-    parallelism: kdf.parallelism,
-    tagLength: 32,
-    memory: kdf.memoryKiB,
-    passes: kdf.passes,
-  })
-  try {
-    return Secret.from(key)
-  } finally {
-    key.fill(0)
-  }
-}
 
 /** A new header for the 32-byte data key: new salt, new nonce. */
 export function wrapKey(dataKey: Secret, password: Secret, kdf: Kdf): Bytes {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
+import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
@@ -12,7 +13,7 @@ import { asFault, damage } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
 import type { Standing } from "./guard.ts"
-import { DEFAULT_KDF, type Kdf, unwrapKey, wrapKey } from "./header.ts"
+import { unwrapKey, wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import {
   AWAITS_REFRESH,

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal, toHex, u64be, utf8 } from "../bytes.ts"
 import { curveNamed } from "../crypto/curve.ts"
+import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { checkGroup, type GroupPublic, memberOf } from "../keys/group.ts"
 import { type PartyId, partyBytes } from "../keys/party.ts"
@@ -12,7 +13,7 @@ import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import * as c from "./codec.ts"
 import { SecretsFile } from "./file.ts"
-import { DEFAULT_KDF, type Kdf, wrapKey } from "./header.ts"
+import { wrapKey } from "./header.ts"
 import {
   AWAITS_REFRESH,
   BAN,

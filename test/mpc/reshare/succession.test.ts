@@ -6,8 +6,10 @@ import { commitments, evaluateCommitted, interpolateCommitted } from "../../../s
 import { randomPolynomial } from "../../../src/crypto/shamir.ts"
 import type { GroupPublic } from "../../../src/keys/group.ts"
 import { ackOf } from "../../../src/mpc/dkg/certificate.ts"
+import { epochIdOf } from "../../../src/mpc/dkg/epoch.ts"
 import { provenEpoch, type Succession, successorOf } from "../../../src/mpc/reshare/succession.ts"
 import type { ReshareSpec } from "../../../src/mpc/session.ts"
+import { reshareSid } from "../../../src/mpc/sid.ts"
 import { identityAt, partyAt, runCluster } from "../cluster.ts"
 import { dealGroup } from "../dealer.ts"
 import { seededRng } from "../network.ts"
@@ -52,6 +54,31 @@ const [ack = new Uint8Array(0)] = good.acks
 const [one, two] = good.members
 if (one === undefined || two === undefined) throw new Error("two members")
 const byMembers = good.group.members.map(({ party }) => ackOf(identityAt(party), good.group))
+
+/** A certificate that is right in itself, over terms with these dealers: what old members could sign if they colluded. */
+function signedFor(dealers: Succession["terms"]["dealers"], parties: readonly number[]): Succession {
+  const terms = { ...good.terms, dealers }
+  const { ackView } = good.group
+  const sid = reshareSid(terms)
+  const epochId = epochIdOf(sid, ackView, terms.rootPublicKey, good.members, good.chainCode)
+  const acks = parties
+    .map((i) => identityAt(partyAt(i)))
+    .sort((a, b) => (a.party < b.party ? -1 : 1))
+    .map((identity) => ackOf(identity, { ...good.group, sid, epochId }))
+  return { ...good, terms, acks }
+}
+
+test("one dealer named twice is one dealer: it cannot end a group alone", () => {
+  const [a, b] = good.terms.dealers
+  if (a === undefined || b === undefined) throw new Error("two dealers")
+  expect(successorOf(epoch, signedFor([a, b], [0, 1, 3]))).toBeDefined()
+  const alone = signedFor(
+    [a, a],
+    [0, 1, 3].filter((i) => partyAt(i) !== b.party || good.members.some(({ party }) => party === b.party)),
+  )
+  expect(provenEpoch(alone)).toBeDefined()
+  expect(successorOf(epoch, alone)).toBeUndefined()
+})
 
 const NOTHING: readonly (readonly [string, Partial<Succession>])[] = [
   ["without acks", { acks: [] }],
