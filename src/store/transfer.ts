@@ -208,9 +208,10 @@ class Intake {
     checkGroup(group)
     const { groupId, epochId, curve, status, threshold } = group
     const own = this.#self === undefined ? undefined : memberOf(group, this.#self)
-    if (own === undefined)
+    // An epoch that this node dealt to, or was told of, has no share here; whichever else is on record must have one.
+    if (own === undefined && status !== "ERASED")
       throw new CosignerError("E-BAK-011", { group: groupId, why: "this node is not in the group" })
-    const publicShare = own.sharePublicKey
+    const publicShare = own?.sharePublicKey ?? new Uint8Array(0)
     this.#epochs.set(toHex(epochName(groupId, epochId)), { groupId, epochId, curve, status, threshold, publicShare })
   }
 
