@@ -38,6 +38,7 @@ function benchRules(): Row {
     extraInfo: { transaction: { raw_tx_info: { unsigned_raw_tx: "0x" } } },
     groupId: "group",
     rootPubKey: "xpub",
+    rootKey: "secp256k1/02aa",
     curve: "secp256k1",
     signatureType: "ECDSA",
     usedNodeIds: ["a", "b"],

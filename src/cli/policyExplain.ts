@@ -7,7 +7,7 @@ import { evaluate } from "../policy/evaluate.ts"
 import { explain as lines } from "../policy/explain.ts"
 import type { Usage } from "../policy/rule.ts"
 import { openStore } from "../store/store.ts"
-import { type OwnGroup, ownGroup, policyRequest } from "../tasks/policyRequest.ts"
+import { type OwnGroup, ownGroup, policyRequest, rootKeyOf } from "../tasks/policyRequest.ts"
 import { decodeTask, type Task } from "../wire/task.ts"
 import { type Base, command, flag, refuse, value } from "./command.ts"
 
@@ -58,7 +58,8 @@ async function withRecords<T>(
 function believed(task: Task): OwnGroup | undefined {
   if (task.type === "KeySign") {
     const curve = task.signature_type === 2 ? "ed25519" : "secp256k1"
-    return { groupId: task.group_id, curve, rootPubKey: task.root_pub_key }
+    const { root_pub_key: rootPubKey } = task
+    return { groupId: task.group_id, curve, rootPubKey, rootKey: rootKeyOf(rootPubKey) }
   }
   return undefined
 }

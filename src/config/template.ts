@@ -106,7 +106,9 @@ const RULES = `
 #forbidden_node_ids = ["NODE-ID-3"]
 #extra_info_required = ["transaction.raw_tx_info"]
 #time_windows = [{ zone = "UTC", days = ["mon"], from = "00:00", to = "24:00" }]
-# Signatures per rolling window, counted for all, for each group, or below a path. window: 1m to 31d.
+# Signatures per rolling window, counted for all ("all"), for each key ("group"), or below a path ("path_prefix").
+# "group" follows the key: a group that a reshare of mode extend makes counts together with the one it came from,
+# and so does every other group of the same root key. window: 1m to 31d.
 #[[${RULES_TABLE}.key_sign.limits]]
 #name = "hourly"
 #per = "path_prefix"

@@ -32,6 +32,8 @@ export interface KeySignRequest extends Common {
   readonly groupId: string
   /** xpub or cpub, of this node's own record of the group. */
   readonly rootPubKey: string
+  /** The key itself, whatever group holds it: curve and root public key, `secp256k1/02ab...`. */
+  readonly rootKey: string
   readonly curve: CurveName
   readonly signatureType: SignatureName
   readonly usedNodeIds: readonly string[]

@@ -28,6 +28,7 @@ export interface TimeWindow {
 export interface Limit {
   /** Unique in its section; the rule is called limits.<name>. */
   readonly name: string
+  /** group: the group's key, and with it every other group that holds the same key. */
   readonly per: "all" | "group" | "path_prefix"
   /** Only for path_prefix; otherwise empty. */
   readonly pathPrefix: readonly number[]

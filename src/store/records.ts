@@ -8,6 +8,7 @@ import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSec
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Secret } from "../secret.ts"
+import { currentDebits } from "../tasks/counters.ts"
 import type { Ban, Debit, OutboxEvent, SessionRow, Strike, TaskRecord } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import * as c from "./codec.ts"
@@ -231,31 +232,37 @@ export interface Journal {
   readonly sids: readonly Bytes[]
 }
 
+const journal = c.struct<Journal>({
+  record: c.struct<TaskRecord>({
+    taskId: c.text,
+    digest: c.text,
+    type: c.oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign"),
+    document: c.bytes,
+    state: c.oneOf("claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"),
+    attempt: c.u32,
+    claimedMs: c.u64,
+    updatedMs: c.u64,
+    deadlineMs: c.u64,
+    verdict: c.optional(verdict),
+    code: c.text,
+    reason: c.text,
+    outcome: c.optional(outcome),
+    delivered: c.bool,
+  }),
+  seq: c.u64,
+  debits: c.list(c.struct<Debit>({ counter: c.text, amount: c.amount })),
+  debitedMs: c.u64,
+  emitted: c.list(c.bytes),
+  sids: c.list(c.bytes),
+})
+
 export const TASK = kind<Journal>(
   9,
-  c.struct<Journal>({
-    record: c.struct<TaskRecord>({
-      taskId: c.text,
-      digest: c.text,
-      type: c.oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign"),
-      document: c.bytes,
-      state: c.oneOf("claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"),
-      attempt: c.u32,
-      claimedMs: c.u64,
-      updatedMs: c.u64,
-      deadlineMs: c.u64,
-      verdict: c.optional(verdict),
-      code: c.text,
-      reason: c.text,
-      outcome: c.optional(outcome),
-      delivered: c.bool,
-    }),
-    seq: c.u64,
-    debits: c.list(c.struct<Debit>({ counter: c.text, amount: c.amount })),
-    debitedMs: c.u64,
-    emitted: c.list(c.bytes),
-    sids: c.list(c.bytes),
-  }),
+  c.map(
+    journal,
+    (read) => ({ ...read, debits: currentDebits(read.debits, read.record.document) }),
+    (written) => written,
+  ),
 )
 
 export interface Session {

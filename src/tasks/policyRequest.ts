@@ -2,8 +2,10 @@
  * A task document and this node's own record of its group, as the request that the embedded rules judge. Where the record
  * speaks, the record counts; where task and record differ, or a field makes no sense, the answer is Unreadable: a reject.
  */
+import { toHex } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
 import { type Decision, evaluate } from "../policy/evaluate.ts"
@@ -20,13 +22,20 @@ export interface OwnGroup {
   readonly curve: CurveName
   /** xpub or cpub. */
   readonly rootPubKey: string
+  /** As KeySignRequest has it. */
+  readonly rootKey: string
 }
 
-export const ownGroup = (group: GroupPublic): OwnGroup => ({
-  groupId: group.groupId,
-  curve: group.curve,
-  rootPubKey: rootExtendedPublicKey(group),
-})
+/** One name for one key, from its root extended key. The chain code, which makes addresses and not the key, is no part of it. */
+export function rootKeyOf(rootPubKey: string): string {
+  const { curve, publicKey } = decodeExtendedPublicKey(rootPubKey)
+  return `${curve}/${toHex(publicKey)}`
+}
+
+export function ownGroup(group: GroupPublic): OwnGroup {
+  const rootPubKey = rootExtendedPublicKey(group)
+  return { groupId: group.groupId, curve: group.curve, rootPubKey, rootKey: rootKeyOf(rootPubKey) }
+}
 
 /** The embedded rules' decision on a task; RiskPort.evaluate with the rules as data. */
 export function judge(rules: Rules, task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision {
@@ -72,6 +81,7 @@ function keySignRequest(task: KeySignTask, group: OwnGroup | undefined): PolicyR
     extraInfo: task.extra_info,
     groupId: group.groupId,
     rootPubKey: group.rootPubKey,
+    rootKey: group.rootKey,
     curve: group.curve,
     signatureType,
     usedNodeIds: task.used_node_ids,

@@ -131,6 +131,7 @@ const request: fc.Arbitrary<PolicyRequest> = fc.oneof(
       type: fc.constant("key_sign" as const),
       groupId: fc.constantFrom(...groups),
       rootPubKey: fc.constantFrom(...roots),
+      rootKey: fc.constantFrom("secp256k1/02aa", "ed25519/bb"),
       curve,
       signatureType: fc.constantFrom("ECDSA" as const, "EdDSA" as const, "Schnorr" as const),
       usedNodeIds: shuffled(nodes),
@@ -175,8 +176,8 @@ const request: fc.Arbitrary<PolicyRequest> = fc.oneof(
 const row = fc.record({
   counter: fc.constantFrom(
     "sign/all",
-    "sign/group/g1",
-    "sign/group/g2",
+    "sign/key/secp256k1/02aa",
+    "sign/key/ed25519/bb",
     "sign/path/m/44/60",
     "sign/path/m/44",
     "sign/path/m/86",

@@ -106,7 +106,7 @@ export function reference(
     const prefix = String(limit["path_prefix"] ?? "")
     let counter = "sign/all"
     let amount = messages.length
-    if (limit["per"] === "group") counter = `sign/group/${get("groupId")}`
+    if (limit["per"] === "group") counter = `sign/key/${get("rootKey")}`
     if (limit["per"] === "path_prefix") {
       counter = `sign/path/${prefix}`
       amount = messages.filter(({ path }) => `${["m", ...path].join("/")}/`.startsWith(`${prefix}/`)).length

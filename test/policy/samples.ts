@@ -18,6 +18,7 @@ export const signRequest = (over: Partial<KeySignRequest> = {}): KeySignRequest 
   extraInfo: {},
   groupId: "g1",
   rootPubKey: "xpubA",
+  rootKey: "secp256k1/02aa",
   curve: "secp256k1",
   signatureType: "ECDSA",
   usedNodeIds: ["n1", "n2"],

@@ -4,10 +4,14 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { toHex, u32be, u64be, utf8 } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
+import { keyCounter } from "../../src/policy/rules/limits.ts"
 import { Secret } from "../../src/secret.ts"
 import { unwrapKey, wrapKey } from "../../src/store/header.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import { REPLAY_MS } from "../../src/store/tasks.ts"
+import { rootKeyOf } from "../../src/tasks/policyRequest.ts"
+import { encodeTask } from "../../src/wire/task.ts"
+import { keySign } from "../wire/documents.ts"
 import {
   APPROVE,
   approved,
@@ -291,7 +295,7 @@ test("a ban is of one peer in one epoch of one group", () => {
 
 // ---- counters ----------------------------------------------------------------------------------------------------
 
-const debit = (store: Store, taskId: string, nowMs: number, amount: number): void => {
+const debit = (store: Store, taskId: string, nowMs: number, amount: number, counter = "c"): void => {
   store.tasks.claim(claimOf(taskId))
   store.tasks.approve(
     taskId,
@@ -299,13 +303,14 @@ const debit = (store: Store, taskId: string, nowMs: number, amount: number): voi
     () => ({
       verdict: APPROVE,
       debits: [
-        { counter: "c", amount },
+        { counter, amount },
         { counter: "other", amount: 1 },
       ],
     }),
     () => [],
   )
 }
+const rootKeyCounter = keyCounter(rootKeyOf(keySign.root_pub_key))
 const FAILED = { state: "failed", code: "E-TSK-020", reason: "r" } as const
 
 test("a counter sums its window, also after the clock was set back and after a restart", () => {
@@ -339,6 +344,38 @@ test("a failed task gives its debits back, but not once a share of its signature
   }
   using store = folder.open()
   expect(store.tasks.usage.count("c", 0)).toBe(6)
+})
+
+test("debits that were counted by the group's id count by its key after a restart, and are given back all the same", () => {
+  using folder = new Folder()
+  const tasks = [
+    { ...keySign, task_id: "t1" },
+    { ...keySign, task_id: "t2", group_id: "AnotherAnotherAnothe" },
+    { ...keySign, task_id: "t3" },
+  ]
+  {
+    using store = folder.create()
+    for (const task of tasks) {
+      const { task_id: taskId, group_id } = task
+      store.tasks.claim({ ...claimOf(taskId), document: encodeTask(task) })
+      const counters = [`sign/group/${group_id}`, "sign/all"]
+      const debits = counters.map((counter) => ({ counter, amount: 1 }))
+      store.tasks.approve(
+        taskId,
+        100,
+        () => ({ verdict: APPROVE, debits }),
+        () => [],
+      )
+    }
+    // A task that this version cannot read keeps what it debited under the name that it had.
+    debit(store, "unreadable", 100, 1, "sign/group/OoQGkknsPdPjLCmSuuSf")
+  }
+  using store = folder.open()
+  const counts = () => [rootKeyCounter, "sign/group/OoQGkknsPdPjLCmSuuSf", "sign/all"].map((of) => count(of))
+  const count = (counter: string) => store.tasks.usage.count(counter, 0)
+  expect(counts()).toEqual([3, 1, 3])
+  store.tasks.finish("t2", FAILED, 103, [])
+  expect(counts()).toEqual([2, 1, 2])
 })
 
 test("a rejection debits nothing and keeps its reasons", () => {

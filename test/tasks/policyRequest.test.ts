@@ -1,5 +1,6 @@
 /** From a task and this node's record to a request: the record counts, and what differs or makes no sense is unreadable. */
 import { expect, test } from "bun:test"
+import { toHex } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { checkRules } from "../../src/policy/schema.ts"
@@ -65,12 +66,39 @@ test("a KeySign, with the curve and the root key of the record", () => {
     extraInfo: { a: 1 },
     groupId: "g1",
     rootPubKey: rootExtendedPublicKey(group),
+    rootKey: `secp256k1/${toHex(K1.encodePoint(K1.generator))}`,
     curve: "secp256k1",
     signatureType: "ECDSA",
     usedNodeIds: ["n1", "n2"],
     messages: [{ path: [44, 60, 0, 0, 5], hash: "0x11" }],
   })
   expect(policyRequest(sign({ signature_type: 3 }), own)).toMatchObject({ signatureType: "Schnorr" })
+})
+
+test("limits per group follow the key: the group that extends another shares its counter, another key has its own", () => {
+  const checked = checkRules({
+    enable: true,
+    key_sign: { reject_all: false, limits: [{ name: "hour", per: "group", window: "1h", max: 2 }] },
+  })
+  if (!checked.ok) throw new Error("rules")
+  const debited = new Map<string, number>()
+  const ask = (of: GroupPublic): string => {
+    const task = sign({ group_id: of.groupId, root_pub_key: rootExtendedPublicKey(of) })
+    const usage = { count: (counter: string) => debited.get(counter) ?? 0 }
+    const { verdict, debits } = judge(checked.rules, task, of, usage, 5)
+    for (const { counter, amount } of debits) debited.set(counter, usage.count(counter) + amount)
+    return verdict.action
+  }
+  const extended: GroupPublic = { ...group, groupId: "g2", mode: "extend" }
+  const underAnotherChainCode: GroupPublic = { ...extended, groupId: "g3", chainCode: new Uint8Array(32).fill(8) }
+  const anotherKey: GroupPublic = { ...group, groupId: "g4", commitments: [K1.encodePoint(K1.generator.double())] }
+  expect([group, extended, group, underAnotherChainCode, anotherKey].map(ask)).toEqual([
+    "approve",
+    "approve",
+    "reject",
+    "reject",
+    "approve",
+  ])
 })
 
 test("the other kinds", () => {

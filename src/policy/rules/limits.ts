@@ -1,5 +1,6 @@
 /**
- * limits: signatures per rolling window, in all, per group, or under a path prefix (over all groups). A debit made exactly
+ * limits: signatures per rolling window, in all, per group, or under a path prefix (over all groups). `group` counts by the
+ * key, not by the group's id: a reshare of mode extend puts the same key under another id, and must not begin at zero. A debit made exactly
  * one window ago still counts, and so does one from what the clock now calls the future.
  *
  * Counters are named by what they count, never by the limit: two limits over the same thing share one counter, and a
@@ -47,12 +48,15 @@ function askLimit({ windowMs, max }: Limit, { counter, amount }: Debit, usage: U
   return used + amount <= max ? allow(sums) : deny(sums)
 }
 
+/** The counter of one key, named as KeySignRequest.rootKey has it. */
+export const keyCounter = (rootKey: string): string => `sign/key/${rootKey}`
+
 function counterOf(limit: Limit, request: KeySignRequest): string {
   switch (limit.per) {
     case "all":
       return "sign/all"
     case "group":
-      return `sign/group/${request.groupId}`
+      return keyCounter(request.rootKey)
     case "path_prefix":
       return `sign/path/${formatPath(limit.pathPrefix)}`
   }

@@ -1,0 +1,32 @@
+/**
+ * Debits under the names that counters have today. Limits of `per = "group"` once counted by the group's id; journals still
+ * hold such debits, and the task beside each says which key it was for.
+ */
+import type { Bytes } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { keyCounter } from "../policy/rules/limits.ts"
+import { decodeTask } from "../wire/task.ts"
+import { rootKeyOf } from "./policyRequest.ts"
+import type { Debit } from "./ports.ts"
+
+const BY_GROUP_ID = "sign/group/"
+
+/** What the approval of the task in `document` debited. */
+export function currentDebits(debits: readonly Debit[], document: Bytes): readonly Debit[] {
+  if (!debits.some(isOld)) return debits
+  const counter = counterOf(document)
+  return counter === undefined ? debits : debits.map((debit) => (isOld(debit) ? { ...debit, counter } : debit))
+}
+
+const isOld = ({ counter }: Debit): boolean => counter.startsWith(BY_GROUP_ID)
+
+function counterOf(document: Bytes): string | undefined {
+  const task = decodeTask(document)
+  if ("problem" in task || task.type !== "KeySign") return undefined
+  try {
+    return keyCounter(rootKeyOf(task.root_pub_key))
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
