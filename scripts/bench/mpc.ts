@@ -1,7 +1,8 @@
 /**
  * Ed25519 set-up and FROST signing without network and envelopes; beside them the same signatures by noble's FROST
  * helpers as their README uses them. Medians of warm runs in this process, per party and per message. A single message is
- * signed under the root key, as the peer's are; those of a batch each under a child of it.
+ * signed under the root key, as the peer's are; those of a batch each under a child of it. What is compared takes turns,
+ * so that whatever else the machine does falls on both.
  */
 import type { FROST } from "@noble/curves/abstract/frost.js"
 import { ed25519_FROST } from "@noble/curves/ed25519.js"
@@ -33,22 +34,36 @@ const SIZES = [
   [2, 3],
   [3, 5],
 ] as const
-const BATCHES = [1, 16] as const
 const SID = new Uint8Array(32).fill(1)
 
 export async function benchMpc(): Promise<readonly BenchLine[]> {
   const lines: BenchLine[] = []
   for (const [t, n] of SIZES) {
-    lines.push(setUp(t, n))
-    for (const batch of BATCHES) {
-      lines.push(sign("eddsa_sign", "ed25519", t, n, batch), sign("bip340_sign", "secp256k1", t, n, batch))
-    }
-    lines.push(peer("noble_frost_ed25519", ed25519_FROST, t, n), peer("noble_frost_bip340", schnorr_FROST, t, n))
+    lines.push(...measure([setUp(t, n)], 12))
+    lines.push(
+      ...measure([sign("eddsa_sign", "ed25519", t, n, 1), peer("noble_frost_ed25519", ed25519_FROST, t, n)], 60),
+    )
+    lines.push(
+      ...measure([sign("bip340_sign", "secp256k1", t, n, 1), peer("noble_frost_bip340", schnorr_FROST, t, n)], 60),
+    )
+    lines.push(...measure([sign("eddsa_sign", "ed25519", t, n, 16)], 10))
+    lines.push(...measure([sign("bip340_sign", "secp256k1", t, n, 16)], 10))
   }
   return lines
 }
 
-function setUp(t: number, n: number): BenchLine {
+/** One thing to measure: what all `parties` do in one round, and what each of them sent. */
+interface Subject {
+  readonly op: string
+  readonly t: number
+  readonly n: number
+  readonly batch: number
+  readonly parties: number
+  run(round: number): ReadonlyMap<unknown, number>
+  shareBytes(): number
+}
+
+function setUp(t: number, n: number): Subject {
   const members = membersUpTo(n)
   const specs = members.map(({ party }) => ({
     protocol: "dkg" as const,
@@ -75,10 +90,10 @@ function setUp(t: number, n: number): BenchLine {
         },
       },
     ).bytesSent
-  return line("ed25519_dkg", t, n, 1, n, 12, run, () => shareBytes)
+  return { op: "ed25519_dkg", t, n, batch: 1, parties: n, run, shareBytes: () => shareBytes }
 }
 
-function sign(op: string, curve: CurveName, t: number, n: number, batch: number): BenchLine {
+function sign(op: string, curve: CurveName, t: number, n: number, batch: number): Subject {
   const dealt = dealGroup(curve, t, membersUpTo(n), "bench")
   const signers = membersOf(dealt.group).slice(0, t)
   const [suite, algorithm] =
@@ -108,11 +123,11 @@ function sign(op: string, curve: CurveName, t: number, n: number, batch: number)
   }
   const [one] = signers
   const shareBytes = one === undefined ? 0 : encodeGroupSecret(dealt.secretOf(one.party)).length
-  return line(op, t, n, batch, t, batch === 1 ? 60 : 10, run, () => shareBytes)
+  return { op, t, n, batch, parties: t, run, shareBytes: () => shareBytes }
 }
 
 /** Every party commits, signs and aggregates, as ours do; at the root key, as that library derives none. */
-function peer(op: string, frost: FROST, t: number, n: number): BenchLine {
+function peer(op: string, frost: FROST, t: number, n: number): Subject {
   const deal = frost.trustedDealer({ min: t, max: n })
   const ids = Object.keys(deal.secretShares).slice(0, t)
   const secretOf = (id: string) => {
@@ -132,37 +147,28 @@ function peer(op: string, frost: FROST, t: number, n: number): BenchLine {
     const length = deal.public.commitments[0]?.length ?? 0
     return new Map([["", 2 * length + 32]])
   }
-  return line(op, t, n, 1, t, 40, run, () => 32)
+  return { op, t, n, batch: 1, parties: t, run, shareBytes: () => 32 }
 }
 
-function line(
-  op: string,
-  t: number,
-  n: number,
-  batch: number,
-  parties: number,
-  rounds: number,
-  run: (round: number) => ReadonlyMap<unknown, number>,
-  shareBytes: () => number,
-): BenchLine {
-  const times: number[] = []
-  let bytes = 0
-  const warm = Math.ceil(rounds / 4)
+/** Medians of `rounds` rounds after half as many to warm up; the subjects take turns. */
+function measure(subjects: readonly Subject[], rounds: number): readonly BenchLine[] {
+  const all = subjects.map((subject) => ({ subject, times: [] as number[], bytes: 0 }))
+  const warm = Math.ceil(rounds / 2)
   for (let round = 0; round < rounds + warm; round++) {
-    const from = performance.now()
-    const sent = run(round)
-    if (round >= warm) times.push(performance.now() - from)
-    bytes = Math.max(...sent.values())
+    for (const one of all) {
+      const from = performance.now()
+      const sent = one.subject.run(round)
+      if (round >= warm) one.times.push(performance.now() - from)
+      one.bytes = Math.max(...sent.values())
+    }
   }
-  times.sort((a, b) => a - b)
-  const median = times[times.length >> 1] ?? Number.NaN
-  return {
-    op,
-    t,
-    n,
-    batch,
-    ms_per_party: Math.round((1000 * median) / parties / batch) / 1000,
-    bytes_per_party: Math.round(bytes / batch),
-    share_bytes: shareBytes(),
-  }
+  return all.map(({ subject, times, bytes }): BenchLine => {
+    const { op, t, n, batch, parties } = subject
+    times.sort((a, b) => a - b)
+    const median = times[times.length >> 1] ?? Number.NaN
+    return {
+      ...{ op, t, n, batch, ms_per_party: Math.round((1000 * median) / parties / batch) / 1000 },
+      ...{ bytes_per_party: Math.round(bytes / batch), share_bytes: subject.shareBytes() },
+    }
+  })
 }

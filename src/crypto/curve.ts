@@ -32,6 +32,8 @@ export interface Curve {
 
   /** enc(P). Throws RangeError on the identity: it has no place in any message. */
   encodePoint(point: Point): Bytes
+  /** enc of each, for one inversion in all instead of one each. Throws as encodePoint does. */
+  encodePoints(points: readonly Point[]): readonly Bytes[]
   /** dec(b); undefined for anything that tss.md 1.1 rejects. */
   decodePoint(bytes: Uint8Array): Point | undefined
   /** sc(a): 32 bytes, big-endian on secp256k1 and little-endian on Ed25519. */
@@ -92,16 +94,24 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     const reduced = mod(k)
     return reduced === 0n ? of.ZERO : unblinded(point, reduced)
   }
+  const requireEncodable = (point: P): void => {
+    if (point.equals(of.ZERO)) throw new RangeError("the identity has no encoding")
+  }
+  const encode = (point: P): Bytes => {
+    requireEncodable(point)
+    return copy(point.toBytes())
+  }
   return {
     name: shape.name,
     order,
     pointLength: shape.pointLength,
     generator: out(of.BASE),
     identity: out(of.ZERO),
-    encodePoint(point) {
-      const p = into(point)
-      if (p.equals(of.ZERO)) throw new RangeError("the identity has no encoding")
-      return copy(p.toBytes())
+    encodePoint: (point) => encode(into(point)),
+    encodePoints(points) {
+      const projective = points.map(into)
+      projective.forEach(requireEncodable)
+      return normalizeZ(of, projective).map(encode)
     },
     decodePoint(bytes) {
       if (bytes.length !== shape.pointLength) return undefined
@@ -131,7 +141,14 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     multiplyOnce: (point, k) => out(multiplyOnce(into(point), k)),
     multiplyPublic: (point, k) => out(into(point).multiplyUnsafe(mod(k))),
     multiplyBasePublic: (k) => out(of.BASE.multiplyUnsafe(mod(k))),
-    sumOfProductsPublic: (points, scalars) => out(mulAddUnsafe(of, points.map(into), scalars.map(mod))),
+    sumOfProductsPublic(points, scalars) {
+      const [point, ...more] = points
+      // noble splits the scalar of a single point along secp256k1's endomorphism, and those of several never.
+      if (shape.name === "secp256k1" && point !== undefined && more.length === 0) {
+        return out(into(point).multiplyUnsafe(mod(scalars[0] ?? 0n)))
+      }
+      return out(mulAddUnsafe(of, points.map(into), scalars.map(mod)))
+    },
     mod,
     invert: (a) => of.Fn.inv(mod(a)),
   }

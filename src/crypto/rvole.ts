@@ -92,7 +92,8 @@ function maskInputs(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inpu
     const summands = input.map(summand)
     let [c0, c1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
-      pads.aim(j, ot.columns, ot.delta)
+      pads.aim(j, ot.columns)
+      pads.aimFlipped(j, ot.columns, ot.delta)
       for (let w = 0; w < WIDTH; w++) {
         pads.hash(w)
         alpha[WIDTH * j + w] = pads.value()
@@ -139,7 +140,7 @@ export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: num
     let [d0, d1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
       const bit = bitOf(ot.choices, j)
-      pads.aim(j, ot.columns, NO_DELTA)
+      pads.aim(j, ot.columns)
       const y0 = pads.plus(0, ta, LIMBS * WIDTH * j, -bit)
       const y1 = pads.plus(1, ta, LIMBS * (WIDTH * j + 1), -bit)
       const y2 = pads.plus(2, ta, LIMBS * (WIDTH * j + 2), -bit)
@@ -168,41 +169,34 @@ class Pads implements Disposable {
   readonly limbs = new Uint16Array(LIMBS)
   readonly #bytes = new Uint8Array(this.limbs.buffer)
   readonly #words = new BigUint64Array(this.limbs.buffer)
-  readonly #input = new Uint8Array(53)
+  readonly #input: PadInput
   readonly #flippedLimbs = new Uint16Array(LIMBS)
   readonly #flippedBytes = new Uint8Array(this.#flippedLimbs.buffer)
-  readonly #flippedInput = new Uint8Array(53)
-  readonly #column = new Uint32Array(COLUMN_WORDS)
-  readonly #columnBytes = new Uint8Array(this.#column.buffer)
+  readonly #flippedInput: PadInput
 
   constructor(psid2: Bytes) {
-    this.#input.set(psid2, 0)
-    this.#flippedInput.set(psid2, 0)
+    this.#input = padInput(psid2)
+    this.#flippedInput = padInput(psid2)
   }
 
-  /** From here on the pads of OT j; flipped: of its column XOR `delta`. */
-  aim(j: number, columns: Uint32Array, delta: Uint32Array): void {
-    for (const input of [this.#input, this.#flippedInput]) {
-      input[32] = j
-      input[33] = j >>> 8
-      input[34] = j >>> 16
-      input[35] = j >>> 24
-    }
-    const at = COLUMN_WORDS * j
-    for (let w = 0; w < COLUMN_WORDS; w++) this.#column[w] = columns[at + w] ?? 0
-    this.#input.set(this.#columnBytes, 37)
-    for (let w = 0; w < COLUMN_WORDS; w++) this.#column[w] = (columns[at + w] ?? 0) ^ (delta[w] ?? 0)
-    this.#flippedInput.set(this.#columnBytes, 37)
+  /** From here on the pads of OT j. */
+  aim(j: number, columns: Uint32Array): void {
+    aim(this.#input, j, columns, NO_DELTA)
+  }
+
+  /** From here on the flipped pads are those of OT j's column XOR `delta`. */
+  aimFlipped(j: number, columns: Uint32Array, delta: Uint32Array): void {
+    aim(this.#flippedInput, j, columns, delta)
   }
 
   hash(w: number): void {
-    this.#input[36] = w
-    sha256Into(this.#input, this.#bytes)
+    this.#input.bytes[36] = w
+    sha256Into(this.#input.bytes, this.#bytes)
   }
 
   hashFlipped(w: number): Uint16Array {
-    this.#flippedInput[36] = w
-    sha256Into(this.#flippedInput, this.#flippedBytes)
+    this.#flippedInput.bytes[36] = w
+    sha256Into(this.#flippedInput.bytes, this.#flippedBytes)
     return this.#flippedLimbs
   }
 
@@ -218,10 +212,30 @@ class Pads implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const bytes of [this.#input, this.#flippedInput, this.#bytes, this.#flippedBytes, this.#columnBytes]) {
-      bytes.fill(0)
-    }
+    for (const bytes of [this.#input.bytes, this.#flippedInput.bytes, this.#bytes, this.#flippedBytes]) bytes.fill(0)
   }
+}
+
+/** The 53 bytes that a pad is the hash of, and its last 16 as words: they begin three bytes into their buffer, so that these are aligned. */
+interface PadInput {
+  readonly bytes: Uint8Array
+  readonly column: Uint32Array
+}
+
+function padInput(psid2: Bytes): PadInput {
+  const buffer = new ArrayBuffer(56)
+  const bytes = new Uint8Array(buffer, 3, 53)
+  bytes.set(psid2)
+  return { bytes, column: new Uint32Array(buffer, 40, COLUMN_WORDS) }
+}
+
+function aim({ bytes, column }: PadInput, j: number, columns: Uint32Array, delta: Uint32Array): void {
+  bytes[32] = j
+  bytes[33] = j >>> 8
+  bytes[34] = j >>> 16
+  bytes[35] = j >>> 24
+  const at = COLUMN_WORDS * j
+  for (let w = 0; w < COLUMN_WORDS; w++) column[w] = (columns[at + w] ?? 0) ^ (delta[w] ?? 0)
 }
 
 const NO_SUMMAND = new Uint16Array(LIMBS + 1)

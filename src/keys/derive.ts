@@ -6,7 +6,7 @@
  * half a big-endian integer reduced modulo the group order; no clamping and no truncation, so children are scalars.
  */
 import { createHmac } from "node:crypto"
-import { type Bytes, beToBig, concat, copy, u8, u32be } from "../bytes.ts"
+import { type Bytes, beToBig, concat, copy, toHex, u8, u32be } from "../bytes.ts"
 import { type Curve, type CurveName, curveNamed, type Point } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
 import { HARDENED } from "./path.ts"
@@ -55,6 +55,46 @@ export function deriveStep(group: Curve, parent: DerivationNode, index: number, 
   const point = left === undefined ? undefined : addTweak(group, parent.point, left)
   if (left === undefined || point === undefined) throw new CosignerError("E-KEY-003", { index, depth: level })
   return { tweak: group.mod(parent.tweak + left), publicKey: group.encodePoint(point), chainCode: right, point }
+}
+
+/**
+ * Nodes derived before: public data that never changes, at 0.1 to 0.2 ms each. Wallets sign below the same parents, and
+ * often under the same keys. The least recently used goes first.
+ */
+export class DerivationCache {
+  readonly #kept = new Map<string, DerivationNode>()
+
+  /** `capacity`: how many nodes are kept, at about 1 kB each. */
+  constructor(readonly capacity = 4096) {}
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  /** As deriveTweak, with its errors. The bytes of what it returns are the cache's: to be read, not written. */
+  nodeAt(group: Curve, publicKey: Uint8Array, chainCode: Uint8Array, path: readonly number[]): DerivationNode {
+    const root = `${group.name} ${toHex(publicKey)} ${toHex(chainCode)}`
+    const at = (depth: number): DerivationNode => {
+      const index = path[depth - 1]
+      return this.#remembered(`${root} ${path.slice(0, depth).join("/")}`, () =>
+        index === undefined
+          ? derivationRoot(group, publicKey, chainCode)
+          : deriveStep(group, at(depth - 1), index, depth),
+      )
+    }
+    return at(path.length)
+  }
+
+  #remembered(name: string, derive: () => DerivationNode): DerivationNode {
+    const node = this.#kept.get(name) ?? derive()
+    this.#kept.delete(name)
+    this.#kept.set(name, node)
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= this.capacity) break
+      this.#kept.delete(oldest)
+    }
+    return node
+  }
 }
 
 interface ChildHash {

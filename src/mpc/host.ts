@@ -9,6 +9,7 @@ import { sha256 } from "../crypto/frame.ts"
 import { type Entropy, type Rng, sessionRandom } from "../crypto/random.ts"
 import { areShareIds } from "../crypto/shamir.ts"
 import { CosignerError, describe } from "../errors.ts"
+import { DerivationCache } from "../keys/derive.ts"
 import { checkGroup, checkShare, type GroupPublic, MAX_MEMBERS, MIN_THRESHOLD } from "../keys/group.ts"
 import { encodeGroupPublic } from "../keys/groupCodec.ts"
 import type { Member, PartyId } from "../keys/party.ts"
@@ -53,11 +54,12 @@ export function sessionHost(
   entropy: () => Entropy,
 ): (spec: SessionSpec, io: HostIo) => RunningSession {
   const gadgets = new GadgetCache()
+  const derived = new DerivationCache()
   const sound = new Set<string>()
   return (spec, io) => {
     try {
       requireSound(spec, sound)
-      const { sid, shape, protocol } = prepareSession(spec, identity.party, gadgets)
+      const { sid, shape, protocol } = prepareSession(spec, identity.party, gadgets, derived)
       const begin = () => io.begin(sid)
       return runSession({ sid, identity, shape, begin }, protocol(sessionRandom(entropy(), sid)), io)
     } catch (error) {
@@ -68,13 +70,18 @@ export function sessionHost(
 }
 
 /** Throws the code of what no session can be made of; the share's code, should it not be the record's, among them. */
-export function prepareSession(spec: SessionSpec, self: PartyId, gadgets: GadgetCache): Prepared {
+export function prepareSession(
+  spec: SessionSpec,
+  self: PartyId,
+  gadgets: GadgetCache,
+  derived = new DerivationCache(),
+): Prepared {
   if (spec.self !== self) throw new CosignerError("E-TSK-008", {})
   switch (spec.protocol) {
     case "dkg":
       return prepareDkg(spec)
     case "sign":
-      return prepareSign(spec, gadgets)
+      return prepareSign(spec, gadgets, derived)
     case "reshare":
       return prepareReshare(spec)
   }
@@ -151,7 +158,7 @@ function requireOld(spec: ReshareSpec, old: GroupPublic): void {
   if (!spec.dealers.every(isMember)) throw refuse("a dealer is no member of the old group")
 }
 
-function prepareSign(spec: SignSpec, gadgets: GadgetCache): Prepared {
+function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCache): Prepared {
   const { algorithm, group, messages, secret, self } = spec
   if (group.status !== "ACTIVE") throw new CosignerError("E-TSK-006", { groupId: group.groupId })
   if ((algorithm === "eddsa") !== (group.curve === "ed25519")) {
@@ -164,7 +171,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache): Prepared {
   }
   requireMessages(spec)
   checkShare(group, secret, self)
-  const keys = signingKeys(group, algorithm, messages)
+  const keys = signingKeys(group, algorithm, messages, derived)
   const sid = signSid(spec, keys)
   if (algorithm === "ecdsa") return ecdsa(spec, keys, sid, gadgets)
   const of = {

@@ -6,7 +6,7 @@
 import { type Bytes, beToBig, concat, u8, utf8 } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { type DerivationNode, derivationRoot, deriveStep } from "../keys/derive.ts"
+import { DerivationCache } from "../keys/derive.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Algorithm, MessageToSign } from "./session.ts"
 
@@ -30,37 +30,24 @@ export const signingPoint = (curve: Curve, key: SigningKey, point: Point): Point
   curve.add(key.negate ? curve.negate(point) : point, curve.multiplyBasePublic(key.offset))
 
 /**
- * The keys of a batch, in its order. Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is
+ * The keys of a batch, in its order; their nodes from `derived` as far as they are known there. Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is
  * neither empty nor 32 bytes.
  */
 export function signingKeys(
   group: GroupPublic,
   algorithm: Algorithm,
   messages: readonly Pick<MessageToSign, "path" | "taproot">[],
+  derived = new DerivationCache(),
 ): readonly SigningKey[] {
   const curve = curveNamed(group.curve)
-  const nodeAt = derivation(curve, derivationRoot(curve, group.commitments[0] ?? new Uint8Array(0), group.chainCode))
+  const root = group.commitments[0] ?? new Uint8Array(0)
   return messages.map(({ path, taproot }) => {
-    const { tweak, point, publicKey } = nodeAt(path)
-    const derived: SigningKey = { negate: false, offset: tweak, point, encoded: publicKey, publicKey }
-    if (algorithm !== "bip340") return derived
-    const even = evenKey(curve, derived)
+    const { tweak, point, publicKey } = derived.nodeAt(curve, root, group.chainCode, path)
+    const key: SigningKey = { negate: false, offset: tweak, point, encoded: publicKey, publicKey }
+    if (algorithm !== "bip340") return key
+    const even = evenKey(curve, key)
     return taproot === undefined ? even : evenKey(curve, outputKey(curve, even, taproot))
   })
-}
-
-/** Paths of one batch mostly share their parents, which are derived once. */
-function derivation(curve: Curve, root: DerivationNode): (path: readonly number[]) => DerivationNode {
-  const known = new Map<string, DerivationNode>()
-  const nodeAt = (path: readonly number[]): DerivationNode => {
-    const index = path.at(-1)
-    if (index === undefined) return root
-    const name = path.join("/")
-    const node = known.get(name) ?? deriveStep(curve, nodeAt(path.slice(0, -1)), index, path.length)
-    known.set(name, node)
-    return node
-  }
-  return nodeAt
 }
 
 /** BIP-340 knows keys by their x alone and means the point of even y. */

@@ -46,6 +46,20 @@ for (const curve of [K1, ED]) {
     const scalars = [curve.order - 1n, 0n, 1n << 200n]
     const expected = curve.multiplyBase(3n * (curve.order - 1n) + (7n << 200n))
     expect(curve.equals(curve.sumOfProductsPublic(points, scalars), expected)).toBe(true)
+    for (const k of [0n, 1n, curve.order - 1n, curve.order + 5n]) {
+      const [point] = points
+      expect(curve.equals(curve.sumOfProductsPublic([point!], [k]), curve.multiplyBase(3n * k))).toBe(true)
+    }
+    expect(curve.isIdentity(curve.sumOfProductsPublic([], []))).toBe(true)
+  })
+
+  test(`${curve.name}: points encoded together are encoded as each alone, and the identity not at all`, () => {
+    const points = [1n, 2n, curve.order - 1n, 1n << 200n].map((k) => curve.multiplyBase(k))
+    const decoded = points.map((point) => curve.decodePoint(curve.encodePoint(point))!)
+    const all = [...points, ...decoded, curve.add(points[1]!, decoded[3]!)]
+    expect(curve.encodePoints(all)).toEqual(all.map(curve.encodePoint))
+    expect(curve.encodePoints([])).toEqual([])
+    expect(() => curve.encodePoints([points[0]!, curve.identity])).toThrow(RangeError)
   })
 
   test(`${curve.name}: nothing is reduced silently`, () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { bigToBe, fromHex, toHex } from "../../src/bytes.ts"
 import { curveNamed, ED, K1 } from "../../src/crypto/curve.ts"
-import { addTweak, deriveTweak, leftTweak } from "../../src/keys/derive.ts"
+import { addTweak, DerivationCache, deriveTweak, leftTweak } from "../../src/keys/derive.ts"
 import ed25519 from "../vectors/ed25519-derivation.json"
 import { codeOf } from "./codeOf.ts"
 
@@ -47,6 +47,52 @@ test("a path derives in one go as level by level", () => {
   const rest = deriveTweak("secp256k1", first.publicKey, first.chainCode, [2, 3])
   expect(rest.publicKey).toEqual(whole.publicKey)
   expect(K1.mod(first.tweak + rest.tweak)).toBe(whole.tweak)
+})
+
+test("what a cache of any size gives is what deriving gives, whichever keys and paths came before", () => {
+  const roots = [K1, ED].flatMap((curve) =>
+    [3n, 5n].map((k) => ({ curve, publicKey: curve.encodePoint(curve.multiplyBase(k)) })),
+  )
+  const asked = fc.array(
+    fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 1 }), fc.array(fc.nat({ max: 2 }), { maxLength: 3 })),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(1, 2, 5, 4096), asked, (capacity, all) => {
+      const cache = new DerivationCache(capacity)
+      for (const [root, chain, path] of all) {
+        const { curve, publicKey } = roots[root]!
+        const chainCode = new Uint8Array(32).fill(chain)
+        const { point, ...derived } = cache.nodeAt(curve, publicKey, chainCode, path)
+        expect(derived).toEqual(deriveTweak(curve.name, publicKey, chainCode, path))
+        expect(curve.encodePoint(point)).toEqual(derived.publicKey)
+      }
+    }),
+    { seed: 512, numRuns: 25 },
+  )
+})
+
+test("a cache derives once, keeps what is used, and never holds more than its capacity", () => {
+  const root = K1.encodePoint(K1.multiplyBase(3n))
+  const cache = new DerivationCache(4)
+  const at = (...path: number[]) => cache.nodeAt(K1, root, CHAIN, path)
+  const [first, second] = [at(0), at(1)]
+  expect(at(0)).toBe(first)
+  at(2) // with the root and 0, 1, 2: full
+  at(3) // drops 1, which was used longest ago
+  expect(at(0)).toBe(first)
+  expect(at(1)).not.toBe(second)
+  expect(cache.size).toBe(4)
+})
+
+test("a cache refuses what deriving refuses, before and after it knows the key", () => {
+  const cache = new DerivationCache()
+  const bad = new Uint8Array(33).fill(4)
+  expect(codeOf(() => cache.nodeAt(K1, bad, CHAIN, []))).toBe("E-KEY-004")
+  const root = K1.encodePoint(K1.multiplyBase(3n))
+  for (let i = 0; i < 2; i++) {
+    expect(codeOf(() => cache.nodeAt(K1, root, CHAIN, [1, 2 ** 31]))).toBe("E-KEY-002")
+    expect(() => cache.nodeAt(K1, root, CHAIN, [-1])).toThrow(RangeError)
+  }
 })
 
 test("the empty path is the key itself, checked, and copied", () => {

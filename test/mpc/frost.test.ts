@@ -328,11 +328,14 @@ test("bip340: the wallet vectors of BIP-341 give the same output keys", () => {
 
 test("a nonce pair is taken once, and is gone after its session", () => {
   const pair = new NoncePair(ED25519_SHA512, 5n, seededRng("once"))
+  const bound = pair.bound(7n)
   const { d, e } = pair.take()
+  expect(ED.equals(bound, ED.add(pair.commitment.D, ED.multiplyPublic(pair.commitment.E, 7n)))).toBe(true)
   expect(ED.equals(pair.commitment.D, ED.multiplyBase(d)) && ED.equals(pair.commitment.E, ED.multiplyBase(e))).toBe(
     true,
   )
   expect(() => pair.take()).toThrow(TypeError)
+  expect(() => pair.bound(7n)).toThrow(TypeError)
   const disposed = new NoncePair(ED25519_SHA512, 5n, seededRng("disposed"))
   disposed[Symbol.dispose]()
   expect(() => disposed.take()).toThrow(TypeError)

@@ -98,7 +98,7 @@ function drawNonces(rng: Rng, count: number): Nonces {
   const draw = () => Array.from({ length: count }, () => randomScalar(rng, K1.order))
   const r = draw()
   const R = r.map((scalar) => K1.multiplyBaseOnce(scalar))
-  return { r, phi: draw(), R, encodedR: concat(...R.map((point) => K1.encodePoint(point))) }
+  return { r, phi: draw(), R, encodedR: concat(...K1.encodePoints(R)) }
 }
 
 function startAsBob({ context, scope, x, count }: TakenSeat, pair: OpenPair, nonce: Bytes): AsBob {

@@ -65,7 +65,7 @@ export const productCodec = (count: number): Codec<Product> => ({
     concat(
       salt,
       encodedR,
-      ...[...pk, ...Gu, ...Gv].map(K1.encodePoint),
+      ...K1.encodePoints([...pk, ...Gu, ...Gv]),
       ...psi.map(K1.encodeScalar),
       multiplication.etap,
       multiplication.mu,

@@ -35,21 +35,26 @@ export function* release(seat: Seat, committed: AfterCommit, mine: AfterMultiply
     const check = () => finishAsBob(committed, link, context.rng)
     theirs.push(yield* guarded(link.pair.party, "multiplication", check))
   }
-  const R = context.messages.map(({ publicKey }, n) => {
-    const key = sum(at(mine.pk, n), mine.links, (product) => at(product.pk, n))
-    if (K1.isIdentity(key) || !equal(K1.encodePoint(key), publicKey)) {
-      throw unattributed(seat, "the key shares do not add up")
-    }
-    const point = sum(at(committed.nonces.R, n), mine.links, (product) => at(product.R, n))
-    if (K1.isIdentity(point)) throw sessionAbort("the nonces cancel out")
-    return K1.encodePoint(point)
-  })
+  const R = noncePoints(seat, committed, mine)
   const r = R.map(xCoordinate)
   const own = signatureShares(seat, committed, mine, theirs, r)
   const send = sharesCodec(count).encode(own)
   yield* record({ kind: "emitted", digest: sha256(send) })
   const heard = yield* exchange({ round: 3, broadcast: { send, from: allOf(peers, sharesCodec(count)) } })
   return { R, r, shares: [own, ...heard.broadcasts.values()] }
+}
+
+/** enc(R) per message, R the sum of everybody's nonces; nobody's key share was another's than the message's key needs. */
+function noncePoints(seat: Seat, { nonces }: AfterCommit, { pk, links }: AfterMultiply): readonly Bytes[] {
+  const { messages } = seat.context
+  const keys = messages.map((_, n) => sum(at(pk, n), links, (product) => at(product.pk, n)))
+  const points = messages.map((_, n) => sum(at(nonces.R, n), links, (product) => at(product.R, n)))
+  const isKey = keys.every((key) => !K1.isIdentity(key))
+  if (!isKey || !K1.encodePoints(keys).every((key, n) => equal(key, at(messages, n).publicKey))) {
+    throw unattributed(seat, "the key shares do not add up")
+  }
+  if (points.some(K1.isIdentity)) throw sessionAbort("the nonces cancel out")
+  return K1.encodePoints(points)
 }
 
 /** Whether the round-1 commitment was to the nonce sent with it and to these R. */

@@ -16,8 +16,7 @@ export interface Commitments {
 
 export const commitmentsCodec = (curve: Curve, count: number): Codec<Commitments> => ({
   size: NONCE_LENGTH + 2 * count * curve.pointLength,
-  encode: ({ nonce, pairs }) =>
-    concat(nonce, ...pairs.flatMap(({ D, E }) => [curve.encodePoint(D), curve.encodePoint(E)])),
+  encode: ({ nonce, pairs }) => concat(nonce, ...curve.encodePoints(pairs.flatMap(({ D, E }) => [D, E]))),
   decode(bytes) {
     const take = fieldsOf(bytes)
     const nonce = take(NONCE_LENGTH)

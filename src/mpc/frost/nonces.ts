@@ -25,16 +25,29 @@ export class NoncePair implements Disposable {
     const { curve } = suite
     const d = generate(suite, signingShare, rng)
     const e = generate(suite, signingShare, rng)
-    this.commitment = { D: curve.multiplyBase(d), E: curve.multiplyBase(e) }
+    this.commitment = { D: curve.multiplyBaseOnce(d), E: curve.multiplyBaseOnce(e) }
     this.#nonces = { d: curve.encodeScalar(d), e: curve.encodeScalar(e) }
+  }
+
+  /** D + rho E, from the nonces themselves: one multiplication of G, at a fourth of the price of one of E. */
+  bound(bindingFactor: bigint): Point {
+    const { d, e } = this.#open()
+    return this.suite.curve.multiplyBaseOnce(d + bindingFactor * e)
   }
 
   /** Once: a second signature under one pair gives the share away. */
   take(): { readonly d: bigint; readonly e: bigint } {
+    try {
+      return this.#open()
+    } finally {
+      this[Symbol.dispose]()
+    }
+  }
+
+  #open(): { readonly d: bigint; readonly e: bigint } {
     const { curve } = this.suite
     const d = this.#nonces && curve.decodeScalar(this.#nonces.d)
     const e = this.#nonces && curve.decodeScalar(this.#nonces.e)
-    this[Symbol.dispose]()
     if (d === undefined || e === undefined) throw new TypeError("a nonce pair is used twice, or after its session")
     return { d, e }
   }

@@ -76,7 +76,7 @@ export function* frostSign(of: FrostSession): Protocol<readonly SignedMessage[]>
   // Round 2: a share of each signature, for this list of commitments and no other.
   const signings = of.requests.map((request, n) => {
     const list = new Map([...first.broadcasts].map(([party, { pairs }]) => [party, pairs[n]]))
-    return signingOf(of, request, list.set(of.self, own[n]))
+    return signingOf(of, request, list.set(of.self, own[n]), nonces.pairs[n])
   })
   const mine = signings.map((signing, n) => signShare(of, signing, share, nonces.pairs[n]))
   yield* record({ kind: "emitted", digest: of.digest })
@@ -112,9 +112,10 @@ interface SigningParty {
 
 /** RFC 9591 4.3 to 4.6: encode the list, bind every nonce to it, sum up. */
 function signingOf(
-  { suite, signers }: FrostSession,
+  { suite, signers, self }: FrostSession,
   request: FrostRequest,
   list: ReadonlyMap<PartyId, NonceCommitment | undefined>,
+  nonces: NoncePair | undefined,
 ): Signing {
   const { curve } = suite
   const { key, message } = request
@@ -125,9 +126,8 @@ function signingOf(
       if (commitment === undefined) throw new TypeError("a signer without commitments")
       return { member, commitment, id: curve.encodeScalar(member.x) }
     })
-  const encodedList = concat(
-    ...entries.flatMap(({ id, commitment: { D, E } }) => [id, curve.encodePoint(D), curve.encodePoint(E)]),
-  )
+  const points = curve.encodePoints(entries.flatMap(({ commitment: { D, E } }) => [D, E]))
+  const encodedList = concat(...entries.flatMap(({ id }, i) => [id, ...points.slice(2 * i, 2 * i + 2)]))
   const prefix = concat(key.encoded, suite.H4(message), suite.H5(encodedList))
   const lambdas = lagrange(
     curve,
@@ -139,12 +139,7 @@ function signingOf(
     bindingFactor: suite.H1(concat(prefix, id)),
     lambda: lambdas[i] ?? 0n,
   }))
-  const hiding = parties.reduce((sum, { commitment }) => curve.add(sum, commitment.D), curve.identity)
-  const binding = curve.sumOfProductsPublic(
-    parties.map(({ commitment }) => commitment.E),
-    parties.map(({ bindingFactor }) => bindingFactor),
-  )
-  const R = curve.add(hiding, binding)
+  const R = groupCommitment(curve, parties, self, nonces)
   if (curve.isIdentity(R)) throw sessionAbort("the nonces cancel out")
   const encoded = curve.encodePoint(R)
   const inSignature = suite.inSignature(encoded)
@@ -155,6 +150,24 @@ function signingOf(
     sign: suite.negatesNonces(encoded) ? -1n : 1n,
     challenge: suite.challenge(inSignature, key.publicKey, message),
   }
+}
+
+/** R = sum of D_j + rho_j E_j; this party's own term it computes from its nonces. */
+function groupCommitment(
+  curve: Curve,
+  parties: readonly SigningParty[],
+  self: PartyId,
+  nonces: NoncePair | undefined,
+): Point {
+  const own = parties.find(({ member }) => member.party === self)
+  if (own === undefined || nonces === undefined) throw new TypeError("this party is no signer")
+  const peers = parties.filter((party) => party !== own)
+  const hiding = peers.reduce((sum, { commitment }) => curve.add(sum, commitment.D), nonces.bound(own.bindingFactor))
+  const binding = curve.sumOfProductsPublic(
+    peers.map(({ commitment }) => commitment.E),
+    peers.map(({ bindingFactor }) => bindingFactor),
+  )
+  return curve.add(hiding, binding)
 }
 
 /** z_i = ±(d_i + rho_i e_i) + lambda_i c s'_i. */
