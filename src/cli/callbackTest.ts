@@ -24,9 +24,9 @@ export const callbackTest = command({
     serverPub: value("--server-pub <file>", "public key that the server's answers are verified with"),
     to: value("--to <address>", "an EVM destination that the server approves"),
     amount: valueOr("--amount <amount>", "an amount that it approves, with its unit", "0.0001 ether", (text) => text),
-    chainId: valueOr("--chain-id <n>", "the chain of that transfer", 1, integer(1, Number.MAX_SAFE_INTEGER)),
+    chainId: valueOr("--chain-id <n>", "the chain of that transfer", "1", integer(1, Number.MAX_SAFE_INTEGER)),
     chainName: valueOr("--chain-name <name>", "how extra_info names the chain", "ETH", (text) => text),
-    timeout: valueOr("--timeout <seconds>", "for one answer", 10, integer(1, 600)),
+    timeout: valueOr("--timeout <seconds>", "for one answer", "10", integer(1, 600)),
   },
   examples: [
     [

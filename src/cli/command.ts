@@ -146,14 +146,14 @@ export function value(flags: string, help: string, read: Reader<unknown> = (text
   return { flags, help, kind: "value", choices: [], read: (texts) => optionally(texts.at(-1), read) }
 }
 
-/** As `value`, with what stands when it is not given. */
-export function valueOr<T>(flags: string, help: string, fallback: T, read: Reader<T>): Option<T> {
+/** As `value`; `fallback` is read as if it had been given, and shown as it is. */
+export function valueOr<T>(flags: string, help: string, fallback: string, read: Reader<T>): Option<T> {
   return {
     flags,
-    help: `${help} (default ${String(fallback)})`,
+    help: `${help} (default ${fallback})`,
     kind: "value",
     choices: [],
-    read: (texts) => optionally(texts.at(-1), read) ?? fallback,
+    read: (texts) => read(texts.at(-1) ?? fallback),
   }
 }
 

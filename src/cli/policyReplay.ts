@@ -19,7 +19,7 @@ export const replay = command({
     "Reads beside a running node.",
   options: {
     draft: value("--draft <file>", "configuration with the draft of the rules (default: the one in force)"),
-    since: valueOr("--since <duration>", "how far back to report", 30 * 86_400_000, since),
+    since: valueOr("--since <duration>", "how far back to report", "30d", since),
     all: flag("--all", "report every task, not only those that would change"),
   },
   examples: [["cosigner policy replay --draft draft.toml --since 7d", "what the draft would have changed in a week"]],

@@ -53,9 +53,13 @@ function settle(node: Program, write: Write): Program {
 
 const pathOf = (node: Program): string => (node.parent === null ? "" : `${pathOf(node.parent)}${node.name()} `)
 
+/** The table's lines are as long as lines of code; the terminal's width decides where the reader's break. */
+const paragraphs = (text: string): string => text.replaceAll(/(?<=[^\n])\n(?=[^\n -])/g, " ")
+
 function attach(node: Program, chosen: Chosen): void {
   const { command, act } = chosen
-  if (command.details !== "") node.addHelpText("before", "").description(`${command.summary}.\n\n${command.details}`)
+  if (command.details !== "")
+    node.addHelpText("before", "").description(`${command.summary}.\n\n${paragraphs(command.details)}`)
   const argKeys = Object.entries(command.args)
   for (const [, arg] of argKeys) {
     const name = arg.kind === "rest" ? `[${arg.name}...]` : arg.kind === "required" ? `<${arg.name}>` : `[${arg.name}]`
