@@ -9,6 +9,7 @@ import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe } from "../errors.ts"
 import { command, flag } from "./command.ts"
+import { overridesOf, startFlags } from "./startFlags.ts"
 
 export const init = command({
   summary: "Write an annotated configuration",
@@ -29,8 +30,10 @@ export const init = command({
 export const check = command({
   summary: "Check the configuration as `start` would",
   details: "Prints every problem and exits 2, or says that a node may start with it. Secrets are not shown.",
-  run: async ({ globals, out }) => {
-    const { config } = readConfig(globals)
+  options: startFlags,
+  examples: [["cosigner config check --prod", "with the flags that the node will be started with"]],
+  run: async ({ globals, options, out }) => {
+    const { config } = readConfig(globals, overridesOf(options))
     const problems = startProblems(config)
     out.result(
       {
@@ -47,8 +50,9 @@ export const check = command({
 export const show = command({
   summary: "Show the configuration in force",
   details: "The file with the flags on top and every default filled in; secrets are hidden.",
-  run: async ({ globals, out }) => {
-    const tree = redacted(readConfig(globals).tree)
+  options: startFlags,
+  run: async ({ globals, options, out }) => {
+    const tree = redacted(readConfig(globals, overridesOf(options)).tree)
     out.result(tree, lines(tree))
     return EXIT.ok
   },

@@ -1,4 +1,4 @@
-/** The flags of `start` that stand for keys of the configuration, under the names existing units and scripts use. */
+/** The flags of `start`, `config check` and `config show` that stand for keys of the configuration, under the names existing units and scripts use. */
 import type { Overrides } from "../config/overlay.ts"
 import { flag, integer, type Options, refuse, url, type ValuesOf, value } from "./command.ts"
 

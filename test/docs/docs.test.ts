@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { commandPages } from "../../scripts/docs/commands.ts"
 import { pages } from "../../scripts/docs/pages.ts"
 import { templateOf } from "../../scripts/docs/template.ts"
+import { globalOptions } from "../../src/cli/globals.ts"
 import { template } from "../../src/config/template.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { CATALOGUE } from "../../src/metrics/catalogue.ts"
@@ -61,6 +62,50 @@ describe("docs/reference", () => {
     const paths = Object.values(ROUTES).map(({ path }) => `\`GET ${path}\``)
     expect(lacking("rest.md", [...paths, "### POST /v2/wallets/mpc/vaults\n", "`vault_type`"])).toEqual([])
     expect(lacking("rest.md", ["no such text"])).toHaveLength(1)
+  })
+})
+
+describe("what the texts tell people to type", async () => {
+  const all = await commandPages()
+  const known = (flags: string) => flags.match(/(?<![\w-])--?[a-z][\w-]*/g) ?? []
+  const everywhere = new Set(Object.values(globalOptions).flatMap((option) => known(option.flags)))
+  everywhere.add("--help").add("-h")
+
+  /** What is wrong with `cosigner ...` as typed; undefined if such a command with such options exists. */
+  function problemOf(line: string): string | undefined {
+    const words = line.split(/[\s=]+/)
+    const named = all
+      .filter(({ name }) => ` ${line} `.startsWith(`${name} `, 1))
+      .sort((a, b) => b.name.length - a.name.length)[0]
+    if (named === undefined) return "no such command"
+    const own = new Set(Object.values(named.command?.options ?? {}).flatMap((option) => known(option.flags)))
+    return words.find((word) => /^--?[a-z]/.test(word) && !own.has(word) && !everywhere.has(word))
+  }
+  /** The commands in fenced blocks and in `backticks`. */
+  const typed = (markdown: string): readonly string[] => [
+    ...[...markdown.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(
+      ([, block = ""]) => block.match(/^cosigner [^#\n]*/gm) ?? [],
+    ),
+    ...[...markdown.matchAll(/`(cosigner [a-z][^`]*)`/g)].map(([, line = ""]) => line),
+  ]
+  const root = join(import.meta.dir, "../..")
+  for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md"]) {
+    test(`${file}: commands and options that exist`, () => {
+      const lines = typed(readFileSync(join(root, file), "utf8"))
+        .map((line) => line.trim().replace("cosigner help ", "cosigner "))
+        .filter((line) => !line.includes("<"))
+      expect(lines.filter((line) => problemOf(line) !== undefined)).toEqual([])
+      if (file === "README.md") expect(lines.length).toBeGreaterThan(20)
+    })
+  }
+  test("every example of every command", () => {
+    const lines = all.flatMap(({ command }) => (command?.examples ?? []).map(([line]) => line))
+    expect(lines.filter((line) => line.startsWith("cosigner ") && problemOf(line) !== undefined)).toEqual([])
+  })
+  test("a wrong one would be found", () => {
+    expect(problemOf("cosigner config check --prodd")).toBe("--prodd")
+    expect(problemOf("cosigner bogus")).toBe("no such command")
+    expect(problemOf("cosigner config check --prod")).toBeUndefined()
   })
 })
 
