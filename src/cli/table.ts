@@ -187,6 +187,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./waas.ts")).init,
   },
   {
+    path: ["waas", "info"],
+    summary: "Show the public keys of a WaaS",
+    load: async () => (await import("./waas.ts")).info,
+  },
+  {
     path: ["waas", "start"],
     summary: "Serve the REST API and the nodes' relay until a signal",
     load: async () => (await import("./waas.ts")).start,

@@ -1,9 +1,9 @@
-/** `cosigner waas init|start`: the coordinator's folder, and the process that serves it. */
+/** `cosigner waas init|info|start`: the coordinator's folder, and the process that serves it. */
 import { EXIT } from "../errors/entry.ts"
 import { textLog } from "../logText.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
-import { waasInit } from "../waas/keys.ts"
+import { waasInfo, waasInit } from "../waas/keys.ts"
 import { startWaas } from "../waas/server.ts"
 import { command, value, valueOr } from "./command.ts"
 import { writeAll } from "./output.ts"
@@ -23,6 +23,21 @@ export const init = command({
       `WaaS public key (for the nodes): ${publicKey}`,
       `Response key (for REST clients): ${responseKey}`,
       `Next: cosigner waas key create --dir ${files.dir} --name <who>, then: cosigner waas start --dir ${files.dir}`,
+    ])
+    return EXIT.ok
+  },
+})
+
+export const info = command({
+  summary: "Show the public keys of a WaaS",
+  details:
+    "What nodes pin in [websocket] waas_public_key, and what REST clients verify answers with. May run beside it.",
+  options: { dir: dirOption },
+  run: async ({ options, out }) => {
+    const { files, publicKey, responseKey } = waasInfo(options.dir)
+    out.result({ dir: files.dir, config: files.config, public_key: publicKey, response_key: responseKey }, [
+      `WaaS public key (for the nodes): ${publicKey}`,
+      `Response key (for REST clients): ${responseKey}`,
     ])
     return EXIT.ok
   },

@@ -1,17 +1,17 @@
-/** What `cosigner waas init` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
+/** What `cosigner waas init`, `info` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
 import { randomInt } from "node:crypto"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
 import { TEMPLATE } from "./config.ts"
-import { createKeyFile, filesIn, type WaasFiles } from "./files.ts"
+import { createKeyFile, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import type { ApiKey } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
 import type { Store } from "./store/store.ts"
 
-export interface WaasInitialised {
+export interface WaasInfo {
   readonly files: WaasFiles
   /** Hex; nodes pin it as `[websocket]` WaaS public key. */
   readonly publicKey: string
@@ -23,7 +23,7 @@ export interface WaasInitialised {
  * Makes the folder (mode 700) with waas.toml, waas.db and waas.key. The key comes last: it says that the folder is whole,
  * and a folder that has one is never touched (E-WAA-001).
  */
-export async function waasInit(dir: string, nowMs: number): Promise<WaasInitialised> {
+export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   const files = filesIn(dir)
   if (existsSync(files.key)) throw new CosignerError("E-WAA-001", { dir, file: files.key })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -34,9 +34,20 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInitiali
   })
   await store.close()
   if (!existsSync(files.config)) writeFileSync(files.config, TEMPLATE, { mode: 0o600 })
-  const keys = createKeyFile(files)
-  return { files, publicKey: toHex(keys.tasks.publicKey), responseKey: toHex(keys.responses.publicKey) }
+  return infoOf(files, createKeyFile(files))
 }
+
+/** The same of a folder that is there. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used. */
+export function waasInfo(dir: string): WaasInfo {
+  const files = filesIn(dir)
+  return infoOf(files, readKeyFile(files))
+}
+
+const infoOf = (files: WaasFiles, { tasks, responses }: WaasKeys): WaasInfo => ({
+  files,
+  publicKey: toHex(tasks.publicKey),
+  responseKey: toHex(responses.publicKey),
+})
 
 /** Makes a key pair and registers its public half. The secret is the caller's to show once and to dispose. */
 export async function waasKeyCreate(

@@ -102,6 +102,17 @@ describe("what the texts tell people to type", async () => {
     const lines = all.flatMap(({ command }) => (command?.examples ?? []).map(([line]) => line))
     expect(lines.filter((line) => line.startsWith("cosigner ") && problemOf(line) !== undefined)).toEqual([])
   })
+  test("every next step of every code", () => {
+    const steps = Object.values(codes).flatMap(({ next }) => (typeof next === "string" ? [next] : []))
+    const lines = steps.flatMap((step) => step.match(/\bcosigner( [a-z]+(-[a-z]+)*)+/g) ?? [])
+    expect(
+      lines.filter((line) => problemOf(line) === "no such command" && !/^cosigner (command|that)/.test(line)),
+    ).toEqual([])
+    const twoWords = /^cosigner (waas|event key|backup|policy|config|recovery|metrics)( [a-z]+)/
+    const below = lines.flatMap((line) => twoWords.exec(line)?.[0] ?? [])
+    expect(below.filter((line) => !all.some(({ name }) => name.startsWith(line)))).toEqual([])
+    expect(lines.length).toBeGreaterThan(30)
+  })
   test("a wrong one would be found", () => {
     expect(problemOf("cosigner config check --prodd")).toBe("--prodd")
     expect(problemOf("cosigner bogus")).toBe("no such command")

@@ -155,11 +155,17 @@ test("API keys: made, added, listed, revoked", async () => {
 
 const cosigner = (...argv: string[]) => cli(argv)
 
-test("transcripts: waas init, key create, list, revoke", async () => {
+test("transcripts: waas init, info, key create, list, revoke", async () => {
   const folder = fresh()
   const init = await cosigner("waas", "init", "--dir", folder)
   expect(init.exit).toBe(0)
   expect(init.stdout).toMatch(/^WaaS public key \(for the nodes\): [0-9a-f]{64}$/m)
+  const info = await cosigner("waas", "info", "--dir", folder)
+  const keysIn = (text: string) => text.split("\n").filter((line) => /key \(for/.test(line))
+  expect(keysIn(info.stdout)).toHaveLength(2)
+  expect(keysIn(info.stdout)).toEqual(keysIn(init.stdout))
+  const nowhere = await cosigner("waas", "info", "--dir", join(folder, "nowhere"))
+  expect([nowhere.exit, nowhere.stderr.includes("E-WAA-002")]).toEqual([2, true])
   const twice = await cosigner("waas", "init", "--dir", folder)
   expect([twice.exit, twice.stdout]).toEqual([1, ""])
   expect(twice.stderr).toContain("E-WAA-001")
