@@ -48,7 +48,7 @@ export const callbackTest = command({
       sample: options.to === undefined ? undefined : sampleOf(options.to, options),
       only: undefined,
     })
-    out.result(report, lines(report))
+    out.result(report, lines(report, options.to))
     return report.grade === "A" || report.grade === "B" ? EXIT.ok : EXIT.failure
   },
 })
@@ -81,7 +81,7 @@ function readNodeKey(file: string): KeyObject {
 
 const MARKS = { pass: "pass", fail: "FAIL", skipped: "skip" } as const
 
-function lines(report: Report): readonly string[] {
+function lines(report: Report, to: string | undefined): readonly string[] {
   const line = ({ id, severity, title, outcome, note }: Result): string =>
     `${MARKS[outcome]}  ${severity.padEnd(8)}  ${id}: ${title}${note === "" ? "" : ` - ${note}`}`
   const count = (outcome: Result["outcome"]) => report.results.filter((one) => one.outcome === outcome).length
@@ -90,7 +90,11 @@ function lines(report: Report): readonly string[] {
     "",
     `Grade ${report.grade}: ${count("pass")} passed, ${count("fail")} failed, ${count("skipped")} skipped`,
     ...(report.approved === "nothing"
-      ? ["The server approved nothing, so its refusals prove little: give --to and --amount."]
+      ? [
+          to === undefined
+            ? "The server approved nothing, so its refusals prove little: give --to and --amount."
+            : `The server approved nothing, so its refusals prove little: allow it a transfer to ${to}.`,
+        ]
       : []),
   ]
 }
