@@ -136,6 +136,12 @@ export const taskCodes = {
     what: (d) => `${d.peers.join(", ")} misbehaved in too many sessions with this node, which begins no task with it`,
     next: "choose other nodes; what happened shows: cosigner strikes, and the operator lifts it with: cosigner strikes pardon",
   }),
+  "E-TSK-024": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the share ids of group ${d.groupId} are not those of its nodes: it was not made by this software`,
+    next: "such a group signs, but cannot be reshared; make a new vault and move its assets there",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

@@ -54,10 +54,13 @@ export interface GroupPublic {
 
 export interface Parent {
   readonly groupId: string
+  /** NO_EPOCH in the record of an epoch that this node was only told of, and knows as another one's parent. */
   readonly epochId: Bytes
   /** In ascending order of party. */
   readonly dealers: readonly PartyId[]
 }
+
+export const NO_EPOCH: Bytes = new Uint8Array(32)
 
 /** What this node shares with one peer for ECDSA; absent on Ed25519 groups. */
 export interface PairState {

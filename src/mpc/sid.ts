@@ -6,7 +6,7 @@ import { type Bytes, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { H } from "../crypto/frame.ts"
 import { OT_PARAMETERS } from "../crypto/parameters.ts"
-import type { GroupPublic } from "../keys/group.ts"
+import { type GroupPublic, NO_EPOCH } from "../keys/group.ts"
 import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
 import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
@@ -15,7 +15,6 @@ import type { SigningKey } from "./signingKey.ts"
 export const MAX_BATCH = 32
 
 const PROTOCOL_VERSION = "1"
-const NO_EPOCH: Bytes = new Uint8Array(32)
 
 export interface SidInput {
   readonly curve: CurveName
@@ -63,13 +62,17 @@ const SIGNING: Readonly<Record<Algorithm, string>> = {
   bip340: "frost-secp256k1-sha256-tr",
 }
 
-export function dkgSid(spec: DkgSpec): Bytes {
+/** What a key generation's id depends on. */
+export type DkgTerms = Omit<DkgSpec, "protocol" | "self">
+
+export function dkgSid(of: DkgTerms): Bytes {
   return sessionId({
-    ...spec,
+    ...of,
+    protocol: "dkg",
     epochId: NO_EPOCH,
-    active: spec.members,
+    active: of.members,
     // Beyond tss.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
-    payload: H("dkg/payload", utf8(spec.curve), utf8(spec.groupId), u64be(spec.createdMs)),
+    payload: H("dkg/payload", utf8(of.curve), utf8(of.groupId), u64be(of.createdMs)),
   })
 }
 

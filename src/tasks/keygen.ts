@@ -1,12 +1,16 @@
 /** KeyGen: a new group on one curve, from nothing (tss.md 3). */
-import { toHex } from "../bytes.ts"
-import { curveNamed } from "../crypto/curve.ts"
+import { fromHex, toHex } from "../bytes.ts"
+import { type CurveName, curveNamed } from "../crypto/curve.ts"
+import { CosignerError } from "../errors.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { rootExtendedPublicKey } from "../keys/group.ts"
-import type { PartyId } from "../keys/party.ts"
+import type { Member, PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
+import type { Generation } from "../mpc/reshare/succession.ts"
 import type { SessionResult } from "../mpc/session.ts"
-import type { TaskOutcome } from "../wire/frames.ts"
+import type { DkgTerms } from "../mpc/sid.ts"
+import type { GroupOutcome, TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import type { KeyGenTask, Task } from "../wire/task.ts"
 import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
@@ -28,20 +32,54 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
     kind: "setup",
     ecdsa: false,
     open: (attempt) => ({
-      spec: {
-        protocol: "dkg",
-        self: ports.self,
-        taskId: sessionTaskId(task),
-        attempt,
-        groupId: task.group_id,
-        curve: task.curve,
-        threshold: task.threshold,
-        members: members.map((party) => ({ party, x: shareIdOf(party) })),
-        createdMs: task.created_ms,
-      },
+      spec: { ...termsOf(task, attempt), protocol: "dkg", self: ports.self },
       release: () => undefined,
     }),
     outcome: (result) => epochOutcome(result, ports),
+  }
+}
+
+const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
+  taskId: sessionTaskId(task),
+  attempt,
+  groupId: task.group_id,
+  curve: task.curve,
+  threshold: task.threshold,
+  members: withShareIds(partiesOf(task.node_ids)),
+  createdMs: task.created_ms,
+})
+
+/** Share ids are derived from node ids, so that everybody can compute everybody's (tss.md 1.2). */
+export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>
+  parties.map((party) => ({ party, x: shareIdOf(party) }))
+
+/** As successionOf in keyreshare.ts, of a key generation. */
+export function generationOf(task: KeyGenTask, attempt: number, outcome: GroupOutcome): Generation | undefined {
+  const root = decodeRoot(outcome.root_extended_public_key, task.curve)
+  const fits =
+    outcome.group_id === task.group_id && outcome.curve === task.curve && outcome.threshold === task.threshold
+  if (root === undefined || !fits) return undefined
+  return { ...root, ...publicSharesOf(outcome), terms: termsOf(task, attempt) }
+}
+
+/** What an outcome says of its members, and who acknowledged it; what cannot be read is left out, and so proves nothing. */
+export function publicSharesOf({ participants, certificate }: GroupOutcome): Pick<Generation, "members" | "acks"> {
+  const members = participants.flatMap(({ node_id, share_id, share_public_key }) => {
+    const party = parseNodeId(node_id)
+    const sharePublicKey = fromHex(share_public_key)
+    return party && sharePublicKey ? [{ party, shareId: BigInt(share_id), sharePublicKey }] : []
+  })
+  return { members, acks: certificate.flatMap((ack) => fromHex(ack) ?? []) }
+}
+
+/** Key and chain code of an extended public key; undefined unless it is a root key of that curve. */
+export function decodeRoot(text: string, of: CurveName): Pick<Generation, "publicKey" | "chainCode"> | undefined {
+  try {
+    const { curve, depth, publicKey, chainCode } = decodeExtendedPublicKey(text)
+    return curve === of && depth === 0 ? { publicKey, chainCode } : undefined
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
   }
 }
 

@@ -2,24 +2,22 @@
  * KeyReshare: the key of a group under new shares, for the same or other nodes (tss.md 6). A node takes part as a dealer of
  * the old epoch, as a member of the new one, or as both; `extend` makes another group beside the old, `replace` ends it.
  */
-import { type Bytes, equal, fromHex } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
-import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import { type Bytes, equal } from "../bytes.ts"
 import { type GroupPublic, outranks, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"
-import type { Member, PartyId } from "../keys/party.ts"
+import type { PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
 import type { Succession } from "../mpc/reshare/succession.ts"
 import type { ReshareSpec } from "../mpc/session.ts"
-import { membersOf, type ReshareTerms, reshareSid } from "../mpc/sid.ts"
+import { type ReshareTerms, reshareSid } from "../mpc/sid.ts"
 import type { GroupOutcome } from "../wire/frames.ts"
-import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
 import type { KeyReshareTask } from "../wire/task.ts"
-import { epochOutcome, partiesOf } from "./keygen.ts"
+import { decodeRoot, epochOutcome, partiesOf, publicSharesOf, sessionTaskId, withShareIds } from "./keygen.ts"
 import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
 export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | Refusal {
-  const root = rootOf(task)
+  const root = decodeRoot(task.root_pub_key, task.curve)
   if (root === undefined) return refuse("E-TSK-007", { groupId: task.old_group_id })
   const dealers = partiesOf(task.used_node_ids)
   const members = partiesOf(task.new_node_ids)
@@ -41,7 +39,7 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
     open: (attempt) => {
       const secret = isDealer && old !== undefined ? ports.groups.open(old.groupId, old.epochId) : undefined
       const spec: ReshareSpec = {
-        ...termsOf(task, attempt, root, old),
+        ...termsOf(task, attempt, root),
         protocol: "reshare",
         self: ports.self,
         chainCode: root.chainCode,
@@ -74,7 +72,12 @@ function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: G
     return refuse("E-TSK-009", { problem: `the threshold of the old group is ${old.threshold}` })
   }
   const stranger = dealers.find((party) => !old.members.some((member) => member.party === party))
-  return stranger && refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member of the old group` })
+  if (stranger !== undefined) {
+    return refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member of the old group` })
+  }
+  // Everybody computes the dealers' share ids from their node ids; a record that says otherwise was not made here.
+  const isForeign = old.members.some(({ party, shareId }) => shareId !== shareIdOf(party))
+  return isForeign ? refuse("E-TSK-024", { groupId: old.groupId }) : undefined
 }
 
 /** The rules of tss.md 6.1 on time; and a new group's id must be new. */
@@ -93,74 +96,39 @@ function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined 
 
 /** Whether an earlier attempt of this very task made the epoch: those do not stand in each other's way. */
 function isAttemptOf(task: KeyReshareTask, group: GroupPublic, ports: TaskPorts): boolean {
-  const root = rootOf(task)
+  const root = decodeRoot(task.root_pub_key, task.curve)
   const attempts = ports.journal.get(task.task_id)?.attempt ?? 0
   if (root === undefined || group.createdMs !== task.created_ms) return false
-  const { parent } = group
-  const old = ports.groups.list().find((other) => parent !== undefined && equal(other.epochId, parent.epochId))
-  const sids = Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root, old)))
+  const sids = Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root)))
   return sids.some((sid) => equal(sid, group.sid))
 }
 
-interface Root {
-  readonly publicKey: Bytes
-  readonly chainCode: Bytes
-}
-
-/** What the task pins of the key; undefined unless it is a root key of the task's curve. */
-function rootOf(task: KeyReshareTask): Root | undefined {
-  try {
-    const { curve, depth, publicKey, chainCode } = decodeExtendedPublicKey(task.root_pub_key)
-    return curve === task.curve && depth === 0 ? { publicKey, chainCode } : undefined
-  } catch (error) {
-    if (error instanceof CosignerError) return undefined
-    throw error
-  }
-}
-
-/** Share ids are derived from node ids; those of the old epoch are the record's where there is one. */
-function termsOf(task: KeyReshareTask, attempt: number, root: Root, old: GroupPublic | undefined): ReshareTerms {
-  const dealers = partiesOf(task.used_node_ids)
-  const derived = (parties: readonly PartyId[]): readonly Member[] =>
-    parties.map((party) => ({ party, x: shareIdOf(party) }))
-  return {
-    taskId: task.task_id,
-    attempt,
-    mode: task.mode,
-    curve: task.curve,
-    oldGroupId: task.old_group_id,
-    newGroupId: task.new_group_id,
-    rootPublicKey: root.publicKey,
-    oldThreshold: task.old_threshold,
-    dealers: old === undefined ? derived(dealers) : membersOf(old, dealers),
-    newThreshold: task.new_threshold,
-    members: derived(partiesOf(task.new_node_ids)),
-    createdMs: task.created_ms,
-  }
-}
+const termsOf = (task: KeyReshareTask, attempt: number, root: { readonly publicKey: Bytes }): ReshareTerms => ({
+  taskId: sessionTaskId(task),
+  attempt,
+  mode: task.mode,
+  curve: task.curve,
+  oldGroupId: task.old_group_id,
+  newGroupId: task.new_group_id,
+  rootPublicKey: root.publicKey,
+  oldThreshold: task.old_threshold,
+  dealers: withShareIds(partiesOf(task.used_node_ids)),
+  newThreshold: task.new_threshold,
+  members: withShareIds(partiesOf(task.new_node_ids)),
+  createdMs: task.created_ms,
+})
 
 /**
  * What a reported outcome of the task says in public, to be proven by its acks; undefined where it cannot be read as an
- * answer to the task. `old`: the record of the epoch that was dealt, where there is one.
+ * answer to the task.
  */
-export function successionOf(
-  task: KeyReshareTask,
-  attempt: number,
-  outcome: GroupOutcome,
-  old: GroupPublic | undefined,
-): Succession | undefined {
-  const root = rootOf(task)
-  const acks = outcome.certificate.flatMap((ack) => fromHex(ack) ?? [])
-  const members = outcome.participants.flatMap((participant) => {
-    const party = parseNodeId(participant.node_id)
-    const sharePublicKey = fromHex(participant.share_public_key)
-    return party && sharePublicKey ? [{ party, shareId: BigInt(participant.share_id), sharePublicKey }] : []
-  })
+export function successionOf(task: KeyReshareTask, attempt: number, outcome: GroupOutcome): Succession | undefined {
+  const root = decodeRoot(task.root_pub_key, task.curve)
   const fits =
     outcome.group_id === task.new_group_id &&
     outcome.curve === task.curve &&
     outcome.threshold === task.new_threshold &&
     outcome.root_extended_public_key === task.root_pub_key
   if (root === undefined || !fits) return undefined
-  return { terms: termsOf(task, attempt, root, old), chainCode: root.chainCode, members, acks }
+  return { ...publicSharesOf(outcome), chainCode: root.chainCode, terms: termsOf(task, attempt, root) }
 }

@@ -130,7 +130,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onSuccession({ task: signed, attempt, outcome }: Extract<ToNode, { kind: "succession" }>): void {
     if (!verified("waas/task", signed)) return
     const task = decodeTask(signed.document)
-    if ("problem" in task || task.type !== "KeyReshare") return
+    if ("problem" in task || (task.type !== "KeyReshare" && task.type !== "KeyGen")) return
     const course = courses.get(task.task_id)
     if (course !== undefined) return course.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     const group = succeed(task, attempt, outcome, ports)

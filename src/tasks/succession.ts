@@ -5,33 +5,43 @@
 import { equal, fromHex, toHex } from "../bytes.ts"
 import { type GroupPublic, memberOf } from "../keys/group.ts"
 import { verifyCertificate } from "../mpc/dkg/certificate.ts"
-import { successorOf } from "../mpc/reshare/succession.ts"
+import { ancestorOf, type MadeEpoch, successorOf } from "../mpc/reshare/succession.ts"
 import type { GroupOutcome } from "../wire/frames.ts"
-import type { KeyReshareTask } from "../wire/task.ts"
+import type { KeyGenTask, KeyReshareTask } from "../wire/task.ts"
+import { generationOf } from "./keygen.ts"
 import { successionOf } from "./keyreshare.ts"
 import type { TaskPorts } from "./ports.ts"
 
+type SetUpTask = KeyGenTask | KeyReshareTask
+
+/** What an outcome of the task says in public, to be proven by its acks; undefined where it is no answer to the task. */
+export const madeBy = (task: SetUpTask, attempt: number, outcome: GroupOutcome): MadeEpoch | undefined =>
+  task.type === "KeyGen" ? generationOf(task, attempt, outcome) : successionOf(task, attempt, outcome)
+
 /** The epoch as this node has it now; undefined if it knew that already or the certificate proves nothing to it. */
 export function succeed(
-  task: KeyReshareTask,
+  task: SetUpTask,
   attempt: number,
   outcome: GroupOutcome,
   ports: TaskPorts,
 ): GroupPublic | undefined {
+  const { groups } = ports
   const acks = outcome.certificate.flatMap((ack) => fromHex(ack) ?? [])
   const epochId = fromHex(outcome.epoch_id) ?? new Uint8Array(0)
-  const known = ports.groups.list().filter((group) => group.groupId === task.new_group_id)
+  const known = groups.list().filter(({ groupId }) => groupId === outcome.group_id)
   const own = known.find((group) => equal(group.epochId, epochId))
   if (own !== undefined) {
-    const isNews = own.certificate === undefined && verifyCertificate(own, acks)
-    return isNews ? ports.groups.activate(own.groupId, own.epochId, acks) : undefined
+    // Which of two first keys counts, no rank decides; kinds.ts does.
+    const isNews = own.mode !== "keygen" && own.certificate === undefined && verifyCertificate(own, acks)
+    return isNews ? groups.activate(own.groupId, own.epochId, acks) : undefined
   }
-  for (const old of known.filter((group) => group.certificate !== undefined)) {
-    const succession = successionOf(task, attempt, outcome, old)
-    const next = succession && successorOf(old, succession)
-    if (next === undefined || !equal(next.epochId, epochId)) continue
-    ports.groups.acknowledge(next)
-    return ports.groups.activate(next.groupId, next.epochId, acks)
+  const made = madeBy(task, attempt, outcome)
+  if (made === undefined) return undefined
+  for (const other of known.filter((group) => group.certificate !== undefined)) {
+    const record = successorOf(other, made) ?? ancestorOf(other, made)
+    if (record === undefined || !equal(record.epochId, epochId)) continue
+    groups.acknowledge(record)
+    return groups.activate(record.groupId, record.epochId, acks)
   }
   return undefined
 }

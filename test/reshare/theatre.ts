@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { copy, utf8 } from "../../src/bytes.ts"
@@ -26,7 +26,7 @@ import { Engine } from "../../src/waas/engine/engine.ts"
 import type { ReshareWish } from "../../src/waas/engine/reshare.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
-import type { HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
+import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { Store as WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
@@ -57,6 +57,7 @@ export class Node {
   steps: string[] = []
   dies: DeathAt | undefined
   #boots = 0
+  #lineage = 0
 
   constructor(
     readonly name: string,
@@ -111,6 +112,12 @@ export class Node {
     }
     this.tasks = createTasks(theatre.signer.publicKey, ports)
     this.tasks.resume()
+    await theatre.engine.admitStanding(this.nodeId, {
+      lineage: this.#lineage,
+      boot,
+      bootId: `${boot}`,
+      generation: boot,
+    })
     await theatre.engine.onOnline(this.nodeId)
     this.tasks.onOnline()
   }
@@ -120,6 +127,22 @@ export class Node {
     if (!this.up) return
     this.up = false
     this.store.close()
+  }
+
+  /** Its database as it is now, to be put back later. */
+  copy(to: string): string {
+    const file = join(this.theatre.dir, to)
+    this.kill()
+    copyFileSync(this.db, file)
+    return file
+  }
+
+  /** An operator's decision to go on from an older copy. */
+  async restore(file: string): Promise<void> {
+    this.kill()
+    copyFileSync(file, this.db)
+    this.#lineage++
+    await this.start()
   }
 
   receive(frame: ToNode): void {
@@ -182,6 +205,8 @@ export class Theatre implements AsyncDisposable {
   readonly queue: Passing[] = []
   readonly log: { node: string; level: string; message: string; fields: object }[] = []
   nowMs = T0
+  /** What a vault's keys are generated on, from the next start of WaaS. */
+  curves: readonly CurveType[] = ["ED25519"]
   engine!: Engine
   store!: WaasStore
   nodes: readonly Node[] = []
@@ -214,7 +239,7 @@ export class Theatre implements AsyncDisposable {
       documents: documentsBy(this.signer),
       now: () => this.nowMs,
       pace: { attempts: 5, attemptMs: 90_000, retryMs: 100, nudgeMs: 5_000 },
-      curves: ["ED25519"],
+      curves: this.curves,
       organisationName: "Test",
       openTasks: 100,
       log: silentLog,
@@ -316,6 +341,24 @@ export class Theatre implements AsyncDisposable {
     const valid: HolderGroup = { ...group, status: "Valid", shareGroups }
     await this.store.commit([{ put: "group", record: valid }])
     return { vault, group: valid, dealt: named }
+  }
+
+  /** A vault whose main group has generated its keys: what `vault` leaves out for speed, certificates that prove themselves. */
+  async generated(threshold: number, names: readonly string[]): Promise<Omit<Played, "dealt">> {
+    const vault: Vault = {
+      vaultId: newUuid(),
+      projectId: undefined,
+      name: "vault",
+      type: "Org-Controlled",
+      rootKeys: [],
+      createdMs: this.nowMs,
+    }
+    await this.store.commit([{ put: "vault", record: vault }])
+    const group = await this.group(vault, "MainGroup", threshold, names)
+    const deadlineMs = this.nowMs + 3_600_000
+    await this.engine.createTssRequest({ vault, group, reshare: undefined, description: "", deadlineMs })
+    await this.settle()
+    return { vault: (await this.store.vault(vault.vaultId)) ?? vault, group: await this.groupNow(group) }
   }
 
   group(vault: Vault, type: HolderGroup["type"], threshold: number, names: readonly string[]): Promise<HolderGroup> {

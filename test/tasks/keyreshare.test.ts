@@ -1,6 +1,6 @@
 /** What a node refuses of a KeyReshare before anything is sent, by its own records and clock. */
 import { expect, test } from "bun:test"
-import { utf8 } from "../../src/bytes.ts"
+import { toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import type { PartyId } from "../../src/keys/party.ts"
@@ -71,6 +71,12 @@ const REFUSED: readonly (readonly [string, readonly GroupPublic[], Partial<KeyRe
   ["another old threshold", [old], { old_threshold: 3, used_node_ids: [self, peer, third].map(nodeIdOf) }, "E-TSK-009"],
   ["a dealer who is no member", [old], { used_node_ids: [self, fourth].map(nodeIdOf) }, "E-TSK-009"],
   [
+    "a group whose share ids nobody can compute",
+    [{ ...old, members: old.members.map((of) => ({ ...of, shareId: of.shareId + 1n })) }],
+    {},
+    "E-TSK-024",
+  ],
+  [
     "extend to a group that exists",
     [old, { ...old, groupId: NEW }],
     { mode: "extend", new_group_id: NEW },
@@ -82,6 +88,20 @@ for (const [what, groups, change, code] of REFUSED) {
     expect(verdict(self, groups, change)).toBe(code)
   })
 }
+
+test("the same content under another deadline is another session: ids outlive the journal", () => {
+  const w = world(self, { groups: [old] })
+  const sidOf = (of: KeyReshareTask): string => {
+    const plan = planOf(of, w.ports)
+    if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
+    const { spec, release } = plan.open(1)
+    release()
+    return spec.protocol === "reshare" ? toHex(reshareSid(spec)) : ""
+  }
+  const of = task(w.ports.now())
+  expect(sidOf(of)).toBe(sidOf({ ...of }))
+  expect(sidOf({ ...of, deadline_ms: of.deadline_ms + 1 })).not.toBe(sidOf(of))
+})
 
 test("a replacement must be newer than every promise, and not from beyond tomorrow", () => {
   const w = world(self)

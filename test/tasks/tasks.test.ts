@@ -7,6 +7,7 @@ import { ED, K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
+import { shareIdOf } from "../../src/keys/shareId.ts"
 import { type Blame, ban, equivocation, fault, sessionAbort } from "../../src/mpc/blame.ts"
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import type { Ending } from "../../src/mpc/session.ts"
@@ -32,7 +33,7 @@ const group: GroupPublic = {
   threshold: 2,
   members: parties.map((id, index) => ({
     party: id,
-    shareId: BigInt(index + 1),
+    shareId: shareIdOf(id),
     sharePublicKey: ED.encodePoint(ED.multiplyBase(BigInt(index + 5))),
   })),
   commitments: [ED.encodePoint(ED.multiplyBase(3n)), ED.encodePoint(ED.multiplyBase(4n))],

@@ -9,7 +9,7 @@ import { checkupsMade } from "./checkups.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, type Step } from "./progress.ts"
 import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
-import { reshared } from "./reshare.ts"
+import { reshared, told } from "./reshare.ts"
 
 /** A step of one task, and what it stepped from: the same record if only something is to be said again. */
 export interface Change extends Step {
@@ -68,7 +68,9 @@ async function groupsNow(
   if (after.type === "KeyGen") {
     return after.status === "Success" && before.status !== "Success" ? keysMade(after, tasks, store) : []
   }
-  const isCompleted = ({ before, record }: Change) => record.state === "completed" && before.state !== "completed"
+  // A later attempt's certificate may come after an earlier one's has completed the task, and outrank it.
+  const isCompleted = ({ before, record }: Change) =>
+    record.state === "completed" && (before.state !== "completed" || before.outcome !== record.outcome)
   return changes.some(isCompleted) ? reshared(after, tasks, store) : []
 }
 
@@ -100,11 +102,9 @@ async function keysMade(request: TssRequest, tasks: readonly TaskRecord[], store
   const group = validGroup(before, tasks)
   if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })
   const vault = (await store.vault(request.vaultId)) ?? missingRecord(request.vaultId)
-  if (group.type !== "MainGroup") return [{ put: "group", record: group }]
-  return [
-    { put: "group", record: group },
-    { put: "vault", record: vaultWithKeys(vault, group) },
-  ]
+  const news = tasks.flatMap((task) => told(task, task.nodeIds))
+  if (group.type !== "MainGroup") return [{ put: "group", record: group }, ...news]
+  return [{ put: "group", record: group }, { put: "vault", record: vaultWithKeys(vault, group) }, ...news]
 }
 
 /** Every record that another one names was written with it or before it. */

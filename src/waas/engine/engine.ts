@@ -30,6 +30,7 @@ import {
   type SignWish,
   type TssWish,
 } from "./create.ts"
+import { groupsWithNews, untoldEpochs } from "./epochs.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
@@ -369,8 +370,16 @@ export class Engine {
     if (judgement?.kind === "refused") {
       this.#of.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
     }
-    const arrival = { nodeId, report: nodeReport(report, judgement), judgement }
+    const lineage = hasEnded(report) ? await this.#lineageOf(nodeId) : 0
+    const arrival = { nodeId, report: nodeReport(report, judgement, lineage), judgement }
     await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
+    // Another may have outranked meanwhile what it has only just come to hold.
+    const isLate = task.type === "KeyReshare" && task.state === "completed" && judgement?.kind === "group"
+    if (isLate) await this.#tellOfEpochs(nodeId)
+  }
+
+  async #lineageOf(nodeId: string): Promise<number> {
+    return (await this.#of.store.standing(nodeId))?.lineage ?? 0
   }
 
   async #each(step: (task: TaskRecord) => Step): Promise<void> {
@@ -399,11 +408,20 @@ export class Engine {
     const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
     await this.#of.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
-    for (const nodeId of await awaitingCheckups(writes, this.#of.store)) {
+    for (const nodeId of await this.#withNews(writes, changes)) {
       if (this.#of.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
     }
     if (status !== undefined) this.#of.log.info("request stepped", { request: request.id, ...status })
     return changes
+  }
+
+  /** Whom what was just written concerns. Participants that are still at it come to the end of their task by themselves. */
+  async #withNews(writes: readonly Write[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
+    const { store } = this.#of
+    const isAtIt = (nodeId: string): boolean =>
+      changes.some(({ record: { nodeIds, reports } }) => nodeIds.includes(nodeId) && !hasEnded(reports[nodeId]))
+    const told = await Promise.all(groupsWithNews(writes).map((groupId) => store.toldOf(groupId)))
+    return new Set([...told.flat().filter((nodeId) => !isAtIt(nodeId)), ...(await awaitingCheckups(writes, store))])
   }
 
   #keep(record: TaskRecord, nowMs: number): void {
@@ -437,11 +455,11 @@ export class Engine {
   /** How groups went on, then whose shares of what came before are not needed again. What the node knows already, it drops. */
   async #tellOfEpochs(nodeId: string): Promise<void> {
     const { store, relay } = this.#of
-    const reshares = await store.successions(nodeId)
-    for (const task of reshares) {
-      if (task.reports[nodeId]?.status !== 190) this.#send(task, [{ kind: "certificate", to: nodeId }])
+    const setUps = await store.successions(nodeId)
+    for (const task of untoldEpochs(nodeId, await this.#lineageOf(nodeId), setUps)) {
+      this.#send(task, [{ kind: "certificate", to: nodeId }])
     }
-    for (const frame of await latestCheckups(reshares, store)) relay.send(nodeId, frame)
+    for (const frame of await latestCheckups(setUps, store)) relay.send(nodeId, frame)
   }
 
   #relay(from: string, envelope: Envelope): void {

@@ -27,17 +27,17 @@ export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToN
       return { kind: "outcomeStored", taskId }
     case "certificate": {
       if (task.outcome?.type !== "group") return undefined
-      if (task.type === "KeyReshare") return succession(task, task.outcome)
+      if (task.type === "KeyReshare" || !task.nodeIds.includes(send.to)) return succession(task, task.outcome)
       return { kind: "certificate", taskId, acks: task.outcome.certificate.flatMap((ack) => fromHex(ack) ?? []) }
     }
   }
 }
 
-/** Everything that proves a reshare, to participants and bystanders alike. */
+/** Everything that proves a set-up, to participants and bystanders alike. */
 function succession(task: TaskRecord, outcome: GroupOutcome): ToNode | undefined {
   const asked = decodeTask(task.document)
-  const attempt =
-    "problem" in asked || asked.type !== "KeyReshare" ? undefined : provenAttempt(asked, outcome, task.attempt)
+  if ("problem" in asked || (asked.type !== "KeyReshare" && asked.type !== "KeyGen")) return undefined
+  const attempt = provenAttempt(asked, outcome, task.attempt)
   if (attempt === undefined) return undefined
   return { kind: "succession", task: { document: task.document, signature: task.signature }, attempt, outcome }
 }
@@ -53,7 +53,8 @@ export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judg
   return judge(asked, outcome, task.attempt)
 }
 
-export const nodeReport = (report: Report, judgement: Judgement | undefined): NodeReport => ({
+/** `lineage`: which copy of its database the node had as it said so. */
+export const nodeReport = (report: Report, judgement: Judgement | undefined, lineage: number): NodeReport => ({
   status: report.status,
   attempt: report.attempt,
   approved: report.approved,
@@ -61,6 +62,7 @@ export const nodeReport = (report: Report, judgement: Judgement | undefined): No
   reason: report.reason.slice(0, 1000),
   outcomeDigest: report.outcome === undefined ? "" : outcomeDigest(report.outcome),
   refused: judgement?.kind === "refused",
+  ...(lineage === 0 ? {} : { lineage }),
 })
 
 /** The participants of a task that runs, and nobody else; none for an envelope that does not belong to one. */

@@ -12,8 +12,8 @@ import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
 import { provenEpoch } from "../../mpc/reshare/succession.ts"
-import { successionOf } from "../../tasks/keyreshare.ts"
 import { messageBytes } from "../../tasks/keyshareSign.ts"
+import { madeBy } from "../../tasks/succession.ts"
 import type { GroupOutcome, TaskOutcome } from "../../wire/frames.ts"
 import { verifyEd25519 } from "../../wire/signed.ts"
 import type { KeyGenTask, KeyReshareTask, KeyShareSignTask, KeySignTask, SignMessage, Task } from "../../wire/task.ts"
@@ -93,13 +93,17 @@ function judgeGroup(task: KeyGenTask, outcome: GroupOutcome): Judgement {
 }
 
 /**
- * The attempt in which all participants of a reshare acknowledged exactly this outcome; undefined if none of them proves
+ * The attempt in which all participants of a set-up acknowledged exactly this outcome; undefined if none of them proves
  * it. With it the outcome is true, whoever reported it and whatever the others say.
  */
-export function provenAttempt(task: KeyReshareTask, outcome: GroupOutcome, attempts: number): number | undefined {
+export function provenAttempt(
+  task: KeyGenTask | KeyReshareTask,
+  outcome: GroupOutcome,
+  attempts: number,
+): number | undefined {
   for (let attempt = attempts; attempt > 0; attempt--) {
-    const succession = successionOf(task, attempt, outcome, undefined)
-    const proven = succession && provenEpoch(succession)
+    const made = madeBy(task, attempt, outcome)
+    const proven = made && provenEpoch(made)
     if (proven !== undefined && toHex(proven.epochId) === outcome.epoch_id) return attempt
   }
   return undefined

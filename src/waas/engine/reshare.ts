@@ -117,15 +117,15 @@ export async function reshared(
     if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
   const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
-  const news: Write[] = []
-  for (const { taskId, ...task } of completed) {
-    // Also those that left earlier: they follow from epoch to epoch for as long as they hold a share.
-    const earlier = task.outcome?.type === "group" ? await store.toldOf(task.outcome.group_id) : []
-    const nodeIds = new Set([...toBeTold(task, source), ...earlier])
-    for (const nodeId of nodeIds) news.push({ put: "succession", nodeId, taskId })
-  }
+  const news = completed.flatMap((task) => told(task, toBeTold(task, source)))
   return [...changed.map((record): Write => ({ put: "group", record })), ...news]
 }
+
+/** From now on these nodes are told how the share group of that completed set-up goes on. */
+export const told = ({ taskId, outcome }: TaskRecord, nodeIds: readonly string[]): readonly Write[] =>
+  outcome?.type === "group"
+    ? nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, shareGroupId: outcome.group_id }))
+    : []
 
 /** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
 function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: TaskRecord): void {
@@ -181,7 +181,10 @@ export async function groupsOf(store: Store, vaultId: string): Promise<readonly 
   return groups
 }
 
-/** Everybody who promised the epoch, and everybody whose own epoch it ends. */
+/**
+ * Everybody who promised the epoch, and everybody whose own epoch it ends. Those that left earlier, and those of an epoch that
+ * another one outranked, were told of the share group before: they follow it for as long as they hold a share.
+ */
 function toBeTold(task: Pick<TaskRecord, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
   const asked = decodeTask(task.document)
   const ends = "mode" in asked && asked.mode === "replace"

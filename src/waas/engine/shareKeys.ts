@@ -1,6 +1,6 @@
-/** One node's public shares of a group, as the outcome that made the group's present epochs has them. */
+/** One node's public shares of a group, as the outcomes that made the epochs in use have them. */
 import { ApiFailure } from "../failure.ts"
-import type { HolderGroup, ShareKey, TaskRecord, TssRequest } from "../store/model.ts"
+import type { HolderGroup, ShareGroup, ShareKey, TaskRecord, TssRequest } from "../store/model.ts"
 import type { Store } from "../store/store.ts"
 
 /** Throws 30032 for a group without keys, 2006 for a node that holds none of its shares. */
@@ -12,28 +12,39 @@ export async function shareKeysOf(
 ): Promise<readonly ShareKey[]> {
   const { groupId, vaultId, shareGroups } = group
   if (shareGroups.length === 0) throw new ApiFailure(30032, `the group ${groupId} has no keys yet`)
-  const found = new Map<string, ShareKey>()
+  const makers = new Map<string, TaskRecord>()
   let after: number | undefined
   do {
-    // Newest first: a reshare to the same nodes gave them new shares.
     const slice = await store.tssRequests({ vaultId, groupId }, { limit: 20, after, before: undefined })
     for (const request of slice.items) {
-      for (const task of await tasksOf(request)) add(task)
+      for (const task of await tasksOf(request)) {
+        const of = shareGroups.find((shareGroup) => hasMade(task, shareGroup))
+        if (of !== undefined) makers.set(of.shareGroupId, task)
+      }
     }
     after = slice.after
-  } while (after !== undefined && found.size < shareGroups.length)
+  } while (after !== undefined && makers.size < shareGroups.length)
 
-  function add({ taskId, type, state, outcome }: TaskRecord): void {
-    if (state !== "completed" || outcome?.type !== "group" || found.has(outcome.group_id)) return
-    const of = shareGroups.find(({ shareGroupId }) => shareGroupId === outcome.group_id)
-    const own = outcome.participants.find((participant) => participant.node_id === nodeId)
-    if (of === undefined || own === undefined) return
-    const { shareGroupId, curve } = of
-    const key = { shareGroupId, curve, publicKey: own.share_public_key }
-    found.set(shareGroupId, type === "KeyReshare" ? { ...key, madeBy: taskId } : key)
-  }
-
-  const keys = shareGroups.flatMap(({ shareGroupId }) => found.get(shareGroupId) ?? [])
+  const keys = shareGroups.flatMap((of) => shareKeyOf(of, nodeId, makers.get(of.shareGroupId)) ?? [])
   if (keys.length === 0) throw new ApiFailure(2006, `the node ${nodeId} holds no share of the group ${groupId}`)
   return keys
+}
+
+/** Whether the task made the epoch in use, which is the certified one of highest rank; the newest request may have made another. */
+const hasMade = ({ state, outcome }: TaskRecord, { shareGroupId, epoch }: ShareGroup): boolean =>
+  state === "completed" &&
+  outcome?.type === "group" &&
+  outcome.group_id === shareGroupId &&
+  (epoch === undefined || outcome.epoch_id === epoch.epochId)
+
+function shareKeyOf(
+  { shareGroupId, curve }: ShareGroup,
+  nodeId: string,
+  maker: TaskRecord | undefined,
+): ShareKey | undefined {
+  const participants = maker?.outcome?.type === "group" ? maker.outcome.participants : []
+  const own = participants.find((participant) => participant.node_id === nodeId)
+  if (maker === undefined || own === undefined) return undefined
+  const key = { shareGroupId, curve, publicKey: own.share_public_key }
+  return maker.type === "KeyReshare" ? { ...key, madeBy: maker.taskId } : key
 }

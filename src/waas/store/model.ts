@@ -169,6 +169,8 @@ export interface NodeReport {
   readonly outcomeDigest: string
   /** The outcome does not answer the task or does not verify. */
   readonly refused: boolean
+  /** The lineage of the database that it was said from; absent for 0. A node that was restored since may not have it any more. */
+  readonly lineage?: number
 }
 
 /** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */

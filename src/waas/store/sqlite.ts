@@ -114,11 +114,12 @@ function storeOver(db: Database, file: string): Store {
     standing: async (nodeId) => rowOf<NodeStanding>("SELECT body FROM standings WHERE node_id = ?", nodeId),
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
-    successions: async (nodeId) =>
-      tasksWhere(db, file, "id IN (SELECT task_id FROM successions WHERE node_id = ?)", nodeId),
+    successions: async (nodeId) => {
+      const groups = "SELECT share_group_id FROM successions WHERE node_id = ?"
+      return tasksWhere(db, file, `id IN (SELECT task_id FROM successions WHERE share_group_id IN (${groups}))`, nodeId)
+    },
     toldOf: async (shareGroupId) => {
-      const sql = `SELECT DISTINCT node_id FROM successions JOIN tasks ON tasks.id = task_id
-        WHERE json_extract(tasks.body, '$.outcome.group_id') = ?`
+      const sql = "SELECT DISTINCT node_id FROM successions WHERE share_group_id = ?"
       const rows = guarded(file, () => db.query<{ node_id: string }, [string]>(sql).all(shareGroupId))
       return rows.map((row) => row.node_id)
     },
@@ -217,7 +218,11 @@ function put(db: Database, write: Write): void {
       return
     }
     case "succession":
-      db.run("INSERT OR IGNORE INTO successions (node_id, task_id) VALUES (?, ?)", [write.nodeId, write.taskId])
+      db.run("INSERT OR IGNORE INTO successions (node_id, task_id, share_group_id) VALUES (?, ?, ?)", [
+        write.nodeId,
+        write.taskId,
+        write.shareGroupId,
+      ])
       return
     case "checkup": {
       const { nodeId, message, signature } = write.record

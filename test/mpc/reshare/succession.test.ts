@@ -4,16 +4,23 @@ import { type Bytes, copy, equal } from "../../../src/bytes.ts"
 import { curveNamed } from "../../../src/crypto/curve.ts"
 import { commitments, evaluateCommitted, interpolateCommitted } from "../../../src/crypto/feldman.ts"
 import { randomPolynomial } from "../../../src/crypto/shamir.ts"
-import type { GroupPublic } from "../../../src/keys/group.ts"
-import { ackOf } from "../../../src/mpc/dkg/certificate.ts"
+import { type GroupPublic, NO_EPOCH } from "../../../src/keys/group.ts"
+import type { PartyId } from "../../../src/keys/party.ts"
+import { ackOf, verifyCertificate } from "../../../src/mpc/dkg/certificate.ts"
 import { epochIdOf } from "../../../src/mpc/dkg/epoch.ts"
-import { provenEpoch, type Succession, successorOf } from "../../../src/mpc/reshare/succession.ts"
+import {
+  ancestorOf,
+  type Generation,
+  provenEpoch,
+  type Succession,
+  successorOf,
+} from "../../../src/mpc/reshare/succession.ts"
 import type { ReshareSpec } from "../../../src/mpc/session.ts"
 import { reshareSid } from "../../../src/mpc/sid.ts"
 import { identityAt, partyAt, runCluster } from "../cluster.ts"
-import { dealGroup } from "../dealer.ts"
+import { type DealtGroup, dealGroup } from "../dealer.ts"
 import { seededRng } from "../network.ts"
-import { cast } from "../specs.ts"
+import { cast, dkgSpecs } from "../specs.ts"
 import { Kept, reshareSpecs } from "./specs.ts"
 
 const members = cast(4)
@@ -143,6 +150,118 @@ test("strangers cannot end a group: a set-up among themselves, certified by all 
   expect(provenEpoch(theirs)).toBeDefined()
   expect(successorOf(epoch, theirs)).toBeUndefined()
 })
+
+// ---- the epoch that one was dealt from ------------------------------------------------------------------------------
+
+/** A key generation of the first three, and a reshare from two of them to two others; as a node among those knows it. */
+async function generated(): Promise<{
+  readonly made: Generation
+  readonly known: GroupPublic
+  readonly next: Succession
+}> {
+  const kept = new Kept()
+  const specs = dkgSpecs("ed25519", 2, members.slice(0, 3))
+  const [run] = [...(await runCluster(specs, { onRecord: kept.onRecord })).values()]
+  const [spec] = specs
+  if (run?.ending.kind !== "done" || run.ending.result.kind !== "epoch" || spec === undefined) throw new Error("failed")
+  const dealt = kept.dealt()
+  const { self: _, protocol: __, ...terms } = spec
+  const {
+    commitments: [publicKey = new Uint8Array(0)],
+    chainCode,
+  } = dealt.group
+  const made = { terms, publicKey, chainCode, members: dealt.group.members, acks: run.ending.result.certificate }
+  const { succession, group } = await reshared(dealt)
+  return { made, known: { ...group, certificate: succession.acks }, next: succession }
+}
+
+async function reshared(from: DealtGroup, at = 1_800_000_000_000) {
+  const kept = new Kept()
+  const [a, b] = from.group.members.map(({ party }) => party)
+  const others = cast(8).filter(({ party }) => !from.group.members.some((member) => member.party === party))
+  const specs = reshareSpecs(
+    from,
+    { dealers: [a ?? "", b ?? ""] as PartyId[], members: others.slice(0, 2), threshold: 2 },
+    { createdMs: at },
+  )
+  const [run] = [...(await runCluster(specs, { onRecord: kept.onRecord })).values()]
+  const [spec] = specs
+  if (run?.ending.kind !== "done" || run.ending.result.kind !== "epoch" || spec === undefined) throw new Error("failed")
+  const { self: _, old: __, chainCode, protocol: ___, ...terms } = spec
+  const group = kept.group()
+  return {
+    group,
+    dealt: kept.dealt(),
+    succession: { terms, chainCode, members: group.members, acks: run.ending.result.certificate },
+  }
+}
+
+const tree = await generated()
+
+test("a node without any record of it proves the epoch that its own was dealt from, and what others dealt from that", async () => {
+  const root = ancestorOf(tree.known, tree.made)
+  expect(root).toMatchObject({ mode: "keygen", status: "ERASED", createdMs: tree.made.terms.createdMs, threshold: 2 })
+  expect(root?.parent).toBeUndefined()
+  expect(root?.epochId).toEqual(tree.known.parent?.epochId ?? new Uint8Array(0))
+  if (root === undefined) throw new Error("no root")
+  expect(verifyCertificate(root, tree.made.acks)).toBe(true)
+  expect(successorOf(root, tree.next)?.epochId).toEqual(tree.known.epochId)
+  expect(successorOf(root, tree.made)).toBeUndefined()
+  expect(ancestorOf(tree.known, tree.next)).toBeUndefined()
+})
+
+test("also where a reshare made it; what that one was dealt from is not known by it", async () => {
+  const first = await reshared({ ...old, group: { ...old.group, certificate: [] } })
+  const second = await reshared(first.dealt, 1_800_000_000_001)
+  const record = ancestorOf({ ...second.group, certificate: second.succession.acks }, first.succession)
+  expect(record).toEqual({
+    ...first.group,
+    status: "ERASED",
+    parent: { groupId: old.group.groupId, epochId: NO_EPOCH, dealers: first.group.parent?.dealers ?? [] },
+  })
+  if (record === undefined) throw new Error("no record")
+  expect(verifyCertificate(record, first.succession.acks)).toBe(true)
+  // The grandparent is not what it was dealt from.
+  expect(ancestorOf({ ...second.group, certificate: [] }, tree.made)).toBeUndefined()
+})
+
+const { known, made } = tree
+const NO_ANCESTOR: readonly (readonly [string, Partial<GroupPublic>, Partial<Generation>])[] = [
+  ["of an epoch without a parent", {}, {}],
+  [
+    "of an epoch with another parent",
+    { parent: { ...known.parent, groupId: known.groupId, epochId: flipped(known.epochId), dealers: [] } },
+    {},
+  ],
+  [
+    "of an epoch that was dealt from another group",
+    { parent: { ...known.parent, groupId: "another", epochId: known.parent?.epochId ?? known.sid, dealers: [] } },
+    {},
+  ],
+  [
+    "of another group",
+    { groupId: "another", parent: { groupId: "another", epochId: known.parent?.epochId ?? known.sid, dealers: [] } },
+    {},
+  ],
+  ["of another key", { commitments: [known.commitments[1] ?? known.sid, known.commitments[0] ?? known.sid] }, {}],
+  ["of another chain code", { chainCode: flipped(known.chainCode) }, {}],
+  ["that is not before it", { createdMs: made.terms.createdMs - 1 }, {}],
+  ["without acks", {}, { acks: [] }],
+  ["with one ack less", {}, { acks: made.acks.slice(1) }],
+  ["dated otherwise", {}, { terms: { ...made.terms, createdMs: made.terms.createdMs - 1 } }],
+  ["of another attempt", {}, { terms: { ...made.terms, attempt: 2 } }],
+  ["of another threshold", {}, { terms: { ...made.terms, threshold: 3 } }],
+  ["with fewer members", {}, { members: made.members.slice(1) }],
+  ["with another public key", {}, { publicKey: known.commitments[1] ?? known.sid }],
+]
+for (const [what, change, generation] of NO_ANCESTOR) {
+  test(`no record is made of an epoch ${what}`, () => {
+    const without = what === "of an epoch without a parent"
+    const { parent: _, ...orphan } = known
+    const of: GroupPublic = without ? orphan : { ...known, ...change }
+    expect(ancestorOf(of, { ...made, ...generation })).toBeUndefined()
+  })
+}
 
 test("a polynomial in the exponent is found again from as many values as it has coefficients", () => {
   for (const name of ["ed25519", "secp256k1"] as const) {

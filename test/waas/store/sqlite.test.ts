@@ -99,3 +99,36 @@ test("check-ups: the first of a node under a reshare stays, after reopening too"
   const stray = rig.store.commit([{ put: "checkup", taskId: "another", record: checkup("a", 1) }])
   await expect(stray).rejects.toMatchObject({ code: "E-WAA-006" })
 })
+
+test("what a node was told of before share groups were on record: all set-ups of the group, its key generation too", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const { group } = await rig.madeVault()
+  const [first = "", second = ""] = group.holders.map(({ nodeId }) => nodeId)
+  const [shareGroup] = group.shareGroups
+  const { shareGroupId } = must(shareGroup)
+  const page = { limit: 1, after: undefined, before: undefined }
+  const [request] = (await rig.store.tssRequests({ vaultId: group.vaultId, groupId: group.groupId }, page)).items
+  const keyGen = must(await rig.store.task(must(request).taskIds[0] ?? ""))
+  const reshare = { ...keyGen, taskId: "a-reshare", type: "KeyReshare" as const }
+  await rig.store.commit([
+    { put: "task", record: reshare, live: false },
+    { put: "succession", nodeId: "left", taskId: "a-reshare", shareGroupId },
+  ])
+  await rig.store.close()
+  const db = new Database(join(rig.dir, "waas.db"))
+  db.run("DELETE FROM migrations WHERE version = 5")
+  db.run("DROP INDEX successions_by_group")
+  db.run("ALTER TABLE successions DROP COLUMN share_group_id")
+  db.run("DROP INDEX successions_by_node")
+  db.run("DELETE FROM successions WHERE node_id <> 'left'")
+  db.close()
+  await rig.start()
+  const ids = async (nodeId: string) => (await rig.store.successions(nodeId)).map(({ taskId }) => taskId)
+  expect(await ids("left")).toEqual([keyGen.taskId, "a-reshare"])
+  expect(await ids(first)).toEqual([keyGen.taskId, "a-reshare"])
+  expect(await ids("stranger")).toEqual([])
+  expect([...(await rig.store.toldOf(shareGroupId))].sort()).toEqual(
+    [...group.holders.map(({ nodeId }) => nodeId), "left"].sort(),
+  )
+  expect(second).not.toBe("")
+})

@@ -1,0 +1,39 @@
+/**
+ * Which epochs of its share groups a node is to be handed the certificates of (tss.md 6.4). Said once to those who are online
+ * when one is certified, and at each connection for as long as the node has not said itself that it holds the latest: a
+ * bystander never says so, and a node that was restored since may hold it no more. What it knows already it drops.
+ */
+import type { TaskRecord } from "../store/model.ts"
+import type { Write } from "../store/store.ts"
+import { outranks } from "./reshare.ts"
+
+/**
+ * `setUps`: the completed ones of the node's share groups. `lineage`: that of its database. First what the node took part in:
+ * the others prove themselves to it by an epoch that it knows to be certified.
+ */
+export function untoldEpochs(nodeId: string, lineage: number, setUps: readonly TaskRecord[]): readonly TaskRecord[] {
+  const holds = ({ reports }: TaskRecord): boolean =>
+    reports[nodeId]?.status === 190 && (reports[nodeId].lineage ?? 0) === lineage
+  const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
+  const untold = [...Map.groupBy(setUps, groupIdOf).values()].flatMap((epochs) => {
+    const latest = epochs.reduce((best, task) => (outranks(rankOf(task), rankOf(best)) ? task : best))
+    // Of a group that was never reshared there is nothing to tell.
+    if (latest.type === "KeyGen") return []
+    // Who holds the latest lacks at most what it promised itself: with the certificate, that share can be erased one day.
+    const holdsLatest = holds(latest)
+    return epochs.filter((task) => !holds(task) && (!holdsLatest || isOwn(task)))
+  })
+  return [...untold.filter(isOwn), ...untold.filter((task) => !isOwn(task))]
+}
+
+/** The share groups with news in what was just written. */
+export const groupsWithNews = (written: readonly Write[]): readonly string[] => [
+  ...new Set(written.flatMap((write) => (write.put === "succession" ? [write.shareGroupId] : []))),
+]
+
+const groupIdOf = ({ outcome }: TaskRecord): string => (outcome?.type === "group" ? outcome.group_id : "")
+
+const rankOf = ({ createdMs, outcome }: TaskRecord) => ({
+  createdMs,
+  epochId: outcome?.type === "group" ? outcome.epoch_id : "",
+})

@@ -1,0 +1,200 @@
+/**
+ * Two reshares of one group that have no node in common: both are certified, one outranks the other, and no member of either
+ * is a member of the other. Everybody ends in the one of highest rank, for each is handed the other's certificate and, where
+ * it needs it to verify that, the certificate of the epoch that both were dealt from.
+ */
+import { expect, test } from "bun:test"
+import type { GroupStatus } from "../../src/keys/group.ts"
+import type { HolderGroup, TssRequest, Vault } from "../../src/waas/store/model.ts"
+import type { ToNode } from "../../src/wire/frames.ts"
+import { type Node, Theatre } from "./theatre.ts"
+
+const statuses = (node: Node, groupId: string): readonly GroupStatus[] =>
+  [...node.epochs(groupId)].sort((a, b) => a.createdMs - b.createdMs).map(({ status }) => status)
+
+const isAck = (envelope: Uint8Array): boolean => envelope[6] === 3 && envelope[7] === 4
+
+interface Rivals {
+  readonly vault: Vault
+  readonly group: HolderGroup
+  readonly groupId: string
+  readonly first: TssRequest
+  readonly second: TssRequest
+  readonly targets: readonly [HolderGroup, HolderGroup]
+  readonly nodes: Readonly<Record<string, Node>>
+}
+
+/**
+ * The old group is a, b, c, d. From a and b the key goes to e and f; from c and d, later, to g and h. In each, the last one's
+ * word is kept back, so that it alone holds the certificate and WaaS gives the request up; both are killed.
+ */
+async function rivals(it: Theatre): Promise<Rivals> {
+  const { vault, group } = await it.generated(2, ["a", "b", "c", "d"])
+  const groupId = group.shareGroups[0]?.shareGroupId ?? ""
+  const reshare = async (dealers: readonly string[], members: readonly string[]) => {
+    const target = await it.group(vault, "MainGroup", 2, members)
+    const last = it.node(members[1] ?? "")
+    it.passes = (passing) => {
+      if (passing.kind === "down" || passing.from !== last) return true
+      if (passing.frame.kind === "envelope") return !isAck(passing.frame.envelope)
+      return passing.frame.status !== 190
+    }
+    const request = await it.reshare(vault, await it.groupNow(group), target, { dealers })
+    await it.settle()
+    last.kill()
+    it.passes = () => true
+    await it.pass(3_600_000)
+    expect((await it.request(request)).status).toBe("KeyGeneratingFailed")
+    return { request, target }
+  }
+  const first = await reshare(["a", "b"], ["e", "f"])
+  const second = await reshare(["c", "d"], ["g", "h"])
+  const nodes = Object.fromEntries(it.nodes.map((node) => [node.name, node]))
+  return {
+    vault,
+    group,
+    groupId,
+    first: first.request,
+    second: second.request,
+    targets: [first.target, second.target],
+    nodes,
+  }
+}
+
+const CAST = ["a", "b", "c", "d", "e", "f", "g", "h"]
+
+async function expectSecond(it: Theatre, { vault, groupId, targets, second }: Rivals): Promise<void> {
+  const [, winner] = targets
+  expect((await it.request(second)).status).toBe("Success")
+  expect((await it.groupNow(winner)).shareGroups.map(({ shareGroupId }) => shareGroupId)).toEqual([groupId])
+  expect(it.nodes.map((node) => [node.name, node.store.groups.active(groupId) !== undefined])).toEqual(
+    CAST.map((name) => [name, name === "g" || name === "h"]),
+  )
+  const keptShares = it.nodes.filter((node) => node.epochs(groupId).some(({ status }) => status === "SUPERSEDED"))
+  expect(keptShares.map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e", "f"])
+  expect((await it.sign(vault, winner, ["g", "h"])).status).toBe("Completed")
+}
+
+test("the outranked one comes to light last: its members hear of the winner as they report it", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { groupId, nodes, first, targets } = played
+  const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
+  await h.start()
+  await it.settle()
+  expect(statuses(e, groupId)).toEqual(["PREPARED"])
+  await f.start()
+  await it.settle()
+  expect((await it.request(first)).status).toBe("Success")
+  expect((await it.groupNow(targets[0])).shareGroups).toEqual([])
+  for (const node of [e, f])
+    expect([node.name, statuses(node, groupId)]).toEqual([node.name, ["ERASED", "SUPERSEDED", "ERASED"]])
+  await expectSecond(it, played)
+})
+
+test("the winner comes to light last: members of the other one, online as it does, hear of it at once", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { vault, groupId, nodes, targets } = played
+  const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
+  await f.start()
+  await it.settle()
+  expect((await it.sign(vault, targets[0], ["e", "f"])).status).toBe("Completed")
+  const handed: ToNode[] = []
+  it.passes = (passing) => {
+    if (passing.kind === "down" && passing.to === e && passing.frame.kind === "succession") handed.push(passing.frame)
+    return true
+  }
+  await h.start()
+  await it.settle()
+  expect(handed.length).toBeGreaterThan(0)
+  expect(statuses(e, groupId)).toEqual(["ERASED", "SUPERSEDED", "ERASED"])
+  await expectSecond(it, played)
+  // A WaaS that lost its mind finds nobody who signs for the other one.
+  const lost = { ...targets[0], status: "Valid" as const, shareGroups: played.group.shareGroups }
+  await it.store.commit([{ put: "group", record: lost }])
+  expect((await it.sign(vault, lost, ["e", "f"])).status).toBe("Failed")
+})
+
+test("offline as both come to light, and through restarts of WaaS: told at the next connection", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { groupId, nodes } = played
+  const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
+  await f.start()
+  await it.settle()
+  f.kill()
+  e.kill()
+  await it.restartWaas()
+  await h.start()
+  await it.settle()
+  await it.restartWaas()
+  expect(statuses(it.node("a"), groupId)).toEqual(["SUPERSEDED", "ERASED", "ERASED"])
+  for (const node of [e, f]) {
+    await node.start()
+    await it.settle()
+    expect(statuses(node, groupId)).toEqual(["ERASED", "SUPERSEDED", "ERASED"])
+  }
+  await expectSecond(it, played)
+})
+
+test("what comes after the winner reaches them too, and its check-ups end the shares of the outranked epoch", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { vault, groupId, nodes, targets } = played
+  const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
+  await h.start()
+  await f.start()
+  await it.settle()
+  e.kill()
+  await it.reshare(vault, targets[1], targets[1])
+  await it.settle()
+  for (const name of ["g", "h"]) {
+    const nodeId = it.node(name).nodeId
+    const group = await it.groupNow(targets[1])
+    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.nowMs + 60_000 }
+    await it.engine.createShareSignRequest(of)
+    await it.settle()
+  }
+  expect(statuses(f, groupId)).toEqual(["ERASED", "ERASED", "ERASED", "ERASED"])
+  await e.start()
+  await it.settle()
+  expect(statuses(e, groupId)).toEqual(["ERASED", "ERASED", "ERASED", "ERASED"])
+})
+
+test("a bystander that is online hears of a reshare at once, and only what it lacks", async () => {
+  await using it = await Theatre.open(["a", "b", "c", "d"])
+  const { vault, group } = await it.vault(2, ["a", "b", "c"])
+  const target = await it.group(vault, "MainGroup", 2, ["a", "d"])
+  const handed: string[] = []
+  it.passes = (passing) => {
+    if (passing.kind === "down" && passing.frame.kind === "succession") handed.push(passing.to.name)
+    return true
+  }
+  await it.reshare(vault, group, target, { dealers: ["a", "b"] })
+  await it.settle()
+  expect(statuses(it.node("c"), "EdwardsEdwardsEdward")).toEqual(["SUPERSEDED", "ERASED"])
+  // Participants came to the end of it by themselves.
+  expect(handed).toEqual(["c"])
+})
+
+test("a node that was put back to before a reshare that it took part in is told of it again, and signs no more", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, group } = await it.generated(2, ["a", "b", "c"])
+  const groupId = group.shareGroups[0]?.shareGroupId ?? ""
+  const c = it.node("c")
+  const before = c.copy("before.db")
+  await c.start()
+  await it.reshare(vault, group, group, { dealers: ["a", "b"] })
+  await it.settle()
+  expect(statuses(c, groupId)).toEqual(["SUPERSEDED", "ACTIVE"])
+  await c.restore(before)
+  await it.settle()
+  expect(statuses(c, groupId)).toEqual(["SUPERSEDED", "ERASED"])
+  expect((await it.sign(vault, group, ["b", "c"])).reason).toContain("E-TSK-006")
+  expect((await it.sign(vault, group, ["a", "b"])).status).toBe("Completed")
+  // It counts as lost, until the next reshare gives it a share again.
+  await it.reshare(vault, group, group, { dealers: ["a", "b"] })
+  await it.settle()
+  expect((await it.sign(vault, group, ["b", "c"])).status).toBe("Completed")
+})

@@ -1,0 +1,103 @@
+/** Which certificates a node is handed: none that it said it holds, and of others' only while it lacks the latest. */
+import { expect, test } from "bun:test"
+import { groupsWithNews, untoldEpochs } from "../../../src/waas/engine/epochs.ts"
+import type { NodeReport, TaskRecord } from "../../../src/waas/store/model.ts"
+
+const report = (status: NodeReport["status"], lineage?: number): NodeReport => ({
+  status,
+  attempt: 1,
+  approved: true,
+  code: "",
+  reason: "",
+  outcomeDigest: "",
+  refused: false,
+  ...(lineage === undefined ? {} : { lineage }),
+})
+
+function setUp(
+  epoch: string,
+  createdMs: number,
+  reports: Readonly<Record<string, NodeReport>>,
+  of: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
+): TaskRecord {
+  return {
+    taskId: epoch,
+    request: { kind: "tss", id: "" },
+    type: of.type ?? "KeyReshare",
+    document: new Uint8Array(1),
+    signature: new Uint8Array(64),
+    digest: "",
+    nodeIds: Object.keys(reports),
+    createdMs,
+    deadlineMs: createdMs + 1,
+    state: "completed",
+    attempt: 1,
+    attemptMs: 1,
+    code: "",
+    reason: "",
+    outcome: {
+      type: "group",
+      group_id: of.group ?? "group",
+      epoch_id: epoch,
+      curve: "ed25519",
+      root_extended_public_key: "",
+      threshold: 2,
+      participants: [],
+      certificate: [],
+    },
+    reports,
+  }
+}
+
+const done = report(190)
+const generated = setUp("g", 1, { a: done, b: done }, { type: "KeyGen" })
+const first = setUp("r1", 2, { a: done, b: report(180) })
+const second = setUp("r2", 3, { c: done, d: done })
+const told = (nodeId: string, setUps: readonly TaskRecord[], lineage = 0): readonly string[] =>
+  untoldEpochs(nodeId, lineage, setUps).map(({ taskId }) => taskId)
+
+test("a group that was never reshared has no news", () => {
+  expect(told("a", [generated])).toEqual([])
+  expect(told("stranger", [generated])).toEqual([])
+  expect(told("a", [])).toEqual([])
+})
+
+test("who lacks the latest is told of all that it lacks, first of what it took part in", () => {
+  expect(told("a", [generated, first, second])).toEqual(["r2"])
+  expect(told("b", [generated, first, second])).toEqual(["r1", "r2"])
+  expect(told("bystander", [generated, first, second])).toEqual(["g", "r1", "r2"])
+  expect(told("b", [setUp("g", 1, { a: done }, { type: "KeyGen" }), first, second])).toEqual(["r1", "g", "r2"])
+})
+
+test("who holds the latest is told of what it promised, and of nothing that others made", () => {
+  expect(told("c", [generated, first, second])).toEqual([])
+  const promised = setUp("r1", 2, { c: report(180), b: done })
+  expect(told("c", [generated, promised, second])).toEqual(["r1"])
+  // The latest is the one of highest rank, not the last that was made.
+  expect(told("c", [generated, second, setUp("r0", 3, { a: done })])).toEqual([])
+  expect(told("c", [generated, second, setUp("r3", 3, { a: done })])).toEqual(["g", "r3"])
+})
+
+test("each group by itself", () => {
+  const other = setUp("x", 9, { a: done }, { group: "other" })
+  expect(told("a", [generated, first, second, other])).toEqual(["r2"])
+  expect(told("c", [generated, first, second, other])).toEqual(["x"])
+})
+
+test("what a node said from an older copy of its database does not count once it goes on from another", () => {
+  expect(told("c", [generated, first, second], 7)).toEqual(["r2", "g", "r1"])
+  const again = setUp("r2", 3, { c: report(190, 7), d: done })
+  expect(told("c", [generated, first, again], 7)).toEqual([])
+  expect(told("c", [generated, first, again], 8)).toEqual(["r2", "g", "r1"])
+})
+
+test("the groups with news are named once each", () => {
+  const put = (nodeId: string, shareGroupId: string) => ({
+    put: "succession" as const,
+    nodeId,
+    taskId: "",
+    shareGroupId,
+  })
+  expect(groupsWithNews([put("a", "x"), put("b", "x"), put("a", "y")])).toEqual(["x", "y"])
+  expect(groupsWithNews([])).toEqual([])
+})
