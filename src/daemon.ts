@@ -52,7 +52,14 @@ export interface Daemon {
 /** How long sessions may take to end at a stop; below what service managers wait. */
 const DRAIN_MS = 10_000
 
-const LIMITS: TaskLimits = { openTasks: 256, signSessionMs: 30_000, setupSessionMs: 120_000, batch: MAX_BATCH }
+const LIMITS: TaskLimits = {
+  openTasks: 256,
+  signSessionMs: 30_000,
+  setupSessionMs: 120_000,
+  batch: MAX_BATCH,
+  // Thousands of ordinary refusals at once and as many each day; the whole of it stays below half a gigabyte (upkeep/journal.ts).
+  refused: { burstBytes: 16 * 1024 * 1024, bytesPerDay: 16 * 1024 * 1024 },
+}
 
 /** Between two looks at the node, ms. */
 const TICK_MS = 1_000
@@ -156,6 +163,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     now: Date.now,
     alarm: alarmAt,
     log,
+    unrecorded: observers.taskUnrecorded,
     limits: LIMITS,
     rng: systemRng,
     pathRules: config.signing.path_algorithms,

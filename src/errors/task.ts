@@ -142,6 +142,31 @@ export const taskCodes = {
     what: (d) => `the share ids of group ${d.groupId} are not those of its nodes: it was not made by this software`,
     next: "such a group signs, but cannot be reshared; make a new vault and move its assets there",
   }),
+  "E-TSK-030": entry<{ readonly code: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the embedded rules approved this task and refuse to begin it now: ${d.code} ${d.reason}`,
+    next: "nothing was signed in this attempt; another may begin before the deadline, once the rules allow it",
+  }),
+  "E-TSK-031": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `${d.why}; a share of a signature had left this node by then, so a signature may exist`,
+    next: "look at the other participants' results and at the chain before the same thing is asked for in another form; the limits stay debited",
+  }),
+  "E-TSK-032": entry<{ readonly deadlineMs: number; readonly days: number }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the deadline of the task, ${new Date(d.deadlineMs).toISOString()}, is more than ${d.days} days away`,
+    next: "ask again with an earlier deadline; if it is early enough, set the clocks of this node and of WaaS right",
+  }),
+  "E-TSK-033": entry<{ readonly burstBytes: number; readonly bytesPerDay: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `the journal has taken in ${d.burstBytes} bytes of refused tasks; further ones are refused without a record, but for ${d.bytesPerDay} bytes a day`,
+    next: "ask the operator of WaaS why it asks for what is refused; cosigner_tasks_unrecorded_total counts them by code; tasks that are approved go on as always",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

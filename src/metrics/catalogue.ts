@@ -44,6 +44,10 @@ export const CATALOGUE = {
     "outcome",
     "code",
   ]),
+  cosigner_tasks_unrecorded_total: counter(
+    "Tasks that were refused without a record in the journal: too many at a time, or beyond what it takes in of refused ones (E-TSK-033).",
+    ["type", "code"],
+  ),
   cosigner_task_duration_seconds: seconds("From the claim of a task to its end.", TASK_SECONDS, ["type", "outcome"]),
   cosigner_tasks_open: gauge("Tasks in progress."),
   cosigner_signatures_total: counter("Signatures made, by algorithm: 1 ECDSA, 2 EdDSA, 3 BIP-340.", ["signature_type"]),

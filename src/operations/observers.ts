@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts"
 import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
 import { observedJournal } from "../watch/journal.ts"
 import { type OpenSession, sessionBook } from "../watch/sessions.ts"
-import { decodeTask } from "../wire/task.ts"
+import { decodeTask, type TaskType } from "../wire/task.ts"
 import type { Ended } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
 
@@ -20,6 +20,7 @@ export interface Observers {
   callbackTried(tried: Tried): void
   eventSent(sent: Sent): void
   workerDied(): void
+  taskUnrecorded(type: TaskType, code: string): void
   /** A check-up has proven a share. */
   proven(atMs: number): void
 }
@@ -74,6 +75,7 @@ export function createObservers(
       },
       callbackTried: (tried) => measureCallback(metrics, tried),
       eventSent: (sent) => measureEvent(metrics, sent),
+      taskUnrecorded: (type, code) => metrics.add("cosigner_tasks_unrecorded_total", { type, code }),
       workerDied: () => metrics.add("cosigner_worker_deaths_total", {}),
       proven(atMs) {
         provenMs = atMs

@@ -8,6 +8,7 @@ import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type {
   Claim,
+  Debit,
   Decision,
   Finish,
   OutboxEvent,
@@ -120,16 +121,29 @@ export class Tasks implements TaskPort {
     })
   }
 
-  startSession(row: SessionRow, nowMs: number): void {
+  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): void {
     this.#vault.transaction((tx) => {
       const journal = this.#expect(row.taskId)
       const { state, attempt } = journal.record
       if (state !== "approved" && state !== "running" && state !== "emitted") throw wrongState(journal, "running")
       if (row.attempt <= attempt) throw new CosignerError("E-TSK-019", { attempt: row.attempt, highest: attempt })
       if (this.#vault.has(SESSION, row.sid)) throw new CosignerError("E-STO-024", { sid: toHex(row.sid) })
+      const { verdict, debits: asked } = decide(this.#usage.without(row.taskId))
+      if (verdict.action !== "approve") {
+        throw new CosignerError("E-TSK-030", { code: verdict.code, reason: verdict.reason })
+      }
+      const debits = joined(journal.debits, asked)
+      // Never back: a debit that moved into the past would leave its window too early.
+      const debitedMs = Math.max(journal.debitedMs, nowMs)
       tx.put(SESSION, row.sid, { row, startedMs: nowMs, ended: undefined })
+      tx.afterCommit(() => {
+        this.#usage.release(row.taskId, journal.debits)
+        this.#usage.debit(row.taskId, debitedMs, debits)
+      })
       this.#put(tx, {
         ...journal,
+        debits,
+        debitedMs,
         // Once a share left, the task counts as signed: a further attempt does not hide that.
         record: {
           ...journal.record,
@@ -276,6 +290,12 @@ export class Tasks implements TaskPort {
     return journal
   }
 }
+
+/** What the rules ask for today, and what an earlier look debited under a rule that is gone. */
+const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit[] => [
+  ...before.filter((old) => !now.some(({ counter }) => counter === old.counter)),
+  ...now,
+]
 
 const FINAL: readonly TaskState[] = ["completed", "rejected", "failed", "cancelled"]
 const isFinal = (state: TaskState): boolean => FINAL.includes(state)

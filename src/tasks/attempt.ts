@@ -3,7 +3,7 @@
  * way. The session row is written before the first byte leaves; bans and strikes are written before anything else is sent.
  */
 import { type Bytes, toHex } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, isCode } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Blame } from "../mpc/blame.ts"
 import { isAbort, receiverOf } from "../mpc/envelope.ts"
@@ -11,14 +11,23 @@ import type { SessionRecord } from "../mpc/exchange.ts"
 import type { Ending, HostIo, SessionIo } from "../mpc/session.ts"
 import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
-import type { Plan } from "./plan.ts"
+import { type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
   readonly session: HostedSession
   /** Resolves when the session has ended, its row is closed and its share is wiped. */
-  readonly ended: Promise<Ending>
+  readonly ended: Promise<Ended>
+}
+
+export interface Ended {
+  readonly ending: Ending
+  /** Why the session was not begun: the rules that approved the task refuse it by now. */
+  readonly refused: Refusal | undefined
+  /** Closes the session's row, where the session has its result and the store could not take the end of it; otherwise nothing. */
+  readonly close: () => void
 }
 
 export interface AttemptEvents {
@@ -29,7 +38,7 @@ export interface AttemptEvents {
 
 /** Throws when the share does not open. */
 export function beginAttempt(
-  taskId: string,
+  task: Task,
   attempt: number,
   plan: Plan,
   ports: TaskPorts,
@@ -39,10 +48,12 @@ export function beginAttempt(
   const opened = plan.open(attempt)
   const checks = openChecks(locks)
   let sid: Bytes | undefined
+  let refused: Refusal | undefined
   const io: HostIo = {
-    ...sessionIo(taskId, plan, ports, checks, on.ban),
+    ...sessionIo(task, plan, ports, checks, on.ban),
     begin: async (begun) => {
-      ports.journal.startSession(rowOf(begun, taskId, attempt, plan, ports), ports.now())
+      refused = begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, ports)
+      if (refused !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: refused.reason })
       sid = begun
       on.begun()
     },
@@ -52,11 +63,14 @@ export function beginAttempt(
     .then((ending) => {
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
       const unproven = ending.kind === "crashed" ? checks.open() : []
-      if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
-      for (const peer of unproven) {
-        ports.log.warn("an unproven check was counted against a peer", { task: taskId, peer: nodeIdOf(peer) })
+      const close = (): void => {
+        if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
       }
-      return ending
+      const isClosed = closed(close, ending)
+      for (const peer of unproven) {
+        ports.log.warn("an unproven check was counted against a peer", { task: task.task_id, peer: nodeIdOf(peer) })
+      }
+      return { ending, refused, close: isClosed ? () => {} : close }
     })
     .catch((error: unknown) => {
       checks.lost()
@@ -67,6 +81,35 @@ export function beginAttempt(
       opened.release()
     })
   return { session, ended }
+}
+
+/** Whether the row is closed. A store that fails must not take a result with it: then the row is closed later. */
+function closed(close: () => void, ending: Ending): boolean {
+  try {
+    close()
+    return true
+  } catch (error) {
+    if (ending.kind !== "done") throw error
+    return false
+  }
+}
+
+/** Makes the session's row durable, if the task may still be signed for: the deadline and the rules are asked at this moment. */
+function begin(row: SessionRow, task: Task, plan: Plan, ports: TaskPorts): Refusal | undefined {
+  const nowMs = ports.now()
+  requireInTime(task, nowMs)
+  try {
+    ports.journal.startSession(row, nowMs, (usage) => ports.risk.evaluate(task, plan.group, usage, nowMs))
+    return undefined
+  } catch (error) {
+    if (isCode(error, "E-TSK-030")) return refuse(error.code, error.data)
+    throw error
+  }
+}
+
+/** The clock itself is asked: an alarm may come late, after a sleep of the machine say, and nothing may leave meanwhile. */
+function requireInTime({ deadline_ms: deadlineMs }: Task, nowMs: number): void {
+  if (nowMs >= deadlineMs) throw new CosignerError("E-TSK-004", { deadlineMs })
 }
 
 const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: TaskPorts): SessionRow => ({
@@ -80,13 +123,14 @@ const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: T
 })
 
 function sessionIo(
-  taskId: string,
+  task: Task,
   plan: Plan,
   ports: TaskPorts,
   checks: OpenChecks,
   onBan: (groupId: string, peer: PartyId) => void,
 ): SessionIo {
   const { group } = plan
+  const { task_id: taskId } = task
   const mayRelease = (): boolean => {
     if (group === undefined || !plan.ecdsa) return true
     const unusable = ports.bans.unusable(group.groupId, group.epochId)
@@ -105,6 +149,7 @@ function sessionIo(
         case "acknowledged":
           return ports.groups.acknowledge(what.group)
         case "emitted":
+          requireInTime(task, ports.now())
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":
           if (group === undefined) return

@@ -3,21 +3,23 @@
  * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
  */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Ending } from "../mpc/session.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
-import { type Attempt, beginAttempt } from "./attempt.ts"
+import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
+import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
+import { resumed, statusOf, tellEnd, textOf, unlessSigned, whyNot } from "./endings.ts"
 import { certified, planOf } from "./kinds.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
-import type { Alarm, Decision, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
+import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { attemptEnded, isFinal, reportOf } from "./report.ts"
+import { fired, onFired } from "./signals.ts"
 import { retireBefore } from "./succession.ts"
 
 type Command =
@@ -38,6 +40,7 @@ export class Course {
   /** Resolves when there is nothing left to do for the task in this process. Never rejects. */
   readonly over: Promise<void>
   readonly #claimed: TaskRecord
+  readonly #answered: Verdict | undefined
   readonly #ports: TaskPorts
   readonly #locks: CheckLocks
   readonly #onBan: (groupId: string, peer: PartyId) => void
@@ -52,17 +55,21 @@ export class Course {
   #asked: number
   #begunLast: number
   #running: Running | undefined
+  /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
+  #result: (() => void) | undefined
 
-  /** Begins at once. */
+  /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (trial.ts). */
   constructor(
     task: Task,
     claimed: TaskRecord,
     ports: TaskPorts,
     locks: CheckLocks,
     onBan: (groupId: string, peer: PartyId) => void,
+    answered?: Verdict,
   ) {
     this.task = task
     this.#claimed = claimed
+    this.#answered = answered
     this.#ports = ports
     this.#locks = locks
     this.#onBan = onBan
@@ -122,15 +129,10 @@ export class Course {
   async #run(): Promise<void> {
     const plan = planOf(this.task, this.#ports)
     if (isRefusal(plan)) return this.#fail(plan)
-    if (this.#stop.aborted) return this.#finishStopped()
+    if (this.#isStopped()) return this.#finishStopped()
     const record = this.#claimed.state === "claimed" ? await this.#decide(plan) : this.#claimed
-    if (this.#stop.aborted) return this.#finishStopped()
-    if (record.state === "running" || record.state === "emitted") {
-      const why = refuse("E-TSK-014", { attempt: record.attempt, reason: "the node was restarted" })
-      this.#ports.send(attemptEnded(record, why))
-    } else {
-      this.#ports.send(reportOf(record))
-    }
+    if (this.#isStopped()) return this.#finishStopped()
+    this.#ports.send(resumed(record) ?? reportOf(record))
     if (record.state === "rejected") return tellEnd(record, this.#ports)
     if (record.state === "approved") {
       this.#ports.log.info(`${this.task.type} task approved`, { task: this.task.task_id })
@@ -140,10 +142,8 @@ export class Course {
 
   async #decide(plan: Plan | LonePlan): Promise<TaskRecord> {
     const { risk, journal, now } = this.#ports
-    const embedded = risk.evaluate(this.task, plan.group, journal.usage, now())
-    const asked =
-      embedded.verdict.action === "approve" ? await risk.ask(this.task, plan.group, this.#stop) : embedded.verdict
-    if (this.#stop.aborted) return this.#claimed
+    const asked = this.#answered ?? (await askEverybody(this.task, plan, this.#ports, this.#stop))
+    if (this.#isStopped()) return this.#claimed
     return journal.approve(
       this.task.task_id,
       now(),
@@ -158,10 +158,10 @@ export class Course {
     let record = approved
     for (;;) {
       const command = await this.#commands.next(this.#stop)
-      if (command === undefined || this.#stop.aborted) return this.#finishStopped()
+      if (command === undefined || this.#isStopped()) return this.#finishStopped()
       if (command.kind === "certificate") {
         const outcome = certified(this.task, command.acks, this.#ports)
-        if (outcome !== undefined) return this.#finish({ state: "completed", outcome })
+        if (outcome !== undefined) return this.#complete(() => outcome)
         continue
       }
       if (command.attempt <= record.attempt) {
@@ -181,11 +181,8 @@ export class Course {
       this.#fail(plan)
       return true
     }
-    if (plan.kind === "alone") {
-      this.#finish({ state: "completed", outcome: plan.outcome() })
-      return true
-    }
-    const attempt = beginAttempt(this.task.task_id, number, plan, this.#ports, this.#locks, {
+    if (plan.kind === "alone") return this.#alone(number, plan)
+    const attempt = beginAttempt(this.task, number, plan, this.#ports, this.#locks, {
       // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
@@ -193,33 +190,48 @@ export class Course {
     this.#running = { number, attempt, plan }
     this.#begunLast = number
     for (const envelope of this.#early.take()) attempt.session.deliver(envelope)
-    const ending = await this.#ended(attempt, plan)
+    const ended = await this.#ended(attempt, plan)
     this.#running = undefined
-    return this.#settle(ending, number, plan)
+    return this.#settle(ended, number, plan)
+  }
+
+  /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
+  #alone(number: number, plan: LonePlan): boolean {
+    const { risk, journal, now } = this.#ports
+    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now())
+    if (verdict.action !== "approve") {
+      const { code, reason } = verdict
+      this.#ports.send({ ...attemptEnded(this.#record(), refuse("E-TSK-030", { code, reason })), attempt: number })
+      return false
+    }
+    const outcome = plan.outcome()
+    this.#complete(() => outcome)
+    return true
   }
 
   /** The ending of an attempt, which its own deadline and whatever stops the task bring about. */
-  async #ended({ session, ended }: Attempt, plan: Plan): Promise<Ending> {
+  async #ended({ session, ended }: Attempt, plan: Plan): Promise<Ended> {
     const { limits, now, alarm } = this.#ports
     const limit = plan.kind === "sign" ? limits.signSessionMs : limits.setupSessionMs
     using timeout = alarm(Math.min(this.task.deadline_ms, now() + limit))
-    const onStop = (): void => session.cancel("cancelled")
-    timeout.signal.addEventListener("abort", () => session.cancel("deadline"), { once: true })
-    this.#stop.addEventListener("abort", onStop, { once: true })
-    const ending = await ended
-    this.#stop.removeEventListener("abort", onStop)
-    return ending
+    using _deadline = onFired(timeout.signal, () => session.cancel("deadline"))
+    using _stop = onFired(this.#stop, () => session.cancel("cancelled"))
+    return await ended
   }
 
   /** Whether the task is over. */
-  #settle(ending: Ending, number: number, plan: Plan): boolean {
+  #settle({ ending, refused, close }: Ended, number: number, plan: Plan): boolean {
     if (ending.kind === "done") {
+      const { result } = ending
+      this.#complete(() => {
+        close()
+        return plan.outcome(result)
+      })
       // A signature of this epoch with a part of ours: the shares that came before it are not needed again (tss.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
-      this.#finish({ state: "completed", outcome: plan.outcome(ending.result) })
       return true
     }
-    if (this.#stop.aborted) {
+    if (this.#isStopped()) {
       this.#finishStopped()
       return true
     }
@@ -227,14 +239,22 @@ export class Course {
       this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
       return true
     }
-    const why = refuse("E-TSK-014", { attempt: number, reason: whyNot(ending) })
-    this.#ports.send(attemptEnded(this.#record(), why))
+    const why = refused ?? refuse("E-TSK-014", { attempt: number, reason: whyNot(ending) })
+    // Also of an attempt that was not begun: WaaS waits for no other word of it.
+    this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })
     return false
   }
 
   // ---- endings -----------------------------------------------------------------------------------------------------
 
-  #finish(end: Finish): void {
+  /** Records the result; should the store not take it, #broken tries again for as long as the process lives. */
+  #complete(outcome: () => TaskOutcome): void {
+    this.#result = () => this.#finish({ state: "completed", outcome: outcome() })
+    this.#result()
+  }
+
+  #finish(asked: Finish): void {
+    const end = asked.state === "completed" ? asked : unlessSigned(this.#record(), asked)
     const record = this.#ports.journal.finish(this.task.task_id, end, this.#ports.now(), this.#eventsOf(end))
     tellEnd(record, this.#ports)
     this.#ports.send(reportOf(record))
@@ -242,6 +262,11 @@ export class Course {
 
   #fail(why: Refusal): void {
     this.#finish({ state: "failed", ...why })
+  }
+
+  /** By the clock itself too: after a sleep of the machine an alarm may be late, and an approval must not outlive its deadline. */
+  #isStopped(): boolean {
+    return this.#stop.aborted || this.#ports.now() >= this.task.deadline_ms
   }
 
   /** The ending that a fired stop asks for; none when the node merely goes down. */
@@ -252,16 +277,23 @@ export class Course {
     this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
   }
 
-  /** Fails the task, as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. */
+  /**
+   * Ends the task as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. One
+   * that has its result ends with that, however long it takes: a signature that exists is never reported as failed.
+   */
   async #broken(error: unknown): Promise<void> {
     const { log, now, alarm } = this.#ports
     log.error("task stopped", { task: this.task.task_id, error: textOf(error) })
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {
       try {
-        if (!isFinal(this.#record().state)) this.#fail(why)
+        if (isFinal(this.#record().state)) return
+        if (this.#result === undefined) this.#fail(why)
+        else this.#result()
         return
       } catch (again) {
+        // What cannot become an outcome never will; nothing but the store gets better by itself.
+        if (!(again instanceof CosignerError)) this.#result = undefined
         log.warn("the end of a task could not be recorded", { task: this.task.task_id, error: textOf(again) })
         using later = alarm(now() + RECORD_AGAIN_MS)
         await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
@@ -271,7 +303,7 @@ export class Course {
 
   #eventsOf(end: Finish): readonly OutboxEvent[] {
     if (end.state === "completed") return this.#events(190, "", end.outcome)
-    return this.#events(ENDED[end.state], `${end.code} ${end.reason}`)
+    return this.#events(statusOf(end.state), `${end.code} ${end.reason}`)
   }
 
   #events(status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] {
@@ -282,47 +314,5 @@ export class Course {
     const record = this.#ports.journal.get(this.task.task_id)
     if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
     return record
-  }
-}
-
-const ENDED: Readonly<Record<"rejected" | "failed" | "cancelled", TaskStatus>> = {
-  rejected: 160,
-  failed: 170,
-  cancelled: 180,
-}
-
-export const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener("abort", () => resolve(), { once: true })
-  })
-}
-
-/** Approves only what both mechanisms approve; every rule's outcome is kept. */
-function both(embedded: Decision, callbacks: Verdict): Decision {
-  if (embedded.verdict.action !== "approve") return embedded
-  const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]
-  return { verdict: { ...callbacks, rules }, debits: embedded.debits }
-}
-
-/** One line per task; the words of the first are what scripts look for. */
-function tellEnd(record: TaskRecord, ports: TaskPorts): void {
-  const session = `${record.taskId}:${record.attempt}`
-  if (record.state === "completed") ports.log.info(`${record.type} task completed in session ${session}`, {})
-  else ports.log.warn(`${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
-}
-
-function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
-  switch (ending.kind) {
-    case "blamed":
-      return ending.blame.reason
-    case "deadline":
-      return "the other participants did not answer in time"
-    case "cancelled":
-      return "it was cancelled"
-    case "crashed":
-      return "the session broke off on this node"
   }
 }

@@ -118,8 +118,12 @@ export interface TaskPort {
     decide: (usage: Usage) => Decision,
     events: (verdict: Verdict) => readonly OutboxEvent[],
   ): TaskRecord
-  /** Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one. */
-  startSession(row: SessionRow, nowMs: number): void
+  /**
+   * Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one.
+   * In the same transaction `decide` is asked anew, over the usage of all other tasks: what the approval debited now counts
+   * from this moment, because now is when it signs. Throws E-TSK-030 where it no longer approves; nothing has changed then.
+   */
+  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): void
   /**
    * Closes the session row in whatever orderly way it ended, and in the same transaction counts one unproven check against
    * each of `unproven`: peers with a check that began and whose verdict nobody saw (tss.md 2.5 rule 9). A second end of a
@@ -268,6 +272,8 @@ export interface TaskPorts {
   readonly now: Clock
   readonly alarm: (atMs: number) => Alarm
   readonly log: Log
+  /** A task was refused without a record in the journal; to be counted. */
+  readonly unrecorded: (type: TaskType, code: string) => void
   readonly limits: TaskLimits
   /** For what is signed without a session. */
   readonly rng: Rng
@@ -284,4 +290,6 @@ export interface TaskLimits {
   readonly setupSessionMs: number
   /** Messages of one signing session. */
   readonly batch: number
+  /** What the journal takes in of tasks that are never approved: at once, and for as long as that goes on. */
+  readonly refused: { readonly burstBytes: number; readonly bytesPerDay: number }
 }

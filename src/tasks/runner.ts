@@ -3,17 +3,23 @@
  * envelopes to the course they belong to. What a task does is course.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Verdict } from "../policy/verdict.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
-import { Course, textOf } from "./course.ts"
+import { Course } from "./course.ts"
+import { textOf, unlessSigned } from "./endings.ts"
 import { certified } from "./kinds.ts"
-import { type Refusal, refuse } from "./plan.ts"
+import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
+import { Rarely } from "./rarely.ts"
+import { RefusedBudget } from "./refused.ts"
 import { isFinal, reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
+import { decideFirst } from "./trial.ts"
 
 export interface Tasks {
   /** Never throws: what cannot be verified or read is logged and dropped. */
@@ -28,25 +34,52 @@ export interface Tasks {
   stop(): Promise<void>
 }
 
+/** The longest a task may stay open: until its deadline has passed, neither its approval nor its record goes away. */
+const MAX_DAYS = 31
+const DAY_MS = 86_400_000
+
+/** A task that is being decided before it is claimed. */
+interface Trial {
+  readonly digest: string
+  readonly stop: AbortController
+  /** Never rejects. */
+  readonly over: Promise<void>
+}
+
 export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   const courses = new Map<string, Course>()
+  const trials = new Map<string, Trial>()
   const locks = checkLocks()
+  const budget = new RefusedBudget(ports.limits.refused, ports.log, ports.now())
+  const rarely = new Rarely(ports.log, ports.now)
   let stopping = false
 
-  function begin(task: Task, record: TaskRecord): void {
+  function begin(task: Task, record: TaskRecord, answered?: Verdict): void {
     if (stopping) return // it is in the journal, and the next start takes it up
-    const course = new Course(task, record, ports, locks, (groupId, peer) => {
+    const onBan = (groupId: string, peer: PartyId): void => {
       for (const other of courses.values()) other.banned(groupId, peer)
-    })
+    }
+    const course = new Course(task, record, ports, locks, onBan, answered)
     courses.set(task.task_id, course)
-    course.over.finally(() => courses.delete(task.task_id))
+    course.over.then(() => {
+      courses.delete(task.task_id)
+      account(task.task_id)
+    })
+  }
+
+  function account(taskId: string): void {
+    try {
+      const last = ports.journal.get(taskId)
+      if (last !== undefined) budget.ended(last)
+    } catch (error) {
+      rarely.say("error", "a record of the journal could not be read", { task: taskId, error: textOf(error) })
+    }
   }
 
   function verified(tag: DocumentTag, signed: SignedDocument): boolean {
     if (verifyDocument(waasKey, tag, signed)) return true
-    ports.log.error("dropped a document that the pinned WaaS key did not sign", {
-      ...refuse("E-TSK-002", { what: tag }),
-    })
+    const why = refuse("E-TSK-002", { what: tag })
+    rarely.say("error", "dropped a document that the pinned WaaS key did not sign", { ...why })
     return false
   }
 
@@ -54,14 +87,33 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     if (!verified("waas/task", signed)) return
     const decoded = decodeTask(signed.document)
     if ("problem" in decoded) {
-      return ports.log.error("dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
+      return rarely.say("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
     }
     const task = decoded
     const digest = taskDigest(signed.document)
     const known = ports.journal.get(task.task_id)
-    if (known === undefined && courses.size >= ports.limits.openTasks) {
-      return refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: ports.limits.openTasks }))
+    if (known !== undefined || !isUnwelcome(task, signed, digest)) claim(task, signed, digest)
+  }
+
+  /** Whether a task that is new here is dealt with otherwise than by a claim. */
+  function isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
+    const { openTasks } = ports.limits
+    const tried = trials.get(task.task_id)
+    if (tried !== undefined) {
+      if (tried.digest !== digest) refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
+    } else if (courses.size + trials.size >= openTasks) {
+      refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: openTasks }))
+    } else if (task.deadline_ms > ports.now() + MAX_DAYS * DAY_MS) {
+      refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms, days: MAX_DAYS }))
+    } else if (budget.isSpent(ports.now())) {
+      if (!stopping) tryFirst(task, signed, digest)
+    } else {
+      return false
     }
+    return true
+  }
+
+  function claim(task: Task, signed: SignedDocument, digest: string, answered?: Verdict): void {
     const nowMs = ports.now()
     const claim = ports.journal.claim({
       taskId: task.task_id,
@@ -74,12 +126,33 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     })
     if (claim.kind === "conflict") return refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     ports.send(reportOf(claim.record))
-    if (!courses.has(task.task_id) && !isFinal(claim.record.state)) begin(task, claim.record)
+    if (!courses.has(task.task_id) && !isFinal(claim.record.state)) begin(task, claim.record, answered)
+  }
+
+  function tryFirst(task: Task, signed: SignedDocument, digest: string): void {
+    const stop = new AbortController()
+    const over = decideFirst(task, ports, stop.signal)
+      .then((answer) => {
+        trials.delete(task.task_id)
+        if (stopping) return // WaaS asks again after the next start
+        if ("action" in answer && answer.action === "approve") claim(task, signed, digest, answer)
+        else refuseUnclaimed(task, digest, answer)
+      })
+      .catch((error: unknown) => {
+        trials.delete(task.task_id)
+        rarely.say("error", "a task could not be decided", { task: task.task_id, error: textOf(error) })
+      })
+    trials.set(task.task_id, { digest, stop, over })
   }
 
   /** Answers without a trace in the journal: the task was not taken up, and the id keeps its earlier meaning. */
-  function refuseUnclaimed(task: Task, digest: string, why: Refusal): void {
-    ports.log.warn("refused a task", { task: task.task_id, ...why })
+  function refuseUnclaimed(
+    task: Task,
+    digest: string,
+    { code, reason }: { readonly code: string; readonly reason: string },
+  ): void {
+    ports.unrecorded(task.type, code)
+    rarely.say("warn", "refused a task", { task: task.task_id, code, reason })
     ports.send({
       kind: "report",
       taskId: task.task_id,
@@ -88,8 +161,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       status: 160,
       attempt: 0,
       approved: false,
-      code: why.code,
-      reason: why.reason,
+      code,
+      reason,
       outcome: undefined,
     })
   }
@@ -97,7 +170,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onStart(signed: SignedDocument): void {
     if (!verified("waas/start", signed)) return
     const start = decodeStart(signed.document)
-    if ("problem" in start) return ports.log.error("dropped a start that cannot be read", { ...start })
+    if ("problem" in start) return rarely.say("error", "dropped a start that cannot be read", { ...start })
     const record = recordFor(start.task_id, start.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -108,7 +181,9 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onCancel(signed: SignedDocument): void {
     if (!verified("waas/cancel", signed)) return
     const cancel = decodeCancel(signed.document)
-    if ("problem" in cancel) return ports.log.error("dropped a cancel that cannot be read", { ...cancel })
+    if ("problem" in cancel) return rarely.say("error", "dropped a cancel that cannot be read", { ...cancel })
+    const tried = trials.get(cancel.task_id)
+    if (tried?.digest === cancel.digest) return tried.stop.abort(cancel.reason)
     const record = recordFor(cancel.task_id, cancel.digest)
     if (record === undefined) return
     const course = courses.get(record.taskId)
@@ -142,7 +217,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = ports.journal.get(taskId)
     if (record?.digest === digest) return record
-    ports.log.warn("dropped a command for a task that this node did not claim", { task: taskId })
+    rarely.say("warn", "dropped a command for a task that this node did not claim", { task: taskId })
     return undefined
   }
 
@@ -171,7 +246,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function abandon(record: TaskRecord, problem: string): void {
     const why = refuse("E-TSK-003", { problem })
     ports.log.error("a journalled task cannot be read any more", { task: record.taskId, ...why })
-    ports.journal.finish(record.taskId, { state: "failed", ...why }, ports.now(), [])
+    ports.journal.finish(record.taskId, unlessSigned(record, { state: "failed", ...why }), ports.now(), [])
   }
 
   return {
@@ -180,7 +255,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
         act(frame)
       } catch (error) {
         // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
-        ports.log.error("a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
+        rarely.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
       }
     },
     resume() {
@@ -194,12 +269,14 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     onOnline() {
       for (const record of ports.journal.unfinished()) ports.send(reportOf(record))
     },
-    open: () => courses.size,
+    open: () => courses.size + trials.size,
     async stop() {
       stopping = true
       const running = [...courses.values()]
       for (const course of running) course.suspend()
-      await Promise.all(running.map((course) => course.over))
+      const tried = [...trials.values()]
+      for (const { stop } of tried) stop.abort("the node goes down")
+      await Promise.all([...running, ...tried].map(({ over }) => over))
     },
   }
 }

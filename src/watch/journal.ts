@@ -28,7 +28,7 @@ export function observedJournal(port: TaskPort, observer: JournalObserver): Task
       if (isNew && record.state === "rejected") observer.ended(record)
       return record
     },
-    startSession: (row, nowMs) => port.startSession(row, nowMs),
+    startSession: (row, nowMs, decide) => port.startSession(row, nowMs, decide),
     endSession: (sid, how, nowMs, unproven) => port.endSession(sid, how, nowMs, unproven),
     emitted: (taskId, digest, nowMs) => port.emitted(taskId, digest, nowMs),
     finish(taskId, end, nowMs, events) {

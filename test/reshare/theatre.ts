@@ -107,7 +107,14 @@ export class Node {
       alarm: (atMs) => theatre.alarm(atMs),
       rng: (length) => copy(randomBytes(length)),
       log: logTo((level, message, fields) => theatre.log.push({ node: this.name, level, message, fields })),
-      limits: { openTasks: 64, signSessionMs: 30_000, setupSessionMs: 60_000, batch: 32 },
+      unrecorded: () => {},
+      limits: {
+        openTasks: 64,
+        signSessionMs: 30_000,
+        setupSessionMs: 60_000,
+        batch: 32,
+        refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+      },
       pathRules: DEFAULT_PATH_RULES,
     }
     this.tasks = createTasks(theatre.signer.publicKey, ports)

@@ -130,14 +130,14 @@ test("sessions that were running when the process died are closed; all together 
   folder.create().close()
   const dying = `
     import { openStore } from ${JSON.stringify(join(import.meta.dir, "../../src/store/store.ts"))}
-    import { approved, password, sessionOf } from ${JSON.stringify(join(import.meta.dir, "fixtures.ts"))}
+    import { approved, password, sessionOf, still } from ${JSON.stringify(join(import.meta.dir, "fixtures.ts"))}
     const store = openStore(${JSON.stringify(folder.db)}, password(), { readOnly: false })
     for (const task of ["ecdsa", "ecdsa2", "ecdsa3", "frost", "ended"]) {
       approved(store, task)
-      store.tasks.startSession(sessionOf(task, 1, { ecdsa: task !== "frost" }), 1)
+      store.tasks.startSession(sessionOf(task, 1, { ecdsa: task !== "frost" }), 1, still)
     }
     approved(store, "other")
-    store.tasks.startSession(sessionOf("other", 1, { groupId: "h", peers: [sessionOf("", 1).peers[0]] }), 1)
+    store.tasks.startSession(sessionOf("other", 1, { groupId: "h", peers: [sessionOf("", 1).peers[0]] }), 1, still)
     store.tasks.endSession(sessionOf("ended", 1).sid, "deadline", 2, [])
     process.kill(process.pid, "SIGKILL")`
   Bun.spawnSync([process.execPath, "-e", dying])

@@ -5,7 +5,7 @@
 import { writeSync } from "node:fs"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore, type Store } from "../../src/store/store.ts"
-import { APPROVE, bytesOf, claimOf, groupNo, groupSecret, password, sessionOf } from "./fixtures.ts"
+import { APPROVE, bytesOf, claimOf, groupNo, groupSecret, password, sessionOf, still } from "./fixtures.ts"
 
 export const STEPS = 7
 
@@ -22,7 +22,7 @@ export function step(store: Store, s: number, otBytes: number): void {
         () => ({ verdict: APPROVE, debits: [{ counter: "all", amount: 1 }] }),
         () => [{ eventId: taskId, eventType: "e", createdMs: 1, body: taskId }],
       ),
-    () => store.tasks.startSession(sessionOf(taskId, 1), s),
+    () => store.tasks.startSession(sessionOf(taskId, 1), s, still),
     () => store.tasks.emitted(taskId, bytesOf(n), s),
     () => store.tasks.endSession(sessionOf(taskId, 1).sid, "done", s, []),
     () => store.groups.prepare(groupNo(taskId, 0), groupSecret(0, otBytes)),

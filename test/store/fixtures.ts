@@ -118,6 +118,9 @@ export const REJECT = {
   rules: [{ rule: "key_sign.allowed_paths", outcome: "deny", reason: "not allowed" }],
 } as const
 
+/** The rules as they ask at the start of a session: nothing has changed. */
+export const still = () => ({ verdict: APPROVE, debits: [] })
+
 /** A task that is approved, so that sessions may start. */
 export function approved(store: Store, taskId: string): void {
   store.tasks.claim(claimOf(taskId))

@@ -150,15 +150,28 @@ const approve = (id: string, isApproved: boolean, amount: number): Command =>
     expect(seen).toBe(isOpen ? before : -1)
   })
 
-const start = (id: string, attempt: number, ecdsa: boolean): Command =>
-  command(`start(${id},${attempt},${ecdsa})`, (model, { store }) => {
+/** `amount`: what the rules ask for by now; undefined where they refuse. */
+const start = (id: string, attempt: number, ecdsa: boolean, amount: number | undefined): Command =>
+  command(`start(${id},${attempt},${ecdsa},${amount})`, (model, { store }) => {
     const task = model.tasks.get(id)
-    const code = codeOf(() => store.tasks.startSession(sessionOf(id, attempt, { ecdsa }), model.now))
+    let seen = -1
+    const code = codeOf(() =>
+      store.tasks.startSession(sessionOf(id, attempt, { ecdsa }), model.now, (usage) => {
+        seen = usage.count("c", 0)
+        return amount === undefined
+          ? { verdict: REJECT, debits: [{ counter: "c", amount: 1 }] }
+          : { verdict: APPROVE, debits: [{ counter: "c", amount }] }
+      }),
+    )
     if (task === undefined) expect(code).toBe("E-STO-026")
     else if (!["approved", "running", "emitted"].includes(task.state)) expect(code).toBe("E-STO-025")
     else if (attempt <= task.attempt) expect(code).toBe("E-TSK-019")
     else {
-      expect(code).toBe("none")
+      const others = [...model.tasks.values()].reduce((sum, other) => sum + (other === task ? 0 : other.debited), 0)
+      expect(seen).toBe(others)
+      expect(code).toBe(amount === undefined ? "E-TSK-030" : "none")
+      if (amount === undefined) return
+      task.debited = amount
       task.state = task.state === "emitted" ? "emitted" : "running"
       task.attempt = attempt
       task.updatedMs = model.now
@@ -357,7 +370,9 @@ const n = fc.nat(3)
 const commands = [
   fc.record({ id, digest: fc.constantFrom("aa", "bb") }).map((a) => claim(a.id, a.digest)),
   fc.record({ id, ok: fc.boolean(), amount: fc.nat(9) }).map((a) => approve(a.id, a.ok, a.amount)),
-  fc.record({ id, attempt: fc.nat(12), ecdsa: fc.boolean() }).map((a) => start(a.id, a.attempt, a.ecdsa)),
+  fc
+    .record({ id, attempt: fc.nat(12), ecdsa: fc.boolean(), amount: fc.option(fc.nat(3), { nil: undefined, freq: 8 }) })
+    .map((a) => start(a.id, a.attempt, a.ecdsa, a.amount)),
   id.map(emit),
   fc
     .record({ id, state: fc.constantFrom("completed", "failed", "cancelled") })

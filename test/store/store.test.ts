@@ -28,6 +28,7 @@ import {
   REJECT,
   reveal,
   sessionOf,
+  still,
 } from "./fixtures.ts"
 
 const hexOf = (secret: Secret | undefined): string | undefined => secret && toHex(secret.expose())
@@ -202,26 +203,26 @@ test("attempts only count upwards, and a session id never serves twice, not even
     using store = folder.create()
     approved(store, "t1")
     approved(store, "t2")
-    store.tasks.startSession(sessionOf("t1", 2), 7)
-    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8))).toBe("E-TSK-019")
-    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 8))).toBe("E-TSK-019")
+    store.tasks.startSession(sessionOf("t1", 2), 7, still)
+    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8, still))).toBe("E-TSK-019")
+    expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 8, still))).toBe("E-TSK-019")
     store.tasks.endSession(sessionOf("t1", 2).sid, "done", 9, [])
   }
   using store = folder.open()
   const { sid } = sessionOf("t1", 2)
-  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8))).toBe("E-TSK-019")
-  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3, { sid }), 8))).toBe("E-STO-024")
-  expect(codeOf(() => store.tasks.startSession(sessionOf("t2", 1, { sid }), 8))).toBe("E-STO-024")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 2), 8, still))).toBe("E-TSK-019")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3, { sid }), 8, still))).toBe("E-STO-024")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t2", 1, { sid }), 8, still))).toBe("E-STO-024")
   expect(store.tasks.get("t1")?.attempt).toBe(2)
   expect(store.tasks.get("t2")?.state).toBe("approved")
-  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3), 8))).toBe("none")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 3), 8, still))).toBe("none")
   expect(codeOf(() => store.tasks.endSession(bytesOf(99), "done", 8, []))).toBe("E-STO-026")
 })
 
 /** Ends a session of a fresh task as crashed, with these checks open. */
 function endOne(store: Store, taskId: string, unproven: readonly PartyId[]): void {
   approved(store, taskId)
-  store.tasks.startSession(sessionOf(taskId, 1), 7)
+  store.tasks.startSession(sessionOf(taskId, 1), 7, still)
   store.tasks.endSession(sessionOf(taskId, 1).sid, "crashed", 8, unproven)
 }
 const countOf = (store: Store, n: number) => store.bans.unproven().find(({ peer }) => peer === partyNo(n))?.count
@@ -335,7 +336,7 @@ test("a failed task gives its debits back, but not once a share of its signature
     debit(store, "gone", 100, 1)
     debit(store, "signed", 100, 2)
     debit(store, "done", 100, 4)
-    store.tasks.startSession(sessionOf("signed", 1), 101)
+    store.tasks.startSession(sessionOf("signed", 1), 101, still)
     store.tasks.emitted("signed", bytesOf(1), 102)
     for (const task of ["gone", "signed"]) store.tasks.finish(task, FAILED, 103, [])
     store.tasks.finish("done", { state: "completed", outcome: { type: "signatures", signatures: [] } }, 103, [])
@@ -344,6 +345,34 @@ test("a failed task gives its debits back, but not once a share of its signature
   }
   using store = folder.open()
   expect(store.tasks.usage.count("c", 0)).toBe(6)
+})
+
+test("a debit moves to the moment at which its session starts, never back, and with the rules of that moment", () => {
+  using folder = new Folder()
+  const since = (store: Store, counter: string) => [100, 151, 201].map((ms) => store.tasks.usage.count(counter, ms))
+  {
+    using store = folder.create()
+    debit(store, "t1", 100, 1)
+    const asks = (counter: string, amount: number) => () => ({ verdict: APPROVE, debits: [{ counter, amount }] })
+    store.tasks.startSession(sessionOf("t1", 1), 200, asks("c", 3))
+    expect(since(store, "c")).toEqual([3, 3, 0])
+    // The clock was set back, and the rules count something else by now: what was counted stays counted.
+    store.tasks.startSession(sessionOf("t1", 2), 150, asks("new", 5))
+    expect([since(store, "c"), since(store, "new")]).toEqual([
+      [3, 3, 0],
+      [5, 5, 0],
+    ])
+    expect(
+      codeOf(() => store.tasks.startSession(sessionOf("t1", 3), 300, () => ({ ...asks("c", 1)(), verdict: REJECT }))),
+    ).toBe("E-TSK-030")
+  }
+  using store = folder.open()
+  expect([since(store, "c"), since(store, "new"), since(store, "other")]).toEqual([
+    [3, 3, 0],
+    [5, 5, 0],
+    [1, 1, 0],
+  ])
+  expect(store.tasks.get("t1")?.attempt).toBe(2)
 })
 
 test("debits that were counted by the group's id count by its key after a restart, and are given back all the same", () => {
@@ -387,7 +416,7 @@ test("a rejection debits nothing and keeps its reasons", () => {
   expect([record.state, record.code, record.reason]).toEqual(["rejected", "E-RSK-001", "not allowed"])
   expect(store.tasks.get("t1")?.verdict).toEqual(REJECT)
   expect(store.tasks.usage.count("c", 0)).toBe(0)
-  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 7))).toBe("E-STO-025")
+  expect(codeOf(() => store.tasks.startSession(sessionOf("t1", 1), 7, still))).toBe("E-STO-025")
 })
 
 test("a share cannot leave for a task that is not running, nor after its end", () => {
@@ -395,7 +424,7 @@ test("a share cannot leave for a task that is not running, nor after its end", (
   using store = folder.create()
   approved(store, "t1")
   expect(codeOf(() => store.tasks.emitted("t1", bytesOf(1), 7))).toBe("E-STO-025")
-  store.tasks.startSession(sessionOf("t1", 1), 7)
+  store.tasks.startSession(sessionOf("t1", 1), 7, still)
   store.tasks.finish("t1", FAILED, 8, [])
   expect(codeOf(() => store.tasks.emitted("t1", bytesOf(1), 9))).toBe("E-STO-025")
 })
@@ -408,7 +437,7 @@ test("pruning forgets only what ended, was delivered, and whose deadline is long
   const late = 10_000 + REPLAY_MS + 1
   for (const task of ["old", "undelivered", "running", "touched"]) {
     debit(store, task, 100, 1)
-    store.tasks.startSession(sessionOf(task, 1), 101)
+    store.tasks.startSession(sessionOf(task, 1), 101, still)
     store.tasks.endSession(sessionOf(task, 1).sid, "done", 102, [])
     if (task === "running") continue
     store.tasks.emitted(task, bytesOf(1), 102)

@@ -6,6 +6,7 @@
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { systemRng } from "../../src/crypto/random.ts"
+import { CosignerError } from "../../src/errors.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { type PartyId, parseParty } from "../../src/keys/party.ts"
@@ -60,6 +61,8 @@ export interface World {
   readonly bans: Ban[]
   readonly strikes: Strike[]
   readonly events: OutboxEvent[]
+  /** Codes of tasks that were refused without a record. */
+  readonly unrecorded: string[]
   readonly groups: GroupPublic[]
   /** Ids of groups whose ECDSA waits for a refresh. */
   readonly awaiting: Set<string>
@@ -68,6 +71,8 @@ export interface World {
   readonly alarms: readonly object[]
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
+  /** Moves the clock alone: the machine slept, and alarms are late. */
+  sleep(ms: number): void
   /** The next frame of that kind that is sent from now on. */
   nextReport(): Promise<Extract<FromNode, { kind: "report" }>>
 }
@@ -93,6 +98,7 @@ export function world(
   const sessions: FakeSession[] = []
   const asked: World["asked"] = []
   const events: OutboxEvent[] = []
+  const unrecorded: string[] = []
 
   const need = (taskId: string): TaskRecord => {
     const record = records.get(taskId)
@@ -150,9 +156,19 @@ export function world(
       const { code, reason } = verdict
       return put({ ...record, verdict, code, reason, state: verdict.action === "approve" ? "approved" : "rejected" })
     },
-    startSession(row) {
+    startSession(row, at, decide) {
       if (rows.some((other) => toHex(other.sid) === toHex(row.sid))) throw new Error("sid known")
       if (row.attempt <= need(row.taskId).attempt) throw new Error("attempt not above")
+      const own = debits.get(row.taskId) ?? []
+      debits.delete(row.taskId)
+      const { verdict, debits: asks } = decide(usage)
+      debits.set(row.taskId, own)
+      if (verdict.action !== "approve") throw new CosignerError("E-TSK-030", verdict)
+      const kept = own.filter(({ counter }) => !asks.some((debit) => debit.counter === counter))
+      debits.set(
+        row.taskId,
+        [...kept, ...asks].map((debit) => ({ ...debit, at })),
+      )
       rows.push(row)
       put({ ...need(row.taskId), state: "running", attempt: row.attempt })
     },
@@ -226,6 +242,7 @@ export function world(
   }
 
   const it: World = {
+    unrecorded,
     alarms,
     trace,
     sent,
@@ -245,6 +262,9 @@ export function world(
         if (alarm.at <= nowMs) alarm.fire()
         else alarms.push(alarm)
       }
+    },
+    sleep(ms) {
+      nowMs += ms
     },
     nextReport: () =>
       new Promise((resolve) => {
@@ -322,7 +342,14 @@ export function world(
       log: silentLog,
       rng: systemRng,
       pathRules: DEFAULT_PATH_RULES,
-      limits: { openTasks: 64, signSessionMs: 10_000, setupSessionMs: 60_000, batch: 32 },
+      unrecorded: (_type, code) => void unrecorded.push(code),
+      limits: {
+        openTasks: 64,
+        signSessionMs: 10_000,
+        setupSessionMs: 60_000,
+        batch: 32,
+        refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+      },
     },
   }
   return it

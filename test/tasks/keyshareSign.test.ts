@@ -162,3 +162,19 @@ test("after a restore ECDSA waits for a refresh, Schnorr on the same key does no
     expect(w.asked).toHaveLength(waits ? 0 : 1)
   }
 })
+
+test("rules that were tightened after the approval hold at the start: nothing is signed until they allow it again", async () => {
+  const { w, tasks } = setUp()
+  const task = checkup(w)
+  ask(tasks, task)
+  await w.nextReport()
+  w.asked[0]?.answer(approved)
+  await w.nextReport()
+  const { evaluate } = w
+  w.evaluate = () => ({ verdict: rejected, debits: [] })
+  start(tasks, task)
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-030", outcome: undefined })
+  w.evaluate = evaluate
+  start(tasks, task)
+  expect((await ended(w)).status).toBe(190)
+})

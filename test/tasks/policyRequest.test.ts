@@ -91,7 +91,7 @@ test("limits per group follow the key: the group that extends another shares its
   }
   const extended: GroupPublic = { ...group, groupId: "g2", mode: "extend" }
   const underAnotherChainCode: GroupPublic = { ...extended, groupId: "g3", chainCode: new Uint8Array(32).fill(8) }
-  const anotherKey: GroupPublic = { ...group, groupId: "g4", commitments: [K1.encodePoint(K1.generator.double())] }
+  const anotherKey: GroupPublic = { ...group, groupId: "g4", commitments: [K1.encodePoint(K1.multiplyBase(2n))] }
   expect([group, extended, group, underAnotherChainCode, anotherKey].map(ask)).toEqual([
     "approve",
     "approve",

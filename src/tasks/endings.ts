@@ -1,0 +1,48 @@
+/** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
+import { CosignerError, describe } from "../errors.ts"
+import type { Ending } from "../mpc/session.ts"
+import { refuse } from "./plan.ts"
+import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
+import { attemptEnded, type Report } from "./report.ts"
+
+type Unsigned = Exclude<Finish, { readonly state: "completed" }>
+
+const STATUS: Readonly<Record<Unsigned["state"], TaskStatus>> = { rejected: 160, failed: 170, cancelled: 180 }
+
+export const statusOf = (state: Unsigned["state"]): TaskStatus => STATUS[state]
+
+/** An end without a result. Once a share of a signature has left, it must not read as if nothing had been signed. */
+export function unlessSigned(record: TaskRecord, end: Unsigned): Unsigned {
+  if (record.state !== "emitted") return end
+  return { state: end.state, ...refuse("E-TSK-031", { why: `${end.code} ${end.reason}` }) }
+}
+
+/** The report of a task that an earlier run of this node left in mid-attempt; undefined for any other. */
+export function resumed(record: TaskRecord): Report | undefined {
+  const { state, attempt } = record
+  if (state !== "running" && state !== "emitted") return undefined
+  const why = refuse("E-TSK-014", { attempt, reason: "the node was restarted" })
+  return attemptEnded(record, state === "emitted" ? refuse("E-TSK-031", { why: why.reason }) : why)
+}
+
+/** One line per task; the words of the first are what scripts look for. */
+export function tellEnd(record: TaskRecord, ports: Pick<TaskPorts, "log">): void {
+  const session = `${record.taskId}:${record.attempt}`
+  if (record.state === "completed") ports.log.info(`${record.type} task completed in session ${session}`, {})
+  else ports.log.warn(`${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
+}
+
+export function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
+  switch (ending.kind) {
+    case "blamed":
+      return ending.blame.reason
+    case "deadline":
+      return "the other participants did not answer in time"
+    case "cancelled":
+      return "it was cancelled"
+    case "crashed":
+      return "the session broke off on this node"
+  }
+}
+
+export const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))

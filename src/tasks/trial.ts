@@ -1,0 +1,20 @@
+/** The decision on a task that is not in the journal, and comes into it only if it is approved. */
+import type { Verdict } from "../policy/verdict.ts"
+import type { Task } from "../wire/task.ts"
+import { askEverybody } from "./decision.ts"
+import { planOf } from "./kinds.ts"
+import { isRefusal, type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+
+/** What the node's own records, the rules and every callback server say, in this order. `stop`: for a cancel, with its reason. */
+export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSignal): Promise<Verdict | Refusal> {
+  const plan = planOf(task, ports)
+  if (isRefusal(plan)) return plan
+  const { deadline_ms: deadlineMs } = task
+  const late = (): boolean => ports.now() >= deadlineMs
+  if (late()) return refuse("E-TSK-004", { deadlineMs })
+  using alarm = ports.alarm(deadlineMs)
+  const verdict = await askEverybody(task, plan, ports, AbortSignal.any([alarm.signal, stop]))
+  if (stop.aborted) return refuse("E-TSK-005", { reason: String(stop.reason) })
+  return late() ? refuse("E-TSK-004", { deadlineMs }) : verdict
+}
