@@ -154,10 +154,10 @@ export const taskCodes = {
     what: (d) => `${d.why}; a share of a signature had left this node by then, so a signature may exist`,
     next: "look at the other participants' results and at the chain before the same thing is asked for in another form; the limits stay debited",
   }),
-  "E-TSK-032": entry<{ readonly deadlineMs: number; readonly days: number }>({
+  "E-TSK-032": entry<{ readonly deadlineMs: number }>({
     kind: "input",
     exit: EXIT.refused,
-    what: (d) => `the deadline of the task, ${new Date(d.deadlineMs).toISOString()}, is more than ${d.days} days away`,
+    what: (d) => `the deadline of the task, ${new Date(d.deadlineMs).toISOString()}, is more than 31 days away`,
     next: "ask again with an earlier deadline; if it is early enough, set the clocks of this node and of WaaS right",
   }),
   "E-TSK-033": entry<{ readonly burstBytes: number; readonly bytesPerDay: number }>({

@@ -100,6 +100,37 @@ export class Outbox {
     return seqs.length
   }
 
+  /**
+   * Gives up up to `limit` deliveries, of events from before that moment, that nobody tries any more: their tries are spent,
+   * or their server is no longer configured. Returns how many; repeat until 0.
+   */
+  prune(createdBeforeMs: number, limit = 1000): number {
+    const old = [...this.#queues]
+      .flatMap(([server, { pending, failed }]) =>
+        this.#isSubscribed(server) ? [{ server, seqs: failed }] : [failed, pending].map((seqs) => ({ server, seqs })),
+      )
+      .flatMap(({ server, seqs }) => this.#oldest(seqs, createdBeforeMs, limit).map((seq) => ({ server, seq })))
+      .slice(0, limit)
+    this.#vault.transaction((tx) => {
+      for (const { server, seq } of old) this.#write(tx, server, seq, () => undefined)
+    })
+    return old.length
+  }
+
+  #isSubscribed(server: string): boolean {
+    return this.#subscribers.some((subscriber) => subscriber.server === server)
+  }
+
+  /** Of events in the order in which they were added. */
+  #oldest(seqs: ReadonlySet<number>, beforeMs: number, limit: number): readonly number[] {
+    const found: number[] = []
+    for (const seq of seqs) {
+      if (found.length === limit || this.#read(seq).event.createdMs >= beforeMs) break
+      found.push(seq)
+    }
+    return found
+  }
+
   /** Adds events in the caller's transaction, at most once per transaction. */
   enqueue(tx: Transaction, events: readonly OutboxEvent[]): void {
     let seq = this.#lastSeq

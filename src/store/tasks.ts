@@ -29,19 +29,33 @@ import type { Vault } from "./vault.ts"
 export const REPLAY_MS = 30 * 24 * 60 * 60 * 1000
 
 /** What stays in memory of each task: enough to list, to prune and to answer "is anything left to do". */
-type Summary = Pick<TaskRecord, "taskId" | "type" | "state" | "delivered" | "updatedMs" | "deadlineMs">
+interface Summary extends Pick<TaskRecord, "taskId" | "type" | "state" | "delivered" | "updatedMs" | "deadlineMs"> {
+  readonly isApproved: boolean
+}
+
+/** Tasks that ended before these moments, ms since 1970, may be forgotten. */
+export interface EndedBefore {
+  readonly deliveredMs: number
+  /** Approved, and its outcome was never asked for. */
+  readonly undeliveredMs: number
+  /** Never approved. */
+  readonly refusedMs: number
+}
+
+function isForgettable(task: Summary, { deliveredMs, undeliveredMs, refusedMs }: EndedBefore): boolean {
+  if (!isFinal(task.state)) return false
+  if (!task.isApproved) return task.updatedMs < refusedMs
+  const beforeMs = task.delivered ? deliveredMs : undeliveredMs
+  return task.updatedMs < beforeMs && task.deadlineMs + REPLAY_MS < beforeMs
+}
 
 /** What the journal needs of a record found at the start. */
 export type Restored = Pick<Journal, "seq" | "debits" | "debitedMs"> & { readonly task: Summary }
 
-export const summaryOf = ({ taskId, type, state, delivered, updatedMs, deadlineMs }: TaskRecord): Summary => ({
-  taskId,
-  type,
-  state,
-  delivered,
-  updatedMs,
-  deadlineMs,
-})
+export const summaryOf = (record: TaskRecord): Summary => {
+  const { taskId, type, state, delivered, updatedMs, deadlineMs, verdict } = record
+  return { taskId, type, state, delivered, updatedMs, deadlineMs, isApproved: verdict?.action === "approve" }
+}
 
 type ClaimOf = Parameters<TaskPort["claim"]>[0]
 
@@ -228,14 +242,12 @@ export class Tasks implements TaskPort {
   }
 
   /**
-   * Forgets up to `limit` tasks, with their sessions and debits, that ended and were delivered before `beforeMs`, and whose
-   * deadline had passed by REPLAY_MS then. `beforeMs` must not lie in the future. Returns how many; repeat until 0.
+   * Forgets up to `limit` tasks that ended long enough ago, with their sessions and debits. One that was never approved has
+   * neither, so it may come again as if it were new. One that was approved stays until its deadline has passed by REPLAY_MS.
+   * No moment may lie in the future. Returns how many; repeat until 0.
    */
-  prune(beforeMs: number, limit = 1000): number {
-    const old = [...this.#summaries.values()]
-      .filter((task) => isFinal(task.state) && task.delivered)
-      .filter((task) => task.updatedMs < beforeMs && task.deadlineMs + REPLAY_MS < beforeMs)
-      .slice(0, limit)
+  prune(ended: EndedBefore, limit = 1000): number {
+    const old = [...this.#summaries.values()].filter((task) => isForgettable(task, ended)).slice(0, limit)
     this.#vault.transaction((tx) => {
       for (const { taskId } of old) this.#forget(tx, this.#expect(taskId))
     })

@@ -35,8 +35,7 @@ export interface Tasks {
 }
 
 /** The longest a task may stay open: until its deadline has passed, neither its approval nor its record goes away. */
-const MAX_DAYS = 31
-const DAY_MS = 86_400_000
+const MAX_AHEAD_MS = 31 * 86_400_000
 
 /** A task that is being decided before it is claimed. */
 interface Trial {
@@ -103,8 +102,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       if (tried.digest !== digest) refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     } else if (courses.size + trials.size >= openTasks) {
       refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: openTasks }))
-    } else if (task.deadline_ms > ports.now() + MAX_DAYS * DAY_MS) {
-      refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms, days: MAX_DAYS }))
+    } else if (task.deadline_ms > ports.now() + MAX_AHEAD_MS) {
+      refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms }))
     } else if (budget.isSpent(ports.now())) {
       if (!stopping) tryFirst(task, signed, digest)
     } else {

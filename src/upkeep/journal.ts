@@ -1,41 +1,58 @@
 /**
- * Forgetting: tasks that ended long ago leave the journal, so that a node that signs for years does not grow for years.
- * Which tasks may go at all (ended, delivered, safe from replay) is the store's.
+ * Forgetting: tasks that ended long ago leave the journal, and events that nobody will take leave the outbox, so that a node
+ * that signs for years does not grow for years. Which of them may go at all is the store's to say.
  */
 import { setImmediate } from "node:timers/promises"
 import { CosignerError, describe } from "../errors.ts"
 import type { Log } from "../log.ts"
+import type { Outbox } from "../store/outbox.ts"
 import type { Tasks } from "../store/tasks.ts"
 
 export const KEEP_DAYS = 90
+/** Of tasks that were never approved: beside the record, nothing depends on them. */
+export const KEEP_REFUSED_DAYS = 30
+/** Of outcomes that WaaS never acknowledged: it may have been away for long, and somebody may still ask. */
+export const KEEP_UNDELIVERED_DAYS = 365
 const DAY_MS = 86_400_000
-/** Tasks of one transaction: other work has its turn between two of them. */
+/** Records of one transaction: other work has its turn between two of them. */
 const SLICE = 500
 
 export interface ForgetJob {
   readonly tasks: Pick<Tasks, "prune">
+  readonly outbox: Pick<Outbox, "prune">
   readonly now: () => number
   readonly log: Log
 }
 
 /** True if nothing that may go is left. */
-export async function forget({ tasks, now, log }: ForgetJob, signal: AbortSignal): Promise<boolean> {
-  const beforeMs = now() - KEEP_DAYS * DAY_MS
-  let forgotten = 0
+export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: AbortSignal): Promise<boolean> {
+  const nowMs = now()
+  const ended = {
+    deliveredMs: nowMs - KEEP_DAYS * DAY_MS,
+    refusedMs: nowMs - KEEP_REFUSED_DAYS * DAY_MS,
+    undeliveredMs: nowMs - KEEP_UNDELIVERED_DAYS * DAY_MS,
+  }
   try {
-    for (;;) {
-      const count = tasks.prune(beforeMs, SLICE)
-      if (count === 0) break
-      forgotten += count
-      if (signal.aborted) return false
-      await setImmediate()
-    }
+    const forgotten = await untilNone(() => tasks.prune(ended, SLICE), signal)
+    const dropped = await untilNone(() => outbox.prune(ended.deliveredMs, SLICE), signal)
+    if (forgotten > 0) log.info("old tasks were removed from the journal", { tasks: forgotten })
+    if (dropped > 0) log.warn("old events that no server took were dropped", { deliveries: dropped })
+    return !signal.aborted
   } catch (error) {
     log.error("old tasks could not be removed from the journal", {
       why: error instanceof CosignerError ? describe(error) : String(error),
     })
     return false
   }
-  if (forgotten > 0) log.info("old tasks were removed from the journal", { tasks: forgotten, olderThanDays: KEEP_DAYS })
-  return true
+}
+
+async function untilNone(prune: () => number, signal: AbortSignal): Promise<number> {
+  let sum = 0
+  while (!signal.aborted) {
+    const count = prune()
+    if (count === 0) break
+    sum += count
+    await setImmediate()
+  }
+  return sum
 }

@@ -26,7 +26,7 @@ export interface Upkept {
 export async function startUpkeep({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
-  const forgetting = { tasks: store.tasks, now, log }
+  const forgetting = { tasks: store.tasks, outbox: store.outbox, now, log }
   const failed = (error: unknown): void =>
     log.error("a scheduled job failed", { why: error instanceof CosignerError ? describe(error) : String(error) })
   const regularly = (everyMs: number, lastMs: Repeated["lastMs"], act: Repeated["act"]): Promise<void> =>

@@ -25,6 +25,7 @@ interface ModelTask {
   readonly digest: string
   state: TaskState
   attempt: number
+  isApproved: boolean
   delivered: boolean
   updatedMs: number
   emitted: boolean
@@ -114,6 +115,7 @@ const claim = (id: string, digest: string): Command =>
       digest,
       state: "claimed",
       attempt: 0,
+      isApproved: false,
       delivered: false,
       updatedMs: model.now,
       emitted: false,
@@ -142,6 +144,7 @@ const approve = (id: string, isApproved: boolean, amount: number): Command =>
     const before = [...model.tasks.values()].reduce((sum, other) => sum + other.debited, 0)
     if (isOpen) {
       task.state = isApproved ? "approved" : "rejected"
+      task.isApproved = isApproved
       task.debited = isApproved ? amount : 0
       task.updatedMs = model.now
       post(model, `a${id}`, "y")
@@ -233,8 +236,12 @@ const prune = (isLate: boolean): Command =>
   command(`prune(${isLate})`, (model, { store }) => {
     const deadline = 10_000 + REPLAY_MS
     const beforeMs = isLate ? deadline + 1 : deadline
-    const gone = isLate ? [...model.tasks].filter(([, task]) => FINAL.includes(task.state) && task.delivered) : []
-    expect(store.tasks.prune(beforeMs)).toBe(gone.length)
+    const refusedMs = isLate ? model.now : 0
+    const gone = [...model.tasks].filter(
+      ([, task]) =>
+        FINAL.includes(task.state) && (task.isApproved ? isLate && task.delivered : task.updatedMs < refusedMs),
+    )
+    expect(store.tasks.prune({ deliveredMs: beforeMs, undeliveredMs: 0, refusedMs })).toBe(gone.length)
     for (const [id] of gone) model.tasks.delete(id)
   })
 

@@ -9,6 +9,7 @@ import { Secret } from "../../src/secret.ts"
 import { unwrapKey, wrapKey } from "../../src/store/header.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import { REPLAY_MS } from "../../src/store/tasks.ts"
+import { RollingUsage } from "../../src/store/usage.ts"
 import { rootKeyOf } from "../../src/tasks/policyRequest.ts"
 import { encodeTask } from "../../src/wire/task.ts"
 import { keySign } from "../wire/documents.ts"
@@ -347,6 +348,13 @@ test("a failed task gives its debits back, but not once a share of its signature
   expect(store.tasks.usage.count("c", 0)).toBe(6)
 })
 
+test("to release what was never debited takes nothing from anybody", () => {
+  const usage = new RollingUsage()
+  usage.debit("t1", 1, [{ counter: "c", amount: 1 }])
+  for (const counter of ["c", "unknown"]) usage.release("t2", [{ counter, amount: 1 }])
+  expect(usage.count("c", 0)).toBe(1)
+})
+
 test("a debit moves to the moment at which its session starts, never back, and with the rules of that moment", () => {
   using folder = new Folder()
   const since = (store: Store, counter: string) => [100, 151, 201].map((ms) => store.tasks.usage.count(counter, ms))
@@ -445,14 +453,42 @@ test("pruning forgets only what ended, was delivered, and whose deadline is long
     if (task !== "undelivered") store.tasks.delivered(task)
   }
   const records = store.verify()
-  expect(store.tasks.prune(late - 1)).toBe(0)
-  expect(store.tasks.prune(late)).toBe(1)
+  const before = (deliveredMs: number, undeliveredMs = 0) => ({ deliveredMs, undeliveredMs, refusedMs: 0 })
+  expect(store.tasks.prune(before(late - 1))).toBe(0)
+  expect(store.tasks.prune(before(late))).toBe(1)
   expect(store.tasks.get("old")).toBeUndefined()
   // The task and its session.
   expect(store.verify()).toBe(records - 2)
   expect(store.tasks.usage.count("c", 0)).toBe(3)
-  expect(store.tasks.prune(late + 1)).toBe(1)
+  expect(store.tasks.prune(before(late + 1))).toBe(1)
   expect(store.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["running", "undelivered"])
+  // What WaaS never asked for goes too, later.
+  expect(store.tasks.prune(before(0, late - 1))).toBe(0)
+  expect(store.tasks.prune(before(0, late))).toBe(1)
+  expect(store.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["running"])
+})
+
+test("tasks that were never approved are forgotten by age alone: whatever WaaS acknowledges, and whatever deadline it wrote", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    const far = { deadlineMs: 8.64e15 }
+    for (const task of ["rejected", "failed", "cancelled", "waiting"]) store.tasks.claim(claimOf(task, far))
+    const no = () => ({ verdict: REJECT, debits: [] })
+    store.tasks.approve("rejected", 100, no, () => [])
+    store.tasks.finish("failed", FAILED, 100, [])
+    store.tasks.finish("cancelled", { ...FAILED, state: "cancelled" }, 101, [])
+    store.tasks.claim(claimOf("approved", far))
+    store.tasks.approve("approved", 90, still, () => [])
+    store.tasks.finish("approved", FAILED, 100, [])
+  }
+  using store = folder.open()
+  const before = (refusedMs: number) => ({ deliveredMs: 1e6, undeliveredMs: 1e6, refusedMs })
+  expect(store.tasks.prune(before(100))).toBe(0)
+  expect(store.tasks.prune(before(101))).toBe(2)
+  expect(store.tasks.list({ limit: 9 }).map((task) => task.taskId)).toEqual(["approved", "waiting", "cancelled"])
+  // Forgotten is forgotten: it may come again, and is decided again.
+  expect(store.tasks.claim(claimOf("rejected")).kind).toBe("new")
 })
 
 test("a list is filtered and cut, newest first", () => {
@@ -501,6 +537,30 @@ test("events keep their order per server, a failed one does not block the next, 
   expect(store.outbox.backlog()).toEqual([])
   // Two tasks and the four keys and counters of the node: no event is left.
   expect(store.verify()).toBe(6)
+})
+
+test("deliveries that nobody tries any more are given up by age; those that wait for their turn stay", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const to = (...servers: string[]) => store.outbox.subscribe(servers.map((server) => ({ server, eventTypes: ["e"] })))
+  to("a", "b", "gone")
+  const events = [1, 2, 3, 4].map((n) => ({ ...event(`${n}`), createdMs: 10 * n }))
+  store.tasks.claim({ ...claimOf("t1"), events })
+  for (let n = 0; n < 3; n++) store.outbox.failed("a", store.outbox.next("a")?.seq ?? 0)
+  store.outbox.failed("gone", store.outbox.next("gone")?.seq ?? 0)
+  to("a", "b")
+  expect(store.outbox.prune(10)).toBe(0)
+  // Of both, the failed one of the server that is gone and its first pending one.
+  expect(store.outbox.prune(25, 3)).toBe(3)
+  expect(store.outbox.prune(25, 3)).toBe(1)
+  expect(store.outbox.backlog().toSorted((x, y) => (x.server < y.server ? -1 : 1))).toEqual([
+    { server: "a", pending: 1, failed: 1 },
+    { server: "b", pending: 4, failed: 0 },
+    { server: "gone", pending: 2, failed: 0 },
+  ])
+  expect(store.outbox.prune(1000)).toBe(3)
+  expect(store.outbox.next("a")?.event.eventId).toBe("4")
+  expect(store.outbox.next("b")?.event.eventId).toBe("1")
 })
 
 test("an event is written with the state that it reports, or neither is", () => {
