@@ -190,4 +190,11 @@ export const storeCodes = {
     what: (d) => `group ${d.groupId} has another key already, and epoch ${d.epochId} does not take its place`,
     next: "nothing was changed; a WaaS that certifies a second key for a group must be looked at",
   }),
+  "E-STO-031": entry<OfFile & { readonly names: number }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) =>
+      `${d.path} has ${d.names} names (hard links); two nodes could run on it, each with a lock beside its own name`,
+    next: "stop every node that uses it, find the other names with find -samefile, and remove them; a hard link is no backup either: it changes with the file",
+  }),
 } as const

@@ -18,6 +18,7 @@ export function lockProcess(path: string): Disposable {
     chmodSync(lockPath, 0o600)
     db.run("PRAGMA busy_timeout = 0")
     db.run("BEGIN EXCLUSIVE")
+    requireOneName(path)
   } catch (error) {
     db?.close()
     if (sqliteCode(error)?.startsWith("SQLITE_BUSY")) {
@@ -37,6 +38,16 @@ function lockPathOf(path: string): string {
   } catch (error) {
     throw asFault(error, path, "lock")
   }
+}
+
+/**
+ * The lock is beside a name, and a file may have several. Whoever comes second sees both names, whichever it came by; so the
+ * second one is refused, and a node is on its own as long as the file has one name only.
+ */
+function requireOneName(path: string): void {
+  if (!existsSync(path)) return
+  const { nlink } = statSync(path)
+  if (nlink > 1) throw new CosignerError("E-STO-031", { path, names: nlink })
 }
 
 /** Linux names the holder itself; elsewhere the person at the keyboard has to ask. */

@@ -1,7 +1,7 @@
 /** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
 import { expect, test } from "bun:test"
-import { existsSync, rmSync, statSync, symlinkSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, linkSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
 import { claimOf, codeOf, Folder, password } from "./fixtures.ts"
@@ -67,6 +67,30 @@ test("a link to the file, or to its folder, is no second file", () => {
   } finally {
     rmSync(folders)
   }
+})
+
+test("a file with a second name is opened by nobody: the lock is beside a name, and each would have one of its own", async () => {
+  using folder = new Folder()
+  folder.create().close()
+  const other = join(folder.path, "elsewhere", "secrets.db")
+  mkdirSync(dirname(other))
+  const child = await holder(folder)
+  try {
+    linkSync(folder.db, other)
+    const opened = errorOf(() => openStore(other, password(), { readOnly: false }))
+    expect(opened?.code).toBe("E-STO-031")
+    expect<unknown>(opened?.data).toEqual({ path: other, names: 2 })
+    // who only reads holds no lock, and sees the same file
+    openStore(other, password(), { readOnly: true }).close()
+  } finally {
+    child.kill("SIGKILL")
+    await child.exited
+  }
+  expect(codeOf(() => folder.open())).toBe("E-STO-031")
+  rmSync(other)
+  expect(codeElsewhere(folder, false)).toBe("none")
+  using node = folder.open()
+  expect(node.nextBoot()).toBe(1)
 })
 
 test("readers work beside a running node, and see a whole state", () => {
