@@ -14,7 +14,7 @@ import type { CheckLocks } from "./checks.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { resumed, statusOf, tellEnd, textOf, unlessSigned, whyNot } from "./endings.ts"
-import { certified, planOf } from "./kinds.ts"
+import { certified, madeOutcome, planOf } from "./kinds.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
@@ -254,10 +254,17 @@ export class Course {
   }
 
   #finish(asked: Finish): void {
-    const end = asked.state === "completed" ? asked : unlessSigned(this.#record(), asked)
+    const end = this.#trueEnd(asked)
     const record = this.#ports.journal.finish(this.task.task_id, end, this.#ports.now(), this.#eventsOf(end))
     tellEnd(record, this.#ports)
     this.#ports.send(reportOf(record))
+  }
+
+  /** No end hides a result: neither an epoch that was certified before it was journalled, nor a share that has left. */
+  #trueEnd(asked: Finish): Finish {
+    if (asked.state === "completed") return asked
+    const outcome = madeOutcome(this.task, this.#ports)
+    return outcome === undefined ? unlessSigned(this.#record(), asked) : { state: "completed", outcome }
   }
 
   #fail(why: Refusal): void {

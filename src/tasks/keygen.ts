@@ -1,5 +1,5 @@
 /** KeyGen: a new group on one curve, from nothing (tss.md 3). */
-import { fromHex, toHex } from "../bytes.ts"
+import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
@@ -9,7 +9,7 @@ import type { Member, PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
 import type { Generation } from "../mpc/reshare/succession.ts"
 import type { SessionResult } from "../mpc/session.ts"
-import type { DkgTerms } from "../mpc/sid.ts"
+import { type DkgTerms, dkgSid } from "../mpc/sid.ts"
 import type { GroupOutcome, TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import type { KeyGenTask, Task } from "../wire/task.ts"
@@ -48,6 +48,10 @@ const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
   members: withShareIds(partiesOf(task.node_ids)),
   createdMs: task.created_ms,
 })
+
+/** The session ids of its first so many attempts. */
+export const keyGenSids = (task: KeyGenTask, attempts: number): readonly Bytes[] =>
+  Array.from({ length: attempts }, (_, i) => dkgSid(termsOf(task, i + 1)))
 
 /** Share ids are derived from node ids, so that everybody can compute everybody's (tss.md 1.2). */
 export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>

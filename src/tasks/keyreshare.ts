@@ -96,11 +96,15 @@ function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined 
 
 /** Whether an earlier attempt of this very task made the epoch: those do not stand in each other's way. */
 function isAttemptOf(task: KeyReshareTask, group: GroupPublic, ports: TaskPorts): boolean {
-  const root = decodeRoot(task.root_pub_key, task.curve)
+  if (group.createdMs !== task.created_ms) return false
   const attempts = ports.journal.get(task.task_id)?.attempt ?? 0
-  if (root === undefined || group.createdMs !== task.created_ms) return false
-  const sids = Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root)))
-  return sids.some((sid) => equal(sid, group.sid))
+  return keyReshareSids(task, attempts).some((sid) => equal(sid, group.sid))
+}
+
+/** The session ids of its first so many attempts. */
+export function keyReshareSids(task: KeyReshareTask, attempts: number): readonly Bytes[] {
+  const root = decodeRoot(task.root_pub_key, task.curve)
+  return root === undefined ? [] : Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root)))
 }
 
 const termsOf = (task: KeyReshareTask, attempt: number, root: { readonly publicKey: Bytes }): ReshareTerms => ({

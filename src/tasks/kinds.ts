@@ -2,13 +2,14 @@
  * What differs by the type of a task: which plan it makes, and which certificate completes it. And what all of them share:
  * nobody takes part who is struck out.
  */
-import type { Bytes } from "../bytes.ts"
+import { type Bytes, equal } from "../bytes.ts"
+import { outranks } from "../keys/group.ts"
 import { verifyCertificate } from "../mpc/dkg/certificate.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
-import { groupOutcome, planKeyGen } from "./keygen.ts"
-import { planKeyReshare } from "./keyreshare.ts"
+import { groupOutcome, keyGenSids, planKeyGen } from "./keygen.ts"
+import { keyReshareSids, planKeyReshare } from "./keyreshare.ts"
 import { planKeyShareSign } from "./keyshareSign.ts"
 import { planKeySign } from "./keysign.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
@@ -33,6 +34,21 @@ function planByType(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
     case "KeyShareSign":
       return planKeyShareSign(task, ports)
   }
+}
+
+/**
+ * What a certified epoch of one of the task's attempts is as an outcome. Where there is one the task is done, whatever came
+ * between its certificate and the journal: nobody else may hold that certificate.
+ */
+export function madeOutcome(task: Task, ports: TaskPorts): TaskOutcome | undefined {
+  if (task.type !== "KeyGen" && task.type !== "KeyReshare") return undefined
+  const attempts = ports.journal.get(task.task_id)?.attempt ?? 0
+  const sids = task.type === "KeyGen" ? keyGenSids(task, attempts) : keyReshareSids(task, attempts)
+  const made = ports.groups
+    .list()
+    .filter(({ certificate, sid }) => certificate !== undefined && sids.some((own) => equal(own, sid)))
+  const [first, ...others] = made
+  return first && groupOutcome(others.reduce((best, epoch) => (outranks(epoch, best) ? epoch : best), first))
 }
 
 /** The group of a certificate that this node had promised and lacked the acks of; undefined if the acks prove nothing. */
