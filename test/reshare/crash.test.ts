@@ -144,3 +144,45 @@ test("WaaS dies after every so many frames and comes back from its file", async 
     await run()
   }
 }, 120_000)
+
+const isAck = (envelope: Uint8Array): boolean => envelope[6] === 3 && envelope[7] === 4
+
+test("the only one that has the certificate dies before its journal says so: the reshare is done when it comes back", async () => {
+  for (const role of ROLES) {
+    await using it = await Theatre.open(ROLES)
+    const { vault, group } = await it.vault(2, ["leaves", "stays"])
+    const target = await it.group(vault, "MainGroup", 2, ["stays", "comes"])
+    const keeper = it.node(role)
+    it.passes = (passing) =>
+      passing.kind === "down" ||
+      passing.from !== keeper ||
+      passing.frame.kind !== "envelope" ||
+      !isAck(passing.frame.envelope)
+    const index = (steps.get(role) ?? []).indexOf("activate")
+    keeper.dies = { step: keeper.steps.length + index + 1, when: "after" }
+    const request = await it.reshare(vault, group, target)
+    await it.settle()
+    expect(keeper.up).toBe(false)
+    // WaaS gives it up meanwhile; a certificate is true whenever it comes.
+    if (role === "leaves") await it.pass(3_600_000)
+    it.passes = () => true
+    await keeper.start()
+    // The others may wait for its ack still; WaaS says again what they need.
+    await it.pass(6_000)
+    expect(await it.request(request)).toMatchObject({ status: "Success", reason: "" })
+    expectOneEpoch(it.nodes)
+    expect((await it.sign(vault, target, ["stays", "comes"])).status).toBe("Completed")
+  }
+})
+
+test("a node that dies between the certificate of a key generation and its journal takes nothing from the key", async () => {
+  await using it = await Theatre.open(["a", "b"])
+  const a = it.node("a")
+  a.dies = { step: a.steps.length + (steps.get("stays") ?? []).indexOf("activate") + 1, when: "after" }
+  const { vault, group } = await it.generated(2, ["a", "b"])
+  expect([a.up, group.status]).toEqual([false, "New"])
+  await a.start()
+  await it.settle()
+  expect((await it.groupNow(group)).status).toBe("Valid")
+  expect((await it.sign(vault, group, ["a", "b"])).status).toBe("Completed")
+})

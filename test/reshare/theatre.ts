@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto"
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { copy, utf8 } from "../../src/bytes.ts"
+import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import type { CurveName } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
@@ -17,9 +17,10 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { logTo, silentLog } from "../../src/log.ts"
 import { type Identity, identityOf } from "../../src/mpc/envelope.ts"
 import { sessionHost } from "../../src/mpc/host.ts"
+import type { Ending } from "../../src/mpc/session.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
-import type { Alarm, GroupPort, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
+import type { Alarm, GroupPort, StartSession, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
@@ -56,6 +57,8 @@ export class Node {
   /** Names of the durable steps since the last start, in order. */
   steps: string[] = []
   dies: DeathAt | undefined
+  /** Epochs in which a signing session of this node has ended with a signature. */
+  readonly signedIn = new Set<string>()
   #boots = 0
   #lineage = 0
 
@@ -81,17 +84,26 @@ export class Node {
     this.steps = []
     let session = 0
     const boot = ++this.#boots
-    const startSession = sessionHost(this.identity, () => ({
+    const isAlive = (): boolean => this.up && this.#boots === boot
+    const host = sessionHost(this.identity, () => ({
       system: copy(randomBytes(64)),
       nodeSecret: sha256(utf8(this.name)),
       bootCounter: boot,
       sessionCounter: ++session,
     }))
+    const startSession: StartSession = (spec, io) => {
+      const running = host(spec, io)
+      const noted = (ending: Ending): Ending => {
+        if (ending.kind === "done" && spec.protocol === "sign") this.signedIn.add(toHex(spec.group.epochId))
+        return ending
+      }
+      return { ...running, ending: running.ending.then(noted) }
+    }
     const { theatre } = this
     const ports: TaskPorts = {
       self: this.party,
-      journal: this.#mortal(this.store.tasks, JOURNAL_STEPS),
-      groups: this.#mortal(this.store.groups, GROUP_STEPS),
+      journal: this.#mortal(this.store.tasks, JOURNAL_STEPS, isAlive),
+      groups: this.#mortal(this.store.groups, GROUP_STEPS, isAlive),
       bans: this.store.bans,
       strikes: this.store.strikes,
       risk: {
@@ -101,12 +113,14 @@ export class Node {
       eventsFor: () => [],
       startSession,
       send: (frame) => {
-        if (this.up) theatre.queue.push({ kind: "up", from: this, frame })
+        if (isAlive()) theatre.queue.push({ kind: "up", from: this, frame })
       },
       now: () => theatre.nowMs,
       alarm: (atMs) => theatre.alarm(atMs),
       rng: (length) => copy(randomBytes(length)),
-      log: logTo((level, message, fields) => theatre.log.push({ node: this.name, level, message, fields })),
+      log: logTo((level, message, fields) => {
+        if (isAlive()) theatre.log.push({ node: this.name, level, message, fields })
+      }),
       unrecorded: () => {},
       limits: {
         openTasks: 64,
@@ -134,6 +148,8 @@ export class Node {
     if (!this.up) return
     this.up = false
     this.store.close()
+    // What is left of it in this process ends: it can neither write nor speak any more.
+    void this.tasks.stop()
   }
 
   /** Its database as it is now, to be put back later. */
@@ -166,9 +182,9 @@ export class Node {
   }
 
   /** A dead node's leftovers do nothing more: they neither write nor fail. */
-  #mortal<T extends TaskPort | GroupPort>(port: T, steps: ReadonlySet<string>): T {
+  #mortal<T extends TaskPort | GroupPort>(port: T, steps: ReadonlySet<string>, isAlive: () => boolean): T {
     const step = (name: string, run: () => unknown): unknown => {
-      if (!this.up) return undefined
+      if (!isAlive()) return undefined
       if (!steps.has(name)) return run()
       this.steps.push(name)
       const dies = this.dies?.step === this.steps.length ? this.dies.when : undefined
@@ -196,7 +212,7 @@ export class Node {
 const JOURNAL_STEPS = new Set(["claim", "approve", "startSession", "endSession", "emitted", "finish", "delivered"])
 const GROUP_STEPS = new Set(["prepare", "acknowledge", "activate", "retire"])
 
-type Passing =
+export type Passing =
   | { readonly kind: "up"; readonly from: Node; readonly frame: FromNode }
   | { readonly kind: "down"; readonly to: Node; readonly frame: ToNode }
 
@@ -212,20 +228,23 @@ export class Theatre implements AsyncDisposable {
   readonly queue: Passing[] = []
   readonly log: { node: string; level: string; message: string; fields: object }[] = []
   nowMs = T0
-  /** What a vault's keys are generated on, from the next start of WaaS. */
-  curves: readonly CurveType[] = ["ED25519"]
   engine!: Engine
   store!: WaasStore
   nodes: readonly Node[] = []
   /** What passes; false holds it back for good. */
   passes: (passing: Passing) => boolean = () => true
+  /** What becomes of all that is on its way at one time: its order, what is lost, what comes twice. */
+  disturb: (batch: readonly Passing[]) => readonly Passing[] = (batch) => batch
   /** WaaS dies when so many frames have passed, and comes back. */
   restartAfter: number | undefined
   #passed = 0
   readonly #alarms = new Set<{ readonly at: number; readonly fire: () => void }>()
 
-  static async open(names: readonly string[]): Promise<Theatre> {
-    const it = new Theatre()
+  private constructor(readonly curves: readonly CurveType[]) {}
+
+  /** `curves`: what a vault's keys are generated on. */
+  static async open(names: readonly string[], curves: readonly CurveType[] = ["ED25519"]): Promise<Theatre> {
+    const it = new Theatre(curves)
     await it.startWaas()
     it.nodes = names.map((name) => new Node(name, it))
     for (const node of it.nodes) await node.start()
@@ -259,6 +278,11 @@ export class Theatre implements AsyncDisposable {
     this.queue.splice(0)
     await this.startWaas()
     for (const node of this.nodes) if (node.up) await this.online(node)
+  }
+
+  /** WaaS dies when so many more frames have passed. */
+  restartIn(frames: number): void {
+    this.restartAfter = this.#passed + frames
   }
 
   async online(node: Node): Promise<void> {
@@ -298,7 +322,7 @@ export class Theatre implements AsyncDisposable {
     for (let silent = 0; silent < 4; ) {
       await new Promise((resolve) => setImmediate(resolve))
       await this.engine.idle()
-      const batch = this.queue.splice(0)
+      const batch = this.disturb(this.queue.splice(0))
       silent = batch.length === 0 ? silent + 1 : 0
       for (const passing of batch) {
         if (!this.passes(passing)) continue
@@ -416,17 +440,32 @@ export class Theatre implements AsyncDisposable {
     return found
   }
 
-  /** Asks these nodes of the group for an EdDSA signature and waits for how it ends. */
-  async sign(vault: Vault, group: HolderGroup, names: readonly string[]): Promise<SignRequest> {
+  /** Asks these nodes of the group for an EdDSA or ECDSA signature and waits for how it ends. */
+  async sign(
+    vault: Vault,
+    group: HolderGroup,
+    names: readonly string[],
+    curve: CurveType = "ED25519",
+  ): Promise<SignRequest> {
+    return this.signAs(vault, await this.groupNow(group), names, curve)
+  }
+
+  /** The same, of a group as the caller says it is. */
+  async signAs(
+    vault: Vault,
+    group: HolderGroup,
+    names: readonly string[],
+    curve: CurveType = "ED25519",
+  ): Promise<SignRequest> {
     const asked = await this.engine.createSignRequest({
       vault,
-      group: await this.groupNow(group),
+      group,
       requestId: newUuid(),
       fingerprint: newUuid(),
-      curve: "ED25519",
-      signatureType: 2,
+      curve,
+      signatureType: curve === "ED25519" ? 2 : 1,
       nodeIds: names.map((name) => this.node(name).nodeId),
-      messages: [{ bip32_path: "m/44/501/0", msg_hash: "0x6d657373616765", tweak: "" }],
+      messages: [{ bip32_path: "m/44/501/0", msg_hash: `0x${"6d".repeat(32)}`, tweak: "" }],
       extraInfo: {},
       description: "",
       deadlineMs: this.nowMs + 60_000,

@@ -1,0 +1,540 @@
+/**
+ * Random lives of a vault: reshares of every kind follow and overtake one another while messages are lost, doubled, delayed and
+ * put in another order, nodes die at any durable step and come back, WaaS restarts, and sometimes one node is gone for good.
+ * Then the weather clears, whatever is late arrives, and what tss.md 6 promises must hold. All choices come from one seed.
+ */
+import { expect } from "bun:test"
+import { type Bytes, toHex } from "../../src/bytes.ts"
+import { curveNamed } from "../../src/crypto/curve.ts"
+import { lagrange } from "../../src/crypto/shamir.ts"
+import {
+  checkShare,
+  type GroupPublic,
+  type GroupStatus,
+  memberOf,
+  outranks,
+  rootExtendedPublicKey,
+  wipeGroupSecret,
+} from "../../src/keys/group.ts"
+import { ApiFailure } from "../../src/waas/failure.ts"
+import type { CurveType, HolderGroup, TssRequest, TssRequestType, Vault } from "../../src/waas/store/model.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { seededRng } from "../mpc/network.ts"
+import { type Node, type Passing, Theatre } from "./theatre.ts"
+
+const HOUR = 3_600_000
+const NAMES = ["a", "b", "c", "d", "e", "f"] as const
+const ORDER: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
+
+/** Choices from a seed. */
+class Dice {
+  readonly #rng: (length: number) => Bytes
+
+  constructor(seed: number) {
+    this.#rng = seededRng(`storm ${seed}`)
+  }
+
+  below(n: number): number {
+    return new DataView(this.#rng(4).buffer).getUint32(0) % n
+  }
+
+  between(least: number, most: number): number {
+    return least + this.below(most - least + 1)
+  }
+
+  /** In so many of a hundred cases. */
+  percent(n: number): boolean {
+    return this.below(100) < n
+  }
+
+  pick<T>(of: readonly T[]): T {
+    const found = of[this.below(of.length)]
+    if (found === undefined) throw new Error("nothing to pick from")
+    return found
+  }
+
+  shuffled<T>(of: readonly T[]): readonly T[] {
+    return of
+      .map((item) => ({ item, at: this.below(1 << 30) }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ item }) => item)
+  }
+
+  some<T>(of: readonly T[], count: number): readonly T[] {
+    return this.shuffled(of).slice(0, count)
+  }
+}
+
+const isOf = (kind: Passing["frame"]["kind"], envelopeRound?: number): ((passing: Passing) => boolean) => {
+  return ({ frame }) =>
+    frame.kind === kind &&
+    (envelopeRound === undefined || (frame.kind === "envelope" && frame.envelope[7] === envelopeRound))
+}
+const ACK = isOf("envelope", 4)
+const KEPT_BACK = (passing: Passing): boolean =>
+  ACK(passing) || (passing.frame.kind === "report" && passing.frame.status === 190)
+/** What may go missing for a while as a whole, to or from some nodes. */
+const TROUBLES: readonly ((passing: Passing) => boolean)[] = [
+  KEPT_BACK,
+  ACK,
+  isOf("succession"),
+  isOf("outcomeStored"),
+  isOf("start"),
+  isOf("task"),
+  isOf("cancel"),
+  ({ frame }) => frame.kind === "report" && frame.status === 190,
+  ({ frame }) => frame.kind === "report" && frame.status === 140,
+]
+
+export class Storm implements AsyncDisposable {
+  readonly diary: string[] = []
+  readonly #dice: Dice
+  #late: Passing[] = []
+  /** The furthest that each share was seen, by node and epoch. */
+  readonly #shares = new Map<
+    string,
+    { readonly node: Node; readonly epochId: Bytes; readonly groupId: string; status: GroupStatus }
+  >()
+  /** Stays away from here on. */
+  #gone: Node | undefined
+
+  private constructor(
+    readonly it: Theatre,
+    readonly vault: Vault,
+    readonly curve: CurveType,
+    /** How many nodes every group can do without: one where one may be gone for good. */
+    readonly spare: number,
+    dice: Dice,
+  ) {
+    this.#dice = dice
+  }
+
+  static async brew(seed: number, curve: CurveType): Promise<Storm> {
+    const dice = new Dice(seed)
+    const it = await Theatre.open(NAMES, [curve])
+    const spare = dice.percent(40) ? 1 : 0
+    const size = dice.pick([2 + spare, 3, 4, 4])
+    const { vault } = await it.generated(dice.pick([2, 2, size - spare]), dice.some(NAMES, size))
+    const storm = new Storm(it, vault, curve, spare, dice)
+    storm.#look()
+    return storm
+  }
+
+  // ---- the storm ---------------------------------------------------------------------------------------------------
+
+  async rage(acts: number): Promise<void> {
+    const { it } = this
+    const dice = this.#dice
+    for (let n = 0; n < acts; n++) {
+      this.#weather()
+      await this.#act()
+      await it.settle()
+      if (dice.percent(50)) await it.pass(dice.pick([200, 1_000, 6_000, 20_000, 95_000]))
+      this.#look()
+      for (const node of it.nodes) if (!node.up && node !== this.#gone && dice.percent(50)) await this.#wake(node)
+      this.#look()
+    }
+  }
+
+  /** Draws anew what happens to messages, and who dies at which of its next durable steps. */
+  #weather(): void {
+    const { it } = this
+    const dice = this.#dice
+    const [lost, late, twice] = [dice.pick([0, 0, 1, 5]), dice.pick([0, 2, 10]), dice.pick([0, 0, 10])]
+    const mixed = dice.percent(30)
+    if (dice.percent(60)) this.#trouble()
+    it.disturb = (batch) => {
+      const arriving = batch.flatMap((passing): readonly Passing[] => {
+        if (dice.percent(lost)) return []
+        if (dice.percent(late)) {
+          this.#late.push(passing)
+          return []
+        }
+        return dice.percent(twice) ? [passing, passing] : [passing]
+      })
+      return mixed ? dice.shuffled(arriving) : arriving
+    }
+    for (const node of it.nodes) {
+      if (!node.up || !dice.percent(20)) continue
+      node.dies = { step: node.steps.length + dice.between(1, 9), when: dice.pick(["before", "after"]) }
+    }
+    if (dice.percent(15)) it.restartIn(dice.between(1, 60))
+    if (this.spare > 0 && this.#gone === undefined && dice.percent(15)) this.#lose(dice.pick(it.nodes))
+    if (dice.percent(40)) it.queue.push(...this.#late.splice(0))
+    this.diary.push(`lost ${lost} late ${late} twice ${twice}${mixed ? " mixed" : ""}`)
+  }
+
+  /** Trouble stays until there is another, or none. */
+  #trouble(): void {
+    const dice = this.#dice
+    const trouble = dice.percent(70) ? dice.pick(TROUBLES) : undefined
+    const victims = dice.some(this.it.nodes, dice.pick([1, 1, 2, 2, NAMES.length]))
+    this.it.passes = (passing) => {
+      const node = passing.kind === "down" ? passing.to : passing.from
+      return !(trouble?.(passing) === true && victims.includes(node))
+    }
+    const whose = victims.map(({ name }) => name).join("")
+    this.diary.push(trouble === undefined ? "no trouble" : `trouble ${TROUBLES.indexOf(trouble)} for ${whose}`)
+  }
+
+  #lose(node: Node): void {
+    this.#gone = node
+    if (this.#dice.percent(50)) node.kill()
+    else node.dies = { step: node.steps.length + this.#dice.between(1, 12), when: this.#dice.pick(["before", "after"]) }
+    this.diary.push(`${node.name} goes for good`)
+  }
+
+  async #act(): Promise<void> {
+    const dice = this.#dice
+    const choice = dice.below(100)
+    try {
+      if (choice < 65) await this.#reshare()
+      else if (choice < 78) await this.#sign()
+      else if (choice < 86) await this.#checkUp()
+      else if (choice < 91) await this.#deadline()
+      else if (choice < 95) await this.#restart()
+      else this.#kill()
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error
+      this.diary.push(`  refused: ${error.message}`)
+    }
+  }
+
+  async #reshare(): Promise<void> {
+    const { it, vault } = this
+    const dice = this.#dice
+    if (dice.percent(70)) await this.#cancel()
+    const source = dice.pick(await this.#usable())
+    const kinds: readonly (readonly [TssRequestType | "refresh", HolderGroup["type"]])[] = [
+      ["refresh", source.type],
+      ["KeyReshare", source.type],
+      ["KeyReshare", source.type],
+      ...(source.type === "MainGroup" ? ([["KeyGenFromKeyGroup", "RecoveryGroup"]] as const) : []),
+      ...(source.type === "RecoveryGroup" ? ([["Recovery", "MainGroup"]] as const) : []),
+    ]
+    const [type, targetType] = dice.pick(kinds)
+    const size = dice.between(2 + this.spare, 4)
+    const names = dice.some(this.#present(), size).map(({ name }) => name)
+    const threshold = dice.between(2, size - this.spare)
+    const target = type === "refresh" ? source : await it.group(vault, targetType, threshold, names)
+    const old = source.holders.map(({ nodeId }) => this.#named(nodeId))
+    const dealers = dice.percent(30)
+      ? undefined
+      : dice.some(old, dice.pick([source.threshold, source.threshold, old.length]))
+    const who = type === "refresh" ? "itself" : `${threshold} of ${names.join("")}`
+    this.diary.push(`${type} ${source.type} ${old.join("")} -> ${who} dealt by ${dealers?.join("") ?? "any"}`)
+    const reshare = type === "refresh" || type === "KeyGen" ? "KeyReshare" : type
+    if (dice.percent(35)) return this.#hidden(source, target, { type: reshare, ...(dealers && { dealers }) })
+    await it.reshare(vault, source, target, { type: reshare, allowSharedNodes: true, ...(dealers && { dealers }) })
+  }
+
+  /** One participant alone gets the certificate, says nothing and dies; the others are told to give the request up. */
+  async #hidden(source: HolderGroup, target: HolderGroup, of: Parameters<Theatre["reshare"]>[3]): Promise<void> {
+    const { it, vault } = this
+    for (const node of this.#present()) if (!node.up) await this.#wake(node)
+    const keeper = it.node(this.#named(this.#dice.pick(target.holders).nodeId))
+    this.diary.push(`  ${keeper.name} keeps the certificate for itself`)
+    it.disturb = (batch) => batch
+    it.passes = (passing) => !(passing.kind === "up" && passing.from === keeper && KEPT_BACK(passing))
+    await it.reshare(vault, source, target, { allowSharedNodes: true, ...of })
+    await it.settle()
+    keeper.kill()
+    await this.#cancel()
+    await it.settle()
+    it.passes = () => true
+  }
+
+  async #cancel(): Promise<void> {
+    for (const request of await this.#open()) {
+      this.diary.push("cancel")
+      await this.it.engine.cancelTssRequest(request.tssRequestId)
+    }
+  }
+
+  async #sign(): Promise<void> {
+    const group = this.#dice.pick(await this.#usable())
+    const names = this.#dice.some(group.holders, group.threshold).map(({ nodeId }) => this.#named(nodeId))
+    const { status } = await this.it.sign(this.vault, group, names, this.curve)
+    this.diary.push(`sign ${group.type} by ${names.join("")}: ${status}`)
+  }
+
+  async #checkUp(): Promise<void> {
+    const { it, vault } = this
+    const group = this.#dice.pick(await this.#usable())
+    const holders = this.#dice.some(group.holders, group.threshold)
+    this.diary.push(`check-ups of ${holders.map(({ nodeId }) => this.#named(nodeId)).join("")}`)
+    for (const { nodeId } of holders) {
+      const wish = { vault, group, nodeId, message: "0x61", description: "", deadlineMs: it.nowMs + 60_000 }
+      await it.engine.createShareSignRequest(wish)
+    }
+  }
+
+  async #deadline(): Promise<void> {
+    this.diary.push("an hour passes")
+    await this.it.pass(HOUR)
+  }
+
+  async #restart(): Promise<void> {
+    this.diary.push("WaaS restarts")
+    await this.it.restartWaas()
+  }
+
+  #kill(): void {
+    const node = this.#dice.pick(this.it.nodes)
+    this.diary.push(`${node.name} is killed`)
+    node.kill()
+  }
+
+  async #wake(node: Node): Promise<void> {
+    node.dies = undefined
+    this.diary.push(`${node.name} is back`)
+    await node.start()
+  }
+
+  // ---- afterwards --------------------------------------------------------------------------------------------------
+
+  /** The weather clears: whoever is not gone is there, everything late arrives, and every deadline passes. */
+  async clear(): Promise<void> {
+    const { it } = this
+    it.passes = () => true
+    it.disturb = (batch) => batch
+    it.restartAfter = undefined
+    for (const node of it.nodes) node.dies = undefined
+    this.#gone?.kill()
+    it.queue.push(...this.#dice.shuffled(this.#late.splice(0)))
+    await it.settle()
+    for (const node of this.#present()) if (!node.up) await this.#wake(node)
+    for (let n = 0; n < 5; n++) await it.pass(20_000)
+    await it.pass(HOUR)
+    for (let n = 0; n < 2; n++) {
+      for (const node of this.#present()) await it.online(node)
+      await it.settle()
+    }
+    this.#look()
+  }
+
+  /** What must hold whatever has happened. */
+  async expectSound(): Promise<void> {
+    await this.#expectShares()
+    this.#expectOneEpochPerGroup()
+    await this.#expectEveryGroupSigns()
+    await this.#expectOldEpochsRefuse()
+    this.#expectNoBlame()
+  }
+
+  /** And it goes on: the next reshare succeeds, to present nodes, and what it made signs. */
+  async expectToGoOn(): Promise<void> {
+    const { it, vault } = this
+    for (const source of await this.#usable()) {
+      const names = this.#dice.some(this.#present(), 3).map(({ name }) => name)
+      const target = await it.group(vault, source.type, 2, names)
+      const present = source.holders.map(({ nodeId }) => this.#named(nodeId)).filter((name) => it.node(name).up)
+      const dealers = this.#dice.some(present, source.threshold)
+      const request = await it.reshare(vault, source, target, { allowSharedNodes: true, dealers })
+      await it.settle()
+      for (let n = 0; n < 3; n++) await it.pass(20_000)
+      expect(await it.request(request)).toMatchObject({ status: "Success", reason: "" })
+      const { status, reason } = await it.sign(vault, target, this.#dice.some(names, 2), this.curve)
+      expect([status, reason]).toEqual(["Completed", ""])
+    }
+    this.#look()
+    await this.#expectShares()
+    this.#expectOneEpochPerGroup()
+    this.#expectNoBlame()
+  }
+
+  /** No share went but by the retention condition, and those that are there are what their records say. */
+  async #expectShares(): Promise<void> {
+    for (const { node, groupId, epochId } of this.#shares.values()) {
+      if (!node.up) continue
+      const record = this.#record(node, groupId, epochId)
+      if (record.status === "ERASED") {
+        expect([node.name, groupId, await this.#mayBeErased(node, record)]).toEqual([node.name, groupId, true])
+        continue
+      }
+      const secret = node.store.groups.open(groupId, epochId)
+      checkShare(record, secret, node.party)
+      wipeGroupSecret(secret)
+    }
+  }
+
+  async #mayBeErased(node: Node, record: GroupPublic): Promise<boolean> {
+    const after = node
+      .epochs(record.groupId)
+      .filter((later) => later.certificate !== undefined && outranks(later, record))
+    for (const later of after) {
+      if (node.signedIn.has(toHex(later.epochId))) return true
+      if ((await this.#checkedUp(later)) >= later.threshold) return true
+    }
+    return false
+  }
+
+  /** How many members of the epoch have signed with their shares of it, as far as WaaS has verified. */
+  async #checkedUp({ groupId, epochId }: GroupPublic): Promise<number> {
+    const { store } = this.it
+    for (const node of this.it.nodes) {
+      const made = await store.successions(node.nodeId)
+      const task = made.find(
+        ({ outcome }) =>
+          outcome?.type === "group" && outcome.group_id === groupId && outcome.epoch_id === toHex(epochId),
+      )
+      if (task !== undefined) return (await store.checkups(task.taskId)).length
+    }
+    return 0
+  }
+
+  /** Of each group one epoch is active, with all of its members that are there, and enough of them are. */
+  #expectOneEpochPerGroup(): void {
+    const [root] = this.vault.rootKeys
+    for (const groupId of this.#groupIds()) {
+      const active = this.#present().flatMap((node) => {
+        const group = node.store.groups.active(groupId)
+        return group === undefined ? [] : [{ node, group }]
+      })
+      const [first] = active
+      expect([groupId, new Set(active.map(({ group }) => toHex(group.epochId))).size]).toEqual([groupId, 1])
+      if (first === undefined) return
+      const { group } = first
+      const missing = this.#present().filter(({ party }) => memberOf(group, party) !== undefined)
+      expect(active.map(({ node }) => node.name).sort()).toEqual(missing.map(({ name }) => name).sort())
+      expect(active.length).toBeGreaterThanOrEqual(group.threshold)
+      expect(rootExtendedPublicKey(group)).toBe(root?.rootPubkey ?? "")
+      this.#expectKey(
+        group,
+        active.map(({ node }) => node),
+      )
+    }
+  }
+
+  /** The shares of those that are active interpolate to the vault's root key. */
+  #expectKey(group: GroupPublic, nodes: readonly Node[]): void {
+    const curve = curveNamed(group.curve)
+    const some = this.#dice.some(nodes, group.threshold)
+    const lambdas = lagrange(
+      curve,
+      some.map(({ party }) => memberOf(group, party)?.shareId ?? 0n),
+    )
+    const sum = some.reduce((sum, node, i) => {
+      using share = node.store.groups.open(group.groupId, group.epochId).share
+      return sum + (curve.decodeScalar(share.expose()) ?? 0n) * (lambdas[i] ?? 0n)
+    }, 0n)
+    expect(curve.encodePoint(curve.multiplyBase(curve.mod(sum)))).toEqual(group.commitments[0] ?? new Uint8Array(0))
+  }
+
+  /** Whatever WaaS calls Valid signs with a quorum of those that are there; it has verified the signature under the root key. */
+  async #expectEveryGroupSigns(): Promise<void> {
+    const usable = await this.#usable()
+    expect(usable.length).toBeGreaterThan(0)
+    for (const group of usable) {
+      const present = group.holders.map(({ nodeId }) => this.#named(nodeId)).filter((name) => this.it.node(name).up)
+      const names = this.#dice.some(present, group.threshold)
+      const { status, reason } = await this.it.sign(this.vault, group, names, this.curve)
+      expect([group.type, names, status, reason]).toEqual([group.type, names, "Completed", ""])
+    }
+  }
+
+  /** A quorum of an epoch that is over does not sign, with whichever members of the present one it is mixed. */
+  async #expectOldEpochsRefuse(): Promise<void> {
+    for (const group of await this.#usable()) {
+      const [shareGroup] = group.shareGroups
+      const isMember = (nodeId: string) => group.holders.some((holder) => holder.nodeId === nodeId)
+      const over = this.#present()
+        .flatMap((node) => node.epochs(shareGroup?.shareGroupId ?? ""))
+        .find(
+          ({ members, certificate }) =>
+            certificate !== undefined && members.some(({ party }) => !isMember(nodeIdOf(party))),
+        )
+      if (over === undefined) continue
+      const there = over.members.filter(({ party }) => this.#present().some((node) => node.party === party))
+      const outsiders = there.filter(({ party }) => !isMember(nodeIdOf(party)))
+      const names = [...outsiders, ...there.filter((member) => !outsiders.includes(member))]
+        .slice(0, over.threshold)
+        .map(({ party }) => this.#named(nodeIdOf(party)))
+      if (outsiders.length === 0 || names.length < over.threshold) continue
+      const holders = names.map((name) => ({
+        name,
+        type: "API" as const,
+        nodeId: this.it.node(name).nodeId,
+        signer: true,
+      }))
+      const forged: HolderGroup = { ...group, threshold: over.threshold, holders }
+      const { status } = await this.it.signAs(this.vault, forged, names, this.curve)
+      expect([names, status]).toEqual([names, "Failed"])
+      this.diary.push(`an epoch that is over refused: ${names.join("")}`)
+    }
+  }
+
+  /** Nodes are all honest here: none may have said of another that it is not, and none may have met a bug. */
+  #expectNoBlame(): void {
+    const said = this.it.log.filter(({ level }) => level === "error")
+    expect(said).toEqual([])
+    for (const node of this.it.nodes) {
+      if (!node.up) continue
+      expect([node.name, node.store.bans.list(), node.store.strikes.refused()]).toEqual([node.name, [], []])
+    }
+  }
+
+  // ---- what it sees ------------------------------------------------------------------------------------------------
+
+  /** Remembers every share that is there; states only ever go on. */
+  #look(): void {
+    for (const node of this.it.nodes) {
+      if (!node.up) continue
+      for (const { groupId, epochId, status, members } of node.store.groups.list()) {
+        if (!members.some(({ party }) => party === node.party)) continue
+        const key = `${node.name} ${groupId} ${toHex(epochId)}`
+        const known = this.#shares.get(key)
+        if (known === undefined && status === "ERASED") continue
+        if (known === undefined) this.#shares.set(key, { node, groupId, epochId, status })
+        else {
+          expect([key, ORDER.indexOf(status) >= ORDER.indexOf(known.status)]).toEqual([key, true])
+          known.status = status
+        }
+      }
+    }
+  }
+
+  #record(node: Node, groupId: string, epochId: Bytes): GroupPublic {
+    const found = node.epochs(groupId).find((group) => toHex(group.epochId) === toHex(epochId))
+    if (found === undefined) throw new Error(`${node.name} has lost the record of an epoch of ${groupId}`)
+    return found
+  }
+
+  #groupIds(): readonly string[] {
+    const all = this.#present().flatMap((node) => node.store.groups.list())
+    return [...new Set(all.filter(({ status }) => status === "ACTIVE").map(({ groupId }) => groupId))]
+  }
+
+  #present(): readonly Node[] {
+    return this.it.nodes.filter((node) => node !== this.#gone)
+  }
+
+  #named(nodeId: string): string {
+    const found = this.it.nodes.find((node) => node.nodeId === nodeId)
+    if (found === undefined) throw new Error("no such node")
+    return found.name
+  }
+
+  async #groups(): Promise<readonly HolderGroup[]> {
+    const page = { limit: 100, after: undefined, before: undefined }
+    return (await this.it.store.groups({ vaultId: this.vault.vaultId }, page)).items
+  }
+
+  async #usable(): Promise<readonly HolderGroup[]> {
+    return (await this.#groups()).filter(({ status, shareGroups }) => status === "Valid" && shareGroups.length > 0)
+  }
+
+  async #open(): Promise<readonly TssRequest[]> {
+    const page = { limit: 1, after: undefined, before: undefined }
+    const { store } = this.it
+    const slices = await Promise.all(
+      (await this.#groups()).map(({ groupId }) => store.tssRequests({ vaultId: this.vault.vaultId, groupId }, page)),
+    )
+    const open = ["PendingKeyHolderConfirmation", "KeyGenerating", "MPCProcessing"]
+    return slices.flatMap(({ items }) => items).filter(({ status }) => open.includes(status))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.it[Symbol.asyncDispose]()
+  }
+}
