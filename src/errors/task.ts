@@ -167,6 +167,12 @@ export const taskCodes = {
       `the journal has taken in ${d.burstBytes} bytes of refused tasks; further ones are refused without a record, but for ${d.bytesPerDay} bytes a day`,
     next: "ask the operator of WaaS why it asks for what is refused; cosigner_tasks_unrecorded_total counts them by code; tasks that are approved go on as always",
   }),
+  "E-TSK-034": entry<{ readonly attempt: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `attempt ${d.attempt} was ended: more messages came for its session than it can ever need`,
+    next: "WaaS begins a new attempt while the deadline allows; if it repeats, somebody floods this node with messages: look at WaaS and at the other participants",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

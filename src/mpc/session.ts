@@ -94,6 +94,8 @@ export type Ending =
   | { readonly kind: "blamed"; readonly blame: Blame }
   | { readonly kind: "deadline" }
   | { readonly kind: "cancelled" }
+  /** More came for it than it can ever need: its host would take no more. */
+  | { readonly kind: "flooded" }
   /** The host failed (worker died, out of memory, a broken invariant): no party is to blame. */
   | { readonly kind: "crashed"; readonly reason: string }
 
@@ -120,6 +122,6 @@ export interface RunningSession {
   readonly sid: Bytes
   /** Never throws: what does not belong to the session is dropped and counted. */
   deliver(envelope: Bytes): void
-  cancel(reason: "deadline" | "cancelled"): void
+  cancel(reason: "deadline" | "cancelled" | "flooded"): void
   readonly ending: Promise<Ending>
 }

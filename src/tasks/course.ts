@@ -239,7 +239,8 @@ export class Course {
       this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
       return true
     }
-    const why = refused ?? refuse("E-TSK-014", { attempt: number, reason: whyNot(ending) })
+    const why = refused ?? whyNot(ending, number)
+    if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
     // Also of an attempt that was not begun: WaaS waits for no other word of it.
     this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })
     return false

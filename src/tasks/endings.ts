@@ -1,7 +1,7 @@
 /** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
 import { CosignerError, describe } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
-import { refuse } from "./plan.ts"
+import { type Refusal, refuse } from "./plan.ts"
 import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { attemptEnded, type Report } from "./report.ts"
 
@@ -32,16 +32,20 @@ export function tellEnd(record: TaskRecord, ports: Pick<TaskPorts, "log">): void
   else ports.log.warn(`${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
 }
 
-export function whyNot(ending: Exclude<Ending, { kind: "done" }>): string {
+/** Why an attempt ended without a result, and another may come. */
+export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: number): Refusal {
+  const because = (reason: string): Refusal => refuse("E-TSK-014", { attempt, reason })
   switch (ending.kind) {
     case "blamed":
-      return ending.blame.reason
+      return because(ending.blame.reason)
     case "deadline":
-      return "the other participants did not answer in time"
+      return because("the other participants did not answer in time")
     case "cancelled":
-      return "it was cancelled"
+      return because("it was cancelled")
     case "crashed":
-      return "the session broke off on this node"
+      return because("the session broke off on this node")
+    case "flooded":
+      return refuse("E-TSK-034", { attempt })
   }
 }
 

@@ -24,13 +24,15 @@ export type ToWorker =
   | { readonly kind: "init"; readonly identity: Identity }
   | { readonly kind: "start"; readonly session: number; readonly spec: PlainSpec }
   | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
-  | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" }
+  | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" | "flooded" }
   /** The answer to a call; `ok: false` = it failed. */
   | { readonly kind: "answer"; readonly call: number; readonly ok: boolean; readonly value: boolean }
   | { readonly kind: "ping"; readonly at: number }
 
 export type FromWorker =
   | { readonly kind: "ready" }
+  /** A delivered envelope of that length has left the queue. */
+  | { readonly kind: "took"; readonly session: number; readonly length: number }
   | { readonly kind: "send"; readonly session: number; readonly envelope: Bytes }
   | { readonly kind: "call"; readonly session: number; readonly call: number; readonly what: Call }
   | { readonly kind: "ended"; readonly session: number; readonly ending: PlainEnding }

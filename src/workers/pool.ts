@@ -9,6 +9,7 @@ import { wipeGroupSecret } from "../keys/group.ts"
 import { placeOf } from "../mpc/crash.ts"
 import type { Ending, HostIo } from "../mpc/session.ts"
 import type { HostedSession, StartSession } from "../tasks/ports.ts"
+import { MOST_QUEUED, mostQueued, queuedBytes } from "./inbound.ts"
 import {
   blameOf,
   type Call,
@@ -33,6 +34,8 @@ export interface PoolOptions {
   readonly onDeath: (reason: string) => void
   /** What a worker runs, if not this program's own. */
   readonly program?: URL
+  /** What may wait in the queues of all workers, bytes; MOST_QUEUED unless given. */
+  readonly mostQueued?: number
 }
 
 export interface Pool {
@@ -52,6 +55,11 @@ export interface Pool {
 interface Hosted {
   readonly io: HostIo
   readonly end: (ending: Ending) => void
+  /** What may wait for it in its worker's queue, and what does. */
+  readonly mostQueued: number
+  queued: number
+  /** It is about to end for what was queued: nothing more is. */
+  isFlooded: boolean
 }
 
 interface Seat {
@@ -66,6 +74,8 @@ interface Seat {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   let counter = 0
   let workers = 0
+  /** What waits for all sessions that are not flooded. */
+  let queued = 0
   let closed = false
   const seats: Seat[] = []
 
@@ -123,6 +133,8 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     const hosted = from.sessions.get(message.session)
     if (hosted === undefined) return
     switch (message.kind) {
+      case "took":
+        return queue(hosted, -queuedBytes(message.length))
       case "send":
         return hosted.io.send(message.envelope)
       case "call": {
@@ -138,6 +150,27 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     }
   }
 
+  /** Ends the session in an orderly way, once its worker has come so far; until then nothing more is queued for it. */
+  function flooded(seat: Seat, session: number, hosted: Hosted): void {
+    queue(hosted, -hosted.queued)
+    hosted.isFlooded = true
+    seat.post({ kind: "cancel", session, reason: "flooded" })
+  }
+
+  function queue(hosted: Hosted, bytes: number): void {
+    if (hosted.isFlooded) return
+    hosted.queued += bytes
+    queued += bytes
+  }
+
+  /** Too much in all: the session that most is queued for goes, not the one that happens to be next. */
+  function relieve(): void {
+    if (queued <= (options.mostQueued ?? MOST_QUEUED)) return
+    const all = seats.flatMap((seat) => [...seat.sessions].map(([session, hosted]) => ({ seat, session, hosted })))
+    const [most] = all.sort((a, b) => b.hosted.queued - a.hosted.queued)
+    if (most !== undefined) flooded(most.seat, most.session, most.hosted)
+  }
+
   function startSession(spec: Parameters<StartSession>[0], io: HostIo): HostedSession {
     const session = ++counter
     const { promise, resolve } = Promise.withResolvers<Ending>()
@@ -148,13 +181,21 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     }
     const end = (ending: Ending): void => {
       least.sessions.delete(session)
+      queue(hosted, -hosted.queued)
       resolve(ending)
     }
-    least.sessions.set(session, { io, end })
+    const hosted: Hosted = { io, end, mostQueued: mostQueued(spec), queued: 0, isFlooded: false }
+    least.sessions.set(session, hosted)
     const plain = plainSpec(spec)
     least.post({ kind: "start", session, spec: plain }, transferOf(plain))
     return {
-      deliver: (envelope) => least.post({ kind: "deliver", session, envelope }),
+      deliver(envelope) {
+        if (!least.sessions.has(session) || hosted.isFlooded) return
+        queue(hosted, queuedBytes(envelope.length))
+        if (hosted.queued > hosted.mostQueued) return flooded(least, session, hosted)
+        least.post({ kind: "deliver", session, envelope })
+        relieve()
+      },
       cancel: (reason) => least.post({ kind: "cancel", session, reason }),
       ending: promise,
     }

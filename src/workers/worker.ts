@@ -8,8 +8,7 @@ import { wipeGroupSecret } from "../keys/group.ts"
 import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { sessionHost } from "../mpc/host.ts"
-import type { Ending, HostIo, SessionSpec } from "../mpc/session.ts"
-import type { HostedSession, StartSession } from "../tasks/ports.ts"
+import type { Ending, HostIo, RunningSession, SessionSpec } from "../mpc/session.ts"
 import {
   type Call,
   type FromWorker,
@@ -31,10 +30,10 @@ declare const self: {
 /** Sessions of one worker in the entropy's session counter; workers are numbered above it. */
 const SESSIONS_PER_WORKER = 2 ** 32
 
-const sessions = new Map<number, HostedSession>()
+const sessions = new Map<number, RunningSession>()
 const calls = new Map<number, { readonly resolve: (value: boolean) => void; readonly reject: (error: Error) => void }>()
 let lastCall = 0
-let start: StartSession | undefined
+let start: ReturnType<typeof sessionHost> | undefined
 
 function hostFor(identity: Identity): typeof start {
   let session = 0
@@ -99,8 +98,12 @@ self.addEventListener("message", ({ data }) => {
       return self.postMessage({ kind: "ready" })
     case "start":
       return begin(data.session, data.spec)
-    case "deliver":
-      return sessions.get(data.session)?.deliver(data.envelope)
+    case "deliver": {
+      const { session, envelope } = data
+      const { length } = envelope
+      sessions.get(session)?.deliver(envelope)
+      return self.postMessage({ kind: "took", session, length })
+    }
     case "cancel":
       return sessions.get(data.session)?.cancel(data.reason)
     case "answer":

@@ -225,6 +225,16 @@ test("nobody to blame: the task stays open for the next attempt, and older attem
   await running(w, tasks, task, 2)
 })
 
+test("a session that was flooded ends its attempt with a code of its own; the task goes on", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const first = await running(w, tasks, task)
+  first.end({ kind: "flooded" })
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-034" })
+  await running(w, tasks, task, 2)
+})
+
 test("a repeated start does not disturb the attempt that runs; a higher one replaces it", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)

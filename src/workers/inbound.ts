@@ -1,0 +1,38 @@
+/**
+ * How much may wait for a session in its worker's queue. A worker that computes takes nothing from it, and what is queued
+ * there is memory; so a session is given what its protocol can ever send it, with room for repetitions, and no more.
+ */
+import type { SessionSpec } from "../mpc/session.ts"
+
+const KIB = 1024
+
+/** Of all sessions that are not to be ended, together. */
+export const MOST_QUEUED = 256 * KIB * KIB
+
+/** What a queued message takes beside its bytes. */
+const ENTRY_BYTES = 512
+
+export const queuedBytes = (envelopeLength: number): number => envelopeLength + ENTRY_BYTES
+
+/** At least twice everything that peers have to say in the session: each its messages and a report with those of all. */
+export function mostQueued(spec: SessionSpec): number {
+  const participants = participantsOf(spec)
+  const perPeer = 128 * KIB + messagesOf(spec) + participants * 8 * KIB
+  return (participants - 1) * perPeer
+}
+
+function participantsOf(spec: SessionSpec): number {
+  switch (spec.protocol) {
+    case "dkg":
+      return spec.members.length
+    case "sign":
+      return spec.signers.length
+    case "reshare":
+      return new Set([...spec.dealers, ...spec.members].map(({ party }) => party)).size
+  }
+}
+
+function messagesOf(spec: SessionSpec): number {
+  if (spec.protocol !== "sign") return 0
+  return spec.messages.length * (spec.algorithm === "ecdsa" ? 96 : 1) * KIB
+}
