@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
+import { eventServers } from "../events/servers.ts"
 import { influxTarget } from "../metrics/target.ts"
 import { parseListen } from "../status/listen.ts"
 import type { Config } from "./config.ts"
@@ -35,8 +36,9 @@ function* unfit({ backup, websocket }: Config): Generator<CosignerError> {
   }
 }
 
-/** What the status port and the measurements would refuse at the start. */
-function* operations({ status, metrics }: Config): Generator<CosignerError> {
+/** What the status port, the measurements and the event servers would refuse at the start. */
+function* operations({ status, metrics, event }: Config): Generator<CosignerError> {
+  yield* refusalOf(() => eventServers(event))
   if (status.enable) yield* refusalOf(() => parseListen(status.listen))
   yield* refusalOf(() => influxTarget(metrics.influxdb))
 }

@@ -161,6 +161,12 @@ export const riskCodes = {
     what: () => "this node has no event key",
     next: "make it with `cosigner event key create`",
   }),
+  "E-RSK-205": entry<{ readonly server: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `two event servers have the address ${d.server}; what each still has to get is kept under its address`,
+    next: "write the server once, with the event types of both",
+  }),
   "E-RSK-210": entry<{ readonly server: string; readonly reason: string }>({
     kind: "fault",
     exit: EXIT.network,

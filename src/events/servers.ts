@@ -29,22 +29,34 @@ interface Settings {
 
 type Own = { readonly [K in keyof Settings]?: Settings[K] | undefined } & { readonly url: string }
 
-/** The servers of [event]. Throws E-RSK-130 for an address and E-RSK-203 for a type that does not exist. */
+/**
+ * The servers of [event]. Throws E-RSK-130 for an address, E-RSK-203 for a type that does not exist, and E-RSK-205 for an
+ * address that comes twice, however it is spelt.
+ */
 export function eventServers(config: Settings & { readonly server: readonly Own[] }): readonly EventServer[] {
-  return config.server.map((own) => {
-    const eventTypes = own.event_types ?? config.event_types
-    const strange = eventTypes.find((type) => !EVENT_TYPES.includes(type))
-    if (strange !== undefined)
-      throw new CosignerError("E-RSK-203", { server: own.url, type: strange, known: EVENT_TYPES })
-    return {
-      url: checkServerUrl(own.url),
-      eventTypes,
-      tokenExpireMinutes: own.token_expire_minutes ?? config.token_expire_minutes,
-      retryTimes: own.retry_times ?? config.retry_times,
-      sleepSeconds: own.sleep_seconds ?? config.sleep_seconds,
-      requestTimeoutSeconds: own.request_timeout ?? config.request_timeout,
-      proxy: own.proxy ?? config.proxy,
-      monitorIntervalMs: own.monitor_interval ?? config.monitor_interval,
-    }
-  })
+  const servers = config.server.map((own) => serverOf(own, config))
+  const seen = new Set<string>()
+  for (const { url } of servers) {
+    const { href } = new URL(url)
+    if (seen.has(href)) throw new CosignerError("E-RSK-205", { server: url })
+    seen.add(href)
+  }
+  return servers
+}
+
+function serverOf(own: Own, config: Settings): EventServer {
+  const eventTypes = own.event_types ?? config.event_types
+  const strange = eventTypes.find((type) => !EVENT_TYPES.includes(type))
+  if (strange !== undefined)
+    throw new CosignerError("E-RSK-203", { server: own.url, type: strange, known: EVENT_TYPES })
+  return {
+    url: checkServerUrl(own.url),
+    eventTypes,
+    tokenExpireMinutes: own.token_expire_minutes ?? config.token_expire_minutes,
+    retryTimes: own.retry_times ?? config.retry_times,
+    sleepSeconds: own.sleep_seconds ?? config.sleep_seconds,
+    requestTimeoutSeconds: own.request_timeout ?? config.request_timeout,
+    proxy: own.proxy ?? config.proxy,
+    monitorIntervalMs: own.monitor_interval ?? config.monitor_interval,
+  }
 }

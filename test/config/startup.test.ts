@@ -20,6 +20,8 @@ const KEY = "ab".repeat(32)
 const WAAS = `[websocket]\nurl = "wss://waas.example.com/ws"\nwaas_public_key = "${KEY}"\n`
 const SERVER = `[[callback.cb_server_v2]]\nservice_address = "http://127.0.0.1:1/v2/check"\npubkey_path = "${file("pub.pem", 0o644)}"\n`
 
+const EVENTS = `[[event.server]]\nurl = "http://127.0.0.1:11030/v2/event"\n`
+
 /** `E-CFG-006 websocket.ca_path` for each problem. */
 const found = (source: string): readonly string[] =>
   startProblems(checkConfig(source, undefined).config).map((problem) => {
@@ -55,6 +57,7 @@ describe("a node does not start", () => {
       "E-CFG-006 websocket.client_key_path",
     ],
     ["with a key file that others may read", `${WAAS}[db]\nkey_file = "${file("pw", 0o644)}"`, "E-CFG-006 db.key_file"],
+    ["with one event server twice", `${WAAS}${EVENTS}${EVENTS}`, "E-RSK-205 "],
     [
       "without the key of a callback server",
       `${WAAS}${SERVER.replace("pub.pem", "no.pem")}`,

@@ -1,6 +1,6 @@
 /** The JSON of events, field by field and type by type, as the SDKs parse it. */
 import { expect, test } from "bun:test"
-import { isCode } from "../../src/errors.ts"
+import { CosignerError } from "../../src/errors.ts"
 import { EVENT_TYPES, eventsFor } from "../../src/events/envelope.ts"
 import { eventServers } from "../../src/events/servers.ts"
 import type { TaskStatus } from "../../src/tasks/ports.ts"
@@ -155,7 +155,8 @@ test("16 types; a server's own settings win; types and addresses are checked", (
     proxy: "http://p:1",
     monitor_interval: 5,
   }
-  expect(eventServers({ ...table, server: [{ url }, own] })).toMatchObject([
+  const other = url.replace("11030", "11031")
+  expect(eventServers({ ...table, server: [{ url: other }, own] })).toMatchObject([
     { eventTypes: ["request.keysign.failed"], retryTimes: 60, proxy: undefined, monitorIntervalMs: undefined },
     {
       eventTypes: ["request.keygen.succeeded"],
@@ -165,15 +166,20 @@ test("16 types; a server's own settings win; types and addresses are checked", (
       monitorIntervalMs: 5,
     },
   ])
-  const codeOf = (server: { url: string; event_types?: readonly string[] }) => {
+  const codeOf = (...server: readonly { url: string; event_types?: readonly string[] }[]) => {
     try {
-      eventServers({ ...table, server: [server] })
+      eventServers({ ...table, server })
       return "none"
     } catch (error) {
-      return isCode(error, "E-RSK-203") || isCode(error, "E-RSK-130") ? error.code : String(error)
+      return error instanceof CosignerError ? error.code : String(error)
     }
   }
   expect(codeOf({ url, event_types: ["ping"] })).toBe("E-RSK-203")
   expect(codeOf({ url, event_types: ["request.keysign.signed"] })).toBe("E-RSK-203")
   expect(codeOf({ url: "ftp://x/" })).toBe("E-RSK-130")
+  // One address is one server, however it is spelt: what it still has to get is kept under its address.
+  const types = ["request.keygen.succeeded"]
+  expect(codeOf({ url }, { url: other }, { url, event_types: types })).toBe("E-RSK-205")
+  expect(codeOf({ url: "http://Events.example.com:80/e" }, { url: "http://events.example.com/e" })).toBe("E-RSK-205")
+  expect(codeOf({ url: "http://events.example.com/e" }, { url: "http://events.example.com/E" })).toBe("none")
 })
