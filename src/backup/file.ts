@@ -16,7 +16,7 @@ import {
   writeSync,
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { type Bytes, equal, utf8 } from "../bytes.ts"
+import { type Bytes, equal } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
@@ -34,7 +34,7 @@ import {
   RECORD_HEAD,
   recordHead,
 } from "./format.ts"
-import { type Manifest, readManifest } from "./manifest.ts"
+import { type Manifest, manifestParts, readManifest } from "./manifest.ts"
 import { openChunk, SEALED_CHUNK, SealingStream } from "./stream.ts"
 
 /** Temporary names begin with a dot and end so; what a crash leaves behind is known by it. */
@@ -79,7 +79,9 @@ export class BackupWriter implements Disposable {
 
   /** The last record; the file gets its name when every byte is on the disk. */
   finish(manifest: Manifest): void {
-    this.add({ kind: MANIFEST, version: 1, body: utf8(JSON.stringify(manifest)) })
+    const parts = manifestParts(manifest)
+    this.#stream.add(recordHead(MANIFEST, 1, lengthOf(parts)))
+    for (const part of parts) this.#stream.add(part)
     this.#stream.finish()
     this.#write(END)
     writing(this.#path, () => {
@@ -143,11 +145,11 @@ export function* readBackup(path: string, password: Secret): Generator<BackupRec
       const [kind, version, length] = [from.getUint8(0), from.getUint8(1), from.getUint32(2)]
       if (length > MAX_BODY) throw damaged(path, "a record is longer than any")
       const body = plain.take(length)
+      if (kind === MANIFEST) {
+        if (!plain.isAtEnd()) throw damaged(path, "something stands behind its manifest")
+        return readManifest(path, body)
+      }
       try {
-        if (kind === MANIFEST) {
-          if (!plain.isAtEnd()) throw damaged(path, "something stands behind its manifest")
-          return readManifest(path, body)
-        }
         yield { kind, version, body }
       } finally {
         body.fill(0)
@@ -157,6 +159,8 @@ export function* readBackup(path: string, password: Secret): Generator<BackupRec
     closeSync(fd)
   }
 }
+
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0)
 
 const damaged = (path: string, where: string) => new CosignerError("E-BAK-007", { path, where })
 

@@ -8,6 +8,7 @@ import type { Secret } from "../secret.ts"
 import { snapshotOf } from "../store/store.ts"
 import {
   backupName,
+  collecting,
   nameProven,
   proveBackup,
   restoreBackup,
@@ -50,12 +51,11 @@ export const create = command({
     using scratch = scratchBeside(path, nowMs)
     using snapshot = snapshotOf(db.path, password, join(scratch.path, "snapshot.db"))
     const chosen = options.groups.length === 0 ? undefined : new Set(options.groups)
-    const pause = async () => {}
     const { bytes, manifest } = await writeBackup(unprovenOf(path), snapshot, {
       password: sealing,
       chosen,
       nowMs,
-      pause,
+      pause: collecting(),
     })
     proveOrRemove(path, sealing, nowMs)
     out.result({ file: path, bytes, proven: true, ...manifest }, [
@@ -126,8 +126,11 @@ export const restore = command({
       password: next,
       nowMs: Date.now(),
     })
-    const waiting = imported.groups.filter(({ curve, status }) => curve === "secp256k1" && status !== "ERASED")
-    const ids = [...new Set(waiting.map(({ groupId }) => groupId))]
+    const waiting = new Set<string>()
+    for (const { group_id, curve, status } of manifest.groups) {
+      if (curve === "secp256k1" && status !== "ERASED") waiting.add(group_id)
+    }
+    const ids = [...waiting]
     const result = {
       db: db.path,
       restored: true,
@@ -149,5 +152,5 @@ export const restore = command({
 const described = ({ node_id, created_ms, groups, generation }: Manifest): readonly string[] => [
   `Node ID: ${node_id}`,
   `Created: ${new Date(created_ms).toISOString()}, generation ${generation}`,
-  `Groups: ${groups.length}`,
+  `Groups: ${groups.size}`,
 ]

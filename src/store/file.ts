@@ -19,7 +19,7 @@ import { dirname } from "node:path"
 import { CosignerError } from "../errors.ts"
 import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
-import type { Place, SealedRecord } from "./seal.ts"
+import type { Head, Place, SealedRecord } from "./seal.ts"
 
 export const FORMAT = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
@@ -51,6 +51,9 @@ export interface Statements {
   readonly put: Statement<unknown, [Uint8Array, number, number, Uint8Array, Uint8Array]>
   readonly remove: Statement<unknown, [Uint8Array]>
   readonly scan: Statement<SealedRecord, []>
+  /** All but the boxes, which are nearly all of the file: those that are not asked for are not read from the disk either. */
+  readonly heads: Statement<Head, []>
+  readonly head: Statement<Omit<Head, "id">, [Uint8Array]>
   readonly places: Statement<Place, []>
   readonly dataVersion: Statement<{ readonly data_version: number }, []>
 }
@@ -75,6 +78,8 @@ export class SecretsFile implements Disposable {
       put: db.prepare("INSERT OR REPLACE INTO record (id, kind, version, seal, box) VALUES (?, ?, ?, ?, ?)"),
       remove: db.prepare("DELETE FROM record WHERE id = ?"),
       scan: db.prepare("SELECT id, kind, version, seal, box FROM record ORDER BY id"),
+      heads: db.prepare("SELECT id, kind, version, seal FROM record ORDER BY id"),
+      head: db.prepare("SELECT kind, version, seal FROM record WHERE id = ?"),
       places: db.prepare("SELECT id, kind, version FROM record"),
       dataVersion: db.prepare("PRAGMA data_version"),
     }

@@ -1,12 +1,13 @@
 /** The rows of the table as the vault sees them: their form, the clear header row, and the short forms kept in memory. */
 import { type Bytes, equal } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import type { Secret } from "../secret.ts"
 import { decode, Malformed } from "./codec.ts"
 import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
-import { headerChecksum } from "./header.ts"
+import { headerChecksum, unwrapKey } from "./header.ts"
 import type { Kind } from "./records.ts"
-import { ID_LENGTH, type Place, SEAL_LENGTH, type SealedRecord, type Sealer } from "./seal.ts"
+import { type Head, ID_LENGTH, type Place, SEAL_LENGTH, type SealedRecord, type Sealer } from "./seal.ts"
 
 export const HEADER_ID = new Uint8Array(ID_LENGTH)
 const HEADER_KIND = 0
@@ -19,15 +20,44 @@ export const PREFIX = 8
 export const NO_NAME = new Uint8Array(0)
 
 /** id -> mark: the one valid seal of every record, as text of one character per byte, so that 100 000 stay small. */
-export type Index = Map<string, string>
+export interface Index {
+  get(id: string): string | undefined
+  set(id: string, mark: string): unknown
+  delete(id: string): unknown
+}
+
+/**
+ * For a file that is only being made: it looks in the file itself, so that nothing is held per record. What changes the
+ * file behind our back is then seen at the first start, and not before.
+ */
+export class FileIndex implements Index {
+  readonly #file: SecretsFile
+
+  constructor(file: SecretsFile) {
+    this.#file = file
+  }
+
+  get(id: string): string | undefined {
+    const bytes = Buffer.from(id, "latin1")
+    const row = this.#file.sql.head.get(bytes)
+    if (row === null) return undefined
+    assertHead(this.#file, { id: bytes, ...row })
+    return markOf(row)
+  }
+
+  /** The file has it already. */
+  set(): void {}
+
+  delete(): void {}
+}
 
 export const keyOf = (id: Uint8Array): string => latin1(id)
 
 /** Kind, version and seal; with the id, all that decides whether a box is the right one. */
-export const markOf = (record: Omit<SealedRecord, "id" | "box">): string =>
+export const markOf = (record: Omit<Head, "id">): string =>
   String.fromCharCode(record.kind, record.version) + latin1(record.seal)
 
-export function unmark(mark: string): Omit<SealedRecord, "id" | "box"> {
+export function unmark(mark: string): Omit<Head, "id"> {
   const bytes = Buffer.from(mark, "latin1")
   return { kind: bytes.readUInt8(0), version: bytes.readUInt8(1), seal: bytes.subarray(2) }
 }
@@ -48,24 +78,26 @@ export function getRow(file: SecretsFile, id: Uint8Array): SealedRecord | undefi
 }
 
 export function assertForm(file: SecretsFile, record: SealedRecord): void {
-  const blob = (value: unknown, length?: number): boolean =>
-    value instanceof Uint8Array && (length === undefined || value.length === length)
-  const byte = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255
-  const good =
-    blob(record.id, ID_LENGTH) &&
-    byte(record.kind) &&
-    byte(record.version) &&
-    blob(record.seal, SEAL_LENGTH) &&
-    blob(record.box)
-  if (!good) throw damage(file.path, "a row is not of the form this program writes")
+  assertHead(file, record)
+  if (!isBlob(record.box)) throw malformed(file)
 }
+
+export function assertHead(file: SecretsFile, { id, kind, version, seal }: Head): void {
+  const good = isBlob(id, ID_LENGTH) && isByte(kind) && isByte(version) && isBlob(seal, SEAL_LENGTH)
+  if (!good) throw malformed(file)
+}
+
+const isBlob = (value: unknown, length?: number): boolean =>
+  value instanceof Uint8Array && (length === undefined || value.length === length)
+const isByte = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255
+const malformed = ({ path }: SecretsFile): CosignerError => damage(path, "a row is not of the form this program writes")
 
 export function writeHeader(file: SecretsFile, header: Bytes): void {
   putRow(file, { id: HEADER_ID, kind: HEADER_KIND, version: HEADER_VERSION, seal: headerSeal(header), box: header })
 }
 
 /** The header as it stands, for the key derivation that comes before everything else. */
-export function readHeader(file: SecretsFile): Uint8Array {
+function readHeader(file: SecretsFile): Uint8Array {
   const { path } = file
   try {
     const row = getRow(file, HEADER_ID)
@@ -76,6 +108,14 @@ export function readHeader(file: SecretsFile): Uint8Array {
   } catch (error) {
     throw asFault(error, path, "read")
   }
+}
+
+/** The key of everything else. Throws E-STO-004 for another password. */
+export function openHeader(file: SecretsFile, password: Secret): Secret {
+  const dataKey = unwrapKey(readHeader(file), password)
+  if (dataKey === undefined) throw new CosignerError("E-STO-004", { path: file.path })
+  if (dataKey === "malformed") throw damage(file.path, "its header is not one this program writes")
+  return dataKey
 }
 
 /** Opens the box, hands its content (the body begins after PREFIX) to `use`, and wipes it. Undefined when the box does not open. */

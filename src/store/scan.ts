@@ -13,7 +13,6 @@ import {
   generationOf,
   getRow,
   HEADER_ID,
-  type Index,
   keyOf,
   markOf,
   NO_NAME,
@@ -31,21 +30,31 @@ export type Visit = (version: number, plain: Uint8Array) => void
 /** Who takes records of that kind, if anybody does; header and root are not offered. */
 export type Visitors = (kind: number) => Visit | undefined
 
+/** Told of every record beside header and root. Nothing else grows with their number. */
+export type Keep = (id: string, mark: string) => void
+
 export interface Scanned {
   readonly root: Root
-  readonly index: Index
+  /** Records beside header and root. */
+  readonly size: number
 }
 
 /** Throws the code of the first thing that is not right. */
-export function scan(file: SecretsFile, sealer: Sealer, how: "start" | "thorough", visitors: Visitors): Scanned {
+export function scan(
+  file: SecretsFile,
+  sealer: Sealer,
+  how: "start" | "thorough",
+  visitors: Visitors,
+  keep: Keep = () => {},
+): Scanned {
   file.begin()
   try {
     file.checkPages(how)
     const root = readRoot(file, sealer)
     if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
-    const found = readRecords(file, sealer, root, visitors)
+    const found = readRecords(file, sealer, root, visitors, keep)
     compare(file.path, root, found)
-    return { root, index: found.index }
+    return { root, size: found.size }
   } finally {
     file.rollback()
   }
@@ -61,23 +70,16 @@ export function readRoot(file: SecretsFile, sealer: Sealer): Root | undefined {
 }
 
 export interface Found {
-  readonly index: { readonly size: number }
+  readonly size: number
   readonly sum: bigint
   /** The highest generation that sealed a record. */
   readonly newest: number
   readonly header: Bytes | undefined
 }
 
-function readRecords(
-  file: SecretsFile,
-  sealer: Sealer,
-  root: Root,
-  visitors: Visitors,
-): Found & { readonly index: Index } {
-  const index: Index = new Map()
+function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visitors: Visitors, keep: Keep): Found {
   const rootId = sealer.blind(ROOT.byte, NO_NAME)
-  let sum = 0n
-  let newest = 0
+  let [sum, size, newest] = [0n, 0, 0]
   let header: Bytes | undefined
   let previous: Uint8Array | undefined
   for (const record of file.sql.scan.iterate()) {
@@ -98,19 +100,20 @@ function readRecords(
     })
     if (opened === undefined) throw suspect(file, sealer, record, root)
     if (isRoot) continue
-    index.set(keyOf(record.id), markOf(record))
+    keep(keyOf(record.id), markOf(record))
+    size++
     sum = addWeight(sum, sealer.weight(record))
   }
-  return { index, sum, newest, header }
+  return { size, sum, newest, header }
 }
 
 /** Whether what was found is exactly the set that the root vouches for. */
 export function compare(path: string, root: Root, found: Found): void {
-  const { header, newest, index, sum } = found
+  const { header, newest, size, sum } = found
   if (header === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
   if (newest > root.generation) throw new CosignerError("E-STO-011", { path, what: "the root record" })
   if (!equal(header, root.header)) throw new CosignerError("E-STO-011", { path, what: "the header" })
-  const missing = root.count - index.size
+  const missing = root.count - size
   if (missing > 0) throw new CosignerError("E-STO-010", { path, what: `${missing} record(s)` })
   if (missing < 0) throw new CosignerError("E-STO-012", { path, extra: -missing })
   if (sum !== root.sum) throw new CosignerError("E-STO-011", { path, what: "a record" })

@@ -23,6 +23,9 @@ export interface SealedRecord {
 /** Where a record claims to stand; bound into its box, so that it opens nowhere else. */
 export type Place = Pick<SealedRecord, "id" | "kind" | "version">
 
+/** All of a record but its box; the tag in the seal stands for that. */
+export type Head = Omit<SealedRecord, "box">
+
 const MODULUS = 1n << 512n
 
 /** Sums of weights live modulo 2^512, as in the additive multiset hash of Clarke et al. (Asiacrypt 2003). */
@@ -71,8 +74,8 @@ export class Sealer implements Disposable {
     }
   }
 
-  /** The record's share in the sum over all records. The tag in the seal stands for the box. */
-  weight(record: Place & Pick<SealedRecord, "seal">): bigint {
+  /** The record's share in the sum over all records. */
+  weight(record: Head): bigint {
     // Key and input have one length always, so the key as a prefix is a MAC, and at a start a much cheaper one than HMAC.
     return BigInt(`0x${hash("sha512", concat(this.#keys.sum.expose(), associated(record), record.seal), "hex")}`)
   }

@@ -33,26 +33,32 @@ import {
   STRIKES,
   TASK,
 } from "./records.ts"
-import { assertForm, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
+import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
 import { compare, readRoot, suspect } from "./scan.ts"
-import { addWeight, type SealedRecord, Sealer } from "./seal.ts"
-import { EPOCH_SHARE, type StoredRecord } from "./transfer.ts"
+import { addWeight, type Head, type SealedRecord, Sealer } from "./seal.ts"
+import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 
 /** What the records were, once all of them were read. */
 export interface SnapshotSummary {
   readonly generation: number
   readonly lineage: number
   readonly boot: number
-  readonly groups: readonly CarriedGroup[]
 }
 
-/** So little of each group that ten thousand stay small. */
-export type CarriedGroup = Pick<GroupPublic, "groupId" | "epochId" | "curve" | "status" | "threshold">
+interface Choice {
+  readonly chosen: ReadonlySet<string> | undefined
+  readonly onGroup: OnGroup
+}
+
+interface Carried {
+  readonly carried?: StoredRecord
+  readonly group?: GroupPublic
+}
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
-/** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read by the name of their epoch. */
+/** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {
@@ -77,10 +83,14 @@ export class Snapshot implements Disposable {
 
   /**
    * Every record that a backup carries, OT state and zero seeds left out (tss.md 6.4); with `chosen`, of these groups only.
-   * Each body is wiped when the next record is asked for. Undefined stands for one that stays, so that the caller can pause
-   * there too. What was read counts only once the generator has returned.
+   * A group is told to `onGroup` as it passes, and its share comes right after it. Each body is wiped when the next record
+   * is asked for. Undefined stands for one that stays, so that the caller can pause there too. What was read counts only
+   * once the generator has returned.
    */
-  *records(chosen: ReadonlySet<string> | undefined): Generator<StoredRecord | undefined, SnapshotSummary> {
+  *records(
+    chosen: ReadonlySet<string> | undefined,
+    onGroup: OnGroup = () => {},
+  ): Generator<StoredRecord | undefined, SnapshotSummary> {
     const file = this.#file
     const root = readRoot(file, this.#sealer)
     if (root === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "its root record" })
@@ -88,74 +98,60 @@ export class Snapshot implements Disposable {
       const row = getRow(file, this.#sealer.blind(kind.byte, NO_NAME))
       if (row !== undefined) yield* this.#opened(row, root)
     }
-    const groups = yield* this.#scan(root, chosen)
-    for (const group of groups) yield* this.#share(group, root)
-    return {
-      generation: root.generation,
-      lineage: this.#value(LINEAGE) ?? 0,
-      boot: this.#value(BOOTS) ?? 0,
-      groups,
-    }
+    yield* this.#scan(root, { chosen, onGroup })
+    return { generation: root.generation, lineage: this.#value(LINEAGE) ?? 0, boot: this.#value(BOOTS) ?? 0 }
   }
 
-  *#scan(
-    root: Root,
-    chosen: ReadonlySet<string> | undefined,
-  ): Generator<StoredRecord | undefined, readonly CarriedGroup[]> {
+  *#scan(root: Root, of: Choice): Generator<StoredRecord | undefined, void> {
     const file = this.#file
     const rootId = this.#sealer.blind(ROOT.byte, NO_NAME)
-    const groups: CarriedGroup[] = []
     let [sum, size, newest] = [0n, 0, 0]
     let header: Bytes | undefined
-    for (const record of file.sql.scan.iterate()) {
-      assertForm(file, record)
-      if (equal(record.id, HEADER_ID)) {
-        header = headerChecksum(record.box)
+    for (const head of file.sql.heads.iterate()) {
+      assertHead(file, head)
+      if (equal(head.id, HEADER_ID)) {
+        header = headerChecksum(this.#row(head).box)
         continue
       }
-      if (equal(record.id, rootId)) continue
+      if (equal(head.id, rootId)) continue
       size++
-      sum = addWeight(sum, this.#sealer.weight(record))
-      if (LEFT_OUT.includes(record.kind)) {
+      sum = addWeight(sum, this.#sealer.weight(head))
+      if (LEFT_OUT.includes(head.kind)) {
         yield undefined
         continue
       }
+      const record = this.#row(head)
       const opened = withPlain(this.#sealer, record, (plain) => {
         newest = Math.max(newest, generationOf(plain))
-        return this.#carried(record, plain, chosen, groups)
+        return this.#carried(record, plain, of)
       })
       if (opened === undefined) throw suspect(file, this.#sealer, record, root)
-      if (opened.value !== undefined) yield* lent(opened.value)
+      const { carried, group } = opened.value
+      if (carried !== undefined) yield* lent(carried)
+      if (group !== undefined) yield* this.#share(group, root)
     }
-    compare(file.path, root, { index: { size }, sum, newest, header })
-    return groups
+    compare(file.path, root, { size, sum, newest, header })
   }
 
-  /** The record as it travels, or undefined if it stays. */
-  #carried(
-    { kind, version }: SealedRecord,
-    plain: Uint8Array,
-    chosen: ReadonlySet<string> | undefined,
-    groups: CarriedGroup[],
-  ): StoredRecord | undefined {
+  /** The record as it travels, if it does; and the group that it is, whose share goes with it. */
+  #carried({ kind, version }: SealedRecord, plain: Uint8Array, { chosen, onGroup }: Choice): Carried {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
     const parse = <T>(of: Kind<T>): T => parseBody(this.#file.path, of, version, plain)
     const isChosen = (groupId: string): boolean => chosen === undefined || chosen.has(groupId)
     if (kind === GROUP.byte) {
       const group = parse(GROUP)
-      if (!isChosen(group.groupId)) return undefined
-      const { groupId, epochId, curve, status, threshold } = group
-      groups.push({ groupId, epochId, curve, status, threshold })
-      return copied()
+      if (!isChosen(group.groupId)) return {}
+      onGroup(group)
+      return { carried: copied(), group }
     }
     const ofGroup = [BAN, CHECKS, AWAITS_REFRESH].find(({ byte }) => byte === kind)
     if (ofGroup !== undefined)
-      return isChosen(parse<{ readonly groupId: string }>(ofGroup).groupId) ? copied() : undefined
-    if (AS_THEY_ARE.includes(kind)) return copied()
+      return isChosen(parse<{ readonly groupId: string }>(ofGroup).groupId) ? { carried: copied() } : {}
+    if (AS_THEY_ARE.includes(kind)) return { carried: copied() }
     throw new CosignerError("E-STO-027", { path: this.#file.path, kind, version })
   }
 
-  *#share({ groupId, epochId, status }: CarriedGroup, root: Root): Generator<StoredRecord, void> {
+  *#share({ groupId, epochId, status }: GroupPublic, root: Root): Generator<StoredRecord, void> {
     if (status === "ERASED") return
     const row = getRow(this.#file, this.#sealer.blind(GROUP_SECRET.byte, epochName(groupId, epochId)))
     if (row === undefined) {
@@ -179,6 +175,12 @@ export class Snapshot implements Disposable {
     const opened = withPlain(this.#sealer, row, bodyOf)
     if (opened === undefined) throw suspect(this.#file, this.#sealer, row, root)
     yield* lent({ kind: row.kind, version: row.version, body: opened.value })
+  }
+
+  #row({ id }: Head): SealedRecord {
+    const row = getRow(this.#file, id)
+    if (row === undefined) throw new CosignerError("E-STO-010", { path: this.#file.path, what: "a record" })
+    return row
   }
 
   #value<T>(kind: Kind<T>): T | undefined {

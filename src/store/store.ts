@@ -9,11 +9,12 @@ import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
 import { Bans } from "./bans.ts"
-import { asFault, damage } from "./faults.ts"
+import { decodingAll } from "./check.ts"
+import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
 import type { Standing } from "./guard.ts"
-import { unwrapKey, wrapKey } from "./header.ts"
+import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import {
   AWAITS_REFRESH,
@@ -28,7 +29,6 @@ import {
   EVENT_KEY,
   epochName,
   GROUP,
-  GROUP_SECRET,
   IDENTITY,
   type Kind,
   LINEAGE,
@@ -40,7 +40,7 @@ import {
   TASK,
   type UnprovenChecks,
 } from "./records.ts"
-import { NO_NAME, parseBody, readHeader } from "./rows.ts"
+import { NO_NAME, openHeader, parseBody } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { Sealer } from "./seal.ts"
 import { Snapshot } from "./snapshot.ts"
@@ -114,13 +114,6 @@ export function snapshotOf(path: string, password: Secret, to: string): Snapshot
   using file = SecretsFile.open(path, true)
   using dataKey = openHeader(file, password)
   return Snapshot.take(file, to, dataKey)
-}
-
-function openHeader(file: SecretsFile, password: Secret): Secret {
-  const dataKey = unwrapKey(readHeader(file), password)
-  if (dataKey === undefined) throw new CosignerError("E-STO-004", { path: file.path })
-  if (dataKey === "malformed") throw damage(file.path, "its header is not one this program writes")
-  return dataKey
 }
 
 export class Store implements Disposable {
@@ -265,12 +258,7 @@ export class Store implements Disposable {
 
   /** Checks the whole file as at the start, and decodes every record. Returns their number; throws what it finds. */
   verify(): number {
-    const kinds: readonly Kind<unknown>[] = KINDS
-    return this.#vault.verify((byte) => (version, plain) => {
-      const kind = kinds.find((candidate) => candidate.byte === byte)
-      if (kind === undefined) throw new CosignerError("E-STO-027", { path: this.path, kind: byte, version })
-      wipeSecrets(parseBody(this.path, kind, version, plain))
-    })
+    return this.#vault.verify(decodingAll(this.path))
   }
 
   /** Wipes the keys and lets the lock go. A later use is a bug and throws. */
@@ -319,34 +307,5 @@ export class Store implements Disposable {
     this.tasks.restore(journal)
     this.outbox.restore(events)
     return this.readOnly ? [] : cutOff
-  }
-}
-
-const KINDS = [
-  IDENTITY,
-  ENTROPY,
-  BOOTS,
-  CALLBACK_KEY,
-  EVENT_KEY,
-  PROBE,
-  GROUP,
-  GROUP_SECRET,
-  TASK,
-  SESSION,
-  BAN,
-  CHECKS,
-  EVENT,
-  LINEAGE,
-  AWAITS_REFRESH,
-  CHECKUP,
-  STRIKES,
-] as const
-
-/** Wipes every Secret in a decoded record. */
-export function wipeSecrets(value: unknown): void {
-  if (value instanceof Secret) return value.wipe()
-  if (Array.isArray(value)) return value.forEach(wipeSecrets)
-  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
-    Object.values(value).forEach(wipeSecrets)
   }
 }

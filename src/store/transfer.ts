@@ -3,11 +3,11 @@
  * Every share is proven against its public share before the file gets its name, and ECDSA waits for a refresh.
  */
 import { randomBytes } from "node:crypto"
-import { type Bytes, copy, equal, toHex, u64be, utf8 } from "../bytes.ts"
+import { type Bytes, copy, equal, u64be, utf8 } from "../bytes.ts"
 import { curveNamed } from "../crypto/curve.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
-import { checkGroup, type GroupPublic, memberOf } from "../keys/group.ts"
+import { checkGroup, type GroupMember, type GroupPublic, memberOf } from "../keys/group.ts"
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
@@ -34,7 +34,7 @@ import {
   STRIKES,
   TASK,
 } from "./records.ts"
-import { NO_NAME } from "./rows.ts"
+import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
 import { Sealer } from "./seal.ts"
 import type { Transaction } from "./transaction.ts"
 import { Vault } from "./vault.ts"
@@ -53,13 +53,16 @@ export const EPOCH_SHARE: Kind<{ readonly groupId: string; readonly epochId: Byt
   codec: c.struct({ groupId: c.text, epochId: c.bytes, share: c.secret }),
 }
 
-/** How many records one commit of a restore holds. */
+/** Told of every group as it passes; whoever wants to keep something of it copies that. */
+export type OnGroup = (group: Pick<GroupPublic, "groupId" | "epochId" | "curve" | "status" | "threshold">) => void
+
+/** How many records one commit of a restore holds. The file has no name before the last: all of them are one change. */
 const BATCH = 256
 
 export interface Imported {
   readonly party: PartyId
   readonly records: number
-  readonly groups: readonly Pick<GroupPublic, "groupId" | "epochId" | "curve" | "status" | "threshold">[]
+  readonly groups: number
   /** The number of shares that were opened and proven. */
   readonly proven: number
   readonly lineage: number
@@ -68,32 +71,34 @@ export interface Imported {
 export interface ImportOptions {
   readonly kdf?: Kdf
   readonly nowMs: number
+  readonly onGroup?: OnGroup
 }
 
 /**
- * Makes `path` of `records`, whole or not at all. Throws E-STO-001 and -003 as createStore does, E-BAK-011 for a share that
- * is not proven, E-BAK-013 for records that make no node, E-STO-027 for one that this version cannot read, and whatever
- * the iteration throws.
+ * Makes `path` of `records`, whole or not at all. Holds one record and one batch of ids, however many there are. Throws
+ * E-STO-001 and -003 as createStore does, E-BAK-011 for a share that is not proven, E-BAK-013 for records that make no node,
+ * E-STO-027 for one that this version cannot read, and whatever the iteration throws.
  */
 export function importStore(
   path: string,
   password: Secret,
   records: Iterable<StoredRecord>,
-  { kdf = DEFAULT_KDF, nowMs }: ImportOptions,
+  { kdf = DEFAULT_KDF, nowMs, onGroup = () => {} }: ImportOptions,
 ): Imported {
   let imported: Imported | undefined
   SecretsFile.create(path, (file) => {
     using dataKey = Secret.take(copy(randomBytes(32)))
     using sealer = new Sealer(dataKey)
-    const vault = new Vault(file, sealer)
+    const vault = new Vault(file, sealer, new FileIndex(file))
     vault.initialise(wrapKey(dataKey, password, kdf))
-    const intake = new Intake(path)
+    const intake = new Intake(path, vault, nowMs, onGroup)
     const batches = inBatches(records)
     for (;;) {
       const isOver = vault.transaction((tx) => batches(tx, intake))
       if (isOver) break
     }
-    imported = vault.transaction((tx) => intake.finish(tx, nowMs))
+    if (intake.owed > 0) throw unproven(groupWithoutShare(file, sealer, vault), "it is missing")
+    imported = vault.transaction((tx) => intake.finish(tx))
   })
   if (imported === undefined) throw new CosignerError("E-CLI-001", { what: "a database was made of nothing" })
   return imported
@@ -112,22 +117,31 @@ function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: I
   }
 }
 
-type Epoch = Imported["groups"][number]
-
-/** What has come so far, and what is still to be proven of it. */
+/** What has come so far, counted; the file itself says which records these were. */
 class Intake {
   readonly #path: string
+  readonly #vault: Vault
+  readonly #nowMs: number
+  readonly #onGroup: OnGroup
   #records = 0
+  #groups = 0
+  #owed = 0
+  #proven = 0
   #lineage = 0
   #self: PartyId | undefined
   #hasCallbackKey = false
   #hasBoots = false
-  readonly #epochs: Map<string, Epoch & { readonly publicShare: Bytes }> = new Map()
-  /** Epoch name -> s*G of the share that came for it; empty if that is no scalar. */
-  readonly #shares: Map<string, Bytes> = new Map()
 
-  constructor(path: string) {
+  constructor(path: string, vault: Vault, nowMs: number, onGroup: OnGroup) {
     this.#path = path
+    this.#vault = vault
+    this.#nowMs = nowMs
+    this.#onGroup = onGroup
+  }
+
+  /** Shares of groups that have come, which have not. */
+  get owed(): number {
+    return this.#owed
   }
 
   take(tx: Transaction, record: StoredRecord): void {
@@ -136,7 +150,7 @@ class Intake {
       const value = parse(this.#path, kind, record)
       try {
         also(value)
-        tx.put(kind, nameOf(value), value)
+        this.#putNew(tx, kind, nameOf(value), value)
       } finally {
         if (value instanceof Secret) value.wipe()
       }
@@ -163,7 +177,7 @@ class Intake {
         this.#lineage = parse(this.#path, LINEAGE, record)
         return
       case GROUP.byte:
-        return carry(GROUP, ofEpoch, (group) => this.#remember(group))
+        return carry(GROUP, ofEpoch, (group) => this.#admit(group))
       case EPOCH_SHARE.byte:
         return this.#takeShare(tx, record)
       case BAN.byte:
@@ -171,7 +185,7 @@ class Intake {
       case CHECKS.byte:
         return carry(CHECKS, (checks) => peerName(checks.groupId, checks.epochId, checks.peer))
       case AWAITS_REFRESH.byte:
-        return carry(AWAITS_REFRESH, ofEpoch)
+        return this.#takeMark(tx, record)
       case STRIKES.byte:
         return carry(STRIKES, ({ peer }) => partyBytes(peer))
       case TASK.byte:
@@ -186,58 +200,80 @@ class Intake {
   }
 
   /** What every restored node gets anew, once every share is proven. */
-  finish(tx: Transaction, nowMs: number): Imported {
+  finish(tx: Transaction): Imported {
     const party = this.#self
     if (party === undefined || !this.#hasCallbackKey || !this.#hasBoots) {
       throw new CosignerError("E-BAK-013", { path: this.#path, what: "the node's own keys are missing" })
     }
-    for (const [name, epoch] of this.#epochs) this.#prove(name, epoch)
     using entropy = Secret.take(copy(randomBytes(32)))
     tx.put(ENTROPY, NO_NAME, entropy)
-    const lineage = Math.max(this.#lineage + 1, nowMs)
+    const lineage = Math.max(this.#lineage + 1, this.#nowMs)
     tx.put(LINEAGE, NO_NAME, lineage)
-    const groups = [...this.#epochs.values()]
-    for (const { groupId, epochId, curve, status } of groups) {
-      if (curve !== "secp256k1" || status === "ERASED") continue
-      tx.put(AWAITS_REFRESH, epochName(groupId, epochId), { groupId, epochId, why: "restored", sinceMs: nowMs })
-    }
-    return { party, records: this.#records, groups, proven: this.#shares.size, lineage }
+    return { party, records: this.#records, groups: this.#groups, proven: this.#proven, lineage }
   }
 
-  #remember(group: GroupPublic): void {
+  #putNew<T>(tx: Transaction, kind: Kind<T>, name: Uint8Array, value: T): void {
+    // No backup has a record twice; and what was proven must not be replaced by what was not.
+    if (this.#vault.has(kind, name))
+      throw new CosignerError("E-BAK-013", { path: this.#path, what: "a record is there twice" })
+    tx.put(kind, name, value)
+  }
+
+  #admit(group: GroupPublic): void {
     checkGroup(group)
-    const { groupId, epochId, curve, status, threshold } = group
-    const own = this.#self === undefined ? undefined : memberOf(group, this.#self)
-    // An epoch that this node dealt to, or was told of, has no share here; whichever else is on record must have one.
-    if (own === undefined && status !== "ERASED")
-      throw new CosignerError("E-BAK-011", { group: groupId, why: "this node is not in the group" })
-    const publicShare = own?.sharePublicKey ?? new Uint8Array(0)
-    this.#epochs.set(toHex(epochName(groupId, epochId)), { groupId, epochId, curve, status, threshold, publicShare })
+    if (this.#ownIn(group) === undefined) throw unproven(group.groupId, "this node is not in the group")
+    this.#groups++
+    if (group.status !== "ERASED") this.#owed++
+    this.#onGroup(group)
   }
 
+  #ownIn(group: GroupPublic): GroupMember | undefined {
+    return this.#self === undefined ? undefined : memberOf(group, this.#self)
+  }
+
+  /** s*G is the public share of the group's record, or nothing is stored. */
   #takeShare(tx: Transaction, record: StoredRecord): void {
     const { groupId, epochId, share } = parse(this.#path, EPOCH_SHARE, record)
     try {
       const name = epochName(groupId, epochId)
-      const epoch = this.#epochs.get(toHex(name))
-      if (epoch === undefined) throw new CosignerError("E-BAK-011", { group: groupId, why: "its group is missing" })
-      const curve = curveNamed(epoch.curve)
+      const group = this.#vault.read(GROUP, name)
+      if (group === undefined) throw unproven(groupId, "its group is missing")
+      if (group.status === "ERASED") throw unproven(groupId, "it was erased and is there all the same")
+      const curve = curveNamed(group.curve)
       const scalar = curve.decodeScalar(share.expose())
-      const point = scalar === undefined ? new Uint8Array(0) : curve.encodePoint(curve.multiplyBase(scalar))
-      this.#shares.set(toHex(name), point)
-      tx.put(GROUP_SECRET, name, { share, pairs: [] })
+      const publicShare = this.#ownIn(group)?.sharePublicKey
+      if (!scalar || !publicShare || !equal(curve.encodePoint(curve.multiplyBase(scalar)), publicShare)) {
+        throw unproven(groupId, "it is not the one of its public share")
+      }
+      this.#putNew(tx, GROUP_SECRET, name, { share, pairs: [] })
+      this.#owed--
+      this.#proven++
+      if (group.curve !== "secp256k1") return
+      tx.put(AWAITS_REFRESH, name, { groupId, epochId, why: "restored", sinceMs: this.#nowMs })
     } finally {
       share.wipe()
     }
   }
 
-  #prove(name: string, { groupId, status, publicShare }: Epoch & { readonly publicShare: Bytes }): void {
-    if (status === "ERASED") return
-    const why = (text: string) => new CosignerError("E-BAK-011", { group: groupId, why: text })
-    const point = this.#shares.get(name)
-    if (point === undefined) throw why("it is missing")
-    if (!equal(point, publicShare)) throw why("it is not the one of its public share")
+  /** ECDSA waited already when the backup was made. This restore's own mark stands, whichever of the two comes first. */
+  #takeMark(tx: Transaction, record: StoredRecord): void {
+    const mark = parse(this.#path, AWAITS_REFRESH, record)
+    const name = epochName(mark.groupId, mark.epochId)
+    if (!this.#vault.has(AWAITS_REFRESH, name)) tx.put(AWAITS_REFRESH, name, mark)
   }
+}
+
+const unproven = (group: string, why: string): CosignerError => new CosignerError("E-BAK-011", { group, why })
+
+/** The id of a group that has no share and should; it is looked for only when one is known to be missing. */
+function groupWithoutShare(file: SecretsFile, sealer: Sealer, vault: Vault): string {
+  for (const row of file.sql.scan.iterate()) {
+    if (row.kind !== GROUP.byte) continue
+    const group = withPlain(sealer, row, (plain) => parseBody(file.path, GROUP, row.version, plain))?.value
+    if (group === undefined || group.status === "ERASED") continue
+    if (!vault.has(GROUP_SECRET, epochName(group.groupId, group.epochId))) return group.groupId
+  }
+  throw new CosignerError("E-CLI-001", { what: "shares were counted wrongly" })
 }
 
 /** E-STO-027 for a record that only another version reads. */

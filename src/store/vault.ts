@@ -20,16 +20,17 @@ export type ObserveCommit = (tookMs: number, isDone: boolean) => void
 export class Vault {
   readonly #file: SecretsFile
   readonly #sealer: Sealer
-  #index: Index = new Map()
+  #index: Index
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
   #dataVersion = 0
   #current: Transaction | undefined
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
 
-  constructor(file: SecretsFile, sealer: Sealer) {
+  constructor(file: SecretsFile, sealer: Sealer, index: Index = new Map()) {
     this.#file = file
     this.#sealer = sealer
+    this.#index = index
   }
 
   get path(): string {
@@ -56,7 +57,8 @@ export class Vault {
   /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
   load(visitors: Visitors): void {
     this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, "start", visitors)
+      const index: Index = new Map()
+      const { root } = scan(this.#file, this.#sealer, "start", visitors, (id, mark) => index.set(id, mark))
       this.#root = root
       this.#index = index
       this.#dataVersion = this.#readDataVersion()
@@ -66,9 +68,9 @@ export class Vault {
   /** The check of the start and SQLite's own, on a store in use; returns the number of records. */
   verify(visitors: Visitors): number {
     return this.#guarded("read", () => {
-      const { root, index } = scan(this.#file, this.#sealer, "thorough", visitors)
+      const { root, size } = scan(this.#file, this.#sealer, "thorough", visitors)
       if (root.generation !== this.#root.generation) throw this.#changedBeneath("replaced")
-      return index.size
+      return size
     })
   }
 

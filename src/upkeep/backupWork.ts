@@ -2,23 +2,23 @@
  * What the backup commands and the schedule share: a snapshot becomes a file, a file is proven in a scratch place, a file
  * becomes a database. Puts store/ and backup/ together; neither knows the other.
  */
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { writing } from "../backup/faults.ts"
 import { BackupWriter, PARTIAL, readBackup, syncFolder } from "../backup/file.ts"
 import type { BackupRecord } from "../backup/format.ts"
-import type { Manifest } from "../backup/manifest.ts"
+import { GroupList, groupJson, type Manifest, type ManifestGroup } from "../backup/manifest.ts"
 import { build } from "../build.ts"
 import { copy, toHex } from "../bytes.ts"
 import type { Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
-import type { Snapshot, SnapshotSummary } from "../store/snapshot.ts"
-import { openStore } from "../store/store.ts"
-import { type Imported, importStore } from "../store/transfer.ts"
+import { checkStore } from "../store/check.ts"
+import type { Snapshot } from "../store/snapshot.ts"
+import { type Imported, importStore, type OnGroup } from "../store/transfer.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 
 export interface Written {
@@ -40,6 +40,8 @@ const STALE_MS = 60 * 60 * 1000
 /** Between two pauses, ms. */
 const SLICE_MS = 4
 const IDENTITY_KIND = 2
+/** Records, or slices of writing, after which a process that does nothing else hands back what they left behind. */
+const COLLECT_AFTER = { records: 1024, slices: 64 }
 
 export interface WriteOptions {
   readonly password: Secret
@@ -54,18 +56,26 @@ export interface WriteOptions {
 /** Writes the snapshot's records to `path`: a whole file, or none. Throws E-BAK-012 for chosen groups that do not exist. */
 export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOptions): Promise<Written> {
   using writer = new BackupWriter(path, of.password, of.kdf)
-  const records = snapshot.records(of.chosen)
+  const unknown = new Set(of.chosen)
+  const groups = new GroupList()
+  const records = snapshot.records(of.chosen, (group) => {
+    unknown.delete(group.groupId)
+    groups.add(named(group))
+  })
   let [count, nodeId, sliceMs] = [0, "", performance.now()]
   for (;;) {
     const next = records.next()
     if (next.done === true) {
-      refuseUnknown(of.chosen, next.value)
-      const manifest = manifestOf(next.value, {
-        nodeId,
+      if (unknown.size > 0) throw new CosignerError("E-BAK-012", { unknown: [...unknown] })
+      const manifest: Manifest = {
+        program: build.version,
+        created_ms: of.nowMs,
+        node_id: nodeId,
+        ...next.value,
+        chosen_groups: of.chosen !== undefined,
         records: count,
-        nowMs: of.nowMs,
-        chosen: of.chosen !== undefined,
-      })
+        groups,
+      }
       writer.finish(manifest)
       return { manifest, bytes: writer.bytes }
     }
@@ -83,42 +93,31 @@ export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOpt
 /** The identity record is the seed behind its length (u32). */
 const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
 
-function refuseUnknown(chosen: ReadonlySet<string> | undefined, { groups }: SnapshotSummary): void {
-  const found = new Set(groups.map(({ groupId }) => groupId))
-  const unknown = [...(chosen ?? [])].filter((id) => !found.has(id))
-  if (unknown.length > 0) throw new CosignerError("E-BAK-012", { unknown })
+/** The pause of a process that does nothing else: what the records left behind goes back now and then. */
+export function collecting(): () => Promise<void> {
+  let slices = 0
+  return async () => {
+    if (++slices % COLLECT_AFTER.slices === 0) Bun.gc(true)
+  }
 }
 
-const manifestOf = (
-  { generation, lineage, boot, groups }: SnapshotSummary,
-  of: { readonly nodeId: string; readonly records: number; readonly nowMs: number; readonly chosen: boolean },
-): Manifest => ({
-  program: build.version,
-  created_ms: of.nowMs,
-  node_id: of.nodeId,
-  generation,
-  lineage,
-  boot,
-  chosen_groups: of.chosen,
-  records: of.records,
-  groups: groups.map(({ groupId, epochId, curve, status, threshold }) => ({
-    group_id: groupId,
-    epoch_id: toHex(epochId),
-    curve,
-    status,
-    threshold,
-  })),
+/** A group as the manifest names it. */
+const named = ({ groupId, epochId, curve, status, threshold }: Parameters<OnGroup>[0]): ManifestGroup => ({
+  group_id: groupId,
+  epoch_id: toHex(epochId),
+  curve,
+  status,
+  threshold,
 })
 
-/** Restores the backup in a scratch place, opens what came of it as a node would, and proves each share. Leaves nothing. */
+/** Restores the backup in a scratch place, proves each share, and checks what came of it as a start would. Leaves nothing. */
 export function proveBackup(path: string, password: Secret, nowMs: number): Proven {
   const scratch = mkdtempSync(join(tmpdir(), SCRATCH))
   try {
     using key = Secret.take(copy(randomBytes(32)))
     const db = join(scratch, "secrets.db")
     const proven = restoreBackup(path, password, { db, password: key, nowMs, kdf: SCRATCH_KDF })
-    using store = openStore(db, key, { readOnly: true })
-    store.verify()
+    checkStore(db, key)
     return proven
   } finally {
     rmSync(scratch, { recursive: true, force: true })
@@ -136,6 +135,10 @@ export interface RestoreOptions {
 export function restoreBackup(path: string, password: Secret, to: RestoreOptions): Proven {
   let manifest: Manifest | undefined
   let records = 0
+  // Both lists have one order, and one text for each group: a hash is enough to compare them, and neither is kept for it.
+  const passed = createHash("sha256")
+  let groups = 0
+  const refused = (what: string) => new CosignerError("E-BAK-013", { path, what })
   function* counted(): Generator<BackupRecord, void> {
     const read = readBackup(path, password)
     for (;;) {
@@ -144,16 +147,17 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
         manifest = next.value
         break
       }
-      records++
+      if (++records % COLLECT_AFTER.records === 0) Bun.gc(true)
       yield next.value
     }
-    if (manifest.records !== records) {
-      throw new CosignerError("E-BAK-013", { path, what: `it names ${manifest.records} records and has ${records}` })
-    }
+    if (manifest.records !== records) throw refused(`it names ${manifest.records} records and has ${records}`)
+    const listed = createHash("sha256").update(manifest.groups.json)
+    if (!listed.digest().equals(passed.digest())) throw refused("it names other groups than it has")
   }
   const { kdf } = to
   const imported = importStore(to.db, to.password, counted(), {
     nowMs: to.nowMs,
+    onGroup: (group) => passed.update((groups++ === 0 ? "" : ",") + groupJson(named(group))),
     ...(kdf === undefined ? {} : { kdf }),
   })
   if (manifest === undefined) throw new CosignerError("E-CLI-001", { what: "a backup ended without its manifest" })

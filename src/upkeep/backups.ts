@@ -49,7 +49,7 @@ export async function backUp(job: BackupJob): Promise<boolean> {
     await job.prove(unproven, job.passwordFile)
     nameProven(path)
     const pruned = prune(job.directory, job.keep)
-    job.log.info("a backup was made and proven", { file: path, bytes, groups: manifest.groups.length, pruned })
+    job.log.info("a backup was made and proven", { file: path, bytes, groups: manifest.groups.size, pruned })
     return true
   } catch (error) {
     rmSync(unproven, { force: true })

@@ -6,9 +6,9 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { BackupWriter, readBackup } from "../../src/backup/file.ts"
 import { HEADER_LENGTH, newHeader, openHeader } from "../../src/backup/format.ts"
-import type { Manifest } from "../../src/backup/manifest.ts"
+import { GroupList, type Manifest, manifestParts, readManifest } from "../../src/backup/manifest.ts"
 import { CHUNK, openChunk, SEALED_CHUNK, SealingStream } from "../../src/backup/stream.ts"
-import { concat, toHex } from "../../src/bytes.ts"
+import { concat, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
@@ -90,6 +90,20 @@ test("the key is bound to every byte of the header, and a cost beyond reason is 
   expect(newHeader(password, KDF).header).not.toEqual(header)
 })
 
+const GROUPS = [1, 2, 3].map((n) => ({
+  // what a reader of brackets, quotes and commas could trip over
+  group_id: `g${n} "],}{,\\" é`,
+  epoch_id: "00ff".repeat(n),
+  curve: "ed25519",
+  status: "ACTIVE",
+  threshold: n,
+}))
+const listOf = (groups: typeof GROUPS): GroupList => {
+  const list = new GroupList()
+  for (const group of groups) list.add(group)
+  return list
+}
+
 const MANIFEST: Manifest = {
   program: "test",
   created_ms: 1,
@@ -99,7 +113,7 @@ const MANIFEST: Manifest = {
   boot: 1,
   chosen_groups: false,
   records: 0,
-  groups: [],
+  groups: listOf(GROUPS),
 }
 
 test("records of any sizes come back in order, then the manifest", () => {
@@ -123,12 +137,43 @@ test("records of any sizes come back in order, then the manifest", () => {
         if (next.done !== true)
           expect([next.value.kind, next.value.body.length, next.value.body[0] ?? i]).toEqual([i, size, i])
       }
-      expect(records.next()).toEqual({ done: true, value: MANIFEST })
+      const last = records.next()
+      expect([last.done, JSON.stringify(last.value)]).toEqual([true, JSON.stringify(MANIFEST)])
       rmSync(path)
     }),
     { numRuns: 15 },
   )
   rmSync(folder, { recursive: true })
+})
+
+test("a manifest names its groups as they were added, whatever is in their names", () => {
+  for (const groups of [[], GROUPS.slice(0, 1), GROUPS]) {
+    const manifest = { ...MANIFEST, groups: listOf(groups) }
+    const bytes = concat(...manifestParts(manifest))
+    // one JSON document, as any reader reads it
+    expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual({ ...MANIFEST, groups })
+    const back = readManifest("p", bytes)
+    expect([back.groups.size, [...back.groups]]).toEqual([groups.length, groups])
+    expect(JSON.stringify(back)).toBe(JSON.stringify(manifest))
+  }
+})
+
+test("bytes that are no manifest are refused; a group that is none is seen by whoever asks for it", () => {
+  const text = new TextDecoder().decode(concat(...manifestParts(MANIFEST)))
+  const read = (of: string): unknown => {
+    try {
+      return [...readManifest("p", utf8(of)).groups].length
+    } catch (error) {
+      return error instanceof CosignerError ? error.code : error instanceof SyntaxError ? "syntax" : error
+    }
+  }
+  expect(read(text)).toBe(3)
+  for (const spoilt of ["", "{", text.slice(0, -1), `${text} `, text.slice(1), text.replace('"boot":1', '"boot":-1')]) {
+    expect([spoilt, read(spoilt)]).toEqual([spoilt, "E-BAK-013"])
+  }
+  for (const spoilt of [text.replace('"threshold":2', '"threshold":-2'), text.replace('"curve"', '"curves"')]) {
+    expect([spoilt, read(spoilt)]).toEqual([spoilt, "syntax"])
+  }
 })
 
 test("a manifest of another form is refused as one of another version", () => {
@@ -137,7 +182,8 @@ test("a manifest of another form is refused as one of another version", () => {
   const path = join(folder, "b")
   {
     using writer = new BackupWriter(path, password, KDF)
-    writer.finish({ ...MANIFEST, extra: 1 } as Manifest)
+    const more = { ...MANIFEST, extra: 1 }
+    writer.finish(more)
   }
   let code: unknown
   try {

@@ -2,8 +2,10 @@
 import { expect, test } from "bun:test"
 import { existsSync, rmSync } from "node:fs"
 import { BackupWriter } from "../../src/backup/file.ts"
-import type { Manifest } from "../../src/backup/manifest.ts"
+import { GroupList, type ManifestGroup } from "../../src/backup/manifest.ts"
+import { toHex, utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
 import { restoreBackup } from "../../src/upkeep/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
@@ -13,6 +15,15 @@ const keep = ({ kind, version, body }: StoredRecord): StoredRecord => ({ kind, v
 
 function* kept(home: Home): Generator<StoredRecord> {
   using store = home.create()
+  store.tasks.claim({
+    taskId: "t",
+    digest: "d",
+    type: "KeySign",
+    document: utf8("{}"),
+    deadlineMs: 9,
+    nowMs: 1,
+    events: [],
+  })
   using snapshot = store.snapshot(home.file("snapshot.db"))
   for (const record of snapshot.records(undefined)) if (record !== undefined) yield keep(record)
 }
@@ -32,32 +43,64 @@ function outcome(home: Home, records: Iterable<StoredRecord>): unknown {
 const IDENTITY = 2
 const BOOTS = 4
 const GROUP = 7
+const TASK = 9
+const MARK = 21
 const SHARE = 128
 
+/** In the body of a group: length 4, version, id 1 + 20, epoch 32, curve, mode, and then it. */
+const STATUS_AT = 4 + 1 + 21 + 32 + 2
+const ERASED = 3
+
+type Records = readonly StoredRecord[]
+const of = (all: Records, ...kinds: readonly number[]): Records => all.filter(({ kind }) => kinds.includes(kind))
+const isShare = ({ kind }: StoredRecord): boolean => kind === SHARE
+const zeroFrom = (at: number) => (byte: number, i: number) => (i < at ? byte : 0)
+const without = (all: Records, ...kinds: readonly number[]): Records => all.filter(({ kind }) => !kinds.includes(kind))
+
 for (const [what, change, expected] of [
-  ["all of them", (all: readonly StoredRecord[]) => all, true],
+  ["all of them", (all: Records) => all, true],
+  ["none without the identity", (all: Records) => without(all, IDENTITY), "E-BAK-011"],
+  ["none without the count of starts", (all: Records) => without(all, BOOTS), "E-BAK-013"],
+  ["none without a share", (all: Records) => without(all, SHARE), "E-BAK-011"],
+  ["none without one of the shares", (all: Records) => all.slice(0, all.findLastIndex(isShare)), "E-BAK-011"],
+  ["none without the groups", (all: Records) => without(all, GROUP), "E-BAK-011"],
   [
-    "none without the identity",
-    (all: readonly StoredRecord[]) => all.filter(({ kind }) => kind !== IDENTITY),
+    "none with a share before its group",
+    (all: Records) => [...without(all, GROUP, SHARE), ...of(all, SHARE), ...of(all, GROUP)],
     "E-BAK-011",
   ],
   [
-    "none without the count of starts",
-    (all: readonly StoredRecord[]) => all.filter(({ kind }) => kind !== BOOTS),
-    "E-BAK-013",
+    "with all shares behind everything else, where older versions put them",
+    (all: Records) => [...without(all, SHARE), ...of(all, SHARE)],
+    true,
   ],
-  ["none without a share", (all: readonly StoredRecord[]) => all.filter(({ kind }) => kind !== SHARE), "E-BAK-011"],
-  ["none without the groups", (all: readonly StoredRecord[]) => all.filter(({ kind }) => kind !== GROUP), "E-BAK-011"],
+  ["none with a key of its own twice", (all: Records) => [...all, ...of(all, IDENTITY)], "E-BAK-013"],
+  ["none with a group twice", (all: Records) => [...all, ...of(all, GROUP)], "E-BAK-013"],
+  ["none with a share twice", (all: Records) => [...all, ...of(all, SHARE)], "E-BAK-013"],
+  ["none with a task twice", (all: Records) => [...all, ...of(all, TASK)], "E-BAK-013"],
+  [
+    "none with a share that is zero",
+    (all: Records) =>
+      all.map((one) =>
+        isShare(one) ? { ...one, body: Uint8Array.from(one.body, zeroFrom(one.body.length - 32)) } : one,
+      ),
+    "E-BAK-011",
+  ],
+  [
+    "none with the share of a group that was erased",
+    (all: Records) => all.map((one) => (one.kind === GROUP ? { ...one, body: one.body.with(STATUS_AT, ERASED) } : one)),
+    "E-BAK-011",
+  ],
   ["none of nothing", () => [], "E-BAK-013"],
-  ["none of a later version", (all: readonly StoredRecord[]) => all.map((of) => ({ ...of, version: 9 })), "E-STO-027"],
+  ["none of a later version", (all: Records) => all.map((of) => ({ ...of, version: 9 })), "E-STO-027"],
   [
     "none with a kind that is not known",
-    (all: readonly StoredRecord[]) => [...all, { kind: 99, version: 1, body: new Uint8Array(1) }],
+    (all: Records) => [...all, { kind: 99, version: 1, body: new Uint8Array(1) }],
     "E-STO-027",
   ],
   [
     "none with a group whose share ids do not fit its key",
-    (all: readonly StoredRecord[]) =>
+    (all: Records) =>
       all.map((of) => {
         if (of.kind !== GROUP) return of
         // length 4, version, id 1 + 20, epoch 32, curve, mode, status, threshold, count; then party 32 and share id 32
@@ -69,7 +112,7 @@ for (const [what, change, expected] of [
   ],
   [
     "none with a share that is another number",
-    (all: readonly StoredRecord[]) =>
+    (all: Records) =>
       all.map((of) => {
         if (of.kind !== SHARE) return of
         const body = of.body.slice()
@@ -85,19 +128,63 @@ for (const [what, change, expected] of [
   })
 }
 
-test("a backup whose manifest names more records than it has is refused, and becomes no database", async () => {
+test("a mark of before, that ECDSA waits, gives way to that of the restore, whichever comes first", () => {
+  using home = new Home()
+  using password = secret(PASSWORD)
+  const read = (path: string): Records => {
+    using store = openStore(path, password, { readOnly: true })
+    using snapshot = store.snapshot(home.file("snapshot.db"))
+    const found: StoredRecord[] = []
+    for (const record of snapshot.records(undefined)) if (record !== undefined) found.push(keep(record))
+    return found
+  }
+  const restored = (name: string, records: Records, nowMs: number): Records => {
+    const path = home.file(`${name}/secrets.db`)
+    importStore(path, password, records, { kdf: KDF, nowMs })
+    return read(path)
+  }
+  // the last field of the mark
+  const times = (all: Records) =>
+    of(all, MARK).map(({ body }) => Number(Buffer.from(body).readBigUInt64BE(body.length - 8)))
+  const first = restored("first", [...kept(home)], 7)
+  expect(times(first)).toEqual([7])
+  expect(
+    times(restored("before", [...without(first, GROUP, SHARE), ...of(first, GROUP), ...of(first, SHARE)], 8)),
+  ).toEqual([8])
+  expect(times(restored("behind", [...without(first, MARK), ...of(first, MARK)], 9))).toEqual([9])
+})
+
+test("a backup whose manifest names other records or groups than it has is refused, and becomes no database", async () => {
   using home = new Home()
   using sealing = secret(OTHER)
   using password = secret(PASSWORD)
   const path = home.file("backups/b")
   const records = [...kept(home)]
-  for (const [named, expected] of [
-    [records.length, "none"],
-    [records.length + 1, "E-BAK-013"],
-  ] as const) {
+  const groups: ManifestGroup[] = []
+  importStore(home.file("for/the/list"), password, records, {
+    kdf: KDF,
+    nowMs: 1,
+    onGroup: ({ groupId, epochId, ...rest }) => groups.push({ ...rest, group_id: groupId, epoch_id: toHex(epochId) }),
+  })
+  const [one, other] = groups
+  if (one === undefined || other === undefined) throw new Error("there are two groups")
+  for (const [n, [named, listed, expected]] of (
+    [
+      [records.length, groups, "none"],
+      [records.length + 1, groups, "E-BAK-013"],
+      [records.length, [], "E-BAK-013"],
+      [records.length, [one], "E-BAK-013"],
+      [records.length, [other, one], "E-BAK-013"],
+      [records.length, [one, { ...other, status: "SUPERSEDED" }], "E-BAK-013"],
+      [records.length, [...groups, one], "E-BAK-013"],
+    ] as const
+  ).entries()) {
     rmSync(path, { force: true })
-    const groups: Manifest["groups"] = []
-    const of = {
+    const list = new GroupList()
+    for (const group of listed) list.add(group)
+    using writer = new BackupWriter(path, sealing, KDF)
+    for (const record of records) writer.add(record)
+    writer.finish({
       program: "t",
       created_ms: 1,
       node_id: "n",
@@ -105,18 +192,16 @@ test("a backup whose manifest names more records than it has is refused, and bec
       lineage: 0,
       boot: 0,
       chosen_groups: false,
-      groups,
-    }
-    using writer = new BackupWriter(path, sealing, KDF)
-    for (const record of records) writer.add(record)
-    writer.finish({ ...of, records: named })
-    const db = home.file(`restored-${named}/secrets.db`)
+      records: named,
+      groups: list,
+    })
+    const db = home.file(`restored-${n}/secrets.db`)
     let code: unknown = "none"
     try {
       restoreBackup(path, sealing, { db, password, nowMs: 1, kdf: KDF })
     } catch (error) {
       code = error instanceof CosignerError ? error.code : error
     }
-    expect([code, existsSync(db)]).toEqual([expected, expected === "none"])
+    expect([n, code, existsSync(db)]).toEqual([n, expected, expected === "none"])
   }
 })

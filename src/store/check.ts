@@ -1,0 +1,81 @@
+/**
+ * The whole file looked at and let go of again: what a start checks, SQLite's own view of its pages, and every record
+ * decoded. For whoever wants to know whether a file is good and not to work with it: nothing is held per record.
+ */
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { asFault } from "./faults.ts"
+import { SecretsFile } from "./file.ts"
+import {
+  AWAITS_REFRESH,
+  BAN,
+  BOOTS,
+  CALLBACK_KEY,
+  CHECKS,
+  CHECKUP,
+  ENTROPY,
+  EVENT,
+  EVENT_KEY,
+  GROUP,
+  GROUP_SECRET,
+  IDENTITY,
+  type Kind,
+  LINEAGE,
+  PROBE,
+  SESSION,
+  STRIKES,
+  TASK,
+} from "./records.ts"
+import { openHeader, parseBody } from "./rows.ts"
+import { scan, type Visitors } from "./scan.ts"
+import { Sealer } from "./seal.ts"
+
+const KINDS: readonly Kind<unknown>[] = [
+  IDENTITY,
+  ENTROPY,
+  BOOTS,
+  CALLBACK_KEY,
+  EVENT_KEY,
+  PROBE,
+  GROUP,
+  GROUP_SECRET,
+  TASK,
+  SESSION,
+  BAN,
+  CHECKS,
+  EVENT,
+  LINEAGE,
+  AWAITS_REFRESH,
+  CHECKUP,
+  STRIKES,
+]
+
+/** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */
+export function checkStore(path: string, password: Secret): number {
+  using file = SecretsFile.open(path, true)
+  try {
+    using dataKey = openHeader(file, password)
+    using sealer = new Sealer(dataKey)
+    return scan(file, sealer, "thorough", decodingAll(path)).size
+  } catch (error) {
+    throw asFault(error, path, "open")
+  }
+}
+
+/** Decodes each record, and wipes the secrets in it. */
+export const decodingAll =
+  (path: string): Visitors =>
+  (byte) =>
+  (version, plain) => {
+    const kind = KINDS.find((candidate) => candidate.byte === byte)
+    if (kind === undefined) throw new CosignerError("E-STO-027", { path, kind: byte, version })
+    wipeSecrets(parseBody(path, kind, version, plain))
+  }
+
+function wipeSecrets(value: unknown): void {
+  if (value instanceof Secret) return value.wipe()
+  if (Array.isArray(value)) return value.forEach(wipeSecrets)
+  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    Object.values(value).forEach(wipeSecrets)
+  }
+}
