@@ -205,9 +205,8 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     if (!verified("waas/task", signed)) return
     const task = decodeTask(signed.document)
     if ("problem" in task || (task.type !== "KeyReshare" && task.type !== "KeyGen")) return
-    const course = courses.get(task.task_id)
-    if (course !== undefined) return course.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     const group = succeed(task, attempt, outcome, ports)
+    courses.get(task.task_id)?.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     if (group === undefined) return
     ports.log.info("a reshare was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
   }

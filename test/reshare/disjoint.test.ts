@@ -198,3 +198,23 @@ test("a node that was put back to before a reshare that it took part in is told 
   await it.settle()
   expect((await it.sign(vault, group, ["b", "c"])).status).toBe("Completed")
 })
+
+test("also one that was put back to the middle of that reshare, and would wait for its next attempt", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, group } = await it.generated(2, ["a", "b", "c"])
+  const groupId = group.shareGroups[0]?.shareGroupId ?? ""
+  const c = it.node("c")
+  it.passes = ({ frame }) => frame.kind !== "envelope"
+  const request = await it.reshare(vault, group, group, { dealers: ["a", "b"] })
+  await it.settle()
+  expect(c.steps).toContain("startSession")
+  const before = c.copy("middle.db")
+  it.passes = () => true
+  await c.start()
+  for (let n = 0; n < 6; n++) await it.pass(20_000)
+  expect((await it.request(request)).status).toBe("Success")
+  expect(statuses(c, groupId)).toEqual(["SUPERSEDED", "ACTIVE"])
+  await c.restore(before)
+  await it.settle()
+  expect(statuses(c, groupId)).toEqual(["SUPERSEDED", "ERASED"])
+})

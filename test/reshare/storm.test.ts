@@ -8,7 +8,7 @@ import { Storm } from "./storm.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const SEED = Number(process.env["COSIGNER_SEED"] ?? 20_261_122)
-const RUNS = Number(process.env["COSIGNER_RUNS"] ?? (LONG ? 2_000 : 40))
+const RUNS = Number(process.env["COSIGNER_RUNS"] ?? (LONG ? 2_000 : 10))
 
 async function live(seed: number, curve: CurveType, acts: number): Promise<void> {
   await using storm = await Storm.brew(seed, curve)

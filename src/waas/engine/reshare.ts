@@ -112,7 +112,9 @@ export async function reshared(
   const isDone = tasks.every(({ outcome }) =>
     after.shareGroups.some(({ epoch }) => epoch?.epochId === epochIdOf(outcome)),
   )
-  if (isDone && after.status !== "Valid") {
+  // A main group that was given up, and comes to light after another took its place, has its keys and is not the main one.
+  const isTaken = after.type === "MainGroup" && after.status === "Unavailable" && [...groups.values()].some(isValidMain)
+  if (isDone && after.status !== "Valid" && !isTaken) {
     groups.set(target.groupId, { ...after, status: "Valid" })
     if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
@@ -141,10 +143,13 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
     groups.set(holder.groupId, { ...holder, shareGroups, status })
   }
   const target = groups.get(targetId)
-  if (target === undefined) return
+  const curve = curveTypeOf(outcome.curve)
+  // Two extensions to one target: both groups exist at their nodes, and the target has the later one.
+  const other = target?.shareGroups.find((of) => of.curve === curve && !isIt(of))?.epoch
+  if (target === undefined || (other !== undefined && outranks(other, epoch))) return
   const made: ShareGroup = {
     shareGroupId: outcome.group_id,
-    curve: curveTypeOf(outcome.curve),
+    curve,
     rootPubkey: outcome.root_extended_public_key,
     epoch,
   }
@@ -162,10 +167,11 @@ type Epoch = NonNullable<ShareGroup["epoch"]>
 
 const epochIdOf = (outcome: TaskRecord["outcome"]): string => (outcome?.type === "group" ? outcome.epoch_id : "none")
 
+const isValidMain = ({ type, status }: HolderGroup): boolean => type === "MainGroup" && status === "Valid"
+
 function endOtherMains(groups: Map<string, HolderGroup>, mainId: string): void {
-  for (const group of [...groups.values()]) {
-    const ends = group.type === "MainGroup" && group.status === "Valid" && group.groupId !== mainId
-    if (ends) groups.set(group.groupId, { ...group, status: "Unavailable" })
+  for (const group of [...groups.values()].filter(isValidMain)) {
+    if (group.groupId !== mainId) groups.set(group.groupId, { ...group, status: "Unavailable" })
   }
 }
 
