@@ -3,6 +3,7 @@
  * one commit, and only then lets frames leave. Whatever it forgets in a crash it reads back from the store, and says again
  * to every node that comes online. Envelopes between nodes pass through and are never kept.
  */
+import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { FromNode } from "../../wire/frames.ts"
@@ -10,6 +11,7 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type {
   CurveType,
   HolderGroup,
+  NodeReport,
   NodeStanding,
   ShareSignRequest,
   SignRequest,
@@ -32,6 +34,7 @@ import {
 } from "./create.ts"
 import { groupsWithNews, untoldEpochs } from "./epochs.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
+import { Heard } from "./heard.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
   cameOnline,
@@ -76,6 +79,7 @@ export class Engine {
   /** Every task that still needs something, as the store has it. */
   readonly #live = new Map<string, TaskRecord>()
   readonly #dropped = { envelopes: 0, reports: 0 }
+  readonly #heard: Heard
   readonly #known: Set<string>
   #nudgedMs: number
   #tail: Promise<unknown> = Promise.resolve()
@@ -83,6 +87,7 @@ export class Engine {
   private constructor(of: EngineOptions, nodeIds: readonly string[]) {
     this.#of = of
     this.#known = new Set(nodeIds)
+    this.#heard = new Heard(of.now, of.log)
     this.#nudgedMs = of.now()
   }
 
@@ -249,7 +254,8 @@ export class Engine {
   /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
-    return this.#serially(() => this.#report(nodeId, frame))
+    const isHeard = await this.#heard.inTurn(nodeId, () => this.#serially(() => this.#report(nodeId, frame)))
+    if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
   }
 
   onOnline(nodeId: string): Promise<void> {
@@ -358,9 +364,7 @@ export class Engine {
   async #report(nodeId: string, report: Report): Promise<void> {
     const task = this.#live.get(report.taskId) ?? (await this.#of.store.task(report.taskId))
     if (task?.digest !== report.digest || !task.nodeIds.includes(nodeId)) {
-      this.#dropped.reports++
-      this.#of.log.warn("report dropped: no such task for that node", { node: nodeId, task: report.taskId })
-      return
+      return this.#drop(nodeId, "report dropped: no such task for that node", report)
     }
     // Whose ending stands is heard no more: what it repeats is not judged again, however often it comes.
     if (hasEnded(task.reports[nodeId])) {
@@ -369,6 +373,9 @@ export class Engine {
     const judgement = judgementOf(task, report)
     if (judgement?.kind === "refused") {
       this.#of.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
+    }
+    if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
+      return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
     }
     const lineage = hasEnded(report) ? await this.#lineageOf(nodeId) : 0
     const arrival = { nodeId, report: nodeReport(report, judgement, lineage), judgement }
@@ -380,6 +387,17 @@ export class Engine {
 
   async #lineageOf(nodeId: string): Promise<number> {
     return (await this.#of.store.standing(nodeId))?.lineage ?? 0
+  }
+
+  /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
+  #mayWrite({ taskId, reports }: TaskRecord, nodeId: string, report: NodeReport): boolean {
+    if (isDeepStrictEqual(reports[nodeId], report)) return true
+    return this.#live.has(taskId) && this.#heard.take(taskId, nodeId)
+  }
+
+  #drop(nodeId: string, why: string, { taskId }: Report): void {
+    this.#dropped.reports++
+    this.#heard.complain(nodeId, why, { task: taskId })
   }
 
   async #each(step: (task: TaskRecord) => Step): Promise<void> {
@@ -425,7 +443,7 @@ export class Engine {
   }
 
   #keep(record: TaskRecord, nowMs: number): void {
-    if (isSettled(record, nowMs)) this.#live.delete(record.taskId)
+    if (isSettled(record, nowMs)) this.#retire(record.taskId)
     else this.#live.set(record.taskId, record)
     this.#of.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
   }
@@ -440,7 +458,12 @@ export class Engine {
 
   async #settle(task: TaskRecord): Promise<void> {
     await this.#of.store.commit([{ put: "task", record: task, live: false }])
-    this.#live.delete(task.taskId)
+    this.#retire(task.taskId)
+  }
+
+  #retire(taskId: string): void {
+    this.#live.delete(taskId)
+    this.#heard.forget(taskId)
   }
 
   // ---- frames ------------------------------------------------------------------------------------------------------
