@@ -57,6 +57,8 @@ export const create = command({
       nowMs,
       pause: collecting(),
     })
+    // The password hash of the proof takes memory of its own: first what writing left behind goes.
+    Bun.gc(true)
     proveOrRemove(path, sealing, nowMs)
     out.result({ file: path, bytes, proven: true, ...manifest }, [
       `Backup: ${path} (${bytes} bytes)`,
