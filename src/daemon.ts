@@ -52,13 +52,19 @@ export interface Daemon {
 /** How long sessions may take to end at a stop; below what service managers wait. */
 const DRAIN_MS = 10_000
 
+const MIB = 1024 * 1024
+
 const LIMITS: TaskLimits = {
   openTasks: 256,
   signSessionMs: 30_000,
   setupSessionMs: 120_000,
   batch: MAX_BATCH,
-  // Thousands of ordinary refusals at once and as many each day; the whole of it stays below half a gigabyte (upkeep/journal.ts).
-  refused: { burstBytes: 16 * 1024 * 1024, bytesPerDay: 16 * 1024 * 1024 },
+  // Thousands of ordinary tasks at once, and as many each day. What upkeep/journal.ts keeps for how long makes that half a
+  // gigabyte of refused ones and some gigabytes of idle ones, at the very worst.
+  journal: {
+    refused: { burstBytes: 16 * MIB, bytesPerDay: 16 * MIB },
+    idle: { burstBytes: 64 * MIB, bytesPerDay: 64 * MIB },
+  },
 }
 
 /** Between two looks at the node, ms. */

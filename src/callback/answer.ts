@@ -105,6 +105,8 @@ function decide(response: Response, requestId: string, http: number, skewMs: num
   // A ping is answered with or without an action.
   if (requestId === "") return { kind: "approve", skewMs }
   if (action === "") return failed("E-RSK-120", "it has neither an action nor an error")
+  // Yes and no in one answer is in doubt, and doubt is denial.
+  if (error !== "") return failed("E-RSK-120", `it approves and names an error: ${error}`)
   // Without our id an old approval would do for any task.
   if (response.requestId !== requestId) return failed("E-RSK-119", "its approval names no request")
   return { kind: "approve", skewMs }

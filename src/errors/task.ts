@@ -173,6 +173,13 @@ export const taskCodes = {
     what: (d) => `attempt ${d.attempt} was ended: more messages came for its session than it can ever need`,
     next: "WaaS begins a new attempt while the deadline allows; if it repeats, somebody floods this node with messages: look at WaaS and at the other participants",
   }),
+  "E-TSK-035": entry<{ readonly burstBytes: number; readonly bytesPerDay: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `the journal has taken in ${d.burstBytes} bytes of tasks that came to nothing, and of share check-ups; new tasks are refused, but for ${d.bytesPerDay} bytes a day`,
+    next: "ask the operator of WaaS why it has so many tasks approved and lets them end, or asks for so many check-ups; then wait, or start the node again",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

@@ -1,6 +1,7 @@
 /**
- * Alarms on the wall clock. A timer alone would count the time in which the machine was awake: after a sleep, or when the
- * clock is set, a deadline that has passed must still be seen to have passed.
+ * Alarms on the wall clock and on the monotonic one, whichever is first. A timer alone would count the time in which the
+ * machine was awake: after a sleep, or when the clock is set ahead, a deadline that has passed must be seen to have passed.
+ * And a clock that is set back, by mistake or by whoever controls it, must not keep an approval alive.
  */
 import type { Alarm } from "../tasks/ports.ts"
 
@@ -10,8 +11,9 @@ const LOOK_AGAIN_MS = 30_000
 export function alarmAt(atMs: number): Alarm {
   const controller = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
+  const lastMs = performance.now() + atMs - Date.now()
   const look = (): void => {
-    const leftMs = atMs - Date.now()
+    const leftMs = Math.min(atMs - Date.now(), lastMs - performance.now())
     if (leftMs > 0) timer = setTimeout(look, Math.min(leftMs, LOOK_AGAIN_MS))
     else controller.abort()
   }

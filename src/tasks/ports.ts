@@ -290,6 +290,18 @@ export interface TaskLimits {
   readonly setupSessionMs: number
   /** Messages of one signing session. */
   readonly batch: number
-  /** What the journal takes in of tasks that are never approved: at once, and for as long as that goes on. */
-  readonly refused: { readonly burstBytes: number; readonly bytesPerDay: number }
+  readonly journal: JournalBudget
+}
+
+/** What the journal takes in of tasks that come to nothing (intake.ts). */
+export interface JournalBudget {
+  readonly refused: ByteRate
+  readonly idle: ByteRate
+}
+
+interface ByteRate {
+  /** At once, and after quiet days. */
+  readonly burstBytes: number
+  /** For as long as it goes on. */
+  readonly bytesPerDay: number
 }

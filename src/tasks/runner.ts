@@ -12,11 +12,11 @@ import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
 import { Course } from "./course.ts"
 import { textOf, unlessSigned } from "./endings.ts"
+import { Intake } from "./intake.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
 import { Rarely } from "./rarely.ts"
-import { RefusedBudget } from "./refused.ts"
 import { isFinal, reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
 import { decideFirst } from "./trial.ts"
@@ -49,7 +49,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   const courses = new Map<string, Course>()
   const trials = new Map<string, Trial>()
   const locks = checkLocks()
-  const budget = new RefusedBudget(ports.limits.refused, ports.log, ports.now())
+  const intake = new Intake(ports.limits.journal, ports.log, ports.now())
   const rarely = new Rarely(ports.log, ports.now)
   let stopping = false
 
@@ -69,7 +69,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function account(taskId: string): void {
     try {
       const last = ports.journal.get(taskId)
-      if (last !== undefined) budget.ended(last)
+      if (last !== undefined) intake.ended(last)
     } catch (error) {
       rarely.say("error", "a record of the journal could not be read", { task: taskId, error: textOf(error) })
     }
@@ -104,10 +104,11 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: openTasks }))
     } else if (task.deadline_ms > ports.now() + MAX_AHEAD_MS) {
       refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms }))
-    } else if (budget.isSpent(ports.now())) {
-      if (!stopping) tryFirst(task, signed, digest)
     } else {
-      return false
+      const admits = intake.admits(ports.now())
+      if (admits === "claim") return false
+      if (admits !== "tryFirst") refuseUnclaimed(task, digest, admits)
+      else if (!stopping) tryFirst(task, signed, digest)
     }
     return true
   }

@@ -79,6 +79,7 @@ test.each<[string, Answering]>([
   ["with null claims", (a) => forge(claimsOf(approval(a), { aud: null, jti: null, iat: null, nbf: null, sub: null }))],
   ["with iat", (a) => forge(claimsOf(approval(a), { iat: inSeconds(0) }))],
   ["with an aud of its own", (a) => forge(claimsOf(approval(a), { aud: "x" }))],
+  ["with an empty error", (a) => forge(claimsOf({ ...approval(a), error: "" }))],
   ["with null and empty fields", (a) => forge(claimsOf({ ...approval(a), error: null, extra: 1 }))],
   ["with a clock 50 s behind", (a) => forge(claimsOf(approval(a), { exp: inSeconds(-50) }))],
   ["with a clock 50 s ahead", (a) => forge(claimsOf(approval(a), { iat: inSeconds(50) }))],
@@ -192,6 +193,7 @@ test.each<[string, Answering, string]>([
   ["an action that is a list", (a) => forge(claimsOf({ ...approval(a), action: ["APPROVE"] })), "E-RSK-120"],
   ["a body that is a list", () => forge(claimsOf([])), "E-RSK-120"],
   ["APPROVE with an error status", (a) => forge(claimsOf({ ...approval(a), status: 30 })), "E-RSK-121"],
+  ["APPROVE with an error", (a) => forge(claimsOf({ ...approval(a), error: "over limit" })), "E-RSK-120"],
   ["an internal error", (a) => forge(claimsOf({ request_id: a.request_id, status: 30, error: "db" })), "E-RSK-121"],
   ["an invalid token, it says", () => forge(claimsOf({ status: 20, error: "expired" })), "E-RSK-121"],
 ])("is retried and then rejects: %s", async (_, answering, code) => {

@@ -35,6 +35,15 @@ test("a deadline beyond what a timer can hold does not fire early", () => {
   expect(alarm.signal.aborted).toBe(true)
 })
 
+test("a clock that is set back does not put the deadline off", async () => {
+  using alarm = alarmAt(Date.now() + 50)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  alarm.signal.addEventListener("abort", () => resolve())
+  setSystemTime(new Date(Date.now() - 3_600_000))
+  await promise
+  expect(alarm.signal.aborted).toBe(true)
+})
+
 test("a clock that jumps past the deadline fires it soon", () => {
   jest.useFakeTimers({ now: 0 })
   using alarm = alarmAt(3_600_000)

@@ -127,7 +127,10 @@ export class Node {
         signSessionMs: 30_000,
         setupSessionMs: 60_000,
         batch: 32,
-        refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+        journal: {
+          refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+          idle: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+        },
       },
       pathRules: DEFAULT_PATH_RULES,
     }

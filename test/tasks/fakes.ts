@@ -348,7 +348,10 @@ export function world(
         signSessionMs: 10_000,
         setupSessionMs: 60_000,
         batch: 32,
-        refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+        journal: {
+          refused: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+          idle: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
+        },
       },
     },
   }

@@ -2,13 +2,13 @@
 import { expect, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
 import { type Level, logTo, silentLog } from "../../src/log.ts"
+import { Intake } from "../../src/tasks/intake.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
 import { Rarely } from "../../src/tasks/rarely.ts"
-import { RefusedBudget } from "../../src/tasks/refused.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
-import { approve, ask, cancel, group, keysign, running, self, signed, start, stranger, turn, waas } from "./scene.ts"
+import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scene.ts"
 
 const DAY_MS = 86_400_000
 
@@ -23,7 +23,13 @@ function small(): Flooded {
   const w = world(self, { groups: [group] })
   const said: string[] = []
   Object.assign(w.ports, {
-    limits: { ...w.ports.limits, refused: { burstBytes: 16_384, bytesPerDay: 24_576 } },
+    limits: {
+      ...w.ports.limits,
+      journal: {
+        refused: { burstBytes: 16_384, bytesPerDay: 24_576 },
+        idle: { burstBytes: 65_536, bytesPerDay: 65_536 },
+      },
+    },
     log: logTo((level: Level, message: string) => void said.push(`${level} ${message}`)),
   })
   return { w, tasks: createTasks(waas.publicKey, w.ports), said }
@@ -170,17 +176,30 @@ test("once there is room again, a refusal is recorded again, also of a task that
   expect(w.records.get(task.task_id)?.state).toBe("rejected")
 })
 
-test("tasks that were approved cost nothing, however they end", async () => {
-  const { w, tasks } = small()
-  for (let n = 0; n < 40; n++) {
-    const task = another(w)
-    await approve(w, tasks, task)
-    await running(w, tasks, task)
-    cancel(tasks, task)
-    await w.nextReport()
+test("tasks that were approved and came to nothing have a larger budget; spent, no new task is taken, and it is said", async () => {
+  const { w, tasks, said } = small()
+  const task = another(w)
+  await approve(w, tasks, task)
+  let count = 0
+  for (; w.unrecorded.length === 0; count++) {
+    const one = another(w)
+    ask(tasks, one)
+    await turn()
+    w.asked.at(-1)?.answer(approved)
+    await turn()
+    cancel(tasks, one)
     await turn()
   }
-  expect([w.records.size, w.unrecorded]).toEqual([40, []])
+  expect(count).toBeGreaterThan(30)
+  expect(w.records.size).toBe(1 + count - 1)
+  expect(lastOf(w)).toMatchObject({ status: 160, code: "E-TSK-035" })
+  expect(said.filter((line) => line.startsWith("error"))).toEqual([expect.stringContaining("E-TSK-035")])
+  // What was taken goes on.
+  start(tasks, task, 1)
+  await turn()
+  w.sessions.at(-1)?.end(signed)
+  await turn()
+  expect(lastOf(w)).toMatchObject({ taskId: task.task_id, status: 190 })
 })
 
 test("a deadline beyond a month is refused without a record: until it had passed, the journal could not forget the task", async () => {
@@ -205,7 +224,7 @@ test("what others can make this node say at will, it says once a minute", () => 
 
 // ---- its parts ---------------------------------------------------------------------------------------------------------
 
-const record = (documentBytes: number, verdict?: TaskRecord["verdict"], reason = ""): TaskRecord => ({
+const record = (documentBytes: number, change: Partial<TaskRecord> = {}): TaskRecord => ({
   taskId: "t",
   digest: "",
   type: "KeySign",
@@ -215,56 +234,73 @@ const record = (documentBytes: number, verdict?: TaskRecord["verdict"], reason =
   claimedMs: 0,
   updatedMs: 0,
   deadlineMs: 0,
-  verdict,
+  verdict: undefined,
   code: "",
-  reason,
+  reason: "",
   outcome: undefined,
   delivered: false,
+  ...change,
 })
 
-test("the budget is in bytes, of the document and of what was said about it, and refills by the day", () => {
-  const limits = { burstBytes: 100_000, bytesPerDay: 50_000 }
-  const budget = new RefusedBudget(limits, silentLog, 0)
-  expect(budget.isSpent(0)).toBe(false)
-  budget.ended(record(98_975)) // and 1024 for the row
-  expect(budget.isSpent(0)).toBe(false)
-  budget.ended(record(0))
-  expect(budget.isSpent(0)).toBe(true)
-  // 1 023 bytes too many: half an hour
-  expect(budget.isSpent(1_800_000)).toBe(false)
-  expect(budget.isSpent(DAY_MS)).toBe(false)
-  budget.ended(record(1_000_000))
-  expect(budget.isSpent(DAY_MS)).toBe(true)
-  // A clock that was set back refills nothing and takes nothing away; and it never holds more than the burst.
-  expect(budget.isSpent(0)).toBe(true)
-  expect(budget.isSpent(19.5 * DAY_MS)).toBe(false)
-  expect(budget.isSpent(1000 * DAY_MS)).toBe(false)
-  budget.ended(record(98_977))
-  expect(budget.isSpent(1000 * DAY_MS)).toBe(true)
+const rates = (burstBytes: number, bytesPerDay: number) => ({ burstBytes, bytesPerDay })
 
-  const wordy = new RefusedBudget({ burstBytes: 10_000, bytesPerDay: 0 }, silentLog, 0)
+test("the budget is in bytes, of the document and of what was said about it, and refills by the day", () => {
+  const intake = new Intake({ refused: rates(100_000, 50_000), idle: rates(1, 0) }, silentLog, 0)
+  expect(intake.admits(0)).toBe("claim")
+  intake.ended(record(98_975)) // and 1024 for the row
+  expect(intake.admits(0)).toBe("claim")
+  intake.ended(record(0))
+  expect(intake.admits(0)).toBe("tryFirst")
+  // 1 023 bytes too many: half an hour
+  expect(intake.admits(1_800_000)).toBe("claim")
+  expect(intake.admits(DAY_MS)).toBe("claim")
+  intake.ended(record(1_000_000))
+  expect(intake.admits(DAY_MS)).toBe("tryFirst")
+  // A clock that was set back refills nothing and takes nothing away; and it never holds more than the burst.
+  expect(intake.admits(0)).toBe("tryFirst")
+  expect(intake.admits(19.5 * DAY_MS)).toBe("claim")
+  expect(intake.admits(1000 * DAY_MS)).toBe("claim")
+  intake.ended(record(98_977))
+  expect(intake.admits(1000 * DAY_MS)).toBe("tryFirst")
+
+  const wordy = new Intake({ refused: rates(10_000, 0), idle: rates(1, 0) }, silentLog, 0)
   const rules = [{ rule: "r".repeat(3_000), outcome: "deny" as const, reason: "s".repeat(3_000) }]
-  wordy.ended(record(0, { ...rejected, rules }, "t".repeat(3_000)))
-  expect(wordy.isSpent(0)).toBe(true)
-  const free = new RefusedBudget({ burstBytes: 1, bytesPerDay: 0 }, silentLog, 0)
-  free.ended(record(1_000_000, approved))
-  expect(free.isSpent(0)).toBe(false)
+  wordy.ended(record(0, { verdict: { ...rejected, rules }, reason: "t".repeat(3_000) }))
+  expect(wordy.admits(0)).toBe("tryFirst")
+})
+
+test("of approved tasks those cost that came to nothing, and check-ups; not a signature, nor one that may exist", () => {
+  const signatures = Array.from({ length: 4 }, () => ({ group_id: "", signed_msg: "", msg_hash: "", signature: "" }))
+  const outcome = { type: "shareSignatures", signatures } as const
+  const left = (change: Partial<TaskRecord>): number => {
+    for (let bytes = 0; bytes <= 10_000; bytes += 500) {
+      const intake = new Intake({ refused: rates(1, 0), idle: rates(bytes + 1, 0) }, silentLog, 0)
+      intake.ended(record(1000, { verdict: approved, ...change }))
+      if (intake.admits(0) === "claim") return bytes
+    }
+    return Number.POSITIVE_INFINITY
+  }
+  expect(left({ state: "completed" })).toBe(0)
+  expect(left({ state: "failed", code: "E-TSK-031" })).toBe(0)
+  expect(left({ state: "failed", code: "E-TSK-004" })).toBe(2500)
+  expect(left({ state: "cancelled" })).toBe(2500)
+  expect(left({ type: "KeyShareSign", state: "completed", outcome })).toBe(5500)
 })
 
 test("a spent budget is said once, with its code, and again only after half of it was there in between", () => {
   const said: string[] = []
   const log = logTo((_, message) => void said.push(message))
-  const budget = new RefusedBudget({ burstBytes: 10_000, bytesPerDay: 10_000 }, log, 0)
-  budget.ended(record(20_000))
-  for (let n = 0; n < 5; n++) budget.isSpent(0)
+  const intake = new Intake({ refused: rates(10_000, 10_000), idle: rates(1, 0) }, log, 0)
+  intake.ended(record(20_000))
+  for (let n = 0; n < 5; n++) intake.admits(0)
   expect(said).toEqual([expect.stringContaining("E-TSK-033")])
-  expect(budget.isSpent(1.2 * DAY_MS)).toBe(false)
-  budget.ended(record(2_000))
-  expect(budget.isSpent(1.2 * DAY_MS)).toBe(true)
+  expect(intake.admits(1.2 * DAY_MS)).toBe("claim")
+  intake.ended(record(2_000))
+  expect(intake.admits(1.2 * DAY_MS)).toBe("tryFirst")
   expect(said.length).toBe(1)
-  expect(budget.isSpent(2 * DAY_MS)).toBe(false)
-  budget.ended(record(20_000))
-  budget.isSpent(2 * DAY_MS)
+  expect(intake.admits(2 * DAY_MS)).toBe("claim")
+  intake.ended(record(20_000))
+  intake.admits(2 * DAY_MS)
   expect(said.length).toBe(2)
 })
 
