@@ -1,7 +1,7 @@
 /**
  * The sealed table in use: records by kind and name, changed in transactions that are one SQLite transaction and one new root
  * each. An index in memory knows the one valid seal of every record, so that what changes behind our back is seen when it is
- * read, not only at the next start. What the records say is the repositories'.
+ * read, not only at the next start; only a file in the making does without. What the records say is the repositories'.
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"

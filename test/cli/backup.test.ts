@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { equal, fromHex, utf8 } from "../../src/bytes.ts"
+import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { guardPath, writeGuard } from "../../src/store/guard.ts"
@@ -102,6 +102,16 @@ describe("a backup", () => {
     using home = new Home()
     home.create(2).close()
     expect(json(await create(home, "--group-ids", ID(1)))).toMatchObject({ chosen_groups: true })
+    const listed = json(await verify(home))["groups"]
+    expect(listed).toEqual([
+      {
+        group_id: ID(1),
+        epoch_id: toHex(groupOf(ID(1), 0, { curve: "ed25519" }).group.epochId),
+        curve: "ed25519",
+        status: "ACTIVE",
+        threshold: 2,
+      },
+    ])
     const db = home.file("db2/secrets.db")
     expect(json(await restore(home, db))).toMatchObject({ shares: 1 })
     using back = home.open(true, db)
