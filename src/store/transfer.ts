@@ -221,7 +221,10 @@ class Intake {
 
   #admit(group: GroupPublic): void {
     checkGroup(group)
-    if (this.#ownIn(group) === undefined) throw unproven(group.groupId, "this node is not in the group")
+    // A node keeps the records of epochs that it only dealt to, or was told of; of any other it must have a share.
+    if (this.#ownIn(group) === undefined && group.status !== "ERASED") {
+      throw unproven(group.groupId, "this node is not in the group")
+    }
     this.#groups++
     if (group.status !== "ERASED") this.#owed++
     this.#onGroup(group)

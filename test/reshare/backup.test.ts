@@ -1,11 +1,14 @@
 /** Backups of nodes that keep records of epochs they have no share of: dealers that left, and bystanders. */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 import { copy, utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
 import { type Node, Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const GROUP = "EdwardsEdwardsEdward"
 const KDF = { memoryKiB: 64, passes: 1, parallelism: 1 }

@@ -1,11 +1,14 @@
 /** Shares of an epoch that is over, at nodes that sign no more: check-ups of the new epoch's members end them. */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import { ownEpochs } from "../../src/keys/standing.ts"
 import type { HolderGroup, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { decodeToNode, encodeToNode } from "../../src/wire/framesCodec.ts"
 import { type Node, Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const GROUP = "EdwardsEdwardsEdward"
 

@@ -1,11 +1,14 @@
 /** Reshares from the request at WaaS to the signature under the new epoch, with real stores on both sides. */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { equal, toHex } from "../../src/bytes.ts"
 import { curveNamed } from "../../src/crypto/curve.ts"
 import { lagrange } from "../../src/crypto/shamir.ts"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { type Node, Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const ED_GROUP = "EdwardsEdwardsEdward"
 

@@ -2,9 +2,12 @@
  * Every node of a reshare dies before and after each of its durable steps and comes back from its file: a dealer that leaves,
  * a dealer that stays, a member that comes. The key is never lost, one epoch signs, and old and new shares never mix.
  */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import { type DeathAt, type Node, Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const GROUP = "EdwardsEdwardsEdward"

@@ -3,11 +3,14 @@
  * is a member of the other. Everybody ends in the one of highest rank, for each is handed the other's certificate and, where
  * it needs it to verify that, the certificate of the epoch that both were dealt from.
  */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import type { HolderGroup, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { type Node, Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const statuses = (node: Node, groupId: string): readonly GroupStatus[] =>
   [...node.epochs(groupId)].sort((a, b) => a.createdMs - b.createdMs).map(({ status }) => status)

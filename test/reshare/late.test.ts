@@ -1,7 +1,10 @@
 /** Extensions whose certificate comes to light after WaaS gave them up and made others: what is in use stays in use. */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import type { HolderGroup, TssRequest } from "../../src/waas/store/model.ts"
 import { Theatre } from "./theatre.ts"
+
+// Real stores and protocols: on a busy machine a test takes a while.
+setDefaultTimeout(60_000)
 
 const isAck = (envelope: Uint8Array): boolean => envelope[6] === 3 && envelope[7] === 4
 
