@@ -13,7 +13,7 @@ const echo = command({
   args: { word: optional("word", "a word"), more: rest("more", "more words") },
   options: {
     loud: flag("-l, --loud", "loudly"),
-    times: valueOr("--times <n>", "how often", 1, integer(0, 9)),
+    times: valueOr("--times <n>", "how often", "1", integer(0, 9)),
     ids: list("--ids <ids>", "ids"),
   },
   run: async ({ args, options, globals, out }) => {
