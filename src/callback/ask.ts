@@ -149,17 +149,18 @@ async function tryOnce(
 const textOf = (server: CallbackServer, { code, reason }: NoDecision): string =>
   `${code} ${new CosignerError(code, { server: server.address, reason }).message}`
 
+/** What a server decided is told before what merely failed, and both before what was cancelled for their sake. */
+const IN_ORDER: readonly RefusalCode[] = ["E-RSK-101", "E-RSK-102", "E-RSK-103", "E-RSK-104"]
+
+/** Approves only if nobody refused, whatever the refusal is. */
 function verdictOf(endings: readonly Ending[]): Verdict {
   const rules = endings.map(outcomeOf)
-  // What a server decided is told before what merely failed, and both before what was cancelled for their sake.
-  const codes: readonly RefusalCode[] = ["E-RSK-101", "E-RSK-102", "E-RSK-103", "E-RSK-104"]
-  for (const code of codes) {
-    const found = endings.find((ending) => ending.kind === "refused" && ending.code === code)
-    if (found?.kind !== "refused") continue
-    const { message } = new CosignerError(code, { server: found.server, reason: found.reason })
-    return { action: "reject", code, reason: message, rules }
-  }
-  return approvedBy(rules)
+  const [first] = endings
+    .flatMap((ending) => (ending.kind === "approve" ? [] : ending))
+    .sort((a, b) => IN_ORDER.indexOf(a.code) - IN_ORDER.indexOf(b.code))
+  if (first === undefined) return approvedBy(rules)
+  const { message } = new CosignerError(first.code, { server: first.server, reason: first.reason })
+  return { action: "reject", code: first.code, reason: message, rules }
 }
 
 function outcomeOf(ending: Ending): RuleOutcome {

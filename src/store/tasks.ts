@@ -241,6 +241,13 @@ export class Tasks implements TaskPort {
       .map((task) => this.#expect(task.taskId).record)
   }
 
+  /** When the last task was touched, ms since 1970; 0 if there is none. How late it is as far as the journal can tell. */
+  get newestMs(): number {
+    let newest = 0
+    for (const { updatedMs } of this.#summaries.values()) newest = Math.max(newest, updatedMs)
+    return newest
+  }
+
   /**
    * Forgets up to `limit` tasks that ended long enough ago, with their sessions and debits. One that was never approved has
    * neither, so it may come again as if it were new. One that was approved stays until its deadline has passed by REPLAY_MS.

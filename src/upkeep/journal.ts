@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000
 const SLICE = 500
 
 export interface ForgetJob {
-  readonly tasks: Pick<Tasks, "prune">
+  readonly tasks: Pick<Tasks, "prune" | "newestMs">
   readonly outbox: Pick<Outbox, "prune">
   readonly now: () => number
   readonly log: Log
@@ -26,7 +26,9 @@ export interface ForgetJob {
 
 /** True if nothing that may go is left. */
 export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: AbortSignal): Promise<boolean> {
-  const nowMs = now()
+  // A clock that is far ahead for a while, at the start of a machine for instance, must cost no counter that limits still
+  // need: a node that has signed nothing since is no older than its last task.
+  const nowMs = Math.min(now(), tasks.newestMs)
   const ended = {
     deliveredMs: nowMs - KEEP_DAYS * DAY_MS,
     refusedMs: nowMs - KEEP_REFUSED_DAYS * DAY_MS,
