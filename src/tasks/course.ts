@@ -131,7 +131,7 @@ export class Course {
     if (isRefusal(plan)) return this.#fail(plan)
     if (this.#isStopped()) return this.#finishStopped()
     const record = this.#claimed.state === "claimed" ? await this.#decide(plan) : this.#claimed
-    if (this.#isStopped()) return this.#finishStopped()
+    if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
     this.#ports.send(resumed(record) ?? reportOf(record))
     if (record.state === "rejected") return tellEnd(record, this.#ports)
     if (record.state === "approved") {

@@ -17,6 +17,21 @@ test("an approval that comes after the deadline approves nothing, though no time
   expect(w.trace).not.toContain("journal approved")
 })
 
+test("a refusal that was written down as the deadline passed is what is told", async () => {
+  const { w, tasks } = setUp()
+  const { approve: decide } = w.ports.journal
+  const late: typeof decide = (...of) => {
+    const record = decide(...of)
+    w.sleep(LIFE_MS)
+    return record
+  }
+  Object.assign(w.ports.journal, { approve: late })
+  ask(tasks, keysign(w))
+  await w.nextReport()
+  w.asked[0]?.answer(rejected)
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: rejected.code })
+})
+
 test("a start after the deadline begins nothing, though no timer has fired yet", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
