@@ -4,14 +4,7 @@
  */
 import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import {
-  type GroupPublic,
-  type GroupSecret,
-  type GroupStatus,
-  isSameKey,
-  outranks,
-  type PairState,
-} from "../keys/group.ts"
+import { type GroupPublic, type GroupSecret, isSameKey, outranks, type PairState } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
 import { encode } from "./codec.ts"
@@ -73,15 +66,12 @@ export class Groups implements GroupPort {
     })
   }
 
-  retire(
-    groupId: string,
-    epochId: Bytes,
-    of: readonly GroupStatus[] = ["PREPARED", "SUPERSEDED"],
-  ): readonly GroupPublic[] {
+  retire(groupId: string, epochId: Bytes): readonly GroupPublic[] {
     const proven = this.#expect(groupId, epochId)
     if (proven.certificate === undefined) return []
     return this.#ofGroup(groupId)
-      .filter((other) => of.includes(other.status) && outranks(proven, other))
+      .filter(({ status }) => status === "PREPARED" || status === "SUPERSEDED")
+      .filter((other) => outranks(proven, other))
       .map((other) => this.erase(groupId, other.epochId))
   }
 

@@ -23,7 +23,7 @@ export function retireByCheckups(
   // Without its certificate the epoch is only somebody's word; WaaS says succession and check-ups again at each connection.
   if (successor?.certificate === undefined) return
   // They are handed to everybody who may need them, and again and again: verified only where they would change something.
-  if (!epochs.some((old) => old.status === "SUPERSEDED" && outranks(successor, old))) return
+  if (!epochs.some((old) => isKept(old) && outranks(successor, old))) return
   const problem = problemOf(successor, checkups)
   if (problem !== undefined) {
     return ports.log.warn("kept the share of an epoch that is over: check-ups prove nothing", {
@@ -31,9 +31,11 @@ export function retireByCheckups(
       problem,
     })
   }
-  // A prepared epoch stays a promise here: this node may have no part in what came after it.
-  sayErased(ports.groups.retire(groupId, epochId, ["SUPERSEDED"]), ports)
+  sayErased(ports.groups.retire(groupId, epochId), ports)
 }
+
+/** A share that signs no more, or that was promised to an attempt nobody has certified: what outranks it ends both. */
+const isKept = ({ status }: GroupPublic): boolean => status === "SUPERSEDED" || status === "PREPARED"
 
 function problemOf(epoch: GroupPublic, checkups: readonly MemberCheckup[]): string | undefined {
   const distinct = new Set(checkups.map(({ party }) => party))

@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
-import type { GroupPublic, GroupSecret, GroupStatus } from "../keys/group.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
@@ -164,9 +164,9 @@ export interface GroupPort {
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic
   /**
    * The retention condition is met under that certified epoch (tss.md 6.4): shares of every epoch of its group that it
-   * outranks are erased, prepared ones too unless `of` names only others. Returns those records.
+   * outranks are erased, prepared ones too. Returns those records.
    */
-  retire(groupId: string, epochId: Bytes, of?: readonly GroupStatus[]): readonly GroupPublic[]
+  retire(groupId: string, epochId: Bytes): readonly GroupPublic[]
   /** All epochs of all groups. */
   list(): readonly GroupPublic[]
   /** The ACTIVE epoch, if there is one. */

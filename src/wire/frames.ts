@@ -27,8 +27,9 @@ export type ToNode =
    */
   | { readonly kind: "certificate"; readonly taskId: string; readonly acks: readonly Bytes[] }
   /**
-   * A finished reshare, to a node that lacks its certificate or took no part in it. The certificate in the outcome proves
-   * itself against the task's public inputs and the attempt that it was made in.
+   * A finished reshare, to a node that lacks its certificate or took no part in it; also a finished key generation, to a node
+   * that has an epoch which was dealt from it. The certificate in the outcome proves itself against the task's public inputs
+   * and the attempt that it was made in.
    */
   | {
       readonly kind: "succession"

@@ -98,18 +98,6 @@ test("retire erases what the proven epoch outranks, prepared or superseded, and 
   expect([first, second, third, fourth].map(status)).toEqual(["ERASED", "ERASED", "SUPERSEDED", "ACTIVE"])
 })
 
-test("retire of superseded epochs alone leaves the prepared ones", () => {
-  using folder = new Folder()
-  using store = folder.create()
-  promise(store, ["member", "member", "member", "member"])
-  const [first, second, third] = RANKED as [GroupPublic, GroupPublic, GroupPublic, GroupPublic]
-  store.groups.activate("group", first.epochId, ACK)
-  store.groups.activate("group", third.epochId, ACK)
-  const erased = store.groups.retire("group", third.epochId, ["SUPERSEDED"])
-  expect(erased.map(({ epochId }) => epochId)).toEqual([first.epochId])
-  expect(store.groups.get("group", second.epochId)?.status).toBe("PREPARED")
-})
-
 test("extend touches no other group", () => {
   using folder = new Folder()
   using store = folder.create()

@@ -185,18 +185,22 @@ test("check-ups of an epoch end none of its own rank or above, and no other grou
   expect(status(store, old)).toBe("SUPERSEDED")
 })
 
-test("a prepared epoch is kept, an active one too; once its certificate has come, the same check-ups end it", () => {
-  using folder = new Folder()
-  using store = folder.create()
-  const party = partyNo(2)
-  for (const { group, secretOf } of [old, next, later]) {
-    store.groups.prepare({ ...group, status: "PREPARED" }, secretOf(party))
+test("a promise that the epoch outranks ends with it, whether or not its certificate comes; one of higher rank stays", () => {
+  for (const [proven, expected] of [
+    [later, ["ERASED", "ERASED", "ACTIVE"]],
+    [next, ["ERASED", "ACTIVE", "PREPARED"]],
+  ] as const) {
+    using folder = new Folder()
+    using store = folder.create()
+    const party = partyNo(2)
+    for (const { group, secretOf } of [old, next, later]) {
+      store.groups.prepare({ ...group, status: "PREPARED" }, secretOf(party))
+    }
+    store.groups.activate(GROUP, proven.group.epochId, ACK)
+    receive(store, proven.group, all(proven))
+    expect([old, next, later].map((of) => status(store, of))).toEqual([...expected])
+    if (proven === next) continue
+    store.groups.activate(GROUP, next.group.epochId, ACK)
+    expect([old, next, later].map((of) => status(store, of))).toEqual([...expected])
   }
-  store.groups.activate(GROUP, old.group.epochId, ACK)
-  store.groups.activate(GROUP, later.group.epochId, ACK)
-  receive(store, later.group, all(later))
-  expect([old, next, later].map((of) => status(store, of))).toEqual(["ERASED", "PREPARED", "ACTIVE"])
-  store.groups.activate(GROUP, next.group.epochId, ACK)
-  receive(store, later.group, all(later))
-  expect([old, next, later].map((of) => status(store, of))).toEqual(["ERASED", "ERASED", "ACTIVE"])
 })

@@ -42,6 +42,12 @@ export interface ProvenEpoch {
   readonly ackView: Bytes
 }
 
+/** Whether its acks claim to be of exactly this session. Proves nothing. */
+export const claimsSession = (of: MadeEpoch): boolean => {
+  const claimed = parseEnvelope(of.acks[0] ?? new Uint8Array(0))?.header.sid
+  return claimed !== undefined && equal(claimed, sessionOf(of).sid)
+}
+
 /** The epoch that all participants acknowledged; undefined if the acks are not theirs, or are on something else. */
 export function provenEpoch(of: MadeEpoch): ProvenEpoch | undefined {
   const view = parseEnvelope(of.acks[0] ?? new Uint8Array(0))?.header.view

@@ -17,8 +17,6 @@ export function untoldEpochs(nodeId: string, lineage: number, setUps: readonly T
   const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
   const untold = [...Map.groupBy(setUps, groupIdOf).values()].flatMap((epochs) => {
     const latest = epochs.reduce((best, task) => (outranks(rankOf(task), rankOf(best)) ? task : best))
-    // Of a group that was never reshared there is nothing to tell.
-    if (latest.type === "KeyGen") return []
     // Who holds the latest lacks at most what it promised itself: with the certificate, that share can be erased one day.
     const holdsLatest = holds(latest)
     return epochs.filter((task) => !holds(task) && (!holdsLatest || isOwn(task)))

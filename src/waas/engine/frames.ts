@@ -6,7 +6,7 @@ import type { FromNode, GroupOutcome, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
-import { type Judgement, judge, judgeShares, outcomeDigest, provenAttempt } from "./outcome.ts"
+import { attemptOf, type Judgement, judge, judgeShares, outcomeDigest } from "./outcome.ts"
 import type { Documents } from "./ports.ts"
 import { isFinal, type Send } from "./progress.ts"
 
@@ -37,7 +37,7 @@ export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToN
 function succession(task: TaskRecord, outcome: GroupOutcome): ToNode | undefined {
   const asked = decodeTask(task.document)
   if ("problem" in asked || (asked.type !== "KeyReshare" && asked.type !== "KeyGen")) return undefined
-  const attempt = provenAttempt(asked, outcome, task.attempt)
+  const attempt = attemptOf(asked, outcome, task.attempt)
   if (attempt === undefined) return undefined
   return { kind: "succession", task: { document: task.document, signature: task.signature }, attempt, outcome }
 }

@@ -11,7 +11,7 @@ import { checkupDigest, verifyCheckup } from "../../keys/checkupSign.ts"
 import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
-import { provenEpoch } from "../../mpc/reshare/succession.ts"
+import { claimsSession, provenEpoch } from "../../mpc/reshare/succession.ts"
 import { messageBytes } from "../../tasks/keyshareSign.ts"
 import { madeBy } from "../../tasks/succession.ts"
 import type { GroupOutcome, TaskOutcome } from "../../wire/frames.ts"
@@ -36,8 +36,7 @@ const refused = (problem: string): Judgement => ({ kind: "refused", problem })
 export function judge(task: Task, outcome: TaskOutcome, attempts: number): Judgement {
   if (task.type === "KeyGen" && outcome.type === "group") return judgeGroup(task, outcome)
   if (task.type === "KeyReshare" && outcome.type === "group") {
-    if (provenAttempt(task, outcome, attempts) === undefined) return refused("its certificate does not prove it")
-    return { kind: "group", outcome }
+    return isProven(task, outcome, attempts) ? { kind: "group", outcome } : refused("its certificate does not prove it")
   }
   if (task.type === "KeySign" && outcome.type === "signatures") return judgeSignatures(task, outcome)
   return refused(`a ${outcome.type} outcome does not answer a ${task.type} task`)
@@ -92,19 +91,23 @@ function judgeGroup(task: KeyGenTask, outcome: GroupOutcome): Judgement {
   return { kind: "group", outcome }
 }
 
-/**
- * The attempt in which all participants of a set-up acknowledged exactly this outcome; undefined if none of them proves
- * it. With it the outcome is true, whoever reported it and whatever the others say.
- */
-export function provenAttempt(
+/** Whether all participants of the reshare acknowledged exactly this: then it is true, whoever reported it and whatever the others say. */
+function isProven(task: KeyReshareTask, outcome: GroupOutcome, attempts: number): boolean {
+  const attempt = attemptOf(task, outcome, attempts)
+  const made = attempt === undefined ? undefined : madeBy(task, attempt, outcome)
+  const proven = made && provenEpoch(made)
+  return proven !== undefined && toHex(proven.epochId) === outcome.epoch_id
+}
+
+/** The attempt whose session the outcome's acks name; what they are worth its receivers find out. */
+export function attemptOf(
   task: KeyGenTask | KeyReshareTask,
   outcome: GroupOutcome,
   attempts: number,
 ): number | undefined {
   for (let attempt = attempts; attempt > 0; attempt--) {
     const made = madeBy(task, attempt, outcome)
-    const proven = made && provenEpoch(made)
-    if (proven !== undefined && toHex(proven.epochId) === outcome.epoch_id) return attempt
+    if (made !== undefined && claimsSession(made)) return attempt
   }
   return undefined
 }

@@ -124,10 +124,11 @@ export async function reshared(
 }
 
 /** From now on these nodes are told how the share group of that completed set-up goes on. */
-export const told = ({ taskId, outcome }: TaskRecord, nodeIds: readonly string[]): readonly Write[] =>
-  outcome?.type === "group"
-    ? nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, shareGroupId: outcome.group_id }))
-    : []
+export function told({ taskId, type, outcome }: TaskRecord, nodeIds: readonly string[]): readonly Write[] {
+  if (outcome?.type !== "group" || (type !== "KeyGen" && type !== "KeyReshare")) return []
+  const shareGroupId = outcome.group_id
+  return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type, shareGroupId }))
+}
 
 /** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
 function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: TaskRecord): void {

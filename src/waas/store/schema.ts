@@ -107,17 +107,17 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (task_id, node_id)
   ) STRICT;
   `,
-  // What a node is told of is a share group, all of whose set-ups it may need, the key generation among them.
+  // What a node is told of is a share group: once it was reshared, of all its set-ups, the key generation among them.
   `
   ALTER TABLE successions ADD COLUMN share_group_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE successions ADD COLUMN is_reshare INTEGER NOT NULL DEFAULT 1;
   UPDATE successions SET share_group_id = coalesce(
     (SELECT json_extract(body, '$.outcome.group_id') FROM tasks WHERE tasks.id = task_id), '');
-  INSERT OR IGNORE INTO successions (node_id, task_id, share_group_id)
-    SELECT json_each.value, tasks.id, json_extract(tasks.body, '$.outcome.group_id')
+  INSERT OR IGNORE INTO successions (node_id, task_id, share_group_id, is_reshare)
+    SELECT json_each.value, tasks.id, json_extract(tasks.body, '$.outcome.group_id'), 0
     FROM tasks, json_each(tasks.body, '$.nodeIds')
     WHERE json_extract(tasks.body, '$.type') = 'KeyGen' AND json_extract(tasks.body, '$.state') = 'completed';
-  CREATE INDEX successions_by_group ON successions (share_group_id);
-  CREATE INDEX successions_by_node ON successions (node_id);
+  CREATE INDEX successions_by_group ON successions (share_group_id, is_reshare);
   `,
 ]
 

@@ -115,7 +115,8 @@ function storeOver(db: Database, file: string): Store {
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
     successions: async (nodeId) => {
-      const groups = "SELECT share_group_id FROM successions WHERE node_id = ?"
+      const groups = `SELECT share_group_id FROM successions AS own WHERE node_id = ? AND EXISTS
+        (SELECT 1 FROM successions WHERE share_group_id = own.share_group_id AND is_reshare = 1)`
       return tasksWhere(db, file, `id IN (SELECT task_id FROM successions WHERE share_group_id IN (${groups}))`, nodeId)
     },
     toldOf: async (shareGroupId) => {
@@ -217,13 +218,11 @@ function put(db: Database, write: Write): void {
       upsert(db, "tasks", body.taskId, { live: write.live ? 1 : 0, document, signature }, body)
       return
     }
-    case "succession":
-      db.run("INSERT OR IGNORE INTO successions (node_id, task_id, share_group_id) VALUES (?, ?, ?)", [
-        write.nodeId,
-        write.taskId,
-        write.shareGroupId,
-      ])
+    case "succession": {
+      const sql = "INSERT OR IGNORE INTO successions (node_id, task_id, share_group_id, is_reshare) VALUES (?, ?, ?, ?)"
+      db.run(sql, [write.nodeId, write.taskId, write.shareGroupId, write.type === "KeyReshare" ? 1 : 0])
       return
+    }
     case "checkup": {
       const { nodeId, message, signature } = write.record
       const sql = "INSERT OR IGNORE INTO checkups (task_id, node_id, message, signature) VALUES (?, ?, ?, ?)"

@@ -53,7 +53,13 @@ export type Write =
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
   /** That node is to be told of that completed set-up, and of every other of its share group. The task is there already. */
-  | { readonly put: "succession"; readonly nodeId: string; readonly taskId: string; readonly shareGroupId: string }
+  | {
+      readonly put: "succession"
+      readonly nodeId: string
+      readonly taskId: string
+      readonly type: "KeyGen" | "KeyReshare"
+      readonly shareGroupId: string
+    }
   /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
   | { readonly put: "checkup"; readonly taskId: string; readonly record: Checkup }
 
@@ -89,7 +95,7 @@ export interface Store {
   standing(nodeId: string): Promise<NodeStanding | undefined>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
-  /** All completed set-ups of the share groups that this node is to be told of, in the order they were made. */
+  /** All completed set-ups of the reshared groups that this node is to be told of, in the order they were made. */
   successions(nodeId: string): Promise<readonly TaskRecord[]>
   /** The nodes that are to be told of the completed set-ups of that share group. */
   toldOf(shareGroupId: string): Promise<readonly string[]>

@@ -109,17 +109,20 @@ test("what a node was told of before share groups were on record: all set-ups of
   const page = { limit: 1, after: undefined, before: undefined }
   const [request] = (await rig.store.tssRequests({ vaultId: group.vaultId, groupId: group.groupId }, page)).items
   const keyGen = must(await rig.store.task(must(request).taskIds[0] ?? ""))
+  // A group that was never reshared has no news.
+  expect(await rig.store.successions(first)).toEqual([])
+  expect([...(await rig.store.toldOf(shareGroupId))].sort()).toEqual(group.holders.map(({ nodeId }) => nodeId).sort())
   const reshare = { ...keyGen, taskId: "a-reshare", type: "KeyReshare" as const }
   await rig.store.commit([
     { put: "task", record: reshare, live: false },
-    { put: "succession", nodeId: "left", taskId: "a-reshare", shareGroupId },
+    { put: "succession", nodeId: "left", taskId: "a-reshare", type: "KeyReshare", shareGroupId },
   ])
   await rig.store.close()
   const db = new Database(join(rig.dir, "waas.db"))
   db.run("DELETE FROM migrations WHERE version = 5")
   db.run("DROP INDEX successions_by_group")
   db.run("ALTER TABLE successions DROP COLUMN share_group_id")
-  db.run("DROP INDEX successions_by_node")
+  db.run("ALTER TABLE successions DROP COLUMN is_reshare")
   db.run("DELETE FROM successions WHERE node_id <> 'left'")
   db.close()
   await rig.start()
