@@ -127,6 +127,8 @@ export class Course {
   // ---- the course --------------------------------------------------------------------------------------------------
 
   async #run(): Promise<void> {
+    const made = madeOutcome(this.task, this.#ports)
+    if (made !== undefined) return this.#complete(() => made)
     const plan = planOf(this.task, this.#ports)
     if (isRefusal(plan)) return this.#fail(plan)
     if (this.#isStopped()) return this.#finishStopped()

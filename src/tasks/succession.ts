@@ -10,6 +10,7 @@ import type { GroupOutcome } from "../wire/frames.ts"
 import type { KeyGenTask, KeyReshareTask } from "../wire/task.ts"
 import { generationOf } from "./keygen.ts"
 import { successionOf } from "./keyreshare.ts"
+import { fromTheFuture } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
 type SetUpTask = KeyGenTask | KeyReshareTask
@@ -35,7 +36,8 @@ export function succeed(
     const isNews = own.mode !== "keygen" && own.certificate === undefined && verifyCertificate(own, acks)
     return isNews ? groups.activate(own.groupId, own.epochId, acks) : undefined
   }
-  const made = madeBy(task, attempt, outcome)
+  // No honest node promises what is dated beyond tomorrow: it would outrank all that is made until then.
+  const made = fromTheFuture(task, ports.now()) === undefined ? madeBy(task, attempt, outcome) : undefined
   if (made === undefined) return undefined
   for (const other of known.filter((group) => group.certificate !== undefined)) {
     const record = successorOf(other, made) ?? ancestorOf(other, made)

@@ -189,3 +189,25 @@ test("a node that dies between the certificate of a key generation and its journ
   expect((await it.groupNow(group)).status).toBe("Valid")
   expect((await it.sign(vault, group, ["a", "b"])).status).toBe("Completed")
 })
+
+test("of a refresh too: no other attempt is made of what is certified already", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, group } = await it.vault(2, ["a", "b", "c"])
+  const a = it.node("a")
+  it.passes = (passing) =>
+    passing.kind === "down" || passing.from !== a || passing.frame.kind !== "envelope" || !isAck(passing.frame.envelope)
+  a.dies = { step: a.steps.length + (steps.get("stays") ?? []).indexOf("activate") + 1, when: "after" }
+  const request = await it.reshare(vault, group, group)
+  await it.settle()
+  expect(a.up).toBe(false)
+  it.passes = () => true
+  await a.start()
+  await it.pass(6_000)
+  expect((await it.request(request)).status).toBe("Success")
+  expect((await it.store.task(request.taskIds[0] ?? ""))?.attempt).toBe(1)
+  for (const pair of [
+    ["a", "b"],
+    ["b", "c"],
+  ])
+    expect((await it.sign(vault, group, pair)).status).toBe("Completed")
+})

@@ -181,6 +181,21 @@ test("a bystander that is online hears of a reshare at once, and only what it la
   expect(handed).toEqual(["c"])
 })
 
+test("a certificate dated beyond tomorrow ends nothing yet: it would outrank all that is made until then", async () => {
+  await using it = await Theatre.open(["a", "b", "c"])
+  const { vault, group } = await it.vault(2, ["a", "b", "c"])
+  const target = await it.group(vault, "MainGroup", 2, ["a", "b"])
+  const c = it.node("c")
+  c.skewMs = -25 * 3_600_000
+  await it.reshare(vault, group, target, { dealers: ["a", "b"] })
+  await it.settle()
+  expect(statuses(c, "EdwardsEdwardsEdward")).toEqual(["ACTIVE"])
+  c.skewMs = -23 * 3_600_000
+  await it.online(c)
+  await it.settle()
+  expect(statuses(c, "EdwardsEdwardsEdward")).toEqual(["SUPERSEDED", "ERASED"])
+})
+
 test("a node that was put back to before a reshare that it took part in is told of it again, and signs no more", async () => {
   await using it = await Theatre.open(["a", "b", "c"])
   const { vault, group } = await it.generated(2, ["a", "b", "c"])

@@ -54,6 +54,8 @@ export class Node {
   store!: Store
   tasks!: Tasks
   up = false
+  /** How far its clock is off. */
+  skewMs = 0
   /** Names of the durable steps since the last start, in order. */
   steps: string[] = []
   dies: DeathAt | undefined
@@ -115,7 +117,7 @@ export class Node {
       send: (frame) => {
         if (isAlive()) theatre.queue.push({ kind: "up", from: this, frame })
       },
-      now: () => theatre.nowMs,
+      now: () => theatre.nowMs + this.skewMs,
       alarm: (atMs) => theatre.alarm(atMs),
       rng: (length) => copy(randomBytes(length)),
       log: logTo((level, message, fields) => {
