@@ -145,7 +145,7 @@ export class Node {
       generation: boot,
     })
     await theatre.engine.onOnline(this.nodeId)
-    this.tasks.onOnline()
+    if (isAlive()) this.tasks.onOnline()
   }
 
   /** As kill -9: what is on disk stays. */
@@ -292,7 +292,7 @@ export class Theatre implements AsyncDisposable {
 
   async online(node: Node): Promise<void> {
     await this.engine.onOnline(node.nodeId)
-    node.tasks.onOnline()
+    if (node.up) node.tasks.onOnline()
   }
 
   node(name: string): Node {
