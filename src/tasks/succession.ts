@@ -32,8 +32,9 @@ export function succeed(
   const known = groups.list().filter(({ groupId }) => groupId === outcome.group_id)
   const own = known.find((group) => equal(group.epochId, epochId))
   if (own !== undefined) {
-    // Which of two first keys counts, no rank decides; kinds.ts does.
-    const isNews = own.mode !== "keygen" && own.certificate === undefined && verifyCertificate(own, acks)
+    // Which of two first keys that were promised counts, no rank decides; kinds.ts does.
+    const isPromisedKey = own.mode === "keygen" && own.status === "PREPARED"
+    const isNews = own.certificate === undefined && !isPromisedKey && verifyCertificate(own, acks)
     return isNews ? groups.activate(own.groupId, own.epochId, acks) : undefined
   }
   // No honest node promises what is dated beyond tomorrow: it would outrank all that is made until then.

@@ -4,6 +4,7 @@
  * it needs it to verify that, the certificate of the epoch that both were dealt from.
  */
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { copyFileSync } from "node:fs"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import type { HolderGroup, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
@@ -137,6 +138,35 @@ test("offline as both come to light, and through restarts of WaaS: told at the n
     await node.start()
     await it.settle()
     expect(statuses(node, groupId)).toEqual(["ERASED", "SUPERSEDED", "ERASED"])
+  }
+  await expectSecond(it, played)
+})
+
+test("a member of the outranked one dies at each step of learning that, and is told again", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { groupId, nodes } = played
+  const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
+  const before = e.copy("before.db")
+  for (const node of [f, h, e]) {
+    await node.start()
+    await it.settle()
+  }
+  const steps = e.steps.length
+  // Its own epoch, the one that this was dealt from, and the other that was dealt from that.
+  expect(e.steps.filter((step) => step === "activate").length).toBe(3)
+  for (let step = 1; step <= steps; step++) {
+    for (const when of ["before", "after"] as const) {
+      e.kill()
+      copyFileSync(before, e.db)
+      e.dies = { step, when }
+      await e.start()
+      await it.settle()
+      expect(e.up).toBe(false)
+      await e.start()
+      await it.settle()
+      expect([step, when, statuses(e, groupId)]).toEqual([step, when, ["ERASED", "SUPERSEDED", "ERASED"]])
+    }
   }
   await expectSecond(it, played)
 })
