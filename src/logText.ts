@@ -14,8 +14,13 @@ export interface Line {
 
 export type LineFormat = "terminal" | "logfmt" | "json"
 
-const SHORT: Readonly<Record<Level, string>> = { error: "ERRO", warn: "WARN", info: "INFO", debug: "DEBU" }
-const FULL: Readonly<Record<Level, string>> = { error: "error", warn: "warning", info: "info", debug: "debug" }
+const WORDS: Readonly<Record<Level, { readonly short: string; readonly full: string }>> = {
+  error: { short: "ERRO", full: "error" },
+  warn: { short: "WARN", full: "warning" },
+  info: { short: "INFO", full: "info" },
+  debug: { short: "DEBU", full: "debug" },
+  trace: { short: "TRAC", full: "trace" },
+}
 
 /**
  * terminal: `INFO[2026-01-13T05:12:04Z] message key=value`. logfmt: `time="..." level=info msg="message" key=value`.
@@ -26,27 +31,42 @@ export function formatLine(line: Line, format: LineFormat): string {
   if (format === "json") {
     return JSON.stringify({
       time: line.time.toISOString(),
-      level: FULL[line.level],
+      level: WORDS[line.level].full,
       msg: line.message,
       ...plain(line.fields),
     })
   }
   const fields = Object.entries(line.fields).map(([key, of]) => ` ${key}=${quoted(text(of))}`)
   return format === "terminal"
-    ? `${SHORT[line.level]}[${time}] ${oneLine(line.message)}${fields.join("")}`
-    : `time="${time}" level=${FULL[line.level]} msg=${JSON.stringify(line.message)}${fields.join("")}`
+    ? `${WORDS[line.level].short}[${time}] ${oneLine(line.message)}${fields.join("")}`
+    : `time="${time}" level=${WORDS[line.level].full} msg=${JSON.stringify(line.message)}${fields.join("")}`
 }
 
 /** Whether a record of `level` passes a log set to `least`. */
 export const passes = (level: Level, least: Level): boolean => LEVELS.indexOf(level) <= LEVELS.indexOf(least)
 
-export function textLog(least: Level, format: LineFormat, write: (line: string) => void): Log {
+/** A log that stamps what `passing` lets through and hands it to `write`. */
+export function logOf(passing: (level: Level) => boolean, write: (line: Line) => void): Log {
+  const say = (level: Level, message: string, fields: LogFields) => write({ time: new Date(), level, message, fields })
   const at =
     (level: Level) =>
     (message: string, fields: LogFields = {}) => {
-      if (passes(level, least)) write(`${formatLine({ time: new Date(), level, message, fields }, format)}\n`)
+      if (passing(level)) say(level, message, fields)
     }
-  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") }
+  return {
+    error: at("error"),
+    warn: at("warn"),
+    info: at("info"),
+    debug: at("debug"),
+    trace: (message, fields) => {
+      if (passing("trace")) say("trace", message, fields())
+    },
+  }
+}
+
+export function textLog(least: Level, format: LineFormat, write: (line: string) => void): Log {
+  const passing = (level: Level): boolean => passes(level, least)
+  return logOf(passing, (line) => write(`${formatLine(line, format)}\n`))
 }
 
 /** Text of one field. Objects go through inspect, where a Secret hides itself. */

@@ -7,8 +7,8 @@ import { dirname } from "node:path"
 import { getRotatingFileSink } from "@logtape/file"
 import type { LogRecord, Sink } from "@logtape/logtape"
 import type { Config } from "./config/config.ts"
-import type { Level, Log, LogFields } from "./log.ts"
-import { formatLine, type Line, type LineFormat, passes } from "./logText.ts"
+import type { Level, Log } from "./log.ts"
+import { formatLine, type Line, type LineFormat, logOf, passes } from "./logText.ts"
 
 export interface OpenLog {
   readonly log: Log
@@ -35,14 +35,12 @@ export function openLog(config: Config["log"], stderr: LogStream): OpenLog {
   const std = config.std.enable ? stdTarget(config.std, stderr) : undefined
   const file = config.file.enable ? fileTarget(config.file, stderr) : undefined
   const targets = [std, file].filter((target) => target !== undefined)
-  const at =
-    (level: Level) =>
-    (message: string, fields: LogFields = {}) => {
-      const line: Line = { time: new Date(), level, message, fields }
-      for (const target of targets) if (passes(level, target.level)) target.write(line)
-    }
+  const passing = (level: Level): boolean => targets.some((target) => passes(level, target.level))
+  const write = (line: Line): void => {
+    for (const target of targets) if (passes(line.level, target.level)) target.write(line)
+  }
   return {
-    log: { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") },
+    log: logOf(passing, write),
     setLevels(levels) {
       if (std !== undefined) std.level = levels.std
       if (file !== undefined) file.level = levels.file

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { LEVELS, type Level } from "../src/log.ts"
 import { openLog } from "../src/logging.ts"
 import { formatLine, textLog } from "../src/logText.ts"
 import { Secret } from "../src/secret.ts"
@@ -17,7 +18,7 @@ afterAll(() => {
 })
 
 const time = new Date("2026-01-13T05:12:04.567Z")
-const line = (message: string, fields = {}, level = "info" as const) => ({ time, level, message, fields })
+const line = (message: string, fields = {}, level: Level = "info") => ({ time, level, message, fields })
 
 describe("a line", () => {
   test("has the forms that scripts and people know", () => {
@@ -71,7 +72,54 @@ test("levels: what is less important is not written", () => {
   log.warn("w")
   log.info("i")
   log.debug("d")
+  log.trace("t", () => ({}))
   expect(lines.map((text) => text.slice(0, 4))).toEqual(["ERRO", "WARN"])
+})
+
+describe("trace", () => {
+  const told = (least: Level) => {
+    const lines: string[] = []
+    let asked = 0
+    const count = () => {
+      asked += 1
+      return { asked }
+    }
+    textLog(least, "logfmt", (text) => lines.push(text)).trace("passed", count)
+    return { asked, lines }
+  }
+  test("is the last level, and says itself by that name", () => {
+    expect(LEVELS.at(-1)).toBe("trace")
+    const { asked, lines } = told("trace")
+    expect(asked).toBe(1)
+    expect(lines[0]).toEndWith('level=trace msg="passed" asked=1\n')
+    expect(formatLine(line("x", {}, "trace"), "terminal")).toBe("TRAC[2026-01-13T05:12:04Z] x")
+  })
+  test("that is off makes nothing, at any other level", () => {
+    for (const level of LEVELS.slice(0, -1)) expect(told(level)).toEqual({ asked: 0, lines: [] })
+  })
+  test("is made once for a log of two targets, and for one of them alone", () => {
+    const written: string[] = []
+    const stderr = { isTerminal: false, write: (text: string) => void written.push(text) }
+    const filename = join(folder, "traced", "node.log")
+    const file = { enable: true, level: "info", format: "json", filename, maxsize: 1, max_backups: 1 } as const
+    const opened = openLog({ std: { enable: true, level: "trace", format: "json" }, file }, stderr)
+    let asked = 0
+    const count = () => ({ asked: ++asked })
+    opened.log.trace("first", count)
+    opened.setLevels({ std: "trace", file: "trace" })
+    opened.log.trace("second", count)
+    opened.setLevels({ std: "debug", file: "debug" })
+    opened.log.trace("third", count)
+    opened.close()
+    expect(asked).toBe(2)
+    const parsed = (text: string) =>
+      text
+        .trim()
+        .split("\n")
+        .map((of) => JSON.parse(of).msg)
+    expect(written.flatMap(parsed)).toEqual(["first", "second"])
+    expect(parsed(readFileSync(filename, "utf8"))).toEqual(["second"])
+  })
 })
 
 describe("[log]", () => {

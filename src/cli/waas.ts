@@ -1,11 +1,12 @@
 /** `cosigner waas init|info|start`: the coordinator's folder, and the process that serves it. */
 import { EXIT } from "../errors/entry.ts"
+import { LEVELS } from "../log.ts"
 import { textLog } from "../logText.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
 import { startWaas } from "../waas/server.ts"
-import { command, value, valueOr } from "./command.ts"
+import { choice, command, value, valueOr } from "./command.ts"
 import { writeAll } from "./output.ts"
 
 export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas", (text) => text)
@@ -49,14 +50,14 @@ export const start = command({
   options: {
     dir: dirOption,
     listen: value("--listen <host:port>", "instead of [waas] listen; port 0 takes a free one"),
+    logLevel: choice("--log-level <level>", "the least important that is logged (default info; debug with -v)", LEVELS),
   },
   examples: [["cosigner waas start --dir waas", "serve ./waas"]],
   run: async ({ options, globals }) => {
     const folder = filesIn(options.dir)
     const files = { ...folder, config: globals.config ?? folder.config }
-    const log = textLog(globals.verbose ? "debug" : "info", process.stderr.isTTY ? "terminal" : "logfmt", (line) =>
-      writeAll(2, line),
-    )
+    const least = options.logLevel ?? (globals.verbose ? "debug" : "info")
+    const log = textLog(least, process.stderr.isTTY ? "terminal" : "logfmt", (line) => writeAll(2, line))
     const stopped = signalled()
     const waas = await startWaas(readConfig(files, options.listen), files, log)
     log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })

@@ -2,15 +2,22 @@
 import { LEVELS } from "../log.ts"
 import { boolean, integer, oneOf, pathOr, tableOf } from "./schema.ts"
 
+const level = () =>
+  oneOf(
+    LEVELS,
+    "info",
+    "The least important level that is written; trace is every frame, step and commit by kind and time.",
+  )
+
 export const log = tableOf("What the node says, and where.", {
   std: tableOf("The log on stderr.", {
     enable: boolean(true, "Whether it is written. Flag: --log-std-enable."),
-    level: oneOf(LEVELS, "info", "The least important level that is written."),
+    level: level(),
     format: oneOf(["auto", "terminal", "logfmt", "json"], "auto", "auto is terminal on a terminal, logfmt elsewhere."),
   }),
   file: tableOf("The log file, mode 600.", {
     enable: boolean(false, "Whether it is written. Flag: --log-file-enable."),
-    level: oneOf(LEVELS, "info", "The least important level that is written."),
+    level: level(),
     format: oneOf(["logfmt", "json"], "logfmt", "How a line is written."),
     filename: pathOr("logs/cosigner.log", "Where. Flag: --log-file-name."),
     maxsize: integer(1, 10_000, 20, "Megabytes at which it rotates. Flag: --log-file-maxsize."),

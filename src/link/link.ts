@@ -9,6 +9,7 @@ import { createChannel, type Depth, type PeerMemory, type Received } from "../wi
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
+import { shownFrame } from "../wire/shown.ts"
 import { type Connection, type Measured, openConnection } from "./connection.ts"
 import { failureLine } from "./failure.ts"
 import { checkOptions, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
@@ -150,7 +151,10 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
         if ("problem" in frame) {
           dropped.malformed += 1
           log.warn("A frame from WaaS was dropped", { problem: frame.problem })
-        } else guarded(() => handlers.onFrame(frame))
+        } else {
+          log.trace("frame in", () => shownFrame(frame, received.payload.length))
+          guarded(() => handlers.onFrame(frame))
+        }
       }
     }
   }
@@ -172,7 +176,9 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
   dial()
   return {
     send(frame) {
-      const answer = channel.send(encodeFromNode(frame))
+      const encoded = encodeFromNode(frame)
+      const answer = channel.send(encoded)
+      log.trace("frame out", () => ({ ...shownFrame(frame, encoded.length), answer }))
       if (answer === "full") {
         dropped.queueFull += 1
         awaited = true

@@ -42,9 +42,15 @@ export function startInflux(options: InfluxOptions): InfluxExporter {
   async function send(): Promise<void> {
     const api = client.getWriteApi(target.org, target.bucket, "ms")
     api.useDefaultTags({ ...options.tags })
-    api.writePoints(pointsOf(options.families(), options.prefix, options.now()))
+    const points = pointsOf(options.families(), options.prefix, options.now())
+    const begun = performance.now()
+    api.writePoints(points)
     try {
       await api.close()
+      options.log.trace("measurements sent", () => ({
+        points: points.length,
+        tookMs: Math.round(performance.now() - begun),
+      }))
       if (isFailing) options.log.info("InfluxDB takes measurements again", { server: target.url })
       isFailing = false
     } catch (error) {

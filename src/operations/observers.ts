@@ -1,6 +1,7 @@
 /** Who is told what happens: the ears of operations. Each keeps its part of what is later shown. */
 import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
+import type { Log } from "../log.ts"
 import type { Metrics } from "../metrics/catalogue.ts"
 import type { SessionSpec } from "../mpc/session.ts"
 import type { History } from "../status/history.ts"
@@ -8,6 +9,7 @@ import type { Store } from "../store/store.ts"
 import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
 import { observedJournal } from "../watch/journal.ts"
 import { type OpenSession, sessionBook } from "../watch/sessions.ts"
+import { tracedJournal } from "../watch/steps.ts"
 import { decodeTask, type TaskType } from "../wire/task.ts"
 import type { Ended } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
@@ -38,6 +40,7 @@ export function createObservers(
   metrics: Metrics,
   history: History,
   clock: () => number,
+  log: Log,
 ): { readonly observers: Observers; readonly seen: Seen } {
   const ended: Ended = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
   let provenMs = lastProof(store)
@@ -45,6 +48,7 @@ export function createObservers(
   let openSessions: () => Iterable<OpenSession> = () => []
 
   store.observeCommits((tookMs, isDone) => {
+    log.trace("store commit", () => ({ isDone, tookMs: rounded(tookMs) }))
     metrics.observe("cosigner_store_commit_seconds", { outcome: isDone ? "done" : "undone" }, tookMs / 1000)
     if (isDone) writtenAt = clock()
   })
@@ -59,22 +63,35 @@ export function createObservers(
     history.ended(state === "cancelled" ? "failed" : state, isSigned ? updatedMs - claimedMs : undefined, updatedMs)
   }
 
+  const observed = observedJournal(store.tasks, {
+    decided: (verdict) => measureVerdict(metrics, verdict),
+    ended: onEnd,
+  })
   return {
     observers: {
-      journal: observedJournal(store.tasks, { decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd }),
+      journal: tracedJournal(observed, log),
       startSession(start, limitMs) {
         const book = sessionBook({
           start,
           clock,
           limitMs,
-          onEnd: (protocol, ending, tookMs) =>
-            metrics.observe("cosigner_session_duration_seconds", { protocol, ending }, tookMs / 1000),
+          onEnd: (protocol, ending, tookMs) => {
+            log.trace("session ended", () => ({ protocol, ending, tookMs: rounded(tookMs) }))
+            metrics.observe("cosigner_session_duration_seconds", { protocol, ending }, tookMs / 1000)
+          },
         })
         openSessions = book.open
         return book.startSession
       },
-      callbackTried: (tried) => measureCallback(metrics, tried),
-      eventSent: (sent) => measureEvent(metrics, sent),
+      callbackTried(tried) {
+        const { server, answer, tookMs } = tried
+        log.trace("callback server asked", () => ({ server, answer: answer.kind, ...codeOf(answer), tookMs }))
+        measureCallback(metrics, tried)
+      },
+      eventSent(sent) {
+        log.trace("event sent", () => ({ ...sent }))
+        measureEvent(metrics, sent)
+      },
       taskUnrecorded: (type, code) => metrics.add("cosigner_tasks_unrecorded_total", { type, code }),
       workerDied: () => metrics.add("cosigner_worker_deaths_total", {}),
       proven(atMs) {
@@ -84,6 +101,10 @@ export function createObservers(
     seen: { ended, provenMs: () => provenMs, writtenAt: () => writtenAt, openSessions: () => openSessions() },
   }
 }
+
+const rounded = (ms: number): number => Math.round(ms * 100) / 100
+
+const codeOf = (answer: Tried["answer"]) => (answer.kind === "failed" ? { code: answer.code } : {})
 
 /** Of earlier runs: the last signature, or the last check-up that every active share passed. */
 function lastProof(store: Store): number | undefined {

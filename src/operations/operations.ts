@@ -70,7 +70,7 @@ export async function openOperations(options: Options): Promise<Operations> {
   const clock = () => performance.now()
   const metrics = createMetrics()
   const history = createHistory()
-  const { observers, seen } = createObservers(store, metrics, history, clock)
+  const { observers, seen } = createObservers(store, metrics, history, clock, log)
   const target = influxTarget(config.metrics.influxdb)
   measureStart(metrics, startedMs)
   let looking: Looking | undefined

@@ -13,6 +13,7 @@ import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
 import type { Standing } from "../wire/hello.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type ChannelPacket, EPOCH_BYTES, MAX_PACKET_BYTES, type RefusalReason } from "../wire/packets.ts"
+import { shownFrame } from "../wire/shown.ts"
 import type { Signer } from "../wire/signed.ts"
 import { type ConnectionLimits, NodeConnection } from "./relayConnection.ts"
 
@@ -206,6 +207,7 @@ export function createRelay(options: RelayOptions): Relay {
           count("malformed")
           return log.warn("A frame of a node was dropped", { nodeId: nodeIdOf(party), problem: frame.problem })
         }
+        log.trace("frame in", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, received.payload.length) }))
         return guarded(peer, () => options.onFrame(party, frame))
       }
     }
@@ -305,6 +307,7 @@ export function createRelay(options: RelayOptions): Relay {
     },
     send(party, frame) {
       const bytes = encodeToNode(frame)
+      log.trace("frame out", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, bytes.length) }))
       const peer = peerOf(party)
       if (peer === undefined || peer.channel.send(bytes) === "full") {
         count("queueFull")

@@ -6,6 +6,7 @@ import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
 import { prove, type Transcript } from "../../src/wire/hello.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { decodePacket, encodePacket, MAX_PACKET_BYTES, type Packet } from "../../src/wire/packets.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 import {
@@ -70,7 +71,11 @@ const gotCount = (node: Node, count: number): Promise<void> => node.journal.unti
 const meet = (waas: Waas, node: Node): Promise<unknown> =>
   Promise.all([node.online(), waas.journal.until(() => waas.relay.online().has(node.identity.party))])
 const messages = (node: Node): string[] =>
-  node.journal.entries.flatMap((one) => (one.kind === "line" ? [one.line.message] : []))
+  node.journal.entries.flatMap((one) => (one.kind === "line" && one.line.level !== "trace" ? [one.line.message] : []))
+const traced = (node: Node): unknown[] =>
+  node.journal.entries.flatMap(({ kind, ...of }) =>
+    kind === "line" && "line" in of && of.line.level === "trace" ? [[of.line.message, of.line.fields]] : [],
+  )
 
 describe("a link comes up", () => {
   test("frames go both ways, and the lines are those that scripts look for", async () => {
@@ -87,6 +92,17 @@ describe("a link comes up", () => {
       "Start to register service",
       "[Websocket.Client] connected.",
       "TSS Node registration accepted",
+    ])
+    // what passed, and nothing of what it said
+    const fields = { kind: "envelope", task: taskId, envelope: "malformed" }
+    expect(traced(node)).toEqual([
+      ["frame out", { ...fields, bytes: encodeFromNode(fromNode(0)).length, answer: "queued" }],
+      ["frame in", { ...fields, bytes: encodeToNode(toNode(0)).length }],
+    ])
+    const nodeId = nodeIdOf(node.identity.party)
+    expect(waas.lines.filter(({ level }) => level === "trace")).toEqual([
+      { level: "trace", message: "frame out", fields: { ...fields, nodeId, bytes: encodeToNode(toNode(0)).length } },
+      { level: "trace", message: "frame in", fields: { ...fields, nodeId, bytes: encodeFromNode(fromNode(0)).length } },
     ])
     expect(waas.relay.online()).toEqual(new Set([node.identity.party]))
     expect(waas.journal.entries[0]).toEqual({ kind: "online", party: node.identity.party, peer: "first" })

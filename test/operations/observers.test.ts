@@ -1,5 +1,6 @@
 /** What operations remember of what they were told, and of earlier runs. */
 import { describe, expect, test } from "bun:test"
+import { silentLog } from "../../src/log.ts"
 import { createMetrics } from "../../src/metrics/catalogue.ts"
 import { createObservers } from "../../src/operations/observers.ts"
 import { createHistory } from "../../src/status/history.ts"
@@ -9,7 +10,7 @@ import { APPROVE, claimOf, epochNo, Folder, groupNo, groupSecret, REJECT } from 
 const observed = (store: Store) => {
   const metrics = createMetrics()
   const history = createHistory()
-  const { observers, seen } = createObservers(store, metrics, history, () => 77)
+  const { observers, seen } = createObservers(store, metrics, history, () => 77, silentLog)
   const seriesOf = (name: string) =>
     metrics
       .families()

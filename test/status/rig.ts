@@ -101,7 +101,7 @@ interface Wanted {
 export async function rig({ port = {}, stall, metrics, program }: Wanted = {}): Promise<Rig> {
   const log: string[] = []
   const at = (level: string) => (message: string) => void log.push(`${level} ${message}`)
-  const lines: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") }
+  const lines: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), trace: at("trace") }
   const groups: GroupsDocument = { groups: [], next_skip: null }
   const thread = await startStatus({
     port: { listen: parseListen("127.0.0.1:0"), token: undefined, ...port },

@@ -23,7 +23,8 @@ function listening(): Log & { readonly said: string[] } {
   const add = (level: string) => (message: string, fields?: unknown) => {
     said.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`)
   }
-  return { said, error: add("error"), warn: add("warn"), info: add("info"), debug: add("debug") }
+  const trace = () => {}
+  return { said, error: add("error"), warn: add("warn"), info: add("info"), debug: add("debug"), trace }
 }
 const codeOf = (act: () => unknown): unknown => {
   try {

@@ -31,6 +31,7 @@ function world() {
     warn: (message) => void lines.push(`warn ${message}`),
     info: (message) => void lines.push(`info ${message}`),
     debug: () => undefined,
+    trace: () => undefined,
   }
   return {
     lines,

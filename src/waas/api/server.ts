@@ -48,7 +48,14 @@ export function createApi(of: ApiOptions): (request: Request) => Promise<Respons
     return app.handle(rebuilt(request.method, target, body))
   }
   return async (request) => {
+    const begun = performance.now()
     const response = await proven(request).catch((error: unknown) => failed(error, of.log))
+    of.log.trace("request answered", () => ({
+      method: request.method,
+      path: targetOf(request.url).split("?")[0],
+      status: response.status,
+      tookMs: Math.round(performance.now() - begun),
+    }))
     return signed(response, of.responseKey, of.context.now())
   }
 }

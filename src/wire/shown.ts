@@ -1,0 +1,49 @@
+/** What a frame is, for lines that trace it: kind, size and ids. What it says stays out, whoever may read it elsewhere. */
+import { toHex } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import { KIND, PROTOCOL, parseEnvelope } from "../mpc/envelope.ts"
+import type { FromNode, ToNode } from "./frames.ts"
+import { nodeIdOf } from "./nodeId.ts"
+
+export type ShownFrame = Readonly<Record<string, string | number>>
+
+/** `bytes`: its size on the wire. */
+export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame {
+  const of = { kind: frame.kind, bytes }
+  switch (frame.kind) {
+    case "report":
+      return { ...of, task: frame.taskId, status: frame.status, attempt: frame.attempt, code: frame.code }
+    case "envelope":
+      return { ...of, task: frame.taskId, ...shownEnvelope(frame.envelope) }
+    case "certificate":
+    case "outcomeStored":
+      return { ...of, task: frame.taskId }
+    case "succession":
+      return { ...of, group: frame.outcome.group_id, attempt: frame.attempt }
+    case "checkups":
+      return { ...of, group: frame.groupId, members: frame.checkups.length }
+    case "task":
+    case "start":
+    case "cancel":
+      return of
+  }
+}
+
+function shownEnvelope(bytes: Uint8Array<ArrayBuffer>): ShownFrame {
+  const header = parseEnvelope(bytes)?.header
+  if (header === undefined) return { envelope: "malformed" }
+  const { protocol, round, kind, sid, sender, receiver } = header
+  return {
+    protocol: nameIn(PROTOCOL, protocol),
+    round,
+    envelope: nameIn(KIND, kind),
+    session: toHex(sid),
+    from: nodeIdOf(sender),
+    to: receiverName(receiver),
+  }
+}
+
+const receiverName = (receiver: PartyId | undefined): string => (receiver === undefined ? "all" : nodeIdOf(receiver))
+
+const nameIn = (names: Readonly<Record<string, number>>, code: number): string =>
+  Object.entries(names).find(([, of]) => of === code)?.[0] ?? String(code)
