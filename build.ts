@@ -16,10 +16,17 @@ const dist = join(root, "dist")
 const ENTRIES = ["src/main.ts", "src/workers/worker.ts", "src/status/worker.ts"]
 
 /**
- * Names the runtime reads from the environment before any of our code runs. The lockdown already keeps them from running
- * code, except the first, which turns the executable into a plain bun.
+ * Names the runtime reads from the environment before any of our code runs, or after the last of it. The lockdown already keeps
+ * them from running our kind of code, except the first, which turns the executable into a plain bun.
  */
-const DOORS = ["BUN_BE_BUN", "BUN_OPTIONS", "BUN_INSPECT"]
+const DOORS = [
+  "BUN_BE_BUN",
+  "BUN_OPTIONS",
+  "BUN_INSPECT",
+  // a crash would run `curl` of the PATH, to tell a server of it
+  "BUN_CRASH_REPORT_URL",
+  "BUN_ENABLE_CRASH_REPORTING",
+]
 
 async function main(): Promise<void> {
   const pinned: unknown = (await Bun.file(join(root, "package.json")).json()).devDependencies.bun

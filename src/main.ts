@@ -6,6 +6,7 @@ import { build } from "./build.ts"
 import { writeAll } from "./cli/output.ts"
 import { failed, run } from "./cli/run.ts"
 import { CosignerError } from "./errors.ts"
+import { harden } from "./hardening/process.ts"
 import { disarmingVariable, missingLockdown } from "./lockdown.ts"
 
 const world = { env: process.env, write: writeAll }
@@ -23,7 +24,8 @@ const stop = (error: unknown) => process.exit(failed(error, false, world))
 process.on("uncaughtException", stop)
 process.on("unhandledRejection", stop)
 
-// whatever any command writes is for its owner alone
+// whatever any command writes, or holds in memory, is for its owner alone; only `start` says what could not be done
 process.umask(0o077)
+harden()
 const refused = refusal()
 process.exit(refused === undefined ? await run(process.argv.slice(2), world) : failed(refused, false, world))

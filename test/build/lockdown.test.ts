@@ -13,6 +13,8 @@ setDefaultTimeout(60_000)
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-hostile-"))
 const marker = join(folder, "EXECUTED")
+const elsewhere = mkdtempSync(join(tmpdir(), "cosigner-elsewhere-"))
+afterAll(() => rmSync(elsewhere, { recursive: true, force: true }))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 afterEach(() => rmSync(marker, { force: true }))
 
@@ -24,6 +26,7 @@ writeFileSync(join(folder, "bunfig.toml"), `preload = [${JSON.stringify(evil)}]\
 writeFileSync(join(folder, ".env"), `EVIL=1\nBUN_OPTIONS="--preload ${evil}"\nCREDENTIALS_DIRECTORY=${folder}\n`)
 writeFileSync(join(folder, "package.json"), `{"type":"commonjs","scripts":{"version":"touch ${marker}"}}`)
 writeFileSync(join(folder, "tsconfig.json"), `{"compilerOptions":{"jsx":"react","jsxImportSource":"${evil}"}}`)
+writeFileSync(join(elsewhere, "status.toml"), '[status]\nenable = true\nlisten = "unix:none.sock"\n', { mode: 0o600 })
 writeFileSync(join(folder, "cosigner-password"), "correct horse battery staple", { mode: 0o600 })
 
 /** A plain bun in the same folder, with the same variables. */
@@ -36,9 +39,6 @@ function plainBun(env: Readonly<Record<string, string>>, cwd: string): void {
     timeout: 10_000,
   })
 }
-
-const elsewhere = mkdtempSync(join(tmpdir(), "cosigner-elsewhere-"))
-afterAll(() => rmSync(elsewhere, { recursive: true, force: true }))
 
 /** Variables, whether a plain bun falls for them, and the folder it stands in. */
 const WAYS: readonly (readonly [name: string, env: Readonly<Record<string, string>>, springs: boolean, cwd: string])[] =
@@ -79,6 +79,40 @@ describe("nothing is run by", () => {
       const env = { [name]: "ws://127.0.0.1:0/x" }
       const { exit, stdout, stderr } = await cosigner(["version"], { cwd: elsewhere, env })
       expect({ name, exit, stderr, said: stdout.startsWith("v") }).toEqual({ name, exit: 0, stderr: "", said: true })
+    }
+  })
+
+  test("a crash: nobody is told of it, and no program of the PATH is run", async () => {
+    if (process.platform !== "linux") return
+    const fake = join(elsewhere, "curl")
+    writeFileSync(fake, `#!/bin/sh\n: > ${marker}\n`, { mode: 0o755 })
+    for (const name of ["BUN_CRASH_REPORT_URL", "BUN_ENABLE_CRASH_REPORTING"]) {
+      const env = {
+        PATH: `${elsewhere}:${process.env["PATH"]}`,
+        HOME: elsewhere,
+        [name]: name.endsWith("URL") ? "http://127.0.0.1:9" : "1",
+      }
+      const crash = async (command: readonly string[], said: string): Promise<void> => {
+        const child = Bun.spawn([...command], { cwd: elsewhere, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+        const decoder = new TextDecoder()
+        let text = ""
+        const drain = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
+          for await (const chunk of stream) {
+            text += decoder.decode(chunk, { stream: true })
+            if (text.includes(said)) child.kill("SIGSEGV")
+          }
+        }
+        // the report is sent by a child that holds the streams: at their end it has run
+        await Promise.all([drain(child.stdout), drain(child.stderr), child.exited])
+        expect(child.signalCode).toBe("SIGSEGV")
+      }
+      await crash([process.execPath, "-e", 'console.log("here"); setInterval(() => {}, 1000)'], "here")
+      while (!existsSync(marker)) await Bun.sleep(5)
+      rmSync(marker)
+      // it waits for a node that is not there, and says so
+      await crash([binary, "status", "--watch", "-c", join(elsewhere, "status.toml")], "E-STA-")
+      await Bun.sleep(100)
+      expect(existsSync(marker)).toBe(false)
     }
   })
 

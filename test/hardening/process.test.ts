@@ -1,6 +1,6 @@
 /** The hardening of a running node, read from outside, where the kernel keeps it. Linux; a crash test needs python3. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { readFileSync, statSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openDoors } from "../../src/hardening/environment.ts"
 import { binary } from "../binary.ts"
@@ -90,6 +90,26 @@ onLinux("a running node", () => {
     expect(text).not.toContain("E-OPS-")
   })
 
+  test("is not the only process that does so: every command does, before it reads anything", async () => {
+    writeFileSync(join(node.dir, "status.toml"), '[status]\nenable = true\nlisten = "unix:none.sock"\n', {
+      mode: 0o600,
+    })
+    const child = Bun.spawn([binary, "status", "--watch", "-c", "status.toml"], {
+      cwd: node.dir,
+      env: { PATH: process.env["PATH"] ?? "", HOME: node.dir },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    })
+    // it has looked for the node in vain
+    for await (const _ of child.stderr) break
+    expect(limitOf(child.pid, "Max core file size").slice(0, 2)).toEqual(["0", "0"])
+    expect(statusOf(child.pid, "NoNewPrivs")).toBe("1")
+    expect(statusOf(child.pid, "Umask")).toBe("0077")
+    child.kill("SIGKILL")
+    await child.exited
+  })
+
   test.skipIf(!hasPython)("leaves no core when it crashes", async () => {
     const crash = (command: readonly string[], signal: string) =>
       Bun.spawnSync(["python3", "-c", CRASH, node.dir, signal, ...command], { cwd: node.dir, env: crashEnv })
@@ -163,7 +183,15 @@ onLinux("production", () => {
 describe("variables that put code into a process", () => {
   test("are named, never shown; empty ones are nothing", () => {
     expect(openDoors({ PATH: "/bin", LD_PRELOAD: "", BUN_CONFIG_VERBOSE_FETCH: "1" })).toBeUndefined()
-    const names = ["LD_PRELOAD", "LD_AUDIT", "BUN_BE_BUN", "BUN_OPTIONS", "BUN_INSPECT_PRELOAD", "BUN_JSC_useJIT"]
+    const names = [
+      "LD_PRELOAD",
+      "LD_AUDIT",
+      "BUN_BE_BUN",
+      "BUN_OPTIONS",
+      "BUN_INSPECT_PRELOAD",
+      "BUN_JSC_useJIT",
+      "BUN_CRASH_REPORT_URL",
+    ]
     for (const name of names) {
       const found = openDoors({ [name]: "/tmp/evil.so" })
       expect(found?.data.names).toEqual([name])
