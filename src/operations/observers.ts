@@ -47,8 +47,8 @@ export function createObservers(
   let writtenAt: number | undefined
   let openSessions: () => Iterable<OpenSession> = () => []
 
-  store.observeCommits((tookMs, isDone) => {
-    log.trace("store commit", () => ({ isDone, tookMs: rounded(tookMs) }))
+  store.observeCommits((tookMs, isDone, kinds) => {
+    log.trace("store commit", () => ({ records: [...kinds].join(", "), isDone, tookMs: rounded(tookMs) }))
     metrics.observe("cosigner_store_commit_seconds", { outcome: isDone ? "done" : "undone" }, tookMs / 1000)
     if (isDone) writtenAt = clock()
   })

@@ -16,11 +16,13 @@ import * as c from "./codec.ts"
 export interface Kind<T> {
   /** The kind byte, in clear in the file. Never reused for anything else. */
   readonly byte: number
+  /** For people; nothing depends on it. */
+  readonly name: string
   readonly version: number
   readonly codec: c.Codec<T>
 }
 
-const kind = <T>(byte: number, codec: c.Codec<T>): Kind<T> => ({ byte, version: 1, codec })
+const kind = <T>(byte: number, name: string, codec: c.Codec<T>): Kind<T> => ({ byte, name, version: 1, codec })
 
 const party: c.Codec<PartyId> = c.map(
   c.fixed(32),
@@ -52,20 +54,24 @@ const u512: c.Codec<bigint> = c.map(
   (value) => ({ high: value >> 256n, low: value & ((1n << 256n) - 1n) }),
 )
 
-export const ROOT = kind<Root>(1, c.struct<Root>({ generation: c.u64, count: c.u64, sum: u512, header: c.fixed(32) }))
+export const ROOT = kind<Root>(
+  1,
+  "root",
+  c.struct<Root>({ generation: c.u64, count: c.u64, sum: u512, header: c.fixed(32) }),
+)
 /** Seed of the node's Ed25519 identity key. */
-export const IDENTITY = kind<Secret>(2, c.secret)
+export const IDENTITY = kind<Secret>(2, "identity", c.secret)
 /** The node-local secret of tss.md 1.5. */
-export const ENTROPY = kind<Secret>(3, c.secret)
-export const BOOTS = kind<number>(4, c.u64)
+export const ENTROPY = kind<Secret>(3, "entropy", c.secret)
+export const BOOTS = kind<number>(4, "boots", c.u64)
 /** PKCS#8 DER of the RSA key that signs tokens for callback servers. */
-export const CALLBACK_KEY = kind<Secret>(5, c.secret)
-export const EVENT_KEY = kind<Secret>(6, c.secret)
+export const CALLBACK_KEY = kind<Secret>(5, "callback key", c.secret)
+export const EVENT_KEY = kind<Secret>(6, "event key", c.secret)
 /** Milliseconds since 1970 of the last write that was made only to see whether writing works. */
-export const PROBE = kind<number>(14, c.u64)
+export const PROBE = kind<number>(14, "probe", c.u64)
 
 /** Counts the decisions to go on from an older copy (a restore, an accepted rollback): the highest one is the node. */
-export const LINEAGE = kind<number>(20, c.u64)
+export const LINEAGE = kind<number>(20, "lineage", c.u64)
 
 // ---- groups --------------------------------------------------------------------------------------------------------
 
@@ -92,11 +98,12 @@ const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T |
   },
 })
 
-export const GROUP = kind<GroupPublic>(7, whole(encodeGroupPublic, decodeGroupPublic))
-export const GROUP_SECRET = kind<GroupSecret>(8, whole(encodeGroupSecret, decodeGroupSecret))
+export const GROUP = kind<GroupPublic>(7, "group", whole(encodeGroupPublic, decodeGroupPublic))
+export const GROUP_SECRET = kind<GroupSecret>(8, "group secret", whole(encodeGroupSecret, decodeGroupSecret))
 
 export const BAN = kind<Ban>(
   11,
+  "ban",
   c.struct<Ban>({ groupId: c.text, epochId: c.bytes, peer: party, reason: c.text, sid: c.bytes, bannedMs: c.u64 }),
 )
 
@@ -112,6 +119,7 @@ export interface UnprovenChecks {
 
 export const CHECKS = kind<UnprovenChecks>(
   12,
+  "checks",
   c.struct<UnprovenChecks>({ groupId: c.text, epochId: c.bytes, peer: party, count: c.u32, disabled: c.bool }),
 )
 
@@ -125,6 +133,7 @@ export interface AwaitsRefresh {
 
 export const AWAITS_REFRESH = kind<AwaitsRefresh>(
   21,
+  "awaits refresh",
   c.struct<AwaitsRefresh>({ groupId: c.text, epochId: c.bytes, why: c.oneOf("restored", "rollback"), sinceMs: c.u64 }),
 )
 
@@ -139,6 +148,7 @@ export interface Checkup {
 
 export const CHECKUP = kind<Checkup>(
   22,
+  "checkup",
   c.struct<Checkup>({ groupId: c.text, epochId: c.bytes, atMs: c.u64, problem: c.text }),
 )
 
@@ -163,6 +173,7 @@ export interface Pardon {
 
 export const STRIKES = kind<StrikeRecord>(
   23,
+  "strikes",
   c.struct<StrikeRecord>({
     peer: party,
     count: c.u32,
@@ -258,6 +269,7 @@ const journal = c.struct<Journal>({
 
 export const TASK = kind<Journal>(
   9,
+  "task",
   c.map(
     journal,
     (read) => ({ ...read, debits: currentDebits(read.debits, read.record.document) }),
@@ -274,6 +286,7 @@ export interface Session {
 
 export const SESSION = kind<Session>(
   10,
+  "session",
   c.struct<Session>({
     row: c.struct<SessionRow>({
       sid: c.bytes,
@@ -309,6 +322,7 @@ export interface Queued {
 
 export const EVENT = kind<Queued>(
   13,
+  "event",
   c.struct<Queued>({
     seq: c.u64,
     event: c.struct<OutboxEvent>({ eventId: c.text, eventType: c.text, createdMs: c.u64, body: c.text }),

@@ -11,6 +11,8 @@ export class Transaction {
   /** id -> the new mark, or undefined when removed. */
   readonly changes: Map<string, string | undefined> = new Map()
   readonly hooks: (() => void)[] = []
+  /** Names of the kinds that it touched. */
+  readonly kinds: Set<string> = new Set()
   readonly #file: SecretsFile
   readonly #sealer: Sealer
   readonly #markBefore: (id: string) => string | undefined
@@ -36,6 +38,7 @@ export class Transaction {
   put<T>(kind: Kind<T>, name: Uint8Array, value: T): void {
     const record = this.#seal(kind, name, value)
     this.#uncount(record.id)
+    this.kinds.add(kind.name)
     putRow(this.#file, record)
     this.#root = {
       ...this.#root,
@@ -49,6 +52,7 @@ export class Transaction {
   remove(kind: Kind<unknown>, name: Uint8Array): void {
     const id = this.#sealer.blind(kind.byte, name)
     if (!this.#uncount(id)) return
+    this.kinds.add(kind.name)
     this.#file.sql.remove.run(id)
     this.changes.set(keyOf(id), undefined)
   }

@@ -49,6 +49,7 @@ export interface StoredRecord {
 /** The share of one epoch, and nothing else of its secret part. */
 export const EPOCH_SHARE: Kind<{ readonly groupId: string; readonly epochId: Bytes; readonly share: Secret }> = {
   byte: 128,
+  name: "epoch share",
   version: 1,
   codec: c.struct({ groupId: c.text, epochId: c.bytes, share: c.secret }),
 }

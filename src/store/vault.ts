@@ -14,8 +14,10 @@ import { readRoot, scan, type Visitors } from "./scan.ts"
 import type { SealedRecord, Sealer } from "./seal.ts"
 import { Transaction } from "./transaction.ts"
 
-/** Told of every transaction: how long it took, and whether it stands. Must not throw. */
-export type ObserveCommit = (tookMs: number, isDone: boolean) => void
+/** Told of every transaction: how long it took, whether it stands, and the kinds of record that it touched. Must not throw. */
+export type ObserveCommit = (tookMs: number, isDone: boolean, kinds: ReadonlySet<string>) => void
+
+const NO_KINDS: ReadonlySet<string> = new Set()
 
 export class Vault {
   readonly #file: SecretsFile
@@ -93,9 +95,13 @@ export class Vault {
 
   /** Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. */
   transaction<T>(body: (tx: Transaction) => T): T {
-    return this.#timed(() =>
-      this.#guarded("write to", () => {
+    const begunMs = performance.now()
+    let isDone = false
+    let kinds = NO_KINDS
+    try {
+      const result = this.#guarded("write to", () => {
         const tx = this.#begin()
+        kinds = tx.kinds
         let result: T
         try {
           result = body(tx)
@@ -106,25 +112,17 @@ export class Vault {
         }
         for (const hook of tx.hooks) hook()
         return result
-      }),
-    )
+      })
+      isDone = true
+      return result
+    } finally {
+      this.#observe(performance.now() - begunMs, isDone, kinds)
+    }
   }
 
   /** Nothing works from here on. */
   close(): void {
     this.#stopped = new CosignerError("E-STO-019", { path: this.path, why: "it was closed" })
-  }
-
-  #timed<T>(act: () => T): T {
-    const begunMs = performance.now()
-    let isDone = false
-    try {
-      const result = act()
-      isDone = true
-      return result
-    } finally {
-      this.#observe(performance.now() - begunMs, isDone)
-    }
   }
 
   #begin(): Transaction {

@@ -1,6 +1,6 @@
 /** What operations remember of what they were told, and of earlier runs. */
 import { describe, expect, test } from "bun:test"
-import { silentLog } from "../../src/log.ts"
+import { type LogFields, logTo } from "../../src/log.ts"
 import { createMetrics } from "../../src/metrics/catalogue.ts"
 import { createObservers } from "../../src/operations/observers.ts"
 import { createHistory } from "../../src/status/history.ts"
@@ -10,13 +10,15 @@ import { APPROVE, claimOf, epochNo, Folder, groupNo, groupSecret, REJECT } from 
 const observed = (store: Store) => {
   const metrics = createMetrics()
   const history = createHistory()
-  const { observers, seen } = createObservers(store, metrics, history, () => 77, silentLog)
+  const said: { readonly level: string; readonly message: string; readonly fields: LogFields }[] = []
+  const log = logTo((level, message, fields) => void said.push({ level, message, fields }))
+  const { observers, seen } = createObservers(store, metrics, history, () => 77, log)
   const seriesOf = (name: string) =>
     metrics
       .families()
       .find((family) => family.name === name)
       ?.series.map(({ labels, value }) => [...labels.map(([, of]) => of), value])
-  return { observers, seen, history, seriesOf }
+  return { observers, seen, history, seriesOf, said }
 }
 const SIGNED = { state: "completed", outcome: { type: "signatures", signatures: [] } } as const
 
@@ -70,6 +72,40 @@ describe("tasks", () => {
     expect(() => store.tasks.endSession(new Uint8Array(32), "done", 1, [])).toThrow()
     expect(seen.writtenAt()).toBeUndefined()
     expect(seriesOf("cosigner_store_commit_seconds")?.map(([outcome]) => outcome)).toEqual(["undone"])
+  })
+})
+
+describe("the trace", () => {
+  test("tells of commits which kinds of record they wrote and how long it took; of servers, who answered what", () => {
+    using folder = new Folder()
+    using store = folder.create()
+    const { observers, said } = observed(store)
+    activate(store, "g")
+    observers.journal.claim(claimOf("t"))
+    const commits = said.filter(({ message }) => message === "store commit").map(({ fields }) => fields)
+    expect(commits.map(({ records, isDone }) => [records, isDone])).toEqual([
+      ["group, group secret", true],
+      ["group", true],
+      ["task", true],
+    ])
+    for (const { tookMs } of commits) expect(tookMs).toBeNumber()
+    expect(() => store.tasks.endSession(new Uint8Array(32), "done", 1, [])).toThrow()
+    expect(said.at(-1)?.fields).toMatchObject({ isDone: false })
+
+    const server = "http://127.0.0.1:1/v2/check"
+    const failed = { kind: "failed", code: "E-RSK-111", reason: "10 s", skewMs: undefined } as const
+    observers.callbackTried({ server, answer: failed, tookMs: 5, atMs: 1 })
+    observers.callbackTried({ server, answer: { kind: "approve", skewMs: 3 }, tookMs: 6, atMs: 2 })
+    observers.eventSent({ server, eventType: "request.keysign.succeeded", failure: "", givenUp: false, tookMs: 7 })
+    expect(said.slice(-3).map(({ level, message, fields }) => [level, message, fields])).toEqual([
+      ["trace", "callback server asked", { server, answer: "failed", code: "E-RSK-111", tookMs: 5 }],
+      ["trace", "callback server asked", { server, answer: "approve", tookMs: 6 }],
+      [
+        "trace",
+        "event sent",
+        { server, eventType: "request.keysign.succeeded", failure: "", givenUp: false, tookMs: 7 },
+      ],
+    ])
   })
 })
 
