@@ -46,10 +46,13 @@ function settle(node: Program, write: Write): Program {
     .exitOverride()
     .helpCommand(false)
     .helpOption("-h, --help", "show help")
-    .configureOutput({ writeOut: (text) => write(1, text), writeErr: (text) => write(2, text) })
+    .configureOutput({ writeOut: (text) => write(1, text), writeErr: (text) => write(2, withoutValue(text)) })
     .showHelpAfterError(`(cosigner ${pathOf(node)}--help says more)`)
     .allowExcessArguments(false)
 }
+
+/** Of an option that is not known the name alone is repeated: what was typed behind it may be a password. */
+const withoutValue = (text: string): string => text.replace(/(unknown option '(?:--[^='\s]*|-[^-'\s]))[^\n]*?'/, "$1'")
 
 const pathOf = (node: Program): string => (node.parent === null ? "" : `${pathOf(node.parent)}${node.name()} `)
 

@@ -18,7 +18,7 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
 ])
 
-/** What the runtime says when a WebSocket could not be opened. The text is partly the server's and the proxy's. */
+/** What the runtime says when a WebSocket could not be opened. Behind a status the text is the server's, or the proxy's. */
 export interface DialFailure {
   readonly message: string
   readonly code: string
@@ -26,7 +26,7 @@ export interface DialFailure {
 
 export function dialError(options: LinkOptions, failure: DialFailure): CosignerError {
   const url = shownUrl(options.url)
-  const said = failure.message.split(" failed: ").slice(1).join(" failed: ") || failure.message
+  const said = withoutAnswer(failure.message.split(" failed: ").slice(1).join(" failed: ") || failure.message)
   if (UNKNOWN_AUTHORITY.has(failure.code)) {
     const detail = "failed to verify certificate: x509: certificate signed by unknown authority"
     return new CosignerError("E-LNK-002", { url, detail })
@@ -80,6 +80,9 @@ function ownId(options: LinkOptions): string {
   const party = partyOf(options.node.publicKey)
   return party === undefined ? "" : nodeIdOf(party)
 }
+
+/** Up to the status: a proxy may answer with what it was asked, the user and password that it was shown among it. */
+const withoutAnswer = (said: string): string => said.replace(/(\b\d{3})\s[\s\S]*$/, "$1")
 
 /** Foreign text for a log line: short, printable, and unable to pass for the line that says the link is up. */
 function printable(text: string): string {

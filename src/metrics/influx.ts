@@ -4,7 +4,7 @@
  * round still under way when the next is due makes that next one skip.
  */
 import { InfluxDB, Point, setLogger, type Transport } from "@influxdata/influxdb-client"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Family } from "./registry.ts"
 import type { InfluxTarget } from "./target.ts"
@@ -104,7 +104,9 @@ export function pointsOf(families: readonly Family[], prefix: string, atMs: numb
   )
 }
 
-const MAX_ANSWER = 300
+const MAX_ANSWER = 10_000
+/** What 2.x says of itself, such as "unauthorized"; the rest of an answer may repeat the request, token and all. */
+const ANSWER_CODE = /^\s*\{\s*"code"\s*:\s*"([a-z ]{1,40})"/
 
 /**
  * The client's own transport for servers keeps sockets and timers of its own; this one is a fetch with an end. Redirects
@@ -127,11 +129,11 @@ function transportTo(target: InfluxTarget, timeoutMs: number): Transport {
         })
         callbacks?.responseStarted?.(Object.fromEntries(response.headers), response.status)
         const said = (await response.text()).slice(0, MAX_ANSWER)
-        if (!response.ok) throw new Error(`HTTP ${response.status} ${said}`.trim())
+        if (!response.ok) throw new Error(`HTTP ${response.status} ${ANSWER_CODE.exec(said)?.[1] ?? ""}`.trim())
       }
       done().then(
         () => callbacks?.complete?.(),
-        (error: unknown) => callbacks?.error?.(error instanceof Error ? error : new Error(String(error))),
+        (error: unknown) => callbacks?.error?.(error instanceof Error ? error : new Error(errorText(error))),
       )
     },
     request: never,
@@ -145,6 +147,6 @@ function transportTo(target: InfluxTarget, timeoutMs: number): Transport {
 }
 
 const reasonOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return errorText(error)
   return error.name === "TimeoutError" ? "no answer in time" : error.message
 }

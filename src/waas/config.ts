@@ -194,13 +194,21 @@ const shortened = (cause: unknown): string => (cause instanceof Error ? cause.me
 // The parser's tables have no prototype, which the checker's defaults stumble over; a key __proto__ stays a key.
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
+/** Numbers are shown, texts are not: whoever is in the wrong line may be pasting a key. */
+const found = (value: unknown): string =>
+  typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : Array.isArray(value)
+      ? "a list"
+      : `a ${typeof value}`
+
 function problemOf(value: unknown, text: string, file: string): CosignerError {
   const first = Value.Errors(Schema, value).First()
   const path = (first?.path ?? "").split("/").slice(1)
   const problem =
     first?.type === ValueErrorType.ObjectAdditionalProperties
       ? "this key is not known"
-      : `${(first?.message ?? "invalid").toLowerCase()}, found ${JSON.stringify(first?.value)?.slice(0, 80)}`
+      : `${(first?.message ?? "invalid").toLowerCase()}, found ${found(first?.value)}`
   const last = path.filter((part) => !/^\d+$/.test(part)).at(-1) ?? ""
   const line = text.split("\n").findIndex((of) => of.trimStart().startsWith(last) && /^\s*[\w-]+\s*=/.test(of)) + 1
   return new CosignerError("E-WAA-007", { file: line === 0 ? file : `${file}:${line}`, key: path.join("."), problem })

@@ -43,6 +43,7 @@ const V2: Omit<InfluxTarget, "url"> = { token: "s3cret", org: "o", bucket: "b" }
 function exporter(target: InfluxTarget, more: { intervalMs?: number; timeoutMs?: number } = {}) {
   const metrics = createMetrics()
   const lines: string[] = []
+  const said: string[] = []
   let skipped = 0
   metrics.set("cosigner_link_up", {}, 1)
   metrics.add("cosigner_tasks_total", { type: "KeySign", outcome: "rejected", code: "E-RSK-001" })
@@ -57,11 +58,14 @@ function exporter(target: InfluxTarget, more: { intervalMs?: number; timeoutMs?:
     now: () => 1_795_000_000_000,
     log: {
       ...silentLog,
-      warn: (_, fields) => void lines.push(`warn ${fields?.["code"]}`),
+      warn: (message, fields) => {
+        said.push(message)
+        lines.push(`warn ${fields?.["code"]}`)
+      },
       info: () => void lines.push("info"),
     },
   })
-  return { started, lines, skipped: () => skipped }
+  return { started, lines, said, skipped: () => skipped }
 }
 
 describe("a server that takes points", () => {
@@ -107,6 +111,21 @@ describe("a server that takes points", () => {
 })
 
 describe("a server that does not", () => {
+  test("is quoted with its status and its code alone: an answer may repeat the token", async () => {
+    const answers = [
+      ['{"code":"unauthorized","message":"Token s3cret is not known"}', "HTTP 401 unauthorized"],
+      ['{"code":"Token s3cret","message":""}', "HTTP 401"],
+      ["authorization: Token s3cret", "HTTP 401"],
+    ] as const
+    for (const [body, reason] of answers) {
+      const server = receiver(() => new Response(body, { status: 401 }))
+      const { started, said } = exporter({ ...V2, url: server.url })
+      while (said.length === 0) await Bun.sleep(2)
+      await started.stop(1000)
+      expect(said[0]).toContain(reason)
+      expect(said[0]).not.toContain("s3cret")
+    }
+  })
   test("dead: said once, rounds left out, the end does not wait", async () => {
     const dead = receiver()
     await servers.pop()?.stop(true)
