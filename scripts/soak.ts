@@ -62,7 +62,7 @@ async function signBatch(stage: Stage, vault: Vault, n: number): Promise<void> {
 
 await buildBinary()
 const dir = mkdtempSync(join(tmpdir(), "cosigner-soak-"))
-const stage = await setStage([binary], dir, 3, () => "")
+const stage = await setStage({ words: [binary] }, dir, { count: 3 })
 try {
   const bound = await makeVault(stage, stage.nodes, 2)
   const actors = await Promise.all(stage.nodes.map((node) => stage.startNode(node)))

@@ -36,7 +36,7 @@ export async function benchE2e(): Promise<readonly Row[]> {
     [3, 5],
   ] as const) {
     const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
-    const stage = await setStage([binary], dir, n, () => "")
+    const stage = await setStage({ words: [binary] }, dir, { count: n })
     try {
       const bound = await makeVault(stage, stage.nodes, t)
       await Promise.all(stage.nodes.map((node) => stage.startNode(node)))

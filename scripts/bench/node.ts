@@ -24,7 +24,7 @@ interface Row {
 
 export async function benchNode(): Promise<readonly Row[]> {
   const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
-  const stage = await setStage([binary], dir, 2, () => "")
+  const stage = await setStage({ words: [binary] }, dir, { count: 2 })
   try {
     await makeVault(stage, stage.nodes, 2)
     const [node] = stage.nodes

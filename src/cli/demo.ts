@@ -30,14 +30,15 @@ export const demo = command({
   examples: [
     ["cosigner demo", "watch"],
     ["cosigner demo --json", "one JSON object per line, for programs"],
+    ["cosigner demo -v --dir play", "keep everything in ./play, with logs at level trace"],
   ],
-  run: async ({ options, out }) => {
+  run: async ({ options, out, globals }) => {
     const dir = options.dir ?? mkdtempSync(join(tmpdir(), "cosigner-demo-"))
     const keep = options.keep || options.dir !== undefined
     const report = reportTo(out)
     let stage: Stage | undefined
     try {
-      stage = await setStage(self, dir, 4, () => "")
+      stage = await setStage(self, dir, { count: 4, logLevel: globals.verbose ? "trace" : "info" })
       await play(stage, report)
       await stage.endAll()
       stage = undefined

@@ -125,7 +125,7 @@ describe("a node that is well", () => {
   })
   test("and runs: its hardening is read where the kernel keeps it", async () => {
     expect((await doctor(OFFLINE)).of("node.hardening")[0]?.level).toBe("skipped")
-    const actor = startActor([binary], "node", ["start", ...KEY], dir, join(dir, "node.log"))
+    const actor = startActor({ words: [binary] }, "node", ["start", ...KEY], dir, join(dir, "node.log"))
     try {
       // a node that its WaaS does not know yet runs all the same
       await actor.line((text) => text.includes("not bound to any app"), 20_000)
@@ -257,7 +257,7 @@ describe("the customer's servers", () => {
     const file = join(dir, "configs", "callback-server.toml")
     writeFileSync(file, readFileSync(file, "utf8").replace(/^#?\s*port = \d+/m, "port = 0"))
     const args = ["callback-server", "-c", "configs/callback-server.toml"]
-    const actor = startActor([binary], "callback", args, dir, join(dir, "callback.log"))
+    const actor = startActor({ words: [binary] }, "callback", args, dir, join(dir, "callback.log"))
     using events = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("ok") })
     try {
       const line = await actor.line((text) => text.startsWith("Listening on "), 20_000)

@@ -6,19 +6,18 @@ import { expect, test } from "bun:test"
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { until } from "../../src/cli/demo/keys.ts"
-import { runToEnd, startActor } from "../../src/cli/demo/processes.ts"
+import { type Program, runToEnd, startActor } from "../../src/cli/demo/processes.ts"
 import { reportTo } from "../../src/cli/demo/report.ts"
 import { signed, solana } from "../../src/cli/demo/signatures.ts"
 import { object, type Stage, type StageNode, text } from "../../src/cli/demo/stage.ts"
-import { binary } from "../binary.ts"
-import { readyVault, testStage } from "./stage.ts"
+import { readyVault, witnessedStage } from "./stage.ts"
 
 const silent = reportTo({ json: true, line() {}, value() {}, result() {}, note() {} })
 
 /** Starts a node that is not expected to come up; resolves with the first line that has `words`. */
-async function refusedWith(stage: Stage, node: StageNode, words: string): Promise<string> {
+async function refusedWith(program: Program, stage: Stage, node: StageNode, words: string): Promise<string> {
   const log = join(stage.dir, "logs", `${node.name}-refused.log`)
-  const actor = startActor([binary], `${node.name} again`, ["start", "--key-file", ".password"], node.dir, log)
+  const actor = startActor(program, `${node.name} again`, ["start", "--key-file", ".password"], node.dir, log)
   try {
     return await actor.line((line) => line.includes(words), 30_000)
   } finally {
@@ -27,8 +26,8 @@ async function refusedWith(stage: Stage, node: StageNode, words: string): Promis
 }
 
 test("backup, wipe, restore, sign; twins and older copies are kept out; a check-up over REST", async () => {
-  await using set = await testStage(3, () => '[checkup]\ninterval = "1h"\n')
-  const { stage } = set
+  await using set = await witnessedStage(3, { toml: () => '[checkup]\ninterval = "1h"\n' })
+  const { stage, program } = set
   const [one, two] = stage.nodes
   if (one === undefined || two === undefined) throw new Error("three nodes")
   const vault = await readyVault(stage, 2)
@@ -56,7 +55,7 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   // ---- backup while it runs
   const backup = join(one.dir, "backups", "b")
   const made = object(
-    await runToEnd([binary], ["backup", "create", "--key-file", ".password", "--out", backup, "--json"], one.dir),
+    await runToEnd(program, ["backup", "create", "--key-file", ".password", "--out", backup, "--json"], one.dir),
   )
   expect(made).toMatchObject({ proven: true, node_id: one.nodeId })
 
@@ -65,7 +64,7 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   await stage.endNode(one, "SIGTERM")
   cpSync(one.dir, clone.dir, { recursive: true })
   await stage.startNode(one)
-  expect(await refusedWith(stage, clone, "E-LNK-016")).toContain("another process is connected")
+  expect(await refusedWith(program, stage, clone, "E-LNK-016")).toContain("another process is connected")
   await signed(stage, vault, silent, [one, two], solana(vault, 0))
 
   // ---- the clone alone, from before: WaaS has seen a later start
@@ -77,17 +76,17 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   await stage.endNode(one, "SIGTERM")
   await stage.startNode(one)
   await stage.endNode(one, "SIGTERM")
-  expect(await refusedWith(stage, clone, "E-LNK-015")).toContain("older copy")
+  expect(await refusedWith(program, stage, clone, "E-LNK-015")).toContain("older copy")
 
   // ---- an older copy in the place of the newest: refused at the start, on this host's own memory
   const older: StageNode = { ...one, name: "older" }
   cpSync(join(one.dir, "db"), join(stage.dir, "newest"), { recursive: true })
   cpSync(join(clone.dir, "db", "secrets.db"), join(one.dir, "db", "secrets.db"))
-  expect(await refusedWith(stage, older, "E-BAK-015")).toContain("recover-rollback")
+  expect(await refusedWith(program, stage, older, "E-BAK-015")).toContain("recover-rollback")
 
   // ---- wiped, restored from the backup, it signs again
   rmSync(join(one.dir, "db"), { recursive: true })
-  const restored = await runToEnd([binary], ["backup", "restore", backup, "--key-file", ".password", "--json"], one.dir)
+  const restored = await runToEnd(program, ["backup", "restore", backup, "--key-file", ".password", "--json"], one.dir)
   expect(object(restored)).toMatchObject({ restored: true, shares: 2 })
   await stage.startNode(one)
   await signed(stage, vault, silent, [one, two], solana(vault, 2))
@@ -98,10 +97,10 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   cpSync(one.dir, former.dir, { recursive: true })
   rmSync(join(former.dir, "db"), { recursive: true })
   cpSync(join(stage.dir, "newest"), join(former.dir, "db"), { recursive: true })
-  expect(await refusedWith(stage, former, "E-LNK-015")).toContain("older copy")
+  expect(await refusedWith(program, stage, former, "E-LNK-015")).toContain("older copy")
   expect(existsSync(join(one.dir, "db", "secrets.db.guard"))).toBe(true)
   expect(readdirSync(join(one.dir, "backups"))).toEqual(["b"])
 
-  const group = await runToEnd([binary], ["info", "group", "--key-file", ".password"], one.dir)
+  const group = await runToEnd(program, ["info", "group", "--key-file", ".password"], one.dir)
   expect(group).toMatch(/Last Check-up: .* passed/)
 }, 120_000)

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto"
 import { sign, until } from "../../src/cli/demo/keys.ts"
 import { solana } from "../../src/cli/demo/signatures.ts"
 import type { Client, SignRequestObject } from "../../src/waas/client.ts"
-import { readyVault, testStage } from "./stage.ts"
+import { readyVault, witnessedStage } from "./stage.ts"
 
 const final = new Set(["Completed", "Declined", "Failed", "Canceled"])
 
@@ -16,7 +16,7 @@ const ended = (client: Client, vaultId: string, id: string): Promise<SignRequest
   })
 
 test("a node killed at random moments of signing: the request completes after its return, once", async () => {
-  await using it = await testStage(3)
+  await using it = await witnessedStage(3)
   const { stage } = it
   const vault = await readyVault(stage, 2)
   const [one, two] = stage.nodes
@@ -50,7 +50,7 @@ test("a node killed at random moments of signing: the request completes after it
 }, 180_000)
 
 test("a node killed during key generation: the keys are made all the same, and sign", async () => {
-  await using it = await testStage(3)
+  await using it = await witnessedStage(3)
   const { stage } = it
   const vaultReady = readyVault(stage, 2)
   // as soon as the first session runs
@@ -84,7 +84,7 @@ test("a node killed during key generation: the keys are made all the same, and s
 }, 180_000)
 
 test("a cancel and a deadline end a request that a dead participant holds up", async () => {
-  await using it = await testStage(3)
+  await using it = await witnessedStage(3)
   const { stage } = it
   const vault = await readyVault(stage, 2)
   const [one, two] = stage.nodes

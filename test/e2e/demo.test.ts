@@ -1,10 +1,20 @@
-/** `cosigner demo --json` on the real binary, every signature verified here with implementations that cosigner does not use for it. */
+/**
+ * `cosigner demo --json` on the real binary, every signature verified here with implementations that cosigner does not use for
+ * it; and nothing that it leaves behind, at level trace, holds a secret of its nodes.
+ */
 
 import { expect, test } from "bun:test"
-import { createPublicKey, verify } from "node:crypto"
+import { createPrivateKey, createPublicKey, verify } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { recover, verify as verifyEcdsa, verifySchnorr } from "tiny-secp256k1"
 import { copy, fromHex } from "../../src/bytes.ts"
 import { binary } from "../binary.ts"
+import { watchProcesses } from "./witness/processes.ts"
+import { Databases, tellRsa } from "./witness/secrets.ts"
+import { AT_HOME } from "./witness/surveillance.ts"
+import { acquit, Witness } from "./witness/witness.ts"
 
 const bytes = (hex: unknown): Uint8Array => {
   const out = typeof hex === "string" ? fromHex(hex) : undefined
@@ -38,19 +48,56 @@ function verifies(step: Step): boolean {
   }
 }
 
+const NODES = ["node1", "node2", "node3", "node4"]
+
+/** The whole play at level trace in a folder that is kept, under the eyes of the witness; its stdout. */
+async function play(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "cosigner-demo-test-"))
+  using witness = new Witness()
+  using databases = new Databases()
+  using watching = watchProcesses(witness)
+  // its nodes come, go for good and are wiped while it plays
+  const copying = setInterval(() => {
+    for (const node of NODES) databases.copy(node, join(dir, node))
+  }, 250)
+  try {
+    const child = Bun.spawn([binary, "demo", "--json", "-v", "--dir", dir], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/" },
+    })
+    watching.ear.started(child.pid, ["demo"])
+    const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+    witness.hear("output", "demo", stdout)
+    witness.hearFolder("file", dir)
+    expect([...databases.tell(witness).nodes].sort()).toEqual(NODES)
+    const serverKey = readFileSync(join(dir, "risk", "callback-server.key"), "utf8")
+    tellRsa(witness, "key of the callback server", createPrivateKey(serverKey))
+    witness.except(...AT_HOME, {
+      channel: "file",
+      source: /^risk\/callback-server\.key$/,
+      secret: /of key of the callback server$/,
+      why: "the key file of that server, mode 600",
+    })
+    witness.expect(
+      { channel: "argv", what: "a node of the play", text: "start\0--key-file\0.password" },
+      { channel: "output", what: "the last step", text: '"step":"done","ok":true' },
+      { channel: "file", what: "a trace on stderr", text: 'level=trace msg="frame in"' },
+      { channel: "file", what: "a trace in a log file", text: '"level":"trace","msg":"frame in"' },
+      { channel: "file", what: "an event as its server printed it", text: "request.keysign.succeeded" },
+    )
+    acquit(witness.judge())
+    return stdout
+  } finally {
+    clearInterval(copying)
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
 test("the demo signs on both curves with every pair of nodes, and libsecp256k1 and OpenSSL agree", async () => {
-  const child = Bun.spawn([binary, "demo", "--json"], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/" },
-  })
-  const [stdout, stderr, exit] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
+  const stdout = await play()
   const steps: Step[] = stdout
     .trim()
     .split("\n")

@@ -2,12 +2,11 @@
 import { expect, test } from "bun:test"
 import { rmSync } from "node:fs"
 import { sign, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { runToEnd } from "../../src/cli/demo/processes.ts"
+import { type Program, runToEnd } from "../../src/cli/demo/processes.ts"
 import { reshareTo } from "../../src/cli/demo/reshare.ts"
 import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
 import type { Stage, StageNode } from "../../src/cli/demo/stage.ts"
-import { binary } from "../binary.ts"
-import { readyVault, testStage } from "./stage.ts"
+import { readyVault, witnessedStage } from "./stage.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 
@@ -36,14 +35,14 @@ interface Shown {
   readonly curve: string
 }
 
-async function groupsOf(node: StageNode): Promise<readonly Shown[]> {
-  const out = await runToEnd([binary], ["info", "group", "--json", "--key-file", ".password"], node.dir)
+async function groupsOf(program: Program, node: StageNode): Promise<readonly Shown[]> {
+  const out = await runToEnd(program, ["info", "group", "--json", "--key-file", ".password"], node.dir)
   return JSON.parse(out.trim().split("\n").at(-1) ?? "[]")
 }
 
 test("nodes killed at random moments of a reshare: it comes to its end, and exactly one epoch signs", async () => {
-  await using it = await testStage(4)
-  const { stage } = it
+  await using it = await witnessedStage(4)
+  const { stage, program } = it
   const [one, two, three, four] = stage.nodes as [StageNode, StageNode, StageNode, StageNode]
   const founders = { ...stage, nodes: [one, two, three] }
   let vault = await readyVault(founders, 2)
@@ -66,7 +65,7 @@ test("nodes killed at random moments of a reshare: it comes to its end, and exac
     expect(await signsEcdsa(stage, vault, [to[1], to[2]], 20 + i)).toBe(true)
     await expect(signsEddsa(stage, before, [two, one], 30 + i)).rejects.toThrow()
     if (i < played.length - 1) continue
-    const shown = await Promise.all(to.map(groupsOf))
+    const shown = await Promise.all(to.map((node) => groupsOf(program, node)))
     for (const curve of ["secp256k1", "ed25519"]) {
       const epochs = shown.map((groups) => groups.find((group) => group.curve === curve && group.status === "ACTIVE"))
       expect(new Set(epochs.map((epoch) => epoch?.epoch_id)).size).toBe(1)
@@ -76,16 +75,16 @@ test("nodes killed at random moments of a reshare: it comes to its end, and exac
 }, 180_000)
 
 test("a node that was away while its group went on without it: told on its return, it says so and signs no more", async () => {
-  await using it = await testStage(4)
-  const { stage } = it
+  await using it = await witnessedStage(4)
+  const { stage, program } = it
   const [one, two, three, four] = stage.nodes as [StageNode, StageNode, StageNode, StageNode]
   const old = await readyVault({ ...stage, nodes: [one, two, three] }, 2)
   await stage.endNode(three, "SIGKILL")
   await reshareTo(stage, old, [one, two, four], () => stage.startNode(four))
-  expect((await groupsOf(three)).map(({ status }) => status)).toEqual(["ACTIVE", "ACTIVE"])
+  expect((await groupsOf(program, three)).map(({ status }) => status)).toEqual(["ACTIVE", "ACTIVE"])
   await stage.startNode(three)
   await until("the news", async () => {
-    const groups = await groupsOf(three)
+    const groups = await groupsOf(program, three)
     return groups.every(({ status }) => status === "SUPERSEDED") ? true : undefined
   })
   rmSync(three.dir, { recursive: true, force: true })

@@ -8,13 +8,14 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { generateKeys, makeVault, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { runToEnd } from "../../src/cli/demo/processes.ts"
+import { type Program, runToEnd } from "../../src/cli/demo/processes.ts"
 import { solana } from "../../src/cli/demo/signatures.ts"
 import { object, type Stage, type StageNode, text } from "../../src/cli/demo/stage.ts"
 import type { SignRequestObject } from "../../src/waas/client.ts"
 import { FORM_FIELD, openToken, tokenSigner } from "../../src/wire/tssJwt.ts"
-import { binary } from "../binary.ts"
-import { testStage } from "./stage.ts"
+import { witnessedStage } from "./stage.ts"
+import { tellRsa } from "./witness/secrets.ts"
+import type { Surveillance } from "./witness/surveillance.ts"
 
 const serverKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
 const sign = tokenSigner(serverKey.privateKey, "the test's callback key")
@@ -26,21 +27,25 @@ interface Asked {
 }
 
 /** Records what it is asked and answers when told to. */
-function callbackServer(nodeKey: () => KeyObject) {
+function callbackServer(nodeKey: () => KeyObject, hear: Surveillance["token"]) {
   const asked: Asked[] = []
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     idleTimeout: 60,
     async fetch(request) {
-      const form = new URLSearchParams(await request.text())
+      const text = await request.text()
+      hear("callback requests", text)
+      const form = new URLSearchParams(text)
       const opened = await openToken(form.get(FORM_FIELD) ?? "", nodeKey(), Date.now())
       if (!opened.ok) return new Response("bad token", { status: 400 })
       const body = JSON.parse(opened.body)
       const { promise, resolve } = Promise.withResolvers<"APPROVE" | "REJECT">()
       asked.push({ type: body.request_type, detail: JSON.parse(body.request_detail), answer: resolve })
       const answer = { request_id: body.request_id, status: 0, action: await promise }
-      return new Response(await sign(JSON.stringify(answer), Date.now() + 60_000))
+      const token = await sign(JSON.stringify(answer), Date.now() + 60_000)
+      hear("callback answers", token)
+      return new Response(token)
     },
   })
   return { asked, url: `http://127.0.0.1:${server.port}/v2/check`, [Symbol.asyncDispose]: () => server.stop(true) }
@@ -48,8 +53,8 @@ function callbackServer(nodeKey: () => KeyObject) {
 
 const key = ["--key-file", ".password", "--json"]
 
-async function publicKeyOf(node: StageNode): Promise<KeyObject> {
-  return createPublicKey(text(object(await runToEnd([binary], ["info", ...key], node.dir)), "callback_public_key"))
+async function publicKeyOf(program: Program, node: StageNode): Promise<KeyObject> {
+  return createPublicKey(text(object(await runToEnd(program, ["info", ...key], node.dir)), "callback_public_key"))
 }
 
 function configure(stage: Stage, node: StageNode, url: string, more: string): void {
@@ -90,13 +95,14 @@ const askedTimes = (asked: readonly Asked[], times: number): Promise<true> =>
   until(`${times} questions`, async () => (asked.length >= times ? true : undefined))
 
 test("kill -9 around approvals, limits and events", async () => {
-  await using it = await testStage(2)
-  const { stage } = it
+  await using it = await witnessedStage(2)
+  const { stage, program, surveillance } = it
   const [guarded, other] = [stage.nodes[0]!, stage.nodes[1]!]
-  const nodeKey = await publicKeyOf(guarded)
-  await using callback = callbackServer(() => nodeKey)
-  const events = eventServer()
-  await runToEnd([binary], ["event", "key", "create", ...key], guarded.dir)
+  const nodeKey = await publicKeyOf(program, guarded)
+  await using callback = callbackServer(() => nodeKey, surveillance.token)
+  tellRsa(surveillance.witness, "key of the callback server", serverKey.privateKey)
+  const events = eventServer(surveillance.token)
+  await runToEnd(program, ["event", "key", "create", ...key], guarded.dir)
   const bound = await makeVault(stage, stage.nodes, 2)
   await Promise.all(stage.nodes.map((node) => stage.startNode(node)))
   const vault = await generateKeys(stage, bound)
@@ -167,9 +173,13 @@ max = 3
   expect(fourth.failed_reason).toContain("three")
   expect(callback.asked.length).toBe(4)
   await events[Symbol.asyncDispose]()
+  surveillance.witness.expect(
+    { channel: "tokens", what: "a request for approval", text: '"request_detail":"' },
+    { channel: "tokens", what: "an event", text: "request.keysign.succeeded" },
+  )
 }, 180_000)
 
-function eventServer() {
+function eventServer(hear: Surveillance["token"]) {
   const taken: string[] = []
   const refused: string[] = []
   let refusing = false
@@ -177,7 +187,9 @@ function eventServer() {
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
-      const form = new URLSearchParams(await request.text())
+      const text = await request.text()
+      hear("events", text)
+      const form = new URLSearchParams(text)
       const [, payload = ""] = (form.get(FORM_FIELD) ?? "").split(".")
       const claims = JSON.parse(Buffer.from(payload, "base64url").toString())
       const event = JSON.parse(Buffer.from(claims.package_data, "base64").toString())

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import type { Socket } from "bun"
 import { generateKeys, makeVault, sign } from "../../src/cli/demo/keys.ts"
 import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
-import { testStage } from "./stage.ts"
+import { witnessedStage } from "./stage.ts"
 
 interface Pipe {
   readonly port: number
@@ -87,7 +87,7 @@ function pipeTo(target: number): Pipe {
 }
 
 test("key generation and signatures complete in their first attempt over connections that are cut again and again", async () => {
-  await using it = await testStage(3)
+  await using it = await witnessedStage(3)
   const { stage } = it
   using pipe = pipeTo(Number(new URL(stage.url).port))
   for (const node of stage.nodes) {

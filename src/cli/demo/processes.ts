@@ -6,35 +6,55 @@ import { closeSync, openSync } from "node:fs"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 
-/** The words that start a program. */
-export type Program = readonly string[]
+export interface Program {
+  /** What is typed to start it. */
+  readonly words: readonly string[]
+  /** Hears of every process that runs it. */
+  readonly ear?: Ear
+}
+
+export interface Ear {
+  /** `args` are the words after the program's. */
+  started(pid: number, args: readonly string[]): void
+  /** A piece of its stdout or stderr. */
+  said(pid: number, args: readonly string[], text: string): void
+}
 
 /** This program: the binary, or bun and the entry when run from source. */
-export const self: Program =
-  build.mode === "compiled"
-    ? [process.execPath]
-    : [process.execPath, new URL("../../main.ts", import.meta.url).pathname]
+export const self: Program = {
+  words:
+    build.mode === "compiled"
+      ? [process.execPath]
+      : [process.execPath, new URL("../../main.ts", import.meta.url).pathname],
+}
 
 const environment = { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/", TZ: "UTC" }
 
 /** Runs a command to its end and returns its stdout; a failure is E-CLI-020 with the end of its stderr. */
 export async function runToEnd(program: Program, args: readonly string[], cwd: string): Promise<string> {
-  const child = Bun.spawn([...program, ...args], {
+  const child = spawn(program, args, cwd)
+  const [stdout, stderr, exit] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  for (const text of [stdout, stderr]) program.ear?.said(child.pid, args, text)
+  if (exit !== 0) {
+    throw new CosignerError("E-CLI-020", { command: args.join(" "), exit, said: stderr.trim().slice(-800) })
+  }
+  return stdout
+}
+
+function spawn({ words, ear }: Program, args: readonly string[], cwd: string) {
+  const child = Bun.spawn([...words, ...args], {
     cwd,
     env: environment,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   })
-  const [stdout, stderr, exit] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  if (exit !== 0) {
-    throw new CosignerError("E-CLI-020", { command: args.join(" "), exit, said: stderr.trim().slice(-800) })
-  }
-  return stdout
+  ear?.started(child.pid, args)
+  return child
 }
 
 export interface Actor {
@@ -56,14 +76,8 @@ export function startActor(
   cwd: string,
   logFile: string,
 ): Actor {
-  const child = Bun.spawn([...program, ...args], {
-    cwd,
-    env: environment,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  })
-  const log = createLog(logFile)
+  const child = spawn(program, args, cwd)
+  const log = createLog(logFile, (text) => program.ear?.said(child.pid, args, text))
   const drained = Promise.all([log.drain(child.stdout), log.drain(child.stderr)]).then(() => log.close())
   return {
     name,
@@ -88,7 +102,7 @@ export function startActor(
 }
 
 /** Lines as they come, findable from the first one on. */
-function createLog(path: string) {
+function createLog(path: string, hear: (text: string) => void) {
   const fd = openSync(path, "a", 0o600)
   const lines: string[] = []
   const waiting = new Set<{ wanted: (line: string) => boolean; found: (line: string) => void }>()
@@ -106,6 +120,7 @@ function createLog(path: string) {
       const decoder = new TextDecoder()
       for await (const chunk of stream) {
         const text = decoder.decode(chunk, { stream: true })
+        hear(text)
         await Bun.write(Bun.file(fd), text)
         const parts = (rest + text).split("\n")
         rest = parts.pop() ?? ""

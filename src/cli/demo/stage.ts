@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
+import type { Level } from "../../log.ts"
 import { Secret } from "../../secret.ts"
 import { type Client, createClient } from "../../waas/client.ts"
 import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
@@ -30,20 +31,27 @@ export interface Stage {
 
 const READY_MS = 30_000
 
-/** Makes everything in `dir` and starts WaaS; WaaS admits a node once a group names it. `toml` is added to each node's configuration. */
-export async function setStage(
-  program: Program,
-  dir: string,
-  count: number,
-  toml: (node: StageNode) => string,
-): Promise<Stage> {
+export interface StageOptions {
+  /** How many nodes. */
+  readonly count: number
+  /** Of WaaS and the nodes; info unless given. */
+  readonly logLevel?: Level
+  /** Added to each node's configuration. */
+  readonly toml?: (node: StageNode) => string
+  /** The address that nodes and callers are given for WaaS's own: of something that stands in between. */
+  readonly inFront?: (url: string) => string
+}
+
+/** Makes everything in `dir` and starts WaaS; WaaS admits a node once a group names it. */
+export async function setStage(program: Program, dir: string, options: StageOptions): Promise<Stage> {
+  const { count, logLevel = "info", inFront = (url: string) => url } = options
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 })
   const waas = await makeWaas(program, dir)
   const actors = new Map<string, Actor>()
   const waasActor = startActor(
     program,
     "waas",
-    ["waas", "start", "--dir", "waas", "--listen", "127.0.0.1:0"],
+    ["waas", "start", "--dir", "waas", "--listen", "127.0.0.1:0", "--log-level", logLevel],
     dir,
     join(dir, "logs", "waas.log"),
   )
@@ -57,8 +65,10 @@ export async function setStage(
   }
   try {
     const line = await waasActor.line((text) => text.includes("WaaS listening on "), READY_MS)
-    const url = /WaaS listening on (http:\/\/[0-9.:]+)/.exec(line)?.[1]
-    if (url === undefined) throw new CosignerError("E-CLI-022", { what: "WaaS does not say where it listens" })
+    const own = /WaaS listening on (http:\/\/[0-9.:]+)/.exec(line)?.[1]
+    if (own === undefined) throw new CosignerError("E-CLI-022", { what: "WaaS does not say where it listens" })
+    const url = inFront(own)
+    const toml = (node: StageNode): string => `${logTable(logLevel)}${options.toml?.(node) ?? ""}`
     const nodes = await Promise.all(
       Array.from({ length: count }, (_, i) => makeNode(program, dir, `node${i + 1}`, url, waas.publicKey, toml)),
     )
@@ -96,6 +106,12 @@ export async function setStage(
     throw error
   }
 }
+
+/** The file is for programs, stderr for people; nothing where the defaults say the same. */
+const logTable = (level: Level): string =>
+  level === "info"
+    ? ""
+    : `[log]\nstd = { level = "${level}" }\nfile = { enable = true, level = "${level}", format = "json" }\n`
 
 async function makeWaas(program: Program, dir: string) {
   const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))

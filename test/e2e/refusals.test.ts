@@ -1,0 +1,154 @@
+/**
+ * What refused commands say. Every command is given files that hold secrets in the place of every file that it reads, and words
+ * that are secrets in the place of every word: it may refuse them, it may not repeat them.
+ */
+import { expect, test } from "bun:test"
+import { generateKeyPairSync, randomBytes } from "node:crypto"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { table } from "../../src/cli/table.ts"
+import { Secret } from "../../src/secret.ts"
+import { createStore } from "../../src/store/store.ts"
+import type { Refusal } from "./witness/refusals.ts"
+import { tellRsa } from "./witness/secrets.ts"
+import { acquit, Witness } from "./witness/witness.ts"
+
+/** These serve until a signal, install something, or play for long; what they read is read by others too. */
+const LEFT_OUT = new Set(["start", "demo", "install-service"])
+/** These stand for all that do: it is one piece of code. */
+const OPEN_THE_DATABASE = new Set(["info", "backup create", "export-share", "doctor"])
+/** The value of an option is a path. */
+const PATH = /<(?:file|files|dir|folder|path)>/
+const FILE_ARGUMENT = /file/
+
+/** Files with a secret each, in a shape that some reader gets far into before it refuses. */
+function plantFiles(witness: Witness, dir: string): readonly string[] {
+  const secretText = (name: string): string => {
+    const text = `canary.${randomBytes(32).toString("base64url")}`
+    witness.secret(name, text)
+    return text
+  }
+  const hex = (name: string): string => {
+    const bytes = randomBytes(32)
+    witness.secret(name, bytes)
+    return bytes.toString("hex")
+  }
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  tellRsa(witness, "an RSA key", privateKey)
+  const influx = (value: string): string => `[metrics.influxdb]\ndatabase = "d"\npassword = ${value}\n`
+  const files: Readonly<Record<string, string>> = {
+    password: secretText("a password"),
+    "password-line": `${secretText("a password in a line")}\n`,
+    "waas.key": `${hex("a WaaS key")}\n`,
+    "private.pem": String(privateKey.export({ format: "pem", type: "pkcs8" })),
+    "open-quote.toml": influx(`"${secretText("a value without its end")}`),
+    "no-quote.toml": influx(secretText("a value without quotes")),
+    "list.toml": influx(`["${secretText("a value in a list")}"]`),
+    "unknown.toml": `[metrics]\npasswort = "${secretText("a value of an unknown key")}"\n`,
+    "proxy.toml": `[websocket]\nproxy = "htp://user:${secretText("a proxy's password")}@host"\n`,
+    "url.toml": `[websocket]\nurl = "wss://user:${secretText("a password in a URL")}@host/ws"\n`,
+    "waas.toml": `[waas]\ntls_key = ${secretText("a value of WaaS without quotes")}\n`,
+    "number.toml": `[waas.limits]\nburst = "${secretText("a value of the wrong type")}"\n`,
+    "callback.toml": `private_key = ["${secretText("a key in place of its file")}"]\nlisten = 7\n`,
+    "broken.json": `{"share": ${hex("a share without quotes")}, "x": 1}`,
+    "share.json": JSON.stringify({ share: hex("a share in JSON"), group_id: secretText("a secret in a field") }),
+    "list.json": JSON.stringify([
+      { tss_key_share: hex("a share in a list"), version: 1, cipher: secretText("a cipher") },
+    ]),
+    "addresses.csv": `coin,path\n${secretText("a secret in a cell")},m/44\n`,
+  }
+  return Object.entries(files).map(([name, content]) => {
+    const path = join(dir, name)
+    writeFileSync(path, content, { mode: 0o600 })
+    return path
+  })
+}
+
+async function commandLines(
+  files: readonly string[],
+  words: readonly string[],
+): Promise<readonly (readonly string[])[]> {
+  const lines: (readonly string[])[] = []
+  for (const { path, load } of table) {
+    const name = path.join(" ")
+    if (load === undefined || LEFT_OUT.has(name)) continue
+    const { args, options } = await load()
+    const flags = Object.values(options).map((option) => option.flags)
+    const takesFile = Object.values(args).some((arg) => FILE_ARGUMENT.test(arg.name))
+    for (const file of files) {
+      lines.push([...path, "-c", file])
+      if (OPEN_THE_DATABASE.has(name)) {
+        lines.push([...path, "--key-file", file, "--json"], [...path, "-d", file, "--key-file", file])
+      }
+      if (takesFile) lines.push([...path, file, "--key-file", file], [...path, file, "--password-file", file])
+      for (const flag of flags.filter((of) => PATH.test(of))) {
+        lines.push([...path, flag.split(/[ ,]/)[0] ?? "", file, "--key-file", file])
+      }
+    }
+    // where people type what should not be typed at all
+    for (const word of words) {
+      lines.push([...path, `--password=${word}`], [...path, `--passwd=${word}`, "-v"], [...path, `-p${word}`])
+    }
+  }
+  return lines
+}
+
+/** With a cheap password that is none of the others: who guesses wrong is told at once. */
+function makeDatabase(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  using password = Secret.from(randomBytes(24))
+  using identitySeed = Secret.from(randomBytes(32))
+  using callbackKey = Secret.from(randomBytes(1200))
+  const kdf = { memoryKiB: 64, passes: 1, parallelism: 1 }
+  createStore(join(folder, "secrets.db"), password, { identitySeed, callbackKey, kdf }).close()
+}
+
+test("no refused command repeats a secret that it was given", async () => {
+  using witness = new Witness()
+  const dir = mkdtempSync(join(tmpdir(), "cosigner-refusals-"))
+  try {
+    makeDatabase(join(dir, "work", "db"))
+    const files = plantFiles(witness, dir)
+    const word = `canary.${randomBytes(32).toString("base64url")}`
+    witness.secret("a typed password", word)
+    const lines = await commandLines(files, [word])
+    writeFileSync(join(dir, "lines.json"), JSON.stringify(lines))
+    const [asked, answered] = [join(dir, "lines.json"), join(dir, "refusals.json")]
+    const program = join(import.meta.dir, "witness", "refusals.ts")
+    const child = Bun.spawn(["setsid", "--wait", process.execPath, program, asked, answered], {
+      cwd: join(dir, "work"),
+      env: { PATH: process.env["PATH"] ?? "", HOME: dir },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+    witness.hear("output", "stdout of the process", stdout)
+    witness.hear("output", "stderr of the process", stderr)
+    const refusals: readonly Refusal[] = JSON.parse(readFileSync(answered, "utf8"))
+    expect(refusals).toHaveLength(lines.length)
+    expect(refusals.filter(({ exit }) => exit === null).map(({ argv }) => argv)).toEqual([])
+    for (const { argv, text } of refusals) {
+      const shown = argv.map((of) => of.replace(`${dir}/`, "").replaceAll(word, "<word>")).join(" ")
+      witness.hear("output", shown, text)
+    }
+    // most of them were refused, and for a reason of the file and not of the command line
+    const codes = new Set(refusals.flatMap(({ text }) => text.match(/E-[A-Z]{3}-\d{3}/g) ?? []))
+    for (const code of [
+      "E-CFG-002",
+      "E-CFG-003",
+      "E-STO-004",
+      "E-STO-005",
+      "E-BAK-003",
+      "E-KEY-010",
+      "E-RSK-301",
+      "E-WAA-003",
+    ])
+      expect([...codes]).toContain(code)
+    witness.expect({ channel: "output", what: "a refusal", text: "the password of the" })
+    acquit(witness.judge())
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}, 120_000)
