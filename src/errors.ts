@@ -64,6 +64,34 @@ export function describe(error: CosignerError): string {
   return `${error.code} ${error.message}; ${error.next}`
 }
 
+/**
+ * What logs and messages say of any failure: of ours and the system's (`ENOSPC: no space left on device, write`), all of it; of
+ * any other, its kind, its code and where it came from (`TypeError at run.ts:123:4`), never its message, which may quote what
+ * it stumbled over.
+ */
+export function errorText(error: unknown): string {
+  if (error instanceof CosignerError) return describe(error)
+  if (!(error instanceof Error)) return "something that is no Error was thrown"
+  if ("syscall" in error && "errno" in error) return error.message
+  const code = "code" in error && typeof error.code === "string" && NAME.test(error.code) ? ` ${error.code}` : ""
+  const place = /([^/\\\s(]+:\d+:\d+)\)?$/m.exec(framesOf(error))?.[1]
+  return `${error.name}${code}${place === undefined ? "" : ` at ${place}`}`
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{1,60}$/
+
+/** The end of the stack in what the runtime says of a worker's error. The rest may quote anything, a secret among it. */
+export const placeIn = (text: string): string =>
+  /([^/\\\s(]+:\d+:\d+)\)?\s*$/.exec(text)?.[1] ?? "a place that is not known"
+
+/** The lines of its stack that name places. It begins with the message, which may have lines of its own. */
+export function framesOf(error: Error): string {
+  const stack = error.stack ?? ""
+  const head = `${error.name}: ${error.message}`
+  const lines = (stack.startsWith(head) ? stack.slice(head.length) : stack).split("\n")
+  return lines.filter((line) => /^\s+at /.test(line)).join("\n")
+}
+
 /** Whether `error` is ours with that code; narrows its data. */
 export function isCode<C extends Code>(error: unknown, code: C): error is CosignerError<C> {
   return error instanceof CosignerError && error.code === code

@@ -3,7 +3,9 @@
  * the only stream any log uses, so that lines of one run never overtake one another.
  */
 import { inspect } from "node:util"
+import { errorText } from "./errors.ts"
 import { LEVELS, type Level, type Log, type LogFields } from "./log.ts"
+import { REDACTED, Secret } from "./secret.ts"
 
 export interface Line {
   readonly time: Date
@@ -69,11 +71,36 @@ export function textLog(least: Level, format: LineFormat, write: (line: string) 
   return logOf(passing, (line) => write(`${formatLine(line, format)}\n`))
 }
 
-/** Text of one field. Objects go through inspect, where a Secret hides itself. */
+/** Text of one field. */
 function text(of: unknown): string {
-  if (typeof of === "string") return of
-  if (of instanceof Error) return of.message
-  return inspect(of, { depth: 3, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 1000, maxArrayLength: 32 })
+  const told = tellable(of, DEPTH)
+  if (typeof told === "string") return told
+  return inspect(told, {
+    depth: DEPTH,
+    compact: true,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxStringLength: 1000,
+    maxArrayLength: ITEMS,
+  })
+}
+
+const DEPTH = 3
+const ITEMS = 32
+
+/**
+ * What of a value a log may hold: scalars, and plain objects and lists of them. Bytes may be a key, whatever they are called,
+ * and an object of a class holds what nobody here knows: both are named and not shown. A Secret names itself.
+ */
+function tellable(of: unknown, depth: number): unknown {
+  if (typeof of !== "object" || of === null) return of
+  if (of instanceof Error) return errorText(of)
+  if (of instanceof Secret) return REDACTED
+  if (ArrayBuffer.isView(of) || of instanceof ArrayBuffer) return `[${of.byteLength} bytes]`
+  const isList = Array.isArray(of)
+  if (!isList && Object.getPrototypeOf(of) !== Object.prototype) return `[${of.constructor?.name ?? "object"}]`
+  if (depth === 0) return isList ? "[list]" : "[object]"
+  if (isList) return of.slice(0, ITEMS + 1).map((item) => tellable(item, depth - 1))
+  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, tellable(value, depth - 1)]))
 }
 
 const quoted = (of: string): string => (/^[\w.:/@+-]+$/.test(of) ? of : JSON.stringify(of))

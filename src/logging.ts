@@ -7,6 +7,7 @@ import { dirname } from "node:path"
 import { getRotatingFileSink } from "@logtape/file"
 import type { LogRecord, Sink } from "@logtape/logtape"
 import type { Config } from "./config/config.ts"
+import { errorText } from "./errors.ts"
 import type { Level, Log } from "./log.ts"
 import { formatLine, type Line, type LineFormat, logOf, passes } from "./logText.ts"
 
@@ -107,8 +108,7 @@ function spokenOnce(sink: Sink, stderr: LogStream): (text: string, flush: boolea
       sink(record)
       failing = false
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      if (!failing) stderr.write(`the log file cannot be written, logging goes on without it: ${why}\n`)
+      if (!failing) stderr.write(`the log file cannot be written, logging goes on without it: ${errorText(error)}\n`)
       failing = true
     }
   }

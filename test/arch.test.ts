@@ -184,6 +184,11 @@ const GATES: readonly Gate[] = [
     sample: "process.exit(1)",
     among: (path) => path !== "main.ts",
   },
+  {
+    what: "whatever a stranger's error says, as text",
+    detect: matching(/\bString\((?:error|cause|failure)\)/g),
+    sample: "log.error(String(error))",
+  },
   { what: "the console", detect: matching(/\bconsole\.\w+/g), sample: "console.log(1)" },
 ]
 

@@ -3,7 +3,7 @@
  * rest; a server that gives no usable answer in all its tries, or not before the deadline, has rejected. The answer is a
  * Verdict; nothing here throws because of a server.
  */
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
@@ -74,7 +74,7 @@ export function createAsker(parts: Parts): Asker {
       tryOnce(parts, server, "", pingBody(), signal).catch((error: unknown) => ({
         kind: "failed",
         code: "E-RSK-110",
-        reason: messageOf(error),
+        reason: errorText(error),
         skewMs: undefined,
       })),
   }
@@ -94,10 +94,8 @@ const broken = (server: CallbackServer, error: unknown): Ending => ({
   kind: "refused",
   server: server.address,
   code: "E-RSK-102",
-  reason: `it could not be asked: ${messageOf(error)}`,
+  reason: `it could not be asked: ${errorText(error)}`,
 })
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function askServer(
   parts: Parts,

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Manifest } from "../backup/manifest.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { Secret } from "../secret.ts"
 import { snapshotOf } from "../store/store.ts"
 import {
@@ -77,7 +77,7 @@ function proveOrRemove(path: string, password: Secret, nowMs: number): void {
     nameProven(path)
   } catch (error) {
     rmSync(unproven, { force: true })
-    const said = error instanceof CosignerError ? describe(error) : String(error)
+    const said = errorText(error)
     throw new CosignerError("E-BAK-018", { path, said }, { cause: error })
   }
 }

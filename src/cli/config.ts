@@ -7,7 +7,7 @@ import { lines, redacted } from "../config/show.ts"
 import { startProblems } from "../config/startup.ts"
 import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, describe, errorText } from "../errors.ts"
 import { command, flag } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 
@@ -70,7 +70,7 @@ function writeNew(path: string, text: string, force: boolean): void {
     }
     if (force) renameSync(`${path}.new`, path)
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : errorText(cause)
     if (code === "EEXIST") throw new CosignerError("E-CFG-009", { path })
     throw new CosignerError("E-CLI-009", { path, why: code }, { cause })
   }

@@ -15,7 +15,7 @@ import { discard, writing } from "../backup/faults.ts"
 import { syncFolder } from "../backup/file.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { checkShare, wipeGroupSecret } from "../keys/group.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
@@ -129,10 +129,6 @@ function provenOrRemoved(path: string, password: Secret): void {
     }
   } catch (error) {
     rmSync(path, { force: true })
-    throw new CosignerError(
-      "E-BAK-019",
-      { path, why: error instanceof Error ? error.message : String(error) },
-      { cause: error },
-    )
+    throw new CosignerError("E-BAK-019", { path, why: errorText(error) }, { cause: error })
   }
 }

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { existsSync, mkdirSync } from "node:fs"
 import { copy } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { createStore } from "../store/store.ts"
 import { command } from "./command.ts"
@@ -61,7 +61,7 @@ function makeFolders(out: Output): void {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     } catch (error) {
-      out.note(`the folder ${folder} could not be made: ${error instanceof Error ? error.message : String(error)}`)
+      out.note(`the folder ${folder} could not be made: ${errorText(error)}`)
     }
   }
 }

@@ -15,7 +15,7 @@ import nodeFolders from "../../systemd/tmpfiles.d/cosigner.conf" with { type: "t
 import userService from "../../systemd/user/cosigner.service" with { type: "text" }
 import { build } from "../build.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 interface UnitFile {
@@ -150,7 +150,7 @@ function write({ path, text }: UnitFile): void {
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, text)
   } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)
+    const why = cause instanceof Error && "code" in cause ? String(cause.code) : errorText(cause)
     throw new CosignerError("E-CLI-009", { path, why }, { cause })
   } finally {
     process.umask(own)

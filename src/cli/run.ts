@@ -4,7 +4,7 @@
  */
 import { CommanderError } from "commander"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText, framesOf } from "../errors.ts"
 import { textLog } from "../logText.ts"
 import type { Base, Given } from "./command.ts"
 import { readGlobals } from "./globals.ts"
@@ -46,7 +46,9 @@ export function failed(error: unknown, json: boolean, world: World): ExitCode {
   return ours.exit
 }
 
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+/** Where it was, and never what a library had to say about it: its words may quote a secret. */
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? `${errorText(error)}\n${framesOf(error)}` : errorText(error)
 
 function baseOf(given: Given, world: World): Base {
   const globals = readGlobals(given.options)

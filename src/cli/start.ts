@@ -4,7 +4,7 @@ import { build } from "../build.ts"
 import { requireStartable } from "../config/startup.ts"
 import { startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { errorText } from "../errors.ts"
 import { openNotifier } from "../hardening/notify.ts"
 import { lockMemory, sealCode } from "../hardening/process.ts"
 import { openLog } from "../logging.ts"
@@ -69,7 +69,7 @@ export const start = command({
             log.info("rules and log levels were read anew")
           })
           .catch((error: unknown) => {
-            log.error("the configuration on disk is bad; the one in force stays", { why: textOf(error) })
+            log.error("the configuration on disk is bad; the one in force stays", { why: errorText(error) })
           })
           .finally(() => notifier.ready(running))
       }
@@ -82,15 +82,13 @@ export const start = command({
       log.info("stopped")
       return EXIT.ok
     } catch (error) {
-      log.error("the node cannot run", { why: textOf(error) })
+      log.error("the node cannot run", { why: errorText(error) })
       throw error
     } finally {
       opened.close()
     }
   },
 })
-
-const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))
 
 /** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once, without a clean stop. */
 function endingSignal(): Promise<string> {

@@ -2,7 +2,7 @@
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { type StatusDocument, statusSchema } from "../status/documents.ts"
 import { type Listen, parseListen, readToken } from "../status/listen.ts"
 import { command, flag } from "./command.ts"
@@ -92,7 +92,7 @@ function reach(listen: Listen, { token_path }: Config["status"]): Promise<Respon
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return errorText(error)
   return error.name === "TimeoutError" ? "no answer in time" : error.message
 }
 

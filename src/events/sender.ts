@@ -2,7 +2,7 @@
  * Sends the outbox to the event servers: per server in order, one at a time, at a fixed interval until it is taken or the
  * tries are spent. A slow server delays no other. Everything it needs to know after a restart lies in the outbox.
  */
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { Clock, OutboxEvent } from "../tasks/ports.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
 import { deliver, type Fetch } from "./deliver.ts"
@@ -109,7 +109,7 @@ async function sendAll(line: Line): Promise<void> {
       await sendNext(line)
     } catch (error) {
       // A full disk, say: what is not recorded as sent is sent again, and a node does not stop signing for its events.
-      unwell(line, `the outbox failed: ${error instanceof Error ? error.message : String(error)}`)
+      unwell(line, `the outbox failed: ${errorText(error)}`)
       await pause(Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000), signal)
     }
   }

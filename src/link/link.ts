@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
-import { CosignerError, isCode } from "../errors.ts"
+import { CosignerError, errorText, isCode } from "../errors.ts"
 import { createChannel, type Depth, type PeerMemory, type Received } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
@@ -166,7 +166,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
       handle()
     } catch (error) {
       dropped.handlerFailed += 1
-      const bug = new CosignerError("E-CLI-001", { what: `a handler of the link threw: ${String(error)}` })
+      const bug = new CosignerError("E-CLI-001", { what: `a handler of the link threw: ${errorText(error)}` })
       log.error(bug.message, { code: bug.code, next: bug.next })
     } finally {
       handling = outer

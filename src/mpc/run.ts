@@ -6,10 +6,11 @@
  * Order on each message (tss.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
  */
 import type { Bytes } from "../bytes.ts"
+import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import { type Abort, encodeAbort } from "./abort.ts"
 import { Blame, fault, sessionAbort } from "./blame.ts"
-import { crash, placeOf } from "./crash.ts"
+import { crash } from "./crash.ts"
 import { ABORT_ROUND, encodeHeader, type Identity, KIND, type Kind, makeEnvelope, parseEnvelope } from "./envelope.ts"
 import type { DirectChannel, ExchangeStep, Inbox, Protocol } from "./exchange.ts"
 import { Mailbox } from "./mailbox.ts"
@@ -256,7 +257,7 @@ class Session {
       try {
         await this.io.blamed(stop.blame, this.context.sid)
       } catch (error) {
-        return { kind: "crashed", reason: `blame was not recorded: ${placeOf(error)}` }
+        return { kind: "crashed", reason: `blame was not recorded: ${errorText(error)}` }
       }
     }
     // Whoever holds two versions of a broadcast passes both on, so that those who wait for proof have it too.

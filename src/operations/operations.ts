@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { createMetrics, type Metrics } from "../metrics/catalogue.ts"
 import { type InfluxExporter, startInflux } from "../metrics/influx.ts"
@@ -196,7 +196,7 @@ function look(parts: Parts): Looking {
       tick()
     } catch (error) {
       thread.beat(undefined)
-      const bug = new CosignerError("E-CLI-001", { what: `the node could not be looked at: ${String(error)}` })
+      const bug = new CosignerError("E-CLI-001", { what: `the node could not be looked at: ${errorText(error)}` })
       if (!isBroken) log.error(describe(bug))
       isBroken = true
     }

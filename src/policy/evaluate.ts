@@ -4,6 +4,7 @@
  * inside a rule is an "error" outcome, and that rejects.
  */
 
+import { errorText } from "../errors.ts"
 import type {
   KeyGenRequest,
   KeyReshareRequest,
@@ -168,4 +169,4 @@ function refused(rule: string, code: string, reason: string): Decision {
   return { verdict, debits: [] }
 }
 
-const messageOf = (error: unknown): string => some([error instanceof Error ? error.message : String(error)])
+const messageOf = (error: unknown): string => some([errorText(error)])

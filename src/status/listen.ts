@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { type Bytes, copy } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { Secret } from "../secret.ts"
 
 export type Listen =
@@ -55,7 +55,7 @@ export function readToken(path: string): Secret {
     }
   } catch (error) {
     if (error instanceof CosignerError) throw error
-    return refuse(error instanceof Error && "code" in error ? String(error.code) : String(error))
+    return refuse(error instanceof Error && "code" in error ? String(error.code) : errorText(error))
   }
   if (!TOKEN.test(text)) return refuse("it is not one line of 16 to 512 visible characters")
   return Secret.take(copy(Buffer.from(text, "utf8")))

@@ -5,7 +5,7 @@
 import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { build } from "../build.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, describe, errorText, placeIn } from "../errors.ts"
 import type { Log } from "../log.ts"
 import {
   type GroupsDocument,
@@ -69,12 +69,12 @@ export async function startStatus(options: Options): Promise<StatusThread> {
       if (thread !== worker || isStopped) return
       thread = undefined
       worker.terminate()
-      first.reject(new Error(reason))
+      first.reject(reason)
       if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
       restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
     }
     worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(worker, event.data, died))
-    worker.addEventListener("error", (event) => died(event.message))
+    worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
     worker.addEventListener("close", () => died("it was closed"))
     post(worker, { kind: "open", port, stall: options.stall })
     if (port === undefined) first.resolve(undefined)
@@ -97,13 +97,13 @@ export async function startStatus(options: Options): Promise<StatusThread> {
     try {
       return answer(options.answers, question)
     } catch (error) {
-      log.error("a question to the status port was not answered", { what: question.kind, error: String(error) })
+      log.error("a question to the status port was not answered", { what: question.kind, error: errorText(error) })
       return undefined
     }
   }
 
   start()
-  const patience = setTimeout(() => first.reject(new Error("it did not open in time")), OPEN_MS)
+  const patience = setTimeout(() => first.reject("it did not open in time"), OPEN_MS)
   try {
     const address = await first.promise
     return {
@@ -116,7 +116,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
     }
   } catch (error) {
     stop()
-    const why = error instanceof Error ? error.message : String(error)
+    const why = typeof error === "string" ? error : errorText(error)
     throw new CosignerError(
       "E-STA-001",
       { listen: port === undefined ? "" : shown(port.listen), why },

@@ -6,7 +6,7 @@
 import { lstatSync, unlinkSync, writeSync } from "node:fs"
 import { connect } from "node:net"
 import { build } from "../build.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, describe, errorText } from "../errors.ts"
 import { formatLine } from "../logText.ts"
 import type { ItemDocument } from "./documents.ts"
 import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
@@ -142,7 +142,7 @@ async function open({ listen, token }: PortOptions): Promise<void> {
       self.postMessage({ kind: "opened", address: `${host}:${port}` })
     }
   } catch (error) {
-    self.postMessage({ kind: "refused", why: error instanceof Error ? error.message : String(error) })
+    self.postMessage({ kind: "refused", why: errorText(error) })
   }
 }
 

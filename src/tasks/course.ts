@@ -3,7 +3,7 @@
  * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
  */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
@@ -13,7 +13,7 @@ import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
-import { resumed, statusOf, tellEnd, textOf, unlessSigned, whyNot } from "./endings.ts"
+import { resumed, statusOf, tellEnd, unlessSigned, whyNot } from "./endings.ts"
 import { certified, madeOutcome, planOf } from "./kinds.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
@@ -293,7 +293,7 @@ export class Course {
    */
   async #broken(error: unknown): Promise<void> {
     const { log, now, alarm } = this.#ports
-    log.error("task stopped", { task: this.task.task_id, error: textOf(error) })
+    log.error("task stopped", { task: this.task.task_id, error: errorText(error) })
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {
       try {
@@ -304,7 +304,7 @@ export class Course {
       } catch (again) {
         // What cannot become an outcome never will; nothing but the store gets better by itself.
         if (!(again instanceof CosignerError)) this.#result = undefined
-        log.warn("the end of a task could not be recorded", { task: this.task.task_id, error: textOf(again) })
+        log.warn("the end of a task could not be recorded", { task: this.task.task_id, error: errorText(again) })
         using later = alarm(now() + RECORD_AGAIN_MS)
         await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
       }

@@ -1,5 +1,4 @@
 /** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
-import { CosignerError, describe } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
@@ -48,5 +47,3 @@ export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: numbe
       return refuse("E-TSK-034", { attempt })
   }
 }
-
-export const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))

@@ -3,6 +3,7 @@
  * envelopes to the course they belong to. What a task does is course.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
+import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
@@ -11,7 +12,7 @@ import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
 import { Course } from "./course.ts"
-import { textOf, unlessSigned } from "./endings.ts"
+import { unlessSigned } from "./endings.ts"
 import { Intake } from "./intake.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
@@ -71,7 +72,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       const last = ports.journal.get(taskId)
       if (last !== undefined) intake.ended(last)
     } catch (error) {
-      rarely.say("error", "a record of the journal could not be read", { task: taskId, error: textOf(error) })
+      rarely.say("error", "a record of the journal could not be read", { task: taskId, error: errorText(error) })
     }
   }
 
@@ -140,7 +141,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       })
       .catch((error: unknown) => {
         trials.delete(task.task_id)
-        rarely.say("error", "a task could not be decided", { task: task.task_id, error: textOf(error) })
+        rarely.say("error", "a task could not be decided", { task: task.task_id, error: errorText(error) })
       })
     trials.set(task.task_id, { digest, stop, over })
   }
@@ -254,7 +255,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
         act(frame)
       } catch (error) {
         // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
-        rarely.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: textOf(error) })
+        rarely.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
       }
     },
     resume() {

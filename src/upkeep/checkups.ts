@@ -1,6 +1,6 @@
 /** [checkup]: every active share is opened, held against its public share, and made to sign, on a schedule. */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import { type ShareSigner, selfCheck } from "../tasks/keyshareSign.ts"
@@ -46,6 +46,6 @@ function problemOf(act: () => void): string {
     act()
     return ""
   } catch (error) {
-    return error instanceof CosignerError ? describe(error) : String(error)
+    return errorText(error)
   }
 }

@@ -1,5 +1,5 @@
 /** Keeps the memory of how far the database has come (store/guard.ts) close behind its commits, and never in their way. */
-import { CosignerError, describe } from "../errors.ts"
+import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { checkGuard, type Standing, writeGuard } from "../store/guard.ts"
 import type { Store } from "../store/store.ts"
@@ -28,7 +28,7 @@ export function keepGuard(store: Guarded, log: Log): GuardKeeper {
       writeGuard(store.path, standing)
       written = standing
     } catch (error) {
-      const why = error instanceof CosignerError ? describe(error) : String(error)
+      const why = errorText(error)
       log.warn("the guard against older copies of the database could not be written", { why })
     }
   }

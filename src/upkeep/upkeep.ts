@@ -3,7 +3,7 @@
  * configuration, and forgetting old tasks.
  */
 import type { Config } from "../config/config.ts"
-import { CosignerError, describe } from "../errors.ts"
+import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
@@ -27,8 +27,7 @@ export async function startUpkeep({ config, store, signer, log, proven }: Upkept
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
   const forgetting = { tasks: store.tasks, outbox: store.outbox, now, log }
-  const failed = (error: unknown): void =>
-    log.error("a scheduled job failed", { why: error instanceof CosignerError ? describe(error) : String(error) })
+  const failed = (error: unknown): void => log.error("a scheduled job failed", { why: errorText(error) })
   const regularly = (everyMs: number, lastMs: Repeated["lastMs"], act: Repeated["act"]): Promise<void> =>
     repeat({ everyMs, lastMs, act, failed, now }, signal)
   const jobs = [

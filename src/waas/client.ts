@@ -3,7 +3,7 @@
  * shortest description of how to call WaaS.
  */
 import { fromHex, toHex } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { Secret } from "../secret.ts"
 import { verifyEd25519 } from "../wire/signed.ts"
 import type { SignatureType } from "../wire/task.ts"
@@ -212,7 +212,7 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, { ...init, redirect: "error" })
   } catch (cause) {
-    throw new CosignerError("E-WAA-013", { url, problem: String(cause) }, { cause })
+    throw new CosignerError("E-WAA-013", { url, problem: errorText(cause) }, { cause })
   }
 }
 

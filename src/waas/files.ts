@@ -7,7 +7,7 @@ import { hkdfSync, randomBytes } from "node:crypto"
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { copy, fromHex, toHex, utf8 } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import type { Signer } from "../wire/signed.ts"
 import { ed25519Signer } from "./apiKey.ts"
@@ -103,4 +103,4 @@ export function lock({ dir, lock }: WaasFiles): Disposable {
 }
 
 export const errnoOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error)
+  error instanceof Error && "code" in error ? String(error.code) : errorText(error)

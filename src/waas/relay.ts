@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy, equal } from "../bytes.ts"
+import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import { CHANNEL_LIMITS, type Channel, type ChannelLimits, createChannel, type PeerMemory } from "../wire/channel.ts"
@@ -227,7 +228,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   function failed(error: unknown): void {
     count("handlerFailed")
-    log.error("A handler of the relay threw", { code: "E-CLI-001", what: String(error) })
+    log.error("A handler of the relay threw", { code: "E-CLI-001", what: errorText(error) })
   }
 
   function pump(peer: Peer): void {

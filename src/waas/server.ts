@@ -1,7 +1,7 @@
 /** One WaaS process: lock, store, keys, engine, relay and REST API on one port, started and stopped in that order. */
 import { readFileSync } from "node:fs"
 import { toHex } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
@@ -114,7 +114,7 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
 }
 
 const stuck = (log: Log, error: unknown): void =>
-  log.error("the engine could not go on; it tries again", { error: String(error) })
+  log.error("the engine could not go on; it tries again", { error: errorText(error) })
 
 export const documentsBy = (signer: Signer): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),

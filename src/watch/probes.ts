@@ -2,7 +2,7 @@
  * What readiness consists of, each item as a function of what it looks at. Limits are parameters; LIMITS has the node's. All
  * of them are found out within 30 s.
  */
-import { CosignerError, describe } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { OpenSession } from "./sessions.ts"
 import type { Finding, Probe } from "./watch.ts"
 
@@ -74,15 +74,13 @@ export function storeProbe(of: {
         triedAt = of.clock()
       }
       if (failure !== undefined && age() > of.clock() - triedAt) {
-        return failed(new CosignerError("E-STA-010", { why: textOf(failure) }))
+        return failed(new CosignerError("E-STA-010", { why: errorText(failure) }))
       }
       if (age() <= storeMs) return ok(`written ${ago(age())}`)
       return failed(new CosignerError("E-STA-010", { why: `the last write that stands was ${ago(age())}` }))
     },
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof CosignerError ? describe(error) : String(error))
 
 // ---- link and clock ---------------------------------------------------------------------------------------------------
 

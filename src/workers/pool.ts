@@ -4,9 +4,8 @@
  * is done here, on the main thread, between its call and our answer.
  */
 import { build } from "../build.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText, placeIn } from "../errors.ts"
 import { wipeGroupSecret } from "../keys/group.ts"
-import { placeOf } from "../mpc/crash.ts"
 import type { Ending, HostIo } from "../mpc/session.ts"
 import type { HostedSession, StartSession } from "../tasks/ports.ts"
 import { MOST_QUEUED, mostQueued, queuedBytes } from "./inbound.ts"
@@ -119,7 +118,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   function replace(): void {
     seat().catch((error: unknown) => {
       if (closed) return
-      options.onDeath(`no new worker could be started: ${placeOf(error)}`)
+      options.onDeath(`no new worker could be started: ${errorText(error)}`)
       setTimeout(replace, RESPAWN_MS).unref()
     })
   }
@@ -235,9 +234,6 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     },
   }
 }
-
-/** The end of the stack in what the runtime says of a worker's error. The rest may quote anything, a secret among it. */
-const placeIn = (text: string): string => /([^/\\\s(]+:\d+:\d+)\)?\s*$/.exec(text)?.[1] ?? "a place that is not known"
 
 /** Resolves when it is durable, or with the answer. */
 async function carryOut(io: HostIo, call: Call): Promise<boolean> {

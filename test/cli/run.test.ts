@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test"
 import { command, flag, integer, list, optional, rest, valueOr } from "../../src/cli/command.ts"
 import { globalOptions } from "../../src/cli/globals.ts"
 import { locate } from "../../src/cli/locate.ts"
+import { failed } from "../../src/cli/run.ts"
 import { type Row, table } from "../../src/cli/table.ts"
 import { EXIT } from "../../src/errors/entry.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { Secret } from "../../src/secret.ts"
 import { cli } from "./world.ts"
 
 /** Prints what it was given. */
@@ -105,6 +107,22 @@ describe("help", () => {
   }
 })
 
+describe("what was typed behind an option that is not known", () => {
+  for (const args of [["--password=hunter2"], ["--password-file=hunter2"], ["-phunter2"]]) {
+    test(`${args.join(" ").replace("hunter2", "...")} is not repeated`, async () => {
+      const { exit, stdout, stderr } = await cli(["group", ...args], rows)
+      expect(exit).toBe(EXIT.failure)
+      expect(stdout + stderr).not.toContain("hunter2")
+    })
+  }
+  test("its name is, and one that was meant", async () => {
+    expect((await cli(["echo", "--time=3"], rows)).stderr).toMatch(
+      /unknown option '--time'\n\(Did you mean --times\?\)/,
+    )
+    expect((await cli(["echo", "-x3"], rows)).stderr).toContain("unknown option '-x'\n")
+  })
+})
+
 describe("failures", () => {
   test("an error of ours: its code and next step on stderr, its exit code", async () => {
     const { exit, stdout, stderr } = await cli(["fail"], rows)
@@ -120,6 +138,22 @@ describe("failures", () => {
     const { exit, stderr } = await cli(["break"], rows)
     expect(exit).toBe(EXIT.bug)
     expect(stderr).toContain("E-CLI-001")
+  })
+  test("and is told by its place alone: its words may quote a secret", () => {
+    const quoted = new Error("boom hunter2", { cause: Secret.from(Buffer.from("hunter2")) })
+    for (const thrown of [
+      quoted,
+      Object.assign(new TypeError("hunter2\n at hunter2"), { hunter2: 1 }),
+      "hunter2",
+      ["hunter2"],
+    ]) {
+      const pieces: string[] = []
+      failed(thrown, true, { env: {}, write: (_, piece) => void pieces.push(piece) })
+      const text = pieces.join("")
+      expect(text).toContain("E-CLI-001")
+      expect(text).not.toContain("hunter2")
+      if (thrown instanceof Error) expect(text).toMatch(/Error at run\.test\.ts:\d+:\d+\n\s+at /)
+    }
   })
 })
 

@@ -140,7 +140,9 @@ test("an outbox that fails for a while loses nothing, and is reported", async ()
     const real = outbox[name].bind(outbox)
     let calls = 0
     const wrapped = (...args: Parameters<typeof real>) => {
-      if (calls++ === 0) throw new Error("disk full")
+      if (calls++ === 0) {
+        throw Object.assign(new Error("ENOSPC: disk full"), { code: "ENOSPC", errno: -28, syscall: "write" })
+      }
       return Reflect.apply(real, outbox, args)
     }
     Object.assign(outbox, { [name]: wrapped })
@@ -148,7 +150,7 @@ test("an outbox that fails for a while loses nothing, and is reported", async ()
   for (const name of ["next", "attempted", "delivered"] as const) failing(name)
   await using run = running([serverAt(sink.url)], outbox)
   while (run.sender.states()[0]?.healthy !== false) await Bun.sleep(1)
-  expect(run.sender.states()[0]?.failure).toContain("disk full")
+  expect(run.sender.states()[0]?.failure).toContain("the outbox failed: ENOSPC: disk full")
   while (outbox.rows.length > 0) await Bun.sleep(1)
   // Taken, but not recorded as taken: sent again.
   expect(ids(sink.got)).toEqual(["a", "a", "b"])

@@ -288,7 +288,8 @@ test("a thread that dies is said to have died, started again, and said to be bac
   mortal.beat()
   while (mortal.log.length < 3) await Bun.sleep(10)
   expect(mortal.log.map((line) => line.slice(0, 15))).toEqual(["error E-STA-017", "info the status", "error E-STA-017"])
-  expect(mortal.log[0]).toContain("died on purpose")
+  expect(mortal.log[0]).toContain("mortalWorker.ts:")
+  expect(mortal.log[0]).not.toContain("on purpose")
 })
 
 describe("before and without a word of the node", () => {

@@ -23,7 +23,7 @@ test("each step of a task is told, in order, under its id", () => {
   journal.claim(claimOf(task))
   journal.claim(claimOf(task))
   decide(task, APPROVE)
-  journal.startSession(row, 7)
+  journal.startSession(row, 7, () => ({ verdict: APPROVE, debits: [] }))
   journal.emitted(task, new Uint8Array(32), 8)
   journal.endSession(row.sid, "done", 9, [])
   journal.finish(task, { state: "completed", outcome: { type: "signatures", signatures: [] } }, 10, [])

@@ -9,7 +9,7 @@ import { accessSync, constants, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { copy, fromHex } from "../../bytes.ts"
 import type { Config } from "../../config/config.ts"
-import { CosignerError } from "../../errors.ts"
+import { CosignerError, errorText } from "../../errors.ts"
 import { partyBytes } from "../../keys/party.ts"
 import { type Measured, openConnection } from "../../link/connection.ts"
 import { checkOptions, LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
@@ -145,4 +145,4 @@ export function checkClock(check: string, whose: string, offsetMs: number): Find
 }
 
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error)
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : errorText(error)

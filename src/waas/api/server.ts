@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
 import { toHex } from "../../bytes.ts"
-import { CosignerError, describe } from "../../errors.ts"
+import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
@@ -126,8 +126,7 @@ function failed(error: unknown, log: Log): Response {
       { status: error.status },
     )
   }
-  const text = error instanceof CosignerError ? describe(error) : String(error)
-  log.error("a request ended in an internal error", { error_id, error: text })
+  log.error("a request ended in an internal error", { error_id, error: errorText(error) })
   const error_message = `internal error; the log of WaaS has it under ${error_id}`
   return Response.json({ error_code: 2000, error_message, error_id }, { status: 500 })
 }
