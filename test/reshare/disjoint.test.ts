@@ -195,6 +195,36 @@ test("what comes after the winner reaches them too, and its check-ups end the sh
   expect(statuses(e, groupId)).toEqual(["ERASED", "ERASED", "ERASED", "ERASED"])
 })
 
+test("one that is still at it as its epoch comes to light, outranked already, hears of the winner when it has it", async () => {
+  await using it = await Theatre.open(CAST)
+  const { vault, group } = await it.generated(2, ["a", "b", "c", "d"])
+  const groupId = group.shareGroups[0]?.shareGroupId ?? ""
+  const { e, f } = { e: it.node("e"), f: it.node("f") }
+  const target = await it.group(vault, "MainGroup", 2, ["e", "f"])
+  // f alone has the certificate, and e does not hear that WaaS has given it up.
+  it.passes = (passing) => {
+    if (passing.kind === "down") return passing.to !== e || passing.frame.kind !== "cancel"
+    if (passing.from !== f) return true
+    return passing.frame.kind === "envelope" ? !isAck(passing.frame.envelope) : passing.frame.status !== 190
+  }
+  const first = await it.reshare(vault, group, target, { dealers: ["a", "b"] })
+  await it.settle()
+  f.kill()
+  await it.engine.cancelTssRequest(first.tssRequestId)
+  await it.settle()
+  const other = await it.group(vault, "MainGroup", 2, ["g", "h"])
+  const second = await it.reshare(vault, group, other, { dealers: ["c", "d"] })
+  await it.settle()
+  expect((await it.request(second)).status).toBe("Success")
+  expect(statuses(e, groupId)).toEqual(["PREPARED"])
+  it.passes = () => true
+  await f.start()
+  await it.settle()
+  expect((await it.request(first)).status).toBe("Success")
+  for (const node of [e, f]) expect(statuses(node, groupId)).toEqual(["ERASED", "SUPERSEDED", "ERASED"])
+  expect((await it.sign(vault, other, ["g", "h"])).status).toBe("Completed")
+})
+
 test("a bystander that is online hears of a reshare at once, and only what it lacks", async () => {
   await using it = await Theatre.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b", "c"])
