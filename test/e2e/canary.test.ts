@@ -208,7 +208,7 @@ url = "${events.url}"
   expect(coresIn(stage.dir)).toEqual([])
 
   // ---- errors that nobody catches, with live secrets in them
-  for (const way of LONG ? WAYS : WAYS.slice(0, 2)) {
+  for (const way of LONG ? WAYS : WAYS.slice(0, 1)) {
     const said = await thrown(surveillance, two, way)
     expect([way, said]).toEqual([way, expect.stringContaining("E-CLI-001")])
   }
@@ -237,7 +237,7 @@ bucket = "b"
 token = "${token}"
 interval = "200ms"
 [backup]
-interval = "4s"
+interval = "${LONG ? "4s" : "1h"}"
 password_file = "configs/backup.key"
 [checkup]
 interval = "1s"

@@ -2,14 +2,17 @@
  * What refused commands say. Every command is given files that hold secrets in the place of every file that it reads, and words
  * that are secrets in the place of every word: it may refuse them, it may not repeat them.
  */
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { globalOptions } from "../../src/cli/globals.ts"
 import { table } from "../../src/cli/table.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore } from "../../src/store/store.ts"
+import { root } from "../binary.ts"
+import { cli } from "../cli/world.ts"
 import type { Refusal } from "./witness/refusals.ts"
 import { tellRsa } from "./witness/secrets.ts"
 import { acquit, Witness } from "./witness/witness.ts"
@@ -152,3 +155,53 @@ test("no refused command repeats a secret that it was given", async () => {
     rmSync(dir, { recursive: true, force: true })
   }
 }, 120_000)
+
+describe("no secret is asked for where others can read it", () => {
+  /** Options whose name sounds like a secret, and what is typed behind them. */
+  const PUBLIC: Readonly<Record<string, string>> = {
+    "--cb-pubkey": "<file>",
+    "--cb-token-expire": "<minutes>",
+    "--allow-readable-key-file": "",
+    "--key-file": "<file>",
+    "--key-file (list)": "<files>",
+    "--password-file": "<file>",
+    "--node-key": "<file>",
+    "--public-key": "<hex>",
+    "--key": "<xpub|cpub>",
+    "--private-keys": "",
+  }
+  test("in the words of a command: options take files and public keys", async () => {
+    const found: Record<string, string> = {}
+    for (const { load } of table) {
+      const own = Object.values((await load?.())?.options ?? {})
+      for (const { flags, kind } of [...own, ...Object.values(globalOptions)]) {
+        const [, name = "", value = ""] = /(--[\w-]+)(?: (<[^>]+>))?$/.exec(flags) ?? []
+        if (!/pass|secret|token|key|pin|seed|mnemonic|private|credential/.test(name)) continue
+        found[kind === "list" && value === "<files>" ? `${name} (list)` : name] = value
+      }
+    }
+    expect(found).toEqual(PUBLIC)
+  })
+  test("in a variable of the environment: those that are read are these", () => {
+    const source = [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(root, "src") })]
+    const names = source.flatMap((path) =>
+      [...readFileSync(join(root, "src", path), "utf8").matchAll(/\benv(?:\.|\[")([A-Z_]+)/g)].map(([, name]) => name),
+    )
+    expect([...new Set(names)].sort()).toEqual([
+      "CREDENTIALS_DIRECTORY",
+      "HOME",
+      "NOTIFY_SOCKET",
+      "PATH",
+      "WATCHDOG_PID",
+      "WATCHDOG_USEC",
+    ])
+  })
+  test("a private key is not taken for a public one, and not repeated", async () => {
+    const xprv =
+      "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
+    const { exit, stdout, stderr } = await cli(["recovery", "derive", "--key", xprv, "--paths", "m/0"])
+    expect(exit).not.toBe(0)
+    expect(stdout + stderr).not.toContain(xprv.slice(20, 40))
+    expect(stderr).toContain("E-KEY-005")
+  })
+})
