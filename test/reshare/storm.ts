@@ -99,6 +99,8 @@ export class Storm implements AsyncDisposable {
   >()
   /** Stays away from here on. */
   #gone: Node | undefined
+  /** A copy of a node's database, and whether the node goes on from it by now: then it has lost the shares since. */
+  #copy: { readonly node: Node; readonly file: string; isBack: boolean } | undefined
 
   private constructor(
     readonly it: Theatre,
@@ -128,6 +130,7 @@ export class Storm implements AsyncDisposable {
     const { it } = this
     const dice = this.#dice
     for (let n = 0; n < acts; n++) {
+      this.#take()
       this.#weather()
       await this.#act()
       await it.settle()
@@ -135,7 +138,9 @@ export class Storm implements AsyncDisposable {
       this.#look()
       for (const node of it.nodes) if (!node.up && node !== this.#gone && dice.percent(50)) await this.#wake(node)
       this.#look()
+      if (dice.percent(20)) await this.#putBack()
     }
+    await this.#putBack()
   }
 
   /** Draws anew what happens to messages, and who dies at which of its next durable steps. */
@@ -161,7 +166,8 @@ export class Storm implements AsyncDisposable {
       node.dies = { step: node.steps.length + dice.between(1, 9), when: dice.pick(["before", "after"]) }
     }
     if (dice.percent(15)) it.restartIn(dice.between(1, 60))
-    if (this.spare > 0 && this.#gone === undefined && dice.percent(15)) this.#lose(dice.pick(it.nodes))
+    const isWhole = this.#gone === undefined && this.#copy === undefined
+    if (this.spare > 0 && isWhole && dice.percent(30)) this.#lose(dice.pick(it.nodes))
     if (dice.percent(40)) it.queue.push(...this.#late.splice(0))
     this.diary.push(`lost ${lost} late ${late} twice ${twice}${mixed ? " mixed" : ""}`)
   }
@@ -184,6 +190,32 @@ export class Storm implements AsyncDisposable {
     if (this.#dice.percent(50)) node.kill()
     else node.dies = { step: node.steps.length + this.#dice.between(1, 12), when: this.#dice.pick(["before", "after"]) }
     this.diary.push(`${node.name} goes for good`)
+  }
+
+  /** Where every group can do without a node, one may be copied, and later be put back by its operator. */
+  #take(): void {
+    if (this.spare === 0 || this.#gone !== undefined || this.#copy !== undefined || !this.#dice.percent(40)) return
+    const signing = this.it.nodes.filter(
+      ({ up, store }) => up && store.groups.list().some(({ status }) => status === "ACTIVE"),
+    )
+    if (signing.length === 0) return
+    const node = this.#dice.pick(signing)
+    this.diary.push(`${node.name} is copied`)
+    this.#copy = { node, file: node.copy("copy.db"), isBack: false }
+  }
+
+  /** While nothing goes on: a session that it is in the middle of, and remembers no more, it would begin again. */
+  async #putBack(): Promise<void> {
+    if (this.#copy === undefined || this.#copy.isBack) return
+    const { node, file } = this.#copy
+    this.#clearSky()
+    await this.#cancel()
+    // Past every signature that is still asked for.
+    await this.it.pass(70_000)
+    this.diary.push(`${node.name} is put back`)
+    this.#copy.isBack = true
+    for (const [key, share] of this.#shares) if (share.node === node) this.#shares.delete(key)
+    await node.restore(file)
   }
 
   async #act(): Promise<void> {
@@ -298,10 +330,7 @@ export class Storm implements AsyncDisposable {
   /** The weather clears: whoever is not gone is there, everything late arrives, and every deadline passes. */
   async clear(): Promise<void> {
     const { it } = this
-    it.passes = () => true
-    it.disturb = (batch) => batch
-    it.restartAfter = undefined
-    for (const node of it.nodes) node.dies = undefined
+    this.#clearSky()
     this.#gone?.kill()
     it.queue.push(...this.#dice.shuffled(this.#late.splice(0)))
     await it.settle()
@@ -313,6 +342,14 @@ export class Storm implements AsyncDisposable {
       await it.settle()
     }
     this.#look()
+  }
+
+  #clearSky(): void {
+    const { it } = this
+    it.passes = () => true
+    it.disturb = (batch) => batch
+    it.restartAfter = undefined
+    for (const node of it.nodes) node.dies = undefined
   }
 
   /** What must hold whatever has happened. */
@@ -330,8 +367,7 @@ export class Storm implements AsyncDisposable {
     for (const source of await this.#usable()) {
       const names = this.#dice.some(this.#present(), 3).map(({ name }) => name)
       const target = await it.group(vault, source.type, 2, names)
-      const present = source.holders.map(({ nodeId }) => this.#named(nodeId)).filter((name) => it.node(name).up)
-      const dealers = this.#dice.some(present, source.threshold)
+      const dealers = this.#dice.some(this.#signers(source), source.threshold)
       const request = await it.reshare(vault, source, target, { allowSharedNodes: true, dealers })
       await it.settle()
       for (let n = 0; n < 3; n++) await it.pass(20_000)
@@ -397,8 +433,9 @@ export class Storm implements AsyncDisposable {
       expect([groupId, new Set(active.map(({ group }) => toHex(group.epochId))).size]).toEqual([groupId, 1])
       if (first === undefined) return
       const { group } = first
-      const missing = this.#present().filter(({ party }) => memberOf(group, party) !== undefined)
-      expect(active.map(({ node }) => node.name).sort()).toEqual(missing.map(({ name }) => name).sort())
+      const members = this.#present().filter(({ party }) => memberOf(group, party) !== undefined)
+      const whole = members.filter((node) => !this.#lacks(node, groupId))
+      expect(active.map(({ node }) => node.name).sort()).toEqual(whole.map(({ name }) => name).sort())
       expect(active.length).toBeGreaterThanOrEqual(group.threshold)
       expect(rootExtendedPublicKey(group)).toBe(root?.rootPubkey ?? "")
       this.#expectKey(
@@ -428,8 +465,7 @@ export class Storm implements AsyncDisposable {
     const usable = await this.#usable()
     expect(usable.length).toBeGreaterThan(0)
     for (const group of usable) {
-      const present = group.holders.map(({ nodeId }) => this.#named(nodeId)).filter((name) => this.it.node(name).up)
-      const names = this.#dice.some(present, group.threshold)
+      const names = this.#dice.some(this.#signers(group), group.threshold)
       const { status, reason } = await this.it.sign(this.vault, group, names, this.curve)
       expect([group.type, names, status, reason]).toEqual([group.type, names, "Completed", ""])
     }
@@ -509,6 +545,17 @@ export class Storm implements AsyncDisposable {
 
   #present(): readonly Node[] {
     return this.it.nodes.filter((node) => node !== this.#gone)
+  }
+
+  /** Whether it was put back to before it had its share of the group's epoch. */
+  #lacks(node: Node, groupId: string): boolean {
+    return this.#copy?.isBack === true && this.#copy.node === node && node.store.groups.active(groupId) === undefined
+  }
+
+  /** Those holders of the group that are there and have their shares. */
+  #signers({ holders, shareGroups }: HolderGroup): readonly string[] {
+    const there = this.#present().filter((node) => holders.some(({ nodeId }) => nodeId === node.nodeId))
+    return there.filter((node) => !this.#lacks(node, shareGroups[0]?.shareGroupId ?? "")).map(({ name }) => name)
   }
 
   #named(nodeId: string): string {
