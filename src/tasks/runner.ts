@@ -210,7 +210,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     const group = succeed(task, attempt, outcome, ports)
     courses.get(task.task_id)?.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     if (group === undefined) return
-    ports.log.info("a reshare was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
+    ports.log.info("an epoch was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
   }
 
   /** The journal's record of exactly that document; anything else is logged and dropped. */

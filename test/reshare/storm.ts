@@ -1,69 +1,19 @@
 /**
  * Random lives of a vault: reshares of every kind follow and overtake one another while messages are lost, doubled, delayed and
- * put in another order, nodes die at any durable step and come back, WaaS restarts, and sometimes one node is gone for good.
+ * put in another order, nodes die at any durable step and come back, WaaS restarts, and sometimes one node is gone for good,
+ * or goes on from an older copy of its database.
  * Then the weather clears, whatever is late arrives, and what tss.md 6 promises must hold. All choices come from one seed.
  */
 import { expect } from "bun:test"
-import { type Bytes, toHex } from "../../src/bytes.ts"
-import { curveNamed } from "../../src/crypto/curve.ts"
-import { lagrange } from "../../src/crypto/shamir.ts"
-import {
-  checkShare,
-  type GroupPublic,
-  type GroupStatus,
-  memberOf,
-  outranks,
-  rootExtendedPublicKey,
-  wipeGroupSecret,
-} from "../../src/keys/group.ts"
 import { ApiFailure } from "../../src/waas/failure.ts"
 import type { CurveType, HolderGroup, TssRequest, TssRequestType, Vault } from "../../src/waas/store/model.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
-import { seededRng } from "../mpc/network.ts"
+import { Dice } from "./dice.ts"
 import { type Node, type Passing, Theatre } from "./theatre.ts"
+import { Witness } from "./witness.ts"
 
 const HOUR = 3_600_000
 const NAMES = ["a", "b", "c", "d", "e", "f"] as const
-const ORDER: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
-
-/** Choices from a seed. */
-class Dice {
-  readonly #rng: (length: number) => Bytes
-
-  constructor(seed: number) {
-    this.#rng = seededRng(`storm ${seed}`)
-  }
-
-  below(n: number): number {
-    return new DataView(this.#rng(4).buffer).getUint32(0) % n
-  }
-
-  between(least: number, most: number): number {
-    return least + this.below(most - least + 1)
-  }
-
-  /** In so many of a hundred cases. */
-  percent(n: number): boolean {
-    return this.below(100) < n
-  }
-
-  pick<T>(of: readonly T[]): T {
-    const found = of[this.below(of.length)]
-    if (found === undefined) throw new Error("nothing to pick from")
-    return found
-  }
-
-  shuffled<T>(of: readonly T[]): readonly T[] {
-    return of
-      .map((item) => ({ item, at: this.below(1 << 30) }))
-      .sort((a, b) => a.at - b.at)
-      .map(({ item }) => item)
-  }
-
-  some<T>(of: readonly T[], count: number): readonly T[] {
-    return this.shuffled(of).slice(0, count)
-  }
-}
 
 const isOf = (kind: Passing["frame"]["kind"], envelopeRound?: number): ((passing: Passing) => boolean) => {
   return ({ frame }) =>
@@ -91,12 +41,8 @@ export class Storm implements AsyncDisposable {
   /** How many epochs that are over were asked to sign, and refused. */
   refused = 0
   readonly #dice: Dice
+  readonly #witness: Witness
   #late: Passing[] = []
-  /** The furthest that each share was seen, by node and epoch. */
-  readonly #shares = new Map<
-    string,
-    { readonly node: Node; readonly epochId: Bytes; readonly groupId: string; status: GroupStatus }
-  >()
   /** Stays away from here on. */
   #gone: Node | undefined
   /** A copy of a node's database, and whether the node goes on from it by now: then it has lost the shares since. */
@@ -111,6 +57,7 @@ export class Storm implements AsyncDisposable {
     dice: Dice,
   ) {
     this.#dice = dice
+    this.#witness = new Witness(it, vault.rootKeys[0]?.rootPubkey ?? "")
   }
 
   static async brew(seed: number, curve: CurveType): Promise<Storm> {
@@ -120,7 +67,7 @@ export class Storm implements AsyncDisposable {
     const size = dice.pick([2 + spare, 3, 4, 4])
     const { vault } = await it.generated(dice.pick([2, 2, size - spare]), dice.some(NAMES, size))
     const storm = new Storm(it, vault, curve, spare, dice)
-    storm.#look()
+    storm.#witness.look()
     return storm
   }
 
@@ -135,9 +82,9 @@ export class Storm implements AsyncDisposable {
       await this.#act()
       await it.settle()
       if (dice.percent(50)) await it.pass(dice.pick([200, 1_000, 6_000, 20_000, 95_000]))
-      this.#look()
+      this.#witness.look()
       for (const node of it.nodes) if (!node.up && node !== this.#gone && dice.percent(50)) await this.#wake(node)
-      this.#look()
+      this.#witness.look()
       if (dice.percent(20)) await this.#putBack()
     }
     await this.#putBack()
@@ -214,7 +161,7 @@ export class Storm implements AsyncDisposable {
     await this.it.pass(70_000)
     this.diary.push(`${node.name} is put back`)
     this.#copy.isBack = true
-    for (const [key, share] of this.#shares) if (share.node === node) this.#shares.delete(key)
+    this.#witness.forget(node)
     await node.restore(file)
   }
 
@@ -341,7 +288,7 @@ export class Storm implements AsyncDisposable {
       for (const node of this.#present()) await it.online(node)
       await it.settle()
     }
-    this.#look()
+    this.#witness.look()
   }
 
   #clearSky(): void {
@@ -354,11 +301,11 @@ export class Storm implements AsyncDisposable {
 
   /** What must hold whatever has happened. */
   async expectSound(): Promise<void> {
-    await this.#expectShares()
-    this.#expectOneEpochPerGroup()
+    await this.#witness.expectShares()
+    this.#witness.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
     await this.#expectEveryGroupSigns()
     await this.#expectOldEpochsRefuse()
-    this.#expectNoBlame()
+    this.#witness.expectNoBlame()
   }
 
   /** And it goes on: the next reshare succeeds, to present nodes, and what it made signs. */
@@ -375,89 +322,10 @@ export class Storm implements AsyncDisposable {
       const { status, reason } = await it.sign(vault, target, this.#dice.some(names, 2), this.curve)
       expect([status, reason]).toEqual(["Completed", ""])
     }
-    this.#look()
-    await this.#expectShares()
-    this.#expectOneEpochPerGroup()
-    this.#expectNoBlame()
-  }
-
-  /** No share went but by the retention condition, and those that are there are what their records say. */
-  async #expectShares(): Promise<void> {
-    for (const { node, groupId, epochId } of this.#shares.values()) {
-      if (!node.up) continue
-      const record = this.#record(node, groupId, epochId)
-      if (record.status === "ERASED") {
-        expect([node.name, groupId, await this.#mayBeErased(node, record)]).toEqual([node.name, groupId, true])
-        continue
-      }
-      const secret = node.store.groups.open(groupId, epochId)
-      checkShare(record, secret, node.party)
-      wipeGroupSecret(secret)
-    }
-  }
-
-  async #mayBeErased(node: Node, record: GroupPublic): Promise<boolean> {
-    const after = node
-      .epochs(record.groupId)
-      .filter((later) => later.certificate !== undefined && outranks(later, record))
-    for (const later of after) {
-      if (node.signedIn.has(toHex(later.epochId))) return true
-      if ((await this.#checkedUp(later)) >= later.threshold) return true
-    }
-    return false
-  }
-
-  /** How many members of the epoch have signed with their shares of it, as far as WaaS has verified. */
-  async #checkedUp({ groupId, epochId }: GroupPublic): Promise<number> {
-    const { store } = this.it
-    for (const node of this.it.nodes) {
-      const made = await store.successions(node.nodeId)
-      const task = made.find(
-        ({ outcome }) =>
-          outcome?.type === "group" && outcome.group_id === groupId && outcome.epoch_id === toHex(epochId),
-      )
-      if (task !== undefined) return (await store.checkups(task.taskId)).length
-    }
-    return 0
-  }
-
-  /** Of each group one epoch is active, with all of its members that are there, and enough of them are. */
-  #expectOneEpochPerGroup(): void {
-    const [root] = this.vault.rootKeys
-    for (const groupId of this.#groupIds()) {
-      const active = this.#present().flatMap((node) => {
-        const group = node.store.groups.active(groupId)
-        return group === undefined ? [] : [{ node, group }]
-      })
-      const [first] = active
-      expect([groupId, new Set(active.map(({ group }) => toHex(group.epochId))).size]).toEqual([groupId, 1])
-      if (first === undefined) return
-      const { group } = first
-      const members = this.#present().filter(({ party }) => memberOf(group, party) !== undefined)
-      const whole = members.filter((node) => !this.#lacks(node, groupId))
-      expect(active.map(({ node }) => node.name).sort()).toEqual(whole.map(({ name }) => name).sort())
-      expect(active.length).toBeGreaterThanOrEqual(group.threshold)
-      expect(rootExtendedPublicKey(group)).toBe(root?.rootPubkey ?? "")
-      this.#expectKey(
-        group,
-        active.map(({ node }) => node),
-      )
-    }
-  }
-
-  /** The shares of those that are active interpolate to the vault's root key. */
-  #expectKey(group: GroupPublic, nodes: readonly Node[]): void {
-    const curve = curveNamed(group.curve)
-    const some = this.#dice.some(nodes, group.threshold)
-    const lambdas = lagrange(
-      curve,
-      some.map(({ party }) => memberOf(group, party)?.shareId ?? 0n),
-    )
-    const sum = some.reduce((sum, node, i) => {
-      using share = node.store.groups.open(group.groupId, group.epochId).share
-      return sum + (curve.decodeScalar(share.expose()) ?? 0n) * (lambdas[i] ?? 0n)
-    }, 0n)
-    expect(curve.encodePoint(curve.multiplyBase(curve.mod(sum)))).toEqual(group.commitments[0] ?? new Uint8Array(0))
+    this.#witness.look()
+    await this.#witness.expectShares()
+    this.#witness.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
+    this.#witness.expectNoBlame()
   }
 
   /** Whatever WaaS calls Valid signs with a quorum of those that are there; it has verified the signature under the root key. */
@@ -502,46 +370,7 @@ export class Storm implements AsyncDisposable {
     }
   }
 
-  /** Nodes are all honest here: none may have said of another that it is not, and none may have met a bug. */
-  #expectNoBlame(): void {
-    const said = this.it.log.filter(({ level }) => level === "error")
-    expect(said).toEqual([])
-    for (const node of this.it.nodes) {
-      if (!node.up) continue
-      expect([node.name, node.store.bans.list(), node.store.strikes.refused()]).toEqual([node.name, [], []])
-    }
-  }
-
   // ---- what it sees ------------------------------------------------------------------------------------------------
-
-  /** Remembers every share that is there; states only ever go on. */
-  #look(): void {
-    for (const node of this.it.nodes) {
-      if (!node.up) continue
-      for (const { groupId, epochId, status, members } of node.store.groups.list()) {
-        if (!members.some(({ party }) => party === node.party)) continue
-        const key = `${node.name} ${groupId} ${toHex(epochId)}`
-        const known = this.#shares.get(key)
-        if (known === undefined && status === "ERASED") continue
-        if (known === undefined) this.#shares.set(key, { node, groupId, epochId, status })
-        else {
-          expect([key, ORDER.indexOf(status) >= ORDER.indexOf(known.status)]).toEqual([key, true])
-          known.status = status
-        }
-      }
-    }
-  }
-
-  #record(node: Node, groupId: string, epochId: Bytes): GroupPublic {
-    const found = node.epochs(groupId).find((group) => toHex(group.epochId) === toHex(epochId))
-    if (found === undefined) throw new Error(`${node.name} has lost the record of an epoch of ${groupId}`)
-    return found
-  }
-
-  #groupIds(): readonly string[] {
-    const all = this.#present().flatMap((node) => node.store.groups.list())
-    return [...new Set(all.filter(({ status }) => status === "ACTIVE").map(({ groupId }) => groupId))]
-  }
 
   #present(): readonly Node[] {
     return this.it.nodes.filter((node) => node !== this.#gone)
