@@ -32,6 +32,7 @@ async function rehearse(): Promise<Rehearsal> {
       // Beyond the patience of a session, and of WaaS with an attempt, before the end.
       await it.pass(20_000)
     }
+    it.restartAfter = undefined
     expect(await it.request(request)).toMatchObject({ status: "Success", reason: "" })
     expectOneEpoch(it.nodes)
     expect((await it.sign(vault, target, ["stays", "comes"])).status).toBe("Completed")
