@@ -151,7 +151,7 @@ test(
     }
     expect(noticed).toBeGreaterThan(100)
   },
-  LONG ? 1_200_000 : 120_000,
+  LONG ? 7_200_000 : 120_000,
 )
 
 const replacer = (_: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value)

@@ -423,5 +423,5 @@ test(
       { seed: 20_261_122, numRuns: process.env["COSIGNER_LONG"] === "1" ? 2_000 : 30 },
     )
   },
-  process.env["COSIGNER_LONG"] === "1" ? 1_200_000 : 120_000,
+  process.env["COSIGNER_LONG"] === "1" ? 7_200_000 : 120_000,
 )
