@@ -40,13 +40,20 @@ export function succeed(
   // No honest node promises what is dated beyond tomorrow: it would outrank all that is made until then.
   const made = fromTheFuture(task, ports.now()) === undefined ? madeBy(task, attempt, outcome) : undefined
   if (made === undefined) return undefined
-  for (const other of known.filter((group) => group.certificate !== undefined)) {
-    const record = successorOf(other, made) ?? ancestorOf(other, made)
+  for (const other of known) {
+    const record = provenBy(other, made)
     if (record === undefined || !equal(record.epochId, epochId)) continue
     groups.acknowledge(record)
     return groups.activate(record.groupId, record.epochId, acks)
   }
   return undefined
+}
+
+/** What an epoch on record proves: one that is certified, what came after it; one that is ours at least by promise, what it was dealt from. */
+function provenBy(known: GroupPublic, made: MadeEpoch): GroupPublic | undefined {
+  const isCertified = known.certificate !== undefined
+  const next = isCertified ? successorOf(known, made) : undefined
+  return next ?? (isCertified || known.status === "PREPARED" ? ancestorOf(known, made) : undefined)
 }
 
 /** Under an epoch whose use this node has seen, older shares of the group are erased, and it is said. */

@@ -86,7 +86,8 @@ test("the outranked one comes to light last: its members hear of the winner as t
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
   await h.start()
   await it.settle()
-  expect(statuses(e, groupId)).toEqual(["PREPARED"])
+  // It was told all the same: its dealers had stated what its promise was dealt from.
+  expect(statuses(e, groupId)).toEqual(["ERASED", "PREPARED", "ERASED"])
   await f.start()
   await it.settle()
   expect((await it.request(first)).status).toBe("Success")
@@ -195,7 +196,25 @@ test("what comes after the winner reaches them too, and its check-ups end the sh
   expect(statuses(e, groupId)).toEqual(["ERASED", "ERASED", "ERASED", "ERASED"])
 })
 
-test("one that is still at it as its epoch comes to light, outranked already, hears of the winner when it has it", async () => {
+test("a member of one that never comes to light learns of the winner too, and gives up what it promised by its check-ups", async () => {
+  await using it = await Theatre.open(CAST)
+  const played = await rivals(it)
+  const { vault, groupId, nodes, targets } = played
+  const { e, h } = nodes as Record<"e" | "h", Node>
+  await h.start()
+  await it.settle()
+  expect(statuses(e, groupId)).toEqual(["ERASED", "PREPARED", "ERASED"])
+  for (const name of ["g", "h"]) {
+    const nodeId = it.node(name).nodeId
+    const group = await it.groupNow(targets[1])
+    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.nowMs + 60_000 }
+    await it.engine.createShareSignRequest(of)
+    await it.settle()
+  }
+  expect(statuses(e, groupId)).toEqual(["ERASED", "ERASED", "ERASED"])
+})
+
+test("one that is still at it hears of the winner too, and takes its own epoch for outranked as that comes to light", async () => {
   await using it = await Theatre.open(CAST)
   const { vault, group } = await it.generated(2, ["a", "b", "c", "d"])
   const groupId = group.shareGroups[0]?.shareGroupId ?? ""
@@ -216,7 +235,7 @@ test("one that is still at it as its epoch comes to light, outranked already, he
   const second = await it.reshare(vault, group, other, { dealers: ["c", "d"] })
   await it.settle()
   expect((await it.request(second)).status).toBe("Success")
-  expect(statuses(e, groupId)).toEqual(["PREPARED"])
+  expect(statuses(e, groupId)).toEqual(["ERASED", "PREPARED", "ERASED"])
   it.passes = () => true
   await f.start()
   await it.settle()

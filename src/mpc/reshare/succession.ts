@@ -81,7 +81,8 @@ export function successorOf(old: GroupPublic, of: MadeEpoch): GroupPublic | unde
 
 /**
  * The public record of the epoch that `known` was dealt from. All dealers of `known` stated that epoch's id, and the id is a
- * digest of whatever is recorded here. Its own parent is not known by that. `known` must itself be certified.
+ * digest of whatever is recorded here. Its own parent is not known by that. `known` must itself be certified, or an epoch that
+ * this node was dealt a share of.
  */
 export function ancestorOf(known: GroupPublic, of: MadeEpoch): GroupPublic | undefined {
   const { parent } = known

@@ -50,7 +50,7 @@ import {
   ticked,
 } from "./progress.ts"
 import { isOpen } from "./requests.ts"
-import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
+import { groupsOf, type ReshareWish, reshareFrom, toBeTold } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
 import { isNewest } from "./standing.ts"
 
@@ -309,7 +309,8 @@ export class Engine {
     if (open + tasks.length > this.#of.openTasks) {
       throw new ApiFailure(2026, `${open} tasks are in work, and ${this.#of.openTasks} are the most; try again later`)
     }
-    await this.#of.store.commit([request, ...tasks.map((record): Write => ({ put: "task", record, live: true }))])
+    const made = tasks.map((record): Write => ({ put: "task", record, live: true }))
+    await this.#of.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
     for (const task of tasks) {
       this.#live.set(task.taskId, task)
       this.#of.log.info("task made", { task: task.taskId, type: task.type, request: task.request.id })
@@ -380,9 +381,6 @@ export class Engine {
     const lineage = hasEnded(report) ? await this.#lineageOf(nodeId) : 0
     const arrival = { nodeId, report: nodeReport(report, judgement, lineage), judgement }
     await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
-    // Another may have outranked meanwhile what it has only just come to hold.
-    const isLate = task.type === "KeyReshare" && task.state === "completed" && judgement?.kind === "group"
-    if (isLate) await this.#tellOfEpochs(nodeId)
   }
 
   async #lineageOf(nodeId: string): Promise<number> {

@@ -8,14 +8,15 @@ import type { Write } from "../store/store.ts"
 import { outranks } from "./reshare.ts"
 
 /**
- * `setUps`: the completed ones of the node's share groups. `lineage`: that of its database. First what the node took part in:
+ * `setUps`: those of the node's share groups, of which only completed ones count. `lineage`: that of its database. First what the node took part in:
  * the others prove themselves to it by an epoch that it knows to be certified.
  */
 export function untoldEpochs(nodeId: string, lineage: number, setUps: readonly TaskRecord[]): readonly TaskRecord[] {
   const holds = ({ reports }: TaskRecord): boolean =>
     reports[nodeId]?.status === 190 && (reports[nodeId].lineage ?? 0) === lineage
   const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
-  const untold = [...Map.groupBy(setUps, groupIdOf).values()].flatMap((epochs) => {
+  const completed = setUps.filter(({ state }) => state === "completed")
+  const untold = [...Map.groupBy(completed, groupIdOf).values()].flatMap((epochs) => {
     const latest = epochs.reduce((best, task) => (outranks(rankOf(task), rankOf(best)) ? task : best))
     // Who holds the latest lacks at most what it promised itself: with the certificate, that share can be erased one day.
     const holdsLatest = holds(latest)

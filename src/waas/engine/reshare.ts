@@ -119,7 +119,7 @@ export async function reshared(
     if (request.type === "Recovery") endOtherMains(groups, target.groupId)
   }
   const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
-  const news = completed.flatMap((task) => told(task, toBeTold(task, source)))
+  const news = completed.flatMap((task) => told(task, concerned(task, source)))
   return [...changed.map((record): Write => ({ put: "group", record })), ...news]
 }
 
@@ -128,6 +128,14 @@ export function told({ taskId, type, outcome }: TaskRecord, nodeIds: readonly st
   if (outcome?.type !== "group" || (type !== "KeyGen" && type !== "KeyReshare")) return []
   const shareGroupId = outcome.group_id
   return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type, shareGroupId }))
+}
+
+/** The same for the participants of a reshare that has yet to begin: should it come to nothing, they keep what they promised to it. */
+export function toBeTold({ taskId, document, nodeIds }: TaskRecord): readonly Write[] {
+  const asked = decodeTask(document)
+  if (!("mode" in asked) || asked.mode !== "replace") return []
+  const shareGroupId = asked.new_group_id
+  return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type: "KeyReshare", shareGroupId }))
 }
 
 /** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
@@ -192,7 +200,7 @@ export async function groupsOf(store: Store, vaultId: string): Promise<readonly 
  * Everybody who promised the epoch, and everybody whose own epoch it ends. Those that left earlier, and those of an epoch that
  * another one outranked, were told of the share group before: they follow it for as long as they hold a share.
  */
-function toBeTold(task: Pick<TaskRecord, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
+function concerned(task: Pick<TaskRecord, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
   const asked = decodeTask(task.document)
   const ends = "mode" in asked && asked.mode === "replace"
   return [...new Set([...task.nodeIds, ...(ends ? source.holders.map(({ nodeId }) => nodeId) : [])])]

@@ -52,7 +52,7 @@ export type Write =
   | { readonly put: "standing"; readonly nodeId: string; readonly record: NodeStanding }
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
-  /** That node is to be told of that completed set-up, and of every other of its share group. The task is there already. */
+  /** That node is to be told of every completed set-up of that share group, since that one concerns it. The task is there already. */
   | {
       readonly put: "succession"
       readonly nodeId: string
@@ -95,9 +95,9 @@ export interface Store {
   standing(nodeId: string): Promise<NodeStanding | undefined>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
-  /** All completed set-ups of the reshared groups that this node is to be told of, in the order they were made. */
+  /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */
   successions(nodeId: string): Promise<readonly TaskRecord[]>
-  /** The nodes that are to be told of the completed set-ups of that share group. */
+  /** The nodes that are to be told of the set-ups of that share group. */
   toldOf(shareGroupId: string): Promise<readonly string[]>
   /** One per node, in the order they came. */
   checkups(taskId: string): Promise<readonly Checkup[]>

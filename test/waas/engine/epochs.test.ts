@@ -76,6 +76,13 @@ test("who holds the latest is told of what it promised, and of nothing that othe
   expect(told("c", [generated, second, setUp("r3", 3, { a: done })])).toEqual(["g", "r3"])
 })
 
+test("what came to nothing is told to nobody, and is not the latest", () => {
+  const { outcome: _, ...failed } = setUp("r3", 9, { c: report(180), e: report(180) })
+  const setUps = [generated, first, second, { ...failed, state: "failed" as const, outcome: undefined }]
+  expect(told("c", setUps)).toEqual([])
+  expect(told("e", setUps)).toEqual(["g", "r1", "r2"])
+})
+
 test("each group by itself", () => {
   const other = setUp("x", 9, { a: done }, { group: "other" })
   expect(told("a", [generated, first, second, other])).toEqual(["r2"])
