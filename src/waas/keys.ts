@@ -5,7 +5,7 @@ import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
 import { TEMPLATE } from "./config.ts"
-import { createKeyFile, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
+import { createKeyFile, errnoOf, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import type { ApiKey } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
@@ -26,15 +26,24 @@ export interface WaasInfo {
 export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   const files = filesIn(dir)
   if (existsSync(files.key)) throw new CosignerError("E-WAA-001", { dir, file: files.key })
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writing(dir, () => mkdirSync(dir, { recursive: true, mode: 0o700 }))
   const store = createSqliteStore(files.database, {
     orgId: newUuid(),
     bizOrgId: randomInt(100_000_000, 1_000_000_000),
     createdMs: nowMs,
   })
   await store.close()
-  if (!existsSync(files.config)) writeFileSync(files.config, TEMPLATE, { mode: 0o600 })
+  if (!existsSync(files.config)) writing(files.config, () => writeFileSync(files.config, TEMPLATE, { mode: 0o600 }))
   return infoOf(files, createKeyFile(files))
+}
+
+/** Throws E-WAA-006 for whatever the file system says. */
+function writing(file: string, act: () => void): void {
+  try {
+    act()
+  } catch (cause) {
+    throw new CosignerError("E-WAA-006", { file, problem: errnoOf(cause) }, { cause })
+  }
 }
 
 /** The same of a folder that is there. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used. */

@@ -263,6 +263,7 @@ test("init writes a configuration that parses, keys that fit, and never overwrit
   const derived = createPrivateKey(readFileSync(config.privateKeyFile)).export({ format: "jwk" })["n"]
   expect(readServerKey(files.publicKey).export({ format: "jwk" })["n"]).toBe(String(derived))
   expect(codeOf(() => initReferenceServer(join(dir, "risk"), "node.pem"))).toBe("E-RSK-302")
+  expect(codeOf(() => initReferenceServer(files.config, "node.pem"))).toBe("E-CLI-009")
 })
 
 const good = `

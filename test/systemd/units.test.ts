@@ -38,6 +38,17 @@ const analyze = (...args: readonly string[]) => {
   return { exit: exitCode, said: stdout.toString() + stderr.toString() }
 }
 
+test("every service unsets the names that the runtime reads before our code does, or after it", () => {
+  const [, list = ""] = /^const DOORS = \[(.*?)^\]/ms.exec(readFileSync(join(root, "build.ts"), "utf8")) ?? []
+  const doors = list.match(/(?<=")[A-Z_]+(?=")/g) ?? []
+  expect(doors.length).toBeGreaterThan(4)
+  for (const name of [...SERVICES, "user/cosigner.service"]) {
+    const unit = readFileSync(join(root, "systemd", name), "utf8")
+    const unset = [...unit.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(([, names = ""]) => names.split(" "))
+    expect([name, doors.filter((door) => !unset.includes(door))]).toEqual([name, []])
+  }
+})
+
 describe("install-service", () => {
   const image = join(folder, "image")
   beforeAll(async () => {

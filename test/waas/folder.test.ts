@@ -40,6 +40,13 @@ test("an init that died before the key can be run again, and keeps a configurati
   expect(readConfig(files).organisation).toBe("mine")
 })
 
+test("a folder that cannot be made is an error with a code, and nothing is left behind", async () => {
+  const file = fresh()
+  writeFileSync(file, "kept")
+  await expect(waasInit(file, 1)).rejects.toMatchObject({ code: "E-WAA-006" })
+  expect(readFileSync(file, "utf8")).toBe("kept")
+})
+
 test("a key file that others can read, a link, a pipe, another content: not used", async () => {
   const { files } = await waasInit(fresh(), 1)
   const good = readFileSync(files.key)

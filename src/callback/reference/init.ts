@@ -14,7 +14,7 @@ export interface Initialised {
   readonly publicKey: string
 }
 
-/** `nodeKeyFile` is written into the configuration as it is given. Throws E-RSK-302 if a file exists. */
+/** `nodeKeyFile` is written into the configuration as it is given. Throws E-RSK-302 if a file exists, E-CLI-009 if one cannot be written. */
 export function initReferenceServer(dir: string, nodeKeyFile: string): Initialised {
   const files = {
     config: join(dir, CONFIG_FILE),
@@ -22,7 +22,11 @@ export function initReferenceServer(dir: string, nodeKeyFile: string): Initialis
     publicKey: join(dir, PUBLIC_FILE),
   }
   for (const file of Object.values(files)) if (existsSync(file)) throw new CosignerError("E-RSK-302", { file })
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new CosignerError("E-CLI-009", { path: dir, why: errnoOf(cause) }, { cause })
+  }
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
   write(files.privateKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), 0o600)
   write(files.publicKey, publicKey.export({ type: "spki", format: "pem" }).toString(), 0o644)
@@ -34,12 +38,15 @@ export function initReferenceServer(dir: string, nodeKeyFile: string): Initialis
 function write(file: string, text: string, mode: number): void {
   try {
     writeFileSync(file, text, { flag: "wx", mode })
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST")
-      throw new CosignerError("E-RSK-302", { file })
-    throw error
+  } catch (cause) {
+    const why = errnoOf(cause)
+    if (why === "EEXIST") throw new CosignerError("E-RSK-302", { file })
+    throw new CosignerError("E-CLI-009", { path: file, why }, { cause })
   }
 }
+
+const errnoOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "an error of the system"
 
 const annotated = (
   nodeKeyFile: string,
