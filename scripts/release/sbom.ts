@@ -21,8 +21,8 @@ export interface Lock {
 const RUNTIME = "bun"
 
 export function sbom(lock: Lock, time: Date): object {
-  const entries = Object.entries(lock.packages).filter(([path]) => path !== "")
-  const components = entries.map(([path, of]) => component(nameOf(path), of)).sort(byRef)
+  const packages = packagesOf(lock)
+  const components = packages.map(({ name, locked }) => component(name, locked)).sort(byRef)
   const root = {
     "bom-ref": `${lock.name}@${lock.version}`,
     type: "application",
@@ -37,11 +37,38 @@ export function sbom(lock: Lock, time: Date): object {
     components,
     dependencies: [
       { ref: root["bom-ref"], dependsOn: refsOf(lock, "", lock.packages[""]) },
-      ...entries.map(([path, of]) => ({ ref: purl(nameOf(path), of.version), dependsOn: refsOf(lock, path, of) })),
+      ...packages.map(({ ref, places }) => ({
+        ref,
+        dependsOn: [...new Set(places.flatMap(([path, of]) => refsOf(lock, path, of)))].sort(),
+      })),
     ].sort((a, b) => (a.ref < b.ref ? -1 : 1)),
   }
   return { bomFormat: "CycloneDX", specVersion: "1.5", serialNumber: serialOf(body), version: 1, ...body }
 }
+
+/** One version of one package, wherever it is installed: dependants that disagree with others get copies of their own. */
+interface Package {
+  readonly ref: string
+  readonly name: string
+  /** The copy that the binary holds, if it holds one. */
+  readonly locked: Locked
+  readonly places: readonly (readonly [path: string, of: Locked])[]
+}
+
+function packagesOf(lock: Lock): readonly Package[] {
+  const found = new Map<string, Package>()
+  for (const [path, of] of Object.entries(lock.packages)) {
+    if (path === "") continue
+    const name = nameOf(path)
+    const ref = purl(name, of.version)
+    const known = found.get(ref)
+    const locked = known === undefined || isToolOnly(known.locked) ? of : known.locked
+    found.set(ref, { ref, name, locked, places: [...(known?.places ?? []), [path, of]] })
+  }
+  return [...found.values()]
+}
+
+const isToolOnly = ({ dev, devOptional }: Locked): boolean => dev === true || devOptional === true
 
 interface Component {
   readonly "bom-ref": string
@@ -60,8 +87,9 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf("node_modul
 
 const purl = (name: string, version: string): string => `pkg:npm/${name.replace(/^@/, "%40")}@${version}`
 
-function component(name: string, { version, integrity, license, dev, devOptional }: Locked): Component {
-  const isTool = (dev === true || devOptional === true) && name !== RUNTIME
+function component(name: string, locked: Locked): Component {
+  const { version, integrity, license } = locked
+  const isTool = isToolOnly(locked) && name !== RUNTIME
   const ref = purl(name, version)
   return {
     "bom-ref": ref,

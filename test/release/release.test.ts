@@ -156,9 +156,11 @@ describe("the bill of materials", () => {
   const of = (name: string) => bill.components.find((component) => component.name === name)
 
   test("names every locked package once, with its hash and licence", () => {
-    const locked = Object.keys(lock.packages).filter((path) => path !== "")
-    expect(bill.components.length).toBe(locked.length)
-    expect(new Set(bill.components.map((component) => component["bom-ref"])).size).toBe(locked.length)
+    // copies of one version, in several places, are one package
+    const locked = Object.entries(lock.packages).filter(([path]) => path !== "")
+    const named = locked.map(([path, { version }]) => `pkg:npm/${path.replace(/^.*node_modules\//, "")}@${version}`)
+    const refs = bill.components.map((component) => component["bom-ref"].replace("%40", "@"))
+    expect(refs.sort()).toEqual([...new Set(named)].sort())
     for (const { name, hashes, licenses } of bill.components) {
       expect({ name, licensed: licenses.length }).toEqual({ name, licensed: 1 })
       expect(hashes?.[0]?.content).toMatch(/^[0-9a-f]{128}$/)
@@ -168,6 +170,21 @@ describe("the bill of materials", () => {
     expect(of("jose")).toMatchObject({ scope: "required", type: "library" })
     expect(of("bun")).toMatchObject({ scope: "required", type: "framework" })
     expect(of("typescript")).toMatchObject({ scope: "excluded" })
+  })
+  test("of two copies of a version, one of them in the binary, is required, and depends on what either finds", () => {
+    const locked = (dev: boolean) => ({ version: "1.0.0", license: "MIT", dev, dependencies: { b: "*" } })
+    const packages = {
+      "": { version: "1.0.0" },
+      "node_modules/tool": { version: "1.0.0", dev: true },
+      "node_modules/tool/node_modules/a": locked(true),
+      "node_modules/tool/node_modules/b": { version: "2.0.0", dev: true },
+      "node_modules/a": locked(false),
+      "node_modules/b": { version: "1.0.0" },
+    }
+    const small: Bill = JSON.parse(JSON.stringify(sbom({ name: "x", version: "1.0.0", packages }, time)))
+    expect(small.components.filter(({ name }) => name === "a")).toMatchObject([{ scope: "required" }])
+    const [a] = small.dependencies.filter(({ ref }) => ref === "pkg:npm/a@1.0.0")
+    expect(a?.dependsOn).toEqual(["pkg:npm/b@1.0.0", "pkg:npm/b@2.0.0"])
   })
   test("refers to nothing that it does not name", () => {
     const known = new Set(bill.components.map((component) => component["bom-ref"]))
