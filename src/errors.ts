@@ -8,6 +8,7 @@ import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
 import type { Entry, ExitCode, Kind } from "./errors/entry.ts"
+import { intentCodes } from "./errors/intent.ts"
 import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
 import { opsCodes } from "./errors/ops.ts"
@@ -21,6 +22,7 @@ export const codes = {
   ...backupCodes,
   ...cliCodes,
   ...configCodes,
+  ...intentCodes,
   ...keysCodes,
   ...linkCodes,
   ...opsCodes,

@@ -59,7 +59,7 @@ const importsOf = ({ raw }: Source): readonly string[] =>
   [...raw.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([.@a-z][^"\s]*)"/g)].map(([, specifier]) => specifier ?? "")
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "logText.ts", "build.ts", "errors"])
-const PURE = ["crypto", "keys", "mpc", "policy", "wire", "tasks"]
+const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
 const EDGES = new Set([
   "store",
   "backup",
@@ -110,13 +110,21 @@ const withoutSuffix: Detector = (source) =>
 const isPure = (path: string): boolean => PURE.includes(partOf(path))
 const isLeaf = (path: string): boolean => LEAVES.has(partOf(path))
 
-/** Libraries that compute and nothing else, each in the one file that wraps it. */
+/** Libraries that compute and nothing else, each in the one file that wraps it, or in the one folder of its chain. */
 const PURE_LIBRARIES = new Set(["wire/tssJwt.ts jose"])
+const CHAIN_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
+  ["intent/evm/", /^micro-eth-signer\//],
+  ["intent/bitcoin/", /^(?:@scure\/(?:btc-signer|base)|micro-packed)(?:\/|$)/],
+  ["intent/solana/", /^@solana\//],
+  ["intent/tron/", /^@bufbuild\/protobuf(?:\/|$)/],
+]
 
 const impureImports: Detector = (source) =>
   importsOf(source).filter((specifier) => {
     if (specifier.startsWith(".") || specifier === "node:crypto") return false
     if (isLeaf(source.path)) return specifier !== "node:util"
+    if (CHAIN_LIBRARIES.some(([folder, library]) => source.path.startsWith(folder) && library.test(specifier)))
+      return false
     return !/^@noble\/(?:curves|hashes)\//.test(specifier) && !PURE_LIBRARIES.has(`${source.path} ${specifier}`)
   })
 
@@ -226,6 +234,8 @@ describe("the import order", () => {
     expect(impureImports(of("mpc/a.ts", 'import { x } from "node:fs"'))).toHaveLength(1)
     expect(impureImports(of("mpc/a.ts", 'import { x } from "bun:sqlite"'))).toHaveLength(1)
     expect(impureImports(of("bytes.ts", 'import { x } from "node:fs"'))).toHaveLength(1)
+    expect(impureImports(of("intent/read.ts", 'import { x } from "@solana/codecs"'))).toHaveLength(1)
+    expect(impureImports(of("intent/evm/a.ts", 'import { x } from "@solana/codecs"'))).toHaveLength(1)
     expect(impureWords(of("mpc/a.ts", "const now = Date.now()"))).toEqual(["Date"])
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the sample is source text
     expect(impureWords(of("mpc/a.ts", "// Date\nconst a = `${fetch(x)} Date` + 'Date'"))).toEqual(["fetch"])

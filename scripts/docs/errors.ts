@@ -9,6 +9,7 @@ const AREAS: Readonly<Record<string, string>> = {
   BAK: "Backups, exports, passwords",
   CFG: "Configuration",
   CLI: "Command line and program",
+  INT: "Intents: payloads that are read before they are signed",
   KEY: "Keys and recovery files",
   LNK: "Link to WaaS",
   OPS: "Process and machine; findings of `cosigner doctor`",
@@ -67,7 +68,7 @@ const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   failure: "It was not done: wrong usage, or a fault that has no code of its own below. `doctor`: there are warnings.",
   config:
     "The configuration, or a file it names. `doctor`: there are failures. `policy check`: a rule rejects everything by accident.",
-  secrets: "The password, the key file or the database.",
+  secrets: "The password, the key file or the database. `intent decode`: the payload cannot be read.",
   network: "WaaS, a callback server or another server.",
   refused: "A refusal on purpose: it would not have been safe.",
   bug: "A broken invariant of the program. Please report it.",

@@ -38,6 +38,9 @@ export const TAGS = [
   "waas/start",
   "waas/cancel",
   "link/hello",
+  // What a payload was read as (intent.md 6).
+  "intent",
+  "intent/effect",
 ] as const
 
 export type Tag = (typeof TAGS)[number]

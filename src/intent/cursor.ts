@@ -1,0 +1,73 @@
+/**
+ * Reads bytes front to back without ever reading past their end, and knows where it is: the place of a problem is a byte
+ * offset in the payload.
+ */
+import { type Bytes, copy } from "../bytes.ts"
+import type { IntentCode } from "../errors/intent.ts"
+import { refuse } from "./problem.ts"
+
+export class Cursor {
+  #at = 0
+
+  /** `base` is where `bytes` begin in the payload; `code` is what is said when they end too early or too late. */
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly code: IntentCode,
+    readonly base = 0,
+  ) {}
+
+  /** In the payload. */
+  get offset(): number {
+    return this.base + this.#at
+  }
+  get left(): number {
+    return this.bytes.length - this.#at
+  }
+
+  /** The next byte without going past it. */
+  peek(): number {
+    return this.bytes[this.#at] ?? this.#short(1)
+  }
+
+  u8(): number {
+    const byte = this.peek()
+    this.#at++
+    return byte
+  }
+
+  /** Big-endian, at most 6 bytes. */
+  uintBe(length: number): number {
+    return this.view(length).reduce((value, byte) => value * 256 + byte, 0)
+  }
+
+  /** Little-endian, at most 6 bytes. */
+  uintLe(length: number): number {
+    return this.view(length).reduceRight((value, byte) => value * 256 + byte, 0)
+  }
+
+  /** Little-endian. */
+  bigLe(length: number): bigint {
+    return this.view(length).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n)
+  }
+
+  /** A copy. */
+  take(length: number): Bytes {
+    return copy(this.view(length))
+  }
+
+  /** The payload's own memory: to be read, not kept. */
+  view(length: number): Uint8Array {
+    if (length > this.left) return this.#short(length)
+    this.#at += length
+    return this.bytes.subarray(this.#at - length, this.#at)
+  }
+
+  /** Refuses bytes that nothing has read. */
+  end(): void {
+    if (this.left > 0) refuse(this.code, `byte ${this.offset}`, `${this.left} bytes after its end`)
+  }
+
+  #short(wanted: number): never {
+    return refuse(this.code, `byte ${this.offset}`, `${wanted} bytes are wanted and ${this.left} are left`)
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * The decoders by format: a further chain adds its folder and its lines here. Each is loaded when it is first used, so a node
+ * pays in memory for the chains that it signs for.
+ */
+import type { Decoder } from "./decoder.ts"
+import type { Format } from "./reading.ts"
+
+type Load = () => Promise<Decoder>
+
+const LOADERS: Readonly<Partial<Record<Format, Load>>> = {}
+
+/** Undefined for a format that no decoder reads yet: its payloads are refused. */
+export const decoderFor = async (format: Format): Promise<Decoder | undefined> => LOADERS[format]?.()
