@@ -8,8 +8,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { generateKeys, makeVault, until, type Vault } from "../src/cli/demo/keys.ts"
-import { type Stage, setStage } from "../src/cli/demo/stage.ts"
+import { generateKeys, makeVault, until, type Vault } from "../src/kit/demo/keys.ts"
+import { type Stage, setStage } from "../src/kit/demo/stage.ts"
 import { binary, buildBinary } from "./toolchain.ts"
 
 const BATCH = 32

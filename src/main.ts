@@ -3,7 +3,7 @@
  * Nothing heavy is imported before the command is known: `cosigner version` answers in milliseconds.
  */
 import { build } from "./build.ts"
-import { writeAll } from "./cli/output.ts"
+import { writeAll } from "./output.ts"
 import { failed, run } from "./cli/run.ts"
 import { CosignerError } from "./errors.ts"
 import { harden } from "./hardening/process.ts"

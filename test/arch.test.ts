@@ -66,14 +66,11 @@ const EDGES = new Set([
   "link",
   "callback",
   "events",
-  "metrics",
-  "status",
   "waas",
-  "watch",
   "workers",
   "hardening",
 ])
-const WIRING = ["lockdown.ts", "config", "logging.ts", "upkeep", "operations", "daemon.ts", "cli", "main.ts"]
+const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
 const partOf = (path: string): string => path.split("/")[0] ?? path

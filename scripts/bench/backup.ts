@@ -20,7 +20,7 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store, snapshotOf } from "../../src/store/store.ts"
-import { collecting, proveBackup, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
+import { collecting, proveBackup, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 
 const FEW = 2_000
 const MANY = 10_000

@@ -7,8 +7,8 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { generateKeys, makeVault, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { type Stage, setStage } from "../../src/cli/demo/stage.ts"
+import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type Stage, setStage } from "../../src/kit/demo/stage.ts"
 import type { SignatureType } from "../../src/wire/task.ts"
 
 const RUNS = 7

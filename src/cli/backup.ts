@@ -15,7 +15,7 @@ import {
   scratchBeside,
   unprovenOf,
   writeBackup,
-} from "../upkeep/backupWork.ts"
+} from "../jobs/backupWork.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { command, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"

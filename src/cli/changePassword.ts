@@ -3,7 +3,7 @@ import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
-import { MOST_BYTES } from "../upkeep/keyFile.ts"
+import { MOST_BYTES } from "../jobs/keyFile.ts"
 import { command } from "./command.ts"
 import { LEAST_CHARACTERS } from "./password.ts"
 

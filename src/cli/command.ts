@@ -18,7 +18,7 @@ import type { Overrides } from "../config/overlay.ts"
 import type { ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
-import type { Output } from "./output.ts"
+import type { Output } from "../output.ts"
 import type { Passwords } from "./password.ts"
 
 // ---- what a command declares ---------------------------------------------------------------------------------------

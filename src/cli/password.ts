@@ -6,7 +6,7 @@
 import { join } from "node:path"
 import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
-import { isErrno, readKeyFile } from "../upkeep/keyFile.ts"
+import { isErrno, readKeyFile } from "../jobs/keyFile.ts"
 
 /** Which key file, if any: `config.db` is one, flags included. */
 export interface KeyFile {

@@ -5,7 +5,7 @@
 import { Command as Program, Option as ProgramOption } from "commander"
 import type { Command, Given, Option, Options } from "./command.ts"
 import { globalOptions } from "./globals.ts"
-import type { Write } from "./output.ts"
+import type { Write } from "../output.ts"
 import type { Row } from "./table.ts"
 
 export interface Chosen {

@@ -1,7 +1,7 @@
 /** `cosigner recover-rollback`: the operator's decision that an older copy of the database is the node from now on. */
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
-import { writeGuard } from "../store/guard.ts"
+import { writeGuard } from "../store/rollbackGuard.ts"
 import { openStore } from "../store/store.ts"
 import { command, flag } from "./command.ts"
 

@@ -10,7 +10,7 @@ import { lockMemory, sealCode } from "../hardening/process.ts"
 import { openLog } from "../logging.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
-import { writeAll } from "./output.ts"
+import { writeAll } from "../output.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 import { hardenOrRefuse, type Tell } from "./startHardening.ts"
 

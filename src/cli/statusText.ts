@@ -1,5 +1,5 @@
 /** The status document as lines for people. Without reasons that count seconds, a line changes when a state does. */
-import type { StatusDocument } from "../status/documents.ts"
+import type { StatusDocument } from "../ops/port/documents.ts"
 
 const WORD = { ok: "ok     ", waiting: "waiting", failed: "FAILED " } as const
 

@@ -7,7 +7,7 @@ import { ReadStream } from "node:tty"
 import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
-import { MOST_BYTES } from "../upkeep/keyFile.ts"
+import { MOST_BYTES } from "../jobs/keyFile.ts"
 
 const ENTER = new Set([0x0a, 0x0d])
 const BACKSPACE = new Set([0x7f, 0x08])

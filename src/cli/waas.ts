@@ -7,7 +7,7 @@ import { filesIn } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
 import { startWaas } from "../waas/server.ts"
 import { choice, command, value, valueOr } from "./command.ts"
-import { writeAll } from "./output.ts"
+import { writeAll } from "../output.ts"
 
 export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas", (text) => text)
 

@@ -6,8 +6,8 @@
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import { eventServers } from "../events/servers.ts"
-import { influxTarget } from "../metrics/target.ts"
-import { parseListen } from "../status/listen.ts"
+import { influxTarget } from "./influxTarget.ts"
+import { parseListen } from "./listen.ts"
 import type { Config } from "./config.ts"
 
 /** Throws the first problem of `startProblems`. */

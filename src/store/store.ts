@@ -13,7 +13,7 @@ import { decodingAll } from "./check.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
-import type { Standing } from "./guard.ts"
+import type { Standing } from "./rollbackGuard.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import {

@@ -11,16 +11,16 @@ import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
-import { Course } from "./course.ts"
+import { Course } from "./execution.ts"
 import { unlessSigned } from "./endings.ts"
-import { Intake } from "./intake.ts"
+import { Intake } from "./admission.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
-import { Rarely } from "./rarely.ts"
+import { Rarely } from "./rateLimitedLog.ts"
 import { isFinal, reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
-import { decideFirst } from "./trial.ts"
+import { decideFirst } from "./admissionDecision.ts"
 
 export interface Tasks {
   /** Never throws: what cannot be verified or read is logged and dropped. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { formatOf } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
-import { proveBackup } from "../../src/upkeep/backupWork.ts"
+import { proveBackup } from "../../src/jobs/backupWork.ts"
 import { STEPS } from "./crashOperations.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/upkeep/backupWork.ts"
+import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/jobs/backupWork.ts"
 import { KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 export interface Scene {

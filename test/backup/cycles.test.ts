@@ -4,7 +4,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
 import { openStore } from "../../src/store/store.ts"
-import { proveBackup, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
+import { proveBackup, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"

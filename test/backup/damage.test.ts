@@ -6,7 +6,7 @@ import { utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { SecretsFile } from "../../src/store/file.ts"
 import { snapshotOf } from "../../src/store/store.ts"
-import { proveBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
+import { proveBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const [HEADER, ROOT, BOOTS, GROUP, SHARE, TASK] = [0, 1, 4, 7, 8, 9]

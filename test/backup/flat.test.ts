@@ -10,7 +10,7 @@ import { growthWith } from "../../scripts/bench/backup.ts"
 import { checkStore } from "../../src/store/check.ts"
 import { Sealer } from "../../src/store/seal.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { collecting, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
+import { collecting, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"

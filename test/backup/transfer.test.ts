@@ -7,7 +7,7 @@ import { toHex, utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { restoreBackup } from "../../src/upkeep/backupWork.ts"
+import { restoreBackup } from "../../src/jobs/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 // what the snapshot lends is wiped with the next record: a copy is taken while it is there

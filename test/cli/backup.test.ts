@@ -5,10 +5,10 @@ import { dirname, join } from "node:path"
 import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
-import { guardPath, writeGuard } from "../../src/store/guard.ts"
+import { guardPath, writeGuard } from "../../src/store/rollbackGuard.ts"
 import type { Store } from "../../src/store/store.ts"
 import { addGroup, flags, groupOf, Home, ID, partyNo } from "../backup/node.ts"
-import { root } from "../binary.ts"
+import { root } from "../support/binary.ts"
 import { cli, type Outcome } from "./world.ts"
 
 setDefaultTimeout(30_000)

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseNodeId } from "../../src/wire/nodeId.ts"
-import { binary, cosigner } from "../binary.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 setDefaultTimeout(60_000)
 

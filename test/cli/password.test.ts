@@ -6,7 +6,7 @@ import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
 import { Line } from "../../src/cli/terminal.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
-import { readKeyFile } from "../../src/upkeep/keyFile.ts"
+import { readKeyFile } from "../../src/jobs/keyFile.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-password-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { startActor } from "../../src/cli/demo/processes.ts"
-import { binary, cosigner } from "../binary.ts"
-import { type TestStage, testStage } from "../e2e/stage.ts"
+import { startActor } from "../../src/kit/demo/processes.ts"
+import { binary, cosigner } from "../support/binary.ts"
+import { type TestStage, testStage } from "../e2e/deployment.ts"
 
 setDefaultTimeout(60_000)
 

@@ -5,12 +5,12 @@
 import { expect, test } from "bun:test"
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { until } from "../../src/cli/demo/keys.ts"
-import { type Program, runToEnd, startActor } from "../../src/cli/demo/processes.ts"
-import { reportTo } from "../../src/cli/demo/report.ts"
-import { signed, solana } from "../../src/cli/demo/signatures.ts"
-import { object, type Stage, type StageNode, text } from "../../src/cli/demo/stage.ts"
-import { readyVault, witnessedStage } from "./stage.ts"
+import { until } from "../../src/kit/demo/keys.ts"
+import { type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import { reportTo } from "../../src/kit/demo/report.ts"
+import { signed, solana } from "../../src/kit/demo/signatures.ts"
+import { object, type Stage, type StageNode, text } from "../../src/kit/demo/stage.ts"
+import { readyVault, witnessedStage } from "./deployment.ts"
 
 const silent = reportTo({ json: true, line() {}, value() {}, result() {}, note() {} })
 

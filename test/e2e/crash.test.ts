@@ -2,10 +2,10 @@
 
 import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
-import { sign, until } from "../../src/cli/demo/keys.ts"
-import { solana } from "../../src/cli/demo/signatures.ts"
+import { sign, until } from "../../src/kit/demo/keys.ts"
+import { solana } from "../../src/kit/demo/signatures.ts"
 import type { Client, SignRequestObject } from "../../src/waas/client.ts"
-import { readyVault, witnessedStage } from "./stage.ts"
+import { readyVault, witnessedStage } from "./deployment.ts"
 
 const final = new Set(["Completed", "Declined", "Failed", "Canceled"])
 

@@ -10,11 +10,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { recover, verify as verifyEcdsa, verifySchnorr } from "tiny-secp256k1"
 import { copy, fromHex } from "../../src/bytes.ts"
-import { binary } from "../binary.ts"
-import { watchProcesses } from "./witness/processes.ts"
-import { Databases, tellRsa } from "./witness/secrets.ts"
-import { AT_HOME } from "./witness/surveillance.ts"
-import { acquit, Witness } from "./witness/witness.ts"
+import { binary } from "../support/binary.ts"
+import { watchProcesses } from "./leaks/processes.ts"
+import { Databases, tellRsa } from "./leaks/secrets.ts"
+import { AT_HOME } from "./leaks/surveillance.ts"
+import { acquit, Witness } from "./leaks/leakScanner.ts"
 
 const bytes = (hex: unknown): Uint8Array => {
   const out = typeof hex === "string" ? fromHex(hex) : undefined

@@ -11,11 +11,11 @@ import { globalOptions } from "../../src/cli/globals.ts"
 import { table } from "../../src/cli/table.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore } from "../../src/store/store.ts"
-import { root } from "../binary.ts"
+import { root } from "../support/binary.ts"
 import { cli } from "../cli/world.ts"
-import type { Refusal } from "./witness/refusals.ts"
-import { tellRsa } from "./witness/secrets.ts"
-import { acquit, Witness } from "./witness/witness.ts"
+import type { Refusal } from "./leaks/refusals.ts"
+import { tellRsa } from "./leaks/secrets.ts"
+import { acquit, Witness } from "./leaks/leakScanner.ts"
 
 /** These serve until a signal, install something, or play for long; what they read is read by others too. */
 const LEFT_OUT = new Set(["start", "demo", "install-service"])

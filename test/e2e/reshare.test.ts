@@ -1,12 +1,12 @@
 /** Reshares on the real binary while nodes and WaaS are killed: the keys stay, one epoch signs, and nothing is lost. */
 import { expect, test } from "bun:test"
 import { rmSync } from "node:fs"
-import { sign, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { type Program, runToEnd } from "../../src/cli/demo/processes.ts"
-import { reshareTo } from "../../src/cli/demo/reshare.ts"
-import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
-import type { Stage, StageNode } from "../../src/cli/demo/stage.ts"
-import { readyVault, witnessedStage } from "./stage.ts"
+import { sign, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type Program, runToEnd } from "../../src/kit/demo/processes.ts"
+import { reshareTo } from "../../src/kit/demo/reshare.ts"
+import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
+import type { Stage, StageNode } from "../../src/kit/demo/stage.ts"
+import { readyVault, witnessedStage } from "./deployment.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 

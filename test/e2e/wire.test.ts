@@ -4,9 +4,9 @@ import { expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Socket } from "bun"
-import { generateKeys, makeVault, sign } from "../../src/cli/demo/keys.ts"
-import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
-import { witnessedStage } from "./stage.ts"
+import { generateKeys, makeVault, sign } from "../../src/kit/demo/keys.ts"
+import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
+import { witnessedStage } from "./deployment.ts"
 
 interface Pipe {
   readonly port: number

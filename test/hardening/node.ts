@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, cosigner } from "../binary.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 export interface Process extends AsyncDisposable {
   readonly pid: number

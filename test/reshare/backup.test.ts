@@ -5,7 +5,7 @@ import { copy, utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Theatre } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)

@@ -1,11 +1,11 @@
 /** Shares of an epoch that is over, at nodes that sign no more: check-ups of the new epoch's members end them. */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
-import { ownEpochs } from "../../src/keys/standing.ts"
+import { ownEpochs } from "../../src/keys/epochStatus.ts"
 import type { HolderGroup, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { decodeToNode, encodeToNode } from "../../src/wire/framesCodec.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Theatre } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)

@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
-import { type DeathAt, type Node, Theatre } from "./theatre.ts"
+import { type DeathAt, type Node, Theatre } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)

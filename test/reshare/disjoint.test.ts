@@ -8,7 +8,7 @@ import { copyFileSync } from "node:fs"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import type { HolderGroup, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Theatre } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)

@@ -1,7 +1,7 @@
 /** Extensions whose certificate comes to light after WaaS gave them up and made others: what is in use stays in use. */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { HolderGroup, TssRequest } from "../../src/waas/store/model.ts"
-import { Theatre } from "./theatre.ts"
+import { Theatre } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)

@@ -16,7 +16,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, cosigner, root } from "../binary.ts"
+import { binary, cosigner, root } from "../support/binary.ts"
 import { makeNode } from "../hardening/node.ts"
 
 const SYSTEM = ["cosigner.service", "cosigner-waas.service", "cosigner-backup.service", "cosigner-backup.timer"]

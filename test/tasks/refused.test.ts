@@ -2,13 +2,13 @@
 import { expect, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
 import { type Level, logTo, silentLog } from "../../src/log.ts"
-import { Intake } from "../../src/tasks/intake.ts"
+import { Intake } from "../../src/tasks/admission.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
-import { Rarely } from "../../src/tasks/rarely.ts"
+import { Rarely } from "../../src/tasks/rateLimitedLog.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
-import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scene.ts"
+import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scenario.ts"
 
 const DAY_MS = 86_400_000
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { createTasks } from "../../src/tasks/runner.ts"
 import { approved, type World, world } from "./fakes.ts"
-import { approve, cancel, full, group, keysign, running, self, setUp, signed, start, turn, waas } from "./scene.ts"
+import { approve, cancel, full, group, keysign, running, self, setUp, signed, start, turn, waas } from "./scenario.ts"
 
 const EMITTED = { kind: "emitted", digest: new Uint8Array(32) } as const
 

@@ -34,7 +34,7 @@ import {
   third,
   turn,
   waas,
-} from "./scene.ts"
+} from "./scenario.ts"
 
 test("a KeySign goes from claim to outcome, each record durable before what depends on it", async () => {
   const { w, tasks } = setUp()

@@ -8,7 +8,7 @@ import { K1 } from "../../crypto/curve.ts"
 import type { SignedMessage } from "../session.ts"
 import { at } from "./commit.ts"
 import type { Released } from "./release.ts"
-import { type EcdsaMessage, type Seat, unattributed } from "./seat.ts"
+import { type EcdsaMessage, type Seat, unattributed } from "./signerContext.ts"
 
 /** Any message that does not verify ends the session without output: only a cheat can bring that about. */
 export const combine = (seat: Seat, { R, r, shares }: Released): readonly SignedMessage[] =>

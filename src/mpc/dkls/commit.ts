@@ -16,7 +16,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { ephemeralKey, type SealingKeys } from "../seal.ts"
 import { type Commit, commitCodec, type Offer, offerCodec } from "./messages.ts"
 import type { OpenPair } from "./pairs.ts"
-import type { TakenSeat } from "./seat.ts"
+import type { TakenSeat } from "./signerContext.ts"
 
 /** One nonce per message: r, its mask phi, and R = rG. */
 export interface Nonces {

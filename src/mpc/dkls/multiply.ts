@@ -13,7 +13,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
-import { additiveShares, type TakenSeat } from "./seat.ts"
+import { additiveShares, type TakenSeat } from "./signerContext.ts"
 
 /** What is known of one peer after round 2. */
 export interface Multiplied extends Committed {

@@ -15,7 +15,7 @@ import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, speakerOf } from "./commit.ts"
 import { type Product, type Shares, sharesCodec } from "./messages.ts"
 import type { AfterMultiply, Multiplied } from "./multiply.ts"
-import { type Seat, unattributed } from "./seat.ts"
+import { type Seat, unattributed } from "./signerContext.ts"
 
 export interface Released {
   /** Per message: enc(R) of the nonce point, and r = x(R) mod q. */

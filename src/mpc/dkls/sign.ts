@@ -10,7 +10,7 @@ import { combine } from "./combine.ts"
 import { commit } from "./commit.ts"
 import { multiply } from "./multiply.ts"
 import { release } from "./release.ts"
-import { type EcdsaContext, type Seat, seatOf, take } from "./seat.ts"
+import { type EcdsaContext, type Seat, seatOf, take } from "./signerContext.ts"
 
 /**
  * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before there

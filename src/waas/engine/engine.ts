@@ -52,7 +52,7 @@ import {
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom, toBeTold } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
-import { isNewest } from "./standing.ts"
+import { isNewest } from "./fencing.ts"
 
 export interface EngineOptions {
   readonly store: Store

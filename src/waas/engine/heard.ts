@@ -4,7 +4,7 @@
  * it is asked again, and an ending is always heard.
  */
 import type { Log, LogFields } from "../../log.ts"
-import { Rarely } from "../../tasks/rarely.ts"
+import { Rarely } from "../../tasks/rateLimitedLog.ts"
 import type { Clock } from "./ports.ts"
 
 /** New reports of one node on one task that are not its ending: so many at once, and one more each interval. */
