@@ -16,6 +16,9 @@ import { CosignerError, describe } from "./errors.ts"
 import { eventsFor } from "./events/envelope.ts"
 import { startSender } from "./events/sender.ts"
 import { eventServers } from "./events/servers.ts"
+import { lastProvenMs } from "./jobs/backups.ts"
+import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
+import { startJobs } from "./jobs/upkeep.ts"
 import { partyBytes } from "./keys/party.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
@@ -24,6 +27,7 @@ import { identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
 import { alarmAt } from "./ops/alarm.ts"
 import { openOperations } from "./ops/operations.ts"
+import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import type { Rules } from "./policy/schema.ts"
 import { Secret } from "./secret.ts"
 import { ALARM_UNPROVEN } from "./store/bans.ts"
@@ -31,10 +35,6 @@ import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits } from "./tasks/ports.ts"
 import { createTasks } from "./tasks/runner.ts"
-import { lastProvenMs } from "./jobs/backups.ts"
-import { keepGuard, requireNewest } from "./jobs/rollbackGuard.ts"
-import { startUpkeep } from "./jobs/upkeep.ts"
-import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
@@ -146,7 +146,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       log.error("a session worker died; its sessions end and another takes its place", { reason })
     },
   })
-  const guard = keepGuard(store, log)
+  const guard = keepRollbackGuard(store, log)
   let link: Link | undefined
   const tasks = createTasks(waasKeyOf(config), {
     self: identity.party,
@@ -184,7 +184,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       url: websocket.url ?? "",
       waasKey: waasKeyOf(config),
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
-      standing: () => ({ ...store.standing, bootId }),
+      fencingToken: () => ({ ...store.fencingToken, bootId }),
       ca: websocket.ca_path === undefined ? undefined : readFileSync(websocket.ca_path, "utf8"),
       client:
         websocket.client_cert_path === undefined || websocket.client_key_path === undefined
@@ -224,7 +224,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   })
 
   const signer = { self: identity.party, groups: store.groups, rng: systemRng }
-  const upkeep = startUpkeep({ config, store, signer, log, proven: observers.proven }, stopping.signal)
+  const upkeep = startJobs({ config, store, signer, log, proven: observers.proven }, stopping.signal)
 
   return {
     nodeId,

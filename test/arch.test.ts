@@ -60,16 +60,7 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "logText.ts", "build.ts", "errors"])
 const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
-const EDGES = new Set([
-  "store",
-  "backup",
-  "link",
-  "callback",
-  "events",
-  "waas",
-  "workers",
-  "hardening",
-])
+const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
 const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */

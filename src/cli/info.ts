@@ -2,10 +2,10 @@
 import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { epochStatusOf, ownEpochs } from "../keys/epochStatus.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/groupInfo.ts"
 import type { PartyId } from "../keys/party.ts"
-import { ownEpochs, standingOf } from "../keys/epochStatus.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type Base, command, optional } from "./command.ts"
@@ -61,7 +61,7 @@ async function openForReading({ config, passwords }: Base): Promise<Store> {
 /** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
 function text(of: GroupPublic, self: PartyId, store: Store): readonly string[] {
   const unusable = store.bans.unusable(of.groupId, of.epochId)
-  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
+  const { waitsFor, kept, supersededBy } = epochStatusOf(of, store.groups.list())
   return [
     "Group info: ",
     ...formatGroupInfo(of, self, nodeIdOf),
@@ -88,7 +88,7 @@ function checkupJson({ groupId, epochId }: GroupPublic, store: Store): object | 
 }
 
 const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
-  ...standingJson(of, store),
+  ...epochStatusJson(of, store),
   group_id: of.groupId,
   epoch_id: toHex(of.epochId),
   status: of.status,
@@ -109,8 +109,8 @@ const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
   banned_node_ids: store.bans.unusable(of.groupId, of.epochId).map(nodeIdOf),
 })
 
-function standingJson(of: GroupPublic, store: Store): object {
-  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
+function epochStatusJson(of: GroupPublic, store: Store): object {
+  const { waitsFor, kept, supersededBy } = epochStatusOf(of, store.groups.list())
   return {
     waits_for: waitsFor,
     superseded_by: supersededBy === undefined ? null : toHex(supersededBy.epochId),

@@ -1,7 +1,7 @@
 /** `cosigner recover-rollback`: the operator's decision that an older copy of the database is the node from now on. */
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
-import { writeGuard } from "../store/rollbackGuard.ts"
+import { writeRollbackGuard } from "../store/rollbackGuard.ts"
 import { openStore } from "../store/store.ts"
 import { command, flag } from "./command.ts"
 
@@ -18,14 +18,14 @@ export const recoverRollback = command({
     const { db } = await config()
     using password = await passwords.existing(db)
     using store = openStore(db.path, password, { readOnly: false })
-    const lineage = store.acceptRollback(Date.now())
-    writeGuard(db.path, store.standing)
+    const incarnation = store.acceptRollback(Date.now())
+    writeRollbackGuard(db.path, store.fencingToken)
     const waiting = store.groups
       .list()
       .filter(({ groupId, epochId, status }) => status === "ACTIVE" && store.bans.awaitsRefresh(groupId, epochId))
       .map(({ groupId }) => groupId)
-    out.result({ db: db.path, lineage, ecdsa_waits_for_refresh: waiting }, [
-      `Accepted: ${db.path} is this node from now on (lineage ${lineage})`,
+    out.result({ db: db.path, incarnation, ecdsa_waits_for_refresh: waiting }, [
+      `Accepted: ${db.path} is this node from now on (incarnation ${incarnation})`,
       ...(waiting.length === 0 ? [] : [`ECDSA waits for a refresh of: ${waiting.join(" ")}`]),
     ])
     return EXIT.ok

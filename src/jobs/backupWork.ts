@@ -67,11 +67,13 @@ export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOpt
     const next = records.next()
     if (next.done === true) {
       if (unknown.size > 0) throw new CosignerError("E-BAK-012", { unknown: [...unknown] })
+      const { incarnation, ...position } = next.value
       const manifest: Manifest = {
         program: build.version,
         created_ms: of.nowMs,
         node_id: nodeId,
-        ...next.value,
+        ...position,
+        lineage: incarnation,
         chosen_groups: of.chosen !== undefined,
         records: count,
         groups,

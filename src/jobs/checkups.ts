@@ -41,9 +41,9 @@ export async function checkUp({ store, signer, now, log, proven }: CheckupJob, s
   return passed
 }
 
-function problemOf(act: () => void): string {
+function problemOf(action: () => void): string {
   try {
-    act()
+    action()
     return ""
   } catch (error) {
     return errorText(error)

@@ -10,14 +10,14 @@ export interface Repeated {
   /** When it was last done with success; undefined: never. */
   readonly lastMs: () => number | undefined
   /** True if it succeeded. */
-  readonly act: (signal: AbortSignal) => Promise<boolean>
-  /** Told what lastMs or act threw; it is a failure like any other. */
+  readonly action: (signal: AbortSignal) => Promise<boolean>
+  /** Told what lastMs or action threw; it is a failure like any other. */
   readonly failed: (error: unknown) => void
   readonly now: () => number
 }
 
 /** Resolves once `signal` has fired and nothing is being done any more; never rejects. */
-export async function repeat({ everyMs, lastMs, act, failed, now }: Repeated, signal: AbortSignal): Promise<void> {
+export async function repeat({ everyMs, lastMs, action, failed, now }: Repeated, signal: AbortSignal): Promise<void> {
   const retryMs = Math.min(everyMs, RETRY_MS)
   let notBeforeMs = 0
   while (!signal.aborted) {
@@ -27,7 +27,7 @@ export async function repeat({ everyMs, lastMs, act, failed, now }: Repeated, si
         await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
         continue
       }
-      const isDone = await act(signal)
+      const isDone = await action(signal)
       notBeforeMs = now() + (isDone ? everyMs : retryMs)
     } catch (error) {
       failed(error)

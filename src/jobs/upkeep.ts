@@ -23,13 +23,13 @@ export interface Upkept {
 }
 
 /** Begins what is configured; resolves when `signal` has fired and nothing of it runs any more. */
-export async function startUpkeep({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
+export async function startJobs({ config, store, signer, log, proven }: Upkept, signal: AbortSignal): Promise<void> {
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
   const forgetting = { tasks: store.tasks, outbox: store.outbox, now, log }
   const failed = (error: unknown): void => log.error("a scheduled job failed", { why: errorText(error) })
-  const regularly = (everyMs: number, lastMs: Repeated["lastMs"], act: Repeated["act"]): Promise<void> =>
-    repeat({ everyMs, lastMs, act, failed, now }, signal)
+  const regularly = (everyMs: number, lastMs: Repeated["lastMs"], action: Repeated["action"]): Promise<void> =>
+    repeat({ everyMs, lastMs, action, failed, now }, signal)
   const jobs = [
     regularly(
       86_400_000,

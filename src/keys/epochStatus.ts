@@ -15,7 +15,7 @@ export function ownEpochs(all: readonly GroupPublic[], self: PartyId): readonly 
   return [...current.values()]
 }
 
-export interface Standing {
+export interface EpochStatus {
   /** What has to happen next, in a sentence; empty when nothing is missing. */
   readonly waitsFor: string
   /** Epochs of the group beside this one whose shares this node still keeps. */
@@ -24,7 +24,7 @@ export interface Standing {
   readonly supersededBy: GroupPublic | undefined
 }
 
-export function standingOf(of: GroupPublic, all: readonly GroupPublic[]): Standing {
+export function epochStatusOf(of: GroupPublic, all: readonly GroupPublic[]): EpochStatus {
   const others = all.filter((other) => other.groupId === of.groupId && other !== of)
   const later = others.filter((other) => other.certificate !== undefined && outranks(other, of))
   const supersededBy = later.reduce<GroupPublic | undefined>(

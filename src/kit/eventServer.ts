@@ -4,8 +4,8 @@
  */
 import type { KeyObject } from "node:crypto"
 import { Elysia } from "elysia"
-import { FORM_FIELD, openToken } from "../wire/tssJwt.ts"
 import { PING } from "../events/envelope.ts"
+import { FORM_FIELD, openToken } from "../wire/tssJwt.ts"
 
 export interface EventServerParts {
   /** The event keys of the nodes that may report. */

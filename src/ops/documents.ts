@@ -3,6 +3,11 @@
 import { build } from "../build.ts"
 import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
+import type { Store } from "../store/store.ts"
+import type { TaskRecord } from "../tasks/ports.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { decodeTask, type Task } from "../wire/task.ts"
+import { type Delay, sizeOf } from "./measure.ts"
 import {
   cut,
   type GroupsDocument,
@@ -11,12 +16,7 @@ import {
   type TasksDocument,
   type TasksQuery,
 } from "./port/documents.ts"
-import type { Store } from "../store/store.ts"
-import type { TaskRecord } from "../tasks/ports.ts"
 import type { Item } from "./readiness/watch.ts"
-import { nodeIdOf } from "../wire/nodeId.ts"
-import { decodeTask, type Task } from "../wire/task.ts"
-import { type Delay, sizeOf } from "./measure.ts"
 import type { NodeView } from "./view.ts"
 
 /** Since the start of the process. */

@@ -2,17 +2,17 @@
 import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
 import type { Log } from "../log.ts"
-import type { Metrics } from "./metrics/catalogue.ts"
 import type { SessionSpec } from "../mpc/session.ts"
-import type { History } from "./port/history.ts"
 import type { Store } from "../store/store.ts"
 import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
-import { observedJournal } from "./readiness/journal.ts"
-import { type OpenSession, sessionBook } from "./readiness/sessions.ts"
-import { tracedJournal } from "./readiness/steps.ts"
 import { decodeTask, type TaskType } from "../wire/task.ts"
 import type { Ended } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
+import type { Metrics } from "./metrics/catalogue.ts"
+import type { History } from "./port/history.ts"
+import { observedJournal } from "./readiness/journal.ts"
+import { type OpenSession, sessionBook } from "./readiness/sessions.ts"
+import { tracedJournal } from "./readiness/steps.ts"
 
 export interface Observers {
   /** The store's journal, observed. */

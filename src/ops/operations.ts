@@ -4,18 +4,21 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
+import { influxTarget } from "../config/influxTarget.ts"
+import { digestOf, parseListen, readToken } from "../config/listen.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
+import type { Store } from "../store/store.ts"
+import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
+import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
 import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
 import { type InfluxExporter, startInflux } from "./metrics/influx.ts"
 import { prometheusText } from "./metrics/prometheus.ts"
 import type { Family } from "./metrics/registry.ts"
-import { influxTarget } from "../config/influxTarget.ts"
+import { createObservers, type Observers, type Seen } from "./observers.ts"
 import { createHistory, type History } from "./port/history.ts"
-import { digestOf, parseListen, readToken } from "../config/listen.ts"
 import type { PortOptions, StallOptions } from "./port/messages.ts"
 import { type StatusThread, startStatus } from "./port/thread.ts"
-import type { Store } from "../store/store.ts"
 import {
   clockProbe,
   linkProbe,
@@ -27,9 +30,6 @@ import {
   workersProbe,
 } from "./readiness/probes.ts"
 import { createWatch, type Item, isReady, type Probe } from "./readiness/watch.ts"
-import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
-import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
-import { createObservers, type Observers, type Seen } from "./observers.ts"
 import type { NodeView } from "./view.ts"
 
 export type Given = Omit<NodeView, "store" | "environment" | "provenMs">

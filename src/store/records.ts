@@ -71,7 +71,7 @@ export const EVENT_KEY = kind<Secret>(6, "event key", c.secret)
 export const PROBE = kind<number>(14, "probe", c.u64)
 
 /** Counts the decisions to go on from an older copy (a restore, an accepted rollback): the highest one is the node. */
-export const LINEAGE = kind<number>(20, "lineage", c.u64)
+export const INCARNATION = kind<number>(20, "lineage", c.u64)
 
 // ---- groups --------------------------------------------------------------------------------------------------------
 

@@ -15,34 +15,40 @@ import { CosignerError } from "../errors.ts"
 import { asFault } from "./faults.ts"
 
 /** How far a database has come. */
-export interface Standing {
+export interface FencingToken {
   /** Decisions to go on from an older copy; the higher one is the node. */
-  readonly lineage: number
+  readonly incarnation: number
   /** Starts of the node. */
   readonly boot: number
   /** Commits. */
   readonly generation: number
 }
 
-export const guardPath = (db: string): string => `${db}.guard`
+export const rollbackGuardPath = (db: string): string => `${db}.guard`
 
 /** Whether `a` may be the same database as `known`, now or later. */
-export const isBehind = (a: Standing, known: Standing): boolean =>
-  a.lineage !== known.lineage ? a.lineage < known.lineage : a.boot < known.boot || a.generation < known.generation
+export const isBehind = (a: FencingToken, known: FencingToken): boolean =>
+  a.incarnation !== known.incarnation
+    ? a.incarnation < known.incarnation
+    : a.boot < known.boot || a.generation < known.generation
 
-export const standingText = ({ lineage, boot, generation }: Standing): string =>
-  `start ${boot}, commit ${generation}${lineage === 0 ? "" : `, lineage ${lineage}`}`
+export const fencingTokenText = ({ incarnation, boot, generation }: FencingToken): string =>
+  `start ${boot}, commit ${generation}${incarnation === 0 ? "" : `, incarnation ${incarnation}`}`
 
 /** Throws E-BAK-015 if this host has seen a later state of the database, E-BAK-016 if its memory cannot be read. */
-export function checkGuard(db: string, standing: Standing): void {
-  const known = readGuard(db)
-  if (known === undefined || !isBehind(standing, known)) return
-  throw new CosignerError("E-BAK-015", { path: db, have: standingText(standing), known: standingText(known) })
+export function checkRollbackGuard(db: string, fencingToken: FencingToken): void {
+  const known = readRollbackGuard(db)
+  if (known === undefined || !isBehind(fencingToken, known)) return
+  throw new CosignerError("E-BAK-015", {
+    path: db,
+    have: fencingTokenText(fencingToken),
+    known: fencingTokenText(known),
+  })
 }
 
 /** Undefined where there is no guard yet. Throws E-BAK-016. */
-export function readGuard(db: string): Standing | undefined {
-  const path = guardPath(db)
+export function readRollbackGuard(db: string): FencingToken | undefined {
+  const path = rollbackGuardPath(db)
   let text: string
   try {
     text = readFileSync(path, "utf8")
@@ -50,19 +56,19 @@ export function readGuard(db: string): Standing | undefined {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
     throw new CosignerError("E-BAK-016", { path }, { cause: error })
   }
-  const standing = parse(text)
-  if (standing === undefined) throw new CosignerError("E-BAK-016", { path })
-  return standing
+  const fencingToken = parse(text)
+  if (fencingToken === undefined) throw new CosignerError("E-BAK-016", { path })
+  return fencingToken
 }
 
 /** On the disk when it returns. */
-export function writeGuard(db: string, standing: Standing): void {
-  const path = guardPath(db)
+export function writeRollbackGuard(db: string, fencingToken: FencingToken): void {
+  const path = rollbackGuardPath(db)
   try {
     const draft = `${path}.new`
     const fd = openSync(draft, "w", 0o600)
     try {
-      writeSync(fd, textOf(standing))
+      writeSync(fd, textOf(fencingToken))
       fsyncSync(fd)
     } finally {
       closeSync(fd)
@@ -79,15 +85,16 @@ export function writeGuard(db: string, standing: Standing): void {
   }
 }
 
-const bodyOf = ({ lineage, boot, generation }: Standing): string => `cosigner-guard 1 ${lineage} ${boot} ${generation}`
+const bodyOf = ({ incarnation, boot, generation }: FencingToken): string =>
+  `cosigner-guard 1 ${incarnation} ${boot} ${generation}`
 const checkOf = (body: string): string => toHex(sha256(utf8(body))).slice(0, 16)
-const textOf = (standing: Standing): string => `${bodyOf(standing)} ${checkOf(bodyOf(standing))}\n`
+const textOf = (fencingToken: FencingToken): string => `${bodyOf(fencingToken)} ${checkOf(bodyOf(fencingToken))}\n`
 
-function parse(text: string): Standing | undefined {
+function parse(text: string): FencingToken | undefined {
   const found = /^cosigner-guard 1 (\d{1,16}) (\d{1,16}) (\d{1,16}) [0-9a-f]{16}\n$/.exec(text)
   if (found === null) return undefined
-  const [lineage, boot, generation] = found.slice(1, 4).map(Number)
-  if (lineage === undefined || boot === undefined || generation === undefined) return undefined
-  const standing = { lineage, boot, generation }
-  return text === textOf(standing) ? standing : undefined
+  const [incarnation, boot, generation] = found.slice(1, 4).map(Number)
+  if (incarnation === undefined || boot === undefined || generation === undefined) return undefined
+  const fencingToken = { incarnation, boot, generation }
+  return text === textOf(fencingToken) ? fencingToken : undefined
 }

@@ -24,8 +24,8 @@ import {
   GROUP,
   GROUP_SECRET,
   IDENTITY,
+  INCARNATION,
   type Kind,
-  LINEAGE,
   PROBE,
   ROOT,
   type Root,
@@ -41,7 +41,7 @@ import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 /** What the records were, once all of them were read. */
 export interface SnapshotSummary {
   readonly generation: number
-  readonly lineage: number
+  readonly incarnation: number
   readonly boot: number
 }
 
@@ -56,7 +56,7 @@ interface Carried {
 }
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
-const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
+const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
 /** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
@@ -99,7 +99,7 @@ export class Snapshot implements Disposable {
       if (row !== undefined) yield* this.#opened(row, root)
     }
     yield* this.#scan(root, { chosen, onGroup })
-    return { generation: root.generation, lineage: this.#value(LINEAGE) ?? 0, boot: this.#value(BOOTS) ?? 0 }
+    return { generation: root.generation, incarnation: this.#value(INCARNATION) ?? 0, boot: this.#value(BOOTS) ?? 0 }
   }
 
   *#scan(root: Root, of: Choice): Generator<StoredRecord | undefined, void> {

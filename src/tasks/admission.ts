@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000
 
 type Spent = Extract<Code, "E-TSK-033" | "E-TSK-035">
 
-export class Intake {
+export class Admission {
   readonly #refused: Bucket
   readonly #idle: Bucket
 
@@ -28,9 +28,9 @@ export class Intake {
   }
 
   /** What to do with a task that is new: claim it, decide it first, or refuse it. */
-  admits(nowMs: number): "claim" | "tryFirst" | Refusal {
+  admits(nowMs: number): "claim" | "decideFirst" | Refusal {
     if (this.#idle.isSpent(nowMs)) return refuse("E-TSK-035", this.#idle.limits)
-    return this.#refused.isSpent(nowMs) ? "tryFirst" : "claim"
+    return this.#refused.isSpent(nowMs) ? "decideFirst" : "claim"
   }
 
   /** A task has ended, in a record of its own. */

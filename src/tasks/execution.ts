@@ -1,5 +1,5 @@
 /**
- * The course of every task, top to bottom: check, rules, callback servers, approve, attempts, finish. What differs by type is
+ * The execution of every task, top to bottom: check, rules, callback servers, approve, attempts, finish. What differs by type is
  * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
  */
 import type { Bytes } from "../bytes.ts"
@@ -35,7 +35,7 @@ interface Running {
 /** How long after a failure of the store the end of a task is tried to be recorded again. */
 const RECORD_AGAIN_MS = 5_000
 
-export class Course {
+export class TaskExecution {
   readonly task: Task
   /** Resolves when there is nothing left to do for the task in this process. Never rejects. */
   readonly over: Promise<void>
@@ -124,7 +124,7 @@ export class Course {
     }
   }
 
-  // ---- the course --------------------------------------------------------------------------------------------------
+  // ---- the execution --------------------------------------------------------------------------------------------------
 
   async #run(): Promise<void> {
     const made = madeOutcome(this.task, this.#ports)

@@ -1,5 +1,5 @@
 /**
- * What a type of task adds to the common course of course.ts: its own checks against this node's records, the session
+ * What a type of task adds to the common execution of execution.ts: its own checks against this node's records, the session
  * that it needs, and how the session's result reads as an outcome. Making a plan has no side effect but opening a share.
  */
 import { type Code, CosignerError, type DataOf } from "../errors.ts"

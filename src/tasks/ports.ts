@@ -293,7 +293,7 @@ export interface TaskLimits {
   readonly journal: JournalBudget
 }
 
-/** What the journal takes in of tasks that come to nothing (intake.ts). */
+/** What the journal takes in of tasks that come to nothing (admission.ts). */
 export interface JournalBudget {
   readonly refused: ByteRate
   readonly idle: ByteRate

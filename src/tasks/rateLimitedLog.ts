@@ -9,7 +9,7 @@ interface Kind {
   left: number
 }
 
-export class Rarely {
+export class RateLimitedLog {
   readonly #log: Log
   readonly #now: Clock
   /** By sentence and code, both of which are this program's: a small number of kinds. */

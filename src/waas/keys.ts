@@ -38,9 +38,9 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
 }
 
 /** Throws E-WAA-006 for whatever the file system says. */
-function writing(file: string, act: () => void): void {
+function writing(file: string, action: () => void): void {
   try {
-    act()
+    action()
   } catch (cause) {
     throw new CosignerError("E-WAA-006", { file, problem: errnoOf(cause) }, { cause })
   }

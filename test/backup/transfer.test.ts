@@ -5,9 +5,9 @@ import { BackupWriter } from "../../src/backup/file.ts"
 import { GroupList, type ManifestGroup } from "../../src/backup/manifest.ts"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { restoreBackup } from "../../src/jobs/backupWork.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { restoreBackup } from "../../src/jobs/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 // what the snapshot lends is wiped with the next record: a copy is taken while it is there

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { silentLog } from "../../src/log.ts"
 import { forget, KEEP_DAYS, KEEP_UNDELIVERED_DAYS } from "../../src/jobs/journal.ts"
+import { silentLog } from "../../src/log.ts"
 import { claimOf, Folder, still } from "../store/fixtures.ts"
 
 const DAY_MS = 86_400_000

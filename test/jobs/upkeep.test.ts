@@ -5,14 +5,20 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { systemRng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
-import type { Log } from "../../src/log.ts"
-import { checkGuard, guardPath, readGuard, type Standing, writeGuard } from "../../src/store/rollbackGuard.ts"
 import { type BackupJob, backUp, lastProvenMs, proveApart } from "../../src/jobs/backups.ts"
 import { backupName, backupsIn } from "../../src/jobs/backupWork.ts"
 import { checkUp } from "../../src/jobs/checkups.ts"
-import { keepGuard } from "../../src/jobs/rollbackGuard.ts"
 import { readKeyFile } from "../../src/jobs/keyFile.ts"
+import { keepRollbackGuard } from "../../src/jobs/rollbackGuard.ts"
 import { repeat } from "../../src/jobs/schedule.ts"
+import type { Log } from "../../src/log.ts"
+import {
+  checkRollbackGuard,
+  type FencingToken,
+  readRollbackGuard,
+  rollbackGuardPath,
+  writeRollbackGuard,
+} from "../../src/store/rollbackGuard.ts"
 import { isNewest } from "../../src/waas/engine/fencing.ts"
 import { Home, ID, partyNo } from "../backup/node.ts"
 
@@ -26,9 +32,9 @@ function listening(): Log & { readonly said: string[] } {
   const trace = () => {}
   return { said, error: add("error"), warn: add("warn"), info: add("info"), debug: add("debug"), trace }
 }
-const codeOf = (act: () => unknown): unknown => {
+const codeOf = (action: () => unknown): unknown => {
   try {
-    act()
+    action()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : error
@@ -47,7 +53,7 @@ test("a schedule waits for its interval over restarts, and tries a failure again
       lastMs: () => lastMs,
       now: Date.now,
       failed: unexpected,
-      act: async () => {
+      action: async () => {
         acts.push(Date.now())
         if (acts.length === 3) stop.abort()
         const isDone = acts.length !== 1
@@ -73,12 +79,12 @@ test("what a scheduled job throws is told, and it is tried again", async () => {
     if (++looks === 1) throw new Error("the database does not read")
     return undefined
   }
-  const act = async () => {
+  const action = async () => {
     if (told.length === 1) throw new Error("the disk is full")
     stop.abort()
     return true
   }
-  await repeat({ everyMs: 1, lastMs, act, failed, now: Date.now }, stop.signal)
+  await repeat({ everyMs: 1, lastMs, action, failed, now: Date.now }, stop.signal)
   expect(told.map(String)).toEqual(["Error: the database does not read", "Error: the disk is full"])
 })
 
@@ -91,7 +97,7 @@ test("a schedule that is stopped while it waits ends at once, and does nothing m
       lastMs: Date.now,
       now: Date.now,
       failed: unexpected,
-      act: async () => {
+      action: async () => {
         acts++
         return true
       },
@@ -203,17 +209,17 @@ test("a check-up proves every active share and keeps the result; a wrong share i
 
 test("the guard sees every way of being behind, and nothing else", () => {
   using home = new Home()
-  const known: Standing = { lineage: 5, boot: 3, generation: 100 }
-  writeGuard(home.file("x.db"), known)
-  expect(readGuard(home.file("x.db"))).toEqual(known)
-  const of = (change: Partial<Standing>): unknown =>
-    codeOf(() => checkGuard(home.file("x.db"), { ...known, ...change }))
-  for (const fine of [{}, { boot: 4 }, { generation: 101 }, { lineage: 6, boot: 0, generation: 0 }])
+  const known: FencingToken = { incarnation: 5, boot: 3, generation: 100 }
+  writeRollbackGuard(home.file("x.db"), known)
+  expect(readRollbackGuard(home.file("x.db"))).toEqual(known)
+  const of = (change: Partial<FencingToken>): unknown =>
+    codeOf(() => checkRollbackGuard(home.file("x.db"), { ...known, ...change }))
+  for (const fine of [{}, { boot: 4 }, { generation: 101 }, { incarnation: 6, boot: 0, generation: 0 }])
     expect(of(fine)).toBe("none")
   for (const behind of [
     { boot: 2 },
     { generation: 99 },
-    { lineage: 4, boot: 9, generation: 999 },
+    { incarnation: 4, boot: 9, generation: 999 },
     { boot: 9, generation: 99 },
   ]) {
     expect([behind, of(behind)]).toEqual([behind, "E-BAK-015"])
@@ -221,40 +227,40 @@ test("the guard sees every way of being behind, and nothing else", () => {
   for (const text of [
     "",
     "cosigner-guard 1 5 3 100\n",
-    readFileSync(guardPath(home.file("x.db")), "utf8").replace("100", "90"),
+    readFileSync(rollbackGuardPath(home.file("x.db")), "utf8").replace("100", "90"),
   ]) {
-    writeFileSync(guardPath(home.file("x.db")), text)
+    writeFileSync(rollbackGuardPath(home.file("x.db")), text)
     expect(of({})).toBe("E-BAK-016")
   }
-  expect(codeOf(() => checkGuard(home.file("none.db"), known))).toBe("none")
+  expect(codeOf(() => checkRollbackGuard(home.file("none.db"), known))).toBe("none")
 })
 
 test("the guard follows the commits, and is exact after a stop", () => {
   using home = new Home()
   using store = home.create()
   store.nextBoot()
-  const guard = keepGuard(store, listening())
-  expect(readGuard(home.db)).toEqual(store.standing)
+  const guard = keepRollbackGuard(store, listening())
+  expect(readRollbackGuard(home.db)).toEqual(store.fencingToken)
   store.probe(1)
-  expect(readGuard(home.db)).not.toEqual(store.standing)
+  expect(readRollbackGuard(home.db)).not.toEqual(store.fencingToken)
   guard.stop()
-  expect(readGuard(home.db)).toEqual(store.standing)
-  expect(existsSync(`${guardPath(home.db)}.new`)).toBe(false)
+  expect(readRollbackGuard(home.db)).toEqual(store.fencingToken)
+  expect(existsSync(`${rollbackGuardPath(home.db)}.new`)).toBe(false)
 })
 
 test("WaaS lets in what is not behind: restarts, reconnections, later decisions; no copy, no clone", () => {
-  const seen = { lineage: 0, boot: 3, bootId: "aa", generation: 100 }
+  const seen = { incarnation: 0, boot: 3, bootId: "aa", generation: 100 }
   const ok = (change: object): boolean => isNewest({ ...seen, ...change }, seen)
   expect(isNewest(seen, undefined)).toBe(true)
   expect(ok({})).toBe(true)
   expect(ok({ generation: 150 })).toBe(true)
   expect(ok({ boot: 4, bootId: "bb", generation: 101 })).toBe(true)
-  expect(ok({ lineage: 9, boot: 1, bootId: "bb", generation: 2 })).toBe(true)
+  expect(ok({ incarnation: 9, boot: 1, bootId: "bb", generation: 2 })).toBe(true)
   expect(ok({ bootId: "bb", generation: 150 })).toBe(false)
   expect(ok({ generation: 99 })).toBe(false)
   expect(ok({ boot: 2, bootId: "bb", generation: 150 })).toBe(false)
   expect(ok({ boot: 4, bootId: "bb", generation: 99 })).toBe(false)
-  expect(isNewest({ ...seen, boot: 9, generation: 999 }, { ...seen, lineage: 1 })).toBe(false)
+  expect(isNewest({ ...seen, boot: 9, generation: 999 }, { ...seen, incarnation: 1 })).toBe(false)
 })
 
 test("a copy on the disk that another program changes is noticed by the snapshot that reads it", () => {

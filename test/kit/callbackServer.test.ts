@@ -6,7 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { fromHex, toHex } from "../../src/bytes.ts"
-import { eip1559, encodeRlp, legacy } from "../../src/kit/conformance/rlpEncode.ts"
+import { readServerKey } from "../../src/callback/servers.ts"
+import { CosignerError } from "../../src/errors.ts"
 import { formatDecimal, parseDecimal, parseEther } from "../../src/kit/callbackServer/amount.ts"
 import { readReferenceConfig } from "../../src/kit/callbackServer/config.ts"
 import { decide } from "../../src/kit/callbackServer/decide.ts"
@@ -14,8 +15,7 @@ import { formatAddress, looksLike, parseAddress } from "../../src/kit/callbackSe
 import { parseTransaction } from "../../src/kit/callbackServer/evmTransaction.ts"
 import { initReferenceServer } from "../../src/kit/callbackServer/init.ts"
 import { decodeRlp } from "../../src/kit/callbackServer/rlp.ts"
-import { readServerKey } from "../../src/callback/servers.ts"
-import { CosignerError } from "../../src/errors.ts"
+import { eip1559, encodeRlp, legacy } from "../../src/kit/conformance/rlpEncode.ts"
 
 const SEED = 20_261_122
 const hex = (text: string) => fromHex(text) ?? new Uint8Array(0)
@@ -298,9 +298,9 @@ test.each<[string, string]>([
   expect(codeOf(() => readReferenceConfig(file))).toBe("E-RSK-301")
 })
 
-function codeOf(act: () => unknown): string {
+function codeOf(action: () => unknown): string {
   try {
-    act()
+    action()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : String(error)

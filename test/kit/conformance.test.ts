@@ -1,9 +1,9 @@
 /** The conformance kit finds each planted mistake, and nothing in servers that have none. */
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
-import { allCases, type Options, runCases } from "../../src/kit/conformance/run.ts"
 import { parseAddress } from "../../src/kit/callbackServer/evmAddress.ts"
 import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
+import { allCases, type Options, runCases } from "../../src/kit/conformance/run.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"
 import { ALLOWED, badServer } from "../callback/badServer.ts"
 import { nodeKey, serverKey, strangerKey } from "../callback/kit.ts"

@@ -5,8 +5,8 @@ import { Value } from "@sinclair/typebox/value"
 import { sign, type Vault } from "../../src/kit/demo/keys.ts"
 import { solana } from "../../src/kit/demo/signatures.ts"
 import { groupsSchema, readySchema, statusSchema, tasksSchema } from "../../src/ops/port/documents.ts"
+import { readyVault, type ScannedDeployment, scannedDeployment } from "../e2e/deployment.ts"
 import { cosigner } from "../support/binary.ts"
-import { readyVault, type WitnessedStage, witnessedStage } from "../e2e/deployment.ts"
 import { readLines, readPrometheus } from "./metrics/parsers.ts"
 import { jsonOf } from "./port/rig.ts"
 
@@ -26,12 +26,12 @@ const influx = Bun.serve({
   },
 })
 
-let it: WitnessedStage
+let it: ScannedDeployment
 let vault: Vault
 const socketOf = (dir: string) => join(dir, "status.sock")
 
 beforeAll(async () => {
-  it = await witnessedStage(2, {
+  it = await scannedDeployment(2, {
     toml: (_, { plant }) => {
       influxPassword ||= plant("InfluxDB password", "configs/cosigner.toml")
       return `
@@ -47,16 +47,24 @@ interval = "300ms"
 `
     },
   })
-  vault = await readyVault(it.stage, 2)
+  vault = await readyVault(it.deployment, 2)
   const { curve, path, message, tweak } = solana(vault, 1)
-  const { nodes } = it.stage
-  const answer = await sign(it.stage, vault, { curve, signatureType: 2, path, message, tweak, nodes, extraInfo: {} })
+  const { nodes } = it.deployment
+  const answer = await sign(it.deployment, vault, {
+    curve,
+    signatureType: 2,
+    path,
+    message,
+    tweak,
+    nodes,
+    extraInfo: {},
+  })
   expect(answer.kind).toBe("signed")
 })
 afterAll(() => influx.stop(true))
 
 const node = () => {
-  const [first] = it.stage.nodes
+  const [first] = it.deployment.nodes
   if (first === undefined) throw new Error("there are nodes")
   return first
 }
@@ -67,7 +75,7 @@ const get = (path: string): Promise<Response> =>
   })
 const command = async (...args: string[]) => {
   const ended = await cosigner(args, { cwd: node().dir })
-  it.surveillance.ear.said(0, args, ended.stdout + ended.stderr)
+  it.surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
   return ended
 }
 
@@ -150,7 +158,7 @@ describe("a node that signs", () => {
     expect(Value.Check(statusSchema, JSON.parse(json.stdout))).toBe(true)
   })
   test("is not ready without WaaS, and cannot be reached when it has ended", async () => {
-    await it.stage.endNode({ name: "waas", nodeId: "", dir: "" }, "SIGTERM")
+    await it.deployment.endNode({ name: "waas", nodeId: "", dir: "" }, "SIGTERM")
     let ended = await command("status", "--json")
     while (ended.exit === 0) ended = await command("status", "--json")
     expect(ended.exit).toBe(1)
@@ -158,17 +166,17 @@ describe("a node that signs", () => {
     expect(link).toMatchObject({ state: "failed", code: "E-STA-011" })
     expect((await get("/readyz")).status).toBe(503)
     const begun = performance.now()
-    await it.stage.endNode(node(), "SIGTERM")
+    await it.deployment.endNode(node(), "SIGTERM")
     expect(performance.now() - begun).toBeLessThan(5_000)
     const gone = await command("status")
     expect(gone).toMatchObject({ exit: 2, stdout: "" })
     expect(gone.stderr).toContain("E-STA-004")
   })
   test("lets no secret out", async () => {
-    const { witness } = it.surveillance
-    witness.hear("influx", "requests", bodies.join("\n"))
-    witness.expect({ channel: "output", what: "the configuration", text: 'metrics.influxdb.password = "[secret]"' })
-    // throws what the witness found
+    const { leakScanner } = it.surveillance
+    leakScanner.hear("influx", "requests", bodies.join("\n"))
+    leakScanner.expect({ channel: "output", what: "the configuration", text: 'metrics.influxdb.password = "[secret]"' })
+    // throws what the leakScanner found
     await it[Symbol.asyncDispose]()
   })
 })

@@ -5,7 +5,7 @@ import { curveNamed } from "../../src/crypto/curve.ts"
 import { lagrange } from "../../src/crypto/shamir.ts"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import { memberOf } from "../../src/keys/group.ts"
-import { type Node, Theatre } from "./simulation.ts"
+import { type Node, Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -35,7 +35,7 @@ function key(nodes: readonly Node[], groupId: string): bigint {
 }
 
 test("a lost node is replaced: one epoch signs, the old one is superseded, then erased by a signature", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group, dealt } = await it.vault(2, ["a", "b", "c"])
   it.node("c").kill()
   const target = await it.group(vault, "MainGroup", 2, ["a", "b", "d"])
@@ -72,7 +72,7 @@ test("a lost node is replaced: one epoch signs, the old one is superseded, then 
 })
 
 test("old nodes refuse to sign under the old epoch, whatever WaaS says of its group", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   await it.reshare(vault, group, target)
@@ -86,7 +86,7 @@ test("old nodes refuse to sign under the old epoch, whatever WaaS says of its gr
 })
 
 test("a refresh: same nodes, new shares, the same groups at WaaS; twice in a row", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group, dealt } = await it.vault(2, ["a", "b", "c"])
   const epochs = new Set<string>()
   for (let i = 0; i < 2; i++) {
@@ -103,7 +103,7 @@ test("a refresh: same nodes, new shares, the same groups at WaaS; twice in a row
 })
 
 test("main makes a recovery group, which makes a new main group when the first is lost; all share one key", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d", "e", "f"])
+  await using it = await Simulation.open(["a", "b", "c", "d", "e", "f"])
   const { vault, group, dealt } = await it.vault(2, ["a", "b"])
   const recovery = await it.group(vault, "RecoveryGroup", 2, ["c", "d"])
   await it.reshare(vault, group, recovery, { type: "KeyGenFromKeyGroup" })
@@ -131,7 +131,7 @@ test("main makes a recovery group, which makes a new main group when the first i
 })
 
 test("both curves in one request: each moves by its own certificate", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group, dealt } = await it.vault(2, ["a", "b"], ["ed25519", "secp256k1"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   const request = await it.reshare(vault, group, target)
@@ -148,7 +148,7 @@ test("both curves in one request: each moves by its own certificate", async () =
 }, 30_000)
 
 test("one curve through and the other not: each key stays where its nodes have it, and the request made again does the rest", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b"], ["ed25519", "secp256k1"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   const request = await it.reshare(vault, group, target)
@@ -171,7 +171,7 @@ test("one curve through and the other not: each key stays where its nodes have i
 }, 30_000)
 
 test("acks withheld from a member: it is handed the certificate, also long after, and after WaaS was restarted", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   const request = await it.reshare(vault, group, target)
@@ -199,7 +199,7 @@ test("acks withheld from a member: it is handed the certificate, also long after
 })
 
 test("a certificate that comes after WaaS gave the task up completes it, and everybody is told", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   const request = await it.reshare(vault, group, target)
@@ -226,7 +226,7 @@ test("a certificate that comes after WaaS gave the task up completes it, and eve
 })
 
 test("a member that fails cannot hold the key: the old epoch signs until there is a certificate, and the next attempt is made", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const target = await it.group(vault, "MainGroup", 2, ["b", "c"])
   const d = it.node("d")
@@ -273,7 +273,7 @@ test("a member that fails cannot hold the key: the old epoch signs until there i
 })
 
 test("bans end with the epoch, and a banned peer may deal and receive", async () => {
-  await using it = await Theatre.open(["a", "b"])
+  await using it = await Simulation.open(["a", "b"])
   const { vault, group, dealt } = await it.vault(2, ["a", "b"], ["secp256k1"])
   const [a, b] = it.nodes as [Node, Node]
   const groupId = "KoblitzKoblitzKoblit"

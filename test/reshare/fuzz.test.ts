@@ -1,10 +1,10 @@
 /**
- * Many random lives of a vault (storm.ts). The seed of one that fails is in the failure; COSIGNER_SEED begins with another,
+ * Many random lives of a vault (randomFaults.ts). The seed of one that fails is in the failure; COSIGNER_SEED begins with another,
  * COSIGNER_LONG=1 runs thousands, COSIGNER_RUNS so many.
  */
 import { expect, test } from "bun:test"
 import type { CurveType } from "../../src/waas/store/model.ts"
-import { Storm } from "./randomFaults.ts"
+import { RandomFaults } from "./randomFaults.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const SEED = Number(process.env["COSIGNER_SEED"] ?? 20_261_122)
@@ -12,16 +12,16 @@ const RUNS = Number(process.env["COSIGNER_RUNS"] ?? (LONG ? 2_000 : 6))
 
 /** How often an epoch that was over was asked to sign, and refused. */
 async function live(seed: number, curve: CurveType, acts: number): Promise<number> {
-  await using storm = await Storm.brew(seed, curve)
+  await using randomFaults = await RandomFaults.brew(seed, curve)
   try {
-    await storm.rage(acts)
-    await storm.clear()
-    await storm.expectSound()
-    await storm.expectToGoOn()
-    return storm.refused
+    await randomFaults.rage(acts)
+    await randomFaults.clear()
+    await randomFaults.expectSound()
+    await randomFaults.expectToGoOn()
+    return randomFaults.refused
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`seed ${seed} on ${curve}:\n${storm.diary.join("\n")}\n${message}`, { cause })
+    throw new Error(`seed ${seed} on ${curve}:\n${randomFaults.diary.join("\n")}\n${message}`, { cause })
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What can be seen of the nodes of a theatre from outside: which shares are there, how far each epoch has come, who blames
+ * What can be seen of the nodes of a simulation from outside: which shares are there, how far each epoch has come, who blames
  * whom. It remembers, so that it can tell what went that should not have gone.
  */
 import { expect } from "bun:test"
@@ -15,7 +15,7 @@ import {
   rootExtendedPublicKey,
   wipeGroupSecret,
 } from "../../src/keys/group.ts"
-import type { Node, Theatre } from "./simulation.ts"
+import type { Node, Simulation } from "./simulation.ts"
 
 const ORDER: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
 
@@ -27,12 +27,12 @@ interface Seen {
   status: GroupStatus
 }
 
-export class Witness {
+export class Invariants {
   /** Every share that was ever there, by node and epoch. */
   readonly #shares = new Map<string, Seen>()
 
   constructor(
-    readonly it: Theatre,
+    readonly it: Simulation,
     readonly rootKey: string,
   ) {}
 

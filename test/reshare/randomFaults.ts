@@ -8,9 +8,9 @@ import { expect } from "bun:test"
 import { ApiFailure } from "../../src/waas/failure.ts"
 import type { CurveType, HolderGroup, TssRequest, TssRequestType, Vault } from "../../src/waas/store/model.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
-import { Dice } from "../support/seededRandom.ts"
-import { type Node, type Passing, Theatre } from "./simulation.ts"
-import { Witness } from "./invariants.ts"
+import { SeededRandom } from "../support/seededRandom.ts"
+import { Invariants } from "./invariants.ts"
+import { type Node, type Passing, Simulation } from "./simulation.ts"
 
 const HOUR = 3_600_000
 const NAMES = ["a", "b", "c", "d", "e", "f"] as const
@@ -36,12 +36,12 @@ const TROUBLES: readonly ((passing: Passing) => boolean)[] = [
   ({ frame }) => frame.kind === "report" && frame.status === 140,
 ]
 
-export class Storm implements AsyncDisposable {
+export class RandomFaults implements AsyncDisposable {
   readonly diary: string[] = []
   /** How many epochs that are over were asked to sign, and refused. */
   refused = 0
-  readonly #dice: Dice
-  readonly #witness: Witness
+  readonly #random: SeededRandom
+  readonly #invariants: Invariants
   #late: Passing[] = []
   /** Stays away from here on. */
   #gone: Node | undefined
@@ -49,43 +49,43 @@ export class Storm implements AsyncDisposable {
   #copy: { readonly node: Node; readonly file: string; isBack: boolean } | undefined
 
   private constructor(
-    readonly it: Theatre,
+    readonly it: Simulation,
     readonly vault: Vault,
     readonly curve: CurveType,
     /** How many nodes every group can do without: one where one may be gone for good. */
     readonly spare: number,
-    dice: Dice,
+    random: SeededRandom,
   ) {
-    this.#dice = dice
-    this.#witness = new Witness(it, vault.rootKeys[0]?.rootPubkey ?? "")
+    this.#random = random
+    this.#invariants = new Invariants(it, vault.rootKeys[0]?.rootPubkey ?? "")
   }
 
-  static async brew(seed: number, curve: CurveType): Promise<Storm> {
-    const dice = new Dice(seed)
-    const it = await Theatre.open(NAMES, [curve])
-    const spare = dice.percent(40) ? 1 : 0
-    const size = dice.pick([2 + spare, 3, 4, 4])
-    const { vault } = await it.generated(dice.pick([2, 2, size - spare]), dice.some(NAMES, size))
-    const storm = new Storm(it, vault, curve, spare, dice)
-    storm.#witness.look()
-    return storm
+  static async brew(seed: number, curve: CurveType): Promise<RandomFaults> {
+    const random = new SeededRandom(seed)
+    const it = await Simulation.open(NAMES, [curve])
+    const spare = random.percent(40) ? 1 : 0
+    const size = random.pick([2 + spare, 3, 4, 4])
+    const { vault } = await it.generated(random.pick([2, 2, size - spare]), random.some(NAMES, size))
+    const randomFaults = new RandomFaults(it, vault, curve, spare, random)
+    randomFaults.#invariants.look()
+    return randomFaults
   }
 
-  // ---- the storm ---------------------------------------------------------------------------------------------------
+  // ---- the randomFaults ---------------------------------------------------------------------------------------------------
 
   async rage(acts: number): Promise<void> {
     const { it } = this
-    const dice = this.#dice
+    const random = this.#random
     for (let n = 0; n < acts; n++) {
       this.#take()
       this.#weather()
-      await this.#act()
+      await this.#action()
       await it.settle()
-      if (dice.percent(50)) await it.pass(dice.pick([200, 1_000, 6_000, 20_000, 95_000]))
-      this.#witness.look()
-      for (const node of it.nodes) if (!node.up && node !== this.#gone && dice.percent(50)) await this.#wake(node)
-      this.#witness.look()
-      if (dice.percent(20)) await this.#putBack()
+      if (random.percent(50)) await it.pass(random.pick([200, 1_000, 6_000, 20_000, 95_000]))
+      this.#invariants.look()
+      for (const node of it.nodes) if (!node.up && node !== this.#gone && random.percent(50)) await this.#wake(node)
+      this.#invariants.look()
+      if (random.percent(20)) await this.#putBack()
     }
     await this.#putBack()
   }
@@ -93,37 +93,37 @@ export class Storm implements AsyncDisposable {
   /** Draws anew what happens to messages, and who dies at which of its next durable steps. */
   #weather(): void {
     const { it } = this
-    const dice = this.#dice
-    const [lost, late, twice] = [dice.pick([0, 0, 1, 5]), dice.pick([0, 2, 10]), dice.pick([0, 0, 10])]
-    const mixed = dice.percent(30)
-    if (dice.percent(60)) this.#trouble()
+    const random = this.#random
+    const [lost, late, twice] = [random.pick([0, 0, 1, 5]), random.pick([0, 2, 10]), random.pick([0, 0, 10])]
+    const mixed = random.percent(30)
+    if (random.percent(60)) this.#trouble()
     it.disturb = (batch) => {
       const arriving = batch.flatMap((passing): readonly Passing[] => {
-        if (dice.percent(lost)) return []
-        if (dice.percent(late)) {
+        if (random.percent(lost)) return []
+        if (random.percent(late)) {
           this.#late.push(passing)
           return []
         }
-        return dice.percent(twice) ? [passing, passing] : [passing]
+        return random.percent(twice) ? [passing, passing] : [passing]
       })
-      return mixed ? dice.shuffled(arriving) : arriving
+      return mixed ? random.shuffled(arriving) : arriving
     }
     for (const node of it.nodes) {
-      if (!node.up || !dice.percent(20)) continue
-      node.dies = { step: node.steps.length + dice.between(1, 9), when: dice.pick(["before", "after"]) }
+      if (!node.up || !random.percent(20)) continue
+      node.dies = { step: node.steps.length + random.between(1, 9), when: random.pick(["before", "after"]) }
     }
-    if (dice.percent(15)) it.restartIn(dice.between(1, 60))
+    if (random.percent(15)) it.restartIn(random.between(1, 60))
     const isWhole = this.#gone === undefined && this.#copy === undefined
-    if (this.spare > 0 && isWhole && dice.percent(30)) this.#lose(dice.pick(it.nodes))
-    if (dice.percent(40)) it.queue.push(...this.#late.splice(0))
+    if (this.spare > 0 && isWhole && random.percent(30)) this.#lose(random.pick(it.nodes))
+    if (random.percent(40)) it.queue.push(...this.#late.splice(0))
     this.diary.push(`lost ${lost} late ${late} twice ${twice}${mixed ? " mixed" : ""}`)
   }
 
   /** Trouble stays until there is another, or none. */
   #trouble(): void {
-    const dice = this.#dice
-    const trouble = dice.percent(70) ? dice.pick(TROUBLES) : undefined
-    const victims = dice.some(this.it.nodes, dice.pick([1, 1, 2, 2, NAMES.length]))
+    const random = this.#random
+    const trouble = random.percent(70) ? random.pick(TROUBLES) : undefined
+    const victims = random.some(this.it.nodes, random.pick([1, 1, 2, 2, NAMES.length]))
     this.it.passes = (passing) => {
       const node = passing.kind === "down" ? passing.to : passing.from
       return !(trouble?.(passing) === true && victims.includes(node))
@@ -134,19 +134,23 @@ export class Storm implements AsyncDisposable {
 
   #lose(node: Node): void {
     this.#gone = node
-    if (this.#dice.percent(50)) node.kill()
-    else node.dies = { step: node.steps.length + this.#dice.between(1, 12), when: this.#dice.pick(["before", "after"]) }
+    if (this.#random.percent(50)) node.kill()
+    else
+      node.dies = {
+        step: node.steps.length + this.#random.between(1, 12),
+        when: this.#random.pick(["before", "after"]),
+      }
     this.diary.push(`${node.name} goes for good`)
   }
 
   /** Where every group can do without a node, one may be copied, and later be put back by its operator. */
   #take(): void {
-    if (this.spare === 0 || this.#gone !== undefined || this.#copy !== undefined || !this.#dice.percent(40)) return
+    if (this.spare === 0 || this.#gone !== undefined || this.#copy !== undefined || !this.#random.percent(40)) return
     const signing = this.it.nodes.filter(
       ({ up, store }) => up && store.groups.list().some(({ status }) => status === "ACTIVE"),
     )
     if (signing.length === 0) return
-    const node = this.#dice.pick(signing)
+    const node = this.#random.pick(signing)
     this.diary.push(`${node.name} is copied`)
     this.#copy = { node, file: node.copy("copy.db"), isBack: false }
   }
@@ -161,13 +165,13 @@ export class Storm implements AsyncDisposable {
     await this.it.pass(70_000)
     this.diary.push(`${node.name} is put back`)
     this.#copy.isBack = true
-    this.#witness.forget(node)
+    this.#invariants.forget(node)
     await node.restore(file)
   }
 
-  async #act(): Promise<void> {
-    const dice = this.#dice
-    const choice = dice.below(100)
+  async #action(): Promise<void> {
+    const random = this.#random
+    const choice = random.below(100)
     try {
       if (choice < 65) await this.#reshare()
       else if (choice < 78) await this.#sign()
@@ -183,9 +187,9 @@ export class Storm implements AsyncDisposable {
 
   async #reshare(): Promise<void> {
     const { it, vault } = this
-    const dice = this.#dice
-    if (dice.percent(70)) await this.#cancel()
-    const source = dice.pick(await this.#usable())
+    const random = this.#random
+    if (random.percent(70)) await this.#cancel()
+    const source = random.pick(await this.#usable())
     const kinds: readonly (readonly [TssRequestType | "refresh", HolderGroup["type"]])[] = [
       ["refresh", source.type],
       ["KeyReshare", source.type],
@@ -193,27 +197,27 @@ export class Storm implements AsyncDisposable {
       ...(source.type === "MainGroup" ? ([["KeyGenFromKeyGroup", "RecoveryGroup"]] as const) : []),
       ...(source.type === "RecoveryGroup" ? ([["Recovery", "MainGroup"]] as const) : []),
     ]
-    const [type, targetType] = dice.pick(kinds)
-    const size = dice.between(2 + this.spare, 4)
-    const names = dice.some(this.#present(), size).map(({ name }) => name)
-    const threshold = dice.between(2, size - this.spare)
+    const [type, targetType] = random.pick(kinds)
+    const size = random.between(2 + this.spare, 4)
+    const names = random.some(this.#present(), size).map(({ name }) => name)
+    const threshold = random.between(2, size - this.spare)
     const target = type === "refresh" ? source : await it.group(vault, targetType, threshold, names)
     const old = source.holders.map(({ nodeId }) => this.#named(nodeId))
-    const dealers = dice.percent(30)
+    const dealers = random.percent(30)
       ? undefined
-      : dice.some(old, dice.pick([source.threshold, source.threshold, old.length]))
+      : random.some(old, random.pick([source.threshold, source.threshold, old.length]))
     const who = type === "refresh" ? "itself" : `${threshold} of ${names.join("")}`
     this.diary.push(`${type} ${source.type} ${old.join("")} -> ${who} dealt by ${dealers?.join("") ?? "any"}`)
     const reshare = type === "refresh" || type === "KeyGen" ? "KeyReshare" : type
-    if (dice.percent(35)) return this.#hidden(source, target, { type: reshare, ...(dealers && { dealers }) })
+    if (random.percent(35)) return this.#hidden(source, target, { type: reshare, ...(dealers && { dealers }) })
     await it.reshare(vault, source, target, { type: reshare, allowSharedNodes: true, ...(dealers && { dealers }) })
   }
 
   /** One participant alone gets the certificate, says nothing and dies; the others are told to give the request up. */
-  async #hidden(source: HolderGroup, target: HolderGroup, of: Parameters<Theatre["reshare"]>[3]): Promise<void> {
+  async #hidden(source: HolderGroup, target: HolderGroup, of: Parameters<Simulation["reshare"]>[3]): Promise<void> {
     const { it, vault } = this
     for (const node of this.#present()) if (!node.up) await this.#wake(node)
-    const keeper = it.node(this.#named(this.#dice.pick(target.holders).nodeId))
+    const keeper = it.node(this.#named(this.#random.pick(target.holders).nodeId))
     this.diary.push(`  ${keeper.name} keeps the certificate for itself`)
     it.disturb = (batch) => batch
     it.passes = (passing) => !(passing.kind === "up" && passing.from === keeper && KEPT_BACK(passing))
@@ -233,16 +237,16 @@ export class Storm implements AsyncDisposable {
   }
 
   async #sign(): Promise<void> {
-    const group = this.#dice.pick(await this.#usable())
-    const names = this.#dice.some(group.holders, group.threshold).map(({ nodeId }) => this.#named(nodeId))
+    const group = this.#random.pick(await this.#usable())
+    const names = this.#random.some(group.holders, group.threshold).map(({ nodeId }) => this.#named(nodeId))
     const { status } = await this.it.sign(this.vault, group, names, this.curve)
     this.diary.push(`sign ${group.type} by ${names.join("")}: ${status}`)
   }
 
   async #checkUp(): Promise<void> {
     const { it, vault } = this
-    const group = this.#dice.pick(await this.#usable())
-    const holders = this.#dice.some(group.holders, group.threshold)
+    const group = this.#random.pick(await this.#usable())
+    const holders = this.#random.some(group.holders, group.threshold)
     this.diary.push(`check-ups of ${holders.map(({ nodeId }) => this.#named(nodeId)).join("")}`)
     for (const { nodeId } of holders) {
       const wish = { vault, group, nodeId, message: "0x61", description: "", deadlineMs: it.nowMs + 60_000 }
@@ -261,7 +265,7 @@ export class Storm implements AsyncDisposable {
   }
 
   #kill(): void {
-    const node = this.#dice.pick(this.it.nodes)
+    const node = this.#random.pick(this.it.nodes)
     this.diary.push(`${node.name} is killed`)
     node.kill()
   }
@@ -279,7 +283,7 @@ export class Storm implements AsyncDisposable {
     const { it } = this
     this.#clearSky()
     this.#gone?.kill()
-    it.queue.push(...this.#dice.shuffled(this.#late.splice(0)))
+    it.queue.push(...this.#random.shuffled(this.#late.splice(0)))
     await it.settle()
     for (const node of this.#present()) if (!node.up) await this.#wake(node)
     for (let n = 0; n < 5; n++) await it.pass(20_000)
@@ -288,7 +292,7 @@ export class Storm implements AsyncDisposable {
       for (const node of this.#present()) await it.online(node)
       await it.settle()
     }
-    this.#witness.look()
+    this.#invariants.look()
   }
 
   #clearSky(): void {
@@ -301,31 +305,31 @@ export class Storm implements AsyncDisposable {
 
   /** What must hold whatever has happened. */
   async expectSound(): Promise<void> {
-    await this.#witness.expectShares()
-    this.#witness.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
+    await this.#invariants.expectShares()
+    this.#invariants.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
     await this.#expectEveryGroupSigns()
     await this.#expectOldEpochsRefuse()
-    this.#witness.expectNoBlame()
+    this.#invariants.expectNoBlame()
   }
 
   /** And it goes on: the next reshare succeeds, to present nodes, and what it made signs. */
   async expectToGoOn(): Promise<void> {
     const { it, vault } = this
     for (const source of await this.#usable()) {
-      const names = this.#dice.some(this.#present(), 3).map(({ name }) => name)
+      const names = this.#random.some(this.#present(), 3).map(({ name }) => name)
       const target = await it.group(vault, source.type, 2, names)
-      const dealers = this.#dice.some(this.#signers(source), source.threshold)
+      const dealers = this.#random.some(this.#signers(source), source.threshold)
       const request = await it.reshare(vault, source, target, { allowSharedNodes: true, dealers })
       await it.settle()
       for (let n = 0; n < 3; n++) await it.pass(20_000)
       expect(await it.request(request)).toMatchObject({ status: "Success", reason: "" })
-      const { status, reason } = await it.sign(vault, target, this.#dice.some(names, 2), this.curve)
+      const { status, reason } = await it.sign(vault, target, this.#random.some(names, 2), this.curve)
       expect([status, reason]).toEqual(["Completed", ""])
     }
-    this.#witness.look()
-    await this.#witness.expectShares()
-    this.#witness.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
-    this.#witness.expectNoBlame()
+    this.#invariants.look()
+    await this.#invariants.expectShares()
+    this.#invariants.expectOneEpochPerGroup(this.#present(), (node, groupId) => this.#lacks(node, groupId))
+    this.#invariants.expectNoBlame()
   }
 
   /** Whatever WaaS calls Valid signs with a quorum of those that are there; it has verified the signature under the root key. */
@@ -333,7 +337,7 @@ export class Storm implements AsyncDisposable {
     const usable = await this.#usable()
     expect(usable.length).toBeGreaterThan(0)
     for (const group of usable) {
-      const names = this.#dice.some(this.#signers(group), group.threshold)
+      const names = this.#random.some(this.#signers(group), group.threshold)
       const { status, reason } = await this.it.sign(this.vault, group, names, this.curve)
       expect([group.type, names, status, reason]).toEqual([group.type, names, "Completed", ""])
     }

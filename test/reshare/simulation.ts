@@ -62,17 +62,17 @@ export class Node {
   /** Epochs in which a signing session of this node has ended with a signature. */
   readonly signedIn = new Set<string>()
   #boots = 0
-  #lineage = 0
+  #incarnation = 0
 
   constructor(
     readonly name: string,
-    readonly theatre: Theatre,
+    readonly simulation: Simulation,
   ) {
     const seed = sha256(utf8(`player ${name}`))
     this.identity = identityOf(seed)
     this.party = this.identity.party
     this.nodeId = nodeIdOf(this.party)
-    this.db = join(theatre.dir, `${name}.db`)
+    this.db = join(simulation.dir, `${name}.db`)
     using identitySeed = Secret.from(seed)
     using callbackKey = Secret.from(sha256(seed))
     using password = Secret.from(utf8("password"))
@@ -101,7 +101,7 @@ export class Node {
       }
       return { ...running, ending: running.ending.then(noted) }
     }
-    const { theatre } = this
+    const { simulation } = this
     const ports: TaskPorts = {
       self: this.party,
       journal: this.#mortal(this.store.tasks, JOURNAL_STEPS, isAlive),
@@ -115,13 +115,13 @@ export class Node {
       eventsFor: () => [],
       startSession,
       send: (frame) => {
-        if (isAlive()) theatre.queue.push({ kind: "up", from: this, frame })
+        if (isAlive()) simulation.queue.push({ kind: "up", from: this, frame })
       },
-      now: () => theatre.nowMs + this.skewMs,
-      alarm: (atMs) => theatre.alarm(atMs),
+      now: () => simulation.nowMs + this.skewMs,
+      alarm: (atMs) => simulation.alarm(atMs),
       rng: (length) => copy(randomBytes(length)),
       log: logTo((level, message, fields) => {
-        if (isAlive()) theatre.log.push({ node: this.name, level, message, fields })
+        if (isAlive()) simulation.log.push({ node: this.name, level, message, fields })
       }),
       unrecorded: () => {},
       limits: {
@@ -136,15 +136,15 @@ export class Node {
       },
       pathRules: DEFAULT_PATH_RULES,
     }
-    this.tasks = createTasks(theatre.signer.publicKey, ports)
+    this.tasks = createTasks(simulation.signer.publicKey, ports)
     this.tasks.resume()
-    await theatre.engine.admitStanding(this.nodeId, {
-      lineage: this.#lineage,
+    await simulation.engine.admitFencingToken(this.nodeId, {
+      incarnation: this.#incarnation,
       boot,
       bootId: `${boot}`,
       generation: boot,
     })
-    await theatre.engine.onOnline(this.nodeId)
+    await simulation.engine.onOnline(this.nodeId)
     if (isAlive()) this.tasks.onOnline()
   }
 
@@ -159,7 +159,7 @@ export class Node {
 
   /** Its database as it is now, to be put back later. */
   copy(to: string): string {
-    const file = join(this.theatre.dir, to)
+    const file = join(this.simulation.dir, to)
     this.kill()
     copyFileSync(this.db, file)
     return file
@@ -169,7 +169,7 @@ export class Node {
   async restore(file: string): Promise<void> {
     this.kill()
     copyFileSync(file, this.db)
-    this.#lineage++
+    this.#incarnation++
     await this.start()
   }
 
@@ -221,14 +221,14 @@ export type Passing =
   | { readonly kind: "up"; readonly from: Node; readonly frame: FromNode }
   | { readonly kind: "down"; readonly to: Node; readonly frame: ToNode }
 
-export interface Played {
+export interface Run {
   readonly vault: Vault
   readonly group: HolderGroup
   readonly dealt: readonly DealtGroup[]
 }
 
-export class Theatre implements AsyncDisposable {
-  readonly dir = mkdtempSync(join(tmpdir(), "cosigner-theatre-"))
+export class Simulation implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), "cosigner-simulation-"))
   readonly signer = ed25519Signer(Secret.take(copy(randomBytes(32))))
   readonly queue: Passing[] = []
   readonly log: { node: string; level: string; message: string; fields: object }[] = []
@@ -248,8 +248,8 @@ export class Theatre implements AsyncDisposable {
   private constructor(readonly curves: readonly CurveType[]) {}
 
   /** `curves`: what a vault's keys are generated on. */
-  static async open(names: readonly string[], curves: readonly CurveType[] = ["ED25519"]): Promise<Theatre> {
-    const it = new Theatre(curves)
+  static async open(names: readonly string[], curves: readonly CurveType[] = ["ED25519"]): Promise<Simulation> {
+    const it = new Simulation(curves)
     await it.startWaas()
     it.nodes = names.map((name) => new Node(name, it))
     for (const node of it.nodes) await node.start()
@@ -339,11 +339,7 @@ export class Theatre implements AsyncDisposable {
   }
 
   /** A vault whose main group holds keys that a dealer made, as if its nodes had generated them. */
-  async vault(
-    threshold: number,
-    names: readonly string[],
-    curves: readonly CurveName[] = ["ed25519"],
-  ): Promise<Played> {
+  async vault(threshold: number, names: readonly string[], curves: readonly CurveName[] = ["ed25519"]): Promise<Run> {
     const holders = names.map((name) => this.node(name))
     const members = holders
       .map(({ party }) => ({ party, x: shareIdOf(party) }))
@@ -380,7 +376,7 @@ export class Theatre implements AsyncDisposable {
   }
 
   /** A vault whose main group has generated its keys: what `vault` leaves out for speed, certificates that prove themselves. */
-  async generated(threshold: number, names: readonly string[]): Promise<Omit<Played, "dealt">> {
+  async generated(threshold: number, names: readonly string[]): Promise<Omit<Run, "dealt">> {
     const vault: Vault = {
       vaultId: newUuid(),
       projectId: undefined,

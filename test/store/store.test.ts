@@ -162,13 +162,13 @@ test("a transaction inside a transaction is refused, and an exception in a decis
   using store = folder.create()
   store.tasks.claim(claimOf("t1"))
   const { generation } = store
-  const decideBy = (act: () => void) =>
+  const decideBy = (action: () => void) =>
     codeOf(() =>
       store.tasks.approve(
         "t1",
         6,
         () => {
-          act()
+          action()
           return { verdict: APPROVE, debits: [{ counter: "c", amount: 1 }] }
         },
         () => [],

@@ -2,7 +2,7 @@
 import type { Bytes } from "../../src/bytes.ts"
 import { seededRng } from "../mpc/network.ts"
 
-export class Dice {
+export class SeededRandom {
   readonly #rng: (length: number) => Bytes
 
   constructor(seed: number) {

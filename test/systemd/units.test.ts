@@ -16,8 +16,8 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, cosigner, root } from "../support/binary.ts"
 import { makeNode } from "../hardening/node.ts"
+import { binary, cosigner, root } from "../support/binary.ts"
 
 const SYSTEM = ["cosigner.service", "cosigner-waas.service", "cosigner-backup.service", "cosigner-backup.timer"]
 const SERVICES = SYSTEM.filter((name) => name.endsWith(".service"))

@@ -8,7 +8,7 @@ import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
 import type { SignatureObject } from "../../waas/client.ts"
 import type { SignatureType } from "../../wire/task.ts"
-import type { Stage, StageNode } from "./stage.ts"
+import type { DeployedNode, Deployment } from "./deployment.ts"
 
 const POLL_MS = 50
 const WAIT_MS = 60_000
@@ -23,8 +23,8 @@ const CURVE_TYPES = { secp256k1: "SECP256K1", ed25519: "ED25519" } as const
 
 /** A vault with a main group of these nodes: from now on WaaS knows them. Keys come later. */
 export async function makeVault(
-  { client }: Stage,
-  nodes: readonly StageNode[],
+  { client }: Deployment,
+  nodes: readonly DeployedNode[],
   threshold: number,
 ): Promise<Pick<Vault, "vaultId" | "holderGroupId">> {
   const vault = await client.createVault("demo vault")
@@ -39,7 +39,7 @@ export async function makeVault(
 
 /** Has the nodes of the main group generate its keys. */
 export async function generateKeys(
-  { client }: Stage,
+  { client }: Deployment,
   { vaultId, holderGroupId }: Pick<Vault, "vaultId" | "holderGroupId">,
 ): Promise<Vault> {
   const asked = await client.createKeyGen(vaultId, holderGroupId, "demo")
@@ -60,7 +60,7 @@ export interface Asked {
   readonly message: Bytes
   /** `0x` hex, `0x`, or empty: as REST has it. */
   readonly tweak: string
-  readonly nodes: readonly StageNode[]
+  readonly nodes: readonly DeployedNode[]
   readonly extraInfo: Readonly<Record<string, unknown>>
 }
 
@@ -69,9 +69,9 @@ export type Answer =
   | { readonly kind: "refused"; readonly status: string; readonly reason: string }
 
 /** Asks for one signature and waits for how it ends. */
-export async function sign(stage: Stage, vault: Vault, of: Asked): Promise<Answer> {
+export async function sign(deployment: Deployment, vault: Vault, of: Asked): Promise<Answer> {
   const begun = performance.now()
-  const asked = await stage.client.createSignRequest(vault.vaultId, {
+  const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
     curve: CURVE_TYPES[of.curve],
     signature_type: of.signatureType,
@@ -82,7 +82,7 @@ export async function sign(stage: Stage, vault: Vault, of: Asked): Promise<Answe
     deadline_seconds: 60,
   })
   return until("a signature", async () => {
-    const now = await stage.client.signRequest(vault.vaultId, asked.sign_request_id)
+    const now = await deployment.client.signRequest(vault.vaultId, asked.sign_request_id)
     const [signature] = now.signatures
     if (now.status === "Completed" && signature !== undefined) {
       return { kind: "signed", signature, ms: Math.round(performance.now() - begun) }

@@ -10,10 +10,10 @@ export interface Program {
   /** What is typed to start it. */
   readonly words: readonly string[]
   /** Hears of every process that runs it. */
-  readonly ear?: Ear
+  readonly logTap?: LogTap
 }
 
-export interface Ear {
+export interface LogTap {
   /** `args` are the words after the program's. */
   started(pid: number, args: readonly string[]): void
   /** A piece of its stdout or stderr. */
@@ -38,14 +38,14 @@ export async function runToEnd(program: Program, args: readonly string[], cwd: s
     new Response(child.stderr).text(),
     child.exited,
   ])
-  for (const text of [stdout, stderr]) program.ear?.said(child.pid, args, text)
+  for (const text of [stdout, stderr]) program.logTap?.said(child.pid, args, text)
   if (exit !== 0) {
     throw new CosignerError("E-CLI-020", { command: args.join(" "), exit, said: stderr.trim().slice(-800) })
   }
   return stdout
 }
 
-function spawn({ words, ear }: Program, args: readonly string[], cwd: string) {
+function spawn({ words, logTap }: Program, args: readonly string[], cwd: string) {
   const child = Bun.spawn([...words, ...args], {
     cwd,
     env: environment,
@@ -53,7 +53,7 @@ function spawn({ words, ear }: Program, args: readonly string[], cwd: string) {
     stdout: "pipe",
     stderr: "pipe",
   })
-  ear?.started(child.pid, args)
+  logTap?.started(child.pid, args)
   return child
 }
 
@@ -77,7 +77,7 @@ export function startActor(
   logFile: string,
 ): Actor {
   const child = spawn(program, args, cwd)
-  const log = createLog(logFile, (text) => program.ear?.said(child.pid, args, text))
+  const log = createLog(logFile, (text) => program.logTap?.said(child.pid, args, text))
   const drained = Promise.all([log.drain(child.stdout), log.drain(child.stderr)]).then(() => log.close())
   return {
     name,

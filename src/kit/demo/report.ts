@@ -2,8 +2,8 @@
 import type { Output } from "../../output.ts"
 
 export interface Report {
-  /** A chapter of the play; people only. */
-  act(title: string): void
+  /** A chapter of the run; people only. */
+  scenario(title: string): void
   /** Something happened: `data` with --json, `line` for people. */
   step(data: Readonly<Record<string, unknown>>, line: string): void
   say(line: string): void
@@ -13,7 +13,7 @@ export function reportTo(out: Output): Report {
   const begun = performance.now()
   const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`
   return {
-    act: (title) => out.line(`\n${title}`),
+    scenario: (title) => out.line(`\n${title}`),
     step: (data, line) => {
       if (out.json) out.value(data)
       else out.line(`  ${clock()}  ${line}`)

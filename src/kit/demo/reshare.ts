@@ -1,49 +1,54 @@
 /**
- * The demo's second act: one of three nodes is lost for good. The other two deal the keys again, to a set in which a new node
+ * The demo's second scenario: one of three nodes is lost for good. The other two deal the keys again, to a set in which a new node
  * takes its place; the keys and all addresses stay, and the group as it was signs no more.
  */
 import { rmSync } from "node:fs"
 import { CosignerError, isCode } from "../../errors.ts"
+import type { DeployedNode, Deployment } from "./deployment.ts"
 import { type Asked, sign, until, type Vault } from "./keys.ts"
 import type { Report } from "./report.ts"
 import { bitcoin, ethereum, signed, solana } from "./signatures.ts"
-import type { Stage, StageNode } from "./stage.ts"
 
-export interface ReshareCast {
-  readonly lost: StageNode
-  readonly staying: readonly [StageNode, StageNode]
+export interface ReshareFixtures {
+  readonly lost: DeployedNode
+  readonly staying: readonly [DeployedNode, DeployedNode]
   /** Made, but unknown to WaaS so far, and not started. */
-  readonly newcomer: StageNode
+  readonly newcomer: DeployedNode
 }
 
 /** The vault under its new group. */
-export async function reshareAct(stage: Stage, vault: Vault, report: Report, cast: ReshareCast): Promise<Vault> {
+export async function reshareScenario(
+  deployment: Deployment,
+  vault: Vault,
+  report: Report,
+  cast: ReshareFixtures,
+): Promise<Vault> {
   const { lost, staying, newcomer } = cast
   const [one, two] = staying
-  await stage.endNode(lost, "SIGKILL")
+  await deployment.endNode(lost, "SIGKILL")
   rmSync(lost.dir, { recursive: true, force: true })
   report.step({ step: "lost", node: lost.nodeId }, `${lost.name} is gone: its folder was removed, with its key shares`)
 
   const begun = performance.now()
-  const after = await reshareTo(stage, vault, [...staying, newcomer], () => stage.startNode(newcomer))
+  const after = await reshareTo(deployment, vault, [...staying, newcomer], () => deployment.startNode(newcomer))
   const ms = Math.round(performance.now() - begun)
   const members = [...staying, newcomer]
   report.step(
     { step: "reshare", threshold: 2, nodes: members.map(({ nodeId }) => nodeId), ...after.roots, ms },
     `same root keys, new shares for ${members.map(({ name }) => name).join(", ")} (${ms} ms)`,
   )
-  await signed(stage, after, report, [one, newcomer], solana(after, 3))
-  await signed(stage, after, report, [one, newcomer], ethereum(after, 4))
-  await signed(stage, after, report, [two, newcomer], bitcoin(after, 4))
-  await oldGroupRefuses(stage, vault, report, staying)
+  await signed(deployment, after, report, [one, newcomer], solana(after, 3))
+  await signed(deployment, after, report, [one, newcomer], ethereum(after, 4))
+  await signed(deployment, after, report, [two, newcomer], bitcoin(after, 4))
+  await oldGroupRefuses(deployment, vault, report, staying)
   return after
 }
 
 /** A New main group of these nodes takes over the keys. `arrive` is called once WaaS knows the new nodes. */
 export async function reshareTo(
-  { client }: Stage,
+  { client }: Deployment,
   vault: Vault,
-  nodes: readonly StageNode[],
+  nodes: readonly DeployedNode[],
   arrive: () => Promise<unknown>,
 ): Promise<Vault> {
   const { vaultId, holderGroupId, roots } = vault
@@ -74,10 +79,15 @@ export async function reshareTo(
   return { vaultId, holderGroupId: target, roots }
 }
 
-async function oldGroupRefuses(stage: Stage, old: Vault, report: Report, nodes: readonly StageNode[]): Promise<void> {
+async function oldGroupRefuses(
+  deployment: Deployment,
+  old: Vault,
+  report: Report,
+  nodes: readonly DeployedNode[],
+): Promise<void> {
   const { curve, path, message, tweak } = solana(old, 5)
   const asked: Asked = { curve, signatureType: 2, path, message, tweak, nodes, extraInfo: {} }
-  const reason = await sign(stage, old, asked).then(
+  const reason = await sign(deployment, old, asked).then(
     (answer) => (answer.kind === "refused" ? answer.reason : undefined),
     (error: unknown) => {
       if (isCode(error, "E-WAA-012")) return error.data.message

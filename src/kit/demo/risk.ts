@@ -9,11 +9,11 @@ import { join } from "node:path"
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { checksummed } from "../../keys/addresses.ts"
+import { type DeployedNode, type Deployment, object, text } from "./deployment.ts"
 import { sign, until, type Vault } from "./keys.ts"
 import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
 import type { Report } from "./report.ts"
 import { bitcoin, type EthereumWanted, ethereum, signed, type Wanted } from "./signatures.ts"
-import { object, type Stage, type StageNode, text } from "./stage.ts"
 
 const READY_MS = 30_000
 
@@ -24,28 +24,28 @@ interface Guards {
   readonly allowed: string
 }
 
-export async function riskAct(
+export async function riskScenario(
   program: Program,
-  stage: Stage,
+  deployment: Deployment,
   vault: Vault,
   report: Report,
-  guarded: StageNode,
-  other: StageNode,
+  guarded: DeployedNode,
+  other: DeployedNode,
 ): Promise<void> {
   const payable = ethereum(vault, 1)
-  const { callback, events } = await guard(program, stage, report, guarded, payable.to)
+  const { callback, events } = await guard(program, deployment, report, guarded, payable.to)
   try {
     const nodes = [guarded, other]
-    await signed(stage, vault, report, nodes, payable, extraInfoOf(payable))
+    await signed(deployment, vault, report, nodes, payable, extraInfoOf(payable))
     const asked = requests(callback)
-    await refused(stage, vault, report, nodes, bitcoin(vault, 1), {}, "embedded rule")
+    await refused(deployment, vault, report, nodes, bitcoin(vault, 1), {}, "embedded rule")
     if (requests(callback) !== asked) throw failed("the callback server was asked of a task that a rule had refused")
     const elsewhere = ethereum(vault, 2)
-    await refused(stage, vault, report, nodes, elsewhere, extraInfoOf(elsewhere), "callback server")
+    await refused(deployment, vault, report, nodes, elsewhere, extraInfoOf(elsewhere), "callback server")
     if (requests(callback) === asked) throw failed("the callback server was not asked of the last signature")
     await hearOf(events, report)
   } finally {
-    await stage.endNode(guarded, "SIGTERM")
+    await deployment.endNode(guarded, "SIGTERM")
     await Promise.all([callback.end("SIGTERM"), events.end("SIGTERM")])
   }
 }
@@ -53,15 +53,15 @@ export async function riskAct(
 /** Makes and starts both servers, configures the node for them, and restarts it. */
 async function guard(
   program: Program,
-  stage: Stage,
+  deployment: Deployment,
   report: Report,
-  node: StageNode,
+  node: DeployedNode,
   allowedTo: Uint8Array,
 ): Promise<Guards> {
-  await stage.endNode(node, "SIGTERM")
+  await deployment.endNode(node, "SIGTERM")
   const pems = await keysOf(program, node)
-  const risk = join(stage.dir, "risk")
-  await runToEnd(program, ["callback-server", "init", "--dir", "risk", "--node-key", pems.callback], stage.dir)
+  const risk = join(deployment.dir, "risk")
+  await runToEnd(program, ["callback-server", "init", "--dir", "risk", "--node-key", pems.callback], deployment.dir)
   const file = join(risk, "callback-server.toml")
   const allowed = checksummed(toHex(allowedTo))
   writeFileSync(
@@ -71,7 +71,7 @@ async function guard(
       .replace("destinations = []", `destinations = [${JSON.stringify(allowed)}]`),
   )
   const start = (name: string, args: readonly string[]): Actor =>
-    startActor(program, name, [...args, "--json"], stage.dir, join(stage.dir, "logs", `${name}.log`))
+    startActor(program, name, [...args, "--json"], deployment.dir, join(deployment.dir, "logs", `${name}.log`))
   const callback = start("callback-server", ["callback-server", "-c", file])
   const events = start("event-server", ["event-server", "--listen", "127.0.0.1:0", "--node-key", pems.event])
   const urlOf = async (actor: Actor): Promise<string> =>
@@ -80,7 +80,7 @@ async function guard(
     join(node.dir, "configs", "cosigner.toml"),
     configuration(await urlOf(callback), join(risk, "callback-server-pub.key"), await urlOf(events)),
   )
-  await stage.startNode(node)
+  await deployment.startNode(node)
   report.step(
     { step: "guard", node: node.nodeId, allowed },
     `${node.name} now has rules, a callback server and an event server`,
@@ -89,7 +89,7 @@ async function guard(
 }
 
 /** The node's callback and event public keys, as files. */
-async function keysOf(program: Program, node: StageNode) {
+async function keysOf(program: Program, node: DeployedNode) {
   const callback = join(node.dir, "callback-pub.pem")
   const event = join(node.dir, "event-pub.pem")
   const key = ["--key-file", ".password", "--json"]
@@ -144,16 +144,16 @@ function extraInfoOf({ raw, to }: EthereumWanted): Readonly<Record<string, unkno
 }
 
 async function refused(
-  stage: Stage,
+  deployment: Deployment,
   vault: Vault,
   report: Report,
-  nodes: readonly StageNode[],
+  nodes: readonly DeployedNode[],
   wanted: Wanted,
   extraInfo: Readonly<Record<string, unknown>>,
   by: string,
 ): Promise<void> {
   const { curve, path, message, tweak } = wanted
-  const answer = await sign(stage, vault, { curve, signatureType: 1, path, message, tweak, nodes, extraInfo })
+  const answer = await sign(deployment, vault, { curve, signatureType: 1, path, message, tweak, nodes, extraInfo })
   if (answer.kind !== "refused" || answer.status !== "Declined")
     throw failed(`a ${wanted.what} was not refused by the ${by}`)
   report.step(

@@ -6,9 +6,9 @@ import { type Bytes, concat, copy, equal, toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { ethereumAddress, solanaAddress } from "../../keys/addresses.ts"
+import type { DeployedNode, Deployment } from "./deployment.ts"
 import { bytesOf, childKey, sign, type Vault } from "./keys.ts"
 import type { Report } from "./report.ts"
-import type { Stage, StageNode } from "./stage.ts"
 import {
   eip1559Transfer,
   p2trScript,
@@ -120,16 +120,16 @@ function outputKey(internal: Bytes): Bytes {
 
 /** Asks these nodes for the signature, verifies it, and tells it as the step `sign`. */
 export async function signed(
-  stage: Stage,
+  deployment: Deployment,
   vault: Vault,
   report: Report,
-  nodes: readonly StageNode[],
+  nodes: readonly DeployedNode[],
   wanted: Wanted,
   extraInfo: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const { curve, scheme, path, message, tweak, publicKey } = wanted
   const signatureType = scheme === "ecdsa" ? 1 : scheme === "eddsa" ? 2 : 3
-  const answer = await sign(stage, vault, { curve, signatureType, path, message, tweak, nodes, extraInfo })
+  const answer = await sign(deployment, vault, { curve, signatureType, path, message, tweak, nodes, extraInfo })
   if (answer.kind !== "signed") {
     throw new CosignerError("E-CLI-022", { what: `${wanted.what} was ${answer.status}: ${answer.reason}` })
   }

@@ -1,5 +1,5 @@
 /**
- * One signer's seat in a session: who signs, with what share of the key, and the open pair with each peer. Refuses here,
+ * One signer's signer in a session: who signs, with what share of the key, and the open pair with each peer. Refuses here,
  * before anything is sent, what must not start: another number of signers, a blocked peer. That the share is the record's
  * was checked by the host (keys/group.ts).
  */
@@ -36,7 +36,7 @@ export interface EcdsaContext {
 }
 
 /** Who signs, before anything secret is opened. */
-export interface Seat {
+export interface SignerContext {
   readonly context: EcdsaContext
   readonly self: GroupMember
   /** sc(x) of this signer, and lambda_{i,S}. */
@@ -47,8 +47,8 @@ export interface Seat {
   readonly peers: readonly PartyId[]
 }
 
-/** The seat of a session that runs. */
-export interface TakenSeat extends Seat {
+/** The signer of a session that runs. */
+export interface OpenSignerContext extends SignerContext {
   /** Wiped when the session is over, however it ends. */
   readonly scope: DisposableStack
   /** One open pair per peer, ascending. */
@@ -58,7 +58,7 @@ export interface TakenSeat extends Seat {
 }
 
 /** Throws E-TSK-009 or E-TSK-013 for a session that must not start. */
-export function seatOf(context: EcdsaContext): Seat {
+export function signerContextOf(context: EcdsaContext): SignerContext {
   const { group } = context
   const signers = group.members.filter(({ party }) => context.signers.includes(party))
   const wrong = (problem: string) => new CosignerError("E-TSK-009", { problem })
@@ -77,19 +77,19 @@ export function seatOf(context: EcdsaContext): Seat {
 }
 
 /** Opens what is secret, into `scope`. */
-export function take(seat: Seat, scope: DisposableStack): TakenSeat {
-  const { context, ready, x } = seat
+export function take(signer: SignerContext, scope: DisposableStack): OpenSignerContext {
+  const { context, ready, x } = signer
   const share = K1.decodeScalar(context.secret.share.expose())
   if (share === undefined) throw new TypeError("the host has checked the share")
-  return { ...seat, scope, share, pairs: ready.map((pair) => scope.use(openPair(pair, x, context.gadgets))) }
+  return { ...signer, scope, share, pairs: ready.map((pair) => scope.use(openPair(pair, x, context.gadgets))) }
 }
 
 /**
  * sk_i(n) = lambda (s_i + tau) + zeta_i(n): additive shares of each child key, made anew for this session by zero shares
  * that cancel over the signers (tss.md 5.7).
  */
-export function additiveShares(seat: TakenSeat, h1: Bytes): readonly bigint[] {
-  const { context, self, pairs, share, lambda } = seat
+export function additiveShares(signer: OpenSignerContext, h1: Bytes): readonly bigint[] {
+  const { context, self, pairs, share, lambda } = signer
   return context.messages.map(({ tweak }, n) => {
     const zero = pairs.reduce((sum, pair) => {
       const mask = HS(K1.order, "zero", pair.zeroSeed, context.sid, h1, u32be(n))
@@ -100,7 +100,7 @@ export function additiveShares(seat: TakenSeat, h1: Bytes): readonly bigint[] {
 }
 
 /** What nobody can be named for among several peers is the one peer's fault when there is but one (tss.md 2.4). */
-export function unattributed({ peers }: Seat, reason: string): Blame {
+export function unattributed({ peers }: SignerContext, reason: string): Blame {
   const [only, ...more] = peers
   return only !== undefined && more.length === 0 ? fault(only, reason) : sessionAbort(reason)
 }

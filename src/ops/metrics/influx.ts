@@ -4,10 +4,10 @@
  * round still under way when the next is due makes that next one skip.
  */
 import { InfluxDB, Point, setLogger, type Transport } from "@influxdata/influxdb-client"
+import type { InfluxTarget } from "../../config/influxTarget.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Family } from "./registry.ts"
-import type { InfluxTarget } from "../../config/influxTarget.ts"
 
 export interface InfluxOptions {
   readonly target: InfluxTarget

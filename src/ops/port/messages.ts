@@ -1,7 +1,7 @@
 /** What the main thread and the thread of the status port say to each other: structured-cloneable data. */
 import type { Bytes } from "../../bytes.ts"
-import type { GroupsQuery, HistoryDocument, StatusDocument, TasksQuery } from "./documents.ts"
 import type { Listen } from "../../config/listen.ts"
+import type { GroupsQuery, HistoryDocument, StatusDocument, TasksQuery } from "./documents.ts"
 
 export interface PortOptions {
   readonly listen: Listen

@@ -5,6 +5,7 @@
 import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { build } from "../../build.ts"
+import type { Listen } from "../../config/listen.ts"
 import { CosignerError, describe, errorText, placeIn } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import {
@@ -17,7 +18,6 @@ import {
   type TasksQuery,
   tasksSchema,
 } from "./documents.ts"
-import type { Listen } from "../../config/listen.ts"
 import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
 
 // In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.

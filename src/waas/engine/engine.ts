@@ -11,8 +11,8 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type {
   CurveType,
   HolderGroup,
+  NodeFencingToken,
   NodeReport,
-  NodeStanding,
   ShareSignRequest,
   SignRequest,
   TaskRecord,
@@ -33,6 +33,7 @@ import {
   type TssWish,
 } from "./create.ts"
 import { groupsWithNews, untoldEpochs } from "./epochs.ts"
+import { isNewest } from "./fencing.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
 import { Heard } from "./heard.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
@@ -52,7 +53,6 @@ import {
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom, toBeTold } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
-import { isNewest } from "./fencing.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -241,10 +241,10 @@ export class Engine {
   }
 
   /** Whether a node may work, and if so how far it has come: durable when it resolves. */
-  admitStanding(nodeId: string, now: NodeStanding): Promise<boolean> {
+  admitFencingToken(nodeId: string, now: NodeFencingToken): Promise<boolean> {
     return this.#serially(async () => {
-      if (!isNewest(now, await this.#of.store.standing(nodeId))) return false
-      await this.#of.store.commit([{ put: "standing", nodeId, record: now }])
+      if (!isNewest(now, await this.#of.store.fencingToken(nodeId))) return false
+      await this.#of.store.commit([{ put: "fencingToken", nodeId, record: now }])
       return true
     })
   }
@@ -378,13 +378,13 @@ export class Engine {
     if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
       return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
     }
-    const lineage = hasEnded(report) ? await this.#lineageOf(nodeId) : 0
-    const arrival = { nodeId, report: nodeReport(report, judgement, lineage), judgement }
+    const incarnation = hasEnded(report) ? await this.#incarnationOf(nodeId) : 0
+    const arrival = { nodeId, report: nodeReport(report, judgement, incarnation), judgement }
     await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
   }
 
-  async #lineageOf(nodeId: string): Promise<number> {
-    return (await this.#of.store.standing(nodeId))?.lineage ?? 0
+  async #incarnationOf(nodeId: string): Promise<number> {
+    return (await this.#of.store.fencingToken(nodeId))?.incarnation ?? 0
   }
 
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
@@ -477,7 +477,7 @@ export class Engine {
   async #tellOfEpochs(nodeId: string): Promise<void> {
     const { store, relay } = this.#of
     const setUps = await store.successions(nodeId)
-    for (const task of untoldEpochs(nodeId, await this.#lineageOf(nodeId), setUps)) {
+    for (const task of untoldEpochs(nodeId, await this.#incarnationOf(nodeId), setUps)) {
       this.#send(task, [{ kind: "certificate", to: nodeId }])
     }
     for (const frame of await latestCheckups(setUps, store)) relay.send(nodeId, frame)

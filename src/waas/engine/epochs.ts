@@ -8,12 +8,16 @@ import type { Write } from "../store/store.ts"
 import { outranks } from "./reshare.ts"
 
 /**
- * `setUps`: those of the node's share groups, of which only completed ones count. `lineage`: that of its database. First what the node took part in:
+ * `setUps`: those of the node's share groups, of which only completed ones count. `incarnation`: that of its database. First what the node took part in:
  * the others prove themselves to it by an epoch that it knows to be certified.
  */
-export function untoldEpochs(nodeId: string, lineage: number, setUps: readonly TaskRecord[]): readonly TaskRecord[] {
+export function untoldEpochs(
+  nodeId: string,
+  incarnation: number,
+  setUps: readonly TaskRecord[],
+): readonly TaskRecord[] {
   const holds = ({ reports }: TaskRecord): boolean =>
-    reports[nodeId]?.status === 190 && (reports[nodeId].lineage ?? 0) === lineage
+    reports[nodeId]?.status === 190 && (reports[nodeId].incarnation ?? 0) === incarnation
   const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
   const completed = setUps.filter(({ state }) => state === "completed")
   const untold = [...Map.groupBy(completed, groupIdOf).values()].flatMap((epochs) => {

@@ -1,8 +1,8 @@
 /**
  * What stands in front of WaaS: every request and answer of the REST API and every message of the nodes' links passes
- * through it as it is, and the witness keeps a copy. It can do this because links prove keys and not addresses.
+ * through it as it is, and the leakScanner keeps a copy. It can do this because links prove keys and not addresses.
  */
-import type { Witness } from "./leakScanner.ts"
+import type { LeakScanner } from "./leakScanner.ts"
 
 interface Leg {
   readonly up: WebSocket
@@ -15,7 +15,7 @@ export interface Front {
   stop(): Promise<void>
 }
 
-export function standInFront(of: string, witness: Witness): Front {
+export function standInFront(of: string, leakScanner: LeakScanner): Front {
   const server = Bun.serve<Leg>({
     hostname: "127.0.0.1",
     port: 0,
@@ -28,16 +28,16 @@ export function standInFront(of: string, witness: Witness): Front {
         return self.upgrade(request, { data: { up, early: [] } }) ? undefined : new Response("", { status: 426 })
       }
       const body = await request.arrayBuffer()
-      witness.hear("rest", "requests", `${request.method} ${pathname}${search}\n${headersOf(request.headers)}\n`)
-      witness.hear("rest", "requests", new Uint8Array(body))
+      leakScanner.hear("rest", "requests", `${request.method} ${pathname}${search}\n${headersOf(request.headers)}\n`)
+      leakScanner.hear("rest", "requests", new Uint8Array(body))
       const answer = await fetch(`${of}${pathname}${search}`, {
         method: request.method,
         headers: request.headers,
         ...(body.byteLength === 0 ? {} : { body }),
       }).catch(() => new Response("", { status: 502 }))
       const said = await answer.arrayBuffer()
-      witness.hear("rest", "answers", `\n${answer.status}\n${headersOf(answer.headers)}\n`)
-      witness.hear("rest", "answers", new Uint8Array(said))
+      leakScanner.hear("rest", "answers", `\n${answer.status}\n${headersOf(answer.headers)}\n`)
+      leakScanner.hear("rest", "answers", new Uint8Array(said))
       const headers = new Headers(answer.headers)
       headers.delete("content-length")
       return new Response(said, { status: answer.status, headers })
@@ -54,7 +54,7 @@ export function standInFront(of: string, witness: Witness): Front {
         }
         up.onmessage = ({ data }: MessageEvent<unknown>) => {
           if (!(data instanceof ArrayBuffer)) return
-          witness.hear("frames", "to nodes", new Uint8Array(data))
+          leakScanner.hear("frames", "to nodes", new Uint8Array(data))
           down.sendBinary(new Uint8Array(data))
         }
         up.onerror = () => down.terminate()
@@ -62,7 +62,7 @@ export function standInFront(of: string, witness: Witness): Front {
       },
       message(down, message) {
         const bytes = Uint8Array.from(typeof message === "string" ? Buffer.from(message) : message)
-        witness.hear("frames", "from nodes", bytes)
+        leakScanner.hear("frames", "from nodes", bytes)
         const { up, early } = down.data
         if (up.readyState === WebSocket.OPEN) up.send(bytes)
         else if (up.readyState === WebSocket.CONNECTING) early.push(bytes)

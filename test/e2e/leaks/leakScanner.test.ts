@@ -1,5 +1,5 @@
 /**
- * The witness on the stand: whatever is planted, in whatever form and on whatever channel, it finds; of what is not a secret
+ * The leakScanner on the stand: whatever is planted, in whatever form and on whatever channel, it finds; of what is not a secret
  * it accuses nobody; and where it heard nothing it says so. Without this, its silence over the other tests says nothing.
  */
 import { afterEach, describe, expect, test } from "bun:test"
@@ -14,11 +14,11 @@ import { openLog } from "../../../src/logging.ts"
 import { createMetrics } from "../../../src/ops/metrics/catalogue.ts"
 import { pointsOf } from "../../../src/ops/metrics/influx.ts"
 import { prometheusText } from "../../../src/ops/metrics/prometheus.ts"
+import { acquit, LeakScanner } from "./leakScanner.ts"
 import { needlesOf } from "./needles.ts"
 import { watchProcesses } from "./processes.ts"
 import { readingsOf } from "./readings.ts"
 import { searchFor } from "./search.ts"
-import { acquit, Witness } from "./leakScanner.ts"
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 const base64Of = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
@@ -160,19 +160,19 @@ const opened: Disposable[] = []
 afterEach(() => {
   for (const one of opened.splice(0)) one[Symbol.dispose]()
 })
-function witnessOf(secret: Uint8Array): Witness {
-  const witness = new Witness()
-  witness.secret("the secret", secret)
-  opened.push(witness)
-  return witness
+function leakScannerOf(secret: Uint8Array): LeakScanner {
+  const leakScanner = new LeakScanner()
+  leakScanner.secret("the secret", secret)
+  opened.push(leakScanner)
+  return leakScanner
 }
 function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), "cosigner-witness-test-"))
+  const path = mkdtempSync(join(tmpdir(), "cosigner-leakScanner-test-"))
   opened.push({ [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) })
   return path
 }
-const accused = (witness: Witness): readonly string[] => [
-  ...new Set(witness.judge().findings.map((of) => `${of.channel} ${of.source}`)),
+const accused = (leakScanner: LeakScanner): readonly string[] => [
+  ...new Set(leakScanner.judge().findings.map((of) => `${of.channel} ${of.source}`)),
 ]
 
 describe("on every channel", () => {
@@ -182,54 +182,54 @@ describe("on every channel", () => {
   test("a log: a field of a line, on stderr and in a file, as text and as JSON", () => {
     for (const format of ["logfmt", "json"] as const) {
       const dir = folder()
-      const witness = witnessOf(secret)
+      const leakScanner = leakScannerOf(secret)
       const filename = join(dir, "node.log")
       const file = { enable: true, level: "trace", format, filename, maxsize: 1, max_backups: 1 } as const
-      const write = (text: string) => witness.hear("output", "start", text)
+      const write = (text: string) => leakScanner.hear("output", "start", text)
       const { log, close } = openLog(
         { std: { enable: true, level: "trace", format }, file },
         { isTerminal: false, write },
       )
       log.trace("opened", () => ({ inner: { share: hex } }))
       close()
-      witness.hearFolder("file", dir)
-      expect(accused(witness)).toEqual(["output start", "file node.log"])
+      leakScanner.hearFolder("file", dir)
+      expect(accused(leakScanner)).toEqual(["output start", "file node.log"])
     }
   })
   test("a metric: a label, for Prometheus and for InfluxDB", () => {
-    const witness = witnessOf(secret)
+    const leakScanner = leakScannerOf(secret)
     const metrics = createMetrics()
     metrics.add("cosigner_alarms_total", { item: hex })
-    witness.hear("status", "/metrics", prometheusText(metrics.families(), ""))
+    leakScanner.hear("status", "/metrics", prometheusText(metrics.families(), ""))
     const points = pointsOf(metrics.families(), "", 1).map((point) => point.toLineProtocol())
-    witness.hear("influx", "requests", points.join("\n"))
-    expect(accused(witness)).toEqual(["status /metrics", "influx requests"])
+    leakScanner.hear("influx", "requests", points.join("\n"))
+    expect(accused(leakScanner)).toEqual(["status /metrics", "influx requests"])
   })
   test("an event, a request for approval: a claim of a token", () => {
-    const witness = witnessOf(secret)
+    const leakScanner = leakScannerOf(secret)
     const package_data = base64Of(Buffer.from(JSON.stringify({ event_id: "1", data: { share: base64Of(secret) } })))
-    witness.hear("events", "server", `TSS_JWT_MSG=${jwtOf({ package_data })}`)
-    expect(accused(witness)).toEqual(["events server"])
+    leakScanner.hear("events", "server", `TSS_JWT_MSG=${jwtOf({ package_data })}`)
+    expect(accused(leakScanner)).toEqual(["events server"])
   })
   test("the words of a process, its environment, and those of its children", async () => {
     const run = async (args: readonly string[], env: Readonly<Record<string, string>>) => {
-      const witness = witnessOf(secret)
-      using watching = watchProcesses(witness)
+      const leakScanner = leakScannerOf(secret)
+      using watching = watchProcesses(leakScanner)
       const child = Bun.spawn([process.execPath, "-e", "await Bun.sleep(20_000)", ...args], { env, stdout: "ignore" })
-      watching.ear.started(child.pid, ["sleeper"])
+      watching.logTap.started(child.pid, ["sleeper"])
       child.kill("SIGKILL")
       await child.exited
-      return accused(witness)
+      return accused(leakScanner)
     }
     expect(await run(["nothing"], {})).toEqual([])
     expect(await run([hex], {})).toEqual(["argv sleeper"])
     expect(await run([], { PASSWORD: base64Of(secret) })).toEqual(["environ sleeper"])
 
-    const witness = witnessOf(secret)
-    using watching = watchProcesses(witness)
-    watching.ear.started(process.pid, ["this test"])
+    const leakScanner = leakScannerOf(secret)
+    using watching = watchProcesses(leakScanner)
+    watching.logTap.started(process.pid, ["this test"])
     const child = Bun.spawn([process.execPath, "-e", "await Bun.sleep(20_000)", hex], { env: {}, stdout: "ignore" })
-    while (!accused(witness).some((of) => of.startsWith("argv this test >"))) await Bun.sleep(50)
+    while (!accused(leakScanner).some((of) => of.startsWith("argv this test >"))) await Bun.sleep(50)
     child.kill("SIGKILL")
     await child.exited
   })
@@ -237,37 +237,39 @@ describe("on every channel", () => {
     const dir = folder()
     mkdirSync(join(dir, "a", "b"), { recursive: true })
     writeFileSync(join(dir, "a", "b", "core.123"), Buffer.concat([randomBytes(5000), secret, randomBytes(5000)]))
-    const witness = witnessOf(secret)
-    witness.hearFolder("file", dir)
-    expect(accused(witness)).toEqual(["file a/b/core.123"])
+    const leakScanner = leakScannerOf(secret)
+    leakScanner.hearFolder("file", dir)
+    expect(accused(leakScanner)).toEqual(["file a/b/core.123"])
   })
   test("a text that came in pieces is one text", () => {
-    const witness = witnessOf(secret)
-    for (const letter of hex) witness.hear("output", "start", letter)
-    expect(accused(witness)).toEqual(["output start"])
+    const leakScanner = leakScannerOf(secret)
+    for (const letter of hex) leakScanner.hear("output", "start", letter)
+    expect(accused(leakScanner)).toEqual(["output start"])
   })
 })
 
 describe("the judgement", () => {
   const secret = randomBytes(32)
   test("is red for a finding and says where, and never what", () => {
-    const witness = witnessOf(secret)
-    witness.hear("status", "node1 /tasks", `{"reason":"${hexOf(secret)}"}`)
-    expect(() => acquit(witness.judge())).toThrow('the secret as hex (64) on status node1 /tasks: {"reason":"[...]"}')
+    const leakScanner = leakScannerOf(secret)
+    leakScanner.hear("status", "node1 /tasks", `{"reason":"${hexOf(secret)}"}`)
+    expect(() => acquit(leakScanner.judge())).toThrow(
+      'the secret as hex (64) on status node1 /tasks: {"reason":"[...]"}',
+    )
     try {
-      acquit(witness.judge())
+      acquit(leakScanner.judge())
     } catch (error) {
       expect(found(secret, Buffer.from(String(error)))).toEqual([])
     }
   })
   test("an exception is for one secret in one place", () => {
-    const witness = witnessOf(secret)
-    witness.secret("another secret", secret)
-    witness.except({ channel: "file", source: /^key$/, secret: /^the secret$/, why: "its file" })
+    const leakScanner = leakScannerOf(secret)
+    leakScanner.secret("another secret", secret)
+    leakScanner.except({ channel: "file", source: /^key$/, secret: /^the secret$/, why: "its file" })
     const token = jwtOf({ of: hexOf(secret) })
-    for (const source of ["key", "key2"]) witness.hear("file", source, token)
-    witness.hear("output", "key", token)
-    const named = witness.judge().findings.map(({ channel, source, secret: of }) => `${of}: ${channel} ${source}`)
+    for (const source of ["key", "key2"]) leakScanner.hear("file", source, token)
+    leakScanner.hear("output", "key", token)
+    const named = leakScanner.judge().findings.map(({ channel, source, secret: of }) => `${of}: ${channel} ${source}`)
     expect(new Set(named)).toEqual(
       new Set([
         "another secret: file key",
@@ -279,21 +281,21 @@ describe("the judgement", () => {
     )
   })
   test("is red where nothing was heard of what must have passed", () => {
-    const witness = witnessOf(secret)
-    witness.expect({ channel: "influx", what: "a measurement", text: "cosigner_build_info," })
-    witness.hear("status", "/metrics", "cosigner_build_info, but elsewhere")
-    expect(() => acquit(witness.judge())).toThrow("nothing was heard on influx: a measurement")
-    witness.hear("influx", "requests", "cosigner_build_info,job=x value=1")
-    expect(acquit(witness.judge())).toMatchObject({ findings: [], deaf: [], secrets: 1 })
+    const leakScanner = leakScannerOf(secret)
+    leakScanner.expect({ channel: "influx", what: "a measurement", text: "cosigner_build_info," })
+    leakScanner.hear("status", "/metrics", "cosigner_build_info, but elsewhere")
+    expect(() => acquit(leakScanner.judge())).toThrow("nothing was heard on influx: a measurement")
+    leakScanner.hear("influx", "requests", "cosigner_build_info,job=x value=1")
+    expect(acquit(leakScanner.judge())).toMatchObject({ findings: [], deaf: [], secrets: 1 })
   })
 })
 
-test("no test of the folder above plays without a witness", () => {
+test("no test of the folder above plays without a leakScanner", () => {
   const folder = join(import.meta.dir, "..")
   for (const name of readdirSync(folder).filter((of) => of.endsWith(".test.ts"))) {
     const text = readFileSync(join(folder, name), "utf8")
-    // a stage, or a witness of its own; and no process that nobody hears
-    expect([name, /\bwitnessedStage\(|\bnew Witness\(/.test(text)]).toEqual([name, true])
+    // a deployment, or a leakScanner of its own; and no process that nobody hears
+    expect([name, /\bwitnessedStage\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])
     expect([name, /\btestStage\(|words: \[binary\]|\bcosigner\(/.test(text)]).toEqual([name, false])
   }
 })

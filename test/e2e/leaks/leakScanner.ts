@@ -1,6 +1,6 @@
 /**
- * The witness: keeps a copy of everything that leaves a set of processes, learns which secrets they had, and says in the end
- * whether any of it held any of them. Where a secret belongs is an exception, by name and with its reason. A witness that
+ * The leakScanner: keeps a copy of everything that leaves a set of processes, learns which secrets they had, and says in the end
+ * whether any of it held any of them. Where a secret belongs is an exception, by name and with its reason. A leakScanner that
  * heard nothing has proven nothing: each channel has a text that must have been on it, found by the same search.
  */
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs"
@@ -55,8 +55,8 @@ interface Source {
   readonly fd: number
 }
 
-export class Witness implements Disposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), "cosigner-witness-"))
+export class LeakScanner implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "cosigner-leakScanner-"))
   readonly #sources = new Map<string, Source>()
   readonly #secrets = new Map<string, Canary>()
   readonly #exceptions: Exception[] = []
@@ -81,7 +81,7 @@ export class Witness implements Disposable {
   hear(channel: string, source: string, piece: Uint8Array | string): void {
     const of = this.#sourceOf(channel, source)
     this.#bytes += writeSync(of.fd, typeof piece === "string" ? Buffer.from(piece, "utf8") : piece)
-    if (this.#bytes > MOST_BYTES) throw new Error(`the witness heard more than ${MOST_BYTES} bytes`)
+    if (this.#bytes > MOST_BYTES) throw new Error(`the leakScanner heard more than ${MOST_BYTES} bytes`)
   }
 
   /** Every file below a folder, as it is now. */
@@ -172,5 +172,5 @@ export function acquit(judgement: Judgement): Judgement {
         `${secret} as ${form} (${length}) on ${channel} ${source}: ${around}`,
     ),
   ]
-  throw new Error(`the witness:\n  ${[...new Set(lines)].slice(0, 50).join("\n  ")}`)
+  throw new Error(`the leakScanner:\n  ${[...new Set(lines)].slice(0, 50).join("\n  ")}`)
 }

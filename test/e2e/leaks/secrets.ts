@@ -19,7 +19,7 @@ import { SecretsFile } from "../../../src/store/file.ts"
 import { openHeader } from "../../../src/store/rows.ts"
 import { Sealer } from "../../../src/store/seal.ts"
 import { Store } from "../../../src/store/store.ts"
-import type { Witness } from "./leakScanner.ts"
+import type { LeakScanner } from "./leakScanner.ts"
 
 interface Copy {
   readonly node: string
@@ -67,26 +67,26 @@ export class Databases implements Disposable {
     }
   }
 
-  /** Tells the witness all of it; how many databases of how many nodes were opened. */
-  tell(witness: Witness): { readonly opened: number; readonly nodes: ReadonlySet<string> } {
+  /** Tells the leakScanner all of it; how many databases of how many nodes were opened. */
+  tell(leakScanner: LeakScanner): { readonly opened: number; readonly nodes: ReadonlySet<string> } {
     const keys = new Map<string, Secret>()
     const shares = new Map<string, Share>()
     const nodes = new Set<string>()
     let opened = 0
     for (const { node, path, password } of this.#copies) {
-      witness.secret(`password of ${node}`, password)
+      leakScanner.secret(`password of ${node}`, password)
       const store = openCopy(path, password, keys)
       if (store === undefined) continue
       opened++
       nodes.add(node)
-      tellStore(witness, node, store, shares)
+      tellStore(leakScanner, node, store, shares)
       store.close()
     }
     for (const [i, key] of [...keys.values()].entries()) {
-      witness.secret(`data key ${i}`, key.expose())
+      leakScanner.secret(`data key ${i}`, key.expose())
       key.wipe()
     }
-    tellRoots(witness, [...shares.values()])
+    tellRoots(leakScanner, [...shares.values()])
     return { opened, nodes }
   }
 
@@ -112,15 +112,15 @@ function openCopy(path: string, password: Uint8Array, keys: Map<string, Secret>)
   }
 }
 
-function tellStore(witness: Witness, node: string, store: Store, shares: Map<string, Share>): void {
+function tellStore(leakScanner: LeakScanner, node: string, store: Store, shares: Map<string, Share>): void {
   using seed = store.identity()
   using entropy = store.entropy()
   using callbackKey = store.callbackKey()
   using eventKey = store.eventKey()
-  witness.secret(`identity seed of ${node}`, seed.expose())
-  witness.secret(`entropy of ${node}`, entropy.expose())
-  tellRsa(witness, `callback key of ${node}`, callbackKey)
-  if (eventKey !== undefined) tellRsa(witness, `event key of ${node}`, eventKey)
+  leakScanner.secret(`identity seed of ${node}`, seed.expose())
+  leakScanner.secret(`entropy of ${node}`, entropy.expose())
+  tellRsa(leakScanner, `callback key of ${node}`, callbackKey)
+  if (eventKey !== undefined) tellRsa(leakScanner, `event key of ${node}`, eventKey)
   const { party } = identityOf(Uint8Array.from(seed.expose()))
   for (const group of store.groups.list()) {
     const member = group.members.find((of) => of.party === party)
@@ -129,12 +129,12 @@ function tellStore(witness: Witness, node: string, store: Store, shares: Map<str
     const name = `of ${node} in ${group.curve} epoch ${toHex(group.epochId).slice(0, 8)}`
     const bytes = secret.share.expose()
     const scalar = curveNamed(group.curve).decodeScalar(bytes)
-    witness.secret(`share ${name}`, bytes)
+    leakScanner.secret(`share ${name}`, bytes)
     if (scalar !== undefined) shares.set(name, { group, shareId: member.shareId, scalar })
     for (const pair of secret.pairs) {
-      witness.secret(`zero seed ${name}`, pair.zeroSeed.expose())
+      leakScanner.secret(`zero seed ${name}`, pair.zeroSeed.expose())
       for (const state of [pair.otAlice, pair.otBob]) {
-        if (state !== undefined) witness.secret(`OT state ${name}`, state.expose().subarray(OT_NAME_BYTES))
+        if (state !== undefined) leakScanner.secret(`OT state ${name}`, state.expose().subarray(OT_NAME_BYTES))
       }
     }
     wipeGroupSecret(secret)
@@ -142,15 +142,15 @@ function tellStore(witness: Witness, node: string, store: Store, shares: Map<str
 }
 
 /** Of a key, or of its PKCS#8 bytes. */
-export function tellRsa(witness: Witness, name: string, key: Secret | KeyObject): void {
+export function tellRsa(leakScanner: LeakScanner, name: string, key: Secret | KeyObject): void {
   const opened =
     key instanceof Secret ? createPrivateKey({ key: Buffer.from(key.expose()), format: "der", type: "pkcs8" }) : key
   const jwk = opened.export({ format: "jwk" })
-  for (const part of RSA_PRIVATE) witness.secret(`${part} of ${name}`, Buffer.from(String(jwk[part]), "base64url"))
+  for (const part of RSA_PRIVATE) leakScanner.secret(`${part} of ${name}`, Buffer.from(String(jwk[part]), "base64url"))
 }
 
 /** f(0) of the shares of each epoch, where there are enough. */
-function tellRoots(witness: Witness, shares: readonly Share[]): void {
+function tellRoots(leakScanner: LeakScanner, shares: readonly Share[]): void {
   const epochs = Map.groupBy(shares, ({ group }) => `${group.groupId} ${toHex(group.epochId)}`)
   for (const members of epochs.values()) {
     const group = members[0]?.group
@@ -166,6 +166,6 @@ function tellRoots(witness: Witness, shares: readonly Share[]): void {
     if (toHex(curve.encodePoint(curve.multiplyBase(root))) !== toHex(group.commitments[0] ?? bytes)) {
       throw new Error("shares that do not make the root key")
     }
-    witness.secret(`root private key on ${group.curve}`, bytes)
+    leakScanner.secret(`root private key on ${group.curve}`, bytes)
   }
 }

@@ -39,11 +39,11 @@ function claimsOf(form: string): Readonly<Record<string, unknown>> {
 
 /** Approves what `approves` says; `pem` is its public key. */
 export function callbackServer(
-  { witness, token: hear }: Surveillance,
+  { leakScanner, token: hear }: Surveillance,
   approves: (body: Readonly<Record<string, unknown>>) => boolean,
 ): TestServer & { readonly pem: string } {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
-  tellRsa(witness, "key of the callback server", privateKey)
+  tellRsa(leakScanner, "key of the callback server", privateKey)
   const sign = tokenSigner(privateKey, "the test's callback key")
   const server = serve(async (request) => {
     const form = await request.text()

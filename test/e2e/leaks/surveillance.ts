@@ -1,33 +1,33 @@
 /**
- * How a stage is surveilled: what is put in the way of its processes so that the witness hears them, which secrets are
+ * How a deployment is surveilled: what is put in the way of its processes so that the leakScanner hears them, which secrets are
  * planted where it can be chosen, where each of them belongs, and what must have been heard for a silence to mean anything.
  */
 import { hkdfSync, randomBytes } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
-import type { Actor, Ear } from "../../../src/kit/demo/processes.ts"
-import type { Stage, StageNode } from "../../../src/kit/demo/stage.ts"
+import type { DeployedNode, Deployment } from "../../../src/kit/demo/deployment.ts"
+import type { Actor, LogTap } from "../../../src/kit/demo/processes.ts"
 import { ROUTES } from "../../../src/ops/port/routes.ts"
 import { type Front, standInFront } from "./front.ts"
+import { acquit, type Exception, type Judgement, LeakScanner } from "./leakScanner.ts"
 import { watchProcesses } from "./processes.ts"
 import { Databases } from "./secrets.ts"
-import { acquit, type Exception, type Judgement, Witness } from "./leakScanner.ts"
 
 export interface Surveillance {
-  readonly witness: Witness
-  readonly ear: Ear
+  readonly leakScanner: LeakScanner
+  readonly logTap: LogTap
   /** The address that stands for WaaS's own. */
   inFront(url: string): string
   /** The configuration of a node with a status port, and an InfluxDB unless it has one; plants their secrets. */
-  configure(node: StageNode, toml: string): string
+  configure(node: DeployedNode, toml: string): string
   /** The bearer token of a node's status port, which is `status.sock` in its folder. */
-  tokenOf(node: StageNode): string
+  tokenOf(node: DeployedNode): string
   /** The process of a node that was started last. */
-  actorOf(node: StageNode): Actor
-  /** The same stage, its nodes looked at when they start, while they run and before they end. */
-  over(stage: Stage): Stage
-  /** A fresh secret text, known to the witness, at home in files of that name (or end of a path) alone. */
+  actorOf(node: DeployedNode): Actor
+  /** The same deployment, its nodes looked at when they start, while they run and before they end. */
+  over(deployment: Deployment): Deployment
+  /** A fresh secret text, known to the leakScanner, at home in files of that name (or end of a path) alone. */
   plant(name: string, file: string): string
   /**
    * What a customer's server got or said. Whoever has a token can use it for minutes: its signature is a secret everywhere
@@ -44,7 +44,7 @@ const EVERY_MS = 1_000
 const FIXED_PAGES = ["/", "/openapi.json"]
 const PAGES = Object.values(ROUTES).map(({ path }) => path)
 
-/** Where the secrets of a stage belong. Nothing else is an exception, in any test. */
+/** Where the secrets of a deployment belong. Nothing else is an exception, in any test. */
 export const AT_HOME: readonly Exception[] = [
   {
     channel: "file",
@@ -73,29 +73,34 @@ export const AT_HOME: readonly Exception[] = [
 ]
 
 export function openSurveillance(dir: string): Surveillance {
-  const witness = new Witness()
-  witness.except(...AT_HOME)
-  const watching = watchProcesses(witness)
+  const leakScanner = new LeakScanner()
+  leakScanner.except(...AT_HOME)
+  const watching = watchProcesses(leakScanner)
   const databases = new Databases()
-  const live = new Map<string, StageNode>()
+  const live = new Map<string, DeployedNode>()
   const actors = new Map<string, Actor>()
   const tokens = new Map<string, string>()
   const asked = new Set<string>()
-  const influx = influxServer(witness)
+  const influx = influxServer(leakScanner)
   let front: Front | undefined
-  let nodes: readonly StageNode[] = []
+  let nodes: readonly DeployedNode[] = []
 
   const plant = (name: string, file: string): string => {
     const text = `canary.${randomBytes(32).toString("base64url")}`
-    witness.secret(name, text)
+    leakScanner.secret(name, text)
     // tests copy whole folders of nodes
     const source = new RegExp(`(?:^|/)${RegExp.escape(file)}$`)
-    witness.except({ channel: "file", source, secret: new RegExp(`^${RegExp.escape(name)}$`), why: "planted there" })
+    leakScanner.except({
+      channel: "file",
+      source,
+      secret: new RegExp(`^${RegExp.escape(name)}$`),
+      why: "planted there",
+    })
     return text
   }
 
   /** Everything that the node answers to whoever may ask. */
-  async function ask(node: StageNode): Promise<void> {
+  async function ask(node: DeployedNode): Promise<void> {
     const socket = join(node.dir, "status.sock")
     if (!existsSync(socket)) return
     const pages = asked.has(node.name) ? PAGES : [...FIXED_PAGES, ...PAGES]
@@ -107,7 +112,7 @@ export function openSurveillance(dir: string): Surveillance {
           signal: AbortSignal.timeout(2_000),
         })
         const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n")
-        witness.hear("status", `${node.name} ${path}`, `${answer.status}\n${headers}\n\n${await answer.text()}\n`)
+        leakScanner.hear("status", `${node.name} ${path}`, `${answer.status}\n${headers}\n\n${await answer.text()}\n`)
       } catch {
         return // it has just ended, or was killed
       }
@@ -122,10 +127,10 @@ export function openSurveillance(dir: string): Surveillance {
   }
   const timer = setInterval(look, EVERY_MS)
 
-  async function beforeTheEnd(ending: readonly StageNode[]): Promise<void> {
+  async function beforeTheEnd(ending: readonly DeployedNode[]): Promise<void> {
     await Promise.all(ending.map(ask))
   }
-  function afterTheEnd(ended: readonly StageNode[]): void {
+  function afterTheEnd(ended: readonly DeployedNode[]): void {
     for (const node of ended) {
       live.delete(node.name)
       databases.copy(node.name, node.dir)
@@ -133,25 +138,25 @@ export function openSurveillance(dir: string): Surveillance {
   }
 
   return {
-    witness,
+    leakScanner,
     plant,
-    ear: {
-      started: watching.ear.started,
+    logTap: {
+      started: watching.logTap.started,
       said(pid, args, text) {
-        watching.ear.said(pid, args, text)
+        watching.logTap.said(pid, args, text)
         if (!args.join(" ").startsWith("waas key create")) return
         const secret = /"secret":"([0-9a-f]{64})"/.exec(text)?.[1]
-        if (secret !== undefined) witness.secret("API key secret", Buffer.from(secret, "hex"))
+        if (secret !== undefined) leakScanner.secret("API key secret", Buffer.from(secret, "hex"))
       },
     },
     token(source, body) {
-      witness.hear("tokens", source, `${body}\n`)
+      leakScanner.hear("tokens", source, `${body}\n`)
       for (const [, signature] of body.matchAll(/eyJ[\w-]+\.[\w-]+\.([\w-]{64,})/g)) {
-        witness.secret("signature of a token", Buffer.from(signature ?? "", "base64url"))
+        leakScanner.secret("signature of a token", Buffer.from(signature ?? "", "base64url"))
       }
     },
     inFront(url) {
-      front = standInFront(url, witness)
+      front = standInFront(url, leakScanner)
       return front.url
     },
     configure(node, toml) {
@@ -171,12 +176,12 @@ export function openSurveillance(dir: string): Surveillance {
       if (actor === undefined) throw new Error(`${node.name} was never started`)
       return actor
     },
-    over(stage) {
-      nodes = stage.nodes
+    over(deployment) {
+      nodes = deployment.nodes
       return {
-        ...stage,
+        ...deployment,
         async startNode(node) {
-          const actor = await stage.startNode(node)
+          const actor = await deployment.startNode(node)
           live.set(node.name, node)
           actors.set(node.name, actor)
           return actor
@@ -184,13 +189,13 @@ export function openSurveillance(dir: string): Surveillance {
         async endNode(node, signal) {
           if (signal === "SIGTERM" && live.has(node.name)) await beforeTheEnd([node])
           live.delete(node.name)
-          await stage.endNode(node, signal)
+          await deployment.endNode(node, signal)
           afterTheEnd([node])
         },
         async endAll() {
           const ending = [...live.values()]
           await beforeTheEnd(ending)
-          await stage.endAll()
+          await deployment.endAll()
           afterTheEnd(ending)
         },
       }
@@ -200,17 +205,17 @@ export function openSurveillance(dir: string): Surveillance {
       const key = /^[0-9a-f]{64}/.exec(readFileSync(join(dir, "waas", "waas.key"), "utf8"))?.[0]
       if (key === undefined) throw new Error("the key of WaaS is not where it was")
       const seed = Buffer.from(key, "hex")
-      witness.secret("WaaS key", seed)
-      witness.secret(
+      leakScanner.secret("WaaS key", seed)
+      leakScanner.secret(
         "response key of WaaS",
         new Uint8Array(hkdfSync("sha256", seed, "", "cosigner/waas/responses", 32)),
       )
-      const { nodes: opened } = databases.tell(witness)
+      const { nodes: opened } = databases.tell(leakScanner)
       const closed = nodes.filter(({ name }) => !opened.has(name))
       if (closed.length > 0) throw new Error(`no database was opened of ${closed.map(({ name }) => name).join(", ")}`)
-      witness.hearFolder("file", dir)
-      witness.expect(...knownOf(nodes))
-      return acquit(witness.judge())
+      leakScanner.hearFolder("file", dir)
+      leakScanner.expect(...knownOf(nodes))
+      return acquit(leakScanner.judge())
     },
     async end() {
       clearInterval(timer)
@@ -218,13 +223,13 @@ export function openSurveillance(dir: string): Surveillance {
       await round
       await Promise.all([front?.stop(), influx.stop()])
       databases[Symbol.dispose]()
-      witness[Symbol.dispose]()
+      leakScanner[Symbol.dispose]()
     },
   }
 }
 
 /** What passes whenever anything works. */
-const knownOf = (nodes: readonly StageNode[]) => {
+const knownOf = (nodes: readonly DeployedNode[]) => {
   const id = nodes[0]?.nodeId ?? ""
   return [
     { channel: "argv", what: "a key file's option", text: "start\0--key-file\0.password" },
@@ -256,18 +261,18 @@ const influxTable = (url: string, secret: string, node: string): string => {
 }
 
 /** Takes what nodes measure, and keeps it; the header that proves who sends is theirs to send. */
-function influxServer(witness: Witness) {
+function influxServer(leakScanner: LeakScanner) {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
       const body = new Uint8Array(await request.arrayBuffer())
       const plain = request.headers.get("content-encoding") === "gzip" ? gunzipSync(body) : body
-      witness.hear("influx", "requests", `${request.method} ${request.url}\n`)
+      leakScanner.hear("influx", "requests", `${request.method} ${request.url}\n`)
       for (const [name, value] of request.headers) {
-        if (name !== "authorization") witness.hear("influx", "requests", `${name}: ${value}\n`)
+        if (name !== "authorization") leakScanner.hear("influx", "requests", `${name}: ${value}\n`)
       }
-      witness.hear("influx", "requests", plain)
+      leakScanner.hear("influx", "requests", plain)
       return new Response(null, { status: 204 })
     },
   })

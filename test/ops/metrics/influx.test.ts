@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test"
+import { type InfluxTarget, influxTarget } from "../../../src/config/influxTarget.ts"
 import { silentLog } from "../../../src/log.ts"
 import { createMetrics } from "../../../src/ops/metrics/catalogue.ts"
 import { startInflux } from "../../../src/ops/metrics/influx.ts"
-import { type InfluxTarget, influxTarget } from "../../../src/config/influxTarget.ts"
 import { readLines } from "./parsers.ts"
 
 interface Got {

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { parseListen } from "../../../src/config/listen.ts"
 import type { Log } from "../../../src/log.ts"
 import type { GroupsDocument, StatusDocument, TasksDocument, TasksQuery } from "../../../src/ops/port/documents.ts"
 import { createHistory } from "../../../src/ops/port/history.ts"
-import { parseListen } from "../../../src/config/listen.ts"
 import type { PortOptions, StallOptions } from "../../../src/ops/port/messages.ts"
 import { type StatusThread, startStatus } from "../../../src/ops/port/thread.ts"
 

@@ -1,7 +1,7 @@
 /** What is seen of tasks: each decision and each end once, whatever is repeated. */
 import { expect, test } from "bun:test"
-import type { TaskRecord } from "../../../src/tasks/ports.ts"
 import { observedJournal } from "../../../src/ops/readiness/journal.ts"
+import type { TaskRecord } from "../../../src/tasks/ports.ts"
 import { partyNo } from "../../store/fixtures.ts"
 import { approved, rejected, world } from "../../tasks/fakes.ts"
 

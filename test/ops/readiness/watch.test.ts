@@ -4,7 +4,6 @@ import { describe, expect, test } from "bun:test"
 import { CosignerError } from "../../../src/errors.ts"
 import type { Log } from "../../../src/log.ts"
 import type { Ending } from "../../../src/mpc/session.ts"
-import type { StartSession } from "../../../src/tasks/ports.ts"
 import {
   clockProbe,
   linkProbe,
@@ -17,6 +16,7 @@ import {
 } from "../../../src/ops/readiness/probes.ts"
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
 import { createWatch, type Finding, isReady, type Probe } from "../../../src/ops/readiness/watch.ts"
+import type { StartSession } from "../../../src/tasks/ports.ts"
 import { startPool } from "../../../src/workers/pool.ts"
 import { Folder } from "../../store/fixtures.ts"
 import { DIES, HANGS } from "./broken.ts"

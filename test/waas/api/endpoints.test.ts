@@ -661,14 +661,14 @@ test("a check-up survives a crash of WaaS, and is refused for strangers, other v
 test("a node of which WaaS saw a later state is not admitted again, over restarts of WaaS", async () => {
   await using rig = await Rig.open()
   const id = rig.node(0).id
-  const standing = { lineage: 0, boot: 4, bootId: "aa", generation: 50 }
-  expect(await rig.engine.admitStanding(id, standing)).toBe(true)
+  const fencingToken = { incarnation: 0, boot: 4, bootId: "aa", generation: 50 }
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(true)
   await rig.crash()
-  expect(await rig.engine.admitStanding(id, { ...standing, boot: 3, bootId: "bb" })).toBe(false)
-  expect(await rig.engine.admitStanding(rig.node(1).id, { ...standing, boot: 3, bootId: "bb" })).toBe(true)
-  expect(await rig.engine.admitStanding(id, { ...standing, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
-  expect(await rig.engine.admitStanding(id, standing)).toBe(false)
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(false)
+  expect(await rig.engine.admitFencingToken(rig.node(1).id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(true)
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(false)
   // a refusal changes nothing, a commit that fails admits nobody
   rig.failCommits = true
-  expect(rig.engine.admitStanding(id, { ...standing, lineage: 9 })).rejects.toThrow()
+  expect(rig.engine.admitFencingToken(id, { ...fencingToken, incarnation: 9 })).rejects.toThrow()
 })

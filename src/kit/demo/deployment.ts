@@ -1,5 +1,5 @@
 /**
- * The demo's stage: a folder with one WaaS and a few nodes in it, each made by the commands that an operator would type,
+ * The demo's deployment: a folder with one WaaS and a few nodes in it, each made by the commands that an operator would type,
  * and the processes that run there.
  */
 import { randomBytes } from "node:crypto"
@@ -12,38 +12,38 @@ import { Secret } from "../../secret.ts"
 import { type Client, createClient } from "../../waas/client.ts"
 import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
 
-export interface StageNode {
+export interface DeployedNode {
   readonly name: string
   readonly nodeId: string
   readonly dir: string
 }
 
-export interface Stage {
+export interface Deployment {
   readonly dir: string
   readonly url: string
   readonly client: Client
-  readonly nodes: readonly StageNode[]
+  readonly nodes: readonly DeployedNode[]
   /** Resolves when the node has registered with WaaS. */
-  startNode(node: StageNode): Promise<Actor>
-  endNode(node: StageNode, signal: "SIGTERM" | "SIGKILL"): Promise<void>
+  startNode(node: DeployedNode): Promise<Actor>
+  endNode(node: DeployedNode, signal: "SIGTERM" | "SIGKILL"): Promise<void>
   endAll(): Promise<void>
 }
 
 const READY_MS = 30_000
 
-export interface StageOptions {
+export interface DeploymentOptions {
   /** How many nodes. */
   readonly count: number
   /** Of WaaS and the nodes; info unless given. */
   readonly logLevel?: Level
   /** Added to each node's configuration. */
-  readonly toml?: (node: StageNode) => string
+  readonly toml?: (node: DeployedNode) => string
   /** The address that nodes and callers are given for WaaS's own: of something that stands in between. */
   readonly inFront?: (url: string) => string
 }
 
 /** Makes everything in `dir` and starts WaaS; WaaS admits a node once a group names it. */
-export async function setStage(program: Program, dir: string, options: StageOptions): Promise<Stage> {
+export async function deploy(program: Program, dir: string, options: DeploymentOptions): Promise<Deployment> {
   const { count, logLevel = "info", inFront = (url: string) => url } = options
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 })
   const waas = await makeWaas(program, dir)
@@ -57,7 +57,7 @@ export async function setStage(program: Program, dir: string, options: StageOpti
   )
   actors.set("waas", waasActor)
   // Nodes before WaaS, so that none of them logs the loss of its link.
-  const stage = {
+  const deployment = {
     endAll: async () => {
       await Promise.all([...actors.values()].filter((it) => it !== waasActor).map((it) => it.end("SIGTERM")))
       await waasActor.end("SIGTERM")
@@ -68,12 +68,12 @@ export async function setStage(program: Program, dir: string, options: StageOpti
     const own = /WaaS listening on (http:\/\/[0-9.:]+)/.exec(line)?.[1]
     if (own === undefined) throw new CosignerError("E-CLI-022", { what: "WaaS does not say where it listens" })
     const url = inFront(own)
-    const toml = (node: StageNode): string => `${logTable(logLevel)}${options.toml?.(node) ?? ""}`
+    const toml = (node: DeployedNode): string => `${logTable(logLevel)}${options.toml?.(node) ?? ""}`
     const nodes = await Promise.all(
       Array.from({ length: count }, (_, i) => makeNode(program, dir, `node${i + 1}`, url, waas.publicKey, toml)),
     )
-    const it: Stage = {
-      ...stage,
+    const it: Deployment = {
+      ...deployment,
       dir,
       url,
       nodes,
@@ -102,7 +102,7 @@ export async function setStage(program: Program, dir: string, options: StageOpti
     }
     return it
   } catch (error) {
-    await stage.endAll()
+    await deployment.endAll()
     throw error
   }
 }
@@ -133,8 +133,8 @@ async function makeNode(
   name: string,
   url: string,
   waasKey: string,
-  toml: (node: StageNode) => string,
-): Promise<StageNode> {
+  toml: (node: DeployedNode) => string,
+): Promise<DeployedNode> {
   const home = join(dir, name)
   mkdirSync(join(home, "configs"), { recursive: true, mode: 0o700 })
   writeFileSync(join(home, ".password"), randomBytes(32).toString("base64url"), { mode: 0o600 })
