@@ -87,12 +87,12 @@ try {
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
   const quarter = samples.length / 4
-  const mean = (of: (sample: Sample) => number, from: number, to: number): number => {
-    const some = samples.slice(from, to).map(of)
+  const mean = (pick: (sample: Sample) => number, from: number, to: number): number => {
+    const some = samples.slice(from, to).map(pick)
     return some.reduce((sum, value) => sum + value, 0) / some.length
   }
-  const growth = (of: (sample: Sample) => number): number =>
-    mean(of, 3 * quarter, samples.length) / mean(of, quarter, 2 * quarter)
+  const growth = (pick: (sample: Sample) => number): number =>
+    mean(pick, 3 * quarter, samples.length) / mean(pick, quarter, 2 * quarter)
   const flat = actors.every(
     (_, i) => growth(({ rss_mb }) => rss_mb[i] ?? 0) <= GROWTH && growth(({ fds }) => fds[i] ?? 0) <= GROWTH,
   )

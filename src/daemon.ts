@@ -17,8 +17,8 @@ import { eventsFor } from "./events/envelope.ts"
 import { startSender } from "./events/sender.ts"
 import { eventServers } from "./events/servers.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
+import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
-import { startJobs } from "./jobs/upkeep.ts"
 import { partyBytes } from "./keys/party.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
@@ -59,7 +59,7 @@ const LIMITS: TaskLimits = {
   signSessionMs: 30_000,
   setupSessionMs: 120_000,
   batch: MAX_BATCH,
-  // Thousands of ordinary tasks at once, and as many each day. What upkeep/journal.ts keeps for how long makes that half a
+  // Thousands of ordinary tasks at once, and as many each day. What jobs/journal.ts keeps for how long makes that half a
   // gigabyte of refused ones and some gigabytes of idle ones, at the very worst.
   journal: {
     refused: { burstBytes: 16 * MIB, bytesPerDay: 16 * MIB },
@@ -224,7 +224,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   })
 
   const signer = { self: identity.party, groups: store.groups, rng: systemRng }
-  const upkeep = startJobs({ config, store, signer, log, proven: observers.proven }, stopping.signal)
+  const jobs = startJobs({ config, store, signer, log, proven: observers.proven }, stopping.signal)
 
   return {
     nodeId,
@@ -242,7 +242,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       await suspended
       up.stop()
       stopping.abort()
-      await Promise.all([pings, sender?.over, unwatched, upkeep])
+      await Promise.all([pings, sender?.over, unwatched, jobs])
       guard.stop()
     },
   }

@@ -23,18 +23,18 @@ export const output = (json: boolean, write: Write = writeAll): Output => {
   const line = (text: string) => {
     if (!json) write(1, `${text}\n`)
   }
-  const value = (of: unknown) => write(1, `${JSON.stringify(of, bigints)}\n`)
+  const value = (value: unknown) => write(1, `${JSON.stringify(value, bigints)}\n`)
   return {
     json,
     line,
     value,
-    result: (of, lines) => (json ? value(of) : lines.forEach(line)),
+    result: (answer, lines) => (json ? value(answer) : lines.forEach(line)),
     note: (text) => write(2, `${text}\n`),
   }
 }
 
 /** BigInts are decimal strings in our JSON: share ids exceed every number type of its readers. */
-const bigints = (_key: string, of: unknown): unknown => (typeof of === "bigint" ? of.toString() : of)
+const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value)
 
 /**
  * Writes all of `text` now; the only place besides the log's sink that touches the standard streams. Throws E-CLI-013 for a

@@ -72,17 +72,17 @@ async function signOnce(
   vault: Vault,
   t: number,
   batch: number,
-  of: { readonly curve: "ED25519" | "SECP256K1"; readonly type: SignatureType; readonly path: string },
+  parts: { readonly curve: "ED25519" | "SECP256K1"; readonly type: SignatureType; readonly path: string },
 ): Promise<number> {
   const begun = performance.now()
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
-    curve: of.curve,
-    signature_type: of.type,
+    curve: parts.curve,
+    signature_type: parts.type,
     key_share_holder_group_id: vault.holderGroupId,
     used_tss_node_ids: deployment.nodes.slice(0, t).map(({ nodeId }) => nodeId),
     messages: Array.from({ length: batch }, () => ({
-      bip32_path: of.path,
+      bip32_path: parts.path,
       msg_hash: `0x${randomBytes(32).toString("hex")}`,
     })),
     deadline_seconds: 60,

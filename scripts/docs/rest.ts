@@ -77,7 +77,7 @@ function typeText(schema: TSchema): string {
   return typeof schema["type"] === "string" ? schema["type"] : "value"
 }
 
-function bounds(least: number | undefined, most: number | undefined, of: string): string {
+function bounds(least: number | undefined, most: number | undefined, text: string): string {
   if (least === undefined && most === undefined) return ""
-  return ` (${least ?? 0} to ${most ?? "any number"}${of})`
+  return ` (${least ?? 0} to ${most ?? "any number"}${text})`
 }

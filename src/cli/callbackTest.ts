@@ -53,12 +53,12 @@ export const callbackTest = command({
   },
 })
 
-function sampleOf(to: string, of: { amount: string; chainId: number; chainName: string }): Sample {
+function sampleOf(to: string, parts: { amount: string; chainId: number; chainName: string }): Sample {
   return {
-    chainId: BigInt(of.chainId),
-    chainName: of.chainName,
+    chainId: BigInt(parts.chainId),
+    chainName: parts.chainName,
     to: parseAddress(to) ?? refuse("--to", "an EVM address with a right checksum", to),
-    amount: parseEther(of.amount) ?? refuse("--amount", 'an amount such as "0.1 ether"', of.amount),
+    amount: parseEther(parts.amount) ?? refuse("--amount", 'an amount such as "0.1 ether"', parts.amount),
   }
 }
 

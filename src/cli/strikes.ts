@@ -42,7 +42,10 @@ export const pardon = command({
     using store = await open(base, false)
     const all = store.strikes.list()
     if (!all.some((record) => record.peer === peer)) {
-      throw new CosignerError("E-CLI-011", { what: "node with strikes", known: all.map((of) => nodeIdOf(of.peer)) })
+      throw new CosignerError("E-CLI-011", {
+        what: "node with strikes",
+        known: all.map((strikeRecord) => nodeIdOf(strikeRecord.peer)),
+      })
     }
     const lifted = store.strikes.pardon(peer, Date.now())
     base.out.result({ node_id: node, lifted }, [

@@ -54,11 +54,11 @@ export interface WriteOptions {
 }
 
 /** Writes the snapshot's records to `path`: a whole file, or none. Throws E-BAK-012 for chosen groups that do not exist. */
-export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOptions): Promise<Written> {
-  using writer = new BackupWriter(path, of.password, of.kdf)
-  const unknown = new Set(of.chosen)
+export async function writeBackup(path: string, snapshot: Snapshot, options: WriteOptions): Promise<Written> {
+  using writer = new BackupWriter(path, options.password, options.kdf)
+  const unknown = new Set(options.chosen)
   const groups = new GroupList()
-  const records = snapshot.records(of.chosen, (group) => {
+  const records = snapshot.records(options.chosen, (group) => {
     unknown.delete(group.groupId)
     groups.add(named(group))
   })
@@ -70,11 +70,11 @@ export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOpt
       const { incarnation, ...position } = next.value
       const manifest: Manifest = {
         program: build.version,
-        created_ms: of.nowMs,
+        created_ms: options.nowMs,
         node_id: nodeId,
         ...position,
         lineage: incarnation,
-        chosen_groups: of.chosen !== undefined,
+        chosen_groups: options.chosen !== undefined,
         records: count,
         groups,
       }
@@ -87,7 +87,7 @@ export async function writeBackup(path: string, snapshot: Snapshot, of: WriteOpt
       count++
     }
     if (performance.now() - sliceMs < SLICE_MS) continue
-    await of.pause()
+    await options.pause()
     sliceMs = performance.now()
   }
 }

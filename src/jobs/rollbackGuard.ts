@@ -1,4 +1,4 @@
-/** Keeps the memory of how far the database has come (store/guard.ts) close behind its commits, and never in their way. */
+/** Keeps the memory of how far the database has come (store/rollbackGuard.ts) close behind its commits, and never in their way. */
 import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import { checkRollbackGuard, type FencingToken, writeRollbackGuard } from "../store/rollbackGuard.ts"

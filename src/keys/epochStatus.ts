@@ -8,9 +8,9 @@ import type { PartyId } from "./party.ts"
  */
 export function ownEpochs(all: readonly GroupPublic[], self: PartyId): readonly GroupPublic[] {
   const current = new Map<string, GroupPublic>()
-  for (const of of [...all].sort((a, b) => a.createdMs - b.createdMs)) {
-    if (memberOf(of, self) === undefined || current.get(of.groupId)?.status === "ACTIVE") continue
-    current.set(of.groupId, of)
+  for (const group of [...all].sort((a, b) => a.createdMs - b.createdMs)) {
+    if (memberOf(group, self) === undefined || current.get(group.groupId)?.status === "ACTIVE") continue
+    current.set(group.groupId, group)
   }
   return [...current.values()]
 }
@@ -24,15 +24,15 @@ export interface EpochStatus {
   readonly supersededBy: GroupPublic | undefined
 }
 
-export function epochStatusOf(of: GroupPublic, all: readonly GroupPublic[]): EpochStatus {
-  const others = all.filter((other) => other.groupId === of.groupId && other !== of)
-  const later = others.filter((other) => other.certificate !== undefined && outranks(other, of))
+export function epochStatusOf(group: GroupPublic, all: readonly GroupPublic[]): EpochStatus {
+  const others = all.filter((other) => other.groupId === group.groupId && other !== group)
+  const later = others.filter((other) => other.certificate !== undefined && outranks(other, group))
   const supersededBy = later.reduce<GroupPublic | undefined>(
     (best, other) => (best === undefined || outranks(other, best) ? other : best),
     undefined,
   )
   const kept = others.filter(({ status }) => status !== "ERASED")
-  return { waitsFor: waitsFor(of, kept), kept, supersededBy }
+  return { waitsFor: waitsFor(group, kept), kept, supersededBy }
 }
 
 function waitsFor({ status }: GroupPublic, kept: readonly GroupPublic[]): string {

@@ -102,8 +102,8 @@ export interface Heard<B, D> {
 }
 
 /** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
-export function* exchange<B = never, D = never>(of: Round<B, D>): Protocol<Heard<B, D>> {
-  const { round, broadcast, direct } = of
+export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<Heard<B, D>> {
+  const { round, broadcast, direct } = spec
   const inbox = yield {
     kind: "exchange",
     round,
@@ -128,8 +128,8 @@ export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyM
   by(parties, () => codec)
 
 /** One value for each party. */
-export const by = <V>(parties: Iterable<PartyId>, of: (party: PartyId) => V): ReadonlyMap<PartyId, V> =>
-  new Map([...parties].map((party) => [party, of(party)]))
+export const by = <V>(parties: Iterable<PartyId>, pick: (party: PartyId) => V): ReadonlyMap<PartyId, V> =>
+  new Map([...parties].map((party) => [party, pick(party)]))
 
 const ascending = <V>(map: ReadonlyMap<PartyId, V>): readonly (readonly [PartyId, V])[] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -174,7 +174,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCa
   const keys = signingKeys(group, algorithm, messages, derived)
   const sid = signSid(spec, keys)
   if (algorithm === "ecdsa") return ecdsa(spec, keys, sid, gadgets)
-  const of = {
+  const session = {
     suite: algorithm === "eddsa" ? ED25519_SHA512 : SECP256K1_SHA256_TR,
     self,
     signers,
@@ -183,7 +183,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCa
     requests: paired(keys, messages).map(([key, { message }]) => ({ key, message })),
     digest: signPayload(algorithm, messages, keys),
   }
-  return { sid, shape: frostShape(of), protocol: (rng) => signed(frostSign({ ...of, rng })) }
+  return { sid, shape: frostShape(session), protocol: (rng) => signed(frostSign({ ...session, rng })) }
 }
 
 function ecdsa(spec: SignSpec, keys: readonly SigningKey[], sid: Bytes, gadgets: GadgetCache): Prepared {

@@ -92,18 +92,18 @@ function linkOf(view: NodeView): StatusDocument["link"] {
 }
 
 const callbacksOf = (view: NodeView): StatusDocument["risk"]["callback_servers"] =>
-  view.callbackServers().map((of) => ({
-    server: of.server,
-    healthy: of.healthy ?? null,
-    last_answer_ms: of.lastAnswerMs ?? null,
-    took_ms: of.lastTookMs ?? null,
-    skew_ms: of.skewMs ?? null,
-    failures: of.failures,
-    failure: cut(of.failure),
+  view.callbackServers().map((serverState) => ({
+    server: serverState.server,
+    healthy: serverState.healthy ?? null,
+    last_answer_ms: serverState.lastAnswerMs ?? null,
+    took_ms: serverState.lastTookMs ?? null,
+    skew_ms: serverState.skewMs ?? null,
+    failures: serverState.failures,
+    failure: cut(serverState.failure),
   }))
 
 function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_servers"] {
-  const backlog = new Map(store.outbox.backlog().map((of) => [of.server, of]))
+  const backlog = new Map(store.outbox.backlog().map((backlog) => [backlog.server, backlog]))
   return eventServers().map(({ server, healthy, lastTakenMs, failure }) => ({
     server,
     healthy: healthy ?? null,

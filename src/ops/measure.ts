@@ -104,7 +104,7 @@ function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView,
   if (proven !== undefined) metrics.set("cosigner_proof_age_seconds", {}, seconds(nowMs - proven))
 }
 
-function countedBy<T>(list: readonly T[], keyOf: (of: T) => string): ReadonlyMap<string, number> {
+function countedBy<T>(list: readonly T[], keyOf: (t: T) => string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const of of list) counts.set(keyOf(of), (counts.get(keyOf(of)) ?? 0) + 1)
   return counts

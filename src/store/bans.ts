@@ -100,5 +100,5 @@ export class Bans implements BanPort {
   }
 }
 
-const keyOf = (of: { readonly groupId: string; readonly epochId: Bytes; readonly peer: PartyId }): string =>
-  `${of.peer}:${toHex(of.epochId)}:${of.groupId}`
+const keyOf = (parts: { readonly groupId: string; readonly epochId: Bytes; readonly peer: PartyId }): string =>
+  `${parts.peer}:${toHex(parts.epochId)}:${parts.groupId}`

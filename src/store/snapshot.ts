@@ -102,7 +102,7 @@ export class Snapshot implements Disposable {
     return { generation: root.generation, incarnation: this.#value(INCARNATION) ?? 0, boot: this.#value(BOOTS) ?? 0 }
   }
 
-  *#scan(root: Root, of: Choice): Generator<StoredRecord | undefined, void> {
+  *#scan(root: Root, choice: Choice): Generator<StoredRecord | undefined, void> {
     const file = this.#file
     const rootId = this.#sealer.blind(ROOT.byte, NO_NAME)
     let [sum, size, newest] = [0n, 0, 0]
@@ -123,7 +123,7 @@ export class Snapshot implements Disposable {
       const record = this.#row(head)
       const opened = withPlain(this.#sealer, record, (plain) => {
         newest = Math.max(newest, generationOf(plain))
-        return this.#carried(record, plain, of)
+        return this.#carried(record, plain, choice)
       })
       if (opened === undefined) throw suspect(file, this.#sealer, record, root)
       const { carried, group } = opened.value
@@ -136,7 +136,7 @@ export class Snapshot implements Disposable {
   /** The record as it travels, if it does; and the group that it is, whose share goes with it. */
   #carried({ kind, version }: SealedRecord, plain: Uint8Array, { chosen, onGroup }: Choice): Carried {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
-    const parse = <T>(of: Kind<T>): T => parseBody(this.#file.path, of, version, plain)
+    const parse = <T>(kind: Kind<T>): T => parseBody(this.#file.path, kind, version, plain)
     const isChosen = (groupId: string): boolean => chosen === undefined || chosen.has(groupId)
     if (kind === GROUP.byte) {
       const group = parse(GROUP)

@@ -2,7 +2,7 @@
  * How much the journal takes in of tasks that come to nothing. WaaS may ask for as much as it likes, and each task that is
  * claimed stays on the disk for weeks; so there are two budgets, in bytes, each a burst and so much a day:
  *
- * refused: never approved. Once it is spent, tasks are decided first and claimed only if they are approved (trial.ts). A
+ * refused: never approved. Once it is spent, tasks are decided first and claimed only if they are approved (admissionDecision.ts). A
  * flood of them costs neither the disk nor the tasks that are approved meanwhile.
  * idle: approved, and yet nothing came of it that a limit counts, a task that was cancelled before anything left for
  * instance; and share check-ups, for which nobody is asked by default. Once it is spent, no new task is taken.

@@ -58,7 +58,7 @@ export class TaskExecution {
   /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
   #result: (() => void) | undefined
 
-  /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (trial.ts). */
+  /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (admissionDecision.ts). */
   constructor(
     task: Task,
     claimed: TaskRecord,

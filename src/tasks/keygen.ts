@@ -77,10 +77,13 @@ export function publicSharesOf({ participants, certificate }: GroupOutcome): Pic
 }
 
 /** Key and chain code of an extended public key; undefined unless it is a root key of that curve. */
-export function decodeRoot(text: string, of: CurveName): Pick<Generation, "publicKey" | "chainCode"> | undefined {
+export function decodeRoot(
+  text: string,
+  curveName: CurveName,
+): Pick<Generation, "publicKey" | "chainCode"> | undefined {
   try {
     const { curve, depth, publicKey, chainCode } = decodeExtendedPublicKey(text)
-    return curve === of && depth === 0 ? { publicKey, chainCode } : undefined
+    return curve === curveName && depth === 0 ? { publicKey, chainCode } : undefined
   } catch (error) {
     if (error instanceof CosignerError) return undefined
     throw error

@@ -36,7 +36,7 @@ function living(): number {
 
 /** Calls of `method` while `action` runs; at each of `samples` it is counted what lives. */
 async function counted(
-  of: object,
+  fields: object,
   method: "open" | "run",
   isCall: (args: readonly unknown[]) => boolean,
   samples: readonly number[],
@@ -44,8 +44,8 @@ async function counted(
 ): Promise<{ readonly calls: number; readonly living: readonly number[] }> {
   const found: number[] = []
   let calls = 0
-  const real = Reflect.get(of, method)
-  Reflect.set(of, method, function (this: unknown, ...args: unknown[]) {
+  const real = Reflect.get(fields, method)
+  Reflect.set(fields, method, function (this: unknown, ...args: unknown[]) {
     const result: unknown = Reflect.apply(real, this, args)
     if (isCall(args) && samples.includes(++calls)) found.push(living())
     return result
@@ -53,7 +53,7 @@ async function counted(
   try {
     await action()
   } finally {
-    Reflect.set(of, method, real)
+    Reflect.set(fields, method, real)
   }
   expect(found).toHaveLength(samples.length)
   return { calls, living: found }

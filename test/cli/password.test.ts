@@ -21,7 +21,7 @@ function file(content: string | Uint8Array, mode = 0o600): string {
 }
 
 const text = (secret: Secret): string => Buffer.from(secret.expose()).toString()
-const secretOf = (of: string): Secret => Secret.from(Buffer.from(of))
+const secretOf = (text: string): Secret => Secret.from(Buffer.from(text))
 
 async function codeOf(action: () => unknown): Promise<Code | undefined> {
   try {

@@ -85,7 +85,7 @@ async function commandLines(
         lines.push([...path, "--key-file", file, "--json"], [...path, "-d", file, "--key-file", file])
       }
       if (takesFile) lines.push([...path, file, "--key-file", file], [...path, file, "--password-file", file])
-      for (const flag of flags.filter((of) => PATH.test(of))) {
+      for (const flag of flags.filter((name) => PATH.test(name))) {
         lines.push([...path, flag.split(/[ ,]/)[0] ?? "", file, "--key-file", file])
       }
     }
@@ -133,7 +133,7 @@ test("no refused command repeats a secret that it was given", async () => {
     expect(refusals).toHaveLength(lines.length)
     expect(refusals.filter(({ exit }) => exit === null).map(({ argv }) => argv)).toEqual([])
     for (const { argv, text } of refusals) {
-      const shown = argv.map((of) => of.replace(`${dir}/`, "").replaceAll(word, "<word>")).join(" ")
+      const shown = argv.map((name) => name.replace(`${dir}/`, "").replaceAll(word, "<word>")).join(" ")
       leakScanner.hear("output", shown, text)
     }
     // most of them were refused, and for a reason of the file and not of the command line

@@ -60,7 +60,7 @@ function run(command: readonly string[], cwd: string, env: Readonly<Record<strin
   const waiting = new Map<RegExp, (line: string) => void>()
   const look = () => {
     for (const [wanted, found] of waiting) {
-      const line = text.split("\n").find((of) => wanted.test(of))
+      const line = text.split("\n").find((name) => wanted.test(name))
       if (line !== undefined && waiting.delete(wanted)) found(line)
     }
   }

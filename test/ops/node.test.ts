@@ -120,8 +120,8 @@ describe("a node that signs", () => {
     const sample = (name: string, labels: object) =>
       families
         .get(name)
-        ?.samples.find((of) =>
-          of.name.endsWith(name) || of.name === `${name}_count` ? Bun.deepEquals(of.labels, labels) : false,
+        ?.samples.find((sample) =>
+          sample.name.endsWith(name) || sample.name === `${name}_count` ? Bun.deepEquals(sample.labels, labels) : false,
         )?.value
     expect(sample("x_cosigner_tasks_total", { type: "KeySign", outcome: "completed", code: "" })).toBe(1)
     expect(sample("x_cosigner_tasks_total", { type: "KeyGen", outcome: "completed", code: "" })).toBe(2)
@@ -141,7 +141,11 @@ describe("a node that signs", () => {
       expect([...families.keys()]).toContain(`x_cosigner_${name}`)
     }
     const points = () => bodies.flatMap(readLines)
-    while (!points().some((of) => of.measurement === "x_cosigner_tasks_total" && of.tags["type"] === "KeySign"))
+    while (
+      !points().some(
+        (linePoint) => linePoint.measurement === "x_cosigner_tasks_total" && linePoint.tags["type"] === "KeySign",
+      )
+    )
       await Bun.sleep(50)
     expect(points().every(({ tags }) => tags["job"] === "tss-node" && tags["instance"] === "7")).toBe(true)
     // A family may come up between the two: names of points are names of the text.

@@ -17,7 +17,7 @@ const observed = (store: Store) => {
     metrics
       .families()
       .find((family) => family.name === name)
-      ?.series.map(({ labels, value }) => [...labels.map(([, of]) => of), value])
+      ?.series.map(({ labels, value }) => [...labels.map(([, name]) => name), value])
   return { observers, seen, history, seriesOf, said }
 }
 const SIGNED = { state: "completed", outcome: { type: "signatures", signatures: [] } } as const

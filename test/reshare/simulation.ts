@@ -429,14 +429,14 @@ export class Simulation implements AsyncDisposable {
     })
   }
 
-  async request(of: TssRequest): Promise<TssRequest> {
-    const found = await this.store.tssRequest(of.tssRequestId)
+  async request(tssRequest: TssRequest): Promise<TssRequest> {
+    const found = await this.store.tssRequest(tssRequest.tssRequestId)
     if (found === undefined) throw new Error("no such request")
     return found
   }
 
-  async groupNow(of: HolderGroup): Promise<HolderGroup> {
-    const found = await this.store.group(of.groupId)
+  async groupNow(holderGroup: HolderGroup): Promise<HolderGroup> {
+    const found = await this.store.group(holderGroup.groupId)
     if (found === undefined) throw new Error("no such group")
     return found
   }

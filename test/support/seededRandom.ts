@@ -22,20 +22,20 @@ export class SeededRandom {
     return this.below(100) < n
   }
 
-  pick<T>(of: readonly T[]): T {
-    const found = of[this.below(of.length)]
+  pick<T>(ts: readonly T[]): T {
+    const found = ts[this.below(ts.length)]
     if (found === undefined) throw new Error("nothing to pick from")
     return found
   }
 
-  shuffled<T>(of: readonly T[]): readonly T[] {
-    return of
+  shuffled<T>(ts: readonly T[]): readonly T[] {
+    return ts
       .map((item) => ({ item, at: this.below(1 << 30) }))
       .sort((a, b) => a.at - b.at)
       .map(({ item }) => item)
   }
 
-  some<T>(of: readonly T[], count: number): readonly T[] {
-    return this.shuffled(of).slice(0, count)
+  some<T>(ts: readonly T[], count: number): readonly T[] {
+    return this.shuffled(ts).slice(0, count)
   }
 }

@@ -283,7 +283,7 @@ export function world(
           strikes.push(...more)
         },
         refused: () =>
-          [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, of]) => of.length >= 3).map(([peer]) => peer),
+          [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
       risk: {
         evaluate: (...args) => it.evaluate(...args),

@@ -100,14 +100,14 @@ async function readReply(target: Target, http: number, text: string): Promise<Re
   const opened = await openToken(unquoted(text), target.serverPublicKey, target.now())
   if (!opened.ok) return unread(http, `${opened.fault}: ${opened.reason}`, text.length)
   const fields: unknown = JSON.parse(opened.body)
-  const of = (key: string): unknown => Reflect.get(Object(fields), key) ?? undefined
+  const field = (key: string): unknown => Reflect.get(Object(fields), key) ?? undefined
   return {
     http,
     valid: true,
     problem: "",
-    requestId: String(of("request_id") ?? ""),
-    status: of("status"),
-    action: String(of("action") ?? ""),
+    requestId: String(field("request_id") ?? ""),
+    status: field("status"),
+    action: String(field("action") ?? ""),
     expiresMs: opened.expiresMs,
     size: text.length,
   }

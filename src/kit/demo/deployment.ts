@@ -164,8 +164,8 @@ export function object(output: string): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value))
 }
 
-export function text(of: Readonly<Record<string, unknown>>, key: string): string {
-  const value = of[key]
+export function text(fields: Readonly<Record<string, unknown>>, key: string): string {
+  const value = fields[key]
   if (typeof value !== "string") throw new CosignerError("E-CLI-022", { what: `the output has no ${key}` })
   return value
 }

@@ -69,16 +69,16 @@ export type Answer =
   | { readonly kind: "refused"; readonly status: string; readonly reason: string }
 
 /** Asks for one signature and waits for how it ends. */
-export async function sign(deployment: Deployment, vault: Vault, of: Asked): Promise<Answer> {
+export async function sign(deployment: Deployment, vault: Vault, wish: Asked): Promise<Answer> {
   const begun = performance.now()
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
-    curve: CURVE_TYPES[of.curve],
-    signature_type: of.signatureType,
+    curve: CURVE_TYPES[wish.curve],
+    signature_type: wish.signatureType,
     key_share_holder_group_id: vault.holderGroupId,
-    used_tss_node_ids: of.nodes.map(({ nodeId }) => nodeId),
-    messages: [{ bip32_path: of.path, msg_hash: `0x${toHex(of.message)}`, tweak: of.tweak }],
-    extra_info: of.extraInfo,
+    used_tss_node_ids: wish.nodes.map(({ nodeId }) => nodeId),
+    messages: [{ bip32_path: wish.path, msg_hash: `0x${toHex(wish.message)}`, tweak: wish.tweak }],
+    extra_info: wish.extraInfo,
     deadline_seconds: 60,
   })
   return until("a signature", async () => {

@@ -56,8 +56,16 @@ export interface EthereumTransfer {
 }
 
 /** The unsigned EIP-1559 transaction; ECDSA signs its Keccak-256. */
-export function eip1559Transfer(of: EthereumTransfer): { readonly raw: Bytes; readonly digest: Bytes } {
-  const fields = [of.chainId, of.nonce, of.maxPriorityFeePerGas, of.maxFeePerGas, of.gasLimit, of.to, of.value]
+export function eip1559Transfer(ethereumTransfer: EthereumTransfer): { readonly raw: Bytes; readonly digest: Bytes } {
+  const fields = [
+    ethereumTransfer.chainId,
+    ethereumTransfer.nonce,
+    ethereumTransfer.maxPriorityFeePerGas,
+    ethereumTransfer.maxFeePerGas,
+    ethereumTransfer.gasLimit,
+    ethereumTransfer.to,
+    ethereumTransfer.value,
+  ]
   const raw = concat(u8(2), rlp([...fields, new Uint8Array(0), []]))
   return { raw, digest: copy(keccak_256(raw)) }
 }
@@ -85,11 +93,11 @@ export const p2wpkhScript = (keyHash: Bytes): Bytes => concat(Uint8Array.of(0x00
 export const p2trScript = (outputKey: Bytes): Bytes => concat(Uint8Array.of(0x51, 0x20), outputKey)
 
 /** The BIP-143 digest of spending a P2WPKH output with SIGHASH_ALL; `scriptPubKey` is its 22-byte script. */
-export function p2wpkhSighash(of: Spend): Bytes {
-  const outpoint = concat(of.txid, le4(of.vout))
-  const keyHash = of.scriptPubKey.slice(2)
+export function p2wpkhSighash(spend: Spend): Bytes {
+  const outpoint = concat(spend.txid, le4(spend.vout))
+  const keyHash = spend.scriptPubKey.slice(2)
   const scriptCode = concat(Uint8Array.of(0x76, 0xa9, 0x14), keyHash, Uint8Array.of(0x88, 0xac))
-  const output = concat(bigToLe(of.outValue, 8), withLength(of.outScript))
+  const output = concat(bigToLe(spend.outValue, 8), withLength(spend.outScript))
   return sha256d(
     concat(
       le4(2),
@@ -97,7 +105,7 @@ export function p2wpkhSighash(of: Spend): Bytes {
       sha256d(le4(SEQUENCE)),
       outpoint,
       withLength(scriptCode),
-      bigToLe(of.value, 8),
+      bigToLe(spend.value, 8),
       le4(SEQUENCE),
       sha256d(output),
       le4(0),
@@ -107,9 +115,9 @@ export function p2wpkhSighash(of: Spend): Bytes {
 }
 
 /** The BIP-341 digest of spending a Taproot output by its key path with the default sighash type. */
-export function taprootSighash(of: Spend): Bytes {
+export function taprootSighash(spend: Spend): Bytes {
   const tag = sha256(utf8("TapSighash"))
-  const output = concat(bigToLe(of.outValue, 8), withLength(of.outScript))
+  const output = concat(bigToLe(spend.outValue, 8), withLength(spend.outScript))
   const keyPathWithoutAnnex = u8(0)
   return sha256(
     concat(
@@ -119,9 +127,9 @@ export function taprootSighash(of: Spend): Bytes {
       u8(0), // SIGHASH_DEFAULT
       le4(2),
       le4(0),
-      sha256(concat(of.txid, le4(of.vout))),
-      sha256(bigToLe(of.value, 8)),
-      sha256(withLength(of.scriptPubKey)),
+      sha256(concat(spend.txid, le4(spend.vout))),
+      sha256(bigToLe(spend.value, 8)),
+      sha256(withLength(spend.scriptPubKey)),
       sha256(le4(SEQUENCE)),
       sha256(output),
       keyPathWithoutAnnex,

@@ -24,9 +24,9 @@ export function dkg(
 }
 
 export function dkgShape(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Shape {
-  const of = outline(spec, startOtSetup)
-  const rounds = roundsOf({ ...of, source: { statementLength: 0 } })
-  return { protocol: PROTOCOL.dkg, participants: participantsOf(of), rounds }
+  const omit = outline(spec, startOtSetup)
+  const rounds = roundsOf({ ...omit, source: { statementLength: 0 } })
+  return { protocol: PROTOCOL.dkg, participants: participantsOf(omit), rounds }
 }
 
 function outline(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Omit<SetUp, "sid" | "rng" | "source"> {

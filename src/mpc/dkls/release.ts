@@ -95,8 +95,8 @@ function randomWeight(rng: Rng): bigint {
   return K1.mod(beToBig(bytes.subarray(0, 8)) + beToBig(bytes.subarray(8)) * LAMBDA)
 }
 
-const sum = (own: Point, links: readonly Multiplied[], of: (product: Product) => Point): Point =>
-  links.reduce((total, { product }) => K1.add(total, of(product)), own)
+const sum = (own: Point, links: readonly Multiplied[], pick: (product: Product) => Point): Point =>
+  links.reduce((total, { product }) => K1.add(total, pick(product)), own)
 
 /** r = x(R) mod q. */
 function xCoordinate(R: Bytes): bigint {

@@ -35,9 +35,9 @@ export function reshare(
 }
 
 export function reshareShape(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Shape {
-  const of = outline(spec, startOtSetup)
-  const rounds = roundsOf({ ...of, source: { statementLength: statementLength(spec) } })
-  return { protocol: PROTOCOL.reshare, participants: participantsOf(of), rounds }
+  const omit = outline(spec, startOtSetup)
+  const rounds = roundsOf({ ...omit, source: { statementLength: statementLength(spec) } })
+  return { protocol: PROTOCOL.reshare, participants: participantsOf(omit), rounds }
 }
 
 function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omit<SetUp, "sid" | "rng" | "source"> {

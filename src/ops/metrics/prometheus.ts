@@ -32,7 +32,7 @@ const distributionLines = (
 ]
 
 function sample(name: string, labels: Series["labels"], value: number): string {
-  const inside = labels.map(([label, of]) => `${label}="${escapeLabel(of)}"`).join(",")
+  const inside = labels.map(([label, name]) => `${label}="${escapeLabel(name)}"`).join(",")
   return `${name}${inside === "" ? "" : `{${inside}}`} ${value}\n`
 }
 

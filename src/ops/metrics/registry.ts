@@ -141,7 +141,7 @@ export function createRegistry<const C extends Catalogue>(catalogue: C): Registr
 function readingOf(metric: Metric, { value, buckets, count }: Kept): Series["value"] {
   if (metric.type !== "histogram") return value
   let sum = 0
-  return { atMost: buckets.map((of) => (sum += of)), sum: value, count }
+  return { atMost: buckets.map((count) => (sum += count)), sum: value, count }
 }
 
 /** Labels end up in line-based formats: control characters become blanks, and what is endless is cut. */

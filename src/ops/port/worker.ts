@@ -26,7 +26,7 @@ let snapshot: Snapshot | undefined
 let beatAt = performance.now()
 let stall: StallOptions | undefined
 let isStallTold = false
-let prepared: { readonly of: Snapshot; readonly stalledMs: number | undefined; readonly known: Known } | undefined
+let prepared: { readonly snapshot: Snapshot; readonly stalledMs: number | undefined; readonly known: Known } | undefined
 const asked = new Map<number, (body: string | undefined) => void>()
 let lastId = 0
 
@@ -66,8 +66,8 @@ const stallError = (ms: number): CosignerError => new CosignerError("E-STA-015",
 function known(): Known | undefined {
   if (snapshot === undefined) return undefined
   const ms = stalledMs()
-  if (prepared?.of !== snapshot || prepared.stalledMs !== ms) {
-    prepared = { of: snapshot, stalledMs: ms, known: prepare(snapshot, ms) }
+  if (prepared?.snapshot !== snapshot || prepared.stalledMs !== ms) {
+    prepared = { snapshot, stalledMs: ms, known: prepare(snapshot, ms) }
   }
   return prepared.known
 }

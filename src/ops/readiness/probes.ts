@@ -47,7 +47,7 @@ const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)} s ag
 // ---- store ------------------------------------------------------------------------------------------------------------
 
 /** A probe's own write, when no task has written for half the limit; after a failure as seldom as that too. */
-export function storeProbe(of: {
+export function storeProbe(parts: {
   readonly limits: WatchLimits
   /** Monotonic, ms. */
   readonly clock: () => number
@@ -56,24 +56,24 @@ export function storeProbe(of: {
   /** A real write; throws. */
   readonly write: () => void
 }): Probe {
-  const { storeMs } = of.limits
+  const { storeMs } = parts.limits
   let triedAt = Number.NEGATIVE_INFINITY
   let failure: unknown
-  const age = (): number => of.clock() - (of.writtenAt() ?? Number.NEGATIVE_INFINITY)
+  const age = (): number => parts.clock() - (parts.writtenAt() ?? Number.NEGATIVE_INFINITY)
   return {
     name: "store",
     holdMs: 0,
     look() {
-      if (Math.min(age(), of.clock() - triedAt) >= storeMs / 2) {
+      if (Math.min(age(), parts.clock() - triedAt) >= storeMs / 2) {
         try {
-          of.write()
+          parts.write()
           failure = undefined
         } catch (error) {
           failure = error
         }
-        triedAt = of.clock()
+        triedAt = parts.clock()
       }
-      if (failure !== undefined && age() > of.clock() - triedAt) {
+      if (failure !== undefined && age() > parts.clock() - triedAt) {
         return failed(new CosignerError("E-STA-010", { why: errorText(failure) }))
       }
       if (age() <= storeMs) return ok(`written ${ago(age())}`)
@@ -128,14 +128,14 @@ interface PoolView {
 }
 
 /** Keeps one ping under way; a worker that lets it wait for long is replaced. */
-export function workersProbe(of: {
+export function workersProbe(parts: {
   readonly limits: WatchLimits
   readonly clock: () => number
   readonly pool: PoolView
   readonly size: number
   readonly onAnswer: (tookMs: number) => void
 }): Probe {
-  const { limits, clock, pool, size } = of
+  const { limits, clock, pool, size } = parts
   let askedAt = clock()
   let answeredAt: number | undefined
   let tookMs = 0
@@ -148,7 +148,7 @@ export function workersProbe(of: {
       isUnderWay = false
       answeredAt = clock()
       tookMs = took
-      of.onAnswer(took)
+      parts.onAnswer(took)
     })
   }
 
@@ -210,7 +210,7 @@ export function loopProbe(limits: WatchLimits, clock: () => number, onStall: (ms
 // ---- proof ------------------------------------------------------------------------------------------------------------
 
 /** `limitMs` undefined: no schedule promises a proof, so its age is told and nothing more. */
-export const proofProbe = (of: {
+export const proofProbe = (parts: {
   readonly now: () => number
   /** When a share of this node was last seen to sign, ms since 1970. */
   readonly provenMs: () => number | undefined
@@ -221,12 +221,12 @@ export const proofProbe = (of: {
   name: "proof",
   holdMs: 0,
   look() {
-    const heldMs = of.heldMs()
+    const heldMs = parts.heldMs()
     if (heldMs === undefined) return ok("nothing to prove yet: no key share is here")
-    const provenMs = of.provenMs()
-    const ageMs = of.now() - (provenMs ?? heldMs)
-    if (of.limitMs !== undefined && ageMs > of.limitMs)
-      return failed(new CosignerError("E-STA-016", { ageMs, limitMs: of.limitMs }))
+    const provenMs = parts.provenMs()
+    const ageMs = parts.now() - (provenMs ?? heldMs)
+    if (parts.limitMs !== undefined && ageMs > parts.limitMs)
+      return failed(new CosignerError("E-STA-016", { ageMs, limitMs: parts.limitMs }))
     if (provenMs === undefined) return ok("nothing proven yet")
     return ok(`a share signed ${ago(ageMs)}`)
   },

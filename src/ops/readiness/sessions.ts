@@ -18,7 +18,7 @@ export interface SessionBook {
 export const protocolOf = (spec: SessionSpec): string =>
   spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol
 
-export function sessionBook(of: {
+export function sessionBook(parts: {
   readonly start: StartSession
   readonly clock: () => number
   /** The longest a session of this kind may take, ms. */
@@ -28,13 +28,13 @@ export function sessionBook(of: {
   const open = new Set<OpenSession>()
   return {
     startSession(spec, io) {
-      const begunAt = of.clock()
-      const entry: OpenSession = { protocol: protocolOf(spec), endsAt: begunAt + of.limitMs(spec) }
-      const session = of.start(spec, io)
+      const begunAt = parts.clock()
+      const entry: OpenSession = { protocol: protocolOf(spec), endsAt: begunAt + parts.limitMs(spec) }
+      const session = parts.start(spec, io)
       open.add(entry)
       session.ending.then((ending) => {
         open.delete(entry)
-        of.onEnd(entry.protocol, ending.kind, of.clock() - begunAt)
+        parts.onEnd(entry.protocol, ending.kind, parts.clock() - begunAt)
       })
       return session
     },

@@ -69,7 +69,7 @@ export function signedStrings(method: string, target: Target, nonce: string, bod
   // Python signs an empty object as nothing, and sends it as {}.
   const bodies = body === "{}" ? [body, ""] : [body]
   const all = paths.flatMap((path) =>
-    queries.flatMap((query) => bodies.map((of) => [method, path, nonce, query, of].join("|"))),
+    queries.flatMap((query) => bodies.map((name) => [method, path, nonce, query, name].join("|"))),
   )
   return [...new Set(all)]
 }

@@ -313,16 +313,16 @@ function all(...conditions: readonly (readonly [sql: string, value: string | und
   return { where: given.map(({ sql }) => sql).join(" AND "), values: given.map(({ value }) => value) }
 }
 
-function newestPerNode(of: {
+function newestPerNode(parts: {
   readonly vaultId: string
   readonly groupIds?: readonly string[]
   readonly nodeId?: string
 }): Filter {
-  const scope = all(["vault_id = ?", of.vaultId], ["node_id = ?", of.nodeId])
-  const groups = of.groupIds === undefined ? "" : ` AND group_id IN (${of.groupIds.map(() => "?").join(", ")})`
+  const scope = all(["vault_id = ?", parts.vaultId], ["node_id = ?", parts.nodeId])
+  const groups = parts.groupIds === undefined ? "" : ` AND group_id IN (${parts.groupIds.map(() => "?").join(", ")})`
   return {
     where: `seq IN (SELECT max(seq) FROM holders WHERE ${scope.where}${groups} GROUP BY node_id)`,
-    values: [...scope.values, ...(of.groupIds ?? [])],
+    values: [...scope.values, ...(parts.groupIds ?? [])],
   }
 }
 

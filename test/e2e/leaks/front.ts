@@ -15,7 +15,7 @@ export interface Front {
   stop(): Promise<void>
 }
 
-export function standInFront(of: string, leakScanner: LeakScanner): Front {
+export function standInFront(text: string, leakScanner: LeakScanner): Front {
   const server = Bun.serve<Leg>({
     hostname: "127.0.0.1",
     port: 0,
@@ -23,14 +23,14 @@ export function standInFront(of: string, leakScanner: LeakScanner): Front {
     async fetch(request, self) {
       const { pathname, search } = new URL(request.url)
       if (pathname === "/ws") {
-        const up = new WebSocket(`${of.replace(/^http/, "ws")}/ws`)
+        const up = new WebSocket(`${text.replace(/^http/, "ws")}/ws`)
         up.binaryType = "arraybuffer"
         return self.upgrade(request, { data: { up, early: [] } }) ? undefined : new Response("", { status: 426 })
       }
       const body = await request.arrayBuffer()
       leakScanner.hear("rest", "requests", `${request.method} ${pathname}${search}\n${headersOf(request.headers)}\n`)
       leakScanner.hear("rest", "requests", new Uint8Array(body))
-      const answer = await fetch(`${of}${pathname}${search}`, {
+      const answer = await fetch(`${text}${pathname}${search}`, {
         method: request.method,
         headers: request.headers,
         ...(body.byteLength === 0 ? {} : { body }),

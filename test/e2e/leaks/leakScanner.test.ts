@@ -172,7 +172,7 @@ function folder(): string {
   return path
 }
 const accused = (leakScanner: LeakScanner): readonly string[] => [
-  ...new Set(leakScanner.judge().findings.map((of) => `${of.channel} ${of.source}`)),
+  ...new Set(leakScanner.judge().findings.map((finding) => `${finding.channel} ${finding.source}`)),
 ]
 
 describe("on every channel", () => {
@@ -229,7 +229,7 @@ describe("on every channel", () => {
     using watching = watchProcesses(leakScanner)
     watching.logTap.started(process.pid, ["this test"])
     const child = Bun.spawn([process.execPath, "-e", "await Bun.sleep(20_000)", hex], { env: {}, stdout: "ignore" })
-    while (!accused(leakScanner).some((of) => of.startsWith("argv this test >"))) await Bun.sleep(50)
+    while (!accused(leakScanner).some((name) => name.startsWith("argv this test >"))) await Bun.sleep(50)
     child.kill("SIGKILL")
     await child.exited
   })
@@ -269,7 +269,9 @@ describe("the judgement", () => {
     const token = jwtOf({ of: hexOf(secret) })
     for (const source of ["key", "key2"]) leakScanner.hear("file", source, token)
     leakScanner.hear("output", "key", token)
-    const named = leakScanner.judge().findings.map(({ channel, source, secret: of }) => `${of}: ${channel} ${source}`)
+    const named = leakScanner
+      .judge()
+      .findings.map(({ channel, source, secret: name }) => `${name}: ${channel} ${source}`)
     expect(new Set(named)).toEqual(
       new Set([
         "another secret: file key",
@@ -292,7 +294,7 @@ describe("the judgement", () => {
 
 test("no test of the folder above plays without a leakScanner", () => {
   const folder = join(import.meta.dir, "..")
-  for (const name of readdirSync(folder).filter((of) => of.endsWith(".test.ts"))) {
+  for (const name of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
     const text = readFileSync(join(folder, name), "utf8")
     // a deployment, or a leakScanner of its own; and no process that nobody hears
     expect([name, /\bwitnessedStage\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])

@@ -97,9 +97,9 @@ export class LeakScanner implements Disposable {
     const begun = performance.now()
     const secrets = [...this.#secrets.values()]
     const search = searchFor(secrets.flatMap(needlesOf))
-    const known = this.#known.map((of) => ({
-      ...of,
-      find: searchFor(needlesOf({ name: of.what, bytes: bytesOf(of.text) })),
+    const known = this.#known.map((known) => ({
+      ...known,
+      find: searchFor(needlesOf({ name: known.what, bytes: bytesOf(known.text) })),
     }))
     const heard = new Set<(typeof known)[number]>()
     const findings: Finding[] = []
@@ -131,7 +131,9 @@ export class LeakScanner implements Disposable {
   }
 
   #isExcepted({ channel, source, secret }: Finding): boolean {
-    return this.#exceptions.some((of) => of.channel === channel && of.source.test(source) && of.secret.test(secret))
+    return this.#exceptions.some(
+      (exception) => exception.channel === channel && exception.source.test(source) && exception.secret.test(secret),
+    )
   }
 
   #sourceOf(channel: string, source: string): Source {
@@ -166,7 +168,7 @@ export function acquit(judgement: Judgement): Judgement {
   const { findings, deaf } = judgement
   if (findings.length === 0 && deaf.length === 0) return judgement
   const lines = [
-    ...deaf.map((of) => `nothing was heard on ${of}`),
+    ...deaf.map((name) => `nothing was heard on ${name}`),
     ...findings.map(
       ({ channel, source, secret, form, length, around }) =>
         `${secret} as ${form} (${length}) on ${channel} ${source}: ${around}`,

@@ -98,8 +98,8 @@ export function readingsOf(text: Uint8Array, known: ReadonlySet<string>): Readin
   unpack(text, DEPTH)
   return { bytes: Buffer.concat(out), unpacked: [...unpacked] }
 
-  function unpack(of: Uint8Array, depth: number): void {
-    const string = Buffer.from(of.buffer, of.byteOffset, of.byteLength).toString("latin1")
+  function unpack(uint8Array: Uint8Array, depth: number): void {
+    const string = Buffer.from(uint8Array.buffer, uint8Array.byteOffset, uint8Array.byteLength).toString("latin1")
     for (const [way, { find, read }] of WAYS.entries()) {
       for (const found of find(string)) {
         const key = `${way} ${found}`

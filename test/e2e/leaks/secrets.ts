@@ -123,7 +123,7 @@ function tellStore(leakScanner: LeakScanner, node: string, store: Store, shares:
   if (eventKey !== undefined) tellRsa(leakScanner, `event key of ${node}`, eventKey)
   const { party } = identityOf(Uint8Array.from(seed.expose()))
   for (const group of store.groups.list()) {
-    const member = group.members.find((of) => of.party === party)
+    const member = group.members.find((groupMember) => groupMember.party === party)
     if (group.status === "ERASED" || member === undefined) continue
     const secret = store.groups.open(group.groupId, group.epochId)
     const name = `of ${node} in ${group.curve} epoch ${toHex(group.epochId).slice(0, 8)}`

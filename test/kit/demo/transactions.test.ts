@@ -31,7 +31,7 @@ function spends(script: (key: Bytes) => Bytes, keyLength: number): fc.Arbitrary<
     .map(({ key, to, ...rest }) => ({ ...rest, scriptPubKey: script(key), outScript: p2wpkhScript(to) }))
 }
 
-function wallet(of: Spend): BitcoinTransaction {
+function wallet(spend: Spend): BitcoinTransaction {
   const tx = new BitcoinTransaction({
     version: 2,
     disableScriptCheck: true,
@@ -39,21 +39,21 @@ function wallet(of: Spend): BitcoinTransaction {
     allowUnknownOutputs: true,
   })
   tx.addInput({
-    txid: copy(of.txid).reverse(),
-    index: of.vout,
+    txid: copy(spend.txid).reverse(),
+    index: spend.vout,
     sequence: 0xffff_fffd,
-    witnessUtxo: { amount: of.value, script: of.scriptPubKey },
+    witnessUtxo: { amount: spend.value, script: spend.scriptPubKey },
   })
-  tx.addOutput({ script: of.outScript, amount: of.outValue })
+  tx.addOutput({ script: spend.outScript, amount: spend.outValue })
   return tx
 }
 
 test("p2wpkhSighash is the BIP-143 digest that a wallet library computes", () => {
   fc.assert(
-    fc.property(spends(p2wpkhScript, 20), (of) => {
-      const keyHash = of.scriptPubKey.slice(2)
+    fc.property(spends(p2wpkhScript, 20), (spend) => {
+      const keyHash = spend.scriptPubKey.slice(2)
       const code = copy(Buffer.from(`76a914${toHex(keyHash)}88ac`, "hex"))
-      expect(toHex(p2wpkhSighash(of))).toBe(toHex(wallet(of).preimageWitnessV0(0, code, 1, of.value)))
+      expect(toHex(p2wpkhSighash(spend))).toBe(toHex(wallet(spend).preimageWitnessV0(0, code, 1, spend.value)))
     }),
     { seed: 143, numRuns: 50 },
   )
@@ -61,8 +61,10 @@ test("p2wpkhSighash is the BIP-143 digest that a wallet library computes", () =>
 
 test("taprootSighash is the BIP-341 digest that a wallet library computes", () => {
   fc.assert(
-    fc.property(spends(p2trScript, 32), (of) => {
-      expect(toHex(taprootSighash(of))).toBe(toHex(wallet(of).preimageWitnessV1(0, [of.scriptPubKey], 0, [of.value])))
+    fc.property(spends(p2trScript, 32), (spend) => {
+      expect(toHex(taprootSighash(spend))).toBe(
+        toHex(wallet(spend).preimageWitnessV1(0, [spend.scriptPubKey], 0, [spend.value])),
+      )
     }),
     { seed: 341, numRuns: 50 },
   )

@@ -22,8 +22,8 @@ const membersAt = (...indices: readonly number[]): readonly Member[] =>
   makeMembers(6).filter(({ party }) => at(...indices).includes(party))
 
 /** The protocol alone, without OT: what is asked here is the same on both curves. */
-function run(old: DealtGroup, of: Members, change: Partial<ReshareSpec> = {}): Kept {
-  const specs = reshareSpecs(old, of, change)
+function run(old: DealtGroup, members: Members, change: Partial<ReshareSpec> = {}): Kept {
+  const specs = reshareSpecs(old, members, change)
   const kept = new Kept()
   const [first] = specs
   if (first === undefined) throw new Error("nobody takes part")
@@ -41,19 +41,19 @@ function run(old: DealtGroup, of: Members, change: Partial<ReshareSpec> = {}): K
 }
 
 /** Same key and chain code under a new polynomial of the new degree, which every choice of threshold members knows. */
-function expectReshared(old: DealtGroup, kept: Kept, of: Members): void {
+function expectReshared(old: DealtGroup, kept: Kept, members: Members): void {
   const group = kept.group()
   checkGroup(group)
   expect(group.commitments[0]).toEqual(old.group.commitments[0])
   expect(group.chainCode).toEqual(old.group.chainCode)
-  expect(group.threshold).toBe(of.threshold)
-  expect(group.members.map(({ party }) => party)).toEqual(of.members.map(({ party }) => party).sort())
-  expect([...kept.shares.keys()].sort()).toEqual(of.members.map(({ party }) => party).sort())
-  expect(group.parent).toEqual({ groupId: old.group.groupId, epochId: old.group.epochId, dealers: of.dealers })
-  const parties = of.members.map(({ party }) => party)
-  expect(kept.key(parties.slice(0, of.threshold))).toBe(old.secretKey)
-  expect(kept.key(parties.slice(-of.threshold))).toBe(old.secretKey)
-  expect(kept.key(parties.slice(0, of.threshold - 1))).not.toBe(old.secretKey)
+  expect(group.threshold).toBe(members.threshold)
+  expect(group.members.map(({ party }) => party)).toEqual(members.members.map(({ party }) => party).sort())
+  expect([...kept.shares.keys()].sort()).toEqual(members.members.map(({ party }) => party).sort())
+  expect(group.parent).toEqual({ groupId: old.group.groupId, epochId: old.group.epochId, dealers: members.dealers })
+  const parties = members.members.map(({ party }) => party)
+  expect(kept.key(parties.slice(0, members.threshold))).toBe(old.secretKey)
+  expect(kept.key(parties.slice(-members.threshold))).toBe(old.secretKey)
+  expect(kept.key(parties.slice(0, members.threshold - 1))).not.toBe(old.secretKey)
   for (const commitment of group.commitments.slice(1)) expect(old.group.commitments).not.toContainEqual(commitment)
 }
 

@@ -258,8 +258,8 @@ for (const [what, change, generation] of NO_ANCESTOR) {
   test(`no record is made of an epoch ${what}`, () => {
     const without = what === "of an epoch without a parent"
     const { parent: _, ...orphan } = known
-    const of: GroupPublic = without ? orphan : { ...known, ...change }
-    expect(ancestorOf(of, { ...made, ...generation })).toBeUndefined()
+    const group: GroupPublic = without ? orphan : { ...known, ...change }
+    expect(ancestorOf(group, { ...made, ...generation })).toBeUndefined()
   })
 }
 

@@ -54,7 +54,7 @@ export async function openBrowser(program: string): Promise<Browser> {
     socket.onopen = resolve
     socket.onerror = reject
   })
-  const answers = new Map<number, { resolve: (of: Answer) => void; reject: (error: Error) => void }>()
+  const answers = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>()
   const listeners = new Set<(message: Answer) => void>()
   let last = 0
   socket.onmessage = ({ data }) => {

@@ -33,7 +33,7 @@ test("each step of a task is told, in order, under its id", () => {
 
   const session = toHex(row.sid)
   const { digest } = claimOf(task)
-  const step = (of: string, name: string, more: object) => ["trace", "task step", { task: of, step: name, ...more }]
+  const step = (text: string, name: string, more: object) => ["trace", "task step", { task: text, step: name, ...more }]
   expect(said).toEqual([
     step(task, "claimed", { type: "KeySign", digest, claim: "new" }),
     step(task, "claimed", { type: "KeySign", digest, claim: "known" }),

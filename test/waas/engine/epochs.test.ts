@@ -18,12 +18,12 @@ function setUp(
   epoch: string,
   createdMs: number,
   reports: Readonly<Record<string, NodeReport>>,
-  of: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
+  parts: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
 ): TaskRecord {
   return {
     taskId: epoch,
     request: { kind: "tss", id: "" },
-    type: of.type ?? "KeyReshare",
+    type: parts.type ?? "KeyReshare",
     document: new Uint8Array(1),
     signature: new Uint8Array(64),
     digest: "",
@@ -37,7 +37,7 @@ function setUp(
     reason: "",
     outcome: {
       type: "group",
-      group_id: of.group ?? "group",
+      group_id: parts.group ?? "group",
       epoch_id: epoch,
       curve: "ed25519",
       root_extended_public_key: "",
