@@ -30,7 +30,7 @@ export const demo = command({
   examples: [
     ["cosigner demo", "watch"],
     ["cosigner demo --json", "one JSON object per line, for programs"],
-    ["cosigner demo -v --dir runDemo", "keep everything in ./runDemo, with logs at level trace"],
+    ["cosigner demo -v --dir demo-run", "keep everything in ./demo-run, with logs at level trace"],
   ],
   run: async ({ options, out, globals }) => {
     const dir = options.dir ?? mkdtempSync(join(tmpdir(), "cosigner-demo-"))

@@ -291,7 +291,7 @@ const coresIn = (dir: string): readonly string[] =>
 
 /** The program from its sources on the folder of a node, ended by an error that nobody caught; what it said. */
 async function thrown({ logTap }: Surveillance, node: DeployedNode, way: string): Promise<string> {
-  const preload = join(import.meta.dir, "leakScanner", "throwing.ts")
+  const preload = join(import.meta.dir, "leaks", "throwing.ts")
   const args = ["start", ...KEY]
   const child = Bun.spawn([process.execPath, "--preload", preload, join(root, "src", "main.ts"), ...args], {
     cwd: node.dir,

@@ -118,7 +118,7 @@ test("no refused command repeats a secret that it was given", async () => {
     const lines = await commandLines(files, [word])
     writeFileSync(join(dir, "lines.json"), JSON.stringify(lines))
     const [asked, answered] = [join(dir, "lines.json"), join(dir, "refusals.json")]
-    const program = join(import.meta.dir, "leakScanner", "refusals.ts")
+    const program = join(import.meta.dir, "leaks", "refusals.ts")
     const child = Bun.spawn(["setsid", "--wait", process.execPath, program, asked, answered], {
       cwd: join(dir, "work"),
       env: { PATH: process.env["PATH"] ?? "", HOME: dir },

@@ -297,7 +297,7 @@ test("no test of the folder above plays without a leakScanner", () => {
   for (const name of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
     const text = readFileSync(join(folder, name), "utf8")
     // a deployment, or a leakScanner of its own; and no process that nobody hears
-    expect([name, /\bwitnessedStage\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])
+    expect([name, /\bscannedDeployment\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])
     expect([name, /\btestStage\(|words: \[binary\]|\bcosigner\(/.test(text)]).toEqual([name, false])
   }
 })
