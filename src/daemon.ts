@@ -264,7 +264,7 @@ function tellRules(rules: Rules, log: Log): void {
   log.info(`|__ Enable: ${rules.enable}`)
 }
 
-/** What the last process left behind: said once, because it raises counters that can block a peer (tss.md 2.5 rule 9). */
+/** What the last process left behind: said once, because it raises counters that can block a peer (threshold.md 2.5 rule 9). */
 function tellRecovery(store: Store, log: Log): void {
   const { sessions, checks } = store.recovery
   if (sessions.length > 0)

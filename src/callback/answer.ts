@@ -1,5 +1,5 @@
 /**
- * What a callback server's answer means: the seven steps of compat.md 1.4, from the raw HTTP body to a decision. Only a
+ * What a callback server's answer means: the seven steps of formats.md 1.4, from the raw HTTP body to a decision. Only a
  * token under the server's own key, for our own request, that says APPROVE and no error, approves.
  */
 import type { KeyObject } from "node:crypto"

@@ -1,4 +1,4 @@
-/** `cosigner sign`: the share check-up signature, offline (compat.md 4.1, 8). Goes through the rules and into the journal. */
+/** `cosigner sign`: the share check-up signature, offline (formats.md 4.1, 8). Goes through the rules and into the journal. */
 import { randomUUID } from "node:crypto"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"

@@ -1,5 +1,5 @@
 /**
- * The two curves behind one set of words, so that DKG, FROST and resharing are written once (tss.md 1.1).
+ * The two curves behind one set of words, so that DKG, FROST and resharing are written once (threshold.md 1.1).
  * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
  */
 import {
@@ -34,7 +34,7 @@ export interface Curve {
   encodePoint(point: Point): Bytes
   /** enc of each, for one inversion in all instead of one each. Throws as encodePoint does. */
   encodePoints(points: readonly Point[]): readonly Bytes[]
-  /** dec(b); undefined for anything that tss.md 1.1 rejects. */
+  /** dec(b); undefined for anything that threshold.md 1.1 rejects. */
   decodePoint(bytes: Uint8Array): Point | undefined
   /** sc(a): 32 bytes, big-endian on secp256k1 and little-endian on Ed25519. */
   encodeScalar(scalar: bigint): Bytes

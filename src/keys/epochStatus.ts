@@ -1,4 +1,4 @@
-/** How a node stands to its groups after reshares: which epoch of each it shows, and what that one still waits for (tss.md 6.4). */
+/** How a node stands to its groups after reshares: which epoch of each it shows, and what that one still waits for (threshold.md 6.4). */
 import { type GroupPublic, memberOf, outranks } from "./group.ts"
 import type { PartyId } from "./party.ts"
 

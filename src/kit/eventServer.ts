@@ -19,7 +19,7 @@ export interface ReceivedEvent {
   readonly eventId: string
   readonly eventType: string
   readonly nodeId: string
-  /** The envelope as it came (compat.md 2). */
+  /** The envelope as it came (formats.md 2). */
   readonly body: Readonly<Record<string, unknown>>
 }
 

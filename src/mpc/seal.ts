@@ -1,5 +1,5 @@
 /**
- * Sealing of what one party tells one other (tss.md 1.8): X25519 between keys made for this session alone, one AES-256-GCM
+ * Sealing of what one party tells one other (threshold.md 1.8): X25519 between keys made for this session alone, one AES-256-GCM
  * key per direction, the round as nonce, the envelope's header as associated data.
  *
  *     using mine = ephemeralKey(rng)                        // public key into the round-1 broadcast

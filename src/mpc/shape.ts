@@ -1,6 +1,6 @@
 /**
  * The shape of a session: in which round who sends what, and how long it is. Known before the first message, so that a
- * message of a later round is held only if it can belong there (tss.md 1.8, 12).
+ * message of a later round is held only if it can belong there (threshold.md 1.8, 12).
  */
 import type { PartyId } from "../keys/party.ts"
 import { KIND, type Kind, type ProtocolCode } from "./envelope.ts"

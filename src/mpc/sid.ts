@@ -1,5 +1,5 @@
 /**
- * Session ids (tss.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
+ * Session ids (threshold.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
  * another path, group, set or version means another session, and the messages never meet.
  */
 import { type Bytes, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
@@ -11,7 +11,7 @@ import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
 import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
 
-/** Messages of one session; beyond it a task is split (tss.md 5.10). The frame itself ends at 62. */
+/** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
 
 const PROTOCOL_VERSION = "1"
@@ -55,7 +55,7 @@ export function sessionId(sidInput: SidInput): Bytes {
   )
 }
 
-/** Disjoint protocol names for the three ways to sign with one sharing (tss.md 7.4). */
+/** Disjoint protocol names for the three ways to sign with one sharing (threshold.md 7.4). */
 const SIGNING: Readonly<Record<Algorithm, string>> = {
   ecdsa: "dkls23",
   eddsa: "frost-ed25519-sha512",
@@ -71,7 +71,7 @@ export function dkgSid(dkgTerms: DkgTerms): Bytes {
     protocol: "dkg",
     epochId: NO_EPOCH,
     active: dkgTerms.members,
-    // Beyond tss.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
+    // Beyond threshold.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
     payload: H("dkg/payload", utf8(dkgTerms.curve), utf8(dkgTerms.groupId), u64be(dkgTerms.createdMs)),
   })
 }

@@ -1,7 +1,7 @@
 /**
  * The guard against an older copy of the database: a small file beside it (`<db>.guard`) that remembers how far the database
  * had come on this host. It is no secret and no proof; it catches the restored copy, the snapshot that was rolled back and
- * the clone, all of which would undo bans (tss.md 2.5 rule 11). WaaS remembers the same, for copies on other hosts.
+ * the clone, all of which would undo bans (threshold.md 2.5 rule 11). WaaS remembers the same, for copies on other hosts.
  *
  * It is written beside the commits, not in them: exactly at every start, and afterwards whenever some seconds of commits
  * have gathered. So an older copy from before the last start is always seen, one from within a run unless it is younger

@@ -82,7 +82,7 @@ export class Snapshot implements Disposable {
   }
 
   /**
-   * Every record that a backup carries, OT state and zero seeds left out (tss.md 6.4); with `chosen`, of these groups only.
+   * Every record that a backup carries, OT state and zero seeds left out (threshold.md 6.4); with `chosen`, of these groups only.
    * A group is told to `onGroup` as it passes, and its share comes right after it. Each body is wiped when the next record
    * is asked for. Undefined stands for one that stays, so that the caller can pause there too. What was read counts only
    * once the generator has returned.

@@ -59,7 +59,7 @@ export interface StoreInit {
   readonly kdf?: Kdf
 }
 
-/** What the last process left behind, and what was made of it (tss.md 2.5 rule 9). */
+/** What the last process left behind, and what was made of it (threshold.md 2.5 rule 9). */
 export interface Recovery {
   /** Sessions that were running when it died; closed now. */
   readonly sessions: readonly SessionRow[]
@@ -165,7 +165,7 @@ export class Store implements Disposable {
     return this.#own(IDENTITY)
   }
 
-  /** 32 bytes that only this node knows, for the randomness of sessions (tss.md 1.5). */
+  /** 32 bytes that only this node knows, for the randomness of sessions (threshold.md 1.5). */
   entropy(): Secret {
     return this.#own(ENTROPY)
   }
@@ -184,7 +184,7 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.put(EVENT_KEY, NO_NAME, key))
   }
 
-  /** Counts this start of the node; durable, so that no number comes twice (tss.md 1.5). The first is 1. */
+  /** Counts this start of the node; durable, so that no number comes twice (threshold.md 1.5). The first is 1. */
   nextBoot(): number {
     return this.#vault.transaction((tx) => {
       const boot = this.#own(BOOTS) + 1
@@ -210,7 +210,7 @@ export class Store implements Disposable {
 
   /**
    * The operator's decision that this copy is the node from now on, although a newer one may have run. ECDSA waits for a
-   * refresh in every epoch of today (tss.md 2.5 rule 11). Returns the new incarnation.
+   * refresh in every epoch of today (threshold.md 2.5 rule 11). Returns the new incarnation.
    */
   acceptRollback(nowMs: number): number {
     return this.#vault.transaction((tx) => {

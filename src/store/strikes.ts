@@ -1,5 +1,5 @@
 /**
- * Who misbehaved towards this node, and how often since an operator last pardoned it (tss.md 2.4). Unlike a ban a strike is
+ * Who misbehaved towards this node, and how often since an operator last pardoned it (threshold.md 2.4). Unlike a ban a strike is
  * of no epoch, and lifting it costs no secret: it only keeps a party that wastes sessions out of them.
  */
 import { type PartyId, partyBytes } from "../keys/party.ts"

@@ -229,7 +229,7 @@ export class TaskExecution {
         close()
         return plan.outcome(result)
       })
-      // A signature of this epoch with a part of ours: the shares that came before it are not needed again (tss.md 6.4).
+      // A signature of this epoch with a part of ours: the shares that came before it are not needed again (threshold.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
       return true
     }

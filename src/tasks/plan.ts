@@ -50,7 +50,7 @@ export interface Plan {
   /** Everybody who takes part, this node included. */
   readonly participants: readonly PartyId[]
   readonly kind: "sign" | "setup"
-  /** Whether the session uses OT state that a ban protects (tss.md 2.5). */
+  /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
   readonly ecdsa: boolean
   open(attempt: number): OpenSession
   outcome(result: SessionResult): TaskOutcome

@@ -180,7 +180,7 @@ function parsed(text: string, file: string): unknown {
   }
 }
 
-// The parser's own `line` of a syntax error points into the parser; `location` into the file (platform.md 9).
+// The parser's own `line` of a syntax error points into the parser; `location` into the file (runtime.md 9).
 function lineOfError(cause: unknown): string {
   const start: unknown =
     typeof cause === "object" && cause !== null && "location" in cause

@@ -1,4 +1,4 @@
-/** Records as the REST objects of compat.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
+/** Records as the REST objects of formats.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
 import type {
   Holder,
   HolderGroup,

@@ -16,7 +16,7 @@ import { type Signer, verifyEd25519 } from "./signed.ts"
 
 /**
  * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
- * put back, or a clone, and would know nothing of the bans since (tss.md 2.5 rule 11).
+ * put back, or a clone, and would know nothing of the bans since (threshold.md 2.5 rule 11).
  */
 export interface FencingToken {
   readonly incarnation: number

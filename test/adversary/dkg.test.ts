@@ -1,4 +1,4 @@
-/** Every field of DKG1 to DKG4, and the rows of tss.md 10.2 and 10.3 that concern the set-up. */
+/** Every field of DKG1 to DKG4, and the rows of threshold.md 10.2 and 10.3 that concern the set-up. */
 import { expect, test } from "bun:test"
 import { type Bytes, concat, copy } from "../../src/bytes.ts"
 import { ED } from "../../src/crypto/curve.ts"

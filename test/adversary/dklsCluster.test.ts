@@ -100,7 +100,7 @@ test("from DKG to signatures: every pair of the three signs under the key that a
   }
 })
 
-// Offsets of tss.md 12: DKG2-P is share, cc, zs, then OT1; DKG3-P is B, then E, X, D per tree.
+// Offsets of threshold.md 12: DKG2-P is share, cc, zs, then OT1; DKG3-P is B, then E, X, D per tree.
 const OF_OT: readonly [string, number, (body: Bytes) => Bytes][] = [
   ["DKG2 OT1, a point that is the identity", 2, zeros(96 + 33 * 7, 33)],
   ["DKG3 B off the curve or another", 3, flip(20)],

@@ -1,4 +1,4 @@
-/** Every field of FRO1 and FRO2 on both suites, and the rows of tss.md 10.2 and 10.3 that concern FROST. */
+/** Every field of FRO1 and FRO2 on both suites, and the rows of threshold.md 10.2 and 10.3 that concern FROST. */
 import { expect, test } from "bun:test"
 import { concat, copy } from "../../src/bytes.ts"
 import { curveNamed, ED } from "../../src/crypto/curve.ts"

@@ -136,7 +136,7 @@ test.each([
   ["ten lists deep", "c9c8c7c6c5c4c3c2c1c0"],
 ])("RLP refuses %s", (_, text) => expect(decodeRlp(hex(text))).toBeUndefined())
 
-// The vector of compat.md 1.6.
+// The vector of formats.md 1.6.
 const RAW = "e980842ffee68f825208940f76f604fd7762bd94b48ca2523f69ab9665c97f865af3107a400080018080"
 const HASH = "0x1acf0342f77d22389a9cf6524a2af14dc420928d2942efe0dc0764be2ea5321b"
 const TO = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"

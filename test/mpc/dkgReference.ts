@@ -1,5 +1,5 @@
 /**
- * A second implementation of key generation, written from tss.md 1, 2, 3 and 4.1 alone, on top of dkls/reference.ts: slow,
+ * A second implementation of key generation, written from threshold.md 1, 2, 3 and 4.1 alone, on top of dkls/reference.ts: slow,
  * and all knowing, because it plays every member. It shares no code with src/. Curve arithmetic is noble's on Ed25519 and
  * P-256, and hash-to-curve is noble's own.
  */

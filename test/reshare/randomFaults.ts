@@ -2,7 +2,7 @@
  * Random lives of a vault: reshares of every kind follow and overtake one another while messages are lost, doubled, delayed and
  * put in another order, nodes die at any durable step and come back, WaaS restarts, and sometimes one node is gone for good,
  * or goes on from an older copy of its database.
- * Then the weather clears, whatever is late arrives, and what tss.md 6 promises must hold. All choices come from one seed.
+ * Then the weather clears, whatever is late arrives, and what threshold.md 6 promises must hold. All choices come from one seed.
  */
 import { expect } from "bun:test"
 import { ApiFailure } from "../../src/waas/failure.ts"

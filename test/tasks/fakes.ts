@@ -358,7 +358,7 @@ export function world(
   return it
 }
 
-/** The smallest thing that looks like an envelope to a relay: a header with a receiver (tss.md 12). */
+/** The smallest thing that looks like an envelope to a relay: a header with a receiver (threshold.md 12). */
 export function envelopeTo(receiver: PartyId | undefined): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(4 + 2 + 3 + 4 + 32 + 32 + 32 + 32)
   header.set(utf8("TSN1"))

@@ -1,5 +1,5 @@
 /**
- * Commit certificates (tss.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
+ * Commit certificates (threshold.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
  * itself, whoever hands it on; without one an epoch stays PREPARED and never signs.
  */
 import { type Bytes, equal } from "../../bytes.ts"
@@ -28,7 +28,7 @@ export function certifies(acknowledged: Acknowledged, acks: readonly Bytes[]): b
 
 /**
  * The same for the epoch of a record that this node made or acknowledged itself. The members alone cannot certify a
- * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (tss.md 6.2).
+ * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (threshold.md 6.2).
  */
 export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
   return (group.mode === "keygen" || group.parent !== undefined) && certifies(acknowledged(group), acks)

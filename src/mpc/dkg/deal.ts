@@ -1,4 +1,4 @@
-/** One dealer's deal: made by itself, checked by everybody else (tss.md 3.1 to 3.3). Every failed check is its FAULT. */
+/** One dealer's deal: made by itself, checked by everybody else (threshold.md 3.1 to 3.3). Every failed check is its FAULT. */
 import { type Bytes, concat } from "../../bytes.ts"
 import { commitTo, opens, SALT_LENGTH, type Speaker } from "../../crypto/commit.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"

@@ -1,4 +1,4 @@
-/** Distributed key generation (tss.md 3): the set-up in which everybody deals a fresh secret and a fresh chain code. */
+/** Distributed key generation (threshold.md 3): the set-up in which everybody deals a fresh secret and a fresh chain code. */
 import type { Bytes } from "../../bytes.ts"
 import { type Curve, curveNamed } from "../../crypto/curve.ts"
 import { H } from "../../crypto/frame.ts"

@@ -1,4 +1,4 @@
-/** The rounds of a set-up: who sends what to whom, by role (tss.md 3.1, 3.2, 3.4, 3.5; 6.2). */
+/** The rounds of a set-up: who sends what to whom, by role (threshold.md 3.1, 3.2, 3.4, 3.5; 6.2). */
 import { type Bytes, equal } from "../../bytes.ts"
 import { evaluate } from "../../crypto/shamir.ts"
 import type { PartyId } from "../../keys/party.ts"

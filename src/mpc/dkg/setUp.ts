@@ -1,5 +1,5 @@
 /**
- * The one set-up routine (tss.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
+ * The one set-up routine (threshold.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
  * in which everybody does both and the dealt secrets are fresh; a reshare deals the shares of an old epoch. What differs
  * is a Source; the order of things is this file's, the messages of each round are rounds.ts's.
  */

@@ -52,7 +52,7 @@ export interface AfterCommit {
   readonly links: readonly Committed[]
 }
 
-/** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (tss.md 2.3). */
+/** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (threshold.md 2.3). */
 export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
   const { context, scope, count, pairs, peers } = signer
   const { sid, self, rng } = context

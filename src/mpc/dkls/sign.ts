@@ -1,6 +1,6 @@
 /**
- * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (tss.md 5.7, 5.8). One file per
- * round: what a round checks of the round before it, computes and sends. Order of evaluation is tss.md 14's: all that is
+ * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (threshold.md 5.7, 5.8). One file per
+ * round: what a round checks of the round before it, computes and sends. Order of evaluation is threshold.md 14's: all that is
  * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
  */
 import type { Protocol } from "../exchange.ts"

@@ -86,7 +86,7 @@ export function take(signer: SignerContext, scope: DisposableStack): OpenSignerC
 
 /**
  * sk_i(n) = lambda (s_i + tau) + zeta_i(n): additive shares of each child key, made anew for this session by zero shares
- * that cancel over the signers (tss.md 5.7).
+ * that cancel over the signers (threshold.md 5.7).
  */
 export function additiveShares(signer: OpenSignerContext, h1: Bytes): readonly bigint[] {
   const { context, self, pairs, share, lambda } = signer
@@ -99,7 +99,7 @@ export function additiveShares(signer: OpenSignerContext, h1: Bytes): readonly b
   })
 }
 
-/** What nobody can be named for among several peers is the one peer's fault when there is but one (tss.md 2.4). */
+/** What nobody can be named for among several peers is the one peer's fault when there is but one (threshold.md 2.4). */
 export function unattributed({ peers }: SignerContext, reason: string): Blame {
   const [only, ...more] = peers
   return only !== undefined && more.length === 0 ? fault(only, reason) : sessionAbort(reason)

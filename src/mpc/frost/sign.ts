@@ -1,5 +1,5 @@
 /**
- * FROST signing (RFC 9591 section 5, tss.md 7.3): two broadcasts, for a batch of messages under child keys of one group.
+ * FROST signing (RFC 9591 section 5, threshold.md 7.3): two broadcasts, for a batch of messages under child keys of one group.
  *
  * Differs from the RFC's text in what is computed when: the group commitment is one multi-scalar multiplication per
  * message, and shares are verified one by one only if the signature that they make does not verify.

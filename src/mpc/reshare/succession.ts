@@ -1,5 +1,5 @@
 /**
- * What the certificate of a set-up proves to somebody who took no part in it (tss.md 6.2, 6.4): session id and epoch id are
+ * What the certificate of a set-up proves to somebody who took no part in it (threshold.md 6.2, 6.4): session id and epoch id are
  * computed again from their public inputs, and the acks of all participants must be on exactly these. Two ways lead from an
  * epoch that a node holds to one that it does not: threshold of its members dealt the other, or its own dealers dealt it from
  * the other. By the first, epochs of its group end; by the second, a node whose epoch was outranked by one that other

@@ -1,5 +1,5 @@
 /**
- * What a request's signature may cover (compat.md 7.1). The vendor's SDKs disagree about how path and query are written
+ * What a request's signature may cover (formats.md 7.1). The vendor's SDKs disagree about how path and query are written
  * when they are signed, and none signs exactly what it sends; so each way is made from what came over the wire, and a
  * signature over any of them counts. All of them say the same thing: the decoded path and the decoded pairs.
  */

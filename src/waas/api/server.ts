@@ -23,7 +23,7 @@ import { vaultRoutes } from "./vaults.ts"
 export interface ApiOptions {
   readonly context: ApiContext
   readonly authenticate: Authenticate
-  /** Signs answers (compat.md 7.2); not the key that signs tasks. */
+  /** Signs answers (formats.md 7.2); not the key that signs tasks. */
   readonly responseKey: Signer
   readonly bodyBytes: number
   readonly log: Log
@@ -117,7 +117,7 @@ async function readBody(request: Request, most: number): Promise<string> {
   }
 }
 
-/** The error body of compat.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
+/** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
   if (error instanceof ApiFailure) {

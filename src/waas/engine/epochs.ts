@@ -1,5 +1,5 @@
 /**
- * Which epochs of its share groups a node is to be handed the certificates of (tss.md 6.4). Said once to those who are online
+ * Which epochs of its share groups a node is to be handed the certificates of (threshold.md 6.4). Said once to those who are online
  * when one is certified, and at each connection for as long as the node has not said itself that it holds the latest: a
  * bystander never says so, and a node that was restored since may hold it no more. What it knows already it drops.
  */

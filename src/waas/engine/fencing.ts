@@ -1,4 +1,4 @@
-/** Which copy of a node's database is the newest, as far as WaaS has seen (tss.md 2.5 rule 11). Pure. */
+/** Which copy of a node's database is the newest, as far as WaaS has seen (threshold.md 2.5 rule 11). Pure. */
 import type { NodeFencingToken } from "../store/model.ts"
 
 /**

@@ -62,7 +62,7 @@ function requireFit(type: ReshareWish["type"], source: HolderGroup, target: Hold
 
 /**
  * A node in two groups of a vault holds two shares of one key, and the groups are no longer independent of one another
- * (compat.md 8). Groups that end with the request do not count.
+ * (formats.md 8). Groups that end with the request do not count.
  */
 function requireOwnNodes(
   type: ReshareWish["type"],

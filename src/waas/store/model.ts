@@ -104,7 +104,7 @@ export interface TssRequest extends RequestCommon {
   readonly status: TssRequestStatus
 }
 
-/** The names of TSSStatus (compat.md 1.9) that a caller can meet. */
+/** The names of TSSStatus (formats.md 1.9) that a caller can meet. */
 export type SignStatus = "Initializing" | "Approving" | "Processing" | "Declined" | "Failed" | "Canceled" | "Completed"
 
 export interface SignRequest extends RequestCommon {
@@ -120,7 +120,7 @@ export interface SignRequest extends RequestCommon {
   readonly status: SignStatus
 }
 
-/** A check-up that one node signs with its own share of each of the group's keys (compat.md 8). */
+/** A check-up that one node signs with its own share of each of the group's keys (formats.md 8). */
 export interface ShareSignRequest extends RequestCommon {
   readonly shareSignRequestId: string
   readonly groupId: string

@@ -1,5 +1,5 @@
 /**
- * A second implementation of ECDSA signing, written from tss.md 1, 2, 4.2 and 5 alone: slow, obvious, on BigInts, and all
+ * A second implementation of ECDSA signing, written from threshold.md 1, 2, 4.2 and 5 alone: slow, obvious, on BigInts, and all
  * knowing, because it plays every party. It shares no code with src/, so that what both get from the same randomness is
  * what the text says and not what one file says to another. Bits are BigInts: bit j of a row is bit j of the number.
  */

@@ -1,5 +1,5 @@
 /**
- * Resharing against a second implementation of it, written from tss.md 6 alone on top of dkls/reference.ts, which plays every
+ * Resharing against a second implementation of it, written from threshold.md 6 alone on top of dkls/reference.ts, which plays every
  * party: every message and every record, byte for byte, from the same randomness. On Ed25519, where nothing but the deals
  * is sent; the OT part is that of key generation (dkgReference.test.ts).
  */

@@ -1,4 +1,4 @@
-/** The contract of each endpoint: statuses, shapes, pages, refusals (compat.md 7.3, 7.4). */
+/** The contract of each endpoint: statuses, shapes, pages, refusals (formats.md 7.3, 7.4). */
 import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import fc from "fast-check"
