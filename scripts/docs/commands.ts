@@ -63,15 +63,15 @@ export async function commandsPage(): Promise<string> {
   )
 }
 
-function sectionOf(commandPage: CommandPage): readonly string[] {
-  const { name, summary, command, below } = commandPage
+function sectionOf(of: CommandPage): readonly string[] {
+  const { name, summary, command, below } = of
   const parts =
     below.length === 0 ? [] : [`See ${below.map((child) => `[${child}](#${child.replaceAll(" ", "-")})`).join(", ")}.`]
   if (command === undefined) return [`## ${name}`, `${summary}.`, ...parts]
   return [
     `## ${name}`,
     `${summary}.`,
-    `\`\`\`\n${synopsis(commandPage)}\n\`\`\``,
+    `\`\`\`\n${synopsis(of)}\n\`\`\``,
     command.details,
     table(
       ["argument", "meaning"],

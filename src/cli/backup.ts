@@ -4,6 +4,8 @@ import { join } from "node:path"
 import type { Manifest } from "../backup/manifest.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import type { Secret } from "../secret.ts"
+import { snapshotOf } from "../store/store.ts"
 import {
   backupName,
   collecting,
@@ -13,9 +15,7 @@ import {
   scratchBeside,
   unprovenOf,
   writeBackup,
-} from "../jobs/backupWork.ts"
-import type { Secret } from "../secret.ts"
-import { snapshotOf } from "../store/store.ts"
+} from "../upkeep/backupWork.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { command, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"

@@ -50,9 +50,9 @@ export class NewFile implements Disposable {
     return this.#fd
   }
 
-  #writing<T>(action: () => T): T {
+  #writing<T>(act: () => T): T {
     try {
-      return action()
+      return act()
     } catch (cause) {
       if (cause instanceof CosignerError) throw cause
       throw new CosignerError("E-CLI-009", { path: this.path, why: whyUnwritable(cause) }, { cause })

@@ -40,6 +40,62 @@ export const intentCodes = {
     "EVM, Bitcoin and TRON take a secp256k1 group, Solana an Ed25519 group",
   ),
   "E-INT-009": unread("calls are nested too deeply to be read", "send the inner calls directly; 8 levels are read"),
+
+  "E-INT-060": unread(
+    "the payload is not a PSBT",
+    "send the binary form of a PSBT of version 0 or 2, whole, in base64",
+  ),
+  "E-INT-061": unread("the PSBT has a key twice", "make the PSBT again: readers would not agree on which one counts"),
+  "E-INT-062": unread("the PSBT has a malformed field", "make the PSBT again with a current wallet library"),
+  "E-INT-063": unread(
+    "the PSBT is of neither version 0 nor version 2",
+    "make the PSBT again with a current wallet library",
+  ),
+  "E-INT-064": unread("the PSBT's transaction is not one that Bitcoin would take", "make the PSBT again"),
+  "E-INT-065": unread(
+    "a previous transaction in the PSBT cannot be read",
+    "take it again from a Bitcoin node, as it was mined",
+  ),
+  "E-INT-066": unread(
+    "the PSBT lacks what proves an amount that it spends",
+    "add the previous transaction of every input; only where all inputs of this key are Taproot is the witness UTXO enough",
+  ),
+  "E-INT-067": unread(
+    "a previous transaction in the PSBT is not the one that is spent",
+    "add the transaction whose id the input names",
+  ),
+  "E-INT-068": disagrees(
+    "the PSBT lies about what it spends",
+    "find out who made it: a false amount is how fees are stolen; nothing was signed",
+  ),
+  "E-INT-069": unread(
+    "the PSBT asks for a signature that does not cover the whole transaction",
+    "use SIGHASH_ALL, or SIGHASH_DEFAULT for Taproot, or leave the type out",
+  ),
+  "E-INT-070": disagrees(
+    "the message's key, tweak and kind of signature do not spend its input",
+    "P2PKH, P2SH-P2WPKH and P2WPKH take ECDSA, a Taproot key path Schnorr with the tweak of the output; compare path and input",
+  ),
+  "E-INT-071": disagrees(
+    "an input of this key would be left unsigned",
+    "sign all inputs of the key in one task, or leave the input out of the transaction",
+  ),
+  "E-INT-072": disagrees(
+    "the task's messages do not fit the PSBT's inputs",
+    "give each message the index of its own input",
+  ),
+  "E-INT-073": unread(
+    "the PSBT pays out more than it spends",
+    "make the PSBT again from the coins that it really spends",
+  ),
+  "E-INT-074": unread(
+    "the chain is no Bitcoin network that is known",
+    "bip122 chains are mainnet, testnet3, testnet4, signet and regtest; correct [[intent.paths]]",
+  ),
+  "E-INT-075": unread(
+    "the messages do not fit a Bitcoin message",
+    "give each message a path and no input; offline, give the key: --root and --path",
+  ),
 }
 
 export type IntentCode = keyof typeof intentCodes

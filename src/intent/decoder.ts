@@ -20,6 +20,8 @@ export interface Asked {
   /** enc(P) of the key at `path`, derived by the node: 33 bytes on secp256k1, 32 on Ed25519. */
   readonly publicKey: Bytes
   readonly signature: "ECDSA" | "EdDSA" | "Schnorr"
+  /** Schnorr: the Taproot merkle root that the key is tweaked with, of no bytes where there are no scripts; absent: no tweak. */
+  readonly merkleRoot?: Bytes
   /** Bitcoin: the input that it signs. */
   readonly input?: number
 }

@@ -7,7 +7,10 @@ import type { Format } from "./reading.ts"
 
 type Load = () => Promise<Decoder>
 
-const LOADERS: Readonly<Partial<Record<Format, Load>>> = {}
+const LOADERS: Readonly<Partial<Record<Format, Load>>> = {
+  "bitcoin/psbt": async () => (await import("./bitcoin/psbt.ts")).psbtDecoder,
+  "bitcoin/message": async () => (await import("./bitcoin/message.ts")).messageDecoder,
+}
 
 /** Undefined for a format that no decoder reads yet: its payloads are refused. */
 export const decoderFor = async (format: Format): Promise<Decoder | undefined> => LOADERS[format]?.()

@@ -13,7 +13,7 @@ export const READER_VERSION = 1
 
 /** `rootKey` is the group's xpub or cpub, as this node's own record has it. */
 export function intentHash(reading: Reading, rootKey: string): Bytes {
-  const { format, chain, from, effects, fee, nonce, expires, signs } = reading
+  const { format, chain, from, effects, fee, nonce, expires, signs, notes } = reading
   return H(
     "intent",
     u32be(READER_VERSION),
@@ -30,6 +30,7 @@ export function intentHash(reading: Reading, rootKey: string): Bytes {
         listed([optional(path && formatPath(path)), optional(input?.toString()), bytes]),
       ),
     ),
+    ...(notes === undefined ? [] : [listed(notes.map(utf8))]),
   )
 }
 

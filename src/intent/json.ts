@@ -11,7 +11,7 @@ export interface ReadingExtras {
 }
 
 export function readingJson(reading: Reading, { intentHash, text }: ReadingExtras): { readonly [name: string]: Json } {
-  const { format, chain, from, effects, fee, nonce, expires, signs } = reading
+  const { format, chain, from, effects, fee, nonce, expires, signs, notes } = reading
   return {
     format,
     chain,
@@ -20,6 +20,7 @@ export function readingJson(reading: Reading, { intentHash, text }: ReadingExtra
     fee: { max: fee.max.toString(), asset: fee.asset, unbounded: fee.unbounded },
     ...(nonce === undefined ? {} : { nonce }),
     ...(expires === undefined ? {} : { expires }),
+    ...(notes === undefined ? {} : { notes: [...notes] }),
     digests: signs.map(({ bytes }) => `0x${toHex(bytes)}`),
     ...(intentHash === undefined ? {} : { intent_hash: intentHash }),
     text: [...text],

@@ -82,6 +82,8 @@ export interface Transfer {
   readonly tokenId?: bigint
   /** Solana: the token program that carries it out. */
   readonly program?: Account
+  /** Bitcoin: `to` is the group's own, at this path; the payload names it, and the node derived the address itself. */
+  readonly toPath?: string
 }
 
 /** Unlimited is an amount. `permit` is an approval by signature, of a message instead of a transaction. */
@@ -261,6 +263,8 @@ export interface Reading {
   /** When it stops being valid, as the payload says it: Unix seconds, or a block. */
   readonly expires?: string
   readonly signs: readonly Sign[]
+  /** What is no effect and is shown all the same: change, inputs of others, keys that were passed over. Absent: nothing. */
+  readonly notes?: readonly string[]
 }
 
 /** Why a payload is not read. The task that has it is refused. */

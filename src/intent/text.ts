@@ -18,11 +18,12 @@ export interface Annotations {
 
 export const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [] }
 
-/** Each line stands for itself: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
+/** Notes come last. Each line stands for itself: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
 export function intentText(reading: Reading, annotations: Annotations = NO_ANNOTATIONS): readonly string[] {
   const words = new Words(reading, annotations)
   const end = `on ${reading.chain}, ${words.fee(reading.fee)}`
-  return reading.effects.map((effect) => `${words.effect(effect)} ${end}`)
+  const notes = reading.notes ?? []
+  return [...reading.effects.map((effect) => `${words.effect(effect)} ${end}`), ...notes.map((note) => `note: ${note}`)]
 }
 
 const MAX_TEXT = 500

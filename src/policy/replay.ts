@@ -51,9 +51,9 @@ class Ledger implements Usage {
   readonly #debits = new Map<string, { atMs: number; amount: number }[]>()
 
   add(debit: Debit, atMs: number): void {
-    const items = this.#debits.get(debit.counter) ?? []
-    items.push({ atMs, amount: debit.amount })
-    this.#debits.set(debit.counter, items)
+    const of = this.#debits.get(debit.counter) ?? []
+    of.push({ atMs, amount: debit.amount })
+    this.#debits.set(debit.counter, of)
   }
 
   count(counter: string, sinceMs: number): number {

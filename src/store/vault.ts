@@ -201,12 +201,12 @@ export class Vault {
     return this.#stopped
   }
 
-  #guarded<T>(doing: string, action: () => T): T {
+  #guarded<T>(action: string, act: () => T): T {
     if (this.#stopped !== undefined) throw this.#stopped
     try {
-      return action()
+      return act()
     } catch (error) {
-      throw asFault(error, this.path, doing)
+      throw asFault(error, this.path, action)
     }
   }
 }

@@ -17,9 +17,9 @@ const file = (name: string, text: string) => {
   writeFileSync(path, text)
   return path
 }
-const codeOf = (action: () => unknown) => {
+const codeOf = (act: () => unknown) => {
   try {
-    action()
+    act()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : String(error)

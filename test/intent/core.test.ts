@@ -58,6 +58,8 @@ describe("the hash of a reading", () => {
       { ...READING, signs: READING.signs.map((sign) => ({ ...sign, path: undefined })) },
       { ...READING, signs: READING.signs.map((sign) => ({ ...sign, input: 9 })) },
       { ...READING, signs: READING.signs.map((sign) => ({ ...sign, bytes: utf8("x") })) },
+      { ...READING, notes: ["change"] },
+      { ...READING, notes: ["change", ""] },
     ]
     const hashes = [READING, ...others].map((reading) => hashOf(reading))
     hashes.push(hashOf(READING, "xpub2"))

@@ -22,9 +22,9 @@ async function holder(folder: Folder): Promise<Bun.Subprocess<"ignore", "pipe", 
   return child
 }
 
-function errorOf(action: () => unknown): CosignerError | undefined {
+function errorOf(act: () => unknown): CosignerError | undefined {
   try {
-    action()
+    act()
     return undefined
   } catch (error) {
     return error instanceof CosignerError ? error : undefined

@@ -96,17 +96,14 @@ test("an outcome of another kind is refused", () => {
 })
 
 const types = [1, 2, 3] as const
-const signed = (
-  task: KeySignTask,
-  change: (signeds: readonly Signed[]) => readonly Signed[] = (items) => items,
-): TaskOutcome => {
+const signed = (task: KeySignTask, change: (of: readonly Signed[]) => readonly Signed[] = (of) => of): TaskOutcome => {
   const outcome = vaults.signatures(task)
   return outcome.type === "signatures" ? { ...outcome, signatures: change(outcome.signatures) } : outcome
 }
 const first =
-  (pick: (signature: Signed) => Partial<Signed>) =>
+  (of: (signature: Signed) => Partial<Signed>) =>
   (all: readonly Signed[]): readonly Signed[] =>
-    all.map((signature, i) => (i === 0 ? { ...signature, ...pick(signature) } : signature))
+    all.map((signature, i) => (i === 0 ? { ...signature, ...of(signature) } : signature))
 
 test.each([
   ["one signature too few", (all: readonly Signed[]) => all.slice(1)],

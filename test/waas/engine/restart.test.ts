@@ -7,20 +7,20 @@ async function dieAfter<T>(
   frames: number,
   rig: Rig,
   begin: () => Promise<T>,
-  isDone: (t: T) => Promise<boolean>,
+  isDone: (of: T) => Promise<boolean>,
 ): Promise<boolean> {
-  const awaited = await begin()
+  const of = await begin()
   await rig.relay.settle(frames)
-  const early = await isDone(awaited)
+  const early = await isDone(of)
   await rig.crash()
   await rig.relay.settle()
   // A session that lived through it at both nodes goes on; one that lost a message hangs and is begun again.
-  for (let i = 0; i < 3 && !(await isDone(awaited)); i++) {
+  for (let i = 0; i < 3 && !(await isDone(of)); i++) {
     await rig.pass(60_000)
     await rig.pass(1_000)
     await rig.relay.settle()
   }
-  expect(await isDone(awaited)).toBe(true)
+  expect(await isDone(of)).toBe(true)
   return early
 }
 

@@ -1,0 +1,165 @@
+/**
+ * `bitcoin/psbt`: what signing inputs of a PSBT does. Owns the proof of every amount and script, which inputs must be signed
+ * and with which digest, what is change, and the effects and the fee that remain.
+ *
+ * What a signature commits to decides what must be proven. BIP-341 covers the amounts and scripts of all inputs, so a lie
+ * about one gives a digest that no network accepts. BIP-143 covers the amount of its own input alone: two sessions over one
+ * transaction, each with a true amount for the input that it signs and a false one for the other, give two good signatures and
+ * any fee. So where one of our inputs is not Taproot, every input comes with the transaction that it spends from.
+ */
+import { formatPath } from "../../keys/path.ts"
+import { formatDecimal } from "../amount.ts"
+import { BITCOIN } from "../caip.ts"
+import { type Context, type Decoder, demandSignature, onlyChain } from "../decoder.ts"
+import { attempt, refuse } from "../problem.ts"
+import type { Account, Decoded, Effect, Reading, Sign } from "../reading.ts"
+import { NETWORKS, type Network } from "./network.ts"
+import { type Owned, OwnKeys } from "./ownKeys.ts"
+import { type Psbt, readPsbt } from "./psbtFields.ts"
+import { carriedData, destinationOf, isTaproot, templateOf } from "./scripts.ts"
+import { claimedInputs, type SignedInput, signableInputs } from "./signedInputs.ts"
+import { proveSpent, type Spent } from "./spent.ts"
+import { outpointText, type TxOutput } from "./transaction.ts"
+
+export const psbtDecoder: Decoder = {
+  format: "bitcoin/psbt",
+  decode: (data, context) => attempt(() => decode(data, context)),
+}
+
+function decode(data: Uint8Array, context: Context): Decoded {
+  demandSignature(context, "secp256k1", ["ECDSA", "Schnorr"])
+  const network = networkOf(context)
+  const psbt = readPsbt(data)
+  const spent = proveSpent(psbt)
+  const offline = context.messages.length === 0
+  const signed = offline ? signableInputs(psbt, spent) : claimedInputs(psbt, spent, context)
+  demandPrevious(signed, spent)
+
+  const own = new OwnKeys(context)
+  demandAllOwnSigned(psbt, spent, signed, own)
+  const outputs = psbt.tx.outputs.map((output, index) => ({
+    output,
+    owned: offline ? undefined : own.find(output.script, psbt.outputs[index]?.hints ?? []),
+  }))
+  return reading({ psbt, spent, signed, outputs, network, offline, changeLimit: context.settings.bitcoin.changeLimit })
+}
+
+export function networkOf(context: Context): Network {
+  const chain = onlyChain(context, "bip122", BITCOIN)
+  return NETWORKS.get(chain) ?? refuse("E-INT-074", "chain", chain)
+}
+
+function demandPrevious(signed: readonly SignedInput[], spent: readonly Spent[]): void {
+  if (signed.every(({ type }) => isTaproot(type))) return
+  const lacking = spent.findIndex(({ proven }) => !proven)
+  if (lacking !== -1) refuse("E-INT-066", `input ${lacking}`, "PSBT_IN_NON_WITNESS_UTXO is missing")
+}
+
+/** A payload asks its key for all of its inputs at once: what is left out could be signed against another reading. */
+function demandAllOwnSigned(psbt: Psbt, spent: readonly Spent[], signed: readonly SignedInput[], own: OwnKeys): void {
+  if (own.context.messages.length === 0) return
+  const claimed = new Set(signed.map(({ index }) => index))
+  for (const [index, { output }] of spent.entries()) {
+    if (claimed.has(index)) continue
+    const { hints = [], merkleRoot } = psbt.inputs[index] ?? {}
+    const owned = own.find(output.script, hints, merkleRoot)
+    if (owned !== undefined) refuse("E-INT-071", `input ${index}`, `it is ours at ${formatPath(owned.path)}`)
+  }
+}
+
+// ---- the reading ---------------------------------------------------------------------------------------------------
+
+interface ProvenOutput {
+  readonly output: TxOutput
+  readonly owned: Owned | undefined
+}
+
+interface Proven {
+  readonly psbt: Psbt
+  readonly spent: readonly Spent[]
+  readonly signed: readonly SignedInput[]
+  readonly outputs: readonly ProvenOutput[]
+  readonly network: Network
+  readonly offline: boolean
+  readonly changeLimit: number
+}
+
+function reading(proven: Proven): Reading {
+  const { psbt, spent, signed, network, offline } = proven
+  const addresses = signed.map(({ index }) => destinationOf(outputAt(spent, index).script, network))
+  const from = offline ? [] : [...new Set(addresses)]
+  // Coins of several addresses are spent together: the effects name the first that this task signs for.
+  const sender: Account = from[0] ?? { unresolved: "no key was given" }
+  const effects = proven.outputs.flatMap((output) => effectsOf(output, sender, proven))
+  return {
+    format: "bitcoin/psbt",
+    chain: network.chain,
+    from,
+    effects: effects.length > 0 ? effects : [{ kind: "self", from: sender }],
+    fee: { max: feeOf(proven), asset: network.asset, unbounded: false },
+    nonce: psbt.tx.inputs.map(({ outpoint }) => outpointText(outpoint)).join(" "),
+    signs: signed.map(({ index, path, digest }): Sign => ({ path, input: index, bytes: digest })),
+    notes: notesOf(proven),
+  }
+}
+
+/** The outpoints that a reading spends, as `<txid>:<index>`: two readings that share one replace each other. */
+export const spentOutpoints = ({ nonce }: Reading): readonly string[] =>
+  (nonce ?? "").split(" ").filter((text) => text !== "")
+
+const feeOf = ({ spent, outputs }: Proven): bigint => {
+  const paidIn = spent.reduce((sum, { output }) => sum + output.amount, 0n)
+  const paidOut = outputs.reduce((sum, { output }) => sum + output.amount, 0n)
+  if (paidOut > paidIn) refuse("E-INT-073", "outputs", `they pay ${paidOut} and the inputs have ${paidIn}`)
+  return paidIn - paidOut
+}
+
+function effectsOf({ output, owned }: ProvenOutput, from: Account, proven: Proven): readonly Effect[] {
+  const { network, signed, changeLimit } = proven
+  if (owned !== undefined && isChange(owned, signed, changeLimit)) return []
+  const { amount, script } = output
+  const to = destinationOf(script, network)
+  const transfer: Effect = { kind: "transfer", from, to, asset: network.asset, amount }
+  if (owned !== undefined) return [{ ...transfer, toPath: formatPath(owned.path) }]
+  if (templateOf(script).kind !== "op_return") return [transfer]
+  // Nobody can spend it: an amount there is lost, and that is a destination like another.
+  const memo: Effect = { kind: "memo", data: carriedData(script) }
+  return amount > 0n ? [memo, transfer] : [memo]
+}
+
+/** BIP-44's change: beside one of the inputs that we sign, on the branch 1, paid in the same way. */
+function isChange({ path, type }: Owned, signed: readonly SignedInput[], limit: number): boolean {
+  const [branch, index] = path.slice(-2)
+  if (path.length < 2 || branch !== 1 || index === undefined || index > limit) return false
+  const account = formatPath(path.slice(0, -2))
+  return signed.some((input) => {
+    if (input.path === undefined || input.path.length < 2 || input.type !== type) return false
+    return formatPath(input.path.slice(0, -2)) === account
+  })
+}
+
+const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
+  const output = spent[index]?.output
+  if (output === undefined) throw new RangeError(`there is no input ${index}`)
+  return output
+}
+
+// ---- what is no effect and is shown --------------------------------------------------------------------------------
+
+function notesOf({ psbt, spent, signed, outputs, network, offline, changeLimit }: Proven): readonly string[] {
+  const coins = (amount: bigint): string => formatDecimal(amount, 8)
+  const change = outputs.flatMap(({ output, owned }) =>
+    owned !== undefined && isChange(owned, signed, changeLimit)
+      ? [`change ${coins(output.amount)} to ${destinationOf(output.script, network)} (${formatPath(owned.path)})`]
+      : [],
+  )
+  const ours = new Set(signed.map(({ index }) => index))
+  const foreign = offline ? [] : spent.filter((_, index) => !ours.has(index))
+  const foreignAmount = foreign.reduce((sum, { output }) => sum + output.amount, 0n)
+  return [
+    ...change,
+    ...(foreign.length > 0 ? [`${foreign.length} inputs of others pay in ${coins(foreignAmount)}`] : []),
+    ...(psbt.unknown > 0 ? [`${psbt.unknown} unknown keys were passed over`] : []),
+    ...(psbt.proprietary > 0 ? [`${psbt.proprietary} proprietary keys were passed over`] : []),
+  ]
+}
