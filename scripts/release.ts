@@ -33,7 +33,9 @@ try {
     const name = `cosigner-${machine}-${version}.tar.gz`
     const first = await filesFor(machine)
     const again = await filesFor(machine)
-    const changed = again.filter(({ path, bytes }) => !first.some((of) => of.path === path && same(of.bytes, bytes)))
+    const changed = again.filter(
+      ({ path, bytes }) => !first.some((tarFile) => tarFile.path === path && same(tarFile.bytes, bytes)),
+    )
     if (changed.length > 0) throw new Error(`not the same twice: ${changed.map(({ path }) => path).join(", ")}`)
     const packed = gzip(tar(first, mtime))
     if (!same(packed, gzip(tar(again, mtime)))) throw new Error(`${name} was not packed the same twice`)
@@ -55,7 +57,10 @@ async function filesFor(machine: string): Promise<readonly TarFile[]> {
   const common = await commonFiles({ version, date: time.toISOString().slice(0, 10) }, lock, time)
   const files: readonly TarFile[] = [file("cosigner", await readFile(binary), true), ...common]
   await rm(binary)
-  return [...files, file("SHA256SUMS", sumsOf(files))].map((of) => ({ ...of, path: `cosigner-${machine}/${of.path}` }))
+  return [...files, file("SHA256SUMS", sumsOf(files))].map((tarFile) => ({
+    ...tarFile,
+    path: `cosigner-${machine}/${tarFile.path}`,
+  }))
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -8,8 +8,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { generateKeys, makeVault, until, type Vault } from "../src/cli/demo/keys.ts"
-import { type Stage, setStage } from "../src/cli/demo/stage.ts"
+import { type Deployment, deploy } from "../src/kit/demo/deployment.ts"
+import { generateKeys, makeVault, until, type Vault } from "../src/kit/demo/keys.ts"
 import { binary, buildBinary } from "./toolchain.ts"
 
 const BATCH = 32
@@ -38,10 +38,10 @@ const rssMb = (pid: number): number => {
 }
 const fdsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
-async function signBatch(stage: Stage, vault: Vault, n: number): Promise<void> {
-  const nodes = [stage.nodes[n % 3], stage.nodes[(n + 1) % 3]]
+async function signBatch(deployment: Deployment, vault: Vault, n: number): Promise<void> {
+  const nodes = [deployment.nodes[n % 3], deployment.nodes[(n + 1) % 3]]
   const ecdsa = n % 8 === 0
-  const asked = await stage.client.createSignRequest(vault.vaultId, {
+  const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
     curve: ecdsa ? "SECP256K1" : "ED25519",
     signature_type: ecdsa ? 1 : 2,
@@ -54,7 +54,7 @@ async function signBatch(stage: Stage, vault: Vault, n: number): Promise<void> {
     deadline_seconds: 120,
   })
   await until("a batch", async () => {
-    const now = await stage.client.signRequest(vault.vaultId, asked.sign_request_id)
+    const now = await deployment.client.signRequest(vault.vaultId, asked.sign_request_id)
     if (now.failed_reason !== "") throw new Error(now.failed_reason)
     return now.status === "Completed" ? true : undefined
   })
@@ -62,18 +62,18 @@ async function signBatch(stage: Stage, vault: Vault, n: number): Promise<void> {
 
 await buildBinary()
 const dir = mkdtempSync(join(tmpdir(), "cosigner-soak-"))
-const stage = await setStage({ words: [binary] }, dir, { count: 3 })
+const deployment = await deploy({ words: [binary] }, dir, { count: 3 })
 try {
-  const bound = await makeVault(stage, stage.nodes, 2)
-  const actors = await Promise.all(stage.nodes.map((node) => stage.startNode(node)))
-  const vault = await generateKeys(stage, bound)
+  const bound = await makeVault(deployment, deployment.nodes, 2)
+  const actors = await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
+  const vault = await generateKeys(deployment, bound)
   const begun = performance.now()
   const samples: Sample[] = []
   let next = 0
   const every = Math.ceil(requests / SAMPLES)
   const lane = async (): Promise<void> => {
     for (let n = next++; n < requests; n = next++) {
-      await signBatch(stage, vault, n)
+      await signBatch(deployment, vault, n)
       if (n % every !== every - 1) continue
       const sample: Sample = {
         signatures: (n + 1) * BATCH,
@@ -87,19 +87,19 @@ try {
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
   const quarter = samples.length / 4
-  const mean = (of: (sample: Sample) => number, from: number, to: number): number => {
-    const some = samples.slice(from, to).map(of)
+  const mean = (pick: (sample: Sample) => number, from: number, to: number): number => {
+    const some = samples.slice(from, to).map(pick)
     return some.reduce((sum, value) => sum + value, 0) / some.length
   }
-  const growth = (of: (sample: Sample) => number): number =>
-    mean(of, 3 * quarter, samples.length) / mean(of, quarter, 2 * quarter)
+  const growth = (pick: (sample: Sample) => number): number =>
+    mean(pick, 3 * quarter, samples.length) / mean(pick, quarter, 2 * quarter)
   const flat = actors.every(
     (_, i) => growth(({ rss_mb }) => rss_mb[i] ?? 0) <= GROWTH && growth(({ fds }) => fds[i] ?? 0) <= GROWTH,
   )
   console.log(JSON.stringify({ soak: "done", signatures: requests * BATCH, flat }))
   if (!flat) process.exitCode = 1
 } finally {
-  await stage.endAll()
+  await deployment.endAll()
   rmSync(dir, { recursive: true, force: true })
 }
 process.exit()

@@ -1,5 +1,5 @@
 /**
- * What keeps others out of the process. The runtime flags that build.ts compiles into the binary, and the check at start that they are there (platform.md 2).
+ * What keeps others out of the process. The runtime flags that build.ts compiles into the binary, and the check at start that they are there (runtime.md 2).
  * With them no variable and no file of the working directory can put code into the process: no eval, no preload, no
  * module from disk, no native add-on, no debugger port.
  */

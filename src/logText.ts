@@ -38,7 +38,7 @@ export function formatLine(line: Line, format: LineFormat): string {
       ...plain(line.fields),
     })
   }
-  const fields = Object.entries(line.fields).map(([key, of]) => ` ${key}=${quoted(text(of))}`)
+  const fields = Object.entries(line.fields).map(([key, value]) => ` ${key}=${quoted(text(value))}`)
   return format === "terminal"
     ? `${WORDS[line.level].short}[${time}] ${oneLine(line.message)}${fields.join("")}`
     : `time="${time}" level=${WORDS[line.level].full} msg=${JSON.stringify(line.message)}${fields.join("")}`
@@ -72,8 +72,8 @@ export function textLog(least: Level, format: LineFormat, write: (line: string) 
 }
 
 /** Text of one field. */
-function text(of: unknown): string {
-  const told = tellable(of, DEPTH)
+function text(value: unknown): string {
+  const told = tellable(value, DEPTH)
   if (typeof told === "string") return told
   return inspect(told, {
     depth: DEPTH,
@@ -91,27 +91,27 @@ const ITEMS = 32
  * What of a value a log may hold: scalars, and plain objects and lists of them. Bytes may be a key, whatever they are called,
  * and an object of a class holds what nobody here knows: both are named and not shown. A Secret names itself.
  */
-function tellable(of: unknown, depth: number): unknown {
-  if (typeof of !== "object" || of === null) return of
-  if (of instanceof Error) return errorText(of)
-  if (of instanceof Secret) return REDACTED
-  if (ArrayBuffer.isView(of) || of instanceof ArrayBuffer) return `[${of.byteLength} bytes]`
-  const isList = Array.isArray(of)
-  if (!isList && Object.getPrototypeOf(of) !== Object.prototype) return `[${of.constructor?.name ?? "object"}]`
+function tellable(whole: unknown, depth: number): unknown {
+  if (typeof whole !== "object" || whole === null) return whole
+  if (whole instanceof Error) return errorText(whole)
+  if (whole instanceof Secret) return REDACTED
+  if (ArrayBuffer.isView(whole) || whole instanceof ArrayBuffer) return `[${whole.byteLength} bytes]`
+  const isList = Array.isArray(whole)
+  if (!isList && Object.getPrototypeOf(whole) !== Object.prototype) return `[${whole.constructor?.name ?? "object"}]`
   if (depth === 0) return isList ? "[list]" : "[object]"
-  if (isList) return of.slice(0, ITEMS + 1).map((item) => tellable(item, depth - 1))
-  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, tellable(value, depth - 1)]))
+  if (isList) return whole.slice(0, ITEMS + 1).map((item) => tellable(item, depth - 1))
+  return Object.fromEntries(Object.entries(whole).map(([key, value]) => [key, tellable(value, depth - 1)]))
 }
 
-const quoted = (of: string): string => (/^[\w.:/@+-]+$/.test(of) ? of : JSON.stringify(of))
+const quoted = (text: string): string => (/^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text))
 
 /** Control characters in a message could forge lines or drive the terminal: shown as escapes. */
-const oneLine = (of: string): string =>
+const oneLine = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  of.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** Fields as JSON can hold them; a log line never fails because of what it was to say. */
 const plain = (fields: LogFields): LogFields =>
-  Object.fromEntries(Object.entries(fields).map(([key, of]) => [key, isScalar(of) ? of : text(of)]))
+  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, isScalar(value) ? value : text(value)]))
 
-const isScalar = (of: unknown): boolean => of === null || ["string", "number", "boolean"].includes(typeof of)
+const isScalar = (value: unknown): boolean => value === null || ["string", "number", "boolean"].includes(typeof value)

@@ -3,11 +3,11 @@
  * Nothing heavy is imported before the command is known: `cosigner version` answers in milliseconds.
  */
 import { build } from "./build.ts"
-import { writeAll } from "./cli/output.ts"
 import { failed, run } from "./cli/run.ts"
 import { CosignerError } from "./errors.ts"
 import { harden } from "./hardening/process.ts"
 import { disarmingVariable, missingLockdown } from "./lockdown.ts"
+import { writeAll } from "./output.ts"
 
 const world = { env: process.env, write: writeAll }
 

@@ -60,20 +60,8 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "logText.ts", "build.ts", "errors"])
 const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
-const EDGES = new Set([
-  "store",
-  "backup",
-  "link",
-  "callback",
-  "events",
-  "metrics",
-  "status",
-  "waas",
-  "watch",
-  "workers",
-  "hardening",
-])
-const WIRING = ["lockdown.ts", "config", "logging.ts", "upkeep", "operations", "daemon.ts", "cli", "main.ts"]
+const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
+const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
 const partOf = (path: string): string => path.split("/")[0] ?? path

@@ -183,7 +183,7 @@ describe("trace", () => {
       text
         .trim()
         .split("\n")
-        .map((of) => JSON.parse(of).msg)
+        .map((name) => JSON.parse(name).msg)
     expect(written.flatMap(parsed)).toEqual(["first", "second"])
     expect(parsed(readFileSync(filename, "utf8"))).toEqual(["second"])
   })

@@ -14,13 +14,13 @@ import { type Bytes, copy } from "../../src/bytes.ts"
 import { curveNamed } from "../../src/crypto/curve.ts"
 import { commitments } from "../../src/crypto/feldman.ts"
 import { evaluate } from "../../src/crypto/shamir.ts"
+import { collecting, proveBackup, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import type { GroupPublic } from "../../src/keys/group.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store, snapshotOf } from "../../src/store/store.ts"
-import { collecting, proveBackup, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
 
 const FEW = 2_000
 const MANY = 10_000

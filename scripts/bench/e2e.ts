@@ -7,8 +7,8 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { generateKeys, makeVault, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { type Stage, setStage } from "../../src/cli/demo/stage.ts"
+import { type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
+import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
 import type { SignatureType } from "../../src/wire/task.ts"
 
 const RUNS = 7
@@ -36,18 +36,18 @@ export async function benchE2e(): Promise<readonly Row[]> {
     [3, 5],
   ] as const) {
     const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
-    const stage = await setStage({ words: [binary] }, dir, { count: n })
+    const deployment = await deploy({ words: [binary] }, dir, { count: n })
     try {
-      const bound = await makeVault(stage, stage.nodes, t)
-      await Promise.all(stage.nodes.map((node) => stage.startNode(node)))
+      const bound = await makeVault(deployment, deployment.nodes, t)
+      await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
       const begun = performance.now()
-      const vault = await generateKeys(stage, bound)
+      const vault = await generateKeys(deployment, bound)
       const ms = Math.round(performance.now() - begun)
       rows.push({ op: "e2e_keygen_both_curves", t, n, batch: 1, ms, per_signature_ms: 0 })
       for (const { op, ...scheme } of schemes) {
         for (const batch of [1, 16]) {
           const times: number[] = []
-          for (let run = 0; run <= RUNS; run++) times.push(await signOnce(stage, vault, t, batch, scheme))
+          for (let run = 0; run <= RUNS; run++) times.push(await signOnce(deployment, vault, t, batch, scheme))
           const median = times.slice(1).sort((a, b) => a - b)[Math.floor(RUNS / 2)] ?? 0
           rows.push({
             op,
@@ -60,7 +60,7 @@ export async function benchE2e(): Promise<readonly Row[]> {
         }
       }
     } finally {
-      await stage.endAll()
+      await deployment.endAll()
       rmSync(dir, { recursive: true, force: true })
     }
   }
@@ -68,27 +68,27 @@ export async function benchE2e(): Promise<readonly Row[]> {
 }
 
 async function signOnce(
-  stage: Stage,
+  deployment: Deployment,
   vault: Vault,
   t: number,
   batch: number,
-  of: { readonly curve: "ED25519" | "SECP256K1"; readonly type: SignatureType; readonly path: string },
+  parts: { readonly curve: "ED25519" | "SECP256K1"; readonly type: SignatureType; readonly path: string },
 ): Promise<number> {
   const begun = performance.now()
-  const asked = await stage.client.createSignRequest(vault.vaultId, {
+  const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
-    curve: of.curve,
-    signature_type: of.type,
+    curve: parts.curve,
+    signature_type: parts.type,
     key_share_holder_group_id: vault.holderGroupId,
-    used_tss_node_ids: stage.nodes.slice(0, t).map(({ nodeId }) => nodeId),
+    used_tss_node_ids: deployment.nodes.slice(0, t).map(({ nodeId }) => nodeId),
     messages: Array.from({ length: batch }, () => ({
-      bip32_path: of.path,
+      bip32_path: parts.path,
       msg_hash: `0x${randomBytes(32).toString("hex")}`,
     })),
     deadline_seconds: 60,
   })
   await until("a signature", async () => {
-    const now = await stage.client.signRequest(vault.vaultId, asked.sign_request_id)
+    const now = await deployment.client.signRequest(vault.vaultId, asked.sign_request_id)
     if (now.failed_reason !== "") throw new Error(now.failed_reason)
     return now.status === "Completed" ? now : undefined
   })

@@ -2,8 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { makeVault } from "../../src/cli/demo/keys.ts"
-import { setStage } from "../../src/cli/demo/stage.ts"
+import { deploy } from "../../src/kit/demo/deployment.ts"
+import { makeVault } from "../../src/kit/demo/keys.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
 import { binary } from "../toolchain.ts"
@@ -24,22 +24,22 @@ interface Row {
 
 export async function benchNode(): Promise<readonly Row[]> {
   const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
-  const stage = await setStage({ words: [binary] }, dir, { count: 2 })
+  const deployment = await deploy({ words: [binary] }, dir, { count: 2 })
   try {
-    await makeVault(stage, stage.nodes, 2)
-    const [node] = stage.nodes
-    if (node === undefined) throw new Error("the stage has two nodes")
+    await makeVault(deployment, deployment.nodes, 2)
+    const [node] = deployment.nodes
+    if (node === undefined) throw new Error("the deployment has two nodes")
     const starts: number[] = []
     let memory = { rss: 0, anonymous: 0 }
     for (let run = 0; run < RUNS; run++) {
       const begun = performance.now()
-      const { pid } = await stage.startNode(node)
+      const { pid } = await deployment.startNode(node)
       starts.push(performance.now() - begun)
       if (run === RUNS - 1) {
         await Bun.sleep(IDLE_MS)
         memory = memoryOf(pid)
       }
-      await stage.endNode(node, "SIGTERM")
+      await deployment.endNode(node, "SIGTERM")
     }
     starts.sort((a, b) => a - b)
     return [
@@ -52,7 +52,7 @@ export async function benchNode(): Promise<readonly Row[]> {
       { op: "node_idle_memory", runs: 1, rss_mb: memory.rss, anonymous_mb: memory.anonymous },
     ]
   } finally {
-    await stage.endAll()
+    await deployment.endAll()
     rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -7,7 +7,7 @@ import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { Cluster, partyAt } from "../../test/mpc/cluster.ts"
 import { dealGroup } from "../../test/mpc/dealer.ts"
 import { reshareSpecs } from "../../test/mpc/reshare/specs.ts"
-import { cast } from "../../test/mpc/specs.ts"
+import { makeMembers } from "../../test/mpc/specs.ts"
 
 export interface BenchLine {
   readonly op: string
@@ -23,7 +23,7 @@ export async function benchReshare(): Promise<readonly BenchLine[]> {
 }
 
 async function line(curve: CurveName, runs: number): Promise<BenchLine> {
-  const members = cast(3)
+  const members = makeMembers(3)
   const old = dealGroup(curve, 2, members, "bench")
   const times: number[] = []
   let bytes = 0

@@ -5,7 +5,7 @@
  */
 import { generateKeyPairSync, randomUUID } from "node:crypto"
 import { createAsker } from "../../src/callback/ask.ts"
-import { startReferenceServer } from "../../src/callback/reference/server.ts"
+import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
 import { evaluate } from "../../src/policy/evaluate.ts"
 import type { KeySignRequest } from "../../src/policy/request.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"

@@ -3,7 +3,7 @@
  * answered, and how late the main thread comes meanwhile, which is what signing would feel.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { rig } from "../../test/status/rig.ts"
+import { rig } from "../../test/ops/port/rig.ts"
 
 const CONNECTIONS = 16
 const WARM_UP_MS = 500

@@ -63,15 +63,15 @@ export async function commandsPage(): Promise<string> {
   )
 }
 
-function sectionOf(of: CommandPage): readonly string[] {
-  const { name, summary, command, below } = of
+function sectionOf(commandPage: CommandPage): readonly string[] {
+  const { name, summary, command, below } = commandPage
   const parts =
     below.length === 0 ? [] : [`See ${below.map((child) => `[${child}](#${child.replaceAll(" ", "-")})`).join(", ")}.`]
   if (command === undefined) return [`## ${name}`, `${summary}.`, ...parts]
   return [
     `## ${name}`,
     `${summary}.`,
-    `\`\`\`\n${synopsis(of)}\n\`\`\``,
+    `\`\`\`\n${synopsis(commandPage)}\n\`\`\``,
     command.details,
     table(
       ["argument", "meaning"],

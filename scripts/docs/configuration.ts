@@ -24,17 +24,17 @@ export function configurationPage(): string {
 
 function sections(schema: TSchema, path: readonly string[]): readonly string[] {
   const properties: readonly (readonly [string, TSchema])[] = Object.entries(schema["properties"] ?? {})
-  const inner = properties.filter(([key, of]) => key !== RULES_TABLE && isTable(of))
-  const keys = properties.filter(([key, of]) => key !== RULES_TABLE && !isTable(of))
+  const inner = properties.filter(([key, tSchema]) => key !== RULES_TABLE && isTable(tSchema))
+  const keys = properties.filter(([key, tSchema]) => key !== RULES_TABLE && !isTable(tSchema))
   return [
     table(
       ["key", "value", "default", "meaning"],
-      keys.map(([key, of]) => rowOf(key, of)),
+      keys.map(([key, tSchema]) => rowOf(key, tSchema)),
     ),
-    ...inner.flatMap(([key, of]) => {
+    ...inner.flatMap(([key, tSchema]) => {
       const name = [...path, key].join(".")
-      const list = KindGuard.IsArray(of)
-      const body = list ? of["items"] : of
+      const list = KindGuard.IsArray(tSchema)
+      const body = list ? tSchema["items"] : tSchema
       return [`## ${list ? `[[${name}]]` : `[${name}]`}`, metaOf(body).description, ...sections(body, [...path, key])]
     }),
   ]

@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<Entry<never>["kind"], string>> = {
 
 const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 const all = (): readonly Code[] => Object.keys(codes).filter(isCode).sort()
-const areaOf = (of: Code): string => of.slice(2, 5)
+const areaOf = (code: Code): string => code.slice(2, 5)
 
 export function errorsPage(): string {
   const areas = [...new Set(all().map(areaOf))]
@@ -43,7 +43,7 @@ export function errorsPage(): string {
     ...areas.flatMap((area) => [
       `## <a id="e-${area.toLowerCase()}"></a>${AREAS[area] ?? area}`,
       ...all()
-        .filter((of) => areaOf(of) === area)
+        .filter((name) => areaOf(name) === area)
         .map(entryOf),
     ]),
   )
@@ -90,7 +90,7 @@ export function exitCodesPage(): string {
         .map((exit) => [
           String(exit),
           all()
-            .filter((of) => codes[of].exit === exit)
+            .filter((name) => codes[name].exit === exit)
             .join(", ") || "none",
         ]),
     ),

@@ -1,5 +1,5 @@
 /** metrics.md, from the catalogue that Prometheus and InfluxDB are fed by. */
-import { CATALOGUE } from "../../src/metrics/catalogue.ts"
+import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
 import { code, page, table } from "./markdown.ts"
 
 export const metricsPage = (): string =>

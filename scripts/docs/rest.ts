@@ -1,6 +1,6 @@
 /** rest.md: the REST API of WaaS and the status port of a node, from the route tables that serve them. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
-import { ROUTES } from "../../src/status/routes.ts"
+import { ROUTES } from "../../src/ops/port/routes.ts"
 import type { ApiContext } from "../../src/waas/api/context.ts"
 import { routesOf } from "../../src/waas/api/server.ts"
 import { code, page, table } from "./markdown.ts"
@@ -77,7 +77,7 @@ function typeText(schema: TSchema): string {
   return typeof schema["type"] === "string" ? schema["type"] : "value"
 }
 
-function bounds(least: number | undefined, most: number | undefined, of: string): string {
+function bounds(least: number | undefined, most: number | undefined, text: string): string {
   if (least === undefined && most === undefined) return ""
-  return ` (${least ?? 0} to ${most ?? "any number"}${of})`
+  return ` (${least ?? 0} to ${most ?? "any number"}${text})`
 }

@@ -60,7 +60,9 @@ function commandSections(command: NonNullable<CommandPage["command"]>): readonly
   const args = Object.values(command.args)
   const own = Object.values(command.options)
   return [
-    ...(args.length === 0 ? [] : [".SH ARGUMENTS", ...args.flatMap((of) => term(argumentText(of), of.help))]),
+    ...(args.length === 0
+      ? []
+      : [".SH ARGUMENTS", ...args.flatMap((argument) => term(argumentText(argument), argument.help))]),
     ...(own.length === 0 ? [] : [".SH OPTIONS", ...options(own)]),
     ".SH GLOBAL OPTIONS",
     ...options(globalsFor(command)),
@@ -82,8 +84,8 @@ const head = (name: string, summary: string, { version, date }: Edition): readon
   `${text(name)} \\- ${text(summary)}`,
 ]
 
-const options = (of: readonly Option<unknown>[]): readonly string[] =>
-  of.flatMap((option) => term(option.flags, helpOf(option)))
+const options = (options: readonly Option<unknown>[]): readonly string[] =>
+  options.flatMap((option) => term(option.flags, helpOf(option)))
 
 const term = (what: string, meaning: string): readonly string[] => [".TP", `.B ${text(what)}`, text(meaning)]
 

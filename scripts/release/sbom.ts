@@ -39,7 +39,7 @@ export function sbom(lock: Lock, time: Date): object {
       { ref: root["bom-ref"], dependsOn: refsOf(lock, "", lock.packages[""]) },
       ...packages.map(({ ref, places }) => ({
         ref,
-        dependsOn: [...new Set(places.flatMap(([path, of]) => refsOf(lock, path, of)))].sort(),
+        dependsOn: [...new Set(places.flatMap(([path, entry]) => refsOf(lock, path, entry)))].sort(),
       })),
     ].sort((a, b) => (a.ref < b.ref ? -1 : 1)),
   }
@@ -52,18 +52,18 @@ interface Package {
   readonly name: string
   /** The copy that the binary holds, if it holds one. */
   readonly locked: Locked
-  readonly places: readonly (readonly [path: string, of: Locked])[]
+  readonly places: readonly (readonly [path: string, locked: Locked])[]
 }
 
 function packagesOf(lock: Lock): readonly Package[] {
   const found = new Map<string, Package>()
-  for (const [path, of] of Object.entries(lock.packages)) {
+  for (const [path, entry] of Object.entries(lock.packages)) {
     if (path === "") continue
     const name = nameOf(path)
-    const ref = purl(name, of.version)
+    const ref = purl(name, entry.version)
     const known = found.get(ref)
-    const locked = known === undefined || isToolOnly(known.locked) ? of : known.locked
-    found.set(ref, { ref, name, locked, places: [...(known?.places ?? []), [path, of]] })
+    const locked = known === undefined || isToolOnly(known.locked) ? entry : known.locked
+    found.set(ref, { ref, name, locked, places: [...(known?.places ?? []), [path, entry]] })
   }
   return [...found.values()]
 }

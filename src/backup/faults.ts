@@ -5,10 +5,10 @@ import { CosignerError } from "../errors.ts"
 const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 
-/** Runs `act` on the file; its failures are E-BAK-008 to -010. */
-export function writing<T>(path: string, act: () => T): T {
+/** Runs `action` on the file; its failures are E-BAK-008 to -010. */
+export function writing<T>(path: string, action: () => T): T {
   try {
-    return act()
+    return action()
   } catch (error) {
     throw asWriteFault(error, path)
   }
@@ -24,10 +24,10 @@ export function asWriteFault(error: unknown, path: string): unknown {
   return /^E[A-Z0-9]+$/.test(cause) ? new CosignerError("E-BAK-010", { path, cause }, { cause: error }) : error
 }
 
-/** Runs `act` on the file; its failures are E-BAK-002. */
-export function reading<T>(path: string, act: () => T): T {
+/** Runs `action` on the file; its failures are E-BAK-002. */
+export function reading<T>(path: string, action: () => T): T {
   try {
-    return act()
+    return action()
   } catch (error) {
     const cause = errnoOf(error)
     if (error instanceof CosignerError || cause === undefined) throw error

@@ -164,12 +164,12 @@ const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { 
 
 const damaged = (path: string, where: string) => new CosignerError("E-BAK-007", { path, where })
 
-function headerError(path: string, of: HeaderProblem): CosignerError {
-  switch (of.problem) {
+function headerError(path: string, headerProblem: HeaderProblem): CosignerError {
+  switch (headerProblem.problem) {
     case "foreign":
       return new CosignerError("E-BAK-003", { path })
     case "version":
-      return new CosignerError("E-BAK-004", { path, found: of.found, supported: FORMAT })
+      return new CosignerError("E-BAK-004", { path, found: headerProblem.found, supported: FORMAT })
     case "password":
       return new CosignerError("E-BAK-005", { path })
     case "short":

@@ -1,5 +1,5 @@
 /**
- * What a callback server's answer means: the seven steps of compat.md 1.4, from the raw HTTP body to a decision. Only a
+ * What a callback server's answer means: the seven steps of formats.md 1.4, from the raw HTTP body to a decision. Only a
  * token under the server's own key, for our own request, that says APPROVE and no error, approves.
  */
 import type { KeyObject } from "node:crypto"
@@ -136,11 +136,11 @@ function parseResponse(json: string): Response | undefined {
     return undefined
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined
-  const of = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
-  const requestId = of("request_id") ?? ""
-  const status = of("status") ?? 0
-  const action = of("action") ?? ""
-  const error = of("error") ?? ""
+  const field = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
+  const requestId = field("request_id") ?? ""
+  const status = field("status") ?? 0
+  const action = field("action") ?? ""
+  const error = field("error") ?? ""
   if (typeof requestId !== "string" || typeof action !== "string" || typeof error !== "string") return undefined
   if (typeof status !== "number" || !Number.isSafeInteger(status)) return undefined
   return { requestId, status, action, error: printable(error) }

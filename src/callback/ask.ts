@@ -42,7 +42,7 @@ interface Parts {
   readonly settings: CallbackSettings
   /** Signs with the node's callback key. */
   readonly sign: SignToken
-  /** KeyShareSign is asked only where the operator switched it on: the known servers reject it (compat.md 1.3 rule 5). */
+  /** KeyShareSign is asked only where the operator switched it on: the known servers reject it (formats.md 1.3 rule 5). */
   readonly askKeyShareSign: boolean
   readonly fetch: Fetch
   readonly now: () => number

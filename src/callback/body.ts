@@ -1,5 +1,5 @@
 /**
- * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (compat.md 1.3, 1.7, 1.8, 1.10). All
+ * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (formats.md 1.3, 1.7, 1.8, 1.10). All
  * four fields are always there, details and extra_info are JSON texts and never empty: some servers crash otherwise.
  */
 import { REQUEST_TYPES, requestDetail } from "../wire/requestDetail.ts"

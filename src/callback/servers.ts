@@ -25,12 +25,12 @@ export function callbackServers(config: {
   readonly cb_server: readonly Configured[]
   readonly cb_server_v2: readonly Configured[]
 }): readonly CallbackServer[] {
-  const of = (version: CallbackVersion) => (server: Configured) => ({
+  const ofVersion = (version: CallbackVersion) => (server: Configured) => ({
     address: checkServerUrl(server.service_address),
     version,
     publicKey: readServerKey(server.pubkey_path),
   })
-  return [...config.cb_server.map(of(1)), ...config.cb_server_v2.map(of(2))]
+  return [...config.cb_server.map(ofVersion(1)), ...config.cb_server_v2.map(ofVersion(2))]
 }
 
 const MAX_PEM = 64 * 1024

@@ -4,8 +4,6 @@ import { join } from "node:path"
 import type { Manifest } from "../backup/manifest.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
-import type { Secret } from "../secret.ts"
-import { snapshotOf } from "../store/store.ts"
 import {
   backupName,
   collecting,
@@ -15,7 +13,9 @@ import {
   scratchBeside,
   unprovenOf,
   writeBackup,
-} from "../upkeep/backupWork.ts"
+} from "../jobs/backupWork.ts"
+import type { Secret } from "../secret.ts"
+import { snapshotOf } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { command, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"

@@ -1,12 +1,12 @@
 /** `cosigner callback-server`: the reference callback server, until a signal ends it. */
 import { createPrivateKey, type KeyObject } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { readReferenceConfig } from "../callback/reference/config.ts"
-import { CONFIG_FILE } from "../callback/reference/init.ts"
-import { startReferenceServer } from "../callback/reference/server.ts"
 import { readServerKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { readReferenceConfig } from "../kit/callbackServer/config.ts"
+import { CONFIG_FILE } from "../kit/callbackServer/init.ts"
+import { startReferenceServer } from "../kit/callbackServer/server.ts"
 import { tokenSigner } from "../wire/tssJwt.ts"
 import { command } from "./command.ts"
 

@@ -1,6 +1,7 @@
 /** `cosigner callback-server init`: keys and an annotated configuration for the reference callback server. */
-import { initReferenceServer } from "../callback/reference/init.ts"
+
 import { EXIT } from "../errors/entry.ts"
+import { initReferenceServer } from "../kit/callbackServer/init.ts"
 import { command, valueOr } from "./command.ts"
 
 export const callbackServerInit = command({

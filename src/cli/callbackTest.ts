@@ -1,13 +1,13 @@
 /** `cosigner callback-test <url>`: plays a hostile node against a callback server and reports what it let through. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto"
 import { readFileSync } from "node:fs"
-import type { Sample } from "../callback/conformance/kit.ts"
-import { type Report, type Result, runCases } from "../callback/conformance/run.ts"
-import { parseEther } from "../callback/reference/amount.ts"
-import { parseAddress } from "../callback/reference/evmAddress.ts"
 import { readServerKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { parseEther } from "../kit/callbackServer/amount.ts"
+import { parseAddress } from "../kit/callbackServer/evmAddress.ts"
+import type { Sample } from "../kit/conformance/kit.ts"
+import { type Report, type Result, runCases } from "../kit/conformance/run.ts"
 import { checkServerUrl } from "../wire/serverUrl.ts"
 import { rsaProblem } from "../wire/tssJwt.ts"
 import { command, integer, refuse, required, value, valueOr } from "./command.ts"
@@ -53,12 +53,12 @@ export const callbackTest = command({
   },
 })
 
-function sampleOf(to: string, of: { amount: string; chainId: number; chainName: string }): Sample {
+function sampleOf(to: string, parts: { amount: string; chainId: number; chainName: string }): Sample {
   return {
-    chainId: BigInt(of.chainId),
-    chainName: of.chainName,
+    chainId: BigInt(parts.chainId),
+    chainName: parts.chainName,
     to: parseAddress(to) ?? refuse("--to", "an EVM address with a right checksum", to),
-    amount: parseEther(of.amount) ?? refuse("--amount", 'an amount such as "0.1 ether"', of.amount),
+    amount: parseEther(parts.amount) ?? refuse("--amount", 'an amount such as "0.1 ether"', parts.amount),
   }
 }
 

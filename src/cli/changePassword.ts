@@ -1,9 +1,9 @@
 /** `cosigner change-password`: wraps the data key anew, in one commit; no record is rewritten. The node must not run. */
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { MOST_BYTES } from "../jobs/keyFile.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
-import { MOST_BYTES } from "../upkeep/keyFile.ts"
 import { command } from "./command.ts"
 import { LEAST_CHARACTERS } from "./password.ts"
 

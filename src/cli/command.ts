@@ -18,7 +18,7 @@ import type { Overrides } from "../config/overlay.ts"
 import type { ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
-import type { Output } from "./output.ts"
+import type { Output } from "../output.ts"
 import type { Passwords } from "./password.ts"
 
 // ---- what a command declares ---------------------------------------------------------------------------------------
@@ -106,15 +106,19 @@ interface Declaration<O extends Options, A extends Arguments> {
 // The empty default keeps `options` and `args` of a command that declares none from accepting every name.
 type None = Readonly<Record<never, never>>
 
-export function command<O extends Options = None, A extends Arguments = None>(of: Declaration<O, A>): Command {
+export function command<O extends Options = None, A extends Arguments = None>(declaration: Declaration<O, A>): Command {
   return {
-    summary: of.summary,
-    details: of.details ?? "",
-    args: of.args ?? {},
-    options: of.options ?? {},
-    examples: of.examples ?? [],
+    summary: declaration.summary,
+    details: declaration.details ?? "",
+    args: declaration.args ?? {},
+    options: declaration.options ?? {},
+    examples: declaration.examples ?? [],
     start: (base, given) =>
-      of.run({ ...base, options: readAll(of.options, given.options), args: readAll(of.args, given.args) }),
+      declaration.run({
+        ...base,
+        options: readAll(declaration.options, given.options),
+        args: readAll(declaration.args, given.args),
+      }),
   }
 }
 

@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { EXIT } from "../errors/entry.ts"
+import { type Deployment, deploy } from "../kit/demo/deployment.ts"
+import { generateKeys, makeVault } from "../kit/demo/keys.ts"
+import { self } from "../kit/demo/processes.ts"
+import { recoveryAct } from "../kit/demo/recovery.ts"
+import { type Report, reportTo } from "../kit/demo/report.ts"
+import { reshareScenario } from "../kit/demo/reshare.ts"
+import { riskScenario } from "../kit/demo/risk.ts"
+import { bitcoin, ethereum, signed, solana, taproot } from "../kit/demo/signatures.ts"
 import { command, flag, value } from "./command.ts"
-import { generateKeys, makeVault } from "./demo/keys.ts"
-import { self } from "./demo/processes.ts"
-import { recoveryAct } from "./demo/recovery.ts"
-import { type Report, reportTo } from "./demo/report.ts"
-import { reshareAct } from "./demo/reshare.ts"
-import { riskAct } from "./demo/risk.ts"
-import { bitcoin, ethereum, signed, solana, taproot } from "./demo/signatures.ts"
-import { type Stage, setStage } from "./demo/stage.ts"
 
 export const demo = command({
   summary: "See it work: a WaaS and three nodes make keys, sign with them, and replace a lost node",
@@ -30,18 +30,18 @@ export const demo = command({
   examples: [
     ["cosigner demo", "watch"],
     ["cosigner demo --json", "one JSON object per line, for programs"],
-    ["cosigner demo -v --dir play", "keep everything in ./play, with logs at level trace"],
+    ["cosigner demo -v --dir demo-run", "keep everything in ./demo-run, with logs at level trace"],
   ],
   run: async ({ options, out, globals }) => {
     const dir = options.dir ?? mkdtempSync(join(tmpdir(), "cosigner-demo-"))
     const keep = options.keep || options.dir !== undefined
     const report = reportTo(out)
-    let stage: Stage | undefined
+    let deployment: Deployment | undefined
     try {
-      stage = await setStage(self, dir, { count: 4, logLevel: globals.verbose ? "trace" : "info" })
-      await play(stage, report)
-      await stage.endAll()
-      stage = undefined
+      deployment = await deploy(self, dir, { count: 4, logLevel: globals.verbose ? "trace" : "info" })
+      await runDemo(deployment, report)
+      await deployment.endAll()
+      deployment = undefined
       report.step({ step: "done", ok: true, dir: keep ? dir : undefined }, "all verified")
       report.say(
         keep
@@ -50,51 +50,51 @@ export const demo = command({
       )
       return EXIT.ok
     } finally {
-      await stage?.endAll()
+      await deployment?.endAll()
       if (!keep) rmSync(dir, { recursive: true, force: true })
     }
   },
 })
 
-async function play(stage: Stage, report: Report): Promise<void> {
-  const [one, two, three, newcomer] = stage.nodes
+async function runDemo(deployment: Deployment, report: Report): Promise<void> {
+  const [one, two, three, newcomer] = deployment.nodes
   if (one === undefined || two === undefined || three === undefined || newcomer === undefined) {
-    throw new TypeError("the stage has four nodes")
+    throw new TypeError("the deployment has four nodes")
   }
   const founders = [one, two, three]
 
-  report.act("Nodes: each makes its own identity and keys, and dials out to WaaS")
-  const bound = await makeVault(stage, founders, 2)
+  report.scenario("Nodes: each makes its own identity and keys, and dials out to WaaS")
+  const bound = await makeVault(deployment, founders, 2)
   for (const node of founders) {
-    await stage.startNode(node)
+    await deployment.startNode(node)
     report.step({ step: "node", name: node.name, node_id: node.nodeId }, `${node.name} is ${node.nodeId}`)
   }
 
-  report.act("Vault: the nodes generate a 2-of-3 key on each curve; nobody ever holds a whole one")
+  report.scenario("Vault: the nodes generate a 2-of-3 key on each curve; nobody ever holds a whole one")
   const begun = performance.now()
-  const vault = await generateKeys(stage, bound)
+  const vault = await generateKeys(deployment, bound)
   const ms = Math.round(performance.now() - begun)
   report.step({ step: "vault", threshold: 2, participants: 3, ...vault.roots, ms }, `root keys made (${ms} ms)`)
   for (const [curve, root] of Object.entries(vault.roots)) report.say(`           ${curve}: ${root}`)
 
-  report.act("Signatures: any two nodes sign; one is killed and comes back in between")
-  await signed(stage, vault, report, [one, two], solana(vault, 0))
-  await signed(stage, vault, report, [one, two], ethereum(vault, 0))
-  await stage.endNode(two, "SIGKILL")
+  report.scenario("Signatures: any two nodes sign; one is killed and comes back in between")
+  await signed(deployment, vault, report, [one, two], solana(vault, 0))
+  await signed(deployment, vault, report, [one, two], ethereum(vault, 0))
+  await deployment.endNode(two, "SIGKILL")
   report.step({ step: "kill", node: two.nodeId }, `${two.name} was killed`)
-  await signed(stage, vault, report, [one, three], solana(vault, 1))
-  await signed(stage, vault, report, [one, three], bitcoin(vault, 0))
-  await stage.startNode(two)
+  await signed(deployment, vault, report, [one, three], solana(vault, 1))
+  await signed(deployment, vault, report, [one, three], bitcoin(vault, 0))
+  await deployment.startNode(two)
   report.step({ step: "restart", node: two.nodeId }, `${two.name} is back`)
-  await signed(stage, vault, report, [two, three], solana(vault, 2))
-  await signed(stage, vault, report, [two, three], taproot(vault, 0))
+  await signed(deployment, vault, report, [two, three], solana(vault, 2))
+  await signed(deployment, vault, report, [two, three], taproot(vault, 0))
 
-  report.act("Risk control: node1's own rules and its callback server must both approve")
-  await riskAct(self, stage, vault, report, one, two)
+  report.scenario("Risk control: node1's own rules and its callback server must both approve")
+  await riskScenario(self, deployment, vault, report, one, two)
 
-  report.act("A node is lost for good: the other two deal the same keys to a new set of three")
-  const after = await reshareAct(stage, vault, report, { lost: one, staying: [two, three], newcomer })
+  report.scenario("A node is lost for good: the other two deal the same keys to a new set of three")
+  const after = await reshareScenario(deployment, vault, report, { lost: one, staying: [two, three], newcomer })
 
-  report.act("Recovery: a node is backed up, wiped and restored; then the root key is put together offline")
-  await recoveryAct(self, stage, after, report, [two, three, newcomer])
+  report.scenario("Recovery: a node is backed up, wiped and restored; then the root key is put together offline")
+  await recoveryAct(self, deployment, after, report, [two, three, newcomer])
 }

@@ -1,7 +1,7 @@
 /** `cosigner event-server`: prints what nodes report, one JSON object per line, until a signal ends it. */
 import { readServerKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
-import { startEventServer } from "../events/reference.ts"
+import { startEventServer } from "../kit/eventServer.ts"
 import { command, list, refuse, value } from "./command.ts"
 
 export const eventServer = command({

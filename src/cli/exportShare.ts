@@ -1,4 +1,4 @@
-/** `cosigner export-share`: recovery files for the case that this software is gone (compat.md 5), proven as soon as they are written. */
+/** `cosigner export-share`: recovery files for the case that this software is gone (formats.md 5), proven as soon as they are written. */
 import {
   closeSync,
   existsSync,

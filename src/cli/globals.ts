@@ -14,13 +14,13 @@ export const globalOptions = {
 } satisfies Options
 
 export function readGlobals(given: Given["options"]): Globals {
-  const of = (key: keyof Globals) => given[key] ?? []
+  const givenFor = (key: keyof Globals) => given[key] ?? []
   return {
-    config: globalOptions.config.read(of("config")),
-    db: globalOptions.db.read(of("db")),
-    keyFile: globalOptions.keyFile.read(of("keyFile")),
-    allowReadableKeyFile: globalOptions.allowReadableKeyFile.read(of("allowReadableKeyFile")),
-    json: globalOptions.json.read(of("json")),
-    verbose: globalOptions.verbose.read(of("verbose")),
+    config: globalOptions.config.read(givenFor("config")),
+    db: globalOptions.db.read(givenFor("db")),
+    keyFile: globalOptions.keyFile.read(givenFor("keyFile")),
+    allowReadableKeyFile: globalOptions.allowReadableKeyFile.read(givenFor("allowReadableKeyFile")),
+    json: globalOptions.json.read(givenFor("json")),
+    verbose: globalOptions.verbose.read(givenFor("verbose")),
   }
 }

@@ -2,10 +2,10 @@
 import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { epochStatusOf, ownEpochs } from "../keys/epochStatus.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/groupInfo.ts"
 import type { PartyId } from "../keys/party.ts"
-import { ownEpochs, standingOf } from "../keys/standing.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type Base, command, optional } from "./command.ts"
@@ -45,8 +45,8 @@ export const group = command({
     }
     const total = wanted === undefined ? [`Total number of groups: ${groups.length}, from ${store.path}`] : []
     base.out.result(
-      chosen.map((of) => json(of, party, store)),
-      [...total, ...chosen.flatMap((of) => text(of, party, store))],
+      chosen.map((group) => json(group, party, store)),
+      [...total, ...chosen.flatMap((group) => text(group, party, store))],
     )
     return EXIT.ok
   },
@@ -59,19 +59,19 @@ async function openForReading({ config, passwords }: Base): Promise<Store> {
 }
 
 /** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
-function text(of: GroupPublic, self: PartyId, store: Store): readonly string[] {
-  const unusable = store.bans.unusable(of.groupId, of.epochId)
-  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
+function text(group: GroupPublic, self: PartyId, store: Store): readonly string[] {
+  const unusable = store.bans.unusable(group.groupId, group.epochId)
+  const { waitsFor, kept, supersededBy } = epochStatusOf(group, store.groups.list())
   return [
     "Group info: ",
-    ...formatGroupInfo(of, self, nodeIdOf),
-    `    Status: ${of.status}`,
-    `    Last Check-up: ${checkupText(of, store)}`,
-    `    Epoch ID: 0x${toHex(of.epochId)}`,
+    ...formatGroupInfo(group, self, nodeIdOf),
+    `    Status: ${group.status}`,
+    `    Last Check-up: ${checkupText(group, store)}`,
+    `    Epoch ID: 0x${toHex(group.epochId)}`,
     ...(supersededBy === undefined ? [] : [`    Superseded By: 0x${toHex(supersededBy.epochId)}`]),
     ...(waitsFor === "" ? [] : [`    Waits For: ${waitsFor}`]),
     ...kept.map((other) => `    Other Epoch: 0x${toHex(other.epochId)}, ${other.status}, share kept`),
-    ...(store.bans.awaitsRefresh(of.groupId, of.epochId) ? ["    ECDSA: waits for a refresh"] : []),
+    ...(store.bans.awaitsRefresh(group.groupId, group.epochId) ? ["    ECDSA: waits for a refresh"] : []),
     ...(unusable.length === 0 ? [] : [`    Banned Node IDs: [${unusable.map(nodeIdOf).join(" ")}]`]),
   ]
 }
@@ -87,30 +87,30 @@ function checkupJson({ groupId, epochId }: GroupPublic, store: Store): object | 
   return last === undefined ? null : { at_ms: last.atMs, passed: last.problem === "", problem: last.problem }
 }
 
-const json = (of: GroupPublic, self: PartyId, store: Store): object => ({
-  ...standingJson(of, store),
-  group_id: of.groupId,
-  epoch_id: toHex(of.epochId),
-  status: of.status,
-  mode: of.mode,
-  curve: of.curve,
-  threshold: of.threshold,
-  created_timestamp: of.createdMs,
-  root_extended_public_key: rootExtendedPublicKey(of),
-  chaincode: `0x${toHex(of.chainCode)}`,
+const json = (group: GroupPublic, self: PartyId, store: Store): object => ({
+  ...epochStatusJson(group, store),
+  group_id: group.groupId,
+  epoch_id: toHex(group.epochId),
+  status: group.status,
+  mode: group.mode,
+  curve: group.curve,
+  threshold: group.threshold,
+  created_timestamp: group.createdMs,
+  root_extended_public_key: rootExtendedPublicKey(group),
+  chaincode: `0x${toHex(group.chainCode)}`,
   local_node_id: nodeIdOf(self),
-  participants: byShareId(of.members).map((member) => ({
+  participants: byShareId(group.members).map((member) => ({
     node_id: nodeIdOf(member.party),
     share_id: member.shareId,
-    share_public_key: sharePublicKeyText(of.curve, member.sharePublicKey),
+    share_public_key: sharePublicKeyText(group.curve, member.sharePublicKey),
   })),
-  last_checkup: checkupJson(of, store),
-  ecdsa_waits_for_refresh: store.bans.awaitsRefresh(of.groupId, of.epochId),
-  banned_node_ids: store.bans.unusable(of.groupId, of.epochId).map(nodeIdOf),
+  last_checkup: checkupJson(group, store),
+  ecdsa_waits_for_refresh: store.bans.awaitsRefresh(group.groupId, group.epochId),
+  banned_node_ids: store.bans.unusable(group.groupId, group.epochId).map(nodeIdOf),
 })
 
-function standingJson(of: GroupPublic, store: Store): object {
-  const { waitsFor, kept, supersededBy } = standingOf(of, store.groups.list())
+function epochStatusJson(group: GroupPublic, store: Store): object {
+  const { waitsFor, kept, supersededBy } = epochStatusOf(group, store.groups.list())
   return {
     waits_for: waitsFor,
     superseded_by: supersededBy === undefined ? null : toHex(supersededBy.epochId),

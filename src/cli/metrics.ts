@@ -1,8 +1,8 @@
 /** `cosigner metrics list` and `cosigner metrics dashboard`: what is measured, and a dashboard of it. */
 import { EXIT } from "../errors/entry.ts"
-import { CATALOGUE } from "../metrics/catalogue.ts"
-import { dashboard as dashboardOf } from "../metrics/dashboard.ts"
-import type { Metric } from "../metrics/registry.ts"
+import { CATALOGUE } from "../ops/metrics/catalogue.ts"
+import { dashboard as dashboardOf } from "../ops/metrics/dashboard.ts"
+import type { Metric } from "../ops/metrics/registry.ts"
 import { choice, command } from "./command.ts"
 
 export const list = command({

@@ -16,7 +16,7 @@ const own = (file: string | undefined, db: KeyFile): KeyFile => ({
   allow_readable_key_file: db.allow_readable_key_file,
 })
 
-/** Without a terminal and with a key file the key file's password serves, and that is said (compat.md 4.2). */
+/** Without a terminal and with a key file the key file's password serves, and that is said (formats.md 4.2). */
 const fallsBack = ({ file, db }: Wanted): boolean =>
   file === undefined && db.key_file !== undefined && process.stdin.isTTY !== true
 

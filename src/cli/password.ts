@@ -5,8 +5,8 @@
  */
 import { join } from "node:path"
 import { CosignerError } from "../errors.ts"
+import { isErrno, readKeyFile } from "../jobs/keyFile.ts"
 import type { Secret } from "../secret.ts"
-import { isErrno, readKeyFile } from "../upkeep/keyFile.ts"
 
 /** Which key file, if any: `config.db` is one, flags included. */
 export interface KeyFile {

@@ -3,15 +3,15 @@
  * named with its arguments and options. commander's part is grammar, help and suggestions; it never ends the process here.
  */
 import { Command as Program, Option as ProgramOption } from "commander"
+import type { Write } from "../output.ts"
 import type { Command, Given, Option, Options } from "./command.ts"
 import { globalOptions } from "./globals.ts"
-import type { Write } from "./output.ts"
 import type { Row } from "./table.ts"
 
 export interface Chosen {
   readonly row: Row
   readonly command: Command
-  readonly act: (given: Given) => Promise<void>
+  readonly execute: (given: Given) => Promise<void>
 }
 
 export function program(write: Write, rows: readonly Row[], chosen: Chosen | undefined): Program {
@@ -60,7 +60,7 @@ const pathOf = (node: Program): string => (node.parent === null ? "" : `${pathOf
 const paragraphs = (text: string): string => text.replaceAll(/(?<=[^\n])\n(?=[^\n -])/g, " ")
 
 function attach(node: Program, chosen: Chosen): void {
-  const { command, act } = chosen
+  const { command, execute } = chosen
   if (command.details !== "")
     node.addHelpText("before", "").description(`${command.summary}.\n\n${paragraphs(command.details)}`)
   const argKeys = Object.entries(command.args)
@@ -76,7 +76,7 @@ function attach(node: Program, chosen: Chosen): void {
   }
   node.action(async () => {
     const args = Object.fromEntries(argKeys.map(([key], i) => [key, texts(node.processedArgs[i])]))
-    await act({ args, options: { ...collect(node, shared), ...collect(node, own) } })
+    await execute({ args, options: { ...collect(node, shared), ...collect(node, own) } })
   })
 }
 

@@ -50,9 +50,9 @@ export class NewFile implements Disposable {
     return this.#fd
   }
 
-  #writing<T>(act: () => T): T {
+  #writing<T>(action: () => T): T {
     try {
-      return act()
+      return action()
     } catch (cause) {
       if (cause instanceof CosignerError) throw cause
       throw new CosignerError("E-CLI-009", { path: this.path, why: whyUnwritable(cause) }, { cause })

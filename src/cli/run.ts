@@ -6,10 +6,10 @@ import { CommanderError } from "commander"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText, framesOf } from "../errors.ts"
 import { textLog } from "../logText.ts"
+import { output, type Write } from "../output.ts"
 import type { Base, Given } from "./command.ts"
 import { readGlobals } from "./globals.ts"
 import { locate } from "./locate.ts"
-import { output, type Write } from "./output.ts"
 import { passwords } from "./password.ts"
 import { program } from "./program.ts"
 import { type Row, table } from "./table.ts"
@@ -24,10 +24,10 @@ export async function run(given: readonly string[], world: World, rows: readonly
   let exit: ExitCode = EXIT.ok
   try {
     const command = await row?.load?.()
-    const act = async (raw: Given) => {
+    const execute = async (raw: Given) => {
       exit = (await command?.start(baseOf(raw, world), raw)) ?? EXIT.failure
     }
-    const chosen = row !== undefined && command !== undefined ? { row, command, act } : undefined
+    const chosen = row !== undefined && command !== undefined ? { row, command, execute } : undefined
     await program(world.write, rows, chosen).parseAsync([...argv], { from: "user" })
     return exit
   } catch (error) {

@@ -1,15 +1,15 @@
-/** `cosigner sign`: the share check-up signature, offline (compat.md 4.1, 8). Goes through the rules and into the journal. */
+/** `cosigner sign`: the share check-up signature, offline (formats.md 4.1, 8). Goes through the rules and into the journal. */
 import { randomUUID } from "node:crypto"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { requireNewest } from "../jobs/rollbackGuard.ts"
 import { memberOf } from "../keys/group.ts"
 import { sharePublicKeyText } from "../keys/groupInfo.ts"
 import { openStore } from "../store/store.ts"
 import { messageBytes, planShareSign, signShares } from "../tasks/keyshareSign.ts"
 import { isRefusal } from "../tasks/plan.ts"
 import { judge } from "../tasks/policyRequest.ts"
-import { requireNewest } from "../upkeep/guardKeeper.ts"
 import { encodeTask, type KeyShareSignTask, taskDigest } from "../wire/task.ts"
 import { command, value } from "./command.ts"
 import { selfOf } from "./nodeKeys.ts"

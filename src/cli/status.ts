@@ -1,10 +1,10 @@
 /** `cosigner status`: asks the status port of the running node, and says in its exit code what it heard. */
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
+import { type Listen, parseListen, readToken } from "../config/listen.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
-import { type StatusDocument, statusSchema } from "../status/documents.ts"
-import { type Listen, parseListen, readToken } from "../status/listen.ts"
+import { type StatusDocument, statusSchema } from "../ops/port/documents.ts"
 import { command, flag } from "./command.ts"
 import { statusLines } from "./statusText.ts"
 

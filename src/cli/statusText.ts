@@ -1,17 +1,17 @@
 /** The status document as lines for people. Without reasons that count seconds, a line changes when a state does. */
-import type { StatusDocument } from "../status/documents.ts"
+import type { StatusDocument } from "../ops/port/documents.ts"
 
 const WORD = { ok: "ok     ", waiting: "waiting", failed: "FAILED " } as const
 
-export function statusLines(of: StatusDocument, reasons: "all" | "bad"): readonly string[] {
-  const { tasks, groups, risk, event_servers: events } = of
+export function statusLines(statusDocument: StatusDocument, reasons: "all" | "bad"): readonly string[] {
+  const { tasks, groups, risk, event_servers: events } = statusDocument
   return [
-    `${of.ready ? "ready" : "NOT READY"}: ${of.node_id}, ${of.environment}, ${of.version}`,
-    ...of.items.flatMap(({ name, state, reason, code, next }) => [
+    `${statusDocument.ready ? "ready" : "NOT READY"}: ${statusDocument.node_id}, ${statusDocument.environment}, ${statusDocument.version}`,
+    ...statusDocument.items.flatMap(({ name, state, reason, code, next }) => [
       `  ${WORD[state]} ${name.padEnd(9)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
       ...(code === "" ? [] : [`          ${code}: ${next}`]),
     ]),
-    `link ${of.link.phase}, workers ${of.workers.alive} of ${of.workers.size}, sessions ${of.sessions_open} open`,
+    `link ${statusDocument.link.phase}, workers ${statusDocument.workers.alive} of ${statusDocument.workers.size}, sessions ${statusDocument.sessions_open} open`,
     `tasks ${tasks.open} open; since the start ${tasks.completed} completed, ${tasks.rejected} rejected, ${tasks.failed} failed, ${tasks.cancelled} cancelled`,
     `groups ${groups.active} that sign, peers banned ${groups.bans}, rules ${risk.rules_enabled ? "on" : "off"}`,
     ...risk.callback_servers.map((server) => serverLine("callback server", server)),

@@ -1,4 +1,4 @@
-/** `cosigner strikes` and `cosigner strikes pardon <node-id>`: who misbehaved towards this node (tss.md 2.4), and the way back. */
+/** `cosigner strikes` and `cosigner strikes pardon <node-id>`: who misbehaved towards this node (threshold.md 2.4), and the way back. */
 import { toHex } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
@@ -15,7 +15,7 @@ export const strikes = command({
   summary: "Show which nodes misbehaved in sessions with this one, and who is refused for it",
   details: [
     `A strike is a message that no honest node sends: malformed, with a false proof (FAULT), or in two versions (EQUIV). From ${MAX_STRIKES}`,
-    "strikes on this node begins no task with that node until it is pardoned (tss.md 2.4). The newest strikes are kept in full.",
+    "strikes on this node begins no task with that node until it is pardoned (threshold.md 2.4). The newest strikes are kept in full.",
     "With --json an EQUIV carries its evidence: header, SHA-256 of the body and signature of both versions. The node's Ed25519",
     'key signed frame("msg", header, body_sha256) twice, which anybody can verify.',
   ].join("\n"),
@@ -42,7 +42,10 @@ export const pardon = command({
     using store = await open(base, false)
     const all = store.strikes.list()
     if (!all.some((record) => record.peer === peer)) {
-      throw new CosignerError("E-CLI-011", { what: "node with strikes", known: all.map((of) => nodeIdOf(of.peer)) })
+      throw new CosignerError("E-CLI-011", {
+        what: "node with strikes",
+        known: all.map((strikeRecord) => nodeIdOf(strikeRecord.peer)),
+      })
     }
     const lifted = store.strikes.pardon(peer, Date.now())
     base.out.result({ node_id: node, lifted }, [

@@ -6,8 +6,8 @@ import { constants, openSync, readSync, writeSync } from "node:fs"
 import { ReadStream } from "node:tty"
 import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import { MOST_BYTES } from "../jobs/keyFile.ts"
 import { Secret } from "../secret.ts"
-import { MOST_BYTES } from "../upkeep/keyFile.ts"
 
 const ENTER = new Set([0x0a, 0x0d])
 const BACKSPACE = new Set([0x7f, 0x08])

@@ -2,12 +2,12 @@
 import { EXIT } from "../errors/entry.ts"
 import { LEVELS } from "../log.ts"
 import { textLog } from "../logText.ts"
+import { writeAll } from "../output.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
 import { startWaas } from "../waas/server.ts"
 import { choice, command, value, valueOr } from "./command.ts"
-import { writeAll } from "./output.ts"
 
 export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas", (text) => text)
 

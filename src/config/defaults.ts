@@ -12,7 +12,7 @@ export function withDefaults(schema: TSchema, value: unknown): unknown {
       key,
       withDefaults(inner, present[key]),
     ])
-    return { ...present, ...Object.fromEntries(filled.filter(([, of]) => of !== undefined)) }
+    return { ...present, ...Object.fromEntries(filled.filter(([, value]) => value !== undefined)) }
   }
   if (KindGuard.IsArray(schema) && Array.isArray(present)) {
     return present.map((item) => withDefaults(schema.items, item))

@@ -64,5 +64,5 @@ function syntaxError(cause: unknown): { readonly line: number; readonly why: str
   return { line: typeof line === "number" ? line : 1, why: why.replace(/\.$/, "") }
 }
 
-const readKey = (of: unknown, key: string): unknown =>
-  typeof of === "object" && of !== null ? Reflect.get(of, key) : undefined
+const readKey = (value: unknown, key: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined

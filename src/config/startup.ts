@@ -6,9 +6,9 @@
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import { eventServers } from "../events/servers.ts"
-import { influxTarget } from "../metrics/target.ts"
-import { parseListen } from "../status/listen.ts"
 import type { Config } from "./config.ts"
+import { influxTarget } from "./influxTarget.ts"
+import { parseListen } from "./listen.ts"
 
 /** Throws the first problem of `startProblems`. */
 export function requireStartable(config: Config): void {

@@ -1,5 +1,5 @@
 /**
- * The bit kernels of the OT extension (tss.md 5.1, 13): fold, transpose, masks. Bits are little-endian: bit j of a row is
+ * The bit kernels of the OT extension (threshold.md 5.1, 13): fold, transpose, masks. Bits are little-endian: bit j of a row is
  * bit j&31 of word j>>5. Secret bits are operands of XOR and AND, never a branch or an index.
  */
 import { N_C } from "./parameters.ts"

@@ -1,4 +1,4 @@
-/** Commitments (tss.md 1.6): bound to the session, to their purpose and to whoever opens them, so that a copy is worthless. */
+/** Commitments (threshold.md 1.6): bound to the session, to their purpose and to whoever opens them, so that a copy is worthless. */
 import { type Bytes, secretEqual, utf8 } from "../bytes.ts"
 import { H } from "./frame.ts"
 

@@ -1,5 +1,5 @@
 /**
- * The two curves behind one set of words, so that DKG, FROST and resharing are written once (tss.md 1.1).
+ * The two curves behind one set of words, so that DKG, FROST and resharing are written once (threshold.md 1.1).
  * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
  */
 import {
@@ -34,7 +34,7 @@ export interface Curve {
   encodePoint(point: Point): Bytes
   /** enc of each, for one inversion in all instead of one each. Throws as encodePoint does. */
   encodePoints(points: readonly Point[]): readonly Bytes[]
-  /** dec(b); undefined for anything that tss.md 1.1 rejects. */
+  /** dec(b); undefined for anything that threshold.md 1.1 rejects. */
   decodePoint(bytes: Uint8Array): Point | undefined
   /** sc(a): 32 bytes, big-endian on secp256k1 and little-endian on Ed25519. */
   encodeScalar(scalar: bigint): Bytes
@@ -75,11 +75,11 @@ interface Shape {
 
 // `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
 function curveOver<F, P extends CurvePoint<F, P>>(
-  of: CurvePointCons<P>,
+  curvePointCons: CurvePointCons<P>,
   shape: Shape,
   unblinded: (point: P, k: bigint) => P,
 ): Curve {
-  const order = of.Fn.ORDER
+  const order = curvePointCons.Fn.ORDER
   const out = (point: P): Point => point as unknown as Point
   const into = (point: Point): P => point as unknown as P
   const mod = (a: bigint): bigint => {
@@ -88,14 +88,14 @@ function curveOver<F, P extends CurvePoint<F, P>>(
   }
   const multiply = (point: P, k: bigint): P => {
     const reduced = mod(k)
-    return reduced === 0n ? of.ZERO : point.multiply(reduced)
+    return reduced === 0n ? curvePointCons.ZERO : point.multiply(reduced)
   }
   const multiplyOnce = (point: P, k: bigint): P => {
     const reduced = mod(k)
-    return reduced === 0n ? of.ZERO : unblinded(point, reduced)
+    return reduced === 0n ? curvePointCons.ZERO : unblinded(point, reduced)
   }
   const requireEncodable = (point: P): void => {
-    if (point.equals(of.ZERO)) throw new RangeError("the identity has no encoding")
+    if (point.equals(curvePointCons.ZERO)) throw new RangeError("the identity has no encoding")
   }
   const encode = (point: P): Bytes => {
     requireEncodable(point)
@@ -105,20 +105,20 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     name: shape.name,
     order,
     pointLength: shape.pointLength,
-    generator: out(of.BASE),
-    identity: out(of.ZERO),
+    generator: out(curvePointCons.BASE),
+    identity: out(curvePointCons.ZERO),
     encodePoint: (point) => encode(into(point)),
     encodePoints(points) {
       const projective = points.map(into)
       projective.forEach(requireEncodable)
-      return normalizeZ(of, projective).map(encode)
+      return normalizeZ(curvePointCons, projective).map(encode)
     },
     decodePoint(bytes) {
       if (bytes.length !== shape.pointLength) return undefined
       try {
-        const p = of.fromBytes(bytes)
+        const p = curvePointCons.fromBytes(bytes)
         p.assertValidity()
-        if (p.equals(of.ZERO) || !p.isTorsionFree()) return undefined
+        if (p.equals(curvePointCons.ZERO) || !p.isTorsionFree()) return undefined
         // One encoding per point: noble accepts no other today, and this keeps it so.
         return Buffer.compare(p.toBytes(), bytes) === 0 ? out(p) : undefined
       } catch {
@@ -134,23 +134,23 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     add: (a, b) => out(into(a).add(into(b))),
     negate: (a) => out(into(a).negate()),
     equals: (a, b) => into(a).equals(into(b)),
-    isIdentity: (a) => into(a).equals(of.ZERO),
-    multiplyBase: (k) => out(multiply(of.BASE, k)),
+    isIdentity: (a) => into(a).equals(curvePointCons.ZERO),
+    multiplyBase: (k) => out(multiply(curvePointCons.BASE, k)),
     multiply: (point, k) => out(multiply(into(point), k)),
-    multiplyBaseOnce: (k) => out(multiplyOnce(of.BASE, k)),
+    multiplyBaseOnce: (k) => out(multiplyOnce(curvePointCons.BASE, k)),
     multiplyOnce: (point, k) => out(multiplyOnce(into(point), k)),
     multiplyPublic: (point, k) => out(into(point).multiplyUnsafe(mod(k))),
-    multiplyBasePublic: (k) => out(of.BASE.multiplyUnsafe(mod(k))),
+    multiplyBasePublic: (k) => out(curvePointCons.BASE.multiplyUnsafe(mod(k))),
     sumOfProductsPublic(points, scalars) {
       const [point, ...more] = points
       // noble splits the scalar of a single point along secp256k1's endomorphism, and those of several never.
       if (shape.name === "secp256k1" && point !== undefined && more.length === 0) {
         return out(into(point).multiplyUnsafe(mod(scalars[0] ?? 0n)))
       }
-      return out(mulAddUnsafe(of, points.map(into), scalars.map(mod)))
+      return out(mulAddUnsafe(curvePointCons, points.map(into), scalars.map(mod)))
     },
     mod,
-    invert: (a) => of.Fn.inv(mod(a)),
+    invert: (a) => curvePointCons.Fn.inv(mod(a)),
   }
 }
 

@@ -1,4 +1,4 @@
-/** Feldman's commitments to a polynomial (tss.md 1.3): A_k = a_k G, and shares checked against them. */
+/** Feldman's commitments to a polynomial (threshold.md 1.3): A_k = a_k G, and shares checked against them. */
 import type { Curve, Point } from "./curve.ts"
 import type { Polynomial } from "./shamir.ts"
 

@@ -1,7 +1,7 @@
 /**
- * The framed, tagged hashes of tss.md 1.4. A frame is injective: no two different (tag, fields) have the same bytes.
+ * The framed, tagged hashes of threshold.md 1.4. A frame is injective: no two different (tag, fields) have the same bytes.
  *
- * Hashing is node:crypto's one-shot native code: a hash in noble costs seven times as much (tss.md 9.1).
+ * Hashing is node:crypto's one-shot native code: a hash in noble costs seven times as much (threshold.md 9.1).
  */
 import { createCipheriv, hash } from "node:crypto"
 import { type Bytes, beToBig, concat, copy, u8, u32be, utf8 } from "../bytes.ts"
@@ -37,7 +37,7 @@ export function XOF(length: number, tag: Tag, ...fields: readonly Uint8Array[]):
   return copy(cipher.update(new Uint8Array(length)))
 }
 
-/** What is made of `bytes`, which nobody needs after it: frames hold seeds, keys and salts (tss.md 5.12). */
+/** What is made of `bytes`, which nobody needs after it: frames hold seeds, keys and salts (threshold.md 5.12). */
 function spent<T>(bytes: Bytes, use: (bytes: Bytes) => T): T {
   const made = use(bytes)
   bytes.fill(0)

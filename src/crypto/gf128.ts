@@ -1,6 +1,6 @@
 /**
- * GF(2^128) of tss.md 5.1 (modulus x^128 + x^7 + x^2 + x + 1; bit p of four little-endian words is the coefficient of
- * x^p), and the consistency map of the OT extension over it (tss.md 13). The challenges are public: branching on their
+ * GF(2^128) of threshold.md 5.1 (modulus x^128 + x^7 + x^2 + x + 1; bit p of four little-endian words is the coefficient of
+ * x^p), and the consistency map of the OT extension over it (threshold.md 13). The challenges are public: branching on their
  * bits is allowed. What they multiply is secret and only ever XORed.
  */
 import { COLUMN_WORDS } from "./bits.ts"

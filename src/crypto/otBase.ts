@@ -1,5 +1,5 @@
 /**
- * Endemic OT (Masny-Rindal) over P-256: N random base OTs of one ordered pair in two messages (tss.md 4.1).
+ * Endemic OT (Masny-Rindal) over P-256: N random base OTs of one ordered pair in two messages (threshold.md 4.1).
  * The receiver ends with one key per OT, the sender with both; neither learns what is the other's alone.
  *
  * Multiplications by secrets are the runtime's native, constant-time ECDH. Decoding, addition and hash-to-curve are
@@ -29,7 +29,7 @@ function slotMask(sidOt: Bytes, index: number, slot: number, other: Uint8Array):
 const slotKey = (sidOt: Bytes, index: number, slot: number, b: Uint8Array, m: Uint8Array, x: Uint8Array): Bytes =>
   H("ot/key", sidOt, u16be(index), u8(slot), b, m, x)
 
-/** dec of tss.md 4: compressed, canonical, on the curve, not the identity; undefined otherwise. */
+/** dec of threshold.md 4: compressed, canonical, on the curve, not the identity; undefined otherwise. */
 function decodePoint(bytes: Uint8Array): P256Point | undefined {
   if (bytes.length !== POINT) return undefined
   try {
@@ -133,7 +133,7 @@ export class BaseOtReceiver implements Disposable {
       const x = bound[m]
       const y = free[m]
       if (x === undefined || y === undefined) throw new TypeError("a base OT is missing")
-      // SHOULD of tss.md 4.1: the other slot's mask as well, so that both choices cost the same.
+      // SHOULD of threshold.md 4.1: the other slot's mask as well, so that both choices cost the same.
       slotMask(this.#sidOt, m, 1 - (this.choices[m] ?? 0), x)
       const mask = (this.choices[m] ?? 0) - 1
       for (let i = 0; i < POINT; i++) {

@@ -1,5 +1,5 @@
 /**
- * RFC 9380 hash_to_curve P256_XMD:SHA-256_SSWU_RO_ for the base OT (tss.md 4.1), which needs 512 of them per pair.
+ * RFC 9380 hash_to_curve P256_XMD:SHA-256_SSWU_RO_ for the base OT (threshold.md 4.1), which needs 512 of them per pair.
  *
  * The arithmetic and the square root are noble's. Expansion hashes natively, and everything stays projective: noble's own
  * hashToCurve divides three times per hash, a third of its cost, and the batch is normalised later anyhow. Inputs are

@@ -1,10 +1,10 @@
 /**
- * SoftSpoken OT extension with k = 4 (tss.md 5.2-5.4): from the PPRF trees of one ordered pair, `length` fresh correlated
+ * SoftSpoken OT extension with k = 4 (threshold.md 5.2-5.4): from the PPRF trees of one ordered pair, `length` fresh correlated
  * OTs in one message. Bob's column j and Alice's differ by Delta where his bit j is set. The row-wise consistency check
  * is non-interactive; its challenges are hashed from all of the message's u.
  *
  * Whether Alice's check passes is a predicate on her long-lived Delta that a cheating Bob chooses: her caller must treat
- * a failure as BAN, and ask at most once per session (tss.md 2.5).
+ * a failure as BAN, and ask at most once per session (threshold.md 2.5).
  */
 import { type Bytes, concat } from "../bytes.ts"
 import { COLUMN_WORDS, equalMask, fold, ROWS, transpose } from "./bits.ts"

@@ -1,4 +1,4 @@
-/** The constants of suite TSSN/1 that all parties must share; they are part of every secp256k1 session id (tss.md 0, 2.1). */
+/** The constants of suite TSSN/1 that all parties must share; they are part of every secp256k1 session id (threshold.md 0, 2.1). */
 import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"
 
 /** Base OTs per ordered pair. */

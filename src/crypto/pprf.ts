@@ -1,5 +1,5 @@
 /**
- * All-but-one PPRF trees (tss.md 4.2): from 128 base OTs, 32 GGM trees of 16 leaves. The sender (Bob of the OT extension)
+ * All-but-one PPRF trees (threshold.md 4.2): from 128 base OTs, 32 GGM trees of 16 leaves. The sender (Bob of the OT extension)
  * knows every leaf, the receiver (Alice) all but one per tree, whose number is her nibble of Delta.
  *
  * At rest both keep seeds, not leaves: Bob the two roots of each tree (2080 bytes), Alice her nibble and the four seeds

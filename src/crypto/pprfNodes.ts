@@ -1,5 +1,5 @@
 /**
- * The nodes of a GGM tree of 16 leaves while they grow (tss.md 4.2): what both sides of the PPRF do to them. Alice's
+ * The nodes of a GGM tree of 16 leaves while they grow (threshold.md 4.2): what both sides of the PPRF do to them. Alice's
  * trees miss one node per level: its place is zero, costs what the others cost, and is never a branch or an index.
  */
 import { type Bytes, u8 } from "../bytes.ts"

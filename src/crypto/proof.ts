@@ -1,5 +1,5 @@
 /**
- * Schnorr proofs of knowledge of a discrete logarithm (tss.md 1.6), bound to session, context, prover and index: a proof
+ * Schnorr proofs of knowledge of a discrete logarithm (threshold.md 1.6), bound to session, context, prover and index: a proof
  * replayed for another of these does not verify. A proof is (T, z), never the short form.
  */
 import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"

@@ -1,5 +1,5 @@
 /**
- * Session randomness (tss.md 1.5): one hedged stream per session. Everything random in a protocol is read from an Rng
+ * Session randomness (threshold.md 1.5): one hedged stream per session. Everything random in a protocol is read from an Rng
  * that it is handed, so a restored snapshot or a cloned machine cannot repeat a nonce, and a test can repeat a run.
  */
 import { createCipheriv, hkdfSync, randomBytes } from "node:crypto"

@@ -1,9 +1,9 @@
 /**
- * Random vector OLE (tss.md 5.5, 5.6): from `xi` OTs per block, Alice with inputs a_{n,0}, a_{n,1} and Bob with the
+ * Random vector OLE (threshold.md 5.5, 5.6): from `xi` OTs per block, Alice with inputs a_{n,0}, a_{n,1} and Bob with the
  * b_n that his choice bits encode come to c_{n,w} + d_{n,w} = a_{n,w} * b_n mod q, in one message from Alice.
  *
  * Words are little-endian scalars. Sums of products are reduced once at the end. BigInts are not constant time in
- * JavaScript and cannot be wiped: they stay inside these functions (tss.md 5.12).
+ * JavaScript and cannot be wiped: they stay inside these functions (threshold.md 5.12).
  */
 import { type Bytes, secretEqual, u8, u32be } from "../bytes.ts"
 import { COLUMN_WORDS } from "./bits.ts"

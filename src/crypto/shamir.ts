@@ -1,5 +1,5 @@
 /**
- * Shamir's secret sharing over either curve's scalars (tss.md 1.3). Share ids are any distinct scalars in [1, q); nothing
+ * Shamir's secret sharing over either curve's scalars (threshold.md 1.3). Share ids are any distinct scalars in [1, q); nothing
  * here assumes that they are small or consecutive.
  */
 import { type Bytes, beToBig } from "../bytes.ts"

@@ -1,5 +1,5 @@
 /**
- * Every domain-separation tag of protocol TSSN/1 (tss.md 1.7), in one place so that uniqueness can be tested.
+ * Every domain-separation tag of protocol TSSN/1 (threshold.md 1.7), in one place so that uniqueness can be tested.
  * A tag never changes its meaning; a new use gets a new tag.
  */
 export const TAGS = [
@@ -45,5 +45,5 @@ export const TAGS = [
 
 export type Tag = (typeof TAGS)[number]
 
-/** The RFC 9380 domain of the base OT's hash to P-256 (tss.md 4.1); holds the tag `ot/h2c`. */
+/** The RFC 9380 domain of the base OT's hash to P-256 (threshold.md 4.1); holds the tag `ot/h2c`. */
 export const OT_HASH_TO_CURVE_DST = "TSSN1-ot/h2c-P256_XMD:SHA-256_SSWU_RO_"

@@ -1,6 +1,6 @@
 /**
- * Native hashing and key streams for the hot loops of the OT stack: thousands of short inputs per signature (tss.md 9.3).
- * Only fixed layouts that begin with a unique 32-byte hash come here (tss.md 1.4); everything else is framed in frame.ts.
+ * Native hashing and key streams for the hot loops of the OT stack: thousands of short inputs per signature (threshold.md 9.3).
+ * Only fixed layouts that begin with a unique 32-byte hash come here (threshold.md 1.4); everything else is framed in frame.ts.
  *
  * The runtime's one-shot digests write into a buffer of ours: half the price of node:crypto's, and nothing secret is left
  * behind in memory that cannot be wiped.
@@ -20,7 +20,7 @@ export function sha512Into(input: Uint8Array, out: Uint8Array): void {
 }
 
 /**
- * PRG of tss.md 5.3: one AES-256-CTR stream per (session, tree, leaf), keyed by SHA-256(psid1 || tree || leaf || seed).
+ * PRG of threshold.md 5.3: one AES-256-CTR stream per (session, tree, leaf), keyed by SHA-256(psid1 || tree || leaf || seed).
  * The bytes are loaded as little-endian words. One instance per direction and session; dispose it.
  */
 export class LeafStreams implements Disposable {

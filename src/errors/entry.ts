@@ -18,4 +18,4 @@ export interface Entry<D> {
   readonly next: string
 }
 
-export const entry = <D = Record<never, never>>(of: Entry<D>): Entry<D> => of
+export const entry = <D = Record<never, never>>(entry: Entry<D>): Entry<D> => entry

@@ -1,5 +1,5 @@
 /**
- * TSSEvent, what event servers get (compat.md 2): the envelope, and the data of the four kinds of task as the SDKs type
+ * TSSEvent, what event servers get (formats.md 2): the envelope, and the data of the four kinds of task as the SDKs type
  * them. Numbers where they have numbers, details as an object, extra_info as a JSON text.
  */
 import { toHex } from "../bytes.ts"

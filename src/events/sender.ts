@@ -12,14 +12,14 @@ import type { EventServer } from "./servers.ts"
 /** What lies in the store, per server; each call is durable when it returns. */
 export interface OutboxPort {
   /** The oldest event that `server` (its URL) is still to get. */
-  next(server: string): Letter | undefined
+  next(server: string): OutboxItem | undefined
   attempted(server: string, seq: number, nowMs: number): void
   delivered(server: string, seq: number): void
   /** The tries are spent: kept as failed, and the next event has its turn. */
   failed(server: string, seq: number): void
 }
 
-export interface Letter {
+export interface OutboxItem {
   readonly seq: number
   readonly event: OutboxEvent
   /** Tries so far. */
@@ -117,30 +117,30 @@ async function sendAll(line: Line): Promise<void> {
 
 async function sendNext(line: Line): Promise<void> {
   const { parts, server, signal } = line
-  const letter = parts.outbox.next(server.url)
-  if (letter === undefined) return pause(LOOK_ANYWAY_MS, signal, line.sleepers)
-  await pause(waitFor(letter, server, parts.now()), signal)
-  if (!signal.aborted) await sendOne(line, letter)
+  const item = parts.outbox.next(server.url)
+  if (item === undefined) return pause(LOOK_ANYWAY_MS, signal, line.sleepers)
+  await pause(waitFor(item, server, parts.now()), signal)
+  if (!signal.aborted) await sendOne(line, item)
 }
 
 /** Fixed interval from the last try, also across a restart; never longer, whatever the clock was set to. */
-function waitFor(letter: Letter, server: EventServer, nowMs: number): number {
-  if (letter.attempts === 0) return 0
+function waitFor(item: OutboxItem, server: EventServer, nowMs: number): number {
+  if (item.attempts === 0) return 0
   const interval = server.sleepSeconds * 1000
-  return Math.min(interval, Math.max(0, letter.lastMs + interval - nowMs))
+  return Math.min(interval, Math.max(0, item.lastMs + interval - nowMs))
 }
 
-async function sendOne(line: Line, letter: Letter): Promise<void> {
+async function sendOne(line: Line, item: OutboxItem): Promise<void> {
   const { parts, server, signal } = line
   // Counted before it is sent: a crash in between must not grant tries for ever.
-  parts.outbox.attempted(server.url, letter.seq, parts.now())
-  const { failure, tookMs } = await post(line, letter.event)
+  parts.outbox.attempted(server.url, item.seq, parts.now())
+  const { failure, tookMs } = await post(line, item.event)
   // Shut down in mid-send: nothing is known, so the event stays and is sent again.
   if (signal.aborted && failure !== undefined) return
-  const givenUp = failure !== undefined && server.retryTimes > 0 && letter.attempts >= server.retryTimes
-  if (failure === undefined) parts.outbox.delivered(server.url, letter.seq)
-  else if (givenUp) parts.outbox.failed(server.url, letter.seq)
-  note(line, letter.event, failure, givenUp, tookMs)
+  const givenUp = failure !== undefined && server.retryTimes > 0 && item.attempts >= server.retryTimes
+  if (failure === undefined) parts.outbox.delivered(server.url, item.seq)
+  else if (givenUp) parts.outbox.failed(server.url, item.seq)
+  note(line, item.event, failure, givenUp, tookMs)
 }
 
 async function pingRegularly(line: Line, intervalMs: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Variables that put code into a process before its first line runs, or open one of the runtime's own doors. The lockdown
- * and the build have closed those that can be closed (platform.md 2); a variable that is still there was put there by
+ * and the build have closed those that can be closed (runtime.md 2); a variable that is still there was put there by
  * somebody who wanted something, and that is worth a word, or a stop.
  */
 import { CosignerError } from "../errors.ts"

@@ -1,5 +1,5 @@
 /**
- * The address list of a wallet, as the vendor's portal exports it (compat.md 5.2), row by row: which key each row asks
+ * The address list of a wallet, as the vendor's portal exports it (formats.md 5.2), row by row: which key each row asks
  * for, that it is the one the list names, and the columns added to it. No file is touched here.
  */
 import { toHex } from "../bytes.ts"

@@ -1,5 +1,5 @@
 /**
- * The share check-up signature (tss.md 8, external form): a node signs with its own share, and nobody else's, to show
+ * The share check-up signature (threshold.md 8, external form): a node signs with its own share, and nobody else's, to show
  * that it still holds it. The caller gives message bytes, never a digest; the node hashes them itself.
  *
  * Safe under these conditions alone: h = SHA-256(message) is computed here, nonces are hedged and never the caller's, and

@@ -1,8 +1,8 @@
 /**
  * Non-hardened child derivation from public data alone. Each signer derives its own tweak from its own record, and the
- * share-wise addition s_i + tweak makes shares of the child key (tss.md 5.11, 7.2).
+ * share-wise addition s_i + tweak makes shares of the child key (threshold.md 5.11, 7.2).
  *
- * secp256k1 is BIP-32 CKDpub. Ed25519 is the vendor's scheme (compat.md 5.4): the same HMAC over 00 || enc(A), the left
+ * secp256k1 is BIP-32 CKDpub. Ed25519 is the vendor's scheme (formats.md 5.4): the same HMAC over 00 || enc(A), the left
  * half a big-endian integer reduced modulo the group order; no clamping and no truncation, so children are scalars.
  */
 import { createHmac } from "node:crypto"

@@ -1,5 +1,5 @@
 /**
- * Extended keys as text: the 78-byte BIP-32 layout in base58check, for both curves (compat.md 5.4). Owns every field's
+ * Extended keys as text: the 78-byte BIP-32 layout in base58check, for both curves (formats.md 5.4). Owns every field's
  * check and the step from parent to child; the arithmetic of a step is derive.ts's.
  *
  * A private key is held as a Secret, its text is not: what encodeExtendedPrivateKey returns stays in memory until it is

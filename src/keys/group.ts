@@ -1,5 +1,5 @@
 /**
- * The group record: what a node knows of one key on one curve at one epoch (tss.md 1.2, 3.7, 6.4).
+ * The group record: what a node knows of one key on one curve at one epoch (threshold.md 1.2, 3.7, 6.4).
  * The public part is small and read often; the secret part is large, sealed apart from it, and opened to sign.
  */
 import { type Bytes, compareBytes, equal } from "../bytes.ts"
@@ -30,7 +30,7 @@ export interface GroupMember {
 
 export interface GroupPublic {
   readonly groupId: string
-  /** 32 bytes, tss.md 3.5. */
+  /** 32 bytes, threshold.md 3.5. */
   readonly epochId: Bytes
   readonly curve: CurveName
   readonly mode: GroupMode
@@ -67,7 +67,7 @@ export interface PairState {
   readonly peer: PartyId
   readonly pairId: Bytes
   readonly zeroSeed: Secret
-  /** Compact forms of tss.md 4.2; undefined once disabled or erased. */
+  /** Compact forms of threshold.md 4.2; undefined once disabled or erased. */
   readonly otAlice: Secret | undefined
   readonly otBob: Secret | undefined
 }
@@ -88,7 +88,7 @@ export function wipeGroupSecret(secret: GroupSecret): void {
   }
 }
 
-/** Bounds of every group (tss.md 1.2). */
+/** Bounds of every group (threshold.md 1.2). */
 export const MIN_THRESHOLD = 2
 export const MAX_MEMBERS = 32
 
@@ -135,7 +135,7 @@ export function checkGroup(group: GroupPublic): void {
 }
 
 /**
- * Whether the sealed share is the one whose public half the record shows: s_i*G == S_i (tss.md 10.3 no. 23).
+ * Whether the sealed share is the one whose public half the record shows: s_i*G == S_i (threshold.md 10.3 no. 23).
  * Throws E-KEY-008, and E-KEY-007 when `self` is no member. One multiplication: at every opening.
  */
 export function checkShare(group: GroupPublic, secret: GroupSecret, self: PartyId): void {

@@ -1,4 +1,4 @@
-/** Group ids: 20 ASCII letters, mixed case, as the vendor's tools expect them (compat.md 6). About 114 bits. */
+/** Group ids: 20 ASCII letters, mixed case, as the vendor's tools expect them (formats.md 6). About 114 bits. */
 import type { Rng } from "../crypto/random.ts"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -1,5 +1,5 @@
 /**
- * A group as text: the block of `info group` that people and scripts know (compat.md 4.2), and the spellings that it
+ * A group as text: the block of `info group` that people and scripts know (formats.md 4.2), and the spellings that it
  * shares with the recovery file. Pure string building; the heading and our own lines around it are the command's.
  */
 import { toHex } from "../bytes.ts"

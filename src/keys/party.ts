@@ -1,8 +1,8 @@
-/** Who takes part: a party is a node, and a node is its Ed25519 identity key (tss.md 1.2). */
+/** Who takes part: a party is a node, and a node is its Ed25519 identity key (threshold.md 1.2). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 
 declare const party: unique symbol
-/** Lower-case hex of a node's 32-byte Ed25519 public key; sorts as the key bytes do ("order" in tss.md 1.2). */
+/** Lower-case hex of a node's 32-byte Ed25519 public key; sorts as the key bytes do ("order" in threshold.md 1.2). */
 export type PartyId = string & { readonly [party]: true }
 
 /** The party of a 32-byte key, or undefined for another length. */

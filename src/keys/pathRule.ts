@@ -1,5 +1,5 @@
 /**
- * One child key, one algorithm: which paths of a secp256k1 group sign ECDSA and which BIP-340 (tss.md 7.4). A static
+ * One child key, one algorithm: which paths of a secp256k1 group sign ECDSA and which BIP-340 (threshold.md 7.4). A static
  * rule on the path alone; nothing is remembered, so a restored backup cannot forget and a first request cannot poison.
  *
  * The longest matching prefix decides; where none matches, ECDSA. Ed25519 has one algorithm and needs no rule.

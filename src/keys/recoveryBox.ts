@@ -1,5 +1,5 @@
 /**
- * The seal of a share in a recovery file (compat.md 5.1): PBKDF2-HMAC over a password, AES-GCM without associated data,
+ * The seal of a share in a recovery file (formats.md 5.1): PBKDF2-HMAC over a password, AES-GCM without associated data,
  * nonce || ciphertext || tag. The share inside is a big-endian integer on both curves.
  *
  * The format binds nothing to the box, so whoever opens one must compare the share with its public key: recoverySet.ts.

@@ -1,5 +1,5 @@
 /**
- * The recovery file (compat.md 5.1): one node's shares of one or more groups, each sealed under a password. Owns the JSON
+ * The recovery file (formats.md 5.1): one node's shares of one or more groups, each sealed under a password. Owns the JSON
  * form in both directions; the sealing is recoveryBox.ts's, what several files say together is recoverySet.ts's.
  *
  * Reading is strict in what it uses and tolerant of unknown fields: these files outlive programs, come from other makers,
@@ -183,7 +183,7 @@ function readParticipant(fields: Fields, curve: CurveName): RecoveryParticipant 
 export const sameParticipant = (a: RecoveryParticipant, b: RecoveryParticipant): boolean =>
   a.nodeId === b.nodeId && a.shareId === b.shareId && toHex(a.sharePublicKey) === toHex(b.sharePublicKey)
 
-/** What makes these no participants of one group: ids count modulo q (tss.md 1.2), and 0 would be the key itself. */
+/** What makes these no participants of one group: ids count modulo q (threshold.md 1.2), and 0 would be the key itself. */
 function contradictionAmong(participants: readonly RecoveryParticipant[], order: bigint): string | undefined {
   const ids = participants.map(({ shareId }) => shareId % order)
   const repeats = (values: readonly unknown[]) => new Set(values).size !== values.length

@@ -1,5 +1,5 @@
 /**
- * What recovery files prove, alone and together (compat.md 5.2), and the root key that enough of them make (5.3).
+ * What recovery files prove, alone and together (formats.md 5.2), and the root key that enough of them make (5.3).
  * Every check that needs no password comes first, and no key is made of shares that were not each proven.
  */
 import { type Bytes, equal, toHex } from "../bytes.ts"

@@ -1,4 +1,4 @@
-/** The share id of a node in groups made here: derived from its identity, never received (tss.md 1.2). */
+/** The share id of a node in groups made here: derived from its identity, never received (threshold.md 1.2). */
 import { shareIdOf as ofNodeKey } from "../crypto/shamir.ts"
 import { type PartyId, partyBytes } from "./party.ts"
 

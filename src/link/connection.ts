@@ -99,9 +99,9 @@ export function openConnection(options: LinkOptions, events: ConnectionEvents): 
     if (!isProof("waas", transcript, packet.signature)) return fail(wrongServer(options))
     measure(helloAt, waasMs)
     phase = "welcome"
-    const standing = options.standing?.()
-    if (standing === undefined) return send({ kind: "proof", signature: prove("node", transcript, node) })
-    send({ kind: "proof", signature: prove("node", { ...transcript, standing }, node), standing })
+    const fencingToken = options.fencingToken?.()
+    if (fencingToken === undefined) return send({ kind: "proof", signature: prove("node", transcript, node) })
+    send({ kind: "proof", signature: prove("node", { ...transcript, fencingToken }, node), fencingToken })
   }
 
   function onWelcome(): void {

@@ -1,6 +1,6 @@
 /**
  * Why a connection ended, as one of the E-LNK codes, and the line that logs show for it. Some of the lines are looked for
- * by scripts in the field (compat.md 4.2): their words stay, and no other line says "connected." (compat.md 4.3).
+ * by scripts in the field (formats.md 4.2): their words stay, and no other line says "connected." (formats.md 4.3).
  */
 import { toHex } from "../bytes.ts"
 import { CosignerError, isCode } from "../errors.ts"

@@ -8,7 +8,7 @@ import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Clock } from "../tasks/ports.ts"
 import type { ChannelLimits } from "../wire/channel.ts"
-import type { Standing } from "../wire/hello.ts"
+import type { FencingToken } from "../wire/hello.ts"
 import type { Signer } from "../wire/signed.ts"
 
 export interface LinkTiming {
@@ -42,7 +42,7 @@ export interface LinkOptions {
   /** The node's identity. */
   readonly node: Signer
   /** How far the database has come, asked at every connection; absent for a probe that is not the node at work. */
-  readonly standing?: () => Standing
+  readonly fencingToken?: () => FencingToken
   /** PEM of the authorities to trust instead of the system's (which SSL_CERT_FILE names otherwise). */
   readonly ca: string | undefined
   readonly client: { readonly certificate: string; readonly key: Secret } | undefined

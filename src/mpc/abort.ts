@@ -1,5 +1,5 @@
 /**
- * The abort report (tss.md 12, ABORT-B). It says that the session is over and nothing about why but this: whether the
+ * The abort report (threshold.md 12, ABORT-B). It says that the session is over and nothing about why but this: whether the
  * views differed, and then every signed broadcast that its sender holds, so that whoever signed two can be proven to have.
  */
 import { type Bytes, concat, u8, u32be } from "../bytes.ts"

@@ -1,4 +1,4 @@
-/** Blame: why a session ended without a result, and who is named for it (tss.md 2.4). */
+/** Blame: why a session ended without a result, and who is named for it (threshold.md 2.4). */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 
@@ -13,7 +13,7 @@ export class Blame extends Error {
   constructor(
     readonly kind: BlameClass,
     readonly parties: readonly PartyId[],
-    /** Stable, short, for the local audit log; never sent to anybody (tss.md 2.5 rule 5). */
+    /** Stable, short, for the local audit log; never sent to anybody (threshold.md 2.5 rule 5). */
     readonly reason: string,
     /** Signed envelopes that prove it to anybody; empty where only this node could see it. */
     readonly evidence: readonly Bytes[] = [],

@@ -1,5 +1,5 @@
 /**
- * The envelope: what travels between nodes (tss.md 12). A fixed header, the body, and the sender's signature over the
+ * The envelope: what travels between nodes (threshold.md 12). A fixed header, the body, and the sender's signature over the
  * frame of both (1.8). Decoding is closed: what is not exactly an envelope of this version is undefined.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto"
@@ -32,7 +32,7 @@ export interface Header {
   readonly sender: PartyId
   /** undefined: to everybody. */
   readonly receiver: PartyId | undefined
-  /** The sender's view of that round (tss.md 2.2). */
+  /** The sender's view of that round (threshold.md 2.2). */
   readonly view: Bytes
 }
 

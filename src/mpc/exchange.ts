@@ -53,19 +53,19 @@ export interface RecordStep {
 }
 
 export type SessionRecord =
-  /** The complete new epoch, to be stored PREPARED before the ack is sent (tss.md 3.5, 6.4). */
+  /** The complete new epoch, to be stored PREPARED before the ack is sent (threshold.md 3.5, 6.4). */
   | { readonly kind: "prepared"; readonly group: GroupPublic; readonly secret: GroupSecret }
   /** The same promise by a dealer who is no member of the new epoch, and so has nothing of it but the public record. */
   | { readonly kind: "acknowledged"; readonly group: GroupPublic }
-  /** From here on the task counts as signed whatever happens next (tss.md 5.8 round 3; FROST: z released). */
+  /** From here on the task counts as signed whatever happens next (threshold.md 5.8 round 3; FROST: z released). */
   | { readonly kind: "emitted"; readonly digest: Bytes }
-  /** A secret-dependent check of this peer begins; its verdict is recorded before the next one of that peer (tss.md 2.5 rule 9). */
+  /** A secret-dependent check of this peer begins; its verdict is recorded before the next one of that peer (threshold.md 2.5 rule 9). */
   | { readonly kind: "checking"; readonly peer: PartyId }
   | { readonly kind: "checked"; readonly peer: PartyId }
 
 export type Step = ExchangeStep | RecordStep
 
-/** Raw answer to an exchange step; `view` is the view after this round (v_{r+1} of tss.md 2.2). */
+/** Raw answer to an exchange step; `view` is the view after this round (v_{r+1} of threshold.md 2.2). */
 export interface Inbox {
   readonly broadcasts: ReadonlyMap<PartyId, Bytes>
   readonly directs: ReadonlyMap<PartyId, Bytes>
@@ -102,8 +102,8 @@ export interface Heard<B, D> {
 }
 
 /** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
-export function* exchange<B = never, D = never>(of: Round<B, D>): Protocol<Heard<B, D>> {
-  const { round, broadcast, direct } = of
+export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<Heard<B, D>> {
+  const { round, broadcast, direct } = spec
   const inbox = yield {
     kind: "exchange",
     round,
@@ -128,8 +128,8 @@ export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyM
   by(parties, () => codec)
 
 /** One value for each party. */
-export const by = <V>(parties: Iterable<PartyId>, of: (party: PartyId) => V): ReadonlyMap<PartyId, V> =>
-  new Map([...parties].map((party) => [party, of(party)]))
+export const by = <V>(parties: Iterable<PartyId>, pick: (party: PartyId) => V): ReadonlyMap<PartyId, V> =>
+  new Map([...parties].map((party) => [party, pick(party)]))
 
 const ascending = <V>(map: ReadonlyMap<PartyId, V>): readonly (readonly [PartyId, V])[] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))

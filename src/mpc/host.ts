@@ -46,7 +46,7 @@ export interface Prepared {
 }
 
 /**
- * `entropy` is asked once per session and never gives the same twice (tss.md 1.5). A specification that no session can
+ * `entropy` is asked once per session and never gives the same twice (threshold.md 1.5). A specification that no session can
  * be made of ends as crashed with its code, before `begin`.
  */
 export function sessionHost(
@@ -87,7 +87,7 @@ export function prepareSession(
   }
 }
 
-/** That the record's points fit together (tss.md 10.3 no. 23): once per host, because it costs t*n multiplications. */
+/** That the record's points fit together (threshold.md 10.3 no. 23): once per host, because it costs t*n multiplications. */
 function requireSound(spec: SessionSpec, sound: Set<string>): void {
   const group = spec.protocol === "sign" ? spec.group : spec.protocol === "reshare" ? spec.old?.group : undefined
   if (group === undefined) return
@@ -174,7 +174,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCa
   const keys = signingKeys(group, algorithm, messages, derived)
   const sid = signSid(spec, keys)
   if (algorithm === "ecdsa") return ecdsa(spec, keys, sid, gadgets)
-  const of = {
+  const session = {
     suite: algorithm === "eddsa" ? ED25519_SHA512 : SECP256K1_SHA256_TR,
     self,
     signers,
@@ -183,7 +183,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCa
     requests: paired(keys, messages).map(([key, { message }]) => ({ key, message })),
     digest: signPayload(algorithm, messages, keys),
   }
-  return { sid, shape: frostShape(of), protocol: (rng) => signed(frostSign({ ...of, rng })) }
+  return { sid, shape: frostShape(session), protocol: (rng) => signed(frostSign({ ...session, rng })) }
 }
 
 function ecdsa(spec: SignSpec, keys: readonly SigningKey[], sid: Bytes, gadgets: GadgetCache): Prepared {

@@ -1,4 +1,4 @@
-/** Fixed binary layouts: fields of known length, one after the other, as every body of tss.md 12 has them. */
+/** Fixed binary layouts: fields of known length, one after the other, as every body of threshold.md 12 has them. */
 import { type Bytes, copy } from "../bytes.ts"
 import type { Codec } from "./exchange.ts"
 

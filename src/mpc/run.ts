@@ -1,9 +1,9 @@
 /**
- * Drives any protocol (architecture.md 3): a round's messages out, signed and sealed; everybody else's in; records made
- * durable in between; one typed ending. Written once, so that no protocol knows of envelopes, and none of its secrets
+ * Drives any protocol (ARCHITECTURE, "A protocol is a generator"): sends a round's messages signed and sealed, takes
+ * everybody else's, makes records durable in between; one typed ending. Written once, so that no protocol knows of envelopes, and none of its secrets
  * outlives an abort: the generator is returned, whereby its `using` declarations wipe.
  *
- * Order on each message (tss.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
+ * Order on each message (threshold.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
  */
 import type { Bytes } from "../bytes.ts"
 import { errorText } from "../errors.ts"
@@ -227,7 +227,7 @@ class Session {
   /**
    * Somebody saw other broadcasts than we did. Nothing secret is evaluated any more; everybody shows what it holds and
    * waits for what the others hold, until two originals meet that prove an equivocation, all have reported, or the
-   * deadline comes. Evidence that is missing blames nobody (tss.md 2.2).
+   * deadline comes. Evidence that is missing blames nobody (threshold.md 2.2).
    */
   #report(reason: "view mismatch" | "peer aborted"): void {
     const { identity, shape } = this.context

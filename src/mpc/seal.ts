@@ -1,5 +1,5 @@
 /**
- * Sealing of what one party tells one other (tss.md 1.8): X25519 between keys made for this session alone, one AES-256-GCM
+ * Sealing of what one party tells one other (threshold.md 1.8): X25519 between keys made for this session alone, one AES-256-GCM
  * key per direction, the round as nonce, the envelope's header as associated data.
  *
  *     using mine = ephemeralKey(rng)                        // public key into the round-1 broadcast
@@ -66,20 +66,20 @@ export function ephemeralKey(rng: Rng): EphemeralKey {
 }
 
 function sealingKeys(keys: Map<PartyId, { readonly out: Bytes; readonly into: Bytes }>): SealingKeys {
-  const of = (peer: PartyId) => {
+  const keysWith = (peer: PartyId) => {
     const pair = keys.get(peer)
     if (pair === undefined) throw new TypeError("no sealing key for this party, or used after its session")
     return pair
   }
   return {
     seal(to, round, header, body) {
-      const cipher = createCipheriv("aes-256-gcm", of(to).out, nonce(round), { authTagLength: TAG_LENGTH })
+      const cipher = createCipheriv("aes-256-gcm", keysWith(to).out, nonce(round), { authTagLength: TAG_LENGTH })
       cipher.setAAD(header)
       return concat(cipher.update(body), cipher.final(), cipher.getAuthTag())
     },
     open(from, round, header, box) {
       if (box.length < TAG_LENGTH) return undefined
-      const decipher = createDecipheriv("aes-256-gcm", of(from).into, nonce(round), { authTagLength: TAG_LENGTH })
+      const decipher = createDecipheriv("aes-256-gcm", keysWith(from).into, nonce(round), { authTagLength: TAG_LENGTH })
       decipher.setAAD(header)
       decipher.setAuthTag(box.subarray(-TAG_LENGTH))
       try {

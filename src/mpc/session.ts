@@ -104,7 +104,7 @@ export interface SessionIo {
   send(envelope: Bytes): void
   /** Resolves when the record is durable; a rejection ends the session as crashed before anything more is sent. */
   record(record: SessionRecord): Promise<void>
-  /** Resolves when the blame is durable (a BAN with the erasure of tss.md 2.5): before the abort, or anything else, is sent. */
+  /** Resolves when the blame is durable (a BAN with the erasure of threshold.md 2.5): before the abort, or anything else, is sent. */
   blamed(blame: Blame, sid: Bytes): Promise<void>
   /** Asked immediately before the messages of round 2 and later are released: false ends the session (a ban came in). */
   mayRelease(): Promise<boolean>

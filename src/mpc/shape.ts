@@ -1,6 +1,6 @@
 /**
  * The shape of a session: in which round who sends what, and how long it is. Known before the first message, so that a
- * message of a later round is held only if it can belong there (tss.md 1.8, 12).
+ * message of a later round is held only if it can belong there (threshold.md 1.8, 12).
  */
 import type { PartyId } from "../keys/party.ts"
 import { KIND, type Kind, type ProtocolCode } from "./envelope.ts"
@@ -23,9 +23,9 @@ export interface Shape {
 
 /** The exact length of that body on the wire, a sealed one with its tag; undefined if `sender` has no such message for us. */
 export function wireLength(shape: Shape, round: number, kind: Kind, sender: PartyId): number | undefined {
-  const of = shape.rounds.find((one) => one.round === round)
-  if (kind === KIND.broadcast) return of?.broadcast?.get(sender)
-  if (of?.direct === undefined || of.direct.sealed !== (kind === KIND.sealed)) return undefined
-  const plain = of.direct.from.get(sender)
-  return plain === undefined ? undefined : plain + (of.direct.sealed ? TAG_LENGTH : 0)
+  const expected = shape.rounds.find((one) => one.round === round)
+  if (kind === KIND.broadcast) return expected?.broadcast?.get(sender)
+  if (expected?.direct === undefined || expected.direct.sealed !== (kind === KIND.sealed)) return undefined
+  const plain = expected.direct.from.get(sender)
+  return plain === undefined ? undefined : plain + (expected.direct.sealed ? TAG_LENGTH : 0)
 }

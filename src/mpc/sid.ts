@@ -1,5 +1,5 @@
 /**
- * Session ids (tss.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
+ * Session ids (threshold.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
  * another path, group, set or version means another session, and the messages never meet.
  */
 import { type Bytes, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
@@ -11,7 +11,7 @@ import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
 import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
 
-/** Messages of one session; beyond it a task is split (tss.md 5.10). The frame itself ends at 62. */
+/** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
 
 const PROTOCOL_VERSION = "1"
@@ -32,30 +32,30 @@ export interface SidInput {
   readonly payload: Bytes
 }
 
-export function sessionId(of: SidInput): Bytes {
-  const curve = curveNamed(of.curve)
+export function sessionId(sidInput: SidInput): Bytes {
+  const curve = curveNamed(sidInput.curve)
   const list = (members: readonly Member[]): readonly Bytes[] => [
     u32be(members.length),
     ...ascending(members).flatMap(({ party, x }) => [partyBytes(party), curve.encodeScalar(x)]),
   ]
   return H(
     "sid",
-    utf8(of.curve),
-    utf8(of.protocol),
+    utf8(sidInput.curve),
+    utf8(sidInput.protocol),
     utf8(PROTOCOL_VERSION),
-    of.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
-    utf8(of.taskId),
-    u32be(of.attempt),
-    utf8(of.groupId),
-    of.epochId,
-    u32be(of.threshold),
-    ...list(of.members),
-    ...list(of.active),
-    of.payload,
+    sidInput.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
+    utf8(sidInput.taskId),
+    u32be(sidInput.attempt),
+    utf8(sidInput.groupId),
+    sidInput.epochId,
+    u32be(sidInput.threshold),
+    ...list(sidInput.members),
+    ...list(sidInput.active),
+    sidInput.payload,
   )
 }
 
-/** Disjoint protocol names for the three ways to sign with one sharing (tss.md 7.4). */
+/** Disjoint protocol names for the three ways to sign with one sharing (threshold.md 7.4). */
 const SIGNING: Readonly<Record<Algorithm, string>> = {
   ecdsa: "dkls23",
   eddsa: "frost-ed25519-sha512",
@@ -65,14 +65,14 @@ const SIGNING: Readonly<Record<Algorithm, string>> = {
 /** What a key generation's id depends on. */
 export type DkgTerms = Omit<DkgSpec, "protocol" | "self">
 
-export function dkgSid(of: DkgTerms): Bytes {
+export function dkgSid(dkgTerms: DkgTerms): Bytes {
   return sessionId({
-    ...of,
+    ...dkgTerms,
     protocol: "dkg",
     epochId: NO_EPOCH,
-    active: of.members,
-    // Beyond tss.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
-    payload: H("dkg/payload", utf8(of.curve), utf8(of.groupId), u64be(of.createdMs)),
+    active: dkgTerms.members,
+    // Beyond threshold.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
+    payload: H("dkg/payload", utf8(dkgTerms.curve), utf8(dkgTerms.groupId), u64be(dkgTerms.createdMs)),
   })
 }
 
@@ -80,24 +80,24 @@ export function dkgSid(of: DkgTerms): Bytes {
 export type ReshareTerms = Omit<ReshareSpec, "protocol" | "self" | "chainCode" | "old">
 
 /** H("reshare/payload"; mode, old group id, enc(PK), t_old, created) is the payload; members and group are the new ones. */
-export function reshareSid(of: ReshareTerms): Bytes {
+export function reshareSid(reshareTerms: ReshareTerms): Bytes {
   return sessionId({
-    curve: of.curve,
+    curve: reshareTerms.curve,
     protocol: "reshare",
-    taskId: of.taskId,
-    attempt: of.attempt,
-    groupId: of.newGroupId,
+    taskId: reshareTerms.taskId,
+    attempt: reshareTerms.attempt,
+    groupId: reshareTerms.newGroupId,
     epochId: NO_EPOCH,
-    threshold: of.newThreshold,
-    members: of.members,
-    active: of.dealers,
+    threshold: reshareTerms.newThreshold,
+    members: reshareTerms.members,
+    active: reshareTerms.dealers,
     payload: H(
       "reshare/payload",
-      utf8(of.mode),
-      utf8(of.oldGroupId),
-      of.rootPublicKey,
-      u32be(of.oldThreshold),
-      u64be(of.createdMs),
+      utf8(reshareTerms.mode),
+      utf8(reshareTerms.oldGroupId),
+      reshareTerms.rootPublicKey,
+      u32be(reshareTerms.oldThreshold),
+      u64be(reshareTerms.createdMs),
     ),
   })
 }

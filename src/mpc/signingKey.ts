@@ -1,5 +1,5 @@
 /**
- * The key that a message is signed under, as a map of the root's shares (tss.md 5.11, 7.2): s' = ±s_i + offset, the same
+ * The key that a message is signed under, as a map of the root's shares (threshold.md 5.11, 7.2): s' = ±s_i + offset, the same
  * for everybody, so PK' = ±PK + offset*G and S'_j = ±S_j + offset*G. Derivation, BIP-340's even y and BIP-341's tweak all
  * are such maps.
  */

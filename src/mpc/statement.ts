@@ -1,6 +1,6 @@
 /**
  * What is left of a signed envelope when its body is left out: header, SHA-256 of the body, signature. It proves as much about
- * its sender in 237 bytes, and so two of them are an equivocation that can be kept and shown to anybody (tss.md 2.2, 2.4).
+ * its sender in 237 bytes, and so two of them are an equivocation that can be kept and shown to anybody (threshold.md 2.2, 2.4).
  */
 import { type Bytes, concat, copy, equal } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"

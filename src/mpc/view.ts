@@ -1,4 +1,4 @@
-/** The view: what a party has seen broadcast so far, in 32 bytes (tss.md 2.2). Equal views mean equal broadcasts. */
+/** The view: what a party has seen broadcast so far, in 32 bytes (threshold.md 2.2). Equal views mean equal broadcasts. */
 import { type Bytes, u8, u32be } from "../bytes.ts"
 import { H, sha256 } from "../crypto/frame.ts"
 import { type PartyId, partyBytes } from "../keys/party.ts"

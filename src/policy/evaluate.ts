@@ -73,15 +73,20 @@ interface Open {
 function open(rules: Rules, request: PolicyRequest): Open {
   switch (request.type) {
     case "key_gen":
-      return section(request.type, rules.keyGen, (of) => keyGenChecks(of, request))
+      return section(request.type, rules.keyGen, (keyGenRules) => keyGenChecks(keyGenRules, request))
     case "key_sign": {
       const { checks, debits } = limits(rules.keySign?.limits ?? [], request)
-      return { ...section(request.type, rules.keySign, (of) => [...keySignChecks(of, request), checks]), debits }
+      return {
+        ...section(request.type, rules.keySign, (keySignRules) => [...keySignChecks(keySignRules, request), checks]),
+        debits,
+      }
     }
     case "key_reshare":
-      return section(request.type, rules.keyReshare, (of) => keyReshareChecks(of, request))
+      return section(request.type, rules.keyReshare, (keyReshareRules) => keyReshareChecks(keyReshareRules, request))
     case "key_share_sign":
-      return section(request.type, rules.keyShareSign, (of) => keyShareSignChecks(of, request))
+      return section(request.type, rules.keyShareSign, (keyShareSignRules) =>
+        keyShareSignChecks(keyShareSignRules, request),
+      )
   }
 }
 
@@ -102,42 +107,42 @@ const ifWritten = <T>(value: T | undefined, make: (value: T) => Check): Check | 
 const keyGenChecks = (r: KeyGenRules, q: KeyGenRequest): readonly Maybe[] => [
   rejectAll(q.type, r.rejectAll),
   keyGenAllowList(r.allowList, q),
-  ifWritten(r.curves, (of) => curves(q.type, of, q.curve)),
-  ifWritten(r.timeWindows, (of) => timeWindows(q.type, of)),
-  ifWritten(r.extraInfoRequired, (of) => extraInfoRequired(q.type, of, q.extraInfo)),
+  ifWritten(r.curves, (items) => curves(q.type, items, q.curve)),
+  ifWritten(r.timeWindows, (items) => timeWindows(q.type, items)),
+  ifWritten(r.extraInfoRequired, (items) => extraInfoRequired(q.type, items, q.extraInfo)),
 ]
 
 const keySignChecks = (r: KeySignRules, q: KeySignRequest): readonly Maybe[] => [
   rejectAll(q.type, r.rejectAll),
-  ifWritten(r.allowedGroups, (of) => allowedGroups(q.type, of, [q.groupId])),
-  ifWritten(r.allowedRootKeys, (of) => allowedRootKeys(of, q.rootPubKey)),
-  ifWritten(r.signatureTypes, (of) => signatureTypes(of, q.signatureType)),
-  ifWritten(r.curves, (of) => curves(q.type, of, q.curve)),
-  ifWritten(r.allowedPaths, (of) => allowedPaths(of, q.messages)),
-  ifWritten(r.maxBatch, (of) => maxBatch(q.type, of, q.messages.length)),
-  ifWritten(r.requiredNodeIds, (of) => requiredNodeIds(q.type, of, q.usedNodeIds)),
-  ifWritten(r.forbiddenNodeIds, (of) => forbiddenNodeIds(q.type, of, q.usedNodeIds)),
-  ifWritten(r.timeWindows, (of) => timeWindows(q.type, of)),
-  ifWritten(r.extraInfoRequired, (of) => extraInfoRequired(q.type, of, q.extraInfo)),
+  ifWritten(r.allowedGroups, (items) => allowedGroups(q.type, items, [q.groupId])),
+  ifWritten(r.allowedRootKeys, (items) => allowedRootKeys(items, q.rootPubKey)),
+  ifWritten(r.signatureTypes, (items) => signatureTypes(items, q.signatureType)),
+  ifWritten(r.curves, (items) => curves(q.type, items, q.curve)),
+  ifWritten(r.allowedPaths, (items) => allowedPaths(items, q.messages)),
+  ifWritten(r.maxBatch, (count) => maxBatch(q.type, count, q.messages.length)),
+  ifWritten(r.requiredNodeIds, (items) => requiredNodeIds(q.type, items, q.usedNodeIds)),
+  ifWritten(r.forbiddenNodeIds, (items) => forbiddenNodeIds(q.type, items, q.usedNodeIds)),
+  ifWritten(r.timeWindows, (items) => timeWindows(q.type, items)),
+  ifWritten(r.extraInfoRequired, (items) => extraInfoRequired(q.type, items, q.extraInfo)),
 ]
 
 const keyReshareChecks = (r: KeyReshareRules, q: KeyReshareRequest): readonly Maybe[] => [
   rejectAll(q.type, r.rejectAll),
   keyReshareAllowList(r.allowList, q),
-  ifWritten(r.allowedGroups, (of) => allowedGroups(q.type, of, [q.oldGroupId])),
-  ifWritten(r.curves, (of) => curves(q.type, of, q.curve)),
-  ifWritten(r.requiredNodeIds, (of) => requiredNodeIds(q.type, of, q.usedNodeIds)),
-  ifWritten(r.forbiddenNodeIds, (of) => forbiddenNodeIds(q.type, of, q.usedNodeIds)),
-  ifWritten(r.timeWindows, (of) => timeWindows(q.type, of)),
-  ifWritten(r.extraInfoRequired, (of) => extraInfoRequired(q.type, of, q.extraInfo)),
+  ifWritten(r.allowedGroups, (items) => allowedGroups(q.type, items, [q.oldGroupId])),
+  ifWritten(r.curves, (items) => curves(q.type, items, q.curve)),
+  ifWritten(r.requiredNodeIds, (items) => requiredNodeIds(q.type, items, q.usedNodeIds)),
+  ifWritten(r.forbiddenNodeIds, (items) => forbiddenNodeIds(q.type, items, q.usedNodeIds)),
+  ifWritten(r.timeWindows, (items) => timeWindows(q.type, items)),
+  ifWritten(r.extraInfoRequired, (items) => extraInfoRequired(q.type, items, q.extraInfo)),
 ]
 
 const keyShareSignChecks = (r: KeyShareSignRules, q: KeyShareSignRequest): readonly Maybe[] => [
   rejectAll(q.type, r.rejectAll),
-  ifWritten(r.allowedGroups, (of) => allowedGroups(q.type, of, q.groupIds)),
-  ifWritten(r.maxBatch, (of) => maxBatch(q.type, of, q.groupIds.length)),
-  ifWritten(r.timeWindows, (of) => timeWindows(q.type, of)),
-  ifWritten(r.extraInfoRequired, (of) => extraInfoRequired(q.type, of, q.extraInfo)),
+  ifWritten(r.allowedGroups, (items) => allowedGroups(q.type, items, q.groupIds)),
+  ifWritten(r.maxBatch, (count) => maxBatch(q.type, count, q.groupIds.length)),
+  ifWritten(r.timeWindows, (items) => timeWindows(q.type, items)),
+  ifWritten(r.extraInfoRequired, (items) => extraInfoRequired(q.type, items, q.extraInfo)),
 ]
 
 function outcomeOf(check: Check, facts: Facts): RuleOutcome {

@@ -51,9 +51,9 @@ class Ledger implements Usage {
   readonly #debits = new Map<string, { atMs: number; amount: number }[]>()
 
   add(debit: Debit, atMs: number): void {
-    const of = this.#debits.get(debit.counter) ?? []
-    of.push({ atMs, amount: debit.amount })
-    this.#debits.set(debit.counter, of)
+    const items = this.#debits.get(debit.counter) ?? []
+    items.push({ atMs, amount: debit.amount })
+    this.#debits.set(debit.counter, items)
   }
 
   count(counter: string, sinceMs: number): number {

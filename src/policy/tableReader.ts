@@ -18,8 +18,8 @@ export interface Table {
   wordOr(key: string, fallback: string): string
   words(key: string): readonly string[] | undefined
   parsed<T>(key: string, expected: string, parse: (text: string) => T | undefined): readonly T[] | undefined
-  choice<const W extends string>(key: string, of: readonly W[]): W | undefined
-  choices<const W extends string>(key: string, of: readonly W[]): readonly W[] | undefined
+  choice<const W extends string>(key: string, ws: readonly W[]): W | undefined
+  choices<const W extends string>(key: string, ws: readonly W[]): readonly W[] | undefined
   table<T>(key: string, read: (table: Table) => T): T | undefined
   tables<T>(key: string, read: (table: Table) => T): readonly T[] | undefined
   report(key: string, expected: string, got: unknown): void
@@ -105,13 +105,14 @@ export function tableOf(value: unknown, at: readonly (string | number)[], proble
     words: (key) => list(key, "a text without spaces", plain),
     parsed: (key, expected, parse) =>
       list(key, expected, (item) => (typeof item === "string" && item.length <= MAX_TEXT ? parse(item) : undefined)),
-    choice(key, of) {
+    choice(key, items) {
       const found = get(key)
-      const word = of.find((candidate) => candidate === found)
-      if (word === undefined) report(key, `one of ${of.join(", ")}`, found)
+      const word = items.find((candidate) => candidate === found)
+      if (word === undefined) report(key, `one of ${items.join(", ")}`, found)
       return word
     },
-    choices: (key, of) => list(key, `one of ${of.join(", ")}`, (item) => of.find((candidate) => candidate === item)),
+    choices: (key, items) =>
+      list(key, `one of ${items.join(", ")}`, (item) => items.find((candidate) => candidate === item)),
     table(key, read) {
       const found = get(key)
       if (found === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
  * Peers with which an epoch can no longer run ECDSA: banned after a failed check, or disabled after too many checks that
- * were never seen to pass (tss.md 2.5). Nothing here lifts either; only a new epoch does.
+ * were never seen to pass (threshold.md 2.5). Nothing here lifts either; only a new epoch does.
  */
 import { type Bytes, toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -47,7 +47,7 @@ export class Bans implements BanPort {
     return this.#awaiting.has(`${groupId}:${toHex(epochId)}`)
   }
 
-  /** From now on ECDSA waits in that epoch for a refresh (tss.md 2.5 rule 11); in the caller's transaction. */
+  /** From now on ECDSA waits in that epoch for a refresh (threshold.md 2.5 rule 11); in the caller's transaction. */
   awaitRefresh(tx: Transaction, mark: AwaitsRefresh): void {
     if (this.awaitsRefresh(mark.groupId, mark.epochId)) return
     tx.put(AWAITS_REFRESH, epochName(mark.groupId, mark.epochId), mark)
@@ -100,5 +100,5 @@ export class Bans implements BanPort {
   }
 }
 
-const keyOf = (of: { readonly groupId: string; readonly epochId: Bytes; readonly peer: PartyId }): string =>
-  `${of.peer}:${toHex(of.epochId)}:${of.groupId}`
+const keyOf = (parts: { readonly groupId: string; readonly epochId: Bytes; readonly peer: PartyId }): string =>
+  `${parts.peer}:${toHex(parts.epochId)}:${parts.groupId}`

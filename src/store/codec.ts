@@ -173,26 +173,26 @@ export function oneOf<const T extends string>(...values: readonly T[]): Codec<T>
   }
 }
 
-export const list = <T>(of: Codec<T>): Codec<readonly T[]> => ({
+export const list = <T>(codec: Codec<T>): Codec<readonly T[]> => ({
   write(out, value) {
     u32.write(out, value.length)
-    for (const item of value) of.write(out, item)
+    for (const item of value) codec.write(out, item)
   },
   read(from) {
     const count = u32.read(from)
     const out: T[] = []
     // An item of no bytes does not exist here, so a false count runs into the end of the input.
-    for (let i = 0; i < count; i++) out.push(of.read(from))
+    for (let i = 0; i < count; i++) out.push(codec.read(from))
     return out
   },
 })
 
-export const optional = <T>(of: Codec<T>): Codec<T | undefined> => ({
+export const optional = <T>(codec: Codec<T>): Codec<T | undefined> => ({
   write(out, value) {
     bool.write(out, value !== undefined)
-    if (value !== undefined) of.write(out, value)
+    if (value !== undefined) codec.write(out, value)
   },
-  read: (from) => (bool.read(from) ? of.read(from) : undefined),
+  read: (from) => (bool.read(from) ? codec.read(from) : undefined),
 })
 
 /** Fields in the order in which they are named. */
@@ -230,7 +230,7 @@ export function variant<K extends string, T extends { readonly [P in K]: string 
   }
 }
 
-export const map = <A, B>(of: Codec<A>, into: (a: A) => B, back: (b: B) => A): Codec<B> => ({
-  write: (out, value) => of.write(out, back(value)),
-  read: (from) => into(of.read(from)),
+export const map = <A, B>(codec: Codec<A>, into: (a: A) => B, back: (b: B) => A): Codec<B> => ({
+  write: (out, value) => codec.write(out, back(value)),
+  read: (from) => into(codec.read(from)),
 })

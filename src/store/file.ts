@@ -250,7 +250,7 @@ function connectReader(path: string): Database {
 function checkHead(path: string): void {
   const format = formatOf(path)
   if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
-  // Now, because SQLite would act on them: asked for a rollback journal it would quietly convert a file with another one.
+  // Now, because SQLite would action on them: asked for a rollback journal it would quietly convert a file with another one.
   if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
 }
 

@@ -1,5 +1,5 @@
 /**
- * The groups: public parts in memory, secret parts sealed until they are opened. Owns the states of tss.md 6.4; that a
+ * The groups: public parts in memory, secret parts sealed until they are opened. Owns the states of threshold.md 6.4; that a
  * certificate is genuine, and when a share may be erased, the caller has checked.
  */
 import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
@@ -97,7 +97,7 @@ export class Groups implements GroupPort {
 
   /**
    * SUPERSEDED -> ERASED: the share goes, the public record stays. Also for a PREPARED epoch that a certified one outranks.
-   * The caller has seen the retention condition of tss.md 6.4 met. E-STO-023 for any other epoch.
+   * The caller has seen the retention condition of threshold.md 6.4 met. E-STO-023 for any other epoch.
    */
   erase(groupId: string, epochId: Bytes): GroupPublic {
     const group = this.#expect(groupId, epochId)

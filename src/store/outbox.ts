@@ -16,7 +16,7 @@ export interface Subscriber {
 }
 
 /** What the sender has to send next to one server. */
-export interface Letter {
+export interface OutboxItem {
   /** Names the event towards the outbox. */
   readonly seq: number
   readonly event: OutboxEvent
@@ -59,7 +59,7 @@ export class Outbox {
   }
 
   /** The oldest event that `server` is still to get. */
-  next(server: string): Letter | undefined {
+  next(server: string): OutboxItem | undefined {
     const [seq] = this.#queues.get(server)?.pending ?? []
     if (seq === undefined) return undefined
     const { event, deliveries } = this.#read(seq)

@@ -61,7 +61,7 @@ export const ROOT = kind<Root>(
 )
 /** Seed of the node's Ed25519 identity key. */
 export const IDENTITY = kind<Secret>(2, "identity", c.secret)
-/** The node-local secret of tss.md 1.5. */
+/** The node-local secret of threshold.md 1.5. */
 export const ENTROPY = kind<Secret>(3, "entropy", c.secret)
 export const BOOTS = kind<number>(4, "boots", c.u64)
 /** PKCS#8 DER of the RSA key that signs tokens for callback servers. */
@@ -71,7 +71,7 @@ export const EVENT_KEY = kind<Secret>(6, "event key", c.secret)
 export const PROBE = kind<number>(14, "probe", c.u64)
 
 /** Counts the decisions to go on from an older copy (a restore, an accepted rollback): the highest one is the node. */
-export const LINEAGE = kind<number>(20, "lineage", c.u64)
+export const INCARNATION = kind<number>(20, "lineage", c.u64)
 
 // ---- groups --------------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ export const BAN = kind<Ban>(
   c.struct<Ban>({ groupId: c.text, epochId: c.bytes, peer: party, reason: c.text, sid: c.bytes, bannedMs: c.u64 }),
 )
 
-/** Checks of one peer that began and were never seen to pass (tss.md 2.5 rule 9). */
+/** Checks of one peer that began and were never seen to pass (threshold.md 2.5 rule 9). */
 export interface UnprovenChecks {
   readonly groupId: string
   readonly epochId: Bytes
@@ -152,7 +152,7 @@ export const CHECKUP = kind<Checkup>(
   c.struct<Checkup>({ groupId: c.text, epochId: c.bytes, atMs: c.u64, problem: c.text }),
 )
 
-/** What is remembered of one peer's misbehaviour (tss.md 2.4). */
+/** What is remembered of one peer's misbehaviour (threshold.md 2.4). */
 export interface StrikeRecord {
   readonly peer: PartyId
   /** Since the last pardon. */

@@ -24,8 +24,8 @@ import {
   GROUP,
   GROUP_SECRET,
   IDENTITY,
+  INCARNATION,
   type Kind,
-  LINEAGE,
   PROBE,
   ROOT,
   type Root,
@@ -41,7 +41,7 @@ import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 /** What the records were, once all of them were read. */
 export interface SnapshotSummary {
   readonly generation: number
-  readonly lineage: number
+  readonly incarnation: number
   readonly boot: number
 }
 
@@ -56,7 +56,7 @@ interface Carried {
 }
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
-const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, LINEAGE]
+const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
 /** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
@@ -82,7 +82,7 @@ export class Snapshot implements Disposable {
   }
 
   /**
-   * Every record that a backup carries, OT state and zero seeds left out (tss.md 6.4); with `chosen`, of these groups only.
+   * Every record that a backup carries, OT state and zero seeds left out (threshold.md 6.4); with `chosen`, of these groups only.
    * A group is told to `onGroup` as it passes, and its share comes right after it. Each body is wiped when the next record
    * is asked for. Undefined stands for one that stays, so that the caller can pause there too. What was read counts only
    * once the generator has returned.
@@ -99,10 +99,10 @@ export class Snapshot implements Disposable {
       if (row !== undefined) yield* this.#opened(row, root)
     }
     yield* this.#scan(root, { chosen, onGroup })
-    return { generation: root.generation, lineage: this.#value(LINEAGE) ?? 0, boot: this.#value(BOOTS) ?? 0 }
+    return { generation: root.generation, incarnation: this.#value(INCARNATION) ?? 0, boot: this.#value(BOOTS) ?? 0 }
   }
 
-  *#scan(root: Root, of: Choice): Generator<StoredRecord | undefined, void> {
+  *#scan(root: Root, choice: Choice): Generator<StoredRecord | undefined, void> {
     const file = this.#file
     const rootId = this.#sealer.blind(ROOT.byte, NO_NAME)
     let [sum, size, newest] = [0n, 0, 0]
@@ -123,7 +123,7 @@ export class Snapshot implements Disposable {
       const record = this.#row(head)
       const opened = withPlain(this.#sealer, record, (plain) => {
         newest = Math.max(newest, generationOf(plain))
-        return this.#carried(record, plain, of)
+        return this.#carried(record, plain, choice)
       })
       if (opened === undefined) throw suspect(file, this.#sealer, record, root)
       const { carried, group } = opened.value
@@ -136,7 +136,7 @@ export class Snapshot implements Disposable {
   /** The record as it travels, if it does; and the group that it is, whose share goes with it. */
   #carried({ kind, version }: SealedRecord, plain: Uint8Array, { chosen, onGroup }: Choice): Carried {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
-    const parse = <T>(of: Kind<T>): T => parseBody(this.#file.path, of, version, plain)
+    const parse = <T>(kind: Kind<T>): T => parseBody(this.#file.path, kind, version, plain)
     const isChosen = (groupId: string): boolean => chosen === undefined || chosen.has(groupId)
     if (kind === GROUP.byte) {
       const group = parse(GROUP)

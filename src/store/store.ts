@@ -13,7 +13,6 @@ import { decodingAll } from "./check.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
-import type { Standing } from "./guard.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import {
@@ -30,8 +29,8 @@ import {
   epochName,
   GROUP,
   IDENTITY,
+  INCARNATION,
   type Kind,
-  LINEAGE,
   PROBE,
   type Queued,
   SESSION,
@@ -40,6 +39,7 @@ import {
   TASK,
   type UnprovenChecks,
 } from "./records.ts"
+import type { FencingToken } from "./rollbackGuard.ts"
 import { NO_NAME, openHeader, parseBody } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { Sealer } from "./seal.ts"
@@ -59,7 +59,7 @@ export interface StoreInit {
   readonly kdf?: Kdf
 }
 
-/** What the last process left behind, and what was made of it (tss.md 2.5 rule 9). */
+/** What the last process left behind, and what was made of it (threshold.md 2.5 rule 9). */
 export interface Recovery {
   /** Sessions that were running when it died; closed now. */
   readonly sessions: readonly SessionRow[]
@@ -165,7 +165,7 @@ export class Store implements Disposable {
     return this.#own(IDENTITY)
   }
 
-  /** 32 bytes that only this node knows, for the randomness of sessions (tss.md 1.5). */
+  /** 32 bytes that only this node knows, for the randomness of sessions (threshold.md 1.5). */
   entropy(): Secret {
     return this.#own(ENTROPY)
   }
@@ -184,7 +184,7 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.put(EVENT_KEY, NO_NAME, key))
   }
 
-  /** Counts this start of the node; durable, so that no number comes twice (tss.md 1.5). The first is 1. */
+  /** Counts this start of the node; durable, so that no number comes twice (threshold.md 1.5). The first is 1. */
   nextBoot(): number {
     return this.#vault.transaction((tx) => {
       const boot = this.#own(BOOTS) + 1
@@ -194,13 +194,13 @@ export class Store implements Disposable {
   }
 
   /** Which decision to go on from an older copy this file stems from; 0 before the first. */
-  get lineage(): number {
-    return this.#vault.read(LINEAGE, NO_NAME) ?? 0
+  get incarnation(): number {
+    return this.#vault.read(INCARNATION, NO_NAME) ?? 0
   }
 
   /** How far it has come, for whoever compares copies. */
-  get standing(): Standing {
-    return { lineage: this.lineage, boot: this.boot, generation: this.generation }
+  get fencingToken(): FencingToken {
+    return { incarnation: this.incarnation, boot: this.boot, generation: this.generation }
   }
 
   /** Starts of the node so far. */
@@ -210,17 +210,17 @@ export class Store implements Disposable {
 
   /**
    * The operator's decision that this copy is the node from now on, although a newer one may have run. ECDSA waits for a
-   * refresh in every epoch of today (tss.md 2.5 rule 11). Returns the new lineage.
+   * refresh in every epoch of today (threshold.md 2.5 rule 11). Returns the new incarnation.
    */
   acceptRollback(nowMs: number): number {
     return this.#vault.transaction((tx) => {
-      const lineage = Math.max(this.lineage + 1, nowMs)
-      tx.put(LINEAGE, NO_NAME, lineage)
+      const incarnation = Math.max(this.incarnation + 1, nowMs)
+      tx.put(INCARNATION, NO_NAME, incarnation)
       for (const { groupId, epochId, curve, status } of this.groups.list()) {
         if (curve !== "secp256k1" || status === "ERASED") continue
         this.bans.awaitRefresh(tx, { groupId, epochId, why: "rollback", sinceMs: nowMs })
       }
-      return lineage
+      return incarnation
     })
   }
 

@@ -1,5 +1,5 @@
 /**
- * Who misbehaved towards this node, and how often since an operator last pardoned it (tss.md 2.4). Unlike a ban a strike is
+ * Who misbehaved towards this node, and how often since an operator last pardoned it (threshold.md 2.4). Unlike a ban a strike is
  * of no epoch, and lifting it costs no secret: it only keeps a party that wastes sessions out of them.
  */
 import { type PartyId, partyBytes } from "../keys/party.ts"
@@ -30,7 +30,7 @@ export class Strikes implements StrikePort {
   add(strikes: readonly Strike[]): void {
     this.#vault.transaction((tx) => {
       for (const strike of strikes) {
-        const before = this.#of(strike.peer)
+        const before = this.#options(strike.peer)
         this.#put(tx, {
           ...before,
           count: before.count + 1,
@@ -47,12 +47,12 @@ export class Strikes implements StrikePort {
 
   /** Every party that ever had a strike, ascending. */
   list(): readonly StrikeRecord[] {
-    return [...this.#counts.keys()].sort().map((peer) => this.#of(peer))
+    return [...this.#counts.keys()].sort().map((peer) => this.#options(peer))
   }
 
   /** The operator's decision to begin tasks with that party again. Returns how many strikes that lifted; 0 changes nothing. */
   pardon(peer: PartyId, atMs: number): number {
-    const before = this.#of(peer)
+    const before = this.#options(peer)
     if (before.count === 0) return 0
     this.#vault.transaction((tx) => {
       const pardons = [...before.pardons, { atMs, strikes: before.count }].slice(-KEPT_STRIKES)
@@ -61,7 +61,7 @@ export class Strikes implements StrikePort {
     return before.count
   }
 
-  #of(peer: PartyId): StrikeRecord {
+  #options(peer: PartyId): StrikeRecord {
     return this.#vault.read(STRIKES, partyBytes(peer)) ?? { peer, count: 0, total: 0, strikes: [], pardons: [] }
   }
 

@@ -264,7 +264,7 @@ export class Tasks implements TaskPort {
   /**
    * Closes the sessions that a crash cut off, and counts one unproven check against each peer of the ECDSA sessions among
    * them: checks against one peer run one at a time, so one crash hid one of them at most, however many sessions it ended
-   * (tss.md 2.5 rule 9). Returns the counts that this raised.
+   * (threshold.md 2.5 rule 9). Returns the counts that this raised.
    */
   recover(cutOff: readonly Session[], nowMs: number): readonly UnprovenChecks[] {
     return this.#vault.transaction((tx) => {

@@ -27,8 +27,8 @@ import {
   GROUP,
   GROUP_SECRET,
   IDENTITY,
+  INCARNATION,
   type Kind,
-  LINEAGE,
   peerName,
   SESSION,
   STRIKES,
@@ -66,7 +66,7 @@ export interface Imported {
   readonly groups: number
   /** The number of shares that were opened and proven. */
   readonly proven: number
-  readonly lineage: number
+  readonly incarnation: number
 }
 
 export interface ImportOptions {
@@ -92,7 +92,7 @@ export function importStore(
     using sealer = new Sealer(dataKey)
     const vault = new Vault(file, sealer, new FileIndex(file))
     vault.initialise(wrapKey(dataKey, password, kdf))
-    const intake = new Intake(path, vault, nowMs, onGroup)
+    const intake = new Admission(path, vault, nowMs, onGroup)
     const batches = inBatches(records)
     for (;;) {
       const isOver = vault.transaction((tx) => batches(tx, intake))
@@ -106,7 +106,7 @@ export function importStore(
 }
 
 /** Puts the next records into a transaction; true when there are no more. */
-function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: Intake) => boolean {
+function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: Admission) => boolean {
   const iterator = records[Symbol.iterator]()
   return (tx, intake) => {
     for (let n = 0; n < BATCH; n++) {
@@ -119,7 +119,7 @@ function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: I
 }
 
 /** What has come so far, counted; the file itself says which records these were. */
-class Intake {
+class Admission {
   readonly #path: string
   readonly #vault: Vault
   readonly #nowMs: number
@@ -128,7 +128,7 @@ class Intake {
   #groups = 0
   #owed = 0
   #proven = 0
-  #lineage = 0
+  #incarnation = 0
   #self: PartyId | undefined
   #hasCallbackKey = false
   #hasBoots = false
@@ -174,8 +174,8 @@ class Intake {
         return carry(BOOTS, alone, () => {
           this.#hasBoots = true
         })
-      case LINEAGE.byte:
-        this.#lineage = parse(this.#path, LINEAGE, record)
+      case INCARNATION.byte:
+        this.#incarnation = parse(this.#path, INCARNATION, record)
         return
       case GROUP.byte:
         return carry(GROUP, ofEpoch, (group) => this.#admit(group))
@@ -208,9 +208,9 @@ class Intake {
     }
     using entropy = Secret.take(copy(randomBytes(32)))
     tx.put(ENTROPY, NO_NAME, entropy)
-    const lineage = Math.max(this.#lineage + 1, this.#nowMs)
-    tx.put(LINEAGE, NO_NAME, lineage)
-    return { party, records: this.#records, groups: this.#groups, proven: this.#proven, lineage }
+    const incarnation = Math.max(this.#incarnation + 1, this.#nowMs)
+    tx.put(INCARNATION, NO_NAME, incarnation)
+    return { party, records: this.#records, groups: this.#groups, proven: this.#proven, incarnation }
   }
 
   #putNew<T>(tx: Transaction, kind: Kind<T>, name: Uint8Array, value: T): void {

@@ -201,12 +201,12 @@ export class Vault {
     return this.#stopped
   }
 
-  #guarded<T>(action: string, act: () => T): T {
+  #guarded<T>(doing: string, action: () => T): T {
     if (this.#stopped !== undefined) throw this.#stopped
     try {
-      return act()
+      return action()
     } catch (error) {
-      throw asFault(error, this.path, action)
+      throw asFault(error, this.path, doing)
     }
   }
 }

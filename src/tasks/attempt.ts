@@ -154,7 +154,7 @@ function sessionIo(
         case "checking":
           if (group === undefined) return
           await checks.begin(toHex(group.epochId), what.peer)
-          // It may have been banned, or disabled by another session's crash, while this check waited for its turn (tss.md 5.4).
+          // It may have been banned, or disabled by another session's crash, while this check waited for its turn (threshold.md 5.4).
           if (mayRelease()) return
           checks.passed(what.peer)
           throw new CosignerError("E-TSK-013", { peers: [nodeIdOf(what.peer)] })

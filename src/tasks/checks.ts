@@ -1,5 +1,5 @@
 /**
- * The rule of unproven checks (tss.md 2.5 rule 9): secret-dependent checks against one peer in one epoch run one at a
+ * The rule of unproven checks (threshold.md 2.5 rule 9): secret-dependent checks against one peer in one epoch run one at a
  * time over all sessions of this node, so that one crash hides the verdict of at most one of them.
  */
 import { CosignerError } from "../errors.ts"

@@ -1,5 +1,5 @@
 /**
- * The second way to meet the retention condition of tss.md 6.4: check-ups of threshold distinct members of a later epoch, each
+ * The second way to meet the retention condition of threshold.md 6.4: check-ups of threshold distinct members of a later epoch, each
  * verified under the public share that this node has on record for it. The only way for a node that left its group.
  *
  * A check-up need not name its epoch, nor be fresh: the shares of two epochs are values of independent polynomials, so what

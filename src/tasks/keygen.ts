@@ -1,4 +1,4 @@
-/** KeyGen: a new group on one curve, from nothing (tss.md 3). */
+/** KeyGen: a new group on one curve, from nothing (threshold.md 3). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
@@ -53,7 +53,7 @@ const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
 export const keyGenSids = (task: KeyGenTask, attempts: number): readonly Bytes[] =>
   Array.from({ length: attempts }, (_, i) => dkgSid(termsOf(task, i + 1)))
 
-/** Share ids are derived from node ids, so that everybody can compute everybody's (tss.md 1.2). */
+/** Share ids are derived from node ids, so that everybody can compute everybody's (threshold.md 1.2). */
 export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>
   parties.map((party) => ({ party, x: shareIdOf(party) }))
 
@@ -77,10 +77,13 @@ export function publicSharesOf({ participants, certificate }: GroupOutcome): Pic
 }
 
 /** Key and chain code of an extended public key; undefined unless it is a root key of that curve. */
-export function decodeRoot(text: string, of: CurveName): Pick<Generation, "publicKey" | "chainCode"> | undefined {
+export function decodeRoot(
+  text: string,
+  curveName: CurveName,
+): Pick<Generation, "publicKey" | "chainCode"> | undefined {
   try {
     const { curve, depth, publicKey, chainCode } = decodeExtendedPublicKey(text)
-    return curve === of && depth === 0 ? { publicKey, chainCode } : undefined
+    return curve === curveName && depth === 0 ? { publicKey, chainCode } : undefined
   } catch (error) {
     if (error instanceof CosignerError) return undefined
     throw error

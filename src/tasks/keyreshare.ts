@@ -1,5 +1,5 @@
 /**
- * KeyReshare: the key of a group under new shares, for the same or other nodes (tss.md 6). A node takes part as a dealer of
+ * KeyReshare: the key of a group under new shares, for the same or other nodes (threshold.md 6). A node takes part as a dealer of
  * the old epoch, as a member of the new one, or as both; `extend` makes another group beside the old, `replace` ends it.
  */
 import { type Bytes, equal } from "../bytes.ts"
@@ -80,7 +80,7 @@ function contradiction(task: KeyReshareTask, dealers: readonly PartyId[], old: G
   return isForeign ? refuse("E-TSK-024", { groupId: old.groupId }) : undefined
 }
 
-/** The rules of tss.md 6.1 on time; and a new group's id must be new. */
+/** The rules of threshold.md 6.1 on time; and a new group's id must be new. */
 function outOfTurn(task: KeyReshareTask, ports: TaskPorts): Refusal | undefined {
   const early = fromTheFuture(task, ports.now())
   if (early !== undefined) return early

@@ -1,6 +1,6 @@
 /**
  * KeyShareSign: this node alone signs a message with its own share of each named group, to show that it still holds them
- * (tss.md 8, external form). The message is hex; what is signed is SHA-256 of its bytes, which is computed here. No session
+ * (threshold.md 8, external form). The message is hex; what is signed is SHA-256 of its bytes, which is computed here. No session
  * and no other node is needed.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"

@@ -1,4 +1,4 @@
-/** KeySign: a batch of messages under child keys of one group, by exactly threshold members (tss.md 5, 7). */
+/** KeySign: a batch of messages under child keys of one group, by exactly threshold members (threshold.md 5, 7). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { type GroupPublic, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"

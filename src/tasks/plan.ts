@@ -1,5 +1,5 @@
 /**
- * What a type of task adds to the common course of course.ts: its own checks against this node's records, the session
+ * What a type of task adds to the common execution of execution.ts: its own checks against this node's records, the session
  * that it needs, and how the session's result reads as an outcome. Making a plan has no side effect but opening a share.
  */
 import { type Code, CosignerError, type DataOf } from "../errors.ts"
@@ -50,7 +50,7 @@ export interface Plan {
   /** Everybody who takes part, this node included. */
   readonly participants: readonly PartyId[]
   readonly kind: "sign" | "setup"
-  /** Whether the session uses OT state that a ban protects (tss.md 2.5). */
+  /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
   readonly ecdsa: boolean
   open(attempt: number): OpenSession
   outcome(result: SessionResult): TaskOutcome

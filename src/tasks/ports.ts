@@ -73,7 +73,7 @@ export interface Decision {
   readonly debits: readonly Debit[]
 }
 
-/** An event for the customer's event servers, as JSON text of the TSSEvent envelope (compat.md 2). */
+/** An event for the customer's event servers, as JSON text of the TSSEvent envelope (formats.md 2). */
 export interface OutboxEvent {
   readonly eventId: string
   readonly eventType: string
@@ -93,7 +93,7 @@ export interface SessionRow {
   /** Empty for a DKG. */
   readonly epochId: Bytes
   readonly peers: readonly PartyId[]
-  /** ECDSA sessions alone count for the rule of unproven checks (tss.md 2.5 rule 9). */
+  /** ECDSA sessions alone count for the rule of unproven checks (threshold.md 2.5 rule 9). */
   readonly ecdsa: boolean
 }
 
@@ -126,7 +126,7 @@ export interface TaskPort {
   startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): void
   /**
    * Closes the session row in whatever orderly way it ended, and in the same transaction counts one unproven check against
-   * each of `unproven`: peers with a check that began and whose verdict nobody saw (tss.md 2.5 rule 9). A second end of a
+   * each of `unproven`: peers with a check that began and whose verdict nobody saw (threshold.md 2.5 rule 9). A second end of a
    * session changes nothing.
    */
   endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): void
@@ -163,7 +163,7 @@ export interface GroupPort {
    */
   activate(groupId: string, epochId: Bytes, certificate: readonly Bytes[]): GroupPublic
   /**
-   * The retention condition is met under that certified epoch (tss.md 6.4): shares of every epoch of its group that it
+   * The retention condition is met under that certified epoch (threshold.md 6.4): shares of every epoch of its group that it
    * outranks are erased, prepared ones too. Returns those records.
    */
   retire(groupId: string, epochId: Bytes): readonly GroupPublic[]
@@ -185,7 +185,7 @@ export interface Ban {
 }
 
 export interface BanPort {
-  /** One durable transaction: the ban, and the erasure of all OT state with that peer in that epoch (tss.md 2.5). */
+  /** One durable transaction: the ban, and the erasure of all OT state with that peer in that epoch (threshold.md 2.5). */
   add(ban: Ban): void
   list(): readonly Ban[]
   /** Peers this epoch can no longer run ECDSA with: banned, or disabled after too many unproven checks. */
@@ -194,7 +194,7 @@ export interface BanPort {
   awaitsRefresh(groupId: string, epochId: Bytes): boolean
 }
 
-/** Misbehaviour of a peer in one session that could be checked and named it (tss.md 2.4). */
+/** Misbehaviour of a peer in one session that could be checked and named it (threshold.md 2.4). */
 export interface Strike {
   readonly peer: PartyId
   readonly kind: "FAULT" | "EQUIV"
@@ -222,7 +222,7 @@ export interface RiskPort {
   ask(task: Task, group: GroupPublic | undefined, signal: AbortSignal): Promise<Verdict>
 }
 
-/** TSSStatus of compat.md 1.9. */
+/** TSSStatus of formats.md 1.9. */
 export type TaskStatus = 110 | 120 | 130 | 140 | 160 | 170 | 180 | 190
 
 /** A change of a task's state as event servers are told of it. */
@@ -293,7 +293,7 @@ export interface TaskLimits {
   readonly journal: JournalBudget
 }
 
-/** What the journal takes in of tasks that come to nothing (intake.ts). */
+/** What the journal takes in of tasks that come to nothing (admission.ts). */
 export interface JournalBudget {
   readonly refused: ByteRate
   readonly idle: ByteRate

@@ -1,6 +1,6 @@
 /**
- * Frames in, courses of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
- * envelopes to the course they belong to. What a task does is course.ts's.
+ * Frames in, executions of tasks out: verifies what WaaS signed, claims each task once, and hands starts, cancels and
+ * envelopes to the execution they belong to. What a task does is execution.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { errorText } from "../errors.ts"
@@ -9,18 +9,18 @@ import type { Verdict } from "../policy/verdict.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
+import { Admission } from "./admission.ts"
+import { decideFirst } from "./admissionDecision.ts"
 import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
-import { Course } from "./course.ts"
 import { unlessSigned } from "./endings.ts"
-import { Intake } from "./intake.ts"
+import { TaskExecution } from "./execution.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
-import { Rarely } from "./rarely.ts"
+import { RateLimitedLog } from "./rateLimitedLog.ts"
 import { isFinal, reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
-import { decideFirst } from "./trial.ts"
 
 export interface Tasks {
   /** Never throws: what cannot be verified or read is logged and dropped. */
@@ -31,7 +31,7 @@ export interface Tasks {
   onOnline(): void
   /** Tasks in progress. */
   open(): number
-  /** Suspends every course and waits for their sessions to end; the journal carries them over to the next start. */
+  /** Suspends every execution and waits for their sessions to end; the journal carries them over to the next start. */
   stop(): Promise<void>
 }
 
@@ -39,7 +39,7 @@ export interface Tasks {
 const MAX_AHEAD_MS = 31 * 86_400_000
 
 /** A task that is being decided before it is claimed. */
-interface Trial {
+interface PendingDecision {
   readonly digest: string
   readonly stop: AbortController
   /** Never rejects. */
@@ -47,22 +47,22 @@ interface Trial {
 }
 
 export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
-  const courses = new Map<string, Course>()
-  const trials = new Map<string, Trial>()
+  const executions = new Map<string, TaskExecution>()
+  const pendingDecisions = new Map<string, PendingDecision>()
   const locks = checkLocks()
-  const intake = new Intake(ports.limits.journal, ports.log, ports.now())
-  const rarely = new Rarely(ports.log, ports.now)
+  const admission = new Admission(ports.limits.journal, ports.log, ports.now())
+  const rateLimitedLog = new RateLimitedLog(ports.log, ports.now)
   let stopping = false
 
   function begin(task: Task, record: TaskRecord, answered?: Verdict): void {
     if (stopping) return // it is in the journal, and the next start takes it up
     const onBan = (groupId: string, peer: PartyId): void => {
-      for (const other of courses.values()) other.banned(groupId, peer)
+      for (const other of executions.values()) other.banned(groupId, peer)
     }
-    const course = new Course(task, record, ports, locks, onBan, answered)
-    courses.set(task.task_id, course)
-    course.over.then(() => {
-      courses.delete(task.task_id)
+    const execution = new TaskExecution(task, record, ports, locks, onBan, answered)
+    executions.set(task.task_id, execution)
+    execution.over.then(() => {
+      executions.delete(task.task_id)
       account(task.task_id)
     })
   }
@@ -70,16 +70,19 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function account(taskId: string): void {
     try {
       const last = ports.journal.get(taskId)
-      if (last !== undefined) intake.ended(last)
+      if (last !== undefined) admission.ended(last)
     } catch (error) {
-      rarely.say("error", "a record of the journal could not be read", { task: taskId, error: errorText(error) })
+      rateLimitedLog.say("error", "a record of the journal could not be read", {
+        task: taskId,
+        error: errorText(error),
+      })
     }
   }
 
   function verified(tag: DocumentTag, signed: SignedDocument): boolean {
     if (verifyDocument(waasKey, tag, signed)) return true
     const why = refuse("E-TSK-002", { what: tag })
-    rarely.say("error", "dropped a document that the pinned WaaS key did not sign", { ...why })
+    rateLimitedLog.say("error", "dropped a document that the pinned WaaS key did not sign", { ...why })
     return false
   }
 
@@ -87,7 +90,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     if (!verified("waas/task", signed)) return
     const decoded = decodeTask(signed.document)
     if ("problem" in decoded) {
-      return rarely.say("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
+      return rateLimitedLog.say("error", "dropped a task", { ...refuse("E-TSK-003", { problem: decoded.problem }) })
     }
     const task = decoded
     const digest = taskDigest(signed.document)
@@ -98,18 +101,18 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   /** Whether a task that is new here is dealt with otherwise than by a claim. */
   function isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { openTasks } = ports.limits
-    const tried = trials.get(task.task_id)
+    const tried = pendingDecisions.get(task.task_id)
     if (tried !== undefined) {
       if (tried.digest !== digest) refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
-    } else if (courses.size + trials.size >= openTasks) {
+    } else if (executions.size + pendingDecisions.size >= openTasks) {
       refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: openTasks }))
     } else if (task.deadline_ms > ports.now() + MAX_AHEAD_MS) {
       refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms }))
     } else {
-      const admits = intake.admits(ports.now())
+      const admits = admission.admits(ports.now())
       if (admits === "claim") return false
-      if (admits !== "tryFirst") refuseUnclaimed(task, digest, admits)
-      else if (!stopping) tryFirst(task, signed, digest)
+      if (admits !== "decideFirst") refuseUnclaimed(task, digest, admits)
+      else if (!stopping) decideBeforeClaim(task, signed, digest)
     }
     return true
   }
@@ -127,23 +130,23 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     })
     if (claim.kind === "conflict") return refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     ports.send(reportOf(claim.record))
-    if (!courses.has(task.task_id) && !isFinal(claim.record.state)) begin(task, claim.record, answered)
+    if (!executions.has(task.task_id) && !isFinal(claim.record.state)) begin(task, claim.record, answered)
   }
 
-  function tryFirst(task: Task, signed: SignedDocument, digest: string): void {
+  function decideBeforeClaim(task: Task, signed: SignedDocument, digest: string): void {
     const stop = new AbortController()
     const over = decideFirst(task, ports, stop.signal)
       .then((answer) => {
-        trials.delete(task.task_id)
+        pendingDecisions.delete(task.task_id)
         if (stopping) return // WaaS asks again after the next start
         if ("action" in answer && answer.action === "approve") claim(task, signed, digest, answer)
         else refuseUnclaimed(task, digest, answer)
       })
       .catch((error: unknown) => {
-        trials.delete(task.task_id)
-        rarely.say("error", "a task could not be decided", { task: task.task_id, error: errorText(error) })
+        pendingDecisions.delete(task.task_id)
+        rateLimitedLog.say("error", "a task could not be decided", { task: task.task_id, error: errorText(error) })
       })
-    trials.set(task.task_id, { digest, stop, over })
+    pendingDecisions.set(task.task_id, { digest, stop, over })
   }
 
   /** Answers without a trace in the journal: the task was not taken up, and the id keeps its earlier meaning. */
@@ -153,7 +156,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     { code, reason }: { readonly code: string; readonly reason: string },
   ): void {
     ports.unrecorded(task.type, code)
-    rarely.say("warn", "refused a task", { task: task.task_id, code, reason })
+    rateLimitedLog.say("warn", "refused a task", { task: task.task_id, code, reason })
     ports.send({
       kind: "report",
       taskId: task.task_id,
@@ -171,44 +174,44 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function onStart(signed: SignedDocument): void {
     if (!verified("waas/start", signed)) return
     const start = decodeStart(signed.document)
-    if ("problem" in start) return rarely.say("error", "dropped a start that cannot be read", { ...start })
+    if ("problem" in start) return rateLimitedLog.say("error", "dropped a start that cannot be read", { ...start })
     const record = recordFor(start.task_id, start.digest)
     if (record === undefined) return
-    const course = courses.get(record.taskId)
-    if (course === undefined || isFinal(record.state)) ports.send(reportOf(record))
-    else course.start(start.attempt)
+    const execution = executions.get(record.taskId)
+    if (execution === undefined || isFinal(record.state)) ports.send(reportOf(record))
+    else execution.start(start.attempt)
   }
 
   function onCancel(signed: SignedDocument): void {
     if (!verified("waas/cancel", signed)) return
     const cancel = decodeCancel(signed.document)
-    if ("problem" in cancel) return rarely.say("error", "dropped a cancel that cannot be read", { ...cancel })
-    const tried = trials.get(cancel.task_id)
+    if ("problem" in cancel) return rateLimitedLog.say("error", "dropped a cancel that cannot be read", { ...cancel })
+    const tried = pendingDecisions.get(cancel.task_id)
     if (tried?.digest === cancel.digest) return tried.stop.abort(cancel.reason)
     const record = recordFor(cancel.task_id, cancel.digest)
     if (record === undefined) return
-    const course = courses.get(record.taskId)
-    if (course === undefined || isFinal(record.state)) ports.send(reportOf(record))
-    else course.cancel(cancel.reason)
+    const execution = executions.get(record.taskId)
+    if (execution === undefined || isFinal(record.state)) ports.send(reportOf(record))
+    else execution.cancel(cancel.reason)
   }
 
   /** A certificate counts even after the task has ended here: every participant promised the group when it acked. */
   function onCertificate(taskId: string, acks: readonly Bytes[]): void {
-    const course = courses.get(taskId)
-    if (course !== undefined) return course.certificate(acks)
+    const execution = executions.get(taskId)
+    if (execution !== undefined) return execution.certificate(acks)
     const record = ports.journal.get(taskId)
     const task = record && decodeTask(record.document)
     if (task === undefined || "problem" in task) return
     if (certified(task, acks, ports) !== undefined) ports.log.info("a prepared group was certified", { task: taskId })
   }
 
-  /** Tells a node how a group went on, whether or not it took part; a course that still waits for this result takes it. */
+  /** Tells a node how a group went on, whether or not it took part; a execution that still waits for this result takes it. */
   function onSuccession({ task: signed, attempt, outcome }: Extract<ToNode, { kind: "succession" }>): void {
     if (!verified("waas/task", signed)) return
     const task = decodeTask(signed.document)
     if ("problem" in task || (task.type !== "KeyReshare" && task.type !== "KeyGen")) return
     const group = succeed(task, attempt, outcome, ports)
-    courses.get(task.task_id)?.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
+    executions.get(task.task_id)?.certificate(outcome.certificate.flatMap((ack) => fromHex(ack) ?? []))
     if (group === undefined) return
     ports.log.info("an epoch was certified", { group: group.groupId, epoch: outcome.epoch_id, state: group.status })
   }
@@ -217,11 +220,11 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   function recordFor(taskId: string, digest: string): TaskRecord | undefined {
     const record = ports.journal.get(taskId)
     if (record?.digest === digest) return record
-    rarely.say("warn", "dropped a command for a task that this node did not claim", { task: taskId })
+    rateLimitedLog.say("warn", "dropped a command for a task that this node did not claim", { task: taskId })
     return undefined
   }
 
-  function act(frame: ToNode): void {
+  function action(frame: ToNode): void {
     switch (frame.kind) {
       case "task":
         return onTask(frame.task)
@@ -230,7 +233,7 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
       case "cancel":
         return onCancel(frame.cancel)
       case "envelope":
-        return courses.get(frame.taskId)?.deliver(frame.envelope)
+        return executions.get(frame.taskId)?.deliver(frame.envelope)
       case "certificate":
         return onCertificate(frame.taskId, frame.acks)
       case "succession":
@@ -252,10 +255,10 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
   return {
     onFrame(frame) {
       try {
-        act(frame)
+        action(frame)
       } catch (error) {
         // The store cannot write, say. Whatever WaaS said it says again, as long as it still matters.
-        rarely.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
+        rateLimitedLog.say("error", "a frame of WaaS was not acted upon", { kind: frame.kind, error: errorText(error) })
       }
     },
     resume() {
@@ -269,12 +272,12 @@ export function createTasks(waasKey: Bytes, ports: TaskPorts): Tasks {
     onOnline() {
       for (const record of ports.journal.unfinished()) ports.send(reportOf(record))
     },
-    open: () => courses.size + trials.size,
+    open: () => executions.size + pendingDecisions.size,
     async stop() {
       stopping = true
-      const running = [...courses.values()]
-      for (const course of running) course.suspend()
-      const tried = [...trials.values()]
+      const running = [...executions.values()]
+      for (const execution of running) execution.suspend()
+      const tried = [...pendingDecisions.values()]
       for (const { stop } of tried) stop.abort("the node goes down")
       await Promise.all([...running, ...tried].map(({ over }) => over))
     },

@@ -1,6 +1,6 @@
 /**
  * Certificates that reach a node from outside a session: the acks that it lacked, the news that a group went on without it, or
- * the epoch that its own was dealt from. Each proves itself; which node handed it on does not matter (tss.md 6.4).
+ * the epoch that its own was dealt from. Each proves itself; which node handed it on does not matter (threshold.md 6.4).
  */
 import { equal, fromHex, toHex } from "../bytes.ts"
 import { type GroupPublic, memberOf } from "../keys/group.ts"

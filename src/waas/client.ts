@@ -150,8 +150,8 @@ export interface Client {
 }
 
 /** Calls reject with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
-export function createClient(of: ClientOptions): Client {
-  const key = apiPublicKey(of.apiKeyCurve, of.apiKeySecret)
+export function createClient(options: ClientOptions): Client {
+  const key = apiPublicKey(options.apiKeyCurve, options.apiKeySecret)
   let last = 0
   // Milliseconds, as the SDKs have them, but never the same twice: equal requests must not be the same request.
   const nonce = (): string => {
@@ -165,19 +165,19 @@ export function createClient(of: ClientOptions): Client {
     const text = body === undefined ? "" : JSON.stringify(body)
     const fresh = nonce()
     const hash = signedHash([method, path, fresh, search, text].join("|"))
-    const url = `${of.baseUrl}${path}${search === "" ? "" : `?${search}`}`
+    const url = `${options.baseUrl}${path}${search === "" ? "" : `?${search}`}`
     const response = await reach(url, {
       method,
       headers: {
         "content-type": "application/json",
         "BIZ-API-KEY": key,
         "BIZ-API-NONCE": fresh,
-        "BIZ-API-SIGNATURE": toHex(signApiHash(of.apiKeyCurve, of.apiKeySecret, hash)),
+        "BIZ-API-SIGNATURE": toHex(signApiHash(options.apiKeyCurve, options.apiKeySecret, hash)),
       },
       ...(text === "" ? {} : { body: text }),
     })
     const answer = await response.text()
-    if (of.responseKey !== undefined) verifyAnswer(of.responseKey, url, response.headers, answer)
+    if (options.responseKey !== undefined) verifyAnswer(options.responseKey, url, response.headers, answer)
     const value = parsed(url, answer)
     if (!response.ok) throw refusal(response.status, value)
     return value

@@ -180,7 +180,7 @@ function parsed(text: string, file: string): unknown {
   }
 }
 
-// The parser's own `line` of a syntax error points into the parser; `location` into the file (platform.md 9).
+// The parser's own `line` of a syntax error points into the parser; `location` into the file (runtime.md 9).
 function lineOfError(cause: unknown): string {
   const start: unknown =
     typeof cause === "object" && cause !== null && "location" in cause
@@ -210,6 +210,7 @@ function problemOf(value: unknown, text: string, file: string): CosignerError {
       ? "this key is not known"
       : `${(first?.message ?? "invalid").toLowerCase()}, found ${found(first?.value)}`
   const last = path.filter((part) => !/^\d+$/.test(part)).at(-1) ?? ""
-  const line = text.split("\n").findIndex((of) => of.trimStart().startsWith(last) && /^\s*[\w-]+\s*=/.test(of)) + 1
+  const line =
+    text.split("\n").findIndex((name) => name.trimStart().startsWith(last) && /^\s*[\w-]+\s*=/.test(name)) + 1
   return new CosignerError("E-WAA-007", { file: line === 0 ? file : `${file}:${line}`, key: path.join("."), problem })
 }

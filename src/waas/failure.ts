@@ -1,5 +1,5 @@
 /**
- * A request that WaaS does not carry out, with the number and HTTP status that its caller gets (compat.md 7.3). Its text
+ * A request that WaaS does not carry out, with the number and HTTP status that its caller gets (formats.md 7.3). Its text
  * goes to the caller as it is, so it never holds a secret, a path of this machine or a stack.
  */
 

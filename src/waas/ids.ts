@@ -1,4 +1,4 @@
-/** The identifiers that WaaS gives out, in the forms of compat.md 6. */
+/** The identifiers that WaaS gives out, in the forms of formats.md 6. */
 import { randomBytes, randomInt, randomUUID } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { newGroupId } from "../keys/groupId.ts"

@@ -38,9 +38,9 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
 }
 
 /** Throws E-WAA-006 for whatever the file system says. */
-function writing(file: string, act: () => void): void {
+function writing(file: string, action: () => void): void {
   try {
-    act()
+    action()
   } catch (cause) {
     throw new CosignerError("E-WAA-006", { file, problem: errnoOf(cause) }, { cause })
   }
@@ -72,11 +72,11 @@ export async function waasKeyCreate(
 /** Registers a public key whose secret never was here. Throws E-WAA-008, and E-WAA-009 for one that is known. */
 export async function waasKeyAdd(
   dir: string,
-  of: { readonly name: string; readonly publicKey: string },
+  parts: { readonly name: string; readonly publicKey: string },
   nowMs: number,
 ): Promise<ApiKey> {
-  const publicKey = parseApiKey(of.publicKey)
-  const key: ApiKey = { publicKey, name: of.name, createdMs: nowMs, revokedMs: undefined }
+  const publicKey = parseApiKey(parts.publicKey)
+  const key: ApiKey = { publicKey, name: parts.name, createdMs: nowMs, revokedMs: undefined }
   return inStore(dir, async (store) => {
     if (!(await store.addApiKey(key))) throw new CosignerError("E-WAA-009", { key: publicKey })
     return key

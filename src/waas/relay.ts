@@ -1,6 +1,6 @@
 /**
  * The relay: nodes connect to it, prove their keys, and are sent frames in order and exactly once while neither side
- * restarts. It can delay and drop, nothing else: what nodes act on is signed by WaaS or by one another.
+ * restarts. It can delay and drop, nothing else: what nodes action on is signed by WaaS or by one another.
  * Owns who is online, the channels, their bounds. What frames mean is the engine's; HTTP routes are the caller's.
  */
 import { randomBytes } from "node:crypto"
@@ -11,7 +11,7 @@ import type { Log } from "../log.ts"
 import { CHANNEL_LIMITS, type Channel, type ChannelLimits, createChannel, type PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
-import type { Standing } from "../wire/hello.ts"
+import type { FencingToken } from "../wire/hello.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { type ChannelPacket, EPOCH_BYTES, MAX_PACKET_BYTES, type RefusalReason } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
@@ -48,7 +48,7 @@ export interface RelayOptions {
   /** Whether a node that has proved its key may stay. */
   isKnownNode(party: PartyId): boolean
   /** Whether a node whose database has come so far may work: false for an older copy. Durable when it resolves; without it, all may. */
-  readonly admitStanding?: (party: PartyId, standing: Standing) => Promise<boolean>
+  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken) => Promise<boolean>
   /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
   onFrame(party: PartyId, frame: FromNode): void
   /** Frames flow. After "restarted" the node remembers nothing of what it was told and had not written down. */
@@ -118,15 +118,16 @@ export function createRelay(options: RelayOptions): Relay {
   function admit(
     connection: NodeConnection,
     party: PartyId,
-    standing: Standing | undefined,
+    fencingToken: FencingToken | undefined,
   ): Promise<RefusalReason | undefined> | RefusalReason | undefined {
-    if (standing === undefined || options.admitStanding === undefined) return seat(connection, party, standing)
-    if (!isKnown(party)) return seat(connection, party, standing)
-    const elsewhere = besideTwin(party, standing)
+    if (fencingToken === undefined || options.admitFencingToken === undefined)
+      return register(connection, party, fencingToken)
+    if (!isKnown(party)) return register(connection, party, fencingToken)
+    const elsewhere = besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
-    return options.admitStanding(party, standing).then(
+    return options.admitFencingToken(party, fencingToken).then(
       (isNewest) => {
-        if (isNewest) return seat(connection, party, standing)
+        if (isNewest) return register(connection, party, fencingToken)
         log.warn("A node with an older copy of its database was refused", { nodeId: nodeIdOf(party) })
         return "rolledBack"
       },
@@ -138,18 +139,22 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   /** Two starts of one node at a time: the one that is heard stays. Restarted, a node's old connection is closed or soon silent. */
-  function besideTwin(party: PartyId, standing: Standing | undefined): RefusalReason | undefined {
-    const seated = peers.get(party)?.connection
-    const known = seated?.standing
-    if (seated === undefined || known === undefined) return undefined
-    if (standing === undefined) return "busy"
-    if (equal(known.bootId, standing.bootId) || seated.silentMs() > TWIN_MS) return undefined
+  function besideTwin(party: PartyId, fencingToken: FencingToken | undefined): RefusalReason | undefined {
+    const connected = peers.get(party)?.connection
+    const known = connected?.fencingToken
+    if (connected === undefined || known === undefined) return undefined
+    if (fencingToken === undefined) return "busy"
+    if (equal(known.bootId, fencingToken.bootId) || connected.silentMs() > TWIN_MS) return undefined
     log.warn("A second copy of a connected node was refused", { nodeId: nodeIdOf(party) })
     return "twin"
   }
 
-  function seat(connection: NodeConnection, party: PartyId, standing: Standing | undefined): RefusalReason | undefined {
-    const elsewhere = besideTwin(party, standing)
+  function register(
+    connection: NodeConnection,
+    party: PartyId,
+    fencingToken: FencingToken | undefined,
+  ): RefusalReason | undefined {
+    const elsewhere = besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
     if (!isKnown(party)) {
       log.info("A node that is not known was refused", { nodeId: nodeIdOf(party) })

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { type PartyId, partyOf } from "../keys/party.ts"
-import { isProof, prove, type Standing, type Transcript } from "../wire/hello.ts"
+import { type FencingToken, isProof, prove, type Transcript } from "../wire/hello.ts"
 import {
   type ChannelPacket,
   decodePacket,
@@ -37,7 +37,7 @@ export interface ConnectionEvents {
   admit(
     connection: NodeConnection,
     party: PartyId,
-    standing: Standing | undefined,
+    fencingToken: FencingToken | undefined,
   ): Promise<RefusalReason | undefined> | RefusalReason | undefined
   /** The welcome is sent. */
   opened(connection: NodeConnection, party: PartyId): void
@@ -58,7 +58,7 @@ export class NodeConnection {
   #phase: Phase = { kind: "hello" }
   #socket: Socket | undefined
   #party: PartyId | undefined
-  #standing: Standing | undefined
+  #fencingToken: FencingToken | undefined
   #lastHeard = performance.now()
   #patience: ReturnType<typeof setTimeout> | undefined
   #packets: Allowance
@@ -80,8 +80,8 @@ export class NodeConnection {
   }
 
   /** What it said of its database, once admitted. */
-  get standing(): Standing | undefined {
-    return this.#standing
+  get fencingToken(): FencingToken | undefined {
+    return this.#fencingToken
   }
 
   /** Since it was last heard, ms. */
@@ -174,20 +174,20 @@ export class NodeConnection {
 
   #prove(
     { transcript, party }: Extract<Phase, { readonly kind: "proof" }>,
-    { signature, standing }: Extract<Packet, { readonly kind: "proof" }>,
+    { signature, fencingToken }: Extract<Packet, { readonly kind: "proof" }>,
   ): void {
-    const signed = standing === undefined ? transcript : { ...transcript, standing }
+    const signed = fencingToken === undefined ? transcript : { ...transcript, fencingToken }
     if (!isProof("node", signed, signature)) return this.refuse("proof")
     this.#phase = { kind: "admitting" }
-    const answer = this.events.admit(this, party, standing)
-    if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, standing, refusal))
-    else this.#welcome(party, standing, answer)
+    const answer = this.events.admit(this, party, fencingToken)
+    if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, fencingToken, refusal))
+    else this.#welcome(party, fencingToken, answer)
   }
 
-  #welcome(party: PartyId, standing: Standing | undefined, refusal: RefusalReason | undefined): void {
+  #welcome(party: PartyId, fencingToken: FencingToken | undefined, refusal: RefusalReason | undefined): void {
     if (this.#phase.kind !== "admitting") return
     if (refusal !== undefined) return this.refuse(refusal)
-    this.#standing = standing
+    this.#fencingToken = fencingToken
     clearTimeout(this.#patience)
     this.#party = party
     this.#phase = { kind: "open", party }

@@ -37,10 +37,10 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
   opened.use(lock(files))
-  const store = opened.adopt(openSqliteStore(files.database), (of) => of.close())
+  const store = opened.adopt(openSqliteStore(files.database), (store) => store.close())
   const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
-  const relay = opened.adopt(relayFor(engine, keys.tasks, log), (of) => of.close())
+  const relay = opened.adopt(relayFor(engine, keys.tasks, log), (relay) => relay.close())
   late.be(relay)
   const api = createApi({
     context: {
@@ -118,8 +118,8 @@ const stuck = (log: Log, error: unknown): void =>
 
 export const documentsBy = (signer: Signer): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),
-  start: (of) => signDocument(signer, "waas/start", encodeStart(of)),
-  cancel: (of) => signDocument(signer, "waas/cancel", encodeCancel(of)),
+  start: (startDocument) => signDocument(signer, "waas/start", encodeStart(startDocument)),
+  cancel: (cancelDocument) => signDocument(signer, "waas/cancel", encodeCancel(cancelDocument)),
 })
 
 /** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
@@ -147,8 +147,8 @@ function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
   return createRelay({
     signer,
-    admitStanding: (party, { bootId, ...standing }) =>
-      engine.admitStanding(nodeIdOf(party), { ...standing, bootId: toHex(bootId) }),
+    admitFencingToken: (party, { bootId, ...fencingToken }) =>
+      engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId) }),
     isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
     onFrame: (party, frame) => swallow(engine.onFrame(nodeIdOf(party), frame)),
     onOnline: (party) => swallow(engine.onOnline(nodeIdOf(party))),

@@ -1,4 +1,4 @@
-/** Records as the REST objects of compat.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
+/** Records as the REST objects of formats.md 7.4. They also travel to risk control, inside a task's extra_info (1.8). */
 import type {
   Holder,
   HolderGroup,
@@ -46,7 +46,9 @@ export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string)
     curve,
     root_pubkey: rootPubkey,
   })),
-  key_share_holders: group.holders.map((of) => keyShareHolder(of, online(of.nodeId), group.status === "Valid")),
+  key_share_holders: group.holders.map((holder) =>
+    keyShareHolder(holder, online(holder.nodeId), group.status === "Valid"),
+  ),
   participants: group.holders.length,
   threshold: group.threshold,
   status: group.status,

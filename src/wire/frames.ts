@@ -23,7 +23,7 @@ export type ToNode =
   | { readonly kind: "envelope"; readonly taskId: string; readonly envelope: Bytes }
   /**
    * The acks of all participants of a finished set-up, from a node that has them to one that crashed before it did.
-   * It proves itself (tss.md 3.5), so WaaS does not sign it. Each ack is a whole envelope, ascending by party.
+   * It proves itself (threshold.md 3.5), so WaaS does not sign it. Each ack is a whole envelope, ascending by party.
    */
   | { readonly kind: "certificate"; readonly taskId: string; readonly acks: readonly Bytes[] }
   /**
@@ -38,7 +38,7 @@ export type ToNode =
       readonly outcome: GroupOutcome
     }
   /**
-   * Share check-ups of members of one epoch (tss.md 8, external form), to a node that may still hold a share of an older one.
+   * Share check-ups of members of one epoch (threshold.md 8, external form), to a node that may still hold a share of an older one.
    * Each verifies under the public share of its member, which the node has on record, so WaaS does not sign them.
    */
   | {
@@ -57,7 +57,7 @@ export interface MemberCheckup {
   readonly signature: Bytes
 }
 
-/** TSSStatus numbers of compat.md 1.9 that a node reports. */
+/** TSSStatus numbers of formats.md 1.9 that a node reports. */
 export type ReportStatus = 130 | 140 | 160 | 170 | 180 | 190
 
 export type FromNode =

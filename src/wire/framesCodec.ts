@@ -63,7 +63,9 @@ export function encodeToNode(frame: ToNode): Bytes {
       return checked(decodeToNode, head, signedBlock(frame.task), u32be(frame.attempt), outcome)
     }
     case "checkups": {
-      const made = frame.checkups.map((of) => concat(partyBytes(of.party), block(of.message), of.signature))
+      const made = frame.checkups.map((memberCheckup) =>
+        concat(partyBytes(memberCheckup.party), block(memberCheckup.message), memberCheckup.signature),
+      )
       return checked(decodeToNode, head, textBlock(frame.groupId), frame.epochId, u8(made.length), ...made)
     }
   }
@@ -148,7 +150,8 @@ function checked(read: (bytes: Bytes) => object, ...parts: readonly Uint8Array[]
   return bytes
 }
 
-const signedBlock = (of: SignedDocument): Bytes => concat(of.signature, block(of.document))
+const signedBlock = (signedDocument: SignedDocument): Bytes =>
+  concat(signedDocument.signature, block(signedDocument.document))
 
 function signed(from: Reader, max: number): SignedDocument {
   const signature = from.take(64)
@@ -182,7 +185,7 @@ function checkups(from: Reader): readonly MemberCheckup[] {
     message: from.block(1, MAX_CHECKUP_MESSAGE),
     signature: from.take(64),
   }))
-  const ascends = read.every((of, i) => i === 0 || (read[i - 1]?.party ?? "") < of.party)
+  const ascends = read.every((ack, i) => i === 0 || (read[i - 1]?.party ?? "") < ack.party)
   return ascends ? read : malformed("checkups", "not ascending by party")
 }
 
@@ -193,18 +196,18 @@ function groupOutcome(bytes: Bytes): GroupOutcome {
   return outcome.type === "group" ? outcome : malformed("outcome", "not a group")
 }
 
-function reportFields(of: Report): Bytes {
+function reportFields(report: Report): Bytes {
   return concat(
-    textBlock(of.taskId),
-    fromHex(of.digest) ?? new Uint8Array(0),
-    u8(TASK_TYPES.indexOf(of.type)),
-    u8(of.status),
-    u32be(of.attempt),
-    flag(of.approved),
-    textBlock(of.code),
-    textBlock(of.reason.slice(0, MAX_REASON / 4)),
-    flag(of.outcome !== undefined),
-    of.outcome === undefined ? new Uint8Array(0) : block(writeOutcome(of.outcome)),
+    textBlock(report.taskId),
+    fromHex(report.digest) ?? new Uint8Array(0),
+    u8(TASK_TYPES.indexOf(report.type)),
+    u8(report.status),
+    u32be(report.attempt),
+    flag(report.approved),
+    textBlock(report.code),
+    textBlock(report.reason.slice(0, MAX_REASON / 4)),
+    flag(report.outcome !== undefined),
+    report.outcome === undefined ? new Uint8Array(0) : block(writeOutcome(report.outcome)),
   )
 }
 

@@ -16,10 +16,10 @@ import { type Signer, verifyEd25519 } from "./signed.ts"
 
 /**
  * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
- * put back, or a clone, and would know nothing of the bans since (tss.md 2.5 rule 11).
+ * put back, or a clone, and would know nothing of the bans since (threshold.md 2.5 rule 11).
  */
-export interface Standing {
-  readonly lineage: number
+export interface FencingToken {
+  readonly incarnation: number
   readonly boot: number
   /** 16 random bytes of this start: two clones that count alike differ in it. */
   readonly bootId: Bytes
@@ -28,8 +28,8 @@ export interface Standing {
 
 export const BOOT_ID_BYTES = 16
 
-export const encodeStanding = ({ lineage, boot, bootId, generation }: Standing): Bytes =>
-  concat(u64be(lineage), u64be(boot), bootId, u64be(generation))
+export const encodeFencingToken = ({ incarnation, boot, bootId, generation }: FencingToken): Bytes =>
+  concat(u64be(incarnation), u64be(boot), bootId, u64be(generation))
 
 export interface Transcript {
   readonly version: number
@@ -39,7 +39,7 @@ export interface Transcript {
   readonly waasNonce: Bytes
   readonly waasMs: number
   /** Of the node's proof alone. Absent: a probe that is not the node at work. */
-  readonly standing?: Standing
+  readonly fencingToken?: FencingToken
 }
 
 export type Role = "node" | "waas"
@@ -54,7 +54,7 @@ const signedBytes = (role: Role, t: Transcript): Bytes =>
     t.nodeNonce,
     t.waasNonce,
     u64be(t.waasMs),
-    ...(t.standing === undefined ? [] : [encodeStanding(t.standing)]),
+    ...(t.fencingToken === undefined ? [] : [encodeFencingToken(t.fencingToken)]),
   )
 
 export const prove = (role: Role, transcript: Transcript, by: Signer): Bytes => by.sign(signedBytes(role, transcript))

@@ -5,7 +5,7 @@
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
 import { Reader } from "./binary.ts"
 import { MAX_FRAME_BYTES } from "./framesCodec.ts"
-import { BOOT_ID_BYTES, encodeStanding, type Standing } from "./hello.ts"
+import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
 
 export const LINK_VERSION = 1
@@ -42,7 +42,7 @@ export type HandshakePacket =
       readonly waasMs: number
       readonly signature: Bytes
     }
-  | { readonly kind: "proof"; readonly signature: Bytes; readonly standing?: Standing }
+  | { readonly kind: "proof"; readonly signature: Bytes; readonly fencingToken?: FencingToken }
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
 
@@ -80,9 +80,9 @@ export function encodePacket(packet: Packet): Bytes {
     case "challenge":
       return concat(kind, packet.waasNonce, u64be(packet.waasMs), packet.signature)
     case "proof":
-      return packet.standing === undefined
+      return packet.fencingToken === undefined
         ? concat(kind, packet.signature)
-        : concat(kind, packet.signature, encodeStanding(packet.standing))
+        : concat(kind, packet.signature, encodeFencingToken(packet.fencingToken))
     case "welcome":
       return kind
     case "refused":
@@ -140,10 +140,10 @@ function fields(kind: number, from: Reader): Packet {
 function proof(from: Reader): Packet {
   const signature = from.take(64)
   if (from.left() === 0) return { kind: "proof", signature }
-  const lineage = from.u64()
+  const incarnation = from.u64()
   const boot = from.u64()
   const bootId = from.take(BOOT_ID_BYTES)
-  return { kind: "proof", signature, standing: { lineage, boot, bootId, generation: from.u64() } }
+  return { kind: "proof", signature, fencingToken: { incarnation, boot, bootId, generation: from.u64() } }
 }
 
 /** Of another version only the number is read: what follows it may have any form. */

@@ -1,5 +1,5 @@
 /**
- * The details of a task as callback servers (a JSON text) and event servers (an object) get them: compat.md 1.7. All
+ * The details of a task as callback servers (a JSON text) and event servers (an object) get them: formats.md 1.7. All
  * fields, index-aligned lists, and nothing but the task that this node claimed: extra_info has no say in it.
  */
 import type { CurveName } from "../crypto/curve.ts"

@@ -9,23 +9,23 @@ export type ShownFrame = Readonly<Record<string, string | number>>
 
 /** `bytes`: its size on the wire. */
 export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame {
-  const of = { kind: frame.kind, bytes }
+  const common = { kind: frame.kind, bytes }
   switch (frame.kind) {
     case "report":
-      return { ...of, task: frame.taskId, status: frame.status, attempt: frame.attempt, code: frame.code }
+      return { ...common, task: frame.taskId, status: frame.status, attempt: frame.attempt, code: frame.code }
     case "envelope":
-      return { ...of, task: frame.taskId, ...shownEnvelope(frame.envelope) }
+      return { ...common, task: frame.taskId, ...shownEnvelope(frame.envelope) }
     case "certificate":
     case "outcomeStored":
-      return { ...of, task: frame.taskId }
+      return { ...common, task: frame.taskId }
     case "succession":
-      return { ...of, group: frame.outcome.group_id, attempt: frame.attempt }
+      return { ...common, group: frame.outcome.group_id, attempt: frame.attempt }
     case "checkups":
-      return { ...of, group: frame.groupId, members: frame.checkups.length }
+      return { ...common, group: frame.groupId, members: frame.checkups.length }
     case "task":
     case "start":
     case "cancel":
-      return of
+      return common
   }
 }
 
@@ -46,4 +46,4 @@ function shownEnvelope(bytes: Uint8Array<ArrayBuffer>): ShownFrame {
 const receiverName = (receiver: PartyId | undefined): string => (receiver === undefined ? "all" : nodeIdOf(receiver))
 
 const nameIn = (names: Readonly<Record<string, number>>, code: number): string =>
-  Object.entries(names).find(([, of]) => of === code)?.[0] ?? String(code)
+  Object.entries(names).find(([, count]) => count === code)?.[0] ?? String(code)

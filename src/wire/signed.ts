@@ -76,11 +76,13 @@ export const decodeStart = (document: Uint8Array): StartDocument | Problem =>
 export const decodeCancel = (document: Uint8Array): CancelDocument | Problem =>
   attempt(() => cancel(parseJson(document, MAX_SMALL), "$"))
 
-export const encodeStart = (of: StartDocument): Bytes => checked("start document", of, decodeStart)
-export const encodeCancel = (of: CancelDocument): Bytes => checked("cancel document", of, decodeCancel)
+export const encodeStart = (startDocument: StartDocument): Bytes =>
+  checked("start document", startDocument, decodeStart)
+export const encodeCancel = (cancelDocument: CancelDocument): Bytes =>
+  checked("cancel document", cancelDocument, decodeCancel)
 
-function checked(what: string, of: object, decode: (document: Bytes) => object): Bytes {
-  const document = utf8(JSON.stringify(of))
+function checked(what: string, fields: object, decode: (document: Bytes) => object): Bytes {
+  const document = utf8(JSON.stringify(fields))
   const read = decode(document)
   if ("problem" in read) throw new CosignerError("E-LNK-020", { what, problem: String(read.problem) })
   return document

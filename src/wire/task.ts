@@ -48,7 +48,7 @@ interface TaskCommon {
   readonly created_ms: number
   /** After this moment (ms since 1970) no node begins or continues the task. */
   readonly deadline_ms: number
-  /** Context for rules and callback servers (compat.md 1.8); opaque here, and never the source of what is signed. */
+  /** Context for rules and callback servers (formats.md 1.8); opaque here, and never the source of what is signed. */
   readonly extra_info: Readonly<Record<string, unknown>>
 }
 

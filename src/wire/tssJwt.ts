@@ -1,5 +1,5 @@
 /**
- * TSS_JWT_MSG, the signed token that callback and event servers and the node exchange (compat.md 1.2): RS256 and nothing
+ * TSS_JWT_MSG, the signed token that callback and event servers and the node exchange (formats.md 1.2): RS256 and nothing
  * else, over {package_data: base64 of the body, exp, iss}. Owns making and opening it; what a body says is others'.
  */
 import type { KeyObject } from "node:crypto"

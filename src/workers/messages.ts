@@ -13,7 +13,7 @@ import type { Ending, ReshareSpec, SessionSpec, SignSpec } from "../mpc/session.
 export interface Identity {
   /** Ed25519 seed, 32 bytes. */
   readonly seed: Bytes
-  /** tss.md 1.5. */
+  /** threshold.md 1.5. */
   readonly nodeSecret: Bytes
   readonly bootCounter: number
   /** Unique among all workers of this process, so that no two sessions share a session counter. */

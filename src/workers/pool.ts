@@ -61,7 +61,7 @@ interface Hosted {
   isFlooded: boolean
 }
 
-interface Seat {
+interface WorkerSlot {
   readonly worker: Worker
   readonly sessions: Map<number, Hosted>
   /** Unanswered, in the order in which they were sent. */
@@ -76,12 +76,12 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   /** What waits for all sessions that are not flooded. */
   let queued = 0
   let closed = false
-  const seats: Seat[] = []
+  const slots: WorkerSlot[] = []
 
-  async function seat(): Promise<void> {
+  async function slot(): Promise<void> {
     const worker = new Worker(options.program ?? WORKER)
     const ready = Promise.withResolvers<void>()
-    const it: Seat = {
+    const it: WorkerSlot = {
       worker,
       sessions: new Map(),
       pings: new Map(),
@@ -100,13 +100,13 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     it.post({ kind: "init", identity: { ...options.identity, worker: ++workers } })
     await ready.promise
     if (closed) worker.terminate()
-    else seats.push(it)
+    else slots.push(it)
   }
 
-  function bury(dead: Seat, reason: string): void {
-    const at = seats.indexOf(dead)
+  function bury(dead: WorkerSlot, reason: string): void {
+    const at = slots.indexOf(dead)
     if (at < 0 || closed) return
-    seats.splice(at, 1)
+    slots.splice(at, 1)
     for (const { end } of [...dead.sessions.values()]) end({ kind: "crashed", reason: `its worker died: ${reason}` })
     for (const { answered } of dead.pings.values()) answered()
     dead.worker.terminate()
@@ -116,14 +116,14 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
 
   /** Until it works: a machine without memory now has some later. */
   function replace(): void {
-    seat().catch((error: unknown) => {
+    slot().catch((error: unknown) => {
       if (closed) return
       options.onDeath(`no new worker could be started: ${errorText(error)}`)
       setTimeout(replace, RESPAWN_MS).unref()
     })
   }
 
-  function onMessage(from: Seat, message: Exclude<FromWorker, { kind: "ready" }>): void {
+  function onMessage(from: WorkerSlot, message: Exclude<FromWorker, { kind: "ready" }>): void {
     if (message.kind === "pong") {
       from.pings.get(message.at)?.answered()
       from.pings.delete(message.at)
@@ -150,10 +150,10 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   }
 
   /** Ends the session in an orderly way, once its worker has come so far; until then nothing more is queued for it. */
-  function flooded(seat: Seat, session: number, hosted: Hosted): void {
+  function flooded(slot: WorkerSlot, session: number, hosted: Hosted): void {
     queue(hosted, -hosted.queued)
     hosted.isFlooded = true
-    seat.post({ kind: "cancel", session, reason: "flooded" })
+    slot.post({ kind: "cancel", session, reason: "flooded" })
   }
 
   function queue(hosted: Hosted, bytes: number): void {
@@ -165,15 +165,15 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   /** Too much in all: the session that most is queued for goes, not the one that happens to be next. */
   function relieve(): void {
     if (queued <= (options.mostQueued ?? MOST_QUEUED)) return
-    const all = seats.flatMap((seat) => [...seat.sessions].map(([session, hosted]) => ({ seat, session, hosted })))
+    const all = slots.flatMap((slot) => [...slot.sessions].map(([session, hosted]) => ({ slot, session, hosted })))
     const [most] = all.sort((a, b) => b.hosted.queued - a.hosted.queued)
-    if (most !== undefined) flooded(most.seat, most.session, most.hosted)
+    if (most !== undefined) flooded(most.slot, most.session, most.hosted)
   }
 
   function startSession(spec: Parameters<StartSession>[0], io: HostIo): HostedSession {
     const session = ++counter
     const { promise, resolve } = Promise.withResolvers<Ending>()
-    const [least] = [...seats].sort((a, b) => a.sessions.size - b.sessions.size)
+    const [least] = [...slots].sort((a, b) => a.sessions.size - b.sessions.size)
     if (least === undefined) {
       resolve({ kind: "crashed", reason: "no session worker is alive" })
       return { deliver: () => undefined, cancel: () => undefined, ending: promise }
@@ -200,13 +200,13 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     }
   }
 
-  await Promise.all(Array.from({ length: options.size }, seat))
+  await Promise.all(Array.from({ length: options.size }, slot))
   return {
     startSession,
     async ping() {
       const begun = performance.now()
       await Promise.all(
-        seats.map((it) => {
+        slots.map((it) => {
           const at = ++counter
           const { promise, resolve } = Promise.withResolvers<void>()
           it.pings.set(at, { answered: resolve, sentAt: begun })
@@ -216,10 +216,10 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
       )
       return performance.now() - begun
     },
-    open: () => seats.reduce((sum, it) => sum + it.sessions.size, 0),
-    alive: () => seats.length,
+    open: () => slots.reduce((sum, it) => sum + it.sessions.size, 0),
+    alive: () => slots.length,
     reap(silentMs) {
-      for (const it of [...seats]) {
+      for (const it of [...slots]) {
         const [oldest] = it.pings.values()
         if (oldest === undefined || performance.now() - oldest.sentAt < silentMs) continue
         bury(it, `it did not answer for ${Math.round(silentMs / 1000)} s`)
@@ -227,7 +227,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     },
     close() {
       closed = true
-      for (const it of seats) {
+      for (const it of slots) {
         for (const { end } of [...it.sessions.values()]) end({ kind: "crashed", reason: "the node goes down" })
         it.worker.terminate()
       }

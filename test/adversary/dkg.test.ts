@@ -1,10 +1,10 @@
-/** Every field of DKG1 to DKG4, and the rows of tss.md 10.2 and 10.3 that concern the set-up. */
+/** Every field of DKG1 to DKG4, and the rows of threshold.md 10.2 and 10.3 that concern the set-up. */
 import { expect, test } from "bun:test"
 import { type Bytes, concat, copy } from "../../src/bytes.ts"
 import { ED } from "../../src/crypto/curve.ts"
 import type { ExchangeStep } from "../../src/mpc/exchange.ts"
 import { type Alter, partyAt } from "../mpc/cluster.ts"
-import { cast, dkgSpecs } from "../mpc/specs.ts"
+import { dkgSpecs, makeMembers } from "../mpc/specs.ts"
 import { envelopeAttacks } from "./envelopes.ts"
 import {
   altering,
@@ -19,7 +19,7 @@ import {
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const T = 2
-const members = cast(3)
+const members = makeMembers(3)
 const [cheat, victim, third] = [partyAt(0), partyAt(1), partyAt(2)]
 const specs = (change: { readonly taskId?: string } = {}) => dkgSpecs("ed25519", T, members, change)
 

@@ -18,7 +18,7 @@ import { codeOf } from "../keys/codeOf.ts"
 import { Cluster, type ClusterOptions, flipped, type NodeRun, partyAt, resigned, runCluster } from "../mpc/cluster.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dkls/group.ts"
 import { seededRng } from "../mpc/network.ts"
-import { cast, dkgSpecs, toSign } from "../mpc/specs.ts"
+import { dkgSpecs, makeMembers, toSign } from "../mpc/specs.ts"
 
 const [victim, other, cheater] = [partyAt(0), partyAt(1), partyAt(2)]
 
@@ -70,7 +70,7 @@ const blameOf = (run: NodeRun | undefined) => (run?.ending.kind === "blamed" ? r
 /** Runs a 2-of-3 DKG and keeps what each node was asked to make durable. */
 async function keygen(options: ClusterOptions = {}) {
   const kept = new Map<PartyId, { readonly group: GroupPublic; readonly secret: GroupSecret }>()
-  const runs = await runCluster(dkgSpecs("secp256k1", 2, cast(3)), {
+  const runs = await runCluster(dkgSpecs("secp256k1", 2, makeMembers(3)), {
     ...options,
     onRecord: (party, record) => {
       if (record.kind === "prepared") kept.set(party, { group: record.group, secret: copyOf(record.secret) })
@@ -100,7 +100,7 @@ test("from DKG to signatures: every pair of the three signs under the key that a
   }
 })
 
-// Offsets of tss.md 12: DKG2-P is share, cc, zs, then OT1; DKG3-P is B, then E, X, D per tree.
+// Offsets of threshold.md 12: DKG2-P is share, cc, zs, then OT1; DKG3-P is B, then E, X, D per tree.
 const OF_OT: readonly [string, number, (body: Bytes) => Bytes][] = [
   ["DKG2 OT1, a point that is the identity", 2, zeros(96 + 33 * 7, 33)],
   ["DKG3 B off the curve or another", 3, flip(20)],

@@ -1,4 +1,4 @@
-/** The tampering table of tss.md 10.2 for SIG1 to SIG3, row by row: what the receiver does, whom it names, and who must not be named. */
+/** The tampering table of threshold.md 10.2 for SIG1 to SIG3, row by row: what the receiver does, whom it names, and who must not be named. */
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Bytes, beToBig, bigToBe, bigToLe, concat, copy, equal, leToBig } from "../../src/bytes.ts"
@@ -20,7 +20,7 @@ const Q = K1.order
 const two = dealGroup(2, 2, "adversary 2")
 const three = dealGroup(3, 3, "adversary 3")
 
-// Offsets for one message (tss.md 12).
+// Offsets for one message (threshold.md 12).
 const SIG1B = { nonce: 0, ephemeral: 32, commitment: 64 }
 const SIG1P = { confirmation: 0, u: 32, xHat: 32 + 32 * 68, tHat: 32 + 32 * 68 + 16 }
 const SIG2P = { salt: 0, R: 32, pk: 65, Gu: 98, Gv: 131, psi: 164, etap: 196, mu: 228, ta: 260 }

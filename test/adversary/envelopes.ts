@@ -1,4 +1,4 @@
-/** What can be done to whole messages of any protocol, and what must come of it (tss.md 10.2, first rows). */
+/** What can be done to whole messages of any protocol, and what must come of it (threshold.md 10.2, first rows). */
 import { expect, test } from "bun:test"
 import { type Bytes, concat, copy } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"

@@ -1,11 +1,11 @@
-/** Every field of FRO1 and FRO2 on both suites, and the rows of tss.md 10.2 and 10.3 that concern FROST. */
+/** Every field of FRO1 and FRO2 on both suites, and the rows of threshold.md 10.2 and 10.3 that concern FROST. */
 import { expect, test } from "bun:test"
 import { concat, copy } from "../../src/bytes.ts"
 import { curveNamed, ED } from "../../src/crypto/curve.ts"
 import type { Algorithm } from "../../src/mpc/session.ts"
 import { type Alter, partyAt, resigned } from "../mpc/cluster.ts"
 import { dealGroup } from "../mpc/dealer.ts"
-import { cast, signSpecs, toSign } from "../mpc/specs.ts"
+import { makeMembers, signSpecs, toSign } from "../mpc/specs.ts"
 import { envelopeAttacks } from "./envelopes.ts"
 import {
   altering,
@@ -18,7 +18,7 @@ import {
   underAttack,
 } from "./mutations.ts"
 
-const members = cast(3)
+const members = makeMembers(3)
 const [cheat, victim, third] = [partyAt(0), partyAt(1), partyAt(2)]
 const signers = members.map(({ party }) => party)
 const messages = [toSign(new Uint8Array(32).fill(1), [1]), toSign(new Uint8Array(32).fill(2), [2])]

@@ -3,7 +3,7 @@
  * with whole envelopes. What must come of it is told by the tests; that nobody but the cheat is ever named, and that no
  * honest node has a result that another lacks a reason to refuse, is checked here for every attack.
  *
- * Fields are named as tss.md 12 names them. Give another protocol's layout and specs to attack that one.
+ * Fields are named as threshold.md 12 names them. Give another protocol's layout and specs to attack that one.
  */
 import { expect } from "bun:test"
 import { type Bytes, copy, equal } from "../../src/bytes.ts"

@@ -1,4 +1,4 @@
-/** Every field of RSH1 to RSH4, and the rows of tss.md 10.2 and 10.3 that concern resharing. */
+/** Every field of RSH1 to RSH4, and the rows of threshold.md 10.2 and 10.3 that concern resharing. */
 import { expect, test } from "bun:test"
 import { type Bytes, concat, copy } from "../../src/bytes.ts"
 import { ED } from "../../src/crypto/curve.ts"
@@ -15,7 +15,7 @@ import { Secret } from "../../src/secret.ts"
 import { type Alter, Cluster, partyAt } from "../mpc/cluster.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dealer.ts"
 import { reshareSpecs } from "../mpc/reshare/specs.ts"
-import { cast } from "../mpc/specs.ts"
+import { makeMembers } from "../mpc/specs.ts"
 import { envelopeAttacks } from "./envelopes.ts"
 import {
   altering,
@@ -33,9 +33,9 @@ const T = 2
 const POINT = 32
 const PROOF = 64
 // The cheat deals and is a member; the victim is a dealer that stays, the third an old node that deals no more, the fourth is new.
-const old = dealGroup("ed25519", T, cast(3), "old")
+const old = dealGroup("ed25519", T, makeMembers(3), "old")
 const [cheat, victim, third, fresh] = [partyAt(0), partyAt(1), partyAt(2), partyAt(3)]
-const of = { dealers: [cheat, victim], members: cast(4), threshold: T }
+const of = { dealers: [cheat, victim], members: makeMembers(4), threshold: T }
 const specs = (change: Partial<ReshareSpec> = {}) => reshareSpecs(old, of, change)
 
 const RSH1: Layout = {
@@ -129,8 +129,8 @@ test("RSH1 another epoch or polynomial of one dealer: SESSION before round 2, at
 })
 
 test("all dealers deal another key, in every way in order: a new node holds them to the approved task before round 2", async () => {
-  const another = dealGroup("ed25519", T, cast(3), "another key")
-  const cast4 = { ...of, members: cast(4).filter(({ party }) => party !== third) }
+  const another = dealGroup("ed25519", T, makeMembers(3), "another key")
+  const cast4 = { ...of, members: makeMembers(4).filter(({ party }) => party !== third) }
   const lies = reshareSpecs(another, cast4)
   const sent: number[] = []
   const prepared = reshareSpecs(old, cast4).map((spec, i) => {
@@ -249,9 +249,9 @@ test("a polynomial of one degree more or less than the new threshold is a fault:
 })
 
 test("an old share id that is another node's new one confuses nobody", async () => {
-  const crossed = dealGroup("ed25519", T, cast(3, [11n, 12n, 13n]), "crossed")
+  const crossed = dealGroup("ed25519", T, makeMembers(3, [11n, 12n, 13n]), "crossed")
   const runs = await new Cluster({}).run(
-    reshareSpecs(crossed, { dealers: [cheat, victim], members: cast(4, [12n, 13n, 11n, 14n]), threshold: T }),
+    reshareSpecs(crossed, { dealers: [cheat, victim], members: makeMembers(4, [12n, 13n, 11n, 14n]), threshold: T }),
   )
   for (const { ending } of runs.values()) expect(outcome(ending)).toBe("done")
 })

@@ -1,9 +1,9 @@
 /** The operations of the crash matrix, cheap passwords and all. Imported by the child after it has laid its traps. */
 import { join } from "node:path"
+import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/jobs/backupWork.ts"
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/upkeep/backupWork.ts"
 import { KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 export interface Scene {

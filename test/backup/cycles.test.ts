@@ -3,8 +3,8 @@ import { expect, test } from "bun:test"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
+import { proveBackup, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { openStore } from "../../src/store/store.ts"
-import { proveBackup, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
@@ -17,7 +17,7 @@ test(
     using password = secret(PASSWORD)
     using sealing = secret(OTHER)
     home.create().close()
-    let lineage = 0
+    let incarnation = 0
     let share = ""
     for (let n = 1; n <= CYCLES; n++) {
       const file = home.file("backups/b")
@@ -45,8 +45,8 @@ test(
       if (n % 50 === 1) expect(proveBackup(file, sealing, n).imported.proven).toBeGreaterThanOrEqual(2)
       rmSync(home.db)
       const { imported } = restoreBackup(file, sealing, { db: home.db, password, nowMs: n, kdf: KDF })
-      expect(imported.lineage).toBeGreaterThan(lineage)
-      lineage = imported.lineage
+      expect(imported.incarnation).toBeGreaterThan(incarnation)
+      incarnation = imported.incarnation
       rmSync(file)
     }
   },

@@ -4,16 +4,16 @@ import { expect, test } from "bun:test"
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { proveBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { SecretsFile } from "../../src/store/file.ts"
 import { snapshotOf } from "../../src/store/store.ts"
-import { proveBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const [HEADER, ROOT, BOOTS, GROUP, SHARE, TASK] = [0, 1, 4, 7, 8, 9]
 
-async function codeOf(act: () => unknown): Promise<unknown> {
+async function codeOf(action: () => unknown): Promise<unknown> {
   try {
-    await act()
+    await action()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : error

@@ -7,10 +7,10 @@ import { Database } from "bun:sqlite"
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import { rmSync } from "node:fs"
 import { growthWith } from "../../scripts/bench/backup.ts"
+import { collecting, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { checkStore } from "../../src/store/check.ts"
 import { Sealer } from "../../src/store/seal.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { collecting, restoreBackup, writeBackup } from "../../src/upkeep/backupWork.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
@@ -34,26 +34,26 @@ function living(): number {
   return DATA.reduce((sum, kind) => sum + (objectTypeCounts[kind] ?? 0), 0)
 }
 
-/** Calls of `method` while `act` runs; at each of `samples` it is counted what lives. */
+/** Calls of `method` while `action` runs; at each of `samples` it is counted what lives. */
 async function counted(
-  of: object,
+  fields: object,
   method: "open" | "run",
   isCall: (args: readonly unknown[]) => boolean,
   samples: readonly number[],
-  act: () => unknown,
+  action: () => unknown,
 ): Promise<{ readonly calls: number; readonly living: readonly number[] }> {
   const found: number[] = []
   let calls = 0
-  const real = Reflect.get(of, method)
-  Reflect.set(of, method, function (this: unknown, ...args: unknown[]) {
+  const real = Reflect.get(fields, method)
+  Reflect.set(fields, method, function (this: unknown, ...args: unknown[]) {
     const result: unknown = Reflect.apply(real, this, args)
     if (isCall(args) && samples.includes(++calls)) found.push(living())
     return result
   })
   try {
-    await act()
+    await action()
   } finally {
-    Reflect.set(of, method, real)
+    Reflect.set(fields, method, real)
   }
   expect(found).toHaveLength(samples.length)
   return { calls, living: found }

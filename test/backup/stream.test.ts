@@ -160,9 +160,9 @@ test("a manifest names its groups as they were added, whatever is in their names
 
 test("bytes that are no manifest are refused; a group that is none is seen by whoever asks for it", () => {
   const text = new TextDecoder().decode(concat(...manifestParts(MANIFEST)))
-  const read = (of: string): unknown => {
+  const read = (text: string): unknown => {
     try {
-      return [...readManifest("p", utf8(of)).groups].length
+      return [...readManifest("p", utf8(text)).groups].length
     } catch (error) {
       return error instanceof CosignerError ? error.code : error instanceof SyntaxError ? "syntax" : error
     }

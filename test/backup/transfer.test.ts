@@ -5,9 +5,9 @@ import { BackupWriter } from "../../src/backup/file.ts"
 import { GroupList, type ManifestGroup } from "../../src/backup/manifest.ts"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { restoreBackup } from "../../src/jobs/backupWork.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { restoreBackup } from "../../src/upkeep/backupWork.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 // what the snapshot lends is wiped with the next record: a copy is taken while it is there
@@ -92,7 +92,11 @@ for (const [what, change, expected] of [
     "E-BAK-011",
   ],
   ["none of nothing", () => [], "E-BAK-013"],
-  ["none of a later version", (all: Records) => all.map((of) => ({ ...of, version: 9 })), "E-STO-027"],
+  [
+    "none of a later version",
+    (all: Records) => all.map((storedRecord) => ({ ...storedRecord, version: 9 })),
+    "E-STO-027",
+  ],
   [
     "none with a kind that is not known",
     (all: Records) => [...all, { kind: 99, version: 1, body: new Uint8Array(1) }],
@@ -101,23 +105,23 @@ for (const [what, change, expected] of [
   [
     "none with a group whose share ids do not fit its key",
     (all: Records) =>
-      all.map((of) => {
-        if (of.kind !== GROUP) return of
+      all.map((storedRecord) => {
+        if (storedRecord.kind !== GROUP) return storedRecord
         // length 4, version, id 1 + 20, epoch 32, curve, mode, status, threshold, count; then party 32 and share id 32
-        const body = of.body.slice()
+        const body = storedRecord.body.slice()
         body[4 + 1 + 21 + 32 + 5 + 32 + 31] = (body[4 + 1 + 21 + 32 + 5 + 32 + 31] ?? 0) ^ 1
-        return { ...of, body }
+        return { ...storedRecord, body }
       }),
     "E-KEY-007",
   ],
   [
     "none with a share that is another number",
     (all: Records) =>
-      all.map((of) => {
-        if (of.kind !== SHARE) return of
-        const body = of.body.slice()
+      all.map((storedRecord) => {
+        if (storedRecord.kind !== SHARE) return storedRecord
+        const body = storedRecord.body.slice()
         body[body.length - 1] = (body.at(-1) ?? 0) ^ 1
-        return { ...of, body }
+        return { ...storedRecord, body }
       }),
     "E-BAK-011",
   ],

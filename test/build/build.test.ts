@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, root } from "../binary.ts"
+import { binary, root } from "../support/binary.ts"
 
 // each build writes 200 MB; a loaded machine takes its time
 setDefaultTimeout(120_000)

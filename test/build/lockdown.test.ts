@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { LOCKDOWN, missingLockdown } from "../../src/lockdown.ts"
-import { binary, cosigner } from "../binary.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 setDefaultTimeout(60_000)
 

@@ -237,9 +237,9 @@ const at = (port: number): CallbackServer => ({
   publicKey: serverKey.publicKey,
 })
 
-/** A raw socket that does `act` once it has a request. */
-function rawServer(act: (socket: { write(text: string): unknown; end(): unknown }) => void) {
-  return Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => act(socket) } })
+/** A raw socket that does `action` once it has a request. */
+function rawServer(action: (socket: { write(text: string): unknown; end(): unknown }) => void) {
+  return Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => action(socket) } })
 }
 
 async function triedAt(server: CallbackServer, over: Parameters<typeof askerFor>[1]) {

@@ -17,9 +17,9 @@ const file = (name: string, text: string) => {
   writeFileSync(path, text)
   return path
 }
-const codeOf = (act: () => unknown) => {
+const codeOf = (action: () => unknown) => {
   try {
-    act()
+    action()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : String(error)

@@ -5,10 +5,10 @@ import { dirname, join } from "node:path"
 import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
-import { guardPath, writeGuard } from "../../src/store/guard.ts"
+import { rollbackGuardPath, writeRollbackGuard } from "../../src/store/rollbackGuard.ts"
 import type { Store } from "../../src/store/store.ts"
 import { addGroup, flags, groupOf, Home, ID, partyNo } from "../backup/node.ts"
-import { root } from "../binary.ts"
+import { root } from "../support/binary.ts"
 import { cli, type Outcome } from "./world.ts"
 
 setDefaultTimeout(30_000)
@@ -93,7 +93,7 @@ describe("a backup", () => {
     expect(back.strikes.list()).toHaveLength(1)
     expect(back.strikes.list()).toEqual(store.strikes.list())
     expect(back.boot).toBe(1)
-    expect(back.lineage).toBeGreaterThan(store.lineage)
+    expect(back.incarnation).toBeGreaterThan(store.incarnation)
     expect([ID(0), ID(1)].map((id) => back.bans.awaitsRefresh(id, back.groups.active(id)?.epochId ?? epochId))).toEqual(
       [true, false],
     )
@@ -123,7 +123,7 @@ describe("a backup", () => {
     expect(codeIn(await create(home, "--group-ids", `${ID(0)},${ID(77)}`))).toBe("E-BAK-012")
     expect(namesIn(home.file("backups"))).toEqual([])
   })
-  test("twice: a second life is backed up, and its lineage goes up", async () => {
+  test("twice: a second life is backed up, and its incarnation goes up", async () => {
     using home = new Home()
     home.create().close()
     await create(home)
@@ -154,7 +154,7 @@ describe("a backup", () => {
       again,
     ])
     using second = home.open(true, again)
-    expect(second.lineage).toBeGreaterThan(first.lineage)
+    expect(second.incarnation).toBeGreaterThan(first.incarnation)
   })
   test("without a terminal has the key file's password, and says so", async () => {
     using home = new Home()
@@ -462,7 +462,7 @@ describe("rollback", () => {
     const store = home.create()
     const copy = readFileSync(home.db)
     for (let i = 0; i < 3; i++) store.nextBoot()
-    writeGuard(home.db, store.standing)
+    writeRollbackGuard(home.db, store.fencingToken)
     const epochId = store.groups.active(ID(0))?.epochId
     store.close()
     const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
@@ -485,9 +485,9 @@ describe("rollback", () => {
     using home = new Home()
     home.create().close()
     const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
-    writeFileSync(guardPath(home.db), "cosigner-guard 1 0 1 1 0000000000000000\n")
+    writeFileSync(rollbackGuardPath(home.db), "cosigner-guard 1 0 1 1 0000000000000000\n")
     expect(codeIn(await sign())).toBe("E-BAK-016")
-    rmSync(guardPath(home.db))
+    rmSync(rollbackGuardPath(home.db))
     expect((await sign()).exit).toBe(0)
   })
 })

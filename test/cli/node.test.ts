@@ -1,11 +1,11 @@
-/** init, info and config on the real binary, as the scripts in the field run them and read them (compat.md 4). */
+/** init, info and config on the real binary, as the scripts in the field run them and read them (formats.md 4). */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { createPublicKey } from "node:crypto"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseNodeId } from "../../src/wire/nodeId.ts"
-import { binary, cosigner } from "../binary.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 setDefaultTimeout(60_000)
 

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
 import { Line } from "../../src/cli/terminal.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
+import { readKeyFile } from "../../src/jobs/keyFile.ts"
 import { Secret } from "../../src/secret.ts"
-import { readKeyFile } from "../../src/upkeep/keyFile.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-password-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -21,11 +21,11 @@ function file(content: string | Uint8Array, mode = 0o600): string {
 }
 
 const text = (secret: Secret): string => Buffer.from(secret.expose()).toString()
-const secretOf = (of: string): Secret => Secret.from(Buffer.from(of))
+const secretOf = (text: string): Secret => Secret.from(Buffer.from(text))
 
-async function codeOf(act: () => unknown): Promise<Code | undefined> {
+async function codeOf(action: () => unknown): Promise<Code | undefined> {
   try {
-    await act()
+    await action()
     return undefined
   } catch (error) {
     if (error instanceof CosignerError) return error.code

@@ -80,7 +80,7 @@ test("--json carries the evidence of an equivocation, whole enough to verify els
   struck(home)
   const [record] = JSON.parse((await on(home, "strikes", "--json")).stdout)
   expect(record).toMatchObject({ node_id: id, strikes_since_pardon: 3, strikes_ever: 3, refused: true, pardons: [] })
-  expect(record.strikes.map((of: { proven: boolean }) => of.proven)).toEqual([false, false, true])
+  expect(record.strikes.map((parts: { proven: boolean }) => parts.proven)).toEqual([false, false, true])
   expect(record.strikes[0]).toEqual({
     kind: "FAULT",
     reason: "bad proof",
@@ -91,7 +91,7 @@ test("--json carries the evidence of an equivocation, whole enough to verify els
     evidence: [],
   })
   const { evidence } = record.strikes[2]
-  expect(evidence.map((of: { body_sha256: string }) => of.body_sha256)).toEqual(
+  expect(evidence.map((parts: { body_sha256: string }) => parts.body_sha256)).toEqual(
     ["one", "two"].map((body) => toHex(sha256(utf8(body)))),
   )
   for (const { header, body_sha256, signature } of evidence) {
@@ -111,7 +111,7 @@ test("evidence that proves nothing against that node is not called proven", asyn
     ])
   }
   const [record] = JSON.parse((await on(home, "strikes", "--json")).stdout)
-  expect(record.strikes.map((of: { proven: boolean }) => of.proven)).toEqual([false, false])
+  expect(record.strikes.map((parts: { proven: boolean }) => parts.proven)).toEqual([false, false])
 })
 
 test("nobody struck; a pardon of nobody, of no node id, and beside a running node", async () => {

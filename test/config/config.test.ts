@@ -20,9 +20,9 @@ function problems(source: string): readonly KeyProblem[] {
   return []
 }
 
-function codeOf(act: () => unknown): Code | undefined {
+function codeOf(action: () => unknown): Code | undefined {
   try {
-    act()
+    action()
   } catch (error) {
     if (error instanceof CosignerError) return error.code
     throw error

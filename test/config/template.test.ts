@@ -66,7 +66,10 @@ test("every key says what it does and what it takes", () => {
     const inner = KindGuard.IsArray(schema)
       ? [["[]", schema.items] as const]
       : Object.entries<TSchema>(schema["properties"] ?? {})
-    return [...own, ...inner.filter(([key]) => key !== RULES_TABLE).flatMap(([key, of]) => walk(of, `${name}.${key}`))]
+    return [
+      ...own,
+      ...inner.filter(([key]) => key !== RULES_TABLE).flatMap(([key, tSchema]) => walk(tSchema, `${name}.${key}`)),
+    ]
   }
   expect(walk(configSchema, "")).toEqual([])
 })

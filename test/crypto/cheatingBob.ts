@@ -1,5 +1,5 @@
 /**
- * The selective-failure attack on the OT extension (tss.md 2.5): Bob uses another choice vector in one tree, and adjusts
+ * The selective-failure attack on the OT extension (threshold.md 2.5): Bob uses another choice vector in one tree, and adjusts
  * t_hat for the nibble of Alice's Delta that he guesses. The check passes exactly when the guess is right.
  */
 import { type Bytes, concat } from "../../src/bytes.ts"

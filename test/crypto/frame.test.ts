@@ -10,7 +10,7 @@ test("tags are unique, ASCII, and no two of them differ by case alone", () => {
   for (const tag of all) expect(tag).toMatch(/^[\x21-\x7e]{1,60}$/)
 })
 
-test("a frame is what tss.md 1.4 writes down", () => {
+test("a frame is what threshold.md 1.4 writes down", () => {
   expect(toHex(frame("x", utf8("ab"), new Uint8Array(0)))).toBe(
     `${toHex(utf8("TSSN1"))}01${toHex(utf8("x"))}0200000002${toHex(utf8("ab"))}00000000`,
   )

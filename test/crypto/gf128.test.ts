@@ -9,7 +9,7 @@ const times = (a: bigint, b: bigint): bigint => value(multiply(element(a), eleme
 const randomWords = (count: number, seed: string): Uint32Array =>
   new Uint32Array(seededRng(seed)(4 * count).slice().buffer)
 
-test("known answers of tss.md 5.1", () => {
+test("known answers of threshold.md 5.1", () => {
   expect(times(0x0123456789abcdef0011223344556677n, 0xfedcba98765432100123456789abcdefn)).toBe(
     0x12d2bc4913d3bd69b453b9a45c0051d6n,
   )
@@ -31,7 +31,7 @@ test("multiplication commutes and distributes", () => {
   expect(times(a, b ^ c)).toBe(times(a, b) ^ times(a, c))
 })
 
-/** The map of tss.md 5.3(5) by its definition, from field products. */
+/** The map of threshold.md 5.3(5) by its definition, from field products. */
 function slowMap(bits: Uint32Array, length: number, chi: Uint32Array): bigint {
   let sum = value(bits.slice(length >> 5, (length >> 5) + 4))
   for (let first = 0; first < length; first += 128) {

@@ -44,7 +44,7 @@ test("ideal functionality: the receiver has the key of its choice and not the ot
   expect(ones).toBeLessThan(98)
 })
 
-test("by the definition of tss.md 4.1: the sender's keys, computed by noble alone", () => {
+test("by the definition of threshold.md 4.1: the sender's keys, computed by noble alone", () => {
   const { sidOt, receiver } = honest
   const b = randomScalar(seededRng("definition"), p256.Point.Fn.ORDER)
   const sent = answerBaseOt(sidOt, receiver.first, seededRng("definition"))

@@ -39,7 +39,7 @@ test("ideal functionality: columns differ by Delta exactly where Bob's bit is se
   }
 })
 
-test("sizes of tss.md 12", () => {
+test("sizes of threshold.md 12", () => {
   expect(extensionLength(416)).toBe(32 * 68 + 16 + 2048)
   expect(honest.message.length).toBe(4240)
 })

@@ -24,7 +24,7 @@ const corrections = correct(sidOt, keys)
 const leafOf = (leaves: Bytes, tree: number, y: number): Bytes =>
   leaves.slice(32 * (16 * tree + y), 32 * (16 * tree + y + 1))
 
-/** The tree of tss.md 4.2 by its definition. */
+/** The tree of threshold.md 4.2 by its definition. */
 function slowLeaves(tree: number): readonly Bytes[] {
   const sid = H("pprf/sid", sidOt)
   let nodes = keys.map((half) => half.slice(32 * 4 * tree, 32 * (4 * tree + 1)))

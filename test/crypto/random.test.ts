@@ -5,7 +5,7 @@ import { type Entropy, randomScalar, sessionRandom } from "../../src/crypto/rand
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value)
 const entropy: Entropy = { system: fill(64, 1), nodeSecret: fill(32, 2), bootCounter: 3, sessionCounter: 4 }
 const sid = fill(32, 5)
-const first = (of: Entropy, session = sid) => sessionRandom(of, session)(64)
+const first = (entropy: Entropy, session = sid) => sessionRandom(entropy, session)(64)
 
 test("the stream is a function of all that it is made of, and of nothing less", () => {
   expect(first(entropy)).toEqual(first(entropy))

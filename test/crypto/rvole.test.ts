@@ -55,7 +55,7 @@ const { alice, bob } = dealtTrees(rng)
 const [A, B] = [expandAlice(alice), expandBob(bob)]
 const g = gadget(rng(32), rng(32), rng(32))
 
-function play(blocks: number, inputs?: readonly Products[]) {
+function scenario(blocks: number, inputs?: readonly Products[]) {
   const [psid1, psid2] = [rng(32), rng(32)]
   const sent = extend(B, psid1, XI * blocks, rng)
   const got = receive(A, psid1, XI * blocks, sent.message)
@@ -72,7 +72,7 @@ function play(blocks: number, inputs?: readonly Products[]) {
 
 test("ideal functionality: c + d = a * b for every block and both inputs", () => {
   for (const blocks of [1, 2, 5]) {
-    const { a, b, message, shares, finish } = play(blocks)
+    const { a, b, message, shares, finish } = scenario(blocks)
     expect(isCanonical(message)).toBe(true)
     const done = finish(message)
     expect(done.passed).toBe(true)
@@ -85,7 +85,7 @@ test("ideal functionality: c + d = a * b for every block and both inputs", () =>
 })
 
 test("the identity holds at the edges: inputs 0 and q-1", () => {
-  const { b, shares, message, finish } = play(2, [
+  const { b, shares, message, finish } = scenario(2, [
     [0n, Q - 1n],
     [Q - 1n, 0n],
   ])
@@ -95,7 +95,7 @@ test("the identity holds at the edges: inputs 0 and q-1", () => {
   expect(((shares[0]?.[1] ?? 1n) + (done.shares[0]?.[1] ?? 1n)) % Q).toBe(Q - (b[0] ?? 0n))
 })
 
-const one = play(1)
+const one = scenario(1)
 const bitOf = (j: number): number => ((one.sent.choices[j >> 5] ?? 0) >>> (j & 31)) & 1
 const plusOne = (bytes: Bytes, at: number): Bytes => {
   const out = copy(bytes)

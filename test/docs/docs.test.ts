@@ -8,8 +8,8 @@ import { templateOf } from "../../scripts/docs/template.ts"
 import { globalOptions } from "../../src/cli/globals.ts"
 import { template } from "../../src/config/template.ts"
 import { type Code, codes } from "../../src/errors.ts"
-import { CATALOGUE } from "../../src/metrics/catalogue.ts"
-import { ROUTES } from "../../src/status/routes.ts"
+import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
+import { ROUTES } from "../../src/ops/port/routes.ts"
 
 const written = await pages()
 const pageOf = (name: string): string => written.get(name) ?? ""

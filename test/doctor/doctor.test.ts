@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { startActor } from "../../src/cli/demo/processes.ts"
-import { binary, cosigner } from "../binary.ts"
-import { type TestStage, testStage } from "../e2e/stage.ts"
+import { startActor } from "../../src/kit/demo/processes.ts"
+import { type TestDeployment, testDeployment } from "../e2e/deployment.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 setDefaultTimeout(60_000)
 
@@ -42,7 +42,7 @@ interface Report {
   codes(check: string): readonly string[]
 }
 
-let stage: TestStage
+let deployment: TestDeployment
 let dir = ""
 let config = ""
 /** The configuration of a node that is well. */
@@ -75,13 +75,13 @@ async function configured<T>(toml: string, run: () => Promise<T>): Promise<T> {
 }
 
 beforeAll(async () => {
-  stage = await testStage(1, () => INFLUX)
-  dir = stage.stage.nodes[0]?.dir ?? ""
+  deployment = await testDeployment(1, () => INFLUX)
+  dir = deployment.deployment.nodes[0]?.dir ?? ""
   config = join(dir, "configs", "cosigner.toml")
   well = readFileSync(config, "utf8")
   writeFileSync(join(dir, "backups", "fresh"), "x", { mode: 0o600 })
 })
-afterAll(() => stage[Symbol.asyncDispose]())
+afterAll(() => deployment[Symbol.asyncDispose]())
 
 /** Every file below the node's folder with its bytes. */
 const contents = (): readonly string[] =>

@@ -1,20 +1,20 @@
 /**
  * A secret in every place that has one, everything switched on, and much of it broken: servers that repeat what they are sent,
- * wrong passwords, crashes. The witness of the stage hears all of it; what it must not find is said there, and here only what
+ * wrong passwords, crashes. The leakScanner of the deployment hears all of it; what it must not find is said there, and here only what
  * else has its place.
  */
 import { expect, test } from "bun:test"
 import { createPrivateKey } from "node:crypto"
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { sign, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { type Program, runToEnd, startActor } from "../../src/cli/demo/processes.ts"
-import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
-import type { Stage, StageNode } from "../../src/cli/demo/stage.ts"
-import { binary, root } from "../binary.ts"
-import { readyVault, witnessedStage } from "./stage.ts"
-import { callbackServer, echoProxy, echoServer, eventServer } from "./witness/servers.ts"
-import type { Surveillance } from "./witness/surveillance.ts"
+import type { DeployedNode, Deployment } from "../../src/kit/demo/deployment.ts"
+import { sign, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
+import { binary, root } from "../support/binary.ts"
+import { readyVault, scannedDeployment } from "./deployment.ts"
+import { callbackServer, echoProxy, echoServer, eventServer } from "./leaks/servers.ts"
+import type { Surveillance } from "./leaks/surveillance.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const KEY = ["--key-file", ".password"]
@@ -22,7 +22,7 @@ const KEY = ["--key-file", ".password"]
 /** Cores may be as large as the kernel lets them, until the program takes that away from itself. */
 const UNLIMITED = ["sh", "-c", 'ulimit -c "$(ulimit -H -c)"; exec "$0" "$@"', binary]
 
-const configOf = (node: StageNode): string => join(node.dir, "configs", "cosigner.toml")
+const configOf = (node: DeployedNode): string => join(node.dir, "configs", "cosigner.toml")
 
 /** Runs a command whatever its end, without a terminal; its exit code. */
 async function command(program: Program, args: readonly string[], cwd: string, stdin = ""): Promise<number | null> {
@@ -33,17 +33,22 @@ async function command(program: Program, args: readonly string[], cwd: string, s
     stdout: "pipe",
     stderr: "pipe",
   })
-  program.ear?.started(child.pid, args)
+  program.logTap?.started(child.pid, args)
   const said = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-  for (const piece of said.slice(0, 2)) program.ear?.said(child.pid, args, String(piece))
+  for (const piece of said.slice(0, 2)) program.logTap?.said(child.pid, args, String(piece))
   return child.exitCode
 }
 
-const signs = async (stage: Stage, vault: Vault, nodes: readonly StageNode[], index: number): Promise<string> => {
+const signs = async (
+  deployment: Deployment,
+  vault: Vault,
+  nodes: readonly DeployedNode[],
+  index: number,
+): Promise<string> => {
   const wanted = index % 2 === 0 ? solana(vault, index) : ethereum(vault, index)
   const { curve, path, message, tweak, scheme } = wanted
   const signatureType = scheme === "ecdsa" ? 1 : 2
-  const answer = await sign(stage, vault, { curve, signatureType, path, message, tweak, nodes, extraInfo: {} })
+  const answer = await sign(deployment, vault, { curve, signatureType, path, message, tweak, nodes, extraInfo: {} })
   return answer.kind === "signed" ? "signed" : answer.reason
 }
 
@@ -55,7 +60,7 @@ const dead = (pid: number): Promise<true> =>
   })
 
 /** A file with a secret that the operator made, mode 600. */
-function keyFile(surveillance: Surveillance, node: StageNode, name: string, what: string): string {
+function keyFile(surveillance: Surveillance, node: DeployedNode, name: string, what: string): string {
   const secret = surveillance.plant(`${what} of ${node.name}`, name)
   writeFileSync(join(node.dir, name), secret, { mode: 0o600 })
   return name
@@ -64,14 +69,14 @@ function keyFile(surveillance: Surveillance, node: StageNode, name: string, what
 test("nothing comes out of a node that has everything, and has trouble with all of it", async () => {
   await using influx = echoServer()
   await using proxy = echoProxy()
-  await using it = await witnessedStage(2, {
+  await using it = await scannedDeployment(2, {
     words: UNLIMITED,
     toml: (node, surveillance) =>
       node.name === "node1" ? tablesOfNode1(node, surveillance, influx.url, proxy.url) : "",
   })
-  const { stage, program, surveillance } = it
-  const { witness } = surveillance
-  const [one, two] = [stage.nodes[0]!, stage.nodes[1]!]
+  const { deployment, program, surveillance } = it
+  const { leakScanner } = surveillance
+  const [one, two] = [deployment.nodes[0]!, deployment.nodes[1]!]
 
   // ---- servers of node1, a TLS key of its own
   let approves = true
@@ -94,13 +99,13 @@ url = "${events.url}"
   )
 
   // ---- at work
-  const vault = await readyVault(stage, 2)
-  expect(await signs(stage, vault, [one, two], 2)).toBe("signed")
-  expect(await signs(stage, vault, [one, two], 3)).toBe("signed")
+  const vault = await readyVault(deployment, 2)
+  expect(await signs(deployment, vault, [one, two], 2)).toBe("signed")
+  expect(await signs(deployment, vault, [one, two], 3)).toBe("signed")
   approves = false
-  expect(await signs(stage, vault, [one, two], 4)).toContain("not today")
+  expect(await signs(deployment, vault, [one, two], 4)).toContain("not today")
   approves = true
-  const log = (node: StageNode): string => readFileSync(join(stage.dir, "logs", `${node.name}.log`), "utf8")
+  const log = (node: DeployedNode): string => readFileSync(join(deployment.dir, "logs", `${node.name}.log`), "utf8")
   await until("the echo of InfluxDB in the log", async () => (log(one).includes("HTTP 401") ? true : undefined))
   await until("events", async () => (events.types.length >= 3 ? true : undefined))
   await until("the echo of the proxy in the log", async () =>
@@ -146,11 +151,13 @@ url = "${events.url}"
   // ---- recovery: with the right passwords the root key is shown, to whoever insists
   const otherKey = keyFile(surveillance, two, "export.key", "export password")
   await runToEnd(program, ["export-share", "--export-dir", "exported", "--password-file", otherKey, ...KEY], two.dir)
-  const files = stage.nodes.map((node) => join(node.dir, "exported", readdirSync(join(node.dir, "exported"))[0] ?? ""))
-  const keys = stage.nodes.map((node) => join(node.dir, "export.key")).join(",")
+  const files = deployment.nodes.map((node) =>
+    join(node.dir, "exported", readdirSync(join(node.dir, "exported"))[0] ?? ""),
+  )
+  const keys = deployment.nodes.map((node) => join(node.dir, "export.key")).join(",")
   const recovery = ["--key-file", keys, "--group-id", groupId]
   expect(await run(["recovery", "reconstruct", ...files, ...recovery, "--yes-i-understand"])).toBe(0)
-  witness.except({
+  leakScanner.except({
     channel: "output",
     source: /^recovery reconstruct /,
     secret: /^root private key on secp256k1$/,
@@ -171,8 +178,8 @@ url = "${events.url}"
     expect([args, await run([...args, "-v"])]).not.toEqual([args, 0])
   }
 
-  // ---- another password, by stdin; the copies that the witness has open with the old one
-  await stage.endNode(two, "SIGTERM")
+  // ---- another password, by stdin; the copies that the leakScanner has open with the old one
+  await deployment.endNode(two, "SIGTERM")
   const next = surveillance.plant("new password of node2", ".password")
   expect(await command(program, ["change-password", ...KEY], two.dir, `${next}\n${next}\n`)).toBe(0)
   expect(await command(program, ["change-password", ...KEY], two.dir, `${next}\n${next}x\n`)).not.toBe(0)
@@ -186,13 +193,19 @@ url = "${events.url}"
     config.replace("[websocket]", `[websocket]\nproxy = "http://user:${secret}@${proxy.url}"`),
   )
   const asked = proxy.asked()
-  const refused = startActor(program, "node2", ["start", ...KEY], two.dir, join(stage.dir, "logs", "node2-proxy.log"))
+  const refused = startActor(
+    program,
+    "node2",
+    ["start", ...KEY],
+    two.dir,
+    join(deployment.dir, "logs", "node2-proxy.log"),
+  )
   await refused.line((line) => line.includes("E-LNK-014"), 20_000)
   expect(proxy.asked()).toBeGreaterThan(asked)
   await refused.end("SIGTERM")
   writeFileSync(configOf(two), config)
-  await stage.startNode(two)
-  expect(await signs(stage, vault, [one, two], 6)).toBe("signed")
+  await deployment.startNode(two)
+  expect(await signs(deployment, vault, [one, two], 6)).toBe("signed")
 
   // ---- crashes: the runtime says its own last words, and no core is left
   for (const [signal, node] of [
@@ -202,10 +215,10 @@ url = "${events.url}"
     const { pid } = surveillance.actorOf(node)
     process.kill(pid, signal)
     await dead(pid)
-    await stage.endNode(node, "SIGKILL")
+    await deployment.endNode(node, "SIGKILL")
   }
   expect(log(one)).toContain("panic(main thread): Segmentation fault")
-  expect(coresIn(stage.dir)).toEqual([])
+  expect(coresIn(deployment.dir)).toEqual([])
 
   // ---- errors that nobody catches, with live secrets in them
   for (const way of LONG ? WAYS : WAYS.slice(0, 1)) {
@@ -213,7 +226,7 @@ url = "${events.url}"
     expect([way, said]).toEqual([way, expect.stringContaining("E-CLI-001")])
   }
 
-  witness.expect(
+  leakScanner.expect(
     { channel: "tokens", what: "a request for approval", text: '"request_detail":"' },
     { channel: "tokens", what: "an event", text: "request.keysign.succeeded" },
     { channel: "output", what: "what InfluxDB answered", text: "code=E-STA-020 next=" },
@@ -223,7 +236,7 @@ url = "${events.url}"
   )
 }, 120_000)
 
-function tablesOfNode1(node: StageNode, surveillance: Surveillance, influx: string, proxy: string): string {
+function tablesOfNode1(node: DeployedNode, surveillance: Surveillance, influx: string, proxy: string): string {
   const { plant } = surveillance
   mkdirSync(join(node.dir, "configs"), { recursive: true })
   const file = "configs/cosigner.toml"
@@ -250,7 +263,7 @@ proxy = "http://user:${password}@${proxy}"`
 }
 
 /** A certificate and its key, for a WaaS that might ask for one. */
-function giveTlsKey({ witness }: Surveillance, node: StageNode): void {
+function giveTlsKey({ leakScanner }: Surveillance, node: DeployedNode): void {
   const words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=node"
   const made = Bun.spawnSync(["openssl", ...words.split(" "), "-keyout", "client.key", "-out", "client.pem"], {
     cwd: node.dir,
@@ -259,8 +272,8 @@ function giveTlsKey({ witness }: Surveillance, node: StageNode): void {
   if (!made.success) return console.error("skipped: a TLS key as a canary, because there is no openssl to make one")
   chmodSync(join(node.dir, "client.key"), 0o600)
   const { d } = createPrivateKey(readFileSync(join(node.dir, "client.key"))).export({ format: "jwk" })
-  witness.secret("TLS key", Buffer.from(String(d), "base64url"))
-  witness.except({
+  leakScanner.secret("TLS key", Buffer.from(String(d), "base64url"))
+  leakScanner.except({
     channel: "file",
     source: /^node1\/client\.key$/,
     secret: /^TLS key$/,
@@ -270,15 +283,15 @@ function giveTlsKey({ witness }: Surveillance, node: StageNode): void {
   writeFileSync(configOf(node), readFileSync(configOf(node), "utf8").replace("[websocket]", `[websocket]\n${keys}`))
 }
 
-/** Of witness/throwing.ts. */
+/** Of leakScanner/throwing.ts. */
 const WAYS = ["message", "bytes", "parse", "fields", "text", "rejection", "rejection with a secret"]
 
 const coresIn = (dir: string): readonly string[] =>
   readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((path) => /(?:^|\/)core(?:\.\d+)?$/.test(path))
 
 /** The program from its sources on the folder of a node, ended by an error that nobody caught; what it said. */
-async function thrown({ ear }: Surveillance, node: StageNode, way: string): Promise<string> {
-  const preload = join(import.meta.dir, "witness", "throwing.ts")
+async function thrown({ logTap }: Surveillance, node: DeployedNode, way: string): Promise<string> {
+  const preload = join(import.meta.dir, "leaks", "throwing.ts")
   const args = ["start", ...KEY]
   const child = Bun.spawn([process.execPath, "--preload", preload, join(root, "src", "main.ts"), ...args], {
     cwd: node.dir,
@@ -288,8 +301,8 @@ async function thrown({ ear }: Surveillance, node: StageNode, way: string): Prom
     stderr: "pipe",
     timeout: 20_000,
   })
-  ear.started(child.pid, [`thrown ${way}`, ...args])
+  logTap.started(child.pid, [`thrown ${way}`, ...args])
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-  ear.said(child.pid, [`thrown ${way}`, ...args], stdout + stderr)
+  logTap.said(child.pid, [`thrown ${way}`, ...args], stdout + stderr)
   return stderr
 }

@@ -2,10 +2,10 @@
 
 import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
-import { sign, until } from "../../src/cli/demo/keys.ts"
-import { solana } from "../../src/cli/demo/signatures.ts"
+import { sign, until } from "../../src/kit/demo/keys.ts"
+import { solana } from "../../src/kit/demo/signatures.ts"
 import type { Client, SignRequestObject } from "../../src/waas/client.ts"
-import { readyVault, witnessedStage } from "./stage.ts"
+import { readyVault, scannedDeployment } from "./deployment.ts"
 
 const final = new Set(["Completed", "Declined", "Failed", "Canceled"])
 
@@ -16,10 +16,10 @@ const ended = (client: Client, vaultId: string, id: string): Promise<SignRequest
   })
 
 test("a node killed at random moments of signing: the request completes after its return, once", async () => {
-  await using it = await witnessedStage(3)
-  const { stage } = it
-  const vault = await readyVault(stage, 2)
-  const [one, two] = stage.nodes
+  await using it = await scannedDeployment(3)
+  const { deployment } = it
+  const vault = await readyVault(deployment, 2)
+  const [one, two] = deployment.nodes
   for (const pauseMs of [0, 15, 40, 80, 160]) {
     const wanted = solana(vault, pauseMs)
     const body = {
@@ -31,11 +31,11 @@ test("a node killed at random moments of signing: the request completes after it
       messages: [{ bip32_path: wanted.path, msg_hash: `0x${Buffer.from(wanted.message).toString("hex")}`, tweak: "" }],
       deadline_seconds: 60,
     }
-    const asked = await stage.client.createSignRequest(vault.vaultId, body)
+    const asked = await deployment.client.createSignRequest(vault.vaultId, body)
     await Bun.sleep(pauseMs) // the moment is the point: anywhere in claim, approval, session or report
-    await stage.endNode(two!, "SIGKILL")
-    await stage.startNode(two!)
-    const done = await ended(stage.client, vault.vaultId, asked.sign_request_id)
+    await deployment.endNode(two!, "SIGKILL")
+    await deployment.startNode(two!)
+    const done = await ended(deployment.client, vault.vaultId, asked.sign_request_id)
     expect({ pauseMs, status: done.status, reason: done.failed_reason }).toEqual({
       pauseMs,
       status: "Completed",
@@ -43,52 +43,52 @@ test("a node killed at random moments of signing: the request completes after it
     })
     expect(done.signatures.length).toBe(1)
     // idempotent: the same request is the same answer
-    const again = await stage.client.createSignRequest(vault.vaultId, body)
+    const again = await deployment.client.createSignRequest(vault.vaultId, body)
     expect(again.sign_request_id).toBe(asked.sign_request_id)
     expect(again.signatures).toEqual(done.signatures)
   }
 }, 180_000)
 
 test("a node killed during key generation: the keys are made all the same, and sign", async () => {
-  await using it = await witnessedStage(3)
-  const { stage } = it
-  const vaultReady = readyVault(stage, 2)
+  await using it = await scannedDeployment(3)
+  const { deployment } = it
+  const vaultReady = readyVault(deployment, 2)
   // as soon as the first session runs
   await until("the first task", async () => {
-    const vaults = await stage.client.vaults({})
+    const vaults = await deployment.client.vaults({})
     const [vault] = vaults.data
     if (vault === undefined) return undefined
-    const groups = await stage.client.call("GET", `/wallets/mpc/vaults/${vault.vault_id}/key_share_holder_groups`)
+    const groups = await deployment.client.call("GET", `/wallets/mpc/vaults/${vault.vault_id}/key_share_holder_groups`)
     const text = JSON.stringify(groups)
     const groupId = /"key_share_holder_group_id":"([^"]+)"/.exec(text)?.[1]
     if (groupId === undefined) return undefined
-    const page = await stage.client.call("GET", `/wallets/mpc/vaults/${vault.vault_id}/tss_requests`, {
+    const page = await deployment.client.call("GET", `/wallets/mpc/vaults/${vault.vault_id}/tss_requests`, {
       key_share_holder_group_id: groupId,
     })
     return JSON.stringify(page).includes("KeyGenerating") ? true : undefined
   })
-  await stage.endNode(stage.nodes[2]!, "SIGKILL")
-  await stage.startNode(stage.nodes[2]!)
+  await deployment.endNode(deployment.nodes[2]!, "SIGKILL")
+  await deployment.startNode(deployment.nodes[2]!)
   const vault = await vaultReady
   const wanted = solana(vault, 1)
-  const answer = await sign(stage, vault, {
+  const answer = await sign(deployment, vault, {
     curve: "ed25519",
     signatureType: 2,
     path: wanted.path,
     message: wanted.message,
     tweak: "",
-    nodes: [stage.nodes[1]!, stage.nodes[2]!],
+    nodes: [deployment.nodes[1]!, deployment.nodes[2]!],
     extraInfo: {},
   })
   expect(answer.kind).toBe("signed")
 }, 180_000)
 
 test("a cancel and a deadline end a request that a dead participant holds up", async () => {
-  await using it = await witnessedStage(3)
-  const { stage } = it
-  const vault = await readyVault(stage, 2)
-  const [one, two] = stage.nodes
-  await stage.endNode(two!, "SIGKILL")
+  await using it = await scannedDeployment(3)
+  const { deployment } = it
+  const vault = await readyVault(deployment, 2)
+  const [one, two] = deployment.nodes
+  await deployment.endNode(two!, "SIGKILL")
   const wanted = solana(vault, 3)
   const body = (deadline: number) => ({
     request_id: randomUUID(),
@@ -99,9 +99,9 @@ test("a cancel and a deadline end a request that a dead participant holds up", a
     messages: [{ bip32_path: wanted.path, msg_hash: `0x${Buffer.from(wanted.message).toString("hex")}`, tweak: "" }],
     deadline_seconds: deadline,
   })
-  const cancelled = await stage.client.createSignRequest(vault.vaultId, body(600))
-  await stage.client.cancelSignRequest(vault.vaultId, cancelled.sign_request_id)
-  expect((await ended(stage.client, vault.vaultId, cancelled.sign_request_id)).status).toBe("Canceled")
-  const late = await stage.client.createSignRequest(vault.vaultId, body(5))
-  expect(await ended(stage.client, vault.vaultId, late.sign_request_id)).toMatchObject({ status: "Failed" })
+  const cancelled = await deployment.client.createSignRequest(vault.vaultId, body(600))
+  await deployment.client.cancelSignRequest(vault.vaultId, cancelled.sign_request_id)
+  expect((await ended(deployment.client, vault.vaultId, cancelled.sign_request_id)).status).toBe("Canceled")
+  const late = await deployment.client.createSignRequest(vault.vaultId, body(5))
+  expect(await ended(deployment.client, vault.vaultId, late.sign_request_id)).toMatchObject({ status: "Failed" })
 }, 120_000)

@@ -10,11 +10,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { recover, verify as verifyEcdsa, verifySchnorr } from "tiny-secp256k1"
 import { copy, fromHex } from "../../src/bytes.ts"
-import { binary } from "../binary.ts"
-import { watchProcesses } from "./witness/processes.ts"
-import { Databases, tellRsa } from "./witness/secrets.ts"
-import { AT_HOME } from "./witness/surveillance.ts"
-import { acquit, Witness } from "./witness/witness.ts"
+import { binary } from "../support/binary.ts"
+import { acquit, LeakScanner } from "./leaks/leakScanner.ts"
+import { watchProcesses } from "./leaks/processes.ts"
+import { Databases, tellRsa } from "./leaks/secrets.ts"
+import { AT_HOME } from "./leaks/surveillance.ts"
 
 const bytes = (hex: unknown): Uint8Array => {
   const out = typeof hex === "string" ? fromHex(hex) : undefined
@@ -50,12 +50,12 @@ function verifies(step: Step): boolean {
 
 const NODES = ["node1", "node2", "node3", "node4"]
 
-/** The whole play at level trace in a folder that is kept, under the eyes of the witness; its stdout. */
-async function play(): Promise<string> {
+/** The whole run at level trace in a folder that is kept, under the eyes of the leakScanner; its stdout. */
+async function run(): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), "cosigner-demo-test-"))
-  using witness = new Witness()
+  using leakScanner = new LeakScanner()
   using databases = new Databases()
-  using watching = watchProcesses(witness)
+  using watching = watchProcesses(leakScanner)
   // its nodes come, go for good and are wiped while it plays
   const copying = setInterval(() => {
     for (const node of NODES) databases.copy(node, join(dir, node))
@@ -67,28 +67,28 @@ async function play(): Promise<string> {
       stderr: "pipe",
       env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "/" },
     })
-    watching.ear.started(child.pid, ["demo"])
+    watching.logTap.started(child.pid, ["demo"])
     const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" })
-    witness.hear("output", "demo", stdout)
-    witness.hearFolder("file", dir)
-    expect([...databases.tell(witness).nodes].sort()).toEqual(NODES)
+    leakScanner.hear("output", "demo", stdout)
+    leakScanner.hearFolder("file", dir)
+    expect([...databases.tell(leakScanner).nodes].sort()).toEqual(NODES)
     const serverKey = readFileSync(join(dir, "risk", "callback-server.key"), "utf8")
-    tellRsa(witness, "key of the callback server", createPrivateKey(serverKey))
-    witness.except(...AT_HOME, {
+    tellRsa(leakScanner, "key of the callback server", createPrivateKey(serverKey))
+    leakScanner.except(...AT_HOME, {
       channel: "file",
       source: /^risk\/callback-server\.key$/,
       secret: /of key of the callback server$/,
       why: "the key file of that server, mode 600",
     })
-    witness.expect(
-      { channel: "argv", what: "a node of the play", text: "start\0--key-file\0.password" },
+    leakScanner.expect(
+      { channel: "argv", what: "a node of the run", text: "start\0--key-file\0.password" },
       { channel: "output", what: "the last step", text: '"step":"done","ok":true' },
       { channel: "file", what: "a trace on stderr", text: 'level=trace msg="frame in"' },
       { channel: "file", what: "a trace in a log file", text: '"level":"trace","msg":"frame in"' },
       { channel: "file", what: "an event as its server printed it", text: "request.keysign.succeeded" },
     )
-    acquit(witness.judge())
+    acquit(leakScanner.judge())
     return stdout
   } finally {
     clearInterval(copying)
@@ -97,7 +97,7 @@ async function play(): Promise<string> {
 }
 
 test("the demo signs on both curves with every pair of nodes, and libsecp256k1 and OpenSSL agree", async () => {
-  const stdout = await play()
+  const stdout = await run()
   const steps: Step[] = stdout
     .trim()
     .split("\n")
@@ -118,7 +118,7 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   // Every pair of the first three nodes; then one is lost, and the pairs are others.
   const pairs = new Set(ofScheme("eddsa").map((step) => JSON.stringify(step["nodes"])))
   expect(pairs.size).toBeGreaterThanOrEqual(3)
-  // the second act: the new group signs under the same root keys, the old one does not
+  // the second scenario: the new group signs under the same root keys, the old one does not
   const reshared = steps.findIndex((step) => step["step"] === "reshare")
   const vault = steps.find((step) => step["step"] === "vault")
   expect(steps[reshared]).toMatchObject({ secp256k1: vault?.["secp256k1"], ed25519: vault?.["ed25519"] })

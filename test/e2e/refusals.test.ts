@@ -11,13 +11,13 @@ import { globalOptions } from "../../src/cli/globals.ts"
 import { table } from "../../src/cli/table.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore } from "../../src/store/store.ts"
-import { root } from "../binary.ts"
 import { cli } from "../cli/world.ts"
-import type { Refusal } from "./witness/refusals.ts"
-import { tellRsa } from "./witness/secrets.ts"
-import { acquit, Witness } from "./witness/witness.ts"
+import { root } from "../support/binary.ts"
+import { acquit, LeakScanner } from "./leaks/leakScanner.ts"
+import type { Refusal } from "./leaks/refusals.ts"
+import { tellRsa } from "./leaks/secrets.ts"
 
-/** These serve until a signal, install something, or play for long; what they read is read by others too. */
+/** These serve until a signal, install something, or run for long; what they read is read by others too. */
 const LEFT_OUT = new Set(["start", "demo", "install-service"])
 /** These stand for all that do: it is one piece of code. */
 const OPEN_THE_DATABASE = new Set(["info", "backup create", "export-share", "doctor"])
@@ -26,19 +26,19 @@ const PATH = /<(?:file|files|dir|folder|path)>/
 const FILE_ARGUMENT = /file/
 
 /** Files with a secret each, in a shape that some reader gets far into before it refuses. */
-function plantFiles(witness: Witness, dir: string): readonly string[] {
+function plantFiles(leakScanner: LeakScanner, dir: string): readonly string[] {
   const secretText = (name: string): string => {
     const text = `canary.${randomBytes(32).toString("base64url")}`
-    witness.secret(name, text)
+    leakScanner.secret(name, text)
     return text
   }
   const hex = (name: string): string => {
     const bytes = randomBytes(32)
-    witness.secret(name, bytes)
+    leakScanner.secret(name, bytes)
     return bytes.toString("hex")
   }
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
-  tellRsa(witness, "an RSA key", privateKey)
+  tellRsa(leakScanner, "an RSA key", privateKey)
   const influx = (value: string): string => `[metrics.influxdb]\ndatabase = "d"\npassword = ${value}\n`
   const files: Readonly<Record<string, string>> = {
     password: secretText("a password"),
@@ -85,7 +85,7 @@ async function commandLines(
         lines.push([...path, "--key-file", file, "--json"], [...path, "-d", file, "--key-file", file])
       }
       if (takesFile) lines.push([...path, file, "--key-file", file], [...path, file, "--password-file", file])
-      for (const flag of flags.filter((of) => PATH.test(of))) {
+      for (const flag of flags.filter((name) => PATH.test(name))) {
         lines.push([...path, flag.split(/[ ,]/)[0] ?? "", file, "--key-file", file])
       }
     }
@@ -108,17 +108,17 @@ function makeDatabase(folder: string): void {
 }
 
 test("no refused command repeats a secret that it was given", async () => {
-  using witness = new Witness()
+  using leakScanner = new LeakScanner()
   const dir = mkdtempSync(join(tmpdir(), "cosigner-refusals-"))
   try {
     makeDatabase(join(dir, "work", "db"))
-    const files = plantFiles(witness, dir)
+    const files = plantFiles(leakScanner, dir)
     const word = `canary.${randomBytes(32).toString("base64url")}`
-    witness.secret("a typed password", word)
+    leakScanner.secret("a typed password", word)
     const lines = await commandLines(files, [word])
     writeFileSync(join(dir, "lines.json"), JSON.stringify(lines))
     const [asked, answered] = [join(dir, "lines.json"), join(dir, "refusals.json")]
-    const program = join(import.meta.dir, "witness", "refusals.ts")
+    const program = join(import.meta.dir, "leaks", "refusals.ts")
     const child = Bun.spawn(["setsid", "--wait", process.execPath, program, asked, answered], {
       cwd: join(dir, "work"),
       env: { PATH: process.env["PATH"] ?? "", HOME: dir },
@@ -127,14 +127,14 @@ test("no refused command repeats a secret that it was given", async () => {
       stderr: "pipe",
     })
     const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-    witness.hear("output", "stdout of the process", stdout)
-    witness.hear("output", "stderr of the process", stderr)
+    leakScanner.hear("output", "stdout of the process", stdout)
+    leakScanner.hear("output", "stderr of the process", stderr)
     const refusals: readonly Refusal[] = JSON.parse(readFileSync(answered, "utf8"))
     expect(refusals).toHaveLength(lines.length)
     expect(refusals.filter(({ exit }) => exit === null).map(({ argv }) => argv)).toEqual([])
     for (const { argv, text } of refusals) {
-      const shown = argv.map((of) => of.replace(`${dir}/`, "").replaceAll(word, "<word>")).join(" ")
-      witness.hear("output", shown, text)
+      const shown = argv.map((name) => name.replace(`${dir}/`, "").replaceAll(word, "<word>")).join(" ")
+      leakScanner.hear("output", shown, text)
     }
     // most of them were refused, and for a reason of the file and not of the command line
     const codes = new Set(refusals.flatMap(({ text }) => text.match(/E-[A-Z]{3}-\d{3}/g) ?? []))
@@ -149,8 +149,8 @@ test("no refused command repeats a secret that it was given", async () => {
       "E-WAA-003",
     ])
       expect([...codes]).toContain(code)
-    witness.expect({ channel: "output", what: "a refusal", text: "the password of the" })
-    acquit(witness.judge())
+    leakScanner.expect({ channel: "output", what: "a refusal", text: "the password of the" })
+    acquit(leakScanner.judge())
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }

@@ -7,15 +7,15 @@ import { expect, test } from "bun:test"
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto"
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { generateKeys, makeVault, until, type Vault } from "../../src/cli/demo/keys.ts"
-import { type Program, runToEnd } from "../../src/cli/demo/processes.ts"
-import { solana } from "../../src/cli/demo/signatures.ts"
-import { object, type Stage, type StageNode, text } from "../../src/cli/demo/stage.ts"
+import { type DeployedNode, type Deployment, object, text } from "../../src/kit/demo/deployment.ts"
+import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type Program, runToEnd } from "../../src/kit/demo/processes.ts"
+import { solana } from "../../src/kit/demo/signatures.ts"
 import type { SignRequestObject } from "../../src/waas/client.ts"
 import { FORM_FIELD, openToken, tokenSigner } from "../../src/wire/tssJwt.ts"
-import { witnessedStage } from "./stage.ts"
-import { tellRsa } from "./witness/secrets.ts"
-import type { Surveillance } from "./witness/surveillance.ts"
+import { scannedDeployment } from "./deployment.ts"
+import { tellRsa } from "./leaks/secrets.ts"
+import type { Surveillance } from "./leaks/surveillance.ts"
 
 const serverKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
 const sign = tokenSigner(serverKey.privateKey, "the test's callback key")
@@ -53,12 +53,12 @@ function callbackServer(nodeKey: () => KeyObject, hear: Surveillance["token"]) {
 
 const key = ["--key-file", ".password", "--json"]
 
-async function publicKeyOf(program: Program, node: StageNode): Promise<KeyObject> {
+async function publicKeyOf(program: Program, node: DeployedNode): Promise<KeyObject> {
   return createPublicKey(text(object(await runToEnd(program, ["info", ...key], node.dir)), "callback_public_key"))
 }
 
-function configure(stage: Stage, node: StageNode, url: string, more: string): void {
-  const pem = join(stage.dir, "callback-pub.pem")
+function configure(deployment: Deployment, node: DeployedNode, url: string, more: string): void {
+  const pem = join(deployment.dir, "callback-pub.pem")
   writeFileSync(pem, serverKey.publicKey.export({ format: "pem", type: "spki" }))
   const toml = `
 [callback]
@@ -71,14 +71,14 @@ ${more}`
   appendFileSync(join(node.dir, "configs", "cosigner.toml"), toml)
 }
 
-async function ask(stage: Stage, vault: Vault, index: number): Promise<string> {
+async function ask(deployment: Deployment, vault: Vault, index: number): Promise<string> {
   const wanted = solana(vault, index)
-  const asked = await stage.client.createSignRequest(vault.vaultId, {
+  const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
     curve: "ED25519",
     signature_type: 2,
     key_share_holder_group_id: vault.holderGroupId,
-    used_tss_node_ids: stage.nodes.slice(0, 2).map(({ nodeId }) => nodeId),
+    used_tss_node_ids: deployment.nodes.slice(0, 2).map(({ nodeId }) => nodeId),
     messages: [{ bip32_path: wanted.path, msg_hash: `0x${Buffer.from(wanted.message).toString("hex")}` }],
     deadline_seconds: 90,
   })
@@ -86,29 +86,29 @@ async function ask(stage: Stage, vault: Vault, index: number): Promise<string> {
 }
 
 const final = new Set(["Completed", "Declined", "Failed", "Canceled"])
-const ended = (stage: Stage, vault: Vault, id: string): Promise<SignRequestObject> =>
+const ended = (deployment: Deployment, vault: Vault, id: string): Promise<SignRequestObject> =>
   until("the end of a request", async () => {
-    const now = await stage.client.signRequest(vault.vaultId, id)
+    const now = await deployment.client.signRequest(vault.vaultId, id)
     return final.has(now.status) ? now : undefined
   })
 const askedTimes = (asked: readonly Asked[], times: number): Promise<true> =>
   until(`${times} questions`, async () => (asked.length >= times ? true : undefined))
 
 test("kill -9 around approvals, limits and events", async () => {
-  await using it = await witnessedStage(2)
-  const { stage, program, surveillance } = it
-  const [guarded, other] = [stage.nodes[0]!, stage.nodes[1]!]
+  await using it = await scannedDeployment(2)
+  const { deployment, program, surveillance } = it
+  const [guarded, other] = [deployment.nodes[0]!, deployment.nodes[1]!]
   const nodeKey = await publicKeyOf(program, guarded)
   await using callback = callbackServer(() => nodeKey, surveillance.token)
-  tellRsa(surveillance.witness, "key of the callback server", serverKey.privateKey)
+  tellRsa(surveillance.leakScanner, "key of the callback server", serverKey.privateKey)
   const events = eventServer(surveillance.token)
   await runToEnd(program, ["event", "key", "create", ...key], guarded.dir)
-  const bound = await makeVault(stage, stage.nodes, 2)
-  await Promise.all(stage.nodes.map((node) => stage.startNode(node)))
-  const vault = await generateKeys(stage, bound)
-  await stage.endNode(guarded, "SIGTERM")
+  const bound = await makeVault(deployment, deployment.nodes, 2)
+  await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
+  const vault = await generateKeys(deployment, bound)
+  await deployment.endNode(guarded, "SIGTERM")
   configure(
-    stage,
+    deployment,
     guarded,
     callback.url,
     `[event]
@@ -127,53 +127,53 @@ window = "1h"
 max = 3
 `,
   )
-  await stage.startNode(guarded)
+  await deployment.startNode(guarded)
 
   // 1. killed while the callback server thinks: nothing was recorded, so it is asked again, and an answer to the dead counts nothing
-  const first = await ask(stage, vault, 1)
+  const first = await ask(deployment, vault, 1)
   await askedTimes(callback.asked, 1)
-  await stage.endNode(guarded, "SIGKILL")
+  await deployment.endNode(guarded, "SIGKILL")
   callback.asked[0]!.answer("APPROVE")
-  const life = await stage.startNode(guarded)
+  const life = await deployment.startNode(guarded)
   await askedTimes(callback.asked, 2)
   expect(callback.asked[1]!.detail["msg_hash_list"]).toEqual(callback.asked[0]!.detail["msg_hash_list"])
   callback.asked[1]!.answer("APPROVE")
-  expect((await ended(stage, vault, first)).status).toBe("Completed")
+  expect((await ended(deployment, vault, first)).status).toBe("Completed")
 
   // 2. killed between approval and signing: the approval is durable, nobody is asked again
-  await stage.endNode(other, "SIGTERM")
-  const second = await ask(stage, vault, 2)
+  await deployment.endNode(other, "SIGTERM")
+  const second = await ask(deployment, vault, 2)
   await askedTimes(callback.asked, 3)
   callback.asked[2]!.answer("APPROVE")
   const approvals = (): number => life.lines().filter((line) => line.includes("KeySign task approved")).length
   await until("the second approval", async () => (approvals() === 2 ? true : undefined))
-  await stage.endNode(guarded, "SIGKILL")
-  await stage.startNode(guarded)
-  await stage.startNode(other)
-  expect((await ended(stage, vault, second)).status).toBe("Completed")
+  await deployment.endNode(guarded, "SIGKILL")
+  await deployment.startNode(guarded)
+  await deployment.startNode(other)
+  expect((await ended(deployment, vault, second)).status).toBe("Completed")
   expect(callback.asked.length).toBe(3)
 
   // 3. killed between signing and its event, whose server is down: the event comes after the restart, with its first id
   events.refuse(true)
-  const third = await ask(stage, vault, 3)
+  const third = await ask(deployment, vault, 3)
   await askedTimes(callback.asked, 4)
   callback.asked[3]!.answer("APPROVE")
-  expect((await ended(stage, vault, third)).status).toBe("Completed")
+  expect((await ended(deployment, vault, third)).status).toBe("Completed")
   await until("a refused event", async () => (events.refused.length > 0 ? true : undefined))
-  await stage.endNode(guarded, "SIGKILL")
+  await deployment.endNode(guarded, "SIGKILL")
   events.refuse(false)
-  await stage.startNode(guarded)
+  await deployment.startNode(guarded)
   await until("all events", async () => (new Set(events.taken).size >= 3 ? true : undefined))
   expect(events.taken).toContain(events.refused[0]!)
   expect(new Set(events.taken).size).toBe(3)
 
   // 4. three were signed in this hour, over four lives of the node: the fourth is refused by the rule, and nobody is asked
-  const fourth = await ended(stage, vault, await ask(stage, vault, 4))
+  const fourth = await ended(deployment, vault, await ask(deployment, vault, 4))
   expect(fourth).toMatchObject({ status: "Declined" })
   expect(fourth.failed_reason).toContain("three")
   expect(callback.asked.length).toBe(4)
   await events[Symbol.asyncDispose]()
-  surveillance.witness.expect(
+  surveillance.leakScanner.expect(
     { channel: "tokens", what: "a request for approval", text: '"request_detail":"' },
     { channel: "tokens", what: "an event", text: "request.keysign.succeeded" },
   )

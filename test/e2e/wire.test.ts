@@ -4,9 +4,9 @@ import { expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Socket } from "bun"
-import { generateKeys, makeVault, sign } from "../../src/cli/demo/keys.ts"
-import { ethereum, solana } from "../../src/cli/demo/signatures.ts"
-import { witnessedStage } from "./stage.ts"
+import { generateKeys, makeVault, sign } from "../../src/kit/demo/keys.ts"
+import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
+import { scannedDeployment } from "./deployment.ts"
 
 interface Pipe {
   readonly port: number
@@ -87,15 +87,15 @@ function pipeTo(target: number): Pipe {
 }
 
 test("key generation and signatures complete in their first attempt over connections that are cut again and again", async () => {
-  await using it = await witnessedStage(3)
-  const { stage } = it
-  using pipe = pipeTo(Number(new URL(stage.url).port))
-  for (const node of stage.nodes) {
+  await using it = await scannedDeployment(3)
+  const { deployment } = it
+  using pipe = pipeTo(Number(new URL(deployment.url).port))
+  for (const node of deployment.nodes) {
     const file = join(node.dir, "configs", "cosigner.toml")
-    writeFileSync(file, readFileSync(file, "utf8").replace(new URL(stage.url).port, String(pipe.port)))
+    writeFileSync(file, readFileSync(file, "utf8").replace(new URL(deployment.url).port, String(pipe.port)))
   }
-  const bound = await makeVault(stage, stage.nodes, 2)
-  const actors = await Promise.all(stage.nodes.map((node) => stage.startNode(node)))
+  const bound = await makeVault(deployment, deployment.nodes, 2)
+  const actors = await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
 
   // Cut when another stretch of a protocol has passed: in the middle of messages, not between them.
   let cuts = 0
@@ -115,7 +115,7 @@ test("key generation and signatures complete in their first attempt over connect
     }
     await work
   }
-  const generating = generateKeys(stage, bound)
+  const generating = generateKeys(deployment, bound)
   await cutAfter(20_000, generating)
   expect(cuts).toBeGreaterThanOrEqual(2)
   const vault = await generating
@@ -126,13 +126,13 @@ test("key generation and signatures complete in their first attempt over connect
   ] as const) {
     cuts = 4
     const { curve, path, message, tweak } = wanted
-    const signing = sign(stage, vault, {
+    const signing = sign(deployment, vault, {
       curve,
       signatureType,
       path,
       message,
       tweak,
-      nodes: stage.nodes.slice(0, 2),
+      nodes: deployment.nodes.slice(0, 2),
       extraInfo: {},
     })
     await cutAfter(bytes, signing)

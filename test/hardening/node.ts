@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, cosigner } from "../binary.ts"
+import { binary, cosigner } from "../support/binary.ts"
 
 export interface Process extends AsyncDisposable {
   readonly pid: number
@@ -60,7 +60,7 @@ function run(command: readonly string[], cwd: string, env: Readonly<Record<strin
   const waiting = new Map<RegExp, (line: string) => void>()
   const look = () => {
     for (const [wanted, found] of waiting) {
-      const line = text.split("\n").find((of) => wanted.test(of))
+      const line = text.split("\n").find((name) => wanted.test(name))
       if (line !== undefined && waiting.delete(wanted)) found(line)
     }
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openDoors } from "../../src/hardening/environment.ts"
-import { binary } from "../binary.ts"
+import { binary } from "../support/binary.ts"
 import { makeNode, type Node } from "./node.ts"
 
 const READY = /TSS Node ID: /

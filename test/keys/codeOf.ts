@@ -1,9 +1,9 @@
 import { type Code, CosignerError } from "../../src/errors.ts"
 
-/** The code that `act` throws with; "none" if it does not throw, and anything that is not ours is thrown on. */
-export function codeOf(act: () => unknown): Code | "none" {
+/** The code that `action` throws with; "none" if it does not throw, and anything that is not ours is thrown on. */
+export function codeOf(action: () => unknown): Code | "none" {
   try {
-    act()
+    action()
   } catch (error) {
     if (error instanceof CosignerError) return error.code
     throw error

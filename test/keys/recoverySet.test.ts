@@ -80,20 +80,20 @@ test("files of an independent implementation: every shape, version, hash and spe
 // ---- known answers ---------------------------------------------------------------------------------------------------
 
 /** A group from public data alone; its box opens with nothing. */
-function publicGroup(of: {
+function publicGroup(parts: {
   readonly threshold: number
   readonly xpub: string
   readonly participants: readonly RecoveryParticipant[]
 }): RecoveryGroup {
-  const { curve, chainCode } = decodeExtendedPublicKey(of.xpub)
-  const [own] = of.participants
+  const { curve, chainCode } = decodeExtendedPublicKey(parts.xpub)
+  const [own] = parts.participants
   return {
     ...groupOf(k1, 0),
     curve,
     chainCode,
-    threshold: of.threshold,
-    rootExtendedPublicKey: of.xpub,
-    participants: of.participants,
+    threshold: parts.threshold,
+    rootExtendedPublicKey: parts.xpub,
+    participants: parts.participants,
     own: own!,
   }
 }

@@ -9,7 +9,7 @@ import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from "../../s
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS, type PeerMemory } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
-import type { Standing } from "../../src/wire/hello.ts"
+import type { FencingToken } from "../../src/wire/hello.ts"
 import type { RefusalReason } from "../../src/wire/packets.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
@@ -73,7 +73,7 @@ export interface WaasOptions {
   readonly identity?: Identity
   readonly isKnown?: (party: PartyId) => boolean
   readonly onFrame?: (party: PartyId, frame: FromNode) => void
-  readonly admitStanding?: (party: PartyId, standing: Standing) => Promise<boolean>
+  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken) => Promise<boolean>
   readonly limits?: Partial<RelayLimits>
   readonly tls?: Bun.TLSOptions
   readonly port?: number
@@ -94,7 +94,7 @@ export function startWaas(options: WaasOptions = {}): Waas {
   const relay = createRelay({
     signer: identity,
     isKnownNode: options.isKnown ?? (() => true),
-    ...(options.admitStanding === undefined ? {} : { admitStanding: options.admitStanding }),
+    ...(options.admitFencingToken === undefined ? {} : { admitFencingToken: options.admitFencingToken }),
     onFrame(party, frame) {
       options.onFrame?.(party, frame)
       journal.add({ kind: "frame", party, frame })
@@ -272,8 +272,8 @@ export async function startWire(target: number): Promise<Wire> {
     }
   })
   const port = await listen(server)
-  const each = (act: (pair: readonly [Socket, Socket]) => void): void => {
-    for (const pair of [...pairs]) act(pair)
+  const each = (action: (pair: readonly [Socket, Socket]) => void): void => {
+    for (const pair of [...pairs]) action(pair)
   }
   return {
     port,
@@ -345,10 +345,10 @@ export const upTo = (count: number): number[] => Array.from({ length: count }, (
 
 export const countOf = (waas: Waas, reason: RefusalReason): number => waas.relay.dropped().get(reason) ?? 0
 
-/** The code of what `act` throws; fails when it throws nothing of ours. */
-export function codeOf(act: () => unknown): string {
+/** The code of what `action` throws; fails when it throws nothing of ours. */
+export function codeOf(action: () => unknown): string {
   try {
-    act()
+    action()
   } catch (error) {
     if (error instanceof CosignerError) return error.code
     throw error

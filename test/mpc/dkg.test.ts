@@ -17,7 +17,7 @@ import { Secret } from "../../src/secret.ts"
 import { flipped, identityAt, partyAt, runCluster } from "./cluster.ts"
 import { membersUpTo } from "./dealer.ts"
 import { partyNo, runAll, seededRng } from "./network.ts"
-import { cast, dkgSpecs, signSpecs, toSign } from "./specs.ts"
+import { dkgSpecs, makeMembers, signSpecs, toSign } from "./specs.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 
@@ -129,7 +129,7 @@ test("the epoch id is that of what was recorded", () => {
 
 test("the prepared record comes before the ack, and its secrets are wiped after it", async () => {
   const kept: Secret[] = []
-  const runs = await runCluster(dkgSpecs("ed25519", 2, cast(2)), {
+  const runs = await runCluster(dkgSpecs("ed25519", 2, makeMembers(2)), {
     onRecord: (_, record) => {
       if (record.kind === "prepared") kept.push(record.secret.share)
     },
@@ -140,7 +140,7 @@ test("the prepared record comes before the ack, and its secrets are wiped after 
 })
 
 test("an abort wipes everything that the set-up drew, whenever it comes, but for its public nonce", () => {
-  const specs = dkgSpecs("ed25519", 2, cast(2))
+  const specs = dkgSpecs("ed25519", 2, makeMembers(2))
   const sid = dkgSid(specs[0] as DkgSpec)
   for (const rounds of [1, 2]) {
     const drawn: Bytes[] = []
@@ -177,7 +177,7 @@ test("an abort wipes everything that the set-up drew, whenever it comes, but for
 })
 
 test("a record that is not durable acknowledges nothing", async () => {
-  const runs = await runCluster(dkgSpecs("ed25519", 2, cast(2)), {
+  const runs = await runCluster(dkgSpecs("ed25519", 2, makeMembers(2)), {
     onRecord: (party) => {
       if (party === partyAt(0)) throw new Error("disk full")
     },
@@ -189,7 +189,7 @@ test("a record that is not durable acknowledges nothing", async () => {
 // ---- certificates -----------------------------------------------------------------------------------------------------
 
 async function certified(threshold = 2, n = 3, change: Partial<DkgSpec> = {}) {
-  const runs = [...(await runCluster(dkgSpecs("ed25519", threshold, cast(n), change))).values()]
+  const runs = [...(await runCluster(dkgSpecs("ed25519", threshold, makeMembers(n), change))).values()]
   const records = runs.flatMap((run): readonly SessionRecord[] => run.records)
   const [record] = records
   const [first] = runs
@@ -251,16 +251,16 @@ test("an ack made again from the record is the same bytes", async () => {
 // ---- what no session can be made of -------------------------------------------------------------------------------------
 
 const q = curveNamed("ed25519").order
-const three = cast(3)
+const three = makeMembers(3)
 const [first] = three
 const REFUSED: readonly (readonly [string, Partial<DkgSpec>, string])[] = [
   ["threshold 1", { threshold: 1 }, "E-TSK-009"],
   ["a threshold above n", { threshold: 4 }, "E-TSK-009"],
   ["a threshold that is no integer", { threshold: 2.5 }, "E-TSK-009"],
-  ["regression 3: id 0", { members: cast(3, [0n, 2n, 3n]) }, "E-TSK-009"],
-  ["regression 3: id q", { members: cast(3, [q, 2n, 3n]) }, "E-TSK-009"],
-  ["regression 3: an id congruent to another", { members: cast(3, [q + 2n, 2n, 3n]) }, "E-TSK-009"],
-  ["regression 3: an id twice", { members: cast(3, [2n, 2n, 3n]) }, "E-TSK-009"],
+  ["regression 3: id 0", { members: makeMembers(3, [0n, 2n, 3n]) }, "E-TSK-009"],
+  ["regression 3: id q", { members: makeMembers(3, [q, 2n, 3n]) }, "E-TSK-009"],
+  ["regression 3: an id congruent to another", { members: makeMembers(3, [q + 2n, 2n, 3n]) }, "E-TSK-009"],
+  ["regression 3: an id twice", { members: makeMembers(3, [2n, 2n, 3n]) }, "E-TSK-009"],
   ["a member twice", { members: first === undefined ? [] : [...three, { ...first, x: 77n }] }, "E-TSK-009"],
   [
     "33 members",
@@ -287,7 +287,7 @@ test("secp256k1 with its OT set-up: a group of the set-up signs ECDSA and BIP-34
     { share: Bytes; pairs: { peer: PartyId; pairId: Bytes; zero: Bytes; a: Bytes; b: Bytes }[] }
   >()
   const groups = new Map<PartyId, GroupPublic>()
-  const members = cast(2)
+  const members = makeMembers(2)
   await runCluster(dkgSpecs("secp256k1", 2, members), {
     onRecord: (party, record) => {
       if (record.kind !== "prepared") return

@@ -92,26 +92,26 @@ test.each(CASES)(
     function expectTrees(
       i: number,
       k: number,
-      of: typeof expected,
+      generated: typeof expected,
       pair: { alice: Bytes | undefined; bob: Bytes | undefined },
     ) {
       const sc = (m: number) => ref.be(members[m]!.x, 32)
       const h1 = ref.view(
-        of.sid,
+        generated.sid,
         1,
         new Uint8Array(32),
-        members.map(({ party }, m) => [partyBytes(party), of.bodies.get(`1 broadcast ${m}`)!]),
+        members.map(({ party }, m) => [partyBytes(party), generated.bodies.get(`1 broadcast ${m}`)!]),
       )
-      const sidOt = (R: number, S: number) => ref.H("ot/sid", of.sid, h1, sc(R), sc(S))
-      const choices = of.pairs.get(`${i} ${k}`)!.asAlice.map(({ choice }) => choice as 0 | 1)
-      const peerAsBob = of.pairs.get(`${k} ${i}`)!.asBob
+      const sidOt = (R: number, S: number) => ref.H("ot/sid", generated.sid, h1, sc(R), sc(S))
+      const choices = generated.pairs.get(`${i} ${k}`)!.asAlice.map(({ choice }) => choice as 0 | 1)
+      const peerAsBob = generated.pairs.get(`${k} ${i}`)!.asBob
       // What the receiver computed is what the sender has in the chosen slot, and not what is in the other.
-      for (const [m, { key, choice }] of of.pairs.get(`${i} ${k}`)!.asAlice.entries()) {
+      for (const [m, { key, choice }] of generated.pairs.get(`${i} ${k}`)!.asAlice.entries()) {
         expect(ref.hexOf(key)).toBe(ref.hexOf(peerAsBob[m]![choice as 0 | 1]))
         expect(ref.hexOf(key)).not.toBe(ref.hexOf(peerAsBob[m]![(1 - choice) as 0 | 1]))
       }
       const asAlice = ref.treesOf({ sidOt: sidOt(i, k), keys: peerAsBob, choices })
-      const asBob = ref.treesOf({ sidOt: sidOt(k, i), keys: of.pairs.get(`${i} ${k}`)!.asBob, choices })
+      const asBob = ref.treesOf({ sidOt: sidOt(k, i), keys: generated.pairs.get(`${i} ${k}`)!.asBob, choices })
       expect([...expandAlice(pair.alice!).delta]).toEqual([...asAlice.delta])
       const known = asAlice.leaves.flatMap((tree, tau) =>
         tree.map((leaf, y) => (y === asAlice.delta[tau] ? "00".repeat(32) : ref.hexOf(leaf))),

@@ -1,5 +1,5 @@
 /**
- * A second implementation of key generation, written from tss.md 1, 2, 3 and 4.1 alone, on top of dkls/reference.ts: slow,
+ * A second implementation of key generation, written from threshold.md 1, 2, 3 and 4.1 alone, on top of dkls/reference.ts: slow,
  * and all knowing, because it plays every member. It shares no code with src/. Curve arithmetic is noble's on Ed25519 and
  * P-256, and hash-to-curve is noble's own.
  */
@@ -64,8 +64,11 @@ export interface Generated {
 }
 
 /** 2.1, with the creation time in the payload. */
-function sessionId(group: Group, of: KeyGeneration): Octets {
-  const list = [u32(of.members.length), ...of.members.flatMap(({ nodeId, x }) => [nodeId, group.sc(x)])]
+function sessionId(group: Group, keyGeneration: KeyGeneration): Octets {
+  const list = [
+    u32(keyGeneration.members.length),
+    ...keyGeneration.members.flatMap(({ nodeId, x }) => [nodeId, group.sc(x)]),
+  ]
   const parameters = group.name === "ed25519" ? [] : [u32(128), u32(4), u32(416), u32(80), ascii("P-256")]
   return H(
     "sid",
@@ -73,14 +76,14 @@ function sessionId(group: Group, of: KeyGeneration): Octets {
     ascii("dkg"),
     ascii("1"),
     join(...parameters),
-    ascii(of.taskId),
-    u32(of.attempt),
-    ascii(of.groupId),
+    ascii(keyGeneration.taskId),
+    u32(keyGeneration.attempt),
+    ascii(keyGeneration.groupId),
     new Uint8Array(32),
-    u32(of.threshold),
+    u32(keyGeneration.threshold),
     ...list,
     ...list,
-    H("dkg/payload", ascii(group.name), ascii(of.groupId), be(BigInt(of.createdMs), 8)),
+    H("dkg/payload", ascii(group.name), ascii(keyGeneration.groupId), be(BigInt(keyGeneration.createdMs), 8)),
   )
 }
 
@@ -145,12 +148,12 @@ const receivedKey = (sidOt: Octets, { choices, alphas }: Receiver, B: Octets, m:
 
 // ---- 3: key generation --------------------------------------------------------------------------------------------
 
-export function generateAll(of: KeyGeneration): Generated {
-  const group = GROUPS[of.curve]
+export function generateAll(keyGeneration: KeyGeneration): Generated {
+  const group = GROUPS[keyGeneration.curve]
   const { q, sc, encOf } = group
-  const { members, threshold } = of
-  const withOt = of.curve === "secp256k1"
-  const sid = sessionId(group, of)
+  const { members, threshold } = keyGeneration
+  const withOt = keyGeneration.curve === "secp256k1"
+  const sid = sessionId(group, keyGeneration)
   const bodies = new Map<string, Octets>()
   const everybody = members.map((_, i) => i)
   const peersOf = (i: number) => everybody.filter((k) => k !== i)

@@ -33,7 +33,7 @@ const header: Header = {
 const make = (change: Partial<Header> = {}, ofBody = body) =>
   makeEnvelope(identityAt(partyAt(0)), encodeHeader({ ...header, ...change }), ofBody)
 
-test("the layout is tss.md 12's", () => {
+test("the layout is threshold.md 12's", () => {
   const bytes = make()
   expect(toHex(bytes.subarray(0, 13))).toBe(`${toHex(utf8("TSN1"))}0001${"04"}${"02"}${"00"}00000006`)
   expect(bytes.length).toBe(HEADER_LENGTH + body.length + SIGNATURE_LENGTH)

@@ -68,8 +68,8 @@ function signAll(
   return runAll<readonly SignedMessage[]>(SID, new Map(protocols), tamper && { tamper, ignoreViews: true })
 }
 
-function signatures(...of: Parameters<typeof signAll>): readonly SignedMessage[] {
-  const all = [...signAll(...of).outcomes.values()].map((end) => {
+function signatures(...parameters: Parameters<typeof signAll>): readonly SignedMessage[] {
+  const all = [...signAll(...parameters).outcomes.values()].map((end) => {
     if (end.kind !== "done") throw new Error(end.kind === "blamed" ? end.blame.message : end.kind)
     return end.value
   })
@@ -366,5 +366,5 @@ test("regression 16: no signature share leaves without everybody's commitments, 
   expect(() => signing.next(empty)).toThrow(TypeError)
   expect(signing.next(empty).done).toBe(true)
   const { records } = signAll(EDDSA, dealt, membersOf(dealt.group), [message("x")])
-  for (const of of records.values()) expect(of).toEqual([{ kind: "emitted", digest: SID }])
+  for (const items of records.values()) expect(items).toEqual([{ kind: "emitted", digest: SID }])
 })

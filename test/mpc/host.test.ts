@@ -11,14 +11,14 @@ import { MAX_BATCH } from "../../src/mpc/sid.ts"
 import { Secret } from "../../src/secret.ts"
 import { identityAt, partyAt } from "./cluster.ts"
 import { dealGroup } from "./dealer.ts"
-import { cast, dkgSpecs, signSpecs, toSign } from "./specs.ts"
+import { dkgSpecs, makeMembers, signSpecs, toSign } from "./specs.ts"
 
 const [A, B, C] = [partyAt(0), partyAt(1), partyAt(2)]
 const sidOf = (spec: SessionSpec) => toHex(prepareSession(spec, spec.self, new GadgetCache()).sid)
 
-const dkgSpec = dkgSpecs("ed25519", 2, cast(3))[0] as DkgSpec
-const ed = dealGroup("ed25519", 2, cast(3), "host ed")
-const k1 = dealGroup("secp256k1", 2, cast(3), "host k1")
+const dkgSpec = dkgSpecs("ed25519", 2, makeMembers(3))[0] as DkgSpec
+const ed = dealGroup("ed25519", 2, makeMembers(3), "host ed")
+const k1 = dealGroup("secp256k1", 2, makeMembers(3), "host k1")
 const digest = new Uint8Array(32).fill(1)
 const edSpec = signSpecs(ed, "eddsa", [A, B], [toSign("text", [1, 2])])[0] as SignSpec
 const trSpec = signSpecs(k1, "bip340", [A, B], [toSign(digest, [1, 2])])[0] as SignSpec
@@ -27,7 +27,7 @@ const ecSpec = signSpecs(k1, "ecdsa", [A, B], [toSign(digest, [1, 2])])[0] as Si
 // ---- session ids --------------------------------------------------------------------------------------------------------
 
 test("all parties compute the same session id, and it is a known answer", () => {
-  expect(new Set(dkgSpecs("ed25519", 2, cast(3)).map(sidOf)).size).toBe(1)
+  expect(new Set(dkgSpecs("ed25519", 2, makeMembers(3)).map(sidOf)).size).toBe(1)
   expect(new Set(signSpecs(ed, "eddsa", [A, B], [toSign("text", [1, 2])]).map(sidOf)).size).toBe(1)
   const shuffled = { ...dkgSpec, members: [...dkgSpec.members].reverse() }
   expect(sidOf(shuffled)).toBe(sidOf(dkgSpec))
@@ -43,8 +43,8 @@ const otherDkg: readonly (readonly [string, Partial<DkgSpec>])[] = [
   ["group", { groupId: "another" }],
   ["curve", { curve: "secp256k1" }],
   ["threshold", { threshold: 3 }],
-  ["members", { members: cast(4) }],
-  ["share ids", { members: cast(3, [1n, 2n, 3n]) }],
+  ["members", { members: makeMembers(4) }],
+  ["share ids", { members: makeMembers(3, [1n, 2n, 3n]) }],
 ]
 for (const [what, change] of otherDkg) {
   test(`another ${what}, another set-up session`, () =>
@@ -89,9 +89,9 @@ const reshare: ReshareSpec = {
   rootPublicKey: ed.group.commitments[0] ?? digest,
   chainCode: ed.group.chainCode,
   oldThreshold: 2,
-  dealers: cast(2),
+  dealers: makeMembers(2),
   newThreshold: 2,
-  members: cast(3),
+  members: makeMembers(3),
   createdMs: 1,
   old: undefined,
 }

@@ -8,7 +8,7 @@ import { partyAt } from "./cluster.ts"
 import type { DealtGroup } from "./dealer.ts"
 
 /** Members of the first n identities, with share ids derived or given. */
-export const cast = (n: number, ids?: readonly bigint[]): readonly Member[] =>
+export const makeMembers = (n: number, ids?: readonly bigint[]): readonly Member[] =>
   Array.from({ length: n }, (_, i) => ({ party: partyAt(i), x: ids?.[i] ?? shareIdOf(partyBytes(partyAt(i))) }))
 
 export const dkgSpecs = (

@@ -18,8 +18,8 @@ const NOW = 1_795_340_699_000
 
 const maybe = <T>(arb: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 1, arbitrary: arb }, { weight: 2, arbitrary: fc.constant(undefined) })
-const subset = <T>(of: readonly T[]) => fc.subarray([...of], { minLength: 0 })
-const shuffled = <T>(of: readonly T[]) => fc.shuffledSubarray([...of], { minLength: 1 })
+const subset = <T>(ts: readonly T[]) => fc.subarray([...ts], { minLength: 0 })
+const shuffled = <T>(ts: readonly T[]) => fc.shuffledSubarray([...ts], { minLength: 1 })
 const pattern = fc.constantFrom(
   "m/44/60/0-2/0/0-9",
   "m/44/*/0/0/*",

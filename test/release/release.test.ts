@@ -10,7 +10,7 @@ import { manPages } from "../../scripts/release/man.ts"
 import { type Lock, sbom } from "../../scripts/release/sbom.ts"
 import { gzip, tar } from "../../scripts/release/tar.ts"
 import { command, flag } from "../../src/cli/command.ts"
-import { root } from "../binary.ts"
+import { root } from "../support/binary.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "cosigner-release-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -5,7 +5,7 @@ import { copy, utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -14,7 +14,7 @@ const GROUP = "EdwardsEdwardsEdward"
 const KDF = { memoryKiB: 64, passes: 1, parallelism: 1 }
 
 /** The statuses of the group's epochs, oldest first, in what a backup of the node becomes. */
-function restored(it: Theatre, node: Node): readonly string[] {
+function restored(it: Simulation, node: Node): readonly string[] {
   using password = Secret.from(utf8("password"))
   const path = join(it.dir, `${node.name}-restored`, "secrets.db")
   const records: StoredRecord[] = []
@@ -32,7 +32,7 @@ function restored(it: Theatre, node: Node): readonly string[] {
 }
 
 test("a dealer that left, a member that stays and a bystander are restored from their backups", async () => {
-  await using it = await Theatre.open(["leaves", "stays", "bystander", "comes"])
+  await using it = await Simulation.open(["leaves", "stays", "bystander", "comes"])
   const { vault, group } = await it.vault(2, ["leaves", "stays", "bystander"])
   const target = await it.group(vault, "MainGroup", 2, ["stays", "comes"])
   await it.reshare(vault, group, target, { dealers: ["leaves", "stays"] })

@@ -1,11 +1,11 @@
 /** Shares of an epoch that is over, at nodes that sign no more: check-ups of the new epoch's members end them. */
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { ownEpochs } from "../../src/keys/epochStatus.ts"
 import type { GroupStatus } from "../../src/keys/group.ts"
-import { ownEpochs } from "../../src/keys/standing.ts"
 import type { HolderGroup, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { decodeToNode, encodeToNode } from "../../src/wire/framesCodec.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -16,7 +16,7 @@ const statuses = (node: Node): readonly GroupStatus[] =>
   [...node.epochs(GROUP)].sort((a, b) => a.createdMs - b.createdMs).map(({ status }) => status)
 
 /** An operator asks these nodes of the group, one after the other, whether they still have their shares. */
-async function checkUp(it: Theatre, vault: Vault, group: HolderGroup, ...names: readonly string[]): Promise<void> {
+async function checkUp(it: Simulation, vault: Vault, group: HolderGroup, ...names: readonly string[]): Promise<void> {
   for (const name of names) {
     const request = await it.engine.createShareSignRequest({
       vault,
@@ -31,7 +31,7 @@ async function checkUp(it: Theatre, vault: Vault, group: HolderGroup, ...names: 
   }
 }
 
-async function reshared(it: Theatre, from: readonly string[], to: readonly string[], dealers: readonly string[]) {
+async function reshared(it: Simulation, from: readonly string[], to: readonly string[], dealers: readonly string[]) {
   const { vault, group } = await it.vault(2, from)
   const target = await it.group(vault, "MainGroup", 2, to)
   await it.reshare(vault, group, target, { dealers })
@@ -40,7 +40,7 @@ async function reshared(it: Theatre, from: readonly string[], to: readonly strin
 }
 
 /** What WaaS hands to that node from now on, through the bytes. */
-function handedTo(it: Theatre, node: Node): readonly ToNode[] {
+function handedTo(it: Simulation, node: Node): readonly ToNode[] {
   const handed: ToNode[] = []
   const { passes } = it
   it.passes = (passing) => {
@@ -54,7 +54,7 @@ function handedTo(it: Theatre, node: Node): readonly ToNode[] {
 }
 
 test("a dealer that leaves keeps its old share until threshold members have checked up, and says when it erases it", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, target, old } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
   const [a, b] = it.nodes as [Node, Node]
   // The same member twice is one member.
@@ -79,7 +79,7 @@ test("a dealer that leaves keeps its old share until threshold members have chec
 })
 
 test("a bystander is told of the new epoch first: without that proof it keeps what it has", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   it.passes = ({ frame }) => frame.kind !== "succession"
   const { vault, target } = await reshared(it, ["a", "b", "c"], ["a", "b"], ["a", "b"])
   const c = it.node("c")
@@ -94,7 +94,7 @@ test("a bystander is told of the new epoch first: without that proof it keeps wh
 })
 
 test("WaaS counts across restarts, and a node that was away is told when it comes", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, target } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
   const a = it.node("a")
   a.kill()
@@ -111,7 +111,7 @@ test("WaaS counts across restarts, and a node that was away is told when it come
 
 test("a node that dies as it erases keeps all of the share or nothing, and is told again", async () => {
   for (const when of ["before", "after"] as const) {
-    await using it = await Theatre.open(["a", "b", "c"])
+    await using it = await Simulation.open(["a", "b", "c"])
     const { vault, target } = await reshared(it, ["a", "b"], ["b", "c"], ["a", "b"])
     const a = it.node("a")
     a.dies = { step: a.steps.length + 1, when }
@@ -125,7 +125,7 @@ test("a node that dies as it erases keeps all of the share or nothing, and is to
 })
 
 test("of many epochs the latest that was checked up ends all before it, and check-ups of one count for no other", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, target } = await reshared(it, ["a", "b", "c"], ["a", "b"], ["a", "b"])
   const c = it.node("c")
   await checkUp(it, vault, target, "a")
@@ -151,7 +151,7 @@ test("of many epochs the latest that was checked up ends all before it, and chec
 })
 
 test("check-ups of a group that was made beside another end nothing, and are handed to nobody", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const recovery = await it.group(vault, "RecoveryGroup", 2, ["c", "d"])
   await it.reshare(vault, group, recovery, { type: "KeyGenFromKeyGroup" })
@@ -165,7 +165,7 @@ test("check-ups of a group that was made beside another end nothing, and are han
 })
 
 test("WaaS hands on nothing before there are enough, and to each node once for each that comes after", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, target } = await reshared(it, ["a", "b"], ["b", "c", "d"], ["a", "b"])
   const handed = handedTo(it, it.node("a"))
   await checkUp(it, vault, target, "c")

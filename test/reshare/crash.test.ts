@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { GroupStatus } from "../../src/keys/group.ts"
-import { type DeathAt, type Node, Theatre } from "./theatre.ts"
+import { type DeathAt, type Node, Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -15,12 +15,12 @@ const ROLES = ["leaves", "stays", "comes"] as const
 type Role = (typeof ROLES)[number]
 
 interface Rehearsal {
-  readonly it: Theatre
+  readonly it: Simulation
   readonly run: () => Promise<void>
 }
 
 async function rehearse(): Promise<Rehearsal> {
-  const it = await Theatre.open(["leaves", "stays", "comes"])
+  const it = await Simulation.open(["leaves", "stays", "comes"])
   const { vault, group } = await it.vault(2, ["leaves", "stays"])
   const target = await it.group(vault, "MainGroup", 2, ["stays", "comes"])
   const run = async (): Promise<void> => {
@@ -153,7 +153,7 @@ const isAck = (envelope: Uint8Array): boolean => envelope[6] === 3 && envelope[7
 
 test("the only one that has the certificate dies before its journal says so: the reshare is done when it comes back", async () => {
   for (const role of ROLES) {
-    await using it = await Theatre.open(ROLES)
+    await using it = await Simulation.open(ROLES)
     const { vault, group } = await it.vault(2, ["leaves", "stays"])
     const target = await it.group(vault, "MainGroup", 2, ["stays", "comes"])
     const keeper = it.node(role)
@@ -180,7 +180,7 @@ test("the only one that has the certificate dies before its journal says so: the
 })
 
 test("a node that dies between the certificate of a key generation and its journal takes nothing from the key", async () => {
-  await using it = await Theatre.open(["a", "b"])
+  await using it = await Simulation.open(["a", "b"])
   const a = it.node("a")
   a.dies = { step: a.steps.length + (steps.get("stays") ?? []).indexOf("activate") + 1, when: "after" }
   const { vault, group } = await it.generated(2, ["a", "b"])
@@ -192,7 +192,7 @@ test("a node that dies between the certificate of a key generation and its journ
 })
 
 test("of a refresh too: no other attempt is made of what is certified already", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b", "c"])
   const a = it.node("a")
   it.passes = (passing) =>

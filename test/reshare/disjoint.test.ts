@@ -8,7 +8,7 @@ import { copyFileSync } from "node:fs"
 import type { GroupStatus } from "../../src/keys/group.ts"
 import type { HolderGroup, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
-import { type Node, Theatre } from "./theatre.ts"
+import { type Node, Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -32,7 +32,7 @@ interface Rivals {
  * The old group is a, b, c, d. From a and b the key goes to e and f; from c and d, later, to g and h. In each, the last one's
  * word is kept back, so that it alone holds the certificate and WaaS gives the request up; both are killed.
  */
-async function rivals(it: Theatre): Promise<Rivals> {
+async function rivals(it: Simulation): Promise<Rivals> {
   const { vault, group } = await it.generated(2, ["a", "b", "c", "d"])
   const groupId = group.shareGroups[0]?.shareGroupId ?? ""
   const reshare = async (dealers: readonly string[], members: readonly string[]) => {
@@ -67,7 +67,7 @@ async function rivals(it: Theatre): Promise<Rivals> {
 
 const CAST = ["a", "b", "c", "d", "e", "f", "g", "h"]
 
-async function expectSecond(it: Theatre, { vault, groupId, targets, second }: Rivals): Promise<void> {
+async function expectSecond(it: Simulation, { vault, groupId, targets, second }: Rivals): Promise<void> {
   const [, winner] = targets
   expect((await it.request(second)).status).toBe("Success")
   expect((await it.groupNow(winner)).shareGroups.map(({ shareGroupId }) => shareGroupId)).toEqual([groupId])
@@ -80,7 +80,7 @@ async function expectSecond(it: Theatre, { vault, groupId, targets, second }: Ri
 }
 
 test("the outranked one comes to light last: its members hear of the winner as they report it", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { groupId, nodes, first, targets } = played
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
@@ -98,7 +98,7 @@ test("the outranked one comes to light last: its members hear of the winner as t
 })
 
 test("the winner comes to light last: members of the other one, online as it does, hear of it at once", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { vault, groupId, nodes, targets } = played
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
@@ -122,7 +122,7 @@ test("the winner comes to light last: members of the other one, online as it doe
 })
 
 test("offline as both come to light, and through restarts of WaaS: told at the next connection", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { groupId, nodes } = played
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
@@ -144,7 +144,7 @@ test("offline as both come to light, and through restarts of WaaS: told at the n
 })
 
 test("a member of the outranked one dies at each step of learning that, and is told again", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { groupId, nodes } = played
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
@@ -173,7 +173,7 @@ test("a member of the outranked one dies at each step of learning that, and is t
 })
 
 test("what comes after the winner reaches them too, and its check-ups end the shares of the outranked epoch", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { vault, groupId, nodes, targets } = played
   const { e, f, h } = nodes as Record<"e" | "f" | "h", Node>
@@ -197,7 +197,7 @@ test("what comes after the winner reaches them too, and its check-ups end the sh
 })
 
 test("a member of one that never comes to light learns of the winner too, and gives up what it promised by its check-ups", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const played = await rivals(it)
   const { vault, groupId, nodes, targets } = played
   const { e, h } = nodes as Record<"e" | "h", Node>
@@ -215,7 +215,7 @@ test("a member of one that never comes to light learns of the winner too, and gi
 })
 
 test("one that is still at it hears of the winner too, and takes its own epoch for outranked as that comes to light", async () => {
-  await using it = await Theatre.open(CAST)
+  await using it = await Simulation.open(CAST)
   const { vault, group } = await it.generated(2, ["a", "b", "c", "d"])
   const groupId = group.shareGroups[0]?.shareGroupId ?? ""
   const { e, f } = { e: it.node("e"), f: it.node("f") }
@@ -245,7 +245,7 @@ test("one that is still at it hears of the winner too, and takes its own epoch f
 })
 
 test("a bystander that is online hears of a reshare at once, and only what it lacks", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b", "c"])
   const target = await it.group(vault, "MainGroup", 2, ["a", "d"])
   const handed: string[] = []
@@ -261,7 +261,7 @@ test("a bystander that is online hears of a reshare at once, and only what it la
 })
 
 test("a certificate dated beyond tomorrow ends nothing yet: it would outrank all that is made until then", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.vault(2, ["a", "b", "c"])
   const target = await it.group(vault, "MainGroup", 2, ["a", "b"])
   const c = it.node("c")
@@ -276,7 +276,7 @@ test("a certificate dated beyond tomorrow ends nothing yet: it would outrank all
 })
 
 test("a node that was put back to before a reshare that it took part in is told of it again, and signs no more", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.generated(2, ["a", "b", "c"])
   const groupId = group.shareGroups[0]?.shareGroupId ?? ""
   const c = it.node("c")
@@ -297,7 +297,7 @@ test("a node that was put back to before a reshare that it took part in is told 
 })
 
 test("also one that was put back to the middle of that reshare, and would wait for its next attempt", async () => {
-  await using it = await Theatre.open(["a", "b", "c"])
+  await using it = await Simulation.open(["a", "b", "c"])
   const { vault, group } = await it.generated(2, ["a", "b", "c"])
   const groupId = group.shareGroups[0]?.shareGroupId ?? ""
   const c = it.node("c")

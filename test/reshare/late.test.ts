@@ -1,7 +1,7 @@
 /** Extensions whose certificate comes to light after WaaS gave them up and made others: what is in use stays in use. */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { HolderGroup, TssRequest } from "../../src/waas/store/model.ts"
-import { Theatre } from "./theatre.ts"
+import { Simulation } from "./simulation.ts"
 
 // Real stores and protocols: on a busy machine a test takes a while.
 setDefaultTimeout(60_000)
@@ -9,7 +9,7 @@ setDefaultTimeout(60_000)
 const isAck = (envelope: Uint8Array): boolean => envelope[6] === 3 && envelope[7] === 4
 
 /** Begins something whose certificate `name` keeps for itself; it is killed, and WaaS gives the request up. */
-async function kept(it: Theatre, name: string, begin: () => Promise<TssRequest>): Promise<TssRequest> {
+async function kept(it: Simulation, name: string, begin: () => Promise<TssRequest>): Promise<TssRequest> {
   const keeper = it.node(name)
   it.passes = (passing) => {
     if (passing.kind === "down" || passing.from !== keeper) return true
@@ -29,7 +29,7 @@ const shareGroupsOf = (group: HolderGroup): readonly string[] =>
   group.shareGroups.map(({ shareGroupId }) => shareGroupId)
 
 test("of two recoveries the earlier comes to light last: the main group that took its place stays the main group", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d", "e"])
+  await using it = await Simulation.open(["a", "b", "c", "d", "e"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const recovery = await it.group(vault, "RecoveryGroup", 2, ["a", "b"])
   await it.reshare(vault, group, recovery, { type: "KeyGenFromKeyGroup", allowSharedNodes: true })
@@ -54,7 +54,7 @@ test("of two recoveries the earlier comes to light last: the main group that too
 })
 
 test("of a recovery that comes to light while nothing took its place the main group is made", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const recovery = await it.group(vault, "RecoveryGroup", 2, ["a", "b"])
   await it.reshare(vault, group, recovery, { type: "KeyGenFromKeyGroup", allowSharedNodes: true })
@@ -69,7 +69,7 @@ test("of a recovery that comes to light while nothing took its place the main gr
 })
 
 test("of two extensions to one target it has the later one, though the earlier comes to light last", async () => {
-  await using it = await Theatre.open(["a", "b", "c", "d"])
+  await using it = await Simulation.open(["a", "b", "c", "d"])
   const { vault, group } = await it.vault(2, ["a", "b"])
   const recovery = await it.group(vault, "RecoveryGroup", 2, ["c", "d"])
   const extend = () => it.reshare(vault, group, recovery, { type: "KeyGenFromKeyGroup" })

@@ -26,8 +26,8 @@ const text = fc.string({ unit: "grapheme", maxLength: 20 })
 const ms = fc.maxSafeNat()
 const party = bytes(32).map((key) => toHex(key) as PartyId)
 const secret = (min: number, max = min) => bytes(min, max).map((key) => Secret.take(key))
-const perhaps = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined })
-const array = <T>(of: fc.Arbitrary<T>) => fc.array(of, { maxLength: 4 })
+const perhaps = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+const array = <T>(arbitrary: fc.Arbitrary<T>) => fc.array(arbitrary, { maxLength: 4 })
 
 const verdict = fc.record({
   action: fc.constantFrom("approve" as const, "reject" as const),

@@ -37,9 +37,9 @@ const rowsOf = (path: string): Row[] => {
 }
 
 /** What somebody with the file, SQLite and no password can do. */
-function tamper(path: string, act: (db: Database) => void): void {
+function tamper(path: string, action: (db: Database) => void): void {
   using db = new Database(path, { readwrite: true })
-  act(db)
+  action(db)
 }
 
 const put = (db: Database, row: Row): void => {
@@ -156,9 +156,9 @@ test(
 
 const replacer = (_: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value)
 
-function use<T>(folder: Folder, act: (store: Store) => T): T {
+function use<T>(folder: Folder, action: (store: Store) => T): T {
   using store = folder.open(true)
-  return act(store)
+  return action(store)
 }
 
 test("every byte of every column of every record is watched", () => {

@@ -67,7 +67,7 @@ test("certificates in every order, at members and at dealers: the highest rank s
         const isMember = part[EPOCHS.findIndex(({ epochId }) => epochId === top?.epochId)] === "member"
         expect(active.map(({ epochId }) => epochId)).toEqual(isMember && top !== undefined ? [top.epochId] : [])
         // Every share that was promised is still there.
-        for (const [j, of] of part.entries()) expect(shareOf(store, j)).toBe(of === "member")
+        for (const [j, name] of part.entries()) expect(shareOf(store, j)).toBe(name === "member")
       }
       // A superseded epoch signs no more: what it shared with others is gone, its share is not.
       for (const group of store.groups.list()) {

@@ -143,10 +143,10 @@ export const sessionOf = (taskId: string, attempt: number, over: Partial<Session
   ...over,
 })
 
-/** The code of what `act` throws; "none" if it does not, and the error itself if it is no code of ours. */
-export function codeOf(act: () => unknown): unknown {
+/** The code of what `action` throws; "none" if it does not, and the error itself if it is no code of ours. */
+export function codeOf(action: () => unknown): unknown {
   try {
-    act()
+    action()
     return "none"
   } catch (error) {
     return error instanceof CosignerError ? error.code : error

@@ -22,9 +22,9 @@ async function holder(folder: Folder): Promise<Bun.Subprocess<"ignore", "pipe", 
   return child
 }
 
-function errorOf(act: () => unknown): CosignerError | undefined {
+function errorOf(action: () => unknown): CosignerError | undefined {
   try {
-    act()
+    action()
     return undefined
   } catch (error) {
     return error instanceof CosignerError ? error : undefined

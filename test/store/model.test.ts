@@ -129,7 +129,7 @@ const approve = (id: string, isApproved: boolean, amount: number): Command =>
   command(`approve(${id},${isApproved},${amount})`, (model, { store }) => {
     const task = model.tasks.get(id)
     let seen = -1
-    const act = (): TaskRecord =>
+    const action = (): TaskRecord =>
       store.tasks.approve(
         id,
         model.now,
@@ -139,7 +139,7 @@ const approve = (id: string, isApproved: boolean, amount: number): Command =>
         },
         () => [event(`a${id}`, "y")],
       )
-    if (task === undefined) return expect(codeOf(act)).toBe("E-STO-026")
+    if (task === undefined) return expect(codeOf(action)).toBe("E-STO-026")
     const isOpen = task.state === "claimed"
     const before = [...model.tasks.values()].reduce((sum, other) => sum + other.debited, 0)
     if (isOpen) {
@@ -149,7 +149,7 @@ const approve = (id: string, isApproved: boolean, amount: number): Command =>
       task.updatedMs = model.now
       post(model, `a${id}`, "y")
     }
-    expect(act().state).toBe(task.state)
+    expect(action().state).toBe(task.state)
     expect(seen).toBe(isOpen ? before : -1)
   })
 

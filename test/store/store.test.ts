@@ -162,13 +162,13 @@ test("a transaction inside a transaction is refused, and an exception in a decis
   using store = folder.create()
   store.tasks.claim(claimOf("t1"))
   const { generation } = store
-  const decideBy = (act: () => void) =>
+  const decideBy = (action: () => void) =>
     codeOf(() =>
       store.tasks.approve(
         "t1",
         6,
         () => {
-          act()
+          action()
           return { verdict: APPROVE, debits: [{ counter: "c", amount: 1 }] }
         },
         () => [],
@@ -408,7 +408,7 @@ test("debits that were counted by the group's id count by its key after a restar
     debit(store, "unreadable", 100, 1, "sign/group/OoQGkknsPdPjLCmSuuSf")
   }
   using store = folder.open()
-  const counts = () => [rootKeyCounter, "sign/group/OoQGkknsPdPjLCmSuuSf", "sign/all"].map((of) => count(of))
+  const counts = () => [rootKeyCounter, "sign/group/OoQGkknsPdPjLCmSuuSf", "sign/all"].map((name) => count(name))
   const count = (counter: string) => store.tasks.usage.count(counter, 0)
   expect(counts()).toEqual([3, 1, 3])
   store.tasks.finish("t2", FAILED, 103, [])

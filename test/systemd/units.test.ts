@@ -16,8 +16,8 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { binary, cosigner, root } from "../binary.ts"
 import { makeNode } from "../hardening/node.ts"
+import { binary, cosigner, root } from "../support/binary.ts"
 
 const SYSTEM = ["cosigner.service", "cosigner-waas.service", "cosigner-backup.service", "cosigner-backup.timer"]
 const SERVICES = SYSTEM.filter((name) => name.endsWith(".service"))
@@ -170,7 +170,7 @@ describe("units that stand in the field", () => {
   const canUnshare = process.getuid?.() === 0 && Bun.spawnSync(["unshare", "-m", "true"]).exitCode === 0
   if (!canUnshare) console.error("skipped: a read-only system cannot be played without root")
 
-  /** What ProtectSystem=strict with ReadWritePaths makes of the system (compat.md 4.5). */
+  /** What ProtectSystem=strict with ReadWritePaths makes of the system (formats.md 4.5). */
   const SANDBOX = `
     cd "$1"; shift
     for d in db logs recovery configs backups; do mount --bind $d $d; done

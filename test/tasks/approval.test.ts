@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import type { Usage } from "../../src/tasks/ports.ts"
 import { approved, rejected, type World } from "./fakes.ts"
-import { approve, ask, keysign, running, setUp, signed, start, turn } from "./scene.ts"
+import { approve, ask, keysign, running, setUp, signed, start, turn } from "./scenario.ts"
 
 const LIFE_MS = 60_000
 

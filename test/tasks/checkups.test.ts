@@ -198,9 +198,9 @@ test("a promise that the epoch outranks ends with it, whether or not its certifi
     }
     store.groups.activate(GROUP, proven.group.epochId, ACK)
     receive(store, proven.group, all(proven))
-    expect([old, next, later].map((of) => status(store, of))).toEqual([...expected])
+    expect([old, next, later].map((dealtGroup) => status(store, dealtGroup))).toEqual([...expected])
     if (proven === next) continue
     store.groups.activate(GROUP, next.group.epochId, ACK)
-    expect([old, next, later].map((of) => status(store, of))).toEqual([...expected])
+    expect([old, next, later].map((dealtGroup) => status(store, dealtGroup))).toEqual([...expected])
   }
 })

@@ -283,7 +283,7 @@ export function world(
           strikes.push(...more)
         },
         refused: () =>
-          [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, of]) => of.length >= 3).map(([peer]) => peer),
+          [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
       risk: {
         evaluate: (...args) => it.evaluate(...args),
@@ -358,7 +358,7 @@ export function world(
   return it
 }
 
-/** The smallest thing that looks like an envelope to a relay: a header with a receiver (tss.md 12). */
+/** The smallest thing that looks like an envelope to a relay: a header with a receiver (threshold.md 12). */
 export function envelopeTo(receiver: PartyId | undefined): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(4 + 2 + 3 + 4 + 32 + 32 + 32 + 32)
   header.set(utf8("TSN1"))

@@ -42,7 +42,7 @@ interface Node {
 
 const waas = signerOf(generateKeyPairSync("ed25519").privateKey)
 
-class Play {
+class Scenario {
   readonly nodes: readonly Node[]
   relay: Relay = (parcel) => [parcel]
   readonly #queue: Parcel[] = []
@@ -140,7 +140,7 @@ class Play {
 const ALL = [0, 1, 2]
 const PAIR = [0, 1]
 
-function keygenTask(play: Play, change: Partial<KeyGenTask> = {}): KeyGenTask {
+function keygenTask(scenario: Scenario, change: Partial<KeyGenTask> = {}): KeyGenTask {
   const nowMs = 1_795_000_000_000
   return {
     version: 1,
@@ -153,27 +153,27 @@ function keygenTask(play: Play, change: Partial<KeyGenTask> = {}): KeyGenTask {
     group_id: "HostileHostileHostil",
     curve: "ed25519",
     threshold: 2,
-    node_ids: play.nodes.map((node) => node.nodeId),
+    node_ids: scenario.nodes.map((node) => node.nodeId),
     ...change,
   }
 }
 
-async function withGroup(): Promise<{ play: Play; group: GroupPublic }> {
-  const play = new Play(3)
-  const task = keygenTask(play)
-  await play.tell(ALL, () => task)
-  await play.start(
+async function withGroup(): Promise<{ scenario: Scenario; group: GroupPublic }> {
+  const scenario = new Scenario(3)
+  const task = keygenTask(scenario)
+  await scenario.tell(ALL, () => task)
+  await scenario.start(
     ALL,
     () => task,
     () => 1,
   )
-  const group = play.nodes[0]?.world.groups[0]
+  const group = scenario.nodes[0]?.world.groups[0]
   if (group === undefined || group.status !== "ACTIVE") throw new Error("the honest start must succeed")
-  return { play, group }
+  return { scenario, group }
 }
 
 let counter = 0
-function signTask(play: Play, group: GroupPublic, change: Partial<KeySignTask> = {}): KeySignTask {
+function signTask(scenario: Scenario, group: GroupPublic, change: Partial<KeySignTask> = {}): KeySignTask {
   const nowMs = 1_795_000_000_000
   return {
     version: 1,
@@ -185,7 +185,7 @@ function signTask(play: Play, group: GroupPublic, change: Partial<KeySignTask> =
     type: "KeySign",
     group_id: group.groupId,
     root_pub_key: rootExtendedPublicKey(group),
-    used_node_ids: PAIR.map((at) => play.nodes[at]!.nodeId),
+    used_node_ids: PAIR.map((at) => scenario.nodes[at]!.nodeId),
     signature_type: 2,
     messages: [{ bip32_path: "m/44/501/7", msg_hash: "0xc0ffee", tweak: "" }],
     ...change,
@@ -203,8 +203,8 @@ function isRightSignature(report: Report | undefined, group: GroupPublic, task: 
 }
 
 /** Nobody named anybody: neither a ban nor a final failure with a culprit, at any node, ever. */
-function nobodyBlamed(play: Play): void {
-  for (const { world: w } of play.nodes) {
+function nobodyBlamed(scenario: Scenario): void {
+  for (const { world: w } of scenario.nodes) {
     expect(w.bans).toEqual([])
     const blames = w.sent.filter((frame) => frame.kind === "report" && frame.code === "E-TSK-015")
     expect(blames).toEqual([])
@@ -212,20 +212,25 @@ function nobodyBlamed(play: Play): void {
 }
 
 /** Runs the task against the relay; then time passes. Every node ends typed: signed, or "attempt ended". */
-async function runTo(play: Play, group: GroupPublic, relay: Relay, lifo = false): Promise<"signed" | "unsigned"> {
-  const task = signTask(play, group)
-  play.relay = relay
-  play.lifo = lifo
-  await play.tell(PAIR, () => task)
-  await play.start(
+async function runTo(
+  scenario: Scenario,
+  group: GroupPublic,
+  relay: Relay,
+  lifo = false,
+): Promise<"signed" | "unsigned"> {
+  const task = signTask(scenario, group)
+  scenario.relay = relay
+  scenario.lifo = lifo
+  await scenario.tell(PAIR, () => task)
+  await scenario.start(
     PAIR,
     () => task,
     () => 1,
   )
-  for (const at of PAIR) play.nodes[at]!.world.advance(10_000)
-  await play.settle()
-  const reports = PAIR.map((at) => play.reports(task.task_id)[at])
-  nobodyBlamed(play)
+  for (const at of PAIR) scenario.nodes[at]!.world.advance(10_000)
+  await scenario.settle()
+  const reports = PAIR.map((at) => scenario.reports(task.task_id)[at])
+  nobodyBlamed(scenario)
   const signed = reports.filter((report) => report?.status === 190)
   for (const report of signed) expect(isRightSignature(report, group, task)).toBe(true)
   for (const report of reports) {
@@ -235,28 +240,28 @@ async function runTo(play: Play, group: GroupPublic, relay: Relay, lifo = false)
 }
 
 test("reordered and replayed envelopes, also those of other sessions: the right signature", async () => {
-  const { play, group } = await withGroup()
-  expect(await runTo(play, group, (parcel) => [parcel], true)).toBe("signed")
-  expect(await runTo(play, group, (parcel) => [parcel, parcel, parcel])).toBe("signed")
+  const { scenario, group } = await withGroup()
+  expect(await runTo(scenario, group, (parcel) => [parcel], true)).toBe("signed")
+  expect(await runTo(scenario, group, (parcel) => [parcel, parcel, parcel])).toBe("signed")
   const readdressed: Relay = (parcel, history) => [
     ...history.slice(-40).map((old) => ({ ...old, taskId: parcel.taskId, to: parcel.to })),
     parcel,
   ]
-  expect(await runTo(play, group, readdressed)).toBe("signed")
+  expect(await runTo(scenario, group, readdressed)).toBe("signed")
 })
 
 test("withheld envelopes, all or the nth: no signature, a typed end, and the next attempt signs", async () => {
-  const { play, group } = await withGroup()
-  expect(await runTo(play, group, () => [])).toBe("unsigned")
+  const { scenario, group } = await withGroup()
+  expect(await runTo(scenario, group, () => [])).toBe("unsigned")
   for (let n = 0; n < 4; n++) {
     let seen = 0
-    await runTo(play, group, (parcel) => (seen++ === n ? [] : [parcel]))
+    await runTo(scenario, group, (parcel) => (seen++ === n ? [] : [parcel]))
   }
-  expect(await runTo(play, group, (parcel) => [parcel])).toBe("signed")
+  expect(await runTo(scenario, group, (parcel) => [parcel])).toBe("signed")
 })
 
 test("any bit of any envelope flipped, or an envelope swapped for another: never a wrong signature, never blame", async () => {
-  const { play, group } = await withGroup()
+  const { scenario, group } = await withGroup()
   await fc.assert(
     fc.asyncProperty(fc.nat(3), fc.nat(4000), fc.boolean(), async (which, bit, swap) => {
       let seen = 0
@@ -268,51 +273,54 @@ test("any bit of any envelope flipped, or an envelope swapped for another: never
         envelope[at >> 3] = (envelope[at >> 3] ?? 0) ^ (1 << (at & 7))
         return [{ ...parcel, envelope }]
       }
-      await runTo(play, group, relay)
+      await runTo(scenario, group, relay)
     }),
     { seed: 7, numRuns: 40 },
   )
 })
 
-const lies: readonly (readonly [string, (task: KeySignTask, play: Play) => KeySignTask])[] = [
+const lies: readonly (readonly [string, (task: KeySignTask, scenario: Scenario) => KeySignTask])[] = [
   ["another message", (task) => ({ ...task, messages: [{ ...task.messages[0]!, msg_hash: "0xbad0" }] })],
   ["another path", (task) => ({ ...task, messages: [{ ...task.messages[0]!, bip32_path: "m/44/501/8" }] })],
   ["one message more", (task) => ({ ...task, messages: [task.messages[0]!, task.messages[0]!] })],
-  ["another signer", (task, play) => ({ ...task, used_node_ids: [play.nodes[1]!.nodeId, play.nodes[2]!.nodeId] })],
+  [
+    "another signer",
+    (task, scenario) => ({ ...task, used_node_ids: [scenario.nodes[1]!.nodeId, scenario.nodes[2]!.nodeId] }),
+  ],
 ]
 
 for (const [what, lie] of lies) {
   test(`one node is told of ${what}: the two never meet, nobody is blamed`, async () => {
-    const { play, group } = await withGroup()
-    const task = signTask(play, group)
-    const taskFor = (at: number) => (at === 1 ? lie(task, play) : task)
-    await play.tell(PAIR, taskFor)
-    await play.start(PAIR, taskFor, () => 1)
-    for (const at of PAIR) play.nodes[at]!.world.advance(10_000)
-    await play.settle()
-    nobodyBlamed(play)
-    for (const at of PAIR) expect(play.reports(task.task_id)[at]).toMatchObject({ status: 140, code: "E-TSK-014" })
+    const { scenario, group } = await withGroup()
+    const task = signTask(scenario, group)
+    const taskFor = (at: number) => (at === 1 ? lie(task, scenario) : task)
+    await scenario.tell(PAIR, taskFor)
+    await scenario.start(PAIR, taskFor, () => 1)
+    for (const at of PAIR) scenario.nodes[at]!.world.advance(10_000)
+    await scenario.settle()
+    nobodyBlamed(scenario)
+    for (const at of PAIR) expect(scenario.reports(task.task_id)[at]).toMatchObject({ status: 140, code: "E-TSK-014" })
   })
 }
 
 test("different attempt numbers never meet; the same number later does", async () => {
-  const { play, group } = await withGroup()
-  const task = signTask(play, group)
-  await play.tell(PAIR, () => task)
-  await play.start(
+  const { scenario, group } = await withGroup()
+  const task = signTask(scenario, group)
+  await scenario.tell(PAIR, () => task)
+  await scenario.start(
     PAIR,
     () => task,
     (at) => 1 + at,
   )
-  for (const at of PAIR) play.nodes[at]!.world.advance(10_000)
-  await play.settle()
-  nobodyBlamed(play)
-  await play.start(
+  for (const at of PAIR) scenario.nodes[at]!.world.advance(10_000)
+  await scenario.settle()
+  nobodyBlamed(scenario)
+  await scenario.start(
     PAIR,
     () => task,
     () => 5,
   )
-  for (const at of PAIR) expect(isRightSignature(play.reports(task.task_id)[at], group, task)).toBe(true)
+  for (const at of PAIR) expect(isRightSignature(scenario.reports(task.task_id)[at], group, task)).toBe(true)
 })
 
 test("a key generation told differently to one node makes no key anywhere", async () => {
@@ -322,30 +330,30 @@ test("a key generation told differently to one node makes no key anywhere", asyn
     { curve: "secp256k1" as const },
     { created_ms: 5 },
   ]) {
-    const play = new Play(3)
-    const taskFor = (at: number) => keygenTask(play, at === 2 ? lie : {})
-    await play.tell(ALL, taskFor)
-    await play.start(ALL, taskFor, () => 1)
-    for (const { world: w } of play.nodes) w.advance(60_000)
-    await play.settle()
-    nobodyBlamed(play)
-    for (const { world: w } of play.nodes) expect(w.groups.filter((group) => group.status === "ACTIVE")).toEqual([])
-    for (const report of play.reports("gen")) expect(report).toMatchObject({ status: 140, code: "E-TSK-014" })
+    const scenario = new Scenario(3)
+    const taskFor = (at: number) => keygenTask(scenario, at === 2 ? lie : {})
+    await scenario.tell(ALL, taskFor)
+    await scenario.start(ALL, taskFor, () => 1)
+    for (const { world: w } of scenario.nodes) w.advance(60_000)
+    await scenario.settle()
+    nobodyBlamed(scenario)
+    for (const { world: w } of scenario.nodes) expect(w.groups.filter((group) => group.status === "ACTIVE")).toEqual([])
+    for (const report of scenario.reports("gen")) expect(report).toMatchObject({ status: 140, code: "E-TSK-014" })
   }
 })
 
 test("acks withheld from one node: it holds the key prepared and does not sign; the certificate of another proves it", async () => {
-  const play = new Play(3)
-  const task = keygenTask(play)
+  const scenario = new Scenario(3)
+  const task = keygenTask(scenario)
   const isAck = (envelope: Uint8Array) => envelope[7] === 4
-  play.relay = (parcel) => (parcel.to === 2 && isAck(parcel.envelope) ? [] : [parcel])
-  await play.tell(ALL, () => task)
-  await play.start(
+  scenario.relay = (parcel) => (parcel.to === 2 && isAck(parcel.envelope) ? [] : [parcel])
+  await scenario.tell(ALL, () => task)
+  await scenario.start(
     ALL,
     () => task,
     () => 1,
   )
-  const [first, , third] = play.nodes
+  const [first, , third] = scenario.nodes
   expect(first!.world.groups[0]?.status).toBe("ACTIVE")
   expect(third!.world.groups[0]?.status).toBe("PREPARED")
 
@@ -353,40 +361,40 @@ test("acks withheld from one node: it holds the key prepared and does not sign; 
   const spoilt = acks.map((ack, i) => (i === 0 ? copy(ack).fill(1, 150, 160) : ack))
   third!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks: spoilt })
   third!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks: acks.slice(1) })
-  await play.settle()
+  await scenario.settle()
   expect(third!.world.groups[0]?.status).toBe("PREPARED")
   third!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks })
-  await play.settle()
+  await scenario.settle()
   expect(third!.world.groups[0]?.status).toBe("ACTIVE")
-  expect(play.reports(task.task_id)[2]).toMatchObject({ status: 190, outcome: { certificate: acks.map(toHex) } })
-  nobodyBlamed(play)
+  expect(scenario.reports(task.task_id)[2]).toMatchObject({ status: 190, outcome: { certificate: acks.map(toHex) } })
+  nobodyBlamed(scenario)
 })
 
 test("the certificate of an abandoned key generation does not depose the key that the next one made", async () => {
-  const play = new Play(3)
-  const task = keygenTask(play)
+  const scenario = new Scenario(3)
+  const task = keygenTask(scenario)
   const acks: Uint8Array<ArrayBuffer>[] = []
   // WaaS keeps every ack of the first attempt for itself: all nodes have promised that key, and none holds the proof.
-  play.relay = (parcel) => {
+  scenario.relay = (parcel) => {
     if (parcel.envelope[7] !== 4) return [parcel]
     if (!acks.some((ack) => toHex(ack) === toHex(parcel.envelope))) acks.push(copy(parcel.envelope))
     return []
   }
-  await play.tell(ALL, () => task)
+  await scenario.tell(ALL, () => task)
   const start = (attempt: number) =>
-    play.start(
+    scenario.start(
       ALL,
       () => task,
       () => attempt,
     )
   await start(1)
-  play.relay = (parcel) => [parcel]
+  scenario.relay = (parcel) => [parcel]
   await start(2)
-  const statuses = () => play.nodes.map(({ world: w }) => w.groups.map(({ status }) => status).join(" "))
+  const statuses = () => scenario.nodes.map(({ world: w }) => w.groups.map(({ status }) => status).join(" "))
   expect(statuses()).toEqual(ALL.map(() => "PREPARED ACTIVE"))
-  for (const at of ALL) play.nodes[at]!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks })
-  await play.settle()
+  for (const at of ALL) scenario.nodes[at]!.tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks })
+  await scenario.settle()
   expect(acks.length).toBe(3)
   expect(statuses()).toEqual(ALL.map(() => "PREPARED ACTIVE"))
-  nobodyBlamed(play)
+  nobodyBlamed(scenario)
 })

@@ -16,7 +16,7 @@ import { party, world } from "./fakes.ts"
 const DAY = 24 * 3_600_000
 const parties = [party(1), party(2), party(3), party(4)].sort()
 const [self, peer, third, fourth] = parties as [PartyId, PartyId, PartyId, PartyId]
-const member = (of: PartyId) => ({ party: of, x: shareIdOf(of) })
+const member = (partyId: PartyId) => ({ party: partyId, x: shareIdOf(partyId) })
 const dealt = dealGroup("ed25519", 2, [self, peer, third].map(member), "keyreshare").group
 const old: GroupPublic = { ...dealt, groupId: "AbcdefghijklmnopqrsT", certificate: [] }
 const NEW = "TsrqponmlkjihgfedcbA"
@@ -41,8 +41,8 @@ const task = (nowMs: number, change: Partial<KeyReshareTask> = {}): KeyReshareTa
   ...change,
 })
 
-function verdict(of: PartyId, groups: readonly GroupPublic[], change: Partial<KeyReshareTask> = {}): string {
-  const w = world(of, { groups: [...groups] })
+function verdict(partyId: PartyId, groups: readonly GroupPublic[], change: Partial<KeyReshareTask> = {}): string {
+  const w = world(partyId, { groups: [...groups] })
   const plan = planOf(task(w.ports.now(), change), w.ports)
   return isRefusal(plan) ? plan.code : "planned"
 }
@@ -72,7 +72,7 @@ const REFUSED: readonly (readonly [string, readonly GroupPublic[], Partial<KeyRe
   ["a dealer who is no member", [old], { used_node_ids: [self, fourth].map(nodeIdOf) }, "E-TSK-009"],
   [
     "a group whose share ids nobody can compute",
-    [{ ...old, members: old.members.map((of) => ({ ...of, shareId: of.shareId + 1n })) }],
+    [{ ...old, members: old.members.map((groupMember) => ({ ...groupMember, shareId: groupMember.shareId + 1n })) }],
     {},
     "E-TSK-024",
   ],
@@ -91,8 +91,8 @@ for (const [what, groups, change, code] of REFUSED) {
 
 test("the same content under another deadline is another session: ids outlive the journal", () => {
   const w = world(self, { groups: [old] })
-  const sidOf = (of: KeyReshareTask): string => {
-    const plan = planOf(of, w.ports)
+  const sidOf = (keyReshareTask: KeyReshareTask): string => {
+    const plan = planOf(keyReshareTask, w.ports)
     if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
     const { spec, release } = plan.open(1)
     release()
@@ -123,8 +123,8 @@ test("a replacement must be newer than every promise, and not from beyond tomorr
 
 test("an earlier attempt of the same task does not stand in the way of the next, another task of that time does", () => {
   const w = world(self, { groups: [old] })
-  const of = task(w.ports.now())
-  const plan = planOf(of, w.ports)
+  const keyReshareTask = task(w.ports.now())
+  const plan = planOf(keyReshareTask, w.ports)
   if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
   const { spec, release } = plan.open(1)
   release()
@@ -134,7 +134,7 @@ test("an earlier attempt of the same task does not stand in the way of the next,
     ...rest,
     status: "PREPARED",
     mode: "replace",
-    createdMs: of.created_ms,
+    createdMs: keyReshareTask.created_ms,
     epochId: sha256(utf8("first attempt")),
     sid: reshareSid(spec),
     parent: { groupId: old.groupId, epochId: old.epochId, dealers: [self, peer].sort() },
@@ -142,18 +142,18 @@ test("an earlier attempt of the same task does not stand in the way of the next,
   w.groups.push(first)
   const attempted = (attempt: number) => {
     w.ports.journal.claim({
-      taskId: of.task_id,
+      taskId: keyReshareTask.task_id,
       digest: "",
-      type: of.type,
+      type: keyReshareTask.type,
       document: utf8(""),
-      deadlineMs: of.deadline_ms,
+      deadlineMs: keyReshareTask.deadline_ms,
       nowMs: 0,
       events: [],
     })
-    const record = w.records.get(of.task_id)
+    const record = w.records.get(keyReshareTask.task_id)
     if (record === undefined) throw new Error("claimed")
-    w.records.set(of.task_id, { ...record, attempt })
-    const again = planOf(of, w.ports)
+    w.records.set(keyReshareTask.task_id, { ...record, attempt })
+    const again = planOf(keyReshareTask, w.ports)
     return isRefusal(again) ? again.code : "planned"
   }
   expect(attempted(0)).toBe("E-TSK-021")

@@ -1,4 +1,4 @@
-/** KeyShareSign and what a restore leaves waiting, through the ordinary course of a task. */
+/** KeyShareSign and what a restore leaves waiting, through the ordinary execution of a task. */
 import { expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
 import { fromHex, toHex, utf8 } from "../../src/bytes.ts"

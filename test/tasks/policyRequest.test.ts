@@ -82,10 +82,10 @@ test("limits per group follow the key: the group that extends another shares its
   })
   if (!checked.ok) throw new Error("rules")
   const debited = new Map<string, number>()
-  const ask = (of: GroupPublic): string => {
-    const task = sign({ group_id: of.groupId, root_pub_key: rootExtendedPublicKey(of) })
+  const ask = (group: GroupPublic): string => {
+    const task = sign({ group_id: group.groupId, root_pub_key: rootExtendedPublicKey(group) })
     const usage = { count: (counter: string) => debited.get(counter) ?? 0 }
-    const { verdict, debits } = judge(checked.rules, task, of, usage, 5)
+    const { verdict, debits } = judge(checked.rules, task, group, usage, 5)
     for (const { counter, amount } of debits) debited.set(counter, usage.count(counter) + amount)
     return verdict.action
   }

@@ -2,13 +2,13 @@
 import { expect, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
 import { type Level, logTo, silentLog } from "../../src/log.ts"
-import { Intake } from "../../src/tasks/intake.ts"
+import { Admission } from "../../src/tasks/admission.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
-import { Rarely } from "../../src/tasks/rarely.ts"
+import { RateLimitedLog } from "../../src/tasks/rateLimitedLog.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
-import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scene.ts"
+import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scenario.ts"
 
 const DAY_MS = 86_400_000
 
@@ -118,11 +118,11 @@ test("in the flood a callback server's refusal, a cancel and the deadline leave 
   const { w, tasks } = await flooded()
   w.evaluate = () => ({ verdict: approved, debits: [] })
   const { size } = w.records
-  const end = async (act: (task: KeySignTask) => void) => {
+  const end = async (action: (task: KeySignTask) => void) => {
     const task = another(w)
     ask(tasks, task)
     await turn()
-    act(task)
+    action(task)
     await turn()
     expect(lastOf(w)).toMatchObject({ taskId: task.task_id, status: 160, approved: false })
     return lastOf(w)
@@ -245,28 +245,28 @@ const record = (documentBytes: number, change: Partial<TaskRecord> = {}): TaskRe
 const rates = (burstBytes: number, bytesPerDay: number) => ({ burstBytes, bytesPerDay })
 
 test("the budget is in bytes, of the document and of what was said about it, and refills by the day", () => {
-  const intake = new Intake({ refused: rates(100_000, 50_000), idle: rates(1, 0) }, silentLog, 0)
-  expect(intake.admits(0)).toBe("claim")
-  intake.ended(record(98_975)) // and 1024 for the row
-  expect(intake.admits(0)).toBe("claim")
-  intake.ended(record(0))
-  expect(intake.admits(0)).toBe("tryFirst")
+  const admission = new Admission({ refused: rates(100_000, 50_000), idle: rates(1, 0) }, silentLog, 0)
+  expect(admission.admits(0)).toBe("claim")
+  admission.ended(record(98_975)) // and 1024 for the row
+  expect(admission.admits(0)).toBe("claim")
+  admission.ended(record(0))
+  expect(admission.admits(0)).toBe("decideFirst")
   // 1 023 bytes too many: half an hour
-  expect(intake.admits(1_800_000)).toBe("claim")
-  expect(intake.admits(DAY_MS)).toBe("claim")
-  intake.ended(record(1_000_000))
-  expect(intake.admits(DAY_MS)).toBe("tryFirst")
+  expect(admission.admits(1_800_000)).toBe("claim")
+  expect(admission.admits(DAY_MS)).toBe("claim")
+  admission.ended(record(1_000_000))
+  expect(admission.admits(DAY_MS)).toBe("decideFirst")
   // A clock that was set back refills nothing and takes nothing away; and it never holds more than the burst.
-  expect(intake.admits(0)).toBe("tryFirst")
-  expect(intake.admits(19.5 * DAY_MS)).toBe("claim")
-  expect(intake.admits(1000 * DAY_MS)).toBe("claim")
-  intake.ended(record(98_977))
-  expect(intake.admits(1000 * DAY_MS)).toBe("tryFirst")
+  expect(admission.admits(0)).toBe("decideFirst")
+  expect(admission.admits(19.5 * DAY_MS)).toBe("claim")
+  expect(admission.admits(1000 * DAY_MS)).toBe("claim")
+  admission.ended(record(98_977))
+  expect(admission.admits(1000 * DAY_MS)).toBe("decideFirst")
 
-  const wordy = new Intake({ refused: rates(10_000, 0), idle: rates(1, 0) }, silentLog, 0)
+  const wordy = new Admission({ refused: rates(10_000, 0), idle: rates(1, 0) }, silentLog, 0)
   const rules = [{ rule: "r".repeat(3_000), outcome: "deny" as const, reason: "s".repeat(3_000) }]
   wordy.ended(record(0, { verdict: { ...rejected, rules }, reason: "t".repeat(3_000) }))
-  expect(wordy.admits(0)).toBe("tryFirst")
+  expect(wordy.admits(0)).toBe("decideFirst")
 })
 
 test("of approved tasks those cost that came to nothing, and check-ups; not a signature, nor one that may exist", () => {
@@ -274,9 +274,9 @@ test("of approved tasks those cost that came to nothing, and check-ups; not a si
   const outcome = { type: "shareSignatures", signatures } as const
   const left = (change: Partial<TaskRecord>): number => {
     for (let bytes = 0; bytes <= 10_000; bytes += 500) {
-      const intake = new Intake({ refused: rates(1, 0), idle: rates(bytes + 1, 0) }, silentLog, 0)
-      intake.ended(record(1000, { verdict: approved, ...change }))
-      if (intake.admits(0) === "claim") return bytes
+      const admission = new Admission({ refused: rates(1, 0), idle: rates(bytes + 1, 0) }, silentLog, 0)
+      admission.ended(record(1000, { verdict: approved, ...change }))
+      if (admission.admits(0) === "claim") return bytes
     }
     return Number.POSITIVE_INFINITY
   }
@@ -290,36 +290,36 @@ test("of approved tasks those cost that came to nothing, and check-ups; not a si
 test("a spent budget is said once, with its code, and again only after half of it was there in between", () => {
   const said: string[] = []
   const log = logTo((_, message) => void said.push(message))
-  const intake = new Intake({ refused: rates(10_000, 10_000), idle: rates(1, 0) }, log, 0)
-  intake.ended(record(20_000))
-  for (let n = 0; n < 5; n++) intake.admits(0)
+  const admission = new Admission({ refused: rates(10_000, 10_000), idle: rates(1, 0) }, log, 0)
+  admission.ended(record(20_000))
+  for (let n = 0; n < 5; n++) admission.admits(0)
   expect(said).toEqual([expect.stringContaining("E-TSK-033")])
-  expect(intake.admits(1.2 * DAY_MS)).toBe("claim")
-  intake.ended(record(2_000))
-  expect(intake.admits(1.2 * DAY_MS)).toBe("tryFirst")
+  expect(admission.admits(1.2 * DAY_MS)).toBe("claim")
+  admission.ended(record(2_000))
+  expect(admission.admits(1.2 * DAY_MS)).toBe("decideFirst")
   expect(said.length).toBe(1)
-  expect(intake.admits(2 * DAY_MS)).toBe("claim")
-  intake.ended(record(20_000))
-  intake.admits(2 * DAY_MS)
+  expect(admission.admits(2 * DAY_MS)).toBe("claim")
+  admission.ended(record(20_000))
+  admission.admits(2 * DAY_MS)
   expect(said.length).toBe(2)
 })
 
 test("rare lines: one a minute of each kind, and the next says how many were left out", () => {
   const said: unknown[] = []
   let nowMs = 0
-  const rarely = new Rarely(
+  const rateLimitedLog = new RateLimitedLog(
     logTo((level, message, fields) => void said.push([level, message, fields])),
     () => nowMs,
   )
   const bytes = utf8("x")
-  for (let n = 0; n < 3; n++) rarely.say("warn", "refused", { code: "E-TSK-001", bytes })
-  rarely.say("warn", "refused", { code: "E-TSK-017" })
+  for (let n = 0; n < 3; n++) rateLimitedLog.say("warn", "refused", { code: "E-TSK-001", bytes })
+  rateLimitedLog.say("warn", "refused", { code: "E-TSK-017" })
   nowMs = 60_000
-  rarely.say("warn", "refused", { code: "E-TSK-001", task: "t" })
-  rarely.say("error", "dropped")
+  rateLimitedLog.say("warn", "refused", { code: "E-TSK-001", task: "t" })
+  rateLimitedLog.say("error", "dropped")
   // set back by an hour
   nowMs = -3_600_000
-  rarely.say("error", "dropped")
+  rateLimitedLog.say("error", "dropped")
   expect(said).toEqual([
     ["warn", "refused", { code: "E-TSK-001", bytes }],
     ["warn", "refused", { code: "E-TSK-017" }],

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { createTasks } from "../../src/tasks/runner.ts"
 import { approved, type World, world } from "./fakes.ts"
-import { approve, cancel, full, group, keysign, running, self, setUp, signed, start, turn, waas } from "./scene.ts"
+import { approve, cancel, full, group, keysign, running, self, setUp, signed, start, turn, waas } from "./scenario.ts"
 
 const EMITTED = { kind: "emitted", digest: new Uint8Array(32) } as const
 
@@ -79,7 +79,7 @@ test("a node that goes down before it could write the outcome: the next run says
 const FAULTY: Verdict = { action: "reject", code: "E-RSK-003", reason: "", rules: [] }
 
 test("whatever ends a task after a share has left, the end says so, to WaaS and to events, and the limit stays debited", async () => {
-  const ends: readonly (readonly [string, 170 | 180, (of: Awaited<ReturnType<typeof emitted>>) => void])[] = [
+  const ends: readonly (readonly [string, 170 | 180, (awaited: Awaited<ReturnType<typeof emitted>>) => void])[] = [
     ["E-TSK-004", 170, ({ w }) => w.advance(60_000)],
     ["E-TSK-005", 180, ({ tasks, task }) => cancel(tasks, task)],
     [

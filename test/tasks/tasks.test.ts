@@ -34,7 +34,7 @@ import {
   third,
   turn,
   waas,
-} from "./scene.ts"
+} from "./scenario.ts"
 
 test("a KeySign goes from claim to outcome, each record durable before what depends on it", async () => {
   const { w, tasks } = setUp()
@@ -258,7 +258,7 @@ test("a named culprit ends the task at once", async () => {
   const report = await w.nextReport()
   expect(report).toMatchObject({ status: 170, code: "E-TSK-015" })
   expect(report.reason).toContain(nodeIdOf(peer))
-  expect(report.reason).not.toContain("z share") // what exactly failed stays in the local log (tss.md 2.5 rule 5)
+  expect(report.reason).not.toContain("z share") // what exactly failed stays in the local log (threshold.md 2.5 rule 5)
 })
 
 test("a ban is durable when blamed() returns", async () => {

@@ -13,7 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), "waas-folder-"))
 afterAll(() => rmSync(dir, { recursive: true }))
 let folders = 0
 const fresh = () => join(dir, `w${folders++}`)
-const code = (of: string) => expect.objectContaining({ code: of })
+const code = (text: string) => expect.objectContaining({ code: text })
 
 test("init makes a private folder, once", async () => {
   const folder = fresh()

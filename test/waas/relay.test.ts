@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { type Bytes, concat, copy, u8, utf8 } from "../../src/bytes.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
-import { isProof, prove, type Standing, type Transcript } from "../../src/wire/hello.ts"
+import { type FencingToken, isProof, prove, type Transcript } from "../../src/wire/hello.ts"
 import {
   decodePacket,
   encodePacket,
@@ -110,9 +110,9 @@ class RawNode {
     return this
   }
   /** The proof of a node that says how far its database has come. */
-  async stand(standing: Standing): Promise<this> {
-    const signature = prove("node", { ...(await this.hello()), standing }, this.identity)
-    this.say({ kind: "proof", signature, standing })
+  async stand(fencingToken: FencingToken): Promise<this> {
+    const signature = prove("node", { ...(await this.hello()), fencingToken }, this.identity)
+    this.say({ kind: "proof", signature, fencingToken })
     return this
   }
   async refused(reason: RefusalReason): Promise<void> {
@@ -184,11 +184,11 @@ describe("the handshake", () => {
     ["nothing at all in a message", (node) => node.socket.send(new Uint8Array(0))],
     ["more than a handshake ever has", (node) => node.socket.send(concat(u8(1), u8(2), new Uint8Array(255)))],
   ]
-  for (const [name, act] of early) {
+  for (const [name, action] of early) {
     test(`${name} is refused`, async () => {
       const node = new RawNode(aWaas())
       await node.opened()
-      act(node)
+      action(node)
       await node.refused("protocol")
     })
   }
@@ -320,14 +320,14 @@ describe("once online", () => {
     ["a text message", (node) => node.socket.send("x")],
     ["garbage", (node) => node.socket.send(utf8("\u0000garbage"))],
   ]
-  for (const [name, act] of violations) {
+  for (const [name, action] of violations) {
     test(`${name} ends that connection and no other`, async () => {
       const waas = aWaas()
       const bystander = startNode(waas)
       cleanUp.push(() => bystander.link.stop())
       await bystander.online()
       const node = await new RawNode(waas).online()
-      act(node)
+      action(node)
       await node.refused("protocol")
       waas.relay.send(bystander.identity.party, { kind: "outcomeStored", taskId })
       await bystander.journal.until((all) => all.some((one) => one.kind === "frame"))
@@ -400,33 +400,33 @@ describe("queues", () => {
 })
 
 describe("copies of one node", () => {
-  const standing = (bootId: number, over: Partial<Standing> = {}): Standing => ({
-    lineage: 0,
+  const fencingToken = (bootId: number, over: Partial<FencingToken> = {}): FencingToken => ({
+    incarnation: 0,
     boot: 1,
     bootId: new Uint8Array(16).fill(bootId),
     generation: 1,
     ...over,
   })
-  const upright = (admit: (standing: Standing) => boolean = () => true): Waas =>
-    aWaas({ admitStanding: async (_, it) => admit(it) })
+  const upright = (admit: (fencingToken: FencingToken) => boolean = () => true): Waas =>
+    aWaas({ admitFencingToken: async (_, it) => admit(it) })
 
   test("a second start beside one that is heard is refused, and the first is not disturbed", async () => {
     const waas = upright()
-    const first = await new RawNode(waas).stand(standing(1))
+    const first = await new RawNode(waas).stand(fencingToken(1))
     await first.heard("welcome")
-    await (await new RawNode(waas, first.identity).stand(standing(2))).refused("twin")
+    await (await new RawNode(waas, first.identity).stand(fencingToken(2))).refused("twin")
     expect(first.journal.entries.some(({ kind }) => kind === "refused" || kind === "closed")).toBe(false)
   })
   test("the same start takes its own place again", async () => {
     const waas = upright()
-    const first = await new RawNode(waas).stand(standing(1))
+    const first = await new RawNode(waas).stand(fencingToken(1))
     await first.heard("welcome")
-    await (await new RawNode(waas, first.identity).stand(standing(1))).heard("welcome")
+    await (await new RawNode(waas, first.identity).stand(fencingToken(1))).heard("welcome")
     expect(await first.heard("refused")).toEqual({ kind: "refused", reason: "replaced" })
   })
   test("a probe that says nothing of a database does not take the place of a node at work", async () => {
     const waas = upright()
-    const first = await new RawNode(waas).stand(standing(1))
+    const first = await new RawNode(waas).stand(fencingToken(1))
     await first.heard("welcome")
     const probe = new RawNode(waas, first.identity)
     probe.say({ kind: "proof", signature: prove("node", await probe.hello(), probe.identity) })
@@ -434,9 +434,9 @@ describe("copies of one node", () => {
     expect(first.journal.entries.some(({ kind }) => kind === "refused")).toBe(false)
   })
   test("an older copy is refused, and nothing it sends is heard", async () => {
-    const asked: Standing[] = []
+    const asked: FencingToken[] = []
     const waas = upright((it) => asked.push(it) === 0)
-    const older = standing(1, { lineage: 3, boot: 4, generation: 5 })
+    const older = fencingToken(1, { incarnation: 3, boot: 4, generation: 5 })
     await (await new RawNode(waas).stand(older)).refused("rolledBack")
     expect(asked).toEqual([older])
     expect(waas.relay.online().size).toBe(0)
@@ -444,16 +444,16 @@ describe("copies of one node", () => {
   test("what a node says of its database is signed: another's words do not pass", async () => {
     const waas = upright()
     const node = new RawNode(waas)
-    const signature = prove("node", { ...(await node.hello()), standing: standing(1) }, node.identity)
-    node.say({ kind: "proof", signature, standing: standing(1, { generation: 9 }) })
+    const signature = prove("node", { ...(await node.hello()), fencingToken: fencingToken(1) }, node.identity)
+    node.say({ kind: "proof", signature, fencingToken: fencingToken(1, { generation: 9 }) })
     await node.refused("proof")
     const silent = new RawNode(waas)
     const bare = prove("node", await silent.hello(), silent.identity)
-    silent.say({ kind: "proof", signature: bare, standing: standing(1) })
+    silent.say({ kind: "proof", signature: bare, fencingToken: fencingToken(1) })
     expect(await silent.heard("refused")).toEqual({ kind: "refused", reason: "proof" })
   })
   test("who cannot be judged is not let in", async () => {
-    const waas = aWaas({ admitStanding: () => Promise.reject(new Error("disk full")) })
-    await (await new RawNode(waas).stand(standing(1))).refused("busy")
+    const waas = aWaas({ admitFencingToken: () => Promise.reject(new Error("disk full")) })
+    await (await new RawNode(waas).stand(fencingToken(1))).refused("busy")
   })
 })

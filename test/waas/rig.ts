@@ -162,7 +162,7 @@ export class Rig implements AsyncDisposable {
 
   sign(
     { vault, group }: { readonly vault: Vault; readonly group: HolderGroup },
-    of: Partial<Parameters<Engine["createSignRequest"]>[0]> = {},
+    partial: Partial<Parameters<Engine["createSignRequest"]>[0]> = {},
   ): Promise<SignRequest> {
     return this.engine.createSignRequest({
       vault,
@@ -176,7 +176,7 @@ export class Rig implements AsyncDisposable {
       extraInfo: {},
       description: "",
       deadlineMs: this.nowMs + 600_000,
-      ...of,
+      ...partial,
     })
   }
 

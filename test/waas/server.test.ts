@@ -66,7 +66,7 @@ function linked(waas: RunningWaas, vaults: Vaults): Linked {
   return { node, id, connect, disconnect: () => link?.stop() }
 }
 
-async function until<T>(ask: () => Promise<T>, done: (of: T) => boolean): Promise<T> {
+async function until<T>(ask: () => Promise<T>, done: (t: T) => boolean): Promise<T> {
   for (const end = Date.now() + 10_000; ; ) {
     const got = await ask()
     if (done(got)) return got

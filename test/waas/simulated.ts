@@ -190,10 +190,10 @@ export class SimulatedNode {
     }
   }
 
-  report(taskId: string, of: Partial<Report>): void {
+  report(taskId: string, partial: Partial<Report>): void {
     const entry = this.journal.get(taskId)
     if (entry === undefined) throw new Error("no such task")
-    entry.latest = { ...entry.latest, ...of }
+    entry.latest = { ...entry.latest, ...partial }
     this.say(entry.latest)
   }
 

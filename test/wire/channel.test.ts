@@ -123,7 +123,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom({ do: "connect" as const }, { do: "halfConnect" as const }) },
 )
 
-function play(step: Op, sides: readonly [Side, Side]): void {
+function scenario(step: Op, sides: readonly [Side, Side]): void {
   const [a, b] = sides
   if (step.do === "connect") return connect(a, b)
   // WaaS has welcomed a node that is already gone again.
@@ -144,7 +144,7 @@ test("exactly once and in order, whatever the connections do", () => {
       const sides = [new Side("node"), new Side("waas")] as const
       const [a, b] = sides
       for (const step of steps) {
-        play(step, sides)
+        scenario(step, sides)
         if (step.do === "connect") reconnected += 1
         expect(b.got).toEqual(a.sent.slice(0, b.got.length))
         expect(a.got).toEqual(b.sent.slice(0, a.got.length))
@@ -180,7 +180,7 @@ test("across restarts nothing queued is lost, and what is seen twice is a run up
           b.sent = []
           a.got = []
           b.restart()
-        } else play(step, sides)
+        } else scenario(step, sides)
       }
       connect(a, b)
       settle(a, b)

@@ -19,10 +19,10 @@ const party = fc
 
 test("a node id is its key, readable, and of one length", () => {
   fc.assert(
-    fc.property(party, (of) => {
-      const id = nodeIdOf(of)
+    fc.property(party, (partyId) => {
+      const id = nodeIdOf(partyId)
       expect(id).toMatch(/^cos[1-9A-HJ-NP-Za-km-z]{51}$/)
-      expect(parseNodeId(id)).toBe(of)
+      expect(parseNodeId(id)).toBe(partyId)
     }),
     { seed: 1, numRuns: 300 },
   )
@@ -35,8 +35,8 @@ test("known answer: RFC 8032, test 1", () => {
 
 test("every change of one letter is refused", () => {
   fc.assert(
-    fc.property(party, (of) => {
-      const id = nodeIdOf(of)
+    fc.property(party, (partyId) => {
+      const id = nodeIdOf(partyId)
       for (let i = 0; i < id.length; i++) {
         for (const letter of LETTERS) {
           if (letter === id.charAt(i)) continue
@@ -50,8 +50,8 @@ test("every change of one letter is refused", () => {
 
 test("every swap of two neighbours, every letter too many or too few is refused", () => {
   fc.assert(
-    fc.property(party, (of) => {
-      const id = nodeIdOf(of)
+    fc.property(party, (partyId) => {
+      const id = nodeIdOf(partyId)
       for (let i = 0; i < id.length; i++) {
         const [a, b] = [id.charAt(i), id.charAt(i + 1)]
         if (b !== "" && a !== b) expect(parseNodeId(id.slice(0, i) + b + a + id.slice(i + 2))).toBeUndefined()

@@ -3,7 +3,7 @@ import { readdirSync, type Stats, statfsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Config } from "../../config/config.ts"
 import { CosignerError } from "../../errors.ts"
-import { readKeyFile } from "../../upkeep/keyFile.ts"
+import { readKeyFile } from "../../jobs/keyFile.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
 const MEGABYTE = 1024 * 1024

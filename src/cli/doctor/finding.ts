@@ -23,10 +23,10 @@ export interface Section {
 
 export const ok = (check: string, text: string): Finding => ({ check, level: "ok", text })
 export const skipped = (check: string, why: string): Finding => ({ check, level: "skipped", text: why })
-export const warning = (check: string, error: CosignerError): Finding => of(check, "warning", error)
-export const failure = (check: string, error: CosignerError): Finding => of(check, "failure", error)
+export const warning = (check: string, error: CosignerError): Finding => problemAt(check, "warning", error)
+export const failure = (check: string, error: CosignerError): Finding => problemAt(check, "failure", error)
 
-const of = (check: string, level: Level, { code, message, next }: CosignerError): Finding => ({
+const problemAt = (check: string, level: Level, { code, message, next }: CosignerError): Finding => ({
   check,
   level,
   text: message,

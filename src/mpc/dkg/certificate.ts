@@ -1,5 +1,5 @@
 /**
- * Commit certificates (tss.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
+ * Commit certificates (threshold.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
  * itself, whoever hands it on; without one an epoch stays PREPARED and never signs.
  */
 import { type Bytes, equal } from "../../bytes.ts"
@@ -19,14 +19,16 @@ export interface Acknowledged {
 }
 
 /** Whether these are the acks of exactly the participants, one of each, authentic, all on the same epoch. */
-export function certifies(of: Acknowledged, acks: readonly Bytes[]): boolean {
-  const signers = new Set(acks.map((bytes) => ackBy(of, bytes)))
-  return acks.length === of.participants.length && of.participants.every((party) => signers.has(party))
+export function certifies(acknowledged: Acknowledged, acks: readonly Bytes[]): boolean {
+  const signers = new Set(acks.map((bytes) => ackBy(acknowledged, bytes)))
+  return (
+    acks.length === acknowledged.participants.length && acknowledged.participants.every((party) => signers.has(party))
+  )
 }
 
 /**
  * The same for the epoch of a record that this node made or acknowledged itself. The members alone cannot certify a
- * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (tss.md 6.2).
+ * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (threshold.md 6.2).
  */
 export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
   return (group.mode === "keygen" || group.parent !== undefined) && certifies(acknowledged(group), acks)
@@ -56,16 +58,16 @@ const acknowledged = (group: GroupPublic): Acknowledged => ({
 })
 
 /** Whose ack of exactly this epoch it is; undefined if it is none. */
-function ackBy(of: Acknowledged, bytes: Bytes): PartyId | undefined {
+function ackBy(acknowledged: Acknowledged, bytes: Bytes): PartyId | undefined {
   const envelope = parseEnvelope(bytes)
   if (envelope === undefined) return undefined
   const { protocol, round, kind, sid, view, sender } = envelope.header
   const fits =
-    protocol === of.protocol &&
+    protocol === acknowledged.protocol &&
     round === ACK_ROUND &&
     kind === KIND.broadcast &&
-    equal(sid, of.sid) &&
-    equal(view, of.ackView) &&
-    equal(envelope.body, of.epochId)
+    equal(sid, acknowledged.sid) &&
+    equal(view, acknowledged.ackView) &&
+    equal(envelope.body, acknowledged.epochId)
   return fits && isAuthentic(envelope) ? sender : undefined
 }

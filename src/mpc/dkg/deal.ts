@@ -1,4 +1,4 @@
-/** One dealer's deal: made by itself, checked by everybody else (tss.md 3.1 to 3.3). Every failed check is its FAULT. */
+/** One dealer's deal: made by itself, checked by everybody else (threshold.md 3.1 to 3.3). Every failed check is its FAULT. */
 import { type Bytes, concat } from "../../bytes.ts"
 import { commitTo, opens, SALT_LENGTH, type Speaker } from "../../crypto/commit.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
@@ -38,37 +38,37 @@ export interface ReceivedDeal {
 
 /** A constant is given when an old share is dealt again. */
 export function makeDeal(
-  of: DealContext,
+  context: DealContext,
   dealer: Member,
   constant: bigint | undefined,
   chainCode: Bytes,
   rng: Rng,
 ): OwnDeal {
-  const polynomial = randomPolynomial(of.curve, of.threshold, rng, constant)
-  const points = commitments(of.curve, polynomial)
-  const encoded = concat(...points.map((point) => of.curve.encodePoint(point)))
+  const polynomial = randomPolynomial(context.curve, context.threshold, rng, constant)
+  const points = commitments(context.curve, polynomial)
+  const encoded = concat(...points.map((point) => context.curve.encodePoint(point)))
   const salt = rng(SALT_LENGTH)
-  const commitment = commitTo(of.sid, speaker(of.curve, dealer), "deal", concat(encoded, chainCode), salt)
+  const commitment = commitTo(context.sid, speaker(context.curve, dealer), "deal", concat(encoded, chainCode), salt)
   return { polynomial, points, encoded, chainCode, salt, commitment }
 }
 
 /** The proofs are made only now: they bind h1, and what they prove can no longer change. */
-export function openDeal(of: DealContext, dealer: Member, deal: OwnDeal, h1: Bytes, rng: Rng): Opening {
+export function openDeal(context: DealContext, dealer: Member, deal: OwnDeal, h1: Bytes, rng: Rng): Opening {
   const proofs = deal.polynomial.map((coefficient, k) =>
-    prove(proofContext(of, dealer, h1, k), coefficient, deal.points[k] ?? of.curve.identity, rng),
+    prove(proofContext(context, dealer, h1, k), coefficient, deal.points[k] ?? context.curve.identity, rng),
   )
   return { salt: deal.salt, encoded: deal.encoded, points: deal.points, proofs }
 }
 
 /** `constant`: the A_0 that it must show, if that is fixed. `member`: this party, if it receives a share. */
 export function checkDeal(
-  of: DealContext,
+  context: DealContext,
   { dealer, commitment, opening, chainCode, share }: ReceivedDeal,
   h1: Bytes,
   constant: Point | undefined,
   member: Member | undefined,
 ): void {
-  const { curve, sid, threshold } = of
+  const { curve, sid, threshold } = context
   const { salt, encoded, points, proofs } = opening
   const wrong = (reason: string) => fault(dealer.party, reason)
   if (points.length !== threshold || proofs.length !== threshold) throw wrong("not threshold many points and proofs")
@@ -81,7 +81,7 @@ export function checkDeal(
   }
   for (const [k, point] of points.entries()) {
     const proof = proofs[k]
-    if (proof === undefined || !verifies(proofContext(of, dealer, h1, k), point, proof)) {
+    if (proof === undefined || !verifies(proofContext(context, dealer, h1, k), point, proof)) {
       throw wrong(`its proof of coefficient ${k} is wrong`)
     }
   }
@@ -90,11 +90,11 @@ export function checkDeal(
   }
 }
 
-const proofContext = (of: DealContext, dealer: Member, h1: Bytes, index: number): ProofContext => ({
-  curve: of.curve,
-  sid: concat(of.sid, h1),
+const proofContext = (context: DealContext, dealer: Member, h1: Bytes, index: number): ProofContext => ({
+  curve: context.curve,
+  sid: concat(context.sid, h1),
   purpose: "coef",
-  prover: speaker(of.curve, dealer),
+  prover: speaker(context.curve, dealer),
   index,
 })
 

@@ -1,4 +1,4 @@
-/** Distributed key generation (tss.md 3): the set-up in which everybody deals a fresh secret and a fresh chain code. */
+/** Distributed key generation (threshold.md 3): the set-up in which everybody deals a fresh secret and a fresh chain code. */
 import type { Bytes } from "../../bytes.ts"
 import { type Curve, curveNamed } from "../../crypto/curve.ts"
 import { H } from "../../crypto/frame.ts"
@@ -24,9 +24,9 @@ export function dkg(
 }
 
 export function dkgShape(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Shape {
-  const of = outline(spec, startOtSetup)
-  const rounds = roundsOf({ ...of, source: { statementLength: 0 } })
-  return { protocol: PROTOCOL.dkg, participants: participantsOf(of), rounds }
+  const omit = outline(spec, startOtSetup)
+  const rounds = roundsOf({ ...omit, source: { statementLength: 0 } })
+  return { protocol: PROTOCOL.dkg, participants: participantsOf(omit), rounds }
 }
 
 function outline(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Omit<SetUp, "sid" | "rng" | "source"> {

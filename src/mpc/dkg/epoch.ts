@@ -1,4 +1,4 @@
-/** What a set-up makes of all deals: the public key and its committed polynomial, the public shares, the epoch id (tss.md 3.3, 3.5). */
+/** What a set-up makes of all deals: the public key and its committed polynomial, the public shares, the epoch id (threshold.md 3.3, 3.5). */
 import { type Bytes, u32be } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
 import { evaluateCommitted, sumCommitted } from "../../crypto/feldman.ts"

@@ -1,5 +1,5 @@
 /**
- * The messages of a set-up, dealing and receiving told apart so that a DKG and a reshare have the same ones (tss.md 12:
+ * The messages of a set-up, dealing and receiving told apart so that a DKG and a reshare have the same ones (threshold.md 12:
  * in a DKG everybody does both).
  */
 import { type Bytes, concat } from "../../bytes.ts"

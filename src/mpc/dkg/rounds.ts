@@ -1,4 +1,4 @@
-/** The rounds of a set-up: who sends what to whom, by role (tss.md 3.1, 3.2, 3.4, 3.5; 6.2). */
+/** The rounds of a set-up: who sends what to whom, by role (threshold.md 3.1, 3.2, 3.4, 3.5; 6.2). */
 import { type Bytes, equal } from "../../bytes.ts"
 import { evaluate } from "../../crypto/shamir.ts"
 import type { PartyId } from "../../keys/party.ts"
@@ -32,41 +32,41 @@ type Outline = Pick<SetUp, "curve" | "self" | "threshold" | "dealers" | "members
 }
 
 /** Everybody who takes part, ascending. */
-export function participantsOf(of: Pick<SetUp, "dealers" | "members">): readonly PartyId[] {
-  return [...new Set([...of.dealers, ...of.members].map(({ party }) => party))].sort()
+export function participantsOf(setUp: Pick<SetUp, "dealers" | "members">): readonly PartyId[] {
+  return [...new Set([...setUp.dealers, ...setUp.members].map(({ party }) => party))].sort()
 }
 
 /** What this party may receive, and how long it is. */
-export function roundsOf(of: Outline): readonly RoundShape[] {
-  const peers = participantsOf(of).filter((party) => party !== of.self)
-  const { hello, opening, dealt } = codecs(of)
-  const { receives } = roleOf(of, of.self)
-  const memberPeers = receives ? peers.filter((party) => roleOf(of, party).receives) : []
+export function roundsOf(outline: Outline): readonly RoundShape[] {
+  const peers = participantsOf(outline).filter((party) => party !== outline.self)
+  const { hello, opening, dealt } = codecs(outline)
+  const { receives } = roleOf(outline, outline.self)
+  const memberPeers = receives ? peers.filter((party) => roleOf(outline, party).receives) : []
   return [
     { round: 1, broadcast: by(peers, (party) => hello(party).size) },
     {
       round: 2,
-      broadcast: by(dealerPeers(of), () => opening.size),
+      broadcast: by(dealerPeers(outline), () => opening.size),
       direct: { sealed: true, from: by(receives ? peers : [], (party) => dealt(party).size) },
     },
-    ...(of.startOtSetup ? [{ round: 3, direct: { sealed: true, from: by(memberPeers, () => OT2_SIZE) } }] : []),
+    ...(outline.startOtSetup ? [{ round: 3, direct: { sealed: true, from: by(memberPeers, () => OT2_SIZE) } }] : []),
     { round: ACK_ROUND, broadcast: by(peers, () => EPOCH_ID_LENGTH) },
   ]
 }
 
 /** Round 1: everybody's nonce and ephemeral key, and the dealers' commitments to polynomial and chain code. */
 export function* commitRound(
-  of: SetUp,
+  setUp: SetUp,
   ephemeral: Bytes,
   deal: OwnDeal | undefined,
 ): Protocol<{ readonly hellos: ReadonlyMap<PartyId, Hello>; readonly h1: Bytes }> {
-  const { hello } = codecs(of)
-  const peers = participantsOf(of).filter((party) => party !== of.self)
-  const mine = deal && { statement: of.source.statement, commitment: deal.commitment }
+  const { hello } = codecs(setUp)
+  const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
+  const mine = deal && { statement: setUp.source.statement, commitment: deal.commitment }
   const { broadcasts, view } = yield* exchange({
     round: 1,
     broadcast: {
-      send: hello(of.self).encode({ nonce: of.rng(NONCE_LENGTH), ephemeral, deal: mine }),
+      send: hello(setUp.self).encode({ nonce: setUp.rng(NONCE_LENGTH), ephemeral, deal: mine }),
       from: by(peers, hello),
     },
   })
@@ -82,7 +82,7 @@ interface Opened {
 
 /** Round 2: dealers open; every member gets its share of each deal, and its half of every pair. */
 export function* openRound(
-  of: SetUp,
+  setUp: SetUp,
   state: {
     readonly hellos: ReadonlyMap<PartyId, Hello>
     readonly deal: OwnDeal | undefined
@@ -93,23 +93,23 @@ export function* openRound(
   },
 ): Protocol<Opened> {
   const { hellos, deal, opening, keys, ot, scratch } = state
-  const { opening: openings, dealt } = codecs(of)
-  const { receives } = roleOf(of, of.self)
+  const { opening: openings, dealt } = codecs(setUp)
+  const { receives } = roleOf(setUp, setUp.self)
   const sentHalves = new Map<PartyId, Bytes>()
   const send = new Map<PartyId, Bytes>()
-  for (const { party, x } of of.members) {
-    if (party === of.self) continue
-    const zeroHalf = scratch.keep(of.rng(ZERO_HALF_LENGTH))
+  for (const { party, x } of setUp.members) {
+    if (party === setUp.self) continue
+    const zeroHalf = scratch.keep(setUp.rng(ZERO_HALF_LENGTH))
     sentHalves.set(party, zeroHalf)
-    const body = dealt(of.self).encode({
-      dealt: deal && { share: evaluate(of.curve, deal.polynomial, x), chainCode: deal.chainCode },
+    const body = dealt(setUp.self).encode({
+      dealt: deal && { share: evaluate(setUp.curve, deal.polynomial, x), chainCode: deal.chainCode },
       pair: receives ? { zeroHalf, ot1: ot?.first.get(party) ?? NOTHING } : undefined,
     })
     send.set(party, scratch.keep(body))
   }
   const { broadcasts, directs, view } = yield* exchange({
     round: 2,
-    broadcast: { ...(opening && { send: openings.encode(opening) }), from: allOf(dealerPeers(of), openings) },
+    broadcast: { ...(opening && { send: openings.encode(opening) }), from: allOf(dealerPeers(setUp), openings) },
     direct: { channel: keys, send, from: by(receives ? hellos.keys() : [], dealt) },
   })
   for (const { dealt, pair } of directs.values()) {
@@ -118,13 +118,13 @@ export function* openRound(
   }
   return {
     h2: view,
-    received: of.dealers.flatMap((dealer) => {
+    received: setUp.dealers.flatMap((dealer) => {
       const opening = broadcasts.get(dealer.party)
       const commitment = hellos.get(dealer.party)?.deal?.commitment
       if (opening === undefined || commitment === undefined) return []
       const mine = directs.get(dealer.party)?.dealt
       // An old-only dealer is dealt nothing, and knows the chain code: in a reshare all deal the same one.
-      return [{ dealer, commitment, opening, chainCode: mine?.chainCode ?? of.source.chainCode, share: mine?.share }]
+      return [{ dealer, commitment, opening, chainCode: mine?.chainCode ?? setUp.source.chainCode, share: mine?.share }]
     }),
     pairs: new Map(
       [...directs].flatMap(([peer, { pair }]) => {
@@ -148,8 +148,8 @@ export function* otRound(
 }
 
 /** Round 4: all participants acknowledge the same epoch; their signed envelopes are its certificate. */
-export function* ackRound(of: SetUp, epochId: Bytes): Protocol<readonly Bytes[]> {
-  const peers = participantsOf(of).filter((party) => party !== of.self)
+export function* ackRound(setUp: SetUp, epochId: Bytes): Protocol<readonly Bytes[]> {
+  const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
   const { broadcasts, originals } = yield* exchange({
     round: ACK_ROUND,
     broadcast: { send: epochId, from: allOf(peers, opaque(EPOCH_ID_LENGTH)) },
@@ -160,16 +160,17 @@ export function* ackRound(of: SetUp, epochId: Bytes): Protocol<readonly Bytes[]>
   return originals
 }
 
-const codecs = (of: Outline) => ({
-  hello: (party: PartyId) => helloCodec(roleOf(of, party), of.source.statementLength),
-  opening: openingCodec(of.curve, of.threshold),
-  dealt: (party: PartyId) => dealtCodec(of.curve, roleOf(of, party), of.startOtSetup === undefined ? 0 : OT1_SIZE),
+const codecs = (outline: Outline) => ({
+  hello: (party: PartyId) => helloCodec(roleOf(outline, party), outline.source.statementLength),
+  opening: openingCodec(outline.curve, outline.threshold),
+  dealt: (party: PartyId) =>
+    dealtCodec(outline.curve, roleOf(outline, party), outline.startOtSetup === undefined ? 0 : OT1_SIZE),
 })
 
-const roleOf = (of: Pick<SetUp, "dealers" | "members">, party: PartyId): Role => ({
-  deals: of.dealers.some((dealer) => dealer.party === party),
-  receives: of.members.some((member) => member.party === party),
+const roleOf = (setUp: Pick<SetUp, "dealers" | "members">, party: PartyId): Role => ({
+  deals: setUp.dealers.some((dealer) => dealer.party === party),
+  receives: setUp.members.some((member) => member.party === party),
 })
 
-const dealerPeers = (of: Pick<SetUp, "dealers" | "self">): readonly PartyId[] =>
-  of.dealers.map(({ party }) => party).filter((party) => party !== of.self)
+const dealerPeers = (setUp: Pick<SetUp, "dealers" | "self">): readonly PartyId[] =>
+  setUp.dealers.map(({ party }) => party).filter((party) => party !== setUp.self)

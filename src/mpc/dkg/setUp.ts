@@ -1,5 +1,5 @@
 /**
- * The one set-up routine (tss.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
+ * The one set-up routine (threshold.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
  * in which everybody does both and the dealt secrets are fresh; a reshare deals the shares of an old epoch. What differs
  * is a Source; the order of things is this file's, the messages of each round are rounds.ts's.
  */
@@ -63,28 +63,28 @@ export interface SetUp {
   readonly rng: Rng
 }
 
-export function* setUp(of: SetUp): Protocol<SessionResult> {
-  const { sid, self, rng, source } = of
-  const dealer = of.dealers.find(({ party }) => party === self)
-  const member = of.members.find(({ party }) => party === self)
+export function* setUp(input: SetUp): Protocol<SessionResult> {
+  const { sid, self, rng, source } = input
+  const dealer = input.dealers.find(({ party }) => party === self)
+  const member = input.members.find(({ party }) => party === self)
   using scratch = new Scratch()
   scratch.keep(source.chainCode)
   using ephemeral = ephemeralKey(rng)
 
-  const deal = dealer && makeDeal(of, dealer, source.constant, source.chainCode, rng)
+  const deal = dealer && makeDeal(input, dealer, source.constant, source.chainCode, rng)
   if (deal !== undefined) scratch.keep(deal.salt)
-  const { hellos, h1 } = yield* commitRound(of, ephemeral.publicKey, deal)
+  const { hellos, h1 } = yield* commitRound(input, ephemeral.publicKey, deal)
   const agreed = source.agree(
     new Map([...hellos].flatMap(([party, { deal }]) => (deal ? [[party, deal.statement]] : []))),
   )
 
   using keys = ephemeral.agree(sid, self, new Map([...hellos].map(([party, hello]) => [party, hello.ephemeral])))
-  using ot = member && startPairs(of, member, h1)
-  const opening = dealer && deal && openDeal(of, dealer, deal, h1, rng)
-  const { received, pairs, h2 } = yield* openRound(of, { hellos, deal, opening, keys, ot, scratch })
-  for (const one of received) checkDeal(of, one, h1, agreed.constants.get(one.dealer.party), member)
+  using ot = member && startPairs(input, member, h1)
+  const opening = dealer && deal && openDeal(input, dealer, deal, h1, rng)
+  const { received, pairs, h2 } = yield* openRound(input, { hellos, deal, opening, keys, ot, scratch })
+  for (const one of received) checkDeal(input, one, h1, agreed.constants.get(one.dealer.party), member)
 
-  const epoch = sumUp(of, h1, h2, deal, received)
+  const epoch = sumUp(input, h1, h2, deal, received)
   if (agreed.publicKey !== undefined && !equal(epoch.commitments[0] ?? sid, agreed.publicKey)) {
     throw sessionAbort("the deals add up to another key")
   }
@@ -92,27 +92,27 @@ export function* setUp(of: SetUp): Protocol<SessionResult> {
   const answers = ot && (yield* otRound(keys, ot.answer(new Map([...pairs].map(([peer, { ot1 }]) => [peer, ot1])))))
   const states = ot && answers ? ot.finish(answers, epoch.epochId, pairs) : []
 
-  const group = recordOf(of, epoch, h2, agreed.parent, member === undefined ? "ERASED" : "PREPARED")
+  const group = recordOf(input, epoch, h2, agreed.parent, member === undefined ? "ERASED" : "PREPARED")
   if (member === undefined) yield* record({ kind: "acknowledged", group })
-  else yield* prepare(group, shareFrom(of, member, epoch, deal, received), states)
-  const certificate = yield* ackRound(of, epoch.epochId)
-  return { kind: "epoch", groupId: of.record.groupId, epochId: epoch.epochId, certificate }
+  else yield* prepare(group, shareFrom(input, member, epoch, deal, received), states)
+  const certificate = yield* ackRound(input, epoch.epochId)
+  return { kind: "epoch", groupId: input.record.groupId, epochId: epoch.epochId, certificate }
 }
 
-function startPairs(of: SetUp, self: Member, h1: Bytes): OtSetup | undefined {
-  const peers = of.members.filter(({ party }) => party !== self.party)
-  return of.startOtSetup?.({ sid: of.sid, h1, self, peers, rng: of.rng })
+function startPairs(setUp: SetUp, self: Member, h1: Bytes): OtSetup | undefined {
+  const peers = setUp.members.filter(({ party }) => party !== self.party)
+  return setUp.startOtSetup?.({ sid: setUp.sid, h1, self, peers, rng: setUp.rng })
 }
 
-function sumUp(of: SetUp, h1: Bytes, h2: Bytes, own: OwnDeal | undefined, received: readonly ReceivedDeal[]): Epoch {
-  const dealt = of.dealers.map((dealer) => {
+function sumUp(setUp: SetUp, h1: Bytes, h2: Bytes, own: OwnDeal | undefined, received: readonly ReceivedDeal[]): Epoch {
+  const dealt = setUp.dealers.map((dealer) => {
     const theirs = received.find((one) => one.dealer.party === dealer.party)
     const points = theirs?.opening.points ?? own?.points
     if (points === undefined) throw new TypeError("a dealer without a deal")
-    return { dealer, points, chainCode: theirs?.chainCode ?? of.source.chainCode }
+    return { dealer, points, chainCode: theirs?.chainCode ?? setUp.source.chainCode }
   })
   const polynomials = dealt.map(({ points }) => points)
-  return epochOf(of.curve, of.sid, h2, polynomials, of.members, of.source.chainCodeOf(h1, dealt))
+  return epochOf(setUp.curve, setUp.sid, h2, polynomials, setUp.members, setUp.source.chainCodeOf(h1, dealt))
 }
 
 /** s_j = sum f_i(x_j), checked against S_j once more: what is stored is what the others will count on. */
@@ -133,18 +133,18 @@ function shareFrom(
 }
 
 const recordOf = (
-  of: SetUp,
+  setUp: SetUp,
   epoch: Epoch,
   h2: Bytes,
   parent: Parent | undefined,
   status: GroupStatus,
 ): GroupPublic => ({
-  ...of.record,
+  ...setUp.record,
   ...epoch,
-  curve: of.curve.name,
+  curve: setUp.curve.name,
   status,
-  threshold: of.threshold,
-  sid: of.sid,
+  threshold: setUp.threshold,
+  sid: setUp.sid,
   ackView: h2,
   ...(parent && { parent }),
 })

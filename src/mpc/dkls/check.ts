@@ -1,5 +1,5 @@
 /**
- * The ban rule around checks on secrets (tss.md 2.5): whether such a check passes tells the peer something about our OT
+ * The ban rule around checks on secrets (threshold.md 2.5): whether such a check passes tells the peer something about our OT
  * state, so its beginning and its verdict are on record, and whatever goes wrong inside counts as a failure.
  */
 import type { PartyId } from "../../keys/party.ts"

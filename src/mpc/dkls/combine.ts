@@ -8,15 +8,15 @@ import { K1 } from "../../crypto/curve.ts"
 import type { SignedMessage } from "../session.ts"
 import { at } from "./commit.ts"
 import type { Released } from "./release.ts"
-import { type EcdsaMessage, type Seat, unattributed } from "./seat.ts"
+import { type EcdsaMessage, type SignerContext, unattributed } from "./signerContext.ts"
 
 /** Any message that does not verify ends the session without output: only a cheat can bring that about. */
-export const combine = (seat: Seat, { R, r, shares }: Released): readonly SignedMessage[] =>
-  seat.context.messages.map((message, n) => {
+export const combine = (signer: SignerContext, { R, r, shares }: Released): readonly SignedMessage[] =>
+  signer.context.messages.map((message, n) => {
     const u = K1.mod(shares.reduce((sum, share) => sum + at(share.u, n), 0n))
     const w = K1.mod(shares.reduce((sum, share) => sum + at(share.w, n), 0n))
     const signed = u === 0n || w === 0n ? undefined : assemble(message, at(R, n), at(r, n), w * K1.invert(u))
-    if (signed === undefined) throw unattributed(seat, "the signature does not verify")
+    if (signed === undefined) throw unattributed(signer, "the signature does not verify")
     return signed
   })
 

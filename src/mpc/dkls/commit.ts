@@ -16,7 +16,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { ephemeralKey, type SealingKeys } from "../seal.ts"
 import { type Commit, commitCodec, type Offer, offerCodec } from "./messages.ts"
 import type { OpenPair } from "./pairs.ts"
-import type { TakenSeat } from "./seat.ts"
+import type { OpenSignerContext } from "./signerContext.ts"
 
 /** One nonce per message: r, its mask phi, and R = rG. */
 export interface Nonces {
@@ -52,17 +52,17 @@ export interface AfterCommit {
   readonly links: readonly Committed[]
 }
 
-/** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (tss.md 2.3). */
-export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
-  const { context, scope, count, pairs, peers } = seat
+/** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (threshold.md 2.3). */
+export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
+  const { context, scope, count, pairs, peers } = signer
   const { sid, self, rng } = context
   const nonces = drawNonces(rng, count)
   const nonce = rng(32)
   const salt = rng(SALT_LENGTH)
   scope.defer(() => salt.fill(0))
   const eph = scope.use(ephemeralKey(rng))
-  const bobs = pairs.map((pair) => startAsBob(seat, pair, nonce))
-  const commitment = commitTo(sid, speakerOf(self, seat.x), "sign", concat(nonce, nonces.encodedR), salt)
+  const bobs = pairs.map((pair) => startAsBob(signer, pair, nonce))
+  const commitment = commitTo(sid, speakerOf(self, signer.x), "sign", concat(nonce, nonces.encodedR), salt)
   const heard = yield* exchange({
     round: 1,
     broadcast: {
@@ -75,7 +75,7 @@ export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
         pairs.map((pair, i) => [
           pair.party,
           offerCodec(count).encode({
-            confirmation: confirmation(sid, pair, seat.x, pair.x, nonce),
+            confirmation: confirmation(sid, pair, signer.x, pair.x, nonce),
             extension: at(bobs, i).extended.message,
           }),
         ]),
@@ -86,7 +86,7 @@ export function* commit(seat: TakenSeat): Protocol<AfterCommit> {
   const links = pairs.map((pair, i): Committed => {
     const commit = of(heard.broadcasts, pair.party)
     const offer = of(heard.directs, pair.party)
-    const expected = confirmation(sid, pair, pair.x, seat.x, commit.nonce)
+    const expected = confirmation(sid, pair, pair.x, signer.x, commit.nonce)
     if (!secretEqual(offer.confirmation, expected)) throw sessionAbort("epoch mismatch")
     return { pair, bob: at(bobs, i), commit, offer }
   })
@@ -101,7 +101,7 @@ function drawNonces(rng: Rng, count: number): Nonces {
   return { r, phi: draw(), R, encodedR: concat(...K1.encodePoints(R)) }
 }
 
-function startAsBob({ context, scope, x, count }: TakenSeat, pair: OpenPair, nonce: Bytes): AsBob {
+function startAsBob({ context, scope, x, count }: OpenSignerContext, pair: OpenPair, nonce: Bytes): AsBob {
   const psid1 = extensionId(context.sid, pair.pairId, x, pair.x, nonce)
   for (;;) {
     const extended = scope.use(extend(pair.bob, psid1, XI * count, context.rng))

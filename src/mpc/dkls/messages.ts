@@ -1,5 +1,5 @@
 /**
- * The bodies of an ECDSA signing session (tss.md 12): fixed layouts, closed decoding. What decodes has canonical scalars
+ * The bodies of an ECDSA signing session (threshold.md 12): fixed layouts, closed decoding. What decodes has canonical scalars
  * and points of the group other than the identity; nothing here depends on a secret of the receiver.
  */
 import { type Bytes, concat } from "../../bytes.ts"

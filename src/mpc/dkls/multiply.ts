@@ -13,7 +13,7 @@ import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
-import { additiveShares, type TakenSeat } from "./seat.ts"
+import { additiveShares, type OpenSignerContext } from "./signerContext.ts"
 
 /** What is known of one peer after round 2. */
 export interface Multiplied extends Committed {
@@ -29,18 +29,18 @@ export interface AfterMultiply {
   readonly links: readonly Multiplied[]
 }
 
-export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<AfterMultiply> {
-  const { count, peers } = seat
-  const { rng } = seat.context
+export function* multiply(signer: OpenSignerContext, committed: AfterCommit): Protocol<AfterMultiply> {
+  const { count, peers } = signer
+  const { rng } = signer.context
   const checked: Received[] = []
   for (const link of committed.links) {
-    checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(seat, link)))
+    checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(signer, link)))
   }
-  const sk = additiveShares(seat, committed.h1)
+  const sk = additiveShares(signer, committed.h1)
   const pk = sk.map((scalar) => K1.multiplyBaseOnce(scalar))
   const inputs = (): Inputs[] => sk.map((scalar, n) => [at(committed.nonces.r, n), scalar, randomScalar(rng, K1.order)])
   const results = committed.links.map((link, i) => {
-    const psid2 = padsId(psid1AsAlice(seat, link), committed.nonce, link.offer.extension)
+    const psid2 = padsId(psid1AsAlice(signer, link), committed.nonce, link.offer.extension)
     return multiplyAsAlice(psid2, at(checked, i), link.pair.aliceGadget, inputs())
   })
   const products = committed.links.map((link, i): [PartyId, Bytes] => {
@@ -60,12 +60,12 @@ export function* multiply(seat: TakenSeat, committed: AfterCommit): Protocol<Aft
 }
 
 /** psid1 of the instance in which the peer is Bob. */
-const psid1AsAlice = ({ context, x }: TakenSeat, { pair, commit }: Committed): Bytes =>
+const psid1AsAlice = ({ context, x }: OpenSignerContext, { pair, commit }: Committed): Bytes =>
   extensionId(context.sid, pair.pairId, pair.x, x, commit.nonce)
 
-function receiveFrom(seat: TakenSeat, link: Committed): Verdict<Received> {
+function receiveFrom(signer: OpenSignerContext, link: Committed): Verdict<Received> {
   const { alice } = link.pair
-  const value = seat.scope.use(receive(alice, psid1AsAlice(seat, link), XI * seat.count, link.offer.extension))
+  const value = signer.scope.use(receive(alice, psid1AsAlice(signer, link), XI * signer.count, link.offer.extension))
   return { passed: value.passed, value }
 }
 

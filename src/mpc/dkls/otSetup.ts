@@ -1,5 +1,5 @@
 /**
- * The OT set-up of one party with all its peers (tss.md 3.4, 4): in every pair each side is base-OT receiver once and
+ * The OT set-up of one party with all its peers (threshold.md 3.4, 4): in every pair each side is base-OT receiver once and
  * sender once. Carries out the shape of setup.ts; which rounds the messages travel in is the set-up routine's.
  *
  * A set-up that fails at one peer is discarded whole, with every secret in it: nothing outlives it, so no ban is needed.

@@ -15,7 +15,7 @@ import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, speakerOf } from "./commit.ts"
 import { type Product, type Shares, sharesCodec } from "./messages.ts"
 import type { AfterMultiply, Multiplied } from "./multiply.ts"
-import { type Seat, unattributed } from "./seat.ts"
+import { type SignerContext, unattributed } from "./signerContext.ts"
 
 export interface Released {
   /** Per message: enc(R) of the nonce point, and r = x(R) mod q. */
@@ -25,19 +25,19 @@ export interface Released {
   readonly shares: readonly Shares[]
 }
 
-export function* release(seat: Seat, committed: AfterCommit, mine: AfterMultiply): Protocol<Released> {
-  const { context, count, peers } = seat
+export function* release(signer: SignerContext, committed: AfterCommit, mine: AfterMultiply): Protocol<Released> {
+  const { context, count, peers } = signer
   for (const link of mine.links) {
-    if (!isOpened(seat, link)) throw fault(link.pair.party, "round 2: the commitment does not open")
+    if (!isOpened(signer, link)) throw fault(link.pair.party, "round 2: the commitment does not open")
   }
   const theirs: (readonly Products[])[] = []
   for (const link of mine.links) {
     const check = () => finishAsBob(committed, link, context.rng)
     theirs.push(yield* guarded(link.pair.party, "multiplication", check))
   }
-  const R = noncePoints(seat, committed, mine)
+  const R = noncePoints(signer, committed, mine)
   const r = R.map(xCoordinate)
-  const own = signatureShares(seat, committed, mine, theirs, r)
+  const own = signatureShares(signer, committed, mine, theirs, r)
   const send = sharesCodec(count).encode(own)
   yield* record({ kind: "emitted", digest: sha256(send) })
   const heard = yield* exchange({ round: 3, broadcast: { send, from: allOf(peers, sharesCodec(count)) } })
@@ -45,20 +45,20 @@ export function* release(seat: Seat, committed: AfterCommit, mine: AfterMultiply
 }
 
 /** enc(R) per message, R the sum of everybody's nonces; nobody's key share was another's than the message's key needs. */
-function noncePoints(seat: Seat, { nonces }: AfterCommit, { pk, links }: AfterMultiply): readonly Bytes[] {
-  const { messages } = seat.context
+function noncePoints(signer: SignerContext, { nonces }: AfterCommit, { pk, links }: AfterMultiply): readonly Bytes[] {
+  const { messages } = signer.context
   const keys = messages.map((_, n) => sum(at(pk, n), links, (product) => at(product.pk, n)))
   const points = messages.map((_, n) => sum(at(nonces.R, n), links, (product) => at(product.R, n)))
   const isKey = keys.every((key) => !K1.isIdentity(key))
   if (!isKey || !K1.encodePoints(keys).every((key, n) => equal(key, at(messages, n).publicKey))) {
-    throw unattributed(seat, "the key shares do not add up")
+    throw unattributed(signer, "the key shares do not add up")
   }
   if (points.some(K1.isIdentity)) throw sessionAbort("the nonces cancel out")
   return K1.encodePoints(points)
 }
 
 /** Whether the round-1 commitment was to the nonce sent with it and to these R. */
-function isOpened({ context }: Seat, { pair, commit, product }: Multiplied): boolean {
+function isOpened({ context }: SignerContext, { pair, commit, product }: Multiplied): boolean {
   const committed = concat(commit.nonce, product.encodedR)
   return opens(commit.commitment, context.sid, speakerOf(pair.party, pair.x), "sign", committed, product.salt)
 }
@@ -95,8 +95,8 @@ function randomWeight(rng: Rng): bigint {
   return K1.mod(beToBig(bytes.subarray(0, 8)) + beToBig(bytes.subarray(8)) * LAMBDA)
 }
 
-const sum = (own: Point, links: readonly Multiplied[], of: (product: Product) => Point): Point =>
-  links.reduce((total, { product }) => K1.add(total, of(product)), own)
+const sum = (own: Point, links: readonly Multiplied[], pick: (product: Product) => Point): Point =>
+  links.reduce((total, { product }) => K1.add(total, pick(product)), own)
 
 /** r = x(R) mod q. */
 function xCoordinate(R: Bytes): bigint {
@@ -107,7 +107,7 @@ function xCoordinate(R: Bytes): bigint {
 
 /** w_i = m phi_i + r v_i and u_i = r_i Phi + its products, per message. */
 function signatureShares(
-  { context }: Seat,
+  { context }: SignerContext,
   { nonces }: AfterCommit,
   { sk, links }: AfterMultiply,
   theirs: readonly (readonly Products[])[],

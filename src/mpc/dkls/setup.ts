@@ -1,5 +1,5 @@
 /**
- * What a DKG or a reshare must know of the OT set-up between its members (tss.md 3.4, 4): two opaque messages per peer,
+ * What a DKG or a reshare must know of the OT set-up between its members (threshold.md 3.4, 4): two opaque messages per peer,
  * carried in the directs of rounds 2 and 3, and the pair states that come out. The set-up routine calls it like this,
  * on secp256k1 alone; otSetup.ts carries it out.
  *

@@ -1,4 +1,4 @@
-/** Which messages an ECDSA signing session has, and how long they are (tss.md 12). */
+/** Which messages an ECDSA signing session has, and how long they are (threshold.md 12). */
 import type { PartyId } from "../../keys/party.ts"
 import { PROTOCOL } from "../envelope.ts"
 import { by } from "../exchange.ts"

@@ -1,6 +1,6 @@
 /**
- * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (tss.md 5.7, 5.8). One file per
- * round: what a round checks of the round before it, computes and sends. Order of evaluation is tss.md 14's: all that is
+ * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (threshold.md 5.7, 5.8). One file per
+ * round: what a round checks of the round before it, computes and sends. Order of evaluation is threshold.md 14's: all that is
  * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
  */
 import type { Protocol } from "../exchange.ts"
@@ -10,7 +10,7 @@ import { combine } from "./combine.ts"
 import { commit } from "./commit.ts"
 import { multiply } from "./multiply.ts"
 import { release } from "./release.ts"
-import { type EcdsaContext, type Seat, seatOf, take } from "./seat.ts"
+import { type EcdsaContext, type SignerContext, signerContextOf, take } from "./signerContext.ts"
 
 /**
  * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before there
@@ -19,12 +19,12 @@ import { type EcdsaContext, type Seat, seatOf, take } from "./seat.ts"
 export function signEcdsa(context: EcdsaContext): Protocol<readonly SignedMessage[]> {
   const count = context.messages.length
   if (count < 1 || count > MAX_BATCH) throw new RangeError(`a session signs 1 to ${MAX_BATCH} messages`)
-  return rounds(seatOf(context))
+  return rounds(signerContextOf(context))
 }
 
-function* rounds(seat: Seat): Protocol<readonly SignedMessage[]> {
+function* rounds(signer: SignerContext): Protocol<readonly SignedMessage[]> {
   using scope = new DisposableStack()
-  const taken = take(seat, scope)
+  const taken = take(signer, scope)
   const committed = yield* commit(taken)
   const multiplied = yield* multiply(taken, committed)
   const released = yield* release(taken, committed, multiplied)

@@ -1,4 +1,4 @@
-/** The two broadcasts of FROST signing (tss.md 12). */
+/** The two broadcasts of FROST signing (threshold.md 12). */
 import { type Bytes, concat } from "../../bytes.ts"
 import type { Curve } from "../../crypto/curve.ts"
 import type { Codec } from "../exchange.ts"
@@ -8,7 +8,7 @@ import type { NonceCommitment } from "./nonces.ts"
 const NONCE_LENGTH = 32
 
 export interface Commitments {
-  /** Makes the session's view unrepeatable (tss.md 2.2); nothing to do with the nonces of the signature. */
+  /** Makes the session's view unrepeatable (threshold.md 2.2); nothing to do with the nonces of the signature. */
   readonly nonce: Bytes
   /** One per message. */
   readonly pairs: readonly NonceCommitment[]

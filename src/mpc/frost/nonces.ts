@@ -1,5 +1,5 @@
 /**
- * One-time nonces (RFC 9591 4.1, 5.1; tss.md 7.3): hedged, in memory alone, taken once, wiped when taken and when the
+ * One-time nonces (RFC 9591 4.1, 5.1; threshold.md 7.3): hedged, in memory alone, taken once, wiped when taken and when the
  * session ends in whatever way.
  */
 import { type Bytes, concat } from "../../bytes.ts"

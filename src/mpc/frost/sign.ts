@@ -1,5 +1,5 @@
 /**
- * FROST signing (RFC 9591 section 5, tss.md 7.3): two broadcasts, for a batch of messages under child keys of one group.
+ * FROST signing (RFC 9591 section 5, threshold.md 7.3): two broadcasts, for a batch of messages under child keys of one group.
  *
  * Differs from the RFC's text in what is computed when: the group commitment is one multi-scalar multiplication per
  * message, and shares are verified one by one only if the signature that they make does not verify.
@@ -41,11 +41,11 @@ export interface FrostSession {
   readonly rng: Rng
 }
 
-export function frostShape(of: Pick<FrostSession, "suite" | "self" | "signers" | "requests">): Shape {
-  const { curve } = of.suite
-  const participants = of.signers.map(({ party }) => party)
-  const peers = participants.filter((party) => party !== of.self)
-  const count = of.requests.length
+export function frostShape(frostSession: Pick<FrostSession, "suite" | "self" | "signers" | "requests">): Shape {
+  const { curve } = frostSession.suite
+  const participants = frostSession.signers.map(({ party }) => party)
+  const peers = participants.filter((party) => party !== frostSession.self)
+  const count = frostSession.requests.length
   return {
     protocol: PROTOCOL.frost,
     participants,
@@ -56,39 +56,45 @@ export function frostShape(of: Pick<FrostSession, "suite" | "self" | "signers" |
   }
 }
 
-export function* frostSign(of: FrostSession): Protocol<readonly SignedMessage[]> {
-  const { curve } = of.suite
-  const peers = of.signers.map(({ party }) => party).filter((party) => party !== of.self)
-  const share = curve.decodeScalar(of.share.expose())
-  if (share === undefined || of.signers.length !== of.commitments.length) throw new TypeError("not a signer's session")
+export function* frostSign(frostSession: FrostSession): Protocol<readonly SignedMessage[]> {
+  const { curve } = frostSession.suite
+  const peers = frostSession.signers.map(({ party }) => party).filter((party) => party !== frostSession.self)
+  const share = curve.decodeScalar(frostSession.share.expose())
+  if (share === undefined || frostSession.signers.length !== frostSession.commitments.length)
+    throw new TypeError("not a signer's session")
 
   // Round 1: commit to a nonce pair per message.
   using nonces = new NonceBatch(
-    of.requests.map(({ key }) => new NoncePair(of.suite, signingScalar(curve, key, share), of.rng)),
+    frostSession.requests.map(
+      ({ key }) => new NoncePair(frostSession.suite, signingScalar(curve, key, share), frostSession.rng),
+    ),
   )
   const own = nonces.pairs.map(({ commitment }) => commitment)
-  const commitCodec = commitmentsCodec(curve, of.requests.length)
+  const commitCodec = commitmentsCodec(curve, frostSession.requests.length)
   const first = yield* exchange({
     round: 1,
-    broadcast: { send: commitCodec.encode({ nonce: of.rng(32), pairs: own }), from: allOf(peers, commitCodec) },
+    broadcast: {
+      send: commitCodec.encode({ nonce: frostSession.rng(32), pairs: own }),
+      from: allOf(peers, commitCodec),
+    },
   })
 
   // Round 2: a share of each signature, for this list of commitments and no other.
-  const signings = of.requests.map((request, n) => {
+  const signings = frostSession.requests.map((request, n) => {
     const list = new Map([...first.broadcasts].map(([party, { pairs }]) => [party, pairs[n]]))
-    return signingOf(of, request, list.set(of.self, own[n]), nonces.pairs[n])
+    return signingOf(frostSession, request, list.set(frostSession.self, own[n]), nonces.pairs[n])
   })
-  const mine = signings.map((signing, n) => signShare(of, signing, share, nonces.pairs[n]))
-  yield* record({ kind: "emitted", digest: of.digest })
-  const shareCodec = sharesCodec(curve, of.requests.length)
+  const mine = signings.map((signing, n) => signShare(frostSession, signing, share, nonces.pairs[n]))
+  yield* record({ kind: "emitted", digest: frostSession.digest })
+  const shareCodec = sharesCodec(curve, frostSession.requests.length)
   const second = yield* exchange({
     round: 2,
     broadcast: { send: shareCodec.encode(mine), from: allOf(peers, shareCodec) },
   })
 
-  const shares = new Map(second.broadcasts).set(of.self, mine)
+  const shares = new Map(second.broadcasts).set(frostSession.self, mine)
   return signings.map((signing, n) =>
-    aggregate(of, signing, new Map([...shares].map(([party, z]) => [party, z[n] ?? 0n]))),
+    aggregate(frostSession, signing, new Map([...shares].map(([party, z]) => [party, z[n] ?? 0n]))),
   )
 }
 
@@ -171,9 +177,9 @@ function groupCommitment(
 }
 
 /** z_i = ±(d_i + rho_i e_i) + lambda_i c s'_i. */
-function signShare(of: FrostSession, signing: Signing, share: bigint, nonces: NoncePair | undefined): bigint {
-  const { curve } = of.suite
-  const me = signing.signers.find(({ member }) => member.party === of.self)
+function signShare(frostSession: FrostSession, signing: Signing, share: bigint, nonces: NoncePair | undefined): bigint {
+  const { curve } = frostSession.suite
+  const me = signing.signers.find(({ member }) => member.party === frostSession.self)
   if (me === undefined || nonces === undefined) throw new TypeError("this party is no signer")
   const { d, e } = nonces.take()
   const s = signingScalar(curve, signing.request.key, share)
@@ -181,19 +187,19 @@ function signShare(of: FrostSession, signing: Signing, share: bigint, nonces: No
 }
 
 /** The signature, which another implementation has verified; or FAULT of all whose shares are wrong. */
-function aggregate(of: FrostSession, signing: Signing, shares: ReadonlyMap<PartyId, bigint>): SignedMessage {
-  const { suite } = of
+function aggregate(frostSession: FrostSession, signing: Signing, shares: ReadonlyMap<PartyId, bigint>): SignedMessage {
+  const { suite } = frostSession
   const { key, message } = signing.request
   const z = suite.curve.mod([...shares.values()].reduce((sum, share) => sum + share, 0n))
   const signature = concat(signing.R, suite.curve.encodeScalar(z))
   if (suite.verify(key.publicKey, message, signature)) {
     return { publicKey: key.publicKey, signature, recoveryId: undefined }
   }
-  const root = of.commitments.map((encoded) => suite.curve.decodePoint(encoded) ?? suite.curve.identity)
+  const root = frostSession.commitments.map((encoded) => suite.curve.decodePoint(encoded) ?? suite.curve.identity)
   const cheaters = signing.signers
     .filter((party) => !isShareValid(suite.curve, root, signing, party, shares.get(party.member.party) ?? 0n))
     .map(({ member }) => member.party)
-  if (cheaters.length === 0 || cheaters.includes(of.self)) {
+  if (cheaters.length === 0 || cheaters.includes(frostSession.self)) {
     throw new TypeError("valid shares made no signature, or our own share is not valid")
   }
   throw new Blame("FAULT", cheaters, "a signature share is not valid")

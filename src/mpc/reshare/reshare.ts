@@ -1,5 +1,5 @@
 /**
- * Resharing (tss.md 6): the set-up in which the shares of an old epoch are dealt again, each of them a_{i,0} = lambda_i s_i,
+ * Resharing (threshold.md 6): the set-up in which the shares of an old epoch are dealt again, each of them a_{i,0} = lambda_i s_i,
  * so that the key stays and every share of it changes. A refresh is the case that all nodes stay. The rounds are the
  * set-up's own; what is said here is what the deals must be of.
  */
@@ -35,9 +35,9 @@ export function reshare(
 }
 
 export function reshareShape(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Shape {
-  const of = outline(spec, startOtSetup)
-  const rounds = roundsOf({ ...of, source: { statementLength: statementLength(spec) } })
-  return { protocol: PROTOCOL.reshare, participants: participantsOf(of), rounds }
+  const omit = outline(spec, startOtSetup)
+  const rounds = roundsOf({ ...omit, source: { statementLength: statementLength(spec) } })
+  return { protocol: PROTOCOL.reshare, participants: participantsOf(omit), rounds }
 }
 
 function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omit<SetUp, "sid" | "rng" | "source"> {
@@ -52,7 +52,7 @@ function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omi
   }
 }
 
-/** What a dealer states of the epoch that it deals again: its id and its commitments (pubpkg of tss.md 6.1). */
+/** What a dealer states of the epoch that it deals again: its id and its commitments (pubpkg of threshold.md 6.1). */
 const statementLength = (spec: ReshareSpec): number =>
   EPOCH_ID_LENGTH + spec.oldThreshold * curveNamed(spec.curve).pointLength
 

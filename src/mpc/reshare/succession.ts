@@ -1,5 +1,5 @@
 /**
- * What the certificate of a set-up proves to somebody who took no part in it (tss.md 6.2, 6.4): session id and epoch id are
+ * What the certificate of a set-up proves to somebody who took no part in it (threshold.md 6.2, 6.4): session id and epoch id are
  * computed again from their public inputs, and the acks of all participants must be on exactly these. Two ways lead from an
  * epoch that a node holds to one that it does not: threshold of its members dealt the other, or its own dealers dealt it from
  * the other. By the first, epochs of its group end; by the second, a node whose epoch was outranked by one that other
@@ -43,19 +43,19 @@ export interface ProvenEpoch {
 }
 
 /** Whether its acks claim to be of exactly this session. Proves nothing. */
-export const claimsSession = (of: MadeEpoch): boolean => {
-  const claimed = parseEnvelope(of.acks[0] ?? new Uint8Array(0))?.header.sid
-  return claimed !== undefined && equal(claimed, sessionOf(of).sid)
+export const claimsSession = (madeEpoch: MadeEpoch): boolean => {
+  const claimed = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header.sid
+  return claimed !== undefined && equal(claimed, sessionOf(madeEpoch).sid)
 }
 
 /** The epoch that all participants acknowledged; undefined if the acks are not theirs, or are on something else. */
-export function provenEpoch(of: MadeEpoch): ProvenEpoch | undefined {
-  const view = parseEnvelope(of.acks[0] ?? new Uint8Array(0))?.header.view
-  if (view === undefined || !sameMembers(of)) return undefined
+export function provenEpoch(madeEpoch: MadeEpoch): ProvenEpoch | undefined {
+  const view = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header.view
+  if (view === undefined || !sameMembers(madeEpoch)) return undefined
   const ackView = copy(view)
-  const { protocol, sid, participants } = sessionOf(of)
-  const epochId = epochIdOf(sid, ackView, publicKeyOf(of), of.members, of.chainCode)
-  const proven = certifies({ protocol, sid, ackView, epochId, participants }, of.acks)
+  const { protocol, sid, participants } = sessionOf(madeEpoch)
+  const epochId = epochIdOf(sid, ackView, publicKeyOf(madeEpoch), madeEpoch.members, madeEpoch.chainCode)
+  const proven = certifies({ protocol, sid, ackView, epochId, participants }, madeEpoch.acks)
   return proven ? { sid, epochId, ackView } : undefined
 }
 
@@ -63,9 +63,9 @@ export function provenEpoch(of: MadeEpoch): ProvenEpoch | undefined {
  * The public record of the epoch that came after `old`, as a node without a share of it keeps it; undefined if the
  * certificate does not prove that. `old` must itself be certified.
  */
-export function successorOf(old: GroupPublic, of: MadeEpoch): GroupPublic | undefined {
-  if (isGeneration(of)) return undefined
-  const { terms } = of
+export function successorOf(old: GroupPublic, madeEpoch: MadeEpoch): GroupPublic | undefined {
+  if (isGeneration(madeEpoch)) return undefined
+  const { terms } = madeEpoch
   const sameGroup = terms.mode === "replace" && terms.oldGroupId === old.groupId && terms.newGroupId === old.groupId
   const dealtByMembers = terms.dealers.every(({ party, x }) =>
     old.members.some((member) => member.party === party && member.shareId === x),
@@ -75,8 +75,8 @@ export function successorOf(old: GroupPublic, of: MadeEpoch): GroupPublic | unde
     terms.oldThreshold === old.threshold &&
     dealers.size === terms.dealers.length &&
     terms.dealers.length >= old.threshold
-  if (!sameGroup || !isOfKey(old, of) || !dealtByMembers || !enough) return undefined
-  return recordOf(of, { groupId: old.groupId, epochId: old.epochId, dealers: dealersOf(terms) })
+  if (!sameGroup || !isOfKey(old, madeEpoch) || !dealtByMembers || !enough) return undefined
+  return recordOf(madeEpoch, { groupId: old.groupId, epochId: old.epochId, dealers: dealersOf(terms) })
 }
 
 /**
@@ -84,49 +84,53 @@ export function successorOf(old: GroupPublic, of: MadeEpoch): GroupPublic | unde
  * digest of whatever is recorded here. Its own parent is not known by that. `known` must itself be certified, or an epoch that
  * this node was dealt a share of.
  */
-export function ancestorOf(known: GroupPublic, of: MadeEpoch): GroupPublic | undefined {
+export function ancestorOf(known: GroupPublic, madeEpoch: MadeEpoch): GroupPublic | undefined {
   const { parent } = known
-  if (parent === undefined || parent.groupId !== known.groupId || groupIdOf(of) !== known.groupId) return undefined
-  if (!isOfKey(known, of)) return undefined
-  const before: Parent | undefined = isGeneration(of)
+  if (parent === undefined || parent.groupId !== known.groupId || groupIdOf(madeEpoch) !== known.groupId)
+    return undefined
+  if (!isOfKey(known, madeEpoch)) return undefined
+  const before: Parent | undefined = isGeneration(madeEpoch)
     ? undefined
-    : { groupId: of.terms.oldGroupId, epochId: NO_EPOCH, dealers: dealersOf(of.terms) }
-  const record = recordOf(of, before)
+    : { groupId: madeEpoch.terms.oldGroupId, epochId: NO_EPOCH, dealers: dealersOf(madeEpoch.terms) }
+  const record = recordOf(madeEpoch, before)
   return record !== undefined && equal(record.epochId, parent.epochId) && outranks(known, record) ? record : undefined
 }
 
-const isGeneration = (of: MadeEpoch): of is Generation => "publicKey" in of
-const publicKeyOf = (of: MadeEpoch): Bytes => (isGeneration(of) ? of.publicKey : of.terms.rootPublicKey)
-const groupIdOf = (of: MadeEpoch): string => (isGeneration(of) ? of.terms.groupId : of.terms.newGroupId)
-const thresholdOf = (of: MadeEpoch): number => (isGeneration(of) ? of.terms.threshold : of.terms.newThreshold)
+const isGeneration = (madeEpoch: MadeEpoch): madeEpoch is Generation => "publicKey" in madeEpoch
+const publicKeyOf = (madeEpoch: MadeEpoch): Bytes =>
+  isGeneration(madeEpoch) ? madeEpoch.publicKey : madeEpoch.terms.rootPublicKey
+const groupIdOf = (madeEpoch: MadeEpoch): string =>
+  isGeneration(madeEpoch) ? madeEpoch.terms.groupId : madeEpoch.terms.newGroupId
+const thresholdOf = (madeEpoch: MadeEpoch): number =>
+  isGeneration(madeEpoch) ? madeEpoch.terms.threshold : madeEpoch.terms.newThreshold
 const dealersOf = ({ dealers }: ReshareTerms): Parent["dealers"] => dealers.map(({ party }) => party).sort()
 
-function sessionOf(of: MadeEpoch): Pick<Acknowledged, "protocol" | "sid" | "participants"> {
-  const parties = of.terms.members.map(({ party }) => party)
-  if (isGeneration(of)) return { protocol: PROTOCOL.dkg, sid: dkgSid(of.terms), participants: parties }
-  const participants = [...new Set([...of.terms.dealers.map(({ party }) => party), ...parties])]
-  return { protocol: PROTOCOL.reshare, sid: reshareSid(of.terms), participants }
+function sessionOf(madeEpoch: MadeEpoch): Pick<Acknowledged, "protocol" | "sid" | "participants"> {
+  const parties = madeEpoch.terms.members.map(({ party }) => party)
+  if (isGeneration(madeEpoch)) return { protocol: PROTOCOL.dkg, sid: dkgSid(madeEpoch.terms), participants: parties }
+  const participants = [...new Set([...madeEpoch.terms.dealers.map(({ party }) => party), ...parties])]
+  return { protocol: PROTOCOL.reshare, sid: reshareSid(madeEpoch.terms), participants }
 }
 
-const isOfKey = (known: GroupPublic, of: MadeEpoch): boolean => {
+const isOfKey = (known: GroupPublic, madeEpoch: MadeEpoch): boolean => {
   const [publicKey] = known.commitments
-  const sameKey = publicKey !== undefined && equal(publicKey, publicKeyOf(of))
-  return sameKey && equal(known.chainCode, of.chainCode) && known.curve === of.terms.curve
+  const sameKey = publicKey !== undefined && equal(publicKey, publicKeyOf(madeEpoch))
+  return sameKey && equal(known.chainCode, madeEpoch.chainCode) && known.curve === madeEpoch.terms.curve
 }
 
 /** As a node without a share of it keeps it; undefined unless its certificate and its points hold. */
-function recordOf(of: MadeEpoch, parent: Parent | undefined): GroupPublic | undefined {
-  const { terms, members, chainCode } = of
-  const proven = provenEpoch(of)
-  const commitments = proven && commitmentsOf(of)
+function recordOf(madeEpoch: MadeEpoch, parent: Parent | undefined): GroupPublic | undefined {
+  const { terms, members, chainCode } = madeEpoch
+  const proven = provenEpoch(madeEpoch)
+  const commitments = proven && commitmentsOf(madeEpoch)
   if (proven === undefined || commitments === undefined) return undefined
   const group: GroupPublic = {
     ...proven,
-    groupId: groupIdOf(of),
+    groupId: groupIdOf(madeEpoch),
     curve: terms.curve,
-    mode: isGeneration(of) ? "keygen" : of.terms.mode,
+    mode: isGeneration(madeEpoch) ? "keygen" : madeEpoch.terms.mode,
     status: "ERASED",
-    threshold: thresholdOf(of),
+    threshold: thresholdOf(madeEpoch),
     members,
     commitments,
     chainCode,
@@ -142,9 +146,9 @@ const sameMembers = ({ terms: { members: named }, members }: MadeEpoch): boolean
   members.every(({ party }, i) => i === 0 || (members[i - 1]?.party ?? "") < party)
 
 /** A_0 .. A_{t-1} from t public shares; that the others lie on the same polynomial is checked with the record. */
-function commitmentsOf(of: MadeEpoch): readonly Bytes[] | undefined {
-  const curve = curveNamed(of.terms.curve)
-  const some = of.members.slice(0, thresholdOf(of))
+function commitmentsOf(madeEpoch: MadeEpoch): readonly Bytes[] | undefined {
+  const curve = curveNamed(madeEpoch.terms.curve)
+  const some = madeEpoch.members.slice(0, thresholdOf(madeEpoch))
   const points: Point[] = []
   for (const { sharePublicKey } of some) {
     const point = curve.decodePoint(sharePublicKey)
@@ -158,7 +162,7 @@ function commitmentsOf(of: MadeEpoch): readonly Bytes[] | undefined {
   )
   if (coefficients.some((point) => curve.isIdentity(point))) return undefined
   const commitments = coefficients.map((point) => curve.encodePoint(point))
-  return equal(commitments[0] ?? new Uint8Array(0), publicKeyOf(of)) ? commitments : undefined
+  return equal(commitments[0] ?? new Uint8Array(0), publicKeyOf(madeEpoch)) ? commitments : undefined
 }
 
 function isSound(group: GroupPublic): boolean {

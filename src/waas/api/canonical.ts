@@ -1,5 +1,5 @@
 /**
- * What a request's signature may cover (compat.md 7.1). The vendor's SDKs disagree about how path and query are written
+ * What a request's signature may cover (formats.md 7.1). The vendor's SDKs disagree about how path and query are written
  * when they are signed, and none signs exactly what it sends; so each way is made from what came over the wire, and a
  * signature over any of them counts. All of them say the same thing: the decoded path and the decoded pairs.
  */
@@ -69,7 +69,7 @@ export function signedStrings(method: string, target: Target, nonce: string, bod
   // Python signs an empty object as nothing, and sends it as {}.
   const bodies = body === "{}" ? [body, ""] : [body]
   const all = paths.flatMap((path) =>
-    queries.flatMap((query) => bodies.map((of) => [method, path, nonce, query, of].join("|"))),
+    queries.flatMap((query) => bodies.map((name) => [method, path, nonce, query, name].join("|"))),
   )
   return [...new Set(all)]
 }

@@ -1,5 +1,5 @@
 /**
- * What a caller may tell risk control about a signing request, in the objects of compat.md 1.8. Each may be left out, but
+ * What a caller may tell risk control about a signing request, in the objects of formats.md 1.8. Each may be left out, but
  * what is there must be whole: the customers' servers parse it and reject what misses a required field. Organisation,
  * vault and group are WaaS's own to say and cannot be given.
  */

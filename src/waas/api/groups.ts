@@ -1,5 +1,5 @@
 /**
- * Key share holder groups and their holders. Departures from the vendor's rules (compat.md 7.4): no holder of the
+ * Key share holder groups and their holders. Departures from the vendor's rules (formats.md 7.4): no holder of the
  * operator is added to a group, so `participants` counts exactly those listed, and any t-of-n from 2-of-2 to 32-of-32 is
  * allowed.
  */

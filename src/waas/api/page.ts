@@ -1,5 +1,5 @@
 /**
- * Pages (compat.md 7.3): `limit`, and at most one of `after` and `before`, cursors that a page before gave out. Newest
+ * Pages (formats.md 7.3): `limit`, and at most one of `after` and `before`, cursors that a page before gave out. Newest
  * first. In an answer an empty `after` is the end, an empty `before` the beginning; `before=infinity` asks for the end.
  */
 import { type Static, Type } from "@sinclair/typebox"

@@ -38,18 +38,18 @@ interface Declaration<Q extends TObject, B extends TSchema> {
 const NOTHING = Type.Object({}, { additionalProperties: false })
 type Nothing = typeof NOTHING
 
-export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(of: Declaration<Q, B>): Route {
-  const query = of.query ?? NOTHING
-  const body = of.body ?? NOTHING
+export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(declaration: Declaration<Q, B>): Route {
+  const query = declaration.query ?? NOTHING
+  const body = declaration.body ?? NOTHING
   return {
-    method: of.method,
-    path: of.path,
-    summary: of.summary,
+    method: declaration.method,
+    path: declaration.path,
+    summary: declaration.summary,
     query,
-    body: of.body,
+    body: declaration.body,
     // The two schemas are the declaration's own, or the empty object that their parameters default to.
     answer: (raw) =>
-      of.handle({
+      declaration.handle({
         params: raw.params,
         query: read(query, raw.query ?? {}, "query") as Static<Q>,
         body: read(body, raw.body ?? {}, "body") as Static<B>,

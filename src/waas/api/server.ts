@@ -23,7 +23,7 @@ import { vaultRoutes } from "./vaults.ts"
 export interface ApiOptions {
   readonly context: ApiContext
   readonly authenticate: Authenticate
-  /** Signs answers (compat.md 7.2); not the key that signs tasks. */
+  /** Signs answers (formats.md 7.2); not the key that signs tasks. */
   readonly responseKey: Signer
   readonly bodyBytes: number
   readonly log: Log
@@ -38,25 +38,25 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
 ]
 
 /** Never rejects: whatever goes wrong is an answer. */
-export function createApi(of: ApiOptions): (request: Request) => Promise<Response> {
-  const app = router(routesOf(of.context), of.log)
+export function createApi(options: ApiOptions): (request: Request) => Promise<Response> {
+  const app = router(routesOf(options.context), options.log)
   const proven = async (request: Request): Promise<Response> => {
     const target = parseTarget(targetOf(request.url))
-    const body = await readBody(request, of.bodyBytes)
+    const body = await readBody(request, options.bodyBytes)
     if (target === undefined) throw new ApiFailure(2021, "no such endpoint")
-    await of.authenticate({ method: request.method, target, headers: request.headers, body })
+    await options.authenticate({ method: request.method, target, headers: request.headers, body })
     return app.handle(rebuilt(request.method, target, body))
   }
   return async (request) => {
     const begun = performance.now()
-    const response = await proven(request).catch((error: unknown) => failed(error, of.log))
-    of.log.trace("request answered", () => ({
+    const response = await proven(request).catch((error: unknown) => failed(error, options.log))
+    options.log.trace("request answered", () => ({
       method: request.method,
       path: targetOf(request.url).split("?")[0],
       status: response.status,
       tookMs: Math.round(performance.now() - begun),
     }))
-    return signed(response, of.responseKey, of.context.now())
+    return signed(response, options.responseKey, options.context.now())
   }
 }
 
@@ -117,7 +117,7 @@ async function readBody(request: Request, most: number): Promise<string> {
   }
 }
 
-/** The error body of compat.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
+/** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
   if (error instanceof ApiFailure) {

@@ -12,7 +12,7 @@ import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
 
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/key_share_sign_requests"
-/** An unanswered check-up expires after 48 h (compat.md 8). */
+/** An unanswered check-up expires after 48 h (formats.md 8). */
 const DEADLINE_S = 48 * 3600
 
 const NewShareSignRequest = closed({

@@ -72,7 +72,7 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
     handle: async ({ params }) => {
       const { tssRequestId } = await requestIn(api, params)
       const cancelled = await api.engine.cancelTssRequest(tssRequestId)
-      // The vendor has no word for cancelled: this answer says that the cancellation succeeded (compat.md 7.4), and the
+      // The vendor has no word for cancelled: this answer says that the cancellation succeeded (formats.md 7.4), and the
       // request itself reads KeyGeneratingFailed from now on.
       return { ...tssRequest(cancelled), status: "Success" }
     },

@@ -1,6 +1,6 @@
 /**
  * Share check-ups after a reshare: kept as they come, and handed on once as many members of the new epoch as its threshold
- * have signed, because then a node that left may erase what it still holds of the old one (tss.md 6.4). Nobody is asked
+ * have signed, because then a node that left may erase what it still holds of the old one (threshold.md 6.4). Nobody is asked
  * here: an operator asks for check-ups. The receiver verifies each, so a check-up is worth no more for coming from WaaS.
  */
 import { fromHex, toHex } from "../../bytes.ts"

@@ -36,25 +36,25 @@ interface Known {
 export async function consequencesOf(
   { kind, id }: TaskRecord["request"],
   steps: readonly Change[],
-  of: Known,
+  known: Known,
 ): Promise<Consequences> {
   if (kind === "sign") {
-    const before = (await of.store.signRequest(id)) ?? missingRecord(id)
-    const { tasks, changes } = joined(await of.tasksOf(before), steps)
-    const after = signRequestNow(before, tasks, of.nowMs)
+    const before = (await known.store.signRequest(id)) ?? missingRecord(id)
+    const { tasks, changes } = joined(await known.tasksOf(before), steps)
+    const after = signRequestNow(before, tasks, known.nowMs)
     return { changes, writes: [{ put: "signRequest", record: after }], status: statusChange(before, after) }
   }
   if (kind === "shareSign") {
-    const before = (await of.store.shareSignRequest(id)) ?? missingRecord(id)
-    const { tasks, changes } = joined(await of.tasksOf(before), steps)
-    const after = shareSignRequestNow(before, tasks, of.nowMs)
+    const before = (await known.store.shareSignRequest(id)) ?? missingRecord(id)
+    const { tasks, changes } = joined(await known.tasksOf(before), steps)
+    const after = shareSignRequestNow(before, tasks, known.nowMs)
     const writes: readonly Write[] = [{ put: "shareSignRequest", record: after }, ...changes.flatMap(checkupsMade)]
     return { changes, writes, status: statusChange(before, after) }
   }
-  const before = (await of.store.tssRequest(id)) ?? missingRecord(id)
-  const { tasks, changes } = joined(await of.tasksOf(before), steps)
-  const after = tssRequestNow(before, tasks, of.nowMs)
-  const made = await groupsNow(before, after, tasks, changes, of.store)
+  const before = (await known.store.tssRequest(id)) ?? missingRecord(id)
+  const { tasks, changes } = joined(await known.tasksOf(before), steps)
+  const after = tssRequestNow(before, tasks, known.nowMs)
+  const made = await groupsNow(before, after, tasks, changes, known.store)
   return { changes, writes: [{ put: "tssRequest", record: after }, ...made], status: statusChange(before, after) }
 }
 

@@ -31,7 +31,7 @@ import type {
 import type { Clock, Documents } from "./ports.ts"
 import { curveNameOf } from "./requests.ts"
 
-/** Messages per task: beyond this a signing session gains nothing by growing (tss.md 5.10). */
+/** Messages per task: beyond this a signing session gains nothing by growing (threshold.md 5.10). */
 export const BATCH = 32
 
 export interface Making {

@@ -11,8 +11,8 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type {
   CurveType,
   HolderGroup,
+  NodeFencingToken,
   NodeReport,
-  NodeStanding,
   ShareSignRequest,
   SignRequest,
   TaskRecord,
@@ -33,6 +33,7 @@ import {
   type TssWish,
 } from "./create.ts"
 import { groupsWithNews, untoldEpochs } from "./epochs.ts"
+import { isNewest } from "./fencing.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
 import { Heard } from "./heard.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
@@ -52,7 +53,6 @@ import {
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom, toBeTold } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
-import { isNewest } from "./standing.ts"
 
 export interface EngineOptions {
   readonly store: Store
@@ -75,7 +75,7 @@ export interface Dropped {
 }
 
 export class Engine {
-  readonly #of: EngineOptions
+  readonly #options: EngineOptions
   /** Every task that still needs something, as the store has it. */
   readonly #live = new Map<string, TaskRecord>()
   readonly #dropped = { envelopes: 0, reports: 0 }
@@ -84,17 +84,17 @@ export class Engine {
   #nudgedMs: number
   #tail: Promise<unknown> = Promise.resolve()
 
-  private constructor(of: EngineOptions, nodeIds: readonly string[]) {
-    this.#of = of
+  private constructor(options: EngineOptions, nodeIds: readonly string[]) {
+    this.#options = options
     this.#known = new Set(nodeIds)
-    this.#heard = new Heard(of.now, of.log)
-    this.#nudgedMs = of.now()
+    this.#heard = new Heard(options.now, options.log)
+    this.#nudgedMs = options.now()
   }
 
   /** An engine that has read back what was unfinished. */
-  static async open(of: EngineOptions): Promise<Engine> {
-    const engine = new Engine(of, await of.store.nodeIds())
-    for (const task of await of.store.liveTasks()) engine.#live.set(task.taskId, task)
+  static async open(options: EngineOptions): Promise<Engine> {
+    const engine = new Engine(options, await options.store.nodeIds())
+    for (const task of await options.store.liveTasks()) engine.#live.set(task.taskId, task)
     await engine.tick()
     return engine
   }
@@ -117,7 +117,7 @@ export class Engine {
   createGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#serially(async () => {
       const main =
-        group.type === "MainGroup" ? await this.#of.store.groupOf(group.vaultId, "MainGroup", "New") : undefined
+        group.type === "MainGroup" ? await this.#options.store.groupOf(group.vaultId, "MainGroup", "New") : undefined
       if (main === undefined) return this.#addGroup([], group)
       if (main.shareGroups.length > 0) throw new ApiFailure(2029, `${main.groupId} has some of its keys already`)
       await this.#refuseWhileOpen(main)
@@ -136,14 +136,14 @@ export class Engine {
       if (group.type !== "SigningGroup" || group.status !== "Valid") {
         throw new ApiFailure(2029, `a ${group.status} ${group.type} cannot become the main group`)
       }
-      const main = await this.#of.store.groupOf(group.vaultId, "MainGroup", "Valid")
+      const main = await this.#options.store.groupOf(group.vaultId, "MainGroup", "Valid")
       if (main !== undefined) await this.#groupAtRest(main.groupId)
       const upgraded: HolderGroup = { ...group, type: "MainGroup" }
       const before: readonly HolderGroup[] =
         main === undefined
           ? []
           : [original === "Invalidate" ? { ...main, status: "Unavailable" } : { ...main, type: "SigningGroup" }]
-      await this.#of.store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
+      await this.#options.store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
       return upgraded
     })
   }
@@ -158,17 +158,17 @@ export class Engine {
       if (group.type === "MainGroup" && group.shareGroups.length > 0 && group.status !== "Unavailable") {
         throw new ApiFailure(2029, "the main group is not deleted; replace it by Recovery or UpgradeToMainGroup")
       }
-      await this.#of.store.commit([{ put: "group", record: { ...group, status: "Unavailable" } }])
+      await this.#options.store.commit([{ put: "group", record: { ...group, status: "Unavailable" } }])
     })
   }
 
   /** Throws 2028. In turn with everything else that writes vaults. */
   renameVault(vaultId: string, name: string): Promise<Vault> {
     return this.#serially(async () => {
-      const vault = await this.#of.store.vault(vaultId)
+      const vault = await this.#options.store.vault(vaultId)
       if (vault === undefined) throw notFound("vault", vaultId)
       const renamed: Vault = { ...vault, name }
-      await this.#of.store.commit([{ put: "vault", record: renamed }])
+      await this.#options.store.commit([{ put: "vault", record: renamed }])
       return renamed
     })
   }
@@ -185,10 +185,10 @@ export class Engine {
       const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
       if (from === undefined) {
         if (group.status !== "New") throw new ApiFailure(2029, `the group ${group.groupId} is not New`)
-        const main = await this.#of.store.groupOf(group.vaultId, "MainGroup", "Valid")
+        const main = await this.#options.store.groupOf(group.vaultId, "MainGroup", "Valid")
         if (main !== undefined) throw new ApiFailure(2029, `the vault has its keys already: ${main.groupId}`)
       }
-      const curves = this.#of.curves
+      const curves = this.#options.curves
       const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
       await this.#begin({ put: "tssRequest", record: request }, tasks)
       return request
@@ -198,7 +198,7 @@ export class Engine {
   /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
   createSignRequest(wish: SignWish): Promise<SignRequest> {
     return this.#serially(async () => {
-      const known = await this.#of.store.signRequestOf(wish.requestId)
+      const known = await this.#options.store.signRequestOf(wish.requestId)
       if (known !== undefined) {
         if (known.fingerprint === wish.fingerprint) return known
         throw new ApiFailure(30001, `request_id ${wish.requestId} was used for another request`)
@@ -212,7 +212,9 @@ export class Engine {
   /** Asks one node to sign with its shares of a group. Throws 30032 for a group without keys, 2006 for a node that is not in it. */
   createShareSignRequest(wish: Omit<ShareSignWish, "shareKeys">): Promise<ShareSignRequest> {
     return this.#serially(async () => {
-      const shareKeys = await shareKeysOf(wish.group, wish.nodeId, this.#of.store, (request) => this.tasksOf(request))
+      const shareKeys = await shareKeysOf(wish.group, wish.nodeId, this.#options.store, (request) =>
+        this.tasksOf(request),
+      )
       const { request, tasks } = makeShareSignRequest({ ...wish, shareKeys }, await this.#making())
       await this.#begin({ put: "shareSignRequest", record: request }, tasks)
       return request
@@ -222,29 +224,31 @@ export class Engine {
   /** Throws 2028, and 60005 once the request has ended. */
   cancelTssRequest(id: string): Promise<TssRequest> {
     return this.#serially(async () => {
-      await this.#cancel(await this.#of.store.tssRequest(id), id)
-      return (await this.#of.store.tssRequest(id)) ?? missingRecord(id)
+      await this.#cancel(await this.#options.store.tssRequest(id), id)
+      return (await this.#options.store.tssRequest(id)) ?? missingRecord(id)
     })
   }
 
   cancelSignRequest(id: string): Promise<SignRequest> {
     return this.#serially(async () => {
-      await this.#cancel(await this.#of.store.signRequest(id), id)
-      return (await this.#of.store.signRequest(id)) ?? missingRecord(id)
+      await this.#cancel(await this.#options.store.signRequest(id), id)
+      return (await this.#options.store.signRequest(id)) ?? missingRecord(id)
     })
   }
 
   /** The tasks of a request in their order. */
   async tasksOf(request: AnyRequest): Promise<readonly TaskRecord[]> {
-    const tasks = await Promise.all(request.taskIds.map(async (id) => this.#live.get(id) ?? this.#of.store.task(id)))
+    const tasks = await Promise.all(
+      request.taskIds.map(async (id) => this.#live.get(id) ?? this.#options.store.task(id)),
+    )
     return tasks.flatMap((task) => task ?? [])
   }
 
   /** Whether a node may work, and if so how far it has come: durable when it resolves. */
-  admitStanding(nodeId: string, now: NodeStanding): Promise<boolean> {
+  admitFencingToken(nodeId: string, now: NodeFencingToken): Promise<boolean> {
     return this.#serially(async () => {
-      if (!isNewest(now, await this.#of.store.standing(nodeId))) return false
-      await this.#of.store.commit([{ put: "standing", nodeId, record: now }])
+      if (!isNewest(now, await this.#options.store.fencingToken(nodeId))) return false
+      await this.#options.store.commit([{ put: "fencingToken", nodeId, record: now }])
       return true
     })
   }
@@ -271,9 +275,9 @@ export class Engine {
     return this.#serially(async () => {
       await this.#each((task) => ticked(task, this.#situation()))
       for (const task of [...this.#live.values()]) {
-        if (isSettled(task, this.#of.now())) await this.#settle(task)
+        if (isSettled(task, this.#options.now())) await this.#settle(task)
       }
-      if (this.#of.now() >= this.#nudgedMs + this.#of.pace.nudgeMs) await this.#nudge()
+      if (this.#options.now() >= this.#nudgedMs + this.#options.pace.nudgeMs) await this.#nudge()
     })
   }
 
@@ -291,29 +295,36 @@ export class Engine {
   }
 
   #situation(): Situation {
-    return { nowMs: this.#of.now(), pace: this.#of.pace, online: (nodeId) => this.#of.relay.online(nodeId) }
+    return {
+      nowMs: this.#options.now(),
+      pace: this.#options.pace,
+      online: (nodeId) => this.#options.relay.online(nodeId),
+    }
   }
 
   async #making(): Promise<Making> {
     return {
-      documents: this.#of.documents,
-      now: this.#of.now,
-      online: (nodeId) => this.#of.relay.online(nodeId),
-      organisation: await this.#of.store.organisation(),
-      organisationName: this.#of.organisationName,
+      documents: this.#options.documents,
+      now: this.#options.now,
+      online: (nodeId) => this.#options.relay.online(nodeId),
+      organisation: await this.#options.store.organisation(),
+      organisationName: this.#options.organisationName,
     }
   }
 
   async #begin(request: Write, tasks: readonly TaskRecord[]): Promise<void> {
     const open = [...this.#live.values()].filter((task) => !isFinal(task)).length
-    if (open + tasks.length > this.#of.openTasks) {
-      throw new ApiFailure(2026, `${open} tasks are in work, and ${this.#of.openTasks} are the most; try again later`)
+    if (open + tasks.length > this.#options.openTasks) {
+      throw new ApiFailure(
+        2026,
+        `${open} tasks are in work, and ${this.#options.openTasks} are the most; try again later`,
+      )
     }
     const made = tasks.map((record): Write => ({ put: "task", record, live: true }))
-    await this.#of.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
+    await this.#options.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
     for (const task of tasks) {
       this.#live.set(task.taskId, task)
-      this.#of.log.info("task made", { task: task.taskId, type: task.type, request: task.request.id })
+      this.#options.log.info("task made", { task: task.taskId, type: task.type, request: task.request.id })
       this.#send(
         task,
         task.nodeIds.map((to): Send => ({ kind: "task", to })),
@@ -322,25 +333,25 @@ export class Engine {
   }
 
   async #addGroup(writes: readonly Write[], group: HolderGroup): Promise<HolderGroup> {
-    await this.#of.store.commit([...writes, { put: "group", record: group }])
+    await this.#options.store.commit([...writes, { put: "group", record: group }])
     for (const { nodeId } of group.holders) this.#known.add(nodeId)
     return group
   }
 
   async #reshareFrom(wish: ReshareWish, target: HolderGroup): Promise<ReshareFrom> {
     await this.#groupAtRest(wish.sourceGroupId)
-    const groups = await groupsOf(this.#of.store, target.vaultId)
-    return reshareFrom(wish, target, groups, (nodeId) => this.#of.relay.online(nodeId))
+    const groups = await groupsOf(this.#options.store, target.vaultId)
+    return reshareFrom(wish, target, groups, (nodeId) => this.#options.relay.online(nodeId))
   }
 
   /** The group, while no open request makes or replaces its keys: one change of a group at a time. */
   async #groupAtRest(groupId: string): Promise<HolderGroup> {
-    const group = await this.#of.store.group(groupId)
+    const group = await this.#options.store.group(groupId)
     if (group === undefined) throw notFound("key share holder group", groupId)
     await this.#refuseWhileOpen(group)
     for (const task of this.#live.values()) {
       if (isFinal(task) || task.request.kind !== "tss") continue
-      const request = await this.#of.store.tssRequest(task.request.id)
+      const request = await this.#options.store.tssRequest(task.request.id)
       if (request?.source?.groupId !== groupId) continue
       throw new ApiFailure(2029, `the request ${request.tssRequestId} from that group is still open`)
     }
@@ -349,7 +360,7 @@ export class Engine {
 
   async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
     const newest = { limit: 1, after: undefined, before: undefined }
-    const { items } = await this.#of.store.tssRequests({ vaultId, groupId }, newest)
+    const { items } = await this.#options.store.tssRequests({ vaultId, groupId }, newest)
     const open = items.find(({ status }) => isOpen(status))
     if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
   }
@@ -363,7 +374,7 @@ export class Engine {
   }
 
   async #report(nodeId: string, report: Report): Promise<void> {
-    const task = this.#live.get(report.taskId) ?? (await this.#of.store.task(report.taskId))
+    const task = this.#live.get(report.taskId) ?? (await this.#options.store.task(report.taskId))
     if (task?.digest !== report.digest || !task.nodeIds.includes(nodeId)) {
       return this.#drop(nodeId, "report dropped: no such task for that node", report)
     }
@@ -373,18 +384,18 @@ export class Engine {
     }
     const judgement = judgementOf(task, report)
     if (judgement?.kind === "refused") {
-      this.#of.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
+      this.#options.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
     }
     if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
       return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
     }
-    const lineage = hasEnded(report) ? await this.#lineageOf(nodeId) : 0
-    const arrival = { nodeId, report: nodeReport(report, judgement, lineage), judgement }
+    const incarnation = hasEnded(report) ? await this.#incarnationOf(nodeId) : 0
+    const arrival = { nodeId, report: nodeReport(report, judgement, incarnation), judgement }
     await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
   }
 
-  async #lineageOf(nodeId: string): Promise<number> {
-    return (await this.#of.store.standing(nodeId))?.lineage ?? 0
+  async #incarnationOf(nodeId: string): Promise<number> {
+    return (await this.#options.store.fencingToken(nodeId))?.incarnation ?? 0
   }
 
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
@@ -415,25 +426,25 @@ export class Engine {
   }
 
   async #store({ request }: TaskRecord, steps: readonly Change[]): Promise<readonly Change[]> {
-    const nowMs = this.#of.now()
+    const nowMs = this.#options.now()
     const { changes, writes, status } = await consequencesOf(request, steps, {
-      store: this.#of.store,
-      tasksOf: (of) => this.tasksOf(of),
+      store: this.#options.store,
+      tasksOf: (anyRequest) => this.tasksOf(anyRequest),
       nowMs,
     })
     const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
-    await this.#of.store.commit([...tasks, ...writes])
+    await this.#options.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
     for (const nodeId of await this.#withNews(writes, changes)) {
-      if (this.#of.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
+      if (this.#options.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
     }
-    if (status !== undefined) this.#of.log.info("request stepped", { request: request.id, ...status })
+    if (status !== undefined) this.#options.log.info("request stepped", { request: request.id, ...status })
     return changes
   }
 
   /** Whom what was just written concerns. Participants that are still at it come to the end of their task by themselves. */
   async #withNews(writes: readonly Write[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
-    const { store } = this.#of
+    const { store } = this.#options
     const isAtIt = (nodeId: string): boolean =>
       changes.some(({ record: { nodeIds, reports } }) => nodeIds.includes(nodeId) && !hasEnded(reports[nodeId]))
     const told = await Promise.all(groupsWithNews(writes).map((groupId) => store.toldOf(groupId)))
@@ -443,19 +454,19 @@ export class Engine {
   #keep(record: TaskRecord, nowMs: number): void {
     if (isSettled(record, nowMs)) this.#retire(record.taskId)
     else this.#live.set(record.taskId, record)
-    this.#of.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
+    this.#options.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
   }
 
   async #nudge(): Promise<void> {
-    this.#nudgedMs = this.#of.now()
+    this.#nudgedMs = this.#options.now()
     const nodes = new Set([...this.#live.values()].flatMap((task) => task.nodeIds))
     for (const node of nodes) {
-      if (this.#of.relay.online(node)) await this.#each((task) => cameOnline(task, node, this.#situation()))
+      if (this.#options.relay.online(node)) await this.#each((task) => cameOnline(task, node, this.#situation()))
     }
   }
 
   async #settle(task: TaskRecord): Promise<void> {
-    await this.#of.store.commit([{ put: "task", record: task, live: false }])
+    await this.#options.store.commit([{ put: "task", record: task, live: false }])
     this.#retire(task.taskId)
   }
 
@@ -468,16 +479,16 @@ export class Engine {
 
   #send(task: TaskRecord, sends: readonly Send[]): void {
     for (const send of sends) {
-      const frame = frameOf(task, send, this.#of.documents)
-      if (frame !== undefined) this.#of.relay.send(send.to, frame)
+      const frame = frameOf(task, send, this.#options.documents)
+      if (frame !== undefined) this.#options.relay.send(send.to, frame)
     }
   }
 
   /** How groups went on, then whose shares of what came before are not needed again. What the node knows already, it drops. */
   async #tellOfEpochs(nodeId: string): Promise<void> {
-    const { store, relay } = this.#of
+    const { store, relay } = this.#options
     const setUps = await store.successions(nodeId)
-    for (const task of untoldEpochs(nodeId, await this.#lineageOf(nodeId), setUps)) {
+    for (const task of untoldEpochs(nodeId, await this.#incarnationOf(nodeId), setUps)) {
       this.#send(task, [{ kind: "certificate", to: nodeId }])
     }
     for (const frame of await latestCheckups(setUps, store)) relay.send(nodeId, frame)
@@ -487,7 +498,7 @@ export class Engine {
     const receivers = receiversOf(this.#live.get(envelope.taskId), from, envelope)
     if (receivers.length === 0) this.#dropped.envelopes++
     for (const id of receivers) {
-      this.#of.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
+      this.#options.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Which epochs of its share groups a node is to be handed the certificates of (tss.md 6.4). Said once to those who are online
+ * Which epochs of its share groups a node is to be handed the certificates of (threshold.md 6.4). Said once to those who are online
  * when one is certified, and at each connection for as long as the node has not said itself that it holds the latest: a
  * bystander never says so, and a node that was restored since may hold it no more. What it knows already it drops.
  */
@@ -8,12 +8,16 @@ import type { Write } from "../store/store.ts"
 import { outranks } from "./reshare.ts"
 
 /**
- * `setUps`: those of the node's share groups, of which only completed ones count. `lineage`: that of its database. First what the node took part in:
+ * `setUps`: those of the node's share groups, of which only completed ones count. `incarnation`: that of its database. First what the node took part in:
  * the others prove themselves to it by an epoch that it knows to be certified.
  */
-export function untoldEpochs(nodeId: string, lineage: number, setUps: readonly TaskRecord[]): readonly TaskRecord[] {
+export function untoldEpochs(
+  nodeId: string,
+  incarnation: number,
+  setUps: readonly TaskRecord[],
+): readonly TaskRecord[] {
   const holds = ({ reports }: TaskRecord): boolean =>
-    reports[nodeId]?.status === 190 && (reports[nodeId].lineage ?? 0) === lineage
+    reports[nodeId]?.status === 190 && (reports[nodeId].incarnation ?? 0) === incarnation
   const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
   const completed = setUps.filter(({ state }) => state === "completed")
   const untold = [...Map.groupBy(completed, groupIdOf).values()].flatMap((epochs) => {

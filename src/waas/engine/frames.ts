@@ -53,8 +53,8 @@ export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judg
   return judge(asked, outcome, task.attempt)
 }
 
-/** `lineage`: which copy of its database the node had as it said so. */
-export const nodeReport = (report: Report, judgement: Judgement | undefined, lineage: number): NodeReport => ({
+/** `incarnation`: which copy of its database the node had as it said so. */
+export const nodeReport = (report: Report, judgement: Judgement | undefined, incarnation: number): NodeReport => ({
   status: report.status,
   attempt: report.attempt,
   approved: report.approved,
@@ -62,7 +62,7 @@ export const nodeReport = (report: Report, judgement: Judgement | undefined, lin
   reason: report.reason.slice(0, 1000),
   outcomeDigest: report.outcome === undefined ? "" : outcomeDigest(report.outcome),
   refused: judgement?.kind === "refused",
-  ...(lineage === 0 ? {} : { lineage }),
+  ...(incarnation === 0 ? {} : { incarnation }),
 })
 
 /** The participants of a task that runs, and nobody else; none for an envelope that does not belong to one. */

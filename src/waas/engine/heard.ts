@@ -4,7 +4,7 @@
  * it is asked again, and an ending is always heard.
  */
 import type { Log, LogFields } from "../../log.ts"
-import { Rarely } from "../../tasks/rarely.ts"
+import { RateLimitedLog } from "../../tasks/rateLimitedLog.ts"
 import type { Clock } from "./ports.ts"
 
 /** New reports of one node on one task that are not its ending: so many at once, and one more each interval. */
@@ -24,7 +24,7 @@ export class Heard {
   /** task id -> node id */
   readonly #buckets = new Map<string, Map<string, Bucket>>()
   readonly #waiting = new Map<string, number>()
-  readonly #complaints = new Map<string, Rarely>()
+  readonly #complaints = new Map<string, RateLimitedLog>()
 
   constructor(now: Clock, log: Log) {
     this.#now = now
@@ -67,8 +67,8 @@ export class Heard {
 
   /** Once a minute for each node: it can make WaaS say this at will. */
   complain(nodeId: string, sentence: string, fields: LogFields): void {
-    const rarely = this.#complaints.get(nodeId) ?? new Rarely(this.#log, this.#now)
-    this.#complaints.set(nodeId, rarely)
-    rarely.say("warn", sentence, { node: nodeId, ...fields })
+    const rateLimitedLog = this.#complaints.get(nodeId) ?? new RateLimitedLog(this.#log, this.#now)
+    this.#complaints.set(nodeId, rateLimitedLog)
+    rateLimitedLog.say("warn", sentence, { node: nodeId, ...fields })
   }
 }

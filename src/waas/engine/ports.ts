@@ -13,8 +13,8 @@ export interface RelayPort {
 /** Documents signed with WaaS's key. `task` throws E-LNK-020 for a task that nodes would refuse to read. */
 export interface Documents {
   task(task: Task): SignedDocument
-  start(of: StartDocument): SignedDocument
-  cancel(of: CancelDocument): SignedDocument
+  start(startDocument: StartDocument): SignedDocument
+  cancel(cancelDocument: CancelDocument): SignedDocument
 }
 
 /** Milliseconds since 1970. */

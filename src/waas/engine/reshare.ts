@@ -62,7 +62,7 @@ function requireFit(type: ReshareWish["type"], source: HolderGroup, target: Hold
 
 /**
  * A node in two groups of a vault holds two shares of one key, and the groups are no longer independent of one another
- * (compat.md 8). Groups that end with the request do not count.
+ * (formats.md 8). Groups that end with the request do not count.
  */
 function requireOwnNodes(
   type: ReshareWish["type"],
@@ -147,14 +147,14 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
   const known = holder?.shareGroups.find(isIt)?.epoch
   if (known !== undefined && !outranks(epoch, known)) return
   if (holder !== undefined && holder.groupId !== targetId) {
-    const shareGroups = holder.shareGroups.filter((of) => !isIt(of))
+    const shareGroups = holder.shareGroups.filter((shareGroup) => !isIt(shareGroup))
     const status = shareGroups.length === 0 ? "Unavailable" : holder.status
     groups.set(holder.groupId, { ...holder, shareGroups, status })
   }
   const target = groups.get(targetId)
   const curve = curveTypeOf(outcome.curve)
   // Two extensions to one target: both groups exist at their nodes, and the target has the later one.
-  const other = target?.shareGroups.find((of) => of.curve === curve && !isIt(of))?.epoch
+  const other = target?.shareGroups.find((shareGroup) => shareGroup.curve === curve && !isIt(shareGroup))?.epoch
   if (target === undefined || (other !== undefined && outranks(other, epoch))) return
   const made: ShareGroup = {
     shareGroupId: outcome.group_id,

@@ -18,14 +18,16 @@ export async function shareKeysOf(
     const slice = await store.tssRequests({ vaultId, groupId }, { limit: 20, after, before: undefined })
     for (const request of slice.items) {
       for (const task of await tasksOf(request)) {
-        const of = shareGroups.find((shareGroup) => hasMade(task, shareGroup))
-        if (of !== undefined) makers.set(of.shareGroupId, task)
+        const made = shareGroups.find((shareGroup) => hasMade(task, shareGroup))
+        if (made !== undefined) makers.set(made.shareGroupId, task)
       }
     }
     after = slice.after
   } while (after !== undefined && makers.size < shareGroups.length)
 
-  const keys = shareGroups.flatMap((of) => shareKeyOf(of, nodeId, makers.get(of.shareGroupId)) ?? [])
+  const keys = shareGroups.flatMap(
+    (shareGroup) => shareKeyOf(shareGroup, nodeId, makers.get(shareGroup.shareGroupId)) ?? [],
+  )
   if (keys.length === 0) throw new ApiFailure(2006, `the node ${nodeId} holds no share of the group ${groupId}`)
   return keys
 }

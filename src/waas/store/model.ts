@@ -104,7 +104,7 @@ export interface TssRequest extends RequestCommon {
   readonly status: TssRequestStatus
 }
 
-/** The names of TSSStatus (compat.md 1.9) that a caller can meet. */
+/** The names of TSSStatus (formats.md 1.9) that a caller can meet. */
 export type SignStatus = "Initializing" | "Approving" | "Processing" | "Declined" | "Failed" | "Canceled" | "Completed"
 
 export interface SignRequest extends RequestCommon {
@@ -120,7 +120,7 @@ export interface SignRequest extends RequestCommon {
   readonly status: SignStatus
 }
 
-/** A check-up that one node signs with its own share of each of the group's keys (compat.md 8). */
+/** A check-up that one node signs with its own share of each of the group's keys (formats.md 8). */
 export interface ShareSignRequest extends RequestCommon {
   readonly shareSignRequestId: string
   readonly groupId: string
@@ -150,8 +150,8 @@ export interface Checkup {
 }
 
 /** How far a node's database had come when it last connected: an older one is not let in again. */
-export interface NodeStanding {
-  readonly lineage: number
+export interface NodeFencingToken {
+  readonly incarnation: number
   readonly boot: number
   /** Of that start of the node, hex: tells a restart from a clone that counted the same. */
   readonly bootId: string
@@ -169,8 +169,8 @@ export interface NodeReport {
   readonly outcomeDigest: string
   /** The outcome does not answer the task or does not verify. */
   readonly refused: boolean
-  /** The lineage of the database that it was said from; absent for 0. A node that was restored since may not have it any more. */
-  readonly lineage?: number
+  /** The incarnation of the database that it was said from; absent for 0. A node that was restored since may not have it any more. */
+  readonly incarnation?: number
 }
 
 /** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */

@@ -119,6 +119,12 @@ const MIGRATIONS: readonly string[] = [
     WHERE json_extract(tasks.body, '$.type') = 'KeyGen' AND json_extract(tasks.body, '$.state') = 'completed';
   CREATE INDEX successions_by_group ON successions (share_group_id, is_reshare);
   `,
+  // The fencing token of a node: its field is named as everywhere. A text of a caller cannot hold this: its quotes are escaped.
+  `
+  ALTER TABLE standings RENAME TO fencing_tokens;
+  UPDATE fencing_tokens SET body = replace(body, '"lineage":', '"incarnation":');
+  UPDATE tasks SET body = replace(body, '"lineage":', '"incarnation":');
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

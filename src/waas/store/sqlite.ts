@@ -11,7 +11,7 @@ import type {
   Checkup,
   Holder,
   HolderGroup,
-  NodeStanding,
+  NodeFencingToken,
   Organisation,
   ShareSignRequest,
   SignRequest,
@@ -111,7 +111,8 @@ function storeOver(db: Database, file: string): Store {
     shareSignRequest: async (id) => rowOf<ShareSignRequest>("SELECT body FROM share_sign_requests WHERE id = ?", id),
     shareSignRequests: async (filter, query) =>
       page<ShareSignRequest>("share_sign_requests", all(["vault_id = ?", filter.vaultId]), query),
-    standing: async (nodeId) => rowOf<NodeStanding>("SELECT body FROM standings WHERE node_id = ?", nodeId),
+    fencingToken: async (nodeId) =>
+      rowOf<NodeFencingToken>("SELECT body FROM fencing_tokens WHERE node_id = ?", nodeId),
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
     successions: async (nodeId) => {
@@ -207,8 +208,8 @@ function put(db: Database, write: Write): void {
       upsert(db, "share_sign_requests", shareSignRequestId, { vault_id: vaultId }, write.record)
       return
     }
-    case "standing":
-      db.run("INSERT OR REPLACE INTO standings (node_id, body) VALUES (?, ?)", [
+    case "fencingToken":
+      db.run("INSERT OR REPLACE INTO fencing_tokens (node_id, body) VALUES (?, ?)", [
         write.nodeId,
         JSON.stringify(write.record),
       ])
@@ -312,16 +313,16 @@ function all(...conditions: readonly (readonly [sql: string, value: string | und
   return { where: given.map(({ sql }) => sql).join(" AND "), values: given.map(({ value }) => value) }
 }
 
-function newestPerNode(of: {
+function newestPerNode(parts: {
   readonly vaultId: string
   readonly groupIds?: readonly string[]
   readonly nodeId?: string
 }): Filter {
-  const scope = all(["vault_id = ?", of.vaultId], ["node_id = ?", of.nodeId])
-  const groups = of.groupIds === undefined ? "" : ` AND group_id IN (${of.groupIds.map(() => "?").join(", ")})`
+  const scope = all(["vault_id = ?", parts.vaultId], ["node_id = ?", parts.nodeId])
+  const groups = parts.groupIds === undefined ? "" : ` AND group_id IN (${parts.groupIds.map(() => "?").join(", ")})`
   return {
     where: `seq IN (SELECT max(seq) FROM holders WHERE ${scope.where}${groups} GROUP BY node_id)`,
-    values: [...scope.values, ...(of.groupIds ?? [])],
+    values: [...scope.values, ...(parts.groupIds ?? [])],
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   GroupType,
   Holder,
   HolderGroup,
-  NodeStanding,
+  NodeFencingToken,
   Organisation,
   ShareSignRequest,
   SignRequest,
@@ -49,7 +49,7 @@ export type Write =
   | { readonly put: "tssRequest"; readonly record: TssRequest }
   | { readonly put: "signRequest"; readonly record: SignRequest }
   | { readonly put: "shareSignRequest"; readonly record: ShareSignRequest }
-  | { readonly put: "standing"; readonly nodeId: string; readonly record: NodeStanding }
+  | { readonly put: "fencingToken"; readonly nodeId: string; readonly record: NodeFencingToken }
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
   | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
   /** That node is to be told of every completed set-up of that share group, since that one concerns it. The task is there already. */
@@ -92,7 +92,7 @@ export interface Store {
   signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
   shareSignRequest(shareSignRequestId: string): Promise<ShareSignRequest | undefined>
   shareSignRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<ShareSignRequest>>
-  standing(nodeId: string): Promise<NodeStanding | undefined>
+  fencingToken(nodeId: string): Promise<NodeFencingToken | undefined>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
   /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */

@@ -11,8 +11,8 @@ import { evaluate, randomPolynomial } from "../../../src/crypto/shamir.ts"
 import type { GroupPublic, GroupSecret, PairState } from "../../../src/keys/group.ts"
 import type { PartyId } from "../../../src/keys/party.ts"
 import { GadgetCache } from "../../../src/mpc/dkls/pairs.ts"
-import type { EcdsaMessage } from "../../../src/mpc/dkls/seat.ts"
 import { signEcdsa } from "../../../src/mpc/dkls/sign.ts"
+import type { EcdsaMessage } from "../../../src/mpc/dkls/signerContext.ts"
 import type { Protocol } from "../../../src/mpc/exchange.ts"
 import type { SignedMessage } from "../../../src/mpc/session.ts"
 import { Secret } from "../../../src/secret.ts"
@@ -108,7 +108,7 @@ export function someMessages(dealt: DealtGroup, count: number, seed: string): re
 export interface SessionOptions {
   readonly sid?: Bytes
   readonly gadgets?: GadgetCache
-  /** Another party's generator, to play a cheat. */
+  /** Another party's generator, to scenario a cheat. */
   readonly secretsOf?: (party: PartyId) => GroupSecret
   readonly rngOf?: (party: PartyId, rng: Rng) => Rng
 }

@@ -1,5 +1,5 @@
 /**
- * A second implementation of ECDSA signing, written from tss.md 1, 2, 4.2 and 5 alone: slow, obvious, on BigInts, and all
+ * A second implementation of ECDSA signing, written from threshold.md 1, 2, 4.2 and 5 alone: slow, obvious, on BigInts, and all
  * knowing, because it plays every party. It shares no code with src/, so that what both get from the same randomness is
  * what the text says and not what one file says to another. Bits are BigInts: bit j of a row is bit j of the number.
  */
@@ -218,8 +218,8 @@ const XI = 416
 const pad = (psid2: Octets, j: number, w: number, column: bigint): bigint =>
   fromLe(sha256(join(psid2, le(BigInt(j), 4), u8(w), le(column, 16))))
 
-const sumOver = (count: number, of: (i: number) => bigint): bigint =>
-  Array.from({ length: count }, (_, i) => of(i)).reduce((sum, value) => mod(sum + value, q), 0n)
+const sumOver = (count: number, pick: (i: number) => bigint): bigint =>
+  Array.from({ length: count }, (_, i) => pick(i)).reduce((sum, value) => mod(sum + value, q), 0n)
 
 export interface AliceSide {
   readonly ta: Octets
@@ -345,7 +345,7 @@ export function signAll({ sid, signers, pair, trees, messages }: Session): Trans
   const L = N * XI
   const everybody = signers.map((_, i) => i)
   const peersOf = (i: number) => everybody.filter((k) => k !== i)
-  const perMessage = <T>(of: (n: number) => T): T[] => Array.from({ length: N }, (_, n) => of(n))
+  const perMessage = <T>(pick: (n: number) => T): T[] => Array.from({ length: N }, (_, n) => pick(n))
 
   // Round 1. The order of the draws is the implementation's; the text leaves it open.
   const drawn = signers.map(({ rng }, i) => {

@@ -7,7 +7,7 @@ import { isCode } from "../../../src/errors.ts"
 import type { GroupSecret } from "../../../src/keys/group.ts"
 import type { PartyId } from "../../../src/keys/party.ts"
 import { GadgetCache, openPair, readyPairs } from "../../../src/mpc/dkls/pairs.ts"
-import { type EcdsaMessage, seatOf, take } from "../../../src/mpc/dkls/seat.ts"
+import { type EcdsaMessage, signerContextOf, take } from "../../../src/mpc/dkls/signerContext.ts"
 import type { SessionRecord } from "../../../src/mpc/exchange.ts"
 import { prepareSession } from "../../../src/mpc/host.ts"
 import type { SignedMessage } from "../../../src/mpc/session.ts"
@@ -233,14 +233,14 @@ test("a batch of more than 32 is the caller's to split", () => {
   expect(start([one, two], own(), 33)).toBeInstanceOf(RangeError)
 })
 
-test("the pairs of a seat are wiped with its session", () => {
-  const messages = someMessages(pair, 1, "seat")
+test("the pairs of a signer are wiped with its session", () => {
+  const messages = someMessages(pair, 1, "signer")
   const context = {
     ...{ sid: new Uint8Array(32), self: one, group: pair.group, secret: own(), signers: [one, two], messages },
-    ...{ rng: seededRng("seat"), gadgets: new GadgetCache() },
+    ...{ rng: seededRng("signer"), gadgets: new GadgetCache() },
   }
   const scope = new DisposableStack()
-  const secrets = take(seatOf(context), scope).pairs.flatMap(({ bob, alice }) => [bob.leaves, alice.leaves])
+  const secrets = take(signerContextOf(context), scope).pairs.flatMap(({ bob, alice }) => [bob.leaves, alice.leaves])
   expect(secrets).toHaveLength(2)
   for (const bytes of secrets) expect(bytes.some((byte) => byte !== 0)).toBe(true)
   scope.dispose()

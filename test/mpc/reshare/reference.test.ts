@@ -1,5 +1,5 @@
 /**
- * Resharing against a second implementation of it, written from tss.md 6 alone on top of dkls/reference.ts, which plays every
+ * Resharing against a second implementation of it, written from threshold.md 6 alone on top of dkls/reference.ts, which plays every
  * party: every message and every record, byte for byte, from the same randomness. On Ed25519, where nothing but the deals
  * is sent; the OT part is that of key generation (dkgReference.test.ts).
  */
@@ -155,8 +155,8 @@ test.each(["replace", "extend"] as const)("%s: a dealer leaves, a node joins, id
     dealers: dealers.map(({ party, x }) => ({ party, x, share: fromLe(old.secretOf(party).share.expose()) })),
   })
 
-  const cast = { dealers: dealers.map(({ party }) => party), members, threshold: 3 }
-  const specs = reshareSpecs(old, cast, { mode, newGroupId })
+  const parties = { dealers: dealers.map(({ party }) => party), members, threshold: 3 }
+  const specs = reshareSpecs(old, parties, { mode, newGroupId })
   const sid = reshareSid(specs[0]!)
   expect(toHex(sid)).toBe(ref.hexOf(expected.sid))
   const kept = new Kept()

@@ -14,16 +14,16 @@ import { reshareSid } from "../../../src/mpc/sid.ts"
 import { partyAt, runCluster } from "../cluster.ts"
 import { type DealtGroup, dealGroup } from "../dealer.ts"
 import { runAll, seededRng } from "../network.ts"
-import { cast, signSpecs, toSign } from "../specs.ts"
-import { type Cast, Kept, reshareSpecs } from "./specs.ts"
+import { makeMembers, signSpecs, toSign } from "../specs.ts"
+import { Kept, type Members, reshareSpecs } from "./specs.ts"
 
 const at = (...indices: readonly number[]): readonly PartyId[] => indices.map(partyAt)
 const membersAt = (...indices: readonly number[]): readonly Member[] =>
-  cast(6).filter(({ party }) => at(...indices).includes(party))
+  makeMembers(6).filter(({ party }) => at(...indices).includes(party))
 
 /** The protocol alone, without OT: what is asked here is the same on both curves. */
-function run(old: DealtGroup, of: Cast, change: Partial<ReshareSpec> = {}): Kept {
-  const specs = reshareSpecs(old, of, change)
+function run(old: DealtGroup, members: Members, change: Partial<ReshareSpec> = {}): Kept {
+  const specs = reshareSpecs(old, members, change)
   const kept = new Kept()
   const [first] = specs
   if (first === undefined) throw new Error("nobody takes part")
@@ -41,23 +41,23 @@ function run(old: DealtGroup, of: Cast, change: Partial<ReshareSpec> = {}): Kept
 }
 
 /** Same key and chain code under a new polynomial of the new degree, which every choice of threshold members knows. */
-function expectReshared(old: DealtGroup, kept: Kept, of: Cast): void {
+function expectReshared(old: DealtGroup, kept: Kept, members: Members): void {
   const group = kept.group()
   checkGroup(group)
   expect(group.commitments[0]).toEqual(old.group.commitments[0])
   expect(group.chainCode).toEqual(old.group.chainCode)
-  expect(group.threshold).toBe(of.threshold)
-  expect(group.members.map(({ party }) => party)).toEqual(of.members.map(({ party }) => party).sort())
-  expect([...kept.shares.keys()].sort()).toEqual(of.members.map(({ party }) => party).sort())
-  expect(group.parent).toEqual({ groupId: old.group.groupId, epochId: old.group.epochId, dealers: of.dealers })
-  const parties = of.members.map(({ party }) => party)
-  expect(kept.key(parties.slice(0, of.threshold))).toBe(old.secretKey)
-  expect(kept.key(parties.slice(-of.threshold))).toBe(old.secretKey)
-  expect(kept.key(parties.slice(0, of.threshold - 1))).not.toBe(old.secretKey)
+  expect(group.threshold).toBe(members.threshold)
+  expect(group.members.map(({ party }) => party)).toEqual(members.members.map(({ party }) => party).sort())
+  expect([...kept.shares.keys()].sort()).toEqual(members.members.map(({ party }) => party).sort())
+  expect(group.parent).toEqual({ groupId: old.group.groupId, epochId: old.group.epochId, dealers: members.dealers })
+  const parties = members.members.map(({ party }) => party)
+  expect(kept.key(parties.slice(0, members.threshold))).toBe(old.secretKey)
+  expect(kept.key(parties.slice(-members.threshold))).toBe(old.secretKey)
+  expect(kept.key(parties.slice(0, members.threshold - 1))).not.toBe(old.secretKey)
   for (const commitment of group.commitments.slice(1)) expect(old.group.commitments).not.toContainEqual(commitment)
 }
 
-const CASES: readonly (readonly [string, { t: number; members: readonly number[] }, Cast])[] = [
+const CASES: readonly (readonly [string, { t: number; members: readonly number[] }, Members])[] = [
   ["refresh", { t: 2, members: [0, 1, 2] }, { dealers: at(0, 1), members: membersAt(0, 1, 2), threshold: 2 }],
   [
     "one node lost and replaced",
@@ -92,7 +92,7 @@ for (const curve of ["ed25519", "secp256k1"] as const satisfies readonly CurveNa
   }
 
   test(`${curve}: share ids are told apart by node: an old one may be another node's new one`, () => {
-    const old = dealGroup(curve, 2, cast(3, [11n, 12n, 13n]), "crossed")
+    const old = dealGroup(curve, 2, makeMembers(3, [11n, 12n, 13n]), "crossed")
     const [a, b, c] = at(0, 1, 2) as [PartyId, PartyId, PartyId]
     const members = [
       { party: a, x: 12n },
@@ -197,9 +197,9 @@ test("secp256k1, hosted with its OT set-up: the new epoch signs ECDSA, and its p
 // ---- what no session can be made of ---------------------------------------------------------------------------------------
 
 const old = dealGroup("ed25519", 2, membersAt(0, 1, 2), "refused")
-const fine: Cast = { dealers: at(0, 1), members: membersAt(0, 1, 2), threshold: 2 }
+const fine: Members = { dealers: at(0, 1), members: membersAt(0, 1, 2), threshold: 2 }
 const q = curveNamed("ed25519").order
-const [aMember, bMember] = cast(2) as [Member, Member]
+const [aMember, bMember] = makeMembers(2) as [Member, Member]
 const REFUSED: readonly (readonly [string, Partial<ReshareSpec>, string])[] = [
   ["fewer dealers than the old threshold", { dealers: [aMember] }, "E-TSK-009"],
   ["a dealer twice", { dealers: [aMember, aMember] }, "E-TSK-009"],

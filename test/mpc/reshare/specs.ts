@@ -11,7 +11,7 @@ import { Secret } from "../../../src/secret.ts"
 import type { NodeRun } from "../cluster.ts"
 import type { DealtGroup } from "../dealer.ts"
 
-export interface Cast {
+export interface Members {
   readonly dealers: readonly PartyId[]
   readonly members: readonly Member[]
   readonly threshold: number
@@ -20,7 +20,7 @@ export interface Cast {
 /** `change` is everybody's. Whoever is in the old group holds its record, whether it deals or not. */
 export function reshareSpecs(
   old: DealtGroup,
-  { dealers, members, threshold }: Cast,
+  { dealers, members, threshold }: Members,
   change: Partial<ReshareSpec> = {},
 ): readonly ReshareSpec[] {
   const { group } = old

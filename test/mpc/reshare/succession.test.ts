@@ -20,10 +20,10 @@ import { reshareSid } from "../../../src/mpc/sid.ts"
 import { identityAt, partyAt, runCluster } from "../cluster.ts"
 import { type DealtGroup, dealGroup } from "../dealer.ts"
 import { seededRng } from "../network.ts"
-import { cast, dkgSpecs } from "../specs.ts"
+import { dkgSpecs, makeMembers } from "../specs.ts"
 import { Kept, reshareSpecs } from "./specs.ts"
 
-const members = cast(4)
+const members = makeMembers(4)
 const old = dealGroup("ed25519", 2, members.slice(0, 3), "succession")
 const epoch: GroupPublic = { ...old.group, certificate: [] }
 
@@ -132,7 +132,7 @@ test("strangers cannot end a group: a set-up among themselves, certified by all 
   const own = dealGroup(
     "ed25519",
     2,
-    [members[3], cast(6)[5]].flatMap((member) => member ?? []),
+    [members[3], makeMembers(6)[5]].flatMap((member) => member ?? []),
     "strangers",
   )
   const lie = { ...own, group: { ...own.group, groupId: old.group.groupId } }
@@ -178,7 +178,7 @@ async function generated(): Promise<{
 async function reshared(from: DealtGroup, at = 1_800_000_000_000) {
   const kept = new Kept()
   const [a, b] = from.group.members.map(({ party }) => party)
-  const others = cast(8).filter(({ party }) => !from.group.members.some((member) => member.party === party))
+  const others = makeMembers(8).filter(({ party }) => !from.group.members.some((member) => member.party === party))
   const specs = reshareSpecs(
     from,
     { dealers: [a ?? "", b ?? ""] as PartyId[], members: others.slice(0, 2), threshold: 2 },
@@ -258,8 +258,8 @@ for (const [what, change, generation] of NO_ANCESTOR) {
   test(`no record is made of an epoch ${what}`, () => {
     const without = what === "of an epoch without a parent"
     const { parent: _, ...orphan } = known
-    const of: GroupPublic = without ? orphan : { ...known, ...change }
-    expect(ancestorOf(of, { ...made, ...generation })).toBeUndefined()
+    const group: GroupPublic = without ? orphan : { ...known, ...change }
+    expect(ancestorOf(group, { ...made, ...generation })).toBeUndefined()
   })
 }
 

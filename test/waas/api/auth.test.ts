@@ -64,11 +64,11 @@ test("known answer: the string and the hash that are signed", () => {
 })
 
 test.each([
-  ["another method", (of: Sent) => ({ ...of, method: "PUT" })],
-  ["another path", (of: Sent) => ({ ...of, url: of.url.replace("vaults", "vaultz") })],
-  ["another query", (of: Sent) => ({ ...of, url: `${of.url}?limit=1` })],
-  ["another body", (of: Sent) => ({ ...of, body: of.body.replace("name", "nbme") })],
-  ["no body", (of: Sent) => ({ ...of, body: "" })],
+  ["another method", (sent: Sent) => ({ ...sent, method: "PUT" })],
+  ["another path", (sent: Sent) => ({ ...sent, url: sent.url.replace("vaults", "vaultz") })],
+  ["another query", (sent: Sent) => ({ ...sent, url: `${sent.url}?limit=1` })],
+  ["another body", (sent: Sent) => ({ ...sent, body: sent.body.replace("name", "nbme") })],
+  ["no body", (sent: Sent) => ({ ...sent, body: "" })],
 ])("a signature does not cover %s", async (_name, tamper) => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
@@ -196,7 +196,7 @@ test("each key has its own rate, which refills", async () => {
   await using rig = await Rig.open({ limits: { requestsPerSecond: 2, burst: 3 } })
   const caller = await Caller.of(rig)
   const other = await Caller.of(rig)
-  const status = async (of: Caller) => (await of.get("/v2/organizations/info")).status
+  const status = async (caller: Caller) => (await caller.get("/v2/organizations/info")).status
   for (let i = 0; i < 3; i++) expect(await status(caller)).toBe(200)
   const refused = await caller.get("/v2/organizations/info")
   expect([refused.status, refused.json.error_code]).toEqual([429, 2026])

@@ -72,7 +72,11 @@ export interface CallOptions {
   readonly nonce?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Changes the request after it was signed. */
-  readonly tamper?: (of: { url: string; method: string; body: string }) => { url: string; method: string; body: string }
+  readonly tamper?: (parts: { url: string; method: string; body: string }) => {
+    url: string
+    method: string
+    body: string
+  }
 }
 
 export interface Answer {
@@ -95,15 +99,15 @@ export class Caller {
     return new Caller(rig, pair)
   }
 
-  request(method: string, path: string, of: CallOptions = {}): Request {
-    const style = of.style ?? STYLES.js
-    const nonce = of.nonce ?? toHex(copy(randomBytes(8)))
-    const pairs = of.query ?? []
-    const body = style.write(of.body)
+  request(method: string, path: string, options: CallOptions = {}): Request {
+    const style = options.style ?? STYLES.js
+    const nonce = options.nonce ?? toHex(copy(randomBytes(8)))
+    const pairs = options.query ?? []
+    const body = style.write(options.body)
     const signed = [method, style.signedPath(path), nonce, style.signedQuery(pairs), body.signed].join("|")
     const query = style.wireQuery(pairs)
     const made = { url: `http://waas.test${path}${query === "" ? "" : `?${query}`}`, method, body: body.wire }
-    const sent = of.tamper?.(made) ?? made
+    const sent = options.tamper?.(made) ?? made
     return new Request(sent.url, {
       method: sent.method,
       ...(sent.body === "" ? {} : { body: sent.body }),
@@ -111,13 +115,13 @@ export class Caller {
         "BIZ-API-KEY": this.pair.publicKey,
         "BIZ-API-NONCE": nonce,
         "BIZ-API-SIGNATURE": toHex(signApiHash(this.pair.curve, this.pair.secret, signedHash(signed))),
-        ...of.headers,
+        ...options.headers,
       },
     })
   }
 
-  async call(method: string, path: string, of: CallOptions = {}): Promise<Answer> {
-    return answerOf(await this.rig.api(this.request(method, path, of)))
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    return answerOf(await this.rig.api(this.request(method, path, options)))
   }
 
   get = (path: string, ...query: Pairs): Promise<Answer> => this.call("GET", path, { query })

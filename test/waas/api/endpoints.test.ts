@@ -1,4 +1,4 @@
-/** The contract of each endpoint: statuses, shapes, pages, refusals (compat.md 7.3, 7.4). */
+/** The contract of each endpoint: statuses, shapes, pages, refusals (formats.md 7.3, 7.4). */
 import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import fc from "fast-check"
@@ -12,12 +12,12 @@ const TYPE = ["vault_type", "Org-Controlled"] as const
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const DIGEST = `0x${"17".repeat(32)}`
 
-const newGroup = (ids: readonly string[], of: object = {}) => ({
+const newGroup = (ids: readonly string[], fields: object = {}) => ({
   key_share_holder_group_type: "MainGroup",
   participants: ids.length,
   threshold: 2,
   key_share_holders: ids.map((tss_node_id, i) => ({ name: `n${i}`, type: "API", tss_node_id, signer: i === 0 })),
-  ...of,
+  ...fields,
 })
 
 async function withVault(rig: Rig) {
@@ -104,8 +104,8 @@ test.each([
 test("bad requests in general", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
-  const code = async (...of: Parameters<Caller["call"]>) => {
-    const { status, json } = await caller.call(...of)
+  const code = async (...parameters: Parameters<Caller["call"]>) => {
+    const { status, json } = await caller.call(...parameters)
     return [status, json.error_code]
   }
   const raw = (text: string) => ({ style: { ...rawStyle(text) } })
@@ -210,8 +210,8 @@ test("a key generation is for a main group, and has no source", async () => {
     return (await caller.post(`${base}/key_share_holder_groups`, body)).json.key_share_holder_group_id as string
   }
   const [main, signing] = [await make("MainGroup"), await make("SigningGroup")]
-  const ask = async (target_key_share_holder_group_id: string, of: object = {}) =>
-    (await caller.post(`${base}/tss_requests`, { type: "KeyGen", target_key_share_holder_group_id, ...of })).json
+  const ask = async (target_key_share_holder_group_id: string, fields: object = {}) =>
+    (await caller.post(`${base}/tss_requests`, { type: "KeyGen", target_key_share_holder_group_id, ...fields })).json
       .error_code
   expect(await ask(signing)).toBe(2029)
   expect(await ask(main, { source_key_share_holder_group: { key_share_holder_group_id: main } })).toBe(2006)
@@ -291,12 +291,12 @@ test("holders: one entry per node, filtered by group, found by id", async () => 
   expect((await caller.get(`${base}/key_share_holders/${newNodeId()}`)).json.error_code).toBe(2028)
 })
 
-const newSign = (of: object = {}) => ({
+const newSign = (fields: object = {}) => ({
   request_id: randomUUID(),
   curve: "ED25519",
   signature_type: 2,
   messages: [{ bip32_path: "m/44/501/0/0/1", msg_hash: "0xABcd" }],
-  ...of,
+  ...fields,
 })
 
 test("a signing request: make, get, list", async () => {
@@ -389,7 +389,7 @@ test("a deadline that the caller sets holds", async () => {
   expect([ended.status, ended.failed_reason.slice(0, 9)]).toEqual(["Failed", "E-WAA-020"])
 })
 
-const one = (of: object) => ({ messages: [{ bip32_path: "m/44/60/0/0/1", msg_hash: DIGEST, ...of }] })
+const one = (fields: object) => ({ messages: [{ bip32_path: "m/44/60/0/0/1", msg_hash: DIGEST, ...fields }] })
 const ecdsa = { curve: "SECP256K1", signature_type: 1 }
 const schnorr = { curve: "SECP256K1", signature_type: 3 }
 
@@ -418,7 +418,7 @@ test.each([
     { extra_info: { project: JSON.parse(`${'{"a":'.repeat(20)}1${"}".repeat(20)}`) } },
   ],
   ["no time", { deadline_seconds: 0 }],
-])("a signing request with %s is refused and leaves nothing behind", async (_name, of: Record<string, unknown>) => {
+])("a signing request with %s is refused and leaves nothing behind", async (_name, record: Record<string, unknown>) => {
   await using rig = await Rig.open()
   const { caller, base } = await withKeys(rig)
   const names: Record<string, string> = {
@@ -427,8 +427,8 @@ test.each([
     third: rig.node(2).id,
     stranger: newNodeId(),
   }
-  const ids = of["used_tss_node_ids"] as string[] | undefined
-  const body = newSign({ ...of, ...(ids === undefined ? {} : { used_tss_node_ids: ids.map((id) => names[id]) }) })
+  const ids = record["used_tss_node_ids"] as string[] | undefined
+  const body = newSign({ ...record, ...(ids === undefined ? {} : { used_tss_node_ids: ids.map((id) => names[id]) }) })
   const answer = await caller.post(`${base}/sign_requests`, body)
   expect(answer.status).toBe(400)
   expect([2003, 2006]).toContain(answer.json.error_code)
@@ -468,7 +468,7 @@ test("risk control is told who we are, which vault, which group, and what the ca
   const source_addresses = [{ address: "a", chain_id: "SOL" }]
   await caller.post(`${base}/sign_requests`, newSign({ extra_info: { transaction, source_addresses } }))
   await rig.relay.settle()
-  const task = [...rig.node(0).journal.values()].map((of) => of.task).find((of) => of.type === "KeySign")
+  const task = [...rig.node(0).journal.values()].map((journal) => journal.task).find((task) => task.type === "KeySign")
   const info = must(task).extra_info as Record<string, Record<string, unknown>>
   expect(Object.keys(info).sort()).toEqual([
     "org",
@@ -481,7 +481,9 @@ test("risk control is told who we are, which vault, which group, and what the ca
   expect(info["vault"]?.["vault_id"]).toBe(vault)
   expect(info["signer_key_share_holder_group"]?.["key_share_holder_group_id"]).toBe(group)
   expect(info["transaction"] as unknown).toEqual(transaction)
-  const keyGen = must([...rig.node(0).journal.values()].map((of) => of.task).find((of) => of.type === "KeyGen"))
+  const keyGen = must(
+    [...rig.node(0).journal.values()].map((journal) => journal.task).find((task) => task.type === "KeyGen"),
+  )
   expect(Object.keys(keyGen.extra_info).sort()).toEqual([
     "org",
     "target_key_share_holder_group",
@@ -574,11 +576,11 @@ test("every route has one method and path, and no two parameters of one name", a
 
 // ---- key share check-ups -------------------------------------------------------------------------------------------
 
-const newCheckup = (group: string, nodeId: string, of: object = {}) => ({
+const newCheckup = (group: string, nodeId: string, fields: object = {}) => ({
   key_share_holder_group_id: group,
   tss_node_id: nodeId,
   message: "0x68656C6C6F",
-  ...of,
+  ...fields,
 })
 
 test("a key share check-up: one node, both curves, each signature beside the share key it verified under", async () => {
@@ -600,7 +602,7 @@ test("a key share check-up: one node, both curves, each signature beside the sha
   const path = `${base}/key_share_sign_requests/${made.json.key_share_sign_request_id}`
   const done = (await caller.get(path)).json
   expect(done).toMatchObject({ status: "Completed", failed_reason: "" })
-  expect(done.shares.map((of: { curve: string }) => of.curve).sort()).toEqual(["ED25519", "SECP256K1"])
+  expect(done.shares.map((parts: { curve: string }) => parts.curve).sort()).toEqual(["ED25519", "SECP256K1"])
   for (const share of done.shares) {
     expect(share.msg_hash).toBe("0x2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
     expect(share.signature).toMatch(/^0x[0-9a-f]{128}$/)
@@ -612,7 +614,7 @@ test("a key share check-up: one node, both curves, each signature beside the sha
 
 test("a check-up whose signature is another's fails, and says so", async () => {
   type Given = { readonly signature: string; readonly msg_hash: string; readonly signed_msg: string }
-  const changes: readonly ((of: Given) => Partial<Given>)[] = [
+  const changes: readonly ((given: Given) => Partial<Given>)[] = [
     ({ signature: hex }) => ({ signature: `${hex.slice(0, -2)}${hex.endsWith("00") ? "01" : "00"}` }),
     () => ({ signature: `0x${"11".repeat(64)}` }),
     () => ({ signature: "0x" }),
@@ -661,14 +663,14 @@ test("a check-up survives a crash of WaaS, and is refused for strangers, other v
 test("a node of which WaaS saw a later state is not admitted again, over restarts of WaaS", async () => {
   await using rig = await Rig.open()
   const id = rig.node(0).id
-  const standing = { lineage: 0, boot: 4, bootId: "aa", generation: 50 }
-  expect(await rig.engine.admitStanding(id, standing)).toBe(true)
+  const fencingToken = { incarnation: 0, boot: 4, bootId: "aa", generation: 50 }
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(true)
   await rig.crash()
-  expect(await rig.engine.admitStanding(id, { ...standing, boot: 3, bootId: "bb" })).toBe(false)
-  expect(await rig.engine.admitStanding(rig.node(1).id, { ...standing, boot: 3, bootId: "bb" })).toBe(true)
-  expect(await rig.engine.admitStanding(id, { ...standing, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
-  expect(await rig.engine.admitStanding(id, standing)).toBe(false)
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(false)
+  expect(await rig.engine.admitFencingToken(rig.node(1).id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(true)
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(false)
   // a refusal changes nothing, a commit that fails admits nobody
   rig.failCommits = true
-  expect(rig.engine.admitStanding(id, { ...standing, lineage: 9 })).rejects.toThrow()
+  expect(rig.engine.admitFencingToken(id, { ...fencingToken, incarnation: 9 })).rejects.toThrow()
 })

@@ -26,8 +26,8 @@ test("a key generation gives the group and the vault a root key on each curve", 
   expect((await rig.tss(request)).status).toBe("Success")
   const made = await rig.mustGroup(group.groupId)
   expect(made.status).toBe("Valid")
-  expect(made.shareGroups.map((of) => of.curve)).toEqual(["SECP256K1", "ED25519"])
-  expect(made.shareGroups.every((of) => /^[A-Za-z]{20}$/.test(of.shareGroupId))).toBe(true)
+  expect(made.shareGroups.map((shareGroup) => shareGroup.curve)).toEqual(["SECP256K1", "ED25519"])
+  expect(made.shareGroups.every((shareGroup) => /^[A-Za-z]{20}$/.test(shareGroup.shareGroupId))).toBe(true)
   const { rootKeys } = await rig.mustVault(vault.vaultId)
   expect(rootKeys.map((key) => key.rootPubkey.slice(0, 4))).toEqual(["xpub", "cpub"])
   for (const node of rig.nodes) expect(node.stored.sort()).toEqual([...request.taskIds].sort())
@@ -37,7 +37,7 @@ test("a key generation gives the group and the vault a root key on each curve", 
 test("with Ed25519 alone one task makes the vault", async () => {
   await using rig = await Rig.open({ curves: ["ED25519"] })
   const { vault, group } = await rig.madeVault()
-  expect(group.shareGroups.map((of) => of.curve)).toEqual(["ED25519"])
+  expect(group.shareGroups.map((shareGroup) => shareGroup.curve)).toEqual(["ED25519"])
   expect(vault.rootKeys.length).toBe(1)
   const none = rig.sign({ vault, group }, { curve: "SECP256K1", signatureType: 1 })
   expect(await errorCodeOf(none)).toBe(30032)
@@ -507,13 +507,13 @@ test("envelopes reach the participants of a running task and nobody else", async
   const request = await rig.sign(made)
   const taskId = must(request.taskIds[0])
   const [a, b, c] = [rig.node(0).id, rig.node(1).id, rig.node(2).id]
-  const say = async (from: string, of: { taskId?: string; receiver?: string }) => {
+  const say = async (from: string, parts: { taskId?: string; receiver?: string }) => {
     await rig.engine.onFrame(from, {
       kind: "envelope",
       taskId,
       receiver: undefined,
       envelope: new Uint8Array([1]),
-      ...of,
+      ...parts,
     })
     await rig.relay.settle()
     return rig.relay.envelopes.splice(0).map((of) => of.to)

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { groupsWithNews, untoldEpochs } from "../../../src/waas/engine/epochs.ts"
 import type { NodeReport, TaskRecord } from "../../../src/waas/store/model.ts"
 
-const report = (status: NodeReport["status"], lineage?: number): NodeReport => ({
+const report = (status: NodeReport["status"], incarnation?: number): NodeReport => ({
   status,
   attempt: 1,
   approved: true,
@@ -11,19 +11,19 @@ const report = (status: NodeReport["status"], lineage?: number): NodeReport => (
   reason: "",
   outcomeDigest: "",
   refused: false,
-  ...(lineage === undefined ? {} : { lineage }),
+  ...(incarnation === undefined ? {} : { incarnation }),
 })
 
 function setUp(
   epoch: string,
   createdMs: number,
   reports: Readonly<Record<string, NodeReport>>,
-  of: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
+  parts: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
 ): TaskRecord {
   return {
     taskId: epoch,
     request: { kind: "tss", id: "" },
-    type: of.type ?? "KeyReshare",
+    type: parts.type ?? "KeyReshare",
     document: new Uint8Array(1),
     signature: new Uint8Array(64),
     digest: "",
@@ -37,7 +37,7 @@ function setUp(
     reason: "",
     outcome: {
       type: "group",
-      group_id: of.group ?? "group",
+      group_id: parts.group ?? "group",
       epoch_id: epoch,
       curve: "ed25519",
       root_extended_public_key: "",
@@ -53,8 +53,8 @@ const done = report(190)
 const generated = setUp("g", 1, { a: done, b: done }, { type: "KeyGen" })
 const first = setUp("r1", 2, { a: done, b: report(180) })
 const second = setUp("r2", 3, { c: done, d: done })
-const told = (nodeId: string, setUps: readonly TaskRecord[], lineage = 0): readonly string[] =>
-  untoldEpochs(nodeId, lineage, setUps).map(({ taskId }) => taskId)
+const told = (nodeId: string, setUps: readonly TaskRecord[], incarnation = 0): readonly string[] =>
+  untoldEpochs(nodeId, incarnation, setUps).map(({ taskId }) => taskId)
 
 test("where there is nothing there is no news", () => {
   expect(told("a", [])).toEqual([])

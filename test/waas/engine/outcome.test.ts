@@ -96,14 +96,17 @@ test("an outcome of another kind is refused", () => {
 })
 
 const types = [1, 2, 3] as const
-const signed = (task: KeySignTask, change: (of: readonly Signed[]) => readonly Signed[] = (of) => of): TaskOutcome => {
+const signed = (
+  task: KeySignTask,
+  change: (signeds: readonly Signed[]) => readonly Signed[] = (items) => items,
+): TaskOutcome => {
   const outcome = vaults.signatures(task)
   return outcome.type === "signatures" ? { ...outcome, signatures: change(outcome.signatures) } : outcome
 }
 const first =
-  (of: (signature: Signed) => Partial<Signed>) =>
+  (pick: (signature: Signed) => Partial<Signed>) =>
   (all: readonly Signed[]): readonly Signed[] =>
-    all.map((signature, i) => (i === 0 ? { ...signature, ...of(signature) } : signature))
+    all.map((signature, i) => (i === 0 ? { ...signature, ...pick(signature) } : signature))
 
 test.each([
   ["one signature too few", (all: readonly Signed[]) => all.slice(1)],

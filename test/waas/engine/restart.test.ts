@@ -7,20 +7,20 @@ async function dieAfter<T>(
   frames: number,
   rig: Rig,
   begin: () => Promise<T>,
-  isDone: (of: T) => Promise<boolean>,
+  isDone: (t: T) => Promise<boolean>,
 ): Promise<boolean> {
-  const of = await begin()
+  const awaited = await begin()
   await rig.relay.settle(frames)
-  const early = await isDone(of)
+  const early = await isDone(awaited)
   await rig.crash()
   await rig.relay.settle()
   // A session that lived through it at both nodes goes on; one that lost a message hangs and is begun again.
-  for (let i = 0; i < 3 && !(await isDone(of)); i++) {
+  for (let i = 0; i < 3 && !(await isDone(awaited)); i++) {
     await rig.pass(60_000)
     await rig.pass(1_000)
     await rig.relay.settle()
   }
-  expect(await isDone(of)).toBe(true)
+  expect(await isDone(awaited)).toBe(true)
   return early
 }
 

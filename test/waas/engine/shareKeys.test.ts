@@ -45,10 +45,10 @@ const group: HolderGroup = {
 }
 
 /** Requests with one task each, newest first. */
-async function keysOf(of: Partial<HolderGroup>, tasks: readonly TaskRecord[], nodeId = "node") {
+async function keysOf(partial: Partial<HolderGroup>, tasks: readonly TaskRecord[], nodeId = "node") {
   const items = tasks.map(({ request }) => ({ tssRequestId: request.id }) as TssRequest)
   const store = { tssRequests: async () => ({ items, before: undefined, after: undefined, total: 0 }) }
-  return await shareKeysOf({ ...group, ...of }, nodeId, store as unknown as Store, async ({ tssRequestId }) =>
+  return await shareKeysOf({ ...group, ...partial }, nodeId, store as unknown as Store, async ({ tssRequestId }) =>
     tasks.filter(({ request }) => request.id === tssRequestId),
   )
 }

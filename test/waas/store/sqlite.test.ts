@@ -119,7 +119,9 @@ test("what a node was told of before share groups were on record: all set-ups of
   ])
   await rig.store.close()
   const db = new Database(join(rig.dir, "waas.db"))
-  db.run("DELETE FROM migrations WHERE version = 5")
+  db.run("DELETE FROM migrations WHERE version >= 5")
+  db.run("ALTER TABLE fencing_tokens RENAME TO standings")
+  db.run("INSERT INTO standings VALUES ('left', ?)", ['{"lineage":7,"boot":1,"bootId":"aa","generation":9}'])
   db.run("DROP INDEX successions_by_group")
   db.run("ALTER TABLE successions DROP COLUMN share_group_id")
   db.run("ALTER TABLE successions DROP COLUMN is_reshare")
@@ -130,6 +132,8 @@ test("what a node was told of before share groups were on record: all set-ups of
   expect(await ids("left")).toEqual([keyGen.taskId, "a-reshare"])
   expect(await ids(first)).toEqual([keyGen.taskId, "a-reshare"])
   expect(await ids("stranger")).toEqual([])
+  // and the field of its fencing token that had another name
+  expect(await rig.store.fencingToken("left")).toEqual({ incarnation: 7, boot: 1, bootId: "aa", generation: 9 })
   expect([...(await rig.store.toldOf(shareGroupId))].sort()).toEqual(
     [...group.holders.map(({ nodeId }) => nodeId), "left"].sort(),
   )

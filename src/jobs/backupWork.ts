@@ -1,0 +1,222 @@
+/**
+ * What the backup commands and the schedule share: a snapshot becomes a file, a file is proven in a scratch place, a file
+ * becomes a database. Puts store/ and backup/ together; neither knows the other.
+ */
+import { createHash, randomBytes } from "node:crypto"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { writing } from "../backup/faults.ts"
+import { BackupWriter, PARTIAL, readBackup, syncFolder } from "../backup/file.ts"
+import type { BackupRecord } from "../backup/format.ts"
+import { GroupList, groupJson, type Manifest, type ManifestGroup } from "../backup/manifest.ts"
+import { build } from "../build.ts"
+import { copy, toHex } from "../bytes.ts"
+import type { Kdf } from "../crypto/passwordKey.ts"
+import { CosignerError } from "../errors.ts"
+import { identityOf } from "../mpc/envelope.ts"
+import { Secret } from "../secret.ts"
+import { checkStore } from "../store/check.ts"
+import type { Snapshot } from "../store/snapshot.ts"
+import { type Imported, importStore, type OnGroup } from "../store/transfer.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+
+export interface Written {
+  readonly manifest: Manifest
+  readonly bytes: number
+}
+
+export interface Proven {
+  readonly manifest: Manifest
+  readonly imported: Imported
+}
+
+/** The scratch database lives for a second under a random key: its password needs no cost. */
+const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
+const SCRATCH = ".cosigner-scratch-"
+const UNPROVEN = ".unproven"
+/** A scratch folder of this age was left by a crash. */
+const STALE_MS = 60 * 60 * 1000
+/** Between two pauses, ms. */
+const SLICE_MS = 4
+const IDENTITY_KIND = 2
+/** Records, or slices of writing, after which a process that does nothing else hands back what they left behind. */
+const COLLECT_AFTER = { records: 1024, slices: 64 }
+
+export interface WriteOptions {
+  readonly password: Secret
+  /** Of these groups only; all if undefined. */
+  readonly chosen: ReadonlySet<string> | undefined
+  readonly nowMs: number
+  /** Awaited every few milliseconds, so that a node can go on with its work. */
+  readonly pause: () => Promise<void>
+  readonly kdf?: Kdf
+}
+
+/** Writes the snapshot's records to `path`: a whole file, or none. Throws E-BAK-012 for chosen groups that do not exist. */
+export async function writeBackup(path: string, snapshot: Snapshot, options: WriteOptions): Promise<Written> {
+  using writer = new BackupWriter(path, options.password, options.kdf)
+  const unknown = new Set(options.chosen)
+  const groups = new GroupList()
+  const records = snapshot.records(options.chosen, (group) => {
+    unknown.delete(group.groupId)
+    groups.add(named(group))
+  })
+  let [count, nodeId, sliceMs] = [0, "", performance.now()]
+  for (;;) {
+    const next = records.next()
+    if (next.done === true) {
+      if (unknown.size > 0) throw new CosignerError("E-BAK-012", { unknown: [...unknown] })
+      const { incarnation, ...position } = next.value
+      const manifest: Manifest = {
+        program: build.version,
+        created_ms: options.nowMs,
+        node_id: nodeId,
+        ...position,
+        lineage: incarnation,
+        chosen_groups: options.chosen !== undefined,
+        records: count,
+        groups,
+      }
+      writer.finish(manifest)
+      return { manifest, bytes: writer.bytes }
+    }
+    if (next.value !== undefined) {
+      if (next.value.kind === IDENTITY_KIND) nodeId = nodeIdIn(next.value)
+      writer.add(next.value)
+      count++
+    }
+    if (performance.now() - sliceMs < SLICE_MS) continue
+    await options.pause()
+    sliceMs = performance.now()
+  }
+}
+
+/** The identity record is the seed behind its length (u32). */
+const nodeIdIn = ({ body }: BackupRecord): string => nodeIdOf(identityOf(copy(body.subarray(4))).party)
+
+/** The pause of a process that does nothing else: what the records left behind goes back now and then. */
+export function collecting(): () => Promise<void> {
+  let slices = 0
+  return async () => {
+    if (++slices % COLLECT_AFTER.slices === 0) Bun.gc(true)
+  }
+}
+
+/** A group as the manifest names it. */
+const named = ({ groupId, epochId, curve, status, threshold }: Parameters<OnGroup>[0]): ManifestGroup => ({
+  group_id: groupId,
+  epoch_id: toHex(epochId),
+  curve,
+  status,
+  threshold,
+})
+
+/** Restores the backup in a scratch place, proves each share, and checks what came of it as a start would. Leaves nothing. */
+export function proveBackup(path: string, password: Secret, nowMs: number): Proven {
+  const scratch = mkdtempSync(join(tmpdir(), SCRATCH))
+  try {
+    using key = Secret.take(copy(randomBytes(32)))
+    const db = join(scratch, "secrets.db")
+    const proven = restoreBackup(path, password, { db, password: key, nowMs, kdf: SCRATCH_KDF })
+    checkStore(db, key)
+    return proven
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+export interface RestoreOptions {
+  readonly db: string
+  readonly password: Secret
+  readonly nowMs: number
+  readonly kdf?: Kdf
+}
+
+/** Makes a new database of the backup, whole or not at all; every share is proven before the file has its name. */
+export function restoreBackup(path: string, password: Secret, to: RestoreOptions): Proven {
+  let manifest: Manifest | undefined
+  let records = 0
+  // Both lists have one order, and one text for each group: a hash is enough to compare them, and neither is kept for it.
+  const passed = createHash("sha256")
+  let groups = 0
+  const refused = (what: string) => new CosignerError("E-BAK-013", { path, what })
+  function* counted(): Generator<BackupRecord, void> {
+    const read = readBackup(path, password)
+    for (;;) {
+      const next = read.next()
+      if (next.done === true) {
+        manifest = next.value
+        break
+      }
+      if (++records % COLLECT_AFTER.records === 0) Bun.gc(true)
+      yield next.value
+    }
+    if (manifest.records !== records) throw refused(`it names ${manifest.records} records and has ${records}`)
+    const listed = createHash("sha256").update(manifest.groups.json)
+    if (!listed.digest().equals(passed.digest())) throw refused("it names other groups than it has")
+  }
+  const { kdf } = to
+  const imported = importStore(to.db, to.password, counted(), {
+    nowMs: to.nowMs,
+    onGroup: (group) => passed.update((groups++ === 0 ? "" : ",") + groupJson(named(group))),
+    ...(kdf === undefined ? {} : { kdf }),
+  })
+  if (manifest === undefined) throw new CosignerError("E-CLI-001", { what: "a backup ended without its manifest" })
+  return { manifest, imported }
+}
+
+/** A folder beside the backups for the snapshot, on the disk that has room for them. Dispose it. */
+export function scratchBeside(path: string, nowMs: number): Disposable & { readonly path: string } {
+  const folder = dirname(path)
+  const scratch = writing(path, () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(folder)) {
+      const old = join(folder, name)
+      const isLeftover =
+        name.startsWith(SCRATCH) || (name.startsWith(".") && (name.endsWith(UNPROVEN) || name.endsWith(PARTIAL)))
+      if (isLeftover && nowMs - statSync(old).mtimeMs > STALE_MS) rmSync(old, { recursive: true, force: true })
+    }
+    return mkdtempSync(join(folder, SCRATCH))
+  })
+  return { path: scratch, [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }) }
+}
+
+/** Where a backup waits for its proof: whatever has a backup's name was proven. */
+export const unprovenOf = (path: string): string => join(dirname(path), `.${basename(path)}${UNPROVEN}`)
+
+/** The backup has been proven: it gets its name. Throws E-BAK-001 if that is taken. */
+export function nameProven(path: string): void {
+  writing(path, () => {
+    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+    renameSync(unprovenOf(path), path)
+    syncFolder(dirname(path))
+  })
+}
+
+const PREFIX = "backup-"
+const SUFFIX = ".cosigner"
+
+/** `backup-20261122T121314Z.cosigner`: names sort by time. */
+export const backupName = (nowMs: number): string =>
+  `${PREFIX}${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}${SUFFIX}`
+
+/** When a backup of that name was begun, ms since 1970. */
+export function timeOfBackup(path: string): number | undefined {
+  const found = /^backup-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.cosigner$/.exec(basename(path))
+  const [year, month, day, hour, minute, second] = found?.slice(1) ?? []
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/** Proven backups of that folder, oldest first. */
+export function backupsIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => timeOfBackup(name) !== undefined)
+      .sort()
+      .map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,48 @@
+/** When something is due that is done again and again: after its interval, over restarts, and a little later after a failure. */
+
+/** A failure is tried again after this, unless the interval is shorter. */
+const RETRY_MS = 10 * 60 * 1000
+/** The longest a timer holds, about 24 days. */
+const LONGEST_MS = 2 ** 31 - 1
+
+export interface Repeated {
+  readonly everyMs: number
+  /** When it was last done with success; undefined: never. */
+  readonly lastMs: () => number | undefined
+  /** True if it succeeded. */
+  readonly action: (signal: AbortSignal) => Promise<boolean>
+  /** Told what lastMs or action threw; it is a failure like any other. */
+  readonly failed: (error: unknown) => void
+  readonly now: () => number
+}
+
+/** Resolves once `signal` has fired and nothing is being done any more; never rejects. */
+export async function repeat({ everyMs, lastMs, action, failed, now }: Repeated, signal: AbortSignal): Promise<void> {
+  const retryMs = Math.min(everyMs, RETRY_MS)
+  let notBeforeMs = 0
+  while (!signal.aborted) {
+    try {
+      const dueMs = Math.max((lastMs() ?? 0) + everyMs, notBeforeMs)
+      if (dueMs > now()) {
+        await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
+        continue
+      }
+      const isDone = await action(signal)
+      notBeforeMs = now() + (isDone ? everyMs : retryMs)
+    } catch (error) {
+      failed(error)
+      await sleep(retryMs, signal)
+    }
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const wake = (): void => {
+    clearTimeout(timer)
+    resolve()
+  }
+  signal.addEventListener("abort", wake, { once: true })
+  return promise.finally(() => signal.removeEventListener("abort", wake))
+}

@@ -1,0 +1,139 @@
+/** What a case of the conformance kit is, and the requests that cases are made of. */
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import type { Bytes } from "../../bytes.ts"
+import { formatDecimal } from "../callbackServer/amount.ts"
+import { formatAddress } from "../callbackServer/evmAddress.ts"
+import { type Body, prefixed, type Reply, send, type Target, type TokenOver } from "./client.ts"
+import { legacy, type Transfer } from "./rlpEncode.ts"
+
+/** critical: approves what must not be signed. major: fails a node or its operator. minor: departs from the documented form. */
+export type Severity = "critical" | "major" | "minor"
+
+export interface Case {
+  readonly id: string
+  readonly severity: Severity
+  /** What a good server does. */
+  readonly title: string
+  /** approval: some request that the server approves. transaction: a transfer that it approves. */
+  readonly needs: "nothing" | "approval" | "transaction"
+  /** Undefined if the server passes, otherwise what it did. */
+  readonly run: (kit: Kit) => Promise<string | undefined>
+}
+
+/** A transfer that the server is said to approve. */
+export interface Sample {
+  readonly chainId: bigint
+  /** As extra_info names the chain. */
+  readonly chainName: string
+  readonly to: Bytes
+  /** Wei. */
+  readonly amount: bigint
+}
+
+export interface Kit {
+  readonly target: Target
+  readonly sample: Sample | undefined
+  /** Which kind of request the server approved, found out before the cases run. */
+  readonly approved: "transaction" | "keygen" | undefined
+  /** Cases to which the server closed the connection or said nothing. */
+  readonly unanswered: Set<string>
+}
+
+export const ping: Body = { request_id: "", request_type: 0, request_detail: "", extra_info: "" }
+
+const ORG = { org_id: "5f0c6a52-0000-4000-8000-000000000001" }
+
+export function keyGenBody(kit: Kit): Body {
+  const detail = { threshold: 2, node_ids: ["n1", "n2"], curve: 0, task_id: "task-1", biz_task_id: "biz-1" }
+  return {
+    request_id: kit.target.newId(),
+    request_type: 1,
+    request_detail: JSON.stringify(detail),
+    extra_info: JSON.stringify({ org: ORG }),
+  }
+}
+
+/** How a signing request departs from the sample. */
+export interface SignOver {
+  readonly transfer?: Partial<Transfer>
+  readonly encode?: (transfer: Transfer) => Bytes
+  /** The digests; by default that of the raw transaction. */
+  readonly hashes?: readonly string[]
+  /** What extra_info shows to people; by default what the sample says. */
+  readonly shown?: { readonly address?: string; readonly amount?: string }
+  readonly raw?: "absent"
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+const NO_SAMPLE: Sample = { chainId: 1n, chainName: "ETH", to: new Uint8Array(20), amount: 0n }
+
+export function signBody(kit: Kit, over: SignOver = {}): Body {
+  const sample = kit.sample ?? NO_SAMPLE
+  const raw = (over.encode ?? legacy)(transferOf(sample, over.transfer))
+  const detail = {
+    group_id: "group-1",
+    root_pub_key: "xpub",
+    used_node_ids: ["n1", "n2"],
+    bip32_path_list: ["m/44/60/0/0/0"],
+    msg_hash_list: over.hashes ?? [digestOf(raw)],
+    tweak_list: [""],
+    signature_type: 1,
+    tss_protocol: 1,
+    task_id: "task-2",
+    biz_task_id: "biz-2",
+    ...over.detail,
+  }
+  const extra = {
+    org: ORG,
+    transaction: transactionOf(sample, raw, over),
+    source_addresses: [{ address: formatAddress(new Uint8Array(20).fill(7)), chain_id: sample.chainName }],
+  }
+  return {
+    request_id: kit.target.newId(),
+    request_type: 2,
+    request_detail: JSON.stringify(detail),
+    extra_info: JSON.stringify(extra),
+  }
+}
+
+export const transferOf = (sample: Sample, over: Partial<Transfer> = {}): Transfer => ({
+  chainId: sample.chainId,
+  to: sample.to,
+  value: sample.amount,
+  data: new Uint8Array(0),
+  gasPrice: 1_000_000_000n,
+  gas: 21_000n,
+  ...over,
+})
+
+export const digestOf = (raw: Uint8Array): string => prefixed(keccak_256(raw))
+
+// Complete where the SDKs have required fields: a partly filled object is refused for that reason alone.
+function transactionOf(sample: Sample, raw: Bytes, over: SignOver): Readonly<Record<string, unknown>> {
+  const address = over.shown?.address ?? formatAddress(sample.to)
+  const amount = over.shown?.amount ?? formatDecimal(sample.amount, 18)
+  return {
+    transaction_id: "0b1d7c53-0000-4000-8000-000000000002",
+    wallet_id: "0b1d7c53-0000-4000-8000-000000000003",
+    type: "Withdrawal",
+    status: "PendingSignature",
+    initiator_type: "API",
+    chain_id: sample.chainName,
+    token_id: sample.chainName,
+    source: { source_type: "Org-Controlled", wallet_id: "0b1d7c53-0000-4000-8000-000000000003" },
+    destination: { destination_type: "Address", account_output: { address, amount } },
+    ...(over.raw === "absent" ? {} : { raw_tx_info: { unsigned_raw_tx: prefixed(raw) } }),
+    created_timestamp: 1_795_340_000_000,
+    updated_timestamp: 1_795_340_000_000,
+  }
+}
+
+/** A fresh request of the kind that the server approved. */
+export const approvedBody = (kit: Kit): Body => (kit.approved === "transaction" ? signBody(kit) : keyGenBody(kit))
+
+/** Sends and notes who does not answer at all. */
+export async function ask(kit: Kit, id: string, body: Body | string, over?: TokenOver): Promise<Reply> {
+  const reply = await send(kit.target, body, over)
+  if (reply.http === undefined) kit.unanswered.add(id)
+  return reply
+}

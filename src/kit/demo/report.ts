@@ -1,0 +1,23 @@
+/** What the demo says: steps for people, or one JSON object per line. */
+import type { Output } from "../../output.ts"
+
+export interface Report {
+  /** A chapter of the run; people only. */
+  scenario(title: string): void
+  /** Something happened: `data` with --json, `line` for people. */
+  step(data: Readonly<Record<string, unknown>>, line: string): void
+  say(line: string): void
+}
+
+export function reportTo(out: Output): Report {
+  const begun = performance.now()
+  const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`
+  return {
+    scenario: (title) => out.line(`\n${title}`),
+    step: (data, line) => {
+      if (out.json) out.value(data)
+      else out.line(`  ${clock()}  ${line}`)
+    },
+    say: (line) => out.line(line),
+  }
+}

@@ -1,0 +1,222 @@
+/** The documents of the status port, field by field from what the node knows. No record is passed through whole. */
+
+import { build } from "../build.ts"
+import { toHex } from "../bytes.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { Store } from "../store/store.ts"
+import type { TaskRecord } from "../tasks/ports.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { decodeTask, type Task } from "../wire/task.ts"
+import { type Delay, sizeOf } from "./measure.ts"
+import {
+  cut,
+  type GroupsDocument,
+  type GroupsQuery,
+  type StatusDocument,
+  type TasksDocument,
+  type TasksQuery,
+} from "./port/documents.ts"
+import type { Item } from "./readiness/watch.ts"
+import type { NodeView } from "./view.ts"
+
+/** Since the start of the process. */
+export interface Ended {
+  completed: number
+  rejected: number
+  failed: number
+  cancelled: number
+}
+
+export interface Present {
+  readonly nowMs: number
+  readonly startedMs: number
+  readonly items: readonly Item[]
+  readonly isReady: boolean
+  readonly ended: Readonly<Ended>
+  readonly delay: Delay
+  readonly pingMs: number | undefined
+}
+
+export function statusDocument(view: NodeView, present: Present): StatusDocument {
+  const { store, pool } = view
+  const groups = store.groups.list()
+  return {
+    node_id: view.nodeId,
+    version: build.version,
+    commit: build.commit,
+    environment: view.environment,
+    started_ms: present.startedMs,
+    now_ms: present.nowMs,
+    ready: present.isReady,
+    items: present.items.map(({ name, state, reason, code, next, sinceMs, checkedMs }) => ({
+      name,
+      state,
+      reason: cut(reason),
+      code,
+      next,
+      since_ms: sinceMs,
+      checked_ms: checkedMs,
+    })),
+    link: linkOf(view),
+    store: { bytes: sizeOf(store.path), commits: store.generation, last_backup_ms: view.backupMs() ?? null },
+    workers: { alive: pool.alive(), size: view.poolSize, ping_ms: present.pingMs ?? null },
+    sessions_open: pool.open(),
+    tasks: { open: view.tasksOpen(), ...present.ended },
+    groups: {
+      active: groups.filter(({ status }) => status === "ACTIVE").length,
+      epochs: groups.length,
+      bans: store.bans.list().length,
+    },
+    risk: { rules_enabled: view.rulesEnabled(), callback_servers: callbacksOf(view) },
+    event_servers: eventsOf(view),
+    event_loop: { p99_ms: present.delay.p99Ms, max_ms: present.delay.maxMs },
+    memory_bytes: process.memoryUsage.rss(),
+  }
+}
+
+function linkOf(view: NodeView): StatusDocument["link"] {
+  const { phase, sinceMs, silentMs, measured, failures, lastError, queue } = view.link()
+  return {
+    phase,
+    since_ms: sinceMs,
+    silent_ms: silentMs ?? null,
+    rtt_ms: measured?.rttMs ?? null,
+    clock_offset_ms: measured?.clockOffsetMs ?? null,
+    failures,
+    queued_frames: queue.frames,
+    last_error:
+      lastError === undefined
+        ? null
+        : { code: lastError.code, message: cut(lastError.message), next: cut(lastError.next) },
+  }
+}
+
+const callbacksOf = (view: NodeView): StatusDocument["risk"]["callback_servers"] =>
+  view.callbackServers().map((serverState) => ({
+    server: serverState.server,
+    healthy: serverState.healthy ?? null,
+    last_answer_ms: serverState.lastAnswerMs ?? null,
+    took_ms: serverState.lastTookMs ?? null,
+    skew_ms: serverState.skewMs ?? null,
+    failures: serverState.failures,
+    failure: cut(serverState.failure),
+  }))
+
+function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_servers"] {
+  const backlog = new Map(store.outbox.backlog().map((backlog) => [backlog.server, backlog]))
+  return eventServers().map(({ server, healthy, lastTakenMs, failure }) => ({
+    server,
+    healthy: healthy ?? null,
+    last_taken_ms: lastTakenMs ?? null,
+    failure: cut(failure),
+    pending: backlog.get(server)?.pending ?? 0,
+    failed: backlog.get(server)?.failed ?? 0,
+  }))
+}
+
+// ---- groups ----------------------------------------------------------------------------------------------------------
+
+export function groupsDocument({ store, self }: NodeView, { skip, limit }: GroupsQuery): GroupsDocument {
+  const newest = [...store.groups.list()].sort((a, b) => b.createdMs - a.createdMs)
+  return {
+    groups: newest.slice(skip, skip + limit).map((group) => groupOf(group, store, self)),
+    next_skip: newest.length > skip + limit ? skip + limit : null,
+  }
+}
+
+function groupOf(group: GroupPublic, store: Store, self: string): GroupsDocument["groups"][number] {
+  const banned = store.bans.unusable(group.groupId, group.epochId)
+  return {
+    group_id: group.groupId,
+    epoch_id: toHex(group.epochId),
+    status: group.status,
+    mode: group.mode,
+    curve: group.curve,
+    threshold: group.threshold,
+    created_ms: group.createdMs,
+    participants: group.members.map(({ party }) => ({
+      node_id: nodeIdOf(party),
+      is_self: party === self,
+      is_banned: banned.includes(party),
+    })),
+  }
+}
+
+// ---- tasks -----------------------------------------------------------------------------------------------------------
+
+export function tasksDocument({ store }: NodeView, query: TasksQuery): TasksDocument {
+  const { state, type, skip, limit } = query
+  // one more than asked for tells whether there is a next page
+  const records = store.tasks.list({
+    ...(state === undefined ? {} : { state }),
+    ...(type === undefined ? {} : { type }),
+    skip,
+    limit: limit + 1,
+  })
+  return { tasks: records.slice(0, limit).map(taskOf), next_skip: records.length > limit ? skip + limit : null }
+}
+
+const PATHS = 3
+
+function taskOf(record: TaskRecord): TasksDocument["tasks"][number] {
+  const { verdict } = record
+  const decoded = decodeTask(record.document)
+  const task = "problem" in decoded ? undefined : decoded
+  const messages = task?.type === "KeySign" ? task.messages : []
+  return {
+    task_id: record.taskId,
+    biz_task_id: task?.biz_task_id ?? "",
+    type: record.type,
+    state: record.state,
+    attempt: record.attempt,
+    claimed_ms: record.claimedMs,
+    updated_ms: record.updatedMs,
+    deadline_ms: record.deadlineMs,
+    group_id: task === undefined ? "" : groupIdOf(task),
+    node_ids: task === undefined ? [] : [...nodesOf(task)],
+    signature_type: task?.type === "KeySign" ? task.signature_type : null,
+    messages: messages.length,
+    paths: messages.slice(0, PATHS).map(({ bip32_path }) => bip32_path),
+    verdict:
+      verdict === undefined
+        ? null
+        : {
+            action: verdict.action,
+            code: verdict.code,
+            reason: cut(verdict.reason),
+            rules: verdict.rules.map(({ rule, outcome, reason }) => ({
+              rule: cut(rule),
+              outcome,
+              reason: cut(reason),
+            })),
+          },
+    code: record.code,
+    reason: cut(record.reason),
+    delivered: record.delivered,
+  }
+}
+
+function groupIdOf(task: Task): string {
+  switch (task.type) {
+    case "KeyGen":
+    case "KeySign":
+      return task.group_id
+    case "KeyReshare":
+      return task.new_group_id
+    case "KeyShareSign":
+      return task.details[0]?.group_id ?? ""
+  }
+}
+
+function nodesOf(task: Task): readonly string[] {
+  switch (task.type) {
+    case "KeyGen":
+      return task.node_ids
+    case "KeySign":
+      return task.used_node_ids
+    case "KeyReshare":
+      return task.new_node_ids
+    case "KeyShareSign":
+      return [task.node_id]
+  }
+}

@@ -1,0 +1,128 @@
+/** What happens in a node, put into measurements: who sees something calls one of these; what only lies somewhere is collected. */
+import { readdirSync, statSync } from "node:fs"
+import { build } from "../build.ts"
+import type { Tried } from "../callback/ask.ts"
+import type { Sent } from "../events/sender.ts"
+import type { Verdict } from "../policy/verdict.ts"
+import type { TaskRecord } from "../tasks/ports.ts"
+import type { Metrics } from "./metrics/catalogue.ts"
+import type { Item } from "./readiness/watch.ts"
+import type { NodeView } from "./view.ts"
+
+const seconds = (ms: number): number => ms / 1000
+
+export interface Delay {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+}
+
+export function measureStart(metrics: Metrics, startedMs: number): void {
+  const { version, commit, mode } = build
+  metrics.set("cosigner_build_info", { version, commit, mode }, 1)
+  metrics.set("cosigner_start_time_seconds", {}, seconds(startedMs))
+}
+
+export function measureVerdict(metrics: Metrics, { action, code, rules }: Verdict): void {
+  metrics.add("cosigner_verdicts_total", { action, code })
+  for (const { rule, outcome } of rules) metrics.add("cosigner_rules_total", { rule, outcome })
+}
+
+export function measureEnd(metrics: Metrics, record: TaskRecord, signatureType: number | undefined): void {
+  const { type, state, code, outcome } = record
+  metrics.add("cosigner_tasks_total", { type, outcome: state, code })
+  const tookMs = record.updatedMs - record.claimedMs
+  metrics.observe("cosigner_task_duration_seconds", { type, outcome: state }, seconds(tookMs))
+  if (outcome?.type === "signatures") {
+    metrics.add("cosigner_signatures_total", { signature_type: String(signatureType ?? "") }, outcome.signatures.length)
+  }
+}
+
+export function measureCallback(metrics: Metrics, { server, answer, tookMs }: Tried): void {
+  const outcome = answer.kind === "failed" ? answer.code : answer.kind
+  metrics.observe("cosigner_callback_duration_seconds", { server, outcome }, seconds(tookMs))
+  if (answer.skewMs !== undefined) {
+    metrics.set("cosigner_callback_clock_offset_seconds", { server }, seconds(answer.skewMs))
+  }
+}
+
+export function measureEvent(metrics: Metrics, { server, failure, givenUp, tookMs }: Sent): void {
+  const outcome = failure === "" ? "taken" : givenUp ? "given up" : "failed"
+  metrics.observe("cosigner_event_duration_seconds", { server, outcome }, seconds(tookMs))
+}
+
+export function measureReadiness(metrics: Metrics, items: readonly Item[], isReady: boolean): void {
+  metrics.set("cosigner_ready", {}, isReady ? 1 : 0)
+  for (const { name, state } of items) metrics.set("cosigner_ready_item", { item: name }, state === "ok" ? 1 : 0)
+}
+
+/** Present states, looked up when somebody asks. */
+export function collect(metrics: Metrics, view: NodeView, delay: Delay, nowMs: number): void {
+  collectLink(metrics, view)
+  collectStore(metrics, view, nowMs)
+  metrics.set("cosigner_tasks_open", {}, view.tasksOpen())
+  metrics.set("cosigner_sessions_open", {}, view.pool.open())
+  metrics.set("cosigner_workers", {}, view.pool.alive())
+  for (const [stat, ms] of Object.entries({ p50: delay.p50Ms, p99: delay.p99Ms, max: delay.maxMs })) {
+    metrics.set("cosigner_event_loop_delay_seconds", { stat }, seconds(ms))
+  }
+  metrics.set("cosigner_resident_memory_bytes", {}, process.memoryUsage.rss())
+  const files = openFiles()
+  if (files !== undefined) metrics.set("cosigner_open_files", {}, files)
+}
+
+function collectLink(metrics: Metrics, view: NodeView): void {
+  const { phase, measured, failures, dropped, queue } = view.link()
+  metrics.set("cosigner_link_up", {}, phase === "online" ? 1 : 0)
+  metrics.set("cosigner_link_failures", {}, failures)
+  metrics.set("cosigner_link_queued_frames", {}, queue.frames)
+  for (const [reason, count] of Object.entries(dropped)) {
+    metrics.total("cosigner_link_dropped_frames_total", { reason }, count)
+  }
+  if (measured === undefined) return
+  metrics.set("cosigner_link_rtt_seconds", {}, seconds(measured.rttMs))
+  metrics.set("cosigner_clock_offset_seconds", {}, seconds(measured.clockOffsetMs))
+}
+
+function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView, nowMs: number): void {
+  metrics.set("cosigner_store_bytes", {}, sizeOf(store.path))
+  metrics.total("cosigner_store_commits_total", {}, store.generation)
+  metrics.set("cosigner_bans", {}, store.bans.list().length)
+  metrics.clear("cosigner_groups")
+  for (const [key, count] of countedBy(store.groups.list(), ({ curve, status }) => `${curve} ${status}`)) {
+    const [curve = "", status = ""] = key.split(" ")
+    metrics.set("cosigner_groups", { curve, status }, count)
+  }
+  metrics.clear("cosigner_events_waiting")
+  for (const { server, pending, failed } of store.outbox.backlog()) {
+    metrics.set("cosigner_events_waiting", { server, state: "pending" }, pending)
+    metrics.set("cosigner_events_waiting", { server, state: "failed" }, failed)
+  }
+  const backup = backupMs()
+  if (backup !== undefined) metrics.set("cosigner_backup_age_seconds", {}, seconds(nowMs - backup))
+  const proven = provenMs()
+  if (proven !== undefined) metrics.set("cosigner_proof_age_seconds", {}, seconds(nowMs - proven))
+}
+
+function countedBy<T>(list: readonly T[], keyOf: (t: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const of of list) counts.set(keyOf(of), (counts.get(keyOf(of)) ?? 0) + 1)
+  return counts
+}
+
+/** 0 when the file cannot be looked at: whether it is there is the store probe's. */
+export function sizeOf(path: string): number {
+  try {
+    return statSync(path).size
+  } catch {
+    return 0
+  }
+}
+
+function openFiles(): number | undefined {
+  try {
+    return readdirSync("/proc/self/fd").length
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,124 @@
+/** Who is told what happens: the ears of operations. Each keeps its part of what is later shown. */
+import type { Tried } from "../callback/ask.ts"
+import type { Sent } from "../events/sender.ts"
+import type { Log } from "../log.ts"
+import type { SessionSpec } from "../mpc/session.ts"
+import type { Store } from "../store/store.ts"
+import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
+import { decodeTask, type TaskType } from "../wire/task.ts"
+import type { Ended } from "./documents.ts"
+import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
+import type { Metrics } from "./metrics/catalogue.ts"
+import type { History } from "./port/history.ts"
+import { observedJournal } from "./readiness/journal.ts"
+import { type OpenSession, sessionBook } from "./readiness/sessions.ts"
+import { tracedJournal } from "./readiness/steps.ts"
+
+export interface Observers {
+  /** The store's journal, observed. */
+  readonly journal: TaskPort
+  /** Observed sessions; `limitMs` says how long one may take. */
+  startSession(start: StartSession, limitMs: (spec: SessionSpec) => number): StartSession
+  callbackTried(tried: Tried): void
+  eventSent(sent: Sent): void
+  workerDied(): void
+  taskUnrecorded(type: TaskType, code: string): void
+  /** A check-up has proven a share. */
+  proven(atMs: number): void
+}
+
+export interface Seen {
+  readonly ended: Readonly<Ended>
+  readonly provenMs: () => number | undefined
+  /** Of the last commit that stands, by `clock`. */
+  readonly writtenAt: () => number | undefined
+  readonly openSessions: () => Iterable<OpenSession>
+}
+
+export function createObservers(
+  store: Store,
+  metrics: Metrics,
+  history: History,
+  clock: () => number,
+  log: Log,
+): { readonly observers: Observers; readonly seen: Seen } {
+  const ended: Ended = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
+  let provenMs = lastProof(store)
+  let writtenAt: number | undefined
+  let openSessions: () => Iterable<OpenSession> = () => []
+
+  store.observeCommits((tookMs, isDone, kinds) => {
+    log.trace("store commit", () => ({ records: [...kinds].join(", "), isDone, tookMs: rounded(tookMs) }))
+    metrics.observe("cosigner_store_commit_seconds", { outcome: isDone ? "done" : "undone" }, tookMs / 1000)
+    if (isDone) writtenAt = clock()
+  })
+
+  function onEnd(record: TaskRecord): void {
+    const { state, type, updatedMs, claimedMs } = record
+    if (state !== "completed" && state !== "rejected" && state !== "failed" && state !== "cancelled") return
+    ended[state] += 1
+    const isSigned = state === "completed" && type === "KeySign"
+    if (isSigned) provenMs = updatedMs
+    measureEnd(metrics, record, signatureTypeOf(record))
+    history.ended(state === "cancelled" ? "failed" : state, isSigned ? updatedMs - claimedMs : undefined, updatedMs)
+  }
+
+  const observed = observedJournal(store.tasks, {
+    decided: (verdict) => measureVerdict(metrics, verdict),
+    ended: onEnd,
+  })
+  return {
+    observers: {
+      journal: tracedJournal(observed, log),
+      startSession(start, limitMs) {
+        const book = sessionBook({
+          start,
+          clock,
+          limitMs,
+          onEnd: (protocol, ending, tookMs) => {
+            log.trace("session ended", () => ({ protocol, ending, tookMs: rounded(tookMs) }))
+            metrics.observe("cosigner_session_duration_seconds", { protocol, ending }, tookMs / 1000)
+          },
+        })
+        openSessions = book.open
+        return book.startSession
+      },
+      callbackTried(tried) {
+        const { server, answer, tookMs } = tried
+        log.trace("callback server asked", () => ({ server, answer: answer.kind, ...codeOf(answer), tookMs }))
+        measureCallback(metrics, tried)
+      },
+      eventSent(sent) {
+        log.trace("event sent", () => ({ ...sent }))
+        measureEvent(metrics, sent)
+      },
+      taskUnrecorded: (type, code) => metrics.add("cosigner_tasks_unrecorded_total", { type, code }),
+      workerDied: () => metrics.add("cosigner_worker_deaths_total", {}),
+      proven(atMs) {
+        provenMs = atMs
+      },
+    },
+    seen: { ended, provenMs: () => provenMs, writtenAt: () => writtenAt, openSessions: () => openSessions() },
+  }
+}
+
+const rounded = (ms: number): number => Math.round(ms * 100) / 100
+
+const codeOf = (answer: Tried["answer"]) => (answer.kind === "failed" ? { code: answer.code } : {})
+
+/** Of earlier runs: the last signature, or the last check-up that every active share passed. */
+function lastProof(store: Store): number | undefined {
+  const signed = store.tasks.list({ state: "completed", type: "KeySign", limit: 1 })[0]?.updatedMs
+  const checked = store.groups
+    .list()
+    .filter(({ status }) => status === "ACTIVE")
+    .map(({ groupId, epochId }) => store.checkup(groupId, epochId))
+    .map((checkup) => (checkup?.problem === "" ? checkup.atMs : 0))
+  const last = Math.max(signed ?? 0, checked.length === 0 ? 0 : Math.min(...checked))
+  return last === 0 ? undefined : last
+}
+
+function signatureTypeOf(record: TaskRecord): number | undefined {
+  const task = decodeTask(record.document)
+  return "problem" in task || task.type !== "KeySign" ? undefined : task.signature_type
+}

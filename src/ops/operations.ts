@@ -1,0 +1,283 @@
+/**
+ * How a node is watched: measurements, readiness, the status port, InfluxDB. It looks at the node through functions and is
+ * told what happens; nothing of the node waits for it, and without it the node would sign the same.
+ */
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import type { Config } from "../config/config.ts"
+import { influxTarget } from "../config/influxTarget.ts"
+import { digestOf, parseListen, readToken } from "../config/listen.ts"
+import { CosignerError, describe, errorText } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { Store } from "../store/store.ts"
+import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
+import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
+import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
+import { type InfluxExporter, startInflux } from "./metrics/influx.ts"
+import { prometheusText } from "./metrics/prometheus.ts"
+import type { Family } from "./metrics/registry.ts"
+import { createObservers, type Observers, type Seen } from "./observers.ts"
+import { createHistory, type History } from "./port/history.ts"
+import type { PortOptions, StallOptions } from "./port/messages.ts"
+import { type StatusThread, startStatus } from "./port/thread.ts"
+import {
+  clockProbe,
+  linkProbe,
+  loopProbe,
+  proofProbe,
+  sessionsProbe,
+  storeProbe,
+  type WatchLimits,
+  workersProbe,
+} from "./readiness/probes.ts"
+import { createWatch, type Item, isReady, type Probe } from "./readiness/watch.ts"
+import type { NodeView } from "./view.ts"
+
+export type Given = Omit<NodeView, "store" | "environment" | "provenMs">
+
+export interface Operations {
+  readonly observers: Observers
+  /** Where the status port is, as `status.listen` writes it; undefined while it is off. */
+  readonly address: string | undefined
+  /** Begins to look, once the node is there to be looked at. */
+  begin(view: Given): void
+  /** Never rejects; takes at most a few seconds, whatever InfluxDB does. */
+  stop(): Promise<void>
+}
+
+interface Options {
+  readonly config: Pick<Config, "status" | "metrics" | "checkup" | "env" | "log">
+  readonly store: Store
+  readonly log: Log
+  readonly limits: WatchLimits
+  /** Between two looks at everything, ms. */
+  readonly tickMs: number
+}
+
+/** For a last round of measurements at the end. */
+const INFLUX_END_MS = 2_000
+const INFLUX_TIMEOUT_MS = 5_000
+const INFLUX_INTERVAL_MS = 10_000
+/** The event loop's delay is of a window of so many ticks. */
+const WINDOW_TICKS = 10
+const BACKUP_LOOK_MS = 30_000
+/** Several check-ups may fail to come before their lack is an alarm. */
+const MISSED_CHECKUPS = 3
+
+/** Opens the port, so that a place that is taken stops the start. Throws E-STA-001 to -003 and E-STA-021. */
+export async function openOperations(options: Options): Promise<Operations> {
+  const { config, store, log, limits } = options
+  const startedMs = Date.now()
+  const clock = () => performance.now()
+  const metrics = createMetrics()
+  const history = createHistory()
+  const { observers, seen } = createObservers(store, metrics, history, clock, log)
+  const target = influxTarget(config.metrics.influxdb)
+  measureStart(metrics, startedMs)
+  let looking: Looking | undefined
+  const families = (): readonly Family[] => {
+    looking?.collect()
+    return metrics.families()
+  }
+  const thread = await startStatus({
+    port: portOptions(config.status),
+    stall: { limitMs: limits.stallMs, format: stallFormat(config.log) },
+    answers: {
+      tasks: (query) => tasksDocument(viewOf(looking), query),
+      groups: (query) => groupsDocument(viewOf(looking), query),
+      metrics: () => prometheusText(families(), config.metrics.name_prefix),
+    },
+    log,
+  })
+  if (thread.address !== undefined) log.info("status port open", { address: thread.address })
+  const { job, instance, name_prefix: prefix } = config.metrics
+  const influx: InfluxExporter | undefined =
+    target &&
+    startInflux({
+      target,
+      prefix,
+      tags: { job, instance: String(instance) },
+      intervalMs: config.metrics.influxdb.interval ?? INFLUX_INTERVAL_MS,
+      timeoutMs: INFLUX_TIMEOUT_MS,
+      families,
+      onSkipped: () => metrics.add("cosigner_influx_skipped_total", {}),
+      now: Date.now,
+      log,
+    })
+  return {
+    observers,
+    address: thread.address,
+    begin(given) {
+      const backupMs = remembered(given.backupMs, BACKUP_LOOK_MS, clock)
+      const view: NodeView = { ...given, backupMs, store, environment: config.env, provenMs: seen.provenMs }
+      looking = look({ ...options, view, metrics, history, seen, clock, startedMs, thread })
+    },
+    async stop() {
+      looking?.stop()
+      thread.stop()
+      await influx?.stop(INFLUX_END_MS)
+    },
+  }
+}
+
+/** For what is looked up on a disk: asked anew only when its answer is older than `forMs`. */
+function remembered<T>(ask: () => T, forMs: number, clock: () => number): () => T {
+  let last: { readonly value: T; readonly at: number } | undefined
+  return () => {
+    if (last === undefined || clock() - last.at >= forMs) last = { value: ask(), at: clock() }
+    return last.value
+  }
+}
+
+function viewOf(looking: Looking | undefined): NodeView {
+  if (looking === undefined)
+    throw new CosignerError("E-CLI-001", { what: "the status port was asked before the start" })
+  return looking.view
+}
+
+function portOptions(status: Config["status"]): PortOptions | undefined {
+  if (!status.enable) return undefined
+  const listen = parseListen(status.listen)
+  if (status.token_path === undefined) return { listen, token: undefined }
+  using token = readToken(status.token_path)
+  return { listen, token: digestOf(token.expose()) }
+}
+
+function stallFormat({ std }: Config["log"]): StallOptions["format"] {
+  if (!std.enable) return undefined
+  return std.format === "auto" ? (process.stderr.isTTY ? "terminal" : "logfmt") : std.format
+}
+
+// ---- looking ---------------------------------------------------------------------------------------------------------
+
+interface Looking {
+  readonly view: NodeView
+  /** Present states into the measurements. */
+  collect(): void
+  stop(): void
+}
+
+interface Parts extends Options {
+  readonly view: NodeView
+  readonly metrics: Metrics
+  readonly history: History
+  readonly seen: Seen
+  readonly clock: () => number
+  readonly startedMs: number
+  readonly thread: StatusThread
+}
+
+function look(parts: Parts): Looking {
+  const { view, metrics, log, seen, thread } = parts
+  let pingMs: number | undefined
+  const probes = probesOf(parts, (tookMs) => {
+    pingMs = tookMs
+    metrics.set("cosigner_worker_ping_seconds", {}, tookMs / 1000)
+  })
+  const watch = createWatch({
+    probes,
+    now: Date.now,
+    log,
+    onAlarm: (item) => metrics.add("cosigner_alarms_total", { item }),
+  })
+  const delays = delayMeter()
+  let isBroken = false
+
+  function tick(): void {
+    const items = watch.look()
+    const ready = isReady(items)
+    const delay = delays.read()
+    measureReadiness(metrics, items, ready)
+    thread.beat(() => ({ status: documentOf(items, ready, delay), history: parts.history.document(Date.now()) }))
+  }
+
+  /** A bug in looking must not end what it looks at: the port says that nothing is known. */
+  function guardedTick(): void {
+    try {
+      tick()
+    } catch (error) {
+      thread.beat(undefined)
+      const bug = new CosignerError("E-CLI-001", { what: `the node could not be looked at: ${errorText(error)}` })
+      if (!isBroken) log.error(describe(bug))
+      isBroken = true
+    }
+  }
+
+  const documentOf = (items: readonly Item[], ready: boolean, delay: Delay) =>
+    statusDocument(view, {
+      nowMs: Date.now(),
+      startedMs: parts.startedMs,
+      items,
+      isReady: ready,
+      ended: seen.ended,
+      delay,
+      pingMs,
+    })
+
+  guardedTick()
+  const timer = setInterval(guardedTick, parts.tickMs)
+  return {
+    view,
+    collect: () => collect(metrics, view, delays.last(), Date.now()),
+    stop() {
+      clearInterval(timer)
+      delays.stop()
+    },
+  }
+}
+
+function probesOf(parts: Parts, onPing: (tookMs: number) => void): readonly Probe[] {
+  const { view, limits, clock, seen, log, metrics } = parts
+  const { store, pool, poolSize: size } = view
+  const { interval } = parts.config.checkup
+  return [
+    storeProbe({ limits, clock, writtenAt: seen.writtenAt, write: () => store.probe(Date.now()) }),
+    linkProbe(limits, view.link),
+    clockProbe(limits, view.link),
+    workersProbe({ limits, clock, pool, size, onAnswer: onPing }),
+    sessionsProbe(limits, clock, seen.openSessions),
+    loopProbe(limits, clock, (ms) => {
+      metrics.add("cosigner_alarms_total", { item: "loop" })
+      log.warn("the main thread goes on after a stall", { code: "E-STA-015", stalledMs: Math.round(ms) })
+    }),
+    proofProbe({
+      now: Date.now,
+      provenMs: seen.provenMs,
+      heldMs: () => heldMs(store),
+      limitMs: interval === undefined ? undefined : MISSED_CHECKUPS * interval,
+    }),
+  ]
+}
+
+/** Since when a share is here that could sign. */
+function heldMs(store: Store): number | undefined {
+  const active = store.groups.list().filter(({ status }) => status === "ACTIVE")
+  return active.length === 0 ? undefined : Math.min(...active.map(({ createdMs }) => createdMs))
+}
+
+interface DelayMeter {
+  /** Once per tick. */
+  read(): Delay
+  last(): Delay
+  stop(): void
+}
+
+const RESOLUTION_MS = 20
+const NANOSECONDS = 1e6
+
+function delayMeter(): DelayMeter {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  histogram.enable()
+  let ticks = 0
+  let last: Delay = { p50Ms: 0, p99Ms: 0, maxMs: 0 }
+  return {
+    read() {
+      if (ticks++ % WINDOW_TICKS !== WINDOW_TICKS - 1) return last
+      const at = (percentile: number) => histogram.percentile(percentile) / NANOSECONDS
+      last = { p50Ms: at(50), p99Ms: at(99), maxMs: Math.max(0, histogram.max / NANOSECONDS) }
+      histogram.reset()
+      return last
+    },
+    last: () => last,
+    stop: () => void histogram.disable(),
+  }
+}

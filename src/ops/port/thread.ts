@@ -1,0 +1,162 @@
+/**
+ * The main thread's side of the status port: starts the thread, beats for it, answers what only the main thread knows, and
+ * starts it again should it die. Everything that leaves through here was held against its schema first.
+ */
+import type { TSchema } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+import { build } from "../../build.ts"
+import type { Listen } from "../../config/listen.ts"
+import { CosignerError, describe, errorText, placeIn } from "../../errors.ts"
+import type { Log } from "../../log.ts"
+import {
+  type GroupsDocument,
+  type GroupsQuery,
+  groupsSchema,
+  historySchema,
+  statusSchema,
+  type TasksDocument,
+  type TasksQuery,
+  tasksSchema,
+} from "./documents.ts"
+import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
+
+// In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
+const PROGRAM = new URL(build.mode === "compiled" ? "./ops/port/worker.ts" : "./worker.ts", import.meta.url)
+
+export interface Answers {
+  readonly tasks: (query: TasksQuery) => TasksDocument
+  readonly groups: (query: GroupsQuery) => GroupsDocument
+  /** Prometheus text. */
+  readonly metrics: () => string
+}
+
+export interface StatusThread {
+  /** Where the port is, as `status.listen` writes it; undefined without one. */
+  readonly address: string | undefined
+  /** A sign of life, with what is known (made only if there is a port). At least twice within the stall limit. */
+  beat(snapshot: (() => Snapshot) | undefined): void
+  stop(): void
+}
+
+interface Options {
+  readonly port: PortOptions | undefined
+  readonly stall: StallOptions
+  readonly answers: Answers
+  readonly log: Log
+  /** What the thread runs, if not this program's own. */
+  readonly program?: URL
+}
+
+/** After a death, ms; doubled with each that follows before the port was open again, up to the cap. */
+const RESTART_MS = 1_000
+const RESTART_CAP_MS = 60_000
+const OPEN_MS = 10_000
+
+/** Resolves when the port is open. Throws E-STA-001. */
+export async function startStatus(options: Options): Promise<StatusThread> {
+  const { port, log } = options
+  let thread: Worker | undefined
+  let isStopped = false
+  let restart: ReturnType<typeof setTimeout> | undefined
+  /** Since the port was last open. */
+  let deaths = 0
+  const first = Promise.withResolvers<string | undefined>()
+
+  function start(): void {
+    const worker = new Worker(options.program ?? PROGRAM, { smol: true })
+    thread = worker
+    const died = (reason: string): void => {
+      if (thread !== worker || isStopped) return
+      thread = undefined
+      worker.terminate()
+      first.reject(reason)
+      if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
+      restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
+    }
+    worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(worker, event.data, died))
+    worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
+    worker.addEventListener("close", () => died("it was closed"))
+    post(worker, { kind: "open", port, stall: options.stall })
+    if (port === undefined) first.resolve(undefined)
+  }
+
+  function onMessage(worker: Worker, message: FromThread, died: (reason: string) => void): void {
+    switch (message.kind) {
+      case "opened":
+        if (deaths > 0) log.info("the status port is open again", { address: message.address })
+        deaths = 0
+        return first.resolve(message.address)
+      case "refused":
+        return died(message.why)
+      case "ask":
+        return post(worker, { kind: "answer", id: message.id, body: answered(message.question) })
+    }
+  }
+
+  function answered(question: Question): string | undefined {
+    try {
+      return answer(options.answers, question)
+    } catch (error) {
+      log.error("a question to the status port was not answered", { what: question.kind, error: errorText(error) })
+      return undefined
+    }
+  }
+
+  start()
+  const patience = setTimeout(() => first.reject("it did not open in time"), OPEN_MS)
+  try {
+    const address = await first.promise
+    return {
+      address,
+      beat(snapshot) {
+        const made = port === undefined || snapshot === undefined ? undefined : checkedSnapshot(snapshot())
+        if (thread !== undefined) post(thread, { kind: "beat", snapshot: made })
+      },
+      stop,
+    }
+  } catch (error) {
+    stop()
+    const why = typeof error === "string" ? error : errorText(error)
+    throw new CosignerError(
+      "E-STA-001",
+      { listen: port === undefined ? "" : shown(port.listen), why },
+      { cause: error },
+    )
+  } finally {
+    clearTimeout(patience)
+  }
+
+  function stop(): void {
+    isStopped = true
+    clearTimeout(restart)
+    thread?.terminate()
+  }
+}
+
+const post = (worker: Worker, message: ToThread): void => worker.postMessage(message)
+
+const shown = (listen: Listen): string =>
+  listen.kind === "unix" ? `unix:${listen.path}` : `${listen.hostname}:${listen.port}`
+
+function answer(answers: Answers, question: Question): string {
+  switch (question.kind) {
+    case "tasks":
+      return JSON.stringify(checked(tasksSchema, answers.tasks(question.query)))
+    case "groups":
+      return JSON.stringify(checked(groupsSchema, answers.groups(question.query)))
+    case "metrics":
+      return answers.metrics()
+  }
+}
+
+const checkedSnapshot = ({ status, history }: Snapshot): Snapshot => ({
+  status: checked(statusSchema, status),
+  history: checked(historySchema, history),
+})
+
+/** The document itself, if it is exactly what its schema says: no field more, and none of another kind. */
+function checked<T>(schema: TSchema, document: T): T {
+  if (Value.Check(schema, document)) return document
+  const first = Value.Errors(schema, document).First()
+  throw new CosignerError("E-CLI-001", { what: `a status document is wrong at ${first?.path}: ${first?.message}` })
+}

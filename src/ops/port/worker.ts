@@ -1,0 +1,180 @@
+/**
+ * The thread of the status port: answers from what the main thread told it last, so that questions cost signing nothing,
+ * and notices when the main thread falls silent, because the main thread cannot. It holds no key and no secret but the
+ * digest of the port's token.
+ */
+import { lstatSync, unlinkSync, writeSync } from "node:fs"
+import { connect } from "node:net"
+import { build } from "../../build.ts"
+import { CosignerError, describe, errorText } from "../../errors.ts"
+import { formatLine } from "../../logText.ts"
+import type { ItemDocument } from "./documents.ts"
+import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
+import type { Known } from "./port.ts"
+
+declare const self: {
+  postMessage(message: FromThread): void
+  addEventListener(kind: "message", listener: (event: { readonly data: ToThread }) => void): void
+}
+
+/** How long the main thread may take for an answer before its asker is told that it does not come. */
+const ANSWER_MS = 3_000
+const MAX_ASKED = 64
+const WATCH_MS = 500
+
+let snapshot: Snapshot | undefined
+let beatAt = performance.now()
+let stall: StallOptions | undefined
+let isStallTold = false
+let prepared: { readonly snapshot: Snapshot; readonly stalledMs: number | undefined; readonly known: Known } | undefined
+const asked = new Map<number, (body: string | undefined) => void>()
+let lastId = 0
+
+// ---- the main thread, watched ----------------------------------------------------------------------------------------
+
+/** Since when the main thread has been silent for too long; whole seconds, so that answers can be kept meanwhile. */
+function stalledMs(): number | undefined {
+  const silentMs = performance.now() - beatAt
+  return stall !== undefined && silentMs > stall.limitMs ? Math.floor(silentMs / 1000) * 1000 : undefined
+}
+
+function watch(): void {
+  const ms = stalledMs()
+  if (ms === undefined) {
+    isStallTold = false
+    return
+  }
+  if (isStallTold || stall?.format === undefined) return
+  isStallTold = true
+  const line = {
+    time: new Date(),
+    level: "error",
+    message: describe(stallError(ms)),
+    fields: { item: "loop" },
+  } as const
+  try {
+    writeSync(2, `${formatLine(line, stall.format)}\n`)
+  } catch {
+    // a full pipe must not end the thread that still answers
+  }
+}
+
+const stallError = (ms: number): CosignerError => new CosignerError("E-STA-015", { stalledMs: ms })
+
+// ---- what is known ---------------------------------------------------------------------------------------------------
+
+function known(): Known | undefined {
+  if (snapshot === undefined) return undefined
+  const ms = stalledMs()
+  if (prepared?.snapshot !== snapshot || prepared.stalledMs !== ms) {
+    prepared = { snapshot, stalledMs: ms, known: prepare(snapshot, ms) }
+  }
+  return prepared.known
+}
+
+function prepare({ status, history }: Snapshot, ms: number | undefined): Known {
+  const items =
+    ms === undefined ? status.items : status.items.map((item) => (item.name === "loop" ? stalled(item, ms) : item))
+  const ready = status.ready && ms === undefined
+  return {
+    status: JSON.stringify({ ...status, ready, items }),
+    ready: JSON.stringify({ ready, items }),
+    isReady: ready,
+    history: JSON.stringify(history),
+  }
+}
+
+function stalled(item: ItemDocument, ms: number): ItemDocument {
+  const error = stallError(ms)
+  const checked_ms = Date.now()
+  return {
+    ...item,
+    state: "failed",
+    reason: error.message,
+    code: error.code,
+    next: error.next,
+    since_ms: checked_ms - ms,
+    checked_ms,
+  }
+}
+
+function ask(question: Question): Promise<string | undefined> {
+  if (asked.size >= MAX_ASKED) return Promise.resolve(undefined)
+  const id = ++lastId
+  return new Promise((resolve) => {
+    const answered = (body: string | undefined) => {
+      clearTimeout(timer)
+      asked.delete(id)
+      resolve(body)
+    }
+    const timer = setTimeout(answered, ANSWER_MS)
+    asked.set(id, answered)
+    self.postMessage({ kind: "ask", id, question })
+  })
+}
+
+// ---- the port --------------------------------------------------------------------------------------------------------
+
+/** Questions have no body. */
+const MAX_BODY = 4096
+const IDLE_SECONDS = 10
+
+async function open({ listen, token }: PortOptions): Promise<void> {
+  try {
+    const { createPort } = await import("./port.ts")
+    const fetch = createPort({ listen, token, version: build.version, known, ask })
+    if (listen.kind === "unix") {
+      await removeStale(listen.path)
+      Bun.serve({ unix: listen.path, fetch, maxRequestBodySize: MAX_BODY, development: false })
+      self.postMessage({ kind: "opened", address: `unix:${listen.path}` })
+    } else {
+      const { port } = Bun.serve({
+        hostname: listen.hostname,
+        port: listen.port,
+        fetch,
+        maxRequestBodySize: MAX_BODY,
+        idleTimeout: IDLE_SECONDS,
+        development: false,
+        // Without development mode the runtime would share the port with whoever asks for it.
+        reusePort: false,
+      })
+      const host = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname
+      self.postMessage({ kind: "opened", address: `${host}:${port}` })
+    }
+  } catch (error) {
+    self.postMessage({ kind: "refused", why: errorText(error) })
+  }
+}
+
+/** A socket that a killed node left behind; one that somebody listens on stays, and so does anything else. */
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) throw new Error("something that is no socket is in its place")
+  const isAnswered = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on("error", () => resolve(false))
+  })
+  if (isAnswered) throw new Error("another process listens there")
+  unlinkSync(path)
+}
+
+self.addEventListener("message", ({ data }) => {
+  switch (data.kind) {
+    case "open":
+      stall = data.stall
+      beatAt = performance.now()
+      setInterval(watch, WATCH_MS)
+      if (data.port !== undefined) void open(data.port)
+      return
+    case "beat":
+      beatAt = performance.now()
+      snapshot = data.snapshot
+      return
+    case "answer":
+      return asked.get(data.id)?.(data.body)
+  }
+})

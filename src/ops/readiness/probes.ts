@@ -1,0 +1,233 @@
+/**
+ * What readiness consists of, each item as a function of what it looks at. Limits are parameters; LIMITS has the node's. All
+ * of them are found out within 30 s.
+ */
+import { CosignerError, errorText } from "../../errors.ts"
+import type { OpenSession } from "./sessions.ts"
+import type { Finding, Probe } from "./watch.ts"
+
+export interface WatchLimits {
+  /** A write that stands must not be older; a probe writes before it would be. */
+  readonly storeMs: number
+  /** Silence on a link that is up. Heartbeats come every 15 s. */
+  readonly linkSilentMs: number
+  /** How long the link may be down before it reaches the log; readiness does not wait. */
+  readonly linkHoldMs: number
+  /** Between this clock and WaaS's; the error of measurement is on top. */
+  readonly clockMs: number
+  /** An answer of every session worker must not be older. */
+  readonly workersMs: number
+  /** A worker that is silent for so long is given up and replaced. */
+  readonly buryMs: number
+  /** A session may outlive its own limit by so much. */
+  readonly sessionGraceMs: number
+  /** The main thread must come round within this. */
+  readonly stallMs: number
+  /** After a stall, the node is taken for ready again after this. */
+  readonly calmMs: number
+}
+
+export const WATCH_LIMITS: WatchLimits = {
+  storeMs: 20_000,
+  linkSilentMs: 20_000,
+  linkHoldMs: 10_000,
+  clockMs: 5_000,
+  workersMs: 15_000,
+  buryMs: 60_000,
+  sessionGraceMs: 10_000,
+  stallMs: 10_000,
+  calmMs: 3_000,
+}
+
+const ok = (reason: string): Finding => ({ state: "ok", reason })
+const waiting = (reason: string): Finding => ({ state: "waiting", reason })
+const failed = (error: CosignerError): Finding => ({ state: "failed", error })
+const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)} s ago`
+
+// ---- store ------------------------------------------------------------------------------------------------------------
+
+/** A probe's own write, when no task has written for half the limit; after a failure as seldom as that too. */
+export function storeProbe(parts: {
+  readonly limits: WatchLimits
+  /** Monotonic, ms. */
+  readonly clock: () => number
+  /** Of the last commit that stands, monotonic. */
+  readonly writtenAt: () => number | undefined
+  /** A real write; throws. */
+  readonly write: () => void
+}): Probe {
+  const { storeMs } = parts.limits
+  let triedAt = Number.NEGATIVE_INFINITY
+  let failure: unknown
+  const age = (): number => parts.clock() - (parts.writtenAt() ?? Number.NEGATIVE_INFINITY)
+  return {
+    name: "store",
+    holdMs: 0,
+    look() {
+      if (Math.min(age(), parts.clock() - triedAt) >= storeMs / 2) {
+        try {
+          parts.write()
+          failure = undefined
+        } catch (error) {
+          failure = error
+        }
+        triedAt = parts.clock()
+      }
+      if (failure !== undefined && age() > parts.clock() - triedAt) {
+        return failed(new CosignerError("E-STA-010", { why: errorText(failure) }))
+      }
+      if (age() <= storeMs) return ok(`written ${ago(age())}`)
+      return failed(new CosignerError("E-STA-010", { why: `the last write that stands was ${ago(age())}` }))
+    },
+  }
+}
+
+// ---- link and clock ---------------------------------------------------------------------------------------------------
+
+interface LinkView {
+  readonly phase: "connecting" | "online" | "waiting" | "stopped"
+  readonly silentMs: number | undefined
+  readonly measured: { readonly rttMs: number; readonly clockOffsetMs: number } | undefined
+  readonly lastError: CosignerError | undefined
+}
+
+export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => ({
+  name: "link",
+  holdMs: limits.linkHoldMs,
+  look() {
+    const { phase, silentMs = 0, lastError } = state()
+    const down = (why: string): Finding => failed(new CosignerError("E-STA-011", { why }))
+    if (phase === "online") {
+      const seconds = Math.round(silentMs / 1000)
+      return silentMs <= limits.linkSilentMs ? ok(`heard ${ago(silentMs)}`) : down(`nothing was heard for ${seconds} s`)
+    }
+    if (lastError !== undefined) return down(`${lastError.code} ${lastError.message}`)
+    return phase === "stopped" ? down("the node goes down") : waiting("not yet up")
+  },
+})
+
+export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe => ({
+  name: "clock",
+  holdMs: 0,
+  look() {
+    const { measured } = state()
+    if (measured === undefined) return waiting("not yet compared with the clock of WaaS")
+    const offsetMs = Math.round(measured.clockOffsetMs)
+    const isSane = Math.abs(offsetMs) <= limits.clockMs + measured.rttMs / 2
+    if (!isSane) return failed(new CosignerError("E-STA-012", { offsetMs, limitMs: limits.clockMs }))
+    return ok(`${offsetMs} ms from the clock of WaaS`)
+  },
+})
+
+// ---- session workers --------------------------------------------------------------------------------------------------
+
+interface PoolView {
+  ping(): Promise<number>
+  alive(): number
+  reap(silentMs: number): void
+}
+
+/** Keeps one ping under way; a worker that lets it wait for long is replaced. */
+export function workersProbe(parts: {
+  readonly limits: WatchLimits
+  readonly clock: () => number
+  readonly pool: PoolView
+  readonly size: number
+  readonly onAnswer: (tookMs: number) => void
+}): Probe {
+  const { limits, clock, pool, size } = parts
+  let askedAt = clock()
+  let answeredAt: number | undefined
+  let tookMs = 0
+  let isUnderWay = false
+
+  function ask(): void {
+    isUnderWay = true
+    askedAt = clock()
+    pool.ping().then((took) => {
+      isUnderWay = false
+      answeredAt = clock()
+      tookMs = took
+      parts.onAnswer(took)
+    })
+  }
+
+  return {
+    name: "workers",
+    holdMs: 0,
+    look() {
+      if (isUnderWay) pool.reap(limits.buryMs)
+      else if (clock() - askedAt >= limits.workersMs / 3 || answeredAt === undefined) ask()
+      const dead = (why: string): Finding => failed(new CosignerError("E-STA-013", { why }))
+      if (pool.alive() < size) return dead(`${pool.alive()} of ${size} are alive`)
+      if (isUnderWay && clock() - askedAt > limits.workersMs)
+        return dead(`one has not answered since ${ago(clock() - askedAt)}`)
+      if (answeredAt === undefined) return waiting("not yet asked")
+      return ok(`${size} answered within ${Math.ceil(tookMs)} ms, ${ago(clock() - answeredAt)}`)
+    },
+  }
+}
+
+export const sessionsProbe = (limits: WatchLimits, clock: () => number, open: () => Iterable<OpenSession>): Probe => ({
+  name: "sessions",
+  holdMs: 0,
+  look() {
+    const all = [...open()]
+    const over = all.map(({ endsAt }) => clock() - endsAt - limits.sessionGraceMs).filter((ms) => ms > 0)
+    if (over.length === 0) return ok(all.length === 0 ? "none is open" : `${all.length} open, none overdue`)
+    const overMs = Math.round(Math.max(...over) + limits.sessionGraceMs)
+    return failed(new CosignerError("E-STA-014", { sessions: over.length, overMs }))
+  },
+})
+
+// ---- main thread ------------------------------------------------------------------------------------------------------
+
+/**
+ * Sees stalls from inside, after them: the time between two looks. While one lasts, only another thread can tell
+ * (status/worker.ts), which also logs it; this probe keeps the node from being ready right after it.
+ */
+export function loopProbe(limits: WatchLimits, clock: () => number, onStall: (ms: number) => void): Probe {
+  let lookedAt = clock()
+  let stalled: { readonly ms: number; readonly endedAt: number } | undefined
+  return {
+    name: "loop",
+    holdMs: Number.POSITIVE_INFINITY,
+    look() {
+      const ms = clock() - lookedAt
+      lookedAt = clock()
+      if (ms > limits.stallMs) {
+        stalled = { ms, endedAt: clock() }
+        onStall(ms)
+      }
+      if (stalled !== undefined && clock() - stalled.endedAt < limits.calmMs) {
+        return failed(new CosignerError("E-STA-015", { stalledMs: Math.round(stalled.ms) }))
+      }
+      return ok(stalled === undefined ? "never stalled" : `last stalled ${ago(clock() - stalled.endedAt)}`)
+    },
+  }
+}
+
+// ---- proof ------------------------------------------------------------------------------------------------------------
+
+/** `limitMs` undefined: no schedule promises a proof, so its age is told and nothing more. */
+export const proofProbe = (parts: {
+  readonly now: () => number
+  /** When a share of this node was last seen to sign, ms since 1970. */
+  readonly provenMs: () => number | undefined
+  /** Of the oldest key share that could sign. */
+  readonly heldMs: () => number | undefined
+  readonly limitMs: number | undefined
+}): Probe => ({
+  name: "proof",
+  holdMs: 0,
+  look() {
+    const heldMs = parts.heldMs()
+    if (heldMs === undefined) return ok("nothing to prove yet: no key share is here")
+    const provenMs = parts.provenMs()
+    const ageMs = parts.now() - (provenMs ?? heldMs)
+    if (parts.limitMs !== undefined && ageMs > parts.limitMs)
+      return failed(new CosignerError("E-STA-016", { ageMs, limitMs: parts.limitMs }))
+    if (provenMs === undefined) return ok("nothing proven yet")
+    return ok(`a share signed ${ago(ageMs)}`)
+  },
+})

@@ -1,0 +1,43 @@
+/** Sessions seen from outside: which are open, until when they should have ended, and how long each took. */
+import type { Ending, SessionSpec } from "../../mpc/session.ts"
+import type { StartSession } from "../../tasks/ports.ts"
+
+export interface OpenSession {
+  readonly protocol: string
+  /** Monotonic, ms; past this something should have ended it. */
+  readonly endsAt: number
+}
+
+export interface SessionBook {
+  /** Starts as `start` does, and keeps the book. */
+  readonly startSession: StartSession
+  open(): Iterable<OpenSession>
+}
+
+/** What a session is called in metrics: `dkg`, `reshare`, or `sign ecdsa`. */
+export const protocolOf = (spec: SessionSpec): string =>
+  spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol
+
+export function sessionBook(parts: {
+  readonly start: StartSession
+  readonly clock: () => number
+  /** The longest a session of this kind may take, ms. */
+  readonly limitMs: (spec: SessionSpec) => number
+  readonly onEnd: (protocol: string, ending: Ending["kind"], tookMs: number) => void
+}): SessionBook {
+  const open = new Set<OpenSession>()
+  return {
+    startSession(spec, io) {
+      const begunAt = parts.clock()
+      const entry: OpenSession = { protocol: protocolOf(spec), endsAt: begunAt + parts.limitMs(spec) }
+      const session = parts.start(spec, io)
+      open.add(entry)
+      session.ending.then((ending) => {
+        open.delete(entry)
+        parts.onEnd(entry.protocol, ending.kind, parts.clock() - begunAt)
+      })
+      return session
+    },
+    open: () => open,
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Readiness, earned: every item is looked at again and again, and the node is ready while all are ok. An item that stays
+ * failed reaches the log once, with its code and the next step, and once more when it is over. How an item is looked at is
+ * its probe's.
+ */
+import { type CosignerError, describe } from "../../errors.ts"
+import type { Log } from "../../log.ts"
+
+export type Finding =
+  | { readonly state: "ok"; readonly reason: string }
+  /** Not known yet: not ready, and nothing to alarm anybody for. */
+  | { readonly state: "waiting"; readonly reason: string }
+  | { readonly state: "failed"; readonly error: CosignerError }
+
+export interface Probe {
+  readonly name: string
+  /** Cheap, synchronous; what it throws is for the daemon to know as a bug. */
+  readonly look: () => Finding
+  /** Failed for so long, ms, before it reaches the log: short interruptions are told by whoever sees them. */
+  readonly holdMs: number
+}
+
+export interface Item {
+  readonly name: string
+  readonly state: Finding["state"]
+  readonly reason: string
+  /** Empty unless failed. */
+  readonly code: string
+  readonly next: string
+  /** Since when it has been in this state, ms since 1970. */
+  readonly sinceMs: number
+  readonly checkedMs: number
+}
+
+export interface Watch {
+  /** Looks at everything now. */
+  look(): readonly Item[]
+}
+
+interface Parts {
+  readonly probes: readonly Probe[]
+  readonly now: () => number
+  readonly log: Log
+  /** Told once for every alarm. */
+  readonly onAlarm: (item: string) => void
+}
+
+interface Kept {
+  readonly item: Item
+  readonly isAlarmed: boolean
+}
+
+export function createWatch({ probes, now, log, onAlarm }: Parts): Watch {
+  const kept = new Map<string, Kept>()
+
+  function lookAt({ name, look, holdMs }: Probe): Item {
+    const before = kept.get(name)
+    const nowMs = now()
+    const found = look()
+    const item: Item = {
+      name,
+      state: found.state,
+      reason: found.state === "failed" ? found.error.message : found.reason,
+      code: found.state === "failed" ? found.error.code : "",
+      next: found.state === "failed" ? found.error.next : "",
+      sinceMs: before?.item.state === found.state ? before.item.sinceMs : nowMs,
+      checkedMs: nowMs,
+    }
+    let isAlarmed = before?.isAlarmed ?? false
+    if (found.state === "failed" && !isAlarmed && nowMs - item.sinceMs >= holdMs) {
+      isAlarmed = true
+      log.error(describe(found.error), { item: name })
+      onAlarm(name)
+    }
+    if (found.state === "ok" && isAlarmed) {
+      isAlarmed = false
+      log.info("what was wrong is over", { item: name, now: found.reason })
+    }
+    kept.set(name, { item, isAlarmed })
+    return item
+  }
+
+  return { look: () => probes.map(lookAt) }
+}
+
+export const isReady = (items: readonly Pick<Item, "state">[]): boolean =>
+  items.length > 0 && items.every(({ state }) => state === "ok")

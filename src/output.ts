@@ -1,0 +1,60 @@
+/**
+ * What a command prints: results to stdout, remarks to stderr. With --json stdout carries JSON alone, one value per line.
+ * Writes are synchronous, so that nothing is lost at the end; a reader that went away (`| head -1`) is not an error.
+ */
+import { writeSync } from "node:fs"
+import { CosignerError } from "./errors.ts"
+
+export interface Output {
+  readonly json: boolean
+  /** A line of text for people; nothing with --json. */
+  line(text: string): void
+  /** One JSON value on one line, whether --json was given or not. */
+  value(value: unknown): void
+  /** The result in the form that was asked for: `value` as JSON, or `lines`. */
+  result(value: unknown, lines: readonly string[]): void
+  /** A remark to stderr, whichever form stdout has. */
+  note(text: string): void
+}
+
+export type Write = (fd: 1 | 2, text: string) => void
+
+export const output = (json: boolean, write: Write = writeAll): Output => {
+  const line = (text: string) => {
+    if (!json) write(1, `${text}\n`)
+  }
+  const value = (value: unknown) => write(1, `${JSON.stringify(value, bigints)}\n`)
+  return {
+    json,
+    line,
+    value,
+    result: (answer, lines) => (json ? value(answer) : lines.forEach(line)),
+    note: (text) => write(2, `${text}\n`),
+  }
+}
+
+/** BigInts are decimal strings in our JSON: share ids exceed every number type of its readers. */
+const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value)
+
+/**
+ * Writes all of `text` now; the only place besides the log's sink that touches the standard streams. Throws E-CLI-013 for a
+ * result that cannot be written. A remark or a log line that cannot be is dropped: nobody is left to tell, and a node does
+ * not stop for it.
+ */
+export function writeAll(fd: 1 | 2, text: string): void {
+  let rest = Buffer.from(text, "utf8")
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest))
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined
+      if (code === "EPIPE") return
+      if (code !== "EAGAIN") {
+        if (fd === 2) return
+        throw new CosignerError("E-CLI-013", { why: String(code ?? error) }, { cause: error })
+      }
+      // a non-blocking pipe that is full: give its reader a moment
+      Bun.sleepSync(1)
+    }
+  }
+}

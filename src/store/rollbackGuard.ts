@@ -1,0 +1,100 @@
+/**
+ * The guard against an older copy of the database: a small file beside it (`<db>.guard`) that remembers how far the database
+ * had come on this host. It is no secret and no proof; it catches the restored copy, the snapshot that was rolled back and
+ * the clone, all of which would undo bans (threshold.md 2.5 rule 11). WaaS remembers the same, for copies on other hosts.
+ *
+ * It is written beside the commits, not in them: exactly at every start, and afterwards whenever some seconds of commits
+ * have gathered. So an older copy from before the last start is always seen, one from within a run unless it is younger
+ * than those seconds; and no commit waits for a second file.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+import { toHex, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { CosignerError } from "../errors.ts"
+import { asFault } from "./faults.ts"
+
+/** How far a database has come. */
+export interface FencingToken {
+  /** Decisions to go on from an older copy; the higher one is the node. */
+  readonly incarnation: number
+  /** Starts of the node. */
+  readonly boot: number
+  /** Commits. */
+  readonly generation: number
+}
+
+export const rollbackGuardPath = (db: string): string => `${db}.guard`
+
+/** Whether `a` may be the same database as `known`, now or later. */
+export const isBehind = (a: FencingToken, known: FencingToken): boolean =>
+  a.incarnation !== known.incarnation
+    ? a.incarnation < known.incarnation
+    : a.boot < known.boot || a.generation < known.generation
+
+export const fencingTokenText = ({ incarnation, boot, generation }: FencingToken): string =>
+  `start ${boot}, commit ${generation}${incarnation === 0 ? "" : `, incarnation ${incarnation}`}`
+
+/** Throws E-BAK-015 if this host has seen a later state of the database, E-BAK-016 if its memory cannot be read. */
+export function checkRollbackGuard(db: string, fencingToken: FencingToken): void {
+  const known = readRollbackGuard(db)
+  if (known === undefined || !isBehind(fencingToken, known)) return
+  throw new CosignerError("E-BAK-015", {
+    path: db,
+    have: fencingTokenText(fencingToken),
+    known: fencingTokenText(known),
+  })
+}
+
+/** Undefined where there is no guard yet. Throws E-BAK-016. */
+export function readRollbackGuard(db: string): FencingToken | undefined {
+  const path = rollbackGuardPath(db)
+  let text: string
+  try {
+    text = readFileSync(path, "utf8")
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    throw new CosignerError("E-BAK-016", { path }, { cause: error })
+  }
+  const fencingToken = parse(text)
+  if (fencingToken === undefined) throw new CosignerError("E-BAK-016", { path })
+  return fencingToken
+}
+
+/** On the disk when it returns. */
+export function writeRollbackGuard(db: string, fencingToken: FencingToken): void {
+  const path = rollbackGuardPath(db)
+  try {
+    const draft = `${path}.new`
+    const fd = openSync(draft, "w", 0o600)
+    try {
+      writeSync(fd, textOf(fencingToken))
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(draft, path)
+    const folder = openSync(dirname(path), "r")
+    try {
+      fsyncSync(folder)
+    } finally {
+      closeSync(folder)
+    }
+  } catch (error) {
+    throw asFault(error, path, "write")
+  }
+}
+
+const bodyOf = ({ incarnation, boot, generation }: FencingToken): string =>
+  `cosigner-guard 1 ${incarnation} ${boot} ${generation}`
+const checkOf = (body: string): string => toHex(sha256(utf8(body))).slice(0, 16)
+const textOf = (fencingToken: FencingToken): string => `${bodyOf(fencingToken)} ${checkOf(bodyOf(fencingToken))}\n`
+
+function parse(text: string): FencingToken | undefined {
+  const found = /^cosigner-guard 1 (\d{1,16}) (\d{1,16}) (\d{1,16}) [0-9a-f]{16}\n$/.exec(text)
+  if (found === null) return undefined
+  const [incarnation, boot, generation] = found.slice(1, 4).map(Number)
+  if (incarnation === undefined || boot === undefined || generation === undefined) return undefined
+  const fencingToken = { incarnation, boot, generation }
+  return text === textOf(fencingToken) ? fencingToken : undefined
+}

@@ -1,0 +1,328 @@
+/**
+ * The execution of every task, top to bottom: check, rules, callback servers, approve, attempts, finish. What differs by type is
+ * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
+ */
+import type { Bytes } from "../bytes.ts"
+import { CosignerError, errorText } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Verdict } from "../policy/verdict.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { Task } from "../wire/task.ts"
+import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
+import type { CheckLocks } from "./checks.ts"
+import { askEverybody, both } from "./decision.ts"
+import { EarlyEnvelopes } from "./early.ts"
+import { resumed, statusOf, tellEnd, unlessSigned, whyNot } from "./endings.ts"
+import { certified, madeOutcome, planOf } from "./kinds.ts"
+import { type Mailbox, mailbox } from "./mailbox.ts"
+import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
+import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
+import { attemptEnded, isFinal, reportOf } from "./report.ts"
+import { fired, onFired } from "./signals.ts"
+import { retireBefore } from "./succession.ts"
+
+type Command =
+  | { readonly kind: "start"; readonly attempt: number }
+  | { readonly kind: "certificate"; readonly acks: readonly Bytes[] }
+
+interface Running {
+  readonly number: number
+  readonly attempt: Attempt
+  readonly plan: Plan
+}
+
+/** How long after a failure of the store the end of a task is tried to be recorded again. */
+const RECORD_AGAIN_MS = 5_000
+
+export class TaskExecution {
+  readonly task: Task
+  /** Resolves when there is nothing left to do for the task in this process. Never rejects. */
+  readonly over: Promise<void>
+  readonly #claimed: TaskRecord
+  readonly #answered: Verdict | undefined
+  readonly #ports: TaskPorts
+  readonly #locks: CheckLocks
+  readonly #onBan: (groupId: string, peer: PartyId) => void
+  readonly #commands: Mailbox<Command> = mailbox()
+  readonly #cancelled = new AbortController()
+  readonly #suspended = new AbortController()
+  readonly #alarm: Alarm
+  /** Fires with the deadline, a cancel, or the end of the process. */
+  readonly #stop: AbortSignal
+  readonly #early = new EarlyEnvelopes()
+  /** The highest attempt that was asked for, and the one begun last. */
+  #asked: number
+  #begunLast: number
+  #running: Running | undefined
+  /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
+  #result: (() => void) | undefined
+
+  /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (admissionDecision.ts). */
+  constructor(
+    task: Task,
+    claimed: TaskRecord,
+    ports: TaskPorts,
+    locks: CheckLocks,
+    onBan: (groupId: string, peer: PartyId) => void,
+    answered?: Verdict,
+  ) {
+    this.task = task
+    this.#claimed = claimed
+    this.#answered = answered
+    this.#ports = ports
+    this.#locks = locks
+    this.#onBan = onBan
+    this.#asked = claimed.attempt
+    this.#begunLast = claimed.attempt
+    this.#alarm = ports.alarm(task.deadline_ms)
+    this.#stop = AbortSignal.any([this.#alarm.signal, this.#cancelled.signal, this.#suspended.signal])
+    this.over = this.#run()
+      .catch((error: unknown) => this.#broken(error))
+      .finally(() => this.#alarm[Symbol.dispose]())
+  }
+
+  // ---- what the outside says ---------------------------------------------------------------------------------------
+
+  start(number: number): void {
+    if (this.#running !== undefined && number <= this.#running.number) {
+      this.#ports.send({ ...reportOf(this.#record()), attempt: this.#running.number })
+      return
+    }
+    this.#asked = Math.max(this.#asked, number)
+    this.#commands.put({ kind: "start", attempt: number })
+    // A higher attempt ends the one that runs; the loop then takes the command up.
+    this.#running?.attempt.session.cancel("cancelled")
+  }
+
+  certificate(acks: readonly Bytes[]): void {
+    this.#commands.put({ kind: "certificate", acks })
+    this.#running?.attempt.session.cancel("cancelled")
+  }
+
+  deliver(envelope: Bytes): void {
+    this.#running?.attempt.session.deliver(envelope)
+    // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
+    if (this.#asked > this.#begunLast) this.#early.keep(envelope)
+  }
+
+  cancel(reason: string): void {
+    this.#cancelled.abort(reason)
+  }
+
+  /** Stops without an ending: the node goes down, and the task goes on after the next start. */
+  suspend(): void {
+    this.#suspended.abort()
+  }
+
+  /** A peer was banned: a running attempt of this epoch with it ends at once. */
+  banned(groupId: string, peer: PartyId): void {
+    if (this.#running === undefined) return
+    const { plan, attempt } = this.#running
+    if (plan.group?.groupId === groupId && plan.ecdsa && plan.participants.includes(peer)) {
+      attempt.session.cancel("cancelled")
+    }
+  }
+
+  // ---- the execution --------------------------------------------------------------------------------------------------
+
+  async #run(): Promise<void> {
+    const made = madeOutcome(this.task, this.#ports)
+    if (made !== undefined) return this.#complete(() => made)
+    const plan = planOf(this.task, this.#ports)
+    if (isRefusal(plan)) return this.#fail(plan)
+    if (this.#isStopped()) return this.#finishStopped()
+    const record = this.#claimed.state === "claimed" ? await this.#decide(plan) : this.#claimed
+    if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
+    this.#ports.send(resumed(record) ?? reportOf(record))
+    if (record.state === "rejected") return tellEnd(record, this.#ports)
+    if (record.state === "approved") {
+      this.#ports.log.info(`${this.task.type} task approved`, { task: this.task.task_id })
+    }
+    await this.#attempts(record)
+  }
+
+  async #decide(plan: Plan | LonePlan): Promise<TaskRecord> {
+    const { risk, journal, now } = this.#ports
+    const asked = this.#answered ?? (await askEverybody(this.task, plan, this.#ports, this.#stop))
+    if (this.#isStopped()) return this.#claimed
+    return journal.approve(
+      this.task.task_id,
+      now(),
+      (usage) => both(risk.evaluate(this.task, plan.group, usage, now()), asked),
+      (verdict) =>
+        verdict.action === "approve" ? this.#events(140, "") : this.#events(160, `${verdict.code} ${verdict.reason}`),
+    )
+  }
+
+  /** Runs attempts as WaaS starts them, until one ends the task. */
+  async #attempts(approved: TaskRecord): Promise<void> {
+    let record = approved
+    for (;;) {
+      const command = await this.#commands.next(this.#stop)
+      if (command === undefined || this.#isStopped()) return this.#finishStopped()
+      if (command.kind === "certificate") {
+        const outcome = certified(this.task, command.acks, this.#ports) ?? madeOutcome(this.task, this.#ports)
+        if (outcome !== undefined) return this.#complete(() => outcome)
+        continue
+      }
+      if (command.attempt <= record.attempt) {
+        const why = refuse("E-TSK-019", { attempt: command.attempt, highest: record.attempt })
+        this.#ports.send(attemptEnded(record, why))
+        continue
+      }
+      if (await this.#attempt(command.attempt)) return
+      record = this.#ports.journal.get(this.task.task_id) ?? record
+    }
+  }
+
+  /** Whether the task is over. */
+  async #attempt(number: number): Promise<boolean> {
+    const plan = planOf(this.task, this.#ports) // anew: a ban or a new epoch may have come since the approval
+    if (isRefusal(plan)) {
+      this.#fail(plan)
+      return true
+    }
+    if (plan.kind === "alone") return this.#alone(number, plan)
+    const attempt = beginAttempt(this.task, number, plan, this.#ports, this.#locks, {
+      // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
+      begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
+      ban: this.#onBan,
+    })
+    this.#running = { number, attempt, plan }
+    this.#begunLast = number
+    for (const envelope of this.#early.take()) attempt.session.deliver(envelope)
+    const ended = await this.#ended(attempt, plan)
+    this.#running = undefined
+    return this.#settle(ended, number, plan)
+  }
+
+  /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
+  #alone(number: number, plan: LonePlan): boolean {
+    const { risk, journal, now } = this.#ports
+    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now())
+    if (verdict.action !== "approve") {
+      const { code, reason } = verdict
+      this.#ports.send({ ...attemptEnded(this.#record(), refuse("E-TSK-030", { code, reason })), attempt: number })
+      return false
+    }
+    const outcome = plan.outcome()
+    this.#complete(() => outcome)
+    return true
+  }
+
+  /** The ending of an attempt, which its own deadline and whatever stops the task bring about. */
+  async #ended({ session, ended }: Attempt, plan: Plan): Promise<Ended> {
+    const { limits, now, alarm } = this.#ports
+    const limit = plan.kind === "sign" ? limits.signSessionMs : limits.setupSessionMs
+    using timeout = alarm(Math.min(this.task.deadline_ms, now() + limit))
+    using _deadline = onFired(timeout.signal, () => session.cancel("deadline"))
+    using _stop = onFired(this.#stop, () => session.cancel("cancelled"))
+    return await ended
+  }
+
+  /** Whether the task is over. */
+  #settle({ ending, refused, close }: Ended, number: number, plan: Plan): boolean {
+    if (ending.kind === "done") {
+      const { result } = ending
+      this.#complete(() => {
+        close()
+        return plan.outcome(result)
+      })
+      // A signature of this epoch with a part of ours: the shares that came before it are not needed again (threshold.md 6.4).
+      if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
+      return true
+    }
+    if (this.#isStopped()) {
+      this.#finishStopped()
+      return true
+    }
+    if (ending.kind === "blamed" && ending.blame.kind !== "SESSION") {
+      this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
+      return true
+    }
+    const why = refused ?? whyNot(ending, number)
+    if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
+    // Also of an attempt that was not begun: WaaS waits for no other word of it.
+    this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })
+    return false
+  }
+
+  // ---- endings -----------------------------------------------------------------------------------------------------
+
+  /** Records the result; should the store not take it, #broken tries again for as long as the process lives. */
+  #complete(outcome: () => TaskOutcome): void {
+    this.#result = () => this.#finish({ state: "completed", outcome: outcome() })
+    this.#result()
+  }
+
+  #finish(asked: Finish): void {
+    const end = this.#trueEnd(asked)
+    const record = this.#ports.journal.finish(this.task.task_id, end, this.#ports.now(), this.#eventsOf(end))
+    tellEnd(record, this.#ports)
+    this.#ports.send(reportOf(record))
+  }
+
+  /** No end hides a result: neither an epoch that was certified before it was journalled, nor a share that has left. */
+  #trueEnd(asked: Finish): Finish {
+    if (asked.state === "completed") return asked
+    const outcome = madeOutcome(this.task, this.#ports)
+    return outcome === undefined ? unlessSigned(this.#record(), asked) : { state: "completed", outcome }
+  }
+
+  #fail(why: Refusal): void {
+    this.#finish({ state: "failed", ...why })
+  }
+
+  /** By the clock itself too: after a sleep of the machine an alarm may be late, and an approval must not outlive its deadline. */
+  #isStopped(): boolean {
+    return this.#stop.aborted || this.#ports.now() >= this.task.deadline_ms
+  }
+
+  /** The ending that a fired stop asks for; none when the node merely goes down. */
+  #finishStopped(): void {
+    if (this.#suspended.signal.aborted) return
+    if (!this.#cancelled.signal.aborted) return this.#fail(refuse("E-TSK-004", { deadlineMs: this.task.deadline_ms }))
+    const reason = String(this.#cancelled.signal.reason)
+    this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
+  }
+
+  /**
+   * Ends the task as soon as the store lets it: a disk that is full now has room later, and no task stays without an end. One
+   * that has its result ends with that, however long it takes: a signature that exists is never reported as failed.
+   */
+  async #broken(error: unknown): Promise<void> {
+    const { log, now, alarm } = this.#ports
+    log.error("task stopped", { task: this.task.task_id, error: errorText(error) })
+    const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
+    while (!this.#suspended.signal.aborted) {
+      try {
+        if (isFinal(this.#record().state)) return
+        if (this.#result === undefined) this.#fail(why)
+        else this.#result()
+        return
+      } catch (again) {
+        // What cannot become an outcome never will; nothing but the store gets better by itself.
+        if (!(again instanceof CosignerError)) this.#result = undefined
+        log.warn("the end of a task could not be recorded", { task: this.task.task_id, error: errorText(again) })
+        using later = alarm(now() + RECORD_AGAIN_MS)
+        await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
+      }
+    }
+  }
+
+  #eventsOf(end: Finish): readonly OutboxEvent[] {
+    if (end.state === "completed") return this.#events(190, "", end.outcome)
+    return this.#events(statusOf(end.state), `${end.code} ${end.reason}`)
+  }
+
+  #events(status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] {
+    return this.#ports.eventsFor({ task: this.task, status, failedReason, outcome, atMs: this.#ports.now() })
+  }
+
+  #record(): TaskRecord {
+    const record = this.#ports.journal.get(this.task.task_id)
+    if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
+    return record
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The demo's deployment for tests: the real binary, in a temporary folder, ended and removed with the scope. Every test of this
+ * folder plays on a deployment that is scanned: all processes at level trace, everything they put out kept, and in the end the
+ * secrets that they had looked for in it.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type DeployedNode, type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
+import { generateKeys, makeVault, type Vault } from "../../src/kit/demo/keys.ts"
+import type { Program } from "../../src/kit/demo/processes.ts"
+import { Secret } from "../../src/secret.ts"
+import { openStore } from "../../src/store/store.ts"
+import { binary } from "../support/binary.ts"
+import { openSurveillance, type Surveillance } from "./leaks/surveillance.ts"
+
+export interface TestDeployment extends AsyncDisposable {
+  readonly deployment: Deployment
+}
+
+export interface ScannedDeployment extends TestDeployment {
+  /** The binary, with the leakScanner's logTap: for every other process that a test starts. */
+  readonly program: Program
+  readonly surveillance: Surveillance
+}
+
+const folder = (): string => mkdtempSync(join(tmpdir(), "cosigner-e2e-"))
+
+/** Without leakScanner: for tests that need a node as a person would configure it. */
+export async function testDeployment(
+  count: number,
+  toml: (node: DeployedNode) => string = () => "",
+): Promise<TestDeployment> {
+  const dir = folder()
+  const deployment = await deploy({ words: [binary] }, dir, { count, toml })
+  return {
+    deployment,
+    async [Symbol.asyncDispose]() {
+      await deployment.endAll()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface Scanned {
+  /** Added to a node's configuration; what it needs for the leakScanner is added unless it is there. */
+  readonly toml?: (node: DeployedNode, surveillance: Surveillance) => string
+  /** What starts the binary, if more than its name. */
+  readonly words?: readonly string[]
+}
+
+/** Throws at its end, with what was found, if any secret of these processes was where it should not be. */
+export async function scannedDeployment(count: number, { toml, words }: Scanned = {}): Promise<ScannedDeployment> {
+  const dir = folder()
+  const surveillance = openSurveillance(dir)
+  const program: Program = { words: words ?? [binary], logTap: surveillance.logTap }
+  const inFront = (url: string): string => surveillance.inFront(url)
+  try {
+    const set = await deploy(program, dir, {
+      count,
+      logLevel: "trace",
+      inFront,
+      toml: (node) => surveillance.configure(node, toml?.(node, surveillance) ?? ""),
+    })
+    set.nodes.forEach(openCheaply)
+    const deployment = surveillance.over(set)
+    return {
+      deployment,
+      program,
+      surveillance,
+      async [Symbol.asyncDispose]() {
+        try {
+          await deployment.endAll()
+          surveillance.acquit()
+        } finally {
+          await surveillance.end()
+          rmSync(dir, { recursive: true, force: true })
+        }
+      },
+    }
+  } catch (error) {
+    await surveillance.end()
+    rmSync(dir, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Nodes are started again and again, and opened by the leakScanner in the end: what a password costs is tested elsewhere. */
+function openCheaply({ dir }: DeployedNode): void {
+  using password = Secret.from(readFileSync(join(dir, ".password")))
+  using store = openStore(join(dir, "db", "secrets.db"), password, { readOnly: false })
+  store.changePassword(password, { memoryKiB: 64, passes: 1, parallelism: 1 })
+}
+
+/** All nodes up and a vault with keys on both curves. */
+export async function readyVault(deployment: Deployment, threshold: number): Promise<Vault> {
+  const bound = await makeVault(deployment, deployment.nodes, threshold)
+  await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
+  return generateKeys(deployment, bound)
+}
