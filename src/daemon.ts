@@ -7,14 +7,14 @@ import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } 
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { copy, fromHex } from "./bytes.ts"
-import { createAsker } from "./callback/ask.ts"
-import { createMonitor, runPings } from "./callback/monitor.ts"
+import { type Asker, createAsker } from "./callback/ask.ts"
+import { createMonitor, type Monitor, runPings } from "./callback/monitor.ts"
 import { callbackServers } from "./callback/servers.ts"
 import type { Config } from "./config/config.ts"
 import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
 import { eventsFor } from "./events/envelope.ts"
-import { startSender } from "./events/sender.ts"
+import { type Sender, startSender } from "./events/sender.ts"
 import { eventServers } from "./events/servers.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
@@ -23,9 +23,10 @@ import { partyBytes } from "./keys/party.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
-import { identityOf } from "./mpc/envelope.ts"
+import { type Identity, identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
 import { alarmAt } from "./ops/alarm.ts"
+import type { Observers } from "./ops/observers.ts"
 import { openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import type { Rules } from "./policy/schema.ts"
@@ -33,13 +34,13 @@ import { Secret } from "./secret.ts"
 import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
-import type { TaskLimits } from "./tasks/ports.ts"
-import { createTasks } from "./tasks/runner.ts"
+import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
+import { createTasks, type Tasks } from "./tasks/runner.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
-import { startPool } from "./workers/pool.ts"
+import { type Pool, startPool } from "./workers/pool.ts"
 
 export interface Daemon {
   readonly nodeId: string
@@ -67,8 +68,22 @@ const LIMITS: TaskLimits = {
   },
 }
 
+const POOL_SIZE = Math.max(1, availableParallelism())
+
 /** Between two looks at the node, ms. */
 const TICK_MS = 1_000
+
+/** What every part of the node is made from. */
+interface Base {
+  readonly config: Config
+  readonly store: Store
+  readonly log: Log
+  readonly nodeId: string
+  readonly identity: Identity
+  readonly observers: Observers
+  /** Fires when the node stops. */
+  readonly stopping: AbortSignal
+}
 
 /** Throws for keys and files that cannot be used; once it returns, failures are states and retries. */
 export async function startDaemon(config: Config, store: Store, log: Log): Promise<Daemon> {
@@ -76,14 +91,86 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   tellRecovery(store, log)
   const stopping = new AbortController()
   using seed = store.identity()
-  using callbackSecret = store.callbackKey()
   const identity = identityOf(seed.expose())
   const nodeId = nodeIdOf(identity.party)
   log.info(`TSS Node ID: ${nodeId}`)
   const operations = await openOperations({ config, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
-  const { observers } = operations
+  const base: Base = {
+    config,
+    store,
+    log,
+    nodeId,
+    identity,
+    observers: operations.observers,
+    stopping: stopping.signal,
+  }
 
-  // ---- risk control
+  const callbacks = startCallbacks(base)
+  let rules = config.embedded_risk_control_rules
+  tellRules(rules, log)
+  const events = startEvents(base)
+  const pool = await startSessions(base, seed)
+  const rollbackGuard = keepRollbackGuard(store, log)
+  let link: Link | undefined
+  const tasks = makeTasks(base, {
+    pool,
+    events,
+    risk: {
+      evaluate: (task, group, usage, nowMs) => judge(rules, task, group, usage, nowMs),
+      ask: (task, _group, signal) => callbacks.asker.ask(task, signal),
+    },
+    send: (frame) => void link?.send(frame),
+  })
+  tasks.resume()
+  const up = dial(base, tasks)
+  link = up
+
+  operations.begin({
+    nodeId,
+    self: identity.party,
+    link: up.state,
+    pool,
+    poolSize: POOL_SIZE,
+    tasksOpen: tasks.open,
+    callbackServers: callbacks.monitor.states,
+    eventServers: () => events.sender?.states() ?? [],
+    rulesEnabled: () => rules.enable,
+    backupMs: () => lastProvenMs(config.backup.directory),
+  })
+  const signer = { self: identity.party, groups: store.groups, rng: systemRng }
+  const jobs = startJobs({ config, store, signer, log, proven: operations.observers.proven }, stopping.signal)
+
+  return {
+    nodeId,
+    setRules(next) {
+      rules = next
+      tellRules(rules, log)
+    },
+    async stop() {
+      // First, because what goes down looks broken.
+      const unwatched = operations.stop()
+      // A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks.
+      const suspended = tasks.stop()
+      await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
+      pool.close()
+      await suspended
+      up.stop()
+      stopping.abort()
+      await Promise.all([callbacks.pings, events.sender?.over, unwatched, jobs])
+      rollbackGuard.stop()
+    },
+  }
+}
+
+interface Callbacks {
+  readonly asker: Asker
+  readonly monitor: Monitor
+  /** Resolves once no more pings are sent. */
+  readonly pings: Promise<void>
+}
+
+function startCallbacks({ config, store, observers, stopping }: Base): Callbacks {
+  using callbackSecret = store.callbackKey()
   const servers = callbackServers(config.callback)
   const monitor = createMonitor(servers.map(({ address }) => address))
   const asker = createAsker({
@@ -100,42 +187,47 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     },
   })
   const { monitor_interval: pingMs } = config.callback
-  const pings = pingMs === undefined ? Promise.resolve() : runPings(asker, pingMs, stopping.signal)
-  let rules = config.embedded_risk_control_rules
-  tellRules(rules, log)
+  return { asker, monitor, pings: pingMs === undefined ? Promise.resolve() : runPings(asker, pingMs, stopping) }
+}
 
-  // ---- events
-  const targets = eventServers(config.event)
+interface Events {
+  /** Undefined without an event key. */
+  readonly sender: Sender | undefined
+  readonly make: ReturnType<typeof eventsFor>
+}
+
+/** Throws E-RSK-201 for event servers without an event key. */
+function startEvents({ config, store, log, nodeId, observers, stopping }: Base): Events {
+  const servers = eventServers(config.event)
   using eventSecret = store.eventKey()
-  if (targets.length > 0 && eventSecret === undefined) throw new CosignerError("E-RSK-201", {})
-  store.outbox.subscribe(targets.map(({ url, eventTypes }) => ({ server: url, eventTypes })))
-  const sender =
-    eventSecret === undefined
-      ? undefined
-      : startSender(
-          {
-            servers: targets,
-            outbox: store.outbox,
-            sign: tokenSigner(rsaKey(eventSecret), "the node's event key"),
-            nodeId,
-            newId: randomUUID,
-            now: Date.now,
-            fetch: (url, init) => fetch(url, init),
-            observe: (sent) => {
-              const { server, eventType, failure, givenUp } = sent
-              observers.eventSent(sent)
-              if (failure !== "") log.warn("an event was not taken", { server, event: eventType, failure, givenUp })
-            },
-          },
-          stopping.signal,
-        )
-  const makeEvents = eventsFor(nodeId, randomUUID)
+  if (servers.length > 0 && eventSecret === undefined) throw new CosignerError("E-RSK-201", {})
+  store.outbox.subscribe(servers.map(({ url, eventTypes }) => ({ server: url, eventTypes })))
+  const make = eventsFor(nodeId, randomUUID)
+  if (eventSecret === undefined) return { sender: undefined, make }
+  const sender = startSender(
+    {
+      servers,
+      outbox: store.outbox,
+      sign: tokenSigner(rsaKey(eventSecret), "the node's event key"),
+      nodeId,
+      newId: randomUUID,
+      now: Date.now,
+      fetch: (url, init) => fetch(url, init),
+      observe: (sent) => {
+        const { server, eventType, failure, givenUp } = sent
+        observers.eventSent(sent)
+        if (failure !== "") log.warn("an event was not taken", { server, event: eventType, failure, givenUp })
+      },
+    },
+    stopping,
+  )
+  return { sender, make }
+}
 
-  // ---- tasks
+function startSessions({ store, log, observers }: Base, seed: Secret): Promise<Pool> {
   using entropy = store.entropy()
-  const poolSize = Math.max(1, availableParallelism())
-  const pool = await startPool({
-    size: poolSize,
+  return startPool({
+    size: POOL_SIZE,
     identity: {
       seed: copy(seed.expose()),
       nodeSecret: copy(entropy.expose()),
@@ -146,26 +238,30 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       log.error("a session worker died; its sessions end and another takes its place", { reason })
     },
   })
-  const guard = keepRollbackGuard(store, log)
-  let link: Link | undefined
-  const tasks = createTasks(waasKeyOf(config), {
+}
+
+interface TaskParts extends Pick<TaskPorts, "risk" | "send"> {
+  readonly pool: Pool
+  readonly events: Events
+}
+
+function makeTasks({ config, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
+  const { pool, events, risk, send } = parts
+  return createTasks(waasKeyOf(config), {
     self: identity.party,
     journal: observers.journal,
     groups: store.groups,
     bans: store.bans,
     strikes: store.strikes,
-    risk: {
-      evaluate: (task, group, usage, nowMs) => judge(rules, task, group, usage, nowMs),
-      ask: (task, _group, signal) => asker.ask(task, signal),
-    },
+    risk,
     eventsFor: (change) => {
-      sender?.poke()
-      return makeEvents(change)
+      events.sender?.poke()
+      return events.make(change)
     },
     startSession: observers.startSession(pool.startSession, ({ protocol }) =>
       protocol === "sign" ? LIMITS.signSessionMs : LIMITS.setupSessionMs,
     ),
-    send: (frame) => void link?.send(frame),
+    send,
     now: Date.now,
     alarm: alarmAt,
     log,
@@ -174,12 +270,12 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     rng: systemRng,
     pathRules: config.signing.path_algorithms,
   })
-  tasks.resume()
+}
 
-  // ---- link
+function dial({ config, store, log, identity }: Base, tasks: Tasks): Link {
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
   const { websocket } = config
-  const up = startLink(
+  return startLink(
     {
       url: websocket.url ?? "",
       waasKey: waasKeyOf(config),
@@ -207,45 +303,6 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
       onWritable: () => tasks.onOnline(),
     },
   )
-  link = up
-
-  // ---- operations
-  operations.begin({
-    nodeId,
-    self: identity.party,
-    link: up.state,
-    pool,
-    poolSize,
-    tasksOpen: tasks.open,
-    callbackServers: monitor.states,
-    eventServers: () => sender?.states() ?? [],
-    rulesEnabled: () => rules.enable,
-    backupMs: () => lastProvenMs(config.backup.directory),
-  })
-
-  const signer = { self: identity.party, groups: store.groups, rng: systemRng }
-  const jobs = startJobs({ config, store, signer, log, proven: observers.proven }, stopping.signal)
-
-  return {
-    nodeId,
-    setRules(next) {
-      rules = next
-      tellRules(rules, log)
-    },
-    async stop() {
-      // First, because what goes down looks broken.
-      const unwatched = operations.stop()
-      // A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks.
-      const suspended = tasks.stop()
-      await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
-      pool.close()
-      await suspended
-      up.stop()
-      stopping.abort()
-      await Promise.all([pings, sender?.over, unwatched, jobs])
-      guard.stop()
-    },
-  }
 }
 
 function waasKeyOf(config: Config) {

@@ -1,18 +1,17 @@
-/** Who is told what happens: the ears of operations. Each keeps its part of what is later shown. */
+/** Who is told what happens in the node. Each observer keeps its part of what is later shown. */
 import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
 import type { Log } from "../log.ts"
 import type { SessionSpec } from "../mpc/session.ts"
 import type { Store } from "../store/store.ts"
-import type { StartSession, TaskPort, TaskRecord } from "../tasks/ports.ts"
+import { isFinal, type StartSession, type TaskPort, type TaskRecord } from "../tasks/ports.ts"
 import { decodeTask, type TaskType } from "../wire/task.ts"
 import type { Ended } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
+import { observedJournal } from "./observedJournal.ts"
 import type { History } from "./port/history.ts"
-import { observedJournal } from "./readiness/journal.ts"
 import { type OpenSession, sessionBook } from "./readiness/sessions.ts"
-import { tracedJournal } from "./readiness/steps.ts"
 
 export interface Observers {
   /** The store's journal, observed. */
@@ -55,7 +54,7 @@ export function createObservers(
 
   function onEnd(record: TaskRecord): void {
     const { state, type, updatedMs, claimedMs } = record
-    if (state !== "completed" && state !== "rejected" && state !== "failed" && state !== "cancelled") return
+    if (!isFinal(state)) return
     ended[state] += 1
     const isSigned = state === "completed" && type === "KeySign"
     if (isSigned) provenMs = updatedMs
@@ -63,13 +62,14 @@ export function createObservers(
     history.ended(state === "cancelled" ? "failed" : state, isSigned ? updatedMs - claimedMs : undefined, updatedMs)
   }
 
-  const observed = observedJournal(store.tasks, {
-    decided: (verdict) => measureVerdict(metrics, verdict),
-    ended: onEnd,
-  })
+  const journal = observedJournal(
+    store.tasks,
+    { decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd },
+    log,
+  )
   return {
     observers: {
-      journal: tracedJournal(observed, log),
+      journal,
       startSession(start, limitMs) {
         const book = sessionBook({
           start,

@@ -2,6 +2,7 @@
  * Which kinds of record Secrets.db holds, and the layout of each. A kind's number and version are bound into the seal
  * of every record; a change of layout is a new version. Pure; sealing is seal.ts's, meaning is the repositories'.
  */
+
 import { type Bytes, concat, utf8 } from "../bytes.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSecret } from "../keys/groupCodec.ts"
@@ -10,7 +11,9 @@ import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Secret } from "../secret.ts"
 import { currentDebits } from "../tasks/counters.ts"
 import type { Ban, Debit, OutboxEvent, SessionRow, Strike, TaskRecord } from "../tasks/ports.ts"
+import { TASK_STATES } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
+import { TASK_TYPES } from "../wire/task.ts"
 import * as c from "./codec.ts"
 
 export interface Kind<T> {
@@ -247,9 +250,9 @@ const journal = c.struct<Journal>({
   record: c.struct<TaskRecord>({
     taskId: c.text,
     digest: c.text,
-    type: c.oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign"),
+    type: c.oneOf(...TASK_TYPES),
     document: c.bytes,
-    state: c.oneOf("claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"),
+    state: c.oneOf(...TASK_STATES),
     attempt: c.u32,
     claimedMs: c.u64,
     updatedMs: c.u64,

@@ -6,17 +6,17 @@ import { isDeepStrictEqual } from "node:util"
 import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
-import type {
-  Claim,
-  Debit,
-  Decision,
-  Finish,
-  OutboxEvent,
-  SessionRow,
-  TaskPort,
-  TaskRecord,
-  TaskState,
-  Usage,
+import {
+  type Claim,
+  type Debit,
+  type Decision,
+  type Finish,
+  isFinal,
+  type OutboxEvent,
+  type SessionRow,
+  type TaskPort,
+  type TaskRecord,
+  type Usage,
 } from "../tasks/ports.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
@@ -315,9 +315,6 @@ const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit
   ...before.filter((old) => !now.some(({ counter }) => counter === old.counter)),
   ...now,
 ]
-
-const FINAL: readonly TaskState[] = ["completed", "rejected", "failed", "cancelled"]
-const isFinal = (state: TaskState): boolean => FINAL.includes(state)
 
 const endedAs = (record: TaskRecord, end: Finish, nowMs: number): TaskRecord => ({
   ...record,

@@ -19,15 +19,21 @@ import type { Task, TaskType } from "../wire/task.ts"
  * claimed: seen, nothing decided. approved: rules and callbacks said yes and the counters are debited.
  * running: a session was started. emitted: a signature share left the node. The rest are final.
  */
-export type TaskState =
-  | "claimed"
-  | "approved"
-  | "running"
-  | "emitted"
-  | "completed"
-  | "rejected"
-  | "failed"
-  | "cancelled"
+export const TASK_STATES = [
+  "claimed",
+  "approved",
+  "running",
+  "emitted",
+  "completed",
+  "rejected",
+  "failed",
+  "cancelled",
+] as const
+export type TaskState = (typeof TASK_STATES)[number]
+
+const FINAL = ["completed", "rejected", "failed", "cancelled"] as const
+export type FinalState = (typeof FINAL)[number]
+export const isFinal = (state: TaskState): state is FinalState => FINAL.some((final) => final === state)
 
 export interface TaskRecord {
   readonly taskId: string

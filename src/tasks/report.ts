@@ -16,8 +16,6 @@ const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   cancelled: 180,
 }
 
-export const isFinal = (state: TaskState): boolean => STATUS[state] >= 160
-
 /** The latest report of a task, made from its durable record alone. */
 export function reportOf(record: TaskRecord): Report {
   return {

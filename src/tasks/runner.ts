@@ -18,8 +18,9 @@ import { TaskExecution } from "./execution.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
+import { isFinal } from "./ports.ts"
 import { RateLimitedLog } from "./rateLimitedLog.ts"
-import { isFinal, reportOf } from "./report.ts"
+import { reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
 
 export interface Tasks {

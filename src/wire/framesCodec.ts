@@ -12,7 +12,7 @@ import type { FromNode, GroupOutcome, MemberCheckup, ReportStatus, SignedDocumen
 import { attempt, malformed, type Problem } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
-import { MAX_TASK_BYTES, type TaskType } from "./task.ts"
+import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
 
 export const FRAME_VERSION = 1
 export const MAX_FRAME_BYTES = 2 * 1024 * 1024
@@ -37,7 +37,6 @@ const TO_NODE = {
 } as const
 const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
 
-const TASK_TYPES: readonly TaskType[] = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
 
 type Report = Extract<FromNode, { readonly kind: "report" }>

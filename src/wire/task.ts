@@ -35,7 +35,9 @@ import {
   textUpTo,
 } from "./json.ts"
 
-export type TaskType = "KeyGen" | "KeySign" | "KeyReshare" | "KeyShareSign"
+/** In the order of their wire numbers (framesCodec.ts). */
+export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
+export type TaskType = (typeof TASK_TYPES)[number]
 
 /** 1 ECDSA, 2 EdDSA, 3 BIP-340 Schnorr: the numbers of the callback formats. */
 export type SignatureType = 1 | 2 | 3
@@ -189,7 +191,7 @@ const readers: { readonly [T in TaskType]: Read<Task> } = {
   KeyReshare: keyReshare,
   KeyShareSign: keyShareSign,
 }
-const taskType = oneOf("KeyGen", "KeySign", "KeyReshare", "KeyShareSign")
+const taskType = oneOf(...TASK_TYPES)
 
 /** The task in `document`, or what is wrong with it. Nothing is repaired, defaulted or ignored. */
 export function decodeTask(document: Uint8Array): Task | Problem {

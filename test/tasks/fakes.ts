@@ -29,7 +29,7 @@ import type {
   TaskPorts,
   TaskRecord,
 } from "../../src/tasks/ports.ts"
-import { isFinal } from "../../src/tasks/report.ts"
+import { isFinal } from "../../src/tasks/ports.ts"
 import type { FromNode } from "../../src/wire/frames.ts"
 
 export const party = (n: number): PartyId => {

@@ -2,7 +2,10 @@
  * What the status port answers, as schemas: the types here, the check before anything is sent, and the OpenAPI description
  * come from them. Every field is named here on purpose; nothing is passed through whole, so that no secret can slip in.
  */
+
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
+import { TASK_STATES } from "../../tasks/ports.ts"
+import { TASK_TYPES } from "../../wire/task.ts"
 
 const closed = <P extends Record<string, TSchema>>(properties: P, description = "") =>
   Type.Object(properties, { additionalProperties: false, ...(description === "" ? {} : { description }) })
@@ -14,18 +17,6 @@ const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()
 const milliseconds = (description: string) => Type.Number({ description: `${description} Milliseconds.` })
 
 export const ITEM_STATES = ["ok", "waiting", "failed"] as const
-export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
-export const TASK_STATES = [
-  "claimed",
-  "approved",
-  "running",
-  "emitted",
-  "completed",
-  "rejected",
-  "failed",
-  "cancelled",
-] as const
-
 const oneOf = <const W extends readonly string[]>(allowed: W, description: string) =>
   Type.Unsafe<W[number]>(Type.String({ enum: [...allowed], pattern: `^(?:${allowed.join("|")})$`, description }))
 

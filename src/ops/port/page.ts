@@ -3,8 +3,13 @@
  * their digests, so that nothing else runs on it whatever text it shows; the script puts text into the document as text only.
  */
 import { createHash } from "node:crypto"
+import { TASK_STATES } from "../../tasks/ports.ts"
+import { TASK_TYPES } from "../../wire/task.ts"
 import style from "./page.css" with { type: "text" }
 import script from "./pageScript.js" with { type: "text" }
+
+const options = (words: readonly string[]): string =>
+  ['<option value="">any</option>', ...words.map((word) => `<option>${word}</option>`)].join("")
 
 const digest = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
 
@@ -48,8 +53,8 @@ export const PAGE = `<!doctype html>
   <section class="wide" aria-labelledby="h-tasks">
     <h2 id="h-tasks">Tasks</h2>
     <div class="tools">
-      <label>State <select id="state"></select></label>
-      <label>Type <select id="type"></select></label>
+      <label>State <select id="state">${options(TASK_STATES)}</select></label>
+      <label>Type <select id="type">${options(TASK_TYPES)}</select></label>
       <span class="pages"><button id="newer" type="button">Newer</button> <span id="page"></span>
       <button id="older" type="button">Older</button></span>
     </div>

@@ -8,8 +8,6 @@ const POLL_MS = 2000
 const ANSWER_MS = 4000
 const GROUPS_EVERY = 5
 const PAGE = 20
-const STATES = ["claimed", "approved", "running", "emitted", "completed", "rejected", "failed", "cancelled"]
-const TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"]
 const ALGORITHMS = /** @type {Record<string, string>} */ ({ 1: "ECDSA", 2: "EdDSA", 3: "BIP-340" })
 const SVG = "http://www.w3.org/2000/svg"
 
@@ -471,20 +469,14 @@ function timePlot(points, column) {
 
 // ---- start -----------------------------------------------------------------------------------------------------------
 
-/** @param {string} id @param {string[]} words */
-function fill(id, words) {
-  byId(id).append(el("option", { value: "" }, "any"), ...words.map((word) => el("option", { value: word }, word)))
-  byId(id).addEventListener("change", () => turnTo(0))
-}
-
 /** @param {number} skip */
 function turnTo(skip) {
   memory.skip = Math.max(0, skip)
   void poll()
 }
 
-fill("state", STATES)
-fill("type", TYPES)
+byId("state").addEventListener("change", () => turnTo(0))
+byId("type").addEventListener("change", () => turnTo(0))
 byId("newer").addEventListener("click", () => turnTo(memory.skip - PAGE))
 byId("older").addEventListener("click", () => turnTo(memory.skip + PAGE))
 byId("login").addEventListener("submit", (event) => {

@@ -1,9 +1,20 @@
-/** The journal as tasks use it, with every step of a task told to the trace as it is taken: ids, states, rules. */
-import { toHex } from "../../bytes.ts"
-import type { Log, LogFields } from "../../log.ts"
-import type { TaskPort, TaskRecord } from "../../tasks/ports.ts"
+/**
+ * The journal as tasks use it, observed in one place: each decision and each end is told once to the measurements, each step
+ * to the trace, with ids, states and rules. What did not become durable is not told.
+ */
+import { toHex } from "../bytes.ts"
+import type { Log, LogFields } from "../log.ts"
+import type { Verdict } from "../policy/verdict.ts"
+import type { TaskPort, TaskRecord } from "../tasks/ports.ts"
 
-export function tracedJournal(port: TaskPort, log: Log): TaskPort {
+export interface JournalObserver {
+  /** Once per task. */
+  decided(verdict: Verdict): void
+  /** Once per task: `record` is final. */
+  ended(record: TaskRecord): void
+}
+
+export function observedJournal(port: TaskPort, observer: JournalObserver, log: Log): TaskPort {
   const step = (task: string, what: string, more: () => LogFields = () => ({})): void =>
     log.trace("task step", () => ({ task, step: what, ...more() }))
   return {
@@ -13,16 +24,23 @@ export function tracedJournal(port: TaskPort, log: Log): TaskPort {
       return claim
     },
     approve(taskId, nowMs, decide, events) {
-      const record = port.approve(taskId, nowMs, decide, events)
+      // A task that was decided before keeps its verdict, and is not counted again.
+      let isNew = false
+      const decideOnce: typeof decide = (usage) => {
+        isNew = true
+        return decide(usage)
+      }
+      const record = port.approve(taskId, nowMs, decideOnce, events)
+      if (isNew && record.verdict !== undefined) observer.decided(record.verdict)
+      if (isNew && record.state === "rejected") observer.ended(record)
       for (const { rule, outcome, reason } of record.verdict?.rules ?? []) {
         log.trace("rule evaluated", () => ({ task: taskId, rule, outcome, reason }))
       }
       step(taskId, "decided", () => endOf(record))
       return record
     },
-    startSession(...begun) {
-      port.startSession(...begun)
-      const [row] = begun
+    startSession(row, nowMs, decide) {
+      port.startSession(row, nowMs, decide)
       step(row.taskId, "begun", () => ({ attempt: row.attempt, session: toHex(row.sid), group: row.groupId }))
     },
     endSession(sid, how, nowMs, unproven) {
@@ -35,6 +53,7 @@ export function tracedJournal(port: TaskPort, log: Log): TaskPort {
     },
     finish(taskId, end, nowMs, events) {
       const record = port.finish(taskId, end, nowMs, events)
+      observer.ended(record)
       step(taskId, "finished", () => ({ ...endOf(record), events: events.length }))
       return record
     },

@@ -1,16 +1,20 @@
-/** The trace of a task: every step from claim to delivery under its id, with the rules that were asked. */
+/** The observed journal: every step of a task in the trace, each decision and each end told once. */
 import { expect, test } from "bun:test"
-import { toHex } from "../../../src/bytes.ts"
-import { logTo } from "../../../src/log.ts"
-import { tracedJournal } from "../../../src/ops/readiness/steps.ts"
-import { APPROVE, claimOf, Folder, REJECT, sessionOf } from "../../store/fixtures.ts"
+import { toHex } from "../../src/bytes.ts"
+import { logTo, silentLog } from "../../src/log.ts"
+import { observedJournal } from "../../src/ops/observedJournal.ts"
+import type { TaskRecord } from "../../src/tasks/ports.ts"
+import { APPROVE, claimOf, Folder, partyNo, REJECT, sessionOf } from "../store/fixtures.ts"
+import { approved, rejected, world } from "../tasks/fakes.ts"
+
+const silent = { decided: () => {}, ended: () => {} }
 
 test("each step of a task is told, in order, under its id", () => {
   using folder = new Folder()
   using store = folder.create()
   const said: unknown[] = []
   const log = logTo((level, message, fields) => void said.push([level, message, fields]))
-  const journal = tracedJournal(store.tasks, log)
+  const journal = observedJournal(store.tasks, silent, log)
   const decide = (task: string, verdict: typeof APPROVE | typeof REJECT) =>
     journal.approve(
       task,
@@ -53,11 +57,53 @@ test("what does not stand is not told as a step", () => {
   using folder = new Folder()
   using store = folder.create()
   const said: string[] = []
-  const journal = tracedJournal(
+  const journal = observedJournal(
     store.tasks,
+    silent,
     logTo((_, message) => void said.push(message)),
   )
   expect(() => journal.emitted("unknown", new Uint8Array(32), 1)).toThrow()
   expect(() => journal.endSession(new Uint8Array(32), "done", 1, [])).toThrow()
   expect(said).toEqual([])
+})
+
+test("decisions and ends are told once, and the journal does what it did", () => {
+  const seen: string[] = []
+  const { ports } = world(partyNo(1))
+  const journal = observedJournal(
+    ports.journal,
+    {
+      decided: ({ action }) => void seen.push(action),
+      ended: ({ taskId, state }: TaskRecord) => void seen.push(`${taskId} ${state}`),
+    },
+    silentLog,
+  )
+  const claim = (taskId: string) =>
+    journal.claim({
+      taskId,
+      digest: taskId,
+      type: "KeySign",
+      document: new Uint8Array(1),
+      deadlineMs: 9,
+      nowMs: 1,
+      events: [],
+    })
+  const decide = (taskId: string, verdict: typeof approved) =>
+    journal.approve(
+      taskId,
+      2,
+      () => ({ verdict, debits: [] }),
+      () => [],
+    )
+  expect(claim("a").kind).toBe("new")
+  expect(claim("a").kind).toBe("known")
+  claim("b")
+  decide("a", approved)
+  decide("a", rejected)
+  decide("b", rejected)
+  decide("b", rejected)
+  journal.finish("a", { state: "failed", code: "E-TSK-004", reason: "late" }, 3, [])
+  expect(seen).toEqual(["approve", "reject", "b rejected", "a failed"])
+  expect(journal.get("a")?.state).toBe("failed")
+  expect(journal.list({ limit: 9 })).toHaveLength(2)
 })
