@@ -2,7 +2,8 @@
  * `npm run release`: a package for each machine in dist/release, made twice and compared. `--only linux-x64` makes one.
  *
  * cosigner-linux-x64-v0.1.0.tar.gz holds the folder cosigner-linux-x64 with the binary, SHA256SUMS of every file in it,
- * the configuration's template, units, completions, man pages, licence and bill of materials.
+ * the configuration's template, units, completions, man pages, documents (the specification among them), licence and bill
+ * of materials.
  */
 import { createHash } from "node:crypto"
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"

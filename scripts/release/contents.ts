@@ -12,11 +12,13 @@ import { type Lock, sbom } from "./sbom.ts"
 import type { TarFile } from "./tar.ts"
 
 const COMPLETIONS = { bash: "cosigner.bash", zsh: "_cosigner", fish: "cosigner.fish" } as const
-const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md"]
+const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md"]
 
 export async function commonFiles(edition: Edition, lock: Lock, time: Date): Promise<readonly TarFile[]> {
-  const units = [...new Bun.Glob("systemd/**/*").scanSync({ cwd: root })]
-  const copied = [...DOCUMENTS, ...units].map(async (path) => file(path, await readFile(join(root, path))))
+  const below = (pattern: string): readonly string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })]
+  const copied = [...DOCUMENTS, ...below("docs/**/*.md"), ...below("systemd/**/*")].map(async (path) =>
+    file(path, await readFile(join(root, path))),
+  )
   const completions = SHELLS.map(async (shell) => file(`completions/${COMPLETIONS[shell]}`, await completion(shell)))
   const pages = [...manPages(await commandPages(), edition)].map(([name, text]) => file(`man/man1/${name}`, text))
   return [

@@ -61,11 +61,18 @@ describe("an archive", () => {
 })
 
 describe("a package", () => {
-  test("holds the template, units, completions, man pages, licence and bill, the same ones twice", async () => {
+  test("holds the template, units, completions, man pages, specification, licence and bill, the same ones twice", async () => {
     const names = async () => (await commonFiles(edition, lock, time)).map(({ path }) => path)
     const found = await names()
     const wanted = [
       "LICENSE",
+      "SECURITY.md",
+      "ARCHITECTURE.md",
+      "docs/reference/errors.md",
+      "docs/spec/README.md",
+      "docs/spec/threshold.md",
+      "docs/spec/formats.md",
+      "docs/spec/runtime.md",
       "configs/cosigner.toml.template",
       "systemd/cosigner.service",
       "systemd/tmpfiles.d/cosigner.conf",
@@ -80,6 +87,19 @@ describe("a package", () => {
     expect(new Set(found).size).toBe(found.length)
     const sums = async () => sumsOf(await commonFiles(edition, lock, time))
     expect(await sums()).toBe(await sums())
+  })
+  test("has what its specification links to", async () => {
+    const files = await commonFiles(edition, lock, time)
+    const packed = new Set(files.map(({ path }) => path))
+    const dead = files
+      .filter(({ path }) => path.startsWith("docs/spec/"))
+      .flatMap(({ path, bytes }) => {
+        const links = [...new TextDecoder().decode(bytes).matchAll(/\]\(([^)#\s:]+)[^)]*\)/g)].map(
+          ([, link]) => link ?? "",
+        )
+        return links.filter((link) => !packed.has(join(path, "..", link))).map((link) => `${path}: ${link}`)
+      })
+    expect(dead).toEqual([])
   })
 })
 
