@@ -70,6 +70,7 @@ export function checkBits(bits: Uint32Array, length: number, chi: Uint32Array): 
   return out
 }
 
+// Four words written out: with N_C = 128 they are all, and this is the inner loop.
 function addColumn(into: Uint32Array, to: number, from: Uint32Array, at: number): void {
   const a = to * COLUMN_WORDS
   const b = at * COLUMN_WORDS
@@ -77,6 +78,7 @@ function addColumn(into: Uint32Array, to: number, from: Uint32Array, at: number)
   into[a + 1] = (into[a + 1] ?? 0) ^ (from[b + 1] ?? 0)
   into[a + 2] = (into[a + 2] ?? 0) ^ (from[b + 2] ?? 0)
   into[a + 3] = (into[a + 3] ?? 0) ^ (from[b + 3] ?? 0)
+  for (let w = 4; w < COLUMN_WORDS; w++) into[a + w] = (into[a + w] ?? 0) ^ (from[b + w] ?? 0)
 }
 
 /** For coefficient k of the product with four columns: which of them take part, bit i for column i (that is chi_{k-i}). */

@@ -1,7 +1,10 @@
 /** The constants of suite TSSN/1 that all parties must share; they are part of every secp256k1 session id (threshold.md 0, 2.1). */
 import { type Bytes, concat, u32be, utf8 } from "../bytes.ts"
 
-/** Base OTs per ordered pair. */
+/**
+ * Base OTs per ordered pair, a multiple of 32 from 128 to 1024: every length, row and column follows from it. Another value
+ * makes another protocol, and stored OT state of this one is refused (threshold.md 4.3 has the margin and what to do).
+ */
 export const N_C = 128
 /** Bits per PPRF tree: 16 leaves. */
 export const TREE_BITS = 4

@@ -163,7 +163,7 @@ function challenges(psid2: Bytes, ta: Bytes): { readonly digest: Bytes; readonly
   return { digest, theta: (n) => [at(n, 0), at(n, 1)] }
 }
 
-/** Pads SHA-256(psid2 || u32le j || u8 w || column), 53 bytes of fixed layout: one compression each. */
+/** Pads SHA-256(psid2 || u32le j || u8 w || column), a fixed layout; 53 bytes, one compression each, with N_C = 128. */
 class Pads implements Disposable {
   /** The pad hashed last, as a 256-bit integer that is used modulo q. */
   readonly limbs = new Uint16Array(LIMBS)
@@ -216,17 +216,17 @@ class Pads implements Disposable {
   }
 }
 
-/** The 53 bytes that a pad is the hash of, and its last 16 as words: they begin three bytes into their buffer, so that these are aligned. */
+/** What a pad is the hash of, and the column at its end as words: it begins three bytes into its buffer, so that these are aligned. */
 interface PadInput {
   readonly bytes: Uint8Array
   readonly column: Uint32Array
 }
 
 function padInput(psid2: Bytes): PadInput {
-  const buffer = new ArrayBuffer(56)
-  const bytes = new Uint8Array(buffer, 3, 53)
+  const buffer = new ArrayBuffer(40 + 4 * COLUMN_WORDS)
+  const bytes = new Uint8Array(buffer, 3)
   bytes.set(psid2)
-  return { bytes, column: new Uint32Array(buffer, 40, COLUMN_WORDS) }
+  return { bytes, column: new Uint32Array(buffer, 40) }
 }
 
 function aim({ bytes, column }: PadInput, j: number, columns: Uint32Array, delta: Uint32Array): void {

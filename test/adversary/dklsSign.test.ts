@@ -5,6 +5,7 @@ import { type Bytes, beToBig, bigToBe, bigToLe, concat, copy, equal, leToBig } f
 import { commitTo } from "../../src/crypto/commit.ts"
 import { K1 } from "../../src/crypto/curve.ts"
 import { extensionId } from "../../src/crypto/otExtension.ts"
+import { N_C } from "../../src/crypto/parameters.ts"
 import { expandAlice, expandBob } from "../../src/crypto/pprf.ts"
 import type { GroupSecret } from "../../src/keys/group.ts"
 import { type PartyId, partyBytes } from "../../src/keys/party.ts"
@@ -22,7 +23,8 @@ const three = dealGroup(3, 3, "adversary 3")
 
 // Offsets for one message (threshold.md 12).
 const SIG1B = { nonce: 0, ephemeral: 32, commitment: 64 }
-const SIG1P = { confirmation: 0, u: 32, xHat: 32 + 32 * 68, tHat: 32 + 32 * 68 + 16 }
+const U_LENGTH = 17 * N_C
+const SIG1P = { confirmation: 0, u: 32, xHat: 32 + U_LENGTH, tHat: 32 + U_LENGTH + 16, length: 48 + 33 * N_C }
 const SIG2P = { salt: 0, R: 32, pk: 65, Gu: 98, Gv: 131, psi: 164, etap: 196, mu: 228, ta: 260 }
 const SIG3B = { w: 0, u: 32 }
 
@@ -124,17 +126,17 @@ describe("SIG1", () => {
   // A tree whose nibble is 0 lets u pass into its rows unseen, but u also decides chi.
   for (const [field, at] of [
     ["u, first tree", SIG1P.u],
-    ["u, mask bits of the last tree", SIG1P.u + 32 * 68 - 1],
+    ["u, mask bits of the last tree", SIG1P.u + U_LENGTH - 1],
     ["x_hat", SIG1P.xHat + 3],
     ["t_hat", SIG1P.tHat],
-    ["t_hat, last byte", SIG1P.tHat + 2047],
+    ["t_hat, last byte", SIG1P.length - 1],
   ] as const) {
     test(`${field} altered: BAN of the sender, and nothing of round 2 leaves`, () => {
       for (const dealt of [two, three]) {
         const run = cheated(dealt, 1, "direct", flip(at, 0x10))
         expectOutcome(dealt, run, "BAN", "OT extension")
         expect(checksOf(run, roles(dealt).victim).at(-1)).toBe("checking")
-        expect(run.bytesSent.get(roles(dealt).victim)).toBe(96 + (dealt.parties.length - 1) * 4272)
+        expect(run.bytesSent.get(roles(dealt).victim)).toBe(96 + (dealt.parties.length - 1) * SIG1P.length)
       }
     })
   }

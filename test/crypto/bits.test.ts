@@ -25,7 +25,7 @@ test("transpose: every single bit of a row matrix arrives in its column", () => 
   const columns = transpose(rows, words)
   expect(columns.length).toBe(32 * words * COLUMN_WORDS)
   for (let r = 0; r < ROWS; r++) {
-    for (let j = 0; j < 32 * words; j++) expect(bit(columns, 128 * j + r)).toBe(bit(rows, 32 * words * r + j))
+    for (let j = 0; j < 32 * words; j++) expect(bit(columns, ROWS * j + r)).toBe(bit(rows, 32 * words * r + j))
   }
 })
 

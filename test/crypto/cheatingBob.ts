@@ -3,7 +3,7 @@
  * t_hat for the nibble of Alice's Delta that he guesses. The check passes exactly when the guess is right.
  */
 import { type Bytes, concat } from "../../src/bytes.ts"
-import { fold, ROWS, transpose } from "../../src/crypto/bits.ts"
+import { COLUMN_WORDS, fold, ROWS, transpose } from "../../src/crypto/bits.ts"
 import { H, XOF } from "../../src/crypto/frame.ts"
 import { checkBits, checkColumns } from "../../src/crypto/gf128.ts"
 import { type FullTrees, TREES } from "../../src/crypto/pprf.ts"
@@ -41,7 +41,8 @@ export function cheat(trees: FullTrees, psid1: Bytes, length: number, rng: Rng, 
     if (((guess.nibble >> b) & 1) === 0) continue
     for (let p = 0; p < 128; p++) {
       const f = ((chi[p >> 5] ?? 0) >>> (p & 31)) & 1
-      tHat[4 * p + (row >> 5)] = (tHat[4 * p + (row >> 5)] ?? 0) ^ (f << (row & 31))
+      const at = COLUMN_WORDS * p + (row >> 5)
+      tHat[at] = (tHat[at] ?? 0) ^ (f << (row & 31))
     }
   }
   return concat(uBytes, new Uint8Array(xHat.buffer), new Uint8Array(tHat.buffer))

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { COLUMN_WORDS, ROWS } from "../../src/crypto/bits.ts"
 import { checkBits, checkColumns, multiply } from "../../src/crypto/gf128.ts"
 import { seededRng } from "../mpc/network.ts"
 
@@ -49,19 +50,19 @@ test("the check of a row is mask + sum of chi times block, also for a last block
   }
 })
 
-test("the check of columns is the check of each of 128 rows", () => {
+test("the check of columns is the check of each row", () => {
   const length = 416
-  const columns = randomWords(4 * (length + 128), "columns")
+  const columns = randomWords(COLUMN_WORDS * (length + 128), "columns")
   const chi = randomWords(16, "chi")
   const out = checkColumns(columns, length, chi)
-  for (const r of [0, 1, 31, 32, 77, 127]) {
+  for (const r of [0, 1, 31, 32, 77, 127, ROWS - 1]) {
     const row = new Uint32Array((length + 128) / 32)
     for (let j = 0; j < length + 128; j++) {
-      row[j >> 5] = (row[j >> 5] ?? 0) | ((((columns[4 * j + (r >> 5)] ?? 0) >>> (r & 31)) & 1) << (j & 31))
+      row[j >> 5] = (row[j >> 5] ?? 0) | ((((columns[COLUMN_WORDS * j + (r >> 5)] ?? 0) >>> (r & 31)) & 1) << (j & 31))
     }
     const expected = slowMap(row, length, chi)
     for (let p = 0; p < 128; p++) {
-      expect(((out[4 * p + (r >> 5)] ?? 0) >>> (r & 31)) & 1).toBe(Number((expected >> BigInt(p)) & 1n))
+      expect(((out[COLUMN_WORDS * p + (r >> 5)] ?? 0) >>> (r & 31)) & 1).toBe(Number((expected >> BigInt(p)) & 1n))
     }
   }
 })

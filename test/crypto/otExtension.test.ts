@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test"
 import { type Bytes, copy, equal } from "../../src/bytes.ts"
+import { COLUMN_WORDS } from "../../src/crypto/bits.ts"
 import { H, XOF } from "../../src/crypto/frame.ts"
 import { checkBits } from "../../src/crypto/gf128.ts"
 import { extend, extensionId, extensionLength, padsId, receive } from "../../src/crypto/otExtension.ts"
+import { N_C } from "../../src/crypto/parameters.ts"
 import { expandAlice, expandBob, TREES } from "../../src/crypto/pprf.ts"
 import { dealtTrees } from "../mpc/dkls/group.ts"
 import { seededRng } from "../mpc/network.ts"
@@ -30,8 +32,8 @@ test("ideal functionality: columns differ by Delta exactly where Bob's bit is se
     expect(got.passed).toBe(true)
     for (let j = 0; j < length; j++) {
       const bit = ((sent.choices[j >> 5] ?? 0) >>> (j & 31)) & 1
-      for (let w = 0; w < 4; w++) {
-        const at = 4 * j + w
+      for (let w = 0; w < COLUMN_WORDS; w++) {
+        const at = COLUMN_WORDS * j + w
         const difference = (sent.columns[at] ?? 0) ^ (got.columns[at] ?? 0)
         expect(difference >>> 0).toBe(bit === 1 ? (got.delta[w] ?? 0) : 0)
       }
@@ -40,8 +42,8 @@ test("ideal functionality: columns differ by Delta exactly where Bob's bit is se
 })
 
 test("sizes of threshold.md 12", () => {
-  expect(extensionLength(416)).toBe(32 * 68 + 16 + 2048)
-  expect(honest.message.length).toBe(4240)
+  expect(extensionLength(416)).toBe(TREES * 68 + 16 + N_C * 16)
+  expect(honest.message.length).toBe(16 + 4224 * (N_C / 128))
 })
 
 test("any bit of x_hat or t_hat that is altered fails the check", () => {
@@ -103,8 +105,8 @@ test("regression 26, negative control: without the ban rule Delta falls in about
     return -1
   })
   expect(found).toEqual([...A.delta])
-  expect(sessions).toBeGreaterThan(150)
-  expect(sessions).toBeLessThan(420)
+  expect(sessions).toBeGreaterThan(4.7 * TREES)
+  expect(sessions).toBeLessThan(13.1 * TREES)
 })
 
 test("regression 8: another session or another nonce makes other streams and other pads", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { type Bytes, bigToLe, concat, copy, leToBig, u8, u32be } from "../../src/bytes.ts"
+import { COLUMN_WORDS } from "../../src/crypto/bits.ts"
 import { K1 } from "../../src/crypto/curve.ts"
 import { H, HS, sha256 } from "../../src/crypto/frame.ts"
 import { extend, receive } from "../../src/crypto/otExtension.ts"
@@ -143,7 +144,7 @@ function remake(psid2: Bytes, got: ReturnType<typeof receive>, ta: Bytes): Alice
   const digest = H("rvole/theta0", psid2, ta)
   const theta = [0, 1].map((w) => HS(Q, "rvole/theta", digest, u32be(0), u8(w))) as [bigint, bigint]
   const pads = Array.from({ length: XI }, (_, j) => {
-    const column = new Uint8Array(got.columns.slice(4 * j, 4 * j + 4).buffer)
+    const column = new Uint8Array(got.columns.slice(COLUMN_WORDS * j, COLUMN_WORDS * (j + 1)).buffer)
     return [0, 1, 2].map((w) => leToBig(sha256(concat(psid2, u32be(j).reverse(), u8(w), column)))) as [
       bigint,
       bigint,

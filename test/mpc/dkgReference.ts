@@ -5,6 +5,7 @@
  */
 import { ed25519, x25519 } from "@noble/curves/ed25519.js"
 import { p256, p256_hasher } from "@noble/curves/nist.js"
+import { N_C } from "../../src/crypto/parameters.ts"
 import * as ref from "./dkls/reference.ts"
 
 type Octets = Uint8Array
@@ -69,7 +70,7 @@ function sessionId(group: Group, keyGeneration: KeyGeneration): Octets {
     u32(keyGeneration.members.length),
     ...keyGeneration.members.flatMap(({ nodeId, x }) => [nodeId, group.sc(x)]),
   ]
-  const parameters = group.name === "ed25519" ? [] : [u32(128), u32(4), u32(416), u32(80), ascii("P-256")]
+  const parameters = group.name === "ed25519" ? [] : [u32(N_C), u32(4), u32(416), u32(80), ascii("P-256")]
   return H(
     "sid",
     ascii(group.name),
@@ -107,11 +108,11 @@ interface Receiver {
 }
 
 function receiverOf(sidOt: Octets, rng: (length: number) => Octets): Receiver {
-  const packed = rng(16)
+  const packed = rng(N_C / 8)
   const choices: number[] = []
   const alphas: bigint[] = []
   const first: Octets[] = []
-  for (let m = 0; m < 128; m++) {
+  for (let m = 0; m < N_C; m++) {
     const c = (packed[m >> 3]! >> (m & 7)) & 1
     const u = fromBe(rng(48)) % P256.Fn.ORDER
     const alpha = fromBe(rng(48)) % P256.Fn.ORDER
@@ -130,7 +131,7 @@ function receiverOf(sidOt: Octets, rng: (length: number) => Octets): Receiver {
 function answer(sidOt: Octets, first: Octets, rng: (length: number) => Octets) {
   const b = fromBe(rng(48)) % P256.Fn.ORDER
   const B = P256.BASE.multiply(b).toBytes()
-  const keys = Array.from({ length: 128 }, (_, m) => {
+  const keys = Array.from({ length: N_C }, (_, m) => {
     const slots = [0, 1].map((c) => first.slice(33 * (2 * m + c), 33 * (2 * m + c + 1)))
     const [zero, one] = slots.map((slot, c) => {
       const M = P256.fromBytes(slot).add(HP(sidOt, m, c, slots[1 - c]!))
@@ -219,7 +220,7 @@ export function generateAll(keyGeneration: KeyGeneration): Generated {
       for (const i of peersOf(k)) {
         const id = sidOt(i, k)
         const answered = answer(id, receivers.get(`${i} ${k}`)!.first, members[k]!.rng)
-        const choices = Array.from({ length: 128 }, () => 0 as const)
+        const choices = Array.from({ length: N_C }, () => 0 as const)
         const { corrections } = ref.treesOf({ sidOt: id, keys: answered.keys, choices })
         answers.set(`${i} ${k}`, answered)
         bodies.set(`3 direct ${k} ${i}`, join(answered.B, corrections))
@@ -242,7 +243,7 @@ export function generateAll(keyGeneration: KeyGeneration): Generated {
         pairId: H("pair", epochId, ...ids, transcript(lo, hi), transcript(hi, lo)),
         zseed: H("zseed", sid, h1, ...ids, zs.get(`${lo} ${hi}`)!, zs.get(`${hi} ${lo}`)!),
         asBob: answers.get(`${k} ${i}`)!.keys,
-        asAlice: Array.from({ length: 128 }, (_, m) => receivedKey(sidOt(i, k), received, B, m)),
+        asAlice: Array.from({ length: N_C }, (_, m) => receivedKey(sidOt(i, k), received, B, m)),
       })
     }
   }

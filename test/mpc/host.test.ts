@@ -1,6 +1,7 @@
 /** Session ids, and what the host refuses before anything is sent. */
 import { expect, test } from "bun:test"
 import { toHex } from "../../src/bytes.ts"
+import { N_C } from "../../src/crypto/parameters.ts"
 import type { Entropy } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
 import type { PartyId } from "../../src/keys/party.ts"
@@ -34,6 +35,8 @@ test("all parties compute the same session id, and it is a known answer", () => 
   expect(sidOf({ ...edSpec, signers: [B, A] })).toBe(sidOf(edSpec))
   expect(sidOf(dkgSpec)).toMatchInlineSnapshot(`"b1051c9c0550160d136bcc90edd4bc55318397d2887ff2dc8907ef80c5f16218"`)
   expect(sidOf(edSpec)).toMatchInlineSnapshot(`"6bdaac51b4a86a20e166a7c29da306ecea820411ae01211e55bc77c942e82f1e"`)
+})
+test.skipIf(N_C !== 128)("on secp256k1 the base OTs are part of it: a known answer for 128 of them", () => {
   expect(sidOf(trSpec)).toMatchInlineSnapshot(`"d031cc16f515a9e297a5642d05ebb6e7eb47d4c6e9bd547f44f02991d3b60193"`)
 })
 

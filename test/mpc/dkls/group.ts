@@ -5,6 +5,7 @@
 import { type Bytes, concat, u32be, utf8 } from "../../../src/bytes.ts"
 import { K1 } from "../../../src/crypto/curve.ts"
 import { H, sha256 } from "../../../src/crypto/frame.ts"
+import { N_C } from "../../../src/crypto/parameters.ts"
 import { aliceState, bobState, correct } from "../../../src/crypto/pprf.ts"
 import { type Rng, randomScalar } from "../../../src/crypto/random.ts"
 import { evaluate, randomPolynomial } from "../../../src/crypto/shamir.ts"
@@ -84,8 +85,8 @@ export function dealGroup(
 /** Both ends of one direction, from ideal base OTs. */
 export function dealtTrees(rng: Rng): { readonly alice: Bytes; readonly bob: Bytes } {
   const sidOt = rng(32)
-  const keys = [rng(128 * 32), rng(128 * 32)] as const
-  const choices = Uint8Array.from(rng(128), (byte) => byte & 1)
+  const keys = [rng(N_C * 32), rng(N_C * 32)] as const
+  const choices = Uint8Array.from(rng(N_C), (byte) => byte & 1)
   const chosen = concat(...Array.from(choices, (c, m) => keys[c as 0 | 1].subarray(m * 32, (m + 1) * 32)))
   const alice = aliceState(sidOt, chosen, choices, correct(sidOt, keys))
   if (alice === undefined) throw new Error("dealt trees do not verify")

@@ -1,6 +1,7 @@
 /** src/ against test/mpc/dkls/reference.ts: every byte of a session, from the same randomness. */
 import { expect, test } from "bun:test"
 import { type Bytes, copy, toHex, utf8 } from "../../../src/bytes.ts"
+import { N_C } from "../../../src/crypto/parameters.ts"
 import { aliceState, bobState, correct, expandAlice, expandBob } from "../../../src/crypto/pprf.ts"
 import type { Rng } from "../../../src/crypto/random.ts"
 import type { GroupPublic, GroupSecret, PairState } from "../../../src/keys/group.ts"
@@ -15,8 +16,8 @@ import * as ref from "./reference.ts"
 function baseOts(rng: Rng): ref.BaseOts {
   return {
     sidOt: rng(32),
-    keys: Array.from({ length: 128 }, () => [rng(32), rng(32)] as const),
-    choices: Array.from(rng(128), (byte) => (byte & 1) as 0 | 1),
+    keys: Array.from({ length: N_C }, () => [rng(32), rng(32)] as const),
+    choices: Array.from(rng(N_C), (byte) => (byte & 1) as 0 | 1),
   }
 }
 

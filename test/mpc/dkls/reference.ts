@@ -1,11 +1,12 @@
 /**
  * A second implementation of ECDSA signing, written from threshold.md 1, 2, 4.2 and 5 alone: slow, obvious, on BigInts, and all
  * knowing, because it plays every party. It shares no code with src/, so that what both get from the same randomness is
- * what the text says and not what one file says to another. Bits are BigInts: bit j of a row is bit j of the number.
+ * what the text says and not what one file says to another; the constant N_C alone, which a long run sets to 256. Bits are BigInts: bit j of a row is bit j of the number.
  */
 import { createCipheriv } from "node:crypto"
 import { x25519 } from "@noble/curves/ed25519.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
+import { N_C } from "../../../src/crypto/parameters.ts"
 
 type Octets = Uint8Array
 
@@ -82,11 +83,15 @@ const sc = (a: bigint): Octets => be(mod(a, q), 32)
 const lambda = (i: bigint, ids: readonly bigint[]): bigint =>
   ids.filter((j) => j !== i).reduce((product, j) => mod(product * j * inverse(j - i, q), q), 1n)
 
+export const TREES = N_C / 4
+/** Bytes of a column. */
+const COLUMN = N_C / 8
+
 // ---- 4.2: PPRF ----------------------------------------------------------------------------------------------------
 
 export interface BaseOts {
   readonly sidOt: Octets
-  /** K_{m,0}, K_{m,1} and c_m, m < 128. */
+  /** K_{m,0}, K_{m,1} and c_m, m < N_C. */
   readonly keys: readonly (readonly [Octets, Octets])[]
   readonly choices: readonly (0 | 1)[]
 }
@@ -107,7 +112,7 @@ export function treesOf({ sidOt, keys, choices }: BaseOts): Trees {
   const corrections: Octets[] = []
   const leaves: Octets[][] = []
   const delta: number[] = []
-  for (let tau = 0; tau < 32; tau++) {
+  for (let tau = 0; tau < TREES; tau++) {
     let v: Octets[] = [...keys[4 * tau]!]
     for (let l = 1; l <= 3; l++) {
       const children = v.flatMap((seed, y) => {
@@ -168,7 +173,7 @@ export function extendAsBob(trees: Trees, psid1: Octets, length: number, x: bigi
   const bytes = (length + 128) / 8
   const rows: bigint[] = []
   const u: Octets[] = []
-  for (let tau = 0; tau < 32; tau++) {
+  for (let tau = 0; tau < TREES; tau++) {
     const r = trees.leaves[tau]!.map((leaf, y) => stream(psid1, tau, y, leaf, bytes))
     for (let b = 0; b < 4; b++) rows.push(r.reduce((sum, one, y) => ((y >> b) & 1 ? sum ^ one : sum), 0n))
     u.push(
@@ -180,7 +185,11 @@ export function extendAsBob(trees: Trees, psid1: Octets, length: number, x: bigi
   }
   const chi = chiOf(psid1, join(...u), length)
   const tHat = rows.map((row) => checked(row, length, chi))
-  const message = join(...u, le(checked(x, length, chi), 16), ...columnsOf(tHat, 128).map((column) => le(column, 16)))
+  const message = join(
+    ...u,
+    le(checked(x, length, chi), 16),
+    ...columnsOf(tHat, 128).map((column) => le(column, COLUMN)),
+  )
   return { message, columns: columnsOf(rows, length) }
 }
 
@@ -190,9 +199,9 @@ export const deltaColumn = (trees: Trees): bigint =>
 /** Alice's columns; throws if the check of any row fails. */
 export function receiveAsAlice(trees: Trees, psid1: Octets, length: number, message: Octets): readonly bigint[] {
   const bytes = (length + 128) / 8
-  const u = message.slice(0, 32 * bytes)
+  const u = message.slice(0, TREES * bytes)
   const rows: bigint[] = []
-  for (let tau = 0; tau < 32; tau++) {
+  for (let tau = 0; tau < TREES; tau++) {
     const missing = trees.delta[tau]!
     const r = trees.leaves[tau]!.map((leaf, y) => (y === missing ? 0n : stream(psid1, tau, y, leaf, bytes)))
     const total = r.reduce((sum, one) => sum ^ one, fromLe(u.slice(bytes * tau, bytes * (tau + 1))))
@@ -202,8 +211,9 @@ export function receiveAsAlice(trees: Trees, psid1: Octets, length: number, mess
     }
   }
   const chi = chiOf(psid1, u, length)
-  const xHat = fromLe(message.slice(32 * bytes, 32 * bytes + 16))
-  const sliced = Array.from({ length: 128 }, (_, i) => fromLe(message.slice(32 * bytes + 16 * (i + 1)).slice(0, 16)))
+  const [xHat = 0n, ...sliced] = [0, ...Array.from({ length: 128 }, (_, i) => 16 + COLUMN * i)].map((at, i) =>
+    fromLe(message.slice(TREES * bytes + at).slice(0, i === 0 ? 16 : COLUMN)),
+  )
   const D = deltaColumn(trees)
   for (const [r, row] of rows.entries()) {
     const tHat = sliced.reduce((sum, column, i) => sum | (bit(column, r) << BigInt(i)), 0n)
@@ -216,7 +226,7 @@ export function receiveAsAlice(trees: Trees, psid1: Octets, length: number, mess
 
 const XI = 416
 const pad = (psid2: Octets, j: number, w: number, column: bigint): bigint =>
-  fromLe(sha256(join(psid2, le(BigInt(j), 4), u8(w), le(column, 16))))
+  fromLe(sha256(join(psid2, le(BigInt(j), 4), u8(w), le(column, COLUMN))))
 
 const sumOver = (count: number, pick: (i: number) => bigint): bigint =>
   Array.from({ length: count }, (_, i) => pick(i)).reduce((sum, value) => mod(sum + value, q), 0n)

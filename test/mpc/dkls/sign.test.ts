@@ -3,6 +3,7 @@ import fc from "fast-check"
 import * as libsecp256k1 from "tiny-secp256k1"
 import { type Bytes, beToBig, bigToBe, equal, fromHex, toHex } from "../../../src/bytes.ts"
 import { K1 } from "../../../src/crypto/curve.ts"
+import { N_C } from "../../../src/crypto/parameters.ts"
 import { isCode } from "../../../src/errors.ts"
 import type { GroupSecret } from "../../../src/keys/group.ts"
 import type { PartyId } from "../../../src/keys/party.ts"
@@ -86,9 +87,9 @@ test("the records: every check is opened and closed per peer, and round 3 leaves
   for (const record of run.records.get(two) ?? []) if ("peer" in record) expect(record.peer).toBe(one)
 })
 
-test("traffic: both parties together send less than 100 kB for one signature", () => {
+test("traffic: with 128 base OTs both parties together send less than 100 kB for one signature", () => {
   const { run } = signAndVerify(pair, [two, three], someMessages(pair, 1, "traffic"), "traffic")
-  expect([...run.bytesSent.values()].reduce((a, b) => a + b)).toBe(2 * (96 + 4272 + 40_196 + 64))
+  expect([...run.bytesSent.values()].reduce((a, b) => a + b)).toBe(2 * (96 + 48 + 33 * N_C + 40_196 + 64))
 })
 
 const EDGES = [0n, 1n, Q - 1n, Q, Q + 1n, (1n << 256n) - 1n, 1n << 255n]
