@@ -4,6 +4,7 @@
  * make an output of ours look like a stranger's, and never the other way round.
  */
 import { equal, toHex } from "../../bytes.ts"
+import { K1 } from "../../crypto/curve.ts"
 import { formatPath } from "../../keys/path.ts"
 import type { Context } from "../decoder.ts"
 import { refuse } from "../problem.ts"
@@ -21,6 +22,8 @@ const HINTS_READ = 8
 /** Point operations for hints of one payload, at some 0.2 ms each. A batch of a thousand outputs of ours needs about two thousand. */
 const MAX_WORK = 8192
 
+const TAPROOT_LENGTH = 34
+
 export class OwnKeys {
   readonly #known = new Map<string, Owned>()
   readonly #parents = new Set<string>()
@@ -35,7 +38,7 @@ export class OwnKeys {
 
   /** Who of ours owns `script`; `hints` and `merkleRoot` are what the payload says about it. */
   find(script: Uint8Array, hints: readonly Hint[], merkleRoot?: Uint8Array): Owned | undefined {
-    if (script.length === 34) this.#learnTaproot()
+    if (script.length === TAPROOT_LENGTH) this.#learnTaproot()
     const known = this.#known.get(toHex(script))
     if (known !== undefined) return known
     for (const hint of hints.slice(0, HINTS_READ)) {
@@ -46,7 +49,11 @@ export class OwnKeys {
   }
 
   #follow({ publicKey, path }: Hint, script: Uint8Array, merkleRoot: Uint8Array | undefined): Owned | undefined {
-    if (script.length === 34) this.#spend(merkleRoot === undefined ? 1 : 2)
+    if (script.length === TAPROOT_LENGTH) {
+      this.#spend(merkleRoot === undefined ? 1 : 2)
+      // An x of the payload need not be a point's.
+      if (K1.decodePoint(publicKey) === undefined) return undefined
+    }
     const type = ownership(publicKey, script, merkleRoot)
     if (type === undefined) return undefined
     const parent = formatPath(path.slice(0, -1))

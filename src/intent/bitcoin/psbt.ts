@@ -19,7 +19,7 @@ import { type Psbt, readPsbt } from "./psbtFields.ts"
 import { carriedData, destinationOf, isTaproot, templateOf } from "./scripts.ts"
 import { claimedInputs, type SignedInput, signableInputs } from "./signedInputs.ts"
 import { proveSpent, type Spent } from "./spent.ts"
-import { outpointText, type TxOutput } from "./transaction.ts"
+import { outpointText, type Transaction, type TxOutput } from "./transaction.ts"
 
 export const psbtDecoder: Decoder = {
   format: "bitcoin/psbt",
@@ -158,8 +158,18 @@ function notesOf({ psbt, spent, signed, outputs, network, offline, changeLimit }
   const foreignAmount = foreign.reduce((sum, { output }) => sum + output.amount, 0n)
   return [
     ...change,
+    ...lockOf(psbt.tx),
     ...(foreign.length > 0 ? [`${foreign.length} inputs of others pay in ${coins(foreignAmount)}`] : []),
     ...(psbt.unknown > 0 ? [`${psbt.unknown} unknown keys were passed over`] : []),
     ...(psbt.proprietary > 0 ? [`${psbt.proprietary} proprietary keys were passed over`] : []),
   ]
+}
+
+const FIRST_TIME = 500_000_000
+const FINAL_SEQUENCE = 0xffff_ffff
+
+/** nLockTime, where an input leaves it in force: what is signed today may happen long after. */
+function lockOf({ lockTime, inputs }: Transaction): readonly string[] {
+  if (lockTime === 0 || inputs.every(({ sequence }) => sequence === FINAL_SEQUENCE)) return []
+  return [lockTime < FIRST_TIME ? `not valid before block ${lockTime}` : `not valid before Unix time ${lockTime}`]
 }

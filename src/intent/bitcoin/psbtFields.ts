@@ -137,6 +137,7 @@ export function readPsbt(data: Uint8Array): Psbt {
   global.demandVersion(version)
   const unsigned = version === 0 ? unsignedOf(global) : undefined
   const inputCount = bounded(unsigned?.inputs.length ?? countOf(global, 0x04), MAX_INPUTS, "inputs")
+  if (inputCount === 0) refuse("E-INT-064", "global", "a transaction without inputs")
   const outputCount = bounded(unsigned?.outputs.length ?? countOf(global, 0x05), MAX_EFFECTS, "outputs")
 
   const maps = (count: number, name: string, fields: Fields): readonly PsbtMap[] =>
@@ -148,6 +149,7 @@ export function readPsbt(data: Uint8Array): Psbt {
   const inputMaps = maps(inputCount, "input", INPUT)
   const outputMaps = maps(outputCount, "output", OUTPUT)
   cursor.end()
+  if (outputCount === 0) refuse("E-INT-064", "global", "a transaction without outputs")
 
   const all = [global, ...inputMaps, ...outputMaps]
   return {
@@ -208,7 +210,6 @@ const NO_SCRIPT = new Uint8Array(0)
 
 /** BIP-370: the transaction whose parts stand in the maps. */
 function described(global: PsbtMap, inputs: readonly PsbtMap[], outputs: readonly PsbtMap[]): Transaction {
-  if (inputs.length === 0) refuse("E-INT-064", "global", "a transaction without inputs")
   const tx = {
     version: uint(global.demand(0x02)) ?? 0,
     inputs: inputs.map(describedInput),
