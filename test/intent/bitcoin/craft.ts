@@ -1,5 +1,5 @@
 /** PSBTs taken apart into maps of raw keys and values and put together again, for what no encoder would write. */
-import { type Bytes, concat, copy, toHex, utf8 } from "../../../src/bytes.ts"
+import { type Bytes, bigToLe, concat, copy, toHex, utf8 } from "../../../src/bytes.ts"
 
 export interface Pair {
   /** Type and data. */
@@ -12,7 +12,9 @@ export const MAGIC = concat(utf8("psbt"), Uint8Array.of(0xff))
 
 export function size(length: number): Bytes {
   if (length < 0xfd) return Uint8Array.of(length)
-  return Uint8Array.of(0xfd, length & 255, length >> 8)
+  return length < 0x1_0000
+    ? concat(Uint8Array.of(0xfd), bigToLe(BigInt(length), 2))
+    : concat(Uint8Array.of(0xfe), bigToLe(BigInt(length), 4))
 }
 
 export const pair = (type: number, value: Uint8Array, keyData: Uint8Array = new Uint8Array(0)): Pair => ({

@@ -130,7 +130,8 @@ describe("fields", () => {
     expect(code(join(split(V0).slice(0, -1)))).toBe("E-INT-060")
     expect(code(join([...split(V0), []]))).toBe("E-INT-060")
     expect(refusal(withMap(V2, 0, set(0x04, u8(0))))).toBe("E-INT-064 global")
-    expect(refusal(withMap(V2, 0, set(0x05, u8(0))))).toBe("E-INT-064 global")
+    const [global = [], input = []] = split(V2)
+    expect(refusal(join([set(0x05, u8(0))(global), input]))).toBe("E-INT-064 global")
   })
   test("the sequence of version 2 is final where it is absent; the lock time is chosen as BIP-370 has it", () => {
     const lockTime = (...inputs: readonly { readonly time?: number; readonly height?: number }[]): number | string => {
