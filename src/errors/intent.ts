@@ -96,6 +96,37 @@ export const intentCodes = {
     "the messages do not fit a Bitcoin message",
     "give each message a path and no input; offline, give the key: --root and --path",
   ),
+  "E-INT-090": unread(
+    "the Solana message is malformed",
+    "give the bytes of a compiled message, without signatures; nothing else is signed on a Solana path",
+  ),
+  "E-INT-091": unread("the Solana message has a version that is not read", "compile it as legacy or as version 0"),
+  "E-INT-092": unread("the Solana message contradicts itself", "compile it again with a current library"),
+  "E-INT-093": unread(
+    "the Solana message is too large for a transaction",
+    "split it: 1232 bytes are the most, signatures included",
+  ),
+  "E-INT-094": unread(
+    "an instruction of a known Solana program does not have its form",
+    "make the instruction with the program's own client",
+  ),
+  "E-INT-095": unread(
+    "an instruction of a known Solana program has too few accounts",
+    "make the instruction with the program's own client",
+  ),
+  "E-INT-096": unread(
+    "the associated token account is not the one of its wallet and mint",
+    "derive the account of that wallet, mint and token program; the chain refuses any other",
+  ),
+  "E-INT-097": unread(
+    "the compute budget of the Solana message cannot be read",
+    "set each of its limits once; the chain refuses it otherwise",
+  ),
+  "E-INT-098": disagrees("the key of a message is no signer of the Solana payload", COMPARE),
+  "E-INT-099": unread(
+    "the Solana off-chain message is malformed",
+    "make it with a current library: versions 0 and 1 are read",
+  ),
 }
 
 export type IntentCode = keyof typeof intentCodes

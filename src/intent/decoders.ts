@@ -10,6 +10,8 @@ type Load = () => Promise<Decoder>
 const LOADERS: Readonly<Partial<Record<Format, Load>>> = {
   "bitcoin/psbt": async () => (await import("./bitcoin/psbt.ts")).psbtDecoder,
   "bitcoin/message": async () => (await import("./bitcoin/message.ts")).messageDecoder,
+  "solana/message": async () => (await import("./solana/message.ts")).solanaMessage,
+  "solana/offchain": async () => (await import("./solana/offchain.ts")).solanaOffchain,
 }
 
 /** Undefined for a format that no decoder reads yet: its payloads are refused. */

@@ -110,6 +110,8 @@ export interface Call {
   readonly data: Bytes
   /** Of the native asset, in base units; stands as a transfer of its own too if it is not 0. */
   readonly value: bigint
+  /** Solana: the accounts that the callee may touch, in its order, with `s` for signers and `w` for those it may write. */
+  readonly accounts?: string
 }
 
 /** Foreign code is run as if it were the account's own: it can do everything that the account can. */
@@ -197,6 +199,8 @@ export interface SignedMessage {
   readonly kind: "message"
   readonly from: Account
   readonly text: string
+  /** Solana: the application that the message names; anybody can name any. */
+  readonly domain?: string
 }
 
 /** EIP-712 data. What is known of it stands beside it. */
@@ -258,7 +262,7 @@ export interface Reading {
   /** At least one. */
   readonly effects: readonly Effect[]
   readonly fee: Fee
-  /** What orders or replaces it: the account's nonce, a recent blockhash, the outpoints. */
+  /** What two transactions that replace each other have in common: the account's nonce, the outpoints. Absent elsewhere. */
   readonly nonce?: string
   /** When it stops being valid, as the payload says it: Unix seconds, or a block. */
   readonly expires?: string

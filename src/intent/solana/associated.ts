@@ -1,0 +1,36 @@
+/**
+ * The associated token account program. Making the associated account of a wallet has no effect but its rent, which is fee:
+ * the account is derived here again, and the program itself refuses any other (E-INT-096 where it would). What cannot be
+ * derived, because the wallet or the mint is unresolved, is a call.
+ */
+import { refuse } from "../problem.ts"
+import { Data } from "./data.ts"
+import { associatedTokenAddress } from "./pda.ts"
+import { TOKEN, TOKEN_2022, TOKEN_2022_ACCOUNT_RENT, TOKEN_ACCOUNT_RENT } from "./programs.ts"
+import { accountAt, callOf, type Instruction, type Outcome, only, type Scene } from "./scene.ts"
+
+/** Without data it is `create`, as before it had numbers. */
+const NAMES: readonly string[] = ["create", "createIdempotent", "recoverNested"]
+const RECOVER_NESTED = 2
+
+export function readAssociated(instruction: Instruction, scene: Scene): Outcome {
+  const data = new Data(instruction)
+  const number = data.left === 0 ? 0 : data.u8()
+  const name = NAMES[number]
+  if (name === undefined) return only(callOf(instruction, scene, `${number}`))
+  data.end()
+  if (number === RECOVER_NESTED) return only(callOf(instruction, scene, name))
+  const [funder, account] = [accountAt(instruction, 0, "funding account"), accountAt(instruction, 1, "new account")]
+  const [wallet, mint] = [accountAt(instruction, 2, "wallet"), accountAt(instruction, 3, "mint")]
+  const program = accountAt(instruction, 5, "token program")
+  const rent = scene.isOurs(funder) ? (program === TOKEN ? TOKEN_ACCOUNT_RENT : TOKEN_2022_ACCOUNT_RENT) : 0n
+  const names = [account, wallet, mint, program].filter((one) => typeof one === "string")
+  if (names.length < 4 || (program !== TOKEN && program !== TOKEN_2022)) {
+    return { effects: [callOf(instruction, scene, name)], rent }
+  }
+  const [, owner = "", token = ""] = names
+  const derived = associatedTokenAddress(owner, token, program)
+  if (derived !== account)
+    return refuse("E-INT-096", instruction.at, `it makes ${names[0]}, and that of ${owner} for ${token} is ${derived}`)
+  return { effects: [], rent, note: `${derived} is made if need be, the associated account of ${owner} for ${token}` }
+}
