@@ -60,6 +60,8 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "logText.ts", "build.ts", "errors"])
 const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
+/** What every edge may use, and no pure part. */
+const EDGE_WORDS = new Set(["files.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
 const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 
@@ -70,9 +72,10 @@ const partOf = (path: string): string => path.split("/")[0] ?? path
 function heightOf(part: string): number {
   if (LEAVES.has(part)) return 0
   if (PURE.includes(part)) return 1 + PURE.indexOf(part)
-  if (EDGES.has(part)) return 1 + PURE.length
-  if (part.startsWith("daemon")) return 2 + PURE.length + WIRING.indexOf("daemon.ts")
-  if (WIRING.includes(part)) return 2 + PURE.length + WIRING.indexOf(part)
+  if (EDGE_WORDS.has(part)) return 1 + PURE.length
+  if (EDGES.has(part)) return 2 + PURE.length
+  if (part.startsWith("daemon")) return 3 + PURE.length + WIRING.indexOf("daemon.ts")
+  if (WIRING.includes(part)) return 3 + PURE.length + WIRING.indexOf(part)
   return Number.NaN
 }
 

@@ -1,9 +1,6 @@
 /** What the file system reports about a backup, as error codes of ours. */
-import { rmSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
-
-const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+import { errnoOf } from "../files.ts"
 
 /** Runs `action` on the file; its failures are E-BAK-008 to -010. */
 export function writing<T>(path: string, action: () => T): T {
@@ -32,14 +29,5 @@ export function reading<T>(path: string, action: () => T): T {
     const cause = errnoOf(error)
     if (error instanceof CosignerError || cause === undefined) throw error
     throw new CosignerError("E-BAK-002", { path, cause }, { cause: error })
-  }
-}
-
-/** Removes what was begun, if it is there. What cannot even be looked at was not begun, and the first failure counts. */
-export function discard(path: string): void {
-  try {
-    rmSync(path, { force: true })
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
   }
 }

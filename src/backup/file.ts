@@ -3,24 +3,14 @@
  * Memory is one chunk and one record, whatever the size.
  */
 
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs"
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { type Bytes, equal } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
+import { errnoOf, makeFolder, NewFile, nameNew } from "../files.ts"
 import type { Secret } from "../secret.ts"
-import { asWriteFault, discard, reading, writing } from "./faults.ts"
+import { asWriteFault, reading, writing } from "./faults.ts"
 import {
   type BackupRecord,
   END,
@@ -44,21 +34,18 @@ const partialOf = (path: string): string => join(dirname(path), `.${basename(pat
 /** A file that is being written. Dispose it: what was not finished is removed. */
 export class BackupWriter implements Disposable {
   readonly #path: string
-  readonly #draft: string
   readonly #key: Secret
   readonly #stream: SealingStream
-  #fd: number | undefined
+  readonly #file: NewFile
   #bytes = 0
 
   /** Throws E-BAK-001 if the file exists. Makes its folder, mode 700. */
   constructor(path: string, password: Secret, kdf: Kdf = DEFAULT_KDF) {
     this.#path = path
-    this.#draft = partialOf(path)
     if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
-    this.#fd = writing(path, () => {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      rmSync(this.#draft, { force: true })
-      return openSync(this.#draft, "wx", 0o600)
+    this.#file = writing(path, () => {
+      makeFolder(dirname(path))
+      return new NewFile(path, partialOf(path))
     })
     const { key, header } = newHeader(password, kdf)
     this.#key = key
@@ -84,38 +71,33 @@ export class BackupWriter implements Disposable {
     for (const part of parts) this.#stream.add(part)
     this.#stream.finish()
     this.#write(END)
-    writing(this.#path, () => {
-      const fd = this.#descriptor()
-      fsyncSync(fd)
-      closeSync(fd)
-      this.#fd = undefined
-      if (existsSync(this.#path)) throw new CosignerError("E-BAK-001", { path: this.#path })
-      renameSync(this.#draft, this.#path)
-      syncFolder(dirname(this.#path))
-    })
+    writing(this.#path, () => this.#file.finish(nameBackup))
   }
 
   [Symbol.dispose](): void {
     this.#stream[Symbol.dispose]()
     this.#key.wipe()
-    if (this.#fd !== undefined) closeSync(this.#fd)
-    this.#fd = undefined
-    discard(this.#draft)
+    this.#file[Symbol.dispose]()
   }
 
   #write(bytes: Uint8Array): void {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor(), bytes, at)
+      this.#file.write(bytes)
       this.#bytes += bytes.length
     } catch (error) {
       this[Symbol.dispose]()
       throw asWriteFault(error, this.#path)
     }
   }
+}
 
-  #descriptor(): number {
-    if (this.#fd === undefined) throw new CosignerError("E-CLI-001", { what: "a closed backup was written to" })
-    return this.#fd
+/** A finished draft gets a backup's name, durably. Throws E-BAK-001 if that is taken. */
+export function nameBackup(draft: string, path: string): void {
+  try {
+    nameNew(draft, path)
+  } catch (cause) {
+    if (errnoOf(cause) === "EEXIST") throw new CosignerError("E-BAK-001", { path }, { cause })
+    throw cause
   }
 }
 
@@ -240,14 +222,5 @@ class PlainReader implements Disposable {
 
   [Symbol.dispose](): void {
     this.#plain.fill(0)
-  }
-}
-
-export function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r")
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
   }
 }

@@ -2,6 +2,7 @@
  * One POST of a token to a callback server, and its answer as text: bounded in time and size, no redirect followed, no
  * proxy of the environment used, nothing unpacked. Every way of failing is a typed value.
  */
+import { errnoOf } from "../files.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { HttpAnswer, NoDecision, TryCode } from "./answer.ts"
 
@@ -75,7 +76,8 @@ function dateOf(response: Response): number | undefined {
 
 /** The system's name of the failure, never its text, which may repeat the address. */
 function nameOf(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code
+  const errno = errnoOf(error)
+  if (errno !== undefined) return errno
   return error instanceof Error ? error.name : "unknown error"
 }
 

@@ -2,9 +2,11 @@
  * The configured callback servers, checked at the start of the node: addresses, and the public keys that their answers
  * are verified with. A server whose key cannot be used stops the start: there is no node that runs with fewer servers.
  */
+
 import { createPublicKey, type KeyObject } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 import { checkServerUrl } from "../wire/serverUrl.ts"
 import { rsaProblem } from "../wire/tssJwt.ts"
 import type { CallbackVersion } from "./body.ts"
@@ -43,7 +45,7 @@ export function readServerKey(file: string): KeyObject {
   try {
     pem = readFileSync(file, "utf8")
   } catch (error) {
-    throw bad(`it cannot be read (${error instanceof Error && "code" in error ? error.code : "unknown error"})`, error)
+    throw bad(`it cannot be read (${errnoOf(error) ?? "unknown error"})`, error)
   }
   if (pem.length > MAX_PEM || !SPKI_PEM.test(pem.trimStart())) throw bad("it is not one `BEGIN PUBLIC KEY` block")
   let key: KeyObject

@@ -1,5 +1,4 @@
 /** `cosigner config init|check|show`. */
-import { closeSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { DEFAULT_FILE } from "../config/config.ts"
 import { readConfig } from "../config/load.ts"
@@ -8,6 +7,7 @@ import { startProblems } from "../config/startup.ts"
 import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
+import { errnoOf, makeFolder, replaceFile, writeNew } from "../files.ts"
 import { command, flag } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 
@@ -18,7 +18,7 @@ export const init = command({
   examples: [["cosigner config init --config configs/prod.toml", "a second configuration"]],
   run: async ({ globals, options, out }) => {
     const path = globals.config ?? DEFAULT_FILE
-    writeNew(path, template(), options.force)
+    writeConfig(path, template(), options.force)
     out.result({ written: path }, [
       `Wrote ${path}`,
       "Set [websocket] url and waas_public_key, then: cosigner config check",
@@ -58,19 +58,14 @@ export const show = command({
   },
 })
 
-function writeNew(path: string, text: string, force: boolean): void {
+function writeConfig(path: string, text: string, force: boolean): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     // with --force the old file stays whole until the new one is
-    const fd = openSync(force ? `${path}.new` : path, force ? "w" : "wx", 0o600)
-    try {
-      writeSync(fd, text)
-    } finally {
-      closeSync(fd)
-    }
-    if (force) renameSync(`${path}.new`, path)
+    if (force) replaceFile(path, text)
+    else writeNew(path, text)
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : errorText(cause)
+    const code = errnoOf(cause) ?? errorText(cause)
     if (code === "EEXIST") throw new CosignerError("E-CFG-009", { path })
     throw new CosignerError("E-CLI-009", { path, why: code }, { cause })
   }

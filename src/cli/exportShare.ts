@@ -1,21 +1,11 @@
 /** `cosigner export-share`: recovery files for the case that this software is gone (formats.md 5), proven as soon as they are written. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { discard, writing } from "../backup/faults.ts"
-import { syncFolder } from "../backup/file.ts"
+import { writing } from "../backup/faults.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { makeFolder, writeNew } from "../files.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { checkShare, wipeGroupSecret } from "../keys/group.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
@@ -58,7 +48,10 @@ export const exportShare = command({
       return { group, self: party, share: secret.share }
     })
     try {
-      writeWhole(options.dir, path, encodeRecoveryFile(shares, sealing, systemRng, nodeIdOf))
+      writing(path, () => {
+        makeFolder(options.dir)
+        writeNew(path, encodeRecoveryFile(shares, sealing, systemRng, nodeIdOf))
+      })
     } finally {
       for (const { share } of shares) wipeGroupSecret({ share, pairs: [] })
     }
@@ -97,27 +90,6 @@ const timeText = (ms: number): string =>
     .replace("T", "-")
     .replace(/:|\.\d+Z/g, "")
     .replace(/-(?=\d\d-)/g, "")
-
-function writeWhole(dir: string, path: string, text: string): void {
-  const draft = `${path}.partial`
-  try {
-    writing(path, () => {
-      mkdirSync(dir, { recursive: true, mode: 0o700 })
-      const fd = openSync(draft, "wx", 0o600)
-      try {
-        const bytes = Buffer.from(text, "utf8")
-        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
-        fsyncSync(fd)
-      } finally {
-        closeSync(fd)
-      }
-      renameSync(draft, path)
-      syncFolder(dir)
-    })
-  } finally {
-    discard(draft)
-  }
-}
 
 /** Reads the file as a recovery would. One that does not prove itself is removed: E-BAK-019. */
 function provenOrRemoved(path: string, password: Secret): void {

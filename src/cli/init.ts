@@ -1,9 +1,10 @@
 /** `cosigner init`: makes a node, that is its identity, its callback key and the encrypted database that holds them. */
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { copy } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { makeFolder } from "../files.ts"
 import type { Output } from "../output.ts"
 import { Secret } from "../secret.ts"
 import { createStore } from "../store/store.ts"
@@ -59,7 +60,7 @@ function newRsaKey(): Secret {
 function makeFolders(out: Output): void {
   for (const folder of FOLDERS) {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
     } catch (error) {
       out.note(`the folder ${folder} could not be made: ${errorText(error)}`)
     }

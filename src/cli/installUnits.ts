@@ -2,7 +2,7 @@
  * `cosigner install-service`: writes the systemd units that are embedded in the binary, or prints them. It writes files and
  * nothing else: users, folders, credentials and the start are systemd's own tools' work, and the steps are printed.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import nodeService from "../../systemd/cosigner.service" with { type: "text" }
@@ -16,6 +16,7 @@ import userService from "../../systemd/user/cosigner.service" with { type: "text
 import { build } from "../build.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { errnoOf, replaceFile } from "../files.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 interface UnitFile {
@@ -148,9 +149,9 @@ function write({ path, text }: UnitFile): void {
   const own = process.umask(0o022)
   try {
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, text)
+    replaceFile(path, text, 0o644)
   } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : errorText(cause)
+    const why = errnoOf(cause) ?? errorText(cause)
     throw new CosignerError("E-CLI-009", { path, why }, { cause })
   } finally {
     process.umask(own)

@@ -5,7 +5,8 @@
  */
 import { join } from "node:path"
 import { CosignerError } from "../errors.ts"
-import { isErrno, readKeyFile } from "../jobs/keyFile.ts"
+import { errnoOf } from "../files.ts"
+import { readKeyFile } from "../jobs/keyFile.ts"
 import type { Secret } from "../secret.ts"
 
 /** Which key file, if any: `config.db` is one, flags included. */
@@ -76,7 +77,7 @@ function readCredential(path: string): Secret | undefined {
     return readKeyFile(path, true)
   } catch (error) {
     const cause = error instanceof CosignerError ? error.cause : undefined
-    if (isErrno(cause) && cause.code === "ENOENT") return undefined
+    if (errnoOf(cause) === "ENOENT") return undefined
     throw error
   }
 }

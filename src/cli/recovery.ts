@@ -19,7 +19,7 @@ import {
   sharesOf,
   theGroup,
 } from "./recoveryInput.ts"
-import { NewFile } from "./recoveryOutput.ts"
+import { OutputFile } from "./recoveryOutput.ts"
 
 export const verify = command({
   summary: "Check recovery files, alone and together",
@@ -112,7 +112,7 @@ export const reconstruct = command({
     const { args, options, out } = context
     const files = await loadFiles([...args.files, ...options.more])
     // The file's place is claimed first: a key must not exist before there is somewhere to put it.
-    using file = options.output === undefined ? undefined : new NewFile(options.output)
+    using file = options.output === undefined ? undefined : new OutputFile(options.output)
     const [made] = await reconstructWithConsent(context, files, [theGroup(files, options.groupId)], options)
     if (made === undefined) throw new TypeError("one group, one key")
     const { root, group } = made

@@ -29,7 +29,7 @@ import {
   sharesOf,
   whyNot,
 } from "./recoveryInput.ts"
-import { NewFile } from "./recoveryOutput.ts"
+import { OutputFile } from "./recoveryOutput.ts"
 
 const ROWS_BETWEEN_REMARKS = 5000
 /** Rows between two looks at what else happened, an interrupt above all: about a tenth of a second. */
@@ -71,7 +71,7 @@ export const derive = command({
     }
     const paths = given.paths.map(parsePath)
     // The file's place is claimed first: nobody should type passwords for a list that has nowhere to go.
-    using file = given.csv === undefined ? undefined : new NewFile(outputPath(given.csv, given.csvDir))
+    using file = given.csv === undefined ? undefined : new OutputFile(outputPath(given.csv, given.csvDir))
     const secrets: ExtendedPrivateKey[] = []
     try {
       const roots = await rootsOf(context, given, secrets)
@@ -161,7 +161,7 @@ interface Tally {
 async function completeList(
   { out }: Base,
   roots: ReadonlyMap<CurveName, ChildKeys>,
-  { path, file }: { readonly path: string; readonly file: NewFile },
+  { path, file }: { readonly path: string; readonly file: OutputFile },
   given: Given,
 ): Promise<ExitCode> {
   const list = new AddressList(roots, given.privateKeys, path)

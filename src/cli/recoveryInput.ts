@@ -5,12 +5,12 @@
 import { closeSync, openSync, readSync, statSync, writeSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 import type { ExtendedPrivateKey } from "../keys/extendedKey.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
 import { MAX_FILE, parseRecoveryFile, type RecoveryGroup } from "../keys/recoveryFile.ts"
 import { checkPublicShares, checkTogether, type ProvenShare, proveShare, reconstruct } from "../keys/recoverySet.ts"
 import { type Base, flag, list, refuse, rest } from "./command.ts"
-import { isErrno } from "./recoveryOutput.ts"
 
 export const fileArguments = { files: rest("recovery-file", "the files of the nodes") }
 
@@ -42,10 +42,11 @@ async function readText(path: string): Promise<string> {
 }
 
 export function whyNot(cause: unknown): string {
-  if (!isErrno(cause)) return "reading it failed"
-  if (cause.code === "ENOENT") return "there is no such file"
-  if (cause.code === "EACCES") return "this user may not read it"
-  return `reading it failed (${cause.code})`
+  const code = errnoOf(cause)
+  if (code === undefined) return "reading it failed"
+  if (code === "ENOENT") return "there is no such file"
+  if (code === "EACCES") return "this user may not read it"
+  return `reading it failed (${code})`
 }
 
 /** Each file's share of one group; checked as far as no password is needed. Throws E-KEY-017 if a file has none. */

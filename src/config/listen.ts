@@ -1,8 +1,8 @@
 /** Where the status port is, and who may ask: [status] read once, for the node and for `cosigner status` alike. */
 import { createHash } from "node:crypto"
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
-import { type Bytes, copy } from "../bytes.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { type Bytes, copy, utf8 } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { readPrivate, UnusableFile } from "../files.ts"
 import { Secret } from "../secret.ts"
 
 export type Listen =
@@ -41,24 +41,17 @@ export function readToken(path: string): Secret {
   const refuse = (problem: string): never => {
     throw new CosignerError("E-STA-003", { path, problem })
   }
-  let text = ""
   try {
-    const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    try {
-      const stat = fstatSync(file)
-      if (!stat.isFile()) return refuse("it is not a regular file")
-      if ((stat.mode & 0o077) !== 0) return refuse("others may read it (chmod 600)")
-      if (stat.size > MAX_TOKEN_FILE) return refuse("it is too long")
-      text = readFileSync(file, "utf8").replace(/\r?\n$/, "")
-    } finally {
-      closeSync(file)
-    }
+    using file = readPrivate(path, MAX_TOKEN_FILE)
+    const text = Buffer.from(file.expose())
+      .toString("utf8")
+      .replace(/\r?\n$/, "")
+    if (!TOKEN.test(text)) return refuse("it is not one line of 16 to 512 visible characters")
+    return Secret.take(utf8(text))
   } catch (error) {
-    if (error instanceof CosignerError) throw error
-    return refuse(error instanceof Error && "code" in error ? String(error.code) : errorText(error))
+    if (error instanceof UnusableFile) return refuse(error.message)
+    throw error
   }
-  if (!TOKEN.test(text)) return refuse("it is not one line of 16 to 512 visible characters")
-  return Secret.take(copy(Buffer.from(text, "utf8")))
 }
 
 /** All that the port keeps of a token. Digests have one length, whatever is guessed. */

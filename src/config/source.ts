@@ -1,7 +1,9 @@
 /** The configuration file as bytes and as a TOML tree; what its keys mean is check.ts's. */
+
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { parse } from "toml"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 
 /** A table of TOML, as parsed: nothing about it is known yet. */
 export type Tree = Record<string, unknown>
@@ -15,7 +17,7 @@ export function readSource(file: string, named: boolean): string | undefined {
     // Without waiting: the far end of a pipe may never come.
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+    const code = errnoOf(cause) ?? "unknown error"
     if (code === "ENOENT" && !named) return undefined
     throw new CosignerError("E-CFG-001", { file, why: code === "ENOENT" ? "there is no such file" : code }, { cause })
   }

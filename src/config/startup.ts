@@ -3,9 +3,11 @@
  * names. `start` refuses at the first problem, `config check` shows all of them.
  * What the files contain is for those who use them.
  */
+
 import { accessSync, constants, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import { eventServers } from "../events/servers.ts"
+import { errnoOf } from "../files.ts"
 import type { Config } from "./config.ts"
 import { influxTarget } from "./influxTarget.ts"
 import { parseListen } from "./listen.ts"
@@ -123,7 +125,7 @@ function unusable(path: string, secret: boolean): string | undefined {
     if (secret && (stat.mode & 0o077) !== 0) return `others may use it (mode ${(stat.mode & 0o777).toString(8)})`
     return undefined
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error"
+    const code = errnoOf(error) ?? "unknown error"
     return code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "this user may not read it" : code
   }
 }

@@ -1,4 +1,5 @@
 /** One POST of one event to one server. Taken means HTTP 200 or 201; the body of the answer is nobody's business. */
+import { errnoOf } from "../files.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { EventServer } from "./servers.ts"
 
@@ -31,7 +32,8 @@ export async function deliver(
     return response.status === 200 || response.status === 201 ? undefined : `HTTP ${response.status}`
   } catch (error) {
     if (abort.signal.reason === "timeout") return `no answer within ${timeoutMs / 1000} s`
-    if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code
+    const errno = errnoOf(error)
+    if (errno !== undefined) return errno
     return error instanceof Error ? error.name : "unknown error"
   } finally {
     clearTimeout(timer)

@@ -2,18 +2,20 @@
  * What the backup commands and the schedule share: a snapshot becomes a file, a file is proven in a scratch place, a file
  * becomes a database. Puts store/ and backup/ together; neither knows the other.
  */
+
 import { createHash, randomBytes } from "node:crypto"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { writing } from "../backup/faults.ts"
-import { BackupWriter, PARTIAL, readBackup, syncFolder } from "../backup/file.ts"
+import { BackupWriter, nameBackup, PARTIAL, readBackup } from "../backup/file.ts"
 import type { BackupRecord } from "../backup/format.ts"
 import { GroupList, groupJson, type Manifest, type ManifestGroup } from "../backup/manifest.ts"
 import { build } from "../build.ts"
 import { copy, toHex } from "../bytes.ts"
 import type { Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
+import { makeFolder } from "../files.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import { checkStore } from "../store/check.ts"
@@ -170,7 +172,7 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
 export function scratchBeside(path: string, nowMs: number): Disposable & { readonly path: string } {
   const folder = dirname(path)
   const scratch = writing(path, () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     for (const name of readdirSync(folder)) {
       const old = join(folder, name)
       const isLeftover =
@@ -187,11 +189,7 @@ export const unprovenOf = (path: string): string => join(dirname(path), `.${base
 
 /** The backup has been proven: it gets its name. Throws E-BAK-001 if that is taken. */
 export function nameProven(path: string): void {
-  writing(path, () => {
-    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
-    renameSync(unprovenOf(path), path)
-    syncFolder(dirname(path))
-  })
+  writing(path, () => nameBackup(unprovenOf(path), path))
 }
 
 const PREFIX = "backup-"

@@ -2,9 +2,11 @@
  * One connection to WaaS, from the dial to its one end: handshake, heartbeat, packets. What survives a connection (the
  * channel, the next attempt) is link.ts's.
  */
+
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 import { isProof, prove, type Transcript } from "../wire/hello.ts"
 import { type ChannelPacket, decodePacket, encodePacket, LINK_VERSION, type Packet } from "../wire/packets.ts"
 import { type DialFailure, dialError, refusalError, wrongServer } from "./failure.ts"
@@ -175,6 +177,6 @@ function socketOptions(options: LinkOptions): Bun.WebSocketOptions {
 function describeFailure(event: Event): DialFailure {
   const message = "message" in event && typeof event.message === "string" ? event.message : "no reason given"
   const cause: unknown = "error" in event ? event.error : undefined
-  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+  const code = errnoOf(cause) ?? ""
   return { message, code }
 }

@@ -1,22 +1,20 @@
 /** What SQLite and the file system report, as error codes of ours. Nothing else in store/ reads their codes. */
 import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 
 /** The file format's first bytes, and where its header says how long the file is. */
 const PAGE_COUNT_AT = 28
 
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
-
 /** `SQLITE_BUSY`, `SQLITE_IOERR_WRITE`; undefined when the error is not SQLite's. */
 export function sqliteCode(error: unknown): string | undefined {
-  const code = codeOf(error)
+  const code = errnoOf(error)
   return code?.startsWith("SQLITE_") ? code : undefined
 }
 
 /** Our code for a failure to `action` ("open", "write to") the file; anything that is no such failure comes back as it is. */
 export function asFault(error: unknown, path: string, action: string): unknown {
-  const cause = codeOf(error)
+  const cause = errnoOf(error)
   if (error instanceof CosignerError || cause === undefined) return error
   const options = { cause: error }
   switch (family(cause)) {

@@ -2,21 +2,12 @@
  * Secrets.db as a file: one SQLite database of one table, made and opened the one way in which every commit is on the
  * disk when it returns and a plain copy of the idle file is complete. What the rows mean is the vault's.
  */
+
 import { Database, type Statement } from "bun:sqlite"
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs"
+import { closeSync, constants, copyFileSync, existsSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { CosignerError } from "../errors.ts"
+import { createFile, makeFolder, nameOver, syncPath } from "../files.ts"
 import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
 import type { Head, Place, SealedRecord } from "./seal.ts"
@@ -97,16 +88,16 @@ export class SecretsFile implements Disposable {
       const draft = `${path}.new`
       try {
         for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
-        closeSync(openSync(draft, "wx", 0o600))
+        closeSync(createFile(draft))
         using file = SecretsFile.#makeTable(draft)
         fill(file)
       } catch (error) {
         for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
         throw error
       }
-      sync(draft)
-      renameSync(draft, path)
-      sync(dirname(path))
+      syncPath(draft)
+      // the process lock keeps others from this name; a second hard link would be a second name of the database
+      nameOver(draft, path)
     } catch (error) {
       throw asFault(error, path, "create")
     }
@@ -300,25 +291,6 @@ function constantsAsWritten(head: Buffer): boolean {
 function firstPageAsWritten(page: Buffer): boolean {
   const textAt = page.readUInt16BE(105)
   return page.subarray(110, textAt).every((byte) => byte === 0)
-}
-
-function makeFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  // A new folder is durable when its parent is synced, up to the first that existed before.
-  for (let at = folder; ; at = dirname(at)) {
-    sync(dirname(at))
-    if (at === first || at === dirname(at)) return
-  }
-}
-
-function sync(path: string): void {
-  const file = openSync(path, "r")
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }
 
 const inodeOf = (path: string): string => {

@@ -2,10 +2,11 @@
  * From an older format of the file to this program's: which steps are due, a copy for safety, and all steps in one
  * transaction. So far there is one format and no step; the way is here, so that the first one changes nothing else.
  */
+
 import type { Database } from "bun:sqlite"
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
-import { dirname } from "node:path"
+import { existsSync, rmSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
+import { nameOver, syncPath } from "../files.ts"
 import { asFault } from "./faults.ts"
 import { connect, FORMAT, formatOf, SecretsFile } from "./file.ts"
 import { lockProcess } from "./lock.ts"
@@ -65,20 +66,10 @@ function keepCopy(path: string, safety: string): void {
   rmSync(draft, { force: true })
   try {
     SecretsFile.copy(path, draft)
-    sync(draft)
-    renameSync(draft, safety)
-    sync(dirname(safety))
+    syncPath(draft)
+    nameOver(draft, safety)
   } catch (error) {
     rmSync(draft, { force: true })
     throw error
-  }
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, "r")
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
   }
 }

@@ -7,11 +7,11 @@
  * have gathered. So an older copy from before the last start is always seen, one from within a run unless it is younger
  * than those seconds; and no commit waits for a second file.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
-import { dirname } from "node:path"
+import { readFileSync } from "node:fs"
 import { toHex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
+import { errnoOf, replaceFile } from "../files.ts"
 import { asFault } from "./faults.ts"
 
 /** How far a database has come. */
@@ -53,7 +53,7 @@ export function readRollbackGuard(db: string): FencingToken | undefined {
   try {
     text = readFileSync(path, "utf8")
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    if (errnoOf(error) === "ENOENT") return undefined
     throw new CosignerError("E-BAK-016", { path }, { cause: error })
   }
   const fencingToken = parse(text)
@@ -65,21 +65,7 @@ export function readRollbackGuard(db: string): FencingToken | undefined {
 export function writeRollbackGuard(db: string, fencingToken: FencingToken): void {
   const path = rollbackGuardPath(db)
   try {
-    const draft = `${path}.new`
-    const fd = openSync(draft, "w", 0o600)
-    try {
-      writeSync(fd, textOf(fencingToken))
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(draft, path)
-    const folder = openSync(dirname(path), "r")
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
+    replaceFile(path, textOf(fencingToken))
   } catch (error) {
     throw asFault(error, path, "write")
   }

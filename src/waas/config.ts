@@ -5,7 +5,8 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Value, ValueErrorType } from "@sinclair/typebox/value"
 import { parse } from "toml"
 import { CosignerError } from "../errors.ts"
-import { errnoOf, type WaasFiles } from "./files.ts"
+import { errnoOf } from "../files.ts"
+import { errorWord, type WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
 
 export interface WaasConfig {
@@ -117,7 +118,7 @@ export function readConfig(files: WaasFiles, listen?: string): WaasConfig {
     text = readFileSync(files.config, "utf8")
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.config })
-    throw new CosignerError("E-WAA-006", { file: files.config, problem: errnoOf(cause) }, { cause })
+    throw new CosignerError("E-WAA-006", { file: files.config, problem: errorWord(cause) }, { cause })
   }
   return parseConfig(text, files, listen)
 }

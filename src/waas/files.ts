@@ -4,10 +4,10 @@
  */
 import { Database } from "bun:sqlite"
 import { hkdfSync, randomBytes } from "node:crypto"
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { copy, fromHex, toHex, utf8 } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { errnoOf, readPrivate, UnusableFile, writeNew } from "../files.ts"
 import { Secret } from "../secret.ts"
 import type { Signer } from "../wire/signed.ts"
 import { ed25519Signer } from "./apiKey.ts"
@@ -40,18 +40,11 @@ const SEED_TEXT = /^([0-9a-f]{64})\n?$/
 /** Makes the key file, mode 600, durably. Throws E-WAA-001 if there is one. */
 export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
   using seed = Secret.take(copy(randomBytes(32)))
-  let fd: number
   try {
-    fd = openSync(key, "wx", 0o600)
+    writeNew(key, `${toHex(seed.expose())}\n`)
   } catch (cause) {
     if (errnoOf(cause) === "EEXIST") throw new CosignerError("E-WAA-001", { dir, file: key })
-    throw new CosignerError("E-WAA-006", { file: key, problem: errnoOf(cause) }, { cause })
-  }
-  try {
-    writeSync(fd, `${toHex(seed.expose())}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
+    throw new CosignerError("E-WAA-006", { file: key, problem: errorWord(cause) }, { cause })
   }
   return keysOf(seed)
 }
@@ -59,26 +52,17 @@ export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
 /** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for a link, for other modes, and for other contents. */
 export function readKeyFile({ dir, key }: WaasFiles): WaasKeys {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
-  let fd: number
   try {
-    fd = openSync(key, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir, file: key })
-    throw refuse(errnoOf(cause) === "ELOOP" ? "it is a link" : errnoOf(cause), cause)
-  }
-  try {
-    const stat = fstatSync(fd)
-    if (!stat.isFile()) throw refuse("it is not a plain file")
-    if ((stat.mode & 0o077) !== 0) throw refuse("others may read it")
-    using text = Secret.take(new Uint8Array(66))
-    const length = readSync(fd, text.expose())
-    const hex = SEED_TEXT.exec(Buffer.from(text.expose().subarray(0, length)).toString("latin1"))?.[1]
+    using text = readPrivate(key, 65)
+    const hex = SEED_TEXT.exec(Buffer.from(text.expose()).toString("latin1"))?.[1]
     const seed = hex === undefined ? undefined : fromHex(hex)
     if (seed === undefined) throw refuse("it does not hold 64 hex digits")
     using secret = Secret.take(seed)
     return keysOf(secret)
-  } finally {
-    closeSync(fd)
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error
+    if (errnoOf(error.cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir, file: key })
+    throw refuse(error.message, error)
   }
 }
 
@@ -102,5 +86,5 @@ export function lock({ dir, lock }: WaasFiles): Disposable {
   return { [Symbol.dispose]: () => db.close() }
 }
 
-export const errnoOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : errorText(error)
+/** `EADDRINUSE`, or for an error without such a word what errorText makes of it. */
+export const errorWord = (error: unknown): string => errnoOf(error) ?? errorText(error)

@@ -1,11 +1,12 @@
 /** What `cosigner waas init`, `info` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
 import { randomInt } from "node:crypto"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import { makeFolder, writeNew } from "../files.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
 import { TEMPLATE } from "./config.ts"
-import { createKeyFile, errnoOf, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
+import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import type { ApiKey } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
@@ -26,14 +27,14 @@ export interface WaasInfo {
 export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   const files = filesIn(dir)
   if (existsSync(files.key)) throw new CosignerError("E-WAA-001", { dir, file: files.key })
-  writing(dir, () => mkdirSync(dir, { recursive: true, mode: 0o700 }))
+  writing(dir, () => makeFolder(dir))
   const store = createSqliteStore(files.database, {
     orgId: newUuid(),
     bizOrgId: randomInt(100_000_000, 1_000_000_000),
     createdMs: nowMs,
   })
   await store.close()
-  if (!existsSync(files.config)) writing(files.config, () => writeFileSync(files.config, TEMPLATE, { mode: 0o600 }))
+  if (!existsSync(files.config)) writing(files.config, () => writeNew(files.config, TEMPLATE))
   return infoOf(files, createKeyFile(files))
 }
 
@@ -42,7 +43,7 @@ function writing(file: string, action: () => void): void {
   try {
     action()
   } catch (cause) {
-    throw new CosignerError("E-WAA-006", { file, problem: errnoOf(cause) }, { cause })
+    throw new CosignerError("E-WAA-006", { file, problem: errorWord(cause) }, { cause })
   }
 }
 

@@ -12,7 +12,7 @@ import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
 import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
-import { errnoOf, lock, readKeyFile, type WaasFiles } from "./files.ts"
+import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
 import type { Store } from "./store/store.ts"
@@ -179,6 +179,6 @@ function serve(config: WaasConfig, relay: Relay, api: (request: Request) => Prom
       },
     })
   } catch (cause) {
-    throw new CosignerError("E-WAA-011", { address, problem: errnoOf(cause) }, { cause })
+    throw new CosignerError("E-WAA-011", { address, problem: errorWord(cause) }, { cause })
   }
 }

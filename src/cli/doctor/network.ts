@@ -10,6 +10,7 @@ import { connect } from "node:net"
 import { copy, fromHex } from "../../bytes.ts"
 import type { Config } from "../../config/config.ts"
 import { CosignerError, errorText } from "../../errors.ts"
+import { errnoOf } from "../../files.ts"
 import { partyBytes } from "../../keys/party.ts"
 import { type Measured, openConnection } from "../../link/connection.ts"
 import { checkOptions, LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
@@ -144,5 +145,4 @@ export function checkClock(check: string, whose: string, offsetMs: number): Find
   return off < CLOCK.badMs ? warning(check, error) : failure(check, error)
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : errorText(error)
+const codeOf = (error: unknown): string => errnoOf(error) ?? errorText(error)

@@ -1,8 +1,9 @@
 /** Writes what a reference server needs: its RSA key pair and an annotated configuration. Never overwrites. */
 import { generateKeyPairSync } from "node:crypto"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { CosignerError } from "../../errors.ts"
+import { CosignerError, errorText } from "../../errors.ts"
+import { errnoOf, makeFolder, writeNew } from "../../files.ts"
 
 export const CONFIG_FILE = "callback-server.toml"
 const PRIVATE_FILE = "callback-server.key"
@@ -23,9 +24,9 @@ export function initReferenceServer(dir: string, nodeKeyFile: string): Initialis
   }
   for (const file of Object.values(files)) if (existsSync(file)) throw new CosignerError("E-RSK-302", { file })
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
   } catch (cause) {
-    throw new CosignerError("E-CLI-009", { path: dir, why: errnoOf(cause) }, { cause })
+    throw new CosignerError("E-CLI-009", { path: dir, why: errnoOf(cause) ?? errorText(cause) }, { cause })
   }
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
   write(files.privateKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString(), 0o600)
@@ -37,16 +38,13 @@ export function initReferenceServer(dir: string, nodeKeyFile: string): Initialis
 /** Exclusive: another process that was quicker is not overwritten either. */
 function write(file: string, text: string, mode: number): void {
   try {
-    writeFileSync(file, text, { flag: "wx", mode })
+    writeNew(file, text, mode)
   } catch (cause) {
-    const why = errnoOf(cause)
+    const why = errnoOf(cause) ?? errorText(cause)
     if (why === "EEXIST") throw new CosignerError("E-RSK-302", { file })
     throw new CosignerError("E-CLI-009", { path: file, why }, { cause })
   }
 }
-
-const errnoOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "an error of the system"
 
 const annotated = (
   nodeKeyFile: string,

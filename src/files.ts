@@ -1,0 +1,210 @@
+/**
+ * Files whose bytes must outlast a power cut, and files that only their owner may read.
+ * What is written here is created exclusively (O_EXCL: a link at that name is refused, never followed), flushed, and named
+ * only when it is whole; the folder is flushed after it. What is read here as private is judged on the open file.
+ * Failures are the system's own errors; each caller gives them the code of its part.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { Secret } from "./secret.ts"
+
+/** Mode of everything that may hold a secret. */
+const OWNER_ONLY = 0o600
+
+/** `ENOENT`, `EACCES`: what the system calls a failure. Undefined for every other error. */
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+
+/** Whether anything has this name, a link that leads nowhere included. */
+export const isTaken = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+/** Flushes a file, or a folder, whose new names are durable then. */
+export function syncPath(path: string): void {
+  const fd = openSync(path, "r")
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Makes the folder and what is missing above it, mode 700, durably: every new name is flushed with its parent. */
+export function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let at = folder; ; at = dirname(at)) {
+    syncPath(dirname(at))
+    if (at === first || at === dirname(at)) return
+  }
+}
+
+/** A new, empty file, open for writing. EEXIST if anything has that name, a link included. */
+export const createFile = (path: string, mode = OWNER_ONLY): number =>
+  openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
+
+/** All of the bytes: one call may write fewer than it was given. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+}
+
+/**
+ * Gives a finished draft its name, which must be free (EEXIST), durably. A hard link refuses a taken name, which a rename
+ * would replace; file systems without links get the rename.
+ */
+export function nameNew(draft: string, path: string): void {
+  if (linked(draft, path)) rmSync(draft)
+  else renameSync(draft, path)
+  syncPath(dirname(path))
+}
+
+function linked(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path)
+    return true
+  } catch (cause) {
+    if (isTaken(path)) throw Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST", path })
+    return false
+  }
+}
+
+/** A file that is either complete or not there. Dispose it: a draft that was not finished is removed. */
+export class NewFile implements Disposable {
+  readonly #path: string
+  readonly #draft: string
+  #fd: number | undefined
+
+  /** The draft stands beside the file. What an earlier run left under the draft's name is removed. */
+  constructor(
+    path: string,
+    draft = join(dirname(path), `.${basename(path)}.${process.pid}.partial`),
+    mode = OWNER_ONLY,
+  ) {
+    this.#path = path
+    this.#draft = draft
+    rmSync(draft, { force: true })
+    this.#fd = createFile(draft, mode)
+  }
+
+  write(bytes: Uint8Array): void {
+    writeAll(this.#open(), bytes)
+  }
+
+  /** Flushes the file and names it; `name` says how. Before this, and without it, the name stands as it was. */
+  finish(name: (draft: string, path: string) => void): void {
+    const fd = this.#open()
+    fsyncSync(fd)
+    closeSync(fd)
+    this.#fd = undefined
+    name(this.#draft, this.#path)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+    discard(this.#draft)
+  }
+
+  #open(): number {
+    if (this.#fd === undefined) throw new TypeError("the file is finished")
+    return this.#fd
+  }
+}
+
+/** Removes what was begun, if it is there. What cannot even be looked at was not begun, and the first failure counts. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+  }
+}
+
+/** Gives a finished draft its name, in place of whatever had it, durably. A link of that name is replaced, not followed. */
+export function nameOver(draft: string, path: string): void {
+  renameSync(draft, path)
+  syncPath(dirname(path))
+}
+
+/** Writes a whole new file, durably. EEXIST if its name is taken. */
+export const writeNew = (path: string, text: string, mode = OWNER_ONLY): void => write(path, text, mode, nameNew)
+
+/** Writes a whole file in place of the one that may be there, durably: at every moment one of the two is whole. */
+export const replaceFile = (path: string, text: string, mode = OWNER_ONLY): void => write(path, text, mode, nameOver)
+
+function write(path: string, text: string, mode: number, name: (draft: string, path: string) => void): void {
+  using file = new NewFile(path, `${path}.new`, mode)
+  file.write(Buffer.from(text, "utf8"))
+  file.finish(name)
+}
+
+// ---- private files -------------------------------------------------------------------------------------------------
+
+/** Why a private file was not read, in words that follow "the file cannot be used: ". */
+export class UnusableFile extends Error {
+  override readonly name = "UnusableFile"
+}
+
+/**
+ * The bytes of a file that only its owner may read, at most `most` of them. No link is followed, no pipe waited for; kind and
+ * mode are those of the open file. The caller disposes the result. Throws UnusableFile, whose cause is the system's error.
+ */
+export function readPrivate(path: string, most: number, allowReadable = false): Secret {
+  const fd = openPrivate(path)
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw new UnusableFile("it is not a regular file")
+    if (!allowReadable && (stat.mode & 0o077) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8).padStart(3, "0")
+      throw new UnusableFile(`its mode is ${mode}, others may read it (chmod 600)`)
+    }
+    return readAtMost(fd, most)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openPrivate(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (cause) {
+    throw new UnusableFile(whyNotOpened(errnoOf(cause)), { cause })
+  }
+}
+
+function readAtMost(fd: number, most: number): Secret {
+  const buffer = new Uint8Array(most + 1)
+  try {
+    let length = 0
+    for (;;) {
+      const read = readSync(fd, buffer, length, buffer.length - length, null)
+      length += read
+      if (read === 0 || length === buffer.length) break
+    }
+    if (length > most) throw new UnusableFile(`it is longer than ${most} bytes`)
+    return Secret.from(buffer.subarray(0, length))
+  } finally {
+    buffer.fill(0)
+  }
+}
+
+function whyNotOpened(code: string | undefined): string {
+  if (code === "ELOOP") return "it is a symbolic link"
+  if (code === "ENOENT") return "there is no such file"
+  if (code === "EACCES") return "this user may not read it"
+  return code === undefined ? "it cannot be opened" : `it cannot be opened (${code})`
+}
