@@ -58,10 +58,19 @@ function withoutText(raw: string): string {
 const importsOf = ({ raw }: Source): readonly string[] =>
   [...raw.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([.@a-z][^"\s]*)"/g)].map(([, specifier]) => specifier ?? "")
 
-const LEAVES = new Set(["bytes.ts", "errors.ts", "secret.ts", "log.ts", "logText.ts", "build.ts", "errors"])
+const LEAVES = new Set([
+  "bytes.ts",
+  "errors.ts",
+  "secret.ts",
+  "tokenBucket.ts",
+  "log.ts",
+  "logText.ts",
+  "build.ts",
+  "errors",
+])
 const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
 /** What every edge may use, and no pure part. */
-const EDGE_WORDS = new Set(["files.ts"])
+const EDGE_WORDS = new Set(["files.ts", "sleep.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
 const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 

@@ -3,8 +3,10 @@
  * rest; a server that gives no usable answer in all its tries, or not before the deadline, has rejected. The answer is a
  * Verdict; nothing here throws because of a server.
  */
+
 import { CosignerError, errorText } from "../errors.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
+import { sleep } from "../sleep.ts"
 import type { Task } from "../wire/task.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
 import { type Answer, type NoDecision, readAnswer } from "./answer.ts"
@@ -168,17 +170,3 @@ function outcomeOf(ending: Ending): RuleOutcome {
 }
 
 const approvedBy = (rules: readonly RuleOutcome[]): Verdict => ({ action: "approve", code: "", reason: "", rules })
-
-/** Resolves after `ms`, or as soon as the signal fires. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener("abort", done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener("abort", done, { once: true })
-    if (signal.aborted) done()
-  })
-}

@@ -2,6 +2,7 @@
  * What is known of each callback server: when it last answered, what last went wrong, how far its clock is off. Fed by
  * every try of a task and, where monitor_interval is set, by pings. It informs status and metrics; it decides nothing.
  */
+import { sleep } from "../sleep.ts"
 import type { Asker, Tried } from "./ask.ts"
 
 export interface ServerState {
@@ -60,21 +61,6 @@ const unheard = (server: string): ServerState => ({
 export async function runPings(asker: Asker, intervalMs: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await Promise.all(asker.servers.map((server) => asker.ping(server, signal)))
-    await pause(intervalMs, signal)
+    await sleep(intervalMs, signal)
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

@@ -1,10 +1,12 @@
 /** `cosigner status`: asks the status port of the running node, and says in its exit code what it heard. */
+
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
 import { type Listen, parseListen, readToken } from "../config/listen.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type StatusDocument, statusSchema } from "../ops/port/documents.ts"
+import { sleep } from "../sleep.ts"
 import { command, flag } from "./command.ts"
 import { statusLines } from "./statusText.ts"
 
@@ -48,7 +50,7 @@ export const status = command({
         if (shown !== error.message) out.note(`${error.code} ${error.message}`)
         shown = error.message
       }
-      await pause(WATCH_MS, interrupted.signal)
+      await sleep(WATCH_MS, interrupted.signal)
     }
     return last
   },
@@ -100,18 +102,4 @@ function interruption(): AbortController {
   const controller = new AbortController()
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
   return controller
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

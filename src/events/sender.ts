@@ -2,7 +2,9 @@
  * Sends the outbox to the event servers: per server in order, one at a time, at a fixed interval until it is taken or the
  * tries are spent. A slow server delays no other. Everything it needs to know after a restart lies in the outbox.
  */
+
 import { CosignerError, errorText } from "../errors.ts"
+import { sleep } from "../sleep.ts"
 import type { Clock, OutboxEvent } from "../tasks/ports.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
 import { deliver, type Fetch } from "./deliver.ts"
@@ -110,7 +112,7 @@ async function sendAll(line: Line): Promise<void> {
     } catch (error) {
       // A full disk, say: what is not recorded as sent is sent again, and a node does not stop signing for its events.
       unwell(line, `the outbox failed: ${errorText(error)}`)
-      await pause(Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000), signal)
+      await sleep(Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000), signal)
     }
   }
 }
@@ -118,8 +120,8 @@ async function sendAll(line: Line): Promise<void> {
 async function sendNext(line: Line): Promise<void> {
   const { parts, server, signal } = line
   const item = parts.outbox.next(server.url)
-  if (item === undefined) return pause(LOOK_ANYWAY_MS, signal, line.sleepers)
-  await pause(waitFor(item, server, parts.now()), signal)
+  if (item === undefined) return waitForEvents(line)
+  await sleep(waitFor(item, server, parts.now()), signal)
   if (!signal.aborted) await sendOne(line, item)
 }
 
@@ -152,9 +154,9 @@ async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
       if (signal.aborted) return
       note(line, event, failure, tries === PING_TRIES && failure !== undefined, tookMs)
       if (failure === undefined) break
-      if (tries < PING_TRIES) await pause(PING_PAUSE_MS, signal)
+      if (tries < PING_TRIES) await sleep(PING_PAUSE_MS, signal)
     }
-    await pause(intervalMs, signal)
+    await sleep(intervalMs, signal)
   }
 }
 
@@ -185,18 +187,16 @@ function unwell({ server: { url }, states }: Line, reason: string): void {
   })
 }
 
-/** Resolves after `ms`, with the signal, or when woken through `sleepers`. */
-function pause(ms: number, signal: AbortSignal, sleepers?: Set<() => void>): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener("abort", done)
-      sleepers?.delete(done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener("abort", done, { once: true })
-    sleepers?.add(done)
-  })
+/** Until there may be a new event, or the signal fires. */
+async function waitForEvents({ signal, sleepers }: Line): Promise<void> {
+  const woken = new AbortController()
+  const wake = (): void => woken.abort()
+  signal.addEventListener("abort", wake, { once: true })
+  sleepers.add(wake)
+  try {
+    if (!signal.aborted) await sleep(LOOK_ANYWAY_MS, woken.signal)
+  } finally {
+    sleepers.delete(wake)
+    signal.removeEventListener("abort", wake)
+  }
 }

@@ -1,9 +1,8 @@
 /** When something is due that is done again and again: after its interval, over restarts, and a little later after a failure. */
+import { sleep } from "../sleep.ts"
 
 /** A failure is tried again after this, unless the interval is shorter. */
 const RETRY_MS = 10 * 60 * 1000
-/** The longest a timer holds, about 24 days. */
-const LONGEST_MS = 2 ** 31 - 1
 
 export interface Repeated {
   readonly everyMs: number
@@ -24,7 +23,7 @@ export async function repeat({ everyMs, lastMs, action, failed, now }: Repeated,
     try {
       const dueMs = Math.max((lastMs() ?? 0) + everyMs, notBeforeMs)
       if (dueMs > now()) {
-        await sleep(Math.min(dueMs - now(), LONGEST_MS), signal)
+        await sleep(dueMs - now(), signal)
         continue
       }
       const isDone = await action(signal)
@@ -34,15 +33,4 @@ export async function repeat({ everyMs, lastMs, action, failed, now }: Repeated,
       await sleep(retryMs, signal)
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const wake = (): void => {
-    clearTimeout(timer)
-    resolve()
-  }
-  signal.addEventListener("abort", wake, { once: true })
-  return promise.finally(() => signal.removeEventListener("abort", wake))
 }

@@ -2,9 +2,11 @@
  * The envelope: what travels between nodes (threshold.md 12). A fixed header, the body, and the sender's signature over the
  * frame of both (1.8). Decoding is closed: what is not exactly an envelope of this version is undefined.
  */
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto"
-import { type Bytes, concat, copy, equal, fromHex, u8, u16be, u32be, utf8 } from "../bytes.ts"
+
+import { sign, verify } from "node:crypto"
+import { type Bytes, concat, copy, equal, u8, u16be, u32be, utf8 } from "../bytes.ts"
 import { frame, sha256 } from "../crypto/frame.ts"
+import { privateKeyOf, publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
 
 const MAGIC = utf8("TSN1")
@@ -51,15 +53,10 @@ export interface Identity {
   sign(bytes: Bytes): Bytes
 }
 
-const PKCS8 = fromHex("302e020100300506032b657004220420") ?? NOBODY
-const SPKI = fromHex("302a300506032b6570032100") ?? NOBODY
-
 /** The identity of a 32-byte Ed25519 seed (RFC 8032's private key). */
 export function identityOf(seed: Bytes): Identity {
-  const der = concat(PKCS8, seed)
-  const key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" })
-  der.fill(0)
-  const party = partyOf(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32))
+  const key = privateKeyOf("ed25519", seed)
+  const party = partyOf(rawPublicKey(key))
   if (party === undefined) throw new TypeError("an Ed25519 public key has 32 bytes")
   return { party, sign: (bytes) => copy(sign(null, bytes, key)) }
 }
@@ -106,7 +103,12 @@ export const isAuthentic = ({ header, headerBytes, body, signature }: Envelope):
 /** The same where of the body only its SHA-256 is known. */
 export function isSigned(header: Header, headerBytes: Bytes, bodyDigest: Bytes, signature: Bytes): boolean {
   try {
-    return verify(null, signedBytes(headerBytes, bodyDigest), keyOf(header.sender), signature)
+    return verify(
+      null,
+      signedBytes(headerBytes, bodyDigest),
+      publicKeyOf("ed25519", partyBytes(header.sender)),
+      signature,
+    )
   } catch {
     return false
   }
@@ -138,10 +140,3 @@ const isKind = (value: number): value is Kind =>
   value === KIND.broadcast || value === KIND.clear || value === KIND.sealed
 
 const signedBytes = (headerBytes: Bytes, bodyDigest: Bytes): Bytes => frame("msg", headerBytes, bodyDigest)
-
-const keyOf = (party: PartyId): KeyObject =>
-  createPublicKey({
-    key: Buffer.from(concat(SPKI, partyBytes(party))),
-    format: "der",
-    type: "spki",
-  })

@@ -5,18 +5,12 @@
  *     using mine = ephemeralKey(rng)                        // public key into the round-1 broadcast
  *     using keys = mine.agree(sid, self, ephOfPeers)        // keys: the channel of every later sealed direct
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  hkdfSync,
-  type KeyObject,
-} from "node:crypto"
-import { type Bytes, concat, copy, fromHex, u64be } from "../bytes.ts"
+
+import { createCipheriv, createDecipheriv, diffieHellman, hkdfSync, type KeyObject } from "node:crypto"
+import { type Bytes, concat, copy, u64be } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
 import type { Rng } from "../crypto/random.ts"
+import { privateKeyOf, publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import { fault } from "./blame.ts"
 
@@ -39,8 +33,8 @@ export interface EphemeralKey extends Disposable {
 
 export function ephemeralKey(rng: Rng): EphemeralKey {
   const seed = rng(32)
-  let secret: KeyObject | undefined = importPrivate(seed)
-  const publicKey = copy(createPublicKey(secret).export({ format: "der", type: "spki" }).subarray(-32))
+  let secret: KeyObject | undefined = privateKeyOf("x25519", seed)
+  const publicKey = rawPublicKey(secret)
   seed.fill(0)
   return {
     publicKey,
@@ -101,27 +95,10 @@ function sealingKeys(keys: Map<PartyId, { readonly out: Bytes; readonly into: By
 /** u96be(round): one sealed message per direction and round, so no (key, nonce) is ever used twice. */
 const nonce = (round: number): Bytes => concat(new Uint8Array(4), u64be(round))
 
-const PKCS8 = prefix("302e020100300506032b656e04220420")
-const SPKI = prefix("302a300506032b656e032100")
-
-function prefix(hex: string): Bytes {
-  const bytes = fromHex(hex)
-  if (bytes === undefined) throw new TypeError("a constant is not hex")
-  return bytes
-}
-
-function importPrivate(seed: Bytes): KeyObject {
-  const der = concat(PKCS8, seed)
-  const key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" })
-  der.fill(0)
-  return key
-}
-
 function sharedSecret(mine: KeyObject, theirs: Bytes): Bytes | undefined {
   if (theirs.length !== EPHEMERAL_LENGTH) return undefined
   try {
-    const key = createPublicKey({ key: Buffer.from(concat(SPKI, theirs)), format: "der", type: "spki" })
-    const shared = copy(diffieHellman({ privateKey: mine, publicKey: key }))
+    const shared = copy(diffieHellman({ privateKey: mine, publicKey: publicKeyOf("x25519", theirs) }))
     return shared.some((byte) => byte !== 0) ? shared : undefined
   } catch {
     return undefined

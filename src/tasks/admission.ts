@@ -7,24 +7,26 @@
  * idle: approved, and yet nothing came of it that a limit counts, a task that was cancelled before anything left for
  * instance; and share check-ups, for which nobody is asked by default. Once it is spent, no new task is taken.
  */
+
 import { type Code, CosignerError, describe } from "../errors.ts"
 import type { Log } from "../log.ts"
+import { TokenBucket } from "../tokenBucket.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { JournalBudget, TaskRecord } from "./ports.ts"
 
 /** What a record takes beside its document, its verdict and its outcome: fields, seal, page, sessions. */
 const ROW_BYTES = 1024
-const DAY_MS = 86_400_000
+const DAY_SECONDS = 86_400
 
 type Spent = Extract<Code, "E-TSK-033" | "E-TSK-035">
 
 export class Admission {
-  readonly #refused: Bucket
-  readonly #idle: Bucket
+  readonly #refused: Budget
+  readonly #idle: Budget
 
   constructor(limits: JournalBudget, log: Log, nowMs: number) {
-    this.#refused = new Bucket(limits.refused, "E-TSK-033", log, nowMs)
-    this.#idle = new Bucket(limits.idle, "E-TSK-035", log, nowMs)
+    this.#refused = new Budget(limits.refused, "E-TSK-033", log, nowMs)
+    this.#idle = new Budget(limits.idle, "E-TSK-035", log, nowMs)
   }
 
   /** What to do with a task that is new: claim it, decide it first, or refuse it. */
@@ -50,38 +52,32 @@ function bytesOf({ document, verdict, reason, outcome }: TaskRecord): number {
   return ROW_BYTES + document.length + checked + words.reduce((sum, word) => sum + word.length, 0)
 }
 
-class Bucket {
+class Budget {
   readonly limits: JournalBudget["refused"]
   readonly #code: Spent
   readonly #log: Log
-  #left: number
-  #atMs: number
+  readonly #bucket: TokenBucket
   #isSaid = false
 
   constructor(limits: JournalBudget["refused"], code: Spent, log: Log, nowMs: number) {
     this.limits = limits
     this.#code = code
     this.#log = log
-    this.#left = limits.burstBytes
-    this.#atMs = nowMs
+    this.#bucket = new TokenBucket({ burst: limits.burstBytes, perSecond: limits.bytesPerDay / DAY_SECONDS }, nowMs)
   }
 
   charge(bytes: number): void {
-    this.#left -= bytes
+    this.#bucket.charge(bytes)
   }
 
   isSpent(nowMs: number): boolean {
-    const { burstBytes, bytesPerDay } = this.limits
-    // A clock that was set back refills nothing.
-    const refill = (Math.max(0, nowMs - this.#atMs) / DAY_MS) * bytesPerDay
-    this.#atMs = nowMs
-    this.#left = Math.min(burstBytes, this.#left + refill)
+    const left = this.#bucket.tokens(nowMs)
     // Said once, and again only after a quiet time: a flood does not end with the first byte that is free again.
-    if (this.#left >= burstBytes / 2) this.#isSaid = false
-    if (this.#left <= 0 && !this.#isSaid) {
+    if (left >= this.limits.burstBytes / 2) this.#isSaid = false
+    if (left <= 0 && !this.#isSaid) {
       this.#isSaid = true
       this.#log.error(describe(new CosignerError(this.#code, this.limits)))
     }
-    return this.#left <= 0
+    return left <= 0
   }
 }

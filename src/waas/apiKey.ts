@@ -2,9 +2,11 @@
  * API keys: what a caller of the REST API signs its requests with. WaaS knows public keys only; the curve is read off
  * the length, 64 hex digits for Ed25519 and 66 for compressed secp256k1.
  */
-import { createPrivateKey, randomBytes } from "node:crypto"
+
+import { randomBytes } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
-import { type Bytes, concat, copy, fromHex, toHex } from "../bytes.ts"
+import { type Bytes, copy, fromHex, toHex } from "../bytes.ts"
+import { privateKeyOf } from "../crypto/rawKeys.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { isForgeableKey } from "../wire/nodeId.ts"
@@ -12,14 +14,8 @@ import { type Signer, signerOf, verifyEd25519 } from "../wire/signed.ts"
 
 export type ApiKeyCurve = "ed25519" | "secp256k1"
 
-/** RFC 8410 PKCS#8 of an Ed25519 key, up to the seed. */
-const PKCS8 = fromHex("302e020100300506032b657004220420") ?? new Uint8Array(0)
-
 /** The Ed25519 signer of a 32-byte seed. */
-export function ed25519Signer(seed: Secret): Signer {
-  using der = Secret.take(concat(PKCS8, seed.expose()))
-  return signerOf(createPrivateKey({ key: Buffer.from(der.expose()), format: "der", type: "pkcs8" }))
-}
+export const ed25519Signer = (seed: Secret): Signer => signerOf(privateKeyOf("ed25519", seed.expose()))
 
 /** A public key in hex, lower-cased. Throws E-WAA-008 for anything that is not one. */
 export function parseApiKey(text: string): string {

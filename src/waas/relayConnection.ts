@@ -2,9 +2,11 @@
  * One connection of a node, as the relay's server side sees it: the handshake that proves both keys, the rate limit, the
  * heartbeat. Which node may connect, and the channel that outlives the connection, are relay.ts's.
  */
+
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
 import { type PartyId, partyOf } from "../keys/party.ts"
+import { TokenBucket } from "../tokenBucket.ts"
 import { type FencingToken, isProof, prove, type Transcript } from "../wire/hello.ts"
 import {
   type ChannelPacket,
@@ -61,8 +63,8 @@ export class NodeConnection {
   #fencingToken: FencingToken | undefined
   #lastHeard = performance.now()
   #patience: ReturnType<typeof setTimeout> | undefined
-  #packets: Allowance
-  #bytes: Allowance
+  #packets: TokenBucket
+  #bytes: TokenBucket
 
   constructor(
     private readonly signer: Signer,
@@ -70,8 +72,8 @@ export class NodeConnection {
     private readonly limits: ConnectionLimits,
     private readonly events: ConnectionEvents,
   ) {
-    this.#packets = new Allowance(limits.packetsPerSecond, limits.burstSeconds)
-    this.#bytes = new Allowance(limits.bytesPerSecond, limits.burstSeconds)
+    this.#packets = bucketOf(limits.packetsPerSecond, limits)
+    this.#bytes = bucketOf(limits.bytesPerSecond, limits)
   }
 
   /** Who it is, once that is proved and admitted. */
@@ -130,7 +132,8 @@ export class NodeConnection {
   message(message: string | Uint8Array): void {
     if (this.#phase.kind === "ended") return
     this.#lastHeard = performance.now()
-    if (!this.#packets.take(1) || !this.#bytes.take(message.length)) return this.refuse("tooFast")
+    const nowMs = performance.now()
+    if (!this.#packets.take(nowMs) || !this.#bytes.take(nowMs, message.length)) return this.refuse("tooFast")
     if (typeof message === "string") return this.refuse("protocol")
     if (this.#phase.kind !== "open" && message.length > MAX_HANDSHAKE_BYTES) return this.refuse("protocol")
     const packet = decodePacket(message)
@@ -196,22 +199,5 @@ export class NodeConnection {
   }
 }
 
-/** A token bucket that is full at first. */
-class Allowance {
-  #left: number
-  #at = performance.now()
-  constructor(
-    readonly perSecond: number,
-    readonly burstSeconds: number,
-  ) {
-    this.#left = perSecond * burstSeconds
-  }
-
-  take(amount: number): boolean {
-    const now = performance.now()
-    const refilled = this.#left + ((now - this.#at) / 1000) * this.perSecond
-    this.#at = now
-    this.#left = Math.min(this.perSecond * this.burstSeconds, refilled) - amount
-    return this.#left >= 0
-  }
-}
+const bucketOf = (perSecond: number, { burstSeconds }: ConnectionLimits): TokenBucket =>
+  new TokenBucket({ burst: perSecond * burstSeconds, perSecond }, performance.now())

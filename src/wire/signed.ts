@@ -2,9 +2,11 @@
  * What WaaS signs with its Ed25519 key: task, start and cancel documents, each under its own tag so that none passes for
  * another. Owns signing, verifying and the two small documents; the task document is taskCodec's.
  */
-import { createPublicKey, type KeyObject, sign, verify } from "node:crypto"
-import { type Bytes, concat, copy, fromHex, utf8 } from "../bytes.ts"
+
+import { type KeyObject, sign, verify } from "node:crypto"
+import { type Bytes, copy, utf8 } from "../bytes.ts"
 import { frame } from "../crypto/frame.ts"
+import { publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
 import type { Tag } from "../crypto/tags.ts"
 import { CosignerError } from "../errors.ts"
 import { digest, taskId } from "./fields.ts"
@@ -22,20 +24,15 @@ export interface Signer {
 
 export type DocumentTag = Extract<Tag, "waas/task" | "waas/start" | "waas/cancel">
 
-/** RFC 8410 SubjectPublicKeyInfo of an Ed25519 key, up to the key. */
-const SPKI = fromHex("302a300506032b6570032100") ?? new Uint8Array(0)
-
 export function signerOf(privateKey: KeyObject): Signer {
-  const publicKey = copy(createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32))
-  return { publicKey, sign: (message) => copy(sign(null, message, privateKey)) }
+  return { publicKey: rawPublicKey(privateKey), sign: (message) => copy(sign(null, message, privateKey)) }
 }
 
 /** Ed25519 (RFC 8032). False for whatever is not a valid signature under a key that only its owner can sign for. */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || isForgeableKey(publicKey)) return false
   try {
-    const key = createPublicKey({ key: Buffer.from(concat(SPKI, publicKey)), format: "der", type: "spki" })
-    return verify(null, message, key, signature)
+    return verify(null, message, publicKeyOf("ed25519", publicKey), signature)
   } catch {
     return false
   }

@@ -1,9 +1,11 @@
 /** The demo's signatures: one real transaction of each kind, asked for, verified here, and told. */
-import { createPublicKey, randomBytes, verify as verifyNative } from "node:crypto"
+
+import { randomBytes, verify as verifyNative } from "node:crypto"
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { ripemd160 } from "@noble/hashes/legacy.js"
 import { type Bytes, concat, copy, equal, toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
+import { publicKeyOf } from "../../crypto/rawKeys.ts"
 import { CosignerError } from "../../errors.ts"
 import { ethereumAddress, solanaAddress } from "../../keys/addresses.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
@@ -18,7 +20,6 @@ import {
   taprootSighash,
 } from "./transactions.ts"
 
-const ED25519_SPKI = bytesOf("302a300506032b6570032100")
 const hash160 = (bytes: Bytes): Bytes => copy(ripemd160(sha256(bytes)))
 const random = (length: number): Bytes => copy(randomBytes(length))
 
@@ -159,10 +160,8 @@ export async function signed(
 /** With other code than the nodes': node:crypto for Ed25519, noble for secp256k1. */
 function verifies({ scheme, message, publicKey }: Wanted, signature: Bytes, recid: number | undefined): boolean {
   switch (scheme) {
-    case "eddsa": {
-      const der = Buffer.from(concat(ED25519_SPKI, publicKey))
-      return verifyNative(null, message, createPublicKey({ key: der, format: "der", type: "spki" }), signature)
-    }
+    case "eddsa":
+      return verifyNative(null, message, publicKeyOf("ed25519", publicKey), signature)
     case "ecdsa": {
       if (recid === undefined || !secp256k1.verify(signature, message, publicKey, { prehash: false })) return false
       const recoverable = concat(Uint8Array.of(recid), signature)

@@ -2,11 +2,13 @@
  * The two ciphersuites of FROST (RFC 9591): FROST(Ed25519, SHA-512), whose signatures are RFC 8032's, and
  * FROST-secp256k1-SHA256-TR, whose are BIP-340's. Everything in which they differ is here; sign.ts is one text for both.
  */
-import { createPublicKey, verify } from "node:crypto"
+
+import { verify } from "node:crypto"
 import { schnorr } from "@noble/curves/secp256k1.js"
-import { type Bytes, beToBig, concat, fromHex, leToBig, u8, u16be, utf8 } from "../../bytes.ts"
+import { type Bytes, beToBig, concat, leToBig, u8, u16be, utf8 } from "../../bytes.ts"
 import { type Curve, ED, K1 } from "../../crypto/curve.ts"
 import { sha256, sha512 } from "../../crypto/frame.ts"
+import { publicKeyOf } from "../../crypto/rawKeys.ts"
 import { taggedHash } from "../signingKey.ts"
 
 export interface Suite {
@@ -29,7 +31,6 @@ export interface Suite {
 const ED_CONTEXT = "FROST-ED25519-SHA512-v1"
 const edScalar = (...parts: readonly Bytes[]): bigint => ED.mod(leToBig(sha512(concat(...parts))))
 const edTagged = (tag: string) => utf8(ED_CONTEXT + tag)
-const ED_SPKI = fromHex("302a300506032b6570032100") ?? new Uint8Array(0)
 
 export const ED25519_SHA512: Suite = {
   curve: ED,
@@ -41,8 +42,7 @@ export const ED25519_SHA512: Suite = {
   inSignature: (encodedR) => encodedR,
   negatesNonces: () => false,
   verify(publicKey, message, signature) {
-    const key = createPublicKey({ key: Buffer.from(concat(ED_SPKI, publicKey)), format: "der", type: "spki" })
-    return verify(null, message, key, signature)
+    return verify(null, message, publicKeyOf("ed25519", publicKey), signature)
   },
 }
 

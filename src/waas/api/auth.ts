@@ -2,7 +2,9 @@
  * Who calls: the API key, its signature over the request, the rate it may call at, and that a request is carried out
  * once. Every failure before the signature is proven reads the same to the caller.
  */
+
 import { type Bytes, fromHex, toHex } from "../../bytes.ts"
+import { TokenBucket } from "../../tokenBucket.ts"
 import { verifiesApiSignature } from "../apiKey.ts"
 import { ApiFailure } from "../failure.ts"
 import type { ApiKey } from "../store/model.ts"
@@ -72,20 +74,12 @@ async function spend(store: Keys, nowMs: number, limits: AuthLimits, key: ApiKey
 
 const denied = (): ApiFailure => new ApiFailure(2024, "signature verification failed")
 
-interface Bucket {
-  readonly tokens: number
-  readonly atMs: number
-}
-
 /** A token bucket per key. Only proven keys have one, so there are as many as there are keys. */
 function rateLimit(now: () => number, { requestsPerSecond, burst }: AuthLimits): (key: string) => boolean {
-  const buckets = new Map<string, Bucket>()
+  const buckets = new Map<string, TokenBucket>()
   return (key) => {
-    const atMs = now()
-    const last = buckets.get(key) ?? { tokens: burst, atMs }
-    const earned = (Math.max(0, atMs - last.atMs) / 1000) * requestsPerSecond
-    const tokens = Math.min(burst, last.tokens + earned)
-    buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs })
-    return tokens >= 1
+    const bucket = buckets.get(key) ?? new TokenBucket({ burst, perSecond: requestsPerSecond }, now())
+    buckets.set(key, bucket)
+    return bucket.take(now())
   }
 }

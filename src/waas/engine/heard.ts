@@ -3,8 +3,10 @@
  * that waits for its turn; an honest one has little to say of a task beside its ending. What is left out is said again when
  * it is asked again, and an ending is always heard.
  */
+
 import type { Log, LogFields } from "../../log.ts"
 import { RateLimitedLog } from "../../tasks/rateLimitedLog.ts"
+import { type BucketRate, TokenBucket } from "../../tokenBucket.ts"
 import type { Clock } from "./ports.ts"
 
 /** New reports of one node on one task that are not its ending: so many at once, and one more each interval. */
@@ -13,16 +15,13 @@ const INTERVAL_MS = 10_000
 /** Reports of one node that wait for their turn. */
 const MOST_WAITING = 1024
 
-interface Bucket {
-  left: number
-  atMs: number
-}
+const REPORTS: BucketRate = { burst: AT_ONCE, perSecond: 1000 / INTERVAL_MS }
 
 export class Heard {
   readonly #now: Clock
   readonly #log: Log
   /** task id -> node id */
-  readonly #buckets = new Map<string, Map<string, Bucket>>()
+  readonly #buckets = new Map<string, Map<string, TokenBucket>>()
   readonly #waiting = new Map<string, number>()
   readonly #complaints = new Map<string, RateLimitedLog>()
 
@@ -49,15 +48,11 @@ export class Heard {
   /** Whether one more new report of the node on a live task may be written down. */
   take(taskId: string, nodeId: string): boolean {
     const nowMs = this.#now()
-    const ofTask = this.#buckets.get(taskId) ?? new Map<string, Bucket>()
+    const ofTask = this.#buckets.get(taskId) ?? new Map<string, TokenBucket>()
     this.#buckets.set(taskId, ofTask)
-    const bucket = ofTask.get(nodeId) ?? { left: AT_ONCE, atMs: nowMs }
+    const bucket = ofTask.get(nodeId) ?? new TokenBucket(REPORTS, nowMs)
     ofTask.set(nodeId, bucket)
-    bucket.left = Math.min(AT_ONCE, bucket.left + Math.max(0, nowMs - bucket.atMs) / INTERVAL_MS)
-    bucket.atMs = nowMs
-    if (bucket.left < 1) return false
-    bucket.left -= 1
-    return true
+    return bucket.take(nowMs)
   }
 
   /** The task is no longer live. */
