@@ -40,6 +40,7 @@ import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
+import { kernelRandom } from "./workers/kernelRandom.ts"
 import { type Pool, startPool } from "./workers/pool.ts"
 
 export interface Daemon {
@@ -225,6 +226,8 @@ function startEvents({ config, store, log, nodeId, observers, stopping }: Base):
 }
 
 function startSessions({ store, log, observers }: Base, seed: Secret): Promise<Pool> {
+  // Found out now, not by the first session.
+  kernelRandom(1)
   using entropy = store.entropy()
   return startPool({
     size: POOL_SIZE,

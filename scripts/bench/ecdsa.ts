@@ -251,7 +251,10 @@ const shareBytes = ({ openSecret }: Node): number => {
 
 const rngFor = (sid: Bytes): Rng => {
   const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
-  return sessionRandom({ system: random(64), nodeSecret: random(32), bootCounter: 1, sessionCounter: 1 }, sid)
+  return sessionRandom(
+    { system: random(64), kernel: random(32), nodeSecret: random(32), bootCounter: 1, sessionCounter: 1 },
+    sid,
+  )
 }
 
 function figures(times: number[], bytes: number, nodes: readonly Node[]) {

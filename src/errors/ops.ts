@@ -141,4 +141,10 @@ export const opsCodes = {
     what: (d) => `${d.key} is on, and with it a protection is off`,
     next: "remove the line from the configuration unless somebody has decided this, and written down why",
   }),
+  "E-OPS-118": entry<{ readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the kernel's random bytes cannot be read from /dev/urandom: ${d.problem}`,
+    next: "give the node a /dev with urandom in it (systemd's PrivateDevices=yes does); no session runs without it",
+  }),
 } as const

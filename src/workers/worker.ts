@@ -9,6 +9,7 @@ import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { sessionHost } from "../mpc/host.ts"
 import type { Ending, HostIo, RunningSession, SessionSpec } from "../mpc/session.ts"
+import { kernelRandom } from "./kernelRandom.ts"
 import {
   type Call,
   type FromWorker,
@@ -41,6 +42,7 @@ function hostFor(identity: Identity): typeof start {
   identity.seed.fill(0)
   return sessionHost(signing, () => ({
     system: copy(randomBytes(64)),
+    kernel: kernelRandom(32),
     nodeSecret: identity.nodeSecret,
     bootCounter: identity.bootCounter,
     sessionCounter: identity.worker * SESSIONS_PER_WORKER + ++session,

@@ -166,6 +166,7 @@ function entropy(): () => Entropy {
   let sessionCounter = 0
   return () => ({
     system: new Uint8Array(64).fill(1),
+    kernel: new Uint8Array(32).fill(2),
     nodeSecret: new Uint8Array(32).fill(2),
     bootCounter: 1,
     sessionCounter: sessionCounter++,

@@ -89,6 +89,7 @@ export class Node {
     const isAlive = (): boolean => this.up && this.#boots === boot
     const host = sessionHost(this.identity, () => ({
       system: copy(randomBytes(64)),
+      kernel: copy(randomBytes(32)),
       nodeSecret: sha256(utf8(this.name)),
       bootCounter: boot,
       sessionCounter: ++session,

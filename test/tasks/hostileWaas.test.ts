@@ -57,6 +57,7 @@ class Scenario {
       let session = 0
       const start = sessionHost(identity, () => ({
         system: copy(randomBytes(64)),
+        kernel: copy(randomBytes(32)),
         nodeSecret: sha256(seed),
         bootCounter: 1,
         sessionCounter: ++session,
