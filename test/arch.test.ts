@@ -175,6 +175,11 @@ const GATES: readonly Gate[] = [
     sample: "if (a.expose() === b.expose()) return",
   },
   {
+    what: "BigInt masks, whose time tells the bit",
+    detect: matching(/&\s*-BigInt\(|-BigInt\([^()]*\)\s*&/g),
+    sample: "sum += g & -BigInt(bit)",
+  },
+  {
     what: "modulo of fewer than 40 random bytes",
     detect: matching(/(?:rng|random\w*)\((?:[1-9]|[12]\d|3\d)\)[^\n]*%/gi),
     sample: "beToBig(rng(32)) % q",

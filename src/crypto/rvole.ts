@@ -11,7 +11,7 @@ import { K1 } from "./curve.ts"
 import { H, HS } from "./frame.ts"
 import type { Extended, Received } from "./otExtension.ts"
 import { XI } from "./parameters.ts"
-import { addMasked, LIMBS, subtract, summand } from "./rvoleLimbs.ts"
+import { addMasked, LIMBS, limbsOf, subtract, summand } from "./rvoleLimbs.ts"
 import { sha256Into } from "./xof.ts"
 
 /** Nonce share, key share, check. */
@@ -22,24 +22,52 @@ const Q = K1.order
 /** [w = 0, w = 1]. */
 export type Products = readonly [bigint, bigint]
 
-/** g_j of one direction of a pair: public, fixed for an epoch, worth keeping. */
-export type Gadget = readonly bigint[]
+/** g_j of one direction of a pair: public, fixed for an epoch, worth keeping. `limbs` holds them again, LIMBS each. */
+export interface Gadget {
+  readonly scalars: readonly bigint[]
+  readonly limbs: Uint16Array
+}
 
-export const gadget = (pairId: Bytes, xBob: Bytes, xAlice: Bytes): Gadget =>
-  Array.from({ length: XI }, (_, j) => HS(Q, "rvole/g", pairId, xBob, xAlice, u32be(j)))
+export function gadget(pairId: Bytes, xBob: Bytes, xAlice: Bytes): Gadget {
+  const scalars = Array.from({ length: XI }, (_, j) => HS(Q, "rvole/g", pairId, xBob, xAlice, u32be(j)))
+  const limbs = new Uint16Array(XI * LIMBS)
+  for (const [j, scalar] of scalars.entries()) limbs.set(limbsOf(scalar, LIMBS), LIMBS * j)
+  return { scalars, limbs }
+}
 
 /** Lengths of Alice's ta and etap for `blocks` products. */
 export const taLength = (blocks: number): number => blocks * XI * WIDTH * SCALAR
 export const etapLength = (blocks: number): number => blocks * SCALAR
 
-/** Bob's multipliers b_n, encoded by his choice bits. */
+/**
+ * Bob's multipliers b_n, encoded by his choice bits. Summed in masked limbs: the time of a BigInt sum would tell how many
+ * bits are set. A column of XI limbs stays below 2^26.
+ */
 export function multipliers(choices: Uint32Array, g: Gadget, blocks: number): readonly bigint[] {
-  return Array.from({ length: blocks }, (_, n) => {
-    let sum = 0n
-    for (let j = 0; j < XI; j++) sum += (g[j] ?? 0n) & -BigInt(bitOf(choices, n * XI + j))
-    return sum % Q
+  const columns = new Int32Array(LIMBS)
+  const words = new BigUint64Array(SUM_WORDS)
+  const limbs = new Uint16Array(words.buffer)
+  const sums = Array.from({ length: blocks }, (_, n) => {
+    columns.fill(0)
+    for (let j = 0; j < XI; j++) {
+      const mask = -bitOf(choices, n * XI + j)
+      for (let i = 0; i < LIMBS; i++) columns[i] = (columns[i] ?? 0) + ((g.limbs[LIMBS * j + i] ?? 0) & mask)
+    }
+    let carry = 0
+    for (let i = 0; i < LIMBS; i++, carry >>= 16) {
+      carry += columns[i] ?? 0
+      limbs[i] = carry
+    }
+    limbs[LIMBS] = carry
+    return (((words[4] ?? 0n) << 256n) | read(words, 0)) % Q
   })
+  columns.fill(0)
+  limbs.fill(0)
+  return sums
 }
+
+/** 64-bit words of a sum of XI scalars. */
+const SUM_WORDS = 5
 
 export interface AliceMessage {
   readonly ta: Bytes
@@ -99,7 +127,7 @@ function maskInputs(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inpu
         alpha[WIDTH * j + w] = pads.value()
         subtract(pads.limbs, pads.hashFlipped(w), summands[w] ?? NO_SUMMAND, taLimbs, LIMBS * (WIDTH * j + w))
       }
-      const factor = g[j - n * XI] ?? 0n
+      const factor = g.scalars[j - n * XI] ?? 0n
       c0 += factor * (alpha[WIDTH * j] ?? 0n)
       c1 += factor * (alpha[WIDTH * j + 1] ?? 0n)
     }
@@ -136,16 +164,17 @@ export function multiplyAsBob(psid2: Bytes, ot: Extended, g: Gadget, blocks: num
   using pads = new Pads(psid2)
   for (let n = 0; n < blocks; n++) {
     const [t0, t1] = theta(n)
-    const minusEtap = Q - read(etap, 4 * n)
+    const minusEtap = limbsOf(minus(read(etap, 4 * n)), LIMBS)
     let [d0, d1] = [0n, 0n]
     for (let j = n * XI; j < (n + 1) * XI; j++) {
       const bit = bitOf(ot.choices, j)
       pads.aim(j, ot.columns)
       const y0 = pads.plus(0, ta, LIMBS * WIDTH * j, -bit)
       const y1 = pads.plus(1, ta, LIMBS * (WIDTH * j + 1), -bit)
-      const y2 = pads.plus(2, ta, LIMBS * (WIDTH * j + 2), -bit)
-      write((y2 + t0 * y0 + t1 * y1 + (minusEtap & -BigInt(bit))) % Q, checkWords, 4 * j)
-      const factor = g[j - n * XI] ?? 0n
+      pads.plus(2, ta, LIMBS * (WIDTH * j + 2), -bit)
+      const y2 = pads.plusAgain(minusEtap, -bit)
+      write((y2 + t0 * y0 + t1 * y1) % Q, checkWords, 4 * j)
+      const factor = g.scalars[j - n * XI] ?? 0n
       d0 += factor * y0
       d1 += factor * y1
     }
@@ -208,6 +237,12 @@ class Pads implements Disposable {
   plus(w: number, b: Uint16Array, at: number, mask: number): bigint {
     this.hash(w)
     addMasked(this.limbs, b, at, mask)
+    return this.value()
+  }
+
+  /** The last sum + (b & mask); b is canonical. */
+  plusAgain(b: Uint16Array, mask: number): bigint {
+    addMasked(this.limbs, b, 0, mask)
     return this.value()
   }
 

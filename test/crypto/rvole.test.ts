@@ -167,7 +167,7 @@ test("scalars of q and above are not canonical", () => {
 
 test("the multiplier is the gadget's sum over Bob's bits", () => {
   let sum = 0n
-  for (let j = 0; j < XI; j++) if (bitOf(j) === 1) sum += g[j] ?? 0n
+  for (let j = 0; j < XI; j++) if (bitOf(j) === 1) sum += g.scalars[j] ?? 0n
   expect(one.b[0]).toBe(sum % Q)
 })
 
