@@ -1,10 +1,10 @@
 /**
- * `npm run docs`: writes docs/reference/ from the tables of the code itself. `--check` writes nothing and fails where a
- * page is not what the code says.
+ * `npm run docs`: writes docs/reference/ from the tables of the code itself, and the list of policy rules from their
+ * folder. `--check` writes nothing and fails where a page is not what the code says.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises"
-import { join } from "node:path"
-import { pages } from "./docs/pages.ts"
+import { basename, join } from "node:path"
+import { RULE_LIST, ruleListSource } from "./docs/ruleList.ts"
 import { root } from "./toolchain.ts"
 
 const folder = join(root, "docs", "reference")
@@ -12,14 +12,19 @@ const isCheck = process.argv.includes("--check")
 
 await mkdir(folder, { recursive: true })
 const stale: string[] = []
-for (const [name, text] of await pages()) {
-  const path = join(folder, name)
-  if ((await readFile(path, "utf8").catch(() => "")) === text) continue
-  stale.push(name)
+await put(join(root, RULE_LIST), ruleListSource())
+// Only now: the pages are made from the code, and so from the list.
+const { pages } = await import("./docs/pages.ts")
+for (const [name, text] of await pages()) await put(join(folder, name), text)
+
+async function put(path: string, text: string): Promise<void> {
+  if ((await readFile(path, "utf8").catch(() => "")) === text) return
+  stale.push(basename(path))
   if (!isCheck) await writeFile(path, text)
 }
+
 if (isCheck && stale.length > 0) {
-  console.error(`docs/reference is not what the code says: ${stale.join(", ")}; run: npm run docs`)
+  console.error(`generated files are not what the code says: ${stale.join(", ")}; run: npm run docs`)
   process.exit(1)
 }
-console.error(stale.length === 0 ? "docs/reference is current" : `wrote ${stale.join(", ")}`)
+console.error(stale.length === 0 ? "generated files are current" : `wrote ${stale.join(", ")}`)

@@ -112,6 +112,9 @@ const isLeaf = (path: string): boolean => LEAVES.has(partOf(path))
 
 /** Libraries that compute and nothing else, each in the one file that wraps it, or in the one folder of its chain. */
 const PURE_LIBRARIES = new Set(["wire/tssJwt.ts jose"])
+const SCHEMA_LIBRARY: readonly (readonly [folder: string, library: RegExp])[] = [
+  ["policy/", /^@sinclair\/typebox(?:\/value)?$/],
+]
 const CHAIN_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
   ["intent/evm/", /^micro-eth-signer\//],
   ["intent/bitcoin/", /^(?:@scure\/(?:btc-signer|base)|micro-packed)(?:\/|$)/],
@@ -123,7 +126,11 @@ const impureImports: Detector = (source) =>
   importsOf(source).filter((specifier) => {
     if (specifier.startsWith(".") || specifier === "node:crypto") return false
     if (isLeaf(source.path)) return specifier !== "node:util"
-    if (CHAIN_LIBRARIES.some(([folder, library]) => source.path.startsWith(folder) && library.test(specifier)))
+    if (
+      [...CHAIN_LIBRARIES, ...SCHEMA_LIBRARY].some(
+        ([folder, library]) => source.path.startsWith(folder) && library.test(specifier),
+      )
+    )
       return false
     return !/^@noble\/(?:curves|hashes)\//.test(specifier) && !PURE_LIBRARIES.has(`${source.path} ${specifier}`)
   })

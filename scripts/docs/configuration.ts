@@ -4,6 +4,7 @@ import { configSchema, DEFAULT_FILE, RULES_TABLE } from "../../src/config/config
 import { metaOf } from "../../src/config/schema.ts"
 import { template } from "../../src/config/template.ts"
 import { code, page, table } from "./markdown.ts"
+import { rulesReference } from "./rules.ts"
 
 export function configurationPage(): string {
   return page(
@@ -16,7 +17,7 @@ export function configurationPage(): string {
     "Flags fill in what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
     ...sections(configSchema, []),
     `## [${RULES_TABLE}]`,
-    "Its keys, with what each means, stand in the annotated file; `cosigner policy check` and `cosigner policy explain` try them out.",
+    ...rulesReference(),
     "## The annotated file",
     `\`\`\`toml\n${template()}\`\`\``,
   )

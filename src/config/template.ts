@@ -3,6 +3,7 @@
  * with a default stand as comments, so that a default that changes later changes for those who never chose.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
+import { rulesTemplate } from "../policy/template.ts"
 import { configSchema, RULES_TABLE } from "./config.ts"
 import { metaOf } from "./schema.ts"
 
@@ -15,7 +16,7 @@ export function template(): string {
     "",
     ...tableLines(configSchema, []),
     "",
-    ...RULES.trim().split("\n"),
+    ...rulesTemplate(RULES_TABLE),
     "",
   ].join("\n")
 }
@@ -66,75 +67,3 @@ function comment(text: string): readonly string[] {
   }
   return line === "#" ? lines : [...lines, line]
 }
-
-// The rules are read by policy/schema.ts, which has no schema to walk.
-const RULES = `
-# Risk control by rules inside the node, before any callback server is asked. Default deny: a section that is left out
-# rejects every task of its kind, an empty list lets nothing pass, and all rules of a section must allow. A rule that
-# is left out is not asked. Contradictions: cosigner policy check. What would happen: cosigner policy explain.
-[${RULES_TABLE}]
-# Whether the rules are asked at all.
-#enable = false
-
-# New keys. reject_all stands in every section and has no default.
-#[${RULES_TABLE}.key_gen]
-#reject_all = false
-# Only these curves: "secp256k1", "ed25519".
-#curves = ["secp256k1", "ed25519"]
-# Dotted names in extra_info that must be there and not empty.
-#extra_info_required = ["org.org_id"]
-# Only within these times of the week; \`to\` is after \`from\`, a night is two windows.
-#time_windows = [{ zone = "Europe/Zurich", days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", to = "18:00" }]
-# Each new key must match one entry: exactly these nodes, in any order.
-#[[${RULES_TABLE}.key_gen.allow_list]]
-#threshold = 2
-#node_ids = ["NODE-ID-1", "NODE-ID-2"]
-
-# Signatures.
-#[${RULES_TABLE}.key_sign]
-#reject_all = false
-#allowed_groups = ["GROUP-ID"]
-#allowed_root_keys = ["xpub..."]
-#signature_types = ["ECDSA", "EdDSA", "Schnorr"]
-#curves = ["secp256k1", "ed25519"]
-# A level is a number, a range, * for any; ** at the end is any number of levels.
-#allowed_paths = ["m/44/60/0/0/0-99", "m/84/**"]
-# Messages in one task.
-#max_batch = 16
-# Nodes that must all take part, and nodes that must not.
-#required_node_ids = ["NODE-ID-1"]
-#forbidden_node_ids = ["NODE-ID-3"]
-#extra_info_required = ["transaction.raw_tx_info"]
-#time_windows = [{ zone = "UTC", days = ["mon"], from = "00:00", to = "24:00" }]
-# Signatures per rolling window, counted for all ("all"), for each key ("group"), or below a path ("path_prefix").
-# "group" follows the key: a group that a reshare of mode extend makes counts together with the one it came from,
-# and so does every other group of the same root key. window: 1m to 31d.
-#[[${RULES_TABLE}.key_sign.limits]]
-#name = "hourly"
-#per = "path_prefix"
-#path_prefix = "m/44/60"
-#window = "1h"
-#max = 100
-
-# Changes of the members of a key.
-#[${RULES_TABLE}.key_reshare]
-#reject_all = true
-#curves = ["secp256k1", "ed25519"]
-#allowed_groups = ["GROUP-ID"]
-#required_node_ids = ["NODE-ID-1"]
-#forbidden_node_ids = ["NODE-ID-3"]
-#extra_info_required = ["org.org_id"]
-#time_windows = [{ zone = "UTC", days = ["mon"], from = "00:00", to = "24:00" }]
-#[[${RULES_TABLE}.key_reshare.allow_list]]
-#xpubkey = "xpub..."
-#new_threshold = 2
-#new_node_ids = ["NODE-ID-1", "NODE-ID-4"]
-
-# Check-ups of a key share.
-#[${RULES_TABLE}.key_share_sign]
-#reject_all = false
-#allowed_groups = ["GROUP-ID"]
-#max_batch = 8
-#extra_info_required = ["org.org_id"]
-#time_windows = [{ zone = "UTC", days = ["mon"], from = "00:00", to = "24:00" }]
-`

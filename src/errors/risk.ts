@@ -45,6 +45,7 @@ export const riskCodes = {
     what: (d) => `the task cannot be judged by the embedded rules: ${d.reason}`,
     next: "compare the task with `cosigner info group`; nothing was signed",
   }),
+  "E-RSK-017": denied(WHY),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,

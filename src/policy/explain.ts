@@ -1,5 +1,5 @@
 /** A decision as text for people: every rule, its answer and why. */
-import type { Decision } from "./evaluate.ts"
+import type { Decision } from "./decision.ts"
 
 const MARKS = { allow: "allow", deny: "DENY ", error: "ERROR" } as const
 

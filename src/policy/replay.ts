@@ -3,10 +3,9 @@
  * would have led to: every task that it approves is debited, also one that later failed, so the answer is never too kind.
  * Tasks before `sinceMs` fill the counters and are not reported.
  */
+import type { Debit, Usage } from "./decision.ts"
 import { evaluate } from "./evaluate.ts"
 import type { PolicyRequest, Unreadable } from "./request.ts"
-import type { Usage } from "./rule.ts"
-import type { Debit } from "./rules/limits.ts"
 import type { Rules } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 

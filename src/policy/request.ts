@@ -61,6 +61,9 @@ export interface KeyShareSignRequest extends Common {
 
 export type PolicyRequest = KeyGenRequest | KeySignRequest | KeyReshareRequest | KeyShareSignRequest
 
+/** The requests that the rules of a section judge. */
+export type RequestOf<K extends Section> = Extract<PolicyRequest, { readonly type: K }>
+
 /** A task that cannot be turned into a request: rejected without asking any rule. */
 export interface Unreadable {
   readonly type: "unreadable"

@@ -1,37 +1,212 @@
-/** What a rule is: a name, a code for its denial, and a function from facts to an answer. Each rule has a file in rules/. */
-import type { Code } from "../errors.ts"
-
-/** Rolling counters, as tasks/ports.ts has them. */
-export interface Usage {
-  /** Sum of the amounts debited to `counter` at or after `sinceMs` and not released. */
-  count(counter: string, sinceMs: number): number
-}
+/**
+ * What a rule of [embedded_risk_control_rules] is: data, one file for each in rules/. The one list of them (ruleList.ts)
+ * is what reads the configuration, writes its template and reference, evaluates, lints and explains; so a key that is
+ * accepted is a key that is asked. A rule that gives no answer, or one that is none of the three, is an error, and an
+ * error rejects.
+ */
+import type { StaticDecode, StaticEncode, TSchema } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+import { type Code, errorText } from "../errors.ts"
+import type { Debit, Usage } from "./decision.ts"
+import type { PolicyRequest, RequestOf, Section } from "./request.ts"
+import type { RuleOutcome } from "./verdict.ts"
 
 /** Everything that a rule may know beside the request: no rule reads a clock or a store of its own. */
 export interface Facts {
   readonly usage: Usage
+  /** Milliseconds since 1970. */
   readonly nowMs: number
 }
 
 export interface Answer {
-  readonly allow: boolean
-  /** Why, for people; in either case. */
+  readonly outcome: RuleOutcome["outcome"]
+  /** Why, for people; in every case. */
   readonly reason: string
+  /** Which entry of the rule answers, where each answers for itself: `hourly` of `limits.hourly`. */
+  readonly entry?: string
+  /** What approving the request takes from the counters. */
+  readonly debits: readonly Debit[]
 }
 
-export interface Check {
-  /** As the TOML names it: `key_sign.allowed_paths`, `key_sign.limits.hourly`. */
-  readonly rule: string
+export const allow = (reason: string, debits: readonly Debit[] = []): Answer => ({ outcome: "allow", reason, debits })
+export const deny = (reason: string): Answer => ({ outcome: "deny", reason, debits: [] })
+
+/** The answer of one entry; whatever goes wrong in it is this entry's error, and the others still answer. */
+export function entry(name: string, ask: () => Answer): Answer {
+  try {
+    return { ...ask(), entry: name }
+  } catch (error) {
+    return { outcome: "error", reason: some([errorText(error)]), entry: name, debits: [] }
+  }
+}
+
+export interface Problem {
+  /** Keys and list indices from the table that was checked down to the value. */
+  readonly at: readonly (string | number)[]
+  readonly expected: string
+  readonly got: string
+}
+
+export interface Finding {
+  readonly severity: "error" | "warning"
+  /** The key, from [embedded_risk_control_rules] down. */
+  readonly where: string
+  readonly what: string
+}
+
+/** What lint of one rule sees: its own section, and where to report. */
+export interface Linting {
+  readonly section: SectionRules
+  /** `below` is what of the rule is meant: `[1]`, `.hourly`; empty for all of it. */
+  readonly report: (severity: Finding["severity"], what: string, below?: string) => void
+}
+
+/** A number from 0 to `below` - 1, of a source that the caller seeds. */
+export type Draw = (below: number) => number
+
+/** A request that some setting of the rule refuses, found by the rule itself. */
+export interface Refusal<R extends PolicyRequest, W> {
+  readonly setting: W
+  readonly request: R
+  /** Where the counters decide. */
+  readonly usage?: Usage
+}
+
+export interface RuleSpec<K extends Section, S extends TSchema> {
+  /** As the TOML has it. */
+  readonly key: string
+  readonly sections: readonly K[]
+  /** Of the value in the TOML; leaves that mean more than their text decode themselves. */
+  readonly schema: S
+  /** What the rule asks, for the annotated file and the reference. */
+  readonly doc: string
+  /** Of its denial. The rules are asked in the order of their codes, and the first denial names the verdict. */
+  readonly code?: Code
+  /** What it means that the key is not there. */
+  readonly absent: "not asked" | "a problem" | "asked as empty"
+  /** What a schema cannot say; only values that fit the schema come here. */
+  readonly problems?: (written: StaticEncode<S>) => readonly Problem[]
+  readonly check: (value: StaticDecode<S>, request: RequestOf<K>, facts: Facts) => readonly Answer[]
+  /** What is odd about a value that parses: parts never reached, contradictions. */
+  readonly lint?: (value: StaticDecode<S>, linting: Linting) => void
+  /** A setting that lets the request pass. */
+  readonly allows: (request: RequestOf<K>, nowMs: number, draw: Draw) => StaticEncode<S>
+  /** A setting and a request, made from `request`, that this rule alone refuses. */
+  readonly refuses: (request: RequestOf<K>, nowMs: number, draw: Draw) => Refusal<RequestOf<K>, StaticEncode<S>>
+}
+
+/** A rule with what was written of it in one section. */
+export interface BoundRule {
+  readonly key: string
   readonly code: Code
-  readonly ask: (facts: Facts) => Answer
+  /** Answers of the rule, each with its debits. Never throws. */
+  readonly ask: (request: PolicyRequest, facts: Facts) => readonly Asked[]
+  readonly lint: (linting: Linting) => void
 }
 
-export const allow = (reason: string): Answer => ({ allow: true, reason })
-export const deny = (reason: string): Answer => ({ allow: false, reason })
+export interface Asked {
+  readonly outcome: RuleOutcome
+  readonly code: Code
+  readonly debits: readonly Debit[]
+}
+
+/** One section as written. */
+export interface SectionRules {
+  readonly section: Section
+  /** The table of the TOML; every value in it fits the schema of its rule. */
+  readonly written: Readonly<Record<string, unknown>>
+  /** In the order in which they are asked. */
+  readonly rules: readonly BoundRule[]
+}
+
+/** A rule whatever its value's type. */
+export interface AnyRule {
+  readonly key: string
+  readonly sections: readonly Section[]
+  readonly schema: TSchema
+  readonly doc: string
+  readonly code: Code
+  readonly absent: "not asked" | "a problem" | "asked as empty"
+  /** Of a value that fits the schema. */
+  readonly problems: (written: unknown) => readonly Problem[]
+  /** Undefined where the rule is not asked. `written` fits the schema, or is absent. */
+  readonly bind: (section: Section, written: unknown) => BoundRule | undefined
+  readonly allows: (request: PolicyRequest, nowMs: number, draw: Draw) => unknown
+  readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => Refusal<PolicyRequest, unknown>
+}
+
+/** `V` is the value as checks see it. */
+export interface Rule<V> extends AnyRule {
+  /** The value in a section; undefined where it is not written. */
+  readonly valueIn: (section: SectionRules) => V | undefined
+}
+
+const EMPTY: readonly never[] = []
+
+export function defineRule<const K extends Section, S extends TSchema>(spec: RuleSpec<K, S>): Rule<StaticDecode<S>> {
+  const { key, sections, schema, doc, absent, code = "E-RSK-017" } = spec
+  const decode = (written: unknown): StaticDecode<S> => Value.Decode(schema, written)
+  const orAbsent = (written: unknown): unknown =>
+    written === undefined && absent === "asked as empty" ? EMPTY : written
+  const concerning = (request: PolicyRequest): RequestOf<K> => {
+    if (concerns(request, sections)) return request
+    throw new TypeError(`${key} is no rule of ${request.type}`)
+  }
+  const bind: AnyRule["bind"] = (section, written) => {
+    const raw = orAbsent(written)
+    if (raw === undefined) return undefined
+    const value = decode(raw)
+    return {
+      key,
+      code,
+      ask: (request, facts) => asked(`${section}.${key}`, code, () => spec.check(value, concerning(request), facts)),
+      lint: (linting) => spec.lint?.(value, linting),
+    }
+  }
+  return {
+    key,
+    sections,
+    schema,
+    doc,
+    code,
+    absent,
+    bind,
+    problems: (written) => (Value.Check(schema, written) ? (spec.problems?.(written) ?? EMPTY) : EMPTY),
+    valueIn: ({ written }) => {
+      const raw = orAbsent(written[key])
+      return raw === undefined ? undefined : decode(raw)
+    },
+    allows: (request, nowMs, draw) => spec.allows(concerning(request), nowMs, draw),
+    refuses: (request, nowMs, draw) => spec.refuses(concerning(request), nowMs, draw),
+  }
+}
+
+const concerns = <K extends Section>(request: PolicyRequest, sections: readonly K[]): request is RequestOf<K> =>
+  sections.some((section) => section === request.type)
+
+function asked(rule: string, code: Code, check: () => readonly Answer[]): readonly Asked[] {
+  const error = (reason: string): readonly Asked[] => [
+    { outcome: { rule, outcome: "error", reason: some([reason]) }, code, debits: [] },
+  ]
+  try {
+    const answers = check()
+    if (answers.length === 0) return error("the rule gave no answer")
+    return answers.map((answer) => ({ outcome: outcomeOf(rule, answer), code, debits: answer.debits }))
+  } catch (cause) {
+    return error(errorText(cause))
+  }
+}
+
+function outcomeOf(rule: string, { outcome, reason, entry: name }: Answer): RuleOutcome {
+  const full = name === undefined ? rule : `${rule}.${name}`
+  // Only what says so exactly allows: a rule that answers nonsense has not approved.
+  if (outcome === "allow" || outcome === "deny") return { rule: full, outcome, reason }
+  return { rule: full, outcome: "error", reason }
+}
 
 /** `a, b, c and 4 more`: reasons stay readable whatever a task contains. */
 export function some(words: Iterable<string>, most = 4): string {
-  const all = [...words].map((word) => (word.length > 140 ? `${word.slice(0, 140)}...` : word))
+  const all = [...words].map((text) => (text.length > 140 ? `${text.slice(0, 140)}...` : text))
   const more = all.length - most
   return more > 0 ? `${all.slice(0, most).join(", ")} and ${more} more` : all.join(", ")
 }

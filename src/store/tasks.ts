@@ -6,17 +6,15 @@ import { isDeepStrictEqual } from "node:util"
 import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
+import type { Debit, Decision, Usage } from "../policy/decision.ts"
 import {
   type Claim,
-  type Debit,
-  type Decision,
   type Finish,
   isFinal,
   type OutboxEvent,
   type SessionRow,
   type TaskPort,
   type TaskRecord,
-  type Usage,
 } from "../tasks/ports.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"

@@ -1,5 +1,5 @@
 /** The rolling counters in memory. They have no record of their own: each debit lies in the journal of its task (tasks.ts). */
-import type { Debit, Usage } from "../tasks/ports.ts"
+import type { Debit, Usage } from "../policy/decision.ts"
 
 interface Entry {
   readonly atMs: number

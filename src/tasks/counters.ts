@@ -4,10 +4,10 @@
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import type { Debit } from "../policy/decision.ts"
 import { keyCounter } from "../policy/rules/limits.ts"
 import { decodeTask } from "../wire/task.ts"
 import { rootKeyOf } from "./policyRequest.ts"
-import type { Debit } from "./ports.ts"
 
 const BY_GROUP_ID = "sign/group/"
 

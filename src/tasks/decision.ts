@@ -1,8 +1,9 @@
 /** The two mechanisms of risk control together: the embedded rules first, then every callback server, and both must approve. */
+import type { Decision } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import type { LonePlan, Plan } from "./plan.ts"
-import type { Decision, TaskPorts } from "./ports.ts"
+import type { TaskPorts } from "./ports.ts"
 
 /** Asks the callback servers, if the embedded rules approve so far; their refusal otherwise. */
 export async function askEverybody(

@@ -8,11 +8,11 @@ import { CosignerError } from "../errors.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
-import { type Decision, evaluate } from "../policy/evaluate.ts"
+import type { Decision, Usage } from "../policy/decision.ts"
+import { evaluate } from "../policy/evaluate.ts"
 import type { KeySignRequest, PolicyRequest, SignatureName, Unreadable } from "../policy/request.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
-import type { Usage } from "./ports.ts"
 
 const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 

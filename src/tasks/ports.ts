@@ -9,6 +9,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
 import type { Ending, HostIo, SessionSpec } from "../mpc/session.ts"
+import type { Decision, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
@@ -61,23 +62,6 @@ export type Claim =
   | { readonly kind: "known"; readonly record: TaskRecord }
   /** The id was used for another document: refused, and the first one stands. */
   | { readonly kind: "conflict"; readonly record: TaskRecord }
-
-/** Rolling counters for rules such as "signatures per hour". */
-export interface Usage {
-  /** Sum of the amounts debited to `counter` at or after `sinceMs` and not released. */
-  count(counter: string, sinceMs: number): number
-}
-
-export interface Debit {
-  readonly counter: string
-  readonly amount: number
-}
-
-export interface Decision {
-  readonly verdict: Verdict
-  /** Applied only when the verdict approves. */
-  readonly debits: readonly Debit[]
-}
 
 /** An event for the customer's event servers, as JSON text of the TSSEvent envelope (formats.md 2). */
 export interface OutboxEvent {

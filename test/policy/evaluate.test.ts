@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
-import { combine } from "../../src/policy/combine.ts"
+import { Type } from "@sinclair/typebox"
 import { evaluate } from "../../src/policy/evaluate.ts"
-import { RULES_OFF } from "../../src/policy/schema.ts"
-import type { Verdict } from "../../src/policy/verdict.ts"
+import { defineRule } from "../../src/policy/rule.ts"
+import { RULES_OFF, type Rules } from "../../src/policy/schema.ts"
 import { NOW, noUsage, rulesOf, signRequest } from "./samples.ts"
 
 const open = { enable: true, key_sign: { reject_all: false } }
@@ -98,6 +98,40 @@ test("what could not be read is rejected, with the rules on or off", () => {
   }
 })
 
+test("a rule that answers nothing, or nonsense, has not approved", () => {
+  const key = "strange"
+  const strange = (answers: readonly object[]): Rules => {
+    const rule = defineRule({
+      key,
+      sections: ["key_sign"],
+      doc: "For this test.",
+      schema: Type.Boolean({ expected: "true or false" }),
+      absent: "not asked",
+      check: () => JSON.parse(JSON.stringify(answers)),
+      allows: () => true,
+      refuses: (request) => ({ setting: true, request }),
+    }).bind("key_sign", true)
+    const rules = rule === undefined ? [] : [rule]
+    return { enable: true, sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules } } }
+  }
+  const ask = (answers: readonly object[]) => evaluate(strange(answers), signRequest(), noUsage, NOW).verdict
+  expect(ask([{ outcome: "allow", reason: "", debits: [] }]).action).toBe("approve")
+  expect(ask([])).toMatchObject({ action: "reject", code: "E-RSK-001" })
+  for (const outcome of [true, "yes", "ALLOW", 1, undefined])
+    expect(ask([{ outcome, reason: "", debits: [] }])).toMatchObject({ action: "reject", code: "E-RSK-001" })
+  expect(
+    evaluate(
+      {
+        ...strange([]),
+        sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules: [] } },
+      },
+      signRequest(),
+      noUsage,
+      NOW,
+    ).verdict.code,
+  ).toBe("E-RSK-001")
+})
+
 test("200 rules are all asked", () => {
   const limits = Array.from({ length: 200 }, (_, i) => ({
     name: `l${i}`,
@@ -113,12 +147,4 @@ test("200 rules are all asked", () => {
   )
   expect(verdict.rules.length).toBe(201)
   expect(verdict.rules.filter((r) => r.outcome === "deny").map((r) => r.rule)).toEqual(["key_sign.limits.l77"])
-})
-
-test("two verdicts approve only together", () => {
-  const of = (action: Verdict["action"], code: string): Verdict => ({ action, code, reason: code, rules: [] })
-  expect(combine(of("approve", ""), of("approve", "")).action).toBe("approve")
-  expect(combine(of("approve", ""), of("reject", "E-RSK-101"))).toMatchObject({ action: "reject", code: "E-RSK-101" })
-  expect(combine(of("reject", "E-RSK-003"), of("reject", "E-RSK-101")).code).toBe("E-RSK-003")
-  expect(combine(of("reject", "E-RSK-003"), of("approve", "")).code).toBe("E-RSK-003")
 })

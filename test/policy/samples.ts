@@ -1,6 +1,7 @@
 /** Small makers of rules and requests for the tests of policy/. */
-import type { KeySignRequest } from "../../src/policy/request.ts"
+import type { KeySignRequest, PolicyRequest, Section } from "../../src/policy/request.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"
+import type { SeededRandom } from "../support/seededRandom.ts"
 
 export const NOW = 1_795_340_699_000
 
@@ -25,3 +26,46 @@ export const signRequest = (over: Partial<KeySignRequest> = {}): KeySignRequest 
   messages: [{ path: [44, 60, 0, 0, 5], hash: `0x${"11".repeat(32)}` }],
   ...over,
 })
+
+/** Any request of a section. */
+export function randomRequest(section: Section, random: SeededRandom): PolicyRequest {
+  const some = (name: string, least = 1) => Array.from({ length: random.between(least, 5) }, (_, i) => `${name}${i}`)
+  const curve = random.pick(["secp256k1", "ed25519"] as const)
+  const common = { taskId: `task-${random.below(99)}`, extraInfo: random.percent(50) ? {} : { org: { org_id: "o" } } }
+  const threshold = random.between(1, 2)
+  const rootPubKey = random.pick(["xpubA", "xpubB"])
+  switch (section) {
+    case "key_gen":
+      return { ...common, type: section, groupId: "g9", curve, threshold, nodeIds: some("n", 2) }
+    case "key_sign":
+      return {
+        ...common,
+        type: section,
+        groupId: random.pick(["g1", "g2"]),
+        rootPubKey,
+        rootKey: `${curve}/02aa`,
+        curve,
+        signatureType: curve === "ed25519" ? "EdDSA" : random.pick(["ECDSA", "Schnorr"] as const),
+        usedNodeIds: some("n"),
+        messages: some("m").map(() => ({
+          path: Array.from({ length: random.between(1, 5) }, () => random.below(3)),
+          hash: `0x${"11".repeat(32)}`,
+        })),
+      }
+    case "key_reshare":
+      return {
+        ...common,
+        type: section,
+        oldGroupId: random.pick(["g1", "g2"]),
+        newGroupId: "g9",
+        rootPubKey,
+        curve,
+        usedNodeIds: some("n"),
+        oldThreshold: threshold,
+        newThreshold: threshold,
+        newNodeIds: some("n", 2),
+      }
+    case "key_share_sign":
+      return { ...common, type: section, groupIds: some("g") }
+  }
+}

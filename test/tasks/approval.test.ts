@@ -1,6 +1,6 @@
 /** How long an approval is worth something: not past the task's deadline, whatever the timers do, and not against today's rules. */
 import { expect, test } from "bun:test"
-import type { Usage } from "../../src/tasks/ports.ts"
+import type { Usage } from "../../src/policy/decision.ts"
 import { approved, rejected, type World } from "./fakes.ts"
 import { approve, ask, keysign, running, setUp, signed, start, turn } from "./scenario.ts"
 

@@ -13,12 +13,12 @@ import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
 import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
+import type { Decision } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type {
   Ban,
   BanPort,
-  Decision,
   GroupPort,
   OutboxEvent,
   RiskPort,

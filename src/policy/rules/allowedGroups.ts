@@ -1,14 +1,42 @@
 /** allowed_groups: every group that the task would use is named. */
 
-import type { Section } from "../request.ts"
-import { allow, type Check, deny, some } from "../rule.ts"
+import { lintList } from "../listLint.ts"
+import type { RequestOf } from "../request.ts"
+import { allow, defineRule, deny, some } from "../rule.ts"
+import { listOf, word } from "../words.ts"
 
-export const allowedGroups = (section: Section, allowed: readonly string[], used: readonly string[]): Check => ({
-  rule: `${section}.allowed_groups`,
+type Request = RequestOf<"key_sign" | "key_reshare" | "key_share_sign">
+
+export const allowedGroups = defineRule({
+  key: "allowed_groups",
+  sections: ["key_sign", "key_reshare", "key_share_sign"],
   code: "E-RSK-005",
-  ask: () => {
+  doc: "Only these groups: their ids.",
+  schema: listOf(word("GROUP-ID", "A group id."), ["GROUP-ID"], "Groups that may be used."),
+  absent: "not asked",
+  check: (allowed, request) => {
+    const used = groupsOf(request)
+    if (used.length === 0) return [deny("the task names no group")]
     const strange = used.filter((group) => !allowed.includes(group))
-    if (used.length === 0) return deny("the task names no group")
-    return strange.length === 0 ? allow("the group is allowed") : deny(`not allowed: group ${some(strange)}`)
+    return [strange.length === 0 ? allow("the group is allowed") : deny(`not allowed: group ${some(strange)}`)]
+  },
+  lint: (list, linting) => lintList(list, linting, true),
+  allows: (request) => ["another", ...groupsOf(request)],
+  // All but one of them, where there are several.
+  refuses: (request, _, draw) => {
+    const used = [...new Set(groupsOf(request))]
+    const without = draw(used.length)
+    return { setting: ["another", ...used.filter((__, i) => i !== without)], request }
   },
 })
+
+function groupsOf(request: Request): readonly string[] {
+  switch (request.type) {
+    case "key_sign":
+      return [request.groupId]
+    case "key_reshare":
+      return [request.oldGroupId]
+    case "key_share_sign":
+      return request.groupIds
+  }
+}

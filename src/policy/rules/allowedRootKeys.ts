@@ -1,9 +1,19 @@
 /** allowed_root_keys: the root key of the group, from this node's own record, is named. */
-import { allow, type Check, deny, some } from "../rule.ts"
+import { lintList } from "../listLint.ts"
+import { allow, defineRule, deny, some } from "../rule.ts"
+import { listOf, word } from "../words.ts"
 
-export const allowedRootKeys = (allowed: readonly string[], rootPubKey: string): Check => ({
-  rule: "key_sign.allowed_root_keys",
+export const allowedRootKeys = defineRule({
+  key: "allowed_root_keys",
+  sections: ["key_sign"],
   code: "E-RSK-006",
-  ask: () =>
+  doc: "Only groups with one of these root keys, as this node's own record of the group has it.",
+  schema: listOf(word("xpub...", "An extended public key."), ["xpub..."], "Root keys that may sign."),
+  absent: "not asked",
+  check: (allowed, { rootPubKey }) => [
     allowed.includes(rootPubKey) ? allow("the root key is allowed") : deny(`not allowed: ${some([rootPubKey])}`),
+  ],
+  lint: (list, linting) => lintList(list, linting, true),
+  allows: ({ rootPubKey }) => ["another", rootPubKey],
+  refuses: (request, _, draw) => ({ setting: ["another", "and-another"].slice(draw(3)), request }),
 })

@@ -1,10 +1,23 @@
 /** curves: secp256k1, ed25519. */
-import type { CurveName } from "../../crypto/curve.ts"
-import type { Section } from "../request.ts"
-import { allow, type Check, deny } from "../rule.ts"
+import { lintList } from "../listLint.ts"
+import { CURVES } from "../request.ts"
+import { allow, defineRule, deny } from "../rule.ts"
+import { listOf, oneOf } from "../words.ts"
 
-export const curves = (section: Section, allowed: readonly CurveName[], asked: CurveName): Check => ({
-  rule: `${section}.curves`,
+export const curves = defineRule({
+  key: "curves",
+  sections: ["key_gen", "key_sign", "key_reshare"],
   code: "E-RSK-008",
-  ask: () => (allowed.includes(asked) ? allow(`${asked} is allowed`) : deny(`${asked} is not allowed`)),
+  doc: "Only keys on these curves.",
+  schema: listOf(oneOf(CURVES, "secp256k1", "A curve."), CURVES, "Curves of keys."),
+  absent: "not asked",
+  check: (allowed, { curve }) => [
+    allowed.includes(curve) ? allow(`${curve} is allowed`) : deny(`${curve} is not allowed`),
+  ],
+  lint: (list, linting) => lintList(list, linting, true),
+  allows: ({ curve }) => [curve],
+  refuses: (request, _, draw) => ({
+    setting: draw(4) === 0 ? [] : CURVES.filter((curve) => curve !== request.curve),
+    request,
+  }),
 })

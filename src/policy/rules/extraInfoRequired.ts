@@ -2,18 +2,30 @@
  * extra_info_required: context that must come with a task, so that callback servers and auditors have it. This asks for
  * presence alone; extra_info is what WaaS says, and no rule believes it.
  */
-
-import type { Section } from "../request.ts"
-import { allow, type Check, deny, some } from "../rule.ts"
+import { lintList } from "../listLint.ts"
+import { SECTIONS } from "../request.ts"
+import { allow, defineRule, deny, some } from "../rule.ts"
+import { listOf, word } from "../words.ts"
 
 type Info = Readonly<Record<string, unknown>>
 
-export const extraInfoRequired = (section: Section, names: readonly string[], info: Info): Check => ({
-  rule: `${section}.extra_info_required`,
+export const extraInfoRequired = defineRule({
+  key: "extra_info_required",
+  sections: SECTIONS,
   code: "E-RSK-015",
-  ask: () => {
-    const absent = names.filter((name) => !present(info, name))
-    return absent.length === 0 ? allow("the required context is there") : deny(`without ${some(absent)}`)
+  doc: "Dotted names in extra_info that must be there and not empty. What they say is not believed.",
+  schema: listOf(word("org.org_id", "A dotted name."), ["org.org_id"], "Context that must come with a task."),
+  absent: "not asked",
+  check: (names, { extraInfo }) => {
+    const missing = names.filter((name) => !present(extraInfo, name))
+    return [missing.length === 0 ? allow("the required context is there") : deny(`without ${some(missing)}`)]
+  },
+  lint: (list, linting) => lintList(list, linting, false),
+  allows: () => [],
+  refuses: (request, _, draw) => {
+    const empty = [{}, [], "", null][draw(4)]
+    const extraInfo = draw(2) === 0 ? request.extraInfo : { ...request.extraInfo, "not-there": { below: empty } }
+    return { setting: ["not-there.below"], request: { ...request, extraInfo } }
   },
 })
 

@@ -1,18 +1,25 @@
-/** reject_all: the vendor's switch for a whole kind of task. */
+/** reject_all: the vendor's switch for a whole kind of task. It has no default: whoever writes a section says whether it is open. */
+import { SECTIONS } from "../request.ts"
+import { allow, defineRule, deny } from "../rule.ts"
+import { boolean } from "../words.ts"
 
-import type { Section } from "../request.ts"
-import { allow, type Check, deny } from "../rule.ts"
-
-export const rejectAll = (section: Section, on: boolean): Check => ({
-  rule: `${section}.reject_all`,
+export const rejectAll = defineRule({
+  key: "reject_all",
+  sections: SECTIONS,
   code: "E-RSK-003",
-  ask: () =>
+  doc: "Whether every task of this kind is rejected. Stands in every section and has no default.",
+  schema: boolean(false, "Reject every task of this kind."),
+  absent: "a problem",
+  check: (on) => [
     on ? deny("every task of this kind is rejected") : allow("tasks of this kind are not rejected as a whole"),
-})
-
-/** The answer for a section that was not written: closed. */
-export const noSection = (section: Section): Check => ({
-  rule: section,
-  code: "E-RSK-002",
-  ask: () => deny("the rules have no section for this kind of task"),
+  ],
+  lint: (on, { section, report }) => {
+    const others = Object.entries(section.written).filter(
+      ([key, value]) => key !== "reject_all" && !(Array.isArray(value) && value.length === 0),
+    )
+    if (!on || others.length === 0) return
+    report("warning", `unreachable: ${others.map(([key]) => key).join(", ")}; everything is rejected already`)
+  },
+  allows: () => false,
+  refuses: (request) => ({ setting: true, request }),
 })

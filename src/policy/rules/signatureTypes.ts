@@ -1,10 +1,38 @@
 /** signature_types: ECDSA, EdDSA, Schnorr. */
+import { lintList } from "../listLint.ts"
+import { SIGNATURE_TYPES, type SignatureName } from "../request.ts"
+import { allow, defineRule, deny } from "../rule.ts"
+import { listOf, oneOf } from "../words.ts"
+import { curves } from "./curves.ts"
 
-import type { SignatureName } from "../request.ts"
-import { allow, type Check, deny } from "../rule.ts"
+const CURVE_OF: Readonly<Record<SignatureName, string>> = { ECDSA: "secp256k1", Schnorr: "secp256k1", EdDSA: "ed25519" }
 
-export const signatureTypes = (allowed: readonly SignatureName[], asked: SignatureName): Check => ({
-  rule: "key_sign.signature_types",
+export const signatureTypes = defineRule({
+  key: "signature_types",
+  sections: ["key_sign"],
   code: "E-RSK-007",
-  ask: () => (allowed.includes(asked) ? allow(`${asked} is allowed`) : deny(`${asked} is not allowed`)),
+  doc: "Only these kinds of signature.",
+  schema: listOf(
+    oneOf(SIGNATURE_TYPES, "ECDSA", "A kind of signature."),
+    SIGNATURE_TYPES,
+    "Kinds of signature that may be made.",
+  ),
+  absent: "not asked",
+  check: (allowed, { signatureType }) => [
+    allowed.includes(signatureType) ? allow(`${signatureType} is allowed`) : deny(`${signatureType} is not allowed`),
+  ],
+  lint: (types, linting) => {
+    lintList(types, linting, true)
+    const allowed = curves.valueIn(linting.section)
+    const dead = allowed === undefined ? [] : types.filter((type) => !allowed.some((curve) => curve === CURVE_OF[type]))
+    if (dead.length === 0) return
+    if (dead.length === types.length)
+      linting.report("error", "contradiction: none of these types exists on the allowed curves")
+    else linting.report("warning", `unreachable: ${dead.join(", ")} does not exist on the allowed curves`)
+  },
+  allows: ({ signatureType }) => [signatureType],
+  refuses: (request, _, draw) => ({
+    setting: SIGNATURE_TYPES.filter((type) => type !== request.signatureType).slice(draw(2)),
+    request,
+  }),
 })

@@ -1,0 +1,33 @@
+/** Every rule of rules/. Written by `npm run docs`; nothing here is typed by hand. */
+import type { AnyRule } from "./rule.ts"
+import { allowedGroups } from "./rules/allowedGroups.ts"
+import { allowedPaths } from "./rules/allowedPaths.ts"
+import { allowedRootKeys } from "./rules/allowedRootKeys.ts"
+import { curves } from "./rules/curves.ts"
+import { extraInfoRequired } from "./rules/extraInfoRequired.ts"
+import { forbiddenNodeIds } from "./rules/forbiddenNodeIds.ts"
+import { keyGenAllowList } from "./rules/keyGenAllowList.ts"
+import { keyReshareAllowList } from "./rules/keyReshareAllowList.ts"
+import { limits } from "./rules/limits.ts"
+import { maxBatch } from "./rules/maxBatch.ts"
+import { rejectAll } from "./rules/rejectAll.ts"
+import { requiredNodeIds } from "./rules/requiredNodeIds.ts"
+import { signatureTypes } from "./rules/signatureTypes.ts"
+import { timeWindows } from "./rules/timeWindows.ts"
+
+export const LISTED: readonly AnyRule[] = [
+  allowedGroups,
+  allowedPaths,
+  allowedRootKeys,
+  curves,
+  extraInfoRequired,
+  forbiddenNodeIds,
+  keyGenAllowList,
+  keyReshareAllowList,
+  limits,
+  maxBatch,
+  rejectAll,
+  requiredNodeIds,
+  signatureTypes,
+  timeWindows,
+]

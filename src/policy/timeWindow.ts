@@ -1,0 +1,46 @@
+/** One window of the week on the wall clock of its zone: from <= t < to, both on one day. */
+import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
+import type { Problem } from "./rule.ts"
+import { clock, listOf, oneOf, tableOf, zone } from "./words.ts"
+import { DAYS, parseClock, wallClock } from "./zone.ts"
+
+const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri"] as const
+
+export const timeWindow = tableOf(
+  {
+    zone: zone("Whose wall clock; daylight saving follows it."),
+    days: Type.Optional(listOf(oneOf(DAYS, "mon", "A day."), WEEKDAYS, "Days of the week; left out, all of them.")),
+    from: Type.Optional(clock("08:00", "The first minute; left out, 00:00.")),
+    to: Type.Optional(clock("18:00", "The first minute after, later than `from`; left out, 24:00.")),
+  },
+  "One window.",
+)
+
+/** `from` and `to` are minutes since midnight. */
+export type TimeWindow = StaticDecode<typeof timeWindow>
+
+const fromOf = ({ from }: TimeWindow): number => from ?? 0
+const toOf = ({ to }: TimeWindow): number => to ?? 1440
+const daysOf = ({ days }: TimeWindow): readonly string[] => days ?? DAYS
+
+/** Throws for a time that no clock shows. */
+export function openWindow(window: TimeWindow, nowMs: number): boolean {
+  const { day, minute } = wallClock(window.zone, nowMs)
+  return daysOf(window).includes(day) && minute >= fromOf(window) && minute < toOf(window)
+}
+
+export function windowProblems(
+  { from = "00:00", to = "24:00" }: StaticEncode<typeof timeWindow>,
+  at: Problem["at"],
+): readonly Problem[] {
+  if ((parseClock(from) ?? 0) < (parseClock(to) ?? 0)) return []
+  return [{ at: [...at, "to"], expected: "a time after `from`; a night is two windows", got: `${to} after ${from}` }]
+}
+
+/** Whether `outer` is open whenever `inner` is, and `inner` ever. */
+export const windowWithin = (inner: TimeWindow, outer: TimeWindow): boolean =>
+  outer.zone === inner.zone &&
+  daysOf(inner).length > 0 &&
+  daysOf(inner).every((day) => daysOf(outer).includes(day)) &&
+  fromOf(outer) <= fromOf(inner) &&
+  toOf(inner) <= toOf(outer)
