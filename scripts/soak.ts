@@ -3,13 +3,13 @@
  * memory and file descriptors of each node, sampled on the way. Exit 1 if a signature fails or a node grows.
  * `-- --signatures 50000` says how many (that is the default; the figure stands for a day of a busy node).
  */
+
 import { randomBytes, randomUUID } from "node:crypto"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { type Deployment, deploy } from "../src/kit/demo/deployment.ts"
 import { generateKeys, makeVault, until, type Vault } from "../src/kit/demo/keys.ts"
+import { temporaryFolder } from "../test/support/temporaryFolder.ts"
 import { binary, buildBinary } from "./toolchain.ts"
 
 const BATCH = 32
@@ -61,7 +61,7 @@ async function signBatch(deployment: Deployment, vault: Vault, n: number): Promi
 }
 
 await buildBinary()
-const dir = mkdtempSync(join(tmpdir(), "cosigner-soak-"))
+const dir = temporaryFolder("soak").path
 const deployment = await deploy({ words: [binary] }, dir, { count: 3 })
 try {
   const bound = await makeVault(deployment, deployment.nodes, 2)

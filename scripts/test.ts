@@ -6,10 +6,8 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { TIMEOUT_MS } from "../test/support/timeLimit.ts"
 import { buildBinary, passThrough, root } from "./toolchain.ts"
-
-/** Of one test that sets none of its own. Generous: the suite also runs on small and busy machines. */
-const TIMEOUT_MS = 60_000
 
 const args = process.argv.slice(2)
 const isLong = args.includes("--long")

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError, describe as described, errorText } from "../src/errors.ts"
 import { LEVELS, type Level } from "../src/log.ts"
 import { openLog } from "../src/logging.ts"
 import { formatLine, textLog } from "../src/logText.ts"
 import { Secret } from "../src/secret.ts"
+import { temporaryFolder } from "./support/temporaryFolder.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-log-"))
+const folder = temporaryFolder("log").path
 let umask = 0
 beforeAll(() => {
   umask = process.umask(0o077)

@@ -6,9 +6,9 @@
  *     rss_growth_mb   the same without the optimising compiler, whose own memory (10 to 15 MB, for a moment) comes when a
  *                     loop has run long enough, whatever it is about
  */
+
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Bytes, copy } from "../../src/bytes.ts"
 import { curveNamed } from "../../src/crypto/curve.ts"
@@ -21,6 +21,7 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store, snapshotOf } from "../../src/store/store.ts"
+import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 
 const FEW = 2_000
 const MANY = 10_000
@@ -166,7 +167,7 @@ export type Growth = Readonly<Record<"write" | "prove" | "restore", number>>
 
 /** In a folder of its own, which is removed. */
 export async function growthWith(groups: number): Promise<Growth> {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
+  const folder = temporaryFolder("bench").path
   try {
     await apart("fill", folder, groups)
     return await growthIn(folder, groups)
@@ -218,7 +219,7 @@ async function measure(folder: string, groups: number) {
 type Row = Readonly<Record<string, string | number | boolean>>
 
 export async function benchBackup(): Promise<readonly Row[]> {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
+  const folder = temporaryFolder("bench").path
   try {
     const few = await measure(join(folder, "few"), FEW)
     const many = await measure(join(folder, "many"), MANY)

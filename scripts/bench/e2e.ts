@@ -3,13 +3,14 @@
  * share its cores. A row's `ms` is the median time of one request, poll interval included; `per_signature_ms` divides it
  * by the batch.
  */
+
 import { randomBytes, randomUUID } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
 import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
 import type { SignatureType } from "../../src/wire/task.ts"
+import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 
 const RUNS = 7
 const binary = join(import.meta.dir, "..", "..", "dist", "cosigner")
@@ -35,7 +36,7 @@ export async function benchE2e(): Promise<readonly Row[]> {
     [2, 3],
     [3, 5],
   ] as const) {
-    const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
+    const dir = temporaryFolder("bench").path
     const deployment = await deploy({ words: [binary] }, dir, { count: n })
     try {
       const bound = await makeVault(deployment, deployment.nodes, t)

@@ -1,11 +1,12 @@
 /** A node that has nothing to do: from its start to its registration at WaaS, and the memory it then holds. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { deploy } from "../../src/kit/demo/deployment.ts"
 import { makeVault } from "../../src/kit/demo/keys.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
+import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { binary } from "../toolchain.ts"
 
 const RUNS = 5
@@ -23,7 +24,7 @@ interface Row {
 }
 
 export async function benchNode(): Promise<readonly Row[]> {
-  const dir = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
+  const dir = temporaryFolder("bench").path
   const deployment = await deploy({ words: [binary] }, dir, { count: 2 })
   try {
     await makeVault(deployment, deployment.nodes, 2)

@@ -2,9 +2,9 @@
  * Figures of Secrets.db with 10 000 groups of 50 kB: how long a start takes beside the password hash, what a commit costs,
  * and that memory does not grow with the file.
  */
+
 import { randomBytes } from "node:crypto"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { type Bytes, copy } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
@@ -12,6 +12,7 @@ import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { partyOf } from "../../src/keys/party.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore } from "../../src/store/store.ts"
+import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 
 const GROUPS = 10_000
 const SHARE_BYTES = 50_000
@@ -76,7 +77,7 @@ const rssMb = (): number => {
 
 /** One object per figure, for the JSON lines of `npm run bench`. */
 export async function benchStore(): Promise<object[]> {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-bench-"))
+  const folder = temporaryFolder("bench").path
   try {
     return measure(join(folder, "secrets.db"))
   } finally {

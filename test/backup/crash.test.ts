@@ -1,11 +1,12 @@
 /** kill -9 before every step that could be durable: what is there afterwards is whole, and the command simply runs again. */
+
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { proveBackup } from "../../src/jobs/backupWork.ts"
 import { formatOf } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { STEPS } from "./crashOperations.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
@@ -15,7 +16,7 @@ const CHILD = join(import.meta.dir, "crashChild.ts")
 
 /** A folder with a database of two groups, and a backup of it. */
 async function scene(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-crash-"))
+  const folder = temporaryFolder("crash").path
   using home = new Home()
   home.create().close()
   cpSync(home.db, join(folder, "secrets.db"))
@@ -42,7 +43,7 @@ async function everywhere(
   const first = await scene()
   await prepare(first)
   for (let n = 0; ; n++) {
-    const home = mkdtempSync(join(tmpdir(), "cosigner-crash-"))
+    const home = temporaryFolder("crash").path
     try {
       cpSync(first, home, { recursive: true })
       const ended = Bun.spawnSync([process.execPath, CHILD, operation, home, String(n)], { stderr: "pipe" })

@@ -1,7 +1,7 @@
 /** A node for the tests of backups: a folder with a database, a key file and groups whose shares are real. */
+
 import { createHash } from "node:crypto"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Bytes, copy, toHex, utf8 } from "../../src/bytes.ts"
 import { type CurveName, curveNamed } from "../../src/crypto/curve.ts"
@@ -13,6 +13,7 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 export const KDF = { memoryKiB: 8, passes: 1, parallelism: 1 }
 export const PASSWORD = "correct horse battery staple"
@@ -94,7 +95,7 @@ export function addGroup(
 }
 
 export class Home implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), "cosigner-backup-"))
+  readonly path = temporaryFolder("backup").path
   readonly db: string
   readonly keyFile: string
   readonly backupKey: string

@@ -1,7 +1,7 @@
 /** The sealed stream and the file around it: any length comes back, and no piece of it can be changed, moved or left out. */
+
 import { expect, test } from "bun:test"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
 import { BackupWriter, readBackup } from "../../src/backup/file.ts"
@@ -12,6 +12,7 @@ import { concat, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { KDF, secret } from "./node.ts"
 
 const key = (): Secret => Secret.take(new Uint8Array(32).fill(7))
@@ -117,7 +118,7 @@ const MANIFEST: Manifest = {
 }
 
 test("records of any sizes come back in order, then the manifest", () => {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-stream-"))
+  const folder = temporaryFolder("stream").path
   using password = secret("some password or other")
   let n = 0
   fc.assert(
@@ -177,7 +178,7 @@ test("bytes that are no manifest are refused; a group that is none is seen by wh
 })
 
 test("a manifest of another form is refused as one of another version", () => {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-stream-"))
+  const folder = temporaryFolder("stream").path
   using password = secret("some password or other")
   const path = join(folder, "b")
   {

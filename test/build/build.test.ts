@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { createHash } from "node:crypto"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { binary, root } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 // each build writes 200 MB; a loaded machine takes its time
 setDefaultTimeout(120_000)
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-build-"))
+const folder = temporaryFolder("build").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** A second checkout, with the packages of this one. */

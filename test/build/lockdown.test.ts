@@ -2,18 +2,19 @@
  * A hostile folder and a hostile environment run nothing in the binary. Each way in is first shown to work on a plain bun,
  * so that a green test means a closed door and not a trap that never sprang.
  */
+
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { LOCKDOWN, missingLockdown } from "../../src/lockdown.ts"
 import { binary, cosigner } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 setDefaultTimeout(60_000)
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-hostile-"))
+const folder = temporaryFolder("hostile").path
 const marker = join(folder, "EXECUTED")
-const elsewhere = mkdtempSync(join(tmpdir(), "cosigner-elsewhere-"))
+const elsewhere = temporaryFolder("elsewhere").path
 afterAll(() => rmSync(elsewhere, { recursive: true, force: true }))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 afterEach(() => rmSync(marker, { force: true }))

@@ -1,15 +1,16 @@
 /** What stops the start: keys that are missing, of another kind or too small; addresses that are none. */
+
 import { afterAll, expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { callbackServers, readServerKey } from "../../src/callback/servers.ts"
 import { CosignerError, isCode } from "../../src/errors.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { nodeKey, publicPem, serverKey } from "./kit.ts"
 
-const dir = mkdtempSync(join(tmpdir(), "cosigner-callback-"))
+const dir = temporaryFolder("callback").path
 afterAll(() => rmSync(dir, { recursive: true }))
 
 const file = (name: string, text: string) => {

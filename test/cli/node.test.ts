@@ -1,15 +1,16 @@
 /** init, info and config on the real binary, as the scripts in the field run them and read them (formats.md 4). */
+
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { createPublicKey } from "node:crypto"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseNodeId } from "../../src/wire/nodeId.ts"
 import { binary, cosigner } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 setDefaultTimeout(60_000)
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-cli-"))
+const folder = temporaryFolder("cli").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const PASSWORD = "correct horse battery staple"
 

@@ -1,17 +1,18 @@
 /** status, metrics list and metrics dashboard, without a node. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { statusLines } from "../../src/cli/statusText.ts"
 import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
 import { statusOf } from "../ops/port/rig.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { cli } from "./world.ts"
 
 let folder = ""
 let config = ""
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "cosigner-cli-"))
+  folder = temporaryFolder("cli").path
   config = join(folder, "cosigner.toml")
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

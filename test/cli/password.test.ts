@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test"
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
 import { Line } from "../../src/cli/terminal.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
 import { readKeyFile } from "../../src/jobs/keyFile.ts"
 import { Secret } from "../../src/secret.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-password-"))
+const folder = temporaryFolder("password").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const GOOD = "correct horse battery staple"

@@ -1,21 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bigToBe, toHex } from "../../src/bytes.ts"
 import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { type Dealt, deal } from "../keys/groups.ts"
 import { fileOf, PASSWORD, withField } from "../keys/recoveryFixtures.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { cli, type Outcome } from "./world.ts"
 
 const k1 = deal({ curve: "secp256k1", threshold: 2, size: 3 })
@@ -31,7 +21,7 @@ const put = (name: string, text: string, mode = 0o600): string => {
 }
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "cosigner-recovery-"))
+  folder = temporaryFolder("recovery").path
   for (const member of [0, 1, 2]) put(`node${member}`, fileOf([k1, ed], member))
   put("key", `${PASSWORD}\n`)
   put("wrong", "another password\n")

@@ -1,8 +1,8 @@
 /** policy, event key, callback-server and callback-test, as typed. */
+
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { copy, utf8 } from "../../src/bytes.ts"
 import { ED } from "../../src/crypto/curve.ts"
@@ -13,11 +13,12 @@ import { createStore } from "../../src/store/store.ts"
 import { judge } from "../../src/tasks/policyRequest.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeTask, type KeyGenTask, taskDigest } from "../../src/wire/task.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { cli } from "./world.ts"
 
 setDefaultTimeout(30_000)
 
-const dir = mkdtempSync(join(tmpdir(), "cosigner-risk-"))
+const dir = temporaryFolder("risk").path
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const at = (name: string) => join(dir, name)
 const write = (name: string, text: string, mode = 0o600) => {

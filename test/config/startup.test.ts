@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test"
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { checkConfig, readConfig } from "../../src/config/load.ts"
 import { requireStartable, startProblems } from "../../src/config/startup.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-config-"))
+const folder = temporaryFolder("config").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function file(name: string, mode = 0o600, content = "x"): string {

@@ -1,12 +1,13 @@
 /** What cannot be arranged on a test machine: clocks, full disks, a node that is not hardened. */
+
 import { describe, expect, test } from "bun:test"
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chownSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { spaceFinding } from "../../src/cli/doctor/files.ts"
 import { exitOf, type Level, linesOf, worst } from "../../src/cli/doctor/finding.ts"
 import { checkClock } from "../../src/cli/doctor/network.ts"
 import { checkRunning } from "../../src/cli/doctor/running.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const sectionsOf = (...levels: readonly Level[]) => [
   { name: "a", findings: levels.map((level) => ({ check: "a.b", level, text: "x" })) },
@@ -49,7 +50,7 @@ const canLock = process.platform === "linux" && Bun.which("python3") !== null
 if (!canLock) console.error("skipped: a process that holds a lock needs Linux and python3")
 
 test.skipIf(!canLock)("a node that is not hardened is found by the lock it holds", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-doctor-"))
+  const folder = temporaryFolder("doctor").path
   const db = join(folder, "secrets.db")
   writeFileSync(`${db}.lock`, "x")
   const HOLD = `import fcntl, os, sys, time

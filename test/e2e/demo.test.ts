@@ -5,12 +5,12 @@
 
 import { expect, test } from "bun:test"
 import { createPrivateKey, createPublicKey, verify } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { recover, verify as verifyEcdsa, verifySchnorr } from "tiny-secp256k1"
 import { copy, fromHex } from "../../src/bytes.ts"
 import { binary } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { acquit, LeakScanner } from "./leaks/leakScanner.ts"
 import { watchProcesses } from "./leaks/processes.ts"
 import { Databases, tellRsa } from "./leaks/secrets.ts"
@@ -52,7 +52,7 @@ const NODES = ["node1", "node2", "node3", "node4"]
 
 /** The whole run at level trace in a folder that is kept, under the eyes of the leakScanner; its stdout. */
 async function run(): Promise<string> {
-  const dir = mkdtempSync(join(tmpdir(), "cosigner-demo-test-"))
+  const dir = temporaryFolder("demo-test").path
   using leakScanner = new LeakScanner()
   using databases = new Databases()
   using watching = watchProcesses(leakScanner)

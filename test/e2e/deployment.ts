@@ -3,8 +3,8 @@
  * folder plays on a deployment that is scanned: all processes at level trace, everything they put out kept, and in the end the
  * secrets that they had looked for in it.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type DeployedNode, type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
 import { generateKeys, makeVault, type Vault } from "../../src/kit/demo/keys.ts"
@@ -12,6 +12,7 @@ import type { Program } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
 import { binary } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { openSurveillance, type Surveillance } from "./leaks/surveillance.ts"
 
 export interface TestDeployment extends AsyncDisposable {
@@ -24,7 +25,7 @@ export interface ScannedDeployment extends TestDeployment {
   readonly surveillance: Surveillance
 }
 
-const folder = (): string => mkdtempSync(join(tmpdir(), "cosigner-e2e-"))
+const folder = (): string => temporaryFolder("e2e").path
 
 /** Without leakScanner: for tests that need a node as a person would configure it. */
 export async function testDeployment(

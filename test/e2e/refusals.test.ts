@@ -2,10 +2,10 @@
  * What refused commands say. Every command is given files that hold secrets in the place of every file that it reads, and words
  * that are secrets in the place of every word: it may refuse them, it may not repeat them.
  */
+
 import { describe, expect, test } from "bun:test"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { globalOptions } from "../../src/cli/globals.ts"
 import { table } from "../../src/cli/table.ts"
@@ -13,6 +13,7 @@ import { Secret } from "../../src/secret.ts"
 import { createStore } from "../../src/store/store.ts"
 import { cli } from "../cli/world.ts"
 import { root } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { acquit, LeakScanner } from "./leaks/leakScanner.ts"
 import type { Refusal } from "./leaks/refusals.ts"
 import { tellRsa } from "./leaks/secrets.ts"
@@ -109,7 +110,7 @@ function makeDatabase(folder: string): void {
 
 test("no refused command repeats a secret that it was given", async () => {
   using leakScanner = new LeakScanner()
-  const dir = mkdtempSync(join(tmpdir(), "cosigner-refusals-"))
+  const dir = temporaryFolder("refusals").path
   try {
     makeDatabase(join(dir, "work", "db"))
     const files = plantFiles(leakScanner, dir)

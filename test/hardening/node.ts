@@ -1,8 +1,9 @@
 /** A node of the real binary in a folder of its own, started without a WaaS: what hardens it needs none. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { binary, cosigner } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 export interface Process extends AsyncDisposable {
   readonly pid: number
@@ -26,7 +27,7 @@ export interface Node extends Disposable {
 export const PASSWORD = "correct horse battery staple"
 
 export async function makeNode(): Promise<Node> {
-  const dir = mkdtempSync(join(tmpdir(), "cosigner-hardening-"))
+  const dir = temporaryFolder("hardening").path
   mkdirSync(join(dir, "configs"), { mode: 0o700 })
   writeFileSync(join(dir, ".password"), PASSWORD, { mode: 0o600 })
   const { exit, stderr } = await cosigner(["init", "--key-file", ".password"], { cwd: dir })

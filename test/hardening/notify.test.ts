@@ -1,17 +1,18 @@
 /** What the service manager hears, on a real datagram socket: python3 receives, because bun has no such sockets. */
+
 import { afterAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { CosignerError } from "../../src/errors.ts"
 import { openNotifier } from "../../src/hardening/notify.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { makeNode } from "./node.ts"
 
 const hasPython = Bun.which("python3") !== null
 if (!hasPython) console.error("skipped: without python3 nothing can receive what the service manager is told")
 const withReceiver = describe.skipIf(process.platform !== "linux" || !hasPython)
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-notify-"))
+const folder = temporaryFolder("notify").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const RECEIVER = `

@@ -1,8 +1,8 @@
 /** The parsers and the decision of the reference server, against published vectors and by hand. */
+
 import { afterAll, expect, test } from "bun:test"
 import { createPrivateKey } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
 import { fromHex, toHex } from "../../src/bytes.ts"
@@ -16,6 +16,7 @@ import { parseTransaction } from "../../src/kit/callbackServer/evmTransaction.ts
 import { initReferenceServer } from "../../src/kit/callbackServer/init.ts"
 import { decodeRlp } from "../../src/kit/callbackServer/rlp.ts"
 import { eip1559, encodeRlp, legacy } from "../../src/kit/conformance/rlpEncode.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const SEED = 20_261_122
 const hex = (text: string) => fromHex(text) ?? new Uint8Array(0)
@@ -250,7 +251,7 @@ test("kinds of requests are allowed one by one; what is unknown is refused", () 
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 
-const dir = mkdtempSync(join(tmpdir(), "cosigner-reference-"))
+const dir = temporaryFolder("reference").path
 afterAll(() => rmSync(dir, { recursive: true }))
 
 test("init writes a configuration that parses, keys that fit, and never overwrites", () => {

@@ -1,7 +1,8 @@
 /** Certificates for one test run, made by the openssl command; undefined where it is missing, and the tests say so. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 export interface Pair {
   readonly cert: string
@@ -24,7 +25,7 @@ export function makeCertificates(): Certificates | undefined {
     console.warn("skipped: tests of TLS, because there is no openssl command to make certificates with")
     return undefined
   }
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-certificates-"))
+  const folder = temporaryFolder("certificates").path
   const at = (name: string): string => join(folder, name)
   const openssl = (...args: readonly string[]): void => {
     const run = Bun.spawnSync(["openssl", ...args], { cwd: folder, stdin: "ignore" })

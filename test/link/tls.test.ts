@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { createConnection, createServer, type Socket } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { makeCertificates, type Pair } from "./certificates.ts"
 import { closeServer, codeOf, listen, type Node, type NodeOptions, startNode, startWaas, type Waas } from "./world.ts"
 
@@ -129,7 +129,7 @@ describe.skipIf(made === undefined)("the environment", () => {
   }
 
   test("SSL_CERT_FILE names the authorities when the configuration does not", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "cosigner-ca-"))
+    const folder = temporaryFolder("ca").path
     cleanUp.push(() => rmSync(folder, { recursive: true }))
     const file = join(folder, "ca.pem")
     writeFileSync(file, ca)

@@ -1,7 +1,7 @@
 /** Packages: the archive as other tools read it, man pages without a warning, a bill of materials that is complete. */
+
 import { afterAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { commandPages } from "../../scripts/docs/commands.ts"
@@ -11,8 +11,9 @@ import { type Lock, sbom } from "../../scripts/release/sbom.ts"
 import { gzip, tar } from "../../scripts/release/tar.ts"
 import { command, flag } from "../../src/cli/command.ts"
 import { root } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-release-"))
+const folder = temporaryFolder("release").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const lock: Lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"))

@@ -4,8 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import type { CurveName } from "../../src/crypto/curve.ts"
@@ -33,6 +32,7 @@ import type { Store as WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dealer.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { approved } from "../tasks/fakes.ts"
 
 const KDF = { memoryKiB: 64, passes: 1, parallelism: 1 }
@@ -229,7 +229,7 @@ export interface Run {
 }
 
 export class Simulation implements AsyncDisposable {
-  readonly dir = mkdtempSync(join(tmpdir(), "cosigner-simulation-"))
+  readonly dir = temporaryFolder("simulation").path
   readonly signer = ed25519Signer(Secret.take(copy(randomBytes(32))))
   readonly queue: Passing[] = []
   readonly log: { node: string; level: string; message: string; fields: object }[] = []

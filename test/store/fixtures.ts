@@ -1,6 +1,6 @@
 /** What every test of the store needs: a folder of its own, a cheap password hash, and plausible things to store. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { cpSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type Bytes, copy, toHex } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
@@ -9,12 +9,13 @@ import { type PartyId, partyOf } from "../../src/keys/party.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import type { SessionRow } from "../../src/tasks/ports.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 export const KDF = { memoryKiB: 64, passes: 1, parallelism: 1 }
 export const password = (): Secret => Secret.from(Buffer.from("correct horse battery"))
 
 export class Folder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), "cosigner-store-"))
+  readonly path = temporaryFolder("store").path
   readonly db = join(this.path, "secrets.db")
 
   create(): Store {

@@ -2,22 +2,13 @@
  * The units as they are installed: systemd's own tools find nothing wrong with them, the exposure stays low, and nothing
  * is written that was not asked for. No service manager runs here; what the sandbox does to a node is shown on its own.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeNode } from "../hardening/node.ts"
 import { binary, cosigner, root } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const SYSTEM = ["cosigner.service", "cosigner-waas.service", "cosigner-backup.service", "cosigner-backup.timer"]
 const SERVICES = SYSTEM.filter((name) => name.endsWith(".service"))
@@ -27,7 +18,7 @@ const MOST_EXPOSURE = 13
 const hasAnalyze = Bun.which("systemd-analyze") !== null
 if (!hasAnalyze) console.error("skipped: units are not analysed, systemd-analyze is missing (apt-get install systemd)")
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-units-"))
+const folder = temporaryFolder("units").path
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const USUAL = ["--binary", "/usr/local/bin/cosigner"]
 const install = (...args: readonly string[]) => cosigner(["install-service", ...args], { cwd: folder })

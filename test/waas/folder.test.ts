@@ -1,15 +1,16 @@
 /** The folder of a WaaS: init, key file, configuration, API keys; and the commands over them as transcripts. */
+
 import { afterAll, expect, test } from "bun:test"
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
 import { parseConfig, readConfig, TEMPLATE } from "../../src/waas/config.ts"
 import { filesIn, lock, readKeyFile } from "../../src/waas/files.ts"
 import { waasInit, waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../../src/waas/keys.ts"
 import { cli } from "../cli/world.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
-const dir = mkdtempSync(join(tmpdir(), "waas-folder-"))
+const dir = temporaryFolder("waas-folder").path
 afterAll(() => rmSync(dir, { recursive: true }))
 let folders = 0
 const fresh = () => join(dir, `w${folders++}`)

@@ -1,7 +1,7 @@
 /** A WaaS without a network: real store, engine and API, a clock that the test turns, simulated nodes. */
+
 import { randomBytes, randomUUID } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { copy } from "../../src/bytes.ts"
 import { silentLog } from "../../src/log.ts"
@@ -17,6 +17,7 @@ import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { Store } from "../../src/waas/store/store.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
 
 export const T0 = Date.UTC(2026, 10, 22)
@@ -37,7 +38,7 @@ export class Rig implements AsyncDisposable {
   readonly vaults = new Vaults()
   readonly relay = new MemoryRelay()
   readonly nodes: readonly SimulatedNode[]
-  readonly dir = mkdtempSync(join(tmpdir(), "waas-"))
+  readonly dir = temporaryFolder("waas").path
   nowMs = T0
   /** Set to make the next commits fail. */
   failCommits = false

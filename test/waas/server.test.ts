@@ -1,8 +1,8 @@
 /** The whole of WaaS on a loopback port: REST over HTTP, nodes over real links, keys and lock on disk. */
+
 import { afterAll, expect, test } from "bun:test"
 import { createPublicKey, randomBytes, randomUUID, verify } from "node:crypto"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { concat, copy, fromHex, toHex } from "../../src/bytes.ts"
 import { deriveTweak } from "../../src/keys/derive.ts"
@@ -22,10 +22,11 @@ import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { makeCertificates } from "../link/certificates.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { must } from "./rig.ts"
 import { SimulatedNode, Vaults } from "./simulated.ts"
 
-const dir = mkdtempSync(join(tmpdir(), "waas-server-"))
+const dir = temporaryFolder("waas-server").path
 afterAll(() => rmSync(dir, { recursive: true }))
 
 const start = (folder: string, listen = "127.0.0.1:0"): Promise<RunningWaas> =>

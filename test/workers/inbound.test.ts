@@ -1,7 +1,7 @@
 /** What waits for a worker is bounded: who floods a session ends that session, and costs no memory and no other session. */
+
 import { afterAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { copy, utf8 } from "../../src/bytes.ts"
@@ -22,11 +22,12 @@ import type { Shape } from "../../src/mpc/shape.ts"
 import { Secret } from "../../src/secret.ts"
 import { mostQueued, queuedBytes } from "../../src/workers/inbound.ts"
 import { type Pool, startPool } from "../../src/workers/pool.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { hosts } from "./hosts.ts"
 
 // ---- a worker that is busy ---------------------------------------------------------------------------------------------
 
-const folder = mkdtempSync(join(tmpdir(), "cosigner-inbound-"))
+const folder = temporaryFolder("inbound").path
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Takes nothing from its queue but what ends a session, and says how much had been queued for that by then. */

@@ -1,7 +1,7 @@
 /** Sessions in workers: they end as they would here, a dead worker ends its own alone, and secrets do not stay behind. */
+
 import { expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { copy } from "../../src/bytes.ts"
@@ -21,6 +21,7 @@ import {
   transferOf,
 } from "../../src/workers/messages.ts"
 import { startPool } from "../../src/workers/pool.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { hosts } from "./hosts.ts"
 
 test("key generation and signatures on both curves, several sessions at once", async () => {
@@ -107,7 +108,7 @@ test("a specification that no session can be made of ends its own session alone"
 }, 60_000)
 
 test("workers that die are replaced, also when the first replacement cannot start", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "cosigner-pool-"))
+  const folder = temporaryFolder("pool").path
   const program = join(folder, "worker.js")
   // Answers init; dies of any session; and cannot start while there is a file "broken".
   writeFileSync(

@@ -2,10 +2,10 @@
  * The leakScanner on the stand: whatever is planted, in whatever form and on whatever channel, it finds; of what is not a secret
  * it accuses nobody; and where it heard nothing it says so. Without this, its silence over the other tests says nothing.
  */
+
 import { afterEach, describe, expect, test } from "bun:test"
 import { randomBytes } from "node:crypto"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
 import fc from "fast-check"
@@ -14,6 +14,7 @@ import { openLog } from "../../../src/logging.ts"
 import { createMetrics } from "../../../src/ops/metrics/catalogue.ts"
 import { pointsOf } from "../../../src/ops/metrics/influx.ts"
 import { prometheusText } from "../../../src/ops/metrics/prometheus.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { acquit, LeakScanner } from "./leakScanner.ts"
 import { needlesOf } from "./needles.ts"
 import { watchProcesses } from "./processes.ts"
@@ -167,7 +168,7 @@ function leakScannerOf(secret: Uint8Array): LeakScanner {
   return leakScanner
 }
 function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), "cosigner-leakScanner-test-"))
+  const path = temporaryFolder("leakScanner-test").path
   opened.push({ [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) })
   return path
 }

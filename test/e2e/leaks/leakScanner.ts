@@ -3,9 +3,10 @@
  * whether any of it held any of them. Where a secret belongs is an exception, by name and with its reason. A leakScanner that
  * heard nothing has proven nothing: each channel has a text that must have been on it, found by the same search.
  */
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs"
-import { tmpdir } from "node:os"
+
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { join, relative } from "node:path"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { type Canary, needlesOf } from "./needles.ts"
 import { readingsOf } from "./readings.ts"
 import { type Match, searchFor } from "./search.ts"
@@ -56,7 +57,7 @@ interface Source {
 }
 
 export class LeakScanner implements Disposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), "cosigner-leakScanner-"))
+  readonly #folder = temporaryFolder("leakScanner").path
   readonly #sources = new Map<string, Source>()
   readonly #secrets = new Map<string, Canary>()
   readonly #exceptions: Exception[] = []

@@ -5,9 +5,9 @@
  *
  * Copies are plain ones, taken beside the running node without asking it: one that was torn does not open, and the next one does.
  */
+
 import { createPrivateKey, type KeyObject } from "node:crypto"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../../src/bytes.ts"
 import { curveNamed } from "../../../src/crypto/curve.ts"
@@ -19,6 +19,7 @@ import { SecretsFile } from "../../../src/store/file.ts"
 import { openHeader } from "../../../src/store/rows.ts"
 import { Sealer } from "../../../src/store/seal.ts"
 import { Store } from "../../../src/store/store.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import type { LeakScanner } from "./leakScanner.ts"
 
 interface Copy {
@@ -40,7 +41,7 @@ const HEADER_ID = new Uint8Array(32)
 const RSA_PRIVATE = ["d", "p", "q", "dp", "dq", "qi"] as const
 
 export class Databases implements Disposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), "cosigner-copies-"))
+  readonly #folder = temporaryFolder("copies").path
   readonly #copies: Copy[] = []
   readonly #last = new Map<string, string>()
 

@@ -1,7 +1,7 @@
 /** A headless Chromium, driven by its own protocol over a WebSocket; ended and removed with the scope. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+
+import { rmSync } from "node:fs"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 export const chromium: string | undefined =
   process.env["COSIGNER_CHROMIUM"] ??
@@ -33,7 +33,7 @@ const PATIENCE_MS = 20_000
 const KEYS: Readonly<Record<string, number>> = { Tab: 9, Enter: 13 }
 
 export async function openBrowser(program: string): Promise<Browser> {
-  const profile = mkdtempSync(join(tmpdir(), "cosigner-chromium-"))
+  const profile = temporaryFolder("chromium").path
   const child = Bun.spawn(
     [
       program,

@@ -1,13 +1,13 @@
 /** The thread of the status port with a node that is made up: everything a test wants to say, it says through here. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+
+import { rmSync } from "node:fs"
 import { parseListen } from "../../../src/config/listen.ts"
 import type { Log } from "../../../src/log.ts"
 import type { GroupsDocument, StatusDocument, TasksDocument, TasksQuery } from "../../../src/ops/port/documents.ts"
 import { createHistory } from "../../../src/ops/port/history.ts"
 import type { PortOptions, StallOptions } from "../../../src/ops/port/messages.ts"
 import { type StatusThread, startStatus } from "../../../src/ops/port/thread.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 export const START_MS = 1_795_000_000_000
 
@@ -150,6 +150,6 @@ export async function rig({ port = {}, stall, metrics, program }: Wanted = {}): 
 export const jsonOf = async (response: Response): Promise<any> => response.json()
 
 export function folder(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), "cosigner-status-"))
+  const path = temporaryFolder("status").path
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
