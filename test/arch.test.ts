@@ -60,6 +60,7 @@ const importsOf = ({ raw }: Source): readonly string[] =>
 
 const LEAVES = new Set([
   "bytes.ts",
+  "codec.ts",
   "errors.ts",
   "secret.ts",
   "tokenBucket.ts",

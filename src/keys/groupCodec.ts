@@ -3,7 +3,8 @@
  * encoding per value. Structure and bounds are checked here; that the points fit together is checkGroup's, that the share
  * fits is checkShare's, and sealing is the store's.
  */
-import { type Bytes, beToBig, bigToBe, concat, copy, u8, u32be, u64be, utf8 } from "../bytes.ts"
+import { type Bytes, beToBig, bigToBe, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
+import { Malformed, Reader } from "../codec.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { Secret } from "../secret.ts"
 import {
@@ -56,16 +57,16 @@ export function encodeGroupPublic(group: GroupPublic): Bytes {
 /** undefined for anything that encodeGroupPublic does not write. */
 export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
   return decoding(bytes, (r) => {
-    const groupId = r.text(MAX_GROUP_ID)
+    const groupId = r.text(1, MAX_GROUP_ID)
     const epochId = r.take(32)
     const curve = r.oneOf(CURVES)
     const mode = r.oneOf(MODES)
     const status = r.oneOf(STATUSES)
-    const threshold = r.byte()
+    const threshold = r.u8()
     const members = r.list(MAX_MEMBERS, () => decodeMember(curve, r))
     const commitments = r.list(MAX_MEMBERS, () => r.take(curveNamed(curve).pointLength))
     const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
-    const certificate = r.flag() ? r.list(MAX_ACKS, () => r.long(MAX_ACK)) : undefined
+    const certificate = r.flag() ? r.list(MAX_ACKS, () => r.block(0, MAX_ACK)) : undefined
     const parent = r.flag() ? decodeParent(r) : undefined
     return { ...common, ...(certificate && { certificate }), ...(parent && { parent }) }
   })
@@ -94,7 +95,7 @@ export function decodeGroupSecret(bytes: Uint8Array): GroupSecret | undefined {
   return decoding(bytes, (r) => {
     const share = Secret.take(r.take(32))
     const pairs = r.list(MAX_MEMBERS, (): PairState => {
-      const peer = r.party()
+      const peer = readParty(r)
       const pairId = r.take(32)
       const zeroSeed = Secret.take(r.take(32))
       return { peer, pairId, zeroSeed, otAlice: decodeState(r), otBob: decodeState(r) }
@@ -111,15 +112,14 @@ const encodeMember = (curve: CurveName, member: GroupMember): Bytes =>
   )
 
 function decodeMember(curve: CurveName, r: Reader): GroupMember {
-  const party = r.party()
-  const shareId = beToBig(r.take(32))
+  const party = readParty(r)
+  const shareId = beToBig(r.view(32))
   return { party, shareId, sharePublicKey: r.take(curveNamed(curve).pointLength) }
 }
 
 function decodeOrigin(r: Reader) {
   const chainCode = r.take(32)
-  const createdMs = Number(beToBig(r.take(8)))
-  if (!Number.isSafeInteger(createdMs)) throw new Malformed()
+  const createdMs = r.u64()
   return { chainCode, createdMs, sid: r.take(32), ackView: r.take(32) }
 }
 
@@ -132,8 +132,8 @@ const encodeParent = ({ groupId, epochId, dealers }: Parent): Bytes =>
   )
 
 function decodeParent(r: Reader): Parent {
-  const groupId = r.text(MAX_GROUP_ID)
-  return { groupId, epochId: r.take(32), dealers: r.list(MAX_MEMBERS, () => r.party()) }
+  const groupId = r.text(1, MAX_GROUP_ID)
+  return { groupId, epochId: r.take(32), dealers: r.list(MAX_MEMBERS, () => readParty(r)) }
 }
 
 const encodeCertificate = (acks: readonly Bytes[] | undefined): Bytes =>
@@ -142,7 +142,7 @@ const encodeCertificate = (acks: readonly Bytes[] | undefined): Bytes =>
 const encodeState = (state: Secret | undefined): Bytes =>
   state === undefined ? u8(0) : concat(u8(1), long(state.expose(), MAX_OT_STATE))
 
-const decodeState = (r: Reader): Secret | undefined => (r.flag() ? Secret.take(r.long(MAX_OT_STATE)) : undefined)
+const decodeState = (r: Reader): Secret | undefined => (r.flag() ? Secret.take(r.block(0, MAX_OT_STATE)) : undefined)
 
 // ---- fields --------------------------------------------------------------------------------------------------------
 
@@ -168,66 +168,18 @@ function index<T>(names: readonly T[], name: T): Bytes {
   return u8(names.indexOf(name))
 }
 
-class Malformed extends Error {}
-
 /** Runs a decoder over all of `bytes`; what it cannot read, and what it leaves over, is undefined. */
 function decoding<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T | undefined {
   const reader = new Reader(bytes)
   try {
-    if (reader.byte() !== VERSION) return undefined
+    if (reader.u8() !== VERSION) return undefined
     const value = decode(reader)
-    return reader.done() ? value : undefined
+    reader.end()
+    return value
   } catch (error) {
     if (error instanceof Malformed) return undefined
     throw error
   }
 }
 
-class Reader {
-  #at = 0
-  constructor(readonly bytes: Uint8Array) {}
-
-  done(): boolean {
-    return this.#at === this.bytes.length
-  }
-  take(length: number): Bytes {
-    if (this.bytes.length - this.#at < length) throw new Malformed()
-    this.#at += length
-    return copy(this.bytes.subarray(this.#at - length, this.#at))
-  }
-  byte(): number {
-    return this.take(1)[0] ?? 0
-  }
-  flag(): boolean {
-    return this.oneOf([false, true])
-  }
-  oneOf<T>(names: readonly T[]): T {
-    const name = names[this.byte()]
-    if (name === undefined) throw new Malformed()
-    return name
-  }
-  list<T>(max: number, item: () => T): readonly T[] {
-    const length = this.byte()
-    if (length > max) throw new Malformed()
-    return Array.from({ length }, item)
-  }
-  long(max: number): Bytes {
-    const length = Number(beToBig(this.take(4)))
-    if (length > max) throw new Malformed()
-    return this.take(length)
-  }
-  text(max: number): string {
-    const length = this.byte()
-    if (length > max) throw new Malformed()
-    const bytes = this.take(length)
-    const text = Buffer.from(bytes).toString("utf8")
-    // One encoding per value: bytes that are not UTF-8 would come back as others.
-    if (Buffer.compare(Buffer.from(text, "utf8"), bytes) !== 0) throw new Malformed()
-    return text
-  }
-  party(): PartyId {
-    const party = partyOf(this.take(32))
-    if (party === undefined) throw new Malformed()
-    return party
-  }
-}
+const readParty = (r: Reader): PartyId => partyOf(r.view(32)) ?? r.refuse("not a party")

@@ -1,15 +1,12 @@
 /** Fixed binary layouts: fields of known length, one after the other, as every body of threshold.md 12 has them. */
 import { type Bytes, copy } from "../bytes.ts"
+import { Reader } from "../codec.ts"
 import type { Codec } from "./exchange.ts"
 
 /** Reads fields in order, as views into `bytes`. Past the end it throws: the length was checked before. */
 export function fieldsOf(bytes: Bytes): (length: number) => Bytes {
-  let at = 0
-  return (length) => {
-    if (at + length > bytes.length) throw new RangeError("a layout reads past its body")
-    at += length
-    return bytes.subarray(at - length, at)
-  }
+  const reader = new Reader(bytes)
+  return (length) => reader.view(length)
 }
 
 /** `count` fields of the same length. */

@@ -3,11 +3,11 @@
  * certificate is genuine, and when a share may be erased, the caller has checked.
  */
 import { type Bytes, equal, secretEqual, toHex } from "../bytes.ts"
+import { encode } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import { type GroupPublic, type GroupSecret, isSameKey, outranks, type PairState } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
-import { encode } from "./codec.ts"
 import { epochName, GROUP, GROUP_SECRET } from "./records.ts"
 import type { Transaction } from "./transaction.ts"
 import type { Vault } from "./vault.ts"

@@ -4,10 +4,10 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, utf8 } from "../bytes.ts"
+import * as c from "../codec.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
-import * as c from "./codec.ts"
 
 // A file from elsewhere may ask for any cost; beyond this it is refused rather than tried.
 const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }

@@ -4,6 +4,7 @@
  */
 
 import { type Bytes, concat, utf8 } from "../bytes.ts"
+import * as c from "../codec.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSecret } from "../keys/groupCodec.ts"
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
@@ -15,7 +16,6 @@ import type { Ban, OutboxEvent, SessionRow, Strike, TaskRecord } from "../tasks/
 import { TASK_STATES } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { TASK_TYPES } from "../wire/task.ts"
-import * as c from "./codec.ts"
 
 export interface Kind<T> {
   /** The kind byte, in clear in the file. Never reused for anything else. */

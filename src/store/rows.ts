@@ -1,8 +1,8 @@
 /** The rows of the table as the vault sees them: their form, the clear header row, and the short forms kept in memory. */
 import { type Bytes, equal } from "../bytes.ts"
+import { decode, Malformed } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import type { Secret } from "../secret.ts"
-import { decode, Malformed } from "./codec.ts"
 import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum, unwrapKey } from "./header.ts"

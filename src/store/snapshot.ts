@@ -4,10 +4,10 @@
  */
 import { rmSync } from "node:fs"
 import { type Bytes, copy, equal } from "../bytes.ts"
+import { encode } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Secret } from "../secret.ts"
-import { encode } from "./codec.ts"
 import { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
 import {

@@ -1,6 +1,6 @@
 /** What one transaction has changed so far, and the root that will vouch for it. Begun, committed and undone by the vault. */
 import { type Bytes, concat, u64be } from "../bytes.ts"
-import { encode } from "./codec.ts"
+import { encode } from "../codec.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
 import { type Kind, ROOT, type Root } from "./records.ts"

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal, u64be, utf8 } from "../bytes.ts"
+import * as c from "../codec.ts"
 import { curveNamed } from "../crypto/curve.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
@@ -11,7 +12,6 @@ import { checkGroup, type GroupMember, type GroupPublic, memberOf } from "../key
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
-import * as c from "./codec.ts"
 import { SecretsFile } from "./file.ts"
 import { wrapKey } from "./header.ts"
 import {

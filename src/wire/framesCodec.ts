@@ -3,10 +3,10 @@
  * caller's to drop and count; nothing of it is used.
  */
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
+import { block, flag, Reader, textBlock } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
-import { block, flag, Reader, textBlock } from "./binary.ts"
 import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
 import type { FromNode, GroupOutcome, MemberCheckup, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
@@ -102,7 +102,7 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
       case TO_NODE.checkups:
         return {
           kind: "checkups",
-          groupId: groupId(from.text(64), "groupId"),
+          groupId: groupId(from.text(2, 64), "groupId"),
           epochId: from.take(32),
           checkups: checkups(from),
         }
@@ -158,13 +158,13 @@ function signed(from: Reader, max: number): SignedDocument {
 }
 
 function taskId(from: Reader): string {
-  const id = from.text(64)
+  const id = from.text(2, 64)
   return TASK_ID.test(id) ? id : malformed("taskId", "not an id")
 }
 
 /** A node id or the hex of its key; empty: everybody. */
 function receiver(from: Reader): string | undefined {
-  const text = from.text(64)
+  const text = from.text(2, 64)
   if (text === "") return undefined
   return (parseNodeId(text) ?? parseParty(text)) ? text : malformed("receiver", "not a node")
 }
@@ -219,8 +219,8 @@ function report(from: Reader): Report {
     status: statusOf(from.u8()),
     attempt: from.u32(),
     approved: from.flag(),
-    code: from.text(MAX_CODE),
-    reason: from.text(MAX_REASON),
+    code: from.text(2, MAX_CODE),
+    reason: from.text(2, MAX_REASON),
     outcome: from.flag() ? readOutcome(from.block(1, MAX_OUTCOME_BYTES)) : undefined,
   }
   // An outcome without completion, or completion without an outcome, would be half believed by somebody.

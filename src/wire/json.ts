@@ -2,6 +2,7 @@
  * Closed reading of JSON that came from outside: every key known, every value of its type and within its bounds, one
  * byte form per document. Owns the readers; which document has which shape is its codec's.
  */
+import { decodeUtf8, Malformed } from "../codec.ts"
 
 /** Deeper documents are refused before they are parsed. */
 const MAX_DEPTH = 16
@@ -13,10 +14,6 @@ export interface Problem {
 
 /** Turns one unknown value into a T or throws Malformed; `at` is where it stands, e.g. `$.messages[3].tweak`. */
 export type Read<T> = (value: unknown, at: string) => T
-
-export class Malformed extends Error {
-  override readonly name = "Malformed"
-}
 
 export function malformed(at: string, what: string): never {
   throw new Malformed(`${at}: ${what}`)
@@ -50,14 +47,6 @@ export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
   // In that form a key cannot be spelt with escapes, and inside a string the quotes would be escaped.
   if (text.includes('"__proto__":')) malformed("$", "a key has the name __proto__")
   return value
-}
-
-export function decodeUtf8(bytes: Uint8Array, at: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return malformed(at, "not UTF-8")
-  }
 }
 
 function depthOf(text: string): number {

@@ -3,7 +3,7 @@
  * frames, and a heartbeat. One packet is one binary message. Owns the bytes only.
  */
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
-import { Reader } from "./binary.ts"
+import { Reader } from "../codec.ts"
 import { MAX_FRAME_BYTES } from "./framesCodec.ts"
 import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
 import { attempt, malformed, type Problem } from "./json.ts"

@@ -1,10 +1,10 @@
 /**
- * The words in which records are written down: small codecs that compose, each the exact inverse of itself.
- * Decoding is closed: a byte too few, a byte too many or a value out of its range is refused. Pure; which record has
- * which fields is records.ts's.
+ * How bytes are written and read, everywhere: a reader for formats that are written by hand (frames, group records, message
+ * bodies), and small codecs that compose, each the exact inverse of itself, for records. Decoding is closed: a byte too
+ * few, a byte too many or a value out of its range is refused. Which format has which fields is its owner's.
  */
-import { type Bytes, beToBig, bigToBe, copy } from "../bytes.ts"
-import { Secret } from "../secret.ts"
+import { u8 as asU8, type Bytes, beToBig, bigToBe, concat, copy, u16be, u32be, u64be, utf8 } from "./bytes.ts"
+import { Secret } from "./secret.ts"
 
 export interface Codec<T> {
   write(out: Writer, value: T): void
@@ -13,7 +13,7 @@ export interface Codec<T> {
 
 export type ValueOf<C> = C extends Codec<infer T> ? T : never
 
-/** The bytes are not what the codec writes. Never leaves store/: the vault turns it into a code. */
+/** The bytes are not what the writer writes. A boundary (a store, a socket, a session) turns it into a code or a blame. */
 export class Malformed extends Error {
   override readonly name = "Malformed"
 }
@@ -44,23 +44,106 @@ export class Writer {
   }
 }
 
-export class Reader {
+/** A u32 length and the bytes. */
+export const block = (bytes: Uint8Array): Bytes => concat(u32be(bytes.length), bytes)
+/** A u16 length and the text as UTF-8. */
+export const textBlock = (text: string): Bytes => {
+  const bytes = utf8(text)
+  return concat(u16be(bytes.length), bytes)
+}
+export const flag = (value: boolean): Bytes => asU8(value ? 1 : 0)
+
+/**
+ * Reads fields one after the other: big-endian numbers, lengths within bounds. Throws Malformed, with the place, for whatever
+ * is not there or out of its bounds.
+ */
+export class Reader<B extends ArrayBufferLike = ArrayBufferLike> {
   #at = 0
-  constructor(readonly bytes: Uint8Array) {}
+  constructor(readonly bytes: Uint8Array<B>) {}
 
   /** The next `length` bytes, as a window into the input. */
-  take(length: number): Uint8Array {
-    const end = this.#at + length
-    if (end > this.bytes.length) throw new Malformed("truncated")
-    const out = this.bytes.subarray(this.#at, end)
-    this.#at = end
-    return out
+  view(length: number): Uint8Array<B> {
+    if (length > this.left()) this.refuse("cut short")
+    this.#at += length
+    return this.bytes.subarray(this.#at - length, this.#at)
+  }
+  /** A copy of the next `length` bytes. */
+  take(length: number): Bytes {
+    return copy(this.view(length))
+  }
+  u8(): number {
+    return this.#uint(1)
+  }
+  u16(): number {
+    return this.#uint(2)
+  }
+  u32(): number {
+    return this.#uint(4)
+  }
+  /** A u64 below 2^53. */
+  u64(): number {
+    const value = this.#uint(8)
+    return Number.isSafeInteger(value) ? value : this.refuse("beyond 2^53")
+  }
+  flag(): boolean {
+    return this.oneOf([false, true])
+  }
+  /** One byte, the place in `names`. */
+  oneOf<T>(names: readonly T[]): T {
+    const index = this.u8()
+    const name = names[index]
+    return name === undefined ? this.refuse(`no choice has the number ${index}`) : name
+  }
+  /** A length of 1, 2 or 4 bytes and that many bytes, `min` to `max`, as a window into the input. */
+  window(lengthBytes: 1 | 2 | 4, min: number, max: number): Uint8Array<B> {
+    const length = this.#uint(lengthBytes)
+    return length >= min && length <= max ? this.view(length) : this.refuse(`a length outside ${min} to ${max}`)
+  }
+  /** A u32 length and that many bytes, `min` to `max`. */
+  block(min: number, max: number): Bytes {
+    return copy(this.window(4, min, max))
+  }
+  /** A length of 1, 2 or 4 bytes and that many bytes of UTF-8, at most `max`. */
+  text(lengthBytes: 1 | 2 | 4, max: number): string {
+    return decodeUtf8(this.window(lengthBytes, 0, max), `byte ${this.#at}`)
+  }
+  /** A u8 count, at most `max`, and that many items. */
+  list<T>(max: number, item: () => T): readonly T[] {
+    const length = this.u8()
+    return length <= max ? Array.from({ length }, item) : this.refuse(`more than ${max} items`)
+  }
+  left(): number {
+    return this.bytes.length - this.#at
+  }
+  rest(): Bytes {
+    return this.take(this.left())
+  }
+  end(): void {
+    if (this.left() > 0) this.refuse("more than was expected")
+  }
+  refuse(what: string): never {
+    throw new Malformed(`byte ${this.#at}: ${what}`)
   }
 
-  end(): void {
-    if (this.#at !== this.bytes.length) throw new Malformed("trailing bytes")
+  #uint(length: 1 | 2 | 4 | 8): number {
+    let value = 0
+    for (const byte of this.view(length)) value = value * 256 + byte
+    return value
   }
 }
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Text of bytes that are UTF-8; a mark at the start is a character. Throws Malformed; `at` is where they stand. */
+export function decodeUtf8(bytes: Uint8Array, at: string): string {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    throw new Malformed(`${at}: not UTF-8`)
+  }
+}
+
+// ---- codecs that compose -------------------------------------------------------------------------------------------
 
 export function encode<T>(codec: Codec<T>, value: T): Bytes {
   const out = new Writer()
@@ -76,30 +159,20 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
   return value
 }
 
-const uint = (length: 1 | 2 | 4 | 8): Codec<number> => ({
+const u8: Codec<number> = { write: (out, value) => out.add(asU8(value)), read: (from) => from.u8() }
+export const u32: Codec<number> = { write: (out, value) => out.add(u32be(value)), read: (from) => from.u32() }
+/** Counters and milliseconds: below 2^53. */
+export const u64: Codec<number> = {
   write(out, value) {
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a whole number`)
-    out.add(bigToBe(BigInt(value), length))
+    out.add(u64be(value))
   },
-  read(from) {
-    const value = beToBig(from.take(length))
-    if (value > Number.MAX_SAFE_INTEGER) throw new Malformed("number beyond 2^53")
-    return Number(value)
-  },
-})
-
-export const u8 = uint(1)
-export const u32 = uint(4)
-/** Counters and milliseconds: below 2^53. */
-export const u64 = uint(8)
+  read: (from) => from.u64(),
+}
 
 export const bool: Codec<boolean> = {
-  write: (out, value) => u8.write(out, value ? 1 : 0),
-  read(from) {
-    const value = u8.read(from)
-    if (value > 1) throw new Malformed("not a boolean")
-    return value === 1
-  },
+  write: (out, value) => out.add(flag(value)),
+  read: (from) => from.flag(),
 }
 
 /** A finite number, zero or more: an amount. Anything else would let a counter run backwards. */
@@ -111,9 +184,8 @@ export const amount: Codec<number> = {
     out.add(bytes)
   },
   read(from) {
-    const value = new DataView(copy(from.take(8)).buffer).getFloat64(0)
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new Malformed("not an amount")
-    return value
+    const value = new DataView(from.take(8).buffer).getFloat64(0)
+    return value >= 0 && value < Number.POSITIVE_INFINITY ? value : from.refuse("not an amount")
   },
 }
 
@@ -122,7 +194,7 @@ export const fixed = (length: number): Codec<Bytes> => ({
     if (value.length !== length) throw new RangeError(`${value.length} bytes where ${length} belong`)
     out.add(value)
   },
-  read: (from) => copy(from.take(length)),
+  read: (from) => from.take(length),
 })
 
 export const bytes: Codec<Bytes> = {
@@ -130,7 +202,7 @@ export const bytes: Codec<Bytes> = {
     u32.write(out, value.length)
     out.add(value)
   },
-  read: (from) => copy(from.take(u32.read(from))),
+  read: (from) => from.take(from.u32()),
 }
 
 export const secret: Codec<Secret> = {
@@ -138,24 +210,16 @@ export const secret: Codec<Secret> = {
   read: (from) => Secret.take(bytes.read(from)),
 }
 
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 /** Unicode text. A lone surrogate, which has no UTF-8, becomes U+FFFD. */
 export const text: Codec<string> = {
   write: (out, value) => bytes.write(out, copy(Buffer.from(value.toWellFormed(), "utf8"))),
-  read(from) {
-    try {
-      return strictUtf8.decode(from.take(u32.read(from)))
-    } catch (error) {
-      throw error instanceof Malformed ? error : new Malformed("not UTF-8")
-    }
-  },
+  read: (from) => from.text(4, from.left()),
 }
 
 /** A scalar or share id below 2^256. */
 export const u256: Codec<bigint> = {
   write: (out, value) => out.add(bigToBe(value, 32)),
-  read: (from) => beToBig(from.take(32)),
+  read: (from) => beToBig(from.view(32)),
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Codec<T> {
@@ -165,11 +229,7 @@ export function oneOf<const T extends string>(...values: readonly T[]): Codec<T>
       if (index < 0) throw new RangeError(`${value} is not one of ${values.join(", ")}`)
       u8.write(out, index)
     },
-    read(from) {
-      const value = values[u8.read(from)]
-      if (value === undefined) throw new Malformed("unknown choice")
-      return value
-    },
+    read: (from) => from.oneOf(values),
   }
 }
 
@@ -179,7 +239,7 @@ export const list = <T>(codec: Codec<T>): Codec<readonly T[]> => ({
     for (const item of value) codec.write(out, item)
   },
   read(from) {
-    const count = u32.read(from)
+    const count = from.u32()
     const out: T[] = []
     // An item of no bytes does not exist here, so a false count runs into the end of the input.
     for (let i = 0; i < count; i++) out.push(codec.read(from))

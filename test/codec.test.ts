@@ -1,9 +1,12 @@
+/** The codecs of records: there and back, closed, and the bytes of every version so far. */
+
 import { expect, test } from "bun:test"
+import { createHash } from "node:crypto"
 import fc from "fast-check"
-import { type Bytes, copy, toHex } from "../../src/bytes.ts"
-import type { PartyId } from "../../src/keys/party.ts"
-import { Secret } from "../../src/secret.ts"
-import * as c from "../../src/store/codec.ts"
+import { type Bytes, copy, toHex } from "../src/bytes.ts"
+import * as c from "../src/codec.ts"
+import type { PartyId } from "../src/keys/party.ts"
+import { Secret } from "../src/secret.ts"
 import {
   BAN,
   BOOTS,
@@ -16,7 +19,7 @@ import {
   ROOT,
   SESSION,
   TASK,
-} from "../../src/store/records.ts"
+} from "../src/store/records.ts"
 
 const SEED = { seed: 20_261_122 }
 
@@ -271,3 +274,25 @@ test("the kind bytes are distinct", () => {
   const kinds = cases.map(({ kind }) => kind.byte)
   expect(new Set(kinds).size).toBe(kinds.length)
 })
+
+/** Digests of what every version so far has written for the same values: a change here is a change of the format on disk. */
+const GOLDEN: Readonly<Record<string, string>> = {
+  ban: "5412cbfc5edb97dba0c0069fab1536f1",
+  checks: "cd2ec1110bd44d2d345c2597b0eeac5f",
+  counter: "4331ce49834881fbb9aae67a90962893",
+  event: "82e5d01fead980e2e0cb3364674a0ec2",
+  group: "79670de60a657ad0dc4edaa8d3d9ea6c",
+  "group secret": "fb6d4a7fc5cb32ebf1515eac8723246a",
+  root: "2ef0deb4e53f144c1c58f4d61e689fca",
+  secret: "8b203a0d0b0de6255290678c81809e64",
+  session: "0eaabd3b528d8508cef280e3d8d8afce",
+  task: "dd5e26d4d4ef1203a99d6d53c68604d2",
+}
+
+for (const { name, kind, values } of cases) {
+  test(`${name}: is written as it always was`, () => {
+    const hash = createHash("sha256")
+    for (const value of fc.sample(values, { ...SEED, numRuns: 40 })) hash.update(c.encode(kind.codec, value))
+    expect(`${name} ${hash.digest("hex").slice(0, 32)}`).toBe(`${name} ${GOLDEN[name]}`)
+  })
+}
