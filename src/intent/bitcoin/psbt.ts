@@ -37,11 +37,12 @@ function decode(data: Uint8Array, context: Context): Decoded {
 
   const own = new OwnKeys(context)
   demandAllOwnSigned(psbt, spent, signed, own)
-  const outputs = psbt.tx.outputs.map((output, index) => ({
-    output,
-    owned: offline ? undefined : own.find(output.script, psbt.outputs[index]?.hints ?? []),
-  }))
-  return reading({ psbt, spent, signed, outputs, network, offline, changeLimit: context.settings.bitcoin.changeLimit })
+  const isChange = changeRule(signed, context.settings.bitcoin.changeLimit)
+  const outputs = psbt.tx.outputs.map((output, index) => {
+    const owned = offline ? undefined : own.find(output.script, psbt.outputs[index]?.hints ?? [])
+    return { output, owned, change: owned !== undefined && isChange(owned) }
+  })
+  return reading({ psbt, spent, signed, outputs, network, offline })
 }
 
 export function networkOf(context: Context): Network {
@@ -67,11 +68,24 @@ function demandAllOwnSigned(psbt: Psbt, spent: readonly Spent[], signed: readonl
   }
 }
 
+/** BIP-44's change: on branch 1 beside an input that we sign, at an index up to the limit, and owned as that input is. */
+function changeRule(signed: readonly SignedInput[], limit: number): (owned: Owned) => boolean {
+  const accountOf = ({ type, path }: Owned): string => `${type} ${formatPath(path.slice(0, -2))}`
+  const accounts = new Set(
+    signed.flatMap(({ type, path = [] }) => (path.length < 2 ? [] : [accountOf({ type, path })])),
+  )
+  return (owned) => {
+    const [branch, index] = owned.path.slice(-2)
+    return branch === 1 && index !== undefined && index <= limit && accounts.has(accountOf(owned))
+  }
+}
+
 // ---- the reading ---------------------------------------------------------------------------------------------------
 
 interface ProvenOutput {
   readonly output: TxOutput
   readonly owned: Owned | undefined
+  readonly change: boolean
 }
 
 interface Proven {
@@ -81,7 +95,6 @@ interface Proven {
   readonly outputs: readonly ProvenOutput[]
   readonly network: Network
   readonly offline: boolean
-  readonly changeLimit: number
 }
 
 function reading(proven: Proven): Reading {
@@ -90,7 +103,7 @@ function reading(proven: Proven): Reading {
   const from = offline ? [] : [...new Set(addresses)]
   // Coins of several addresses are spent together: the effects name the first that this task signs for.
   const sender: Account = from[0] ?? { unresolved: "no key was given" }
-  const effects = proven.outputs.flatMap((output) => effectsOf(output, sender, proven))
+  const effects = proven.outputs.flatMap((output) => effectsOf(output, sender, network))
   return {
     format: "bitcoin/psbt",
     chain: network.chain,
@@ -114,9 +127,8 @@ const feeOf = ({ spent, outputs }: Proven): bigint => {
   return paidIn - paidOut
 }
 
-function effectsOf({ output, owned }: ProvenOutput, from: Account, proven: Proven): readonly Effect[] {
-  const { network, signed, changeLimit } = proven
-  if (owned !== undefined && isChange(owned, signed, changeLimit)) return []
+function effectsOf({ output, owned, change }: ProvenOutput, from: Account, network: Network): readonly Effect[] {
+  if (change) return []
   const { amount, script } = output
   const to = destinationOf(script, network)
   const transfer: Effect = { kind: "transfer", from, to, asset: network.asset, amount }
@@ -127,17 +139,6 @@ function effectsOf({ output, owned }: ProvenOutput, from: Account, proven: Prove
   return amount > 0n ? [memo, transfer] : [memo]
 }
 
-/** BIP-44's change: beside one of the inputs that we sign, on the branch 1, paid in the same way. */
-function isChange({ path, type }: Owned, signed: readonly SignedInput[], limit: number): boolean {
-  const [branch, index] = path.slice(-2)
-  if (path.length < 2 || branch !== 1 || index === undefined || index > limit) return false
-  const account = formatPath(path.slice(0, -2))
-  return signed.some((input) => {
-    if (input.path === undefined || input.path.length < 2 || input.type !== type) return false
-    return formatPath(input.path.slice(0, -2)) === account
-  })
-}
-
 const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
   const output = spent[index]?.output
   if (output === undefined) throw new RangeError(`there is no input ${index}`)
@@ -146,10 +147,10 @@ const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
 
 // ---- what is no effect and is shown --------------------------------------------------------------------------------
 
-function notesOf({ psbt, spent, signed, outputs, network, offline, changeLimit }: Proven): readonly string[] {
+function notesOf({ psbt, spent, signed, outputs, network, offline }: Proven): readonly string[] {
   const coins = (amount: bigint): string => formatDecimal(amount, 8)
-  const change = outputs.flatMap(({ output, owned }) =>
-    owned !== undefined && isChange(owned, signed, changeLimit)
+  const changes = outputs.flatMap(({ output, owned, change }) =>
+    change && owned !== undefined
       ? [`change ${coins(output.amount)} to ${destinationOf(output.script, network)} (${formatPath(owned.path)})`]
       : [],
   )
@@ -157,7 +158,7 @@ function notesOf({ psbt, spent, signed, outputs, network, offline, changeLimit }
   const foreign = offline ? [] : spent.filter((_, index) => !ours.has(index))
   const foreignAmount = foreign.reduce((sum, { output }) => sum + output.amount, 0n)
   return [
-    ...change,
+    ...changes,
     ...lockOf(psbt.tx),
     ...(foreign.length > 0 ? [`${foreign.length} inputs of others pay in ${coins(foreignAmount)}`] : []),
     ...(psbt.unknown > 0 ? [`${psbt.unknown} unknown keys were passed over`] : []),

@@ -7,7 +7,19 @@ import { readTransaction, serialized } from "../../../src/intent/bitcoin/transac
 import { attempt } from "../../../src/intent/problem.ts"
 import { isProblem } from "../../../src/intent/reading.ts"
 import { fieldOf, join, MAGIC, pair, set, split, withMap } from "./craft.ts"
-import { CHANGE, contextFor, PAYMENT, previousWith, read, refusalOf } from "./simple.ts"
+import {
+  ALICE,
+  CHANGE,
+  contextFor,
+  P2WPKH,
+  PAYMENT,
+  pay,
+  planWith,
+  previousWith,
+  read,
+  refusalOf,
+  spend,
+} from "./simple.ts"
 import { addressOf, encode, encodeV0, encodeV2, scriptOf, unsignedOf } from "./wallet.ts"
 
 const V0 = encodeV0(PAYMENT)
@@ -106,6 +118,7 @@ describe("fields", () => {
       [2, 0x02, "010203", "02".padEnd(66, "1")],
       [2, 0x05, "00".repeat(33)],
       [2, 0x07, "01", "11".repeat(32)],
+      [2, 0x07, "0001020304050607", "11".repeat(32)],
     ]
     for (const [map, type, value, keyData = ""] of wrong) {
       const psbt = withMap(V0, map, (pairs) => [...set(type, undefined)(pairs), pair(type, hex(value), hex(keyData))])
@@ -240,6 +253,32 @@ describe("transactions", () => {
     expect(tx(all + 1n)).toBe("byte 47")
     expect(tx((1n << 63n) - 1n)).toBe("byte 47")
     expect(tx(all, 1n)).toBe("byte 0")
+  })
+  test("the same where version 2 describes them, and in what is spent", () => {
+    const paying = (...amounts: readonly bigint[]) =>
+      encodeV2(
+        planWith(
+          [spend(P2WPKH, 1000n)],
+          amounts.map((amount) => pay(ALICE, amount)),
+        ),
+      )
+    const all = 2_100_000_000_000_000n
+    expect(refusal(withMap(paying(1n), 2, set(0x03, bigToLe(all + 1n, 8))))).toBe("E-INT-064 output 0")
+    expect(refusal(paying(all, 1n))).toBe("E-INT-064 global")
+    expect(refusal(paying(all))).toBe("E-INT-073 outputs")
+    const rich = planWith([spend(P2WPKH, all, {}, 1), spend(P2WPKH, 1n, {}, 2)], [pay(ALICE, 1n)])
+    expect(refusalOf(encode(rich), contextFor(rich))).toBe("E-INT-065 inputs")
+  })
+  test("counts that cannot be true cost nothing; no inputs at all", () => {
+    const start = hex("02000000")
+    for (const count of ["feffffffff", "fdffff", "ff0000000001000000"]) {
+      expect(at(concat(start, hex(count), new Uint8Array(100)))).toBe("byte 4")
+    }
+    const plain = copy(previous.toBuffer())
+    // version, count, one input, then the number of outputs
+    expect(at(concat(plain.subarray(0, 46), hex("feffffff7f"), plain.subarray(47)))).toBe("byte 46")
+    const output = concat(new Uint8Array(8), u8(0))
+    expect(at(concat(start, hex("0002"), output, output, new Uint8Array(4)))).toBe("byte 4")
   })
 })
 

@@ -10,11 +10,12 @@ import fc from "fast-check"
 import { type Bytes, bigToLe, concat, copy, equal, u8 } from "../../../src/bytes.ts"
 import { messageDecoder } from "../../../src/intent/bitcoin/message.ts"
 import { psbtDecoder } from "../../../src/intent/bitcoin/psbt.ts"
+import { sha256d } from "../../../src/intent/bitcoin/transaction.ts"
 import type { Context } from "../../../src/intent/decoder.ts"
 import { type Effect, isProblem, type Reading } from "../../../src/intent/reading.ts"
 import { join, pair, type RawMap, split } from "./craft.ts"
 import { Dice, planOf } from "./plans.ts"
-import { ALICE, contextFor, P2TR, P2WPKH, PAYMENT, pay, planWith, spend } from "./simple.ts"
+import { ALICE, contextFor, P2PKH, P2TR, P2WPKH, PAYMENT, pay, planWith, spend } from "./simple.ts"
 import { asked, askedOf, contextOf, encode, keyAt, scriptOf } from "./wallet.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
@@ -218,6 +219,28 @@ describe("bounds", () => {
   test("more inputs than are read", () => {
     const { psbt, context: one } = wide(4097)
     expect(psbtDecoder.decode(psbt, one)).toMatchObject({ code: "E-INT-003", at: "global" })
+  })
+  test("P2PKH inputs by the thousand, which each hash the whole transaction", () => {
+    const script = scriptOf(P2PKH)
+    const previous = Array.from({ length: 1300 }, (_, i) =>
+      concat(
+        bigToLe(2n, 4),
+        u8(1),
+        bigToLe(BigInt(i), 32),
+        new Uint8Array(9),
+        u8(1),
+        bigToLe(9n, 8),
+        u8(25),
+        script,
+        new Uint8Array(4),
+      ),
+    )
+    const inputs = previous.map((bytes) => concat(sha256d(bytes), new Uint8Array(9)))
+    const output = concat(bigToLe(1n, 8), u8(22), ALICE)
+    const tx = concat(bigToLe(2n, 4), u8(0xfd), bigToLe(1300n, 2), ...inputs, u8(1), output, new Uint8Array(4))
+    const psbt = join([[pair(0, tx)], ...previous.map((bytes) => [pair(0, bytes)]), []])
+    const messages = previous.map((_, input) => asked(P2PKH, input))
+    expect(psbtDecoder.decode(psbt, contextOf(messages))).toMatchObject({ code: "E-INT-003", at: "input 1258" })
   })
   test("hints that would have to be followed forever are refused", () => {
     const plan = planWith(
