@@ -2,9 +2,9 @@
  * The digests that Bitcoin signatures are made of, for the two types that this node signs: SIGHASH_ALL, and Taproot's
  * SIGHASH_DEFAULT. Original (P2PKH), BIP-143 (witness version 0), BIP-341 (key path, no annex).
  *
- * Our own, and not a library's, for two reasons: the parts that all inputs share are hashed once, where libraries hash
- * them again for every input, which makes a payload of 1 MiB cost seconds; and the hashes are the runtime's native ones.
- * Tests compare every digest with two libraries and with the vectors of the BIPs.
+ * Our own, and not @scure/btc-signer's: what all inputs share is hashed once here, and there again for every input, in
+ * JavaScript. For 32 signatures among 1000 inputs that is 3 ms against 600 ms, and a payload must not cost more than its
+ * length. Tests compare every digest with that library, with another one, and with the vectors of the BIPs.
  */
 import { type Bytes, concat, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
