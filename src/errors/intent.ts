@@ -41,6 +41,32 @@ export const intentCodes = {
   ),
   "E-INT-009": unread("calls are nested too deeply to be read", "send the inner calls directly; 8 levels are read"),
 
+  "E-INT-020": unread("the payload is not RLP in its one canonical form", "encode the unsigned transaction again"),
+  "E-INT-021": unread(
+    "the payload is not a transaction of a type that is read",
+    "types 0 (with a chain id), 1, 2, 3 and 4 are read; an EIP-7702 authorization is `evm/authorization`",
+  ),
+  "E-INT-022": unread(
+    "the payload names no chain, so its signature would be valid on every one",
+    "write the chain id into it (EIP-155)",
+  ),
+  "E-INT-023": unread("the payload has not the fields of its type", "give the unsigned form of it, whole"),
+  "E-INT-024": unread("a value of the payload is outside of what a chain takes", "correct the value"),
+  "E-INT-025": unread(
+    "the call data of a known method is not the one encoding of its arguments",
+    "encode the call again, with nothing after its arguments",
+  ),
+  "E-INT-026": unread("the payload has more authorizations than are read", "split it into several transactions"),
+  "E-INT-027": unread("the native asset of the chain is not known", "add it to [[intent.assets]] with its slip44 id"),
+  "E-INT-028": unread("the typed data is not JSON as it is read here", "write every member once, and nothing after it"),
+  "E-INT-029": unread("the types of the typed data are not one graph", "declare each type that is used, and no other"),
+  "E-INT-030": unread("a value of the typed data does not fit its type", "correct the value"),
+  "E-INT-031": disagrees(
+    "the typed data speaks for an account that is not the key's",
+    "if a contract account is meant, add it to [[intent.addresses]]; nothing was signed",
+  ),
+  "E-INT-032": unread("the payload has no address where one must stand", "check the checksum and the length"),
+
   "E-INT-060": unread(
     "the payload is not a PSBT",
     "send the binary form of a PSBT of version 0 or 2, whole, in base64",

@@ -8,6 +8,10 @@ import type { Format } from "./reading.ts"
 type Load = () => Promise<Decoder>
 
 const LOADERS: Readonly<Partial<Record<Format, Load>>> = {
+  "evm/transaction": async () => (await import("./evm/transaction.ts")).transactionDecoder,
+  "evm/authorization": async () => (await import("./evm/authorizations.ts")).authorizationDecoder,
+  "evm/typed-data": async () => (await import("./evm/typedData.ts")).typedDataDecoder,
+  "evm/message": async () => (await import("./evm/message.ts")).messageDecoder,
   "bitcoin/psbt": async () => (await import("./bitcoin/psbt.ts")).psbtDecoder,
   "bitcoin/message": async () => (await import("./bitcoin/message.ts")).messageDecoder,
   "solana/message": async () => (await import("./solana/message.ts")).solanaMessage,

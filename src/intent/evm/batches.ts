@@ -1,0 +1,48 @@
+/**
+ * Methods that carry other calls. `multicall` runs its calls in the contract itself, with the same sender; Multicall3 makes
+ * its calls from its own address. ERC-4337's handleOps is not opened: its operations are others', behind their own accounts.
+ */
+import type { Bytes } from "../../bytes.ts"
+import { deeper } from "../decoder.ts"
+import type { Args } from "./abi.ts"
+import { type Effects, type Method, method, type Site } from "./method.ts"
+
+/** Where call `i` of a batch stands. */
+export const inside = (site: Site, i: number) => {
+  const at = `${site.at} call ${i}`
+  return { depth: deeper(site.depth, at), at }
+}
+
+function ownCalls(calls: readonly Bytes[], site: Site, effects: Effects): void {
+  for (const [i, data] of calls.entries())
+    effects.call({ from: site.from, to: site.to, value: 0n, data, ...inside(site, i) })
+}
+
+/** Rows of (target, …) with the call's data at `data` and, where there is one, its value at `value`. */
+function foreignCalls(rows: readonly Args[], site: Site, effects: Effects, data: number, value?: number): void {
+  for (const [i, row] of rows.entries()) {
+    effects.call({
+      from: site.to,
+      to: row.address(0),
+      value: value === undefined ? 0n : row.uint(value),
+      data: row.bytes(data),
+      ...inside(site, i),
+    })
+  }
+}
+
+export const BATCH_METHODS: readonly Method[] = [
+  method("multicall(bytes[])", (args, site, effects) => ownCalls(args.byteStrings(0), site, effects)),
+  method("multicall(uint256,bytes[])", (args, site, effects) => ownCalls(args.byteStrings(1), site, effects)),
+  method("multicall(bytes32,bytes[])", (args, site, effects) => ownCalls(args.byteStrings(1), site, effects)),
+  method("aggregate((address,bytes)[])", (args, site, effects) => foreignCalls(args.rows(0), site, effects, 1)),
+  method("blockAndAggregate((address,bytes)[])", (args, site, effects) => foreignCalls(args.rows(0), site, effects, 1)),
+  method("tryAggregate(bool,(address,bytes)[])", (args, site, effects) => foreignCalls(args.rows(1), site, effects, 1)),
+  method("tryBlockAndAggregate(bool,(address,bytes)[])", (args, site, effects) =>
+    foreignCalls(args.rows(1), site, effects, 1),
+  ),
+  method("aggregate3((address,bool,bytes)[])", (args, site, effects) => foreignCalls(args.rows(0), site, effects, 2)),
+  method("aggregate3Value((address,bool,uint256,bytes)[])", (args, site, effects) =>
+    foreignCalls(args.rows(0), site, effects, 3, 2),
+  ),
+]

@@ -1,0 +1,41 @@
+/** What a known method is: its signature, and the effects that a call of it has beside the call itself. */
+import type { Bytes } from "../../bytes.ts"
+import type { Account, Effect } from "../reading.ts"
+import type { Args } from "./abi.ts"
+import { parseSignature, type Signature } from "./abiType.ts"
+
+/** A call where it happens. */
+export interface Site {
+  /** msg.sender. */
+  readonly from: Account
+  readonly to: string
+  /** Wei of the native asset. */
+  readonly value: bigint
+  readonly data: Bytes
+  /** 0 is the transaction's own call. */
+  readonly depth: number
+  /** For problems: `data`, `data call 3`. */
+  readonly at: string
+}
+
+/** Where effects go; counts them, and refuses more than are read. */
+export interface Effects {
+  /** CAIP-2. */
+  readonly chain: string
+  /** CAIP-19. */
+  readonly native: string
+  push(effect: Effect): void
+  /** A call with everything that is known to happen in it. */
+  call(site: Site): void
+}
+
+export type ReadMethod = (args: Args, site: Site, effects: Effects) => void
+
+export interface Method {
+  readonly signature: Signature
+  readonly read: ReadMethod
+}
+
+export const method = (signature: string, read: ReadMethod): Method => ({ signature: parseSignature(signature), read })
+
+export const UNLIMITED = (1n << 256n) - 1n
