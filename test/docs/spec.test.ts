@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join, normalize } from "node:path"
+import { TAGS } from "../../src/crypto/tags.ts"
 
 const root = join(import.meta.dir, "../..")
 const read = (path: string): string => readFileSync(join(root, path), "utf8")
@@ -190,6 +191,12 @@ describe("docs/spec", () => {
       "no row: x.md 2",
       "no section: x.md 3",
     ])
+  })
+
+  test("1.7 lists the tags of the code, all of them and no others", () => {
+    const [, list = ""] = /<a id="s1-7"><\/a>([\s\S]*?)<a id=/.exec(read(`${SPEC}/threshold.md`)) ?? []
+    const listed = [...list.matchAll(/`([a-z0-9/]+)`/g)].map(([, tag]) => tag ?? "").filter((tag) => tag !== "ot/h2c")
+    expect(listed.toSorted()).toEqual([...TAGS].toSorted())
   })
 
   test("every link leads somewhere", () => {
