@@ -129,10 +129,10 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   operations.begin({
     nodeId,
     self: identity.party,
-    link: up.state,
+    link: () => up.state(),
     pool,
     poolSize: POOL_SIZE,
-    tasksOpen: tasks.open,
+    tasksOpen: () => tasks.open(),
     callbackServers: callbacks.monitor.states,
     eventServers: () => events.sender?.states() ?? [],
     rulesEnabled: () => rules.enable,

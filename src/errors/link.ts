@@ -32,11 +32,11 @@ export const linkCodes = {
     what: (d) => `WaaS refused the connection: node ${d.nodeId} is not bound to any app`,
     next: "bind the node id at WaaS (cosigner info prints it); the node goes on trying",
   }),
-  "E-LNK-006": entry<{ readonly version: number }>({
+  "E-LNK-006": entry<{ readonly oldest: number; readonly newest: number }>({
     kind: "input",
     exit: EXIT.network,
-    what: (d) => `WaaS does not speak version ${d.version} of the link protocol`,
-    next: "update the older of the two: cosigner version",
+    what: (d) => `this node speaks versions ${d.oldest} to ${d.newest} of the link protocol, and WaaS none of them`,
+    next: "compare `cosigner version` here and at WaaS and upgrade the older one; README has the order under Upgrade",
   }),
   "E-LNK-007": entry({
     kind: "fault",

@@ -129,4 +129,10 @@ export const waasCodes = {
     what: (d) => `${d.node} ended the task with ${d.code || "no code"}: ${d.reason || "no reason given"}`,
     next: "see that node's log under the task id",
   }),
+  "E-WAA-028": entry<{ readonly outdated: readonly string[]; readonly what: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the signers share no ${d.what} with each other and this WaaS; outdated: ${d.outdated.join(", ")}`,
+    next: "upgrade cosigner there (README, Upgrade), or name other signers; nobody misbehaved",
+  }),
 } as const

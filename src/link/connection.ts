@@ -4,11 +4,12 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { copy } from "../bytes.ts"
+import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import { isProof, prove, type Transcript } from "../wire/hello.ts"
-import { type ChannelPacket, decodePacket, encodePacket, LINK_VERSION, type Packet } from "../wire/packets.ts"
+import { type ChannelPacket, decodePacket, encodePacket, HELLO_FORM, type Packet } from "../wire/packets.ts"
+import { common, LINK, markedNonce, NONCE_BYTES, rangeOf, VERSIONS } from "../wire/versions.ts"
 import { type DialFailure, dialError, refusalError, wrongServer } from "./failure.ts"
 import { asBuffer, type LinkOptions, shownUrl } from "./options.ts"
 
@@ -29,131 +30,157 @@ export interface ConnectionEvents {
   ended(error: CosignerError): void
 }
 
-export interface Connection {
-  send(packet: Packet): void
-  /** Ends it from our side: what was sent before is still delivered. */
-  close(): void
-  /** Ends it at once, with this reason. */
-  fail(error: CosignerError): void
-  /** Since anything was heard from WaaS, or since the dial, ms. */
-  silentMs(): number
-}
-
 type Phase = "dialing" | "challenge" | "welcome" | "open" | "ended"
+type Challenge = Extract<Packet, { readonly kind: "challenge" }>
 
-export function openConnection(options: LinkOptions, events: ConnectionEvents): Connection {
-  const { timing, clock, node } = options
-  const nodeNonce = copy(randomBytes(32))
-  const socket = new WebSocket(options.url, socketOptions(options))
-  socket.binaryType = "arraybuffer"
-  let phase: Phase = "dialing"
-  let failure: DialFailure | undefined
-  let helloAt = 0
-  let unheard = 0
-  let heardAt = performance.now()
-  let heartbeat: ReturnType<typeof setInterval> | undefined
-  const patience = setTimeout(() => {
-    fail(new CosignerError("E-LNK-003", { url: shownUrl(options.url), limitMs: timing.handshakeMs }))
-  }, timing.handshakeMs)
+export class Connection {
+  readonly #options: LinkOptions
+  readonly #events: ConnectionEvents
+  readonly #nodeNonce: Bytes
+  readonly #socket: WebSocket
+  readonly #patience: ReturnType<typeof setTimeout>
+  #phase: Phase = "dialing"
+  #failure: DialFailure | undefined
+  #helloAt = 0
+  #unheard = 0
+  #heardAt = performance.now()
+  #heartbeat: ReturnType<typeof setInterval> | undefined
 
-  function leave(): boolean {
-    if (phase === "ended") return false
-    phase = "ended"
-    clearTimeout(patience)
-    clearInterval(heartbeat)
+  /** Dials at once. */
+  constructor(options: LinkOptions, events: ConnectionEvents) {
+    const { url, timing } = options
+    this.#options = options
+    this.#events = events
+    this.#nodeNonce = markedNonce(randomBytes(NONCE_BYTES), LINK)
+    this.#socket = this.#dial()
+    this.#patience = setTimeout(() => {
+      this.fail(new CosignerError("E-LNK-003", { url: shownUrl(url), limitMs: timing.handshakeMs }))
+    }, timing.handshakeMs)
+  }
+
+  send(packet: Packet): void {
+    if (this.#phase !== "ended") this.#socket.send(encodePacket(packet))
+  }
+
+  /** Ends it from our side: what was sent before is still delivered. */
+  close(): void {
+    if (this.#leave()) this.#socket.close(1000)
+  }
+
+  /** Ends it at once, with this reason. */
+  fail(error: CosignerError): void {
+    if (!this.#leave()) return
+    this.#socket.terminate()
+    this.#events.ended(error)
+  }
+
+  /** Since anything was heard from WaaS, or since the dial, ms. */
+  silentMs(): number {
+    return performance.now() - this.#heardAt
+  }
+
+  #dial(): WebSocket {
+    const socket = new WebSocket(this.#options.url, socketOptions(this.#options))
+    socket.binaryType = "arraybuffer"
+    socket.onopen = () => this.#onOpen()
+    socket.onmessage = (event: MessageEvent<unknown>) => this.#onMessage(event.data)
+    socket.onerror = (event) => {
+      this.#failure = describeFailure(event)
+    }
+    socket.onclose = (event) => this.#onClose(event.code)
+    return socket
+  }
+
+  /** False if it had ended before. */
+  #leave(): boolean {
+    if (this.#phase === "ended") return false
+    this.#phase = "ended"
+    clearTimeout(this.#patience)
+    clearInterval(this.#heartbeat)
     return true
   }
 
-  function fail(error: CosignerError): void {
-    if (!leave()) return
-    socket.terminate()
-    events.ended(error)
+  #onOpen(): void {
+    if (this.#phase !== "dialing") return
+    this.#phase = "challenge"
+    this.#events.opened()
+    this.#helloAt = performance.now()
+    const { publicKey: nodeKey } = this.#options.node
+    this.send({ kind: "hello", form: HELLO_FORM, nodeKey, nodeNonce: this.#nodeNonce })
   }
 
-  function send(packet: Packet): void {
-    if (phase !== "ended") socket.send(encodePacket(packet))
+  #onMessage(data: unknown): void {
+    if (this.#phase === "ended") return
+    this.#unheard = 0
+    this.#heardAt = performance.now()
+    const packet = data instanceof ArrayBuffer ? decodePacket(new Uint8Array(data)) : { problem: "a text message" }
+    if ("problem" in packet) return this.fail(new CosignerError("E-LNK-010", { problem: packet.problem }))
+    this.#onPacket(packet)
   }
 
-  function measure(sentAt: number, waasMs: number): void {
-    const rttMs = performance.now() - sentAt
-    events.measured({ rttMs, clockOffsetMs: Math.round(waasMs - (clock() - rttMs / 2)) })
+  #onClose(closeCode: number): void {
+    if (!this.#leave()) return
+    const failure = this.#failure
+    if (failure === undefined) this.#events.ended(new CosignerError("E-LNK-011", { closeCode }))
+    else this.#events.ended(dialError(this.#options, failure))
   }
 
-  function beat(): void {
-    if (unheard >= timing.missedPings) {
-      return fail(new CosignerError("E-LNK-009", { silentMs: (unheard + 1) * timing.pingMs }))
-    }
-    unheard += 1
-    send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
+  #onPacket(packet: Packet): void {
+    if (packet.kind === "refused") return this.fail(refusalError(this.#options, packet.reason))
+    if (this.#phase === "challenge" && packet.kind === "challenge") return this.#onChallenge(packet)
+    if (this.#phase === "welcome" && packet.kind === "welcome") return this.#onWelcome()
+    if (this.#phase === "open" && packet.kind === "pong") return this.#measure(packet.stamp / 1000, packet.nowMs)
+    if (this.#phase === "open" && isChannelPacket(packet)) return this.#events.packet(packet)
+    this.fail(new CosignerError("E-LNK-010", { problem: `${packet.kind} out of place` }))
   }
 
-  function onChallenge(packet: Extract<Packet, { readonly kind: "challenge" }>): void {
-    const { waasNonce, waasMs } = packet
-    const waasKey = copy(options.waasKey)
+  #onChallenge({ waasNonce, waasMs, signature }: Challenge): void {
+    const { node, waasKey } = this.#options
+    const version = common(LINK, rangeOf(waasNonce))
+    if (version === undefined) return this.fail(refusalError(this.#options, "version"))
     const transcript: Transcript = {
-      version: LINK_VERSION,
+      version,
       nodeKey: node.publicKey,
-      waasKey,
-      nodeNonce,
+      waasKey: copy(waasKey),
+      nodeNonce: this.#nodeNonce,
       waasNonce,
       waasMs,
     }
-    if (!isProof("waas", transcript, packet.signature)) return fail(wrongServer(options))
-    measure(helloAt, waasMs)
-    phase = "welcome"
-    const fencingToken = options.fencingToken?.()
-    if (fencingToken === undefined) return send({ kind: "proof", signature: prove("node", transcript, node) })
-    send({ kind: "proof", signature: prove("node", { ...transcript, fencingToken }, node), fencingToken })
+    if (!isProof("waas", transcript, signature)) return this.fail(wrongServer(this.#options))
+    this.#measure(this.#helloAt, waasMs)
+    this.#phase = "welcome"
+    this.#prove(transcript)
   }
 
-  function onWelcome(): void {
-    phase = "open"
-    clearTimeout(patience)
-    heartbeat = setInterval(beat, timing.pingMs)
-    events.established()
+  #prove(transcript: Transcript): void {
+    const { node, fencingToken } = this.#options
+    const said = {
+      ...(fencingToken === undefined ? {} : { fencingToken: fencingToken() }),
+      ...(transcript.version === 1 ? {} : { versions: VERSIONS }),
+    }
+    this.send({ kind: "proof", signature: prove("node", { ...transcript, ...said }, node), ...said })
   }
 
-  function onPacket(packet: Packet): void {
-    if (packet.kind === "refused") return fail(refusalError(options, packet.reason))
-    if (phase === "challenge" && packet.kind === "challenge") return onChallenge(packet)
-    if (phase === "welcome" && packet.kind === "welcome") return onWelcome()
-    if (phase === "open" && packet.kind === "pong") return measure(packet.stamp / 1000, packet.nowMs)
-    if (phase === "open" && isChannelPacket(packet)) return events.packet(packet)
-    fail(new CosignerError("E-LNK-010", { problem: `${packet.kind} out of place` }))
+  #onWelcome(): void {
+    this.#phase = "open"
+    clearTimeout(this.#patience)
+    this.#heartbeat = setInterval(() => this.#beat(), this.#options.timing.pingMs)
+    this.#events.established()
   }
 
-  socket.onopen = () => {
-    if (phase !== "dialing") return
-    phase = "challenge"
-    events.opened()
-    helloAt = performance.now()
-    send({ kind: "hello", version: LINK_VERSION, nodeKey: node.publicKey, nodeNonce })
-  }
-  socket.onmessage = (event: MessageEvent<unknown>) => {
-    if (phase === "ended") return
-    unheard = 0
-    heardAt = performance.now()
-    const packet =
-      event.data instanceof ArrayBuffer ? decodePacket(new Uint8Array(event.data)) : { problem: "a text message" }
-    if ("problem" in packet) return fail(new CosignerError("E-LNK-010", { problem: packet.problem }))
-    onPacket(packet)
-  }
-  socket.onerror = (event) => {
-    failure = describeFailure(event)
-  }
-  socket.onclose = (event) => {
-    if (!leave()) return
-    if (failure !== undefined) return events.ended(dialError(options, failure))
-    events.ended(new CosignerError("E-LNK-011", { closeCode: event.code }))
+  #beat(): void {
+    const { missedPings, pingMs } = this.#options.timing
+    if (this.#unheard >= missedPings) {
+      return this.fail(new CosignerError("E-LNK-009", { silentMs: (this.#unheard + 1) * pingMs }))
+    }
+    this.#unheard += 1
+    this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
   }
 
-  return {
-    send,
-    close() {
-      if (leave()) socket.close(1000)
-    },
-    fail,
-    silentMs: () => performance.now() - heardAt,
+  #measure(sentAt: number, waasMs: number): void {
+    const rttMs = performance.now() - sentAt
+    const clockOffsetMs = Math.round(waasMs - (this.#options.clock() - rttMs / 2))
+    this.#events.measured({ rttMs, clockOffsetMs })
   }
 }
 

@@ -6,7 +6,8 @@ import { toHex } from "../bytes.ts"
 import { CosignerError, isCode } from "../errors.ts"
 import { partyOf } from "../keys/party.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { LINK_VERSION, type RefusalReason } from "../wire/packets.ts"
+import type { RefusalReason } from "../wire/packets.ts"
+import { LINK } from "../wire/versions.ts"
 import { type LinkOptions, shownUrl } from "./options.ts"
 
 /** Verification codes of OpenSSL that mean: nobody whom we trust has signed this certificate. */
@@ -40,7 +41,7 @@ export function dialError(options: LinkOptions, failure: DialFailure): CosignerE
 export function refusalError(options: LinkOptions, reason: RefusalReason): CosignerError {
   switch (reason) {
     case "version":
-      return new CosignerError("E-LNK-006", { version: LINK_VERSION })
+      return new CosignerError("E-LNK-006", LINK)
     case "proof":
       return new CosignerError("E-LNK-007", {})
     case "unknownNode":

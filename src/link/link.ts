@@ -3,14 +3,14 @@
  * restarts. Owns reconnection, the channel, the state that metrics and status show, and the lines that say how it stands.
  */
 import { randomBytes } from "node:crypto"
-import { copy } from "../bytes.ts"
+import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError, errorText, isCode } from "../errors.ts"
-import { createChannel, type Depth, type PeerMemory, type Received } from "../wire/channel.ts"
+import { type Channel, createChannel, type Depth, type PeerMemory, type Received } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
-import { type Connection, type Measured, openConnection } from "./connection.ts"
+import { Connection, type Measured } from "./connection.ts"
 import { failureLine } from "./failure.ts"
 import { checkOptions, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
 
@@ -57,150 +57,174 @@ const backoffMs = (failures: number, timing: LinkTiming): number =>
 /** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
   checkOptions(options)
-  const { log, timing, clock } = options
-  const channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), options.limits)
-  const dropped: Record<LinkDrop, number> = { malformed: 0, duplicate: 0, handlerFailed: 0, queueFull: 0 }
-  let connection: Connection | undefined
-  let phase: LinkState["phase"] = "connecting"
-  let sinceMs = clock()
-  let onlineAt: number | undefined
-  let failures = 0
-  let measured: Measured | undefined
-  let lastError: CosignerError | undefined
-  let awaited = false
-  let retry: ReturnType<typeof setTimeout> | undefined
-  /** While a frame is being handled nothing is sent: what is sent would acknowledge it. */
-  let handling = false
+  return new NodeLink(options, handlers)
+}
 
-  function enter(next: LinkState["phase"]): void {
-    phase = next
-    sinceMs = clock()
+class NodeLink implements Link {
+  readonly #options: LinkOptions
+  readonly #handlers: LinkHandlers
+  readonly #channel: Channel
+  readonly #dropped: Record<LinkDrop, number> = { malformed: 0, duplicate: 0, handlerFailed: 0, queueFull: 0 }
+  #connection: Connection | undefined
+  #phase: LinkState["phase"] = "connecting"
+  #sinceMs: number
+  /** By the monotonic clock; undefined while no frames flow. */
+  #onlineAt: number | undefined
+  #failures = 0
+  #measured: Measured | undefined
+  #lastError: CosignerError | undefined
+  /** A frame was refused for want of room, and its sender waits to be told of room. */
+  #awaited = false
+  #retry: ReturnType<typeof setTimeout> | undefined
+  /** While a frame is being handled nothing is sent: what is sent would acknowledge it. */
+  #handling = false
+
+  constructor(options: LinkOptions, handlers: LinkHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    this.#channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), options.limits)
+    this.#sinceMs = options.clock()
+    this.#dial()
   }
 
-  function dial(): void {
-    enter("connecting")
-    log.info(`WebSocket connecting to ${shownUrl(options.url)}`, {})
-    connection = openConnection(options, {
+  send(frame: FromNode): "queued" | "full" {
+    const encoded = encodeFromNode(frame)
+    const answer = this.#channel.send(encoded)
+    this.#options.log.trace("frame out", () => ({ ...shownFrame(frame, encoded.length), answer }))
+    if (answer === "full") {
+      this.#dropped.queueFull += 1
+      this.#awaited = true
+    } else this.#pump()
+    return answer
+  }
+
+  state(): LinkState {
+    return {
+      phase: this.#phase,
+      sinceMs: this.#sinceMs,
+      failures: this.#failures,
+      measured: this.#measured,
+      silentMs: this.#connection?.silentMs(),
+      lastError: this.#lastError,
+      dropped: { ...this.#dropped },
+      queue: this.#channel.depth(),
+    }
+  }
+
+  stop(): void {
+    if (this.#phase === "stopped") return
+    this.#enter("stopped")
+    clearTimeout(this.#retry)
+    this.#connection?.close()
+    this.#connection = undefined
+  }
+
+  #enter(next: LinkState["phase"]): void {
+    this.#phase = next
+    this.#sinceMs = this.#options.clock()
+  }
+
+  #dial(): void {
+    const { log, url } = this.#options
+    this.#enter("connecting")
+    log.info(`WebSocket connecting to ${shownUrl(url)}`, {})
+    this.#connection = new Connection(this.#options, {
       opened: () => log.info("Start to register service", {}),
-      established() {
+      established: () => {
         log.info("[Websocket.Client] connected.", {})
-        channel.connect()
-        pump()
+        this.#channel.connect()
+        this.#pump()
       },
-      measured(now) {
-        measured = now
+      measured: (measured) => {
+        this.#measured = measured
       },
-      packet: onPacket,
-      ended: onEnd,
+      packet: (packet) => this.#onPacket(packet),
+      ended: (error) => this.#onEnd(error),
     })
   }
 
-  function onEnd(error: CosignerError): void {
-    const wasOnline = phase === "online"
-    const wasGood = onlineAt !== undefined && performance.now() - onlineAt >= timing.stableMs
-    connection = undefined
-    onlineAt = undefined
-    lastError = error
-    channel.disconnect()
+  #onEnd(error: CosignerError): void {
+    const { timing, log, jitter } = this.#options
+    const wasOnline = this.#phase === "online"
+    const wasGood = this.#onlineAt !== undefined && performance.now() - this.#onlineAt >= timing.stableMs
+    this.#connection = undefined
+    this.#onlineAt = undefined
+    this.#lastError = error
+    this.#channel.disconnect()
     // A second node with the same key would take the connection back at once, and so on for ever.
     const isRefusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
-    const pause = isRefusedForGood ? timing.backoffCapMs : backoffMs(wasGood ? 0 : failures, timing)
-    failures = wasGood ? 1 : failures + 1
-    enter("waiting")
-    const waitMs = Math.round(pause * (0.5 + options.jitter() / 2))
+    const pause = isRefusedForGood ? timing.backoffCapMs : backoffMs(wasGood ? 0 : this.#failures, timing)
+    this.#failures = wasGood ? 1 : this.#failures + 1
+    this.#enter("waiting")
+    const waitMs = Math.round(pause * (0.5 + jitter() / 2))
     log.warn(failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
-    retry = setTimeout(dial, waitMs)
-    if (wasOnline) guarded(() => handlers.onOffline(error))
+    this.#retry = setTimeout(() => this.#dial(), waitMs)
+    if (wasOnline) this.#guarded(() => this.#handlers.onOffline(error))
   }
 
-  function pump(): void {
-    while (!handling) {
-      const packet = connection === undefined ? undefined : channel.next()
+  #pump(): void {
+    while (!this.#handling) {
+      const packet = this.#connection === undefined ? undefined : this.#channel.next()
       if (packet === undefined) return
-      connection?.send(packet)
+      this.#connection?.send(packet)
     }
   }
 
-  function onPacket(packet: ChannelPacket): void {
-    onReceived(channel.receive(packet))
-    if (awaited && channel.hasRoom()) {
-      awaited = false
-      guarded(() => handlers.onWritable())
+  #onPacket(packet: ChannelPacket): void {
+    this.#onReceived(this.#channel.receive(packet))
+    if (this.#awaited && this.#channel.hasRoom()) {
+      this.#awaited = false
+      this.#guarded(() => this.#handlers.onWritable())
     }
-    pump()
+    this.#pump()
   }
 
-  function onReceived(received: Received): void {
+  #onReceived(received: Received): void {
     switch (received.kind) {
       case "nothing":
         return
       case "duplicate":
-        dropped.duplicate += 1
+        this.#dropped.duplicate += 1
         return
       case "violation":
-        connection?.fail(new CosignerError("E-LNK-010", { problem: received.what }))
+        this.#connection?.fail(new CosignerError("E-LNK-010", { problem: received.what }))
         return
       case "resumed":
-        onlineAt = performance.now()
-        enter("online")
-        log.info("TSS Node registration accepted", { peer: received.peer, ...measured })
-        guarded(() => handlers.onOnline(received.peer))
-        return
-      case "frame": {
-        const frame = decodeToNode(received.payload)
-        if ("problem" in frame) {
-          dropped.malformed += 1
-          log.warn("A frame from WaaS was dropped", { problem: frame.problem })
-        } else {
-          log.trace("frame in", () => shownFrame(frame, received.payload.length))
-          guarded(() => handlers.onFrame(frame))
-        }
-      }
+        return this.#onResumed(received.peer)
+      case "frame":
+        return this.#onFrame(received.payload)
     }
   }
 
-  function guarded(handle: () => void): void {
-    const outer = handling
-    handling = true
+  #onResumed(peer: PeerMemory): void {
+    this.#onlineAt = performance.now()
+    this.#enter("online")
+    this.#options.log.info("TSS Node registration accepted", { peer, ...this.#measured })
+    this.#guarded(() => this.#handlers.onOnline(peer))
+  }
+
+  #onFrame(payload: Bytes): void {
+    const { log } = this.#options
+    const frame = decodeToNode(payload)
+    if ("problem" in frame) {
+      this.#dropped.malformed += 1
+      return log.warn("A frame from WaaS was dropped", { problem: frame.problem })
+    }
+    log.trace("frame in", () => shownFrame(frame, payload.length))
+    this.#guarded(() => this.#handlers.onFrame(frame))
+  }
+
+  #guarded(handle: () => void): void {
+    const outer = this.#handling
+    this.#handling = true
     try {
       handle()
     } catch (error) {
-      dropped.handlerFailed += 1
+      this.#dropped.handlerFailed += 1
       const bug = new CosignerError("E-CLI-001", { what: `a handler of the link threw: ${errorText(error)}` })
-      log.error(bug.message, { code: bug.code, next: bug.next })
+      this.#options.log.error(bug.message, { code: bug.code, next: bug.next })
     } finally {
-      handling = outer
+      this.#handling = outer
     }
-  }
-
-  dial()
-  return {
-    send(frame) {
-      const encoded = encodeFromNode(frame)
-      const answer = channel.send(encoded)
-      log.trace("frame out", () => ({ ...shownFrame(frame, encoded.length), answer }))
-      if (answer === "full") {
-        dropped.queueFull += 1
-        awaited = true
-      } else pump()
-      return answer
-    },
-    state: () => ({
-      phase,
-      sinceMs,
-      failures,
-      measured,
-      silentMs: connection?.silentMs(),
-      lastError,
-      dropped: { ...dropped },
-      queue: channel.depth(),
-    }),
-    stop() {
-      if (phase === "stopped") return
-      enter("stopped")
-      clearTimeout(retry)
-      connection?.close()
-      connection = undefined
-    },
   }
 }

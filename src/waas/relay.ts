@@ -4,7 +4,7 @@
  * Owns who is online, the channels, their bounds. What frames mean is the engine's; HTTP routes are the caller's.
  */
 import { randomBytes } from "node:crypto"
-import { copy, equal } from "../bytes.ts"
+import { type Bytes, copy, equal } from "../bytes.ts"
 import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
@@ -16,7 +16,8 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import { type ChannelPacket, EPOCH_BYTES, MAX_PACKET_BYTES, type RefusalReason } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
 import type { Signer } from "../wire/signed.ts"
-import { type ConnectionLimits, NodeConnection } from "./relayConnection.ts"
+import type { NodeVersions } from "../wire/versions.ts"
+import { type ConnectionEvents, type ConnectionLimits, NodeConnection, type NodeSaid } from "./relayConnection.ts"
 
 export interface RelayLimits extends ConnectionLimits {
   /** Of each node's queue, online or not. */
@@ -47,8 +48,11 @@ export interface RelayOptions {
   readonly signer: Signer
   /** Whether a node that has proved its key may stay. */
   isKnownNode(party: PartyId): boolean
-  /** Whether a node whose database has come so far may work: false for an older copy. Durable when it resolves; without it, all may. */
-  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken) => Promise<boolean>
+  /**
+   * Whether a node whose database has come so far may work: false for an older copy. The token and the versions that the node
+   * speaks are durable when it resolves; without it, all may.
+   */
+  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken, versions: NodeVersions) => Promise<boolean>
   /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
   onFrame(party: PartyId, frame: FromNode): void
   /** Frames flow. After "restarted" the node remembers nothing of what it was told and had not written down. */
@@ -85,158 +89,261 @@ interface Peer {
   handling: boolean
 }
 
-export function createRelay(options: RelayOptions): Relay {
-  const { limits, log } = options
-  const peers = new Map<PartyId, Peer>()
-  const online = new Set<PartyId>()
-  const connections = new Set<NodeConnection>()
-  const dropped = new Map<RelayDrop, number>()
-  const unproven = new Set<NodeConnection>()
-  let closing = false
+export const createRelay = (options: RelayOptions): Relay => new NodeRelay(options)
 
-  const count = (reason: RelayDrop): void => {
-    dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
-  }
+class NodeRelay implements Relay {
+  readonly websocket: Bun.WebSocketHandler<NodeConnection>
+  readonly #options: RelayOptions
+  readonly #peers = new Map<PartyId, Peer>()
+  readonly #online = new Set<PartyId>()
+  readonly #connections = new Set<NodeConnection>()
+  readonly #unproven = new Set<NodeConnection>()
+  readonly #dropped = new Map<RelayDrop, number>()
+  readonly #events: ConnectionEvents
+  readonly #sweep: ReturnType<typeof setInterval>
+  #closing = false
 
-  function peerOf(party: PartyId): Peer | undefined {
-    const known = peers.get(party)
-    if (known !== undefined) return known
-    if (peers.size >= limits.nodes && !makeRoom()) return undefined
-    const channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), limits.channel)
-    const peer: Peer = { channel, connection: undefined, full: false, handling: false }
-    peers.set(party, peer)
-    return peer
-  }
-
-  function makeRoom(): boolean {
-    for (const [party, peer] of peers) {
-      if (peer.connection === undefined && peer.channel.depth().frames === 0) return peers.delete(party)
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#events = {
+      admit: (connection, party, said) => this.#admit(connection, party, said),
+      opened: (connection, party) => this.#opened(connection, party),
+      packet: (connection, party, packet) => this.#packet(connection, party, packet),
+      refused: (connection, reason) => this.#refused(connection, reason),
     }
-    return false
+    this.websocket = this.#websocket()
+    const sweepMs = Math.ceil(options.limits.silentMs / 4)
+    this.#sweep = setInterval(() => {
+      for (const connection of this.#connections) connection.checkSilence()
+    }, sweepMs)
   }
 
-  function admit(
+  upgrade(request: Request, server: Bun.Server<NodeConnection>): "upgraded" | "other" | Response {
+    const { signer, clock, limits } = this.#options
+    if (new URL(request.url).pathname !== "/ws") return "other"
+    if (this.#closing) return new Response("stopping", { status: 503 })
+    if (this.#unproven.size >= limits.unproven) {
+      this.#count("busy")
+      return new Response("too many connections without proof", { status: 503, headers: { "Retry-After": "10" } })
+    }
+    const data = new NodeConnection(signer, clock, limits, this.#events)
+    if (server.upgrade(request, { data })) return "upgraded"
+    return new Response("a WebSocket is expected here", { status: 426, headers: { Upgrade: "websocket" } })
+  }
+
+  send(party: PartyId, frame: ToNode): "queued" | "offline-queued" | "full" {
+    const bytes = encodeToNode(frame)
+    this.#options.log.trace("frame out", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, bytes.length) }))
+    const peer = this.#peerOf(party)
+    if (peer === undefined || peer.channel.send(bytes) === "full") {
+      this.#count("queueFull")
+      return "full"
+    }
+    if (!this.#online.has(party)) return "offline-queued"
+    this.#pump(peer)
+    return "queued"
+  }
+
+  online(): ReadonlySet<PartyId> {
+    return this.#online
+  }
+
+  forget(party: PartyId): void {
+    this.#peers.get(party)?.connection?.refuse("unknownNode")
+    this.#peers.delete(party)
+  }
+
+  dropped(): ReadonlyMap<RelayDrop, number> {
+    return this.#dropped
+  }
+
+  close(): void {
+    this.#closing = true
+    clearInterval(this.#sweep)
+    for (const connection of this.#connections) connection.refuse("stopping")
+    this.#peers.clear()
+  }
+
+  // ---- sockets -----------------------------------------------------------------------------------------------------
+
+  #websocket(): Bun.WebSocketHandler<NodeConnection> {
+    return {
+      maxPayloadLength: MAX_PACKET_BYTES,
+      // Above what the channel's window lets out; a send beyond it would be dropped without a word.
+      backpressureLimit: 4 * this.#options.limits.channel.windowBytes + 2 * MAX_PACKET_BYTES,
+      idleTimeout: 0,
+      sendPings: false,
+      perMessageDeflate: false,
+      open: (socket) => {
+        this.#unproven.add(socket.data)
+        this.#connections.add(socket.data)
+        socket.data.open(socket)
+      },
+      message: (socket, message) => socket.data.message(message),
+      drain: (socket) => this.#drained(socket.data),
+      close: (socket) => {
+        this.#connections.delete(socket.data)
+        this.#unproven.delete(socket.data)
+        socket.data.closed()
+        this.#leave(socket.data)
+      },
+    }
+  }
+
+  #drained(connection: NodeConnection): void {
+    const peer = this.#peerBehind(connection)
+    if (peer === undefined) return
+    peer.full = false
+    this.#pump(peer)
+  }
+
+  // ---- who may connect ---------------------------------------------------------------------------------------------
+
+  #admit(
     connection: NodeConnection,
     party: PartyId,
-    fencingToken: FencingToken | undefined,
+    said: NodeSaid,
   ): Promise<RefusalReason | undefined> | RefusalReason | undefined {
-    if (fencingToken === undefined || options.admitFencingToken === undefined)
-      return register(connection, party, fencingToken)
-    if (!isKnown(party)) return register(connection, party, fencingToken)
-    const elsewhere = besideTwin(party, fencingToken)
+    const { fencingToken, versions } = said
+    const { admitFencingToken, log } = this.#options
+    if (fencingToken === undefined || admitFencingToken === undefined) return this.#register(connection, party, said)
+    if (!this.#isKnown(party)) return this.#register(connection, party, said)
+    const elsewhere = this.#besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
-    return options.admitFencingToken(party, fencingToken).then(
+    return admitFencingToken(party, fencingToken, versions).then(
       (isNewest) => {
-        if (isNewest) return register(connection, party, fencingToken)
+        if (isNewest) return this.#register(connection, party, said)
         log.warn("A node with an older copy of its database was refused", { nodeId: nodeIdOf(party) })
         return "rolledBack"
       },
       (error: unknown) => {
-        failed(error)
+        this.#failed(error)
         return "busy"
       },
     )
   }
 
   /** Two starts of one node at a time: the one that is heard stays. Restarted, a node's old connection is closed or soon silent. */
-  function besideTwin(party: PartyId, fencingToken: FencingToken | undefined): RefusalReason | undefined {
-    const connected = peers.get(party)?.connection
-    const known = connected?.fencingToken
+  #besideTwin(party: PartyId, fencingToken: FencingToken | undefined): RefusalReason | undefined {
+    const connected = this.#peers.get(party)?.connection
+    const known = connected?.said?.fencingToken
     if (connected === undefined || known === undefined) return undefined
     if (fencingToken === undefined) return "busy"
     if (equal(known.bootId, fencingToken.bootId) || connected.silentMs() > TWIN_MS) return undefined
-    log.warn("A second copy of a connected node was refused", { nodeId: nodeIdOf(party) })
+    this.#options.log.warn("A second copy of a connected node was refused", { nodeId: nodeIdOf(party) })
     return "twin"
   }
 
-  function register(
-    connection: NodeConnection,
-    party: PartyId,
-    fencingToken: FencingToken | undefined,
-  ): RefusalReason | undefined {
-    const elsewhere = besideTwin(party, fencingToken)
+  #register(connection: NodeConnection, party: PartyId, { fencingToken }: NodeSaid): RefusalReason | undefined {
+    const elsewhere = this.#besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
-    if (!isKnown(party)) {
-      log.info("A node that is not known was refused", { nodeId: nodeIdOf(party) })
+    if (!this.#isKnown(party)) {
+      this.#options.log.info("A node that is not known was refused", { nodeId: nodeIdOf(party) })
       return "unknownNode"
     }
-    const peer = peerOf(party)
+    const peer = this.#peerOf(party)
     if (peer === undefined) return "busy"
-    unproven.delete(connection)
+    this.#unproven.delete(connection)
     peer.connection?.refuse("replaced")
     peer.connection = connection
     peer.full = false
     return undefined
   }
 
-  function isKnown(party: PartyId): boolean {
+  #isKnown(party: PartyId): boolean {
     try {
-      return options.isKnownNode(party)
+      return this.#options.isKnownNode(party)
     } catch (error) {
-      failed(error)
+      this.#failed(error)
       return false
     }
   }
 
-  function opened(connection: NodeConnection, party: PartyId): void {
-    const peer = peers.get(party)
+  #peerOf(party: PartyId): Peer | undefined {
+    const known = this.#peers.get(party)
+    if (known !== undefined) return known
+    const { limits } = this.#options
+    if (this.#peers.size >= limits.nodes && !this.#makeRoom()) return undefined
+    const channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), limits.channel)
+    const peer: Peer = { channel, connection: undefined, full: false, handling: false }
+    this.#peers.set(party, peer)
+    return peer
+  }
+
+  #makeRoom(): boolean {
+    for (const [party, peer] of this.#peers) {
+      if (peer.connection === undefined && peer.channel.depth().frames === 0) return this.#peers.delete(party)
+    }
+    return false
+  }
+
+  // ---- what a connection brings ------------------------------------------------------------------------------------
+
+  /** The peer that this connection speaks for; undefined once another one has taken its place. */
+  #peerBehind(connection: NodeConnection): Peer | undefined {
+    const peer = connection.party === undefined ? undefined : this.#peers.get(connection.party)
+    return peer?.connection === connection ? peer : undefined
+  }
+
+  #opened(connection: NodeConnection, party: PartyId): void {
+    const peer = this.#peers.get(party)
     if (peer?.connection !== connection) return
     peer.channel.connect()
-    pump(peer)
+    this.#pump(peer)
   }
 
-  function packet(connection: NodeConnection, party: PartyId, packet: ChannelPacket): void {
-    const peer = peers.get(party)
+  #packet(connection: NodeConnection, party: PartyId, packet: ChannelPacket): void {
+    const peer = this.#peers.get(party)
     if (peer?.connection !== connection) return
-    receive(peer, party, packet)
-    pump(peer)
+    this.#receive(peer, party, packet)
+    this.#pump(peer)
   }
 
-  function receive(peer: Peer, party: PartyId, packet: ChannelPacket): void {
+  #receive(peer: Peer, party: PartyId, packet: ChannelPacket): void {
+    const { log, onOnline } = this.#options
     const received = peer.channel.receive(packet)
     switch (received.kind) {
       case "nothing":
         return
       case "duplicate":
-        return count("duplicate")
+        return this.#count("duplicate")
       case "violation":
         log.warn("A node broke the link protocol", { nodeId: nodeIdOf(party), problem: received.what })
         peer.connection?.refuse("protocol")
         return
       case "resumed":
-        online.add(party)
+        this.#online.add(party)
         log.info("Node online", { nodeId: nodeIdOf(party), peer: received.peer })
-        return guarded(peer, () => options.onOnline(party, received.peer))
-      case "frame": {
-        const frame = decodeFromNode(received.payload)
-        if ("problem" in frame) {
-          count("malformed")
-          return log.warn("A frame of a node was dropped", { nodeId: nodeIdOf(party), problem: frame.problem })
-        }
-        log.trace("frame in", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, received.payload.length) }))
-        return guarded(peer, () => options.onFrame(party, frame))
-      }
+        return this.#guarded(peer, () => onOnline(party, received.peer))
+      case "frame":
+        return this.#frame(peer, party, received.payload)
     }
   }
 
-  function guarded(peer: Peer, handle: () => void): void {
+  #frame(peer: Peer, party: PartyId, payload: Bytes): void {
+    const { log, onFrame } = this.#options
+    const frame = decodeFromNode(payload)
+    if ("problem" in frame) {
+      this.#count("malformed")
+      return log.warn("A frame of a node was dropped", { nodeId: nodeIdOf(party), problem: frame.problem })
+    }
+    log.trace("frame in", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, payload.length) }))
+    this.#guarded(peer, () => onFrame(party, frame))
+  }
+
+  #guarded(peer: Peer, handle: () => void): void {
     const outer = peer.handling
     peer.handling = true
     try {
       handle()
     } catch (error) {
-      failed(error)
+      this.#failed(error)
     } finally {
       peer.handling = outer
     }
   }
 
-  function failed(error: unknown): void {
-    count("handlerFailed")
-    log.error("A handler of the relay threw", { code: "E-CLI-001", what: errorText(error) })
-  }
-
-  function pump(peer: Peer): void {
+  #pump(peer: Peer): void {
     while (!peer.handling && !peer.full && peer.connection !== undefined) {
       const packet = peer.channel.next()
       if (packet === undefined) return
@@ -246,94 +353,32 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  function detach(party: PartyId, peer: Peer): void {
+  // ---- how a connection ends ---------------------------------------------------------------------------------------
+
+  #refused(connection: NodeConnection, reason: RefusalReason): void {
+    this.#count(reason)
+    this.#leave(connection)
+  }
+
+  #leave(connection: NodeConnection): void {
+    const peer = this.#peerBehind(connection)
+    if (connection.party !== undefined && peer !== undefined) this.#detach(connection.party, peer)
+  }
+
+  #detach(party: PartyId, peer: Peer): void {
     peer.connection = undefined
     peer.channel.disconnect()
-    if (!online.delete(party)) return
-    log.info("Node offline", { nodeId: nodeIdOf(party) })
-    guarded(peer, () => options.onOffline(party))
+    if (!this.#online.delete(party)) return
+    this.#options.log.info("Node offline", { nodeId: nodeIdOf(party) })
+    this.#guarded(peer, () => this.#options.onOffline(party))
   }
 
-  function leave(connection: NodeConnection): void {
-    const party = connection.party
-    const peer = party === undefined ? undefined : peers.get(party)
-    if (party !== undefined && peer?.connection === connection) detach(party, peer)
+  #failed(error: unknown): void {
+    this.#count("handlerFailed")
+    this.#options.log.error("A handler of the relay threw", { code: "E-CLI-001", what: errorText(error) })
   }
 
-  function refused(connection: NodeConnection, reason: RefusalReason): void {
-    count(reason)
-    leave(connection)
-  }
-
-  const events = { admit, opened, packet, refused }
-  const sweep = setInterval(
-    () => {
-      for (const connection of connections) connection.checkSilence()
-    },
-    Math.ceil(limits.silentMs / 4),
-  )
-
-  return {
-    upgrade(request, server) {
-      if (new URL(request.url).pathname !== "/ws") return "other"
-      if (closing) return new Response("stopping", { status: 503 })
-      if (unproven.size >= limits.unproven) {
-        count("busy")
-        return new Response("too many connections without proof", { status: 503, headers: { "Retry-After": "10" } })
-      }
-      const data = new NodeConnection(options.signer, options.clock, limits, events)
-      if (server.upgrade(request, { data })) return "upgraded"
-      return new Response("a WebSocket is expected here", { status: 426, headers: { Upgrade: "websocket" } })
-    },
-    websocket: {
-      maxPayloadLength: MAX_PACKET_BYTES,
-      // Above what the channel's window lets out; a send beyond it would be dropped without a word.
-      backpressureLimit: 4 * limits.channel.windowBytes + 2 * MAX_PACKET_BYTES,
-      idleTimeout: 0,
-      sendPings: false,
-      perMessageDeflate: false,
-      open(socket) {
-        unproven.add(socket.data)
-        connections.add(socket.data)
-        socket.data.open(socket)
-      },
-      message: (socket, message) => socket.data.message(message),
-      drain(socket) {
-        const peer = socket.data.party === undefined ? undefined : peers.get(socket.data.party)
-        if (peer?.connection !== socket.data) return
-        peer.full = false
-        pump(peer)
-      },
-      close(socket) {
-        connections.delete(socket.data)
-        unproven.delete(socket.data)
-        socket.data.closed()
-        leave(socket.data)
-      },
-    },
-    send(party, frame) {
-      const bytes = encodeToNode(frame)
-      log.trace("frame out", () => ({ nodeId: nodeIdOf(party), ...shownFrame(frame, bytes.length) }))
-      const peer = peerOf(party)
-      if (peer === undefined || peer.channel.send(bytes) === "full") {
-        count("queueFull")
-        return "full"
-      }
-      if (!online.has(party)) return "offline-queued"
-      pump(peer)
-      return "queued"
-    },
-    online: () => online,
-    forget(party) {
-      peers.get(party)?.connection?.refuse("unknownNode")
-      peers.delete(party)
-    },
-    dropped: () => dropped,
-    close() {
-      closing = true
-      clearInterval(sweep)
-      for (const connection of connections) connection.refuse("stopping")
-      peers.clear()
-    },
+  #count(reason: RelayDrop): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1)
   }
 }

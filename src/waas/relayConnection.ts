@@ -4,7 +4,6 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { copy } from "../bytes.ts"
 import { type PartyId, partyOf } from "../keys/party.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import { type FencingToken, isProof, prove, type Transcript } from "../wire/hello.ts"
@@ -12,12 +11,22 @@ import {
   type ChannelPacket,
   decodePacket,
   encodePacket,
-  LINK_VERSION,
+  HELLO_FORM,
   MAX_HANDSHAKE_BYTES,
   type Packet,
   type RefusalReason,
 } from "../wire/packets.ts"
 import type { Signer } from "../wire/signed.ts"
+import {
+  BEFORE_VERSIONS,
+  common,
+  LINK,
+  markedNonce,
+  NONCE_BYTES,
+  type NodeVersions,
+  rangeOf,
+  type Versions,
+} from "../wire/versions.ts"
 
 export type Socket = Bun.ServerWebSocket<NodeConnection>
 
@@ -34,12 +43,18 @@ export interface ConnectionLimits {
   readonly burstSeconds: number
 }
 
+/** What a node said of itself, under its signature. */
+export interface NodeSaid {
+  readonly fencingToken: FencingToken | undefined
+  readonly versions: NodeVersions
+}
+
 export interface ConnectionEvents {
   /** The key is proved. A refusal ends the connection; undefined welcomes it. Must not reject. */
   admit(
     connection: NodeConnection,
     party: PartyId,
-    fencingToken: FencingToken | undefined,
+    said: NodeSaid,
   ): Promise<RefusalReason | undefined> | RefusalReason | undefined
   /** The welcome is sent. */
   opened(connection: NodeConnection, party: PartyId): void
@@ -60,7 +75,7 @@ export class NodeConnection {
   #phase: Phase = { kind: "hello" }
   #socket: Socket | undefined
   #party: PartyId | undefined
-  #fencingToken: FencingToken | undefined
+  #said: NodeSaid | undefined
   #lastHeard = performance.now()
   #patience: ReturnType<typeof setTimeout> | undefined
   #packets: TokenBucket
@@ -81,9 +96,9 @@ export class NodeConnection {
     return this.#party
   }
 
-  /** What it said of its database, once admitted. */
-  get fencingToken(): FencingToken | undefined {
-    return this.#fencingToken
+  /** What it said of itself, once admitted. */
+  get said(): NodeSaid | undefined {
+    return this.#said
   }
 
   /** Since it was last heard, ms. */
@@ -159,15 +174,16 @@ export class NodeConnection {
   }
 
   #challenge(hello: Extract<Packet, { readonly kind: "hello" }>): void {
-    if (hello.version !== LINK_VERSION) return this.refuse("version")
+    const version = hello.form === HELLO_FORM ? common(LINK, rangeOf(hello.nodeNonce)) : undefined
+    if (version === undefined) return this.refuse("version")
     const party = partyOf(hello.nodeKey)
     if (party === undefined) return this.refuse("protocol")
     const transcript: Transcript = {
-      version: LINK_VERSION,
+      version,
       nodeKey: hello.nodeKey,
       waasKey: this.signer.publicKey,
       nodeNonce: hello.nodeNonce,
-      waasNonce: copy(randomBytes(32)),
+      waasNonce: markedNonce(randomBytes(NONCE_BYTES), LINK),
       waasMs: this.clock(),
     }
     this.#phase = { kind: "proof", transcript, party }
@@ -177,20 +193,23 @@ export class NodeConnection {
 
   #prove(
     { transcript, party }: Extract<Phase, { readonly kind: "proof" }>,
-    { signature, fencingToken }: Extract<Packet, { readonly kind: "proof" }>,
+    { signature, fencingToken, versions }: Extract<Packet, { readonly kind: "proof" }>,
   ): void {
-    const signed = fencingToken === undefined ? transcript : { ...transcript, fencingToken }
+    // A relay that cuts the versions off, or adds some, has made another transcript than the one that is signed.
+    const signed = { ...transcript, ...(fencingToken && { fencingToken }), ...(versions && { versions }) }
     if (!isProof("node", signed, signature)) return this.refuse("proof")
+    if ((versions === undefined) !== (transcript.version === 1)) return this.refuse("protocol")
+    const said: NodeSaid = { fencingToken, versions: versionsOf(transcript.version, versions) }
     this.#phase = { kind: "admitting" }
-    const answer = this.events.admit(this, party, fencingToken)
-    if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, fencingToken, refusal))
-    else this.#welcome(party, fencingToken, answer)
+    const answer = this.events.admit(this, party, said)
+    if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, said, refusal))
+    else this.#welcome(party, said, answer)
   }
 
-  #welcome(party: PartyId, fencingToken: FencingToken | undefined, refusal: RefusalReason | undefined): void {
+  #welcome(party: PartyId, said: NodeSaid, refusal: RefusalReason | undefined): void {
     if (this.#phase.kind !== "admitting") return
     if (refusal !== undefined) return this.refuse(refusal)
-    this.#fencingToken = fencingToken
+    this.#said = said
     clearTimeout(this.#patience)
     this.#party = party
     this.#phase = { kind: "open", party }
@@ -198,6 +217,9 @@ export class NodeConnection {
     this.events.opened(this, party)
   }
 }
+
+const versionsOf = (link: number, versions: Versions | undefined): NodeVersions =>
+  versions === undefined ? { ...BEFORE_VERSIONS, link } : { ...versions, link }
 
 const bucketOf = (perSecond: number, { burstSeconds }: ConnectionLimits): TokenBucket =>
   new TokenBucket({ burst: perSecond * burstSeconds, perSecond }, performance.now())

@@ -147,8 +147,8 @@ function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
   return createRelay({
     signer,
-    admitFencingToken: (party, { bootId, ...fencingToken }) =>
-      engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId) }),
+    admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
+      engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
     isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
     onFrame: (party, frame) => swallow(engine.onFrame(nodeIdOf(party), frame)),
     onOnline: (party) => swallow(engine.onOnline(nodeIdOf(party))),

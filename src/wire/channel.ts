@@ -65,126 +65,151 @@ export interface Channel {
 const NOBODY: Bytes = new Uint8Array(EPOCH_BYTES)
 
 /** `newEpoch`: 16 random bytes, fresh each time it is called. */
-export function createChannel(newEpoch: () => Bytes, limits: ChannelLimits): Channel {
-  let epoch = newEpoch()
-  let peer: Bytes | undefined
-  /** Frames acked + 1 .. acked + queue.length, of which the first `sent` are on this connection. */
-  let queue: Bytes[] = []
-  let queueBytes = 0
-  let acked = 0
-  let sent = 0
-  let sentBytes = 0
+export const createChannel = (newEpoch: () => Bytes, limits: ChannelLimits): Channel =>
+  new NumberedChannel(newEpoch, limits)
+
+class NumberedChannel implements Channel {
+  readonly #newEpoch: () => Bytes
+  readonly #limits: ChannelLimits
+  #epoch: Bytes
+  #peer: Bytes | undefined
+  /** Frames #acked + 1 .. #acked + #queue.length, of which the first `#sent` are on this connection. */
+  #queue: Bytes[] = []
+  #queueBytes = 0
+  #acked = 0
+  #sent = 0
+  #sentBytes = 0
   /** The highest number ever sent to this incarnation of the peer. */
-  let highest = 0
-  let received = 0
-  let state: "apart" | "greeting" | "resumed" = "apart"
-  let resumeDue = false
-  let ackDue = false
+  #highest = 0
+  #received = 0
+  #state: "apart" | "greeting" | "resumed" = "apart"
+  #resumeDue = false
+  #ackDue = false
 
-  const frameOf = (i: number): Bytes => queue[i] ?? NOBODY
-
-  function startNumbering(): void {
-    acked = 0
-    highest = 0
-    received = 0
-    sent = 0
-    sentBytes = 0
+  constructor(newEpoch: () => Bytes, limits: ChannelLimits) {
+    this.#newEpoch = newEpoch
+    this.#limits = limits
+    this.#epoch = newEpoch()
   }
 
-  function violation(what: string): Received {
-    epoch = newEpoch()
-    peer = undefined
-    startNumbering()
-    disconnect()
+  send(frame: Bytes): "queued" | "full" {
+    const { queueFrames, queueBytes } = this.#limits
+    if (this.#queue.length >= queueFrames || this.#queueBytes + frame.length > queueBytes) return "full"
+    this.#queue.push(frame)
+    this.#queueBytes += frame.length
+    return "queued"
+  }
+
+  connect(): void {
+    this.disconnect()
+    this.#state = "greeting"
+    this.#resumeDue = true
+  }
+
+  disconnect(): void {
+    this.#state = "apart"
+    this.#sent = 0
+    this.#sentBytes = 0
+    this.#resumeDue = false
+    this.#ackDue = false
+  }
+
+  receive(packet: ChannelPacket): Received {
+    if (packet.kind === "resume") return this.#resume(packet)
+    if (this.#state !== "resumed") return this.#violation("a packet before the resume")
+    if (packet.kind === "data") return this.#data(packet)
+    if (this.#acknowledge(packet.ack)) return { kind: "nothing" }
+    return this.#violation("an acknowledgement of what was never sent")
+  }
+
+  next(): ChannelPacket | undefined {
+    if (this.#resumeDue) {
+      this.#resumeDue = false
+      return { kind: "resume", epoch: this.#epoch, knows: this.#peer ?? NOBODY, received: this.#received }
+    }
+    if (this.#state !== "resumed") return undefined
+    const frame = this.#queue[this.#sent]
+    if (frame !== undefined && this.#fitsWindow(frame)) return this.#dataOf(frame)
+    if (!this.#ackDue) return undefined
+    this.#ackDue = false
+    return { kind: "ack", ack: this.#received }
+  }
+
+  hasRoom(): boolean {
+    const { queueFrames, queueBytes } = this.#limits
+    return this.#queue.length <= queueFrames / 2 && this.#queueBytes <= queueBytes / 2
+  }
+
+  depth(): Depth {
+    return { frames: this.#queue.length, bytes: this.#queueBytes, inFlight: this.#sent }
+  }
+
+  /** One frame is always let through, however large it is. */
+  #fitsWindow(frame: Bytes): boolean {
+    const { windowFrames, windowBytes } = this.#limits
+    return this.#sent === 0 || (this.#sent < windowFrames && this.#sentBytes + frame.length <= windowBytes)
+  }
+
+  #dataOf(frame: Bytes): ChannelPacket {
+    this.#sent += 1
+    this.#sentBytes += frame.length
+    this.#highest = Math.max(this.#highest, this.#acked + this.#sent)
+    this.#ackDue = false
+    return { kind: "data", seq: this.#acked + this.#sent, ack: this.#received, payload: frame }
+  }
+
+  #startNumbering(): void {
+    this.#acked = 0
+    this.#highest = 0
+    this.#received = 0
+    this.#sent = 0
+    this.#sentBytes = 0
+  }
+
+  #violation(what: string): Received {
+    this.#epoch = this.#newEpoch()
+    this.#peer = undefined
+    this.#startNumbering()
+    this.disconnect()
     return { kind: "violation", what }
   }
 
-  function disconnect(): void {
-    state = "apart"
-    sent = 0
-    sentBytes = 0
-    resumeDue = false
-    ackDue = false
-  }
-
   /** Drops what the peer has; false for a number that no honest peer says. */
-  function acknowledge(upTo: number): boolean {
-    if (upTo < acked || upTo > highest) return false
-    const count = upTo - acked
-    for (let i = 0; i < count; i++) {
-      queueBytes -= frameOf(i).length
-      if (i < sent) sentBytes -= frameOf(i).length
+  #acknowledge(upTo: number): boolean {
+    if (upTo < this.#acked || upTo > this.#highest) return false
+    const count = upTo - this.#acked
+    for (const [i, frame] of this.#queue.slice(0, count).entries()) {
+      this.#queueBytes -= frame.length
+      if (i < this.#sent) this.#sentBytes -= frame.length
     }
-    queue = count === 0 ? queue : queue.slice(count)
-    sent = Math.max(0, sent - count)
-    acked = upTo
+    this.#queue = count === 0 ? this.#queue : this.#queue.slice(count)
+    this.#sent = Math.max(0, this.#sent - count)
+    this.#acked = upTo
     return true
   }
 
-  function resume(packet: Extract<ChannelPacket, { readonly kind: "resume" }>): Received {
-    if (state !== "greeting") return violation("a resume out of place")
-    const memory = peer === undefined ? "first" : equal(packet.epoch, peer) ? "same" : "restarted"
+  #resume(packet: Extract<ChannelPacket, { readonly kind: "resume" }>): Received {
+    if (this.#state !== "greeting") return this.#violation("a resume out of place")
+    const memory = this.#peer === undefined ? "first" : equal(packet.epoch, this.#peer) ? "same" : "restarted"
     if (memory !== "same") {
-      startNumbering()
-      peer = packet.epoch
+      this.#startNumbering()
+      this.#peer = packet.epoch
     }
-    if (equal(packet.knows, epoch)) {
-      if (!acknowledge(packet.received)) return violation("a resume after frames that were never sent")
-    } else if (acked > 0 || received > 0) {
-      return violation("a peer that forgot this side without a new epoch")
+    if (equal(packet.knows, this.#epoch)) {
+      if (!this.#acknowledge(packet.received)) return this.#violation("a resume after frames that were never sent")
+    } else if (this.#acked > 0 || this.#received > 0) {
+      return this.#violation("a peer that forgot this side without a new epoch")
     }
-    state = "resumed"
+    this.#state = "resumed"
     return { kind: "resumed", peer: memory }
   }
 
-  function data(packet: Extract<ChannelPacket, { readonly kind: "data" }>): Received {
-    if (!acknowledge(packet.ack)) return violation("an acknowledgement of what was never sent")
-    if (packet.seq > received + 1) return violation("a gap in the numbering")
-    ackDue = true
-    if (packet.seq <= received) return { kind: "duplicate" }
-    received = packet.seq
+  #data(packet: Extract<ChannelPacket, { readonly kind: "data" }>): Received {
+    if (!this.#acknowledge(packet.ack)) return this.#violation("an acknowledgement of what was never sent")
+    if (packet.seq > this.#received + 1) return this.#violation("a gap in the numbering")
+    this.#ackDue = true
+    if (packet.seq <= this.#received) return { kind: "duplicate" }
+    this.#received = packet.seq
     return { kind: "frame", payload: packet.payload }
-  }
-
-  return {
-    send(frame) {
-      if (queue.length >= limits.queueFrames || queueBytes + frame.length > limits.queueBytes) return "full"
-      queue.push(frame)
-      queueBytes += frame.length
-      return "queued"
-    },
-    connect() {
-      disconnect()
-      state = "greeting"
-      resumeDue = true
-    },
-    disconnect,
-    receive(packet) {
-      if (packet.kind === "resume") return resume(packet)
-      if (state !== "resumed") return violation("a packet before the resume")
-      if (packet.kind === "data") return data(packet)
-      return acknowledge(packet.ack) ? { kind: "nothing" } : violation("an acknowledgement of what was never sent")
-    },
-    next() {
-      if (resumeDue) {
-        resumeDue = false
-        return { kind: "resume", epoch, knows: peer ?? NOBODY, received }
-      }
-      if (state !== "resumed") return undefined
-      const frame = queue[sent]
-      const fits = frame !== undefined && sent < limits.windowFrames && sentBytes + frame.length <= limits.windowBytes
-      if (frame !== undefined && (fits || sent === 0)) {
-        sent += 1
-        sentBytes += frame.length
-        highest = Math.max(highest, acked + sent)
-        ackDue = false
-        return { kind: "data", seq: acked + sent, ack: received, payload: frame }
-      }
-      if (!ackDue) return undefined
-      ackDue = false
-      return { kind: "ack", ack: received }
-    },
-    hasRoom: () => queue.length <= limits.queueFrames / 2 && queueBytes <= limits.queueBytes / 2,
-    depth: () => ({ frames: queue.length, bytes: queueBytes, inFlight: sent }),
   }
 }

@@ -2,10 +2,13 @@
  * The handshake's proofs. Each side signs the whole transcript under its own role, on a nonce that the other drew for
  * this connection: neither proof can be replayed, reflected, or used at another server.
  *
- *     node -> WaaS  hello      version, node key, node nonce
+ *     node -> WaaS  hello      node key, node nonce
  *     WaaS -> node  challenge  WaaS nonce, WaaS clock, signature       the node checks it against its pinned key
- *     node -> WaaS  proof      signature                               only now, and only to that key
+ *     node -> WaaS  proof      versions, fencing token, signature      only now, and only to that key
  *     WaaS -> node  welcome | refused
+ *
+ * Both nonces say which link versions their makers speak (versions.ts), and both signatures cover both nonces and the version
+ * that was chosen: a relay in between can end the handshake, not lead it to an older version.
  *
  * What the handshake does not do: it makes no session key. Secrecy and integrity of what follows are TLS's, and end to
  * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.
@@ -13,6 +16,7 @@
 import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
 import { frame } from "../crypto/frame.ts"
 import { type Signer, verifyEd25519 } from "./signed.ts"
+import { encodeVersions, type Versions } from "./versions.ts"
 
 /**
  * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
@@ -32,6 +36,7 @@ export const encodeFencingToken = ({ incarnation, boot, bootId, generation }: Fe
   concat(u64be(incarnation), u64be(boot), bootId, u64be(generation))
 
 export interface Transcript {
+  /** The link version that both nonces lead to. */
   readonly version: number
   readonly nodeKey: Bytes
   readonly waasKey: Bytes
@@ -40,6 +45,8 @@ export interface Transcript {
   readonly waasMs: number
   /** Of the node's proof alone. Absent: a probe that is not the node at work. */
   readonly fencingToken?: FencingToken
+  /** Of the node's proof alone, from link version 2 on. */
+  readonly versions?: Versions
 }
 
 export type Role = "node" | "waas"
@@ -54,8 +61,15 @@ const signedBytes = (role: Role, t: Transcript): Bytes =>
     t.nodeNonce,
     t.waasNonce,
     u64be(t.waasMs),
-    ...(t.fencingToken === undefined ? [] : [encodeFencingToken(t.fencingToken)]),
+    ...(role === "node" ? saidByNode(t) : []),
   )
+
+/** From version 2 on each part has its own field, there or not; version 1 left an absent token out. */
+function saidByNode({ version, fencingToken, versions }: Transcript): readonly Bytes[] {
+  const token = fencingToken === undefined ? new Uint8Array(0) : encodeFencingToken(fencingToken)
+  if (version === 1) return token.length === 0 ? [] : [token]
+  return [token, versions === undefined ? new Uint8Array(0) : encodeVersions(versions)]
+}
 
 export const prove = (role: Role, transcript: Transcript, by: Signer): Bytes => by.sign(signedBytes(role, transcript))
 

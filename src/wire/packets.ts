@@ -7,8 +7,10 @@ import { Reader } from "../codec.ts"
 import { MAX_FRAME_BYTES } from "./framesCodec.ts"
 import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
+import { encodeVersions, readVersions, type Versions } from "./versions.ts"
 
-export const LINK_VERSION = 1
+/** The form of the first packet, not the version of the link: it never changes, or an older WaaS could not read it. */
+export const HELLO_FORM = 1
 export const EPOCH_BYTES = 16
 
 /** A data packet adds kind, sequence number and acknowledgement to its frame. */
@@ -34,7 +36,7 @@ export type RefusalReason = keyof typeof REFUSALS
 const REASONS = Object.keys(REFUSALS) as readonly RefusalReason[]
 
 export type HandshakePacket =
-  | { readonly kind: "hello"; readonly version: number; readonly nodeKey: Bytes; readonly nodeNonce: Bytes }
+  | { readonly kind: "hello"; readonly form: number; readonly nodeKey: Bytes; readonly nodeNonce: Bytes }
   | {
       readonly kind: "challenge"
       readonly waasNonce: Bytes
@@ -42,7 +44,13 @@ export type HandshakePacket =
       readonly waasMs: number
       readonly signature: Bytes
     }
-  | { readonly kind: "proof"; readonly signature: Bytes; readonly fencingToken?: FencingToken }
+  | {
+      readonly kind: "proof"
+      readonly signature: Bytes
+      readonly fencingToken?: FencingToken
+      /** From link version 2 on. */
+      readonly versions?: Versions
+    }
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
 
@@ -65,6 +73,7 @@ const KIND = {
   proof: 3,
   welcome: 4,
   refused: 5,
+  proofWithVersions: 6,
   resume: 16,
   data: 17,
   ack: 18,
@@ -76,13 +85,15 @@ export function encodePacket(packet: Packet): Bytes {
   const kind = u8(KIND[packet.kind])
   switch (packet.kind) {
     case "hello":
-      return concat(kind, u8(packet.version), packet.nodeKey, packet.nodeNonce)
+      return concat(kind, u8(packet.form), packet.nodeKey, packet.nodeNonce)
     case "challenge":
       return concat(kind, packet.waasNonce, u64be(packet.waasMs), packet.signature)
-    case "proof":
-      return packet.fencingToken === undefined
-        ? concat(kind, packet.signature)
-        : concat(kind, packet.signature, encodeFencingToken(packet.fencingToken))
+    case "proof": {
+      const { signature, fencingToken, versions } = packet
+      const token = fencingToken === undefined ? new Uint8Array(0) : encodeFencingToken(fencingToken)
+      if (versions === undefined) return concat(kind, signature, token)
+      return concat(u8(KIND.proofWithVersions), signature, encodeVersions(versions), token)
+    }
     case "welcome":
       return kind
     case "refused":
@@ -117,7 +128,9 @@ function fields(kind: number, from: Reader): Packet {
     case KIND.challenge:
       return { kind: "challenge", waasNonce: from.take(32), waasMs: from.u64(), signature: from.take(64) }
     case KIND.proof:
-      return proof(from)
+      return { kind: "proof", signature: from.take(64), ...fencingToken(from) }
+    case KIND.proofWithVersions:
+      return { kind: "proof", signature: from.take(64), versions: readVersions(from), ...fencingToken(from) }
     case KIND.welcome:
       return { kind: "welcome" }
     case KIND.refused:
@@ -137,21 +150,20 @@ function fields(kind: number, from: Reader): Packet {
   }
 }
 
-function proof(from: Reader): Packet {
-  const signature = from.take(64)
-  if (from.left() === 0) return { kind: "proof", signature }
+function fencingToken(from: Reader): { readonly fencingToken?: FencingToken } {
+  if (from.left() === 0) return {}
   const incarnation = from.u64()
   const boot = from.u64()
   const bootId = from.take(BOOT_ID_BYTES)
-  return { kind: "proof", signature, fencingToken: { incarnation, boot, bootId, generation: from.u64() } }
+  return { fencingToken: { incarnation, boot, bootId, generation: from.u64() } }
 }
 
-/** Of another version only the number is read: what follows it may have any form. */
+/** Of another form only the number is read: what follows it may be anything. */
 function hello(from: Reader): Packet {
-  const version = from.u8()
-  if (version === LINK_VERSION) return { kind: "hello", version, nodeKey: from.take(32), nodeNonce: from.take(32) }
+  const form = from.u8()
+  if (form === HELLO_FORM) return { kind: "hello", form, nodeKey: from.take(32), nodeNonce: from.take(32) }
   from.rest()
-  return { kind: "hello", version, nodeKey: new Uint8Array(0), nodeNonce: new Uint8Array(0) }
+  return { kind: "hello", form, nodeKey: new Uint8Array(0), nodeNonce: new Uint8Array(0) }
 }
 
 const reasonOf = (value: number): RefusalReason =>

@@ -375,8 +375,8 @@ describe("a server that breaks the protocol", () => {
     (signer: Identity, change: Partial<Transcript> = {}) =>
     (hello: Packet): Packet => {
       if (hello.kind !== "hello") throw new TypeError("a handshake begins with a hello")
-      const { version, nodeKey, nodeNonce } = hello
-      const transcript = { version, nodeKey, waasKey: signer.publicKey, nodeNonce, waasNonce, waasMs: 1, ...change }
+      const { nodeKey, nodeNonce } = hello
+      const transcript = { version: 1, nodeKey, waasKey: signer.publicKey, nodeNonce, waasNonce, waasMs: 1, ...change }
       return { kind: "challenge", waasNonce, waasMs: 1, signature: prove("waas", transcript, signer) }
     }
   const handshake =

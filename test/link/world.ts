@@ -5,11 +5,10 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { type Link, type LinkHandlers, startLink } from "../../src/link/link.ts"
 import { LINK_TIMING, type LinkOptions, type LinkTiming } from "../../src/link/options.ts"
 import { type Log, logTo } from "../../src/log.ts"
-import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from "../../src/waas/relay.ts"
+import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits, type RelayOptions } from "../../src/waas/relay.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS, type PeerMemory } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
-import type { FencingToken } from "../../src/wire/hello.ts"
 import type { RefusalReason } from "../../src/wire/packets.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
@@ -73,7 +72,7 @@ export interface WaasOptions {
   readonly identity?: Identity
   readonly isKnown?: (party: PartyId) => boolean
   readonly onFrame?: (party: PartyId, frame: FromNode) => void
-  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken) => Promise<boolean>
+  readonly admitFencingToken?: RelayOptions["admitFencingToken"]
   readonly limits?: Partial<RelayLimits>
   readonly tls?: Bun.TLSOptions
   readonly port?: number

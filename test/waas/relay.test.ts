@@ -83,7 +83,7 @@ class RawNode {
     return found
   }
   sayHello(): void {
-    this.say({ kind: "hello", version: 1, nodeKey: this.identity.publicKey, nodeNonce: this.nonce })
+    this.say({ kind: "hello", form: 1, nodeKey: this.identity.publicKey, nodeNonce: this.nonce })
   }
   /** Up to the challenge; returns what both sides sign. */
   async hello(): Promise<Transcript> {
@@ -168,7 +168,7 @@ describe("the handshake", () => {
   test("another version is refused by name", async () => {
     const node = new RawNode(aWaas())
     await node.opened()
-    node.say({ kind: "hello", version: 2, nodeKey: new Uint8Array(0), nodeNonce: new Uint8Array(0) })
+    node.say({ kind: "hello", form: 2, nodeKey: new Uint8Array(0), nodeNonce: new Uint8Array(0) })
     await node.refused("version")
   })
 

@@ -16,7 +16,7 @@ import { newIdentity } from "./documents.ts"
 const filled = (length: number, value: number): Uint8Array<ArrayBuffer> => new Uint8Array(length).fill(value)
 
 const packets: readonly Packet[] = [
-  { kind: "hello", version: 1, nodeKey: filled(32, 1), nodeNonce: filled(32, 2) },
+  { kind: "hello", form: 1, nodeKey: filled(32, 1), nodeNonce: filled(32, 2) },
   { kind: "challenge", waasNonce: filled(32, 3), waasMs: 1_795_341_000_000, signature: filled(64, 4) },
   { kind: "proof", signature: filled(64, 5) },
   { kind: "welcome" },
@@ -45,7 +45,7 @@ test("shorter and longer forms are refused; only data may be of any length", () 
 })
 
 test("unknown kinds and reasons, numbers beyond 2^53 and too large packets are refused", () => {
-  for (const kind of [0, 6, 15, 21, 255]) expect("problem" in decodePacket(u8(kind))).toBe(true)
+  for (const kind of [0, 7, 15, 21, 255]) expect("problem" in decodePacket(u8(kind))).toBe(true)
   expect("problem" in decodePacket(concat(u8(5), u8(0)))).toBe(true)
   expect("problem" in decodePacket(concat(u8(5), u8(200)))).toBe(true)
   expect("problem" in decodePacket(concat(u8(18), filled(8, 0xff)))).toBe(true)
@@ -57,7 +57,7 @@ test("unknown kinds and reasons, numbers beyond 2^53 and too large packets are r
 
 test("a hello of another version is read as far as its number", () => {
   for (const rest of [filled(0, 0), filled(3, 9), filled(100, 9)]) {
-    expect(decodePacket(concat(u8(1), u8(2), rest))).toMatchObject({ kind: "hello", version: 2 })
+    expect(decodePacket(concat(u8(1), u8(2), rest))).toMatchObject({ kind: "hello", form: 2 })
   }
 })
 

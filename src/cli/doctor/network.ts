@@ -12,7 +12,7 @@ import type { Config } from "../../config/config.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { errnoOf } from "../../files.ts"
 import { partyBytes } from "../../keys/party.ts"
-import { type Measured, openConnection } from "../../link/connection.ts"
+import { Connection, type Measured } from "../../link/connection.ts"
 import { checkOptions, LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
 import { silentLog } from "../../log.ts"
 import { identityOf } from "../../mpc/envelope.ts"
@@ -122,7 +122,7 @@ async function checkHandshake(options: LinkOptions): Promise<readonly Finding[]>
 /** Resolves once WaaS has proved its key; rejects with how the connection ended before that. */
 async function handshake(options: LinkOptions): Promise<Measured> {
   const { promise, resolve, reject } = Promise.withResolvers<Measured>()
-  const connection = openConnection(options, {
+  const connection = new Connection(options, {
     opened: () => {},
     established: () => {},
     packet: () => {},

@@ -8,7 +8,7 @@ import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { formatPath, parsePath } from "../../keys/path.ts"
 import type { SignMessage } from "../../wire/task.ts"
-import { chooseSigners, namedSigners } from "../engine/choose.ts"
+import { type Candidates, chooseSigners, namedSigners } from "../engine/choose.ts"
 import { canonicalJson } from "../engine/outcome.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { signRequest } from "../shapes.ts"
@@ -107,6 +107,7 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
   const known = await api.store.signRequestOf(body.request_id)
   if (known?.fingerprint === fingerprint) return known
   const group = await signingGroup(api, vaultId, body.key_share_holder_group_id)
+  const candidates: Candidates = { online: api.online, versions: (nodeId) => api.engine.versions(nodeId) }
   const limitMs = body.deadline_seconds === undefined ? api.signDeadlineMs : body.deadline_seconds * 1000
   return api.engine.createSignRequest({
     vault,
@@ -117,8 +118,8 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
     signatureType: body.signature_type,
     nodeIds:
       body.used_tss_node_ids === undefined
-        ? chooseSigners(group, api.online)
-        : namedSigners(group, body.used_tss_node_ids),
+        ? chooseSigners(group, candidates)
+        : namedSigners(group, body.used_tss_node_ids, candidates),
     messages,
     extraInfo: body.extra_info ?? {},
     description: body.description ?? "",

@@ -1,27 +1,55 @@
-/** Which group signs, and which of its nodes: exactly as many as the threshold. */
+/** Which group signs, and which of its nodes: exactly as many as the threshold, that have a suite in common. */
+import type { CosignerError } from "../../errors.ts"
+import { VERSIONS } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup } from "../store/model.ts"
+import { agreed, type VersionsOf } from "./versions.ts"
+
+/** What is known of nodes when signers are chosen. */
+export interface Candidates {
+  readonly online: (nodeId: string) => boolean
+  readonly versions: VersionsOf
+}
 
 /** The nodes that the caller named, if they can sign together. Throws 2006. */
-export function namedSigners(group: HolderGroup, nodeIds: readonly string[]): readonly string[] {
+export function namedSigners(
+  group: HolderGroup,
+  nodeIds: readonly string[],
+  { versions }: Pick<Candidates, "versions">,
+): readonly string[] {
   if (new Set(nodeIds).size !== nodeIds.length) throw new ApiFailure(2006, "used_tss_node_ids names a node twice")
   const stranger = nodeIds.find((id) => !group.holders.some((holder) => holder.nodeId === id))
   if (stranger !== undefined) throw new ApiFailure(2006, `used_tss_node_ids: ${stranger} is not in the group`)
   if (nodeIds.length !== group.threshold) {
     throw new ApiFailure(2006, `used_tss_node_ids names ${nodeIds.length} nodes, and exactly ${group.threshold} sign`)
   }
+  const suite = agreed("suites", nodeIds, versions)
+  if (typeof suite !== "number") throw outdated(suite)
   return nodeIds
 }
 
 /**
  * Without a wish of the caller: those that are online before those that are not, designated signers before others, in
- * the group's order. With too few online the request waits for the rest of its choice until its deadline.
+ * the group's order. With too few online the request waits for the rest of its choice until its deadline. All of them share a
+ * suite; of two choices that are equally good otherwise, the one with the newer suite. Throws 30032 where there is none.
  */
-export function chooseSigners(group: HolderGroup, online: (nodeId: string) => boolean): readonly string[] {
-  const rank = (nodeId: string, signer: boolean): number => (online(nodeId) ? 0 : 2) + (signer ? 0 : 1)
-  return group.holders
-    .map(({ nodeId, signer }) => ({ nodeId, rank: rank(nodeId, signer) }))
+export function chooseSigners(group: HolderGroup, { online, versions }: Candidates): readonly string[] {
+  const ranked = group.holders
+    .map(({ nodeId, signer }) => ({ nodeId, rank: (online(nodeId) ? 0 : 2) + (signer ? 0 : 1) }))
     .sort((a, b) => a.rank - b.rank)
-    .slice(0, group.threshold)
-    .map(({ nodeId }) => nodeId)
+  const choices = [...VERSIONS.suites].reverse().flatMap((suite) => {
+    const able = ranked.filter(({ nodeId }) => versions(nodeId).suites.includes(suite)).slice(0, group.threshold)
+    return able.length < group.threshold ? [] : [able]
+  })
+  const offline = (choice: typeof ranked): number => choice.filter(({ rank }) => rank >= 2).length
+  const [first, ...others] = choices
+  if (first !== undefined) {
+    const best = others.reduce((least, choice) => (offline(choice) < offline(least) ? choice : least), first)
+    return best.map(({ nodeId }) => nodeId)
+  }
+  const members = ranked.map(({ nodeId }) => nodeId)
+  const why = agreed("suites", members, versions)
+  throw typeof why === "number" ? new RangeError("a suite that all members speak gives a choice") : outdated(why)
 }
+
+const outdated = (why: CosignerError): ApiFailure => new ApiFailure(30032, `${why.code} ${why.message}; ${why.next}`)

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { FromNode } from "../../wire/frames.ts"
+import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type {
   CurveType,
@@ -81,6 +82,8 @@ export class Engine {
   readonly #dropped = { envelopes: 0, reports: 0 }
   readonly #heard: Heard
   readonly #known: Set<string>
+  /** What each node told in its latest hello; durable with its fencing token. */
+  readonly #versions = new Map<string, NodeVersions>()
   #nudgedMs: number
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -94,6 +97,9 @@ export class Engine {
   /** An engine that has read back what was unfinished. */
   static async open(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options, await options.store.nodeIds())
+    for (const [nodeId, { versions }] of await options.store.fencingTokens()) {
+      if (versions !== undefined) engine.#versions.set(nodeId, versions)
+    }
     for (const task of await options.store.liveTasks()) engine.#live.set(task.taskId, task)
     await engine.tick()
     return engine
@@ -102,6 +108,11 @@ export class Engine {
   /** Whether any group names the node: nobody else may stay connected. */
   isKnownNode(nodeId: string): boolean {
     return this.#known.has(nodeId)
+  }
+
+  /** What the node speaks, as it told when it last connected. */
+  versions(nodeId: string): NodeVersions {
+    return this.#versions.get(nodeId) ?? BEFORE_VERSIONS
   }
 
   get dropped(): Dropped {
@@ -244,11 +255,12 @@ export class Engine {
     return tasks.flatMap((task) => task ?? [])
   }
 
-  /** Whether a node may work, and if so how far it has come: durable when it resolves. */
+  /** Whether a node may work, and if so how far it has come and what it speaks: durable when it resolves. */
   admitFencingToken(nodeId: string, now: NodeFencingToken): Promise<boolean> {
     return this.#serially(async () => {
       if (!isNewest(now, await this.#options.store.fencingToken(nodeId))) return false
       await this.#options.store.commit([{ put: "fencingToken", nodeId, record: now }])
+      this.#versions.set(nodeId, now.versions ?? BEFORE_VERSIONS)
       return true
     })
   }
@@ -299,6 +311,7 @@ export class Engine {
       nowMs: this.#options.now(),
       pace: this.#options.pace,
       online: (nodeId) => this.#options.relay.online(nodeId),
+      versions: (nodeId) => this.versions(nodeId),
     }
   }
 
@@ -341,7 +354,7 @@ export class Engine {
   async #reshareFrom(wish: ReshareWish, target: HolderGroup): Promise<ReshareFrom> {
     await this.#groupAtRest(wish.sourceGroupId)
     const groups = await groupsOf(this.#options.store, target.vaultId)
-    return reshareFrom(wish, target, groups, (nodeId) => this.#options.relay.online(nodeId))
+    return reshareFrom(wish, target, groups, this.#situation())
   }
 
   /** The group, while no open request makes or replaces its keys: one change of a group at a time. */

@@ -10,6 +10,7 @@ import { CosignerError } from "../../errors.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
 import type { Judgement } from "./outcome.ts"
 import { type Ended, endedBy, type Pace } from "./ports.ts"
+import { agreed, type VersionsOf } from "./versions.ts"
 
 export type Send =
   | { readonly kind: "task" | "start" | "outcomeStored" | "certificate"; readonly to: string }
@@ -24,6 +25,7 @@ export interface Situation {
   readonly nowMs: number
   readonly pace: Pace
   online(nodeId: string): boolean
+  readonly versions: VersionsOf
 }
 
 /** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
@@ -133,9 +135,14 @@ function approvals(record: TaskRecord, at: Situation): Step {
 export function begun(record: TaskRecord, at: Situation): Step {
   const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
   if (!waits || !record.nodeIds.every((id) => at.online(id))) return { record, send: [] }
+  // Asked anew for each attempt: a node may have been replaced by another release since the signers were chosen.
+  const suite = hasSession(record) ? agreed("suites", record.nodeIds, at.versions) : 1
+  if (typeof suite !== "number") return ended(record, "failed", endedBy(suite))
   const next: TaskRecord = { ...record, state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs }
   return { record: next, send: next.nodeIds.map((to) => ({ kind: "start", to })) }
 }
+
+const hasSession = ({ type }: TaskRecord): boolean => type !== "KeyShareSign"
 
 /** A participant of a running attempt has no session: it never began this one, or it lost it. */
 function strayed(record: TaskRecord, nodeId: string, report: NodeReport, at: Situation): Step {

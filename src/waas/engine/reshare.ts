@@ -7,7 +7,7 @@ import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup, ShareGroup, TaskRecord, TssRequest, TssRequestType } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
-import { chooseSigners } from "./choose.ts"
+import { type Candidates, chooseSigners } from "./choose.ts"
 import type { ReshareFrom } from "./create.ts"
 import { curveTypeOf } from "./requests.ts"
 
@@ -25,7 +25,7 @@ export function reshareFrom(
   wish: ReshareWish,
   target: HolderGroup,
   others: readonly HolderGroup[],
-  online: (nodeId: string) => boolean,
+  candidates: Candidates,
 ): ReshareFrom {
   const source = others.find(({ groupId }) => groupId === wish.sourceGroupId)
   if (source === undefined) throw new ApiFailure(2028, `no key share holder group ${wish.sourceGroupId} in this vault`)
@@ -37,7 +37,7 @@ export function reshareFrom(
     ({ curve }) => isRefresh || !target.shareGroups.some((done) => done.curve === curve),
   )
   if (shareGroups.length === 0) throw new ApiFailure(2029, "the source group has no key that the target group lacks")
-  const dealers = wish.dealers === undefined ? chooseSigners(source, online) : namedDealers(source, wish.dealers)
+  const dealers = wish.dealers === undefined ? chooseSigners(source, candidates) : namedDealers(source, wish.dealers)
   return { type: wish.type, group: source, dealers, shareGroups }
 }
 

@@ -5,6 +5,7 @@
 import type { Bytes } from "../../bytes.ts"
 import type { ReportStatus, TaskOutcome } from "../../wire/frames.ts"
 import type { SignatureType, SignMessage, TaskType } from "../../wire/task.ts"
+import type { NodeVersions } from "../../wire/versions.ts"
 
 /** A curve as the REST objects spell it. */
 export type CurveType = "SECP256K1" | "ED25519"
@@ -156,6 +157,8 @@ export interface NodeFencingToken {
   /** Of that start of the node, hex: tells a restart from a clone that counted the same. */
   readonly bootId: string
   readonly generation: number
+  /** What the node spoke then; absent where an earlier release of WaaS wrote it. */
+  readonly versions?: NodeVersions
 }
 
 /** The latest that one participant said about a task. */

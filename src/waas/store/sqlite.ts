@@ -113,6 +113,7 @@ function storeOver(db: Database, file: string): Store {
       page<ShareSignRequest>("share_sign_requests", all(["vault_id = ?", filter.vaultId]), query),
     fencingToken: async (nodeId) =>
       rowOf<NodeFencingToken>("SELECT body FROM fencing_tokens WHERE node_id = ?", nodeId),
+    fencingTokens: async () => fencingTokensOf(db, file),
     task: async (id) => tasksWhere(db, file, "id = ?", id)[0],
     liveTasks: async () => tasksWhere(db, file, "live = ?", 1),
     successions: async (nodeId) => {
@@ -290,6 +291,12 @@ function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBi
     document: copy(row.document),
     signature: copy(row.signature),
   }))
+}
+
+function fencingTokensOf(db: Database, file: string): ReadonlyMap<string, NodeFencingToken> {
+  const sql = "SELECT node_id, body FROM fencing_tokens"
+  const rows = guarded(file, () => db.query<{ readonly node_id: string; readonly body: string }, []>(sql).all())
+  return new Map(rows.map((row) => [row.node_id, decode<NodeFencingToken>(row.body)]))
 }
 
 function checkupsOf(db: Database, file: string, taskId: string): readonly Checkup[] {

@@ -93,6 +93,8 @@ export interface Store {
   shareSignRequest(shareSignRequestId: string): Promise<ShareSignRequest | undefined>
   shareSignRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<ShareSignRequest>>
   fencingToken(nodeId: string): Promise<NodeFencingToken | undefined>
+  /** Of every node that ever connected, by node id. */
+  fencingTokens(): Promise<ReadonlyMap<string, NodeFencingToken>>
   task(taskId: string): Promise<TaskRecord | undefined>
   liveTasks(): Promise<readonly TaskRecord[]>
   /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */

@@ -4,6 +4,7 @@ import { toHex } from "../../../src/bytes.ts"
 import { chooseSigners } from "../../../src/waas/engine/choose.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
+import { BEFORE_VERSIONS } from "../../../src/wire/versions.ts"
 import { must, Rig } from "../rig.ts"
 import { newNodeId } from "../simulated.ts"
 
@@ -631,7 +632,10 @@ test("signers: online before offline, designated before others, in order", async
   const { group } = await rig.madeVault(2)
   const ids = rig.nodes.map((node) => node.id)
   const pick = (...online: number[]) =>
-    chooseSigners(group, (id) => online.some((i) => ids[i] === id)).map((id) => ids.indexOf(id))
+    chooseSigners(group, {
+      online: (id) => online.some((i) => ids[i] === id),
+      versions: () => BEFORE_VERSIONS,
+    }).map((id) => ids.indexOf(id))
   expect(pick(0, 1, 2, 3)).toEqual([0, 1])
   expect(pick(1, 2, 3)).toEqual([1, 2])
   expect(pick(3, 2)).toEqual([2, 3])

@@ -1,0 +1,88 @@
+/**
+ * Which versions of each layer a program speaks, and how two programs of different age find the newest that both do.
+ *
+ * link    packets and frames between a node and WaaS (packets.ts, framesCodec.ts)
+ * tasks   task documents (task.ts)
+ * suites  what goes into the id of a signing session (mpc/sid.ts): all its signers must use one
+ * readers how payloads are read (intent/hash.ts): all signers of a payload must use one
+ *
+ * The link is negotiated without a further round trip. Each side marks its nonce with the link versions that it speaks, as TLS 1.3
+ * marks the random of a server (RFC 8446 section 4.1.3). Both proofs cover both nonces, so whoever carries the packets cannot take
+ * a mark away; and a program of before, which knows no marks, takes a marked nonce for a random one.
+ */
+import { type Bytes, concat, equal, u8, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { READER_VERSION } from "../intent/hash.ts"
+import type { Reader } from "./binary.ts"
+import { malformed } from "./json.ts"
+
+export interface Range {
+  readonly oldest: number
+  readonly newest: number
+}
+
+/** Of everything but the link: each list ascends and has 1 to 8 versions; `readers` may be empty. */
+export interface Versions {
+  readonly tasks: readonly number[]
+  readonly suites: readonly number[]
+  readonly readers: readonly number[]
+}
+
+export interface NodeVersions extends Versions {
+  /** The newest link version that node and WaaS both speak. */
+  readonly link: number
+}
+
+/** The last two. The oldest may go when no node of the release before is left: README, "Upgrade". */
+export const LINK: Range = { oldest: 1, newest: 2 }
+
+export const VERSIONS: Versions = { tasks: [1], suites: [1], readers: [READER_VERSION] }
+
+/** What a node speaks whose nonce has no mark: it was built before versions were told. */
+export const BEFORE_VERSIONS: NodeVersions = { link: 1, tasks: [1], suites: [1], readers: [] }
+
+/** The newest version in both ranges; undefined where there is none. */
+export function common(ours: Range, theirs: Range): number | undefined {
+  const newest = Math.min(ours.newest, theirs.newest)
+  return newest >= Math.max(ours.oldest, theirs.oldest) ? newest : undefined
+}
+
+/** The newest version that all lists have; undefined where there is none. */
+export function newestOfAll(lists: readonly (readonly number[])[]): number | undefined {
+  const [first = [], ...others] = lists
+  return [...first].sort((a, b) => b - a).find((version) => others.every((list) => list.includes(version)))
+}
+
+export const NONCE_BYTES = 32
+const MARK: Bytes = sha256(utf8("cosigner link versions")).slice(0, 8)
+const MARKED_BYTES = MARK.length + 2
+
+/** `random`: 32 bytes, of which 22 stay. */
+export const markedNonce = (random: Uint8Array, { oldest, newest }: Range): Bytes =>
+  concat(random.subarray(0, NONCE_BYTES - MARKED_BYTES), MARK, u8(oldest), u8(newest))
+
+/** The link versions that the nonce's maker speaks. Without a mark, version 1 alone: a random nonce has one with chance 2^-64. */
+export function rangeOf(nonce: Uint8Array): Range {
+  const at = NONCE_BYTES - MARKED_BYTES
+  if (!equal(nonce.subarray(at, at + MARK.length), MARK)) return { oldest: 1, newest: 1 }
+  return { oldest: nonce[NONCE_BYTES - 2] ?? 0, newest: nonce[NONCE_BYTES - 1] ?? 0 }
+}
+
+const MOST = 8
+
+export const encodeVersions = ({ tasks, suites, readers }: Versions): Bytes =>
+  concat(...[tasks, suites, readers].map((list) => concat(u8(list.length), ...list.map(u8))))
+
+export const readVersions = (from: Reader): Versions => ({
+  tasks: listFrom(from, 1),
+  suites: listFrom(from, 1),
+  readers: listFrom(from, 0),
+})
+
+function listFrom(from: Reader, fewest: number): readonly number[] {
+  const count = from.u8()
+  if (count < fewest || count > MOST) malformed("versions", `not ${fewest} to ${MOST}`)
+  const list = Array.from({ length: count }, () => from.u8())
+  if (list.some((version, i) => version <= (list[i - 1] ?? 0))) malformed("versions", "not ascending from 1")
+  return list
+}
