@@ -23,7 +23,7 @@ const CURVE_TYPES = { secp256k1: "SECP256K1", ed25519: "ED25519" } as const
 
 /** A vault with a main group of these nodes: from now on WaaS knows them. Keys come later. */
 export async function makeVault(
-  { client }: Deployment,
+  { client }: Pick<Deployment, "client">,
   nodes: readonly DeployedNode[],
   threshold: number,
 ): Promise<Pick<Vault, "vaultId" | "holderGroupId">> {
@@ -39,7 +39,7 @@ export async function makeVault(
 
 /** Has the nodes of the main group generate its keys. */
 export async function generateKeys(
-  { client }: Deployment,
+  { client }: Pick<Deployment, "client">,
   { vaultId, holderGroupId }: Pick<Vault, "vaultId" | "holderGroupId">,
 ): Promise<Vault> {
   const asked = await client.createKeyGen(vaultId, holderGroupId, "demo")
@@ -69,7 +69,7 @@ export type Answer =
   | { readonly kind: "refused"; readonly status: string; readonly reason: string }
 
 /** Asks for one signature and waits for how it ends. */
-export async function sign(deployment: Deployment, vault: Vault, wish: Asked): Promise<Answer> {
+export async function sign(deployment: Pick<Deployment, "client">, vault: Vault, wish: Asked): Promise<Answer> {
   const begun = performance.now()
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
