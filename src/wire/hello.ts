@@ -8,7 +8,7 @@
  *     WaaS -> node  welcome | refused
  *
  * Both nonces say which link versions their makers speak (versions.ts), and both signatures cover both nonces and the version
- * that was chosen: a relay in between can end the handshake, not lead it to an older version.
+ * that was chosen: a relay in between can end the handshake, not lead it to an older version (formats.md 10).
  *
  * What the handshake does not do: it makes no session key. Secrecy and integrity of what follows are TLS's, and end to
  * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.

@@ -1,5 +1,6 @@
 /**
- * Which versions of each layer a program speaks, and how two programs of different age find the newest that both do.
+ * Which versions of each layer a program speaks, and how two programs of different age find the newest that both do
+ * (formats.md 10).
  *
  * link    packets and frames between a node and WaaS (packets.ts, framesCodec.ts)
  * tasks   task documents (task.ts)
