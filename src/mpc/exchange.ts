@@ -2,7 +2,7 @@
  * What a round is. A protocol is a synchronous generator: it yields a step and is resumed with what the step brought.
  *
  *     const { broadcasts, view: h1 } = yield* exchange({
- *       round: 1,
+ *       stage: DKLS.commit,
  *       broadcast: { send: commitCodec.encode(mine), from: allOf(peers, commitCodec) },
  *     })
  *     yield* record({ kind: "emitted", digest })
@@ -16,6 +16,7 @@ import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import { fault } from "./blame.ts"
 import type { SealingKeys } from "./seal.ts"
+import type { Stage } from "./stages.ts"
 
 /** The wire form of one message: fixed size, closed decoding. */
 export interface Codec<M> {
@@ -33,6 +34,8 @@ export type DirectChannel = "clear" | SealingKeys
 export interface ExchangeStep {
   readonly kind: "exchange"
   readonly round: number
+  /** What the round is for, in words. */
+  readonly stage: string
   readonly broadcast?: {
     readonly send?: Bytes
     /** Who broadcasts in this round, self excluded, and the exact body size of each. */
@@ -78,7 +81,7 @@ export type Protocol<T> = Generator<Step, T, Inbox>
 
 /** A round as a protocol states it: what it sends, encoded, and how it reads each of those that it waits for. */
 export interface Round<B, D> {
-  readonly round: number
+  readonly stage: Stage
   readonly broadcast?: {
     /** Absent: this party only listens. */
     readonly send?: Bytes
@@ -103,16 +106,17 @@ export interface Heard<B, D> {
 
 /** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
 export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<Heard<B, D>> {
-  const { round, broadcast, direct } = spec
+  const { stage, broadcast, direct } = spec
   const inbox = yield {
     kind: "exchange",
-    round,
+    round: stage.round,
+    stage: stage.name,
     ...(broadcast && { broadcast: { ...broadcast, from: sizes(broadcast.from) } }),
     ...(direct && { direct: { ...direct, from: sizes(direct.from) } }),
   }
   return {
-    broadcasts: decodeAll(inbox.broadcasts, broadcast?.from, `round ${round} broadcast`),
-    directs: decodeAll(inbox.directs, direct?.from, `round ${round} direct`),
+    broadcasts: decodeAll(inbox.broadcasts, broadcast?.from, `round ${stage.round} broadcast`),
+    directs: decodeAll(inbox.directs, direct?.from, `round ${stage.round} direct`),
     view: inbox.view,
     originals: ascending(inbox.originals).map(([, envelope]) => envelope),
   }

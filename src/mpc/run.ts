@@ -17,6 +17,7 @@ import { Mailbox } from "./mailbox.ts"
 import { TAG_LENGTH } from "./seal.ts"
 import type { Ending, RunningSession, SessionIo, SessionResult } from "./session.ts"
 import { type Shape, wireLength } from "./shape.ts"
+import type { Stage } from "./stages.ts"
 import { NO_VIEW, nextView } from "./view.ts"
 
 export interface RunContext {
@@ -56,7 +57,7 @@ class Stopped extends Error {}
 class Session {
   readonly mailbox: Mailbox
   #view: Bytes = NO_VIEW
-  #round = 0
+  #stage: Stage | undefined
   #over = false
   #stop: Stop | undefined
   #wake: () => void = () => {}
@@ -77,13 +78,13 @@ class Session {
       await this.context.begin()
     } catch (error) {
       this.#over = true
-      return crash(error, this.#round)
+      return crash(error, this.#stage)
     }
     try {
       const result = await this.#protocol()
       return { kind: "done", result }
     } catch (error) {
-      this.#stop ??= crash(error, this.#round)
+      this.#stop ??= crash(error, this.#stage)
       while (this.#awaited !== undefined) await this.#event()
       return await this.#end(this.#stop)
     } finally {
@@ -139,12 +140,12 @@ class Session {
 
   /** What the protocol itself threw stands above whatever came from outside meanwhile: a ban must not be lost to a deadline. */
   #verdict(error: unknown): void {
-    this.#stop = error instanceof Blame ? { kind: "blamed", blame: error } : crash(error, this.#round)
+    this.#stop = error instanceof Blame ? { kind: "blamed", blame: error } : crash(error, this.#stage)
     this.#awaited = undefined
   }
 
   async #exchange(step: ExchangeStep): Promise<Inbox> {
-    this.#round = step.round
+    this.#stage = { round: step.round, name: step.stage }
     if (step.round >= 2 && !(await this.io.mayRelease())) {
       this.#stop ??= { kind: "blamed", blame: sessionAbort("a participant was banned meanwhile") }
     }

@@ -1,7 +1,8 @@
 /** What a frame is, for lines that trace it: kind, size and ids. What it says stays out, whoever may read it elsewhere. */
 import { toHex } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
-import { KIND, PROTOCOL, parseEnvelope } from "../mpc/envelope.ts"
+import { ABORT_ROUND, KIND, PROTOCOL, parseEnvelope } from "../mpc/envelope.ts"
+import { stageName } from "../mpc/stages.ts"
 import type { FromNode, ToNode } from "./frames.ts"
 import { nodeIdOf } from "./nodeId.ts"
 
@@ -36,6 +37,7 @@ function shownEnvelope(bytes: Uint8Array<ArrayBuffer>): ShownFrame {
   return {
     protocol: nameIn(PROTOCOL, protocol),
     round,
+    stage: round === ABORT_ROUND ? "abort" : (stageName(protocol, round) ?? "unknown"),
     envelope: nameIn(KIND, kind),
     session: toHex(sid),
     from: nodeIdOf(sender),

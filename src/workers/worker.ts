@@ -82,7 +82,7 @@ async function hosted(session: number, spec: SessionSpec): Promise<Ending> {
     sessions.set(session, running)
     return await running.ending
   } catch (error) {
-    return crash(error, 0)
+    return crash(error, undefined)
   }
 }
 

@@ -11,10 +11,13 @@ const PARTIES = [partyNo(1), partyNo(2), partyNo(3)]
 /** Everybody tells everybody a number, then each peer the sum of both. */
 function* adding(self: PartyId, mine: number): Protocol<{ readonly sum: number; readonly view: Bytes }> {
   const peers = PARTIES.filter((party) => party !== self)
-  const first = yield* exchange({ round: 1, broadcast: { send: byte.encode(mine), from: allOf(peers, byte) } })
+  const first = yield* exchange({
+    stage: { round: 1, name: "test" },
+    broadcast: { send: byte.encode(mine), from: allOf(peers, byte) },
+  })
   yield* record({ kind: "emitted", digest: new Uint8Array(32) })
   const second = yield* exchange({
-    round: 2,
+    stage: { round: 2, name: "test" },
     direct: {
       channel: "clear",
       send: new Map([...first.broadcasts].map(([peer, theirs]) => [peer, byte.encode(mine + theirs)])),

@@ -42,16 +42,22 @@ function* adding(self: PartyId, rng: Rng, toy: Toy): Protocol<SessionResult> {
   const peers = ALL.filter((party) => party !== self)
   try {
     using ephemeral = ephemeralKey(rng)
-    const first = yield* exchange({ round: 1, broadcast: { send: ephemeral.publicKey, from: allOf(peers, key) } })
+    const first = yield* exchange({
+      stage: { round: 1, name: "test" },
+      broadcast: { send: ephemeral.publicKey, from: allOf(peers, key) },
+    })
     using keys = ephemeral.agree(SID, self, first.broadcasts)
     const second = yield* exchange({
-      round: 2,
+      stage: { round: 2, name: "test" },
       direct: { channel: keys, send: by(peers, (peer) => u8(ALL.indexOf(peer))), from: allOf(peers, byte) },
     })
     toy.inside?.(self)
     yield* record({ kind: "emitted", digest: SID })
     const sum = [...second.directs.values()].reduce((a, b) => a + b, 0)
-    const third = yield* exchange({ round: 3, broadcast: { send: u8(sum), from: allOf(peers, byte) } })
+    const third = yield* exchange({
+      stage: { round: 3, name: "test" },
+      broadcast: { send: u8(sum), from: allOf(peers, byte) },
+    })
     const sums = [...third.broadcasts.values(), sum].sort()
     return { kind: "epoch", groupId: sums.join(), epochId: third.view, certificate: third.originals }
   } finally {

@@ -35,7 +35,16 @@ describe("a frame in a trace", () => {
   test("an envelope shows its session, round and ends", () => {
     const of = (receiver: typeof other | undefined) =>
       shownFrame({ kind: "envelope", taskId, envelope: envelopeOf(receiver) }, 500)
-    const common = { kind: "envelope", bytes: 500, task: taskId, protocol: "ecdsa", round: 2, session: toHex(sid) }
+    const session = toHex(sid)
+    const common = {
+      kind: "envelope",
+      bytes: 500,
+      task: taskId,
+      protocol: "ecdsa",
+      round: 2,
+      stage: "multiply",
+      session,
+    }
     expect(of(undefined)).toEqual({ ...common, envelope: "broadcast", from: nodeIdOf(me.party), to: "all" })
     expect(of(other)).toEqual({ ...common, envelope: "sealed", from: nodeIdOf(me.party), to: nodeIdOf(other) })
   })

@@ -9,6 +9,7 @@ import { opaque } from "../layout.ts"
 import type { Scratch } from "../scratch.ts"
 import type { SealingKeys } from "../seal.ts"
 import type { RoundShape } from "../shape.ts"
+import { SET_UP } from "../stages.ts"
 import type { OwnDeal, ReceivedDeal } from "./deal.ts"
 import {
   dealtCodec,
@@ -22,7 +23,7 @@ import {
 } from "./messages.ts"
 import type { SetUp } from "./setUp.ts"
 
-export const ACK_ROUND = 4
+export const ACK_ROUND = SET_UP.acknowledge.round
 const EPOCH_ID_LENGTH = 32
 const NOTHING: Bytes = new Uint8Array(0)
 
@@ -45,7 +46,7 @@ export function roundsOf(outline: Outline): readonly RoundShape[] {
   return [
     { round: 1, broadcast: by(peers, (party) => hello(party).size) },
     {
-      round: 2,
+      round: SET_UP.deal.round,
       broadcast: by(dealerPeers(outline), () => opening.size),
       direct: { sealed: true, from: by(receives ? peers : [], (party) => dealt(party).size) },
     },
@@ -64,7 +65,7 @@ export function* commitRound(
   const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
   const mine = deal && { statement: setUp.source.statement, commitment: deal.commitment }
   const { broadcasts, view } = yield* exchange({
-    round: 1,
+    stage: SET_UP.commit,
     broadcast: {
       send: hello(setUp.self).encode({ nonce: setUp.rng(NONCE_LENGTH), ephemeral, deal: mine }),
       from: by(peers, hello),
@@ -108,7 +109,7 @@ export function* openRound(
     send.set(party, scratch.keep(body))
   }
   const { broadcasts, directs, view } = yield* exchange({
-    round: 2,
+    stage: SET_UP.deal,
     broadcast: { ...(opening && { send: openings.encode(opening) }), from: allOf(dealerPeers(setUp), openings) },
     direct: { channel: keys, send, from: by(receives ? hellos.keys() : [], dealt) },
   })
@@ -141,7 +142,7 @@ export function* otRound(
   answers: ReadonlyMap<PartyId, Bytes>,
 ): Protocol<ReadonlyMap<PartyId, Bytes>> {
   const { directs } = yield* exchange({
-    round: 3,
+    stage: SET_UP.transfer,
     direct: { channel: keys, send: answers, from: allOf(answers.keys(), opaque(OT2_SIZE)) },
   })
   return directs
@@ -151,7 +152,7 @@ export function* otRound(
 export function* ackRound(setUp: SetUp, epochId: Bytes): Protocol<readonly Bytes[]> {
   const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
   const { broadcasts, originals } = yield* exchange({
-    round: ACK_ROUND,
+    stage: SET_UP.acknowledge,
     broadcast: { send: epochId, from: allOf(peers, opaque(EPOCH_ID_LENGTH)) },
   })
   for (const [party, theirs] of broadcasts) {

@@ -14,6 +14,7 @@ import { type PartyId, partyBytes } from "../../keys/party.ts"
 import { sessionAbort } from "../blame.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { ephemeralKey, type SealingKeys } from "../seal.ts"
+import { DKLS } from "../stages.ts"
 import { type Commit, commitCodec, type Offer, offerCodec } from "./messages.ts"
 import type { OpenPair } from "./pairs.ts"
 import type { OpenSignerContext } from "./signerContext.ts"
@@ -64,7 +65,7 @@ export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
   const bobs = pairs.map((pair) => startAsBob(signer, pair, nonce))
   const commitment = commitTo(sid, speakerOf(self, signer.x), "sign", concat(nonce, nonces.encodedR), salt)
   const heard = yield* exchange({
-    round: 1,
+    stage: DKLS.commit,
     broadcast: {
       send: commitCodec.encode({ nonce, ephemeral: eph.publicKey, commitment }),
       from: allOf(peers, commitCodec),

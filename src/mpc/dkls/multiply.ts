@@ -10,6 +10,7 @@ import { randomScalar } from "../../crypto/random.ts"
 import { type Inputs, multiplyAsAlice, type Products } from "../../crypto/rvole.ts"
 import type { PartyId } from "../../keys/party.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
+import { DKLS } from "../stages.ts"
 import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
@@ -48,7 +49,7 @@ export function* multiply(signer: OpenSignerContext, committed: AfterCommit): Pr
     return [link.pair.party, productCodec(count).encode(productFor(committed, link, pk, shares, message))]
   })
   const heard = yield* exchange({
-    round: 2,
+    stage: DKLS.multiply,
     direct: { channel: committed.keys, send: new Map(products), from: allOf(peers, productCodec(count)) },
   })
   const links = committed.links.map((link, i) => ({

@@ -11,6 +11,7 @@ import type { Rng } from "../../crypto/random.ts"
 import { multiplyAsBob, type Products } from "../../crypto/rvole.ts"
 import { fault, sessionAbort } from "../blame.ts"
 import { allOf, exchange, type Protocol, record } from "../exchange.ts"
+import { DKLS } from "../stages.ts"
 import { guarded, type Verdict } from "./check.ts"
 import { type AfterCommit, at, speakerOf } from "./commit.ts"
 import { type Product, type Shares, sharesCodec } from "./messages.ts"
@@ -40,7 +41,7 @@ export function* release(signer: SignerContext, committed: AfterCommit, mine: Af
   const own = signatureShares(signer, committed, mine, theirs, r)
   const send = sharesCodec(count).encode(own)
   yield* record({ kind: "emitted", digest: sha256(send) })
-  const heard = yield* exchange({ round: 3, broadcast: { send, from: allOf(peers, sharesCodec(count)) } })
+  const heard = yield* exchange({ stage: DKLS.release, broadcast: { send, from: allOf(peers, sharesCodec(count)) } })
   return { R, r, shares: [own, ...heard.broadcasts.values()] }
 }
 

@@ -17,6 +17,7 @@ import { allOf, by, exchange, type Protocol, record } from "../exchange.ts"
 import type { SignedMessage } from "../session.ts"
 import type { Shape } from "../shape.ts"
 import { type SigningKey, signingPoint, signingScalar } from "../signingKey.ts"
+import { FROST } from "../stages.ts"
 import { commitmentsCodec, sharesCodec } from "./messages.ts"
 import { NonceBatch, type NonceCommitment, NoncePair } from "./nonces.ts"
 import type { Suite } from "./suite.ts"
@@ -72,7 +73,7 @@ export function* frostSign(frostSession: FrostSession): Protocol<readonly Signed
   const own = nonces.pairs.map(({ commitment }) => commitment)
   const commitCodec = commitmentsCodec(curve, frostSession.requests.length)
   const first = yield* exchange({
-    round: 1,
+    stage: FROST.commit,
     broadcast: {
       send: commitCodec.encode({ nonce: frostSession.rng(32), pairs: own }),
       from: allOf(peers, commitCodec),
@@ -88,7 +89,7 @@ export function* frostSign(frostSession: FrostSession): Protocol<readonly Signed
   yield* record({ kind: "emitted", digest: frostSession.digest })
   const shareCodec = sharesCodec(curve, frostSession.requests.length)
   const second = yield* exchange({
-    round: 2,
+    stage: FROST.release,
     broadcast: { send: shareCodec.encode(mine), from: allOf(peers, shareCodec) },
   })
 
