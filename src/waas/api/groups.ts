@@ -40,6 +40,12 @@ const NewGroup = closed({
 })
 
 export const groupRoutes = (api: ApiContext): readonly Route[] => [
+  ...groupReads(api),
+  ...groupChanges(api),
+  ...holderRoutes(api),
+]
+
+const groupReads = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: GROUPS,
@@ -53,6 +59,18 @@ export const groupRoutes = (api: ApiContext): readonly Route[] => [
     },
   }),
   route({
+    method: "GET",
+    path: `${GROUPS}/:group_id`,
+    summary: "One key share holder group",
+    handle: async ({ params }) => {
+      const group = await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
+      return keyShareHolderGroup(group, api.online)
+    },
+  }),
+]
+
+const groupChanges = (api: ApiContext): readonly Route[] => [
+  route({
     method: "POST",
     path: GROUPS,
     summary: "Make a key share holder group; its keys are then made by a TSS request",
@@ -60,15 +78,6 @@ export const groupRoutes = (api: ApiContext): readonly Route[] => [
     handle: async ({ params, body }) => {
       const { vaultId } = await vaultOf(api, param(params, "vault_id"))
       const group = await api.engine.createGroup(newGroup(vaultId, body, api.now()))
-      return keyShareHolderGroup(group, api.online)
-    },
-  }),
-  route({
-    method: "GET",
-    path: `${GROUPS}/:group_id`,
-    summary: "One key share holder group",
-    handle: async ({ params }) => {
-      const group = await groupIn(api, param(params, "vault_id"), param(params, "group_id"))
       return keyShareHolderGroup(group, api.online)
     },
   }),
@@ -98,6 +107,9 @@ export const groupRoutes = (api: ApiContext): readonly Route[] => [
       return { submitted: true }
     },
   }),
+]
+
+const holderRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "GET",
     path: HOLDERS,
