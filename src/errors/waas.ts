@@ -133,6 +133,6 @@ export const waasCodes = {
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `the signers share no ${d.what} with each other and this WaaS; outdated: ${d.outdated.join(", ")}`,
-    next: "upgrade cosigner there (README, Upgrade), or name other signers; nobody misbehaved",
+    next: "upgrade what is named (README, Upgrade), or name other signers; nobody misbehaved",
   }),
 } as const
