@@ -12,9 +12,10 @@
  * a mark away; and a program of before, which knows no marks, takes a marked nonce for a random one.
  */
 import { type Bytes, concat, equal, u8, utf8 } from "../bytes.ts"
+import type { Reader } from "../codec.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { READER_VERSION } from "../intent/hash.ts"
-import type { Reader } from "./binary.ts"
+
 import { malformed } from "./json.ts"
 
 export interface Range {

@@ -2,8 +2,7 @@ import { expect, test } from "bun:test"
 import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { copy } from "../../src/bytes.ts"
-import { Reader } from "../../src/wire/binary.ts"
-import { Malformed } from "../../src/wire/json.ts"
+import { Malformed, Reader } from "../../src/codec.ts"
 import {
   BEFORE_VERSIONS,
   common,
