@@ -118,7 +118,6 @@ const SCHEMA_LIBRARY: readonly (readonly [folder: string, library: RegExp])[] = 
 ]
 const CHAIN_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
   ["intent/evm/", /^micro-eth-signer\//],
-  ["intent/bitcoin/", /^(?:@scure\/(?:btc-signer|base)|micro-packed)(?:\/|$)/],
   ["intent/solana/", /^@solana\//],
   ["intent/tron/", /^@bufbuild\/protobuf(?:\/|$)/],
 ]

@@ -1,7 +1,7 @@
 /**
  * H(reading): the 32 bytes by which a reading is bound to a session, a verdict and every record. It covers the format (and so
- * the decoder), the group's key, the paths, the reader version and every field of the reading: whoever has another reading,
- * or reads with another version, has another hash and so another session id.
+ * the decoder), the group's key, the paths, the reader version and every field of the reading but its notes: whoever has
+ * another reading, or reads with another version, has another hash and so another session id.
  */
 import { type Bytes, concat, toHex, u32be, utf8 } from "../bytes.ts"
 import { H } from "../crypto/frame.ts"
@@ -13,7 +13,7 @@ export const READER_VERSION = 1
 
 /** `rootKey` is the group's xpub or cpub, as this node's own record has it. */
 export function intentHash(reading: Reading, rootKey: string): Bytes {
-  const { format, chain, from, effects, fee, nonce, expires, signs, notes } = reading
+  const { format, chain, from, effects, fee, nonce, expires, signs } = reading
   return H(
     "intent",
     u32be(READER_VERSION),
@@ -30,7 +30,6 @@ export function intentHash(reading: Reading, rootKey: string): Bytes {
         listed([optional(path && formatPath(path)), optional(input?.toString()), bytes]),
       ),
     ),
-    ...(notes === undefined ? [] : [listed(notes.map(utf8))]),
   )
 }
 

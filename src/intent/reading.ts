@@ -267,7 +267,10 @@ export interface Reading {
   /** When it stops being valid, as the payload says it: Unix seconds, or a block. */
   readonly expires?: string
   readonly signs: readonly Sign[]
-  /** What is no effect and is shown all the same: change, inputs of others, keys that were passed over. Absent: nothing. */
+  /**
+   * What is no effect and is shown all the same: change, inputs of others, keys that were passed over. Words made of the
+   * payload, so no part of the reading's hash: another release may say the same in others.
+   */
   readonly notes?: readonly string[]
 }
 

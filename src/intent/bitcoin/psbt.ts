@@ -148,7 +148,7 @@ const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
 // ---- what is no effect and is shown --------------------------------------------------------------------------------
 
 function notesOf({ psbt, spent, signed, outputs, network, offline }: Proven): readonly string[] {
-  const coins = (amount: bigint): string => formatDecimal(amount, 8)
+  const coins = (amount: bigint): string => `${formatDecimal(amount, 8)} BTC`
   const changes = outputs.flatMap(({ output, owned, change }) =>
     change && owned !== undefined
       ? [`change ${coins(output.amount)} to ${destinationOf(output.script, network)} (${formatPath(owned.path)})`]

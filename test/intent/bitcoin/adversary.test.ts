@@ -195,7 +195,7 @@ describe("messages and inputs", () => {
       pair(0x06, concat(new Uint8Array(4), bigToLe(84n, 4)), keyAt([84])),
     ])
     expect(refusalOf(claimed, contextFor(plan))).toBe("read")
-    expect(read(plan, claimed).notes).toEqual(["1 inputs of others pay in 0.00005"])
+    expect(read(plan, claimed).notes).toEqual(["1 inputs of others pay in 0.00005 BTC"])
   })
   test("the task must ask for exactly what the payload asks", async () => {
     const decoded = await readPayload({ format: "bitcoin/psbt", data: encode(TWO) }, contextFor(TWO))
@@ -429,14 +429,14 @@ describe("the reading", () => {
     const change = addressOf(scriptOf(CHANGE), "mainnet")
     expect(intentText(reading)).toEqual([
       `transfer 0.0006 BTC to ${ALICE_ADDRESS} on ${CHAINS.mainnet}, fee at most 0.00001 BTC`,
-      `note: change 0.00039 to ${change} (m/84/0/0/1/0)`,
+      `note: change 0.00039 BTC to ${change} (m/84/0/0/1/0)`,
     ])
     const json = readingJson(reading, { intentHash: intentHashText(reading, "xpub"), text: [] })
     expect(JSON.parse(JSON.stringify(json))).toMatchObject({
       format: "bitcoin/psbt",
       effects: [{ kind: "transfer", to: ALICE_ADDRESS, amount: "60000" }],
       fee: { max: "1000", asset: BTC, unbounded: false },
-      notes: [`change 0.00039 to ${change} (m/84/0/0/1/0)`],
+      notes: [`change 0.00039 BTC to ${change} (m/84/0/0/1/0)`],
     })
   })
   test("says when the transaction becomes valid, if any input leaves the lock time in force", () => {

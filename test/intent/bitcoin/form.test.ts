@@ -74,7 +74,7 @@ describe("the outer form", () => {
     const { notes, ...reading } = read(PAYMENT, more)
     const { notes: plain, ...expected } = read(PAYMENT, V0)
     expect(reading).toEqual(expected)
-    expect(plain).toEqual([`change 0.00039 to ${addressOf(scriptOf(CHANGE), "mainnet")} (m/84/0/0/1/0)`])
+    expect(plain).toEqual([`change 0.00039 BTC to ${addressOf(scriptOf(CHANGE), "mainnet")} (m/84/0/0/1/0)`])
     expect(notes).toEqual([...(plain ?? []), "2 unknown keys were passed over", "1 proprietary keys were passed over"])
   })
   test("lengths that are not the shortest: of a key, of a value, of a key's type, in a count", () => {
