@@ -24,7 +24,8 @@ const CITING = [
   ...glob("test/**/*.{ts,json,md}").filter((path) => path !== "test/docs/spec.test.ts"),
   ...glob("scripts/**/*.{ts,mjs}"),
   ...glob("docs/**/*.md"),
-  ...["SECURITY.md", "ARCHITECTURE.md", "README.md"],
+  ...glob("systemd/**/*"),
+  ...["SECURITY.md", "ARCHITECTURE.md", "README.md", "CHANGELOG.md", "build.ts"],
 ]
 
 // ---- sections ------------------------------------------------------------------------------------------------------
@@ -86,6 +87,13 @@ const wrongCitations = (text: string): readonly string[] =>
     .filter(({ document }) => !ANNOUNCED.includes(document))
     .filter(({ document, section }) => !sections.get(document)?.has(section))
     .map(({ document, section }) => `${document} ${section}`)
+
+/** Rules and items that a document names in its own sections, without its name, and that it does not have. */
+const wrongItems = (text: string): readonly string[] => {
+  const own = new Set(sectionsOf(text))
+  const bare = text.replaceAll(/[a-z]+\.md (?:\d+\.\d+ (?:rule|no\.) \d+)/g, "")
+  return [...bare.matchAll(/\b\d+(?:\.\d+)* (?:rule|no\.) \d+/g)].map(([item]) => item).filter((item) => !own.has(item))
+}
 
 // ---- the map -------------------------------------------------------------------------------------------------------
 
@@ -176,6 +184,11 @@ describe("docs/spec", () => {
     ])
     expect(wrongCitations("lost.md 1.2")).toEqual(["lost.md 1.2"])
     expect(wrongCitations("threshold.md 2.5 rule 11, 6.4; formats.md 1.3 rule 5; runtime.md 2b")).toEqual([])
+  })
+
+  test("rules and items that the documents name are there, and a wrong one would be found", () => {
+    for (const name of DOCUMENTS) expect([name, wrongItems(read(`${SPEC}/${name}`))]).toEqual([name, []])
+    expect(wrongItems("see 2.5 rule 12 and x.md 1.1 rule 1")).toEqual(["2.5 rule 12"])
   })
 
   test("every section has a row in the map, and every row a section", () => {
