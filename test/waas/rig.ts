@@ -22,7 +22,7 @@ import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
 
 export const T0 = Date.UTC(2026, 10, 22)
 
-export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000, nonceWindowMs: 86_400_000, nonces: 1000 }
+export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000 }
 
 export interface RigOptions {
   readonly nodes?: number

@@ -205,16 +205,29 @@ test.skipIf(certificates === undefined)("with a certificate it speaks TLS, and o
   await expect(startWaas(readConfig(files), files, silentLog)).rejects.toMatchObject({ code: "E-WAA-011" })
 })
 
-test("a body above the cap is answered with an error, not read", async () => {
+test("a body above the cap is answered with a signed error, not read", async () => {
   const folder = join(dir, "fourth")
   await waasInit(folder, Date.now())
   const waas = await start(folder)
   try {
-    const post = (bytes: number) =>
-      fetch(`${waas.url}/v2/wallets/mpc/vaults`, { method: "POST", body: "x".repeat(bytes) })
-    const answer = await post(1_048_577)
-    expect([answer.status, ((await answer.json()) as { error_code: number }).error_code]).toEqual([400, 2006])
-    expect((await post(4_000_000)).status).toBe(413)
+    const pair = await waasKeyCreate(folder, { name: "test", curve: "ed25519" }, Date.now())
+    pair.secret.wipe()
+    for (const [publicKey, bytes, expected] of [
+      [pair.publicKey, 1_048_577, [400, 2006]],
+      [pair.publicKey, 4_000_000, [400, 2006]],
+      ["11".repeat(32), 4_000_000, [401, 2024]],
+    ] as const) {
+      const headers = {
+        "BIZ-API-KEY": publicKey,
+        "BIZ-API-NONCE": String(Date.now()),
+        "BIZ-API-SIGNATURE": "00".repeat(64),
+      }
+      const url = `${waas.url}/v2/wallets/mpc/vaults`
+      const answer = await fetch(url, { method: "POST", body: "x".repeat(bytes), headers })
+      const { error_code } = (await answer.json()) as { error_code: number }
+      expect([answer.status, error_code]).toEqual([...expected])
+      expect(answer.headers.get("BIZ-RESP-SIGNATURE")).toMatch(/^[0-9a-f]{128}$/)
+    }
   } finally {
     await waas.stop()
   }

@@ -1,6 +1,7 @@
 /**
  * Who calls: the API key, its signature over the request, the rate it may call at, and that a request is carried out
- * once. Every failure before the signature is proven reads the same to the caller.
+ * once. The headers are judged before a byte of the body is read. Every failure before the signature is proven reads the
+ * same to the caller.
  */
 
 import { type Bytes, fromHex, toHex } from "../../bytes.ts"
@@ -14,46 +15,69 @@ import { signedHash, signedStrings, type Target } from "./canonical.ts"
 export interface Call {
   readonly method: string
   readonly target: Target
-  readonly headers: Headers
   /** UTF-8 text exactly as sent; empty without a body. */
   readonly body: string
+}
+
+/** Somebody who named a key that is known. Nothing is proven yet. */
+export interface Claimed {
+  readonly publicKey: string
+  /** Rejects with 2024 (who are you, or when was that) and 2026 (too fast). */
+  prove(call: Call): Promise<ApiKey>
 }
 
 export interface AuthLimits {
   readonly requestsPerSecond: number
   readonly burst: number
-  /** How long the nonce of a POST or PUT is remembered, and how many of them. */
-  readonly nonceWindowMs: number
-  readonly nonces: number
 }
 
-const MAX_NONCE = 128
+/** How far a nonce, which is the caller's time in milliseconds, may be from this clock. */
+const NONCE_WINDOW_MS = 300_000
+const NONCE = /^[1-9]\d{0,15}$/
 const KEY = /^(?:[0-9a-f]{64}|[0-9a-f]{66})$/
 /** DER of two 33-byte integers has 72 bytes. */
 const MAX_SIGNATURE = 72
 
 type Keys = Pick<Store, "apiKey" | "spendNonce">
 
-export type Authenticate = (call: Call) => Promise<ApiKey>
+/** Rejects with 2024 for headers that no key of ours sent; nothing of the request but its headers is looked at. */
+export type Authenticate = (headers: Headers) => Promise<Claimed>
 
-/** Rejects with 2024 (who are you), 2026 (too fast). */
 export function authenticator(store: Keys, now: () => number, limits: AuthLimits): Authenticate {
   const mayCall = rateLimit(now, limits)
-  return async (call) => {
-    const key = call.headers.get("biz-api-key")?.toLowerCase() ?? ""
-    const nonce = call.headers.get("biz-api-nonce") ?? ""
-    const signature = fromHex(call.headers.get("biz-api-signature")?.toLowerCase() ?? "")
-    const wellFormed = KEY.test(key) && nonce !== "" && nonce.length <= MAX_NONCE
-    if (!wellFormed || signature === undefined || signature.length > MAX_SIGNATURE) throw denied()
+  return async (headers) => {
+    const key = headers.get("biz-api-key")?.toLowerCase() ?? ""
+    const nonce = headers.get("biz-api-nonce") ?? ""
+    const signature = fromHex(headers.get("biz-api-signature")?.toLowerCase() ?? "")
+    if (!KEY.test(key) || !NONCE.test(nonce) || signature === undefined || signature.length > MAX_SIGNATURE) {
+      throw denied()
+    }
     // At once: to verify for strangers would let them keep WaaS busy, and nobody can guess a key that is known.
     const known = await store.apiKey(key)
     if (known === undefined || known.revokedMs !== undefined) throw denied()
-    const covered = coveredHash(known.publicKey, call, nonce, signature)
-    if (covered === undefined) throw denied()
-    if (!mayCall(key)) throw new ApiFailure(2026, "too many requests with this API key; slow down")
-    if (call.method !== "GET") await spend(store, now(), limits, known, covered)
-    return known
+    return {
+      publicKey: known.publicKey,
+      async prove(call) {
+        const covered = coveredHash(known.publicKey, call, nonce, signature)
+        if (covered === undefined) throw denied()
+        if (!mayCall(key)) throw new ApiFailure(2026, "too many requests with this API key; slow down")
+        requireRecent(Number(nonce), now())
+        if (call.method !== "GET") await spend(store, now(), known, covered)
+        return known
+      },
+    }
   }
+}
+
+/** The caller has proven its key by now, so it may learn how far its clock is off. */
+function requireRecent(nonceMs: number, nowMs: number): void {
+  const behindMs = nowMs - nonceMs
+  if (Math.abs(behindMs) <= NONCE_WINDOW_MS) return
+  const seconds = Math.round(Math.abs(behindMs) / 1000)
+  throw new ApiFailure(
+    2024,
+    `BIZ-API-NONCE is the time in milliseconds, at most ${NONCE_WINDOW_MS / 1000} s from ours; it is ${seconds} s ${behindMs > 0 ? "behind" : "ahead"}: sign the request again, and check the clock`,
+  )
 }
 
 /** The hash that the signature verifies over, if there is one. Every candidate is tried, whichever fits. */
@@ -65,10 +89,11 @@ function coveredHash(publicKey: string, call: Call, nonce: string, signature: By
 
 /**
  * The hash covers key holder's nonce, method, path and body: the same hash under the same key is the same request again.
- * Recorded only for requests that are proven, so that a stranger can neither fill nor read the memory.
+ * Recorded only for requests that are proven, so that a stranger can neither fill nor read the memory; until its nonce is too
+ * old, so that no number of other requests makes room for a replay. The rate of a key bounds how many there are.
  */
-async function spend(store: Keys, nowMs: number, limits: AuthLimits, key: ApiKey, hash: Bytes): Promise<void> {
-  const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, limits.nonceWindowMs, limits.nonces)
+async function spend(store: Keys, nowMs: number, key: ApiKey, hash: Bytes): Promise<void> {
+  const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, 2 * NONCE_WINDOW_MS)
   if (!fresh) throw new ApiFailure(2024, "this very request was received before; sign it again with a new nonce")
 }
 

@@ -1,6 +1,6 @@
 /**
- * The REST API as one function from Request to Response: read the body up to its cap, prove the caller, route, answer,
- * sign the answer. Elysia routes; what it is handed was rebuilt from the target that the signature covered, so that
+ * The REST API as one function from Request to Response: look at the headers, read the body up to its cap, prove the caller,
+ * route, answer, sign the answer. Elysia routes; what it is handed was rebuilt from the target that the signature covered, so that
  * nothing can be proven as one thing and routed as another.
  */
 import { randomUUID } from "node:crypto"
@@ -11,6 +11,7 @@ import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
 import type { Authenticate } from "./auth.ts"
+import { bodyReader } from "./body.ts"
 import { parseTarget, signedHash, type Target } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { groupRoutes } from "./groups.ts"
@@ -40,11 +41,13 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
 /** Never rejects: whatever goes wrong is an answer. */
 export function createApi(options: ApiOptions): (request: Request) => Promise<Response> {
   const app = router(routesOf(options.context), options.log)
+  const bodies = bodyReader(options)
   const proven = async (request: Request): Promise<Response> => {
     const target = parseTarget(targetOf(request.url))
-    const body = await readBody(request, options.bodyBytes)
     if (target === undefined) throw new ApiFailure(2021, "no such endpoint")
-    await options.authenticate({ method: request.method, target, headers: request.headers, body })
+    const claimed = await options.authenticate(request.headers)
+    const body = await bodies.read(request, claimed.publicKey)
+    await claimed.prove({ method: request.method, target, body })
     return app.handle(rebuilt(request.method, target, body))
   }
   return async (request) => {
@@ -96,24 +99,6 @@ function isJson(text: string): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-async function readBody(request: Request, most: number): Promise<string> {
-  if (request.body === null) return ""
-  const tooLarge = new ApiFailure(2006, `the body is larger than ${most} bytes`)
-  if (Number(request.headers.get("content-length") ?? "0") > most) throw tooLarge
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of request.body) {
-    length += part.length
-    if (length > most) throw tooLarge
-    parts.push(part)
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts))
-  } catch {
-    throw new ApiFailure(2006, "the body is not UTF-8")
   }
 }
 

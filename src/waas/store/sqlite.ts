@@ -130,8 +130,8 @@ function storeOver(db: Database, file: string): Store {
 
     ...apiKeysOver(db, file),
 
-    async spendNonce(digest, nowMs, windowMs, most) {
-      return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs, most)).immediate())
+    async spendNonce(digest, nowMs, windowMs) {
+      return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs)).immediate())
     },
 
     async close() {
@@ -258,16 +258,10 @@ function putHolder(db: Database, groupId: string, vaultId: string, holder: Holde
   ).run(groupId, vaultId, holder.nodeId, JSON.stringify(row))
 }
 
-function spend(db: Database, digest: string, nowMs: number, windowMs: number, most: number): boolean {
+function spend(db: Database, digest: string, nowMs: number, windowMs: number): boolean {
   db.run("DELETE FROM nonces WHERE seen_ms < ?", [nowMs - windowMs])
-  const { changes, lastInsertRowid } = db.run("INSERT OR IGNORE INTO nonces (digest, seen_ms) VALUES (?, ?)", [
-    digest,
-    nowMs,
-  ])
-  if (changes === 0) return false
-  // Rows are numbered as they come and leave from the oldest end only, so the newest number bounds how many there are.
-  db.run("DELETE FROM nonces WHERE seq <= ?", [Number(lastInsertRowid) - most])
-  return true
+  const { changes } = db.run("INSERT OR IGNORE INTO nonces (digest, seen_ms) VALUES (?, ?)", [digest, nowMs])
+  return changes > 0
 }
 
 // ---- reading -------------------------------------------------------------------------------------------------------

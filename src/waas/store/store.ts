@@ -112,10 +112,9 @@ export interface Store {
   revokeApiKey(publicKey: string, nowMs: number): Promise<boolean>
 
   /**
-   * Remembers a used nonce durably; false if it is remembered already. What is older than `windowMs` is forgotten, and
-   * the oldest beyond `most`.
+   * Remembers a used nonce durably; false if it is remembered already. What is older than `windowMs` is forgotten.
    */
-  spendNonce(digest: string, nowMs: number, windowMs: number, most: number): Promise<boolean>
+  spendNonce(digest: string, nowMs: number, windowMs: number): Promise<boolean>
 
   close(): Promise<void>
 }

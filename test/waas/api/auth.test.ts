@@ -87,7 +87,8 @@ test.each([
   ["an unknown key", { "BIZ-API-KEY": "11".repeat(32) }],
   ["an unknown secp256k1 key", { "BIZ-API-KEY": `02${"11".repeat(32)}` }],
   ["a key that is not hex", { "BIZ-API-KEY": "zz".repeat(32) }],
-  ["another nonce", { "BIZ-API-NONCE": "x" }],
+  ["another nonce", { "BIZ-API-NONCE": "1718000000000" }],
+  ["a nonce that is no time", { "BIZ-API-NONCE": "x" }],
   ["no nonce", { "BIZ-API-NONCE": "" }],
   ["a nonce without bound", { "BIZ-API-NONCE": "1".repeat(129) }],
   ["no signature", { "BIZ-API-SIGNATURE": "" }],
@@ -116,7 +117,7 @@ test("a stranger keeps nobody busy: without a known key nothing is verified", as
     },
     spendNonce: () => Promise.reject(new Error("a stranger's nonce was recorded")),
   }
-  const limits = { requestsPerSecond: 50, burst: 100, nonceWindowMs: 1000, nonces: 10 }
+  const limits = { requestsPerSecond: 50, burst: 100 }
   const authenticate = authenticator(store, Date.now, limits)
   // Every part is written so that all ways of signing it differ.
   const target = parseTarget("/v2/w%61llets/mpc/vaults?limit=%31%30&after=a%20b%27%7e%2A%28&before=")!
@@ -128,7 +129,7 @@ test("a stranger keeps nobody busy: without a known key nothing is verified", as
   })
   const begun = performance.now()
   for (let n = 0; n < 200; n++) {
-    const answer = authenticate({ method: "POST", target, headers, body: "{}" })
+    const answer = authenticate(headers).then((claimed) => claimed.prove({ method: "POST", target, body: "{}" }))
     expect(await answer.catch((error: ApiFailure) => error.errorCode)).toBe(2024)
   }
   // Twenty verifications for each of them would take three seconds.
@@ -136,13 +137,18 @@ test("a stranger keeps nobody busy: without a known key nothing is verified", as
   expect(looked.length).toBe(200)
 })
 
-test("a nonce is any string, but not none and not without bound", async () => {
+test("a nonce is the time in milliseconds, at most five minutes off; who has proven its key is told by how much", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
-  const status = async (nonce: string) => (await caller.call("GET", "/v2/organizations/info", { nonce })).status
-  expect(await status("x".repeat(128))).toBe(200)
-  expect(await status("x".repeat(129))).toBe(401)
-  expect(await status("")).toBe(401)
+  const answer = (nonce: number | string) => caller.call("GET", "/v2/organizations/info", { nonce: String(nonce) })
+  for (const offMs of [0, 299_999, -299_999]) expect((await answer(rig.nowMs + offMs)).status).toBe(200)
+  const late = await answer(rig.nowMs - 301_000)
+  expect([late.status, late.json.error_code]).toEqual([401, 2024])
+  expect(late.json.error_message).toContain("301 s behind")
+  expect((await answer(rig.nowMs + 301_000)).json.error_message).toContain("301 s ahead")
+  for (const none of ["", "x", "1e12", "01", "-1", "1.5", "9".repeat(17)]) {
+    expect((await answer(none)).json.error_message).toBe("signature verification failed")
+  }
 })
 
 test("a revoked key is refused from the next request on", async () => {
@@ -156,14 +162,14 @@ test("a revoked key is refused from the next request on", async () => {
 test("a replayed POST is refused, also after a restart, and a GET may be repeated", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
-  const post = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: "any string at all" }
+  const post = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.nowMs) }
   const again = async () => (await caller.call("POST", VAULTS, post)).status
   expect(await again()).toBe(201)
   expect(await again()).toBe(401)
   await rig.crash()
   expect(await again()).toBe(401)
   expect((await caller.get(VAULTS, TYPE)).json.pagination.total_count).toBe(1)
-  const get = { nonce: "n", query: [TYPE] }
+  const get = { nonce: String(rig.nowMs), query: [TYPE] }
   expect((await caller.call("GET", VAULTS, get)).status).toBe(200)
   expect((await caller.call("GET", VAULTS, get)).status).toBe(200)
   // The same nonce for something else is another request: two calls may share a millisecond.
@@ -171,15 +177,71 @@ test("a replayed POST is refused, also after a restart, and a GET may be repeate
   expect(other.status).toBe(201)
 })
 
-test("the replay memory forgets by age and by number", async () => {
+test("a captured request is refused for as long as its nonce is recent, however many requests came after it", async () => {
+  await using rig = await Rig.open({ limits: { requestsPerSecond: 10_000, burst: 10_000 } })
+  const caller = await Caller.of(rig)
+  const captured = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.nowMs) }
+  const again = async () => (await caller.call("POST", VAULTS, captured)).status
+  expect(await again()).toBe(201)
+  for (let n = 0; n < 1_500; n++) await rig.store.spendNonce(`other:${n}`, rig.nowMs, 600_000)
+  expect(await again()).toBe(401)
+  rig.nowMs += 300_000
+  expect(await again()).toBe(401)
+  // and when the memory of it ends, its nonce is long too old
+  rig.nowMs += 310_000
+  expect(await rig.store.spendNonce("new", rig.nowMs, 600_000)).toBe(true)
+  expect(await again()).toBe(401)
+})
+
+test("the replay memory forgets by age alone", async () => {
   await using rig = await Rig.open()
-  const spend = (digest: string, nowMs: number) => rig.store.spendNonce(digest, nowMs, 1000, 3)
+  const spend = (digest: string, nowMs: number) => rig.store.spendNonce(digest, nowMs, 1000)
   expect(await spend("a", 0)).toBe(true)
   expect(await spend("a", 1000)).toBe(false)
   expect(await spend("a", 1001)).toBe(true)
-  for (const digest of ["b", "c", "d"]) expect(await spend(digest, 1002)).toBe(true)
-  expect(await spend("a", 1003)).toBe(true)
-  expect(await spend("d", 1003)).toBe(false)
+})
+
+test("a stranger's body is not read: its headers are judged first", async () => {
+  await using rig = await Rig.open()
+  let pulled = 0
+  const endless = () =>
+    new ReadableStream({
+      pull(controller) {
+        pulled++
+        controller.enqueue(new Uint8Array(65_536))
+      },
+    })
+  const headers = {
+    "BIZ-API-KEY": "11".repeat(32),
+    "BIZ-API-NONCE": String(rig.nowMs),
+    "BIZ-API-SIGNATURE": "00".repeat(64),
+  }
+  const request = new Request(`http://waas.test${VAULTS}`, { method: "POST", body: endless(), headers })
+  expect((await rig.api(request)).status).toBe(401)
+  // a stream that was made is pulled once by the runtime, and no more
+  expect(pulled).toBeLessThanOrEqual(1)
+})
+
+test("bodies that never end take one key's share and no more; one that is cut short is no error of ours", async () => {
+  await using rig = await Rig.open()
+  const [slow, other] = [await Caller.of(rig), await Caller.of(rig)]
+  const open: ReadableStreamDefaultController[] = []
+  const unfinished = () => {
+    const signed = slow.request("POST", VAULTS, { body: { name: "a", vault_type: "Org-Controlled" } })
+    const body = new ReadableStream({ start: (controller) => void open.push(controller) })
+    return new Request(signed.url, { method: "POST", headers: signed.headers, body })
+  }
+  const waiting = Array.from({ length: 8 }, () => rig.api(unfinished()))
+  const ninth = await answerOf(await rig.api(unfinished()))
+  expect([ninth.status, ninth.json.error_code]).toEqual([429, 2026])
+  const fine = await other.call("POST", VAULTS, { body: { name: "b", vault_type: "Org-Controlled" } })
+  expect(fine.status).toBe(201)
+  for (const controller of open) controller.error(new Error("gone"))
+  for (const answer of waiting) {
+    const { status, json } = await answerOf(await answer)
+    expect([status, json.error_message]).toEqual([400, "the body was cut short"])
+  }
+  expect((await slow.call("POST", VAULTS, { body: { name: "c", vault_type: "Org-Controlled" } })).status).toBe(201)
 })
 
 test("the other root of an ECDSA signature is not accepted", async () => {
@@ -210,7 +272,7 @@ test("bad signatures do not spend the rate of the key that they name", async () 
   await using rig = await Rig.open({ limits: { requestsPerSecond: 1, burst: 1 } })
   const caller = await Caller.of(rig)
   for (let i = 0; i < 3; i++) {
-    const forged = await caller.call("GET", "/v2/organizations/info", { headers: { "BIZ-API-NONCE": "x" } })
+    const forged = await caller.call("GET", "/v2/organizations/info", { headers: { "BIZ-API-NONCE": "1718000000000" } })
     expect(forged.status).toBe(401)
   }
   expect((await caller.get("/v2/organizations/info")).status).toBe(200)

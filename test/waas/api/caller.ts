@@ -1,6 +1,5 @@
 /** Signs requests as each of the vendor's SDKs does, and sends them to an API without a network. */
-import { randomBytes } from "node:crypto"
-import { copy, toHex } from "../../../src/bytes.ts"
+import { toHex } from "../../../src/bytes.ts"
 import { signedHash } from "../../../src/waas/api/canonical.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, signApiHash } from "../../../src/waas/apiKey.ts"
 import type { Rig } from "../rig.ts"
@@ -88,6 +87,8 @@ export interface Answer {
 }
 
 export class Caller {
+  #lastMs = 0
+
   private constructor(
     readonly rig: Rig,
     readonly pair: ApiKeyPair,
@@ -99,9 +100,15 @@ export class Caller {
     return new Caller(rig, pair)
   }
 
+  /** The time, as all SDKs have it; no two the same, so that a test may send the same request twice. */
+  #nextNonce(): string {
+    this.#lastMs = Math.max(this.#lastMs + 1, this.rig.nowMs)
+    return String(this.#lastMs)
+  }
+
   request(method: string, path: string, options: CallOptions = {}): Request {
     const style = options.style ?? STYLES.js
-    const nonce = options.nonce ?? toHex(copy(randomBytes(8)))
+    const nonce = options.nonce ?? this.#nextNonce()
     const pairs = options.query ?? []
     const body = style.write(options.body)
     const signed = [method, style.signedPath(path), nonce, style.signedQuery(pairs), body.signed].join("|")
