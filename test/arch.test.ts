@@ -69,7 +69,7 @@ const LEAVES = new Set([
   "build.ts",
   "errors",
 ])
-const PURE = ["crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
+const PURE = ["settings", "crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
 /** What every edge may use, and no pure part. */
 const EDGE_WORDS = new Set(["files.ts", "sleep.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
@@ -113,10 +113,11 @@ const isLeaf = (path: string): boolean => LEAVES.has(partOf(path))
 
 /** Libraries that compute and nothing else, each in the one file that wraps it, or in the one folder of its chain. */
 const PURE_LIBRARIES = new Set(["wire/tssJwt.ts jose"])
-const SCHEMA_LIBRARY: readonly (readonly [folder: string, library: RegExp])[] = [
+const FOLDER_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
+  ["settings/", /^(?:@sinclair\/typebox(?:\/value)?|toml)$/],
+  // the one file there that reads the disk
+  ["settings/file.ts", /^node:fs$/],
   ["policy/", /^@sinclair\/typebox(?:\/value)?$/],
-]
-const CHAIN_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
   ["intent/evm/", /^micro-eth-signer\//],
   ["intent/solana/", /^@solana\//],
   ["intent/tron/", /^@bufbuild\/protobuf(?:\/|$)/],
@@ -126,11 +127,7 @@ const impureImports: Detector = (source) =>
   importsOf(source).filter((specifier) => {
     if (specifier.startsWith(".") || specifier === "node:crypto") return false
     if (isLeaf(source.path)) return specifier !== "node:util"
-    if (
-      [...CHAIN_LIBRARIES, ...SCHEMA_LIBRARY].some(
-        ([folder, library]) => source.path.startsWith(folder) && library.test(specifier),
-      )
-    )
+    if (FOLDER_LIBRARIES.some(([folder, library]) => source.path.startsWith(folder) && library.test(specifier)))
       return false
     return !/^@noble\/(?:curves|hashes)\//.test(specifier) && !PURE_LIBRARIES.has(`${source.path} ${specifier}`)
   })

@@ -1,27 +1,57 @@
-/** configuration.md: every key of the node's TOML, from the schemas that read it, and the annotated file. */
+/**
+ * configuration.md, waas.toml.md and callback-server.toml.md: every key of a file, from the schema that reads it, and the
+ * annotated file.
+ */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { configSchema, DEFAULT_FILE, RULES_TABLE } from "../../src/config/config.ts"
-import { metaOf } from "../../src/config/schema.ts"
 import { template } from "../../src/config/template.ts"
+import { callbackServerSchema, callbackServerTemplate } from "../../src/kit/callbackServer/config.ts"
+import { metaOf } from "../../src/settings/schema.ts"
+import { waasSchema, waasTemplate } from "../../src/waas/config.ts"
 import { code, page, table } from "./markdown.ts"
 import { rulesReference } from "./rules.ts"
 
-export function configurationPage(): string {
-  return page(
+const CLOSED = "Unknown keys and bad values stop the start with file, line and key."
+
+export const configurationPage = (): string =>
+  page(
     "Configuration",
     [
-      `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start; unknown keys and bad values`,
-      "stop the start with file, line and key. SIGHUP reads the rules and the log levels anew. Relative paths begin at the working",
-      "directory. `cosigner config init` writes the annotated file below, `cosigner config check` says whether a node may start.",
+      `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start. ${CLOSED}`,
+      "SIGHUP reads the rules and the log levels anew. Relative paths begin at the working directory. `cosigner config init`",
+      "writes the annotated file below, `cosigner config check` says whether a node may start. WaaS and the reference callback",
+      "server have files of their own: [waas.toml](waas.toml.md), [callback-server.toml](callback-server.toml.md).",
     ].join("\n"),
     "Flags fill in what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
     ...sections(configSchema, []),
     `## [${RULES_TABLE}]`,
     ...rulesReference(),
-    "## The annotated file",
-    `\`\`\`toml\n${template()}\`\`\``,
+    ...annotated(template()),
   )
-}
+
+export const waasPage = (): string =>
+  page(
+    "waas.toml",
+    [
+      `The configuration of WaaS, in the folder that \`cosigner waas init\` makes; --config names another file. ${CLOSED}`,
+      "It is read once, at the start.",
+    ].join("\n"),
+    ...sections(waasSchema, []),
+    ...annotated(waasTemplate()),
+  )
+
+export const callbackServerPage = (): string =>
+  page(
+    "callback-server.toml",
+    [
+      `The configuration of the reference callback server, written by \`cosigner callback-server init\`. ${CLOSED}`,
+      "It is read once, at the start. A section that is left out allows nothing; relative files are relative to this one.",
+    ].join("\n"),
+    ...sections(callbackServerSchema, []),
+    ...annotated(callbackServerTemplate()),
+  )
+
+const annotated = (text: string): readonly string[] => ["## The annotated file", `\`\`\`toml\n${text}\`\`\``]
 
 function sections(schema: TSchema, path: readonly string[]): readonly string[] {
   const properties: readonly (readonly [string, TSchema])[] = Object.entries(schema["properties"] ?? {})

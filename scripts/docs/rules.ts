@@ -1,9 +1,9 @@
 /** The table of the rules in configuration.md, from the rules themselves. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
-import { metaOf } from "../../src/config/schema.ts"
 import { SECTIONS } from "../../src/policy/request.ts"
 import type { AnyRule } from "../../src/policy/rule.ts"
 import { ENABLE_DOC, RULES, SECTION_DOCS } from "../../src/policy/schema.ts"
+import { metaOf } from "../../src/settings/schema.ts"
 import { code, table } from "./markdown.ts"
 
 const ABSENT: Readonly<Record<AnyRule["absent"], string>> = {

@@ -14,11 +14,11 @@
  * through `log`, and throws CosignerError. Its name and place are in table.ts.
  */
 import type { Config } from "../config/config.ts"
-import type { Overrides } from "../config/overlay.ts"
 import type { ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Output } from "../output.ts"
+import type { Overrides } from "../settings/overlay.ts"
 import type { Passwords } from "./password.ts"
 
 // ---- what a command declares ---------------------------------------------------------------------------------------

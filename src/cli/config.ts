@@ -1,13 +1,13 @@
 /** `cosigner config init|check|show`. */
 import { dirname } from "node:path"
-import { DEFAULT_FILE } from "../config/config.ts"
+import { configSchema, DEFAULT_FILE } from "../config/config.ts"
 import { readConfig } from "../config/load.ts"
-import { lines, redacted } from "../config/show.ts"
 import { startProblems } from "../config/startup.ts"
 import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import { errnoOf, makeFolder, replaceFile, writeNew } from "../files.ts"
+import { lines, redacted } from "../settings/show.ts"
 import { command, flag } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 
@@ -52,7 +52,7 @@ export const show = command({
   details: "The file with the flags on top and every default filled in; secrets are hidden.",
   options: startFlags,
   run: async ({ globals, options, out }) => {
-    const tree = redacted(readConfig(globals, overridesOf(options)).tree)
+    const tree = redacted(readConfig(globals, overridesOf(options)).tree, configSchema)
     out.result(tree, lines(tree))
     return EXIT.ok
   },

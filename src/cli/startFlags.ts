@@ -1,5 +1,5 @@
 /** The flags of `start`, `config check` and `config show` that stand for keys of the configuration, under the names existing units and scripts use. */
-import type { Overrides } from "../config/overlay.ts"
+import type { Overrides } from "../settings/overlay.ts"
 import { flag, integer, type Options, refuse, url, type ValuesOf, value } from "./command.ts"
 
 export const startFlags = {

@@ -1,6 +1,6 @@
 /** [backup]: proven copies of the database on a schedule. */
 import { Type } from "@sinclair/typebox"
-import { duration, integer, path, pathOr, tableOf } from "./schema.ts"
+import { duration, integer, path, pathOr, tableOf } from "../settings/schema.ts"
 
 export const backup = tableOf("Scheduled backups. On when an interval is set.", {
   interval: duration("", "How often."),

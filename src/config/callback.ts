@@ -1,6 +1,6 @@
 /** [callback]: the customer's servers that approve or reject each task. All of them must approve. */
 import { Type } from "@sinclair/typebox"
-import { boolean, duration, entryOf, integer, path, tableOf, url } from "./schema.ts"
+import { boolean, duration, entryOf, integer, path, tableOf, url } from "../settings/schema.ts"
 
 const server = (version: string, pathname: string) =>
   entryOf(`A server that speaks ${version}. Every server must approve.`, {

@@ -1,5 +1,5 @@
 /** [checkup]: proofs that every share is still whole, on a schedule. */
-import { duration, tableOf } from "./schema.ts"
+import { duration, tableOf } from "../settings/schema.ts"
 
 export const checkup = tableOf("Scheduled check-ups of the key shares. On when an interval is set.", {
   interval: duration("", "How often."),

@@ -1,6 +1,6 @@
 /** [db]: where the encrypted database is, and what opens it. */
 import { Type } from "@sinclair/typebox"
-import { boolean, path, pathOr, tableOf } from "./schema.ts"
+import { boolean, path, pathOr, tableOf } from "../settings/schema.ts"
 
 export const db = tableOf("The encrypted database: key shares, identity, journal.", {
   path: pathOr("db/secrets.db", "The one file that holds every secret. Flag: -d, --db."),

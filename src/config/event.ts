@@ -1,6 +1,6 @@
 /** [event]: the customer's servers that are told what happened. A key of a server wins over the table's. */
 import { type TSchema, Type } from "@sinclair/typebox"
-import { duration, entryOf, integer, tableOf, text, url } from "./schema.ts"
+import { duration, entryOf, integer, tableOf, text, url } from "../settings/schema.ts"
 
 const MAX_SERVERS = 32
 const MAX_TYPES = 64

@@ -1,16 +1,14 @@
 /**
- * TOML to Config: read, lay the flags on top, check every key, decode, freeze. What needs the disk or the environment
+ * The node's configuration: its file read, the flags laid on top, every key checked. What needs the disk or the environment
  * beyond the file itself (the files it names, production's rules) is startup.ts's.
  */
-import { Value } from "@sinclair/typebox/value"
-import type { KeyProblem } from "../errors/config.ts"
-import { CosignerError } from "../errors.ts"
-import { readPathRules, readRules, schemaProblems, type Where } from "./check.ts"
-import { type Config, configSchema, DEFAULT_FILE, RULES_TABLE } from "./config.ts"
-import { withDefaults } from "./defaults.ts"
-import { linesOf } from "./lines.ts"
-import { lay, type Overrides } from "./overlay.ts"
-import { isTree, parseToml, readSource, type Tree } from "./source.ts"
+import { RULES_OFF } from "../policy/schema.ts"
+import { readSource } from "../settings/file.ts"
+import type { Overrides } from "../settings/overlay.ts"
+import { frozen, readSettings } from "../settings/read.ts"
+import { parseToml } from "../settings/toml.ts"
+import type { Tree } from "../settings/tree.ts"
+import { type Config, configSchema, DEFAULT_FILE } from "./config.ts"
 
 /** The global flags. */
 export interface Selection {
@@ -25,6 +23,9 @@ export interface Loaded {
   /** Every key with its value as TOML has it, defaults included: for `config show`. */
   readonly tree: Readonly<Tree>
 }
+
+/** -c, -d, --key-file and --ws-url say where things are, and stand above the file. */
+const WINS = new Set(["db.path", "db.key_file", "db.allow_readable_key_file", "websocket.url"])
 
 export const loadConfig = (selection: Selection, overrides: Overrides = {}): Config =>
   readConfig(selection, overrides).config
@@ -48,34 +49,8 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 
 /** Checks the text of a configuration; `file` is its name in messages, undefined where there is none. */
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
-  const name = file ?? DEFAULT_FILE
-  const written = parseToml(source, name)
-  const flags = lay(written, overrides, name)
-  const lineOf = linesOf(source)
-  const where: Where = (path) => flags.get(path.join(".")) ?? `${name}:${lineOf(path)}`
-  const tree = treeOf(withDefaults(configSchema, written))
-  const problems: KeyProblem[] = [...schemaProblems(tree, where)]
-  const rules = readRules(tree[RULES_TABLE], where, problems)
-  const paths = readPathRules(Reflect.get(Object(tree["signing"]), "path_algorithms"), where, problems)
-  if (problems.length > 0 || rules === undefined || paths === undefined) {
-    throw new CosignerError("E-CFG-003", { problems })
-  }
-  const decoded = Value.Decode(configSchema, tree)
-  const config: Config = {
-    ...decoded,
-    signing: { path_algorithms: paths },
-    embedded_risk_control_rules: rules,
-    source: file,
-  }
-  return { config: freeze(config), tree }
-}
-
-const treeOf = (value: unknown): Tree => (isTree(value) ? value : {})
-
-function freeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const inner of Object.values(value)) freeze(inner)
-  }
-  return value
+  const document = parseToml(source, file ?? DEFAULT_FILE)
+  const { value, tree } = readSettings(configSchema, document, { overrides, wins: WINS })
+  const rules = value.embedded_risk_control_rules ?? RULES_OFF
+  return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree }
 }

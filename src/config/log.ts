@@ -1,6 +1,6 @@
 /** [log]: one stream (stderr), and optionally a file that rotates. */
 import { LEVELS } from "../log.ts"
-import { boolean, integer, oneOf, pathOr, tableOf } from "./schema.ts"
+import { boolean, integer, oneOf, pathOr, tableOf } from "../settings/schema.ts"
 
 const level = () =>
   oneOf(

@@ -1,6 +1,6 @@
 /** [metrics]: measurements to InfluxDB 1.8 (database, user, password) or 2.x (org, bucket, token). */
 import { Type } from "@sinclair/typebox"
-import { duration, integer, pattern, tableOf, text, textOr, url } from "./schema.ts"
+import { duration, integer, pattern, tableOf, text, textOr, url } from "../settings/schema.ts"
 
 export const metrics = tableOf("Measurements. On when an InfluxDB server is named.", {
   job: textOr("tss-node", "Tag of every point."),

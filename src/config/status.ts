@@ -1,6 +1,6 @@
 /** [status]: the read-only port for local queries. */
 import { Type } from "@sinclair/typebox"
-import { boolean, path, tableOf, textOr } from "./schema.ts"
+import { boolean, path, tableOf, textOr } from "../settings/schema.ts"
 
 export const status = tableOf(
   "The local status port: health, readiness, metrics, a page. Read-only; off unless enabled.",

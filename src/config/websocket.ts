@@ -1,6 +1,6 @@
 /** [websocket]: the connection to WaaS, and the key that signs every task. */
 import { Type } from "@sinclair/typebox"
-import { hex32, path, tableOf, url } from "./schema.ts"
+import { hex32, path, tableOf, url } from "../settings/schema.ts"
 
 export const websocket = tableOf("The one connection of the node, outwards to WaaS.", {
   url: Type.Optional(

@@ -11,25 +11,25 @@ export interface KeyProblem {
 
 export const problemLine = (p: KeyProblem): string => `${p.where}: ${p.key}: expected ${p.expected}, got ${p.got}`
 
-/** Codes E-CFG-nnn: the configuration file, and the files it names. */
+/** Codes E-CFG-nnn: configuration files (001 to 003 every kind of them), and the files they name. */
 export const configCodes = {
   "E-CFG-001": entry<{ readonly file: string; readonly why: string }>({
     kind: "input",
     exit: EXIT.config,
     what: (d) => `the configuration ${d.file} cannot be read: ${d.why}`,
-    next: "name another with --config, or write an annotated one: cosigner config init",
+    next: "name another with --config, or write an annotated one: cosigner config init, waas init or callback-server init",
   }),
   "E-CFG-002": entry<{ readonly where: string; readonly why: string }>({
     kind: "input",
     exit: EXIT.config,
     what: (d) => `${d.where}: this is not TOML: ${d.why}`,
-    next: "correct the line, then: cosigner config check",
+    next: "correct the line, then run the command again; for a node's file: cosigner config check",
   }),
   "E-CFG-003": entry<{ readonly problems: readonly KeyProblem[] }>({
     kind: "input",
     exit: EXIT.config,
     what: (d) => d.problems.map(problemLine).join("\n  "),
-    next: "correct the file, then: cosigner config check",
+    next: "correct the file, then run the command again; for a node's file: cosigner config check",
   }),
   "E-CFG-004": entry<{ readonly key: string; readonly file: string; readonly flag: string }>({
     kind: "input",

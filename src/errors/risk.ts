@@ -175,12 +175,6 @@ export const riskCodes = {
     next: "the event stays in the outbox and is sent again",
   }),
 
-  "E-RSK-301": entry<{ readonly file: string; readonly problem: string }>({
-    kind: "input",
-    exit: EXIT.config,
-    what: (d) => `${d.file} cannot be used by the callback server: ${d.problem}`,
-    next: "`cosigner callback-server init` writes an annotated example",
-  }),
   "E-RSK-302": entry<{ readonly file: string }>({
     kind: "input",
     exit: EXIT.failure,

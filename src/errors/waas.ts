@@ -38,12 +38,6 @@ export const waasCodes = {
     what: (d) => `${d.file} cannot be used: ${d.problem}`,
     next: "check the disk, its space and the file's owner; restore the folder from a backup if it is damaged",
   }),
-  "E-WAA-007": entry<{ readonly file: string; readonly key: string; readonly problem: string }>({
-    kind: "input",
-    exit: EXIT.config,
-    what: (d) => `${d.file}: ${d.key}: ${d.problem}`,
-    next: "correct the file; `cosigner waas init --dir <new dir>` writes an annotated example",
-  }),
   "E-WAA-008": entry<{ readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,

@@ -5,7 +5,7 @@ import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { makeFolder, writeNew } from "../files.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
-import { TEMPLATE } from "./config.ts"
+import { waasTemplate } from "./config.ts"
 import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import type { ApiKey } from "./store/model.ts"
@@ -34,7 +34,7 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
     createdMs: nowMs,
   })
   await store.close()
-  if (!existsSync(files.config)) writing(files.config, () => writeNew(files.config, TEMPLATE))
+  if (!existsSync(files.config)) writing(files.config, () => writeNew(files.config, waasTemplate()))
   return infoOf(files, createKeyFile(files))
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test"
 import { Type } from "@sinclair/typebox"
-import { withDefaults } from "../../src/config/defaults.ts"
+import { configSchema } from "../../src/config/config.ts"
 import { checkConfig } from "../../src/config/load.ts"
-import { boolean, durationMs, tableOf } from "../../src/config/schema.ts"
-import { lines, redacted } from "../../src/config/show.ts"
 import type { KeyProblem } from "../../src/errors/config.ts"
 import { type Code, CosignerError, isCode } from "../../src/errors.ts"
+import { withDefaults } from "../../src/settings/defaults.ts"
+import { boolean, durationMs, tableOf } from "../../src/settings/schema.ts"
+import { lines, redacted } from "../../src/settings/show.ts"
 
 const FILE = "configs/cosigner.toml"
 const config = (source: string) => checkConfig(source, FILE).config
@@ -203,7 +204,7 @@ describe("no secret is shown", () => {
         `waas_public_key = "${"ab".repeat(32)}"\n[[event.server]]\nurl = "http://a/"\nproxy = "http://u:${SECRET}@p/"`,
       FILE,
     )
-    const shown = JSON.stringify(redacted(tree)) + lines(redacted(tree)).join("\n")
+    const shown = JSON.stringify(redacted(tree, configSchema)) + lines(redacted(tree, configSchema)).join("\n")
     expect(shown).not.toContain(SECRET)
     expect(shown).toContain("ab".repeat(32))
     expect(shown).toContain("@proxy:1")
@@ -212,7 +213,7 @@ describe("no secret is shown", () => {
 
 test("`config show` has what TOML has, not what the program made of it", () => {
   const { tree } = checkConfig("[callback]\nmonitor_interval = '1m30s'", FILE)
-  expect(lines(redacted(tree))).toContain('callback.monitor_interval = "1m30s"')
+  expect(lines(redacted(tree, configSchema))).toContain('callback.monitor_interval = "1m30s"')
 })
 
 describe("flags", () => {

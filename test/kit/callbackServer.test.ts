@@ -259,7 +259,18 @@ test("init writes a configuration that parses, keys that fit, and never overwrit
   const config = readReferenceConfig(files.config)
   expect(config).toMatchObject({ host: "127.0.0.1", port: 11_020, nodeKeyFiles: [join(dir, "risk", "node.pem")] })
   expect(config.rules).toMatchObject({ keyGen: false, keyReshare: false, keyShareSign: false })
-  expect(config.rules.evm).toMatchObject([{ name: "ETH", chainId: 1n, destinations: [], maxAmount: 10n ** 17n }])
+  expect(config.rules.evm).toEqual([])
+  const shown = readFileSync(files.config, "utf8").replace(/^#(?=[[a-z])/gm, "")
+  writeFileSync(join(dir, "shown.toml"), shown)
+  expect(readReferenceConfig(join(dir, "shown.toml")).rules.evm).toMatchObject([
+    {
+      name: "ETH",
+      chainId: 1n,
+      destinations: [],
+      maxAmount: 10n ** 17n,
+      tokens: [{ decimals: 6, maxAmount: 10n ** 9n }],
+    },
+  ])
   expect(statSync(files.privateKey).mode & 0o777).toBe(0o600)
   const derived = createPrivateKey(readFileSync(config.privateKeyFile)).export({ format: "jwk" })["n"]
   expect(readServerKey(files.publicKey).export({ format: "jwk" })["n"]).toBe(String(derived))
@@ -279,24 +290,34 @@ destinations = ["${TO}"]
 max_amount = "1 ether"
 max_fee = "0.01 ether"
 `
-test.each<[string, string]>([
-  ["no TOML", "="],
-  ["an unknown key", `${good}\nmax = 1`],
-  ["an amount without unit", good.replace("1 ether", "1")],
-  ["an amount that is a number", good.replace('"1 ether"', "1")],
-  ["an address with a wrong checksum", good.replace("0x0f76F", "0x0f76f")],
-  ["no destinations", good.replace(/destinations.*/, "")],
-  ["no chain id", good.replace("chain_id = 1", "")],
-  ["no fee limit", good.replace(/max_fee.*/, "")],
-  ["no node key", good.replace('["n"]', "[]")],
-  ["a port beyond the last", good.replace(":0", ":70000")],
-  ["a host name of elsewhere", good.replace("127.0.0.1", "risk.example")],
-])("a configuration with %s is refused", (_, text) => {
+test.each<[string, string, string, number]>([
+  ["an unknown key", `${good}max = 1`, "key_sign.evm[0].max", 12],
+  ["an amount without unit", good.replace("1 ether", "1"), "key_sign.evm[0].max_amount", 10],
+  ["an amount that is a number", good.replace('"1 ether"', "1"), "key_sign.evm[0].max_amount", 10],
+  ["an address with a wrong checksum", good.replace("0x0f76F", "0x0f76f"), "key_sign.evm[0].destinations[0]", 9],
+  ["no destinations", good.replace(/destinations.*/, ""), "key_sign.evm[0].destinations", 6],
+  ["no chain id", good.replace("chain_id = 1", ""), "key_sign.evm[0].chain_id", 6],
+  ["no fee limit", good.replace(/max_fee.*/, ""), "key_sign.evm[0].max_fee", 6],
+  ["no node key", good.replace('["n"]', "[]"), "node_public_keys", 4],
+  ["a port beyond the last", good.replace(":0", ":70000"), "listen", 2],
+  ["a host name of elsewhere", good.replace("127.0.0.1", "risk.example"), "listen", 2],
+  [
+    "an amount of more digits than the token has",
+    `${good}[[key_sign.evm.tokens]]\ncontract = "${USDT}"\ndecimals = 6\nmax_amount = "0.0000001"\n`,
+    "key_sign.evm[0].tokens[0].max_amount",
+    15,
+  ],
+])("a configuration with %s is refused at its place", (_, text, key, line) => {
   const file = join(dir, "bad.toml")
   writeFileSync(file, good)
   expect(readReferenceConfig(file).rules.evm[0]?.destinations).toEqual([transfer.to])
   writeFileSync(file, text)
-  expect(codeOf(() => readReferenceConfig(file))).toBe("E-RSK-301")
+  expect(() => readReferenceConfig(file)).toThrow(
+    expect.objectContaining({
+      code: "E-CFG-003",
+      data: { problems: [expect.objectContaining({ where: `${file}:${line}`, key })] },
+    }),
+  )
 })
 
 function codeOf(action: () => unknown): string {

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test"
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
-import { parseConfig, readConfig, TEMPLATE } from "../../src/waas/config.ts"
+import { parseConfig, readConfig, waasTemplate } from "../../src/waas/config.ts"
 import { filesIn, lock, readKeyFile } from "../../src/waas/files.ts"
 import { waasInit, waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../../src/waas/keys.ts"
 import { cli } from "../cli/world.ts"
@@ -80,29 +80,24 @@ test("the lock is held once, and given back", async () => {
 
 const at = { dir: "/srv/waas", config: "waas.toml" }
 
-test("the template is the defaults, key by key", () => {
-  expect(parseConfig(TEMPLATE, at)).toEqual(parseConfig("", at))
-  const keys = TEMPLATE.split("\n").flatMap((line) => /^(\w+) =/.exec(line)?.[1] ?? [])
-  expect(keys.sort()).toEqual(
-    [
-      "listen",
-      "tls_cert",
-      "tls_key",
-      "allow_plaintext",
-      "organisation",
-      "curves",
-      "key_gen_seconds",
-      "sign_seconds",
-      "most",
-      "seconds",
-      "retry_milliseconds",
-      "body_bytes",
-      "requests_per_second",
-      "burst",
-      "nonce_hours",
-      "nonces",
-      "open_tasks",
-    ].sort(),
+test("the template is the defaults, and so are the values that its comments show", () => {
+  expect(parseConfig(waasTemplate(), at)).toEqual(parseConfig("", at))
+  const shown = waasTemplate().replace(/^#(?=[[a-z])/gm, "")
+  expect(parseConfig(shown, at)).toEqual(parseConfig("", at))
+  expect(shown.match(/^\w+ = /gm)).toHaveLength(17)
+})
+
+test("a configuration that an earlier version wrote is read as before", () => {
+  const written = '[waas]\nlisten = "127.0.0.1:11050"\ntls_cert = ""\ntls_key = ""\nallow_plaintext = false\n'
+  expect(parseConfig(written, at)).toEqual(parseConfig("", at))
+})
+
+test("--listen stands above the file, and is checked as the file is", () => {
+  expect(parseConfig('[waas]\nlisten = "127.0.0.1:1"', at, "[::1]:2")).toMatchObject({ hostname: "::1", port: 2 })
+  expect(() => parseConfig("", at, "nowhere")).toThrow(
+    expect.objectContaining({
+      data: { problems: [expect.objectContaining({ where: "--listen", key: "waas.listen" })] },
+    }),
   )
 })
 
@@ -118,20 +113,30 @@ test("what a configuration says", () => {
 
 test.each([
   ["an unknown key", '[waas]\nlisten = "127.0.0.1:1"\nlisen = 1', "waas.lisen", "waas.toml:3"],
-  ["an unknown table", "[was]", "was", "waas.toml"],
+  ["an unknown table", "[was]", "was", "waas.toml:1"],
   ["a wrong type", "[waas.limits]\nburst = true", "waas.limits.burst", "waas.toml:2"],
   ["a number out of range", "[waas.limits]\nburst = 0", "waas.limits.burst", "waas.toml:2"],
-  ["a curve that is none", '[waas]\ncurves = ["P256"]', "waas.curves.0", "waas.toml:2"],
+  ["a curve that is none", '[waas]\ncurves = ["P256"]', "waas.curves[0]", "waas.toml:2"],
   ["no curve", "[waas]\ncurves = []", "waas.curves", "waas.toml:2"],
-  ["a key twice", '[waas]\nlisten = "127.0.0.1:1"\nlisten = "127.0.0.1:2"', "line 3", "waas.toml"],
-  ["a syntax error", "[waas\n", "line 1", "waas.toml"],
-  ["no port", '[waas]\nlisten = "127.0.0.1"', "waas.listen", "waas.toml"],
-  ["a port that is none", '[waas]\nlisten = "127.0.0.1:70000"', "waas.listen", "waas.toml"],
-  ["plain HTTP to the world", '[waas]\nlisten = "0.0.0.0:80"', "waas.listen", "waas.toml"],
-  ["half of TLS", '[waas]\ntls_cert = "c.pem"', "waas.tls_cert", "waas.toml"],
+  ["no port", '[waas]\nlisten = "127.0.0.1"', "waas.listen", "waas.toml:2"],
+  ["a port that is none", '[waas]\nlisten = "127.0.0.1:70000"', "waas.listen", "waas.toml:2"],
+  ["plain HTTP to the world", '[waas]\nlisten = "0.0.0.0:80"', "waas.listen", "waas.toml:2"],
+  ["half of TLS", '[waas]\ntls_cert = "c.pem"', "waas.tls_cert", "waas.toml:2"],
 ])("a configuration with %s is refused at its place", (_name, text, key, file) => {
   expect(() => parseConfig(text, at)).toThrow(
-    expect.objectContaining({ code: "E-WAA-007", data: expect.objectContaining({ key, file }) }),
+    expect.objectContaining({
+      code: "E-CFG-003",
+      data: { problems: [expect.objectContaining({ key, where: file })] },
+    }),
+  )
+})
+
+test.each([
+  ["a key twice", '[waas]\nlisten = "127.0.0.1:1"\nlisten = "127.0.0.1:2"', 3],
+  ["a syntax error", "[waas\n", 1],
+])("%s is no TOML, and its line is named", (_name, text, line) => {
+  expect(() => parseConfig(text, at)).toThrow(
+    expect.objectContaining({ code: "E-CFG-002", data: expect.objectContaining({ where: `waas.toml:${line}` }) }),
   )
 })
 

@@ -1,13 +1,29 @@
 /**
- * callback-server.toml: what the reference server allows. Closed like every configuration here: an unknown key or a wrong
- * value refuses the start, an absent section refuses the requests.
+ * callback-server.toml: what the reference server allows, through the same front door as the node's configuration. An
+ * absent section refuses its requests.
  */
-import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { parse } from "toml"
+import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { Bytes } from "../../bytes.ts"
-import { CosignerError } from "../../errors.ts"
-import { type Problem, type Table, tableOf } from "../../policy/tableReader.ts"
+import { readSource } from "../../settings/file.ts"
+import { type DeepReadonly, readSettings } from "../../settings/read.ts"
+import {
+  boolean,
+  entryOf,
+  integer,
+  listOf,
+  parsed,
+  path,
+  pathOr,
+  type Refused,
+  refined,
+  requiredInteger,
+  requiredList,
+  tableOf,
+  word,
+} from "../../settings/schema.ts"
+import { templateOf } from "../../settings/template.ts"
+import { parseToml } from "../../settings/toml.ts"
 import { parseDecimal, parseEther } from "./amount.ts"
 import { parseAddress } from "./evmAddress.ts"
 
@@ -47,75 +63,131 @@ export interface ReferenceConfig {
   readonly rules: ReferenceRules
 }
 
-/** Reads and checks; relative key files are relative to the configuration's folder. Throws E-RSK-301. */
-export function readReferenceConfig(file: string): ReferenceConfig {
-  const bad = (problem: string, cause?: unknown) => new CosignerError("E-RSK-301", { file, problem }, { cause })
-  let tree: unknown
-  try {
-    tree = parse(readFileSync(file, "utf8"))
-  } catch (error) {
-    throw bad(`it cannot be read as TOML: ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : ""}`, error)
-  }
-  const problems: Problem[] = []
-  const config = configOf(tableOf(tree, [], problems), (path) => resolve(dirname(file), path))
-  if (problems.length > 0) {
-    throw bad(problems.map(({ at, expected, got }) => `${at.join(".")}: expected ${expected}, got ${got}`).join("; "))
-  }
-  return config
+const LISTEN = /^(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|localhost):([0-9]{1,5})$/
+
+function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
+  const [, host = "", port = ""] = LISTEN.exec(text) ?? []
+  return host === "" || Number(port) > 65_535 ? undefined : { host: host.replaceAll(/[[\]]/g, ""), port: Number(port) }
 }
 
-function configOf(t: Table, at: (path: string) => string): ReferenceConfig {
-  const [, host = "", port = ""] =
-    /^(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|localhost):([0-9]{1,5})$/.exec(t.word("listen")) ?? []
-  if (host === "" || Number(port) > 65_535)
-    t.report("listen", "an address and a port, such as 127.0.0.1:11020", "something else")
-  const keys = t.words("node_public_keys") ?? t.missing("node_public_keys", "a list of PEM files")
-  if (keys.length === 0) t.report("node_public_keys", "at least one PEM file", "none")
-  const config: ReferenceConfig = {
-    host: host.replaceAll(/[[\]]/g, ""),
-    port: Number(port),
-    privateKeyFile: at(t.word("private_key")),
-    nodeKeyFiles: keys.map(at),
-    tokenExpireMinutes: t.integer("token_expire_minutes", 1, 60) ?? 2,
+const address = (example: string, description: string) =>
+  parsed(parseAddress, {
+    example,
+    description,
+    expected: "an address of 0x and 40 hex digits, with the right checksum if its capitals are mixed",
+  })
+
+const ether = (example: string, description: string) =>
+  parsed(parseEther, { example, description, expected: 'an amount with its unit, such as "1.5 ether" or "20 gwei"' })
+
+const token = entryOf("A token whose transfers to the same destinations are allowed.", {
+  contract: address("0xdAC17F958D2ee523a2206206994597C13D831ec7", "The token's contract."),
+  decimals: requiredInteger(0, 36, 6, "The token's number of decimals."),
+  max_amount: word("1000", "The most of one transfer, in whole tokens, as text."),
+})
+
+const chain = entryOf("A chain whose transactions may be approved.", {
+  name: word("ETH", "The chain as extra_info names it."),
+  chain_id: requiredInteger(1, Number.MAX_SAFE_INTEGER, 1, "Its chain id (EIP-155)."),
+  destinations: requiredList(address("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "A destination."), {
+    description: "Where value may go; an empty list allows no destination.",
+    expected: "a list of addresses",
+    example: [],
+  }),
+  max_amount: ether("0.1 ether", "The most of one transaction, with its unit: ether, gwei or wei."),
+  max_fee: ether("0.01 ether", "The most that the gas of one transaction may cost."),
+  tokens: listOf(
+    refined(token, function* ({ max_amount, decimals }): Generator<Refused> {
+      if (parseDecimal(max_amount, decimals) !== undefined) return
+      yield {
+        at: ["max_amount"],
+        expected: `a decimal number of tokens with at most ${decimals} decimals, as text`,
+        got: JSON.stringify(max_amount),
+      }
+    }),
+    { description: "Tokens whose transfers are allowed.", expected: "a list of tables" },
+  ),
+})
+
+const section = (description: string) =>
+  tableOf(description, { allow: boolean(false, "Whether such requests are approved.") })
+
+export const callbackServerSchema = tableOf("The configuration of the reference callback server.", {
+  listen: parsed(parseListen, {
+    fallback: "127.0.0.1:11020",
+    example: "127.0.0.1:11020",
+    expected: "an address and a port, such as 127.0.0.1:11020",
+    description:
+      "Addresses: 127.0.0.1, localhost, 0.0.0.0, [::1] or [::]. The node asks /v2/check (or /v1/check); /ping tells that it lives.",
+  }),
+  private_key: pathOr(
+    "callback-server.key",
+    "PEM of the RSA key that signs the answers. The node's pubkey_path is the public half.",
+  ),
+  node_public_keys: Type.Array(path("node-callback-pub.key", "A public key."), {
+    minItems: 1,
+    maxItems: 1000,
+    example: ["node-callback-pub.key"],
+    description: "The callback public keys of the nodes that may ask: what `cosigner info` prints, saved to a file.",
+    expected: "a list of at least one PEM file",
+  }),
+  token_expire_minutes: integer(1, 60, 2, "How long an answer is valid, in minutes."),
+  key_gen: section("New keys."),
+  key_reshare: section("Changes of the members of a key."),
+  key_share_sign: section("Check-ups of a key share."),
+  key_sign: tableOf("Signatures: approved only for one EVM transaction whose hash is what will be signed.", {
+    evm: listOf(chain, { description: "One table for each chain.", expected: "a list of tables" }),
+  }),
+})
+
+/** What `callback-server init` writes; `set` names the keys that it sets. */
+export const callbackServerTemplate = (set: Readonly<Record<string, unknown>> = {}): string =>
+  templateOf(callbackServerSchema, {
+    head: [
+      "A callback server for a co-signer node: cosigner callback-server -c callback-server.toml",
+      "What is not allowed here is rejected. Relative files are relative to this one. Commented keys show defaults and examples.",
+    ],
+    set,
+  })
+
+/**
+ * Reads and checks; relative key files are relative to the configuration's folder.
+ * Throws E-CFG-001 to E-CFG-003 with file, line and key.
+ */
+export function readReferenceConfig(file: string): ReferenceConfig {
+  const source = readSource(file, true)
+  const { value } = readSettings(callbackServerSchema, parseToml(source, file))
+  const at = (name: string) => resolve(dirname(file), name)
+  return {
+    ...value.listen,
+    privateKeyFile: at(value.private_key),
+    nodeKeyFiles: value.node_public_keys.map(at),
+    tokenExpireMinutes: value.token_expire_minutes,
     rules: {
-      keyGen: allowed(t, "key_gen"),
-      keyReshare: allowed(t, "key_reshare"),
-      keyShareSign: allowed(t, "key_share_sign"),
-      evm: t.table("key_sign", (sign) => sign.tables("evm", chainOf) ?? []) ?? [],
+      keyGen: value.key_gen.allow,
+      keyReshare: value.key_reshare.allow,
+      keyShareSign: value.key_share_sign.allow,
+      evm: value.key_sign.evm.map(chainOf),
     },
   }
-  t.close()
-  return config
 }
 
-const allowed = (t: Table, section: string): boolean => t.table(section, (inner) => inner.boolean("allow")) ?? false
-
-const ADDRESS = "an address of 0x and 40 hex digits, with the right checksum if its capitals are mixed"
-
-function chainOf(t: Table): EvmChain {
-  return {
-    name: t.word("name"),
-    chainId: BigInt(t.integer("chain_id", 1, Number.MAX_SAFE_INTEGER) ?? t.absent("chain_id", "a number", 1)),
-    destinations: t.parsed("destinations", ADDRESS, parseAddress) ?? t.missing("destinations", "a list of addresses"),
-    maxAmount: etherOf(t, "max_amount"),
-    maxFee: etherOf(t, "max_fee"),
-    tokens: t.tables("tokens", tokenOf) ?? [],
-  }
-}
-
-function tokenOf(t: Table): Token {
-  const contract = parseAddress(t.word("contract"))
-  if (contract === undefined) t.report("contract", ADDRESS, "something else")
-  const decimals = t.integer("decimals", 0, 36) ?? t.absent("decimals", "the token's number of decimals", 0)
-  const text = t.word("max_amount")
-  const maxAmount = parseDecimal(text, decimals)
-  if (maxAmount === undefined) t.report("max_amount", "a decimal number of tokens, as text", text)
-  return { contract: contract ?? new Uint8Array(20), decimals, maxAmount: maxAmount ?? 0n }
-}
-
-function etherOf(t: Table, key: string): bigint {
-  const text = t.wordOr(key, "")
-  const wei = parseEther(text)
-  if (wei === undefined) t.report(key, 'an amount with its unit, such as "1.5 ether" or "20 gwei"', text)
-  return wei ?? 0n
-}
+const chainOf = ({
+  name,
+  chain_id,
+  destinations,
+  max_amount,
+  max_fee,
+  tokens,
+}: DeepReadonly<StaticDecode<typeof chain>>): EvmChain => ({
+  name,
+  chainId: BigInt(chain_id),
+  destinations,
+  maxAmount: max_amount,
+  maxFee: max_fee,
+  tokens: tokens.map(({ contract, decimals, max_amount }) => ({
+    contract,
+    decimals,
+    maxAmount: parseDecimal(max_amount, decimals) ?? 0n,
+  })),
+})

@@ -4,7 +4,7 @@
  * rejected by the callback server; all three are told in events.
  */
 import { randomUUID } from "node:crypto"
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
@@ -64,12 +64,7 @@ async function guard(
   await runToEnd(program, ["callback-server", "init", "--dir", "risk", "--node-key", pems.callback], deployment.dir)
   const file = join(risk, "callback-server.toml")
   const allowed = checksummed(toHex(allowedTo))
-  writeFileSync(
-    file,
-    readFileSync(file, "utf8")
-      .replace('listen = "127.0.0.1:11020"', 'listen = "127.0.0.1:0"')
-      .replace("destinations = []", `destinations = [${JSON.stringify(allowed)}]`),
-  )
+  writeFileSync(file, callbackServerConfiguration(pems.callback, allowed), { mode: 0o600 })
   const start = (name: string, args: readonly string[]): Actor =>
     startActor(program, name, [...args, "--json"], deployment.dir, join(deployment.dir, "logs", `${name}.log`))
   const callback = start("callback-server", ["callback-server", "-c", file])
@@ -87,6 +82,18 @@ async function guard(
   )
   return { callback, events, allowed }
 }
+
+/** In place of the annotated file that init wrote, with the key beside it. */
+const callbackServerConfiguration = (nodeKey: string, allowed: string): string => `listen = "127.0.0.1:0"
+node_public_keys = [${JSON.stringify(nodeKey)}]
+
+[[key_sign.evm]]
+name = "ETH"
+chain_id = 1
+destinations = [${JSON.stringify(allowed)}]
+max_amount = "0.1 ether"
+max_fee = "0.01 ether"
+`
 
 /** The node's callback and event public keys, as files. */
 async function keysOf(program: Program, node: DeployedNode) {

@@ -2,10 +2,7 @@
  * On which line of a TOML file a key stands. The parser tells no positions of values; this reads headers and keys alone,
  * and where it finds no line of its own for a key, the line of the nearest table or list around it is the answer.
  */
-
-export type KeyPath = readonly (string | number)[]
-
-export type LineOf = (path: KeyPath) => number
+import type { KeyPath, LineOf } from "./tree.ts"
 
 const HEADER = /^\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$/
 const KEY = /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=/

@@ -1,12 +1,11 @@
-/** The configuration in force as people and programs may see it: every key, secrets hidden. */
+/** Checked settings as people and programs may see them: every key, secrets hidden. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { REDACTED } from "../secret.ts"
-import { configSchema } from "./config.ts"
 import { metaOf } from "./schema.ts"
-import { isTree, type Tree } from "./source.ts"
+import { isTree, type Tree } from "./tree.ts"
 
-/** `tree` as checked by load.ts; what no schema describes (the rules) holds no secrets and is shown as written. */
-export const redacted = (tree: Readonly<Tree>): Readonly<Tree> => redactTable(tree, configSchema)
+/** `tree` as read.ts checked it; what no schema describes holds no secrets and is shown as written. */
+export const redacted = (tree: Readonly<Tree>, schema: TSchema): Readonly<Tree> => redactTable(tree, schema)
 
 function redactTable(tree: Readonly<Tree>, schema: TSchema): Readonly<Tree> {
   const properties: Readonly<Record<string, TSchema>> = schema["properties"] ?? {}

@@ -3,7 +3,7 @@
  * which would turn a server written in the wrong form into no server at all; here a value that is present stays as it is.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
-import { isTree } from "./source.ts"
+import { isTree } from "./tree.ts"
 
 export function withDefaults(schema: TSchema, value: unknown): unknown {
   const present = value === undefined ? structuredClone(schema["default"]) : value

@@ -1,9 +1,11 @@
 /**
- * The words the tables are written in: TypeBox schemas that also carry what a person needs: what the key does (the
- * annotated file and the reference), what was expected (errors), and whether its value may be shown.
+ * The words every configuration file is described in: TypeBox schemas that also carry what a person needs: what the key
+ * does (the annotated file and the reference), what was expected (errors), and whether its value may be shown.
+ * Schemas are made once, when their module is loaded.
  */
-import { FormatRegistry, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox"
+import { FormatRegistry, type Static, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox"
 import { fromHex } from "../bytes.ts"
+import type { KeyPath } from "./tree.ts"
 
 export type Visible = "always" | "right" | "never"
 
@@ -26,6 +28,30 @@ export const metaOf = (schema: TSchema): Meta => ({
   example: schema["example"] ?? "",
 })
 
+// ---- keys that only make sense together -------------------------------------------------------------------------------
+
+/** What is wrong with a value whose single keys are all as they should be; `at` leads from it to the place. */
+export interface Refused {
+  readonly at: KeyPath
+  readonly expected: string
+  readonly got: string
+}
+
+const REFINE = "cosigner:refine"
+
+/** The same schema, with a check of its own over several keys. Asked of the value as written, defaults filled in. */
+export const refined = <S extends TSchema>(schema: S, check: (value: Static<S>) => Iterable<Refused>): S => ({
+  ...schema,
+  [REFINE]: check,
+})
+
+export function refinementOf(schema: TSchema): ((value: unknown) => Iterable<Refused>) | undefined {
+  const check: unknown = schema[REFINE]
+  return typeof check === "function" ? (value) => check(value) : undefined
+}
+
+// ---- tables and lists -------------------------------------------------------------------------------------------------
+
 /** A table: closed, and there with its defaults when the file leaves it out. */
 export const tableOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, default: {}, description, expected: "a table" })
@@ -33,6 +59,35 @@ export const tableOf = <P extends TProperties>(description: string, properties: 
 /** A table in a list of tables, or one that is off unless written. */
 export const entryOf = <P extends TProperties>(description: string, properties: P): TObject<P> =>
   Type.Object(properties, { additionalProperties: false, description, expected: "a table" })
+
+const MAX_ITEMS = 10_000
+
+/** A list that is empty when the file leaves it out, unless `fallback` says otherwise. */
+export const listOf = <S extends TSchema>(
+  item: S,
+  words: {
+    readonly description: string
+    readonly expected: string
+    readonly minItems?: number
+    readonly maxItems?: number
+    readonly uniqueItems?: boolean
+    readonly fallback?: readonly unknown[]
+    readonly example?: readonly unknown[]
+  },
+) => {
+  const { fallback, ...rest } = words
+  return Type.Array(item, { maxItems: MAX_ITEMS, default: fallback ?? [], ...rest })
+}
+
+/** A list that has no default: what it means to leave it out is its reader's. */
+export const requiredList = <S extends TSchema>(item: S, words: Omit<Parameters<typeof listOf<S>>[1], "fallback">) =>
+  Type.Array(item, { maxItems: MAX_ITEMS, ...words })
+
+// ---- single values ----------------------------------------------------------------------------------------------------
+
+/** A switch without default: whoever writes the table says it. */
+export const requiredBoolean = (description: string) =>
+  Type.Boolean({ description, expected: "true or false; it has no default", example: false })
 
 export const boolean = (fallback: boolean, description: string) =>
   Type.Boolean({ default: fallback, description, expected: "true or false" })
@@ -45,6 +100,10 @@ export const integer = (minimum: number, maximum: number, fallback: number, desc
     description,
     expected: `an integer from ${minimum} to ${maximum}`,
   })
+
+/** An integer without default. */
+export const requiredInteger = (minimum: number, maximum: number, example: number, description: string) =>
+  Type.Integer({ minimum, maximum, example, description, expected: `an integer from ${minimum} to ${maximum}` })
 
 const MAX_TEXT = 1024
 
@@ -61,6 +120,46 @@ export const pattern = (
   fallback: string,
   words: { readonly expected: string; readonly description: string },
 ) => Type.String({ format: format(`pattern ${form.source}`, (text) => form.test(text)), default: fallback, ...words })
+
+/** A name or an identifier: a text without spaces. No default. */
+export const word = (example: string, description: string) =>
+  Type.String({
+    format: format("word", (text) => text !== "" && text.length <= MAX_TEXT && !/\s/.test(text)),
+    example,
+    description,
+    expected: "a text without spaces",
+  })
+
+/** A text that `parse` understands (undefined: it does not); in the settings, what it made of it. */
+export const parsed = <T>(
+  parse: (text: string) => T | undefined,
+  words: {
+    readonly example: string
+    readonly description: string
+    readonly expected: string
+    readonly fallback?: string
+  },
+) => {
+  const { fallback, ...rest } = words
+  const defaults = fallback === undefined ? {} : { default: fallback }
+  return Type.Transform(
+    Type.String({
+      maxLength: MAX_TEXT,
+      format: format(`parsed ${parsers++}`, (text) => parse(text) !== undefined),
+      ...defaults,
+      ...rest,
+    }),
+  )
+    .Decode((text): T => {
+      const value = parse(text)
+      if (value === undefined) throw new RangeError("a text that its own format accepted cannot be parsed")
+      return value
+    })
+    .Encode((): string => {
+      throw new TypeError("settings are read and never written back")
+    })
+}
+let parsers = 0
 
 /** One of the given words; `fallback` undefined makes a key without default. */
 export const oneOf = <const W extends readonly string[]>(
@@ -85,6 +184,16 @@ export const path = (example: string, description: string) =>
     example,
     description,
     expected: "a path",
+  })
+
+/** A file that may be left out: "" is none. */
+export const pathOrNone = (description: string) =>
+  Type.String({
+    format: format("path or none", (text) => !text.includes("\0")),
+    maxLength: 4096,
+    default: "",
+    description,
+    expected: 'a path, or "" for none',
   })
 
 export const pathOr = (fallback: string, description: string) => ({ ...path(fallback, description), default: fallback })

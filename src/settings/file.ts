@@ -1,0 +1,32 @@
+/** The bytes of a configuration file as text: the one file of this folder that looks at the disk. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
+
+const MAX_BYTES = 4 * 1024 * 1024
+
+/** Undefined if a file that nobody named is not there: a first `init` needs none. Throws E-CFG-001. */
+export function readSource(file: string, named: true): string
+export function readSource(file: string, named: boolean): string | undefined
+export function readSource(file: string, named: boolean): string | undefined {
+  let fd: number
+  try {
+    // Without waiting: the far end of a pipe may never come.
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+    if (code === "ENOENT" && !named) return undefined
+    throw new CosignerError("E-CFG-001", { file, why: code === "ENOENT" ? "there is no such file" : code }, { cause })
+  }
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw new CosignerError("E-CFG-001", { file, why: "it is not a regular file" })
+    if (stat.size > MAX_BYTES)
+      throw new CosignerError("E-CFG-001", { file, why: `it is larger than ${MAX_BYTES} bytes` })
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(readFileSync(fd))
+  } catch (cause) {
+    if (cause instanceof CosignerError) throw cause
+    throw new CosignerError("E-CFG-001", { file, why: "it is not UTF-8 text" }, { cause })
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The front door for every configuration file: a document and its schema in, checked, decoded and frozen settings out.
+ * A file is closed: what the schema does not name is a problem, and one problem refuses all of it.
+ */
+import type { StaticDecode, TSchema } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+import { CosignerError } from "../errors.ts"
+import { problemsOf, type Where } from "./check.ts"
+import { withDefaults } from "./defaults.ts"
+import { lay, type Overrides } from "./overlay.ts"
+import { type Document, isTree, type KeyPath, keyOf, type Tree } from "./tree.ts"
+
+export interface Flags {
+  readonly overrides: Overrides
+  /** Keys whose flag stands above the file. */
+  readonly wins: ReadonlySet<string>
+}
+
+const NO_FLAGS: Flags = { overrides: {}, wins: new Set() }
+
+export interface Settings<S extends TSchema> {
+  /** As the program uses them: defaults filled in, texts decoded, frozen at every depth. */
+  readonly value: DeepReadonly<StaticDecode<S>>
+  /** Every key with its value as the file would have it, defaults included: for showing. */
+  readonly tree: Readonly<Tree>
+  /** `configs/cosigner.toml:9`, or the flag that said it: for problems that only their user can find. */
+  readonly where: Where
+}
+
+export type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends Uint8Array | bigint | ((...args: never[]) => unknown)
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+      : T
+
+/** Reads a document by its schema. Throws E-CFG-003 with every problem's file, line and key; E-CFG-004 for flags that contradict. */
+export function readSettings<S extends TSchema>(schema: S, document: Document, flags: Flags = NO_FLAGS): Settings<S> {
+  const said = lay(document, flags.overrides, flags.wins)
+  const where: Where = (path) => said.get(path.join(".")) ?? `${document.name}:${document.lineOf(path)}`
+  const filled = withDefaults(schema, document.tree)
+  const tree = isTree(filled) ? filled : {}
+  const problems = problemsOf(schema, tree, where)
+  if (problems.length > 0) throw new CosignerError("E-CFG-003", { problems })
+  return { value: frozen(Value.Decode(schema, tree)), tree, where }
+}
+
+/** A problem that only the user of the settings can find, at its place. */
+export const settingsProblem = (where: Where, path: KeyPath, expected: string, got: string): CosignerError =>
+  new CosignerError("E-CFG-003", { problems: [{ where: where(path), key: keyOf(path), expected, got }] })
+
+/** Freezes a value at every depth. */
+export function frozen<T>(value: T): DeepReadonly<T> {
+  freeze(value)
+  return value as DeepReadonly<T>
+}
+
+function freeze(value: unknown): void {
+  // the elements of a typed array cannot be frozen
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const inner of Object.values(value)) freeze(inner)
+}
