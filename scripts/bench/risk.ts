@@ -6,6 +6,7 @@
 import { generateKeyPairSync, randomUUID } from "node:crypto"
 import { createAsker } from "../../src/callback/ask.ts"
 import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
+import { NO_USAGE } from "../../src/policy/decision.ts"
 import { evaluate } from "../../src/policy/evaluate.ts"
 import type { KeySignRequest } from "../../src/policy/request.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"
@@ -44,7 +45,7 @@ function benchRules(): Row {
     usedNodeIds: ["a", "b"],
     messages: Array.from({ length: 16 }, (_, i) => ({ path: [44, 60, 0, 0, i], hash: "0x" })),
   }
-  const usage = { count: () => 1 }
+  const usage = { ...NO_USAGE, count: () => 1 }
   const times = Array.from({ length: RULE_ROUNDS }, () => {
     const start = performance.now()
     const { verdict } = evaluate(rules, request, usage, 1_795_340_699_000)

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { utf8 } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
-import type { Usage } from "../policy/decision.ts"
+import { isAmount, NO_USAGE, type Usage } from "../policy/decision.ts"
 import { evaluate } from "../policy/evaluate.ts"
 import { explain as lines } from "../policy/explain.ts"
 import { openStore } from "../store/store.ts"
@@ -33,10 +33,13 @@ export const explain = command({
     const { embedded_risk_control_rules: rules } = await config()
     const decide = (group: OwnGroup | undefined, usage: Usage) =>
       evaluate(rules, policyRequest(task, group), usage, options.at ?? Date.now())
-    const decision = options.withoutDb
-      ? decide(believed(task), { count: () => 0 })
-      : await withRecords(base, task, decide)
-    out.result(decision, lines(decision))
+    const decision = options.withoutDb ? decide(believed(task), NO_USAGE) : await withRecords(base, task, decide)
+    // JSON has no whole numbers of any size: amounts are decimal strings there.
+    const debits = decision.debits.map((debit) => ({
+      ...debit,
+      amount: isAmount(debit) ? `${debit.amount}` : debit.amount,
+    }))
+    out.result({ ...decision, debits }, lines(decision))
     return decision.verdict.action === "approve" ? EXIT.ok : EXIT.refused
   },
 })

@@ -4,7 +4,7 @@
  * inside a rule is an "error" outcome, and that rejects.
  */
 import { errorText } from "../errors.ts"
-import type { Debit, Decision, Usage } from "./decision.ts"
+import { type Debit, type Decision, isAmount, type Usage } from "./decision.ts"
 import type { PolicyRequest, Unreadable } from "./request.ts"
 import { type Asked, type Facts, type SectionRules, some } from "./rule.ts"
 import type { Rules } from "./schema.ts"
@@ -51,15 +51,16 @@ function decide(asked: readonly Asked[]): Decision {
   return { verdict: { action: "reject", code, reason: `${rule}: ${reason}`, rules }, debits: [] }
 }
 
-/** Each counter once: whoever asks for one asks for the same amount of it. */
+/** Each once: whoever asks for a counter asks for the same amount of it. */
 function together(debits: readonly Debit[]): readonly Debit[] {
-  const byCounter = new Map<string, Debit>()
+  const byName = new Map<string, Debit>()
   for (const debit of debits) {
-    const known = byCounter.get(debit.counter) ?? debit
+    const name = isAmount(debit) ? `${debit.counter} ${debit.replaces}` : debit.counter
+    const known = byName.get(name) ?? debit
     if (known.amount !== debit.amount) throw new RangeError(`two amounts for the counter ${debit.counter}`)
-    byCounter.set(debit.counter, debit)
+    byName.set(name, debit)
   }
-  return [...byCounter.values()]
+  return [...byName.values()]
 }
 
 /** The answer for a section that was not written. */

@@ -3,9 +3,9 @@
  * would have led to: every task that it approves is debited, also one that later failed, so the answer is never too kind.
  * Tasks before `sinceMs` fill the counters and are not reported.
  */
-import type { Debit, Usage } from "./decision.ts"
 import { evaluate } from "./evaluate.ts"
 import type { PolicyRequest, Unreadable } from "./request.ts"
+import { RollingUsage } from "./rollingUsage.ts"
 import type { Rules } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 
@@ -26,11 +26,11 @@ export interface Replayed {
 }
 
 export function replay(draft: Rules, tasks: readonly Past[], sinceMs: number): readonly Replayed[] {
-  const ledger = new Ledger()
+  const usage = new RollingUsage()
   const out: Replayed[] = []
   for (const past of tasks.toSorted((a, b) => a.atMs - b.atMs)) {
-    const { verdict, debits } = evaluate(draft, past.request, ledger, past.atMs)
-    for (const debit of debits) ledger.add(debit, past.atMs)
+    const { verdict, debits } = evaluate(draft, past.request, usage, past.atMs)
+    usage.debit(past.request.taskId, past.atMs, debits)
     if (past.atMs < sinceMs) continue
     const was = embedded(past.verdict)
     const changed = was !== "undecided" && was !== verdict.action
@@ -43,24 +43,4 @@ function embedded(verdict: Verdict | undefined): Replayed["was"] {
   const rules = verdict?.rules.filter(({ rule }) => !rule.startsWith("callback:")) ?? []
   if (verdict === undefined || rules.length === 0) return "undecided"
   return rules.every(({ outcome }) => outcome === "allow") ? "approve" : "reject"
-}
-
-/** Counters in memory, in order of time. */
-class Ledger implements Usage {
-  readonly #debits = new Map<string, { atMs: number; amount: number }[]>()
-
-  add(debit: Debit, atMs: number): void {
-    const items = this.#debits.get(debit.counter) ?? []
-    items.push({ atMs, amount: debit.amount })
-    this.#debits.set(debit.counter, items)
-  }
-
-  count(counter: string, sinceMs: number): number {
-    let sum = 0
-    for (const { atMs, amount } of (this.#debits.get(counter) ?? []).toReversed()) {
-      if (atMs < sinceMs) break
-      sum += amount
-    }
-    return sum
-  }
 }

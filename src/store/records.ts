@@ -8,7 +8,7 @@ import * as c from "../codec.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { decodeGroupPublic, decodeGroupSecret, encodeGroupPublic, encodeGroupSecret } from "../keys/groupCodec.ts"
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
-import type { Debit } from "../policy/decision.ts"
+import { type CountDebit, type Debit, isAmount } from "../policy/decision.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Secret } from "../secret.ts"
 import { currentDebits } from "../tasks/counters.ts"
@@ -24,9 +24,19 @@ export interface Kind<T> {
   readonly name: string
   readonly version: number
   readonly codec: c.Codec<T>
+  /** How earlier versions are read, from version 1 on; they are written no more. */
+  readonly earlier: readonly c.Codec<T>[]
 }
 
-const kind = <T>(byte: number, name: string, codec: c.Codec<T>): Kind<T> => ({ byte, name, version: 1, codec })
+/** Each codec is a version; the last is the one that is written. */
+const kind = <T>(byte: number, name: string, first: c.Codec<T>, ...later: readonly c.Codec<T>[]): Kind<T> => {
+  const versions = [first, ...later]
+  return { byte, name, version: versions.length, codec: later.at(-1) ?? first, earlier: versions.slice(0, -1) }
+}
+
+/** The codec of a version of a kind; undefined for one that this binary does not know. */
+export const codecOf = <T>(known: Kind<T>, version: number): c.Codec<T> | undefined =>
+  version === known.version ? known.codec : known.earlier[version - 1]
 
 const party: c.Codec<PartyId> = c.map(
   c.fixed(32),
@@ -247,39 +257,61 @@ export interface Journal {
   readonly sids: readonly Bytes[]
 }
 
-const journal = c.struct<Journal>({
-  record: c.struct<TaskRecord>({
-    taskId: c.text,
-    digest: c.text,
-    type: c.oneOf(...TASK_TYPES),
-    document: c.bytes,
-    state: c.oneOf(...TASK_STATES),
-    attempt: c.u32,
-    claimedMs: c.u64,
-    updatedMs: c.u64,
-    deadlineMs: c.u64,
-    verdict: c.optional(verdict),
-    code: c.text,
-    reason: c.text,
-    outcome: c.optional(outcome),
-    delivered: c.bool,
-  }),
-  seq: c.u64,
-  debits: c.list(c.struct<Debit>({ counter: c.text, amount: c.amount })),
-  debitedMs: c.u64,
-  emitted: c.list(c.bytes),
-  sids: c.list(c.bytes),
-})
+/** What version 1 could say: signatures alone. */
+const countDebit: c.Codec<Debit> = c.struct<CountDebit>({ counter: c.text, amount: c.amount })
 
-export const TASK = kind<Journal>(
-  9,
-  "task",
+interface WrittenDebit {
+  readonly counter: string
+  readonly count: number | undefined
+  readonly spent: { readonly amount: bigint; readonly replaces: string } | undefined
+}
+
+const debit: c.Codec<Debit> = c.map(
+  c.struct<WrittenDebit>({
+    counter: c.text,
+    count: c.optional(c.amount),
+    spent: c.optional(c.struct<{ amount: bigint; replaces: string }>({ amount: u512, replaces: c.text })),
+  }),
+  ({ counter, count, spent }) => {
+    if ((count === undefined) === (spent === undefined)) throw new c.Malformed("not one debit")
+    return spent === undefined ? { counter, amount: count ?? 0 } : { counter, ...spent }
+  },
+  (one) =>
+    isAmount(one)
+      ? { counter: one.counter, count: undefined, spent: { amount: one.amount, replaces: one.replaces } }
+      : { counter: one.counter, count: one.amount, spent: undefined },
+)
+
+const journalWith = (one: c.Codec<Debit>): c.Codec<Journal> =>
   c.map(
-    journal,
+    c.struct<Journal>({
+      record: c.struct<TaskRecord>({
+        taskId: c.text,
+        digest: c.text,
+        type: c.oneOf(...TASK_TYPES),
+        document: c.bytes,
+        state: c.oneOf(...TASK_STATES),
+        attempt: c.u32,
+        claimedMs: c.u64,
+        updatedMs: c.u64,
+        deadlineMs: c.u64,
+        verdict: c.optional(verdict),
+        code: c.text,
+        reason: c.text,
+        outcome: c.optional(outcome),
+        delivered: c.bool,
+      }),
+      seq: c.u64,
+      debits: c.list(one),
+      debitedMs: c.u64,
+      emitted: c.list(c.bytes),
+      sids: c.list(c.bytes),
+    }),
     (read) => ({ ...read, debits: currentDebits(read.debits, read.record.document) }),
     (written) => written,
-  ),
-)
+  )
+
+export const TASK = kind<Journal>(9, "task", journalWith(countDebit), journalWith(debit))
 
 export interface Session {
   readonly row: SessionRow

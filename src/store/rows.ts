@@ -6,7 +6,7 @@ import type { Secret } from "../secret.ts"
 import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum, unwrapKey } from "./header.ts"
-import type { Kind } from "./records.ts"
+import { codecOf, type Kind } from "./records.ts"
 import { type Head, ID_LENGTH, type Place, SEAL_LENGTH, type SealedRecord, type Sealer } from "./seal.ts"
 
 export const HEADER_ID = new Uint8Array(ID_LENGTH)
@@ -139,7 +139,8 @@ export const generationOf = (plain: Buffer): number => Number(plain.readBigUInt6
 /** Decodes a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
 export function parseBody<T>(path: string, kind: Kind<T>, version: number, plain: Uint8Array): T {
   try {
-    if (version === kind.version) return decode(kind.codec, plain.subarray(PREFIX))
+    const codec = codecOf(kind, version)
+    if (codec !== undefined) return decode(codec, plain.subarray(PREFIX))
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
   }

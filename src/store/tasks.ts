@@ -7,6 +7,7 @@ import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Debit, Decision, Usage } from "../policy/decision.ts"
+import { RollingUsage } from "../policy/rollingUsage.ts"
 import {
   type Claim,
   type Finish,
@@ -20,7 +21,6 @@ import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
 import { type Journal, SESSION, type Session, TASK, type UnprovenChecks } from "./records.ts"
 import type { Transaction } from "./transaction.ts"
-import { RollingUsage } from "./usage.ts"
 import type { Vault } from "./vault.ts"
 
 /** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */

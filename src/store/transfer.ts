@@ -20,6 +20,7 @@ import {
   BOOTS,
   CALLBACK_KEY,
   CHECKS,
+  codecOf,
   ENTROPY,
   EVENT,
   EVENT_KEY,
@@ -51,6 +52,7 @@ export const EPOCH_SHARE: Kind<{ readonly groupId: string; readonly epochId: Byt
   byte: 128,
   name: "epoch share",
   version: 1,
+  earlier: [],
   codec: c.struct({ groupId: c.text, epochId: c.bytes, share: c.secret }),
 }
 
@@ -283,7 +285,8 @@ function groupWithoutShare(file: SecretsFile, sealer: Sealer, vault: Vault): str
 /** E-STO-027 for a record that only another version reads. */
 function parse<T>(path: string, kind: Kind<T>, { version, body }: StoredRecord): T {
   try {
-    if (version === kind.version) return c.decode(kind.codec, body)
+    const codec = codecOf(kind, version)
+    if (codec !== undefined) return c.decode(codec, body)
   } catch (error) {
     if (!(error instanceof c.Malformed)) throw error
   }

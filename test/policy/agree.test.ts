@@ -1,6 +1,7 @@
 /** The evaluator agrees with the slow, obvious one of reference.ts; order of anything changes nothing. */
 import { expect, test } from "bun:test"
 import fc from "fast-check"
+import { NO_USAGE } from "../../src/policy/decision.ts"
 import { evaluate } from "../../src/policy/evaluate.ts"
 import type { PolicyRequest } from "../../src/policy/request.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"
@@ -191,6 +192,7 @@ const row = fc.record({
 })
 type Row = { counter: string; atMs: number; amount: number }
 const usageOf = (log: readonly Row[]) => ({
+  ...NO_USAGE,
   count: (counter: string, sinceMs: number) =>
     log.reduce((sum, r) => (r.counter === counter && r.atMs >= sinceMs ? sum + r.amount : sum), 0),
 })

@@ -57,7 +57,7 @@ const hourly = (max: number) =>
 
 test("a limit counts what was used and what is asked, and debits it", () => {
   const two = signRequest({ messages: [1, 2].map((i) => ({ path: [44, i], hash: "0x" })) })
-  const usage = { count: (_: string, since: number) => (since === NOW - 3_600_000 ? 3 : Number.NaN) }
+  const usage = { ...noUsage, count: (_: string, since: number) => (since === NOW - 3_600_000 ? 3 : Number.NaN) }
   expect(evaluate(hourly(5), two, usage, NOW)).toMatchObject({
     verdict: { action: "approve" },
     debits: [{ counter: "sign/all", amount: 2 }],
@@ -76,7 +76,7 @@ test.each([
   ["is negative", () => -1],
   ["is infinite", () => Number.NEGATIVE_INFINITY],
 ])("a counter that %s is an error, and an error rejects", (_, count) => {
-  const { verdict, debits } = evaluate(hourly(5), signRequest(), { count }, NOW)
+  const { verdict, debits } = evaluate(hourly(5), signRequest(), { ...noUsage, count }, NOW)
   expect(verdict).toMatchObject({ action: "reject", code: "E-RSK-001" })
   expect(verdict.rules.find((r) => r.rule === "key_sign.limits.hourly")?.outcome).toBe("error")
   expect(debits).toEqual([])

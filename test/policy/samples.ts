@@ -1,4 +1,5 @@
 /** Small makers of rules and requests for the tests of policy/. */
+import { NO_USAGE } from "../../src/policy/decision.ts"
 import type { KeySignRequest, PolicyRequest, Section } from "../../src/policy/request.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"
 import type { SeededRandom } from "../support/seededRandom.ts"
@@ -11,7 +12,7 @@ export function rulesOf(table: object): Rules {
   return checked.rules
 }
 
-export const noUsage = { count: () => 0 }
+export const noUsage = NO_USAGE
 
 export const signRequest = (over: Partial<KeySignRequest> = {}): KeySignRequest => ({
   type: "key_sign",

@@ -13,7 +13,7 @@ import { type PartyId, parseParty } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
 import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
-import type { Decision } from "../../src/policy/decision.ts"
+import { type Decision, NO_USAGE } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type {
@@ -111,6 +111,7 @@ export function world(
     return record
   }
   const usage = {
+    ...NO_USAGE,
     count: (counter: string, sinceMs: number) =>
       [...debits.values()]
         .flat()
@@ -151,7 +152,7 @@ export function world(
       if (verdict.action === "approve")
         debits.set(
           taskId,
-          asks.map((debit) => ({ ...debit, at })),
+          asks.map(({ counter, amount }) => ({ counter, amount: Number(amount), at })),
         )
       const { code, reason } = verdict
       return put({ ...record, verdict, code, reason, state: verdict.action === "approve" ? "approved" : "rejected" })
@@ -167,7 +168,7 @@ export function world(
       const kept = own.filter(({ counter }) => !asks.some((debit) => debit.counter === counter))
       debits.set(
         row.taskId,
-        [...kept, ...asks].map((debit) => ({ ...debit, at })),
+        [...kept, ...asks].map(({ counter, amount }) => ({ counter, amount: Number(amount), at })),
       )
       rows.push(row)
       put({ ...need(row.taskId), state: "running", attempt: row.attempt })

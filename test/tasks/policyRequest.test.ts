@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { toHex } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
+import { NO_USAGE } from "../../src/policy/decision.ts"
 import { checkRules } from "../../src/policy/schema.ts"
 import { judge, ownGroup, policyRequest } from "../../src/tasks/policyRequest.ts"
 import type { KeyReshareTask, KeySignTask, Task } from "../../src/wire/task.ts"
@@ -84,9 +85,9 @@ test("limits per group follow the key: the group that extends another shares its
   const debited = new Map<string, number>()
   const ask = (group: GroupPublic): string => {
     const task = sign({ group_id: group.groupId, root_pub_key: rootExtendedPublicKey(group) })
-    const usage = { count: (counter: string) => debited.get(counter) ?? 0 }
+    const usage = { ...NO_USAGE, count: (counter: string) => debited.get(counter) ?? 0 }
     const { verdict, debits } = judge(checked.rules, task, group, usage, 5)
-    for (const { counter, amount } of debits) debited.set(counter, usage.count(counter) + amount)
+    for (const { counter, amount } of debits) debited.set(counter, usage.count(counter) + Number(amount))
     return verdict.action
   }
   const extended: GroupPublic = { ...group, groupId: "g2", mode: "extend" }
@@ -140,7 +141,7 @@ test.each<[string, Task, Parameters<typeof policyRequest>[1]]>([
 test("judge: unreadable rejects, a readable task is the rules' matter", () => {
   const checked = checkRules({ enable: true, key_sign: { reject_all: false, curves: ["secp256k1"] } })
   if (!checked.ok) throw new Error("rules")
-  const noUsage = { count: () => 0 }
+  const noUsage = NO_USAGE
   expect(judge(checked.rules, sign(), group, noUsage, 5).verdict.action).toBe("approve")
   expect(judge(checked.rules, sign(), undefined, noUsage, 5).verdict.code).toBe("E-RSK-016")
   const other = record("ed25519")

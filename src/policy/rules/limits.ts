@@ -10,7 +10,7 @@
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { formatPath } from "../../keys/path.ts"
-import type { Debit } from "../decision.ts"
+import { type Debit, NO_USAGE } from "../decision.ts"
 import { formatWindow } from "../duration.ts"
 import { reaches } from "../pathPattern.ts"
 import type { RequestOf } from "../request.ts"
@@ -78,7 +78,7 @@ export const limits = defineRule({
     const used = draw(10)
     const narrow: Limit = { name: "narrow", ...scope, window: 3_600_000, max: 0 }
     const max = used + amountOf(narrow, request) - 1
-    return { setting: Value.Encode(schema, [{ ...narrow, max }]), request, usage: { count: () => used } }
+    return { setting: Value.Encode(schema, [{ ...narrow, max }]), request, usage: { ...NO_USAGE, count: () => used } }
   },
 })
 
