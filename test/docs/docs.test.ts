@@ -1,6 +1,6 @@
 /** docs/reference/ is what the code says, and says all of it. */
 import { describe, expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { commandPages } from "../../scripts/docs/commands.ts"
 import { pages } from "../../scripts/docs/pages.ts"
@@ -89,7 +89,7 @@ describe("what the texts tell people to type", async () => {
     ...[...markdown.matchAll(/`(cosigner [a-z][^`]*)`/g)].map(([, line = ""]) => line),
   ]
   const root = join(import.meta.dir, "../..")
-  for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md"]) {
+  for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]) {
     test(`${file}: commands and options that exist`, () => {
       const lines = typed(readFileSync(join(root, file), "utf8"))
         .map((line) => line.trim().replace("cosigner help ", "cosigner "))
@@ -133,4 +133,15 @@ describe("the text of a code", () => {
       expect(templateOf(code)).not.toMatch(/NaN|undefined|\[object|\[Function|=>|1970/)
     }
   })
+})
+
+test("every file, folder and npm script that CONTRIBUTING names is there", () => {
+  const root = join(import.meta.dir, "../..")
+  const text = readFileSync(join(root, "CONTRIBUTING.md"), "utf8")
+  const paths = [...text.matchAll(/`((?:src|test|docs|dist|\.ci)(?:\/[\w.-]+)+)\/?`/g)].map(([, path]) => path ?? "")
+  expect(paths.length).toBeGreaterThan(15)
+  expect(paths.filter((path) => !path.startsWith("dist/") && !existsSync(join(root, path)))).toEqual([])
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object }
+  const named = [...text.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name]) => name ?? "")
+  expect(named.filter((name) => name !== "or" && !Object.hasOwn(scripts, name))).toEqual([])
 })
