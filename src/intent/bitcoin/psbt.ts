@@ -116,10 +116,6 @@ function reading(proven: Proven): Reading {
   }
 }
 
-/** The outpoints that a reading spends, as `<txid>:<index>`: two readings that share one replace each other. */
-export const spentOutpoints = ({ nonce }: Reading): readonly string[] =>
-  (nonce ?? "").split(" ").filter((text) => text !== "")
-
 const feeOf = ({ spent, outputs }: Proven): bigint => {
   const paidIn = spent.reduce((sum, { output }) => sum + output.amount, 0n)
   const paidOut = outputs.reduce((sum, { output }) => sum + output.amount, 0n)
