@@ -153,6 +153,41 @@ export const intentCodes = {
     "the Solana off-chain message is malformed",
     "make it with a current library: versions 0 and 1 are read",
   ),
+
+  "E-INT-120": unread(
+    "the TRON transaction is not in its one canonical encoding",
+    "give the bytes of raw_data as the chain's protocol buffers write them",
+  ),
+  "E-INT-121": unread("a TRON transaction has exactly one contract", "make a transaction for each of them"),
+  "E-INT-122": unread(
+    "the type of the TRON contract is not known, or contradicts its parameter",
+    "make the transaction again with a current library",
+  ),
+  "E-INT-123": unread(
+    "the permission of the TRON transaction does not exist",
+    "leave Permission_id out, or name one of 1 to 9",
+  ),
+  "E-INT-124": unread(
+    "an address of the TRON transaction is malformed",
+    "addresses are 21 bytes, the first of them 0x41",
+  ),
+  "E-INT-125": disagrees(
+    "the TRON transaction acts for another account than the key's",
+    "sign with that account's key, or under a permission (Permission_id) that the account gave this key",
+  ),
+  "E-INT-126": unread(
+    "the TRON transaction does not say which block it follows and when it expires",
+    "make it again from a recent block",
+  ),
+  "E-INT-127": unread("a number of the TRON transaction is negative", "make it again with amounts above 0"),
+  "E-INT-128": unread(
+    "the contract of the TRON transaction is one that the chain refuses",
+    "make it again with a current library",
+  ),
+  "E-INT-129": unread(
+    "a TRC-10 token of the TRON transaction has no number",
+    "name the token by its number, such as 1002000",
+  ),
 }
 
 export type IntentCode = keyof typeof intentCodes

@@ -16,6 +16,8 @@ const LOADERS: Readonly<Partial<Record<Format, Load>>> = {
   "bitcoin/message": async () => (await import("./bitcoin/message.ts")).messageDecoder,
   "solana/message": async () => (await import("./solana/message.ts")).solanaMessage,
   "solana/offchain": async () => (await import("./solana/offchain.ts")).solanaOffchain,
+  "tron/transaction": async () => (await import("./tron/transaction.ts")).tronTransaction,
+  "tron/message": async () => (await import("./tron/message.ts")).tronMessage,
 }
 
 /** Undefined for a format that no decoder reads yet: its payloads are refused. */

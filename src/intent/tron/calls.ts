@@ -1,0 +1,48 @@
+/**
+ * Calls of contracts. TRON's virtual machine takes the same call data as the EVM, so the EVM's readers read them (TRC-20 is
+ * ERC-20, TRC-721 is ERC-721, calls inside calls), and what they find is written in TRON's words here.
+ */
+import type { Bytes } from "../../bytes.ts"
+import { EffectList } from "../evm/calls.ts"
+import type { Account, Effect } from "../reading.ts"
+import { fromEvm, toEvm } from "./address.ts"
+
+export interface ContractCall {
+  readonly chain: string
+  readonly native: string
+  readonly from: string
+  readonly to: string
+  readonly data: Bytes
+  /** Sun. */
+  readonly value: bigint
+}
+
+/** The call, the value that goes with it, and what is known to happen in it. */
+export function effectsOfCall({ chain, native, from, to, data, value }: ContractCall): readonly Effect[] {
+  // without data the contract runs all the same, unlike a transfer to an account
+  if (data.length === 0) {
+    const sent: Effect = { kind: "transfer", from, to, asset: native, amount: value }
+    return [...(value > 0n ? [sent] : []), { kind: "call", from, to, selector: "0x", data, value }]
+  }
+  const effects = new EffectList(chain, native)
+  effects.call({ from: toEvm(from), to: toEvm(to), value, data, depth: 0, at: "data" })
+  return effects.list.map(translated)
+}
+
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/
+const TOKEN = /^(.*)\/erc(20|721|1155):(0x[0-9a-f]{40})$/
+
+/** Every account and asset of an effect in TRON's spelling. The words of other fields are no addresses. */
+function translated(effect: Effect): Effect {
+  const fields = Object.entries(effect).map(([name, value]) => [
+    name,
+    typeof value === "string" ? spelled(value) : value,
+  ])
+  return { ...effect, ...Object.fromEntries(fields) }
+}
+
+function spelled(text: string): Account {
+  if (ADDRESS.test(text)) return fromEvm(text)
+  const token = TOKEN.exec(text)
+  return token === null ? text : `${token[1]}/trc${token[2]}:${fromEvm(token[3] ?? "")}`
+}

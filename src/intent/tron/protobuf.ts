@@ -1,0 +1,137 @@
+/**
+ * Protocol buffers, read strictly: one message has one encoding here, the one that the chain's own code writes. A full node
+ * parses what it is sent and writes it again before it hashes it, so anything else would be another transaction to it, and two
+ * readers could disagree on it: fields in ascending order, each once, lengths and numbers in their shortest form, no defaults,
+ * no unknown fields.
+ */
+import { type Bytes, copy } from "../../bytes.ts"
+import type { IntentCode } from "../../errors/intent.ts"
+import { Cursor } from "../cursor.ts"
+import { refuse } from "../problem.ts"
+
+/** `int` is any number that is not negative: int64, int32, enumerations, booleans. */
+export interface Field {
+  readonly name: string
+  readonly type: "int" | "bytes" | Schema
+  /** How often it may stand there, if more than once, and what is said beyond that. */
+  readonly repeated?: { readonly most: number; readonly code: IntentCode }
+}
+
+/** By number. With `open`, fields that are not listed are passed over. */
+export interface Schema {
+  readonly fields: ReadonlyMap<number, Field>
+  readonly open?: true
+}
+
+export const schema = (fields: Readonly<Record<number, Field>>): Schema => ({
+  fields: new Map(Object.entries(fields).map(([number, field]) => [Number(number), field])),
+})
+
+/** A schema of which only these fields are wanted. */
+export const openSchema = (fields: Readonly<Record<number, Field>>): Schema => ({ ...schema(fields), open: true })
+
+export const MALFORMED = "E-INT-120"
+const VARINT = 0
+const DELIMITED = 2
+const MAX_FIELD = 2 ** 29 - 1
+
+/** What a message holds, by the names of its schema; what is absent has its default. */
+export class Fields {
+  readonly #ints = new Map<string, bigint>()
+  readonly #bytes = new Map<string, Bytes>()
+  readonly #messages = new Map<string, Fields[]>()
+
+  /** `at` is where the message begins in the payload. */
+  constructor(
+    bytes: Uint8Array,
+    readonly schema: Schema,
+    readonly at = 0,
+  ) {
+    const cursor = new Cursor(bytes, MALFORMED, at)
+    for (let previous = 0; cursor.left > 0; ) previous = this.#field(cursor, previous)
+  }
+
+  int(name: string): bigint {
+    return this.#ints.get(name) ?? 0n
+  }
+  bytes(name: string): Bytes {
+    return this.#bytes.get(name) ?? new Uint8Array(0)
+  }
+  messages(name: string): readonly Fields[] {
+    return this.#messages.get(name) ?? []
+  }
+  /** Of a message that is not repeated. */
+  message(name: string): Fields | undefined {
+    return this.messages(name)[0]
+  }
+
+  #field(cursor: Cursor, previous: number): number {
+    const at = `byte ${cursor.offset}`
+    const tag = readVarint(cursor)
+    const [number, wire] = [Number(tag >> 3n), Number(tag & 7n)]
+    if (number === 0 || number > MAX_FIELD) return refuse(MALFORMED, at, `no field has the number ${number}`)
+    const field = this.schema.fields.get(number)
+    if (field === undefined) return this.#unlisted(cursor, { at, number, wire, previous })
+    if (number < previous) return refuse(MALFORMED, at, `${field.name} stands behind a field that follows it`)
+    if (number === previous && field.repeated === undefined)
+      return refuse(MALFORMED, at, `${field.name} stands there twice`)
+    if (wire !== (field.type === "int" ? VARINT : DELIMITED))
+      return refuse(MALFORMED, at, `${field.name} has the wire type ${wire}`)
+    this.#value(cursor, field, at)
+    return number
+  }
+
+  #value(cursor: Cursor, { name, type, repeated }: Field, at: string): void {
+    if (type === "int") {
+      const value = readVarint(cursor)
+      if (value >= 1n << 63n) refuse("E-INT-127", at, `${name} is negative`)
+      if (value === 0n) refuse(MALFORMED, at, `${name} is written, and 0`)
+      this.#ints.set(name, value)
+      return
+    }
+    const length = readLength(cursor)
+    if (type !== "bytes") {
+      const list = this.#messages.get(name) ?? []
+      if (repeated !== undefined && list.length === repeated.most)
+        refuse(repeated.code, at, `${name}: more than ${repeated.most}`)
+      const begin = cursor.offset
+      list.push(new Fields(cursor.view(length), type, begin))
+      this.#messages.set(name, list)
+      return
+    }
+    if (length === 0) refuse(MALFORMED, at, `${name} is written, and empty`)
+    this.#bytes.set(name, copy(cursor.view(length)))
+  }
+
+  #unlisted(cursor: Cursor, found: { at: string; number: number; wire: number; previous: number }): number {
+    const { at, number, wire, previous } = found
+    if (this.schema.open !== true) return refuse(MALFORMED, at, `field ${number} is not read`)
+    if (number < previous) return refuse(MALFORMED, at, `field ${number} stands behind a field that follows it`)
+    if (wire === VARINT) readVarint(cursor)
+    else if (wire === DELIMITED) cursor.view(readLength(cursor))
+    else refuse(MALFORMED, at, `field ${number} has the wire type ${wire}`)
+    return number
+  }
+}
+
+/** Of at most 64 bits, in its shortest form. */
+function readVarint(cursor: Cursor): bigint {
+  const at = `byte ${cursor.offset}`
+  let value = 0n
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = cursor.u8()
+    value |= BigInt(byte & 0x7f) << shift
+    if (byte >= 0x80) continue
+    if (byte === 0 && shift > 0n) return refuse(MALFORMED, at, "a number is longer than it needs to be")
+    return value < 1n << 64n ? value : refuse(MALFORMED, at, "a number does not fit 64 bits")
+  }
+  return refuse(MALFORMED, at, "a number has more than ten bytes")
+}
+
+function readLength(cursor: Cursor): number {
+  const at = `byte ${cursor.offset}`
+  const length = readVarint(cursor)
+  return length <= BigInt(cursor.left)
+    ? Number(length)
+    : refuse(MALFORMED, at, `${length} bytes are wanted and ${cursor.left} are left`)
+}
