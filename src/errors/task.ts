@@ -77,7 +77,8 @@ export const taskCodes = {
   "E-TSK-013": entry<{ readonly peers: readonly string[] }>({
     kind: "input",
     exit: EXIT.refused,
-    what: (d) => `ECDSA with ${d.peers.join(", ")} is blocked in this epoch after failed or unproven checks`,
+    what: (d) =>
+      `ECDSA with ${d.peers.join(", ")} is blocked in this epoch: after failed or unproven checks, or its OT state has another size`,
     next: "sign with other members, or reshare the group: only a new epoch lifts the block",
   }),
   "E-TSK-014": entry<{ readonly attempt: number; readonly reason: string }>({

@@ -4,7 +4,14 @@
  */
 import { type Bytes, toHex } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
-import { expandAlice, expandBob, type FullTrees, type PuncturedTrees } from "../../crypto/pprf.ts"
+import {
+  ALICE_LENGTH,
+  BOB_LENGTH,
+  expandAlice,
+  expandBob,
+  type FullTrees,
+  type PuncturedTrees,
+} from "../../crypto/pprf.ts"
 import { type Gadget, gadget } from "../../crypto/rvole.ts"
 import { CosignerError } from "../../errors.ts"
 import type { GroupMember, GroupSecret } from "../../keys/group.ts"
@@ -56,13 +63,17 @@ export interface ReadyPair {
   readonly otBob: Secret
 }
 
-/** Throws E-TSK-013 naming every peer whose OT state is missing: banned, disabled, or never made. */
+/**
+ * Throws E-TSK-013 naming every peer whose OT state is missing: banned, disabled, never made, or made with another number of
+ * base OTs (threshold.md 4.3).
+ */
 export function readyPairs(secret: GroupSecret, peers: readonly GroupMember[]): readonly ReadyPair[] {
   const blocked: PartyId[] = []
   const ready: ReadyPair[] = []
   for (const peer of peers) {
     const { pairId, zeroSeed, otAlice, otBob } = secret.pairs.find((pair) => pair.peer === peer.party) ?? {}
-    if (pairId && zeroSeed && otAlice && otBob) ready.push({ peer, pairId, zeroSeed, otAlice, otBob })
+    const isOfSize = otAlice?.length === ALICE_LENGTH && otBob?.length === BOB_LENGTH
+    if (pairId && zeroSeed && otAlice && otBob && isOfSize) ready.push({ peer, pairId, zeroSeed, otAlice, otBob })
     else blocked.push(peer.party)
   }
   if (blocked.length > 0) throw new CosignerError("E-TSK-013", { peers: blocked })

@@ -230,6 +230,20 @@ test("regression 19: without OT state there is no way to sign with that peer, wi
   expect(protocols.get(one)?.next()).toMatchObject({ done: false })
 })
 
+test("OT state of another number of base OTs is no OT state", () => {
+  for (const [role, length] of [
+    ["otAlice", 32 + 129 * (N_C / 2)],
+    ["otBob", 32 + 64 * (N_C / 2)],
+  ] as const) {
+    const other: GroupSecret = {
+      ...own(),
+      pairs: own().pairs.map((state) => ({ ...state, [role]: Secret.take(new Uint8Array(length)) })),
+    }
+    const refusal = start([one, two], other)
+    expect(isCode(refusal, "E-TSK-013") && refusal.data.peers).toEqual([two])
+  }
+})
+
 test("a batch of more than 32 is the caller's to split", () => {
   expect(start([one, two], own(), 33)).toBeInstanceOf(RangeError)
 })
