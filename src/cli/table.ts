@@ -132,6 +132,12 @@ export const table: readonly Row[] = [
     summary: "Try a draft of the rules on the tasks of the journal",
     load: async () => (await import("./policyReplay.ts")).replay,
   },
+  { path: ["intent"], summary: "Payloads, as a node reads them before it signs" },
+  {
+    path: ["intent", "decode"],
+    summary: "Show what a node reads in a payload",
+    load: async () => (await import("./intentDecode.ts")).decode,
+  },
   {
     path: ["callback-server"],
     summary: "Run a small callback server for demos and as a start for your own",

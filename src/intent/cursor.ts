@@ -64,7 +64,7 @@ export class Cursor {
 
   /** Refuses bytes that nothing has read. */
   end(): void {
-    if (this.left > 0) refuse(this.code, `byte ${this.offset}`, `${this.left} bytes after its end`)
+    if (this.left > 0) refuse(this.code, `byte ${this.offset}`, `bytes after its end: ${this.left}`)
   }
 
   #short(wanted: number): never {

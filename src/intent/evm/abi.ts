@@ -64,7 +64,7 @@ function wrong(place: number): never {
 export function decodeArguments(parameters: readonly AbiType[], data: Uint8Array, at: string): Args {
   const reader = new AbiReader(data, at)
   const { value, end } = reader.tuple(parameters, 0)
-  if (end !== data.length) reader.refuse(end, `${data.length - end} bytes after its arguments`)
+  if (end !== data.length) reader.refuse(end, `bytes after its arguments: ${data.length - end}`)
   return value
 }
 

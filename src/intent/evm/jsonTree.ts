@@ -70,7 +70,7 @@ class TreeReader {
   whole(): JsonValue {
     const value = this.#value(0)
     this.#match(SPACE)
-    if (this.#at < this.text.length) this.#refuse(`${this.text.length - this.#at} characters after its end`)
+    if (this.#at < this.text.length) this.#refuse(`characters after its end: ${this.text.length - this.#at}`)
     return value
   }
 

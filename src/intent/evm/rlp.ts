@@ -32,7 +32,7 @@ export class RlpList {
     const list = new RlpList(bytes, start, bytes.length)
     const { isList, start: first, end } = list.#header("the list")
     if (!isList) refuse("E-INT-020", `byte ${start}`, "it is not a list")
-    if (end !== bytes.length) refuse("E-INT-020", `byte ${end}`, `${bytes.length - end} bytes after its end`)
+    if (end !== bytes.length) refuse("E-INT-020", `byte ${end}`, `bytes after its end: ${bytes.length - end}`)
     return new RlpList(bytes, first, end)
   }
 

@@ -1,0 +1,130 @@
+/**
+ * `cosigner intent decode`: what a node would read in a payload, offline. No database, no password, no network. With a root
+ * key and paths it is the node's own reading, hash included; without, the payload's own word stands for its senders.
+ */
+import { closeSync, openSync, readSync } from "node:fs"
+import { type Bytes, fromHex, toHex } from "../bytes.ts"
+import { EXIT, type ExitCode } from "../errors/entry.ts"
+import { intentCodes } from "../errors/intent.ts"
+import { defaultChainsOf } from "../intent/caip.ts"
+import { contextOf, type Message, offlineContext } from "../intent/context.ts"
+import { type Context, DEFAULT_SETTINGS } from "../intent/decoder.ts"
+import { intentHashText } from "../intent/hash.ts"
+import { problemJson, readingJson } from "../intent/json.ts"
+import { read } from "../intent/read.ts"
+import { FORMATS, type Format, isProblem, MAX_PAYLOAD_BYTES, type Problem } from "../intent/reading.ts"
+import { intentText } from "../intent/text.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import { parsePath } from "../keys/path.ts"
+import { algorithmOf } from "../keys/pathRule.ts"
+import type { Output } from "../output.ts"
+import { type Base, choice, command, list, refuse, value } from "./command.ts"
+
+export const decode = command({
+  summary: "Show what a node reads in a payload",
+  details:
+    "Prints one line for each effect, or why the payload cannot be read (exit 3). Runs offline, without a database. " +
+    "Without --root and --path the payload's own sender is shown as it is stated, unverified, and there is no intent hash.",
+  options: {
+    format: choice("--format <format>", "what kind of payload it is", FORMATS),
+    data: value("--data <hex>", "the payload, 0x and hex digits"),
+    file: value("--file <file>", "the payload, every byte of the file"),
+    root: value("--root <xpub|cpub>", "the group's root extended public key"),
+    paths: list(
+      "--path <paths>",
+      "paths that sign it, such as m/44/60/0/0/5; of a PSBT with the input, m/84/0/0/0/5@0",
+    ),
+  },
+  examples: [
+    ["cosigner intent decode --format evm/transaction --data 0x02ed...", "what it does, whoever sends it"],
+    [
+      "cosigner intent decode --format evm/typed-data --file permit.json --root xpub661My... --path m/44/60/0/0/5 --json",
+      "the node's own reading, with its hash",
+    ],
+  ],
+  run: async (base) => {
+    const { options, out } = base
+    const format = options.format ?? refuse("--format", `one of ${FORMATS.join(", ")}`, "")
+    const data = payloadOf(options.data, options.file)
+    const { context, root } = surroundings(base, format, options.root, options.paths)
+    const decoded = await read({ format, data }, context)
+    if (isProblem(decoded)) return unread(out, decoded)
+    const text = intentText(decoded)
+    const intentHash = root === undefined ? undefined : intentHashText(decoded, root)
+    out.result(readingJson(decoded, { intentHash, text }), [
+      ...text,
+      ...decoded.signs.map(({ bytes }) => `signs 0x${toHex(bytes)}`),
+      ...(intentHash === undefined ? [] : [`intent ${intentHash}`]),
+    ])
+    if (root === undefined) out.note("no key was given: the sender is as the payload states it, unverified")
+    return EXIT.ok
+  },
+})
+
+function unread(out: Output, problem: Problem): ExitCode {
+  const { code, message, at } = problem
+  const { next } = intentCodes[code]
+  out.result(problemJson(problem), [])
+  if (!out.json) out.note(`${code} ${message} (at ${at}); ${next}`)
+  return EXIT.secrets
+}
+
+function payloadOf(data: string | undefined, file: string | undefined): Bytes {
+  if ((data === undefined) === (file === undefined)) refuse("the payload", "either --data or --file", data ?? "")
+  if (data !== undefined) {
+    const bytes = data.startsWith("0x") ? fromHex(data.slice(2).toLowerCase()) : undefined
+    return bytes ?? refuse("--data", "0x and pairs of hex digits", data.slice(0, 40))
+  }
+  return bytesOfFile(file ?? "")
+}
+
+/** One byte above the limit is as much as it takes to refuse a payload: the file may never end. */
+function bytesOfFile(file: string): Bytes {
+  const bytes = new Uint8Array(MAX_PAYLOAD_BYTES + 1)
+  let length = 0
+  let opened: number | undefined
+  try {
+    opened = openSync(file, "r")
+    for (let count = 1; count > 0 && length < bytes.length; length += count)
+      count = readSync(opened, bytes, length, bytes.length - length, null)
+  } catch {
+    return refuse("--file", "a file that can be read", file)
+  } finally {
+    if (opened !== undefined) closeSync(opened)
+  }
+  return bytes.slice(0, length)
+}
+
+interface Reader {
+  readonly context: Context
+  /** As it was given; the intent's hash covers it. */
+  readonly root: string | undefined
+}
+
+function surroundings({ globals }: Base, format: Format, root: string | undefined, paths: readonly string[]): Reader {
+  if (globals.config !== undefined)
+    refuse("--config", "left out: this version configures no names of assets and addresses", globals.config)
+  if ((root === undefined) !== (paths.length === 0))
+    refuse("--root and --path", "given together, or not at all", root ?? paths.join(","))
+  const settings = DEFAULT_SETTINGS
+  if (root === undefined) {
+    const curve = format.startsWith("solana/") ? "ed25519" : "secp256k1"
+    return { context: offlineContext(curve, settings), root }
+  }
+  const key = decodeExtendedPublicKey(root)
+  const messages = paths.map((text) => messageOf(text, key.curve === "ed25519", format))
+  return { context: contextOf(key, messages, { chainsOf: defaultChainsOf, settings }), root }
+}
+
+const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
+
+/** The kind of signature is the path's: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
+function messageOf(text: string, isEd25519: boolean, format: Format): Message {
+  const [, pathText = "", input] = PLACE.exec(text) ?? refuse("--path", "a path, or a path and @ and an input", text)
+  const path = parsePath(pathText)
+  const place = input === undefined ? {} : { input: Number(input) }
+  if (isEd25519) return { path, signature: "EdDSA", ...place }
+  if (algorithmOf(path) === "ecdsa") return { path, signature: "ECDSA", ...place }
+  const tweak = format.startsWith("bitcoin/") ? { merkleRoot: new Uint8Array(0) } : {}
+  return { path, signature: "Schnorr", ...tweak, ...place }
+}

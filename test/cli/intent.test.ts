@@ -1,0 +1,131 @@
+/** intent decode, as typed: what it prints, and how it ends. */
+import { afterAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { HDKey, publicKeyToAddress } from "viem/accounts"
+import { toHex } from "../../src/bytes.ts"
+import { K1 } from "../../src/crypto/curve.ts"
+import { encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
+import { cli } from "./world.ts"
+
+const dir = mkdtempSync(join(tmpdir(), "cosigner-intent-"))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** The example of EIP-155. */
+const DATA = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+const DIGEST = "0xdaf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53"
+const ROOT = encodeExtendedPublicKey(
+  rootPublicKey("secp256k1", K1.encodePoint(K1.generator), new Uint8Array(32).fill(7)),
+)
+const decode = (...args: readonly string[]) => cli(["intent", "decode", ...args])
+
+describe("a transaction", () => {
+  test("without a key: what it does, and that nobody vouches for the sender", async () => {
+    expect(await decode("--format", "evm/transaction", "--data", DATA)).toEqual({
+      exit: 0,
+      stdout:
+        "transfer 1 ETH to 0x3535353535353535353535353535353535353535 from unresolved (the signer) on eip155:1, fee at most 0.00042 ETH\n" +
+        `signs ${DIGEST}\n`,
+      stderr: "no key was given: the sender is as the payload states it, unverified\n",
+    })
+  })
+  test("with the key: the node's own reading, with its hash", async () => {
+    const given = ["--format", "evm/transaction", "--data", DATA, "--root", ROOT, "--path", "m/44/60/0/0/5"]
+    const { exit, stdout, stderr } = await decode(...given, "--json")
+    expect([exit, stderr]).toEqual([0, ""])
+    const key = HDKey.fromExtendedKey(ROOT).derive("m/44/60/0/0/5").publicKey ?? new Uint8Array(0)
+    const from = publicKeyToAddress(`0x${toHex(secp256k1.Point.fromBytes(key).toBytes(false))}`)
+    expect(JSON.parse(stdout)).toEqual({
+      format: "evm/transaction",
+      chain: "eip155:1",
+      from: [from],
+      effects: [
+        {
+          kind: "transfer",
+          from,
+          to: "0x3535353535353535353535353535353535353535",
+          asset: "eip155:1/slip44:60",
+          amount: "1000000000000000000",
+        },
+      ],
+      fee: { max: "420000000000000", asset: "eip155:1/slip44:60", unbounded: false },
+      nonce: "9",
+      digests: [DIGEST],
+      intent_hash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+      text: ["transfer 1 ETH to 0x3535353535353535353535353535353535353535 on eip155:1, fee at most 0.00042 ETH"],
+    })
+    expect((await decode(...given)).stdout).toEndWith(`\nintent ${JSON.parse(stdout).intent_hash}\n`)
+  })
+  test("that cannot be read: exit 3, its code, its place", async () => {
+    const { exit, stdout, stderr } = await decode("--format", "evm/transaction", "--data", `${DATA}00`)
+    expect([exit, stdout]).toEqual([3, ""])
+    expect(stderr).toBe(
+      "E-INT-020 the payload is not RLP in its one canonical form: bytes after its end: 1 (at byte 45); encode the unsigned transaction again\n",
+    )
+    const json = await decode("--format", "evm/transaction", "--data", `${DATA}00`, "--json")
+    expect([json.exit, JSON.parse(json.stdout), json.stderr]).toEqual([
+      3,
+      {
+        error: {
+          code: "E-INT-020",
+          message: "the payload is not RLP in its one canonical form: bytes after its end: 1",
+          at: "byte 45",
+        },
+      },
+      "",
+    ])
+  })
+  test("on a path of another chain: exit 3", async () => {
+    const given = ["--format", "evm/transaction", "--data", DATA, "--root", ROOT, "--path", "m/44/966/0/0/5", "--json"]
+    const { exit, stdout } = await decode(...given)
+    expect([exit, JSON.parse(stdout).error.code]).toEqual([3, "E-INT-004"])
+  })
+})
+
+describe("a file", () => {
+  const file = join(dir, "message.txt")
+  test("is the payload, every byte of it", async () => {
+    writeFileSync(file, "hello world")
+    const { stdout } = await decode("--format", "evm/message", "--file", file)
+    expect(stdout).toBe(
+      'sign the message "hello world" from unresolved (the signer) on eip155:*, no fee\n' +
+        "signs 0xd9eba16ed0ecae432b71fe008c98cc872bb4cc214d3220a36f365326cf807d68\n",
+    )
+  })
+  test("that is empty, too long or endless: exit 3", async () => {
+    writeFileSync(file, "")
+    const long = join(dir, "long")
+    writeFileSync(long, new Uint8Array(1024 * 1024 + 1))
+    for (const given of [file, long, "/dev/zero"]) {
+      const { exit, stderr } = await decode("--format", "evm/message", "--file", given)
+      expect([exit, stderr.slice(0, 9)]).toEqual([3, "E-INT-002"])
+    }
+  })
+})
+
+describe("refused as usage", () => {
+  const cases: Readonly<Record<string, readonly string[]>> = {
+    "no format": ["--data", DATA],
+    "a format that is not known": ["--format", "evm/other", "--data", DATA],
+    "no payload": ["--format", "evm/message"],
+    "two payloads": ["--format", "evm/message", "--data", DATA, "--file", "x"],
+    "hex without 0x": ["--format", "evm/message", "--data", "abcd"],
+    "odd hex": ["--format", "evm/message", "--data", "0xabc"],
+    "a file that is not there": ["--format", "evm/message", "--file", join(dir, "nothing")],
+    "a folder": ["--format", "evm/message", "--file", dir],
+    "a root without a path": ["--format", "evm/message", "--data", DATA, "--root", ROOT],
+    "a path without a root": ["--format", "evm/message", "--data", DATA, "--path", "m/44/60/0/0/0"],
+    "a path that is none": ["--format", "evm/message", "--data", DATA, "--root", ROOT, "--path", "m/44/60/x"],
+    "a hardened path": ["--format", "evm/message", "--data", DATA, "--root", ROOT, "--path", "m/44'/60"],
+    "a root that is none": ["--format", "evm/message", "--data", DATA, "--root", "xpub", "--path", "m/44/60"],
+    "a configuration": ["--format", "evm/message", "--data", DATA, "--config", "x.toml"],
+  }
+  for (const [name, args] of Object.entries(cases)) {
+    test(name, async () => {
+      const { exit, stdout } = await decode(...args)
+      expect([exit, stdout]).toEqual([1, ""])
+    })
+  }
+})
