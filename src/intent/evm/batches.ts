@@ -1,9 +1,11 @@
 /**
  * Methods that carry other calls. `multicall` runs its calls in the contract itself, with the same sender; Multicall3 makes
- * its calls from its own address. ERC-4337's handleOps is not opened: its operations are others', behind their own accounts.
+ * its calls from its own address, and a contract account from its own (ERC-4337 accounts, and accounts that delegate to such
+ * code by EIP-7702). handleOps of ERC-4337 is not opened: its operations are others', behind their own accounts.
  */
 import type { Bytes } from "../../bytes.ts"
 import { deeper } from "../decoder.ts"
+import { refuse } from "../problem.ts"
 import type { Args } from "./abi.ts"
 import { type Effects, type Method, method, type Site } from "./method.ts"
 
@@ -16,6 +18,19 @@ export const inside = (site: Site, i: number) => {
 function ownCalls(calls: readonly Bytes[], site: Site, effects: Effects): void {
   for (const [i, data] of calls.entries())
     effects.call({ from: site.from, to: site.to, value: 0n, data, ...inside(site, i) })
+}
+
+/** execute(targets, values, data) in three lists, whose lengths the account compares. */
+function listedCalls(args: Args, site: Site, effects: Effects): void {
+  const values = args.uints(1)
+  const calls = args.byteStrings(2)
+  for (const [i, to] of args.addresses(0).entries()) {
+    const [value, data] = [values[i], calls[i]]
+    if (value === undefined || data === undefined) refuse("E-INT-024", inside(site, i).at, "its lists differ in length")
+    effects.call({ from: site.to, to, value, data, ...inside(site, i) })
+  }
+  if (Math.max(values.length, calls.length) > args.addresses(0).length)
+    refuse("E-INT-024", site.at, "its lists differ in length")
 }
 
 /** Rows of (target, …) with the call's data at `data` and, where there is one, its value at `value`. */
@@ -45,4 +60,10 @@ export const BATCH_METHODS: readonly Method[] = [
   method("aggregate3Value((address,bool,uint256,bytes)[])", (args, site, effects) =>
     foreignCalls(args.rows(0), site, effects, 3, 2),
   ),
+  // contract accounts
+  method("execute(address,uint256,bytes)", (args, site, effects) => foreignCalls([args], site, effects, 2, 1)),
+  method("executeBatch((address,uint256,bytes)[])", (args, site, effects) =>
+    foreignCalls(args.rows(0), site, effects, 2, 1),
+  ),
+  method("executeBatch(address[],uint256[],bytes[])", listedCalls),
 ]

@@ -14,7 +14,10 @@ import {
 } from "viem"
 import { decodeArguments } from "../../../src/intent/evm/abi.ts"
 import { parseSignature } from "../../../src/intent/evm/abiType.ts"
+import { BATCH_METHODS } from "../../../src/intent/evm/batches.ts"
 import { KNOWN_METHODS } from "../../../src/intent/evm/calls.ts"
+import { SAFE_METHODS } from "../../../src/intent/evm/safe.ts"
+import { TOKEN_METHODS } from "../../../src/intent/evm/tokens.ts"
 import { attempt } from "../../../src/intent/problem.ts"
 import type { Effect, Reading } from "../../../src/intent/reading.ts"
 import { bytesOf, codeOf, kinds, OWNER, only, reading } from "./kit.ts"
@@ -66,7 +69,9 @@ const MULTI = `eip155:1/erc1155:${TOKEN.toLowerCase()}`
 describe("selectors", () => {
   test("are those that viem works out", () => {
     for (const text of KNOWN_METHODS) expect(parseSignature(text).selector).toBe(toFunctionSelector(text))
-    expect(new Set(KNOWN_METHODS).size).toBe(KNOWN_METHODS.length)
+    const all = [...TOKEN_METHODS, ...BATCH_METHODS, ...SAFE_METHODS].map(({ signature }) => signature.selector)
+    expect(new Set(all).size).toBe(all.length)
+    expect(KNOWN_METHODS).toHaveLength(all.length)
   })
   test("are those that the standards print", () => {
     const printed: Readonly<Record<string, string>> = {
@@ -259,6 +264,32 @@ describe("calls inside calls", () => {
       call("aggregate3((address,bool,bytes)[])", [[TOKEN, true, send]]),
     ]) {
       expect(beside(data, C)).toEqual(effects.slice(0, 2))
+    }
+  })
+  test("a contract account calls from its own address", () => {
+    const inner: readonly Effect[] = [
+      transfer(C, A, ETH, 7n),
+      { kind: "call", from: C, to: TOKEN, selector: "0xa9059cbb", data: bytesOf(send), value: 0n },
+      transfer(C, A, ERC20, 5n),
+    ]
+    const rows = [
+      [A, 7n, "0x"],
+      [TOKEN, 0n, send],
+    ]
+    expect(beside(call("execute(address,uint256,bytes)", A, 7n, "0x"), C)).toEqual(inner.slice(0, 1))
+    expect(beside(call("executeBatch((address,uint256,bytes)[])", rows), C)).toEqual([...inner])
+    const lists = "executeBatch(address[],uint256[],bytes[])"
+    expect(beside(call(lists, [A, TOKEN], [7n, 0n], ["0x", send]), C)).toEqual([...inner])
+    for (const [values, calls] of [
+      [[7n], ["0x", send]],
+      [[7n, 0n], ["0x"]],
+      [
+        [7n, 0n, 0n],
+        ["0x", send],
+      ],
+    ] as const) {
+      const data = call(lists, [A, TOKEN], values, calls)
+      expect(codeOf("evm/transaction", transactionOf(data, C))).toBe("E-INT-024")
     }
   })
   test("eight levels are read, nine are refused", () => {
