@@ -1,7 +1,7 @@
 /** The conformance kit finds each planted mistake, and nothing in servers that have none. */
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
-import { parseAddress } from "../../src/kit/callbackServer/evmAddress.ts"
+import { parseAddress } from "../../src/intent/evm/address.ts"
 import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
 import { allCases, type Options, runCases } from "../../src/kit/conformance/run.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"

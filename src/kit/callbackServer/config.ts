@@ -5,6 +5,8 @@
 import { dirname, resolve } from "node:path"
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { Bytes } from "../../bytes.ts"
+import { parseDecimal } from "../../intent/amount.ts"
+import { parseAddress } from "../../intent/evm/address.ts"
 import { readSource } from "../../settings/file.ts"
 import { type DeepReadonly, readSettings } from "../../settings/read.ts"
 import {
@@ -24,8 +26,7 @@ import {
 } from "../../settings/schema.ts"
 import { templateOf } from "../../settings/template.ts"
 import { parseToml } from "../../settings/toml.ts"
-import { parseDecimal, parseEther } from "./amount.ts"
-import { parseAddress } from "./evmAddress.ts"
+import { parseEther } from "./words.ts"
 
 export interface Token {
   readonly contract: Bytes

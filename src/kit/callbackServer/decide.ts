@@ -3,11 +3,17 @@
  * one digest to be signed is the hash of the raw transaction, and that transaction is one the lists allow; what extra_info
  * says in words is checked against it and never believed.
  */
-import { type Bytes, beToBig, equal, fromHex, toHex } from "../../bytes.ts"
-import { formatDecimal, formatEther, parseDecimal } from "./amount.ts"
-import type { EvmChain, ReferenceRules, Token } from "./config.ts"
-import { formatAddress, looksLike, parseAddress } from "./evmAddress.ts"
-import { type EvmTransaction, parseTransaction } from "./evmTransaction.ts"
+import { type Bytes, equal, fromHex, toHex } from "../../bytes.ts"
+import { formatDecimal, parseDecimal } from "../../intent/amount.ts"
+import { evmChain } from "../../intent/caip.ts"
+import { offlineContext } from "../../intent/context.ts"
+import { DEFAULT_SETTINGS } from "../../intent/decoder.ts"
+import { addressOf, parseAddress, tokenAsset } from "../../intent/evm/address.ts"
+import { transactionDecoder } from "../../intent/evm/transaction.ts"
+import { type Account, isProblem, type Reading } from "../../intent/reading.ts"
+import { intentText } from "../../intent/text.ts"
+import type { EvmChain, ReferenceRules } from "./config.ts"
+import { formatEther, looksLike } from "./words.ts"
 
 export interface CallbackRequest {
   readonly requestId: string
@@ -35,23 +41,32 @@ export function decide(rules: ReferenceRules, request: CallbackRequest): string 
 /** Larger transactions are not what this server is for. */
 const MAX_RAW = 128 * 1024
 
-function decideSign(rules: ReferenceRules, { detail, extraInfo }: CallbackRequest): string | undefined {
-  const hashes = detail["msg_hash_list"]
-  if (!Array.isArray(hashes) || hashes.length !== 1) return "exactly one digest can be checked at a time"
-  if (detail["signature_type"] !== 1) return "an EVM transaction takes an ECDSA signature"
+/** What a node reads in the raw transaction, sender aside; a text says why there is nothing to read. */
+export function readingOf({ extraInfo }: CallbackRequest): Reading | string {
   const rawText = at(extraInfo, "transaction", "raw_tx_info", "unsigned_raw_tx")
   const raw = typeof rawText === "string" && rawText.startsWith("0x") ? fromHex(rawText.slice(2)) : undefined
   if (raw === undefined || raw.length === 0 || raw.length > MAX_RAW) return "there is no raw transaction to check"
-  const transaction = parseTransaction(raw)
-  if (transaction === undefined) return "the raw transaction is not a well-formed EVM transaction with a chain id"
-  if (hashes[0] !== `0x${toHex(transaction.digest)}`) return "the digest is not the hash of the raw transaction"
-  const chain = rules.evm.find(({ chainId }) => chainId === transaction.chainId)
-  if (chain === undefined) return `chain ${transaction.chainId} is not allowed`
+  const decoded = transactionDecoder.decode(raw, offlineContext("secp256k1", DEFAULT_SETTINGS))
+  return isProblem(decoded) ? `the raw transaction cannot be read: ${decoded.message} (at ${decoded.at})` : decoded
+}
+
+function decideSign(rules: ReferenceRules, request: CallbackRequest): string | undefined {
+  const { detail, extraInfo } = request
+  const hashes = detail["msg_hash_list"]
+  if (!Array.isArray(hashes) || hashes.length !== 1) return "exactly one digest can be checked at a time"
+  if (detail["signature_type"] !== 1) return "an EVM transaction takes an ECDSA signature"
+  const reading = readingOf(request)
+  if (typeof reading === "string") return reading
+  const [sign] = reading.signs
+  if (sign === undefined || hashes[0] !== `0x${toHex(sign.bytes)}`)
+    return "the digest is not the hash of the raw transaction"
+  const chain = rules.evm.find(({ chainId }) => evmChain(chainId) === reading.chain)
+  if (chain === undefined) return `chain ${reading.chain} is not allowed`
   const named = at(extraInfo, "transaction", "chain_id")
   if (named !== undefined && named !== chain.name)
     return `the transaction is for ${chain.name}, and extra_info names another chain`
-  if (transaction.maxFee > chain.maxFee) return `its fee of up to ${formatEther(transaction.maxFee)} is above the limit`
-  return decideTransfer(chain, transaction, extraInfo)
+  if (reading.fee.max > chain.maxFee) return `its fee of up to ${formatEther(reading.fee.max)} is above the limit`
+  return decideTransfer(chain, reading, extraInfo)
 }
 
 interface Transfer {
@@ -61,14 +76,9 @@ interface Transfer {
   readonly maxAmount: bigint
 }
 
-function decideTransfer(chain: EvmChain, transaction: EvmTransaction, extraInfo: unknown): string | undefined {
-  if (transaction.to === undefined) return "it creates a contract"
-  const transfer =
-    transaction.data.length === 0
-      ? { to: transaction.to, amount: transaction.value, decimals: 18, maxAmount: chain.maxAmount }
-      : tokenTransfer(chain.tokens, transaction.to, transaction)
-  if (transfer === undefined)
-    return `it calls ${formatAddress(transaction.to)} with data that is no transfer of an allowed token`
+function decideTransfer(chain: EvmChain, reading: Reading, extraInfo: unknown): string | undefined {
+  const transfer = nativeTransfer(chain, reading) ?? tokenTransfer(chain, reading)
+  if (transfer === undefined) return `it is no transfer that is allowed: ${intentText(reading).join("; ")}`
   return refusedDestination(chain, transfer.to) ?? refusedAmount(transfer) ?? refusedWords(transfer, extraInfo)
 }
 
@@ -76,8 +86,8 @@ function refusedDestination(chain: EvmChain, to: Bytes): string | undefined {
   if (chain.destinations.some((allowed) => equal(allowed, to))) return undefined
   const twin = chain.destinations.find((allowed) => looksLike(allowed, to))
   return twin === undefined
-    ? `${formatAddress(to)} is not an allowed destination`
-    : `${formatAddress(to)} is not an allowed destination, and imitates ${formatAddress(twin)}`
+    ? `${addressOf(to)} is not an allowed destination`
+    : `${addressOf(to)} is not an allowed destination, and imitates ${addressOf(twin)}`
 }
 
 const refusedAmount = ({ amount, decimals, maxAmount }: Transfer): string | undefined =>
@@ -101,25 +111,29 @@ function refusedWords({ to, amount, decimals }: Transfer, extraInfo: unknown): s
   return undefined
 }
 
-/** transfer(address,uint256) of ERC-20: selector, address in a word, amount in a word, nothing else; and no ether with it. */
-const TRANSFER = "a9059cbb"
-
-function tokenTransfer(
-  tokens: readonly Token[],
-  contract: Bytes,
-  { value, data }: EvmTransaction,
-): Transfer | undefined {
-  const token = tokens.find((one) => equal(one.contract, contract))
-  if (token === undefined || value !== 0n || data.length !== 68 || toHex(data.subarray(0, 4)) !== TRANSFER)
-    return undefined
-  if (data.subarray(4, 16).some((byte) => byte !== 0)) return undefined
-  return {
-    to: data.slice(16, 36),
-    amount: beToBig(data.subarray(36)),
-    decimals: token.decimals,
-    maxAmount: token.maxAmount,
-  }
+/** A payment and nothing beside it. */
+function nativeTransfer({ maxAmount }: EvmChain, { effects, fee }: Reading): Transfer | undefined {
+  const [effect, other] = effects
+  if (effect?.kind !== "transfer" || other !== undefined || effect.asset !== fee.asset) return undefined
+  const to = addressIn(effect.to)
+  return to && { to, amount: effect.amount, decimals: 18, maxAmount }
 }
+
+/** transfer(address,uint256) of ERC-20. */
+const TRANSFER = "0xa9059cbb"
+
+/** A call of an allowed token's transfer, with no ether, and nothing beside it. */
+function tokenTransfer({ tokens }: EvmChain, { chain, effects }: Reading): Transfer | undefined {
+  const [call, effect, other] = effects
+  if (call?.kind !== "call" || call.selector !== TRANSFER || call.value !== 0n) return undefined
+  if (effect?.kind !== "transfer" || other !== undefined) return undefined
+  const token = tokens.find(({ contract }) => tokenAsset(chain, "erc20", addressOf(contract)) === effect.asset)
+  const to = addressIn(effect.to)
+  return token && to && { to, amount: effect.amount, decimals: token.decimals, maxAmount: token.maxAmount }
+}
+
+const addressIn = (account: Account): Bytes | undefined =>
+  typeof account === "string" ? parseAddress(account) : undefined
 
 function at(from: unknown, ...path: readonly string[]): unknown {
   let value = from

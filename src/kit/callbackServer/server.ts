@@ -6,9 +6,10 @@ import type { KeyObject } from "node:crypto"
 import { Elysia } from "elysia"
 import { toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
+import { intentText } from "../../intent/text.ts"
 import { FORM_FIELD, openToken, type SignToken } from "../../wire/tssJwt.ts"
 import type { ReferenceRules } from "./config.ts"
-import { type CallbackRequest, decide } from "./decide.ts"
+import { type CallbackRequest, decide, readingOf } from "./decide.ts"
 
 export interface ReferenceParts {
   readonly rules: ReferenceRules
@@ -84,10 +85,17 @@ function respondTo(parts: ReferenceParts, seen: Seen, body: string): Response {
   if (!seen.sameAsBefore(request_id, body)) {
     return { request_id, status: 10, action: "REJECT", error: "this request id was used for another request" }
   }
+  for (const line of intentOf(request)) parts.log(`${request_id} asks: ${line}`)
   const refusal = decide(parts.rules, request)
   return refusal === undefined
     ? { request_id, status: 0, action: "APPROVE" }
     : { request_id, status: 0, action: "REJECT", error: refusal }
+}
+
+/** What would be signed, in the words of the node: whoever runs the server sees what it decides on. */
+function intentOf(request: CallbackRequest): readonly string[] {
+  const reading = request.type === 2 ? readingOf(request) : ""
+  return typeof reading === "string" ? [] : intentText(reading)
 }
 
 /** The four fields, of their types; a text says what is wrong. */

@@ -1,8 +1,8 @@
 /** What a case of the conformance kit is, and the requests that cases are made of. */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import type { Bytes } from "../../bytes.ts"
-import { formatDecimal } from "../callbackServer/amount.ts"
-import { formatAddress } from "../callbackServer/evmAddress.ts"
+import { formatDecimal } from "../../intent/amount.ts"
+import { addressOf } from "../../intent/evm/address.ts"
 import { type Body, prefixed, type Reply, send, type Target, type TokenOver } from "./client.ts"
 import { legacy, type Transfer } from "./rlpEncode.ts"
 
@@ -86,7 +86,7 @@ export function signBody(kit: Kit, over: SignOver = {}): Body {
   const extra = {
     org: ORG,
     transaction: transactionOf(sample, raw, over),
-    source_addresses: [{ address: formatAddress(new Uint8Array(20).fill(7)), chain_id: sample.chainName }],
+    source_addresses: [{ address: addressOf(new Uint8Array(20).fill(7)), chain_id: sample.chainName }],
   }
   return {
     request_id: kit.target.newId(),
@@ -110,7 +110,7 @@ export const digestOf = (raw: Uint8Array): string => prefixed(keccak_256(raw))
 
 // Complete where the SDKs have required fields: a partly filled object is refused for that reason alone.
 function transactionOf(sample: Sample, raw: Bytes, over: SignOver): Readonly<Record<string, unknown>> {
-  const address = over.shown?.address ?? formatAddress(sample.to)
+  const address = over.shown?.address ?? addressOf(sample.to)
   const amount = over.shown?.amount ?? formatDecimal(sample.amount, 18)
   return {
     transaction_id: "0b1d7c53-0000-4000-8000-000000000002",

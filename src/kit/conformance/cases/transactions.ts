@@ -1,7 +1,7 @@
 /** Signing requests in which something other would be signed than what was shown, listed or limited. */
 import { type Bytes, concat, copy, u8, utf8 } from "../../../bytes.ts"
-import { formatDecimal } from "../../callbackServer/amount.ts"
-import { formatAddress } from "../../callbackServer/evmAddress.ts"
+import { formatDecimal } from "../../../intent/amount.ts"
+import { addressOf } from "../../../intent/evm/address.ts"
 import { approves } from "../client.ts"
 import {
   ask,
@@ -36,11 +36,11 @@ export const transactionCases: readonly Case[] = [
   must("tx-no-raw", "critical", "a transaction of which only the words are given", () => ({ raw: "absent" })),
   must("tx-unknown-destination", "critical", "a destination that is on no list", (s) => {
     const to = copy(s.to).reverse()
-    return { transfer: { to }, shown: { address: formatAddress(to) } }
+    return { transfer: { to }, shown: { address: addressOf(to) } }
   }),
   must("tx-look-alike", "critical", "a destination with the same first and last digits", (s) => {
     const to = lookAlike(s)
-    return { transfer: { to }, shown: { address: formatAddress(to) } }
+    return { transfer: { to }, shown: { address: addressOf(to) } }
   }),
   must(
     "tx-other-destination-than-shown",
@@ -81,7 +81,7 @@ export const transactionCases: readonly Case[] = [
     shown: { address: wrongChecksum(s) },
   })),
   must("tx-foreign-letters", "minor", "a shown address with a Cyrillic letter in it", (s) => ({
-    shown: { address: `0\u0445${formatAddress(s.to).slice(2)}` },
+    shown: { address: `0\u0445${addressOf(s.to).slice(2)}` },
   })),
   must("tx-other-signature-type", "minor", "a Schnorr signature over the digest", () => ({
     detail: { signature_type: 3 },
@@ -113,7 +113,7 @@ const evilDigest = (sample: Sample): string =>
 
 /** Every letter in the other case: mixed as before, and wrong. */
 function wrongChecksum({ to }: Sample): string {
-  const good = formatAddress(to).slice(2)
+  const good = addressOf(to).slice(2)
   const flipped = [...good].map((c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase())).join("")
   return `0x${flipped}`
 }
