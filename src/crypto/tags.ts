@@ -38,7 +38,7 @@ export const TAGS = [
   "waas/start",
   "waas/cancel",
   "link/hello",
-  // What a payload was read as (intent.md 6).
+  // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",
 ] as const

@@ -1,10 +1,13 @@
 /** The core of intents: hash, text, JSON, the comparison with the task, the bounded reader, chains and assets. */
 import { describe, expect, test } from "bun:test"
+import { createHash } from "node:crypto"
 import fc from "fast-check"
 import { toHex, utf8 } from "../../src/bytes.ts"
+import { K1 } from "../../src/crypto/curve.ts"
 import { formatDecimal, isUnlimited, parseDecimal } from "../../src/intent/amount.ts"
 import { chainOf, defaultChainsOf, isAssetId, isChainId, NATIVE_ASSETS, namespaceOf } from "../../src/intent/caip.ts"
 import { bytesFor, check } from "../../src/intent/check.ts"
+import { contextOf, offlineContext } from "../../src/intent/context.ts"
 import { Cursor } from "../../src/intent/cursor.ts"
 import { allowChain, type Context, DEFAULT_SETTINGS, deeper, onlyChain, onlyMessage } from "../../src/intent/decoder.ts"
 import { intentHash } from "../../src/intent/hash.ts"
@@ -14,6 +17,7 @@ import { read } from "../../src/intent/read.ts"
 import type { Effect, Problem, Reading } from "../../src/intent/reading.ts"
 import { replacementName } from "../../src/intent/replacement.ts"
 import { type Annotations, intentText } from "../../src/intent/text.ts"
+import { deriveTweak } from "../../src/keys/derive.ts"
 import { ALICE, BOB, EFFECTS, READING, USDC } from "./sample.ts"
 
 const CONTEXT: Context = {
@@ -30,6 +34,38 @@ const codeOf = (made: unknown): string | undefined =>
 describe("the hash of a reading", () => {
   test("is stable: records of older versions hold it", () => {
     expect(hashOf(READING)).toMatchInlineSnapshot(`"90ff54126946a3b7b5f553f442ac87c37ee8117f4c4f9b97c41be1b60f0ef73d"`)
+  })
+  test("is what intents.md 6.1 says, worked out from its text", () => {
+    const u32 = (value: number) => Buffer.from(value.toString(16).padStart(8, "0"), "hex")
+    const list = (...parts: readonly (string | Uint8Array)[]): Buffer =>
+      Buffer.concat([u32(parts.length), ...parts.flatMap((part) => [u32(Buffer.from(part).length), Buffer.from(part)])])
+    const hashed = (tag: string, ...fields: readonly (string | Uint8Array)[]): Buffer => {
+      const framed = fields.flatMap((field) => [u32(Buffer.from(field).length), Buffer.from(field)])
+      const head = [Buffer.from("TSSN1"), Buffer.of(tag.length), Buffer.from(tag), Buffer.of(fields.length)]
+      return createHash("sha256")
+        .update(Buffer.concat([...head, ...framed]))
+        .digest()
+    }
+    const letter = (value: unknown): Buffer => {
+      if (typeof value === "string") return Buffer.from(`s${value}`)
+      if (typeof value === "bigint") return Buffer.from(`i${value}`)
+      if (value instanceof Uint8Array) return Buffer.concat([Buffer.from("b"), value])
+      return Buffer.from(`u${(value as { unresolved: string }).unresolved}`)
+    }
+    const effects = EFFECTS.map((effect) => {
+      const names = Object.keys(effect).sort()
+      return hashed("intent/effect", ...names.flatMap((name) => [name, letter(Reflect.get(effect, name))]))
+    })
+    const [first = READING.signs[0]!, second = READING.signs[1]!] = READING.signs
+    const expected = hashed(
+      "intent",
+      u32(1),
+      ...["evm/transaction", "xpub1", "eip155:1", list(ALICE), Buffer.concat(effects)],
+      list("2100000000000000", "eip155:1/slip44:60", "false"),
+      ...[list("7"), list("100")],
+      list(list(list("m/44/60/0/0/0"), list(), first.bytes), list(list("m/44/60/0/0/1"), list("2"), second.bytes)),
+    )
+    expect(hashOf(READING)).toBe(expected.toString("hex"))
   })
   test("does not depend on the order in which fields were written", () => {
     const [first = EFFECTS[0]!] = EFFECTS
@@ -266,6 +302,34 @@ describe("chains and assets", () => {
   test("eight levels are read", () => {
     expect(deeper(7, "x")).toBe(8)
     expect(codeOf(attempt(() => deeper(8, "x")))).toBe("E-INT-009")
+  })
+})
+
+describe("a context", () => {
+  const key = { curve: "secp256k1", publicKey: K1.encodePoint(K1.generator), chainCode: new Uint8Array(32) } as const
+  const of = (...paths: readonly number[][]) =>
+    contextOf(
+      key,
+      paths.map((path) => ({ path, signature: "ECDSA" as const })),
+      { chainsOf: defaultChainsOf, settings: DEFAULT_SETTINGS },
+    )
+  test("has each message's key, derived by the node, and the chains that all paths sign for", () => {
+    const path = [44, 60, 0, 0, 5]
+    const derived = deriveTweak("secp256k1", key.publicKey, key.chainCode, path).publicKey
+    const { messages, chains, derive } = of(path, [44, 60, 1])
+    expect(messages[0]?.publicKey).toEqual(derived)
+    expect(derive(path)).toEqual(derived)
+    expect(chains).toEqual(["eip155:1"])
+    expect(derive([0x8000_0000])).toBeUndefined()
+  })
+  test("of paths that share no chain allows none", () => {
+    expect(of([44, 60, 0], [44, 195, 0]).chains).toEqual([])
+    expect(of([1, 2, 3]).chains).toEqual([])
+  })
+  test("offline has no messages and every chain", () => {
+    const context = offlineContext("secp256k1", DEFAULT_SETTINGS)
+    expect(attempt(() => allowChain(context, "eip155:5", "chainId"))).toBeUndefined()
+    expect(context.derive([1])).toBeUndefined()
   })
 })
 
