@@ -4,10 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { getTransferSolInstruction } from "@solana-program/system"
 import { HDKey, publicKeyToAddress } from "viem/accounts"
 import { toHex } from "../../src/bytes.ts"
-import { K1 } from "../../src/crypto/curve.ts"
-import { encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
+import { ED, K1 } from "../../src/crypto/curve.ts"
+import { derivePublicKey, encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
+import { ALICE_ADDRESS, PAYMENT } from "../intent/bitcoin/simple.ts"
+import { ROOT as BITCOIN_ROOT, encode } from "../intent/bitcoin/wallet.ts"
+import { addressOf, compile, numbered, signer } from "../intent/solana/kit.ts"
 import { cli } from "./world.ts"
 
 const dir = mkdtempSync(join(tmpdir(), "cosigner-intent-"))
@@ -81,6 +85,45 @@ describe("a transaction", () => {
     const given = ["--format", "evm/transaction", "--data", DATA, "--root", ROOT, "--path", "m/44/966/0/0/5", "--json"]
     const { exit, stdout } = await decode(...given)
     expect([exit, JSON.parse(stdout).error.code]).toEqual([3, "E-INT-004"])
+  })
+})
+
+describe("other chains", () => {
+  test("a PSBT: each path with the input that it signs", async () => {
+    const psbt = join(dir, "payment.psbt")
+    writeFileSync(psbt, encode(PAYMENT))
+    const given = ["--format", "bitcoin/psbt", "--file", psbt, "--root", encodeExtendedPublicKey(BITCOIN_ROOT)]
+    const { exit, stdout } = await decode(...given, "--path", "m/84/0/0/0/0@0", "--json")
+    expect(exit).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      chain: "bip122:000000000019d6689c085ae165831e93",
+      effects: [{ kind: "transfer", to: ALICE_ADDRESS, amount: "60000" }],
+      fee: { max: "1000", unbounded: false },
+    })
+    const wrong = await decode(...given, "--path", "m/84/0/0/0/1@0", "--json")
+    expect([wrong.exit, JSON.parse(wrong.stdout).error.code]).toEqual([3, "E-INT-070"])
+  })
+  test("Solana: the digest is the message itself", async () => {
+    const root = rootPublicKey("ed25519", ED.encodePoint(ED.generator), new Uint8Array(32).fill(7))
+    const from = addressOf(derivePublicKey(root, [44, 501, 0, 0]).publicKey)
+    const to = numbered("r", 1)
+    const transfer = getTransferSolInstruction({ source: signer(from), destination: to, amount: 5n })
+    const { bytes } = compile([transfer], {
+      version: "legacy",
+      feePayer: from,
+      blockhash: numbered("b", 1),
+      tables: {},
+    })
+    const data = `0x${toHex(bytes)}`
+    const given = ["--format", "solana/message", "--data", data, "--json"]
+    const { exit, stdout } = await decode(...given, "--root", encodeExtendedPublicKey(root), "--path", "m/44/501/0/0")
+    expect(exit).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      from: [from],
+      effects: [{ kind: "transfer", to, amount: "5" }],
+      digests: [data],
+    })
+    expect(JSON.parse((await decode(...given)).stdout).from).toEqual([from])
   })
 })
 
