@@ -3,12 +3,15 @@ import fc from "fast-check"
 import {
   type AccessList,
   type Address,
+  getAddress,
+  getContractAddress,
   type Hex,
   type SignedAuthorization,
   serializeTransaction,
   type TransactionSerializable,
 } from "viem"
-import { OTHER } from "./kit.ts"
+import type { Effect, Reading } from "../../../src/intent/reading.ts"
+import { OTHER, OWNER } from "./kit.ts"
 
 export const CHAINS = [1, 10, 56, 137, 8453, 42161, 11155111] as const
 
@@ -109,4 +112,41 @@ export function maxFeeOf(transaction: AnyTransaction): bigint {
   const price = transaction.maxFeePerGas ?? transaction.gasPrice ?? 0n
   const blobs = BigInt(transaction.blobVersionedHashes?.length ?? 0)
   return transaction.gas * price + blobs * 131_072n * (transaction.maxFeePerBlobGas ?? 0n)
+}
+
+const NATIVE: Readonly<Record<number, number>> = { 56: 714, 137: 966 }
+const ROLLUPS: readonly number[] = [10, 8453]
+
+/** What the inputs say that a reading must be, without `signs`; worked out by viem alone. */
+export function readingOf(transaction: AnyTransaction): Omit<Reading, "signs" | "format"> {
+  const { chainId, nonce } = transaction
+  const chain = `eip155:${chainId}`
+  const asset = `${chain}/slip44:${NATIVE[chainId] ?? 60}`
+  return {
+    chain,
+    from: [OWNER.address],
+    effects: [...delegations(transaction), ...actions(transaction, asset)],
+    fee: { max: maxFeeOf(transaction), asset, unbounded: ROLLUPS.includes(chainId) },
+    nonce: `${nonce}`,
+  }
+}
+
+const delegations = ({ authorizationList = [] }: AnyTransaction): readonly Effect[] =>
+  authorizationList.map(({ address, chainId, nonce }) => ({
+    kind: "delegate_7702",
+    from: OTHER.address,
+    delegate: getAddress(address),
+    chain: chainId === 0 ? "eip155:*" : `eip155:${chainId}`,
+    nonce: BigInt(nonce),
+  }))
+
+function actions({ to, value = 0n, data: hex = "0x", nonce }: AnyTransaction, asset: string): readonly Effect[] {
+  const from = OWNER.address
+  const called = typeof to === "string" ? getAddress(to) : getContractAddress({ from, nonce: BigInt(nonce) })
+  const payment: Effect = { kind: "transfer", from, to: called, asset, amount: value }
+  const data = Uint8Array.from(Buffer.from(hex.slice(2), "hex"))
+  if (typeof to !== "string")
+    return [...(value > 0n ? [payment] : []), { kind: "deploy", from, to: called, data, value }]
+  if (hex === "0x") return [payment]
+  return [...(value > 0n ? [payment] : []), { kind: "call", from, to: called, selector: hex.slice(0, 10), data, value }]
 }

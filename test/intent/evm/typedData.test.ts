@@ -1,21 +1,10 @@
 /** `evm/typed-data` and `evm/message`: EIP-712 and EIP-191 vectors, viem as second implementation, known types, refusals. */
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import {
-  encodeFunctionData,
-  type Hex,
-  hashMessage,
-  hashTypedData,
-  keccak256,
-  maxUint256,
-  parseAbi,
-  stringToHex,
-  toBytes,
-} from "viem"
+import { encodeFunctionData, type Hex, hashMessage, keccak256, maxUint256, parseAbi, stringToHex, toBytes } from "viem"
 import { toHex } from "../../../src/bytes.ts"
 import { parseTypedData, typedDataDecoder } from "../../../src/intent/evm/typedData.ts"
 import { type Effect, isProblem, type Reading } from "../../../src/intent/reading.ts"
-import { arbitraryAddress, arbitraryHex } from "./arbitrary.ts"
 import {
   bytesOf,
   codeOf,
@@ -30,6 +19,7 @@ import {
   PATH,
   reading,
 } from "./kit.ts"
+import { arbitraryDocument, DOMAIN, type Document, json, viemDigest } from "./typedArbitrary.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const TOKEN = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -37,28 +27,9 @@ const ERC20 = `eip155:1/erc20:${TOKEN.toLowerCase()}`
 const SPENDER = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
 const SAFE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const ZERO = "0x0000000000000000000000000000000000000000"
-const DOMAIN = [
-  { name: "name", type: "string" },
-  { name: "version", type: "string" },
-  { name: "chainId", type: "uint256" },
-  { name: "verifyingContract", type: "address" },
-] as const
-
-interface Document {
-  readonly types: Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
-  readonly primaryType: string
-  readonly domain: Readonly<Record<string, unknown>>
-  readonly message: Readonly<Record<string, unknown>>
-}
 
 const members = (text: string) =>
   text.split(",").map((one) => ({ type: one.split(" ")[0] ?? "", name: one.split(" ")[1] ?? "" }))
-
-const json = (value: unknown): string =>
-  JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? one.toString() : one))
-
-const viemDigest = (document: Document): string =>
-  hashTypedData(document as unknown as Parameters<typeof hashTypedData>[0])
 
 /** The example of EIP-712. */
 const MAIL: Document = {
@@ -364,44 +335,6 @@ describe("owners", () => {
 })
 
 describe("viem hashes, we hash", () => {
-  /** A random graph: each struct may use those after it. */
-  const atoms: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-    address: arbitraryAddress,
-    bool: fc.boolean(),
-    string: fc.string({ unit: "grapheme", maxLength: 20 }),
-    bytes: arbitraryHex(0, 70),
-    bytes32: arbitraryHex(32),
-    bytes1: arbitraryHex(1),
-    uint256: fc.bigInt(0n, maxUint256),
-    uint8: fc.nat(255),
-    int256: fc.bigInt(-(2n ** 255n), 2n ** 255n - 1n),
-    int16: fc.integer({ min: -32768, max: 32767 }),
-  }
-  const lists = (base: string, value: fc.Arbitrary<unknown>): readonly [string, fc.Arbitrary<unknown>][] => [
-    [base, value],
-    [`${base}[]`, fc.array(value, { maxLength: 3 })],
-    [`${base}[2]`, fc.array(value, { minLength: 2, maxLength: 2 })],
-    [`${base}[][2]`, fc.array(fc.array(value, { maxLength: 2 }), { minLength: 2, maxLength: 2 })],
-  ]
-  const struct = (inner: readonly [string, fc.Arbitrary<unknown>][]) =>
-    fc.shuffledSubarray([...inner], { minLength: 1, maxLength: 6 }).chain((chosen) =>
-      fc.record({
-        members: fc.constant(chosen.map(([type], i) => ({ name: `m${i}`, type }))),
-        value: fc.record(Object.fromEntries(chosen.map(([, value], i) => [`m${i}`, value]))),
-      }),
-    )
-  const elementary = Object.entries(atoms).flatMap(([name, value]) => [...lists(name, value)])
-  const arbitraryDocument: fc.Arbitrary<Document> = struct(elementary).chain((leaf) =>
-    struct([...elementary, ...lists("Leaf", fc.constant(leaf.value))]).map((root): Document => {
-      const uses = root.members.some(({ type }) => type.startsWith("Leaf"))
-      return {
-        types: { EIP712Domain: DOMAIN, Root: root.members, ...(uses ? { Leaf: leaf.members } : {}) },
-        primaryType: "Root",
-        domain: { name: "Ä", version: "1", chainId: 1, verifyingContract: TOKEN },
-        message: root.value as Record<string, unknown>,
-      }
-    }),
-  )
   test("any types and values", () => {
     fc.assert(
       fc.property(arbitraryDocument, (typed) => {
