@@ -11,7 +11,7 @@ import { ASSOCIATED_TOKEN } from "./programs.ts"
 const MARKER = utf8("ProgramDerivedAddress")
 
 /** Derived addresses that are remembered; when there are more, all are forgotten and the work (0.1 ms each) is done again. */
-const KEPT = 4096
+const KEPT = 16_384
 const kept = new Map<string, string>()
 
 /** The 32 bytes of an address; undefined for any other text. */
