@@ -294,6 +294,18 @@ describe("which cluster", () => {
   })
 })
 
+describe("destinations that look like none", () => {
+  test("oneself, the incinerator, the sender's own other key: all are named", () => {
+    const fire = "1nc1nerator11111111111111111111111111111111" as Address
+    const effects = read(messageOf([pay(WALLET, WALLET, 5n), pay(WALLET, fire, 6n), pay(WALLET, OTHER, 7n)])).effects
+    expect(effects).toMatchObject([
+      { kind: "transfer", from: WALLET, to: WALLET, amount: 5n },
+      { kind: "transfer", from: WALLET, to: fire, amount: 6n },
+      { kind: "transfer", from: WALLET, to: OTHER, amount: 7n },
+    ])
+  })
+})
+
 describe("what can take an account away", () => {
   test("assigning a wallet to a program, closing, freezing, new owners: each by its own kind", () => {
     const program = numbered("p", 1)

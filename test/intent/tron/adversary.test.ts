@@ -7,7 +7,7 @@ import { intentText } from "../../../src/intent/text.ts"
 import { tronTransaction } from "../../../src/intent/tron/transaction.ts"
 import { CHAIN, MAX, NATIVE } from "./cases.ts"
 import { contextOf, KEYS, PATH } from "./scenario.ts"
-import { callData, encode, fromHex, type Key, numbered, type Raw } from "./web.ts"
+import { addressOf, callData, encode, fromHex, type Key, numbered, type Raw } from "./web.ts"
 
 const [KEY, OTHER] = KEYS as [Key, Key]
 const MALLORY = numbered("x", 1)
@@ -163,6 +163,16 @@ describe("what can take an account away", () => {
     expect(read(bytes).effects).toMatchObject([
       { kind: "call", selector: "ExchangeInjectContract", to: { unresolved: "the chain itself" } },
     ])
+  })
+})
+
+describe("destinations that look like none", () => {
+  test("oneself, the zero address, and the most that a token can move: all are named", () => {
+    const zero = addressOf(new Uint8Array(20))
+    expect(read(transfer(KEY.account, KEY.account)).effects).toMatchObject([{ kind: "transfer", to: KEY.account.text }])
+    expect(read(transfer(KEY.account, zero)).effects).toMatchObject([{ kind: "transfer", to: zero.text }])
+    const effects = read(call(callData("transfer(address,uint256)", [zero.text, MAX]))).effects
+    expect(effects[1]).toMatchObject({ kind: "transfer", to: zero.text, amount: MAX })
   })
 })
 
