@@ -42,7 +42,7 @@ export interface Case {
   /** `own` are the signers of the task; `call` is the instruction as a call with this selector. */
   readonly effects: (named: Named, own: readonly string[], call: (selector: string) => Effect) => readonly Effect[]
   /** Lamports of rent, and who pays them. */
-  readonly rent?: { readonly max: bigint; readonly payer: Address }
+  readonly rent?: { readonly max: (named: Named) => bigint; readonly payer: Address }
   readonly note?: (named: Named) => string | undefined
 }
 
@@ -408,7 +408,8 @@ const ASSOCIATED: Readonly<Record<string, Kind>> = {
           const known = all.every((one) => typeof one === "string")
           return known ? [] : [call(idempotent ? "createIdempotent" : "create")]
         },
-        rent: { max: RENT_OF.get(of.program)!, payer },
+        // where the token program is not known, it may be the dearer one
+        rent: { max: (named) => RENT_OF.get(named(of.program) as Address) ?? 4_802_400n, payer },
         note: (named) =>
           [of.account, of.wallet, of.mint, of.program].every((one) => typeof named(one) === "string")
             ? `${of.account} is made if need be, the associated account of ${of.wallet} for ${of.mint}`

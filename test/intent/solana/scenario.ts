@@ -131,7 +131,7 @@ function expectedOf(drawn: Drawn, made: Made): Reading {
   const paid = own.includes(feePayer) ? 5000n * BigInt(compiled.signers.length) + priority : 0n
   const rents = drawn.cases.map(({ rent }) => {
     if (rent === undefined || !own.includes(rent.payer)) return 0n
-    return rent.max
+    return rent.max(named)
   })
   const shown = drawn.cases.flatMap(({ note }) => note?.(named) ?? [])
   const notes = [...(own.includes(feePayer) ? [] : [`${feePayer} pays the fee`]), ...shown]
