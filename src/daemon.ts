@@ -4,18 +4,16 @@
  * what has gone already.
  */
 import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { copy, fromHex } from "./bytes.ts"
+import { copy } from "./bytes.ts"
 import { type Asker, createAsker } from "./callback/ask.ts"
 import { createMonitor, type Monitor, runPings } from "./callback/monitor.ts"
-import { callbackServers } from "./callback/servers.ts"
-import type { Config } from "./config/config.ts"
+import type { Startable } from "./config/startup.ts"
+import { fetchTrusting } from "./config/trust.ts"
 import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
 import { eventsFor } from "./events/envelope.ts"
 import { type Sender, startSender } from "./events/sender.ts"
-import { eventServers } from "./events/servers.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
@@ -30,7 +28,7 @@ import type { Observers } from "./ops/observers.ts"
 import { openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import type { Rules } from "./policy/schema.ts"
-import { Secret } from "./secret.ts"
+import type { Secret } from "./secret.ts"
 import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
 import { judge } from "./tasks/policyRequest.ts"
@@ -45,8 +43,11 @@ import { type Pool, startPool } from "./workers/pool.ts"
 
 export interface Daemon {
   readonly nodeId: string
-  /** Puts a checked rule set in the place of the old one; tasks that are decided from now on see it. */
-  setRules(rules: Rules): void
+  /**
+   * Puts a checked rule set in the place of the old one; tasks that are decided from now on see it. `waiting` names what else
+   * has changed in the file and is not in force before a restart.
+   */
+  reload(rules: Rules, waiting: readonly string[]): void
   /** Resolves when every task is suspended, events in flight are settled, and nothing runs any more. The store stays open. */
   stop(): Promise<void>
 }
@@ -75,8 +76,7 @@ const POOL_SIZE = Math.max(1, availableParallelism())
 const TICK_MS = 1_000
 
 /** What every part of the node is made from. */
-interface Base {
-  readonly config: Config
+interface Base extends Pick<Startable, "config" | "link" | "callback" | "event"> {
   readonly store: Store
   readonly log: Log
   readonly nodeId: string
@@ -86,8 +86,9 @@ interface Base {
   readonly stopping: AbortSignal
 }
 
-/** Throws for keys and files that cannot be used; once it returns, failures are states and retries. */
-export async function startDaemon(config: Config, store: Store, log: Log): Promise<Daemon> {
+/** Throws for keys that cannot be used; once it returns, failures are states and retries. */
+export async function startDaemon(startable: Startable, store: Store, log: Log): Promise<Daemon> {
+  const { config, link: target, callback, event, port, influx } = startable
   requireNewest(store)
   tellRecovery(store, log)
   const stopping = new AbortController()
@@ -95,9 +96,12 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
   const identity = identityOf(seed.expose())
   const nodeId = nodeIdOf(identity.party)
   log.info(`TSS Node ID: ${nodeId}`)
-  const operations = await openOperations({ config, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
+  const operations = await openOperations({ config, port, influx, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
   const base: Base = {
     config,
+    link: target,
+    callback,
+    event,
     store,
     log,
     nodeId,
@@ -108,7 +112,9 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
 
   const callbacks = startCallbacks(base)
   let rules = config.embedded_risk_control_rules
+  let waiting: readonly string[] = []
   tellRules(rules, log)
+  tellCallbacks(callback.servers, log)
   const events = startEvents(base)
   const pool = await startSessions(base, seed)
   const rollbackGuard = keepRollbackGuard(store, log)
@@ -136,6 +142,7 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
     callbackServers: callbacks.monitor.states,
     eventServers: () => events.sender?.states() ?? [],
     rulesEnabled: () => rules.enable,
+    waitingKeys: () => waiting,
     backupMs: () => lastProvenMs(config.backup.directory),
   })
   const signer = { self: identity.party, groups: store.groups, rng: systemRng }
@@ -143,8 +150,9 @@ export async function startDaemon(config: Config, store: Store, log: Log): Promi
 
   return {
     nodeId,
-    setRules(next) {
+    reload(next, keys) {
       rules = next
+      waiting = keys
       tellRules(rules, log)
     },
     async stop() {
@@ -170,16 +178,15 @@ interface Callbacks {
   readonly pings: Promise<void>
 }
 
-function startCallbacks({ config, store, observers, stopping }: Base): Callbacks {
+function startCallbacks({ config, callback: { servers, ca }, store, observers, stopping }: Base): Callbacks {
   using callbackSecret = store.callbackKey()
-  const servers = callbackServers(config.callback)
   const monitor = createMonitor(servers.map(({ address }) => address))
   const asker = createAsker({
     servers,
     settings: config.callback,
     sign: tokenSigner(rsaKey(callbackSecret), "the node's callback key"),
     askKeyShareSign: config.callback.ask_key_share_sign,
-    fetch: (url, init) => fetch(url, init),
+    fetch: fetchTrusting(ca),
     now: Date.now,
     newId: randomUUID,
     observe: (tried) => {
@@ -198,8 +205,7 @@ interface Events {
 }
 
 /** Throws E-RSK-201 for event servers without an event key. */
-function startEvents({ config, store, log, nodeId, observers, stopping }: Base): Events {
-  const servers = eventServers(config.event)
+function startEvents({ event: { servers, ca }, store, log, nodeId, observers, stopping }: Base): Events {
   using eventSecret = store.eventKey()
   if (servers.length > 0 && eventSecret === undefined) throw new CosignerError("E-RSK-201", {})
   store.outbox.subscribe(servers.map(({ url, eventTypes }) => ({ server: url, eventTypes })))
@@ -213,7 +219,7 @@ function startEvents({ config, store, log, nodeId, observers, stopping }: Base):
       nodeId,
       newId: randomUUID,
       now: Date.now,
-      fetch: (url, init) => fetch(url, init),
+      fetch: fetchTrusting(ca),
       observe: (sent) => {
         const { server, eventType, failure, givenUp } = sent
         observers.eventSent(sent)
@@ -248,9 +254,9 @@ interface TaskParts extends Pick<TaskPorts, "risk" | "send"> {
   readonly events: Events
 }
 
-function makeTasks({ config, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
+function makeTasks({ config, link, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
   const { pool, events, risk, send } = parts
-  return createTasks(waasKeyOf(config), {
+  return createTasks(link.waasKey, {
     self: identity.party,
     journal: observers.journal,
     groups: store.groups,
@@ -275,24 +281,13 @@ function makeTasks({ config, store, log, identity, observers }: Base, parts: Tas
   })
 }
 
-function dial({ config, store, log, identity }: Base, tasks: Tasks): Link {
+function dial({ link, store, log, identity }: Base, tasks: Tasks): Link {
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
-  const { websocket } = config
   return startLink(
     {
-      url: websocket.url ?? "",
-      waasKey: waasKeyOf(config),
+      ...link,
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
       fencingToken: () => ({ ...store.fencingToken, bootId }),
-      ca: websocket.ca_path === undefined ? undefined : readFileSync(websocket.ca_path, "utf8"),
-      client:
-        websocket.client_cert_path === undefined || websocket.client_key_path === undefined
-          ? undefined
-          : {
-              certificate: readFileSync(websocket.client_cert_path, "utf8"),
-              key: Secret.take(copy(readFileSync(websocket.client_key_path))),
-            },
-      proxy: websocket.proxy,
       limits: CHANNEL_LIMITS,
       timing: LINK_TIMING,
       clock: Date.now,
@@ -308,13 +303,6 @@ function dial({ config, store, log, identity }: Base, tasks: Tasks): Link {
   )
 }
 
-function waasKeyOf(config: Config) {
-  const key = fromHex(config.websocket.waas_public_key ?? "")
-  if (key?.length !== 32)
-    throw new CosignerError("E-CLI-001", { what: "the start check lets no node without a WaaS key pass" })
-  return key
-}
-
 function rsaKey(pkcs8: Secret): KeyObject {
   return createPrivateKey({ key: Buffer.from(pkcs8.expose().buffer), format: "der", type: "pkcs8" })
 }
@@ -322,6 +310,13 @@ function rsaKey(pkcs8: Secret): KeyObject {
 function tellRules(rules: Rules, log: Log): void {
   log.info("Embedded Risk Control Rule:")
   log.info(`|__ Enable: ${rules.enable}`)
+}
+
+/** Each server that every task needs the word of, as a person looks for it after an edit of the file. */
+function tellCallbacks(servers: Startable["callback"]["servers"], log: Log): void {
+  log.info("Callback Servers:")
+  if (servers.length === 0) log.info("|__ none")
+  for (const { address, version } of servers) log.info(`|__ ${address} (version ${version})`)
 }
 
 /** What the last process left behind: said once, because it raises counters that can block a peer (threshold.md 2.5 rule 9). */

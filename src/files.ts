@@ -13,9 +13,13 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readSync,
+  realpathSync,
   renameSync,
   rmSync,
+  type Stats,
+  statSync,
   writeSync,
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
@@ -159,22 +163,77 @@ export class UnusableFile extends Error {
   override readonly name = "UnusableFile"
 }
 
+export interface Judged {
+  /** Takes modes that let others read the file. */
+  readonly allowReadable?: boolean
+  /** Told what was accepted and somebody should know. */
+  readonly tell?: (note: string) => void
+}
+
 /**
- * The bytes of a file that only its owner may read, at most `most` of them. No link is followed, no pipe waited for; kind and
- * mode are those of the open file. The caller disposes the result. Throws UnusableFile, whose cause is the system's error.
+ * The bytes of a file that only its owner may read, at most `most` of them. The name is resolved once (a mounted volume may
+ * lead to it through links), then opened without following a further link or waiting for a pipe; kind, mode and folder are
+ * those of the open file. The caller disposes the result. Throws UnusableFile, whose cause is the system's error.
  */
-export function readPrivate(path: string, most: number, allowReadable = false): Secret {
-  const fd = openPrivate(path)
+export function readPrivate(path: string, most: number, judged: Judged = {}): Secret {
+  const real = resolved(path)
+  const fd = openPrivate(real)
   try {
-    const stat = fstatSync(fd)
-    if (!stat.isFile()) throw new UnusableFile("it is not a regular file")
-    if (!allowReadable && (stat.mode & 0o077) !== 0) {
-      const mode = (stat.mode & 0o777).toString(8).padStart(3, "0")
-      throw new UnusableFile(`its mode is ${mode}, others may read it (chmod 600)`)
-    }
+    const why = whyNotPrivate(real, fstatSync(fd), judged)
+    if (why !== undefined) throw new UnusableFile(why)
     return readAtMost(fd, most)
   } finally {
     closeSync(fd)
+  }
+}
+
+const OTHERS = 0o077
+const OTHERS_READ = 0o044
+const STICKY = 0o1000
+
+function whyNotPrivate(real: string, stat: Stats, { allowReadable = false, tell }: Judged): string | undefined {
+  if (!stat.isFile()) return "it is not a regular file"
+  const folder = dirname(real)
+  const { mode: folderMode } = statSync(folder)
+  if ((folderMode & 0o002) !== 0 && (folderMode & STICKY) === 0) {
+    return `anybody may put another file in its place: chmod o-w ${folder}`
+  }
+  if ((stat.mode & OTHERS) === 0) return undefined
+  const mode = (stat.mode & 0o777).toString(8).padStart(3, "0")
+  if ((stat.mode & OTHERS & ~OTHERS_READ) === 0 && isReadOnly(stat.dev, mountInfo())) {
+    tell?.(`${real} has mode ${mode}; it stands on a read-only file system, which nobody can write`)
+    return undefined
+  }
+  if (!allowReadable) return `its mode is ${mode}, others may use it: chmod 600 ${real}`
+  tell?.(`${real} has mode ${mode}: others may read it, which danger_allow_readable_key_file accepts`)
+  return undefined
+}
+
+/**
+ * Whether the file system of that device is read-only as a whole, by the text of /proc/self/mountinfo (proc(5)). A mount that
+ * is read-only in one place, as those of containers are, may be written elsewhere on the host, and does not count.
+ */
+export function isReadOnly(device: number, mounts: string): boolean {
+  const major = ((device >>> 8) & 0xfff) | (Math.floor(device / 2 ** 32) & ~0xfff)
+  const minor = (device & 0xff) | ((device >>> 12) & ~0xff)
+  const own = mounts.split("\n").find((line) => line.split(" ")[2] === `${major}:${minor}`)
+  return own?.split(" ").at(-1)?.split(",").includes("ro") === true
+}
+
+function mountInfo(): string {
+  try {
+    return readFileSync("/proc/self/mountinfo", "utf8")
+  } catch {
+    // other systems have no such file, and then no mode but 600 is known to be safe
+    return ""
+  }
+}
+
+function resolved(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (cause) {
+    throw new UnusableFile(whyNotOpened(errnoOf(cause)), { cause })
   }
 }
 
@@ -203,7 +262,7 @@ function readAtMost(fd: number, most: number): Secret {
 }
 
 function whyNotOpened(code: string | undefined): string {
-  if (code === "ELOOP") return "it is a symbolic link"
+  if (code === "ELOOP") return "it leads from link to link"
   if (code === "ENOENT") return "there is no such file"
   if (code === "EACCES") return "this user may not read it"
   return code === undefined ? "it cannot be opened" : `it cannot be opened (${code})`

@@ -14,6 +14,7 @@ import {
 import { utf8 } from "../src/bytes.ts"
 import {
   errnoOf,
+  isReadOnly,
   makeFolder,
   NewFile,
   nameNew,
@@ -128,16 +129,60 @@ describe("a private file", () => {
     for (const mode of [0o640, 0o604, 0o660, 0o601]) {
       chmodSync(dir.at("a"), mode)
       expect(why(() => readPrivate(dir.at("a"), 8))).toContain(`its mode is ${mode.toString(8)}`)
-      expect(readPrivate(dir.at("a"), 8, true).length).toBe(1)
+      expect(readPrivate(dir.at("a"), 8, { allowReadable: true }).length).toBe(1)
     }
   })
-  test("is no link, no folder, and there", () => {
+  test("is found through the links of a mounted volume, and judged by what they lead to", () => {
     using dir = temporaryFolder("files")
-    writeFileSync(dir.at("a"), "x", { mode: 0o600 })
-    symlinkSync(dir.at("a"), dir.at("link"))
+    mkdirSync(dir.at("..2026"))
+    writeFileSync(dir.at("..2026/key"), "x", { mode: 0o600 })
+    symlinkSync("..2026", dir.at("..data"))
+    symlinkSync("..data/key", dir.at("key"))
+    expect(readPrivate(dir.at("key"), 8).length).toBe(1)
+    chmodSync(dir.at("..2026/key"), 0o644)
+    expect(why(() => readPrivate(dir.at("key"), 8))).toContain(`chmod 600 ${dir.at("..2026/key")}`)
+    symlinkSync("loop", dir.at("loop"))
+    expect(why(() => readPrivate(dir.at("loop"), 8))).toBe("it leads from link to link")
+  })
+  test("is refused in a folder where anybody may put another, and accepted in one such as /tmp", () => {
+    using dir = temporaryFolder("files")
+    mkdirSync(dir.at("open"))
+    writeFileSync(dir.at("open/a"), "x", { mode: 0o600 })
+    chmodSync(dir.at("open"), 0o777)
+    expect(why(() => readPrivate(dir.at("open/a"), 8, { allowReadable: true }))).toContain(
+      `chmod o-w ${dir.at("open")}`,
+    )
+    chmodSync(dir.at("open"), 0o1777)
+    expect(readPrivate(dir.at("open/a"), 8).length).toBe(1)
+  })
+  test("what was accepted although others may read it is said", () => {
+    using dir = temporaryFolder("files")
+    writeFileSync(dir.at("a"), "x", { mode: 0o644 })
+    const said: string[] = []
+    readPrivate(dir.at("a"), 8, { allowReadable: true, tell: (note) => said.push(note) }).wipe()
+    expect(said).toEqual([
+      `${dir.at("a")} has mode 644: others may read it, which danger_allow_readable_key_file accepts`,
+    ])
+    chmodSync(dir.at("a"), 0o600)
+    readPrivate(dir.at("a"), 8, { tell: (note) => said.push(note) }).wipe()
+    expect(said).toHaveLength(1)
+  })
+  test("a file system counts as read-only if it is so as a whole, not in one mount of it", () => {
+    const mounts = [
+      "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro",
+      "30 22 7:3 / /image ro,nodev - squashfs /dev/loop3 ro",
+      "41 22 0:55 / /run/secret ro,relatime - tmpfs tmpfs rw,size=64k",
+      "42 22 259:300 / /big ro - erofs /dev/x ro,user_xattr",
+    ].join("\n")
+    const device = (major: number, minor: number) => (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)
+    const found = [device(8, 1), device(7, 3), device(0, 55), device(259, 300), device(9, 9)]
+    expect(found.map((dev) => isReadOnly(dev, mounts))).toEqual([false, true, false, true, false])
+    expect(isReadOnly(device(7, 3), "")).toBe(false)
+  })
+  test("is no folder, and there", () => {
+    using dir = temporaryFolder("files")
     mkdirSync(dir.at("folder"))
-    expect(why(() => readPrivate(dir.at("link"), 8, true))).toBe("it is a symbolic link")
-    expect(why(() => readPrivate(dir.at("folder"), 8, true))).toBe("it is not a regular file")
+    expect(why(() => readPrivate(dir.at("folder"), 8, { allowReadable: true }))).toBe("it is not a regular file")
     expect(why(() => readPrivate(dir.at("absent"), 8))).toBe("there is no such file")
   })
 })

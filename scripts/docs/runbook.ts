@@ -7,7 +7,7 @@ export const NOTES: Readonly<Partial<Record<Code, string>>> = {
   "E-CLI-004":
     "A service has no terminal. Under systemd the password comes as the credential `cosigner-password`; in a container as a mounted file named by `--key-file`. A password in a variable or an argument is not supported: both can be read by others.",
   "E-CLI-007":
-    "The open file itself was judged, not its name: a link is refused even if what it points to is private. Kubernetes secrets are links with mode 644 by default: set `defaultMode: 0400`, use `subPath`, and only if that is impossible `allow_readable_key_file`.",
+    "The name is resolved once, and the open file and its folder are judged: links of a mounted volume are fine. Kubernetes secrets have mode 644 by default: set `defaultMode: 0400`, and only if that is impossible `danger_allow_readable_key_file`.",
   "E-STO-003":
     "The lock belongs to a process and goes with it, also after a crash: there is never a file to remove. If the holder is an old node that does not end, `kill -TERM` it and wait; `kill -KILL` loses nothing that was acknowledged.",
   "E-STO-004":

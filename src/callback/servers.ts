@@ -22,25 +22,37 @@ interface Configured {
   readonly pubkey_path: string
 }
 
+/** One server of [callback], its key read. Throws E-RSK-130 and E-RSK-131. */
+export const callbackServer = (
+  { service_address, pubkey_path }: Configured,
+  version: CallbackVersion,
+): CallbackServer => ({
+  address: checkServerUrl(service_address),
+  version,
+  publicKey: readServerKey(pubkey_path),
+})
+
 /** The servers of [callback], in order: cb_server, then cb_server_v2. Throws E-RSK-130 and E-RSK-131. */
-export function callbackServers(config: {
+export const callbackServers = (config: {
   readonly cb_server: readonly Configured[]
   readonly cb_server_v2: readonly Configured[]
-}): readonly CallbackServer[] {
-  const ofVersion = (version: CallbackVersion) => (server: Configured) => ({
-    address: checkServerUrl(server.service_address),
-    version,
-    publicKey: readServerKey(server.pubkey_path),
-  })
-  return [...config.cb_server.map(ofVersion(1)), ...config.cb_server_v2.map(ofVersion(2))]
-}
+}): readonly CallbackServer[] => [
+  ...config.cb_server.map((server) => callbackServer(server, 1)),
+  ...config.cb_server_v2.map((server) => callbackServer(server, 2)),
+]
 
 const MAX_PEM = 64 * 1024
 const SPKI_PEM = /^-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PUBLIC KEY-----\s*$/
 
+/** The key that verifies a callback server's answers. Throws E-RSK-131. */
+export const readServerKey = (file: string): KeyObject => readPublicKey(file, "E-RSK-131")
+
+/** The key that verifies a node's requests or events, as their receiver has it. Throws E-RSK-133. */
+export const readNodeKey = (file: string): KeyObject => readPublicKey(file, "E-RSK-133")
+
 /** An RSA public key from an SPKI PEM file. Private keys and certificates are refused: they are other things. */
-export function readServerKey(file: string): KeyObject {
-  const bad = (problem: string, cause?: unknown) => new CosignerError("E-RSK-131", { file, problem }, { cause })
+function readPublicKey(file: string, code: "E-RSK-131" | "E-RSK-133"): KeyObject {
+  const bad = (problem: string, cause?: unknown) => new CosignerError(code, { file, problem }, { cause })
   let pem: string
   try {
     pem = readFileSync(file, "utf8")

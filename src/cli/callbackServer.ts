@@ -1,9 +1,9 @@
 /** `cosigner callback-server`: the reference callback server, until a signal ends it. */
 import { createPrivateKey, type KeyObject } from "node:crypto"
-import { readFileSync } from "node:fs"
-import { readServerKey } from "../callback/servers.ts"
+import { readNodeKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { readPrivate, UnusableFile } from "../files.ts"
 import { readReferenceConfig } from "../kit/callbackServer/config.ts"
 import { CONFIG_FILE } from "../kit/callbackServer/init.ts"
 import { startReferenceServer } from "../kit/callbackServer/server.ts"
@@ -24,7 +24,7 @@ export const callbackServer = command({
     const server = startReferenceServer(
       {
         rules: config.rules,
-        nodeKeys: config.nodeKeyFiles.map(readServerKey),
+        nodeKeys: config.nodeKeyFiles.map(readNodeKey),
         sign: tokenSigner(readPrivateKey(config.privateKeyFile), "key of the callback server"),
         tokenExpireMinutes: config.tokenExpireMinutes,
         now: Date.now,
@@ -40,17 +40,18 @@ export const callbackServer = command({
   },
 })
 
+/** Throws E-RSK-134. */
 function readPrivateKey(file: string): KeyObject {
+  const refuse = (problem: string, cause: unknown) => new CosignerError("E-RSK-134", { file, problem }, { cause })
   try {
-    return createPrivateKey(readFileSync(file))
+    using pem = readPrivate(file, MAX_PEM)
+    return createPrivateKey(Buffer.from(pem.expose()))
   } catch (error) {
-    throw new CosignerError(
-      "E-RSK-132",
-      { what: `private key ${file}`, problem: "it cannot be read as PEM" },
-      { cause: error },
-    )
+    throw refuse(error instanceof UnusableFile ? error.message : "it cannot be read as a private key in PEM", error)
   }
 }
+
+const MAX_PEM = 64 * 1024
 
 const untilSignal = (): Promise<void> =>
   new Promise((resolve) => {

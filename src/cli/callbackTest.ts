@@ -62,20 +62,17 @@ function sampleOf(to: string, parts: { amount: string; chainId: number; chainNam
   }
 }
 
+/** Throws E-RSK-134. */
 function readNodeKey(file: string): KeyObject {
-  const what = `node key ${file}`
+  const refuse = (problem: string, cause?: unknown) => new CosignerError("E-RSK-134", { file, problem }, { cause })
   let key: KeyObject
   try {
     key = createPrivateKey(readFileSync(file))
   } catch (error) {
-    throw new CosignerError(
-      "E-RSK-132",
-      { what, problem: "it cannot be read as a private key in PEM" },
-      { cause: error },
-    )
+    throw refuse("it cannot be read as a private key in PEM", error)
   }
   const problem = rsaProblem(key)
-  if (problem !== undefined) throw new CosignerError("E-RSK-132", { what, problem })
+  if (problem !== undefined) throw refuse(problem)
   return key
 }
 

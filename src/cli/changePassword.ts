@@ -1,7 +1,8 @@
 /** `cosigner change-password`: wraps the data key anew, in one commit; no record is rewritten. The node must not run. */
+
+import { MOST_BYTES } from "../config/keyFile.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
-import { MOST_BYTES } from "../jobs/keyFile.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
@@ -24,7 +25,7 @@ export const changePassword = command({
     const { db } = await config()
     using password = await passwords.existing(db)
     using store = openStore(db.path, password, { readOnly: false })
-    const forTerminal = { key_file: undefined, allow_readable_key_file: false }
+    const forTerminal = { key_file: undefined, danger_allow_readable_key_file: false }
     using next = process.stdin.isTTY === true ? await passwords.fresh(forTerminal) : await fromStdin(db.path)
     store.changePassword(next)
     if (db.key_file !== undefined) {

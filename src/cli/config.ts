@@ -1,14 +1,16 @@
 /** `cosigner config init|check|show`. */
 import { dirname } from "node:path"
 import { configSchema, DEFAULT_FILE } from "../config/config.ts"
+import { type Difference, differences, type Running, readRunning, shownKeys } from "../config/inForce.ts"
 import { readConfig } from "../config/load.ts"
-import { startProblems } from "../config/startup.ts"
+import { checkStart } from "../config/startup.ts"
 import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import { errnoOf, makeFolder, replaceFile, writeNew } from "../files.ts"
 import { lines, redacted } from "../settings/show.ts"
 import { command, flag } from "./command.ts"
+import { holderOf } from "./doctor/running.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 
 export const init = command({
@@ -34,29 +36,66 @@ export const check = command({
   examples: [["cosigner config check --prod", "with the flags that the node will be started with"]],
   run: async ({ globals, options, out }) => {
     const { config } = readConfig(globals, overridesOf(options))
-    const problems = startProblems(config)
+    const { problems, warnings } = checkStart(config)
     out.result(
       {
         file: config.source ?? null,
         ok: problems.length === 0,
-        problems: problems.map(({ code, message, next }) => ({ code, message, next })),
+        problems: problems.map(told),
+        warnings: warnings.map(told),
       },
-      problems.length === 0 ? [`${config.source ?? "the defaults"}: correct (${config.env})`] : problems.map(describe),
+      [
+        ...problems.map(describe),
+        ...warnings.map((warning) => `warning: ${describe(warning)}`),
+        ...(problems.length === 0 ? [`${config.source ?? "the defaults"}: correct (${config.env})`] : []),
+      ],
     )
     return problems.length === 0 ? EXIT.ok : EXIT.config
   },
 })
 
+const told = ({ code, message, next }: CosignerError) => ({ code, message, next })
+
 export const show = command({
-  summary: "Show the configuration in force",
-  details: "The file with the flags on top and every default filled in; secrets are hidden.",
+  summary: "Show the configuration, and where the running node has another",
+  details: [
+    "The file with the flags on top and every default filled in; secrets are hidden. Where a node runs on the database, the",
+    "keys follow that it has in force with another value: it read them at its start, or at the last SIGHUP.",
+  ].join("\n"),
   options: startFlags,
   run: async ({ globals, options, out }) => {
-    const tree = redacted(readConfig(globals, overridesOf(options)).tree, configSchema)
-    out.result(tree, lines(tree))
+    const { config, tree: read } = readConfig(globals, overridesOf(options))
+    const tree = redacted(read, configSchema)
+    const running = runningNode(config.db.path)
+    if (running === undefined) out.result(tree, lines(tree))
+    else {
+      const { pid, sinceMs } = running
+      const differs = differences(running.keys, shownKeys(read))
+      out.result({ ...tree, running: { pid, since_ms: sinceMs, differs } }, [
+        ...lines(tree),
+        "",
+        ...differenceLines(pid, new Date(sinceMs), differs),
+      ])
+    }
     return EXIT.ok
   },
 })
+
+/** What the process that holds the database has in force. */
+function runningNode(dbPath: string): Running | undefined {
+  const pid = holderOf(`${dbPath}.lock`)
+  const running = pid === undefined ? undefined : readRunning(dbPath)
+  return running?.pid === pid ? running : undefined
+}
+
+function differenceLines(pid: number, since: Date, differs: readonly Difference[]): readonly string[] {
+  const node = `the running node (process ${pid}, started ${since.toISOString()})`
+  if (differs.length === 0) return [`# ${node} has all of this in force`]
+  return [
+    `# ${node} has other values in force:`,
+    ...differs.map(({ key, running, file }) => `# ${key}: running ${running ?? "none"}, file ${file ?? "none"}`),
+  ]
+}
 
 function writeConfig(path: string, text: string, force: boolean): void {
   try {

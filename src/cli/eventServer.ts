@@ -1,5 +1,5 @@
 /** `cosigner event-server`: prints what nodes report, one JSON object per line, until a signal ends it. */
-import { readServerKey } from "../callback/servers.ts"
+import { readNodeKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
 import { startEventServer } from "../kit/eventServer.ts"
 import { command, list, refuse, value } from "./command.ts"
@@ -20,7 +20,7 @@ export const eventServer = command({
     if (options.nodeKeys.length === 0) refuse("--node-key", "at least one PEM file", "")
     const server = startEventServer(
       {
-        nodeKeys: options.nodeKeys.map(readServerKey),
+        nodeKeys: options.nodeKeys.map(readNodeKey),
         now: Date.now,
         onEvent: ({ eventType, body }) =>
           out.result({ event: "received", ...body }, [`${eventType} ${JSON.stringify(body)}`]),

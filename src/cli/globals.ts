@@ -5,10 +5,7 @@ export const globalOptions = {
   config: value("-c, --config <file>", "configuration file (default configs/cosigner.toml)"),
   db: value("-d, --db <file>", "the encrypted database (default db/secrets.db)"),
   keyFile: value("--key-file <file>", "read the password from this file, mode 600, instead of asking"),
-  allowReadableKeyFile: flag(
-    "--allow-readable-key-file",
-    "accept a key file that others may read, as container mounts are",
-  ),
+  allowReadableKeyFile: flag("--danger-allow-readable-key-file", "accept a key file that group or others may read"),
   json: flag("--json", "print JSON, one value per line, and nothing else to stdout"),
   verbose: flag("-v, --verbose", "say more on stderr"),
 } satisfies Options

@@ -13,7 +13,7 @@ export interface Wanted {
 
 const own = (file: string | undefined, db: KeyFile): KeyFile => ({
   key_file: file,
-  allow_readable_key_file: db.allow_readable_key_file,
+  danger_allow_readable_key_file: db.danger_allow_readable_key_file,
 })
 
 /** Without a terminal and with a key file the key file's password serves, and that is said (formats.md 4.2). */

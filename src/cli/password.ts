@@ -4,22 +4,22 @@
  * is not there.
  */
 import { join } from "node:path"
+import { readKeyFile } from "../config/keyFile.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
-import { readKeyFile } from "../jobs/keyFile.ts"
 import type { Secret } from "../secret.ts"
 
 /** Which key file, if any: `config.db` is one, flags included. */
 export interface KeyFile {
   readonly key_file?: string | undefined
-  readonly allow_readable_key_file: boolean
+  readonly danger_allow_readable_key_file: boolean
 }
 
 /** The key file of the flags alone, for commands that read no configuration of a node. */
 export const keyFileOf = (flags: {
   readonly keyFile: string | undefined
   readonly allowReadableKeyFile: boolean
-}): KeyFile => ({ key_file: flags.keyFile, allow_readable_key_file: flags.allowReadableKeyFile })
+}): KeyFile => ({ key_file: flags.keyFile, danger_allow_readable_key_file: flags.allowReadableKeyFile })
 
 export interface Passwords {
   /** The password of an existing file; `prompt` is what a terminal is asked. */
@@ -36,11 +36,17 @@ export interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The terminal; a parameter so that a test can play one. */
   readonly ask: (prompt: string) => Promise<Secret>
+  /** Told of a key file that was accepted although others may read it. */
+  readonly tell?: (note: string) => void
 }
 
 export function passwords(sources: PasswordSources): Passwords {
   const fromFile = (file: KeyFile): Secret | undefined => {
-    if (file.key_file !== undefined) return readKeyFile(file.key_file, file.allow_readable_key_file)
+    if (file.key_file !== undefined) {
+      const { tell } = sources
+      const judged = { allowReadable: file.danger_allow_readable_key_file, ...(tell === undefined ? {} : { tell }) }
+      return readKeyFile(file.key_file, judged)
+    }
     const credentials = sources.env["CREDENTIALS_DIRECTORY"]
     if (credentials === undefined) return undefined
     // systemd hands a service only the credentials its unit names: without ours, a terminal is all that is left
@@ -74,7 +80,7 @@ const charactersOf = (password: Secret): number =>
 /** A systemd credential: the directory is the service's own, its files have the modes systemd gave them. */
 function readCredential(path: string): Secret | undefined {
   try {
-    return readKeyFile(path, true)
+    return readKeyFile(path, { allowReadable: true })
   } catch (error) {
     const cause = error instanceof CosignerError ? error.cause : undefined
     if (errnoOf(cause) === "ENOENT") return undefined

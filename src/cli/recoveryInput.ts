@@ -86,7 +86,7 @@ export class OpenFiles implements Disposable {
     for (const [i, [group]] of files.entries()) {
       if (group === undefined) continue
       const key_file = keyFiles[keyFiles.length === 1 ? 0 : i]
-      const source = { key_file, allow_readable_key_file: base.globals.allowReadableKeyFile }
+      const source = { key_file, danger_allow_readable_key_file: base.globals.allowReadableKeyFile }
       this.#keys.set(group.file, new OpeningKeys(await base.passwords.existing(source, `Password of ${group.file}: `)))
     }
   }

@@ -52,9 +52,10 @@ const stackOf = (error: unknown): string =>
 
 function baseOf(given: Given, world: World): Base {
   const globals = readGlobals(given.options)
+  const out = output(globals.json, world.write)
   return {
     globals,
-    out: output(globals.json, world.write),
+    out,
     log: textLog(globals.verbose ? "debug" : "warn", "terminal", (line) => world.write(2, line)),
     env: world.env,
     config: async (overrides) => {
@@ -63,6 +64,7 @@ function baseOf(given: Given, world: World): Base {
     },
     passwords: passwords({
       env: world.env,
+      tell: (note) => out.note(`cosigner: ${note}`),
       ask: async (prompt) => (await import("./terminal.ts")).askTerminal(prompt),
     }),
   }

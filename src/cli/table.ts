@@ -113,7 +113,7 @@ export const table: readonly Row[] = [
   },
   {
     path: ["config", "show"],
-    summary: "Show the configuration in force",
+    summary: "Show the configuration, and where the running node has another",
     load: async () => (await import("./config.ts")).show,
   },
   { path: ["policy"], summary: "Check, explain and try out the embedded risk control rules" },

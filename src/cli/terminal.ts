@@ -5,8 +5,8 @@
 import { constants, openSync, readSync, writeSync } from "node:fs"
 import { ReadStream } from "node:tty"
 import { type Bytes, copy } from "../bytes.ts"
+import { MOST_BYTES } from "../config/keyFile.ts"
 import { CosignerError } from "../errors.ts"
-import { MOST_BYTES } from "../jobs/keyFile.ts"
 import { Secret } from "../secret.ts"
 
 const ENTER = new Set([0x0a, 0x0d])

@@ -36,6 +36,9 @@ export const callback = tableOf("Risk control by your own servers.", {
     "Ask the servers about KeyShareSign tasks too: the published server templates reject what they do not know.",
   ),
   monitor_interval: duration("", "How often to ping the servers. Flag: --cb-monitor-interval."),
+  ca_path: Type.Optional(
+    path("configs/callback-ca.pem", "PEM of the authorities to trust for https, instead of the system's."),
+  ),
   cb_server: servers("version 1 of the protocol", "/v1/check"),
   cb_server_v2: servers("version 2 of the protocol", "/v2/check"),
 })

@@ -19,6 +19,8 @@ import { status } from "./status.ts"
 import { websocket } from "./websocket.ts"
 
 export const ENVIRONMENTS = ["development", "sandbox", "production"] as const
+export const isProduction = (config: Pick<Config, "env">): boolean => config.env === "production"
+
 export const DEFAULT_FILE = "configs/cosigner.toml"
 export const RULES_TABLE = "embedded_risk_control_rules"
 
@@ -33,7 +35,7 @@ export const configSchema = tableOf("The configuration of a node.", {
   ),
   danger_allow_unguarded_signing: boolean(
     false,
-    "Lets production start with neither embedded rules nor a callback server: it then signs whatever WaaS asks.",
+    "Lets a node start with neither embedded rules nor a callback server: it then signs whatever WaaS asks.",
   ),
   danger_allow_unhardened_process: boolean(
     false,

@@ -7,11 +7,11 @@ export const db = tableOf("The encrypted database: key shares, identity, journal
   key_file: Type.Optional(
     path(
       "configs/password.key",
-      "File with the password, mode 600, no link. Without it the terminal is asked. Flag: --key-file.",
+      "File with the password, mode 600. Without it the terminal is asked. Flag: --key-file.",
     ),
   ),
-  allow_readable_key_file: boolean(
+  danger_allow_readable_key_file: boolean(
     false,
-    "Accept a key file that group or others may read, as some container mounts are.",
+    "Accepts a key file that group or others may read. Flag: --danger-allow-readable-key-file.",
   ),
 })

@@ -1,6 +1,6 @@
 /** [event]: the customer's servers that are told what happened. A key of a server wins over the table's. */
 import { type TSchema, Type } from "@sinclair/typebox"
-import { duration, entryOf, integer, tableOf, text, url } from "../settings/schema.ts"
+import { duration, entryOf, integer, path, tableOf, text, url } from "../settings/schema.ts"
 
 const MAX_SERVERS = 32
 const MAX_TYPES = 64
@@ -51,6 +51,9 @@ export const event = tableOf(
     request_timeout: requestTimeout,
     proxy: Type.Optional(proxy()),
     monitor_interval: duration("", "How often to ping the servers."),
+    ca_path: Type.Optional(
+      path("configs/event-ca.pem", "PEM of the authorities to trust for https, instead of the system's."),
+    ),
     server: Type.Array(server, {
       default: [],
       maxItems: MAX_SERVERS,

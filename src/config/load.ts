@@ -25,7 +25,7 @@ export interface Loaded {
 }
 
 /** -c, -d, --key-file and --ws-url say where things are, and stand above the file. */
-const WINS = new Set(["db.path", "db.key_file", "db.allow_readable_key_file", "websocket.url"])
+const WINS = new Set(["db.path", "db.key_file", "db.danger_allow_readable_key_file", "websocket.url"])
 
 export const loadConfig = (selection: Selection, overrides: Overrides = {}): Config =>
   readConfig(selection, overrides).config
@@ -42,7 +42,7 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
     ...(db === undefined ? {} : { "db.path": { flag: "--db", value: db } }),
     ...(keyFile === undefined ? {} : { "db.key_file": { flag: "--key-file", value: keyFile } }),
     ...(allowReadableKeyFile
-      ? { "db.allow_readable_key_file": { flag: "--allow-readable-key-file", value: true } }
+      ? { "db.danger_allow_readable_key_file": { flag: "--danger-allow-readable-key-file", value: true } }
       : {}),
   }
 }

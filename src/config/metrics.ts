@@ -1,9 +1,12 @@
 /** [metrics]: measurements to InfluxDB 1.8 (database, user, password) or 2.x (org, bucket, token). */
 import { Type } from "@sinclair/typebox"
-import { duration, integer, pattern, tableOf, text, textOr, url } from "../settings/schema.ts"
+import { duration, integer, pattern, tableOf, text, url } from "../settings/schema.ts"
 
 export const metrics = tableOf("Measurements. On when an InfluxDB server is named.", {
-  job: textOr("tss-node", "Tag of every point."),
+  job: pattern(/^[^\\\p{Cc}]{0,1024}$/u, "tss-node", {
+    expected: "a text without \\ and line breaks, which InfluxDB cannot take in a tag",
+    description: "Tag of every point.",
+  }),
   instance: integer(0, 1_000_000, 0, "Tag of every point: which of several nodes this is."),
   name_prefix: pattern(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, "", {
     expected: "letters, digits and _, not beginning with a digit",

@@ -1,28 +1,97 @@
 /**
- * Whether a node may start with a configuration: keys that only make sense together, production's rules, and the files it
- * names. `start` refuses at the first problem, `config check` shows all of them.
- * What the files contain is for those who use them.
+ * What a node needs from its configuration and from the files that it names, loaded as `start` uses it. `start`, SIGHUP,
+ * `config check` and `doctor` all come through here: what one of them accepts, the others accept. `start` refuses at the
+ * first problem, `config check` shows all of them.
  */
-
-import { accessSync, constants, statSync } from "node:fs"
+import { accessSync, constants, readFileSync, statSync } from "node:fs"
+import { type Bytes, fromHex } from "../bytes.ts"
+import { type CallbackServer, callbackServer } from "../callback/servers.ts"
 import { CosignerError } from "../errors.ts"
-import { eventServers } from "../events/servers.ts"
-import { errnoOf } from "../files.ts"
-import type { Config } from "./config.ts"
-import { influxTarget } from "./influxTarget.ts"
-import { parseListen } from "./listen.ts"
+import { type EventServer, eventServers } from "../events/servers.ts"
+import { errnoOf, readPrivate, UnusableFile } from "../files.ts"
+import { certificatesIn, checkTarget, type LinkTarget } from "../link/options.ts"
+import { lint } from "../policy/lint.ts"
+import type { Secret } from "../secret.ts"
+import { anchorProblems } from "./anchors.ts"
+import { type Config, isProduction } from "./config.ts"
+import { type InfluxTarget, influxTarget } from "./influxTarget.ts"
+import { readKeyFile } from "./keyFile.ts"
+import { digestOf, type Listen, parseListen, readToken } from "./listen.ts"
 
-/** Throws the first problem of `startProblems`. */
-export function requireStartable(config: Config): void {
-  const [first] = startProblems(config)
+/** A configuration with everything loaded that `start` takes from files. Dispose it if no node takes it over. */
+export interface Startable extends Disposable {
+  readonly config: Config
+  readonly link: LinkTarget
+  readonly callback: { readonly servers: readonly CallbackServer[]; readonly ca: string | undefined }
+  readonly event: { readonly servers: readonly EventServer[]; readonly ca: string | undefined }
+  /** The status port; undefined while it is off. */
+  readonly port: { readonly listen: Listen; readonly token: Bytes | undefined } | undefined
+  readonly influx: InfluxTarget | undefined
+}
+
+export interface Preparation {
+  /** Undefined if there is any problem. */
+  readonly startable: Startable | undefined
+  readonly problems: readonly CosignerError[]
+  /** What a node may start with, and somebody should know. */
+  readonly warnings: readonly CosignerError[]
+}
+
+/** What a node starts with; `tell` hears what somebody should know of it. Throws the first problem. */
+export function requireStartable(config: Config, tell: (warning: CosignerError) => void = () => {}): Startable {
+  const { startable, problems, warnings } = prepareStart(config)
+  const [first] = problems
   if (first !== undefined) throw first
+  if (startable === undefined) throw new CosignerError("E-CLI-001", { what: "a start has no problem and no parts" })
+  warnings.forEach(tell)
+  return startable
 }
 
-export function startProblems(config: Config): readonly CosignerError[] {
-  return [...unfit(config), ...operations(config), ...(isProduction(config) ? unguarded(config) : []), ...files(config)]
+/** All that keeps a node from starting, and all that somebody should know of it. Nothing stays open. */
+export function checkStart(config: Config): Pick<Preparation, "problems" | "warnings"> {
+  const { startable, problems, warnings } = prepareStart(config)
+  startable?.[Symbol.dispose]()
+  return { problems, warnings }
 }
 
-const isProduction = (config: Config): boolean => config.env === "production"
+export function prepareStart(config: Config): Preparation {
+  const problems: CosignerError[] = [...unfit(config), ...ruleProblems(config), ...unguarded(config)]
+  const attempt = <T>(load: () => T): T | undefined => {
+    try {
+      return load()
+    } catch (error) {
+      if (!(error instanceof CosignerError)) throw error
+      problems.push(error)
+      return undefined
+    }
+  }
+  const link = attempt(() => linkTarget(config))
+  const callbacks = servers(config).map((load) => attempt(load))
+  const callbackCa = attempt(() => authorities("callback.ca_path", config.callback.ca_path))
+  const events = attempt(() => eventServers(config.event))
+  const eventCa = attempt(() => authorities("event.ca_path", config.event.ca_path))
+  const port = attempt(() => statusPort(config))
+  const influx = attempt(() => influxTarget(config.metrics.influxdb))
+  for (const load of secretFiles(config)) attempt(load)
+  if (isProduction(config)) problems.push(...exposed(config), ...anchorProblems(config))
+  const warnings = isProduction(config) ? plainAddresses(config) : []
+  if (problems.length > 0 || link === undefined || events === undefined) {
+    link?.client?.key.wipe()
+    return { startable: undefined, problems, warnings }
+  }
+  const startable: Startable = {
+    config,
+    link,
+    callback: { servers: callbacks.filter((server) => server !== undefined), ca: callbackCa },
+    event: { servers: events, ca: eventCa },
+    port,
+    influx,
+    [Symbol.dispose]: () => link.client?.key.wipe(),
+  }
+  return { startable, problems, warnings }
+}
+
+// ---- keys that only make sense together ------------------------------------------------------------------------------
 
 function* unfit({ backup, websocket }: Config): Generator<CosignerError> {
   const missing = (key: string, why: string) => new CosignerError("E-CFG-008", { key, why })
@@ -38,74 +107,128 @@ function* unfit({ backup, websocket }: Config): Generator<CosignerError> {
   }
 }
 
-/** What the status port, the measurements and the event servers would refuse at the start. */
-function* operations({ status, metrics, event }: Config): Generator<CosignerError> {
-  yield* refusalOf(() => eventServers(event))
-  if (status.enable) yield* refusalOf(() => parseListen(status.listen))
-  yield* refusalOf(() => influxTarget(metrics.influxdb))
-}
+/** Rules that reject everything of a kind by accident: an empty list, a contradiction. */
+const ruleProblems = ({ embedded_risk_control_rules: rules }: Config): readonly CosignerError[] =>
+  lint(rules)
+    .filter(({ severity }) => severity === "error")
+    .map(({ where, what }) => new CosignerError("E-OPS-116", { where, what }))
 
-function* refusalOf(read: () => unknown): Generator<CosignerError> {
-  try {
-    read()
-  } catch (error) {
-    if (!(error instanceof CosignerError)) throw error
-    yield error
-  }
-}
+/** Whether anything decides on tasks: rules or a callback server. */
+const isGuarded = ({ callback, embedded_risk_control_rules: rules }: Config): boolean =>
+  rules.enable || callback.cb_server.length + callback.cb_server_v2.length > 0
 
 function* unguarded(config: Config): Generator<CosignerError> {
-  const refused = (key: string, why: string) => new CosignerError("E-CFG-005", { key, why })
-  const { websocket, callback } = config
-  if (websocket.url !== undefined && !websocket.url.startsWith("wss:")) {
-    yield refused("websocket.url", "only wss:// keeps others from reading and delaying what passes")
-  }
-  const guards = callback.cb_server.length + callback.cb_server_v2.length
-  if (guards === 0 && !config.embedded_risk_control_rules.enable && !config.danger_allow_unguarded_signing) {
-    yield refused(
-      "callback, embedded_risk_control_rules",
-      "neither a callback server nor enabled rules: the node would sign whatever WaaS asks (danger_allow_unguarded_signing = true accepts that)",
-    )
-  }
-  if (config.source !== undefined && (statSync(config.source).mode & 0o022) !== 0) {
-    yield refused(config.source, "group or others may write it, and it holds the rules (chmod 600)")
-  }
+  if (!isGuarded(config) && !config.danger_allow_unguarded_signing) yield new CosignerError("E-CFG-010", {})
 }
+
+// ---- production ------------------------------------------------------------------------------------------------------
+
+function* exposed({ websocket }: Config): Generator<CosignerError> {
+  if (websocket.url === undefined || websocket.url.startsWith("wss:")) return
+  const why = "only wss:// keeps others from reading and delaying what passes"
+  yield new CosignerError("E-CFG-005", { key: "websocket.url", why })
+}
+
+/** Addresses of other machines that are asked in the clear. Answers of callback servers are signed; requests can be read. */
+function plainAddresses({ callback, event, metrics }: Config): readonly CosignerError[] {
+  const named: readonly (readonly [key: string, url: string | undefined])[] = [
+    ...callback.cb_server.map(({ service_address }, i) => [`callback.cb_server[${i}]`, service_address] as const),
+    ...callback.cb_server_v2.map(({ service_address }, i) => [`callback.cb_server_v2[${i}]`, service_address] as const),
+    ...event.server.map(({ url }, i) => [`event.server[${i}]`, url] as const),
+    ["metrics.influxdb.server_addr", metrics.influxdb.server_addr],
+  ]
+  return named.flatMap(([key, text]) => {
+    const url = text === undefined ? undefined : new URL(text)
+    if (url?.protocol !== "http:" || isLoopback(url.hostname)) return []
+    return [new CosignerError("E-CFG-011", { key, host: url.host })]
+  })
+}
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 
-interface Named {
-  readonly key: string
-  readonly path: string | undefined
-  readonly secret: boolean
-}
-
-function* files(config: Config): Generator<CosignerError> {
-  for (const { key, path, secret } of namedFiles(config)) {
-    const why = path === undefined ? undefined : unusable(path, secret)
-    if (path !== undefined && why !== undefined) yield new CosignerError("E-CFG-006", { key, path, why })
+/** Undefined where a key is missing, which `unfit` has told. Throws E-LNK-012 and E-CFG-006. */
+export function linkTarget({ websocket }: Config): LinkTarget | undefined {
+  const { url, waas_public_key, proxy, ca_path, client_cert_path, client_key_path } = websocket
+  const waasKey = waas_public_key === undefined ? undefined : fromHex(waas_public_key)
+  const ca = authorities("websocket.ca_path", ca_path)
+  const client = clientOf(client_cert_path, client_key_path)
+  if (url === undefined || waasKey === undefined) {
+    client?.key.wipe()
+    return undefined
+  }
+  const target = { url, waasKey, proxy, ca, client }
+  try {
+    checkTarget(target)
+    return target
+  } catch (error) {
+    client?.key.wipe()
+    throw error
   }
 }
 
-const namedFiles = (config: Config): readonly Named[] => [
-  // its owner, kind and mode are judged by whoever opens it, on the open file
-  { key: "db.key_file", path: config.db.key_file, secret: !config.db.allow_readable_key_file },
-  { key: "websocket.ca_path", path: config.websocket.ca_path, secret: false },
-  { key: "websocket.client_cert_path", path: config.websocket.client_cert_path, secret: false },
-  { key: "websocket.client_key_path", path: config.websocket.client_key_path, secret: true },
-  ...pubkeys("cb_server", config.callback.cb_server),
-  ...pubkeys("cb_server_v2", config.callback.cb_server_v2),
-  { key: "status.token_path", path: config.status.token_path, secret: true },
-  { key: "backup.password_file", path: config.backup.password_file, secret: true },
-  {
-    key: "the configuration, which holds a password",
-    path: holdsSecret(config) ? config.source : undefined,
-    secret: true,
-  },
-]
+function clientOf(certPath: string | undefined, keyPath: string | undefined): LinkTarget["client"] {
+  if (certPath === undefined || keyPath === undefined) return undefined
+  const certificate = certificatesIn("websocket.client_cert_path", read("websocket.client_cert_path", certPath))
+  return { certificate, key: readSecret("websocket.client_key_path", keyPath) }
+}
 
-const pubkeys = (key: string, servers: Config["callback"]["cb_server"]): readonly Named[] =>
-  servers.map(({ pubkey_path }, i) => ({ key: `callback.${key}[${i}].pubkey_path`, path: pubkey_path, secret: false }))
+/** The certificates of a PEM file; undefined without a path. Throws E-CFG-006 and E-LNK-012. */
+export const authorities = (key: string, path: string | undefined): string | undefined =>
+  path === undefined ? undefined : certificatesIn(key, read(key, path))
+
+function read(key: string, path: string): string {
+  requireUsable(key, path)
+  return readFileSync(path, "utf8")
+}
+
+/** One loader for each callback server. */
+const servers = ({ callback }: Config): readonly (() => CallbackServer)[] => {
+  const loaders = (table: "cb_server" | "cb_server_v2", version: 1 | 2) =>
+    callback[table].map((configured, i) => () => {
+      requireUsable(`callback.${table}[${i}].pubkey_path`, configured.pubkey_path)
+      return callbackServer(configured, version)
+    })
+  return [...loaders("cb_server", 1), ...loaders("cb_server_v2", 2)]
+}
+
+function statusPort({ status }: Config): Startable["port"] {
+  if (!status.enable) return undefined
+  const listen = parseListen(status.listen)
+  if (status.token_path === undefined) return { listen, token: undefined }
+  using token = readToken(status.token_path)
+  return { listen, token: digestOf(token.expose()) }
+}
+
+/** Files that are read again when they are needed; that they can be used is known now. */
+function secretFiles(config: Config): readonly (() => void)[] {
+  const { db, backup, source } = config
+  const judged = { allowReadable: db.danger_allow_readable_key_file }
+  const named: readonly (readonly [path: string | undefined, load: (path: string) => void])[] = [
+    [db.key_file, (path) => readKeyFile(path, judged).wipe()],
+    [backup.password_file, (path) => readKeyFile(path).wipe()],
+    [
+      holdsSecret(config) ? source : undefined,
+      (path) => readSecret("the configuration, which holds a password", path).wipe(),
+    ],
+  ]
+  return named.flatMap(([path, load]) => (path === undefined ? [] : [() => load(path)]))
+}
+
+/** Of a private key or a configuration, bytes. */
+const MAX_SECRET = 4 * 1024 * 1024
+
+/** The bytes of a file for this user alone. Throws E-CFG-006 with the key that names it. */
+function readSecret(key: string, path: string): Secret {
+  try {
+    return readPrivate(path, MAX_SECRET)
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error
+    throw new CosignerError("E-CFG-006", { key, path, why: error.message }, { cause: error.cause })
+  }
+}
 
 /** Whether the file itself must be kept from others. A proxy's URL may carry a password. */
 function holdsSecret({ metrics, websocket, event }: Config): boolean {
@@ -117,12 +240,16 @@ function holdsSecret({ metrics, websocket, event }: Config): boolean {
   )
 }
 
-function unusable(path: string, secret: boolean): string | undefined {
+/** Throws E-CFG-006 with the key that names the file. */
+function requireUsable(key: string, path: string): void {
+  const why = unusable(path)
+  if (why !== undefined) throw new CosignerError("E-CFG-006", { key, path, why })
+}
+
+function unusable(path: string): string | undefined {
   try {
-    const stat = statSync(path)
-    if (!stat.isFile()) return "it is not a regular file"
+    if (!statSync(path).isFile()) return "it is not a regular file"
     accessSync(path, constants.R_OK)
-    if (secret && (stat.mode & 0o077) !== 0) return `others may use it (mode ${(stat.mode & 0o777).toString(8)})`
     return undefined
   } catch (error) {
     const code = errnoOf(error) ?? "unknown error"

@@ -1,13 +1,26 @@
 /** [websocket]: the connection to WaaS, and the key that signs every task. */
 import { Type } from "@sinclair/typebox"
-import { hex32, path, tableOf, url } from "../settings/schema.ts"
+import { hex32, path, type Refused, refined, tableOf, url } from "../settings/schema.ts"
+
+/** The relay answers at /ws alone; a prefix is a reverse proxy's. */
+function* relayPath(address: string): Generator<Refused> {
+  if (new URL(address).pathname.endsWith("/ws")) return
+  yield {
+    at: [],
+    expected: "a URL whose path ends in /ws, where the relay of WaaS listens",
+    got: JSON.stringify(address),
+  }
+}
 
 export const websocket = tableOf("The one connection of the node, outwards to WaaS.", {
   url: Type.Optional(
-    url(
-      { schemes: ["wss", "ws"], credentials: false },
-      "wss://waas.example.com/ws",
-      "WaaS. Production takes wss:// alone. Flag: --ws-url.",
+    refined(
+      url(
+        { schemes: ["wss", "ws"], credentials: false },
+        "wss://waas.example.com/ws",
+        "WaaS; the path ends in /ws. Production takes wss:// alone. Flag: --ws-url.",
+      ),
+      relayPath,
     ),
   ),
   waas_public_key: Type.Optional(

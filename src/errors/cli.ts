@@ -43,7 +43,7 @@ export const cliCodes = {
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `the key file ${d.path} cannot be used: ${d.why}`,
-    next: "a key file is a regular file (no link) that only its owner reads: chmod 600 FILE; where a mount forces other modes, --allow-readable-key-file says that you accept it",
+    next: "a key file is a regular file that only its owner may use: chmod 600 FILE (defaultMode: 0400 for a Kubernetes secret); where its mode cannot be set, --danger-allow-readable-key-file or [db] danger_allow_readable_key_file = true accepts it",
   }),
   "E-CLI-008": entry({
     kind: "input",

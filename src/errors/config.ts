@@ -55,6 +55,24 @@ export const configCodes = {
     what: (d) => `the configuration does not fit together: ${d.key}: ${d.why}`,
     next: "correct the file, then: cosigner config check",
   }),
+  "E-CFG-012": entry<{ readonly keys: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the file has changed, and these keys are not in force before a restart: ${d.keys.join(", ")}`,
+    next: "restart the node, or put the file back; `cosigner config show` names what is in force",
+  }),
+  "E-CFG-010": entry({
+    kind: "input",
+    exit: EXIT.refused,
+    what: () => "neither a callback server nor embedded rules: this node would sign whatever WaaS asks",
+    next: "name a callback server in [callback] or enable [embedded_risk_control_rules]; danger_allow_unguarded_signing = true accepts it, for a node that holds nothing of value",
+  }),
+  "E-CFG-011": entry<{ readonly key: string; readonly host: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key}: ${d.host} is reached over plain http: others on the way can read what this node sends`,
+    next: "give the server a certificate and write https://; a private authority is named by ca_path",
+  }),
   "E-CFG-009": entry<{ readonly path: string }>({
     kind: "input",
     exit: EXIT.config,

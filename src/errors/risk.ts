@@ -138,6 +138,19 @@ export const riskCodes = {
     next: "restore secrets.db from a backup, or make the key anew; it must be an RSA key of 2048 bits or more",
   }),
 
+  "E-RSK-133": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the public key ${d.file} of a node cannot be used: ${d.problem}`,
+    next: "save what the node prints: `cosigner info` its callback key, `cosigner event key info` its event key",
+  }),
+  "E-RSK-134": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the private key ${d.file} cannot be used: ${d.problem}`,
+    next: "make one with `openssl genrsa -out FILE 2048`: RSA in PEM, 2048 bits or more, mode 600",
+  }),
+
   "E-RSK-201": entry<Record<never, never>>({
     kind: "input",
     exit: EXIT.config,

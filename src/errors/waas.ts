@@ -18,7 +18,7 @@ export const waasCodes = {
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `the signing key ${d.file} was not used: ${d.problem}`,
-    next: "it must be a plain file, not a link, of mode 600 with the 64 hex digits that init wrote; restore it from its backup or run: chmod 600 <file>",
+    next: "it must be a plain file of mode 600 with the 64 hex digits that init wrote; restore it from its backup or run: chmod 600 <file>",
   }),
   "E-WAA-004": entry<{ readonly dir: string }>({
     kind: "fault",

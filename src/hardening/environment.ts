@@ -6,7 +6,7 @@
 import { CosignerError } from "../errors.ts"
 
 const DOORS =
-  /^(?:LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|BUN_BE_BUN|BUN_OPTIONS|BUN_INSPECT\w*|BUN_JSC_\w+|BUN_CRASH_\w+|BUN_ENABLE_CRASH_\w+)$/
+  /^(?:LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH|GCONV_PATH|DYLD_(?:INSERT_LIBRARIES|(?:FALLBACK_)?(?:LIBRARY|FRAMEWORK)_PATH)|BUN_BE_BUN|BUN_OPTIONS|BUN_INSPECT\w*|BUN_JSC_\w+|BUN_CRASH_\w+|BUN_ENABLE_CRASH_\w+)$/
 
 /** One error for all that are set and not empty; their values are not repeated. */
 export function openDoors(env: Readonly<Record<string, string | undefined>>): CosignerError<"E-OPS-006"> | undefined {

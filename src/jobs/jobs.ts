@@ -3,6 +3,7 @@
  * configuration, and forgetting old tasks.
  */
 import type { Config } from "../config/config.ts"
+import { readKeyFile } from "../config/keyFile.ts"
 import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
@@ -10,7 +11,6 @@ import type { ShareSigner } from "../tasks/keyshareSign.ts"
 import { backUp, lastProvenMs, proveApart } from "./backups.ts"
 import { checkUp } from "./checkups.ts"
 import { forget } from "./journal.ts"
-import { readKeyFile } from "./keyFile.ts"
 import { type Repeated, repeat } from "./schedule.ts"
 
 export interface Upkept {
@@ -38,7 +38,7 @@ export async function startJobs({ config, store, signer, log, proven }: Upkept, 
     ),
   ]
   if (interval !== undefined && passwordFile !== undefined) {
-    const readPassword = (file: string) => readKeyFile(file, false)
+    const readPassword = (file: string) => readKeyFile(file)
     const job = { store, directory, keep, passwordFile, readPassword, prove: proveApart, now, log }
     jobs.push(
       regularly(

@@ -12,7 +12,7 @@ import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
 import { Connection, type Measured } from "./connection.ts"
 import { failureLine } from "./failure.ts"
-import { checkOptions, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
+import { checkTarget, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
 
 export interface LinkHandlers {
   /** A frame of WaaS; acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
@@ -56,7 +56,7 @@ const backoffMs = (failures: number, timing: LinkTiming): number =>
 
 /** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
-  checkOptions(options)
+  checkTarget(options)
   return new NodeLink(options, handlers)
 }
 

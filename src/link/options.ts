@@ -3,6 +3,7 @@
  * stops the start with E-LNK-012 instead of retrying for ever.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
+import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
@@ -38,7 +39,7 @@ export interface LinkOptions {
   /** `wss://host/ws`; `ws:` is for loopback and tests, which config/ decides. */
   readonly url: string
   /** The pinned Ed25519 key of WaaS, 32 bytes. */
-  readonly waasKey: Uint8Array
+  readonly waasKey: Bytes
   /** The node's identity. */
   readonly node: Signer
   /** How far the database has come, asked at every connection; absent for a probe that is not the node at work. */
@@ -56,14 +57,17 @@ export interface LinkOptions {
   readonly log: Log
 }
 
-/** Throws E-LNK-012 for options that cannot work. */
-export function checkOptions(options: LinkOptions): void {
+/** Where a link leads and what proves both ends, as a configuration has it. */
+export type LinkTarget = Pick<LinkOptions, "url" | "waasKey" | "proxy" | "ca" | "client">
+
+/** Throws E-LNK-012 for a target that cannot work. */
+export function checkTarget(options: LinkTarget): void {
   checkUrl("websocket.url", options.url, ["ws:", "wss:"], false)
   if (options.proxy !== undefined) checkUrl("websocket.proxy", options.proxy, ["http:", "https:"], true)
   if (options.waasKey.length !== 32) refuse("websocket.waas_public_key", "an Ed25519 public key has 32 bytes")
-  if (options.ca !== undefined) checkCertificates("websocket.ca_path", options.ca)
+  if (options.ca !== undefined) certificates("websocket.ca_path", options.ca)
   if (options.client !== undefined) {
-    const own = checkCertificates("websocket.client_cert_path", options.client.certificate)
+    const [own] = certificates("websocket.client_cert_path", options.client.certificate)
     if (!isKeyOf(own, options.client.key)) refuse("websocket.client_key_path", "not the private key of the certificate")
   }
 }
@@ -90,12 +94,20 @@ function checkUrl(key: string, text: string, protocols: readonly string[], mayHa
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Every certificate of the file is read, because the runtime reports a bad one as a failed connection only. */
-function checkCertificates(key: string, pem: string): X509Certificate {
+/**
+ * The certificates of a PEM file, each read, because the runtime reports a bad one as a failed connection only; and nothing
+ * else of the file: a byte order mark before the first one would make the runtime find none. Throws E-LNK-012.
+ */
+export const certificatesIn = (key: string, pem: string): string =>
+  certificates(key, pem)
+    .map((certificate) => certificate.toString())
+    .join("")
+
+function certificates(key: string, pem: string): readonly [X509Certificate, ...X509Certificate[]] {
   const blocks = pem.match(CERTIFICATE) ?? []
   try {
-    const [first] = blocks.map((block) => new X509Certificate(block))
-    if (first !== undefined) return first
+    const [first, ...others] = blocks.map((block) => new X509Certificate(block))
+    if (first !== undefined) return [first, ...others]
   } catch {
     refuse(key, "one of its certificates cannot be read")
   }

@@ -4,8 +4,7 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
-import { influxTarget } from "../config/influxTarget.ts"
-import { digestOf, parseListen, readToken } from "../config/listen.ts"
+import type { Startable } from "../config/startup.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
@@ -17,10 +16,11 @@ import { prometheusText } from "./metrics/prometheus.ts"
 import type { Family } from "./metrics/registry.ts"
 import { createObservers, type Observers, type Seen } from "./observers.ts"
 import { createHistory, type History } from "./port/history.ts"
-import type { PortOptions, StallOptions } from "./port/messages.ts"
+import type { StallOptions } from "./port/messages.ts"
 import { type StatusThread, startStatus } from "./port/thread.ts"
 import {
   clockProbe,
+  configProbe,
   linkProbe,
   loopProbe,
   proofProbe,
@@ -44,8 +44,8 @@ export interface Operations {
   stop(): Promise<void>
 }
 
-interface Options {
-  readonly config: Pick<Config, "status" | "metrics" | "checkup" | "env" | "log">
+interface Options extends Pick<Startable, "port" | "influx"> {
+  readonly config: Pick<Config, "metrics" | "checkup" | "env" | "log">
   readonly store: Store
   readonly log: Log
   readonly limits: WatchLimits
@@ -63,15 +63,14 @@ const BACKUP_LOOK_MS = 30_000
 /** Several check-ups may fail to come before their lack is an alarm. */
 const MISSED_CHECKUPS = 3
 
-/** Opens the port, so that a place that is taken stops the start. Throws E-STA-001 to -003 and E-STA-021. */
+/** Opens the port, so that a place that is taken stops the start. Throws E-STA-001. */
 export async function openOperations(options: Options): Promise<Operations> {
-  const { config, store, log, limits } = options
+  const { config, port, influx: target, store, log, limits } = options
   const startedMs = Date.now()
   const clock = () => performance.now()
   const metrics = createMetrics()
   const history = createHistory()
   const { observers, seen } = createObservers(store, metrics, history, clock, log)
-  const target = influxTarget(config.metrics.influxdb)
   measureStart(metrics, startedMs)
   let looking: Looking | undefined
   const families = (): readonly Family[] => {
@@ -79,7 +78,7 @@ export async function openOperations(options: Options): Promise<Operations> {
     return metrics.families()
   }
   const thread = await startStatus({
-    port: portOptions(config.status),
+    port,
     stall: { limitMs: limits.stallMs, format: stallFormat(config.log) },
     answers: {
       tasks: (query) => tasksDocument(viewOf(looking), query),
@@ -132,14 +131,6 @@ function viewOf(looking: Looking | undefined): NodeView {
   if (looking === undefined)
     throw new CosignerError("E-CLI-001", { what: "the status port was asked before the start" })
   return looking.view
-}
-
-function portOptions(status: Config["status"]): PortOptions | undefined {
-  if (!status.enable) return undefined
-  const listen = parseListen(status.listen)
-  if (status.token_path === undefined) return { listen, token: undefined }
-  using token = readToken(status.token_path)
-  return { listen, token: digestOf(token.expose()) }
 }
 
 function stallFormat({ std }: Config["log"]): StallOptions["format"] {
@@ -235,6 +226,7 @@ function probesOf(parts: Parts, onPing: (tookMs: number) => void): readonly Prob
     clockProbe(limits, view.link),
     workersProbe({ limits, clock, pool, size, onAnswer: onPing }),
     sessionsProbe(limits, clock, seen.openSessions),
+    configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })
       log.warn("the main thread goes on after a stall", { code: "E-STA-015", stalledMs: Math.round(ms) })

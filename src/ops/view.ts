@@ -17,6 +17,8 @@ export interface NodeView {
   readonly tasksOpen: () => number
   readonly callbackServers: () => readonly ServerState[]
   readonly eventServers: () => readonly EventServerState[]
+  /** Keys of the configuration that changed since the start and wait for a restart. */
+  readonly waitingKeys: () => readonly string[]
   readonly rulesEnabled: () => boolean
   /** Of the last backup, ms since 1970; undefined: none is known. */
   readonly backupMs: () => number | undefined

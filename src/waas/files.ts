@@ -49,7 +49,7 @@ export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
   return keysOf(seed)
 }
 
-/** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for a link, for other modes, and for other contents. */
+/** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for other modes and other contents. */
 export function readKeyFile({ dir, key }: WaasFiles): WaasKeys {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
   try {

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { callbackServers, readServerKey } from "../../src/callback/servers.ts"
+import { callbackServers, readNodeKey, readServerKey } from "../../src/callback/servers.ts"
 import { CosignerError, isCode } from "../../src/errors.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -102,4 +102,10 @@ test("the node's own key must be a private RSA key of 2048 bits", () => {
   expect(codeOf(() => tokenSigner(nodeKey.publicKey, "callback key"))).toBe("E-RSK-132")
   expect(codeOf(() => tokenSigner(small.privateKey, "callback key"))).toBe("E-RSK-132")
   expect(codeOf(() => tokenSigner(ec.privateKey, "callback key"))).toBe("E-RSK-132")
+})
+
+test("a bad key of a node is told as a node's, with the command that prints it", () => {
+  expect(() => readNodeKey(file("node.pem", "hello"))).toThrow(
+    expect.objectContaining({ code: "E-RSK-133", next: expect.stringContaining("`cosigner info`") }),
+  )
 })

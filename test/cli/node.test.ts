@@ -105,7 +105,7 @@ describe("a password", () => {
     expect(refused.exit).toBe(3)
     expect(refused.stderr).toContain("E-CLI-007")
     expect(readdirSync(cwd).sort()).toEqual([".password", "open"])
-    expect((await cosigner(["init", "--key-file", "open", "--allow-readable-key-file"], { cwd })).exit).toBe(0)
+    expect((await cosigner(["init", "--key-file", "open", "--danger-allow-readable-key-file"], { cwd })).exit).toBe(0)
   })
   test("may come from the configuration, or as a credential of the service", async () => {
     const cwd = place()
@@ -205,6 +205,11 @@ describe("config", () => {
       .replace(/^#url = "wss.*$/m, 'url = "wss://waas.example.com/ws"')
       .replace(/^#waas_public_key = /m, "waas_public_key = ")
     writeFileSync(path, filled)
+    expect((await cosigner(["config", "check"], { cwd })).stdout).toStartWith("E-CFG-010")
+    writeFileSync(
+      path,
+      filled.replace(/^(\[embedded_risk_control_rules\]\n(?:#.*\n)*?)#enable = false/m, "$1enable = true"),
+    )
     expect(await cosigner(["config", "check"], { cwd })).toMatchObject({ exit: 0, stderr: "" })
     const shown = JSON.parse((await cosigner(["config", "show", "--json", "--db", "x.db"], { cwd })).stdout)
     expect(shown).toMatchObject({ websocket: { url: "wss://waas.example.com/ws" }, db: { path: "x.db" } })

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:f
 import { join } from "node:path"
 import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
 import { Line } from "../../src/cli/terminal.ts"
+import { readKeyFile } from "../../src/config/keyFile.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
-import { readKeyFile } from "../../src/jobs/keyFile.ts"
 import { Secret } from "../../src/secret.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -37,35 +37,38 @@ const nobodyAsked = async (): Promise<Secret> => {
   throw new Error("the terminal was asked")
 }
 const from = (env: Record<string, string>, ask = nobodyAsked) => passwords({ env, ask })
-const KEY = (key_file: string | undefined, allow_readable_key_file = false) => ({ key_file, allow_readable_key_file })
+const KEY = (key_file: string | undefined) => ({ key_file, danger_allow_readable_key_file: false })
 
 describe("a key file", () => {
   test("is the password, less one trailing newline", () => {
-    expect(text(readKeyFile(file(GOOD), false))).toBe(GOOD)
-    expect(text(readKeyFile(file(`${GOOD}\n`), false))).toBe(GOOD)
-    expect(text(readKeyFile(file(`${GOOD}\r\n`), false))).toBe(GOOD)
-    expect(text(readKeyFile(file(`${GOOD}\n\n`), false))).toBe(`${GOOD}\n`)
-    expect(text(readKeyFile(file(` ${GOOD} `), false))).toBe(` ${GOOD} `)
+    expect(text(readKeyFile(file(GOOD)))).toBe(GOOD)
+    expect(text(readKeyFile(file(`${GOOD}\n`)))).toBe(GOOD)
+    expect(text(readKeyFile(file(`${GOOD}\r\n`)))).toBe(GOOD)
+    expect(text(readKeyFile(file(`${GOOD}\n\n`)))).toBe(`${GOOD}\n`)
+    expect(text(readKeyFile(file(` ${GOOD} `)))).toBe(` ${GOOD} `)
   })
   for (const mode of [0o644, 0o640, 0o604, 0o620, 0o601]) {
     test(`of mode ${mode.toString(8)} is refused, unless that is allowed by name`, async () => {
       const path = file(GOOD, mode)
-      expect(await codeOf(() => readKeyFile(path, false))).toBe("E-CLI-007")
-      expect(text(readKeyFile(path, true))).toBe(GOOD)
+      expect(await codeOf(() => readKeyFile(path))).toBe("E-CLI-007")
+      expect(text(readKeyFile(path, { allowReadable: true }))).toBe(GOOD)
     })
   }
   test("may be stricter than 600", () => {
-    expect(text(readKeyFile(file(GOOD, 0o400), false))).toBe(GOOD)
+    expect(text(readKeyFile(file(GOOD, 0o400)))).toBe(GOOD)
   })
-  test("is no link, no folder, no pipe, not empty, not endless, and there", async () => {
+  test("may be a link, as those of mounted volumes are", () => {
     const link = join(folder, "link")
     symlinkSync(file(GOOD), link)
+    expect(text(readKeyFile(link))).toBe(GOOD)
+  })
+  test("is no folder, no pipe, not empty, not endless, and there", async () => {
     const pipe = join(folder, "pipe")
     Bun.spawnSync(["mkfifo", "-m", "600", pipe])
-    for (const path of [link, folder, pipe, file(""), file("\n"), file("x".repeat(1025)), join(folder, "none")]) {
-      expect([path, await codeOf(() => readKeyFile(path, true))]).toEqual([path, "E-CLI-007"])
+    for (const path of [folder, pipe, file(""), file("\n"), file("x".repeat(1025)), join(folder, "none")]) {
+      expect([path, await codeOf(() => readKeyFile(path, { allowReadable: true }))]).toEqual([path, "E-CLI-007"])
     }
-    expect(readKeyFile(file(`${"x".repeat(1024)}\n`), false).length).toBe(1024)
+    expect(readKeyFile(file(`${"x".repeat(1024)}\n`)).length).toBe(1024)
   })
 })
 

@@ -189,10 +189,9 @@ test("callback-server init, callback-server, and callback-test against it", asyn
   expect((await cli(["callback-server", "init", "--dir", at("risk")])).stderr).toContain("E-RSK-302")
 
   const TO = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
-  const toml = readFileSync(files.config, "utf8")
-    .replace("127.0.0.1:11020", "127.0.0.1:0")
-    .replace("destinations = []", `destinations = ["${TO}"]`)
-  writeFileSync(files.config, toml)
+  const chain = `[[key_sign.evm]]\nname = "ETH"\nchain_id = 1\ndestinations = ["${TO}"]\nmax_amount = "0.1 ether"\nmax_fee = "0.01 ether"\n`
+  const toml = readFileSync(files.config, "utf8").replace('#listen = "127.0.0.1:11020"', 'listen = "127.0.0.1:0"')
+  writeFileSync(files.config, toml + chain)
   const main = new URL("../../src/main.ts", import.meta.url).pathname
   const child = Bun.spawn([process.execPath, main, "callback-server", "-c", files.config, "--json"], {
     stdout: "pipe",

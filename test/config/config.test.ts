@@ -35,7 +35,7 @@ describe("a configuration", () => {
   test("may be empty: every default stands", () => {
     const empty = config("")
     expect(empty.env).toBe("development")
-    expect(empty.db).toEqual({ path: "db/secrets.db", allow_readable_key_file: false })
+    expect(empty.db).toEqual({ path: "db/secrets.db", danger_allow_readable_key_file: false })
     expect(empty.callback).toMatchObject({
       token_expire_minutes: 2,
       retry_times: 2,
@@ -114,6 +114,8 @@ const WRONG: readonly (readonly [name: string, source: string, key: string, line
   ["URL without a host", "[websocket]\nurl = 'wss:///ws'", "websocket.url", 2],
   ["URL without slashes", "[websocket]\nurl = 'wss:a'", "websocket.url", 2],
   ["URL with a fragment", "[websocket]\nurl = 'wss://a/ws#x'", "websocket.url", 2],
+  ["URL without the path of the relay", "[websocket]\nurl = 'wss://a/'", "websocket.url", 2],
+  ["a backslash in a tag", "[metrics]\njob = 'a\\'", "metrics.job", 2],
   ["URL with credentials", "[websocket]\nurl = 'wss://u:p@a/ws'", "websocket.url", 2],
   ["relative URL", "[[event.server]]\nurl = '/v2/event'", "event.server[0].url", 2],
   ["half a key", "[websocket]\nwaas_public_key = 'abcd'", "websocket.waas_public_key", 2],
@@ -227,12 +229,12 @@ describe("flags", () => {
     expect(made).toMatchObject({ env: "production", callback: { retry_times: 5, sleep_seconds: 1 } })
   })
   test("that say where things are win", () => {
-    const { config: made } = checkConfig("[db]\npath = 'a'\nkey_file = 'b'\n[websocket]\nurl = 'wss://a/'", FILE, {
+    const { config: made } = checkConfig("[db]\npath = 'a'\nkey_file = 'b'\n[websocket]\nurl = 'wss://a/ws'", FILE, {
       "db.path": said("--db", "A"),
       "db.key_file": said("--key-file", "B"),
-      "websocket.url": said("--ws-url", "wss://b/"),
+      "websocket.url": said("--ws-url", "wss://b/ws"),
     })
-    expect(made).toMatchObject({ db: { path: "A", key_file: "B" }, websocket: { url: "wss://b/" } })
+    expect(made).toMatchObject({ db: { path: "A", key_file: "B" }, websocket: { url: "wss://b/ws" } })
   })
   test("that contradict the file are refused", () => {
     expect(codeOf(() => checkConfig("env = 'development'", FILE, { env: said("--prod", "production") }))).toBe(

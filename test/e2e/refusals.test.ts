@@ -153,7 +153,7 @@ describe("no secret is asked for where others can read it", () => {
   const PUBLIC: Readonly<Record<string, string>> = {
     "--cb-pubkey": "<file>",
     "--cb-token-expire": "<minutes>",
-    "--allow-readable-key-file": "",
+    "--danger-allow-readable-key-file": "",
     "--key-file": "<file>",
     "--key-file (list)": "<files>",
     "--password-file": "<file>",

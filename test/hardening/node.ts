@@ -44,7 +44,8 @@ export async function makeNode(): Promise<Node> {
 const configure = (dir: string, toml: string): void =>
   writeFileSync(
     join(dir, "configs", "cosigner.toml"),
-    `${toml}\n[websocket]\nurl = "wss://127.0.0.1:9/ws"\nwaas_public_key = "${"07".repeat(32)}"\n`,
+    // what hardens a node needs no risk control; the flag is a key of its own, before any table
+    `danger_allow_unguarded_signing = true\n${toml}\n[websocket]\nurl = "wss://127.0.0.1:9/ws"\nwaas_public_key = "${"07".repeat(32)}"\n`,
     { mode: 0o600 },
   )
 

@@ -3,12 +3,12 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readKeyFile } from "../../src/config/keyFile.ts"
 import { systemRng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { type BackupJob, backUp, lastProvenMs, proveApart } from "../../src/jobs/backups.ts"
 import { backupName, backupsIn } from "../../src/jobs/backupWork.ts"
 import { checkUp } from "../../src/jobs/checkups.ts"
-import { readKeyFile } from "../../src/jobs/keyFile.ts"
 import { keepRollbackGuard } from "../../src/jobs/rollbackGuard.ts"
 import { repeat } from "../../src/jobs/schedule.ts"
 import type { Log } from "../../src/log.ts"
@@ -124,7 +124,7 @@ const jobOf = (
     directory: home.file("backups"),
     keep: 2,
     passwordFile: home.backupKey,
-    readPassword: (file) => readKeyFile(file, false),
+    readPassword: (file) => readKeyFile(file),
     prove: async () => {},
     now: Date.now,
     ...over,

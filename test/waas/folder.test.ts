@@ -48,7 +48,7 @@ test("a folder that cannot be made is an error with a code, and nothing is left 
   expect(readFileSync(file, "utf8")).toBe("kept")
 })
 
-test("a key file that others can read, a link, a pipe, another content: not used", async () => {
+test("a key file that others can read, a pipe, another content: not used; a link is judged by what it leads to", async () => {
   const { files } = await waasInit(fresh(), 1)
   const good = readFileSync(files.key)
   chmodSync(files.key, 0o640)
@@ -63,6 +63,8 @@ test("a key file that others can read, a link, a pipe, another content: not used
   const elsewhere = join(dir, "elsewhere")
   writeFileSync(elsewhere, good, { mode: 0o600 })
   symlinkSync(elsewhere, files.key)
+  expect(readKeyFile(files).tasks.publicKey).toHaveLength(32)
+  chmodSync(elsewhere, 0o644)
   expect(() => readKeyFile(files)).toThrow(code("E-WAA-003"))
   unlinkSync(files.key)
   Bun.spawnSync(["mkfifo", "-m", "600", files.key])

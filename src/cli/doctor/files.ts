@@ -2,8 +2,8 @@
 import { readdirSync, type Stats, statfsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Config } from "../../config/config.ts"
+import { readKeyFile } from "../../config/keyFile.ts"
 import { CosignerError } from "../../errors.ts"
-import { readKeyFile } from "../../jobs/keyFile.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
 const MEGABYTE = 1024 * 1024
@@ -50,8 +50,12 @@ function modeOf(check: string, path: string, mode: number, kind: keyof typeof WA
 function checkKeyFile({ db }: Config): Finding {
   if (db.key_file === undefined) return skipped("files.key", "no key file is configured")
   try {
-    readKeyFile(db.key_file, db.allow_readable_key_file)[Symbol.dispose]()
-    return ok("files.key", `${db.key_file} can be used`)
+    let note = `${db.key_file} can be used`
+    const tell = (text: string): void => {
+      note = text
+    }
+    readKeyFile(db.key_file, { allowReadable: db.danger_allow_readable_key_file, tell })[Symbol.dispose]()
+    return ok("files.key", note)
   } catch (error) {
     if (error instanceof CosignerError) return failure("files.key", error)
     throw error

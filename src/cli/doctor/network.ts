@@ -5,15 +5,15 @@
 
 import { randomBytes } from "node:crypto"
 import { lookup } from "node:dns/promises"
-import { accessSync, constants, readFileSync } from "node:fs"
 import { connect } from "node:net"
-import { copy, fromHex } from "../../bytes.ts"
+import { copy } from "../../bytes.ts"
 import type { Config } from "../../config/config.ts"
+import { linkTarget } from "../../config/startup.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { errnoOf } from "../../files.ts"
 import { partyBytes } from "../../keys/party.ts"
 import { Connection, type Measured } from "../../link/connection.ts"
-import { checkOptions, LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
+import { LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
 import { silentLog } from "../../log.ts"
 import { identityOf } from "../../mpc/envelope.ts"
 import { Secret } from "../../secret.ts"
@@ -26,8 +26,14 @@ export const CLOCK = { doubtfulMs: 5_000, badMs: 60_000 }
 const CONNECT_MS = 5_000
 
 export async function checkNetwork(config: Config): Promise<readonly Finding[]> {
-  const options = optionsOf(config)
-  if (typeof options === "string") return [skipped("waas.handshake", options)]
+  let options: LinkOptions | undefined
+  try {
+    options = optionsOf(config)
+  } catch (error) {
+    if (error instanceof CosignerError) return [failure("waas.handshake", error)]
+    throw error
+  }
+  if (options === undefined) return [skipped("waas.handshake", "websocket.url or websocket.waas_public_key is not set")]
   const { url, proxy } = options
   const via = new URL(proxy ?? url)
   const port = Number(via.port || (["wss:", "https:"].includes(via.protocol) ? 443 : 80))
@@ -39,45 +45,20 @@ export async function checkNetwork(config: Config): Promise<readonly Finding[]> 
   return [name, reached, ...(await checkHandshake(options))]
 }
 
-/** Or why there are none. Whether they can work is the handshake's finding. */
-function optionsOf({ websocket }: Config): LinkOptions | string {
-  const waasKey = fromHex(websocket.waas_public_key ?? "")
-  if (websocket.url === undefined || waasKey === undefined)
-    return "websocket.url or websocket.waas_public_key is not set"
-  const { ca_path, client_cert_path, client_key_path } = websocket
-  const unreadable = [ca_path, client_cert_path, client_key_path].find(
-    (path) => path !== undefined && !isReadable(path),
-  )
-  if (unreadable !== undefined) return `${unreadable} cannot be read`
+/** Under a key that is made for it; undefined where the configuration has no address or key. Throws what `start` would. */
+function optionsOf(config: Config): LinkOptions | undefined {
+  const target = linkTarget(config)
+  if (target === undefined) return undefined
   using seed = Secret.take(copy(randomBytes(32)))
   const stranger = identityOf(seed.expose())
   return {
-    url: websocket.url,
-    waasKey,
+    ...target,
     node: { publicKey: partyBytes(stranger.party), sign: (message) => stranger.sign(copy(message)) },
-    ca: ca_path === undefined ? undefined : readFileSync(ca_path, "utf8"),
-    client:
-      client_cert_path === undefined || client_key_path === undefined
-        ? undefined
-        : {
-            certificate: readFileSync(client_cert_path, "utf8"),
-            key: Secret.take(copy(readFileSync(client_key_path))),
-          },
-    proxy: websocket.proxy,
     limits: CHANNEL_LIMITS,
     timing: LINK_TIMING,
     clock: Date.now,
     jitter: () => 0,
     log: silentLog,
-  }
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK)
-    return true
-  } catch {
-    return false
   }
 }
 
@@ -107,7 +88,6 @@ async function checkPort(host: string, port: number, url: string, isProxy: boole
 async function checkHandshake(options: LinkOptions): Promise<readonly Finding[]> {
   const url = shownUrl(options.url)
   try {
-    checkOptions(options)
     const { rttMs, clockOffsetMs } = await handshake(options)
     return [
       ok("waas.handshake", `${url} proved the pinned key, round trip ${rttMs.toFixed(1)} ms`),

@@ -18,7 +18,8 @@ export function checkRunning(dbPath: string): readonly Finding[] {
   }
 }
 
-function holderOf(lockPath: string): number | undefined {
+/** The process that holds a lock file; undefined where none does, or this system does not tell. */
+export function holderOf(lockPath: string): number | undefined {
   try {
     const { ino } = statSync(lockPath)
     for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {

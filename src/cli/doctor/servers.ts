@@ -3,6 +3,8 @@ import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto"
 import { createAsker } from "../../callback/ask.ts"
 import { callbackServers } from "../../callback/servers.ts"
 import type { Config } from "../../config/config.ts"
+import { authorities } from "../../config/startup.ts"
+import { fetchTrusting } from "../../config/trust.ts"
 import { CosignerError } from "../../errors.ts"
 import { deliver } from "../../events/deliver.ts"
 import { pingEvent } from "../../events/envelope.ts"
@@ -13,9 +15,6 @@ import { tokenSigner } from "../../wire/tssJwt.ts"
 import { selfOf } from "../nodeKeys.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 import { checkClock } from "./network.ts"
-
-type Send = (url: string, init: BunFetchRequestInit) => Promise<Response>
-const send: Send = (url, init) => fetch(url, init)
 
 /** `store` undefined: it was not opened, and without its keys no server believes us. */
 export async function checkServers(config: Config, store: Store | undefined): Promise<readonly Finding[]> {
@@ -35,7 +34,7 @@ async function checkCallbacks({ callback }: Config, store: Store | undefined): P
       settings: callback,
       sign: tokenSigner(rsaKey(key), "the node's callback key"),
       askKeyShareSign: false,
-      fetch: send,
+      fetch: fetchTrusting(authorities("callback.ca_path", callback.ca_path)),
       now: Date.now,
       newId: randomUUID,
       observe: () => {},
@@ -65,6 +64,7 @@ async function checkEvents({ event }: Config, store: Store | undefined): Promise
     using seed = store.identity()
     const { nodeId } = selfOf(seed)
     const sign = tokenSigner(rsaKey(key), "the node's event key")
+    const send = fetchTrusting(authorities("event.ca_path", event.ca_path))
     const pinged = servers.map(async (server) => {
       const now = Date.now()
       const token = await sign(pingEvent(nodeId, randomUUID(), now).body, now + server.tokenExpireMinutes * 60_000)

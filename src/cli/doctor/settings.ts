@@ -1,17 +1,18 @@
 /** The configuration: whether a node may start with it, and what is odd about its rules. */
 import type { Config } from "../../config/config.ts"
-import { startProblems } from "../../config/startup.ts"
+import { checkStart } from "../../config/startup.ts"
 import { CosignerError } from "../../errors.ts"
 import { lint } from "../../policy/lint.ts"
-import { type Finding, failure, ok, warning } from "./finding.ts"
+import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
 export function checkSettings(config: Config): readonly Finding[] {
-  const problems = startProblems(config)
+  const { problems, warnings } = checkStart(config)
   const source = config.source ?? "the defaults (no file)"
   return [
     ...(problems.length === 0
       ? [ok("config.start", `${source}: a node may start with it (${config.env})`)]
       : problems.map((problem) => failure("config.start", problem))),
+    ...warnings.map((problem) => warning("config.start", problem)),
     ...dangers(config),
     ...checkRules(config),
   ]
@@ -26,7 +27,9 @@ function* dangers(config: Config): Generator<Finding> {
 function checkRules({ embedded_risk_control_rules: rules }: Config): readonly Finding[] {
   const findings = lint(rules)
   if (findings.length === 0)
-    return [ok("config.rules", rules.enable ? "no contradictions" : "the embedded rules are off")]
+    return [
+      rules.enable ? ok("config.rules", "no contradictions") : skipped("config.rules", "the embedded rules are off"),
+    ]
   return findings.map(({ severity, where, what }) => {
     const error = new CosignerError("E-OPS-116", { where, what })
     return severity === "error" ? failure("config.rules", error) : warning("config.rules", error)

@@ -146,6 +146,8 @@ async function makeNode(
     config,
     [
       'env = "development"',
+      "# A demo holds nothing of value: its nodes sign until a scenario gives them rules and servers.",
+      "danger_allow_unguarded_signing = true",
       "[websocket]",
       `url = ${JSON.stringify(relay)}`,
       `waas_public_key = ${JSON.stringify(waasKey)}`,

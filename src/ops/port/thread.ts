@@ -60,6 +60,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
   let restart: ReturnType<typeof setTimeout> | undefined
   /** Since the port was last open. */
   let deaths = 0
+  let wasOpen = port === undefined
   const first = Promise.withResolvers<string | undefined>()
 
   function start(): void {
@@ -69,7 +70,8 @@ export async function startStatus(options: Options): Promise<StatusThread> {
       if (thread !== worker || isStopped) return
       thread = undefined
       worker.terminate()
-      first.reject(reason)
+      // a port that was never open stops the start (E-STA-001); nothing goes on without it
+      if (!wasOpen) return first.reject(reason)
       if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
       restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
     }
@@ -85,6 +87,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
       case "opened":
         if (deaths > 0) log.info("the status port is open again", { address: message.address })
         deaths = 0
+        wasOpen = true
         return first.resolve(message.address)
       case "refused":
         return died(message.why)

@@ -101,7 +101,8 @@ export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => 
       const seconds = Math.round(silentMs / 1000)
       return silentMs <= limits.linkSilentMs ? ok(`heard ${ago(silentMs)}`) : down(`nothing was heard for ${seconds} s`)
     }
-    if (lastError !== undefined) return down(`${lastError.code} ${lastError.message}`)
+    // its own code and next step say more than that the link is down
+    if (lastError !== undefined) return failed(lastError)
     return phase === "stopped" ? down("the node goes down") : waiting("not yet up")
   },
 })
@@ -116,6 +117,20 @@ export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe =>
     const isSane = Math.abs(offsetMs) <= limits.clockMs + measured.rttMs / 2
     if (!isSane) return failed(new CosignerError("E-STA-012", { offsetMs, limitMs: limits.clockMs }))
     return ok(`${offsetMs} ms from the clock of WaaS`)
+  },
+})
+
+// ---- configuration ----------------------------------------------------------------------------------------------------
+
+/** Keys of the file that wait for a restart take nothing from signing, and are named as long as they wait. */
+export const configProbe = (waiting: () => readonly string[]): Probe => ({
+  name: "configuration",
+  holdMs: 0,
+  look() {
+    const keys = waiting()
+    if (keys.length === 0) return ok("in force as read")
+    const notice = new CosignerError("E-CFG-012", { keys })
+    return { state: "ok", reason: notice.message, notice }
   },
 })
 

@@ -7,7 +7,8 @@ import { type CosignerError, describe } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 
 export type Finding =
-  | { readonly state: "ok"; readonly reason: string }
+  /** A notice is shown with its code and next step, and alarms nobody. */
+  | { readonly state: "ok"; readonly reason: string; readonly notice?: CosignerError }
   /** Not known yet: not ready, and nothing to alarm anybody for. */
   | { readonly state: "waiting"; readonly reason: string }
   | { readonly state: "failed"; readonly error: CosignerError }
@@ -24,7 +25,7 @@ export interface Item {
   readonly name: string
   readonly state: Finding["state"]
   readonly reason: string
-  /** Empty unless failed. */
+  /** Empty unless failed, or ok with a notice. */
   readonly code: string
   readonly next: string
   /** Since when it has been in this state, ms since 1970. */
@@ -57,12 +58,13 @@ export function createWatch({ probes, now, log, onAlarm }: Parts): Watch {
     const before = kept.get(name)
     const nowMs = now()
     const found = look()
+    const told = found.state === "failed" ? found.error : found.state === "ok" ? found.notice : undefined
     const item: Item = {
       name,
       state: found.state,
       reason: found.state === "failed" ? found.error.message : found.reason,
-      code: found.state === "failed" ? found.error.code : "",
-      next: found.state === "failed" ? found.error.next : "",
+      code: told?.code ?? "",
+      next: told?.next ?? "",
       sinceMs: before?.item.state === found.state ? before.item.sinceMs : nowMs,
       checkedMs: nowMs,
     }

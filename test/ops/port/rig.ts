@@ -96,10 +96,12 @@ interface Wanted {
   readonly stall?: StallOptions
   readonly metrics?: () => string
   readonly program?: URL
+  /** Takes what is logged, for a start that fails. */
+  readonly said?: string[]
 }
 
-export async function rig({ port = {}, stall, metrics, program }: Wanted = {}): Promise<Rig> {
-  const log: string[] = []
+export async function rig({ port = {}, stall, metrics, program, said }: Wanted = {}): Promise<Rig> {
+  const log: string[] = said ?? []
   const at = (level: string) => (message: string) => void log.push(`${level} ${message}`)
   const lines: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), trace: at("trace") }
   const groups: GroupsDocument = { groups: [], next_skip: null }

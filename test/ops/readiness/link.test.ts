@@ -10,7 +10,7 @@ test("silence on a link that is up takes readiness away before the link itself g
   const timing = { ...QUICK, pingMs: 100, missedPings: 30 }
   const node = startNode({ identity: waas.identity, port: wire.port }, { timing })
   try {
-    const { look } = linkProbe({ ...WATCH_LIMITS, linkSilentMs: 400 }, node.link.state)
+    const { look } = linkProbe({ ...WATCH_LIMITS, linkSilentMs: 400 }, () => node.link.state())
     await node.online()
     expect(look().state).toBe("ok")
     await Bun.sleep(600)

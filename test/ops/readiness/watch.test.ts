@@ -177,13 +177,14 @@ describe("link and clock", () => {
     const look = it.watch(linkProbe(WATCH_LIMITS, () => ({ ...online, phase, lastError })))
     expect(isReady(look())).toBe(true)
     phase = "waiting"
-    expect(look()[0]?.reason).toContain("E-LNK-011")
+    // the link's own code and next step, which the general one would hide
+    expect(look()[0]).toMatchObject({ code: "E-LNK-011", next: lastError.next })
     look(9_000)
     expect(it.lines).toEqual([])
     look(20_000)
     phase = "online"
     look(5_000)
-    expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-STA-011", "info what was w"])
+    expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-LNK-011", "info what was w"])
   })
   test("a link that was never up is waited for", () => {
     const it = world()

@@ -1,16 +1,16 @@
 /** A password in a file that only its owner reads: judged on the open file, read into memory that is wiped. */
 import { CosignerError } from "../errors.ts"
-import { readPrivate, UnusableFile } from "../files.ts"
+import { type Judged, readPrivate, UnusableFile } from "../files.ts"
 import { Secret } from "../secret.ts"
 
 /** More is no password. */
 export const MOST_BYTES = 1024
 
-/** Reads without following a link (files.ts), trims one trailing newline. Throws E-CLI-007. */
-export function readKeyFile(path: string, allowReadable: boolean): Secret {
+/** Reads as files.ts reads private files, trims one trailing newline. Throws E-CLI-007. */
+export function readKeyFile(path: string, judged: Judged = {}): Secret {
   const refuse = (why: string, cause?: unknown) => new CosignerError("E-CLI-007", { path, why }, { cause })
   try {
-    using line = readPrivate(path, MOST_BYTES + 2, allowReadable)
+    using line = readPrivate(path, MOST_BYTES + 2, judged)
     const bytes = line.expose()
     let length = bytes.length
     if (bytes[length - 1] === 0x0a) length--

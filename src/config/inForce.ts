@@ -1,0 +1,120 @@
+/**
+ * What a running node has in force, beside what its file says by now. Rules and log levels are read anew by SIGHUP; every
+ * other key waits for a restart, and so does the content of each key and certificate file.
+ * The record of it stands beside the database while the node runs, mode 600, secrets hidden: `config show` reads it.
+ */
+import { createHash } from "node:crypto"
+import { readFileSync, rmSync } from "node:fs"
+import { errnoOf, readPrivate, replaceFile, UnusableFile } from "../files.ts"
+import { lines, redacted } from "../settings/show.ts"
+import { isTree, type Tree } from "../settings/tree.ts"
+import { anchorFiles } from "./anchors.ts"
+import { configSchema, RULES_TABLE } from "./config.ts"
+import type { Loaded } from "./load.ts"
+
+/** Each key, and each file that is trusted, with its value as text. Not for showing: secrets are among the values. */
+export type InForce = ReadonlyMap<string, string>
+
+export function inForce({ config, tree }: Loaded): InForce {
+  const files = anchorFiles(config).map(([key, path]) => [`${key} (the content of its file)`, digestOf(path)] as const)
+  return new Map([...pairs(tree), ...files])
+}
+
+/** The keys that differ and wait for a restart; one of the lists that changed in length is named by its entries. */
+export function waitingKeys(running: InForce, file: InForce): readonly string[] {
+  const names = new Set([...running.keys(), ...file.keys()])
+  return [...names].filter((key) => running.get(key) !== file.get(key) && !isReloaded(key)).sort()
+}
+
+/** The tree that a node has in force which was started with one and has reloaded another. */
+export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): Readonly<Tree> {
+  const table = (tree: unknown, key: string): Readonly<Tree> => {
+    const value: unknown = isTree(tree) ? tree[key] : undefined
+    return isTree(value) ? value : {}
+  }
+  const level = (name: "std" | "file") => ({
+    ...table(started["log"], name),
+    level: table(newest["log"], name)["level"],
+  })
+  const { [RULES_TABLE]: _, ...others } = started
+  const rules = newest[RULES_TABLE]
+  return {
+    ...others,
+    log: { ...table(started, "log"), std: level("std"), file: level("file") },
+    ...(rules === undefined ? {} : { [RULES_TABLE]: rules }),
+  }
+}
+
+const isReloaded = (key: string): boolean =>
+  key === "log.std.level" || key === "log.file.level" || key === RULES_TABLE || key.startsWith(`${RULES_TABLE}.`)
+
+const pairs = (tree: Readonly<Tree>): readonly (readonly [key: string, value: string])[] =>
+  lines(tree).map((line) => {
+    const at = line.indexOf(" = ")
+    return [line.slice(0, at), line.slice(at + 3)]
+  })
+
+function digestOf(path: string): string {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("hex")
+  } catch (error) {
+    return errnoOf(error) ?? "unreadable"
+  }
+}
+
+// ---- the record ------------------------------------------------------------------------------------------------------
+
+export interface Running {
+  readonly pid: number
+  /** ms since 1970. */
+  readonly sinceMs: number
+  /** Keys and values as `config show` prints them. */
+  readonly keys: Readonly<Record<string, string>>
+}
+
+const fileOf = (dbPath: string): string => `${dbPath}.in-force.json`
+const MAX_BYTES = 16 * 1024 * 1024
+
+/** Keys as `config show` may print them. */
+export const shownKeys = (tree: Readonly<Tree>): Readonly<Record<string, string>> =>
+  Object.fromEntries(pairs(redacted(tree, configSchema)))
+
+/** Writes the record, durably. Throws the system's error. */
+export const writeRunning = (dbPath: string, running: Running): void =>
+  replaceFile(fileOf(dbPath), `${JSON.stringify(running)}\n`)
+
+export const removeRunning = (dbPath: string): void => rmSync(fileOf(dbPath), { force: true })
+
+/** Undefined where there is none, or none that can be read. Whether that process still runs is the caller's to know. */
+export function readRunning(dbPath: string): Running | undefined {
+  try {
+    using text = readPrivate(fileOf(dbPath), MAX_BYTES)
+    const value: unknown = JSON.parse(Buffer.from(text.expose()).toString("utf8"))
+    return isRunning(value) ? value : undefined
+  } catch (error) {
+    if (error instanceof UnusableFile || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+const isRunning = (value: unknown): value is Running =>
+  isTree(value) &&
+  typeof value["pid"] === "number" &&
+  typeof value["sinceMs"] === "number" &&
+  isTree(value["keys"]) &&
+  Object.values(value["keys"]).every((text) => typeof text === "string")
+
+export interface Difference {
+  readonly key: string
+  /** Undefined: the key is not there. */
+  readonly running: string | undefined
+  readonly file: string | undefined
+}
+
+/** Where the running node differs from the file. */
+export function differences(running: Running["keys"], file: Running["keys"]): readonly Difference[] {
+  const keys = [...new Set([...Object.keys(running), ...Object.keys(file)])].sort()
+  return keys
+    .filter((key) => running[key] !== file[key])
+    .map((key) => ({ key, running: running[key], file: file[key] }))
+}
