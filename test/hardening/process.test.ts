@@ -186,6 +186,9 @@ describe("variables that put code into a process", () => {
     const names = [
       "LD_PRELOAD",
       "LD_AUDIT",
+      "LD_LIBRARY_PATH",
+      "GCONV_PATH",
+      "DYLD_FALLBACK_LIBRARY_PATH",
       "BUN_BE_BUN",
       "BUN_OPTIONS",
       "BUN_INSPECT_PRELOAD",
