@@ -67,11 +67,15 @@ export const ethereumAddress = (publicKey: Uint8Array): string =>
 
 /** The 40 lower-case hex digits of an address in EIP-55 spelling, with 0x. */
 export function checksummed(hex: string): string {
-  const hash = toHex(keccak_256(utf8(hex)))
-  const letters = [...hex].map((letter, i) =>
-    Number.parseInt(hash.charAt(i), 16) >= 8 ? letter.toUpperCase() : letter,
-  )
-  return `0x${letters.join("")}`
+  const hash = keccak_256(utf8(hex))
+  const upper = hex.toUpperCase()
+  let text = "0x"
+  for (let i = 0; i < hex.length; i++) {
+    // a digit of the hash for each: of 8 or more, and so with its highest bit set
+    const isCapital = ((hash[i >> 1] ?? 0) & (i % 2 === 0 ? 0x80 : 0x08)) !== 0
+    text += isCapital ? upper.charAt(i) : hex.charAt(i)
+  }
+  return text
 }
 
 export const tronAddress = (publicKey: Uint8Array): string => tronForm(keccakAddress(decoded("secp256k1", publicKey)))

@@ -3,13 +3,18 @@
  * without gaps, padding of zeros, nothing left over). Contracts take more than that; whoever needs it is refused, because two
  * readers of sloppy data can disagree about what it says. Linear: no two arguments share bytes.
  */
-import { type Bytes, beToBig, copy } from "../../bytes.ts"
+import { type Bytes, beToBig, copy, toHex } from "../../bytes.ts"
 import { refuse } from "../problem.ts"
 import type { AbiType } from "./abiType.ts"
 import { addressOf } from "./address.ts"
 
-/** address: EIP-55 text. uint, int: bigint. bool: boolean. bytes, string, bytesN: bytes. Lists and tuples: Args. */
-export type AbiValue = string | bigint | boolean | Bytes | Args
+/** uint, int: bigint. bool: boolean. bytes, string, bytesN: bytes. Lists and tuples: Args. */
+export type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
+
+/** Its checksum costs a Keccak, and is worked out for addresses that are shown alone: a batch may have thousands of others. */
+class AbiAddress {
+  constructor(readonly bytes: Bytes) {}
+}
 
 const WORD = 32
 
@@ -17,9 +22,15 @@ const WORD = 32
 export class Args {
   constructor(readonly values: readonly AbiValue[]) {}
 
+  /** In EIP-55 spelling. */
   address(place: number): string {
     const value = this.values[place]
-    return typeof value === "string" ? value : wrong(place)
+    return value instanceof AbiAddress ? addressOf(value.bytes) : wrong(place)
+  }
+  /** In lower case, as assets are written. */
+  lowerAddress(place: number): string {
+    const value = this.values[place]
+    return value instanceof AbiAddress ? `0x${toHex(value.bytes)}` : wrong(place)
   }
   uint(place: number): bigint {
     const value = this.values[place]
@@ -127,7 +138,7 @@ class AbiReader {
   #static(type: AbiType, at: number): AbiValue {
     switch (type.kind) {
       case "address":
-        return addressOf(this.#padded(at, 12))
+        return new AbiAddress(copy(this.#padded(at, 12)))
       case "bool": {
         const value = this.#uint(at, 8)
         return value > 1n ? this.refuse(at, "a truth value is neither 0 nor 1") : value === 1n

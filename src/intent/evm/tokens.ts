@@ -94,13 +94,13 @@ const permitted = (effects: Effects, from: Account, spender: string, terms: Args
     kind: "permit",
     from,
     spender,
-    asset: tokenAsset(effects.chain, "erc20", terms.address(0)),
+    asset: tokenAsset(effects.chain, "erc20", terms.lowerAddress(0)),
     amount: terms.uint(1),
     deadline: terms.uint(2),
   })
 
 function permit2Approve(args: Args, site: Site, effects: Effects): void {
-  const asset = tokenAsset(effects.chain, "erc20", args.address(0))
+  const asset = tokenAsset(effects.chain, "erc20", args.lowerAddress(0))
   const [spender, amount] = [args.address(1), args.uint(2)]
   effects.push({ kind: "approve", from: site.from, spender, asset, amount, deadline: args.uint(3) })
 }
@@ -111,13 +111,13 @@ const permit2Transfer = (args: Args, effects: Effects): void =>
     kind: "transfer",
     from: args.address(0),
     to: args.address(1),
-    asset: tokenAsset(effects.chain, "erc20", args.address(3)),
+    asset: tokenAsset(effects.chain, "erc20", args.lowerAddress(3)),
     amount: args.uint(2),
   })
 
 /** permitTransferFrom(((token, amount), nonce, deadline), (to, amount), owner, signature). */
 function permit2SignedTransfer(args: Args, _site: Site, effects: Effects): void {
-  const token = args.args(0).args(0).address(0)
+  const token = args.args(0).args(0).lowerAddress(0)
   const details = args.args(1)
   effects.push({
     kind: "transfer",
@@ -133,7 +133,7 @@ function permit2SignedTransfers(args: Args, _site: Site, effects: Effects): void
   for (const [i, token] of args.args(0).rows(0).entries()) {
     const detail = details[i]
     if (detail === undefined) return
-    const asset = tokenAsset(effects.chain, "erc20", token.address(0))
+    const asset = tokenAsset(effects.chain, "erc20", token.lowerAddress(0))
     effects.push({ kind: "transfer", from: args.address(2), to: detail.address(0), asset, amount: detail.uint(1) })
   }
 }
