@@ -44,6 +44,7 @@ function benchRules(): Row {
     signatureType: "ECDSA",
     usedNodeIds: ["a", "b"],
     messages: Array.from({ length: 16 }, (_, i) => ({ path: [44, 60, 0, 0, i], hash: "0x" })),
+    intents: [],
   }
   const usage = { ...NO_USAGE, count: () => 1 }
   const times = Array.from({ length: RULE_ROUNDS }, () => {

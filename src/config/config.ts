@@ -3,6 +3,7 @@
  * and a line in the file are found by the same word. Durations are milliseconds here; the rest is as written.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
+import { intentSchema } from "../policy/intentTable.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { DeepReadonly } from "../settings/read.ts"
 import { boolean, oneOf, tableOf } from "../settings/schema.ts"
@@ -25,7 +26,19 @@ export const DEFAULT_FILE = "configs/cosigner.toml"
 export const RULES_TABLE = "embedded_risk_control_rules"
 
 /** Every table but the rules. */
-export const tables = { db, websocket, callback, event, signing, log, metrics, status, backup, checkup }
+export const tables = {
+  db,
+  websocket,
+  callback,
+  event,
+  signing,
+  log,
+  metrics,
+  status,
+  backup,
+  checkup,
+  intent: intentSchema,
+}
 
 export const configSchema = tableOf("The configuration of a node.", {
   env: oneOf(

@@ -2,7 +2,8 @@
  * The node's configuration: its file read, the flags laid on top, every key checked. What needs the disk or the environment
  * beyond the file itself (the files it names, production's rules) is startup.ts's.
  */
-import { RULES_OFF } from "../policy/schema.ts"
+import { namesIn } from "../policy/names.ts"
+import { RULES_OFF, withNames } from "../policy/schema.ts"
 import { readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { frozen, readSettings } from "../settings/read.ts"
@@ -51,6 +52,6 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
   const document = parseToml(source, file ?? DEFAULT_FILE)
   const { value, tree } = readSettings(configSchema, document, { overrides, wins: WINS })
-  const rules = value.embedded_risk_control_rules ?? RULES_OFF
+  const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent))
   return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree }
 }

@@ -46,6 +46,13 @@ export const riskCodes = {
     next: "compare the task with `cosigner info group`; nothing was signed",
   }),
   "E-RSK-017": denied(WHY),
+  "E-RSK-018": denied(
+    "`cosigner policy explain --task FILE` says for each effect which entries cover it and why others do not",
+  ),
+  "E-RSK-019": denied(
+    "such a task is refused whatever else allows it; change the deny entry that it names if it is wanted",
+  ),
+  "E-RSK-021": denied("send the payload with the task, or name the path in blind_paths"),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,

@@ -18,7 +18,7 @@ export function evaluate(rules: Rules, request: PolicyRequest | Unreadable, usag
     if (!Number.isSafeInteger(nowMs) || nowMs < 0) throw new RangeError(`the time ${nowMs} is no time`)
     if (!Object.hasOwn(rules.sections, request.type)) throw new TypeError("no rule applies")
     const section = rules.sections[request.type]
-    return section === undefined ? closed(request.type) : decide(askAll(section, request, { usage, nowMs }))
+    return section === undefined ? closed(request.type) : decide(askAll(section, request, { usage, nowMs, section }))
   } catch (error) {
     return refused("rules", "E-RSK-001", some([errorText(error)]))
   }

@@ -3,18 +3,21 @@
  * lists. An error is a set that rejects everything of a kind by accident; a warning is a part that does nothing. What is
  * odd about one rule, the rule says.
  */
+
+import type { Names } from "./names.ts"
+import { lintNames } from "./namesLint.ts"
 import { SECTIONS } from "./request.ts"
 import type { Finding, SectionRules } from "./rule.ts"
 import { rejectAll } from "./rules/rejectAll.ts"
 import type { Rules } from "./schema.ts"
 
-export function lint({ enable, sections }: Rules): readonly Finding[] {
-  if (enable) return SECTIONS.flatMap((name) => lintSection(name, sections[name]))
+export function lint({ enable, sections, names }: Rules): readonly Finding[] {
+  if (enable) return [...SECTIONS.flatMap((name) => lintSection(name, sections[name], names)), ...lintNames(names)]
   if (SECTIONS.every((name) => sections[name] === undefined)) return []
   return [{ severity: "warning", where: "enable", what: "the module is off: nothing below is asked" }]
 }
 
-function lintSection(name: string, section: SectionRules | undefined): readonly Finding[] {
+function lintSection(name: string, section: SectionRules | undefined, names: Names): readonly Finding[] {
   if (section === undefined)
     return [{ severity: "warning", where: name, what: "no such section: every task of this kind is rejected" }]
   // Where everything is rejected already, nothing else is worth a word.
@@ -24,6 +27,7 @@ function lintSection(name: string, section: SectionRules | undefined): readonly 
   for (const { key, lint: lintRule } of rules) {
     lintRule({
       section,
+      names,
       report: (severity, what, below = "") => findings.push({ severity, where: `${name}.${key}${below}`, what }),
     })
   }

@@ -3,6 +3,7 @@
  * is data; how it is made of a task document is tasks/policyRequest.ts's. Names are those of the TOML.
  */
 import type { CurveName } from "../crypto/curve.ts"
+import type { Reading } from "../intent/reading.ts"
 
 /** The sections of [embedded_risk_control_rules]. */
 export const SECTIONS = ["key_gen", "key_sign", "key_reshare", "key_share_sign"] as const
@@ -37,8 +38,31 @@ export interface KeySignRequest extends Common {
   readonly curve: CurveName
   readonly signatureType: SignatureName
   readonly usedNodeIds: readonly string[]
-  /** `hash` is the `0x` hex that will be signed: a digest, or for EdDSA the message. */
-  readonly messages: readonly { readonly path: readonly number[]; readonly hash: string }[]
+  readonly messages: readonly KeySignMessage[]
+  /** What the payloads of the task are, each read by this node and held against the messages that name it. */
+  readonly intents: readonly Intent[]
+}
+
+export interface KeySignMessage {
+  readonly path: readonly number[]
+  /** `0x` hex of what will be signed: a digest, or for EdDSA the message. */
+  readonly hash: string
+  /** Which of the intents it belongs to; absent: the hash is all that is known of it. */
+  readonly payload?: number
+}
+
+/** A reading and what this node itself knows of the accounts in it. */
+export interface Intent {
+  readonly reading: Reading
+  /** By account, in the spelling of the reading. Nothing that the task merely says is in it. */
+  readonly accounts: ReadonlyMap<string, KnownAccount>
+}
+
+export interface KnownAccount {
+  /** The path of the group's key that it is the address of, derived by this node. */
+  readonly ownPath?: readonly number[]
+  /** Solana: whose associated token account it is, derived by this node. */
+  readonly owner?: string
 }
 
 export interface KeyReshareRequest extends Common {

@@ -8,6 +8,7 @@ import type { StaticDecode, StaticEncode, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { type Code, errorText } from "../errors.ts"
 import type { Debit, Usage } from "./decision.ts"
+import type { Names } from "./names.ts"
 import type { PolicyRequest, RequestOf, Section } from "./request.ts"
 import type { RuleOutcome } from "./verdict.ts"
 
@@ -16,6 +17,8 @@ export interface Facts {
   readonly usage: Usage
   /** Milliseconds since 1970. */
   readonly nowMs: number
+  /** The section that the rule stands in. */
+  readonly section: SectionRules
 }
 
 export interface Answer {
@@ -57,6 +60,7 @@ export interface Finding {
 /** What lint of one rule sees: its own section, and where to report. */
 export interface Linting {
   readonly section: SectionRules
+  readonly names: Names
   /** `below` is what of the rule is meant: `[1]`, `.hourly`; empty for all of it. */
   readonly report: (severity: Finding["severity"], what: string, below?: string) => void
 }
@@ -72,7 +76,17 @@ export interface Refusal<R extends PolicyRequest, W> {
   readonly usage?: Usage
 }
 
-export interface RuleSpec<K extends Section, S extends TSchema> {
+/** The answers of a rule to one request. */
+export type Ask<K extends Section> = (request: RequestOf<K>, facts: Facts) => readonly Answer[]
+
+/** `check` asks right away; `prepare` first makes of the value, once, what each request is then held against. */
+type Checking<K extends Section, V> =
+  | { readonly check: (value: V, request: RequestOf<K>, facts: Facts) => readonly Answer[] }
+  | { readonly prepare: (value: V, names: Names) => Ask<K> }
+
+export type RuleSpec<K extends Section, S extends TSchema> = Stated<K, S> & Checking<K, StaticDecode<S>>
+
+interface Stated<K extends Section, S extends TSchema> {
   /** As the TOML has it. */
   readonly key: string
   readonly sections: readonly K[]
@@ -84,9 +98,10 @@ export interface RuleSpec<K extends Section, S extends TSchema> {
   readonly code?: Code
   /** What it means that the key is not there. */
   readonly absent: "not asked" | "a problem" | "asked as empty"
+  /** Of a rule that is asked as empty: whether it is, where a section does not have it. */
+  readonly needed?: (table: Written) => boolean
   /** What a schema cannot say; only values that fit the schema come here. */
   readonly problems?: (written: StaticEncode<S>) => readonly Problem[]
-  readonly check: (value: StaticDecode<S>, request: RequestOf<K>, facts: Facts) => readonly Answer[]
   /** What is odd about a value that parses: parts never reached, contradictions. */
   readonly lint?: (value: StaticDecode<S>, linting: Linting) => void
   /** A setting that lets the request pass. */
@@ -110,11 +125,13 @@ export interface Asked {
   readonly debits: readonly Debit[]
 }
 
+/** The table of a section; every value in it fits the schema of its rule. */
+export type Written = Readonly<Record<string, unknown>>
+
 /** One section as written. */
 export interface SectionRules {
   readonly section: Section
-  /** The table of the TOML; every value in it fits the schema of its rule. */
-  readonly written: Readonly<Record<string, unknown>>
+  readonly written: Written
   /** In the order in which they are asked. */
   readonly rules: readonly BoundRule[]
 }
@@ -129,8 +146,8 @@ export interface AnyRule {
   readonly absent: "not asked" | "a problem" | "asked as empty"
   /** Of a value that fits the schema. */
   readonly problems: (written: unknown) => readonly Problem[]
-  /** Undefined where the rule is not asked. `written` fits the schema, or is absent. */
-  readonly bind: (section: Section, written: unknown) => BoundRule | undefined
+  /** Undefined where the rule is not asked. The table is the section's; what it has of the rule fits the schema. */
+  readonly bind: (section: Section, table: Written, names: Names) => BoundRule | undefined
   readonly allows: (request: PolicyRequest, nowMs: number, draw: Draw) => unknown
   readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => Refusal<PolicyRequest, unknown>
 }
@@ -152,14 +169,27 @@ export function defineRule<const K extends Section, S extends TSchema>(spec: Rul
     if (concerns(request, sections)) return request
     throw new TypeError(`${key} is no rule of ${request.type}`)
   }
-  const bind: AnyRule["bind"] = (section, written) => {
-    const raw = orAbsent(written)
+  const prepared = (value: StaticDecode<S>, names: Names): Ask<K> => {
+    if ("check" in spec) return (request, facts) => spec.check(value, request, facts)
+    try {
+      return spec.prepare(value, names)
+    } catch (error) {
+      // The set parses and lint says what is wrong; until somebody mends it, every request is an error of this rule.
+      return () => {
+        throw error
+      }
+    }
+  }
+  const bind: AnyRule["bind"] = (section, table, names) => {
+    const isNeeded = table[key] !== undefined || spec.needed?.(table) !== false
+    const raw = isNeeded ? orAbsent(table[key]) : undefined
     if (raw === undefined) return undefined
     const value = decode(raw)
+    const ask = prepared(value, names)
     return {
       key,
       code,
-      ask: (request, facts) => asked(`${section}.${key}`, code, () => spec.check(value, concerning(request), facts)),
+      ask: (request, facts) => asked(`${section}.${key}`, code, () => ask(concerning(request), facts)),
       lint: (linting) => spec.lint?.(value, linting),
     }
   }

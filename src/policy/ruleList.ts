@@ -1,9 +1,12 @@
 /** Every rule of rules/. Written by `npm run docs`; nothing here is typed by hand. */
 import type { AnyRule } from "./rule.ts"
+import { allow } from "./rules/allow.ts"
 import { allowedGroups } from "./rules/allowedGroups.ts"
 import { allowedPaths } from "./rules/allowedPaths.ts"
 import { allowedRootKeys } from "./rules/allowedRootKeys.ts"
+import { blindPaths } from "./rules/blindPaths.ts"
 import { curves } from "./rules/curves.ts"
+import { deny } from "./rules/deny.ts"
 import { extraInfoRequired } from "./rules/extraInfoRequired.ts"
 import { forbiddenNodeIds } from "./rules/forbiddenNodeIds.ts"
 import { keyGenAllowList } from "./rules/keyGenAllowList.ts"
@@ -16,10 +19,13 @@ import { signatureTypes } from "./rules/signatureTypes.ts"
 import { timeWindows } from "./rules/timeWindows.ts"
 
 export const LISTED: readonly AnyRule[] = [
+  allow,
   allowedGroups,
   allowedPaths,
   allowedRootKeys,
+  blindPaths,
   curves,
+  deny,
   extraInfoRequired,
   forbiddenNodeIds,
   keyGenAllowList,

@@ -7,6 +7,7 @@
  */
 import { KindGuard, type TSchema, Type } from "@sinclair/typebox"
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value"
+import { type Names, NO_NAMES } from "./names.ts"
 import { SECTIONS, type Section } from "./request.ts"
 import type { AnyRule, Problem, SectionRules } from "./rule.ts"
 import { LISTED } from "./ruleList.ts"
@@ -22,6 +23,8 @@ export interface Rules {
   readonly enable: boolean
   /** What was written; a section that was not is undefined. */
   readonly sections: Readonly<Record<Section, SectionRules | undefined>>
+  /** What the names in the rules stand for. */
+  readonly names: Names
 }
 
 const NO_SECTIONS: Rules["sections"] = {
@@ -32,7 +35,7 @@ const NO_SECTIONS: Rules["sections"] = {
 }
 
 /** The module switched off: what an absent table means. */
-export const RULES_OFF: Rules = { enable: false, sections: NO_SECTIONS }
+export const RULES_OFF: Rules = { enable: false, sections: NO_SECTIONS, names: NO_NAMES }
 
 export const SECTION_DOCS: Readonly<Record<Section, string>> = {
   key_gen: "New keys.",
@@ -69,20 +72,26 @@ export type Checked =
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** Checks the whole table; `undefined` is the module switched off. Problems are placed relative to the table. */
-export function checkRules(value: unknown): Checked {
+export function checkRules(value: unknown, names: Names = NO_NAMES): Checked {
   if (value === undefined) return { ok: true, rules: RULES_OFF }
   const problems = [...schemaProblems(value), ...ruleProblems(value)]
   if (problems.length > 0 || !isTable(value)) return { ok: false, problems }
-  const sections = SECTIONS.map((section) => [section, bound(section, value[section])] as const)
+  const sections = SECTIONS.map((section) => [section, bound(section, value[section], names)] as const)
   return {
     ok: true,
-    rules: { enable: value["enable"] === true, sections: { ...NO_SECTIONS, ...Object.fromEntries(sections) } },
+    rules: { enable: value["enable"] === true, sections: { ...NO_SECTIONS, ...Object.fromEntries(sections) }, names },
   }
 }
 
-function bound(section: Section, written: unknown): SectionRules | undefined {
+/** The same rules with names that stand for something. */
+export function withNames({ enable, sections }: Rules, names: Names): Rules {
+  const named = SECTIONS.map((section) => [section, bound(section, sections[section]?.written, names)] as const)
+  return { enable, sections: { ...NO_SECTIONS, ...Object.fromEntries(named) }, names }
+}
+
+function bound(section: Section, written: unknown, names: Names): SectionRules | undefined {
   if (!isTable(written)) return undefined
-  const rules = rulesOf(section).flatMap((rule) => rule.bind(section, written[rule.key]) ?? [])
+  const rules = rulesOf(section).flatMap((rule) => rule.bind(section, written, names) ?? [])
   return { section, written, rules }
 }
 

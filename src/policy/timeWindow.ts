@@ -2,7 +2,7 @@
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
 import type { Problem } from "./rule.ts"
 import { clock, listOf, oneOf, tableOf, zone } from "./words.ts"
-import { DAYS, parseClock, wallClock } from "./zone.ts"
+import { DAYS, parseClock, type WallClock } from "./zone.ts"
 
 const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri"] as const
 
@@ -23,9 +23,9 @@ const fromOf = ({ from }: TimeWindow): number => from ?? 0
 const toOf = ({ to }: TimeWindow): number => to ?? 1440
 const daysOf = ({ days }: TimeWindow): readonly string[] => days ?? DAYS
 
-/** Throws for a time that no clock shows. */
-export function openWindow(window: TimeWindow, nowMs: number): boolean {
-  const { day, minute } = wallClock(window.zone, nowMs)
+/** `clockOf` reads the wall clock of a zone, and throws for a time that no clock shows. */
+export function openWindow(window: TimeWindow, clockOf: (zone: string) => WallClock): boolean {
+  const { day, minute } = clockOf(window.zone)
   return daysOf(window).includes(day) && minute >= fromOf(window) && minute < toOf(window)
 }
 

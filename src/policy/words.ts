@@ -41,6 +41,14 @@ export const integer = (minimum: number, maximum: number, example: number, descr
 export const word = (example: string, description: string) =>
   textThat((text) => !/\s/.test(text), { name: "word", expected: "a text without spaces", example }, description)
 
+/** One line of text. */
+export const text = (example: string, description: string) =>
+  textThat(
+    (line) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(line) && line.trim() === line,
+    { name: "text", expected: "one line of text", example },
+    description,
+  )
+
 /** One of the given words. */
 export const oneOf = <const W extends readonly string[]>(words: W, example: W[number], description: string) =>
   Type.Unsafe<W[number]>(

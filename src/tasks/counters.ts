@@ -4,8 +4,8 @@
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
+import { keyCounter } from "../policy/countLimit.ts"
 import type { Debit } from "../policy/decision.ts"
-import { keyCounter } from "../policy/rules/limits.ts"
 import { decodeTask } from "../wire/task.ts"
 import { rootKeyOf } from "./policyRequest.ts"
 

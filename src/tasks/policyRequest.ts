@@ -86,6 +86,7 @@ function keySignRequest(task: KeySignTask, group: OwnGroup | undefined): PolicyR
     signatureType,
     usedNodeIds: task.used_node_ids,
     messages,
+    intents: [],
   }
 }
 

@@ -136,6 +136,7 @@ const request: fc.Arbitrary<PolicyRequest> = fc.oneof(
       curve,
       signatureType: fc.constantFrom("ECDSA" as const, "EdDSA" as const, "Schnorr" as const),
       usedNodeIds: shuffled(nodes),
+      intents: fc.constant([]),
       messages: fc.array(fc.record({ path, hash: fc.constant("0x00") }), { minLength: 1, maxLength: 5 }),
     }),
   },

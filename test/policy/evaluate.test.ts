@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { Type } from "@sinclair/typebox"
 import { evaluate } from "../../src/policy/evaluate.ts"
+import { NO_NAMES } from "../../src/policy/names.ts"
 import { defineRule } from "../../src/policy/rule.ts"
 import { RULES_OFF, type Rules } from "../../src/policy/schema.ts"
 import { NOW, noUsage, rulesOf, signRequest } from "./samples.ts"
@@ -110,9 +111,13 @@ test("a rule that answers nothing, or nonsense, has not approved", () => {
       check: () => JSON.parse(JSON.stringify(answers)),
       allows: () => true,
       refuses: (request) => ({ setting: true, request }),
-    }).bind("key_sign", true)
+    }).bind("key_sign", { [key]: true }, NO_NAMES)
     const rules = rule === undefined ? [] : [rule]
-    return { enable: true, sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules } } }
+    return {
+      enable: true,
+      sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules } },
+      names: NO_NAMES,
+    }
   }
   const ask = (answers: readonly object[]) => evaluate(strange(answers), signRequest(), noUsage, NOW).verdict
   expect(ask([{ outcome: "allow", reason: "", debits: [] }]).action).toBe("approve")

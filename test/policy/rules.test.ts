@@ -7,6 +7,7 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { Type } from "@sinclair/typebox"
 import { evaluate } from "../../src/policy/evaluate.ts"
+import { NO_NAMES } from "../../src/policy/names.ts"
 import { type PolicyRequest, SECTIONS, type Section } from "../../src/policy/request.ts"
 import { type Answer, type AnyRule, allow, type Draw, defineRule, deny } from "../../src/policy/rule.ts"
 import { checkRules, RULES, RULES_OFF, type Rules, rulesOf } from "../../src/policy/schema.ts"
@@ -19,8 +20,12 @@ const CASES = 60
 function rulesWith(list: readonly AnyRule[], section: Section, table: Readonly<Record<string, unknown>>): Rules {
   const checked = checkRules({ enable: true, [section]: table })
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
-  const rules = list.flatMap((rule) => rule.bind(section, table[rule.key]) ?? [])
-  return { enable: true, sections: { ...RULES_OFF.sections, [section]: { section, written: table, rules } } }
+  const rules = list.flatMap((rule) => rule.bind(section, table, NO_NAMES) ?? [])
+  return {
+    enable: true,
+    sections: { ...RULES_OFF.sections, [section]: { section, written: table, rules } },
+    names: NO_NAMES,
+  }
 }
 
 /** Every rule of the list, set so that the request passes. */

@@ -24,6 +24,7 @@ export const signRequest = (over: Partial<KeySignRequest> = {}): KeySignRequest 
   curve: "secp256k1",
   signatureType: "ECDSA",
   usedNodeIds: ["n1", "n2"],
+  intents: [],
   messages: [{ path: [44, 60, 0, 0, 5], hash: `0x${"11".repeat(32)}` }],
   ...over,
 })
@@ -48,6 +49,7 @@ export function randomRequest(section: Section, random: SeededRandom): PolicyReq
         curve,
         signatureType: curve === "ed25519" ? "EdDSA" : random.pick(["ECDSA", "Schnorr"] as const),
         usedNodeIds: some("n"),
+        intents: [],
         messages: some("m").map(() => ({
           path: Array.from({ length: random.between(1, 5) }, () => random.below(3)),
           hash: `0x${"11".repeat(32)}`,

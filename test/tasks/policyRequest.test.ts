@@ -71,6 +71,7 @@ test("a KeySign, with the curve and the root key of the record", () => {
     curve: "secp256k1",
     signatureType: "ECDSA",
     usedNodeIds: ["n1", "n2"],
+    intents: [],
     messages: [{ path: [44, 60, 0, 0, 5], hash: "0x11" }],
   })
   expect(policyRequest(sign({ signature_type: 3 }), own)).toMatchObject({ signatureType: "Schnorr" })

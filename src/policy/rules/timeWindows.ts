@@ -24,7 +24,7 @@ export const timeWindows = defineRule({
     if (first === undefined) return [deny("no window is ever open")]
     const { day, minute } = wallClock(first.zone, nowMs)
     const now = `${day} ${formatClock(minute)} in ${first.zone}`
-    const open = windows.some((window) => openWindow(window, nowMs))
+    const open = windows.some((window) => openWindow(window, (zone) => wallClock(zone, nowMs)))
     return [open ? allow(`a window is open (${now})`) : deny(`no window is open (${now})`)]
   },
   lint: lintWindows,

@@ -1,0 +1,260 @@
+/**
+ * Allow and deny entries against the effects of a reading. A condition on a field that is absent or unknown fails in an allow
+ * entry and matches in a deny entry. Names are resolved once, when the rules are read; an entry with a name that stands for
+ * nothing is broken, and a broken entry is an error of its rule.
+ */
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import { toHex, utf8 } from "../bytes.ts"
+import { errorText } from "../errors.ts"
+import type { Fee } from "../intent/reading.ts"
+import { type Destination, type EffectView, type Field, isAnyChain } from "./effectView.ts"
+import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
+import { assetsOf, type NamedAddress, type Names, parseAmount } from "./names.ts"
+import { matchesPath, type PathPattern, parsePathPattern } from "./pathPattern.ts"
+import type { Intent } from "./request.ts"
+import { openWindow, type TimeWindow } from "./timeWindow.ts"
+import type { WallClock } from "./zone.ts"
+
+/** A condition that does not hold, by its key. */
+export type Missed = keyof AllowEntry
+
+/** Names resolved. */
+export interface Conditions {
+  readonly name: string
+  readonly kinds: ReadonlySet<string> | undefined
+  readonly chains: ReadonlySet<string> | undefined
+  readonly assets: ReadonlySet<string> | undefined
+  readonly to: Targets | undefined
+  readonly contracts: Targets | undefined
+  readonly selectors: ReadonlySet<string> | undefined
+  readonly types: ReadonlySet<string> | undefined
+  readonly paths: readonly PathPattern[] | undefined
+  readonly initiators: ReadonlySet<string> | undefined
+  readonly windows: readonly TimeWindow[] | undefined
+}
+
+interface Targets {
+  /** As `accountKey` has them, of every chain; a bare address without one. */
+  readonly accounts: ReadonlySet<string>
+  readonly paths: readonly { readonly chain: string | undefined; readonly pattern: PathPattern }[]
+}
+
+export interface Allowing extends Conditions {
+  readonly maxAmount: Bounds | undefined
+  readonly maxFee: Bounds | undefined
+  readonly unboundedFee: boolean
+  readonly anyMemo: boolean
+}
+
+interface Bounds {
+  /** Base units by asset; undefined is no bound. */
+  readonly byAsset: ReadonlyMap<string, bigint | undefined>
+  readonly any: boolean
+}
+
+/** What holds for the whole of one reading at one moment. */
+export interface Moment {
+  readonly signers: readonly (readonly number[] | undefined)[]
+  readonly initiator: string | undefined
+  readonly fee: Fee
+  readonly clockOf: (zone: string) => WallClock
+}
+
+export const momentOf = ({ reading }: Intent, initiator: string | undefined, clockOf: Moment["clockOf"]): Moment => ({
+  signers: reading.signs.map(({ path }) => path),
+  initiator,
+  fee: reading.fee,
+  clockOf,
+})
+
+/** extra_info.transaction.initiator, which is WaaS's word. */
+export function initiatorOf(extraInfo: Readonly<Record<string, unknown>>): string | undefined {
+  const { transaction } = extraInfo
+  const initiator: unknown =
+    typeof transaction === "object" && transaction !== null ? Reflect.get(transaction, "initiator") : undefined
+  return typeof initiator === "string" && initiator !== "" ? initiator : undefined
+}
+
+// ---- reading entries -------------------------------------------------------------------------------------------------
+
+export type Resolved<C> = { readonly entry: C } | { readonly broken: string }
+
+/** Either the entry with its names resolved, or what is wrong with it. */
+export function resolveAllow(entry: AllowEntry, names: Names): Resolved<Allowing> {
+  return attempt(() => ({
+    ...conditionsOf(entry, names),
+    maxAmount: entry.max_amount && boundsOf(entry.max_amount, names),
+    maxFee: entry.max_fee && boundsOf(entry.max_fee, names),
+    unboundedFee: entry.unbounded_fee === true,
+    anyMemo: entry.memo === "any",
+  }))
+}
+
+export const resolveDeny = (entry: DenyEntry, names: Names): Resolved<Conditions> =>
+  attempt(() => conditionsOf(entry, names))
+
+function attempt<C>(resolve: () => C): Resolved<C> {
+  try {
+    return { entry: resolve() }
+  } catch (error) {
+    return { broken: errorText(error) }
+  }
+}
+
+const conditionsOf = (entry: AllowEntry | DenyEntry, names: Names): Conditions => ({
+  name: entry.name,
+  kinds: entry.effects && new Set(entry.effects),
+  chains: entry.chains && new Set(entry.chains),
+  assets: entry.assets && new Set(entry.assets.flatMap((text) => assetIds(text, names))),
+  to: entry.to && targetsOf(entry.to, names, "to"),
+  contracts: entry.contracts && targetsOf(entry.contracts, names, "contracts"),
+  selectors: entry.selectors && new Set(entry.selectors.map(selectorOf)),
+  types: entry.types && new Set(entry.types),
+  paths: entry.paths,
+  initiators: entry.initiators && new Set(entry.initiators),
+  windows: entry.time_windows,
+})
+
+function assetIds(text: string, names: Names): readonly string[] {
+  const assets = assetsOf(text, names)
+  if (assets === undefined) throw new RangeError(`no asset is called ${text}`)
+  return assets.map(({ id }) => id)
+}
+
+/** `transfer(address,uint256)` by its first four bytes of Keccak; anything else as it is written, hex in lower case. */
+const selectorOf = (text: string): string =>
+  /^\w+\(.*\)$/.test(text)
+    ? `0x${toHex(keccak_256(utf8(text)).subarray(0, 4))}`
+    : text.startsWith("0x")
+      ? text.toLowerCase()
+      : text
+
+function targetsOf(texts: readonly string[], names: Names, key: "to" | "contracts"): Targets {
+  const named = texts.flatMap((text): readonly NamedAddress[] => {
+    if (text.startsWith("@own:")) return [{ chain: "", key: undefined, path: ownPattern(text) }]
+    if (!text.startsWith("@")) return [{ chain: "", key: bareKey(text), path: undefined }]
+    const name = text.slice(1)
+    const found = [...(key === "to" ? (names.addresses.get(name) ?? []) : []), ...(names.contracts.get(name) ?? [])]
+    if (found.length === 0) throw new RangeError(`no ${key === "to" ? "address" : "contract"} is called ${text}`)
+    return found
+  })
+  return {
+    accounts: new Set(named.flatMap((one) => one.key ?? [])),
+    paths: named.flatMap(({ chain, path }) =>
+      path === undefined ? [] : [{ chain: chain === "" ? undefined : chain, pattern: path }],
+    ),
+  }
+}
+
+function ownPattern(text: string): PathPattern {
+  const pattern = parsePathPattern(text.slice("@own:".length))
+  if (pattern === undefined) throw new RangeError(`${text} is not @own: and a path pattern`)
+  return pattern
+}
+
+/** A bare address stands for itself on every chain that spells it so. */
+const bareKey = (address: string): string => (address.startsWith("0x") ? address.toLowerCase() : address)
+
+function boundsOf(texts: readonly string[], names: Names): Bounds {
+  const amounts = texts.filter((text) => text !== "any").map((text) => parseAmount(text, names))
+  const byAsset = new Map<string, bigint | undefined>()
+  for (const { assets, max } of amounts) {
+    for (const { id, name } of assets) {
+      if (byAsset.has(id)) throw new RangeError(`two bounds for ${name}`)
+      byAsset.set(id, max)
+    }
+  }
+  return { byAsset, any: texts.includes("any") }
+}
+
+// ---- asking them -----------------------------------------------------------------------------------------------------
+
+const holds = ({ byAsset, any }: Bounds, asset: string, amount: bigint): boolean => {
+  if (!byAsset.has(asset)) return any
+  const max = byAsset.get(asset)
+  return max === undefined || amount <= max
+}
+
+/** Undefined if the entry covers the effects of a reading as far as the reading as a whole is asked; else what does not hold. */
+export function missedByReading(entry: Allowing, { signers, initiator, fee, clockOf }: Moment): Missed | undefined {
+  if (entry.paths !== undefined && !signers.every((path) => path !== undefined && isUnder(entry.paths, path)))
+    return "paths"
+  if (entry.initiators !== undefined && (initiator === undefined || !entry.initiators.has(initiator)))
+    return "initiators"
+  if (entry.windows !== undefined && !entry.windows.some((window) => openWindow(window, clockOf))) return "time_windows"
+  if (fee.max > 0n && entry.maxFee !== undefined && !holds(entry.maxFee, fee.asset, fee.max)) return "max_fee"
+  return undefined
+}
+
+/** Whether an entry that covers an effect of the reading covers its fee as well. */
+export function coversFee({ maxFee, unboundedFee }: Allowing, { max, asset, unbounded }: Fee): boolean {
+  if (unbounded && !unboundedFee) return false
+  if (max === 0n && !unbounded) return true
+  return maxFee !== undefined && holds(maxFee, asset, max)
+}
+
+/** Undefined if the conditions on a single effect hold. */
+export function missedByEffect(entry: Allowing, view: EffectView, names: Names): Missed | undefined {
+  if (entry.kinds?.has(view.effect.kind) === false) return "effects"
+  if (!chainsHold(entry, view)) return "chains"
+  if (!assetHolds(entry, view, names)) return "assets"
+  if (entry.to !== undefined && !reaches(entry.to, view.to, view)) return "to"
+  if (entry.contracts !== undefined && !(view.isContract && reaches(entry.contracts, view.to, view))) return "contracts"
+  if (entry.selectors !== undefined && !(view.selector !== undefined && entry.selectors.has(view.selector)))
+    return "selectors"
+  if (entry.types !== undefined && !(view.encodeType !== undefined && entry.types.has(view.encodeType))) return "types"
+  if (entry.maxAmount !== undefined && !amountHolds(entry.maxAmount, view)) return "max_amount"
+  return undefined
+}
+
+const chainsHold = ({ chains }: Allowing, view: EffectView): boolean =>
+  chains === undefined
+    ? view.chains.length === 1 && !view.chains.some(isAnyChain)
+    : view.chains.every((chain) => chains.has(chain))
+
+const assetHolds = ({ assets }: Allowing, { asset }: EffectView, names: Names): boolean => {
+  if (asset.is === "known") return assets === undefined ? names.assets.has(asset.value) : assets.has(asset.value)
+  return asset.is === "absent" && assets === undefined
+}
+
+const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
+  asset.is === "known" && amount !== undefined && holds(bounds, asset.value, amount)
+
+function reaches({ accounts, paths }: Targets, to: Field<Destination>, { chains }: EffectView): boolean {
+  if (to.is !== "known") return false
+  const { keys, ownPath } = to.value
+  if (keys.some((key) => accounts.has(key) || accounts.has(key.slice(key.indexOf(" ") + 1)))) return true
+  return (
+    ownPath !== undefined &&
+    paths.some(
+      ({ chain, pattern }) =>
+        (chain === undefined || chains.every((one) => one === chain)) && matchesPath(pattern, ownPath),
+    )
+  )
+}
+
+const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly number[]): boolean =>
+  patterns?.some((pattern) => matchesPath(pattern, path)) === true
+
+/** Whether a deny entry matches: every condition that it states, where what is unknown counts as a match. */
+export const matchesDeny = (entry: Conditions, view: EffectView, moment: Moment): boolean =>
+  matchesReading(entry, moment) && matchesEffect(entry, view)
+
+function matchesReading({ paths, initiators, windows }: Conditions, { signers, initiator, clockOf }: Moment): boolean {
+  if (paths !== undefined && !signers.some((path) => path === undefined || isUnder(paths, path))) return false
+  if (initiators !== undefined && initiator !== undefined && !initiators.has(initiator)) return false
+  return windows === undefined || windows.some((window) => openWindow(window, clockOf))
+}
+
+function matchesEffect(entry: Conditions, view: EffectView): boolean {
+  const { kinds, chains, assets, to, contracts, selectors, types } = entry
+  if (kinds?.has(view.effect.kind) === false) return false
+  if (chains !== undefined && !view.chains.some((chain) => isAnyChain(chain) || chains.has(chain))) return false
+  if (assets !== undefined && view.asset.is === "known" && !assets.has(view.asset.value)) return false
+  if (to !== undefined && view.to.is === "known" && !view.to.value.isStrange && !reaches(to, view.to, view))
+    return false
+  if (contracts !== undefined && view.isContract && view.to.is === "known" && !reaches(contracts, view.to, view))
+    return false
+  if (selectors !== undefined && view.selector !== undefined && !selectors.has(view.selector)) return false
+  return types === undefined || view.encodeType === undefined || types.has(view.encodeType)
+}

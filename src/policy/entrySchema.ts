@@ -1,0 +1,131 @@
+/** What an allow or deny entry may say, as data. What it means is entry.ts's. */
+import { type StaticDecode, Type } from "@sinclair/typebox"
+import type { EffectKind } from "../intent/reading.ts"
+import { timeWindow } from "./timeWindow.ts"
+import { boolean, listOf, oneOf, pathPattern, tableOf, text, word } from "./words.ts"
+
+export const EFFECT_KINDS = [
+  "transfer",
+  "approve",
+  "permit",
+  "call",
+  "delegatecall",
+  "delegate_7702",
+  "deploy",
+  "set_authority",
+  "close_account",
+  "stake",
+  "nonce",
+  "memo",
+  "message",
+  "typed_data",
+  "opaque_hash",
+  "self",
+] as const satisfies readonly EffectKind[]
+
+const kinds = (description: string) =>
+  listOf(oneOf(EFFECT_KINDS, "transfer", "A kind of effect."), ["transfer"], description)
+
+/** Conditions of both lists. One that is left out is not asked. */
+const shared = {
+  chains: Type.Optional(
+    listOf(
+      word("eip155:1", "A chain (CAIP-2)."),
+      ["eip155:1"],
+      "Chains. eip155:* is typed data that names no chain: an allow entry covers it only by naming it.",
+    ),
+  ),
+  assets: Type.Optional(
+    listOf(
+      word("USDC", "A name of [intent], or a CAIP-19 id."),
+      ["USDC", "ETH"],
+      "Assets by name or CAIP-19 id. An allow entry without it covers built-in and configured assets alone.",
+    ),
+  ),
+  to: Type.Optional(
+    listOf(
+      word("@exchange", "@name of [intent], @own:PATTERN or an address."),
+      ["@exchange", "@own:m/44/60/0/0/*"],
+      "Destination, spender, delegate, contract or new authority, whichever the effect has: @name, @own:PATTERN for this key's own paths, or an address.",
+    ),
+  ),
+  contracts: Type.Optional(
+    listOf(word("@router", "@name of [[intent.contracts]], or an address."), ["@router"], "Contracts that are called."),
+  ),
+  selectors: Type.Optional(
+    listOf(
+      word("transfer(address,uint256)", "0x and 8 hex digits, the signature of a function, or an operation's name."),
+      ["transfer(address,uint256)"],
+      "Functions that are called.",
+    ),
+  ),
+  types: Type.Optional(
+    listOf(
+      text("Mail(address to,string contents)", "An encodeType string."),
+      ["Mail(address to,string contents)"],
+      "Types of typed data, each as its exact encodeType string.",
+    ),
+  ),
+  paths: Type.Optional(
+    listOf(
+      pathPattern("m/44/60/0/0/*", "A pattern of paths."),
+      ["m/44/60/0/0/*"],
+      "Paths of the keys that sign: all of them in an allow entry, any of them in a deny entry.",
+    ),
+  ),
+  initiators: Type.Optional(
+    listOf(
+      word("ops", "A name."),
+      ["ops"],
+      "Who asked for it: extra_info.transaction.initiator, which is WaaS's word.",
+    ),
+  ),
+  time_windows: Type.Optional(
+    listOf(
+      timeWindow,
+      [{ zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" }],
+      "Only within these times of the week.",
+    ),
+  ),
+}
+
+export const allowEntry = tableOf(
+  {
+    name: word("payout", "Unique in the list; verdicts name it."),
+    effects: kinds("Kinds of effects that it covers."),
+    ...shared,
+    max_amount: Type.Optional(
+      listOf(
+        text("1 ETH", "An amount and its asset."),
+        ["250000 USDC", "1 ETH"],
+        'The most that one effect may move, by asset; "any ETH" is no bound. An asset that is not in the list is not covered.',
+      ),
+    ),
+    max_fee: Type.Optional(
+      listOf(
+        text("0.02 ETH", "An amount and its asset, or any."),
+        ["0.02 ETH"],
+        'The highest fee, by asset. A fee is covered only by an entry that has its asset here; "any" is no bound.',
+      ),
+    ),
+    unbounded_fee: Type.Optional(
+      boolean(false, "Whether charges without a bound are accepted, such as a rollup's L1 fee."),
+    ),
+    memo: Type.Optional(
+      oneOf(["any"], "any", 'With "any", memos beside an effect that this entry covers are covered too.'),
+    ),
+  },
+  "What may happen. All conditions that it states must hold.",
+)
+
+export const denyEntry = tableOf(
+  {
+    name: word("never", "Unique in the list; verdicts name it."),
+    effects: Type.Optional(kinds("Kinds of effects; left out, all.")),
+    ...shared,
+  },
+  "What must not happen. It refuses where all conditions that it states match; what is unknown matches.",
+)
+
+export type AllowEntry = StaticDecode<typeof allowEntry>
+export type DenyEntry = StaticDecode<typeof denyEntry>

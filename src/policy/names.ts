@@ -1,0 +1,152 @@
+/**
+ * What the names in rules stand for: assets, addresses and contracts of [intent], and the built-in native assets. A name may
+ * stand for several of a kind, on several chains. Also what decoders and texts need of the same table.
+ */
+import { parseDecimal } from "../intent/amount.ts"
+import { chainOf, defaultChainsOf, isAssetId, NATIVE_ASSETS, namespaceOf } from "../intent/caip.ts"
+import type { Settings } from "../intent/decoder.ts"
+import type { Annotations } from "../intent/text.ts"
+import { checksummed } from "../keys/addresses.ts"
+import { type IntentTable, NO_INTENT_TABLE } from "./intentTable.ts"
+import { matchesPath, type PathPattern } from "./pathPattern.ts"
+
+export interface Asset {
+  readonly name: string
+  /** CAIP-19; EVM addresses in lower case. */
+  readonly id: string
+  readonly decimals: number
+}
+
+/** Where a name's entry stands: an account, or the addresses of this key's own paths. */
+export interface NamedAddress {
+  readonly chain: string
+  /** As `accountKey` has it. */
+  readonly key: string | undefined
+  readonly path: PathPattern | undefined
+}
+
+/** An amount of one asset, whatever chain it is on. */
+export interface Amount {
+  /** Assets of one name, all with the same decimals. */
+  readonly assets: readonly Asset[]
+  /** Base units; undefined is any amount. */
+  readonly max: bigint | undefined
+}
+
+/** One spelling for every account of a chain: EVM addresses in lower case. */
+export const accountKey = (chain: string, account: string): string =>
+  `${chain} ${namespaceOf(chain) === "eip155" ? account.toLowerCase() : account}`
+
+/** EVM addresses in lower case, as readings have asset ids. */
+export const assetKey = (id: string): string => (namespaceOf(id) === "eip155" ? id.toLowerCase() : id)
+
+/** Plain data, so that two files that say the same are the same. */
+export interface Names {
+  readonly table: IntentTable
+  /** Every listed asset, by CAIP-19 id. */
+  readonly assets: ReadonlyMap<string, Asset>
+  readonly assetsByName: ReadonlyMap<string, readonly Asset[]>
+  readonly addresses: ReadonlyMap<string, readonly NamedAddress[]>
+  readonly contracts: ReadonlyMap<string, readonly NamedAddress[]>
+  /** Names by account, as `accountKey` has it. */
+  readonly accounts: ReadonlyMap<string, readonly string[]>
+}
+
+export function namesIn(table: IntentTable): Names {
+  const configured = table.assets.map(({ name, id, decimals }) => ({ name, id: assetKey(id), decimals }))
+  const natives = [...NATIVE_ASSETS.values()].filter(({ id }) => !configured.some((asset) => asset.id === id))
+  const assets: readonly Asset[] = [...natives, ...configured]
+  const addresses = table.addresses.map(({ name, chain, address, path }) => ({
+    name,
+    chain,
+    key: address === undefined ? undefined : accountKey(chain, address),
+    path,
+  }))
+  const contracts = table.contracts.map(({ name, chain, address }) => ({
+    name,
+    chain,
+    key: accountKey(chain, address),
+    path: undefined,
+  }))
+  const byAccount = Map.groupBy([...addresses, ...contracts], ({ key }) => key ?? "")
+  return {
+    table,
+    assets: new Map(assets.map((asset) => [asset.id, asset])),
+    assetsByName: Map.groupBy(assets, ({ name }) => name),
+    addresses: Map.groupBy(addresses, ({ name }) => name),
+    contracts: Map.groupBy(contracts, ({ name }) => name),
+    accounts: new Map([...byAccount].map(([key, items]) => [key, [...new Set(items.map(({ name }) => name))]])),
+  }
+}
+
+/** Every listed asset of a name, or the one of a CAIP-19 id, listed or not. Undefined: nothing has that name. */
+export function assetsOf(text: string, { assets, assetsByName }: Names): readonly Asset[] | undefined {
+  if (!text.includes("/")) return assetsByName.get(text)
+  if (!isAssetId(text)) return undefined
+  const id = assetKey(text)
+  return [assets.get(id) ?? { name: id, id, decimals: 0 }]
+}
+
+export const namesOf = (chain: string, account: string, { accounts }: Names): readonly string[] =>
+  accounts.get(accountKey(chain, account)) ?? []
+
+export const NO_NAMES = namesIn(NO_INTENT_TABLE)
+
+/** Assets that amounts can be added up of. Throws RangeError with what is wrong. */
+export function sameDecimals(text: string, names: Names): readonly Asset[] {
+  const assets = assetsOf(text, names)
+  if (assets === undefined) throw new RangeError(`no asset is called ${text}`)
+  if (new Set(assets.map(({ decimals }) => decimals)).size > 1)
+    throw new RangeError(`assets called ${text} have different decimals: ${assets.map(({ id }) => id).join(", ")}`)
+  return assets
+}
+
+/** `1.5 ETH`, `any BTC`, `1000 eip155:1/erc20:0x…` (base units where it is not listed). Throws RangeError. */
+export function parseAmount(text: string, names: Names): Amount {
+  const [number = "", unit = "", more] = text.split(" ")
+  if (more !== undefined || unit === "") throw new RangeError(`${text} is no amount such as "1.5 ETH"`)
+  const assets = sameDecimals(unit, names)
+  if (number === "any") return { assets, max: undefined }
+  const decimals = assets[0]?.decimals ?? 0
+  const max = parseDecimal(number, decimals)
+  if (max === undefined) throw new RangeError(`${text} is no amount with at most ${decimals} decimals`)
+  return { assets, max }
+}
+
+/** The chains that a path signs for. */
+export function chainsOf(path: readonly number[], { table }: Names): readonly string[] {
+  const own = table.paths.filter((entry) => matchesPath(entry.path, path)).map(({ chain }) => chain)
+  return own.length > 0 ? [...new Set(own)] : defaultChainsOf(path)
+}
+
+/** For texts. */
+export const annotationsOf = (names: Names): Annotations => ({
+  asset: (id) => names.assets.get(id),
+  names: (chain, account) => namesOf(chain, account, names),
+})
+
+const PROGRAMS = {
+  token: "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+  "token-2022": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+} as const
+
+/** What of the table changes how payloads are read. */
+export const readerSettings = (table: IntentTable): Settings => ({
+  nativeAssets: new Map(
+    table.assets.filter(({ id }) => id.includes("/slip44:")).map(({ id }) => [chainOf(id), assetKey(id)]),
+  ),
+  evm: {
+    contractAccounts: table.contracts
+      .filter(({ account, chain }) => account === true && namespaceOf(chain) === "eip155")
+      .map(({ chain, address }) => ({ chain, address: checksummed(address.slice(2).toLowerCase()) })),
+  },
+  bitcoin: { changeLimit: table.bitcoin_change_limit },
+  solana: {
+    lookupTables: new Map(table.lookup_tables.map(({ address, entries }) => [address, entries])),
+    mints: table.assets.flatMap(({ id, token_program }) => {
+      const [, mint] = id.split("/token:")
+      return mint === undefined ? [] : [{ mint, program: PROGRAMS[token_program] }]
+    }),
+  },
+  tron: { bandwidthPrice: BigInt(table.tron_bandwidth_price) },
+})

@@ -1,0 +1,27 @@
+/** What is odd about [intent]: entries that stand for nothing, names that stand for two things. */
+import type { Names } from "./names.ts"
+import type { Finding } from "./rule.ts"
+
+export function lintNames({ table, assetsByName }: Names): readonly Finding[] {
+  const findings: Finding[] = []
+  const say = (severity: Finding["severity"], where: string, what: string): void => {
+    findings.push({ severity, where, what })
+  }
+  for (const { name, address, path } of table.addresses) {
+    if (address === undefined && path === undefined)
+      say("error", `intent.addresses.${name}`, "it has neither an address nor a path: it stands for nothing")
+  }
+  const ids = table.assets.map(({ id }) => id.toLowerCase())
+  for (const [i, { name, id }] of table.assets.entries()) {
+    if (ids.indexOf(id.toLowerCase()) < i) say("error", `intent.assets.${name}`, `${id} is listed twice`)
+  }
+  for (const [name, same] of assetsByName) {
+    if (new Set(same.map(({ decimals }) => decimals)).size > 1)
+      say(
+        "error",
+        `intent.assets.${name}`,
+        `assets of this name have different decimals: ${same.map(({ id }) => id).join(", ")}`,
+      )
+  }
+  return findings
+}

@@ -1,0 +1,158 @@
+/**
+ * allow: what may be signed, of what this node reads. Every effect of every payload, and its fee, must be covered by at least
+ * one entry all of whose conditions hold; the order of entries never matters.
+ */
+import { intentText } from "../../intent/text.ts"
+import { Coverage } from "../coverage.ts"
+import { initiatorOf, type Moment, momentOf, resolveAllow } from "../entry.ts"
+import { lintAllow } from "../entryLint.ts"
+import { type AllowEntry, allowEntry } from "../entrySchema.ts"
+import { annotationsOf, type Names } from "../names.ts"
+import type { Intent, RequestOf } from "../request.ts"
+import { type Answer, type Ask, allow as allowed, defineRule, deny, type Problem, some } from "../rule.ts"
+import { effectsOf, readable } from "../ruleCases.ts"
+import { listOf } from "../words.ts"
+import { type WallClock, wallClock } from "../zone.ts"
+
+export const allow = defineRule({
+  key: "allow",
+  sections: ["key_sign"],
+  code: "E-RSK-018",
+  doc: "What may be signed: each effect of each payload, and its fee, must be covered by an entry all of whose conditions hold. Left out, every payload that can be read passes; empty, none.",
+  schema: listOf(
+    allowEntry,
+    [
+      {
+        name: "payout",
+        effects: ["transfer"],
+        assets: ["ETH"],
+        to: ["@own:m/44/60/0/0/*"],
+        max_amount: ["1 ETH"],
+        max_fee: ["0.02 ETH"],
+        paths: ["m/44/60/0/0/*"],
+        initiators: ["ops"],
+        time_windows: [
+          { zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" },
+        ],
+        memo: "any",
+      },
+      {
+        name: "swap",
+        effects: ["call", "typed_data"],
+        chains: ["eip155:1"],
+        contracts: ["@router"],
+        selectors: ["exactInput((bytes,address,uint256,uint256,uint256))"],
+        types: ["Mail(address to,string contents)"],
+        max_fee: ["0.02 ETH"],
+        unbounded_fee: false,
+      },
+    ],
+    "Entries.",
+  ),
+  absent: "not asked",
+  problems: uniqueNames,
+  prepare: (list, names) => askAllow(list, names),
+  lint: lintAllow,
+  allows: allowing,
+  refuses: (given, _, draw) => {
+    const request = readable(given)
+    // What covers everything, but for one of its conditions.
+    const narrow = allowing(request).map((entry) => ({ ...entry, paths: ["m/2147483647/2147483647"] }))
+    return { setting: draw(2) === 0 ? [] : narrow, request }
+  },
+})
+
+export function uniqueNames(list: readonly { readonly name: string }[]): readonly Problem[] {
+  return list.flatMap(({ name }, i) =>
+    list.findIndex((other) => other.name === name) < i
+      ? [{ at: [i, "name"], expected: "a name of its own for each entry", got: name }]
+      : [],
+  )
+}
+
+/** One entry for what has an asset, one for what has none. */
+function allowing(request: RequestOf<"key_sign">): {
+  name: string
+  effects: AllowEntry["effects"]
+  chains: string[]
+  assets?: string[]
+  max_fee: string[]
+  unbounded_fee: boolean
+}[] {
+  const effects = effectsOf(request)
+  const chains = [
+    ...new Set([
+      ...request.intents.map(({ reading }) => reading.chain),
+      ...effects.flatMap((effect) => (effect.kind === "delegate_7702" ? [effect.chain] : [])),
+    ]),
+  ]
+  const common = { chains, max_fee: ["any"], unbounded_fee: true }
+  const assets = [
+    ...new Set(
+      effects.flatMap((effect) => ("asset" in effect && typeof effect.asset === "string" ? [effect.asset] : [])),
+    ),
+  ]
+  const kindsOf = (hasAsset: boolean): AllowEntry["effects"] => [
+    ...new Set(effects.filter((effect) => "asset" in effect === hasAsset).map(({ kind }) => kind)),
+  ]
+  return [
+    { name: "assets", effects: kindsOf(true), assets, ...common },
+    { name: "others", effects: kindsOf(false), ...common },
+  ]
+}
+
+// ---- asking ------------------------------------------------------------------------------------------------------------
+
+/** Entries sorted by name, so that which one is named never depends on the file's order. Throws for a broken one. */
+export function coverageOf(list: readonly AllowEntry[], names: Names): Coverage {
+  const entries = list
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((entry) => {
+      const resolved = resolveAllow(entry, names)
+      if ("broken" in resolved) throw new RangeError(`${entry.name}: ${resolved.broken}`)
+      return resolved.entry
+    })
+  return new Coverage(entries, names)
+}
+
+function askAllow(list: readonly AllowEntry[], names: Names): Ask<"key_sign"> {
+  const coverage = coverageOf(list, names)
+  return ({ intents, extraInfo }, { nowMs }) => {
+    const clockOf = clocks(nowMs)
+    const initiator = initiatorOf(extraInfo)
+    const by = new Set<string>()
+    for (const [i, intent] of intents.entries()) {
+      const moment = momentOf(intent, initiator, clockOf)
+      const answer = askOne(coverage, intent, moment, i, by)
+      if (answer !== undefined) return [answer]
+    }
+    if (intents.length === 0) return [allowed("no payload: blind_paths decides")]
+    return [allowed(by.size === 0 ? "nothing needs an entry" : `covered by ${some([...by].toSorted(), 8)}`)]
+  }
+}
+
+function askOne(coverage: Coverage, intent: Intent, moment: Moment, i: number, by: Set<string>): Answer | undefined {
+  const covered = coverage.of(intent, moment)
+  for (const name of covered.by) by.add(name)
+  const at = covered.effects.indexOf(false)
+  const effect = intent.reading.effects[at]
+  if (effect !== undefined) {
+    const why = coverage
+      .reasons(intent, moment, effect)
+      .map(({ entry, missed }) => `${entry}: ${missed ?? "covers it"}`)
+    const text = intentText(intent.reading, annotationsOf(coverage.names))[at] ?? effect.kind
+    const missing = why.length === 0 ? "there is no entry" : `what does not hold: ${some(why)}`
+    return deny(`payload ${i + 1}, effect ${at + 1} is covered by no entry (${some([text])}); ${missing}`)
+  }
+  return covered.fee ? undefined : deny(`payload ${i + 1}: its fee is covered by no entry that covers an effect of it`)
+}
+
+/** Wall clocks of one moment; reading one costs more than everything else that an entry asks. */
+export function clocks(nowMs: number): (zone: string) => WallClock {
+  const known = new Map<string, WallClock>()
+  return (zone) => {
+    const clock = known.get(zone) ?? wallClock(zone, nowMs)
+    known.set(zone, clock)
+    return clock
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * blind_paths: where a digest may be signed without the payload behind it. Once entries or limits speak of what a payload does,
+ * everything else needs one: a digest alone would pass by all of them.
+ */
+import { formatPath } from "../../keys/path.ts"
+import { lintList } from "../listLint.ts"
+import { covers, matchesPath } from "../pathPattern.ts"
+import type { RequestOf } from "../request.ts"
+import { allow, defineRule, deny, some, type Written } from "../rule.ts"
+import { payment } from "../ruleCases.ts"
+import { listOf, pathPattern } from "../words.ts"
+
+export const blindPaths = defineRule({
+  key: "blind_paths",
+  sections: ["key_sign"],
+  code: "E-RSK-021",
+  doc: "Paths on which a digest may be signed without its payload. Asked once allow, deny or a limit by amount is written: everywhere else a payload is then required.",
+  schema: listOf(
+    pathPattern("m/86/0/0/*", "A pattern of paths."),
+    ["m/86/0/0/*"],
+    "Paths on which digests may be signed unread.",
+  ),
+  absent: "asked as empty",
+  needed: asksForPayloads,
+  check: (patterns, { messages }, { section }) => {
+    const blind = messages.filter(({ payload }) => payload === undefined)
+    if (blind.length === 0) return [allow("every message has its payload")]
+    if (!asksForPayloads(section.written)) return [allow("no entry asks what payloads do")]
+    const strange = blind.filter(({ path }) => !patterns.some((pattern) => matchesPath(pattern, path)))
+    if (strange.length === 0) return [allow("these paths may be signed without payload")]
+    return [deny(`without payload: ${some(new Set(strange.map(({ path }) => formatPath(path))))}`)]
+  },
+  lint: (patterns, linting) => {
+    lintList(patterns, linting, false)
+    if (linting.section.written["blind_paths"] !== undefined && !asksForPayloads(linting.section.written))
+      linting.report("warning", "unreachable: neither allow nor deny nor a limit by amount asks for payloads")
+    for (const [i, pattern] of patterns.entries()) {
+      const outer = patterns.find((other, j) => i !== j && covers(other, pattern) && !(covers(pattern, other) && j > i))
+      if (outer !== undefined) linting.report("warning", `unreachable: ${outer.text} covers it`, `[${i}]`)
+    }
+  },
+  allows: ({ messages }) => messages.filter(({ payload }) => payload === undefined).map(({ path }) => formatPath(path)),
+  refuses: (request, _, draw) => ({ setting: draw(2) === 0 ? [] : ["m/2147483647/*"], request: withBlind(request) }),
+})
+
+/** A payload, and the last message without one. */
+function withBlind(request: RequestOf<"key_sign">): RequestOf<"key_sign"> {
+  const last = request.messages.at(-1)
+  const path = last?.path ?? []
+  return {
+    ...request,
+    intents: [payment(path)],
+    messages: [...request.messages.slice(0, -1), { path, hash: last?.hash ?? "0x" }],
+  }
+}
+
+/** Whether something in the section speaks of what payloads do. */
+export function asksForPayloads(written: Written): boolean {
+  const limits: readonly unknown[] = Array.isArray(written["limits"]) ? written["limits"] : []
+  const deny: readonly unknown[] = Array.isArray(written["deny"]) ? written["deny"] : []
+  return (
+    written["allow"] !== undefined ||
+    deny.length > 0 ||
+    limits.some((limit) => typeof limit === "object" && limit !== null && Object.hasOwn(limit, "asset"))
+  )
+}

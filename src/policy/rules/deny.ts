@@ -1,0 +1,65 @@
+/** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
+import { intentText } from "../../intent/text.ts"
+import { viewOf } from "../effectView.ts"
+import { type Conditions, initiatorOf, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
+import { lintDeny } from "../entryLint.ts"
+import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
+import { annotationsOf, type Names } from "../names.ts"
+import { type Ask, allow, defineRule, deny as denied, some } from "../rule.ts"
+import { effectsOf, readable } from "../ruleCases.ts"
+import { listOf } from "../words.ts"
+import { clocks, uniqueNames } from "./allow.ts"
+
+export const deny = defineRule({
+  key: "deny",
+  sections: ["key_sign"],
+  code: "E-RSK-019",
+  doc: "What must not be signed, whatever allows it: one entry that matches an effect of a payload refuses the task. A condition on what the payload does not say matches.",
+  schema: listOf(
+    denyEntry,
+    [{ name: "never", effects: ["approve", "permit", "delegatecall", "delegate_7702", "opaque_hash"] }],
+    "Entries.",
+  ),
+  absent: "not asked",
+  problems: uniqueNames,
+  prepare: askDeny,
+  lint: lintDeny,
+  allows: (request) => {
+    const present = effectsOf(request).map(({ kind }) => kind)
+    return [{ name: "others", effects: EFFECT_KINDS.filter((kind) => !present.includes(kind)) }]
+  },
+  refuses: (given, _, draw) => {
+    const request = readable(given)
+    const effects = effectsOf(request)
+    const one = effects[draw(effects.length)]
+    return {
+      setting: [{ name: "never", ...(one === undefined || draw(4) === 0 ? {} : { effects: [one.kind] }) }],
+      request,
+    }
+  },
+})
+
+function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
+  const entries = list
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((entry): Conditions => {
+      const resolved = resolveDeny(entry, names)
+      if ("broken" in resolved) throw new RangeError(`${entry.name}: ${resolved.broken}`)
+      return resolved.entry
+    })
+  return ({ intents, extraInfo }, { nowMs }) => {
+    const clockOf = clocks(nowMs)
+    const initiator = initiatorOf(extraInfo)
+    for (const [i, intent] of intents.entries()) {
+      const moment = momentOf(intent, initiator, clockOf)
+      for (const [at, effect] of intent.reading.effects.entries()) {
+        const view = viewOf(effect, intent, names)
+        const entry = entries.find((one) => matchesDeny(one, view, moment))
+        if (entry === undefined) continue
+        const text = intentText(intent.reading, annotationsOf(names))[at] ?? effect.kind
+        return [denied(`${entry.name} matches effect ${at + 1} of payload ${i + 1} (${some([text])})`)]
+      }
+    }
+    return [allow(`none of ${entries.length} entries matches`)]
+  }
+}
