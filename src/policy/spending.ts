@@ -28,6 +28,7 @@ function takenBy(limit: Spends, intent: Intent): Taken {
   const { reading } = intent
   const taken: Taken = new Map()
   const take = (scopes: readonly string[], asset: string, amount: bigint): void => {
+    if (amount === 0n) return
     for (const scope of scopes) {
       const byAsset = taken.get(scope) ?? new Map<string, bigint>()
       byAsset.set(asset, (byAsset.get(asset) ?? 0n) + amount)
@@ -39,7 +40,7 @@ function takenBy(limit: Spends, intent: Intent): Taken {
     if (moved !== undefined) take(scopesOf(limit, effect, i, reading), moved.asset, moved.amount)
   }
   const feeAsset = assetKey(reading.fee.asset)
-  if (limit.assets.has(feeAsset) && reading.fee.max > 0n) take(feeScopes(limit, reading), feeAsset, reading.fee.max)
+  if (limit.assets.has(feeAsset)) take(feeScopes(limit, reading), feeAsset, reading.fee.max)
   return taken
 }
 

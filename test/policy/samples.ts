@@ -1,7 +1,9 @@
 /** Small makers of rules and requests for the tests of policy/. */
 import { NO_USAGE } from "../../src/policy/decision.ts"
 import type { KeySignRequest, PolicyRequest, Section } from "../../src/policy/request.ts"
+import { payment } from "../../src/policy/ruleCases.ts"
 import { checkRules, type Rules } from "../../src/policy/schema.ts"
+import { EFFECTS } from "../intent/sample.ts"
 import type { SeededRandom } from "../support/seededRandom.ts"
 
 export const NOW = 1_795_340_699_000
@@ -49,11 +51,7 @@ export function randomRequest(section: Section, random: SeededRandom): PolicyReq
         curve,
         signatureType: curve === "ed25519" ? "EdDSA" : random.pick(["ECDSA", "Schnorr"] as const),
         usedNodeIds: some("n"),
-        intents: [],
-        messages: some("m").map(() => ({
-          path: Array.from({ length: random.between(1, 5) }, () => random.below(3)),
-          hash: `0x${"11".repeat(32)}`,
-        })),
+        ...signing(some("m").length, random),
       }
     case "key_reshare":
       return {
@@ -70,5 +68,25 @@ export function randomRequest(section: Section, random: SeededRandom): PolicyReq
       }
     case "key_share_sign":
       return { ...common, type: section, groupIds: some("g") }
+  }
+}
+
+/** Messages, some with payloads of one to three effects, none of which is unresolved. */
+function signing(count: number, random: SeededRandom): Pick<KeySignRequest, "messages" | "intents"> {
+  const known = EFFECTS.filter(
+    (effect) => !Object.values(effect).some((value) => Object.hasOwn(Object(value), "unresolved")),
+  )
+  const paths = Array.from({ length: count }, () => Array.from({ length: random.between(1, 5) }, () => random.below(3)))
+  const read = random.percent(50) ? paths.slice(0, random.between(1, 3)) : []
+  return {
+    intents: read.map((path) => {
+      const { reading, accounts } = payment(path)
+      return { reading: { ...reading, effects: random.some(known, random.between(1, 3)) }, accounts }
+    }),
+    messages: paths.map((path, i) => ({
+      path,
+      hash: `0x${"11".repeat(32)}`,
+      ...(i < read.length ? { payload: i } : {}),
+    })),
   }
 }

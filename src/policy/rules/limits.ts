@@ -16,7 +16,7 @@ import { type Limit, limitProblems, limitSchema, type WrittenLimit } from "../li
 import type { Names } from "../names.ts"
 import type { RequestOf } from "../request.ts"
 import { type Answer, allow, type Draw, defineRule, entry, type Facts, type Refusal } from "../rule.ts"
-import { readable } from "../ruleCases.ts"
+import { payment, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
 import { allowedPaths } from "./allowedPaths.ts"
 import { maxBatch } from "./maxBatch.ts"
@@ -96,13 +96,14 @@ function manySignatures(request: Request, draw: Draw): Case {
   return { setting: Value.Encode(schema, [{ ...narrow, max }]), request, usage: { ...NO_USAGE, count: () => used } }
 }
 
-/** Its fee alone is too much. */
+/** Payments of which each fee alone is too much. */
 function largeAmount(request: Request, draw: Draw): Case {
-  const [first, ...others] = request.intents
-  if (first === undefined) return manySignatures(request, draw)
   const asset = "eip155:1/slip44:60"
   const fee = { max: 1_000_001n, asset, unbounded: false }
-  const intents = [{ ...first, reading: { ...first.reading, fee } }, ...others]
+  const intents = request.intents.map(({ reading }) => {
+    const { accounts, reading: paid } = payment(reading.signs[0]?.path ?? [])
+    return { accounts, reading: { ...paid, fee } }
+  })
   const per = draw(2) === 0 ? ("all" as const) : ("group" as const)
   const used = BigInt(draw(3)) * 1_000_000n
   return {
