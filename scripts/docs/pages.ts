@@ -2,6 +2,7 @@
 import { commandsPage } from "./commands.ts"
 import { callbackServerPage, configurationPage, waasPage } from "./configuration.ts"
 import { errorsPage, exitCodesPage } from "./errors.ts"
+import { intentsPage } from "./intents.ts"
 import { metricsPage } from "./metrics.ts"
 import { restPage } from "./rest.ts"
 
@@ -12,6 +13,7 @@ export const pages = async (): Promise<ReadonlyMap<string, string>> =>
     ["configuration.md", configurationPage()],
     ["errors.md", errorsPage()],
     ["exit-codes.md", exitCodesPage()],
+    ["intents.md", intentsPage()],
     ["metrics.md", metricsPage()],
     ["rest.md", restPage()],
     ["waas.toml.md", waasPage()],

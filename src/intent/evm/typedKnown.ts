@@ -210,3 +210,6 @@ const KNOWN: ReadonlyMap<string, ReadTyped> = new Map<string, ReadTyped>([
     forwarded,
   ],
 ])
+
+/** Their encodeType, for the reference; transfers of Permit2 with a witness end in types of an application. */
+export const KNOWN_TYPES: readonly string[] = [...KNOWN.keys()]
