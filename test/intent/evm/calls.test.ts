@@ -477,6 +477,20 @@ describe("arguments", () => {
     const data = `0xac9650d8${"20".padStart(64, "0")}${"2".padStart(64, "0")}${pointer}${pointer}${"0".repeat(64)}`
     expect(codeOf("evm/transaction", transactionOf(data as Hex))).toBe("E-INT-025")
   })
+  test("of known methods, at random: read or refused, and nothing is thrown", () => {
+    const word = fc.oneof(fc.constantFrom(0n, 1n, 2n, 32n, 64n, 96n, 128n, 160n, 192n, 256n), fc.bigInt(0n, maxUint256))
+    const words = fc.array(word, { maxLength: 24 })
+    let taken = 0
+    fc.assert(
+      fc.property(fc.constantFrom(...KNOWN_METHODS), words, fc.uint8Array({ maxLength: 3 }), (text, list, rest) => {
+        const body = list.map((one) => one.toString(16).padStart(64, "0")).join("")
+        const data = `${parseSignature(text).selector}${body}${Buffer.from(rest).toString("hex")}` as Hex
+        if (codeOf("evm/transaction", transactionOf(data)) === "read") taken++
+      }),
+      { numRuns: process.env["COSIGNER_LONG"] === "1" ? 1_000_000 : 5_000 },
+    )
+    expect(taken).toBeGreaterThan(10)
+  }, 3_600_000)
   test("of any types are read as viem writes them, and no changed byte is read as the same", () => {
     const TYPES = "address,bool,uint8,int16,bytes,string,bytes4,(uint256,bytes)[],uint8[2][],int256,(address,bool)"
     const { parameters } = parseSignature(`f(${TYPES})`)
