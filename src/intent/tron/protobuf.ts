@@ -9,10 +9,12 @@ import type { IntentCode } from "../../errors/intent.ts"
 import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 
-/** `int` is any number that is not negative: int64, int32, enumerations, booleans. */
+/** Numbers that are not negative: `int` of 64 bits, `int32` (and enumerations), `bool`. */
+export type Scalar = "int" | "int32" | "bool"
+
 export interface Field {
   readonly name: string
-  readonly type: "int" | "bytes" | Schema
+  readonly type: Scalar | "bytes" | Schema
   /** How often it may stand there, if more than once, and what is said beyond that. */
   readonly repeated?: { readonly most: number; readonly code: IntentCode }
 }
@@ -34,6 +36,10 @@ export const MALFORMED = "E-INT-120"
 const VARINT = 0
 const DELIMITED = 2
 const MAX_FIELD = 2 ** 29 - 1
+/** A parser cuts larger numbers, and writes them otherwise. */
+const LIMITS: Readonly<Record<Scalar, bigint>> = { int: 1n << 63n, int32: 1n << 31n, bool: 2n }
+
+const isScalar = (type: Field["type"]): type is Scalar => type === "int" || type === "int32" || type === "bool"
 
 /** What a message holds, by the names of its schema; what is absent has its default. */
 export class Fields {
@@ -75,16 +81,17 @@ export class Fields {
     if (number < previous) return refuse(MALFORMED, at, `${field.name} stands behind a field that follows it`)
     if (number === previous && field.repeated === undefined)
       return refuse(MALFORMED, at, `${field.name} stands there twice`)
-    if (wire !== (field.type === "int" ? VARINT : DELIMITED))
+    if (wire !== (isScalar(field.type) ? VARINT : DELIMITED))
       return refuse(MALFORMED, at, `${field.name} has the wire type ${wire}`)
     this.#value(cursor, field, at)
     return number
   }
 
   #value(cursor: Cursor, { name, type, repeated }: Field, at: string): void {
-    if (type === "int") {
+    if (isScalar(type)) {
       const value = readVarint(cursor)
-      if (value >= 1n << 63n) refuse("E-INT-127", at, `${name} is negative`)
+      if (value >= LIMITS.int) refuse("E-INT-127", at, `${name} is negative`)
+      if (value >= LIMITS[type]) refuse(MALFORMED, at, `${name} is ${value}, and below ${LIMITS[type]}`)
       if (value === 0n) refuse(MALFORMED, at, `${name} is written, and 0`)
       this.#ints.set(name, value)
       return

@@ -6,6 +6,8 @@ import type { IntentCode } from "../../errors/intent.ts"
 import { type Field, openSchema, type Schema, schema } from "./protobuf.ts"
 
 const int = (name: string): Field => ({ name, type: "int" })
+const int32 = (name: string): Field => ({ name, type: "int32" })
+const bool = (name: string): Field => ({ name, type: "bool" })
 const bytes = (name: string): Field => ({ name, type: "bytes" })
 const message = (name: string, type: Schema): Field => ({ name, type })
 /** The chain's own bounds keep lists short. */
@@ -16,7 +18,7 @@ const list = (name: string, type: Schema, most: number, code: IntentCode = "E-IN
 const ANY = schema({ 1: bytes("type_url"), 2: bytes("value") })
 
 /** Transaction.Contract. `provider` and `ContractName` have no meaning to the chain, and are not read. */
-const CONTRACT = schema({ 1: int("type"), 2: message("parameter", ANY), 5: int("Permission_id") })
+const CONTRACT = schema({ 1: int32("type"), 2: message("parameter", ANY), 5: int32("Permission_id") })
 
 /** Transaction.raw. `ref_block_num`, `auths` and `scripts` have no meaning to the chain, and are not read. */
 export const RAW = schema({
@@ -33,11 +35,11 @@ const owner = bytes("owner_address")
 const VOTE = schema({ 1: bytes("vote_address"), 2: int("vote_count") })
 const KEY = schema({ 1: bytes("address"), 2: int("weight") })
 const PERMISSION = schema({
-  1: int("type"),
-  2: int("id"),
+  1: int32("type"),
+  2: int32("id"),
   3: bytes("permission_name"),
   4: int("threshold"),
-  5: int("parent_id"),
+  5: int32("parent_id"),
   6: bytes("operations"),
   7: list("keys", KEY, 5),
 })
@@ -67,7 +69,7 @@ export const CONTRACT_TYPES: ReadonlyMap<bigint, ContractType> = new Map([
   [0n, called("AccountCreateContract")],
   [1n, type("TransferContract", { 1: owner, 2: bytes("to_address"), 3: int("amount") })],
   [2n, type("TransferAssetContract", { 1: bytes("asset_name"), 2: owner, 3: bytes("to_address"), 4: int("amount") })],
-  [4n, type("VoteWitnessContract", { 1: owner, 2: list("votes", VOTE, 30), 3: int("support") })],
+  [4n, type("VoteWitnessContract", { 1: owner, 2: list("votes", VOTE, 30), 3: bool("support") })],
   [5n, called("WitnessCreateContract")],
   [6n, called("AssetIssueContract")],
   [8n, called("WitnessUpdateContract")],
@@ -77,10 +79,10 @@ export const CONTRACT_TYPES: ReadonlyMap<bigint, ContractType> = new Map([
     11n,
     type("FreezeBalanceContract", {
       ...{ 1: owner, 2: int("frozen_balance"), 3: int("frozen_duration") },
-      ...{ 10: int("resource"), 15: bytes("receiver_address") },
+      ...{ 10: int32("resource"), 15: bytes("receiver_address") },
     }),
   ],
-  [12n, type("UnfreezeBalanceContract", { 1: owner, 10: int("resource"), 15: bytes("receiver_address") })],
+  [12n, type("UnfreezeBalanceContract", { 1: owner, 10: int32("resource"), 15: bytes("receiver_address") })],
   [13n, type("WithdrawBalanceContract", { 1: owner })],
   [14n, called("UnfreezeAssetContract")],
   [15n, called("UpdateAssetContract")],
@@ -118,20 +120,20 @@ export const CONTRACT_TYPES: ReadonlyMap<bigint, ContractType> = new Map([
   [49n, called("UpdateBrokerageContract")],
   [52n, called("MarketSellAssetContract")],
   [53n, called("MarketCancelOrderContract")],
-  [54n, type("FreezeBalanceV2Contract", { 1: owner, 2: int("frozen_balance"), 3: int("resource") })],
-  [55n, type("UnfreezeBalanceV2Contract", { 1: owner, 2: int("unfreeze_balance"), 3: int("resource") })],
+  [54n, type("FreezeBalanceV2Contract", { 1: owner, 2: int("frozen_balance"), 3: int32("resource") })],
+  [55n, type("UnfreezeBalanceV2Contract", { 1: owner, 2: int("unfreeze_balance"), 3: int32("resource") })],
   [56n, type("WithdrawExpireUnfreezeContract", { 1: owner })],
   [
     57n,
     type("DelegateResourceContract", {
-      ...{ 1: owner, 2: int("resource"), 3: int("balance"), 4: bytes("receiver_address") },
-      ...{ 5: int("lock"), 6: int("lock_period") },
+      ...{ 1: owner, 2: int32("resource"), 3: int("balance"), 4: bytes("receiver_address") },
+      ...{ 5: bool("lock"), 6: int("lock_period") },
     }),
   ],
   [
     58n,
     type("UnDelegateResourceContract", {
-      ...{ 1: owner, 2: int("resource"), 3: int("balance"), 4: bytes("receiver_address") },
+      ...{ 1: owner, 2: int32("resource"), 3: int("balance"), 4: bytes("receiver_address") },
     }),
   ],
   [59n, type("CancelAllUnfreezeV2Contract", { 1: owner })],

@@ -87,6 +87,8 @@ const broken: Readonly<Record<string, readonly [code: string, data: Uint8Array]>
   "a fixed wire type": ["E-INT-120", built({ before: [concat(of(0x0d), of(0, 0, 0, 1)), hash, expiration] })],
   "a length beyond the end": ["E-INT-120", concat(...parts().before, of(0x5a, 0xff, 0x7f))],
   "a length beyond 2^53": ["E-INT-120", concat(of(0x0a), NEGATIVE)],
+  "a permission that does not fit 32 bits": ["E-INT-120", built({ contract: [int(5, 2n ** 31n)] })],
+  "a negative permission": ["E-INT-127", built({ contract: [int(5, NEGATIVE)] })],
   "no contract": ["E-INT-121", concat(block, hash, expiration, int(14, 8n))],
   "two contracts": ["E-INT-121", concat(block, hash, expiration, contract, contract, int(14, 8n))],
   "a type that is not known": ["E-INT-122", built({ type: int(1, 999n) })],
@@ -159,6 +161,12 @@ describe("contracts that the chain refuses", () => {
     expect(typed(46n, "AccountPermissionUpdateContract", [bytes(2, named)])).toBe("E-INT-128")
     expect(typed(54n, "FreezeBalanceV2Contract", [int(2, 5n), int(3, 3n)])).toBe("E-INT-128")
     expect(typed(30n, "CreateSmartContract", [])).toBe("E-INT-128")
+  })
+  test("truth is 1, and enumerations have 32 bits", () => {
+    const locked = (value: bigint) => typed(57n, "DelegateResourceContract", [int(3, 5n), bytes(4, TO), int(5, value)])
+    expect([locked(1n), locked(2n), locked(2n ** 62n)]).toEqual(["read", "E-INT-120", "E-INT-120"])
+    expect(typed(54n, "FreezeBalanceV2Contract", [int(2, 5n), int(3, 2n ** 32n + 1n)])).toBe("E-INT-120")
+    expect(typed(4n, "VoteWitnessContract", [vote, int(3, 2n)])).toBe("E-INT-120")
   })
   test("tokens have numbers", () => {
     expect(token(text("1002000"))).toBe("read")

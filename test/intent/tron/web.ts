@@ -91,13 +91,28 @@ export const contractAddress = (owner: Address, id: Uint8Array): Address => {
   return addressOf(fromHex(hash).slice(12))
 }
 
-/** Parsed, with the contract's own message where tronweb knows it, and written again. */
+/** Parsed and written again, with the contract's own message. */
 export function rewritten(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { Transaction } = (globalThis as unknown as { TronWebProto: Protocol }).TronWebProto
-  return Uint8Array.from(Transaction.raw.deserializeBinary(bytes).serializeBinary())
-}
-interface Protocol {
-  readonly Transaction: {
-    readonly raw: { deserializeBinary(bytes: Uint8Array): { serializeBinary(): Uint8Array } }
+  const protocol = (globalThis as unknown as { TronWebProto: Protocol }).TronWebProto
+  const raw = protocol.Transaction.raw.deserializeBinary(bytes)
+  for (const contract of raw.getContractList()) {
+    const parameter = contract.getParameter()
+    const type = protocol[parameter.getTypeUrl().replace("type.googleapis.com/protocol.", "")]
+    if (type !== undefined) parameter.setValue(type.deserializeBinary(parameter.getValue_asU8()).serializeBinary())
   }
+  return Uint8Array.from(raw.serializeBinary())
+}
+interface Written {
+  serializeBinary(): Uint8Array
+}
+interface Any {
+  getTypeUrl(): string
+  getValue_asU8(): Uint8Array
+  setValue(value: Uint8Array): void
+}
+interface RawData extends Written {
+  getContractList(): readonly { getParameter(): Any }[]
+}
+type Protocol = Readonly<Record<string, { deserializeBinary(bytes: Uint8Array): Written }>> & {
+  readonly Transaction: { readonly raw: { deserializeBinary(bytes: Uint8Array): RawData } }
 }
