@@ -1,5 +1,5 @@
 /** AccountPermissionUpdateContract: who may sign for an account from now on, key by key. */
-import { toHex, utf8 } from "../../bytes.ts"
+import { toHex } from "../../bytes.ts"
 import { excerpt, refuse } from "../problem.ts"
 import type { SetAuthority } from "../reading.ts"
 import { addressOf } from "./address.ts"
@@ -31,7 +31,6 @@ function readPermission(permission: Fields, from: string, what: string): readonl
 /** The name is anybody's text; the operations are a bit for each type of contract. */
 function named(permission: Fields): string {
   const [name, operations] = [permission.bytes("permission_name"), permission.bytes("operations")]
-  const text = new TextDecoder().decode(name)
-  if (toHex(utf8(text)) !== toHex(name)) return refuse("E-INT-128", "permission_name", "it is not UTF-8")
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(name)
   return `${name.length === 0 ? "" : ` ${excerpt(text)}`}${operations.length === 0 ? "" : ` for ${toHex(operations)}`}`
 }

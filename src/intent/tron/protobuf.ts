@@ -4,7 +4,7 @@
  * readers could disagree on it: fields in ascending order, each once, lengths and numbers in their shortest form, no defaults,
  * no unknown fields.
  */
-import { type Bytes, copy } from "../../bytes.ts"
+import type { Bytes } from "../../bytes.ts"
 import type { IntentCode } from "../../errors/intent.ts"
 import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
@@ -14,23 +14,23 @@ export type Scalar = "int" | "int32" | "bool"
 
 export interface Field {
   readonly name: string
-  readonly type: Scalar | "bytes" | Schema
+  /** `text` is UTF-8. */
+  readonly type: Scalar | "bytes" | "text" | Schema
   /** How often it may stand there, if more than once, and what is said beyond that. */
   readonly repeated?: { readonly most: number; readonly code: IntentCode }
 }
 
-/** By number. With `open`, fields that are not listed are passed over. */
+/** By number. An entry of a map writes its fields always, whatever they hold. */
 export interface Schema {
   readonly fields: ReadonlyMap<number, Field>
-  readonly open?: true
+  readonly isEntry?: true
 }
 
 export const schema = (fields: Readonly<Record<number, Field>>): Schema => ({
   fields: new Map(Object.entries(fields).map(([number, field]) => [Number(number), field])),
 })
 
-/** A schema of which only these fields are wanted. */
-export const openSchema = (fields: Readonly<Record<number, Field>>): Schema => ({ ...schema(fields), open: true })
+export const entrySchema = (fields: Readonly<Record<number, Field>>): Schema => ({ ...schema(fields), isEntry: true })
 
 export const MALFORMED = "E-INT-120"
 const VARINT = 0
@@ -55,6 +55,8 @@ export class Fields {
   ) {
     const cursor = new Cursor(bytes, MALFORMED, at)
     for (let previous = 0; cursor.left > 0; ) previous = this.#field(cursor, previous)
+    if (schema.isEntry === true && this.#ints.size < schema.fields.size)
+      refuse(MALFORMED, `byte ${at}`, "an entry of a map lacks its key or its value")
   }
 
   int(name: string): bigint {
@@ -77,7 +79,7 @@ export class Fields {
     const [number, wire] = [Number(tag >> 3n), Number(tag & 7n)]
     if (number === 0 || number > MAX_FIELD) return refuse(MALFORMED, at, `no field has the number ${number}`)
     const field = this.schema.fields.get(number)
-    if (field === undefined) return this.#unlisted(cursor, { at, number, wire, previous })
+    if (field === undefined) return refuse(MALFORMED, at, `field ${number} is not read`)
     if (number < previous) return refuse(MALFORMED, at, `${field.name} stands behind a field that follows it`)
     if (number === previous && field.repeated === undefined)
       return refuse(MALFORMED, at, `${field.name} stands there twice`)
@@ -92,12 +94,12 @@ export class Fields {
       const value = readVarint(cursor)
       if (value >= LIMITS.int) refuse("E-INT-127", at, `${name} is negative`)
       if (value >= LIMITS[type]) refuse(MALFORMED, at, `${name} is ${value}, and below ${LIMITS[type]}`)
-      if (value === 0n) refuse(MALFORMED, at, `${name} is written, and 0`)
+      if (value === 0n && this.schema.isEntry !== true) refuse(MALFORMED, at, `${name} is written, and 0`)
       this.#ints.set(name, value)
       return
     }
     const length = readLength(cursor)
-    if (type !== "bytes") {
+    if (typeof type === "object") {
       const list = this.#messages.get(name) ?? []
       if (repeated !== undefined && list.length === repeated.most)
         refuse(repeated.code, at, `${name}: more than ${repeated.most}`)
@@ -107,17 +109,20 @@ export class Fields {
       return
     }
     if (length === 0) refuse(MALFORMED, at, `${name} is written, and empty`)
-    this.#bytes.set(name, copy(cursor.view(length)))
+    const value = cursor.take(length)
+    if (type === "text" && !isUtf8(value)) refuse(MALFORMED, at, `${name} is not UTF-8`)
+    this.#bytes.set(name, value)
   }
+}
 
-  #unlisted(cursor: Cursor, found: { at: string; number: number; wire: number; previous: number }): number {
-    const { at, number, wire, previous } = found
-    if (this.schema.open !== true) return refuse(MALFORMED, at, `field ${number} is not read`)
-    if (number < previous) return refuse(MALFORMED, at, `field ${number} stands behind a field that follows it`)
-    if (wire === VARINT) readVarint(cursor)
-    else if (wire === DELIMITED) cursor.view(readLength(cursor))
-    else refuse(MALFORMED, at, `field ${number} has the wire type ${wire}`)
-    return number
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -14,7 +14,8 @@ import { anyScenario, contextOf, type Scenario } from "./scenario.ts"
 const LONG = process.env["COSIGNER_LONG"] === "1"
 
 type Change = (bytes: Uint8Array) => Uint8Array
-const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+/** Even over the bytes; fc.double is even over exponents, and nearly always 0. */
+const place = fc.nat(999_999).map((millionths) => millionths / 1_000_000)
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.tuple(place, fc.nat(255)).map(
     ([at, to]): Change =>
@@ -80,9 +81,11 @@ const encode = (message: Message): Uint8Array =>
       : new Uint8Array(0),
   )
 
+const decoder = getCompiledTransactionMessageDecoder()
+
 /** As the second implementation has it. */
 function sameAsTheirs(mutant: Uint8Array, ours: Message): void {
-  const theirs = getCompiledTransactionMessageDecoder().decode(mutant)
+  const theirs = decoder.decode(mutant)
   if (theirs.version === 1) throw new Error("version 1")
   expect<unknown>({
     version: theirs.version,

@@ -13,7 +13,8 @@ const LONG = process.env["COSIGNER_LONG"] === "1"
 const [KEY] = KEYS
 
 type Change = (bytes: Uint8Array) => Uint8Array
-const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+/** Even over the bytes; fc.double is even over exponents, and nearly always 0. */
+const place = fc.nat(999_999).map((millionths) => millionths / 1_000_000)
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.tuple(place, fc.nat(255)).map(
     ([at, to]): Change =>
@@ -43,12 +44,16 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   ),
 )
 
+/** Seven bytes that go on: perhaps a number of 50 bits or more. */
+const hasLongNumber = (bytes: Uint8Array): boolean =>
+  bytes.some((_, at) => at + 7 <= bytes.length && bytes.subarray(at, at + 7).every((byte) => byte >= 0x80))
+
 function noThirdOutcome({ encoded, context }: Scenario, changes: readonly Change[]): void {
   const mutant = changes.reduce((now, apply) => (now.length === 0 ? now : apply(now)), encoded.bytes as Uint8Array)
   const decoded = tronTransaction.decode(mutant, context)
   if (isProblem(decoded)) return
-  // the second implementation parses it and writes the same again
-  expect(rewritten(mutant)).toEqual(Uint8Array.from(mutant))
+  // the second implementation parses it and writes the same again, where its numbers are exact (below 2^53)
+  if (!hasLongNumber(mutant)) expect(Buffer.compare(rewritten(mutant), mutant)).toBe(0)
   const same = Buffer.compare(encoded.bytes, mutant) === 0
   const claims = context.messages.map(({ path }) => ({ path, hash: encoded.id }))
   expect(check(decoded, claims)?.code).toBe(same ? undefined : "E-INT-005")

@@ -158,7 +158,7 @@ describe("contracts that the chain refuses", () => {
     expect(typed(46n, "AccountPermissionUpdateContract", [bytes(2, permission(1)), ...actives(8)])).toBe("read")
     expect(typed(46n, "AccountPermissionUpdateContract", [bytes(2, permission(1)), ...actives(9)])).toBe("E-INT-128")
     const named = concat(bytes(3, of(0xc3)), permission(1))
-    expect(typed(46n, "AccountPermissionUpdateContract", [bytes(2, named)])).toBe("E-INT-128")
+    expect(typed(46n, "AccountPermissionUpdateContract", [bytes(2, named)])).toBe("E-INT-120")
     expect(typed(54n, "FreezeBalanceV2Contract", [int(2, 5n), int(3, 3n)])).toBe("E-INT-128")
     expect(typed(30n, "CreateSmartContract", [])).toBe("E-INT-128")
   })
@@ -176,10 +176,17 @@ describe("contracts that the chain refuses", () => {
     expect(typed(31n, "TriggerSmartContract", [bytes(2, TO), int(5, 7n)])).toBe("E-INT-129")
     expect(typed(31n, "TriggerSmartContract", [bytes(2, TO), int(5, 7n), int(6, 1_002_000n)])).toBe("read")
   })
-  test("types that are calls keep their order and wire types too", () => {
+  test("types that are calls have their one encoding too", () => {
     expect(typed(5n, "WitnessCreateContract", [bytes(2, text("url"))])).toBe("read")
     expect(typed(5n, "WitnessCreateContract", [bytes(3, of(1)), bytes(2, text("url"))])).toBe("E-INT-120")
     expect(typed(5n, "WitnessCreateContract", [concat(of(0x15), of(1, 2, 3, 4))])).toBe("E-INT-120")
     expect(typed(5n, "WitnessCreateContract", [int(2, of(0x85, 0))])).toBe("E-INT-120")
+    const entry = (...fields: readonly Uint8Array[]): string =>
+      typed(16n, "ProposalCreateContract", [bytes(2, concat(...fields))])
+    expect(entry(int(1, 0n), int(2, 0n))).toBe("read")
+    expect(entry(int(1, 5n))).toBe("E-INT-120")
+    expect(typed(52n, "MarketSellAssetContract", [bytes(2, text("_")), int(3, 5n)])).toBe("read")
+    expect(typed(53n, "MarketCancelOrderContract", [bytes(2, of(1))])).toBe("read")
+    expect(typed(14n, "UnfreezeAssetContract", [])).toBe("read")
   })
 })
