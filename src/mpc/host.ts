@@ -181,7 +181,7 @@ function prepareSign(spec: SignSpec, gadgets: GadgetCache, derived: DerivationCa
     commitments: group.commitments,
     share: secret.share,
     requests: paired(keys, messages).map(([key, { message }]) => ({ key, message })),
-    digest: signPayload(algorithm, messages, keys),
+    digest: signPayload(algorithm, messages, keys, spec.terms),
   }
   return { sid, shape: frostShape(session), protocol: (rng) => signed(frostSign({ ...session, rng })) }
 }

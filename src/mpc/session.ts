@@ -35,6 +35,14 @@ export interface MessageToSign {
   readonly message: Bytes
   /** bip340 only: undefined = plain BIP-340; empty = Taproot key path without scripts; 32 bytes = with that merkle root. */
   readonly taproot: Bytes | undefined
+  /** The hash of what this node read in the message's payload, 32 bytes; absent without a payload, and in suite 1. */
+  readonly intent?: Bytes
+}
+
+/** What the id of a session of suite 2 covers beside its task: 16 random bytes of the start that began it. */
+export interface SuiteTerms {
+  readonly suite: 2
+  readonly nonce: Bytes
 }
 
 export interface SignSpec extends SessionCommon {
@@ -45,6 +53,8 @@ export interface SignSpec extends SessionCommon {
   /** Exactly `threshold` members, self included, ascending. */
   readonly signers: readonly PartyId[]
   readonly messages: readonly MessageToSign[]
+  /** Absent: suite 1. */
+  readonly terms?: SuiteTerms
 }
 
 export interface ReshareSpec extends SessionCommon {

@@ -8,13 +8,15 @@ import { H } from "../crypto/frame.ts"
 import { OT_PARAMETERS } from "../crypto/parameters.ts"
 import { type GroupPublic, NO_EPOCH } from "../keys/group.ts"
 import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
-import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec } from "./session.ts"
+import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec, SuiteTerms } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
 
 /** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
 
-const PROTOCOL_VERSION = "1"
+/** Of suite 1, to which all set-ups belong: they are recognised later by an id that is worked out from their task alone. */
+const SUITE_1 = "1"
+const SUITE_2 = "2"
 
 export interface SidInput {
   readonly curve: CurveName
@@ -30,6 +32,8 @@ export interface SidInput {
   /** The signers, or the dealers of a set-up. */
   readonly active: readonly Member[]
   readonly payload: Bytes
+  /** Suite 2: the start's 16 random bytes. */
+  readonly startNonce?: Bytes
 }
 
 export function sessionId(sidInput: SidInput): Bytes {
@@ -42,7 +46,7 @@ export function sessionId(sidInput: SidInput): Bytes {
     "sid",
     utf8(sidInput.curve),
     utf8(sidInput.protocol),
-    utf8(PROTOCOL_VERSION),
+    utf8(sidInput.startNonce === undefined ? SUITE_1 : SUITE_2),
     sidInput.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
     utf8(sidInput.taskId),
     u32be(sidInput.attempt),
@@ -52,6 +56,7 @@ export function sessionId(sidInput: SidInput): Bytes {
     ...list(sidInput.members),
     ...list(sidInput.active),
     sidInput.payload,
+    ...(sidInput.startNonce === undefined ? [] : [sidInput.startNonce]),
   )
 }
 
@@ -115,15 +120,20 @@ export function signSid(spec: SignSpec, keys: readonly SigningKey[]): Bytes {
     threshold: group.threshold,
     members: membersOf(group),
     active: membersOf(group, spec.signers),
-    payload: signPayload(spec.algorithm, spec.messages, keys),
+    payload: signPayload(spec.algorithm, spec.messages, keys, spec.terms),
+    ...(spec.terms && { startNonce: spec.terms.nonce }),
   })
 }
 
-/** H("sign/payload"; algorithm, count, then path, tweak, key and message of each). */
+/**
+ * H("sign/payload"; algorithm, count, then path, tweak, key and message of each). In suite 2 each message has one field more: the
+ * hash of its intent, empty where it has no payload. So nodes that read a payload differently never meet in one session.
+ */
 export function signPayload(
   algorithm: Algorithm,
   messages: readonly MessageToSign[],
   keys: readonly SigningKey[],
+  terms?: SuiteTerms,
 ): Bytes {
   if (messages.length !== keys.length || messages.length > MAX_BATCH) throw new RangeError("not a batch")
   const fields = messages.flatMap((message, n) => [
@@ -131,6 +141,7 @@ export function signPayload(
     tweakBytes(algorithm, message.taproot),
     keys[n]?.publicKey ?? new Uint8Array(0),
     message.message,
+    ...(terms === undefined ? [] : [message.intent ?? new Uint8Array(0)]),
   ])
   return H("sign/payload", utf8(algorithm), u32be(messages.length), ...fields)
 }

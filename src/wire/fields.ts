@@ -1,4 +1,6 @@
 /** Readers of the fields that task documents and outcomes share: ids, keys, hex. */
+import { CosignerError } from "../errors.ts"
+import { formatPath, parsePath } from "../keys/path.ts"
 import { list, malformed, oneOf, type Read, text, textUpTo } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 
@@ -16,8 +18,35 @@ export const groupId = text(/^[A-Za-z]{20}$/, "20 letters")
 export const digest = text(/^[0-9a-f]{64}$/, "64 hex digits")
 export const extendedKey = text(/^[1-9A-HJ-NP-Za-km-z]{100,120}$/, "an extended public key")
 export const curve = oneOf("secp256k1", "ed25519")
-/** Only bounded here: which paths exist is keys/path.ts's to say. */
-export const path = textUpTo(256)
+/**
+ * A path in its one text, `m/44/60/0/0/5`. What else parses (spaces, no `m`, a leading slash) is refused: rules and servers are
+ * shown this text, and must not read another path in it than the one that signs.
+ */
+export const path: Read<string> = (value, at) => {
+  const written = textUpTo(256)(value, at)
+  return canonicalPath(written) === written ? written : malformed(at, "not a path in its canonical text")
+}
+
+function canonicalPath(written: string): string | undefined {
+  try {
+    return formatPath(parsePath(written))
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+/** Standard base64 in its one form, padded, of at least one byte and at most `max`. */
+export const base64 =
+  (max: number): Read<string> =>
+  (value, at) => {
+    if (typeof value !== "string" || value === "" || value.length > 4 * Math.ceil(max / 3)) {
+      return malformed(at, `not base64 of 1 to ${max} bytes`)
+    }
+    const bytes = Buffer.from(value, "base64")
+    if (bytes.length > max || bytes.toString("base64") !== value) return malformed(at, "not base64 in its one form")
+    return value
+  }
 
 const hexPattern = /^(?:[0-9a-f]{2})*$/
 

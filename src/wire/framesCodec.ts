@@ -15,7 +15,10 @@ import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
 import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
 
 export const FRAME_VERSION = 1
-export const MAX_FRAME_BYTES = 2 * 1024 * 1024
+/** A task document of version 2 with its signature, and what is around it. */
+export const MAX_FRAME_BYTES = MAX_TASK_BYTES + 64 * 1024
+/** No message of a protocol comes near it. */
+const MAX_ENVELOPE_BYTES = 2 * 1024 * 1024
 
 const MAX_SMALL_DOCUMENT = 4096
 const MAX_CODE = 64
@@ -87,7 +90,7 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
       case TO_NODE.cancel:
         return { kind: "cancel", cancel: signed(from, MAX_SMALL_DOCUMENT) }
       case TO_NODE.envelope:
-        return { kind: "envelope", taskId: taskId(from), envelope: from.block(1, MAX_FRAME_BYTES) }
+        return { kind: "envelope", taskId: taskId(from), envelope: from.block(1, MAX_ENVELOPE_BYTES) }
       case TO_NODE.outcomeStored:
         return { kind: "outcomeStored", taskId: taskId(from) }
       case TO_NODE.certificate:
@@ -122,7 +125,7 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
           kind: "envelope",
           taskId: taskId(from),
           receiver: receiver(from),
-          envelope: from.block(1, MAX_FRAME_BYTES),
+          envelope: from.block(1, MAX_ENVELOPE_BYTES),
         }
       default:
         return malformed("kind", "not known")

@@ -33,6 +33,8 @@ export function attempt<T>(decode: () => T): T | Problem {
  * Parses exactly what JSON.stringify would write: UTF-8 without a mark, no white space, no key twice, no number that
  * loses digits. Two readers of such a document cannot disagree about what it says.
  */
+const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
+
 export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
   if (bytes.length > maxBytes) malformed("$", `longer than ${maxBytes} bytes`)
   const text = decodeUtf8(bytes, "$")
@@ -44,6 +46,8 @@ export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
     malformed("$", "not JSON")
   }
   if (JSON.stringify(value) !== text) malformed("$", "not in the one form that JSON.stringify writes")
+  // In that form it stands as an escape, and every text of another encoding than ours would show something else for it.
+  if (LONE_SURROGATE.test(text)) malformed("$", "half of a character outside the basic plane")
   // In that form a key cannot be spelt with escapes, and inside a string the quotes would be escaped.
   if (text.includes('"__proto__":')) malformed("$", "a key has the name __proto__")
   return value
@@ -68,19 +72,23 @@ function depthOf(text: string): number {
 type Shape = Readonly<Record<string, Read<unknown>>>
 type Shaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends Read<infer T> ? T : never }
 
-/** An object with exactly the keys of `shape`. */
-export function closed<S extends Shape>(shape: S): Read<Shaped<S>> {
+/** An object with exactly the keys of `shape`, and any of `optional`. */
+export function closed<S extends Shape, O extends Shape = Record<never, never>>(
+  shape: S,
+  optional?: O,
+): Read<Shaped<S> & Partial<Shaped<O>>> {
+  const all: Shape = { ...shape, ...optional }
   return (value, at) => {
     const from = anObject(value, at)
     for (const key of Object.keys(from)) {
-      if (!Object.hasOwn(shape, key)) malformed(at, "a key that is not known")
+      if (!Object.hasOwn(all, key)) malformed(at, "a key that is not known")
     }
     const out: Record<string, unknown> = {}
-    for (const [key, read] of Object.entries(shape)) {
-      if (!Object.hasOwn(from, key)) malformed(at, `${key} is missing`)
-      out[key] = read(from[key], `${at}.${key}`)
+    for (const [key, read] of Object.entries(all)) {
+      if (Object.hasOwn(from, key)) out[key] = read(from[key], `${at}.${key}`)
+      else if (Object.hasOwn(shape, key)) malformed(at, `${key} is missing`)
     }
-    return out as Shaped<S>
+    return out as Shaped<S> & Partial<Shaped<O>>
   }
 }
 

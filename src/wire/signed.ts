@@ -9,9 +9,9 @@ import { frame } from "../crypto/frame.ts"
 import { publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
 import type { Tag } from "../crypto/tags.ts"
 import { CosignerError } from "../errors.ts"
-import { digest, taskId } from "./fields.ts"
+import { digest, hex, taskId } from "./fields.ts"
 import type { SignedDocument } from "./frames.ts"
-import { attempt, closed, integer, type Problem, parseJson, textUpTo } from "./json.ts"
+import { attempt, closed, integer, oneOf, type Problem, parseJson, type Read, textUpTo } from "./json.ts"
 import { isForgeableKey } from "./nodeId.ts"
 
 /** An Ed25519 key that signs and is not shown: a node's identity, or WaaS's. */
@@ -52,6 +52,17 @@ export interface StartDocument {
   readonly digest: string
   /** 1 to MAX_ATTEMPTS. */
   readonly attempt: number
+  /** What the session's id covers beside the task; absent in the start of suite 1. */
+  readonly terms?: StartTerms
+}
+
+/** Of suite 2, which signing sessions alone have: key generation and resharing are of suite 1. */
+export interface StartTerms {
+  readonly suite: 2
+  /** 16 random bytes, hex: an attempt's number that comes back from a lost commit makes another session all the same. */
+  readonly nonce: string
+  /** The version by which all signers read payloads. */
+  readonly reader: number
 }
 
 /** End the task with this digest. */
@@ -65,7 +76,8 @@ export interface CancelDocument {
 const MAX_SMALL = 4096
 /** What a node does and remembers for each attempt must not be without bound. */
 export const MAX_ATTEMPTS = 1000
-const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) })
+const terms: Read<StartTerms> = closed({ suite: oneOf(2), nonce: hex(16, 16), reader: integer(1, 255) })
+const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) }, { terms })
 const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
 
 export const decodeStart = (document: Uint8Array): StartDocument | Problem =>

@@ -1,14 +1,19 @@
 /**
  * What WaaS asks of a node: the task document. The document's bytes are signed by WaaS and hashed by the node as they
- * travelled, never re-encoded: the digest names exactly what was asked. Decoding is closed: what is not exactly a task of
- * version 1 is refused whole. Whether this node takes part, holds the group, or may sign is not decided here.
+ * travelled, never re-encoded: the digest names exactly what was asked. Decoding is closed: what is not exactly a task of a
+ * known version is refused whole. Whether this node takes part, holds the group, or may sign is not decided here.
+ *
+ * Version 2 is a KeySign with payloads (formats.md 11): what is signed, to be read by every signer. Everything else is version 1.
  */
-import { type Bytes, toHex, utf8 } from "../bytes.ts"
+import { type Bytes, copy, toHex, utf8 } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
+import { MAX_PAYLOAD_BYTES } from "../intent/reading.ts"
 import {
+  base64,
   curve,
+  digest,
   extendedKey,
   groupId,
   MAX_CHECKUP_TEXT,
@@ -32,18 +37,20 @@ import {
   type Problem,
   parseJson,
   type Read,
-  textUpTo,
+  text,
 } from "./json.ts"
 
 /** In the order of their wire numbers (framesCodec.ts). */
 export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
 export type TaskType = (typeof TASK_TYPES)[number]
 
+export type TaskVersion = 1 | 2
+
 /** 1 ECDSA, 2 EdDSA, 3 BIP-340 Schnorr: the numbers of the callback formats. */
 export type SignatureType = 1 | 2 | 3
 
 interface TaskCommon {
-  readonly version: 1
+  readonly version: TaskVersion
   readonly task_id: string
   /** The id of the request at WaaS that this task belongs to. */
   readonly biz_task_id: string
@@ -70,6 +77,26 @@ export interface SignMessage {
   readonly msg_hash: string
   /** `0x` hex of the Taproot merkle root, or empty. See keys/path for what each algorithm allows. */
   readonly tweak: string
+  /** Version 2: which of the task's payloads this message belongs to; absent for a digest that nobody can read. */
+  readonly payload?: number
+  /** Bitcoin: which input of that payload. */
+  readonly input?: number
+}
+
+/** What messages of a task belong to: the transaction or message itself. */
+export interface TaskPayload {
+  /** One of intent/reading.ts's formats; whether this node reads it is not decided here. */
+  readonly format: string
+  /** Base64. */
+  readonly data: string
+}
+
+/** What a journal keeps of a payload when its task has ended. */
+export interface ForgottenPayload {
+  readonly format: string
+  /** Of the decoded bytes, hex. */
+  readonly sha256: string
+  readonly bytes: number
 }
 
 export interface KeySignTask extends TaskCommon {
@@ -80,6 +107,8 @@ export interface KeySignTask extends TaskCommon {
   readonly used_node_ids: readonly string[]
   readonly signature_type: SignatureType
   readonly messages: readonly SignMessage[]
+  /** From version 2 on. */
+  readonly payloads?: readonly TaskPayload[]
 }
 
 export interface KeyReshareTask extends TaskCommon {
@@ -104,10 +133,24 @@ export interface KeyShareSignTask extends TaskCommon {
 
 export type Task = KeyGenTask | KeySignTask | KeyReshareTask | KeyShareSignTask
 
-export const MAX_TASK_BYTES = 1024 * 1024
+/** Of version 2; a document of version 1 has at most a quarter of it. */
+export const MAX_TASK_BYTES = 4 * 1024 * 1024
+const MAX_TASK_1_BYTES = 1024 * 1024
+/** One for each message of the largest batch. */
+const MAX_PAYLOADS = 32
+const MAX_INPUT = 0xffff_ffff
 
 const MAX_MS = 8.64e15
 const threshold = integer(2, MAX_MEMBERS)
+
+/** Keys under which servers are shown what this node itself read; a task that fills them would speak in its name. */
+const RESERVED = ["intent", "intent_hash"]
+
+function extraInfo(value: unknown, at: string): Readonly<Record<string, unknown>> {
+  const info = anObject(value, at)
+  for (const key of RESERVED) if (Object.hasOwn(info, key)) malformed(at, `${key} is the node's to fill in`)
+  return info
+}
 
 const common = {
   version: oneOf(1),
@@ -115,8 +158,10 @@ const common = {
   biz_task_id: taskId,
   created_ms: integer(0, MAX_MS),
   deadline_ms: integer(0, MAX_MS),
-  extra_info: anObject,
+  extra_info: extraInfo,
 } as const
+
+const decodedLength = (data: string): number => (data.length / 4) * 3 - (/=*$/.exec(data)?.[0].length ?? 0)
 
 const emptyOr =
   (read: Read<string>): Read<string> =>
@@ -124,6 +169,19 @@ const emptyOr =
     value === "" ? "" : read(value, at)
 
 const merkleRoot: Read<string> = (value, at) => (value === "0x" ? "0x" : prefixedHex(32, 32)(value, at))
+
+const format = text(/^[a-z]{1,16}\/[a-z-]{1,32}$/, "a format")
+
+const payload: Read<TaskPayload> = closed({ format, data: base64(MAX_PAYLOAD_BYTES) })
+
+const forgotten: Read<ForgottenPayload> = closed({ format, sha256: digest, bytes: integer(1, MAX_PAYLOAD_BYTES) })
+
+const message = closed({ bip32_path: path, msg_hash: prefixedHex(1, MAX_MESSAGE), tweak: emptyOr(merkleRoot) })
+
+const messageWithPayload = closed(
+  { bip32_path: path, msg_hash: prefixedHex(1, MAX_MESSAGE), tweak: emptyOr(merkleRoot) },
+  { payload: integer(0, MAX_PAYLOADS - 1), input: integer(0, MAX_INPUT) },
+)
 
 const keyGen: Read<KeyGenTask> = (value, at) => {
   const task = closed({ ...common, type: oneOf("KeyGen"), group_id: groupId, curve, threshold, node_ids: nodeIds(2) })(
@@ -134,20 +192,40 @@ const keyGen: Read<KeyGenTask> = (value, at) => {
   return task
 }
 
-const keySign: Read<KeySignTask> = (value, at) => {
+const keySignCommon = {
+  ...common,
+  type: oneOf("KeySign"),
+  group_id: groupId,
+  root_pub_key: extendedKey,
+  used_node_ids: nodeIds(2),
+  signature_type: oneOf(1, 2, 3),
+} as const
+
+const keySign1: Read<KeySignTask> = (value, at) =>
+  checkedMessages(closed({ ...keySignCommon, messages: list(message, 1, MAX_MESSAGES) })(value, at), at)
+
+const keySign2: Read<KeySignTask> = (value, at) => {
   const task = closed({
-    ...common,
-    type: oneOf("KeySign"),
-    group_id: groupId,
-    root_pub_key: extendedKey,
-    used_node_ids: nodeIds(2),
-    signature_type: oneOf(1, 2, 3),
-    messages: list(
-      closed({ bip32_path: path, msg_hash: prefixedHex(1, MAX_MESSAGE), tweak: emptyOr(merkleRoot) }),
-      1,
-      MAX_MESSAGES,
-    ),
+    ...keySignCommon,
+    version: oneOf(2),
+    messages: list(messageWithPayload, 1, MAX_MESSAGES),
+    payloads: list(payload, 1, MAX_PAYLOADS),
   })(value, at)
+  if (task.payloads.reduce((sum, { data }) => sum + decodedLength(data), 0) > MAX_PAYLOAD_BYTES) {
+    malformed(`${at}.payloads`, `more than ${MAX_PAYLOAD_BYTES} bytes together`)
+  }
+  for (const [i, { payload: index, input }] of task.messages.entries()) {
+    const where = `${at}.messages[${i}]`
+    if (index === undefined && input !== undefined) malformed(where, "an input without a payload")
+    if (index !== undefined && index >= task.payloads.length) malformed(where, "no such payload")
+  }
+  return checkedMessages(task, at)
+}
+
+const keySign: Read<KeySignTask> = (value, at) =>
+  anObject(value, at)["version"] === 2 ? keySign2(value, at) : keySign1(value, at)
+
+function checkedMessages(task: KeySignTask, at: string): KeySignTask {
   for (const [i, message] of task.messages.entries()) {
     const where = `${at}.messages[${i}]`
     if (task.signature_type !== 2 && message.msg_hash.length !== 66) malformed(where, "msg_hash is not 32 bytes")
@@ -178,11 +256,17 @@ const keyReshare: Read<KeyReshareTask> = (value, at) => {
   return task
 }
 
+/** Hex in its one text: with or without `0x`, lower case. */
+const checkupMessage: Read<string> = (value, at) =>
+  typeof value === "string" && value.length <= MAX_CHECKUP_TEXT && /^(?:0x)?(?:[0-9a-f]{2})+$/.test(value)
+    ? value
+    : malformed(at, "not lower-case hex")
+
 const keyShareSign: Read<KeyShareSignTask> = closed({
   ...common,
   type: oneOf("KeyShareSign"),
   node_id: nodeId,
-  details: list(closed({ group_id: groupId, message: textUpTo(MAX_CHECKUP_TEXT) }), 1, MAX_MESSAGES),
+  details: list(closed({ group_id: groupId, message: checkupMessage }), 1, MAX_MESSAGES),
 })
 
 const readers: { readonly [T in TaskType]: Read<Task> } = {
@@ -198,6 +282,8 @@ export function decodeTask(document: Uint8Array): Task | Problem {
   return attempt(() => {
     const value = anObject(parseJson(document, MAX_TASK_BYTES), "$")
     const task = readers[taskType(value["type"], "$.type")](value, "$")
+    if (task.version === 1 && document.length > MAX_TASK_1_BYTES)
+      malformed("$", `longer than ${MAX_TASK_1_BYTES} bytes`)
     if (task.deadline_ms <= task.created_ms) malformed("$.deadline_ms", "not after created_ms")
     return task
   })
@@ -210,6 +296,37 @@ export function encodeTask(task: Task): Bytes {
   if ("problem" in read) throw new CosignerError("E-LNK-020", { what: "task document", problem: read.problem })
   return document
 }
+
+// ---- what a journal keeps ------------------------------------------------------------------------------------------
+
+/** The document without the bytes of its payloads, of which their digests stay. Any other document as it is. */
+export function withoutPayloads(document: Bytes): Bytes {
+  const task = decodeTask(document)
+  if ("problem" in task || task.type !== "KeySign" || task.payloads === undefined) return document
+  const payloads = task.payloads.map(({ format, data }): ForgottenPayload => {
+    const bytes = payloadBytes(data)
+    return { format, sha256: toHex(sha256(bytes)), bytes: bytes.length }
+  })
+  return utf8(JSON.stringify({ ...task, payloads }))
+}
+
+/** A task as the journal has it: as it was asked, or, once it has ended, without the bytes of its payloads. */
+export function decodeRecordedTask(document: Uint8Array): Task | Problem {
+  const whole = decodeTask(document)
+  if (!("problem" in whole)) return whole
+  return attempt(() => {
+    const { payloads, version, ...rest } = anObject(parseJson(document, MAX_TASK_BYTES), "$")
+    if (version !== 2) malformed("$", whole.problem)
+    list(forgotten, 1, MAX_PAYLOADS)(payloads, "$.payloads")
+    const messages = list(messageWithPayload, 1, MAX_MESSAGES)(rest["messages"], "$.messages")
+    const task = keySign1({ ...rest, version: 1, messages: messages.map(withoutPlace) }, "$")
+    return { ...task, version: 2, messages }
+  })
+}
+
+const withoutPlace = ({ bip32_path, msg_hash, tweak }: SignMessage): SignMessage => ({ bip32_path, msg_hash, tweak })
+
+export const payloadBytes = (data: string): Bytes => copy(Buffer.from(data, "base64"))
 
 /** What names a task's content everywhere: SHA-256 of the document's bytes, hex. */
 export const taskDigest = (document: Uint8Array): string => toHex(sha256(document))
