@@ -31,6 +31,7 @@ import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
+import { DEFAULT_INTENT_SETTINGS } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type Tasks } from "./tasks/runner.ts"
@@ -123,8 +124,8 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     pool,
     events,
     risk: {
-      evaluate: (task, group, usage, nowMs) => judge(rules, task, group, usage, nowMs),
-      ask: (task, _group, signal) => callbacks.asker.ask(task, signal),
+      evaluate: (task, group, usage, nowMs, intents) => judge(rules, task, group, usage, nowMs, intents),
+      ask: (task, _group, signal, intents) => callbacks.asker.ask(task, signal, intents),
     },
     send: (frame) => void link?.send(frame),
   })
@@ -278,6 +279,7 @@ function makeTasks({ config, link, store, log, identity, observers }: Base, part
     limits: LIMITS,
     rng: systemRng,
     pathRules: config.signing.path_algorithms,
+    intents: DEFAULT_INTENT_SETTINGS,
   })
 }
 

@@ -7,6 +7,7 @@
 import { CosignerError, errorText } from "../errors.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import { sleep } from "../sleep.ts"
+import { type Intents, NO_INTENTS } from "../tasks/intents.ts"
 import type { Task } from "../wire/task.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
 import { type Answer, type NoDecision, readAnswer } from "./answer.ts"
@@ -34,7 +35,7 @@ export interface Tried {
 export interface Asker {
   readonly servers: readonly CallbackServer[]
   /** Approves at once when no server is configured: whether that may be, the config has decided. */
-  ask(task: Task, signal: AbortSignal): Promise<Verdict>
+  ask(task: Task, signal: AbortSignal, intents?: Intents): Promise<Verdict>
   /** Never rejects. */
   ping(server: CallbackServer, signal: AbortSignal): Promise<Answer>
 }
@@ -56,14 +57,15 @@ interface Parts {
 export function createAsker(parts: Parts): Asker {
   return {
     servers: parts.servers,
-    async ask(task, signal) {
+    async ask(task, signal, intents = NO_INTENTS) {
       if (task.type === "KeyShareSign" && !parts.askKeyShareSign) return approvedBy([])
       // Fires when the caller's signal does, or when one server has rejected.
       const cancel = new AbortController()
       const all = AbortSignal.any([signal, cancel.signal])
+      const body: BodyFor = ({ version }, requestId) => taskBody(version, requestId, task, intents)
       const endings = await Promise.all(
         parts.servers.map(async (server) => {
-          const ending = await askServer(parts, server, task, signal, all).catch((error: unknown) =>
+          const ending = await askServer(parts, server, body, signal, all).catch((error: unknown) =>
             broken(server, error),
           )
           if (ending.kind !== "approve") cancel.abort()
@@ -99,10 +101,12 @@ const broken = (server: CallbackServer, error: unknown): Ending => ({
   reason: `it could not be asked: ${errorText(error)}`,
 })
 
+type BodyFor = (server: CallbackServer, requestId: string) => string
+
 async function askServer(
   parts: Parts,
   server: CallbackServer,
-  task: Task,
+  body: BodyFor,
   deadline: AbortSignal,
   all: AbortSignal,
 ): Promise<Ending> {
@@ -118,7 +122,7 @@ async function askServer(
   for (let tries = 0; !all.aborted && (retries === 0 || tries <= retries); tries++) {
     if (tries > 0) await sleep(Math.max(pause * 1000, tries > QUICK_TRIES ? SLOW_MS : 0), all)
     if (all.aborted) break
-    const answer = await tryOnce(parts, server, requestId, taskBody(server.version, requestId, task), all)
+    const answer = await tryOnce(parts, server, requestId, body(server, requestId), all)
     // An approval that comes with or after the deadline is too late: the caller may have gone on already.
     if (all.aborted && answer.kind !== "reject") break
     if (answer.kind === "approve") return { kind: "approve", server: server.address }

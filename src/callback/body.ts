@@ -2,6 +2,7 @@
  * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (formats.md 1.3, 1.7, 1.8, 1.10). All
  * four fields are always there, details and extra_info are JSON texts and never empty: some servers crash otherwise.
  */
+import { type Intents, intentsJson, NO_INTENTS, taskIntentHash } from "../tasks/intents.ts"
 import { REQUEST_TYPES, requestDetail } from "../wire/requestDetail.ts"
 import type { Task } from "../wire/task.ts"
 
@@ -18,13 +19,24 @@ const text = (body: CallbackRequest): string => JSON.stringify(body)
 
 export const pingBody = (): string => text({ request_id: "", request_type: 0, request_detail: "", extra_info: "" })
 
-export function taskBody(version: CallbackVersion, requestId: string, task: Task): string {
+/** `intents`: what this node read in the task's payloads; servers of version 2 are shown it, and ignore fields they do not know. */
+export function taskBody(
+  version: CallbackVersion,
+  requestId: string,
+  task: Task,
+  intents: Intents = NO_INTENTS,
+): string {
   return text({
     request_id: requestId,
     request_type: REQUEST_TYPES[task.type],
     request_detail: JSON.stringify(version === 1 ? detailV1(task) : requestDetail(task)),
-    extra_info: JSON.stringify(version === 1 ? extraInfoV1(task) : task.extra_info),
+    extra_info: JSON.stringify(version === 1 ? extraInfoV1(task) : extraInfoV2(task, intents)),
   })
+}
+
+function extraInfoV2({ extra_info }: Task, intents: Intents): Readonly<Record<string, unknown>> {
+  const hash = taskIntentHash(intents)
+  return hash === undefined ? extra_info : { ...extra_info, intent: intentsJson(intents), intent_hash: hash }
 }
 
 function detailV1(task: Task): Readonly<Record<string, unknown>> {

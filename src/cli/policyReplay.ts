@@ -7,7 +7,7 @@ import { type Past, type Replayed, replay as replayTasks } from "../policy/repla
 import { openStore, type Store } from "../store/store.ts"
 import { ownGroup, policyRequest } from "../tasks/policyRequest.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
-import { decodeTask } from "../wire/task.ts"
+import { decodeRecordedTask } from "../wire/task.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 const since = (text: string): number => parseWindow(text) ?? refuse("--since", "a duration such as 12h or 30d", text)
@@ -58,7 +58,7 @@ function pastOf(store: Store): readonly Past[] {
 }
 
 function requestOf(record: TaskRecord, groups: readonly GroupPublic[]): Past["request"] {
-  const task = decodeTask(record.document)
+  const task = decodeRecordedTask(record.document)
   if ("problem" in task) return { type: "unreadable", taskId: record.taskId, problem: task.problem }
   const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
   // Every epoch of a group has the same root key.

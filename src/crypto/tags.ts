@@ -41,6 +41,7 @@ export const TAGS = [
   // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",
+  "intent/task",
 ] as const
 
 export type Tag = (typeof TAGS)[number]

@@ -40,6 +40,8 @@ export const intentCodes = {
     "EVM, Bitcoin and TRON take a secp256k1 group, Solana an Ed25519 group",
   ),
   "E-INT-009": unread("calls are nested too deeply to be read", "send the inner calls directly; 8 levels are read"),
+  "E-INT-010": disagrees("a payload of the task belongs to none of its messages", COMPARE),
+  "E-INT-011": disagrees("a message of the task has two payloads", "ask for each message once; nothing was signed"),
 
   "E-INT-020": unread("the payload is not RLP in its one canonical form", "encode the unsigned transaction again"),
   "E-INT-021": unread(

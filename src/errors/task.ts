@@ -181,6 +181,30 @@ export const taskCodes = {
       `the journal has taken in ${d.burstBytes} bytes of tasks that came to nothing, and of share check-ups; new tasks are refused, but for ${d.bytesPerDay} bytes a day`,
     next: "ask the operator of WaaS why it has so many tasks approved and lets them end, or asks for so many check-ups; then wait, or start the node again",
   }),
+  "E-TSK-036": entry<{ readonly limit: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `the tasks in work have documents of ${d.limit} bytes together, and this one has no room`,
+    next: "wait until some have ended and ask again",
+  }),
+  "E-TSK-037": entry<{ readonly asked: number; readonly own: readonly number[] }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the start names version ${d.asked} of the reader of payloads, and this node has ${d.own.join(", ")}`,
+    next: "upgrade the older of node and WaaS; README has the order under Upgrade; nobody misbehaved",
+  }),
+  "E-TSK-038": entry({
+    kind: "input",
+    exit: EXIT.refused,
+    what: () => "a task with payloads was started as if it had none",
+    next: "upgrade WaaS; nothing was signed, and nobody misbehaved",
+  }),
+  "E-TSK-039": entry({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: () => "the payloads of the task are read otherwise now than when it was approved",
+    next: "an upgrade or [[intent]] settings came in between: ask again under a new request, and it is judged anew",
+  }),
   "E-TSK-040": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

@@ -4,12 +4,15 @@
  */
 import { toHex } from "../bytes.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import { type Intents, NO_INTENTS, taskIntentHash } from "../tasks/intents.ts"
 import type { EventsFor, OutboxEvent, TaskChange, TaskStatus } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { PROTOCOL_NUMBERS, requestDetail } from "../wire/requestDetail.ts"
 import type { Task, TaskType } from "../wire/task.ts"
 
 export const PING = "ping"
+/** Of an intent's words in one event. */
+const MOST_LINES = 100
 
 const KINDS: Readonly<Record<TaskType, string>> = {
   KeyGen: "keygen",
@@ -59,7 +62,13 @@ export const pingEvent = (nodeId: string, eventId: string, nowMs: number): Outbo
   body: JSON.stringify({ event_id: eventId, created_timestamp: nowMs, node_id: nodeId, event_type: PING }),
 })
 
-function dataOf({ task, status, failedReason, outcome }: TaskChange): Readonly<Record<string, unknown>> {
+function dataOf({
+  task,
+  intents = NO_INTENTS,
+  status,
+  failedReason,
+  outcome,
+}: TaskChange): Readonly<Record<string, unknown>> {
   return {
     data_type: task.type,
     request_id: task.task_id,
@@ -67,9 +76,18 @@ function dataOf({ task, status, failedReason, outcome }: TaskChange): Readonly<R
     request_status: status,
     request_detail: requestDetail(task),
     extra_info: JSON.stringify(task.extra_info),
+    ...intentOf(intents),
     failed_reason: failedReason,
     ...(outcome === undefined ? {} : { result: resultOf(task, outcome) }),
   }
+}
+
+/** What this node read; absent before it was, and where there is nothing to read. */
+function intentOf(intents: Intents): Readonly<Record<string, unknown>> {
+  const hash = taskIntentHash(intents)
+  return hash === undefined
+    ? {}
+    : { intent_hash: hash, intent: intents.flatMap(({ text }) => text).slice(0, MOST_LINES) }
 }
 
 function resultOf(task: Task, outcome: TaskOutcome): Readonly<Record<string, unknown>> {

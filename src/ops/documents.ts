@@ -4,9 +4,10 @@ import { build } from "../build.ts"
 import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Store } from "../store/store.ts"
+import { recordedIntents } from "../tasks/intents.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { decodeTask, type Task } from "../wire/task.ts"
+import { decodeRecordedTask, type Task } from "../wire/task.ts"
 import { type Delay, sizeOf } from "./measure.ts"
 import {
   cut,
@@ -160,7 +161,7 @@ const PATHS = 3
 
 function taskOf(record: TaskRecord): TasksDocument["tasks"][number] {
   const { verdict } = record
-  const decoded = decodeTask(record.document)
+  const decoded = decodeRecordedTask(record.document)
   const task = "problem" in decoded ? undefined : decoded
   const messages = task?.type === "KeySign" ? task.messages : []
   return {
@@ -190,6 +191,7 @@ function taskOf(record: TaskRecord): TasksDocument["tasks"][number] {
               reason: cut(reason),
             })),
           },
+    intents: recordedIntents(verdict).map(({ hash, text }) => ({ hash, text: cut(text) })),
     code: record.code,
     reason: cut(record.reason),
     delivered: record.delivered,

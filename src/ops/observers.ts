@@ -5,7 +5,7 @@ import type { Log } from "../log.ts"
 import type { SessionSpec } from "../mpc/session.ts"
 import type { Store } from "../store/store.ts"
 import { isFinal, type StartSession, type TaskPort, type TaskRecord } from "../tasks/ports.ts"
-import { decodeTask, type TaskType } from "../wire/task.ts"
+import { decodeRecordedTask, type TaskType } from "../wire/task.ts"
 import type { Ended } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
@@ -119,6 +119,6 @@ function lastProof(store: Store): number | undefined {
 }
 
 function signatureTypeOf(record: TaskRecord): number | undefined {
-  const task = decodeTask(record.document)
+  const task = decodeRecordedTask(record.document)
   return "problem" in task || task.type !== "KeySign" ? undefined : task.signature_type
 }

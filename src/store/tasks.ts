@@ -17,6 +17,7 @@ import {
   type TaskPort,
   type TaskRecord,
 } from "../tasks/ports.ts"
+import { withoutPayloads } from "../wire/task.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
 import { type Journal, SESSION, type Session, TASK, type UnprovenChecks } from "./records.ts"
@@ -120,6 +121,7 @@ export class Tasks implements TaskPort {
       const isApproved = verdict.action === "approve"
       const record: TaskRecord = {
         ...journal.record,
+        document: isApproved ? journal.record.document : withoutPayloads(journal.record.document),
         state: isApproved ? "approved" : "rejected",
         updatedMs: nowMs,
         verdict,
@@ -316,6 +318,8 @@ const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit
 
 const endedAs = (record: TaskRecord, end: Finish, nowMs: number): TaskRecord => ({
   ...record,
+  // What was signed is on the chain; a journal that kept every payload for months would be charged for it.
+  document: withoutPayloads(record.document),
   state: end.state,
   updatedMs: nowMs,
   code: end.state === "completed" ? "" : end.code,

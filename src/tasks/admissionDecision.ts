@@ -2,7 +2,8 @@
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import { askEverybody } from "./decision.ts"
-import { planOf } from "./kinds.ts"
+import { isUnread, unreadDecision } from "./intents.ts"
+import { intentsFor, planOf } from "./kinds.ts"
 import { isRefusal, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -14,7 +15,9 @@ export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSigna
   const late = (): boolean => ports.now() >= deadlineMs
   if (late()) return refuse("E-TSK-004", { deadlineMs })
   using alarm = ports.alarm(deadlineMs)
-  const verdict = await askEverybody(task, plan, ports, AbortSignal.any([alarm.signal, stop]))
+  const intents = await intentsFor(task, plan, ports)
+  if (isUnread(intents)) return unreadDecision(intents).verdict
+  const verdict = await askEverybody(task, plan, intents, ports, AbortSignal.any([alarm.signal, stop]))
   if (stop.aborted) return refuse("E-TSK-005", { reason: String(stop.reason) })
   return late() ? refuse("E-TSK-004", { deadlineMs }) : verdict
 }

@@ -13,7 +13,8 @@ import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
-import { type Plan, type Refusal, refuse } from "./plan.ts"
+import type { Intents } from "./intents.ts"
+import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
@@ -39,20 +40,21 @@ export interface AttemptEvents {
 /** Throws when the share does not open. */
 export function beginAttempt(
   task: Task,
-  attempt: number,
+  start: AttemptStart,
   plan: Plan,
   ports: TaskPorts,
   locks: CheckLocks,
   on: AttemptEvents,
 ): Attempt {
-  const opened = plan.open(attempt)
+  const { attempt, intents } = start
+  const opened = plan.open(start)
   const checks = openChecks(locks)
   let sid: Bytes | undefined
   let refused: Refusal | undefined
   const io: HostIo = {
     ...sessionIo(task, plan, ports, checks, on.ban),
     begin: async (begun) => {
-      refused = begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, ports)
+      refused = begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, intents, ports)
       if (refused !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: refused.reason })
       sid = begun
       on.begun()
@@ -95,11 +97,11 @@ function closed(close: () => void, ending: Ending): boolean {
 }
 
 /** Makes the session's row durable, if the task may still be signed for: the deadline and the rules are asked at this moment. */
-function begin(row: SessionRow, task: Task, plan: Plan, ports: TaskPorts): Refusal | undefined {
+function begin(row: SessionRow, task: Task, plan: Plan, intents: Intents, ports: TaskPorts): Refusal | undefined {
   const nowMs = ports.now()
   requireInTime(task, nowMs)
   try {
-    ports.journal.startSession(row, nowMs, (usage) => ports.risk.evaluate(task, plan.group, usage, nowMs))
+    ports.journal.startSession(row, nowMs, (usage) => ports.risk.evaluate(task, plan.group, usage, nowMs, intents))
     return undefined
   } catch (error) {
     if (isCode(error, "E-TSK-030")) return refuse(error.code, error.data)

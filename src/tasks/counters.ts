@@ -6,7 +6,7 @@ import type { Bytes } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { keyCounter } from "../policy/countLimit.ts"
 import type { Debit } from "../policy/decision.ts"
-import { decodeTask } from "../wire/task.ts"
+import { decodeRecordedTask } from "../wire/task.ts"
 import { rootKeyOf } from "./policyRequest.ts"
 
 const BY_GROUP_ID = "sign/group/"
@@ -21,7 +21,7 @@ export function currentDebits(debits: readonly Debit[], document: Bytes): readon
 const isOld = ({ counter }: Debit): boolean => counter.startsWith(BY_GROUP_ID)
 
 function counterOf(document: Bytes): string | undefined {
-  const task = decodeTask(document)
+  const task = decodeRecordedTask(document)
   if ("problem" in task || task.type !== "KeySign") return undefined
   try {
     return keyCounter(rootKeyOf(task.root_pub_key))

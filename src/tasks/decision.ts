@@ -2,6 +2,7 @@
 import type { Decision } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
+import type { Intents } from "./intents.ts"
 import type { LonePlan, Plan } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -9,11 +10,12 @@ import type { TaskPorts } from "./ports.ts"
 export async function askEverybody(
   task: Task,
   plan: Plan | LonePlan,
+  intents: Intents,
   { risk, journal, now }: TaskPorts,
   stop: AbortSignal,
 ): Promise<Verdict> {
-  const { verdict } = risk.evaluate(task, plan.group, journal.usage, now())
-  return verdict.action === "approve" ? risk.ask(task, plan.group, stop) : verdict
+  const { verdict } = risk.evaluate(task, plan.group, journal.usage, now(), intents)
+  return verdict.action === "approve" ? risk.ask(task, plan.group, stop, intents) : verdict
 }
 
 /** Approves only what both mechanisms approve; every rule's outcome is kept. */

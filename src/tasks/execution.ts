@@ -4,19 +4,33 @@
  */
 import type { Bytes } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
+import { VERSIONS } from "../wire/versions.ts"
 import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { resumed, statusOf, tellEnd, unlessSigned, whyNot } from "./endings.ts"
-import { certified, madeOutcome, planOf } from "./kinds.ts"
+import {
+  hasStatedPayloads,
+  type Intents,
+  isAsApproved,
+  isUnread,
+  NO_INTENTS,
+  taskIntentHash,
+  unreadDecision,
+  withIntents,
+  wordsOf,
+} from "./intents.ts"
+import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type Mailbox, mailbox } from "./mailbox.ts"
-import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
+import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { isFinal } from "./ports.ts"
 import { attemptEnded, reportOf } from "./report.ts"
@@ -24,7 +38,7 @@ import { fired, onFired } from "./signals.ts"
 import { retireBefore } from "./succession.ts"
 
 type Command =
-  | { readonly kind: "start"; readonly attempt: number }
+  | { readonly kind: "start"; readonly attempt: number; readonly terms: StartTerms | undefined }
   | { readonly kind: "certificate"; readonly acks: readonly Bytes[] }
 
 interface Running {
@@ -56,6 +70,8 @@ export class TaskExecution {
   #asked: number
   #begunLast: number
   #running: Running | undefined
+  /** What the payloads of the task do, once they are read. */
+  #intents: Intents = NO_INTENTS
   /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
   #result: (() => void) | undefined
 
@@ -85,13 +101,13 @@ export class TaskExecution {
 
   // ---- what the outside says ---------------------------------------------------------------------------------------
 
-  start(number: number): void {
+  start(number: number, terms: StartTerms | undefined): void {
     if (this.#running !== undefined && number <= this.#running.number) {
       this.#ports.send({ ...reportOf(this.#record()), attempt: this.#running.number })
       return
     }
     this.#asked = Math.max(this.#asked, number)
-    this.#commands.put({ kind: "start", attempt: number })
+    this.#commands.put({ kind: "start", attempt: number, terms })
     // A higher attempt ends the one that runs; the loop then takes the command up.
     this.#running?.attempt.session.cancel("cancelled")
   }
@@ -133,24 +149,36 @@ export class TaskExecution {
     const plan = planOf(this.task, this.#ports)
     if (isRefusal(plan)) return this.#fail(plan)
     if (this.#isStopped()) return this.#finishStopped()
-    const record = this.#claimed.state === "claimed" ? await this.#decide(plan) : this.#claimed
+    const reading = intentsFor(this.task, plan, this.#ports)
+    // Most tasks have no payload, and go on in the same turn.
+    const read = reading instanceof Promise ? await reading : reading
+    if (!isUnread(read)) this.#intents = read
+    const record = this.#claimed.state === "claimed" ? await this.#decide(plan, read) : this.#claimed
     if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
     this.#ports.send(resumed(record) ?? reportOf(record))
     if (record.state === "rejected") return tellEnd(record, this.#ports)
     if (record.state === "approved") {
-      this.#ports.log.info(`${this.task.type} task approved`, { task: this.task.task_id })
+      this.#ports.log.info(`${this.task.type} task approved`, { task: this.task.task_id, ...this.#shown() })
+    }
+    if (!isFinal(record.state) && (isUnread(read) || !isAsApproved(this.task, record.verdict, read))) {
+      return this.#fail(refuse("E-TSK-039", {}))
     }
     await this.#attempts(record)
   }
 
-  async #decide(plan: Plan | LonePlan): Promise<TaskRecord> {
+  async #decide(plan: Plan | LonePlan, read: Intents | IntentProblem): Promise<TaskRecord> {
     const { risk, journal, now } = this.#ports
-    const asked = this.#answered ?? (await askEverybody(this.task, plan, this.#ports, this.#stop))
+    const asked = isUnread(read)
+      ? unreadDecision(read).verdict
+      : (this.#answered ?? (await askEverybody(this.task, plan, read, this.#ports, this.#stop)))
     if (this.#isStopped()) return this.#claimed
     return journal.approve(
       this.task.task_id,
       now(),
-      (usage) => both(risk.evaluate(this.task, plan.group, usage, now()), asked),
+      (usage) => {
+        if (isUnread(read)) return unreadDecision(read)
+        return withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
+      },
       (verdict) =>
         verdict.action === "approve" ? this.#events(140, "") : this.#events(160, `${verdict.code} ${verdict.reason}`),
     )
@@ -172,20 +200,33 @@ export class TaskExecution {
         this.#ports.send(attemptEnded(record, why))
         continue
       }
-      if (await this.#attempt(command.attempt)) return
+      const unable = this.#unableFor(command.terms)
+      if (unable !== undefined) {
+        this.#ports.send({ ...attemptEnded(record, unable), attempt: command.attempt })
+        continue
+      }
+      if (await this.#attempt(command.attempt, command.terms)) return
       record = this.#ports.journal.get(this.task.task_id) ?? record
     }
   }
 
+  /** Why this node cannot begin by such a start, though WaaS should not have sent it: nobody is blamed for a release. */
+  #unableFor(terms: StartTerms | undefined): Refusal | undefined {
+    const { readers } = VERSIONS
+    if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
+    return readers.includes(terms.reader) ? undefined : refuse("E-TSK-037", { asked: terms.reader, own: readers })
+  }
+
   /** Whether the task is over. */
-  async #attempt(number: number): Promise<boolean> {
+  async #attempt(number: number, terms: StartTerms | undefined): Promise<boolean> {
     const plan = planOf(this.task, this.#ports) // anew: a ban or a new epoch may have come since the approval
     if (isRefusal(plan)) {
       this.#fail(plan)
       return true
     }
     if (plan.kind === "alone") return this.#alone(number, plan)
-    const attempt = beginAttempt(this.task, number, plan, this.#ports, this.#locks, {
+    const start: AttemptStart = { attempt: number, terms, intents: this.#intents }
+    const attempt = beginAttempt(this.task, start, plan, this.#ports, this.#locks, {
       // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
@@ -201,7 +242,7 @@ export class TaskExecution {
   /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
   #alone(number: number, plan: LonePlan): boolean {
     const { risk, journal, now } = this.#ports
-    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now())
+    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now(), this.#intents)
     if (verdict.action !== "approve") {
       const { code, reason } = verdict
       this.#ports.send({ ...attemptEnded(this.#record(), refuse("E-TSK-030", { code, reason })), attempt: number })
@@ -318,7 +359,21 @@ export class TaskExecution {
   }
 
   #events(status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] {
-    return this.#ports.eventsFor({ task: this.task, status, failedReason, outcome, atMs: this.#ports.now() })
+    const intents = this.#intents.length === 0 ? {} : { intents: this.#intents }
+    return this.#ports.eventsFor({
+      task: this.task,
+      ...intents,
+      status,
+      failedReason,
+      outcome,
+      atMs: this.#ports.now(),
+    })
+  }
+
+  /** What is about to be signed, for a log line. */
+  #shown(): { readonly intent_hash?: string; readonly intent?: string } {
+    const hash = taskIntentHash(this.#intents)
+    return hash === undefined ? {} : { intent_hash: hash, intent: wordsOf(this.#intents) }
   }
 
   #record(): TaskRecord {

@@ -31,7 +31,7 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
     participants: members,
     kind: "setup",
     ecdsa: false,
-    open: (attempt) => ({
+    open: ({ attempt }) => ({
       spec: { ...termsOf(task, attempt), protocol: "dkg", self: ports.self },
       release: () => undefined,
     }),

@@ -36,7 +36,7 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
     participants,
     kind: "setup",
     ecdsa: false,
-    open: (attempt) => {
+    open: ({ attempt }) => {
       const secret = isDealer && old !== undefined ? ports.groups.open(old.groupId, old.epochId) : undefined
       const spec: ReshareSpec = {
         ...termsOf(task, attempt, root),

@@ -7,7 +7,9 @@ import { mayUse, type PathRule } from "../keys/pathRule.ts"
 import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import type { StartTerms } from "../wire/signed.ts"
 import type { KeySignTask, SignatureType, SignMessage } from "../wire/task.ts"
+import { type Intents, intentBytesOf } from "./intents.ts"
 import { partiesOf, sessionTaskId } from "./keygen.ts"
 import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
@@ -44,7 +46,7 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     participants: signers,
     kind: "sign",
     ecdsa: algorithm === "ecdsa",
-    open: (attempt) => {
+    open: ({ attempt, terms, intents }) => {
       const secret = ports.groups.open(group.groupId, group.epochId)
       return {
         spec: {
@@ -56,13 +58,22 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
           group,
           secret,
           signers,
-          messages,
+          ...(terms === undefined ? { messages } : sessionOf(terms, messages, intents)),
         },
         release: () => wipeGroupSecret(secret),
       }
     },
     outcome: (result) => signaturesOutcome(task.messages, result, group),
   }
+}
+
+/** Suite 2: the session's id covers the start, and what was read in each message's payload. */
+function sessionOf(terms: StartTerms, messages: readonly MessageToSign[], intents: Intents) {
+  const bound = messages.map((message, index): MessageToSign => {
+    const intent = intentBytesOf(intents, index)
+    return intent === undefined ? message : { ...message, intent }
+  })
+  return { messages: bound, terms: { suite: terms.suite, nonce: fromHex(terms.nonce) ?? new Uint8Array(0) } }
 }
 
 function messagesOf(task: KeySignTask, algorithm: Algorithm, ports: TaskPorts): readonly MessageToSign[] | Refusal {

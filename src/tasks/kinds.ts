@@ -8,6 +8,7 @@ import { verifyCertificate } from "../mpc/dkg/certificate.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
+import { hasPayloads, NO_INTENTS, readIntents } from "./intents.ts"
 import { groupOutcome, keyGenSids, planKeyGen } from "./keygen.ts"
 import { keyReshareSids, planKeyReshare } from "./keyreshare.ts"
 import { planKeyShareSign } from "./keyshareSign.ts"
@@ -22,6 +23,12 @@ export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal 
   const refused = ports.strikes.refused().filter((party) => plan.participants.includes(party))
   return refused.length === 0 ? plan : refuse("E-TSK-023", { peers: refused.map(nodeIdOf) })
 }
+
+/** What the task's payloads do. At once for the tasks that have none, which are most. */
+export const intentsFor = (task: Task, plan: Plan | LonePlan, ports: TaskPorts) =>
+  plan.group !== undefined && hasPayloads(task, ports.intents)
+    ? readIntents(task, plan.group, ports.intents)
+    : NO_INTENTS
 
 function planByType(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   switch (task.type) {

@@ -7,6 +7,8 @@ import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { SessionResult, SessionSpec } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
+import type { StartTerms } from "../wire/signed.ts"
+import type { Intents } from "./intents.ts"
 
 /** Why a task is not done; a value, told to WaaS, to events and to the journal. */
 export interface Refusal {
@@ -27,6 +29,14 @@ export function fromTheFuture(task: { readonly created_ms: number }, nowMs: numb
 }
 
 export const isRefusal = (value: object): value is Refusal => "code" in value
+
+/** What an attempt begins with: WaaS's start, and what this node read in the payloads. */
+export interface AttemptStart {
+  readonly attempt: number
+  /** Of suite 2. */
+  readonly terms: StartTerms | undefined
+  readonly intents: Intents
+}
 
 export interface OpenSession {
   readonly spec: SessionSpec
@@ -52,6 +62,6 @@ export interface Plan {
   readonly kind: "sign" | "setup"
   /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
   readonly ecdsa: boolean
-  open(attempt: number): OpenSession
+  open(start: AttemptStart): OpenSession
   outcome(result: SessionResult): TaskOutcome
 }

@@ -13,6 +13,7 @@ import { evaluate } from "../policy/evaluate.ts"
 import type { KeySignRequest, PolicyRequest, SignatureName, Unreadable } from "../policy/request.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
+import { type Intents, NO_INTENTS } from "./intents.ts"
 
 const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
@@ -38,12 +39,23 @@ export function ownGroup(group: GroupPublic): OwnGroup {
 }
 
 /** The embedded rules' decision on a task; RiskPort.evaluate with the rules as data. */
-export function judge(rules: Rules, task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision {
-  return evaluate(rules, policyRequest(task, group === undefined ? undefined : ownGroup(group)), usage, nowMs)
+export function judge(
+  rules: Rules,
+  task: Task,
+  group: GroupPublic | undefined,
+  usage: Usage,
+  nowMs: number,
+  intents: Intents = NO_INTENTS,
+): Decision {
+  return evaluate(rules, policyRequest(task, group === undefined ? undefined : ownGroup(group), intents), usage, nowMs)
 }
 
 /** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */
-export function policyRequest(task: Task, group: OwnGroup | undefined): PolicyRequest | Unreadable {
+export function policyRequest(
+  task: Task,
+  group: OwnGroup | undefined,
+  intents: Intents = NO_INTENTS,
+): PolicyRequest | Unreadable {
   const common = { taskId: task.task_id, extraInfo: task.extra_info }
   switch (task.type) {
     case "KeyGen":
@@ -56,7 +68,7 @@ export function policyRequest(task: Task, group: OwnGroup | undefined): PolicyRe
         nodeIds: task.node_ids,
       }
     case "KeySign":
-      return keySignRequest(task, group)
+      return keySignRequest(task, group, intents)
     case "KeyReshare":
       return keyReshareRequest(task, group)
     case "KeyShareSign":
@@ -67,10 +79,10 @@ export function policyRequest(task: Task, group: OwnGroup | undefined): PolicyRe
   }
 }
 
-function keySignRequest(task: KeySignTask, group: OwnGroup | undefined): PolicyRequest | Unreadable {
+function keySignRequest(task: KeySignTask, group: OwnGroup | undefined, intents: Intents): PolicyRequest | Unreadable {
   if (group === undefined || group.groupId !== task.group_id) return unreadable(task, "this node has no such group")
   if (group.rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
-  const messages = messagesOf(task)
+  const messages = messagesOf(task, intents)
   if (messages === undefined) return unreadable(task, "a bip32_path is malformed or hardened")
   if (messages.length === 0) return unreadable(task, "it asks for no signature")
   const signatureType = SIGNATURE_NAMES[task.signature_type]
@@ -86,13 +98,17 @@ function keySignRequest(task: KeySignTask, group: OwnGroup | undefined): PolicyR
     signatureType,
     usedNodeIds: task.used_node_ids,
     messages,
-    intents: [],
+    intents: intents.map(({ reading }) => ({ reading, accounts: new Map() })),
   }
 }
 
-function messagesOf(task: KeySignTask): KeySignRequest["messages"] | undefined {
+function messagesOf(task: KeySignTask, intents: Intents): KeySignRequest["messages"] | undefined {
   try {
-    return task.messages.map((message) => ({ path: parsePath(message.bip32_path), hash: message.msg_hash }))
+    return task.messages.map((message, index) => {
+      const payload = intents.findIndex(({ messages }) => messages.includes(index))
+      const asked = { path: parsePath(message.bip32_path), hash: message.msg_hash }
+      return payload < 0 ? asked : { ...asked, payload }
+    })
   } catch (error) {
     if (error instanceof CosignerError) return undefined
     throw error

@@ -13,6 +13,7 @@ import type { Decision, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
+import type { IntentSettings, Intents } from "./intents.ts"
 
 // ---- the journal -------------------------------------------------------------------------------------------------
 
@@ -207,9 +208,9 @@ export interface StrikePort {
 
 export interface RiskPort {
   /** The embedded rules; pure. `group` is this node's own record of the group that the task is about, if it has one. */
-  evaluate(task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number): Decision
+  evaluate(task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number, intents: Intents): Decision
   /** Every callback server; rejects when any does, or cannot be understood, or when the signal fires. Never throws. */
-  ask(task: Task, group: GroupPublic | undefined, signal: AbortSignal): Promise<Verdict>
+  ask(task: Task, group: GroupPublic | undefined, signal: AbortSignal, intents: Intents): Promise<Verdict>
 }
 
 /** TSSStatus of formats.md 1.9. */
@@ -218,6 +219,8 @@ export type TaskStatus = 110 | 120 | 130 | 140 | 160 | 170 | 180 | 190
 /** A change of a task's state as event servers are told of it. */
 export interface TaskChange {
   readonly task: Task
+  /** Absent before the task's payloads were read. */
+  readonly intents?: Intents
   readonly status: TaskStatus
   readonly failedReason: string
   readonly outcome: TaskOutcome | undefined
@@ -269,6 +272,8 @@ export interface TaskPorts {
   readonly rng: Rng
   /** Which paths of a secp256k1 group sign with which algorithm. */
   readonly pathRules: readonly PathRule[]
+  /** How payloads are read. */
+  readonly intents: IntentSettings
 }
 
 export interface TaskLimits {

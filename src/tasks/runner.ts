@@ -39,6 +39,9 @@ export interface Tasks {
 /** The longest a task may stay open: until its deadline has passed, neither its approval nor its record goes away. */
 const MAX_AHEAD_MS = 31 * 86_400_000
 
+/** Documents of tasks in work, all together. */
+const MAX_OPEN_BYTES = 64 * 1024 * 1024
+
 /** A task that is being decided before it is claimed. */
 interface PendingDecision {
   readonly digest: string
@@ -58,6 +61,8 @@ class TaskRunner implements Tasks {
   readonly #locks = checkLocks()
   readonly #admission: Admission
   readonly #log: RateLimitedLog
+  /** Of the documents of all tasks in work: those with payloads are large, and the store holds them until their end. */
+  #openBytes = 0
   #stopping = false
 
   constructor(waasKey: Bytes, ports: TaskPorts) {
@@ -144,6 +149,8 @@ class TaskRunner implements Tasks {
       if (tried.digest !== digest) this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     } else if (this.open() >= limits.openTasks) {
       this.#refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: limits.openTasks }))
+    } else if (this.#openBytes + signed.document.length > MAX_OPEN_BYTES) {
+      this.#refuseUnclaimed(task, digest, refuse("E-TSK-036", { limit: MAX_OPEN_BYTES }))
     } else if (task.deadline_ms > now() + MAX_AHEAD_MS) {
       this.#refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms }))
     } else {
@@ -176,15 +183,19 @@ class TaskRunner implements Tasks {
 
   #decideBeforeClaim(task: Task, signed: SignedDocument, digest: string): void {
     const stop = new AbortController()
+    this.#openBytes += signed.document.length
+    const done = (): void => {
+      if (this.#pending.delete(task.task_id)) this.#openBytes -= signed.document.length
+    }
     const over = decideFirst(task, this.#ports, stop.signal)
       .then((answer) => {
-        this.#pending.delete(task.task_id)
+        done()
         if (this.#stopping) return // WaaS asks again after the next start
         if ("action" in answer && answer.action === "approve") this.#claim(task, signed, digest, answer)
         else this.#refuseUnclaimed(task, digest, answer)
       })
       .catch((error: unknown) => {
-        this.#pending.delete(task.task_id)
+        done()
         this.#log.say("error", "a task could not be decided", { task: task.task_id, error: errorText(error) })
       })
     this.#pending.set(task.task_id, { digest, stop, over })
@@ -219,8 +230,10 @@ class TaskRunner implements Tasks {
     }
     const execution = new TaskExecution(task, record, this.#ports, this.#locks, onBan, answered)
     this.#executions.set(task.task_id, execution)
+    this.#openBytes += record.document.length
     execution.over.then(() => {
       this.#executions.delete(task.task_id)
+      this.#openBytes -= record.document.length
       this.#account(task.task_id)
     })
   }
@@ -252,7 +265,7 @@ class TaskRunner implements Tasks {
     if (record === undefined) return
     const execution = this.#executions.get(record.taskId)
     if (execution === undefined || isFinal(record.state)) this.#ports.send(reportOf(record))
-    else execution.start(start.attempt)
+    else execution.start(start.attempt, start.terms)
   }
 
   #onCancel(signed: SignedDocument): void {

@@ -111,7 +111,16 @@ export interface NewSignRequest {
   readonly signature_type: SignatureType
   readonly key_share_holder_group_id?: string
   readonly used_tss_node_ids?: readonly string[]
-  readonly messages: readonly { readonly bip32_path: string; readonly msg_hash: string; readonly tweak?: string }[]
+  readonly messages: readonly {
+    readonly bip32_path: string
+    /** May be left out where the payload says it. */
+    readonly msg_hash?: string
+    readonly tweak?: string
+    readonly payload?: number
+    readonly input?: number
+  }[]
+  /** `data`: base64. */
+  readonly payloads?: readonly { readonly format: string; readonly data: string }[]
   readonly extra_info?: Readonly<Record<string, unknown>>
   readonly description?: string
   readonly deadline_seconds?: number

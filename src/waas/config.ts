@@ -94,7 +94,7 @@ const waas = tableOf("The coordinator.", {
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
   }),
   limits: tableOf("What callers may cost.", {
-    body_bytes: integer(1024, 16_777_216, 1_048_576, "Bytes of one request's body."),
+    body_bytes: integer(1024, 16_777_216, 2_097_152, "Bytes of one request's body; payloads are part of it."),
     requests_per_second: integer(1, 10_000, 50, "Requests per second of one API key."),
     burst: integer(1, 100_000, 100, "Requests of one API key at once."),
     nonce_hours: integer(1, 720, 24, "How long used nonces are remembered: a replay within that time is refused."),

@@ -19,6 +19,7 @@ import { sessionHost } from "../../src/mpc/host.ts"
 import type { Ending } from "../../src/mpc/session.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
+import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
 import type { Alarm, GroupPort, StartSession, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
@@ -109,6 +110,7 @@ export class Node {
       groups: this.#mortal(this.store.groups, GROUP_STEPS, isAlive),
       bans: this.store.bans,
       strikes: this.store.strikes,
+      intents: DEFAULT_INTENT_SETTINGS,
       risk: {
         evaluate: () => ({ verdict: approved, debits: [] }),
         ask: async () => approved,
@@ -468,6 +470,7 @@ export class Simulation implements AsyncDisposable {
       signatureType: curve === "ED25519" ? 2 : 1,
       nodeIds: names.map((name) => this.node(name).nodeId),
       messages: [{ bip32_path: "m/44/501/0", msg_hash: `0x${"6d".repeat(32)}`, tweak: "" }],
+      payloads: [],
       extraInfo: {},
       description: "",
       deadlineMs: this.nowMs + 60_000,

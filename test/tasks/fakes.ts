@@ -16,6 +16,7 @@ import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
 import { type Decision, NO_USAGE } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
+import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
 import type {
   Ban,
   BanPort,
@@ -286,6 +287,7 @@ export function world(
         refused: () =>
           [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
+      intents: DEFAULT_INTENT_SETTINGS,
       risk: {
         evaluate: (...args) => it.evaluate(...args),
         ask: (_task, _group, signal) =>

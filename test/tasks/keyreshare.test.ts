@@ -94,7 +94,7 @@ test("the same content under another deadline is another session: ids outlive th
   const sidOf = (keyReshareTask: KeyReshareTask): string => {
     const plan = planOf(keyReshareTask, w.ports)
     if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-    const { spec, release } = plan.open(1)
+    const { spec, release } = plan.open({ attempt: 1, terms: undefined, intents: [] })
     release()
     return spec.protocol === "reshare" ? toHex(reshareSid(spec)) : ""
   }
@@ -126,7 +126,7 @@ test("an earlier attempt of the same task does not stand in the way of the next,
   const keyReshareTask = task(w.ports.now())
   const plan = planOf(keyReshareTask, w.ports)
   if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-  const { spec, release } = plan.open(1)
+  const { spec, release } = plan.open({ attempt: 1, terms: undefined, intents: [] })
   release()
   if (spec.protocol !== "reshare") throw new Error("another protocol")
   const { certificate: _, ...rest } = old

@@ -173,6 +173,7 @@ export class Rig implements AsyncDisposable {
       curve: "ED25519",
       signatureType: 2,
       nodeIds: this.nodes.slice(0, group.threshold).map((node) => node.id),
+      payloads: [],
       messages: [{ bip32_path: "m/44/501/0/0/1", msg_hash: "0x010203", tweak: "" }],
       extraInfo: {},
       description: "",

@@ -198,6 +198,9 @@ export const tasksSchema = closed({
           rules: Type.Array(ruleSchema),
         }),
       ),
+      intents: Type.Array(
+        closed({ hash: words("Of what was read in a payload."), text: words("What it does, in words.") }),
+      ),
       code: words("Of a task that did not complete."),
       reason: words("Why it did not."),
       delivered: Type.Boolean({ description: "WaaS has stored the outcome." }),

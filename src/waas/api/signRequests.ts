@@ -1,18 +1,20 @@
 /**
- * Signing requests, an interface of our own: messages in, signatures out. What will be signed is what is written here,
- * and nothing is computed from a transaction; `extra_info` is only passed on to risk control.
+ * Signing requests, an interface of our own: messages in, signatures out. What will be signed is what is written here, or what
+ * the payload beside it says; `extra_info` is only passed on to risk control.
  */
 import { type Static, Type } from "@sinclair/typebox"
 import { toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
+import { FORMATS, MAX_PAYLOAD_BYTES } from "../../intent/reading.ts"
 import { formatPath, parsePath } from "../../keys/path.ts"
-import type { SignMessage } from "../../wire/task.ts"
+import type { TaskPayload } from "../../wire/task.ts"
 import { type Candidates, chooseSigners, namedSigners } from "../engine/choose.ts"
 import { canonicalJson } from "../engine/outcome.ts"
+import { type AskedMessage, isBase64, withHashes } from "../engine/payloads.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { signRequest } from "../shapes.ts"
-import type { HolderGroup, SignRequest } from "../store/model.ts"
+import type { CurveType, HolderGroup, SignRequest } from "../store/model.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { ExtraInfo } from "./extraInfo.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
@@ -20,6 +22,7 @@ import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route
 
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/sign_requests"
 const MAX_MESSAGES = 256
+const MAX_PAYLOADS = 32
 /** Longest EdDSA message, bytes: nodes take no more. */
 const MAX_EDDSA_MESSAGE = 16_384
 
@@ -36,10 +39,27 @@ const NewSignRequest = closed({
   messages: Type.Array(
     closed({
       bip32_path: Type.String({ maxLength: 256 }),
-      msg_hash: Hex(MAX_EDDSA_MESSAGE),
+      msg_hash: Type.Optional({ ...Hex(MAX_EDDSA_MESSAGE), description: "may be left out where the payload says it" }),
       tweak: Type.Optional(Type.Union([Type.Literal(""), Hex(32)])),
+      payload: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: MAX_PAYLOADS - 1, description: "which of payloads it belongs to, from 0" }),
+      ),
+      input: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: "Bitcoin: which input" })),
     }),
     { minItems: 1, maxItems: MAX_MESSAGES },
+  ),
+  payloads: Type.Optional(
+    Type.Array(
+      closed({
+        format: Type.Union(FORMATS.map((format) => Type.Literal(format))),
+        data: Type.String({ minLength: 4, maxLength: 4 * Math.ceil(MAX_PAYLOAD_BYTES / 3), description: "base64" }),
+      }),
+      {
+        minItems: 1,
+        maxItems: MAX_PAYLOADS,
+        description: "the transactions or messages themselves, for nodes to read",
+      },
+    ),
   ),
   extra_info: Type.Optional(ExtraInfo),
   description: Type.Optional(Words(0, 512)),
@@ -107,7 +127,12 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
   const known = await api.store.signRequestOf(body.request_id)
   if (known?.fingerprint === fingerprint) return known
   const group = await signingGroup(api, vaultId, body.key_share_holder_group_id)
-  const candidates: Candidates = { online: api.online, versions: (nodeId) => api.engine.versions(nodeId) }
+  const candidates: Candidates = {
+    least: body.payloads === undefined ? 1 : 2,
+    online: api.online,
+    versions: (nodeId) => api.engine.versions(nodeId),
+  }
+  const payloads = payloadsOf(body)
   const limitMs = body.deadline_seconds === undefined ? api.signDeadlineMs : body.deadline_seconds * 1000
   return api.engine.createSignRequest({
     vault,
@@ -120,7 +145,8 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
       body.used_tss_node_ids === undefined
         ? chooseSigners(group, candidates)
         : namedSigners(group, body.used_tss_node_ids, candidates),
-    messages,
+    messages: await withHashes(messages, payloads, rootOf(group, body.curve), body.signature_type),
+    payloads,
     extraInfo: body.extra_info ?? {},
     description: body.description ?? "",
     deadlineMs: api.now() + limitMs,
@@ -144,14 +170,36 @@ async function signingGroup(api: ApiContext, vaultId: string, groupId: string | 
  * The message in its one form: canonical path, lower-case hex. What else it must be, the task's own codec knows; which
  * paths sign with which algorithm is the nodes' configuration.
  */
-function messageOf(message: NewSignRequest["messages"][number], index: number): SignMessage {
+function messageOf(message: NewSignRequest["messages"][number], index: number): AskedMessage {
   const path = pathOf(message.bip32_path)
   if (typeof path === "string") throw new ApiFailure(2006, `body.messages.${index}.bip32_path: ${path}`)
   return {
     bip32_path: formatPath(path),
-    msg_hash: message.msg_hash.toLowerCase(),
+    ...(message.msg_hash === undefined ? {} : { msg_hash: message.msg_hash.toLowerCase() }),
     tweak: (message.tweak ?? "").toLowerCase(),
+    ...(message.payload === undefined ? {} : { payload: message.payload }),
+    ...(message.input === undefined ? {} : { input: message.input }),
   }
+}
+
+/** Throws 2006 for payloads that a task could not hold. */
+function payloadsOf({ payloads = [], messages }: NewSignRequest): readonly TaskPayload[] {
+  for (const [index, { data }] of payloads.entries()) {
+    if (!isBase64(data)) throw new ApiFailure(2006, `body.payloads.${index}.data: not base64 in its one form`)
+    if (!messages.some(({ payload }) => payload === index)) {
+      throw new ApiFailure(2006, `body.payloads.${index}: no message belongs to it`)
+    }
+  }
+  const missing = messages.findIndex(({ payload }) => payload !== undefined && payload >= payloads.length)
+  if (missing >= 0) throw new ApiFailure(2006, `body.messages.${missing}.payload: there is no such payload`)
+  return payloads
+}
+
+/** Throws 30032 for a group without a key on that curve. */
+function rootOf({ groupId, shareGroups }: HolderGroup, curve: CurveType): string {
+  const found = shareGroups.find((shareGroup) => shareGroup.curve === curve)
+  if (found === undefined) throw new ApiFailure(30032, `the group ${groupId} has no key on ${curve}`)
+  return found.rootPubkey
 }
 
 function pathOf(text: string): readonly number[] | string {

@@ -1,6 +1,7 @@
 /** Which group signs, and which of its nodes: exactly as many as the threshold, that have a suite in common. */
 import type { CosignerError } from "../../errors.ts"
-import { VERSIONS } from "../../wire/versions.ts"
+import type { TaskVersion } from "../../wire/task.ts"
+import { VERSIONS, type Versions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
 import type { HolderGroup } from "../store/model.ts"
 import { agreed, type VersionsOf } from "./versions.ts"
@@ -9,13 +10,15 @@ import { agreed, type VersionsOf } from "./versions.ts"
 export interface Candidates {
   readonly online: (nodeId: string) => boolean
   readonly versions: VersionsOf
+  /** The task version that they must read, which needs a suite of that number; 1 unless said. */
+  readonly least?: TaskVersion
 }
 
 /** The nodes that the caller named, if they can sign together. Throws 2006. */
 export function namedSigners(
   group: HolderGroup,
   nodeIds: readonly string[],
-  { versions }: Pick<Candidates, "versions">,
+  { versions, least = 1 }: Pick<Candidates, "versions" | "least">,
 ): readonly string[] {
   if (new Set(nodeIds).size !== nodeIds.length) throw new ApiFailure(2006, "used_tss_node_ids names a node twice")
   const stranger = nodeIds.find((id) => !group.holders.some((holder) => holder.nodeId === id))
@@ -23,8 +26,10 @@ export function namedSigners(
   if (nodeIds.length !== group.threshold) {
     throw new ApiFailure(2006, `used_tss_node_ids names ${nodeIds.length} nodes, and exactly ${group.threshold} sign`)
   }
-  const suite = agreed("suites", nodeIds, versions)
+  const suite = agreed("suites", nodeIds, versions, least)
   if (typeof suite !== "number") throw outdated(suite)
+  const task = agreed("tasks", nodeIds, versions, least)
+  if (typeof task !== "number") throw outdated(task)
   return nodeIds
 }
 
@@ -33,12 +38,14 @@ export function namedSigners(
  * the group's order. With too few online the request waits for the rest of its choice until its deadline. All of them share a
  * suite; of two choices that are equally good otherwise, the one with the newer suite. Throws 30032 where there is none.
  */
-export function chooseSigners(group: HolderGroup, { online, versions }: Candidates): readonly string[] {
+export function chooseSigners(group: HolderGroup, { online, versions, least = 1 }: Candidates): readonly string[] {
   const ranked = group.holders
     .map(({ nodeId, signer }) => ({ nodeId, rank: (online(nodeId) ? 0 : 2) + (signer ? 0 : 1) }))
     .sort((a, b) => a.rank - b.rank)
-  const choices = [...VERSIONS.suites].reverse().flatMap((suite) => {
-    const able = ranked.filter(({ nodeId }) => versions(nodeId).suites.includes(suite)).slice(0, group.threshold)
+  const suites = VERSIONS.suites.filter((suite) => suite >= least).reverse()
+  const choices = suites.flatMap((suite) => {
+    const isAble = ({ suites, tasks }: Versions): boolean => suites.includes(suite) && tasks.includes(least)
+    const able = ranked.filter(({ nodeId }) => isAble(versions(nodeId))).slice(0, group.threshold)
     return able.length < group.threshold ? [] : [able]
   })
   const offline = (choice: typeof ranked): number => choice.filter(({ rank }) => rank >= 2).length
@@ -48,7 +55,8 @@ export function chooseSigners(group: HolderGroup, { online, versions }: Candidat
     return best.map(({ nodeId }) => nodeId)
   }
   const members = ranked.map(({ nodeId }) => nodeId)
-  const why = agreed("suites", members, versions)
+  const suite = agreed("suites", members, versions, least)
+  const why = typeof suite === "number" ? agreed("tasks", members, versions, least) : suite
   throw typeof why === "number" ? new RangeError("a suite that all members speak gives a choice") : outdated(why)
 }
 

@@ -11,6 +11,7 @@ import {
   type SignatureType,
   type SignMessage,
   type Task,
+  type TaskPayload,
   taskDigest,
 } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
@@ -28,6 +29,7 @@ import type {
   TssRequestType,
   Vault,
 } from "../store/model.ts"
+import { batchesOf } from "./payloads.ts"
 import type { Clock, Documents } from "./ports.ts"
 import { curveNameOf } from "./requests.ts"
 
@@ -70,6 +72,8 @@ export interface SignWish {
   readonly signatureType: SignatureType
   readonly nodeIds: readonly string[]
   readonly messages: readonly SignMessage[]
+  /** What messages name; with any, the tasks are of version 2. */
+  readonly payloads: readonly TaskPayload[]
   readonly extraInfo: Readonly<Record<string, unknown>>
   readonly description: string
   readonly deadlineMs: number
@@ -163,9 +167,7 @@ export function makeSignRequest(
   const nowMs = by.now()
   const shareGroup = group.shareGroups.find(({ curve }) => curve === wish.curve)
   if (shareGroup === undefined) throw new ApiFailure(30032, `the group ${group.groupId} has no key on ${wish.curve}`)
-  const batches = Array.from({ length: Math.ceil(wish.messages.length / BATCH) }, (_, index) =>
-    wish.messages.slice(index * BATCH, (index + 1) * BATCH),
-  )
+  const batches = batchesOf(wish.messages, wish.payloads, BATCH)
   const request: SignRequest = {
     signRequestId: newUuid(),
     requestId: wish.requestId,
@@ -190,9 +192,9 @@ export function makeSignRequest(
     vault: mpcVault(vault),
     signer_key_share_holder_group: keyShareHolderGroup(group, by.online),
   }
-  const tasks = batches.map((messages, index): TaskRecord => {
+  const tasks = batches.map(({ messages, payloads }, index): TaskRecord => {
     const task: KeySignTask = {
-      version: 1,
+      ...(payloads.length === 0 ? { version: 1 } : { version: 2, payloads }),
       task_id: request.taskIds[index] ?? newUuid(),
       biz_task_id: request.signRequestId,
       created_ms: nowMs,
@@ -277,6 +279,7 @@ function taskRecord(
     signature,
     digest: taskDigest(document),
     nodeIds,
+    ...(task.version === 1 ? {} : { taskVersion: task.version }),
     createdMs: task.created_ms,
     deadlineMs: task.deadline_ms,
     state: "approving",

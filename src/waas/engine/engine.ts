@@ -3,6 +3,7 @@
  * one commit, and only then lets frames leave. Whatever it forgets in a crash it reads back from the store, and says again
  * to every node that comes online. Envelopes between nodes pass through and are never kept.
  */
+import { randomBytes } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
@@ -312,6 +313,7 @@ export class Engine {
       pace: this.#options.pace,
       online: (nodeId) => this.#options.relay.online(nodeId),
       versions: (nodeId) => this.versions(nodeId),
+      newNonce: () => randomBytes(16).toString("hex"),
     }
   }
 

@@ -20,7 +20,15 @@ export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToN
     case "task":
       return { kind: "task", task: { document: task.document, signature: task.signature } }
     case "start":
-      return { kind: "start", start: documents.start({ task_id: taskId, digest, attempt: task.attempt }) }
+      return {
+        kind: "start",
+        start: documents.start({
+          task_id: taskId,
+          digest,
+          attempt: task.attempt,
+          ...(task.terms && { terms: task.terms }),
+        }),
+      }
     case "cancel":
       return { kind: "cancel", cancel: documents.cancel({ task_id: taskId, digest, reason: send.reason }) }
     case "outcomeStored":

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
+import type { StartTerms } from "../../wire/signed.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
 import type { Judgement } from "./outcome.ts"
 import { type Ended, endedBy, type Pace } from "./ports.ts"
@@ -26,6 +27,8 @@ export interface Situation {
   readonly pace: Pace
   online(nodeId: string): boolean
   readonly versions: VersionsOf
+  /** 16 random bytes, hex; fresh each time. */
+  readonly newNonce: () => string
 }
 
 /** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
@@ -135,11 +138,24 @@ function approvals(record: TaskRecord, at: Situation): Step {
 export function begun(record: TaskRecord, at: Situation): Step {
   const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
   if (!waits || !record.nodeIds.every((id) => at.online(id))) return { record, send: [] }
-  // Asked anew for each attempt: a node may have been replaced by another release since the signers were chosen.
-  const suite = hasSession(record) ? agreed("suites", record.nodeIds, at.versions) : 1
-  if (typeof suite !== "number") return ended(record, "failed", endedBy(suite))
-  const next: TaskRecord = { ...record, state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs }
+  const terms = hasSession(record) ? termsOf(record, at) : undefined
+  if (terms instanceof CosignerError) return ended(record, "failed", endedBy(terms))
+  const { terms: _, ...before } = record
+  const attempt = { state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs } as const
+  const next: TaskRecord = { ...before, ...attempt, ...(terms && { terms }) }
   return { record: next, send: next.nodeIds.map((to) => ({ kind: "start", to })) }
+}
+
+/**
+ * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
+ * since the signers were chosen. Undefined in suite 1, to which set-ups belong always.
+ */
+function termsOf({ type, nodeIds, taskVersion }: TaskRecord, at: Situation): StartTerms | undefined | CosignerError {
+  const suite = agreed("suites", nodeIds, at.versions, taskVersion ?? 1)
+  if (typeof suite !== "number") return suite
+  if (type !== "KeySign" || suite < 2) return undefined
+  const reader = agreed("readers", nodeIds, at.versions)
+  return typeof reader === "number" ? { suite: 2, nonce: at.newNonce(), reader } : reader
 }
 
 const hasSession = ({ type }: TaskRecord): boolean => type !== "KeyShareSign"

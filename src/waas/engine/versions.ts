@@ -16,20 +16,24 @@ const NAMES: Readonly<Record<Layer, string>> = {
   readers: "reader of payloads",
 }
 
-/** The newest version that this WaaS and all these nodes speak, or E-WAA-028 with those that lack the newest of all. */
+/**
+ * The newest version that this WaaS and all these nodes speak, from `least` on, or E-WAA-028 with those that lack the newest of
+ * all.
+ */
 export function agreed(
   layer: Layer,
   nodeIds: readonly string[],
   versionsOf: VersionsOf,
+  least = 1,
   own: Versions = VERSIONS,
 ): number | CosignerError {
   const parties = [
     ...nodeIds.map((nodeId) => ({ name: nodeId, spoken: versionsOf(nodeId)[layer] })),
     { name: "this WaaS", spoken: own[layer] },
   ]
-  const common = newestOfAll(parties.map(({ spoken }) => spoken))
+  const common = newestOfAll(parties.map(({ spoken }) => spoken.filter((version) => version >= least)))
   if (common !== undefined) return common
-  const newest = Math.max(...parties.flatMap(({ spoken }) => spoken))
+  const newest = Math.max(least, ...parties.flatMap(({ spoken }) => spoken))
   const outdated = parties.filter(({ spoken }) => !spoken.includes(newest)).map(({ name }) => name)
   return new CosignerError("E-WAA-028", { outdated, what: NAMES[layer] })
 }

@@ -4,6 +4,7 @@
  */
 import type { Bytes } from "../../bytes.ts"
 import type { ReportStatus, TaskOutcome } from "../../wire/frames.ts"
+import type { StartTerms } from "../../wire/signed.ts"
 import type { SignatureType, SignMessage, TaskType } from "../../wire/task.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 
@@ -201,6 +202,10 @@ export interface TaskRecord {
   /** The accepted result; on a task that did not complete, signatures that came too late. */
   readonly outcome: TaskOutcome | undefined
   readonly reports: Readonly<Record<string, NodeReport>>
+  /** Of its document; absent for 1. */
+  readonly taskVersion?: 2
+  /** Of the attempt that was started last, where its suite has them: whoever is told of it again is told the same. */
+  readonly terms?: StartTerms
   /** Of a KeyShareSign task only. */
   readonly shareKeys?: readonly ShareKey[]
 }

@@ -51,6 +51,7 @@ export const statusOf = (more: Partial<StatusDocument> = {}): StatusDocument => 
 })
 
 export const taskOf = (more: Partial<TasksDocument["tasks"][number]> = {}): TasksDocument["tasks"][number] => ({
+  intents: [],
   task_id: "task-1",
   biz_task_id: "biz-1",
   type: "KeySign",

@@ -18,7 +18,7 @@ async function connects(rig: Rig, index: number, suites: readonly number[], boot
 
 test("without a common version the outdated party is named, this WaaS among them", () => {
   const of = (all: Readonly<Record<string, readonly number[]>>) =>
-    agreed("suites", Object.keys(all), (id) => spoken(all[id] ?? []), { ...VERSIONS, suites: [1, 2] })
+    agreed("suites", Object.keys(all), (id) => spoken(all[id] ?? []), 1, { ...VERSIONS, suites: [1, 2] })
   const outdated = (why: number | CosignerError) => (why instanceof CosignerError ? why.data : why)
   expect(of({ a: [1, 2], b: [1, 2] })).toBe(2)
   expect(of({ a: [1], b: [1, 2] })).toBe(1)

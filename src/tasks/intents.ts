@@ -1,0 +1,292 @@
+/**
+ * What the payloads of a task will do, as this node reads them: from the task's document to readings, each held against the
+ * messages that name it. The outcome is all of it or a refusal with its code; who may do that is the rules' to say.
+ *
+ * A payload stands in the task (version 2), or the message itself is one: EdDSA signs the message, and on a Solana path that is a
+ * transaction. What a task states beside its payloads is never a source.
+ */
+import { type Bytes, fromHex, toHex } from "../bytes.ts"
+import { H } from "../crypto/frame.ts"
+import { CosignerError } from "../errors.ts"
+import { defaultChainsOf, namespaceOf } from "../intent/caip.ts"
+import { type Claimed, check } from "../intent/check.ts"
+import { type Asked, type Context, DEFAULT_SETTINGS, type Settings } from "../intent/decoder.ts"
+import { intentHashText } from "../intent/hash.ts"
+import { readingJson } from "../intent/json.ts"
+import { problem } from "../intent/problem.ts"
+import { read } from "../intent/read.ts"
+import { type Problem as IntentProblem, isProblem, type Reading } from "../intent/reading.ts"
+import { type Annotations, intentText, NO_ANNOTATIONS } from "../intent/text.ts"
+import { deriveTweak } from "../keys/derive.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { parsePath } from "../keys/path.ts"
+import type { Decision } from "../policy/decision.ts"
+import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
+import { type KeySignTask, payloadBytes, type SignatureType, type SignMessage, type Task } from "../wire/task.ts"
+
+/** One payload, read. */
+export interface TaskIntent {
+  readonly reading: Reading
+  /** H(reading), `0x` hex. */
+  readonly hash: string
+  /** One line for each effect. */
+  readonly text: readonly string[]
+  /** Which messages of the task belong to it. */
+  readonly messages: readonly number[]
+}
+
+/** Of one task, in the order of its payloads; empty where there is none. */
+export type Intents = readonly TaskIntent[]
+export const NO_INTENTS: Intents = []
+
+/** What of the node's configuration bears on reading. */
+export interface IntentSettings {
+  /** CAIP-2 of the chains that a path signs for. */
+  readonly chainsOf: (path: readonly number[]) => readonly string[]
+  readonly settings: Settings
+  readonly annotations: Annotations
+}
+
+export const DEFAULT_INTENT_SETTINGS: IntentSettings = {
+  chainsOf: defaultChainsOf,
+  settings: DEFAULT_SETTINGS,
+  annotations: NO_ANNOTATIONS,
+}
+
+/** A key as intents need it: a group of this node's, or what WaaS knows of one. */
+export interface IntentKey {
+  readonly curve: GroupPublic["curve"]
+  readonly publicKey: Bytes
+  readonly chainCode: Bytes
+  /** xpub or cpub. */
+  readonly rootKey: string
+}
+
+export const intentKeyOf = (group: GroupPublic): IntentKey => ({
+  curve: group.curve,
+  publicKey: group.commitments[0] ?? new Uint8Array(0),
+  chainCode: group.chainCode,
+  rootKey: rootExtendedPublicKey(group),
+})
+
+const SIGNATURES: Readonly<Record<SignatureType, Asked["signature"]>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
+
+/** A payload and the messages that belong to it. */
+interface Placed {
+  readonly format: string
+  readonly data: Bytes
+  readonly messages: readonly number[]
+  /**
+   * Stated: the task's own, so that a problem of it is a refusal. Implied: a message that may be a payload; one that cannot be read
+   * is a message without a payload, and only rules that demand payloads refuse it.
+   */
+  readonly source: "stated" | "implied"
+}
+
+/** Whether there is anything to read; most tasks have nothing, and need not wait. */
+export const hasPayloads = (task: Task, { chainsOf }: IntentSettings): task is KeySignTask =>
+  task.type === "KeySign" && placed(task, chainsOf).length > 0
+
+/** Never rejects. `group` is this node's own record; the task's word for it was compared before. */
+export async function readIntents(
+  task: KeySignTask,
+  group: GroupPublic,
+  settings: IntentSettings,
+): Promise<Intents | IntentProblem> {
+  const places = placed(task, settings.chainsOf)
+  const amiss = misplaced(task, places)
+  if (amiss !== undefined) return amiss
+  const key = intentKeyOf(group)
+  const intents: TaskIntent[] = []
+  for (const place of places) {
+    const reading = await readPlace(task, place, key, settings)
+    if (!isProblem(reading)) intents.push(intentOf(reading, place, key, settings))
+    else if (place.source === "stated") return reading
+  }
+  return intents
+}
+
+export const hasStatedPayloads = (task: Task): boolean => task.type === "KeySign" && task.payloads !== undefined
+
+export const isUnread = (intents: Intents | IntentProblem): intents is IntentProblem => "code" in intents
+
+function intentOf(reading: Reading, { messages }: Placed, key: IntentKey, settings: IntentSettings): TaskIntent {
+  const hash = intentHashText(reading, key.rootKey)
+  return { reading, hash, text: intentText(reading, settings.annotations), messages }
+}
+
+// ---- where payloads stand ----------------------------------------------------------------------------------------
+
+function placed({ messages, payloads = [], signature_type }: KeySignTask, chainsOf: IntentSettings["chainsOf"]) {
+  // Byte-identical payloads are one.
+  const stated = new Map<string, Placed>()
+  for (const [index, { format, data }] of payloads.entries()) {
+    const name = `${format} ${data}`
+    const before = stated.get(name)?.messages ?? []
+    const own = messages.flatMap(({ payload }, i) => (payload === index ? [i] : []))
+    stated.set(name, { format, data: payloadBytes(data), messages: [...before, ...own], source: "stated" })
+  }
+  const implied = signature_type === 2 ? messages.flatMap((message, i) => impliedBy(message, i, chainsOf)) : []
+  return [...stated.values(), ...implied]
+}
+
+function impliedBy(message: SignMessage, index: number, chainsOf: IntentSettings["chainsOf"]): readonly Placed[] {
+  if (message.payload !== undefined) return []
+  const isSolana = chainsOf(parsePath(message.bip32_path)).some((chain) => namespaceOf(chain) === "solana")
+  if (!isSolana) return []
+  const data = bytesOf(message.msg_hash)
+  // Off-chain messages begin with this byte so that no transaction can.
+  const format = data[0] === 0xff ? "solana/offchain" : "solana/message"
+  return [{ format, data, messages: [index], source: "implied" }]
+}
+
+/** What is wrong with how payloads and messages name each other, before anything is read. */
+function misplaced({ messages }: KeySignTask, places: readonly Placed[]): IntentProblem | undefined {
+  for (const { source, messages: own } of places) {
+    if (source === "stated" && own.length === 0) return problem("E-INT-010", "payloads", "no message belongs to it")
+  }
+  const placeOf = new Map(places.flatMap((place) => place.messages.map((index) => [index, place] as const)))
+  const seen = new Map<string, Placed | undefined>()
+  for (const [index, { bip32_path, tweak, msg_hash }] of messages.entries()) {
+    const name = `${bip32_path} ${tweak} ${msg_hash}`
+    const place = placeOf.get(index)
+    if (seen.has(name) && seen.get(name) !== place && place?.source !== "implied") {
+      return problem("E-INT-011", `messages[${index}]`, "it is asked for twice, of two payloads or of one and none")
+    }
+    seen.set(name, place)
+  }
+  return undefined
+}
+
+// ---- reading one ---------------------------------------------------------------------------------------------------
+
+async function readPlace(
+  task: KeySignTask,
+  place: Placed,
+  key: IntentKey,
+  settings: IntentSettings,
+): Promise<Reading | IntentProblem> {
+  const messages = place.messages.flatMap((index) => task.messages[index] ?? [])
+  const context = contextOf(messages, SIGNATURES[task.signature_type], key, settings)
+  if ("code" in context) return context
+  const reading = await read(place, context)
+  if (isProblem(reading)) return reading
+  return check(reading, messages.map(claimedBy)) ?? reading
+}
+
+/** What the node itself knows of these messages. A problem where a path has no key. */
+export function contextOf(
+  messages: readonly Pick<SignMessage, "bip32_path" | "input">[],
+  signature: Asked["signature"],
+  key: IntentKey,
+  { chainsOf, settings }: IntentSettings,
+): Context | IntentProblem {
+  const derive = (path: readonly number[]) => childKey(key, path)
+  const asked: Asked[] = []
+  for (const { bip32_path, input } of messages) {
+    const path = parsePath(bip32_path)
+    const publicKey = derive(path)
+    if (publicKey === undefined) return problem("E-INT-008", bip32_path, "the group has no key at that path")
+    asked.push({ path, publicKey, signature, ...(input === undefined ? {} : { input }) })
+  }
+  const [first = [], ...others] = asked.map(({ path }) => chainsOf(path))
+  const chains = first.filter((chain) => others.every((list) => list.includes(chain)))
+  return { curve: key.curve, messages: asked, derive, chains, settings }
+}
+
+function childKey({ curve, publicKey, chainCode }: IntentKey, path: readonly number[]): Bytes | undefined {
+  try {
+    return deriveTweak(curve, publicKey, chainCode, path).publicKey
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+const claimedBy = ({ bip32_path, msg_hash, input }: SignMessage): Claimed => ({
+  path: parsePath(bip32_path),
+  hash: bytesOf(msg_hash),
+  ...(input === undefined ? {} : { input }),
+})
+
+function bytesOf(prefixed: string): Bytes {
+  const bytes = fromHex(prefixed.slice(2))
+  if (bytes === undefined) throw new TypeError("a decoded task holds hex that parses")
+  return bytes
+}
+
+// ---- what records and servers are told -----------------------------------------------------------------------------
+
+/** Of all that a task does: of one intent its own hash, of several a hash of theirs; undefined without any. `0x` hex. */
+export function taskIntentHash(intents: Intents): string | undefined {
+  const [only, second] = intents
+  if (second === undefined) return only?.hash
+  return `0x${toHex(H("intent/task", ...intents.map(({ hash }) => bytesOf(hash))))}`
+}
+
+/** As callback and event servers are shown them: each with its hash and the messages that it belongs to. */
+export const intentsJson = (intents: Intents): readonly Readonly<Record<string, unknown>>[] =>
+  intents.map(({ reading, hash, text, messages }) => ({
+    ...readingJson(reading, { intentHash: hash, text }),
+    messages,
+  }))
+
+/** The hash of the intent that a message belongs to, as it goes into a session id. */
+export function intentBytesOf(intents: Intents, index: number): Bytes | undefined {
+  const found = intents.find(({ messages }) => messages.includes(index))
+  return found && bytesOf(found.hash)
+}
+
+// ---- what verdicts keep --------------------------------------------------------------------------------------------
+
+/** The name under which a verdict keeps what was read; no rule of the configuration has it. */
+const RULE = "intent"
+/** Of the words of one intent in a verdict; a journal keeps them for months. */
+const MOST_WORDS = 4000
+const MOST_LOGGED = 500
+
+/** The decision, and beside it what was decided on. */
+export function withIntents(decision: Decision, intents: Intents): Decision {
+  const read = intents.map(({ hash, text }): RuleOutcome => {
+    const words = text.join("; ")
+    const cut = words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS)}… (${text.length} effects)` : words
+    return { rule: RULE, outcome: "allow", reason: `${hash} ${cut}` }
+  })
+  const { verdict, debits } = decision
+  return { verdict: { ...verdict, rules: [...read, ...verdict.rules] }, debits }
+}
+
+/** A payload that is not read is no approval, whatever the rules would say. */
+export function unreadDecision({ code, message, at }: IntentProblem): Decision {
+  const reason = `${message} (${at})`
+  const rules: readonly RuleOutcome[] = [{ rule: RULE, outcome: "error", reason: `${code} ${reason}` }]
+  return { verdict: { action: "reject", code, reason, rules }, debits: [] }
+}
+
+export interface RecordedIntent {
+  readonly hash: string
+  readonly text: string
+}
+
+/** What a verdict says was read. */
+export const recordedIntents = (verdict: Verdict | undefined): readonly RecordedIntent[] =>
+  (verdict?.rules ?? []).flatMap(({ rule, outcome, reason }) => {
+    const found = rule === RULE && outcome === "allow" ? /^(0x[0-9a-f]{64}) ([\s\S]*)$/.exec(reason) : null
+    return found === null ? [] : [{ hash: found[1] ?? "", text: found[2] ?? "" }]
+  })
+
+/** All intents in one line, cut to what a log line takes. */
+export function wordsOf(intents: Intents): string {
+  const words = intents.flatMap(({ text }) => text).join("; ")
+  return words.length > MOST_LOGGED ? `${words.slice(0, MOST_LOGGED)}…` : words
+}
+
+/**
+ * Whether what is read now is what was approved: a reader of another release, or another configuration, may read otherwise. Where
+ * nothing was read then and the task states no payload, a release before this one approved it, and the rules are asked again anyway.
+ */
+export function isAsApproved(task: Task, verdict: Verdict | undefined, intents: Intents): boolean {
+  const approved = recordedIntents(verdict).map(({ hash }) => hash)
+  if (approved.length === 0 && !hasStatedPayloads(task)) return true
+  return approved.length === intents.length && intents.every(({ hash }, i) => hash === approved[i])
+}
