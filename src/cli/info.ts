@@ -8,7 +8,8 @@ import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/
 import type { PartyId } from "../keys/party.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { type Base, command, optional } from "./command.ts"
+import { type Base, command, optional, required } from "./command.ts"
+import { taskJson, taskText } from "./infoTask.ts"
 import { publicKeyPem, selfOf } from "./nodeKeys.ts"
 
 export const info = command({
@@ -48,6 +49,24 @@ export const group = command({
       chosen.map((group) => json(group, party, store)),
       [...total, ...chosen.flatMap((group) => text(group, party, store))],
     )
+    return EXIT.ok
+  },
+})
+
+export const task = command({
+  summary: "Show what the journal knows of one task",
+  details:
+    "What was asked, what this node read in its payloads, the verdict, and how it ended. Payloads themselves are kept until the end.",
+  args: { task: required("task-id", "as in the log, in events and at WaaS") },
+  examples: [["cosigner info task 5f0c… --json", "for programs"]],
+  run: async (base) => {
+    using store = await openForReading(base)
+    const record = store.tasks.get(base.args.task)
+    if (record === undefined) {
+      const known = store.tasks.list({ limit: 5 }).map(({ taskId }) => taskId)
+      throw new CosignerError("E-CLI-011", { what: "such task", known })
+    }
+    base.out.result(taskJson(record), taskText(record))
     return EXIT.ok
   },
 })

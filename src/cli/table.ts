@@ -34,6 +34,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./info.ts")).group,
   },
   {
+    path: ["info", "task"],
+    summary: "Show what the journal knows of one task",
+    load: async () => (await import("./info.ts")).task,
+  },
+  {
     path: ["sign"],
     summary: "Sign a message with this node's own share, to show that it holds it",
     load: async () => (await import("./sign.ts")).sign,

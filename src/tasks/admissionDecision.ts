@@ -15,7 +15,8 @@ export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSigna
   const late = (): boolean => ports.now() >= deadlineMs
   if (late()) return refuse("E-TSK-004", { deadlineMs })
   using alarm = ports.alarm(deadlineMs)
-  const intents = await intentsFor(task, plan, ports)
+  const reading = intentsFor(task, plan, ports)
+  const intents = reading instanceof Promise ? await reading : reading
   if (isUnread(intents)) return unreadDecision(intents).verdict
   const verdict = await askEverybody(task, plan, intents, ports, AbortSignal.any([alarm.signal, stop]))
   if (stop.aborted) return refuse("E-TSK-005", { reason: String(stop.reason) })

@@ -38,6 +38,7 @@ import {
   parseJson,
   type Read,
   text,
+  textUpTo,
 } from "./json.ts"
 
 /** In the order of their wire numbers (framesCodec.ts). */
@@ -256,17 +257,11 @@ const keyReshare: Read<KeyReshareTask> = (value, at) => {
   return task
 }
 
-/** Hex in its one text: with or without `0x`, lower case. */
-const checkupMessage: Read<string> = (value, at) =>
-  typeof value === "string" && value.length <= MAX_CHECKUP_TEXT && /^(?:0x)?(?:[0-9a-f]{2})+$/.test(value)
-    ? value
-    : malformed(at, "not lower-case hex")
-
 const keyShareSign: Read<KeyShareSignTask> = closed({
   ...common,
   type: oneOf("KeyShareSign"),
   node_id: nodeId,
-  details: list(closed({ group_id: groupId, message: checkupMessage }), 1, MAX_MESSAGES),
+  details: list(closed({ group_id: groupId, message: textUpTo(MAX_CHECKUP_TEXT) }), 1, MAX_MESSAGES),
 })
 
 const readers: { readonly [T in TaskType]: Read<Task> } = {

@@ -287,7 +287,8 @@ export function world(
         refused: () =>
           [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
-      intents: DEFAULT_INTENT_SETTINGS,
+      // No path implies a payload; tests of intents say otherwise.
+      intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {
         evaluate: (...args) => it.evaluate(...args),
         ask: (_task, _group, signal) =>

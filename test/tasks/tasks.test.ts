@@ -460,11 +460,6 @@ const refused: readonly (readonly [string, string, (w: World) => Task])[] = [
         messages: [{ bip32_path: "m/0", msg_hash: `0x${"11".repeat(32)}`, tweak: "" }],
       }),
   ],
-  [
-    "a hardened path",
-    "E-TSK-011",
-    (w) => keysign(w, { messages: [{ bip32_path: "m/44'/0", msg_hash: "0x00", tweak: "" }] }),
-  ],
   ["a group that exists", "E-TSK-016", (w) => keygen(w, { group_id: group.groupId })],
   ["a KeyGen without this node", "E-TSK-008", (w) => keygen(w, { node_ids: [nodeIdOf(peer), nodeIdOf(third)] })],
 ]

@@ -11,6 +11,7 @@ import {
   encodeToNode,
   MAX_FRAME_BYTES,
 } from "../../src/wire/framesCodec.ts"
+import { MAX_TASK_BYTES } from "../../src/wire/task.ts"
 import { keySign, newIdentity, someNodeIds } from "./documents.ts"
 
 const signature = new Uint8Array(64).fill(3)
@@ -181,8 +182,8 @@ describe("a frame that the other side would refuse is not encoded", () => {
       () => encodeToNode({ kind: "start", start: { signature, document: new Uint8Array(4097) } }),
     ],
     [
-      "a task document over 1 MiB",
-      () => encodeToNode({ kind: "task", task: { signature, document: new Uint8Array(2 ** 20 + 1) } }),
+      "a task document over 4 MiB",
+      () => encodeToNode({ kind: "task", task: { signature, document: new Uint8Array(MAX_TASK_BYTES + 1) } }),
     ],
     ["no ack", () => encodeToNode({ kind: "certificate", taskId, acks: [] })],
     ["65 acks", () => encodeToNode({ kind: "certificate", taskId, acks: Array(65).fill(utf8("a")) })],
@@ -242,12 +243,15 @@ test("a long reason is cut, so that a report always leaves", () => {
   expect("reason" in read && read.reason).toBe("\u20ac".repeat(1024))
 })
 
-test("the largest frame passes, one byte more does not", () => {
-  const head = encodeToNode({ kind: "envelope", taskId, envelope: new Uint8Array(1) }).length - 1
-  const largest = encodeToNode({ kind: "envelope", taskId, envelope: new Uint8Array(MAX_FRAME_BYTES - head) })
-  expect(largest.length).toBe(MAX_FRAME_BYTES)
+test("the largest envelope passes, one byte more does not; the largest task fits in a frame", () => {
+  const most = 2 * 1024 * 1024
+  const largest = encodeToNode({ kind: "envelope", taskId, envelope: new Uint8Array(most) })
   expect(isProblem(decodeToNode(largest))).toBe(false)
-  const length = MAX_FRAME_BYTES - head + 1
-  const larger = concat(largest.subarray(0, head - 4), u32be(length), new Uint8Array(length))
+  const head = largest.length - most
+  const larger = concat(largest.subarray(0, head - 4), u32be(most + 1), new Uint8Array(most + 1))
   expect(isProblem(decodeToNode(larger))).toBe(true)
+  const document = new Uint8Array(MAX_TASK_BYTES)
+  const task = encodeToNode({ kind: "task", task: { document, signature: new Uint8Array(64) } })
+  expect(task.length).toBeLessThan(MAX_FRAME_BYTES)
+  expect(isProblem(decodeToNode(concat(task, new Uint8Array(MAX_FRAME_BYTES))))).toBe(true)
 })

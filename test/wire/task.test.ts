@@ -79,6 +79,21 @@ const refused: readonly (readonly [string, object])[] = [
   ["a message in capitals", message({ msg_hash: "0xAB" })],
   ["an empty message", message({ msg_hash: "0x" })],
   ["a message over 64 KiB", message({ msg_hash: `0x${"00".repeat(65537)}` })],
+  ["a path with a space", message({ bip32_path: "m/44/60/0/0 /1" })],
+  ["a path without its m", message({ bip32_path: "44/60/0/0/1" })],
+  ["a path with a leading slash", message({ bip32_path: "/m/44/60/0/0/1" })],
+  ["an empty path", message({ bip32_path: "" })],
+  ["a path with a leading zero", message({ bip32_path: "m/044/60" })],
+  ["a hardened path", message({ bip32_path: "m/44'/60" })],
+  ["a path beyond 2^31", message({ bip32_path: "m/2147483648" })],
+  ["a path that ends in a slash", message({ bip32_path: "m/44/" })],
+  ["a path in other digits", message({ bip32_path: "m/\u0664\u0664/60" })],
+  ["extra_info that speaks as the node would", { ...keySign, extra_info: { intent: [] } }],
+  ["extra_info with the hash that the node fills in", { ...keySign, extra_info: { intent_hash: "0x00" } }],
+  ["half of a character in extra_info", { ...keySign, extra_info: { note: "\ud800" } }],
+  ["half of a character in a key of extra_info", { ...keySign, extra_info: { "\udc00": 1 } }],
+  ["payloads in version 1", { ...keySign, payloads: [{ format: "evm/transaction", data: "AAAA" }] }],
+  ["a message of version 1 that names a payload", message({ payload: 0 })],
   ["a path over 256 letters", message({ bip32_path: `m/${"1/".repeat(128)}` })],
   ["a key more in a message", message({ value: 1 })],
   ["a tweak with EdDSA", message({ tweak: hash })],
@@ -146,7 +161,7 @@ describe("two readers cannot disagree", () => {
 })
 
 test("size and depth are bounded before anything is parsed", () => {
-  const room = MAX_TASK_BYTES - JSON.stringify({ ...keyGen, extra_info: { a: "" } }).length
+  const room = MAX_TASK_BYTES / 4 - JSON.stringify({ ...keyGen, extra_info: { a: "" } }).length
   expect(problemOf(decodeObject({ ...keyGen, extra_info: { a: "x".repeat(room) } }))).toBe("accepted")
   expect(problemOf(decodeObject({ ...keyGen, extra_info: { a: "x".repeat(room + 1) } }))).toContain("longer")
   const nested = (depth: number): string =>
