@@ -3,7 +3,7 @@
  * messages that name it. The outcome is all of it or a refusal with its code; who may do that is the rules' to say.
  *
  * A payload stands in the task (version 2), or the message itself is one: EdDSA signs the message, and on a Solana path that is a
- * transaction. What a task states beside its payloads is never a source.
+ * transaction (formats.md 11). What a task states beside its payloads is never a source.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { H } from "../crypto/frame.ts"
