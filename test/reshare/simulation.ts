@@ -110,7 +110,8 @@ export class Node {
       groups: this.#mortal(this.store.groups, GROUP_STEPS, isAlive),
       bans: this.store.bans,
       strikes: this.store.strikes,
-      intents: DEFAULT_INTENT_SETTINGS,
+      // The simulated time does not wait for a decoder to be loaded.
+      intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {
         evaluate: () => ({ verdict: approved, debits: [] }),
         ask: async () => approved,

@@ -213,7 +213,7 @@ test("a body above the cap is answered with a signed error, not read", async () 
     const pair = await waasKeyCreate(folder, { name: "test", curve: "ed25519" }, Date.now())
     pair.secret.wipe()
     for (const [publicKey, bytes, expected] of [
-      [pair.publicKey, 1_048_577, [400, 2006]],
+      [pair.publicKey, 2_097_153, [400, 2006]],
       [pair.publicKey, 4_000_000, [400, 2006]],
       ["11".repeat(32), 4_000_000, [401, 2024]],
     ] as const) {
