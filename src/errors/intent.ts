@@ -42,6 +42,12 @@ export const intentCodes = {
   "E-INT-009": unread("calls are nested too deeply to be read", "send the inner calls directly; 8 levels are read"),
   "E-INT-010": disagrees("a payload of the task belongs to none of its messages", COMPARE),
   "E-INT-011": disagrees("a message of the task has two payloads", "ask for each message once; nothing was signed"),
+  "E-INT-012": disagrees("the two places for the transaction do not say the same", COMPARE),
+  "E-INT-013": disagrees(
+    "the task calls its chain otherwise than its payload says",
+    "a test network is no mainnet: find out who named it, or correct [[intent.paths]]; nothing was signed",
+  ),
+  "E-INT-014": disagrees("what the task shows of its transaction is not what its payload does", COMPARE),
 
   "E-INT-020": unread("the payload is not RLP in its one canonical form", "encode the unsigned transaction again"),
   "E-INT-021": unread(

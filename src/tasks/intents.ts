@@ -3,7 +3,7 @@
  * messages that name it. The outcome is all of it or a refusal with its code; who may do that is the rules' to say.
  *
  * A payload stands in the task (version 2), or the message itself is one: EdDSA signs the message, and on a Solana path that is a
- * transaction (formats.md 11). What a task states beside its payloads is never a source.
+ * transaction; or the vendor's records have it (formats.md 11). What else a task states is compared, and never a source.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { H } from "../crypto/frame.ts"
@@ -23,6 +23,7 @@ import { parsePath } from "../keys/path.ts"
 import type { Decision } from "../policy/decision.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import { type KeySignTask, payloadBytes, type SignatureType, type SignMessage, type Task } from "../wire/task.ts"
+import { contradiction, statedPayload, statedTransaction } from "./stated.ts"
 
 /** One payload, read. */
 export interface TaskIntent {
@@ -77,8 +78,8 @@ interface Placed {
   readonly data: Bytes
   readonly messages: readonly number[]
   /**
-   * Stated: the task's own, so that a problem of it is a refusal. Implied: a message that may be a payload; one that cannot be read
-   * is a message without a payload, and only rules that demand payloads refuse it.
+   * Stated: the task's own, in its place or the vendor's, so that a problem of it is a refusal. Implied: a message that may be a
+   * payload; one that cannot be read is a message without a payload, and only rules that demand payloads refuse it.
    */
   readonly source: "stated" | "implied"
 }
@@ -103,7 +104,34 @@ export async function readIntents(
     if (!isProblem(reading)) intents.push(intentOf(reading, place, key, settings))
     else if (place.source === "stated") return reading
   }
-  return intents
+  const readings = intents.map(({ reading }) => reading)
+  return (
+    (await otherPlace(task, intents, key, settings)) ??
+    contradiction(task.extra_info, readings, settings.annotations) ??
+    intents
+  )
+}
+
+/** Both places filled: the vendor's must say what one of the task's own payloads says. */
+async function otherPlace(
+  task: KeySignTask,
+  intents: Intents,
+  key: IntentKey,
+  settings: IntentSettings,
+): Promise<IntentProblem | undefined> {
+  const raw = statedTransaction(task.extra_info)
+  if (raw === undefined || !hasStatedPayloads(task)) return undefined
+  const at = "extra_info.transaction.raw_tx_info"
+  for (const { messages, hash } of intents) {
+    const [first] = messages.flatMap((index) => task.messages[index] ?? [])
+    const stated = first && statedPayload(raw, settings.chainsOf(parsePath(first.bip32_path)))
+    // On a chain where the vendor's form is not read, there is one place only.
+    if (stated === undefined) return undefined
+    if (stated.data === undefined) return problem("E-INT-012", at, "it is no hex")
+    const reading = await readPlace(task, { ...stated, data: stated.data, messages, source: "stated" }, key, settings)
+    if (!isProblem(reading) && intentHashText(reading, key.rootKey) === hash) return undefined
+  }
+  return problem("E-INT-012", at, "no payload of the task is that transaction")
 }
 
 export const hasStatedPayloads = (task: Task): boolean => task.type === "KeySign" && task.payloads !== undefined
@@ -117,7 +145,10 @@ function intentOf(reading: Reading, { messages }: Placed, key: IntentKey, settin
 
 // ---- where payloads stand ----------------------------------------------------------------------------------------
 
-function placed({ messages, payloads = [], signature_type }: KeySignTask, chainsOf: IntentSettings["chainsOf"]) {
+function placed(
+  { messages, payloads = [], signature_type, extra_info }: KeySignTask,
+  chainsOf: IntentSettings["chainsOf"],
+) {
   // Byte-identical payloads are one.
   const stated = new Map<string, Placed>()
   for (const [index, { format, data }] of payloads.entries()) {
@@ -126,8 +157,25 @@ function placed({ messages, payloads = [], signature_type }: KeySignTask, chains
     const own = messages.flatMap(({ payload }, i) => (payload === index ? [i] : []))
     stated.set(name, { format, data: payloadBytes(data), messages: [...before, ...own], source: "stated" })
   }
+  const vendors = payloads.length === 0 ? vendorsPlace(extra_info, messages, chainsOf) : []
+  if (vendors.length > 0) return vendors
   const implied = signature_type === 2 ? messages.flatMap((message, i) => impliedBy(message, i, chainsOf)) : []
   return [...stated.values(), ...implied]
+}
+
+/** The vendor's place, where the task has none of its own: one transaction for all messages of the task. */
+function vendorsPlace(
+  info: KeySignTask["extra_info"],
+  messages: readonly SignMessage[],
+  chainsOf: IntentSettings["chainsOf"],
+): readonly Placed[] {
+  const raw = statedTransaction(info)
+  const [first] = messages
+  const stated =
+    raw === undefined || first === undefined ? undefined : statedPayload(raw, chainsOf(parsePath(first.bip32_path)))
+  if (stated === undefined) return []
+  const { format, data = new Uint8Array(0) } = stated
+  return [{ format, data, messages: messages.map((_, index) => index), source: "stated" }]
 }
 
 function impliedBy(message: SignMessage, index: number, chainsOf: IntentSettings["chainsOf"]): readonly Placed[] {

@@ -1,0 +1,121 @@
+/**
+ * What a task states beside its payloads, held against what was read: the vendor's place for the transaction, the chain that the
+ * transaction is called by, its destination and amount. None of it is a source of what is signed; where it differs, somebody who
+ * looked at it was shown another thing than the one that would be signed, and that is a problem.
+ */
+import { type Bytes, fromHex } from "../bytes.ts"
+import { parseDecimal } from "../intent/amount.ts"
+import { BITCOIN, chainOf, NATIVE_ASSETS, namespaceOf, SOLANA, TRON } from "../intent/caip.ts"
+import { problem } from "../intent/problem.ts"
+import type { Effect, Format, Problem, Reading } from "../intent/reading.ts"
+import type { Annotations } from "../intent/text.ts"
+
+type Info = Readonly<Record<string, unknown>>
+
+/** The text at a path of keys; undefined where there is none. */
+function textAt(info: Info, ...path: readonly string[]): string | undefined {
+  let at: unknown = info
+  for (const key of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined
+    at = Reflect.get(at, key)
+  }
+  return typeof at === "string" && at !== "" ? at : undefined
+}
+
+/** Where the vendor's records have the unsigned transaction, as hex. */
+export const statedTransaction = (info: Info): string | undefined =>
+  textAt(info, "transaction", "raw_tx_info", "unsigned_raw_tx")
+
+const PSBT_MAGIC = "70736274ff"
+
+/**
+ * That transaction as a payload, on a path of these chains. Undefined where no decoder of ours reads what the vendor writes there
+ * (a Bitcoin transaction that is no PSBT has no amounts): the message then has no payload. `undefined` data: it is no hex.
+ */
+export function statedPayload(
+  raw: string,
+  chains: readonly string[],
+): { readonly format: Format; readonly data: Bytes | undefined } | undefined {
+  const hex = raw.replace(/^0x/i, "").toLowerCase()
+  const data = fromHex(hex)
+  switch (namespaceOf(chains[0] ?? "")) {
+    case "eip155":
+      return { format: "evm/transaction", data }
+    case "tron":
+      return { format: "tron/transaction", data }
+    case "bip122":
+      return hex.startsWith(PSBT_MAGIC) ? { format: "bitcoin/psbt", data } : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Chains by the names that the vendor's records call them, as far as they are published. What is not here is not compared. */
+const CHAIN_NAMES: Readonly<Record<string, string>> = {
+  ETH: "eip155:1",
+  SETH: "eip155:11155111",
+  OPT_ETH: "eip155:10",
+  ARBITRUM_ETH: "eip155:42161",
+  BASE_ETH: "eip155:8453",
+  BSC_BNB: "eip155:56",
+  MATIC: "eip155:137",
+  AVAXC: "eip155:43114",
+  BTC: BITCOIN,
+  XTN: "bip122:000000000933ea01ad0ee984209779ba",
+  SOL: SOLANA,
+  SOLDEV_SOL: "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
+  TRON,
+  TTRON: "tron:3448148188",
+}
+
+/** The names under which the task says which chain it is about. */
+function statedChains(info: Info): readonly string[] {
+  const sources: unknown = info["source_addresses"]
+  const named = Array.isArray(sources) ? sources.map((source: unknown) => textAt({ source }, "source", "chain_id")) : []
+  return [textAt(info, "transaction", "chain_id"), ...named].flatMap((name) => name ?? [])
+}
+
+/** What differs first between what the task states and what was read; undefined if nothing does. */
+export function contradiction(info: Info, readings: readonly Reading[], { asset }: Annotations): Problem | undefined {
+  if (readings.length === 0) return undefined
+  for (const name of statedChains(info)) {
+    const stated = Object.hasOwn(CHAIN_NAMES, name) ? CHAIN_NAMES[name] : undefined
+    // One that is valid on every EVM chain is not the one that was named.
+    if (stated !== undefined && !readings.some(({ chain }) => chain === stated)) {
+      const read = readings.map(({ chain }) => chain).join(", ")
+      return problem("E-INT-013", "extra_info", `it is called ${name} (${stated}), and is of ${read}`)
+    }
+  }
+  const to = textAt(info, "transaction", "destination", "account_output", "address")
+  if (to === undefined) return undefined
+  const at = "extra_info.transaction.destination"
+  const effects = readings.flatMap((reading) => reading.effects.filter((effect) => reaches(effect, to, reading.chain)))
+  if (effects.length === 0) return problem("E-INT-014", at, "the destination that it names is in no effect")
+  const amount = textAt(info, "transaction", "destination", "account_output", "amount")
+  if (amount === undefined || effects.some((effect) => couldBe(effect, amount, asset))) return undefined
+  return problem("E-INT-014", at, "the amount that it names goes to that destination in no effect")
+}
+
+const sameAccount = (a: string, b: string, chain: string): boolean =>
+  namespaceOf(chain) === "eip155" ? a.toLowerCase() === b.toLowerCase() : a === b
+
+function reaches(effect: Effect, to: string, chain: string): boolean {
+  const accounts = [
+    "to" in effect ? effect.to : undefined,
+    "spender" in effect ? effect.spender : undefined,
+    "delegate" in effect ? effect.delegate : undefined,
+    "authority" in effect ? effect.authority : undefined,
+  ]
+  return accounts.some((account) => typeof account === "string" && sameAccount(account, to, chain))
+}
+
+/** Whether the effect may be what the amount in whole units says. Of an asset whose decimals nobody knows, any amount may be. */
+function couldBe(effect: Effect, amount: string, asset: Annotations["asset"]): boolean {
+  if (!("amount" in effect) || typeof effect.asset !== "string") return effect.kind !== "call" || effect.value === 0n
+  const native = NATIVE_ASSETS.get(chainOf(effect.asset))
+  const decimals = native?.id === effect.asset ? native.decimals : asset(effect.asset)?.decimals
+  return decimals === undefined || parseDecimal(trimmed(amount), decimals) === effect.amount
+}
+
+/** `1.500` as `1.5`, `01` as it is: only zeros behind the point say nothing. */
+const trimmed = (amount: string): string => (amount.includes(".") ? amount.replace(/\.?0+$/, "") : amount)
