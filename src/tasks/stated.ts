@@ -22,9 +22,11 @@ function textAt(info: Info, ...path: readonly string[]): string | undefined {
   return typeof at === "string" && at !== "" ? at : undefined
 }
 
-/** Where the vendor's records have the unsigned transaction, as hex. */
+/** Where the vendor's records have the unsigned transaction, as hex; of a signed message there is none. */
 export const statedTransaction = (info: Info): string | undefined =>
-  textAt(info, "transaction", "raw_tx_info", "unsigned_raw_tx")
+  textAt(info, "transaction", "destination", "destination_type")?.includes("Signature") === true
+    ? undefined
+    : textAt(info, "transaction", "raw_tx_info", "unsigned_raw_tx")
 
 const PSBT_MAGIC = "70736274ff"
 

@@ -225,3 +225,86 @@ test("the same digest without its payload is version 1, and begins by either sta
     expect(spec?.protocol === "sign" && spec.terms !== undefined).toBe(terms !== undefined)
   }
 })
+
+describe("what the task states beside its payload", () => {
+  const one = transfer()
+  const other = transfer({ value: 10n ** 17n })
+  /** As the vendor's records have it. */
+  const info = (transaction: object, sources: readonly object[] = []): KeySignTask["extra_info"] => ({
+    transaction,
+    ...(sources.length === 0 ? {} : { source_addresses: sources }),
+  })
+  const raw = (text: string) => ({ raw_tx_info: { unsigned_raw_tx: text } })
+  const paid = (address: string, amount?: string) => ({
+    destination: {
+      destination_type: "Address",
+      account_output: { address, ...(amount === undefined ? {} : { amount }) },
+    },
+  })
+  const both = { ...raw(one.raw), chain_id: "ETH", ...paid(EXCHANGE.toLowerCase(), "0.0100") }
+
+  const agreeing: readonly (readonly [string, KeySignTask["extra_info"]])[] = [
+    ["both places filled alike, chain, destination and amount", info(both, [{ address: "0x00", chain_id: "ETH" }])],
+    ["the vendor's place without 0x", info(raw(one.raw.slice(2)))],
+    ["a chain by a name that is not published", info({ chain_id: "MY_CHAIN" })],
+    ["an empty vendor's place", info(raw(""))],
+    ["a destination without an amount", info(paid(EXCHANGE))],
+  ]
+  for (const [what, extra_info] of agreeing) {
+    test(`${what}: approved`, async () => {
+      const { shown } = await approvedTask((w) => withPayloads(w, { extra_info }))
+      expect(shown[0]?.map(({ text }) => text)).toEqual([[WORDS]])
+    })
+  }
+
+  const differing: readonly (readonly [string, string, KeySignTask["extra_info"]])[] = [
+    ["both payload places filled and different", "E-INT-012", info(raw(other.raw))],
+    ["a vendor's place that is no hex", "E-INT-012", info(raw("0xzz"))],
+    ["a vendor's place with a byte more", "E-INT-012", info(raw(`${one.raw}00`))],
+    ["a mainnet transaction called a test network's", "E-INT-013", info({ chain_id: "SETH" })],
+    ["a source address on another chain", "E-INT-013", info({}, [{ address: "a", chain_id: "MATIC" }])],
+    ["another destination", "E-INT-014", info(paid(`0x${"11".repeat(20)}`))],
+    ["another amount", "E-INT-014", info(paid(EXCHANGE, "0.1"))],
+    ["an amount that is none", "E-INT-014", info(paid(EXCHANGE, "lots"))],
+    ["an amount with an exponent", "E-INT-014", info(paid(EXCHANGE, "1e-2"))],
+  ]
+  for (const [what, code, extra_info] of differing) {
+    test(`${what}: refused`, async () => {
+      const { w } = await judged((world) => withPayloads(world, { extra_info }))
+      expect(await w.nextReport()).toMatchObject({ status: 160, code })
+      expect(w.asked).toHaveLength(0)
+    })
+  }
+
+  test("the vendor's place alone is the payload, in version 1 too", async () => {
+    const { shown } = await approvedTask((w) => withoutPayload(withPayloads(w, { extra_info: info(raw(one.raw)) })))
+    expect(shown[0]?.map(({ text }) => text)).toEqual([[WORDS]])
+  })
+
+  for (const [what, code, text] of [
+    ["another transaction", "E-INT-005", other.raw],
+    ["another chain's", "E-INT-004", transfer({ chainId: 56 }).raw],
+    ["what is no transaction", "E-INT-", "0xdeadbeef"],
+    ["no hex", "E-INT-002", "0xzz"],
+  ] as const) {
+    test(`the vendor's place alone with ${what}: refused`, async () => {
+      const { w } = await judged((world) => withoutPayload(withPayloads(world, { extra_info: info(raw(text)) })))
+      const report = await w.nextReport()
+      expect(report.status).toBe(160)
+      expect(report.code).toStartWith(code)
+    })
+  }
+
+  test("where the vendor's form is not read there is one place: a Bitcoin transaction without amounts, a signed message", async () => {
+    const bitcoin = await approvedTask((w) => ({
+      ...withoutPayload(withPayloads(w, { extra_info: info(raw("0200000001")) })),
+      messages: [{ bip32_path: "m/84/0/0/0/0", msg_hash: `0x${"22".repeat(32)}`, tweak: "" }],
+    }))
+    expect(bitcoin.shown[0]).toEqual([])
+    const destination = { destination: { destination_type: "EVM_EIP_191_Signature" } }
+    const message = await approvedTask((w) =>
+      withoutPayload(withPayloads(w, { extra_info: info({ ...raw("0xdeadbeef"), ...destination }) })),
+    )
+    expect(message.shown[0]).toEqual([])
+  })
+})
