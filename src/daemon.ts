@@ -27,11 +27,12 @@ import { alarmAt } from "./ops/alarm.ts"
 import type { Observers } from "./ops/observers.ts"
 import { openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
+import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
-import { DEFAULT_INTENT_SETTINGS } from "./tasks/intents.ts"
+import { type IntentSettings, intentSettingsOf } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type Tasks } from "./tasks/runner.ts"
@@ -113,6 +114,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
 
   const callbacks = startCallbacks(base)
   let rules = config.embedded_risk_control_rules
+  const settingsOf = onceForNames()
   let waiting: readonly string[] = []
   tellRules(rules, log)
   tellCallbacks(callback.servers, log)
@@ -128,6 +130,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       ask: (task, _group, signal, intents) => callbacks.asker.ask(task, signal, intents),
     },
     send: (frame) => void link?.send(frame),
+    intents: () => settingsOf(rules.names),
   })
   tasks.resume()
   const up = dial(base, tasks)
@@ -253,10 +256,21 @@ function startSessions({ store, log, observers }: Base, seed: Secret): Promise<P
 interface TaskParts extends Pick<TaskPorts, "risk" | "send"> {
   readonly pool: Pool
   readonly events: Events
+  /** By the rules of the moment: a reload changes names too. */
+  readonly intents: () => IntentSettings
+}
+
+/** Made once for each table of names. */
+function onceForNames(): (names: Names) => IntentSettings {
+  let made: { readonly names: Names; readonly settings: IntentSettings } | undefined
+  return (names) => {
+    if (made?.names !== names) made = { names, settings: intentSettingsOf(names) }
+    return made.settings
+  }
 }
 
 function makeTasks({ config, link, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
-  const { pool, events, risk, send } = parts
+  const { pool, events, risk, send, intents } = parts
   return createTasks(link.waasKey, {
     self: identity.party,
     journal: observers.journal,
@@ -279,7 +293,9 @@ function makeTasks({ config, link, store, log, identity, observers }: Base, part
     limits: LIMITS,
     rng: systemRng,
     pathRules: config.signing.path_algorithms,
-    intents: DEFAULT_INTENT_SETTINGS,
+    get intents() {
+      return intents()
+    },
   })
 }
 

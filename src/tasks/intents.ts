@@ -6,23 +6,27 @@
  * transaction; or the vendor's records have it (formats.md 11). What else a task states is compared, and never a source.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
+import { curveNamed } from "../crypto/curve.ts"
 import { H } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
-import { defaultChainsOf, namespaceOf } from "../intent/caip.ts"
+import { namespaceOf } from "../intent/caip.ts"
 import { type Claimed, check } from "../intent/check.ts"
-import { type Asked, type Context, DEFAULT_SETTINGS, type Settings } from "../intent/decoder.ts"
+import type { Asked, Context, Settings } from "../intent/decoder.ts"
 import { intentHashText } from "../intent/hash.ts"
 import { readingJson } from "../intent/json.ts"
 import { problem } from "../intent/problem.ts"
 import { read } from "../intent/read.ts"
 import { type Problem as IntentProblem, isProblem, type Reading } from "../intent/reading.ts"
-import { type Annotations, intentText, NO_ANNOTATIONS } from "../intent/text.ts"
-import { deriveTweak } from "../keys/derive.ts"
+import { type Annotations, intentText } from "../intent/text.ts"
+import { DerivationCache } from "../keys/derive.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
 import type { Decision } from "../policy/decision.ts"
+import { annotationsOf, chainsOf, type Names, NO_NAMES, readerSettings } from "../policy/names.ts"
+import type { KnownAccount } from "../policy/request.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import { type KeySignTask, payloadBytes, type SignatureType, type SignMessage, type Task } from "../wire/task.ts"
+import { accountsIn } from "./accounts.ts"
 import { contradiction, statedPayload, statedTransaction } from "./stated.ts"
 
 /** One payload, read. */
@@ -34,6 +38,8 @@ export interface TaskIntent {
   readonly text: readonly string[]
   /** Which messages of the task belong to it. */
   readonly messages: readonly number[]
+  /** What this node knows of the accounts in it, derived; by account in the spelling of the reading. */
+  readonly accounts: ReadonlyMap<string, KnownAccount>
 }
 
 /** Of one task, in the order of its payloads; empty where there is none. */
@@ -46,13 +52,19 @@ export interface IntentSettings {
   readonly chainsOf: (path: readonly number[]) => readonly string[]
   readonly settings: Settings
   readonly annotations: Annotations
+  readonly names: Names
 }
 
-export const DEFAULT_INTENT_SETTINGS: IntentSettings = {
-  chainsOf: defaultChainsOf,
-  settings: DEFAULT_SETTINGS,
-  annotations: NO_ANNOTATIONS,
-}
+/** What a node's [intent] table says, as its rules have it. */
+export const intentSettingsOf = (names: Names): IntentSettings => ({
+  chainsOf: (path) => chainsOf(path, names),
+  settings: readerSettings(names.table),
+  annotations: annotationsOf(names),
+  names,
+})
+
+/** Without any table. */
+export const DEFAULT_INTENT_SETTINGS: IntentSettings = intentSettingsOf(NO_NAMES)
 
 /** A key as intents need it: a group of this node's, or what WaaS knows of one. */
 export interface IntentKey {
@@ -101,7 +113,7 @@ export async function readIntents(
   const intents: TaskIntent[] = []
   for (const place of places) {
     const reading = await readPlace(task, place, key, settings)
-    if (!isProblem(reading)) intents.push(intentOf(reading, place, key, settings))
+    if (!isProblem(reading)) intents.push(intentOf(task, reading, place, key, settings))
     else if (place.source === "stated") return reading
   }
   const readings = intents.map(({ reading }) => reading)
@@ -138,9 +150,21 @@ export const hasStatedPayloads = (task: Task): boolean => task.type === "KeySign
 
 export const isUnread = (intents: Intents | IntentProblem): intents is IntentProblem => "code" in intents
 
-function intentOf(reading: Reading, { messages }: Placed, key: IntentKey, settings: IntentSettings): TaskIntent {
-  const hash = intentHashText(reading, key.rootKey)
-  return { reading, hash, text: intentText(reading, settings.annotations), messages }
+function intentOf(
+  task: KeySignTask,
+  reading: Reading,
+  { messages }: Placed,
+  key: IntentKey,
+  { annotations, names }: IntentSettings,
+): TaskIntent {
+  const paths = messages.flatMap((index) => task.messages[index] ?? []).map(({ bip32_path }) => parsePath(bip32_path))
+  return {
+    reading,
+    hash: intentHashText(reading, key.rootKey),
+    text: intentText(reading, annotations),
+    messages,
+    accounts: accountsIn(reading, { paths, derive: (path) => childKey(key, path), names }),
+  }
 }
 
 // ---- where payloads stand ----------------------------------------------------------------------------------------
@@ -242,9 +266,12 @@ export function contextOf(
   return { curve: key.curve, messages: asked, derive, chains, settings }
 }
 
+/** Public keys of paths that were asked for before: the same accounts come again and again. */
+const derived = new DerivationCache()
+
 function childKey({ curve, publicKey, chainCode }: IntentKey, path: readonly number[]): Bytes | undefined {
   try {
-    return deriveTweak(curve, publicKey, chainCode, path).publicKey
+    return derived.nodeAt(curveNamed(curve), publicKey, chainCode, path).publicKey
   } catch (error) {
     if (error instanceof CosignerError) return undefined
     throw error

@@ -98,7 +98,7 @@ function keySignRequest(task: KeySignTask, group: OwnGroup | undefined, intents:
     signatureType,
     usedNodeIds: task.used_node_ids,
     messages,
-    intents: intents.map(({ reading }) => ({ reading, accounts: new Map() })),
+    intents: intents.map(({ reading, accounts }) => ({ reading, accounts })),
   }
 }
 

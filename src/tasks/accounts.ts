@@ -1,0 +1,115 @@
+/**
+ * What this node itself knows of the accounts in a reading: which are addresses of the group's own key, and whose an associated
+ * token account is. Everything is derived; nothing that the task says is believed.
+ *
+ * An own address can only be recognised by deriving it, so a bounded set of paths is tried: those that sign, their neighbours, and
+ * those that [[intent.addresses]] names. One that is not recognised is somebody else's, which rules treat more strictly.
+ */
+import type { Bytes } from "../bytes.ts"
+import { namespaceOf } from "../intent/caip.ts"
+import type { Account, Effect, Reading } from "../intent/reading.ts"
+import { associatedTokenAddress } from "../intent/solana/pda.ts"
+import { ethereumAddress, solanaAddress, tronAddress } from "../keys/addresses.ts"
+import { accountKey, type Names } from "../policy/names.ts"
+import type { PathPattern } from "../policy/pathPattern.ts"
+import type { KnownAccount } from "../policy/request.ts"
+
+/** Last indices beside a signing path, and paths of one pattern. */
+export const TRIED = 100
+
+export interface AccountSource {
+  /** Of the messages that belong to the payload. */
+  readonly paths: readonly (readonly number[])[]
+  /** enc(P) of the group's key at a path; undefined where there is no such child. */
+  readonly derive: (path: readonly number[]) => Bytes | undefined
+  readonly names: Names
+}
+
+/** By account, in the spelling of the reading. */
+export function accountsIn(reading: Reading, source: AccountSource): ReadonlyMap<string, KnownAccount> {
+  const { chain } = reading
+  const address = ADDRESSES[namespaceOf(chain)]
+  const known = new Map<string, KnownAccount>()
+  // Bitcoin's reading says itself where an output of the key's own goes.
+  if (address === undefined) return known
+  const asked = new Map(accountsOf(reading).map((account) => [accountKey(chain, account), account]))
+  const wallets = new Map<string, readonly number[]>()
+  for (const path of candidates(reading, source)) {
+    if (known.size === asked.size) break
+    const key = source.derive(path)
+    if (key === undefined) continue
+    const wallet = address(key)
+    if (!wallets.has(wallet)) wallets.set(wallet, path)
+    const account = asked.get(accountKey(chain, wallet))
+    if (account !== undefined && !known.has(account)) known.set(account, { ownPath: path })
+  }
+  if (isSolana(reading)) addOwners(reading, source.names, wallets, known)
+  return known
+}
+
+const ADDRESSES: Readonly<Record<string, (publicKey: Bytes) => string>> = {
+  eip155: ethereumAddress,
+  solana: solanaAddress,
+  tron: tronAddress,
+}
+
+const isSolana = ({ chain }: Reading): boolean => namespaceOf(chain) === "solana"
+
+const accountsOf = ({ effects }: Reading): readonly string[] => [...new Set(effects.flatMap(accountsOfEffect))]
+
+function accountsOfEffect(effect: Effect): readonly string[] {
+  const accounts: readonly (Account | undefined)[] = [
+    "from" in effect ? effect.from : undefined,
+    "to" in effect ? effect.to : undefined,
+    "spender" in effect ? effect.spender : undefined,
+    "delegate" in effect ? effect.delegate : undefined,
+    "authority" in effect ? effect.authority : undefined,
+  ]
+  return accounts.filter((account) => typeof account === "string")
+}
+
+/** Signing paths first, because most payloads name no other account of ours. */
+function* candidates({ chain }: Reading, { paths, names }: AccountSource): Generator<readonly number[]> {
+  yield* paths
+  const patterns = [...names.addresses.values()]
+    .flat()
+    .flatMap((entry) => (entry.path && entry.chain === chain ? [entry.path] : []))
+  for (const pattern of patterns) yield* pathsOf(pattern)
+  const parents = new Map(
+    paths.filter(({ length }) => length > 0).map((path) => [path.slice(0, -1).join("/"), path.slice(0, -1)]),
+  )
+  for (const parent of parents.values()) for (let index = 0; index < TRIED; index++) yield [...parent, index]
+}
+
+/** The first paths of a pattern, in the order of their last index. */
+function* pathsOf({ levels }: PathPattern): Generator<readonly number[]> {
+  const last = levels.at(-1)
+  if (last === undefined) return
+  // Where an earlier level is a range only its first index is tried: a configuration names the account it means.
+  const parent = levels.slice(0, -1).map(({ min }) => min)
+  for (let index = last.min; index <= last.max && index < last.min + TRIED; index++) yield [...parent, index]
+}
+
+/** Whose a token account is: a configured address's, or the key's own. */
+function addOwners(
+  { chain, effects }: Reading,
+  { table }: Names,
+  wallets: ReadonlyMap<string, readonly number[]>,
+  known: Map<string, KnownAccount>,
+): void {
+  const configured = table.addresses.flatMap((entry) =>
+    entry.chain === chain && entry.address !== undefined ? [entry.address] : [],
+  )
+  const owners = [...configured, ...wallets.keys()]
+  for (const effect of effects) {
+    if (effect.kind !== "transfer" || typeof effect.to !== "string" || known.has(effect.to)) continue
+    const mint = typeof effect.asset === "string" ? effect.asset.split("/token:")[1] : undefined
+    const { to, program } = effect
+    if (mint === undefined || typeof program !== "string") continue
+    const owner = owners.find((wallet) => associatedTokenAddress(wallet, mint, program) === to)
+    if (owner === undefined) continue
+    known.set(to, { owner })
+    const ownPath = wallets.get(owner)
+    if (ownPath !== undefined) known.set(owner, { ownPath })
+  }
+}
