@@ -30,7 +30,7 @@ export interface Charged {
   readonly rawLength: number
   readonly feeLimit: bigint
   readonly hasMemo: boolean
-  /** Whether it acts under a permission that others may have to sign for as well. */
+  /** Whether it acts under a permission that others may have to sign for as well. The owner's is taken for one of one key. */
   readonly shared: boolean
 }
 

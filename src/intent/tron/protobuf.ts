@@ -46,6 +46,7 @@ export class Fields {
   readonly #ints = new Map<string, bigint>()
   readonly #bytes = new Map<string, Bytes>()
   readonly #messages = new Map<string, Fields[]>()
+  readonly #places = new Map<string, number>()
 
   /** `at` is where the message begins in the payload. */
   constructor(
@@ -64,6 +65,10 @@ export class Fields {
   }
   bytes(name: string): Bytes {
     return this.#bytes.get(name) ?? new Uint8Array(0)
+  }
+  /** Where the bytes of a field begin in the payload. */
+  placeOf(name: string): number {
+    return this.#places.get(name) ?? this.at
   }
   messages(name: string): readonly Fields[] {
     return this.#messages.get(name) ?? []
@@ -109,6 +114,7 @@ export class Fields {
       return
     }
     if (length === 0) refuse(MALFORMED, at, `${name} is written, and empty`)
+    this.#places.set(name, cursor.offset)
     const value = cursor.take(length)
     if (type === "text" && !isUtf8(value)) refuse(MALFORMED, at, `${name} is not UTF-8`)
     this.#bytes.set(name, value)

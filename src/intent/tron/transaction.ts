@@ -4,7 +4,7 @@
  *
  * A transaction has no nonce: two of them never replace one another, and each lives until it expires.
  */
-import { type Bytes, utf8 } from "../../bytes.ts"
+import { type Bytes, equal, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { tronAddress } from "../../keys/addresses.ts"
 import { TRON } from "../caip.ts"
@@ -78,11 +78,11 @@ function contractOf(raw: Fields): ContractFields {
   const contract = raw.message("contract") ?? refuse("E-INT-121", "contract", "none")
   const type = CONTRACT_TYPES.get(contract.int("type"))
   if (type === undefined) return refuse("E-INT-122", "contract.type", `number ${contract.int("type")} is not known`)
-  const parameter = contract.message("parameter")
-  const data = parameter?.bytes("value") ?? new Uint8Array(0)
-  if (Buffer.compare(parameter?.bytes("type_url") ?? data, utf8(`${URL}${type.name}`)) !== 0)
+  const parameter = contract.message("parameter") ?? refuse("E-INT-122", "contract.parameter", "it is missing")
+  const data = parameter.bytes("value")
+  if (!equal(parameter.bytes("type_url"), utf8(`${URL}${type.name}`)))
     return refuse("E-INT-122", "contract.parameter.type_url", `the type is ${type.name}, and the URL another's`)
   const permission = contract.int("Permission_id")
   if (permission > MAX_PERMISSION) return refuse("E-INT-123", "contract.Permission_id", `number ${permission}`)
-  return { type: type.name, permission, data, value: new Fields(data, type.schema) }
+  return { type: type.name, permission, data, value: new Fields(data, type.schema, parameter.placeOf("value")) }
 }

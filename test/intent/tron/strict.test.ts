@@ -91,6 +91,7 @@ const broken: Readonly<Record<string, readonly [code: string, data: Uint8Array]>
   "a negative permission": ["E-INT-127", built({ contract: [int(5, NEGATIVE)] })],
   "no contract": ["E-INT-121", concat(block, hash, expiration, int(14, 8n))],
   "two contracts": ["E-INT-121", concat(block, hash, expiration, contract, contract, int(14, 8n))],
+  "a contract without parameter": ["E-INT-122", concat(...parts().before, bytes(11, int(1, 1n)), int(14, 8n))],
   "a type that is not known": ["E-INT-122", built({ type: int(1, 999n) })],
   "a shielded transfer": [
     "E-INT-122",
@@ -125,6 +126,12 @@ describe("every other encoding is refused", () => {
       expect(decode(data)).toMatchObject({ message: expect.any(String), at: expect.any(String) })
     })
   }
+})
+
+test("places are in the payload, inside the contract too", () => {
+  const negative = amount(NEGATIVE)
+  const at = Buffer.from(negative).indexOf(Buffer.from([0x18, ...NEGATIVE]))
+  expect(decode(negative)).toMatchObject({ code: "E-INT-127", at: `byte ${at}` })
 })
 
 test("the largest amount is read exactly", () => {
