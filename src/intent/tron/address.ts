@@ -4,7 +4,7 @@ import { checksummed } from "../../keys/addresses.ts"
 import { decodeBase58Check, encodeBase58Check } from "../../keys/base58.ts"
 import { refuse } from "../problem.ts"
 
-const PREFIX = 0x41
+export const PREFIX = 0x41
 
 /** 21 bytes of a message as text. Refuses anything else with E-INT-124. */
 export function addressOf(bytes: Uint8Array, what: string): string {

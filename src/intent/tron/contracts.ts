@@ -1,10 +1,10 @@
 /** What each type of contract does. Types that are not taken apart are calls, with their type as selector. */
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import { type Bytes, concat, copy } from "../../bytes.ts"
+import { type Bytes, concat, copy, u8 } from "../../bytes.ts"
 import { encodeBase58Check } from "../../keys/base58.ts"
 import { refuse } from "../problem.ts"
 import type { Effect } from "../reading.ts"
-import { addressOf } from "./address.ts"
+import { addressOf, PREFIX } from "./address.ts"
 import { effectsOfCall } from "./calls.ts"
 import { readPermissions } from "./permissions.ts"
 import type { Fields } from "./protobuf.ts"
@@ -84,7 +84,7 @@ function readCreate(contract: Contract): readonly Effect[] {
   const made = value.message("new_contract")
   if (made === undefined) return refuse("E-INT-128", "new_contract", "it is missing")
   const hash = keccak_256(concat(id, value.bytes("owner_address")))
-  const to = encodeBase58Check(concat(Uint8Array.of(0x41), copy(hash.subarray(12))))
+  const to = encodeBase58Check(concat(u8(PREFIX), copy(hash.subarray(12))))
   const amount = made.int("call_value")
   const sent: Effect = { kind: "transfer", from, to, asset: native, amount }
   return [

@@ -117,13 +117,20 @@ describe("calls", () => {
       { kind: "transfer", to: MALLORY.text, asset: `${CHAIN}/trc20:${TOKEN.text}`, amount: 0n },
     ])
   })
-  test("sloppy call data is refused: an address of 21 bytes, bytes too many, bytes too few", () => {
+  test("sloppy call data is refused: bytes before an address, bytes too many, bytes too few", () => {
     const data = callData("transfer(address,uint256)", [MALLORY.text, 5n])
-    const prefixed = `${data.slice(0, 8 + 22)}41${data.slice(8 + 24)}`
+    const before = (byte: string, at = 22) => `${data.slice(0, 8 + at)}${byte}${data.slice(10 + at)}`
     expect(read(call(data)).effects).toHaveLength(2)
-    for (const sloppy of [prefixed, `${data}00`, data.slice(0, -2)]) {
+    for (const sloppy of [before("42"), before("41", 20), before("01", 0), `${data}00`, data.slice(0, -2)]) {
       expect(decode(call(sloppy))).toMatchObject({ code: "E-INT-025" })
     }
+    // but for the prefix of TRON's own addresses, which is the same address; the call keeps its bytes
+    const [outer, inner] = read(call(before("41"))).effects
+    expect(outer).toMatchObject({ kind: "call", data: fromHex(before("41")) })
+    expect(inner).toEqual(read(call(data)).effects[1]!)
+    // an amount is no address
+    const huge = `${data.slice(0, 8 + 64 + 22)}41${data.slice(8 + 64 + 24)}`
+    expect(read(call(huge)).effects[1]).toMatchObject({ amount: (0x41n << 160n) + 5n })
   })
   test("a look-alike token is its contract's address, whatever its symbol", () => {
     expect(read(call(callData("transfer(address,uint256)", [MALLORY.text, 5n]))).effects[1]).toMatchObject({
