@@ -5,6 +5,7 @@
  */
 import { generateKeyPairSync, randomUUID } from "node:crypto"
 import { createAsker } from "../../src/callback/ask.ts"
+import type { Effect, Reading } from "../../src/intent/reading.ts"
 import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
 import { NO_USAGE } from "../../src/policy/decision.ts"
 import { evaluate } from "../../src/policy/evaluate.ts"
@@ -28,24 +29,27 @@ const RULE_ROUNDS = 3_000
 const CALLBACK_ROUNDS = 300
 
 export async function benchRisk(): Promise<Row[]> {
-  return [benchRules(), ...(await benchCallbacks())]
+  return [benchRules(), benchIntents(), ...(await benchCallbacks())]
+}
+
+const SIGN: KeySignRequest = {
+  type: "key_sign",
+  taskId: "task",
+  extraInfo: { transaction: { raw_tx_info: { unsigned_raw_tx: "0x" } } },
+  groupId: "group",
+  rootPubKey: "xpub",
+  rootKey: "secp256k1/02aa",
+  curve: "secp256k1",
+  signatureType: "ECDSA",
+  usedNodeIds: ["a", "b"],
+  messages: [],
+  intents: [],
 }
 
 function benchRules(): Row {
   const rules = manyRules()
-  const request: KeySignRequest = {
-    type: "key_sign",
-    taskId: "task",
-    extraInfo: { transaction: { raw_tx_info: { unsigned_raw_tx: "0x" } } },
-    groupId: "group",
-    rootPubKey: "xpub",
-    rootKey: "secp256k1/02aa",
-    curve: "secp256k1",
-    signatureType: "ECDSA",
-    usedNodeIds: ["a", "b"],
-    messages: Array.from({ length: 16 }, (_, i) => ({ path: [44, 60, 0, 0, i], hash: "0x" })),
-    intents: [],
-  }
+  const messages = Array.from({ length: 16 }, (_, i) => ({ path: [44, 60, 0, 0, i], hash: "0x" }))
+  const request: KeySignRequest = { ...SIGN, messages }
   const usage = { ...NO_USAGE, count: () => 1 }
   const times = Array.from({ length: RULE_ROUNDS }, () => {
     const start = performance.now()
@@ -83,6 +87,64 @@ function manyRules(): Rules {
   })
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
   return checked.rules
+}
+
+const ENTRIES = 500
+const EFFECTS = 100
+const INTENT_ROUNDS = 1_000
+
+const account = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`
+
+/** Every effect is covered by another entry, the last of them all by the last; each entry states most of its conditions. */
+function benchIntents(): Row {
+  const allow = Array.from({ length: ENTRIES - 100 }, (_, i) => ({
+    name: `entry${i}`,
+    effects: ["transfer", "approve"],
+    assets: ["ETH"],
+    to: [account(i), account(i + 10_000)],
+    max_amount: ["1 ETH"],
+    max_fee: ["0.02 ETH"],
+    paths: ["m/44/60/0/0/*"],
+    initiators: ["ops"],
+    time_windows: [{ zone: ["Europe/Zurich", "UTC", "Asia/Tokyo"][i % 3] }],
+  }))
+  const deny = Array.from({ length: 100 }, (_, i) => ({
+    name: `deny${i}`,
+    effects: ["transfer"],
+    to: [account(i + 90_000)],
+  }))
+  const limits = [{ name: "day", asset: "ETH", per: "all", window: "24h", max_amount: "1000 ETH" }]
+  const checked = checkRules({ enable: true, key_sign: { reject_all: false, allow, deny, limits } })
+  if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
+  const path = [44, 60, 0, 0, 5]
+  const asset = "eip155:1/slip44:60"
+  const effects = Array.from({ length: EFFECTS }, (_, i): Effect => {
+    const to = account((i * 4 + 3) % (ENTRIES - 100))
+    return { kind: "transfer", from: account(1), to, asset, amount: 1n }
+  })
+  const reading: Reading = {
+    format: "evm/transaction",
+    chain: "eip155:1",
+    from: [account(1)],
+    effects,
+    fee: { max: 1n, asset, unbounded: false },
+    nonce: "1",
+    signs: [{ path, bytes: new Uint8Array(32) }],
+  }
+  const request: KeySignRequest = {
+    ...SIGN,
+    extraInfo: { transaction: { initiator: "ops" } },
+    intents: [{ reading, accounts: new Map() }],
+    messages: [{ path, hash: "0x", payload: 0 }],
+  }
+  const times = Array.from({ length: INTENT_ROUNDS }, () => {
+    const start = performance.now()
+    const { verdict } = evaluate(checked.rules, request, NO_USAGE, 1_795_340_699_000)
+    const took = performance.now() - start
+    if (verdict.action !== "approve") throw new Error(verdict.reason)
+    return took
+  })
+  return row(`evaluate ${ENTRIES} entries over ${EFFECTS} effects`, times, 2)
 }
 
 async function benchCallbacks(): Promise<Row[]> {

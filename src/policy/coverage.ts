@@ -6,6 +6,7 @@
 import { toHex } from "../bytes.ts"
 import { chainOf } from "../intent/caip.ts"
 import type { Call, Effect, Transfer } from "../intent/reading.ts"
+import { ByTarget } from "./byTarget.ts"
 import { type EffectView, viewOf } from "./effectView.ts"
 import { type Allowing, coversFee, type Missed, type Moment, missedByEffect, missedByReading } from "./entry.ts"
 import type { Names } from "./names.ts"
@@ -18,17 +19,11 @@ export interface Covered {
   readonly by: ReadonlySet<string>
 }
 
-/** Entries by the kinds that they name: of hundreds, few are asked of an effect. */
 export class Coverage {
-  readonly #byKind: ReadonlyMap<string, readonly Allowing[]>
-
   constructor(
     readonly entries: readonly Allowing[],
     readonly names: Names,
-  ) {
-    const kinds = new Set(entries.flatMap((entry) => [...(entry.kinds ?? [])]))
-    this.#byKind = new Map([...kinds].map((kind) => [kind, entries.filter((entry) => entry.kinds?.has(kind))]))
-  }
+  ) {}
 
   of(intent: Intent, moment: Moment): Covered {
     const asked = new Asked(this, intent, moment)
@@ -47,37 +42,40 @@ export class Coverage {
       missed: missedByReading(entry, moment) ?? missedByEffect(entry, view, this.names),
     }))
   }
-
-  candidates(kind: string): readonly Allowing[] {
-    return this.#byKind.get(kind) ?? []
-  }
 }
 
-/** One reading under all entries; what holds for the whole reading is asked once of each. */
+/** One reading under all entries. What holds for the whole reading is asked once of each, and leaves those that may cover something. */
 class Asked {
   readonly views: readonly EffectView[]
   readonly found: Set<string> = new Set()
-  readonly #standing: Map<Allowing, boolean> = new Map()
+  readonly standing: readonly Allowing[]
+  readonly #byKind: Map<string, ByTarget<Allowing>> = new Map()
 
   constructor(
     readonly coverage: Coverage,
     readonly intent: Intent,
-    readonly moment: Moment,
+    moment: Moment,
   ) {
     this.views = intent.reading.effects.map((effect) => viewOf(effect, intent, coverage.names))
+    this.standing = coverage.entries.filter((entry) => missedByReading(entry, moment) === undefined)
   }
 
   #covers(entry: Allowing, view: EffectView): boolean {
-    let stands = this.#standing.get(entry)
-    if (stands === undefined) {
-      stands = missedByReading(entry, this.moment) === undefined
-      this.#standing.set(entry, stands)
+    return missedByEffect(entry, view, this.coverage.names) === undefined
+  }
+
+  #candidates(view: EffectView): readonly Allowing[] {
+    const { kind } = view.effect
+    let entries = this.#byKind.get(kind)
+    if (entries === undefined) {
+      entries = new ByTarget(this.standing.filter(({ kinds }) => kinds?.has(kind)))
+      this.#byKind.set(kind, entries)
     }
-    return stands && missedByEffect(entry, view, this.coverage.names) === undefined
+    return entries.reaching(view)
   }
 
   first(view: EffectView): Allowing | undefined {
-    const entry = this.coverage.candidates(view.effect.kind).find((one) => this.#covers(one, view))
+    const entry = this.#candidates(view).find((one) => this.#covers(one, view))
     if (entry !== undefined) this.found.add(entry.name)
     return entry
   }
@@ -89,7 +87,7 @@ class Asked {
   }
 
   anyMemo(): boolean {
-    return this.coverage.entries.some(
+    return this.standing.some(
       (entry) => entry.anyMemo && this.#coversSomething(entry, ({ effect }) => effect.kind !== "memo"),
     )
   }
@@ -97,7 +95,7 @@ class Asked {
   coversFee(): boolean {
     const { fee } = this.intent.reading
     if (fee.max === 0n && !fee.unbounded) return true
-    return this.coverage.entries.some((entry) => coversFee(entry, fee) && this.#coversSomething(entry, () => true))
+    return this.standing.some((entry) => coversFee(entry, fee) && this.#coversSomething(entry, () => true))
   }
 }
 

@@ -28,7 +28,7 @@ export interface EffectView {
 
 export interface Destination {
   readonly account: string
-  /** Every account that stands for it: itself, and the owner of a token account. As `accountKey` has them. */
+  /** Every spelling by which a target may name it: itself and the owner of a token account, each with its chain and without. */
   readonly keys: readonly string[]
   /** This key's own path to it. */
   readonly ownPath: readonly number[] | undefined
@@ -41,7 +41,7 @@ export function viewOf(effect: Effect, { reading, accounts }: Intent, names: Nam
   return {
     effect,
     chains: isOther ? [reading.chain, effect.chain] : [reading.chain],
-    asset: "asset" in effect ? assetField(effect.asset) : ABSENT,
+    asset: "asset" in effect ? assetField(effect.asset, names) : ABSENT,
     amount: "amount" in effect ? effect.amount : undefined,
     to: destinationOf(effect, reading, accounts, names),
     isContract:
@@ -54,8 +54,12 @@ export function viewOf(effect: Effect, { reading, accounts }: Intent, names: Nam
   }
 }
 
-const assetField = (asset: Account): Field<string> =>
-  typeof asset === "string" ? { is: "known", value: assetKey(asset) } : UNKNOWN
+/** The same text as the names have, which is compared at once. */
+function assetField(asset: Account, { assets }: Names): Field<string> {
+  if (typeof asset !== "string") return UNKNOWN
+  const id = assetKey(asset)
+  return { is: "known", value: assets.get(id)?.id ?? id }
+}
 
 /** Whichever the effect has. */
 export function targetOf(effect: Effect): Account | undefined {
@@ -89,7 +93,10 @@ function destinationOf(
   if (typeof target !== "string") return UNKNOWN
   const known = accounts.get(target)
   const chain = effect.kind === "delegate_7702" ? effect.chain : reading.chain
-  const keys = [target, ...(known?.owner === undefined ? [] : [known.owner])].map((one) => accountKey(chain, one))
+  const keys = [target, ...(known?.owner === undefined ? [] : [known.owner])].flatMap((one) => {
+    const key = accountKey(chain, one)
+    return [key, key.slice(chain.length + 1)]
+  })
   const stated = effect.kind === "transfer" && effect.toPath !== undefined ? parsePath(effect.toPath) : undefined
   const ownPath =
     stated ?? known?.ownPath ?? (known?.owner === undefined ? undefined : accounts.get(known.owner)?.ownPath)

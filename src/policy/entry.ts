@@ -33,7 +33,7 @@ export interface Conditions {
   readonly windows: readonly TimeWindow[] | undefined
 }
 
-interface Targets {
+export interface Targets {
   /** As `accountKey` has them, of every chain; a bare address without one. */
   readonly accounts: ReadonlySet<string>
   readonly paths: readonly { readonly chain: string | undefined; readonly pattern: PathPattern }[]
@@ -170,9 +170,8 @@ function boundsOf(texts: readonly string[], names: Names): Bounds {
 // ---- asking them -----------------------------------------------------------------------------------------------------
 
 const holds = ({ byAsset, any }: Bounds, asset: string, amount: bigint): boolean => {
-  if (!byAsset.has(asset)) return any
   const max = byAsset.get(asset)
-  return max === undefined || amount <= max
+  return max === undefined ? any || byAsset.has(asset) : amount <= max
 }
 
 /** Undefined if the entry covers the effects of a reading as far as the reading as a whole is asked; else what does not hold. */
@@ -223,7 +222,7 @@ const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
 function reaches({ accounts, paths }: Targets, to: Field<Destination>, { chains }: EffectView): boolean {
   if (to.is !== "known") return false
   const { keys, ownPath } = to.value
-  if (keys.some((key) => accounts.has(key) || accounts.has(key.slice(key.indexOf(" ") + 1)))) return true
+  for (const key of keys) if (accounts.has(key)) return true
   return (
     ownPath !== undefined &&
     paths.some(

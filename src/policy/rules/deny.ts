@@ -1,7 +1,8 @@
 /** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
 import { intentText } from "../../intent/text.ts"
-import { viewOf } from "../effectView.ts"
-import { type Conditions, initiatorOf, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
+import { ByTarget } from "../byTarget.ts"
+import { type EffectView, viewOf } from "../effectView.ts"
+import { type Conditions, initiatorOf, type Moment, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
 import { lintDeny } from "../entryLint.ts"
 import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
 import { annotationsOf, type Names } from "../names.ts"
@@ -40,13 +41,14 @@ export const deny = defineRule({
 })
 
 function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
-  const entries = list
+  const sorted = list
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((entry): Conditions => {
       const resolved = resolveDeny(entry, names)
       if ("broken" in resolved) throw new RangeError(`${entry.name}: ${resolved.broken}`)
       return resolved.entry
     })
+  const entries = new ByTarget(sorted)
   return ({ intents, extraInfo }, { nowMs }) => {
     const clockOf = clocks(nowMs)
     const initiator = initiatorOf(extraInfo)
@@ -54,12 +56,17 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
       const moment = momentOf(intent, initiator, clockOf)
       for (const [at, effect] of intent.reading.effects.entries()) {
         const view = viewOf(effect, intent, names)
-        const entry = entries.find((one) => matchesDeny(one, view, moment))
+        const entry = firstMatch(entries, view, moment)
         if (entry === undefined) continue
         const text = intentText(intent.reading, annotationsOf(names))[at] ?? effect.kind
         return [denied(`${entry.name} matches effect ${at + 1} of payload ${i + 1} (${some([text])})`)]
       }
     }
-    return [allow(`none of ${entries.length} entries matches`)]
+    return [allow(`none of ${sorted.length} entries matches`)]
   }
+}
+
+function firstMatch(entries: ByTarget<Conditions>, view: EffectView, moment: Moment): Conditions | undefined {
+  for (const entry of entries.matching(view)) if (matchesDeny(entry, view, moment)) return entry
+  return undefined
 }
