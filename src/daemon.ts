@@ -227,7 +227,7 @@ function startEvents({ event: { servers, ca }, store, log, nodeId, observers, st
       observe: (sent) => {
         const { server, eventType, failure, givenUp } = sent
         observers.eventSent(sent)
-        if (failure !== "") log.warn("an event was not taken", { server, event: eventType, failure, givenUp })
+        if (failure !== "") log.warn("an event was not delivered", { server, event: eventType, failure, givenUp })
       },
     },
     stopping,

@@ -18,7 +18,7 @@ export const configurationPage = (): string =>
     "Configuration",
     [
       `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start. ${CLOSED}`,
-      "SIGHUP reads the rules and the log levels anew. Relative paths begin at the working directory. `cosigner config init`",
+      "SIGHUP reloads the rules and the log levels. Relative paths begin at the working directory. `cosigner config init`",
       "writes the annotated file below, `cosigner config check` says whether a node may start. WaaS and the reference callback",
       "server have files of their own: [waas.toml](waas.toml.md), [callback-server.toml](callback-server.toml.md).",
     ].join("\n"),

@@ -1,4 +1,4 @@
-/** `cosigner change-password`: wraps the data key anew, in one commit; no record is rewritten. The node must not run. */
+/** `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten. The node must not run. */
 
 import { MOST_BYTES } from "../config/keyFile.ts"
 import { EXIT } from "../errors/entry.ts"

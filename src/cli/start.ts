@@ -29,7 +29,7 @@ export const start = command({
   summary: "Run this node until a signal ends it",
   details: [
     "Logs to stderr and, if [log.file] says so, to a file. SIGTERM and SIGINT suspend tasks in progress, which go on after",
-    "the next start, and end the process; SIGHUP reads the rules and log levels anew and keeps the old ones if they are bad.",
+    "the next start, and end the process; SIGHUP reloads the rules and log levels and keeps the old ones if they are bad.",
     "What else has changed in the file by then waits for a restart, and is named in the log, in readiness and by `config show`.",
   ].join("\n"),
   options: startFlags,
@@ -136,7 +136,7 @@ class SettingsInForce {
       daemon.reload(config.embedded_risk_control_rules, waiting)
       opened.setLevels({ std: config.log.std.level, file: config.log.file.level })
       this.#record(next)
-      log.info("rules and log levels were read anew")
+      log.info("rules and log levels were reloaded")
       if (waiting.length > 0) tell(new CosignerError("E-CFG-012", { keys: waiting }))
     } catch (error) {
       log.error("the configuration on disk is bad; the one in force stays", { why: errorText(error) })

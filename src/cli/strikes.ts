@@ -31,7 +31,7 @@ export const strikes = command({
 export const pardon = command({
   summary: "Begin tasks with a refused node again",
   details: [
-    "Only when its operator has explained the strikes. They stay on record, and so does the pardon; counting begins anew. A ban",
+    "Only when its operator has explained the strikes. They stay on record, and so does the pardon; counting starts again from zero. A ban",
     "is something else and stays. The node must not be running.",
   ].join("\n"),
   args: { node: required("node-id", "the node to pardon") },

@@ -1,5 +1,5 @@
 /**
- * What a running node has in force, beside what its file says by now. Rules and log levels are read anew by SIGHUP; every
+ * What a running node has in force, beside what its file says by now. Rules and log levels are reloaded by SIGHUP; every
  * other key waits for a restart, and so does the content of each key and certificate file.
  * The record of it stands beside the database while the node runs, mode 600, secrets hidden: `config show` reads it.
  */

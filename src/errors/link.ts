@@ -60,7 +60,7 @@ export const linkCodes = {
     kind: "fault",
     exit: EXIT.network,
     what: (d) => `the link protocol was violated: ${d.problem}`,
-    next: "the connection starts anew; if it repeats, check that WaaS and node are of compatible versions",
+    next: "the connection is made again; if it repeats, check that WaaS and node are of compatible versions",
   }),
   "E-LNK-011": entry<{ readonly closeCode: number }>({
     kind: "fault",

@@ -142,7 +142,7 @@ export const riskCodes = {
     kind: "input",
     exit: EXIT.config,
     what: (d) => `the ${d.what} cannot be used: ${d.problem}`,
-    next: "restore secrets.db from a backup, or make the key anew; it must be an RSA key of 2048 bits or more",
+    next: "restore secrets.db from a backup, or make a new key; it must be an RSA key of 2048 bits or more",
   }),
 
   "E-RSK-133": entry<{ readonly file: string; readonly problem: string }>({

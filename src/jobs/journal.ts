@@ -38,7 +38,7 @@ export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: Abo
     const forgotten = await untilNone(() => tasks.prune(ended, SLICE), signal)
     const dropped = await untilNone(() => outbox.prune(ended.deliveredMs, SLICE), signal)
     if (forgotten > 0) log.info("old tasks were removed from the journal", { tasks: forgotten })
-    if (dropped > 0) log.warn("old events that no server took were dropped", { deliveries: dropped })
+    if (dropped > 0) log.warn("old undelivered events were dropped", { deliveries: dropped })
     return !signal.aborted
   } catch (error) {
     log.error("old tasks could not be removed from the journal", {

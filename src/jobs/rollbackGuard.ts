@@ -29,7 +29,7 @@ export function keepRollbackGuard(store: Guarded, log: Log): RollbackGuardKeeper
       written = fencingToken
     } catch (error) {
       const why = errorText(error)
-      log.warn("the guard against older copies of the database could not be written", { why })
+      log.warn("the rollback guard could not be written", { why })
     }
   }
   const timer = setInterval(step, STEP_MS)

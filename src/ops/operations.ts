@@ -118,7 +118,7 @@ export async function openOperations(options: Options): Promise<Operations> {
   }
 }
 
-/** For what is looked up on a disk: asked anew only when its answer is older than `forMs`. */
+/** For what is looked up on a disk: asked again only when its answer is older than `forMs`. */
 function remembered<T>(ask: () => T, forMs: number, clock: () => number): () => T {
   let last: { readonly value: T; readonly at: number } | undefined
   return () => {
@@ -229,7 +229,7 @@ function probesOf(parts: Parts, onPing: (tookMs: number) => void): readonly Prob
     configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })
-      log.warn("the main thread goes on after a stall", { code: "E-STA-015", stalledMs: Math.round(ms) })
+      log.warn("the main thread recovered from a stall", { code: "E-STA-015", stalledMs: Math.round(ms) })
     }),
     proofProbe({
       now: Date.now,

@@ -58,7 +58,7 @@ interface Carried {
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
-/** Entropy is drawn anew by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
+/** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {

@@ -57,7 +57,7 @@ export class Transaction {
     this.changes.set(keyOf(id), undefined)
   }
 
-  /** The same data key wrapped anew. */
+  /** The same data key wrapped again. */
   replaceHeader(header: Bytes): void {
     writeHeader(this.#file, header)
     this.#root = { ...this.#root, header: headerChecksum(header) }

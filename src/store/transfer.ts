@@ -202,7 +202,7 @@ class Admission {
     }
   }
 
-  /** What every restored node gets anew, once every share is proven. */
+  /** What every restored node gets new, once every share is proven. */
   finish(tx: Transaction): Imported {
     const party = this.#self
     if (party === undefined || !this.#hasCallbackKey || !this.#hasBoots) {

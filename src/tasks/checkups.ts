@@ -26,7 +26,7 @@ export function retireByCheckups(
   if (!epochs.some((old) => isKept(old) && outranks(successor, old))) return
   const problem = problemOf(successor, checkups)
   if (problem !== undefined) {
-    return ports.log.warn("kept the share of an epoch that is over: check-ups prove nothing", {
+    return ports.log.warn("kept the share of a superseded epoch: check-ups prove nothing", {
       group: groupId,
       problem,
     })

@@ -10,7 +10,7 @@ export class EarlyEnvelopes {
   #kept: Bytes[] = []
   #bytes = 0
 
-  /** What does not fit is dropped: its session will time out, and be begun anew. */
+  /** What does not fit is dropped: its session will time out, and begin again. */
   keep(envelope: Bytes): void {
     if (this.#kept.length >= MOST || this.#bytes + envelope.length > MOST_BYTES) return
     this.#kept.push(envelope)

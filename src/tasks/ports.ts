@@ -111,7 +111,7 @@ export interface TaskPort {
   ): TaskRecord
   /**
    * Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one.
-   * In the same transaction `decide` is asked anew, over the usage of all other tasks: what the approval debited now counts
+   * In the same transaction `decide` is asked again, over the usage of all other tasks: what the approval debited now counts
    * from this moment, because now is when it signs. Throws E-TSK-030 where it no longer approves; nothing has changed then.
    */
   startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): void

@@ -103,7 +103,7 @@ class TaskRunner implements Tasks {
     const running = [...this.#executions.values()]
     for (const execution of running) execution.suspend()
     const tried = [...this.#pending.values()]
-    for (const { stop } of tried) stop.abort("the node goes down")
+    for (const { stop } of tried) stop.abort("the node is stopping")
     await Promise.all([...running, ...tried].map(({ over }) => over))
   }
 

@@ -64,7 +64,7 @@ export function retireBefore(group: GroupPublic, ports: TaskPorts): void {
 export function sayErased(records: readonly GroupPublic[], ports: Pick<TaskPorts, "self" | "log">): void {
   for (const erased of records) {
     if (memberOf(erased, ports.self) === undefined) continue
-    ports.log.info("erased the share of an epoch that is over", {
+    ports.log.info("erased the share of a superseded epoch", {
       group: erased.groupId,
       epoch: toHex(erased.epochId),
     })

@@ -114,7 +114,7 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
 }
 
 const stuck = (log: Log, error: unknown): void =>
-  log.error("the engine could not go on; it tries again", { error: errorText(error) })
+  log.error("the engine failed; it tries again", { error: errorText(error) })
 
 export const documentsBy = (signer: Signer): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),

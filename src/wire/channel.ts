@@ -4,7 +4,7 @@
  *
  * Each side numbers its frames from 1 and keeps them until they are acknowledged. Every connection begins with a resume
  * packet both ways, and goes on after the last frame that the peer says it received. Each side also has an epoch, drawn when
- * its channel is made: a peer that restarted has another one, numbering begins anew, and what it had not acknowledged is
+ * its channel is made: a peer that restarted has another one, numbering starts again, and what it had not acknowledged is
  * offered to it again (so across a restart, and only then, a frame may be seen twice).
  *
  * Both queues are bounded: `send` answers "full" and keeps nothing; received frames are handed on at once, and the window

@@ -228,7 +228,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     close() {
       closed = true
       for (const it of slots) {
-        for (const { end } of [...it.sessions.values()]) end({ kind: "crashed", reason: "the node goes down" })
+        for (const { end } of [...it.sessions.values()]) end({ kind: "crashed", reason: "the node is stopping" })
         it.worker.terminate()
       }
     },

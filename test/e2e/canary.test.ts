@@ -109,7 +109,7 @@ url = "${events.url}"
   await until("the echo of InfluxDB in the log", async () => (log(one).includes("HTTP 401") ? true : undefined))
   await until("events", async () => (events.types.length >= 3 ? true : undefined))
   await until("the echo of the proxy in the log", async () =>
-    log(one).includes("an event was not taken") && proxy.asked() > 0 ? true : undefined,
+    log(one).includes("an event was not delivered") && proxy.asked() > 0 ? true : undefined,
   )
 
   // ---- every command of an operator, beside the running node

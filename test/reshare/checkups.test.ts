@@ -65,7 +65,7 @@ test("a dealer that leaves keeps its old share until threshold members have chec
   expect(statuses(a)).toEqual(["ERASED", "ERASED"])
   expect(() => a.store.groups.open(GROUP, old)).toThrow(expect.objectContaining({ code: "E-STO-021" }))
   expect(statuses(b)).toEqual(["ERASED", "ACTIVE"])
-  const said = it.log.filter(({ message }) => message === "erased the share of an epoch that is over")
+  const said = it.log.filter(({ message }) => message === "erased the share of a superseded epoch")
   expect(said.map(({ node }) => node).sort()).toEqual(["a", "b"])
 
   // Durable: another process finds it erased.

@@ -171,10 +171,10 @@ test("what proves nothing is said where a share is kept for it, and nowhere else
   const hand = (checkups: readonly MemberCheckup[]): void =>
     retireByCheckups({ kind: "checkups", groupId, epochId, checkups }, { self, groups: store.groups, log })
   hand([])
-  expect(warned).toEqual(["warn: kept the share of an epoch that is over: check-ups prove nothing"])
+  expect(warned).toEqual(["warn: kept the share of a superseded epoch: check-ups prove nothing"])
   hand(all(next))
   hand([])
-  expect(warned.slice(1)).toEqual(["info: erased the share of an epoch that is over"])
+  expect(warned.slice(1)).toEqual(["info: erased the share of a superseded epoch"])
 })
 
 test("check-ups of an epoch end none of its own rank or above, and no other group", () => {

@@ -85,7 +85,7 @@ export function take(signer: SignerContext, scope: DisposableStack): OpenSignerC
 }
 
 /**
- * sk_i(n) = lambda (s_i + tau) + zeta_i(n): additive shares of each child key, made anew for this session by zero shares
+ * sk_i(n) = lambda (s_i + tau) + zeta_i(n): additive shares of each child key, made for this session by zero shares
  * that cancel over the signers (threshold.md 5.7).
  */
 export function additiveShares(signer: OpenSignerContext, h1: Bytes): readonly bigint[] {

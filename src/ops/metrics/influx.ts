@@ -51,7 +51,7 @@ export function startInflux(options: InfluxOptions): InfluxExporter {
         points: points.length,
         tookMs: Math.round(performance.now() - begun),
       }))
-      if (isFailing) options.log.info("InfluxDB takes measurements again", { server: target.url })
+      if (isFailing) options.log.info("InfluxDB accepts measurements again", { server: target.url })
       isFailing = false
     } catch (error) {
       options.onSkipped()

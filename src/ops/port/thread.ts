@@ -100,7 +100,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
     try {
       return answer(options.answers, question)
     } catch (error) {
-      log.error("a question to the status port was not answered", { what: question.kind, error: errorText(error) })
+      log.error("a request to the status port failed", { what: question.kind, error: errorText(error) })
       return undefined
     }
   }

@@ -103,7 +103,7 @@ export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => 
     }
     // its own code and next step say more than that the link is down
     if (lastError !== undefined) return failed(lastError)
-    return phase === "stopped" ? down("the node goes down") : waiting("not yet up")
+    return phase === "stopped" ? down("the node is stopping") : waiting("not yet up")
   },
 })
 

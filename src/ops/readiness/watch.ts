@@ -76,7 +76,7 @@ export function createWatch({ probes, now, log, onAlarm }: Parts): Watch {
     }
     if (found.state === "ok" && isAlarmed) {
       isAlarmed = false
-      log.info("what was wrong is over", { item: name, now: found.reason })
+      log.info("recovered", { item: name, now: found.reason })
     }
     kept.set(name, { item, isAlarmed })
     return item

@@ -45,7 +45,7 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: REQUESTS,
-    summary: "Ask nodes to make the keys of a group, or to deal the keys of one group to another or anew",
+    summary: "Ask nodes to make the keys of a group, or to deal the keys of one group to another, or to itself again",
     body: NewTssRequest,
     handle: async ({ params, body }) => {
       const vault = await vaultOf(api, param(params, "vault_id"))

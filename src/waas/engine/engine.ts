@@ -339,7 +339,7 @@ export class Engine {
     await this.#options.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
     for (const task of tasks) {
       this.#live.set(task.taskId, task)
-      this.#options.log.info("task made", { task: task.taskId, type: task.type, request: task.request.id })
+      this.#options.log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
       this.#send(
         task,
         task.nodeIds.map((to): Send => ({ kind: "task", to })),
@@ -453,7 +453,7 @@ export class Engine {
     for (const nodeId of await this.#withNews(writes, changes)) {
       if (this.#options.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
     }
-    if (status !== undefined) this.#options.log.info("request stepped", { request: request.id, ...status })
+    if (status !== undefined) this.#options.log.info("request changed state", { request: request.id, ...status })
     return changes
   }
 
@@ -469,7 +469,7 @@ export class Engine {
   #keep(record: TaskRecord, nowMs: number): void {
     if (isSettled(record, nowMs)) this.#retire(record.taskId)
     else this.#live.set(record.taskId, record)
-    this.#options.log.debug("task stepped", { task: record.taskId, state: record.state, attempt: record.attempt })
+    this.#options.log.debug("task changed state", { task: record.taskId, state: record.state, attempt: record.attempt })
   }
 
   async #nudge(): Promise<void> {
