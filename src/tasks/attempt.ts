@@ -197,5 +197,8 @@ function strike(taskId: string, sid: Bytes, blame: Blame, kind: "FAULT" | "EQUIV
   )
   const refused = ports.strikes.refused().filter((party) => peers.includes(party))
   if (refused.length === 0) return
-  ports.log.error("tasks that name this party are refused from now on", { task: taskId, parties: refused.map(nodeIdOf) })
+  ports.log.error("tasks that name this party are refused from now on", {
+    task: taskId,
+    parties: refused.map(nodeIdOf),
+  })
 }
