@@ -184,7 +184,7 @@ describe("link and clock", () => {
     look(20_000)
     phase = "online"
     look(5_000)
-    expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-LNK-011", "info what was w"])
+    expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-LNK-011", "info recovered"])
   })
   test("a link that was never up is waited for", () => {
     const it = world()
@@ -241,7 +241,7 @@ describe("session workers", () => {
         await until("ok")
         expect(deaths).toHaveLength(1)
         expect(pool.alive()).toBe(2)
-        expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-STA-013", "info what was w"])
+        expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-STA-013", "info recovered"])
       } finally {
         pool.close()
       }
