@@ -127,7 +127,7 @@ export class TaskExecution {
     this.#cancelled.abort(reason)
   }
 
-  /** Stops without an ending: the node goes down, and the task goes on after the next start. */
+  /** Stops without an ending: the node stops, and the task goes on after the next start. */
   suspend(): void {
     this.#suspended.abort()
   }
