@@ -123,6 +123,12 @@ export const waasCodes = {
     what: (d) => `${d.node} ended the task with ${d.code || "no code"}: ${d.reason || "no reason given"}`,
     next: "see that node's log under the task id",
   }),
+  "E-WAA-029": entry<{ readonly readings: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the signers do not read the payload alike: ${d.readings.join("; ")}`,
+    next: "compare their [intent] settings and versions with `cosigner info task` on each; nothing was signed, and nobody is to blame",
+  }),
   "E-WAA-028": entry<{ readonly outdated: readonly string[]; readonly what: string }>({
     kind: "input",
     exit: EXIT.failure,

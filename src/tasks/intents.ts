@@ -293,7 +293,7 @@ function bytesOf(prefixed: string): Bytes {
 // ---- what records and servers are told -----------------------------------------------------------------------------
 
 /** Of all that a task does: of one intent its own hash, of several a hash of theirs; undefined without any. `0x` hex. */
-export function taskIntentHash(intents: Intents): string | undefined {
+export function taskIntentHash(intents: readonly Pick<TaskIntent, "hash">[]): string | undefined {
   const [only, second] = intents
   if (second === undefined) return only?.hash
   return `0x${toHex(H("intent/task", ...intents.map(({ hash }) => bytesOf(hash))))}`

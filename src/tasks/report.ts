@@ -1,5 +1,6 @@
 /** Reports: how the journal's view of a task is told to WaaS. */
 import type { FromNode, ReportStatus } from "../wire/frames.ts"
+import { recordedIntents, taskIntentHash } from "./intents.ts"
 import type { Refusal } from "./plan.ts"
 import type { TaskRecord, TaskState } from "./ports.ts"
 
@@ -16,8 +17,12 @@ const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   cancelled: 180,
 }
 
+/** What WaaS compares before it begins a session of suite 2: signers with different readings would wait for each other in vain. */
+export const READ = "read "
+
 /** The latest report of a task, made from its durable record alone. */
 export function reportOf(record: TaskRecord): Report {
+  const read = record.state === "approved" ? taskIntentHash(recordedIntents(record.verdict)) : undefined
   return {
     kind: "report",
     taskId: record.taskId,
@@ -27,7 +32,7 @@ export function reportOf(record: TaskRecord): Report {
     attempt: record.attempt,
     approved: record.state !== "claimed" && record.state !== "rejected",
     code: record.code,
-    reason: record.reason,
+    reason: read === undefined ? record.reason : `${READ}${read}`,
     outcome: record.outcome,
   }
 }

@@ -4,11 +4,13 @@
  * release from the repository's history.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { isCode } from "../../src/errors.ts"
 import { generateKeys, makeVault, sign, until, type Vault } from "../../src/kit/demo/keys.ts"
-import { bitcoin, solana, taproot } from "../../src/kit/demo/signatures.ts"
+import { bitcoin, ethereum, solana, taproot } from "../../src/kit/demo/signatures.ts"
 import { binary as present } from "../support/binary.ts"
 import { buildPrevious, type ReleaseNode, Releases } from "./releases.ts"
 
@@ -43,6 +45,33 @@ async function everyPairSigns(releases: Releases, vault: Vault, from: number): P
       expect({ names, what: wanted.what, answer }).toMatchObject({ answer: { kind: "signed" } })
     }
     index++
+  }
+}
+
+/** One Ethereum transfer with its payload, by the pair; the reason where it is refused, or the words of the API's answer. */
+async function signPayload(
+  releases: Releases,
+  vault: Vault,
+  pair: readonly ReleaseNode[],
+  index: number,
+): Promise<string> {
+  const { path, raw } = ethereum(vault, index)
+  try {
+    const asked = await releases.client.createSignRequest(vault.vaultId, {
+      request_id: randomUUID(),
+      curve: "SECP256K1",
+      signature_type: 1,
+      used_tss_node_ids: pair.map(({ nodeId }) => nodeId),
+      messages: [{ bip32_path: path, payload: 0 }],
+      payloads: [{ format: "evm/transaction", data: Buffer.from(raw).toString("base64") }],
+    })
+    return await until("a signature over a payload", async () => {
+      const { status, failed_reason } = await releases.client.signRequest(vault.vaultId, asked.sign_request_id)
+      return status === "Completed" ? status : status === "Failed" || status === "Declined" ? failed_reason : undefined
+    })
+  } catch (error) {
+    if (isCode(error, "E-WAA-012")) return error.data.message
+    throw error
   }
 }
 
@@ -89,6 +118,16 @@ describe.skipIf(previous === "")(`one process at a time${reason}`, () => {
     await everyPairSigns(releases, vault, 10)
     for (const [i, node] of releases.nodes.entries()) {
       await releases.node(node, present)
+      const [first, second, third] = releases.nodes
+      if (first === undefined || second === undefined || third === undefined) throw new Error("three nodes")
+      // What is new works as soon as all signers have it; before, the answer names the node to upgrade.
+      const answer = await signPayload(releases, vault, [first, second], 100 + i)
+      if (i > 0) expect(answer).toBe("Completed")
+      else {
+        expect(answer).toContain("E-WAA-028")
+        expect(answer).toContain(second.nodeId)
+        expect(answer).not.toContain(first.nodeId)
+      }
       await everyPairSigns(releases, vault, 20 + 10 * i)
       if (i === 0) await refresh(releases, vault)
     }

@@ -51,7 +51,11 @@ async function approvedTask(make: (w: World) => KeySignTask = withPayloads) {
   const { w } = node
   while (w.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
   w.asked.at(-1)?.answer(approved)
-  expect(await w.nextReport()).toMatchObject({ status: 130, approved: true })
+  const report = await w.nextReport()
+  expect(report).toMatchObject({ status: 130, approved: true })
+  // WaaS compares what its signers read before it lets them wait for each other.
+  const hash = taskIntentHash(node.shown[0] ?? [])
+  expect(report.reason).toBe(hash === undefined ? "" : `read ${hash}`)
   return node
 }
 

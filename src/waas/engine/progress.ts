@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
+import { READ } from "../../tasks/report.ts"
 import type { StartTerms } from "../../wire/signed.ts"
 import type { NodeReport, TaskRecord } from "../store/model.ts"
 import type { Judgement } from "./outcome.ts"
@@ -131,7 +132,24 @@ function whileOpen(
 function approvals(record: TaskRecord, at: Situation): Step {
   const everybody = record.nodeIds.every((id) => record.reports[id]?.approved === true)
   if (record.state !== "approving" || !everybody) return { record, send: [] }
+  const apart = readApart(record, at)
+  if (apart !== undefined) return ended(record, "failed", endedBy(apart))
   return begun({ ...record, state: "ready", attemptMs: at.nowMs }, at)
+}
+
+/**
+ * In suite 2 the readings of payloads are part of the session's id: signers who read differently would never understand each other,
+ * and each would think the others away. What each read is in its approval.
+ */
+function readApart({ type, nodeIds, reports }: TaskRecord, at: Situation): CosignerError | undefined {
+  const suite = type === "KeySign" ? agreed("suites", nodeIds, at.versions) : 1
+  if (typeof suite !== "number" || suite < 2) return undefined
+  const readings = nodeIds.map((id) => {
+    const reason = reports[id]?.reason ?? ""
+    return { id, read: reason.startsWith(READ) ? reason.slice(READ.length) : "nothing" }
+  })
+  if (new Set(readings.map(({ read }) => read)).size === 1) return undefined
+  return new CosignerError("E-WAA-029", { readings: readings.map(({ id, read }) => `${id} ${read}`) })
 }
 
 /** Begins the next attempt if the task waits for one, its pause is over and every participant is online. */

@@ -164,6 +164,54 @@ describe("nodes of an earlier release in the group", () => {
   })
 })
 
+describe("signers who do not read a payload alike", () => {
+  const reads =
+    (...words: readonly string[]) =>
+    (index: number) =>
+      words[index] ?? ""
+
+  async function ended(rig: Rig, versions: (index: number) => NodeVersions, word: (index: number) => string) {
+    const { caller, path } = await madeVault(rig, versions)
+    const ids = rig.nodes.map(({ id }) => id)
+    // What a node has read is the reason of its approval.
+    const toEngine = rig.relay.toEngine
+    rig.relay.toEngine = (id, frame) => {
+      const isApproval = frame.kind === "report" && frame.status === 130 && frame.approved
+      return toEngine(id, isApproval ? { ...frame, reason: word(ids.indexOf(id)) } : frame)
+    }
+    const made = await caller.post(
+      path,
+      request({ payloads: undefined, messages: [{ bip32_path: PATH, msg_hash: hash }] }),
+    )
+    await rig.relay.settle()
+    return { ids, answer: (await caller.get(`${path}/${made.json.sign_request_id}`)).json }
+  }
+
+  test("end the request by a code of its own, before any session", async () => {
+    await using rig = await Rig.open()
+    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", "read 0xbb"))
+    expect(answer.status).toBe("Failed")
+    expect(answer.failed_reason).toStartWith("E-WAA-029")
+    expect(answer.failed_reason).toContain(`${ids[0]} 0xaa; ${ids[1]} 0xbb`)
+  })
+
+  test("one that read nothing is named too", async () => {
+    await using rig = await Rig.open()
+    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", ""))
+    expect(answer.failed_reason).toContain(`${ids[0]} 0xaa; ${ids[1]} nothing`)
+  })
+
+  test("alike, or under suite 1, they sign", async () => {
+    for (const [versions, word] of [
+      [PRESENT, reads("read 0xaa", "read 0xaa")],
+      [BEFORE_VERSIONS, reads("read 0xaa", "")],
+    ] as const) {
+      await using rig = await Rig.open()
+      expect((await ended(rig, () => versions, word)).answer.status).toBe("Completed")
+    }
+  })
+})
+
 describe("the split into tasks", () => {
   const message = (index: number, payload?: number): SignMessage => ({
     bip32_path: `m/0/${index}`,
