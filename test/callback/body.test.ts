@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { pingBody, taskBody } from "../../src/callback/body.ts"
 import type { Task } from "../../src/wire/task.ts"
+import { READING } from "../intent/sample.ts"
 import { HASH, signTask } from "./kit.ts"
 
 const common = { version: 1, task_id: "t", biz_task_id: "b", created_ms: 1, deadline_ms: 2, extra_info: {} } as const
@@ -110,4 +111,28 @@ test("version 1 has no biz_task_id and a flat extra_info of what is known", () =
     raw_tx_hex: "0xe9",
   })
   expect(open(taskBody(1, "r", tasks[1] ?? signTask)).extra_info).toEqual({ cobo_id: "b", api_request_id: "" })
+})
+
+test("version 2 shows what the node read, whatever the task says; version 1 and tasks without payloads are as ever", () => {
+  const intent = {
+    reading: READING,
+    hash: `0x${"ab".repeat(32)}`,
+    text: ["transfer 1 ETH to somebody"],
+    messages: [0],
+    accounts: new Map(),
+  }
+  const info = open(taskBody(2, "r", signTask, [intent])).extra_info
+  expect(info).toMatchObject(signTask.extra_info)
+  expect(info.intent_hash).toBe(intent.hash)
+  expect(info.intent).toHaveLength(1)
+  expect(info.intent[0]).toMatchObject({
+    chain: READING.chain,
+    text: intent.text,
+    intent_hash: intent.hash,
+    messages: [0],
+    fee: { max: READING.fee.max.toString() },
+  })
+  expect(info.intent[0].effects).toHaveLength(READING.effects.length)
+  expect(taskBody(1, "r", signTask, [intent])).toBe(taskBody(1, "r", signTask))
+  expect(open(taskBody(2, "r", signTask)).extra_info).toEqual(signTask.extra_info)
 })

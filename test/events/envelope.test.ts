@@ -3,10 +3,12 @@ import { expect, test } from "bun:test"
 import { CosignerError } from "../../src/errors.ts"
 import { EVENT_TYPES, eventsFor } from "../../src/events/envelope.ts"
 import { eventServers } from "../../src/events/servers.ts"
+import type { Intents } from "../../src/tasks/intents.ts"
 import type { TaskStatus } from "../../src/tasks/ports.ts"
 import type { TaskOutcome } from "../../src/wire/frames.ts"
 import type { Task } from "../../src/wire/task.ts"
 import { signTask } from "../callback/kit.ts"
+import { READING } from "../intent/sample.ts"
 
 // BIP-32 test vector 1, chain m.
 const XPUB =
@@ -182,4 +184,23 @@ test("16 types; a server's own settings win; types and addresses are checked", (
   expect(codeOf({ url }, { url: other }, { url, event_types: types })).toBe("E-RSK-205")
   expect(codeOf({ url: "http://Events.example.com:80/e" }, { url: "http://events.example.com/e" })).toBe("E-RSK-205")
   expect(codeOf({ url: "http://events.example.com/e" }, { url: "http://events.example.com/E" })).toBe("none")
+})
+
+test("what was read is told once it was, and of many effects the first hundred lines", () => {
+  const intent = {
+    reading: READING,
+    hash: `0x${"cd".repeat(32)}`,
+    text: Array.from({ length: 150 }, (_, line) => `line ${line}`),
+    messages: [0],
+    accounts: new Map(),
+  }
+  const change = { task: signTask, status: 140, failedReason: "", outcome: undefined, atMs: 1 } as const
+  const data = (intents?: Intents) => {
+    const [event] = build({ ...change, ...(intents && { intents }) })
+    return JSON.parse(event?.body ?? "").data
+  }
+  expect(data([intent]).intent_hash).toBe(intent.hash)
+  expect(data([intent]).intent).toEqual(intent.text.slice(0, 100))
+  expect(Object.keys(data())).not.toContain("intent_hash")
+  expect(Object.keys(data([]))).not.toContain("intent")
 })
