@@ -3,10 +3,20 @@ import { readFileSync } from "node:fs"
 import { utf8 } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
-import { isAmount, NO_USAGE, type Usage } from "../policy/decision.ts"
+import { type Decision, isAmount, NO_USAGE, type Usage } from "../policy/decision.ts"
 import { evaluate } from "../policy/evaluate.ts"
 import { explain as lines } from "../policy/explain.ts"
 import { openStore } from "../store/store.ts"
+import {
+  hasPayloads,
+  intentKeyOf,
+  intentSettingsOf,
+  isUnread,
+  NO_INTENTS,
+  readIntents,
+  unreadDecision,
+  withIntents,
+} from "../tasks/intents.ts"
 import { type OwnGroup, ownGroup, policyRequest, rootKeyOf } from "../tasks/policyRequest.ts"
 import { decodeTask, type Task } from "../wire/task.ts"
 import { type Base, command, flag, refuse, value } from "./command.ts"
@@ -31,9 +41,15 @@ export const explain = command({
     const { options, config, out } = base
     const task = readTask(options.task ?? refuse("--task", "a file", "nothing"))
     const { embedded_risk_control_rules: rules } = await config()
-    const decide = (group: OwnGroup | undefined, usage: Usage) =>
-      evaluate(rules, policyRequest(task, group), usage, options.at ?? Date.now())
-    const decision = options.withoutDb ? decide(believed(task), NO_USAGE) : await withRecords(base, task, decide)
+    const settings = intentSettingsOf(rules.names)
+    const decide = async (group: OwnGroup | undefined, usage: Usage): Promise<Decision> => {
+      const isRead = group !== undefined && hasPayloads(task, settings)
+      const intents = isRead ? await readIntents(task, intentKeyOf(group.rootPubKey), settings) : NO_INTENTS
+      if (isUnread(intents)) return unreadDecision(intents)
+      const decision = evaluate(rules, policyRequest(task, group, intents), usage, options.at ?? Date.now())
+      return withIntents(decision, intents)
+    }
+    const decision = await (options.withoutDb ? decide(believed(task), NO_USAGE) : withRecords(base, task, decide))
     // JSON has no whole numbers of any size: amounts are decimal strings there.
     const debits = decision.debits.map((debit) => ({
       ...debit,
@@ -47,14 +63,14 @@ export const explain = command({
 async function withRecords<T>(
   { config, passwords }: Base,
   task: Task,
-  decide: (group: OwnGroup | undefined, usage: Usage) => T,
+  decide: (group: OwnGroup | undefined, usage: Usage) => Promise<T>,
 ): Promise<T> {
   const { db } = await config()
   using password = await passwords.existing(db)
   using store = openStore(db.path, password, { readOnly: true })
   const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
   const group = store.groups.active(id)
-  return decide(group === undefined ? undefined : ownGroup(group), store.tasks.usage)
+  return await decide(group === undefined ? undefined : ownGroup(group), store.tasks.usage)
 }
 
 /** The task's own word for what a node would look up. */

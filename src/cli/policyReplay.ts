@@ -5,6 +5,15 @@ import type { GroupPublic } from "../keys/group.ts"
 import { parseWindow } from "../policy/duration.ts"
 import { type Past, type Replayed, replay as replayTasks } from "../policy/replay.ts"
 import { openStore, type Store } from "../store/store.ts"
+import {
+  hasPayloads,
+  type IntentSettings,
+  intentKeyOf,
+  intentSettingsOf,
+  isUnread,
+  NO_INTENTS,
+  readIntents,
+} from "../tasks/intents.ts"
 import { ownGroup, policyRequest } from "../tasks/policyRequest.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
 import { decodeRecordedTask } from "../wire/task.ts"
@@ -31,12 +40,16 @@ export const replay = command({
         : loadConfig({ ...globals, config: options.draft }).embedded_risk_control_rules
     using password = await passwords.existing(db)
     using store = openStore(db.path, password, { readOnly: true })
-    const replayed = replayTasks(draft, pastOf(store), Date.now() - options.since)
+    const { past, unread } = await pastOf(store, intentSettingsOf(draft.names))
+    const replayed = replayTasks(draft, past, Date.now() - options.since)
     const shown = replayed.filter(({ changed }) => options.all || changed)
     const changed = replayed.filter((one) => one.changed).length
-    out.result({ tasks: replayed.length, changed, results: shown }, [
+    out.result({ tasks: replayed.length, changed, unread, results: shown }, [
       ...shown.map(line),
       `${replayed.length} tasks, ${changed} of them would end otherwise`,
+      ...(unread === 0
+        ? []
+        : [`${unread} tasks with payloads are not judged: their payloads left the journal with their end`]),
     ])
     return EXIT.ok
   },
@@ -48,20 +61,40 @@ const line = ({ taskId, atMs, was, now }: Replayed): string =>
 /** As many as a journal keeps. */
 const EVERYTHING = 10_000_000
 
-function pastOf(store: Store): readonly Past[] {
+/**
+ * What can be judged anew, and how many tasks cannot: of those with payloads of their own the journal keeps hash and words alone.
+ * Messages that are payloads, and the vendor's place for them, are read again.
+ */
+async function pastOf(store: Store, settings: IntentSettings): Promise<{ past: readonly Past[]; unread: number }> {
   const groups = store.groups.list()
-  return store.tasks.list({ limit: EVERYTHING }).map((record) => ({
-    request: requestOf(record, groups),
-    atMs: record.claimedMs,
-    verdict: record.verdict,
-  }))
+  const past: Past[] = []
+  let unread = 0
+  for (const record of store.tasks.list({ limit: EVERYTHING })) {
+    const task = decodeRecordedTask(record.document)
+    if (!("problem" in task) && task.version !== 1) unread++
+    else
+      past.push({
+        request: await requestOf(record, task, groups, settings),
+        atMs: record.claimedMs,
+        verdict: record.verdict,
+      })
+  }
+  return { past, unread }
 }
 
-function requestOf(record: TaskRecord, groups: readonly GroupPublic[]): Past["request"] {
-  const task = decodeRecordedTask(record.document)
-  if ("problem" in task) return { type: "unreadable", taskId: record.taskId, problem: task.problem }
+async function requestOf(
+  { taskId }: TaskRecord,
+  task: ReturnType<typeof decodeRecordedTask>,
+  groups: readonly GroupPublic[],
+  settings: IntentSettings,
+): Promise<Past["request"]> {
+  if ("problem" in task) return { type: "unreadable", taskId, problem: task.problem }
   const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
   // Every epoch of a group has the same root key.
-  const group = groups.find(({ groupId }) => groupId === id)
-  return policyRequest(task, group === undefined ? undefined : ownGroup(group))
+  const found = groups.find(({ groupId }) => groupId === id)
+  const group = found && ownGroup(found)
+  const isRead = group !== undefined && hasPayloads(task, settings)
+  const intents = isRead ? await readIntents(task, intentKeyOf(group.rootPubKey), settings) : NO_INTENTS
+  if (isUnread(intents)) return { type: "unreadable", taskId, problem: `${intents.code} ${intents.message}` }
+  return policyRequest(task, group, intents)
 }

@@ -6,7 +6,7 @@
  * transaction; or the vendor's records have it (formats.md 11). What else a task states is compared, and never a source.
  */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
-import { curveNamed } from "../crypto/curve.ts"
+import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { H } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { namespaceOf } from "../intent/caip.ts"
@@ -19,7 +19,7 @@ import { read } from "../intent/read.ts"
 import { type Problem as IntentProblem, isProblem, type Reading } from "../intent/reading.ts"
 import { type Annotations, intentText } from "../intent/text.ts"
 import { DerivationCache } from "../keys/derive.ts"
-import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
+import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { parsePath } from "../keys/path.ts"
 import type { Decision } from "../policy/decision.ts"
 import { annotationsOf, chainsOf, type Names, NO_NAMES, readerSettings } from "../policy/names.ts"
@@ -68,19 +68,18 @@ export const DEFAULT_INTENT_SETTINGS: IntentSettings = intentSettingsOf(NO_NAMES
 
 /** A key as intents need it: a group of this node's, or what WaaS knows of one. */
 export interface IntentKey {
-  readonly curve: GroupPublic["curve"]
+  readonly curve: CurveName
   readonly publicKey: Bytes
   readonly chainCode: Bytes
   /** xpub or cpub. */
   readonly rootKey: string
 }
 
-export const intentKeyOf = (group: GroupPublic): IntentKey => ({
-  curve: group.curve,
-  publicKey: group.commitments[0] ?? new Uint8Array(0),
-  chainCode: group.chainCode,
-  rootKey: rootExtendedPublicKey(group),
-})
+/** Of an xpub or cpub. Throws E-KEY-… for what is none. */
+export function intentKeyOf(rootKey: string): IntentKey {
+  const { curve, publicKey, chainCode } = decodeExtendedPublicKey(rootKey)
+  return { curve, publicKey, chainCode, rootKey }
+}
 
 const SIGNATURES: Readonly<Record<SignatureType, Asked["signature"]>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
@@ -100,16 +99,15 @@ interface Placed {
 export const hasPayloads = (task: Task, { chainsOf }: IntentSettings): task is KeySignTask =>
   task.type === "KeySign" && placed(task, chainsOf).length > 0
 
-/** Never rejects. `group` is this node's own record; the task's word for it was compared before. */
+/** Never rejects. `key` is of this node's own record of the group; the task's word for it was compared before. */
 export async function readIntents(
   task: KeySignTask,
-  group: GroupPublic,
+  key: IntentKey,
   settings: IntentSettings,
 ): Promise<Intents | IntentProblem> {
   const places = placed(task, settings.chainsOf)
   const amiss = misplaced(task, places)
   if (amiss !== undefined) return amiss
-  const key = intentKeyOf(group)
   const intents: TaskIntent[] = []
   for (const place of places) {
     const reading = await readPlace(task, place, key, settings)

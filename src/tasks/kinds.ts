@@ -3,12 +3,12 @@
  * nobody takes part who is struck out.
  */
 import { type Bytes, equal } from "../bytes.ts"
-import { outranks } from "../keys/group.ts"
+import { outranks, rootExtendedPublicKey } from "../keys/group.ts"
 import { verifyCertificate } from "../mpc/dkg/certificate.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
-import { hasPayloads, NO_INTENTS, readIntents } from "./intents.ts"
+import { hasPayloads, intentKeyOf, NO_INTENTS, readIntents } from "./intents.ts"
 import { groupOutcome, keyGenSids, planKeyGen } from "./keygen.ts"
 import { keyReshareSids, planKeyReshare } from "./keyreshare.ts"
 import { planKeyShareSign } from "./keyshareSign.ts"
@@ -27,7 +27,7 @@ export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal 
 /** What the task's payloads do. At once for the tasks that have none, which are most. */
 export const intentsFor = (task: Task, plan: Plan | LonePlan, ports: TaskPorts) =>
   plan.group !== undefined && hasPayloads(task, ports.intents)
-    ? readIntents(task, plan.group, ports.intents)
+    ? readIntents(task, intentKeyOf(rootExtendedPublicKey(plan.group)), ports.intents)
     : NO_INTENTS
 
 function planByType(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {

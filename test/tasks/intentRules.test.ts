@@ -5,9 +5,10 @@
 import { describe, expect, test } from "bun:test"
 import { ethereumAddress } from "../../src/keys/addresses.ts"
 import { deriveTweak } from "../../src/keys/derive.ts"
+import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { NO_USAGE } from "../../src/policy/decision.ts"
 import { checkRules } from "../../src/policy/schema.ts"
-import { intentSettingsOf, isUnread, readIntents } from "../../src/tasks/intents.ts"
+import { intentKeyOf, intentSettingsOf, isUnread, readIntents } from "../../src/tasks/intents.ts"
 import { judge } from "../../src/tasks/policyRequest.ts"
 import { decodeTask, encodeTask, type KeySignTask } from "../../src/wire/task.ts"
 import { EXCHANGE, k1Group, PATH, readingNode, transfer, withoutPayload, withPayloads } from "./payloads.ts"
@@ -38,7 +39,7 @@ async function verdictOn(task: KeySignTask): Promise<string> {
   const { rules } = checked
   const read = decodeTask(encodeTask(task))
   if ("problem" in read || read.type !== "KeySign") throw new Error("a KeySign")
-  const intents = await readIntents(read, k1Group, intentSettingsOf(rules.names))
+  const intents = await readIntents(read, intentKeyOf(rootExtendedPublicKey(k1Group)), intentSettingsOf(rules.names))
   if (isUnread(intents)) return intents.code
   const { verdict } = judge(rules, read, k1Group, NO_USAGE, read.created_ms, intents)
   return verdict.action === "approve" ? "approve" : verdict.code

@@ -9,6 +9,7 @@ import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import {
   DEFAULT_INTENT_SETTINGS,
   type Intents,
+  intentKeyOf,
   readIntents,
   recordedIntents,
   taskIntentHash,
@@ -177,7 +178,9 @@ test("byte-identical payloads are one intent", async () => {
     ],
   })
   // One intent that takes one signature, and is asked for two.
-  expect(await readIntents(task, k1Group, DEFAULT_INTENT_SETTINGS)).toMatchObject({ code: "E-INT-006" })
+  expect(await readIntents(task, intentKeyOf(rootExtendedPublicKey(k1Group)), DEFAULT_INTENT_SETTINGS)).toMatchObject({
+    code: "E-INT-006",
+  })
 })
 
 test("two transfers of one task are two intents, and the task has a hash of its own", async () => {

@@ -6,9 +6,8 @@ import { toHex } from "../../bytes.ts"
 import { bytesFor } from "../../intent/check.ts"
 import { read } from "../../intent/read.ts"
 import { isProblem, type Problem, type Reading } from "../../intent/reading.ts"
-import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
-import { contextOf, DEFAULT_INTENT_SETTINGS, type IntentKey } from "../../tasks/intents.ts"
+import { contextOf, DEFAULT_INTENT_SETTINGS, intentKeyOf } from "../../tasks/intents.ts"
 import { payloadBytes, type SignatureType, type SignMessage, type TaskPayload } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
 
@@ -51,13 +50,8 @@ async function readingOf(
   rootPubkey: string,
   signatureType: SignatureType,
 ): Promise<Reading | Problem> {
-  const context = contextOf(messages, SIGNATURES[signatureType], keyOf(rootPubkey), DEFAULT_INTENT_SETTINGS)
+  const context = contextOf(messages, SIGNATURES[signatureType], intentKeyOf(rootPubkey), DEFAULT_INTENT_SETTINGS)
   return "code" in context ? context : read({ format, data: payloadBytes(data) }, context)
-}
-
-function keyOf(rootKey: string): IntentKey {
-  const { curve, publicKey, chainCode } = decodeExtendedPublicKey(rootKey)
-  return { curve, publicKey, chainCode, rootKey }
 }
 
 function hashOf(reading: Reading, { bip32_path, input }: AskedMessage, index: number): string {
