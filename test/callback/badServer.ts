@@ -227,8 +227,9 @@ function judgeSign(detail: Fields, extra: Fields, has: (fault: string) => boolea
   if (hashes.length > 1 && !has("tx-second-digest")) return no("many")
   if (!hashes.includes(digest) && !has("tx-digest-of-another")) return no("digest")
 
-  const typed = raw[0] === 2
-  if (typed && has("tx-eip1559")) return no("typed")
+  if (raw[0] === 4 && !has("tx-delegation")) return no("delegation")
+  const typed = raw[0] === 2 || raw[0] === 4
+  if (raw[0] === 2 && has("tx-eip1559")) return no("typed")
   const { tree, rest } = lenient(typed ? raw.subarray(1) : raw)
   if (rest.length > 0 && !has("tx-trailing-bytes")) return no("rest")
   const list = Buffer.isBuffer(tree) ? [] : tree

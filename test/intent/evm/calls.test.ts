@@ -487,7 +487,7 @@ describe("arguments", () => {
         const data = `${parseSignature(text).selector}${body}${Buffer.from(rest).toString("hex")}` as Hex
         if (codeOf("evm/transaction", transactionOf(data)) === "read") taken++
       }),
-      { numRuns: process.env["COSIGNER_LONG"] === "1" ? 1_000_000 : 5_000 },
+      { numRuns: process.env["COSIGNER_LONG"] === "1" ? 1_000_000 : 2_000 },
     )
     expect(taken).toBeGreaterThan(10)
   }, 3_600_000)

@@ -14,7 +14,7 @@ import {
   signBody,
   transferOf,
 } from "../kit.ts"
-import { eip1559, legacy, padded, withoutChain } from "../rlpEncode.ts"
+import { delegating, eip1559, legacy, padded, withoutChain } from "../rlpEncode.ts"
 
 export const transactionCases: readonly Case[] = [
   {
@@ -73,6 +73,7 @@ export const transactionCases: readonly Case[] = [
   must("tx-hidden-call", "major", "a transfer that carries call data", () => ({
     transfer: { data: utf8("\u0009\u005ehidden") },
   })),
+  must("tx-delegation", "critical", "a payment with an EIP-7702 delegation behind it", () => ({ encode: delegating })),
   must("tx-trailing-bytes", "major", "bytes after the raw transaction", () => ({
     encode: (t) => concat(legacy(t), u8(0)),
   })),
