@@ -6,9 +6,8 @@ import { closeSync, openSync, readSync } from "node:fs"
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { intentCodes } from "../errors/intent.ts"
-import { defaultChainsOf } from "../intent/caip.ts"
 import { contextOf, type Message, offlineContext } from "../intent/context.ts"
-import { type Context, DEFAULT_SETTINGS } from "../intent/decoder.ts"
+import type { Context } from "../intent/decoder.ts"
 import { intentHashText } from "../intent/hash.ts"
 import { problemJson, readingJson } from "../intent/json.ts"
 import { read } from "../intent/read.ts"
@@ -18,13 +17,15 @@ import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { parsePath } from "../keys/path.ts"
 import { algorithmOf } from "../keys/pathRule.ts"
 import type { Output } from "../output.ts"
-import { type Base, choice, command, list, refuse, value } from "./command.ts"
+import { annotationsOf, chainsOf, type Names, NO_NAMES, namesIn, readerSettings } from "../policy/names.ts"
+import { choice, command, list, refuse, value } from "./command.ts"
 
 export const decode = command({
   summary: "Show what a node reads in a payload",
   details:
     "Prints one line for each effect, or why the payload cannot be read (exit 3). Runs offline, without a database. " +
-    "Without --root and --path the payload's own sender is shown as it is stated, unverified, and there is no intent hash.",
+    "Without --root and --path the payload's own sender is shown as it is stated, unverified, and there is no intent hash. " +
+    "Names and settings of [intent] are those of the file that --config names; without it there are none.",
   options: {
     format: choice("--format <format>", "what kind of payload it is", FORMATS),
     data: value("--data <hex>", "the payload, 0x and hex digits"),
@@ -46,10 +47,12 @@ export const decode = command({
     const { options, out } = base
     const format = options.format ?? refuse("--format", `one of ${FORMATS.join(", ")}`, "")
     const data = payloadOf(options.data, options.file)
-    const { context, root } = surroundings(base, format, options.root, options.paths)
+    const names = base.globals.config === undefined ? NO_NAMES : namesIn((await base.config()).intent)
+    const { root, paths } = options
+    const context = contextFor(names, format, root, paths)
     const decoded = await read({ format, data }, context)
     if (isProblem(decoded)) return unread(out, decoded)
-    const text = intentText(decoded)
+    const text = intentText(decoded, annotationsOf(names))
     const intentHash = root === undefined ? undefined : intentHashText(decoded, root)
     out.result(readingJson(decoded, { intentHash, text }), [
       ...text,
@@ -95,25 +98,14 @@ function bytesOfFile(file: string): Bytes {
   return bytes.slice(0, length)
 }
 
-interface Reader {
-  readonly context: Context
-  /** As it was given; the intent's hash covers it. */
-  readonly root: string | undefined
-}
-
-function surroundings({ globals }: Base, format: Format, root: string | undefined, paths: readonly string[]): Reader {
-  if (globals.config !== undefined)
-    refuse("--config", "left out: this version configures no names of assets and addresses", globals.config)
+function contextFor(names: Names, format: Format, root: string | undefined, paths: readonly string[]): Context {
   if ((root === undefined) !== (paths.length === 0))
     refuse("--root and --path", "given together, or not at all", root ?? paths.join(","))
-  const settings = DEFAULT_SETTINGS
-  if (root === undefined) {
-    const curve = format.startsWith("solana/") ? "ed25519" : "secp256k1"
-    return { context: offlineContext(curve, settings), root }
-  }
+  const settings = readerSettings(names.table)
+  if (root === undefined) return offlineContext(format.startsWith("solana/") ? "ed25519" : "secp256k1", settings)
   const key = decodeExtendedPublicKey(root)
   const messages = paths.map((text) => messageOf(text, key.curve === "ed25519", format))
-  return { context: contextOf(key, messages, { chainsOf: defaultChainsOf, settings }), root }
+  return contextOf(key, messages, { chainsOf: (path) => chainsOf(path, names), settings })
 }
 
 const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/

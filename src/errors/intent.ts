@@ -71,7 +71,7 @@ export const intentCodes = {
   "E-INT-030": unread("a value of the typed data does not fit its type", "correct the value"),
   "E-INT-031": disagrees(
     "the typed data speaks for an account that is not the key's",
-    "if a contract account is meant, add it to [[intent.addresses]]; nothing was signed",
+    "if a contract account is meant, add it to [[intent.contracts]] with account = true; nothing was signed",
   ),
   "E-INT-032": unread("the payload has no address where one must stand", "check the checksum and the length"),
 

@@ -127,6 +127,42 @@ describe("other chains", () => {
   })
 })
 
+describe("a configuration", () => {
+  const file = join(dir, "node.toml")
+  const given = ["--format", "evm/transaction", "--data", DATA, "--config", file]
+  test("names addresses and says which chains a path signs for", async () => {
+    writeFileSync(
+      file,
+      [
+        '[[intent.addresses]]\nname = "exchange"\nchain = "eip155:1"',
+        'address = "0x3535353535353535353535353535353535353535"',
+        '[[intent.paths]]\npath = "m/7/**"\nchain = "eip155:1"',
+        '[[intent.paths]]\npath = "m/44/60/**"\nchain = "eip155:11155111"',
+      ].join("\n"),
+    )
+    const named = await decode(...given, "--root", ROOT, "--path", "m/7/1")
+    expect(named.stdout).toStartWith(
+      "transfer 1 ETH to 0x3535353535353535353535353535353535353535 (@exchange) on eip155:1, fee at most 0.00042 ETH\n",
+    )
+    const other = await decode(...given, "--root", ROOT, "--path", "m/44/60/0/0/0", "--json")
+    expect([other.exit, JSON.parse(other.stdout).error.code]).toEqual([3, "E-INT-004"])
+  })
+  test("that is not there, or is wrong: exit 2", async () => {
+    expect((await decode(...given, "--config", join(dir, "nowhere.toml"))).exit).toBe(2)
+    writeFileSync(file, "[intent]\nbitcoin_change_limit = -1\n")
+    expect((await decode(...given)).exit).toBe(2)
+  })
+  test("annotates, and changes no hash", async () => {
+    writeFileSync(
+      file,
+      '[[intent.assets]]\nname = "X"\nid = "eip155:1/erc20:0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"\ndecimals = 6\n',
+    )
+    const key = ["--root", ROOT, "--path", "m/44/60/0/0/0", "--json"]
+    const [plain, annotated] = [await decode(...given.slice(0, 4), ...key), await decode(...given, ...key)]
+    expect(JSON.parse(plain.stdout).intent_hash).toBe(JSON.parse(annotated.stdout).intent_hash)
+  })
+})
+
 describe("a file", () => {
   const file = join(dir, "message.txt")
   test("is the payload, every byte of it", async () => {
@@ -163,7 +199,6 @@ describe("refused as usage", () => {
     "a path that is none": ["--format", "evm/message", "--data", DATA, "--root", ROOT, "--path", "m/44/60/x"],
     "a hardened path": ["--format", "evm/message", "--data", DATA, "--root", ROOT, "--path", "m/44'/60"],
     "a root that is none": ["--format", "evm/message", "--data", DATA, "--root", "xpub", "--path", "m/44/60"],
-    "a configuration": ["--format", "evm/message", "--data", DATA, "--config", "x.toml"],
   }
   for (const [name, args] of Object.entries(cases)) {
     test(name, async () => {
