@@ -8,6 +8,17 @@ export const NOTES: Readonly<Partial<Record<Code, string>>> = {
     "A service has no terminal. Under systemd the password comes as the credential `cosigner-password`; in a container as a mounted file named by `--key-file`. A password in a variable or an argument is not supported: both can be read by others.",
   "E-CLI-007":
     "The name is resolved once, and the open file and its folder are judged: links of a mounted volume are fine. Kubernetes secrets have mode 644 by default: set `defaultMode: 0400`, and only if that is impossible `danger_allow_readable_key_file`.",
+  "E-INT-001":
+    "A defect of this program, not of the payload's sender: payloads that cannot be read have codes of their own. The task was refused. Keep the payload (`cosigner intent decode` must fail on it too) and report it; other payloads are not affected.",
+  "E-INT-004":
+    "Either the path belongs to another chain, or WaaS asks for a chain that nobody meant to sign for. A transaction of a test network on a path of mainnet coins is the harmless case; the same the other way round is how funds are lost. Find out who chose the path before you widen [[intent.paths]].",
+  "E-INT-005":
+    "What was shown and what would be signed are two things. One such task may be a defect of a wallet or of WaaS; treat it as an attack until you know which: keep the task, compare with what the other nodes got, and do not ask again with the hash left out.",
+  "E-INT-006": "A message was added, left out or repeated. For Bitcoin every input of the key belongs into one task.",
+  "E-INT-025":
+    "Contracts take sloppy call data; this node does not, because two readers could disagree about it. Wallets that append bytes to calls (referral or attribution codes) cause it: ask for the call without them.",
+  "E-INT-031":
+    "Somebody wants a permit, a transfer or a forwarded call in the name of an account that is not the key's. For a Safe or another contract account that this key signs for, list it; for anything else find out who asks.",
   "E-STO-003":
     "The lock belongs to a process and goes with it, also after a crash: there is never a file to remove. If the holder is an old node that does not end, `kill -TERM` it and wait; `kill -KILL` loses nothing that was acknowledged.",
   "E-STO-004":
