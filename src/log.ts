@@ -23,12 +23,3 @@ export interface Log {
 
 /** Says nothing; for tests and for commands that have nothing to say. */
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, trace() {} }
-
-/** Every line to one function. */
-export const logTo = (take: (level: Level, message: string, fields: LogFields) => void): Log => ({
-  error: (message, fields = {}) => take("error", message, fields),
-  warn: (message, fields = {}) => take("warn", message, fields),
-  info: (message, fields = {}) => take("info", message, fields),
-  debug: (message, fields = {}) => take("debug", message, fields),
-  trace: (message, fields) => take("trace", message, fields()),
-})

@@ -106,7 +106,7 @@ const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T |
     encoded.fill(0)
   },
   read(from) {
-    const value = parse(from.take(c.u32.read(from)))
+    const value = parse(from.view(from.u32()))
     if (value === undefined) throw new c.Malformed("not a group")
     return value
   },

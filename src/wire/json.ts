@@ -4,6 +4,9 @@
  */
 import { decodeUtf8, Malformed } from "../codec.ts"
 
+/** An escape of D800 to DFFF whose backslash is not itself escaped. */
+const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
+
 /** Deeper documents are refused before they are parsed. */
 const MAX_DEPTH = 16
 
@@ -31,10 +34,9 @@ export function attempt<T>(decode: () => T): T | Problem {
 
 /**
  * Parses exactly what JSON.stringify would write: UTF-8 without a mark, no white space, no key twice, no number that
- * loses digits. Two readers of such a document cannot disagree about what it says.
+ * loses digits, no half of a surrogate pair, which has no UTF-8 and would change on its way to a callback server. Two
+ * readers of such a document cannot disagree about what it says.
  */
-const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
-
 export function parseJson(bytes: Uint8Array, maxBytes: number): unknown {
   if (bytes.length > maxBytes) malformed("$", `longer than ${maxBytes} bytes`)
   const text = decodeUtf8(bytes, "$")

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
-import { logTo } from "../../src/log.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
@@ -8,6 +7,7 @@ import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
 import { prove, type Transcript } from "../../src/wire/hello.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { decodePacket, encodePacket, MAX_PACKET_BYTES, type Packet } from "../../src/wire/packets.ts"
+import { logTo } from "../support/logTo.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 import {
   allLines,

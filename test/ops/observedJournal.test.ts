@@ -1,10 +1,11 @@
 /** The observed journal: every step of a task in the trace, each decision and each end told once. */
 import { expect, test } from "bun:test"
 import { toHex } from "../../src/bytes.ts"
-import { logTo, silentLog } from "../../src/log.ts"
+import { silentLog } from "../../src/log.ts"
 import { observedJournal } from "../../src/ops/observedJournal.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
 import { APPROVE, claimOf, Folder, partyNo, REJECT, sessionOf } from "../store/fixtures.ts"
+import { logTo } from "../support/logTo.ts"
 import { approved, rejected, world } from "../tasks/fakes.ts"
 
 const silent = { decided: () => {}, ended: () => {} }

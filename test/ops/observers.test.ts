@@ -1,11 +1,12 @@
 /** What operations remember of what they were told, and of earlier runs. */
 import { describe, expect, test } from "bun:test"
-import { type LogFields, logTo } from "../../src/log.ts"
+import type { LogFields } from "../../src/log.ts"
 import { createMetrics } from "../../src/ops/metrics/catalogue.ts"
 import { createObservers } from "../../src/ops/observers.ts"
 import { createHistory } from "../../src/ops/port/history.ts"
 import type { Store } from "../../src/store/store.ts"
 import { APPROVE, claimOf, epochNo, Folder, groupNo, groupSecret, REJECT } from "../store/fixtures.ts"
+import { logTo } from "../support/logTo.ts"
 
 const observed = (store: Store) => {
   const metrics = createMetrics()

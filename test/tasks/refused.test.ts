@@ -1,12 +1,13 @@
 /** Tasks that are refused do not fill the disk: what the journal takes in of them is bounded, and tasks that are approved never notice. */
 import { expect, test } from "bun:test"
 import { utf8 } from "../../src/bytes.ts"
-import { type Level, logTo, silentLog } from "../../src/log.ts"
+import { type Level, silentLog } from "../../src/log.ts"
 import { Admission } from "../../src/tasks/admission.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
 import { RateLimitedLog } from "../../src/tasks/rateLimitedLog.ts"
 import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
+import { logTo } from "../support/logTo.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
 import { approve, ask, cancel, group, keysign, self, signed, start, stranger, turn, waas } from "./scenario.ts"
 

@@ -18,6 +18,16 @@ test("every kind of task survives the way, and its digest is that of its bytes",
   }
 })
 
+test("no half of a surrogate pair is accepted, whole pairs and escaped backslashes are", () => {
+  const withNote = (note: string) => decodeText(JSON.stringify({ ...keyGen, extra_info: { note } }))
+  for (const half of ["\ud800", "a\udfff", "\ude00\ud83d", "\\\ud83d"]) {
+    expect(problemOf(withNote(half))).toContain("half of a character")
+  }
+  for (const whole of ["\ud83d\ude00", "\\ud83d", "\\\\ud800", "\\u", "ud800"]) {
+    expect(withNote(whole)).toEqual({ ...keyGen, extra_info: { note: whole } })
+  }
+})
+
 test("the order of keys is the writer's, the content is the same", () => {
   const turned = Object.fromEntries(Object.entries(keyGen).reverse())
   expect(decodeObject(turned)).toEqual(keyGen)

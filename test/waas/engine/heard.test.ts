@@ -1,8 +1,9 @@
 /** A known node that talks without end: it costs WaaS neither a commit each time, nor memory, nor its own endings. */
 import { expect, test } from "bun:test"
-import { logTo, silentLog } from "../../../src/log.ts"
+import { silentLog } from "../../../src/log.ts"
 import type { Report } from "../../../src/waas/engine/frames.ts"
 import { Heard } from "../../../src/waas/engine/heard.ts"
+import { logTo } from "../../support/logTo.ts"
 import { Rig } from "../rig.ts"
 
 const must = <T>(value: T | undefined): T => {
