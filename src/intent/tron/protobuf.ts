@@ -20,7 +20,7 @@ export interface Field {
   readonly repeated?: { readonly most: number; readonly code: IntentCode }
 }
 
-/** By number. An entry of a map writes its fields always, whatever they hold. */
+/** By number. An entry of a map (`key` and `value`) writes its fields always, whatever they hold. */
 export interface Schema {
   readonly fields: ReadonlyMap<number, Field>
   readonly isEntry?: true
@@ -109,7 +109,11 @@ export class Fields {
       if (repeated !== undefined && list.length === repeated.most)
         refuse(repeated.code, at, `${name}: more than ${repeated.most}`)
       const begin = cursor.offset
-      list.push(new Fields(cursor.view(length), type, begin))
+      const inner = new Fields(cursor.view(length), type, begin)
+      // the last one would count; their order is the writer's own
+      if (type.isEntry === true && list.some((other) => other.int("key") === inner.int("key")))
+        refuse(MALFORMED, at, `${name}: the key ${inner.int("key")} stands there twice`)
+      list.push(inner)
       this.#messages.set(name, list)
       return
     }

@@ -192,6 +192,12 @@ describe("contracts that the chain refuses", () => {
       typed(16n, "ProposalCreateContract", [bytes(2, concat(...fields))])
     expect(entry(int(1, 0n), int(2, 0n))).toBe("read")
     expect(entry(int(1, 5n))).toBe("E-INT-120")
+    const map = (...keys: readonly bigint[]): string =>
+      typed(
+        ...([16n, "ProposalCreateContract"] as const),
+        keys.map((key) => bytes(2, concat(int(1, key), int(2, 7n)))),
+      )
+    expect([map(1n, 3n), map(3n, 1n), map(1n, 3n, 1n)]).toEqual(["read", "read", "E-INT-120"])
     expect(typed(52n, "MarketSellAssetContract", [bytes(2, text("_")), int(3, 5n)])).toBe("read")
     expect(typed(53n, "MarketCancelOrderContract", [bytes(2, of(1))])).toBe("read")
     expect(typed(14n, "UnfreezeAssetContract", [])).toBe("read")

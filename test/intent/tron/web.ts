@@ -91,14 +91,16 @@ export const contractAddress = (owner: Address, id: Uint8Array): Address => {
   return addressOf(fromHex(hash).slice(12))
 }
 
-/** Parsed and written again, with the contract's own message. */
+/** Parsed and written again, with the contract's own message; but for maps, of which tronweb sorts the keys as text. */
 export function rewritten(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const protocol = (globalThis as unknown as { TronWebProto: Protocol }).TronWebProto
   const raw = protocol.Transaction.raw.deserializeBinary(bytes)
   for (const contract of raw.getContractList()) {
     const parameter = contract.getParameter()
     const type = protocol[parameter.getTypeUrl().replace("type.googleapis.com/protocol.", "")]
-    if (type !== undefined) parameter.setValue(type.deserializeBinary(parameter.getValue_asU8()).serializeBinary())
+    const hasMap = parameter.getTypeUrl().endsWith("ProposalCreateContract")
+    if (type !== undefined && !hasMap)
+      parameter.setValue(type.deserializeBinary(parameter.getValue_asU8()).serializeBinary())
   }
   return Uint8Array.from(raw.serializeBinary())
 }
