@@ -1,7 +1,7 @@
 /**
- * Allow and deny entries against the effects of a reading. A condition on a field that is absent or unknown fails in an allow
- * entry and matches in a deny entry. Names are resolved once, when the rules are read; an entry with a name that stands for
- * nothing is broken, and a broken entry is an error of its rule.
+ * Allow and deny entries against the effects of a reading (intents.md 5.2). A condition on a field that is absent or unknown
+ * fails in an allow entry and matches in a deny entry. Names are resolved once, when the rules are read; an entry with a name
+ * that stands for nothing is broken, and a broken entry is an error of its rule.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { toHex, utf8 } from "../bytes.ts"

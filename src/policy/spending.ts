@@ -1,6 +1,6 @@
 /**
- * What an intent takes from a limit by amount, and what the counters come to with it. Transfers out count, approvals unless the
- * limit says otherwise, and the highest fee. What cannot be counted is an error. Sums are exact.
+ * What an intent takes from a limit by amount, and what the counters come to with it (intents.md 5.3). Transfers out count,
+ * approvals unless the limit says otherwise, and the highest fee. What cannot be counted is an error. Sums are exact.
  *
  * Transactions that spend the same thing (an outpoint; the nonce of an account on a chain) replace one another: at most one of
  * them can happen, so they debit their largest, at the time of the latest. Of a transaction with several inputs only one stands
