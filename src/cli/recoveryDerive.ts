@@ -36,6 +36,9 @@ const ROWS_BETWEEN_REMARKS = 5000
 const ROWS_AT_ONCE = 200
 const BAD_ROWS_SHOWN = 5
 
+const ONE_GIVES_ALL =
+  "Each private key that is derived is worth all of them: one child key and the root extended public key give the root private key."
+
 const options = {
   ...fileOptions,
   ...consentOptions,
@@ -56,7 +59,9 @@ export const derive = command({
   summary: "Derive child keys and addresses from a root key",
   details:
     "Public keys and addresses need no password: the root extended public key is enough. With --private-keys the root key " +
-    "is put together in memory from the files of enough nodes. Ed25519 private keys are scalars, not seeds: wallets " +
+    "is put together in memory from the files of enough nodes. Paths are not hardened: whoever has the private key of one " +
+    "child and the root extended public key works out the root private key, and so the key of every other child. Hand out " +
+    "none of them alone; to give one address away, move its funds instead. Ed25519 private keys are scalars, not seeds: wallets " +
     "that ask for a seed cannot import them.",
   args: fileArguments,
   options,
@@ -103,7 +108,11 @@ async function rootsOf(
   const files = await loadFiles(given.files)
   const groupIds = given.groupIds.length > 0 ? given.groupIds : groupIdsOf(files)
   if (given.privateKeys) {
-    secrets.push(...(await reconstructWithConsent(base, files, groupIds, given)).map(({ root }) => root))
+    secrets.push(
+      ...(await reconstructWithConsent(base, files, groupIds, { ...given, warning: ONE_GIVES_ALL })).map(
+        ({ root }) => root,
+      ),
+    )
     for (const root of secrets) add(ChildKeys.ofPrivate(root))
     return roots
   }

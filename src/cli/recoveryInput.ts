@@ -117,12 +117,18 @@ export async function reconstructWithConsent(
   base: Base,
   files: readonly (readonly RecoveryGroup[])[],
   groupIds: readonly string[],
-  given: { readonly keyFile: readonly string[]; readonly consent: boolean },
+  given: {
+    readonly keyFile: readonly string[]
+    readonly consent: boolean
+    /** What the user should know of the command beside what holds of every root key. */
+    readonly warning?: string
+  },
 ): Promise<readonly Reconstructed[]> {
   const perGroup = groupIds.map((groupId) => sharesOf(files, groupId))
   // Before anything is typed: nobody should look for passwords that cannot help.
   for (const groups of perGroup) requireEnough(groups)
-  if (!given.consent) confirm(groupIds)
+  if (given.consent && given.warning !== undefined) base.out.note(given.warning)
+  if (!given.consent) confirm(groupIds, given.warning)
   using open = new OpenFiles()
   await open.unlock(base, files, given.keyFile)
   const proven = perGroup.map((groups) => groups.map((group) => open.prove(group)))
@@ -142,10 +148,11 @@ function requireEnough(groups: readonly RecoveryGroup[]): void {
 const CONSENT = "expose the private key"
 
 /** Asks for the phrase on the terminal. Throws E-KEY-033 for any other answer, or without a terminal. */
-function confirm(groupIds: readonly string[]): void {
+function confirm(groupIds: readonly string[], warning: string | undefined): void {
   const answer = askPlainly(
     `This puts the whole private key of ${groupIds.join(" and ")} together. Whoever sees it owns every address under\n` +
       "it, and the shares of the nodes protect nothing any more. Do it without network, on a computer you trust.\n" +
+      (warning === undefined ? "" : `${warning}\n`) +
       `Type "${CONSENT}" to go on: `,
   )
   if (answer !== CONSENT) throw new CosignerError("E-KEY-033", {})

@@ -14,6 +14,10 @@ import { parsePath } from "./path.ts"
 const ADDRESS_KINDS: readonly AddressKind[] = ["btc-p2wpkh", "btc-p2tr", "eth", "tron", "sol"]
 const ADDRESS_AT = 2
 
+/** Paths are not hardened, so the key of one row and the root extended public key are the root key (BIP 32, "Security"). */
+const GIVES_ROOT = "with the root extended public key it gives the root private key"
+const PRIVATE_COLUMNS = [`hex private key (${GIVES_ROOT})`, `extended private key (${GIVES_ROOT})`]
+
 /** Where a shape of the list has its columns; without a curve column all rows are secp256k1. */
 interface Shape {
   readonly columns: number
@@ -50,7 +54,7 @@ export class AddressList {
     if (has(WITHOUT_CURVE.columns)) this.#shape = WITHOUT_CURVE
     else if (has(WITH_CURVE.columns) && row.cells[3]?.trim() === "curve") this.#shape = WITH_CURVE
     else throw this.#noList(`line 1 has ${row.cells.length} columns of unknown meaning`)
-    const secrets = this.withPrivate ? ["hex private key", "extended private key"] : []
+    const secrets = this.withPrivate ? PRIVATE_COLUMNS : []
     return csvLine([...row.cells, ...secrets, "extended public key", ...ADDRESS_KINDS.map((kind) => `${kind} address`)])
   }
 

@@ -266,6 +266,16 @@ test("derive from files: public without a password, private with", async () => {
   expect(json(one)[0].private_key).toBe(scalarOf(ed))
 })
 
+test("derive says what one private key is worth: in its help, before consent, and to whoever consented by a flag", async () => {
+  const warning = /one child(?: key)? and the root extended public key/
+  expect((await recovery("derive", "--help")).stdout.replace(/\s+/g, " ")).toMatch(warning)
+  const args = [...two(), "--paths", "m/1", ...opened()]
+  const consented = await recovery("derive", ...args, "--private-keys", "--yes-i-understand")
+  expect(consented.stderr).toMatch(warning)
+  const open = await recovery("derive", ...args)
+  expect(open.stderr).not.toMatch(warning)
+})
+
 const HEADING = "wallet name,coin,address,curve,memo,address label,HD path,child publickey"
 const rowAt = (i: number) => `main,ETH,,${i % 50 === 0 ? "ed25519" : "secp256k1"},,"label, ${i}",m/44/60/0/0/${i},`
 const addressList = (count: number) => [HEADING, ...Array.from({ length: count }, (_, i) => rowAt(i))]

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
-import type { CurveName } from "../../src/crypto/curve.ts"
+import { type CurveName, K1 } from "../../src/crypto/curve.ts"
 import { AddressList } from "../../src/keys/addressList.ts"
 import { ChildKeys } from "../../src/keys/childKeys.ts"
 import { CsvReader, csvLine } from "../../src/keys/csv.ts"
+import { deriveTweak } from "../../src/keys/derive.ts"
 import {
   decodeExtendedPublicKey,
   derivePrivateKey,
@@ -121,7 +122,8 @@ test("both shapes: the three columns of the vendor's tool, then the addresses", 
   const xpub = encodeExtendedPublicKey(neuter(child))
   const old = complete(listOf(["secp256k1"]), `${OLD}\nmain,ETH,,,,m/44/60/0/0/5,${xpub}\n`)
   const young = complete(listOf(["secp256k1"]), `${NEW}\nmain,ETH,,secp256k1,,,m/44/60/0/0/5,${xpub}\n`)
-  const columns = "hex private key,extended private key,extended public key"
+  const why = "with the root extended public key it gives the root private key"
+  const columns = `hex private key (${why}),extended private key (${why}),extended public key`
   const kinds = ["btc-p2wpkh", "btc-p2tr", "eth", "tron", "sol"].map((kind) => `${kind} address`).join(",")
   expect([old.heading, young.heading]).toEqual([`${OLD},${columns},${kinds}\n`, `${NEW},${columns},${kinds}\n`])
   for (const { results } of [old, young]) {
@@ -133,6 +135,16 @@ test("both shapes: the three columns of the vendor's tool, then the addresses", 
     expect(cells.at(-3)).toMatch(/^0x[0-9a-fA-F]{40}$/)
     expect(cells.at(-1)).toBe("")
   }
+})
+
+test("the heading is true: one row and the root extended public key give the root private key", () => {
+  const root = roots.secp256k1
+  const [row] = complete(listOf(["secp256k1"]), `${OLD}\nmain,ETH,,,,m/44/60/0/0/5,\n`).results
+  if (row?.kind !== "derived") throw new Error("derived")
+  const child = BigInt(row.text.trimEnd().split(",").at(-8) ?? "")
+  const { publicKey, chainCode } = neuter(root)
+  const { tweak } = deriveTweak("secp256k1", publicKey, chainCode, [44, 60, 0, 0, 5])
+  expect(K1.encodeScalar(K1.mod(child - tweak))).toEqual(root.scalar.expose())
 })
 
 test("the row's own address is looked for among the derived ones", () => {
