@@ -160,19 +160,23 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       tellRules(rules, log)
     },
     async stop() {
-      // First, because what goes down looks broken.
+      // First, because a node that is stopping looks broken.
       const unwatched = operations.stop()
-      // A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks.
-      const suspended = tasks.stop()
-      await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
-      pool.close()
-      await suspended
+      await endSessions(tasks, pool)
       up.stop()
       stopping.abort()
       await Promise.all([callbacks.pings, events.sender?.over, unwatched, jobs])
       rollbackGuard.stop()
     },
   }
+}
+
+/** A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks. */
+async function endSessions(tasks: Tasks, pool: Pool): Promise<void> {
+  const suspended = tasks.stop()
+  await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
+  pool.close()
+  await suspended
 }
 
 interface Callbacks {

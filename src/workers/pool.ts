@@ -61,69 +61,149 @@ interface Hosted {
   isFlooded: boolean
 }
 
-interface WorkerSlot {
-  readonly worker: Worker
-  readonly sessions: Map<number, Hosted>
+/** One worker, the sessions in it, and what it has not answered yet. */
+class WorkerSlot {
+  readonly sessions = new Map<number, Hosted>()
   /** Unanswered, in the order in which they were sent. */
-  readonly pings: Map<number, { readonly answered: () => void; readonly sentAt: number }>
-  post(message: ToWorker, transfer?: readonly ArrayBuffer[]): void
+  readonly pings = new Map<number, { readonly answered: () => void; readonly sentAt: number }>()
+
+  constructor(readonly worker: Worker) {}
+
+  post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, [...transfer])
+  }
+
+  /** Ends every session as crashed and answers every ping: nothing waits for a worker that is gone. */
+  end(reason: string): void {
+    for (const { end } of [...this.sessions.values()]) end({ kind: "crashed", reason })
+    for (const { answered } of this.pings.values()) answered()
+    this.worker.terminate()
+  }
 }
 
 /** Resolves when all workers are ready; rejects when one cannot be started. */
 export async function startPool(options: PoolOptions): Promise<Pool> {
-  let counter = 0
-  let workers = 0
-  /** What waits for all sessions that are not flooded. */
-  let queued = 0
-  let closed = false
-  const slots: WorkerSlot[] = []
+  const pool = new WorkerPool(options)
+  await pool.start()
+  return pool
+}
 
-  async function slot(): Promise<void> {
-    const worker = new Worker(options.program ?? WORKER)
-    const ready = Promise.withResolvers<void>()
-    const it: WorkerSlot = {
-      worker,
-      sessions: new Map(),
-      pings: new Map(),
-      post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
-    }
-    const died = (reason: string): void => {
-      ready.reject(new CosignerError("E-CLI-001", { what: `a session worker died: ${reason}` }))
-      bury(it, reason)
-    }
-    worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-      if (event.data.kind === "ready") ready.resolve()
-      else onMessage(it, event.data)
-    })
-    worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
-    worker.addEventListener("close", () => died("it was closed"))
-    it.post({ kind: "init", identity: { ...options.identity, worker: ++workers } })
-    await ready.promise
-    if (closed) worker.terminate()
-    else slots.push(it)
+class WorkerPool implements Pool {
+  readonly #options: PoolOptions
+  readonly #slots: WorkerSlot[] = []
+  #counter = 0
+  #workers = 0
+  /** What waits for all sessions that are not flooded, bytes. */
+  #queued = 0
+  #closed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
   }
 
-  function bury(dead: WorkerSlot, reason: string): void {
-    const at = slots.indexOf(dead)
-    if (at < 0 || closed) return
-    slots.splice(at, 1)
-    for (const { end } of [...dead.sessions.values()]) end({ kind: "crashed", reason: `its worker died: ${reason}` })
-    for (const { answered } of dead.pings.values()) answered()
-    dead.worker.terminate()
-    options.onDeath(reason)
-    replace()
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.size }, () => this.#addWorker()))
+  }
+
+  readonly startSession: StartSession = (spec, io) => {
+    const session = ++this.#counter
+    const { promise, resolve } = Promise.withResolvers<Ending>()
+    const [least] = [...this.#slots].sort((a, b) => a.sessions.size - b.sessions.size)
+    if (least === undefined) {
+      resolve({ kind: "crashed", reason: "no session worker is alive" })
+      return { deliver: () => undefined, cancel: () => undefined, ending: promise }
+    }
+    const end = (ending: Ending): void => {
+      least.sessions.delete(session)
+      this.#queue(hosted, -hosted.queued)
+      resolve(ending)
+    }
+    const hosted: Hosted = { io, end, mostQueued: mostQueued(spec), queued: 0, isFlooded: false }
+    least.sessions.set(session, hosted)
+    const plain = plainSpec(spec)
+    least.post({ kind: "start", session, spec: plain }, transferOf(plain))
+    return {
+      deliver: (envelope) => this.#deliver(least, session, hosted, envelope),
+      cancel: (reason) => least.post({ kind: "cancel", session, reason }),
+      ending: promise,
+    }
+  }
+
+  async ping(): Promise<number> {
+    const begun = performance.now()
+    await Promise.all(
+      this.#slots.map((slot) => {
+        const at = ++this.#counter
+        const { promise, resolve } = Promise.withResolvers<void>()
+        slot.pings.set(at, { answered: resolve, sentAt: begun })
+        slot.post({ kind: "ping", at })
+        return promise
+      }),
+    )
+    return performance.now() - begun
+  }
+
+  open(): number {
+    return this.#slots.reduce((sum, slot) => sum + slot.sessions.size, 0)
+  }
+
+  alive(): number {
+    return this.#slots.length
+  }
+
+  reap(silentMs: number): void {
+    for (const slot of [...this.#slots]) {
+      const [oldest] = slot.pings.values()
+      if (oldest === undefined || performance.now() - oldest.sentAt < silentMs) continue
+      this.#bury(slot, `it did not answer for ${Math.round(silentMs / 1000)} s`)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const slot of this.#slots) slot.end("the node is stopping")
+  }
+
+  // ---- workers -------------------------------------------------------------------------------------------------------
+
+  async #addWorker(): Promise<void> {
+    const slot = new WorkerSlot(new Worker(this.#options.program ?? WORKER))
+    const ready = Promise.withResolvers<void>()
+    const died = (reason: string): void => {
+      ready.reject(new CosignerError("E-CLI-001", { what: `a session worker died: ${reason}` }))
+      this.#bury(slot, reason)
+    }
+    slot.worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
+      if (event.data.kind === "ready") ready.resolve()
+      else this.#onMessage(slot, event.data)
+    })
+    slot.worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
+    slot.worker.addEventListener("close", () => died("it was closed"))
+    slot.post({ kind: "init", identity: { ...this.#options.identity, worker: ++this.#workers } })
+    await ready.promise
+    if (this.#closed) slot.worker.terminate()
+    else this.#slots.push(slot)
+  }
+
+  #bury(dead: WorkerSlot, reason: string): void {
+    const at = this.#slots.indexOf(dead)
+    if (at < 0 || this.#closed) return
+    this.#slots.splice(at, 1)
+    dead.end(`its worker died: ${reason}`)
+    this.#options.onDeath(reason)
+    this.#replace()
   }
 
   /** Until it works: a machine without memory now has some later. */
-  function replace(): void {
-    slot().catch((error: unknown) => {
-      if (closed) return
-      options.onDeath(`no new worker could be started: ${errorText(error)}`)
-      setTimeout(replace, RESPAWN_MS).unref()
+  #replace(): void {
+    this.#addWorker().catch((error: unknown) => {
+      if (this.#closed) return
+      this.#options.onDeath(`no new worker could be started: ${errorText(error)}`)
+      setTimeout(() => this.#replace(), RESPAWN_MS).unref()
     })
   }
 
-  function onMessage(from: WorkerSlot, message: Exclude<FromWorker, { kind: "ready" }>): void {
+  #onMessage(from: WorkerSlot, message: Exclude<FromWorker, { kind: "ready" }>): void {
     if (message.kind === "pong") {
       from.pings.get(message.at)?.answered()
       from.pings.delete(message.at)
@@ -133,7 +213,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     if (hosted === undefined) return
     switch (message.kind) {
       case "took":
-        return queue(hosted, -queuedBytes(message.length))
+        return this.#queue(hosted, -queuedBytes(message.length))
       case "send":
         return hosted.io.send(message.envelope)
       case "call": {
@@ -149,89 +229,37 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     }
   }
 
+  // ---- what waits in the workers' queues -----------------------------------------------------------------------------
+
+  #deliver(slot: WorkerSlot, session: number, hosted: Hosted, envelope: Parameters<HostedSession["deliver"]>[0]): void {
+    if (!slot.sessions.has(session) || hosted.isFlooded) return
+    this.#queue(hosted, queuedBytes(envelope.length))
+    if (hosted.queued > hosted.mostQueued) return this.#flooded(slot, session, hosted)
+    slot.post({ kind: "deliver", session, envelope })
+    this.#relieve()
+  }
+
   /** Ends the session in an orderly way, once its worker has come so far; until then nothing more is queued for it. */
-  function flooded(slot: WorkerSlot, session: number, hosted: Hosted): void {
-    queue(hosted, -hosted.queued)
+  #flooded(slot: WorkerSlot, session: number, hosted: Hosted): void {
+    this.#queue(hosted, -hosted.queued)
     hosted.isFlooded = true
     slot.post({ kind: "cancel", session, reason: "flooded" })
   }
 
-  function queue(hosted: Hosted, bytes: number): void {
+  #queue(hosted: Hosted, bytes: number): void {
     if (hosted.isFlooded) return
     hosted.queued += bytes
-    queued += bytes
+    this.#queued += bytes
   }
 
   /** Too much in all: the session that most is queued for goes, not the one that happens to be next. */
-  function relieve(): void {
-    if (queued <= (options.mostQueued ?? MOST_QUEUED)) return
-    const all = slots.flatMap((slot) => [...slot.sessions].map(([session, hosted]) => ({ slot, session, hosted })))
+  #relieve(): void {
+    if (this.#queued <= (this.#options.mostQueued ?? MOST_QUEUED)) return
+    const all = this.#slots.flatMap((slot) =>
+      [...slot.sessions].map(([session, hosted]) => ({ slot, session, hosted })),
+    )
     const [most] = all.sort((a, b) => b.hosted.queued - a.hosted.queued)
-    if (most !== undefined) flooded(most.slot, most.session, most.hosted)
-  }
-
-  function startSession(spec: Parameters<StartSession>[0], io: HostIo): HostedSession {
-    const session = ++counter
-    const { promise, resolve } = Promise.withResolvers<Ending>()
-    const [least] = [...slots].sort((a, b) => a.sessions.size - b.sessions.size)
-    if (least === undefined) {
-      resolve({ kind: "crashed", reason: "no session worker is alive" })
-      return { deliver: () => undefined, cancel: () => undefined, ending: promise }
-    }
-    const end = (ending: Ending): void => {
-      least.sessions.delete(session)
-      queue(hosted, -hosted.queued)
-      resolve(ending)
-    }
-    const hosted: Hosted = { io, end, mostQueued: mostQueued(spec), queued: 0, isFlooded: false }
-    least.sessions.set(session, hosted)
-    const plain = plainSpec(spec)
-    least.post({ kind: "start", session, spec: plain }, transferOf(plain))
-    return {
-      deliver(envelope) {
-        if (!least.sessions.has(session) || hosted.isFlooded) return
-        queue(hosted, queuedBytes(envelope.length))
-        if (hosted.queued > hosted.mostQueued) return flooded(least, session, hosted)
-        least.post({ kind: "deliver", session, envelope })
-        relieve()
-      },
-      cancel: (reason) => least.post({ kind: "cancel", session, reason }),
-      ending: promise,
-    }
-  }
-
-  await Promise.all(Array.from({ length: options.size }, slot))
-  return {
-    startSession,
-    async ping() {
-      const begun = performance.now()
-      await Promise.all(
-        slots.map((it) => {
-          const at = ++counter
-          const { promise, resolve } = Promise.withResolvers<void>()
-          it.pings.set(at, { answered: resolve, sentAt: begun })
-          it.post({ kind: "ping", at })
-          return promise
-        }),
-      )
-      return performance.now() - begun
-    },
-    open: () => slots.reduce((sum, it) => sum + it.sessions.size, 0),
-    alive: () => slots.length,
-    reap(silentMs) {
-      for (const it of [...slots]) {
-        const [oldest] = it.pings.values()
-        if (oldest === undefined || performance.now() - oldest.sentAt < silentMs) continue
-        bury(it, `it did not answer for ${Math.round(silentMs / 1000)} s`)
-      }
-    },
-    close() {
-      closed = true
-      for (const it of slots) {
-        for (const { end } of [...it.sessions.values()]) end({ kind: "crashed", reason: "the node is stopping" })
-        it.worker.terminate()
-      }
-    },
+    if (most !== undefined) this.#flooded(most.slot, most.session, most.hosted)
   }
 }
 

@@ -119,12 +119,7 @@ export async function startStatus(options: Options): Promise<StatusThread> {
     }
   } catch (error) {
     stop()
-    const why = typeof error === "string" ? error : errorText(error)
-    throw new CosignerError(
-      "E-STA-001",
-      { listen: port === undefined ? "" : shown(port.listen), why },
-      { cause: error },
-    )
+    throw notOpened(port, error)
   } finally {
     clearTimeout(patience)
   }
@@ -134,6 +129,11 @@ export async function startStatus(options: Options): Promise<StatusThread> {
     clearTimeout(restart)
     thread?.terminate()
   }
+}
+
+function notOpened(port: PortOptions | undefined, cause: unknown): CosignerError {
+  const why = typeof cause === "string" ? cause : errorText(cause)
+  return new CosignerError("E-STA-001", { listen: port === undefined ? "" : shown(port.listen), why }, { cause })
 }
 
 const post = (worker: Worker, message: ToThread): void => worker.postMessage(message)
