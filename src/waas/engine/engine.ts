@@ -22,7 +22,6 @@ import type {
   Vault,
 } from "../store/model.ts"
 import type { Store, Write } from "../store/store.ts"
-import { awaitingCheckups, latestCheckups } from "./checkups.ts"
 import { type AnyRequest, type Change, consequencesOf, missingRecord } from "./consequences.ts"
 import {
   type Making,
@@ -34,9 +33,10 @@ import {
   type SignWish,
   type TssWish,
 } from "./create.ts"
-import { groupsWithNews, untoldEpochs } from "./epochs.ts"
+import { EpochNews } from "./epochNews.ts"
 import { isNewest } from "./fencing.ts"
 import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
+import { GroupChanges } from "./groupChanges.ts"
 import { Heard } from "./heard.ts"
 import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
@@ -83,6 +83,8 @@ export class Engine {
   readonly #dropped = { envelopes: 0, reports: 0 }
   readonly #heard: Heard
   readonly #known: Set<string>
+  readonly #groups: GroupChanges
+  readonly #news: EpochNews
   /** What each node told in its latest hello; durable with its fencing token. */
   readonly #versions = new Map<string, NodeVersions>()
   #nudgedMs: number
@@ -92,6 +94,8 @@ export class Engine {
     this.#options = options
     this.#known = new Set(nodeIds)
     this.#heard = new Heard(options.now, options.log)
+    this.#groups = new GroupChanges(options.store, () => this.#live.values())
+    this.#news = new EpochNews(options.store)
     this.#nudgedMs = options.now()
   }
 
@@ -122,56 +126,21 @@ export class Engine {
 
   // ---- requests ----------------------------------------------------------------------------------------------------
 
-  /**
-   * Stores a new group. A vault has one main group, and one that is to become it by Recovery or KeyReshare: a further one
-   * makes the last that never got its keys Unavailable.
-   */
+  /** Stores a new group (groupChanges.ts): its nodes are known from then on. */
   createGroup(group: HolderGroup): Promise<HolderGroup> {
     return this.#serially(async () => {
-      const main =
-        group.type === "MainGroup" ? await this.#options.store.groupOf(group.vaultId, "MainGroup", "New") : undefined
-      if (main === undefined) return this.#addGroup([], group)
-      if (main.shareGroups.length > 0) throw new ApiFailure(2029, `${main.groupId} has some of its keys already`)
-      await this.#refuseWhileOpen(main)
-      const given: HolderGroup = { ...main, status: "Unavailable" }
-      return this.#addGroup([{ put: "group", record: given }], group)
+      const created = await this.#groups.create(group)
+      for (const { nodeId } of created.holders) this.#known.add(nodeId)
+      return created
     })
   }
 
-  /**
-   * A signing group becomes the main group, and the main group a signing group or Unavailable. Only records change: the
-   * nodes' shares are what they were, so a group that is invalid here can still sign for whoever asks its nodes.
-   */
   upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
-    return this.#serially(async () => {
-      const group = await this.#groupAtRest(groupId)
-      if (group.type !== "SigningGroup" || group.status !== "Valid") {
-        throw new ApiFailure(2029, `a ${group.status} ${group.type} cannot become the main group`)
-      }
-      const main = await this.#options.store.groupOf(group.vaultId, "MainGroup", "Valid")
-      if (main !== undefined) await this.#groupAtRest(main.groupId)
-      const upgraded: HolderGroup = { ...group, type: "MainGroup" }
-      const before: readonly HolderGroup[] =
-        main === undefined
-          ? []
-          : [original === "Invalidate" ? { ...main, status: "Unavailable" } : { ...main, type: "SigningGroup" }]
-      await this.#options.store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
-      return upgraded
-    })
+    return this.#serially(() => this.#groups.upgradeToMain(groupId, original))
   }
 
-  /**
-   * The group is Unavailable from now on. The nodes keep their shares: erasing them is the operators' own decision.
-   * Throws 2029 for a main group that has keys.
-   */
   deleteGroup(groupId: string): Promise<void> {
-    return this.#serially(async () => {
-      const group = await this.#groupAtRest(groupId)
-      if (group.type === "MainGroup" && group.shareGroups.length > 0 && group.status !== "Unavailable") {
-        throw new ApiFailure(2029, "the main group is not deleted; replace it by Recovery or UpgradeToMainGroup")
-      }
-      await this.#options.store.commit([{ put: "group", record: { ...group, status: "Unavailable" } }])
-    })
+    return this.#serially(() => this.#groups.delete(groupId))
   }
 
   /** Throws 2028. In turn with everything else that writes vaults. */
@@ -193,7 +162,7 @@ export class Engine {
     wish: Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined },
   ): Promise<TssRequest> {
     return this.#serially(async () => {
-      const group = await this.#groupAtRest(wish.group.groupId)
+      const group = await this.#groups.atRest(wish.group.groupId)
       const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
       if (from === undefined) {
         if (group.status !== "New") throw new ApiFailure(2029, `the group ${group.groupId} is not New`)
@@ -347,37 +316,10 @@ export class Engine {
     }
   }
 
-  async #addGroup(writes: readonly Write[], group: HolderGroup): Promise<HolderGroup> {
-    await this.#options.store.commit([...writes, { put: "group", record: group }])
-    for (const { nodeId } of group.holders) this.#known.add(nodeId)
-    return group
-  }
-
   async #reshareFrom(wish: ReshareWish, target: HolderGroup): Promise<ReshareFrom> {
-    await this.#groupAtRest(wish.sourceGroupId)
+    await this.#groups.atRest(wish.sourceGroupId)
     const groups = await groupsOf(this.#options.store, target.vaultId)
     return reshareFrom(wish, target, groups, this.#situation())
-  }
-
-  /** The group, while no open request makes or replaces its keys: one change of a group at a time. */
-  async #groupAtRest(groupId: string): Promise<HolderGroup> {
-    const group = await this.#options.store.group(groupId)
-    if (group === undefined) throw notFound("key share holder group", groupId)
-    await this.#refuseWhileOpen(group)
-    for (const task of this.#live.values()) {
-      if (isFinal(task) || task.request.kind !== "tss") continue
-      const request = await this.#options.store.tssRequest(task.request.id)
-      if (request?.source?.groupId !== groupId) continue
-      throw new ApiFailure(2029, `the request ${request.tssRequestId} from that group is still open`)
-    }
-    return group
-  }
-
-  async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
-    const newest = { limit: 1, after: undefined, before: undefined }
-    const { items } = await this.#options.store.tssRequests({ vaultId, groupId }, newest)
-    const open = items.find(({ status }) => isOpen(status))
-    if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
   }
 
   async #cancel(request: TssRequest | SignRequest | undefined, id: string): Promise<void> {
@@ -404,13 +346,9 @@ export class Engine {
     if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
       return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
     }
-    const incarnation = hasEnded(report) ? await this.#incarnationOf(nodeId) : 0
+    const incarnation = hasEnded(report) ? await this.#news.incarnationOf(nodeId) : 0
     const arrival = { nodeId, report: nodeReport(report, judgement, incarnation), judgement }
     await this.#commit([{ before: task, ...reported(task, arrival, this.#situation()) }])
-  }
-
-  async #incarnationOf(nodeId: string): Promise<number> {
-    return (await this.#options.store.fencingToken(nodeId))?.incarnation ?? 0
   }
 
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
@@ -450,20 +388,11 @@ export class Engine {
     const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
     await this.#options.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
-    for (const nodeId of await this.#withNews(writes, changes)) {
+    for (const nodeId of await this.#news.concerned(writes, changes)) {
       if (this.#options.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
     }
     if (status !== undefined) this.#options.log.info("request changed state", { request: request.id, ...status })
     return changes
-  }
-
-  /** Whom what was just written concerns. Participants that are still at it come to the end of their task by themselves. */
-  async #withNews(writes: readonly Write[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
-    const { store } = this.#options
-    const isAtIt = (nodeId: string): boolean =>
-      changes.some(({ record: { nodeIds, reports } }) => nodeIds.includes(nodeId) && !hasEnded(reports[nodeId]))
-    const told = await Promise.all(groupsWithNews(writes).map((groupId) => store.toldOf(groupId)))
-    return new Set([...told.flat().filter((nodeId) => !isAtIt(nodeId)), ...(await awaitingCheckups(writes, store))])
   }
 
   #keep(record: TaskRecord, nowMs: number): void {
@@ -499,14 +428,10 @@ export class Engine {
     }
   }
 
-  /** How groups went on, then whose shares of what came before are not needed again. What the node knows already, it drops. */
   async #tellOfEpochs(nodeId: string): Promise<void> {
-    const { store, relay } = this.#options
-    const setUps = await store.successions(nodeId)
-    for (const task of untoldEpochs(nodeId, await this.#incarnationOf(nodeId), setUps)) {
-      this.#send(task, [{ kind: "certificate", to: nodeId }])
-    }
-    for (const frame of await latestCheckups(setUps, store)) relay.send(nodeId, frame)
+    const { certificates, checkups } = await this.#news.untold(nodeId)
+    for (const task of certificates) this.#send(task, [{ kind: "certificate", to: nodeId }])
+    for (const frame of checkups) this.#options.relay.send(nodeId, frame)
   }
 
   #relay(from: string, envelope: Envelope): void {

@@ -1,0 +1,88 @@
+/**
+ * Changes of key share holder groups that no task carries out: a new group, another type, deletion. One change of a group at
+ * a time: none while a request that makes or replaces its keys is open. The caller runs them one after another.
+ */
+import { ApiFailure, notFound } from "../failure.ts"
+import type { HolderGroup, TaskRecord } from "../store/model.ts"
+import type { Store, Write } from "../store/store.ts"
+import { isFinal } from "./progress.ts"
+import { isOpen } from "./requests.ts"
+
+export class GroupChanges {
+  readonly #store: Store
+  readonly #liveTasks: () => Iterable<TaskRecord>
+
+  constructor(store: Store, liveTasks: () => Iterable<TaskRecord>) {
+    this.#store = store
+    this.#liveTasks = liveTasks
+  }
+
+  /**
+   * A vault has one main group, and one that is to become it by Recovery or KeyReshare: a further one makes the last that
+   * never got its keys Unavailable. Throws 2029.
+   */
+  async create(group: HolderGroup): Promise<HolderGroup> {
+    const main = group.type === "MainGroup" ? await this.#store.groupOf(group.vaultId, "MainGroup", "New") : undefined
+    if (main !== undefined && main.shareGroups.length > 0) {
+      throw new ApiFailure(2029, `${main.groupId} has some of its keys already`)
+    }
+    if (main !== undefined) await this.#refuseWhileOpen(main)
+    const given: readonly Write[] =
+      main === undefined ? [] : [{ put: "group", record: { ...main, status: "Unavailable" } }]
+    await this.#store.commit([...given, { put: "group", record: group }])
+    return group
+  }
+
+  /**
+   * A signing group becomes the main group, and the main group a signing group or Unavailable. Only records change: the
+   * nodes' shares are what they were, so a group that is invalid here can still sign for whoever asks its nodes.
+   */
+  async upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
+    const group = await this.atRest(groupId)
+    if (group.type !== "SigningGroup" || group.status !== "Valid") {
+      throw new ApiFailure(2029, `a ${group.status} ${group.type} cannot become the main group`)
+    }
+    const main = await this.#store.groupOf(group.vaultId, "MainGroup", "Valid")
+    if (main !== undefined) await this.atRest(main.groupId)
+    const upgraded: HolderGroup = { ...group, type: "MainGroup" }
+    const before: readonly HolderGroup[] =
+      main === undefined
+        ? []
+        : [original === "Invalidate" ? { ...main, status: "Unavailable" } : { ...main, type: "SigningGroup" }]
+    await this.#store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
+    return upgraded
+  }
+
+  /**
+   * The group is Unavailable from now on. The nodes keep their shares: erasing them is the operators' own decision.
+   * Throws 2029 for a main group that has keys.
+   */
+  async delete(groupId: string): Promise<void> {
+    const group = await this.atRest(groupId)
+    if (group.type === "MainGroup" && group.shareGroups.length > 0 && group.status !== "Unavailable") {
+      throw new ApiFailure(2029, "the main group is not deleted; replace it by Recovery or UpgradeToMainGroup")
+    }
+    await this.#store.commit([{ put: "group", record: { ...group, status: "Unavailable" } }])
+  }
+
+  /** The group, while no open request makes or replaces its keys. Throws 2028, 2029. */
+  async atRest(groupId: string): Promise<HolderGroup> {
+    const group = await this.#store.group(groupId)
+    if (group === undefined) throw notFound("key share holder group", groupId)
+    await this.#refuseWhileOpen(group)
+    for (const task of this.#liveTasks()) {
+      if (isFinal(task) || task.request.kind !== "tss") continue
+      const request = await this.#store.tssRequest(task.request.id)
+      if (request?.source?.groupId !== groupId) continue
+      throw new ApiFailure(2029, `the request ${request.tssRequestId} from that group is still open`)
+    }
+    return group
+  }
+
+  async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
+    const newest = { limit: 1, after: undefined, before: undefined }
+    const { items } = await this.#store.tssRequests({ vaultId, groupId }, newest)
+    const open = items.find(({ status }) => isOpen(status))
+    if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
+  }
+}
