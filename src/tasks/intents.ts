@@ -246,18 +246,19 @@ async function readPlace(
 
 /** What the node itself knows of these messages. A problem where a path has no key. */
 export function contextOf(
-  messages: readonly Pick<SignMessage, "bip32_path" | "input">[],
+  messages: readonly Pick<SignMessage, "bip32_path" | "input" | "tweak">[],
   signature: Asked["signature"],
   key: IntentKey,
   { chainsOf, settings }: IntentSettings,
 ): Context | IntentProblem {
   const derive = (path: readonly number[]) => childKey(key, path)
   const asked: Asked[] = []
-  for (const { bip32_path, input } of messages) {
+  for (const { bip32_path, input, tweak } of messages) {
     const path = parsePath(bip32_path)
     const publicKey = derive(path)
     if (publicKey === undefined) return problem("E-INT-008", bip32_path, "the group has no key at that path")
-    asked.push({ path, publicKey, signature, ...(input === undefined ? {} : { input }) })
+    const merkleRoot = signature === "Schnorr" && tweak !== "" ? { merkleRoot: bytesOf(tweak) } : {}
+    asked.push({ path, publicKey, signature, ...merkleRoot, ...(input === undefined ? {} : { input }) })
   }
   const [first = [], ...others] = asked.map(({ path }) => chainsOf(path))
   const chains = first.filter((chain) => others.every((list) => list.includes(chain)))

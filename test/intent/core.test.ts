@@ -15,7 +15,6 @@ import { effectJson, problemJson, readingJson } from "../../src/intent/json.ts"
 import { attempt, excerpt, isPrintable, problem, refuse } from "../../src/intent/problem.ts"
 import { read } from "../../src/intent/read.ts"
 import type { Effect, Problem, Reading } from "../../src/intent/reading.ts"
-import { replacementName } from "../../src/intent/replacement.ts"
 import { type Annotations, intentText } from "../../src/intent/text.ts"
 import { deriveTweak } from "../../src/keys/derive.ts"
 import { ALICE, BOB, EFFECTS, READING, USDC } from "./sample.ts"
@@ -148,27 +147,6 @@ describe("the comparison with the task", () => {
   test("fills in hashes that were left out", () => {
     expect(bytesFor(READING, { path: [44, 60, 0, 0, 1], input: 2 })).toEqual(utf8("another"))
     expect(bytesFor(READING, { path: [44, 60, 0, 0, 1] })).toBeUndefined()
-  })
-})
-
-describe("replacement", () => {
-  test("is by account and nonce on one EVM chain", () => {
-    expect(replacementName(READING)).toBe(`eip155:1 ${ALICE} 7`)
-    const others: readonly Reading[] = [
-      { ...READING, chain: "eip155:10" },
-      { ...READING, from: [BOB] },
-      { ...READING, nonce: "8" },
-    ]
-    expect(new Set(others.map(replacementName)).size).toBe(3)
-    expect(others.map(replacementName)).not.toContain(replacementName(READING))
-  })
-  test("is of nothing that can happen beside another with the same nonce", () => {
-    for (const format of ["solana/message", "tron/transaction", "evm/message", "evm/authorization"] as const) {
-      expect(replacementName({ ...READING, format })).toBeUndefined()
-    }
-    const { nonce: _, ...without } = READING
-    expect(replacementName(without)).toBeUndefined()
-    expect(replacementName({ ...READING, from: [] })).toBeUndefined()
   })
 })
 

@@ -11,8 +11,8 @@ import { intentHashText } from "../../../src/intent/hash.ts"
 import { readingJson } from "../../../src/intent/json.ts"
 import { read as readPayload } from "../../../src/intent/read.ts"
 import { isProblem, type Reading } from "../../../src/intent/reading.ts"
-import { replacementName } from "../../../src/intent/replacement.ts"
 import { intentText } from "../../../src/intent/text.ts"
+import { spentBy } from "../../../src/policy/spending.ts"
 import { join, pair, set, split, withMap } from "./craft.ts"
 import {
   ALICE,
@@ -417,21 +417,14 @@ describe("chains", () => {
 })
 
 describe("the reading", () => {
-  test("names its outpoints: who raises the fee, with more inputs or other outputs, replaces it", () => {
+  test("names its outpoints: a replacement shares one", () => {
     const [first, second] = [spend(P2WPKH, 100_000n), spend(P2WPKH_2, 5n, {}, 2)]
-    const more = planWith([second, first], [pay(NOBODY, 90_000n)])
     const idOf = (input: typeof first) => `${input.previous.getId()}:0`
     expect(read(PAYMENT).nonce).toBe(idOf(first))
-    expect(read(more).nonce).toBe(`${idOf(second)} ${idOf(first)}`)
-    const smallest = [idOf(first), idOf(second)].sort()[0]
-    expect(replacementName(read(more))).toBe(`${CHAINS.mainnet} ${smallest}`)
-    expect(replacementName(read({ ...more, outputs: [pay(ALICE, 1n)] }))).toBe(replacementName(read(more)))
-    const raised = planWith([first], [pay(ALICE, 50_000n)])
-    expect(replacementName(read(raised))).toBe(replacementName(read(PAYMENT)))
-    const other = planWith([spend(P2WPKH, 100_000n, {}, 3)], PAYMENT.outputs)
-    expect(replacementName(read(other))).not.toBe(replacementName(read(PAYMENT)))
-    const elsewhere = read(PAYMENT, encode(PAYMENT), { ...contextFor(PAYMENT), chains: [CHAINS.signet] })
-    expect(replacementName(elsewhere)).not.toBe(replacementName(read(PAYMENT)))
+    const replaced = read(planWith([second, first], [pay(NOBODY, 90_000n)]))
+    expect(replaced.nonce).toBe(`${idOf(second)} ${idOf(first)}`)
+    expect(spentBy(replaced)).toEqual([second, first].map((input) => `${CHAINS.mainnet} ${idOf(input)}`))
+    expect(spentBy(replaced)).toContain(spentBy(read(PAYMENT))[0] ?? "")
   })
   test("in words and as JSON", () => {
     const reading = read(PAYMENT)
