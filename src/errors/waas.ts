@@ -123,16 +123,16 @@ export const waasCodes = {
     what: (d) => `${d.node} ended the task with ${d.code || "no code"}: ${d.reason || "no reason given"}`,
     next: "see that node's log under the task id",
   }),
-  "E-WAA-029": entry<{ readonly readings: readonly string[] }>({
-    kind: "input",
-    exit: EXIT.failure,
-    what: (d) => `the signers do not read the payload alike: ${d.readings.join("; ")}`,
-    next: "compare their [intent] settings and versions with `cosigner info task` on each; nothing was signed, and nobody is to blame",
-  }),
   "E-WAA-028": entry<{ readonly outdated: readonly string[]; readonly what: string }>({
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `the signers share no ${d.what} with each other and this WaaS; outdated: ${d.outdated.join(", ")}`,
     next: "upgrade what is named (README, Upgrade), or name other signers; nobody misbehaved",
+  }),
+  "E-WAA-029": entry<{ readonly readings: readonly string[] }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the signers do not read the payload alike: ${d.readings.join("; ")}`,
+    next: "compare their [intent] settings and versions with `cosigner info task` on each; nothing was signed, and nobody is to blame",
   }),
 } as const

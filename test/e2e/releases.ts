@@ -3,7 +3,16 @@
  * be upgraded process by process. Configurations hold only what every release reads.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
@@ -49,12 +58,15 @@ export interface ReleaseNode {
 }
 
 const READY_MS = 30_000
+const UNGUARDED = "danger_allow_unguarded_signing = true\n"
 
 export class Releases implements AsyncDisposable {
   readonly #dir: string
   readonly #actors = new Map<string, Actor>()
   readonly nodes: readonly ReleaseNode[]
   readonly client: Client
+  /** What everything was made by. */
+  #made: Binary = ""
 
   private constructor(dir: string, nodes: readonly ReleaseNode[], client: Client) {
     this.#dir = dir
@@ -83,6 +95,7 @@ export class Releases implements AsyncDisposable {
     })
     const made = new Releases(dir, nodes, client)
     made.#port = port
+    made.#made = binary
     return made
   }
 
@@ -98,6 +111,10 @@ export class Releases implements AsyncDisposable {
   /** Ends the node if it runs, and does what README says of an upgrade: replaces the binary, migrates, starts. */
   async node(node: ReleaseNode, binary: Binary): Promise<void> {
     await this.#end(node.name)
+    // Nodes without any risk control started until this release, and need its word for it from then on.
+    const config = join(node.dir, "configs", "cosigner.toml")
+    const before = readFileSync(config, "utf8")
+    if (binary !== this.#made && !before.startsWith(UNGUARDED)) writeFileSync(config, UNGUARDED + before)
     await runToEnd({ words: [binary] }, ["migrate"], node.dir)
     const actor = await this.#start(node.name, binary, ["start", "--key-file", ".password"], node.dir)
     await actor.line((line) => line.includes("TSS Node registration accepted"), READY_MS)
