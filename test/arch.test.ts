@@ -114,7 +114,7 @@ const isLeaf = (path: string): boolean => LEAVES.has(partOf(path))
 /** Libraries that compute and nothing else, each in the one file that wraps it, or in the one folder of its chain. */
 const PURE_LIBRARIES = new Set(["wire/tssJwt.ts jose"])
 const FOLDER_LIBRARIES: readonly (readonly [folder: string, library: RegExp])[] = [
-  ["settings/", /^(?:@sinclair\/typebox(?:\/value)?|toml)$/],
+  ["settings/", /^(?:@sinclair\/typebox(?:\/value)?|toml|yaml)$/],
   // the one file there that reads the disk
   ["settings/file.ts", /^node:fs$/],
   ["policy/", /^@sinclair\/typebox(?:\/value)?$/],

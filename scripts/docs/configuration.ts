@@ -3,7 +3,7 @@
  * annotated file.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
-import { configSchema, DEFAULT_FILE, RULES_TABLE } from "../../src/config/config.ts"
+import { configSchema, DEFAULT_FILE, PUBLISHED_FILE, RULES_TABLE } from "../../src/config/config.ts"
 import { template } from "../../src/config/template.ts"
 import { callbackServerSchema, callbackServerTemplate } from "../../src/kit/callbackServer/config.ts"
 import { metaOf } from "../../src/settings/schema.ts"
@@ -20,7 +20,8 @@ export const configurationPage = (): string =>
       `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start. ${CLOSED}`,
       "SIGHUP reloads the rules and the log levels. Relative paths begin at the working directory. `cosigner config init`",
       "writes the annotated file below, `cosigner config check` says whether a node may start. WaaS and the reference callback",
-      "server have files of their own: [waas.toml](waas.toml.md), [callback-server.toml](callback-server.toml.md).",
+      "server have files of their own: [waas.toml](waas.toml.md), [callback-server.toml](callback-server.toml.md). A YAML file of the",
+      `published format is read as it is: by --config, or ${code(PUBLISHED_FILE)} where the TOML file is not there; \`cosigner config import\` makes one of the other.`,
     ].join("\n"),
     "Flags fill in what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
     ...sections(configSchema, []),

@@ -30,7 +30,7 @@ export interface Option<T> {
   /** As commander writes them: `-l, --limit <n>`, `--force`. */
   readonly flags: string
   readonly help: string
-  readonly kind: "flag" | "value" | "list"
+  readonly kind: "flag" | "switch" | "value" | "list"
   readonly choices: readonly string[]
   /** From the raw texts given, in order; none if the option is absent. */
   readonly read: (texts: readonly string[]) => T
@@ -57,6 +57,7 @@ export interface Globals {
   readonly db: string | undefined
   readonly keyFile: string | undefined
   readonly allowReadableKeyFile: boolean
+  readonly passwordSegment: boolean
   readonly json: boolean
   readonly verbose: boolean
 }
@@ -141,6 +142,23 @@ export const flag = (flags: string, help: string): Option<boolean> => ({
   kind: "flag",
   choices: [],
   read: (texts) => texts.length > 0,
+})
+
+/** `--prod`, `--prod=true`, `--prod=false`: undefined unless given. Scripts of the published tool write all three. */
+export const onOff = (flags: string, help: string): Option<boolean | undefined> => ({
+  flags,
+  help,
+  kind: "switch",
+  choices: [],
+  read: (texts) => {
+    const text = texts.at(-1)
+    if (text === undefined) return undefined
+    return text === "true"
+      ? true
+      : text === "false"
+        ? false
+        : refuse(flags, "given alone, or with =true or =false", text)
+  },
 })
 
 /** `--limit <n>`: the last one given, or undefined. */

@@ -61,7 +61,7 @@ const valued = (nodes: readonly Node[]): readonly string[] => [
   ...new Set(
     nodes
       .flatMap((node) => node.options)
-      .filter((option) => option.kind !== "flag")
+      .filter((option) => option.kind === "value" || option.kind === "list")
       .flatMap(flagsOf),
   ),
 ]
@@ -135,7 +135,7 @@ function fish(nodes: readonly Node[]): string {
 
 function fishOption(option: Option<unknown>, when: string): string {
   const flags = flagsOf(option).map((name) => (name.startsWith("--") ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`))
-  const value = option.kind === "flag" ? "" : " -r"
+  const value = option.kind === "flag" || option.kind === "switch" ? "" : " -r"
   const choices = option.choices.length === 0 ? "" : ` -a '${option.choices.join(" ")}'`
   return `complete -c cosigner -n '${when}' ${flags.join(" ")}${value}${choices} -d '${plain(option.help)}'`
 }

@@ -1,15 +1,18 @@
-/** `cosigner config init|check|show`. */
+/** `cosigner config init|check|show|import`. */
+import { rmSync } from "node:fs"
 import { dirname } from "node:path"
-import { configSchema, DEFAULT_FILE } from "../config/config.ts"
+import { configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "../config/config.ts"
+import { importYaml } from "../config/importYaml.ts"
 import { type Difference, differences, type Running, readRunning, shownKeys } from "../config/inForce.ts"
 import { readConfig } from "../config/load.ts"
 import { checkStart } from "../config/startup.ts"
 import { template } from "../config/template.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
-import { errnoOf, makeFolder, replaceFile, writeNew } from "../files.ts"
+import { errnoOf, isTaken, makeFolder, nameNew, replaceFile, writeNew } from "../files.ts"
+import { readSource } from "../settings/file.ts"
 import { lines, redacted } from "../settings/show.ts"
-import { command, flag } from "./command.ts"
+import { command, flag, required, valueOr } from "./command.ts"
 import { holderOf } from "./doctor/running.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 
@@ -20,6 +23,9 @@ export const init = command({
   examples: [["cosigner config init --config configs/prod.toml", "a second configuration"]],
   run: async ({ globals, options, out }) => {
     const path = globals.config ?? DEFAULT_FILE
+    // beside it this file would be the second one
+    if (globals.config === undefined && isTaken(PUBLISHED_FILE))
+      throw new CosignerError("E-CFG-014", { path: PUBLISHED_FILE })
     writeConfig(path, template(), options.force)
     out.result({ written: path }, [
       `Wrote ${path}`,
@@ -51,6 +57,38 @@ export const check = command({
       ],
     )
     return problems.length === 0 ? EXIT.ok : EXIT.config
+  },
+})
+
+export const importFile = command({
+  summary: "Make a configuration of one in the published YAML format",
+  details: [
+    "Writes the annotated TOML file, whole or not at all: each value with the line it came from, keys that have no counterpart",
+    "here, and keys that are new and worth setting. The YAML file is renamed to FILE.imported, so that one configuration is left.",
+    "`start` reads the YAML file as it is, too; both files side by side are refused.",
+  ].join("\n"),
+  args: { file: required("file", "the YAML file") },
+  options: { out: valueOr("--out <file>", "where to write", DEFAULT_FILE, (text) => text) },
+  examples: [["cosigner config import configs/cobo-tss-node-config.yaml", "write configs/cosigner.toml"]],
+  run: async ({ args, options, out }) => {
+    const { file } = args
+    const imported = `${file}.imported`
+    for (const path of [options.out, imported]) if (isTaken(path)) throw new CosignerError("E-CFG-009", { path })
+    const { toml, dropped, wanted } = importYaml(readSource(file, true), file)
+    writeConfig(options.out, toml, false)
+    try {
+      nameNew(file, imported)
+    } catch (cause) {
+      rmSync(options.out, { force: true })
+      throw new CosignerError("E-CLI-009", { path: imported, why: errnoOf(cause) ?? errorText(cause) }, { cause })
+    }
+    out.result({ written: options.out, renamed: imported, dropped, wanted }, [
+      `Wrote ${options.out}; ${file} is now ${imported}`,
+      ...dropped.map((key) => `no counterpart, left out: ${key}`),
+      ...wanted.map((key) => `worth setting: ${key}`),
+      "Next: cosigner config check",
+    ])
+    return EXIT.ok
   },
 })
 

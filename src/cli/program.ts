@@ -93,7 +93,7 @@ function addOptions(node: Program, options: Options, group?: string): ReadonlyMa
 }
 
 function toProgram(option: Option<unknown>): ProgramOption {
-  const made = new ProgramOption(option.flags, option.help)
+  const made = new ProgramOption(option.kind === "switch" ? `${option.flags} [true|false]` : option.flags, option.help)
   if (option.choices.length > 0) made.choices([...option.choices])
   const check = made.parseArg
   // every value is kept as text, in order; what it means is the option's own reader

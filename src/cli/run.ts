@@ -65,7 +65,10 @@ function baseOf(given: Given, world: World): Base {
     passwords: passwords({
       env: world.env,
       tell: (note) => out.note(`cosigner: ${note}`),
-      ask: async (prompt) => (await import("./terminal.ts")).askTerminal(prompt),
+      ask: async (prompt) => {
+        const { askTerminal, inSegments } = await import("./terminal.ts")
+        return globals.passwordSegment ? inSegments(askTerminal, prompt) : askTerminal(prompt)
+      },
     }),
   }
 }

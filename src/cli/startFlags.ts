@@ -1,12 +1,13 @@
 /** The flags of `start`, `config check` and `config show` that stand for keys of the configuration, under the names existing units and scripts use. */
 import type { Overrides } from "../settings/overlay.ts"
-import { flag, integer, type Options, refuse, url, type ValuesOf, value } from "./command.ts"
+import { integer, type Options, onOff, refuse, url, type ValuesOf, value } from "./command.ts"
 
 export const startFlags = {
-  prod: flag("--prod", "env = production"),
-  dev: flag("--dev", "env = development"),
-  sandbox: flag("--sandbox", "env = sandbox"),
+  prod: onOff("--prod", "env = production"),
+  dev: onOff("--dev", "env = development"),
+  sandbox: onOff("--sandbox", "env = sandbox"),
   wsUrl: value("--ws-url <url>", "the address of WaaS", url("wss", "ws")),
+  waasPublicKey: value("--waas-public-key <hex>", "the Ed25519 key that signs its tasks"),
   cbAddress: value("--cb-address <url>", "a callback server, version 2", url("https", "http")),
   cbPubkey: value("--cb-pubkey <file>", "its public key"),
   cbTokenExpire: value("--cb-token-expire <minutes>", "how long a token is valid", integer(1, 60)),
@@ -14,8 +15,8 @@ export const startFlags = {
   cbSleepSeconds: value("--cb-sleep-seconds <n>", "seconds between tries", integer(0, 3600)),
   cbRequestTimeout: value("--cb-request-timeout <n>", "seconds for one request", integer(1, 600)),
   cbMonitorInterval: value("--cb-monitor-interval <duration>", "how often to ping, such as 1m"),
-  logStdEnable: flag("--log-std-enable", "log to stderr"),
-  logFileEnable: flag("--log-file-enable", "log to a file"),
+  logStdEnable: onOff("--log-std-enable", "log to stderr"),
+  logFileEnable: onOff("--log-file-enable", "log to a file"),
   logFileName: value("--log-file-name <file>", "the log file"),
   logFileMaxsize: value("--log-file-maxsize <megabytes>", "size at which it rotates", integer(1, 10_000)),
   logFileMaxBackups: value("--log-file-max-backups <n>", "rotated files that are kept", integer(0, 1000)),
@@ -27,7 +28,7 @@ export type StartFlags = ValuesOf<typeof startFlags>
 export function overridesOf(flags: StartFlags): Overrides {
   const out: Record<string, Overrides[string]> = {}
   const say = (key: string, name: string, said: unknown) => {
-    if (said !== undefined && said !== false) out[key] = { flag: name, value: said }
+    if (said !== undefined) out[key] = { flag: name, value: said }
   }
   // two environments at once: neither can be meant
   for (const [given, name, env] of [
@@ -35,10 +36,11 @@ export function overridesOf(flags: StartFlags): Overrides {
     [flags.sandbox, "--sandbox", "sandbox"],
     [flags.dev, "--dev", "development"],
   ] as const) {
-    if (given && out["env"] !== undefined) refuse(name, `given without ${out["env"].flag}`, "both")
-    if (given) say("env", name, env)
+    if (given === true && out["env"] !== undefined) refuse(name, `given without ${out["env"].flag}`, "both")
+    if (given === true) say("env", name, env)
   }
   say("websocket.url", "--ws-url", flags.wsUrl)
+  say("websocket.waas_public_key", "--waas-public-key", flags.waasPublicKey)
   if (flags.cbAddress !== undefined || flags.cbPubkey !== undefined) {
     if (flags.cbAddress === undefined || flags.cbPubkey === undefined) {
       refuse("--cb-address", "given together with --cb-pubkey", "one of them")

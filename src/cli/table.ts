@@ -121,6 +121,11 @@ export const table: readonly Row[] = [
     summary: "Show the configuration, and where the running node has another",
     load: async () => (await import("./config.ts")).show,
   },
+  {
+    path: ["config", "import"],
+    summary: "Make a configuration of one in the published YAML format",
+    load: async () => (await import("./config.ts")).importFile,
+  },
   { path: ["policy"], summary: "Check, explain and try out the embedded risk control rules" },
   {
     path: ["policy", "check"],

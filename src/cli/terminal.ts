@@ -45,6 +45,26 @@ export async function askTerminal(prompt: string): Promise<Secret> {
   }
 }
 
+/** One password typed in parts, one line each, until an empty line; the parts are joined as they are. */
+export async function inSegments(ask: (prompt: string) => Promise<Secret>, prompt: string): Promise<Secret> {
+  const words = prompt.replace(/:\s*$/, "")
+  const joined: Bytes = new Uint8Array(MOST_BYTES)
+  let length = 0
+  try {
+    for (let part = 1; ; part++) {
+      using typed = await ask(`${words}, part ${part} (an empty line ends it): `)
+      if (typed.length === 0) return Secret.from(joined.subarray(0, length))
+      if (length + typed.length > MOST_BYTES) throw new CosignerError("E-CLI-007", TOO_LONG)
+      joined.set(typed.expose(), length)
+      length += typed.length
+    }
+  } finally {
+    joined.fill(0)
+  }
+}
+
+const TOO_LONG = { path: "the terminal", why: `the parts are longer than ${MOST_BYTES} bytes together` }
+
 function openTerminal(): number {
   try {
     return openSync("/dev/tty", constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK)

@@ -23,6 +23,8 @@ export const ENVIRONMENTS = ["development", "sandbox", "production"] as const
 export const isProduction = (config: Pick<Config, "env">): boolean => config.env === "production"
 
 export const DEFAULT_FILE = "configs/cosigner.toml"
+/** The published name: read as it is where the other is not there (formats.md 3). */
+export const PUBLISHED_FILE = "configs/cobo-tss-node-config.yaml"
 export const RULES_TABLE = "embedded_risk_control_rules"
 
 /** Every table but the rules. */

@@ -36,17 +36,21 @@ export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): R
     ...table(started["log"], name),
     level: table(newest["log"], name)["level"],
   })
-  const { [RULES_TABLE]: _, ...others } = started
-  const rules = newest[RULES_TABLE]
+  const others = Object.entries(started).filter(([key]) => !RELOADED_TABLES.some((reloaded) => reloaded === key))
+  const reloaded = RELOADED_TABLES.flatMap((key) => (newest[key] === undefined ? [] : [[key, newest[key]] as const]))
   return {
-    ...others,
+    ...Object.fromEntries([...others, ...reloaded]),
     log: { ...table(started, "log"), std: level("std"), file: level("file") },
-    ...(rules === undefined ? {} : { [RULES_TABLE]: rules }),
   }
 }
 
+/** The rules, and the names that they are written with. */
+const RELOADED_TABLES = [RULES_TABLE, "intent"] as const
+
 const isReloaded = (key: string): boolean =>
-  key === "log.std.level" || key === "log.file.level" || key === RULES_TABLE || key.startsWith(`${RULES_TABLE}.`)
+  key === "log.std.level" ||
+  key === "log.file.level" ||
+  RELOADED_TABLES.some((table) => key === table || key.startsWith(`${table}.`))
 
 const pairs = (tree: Readonly<Tree>): readonly (readonly [key: string, value: string])[] =>
   lines(tree).map((line) => {

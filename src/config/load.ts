@@ -2,14 +2,15 @@
  * The node's configuration: its file read, the flags laid on top, every key checked. What needs the disk or the environment
  * beyond the file itself (the files it names, production's rules) is startup.ts's.
  */
+import { CosignerError } from "../errors.ts"
+import { isTaken } from "../files.ts"
 import { namesIn } from "../policy/names.ts"
 import { RULES_OFF, withNames } from "../policy/schema.ts"
-import { readSource } from "../settings/file.ts"
+import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { frozen, readSettings } from "../settings/read.ts"
-import { parseToml } from "../settings/toml.ts"
 import type { Tree } from "../settings/tree.ts"
-import { type Config, configSchema, DEFAULT_FILE } from "./config.ts"
+import { type Config, configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "./config.ts"
 
 /** The global flags. */
 export interface Selection {
@@ -21,7 +22,7 @@ export interface Selection {
 
 export interface Loaded {
   readonly config: Config
-  /** Every key with its value as TOML has it, defaults included: for `config show`. */
+  /** Every key with its value as the file has it, defaults included: for `config show`. */
   readonly tree: Readonly<Tree>
 }
 
@@ -31,11 +32,20 @@ const WINS = new Set(["db.path", "db.key_file", "db.danger_allow_readable_key_fi
 export const loadConfig = (selection: Selection, overrides: Overrides = {}): Config =>
   readConfig(selection, overrides).config
 
-/** Without --config and without the default file the defaults stand: a first `init` needs no configuration. */
+/**
+ * The file of --config, or the default one, or the published one where it alone is there. Without any of them the defaults
+ * stand: a first `init` needs no configuration. Throws E-CFG-013 where both are there, because either might be the one meant.
+ */
 export function readConfig(selection: Selection, overrides: Overrides = {}): Loaded {
-  const file = selection.config ?? DEFAULT_FILE
+  const file = selection.config ?? presentFile()
   const source = readSource(file, selection.config !== undefined)
   return checkConfig(source ?? "", source === undefined ? undefined : file, { ...overrides, ...selected(selection) })
+}
+
+function presentFile(): string {
+  if (!isTaken(PUBLISHED_FILE)) return DEFAULT_FILE
+  if (isTaken(DEFAULT_FILE)) throw new CosignerError("E-CFG-013", { one: DEFAULT_FILE, other: PUBLISHED_FILE })
+  return PUBLISHED_FILE
 }
 
 function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
@@ -50,7 +60,7 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 
 /** Checks the text of a configuration; `file` is its name in messages, undefined where there is none. */
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
-  const document = parseToml(source, file ?? DEFAULT_FILE)
+  const document = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
   const { value, tree } = readSettings(configSchema, document, { overrides, wins: WINS })
   const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent))
   return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree }

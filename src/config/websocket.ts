@@ -24,7 +24,9 @@ export const websocket = tableOf("The one connection of the node, outwards to Wa
     ),
   ),
   waas_public_key: Type.Optional(
-    hex32("The Ed25519 public key of WaaS, 64 hex digits: tasks signed by any other key are refused."),
+    hex32(
+      "The Ed25519 public key of WaaS, 64 hex digits: tasks signed by any other key are refused. Flag: --waas-public-key.",
+    ),
   ),
   ca_path: Type.Optional(path("configs/ca.pem", "PEM of the authorities to trust instead of the system's.")),
   client_cert_path: Type.Optional(path("configs/client.pem", "PEM of a client certificate, if WaaS asks for one.")),

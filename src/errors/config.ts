@@ -22,7 +22,7 @@ export const configCodes = {
   "E-CFG-002": entry<{ readonly where: string; readonly why: string }>({
     kind: "input",
     exit: EXIT.config,
-    what: (d) => `${d.where}: this is not TOML: ${d.why}`,
+    what: (d) => `${d.where}: ${d.why}`,
     next: "correct the line, then run the command again; for a node's file: cosigner config check",
   }),
   "E-CFG-003": entry<{ readonly problems: readonly KeyProblem[] }>({
@@ -54,6 +54,18 @@ export const configCodes = {
     exit: EXIT.config,
     what: (d) => `the configuration does not fit together: ${d.key}: ${d.why}`,
     next: "correct the file, then: cosigner config check",
+  }),
+  "E-CFG-014": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.path} is the configuration here, and a second one beside it would be refused`,
+    next: "make ours of it: cosigner config import configs/cobo-tss-node-config.yaml; or write another with --config",
+  }),
+  "E-CFG-013": entry<{ readonly one: string; readonly other: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.one} and ${d.other} are both there, and only one of them can be the configuration`,
+    next: "rename the one that is not meant, for instance to configs/cobo-tss-node-config.yaml.imported, or name the other with --config",
   }),
   "E-CFG-012": entry<{ readonly keys: readonly string[] }>({
     kind: "input",

@@ -1,6 +1,10 @@
-/** The bytes of a configuration file as text: the one file of this folder that looks at the disk. */
+/** A configuration file as a document, by its name TOML or YAML: the one file of this folder that looks at the disk. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
+import type { TSchema } from "@sinclair/typebox"
 import { CosignerError } from "../errors.ts"
+import { parseToml } from "./toml.ts"
+import type { Document } from "./tree.ts"
+import { parseYaml } from "./yaml.ts"
 
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -30,3 +34,10 @@ export function readSource(file: string, named: boolean): string | undefined {
     closeSync(fd)
   }
 }
+
+/** Whether a name is that of a YAML file; every other one is TOML. */
+export const isYaml = (file: string): boolean => /\.ya?ml$/i.test(file)
+
+/** A file's text as a document. Throws E-CFG-002. */
+export const parseDocument = (source: string, name: string, schema: TSchema): Document =>
+  isYaml(name) ? parseYaml(source, name, schema) : parseToml(source, name)

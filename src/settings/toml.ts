@@ -10,7 +10,7 @@ export function parseToml(source: string, name: string): Document {
     return { name, tree: plain(parse(source)), lineOf: linesOf(source) }
   } catch (cause) {
     const { line, why } = syntaxError(cause)
-    throw new CosignerError("E-CFG-002", { where: `${name}:${line}`, why }, { cause })
+    throw new CosignerError("E-CFG-002", { where: `${name}:${line}`, why: `this is not TOML: ${why}` }, { cause })
   }
 }
 

@@ -3,7 +3,7 @@
 import { isAbsolute, join } from "node:path"
 import type { StaticDecode } from "@sinclair/typebox"
 import { CosignerError } from "../errors.ts"
-import { readSource } from "../settings/file.ts"
+import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
 import {
@@ -18,7 +18,6 @@ import {
   tableOf,
 } from "../settings/schema.ts"
 import { templateOf } from "../settings/template.ts"
-import { parseToml } from "../settings/toml.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
 
@@ -146,7 +145,10 @@ export function parseConfig(
   listen?: string,
 ): WaasConfig {
   const overrides: Overrides = listen === undefined ? {} : { "waas.listen": { flag: "--listen", value: listen } }
-  return configOf(readSettings(waasSchema, parseToml(text, file), { overrides, wins: WINS }).value.waas, dir)
+  return configOf(
+    readSettings(waasSchema, parseDocument(text, file, waasSchema), { overrides, wins: WINS }).value.waas,
+    dir,
+  )
 }
 
 function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string): WaasConfig {

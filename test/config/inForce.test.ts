@@ -23,6 +23,11 @@ describe("keys that wait for a restart", () => {
     expect(waiting("", "")).toEqual([])
     expect(waiting("", '[log.std]\nlevel = "debug"\n[embedded_risk_control_rules]\nenable = true')).toEqual([])
   })
+  test("none, where the names that rules are written with have changed", () => {
+    const names = `[[intent.paths]]\npath = "m/44/60/**"\nchain = "eip155:1"\n`
+    expect(inForce(load(names)).size).not.toBe(inForce(load("")).size)
+    expect(waiting("", names)).toEqual([])
+  })
   test("a callback server that was added", () => {
     expect(waiting("", SERVER)).toContain("callback.cb_server_v2[0].service_address")
   })

@@ -7,7 +7,7 @@ import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { Bytes } from "../../bytes.ts"
 import { parseDecimal } from "../../intent/amount.ts"
 import { parseAddress } from "../../intent/evm/address.ts"
-import { readSource } from "../../settings/file.ts"
+import { parseDocument, readSource } from "../../settings/file.ts"
 import { type DeepReadonly, readSettings } from "../../settings/read.ts"
 import {
   boolean,
@@ -25,7 +25,6 @@ import {
   word,
 } from "../../settings/schema.ts"
 import { templateOf } from "../../settings/template.ts"
-import { parseToml } from "../../settings/toml.ts"
 import { parseEther } from "./words.ts"
 
 export interface Token {
@@ -157,7 +156,7 @@ export const callbackServerTemplate = (set: Readonly<Record<string, unknown>> = 
  */
 export function readReferenceConfig(file: string): ReferenceConfig {
   const source = readSource(file, true)
-  const { value } = readSettings(callbackServerSchema, parseToml(source, file))
+  const { value } = readSettings(callbackServerSchema, parseDocument(source, file, callbackServerSchema))
   const at = (name: string) => resolve(dirname(file), name)
   return {
     ...value.listen,
