@@ -22,23 +22,46 @@ export interface AccountSource {
   readonly paths: readonly (readonly number[])[]
   /** enc(P) of the group's key at a path; undefined where there is no such child. */
   readonly derive: (path: readonly number[]) => Bytes | undefined
+  /** xpub or cpub of that key: what addresses are remembered by. */
+  readonly rootKey: string
   readonly names: Names
+}
+
+/** Addresses that are remembered; when there are more, all are forgotten and the work (0.15 ms each) is done again. */
+const KEPT = 16_384
+const kept = new Map<string, string>()
+
+/** The key's address at a path, in the chain's spelling; undefined where there is no such child. */
+function addressAt(
+  path: readonly number[],
+  namespace: string,
+  spell: (publicKey: Bytes) => string,
+  { derive, rootKey }: AccountSource,
+): string | undefined {
+  const name = `${rootKey} ${namespace} ${path.join("/")}`
+  const known = kept.get(name)
+  if (known !== undefined) return known
+  const key = derive(path)
+  if (key === undefined) return undefined
+  if (kept.size >= KEPT) kept.clear()
+  const address = spell(key)
+  kept.set(name, address)
+  return address
 }
 
 /** By account, in the spelling of the reading. */
 export function accountsIn(reading: Reading, source: AccountSource): ReadonlyMap<string, KnownAccount> {
   const { chain } = reading
-  const address = ADDRESSES[namespaceOf(chain)]
+  const spell = ADDRESSES[namespaceOf(chain)]
   const known = new Map<string, KnownAccount>()
   // Bitcoin's reading says itself where an output of the key's own goes.
-  if (address === undefined) return known
+  if (spell === undefined) return known
   const asked = new Map(accountsOf(reading).map((account) => [accountKey(chain, account), account]))
   const wallets = new Map<string, readonly number[]>()
   for (const path of candidates(reading, source)) {
     if (known.size === asked.size) break
-    const key = source.derive(path)
-    if (key === undefined) continue
-    const wallet = address(key)
+    const wallet = addressAt(path, namespaceOf(chain), spell, source)
+    if (wallet === undefined) continue
     if (!wallets.has(wallet)) wallets.set(wallet, path)
     const account = asked.get(accountKey(chain, wallet))
     if (account !== undefined && !known.has(account)) known.set(account, { ownPath: path })

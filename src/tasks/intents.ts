@@ -161,7 +161,7 @@ function intentOf(
     hash: intentHashText(reading, key.rootKey),
     text: intentText(reading, annotations),
     messages,
-    accounts: accountsIn(reading, { paths, derive: (path) => childKey(key, path), names }),
+    accounts: accountsIn(reading, { paths, derive: (path) => childKey(key, path), rootKey: key.rootKey, names }),
   }
 }
 

@@ -24,7 +24,7 @@ const PATH = [44, 60, 0, 0, 3]
 const evm = (...effects: readonly Effect[]): Reading => ({ ...READING, effects })
 const paid = (to: string): Effect => ({ kind: "transfer", from: "0x1", to, asset: "eip155:1/slip44:60", amount: 1n })
 const knownIn = (reading: Reading, names: Names = NO_NAMES) =>
-  Object.fromEntries(accountsIn(reading, { paths: [PATH], derive: k1, names }))
+  Object.fromEntries(accountsIn(reading, { paths: [PATH], derive: k1, rootKey: "k1", names }))
 
 const named = (path: string, chain = "eip155:1"): Names => {
   const pattern = parsePathPattern(path)
@@ -92,7 +92,7 @@ test("whose an associated token account is: a configured address's, this key's, 
   )
   const names = namesIn({ ...NO_INTENT_TABLE, addresses: [{ name: "exchange", chain: SOLANA, address: exchange }] })
   const reading: Reading = { ...READING, chain: SOLANA, effects }
-  const known = Object.fromEntries(accountsIn(reading, { paths: [path], derive: ed, names }))
+  const known = Object.fromEntries(accountsIn(reading, { paths: [path], derive: ed, rootKey: "ed", names }))
   expect(known).toEqual({
     [own]: { ownPath: path },
     [account(exchange)]: { owner: exchange },
