@@ -177,6 +177,16 @@ test("a replacement counts once, at its largest", () => {
   expect(node.ask({ milli: 1, fee: 0, nonce: 10 }, NOON + 3 * HOUR)).toBe("E-RSK-011")
 })
 
+test("a replacement a day later brings the largest back, and at the edge of the window it still replaces", () => {
+  const later = new Node()
+  expect(later.ask({ milli: 900, fee: 0, nonce: 7 }, NOON)).toBe("")
+  expect(later.ask({ milli: 200, fee: 0, nonce: 8 }, NOON + 25 * HOUR)).toBe("")
+  expect(later.ask({ milli: 1, fee: 0, nonce: 7 }, NOON + 26 * HOUR)).toBe("E-RSK-011")
+  const edge = new Node()
+  expect(edge.ask({ milli: 900, fee: 0, nonce: 7 }, NOON)).toBe("")
+  expect(edge.ask({ milli: 905, fee: 0, nonce: 7 }, NOON + 24 * HOUR)).toBe("")
+})
+
 test("explain says for each effect which entry covers it, or which condition does not hold", () => {
   expect(explainIntents(rules, request({ milli: 500, to: EVE }), NOON)).toEqual([
     "payload 1: evm/transaction on eip155:1",
