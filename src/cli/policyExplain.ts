@@ -6,6 +6,7 @@ import { CosignerError } from "../errors.ts"
 import { type Decision, isAmount, NO_USAGE, type Usage } from "../policy/decision.ts"
 import { evaluate } from "../policy/evaluate.ts"
 import { explain as lines } from "../policy/explain.ts"
+import { explainIntents } from "../policy/explainIntents.ts"
 import { openStore } from "../store/store.ts"
 import {
   hasPayloads,
@@ -28,7 +29,7 @@ const EXAMPLE =
 
 export const explain = command({
   summary: "Say what the rules make of a task, and why",
-  details: `Prints the answer of every rule. Exits 0 if the rules approve and 5 if they reject. A task is a document such as\n${EXAMPLE}`,
+  details: `Prints what each payload does and which entries cover it, then the answer of every rule. Exits 0 if the rules approve and 5 if they reject. A task is a document such as\n${EXAMPLE}`,
   options: {
     task: value("--task <file>", "the task document, JSON"),
     at: value("--at <time>", "at that moment instead of now, as 2026-11-22T10:00:00Z", timeOf),
@@ -42,23 +43,33 @@ export const explain = command({
     const task = readTask(options.task ?? refuse("--task", "a file", "nothing"))
     const { embedded_risk_control_rules: rules } = await config()
     const settings = intentSettingsOf(rules.names)
-    const decide = async (group: OwnGroup | undefined, usage: Usage): Promise<Decision> => {
+    const nowMs = options.at ?? Date.now()
+    const decide = async (group: OwnGroup | undefined, usage: Usage): Promise<Explained> => {
       const isRead = group !== undefined && hasPayloads(task, settings)
       const intents = isRead ? await readIntents(task, intentKeyOf(group.rootPubKey), settings) : NO_INTENTS
-      if (isUnread(intents)) return unreadDecision(intents)
-      const decision = evaluate(rules, policyRequest(task, group, intents), usage, options.at ?? Date.now())
-      return withIntents(decision, intents)
+      if (isUnread(intents)) return { decision: unreadDecision(intents), effects: [] }
+      const request = policyRequest(task, group, intents)
+      const decision = withIntents(evaluate(rules, request, usage, nowMs), intents)
+      return { decision, effects: request.type === "key_sign" ? explainIntents(rules, request, nowMs) : [] }
     }
-    const decision = await (options.withoutDb ? decide(believed(task), NO_USAGE) : withRecords(base, task, decide))
+    const { decision, effects } = await (options.withoutDb
+      ? decide(believed(task), NO_USAGE)
+      : withRecords(base, task, decide))
     // JSON has no whole numbers of any size: amounts are decimal strings there.
     const debits = decision.debits.map((debit) => ({
       ...debit,
       amount: isAmount(debit) ? `${debit.amount}` : debit.amount,
     }))
-    out.result({ ...decision, debits }, lines(decision))
+    out.result({ ...decision, debits, effects }, [...effects, ...lines(decision)])
     return decision.verdict.action === "approve" ? EXIT.ok : EXIT.refused
   },
 })
+
+interface Explained {
+  readonly decision: Decision
+  /** Lines: what each payload does, and what each entry says of it. */
+  readonly effects: readonly string[]
+}
 
 async function withRecords<T>(
   { config, passwords }: Base,

@@ -14,6 +14,7 @@ import { judge } from "../../src/tasks/policyRequest.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeTask, type KeyGenTask, taskDigest } from "../../src/wire/task.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { EXCHANGE, readingNode, withPayloads } from "../tasks/payloads.ts"
 import { cli } from "./world.ts"
 
 setDefaultTimeout(30_000)
@@ -132,6 +133,31 @@ test("policy explain: every rule, the verdict in the exit code", async () => {
     stderr: expect.stringContaining("E-RSK-020"),
   })
   expect((await cli(["policy", "explain", "-c", good, "--without-db"])).stderr).toContain("E-CLI-002")
+})
+
+test("policy explain says of each effect which entry covers it, or which condition does not hold", async () => {
+  const rules = (to: string) => `enable = true
+[embedded_risk_control_rules.key_sign]
+reject_all = false
+[[embedded_risk_control_rules.key_sign.allow]]
+name = "payout"
+effects = ["transfer"]
+assets = ["ETH"]
+to = ["${to}"]
+max_fee = ["0.02 ETH"]
+`
+  const { w } = readingNode()
+  const task = write("payload.json", JSON.stringify(withPayloads(w)))
+  const explain = (to: string) =>
+    cli(["policy", "explain", "--task", task, "-c", config("intents.toml", rules(to)), "--without-db"])
+  const yes = await explain(EXCHANGE)
+  expect(yes.exit).toBe(0)
+  expect(yes.stdout).toContain("    payout: covers it")
+  expect(yes.stdout).toContain("  covered: its fee")
+  const no = await explain("0x1111111111111111111111111111111111111111")
+  expect(no.exit).toBe(5)
+  expect(no.stdout).toContain("    payout: no, to does not hold")
+  expect(no.stdout).toContain("=> reject E-RSK-018")
 })
 
 test("policy explain --at looks at the time windows of that moment", async () => {
