@@ -48,6 +48,8 @@ export interface GroupPublic {
   readonly ackView: Bytes
   /** The signed acks of all participants; absent while PREPARED. */
   readonly certificate?: readonly Bytes[]
+  /** Of the set-up that made it; absent: suite 1. It says in which round the acks are (threshold.md 3.5). */
+  readonly suite?: 2
   /** What a reshare started from; its dealers acknowledge the new epoch as well as its members do. */
   readonly parent?: Parent
 }
@@ -81,11 +83,13 @@ export interface GroupSecret {
 /** Overwrites every secret in it; calling it again has no further effect. */
 export function wipeGroupSecret(secret: GroupSecret): void {
   secret.share.wipe()
-  for (const pair of secret.pairs) {
-    pair.zeroSeed.wipe()
-    pair.otAlice?.wipe()
-    pair.otBob?.wipe()
-  }
+  for (const pair of secret.pairs) wipePair(pair)
+}
+
+export function wipePair(pair: PairState): void {
+  pair.zeroSeed.wipe()
+  pair.otAlice?.wipe()
+  pair.otBob?.wipe()
 }
 
 /** Bounds of every group (threshold.md 1.2). */

@@ -20,6 +20,8 @@ import {
 import { type PartyId, partyBytes, partyOf } from "./party.ts"
 
 const VERSION = 1
+/** Of the public part of an epoch of suite 2, which is otherwise as version 1: what was written before keeps its bytes. */
+const VERSION_OF_SUITE_2 = 2
 const MAX_GROUP_ID = 64
 const MAX_ACK = 4096
 /** Dealers of the old epoch and members of the new. */
@@ -34,7 +36,7 @@ const STATUSES: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "E
 /** Throws RangeError for a record beyond the bounds: it could not be read back. */
 export function encodeGroupPublic(group: GroupPublic): Bytes {
   return concat(
-    u8(VERSION),
+    u8(group.suite === 2 ? VERSION_OF_SUITE_2 : VERSION),
     short(utf8(group.groupId), MAX_GROUP_ID),
     exactly(group.epochId, 32),
     index(CURVES, group.curve),
@@ -56,7 +58,7 @@ export function encodeGroupPublic(group: GroupPublic): Bytes {
 
 /** undefined for anything that encodeGroupPublic does not write. */
 export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
-  return decoding(bytes, (r) => {
+  return decoding(bytes, [VERSION, VERSION_OF_SUITE_2], (r, version) => {
     const groupId = r.text(1, MAX_GROUP_ID)
     const epochId = r.take(32)
     const curve = r.oneOf(CURVES)
@@ -68,7 +70,8 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
     const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
     const certificate = r.flag() ? r.list(MAX_ACKS, () => r.block(0, MAX_ACK)) : undefined
     const parent = r.flag() ? decodeParent(r) : undefined
-    return { ...common, ...(certificate && { certificate }), ...(parent && { parent }) }
+    const suite = version === VERSION_OF_SUITE_2 ? ({ suite: 2 } as const) : undefined
+    return { ...common, ...(certificate && { certificate }), ...suite, ...(parent && { parent }) }
   })
 }
 
@@ -92,7 +95,7 @@ export function encodeGroupSecret(secret: GroupSecret): Bytes {
 
 /** undefined for anything that encodeGroupSecret does not write. The caller disposes the Secrets. */
 export function decodeGroupSecret(bytes: Uint8Array): GroupSecret | undefined {
-  return decoding(bytes, (r) => {
+  return decoding(bytes, [VERSION], (r) => {
     const share = Secret.take(r.take(32))
     const pairs = r.list(MAX_MEMBERS, (): PairState => {
       const peer = readParty(r)
@@ -169,11 +172,16 @@ function index<T>(names: readonly T[], name: T): Bytes {
 }
 
 /** Runs a decoder over all of `bytes`; what it cannot read, and what it leaves over, is undefined. */
-function decoding<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T | undefined {
+function decoding<T>(
+  bytes: Uint8Array,
+  versions: readonly number[],
+  decode: (reader: Reader, version: number) => T,
+): T | undefined {
   const reader = new Reader(bytes)
   try {
-    if (reader.u8() !== VERSION) return undefined
-    const value = decode(reader)
+    const version = reader.u8()
+    if (!versions.includes(version)) return undefined
+    const value = decode(reader, version)
     reader.end()
     return value
   } catch (error) {

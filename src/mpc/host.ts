@@ -110,10 +110,16 @@ function requireSharers(curve: CurveName, threshold: number, members: readonly M
   if (!areShareIds(curveNamed(curve), shareIds)) throw refuse("share ids are not distinct scalars")
 }
 
+/** No pairs, nothing to confirm. */
+function requireSuite({ curve, suite }: DkgSpec | ReshareSpec): void {
+  if (suite !== undefined && curve !== "secp256k1") throw refuse(`suite ${suite} on ${curve}`)
+}
+
 function prepareDkg(spec: DkgSpec): Prepared {
   const { members, threshold } = spec
   requireSharers(spec.curve, threshold, members)
   if (!members.some(({ party }) => party === spec.self)) throw new CosignerError("E-TSK-008", {})
+  requireSuite(spec)
   const sid = dkgSid(spec)
   return {
     sid,
@@ -137,6 +143,7 @@ function prepareReshare(spec: ReshareSpec): Prepared {
     }
     checkShare(spec.old.group, spec.old.secret, spec.self)
   }
+  requireSuite(spec)
   const sid = reshareSid(spec)
   return {
     sid,

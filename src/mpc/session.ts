@@ -24,7 +24,11 @@ export interface DkgSpec extends SessionCommon {
   /** All members, self included, in ascending order of party. */
   readonly members: readonly Member[]
   readonly createdMs: number
+  readonly suite?: SetUpSuite
 }
+
+/** Suite 2, of secp256k1 alone: every pair confirms its state before anybody acknowledges (threshold.md 3.5). Absent: suite 1. */
+export type SetUpSuite = 2
 
 export type Algorithm = "ecdsa" | "eddsa" | "bip340"
 
@@ -73,6 +77,7 @@ export interface ReshareSpec extends SessionCommon {
   readonly newThreshold: number
   readonly members: readonly Member[]
   readonly createdMs: number
+  readonly suite?: SetUpSuite
   /** This node's own record of the old epoch, if it has one; with the secret only if it is a dealer. */
   readonly old: { readonly group: GroupPublic; readonly secret: GroupSecret | undefined } | undefined
 }

@@ -14,7 +14,6 @@ import type { SigningKey } from "./signingKey.ts"
 /** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
 
-/** Of suite 1, to which all set-ups belong: they are recognised later by an id that is worked out from their task alone. */
 const SUITE_1 = "1"
 const SUITE_2 = "2"
 
@@ -32,7 +31,8 @@ export interface SidInput {
   /** The signers, or the dealers of a set-up. */
   readonly active: readonly Member[]
   readonly payload: Bytes
-  /** Suite 2: the start's 16 random bytes. */
+  readonly suite: 1 | 2
+  /** Of a signature in suite 2: the start's 16 random bytes. A set-up is recognised later by an id worked out from its task alone. */
   readonly startNonce?: Bytes
 }
 
@@ -46,7 +46,7 @@ export function sessionId(sidInput: SidInput): Bytes {
     "sid",
     utf8(sidInput.curve),
     utf8(sidInput.protocol),
-    utf8(sidInput.startNonce === undefined ? SUITE_1 : SUITE_2),
+    utf8(sidInput.suite === 1 ? SUITE_1 : SUITE_2),
     sidInput.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
     utf8(sidInput.taskId),
     u32be(sidInput.attempt),
@@ -73,6 +73,7 @@ export type DkgTerms = Omit<DkgSpec, "protocol" | "self">
 export function dkgSid(dkgTerms: DkgTerms): Bytes {
   return sessionId({
     ...dkgTerms,
+    suite: dkgTerms.suite ?? 1,
     protocol: "dkg",
     epochId: NO_EPOCH,
     active: dkgTerms.members,
@@ -88,6 +89,7 @@ export type ReshareTerms = Omit<ReshareSpec, "protocol" | "self" | "chainCode" |
 export function reshareSid(reshareTerms: ReshareTerms): Bytes {
   return sessionId({
     curve: reshareTerms.curve,
+    suite: reshareTerms.suite ?? 1,
     protocol: "reshare",
     taskId: reshareTerms.taskId,
     attempt: reshareTerms.attempt,
@@ -121,6 +123,7 @@ export function signSid(spec: SignSpec, keys: readonly SigningKey[]): Bytes {
     members: membersOf(group),
     active: membersOf(group, spec.signers),
     payload: signPayload(spec.algorithm, spec.messages, keys, spec.terms),
+    suite: spec.terms?.suite ?? 1,
     ...(spec.terms && { startNonce: spec.terms.nonce }),
   })
 }

@@ -12,12 +12,14 @@ export interface Stage {
 /** `round 2 (multiply)`. */
 export const inWords = ({ round, name }: Stage): string => `round ${round} (${name})`
 
-/** Of key generation and resharing: threshold.md 3, 6.2. */
+/** Of key generation and resharing: threshold.md 3, 6.2. No number means one thing in suite 1 and another in suite 2. */
 export const SET_UP = {
   commit: { round: 1, name: "commit" },
   deal: { round: 2, name: "deal" },
   transfer: { round: 3, name: "transfer" },
   acknowledge: { round: 4, name: "acknowledge" },
+  confirm: { round: 5, name: "confirm" },
+  acknowledgeConfirmed: { round: 6, name: "acknowledge confirmed" },
 } as const
 
 /** Of ECDSA: threshold.md 5.8. */

@@ -214,7 +214,9 @@ export class TaskExecution {
   #unableFor(terms: StartTerms | undefined): Refusal | undefined {
     const { readers } = VERSIONS
     if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
-    return readers.includes(terms.reader) ? undefined : refuse("E-TSK-037", { asked: terms.reader, own: readers })
+    if (this.task.type !== "KeySign") return undefined
+    const { reader: asked = 0 } = terms
+    return readers.includes(asked) ? undefined : refuse("E-TSK-037", { asked, own: readers })
   }
 
   /** Whether the task is over. */

@@ -8,10 +8,11 @@ import { rootExtendedPublicKey } from "../keys/group.ts"
 import type { Member, PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
 import type { Generation } from "../mpc/reshare/succession.ts"
-import type { SessionResult } from "../mpc/session.ts"
+import type { SessionResult, SetUpSuite } from "../mpc/session.ts"
 import { type DkgTerms, dkgSid } from "../mpc/sid.ts"
 import type { GroupOutcome, TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import type { StartTerms } from "../wire/signed.ts"
 import type { KeyGenTask, Task } from "../wire/task.ts"
 import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
@@ -31,13 +32,17 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
     participants: members,
     kind: "setup",
     ecdsa: false,
-    open: ({ attempt }) => ({
-      spec: { ...termsOf(task, attempt), protocol: "dkg", self: ports.self },
+    open: ({ attempt, terms }) => ({
+      spec: { ...termsOf(task, attempt), ...setUpSuite(task.curve, terms), protocol: "dkg", self: ports.self },
       release: () => undefined,
     }),
     outcome: (result) => epochOutcome(result, ports),
   }
 }
+
+/** Every pair confirms its state before the acks where all participants can. On Ed25519 there are no pairs. */
+export const setUpSuite = (curve: CurveName, terms: StartTerms | undefined): { readonly suite?: SetUpSuite } =>
+  curve === "secp256k1" && terms !== undefined ? { suite: terms.suite } : {}
 
 const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
   taskId: sessionTaskId(task),
@@ -49,9 +54,16 @@ const termsOf = (task: KeyGenTask, attempt: number): DkgTerms => ({
   createdMs: task.created_ms,
 })
 
-/** The session ids of its first so many attempts. */
+/** The session ids of its first so many attempts, in every suite. */
 export const keyGenSids = (task: KeyGenTask, attempts: number): readonly Bytes[] =>
-  Array.from({ length: attempts }, (_, i) => dkgSid(termsOf(task, i + 1)))
+  inEverySuite(attempts, (attempt) => termsOf(task, attempt)).map(dkgSid)
+
+/** The terms of attempts 1 to `attempts` in each suite that a start may have said. */
+export const inEverySuite = <T extends object>(attempts: number, termsOfAttempt: (attempt: number) => T) =>
+  Array.from({ length: attempts }, (_, i) => termsOfAttempt(i + 1)).flatMap((terms) => [
+    terms,
+    { ...terms, suite: 2 as const },
+  ])
 
 /** Share ids are derived from node ids, so that everybody can compute everybody's (threshold.md 1.2). */
 export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>

@@ -12,7 +12,16 @@ import { type ReshareTerms, reshareSid } from "../mpc/sid.ts"
 import type { GroupOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { KeyReshareTask } from "../wire/task.ts"
-import { decodeRoot, epochOutcome, partiesOf, publicSharesOf, sessionTaskId, withShareIds } from "./keygen.ts"
+import {
+  decodeRoot,
+  epochOutcome,
+  inEverySuite,
+  partiesOf,
+  publicSharesOf,
+  sessionTaskId,
+  setUpSuite,
+  withShareIds,
+} from "./keygen.ts"
 import { fromTheFuture, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -36,10 +45,11 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
     participants,
     kind: "setup",
     ecdsa: false,
-    open: ({ attempt }) => {
+    open: ({ attempt, terms }) => {
       const secret = isDealer && old !== undefined ? ports.groups.open(old.groupId, old.epochId) : undefined
       const spec: ReshareSpec = {
         ...termsOf(task, attempt, root),
+        ...setUpSuite(task.curve, terms),
         protocol: "reshare",
         self: ports.self,
         chainCode: root.chainCode,
@@ -101,10 +111,10 @@ function isAttemptOf(task: KeyReshareTask, group: GroupPublic, ports: TaskPorts)
   return keyReshareSids(task, attempts).some((sid) => equal(sid, group.sid))
 }
 
-/** The session ids of its first so many attempts. */
+/** The session ids of its first so many attempts, in every suite. */
 export function keyReshareSids(task: KeyReshareTask, attempts: number): readonly Bytes[] {
   const root = decodeRoot(task.root_pub_key, task.curve)
-  return root === undefined ? [] : Array.from({ length: attempts }, (_, i) => reshareSid(termsOf(task, i + 1, root)))
+  return root === undefined ? [] : inEverySuite(attempts, (attempt) => termsOf(task, attempt, root)).map(reshareSid)
 }
 
 const termsOf = (task: KeyReshareTask, attempt: number, root: { readonly publicKey: Bytes }): ReshareTerms => ({

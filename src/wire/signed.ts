@@ -56,13 +56,16 @@ export interface StartDocument {
   readonly terms?: StartTerms
 }
 
-/** Of suite 2, which signing sessions alone have: key generation and resharing are of suite 1. */
+/** Of suite 2. */
 export interface StartTerms {
   readonly suite: 2
-  /** 16 random bytes, hex: an attempt's number that comes back from a lost commit makes another session all the same. */
+  /**
+   * 16 random bytes, hex: an attempt's number that comes back from a lost commit makes another signing session all the same. No
+   * part of a set-up's session id, which is worked out again from the task alone.
+   */
   readonly nonce: string
-  /** The version by which all signers read payloads. */
-  readonly reader: number
+  /** The version by which all signers read payloads. Absent in the start of a set-up. */
+  readonly reader?: number
 }
 
 /** End the task with this digest. */
@@ -76,7 +79,7 @@ export interface CancelDocument {
 const MAX_SMALL = 4096
 /** What a node does and remembers for each attempt must not be without bound. */
 export const MAX_ATTEMPTS = 1000
-const terms: Read<StartTerms> = closed({ suite: oneOf(2), nonce: hex(16, 16), reader: integer(1, 255) })
+const terms: Read<StartTerms> = closed({ suite: oneOf(2), nonce: hex(16, 16) }, { reader: integer(1, 255) })
 const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) }, { terms })
 const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
 

@@ -6,12 +6,13 @@ import { type Bytes, equal } from "../../bytes.ts"
 import type { GroupPublic } from "../../keys/group.ts"
 import type { PartyId } from "../../keys/party.ts"
 import { encodeHeader, type Identity, isAuthentic, KIND, makeEnvelope, PROTOCOL, parseEnvelope } from "../envelope.ts"
-import { ACK_ROUND } from "./rounds.ts"
+import { ackRoundOf } from "./rounds.ts"
 
 /** What every ack of a certificate has to say, and who has to say it. */
 export interface Acknowledged {
   readonly protocol: typeof PROTOCOL.dkg | typeof PROTOCOL.reshare
   readonly sid: Bytes
+  readonly ackRound: number
   /** The view of the ack round. */
   readonly ackView: Bytes
   readonly epochId: Bytes
@@ -38,7 +39,7 @@ export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): b
 export function ackOf(identity: Identity, group: GroupPublic): Bytes {
   const header = encodeHeader({
     protocol: acknowledged(group).protocol,
-    round: ACK_ROUND,
+    round: ackRoundOf(group.suite),
     kind: KIND.broadcast,
     bodyLength: group.epochId.length,
     sid: group.sid,
@@ -52,6 +53,7 @@ export function ackOf(identity: Identity, group: GroupPublic): Bytes {
 const acknowledged = (group: GroupPublic): Acknowledged => ({
   protocol: group.mode === "keygen" ? PROTOCOL.dkg : PROTOCOL.reshare,
   sid: group.sid,
+  ackRound: ackRoundOf(group.suite),
   ackView: group.ackView,
   epochId: group.epochId,
   participants: [...new Set([...group.members.map(({ party }) => party), ...(group.parent?.dealers ?? [])])],
@@ -64,7 +66,7 @@ function ackBy(acknowledged: Acknowledged, bytes: Bytes): PartyId | undefined {
   const { protocol, round, kind, sid, view, sender } = envelope.header
   const fits =
     protocol === acknowledged.protocol &&
-    round === ACK_ROUND &&
+    round === acknowledged.ackRound &&
     kind === KIND.broadcast &&
     equal(sid, acknowledged.sid) &&
     equal(view, acknowledged.ackView) &&

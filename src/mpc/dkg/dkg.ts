@@ -38,7 +38,12 @@ function outline(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Omit<Se
     dealers: members,
     members,
     startOtSetup: spec.curve === "secp256k1" ? startOtSetup : undefined,
-    record: { groupId: spec.groupId, mode: "keygen", createdMs: spec.createdMs },
+    record: {
+      groupId: spec.groupId,
+      mode: "keygen",
+      createdMs: spec.createdMs,
+      ...(spec.suite && { suite: spec.suite }),
+    },
   }
 }
 

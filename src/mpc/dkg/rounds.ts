@@ -1,13 +1,16 @@
 /** The rounds of a set-up: who sends what to whom, by role (threshold.md 3.1, 3.2, 3.4, 3.5; 6.2). */
-import { type Bytes, equal } from "../../bytes.ts"
+import { type Bytes, equal, secretEqual } from "../../bytes.ts"
 import { evaluate } from "../../crypto/shamir.ts"
-import type { PartyId } from "../../keys/party.ts"
-import { fault } from "../blame.ts"
+import type { PairState } from "../../keys/group.ts"
+import type { Member, PartyId } from "../../keys/party.ts"
+import { fault, sessionAbort } from "../blame.ts"
+import { confirmation } from "../dkls/confirmation.ts"
 import { OT1_SIZE, OT2_SIZE, type OtSetup, type ZeroHalves } from "../dkls/setup.ts"
 import { allOf, by, exchange, type Protocol } from "../exchange.ts"
 import { opaque } from "../layout.ts"
 import type { Scratch } from "../scratch.ts"
 import type { SealingKeys } from "../seal.ts"
+import type { SetUpSuite } from "../session.ts"
 import type { RoundShape } from "../shape.ts"
 import { SET_UP } from "../stages.ts"
 import type { OwnDeal, ReceivedDeal } from "./deal.ts"
@@ -23,13 +26,18 @@ import {
 } from "./messages.ts"
 import type { SetUp } from "./setUp.ts"
 
-export const ACK_ROUND = SET_UP.acknowledge.round
+/** The acks of suite 1 do not wait for the pairs; those of suite 2 come after each pair has confirmed its state. */
+const ackStage = (suite: SetUpSuite | undefined) =>
+  suite === undefined ? SET_UP.acknowledge : SET_UP.acknowledgeConfirmed
+export const ackRoundOf = (suite: SetUpSuite | undefined): number => ackStage(suite).round
 const EPOCH_ID_LENGTH = 32
+const CONFIRMATION_LENGTH = 32
 const NOTHING: Bytes = new Uint8Array(0)
 
 /** What the messages of a set-up depend on. */
 type Outline = Pick<SetUp, "curve" | "self" | "threshold" | "dealers" | "members" | "startOtSetup"> & {
   readonly source: Pick<SetUp["source"], "statementLength">
+  readonly record: Pick<SetUp["record"], "suite">
 }
 
 /** Everybody who takes part, ascending. */
@@ -42,6 +50,7 @@ export function roundsOf(outline: Outline): readonly RoundShape[] {
   const peers = participantsOf(outline).filter((party) => party !== outline.self)
   const { hello, opening, dealt } = codecs(outline)
   const { receives } = roleOf(outline, outline.self)
+  const { suite } = outline.record
   const memberPeers = receives ? peers.filter((party) => roleOf(outline, party).receives) : []
   return [
     { round: 1, broadcast: by(peers, (party) => hello(party).size) },
@@ -51,7 +60,10 @@ export function roundsOf(outline: Outline): readonly RoundShape[] {
       direct: { sealed: true, from: by(receives ? peers : [], (party) => dealt(party).size) },
     },
     ...(outline.startOtSetup ? [{ round: 3, direct: { sealed: true, from: by(memberPeers, () => OT2_SIZE) } }] : []),
-    { round: ACK_ROUND, broadcast: by(peers, () => EPOCH_ID_LENGTH) },
+    ...(suite === 2
+      ? [{ round: SET_UP.confirm.round, direct: { sealed: true, from: by(memberPeers, () => CONFIRMATION_LENGTH) } }]
+      : []),
+    { round: ackRoundOf(suite), broadcast: by(peers, () => EPOCH_ID_LENGTH) },
   ]
 }
 
@@ -60,18 +72,19 @@ export function* commitRound(
   setUp: SetUp,
   ephemeral: Bytes,
   deal: OwnDeal | undefined,
-): Protocol<{ readonly hellos: ReadonlyMap<PartyId, Hello>; readonly h1: Bytes }> {
+): Protocol<{ readonly hellos: ReadonlyMap<PartyId, Hello>; readonly h1: Bytes; readonly nonce: Bytes }> {
   const { hello } = codecs(setUp)
   const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
   const mine = deal && { statement: setUp.source.statement, commitment: deal.commitment }
+  const nonce = setUp.rng(NONCE_LENGTH)
   const { broadcasts, view } = yield* exchange({
     stage: SET_UP.commit,
     broadcast: {
-      send: hello(setUp.self).encode({ nonce: setUp.rng(NONCE_LENGTH), ephemeral, deal: mine }),
+      send: hello(setUp.self).encode({ nonce, ephemeral, deal: mine }),
       from: by(peers, hello),
     },
   })
-  return { hellos: broadcasts, h1: view }
+  return { hellos: broadcasts, h1: view, nonce }
 }
 
 interface Opened {
@@ -148,11 +161,54 @@ export function* otRound(
   return directs
 }
 
-/** Round 4: all participants acknowledge the same epoch; their signed envelopes are its certificate. */
+/**
+ * Suite 2: every two members prove to one another that they hold the same state of their pair (kc, threshold.md 2.3), while there is
+ * nothing yet that could be certified. Whoever altered its half knows it, and nobody else can: so it names the pair.
+ */
+export function* confirmRound(
+  setUp: SetUp,
+  state: {
+    readonly keys: SealingKeys
+    readonly self: Member
+    readonly pairs: readonly PairState[]
+    readonly hellos: ReadonlyMap<PartyId, Hello>
+    readonly ownNonce: Bytes
+  },
+): Protocol<void> {
+  const { keys, self, pairs, hellos, ownNonce } = state
+  const scalar = (party: PartyId): Bytes => setUp.curve.encodeScalar(shareIdIn(setUp, party))
+  const kc = ({ zeroSeed, pairId }: PairState, from: PartyId, to: PartyId, nonce: Bytes): Bytes =>
+    confirmation({ zeroSeed: zeroSeed.expose(), pairId }, setUp.sid, scalar(from), scalar(to), nonce)
+  const { directs } = yield* exchange({
+    stage: SET_UP.confirm,
+    direct: {
+      channel: keys,
+      send: new Map(pairs.map((pair) => [pair.peer, kc(pair, self.party, pair.peer, ownNonce)])),
+      from: allOf(
+        pairs.map(({ peer }) => peer),
+        opaque(CONFIRMATION_LENGTH),
+      ),
+    },
+  })
+  const unconfirmed = pairs.filter((pair) => {
+    const expected = kc(pair, pair.peer, self.party, hellos.get(pair.peer)?.nonce ?? NOTHING)
+    return !secretEqual(directs.get(pair.peer) ?? NOTHING, expected)
+  })
+  if (unconfirmed.length > 0) {
+    throw sessionAbort(
+      `pair mismatch with ${unconfirmed
+        .map(({ peer }) => peer)
+        .sort()
+        .join(", ")}`,
+    )
+  }
+}
+
+/** The last round: all participants acknowledge the same epoch; their signed envelopes are its certificate. */
 export function* ackRound(setUp: SetUp, epochId: Bytes): Protocol<readonly Bytes[]> {
   const peers = participantsOf(setUp).filter((party) => party !== setUp.self)
   const { broadcasts, originals } = yield* exchange({
-    stage: SET_UP.acknowledge,
+    stage: ackStage(setUp.record.suite),
     broadcast: { send: epochId, from: allOf(peers, opaque(EPOCH_ID_LENGTH)) },
   })
   for (const [party, theirs] of broadcasts) {
@@ -172,6 +228,12 @@ const roleOf = (setUp: Pick<SetUp, "dealers" | "members">, party: PartyId): Role
   deals: setUp.dealers.some((dealer) => dealer.party === party),
   receives: setUp.members.some((member) => member.party === party),
 })
+
+function shareIdIn({ members }: SetUp, party: PartyId): bigint {
+  const member = members.find((one) => one.party === party)
+  if (member === undefined) throw new TypeError("a pair is of two members")
+  return member.x
+}
 
 const dealerPeers = (setUp: Pick<SetUp, "dealers" | "self">): readonly PartyId[] =>
   setUp.dealers.map(({ party }) => party).filter((party) => party !== setUp.self)

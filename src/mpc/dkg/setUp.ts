@@ -7,7 +7,15 @@ import { type Bytes, equal } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
 import type { Rng } from "../../crypto/random.ts"
 import { evaluate } from "../../crypto/shamir.ts"
-import type { GroupMode, GroupPublic, GroupStatus, PairState, Parent } from "../../keys/group.ts"
+import {
+  type GroupMode,
+  type GroupPublic,
+  type GroupStatus,
+  type PairState,
+  type Parent,
+  wipeGroupSecret,
+  wipePair,
+} from "../../keys/group.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 import { Secret } from "../../secret.ts"
 import { sessionAbort } from "../blame.ts"
@@ -15,10 +23,10 @@ import type { OtSetup, StartOtSetup } from "../dkls/setup.ts"
 import { type Protocol, record } from "../exchange.ts"
 import { Scratch } from "../scratch.ts"
 import { ephemeralKey } from "../seal.ts"
-import type { SessionResult } from "../session.ts"
+import type { SessionResult, SetUpSuite } from "../session.ts"
 import { checkDeal, makeDeal, type OwnDeal, openDeal, type ReceivedDeal } from "./deal.ts"
 import { type Epoch, epochOf } from "./epoch.ts"
-import { ackRound, commitRound, openRound, otRound } from "./rounds.ts"
+import { ackRound, commitRound, confirmRound, openRound, otRound } from "./rounds.ts"
 
 /** Where the dealt secrets come from; its functions throw Blame where dealers contradict one another or older records. */
 export interface Source {
@@ -59,6 +67,7 @@ export interface SetUp {
     readonly groupId: string
     readonly mode: GroupMode
     readonly createdMs: number
+    readonly suite?: SetUpSuite
   }
   readonly rng: Rng
 }
@@ -73,7 +82,7 @@ export function* setUp(input: SetUp): Protocol<SessionResult> {
 
   const deal = dealer && makeDeal(input, dealer, source.constant, source.chainCode, rng)
   if (deal !== undefined) scratch.keep(deal.salt)
-  const { hellos, h1 } = yield* commitRound(input, ephemeral.publicKey, deal)
+  const { hellos, h1, nonce } = yield* commitRound(input, ephemeral.publicKey, deal)
   const agreed = source.agree(
     new Map([...hellos].flatMap(([party, { deal }]) => (deal ? [[party, deal.statement]] : []))),
   )
@@ -90,11 +99,14 @@ export function* setUp(input: SetUp): Protocol<SessionResult> {
   }
 
   const answers = ot && (yield* otRound(keys, ot.answer(new Map([...pairs].map(([peer, { ot1 }]) => [peer, ot1])))))
-  const states = ot && answers ? ot.finish(answers, epoch.epochId, pairs) : []
+  using states = new HeldPairs(ot && answers ? ot.finish(answers, epoch.epochId, pairs) : [])
+  if (input.record.suite === 2 && member) {
+    yield* confirmRound(input, { keys, self: member, pairs: states.pairs, hellos, ownNonce: nonce })
+  }
 
   const group = recordOf(input, epoch, h2, agreed.parent, member === undefined ? "ERASED" : "PREPARED")
   if (member === undefined) yield* record({ kind: "acknowledged", group })
-  else yield* prepare(group, shareFrom(input, member, epoch, deal, received), states)
+  else yield* prepare(group, shareFrom(input, member, epoch, deal, received), states.pairs)
   const certificate = yield* ackRound(input, epoch.epochId)
   return { kind: "epoch", groupId: input.record.groupId, epochId: epoch.epochId, certificate }
 }
@@ -154,6 +166,15 @@ function* prepare(group: GroupPublic, share: Secret, pairs: readonly PairState[]
   try {
     yield* record({ kind: "prepared", group, secret: { share, pairs } })
   } finally {
-    for (const secret of [share, ...pairs.flatMap((pair) => [pair.zeroSeed, pair.otAlice, pair.otBob])]) secret?.wipe()
+    wipeGroupSecret({ share, pairs })
+  }
+}
+
+/** The pairs' states until they are recorded: wiped however the session ends. */
+class HeldPairs implements Disposable {
+  constructor(readonly pairs: readonly PairState[]) {}
+
+  [Symbol.dispose](): void {
+    for (const pair of this.pairs) wipePair(pair)
   }
 }

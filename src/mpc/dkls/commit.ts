@@ -5,7 +5,6 @@
 import { type Bytes, concat, secretEqual } from "../../bytes.ts"
 import { commitTo, SALT_LENGTH, type Speaker } from "../../crypto/commit.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
-import { H } from "../../crypto/frame.ts"
 import { type Extended, extend, extensionId } from "../../crypto/otExtension.ts"
 import { XI } from "../../crypto/parameters.ts"
 import { type Rng, randomScalar } from "../../crypto/random.ts"
@@ -15,6 +14,7 @@ import { sessionAbort } from "../blame.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { ephemeralKey, type SealingKeys } from "../seal.ts"
 import { DKLS } from "../stages.ts"
+import { confirmation } from "./confirmation.ts"
 import { type Commit, commitCodec, type Offer, offerCodec } from "./messages.ts"
 import type { OpenPair } from "./pairs.ts"
 import type { OpenSignerContext } from "./signerContext.ts"
@@ -76,7 +76,7 @@ export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
         pairs.map((pair, i) => [
           pair.party,
           offerCodec(count).encode({
-            confirmation: confirmation(sid, pair, signer.x, pair.x, nonce),
+            confirmation: confirmation(pair, sid, signer.x, pair.x, nonce),
             extension: at(bobs, i).extended.message,
           }),
         ]),
@@ -87,7 +87,7 @@ export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
   const links = pairs.map((pair, i): Committed => {
     const commit = of(heard.broadcasts, pair.party)
     const offer = of(heard.directs, pair.party)
-    const expected = confirmation(sid, pair, pair.x, signer.x, commit.nonce)
+    const expected = confirmation(pair, sid, pair.x, signer.x, commit.nonce)
     if (!secretEqual(offer.confirmation, expected)) throw sessionAbort("epoch mismatch")
     return { pair, bob: at(bobs, i), commit, offer }
   })
@@ -111,10 +111,6 @@ function startAsBob({ context, scope, x, count }: OpenSignerContext, pair: OpenP
     if (chi.every((b) => b !== 0n)) return { psid1, extended, chi }
   }
 }
-
-/** kc: proves the pair's seed and names the pair's state, the session, the direction and the sender's nonce. */
-const confirmation = (sid: Bytes, pair: OpenPair, from: Bytes, to: Bytes, nonce: Bytes): Bytes =>
-  H("kc", pair.zeroSeed, pair.pairId, sid, from, to, nonce)
 
 export const speakerOf = (party: PartyId, x: Bytes): Speaker => ({ nodeId: partyBytes(party), shareId: x })
 

@@ -48,7 +48,12 @@ function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omi
     dealers: ascending(spec.dealers),
     members: ascending(spec.members),
     startOtSetup: spec.curve === "secp256k1" ? startOtSetup : undefined,
-    record: { groupId: spec.newGroupId, mode: spec.mode, createdMs: spec.createdMs },
+    record: {
+      groupId: spec.newGroupId,
+      mode: spec.mode,
+      createdMs: spec.createdMs,
+      ...(spec.suite && { suite: spec.suite }),
+    },
   }
 }
 

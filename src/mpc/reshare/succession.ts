@@ -12,7 +12,9 @@ import { CosignerError } from "../../errors.ts"
 import { checkGroup, type GroupMember, type GroupPublic, NO_EPOCH, outranks, type Parent } from "../../keys/group.ts"
 import { type Acknowledged, certifies } from "../dkg/certificate.ts"
 import { epochIdOf } from "../dkg/epoch.ts"
+import { ackRoundOf } from "../dkg/rounds.ts"
 import { PROTOCOL, parseEnvelope } from "../envelope.ts"
+import type { SetUpSuite } from "../session.ts"
 import { type DkgTerms, dkgSid, type ReshareTerms, reshareSid } from "../sid.ts"
 
 interface Made {
@@ -22,14 +24,14 @@ interface Made {
   readonly acks: readonly Bytes[]
 }
 
-/** A reshare that is over, in public. */
+/** A reshare that is over, in public. Its suite is what its acks say. */
 export interface Succession extends Made {
-  readonly terms: ReshareTerms
+  readonly terms: Omit<ReshareTerms, "suite">
 }
 
 /** A key generation that is over, in public. */
 export interface Generation extends Made {
-  readonly terms: DkgTerms
+  readonly terms: Omit<DkgTerms, "suite">
   /** enc(PK): the terms cannot name it. */
   readonly publicKey: Bytes
 }
@@ -37,26 +39,23 @@ export interface Generation extends Made {
 export type MadeEpoch = Succession | Generation
 
 export interface ProvenEpoch {
+  readonly suite?: SetUpSuite
   readonly sid: Bytes
   readonly epochId: Bytes
   readonly ackView: Bytes
 }
 
 /** Whether its acks claim to be of exactly this session. Proves nothing. */
-export const claimsSession = (madeEpoch: MadeEpoch): boolean => {
-  const claimed = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header.sid
-  return claimed !== undefined && equal(claimed, sessionOf(madeEpoch).sid)
-}
+export const claimsSession = (madeEpoch: MadeEpoch): boolean => sessionOf(madeEpoch) !== undefined
 
 /** The epoch that all participants acknowledged; undefined if the acks are not theirs, or are on something else. */
 export function provenEpoch(madeEpoch: MadeEpoch): ProvenEpoch | undefined {
-  const view = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header.view
-  if (view === undefined || !sameMembers(madeEpoch)) return undefined
-  const ackView = copy(view)
-  const { protocol, sid, participants } = sessionOf(madeEpoch)
+  const session = sessionOf(madeEpoch)
+  if (session === undefined || !sameMembers(madeEpoch)) return undefined
+  const { sid, ackView, suite } = session
   const epochId = epochIdOf(sid, ackView, publicKeyOf(madeEpoch), madeEpoch.members, madeEpoch.chainCode)
-  const proven = certifies({ protocol, sid, ackView, epochId, participants }, madeEpoch.acks)
-  return proven ? { sid, epochId, ackView } : undefined
+  const proven = certifies({ ...session, epochId }, madeEpoch.acks)
+  return proven ? { sid, epochId, ackView, ...(suite && { suite }) } : undefined
 }
 
 /**
@@ -105,11 +104,33 @@ const thresholdOf = (madeEpoch: MadeEpoch): number =>
   isGeneration(madeEpoch) ? madeEpoch.terms.threshold : madeEpoch.terms.newThreshold
 const dealersOf = ({ dealers }: ReshareTerms): Parent["dealers"] => dealers.map(({ party }) => party).sort()
 
-function sessionOf(madeEpoch: MadeEpoch): Pick<Acknowledged, "protocol" | "sid" | "participants"> {
+interface MadeSession extends Omit<Acknowledged, "epochId"> {
+  readonly suite: SetUpSuite | undefined
+}
+
+/** The session that the acks name, if it is one of this epoch's in any suite. */
+function sessionOf(madeEpoch: MadeEpoch): MadeSession | undefined {
+  const claimed = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header
+  if (claimed === undefined) return undefined
+  const suites = madeEpoch.terms.curve === "secp256k1" ? SUITES : [undefined]
+  const found = suites
+    .map((suite) => ({ suite, sid: sidOf(madeEpoch, suite) }))
+    .find(({ sid }) => equal(sid, claimed.sid))
+  if (found === undefined) return undefined
   const parties = madeEpoch.terms.members.map(({ party }) => party)
-  if (isGeneration(madeEpoch)) return { protocol: PROTOCOL.dkg, sid: dkgSid(madeEpoch.terms), participants: parties }
+  const common = { ...found, ackRound: ackRoundOf(found.suite), ackView: copy(claimed.view) }
+  if (isGeneration(madeEpoch)) return { ...common, protocol: PROTOCOL.dkg, participants: parties }
   const participants = [...new Set([...madeEpoch.terms.dealers.map(({ party }) => party), ...parties])]
-  return { protocol: PROTOCOL.reshare, sid: reshareSid(madeEpoch.terms), participants }
+  return { ...common, protocol: PROTOCOL.reshare, participants }
+}
+
+const SUITES: readonly (SetUpSuite | undefined)[] = [2, undefined]
+
+function sidOf(madeEpoch: MadeEpoch, suite: SetUpSuite | undefined): Bytes {
+  const inSuite = suite && { suite }
+  return isGeneration(madeEpoch)
+    ? dkgSid({ ...madeEpoch.terms, ...inSuite })
+    : reshareSid({ ...madeEpoch.terms, ...inSuite })
 }
 
 const isOfKey = (known: GroupPublic, madeEpoch: MadeEpoch): boolean => {

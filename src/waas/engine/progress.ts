@@ -166,12 +166,13 @@ export function begun(record: TaskRecord, at: Situation): Step {
 
 /**
  * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
- * since the signers were chosen. Undefined in suite 1, to which set-ups belong always.
+ * since the signers were chosen. Undefined in suite 1.
  */
 function termsOf({ type, nodeIds, taskVersion }: TaskRecord, at: Situation): StartTerms | undefined | CosignerError {
   const suite = agreed("suites", nodeIds, at.versions, taskVersion ?? 1)
   if (typeof suite !== "number") return suite
-  if (type !== "KeySign" || suite < 2) return undefined
+  if (suite < 2) return undefined
+  if (type !== "KeySign") return { suite: 2, nonce: at.newNonce() }
   const reader = agreed("readers", nodeIds, at.versions)
   return typeof reader === "number" ? { suite: 2, nonce: at.newNonce(), reader } : reader
 }

@@ -1,0 +1,17 @@
+/**
+ * kc (threshold.md 2.3): the proof that two nodes hold the same state of their pair. In a set-up of suite 2 it precedes the acks, and in a
+ * signature everything of OT.
+ */
+import type { Bytes } from "../../bytes.ts"
+import { H } from "../../crypto/frame.ts"
+
+export interface ConfirmedState {
+  /** Live bytes of the pair's zero-share seed, which both halves made. */
+  readonly zeroSeed: Bytes
+  /** Digest of the epoch, the two share ids and both OT transcripts. */
+  readonly pairId: Bytes
+}
+
+/** Proves the seed and names the pair's state, the session, the direction and the sender's nonce. `from`, `to`: sc(x). */
+export const confirmation = (pair: ConfirmedState, sid: Bytes, from: Bytes, to: Bytes, nonce: Bytes): Bytes =>
+  H("kc", pair.zeroSeed, pair.pairId, sid, from, to, nonce)
