@@ -70,6 +70,7 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
     const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
     const certificate = r.flag() ? r.list(MAX_ACKS, () => r.block(0, MAX_ACK)) : undefined
     const parent = r.flag() ? decodeParent(r) : undefined
+    if (version === VERSION_OF_SUITE_2 && curve !== "secp256k1") r.refuse("a suite that this curve does not have")
     const suite = version === VERSION_OF_SUITE_2 ? ({ suite: 2 } as const) : undefined
     return { ...common, ...(certificate && { certificate }), ...suite, ...(parent && { parent }) }
   })

@@ -7,6 +7,7 @@ import { type Bytes, copy } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { ackOf, verifyCertificate } from "../../src/mpc/dkg/certificate.ts"
 import { OT2_SIZE } from "../../src/mpc/dkls/setup.ts"
+import { claimsSession, provenEpoch, successorOf } from "../../src/mpc/reshare/succession.ts"
 import { SET_UP } from "../../src/mpc/stages.ts"
 import { type Alter, identityAt, partyAt } from "../mpc/cluster.ts"
 import { dealGroup } from "../mpc/dealer.ts"
@@ -106,6 +107,25 @@ test("the certificates of both suites prove themselves, and an ack is made again
     const { suite, ...before } = prepared.group
     const other = suite === 2 ? before : { ...before, suite: 2 as const }
     expect(verifyCertificate(other, certificate)).toBe(false)
+  }
+})
+
+test("a reshare of either suite is proven to a node that took no part, and its record says which it was", async () => {
+  for (const suite of [undefined, 2] as const) {
+    const members = makeMembers(2)
+    const specs = reshareSpecs(dealt, { dealers: [cheat, victim], members, threshold: 2 }, suite && { suite })
+    const run = (await underAttack(specs, cheat, {})).get(victim)
+    const [prepared] = run?.records ?? []
+    if (run?.ending.kind !== "done" || run.ending.result.kind !== "epoch") throw new Error("no epoch")
+    if (prepared?.kind !== "prepared" || specs[0] === undefined) throw new Error("nothing was recorded")
+    const { self: _, old: __, chainCode, protocol: ___, suite: ____, ...terms } = specs[0]
+    const made = { terms, chainCode, members: prepared.group.members, acks: run.ending.result.certificate }
+    expect(claimsSession(made)).toBe(true)
+    expect(provenEpoch(made)?.suite).toBe(suite)
+    const next = successorOf({ ...dealt.group, certificate: [] }, made)
+    expect(next).toEqual({ ...prepared.group, status: "ERASED" })
+    if (next === undefined) throw new Error("not proven")
+    expect(verifyCertificate(next, made.acks)).toBe(true)
   }
 })
 

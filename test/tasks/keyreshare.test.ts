@@ -6,6 +6,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts
 import type { PartyId } from "../../src/keys/party.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { reshareSid } from "../../src/mpc/sid.ts"
+import { keyReshareSids } from "../../src/tasks/keyreshare.ts"
 import { planOf } from "../../src/tasks/kinds.ts"
 import { isRefusal } from "../../src/tasks/plan.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
@@ -101,6 +102,32 @@ test("the same content under another deadline is another session: ids outlive th
   const of = task(w.ports.now())
   expect(sidOf(of)).toBe(sidOf({ ...of }))
   expect(sidOf({ ...of, deadline_ms: of.deadline_ms + 1 })).not.toBe(sidOf(of))
+})
+
+test("a start of suite 2 makes a set-up of suite 2 where there are pairs, and either suite is recognised as the task's own", () => {
+  const nonce = "00".repeat(16)
+  const dealtK1 = dealGroup("secp256k1", 2, [self, peer, third].map(member), "pairs").group
+  const k1: GroupPublic = { ...dealtK1, groupId: old.groupId, certificate: [] }
+  for (const [group, suite] of [
+    [old, undefined],
+    [k1, 2],
+  ] as const) {
+    const w = world(self, { groups: [group] })
+    const change: Partial<KeyReshareTask> = { curve: group.curve, root_pub_key: rootExtendedPublicKey(group) }
+    const of = task(w.ports.now(), change)
+    const plan = planOf(of, w.ports)
+    if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
+    for (const [terms, expected] of [
+      [undefined, undefined],
+      [{ suite: 2, nonce }, suite],
+    ] as const) {
+      const { spec, release } = plan.open({ attempt: 1, terms, intents: [] })
+      release()
+      if (spec.protocol !== "reshare") throw new Error("another protocol")
+      expect(spec.suite).toBe(expected)
+      expect(keyReshareSids(of, 1).map(toHex)).toContain(toHex(reshareSid(spec)))
+    }
+  }
 })
 
 test("a replacement must be newer than every promise, and not from beyond tomorrow", () => {

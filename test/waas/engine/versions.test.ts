@@ -4,6 +4,7 @@ import { CosignerError } from "../../../src/errors.ts"
 import { chooseSigners, namedSigners } from "../../../src/waas/engine/choose.ts"
 import { agreed } from "../../../src/waas/engine/versions.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
+import { decodeStart } from "../../../src/wire/signed.ts"
 import { VERSIONS, type Versions } from "../../../src/wire/versions.ts"
 import { Rig } from "../rig.ts"
 
@@ -78,6 +79,28 @@ test("a node that was replaced between approval and start ends the request by a 
   expect(after.reason).toContain(rig.node(0).id)
   const [task] = await rig.engine.tasksOf(request)
   expect(task?.attempt).toBe(0)
+})
+
+test("a set-up begins in suite 2 where all its nodes speak it, and otherwise as before", async () => {
+  for (const [older, terms] of [
+    [[1, 2], { suite: 2, nonce: expect.stringMatching(/^[0-9a-f]{32}$/) }],
+    [[1], undefined],
+  ] as const) {
+    await using rig = await Rig.open()
+    for (const index of [0, 1]) await connects(rig, index, [1, 2])
+    await connects(rig, 2, older)
+    const vault = await rig.vault()
+    const request = await rig.keyGen(vault, await rig.group(vault))
+    await rig.relay.settle()
+    expect((await rig.tss(request)).status).toBe("Success")
+    for (const node of rig.nodes) {
+      const starts = node.received.flatMap((frame) =>
+        frame.kind === "start" ? [decodeStart(frame.start.document)] : [],
+      )
+      expect(starts.length).toBeGreaterThan(0)
+      for (const start of starts) expect("problem" in start ? start.problem : start.terms).toEqual(terms)
+    }
+  }
 })
 
 test("with a suite in common the same request completes", async () => {
