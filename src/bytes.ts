@@ -75,10 +75,35 @@ function uintBe(value: number, length: 1 | 2 | 4): Bytes {
 
 // Integers go through 64-bit views: no hex text and no reversed copy of what may be a secret is left behind, and it costs a
 // fifth. Time depends on the length alone, but for what the engine does with BigInts.
+//
+// The view is never one of the caller's bytes. The engine keeps up to 1000 bytes of a typed array beside the array itself; whoever
+// asks for its `buffer`, or for a `subarray`, gets them moved, and the first place keeps a copy that nobody can wipe.
+const SCRATCH = new Uint8Array(64)
+const SCRATCH_VIEW = new DataView(SCRATCH.buffer)
+
+/** The last, or first, bytes of the scratch are those of `bytes`; all others are zero. At most 64. */
+function throughScratch(bytes: Uint8Array, at: number, read: () => bigint): bigint {
+  SCRATCH.set(bytes, at)
+  try {
+    return read()
+  } finally {
+    SCRATCH.fill(0)
+  }
+}
+
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** OS2IP: the unsigned big-endian integer (RFC 8017, section 4.2). */
 export function beToBig(bytes: Uint8Array): bigint {
+  if (bytes.length <= SCRATCH.length) {
+    return throughScratch(bytes, SCRATCH.length - bytes.length, () => {
+      let value = 0n
+      for (let at = SCRATCH.length - 8 * Math.ceil(bytes.length / 8); at < SCRATCH.length; at += 8) {
+        value = (value << 64n) | SCRATCH_VIEW.getBigUint64(at)
+      }
+      return value
+    })
+  }
   const view = viewOf(bytes)
   const partial = bytes.length % 8
   let value = 0n
@@ -88,6 +113,15 @@ export function beToBig(bytes: Uint8Array): bigint {
 }
 /** The unsigned little-endian integer. */
 export function leToBig(bytes: Uint8Array): bigint {
+  if (bytes.length <= SCRATCH.length) {
+    return throughScratch(bytes, 0, () => {
+      let value = 0n
+      for (let at = 8 * Math.ceil(bytes.length / 8) - 8; at >= 0; at -= 8) {
+        value = (value << 64n) | SCRATCH_VIEW.getBigUint64(at, true)
+      }
+      return value
+    })
+  }
   const view = viewOf(bytes)
   const whole = bytes.length - (bytes.length % 8)
   let value = 0n

@@ -33,8 +33,9 @@ export const HS = (order: bigint, tag: Tag, ...fields: readonly Uint8Array[]): b
 
 /** XOF(tag; fields; length): the AES-256-CTR keystream under H(tag; fields). */
 export function XOF(length: number, tag: Tag, ...fields: readonly Uint8Array[]): Bytes {
-  const cipher = createCipheriv("aes-256-ctr", H(tag, ...fields), ZERO_IV)
-  return copy(cipher.update(new Uint8Array(length)))
+  return spent(H(tag, ...fields), (key) =>
+    moved(createCipheriv("aes-256-ctr", key, ZERO_IV).update(new Uint8Array(length))),
+  )
 }
 
 /** What is made of `bytes`, which nobody needs after it: frames hold seeds, keys and salts (threshold.md 5.12). */

@@ -4,7 +4,7 @@
  * fits is checkShare's, and sealing is the store's.
  */
 import { type Bytes, beToBig, bigToBe, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
-import { Malformed, Reader } from "../codec.ts"
+import { Malformed, Reader, Writer } from "../codec.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { Secret } from "../secret.ts"
 import {
@@ -78,20 +78,18 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
 
 /** The caller owns and wipes the bytes. */
 export function encodeGroupSecret(secret: GroupSecret): Bytes {
-  return concat(
-    u8(VERSION),
-    exactly(secret.share.expose(), 32),
-    count(secret.pairs, MAX_MEMBERS),
-    ...secret.pairs.map((pair) =>
-      concat(
-        partyBytes(pair.peer),
-        exactly(pair.pairId, 32),
-        exactly(pair.zeroSeed.expose(), 32),
-        encodeState(pair.otAlice),
-        encodeState(pair.otBob),
-      ),
-    ),
-  )
+  // Into one buffer: what is joined from parts leaves the parts behind, where nobody wipes them.
+  const out = new Writer()
+  out.add(u8(VERSION))
+  out.add(exactly(secret.share.expose(), 32))
+  out.add(count(secret.pairs, MAX_MEMBERS))
+  for (const pair of secret.pairs) {
+    out.add(partyBytes(pair.peer))
+    out.add(exactly(pair.pairId, 32))
+    out.add(exactly(pair.zeroSeed.expose(), 32))
+    for (const state of [pair.otAlice, pair.otBob]) writeState(out, state)
+  }
+  return out.finish()
 }
 
 /** undefined for anything that encodeGroupSecret does not write. The caller disposes the Secrets. */
@@ -143,8 +141,12 @@ function decodeParent(r: Reader): Parent {
 const encodeCertificate = (acks: readonly Bytes[] | undefined): Bytes =>
   acks === undefined ? u8(0) : concat(u8(1), count(acks, MAX_ACKS), ...acks.map((ack) => long(ack, MAX_ACK)))
 
-const encodeState = (state: Secret | undefined): Bytes =>
-  state === undefined ? u8(0) : concat(u8(1), long(state.expose(), MAX_OT_STATE))
+function writeState(out: Writer, state: Secret | undefined): void {
+  out.add(u8(state === undefined ? 0 : 1))
+  if (state === undefined) return
+  out.add(u32be(state.length))
+  out.add(atMost(state.expose(), MAX_OT_STATE))
+}
 
 const decodeState = (r: Reader): Secret | undefined => (r.flag() ? Secret.take(r.block(0, MAX_OT_STATE)) : undefined)
 

@@ -106,6 +106,7 @@ const whole = <T>(encode: (value: T) => Bytes, parse: (bytes: Uint8Array) => T |
     encoded.fill(0)
   },
   read(from) {
+    // A window, not a copy: the bytes are the caller's to wipe, once.
     const value = parse(from.view(from.u32()))
     if (value === undefined) throw new c.Malformed("not a group")
     return value
