@@ -71,7 +71,7 @@ const LEAVES = new Set([
 ])
 const PURE = ["settings", "crypto", "keys", "intent", "mpc", "policy", "wire", "tasks"]
 /** What every edge may use, and no pure part. */
-const EDGE_WORDS = new Set(["files.ts", "sleep.ts"])
+const EDGE_WORDS = new Set(["files.ts", "outbound.ts", "sleep.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
 const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
 

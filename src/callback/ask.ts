@@ -5,6 +5,7 @@
  */
 
 import { CosignerError, errorText } from "../errors.ts"
+import type { Fetch } from "../outbound.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import { sleep } from "../sleep.ts"
 import { type Intents, NO_INTENTS } from "../tasks/intents.ts"
@@ -12,7 +13,7 @@ import type { Task } from "../wire/task.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
 import { type Answer, type NoDecision, readAnswer } from "./answer.ts"
 import { pingBody, taskBody } from "./body.ts"
-import { type Fetch, postToken } from "./post.ts"
+import { postToken } from "./post.ts"
 import type { CallbackServer } from "./servers.ts"
 
 /** The keys of [callback], in their units. */

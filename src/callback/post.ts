@@ -3,11 +3,9 @@
  * proxy of the environment used, nothing unpacked. Every way of failing is a typed value.
  */
 import { errnoOf } from "../files.ts"
+import { AS_IT_IS, type Fetch, readBounded, requestOptions } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { HttpAnswer, NoDecision, TryCode } from "./answer.ts"
-
-/** The shape of `fetch`. */
-export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
 
 /** Answers are one token; the largest known ones have two kilobytes. */
 export const MAX_ANSWER_BYTES = 256 * 1024
@@ -15,8 +13,7 @@ export const MAX_ANSWER_BYTES = 256 * 1024
 const OURS: Readonly<Record<string, string>> = {
   "content-type": "application/x-www-form-urlencoded",
   accept: "*/*",
-  // An unpacked answer could be a thousand times its size.
-  "accept-encoding": "identity",
+  ...AS_IT_IS,
 }
 
 export async function postToken(
@@ -34,17 +31,15 @@ export async function postToken(
   if (signal.aborted) onAbort()
   try {
     const response = await fetch(address, {
+      ...requestOptions(),
       method: "POST",
       headers: OURS,
       body: new URLSearchParams({ [FORM_FIELD]: token }).toString(),
-      redirect: "manual",
-      decompress: false,
-      // HTTP_PROXY and its kin must not reroute risk control; false is what turns them off, and Bun's types lack it.
-      proxy: false as unknown as string,
       signal: abort.signal,
     })
     if (response.status >= 300 && response.status < 400) return failed("E-RSK-112", `HTTP ${response.status}`)
-    const body = await readText(response)
+    // Bytes that are no UTF-8 become marks, and then no token.
+    const body = (await readBounded(response, MAX_ANSWER_BYTES))?.toString("utf8")
     if (body === undefined) return failed("E-RSK-113", `${MAX_ANSWER_BYTES} bytes`)
     return { status: response.status, body, dateMs: dateOf(response) }
   } catch (error) {
@@ -55,18 +50,6 @@ export async function postToken(
     signal.removeEventListener("abort", onAbort)
     abort.abort("done")
   }
-}
-
-/** Undefined as soon as it grows too large. Bytes that are no UTF-8 become marks, and then no token. */
-async function readText(response: Response): Promise<string | undefined> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > MAX_ANSWER_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString("utf8")
 }
 
 function dateOf(response: Response): number | undefined {

@@ -1,6 +1,5 @@
 /** Requests to the customer's servers, under the authorities that the configuration trusts. */
-
-export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
+import type { Fetch } from "../outbound.ts"
 
 /** `fetch`, whose TLS trusts `ca` (PEM) instead of the system's authorities; undefined: the system's. */
 export const fetchTrusting =

@@ -1,9 +1,8 @@
 /** One POST of one event to one server. Taken means HTTP 200 or 201; the body of the answer is nobody's business. */
 import { errnoOf } from "../files.ts"
+import { AS_IT_IS, type Fetch, requestOptions } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { EventServer } from "./servers.ts"
-
-export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
 
 /** Undefined if the server took the event, otherwise why not. */
 export async function deliver(
@@ -20,13 +19,10 @@ export async function deliver(
   if (signal.aborted) onAbort()
   try {
     const response = await fetch(server.url, {
+      ...requestOptions(server.proxy),
       method: "POST",
-      headers: { "content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity" },
+      headers: { "content-type": "application/x-www-form-urlencoded", ...AS_IT_IS },
       body: new URLSearchParams({ [FORM_FIELD]: token }).toString(),
-      redirect: "manual",
-      decompress: false,
-      // false turns off the proxies of the environment, and Bun's types lack it.
-      proxy: server.proxy ?? (false as unknown as string),
       signal: abort.signal,
     })
     return response.status === 200 || response.status === 201 ? undefined : `HTTP ${response.status}`

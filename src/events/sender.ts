@@ -4,10 +4,11 @@
  */
 
 import { CosignerError, errorText } from "../errors.ts"
+import type { Fetch } from "../outbound.ts"
 import { sleep } from "../sleep.ts"
 import type { Clock, OutboxEvent } from "../tasks/ports.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
-import { deliver, type Fetch } from "./deliver.ts"
+import { deliver } from "./deliver.ts"
 import { pingEvent } from "./envelope.ts"
 import type { EventServer } from "./servers.ts"
 

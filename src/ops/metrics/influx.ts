@@ -7,6 +7,7 @@ import { InfluxDB, Point, setLogger, type Transport } from "@influxdata/influxdb
 import type { InfluxTarget } from "../../config/influxTarget.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
+import { AS_IT_IS, readBounded, requestOptions } from "../../outbound.ts"
 import type { Family } from "./registry.ts"
 
 export interface InfluxOptions {
@@ -104,7 +105,8 @@ export function pointsOf(families: readonly Family[], prefix: string, atMs: numb
   )
 }
 
-const MAX_ANSWER = 10_000
+/** InfluxDB answers a write with nothing, or with an error of a few hundred bytes. */
+const MAX_ANSWER_BYTES = 10_000
 /** What 2.x says of itself, such as "unauthorized"; the rest of an answer may repeat the request, token and all. */
 const ANSWER_CODE = /^\s*\{\s*"code"\s*:\s*"([a-z ]{1,40})"/
 
@@ -121,14 +123,19 @@ function transportTo(target: InfluxTarget, timeoutMs: number): Transport {
     send(path, body, { method, headers }, callbacks) {
       const done = async () => {
         const response = await fetch(`${base}${path}`, {
+          ...requestOptions(),
           method,
-          headers: { ...headers, ...(target.token === "" ? {} : { authorization: `Token ${target.token}` }) },
+          headers: {
+            ...headers,
+            ...AS_IT_IS,
+            ...(target.token === "" ? {} : { authorization: `Token ${target.token}` }),
+          },
           body,
           redirect: "error",
           signal: AbortSignal.timeout(timeoutMs),
         })
         callbacks?.responseStarted?.(Object.fromEntries(response.headers), response.status)
-        const said = (await response.text()).slice(0, MAX_ANSWER)
+        const said = (await readBounded(response, MAX_ANSWER_BYTES))?.toString() ?? ""
         if (!response.ok) throw new Error(`HTTP ${response.status} ${ANSWER_CODE.exec(said)?.[1] ?? ""}`.trim())
       }
       done().then(

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test"
+import { gzipSync } from "node:zlib"
 import { type InfluxTarget, influxTarget } from "../../../src/config/influxTarget.ts"
 import { silentLog } from "../../../src/log.ts"
 import { createMetrics } from "../../../src/ops/metrics/catalogue.ts"
 import { startInflux } from "../../../src/ops/metrics/influx.ts"
+import { forgetfulServer, NO_CONTENT } from "../../forgetfulServer.ts"
 import { readLines } from "./parsers.ts"
 
 interface Got {
@@ -187,5 +189,46 @@ describe("[metrics.influxdb]", () => {
       org: "-",
       bucket: "d/",
     })
+  })
+})
+
+describe("a server that costs us", () => {
+  test("a load balancer that forgets idle connections loses no round", async () => {
+    using server = await forgetfulServer(NO_CONTENT)
+    const { started, lines } = exporter({ ...V2, url: server.url }, { timeoutMs: 2000 })
+    while (server.counts.answered < 3 && server.counts.vanished === 0) await Bun.sleep(5)
+    await started.stop(1000)
+    expect(server.counts.vanished).toBe(0)
+    expect(lines).toEqual([])
+  })
+
+  test("a packed answer is not unpacked: a megabyte that would be a gigabyte costs no memory", async () => {
+    const packed = gzipSync(Buffer.alloc(256 * 1024 * 1024))
+    const server = receiver(
+      () =>
+        new Response(packed, { status: 400, headers: { "content-encoding": "gzip", "content-type": "text/plain" } }),
+    )
+    const before = process.memoryUsage().rss
+    const { started, lines } = exporter({ ...V2, url: server.url }, { timeoutMs: 5000 })
+    await server.next()
+    await started.stop(5000)
+    expect(lines).toEqual(["warn E-STA-020"])
+    expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024)
+  })
+
+  test("a proxy of the environment is not used", async () => {
+    const [server, proxy] = [receiver(), receiver()]
+    const old = process.env["HTTP_PROXY"]
+    process.env["HTTP_PROXY"] = proxy.url
+    try {
+      const { started } = exporter({ ...V2, url: server.url })
+      await Promise.race([server.next(), proxy.next()])
+      await started.stop(1000)
+    } finally {
+      if (old === undefined) delete process.env["HTTP_PROXY"]
+      else process.env["HTTP_PROXY"] = old
+    }
+    expect(proxy.got).toEqual([])
+    expect(server.got.length).toBeGreaterThan(0)
   })
 })

@@ -1,0 +1,35 @@
+/**
+ * What all HTTP requests to the customer's servers (callback, event, InfluxDB) have in common: no redirect followed, no proxy
+ * of the environment used, nothing unpacked, no idle connection trusted, and answers read to a bound.
+ */
+
+/** The shape of `fetch`. */
+export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
+
+/** Asks for an answer as it is: an unpacked one could be two thousand times its size. */
+export const AS_IT_IS: Readonly<Record<string, string>> = { "accept-encoding": "identity" }
+
+/**
+ * The options of one request, through `proxy` if there is one. Each request has its own connection: a load balancer drops an
+ * idle one without a word, and a request sent on it is lost until its time is up. A `connection: close` header does
+ * not do this: the runtime still takes an idle socket from its pool for it.
+ */
+export const requestOptions = (proxy?: string): BunFetchRequestInit => ({
+  redirect: "manual",
+  decompress: false,
+  keepalive: false,
+  // HTTP_PROXY and its kin must not reroute these; false is what turns them off, and Bun's types lack it.
+  proxy: proxy ?? (false as unknown as string),
+})
+
+/** The body, as soon as it is complete; undefined as soon as it grows beyond `maxBytes`, and the rest is never read. */
+export async function readBounded(response: Response, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > maxBytes) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
