@@ -2,6 +2,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { readServerKey } from "../callback/servers.ts"
+import { authorities } from "../config/startup.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { parseAddress } from "../intent/evm/address.ts"
@@ -26,6 +27,7 @@ export const callbackTest = command({
     amount: valueOr("--amount <amount>", "an amount that it approves, with its unit", "0.0001 ether", (text) => text),
     chainId: valueOr("--chain-id <n>", "the chain of that transfer", "1", integer(1, Number.MAX_SAFE_INTEGER)),
     chainName: valueOr("--chain-name <name>", "how extra_info names the chain", "ETH", (text) => text),
+    ca: value("--ca <file>", "PEM of the authorities to trust for https, as [callback] ca_path"),
     timeout: valueOr("--timeout <seconds>", "for one answer", "10", integer(1, 600)),
   },
   examples: [
@@ -42,6 +44,7 @@ export const callbackTest = command({
         serverPublicKey: readServerKey(options.serverPub ?? refuse("--server-pub", "a file", "nothing")),
         strangerKey: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
         timeoutMs: options.timeout * 1000,
+        ca: authorities("--ca", options.ca),
         now: Date.now,
         newId: () => crypto.randomUUID(),
       },

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs"
 import { dirname } from "node:path"
 import { configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "../config/config.ts"
 import { importYaml } from "../config/importYaml.ts"
-import { type Difference, differences, type Running, readRunning, shownKeys } from "../config/inForce.ts"
+import { type Difference, differences, runningOf, shownKeys } from "../config/inForce.ts"
 import { readConfig } from "../config/load.ts"
 import { checkStart } from "../config/startup.ts"
 import { template } from "../config/template.ts"
@@ -104,11 +104,11 @@ export const show = command({
   run: async ({ globals, options, out }) => {
     const { config, tree: read } = readConfig(globals, overridesOf(options))
     const tree = redacted(read, configSchema)
-    const running = runningNode(config.db.path)
+    const running = runningOf(config.db.path, holderOf(`${config.db.path}.lock`))
     if (running === undefined) out.result(tree, lines(tree))
     else {
       const { pid, sinceMs } = running
-      const differs = differences(running.keys, shownKeys(read))
+      const differs = differences(running, shownKeys(read))
       out.result({ ...tree, running: { pid, since_ms: sinceMs, differs } }, [
         ...lines(tree),
         "",
@@ -119,19 +119,15 @@ export const show = command({
   },
 })
 
-/** What the process that holds the database has in force. */
-function runningNode(dbPath: string): Running | undefined {
-  const pid = holderOf(`${dbPath}.lock`)
-  const running = pid === undefined ? undefined : readRunning(dbPath)
-  return running?.pid === pid ? running : undefined
-}
-
 function differenceLines(pid: number, since: Date, differs: readonly Difference[]): readonly string[] {
   const node = `the running node (process ${pid}, started ${since.toISOString()})`
   if (differs.length === 0) return [`# ${node} has all of this in force`]
   return [
     `# ${node} has other values in force:`,
-    ...differs.map(({ key, running, file }) => `# ${key}: running ${running ?? "none"}, file ${file ?? "none"}`),
+    ...differs.map(({ key, running = "none", file = "none", flag }) => {
+      const by = flag === undefined ? "" : ` (by ${flag})`
+      return `# ${key}: running ${running}${by}, file ${file}`
+    }),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** `cosigner doctor`: looks at everything a node depends on, changes nothing, and says what to do about what it finds. */
 import { existsSync } from "node:fs"
 import type { Config } from "../config/config.ts"
+import { type Loaded, readConfig } from "../config/load.ts"
 import { CosignerError } from "../errors.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { type Base, command, flag } from "./command.ts"
@@ -8,7 +9,7 @@ import { checkBackup, checkFiles, checkSpace } from "./doctor/files.ts"
 import { exitOf, type Finding, failure, linesOf, ok, type Section, skipped, worst } from "./doctor/finding.ts"
 import { checkMachine, checkProgram } from "./doctor/machine.ts"
 import { checkNetwork } from "./doctor/network.ts"
-import { checkRunning } from "./doctor/running.ts"
+import { checkInForce, checkRunning } from "./doctor/running.ts"
 import { checkServers } from "./doctor/servers.ts"
 import { checkSettings } from "./doctor/settings.ts"
 
@@ -33,14 +34,15 @@ export const doctor = command({
       { name: "program", findings: checkProgram(env) },
       { name: "machine", findings: checkMachine() },
     ]
-    const config = await readConfig(base, sections)
-    if (config !== undefined) {
+    const loaded = readConfiguration(base, sections)
+    if (loaded !== undefined) {
+      const { config } = loaded
       using opened = options.closed ? withoutStore("--closed was given") : await openDatabase(base, config)
       sections.push(
         { name: "configuration", findings: checkSettings(config) },
         { name: "files", findings: checkFiles(config) },
         { name: "database", findings: [...opened.findings, checkSpace(config), checkBackup(config, Date.now())] },
-        { name: "running node", findings: checkRunning(config.db.path) },
+        { name: "running node", findings: [...checkRunning(config.db.path), checkInForce(loaded)] },
       )
       if (!options.offline) {
         sections.push(
@@ -57,9 +59,9 @@ export const doctor = command({
 })
 
 /** Undefined if it cannot be read, and then that is a finding. */
-async function readConfig({ config }: Base, sections: Section[]): Promise<Config | undefined> {
+function readConfiguration({ globals }: Base, sections: Section[]): Loaded | undefined {
   try {
-    return await config()
+    return readConfig(globals)
   } catch (error) {
     if (!(error instanceof CosignerError)) throw error
     sections.push({ name: "configuration", findings: [failure("config.read", error)] })

@@ -149,7 +149,7 @@ class SettingsInForce {
     const { path } = loaded.config.db
     const keys = shownKeys(withReloaded(loaded.tree, newest.tree))
     try {
-      writeRunning(path, { pid: process.pid, sinceMs: this.#sinceMs, keys })
+      writeRunning(path, { pid: process.pid, sinceMs: this.#sinceMs, keys, flags: Object.fromEntries(loaded.said) })
     } catch (cause) {
       tell(new CosignerError("E-CLI-009", { path: `${path}.in-force.json`, why: errorText(cause) }, { cause }))
     }

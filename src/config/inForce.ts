@@ -74,6 +74,8 @@ export interface Running {
   readonly sinceMs: number
   /** Keys and values as `config show` prints them. */
   readonly keys: Readonly<Record<string, string>>
+  /** Keys that a flag of the start said, by the key. */
+  readonly flags: Readonly<Record<string, string>>
 }
 
 const fileOf = (dbPath: string): string => `${dbPath}.in-force.json`
@@ -105,20 +107,37 @@ const isRunning = (value: unknown): value is Running =>
   isTree(value) &&
   typeof value["pid"] === "number" &&
   typeof value["sinceMs"] === "number" &&
-  isTree(value["keys"]) &&
-  Object.values(value["keys"]).every((text) => typeof text === "string")
+  isTexts(value["keys"]) &&
+  isTexts(value["flags"])
+
+const isTexts = (value: unknown): boolean =>
+  isTree(value) && Object.values(value).every((text) => typeof text === "string")
 
 export interface Difference {
   readonly key: string
   /** Undefined: the key is not there. */
   readonly running: string | undefined
   readonly file: string | undefined
+  /** What the running node was started with for this key, if a flag said it. */
+  readonly flag: string | undefined
 }
 
 /** Where the running node differs from the file. */
-export function differences(running: Running["keys"], file: Running["keys"]): readonly Difference[] {
-  const keys = [...new Set([...Object.keys(running), ...Object.keys(file)])].sort()
-  return keys
-    .filter((key) => running[key] !== file[key])
-    .map((key) => ({ key, running: running[key], file: file[key] }))
+export function differences(
+  { keys, flags }: Pick<Running, "keys" | "flags">,
+  file: Running["keys"],
+): readonly Difference[] {
+  const names = [...new Set([...Object.keys(keys), ...Object.keys(file)])].sort()
+  return names
+    .filter((key) => keys[key] !== file[key])
+    .map((key) => ({ key, running: keys[key], file: file[key], flag: flags[flagKeyOf(key)] }))
+}
+
+/** Flags say whole lists: `callback.cb_server_v2[0].pubkey_path` is of `callback.cb_server_v2`. */
+const flagKeyOf = (key: string): string => key.replace(/\[.*$/, "")
+
+/** What the process that holds a database has in force; `holder` is its id. */
+export function runningOf(dbPath: string, holder: number | undefined): Running | undefined {
+  const running = holder === undefined ? undefined : readRunning(dbPath)
+  return running?.pid === holder ? running : undefined
 }

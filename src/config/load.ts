@@ -24,6 +24,8 @@ export interface Loaded {
   readonly config: Config
   /** Every key with its value as the file has it, defaults included: for `config show`. */
   readonly tree: Readonly<Tree>
+  /** Which flag said a key, by the key. */
+  readonly said: ReadonlyMap<string, string>
 }
 
 /** -c, -d, --key-file and --ws-url say where things are, and stand above the file. */
@@ -61,7 +63,7 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 /** Checks the text of a configuration; `file` is its name in messages, undefined where there is none. */
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
   const document = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
-  const { value, tree } = readSettings(configSchema, document, { overrides, wins: WINS })
+  const { value, tree, said } = readSettings(configSchema, document, { overrides, wins: WINS })
   const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent))
-  return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree }
+  return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree, said }
 }

@@ -25,6 +25,8 @@ export interface Settings<S extends TSchema> {
   readonly tree: Readonly<Tree>
   /** `configs/cosigner.toml:9`, or the flag that said it: for problems that only their user can find. */
   readonly where: Where
+  /** Which flag said a key, by the key. */
+  readonly said: ReadonlyMap<string, string>
 }
 
 export type DeepReadonly<T> = T extends readonly (infer E)[]
@@ -43,7 +45,7 @@ export function readSettings<S extends TSchema>(schema: S, document: Document, f
   const tree = isTree(filled) ? filled : {}
   const problems = problemsOf(schema, tree, where)
   if (problems.length > 0) throw new CosignerError("E-CFG-003", { problems })
-  return { value: frozen(Value.Decode(schema, tree)), tree, where }
+  return { value: frozen(Value.Decode(schema, tree)), tree, where, said }
 }
 
 /** A problem that only the user of the settings can find, at its place. */

@@ -18,7 +18,7 @@ describe("a callback server that is added to the file of a running node", () => 
     const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
     writeFileSync(join(node.dir, "risk-pub.key"), publicKey.export({ type: "spki", format: "pem" }))
     const show = async () => {
-      const { stdout } = await cosigner(["config", "show", "--json", "--key-file", ".password"], { cwd: node.dir })
+      const { stdout } = await cosigner(["config", "show", "--json"], { cwd: node.dir })
       return JSON.parse(stdout)
     }
     const item = async () => {
@@ -33,7 +33,16 @@ describe("a callback server that is added to the file of a running node", () => 
       await it.line(/Callback Servers:/)
       await it.line(/\|__ none/)
       await it.line(/msg="?running/)
-      expect((await show()).running.differs).toEqual([])
+      expect((await show()).running.differs).toEqual([
+        { key: "db.key_file", running: '".password"', flag: "--key-file" },
+      ])
+      const doctor = async () => {
+        const { stdout } = await cosigner(["doctor", "--json", "--offline", "--closed"], { cwd: node.dir })
+        const { sections } = JSON.parse(stdout)
+        const findings = sections.flatMap(({ findings }: { findings: unknown[] }) => findings)
+        return findings.find(({ check }: { check: string }) => check === "node.configuration")
+      }
+      expect((await doctor()).level).toBe("ok")
 
       node.configure(`${STATUS}${SERVER}[log.std]\nlevel = "debug"\n`)
       it.signal("SIGHUP")
@@ -49,6 +58,7 @@ describe("a callback server that is added to the file of a running node", () => 
         key: "callback.cb_server_v2[0].service_address",
         file: '"http://127.0.0.1:9/v2/check"',
       })
+      expect(await doctor()).toMatchObject({ level: "warning", code: "E-CFG-012" })
       const people = await cosigner(["config", "show"], { cwd: node.dir })
       expect(people.stdout).toContain("# callback.cb_server_v2[0].service_address: running none, file")
       it.signal("SIGTERM")
@@ -58,7 +68,7 @@ describe("a callback server that is added to the file of a running node", () => 
     await using again = node.start()
     await again.line(/\|__ http:\/\/127.0.0.1:9\/v2\/check \(version 2\)/)
     await again.line(/msg="?running/)
-    expect((await show()).running.differs).toEqual([])
+    expect((await show()).running.differs).toHaveLength(1)
   })
 })
 

@@ -55,21 +55,35 @@ describe("the record of what is in force", () => {
     const started = load('[log.std]\nlevel = "info"\n[metrics.influxdb]\ntoken = "hunter2hunter2"\n')
     const file = load(`${SERVER}[log.std]\nlevel = "debug"\n[embedded_risk_control_rules]\nenable = true`)
     const keys = shownKeys(withReloaded(started.tree, file.tree))
-    writeRunning(dir.at("db"), { pid: 7, sinceMs: 1, keys })
+    writeRunning(dir.at("db"), { pid: 7, sinceMs: 1, keys, flags: { "db.key_file": "--key-file" } })
     const running = readRunning(dir.at("db"))
     expect(JSON.stringify(running)).not.toContain("hunter2")
     expect(statSync(dir.at("db.in-force.json")).mode & 0o777).toBe(0o600)
     expect(running?.keys["log.std.level"]).toBe('"debug"')
     expect(running?.keys["embedded_risk_control_rules.enable"]).toBe("true")
-    const found = differences(running?.keys ?? {}, shownKeys(file.tree)).map(({ key }) => key)
+    const found = differences(running ?? { keys: {}, flags: {} }, shownKeys(file.tree)).map(({ key }) => key)
     expect(found).toContain("callback.cb_server_v2[0].service_address")
     expect(found).toContain("metrics.influxdb.token")
     expect(found.filter((key) => key.startsWith("log.") || key.startsWith("embedded"))).toEqual([])
   })
+  test("tells what a flag of the start said from what the file was edited to", () => {
+    const keys = { "callback.cb_server_v2[0].pubkey_path": '"k"', "db.path": '"a"' }
+    const flags = { "callback.cb_server_v2": "--cb-address" }
+    expect(differences({ keys, flags }, { "db.path": '"b"' })).toEqual([
+      { key: "callback.cb_server_v2[0].pubkey_path", running: '"k"', file: undefined, flag: "--cb-address" },
+      { key: "db.path", running: '"a"', file: '"b"', flag: undefined },
+    ])
+  })
   test("is none where it is not there or damaged", () => {
     using dir = temporaryFolder("in-force")
     expect(readRunning(dir.at("db"))).toBeUndefined()
-    for (const text of ["", "{", '{"pid":1}', '{"pid":1,"sinceMs":1,"keys":{"a":1}}']) {
+    for (const text of [
+      "",
+      "{",
+      '{"pid":1}',
+      '{"pid":1,"sinceMs":1,"keys":{"a":1}}',
+      '{"pid":1,"sinceMs":1,"keys":{}}',
+    ]) {
       writeFileSync(dir.at("db.in-force.json"), text, { mode: 0o600 })
       expect(readRunning(dir.at("db"))).toBeUndefined()
     }

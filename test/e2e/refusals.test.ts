@@ -159,7 +159,9 @@ describe("no secret is asked for where others can read it", () => {
     "--password-file": "<file>",
     "--node-key": "<file>",
     "--public-key": "<hex>",
+    "--waas-public-key": "<hex>",
     "--key": "<xpub|cpub>",
+    "--password-segment": "",
     "--private-keys": "",
   }
   test("in the words of a command: options take files and public keys", async () => {

@@ -1,5 +1,7 @@
 /** The hardening in force in the node that runs on a database, read from /proc, where the kernel keeps it. */
 import { readFileSync, statSync } from "node:fs"
+import { differences, runningOf, shownKeys } from "../../config/inForce.ts"
+import type { Loaded } from "../../config/load.ts"
 import { CosignerError } from "../../errors.ts"
 import { type Finding, ok, skipped, warning } from "./finding.ts"
 
@@ -30,6 +32,16 @@ export function holderOf(lockPath: string): number | undefined {
     // no such file, or no such table: then nothing is known
   }
   return undefined
+}
+
+/** Whether the running node has in force what the file says; what its flags said is meant to differ. */
+export function checkInForce({ config, tree }: Loaded): Finding {
+  const check = "node.configuration"
+  const running = runningOf(config.db.path, holderOf(`${config.db.path}.lock`))
+  if (running === undefined) return skipped(check, "no node runs on this database, or it keeps no record")
+  const keys = differences(running, shownKeys(tree)).flatMap(({ key, flag }) => (flag === undefined ? [key] : []))
+  if (keys.length === 0) return ok(check, `process ${running.pid} has in force what the file says`)
+  return warning(check, new CosignerError("E-CFG-012", { keys }))
 }
 
 function missingOf(pid: number): readonly string[] {

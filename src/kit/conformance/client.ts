@@ -14,6 +14,8 @@ export interface Target {
   readonly serverPublicKey: KeyObject
   readonly strangerKey: KeyObject
   readonly timeoutMs: number
+  /** PEM of the authorities to trust for https; the system's unless given. */
+  readonly ca?: string | undefined
   readonly now: () => number
   readonly newId: () => string
 }
@@ -88,6 +90,7 @@ export async function post(target: Target, token: string | undefined): Promise<R
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: form.toString(),
       redirect: "manual",
+      ...(target.ca === undefined ? {} : { tls: { ca: target.ca } }),
       signal: AbortSignal.timeout(target.timeoutMs),
     })
     return await readReply(target, response.status, await response.text())
