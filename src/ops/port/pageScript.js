@@ -256,6 +256,7 @@ function taskRow(task, nowMs) {
       el("span", { class: "what" }, what.filter((word) => word !== "").join(" ")),
       el("span", { class: "id", title: task["task_id"] }, short(task["task_id"])),
       el("p", { class: "quiet" }, `${short(task["group_id"])} ${task["paths"].join(" ")}`.trim()),
+      ...intentLines(task["intents"]),
     ),
     el(
       "td",
@@ -269,6 +270,20 @@ function taskRow(task, nowMs) {
     el("td", { class: "number" }, clock(task["claimed_ms"])),
   )
   return row
+}
+
+/**
+ * What the signatures of a task will do, as the node read it; each effect on a line of its own, nothing shortened.
+ * @param {Json[]} intents
+ */
+function intentLines(intents) {
+  return intents.map(({ hash, text }) =>
+    el(
+      "ul",
+      { class: "intent", title: `intent ${hash}` },
+      .../** @type {string} */ (text).split("\n").map((line) => el("li", {}, line)),
+    ),
+  )
 }
 
 /** @param {Json | null} verdict */

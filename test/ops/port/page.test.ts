@@ -95,6 +95,18 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
     await page.until(`document.querySelector("#ready").textContent === "ready"`)
   })
 
+  test("what a task signs is shown in words, as text and whole", async () => {
+    const to = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
+    const text = `transfer 1 ETH to ${to} on eip155:1, fee at most 0.01 ETH\nmemo <b>x</b>`
+    it.tasks = [taskOf({ task_id: "task-intent", intents: [{ hash: "ab".repeat(32), text }] }), ...it.tasks]
+    await page.until(`document.querySelector("#tasks tbody").innerText.includes("task-intent")`)
+    expect(await page.value(`document.querySelector("#tasks .intent").innerText`)).toContain(to)
+    expect(await page.value(`document.querySelectorAll("#tasks .intent li").length`)).toBe(2)
+    expect(await page.value(`document.querySelectorAll("#tasks .intent b").length`)).toBe(0)
+    it.tasks = it.tasks.slice(1)
+    await page.until(`!document.querySelector("#tasks tbody").innerText.includes("task-intent")`)
+  })
+
   test("details that a reader opened stay open while the page lives", async () => {
     await page.value(`(document.querySelectorAll("#tasks details")[0].open = true)`)
     it.tasks = [taskOf({ task_id: "task-3" }), ...it.tasks.slice(1)]
