@@ -1,5 +1,5 @@
 /** Entries by the accounts that they name: of hundreds, few are asked of one effect. */
-import type { EffectView } from "./effectView.ts"
+import { type EffectView, isAnyChain } from "./effectView.ts"
 import type { Conditions } from "./entry.ts"
 
 export class ByTarget<C extends Conditions> {
@@ -29,7 +29,8 @@ export class ByTarget<C extends Conditions> {
 
   /** For conditions that what is unknown matches. */
   matching(view: EffectView): readonly C[] {
-    return view.to.is === "known" && !view.to.value.isStrange ? this.reaching(view) : this.entries
+    const isCertain = view.to.is === "known" && !view.to.value.isStrange && !isAnyChain(view.to.value.chain)
+    return isCertain ? this.reaching(view) : this.entries
   }
 }
 

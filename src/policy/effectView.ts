@@ -28,6 +28,8 @@ export interface EffectView {
 
 export interface Destination {
   readonly account: string
+  /** CAIP-2 of the chain that it is on; `eip155:*` is every EVM chain. */
+  readonly chain: string
   /** Every spelling by which a target may name it: itself and the owner of a token account, each with its chain and without. */
   readonly keys: readonly string[]
   /** This key's own path to it. */
@@ -105,7 +107,7 @@ function destinationOf(
     known?.owner === undefined &&
     ownPath === undefined &&
     namesOf(chain, target, names).length === 0
-  return { is: "known", value: { account: target, keys, ownPath, isStrange } }
+  return { is: "known", value: { account: target, chain, keys, ownPath, isStrange } }
 }
 
 /** Solana: tokens go to accounts of which the message does not say whose they are. */

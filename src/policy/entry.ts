@@ -34,6 +34,8 @@ export interface Conditions {
 }
 
 export interface Targets {
+  /** Accounts without their chains. */
+  readonly bare: ReadonlySet<string>
   /** As `accountKey` has them, of every chain; a bare address without one. */
   readonly accounts: ReadonlySet<string>
   readonly paths: readonly { readonly chain: string | undefined; readonly pattern: PathPattern }[]
@@ -138,8 +140,10 @@ function targetsOf(texts: readonly string[], names: Names, key: "to" | "contract
     if (found.length === 0) throw new RangeError(`no ${key === "to" ? "address" : "contract"} is called ${text}`)
     return found
   })
+  const accounts = named.flatMap((one) => one.key ?? [])
   return {
-    accounts: new Set(named.flatMap((one) => one.key ?? [])),
+    accounts: new Set(accounts),
+    bare: new Set(accounts.map((account) => account.slice(account.indexOf(" ") + 1))),
     paths: named.flatMap(({ chain, path }) =>
       path === undefined ? [] : [{ chain: chain === "" ? undefined : chain, pattern: path }],
     ),
@@ -197,8 +201,8 @@ export function missedByEffect(entry: Allowing, view: EffectView, names: Names):
   if (entry.kinds?.has(view.effect.kind) === false) return "effects"
   if (!chainsHold(entry, view)) return "chains"
   if (!assetHolds(entry, view, names)) return "assets"
-  if (entry.to !== undefined && !reaches(entry.to, view.to, view)) return "to"
-  if (entry.contracts !== undefined && !(view.isContract && reaches(entry.contracts, view.to, view))) return "contracts"
+  if (entry.to !== undefined && !reaches(entry.to, view.to)) return "to"
+  if (entry.contracts !== undefined && !(view.isContract && reaches(entry.contracts, view.to))) return "contracts"
   if (entry.selectors !== undefined && !(view.selector !== undefined && entry.selectors.has(view.selector)))
     return "selectors"
   if (entry.types !== undefined && !(view.encodeType !== undefined && entry.types.has(view.encodeType))) return "types"
@@ -219,17 +223,23 @@ const assetHolds = ({ assets }: Allowing, { asset }: EffectView, names: Names): 
 const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
   asset.is === "known" && amount !== undefined && holds(bounds, asset.value, amount)
 
-function reaches({ accounts, paths }: Targets, to: Field<Destination>, { chains }: EffectView): boolean {
+function reaches({ accounts, paths }: Targets, to: Field<Destination>): boolean {
   if (to.is !== "known") return false
-  const { keys, ownPath } = to.value
+  const { keys, ownPath, chain } = to.value
   for (const key of keys) if (accounts.has(key)) return true
   return (
     ownPath !== undefined &&
-    paths.some(
-      ({ chain, pattern }) =>
-        (chain === undefined || chains.every((one) => one === chain)) && matchesPath(pattern, ownPath),
-    )
+    paths.some(({ chain: on, pattern }) => (on === undefined || on === chain) && matchesPath(pattern, ownPath))
   )
+}
+
+/** Whether a deny entry's target may be meant: what holds on every chain holds on the target's too. */
+function mayReach(targets: Targets, to: Field<Destination>): boolean {
+  if (to.is !== "known" || to.value.isStrange || reaches(targets, to)) return true
+  if (!isAnyChain(to.value.chain)) return false
+  const { keys, ownPath } = to.value
+  if (keys.some((key) => targets.bare.has(key))) return true
+  return ownPath !== undefined && targets.paths.some(({ pattern }) => matchesPath(pattern, ownPath))
 }
 
 const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly number[]): boolean =>
@@ -250,10 +260,8 @@ function matchesEffect(entry: Conditions, view: EffectView): boolean {
   if (kinds?.has(view.effect.kind) === false) return false
   if (chains !== undefined && !view.chains.some((chain) => isAnyChain(chain) || chains.has(chain))) return false
   if (assets !== undefined && view.asset.is === "known" && !assets.has(view.asset.value)) return false
-  if (to !== undefined && view.to.is === "known" && !view.to.value.isStrange && !reaches(to, view.to, view))
-    return false
-  if (contracts !== undefined && view.isContract && view.to.is === "known" && !reaches(contracts, view.to, view))
-    return false
+  if (to !== undefined && !mayReach(to, view.to)) return false
+  if (contracts !== undefined && view.isContract && !mayReach(contracts, view.to)) return false
   if (selectors !== undefined && view.selector !== undefined && !selectors.has(view.selector)) return false
   return types === undefined || view.encodeType === undefined || types.has(view.encodeType)
 }

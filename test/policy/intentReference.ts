@@ -168,6 +168,7 @@ export class Reference {
     effect: Effect,
     chain: string,
     accounts: KeySignRequest["intents"][number]["accounts"],
+    denies = false,
   ) {
     const target = targetOf(effect)
     if (typeof target !== "string") return false
@@ -177,7 +178,7 @@ export class Reference {
         if (path !== undefined && text === `@own:${["m", ...path].join("/")}`) return true
       } else if (text.startsWith("@")) {
         for (const row of [...(rows(this.intent, "addresses") ?? []), ...(rows(this.intent, "contracts") ?? [])]) {
-          if (row["name"] !== text.slice(1) || row["chain"] !== chain) continue
+          if (row["name"] !== text.slice(1) || (row["chain"] !== chain && !(denies && chain === "eip155:*"))) continue
           if (String(row["address"] ?? "").toLowerCase() === target.toLowerCase()) return true
           if (path !== undefined && row["path"] === ["m", ...path].join("/")) return true
         }
@@ -194,7 +195,11 @@ export class Reference {
       return false
     const to = texts(row, "to")
     const chain = effect.kind === "delegate_7702" ? effect.chain : intent.reading.chain
-    if (to !== undefined && typeof targetOf(effect) === "string" && !this.goesTo(to, effect, chain, intent.accounts))
+    if (
+      to !== undefined &&
+      typeof targetOf(effect) === "string" &&
+      !this.goesTo(to, effect, chain, intent.accounts, true)
+    )
       return false
     const who = texts(row, "initiators")
     const initiator = initiatorOf(request)

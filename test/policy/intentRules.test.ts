@@ -252,6 +252,12 @@ test.each<[string, object, readonly Effect[], string]>([
   expect(codeOf(keySign, [intentOf(effects)])).toBe(code)
 })
 
+test("deny: what is signed for every chain goes to the target on its chain too", () => {
+  const anywhere = intentOf([pay()], { chain: "eip155:*", format: "evm/typed-data" })
+  expect(codeOf(never({ to: ["@exchange"] }), [anywhere])).toBe(DENIED)
+  expect(codeOf(never({ to: ["@usdc"] }), [anywhere])).toBe(ok)
+})
+
 test("deny: a token account of Solana of which nobody can say whose it is matches every target", () => {
   const chain = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
   const asset = `${chain}/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v`
