@@ -16,6 +16,9 @@ export const changePassword = command({
   details: [
     "The node must not be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
     "equal lines. A key file is not touched: write the new password to it yourself. Backups keep the password they have.",
+    "The old password still opens every copy of the database that was made before. The key under which records are sealed stays the",
+    "same: whoever had the old password and such a copy can read later copies too. If the old password was known to somebody, restore",
+    "a fresh backup, which draws a new key, and refresh the groups by a reshare, which makes new shares.",
   ].join("\n"),
   examples: [
     ["cosigner change-password", "asks for the old one and the new one"],

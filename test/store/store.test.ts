@@ -1,15 +1,18 @@
 /** What the repositories promise one by one; how they behave together is model.test.ts's. */
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { copyFileSync, readFileSync } from "node:fs"
 import { toHex, u32be, u64be, utf8 } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { keyCounter } from "../../src/policy/countLimit.ts"
 import { RollingUsage } from "../../src/policy/rollingUsage.ts"
 import { Secret } from "../../src/secret.ts"
+import { SecretsFile } from "../../src/store/file.ts"
 import { unwrapKey, wrapKey } from "../../src/store/header.ts"
+import { openHeader } from "../../src/store/rows.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import { REPLAY_MS } from "../../src/store/tasks.ts"
+import { importStore } from "../../src/store/transfer.ts"
 import { rootKeyOf } from "../../src/tasks/policyRequest.ts"
 import { encodeTask } from "../../src/wire/task.ts"
 import { keySign } from "../wire/documents.ts"
@@ -75,6 +78,32 @@ test("a new password: the old one no longer opens, all is there, and one commit 
   using store = openStore(folder.db, next, { readOnly: false })
   expect(store.tasks.get("t1")?.state).toBe("approved")
   expect(store.verify()).toBe(5)
+})
+
+test("what an old password opens is as SECURITY says: older copies, and by their data key the newer ones; a restored file is another's", () => {
+  using folder = new Folder()
+  using restored = new Folder()
+  const next = Secret.from(Buffer.from("a new and long password"))
+  const older = `${folder.db}.older`
+  {
+    using store = folder.create()
+    copyFileSync(folder.db, older)
+    store.changePassword(next, KDF)
+    // Bodies are wiped as the next is asked for: copied, they are what a backup carries.
+    using snapshot = store.snapshot(`${folder.db}.snapshot`)
+    const records = []
+    for (const record of snapshot.records(undefined)) {
+      if (record !== undefined) records.push({ ...record, body: record.body.slice() })
+    }
+    importStore(restored.db, password(), records, { kdf: KDF, nowMs: 1 })
+  }
+  const keyOf = (path: string, opens: Secret) => {
+    using file = SecretsFile.open(path, true)
+    using dataKey = openHeader(file, opens)
+    return hexOf(dataKey)
+  }
+  expect(keyOf(older, password())).toBe(keyOf(folder.db, next))
+  expect(keyOf(restored.db, password())).not.toBe(keyOf(older, password()))
 })
 
 test("the default cost of the password is 64 MiB and three passes or more, and is stored with the file", () => {
