@@ -1,0 +1,323 @@
+/**
+ * The risk officer's sentence on the real binary: only transfers of ETH, at most 1 ETH a day in all with fees, to these three
+ * addresses, asked for by these people (as WaaS states it), Monday to Friday, fee at most 0.02 ETH, and this node in every signing
+ * set. Everything else that a caller tries is refused by a code of its own, which events tell.
+ */
+
+import { expect, test } from "bun:test"
+import { randomUUID } from "node:crypto"
+import { appendFileSync } from "node:fs"
+import { join } from "node:path"
+import { pointCompress } from "tiny-secp256k1"
+import {
+  encodeFunctionData,
+  type Hex,
+  hashMessage,
+  keccak256,
+  maxUint256,
+  parseAbi,
+  parseEther,
+  recoverAddress,
+  serializeTransaction,
+  toHex,
+} from "viem"
+import { HDKey, publicKeyToAddress } from "viem/accounts"
+import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
+import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { runToEnd } from "../../src/kit/demo/processes.ts"
+import type { NewSignRequest, SignatureObject, SignRequestObject } from "../../src/waas/client.ts"
+import { FORM_FIELD } from "../../src/wire/tssJwt.ts"
+import { type ScannedDeployment, scannedDeployment } from "./deployment.ts"
+import type { Surveillance } from "./leaks/surveillance.ts"
+
+const BOB = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+const CAROL = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+const DAVE = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+const EVE = "0x1111111111111111111111111111111111111111"
+const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+const ABI = parseAbi([
+  "function transfer(address,uint256)",
+  "function approve(address,uint256)",
+  "function multicall(bytes[])",
+])
+const PATH = "m/44/60/0/0/5"
+
+/** Five days from today on are the working week of this test, so that it holds on any day; the two others are its weekend. */
+function weekFrom(nowMs: number) {
+  const names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+  const days = names.map((_, i) => names[(new Date(nowMs).getUTCDay() + i) % 7])
+  return { working: JSON.stringify(days.slice(0, 5)), weekend: JSON.stringify(days.slice(5)) }
+}
+
+const membersTable = (nodes: readonly DeployedNode[]): string => `[embedded_risk_control_rules.key_gen]
+reject_all = false
+[[embedded_risk_control_rules.key_gen.allow_list]]
+threshold = 2
+node_ids = ${JSON.stringify(nodes.map(({ nodeId }) => nodeId))}`
+
+function sentence(node: DeployedNode, nodes: readonly DeployedNode[]): string {
+  const { working, weekend } = weekFrom(Date.now())
+  const entry = (name: string, initiators: readonly string[], days: string): string => `
+[[embedded_risk_control_rules.key_sign.allow]]
+name = "${name}"
+effects = ["transfer"]
+assets = ["ETH"]
+chains = ["eip155:1"]
+to = ["@exchange", "@custodian"]
+initiators = ${JSON.stringify(initiators)}
+max_fee = ["0.02 ETH"]
+time_windows = [{ zone = "UTC", days = ${days} }]
+`
+  return `
+[[intent.addresses]]
+name = "exchange"
+chain = "eip155:1"
+address = "${BOB}"
+[[intent.addresses]]
+name = "exchange"
+chain = "eip155:1"
+address = "${CAROL}"
+[[intent.addresses]]
+name = "custodian"
+chain = "eip155:1"
+address = "${DAVE}"
+
+[embedded_risk_control_rules]
+enable = true
+${membersTable(nodes)}
+[embedded_risk_control_rules.key_reshare]
+reject_all = true
+[embedded_risk_control_rules.key_share_sign]
+reject_all = true
+[embedded_risk_control_rules.key_sign]
+reject_all = false
+required_node_ids = ["${node.nodeId}"]
+${entry("payout", ["ada", "grace"], working)}${entry("weekend", ["heidi"], weekend)}
+[[embedded_risk_control_rules.key_sign.limits]]
+name = "eth-day"
+asset = "ETH"
+per = "all"
+window = "24h"
+max_amount = "1 ETH"
+`
+}
+
+interface Payment {
+  readonly to?: Hex
+  readonly value?: string
+  /** gas limit times price, ETH. */
+  readonly fee?: string
+  readonly nonce?: number
+  readonly data?: Hex
+}
+
+/** As another implementation writes it. */
+function payment({ to = BOB, value = "0", fee = "0.001", nonce = 0, data = "0x" }: Payment): Hex {
+  const gas = 100_000n
+  const price = parseEther(fee) / gas
+  const fees = { gas, maxFeePerGas: price, maxPriorityFeePerGas: 0n }
+  return serializeTransaction({ type: "eip1559", chainId: 1, nonce, to, value: parseEther(value), data, ...fees })
+}
+
+type Ask = Pick<NewSignRequest, "messages" | "payloads"> & {
+  readonly by?: string
+  readonly nodes?: readonly DeployedNode[]
+}
+
+const base64 = (hex: Hex): string => Buffer.from(hex.slice(2), "hex").toString("base64")
+
+/** Transactions and the digest of each, which the same implementation computes. */
+const askFor = (...raws: readonly Hex[]): Ask => ({
+  messages: raws.map((raw, payload) => ({ bip32_path: PATH, msg_hash: keccak256(raw), payload })),
+  payloads: raws.map((raw) => ({ format: "evm/transaction", data: base64(raw) })),
+})
+
+interface Told {
+  readonly node_id: string
+  readonly event_type: string
+  readonly data: { readonly failed_reason: string; readonly intent?: readonly string[] }
+}
+
+function eventServer(hear: Surveillance["token"]) {
+  const told: Told[] = []
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      const text = await request.text()
+      hear("events", text)
+      const [, payload = ""] = (new URLSearchParams(text).get(FORM_FIELD) ?? "").split(".")
+      const claims = JSON.parse(Buffer.from(payload, "base64url").toString())
+      told.push(JSON.parse(Buffer.from(claims.package_data, "base64").toString()))
+      return new Response()
+    },
+  })
+  return { told, url: `http://127.0.0.1:${server.port}/v2/event`, [Symbol.asyncDispose]: () => server.stop(true) }
+}
+
+const eventTable = (url: string): string => `
+[event]
+event_types = ["request.keysign.succeeded", "request.keysign.failed"]
+[[event.server]]
+url = "${url}"
+`
+
+/** The others hold no rules over intents: they only insist that the guarded node takes part. */
+const insist = (on: DeployedNode, nodes: readonly DeployedNode[]): string => `
+[embedded_risk_control_rules]
+enable = true
+${membersTable(nodes)}
+[embedded_risk_control_rules.key_sign]
+reject_all = false
+required_node_ids = ["${on.nodeId}"]
+`
+
+const isFinal = ({ status }: SignRequestObject): boolean =>
+  ["Completed", "Declined", "Failed", "Canceled"].includes(status)
+
+/** A node under the sentence and two that insist on it; a caller who asks for signatures under one path. */
+async function guardedVault({ deployment, program, surveillance }: ScannedDeployment, eventUrl: string) {
+  const { nodes } = deployment
+  const [guarded, second, third] = [nodes[0]!, nodes[1]!, nodes[2]!]
+  for (const node of nodes) {
+    await runToEnd(program, ["event", "key", "create", "--key-file", ".password", "--json"], node.dir)
+    const rules = node === guarded ? sentence(guarded, nodes) : insist(guarded, nodes)
+    appendFileSync(join(node.dir, "configs", "cosigner.toml"), eventTable(eventUrl) + rules)
+  }
+  const bound = await makeVault(deployment, nodes, 2)
+  await Promise.all(nodes.map((node) => deployment.startNode(node)))
+  const vault: Vault = await generateKeys(deployment, bound)
+  surveillance.leakScanner.expect({ channel: "tokens", what: "an event", text: "request.keysign.failed" })
+  const ask = async ({ by = "ada", nodes: signers = [guarded, second], ...asked }: Ask): Promise<SignRequestObject> => {
+    const { sign_request_id } = await deployment.client.createSignRequest(vault.vaultId, {
+      request_id: randomUUID(),
+      curve: "SECP256K1",
+      signature_type: 1,
+      key_share_holder_group_id: vault.holderGroupId,
+      used_tss_node_ids: signers.map(({ nodeId }) => nodeId),
+      ...asked,
+      extra_info: { transaction: statedBy(by) },
+      deadline_seconds: 60,
+    })
+    return until("the end of a request", async () => {
+      const now = await deployment.client.signRequest(vault.vaultId, sign_request_id)
+      return isFinal(now) ? now : undefined
+    })
+  }
+  return { ask, guarded, second, third, root: vault.roots.secp256k1 ?? "" }
+}
+
+/** What WaaS says of who asked, in the fields that it requires. */
+const statedBy = (initiator: string) => ({
+  transaction_id: randomUUID(),
+  wallet_id: randomUUID(),
+  status: "PendingSignature",
+  source: {},
+  destination: {},
+  initiator,
+  initiator_type: "API",
+  created_timestamp: Date.now(),
+  updated_timestamp: Date.now(),
+})
+
+/** The address of a child of the root key, by another implementation of BIP-32. */
+function addressAt(root: string, path: string): string {
+  const { publicKey } = HDKey.fromExtendedKey(root).derive(path)
+  return publicKeyToAddress(toHex(pointCompress(publicKey!, false)))
+}
+
+/** Who signed this digest. */
+const signerOf = (digest: Hex, { signature, signature_recovery }: SignatureObject): Promise<string> => {
+  const yParity = Number(signature_recovery)
+  const [r, s]: [Hex, Hex] = [`0x${signature.slice(0, 64)}`, `0x${signature.slice(64)}`]
+  return recoverAddress({ hash: digest, signature: { r, s, yParity } })
+}
+
+test("the risk officer's sentence: one payment passes, all else is refused by its code and told", async () => {
+  await using it = await scannedDeployment(3)
+  await using events = eventServer(it.surveillance.token)
+  const { ask, guarded, second, third, root } = await guardedVault(it, events.url)
+
+  const half = payment({ value: "0.5" })
+  const paid = await ask(askFor(half))
+  expect(paid).toMatchObject({ status: "Completed", failed_reason: "" })
+  expect(await signerOf(keccak256(half), paid.signatures[0]!)).toBe(addressAt(root, PATH))
+  const toldOfSuccess = await until("the event of the payment", async () =>
+    events.told.find(({ node_id, data }) => node_id === guarded.nodeId && data.failed_reason === ""),
+  )
+  expect(toldOfSuccess.data.intent).toEqual([
+    `transfer 0.5 ETH to ${BOB} (@exchange) on eip155:1, fee at most 0.001 ETH`,
+  ])
+
+  const unlimited = encodeFunctionData({ abi: ABI, functionName: "approve", args: [EVE, maxUint256] })
+  const harmless = encodeFunctionData({ abi: ABI, functionName: "transfer", args: [BOB, 5n] })
+  const hidden = encodeFunctionData({ abi: ABI, functionName: "multicall", args: [[harmless, unlimited]] })
+  const multicall = payment({ to: USDC, data: hidden, nonce: 1 })
+  const next = payment({ value: "0.1", nonce: 1 })
+  const changed: Hex = `0x${next.slice(2).replace(BOB.slice(2).toLowerCase(), `${BOB.slice(2, -2).toLowerCase()}46`)}`
+  expect(changed).not.toBe(next)
+  const login = keccak256("0x1234")
+  const loginAsk: Ask = {
+    messages: [{ bip32_path: PATH, msg_hash: hashMessage({ raw: login }), payload: 0 }],
+    payloads: [{ format: "evm/message", data: base64(login) }],
+  }
+  const attempts: readonly (readonly [string, Ask, string, string, readonly string[]])[] = [
+    ["another destination", askFor(payment({ to: EVE, nonce: 1 })), "E-RSK-018", EVE, [guarded.nodeId]],
+    [
+      "an amount above the day's rest",
+      askFor(payment({ value: "0.499", nonce: 1 })),
+      "E-RSK-011",
+      "eth-day",
+      [guarded.nodeId],
+    ],
+    ["a fee above 0.02 ETH", askFor(payment({ fee: "0.0201", nonce: 1 })), "E-RSK-018", "fee", [guarded.nodeId]],
+    ["asked for by somebody else", { ...askFor(next), by: "eve" }, "E-RSK-018", BOB, [guarded.nodeId]],
+    ["asked for on another day of the week", { ...askFor(next), by: "heidi" }, "E-RSK-018", BOB, [guarded.nodeId]],
+    [
+      "one byte of the payload changed, and the old msg_hash",
+      { ...askFor(next), payloads: [{ format: "evm/transaction", data: base64(changed) }] },
+      "E-INT-005",
+      PATH,
+      [guarded.nodeId, second.nodeId],
+    ],
+    ["an approval without a limit in a multicall", askFor(multicall), "E-RSK-018", "call ", [guarded.nodeId]],
+    ["a login message of 32 bytes", loginAsk, "E-RSK-018", "approve the hash", [guarded.nodeId]],
+    [
+      "a digest without payload",
+      { messages: [{ bip32_path: PATH, msg_hash: keccak256(next) }] },
+      "E-RSK-021",
+      PATH,
+      [guarded.nodeId],
+    ],
+    [
+      "without the guarded node",
+      { ...askFor(next), nodes: [second, third] },
+      "E-RSK-013",
+      guarded.nodeId,
+      [second.nodeId, third.nodeId],
+    ],
+  ]
+  for (const [what, asked, code, reason, by] of attempts) {
+    const before = events.told.length
+    const { status, failed_reason, signatures } = await ask(asked)
+    expect({ what, status, code: failed_reason.slice(0, code.length), signatures }).toEqual({
+      ...{ what, status: "Declined", code, signatures: [] },
+    })
+    expect(failed_reason).toContain(reason)
+    const told = await until(`the event of ${what}`, async () =>
+      events.told.slice(before).find(({ data }) => data.failed_reason.startsWith(code)),
+    )
+    expect(by).toContain(told.node_id)
+    if (asked.payloads?.[0]?.data === base64(multicall))
+      expect(told.data.intent?.join()).toMatch(new RegExp(`approve unlimited .* ${EVE}`))
+  }
+
+  // 0.5 and 0.001 are spent. Payments of nothing at 0.02 ETH of fees: 24 fit into what is left, and 0.019 remain.
+  const burns = (first: number, count: number, fee = "0.02"): Ask =>
+    askFor(...Array.from({ length: count }, (_, i) => payment({ fee, nonce: first + i })))
+  for (const first of [100, 108, 116]) expect((await ask(burns(first, 8))).status).toBe("Completed")
+  const refused = { status: "Declined", failed_reason: expect.stringMatching(/^E-RSK-011 .*eth-day/), signatures: [] }
+  expect(await ask(burns(124, 1))).toMatchObject(refused)
+  expect((await ask(burns(124, 1, "0.019"))).status).toBe("Completed")
+  expect(await ask(burns(125, 1, "0.000000000000100000"))).toMatchObject(refused)
+}, 180_000)
