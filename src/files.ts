@@ -47,13 +47,25 @@ export function syncPath(path: string): void {
   }
 }
 
-/** Makes the folder and what is missing above it, mode 700, durably: every new name is flushed with its parent. */
+/**
+ * Makes the folder and what is missing above it, mode 700, durably: every new name is flushed with its parent. ENOTDIR if
+ * something else has the name: EEXIST, which the system says, would read as if the file to be written were there.
+ */
 export function makeFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const first = made(folder)
   if (first === undefined) return
   for (let at = folder; ; at = dirname(at)) {
     syncPath(dirname(at))
     if (at === first || at === dirname(at)) return
+  }
+}
+
+function made(folder: string): string | undefined {
+  try {
+    return mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    if (errnoOf(cause) !== "EEXIST") throw cause
+    throw Object.assign(new Error("something that is no folder has the name", { cause }), { code: "ENOTDIR" })
   }
 }
 

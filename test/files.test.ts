@@ -186,3 +186,11 @@ describe("a private file", () => {
     expect(why(() => readPrivate(dir.at("absent"), 8))).toBe("there is no such file")
   })
 })
+
+test("a folder whose name a file has is refused as no folder, not as if the file to be written were there", () => {
+  using dir = temporaryFolder("files")
+  writeFileSync(dir.at("taken"), "")
+  for (const path of [dir.at("taken"), dir.at("taken", "below")]) {
+    expect(() => makeFolder(path)).toThrow(expect.objectContaining({ code: "ENOTDIR" }))
+  }
+})
