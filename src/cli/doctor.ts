@@ -7,6 +7,7 @@ import { openStore, type Store } from "../store/store.ts"
 import { type Base, command, flag } from "./command.ts"
 import { checkBackup, checkFiles, checkSpace } from "./doctor/files.ts"
 import { exitOf, type Finding, failure, linesOf, ok, type Section, skipped, worst } from "./doctor/finding.ts"
+import { checkGroups } from "./doctor/groups.ts"
 import { checkMachine, checkProgram } from "./doctor/machine.ts"
 import { checkNetwork } from "./doctor/network.ts"
 import { checkInForce, checkRunning } from "./doctor/running.ts"
@@ -89,7 +90,8 @@ async function openDatabase({ passwords }: Base, { db }: Config): Promise<Opened
     using password = await passwords.existing(db)
     const store = openStore(db.path, password, { readOnly: true })
     const records = store.verify()
-    return { store, findings: [ok(CHECK, `${records} records, all whole`)], [Symbol.dispose]: () => store.close() }
+    const findings = [ok(CHECK, `${records} records, all whole`), ...checkGroups(store)]
+    return { store, findings, [Symbol.dispose]: () => store.close() }
   } catch (error) {
     if (!(error instanceof CosignerError)) throw error
     // nobody to ask: that is how monitoring runs

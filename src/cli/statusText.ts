@@ -8,12 +8,12 @@ export function statusLines(statusDocument: StatusDocument, reasons: "all" | "ba
   return [
     `${statusDocument.ready ? "ready" : "NOT READY"}: ${statusDocument.node_id}, ${statusDocument.environment}, ${statusDocument.version}`,
     ...statusDocument.items.flatMap(({ name, state, reason, code, next }) => [
-      `  ${WORD[state]} ${name.padEnd(9)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
+      `  ${WORD[state]} ${name.padEnd(13)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
       ...(code === "" ? [] : [`          ${code}: ${next}`]),
     ]),
     `link ${statusDocument.link.phase}, workers ${statusDocument.workers.alive} of ${statusDocument.workers.size}, sessions ${statusDocument.sessions_open} open`,
     `tasks ${tasks.open} open; since the start ${tasks.completed} completed, ${tasks.rejected} rejected, ${tasks.failed} failed, ${tasks.cancelled} cancelled`,
-    `groups ${groups.active} that sign, peers banned ${groups.bans}, rules ${risk.rules_enabled ? "on" : "off"}`,
+    `groups ${groups.active} active, ${groups.blocked} of them cannot sign with every algorithm, peers banned ${groups.bans}, rules ${risk.rules_enabled ? "on" : "off"}`,
     ...risk.callback_servers.map((server) => serverLine("callback server", server)),
     ...events.map((server) => serverLine("event server", server)),
   ].map(plain)

@@ -89,6 +89,12 @@ export const statusCodes = {
     what: (d) => `the thread of the status port died: ${d.reason}`,
     next: "it is started again, and signing goes on; if it repeats, keep the log and report it",
   }),
+  "E-STA-018": entry<{ readonly blocked: number; readonly groups: number; readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `${d.blocked} of ${d.groups} groups cannot sign: ${d.why}`,
+    next: "take the next step of the code named for each group; /groups and cosigner doctor list them all: after a restore, a rollback or bans that is a reshare to the same nodes (mode replace)",
+  }),
   "E-STA-020": entry<{ readonly url: string; readonly reason: string }>({
     kind: "fault",
     exit: EXIT.network,

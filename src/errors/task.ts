@@ -212,4 +212,17 @@ export const taskCodes = {
       `ECDSA waits in group ${d.groupId} for a refresh: this node was restored or rolled back since its epoch`,
     next: "reshare the group to the same nodes (mode replace); EdDSA and Schnorr sign meanwhile",
   }),
+  "E-TSK-046": entry<{ readonly groupId: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `this epoch of group ${d.groupId} is prepared and not yet certified`,
+    next: "wait until every participant has acknowledged it and WaaS has handed the certificate on; if none comes, make the key or reshare again",
+  }),
+  "E-TSK-047": entry<{ readonly groupId: string; readonly isErased: boolean }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this epoch of group ${d.groupId} is over${d.isErased ? ", and this node holds no share of it" : ": a later one was certified"}`,
+    next: "nothing to do here: the ACTIVE epoch of the group signs, on the nodes that are members of it",
+  }),
 } as const

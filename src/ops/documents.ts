@@ -6,6 +6,7 @@ import type { GroupPublic } from "../keys/group.ts"
 import type { Store } from "../store/store.ts"
 import { recordedIntents } from "../tasks/intents.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
+import { activeSignable, signableBy } from "../tasks/signable.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
 import { type Delay, sizeOf } from "./measure.ts"
@@ -41,6 +42,7 @@ export interface Present {
 export function statusDocument(view: NodeView, present: Present): StatusDocument {
   const { store, pool } = view
   const groups = store.groups.list()
+  const active = activeSignable(store)
   return {
     node_id: view.nodeId,
     version: build.version,
@@ -64,7 +66,8 @@ export function statusDocument(view: NodeView, present: Present): StatusDocument
     sessions_open: pool.open(),
     tasks: { open: view.tasksOpen(), ...present.ended },
     groups: {
-      active: groups.filter(({ status }) => status === "ACTIVE").length,
+      active: active.length,
+      blocked: active.filter(({ signable }) => signable.some(({ ready }) => !ready)).length,
       epochs: groups.length,
       bans: store.bans.list().length,
     },
@@ -135,6 +138,13 @@ function groupOf(group: GroupPublic, store: Store, self: string): GroupsDocument
     curve: group.curve,
     threshold: group.threshold,
     created_ms: group.createdMs,
+    algorithms: signableBy(group, store).map(({ algorithm, ready, problem }) => ({
+      algorithm,
+      ready,
+      code: problem?.code ?? "",
+      reason: cut(problem?.message ?? ""),
+      next: problem?.next ?? "",
+    })),
     participants: group.members.map(({ party }) => ({
       node_id: nodeIdOf(party),
       is_self: party === self,

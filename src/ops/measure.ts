@@ -5,6 +5,7 @@ import type { Tried } from "../callback/ask.ts"
 import type { Sent } from "../events/sender.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
+import { activeSignable } from "../tasks/signable.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
 import type { Item } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
@@ -92,6 +93,13 @@ function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView,
   for (const [key, count] of countedBy(store.groups.list(), ({ curve, status }) => `${curve} ${status}`)) {
     const [curve = "", status = ""] = key.split(" ")
     metrics.set("cosigner_groups", { curve, status }, count)
+  }
+  metrics.clear("cosigner_groups_signing")
+  const signing = activeSignable(store).flatMap(({ signable }) => signable)
+  const states = countedBy(signing, ({ algorithm, ready, problem }) => `${algorithm} ${ready ? "" : problem?.code}`)
+  for (const [key, count] of states) {
+    const [algorithm = "", code = ""] = key.split(" ")
+    metrics.set("cosigner_groups_signing", { algorithm, code }, count)
   }
   metrics.clear("cosigner_events_waiting")
   for (const { server, pending, failed } of store.outbox.backlog()) {

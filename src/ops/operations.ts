@@ -8,6 +8,7 @@ import type { Startable } from "../config/startup.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
+import { activeSignable } from "../tasks/signable.ts"
 import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
 import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
 import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
@@ -21,6 +22,7 @@ import { type StatusThread, startStatus } from "./port/thread.ts"
 import {
   clockProbe,
   configProbe,
+  groupsProbe,
   linkProbe,
   loopProbe,
   proofProbe,
@@ -226,6 +228,7 @@ function probesOf(parts: Parts, onPing: (tookMs: number) => void): readonly Prob
     clockProbe(limits, view.link),
     workersProbe({ limits, clock, pool, size, onAnswer: onPing }),
     sessionsProbe(limits, clock, seen.openSessions),
+    groupsProbe(() => activeSignable(store)),
     configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })

@@ -11,8 +11,9 @@ import type { StartTerms } from "../wire/signed.ts"
 import type { KeySignTask, SignatureType, SignMessage } from "../wire/task.ts"
 import { type Intents, intentBytesOf } from "./intents.ts"
 import { partiesOf, sessionTaskId } from "./keygen.ts"
-import { isRefusal, type Plan, type Refusal, refuse } from "./plan.ts"
+import { isRefusal, type Plan, type Refusal, refusalOf, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
+import { blockedAmong } from "./signable.ts"
 
 const ALGORITHMS: Readonly<Record<SignatureType, Algorithm>> = { 1: "ecdsa", 2: "eddsa", 3: "bip340" }
 
@@ -32,11 +33,8 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
   if (signers.length !== group.threshold) {
     return refuse("E-TSK-009", { problem: `${signers.length} signers where the threshold is ${group.threshold}` })
   }
-  if (algorithm === "ecdsa") {
-    if (ports.bans.awaitsRefresh(group.groupId, group.epochId)) return refuse("E-TSK-040", { groupId: group.groupId })
-    const unusable = ports.bans.unusable(group.groupId, group.epochId).filter((party) => signers.includes(party))
-    if (unusable.length > 0) return refuse("E-TSK-013", { peers: unusable.map(nodeIdOf) })
-  }
+  const blocked = blockedAmong(group, algorithm, signers, ports.bans)
+  if (blocked !== undefined) return refusalOf(blocked)
   const messages = messagesOf(task, algorithm, ports)
   if (isRefusal(messages)) return messages
 

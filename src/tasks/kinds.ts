@@ -6,22 +6,23 @@ import { type Bytes, equal } from "../bytes.ts"
 import { outranks, rootExtendedPublicKey } from "../keys/group.ts"
 import { verifyCertificate } from "../mpc/dkg/certificate.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
-import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { hasPayloads, intentKeyOf, NO_INTENTS, readIntents } from "./intents.ts"
 import { groupOutcome, keyGenSids, planKeyGen } from "./keygen.ts"
 import { keyReshareSids, planKeyReshare } from "./keyreshare.ts"
 import { planKeyShareSign } from "./keyshareSign.ts"
 import { planKeySign } from "./keysign.ts"
-import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
+import { isRefusal, type LonePlan, type Plan, type Refusal, refusalOf } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
+import { struckOut } from "./signable.ts"
 
 /** The plan of a task, or why this node does not begin it. */
 export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   const plan = planByType(task, ports)
   if (isRefusal(plan) || plan.kind === "alone") return plan
   const refused = ports.strikes.refused().filter((party) => plan.participants.includes(party))
-  return refused.length === 0 ? plan : refuse("E-TSK-023", { peers: refused.map(nodeIdOf) })
+  const struck = struckOut(refused)
+  return struck === undefined ? plan : refusalOf(struck)
 }
 
 /** What the task's payloads do. At once for the tasks that have none, which are most. */

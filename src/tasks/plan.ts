@@ -17,8 +17,10 @@ export interface Refusal {
 }
 
 export function refuse<C extends Code>(code: C, data: DataOf<C>): Refusal {
-  return { code, reason: new CosignerError(code, data).message }
+  return refusalOf(new CosignerError(code, data))
 }
+
+export const refusalOf = ({ code, message }: CosignerError): Refusal => ({ code, reason: message })
 
 const MAX_AHEAD_MS = 24 * 3_600_000
 

@@ -9,8 +9,10 @@ import { type DeployedNode, type Deployment, object, text } from "../../src/kit/
 import { until } from "../../src/kit/demo/keys.ts"
 import { type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import { reportTo } from "../../src/kit/demo/report.ts"
-import { signed, solana } from "../../src/kit/demo/signatures.ts"
-import { readyVault, scannedDeployment } from "./deployment.ts"
+import { reshareTo } from "../../src/kit/demo/reshare.ts"
+import { ethereum, signed, solana } from "../../src/kit/demo/signatures.ts"
+import { cosigner } from "../support/binary.ts"
+import { readyVault, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 
 const silent = reportTo({ json: true, line() {}, value() {}, result() {}, note() {} })
 
@@ -28,6 +30,58 @@ async function refusedWith(
   } finally {
     await actor.end("SIGKILL")
   }
+}
+
+interface Told {
+  readonly status: {
+    readonly ready: boolean
+    readonly groups: object
+    readonly items: readonly { readonly name: string }[]
+  }
+  /** Of `status`: the one about groups. */
+  readonly item: object | undefined
+  readonly readyz: number
+  readonly metrics: string
+  /** Of ACTIVE epochs. */
+  readonly algorithms: readonly string[]
+  readonly doctor: readonly object[]
+}
+
+/** What the node says of itself, by every way there is to ask it. */
+async function told({ surveillance }: ScannedDeployment, node: DeployedNode): Promise<Told> {
+  const command = async (...args: string[]) => {
+    const { stdout, stderr } = await cosigner([...args, "--json"], { cwd: node.dir })
+    surveillance.logTap.said(0, args, stdout + stderr)
+    return JSON.parse(stdout)
+  }
+  const get = (path: string): Promise<Response> =>
+    fetch(`http://node${path}`, {
+      unix: join(node.dir, "status.sock"),
+      headers: { authorization: `Bearer ${surveillance.tokenOf(node)}` },
+    })
+  const status = await command("status")
+  const doctor = await command("doctor", "--offline", "--key-file", ".password")
+  const { groups }: { groups: readonly ListedGroup[] } = JSON.parse(await (await get("/groups")).text())
+  return {
+    status,
+    item: status.items.find(({ name }: { name: string }) => name === "groups"),
+    readyz: (await get("/readyz")).status,
+    metrics: await (await get("/metrics")).text(),
+    algorithms: groups
+      .filter(({ status }) => status === "ACTIVE")
+      .flatMap(({ algorithms }) =>
+        algorithms.map(({ algorithm, ready, code }) => `${algorithm} ${ready ? "ready" : code}`),
+      )
+      .sort(),
+    doctor: doctor.sections
+      .flatMap(({ findings }: { findings: readonly { readonly check: string }[] }) => findings)
+      .filter(({ check }: { check: string }) => check === "groups.signing"),
+  }
+}
+
+interface ListedGroup {
+  readonly status: string
+  readonly algorithms: readonly { readonly algorithm: string; readonly ready: boolean; readonly code: string }[]
 }
 
 test("backup, wipe, restore, sign; twins and older copies are kept out; a check-up over REST", async () => {
@@ -95,6 +149,28 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   expect(object(restored)).toMatchObject({ restored: true, shares: 2 })
   await deployment.startNode(one)
   await signed(deployment, vault, silent, [one, two], solana(vault, 2))
+
+  // ---- ECDSA waits for a refresh, and whoever asks is told so; after the refresh all is well
+  const [first, second, third] = deployment.nodes
+  if (first === undefined || second === undefined || third === undefined) throw new Error("three nodes")
+  const waits = await told(set, one)
+  expect(waits.status).toMatchObject({ ready: false, groups: { active: 2, blocked: 1 } })
+  expect(waits.item).toMatchObject({ state: "failed", code: "E-STA-018", reason: expect.stringContaining("E-TSK-040") })
+  expect(waits.readyz).toBe(503)
+  expect(waits.metrics).toMatch(/^cosigner_ready 0$/m)
+  expect(waits.metrics).toMatch(/^cosigner_groups_signing\{algorithm="ecdsa",code="E-TSK-040"\} 1$/m)
+  expect(waits.metrics).toMatch(/^cosigner_groups_signing\{algorithm="bip340",code=""\} 1$/m)
+  expect(waits.algorithms).toEqual(["bip340 ready", "ecdsa E-TSK-040", "eddsa ready"])
+  expect(waits.doctor).toMatchObject([{ level: "failure", code: "E-TSK-040" }])
+  const group = await runToEnd(program, ["info", "group", "--key-file", ".password"], one.dir)
+  expect(group).toMatch(/Last Check-up: .* passed/)
+  const refreshed = await reshareTo(deployment, vault, [first, second, third], async () => {})
+  await until("a node that is ready", async () => ((await told(set, one)).status.ready ? true : undefined))
+  const well = await told(set, one)
+  expect(well.readyz).toBe(200)
+  expect(well.algorithms).toEqual(["bip340 ready", "ecdsa ready", "eddsa ready"])
+  expect(well.doctor).toMatchObject([{ level: "ok" }])
+  await signed(deployment, refreshed, silent, [one, two], ethereum(refreshed, 3))
   await deployment.endNode(one, "SIGTERM")
 
   // ---- and the database that it was restored over is the older one now
@@ -105,7 +181,4 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   expect(await refusedWith(program, deployment, former, "E-LNK-015")).toContain("older copy")
   expect(existsSync(join(one.dir, "db", "secrets.db.guard"))).toBe(true)
   expect(readdirSync(join(one.dir, "backups"))).toEqual(["b"])
-
-  const group = await runToEnd(program, ["info", "group", "--key-file", ".password"], one.dir)
-  expect(group).toMatch(/Last Check-up: .* passed/)
 }, 120_000)

@@ -86,6 +86,11 @@ export const CATALOGUE = {
   cosigner_backup_age_seconds: gauge("Since the last backup; absent when none is known.", "seconds"),
   cosigner_proof_age_seconds: gauge("Since the last signature or check-up; absent when there was none.", "seconds"),
   cosigner_groups: gauge("Epochs of groups, by curve and status.", "", ["curve", "status"]),
+  cosigner_groups_signing: gauge(
+    "ACTIVE epochs, by each algorithm of their key and by the code that keeps it from signing: empty where it can sign.",
+    "",
+    ["algorithm", "code"],
+  ),
   cosigner_bans: gauge("Bans of peers."),
 
   cosigner_workers: gauge("Session workers alive."),

@@ -23,7 +23,7 @@ const oneOf = <const W extends readonly string[]>(allowed: W, description: strin
 // ---- readiness and status --------------------------------------------------------------------------------------------
 
 export const itemSchema = closed({
-  name: words("store, link, clock, workers, sessions, loop or proof."),
+  name: words("store, link, clock, workers, sessions, groups, configuration, loop or proof."),
   state: oneOf(ITEM_STATES, "waiting: not known yet; the node is ready when all are ok."),
   reason: words("Why, for people."),
   code: words("E-STA-nnn when failed, else empty."),
@@ -96,7 +96,8 @@ export const statusSchema = closed({
     cancelled: count("By WaaS."),
   }),
   groups: closed({
-    active: count("That can sign."),
+    active: count("ACTIVE epochs."),
+    blocked: count("Of those, that cannot sign with some algorithm of their key; /groups says why."),
     epochs: count("All, old ones included."),
     bans: count("Of peers."),
   }),
@@ -140,11 +141,25 @@ export const groupsSchema = closed({
     closed({
       group_id: words("The group."),
       epoch_id: words("The epoch, hex."),
-      status: oneOf(["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"], "ACTIVE signs."),
+      status: oneOf(
+        ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"],
+        "No other than an ACTIVE one signs; algorithms says what with.",
+      ),
       mode: oneOf(["keygen", "extend", "replace"], "How it was made."),
       curve: oneOf(["secp256k1", "ed25519"], "Of its key."),
       threshold: count("Nodes that it takes to sign."),
       created_ms: time("Made."),
+      algorithms: Type.Array(
+        closed({
+          algorithm: oneOf(["ecdsa", "bip340", "eddsa"], "Of its key."),
+          ready: Type.Boolean({
+            description: "Some members, as many as the threshold and this node among them, can sign.",
+          }),
+          code: words("Why not; where ready, why not every member can take part. Else empty."),
+          reason: words("The same, for people."),
+          next: words("What to do about it."),
+        }),
+      ),
       participants: Type.Array(
         closed({
           node_id: words("The node."),

@@ -182,7 +182,8 @@ function showFacts(status) {
     ["Completed", tasks.completed],
     ["Rejected", tasks.rejected],
     ["Failed, cancelled", tasks.failed + tasks.cancelled],
-    ["Groups that sign", groups.active],
+    ["Groups that sign", groups.active - groups.blocked],
+    ["Groups blocked", groups.blocked],
     ["Peers banned", groups.bans],
     ["Link to WaaS", link.rtt_ms === null ? link.phase : `${link.phase}, ${span(link.rtt_ms)}`],
     ["Clock offset", link.clock_offset_ms === null ? "unknown" : `${Math.round(link.clock_offset_ms)} ms`],
@@ -320,10 +321,11 @@ function verdictCell(verdict) {
 function showGroups(groups) {
   const shown = groups.map((group) => {
     const { participants, threshold, curve, status } = group
+    const blocked = status === "ACTIVE" ? group["algorithms"].filter((/** @type {Json} */ one) => !one["ready"]) : []
     const banned = participants.filter((/** @type {Json} */ one) => one["is_banned"]).length
     return el(
       "li",
-      { class: status === "ACTIVE" ? "ok" : "waiting" },
+      { class: blocked.length > 0 ? "failed" : status === "ACTIVE" ? "ok" : "waiting" },
       el("span", { class: "mark" }, status.toLowerCase()),
       el("span", { class: "id", title: group["group_id"] }, short(group["group_id"])),
       el(
@@ -332,6 +334,15 @@ function showGroups(groups) {
         `${threshold} of ${participants.length}, ${curve}, since ${clock(group["created_ms"])}`,
       ),
       el("span", { class: "quiet" }, banned === 0 ? "" : `${several(banned, "peer")} banned`),
+      ...blocked.map((/** @type {Json} */ one) =>
+        el(
+          "p",
+          { class: "next" },
+          `${one["algorithm"]} cannot sign: `,
+          el("code", {}, one["code"]),
+          ` ${one["reason"]}; ${one["next"]}`,
+        ),
+      ),
     )
   })
   byId("groups").replaceChildren(...(shown.length > 0 ? shown : [el("li", { class: "quiet" }, "none yet")]))

@@ -3,6 +3,7 @@
  * of them are found out within 30 s.
  */
 import { CosignerError, errorText } from "../../errors.ts"
+import type { GroupSignable } from "../../tasks/signable.ts"
 import type { OpenSession } from "./sessions.ts"
 import type { Finding, Probe } from "./watch.ts"
 
@@ -117,6 +118,36 @@ export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe =>
     const isSane = Math.abs(offsetMs) <= limits.clockMs + measured.rttMs / 2
     if (!isSane) return failed(new CosignerError("E-STA-012", { offsetMs, limitMs: limits.clockMs }))
     return ok(`${offsetMs} ms from the clock of WaaS`)
+  },
+})
+
+// ---- groups -----------------------------------------------------------------------------------------------------------
+
+/** Groups that a reason names; /groups lists them all. */
+const NAMED = 4
+
+/** A node without a group is ready to make one. A group that signs without some member is named in a notice. */
+export const groupsProbe = (active: () => readonly GroupSignable[]): Probe => ({
+  name: "groups",
+  holdMs: 0,
+  look() {
+    const groups = active()
+    const all = groups.flatMap(({ groupId, signable }) => signable.map((one) => ({ groupId, ...one })))
+    const blocked = all.filter(({ ready }) => !ready)
+    if (blocked.length > 0) {
+      const named = blocked.slice(0, NAMED).map(({ groupId, algorithm, problem }) => {
+        return `${algorithm} in group ${groupId}: ${problem?.code} ${problem?.message}`
+      })
+      const more = blocked.length > NAMED ? [`and ${blocked.length - NAMED} more`] : []
+      const count = new Set(blocked.map(({ groupId }) => groupId)).size
+      const why = [...named, ...more].join("; ")
+      return failed(new CosignerError("E-STA-018", { blocked: count, groups: groups.length, why }))
+    }
+    if (groups.length === 0) return ok("none is here yet")
+    const notice = all.find(({ problem }) => problem !== undefined)?.problem
+    const reason = `${groups.length} can sign with every algorithm of their keys`
+    if (notice === undefined) return ok(reason)
+    return { state: "ok", reason: `${reason}; not every member can take part: ${notice.message}`, notice }
   },
 })
 

@@ -42,7 +42,7 @@ export const statusOf = (more: Partial<StatusDocument> = {}): StatusDocument => 
   workers: { alive: 2, size: 2, ping_ms: 1.25 },
   sessions_open: 1,
   tasks: { open: 1, completed: 2, rejected: 1, failed: 0, cancelled: 0 },
-  groups: { active: 1, epochs: 2, bans: 0 },
+  groups: { active: 1, blocked: 0, epochs: 2, bans: 0 },
   risk: { rules_enabled: true, callback_servers: [] },
   event_servers: [],
   event_loop: { p99_ms: 0.5, max_ms: 2 },
