@@ -36,12 +36,16 @@ export const output = (json: boolean, write: Write = writeAll): Output => {
 /** BigInts are decimal strings in our JSON: share ids exceed every number type of its readers. */
 const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value)
 
+/** How long a remark waits for the reader of stderr. */
+const REMARK_MS = 2_000
+
 /**
  * Writes all of `text` now; the only place besides the log's sink that touches the standard streams. Throws E-CLI-013 for a
- * result that cannot be written. A remark or a log line that cannot be is dropped: nobody is left to tell, and a node does
- * not stop for it.
+ * result that cannot be written. A remark or a log line that cannot be is dropped, also after a full pipe that nobody read
+ * for a while: nobody is left to tell, and no process stays for it.
  */
 export function writeAll(fd: 1 | 2, text: string): void {
+  const giveUpAt = performance.now() + REMARK_MS
   let rest = Buffer.from(text, "utf8")
   while (rest.length > 0) {
     try {
@@ -53,6 +57,7 @@ export function writeAll(fd: 1 | 2, text: string): void {
         if (fd === 2) return
         throw new CosignerError("E-CLI-013", { why: String(code ?? error) }, { cause: error })
       }
+      if (fd === 2 && performance.now() > giveUpAt) return
       // a non-blocking pipe that is full: give its reader a moment
       Bun.sleepSync(1)
     }

@@ -73,7 +73,19 @@ const PURE = ["settings", "crypto", "keys", "intent", "mpc", "policy", "wire", "
 /** What every edge may use, and no pure part. */
 const EDGE_WORDS = new Set(["files.ts", "outbound.ts", "sleep.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
-const WIRING = ["lockdown.ts", "output.ts", "config", "logging.ts", "ops", "jobs", "daemon.ts", "kit", "cli", "main.ts"]
+const WIRING = [
+  "lockdown.ts",
+  "output.ts",
+  "config",
+  "logStream.ts",
+  "logging.ts",
+  "ops",
+  "jobs",
+  "daemon.ts",
+  "kit",
+  "cli",
+  "main.ts",
+]
 
 /** The first part of a path below src/: `mpc`, or `main.ts`. */
 const partOf = (path: string): string => path.split("/")[0] ?? path

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError, describe as described, errorText } from "../src/errors.ts"
 import { LEVELS, type Level } from "../src/log.ts"
@@ -249,6 +249,33 @@ describe("[log]", () => {
     )
     expect(numbers.at(-1)).toBe(count - 1)
     expect(numbers.every((i, at) => at === 0 || i === (numbers[at - 1] ?? 0) + 1)).toBe(true)
+  })
+  test("a file that is full for a while tells how many lines are missing, and goes on", () => {
+    const stderr = stream()
+    const { filename } = file("again")
+    const open = openLog({ std: { ...std, enable: false }, file: file("again") }, stderr)
+    open.log.error("before")
+    rmSync(filename)
+    symlinkSync("/dev/full", filename)
+    open.reopen()
+    for (let i = 0; i < 3; i++) open.log.error("lost")
+    rmSync(filename)
+    open.reopen()
+    open.log.error("after")
+    open.close()
+    expect(stderr.written).toHaveLength(1)
+    expect(readFileSync(filename, "utf8")).toMatch(/lost here.* count=3\n.*msg="after"\n$/)
+  })
+  test("a file that is moved away is opened anew", () => {
+    const { filename } = file("moved")
+    const open = openLog({ std: { ...std, enable: false }, file: file("moved") }, stream())
+    open.log.info("one")
+    renameSync(filename, `${filename}.old`)
+    open.reopen()
+    open.log.info("two")
+    open.close()
+    expect(readFileSync(`${filename}.old`, "utf8")).toMatch(/^[^\n]*"one"\n$/)
+    expect(readFileSync(filename, "utf8")).toMatch(/^[^\n]*"two"\n$/)
   })
   test("a file that cannot be written is said once, and the work goes on", () => {
     const stderr = stream()

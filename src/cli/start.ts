@@ -18,8 +18,9 @@ import { CosignerError, errorText } from "../errors.ts"
 import { openNotifier } from "../hardening/notify.ts"
 import { lockMemory, sealCode } from "../hardening/process.ts"
 import type { Log } from "../log.ts"
-import { type OpenLog, openLog } from "../logging.ts"
-import { writeAll } from "../output.ts"
+import { formatOnStderr, lostLines, type OpenLog, openLog } from "../logging.ts"
+import { type WaitingStream, waitingStream } from "../logStream.ts"
+import { formatLine } from "../logText.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
@@ -30,6 +31,7 @@ export const start = command({
   details: [
     "Logs to stderr and, if [log.file] says so, to a file. SIGTERM and SIGINT suspend tasks in progress, which go on after",
     "the next start, and end the process; SIGHUP reloads the rules and log levels and keeps the old ones if they are bad.",
+    "SIGUSR1 and SIGHUP open the log file anew, for whatever rotates it.",
     "What else has changed in the file by then waits for a restart, and is named in the log, in readiness and by `config show`.",
   ].join("\n"),
   options: startFlags,
@@ -44,11 +46,12 @@ export const start = command({
     const started = inForce(loaded)
     const warnings: CosignerError[] = []
     const startable = requireStartable(config, (warning) => warnings.push(warning))
-    const opened = openLog(config.log, {
-      isTerminal: process.stderr.isTTY,
-      write: (text) => writeAll(2, text),
-    })
+    const stderr = standardError(config.log.std.format)
+    const opened = openLog(config.log, stderr)
     const { log } = opened
+    // What rotates logs sends it; unheard, it would end the process.
+    const onRotated = () => opened.reopen()
+    process.on("SIGUSR1", onRotated)
     const tell: Tell = ({ code, message, next }) => log.warn(message, { code, next })
     tellBuild(config, log)
     warnings.forEach(tell)
@@ -71,6 +74,7 @@ export const start = command({
       notifier.ready(running)
       const onHangUp = (): void => {
         notifier.reloading()
+        opened.reopen()
         settings.reload(load)
         notifier.ready(running)
       }
@@ -88,9 +92,21 @@ export const start = command({
       throw error
     } finally {
       opened.close()
+      process.off("SIGUSR1", onRotated)
+      stderr.end(LAST_WORDS_MS)
     }
   },
 })
+
+/** How long the end of the process waits for the reader of its log. */
+const LAST_WORDS_MS = 500
+
+/** stderr, which this process never waits for while it runs. */
+function standardError(format: Loaded["config"]["log"]["std"]["format"]): WaitingStream {
+  const isTerminal = process.stderr.isTTY
+  const lostLine = (count: number) => `${formatLine(lostLines(count), formatOnStderr(format, isTerminal))}\n`
+  return waitingStream(2, isTerminal, lostLine)
+}
 
 /** The build in the words of `cosigner version`; scripts look for them (formats.md 4.2). */
 function tellBuild(config: Loaded["config"], log: Log): void {

@@ -1,8 +1,9 @@
 /** `cosigner waas init|info|start`: the coordinator's folder, and the process that serves it. */
 import { EXIT } from "../errors/entry.ts"
 import { LEVELS } from "../log.ts"
-import { textLog } from "../logText.ts"
-import { writeAll } from "../output.ts"
+import { lostLines } from "../logging.ts"
+import { waitingStream } from "../logStream.ts"
+import { formatLine, textLog } from "../logText.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
@@ -57,13 +58,16 @@ export const start = command({
     const folder = filesIn(options.dir)
     const files = { ...folder, config: globals.config ?? folder.config }
     const least = options.logLevel ?? (globals.verbose ? "debug" : "info")
-    const log = textLog(least, process.stderr.isTTY ? "terminal" : "logfmt", (line) => writeAll(2, line))
+    const format = process.stderr.isTTY ? "terminal" : "logfmt"
+    const stderr = waitingStream(2, process.stderr.isTTY, (count) => `${formatLine(lostLines(count), format)}\n`)
+    const log = textLog(least, format, (line) => stderr.write(line))
     const stopped = signalled()
     const waas = await startWaas(readConfig(files, options.listen), files, log)
     log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
     log.info(`WaaS stopping on ${await stopped}`)
     await waas.stop()
     log.info("WaaS stopped")
+    stderr.end(500)
     return EXIT.ok
   },
 })

@@ -16,6 +16,8 @@ export interface Libc {
   mlockall(flags: number): number
   /** CLOCK_MONOTONIC in microseconds. */
   monotonicUs(): bigint
+  /** Whether a write to `fd` would not block or would fail at once, found out within `timeoutMs`. */
+  isWritable(fd: number, timeoutMs: number): boolean
   /** A socket for datagrams to AF_UNIX addresses. */
   datagramSocket(): number
   /** `address` is a whole sockaddr_un. */
@@ -26,6 +28,7 @@ export interface Libc {
 export const INFINITY = 2n ** 64n - 1n
 
 const CLOCK_MONOTONIC = 1
+const POLLOUT = 4
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0o2000000
@@ -38,6 +41,7 @@ const SYMBOLS = {
   clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+  poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const
 
@@ -69,6 +73,11 @@ function open(): Libc {
       const time = new BigInt64Array(2)
       c.clock_gettime(CLOCK_MONOTONIC, ptr(time))
       return (time[0] ?? 0n) * 1_000_000n + (time[1] ?? 0n) / 1000n
+    },
+    isWritable(fd, timeoutMs) {
+      // struct pollfd: int fd, short events, short revents
+      const asked = new Int32Array([fd, POLLOUT])
+      return c.poll(ptr(asked), 1, timeoutMs) > 0
     },
     datagramSocket: () => answer(c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
     sendTo: (socket, message, address, flags) =>

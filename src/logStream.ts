@@ -1,0 +1,117 @@
+/**
+ * stderr of a process that must not wait for whoever reads its log: a terminal that is paused, a collector that hangs. Owns
+ * the bounded queue of text that the reader has not taken, and the count of lines that had no room in it.
+ */
+import { writeSync } from "node:fs"
+import { libc } from "./hardening/libc.ts"
+
+export interface LogStream {
+  readonly isTerminal: boolean
+  /** One line with its end. Returns at once; the line is dropped and counted if there is no room. */
+  write(line: string): void
+}
+
+export interface WaitingStream extends LogStream {
+  /** Writes what is queued, as far as the reader takes it within `patienceMs`. */
+  end(patienceMs: number): void
+}
+
+/** What is kept of a log that nobody reads: some thousands of lines. */
+export const MAX_QUEUED_BYTES = 1024 * 1024
+/** PIPE_BUF: a pipe that poll(2) calls writable takes so many bytes without blocking. */
+const CHUNK_BYTES = 4096
+const RETRY_MS = 50
+
+/** `lostLine` makes the line that tells how many were dropped; it is written as soon as there is room again. */
+export function waitingStream(fd: number, isTerminal: boolean, lostLine: (count: number) => string): WaitingStream {
+  return new Waiting(fd, isTerminal, lostLine)
+}
+
+class Waiting implements WaitingStream {
+  readonly #queue: Buffer[] = []
+  #queuedBytes = 0
+  #lost = 0
+  #retry: ReturnType<typeof setTimeout> | undefined
+
+  constructor(
+    private readonly fd: number,
+    readonly isTerminal: boolean,
+    private readonly lostLine: (count: number) => string,
+  ) {}
+
+  write(line: string): void {
+    this.#put(line)
+    if (this.#retry === undefined) this.#drain()
+  }
+
+  end(patienceMs: number): void {
+    const until = performance.now() + patienceMs
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#tellLost()
+    while (this.#queue.length > 0 && isWritable(this.fd, Math.max(0, until - performance.now()))) {
+      if (!this.#writeSome()) Bun.sleepSync(1)
+      this.#tellLost()
+      if (performance.now() > until) return
+    }
+  }
+
+  /** Once a line had no room, none is taken until half of the queue is read: no line is missing between two others unsaid. */
+  #put(line: string): void {
+    const bytes = Buffer.from(line, "utf8")
+    if (this.#lost > 0 || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
+      this.#lost += 1
+      return
+    }
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+  }
+
+  #tellLost(): void {
+    if (this.#lost === 0 || this.#queuedBytes > MAX_QUEUED_BYTES / 2) return
+    const count = this.#lost
+    this.#lost = 0
+    this.#put(this.lostLine(count))
+  }
+
+  #drain(): void {
+    this.#retry = undefined
+    while (this.#queue.length > 0) {
+      if (!isWritable(this.fd, 0) || !this.#writeSome()) {
+        // Not unref'd: a timer that keeps nothing alive could be all that still brings the last lines out.
+        this.#retry = setTimeout(() => this.#drain(), RETRY_MS)
+        return
+      }
+      this.#tellLost()
+    }
+  }
+
+  /** Part of the first line; false if the reader must be waited for. */
+  #writeSome(): boolean {
+    const [first] = this.#queue
+    if (first === undefined) return true
+    try {
+      const written = writeSync(this.fd, first.subarray(0, CHUNK_BYTES))
+      this.#queuedBytes -= written
+      if (written < first.length) this.#queue[0] = first.subarray(written)
+      else this.#queue.shift()
+      return true
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "EAGAIN") return false
+      // Gone for good, or a full disk behind it: nobody is left to tell, and a node does not stop for it.
+      this.#lost += this.#queue.length
+      this.#queue.length = 0
+      this.#queuedBytes = 0
+      return true
+    }
+  }
+}
+
+/** Whether a write of CHUNK_BYTES would not block, within so many ms. Where the C library cannot be asked: yes. */
+function isWritable(fd: number, timeoutMs: number): boolean {
+  try {
+    return libc().isWritable(fd, Math.ceil(timeoutMs))
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,68 @@
+/** A node whose log is not read, or is moved away, on the real binary: it runs and obeys all the same. */
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { makeNode } from "../hardening/node.ts"
+import { binary } from "../support/binary.ts"
+
+setDefaultTimeout(60_000)
+
+/** A full pipe that nobody reads, as a descriptor that blocks. */
+function fullPipe(path: string) {
+  Bun.spawnSync(["mkfifo", path])
+  const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const stderr = openSync(path, constants.O_WRONLY)
+  // To the last byte: a pipe with some room left would take a few lines.
+  for (const bytes of [4096, 1]) {
+    try {
+      for (;;) writeSync(filler, Buffer.alloc(bytes, "x"))
+    } catch {}
+  }
+  return {
+    stderr,
+    [Symbol.dispose]() {
+      closeSync(filler)
+      closeSync(stderr)
+    },
+  }
+}
+
+test("stderr on a full pipe that nobody reads: the node starts, runs and obeys SIGTERM", async () => {
+  using node = await makeNode()
+  node.configure('[log.std]\nlevel = "trace"\n')
+  using pipe = fullPipe(join(node.dir, "stderr"))
+  const child = Bun.spawn([binary, "start", "--key-file", ".password"], {
+    cwd: node.dir,
+    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: node.dir },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: pipe.stderr,
+  })
+  const killer = setTimeout(() => child.kill("SIGKILL"), 30_000)
+  // What the main thread writes once it runs.
+  while (!existsSync(join(node.dir, "db", "secrets.db.in-force.json")) && child.exitCode === null && !child.killed) {
+    await Bun.sleep(20)
+  }
+  expect(child.killed).toBe(false)
+  child.kill("SIGTERM")
+  await child.exited
+  clearTimeout(killer)
+  expect(child.exitCode).toBe(0)
+})
+
+test("a log file that was moved away: SIGUSR1 and SIGHUP open a new one, and neither ends the node", async () => {
+  using node = await makeNode()
+  const at = (name: string) => join(node.dir, "logs", name)
+  node.configure(`[log.file]\nenable = true\nfilename = ${JSON.stringify(at("node.log"))}\n`)
+  await using it = node.start()
+  await it.line(/msg="?running/)
+  for (const signal of ["SIGUSR1", "SIGHUP"] as const) {
+    renameSync(at("node.log"), at(`moved.${signal}`))
+    it.signal(signal)
+    while (!existsSync(at("node.log"))) await Bun.sleep(10)
+  }
+  it.signal("SIGTERM")
+  expect((await it.ended).exit).toBe(0)
+  expect(readFileSync(at("moved.SIGUSR1"), "utf8")).toContain("running")
+  expect(readFileSync(at("node.log"), "utf8")).toContain("stopped")
+})
