@@ -99,6 +99,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   const nodeId = nodeIdOf(identity.party)
   log.info(`TSS Node ID: ${nodeId}`)
   const operations = await openOperations({ config, port, influx, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
+  const { observers } = operations
   const base: Base = {
     config,
     link: target,
@@ -108,7 +109,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     log,
     nodeId,
     identity,
-    observers: operations.observers,
+    observers,
     stopping: stopping.signal,
   }
 
@@ -149,9 +150,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     waitingKeys: () => waiting,
     backupMs: () => lastProvenMs(config.backup.directory),
   })
-  const signer = { self: identity.party, groups: store.groups, rng: systemRng }
-  const jobs = startJobs({ config, store, signer, log, proven: operations.observers.proven }, stopping.signal)
-
+  const jobs = startNodeJobs(base)
   return {
     nodeId,
     reload(next, keys) {
@@ -169,6 +168,11 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       rollbackGuard.stop()
     },
   }
+}
+
+function startNodeJobs({ config, store, identity, log, observers, stopping }: Base): Promise<void> {
+  const signer = { self: identity.party, groups: store.groups, rng: systemRng }
+  return startJobs({ config, store, signer, log, proven: observers.proven }, stopping)
 }
 
 /** A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks. */
