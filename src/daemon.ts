@@ -314,6 +314,7 @@ function dial({ link, store, log, identity }: Base, tasks: Tasks): Link {
       ...link,
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
       fencingToken: () => ({ ...store.fencingToken, bootId }),
+      isWaitedFor: () => tasks.open() > 0,
       limits: CHANNEL_LIMITS,
       timing: LINK_TIMING,
       clock: Date.now,

@@ -28,7 +28,7 @@ export interface LinkState {
   readonly phase: "connecting" | "online" | "waiting" | "stopped"
   /** When this phase began, ms since 1970. */
   readonly sinceMs: number
-  /** Connections that failed or ended since the last good one. */
+  /** Connections that did not come up since the last one that did. */
   readonly failures: number
   readonly measured: Measured | undefined
   /** Since WaaS was last heard on this connection, ms; undefined without one. */
@@ -50,9 +50,9 @@ export interface Link {
   stop(): void
 }
 
-/** The pause after `failures` connections that failed before this one, ms; the caller spreads it by chance. */
-const backoffMs = (failures: number, timing: LinkTiming): number =>
-  Math.min(timing.backoffCapMs, timing.backoffMs * 2 ** Math.min(failures, 30))
+/** The pause after `failures` connections that did not come up before this one, ms; the caller spreads it by chance. */
+const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number =>
+  Math.min(capMs, timing.backoffMs * 2 ** Math.min(failures, 30))
 
 /** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
@@ -68,14 +68,15 @@ class NodeLink implements Link {
   #connection: Connection | undefined
   #phase: LinkState["phase"] = "connecting"
   #sinceMs: number
-  /** By the monotonic clock; undefined while no frames flow. */
-  #onlineAt: number | undefined
   #failures = 0
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
   /** A frame was refused for want of room, and its sender waits to be told of room. */
   #awaited = false
   #retry: ReturnType<typeof setTimeout> | undefined
+  /** When the pause ends, by the monotonic clock. */
+  #retryAt = 0
+  #refusedForGood = false
   /** While a frame is being handled nothing is sent: what is sent would acknowledge it. */
   #handling = false
 
@@ -94,7 +95,10 @@ class NodeLink implements Link {
     if (answer === "full") {
       this.#dropped.queueFull += 1
       this.#awaited = true
-    } else this.#pump()
+    } else {
+      this.#hasten()
+      this.#pump()
+    }
     return answer
   }
 
@@ -144,22 +148,44 @@ class NodeLink implements Link {
   }
 
   #onEnd(error: CosignerError): void {
-    const { timing, log, jitter } = this.#options
+    const { log } = this.#options
     const wasOnline = this.#phase === "online"
-    const wasGood = this.#onlineAt !== undefined && performance.now() - this.#onlineAt >= timing.stableMs
     this.#connection = undefined
-    this.#onlineAt = undefined
     this.#lastError = error
     this.#channel.disconnect()
-    // A second node with the same key would take the connection back at once, and so on for ever.
-    const isRefusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
-    const pause = isRefusedForGood ? timing.backoffCapMs : backoffMs(wasGood ? 0 : this.#failures, timing)
-    this.#failures = wasGood ? 1 : this.#failures + 1
+    const waitMs = this.#pauseAfter(error, wasOnline ? 0 : this.#failures)
+    this.#failures = wasOnline ? 0 : this.#failures + 1
     this.#enter("waiting")
-    const waitMs = Math.round(pause * (0.5 + jitter() / 2))
     log.warn(failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
-    this.#retry = setTimeout(() => this.#dial(), waitMs)
+    this.#dialIn(waitMs)
     if (wasOnline) this.#guarded(() => this.#handlers.onOffline(error))
+  }
+
+  #pauseAfter(error: CosignerError, failures: number): number {
+    const { timing, jitter } = this.#options
+    // A second node with the same key would take the connection back at once, and so on for ever.
+    this.#refusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
+    const capMs = this.#isWaitedFor() ? Math.min(timing.waitedForCapMs, timing.backoffCapMs) : timing.backoffCapMs
+    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(failures, timing, capMs)
+    return Math.round(pause * (0.5 + jitter() / 2))
+  }
+
+  #isWaitedFor(): boolean {
+    return this.#channel.depth().frames > 0 || this.#options.isWaitedFor?.() === true
+  }
+
+  #dialIn(waitMs: number): void {
+    clearTimeout(this.#retry)
+    this.#retryAt = performance.now() + waitMs
+    this.#retry = setTimeout(() => this.#dial(), waitMs)
+  }
+
+  /** A frame is queued in the middle of a long pause. */
+  #hasten(): void {
+    const { timing, jitter } = this.#options
+    if (this.#phase !== "waiting" || this.#refusedForGood) return
+    if (this.#retryAt - performance.now() <= timing.waitedForCapMs) return
+    this.#dialIn(Math.round(timing.waitedForCapMs * (0.5 + jitter() / 2)))
   }
 
   #pump(): void {
@@ -197,7 +223,6 @@ class NodeLink implements Link {
   }
 
   #onResumed(peer: PeerMemory): void {
-    this.#onlineAt = performance.now()
     this.#enter("online")
     this.#options.log.info("TSS Node registration accepted", { peer, ...this.#measured })
     this.#guarded(() => this.#handlers.onOnline(peer))

@@ -19,11 +19,14 @@ export interface LinkTiming {
   readonly pingMs: number
   /** So many heartbeats without a word from WaaS, and the connection is taken for dead. */
   readonly missedPings: number
-  /** The first pause before a new connection, ms; it doubles with each failure, up to the cap. */
+  /**
+   * The first pause before a new connection, ms; it doubles with each connection that did not come up, up to the cap. One that
+   * came up and was cut says nothing against the next: it begins with the first pause again, however short it lived.
+   */
   readonly backoffMs: number
   readonly backoffCapMs: number
-  /** A connection that lived this long, ms, was a good one: the next failure begins with the first pause again. */
-  readonly stableMs: number
+  /** The cap while something waits for the link, ms. */
+  readonly waitedForCapMs: number
 }
 
 export const LINK_TIMING: LinkTiming = {
@@ -32,7 +35,7 @@ export const LINK_TIMING: LinkTiming = {
   missedPings: 2,
   backoffMs: 250,
   backoffCapMs: 30_000,
-  stableMs: 10_000,
+  waitedForCapMs: 5_000,
 }
 
 export interface LinkOptions {
@@ -49,6 +52,8 @@ export interface LinkOptions {
   readonly client: { readonly certificate: string; readonly key: Secret } | undefined
   /** `http://user:password@host:port`; connections go through its CONNECT. */
   readonly proxy: string | undefined
+  /** Whether work of the node waits for the link, besides the frames in its queue. */
+  readonly isWaitedFor?: () => boolean
   readonly limits: ChannelLimits
   readonly timing: LinkTiming
   readonly clock: Clock

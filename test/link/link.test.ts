@@ -562,6 +562,47 @@ describe("what does not answer", () => {
   })
 })
 
+describe("how soon a link is dialled again", () => {
+  /** Of each pause, as its line says it, in order. */
+  const pauses = (node: Node): readonly number[] =>
+    node.journal.entries.flatMap((one) => {
+      const wait = one.kind === "line" ? one.line.fields["retryInMs"] : undefined
+      return typeof wait === "number" ? [wait] : []
+    })
+  const jitter = () => 0.999_999
+
+  test("a link that is cut every moment is dialled after the first pause each time", async () => {
+    const waas = aWaas()
+    const wire = await aWire(waas)
+    const node = aNode(through(wire, waas), { timing: { ...QUICK, backoffMs: 10, backoffCapMs: 60_000 }, jitter })
+    for (let i = 1; i <= 12; i++) {
+      await node.online(i)
+      wire.cut()
+    }
+    await node.online(13)
+    expect(pauses(node)).toEqual(Array.from({ length: 12 }, () => 10))
+    expect(node.link.state().failures).toBe(0)
+  })
+
+  const slow = { ...QUICK, backoffMs: 60_000, backoffCapMs: 60_000, waitedForCapMs: 30 }
+
+  test("while a task waits the pauses have a cap of their own", async () => {
+    const nobody = { identity: newIdentity(), port: 1 }
+    const node = aNode(nobody, { timing: slow, jitter, isWaitedFor: () => true })
+    await node.journal.until(() => pauses(node).length >= 3)
+    expect(pauses(node)).toEqual([30, 30, 30])
+  })
+
+  test("a frame that comes in the middle of a long pause cuts it short", async () => {
+    const nobody = { identity: newIdentity(), port: 1 }
+    const node = aNode(nobody, { timing: slow, jitter })
+    await node.journal.until(() => pauses(node).length === 1)
+    expect(pauses(node)).toEqual([60_000])
+    node.link.send(fromNode(1))
+    await node.journal.until(() => pauses(node).length === 2)
+  })
+})
+
 describe("options that cannot work stop the start", () => {
   const at = { identity: newIdentity(), port: 1 }
   const bad: readonly (readonly [string, NodeOptions])[] = [

@@ -154,7 +154,7 @@ export const QUICK: LinkTiming = {
   handshakeMs: 2_000,
   backoffMs: 5,
   backoffCapMs: 40,
-  stableMs: 200,
+  waitedForCapMs: 40,
 }
 
 export interface NodeOptions extends Partial<LinkOptions> {
