@@ -28,7 +28,9 @@ const WORDS: Readonly<Record<Level, { readonly short: string; readonly full: str
  * terminal: `INFO[2026-01-13T05:12:04Z] message key=value`. logfmt: `time="..." level=info msg="message" key=value`.
  * json: one object, with time, level, msg and the fields.
  */
-export function formatLine(line: Line, format: LineFormat): string {
+export const formatLine = (line: Line, format: LineFormat): string => visible(lineOf(line, format))
+
+function lineOf(line: Line, format: LineFormat): string {
   const time = `${line.time.toISOString().slice(0, 19)}Z`
   if (format === "json") {
     return JSON.stringify({
@@ -40,7 +42,7 @@ export function formatLine(line: Line, format: LineFormat): string {
   }
   const fields = Object.entries(line.fields).map(([key, value]) => ` ${key}=${quoted(text(value))}`)
   return format === "terminal"
-    ? `${WORDS[line.level].short}[${time}] ${oneLine(line.message)}${fields.join("")}`
+    ? `${WORDS[line.level].short}[${time}] ${line.message}${fields.join("")}`
     : `time="${time}" level=${WORDS[line.level].full} msg=${JSON.stringify(line.message)}${fields.join("")}`
 }
 
@@ -105,10 +107,17 @@ function tellable(whole: unknown, depth: number): unknown {
 
 const quoted = (text: string): string => (/^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text))
 
-/** Control characters in a message could forge lines or drive the terminal: shown as escapes. */
-const oneLine = (text: string): string =>
+/**
+ * What could forge lines, drive the terminal or turn the order of what people read, as JSON's escapes: the controls C0 and C1,
+ * invisible and bidirectional marks (Unicode TR9), line and paragraph separators. In JSON and in quoted text, where
+ * JSON.stringify leaves C1 and the marks as they are, the escapes mean the same characters.
+ */
+const visible = (line: string): string =>
+  line.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 /** Fields as JSON can hold them; a log line never fails because of what it was to say. */
 const plain = (fields: LogFields): LogFields =>

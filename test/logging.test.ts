@@ -40,12 +40,15 @@ describe("a line", () => {
     })
   })
   test("is one line, whatever it holds", () => {
-    const hostile = "a\nlevel=error msg=forged\r\u001b[2J\u0085"
+    const hostile = "a\nlevel=error msg=forged\r\u001b[2J\u0085\u009b31m\u202eevil\u2066x\u2069\u200f\u2028z"
     for (const format of ["terminal", "logfmt", "json"] as const) {
       const text = formatLine(line(hostile, { hostile, list: [hostile], [`k`]: new Error(hostile) }), format)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is the point
-      expect(text).not.toMatch(/[\u0000-\u001f]/)
+      expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/)
+      expect(text).toContain("\\u009b31m\\u202eevil")
     }
+    const json = formatLine(line(hostile, { hostile }), "json")
+    expect(JSON.parse(json)).toMatchObject({ msg: hostile, hostile })
   })
   test("holds no secret, at any depth", () => {
     const secret = Secret.from(Buffer.from("hunter2"))
