@@ -6,6 +6,7 @@ import { commandPages } from "../../scripts/docs/commands.ts"
 import { pages } from "../../scripts/docs/pages.ts"
 import { templateOf } from "../../scripts/docs/template.ts"
 import { globalOptions } from "../../src/cli/globals.ts"
+import { checkConfig } from "../../src/config/load.ts"
 import { template } from "../../src/config/template.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
@@ -144,4 +145,12 @@ test("every file, folder and npm script that CONTRIBUTING names is there", () =>
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object }
   const named = [...text.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name]) => name ?? "")
   expect(named.filter((name) => name !== "or" && !Object.hasOwn(scripts, name))).toEqual([])
+})
+
+test("the configuration that README shows is accepted as it stands", () => {
+  const text = readFileSync(join(import.meta.dir, "../../README.md"), "utf8")
+  const blocks = [...text.matchAll(/^```toml\n(.*?)^```/gms)].map(([, block]) => block ?? "")
+  expect(blocks.length).toBeGreaterThan(2)
+  for (const block of blocks) expect(checkConfig(block, "README.toml").config).toBeDefined()
+  expect(() => checkConfig(`${blocks[0]}\nunknown_key = 1\n`, "README.toml")).toThrow()
 })
