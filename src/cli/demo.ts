@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { EXIT } from "../errors/entry.ts"
 import { type Deployment, deploy } from "../kit/demo/deployment.ts"
+import { intentScenario } from "../kit/demo/intents.ts"
 import { generateKeys, makeVault } from "../kit/demo/keys.ts"
 import { self } from "../kit/demo/processes.ts"
 import { recoveryAct } from "../kit/demo/recovery.ts"
@@ -21,6 +22,7 @@ export const demo = command({
   details: [
     "Runs this program as one WaaS and three nodes, as separate processes on loopback, in a temporary folder. They generate",
     "a 2-of-3 vault on both curves and sign real transactions with each pair of nodes, one of which is killed in between.",
+    "Rules, a callback server and what the nodes read in transactions stop what was not meant to be signed.",
     "Then one is lost for good, and the others reshare the keys to a new set of nodes.",
   ].join("\n"),
   options: {
@@ -91,6 +93,9 @@ async function runDemo(deployment: Deployment, report: Report): Promise<void> {
 
   report.scenario("Risk control: node1's own rules and its callback server must both approve")
   await riskScenario(self, deployment, vault, report, one, two)
+
+  report.scenario("Intents: every node reads what it signs; node1 has rules over what transactions do")
+  await intentScenario(self, deployment, vault, report, [one, two, three])
 
   report.scenario("A node is lost for good: the other two deal the same keys to a new set of three")
   const after = await reshareScenario(deployment, vault, report, { lost: one, staying: [two, three], newcomer })

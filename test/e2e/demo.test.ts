@@ -96,6 +96,36 @@ async function run(): Promise<string> {
   }
 }
 
+/** A payout in words, and what is refused by its payload or by rules over what it does. */
+function refusesByIntents(steps: readonly Step[]): void {
+  expect(steps.filter(({ step }) => step === "intent")).toEqual([
+    {
+      step: "intent",
+      chain: "eip155:1",
+      text: [expect.stringMatching(/^transfer 0\.3 ETH to 0x[0-9a-fA-F]{40} \(@exchange\) on eip155:1, fee at most/)],
+      hash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+    },
+  ])
+  const refusals = steps.filter(({ step, by }) => step === "refused" && (by === "intent" || by === "rule"))
+  const expected: readonly (readonly [string, RegExp])[] = [
+    ["intent", /^E-INT-005 /],
+    ["intent", /^E-INT-005 /],
+    ["intent", /^E-INT-005 /],
+    ["rule", /^E-RSK-018 .*\(approve unlimited /],
+    ["rule", /^E-RSK-018 .*\(run the code of 0x/],
+    ["rule", /^E-RSK-018 .*\(approve the hash 0x/],
+    ["intent", /^E-INT-066 /],
+    ["rule", /^E-RSK-018 .*fee at most 0\.049 BTC/],
+    ["rule", /^E-RSK-011 .*eth-day/],
+  ]
+  expect(refusals.map(({ by, reason }) => [by, reason])).toEqual(
+    expected.map(([by, reason]) => [by, expect.stringMatching(reason)]),
+  )
+  // every pair of nodes was asked to sign the payload that its hash contradicts
+  const pairs = refusals.slice(0, 3).map(({ nodes }) => JSON.stringify(nodes))
+  expect(new Set(pairs).size).toBe(3)
+}
+
 test("the demo signs on both curves with every pair of nodes, and libsecp256k1 and OpenSSL agree", async () => {
   const stdout = await run()
   const steps: Step[] = stdout
@@ -124,6 +154,7 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   expect(steps[reshared]).toMatchObject({ secp256k1: vault?.["secp256k1"], ed25519: vault?.["ed25519"] })
   expect(steps.slice(reshared).filter((step) => step["step"] === "sign").length).toBeGreaterThanOrEqual(3)
   expect(steps.slice(reshared)).toContainEqual(expect.objectContaining({ step: "refused", by: "epoch" }))
+  refusesByIntents(steps)
   // the detector detects: a flipped bit of any signature does not verify
   for (const step of signatures) {
     const spoilt = copy(bytes(step["signature"]))

@@ -3,10 +3,11 @@ import { randomUUID } from "node:crypto"
 import { type Bytes, fromHex, toHex } from "../../bytes.ts"
 import type { CurveName } from "../../crypto/curve.ts"
 import { CosignerError } from "../../errors.ts"
+import type { Format } from "../../intent/reading.ts"
 import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
-import type { SignatureObject } from "../../waas/client.ts"
+import type { NewSignRequest, SignatureObject } from "../../waas/client.ts"
 import type { SignatureType } from "../../wire/task.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
 
@@ -57,11 +58,21 @@ export interface Asked {
   readonly curve: CurveName
   readonly signatureType: SignatureType
   readonly path: string
-  readonly message: Bytes
+  /** Left out, WaaS takes it from the payload. */
+  readonly message?: Bytes
   /** `0x` hex, `0x`, or empty: as REST has it. */
   readonly tweak: string
   readonly nodes: readonly DeployedNode[]
   readonly extraInfo: Readonly<Record<string, unknown>>
+  readonly payload?: Payload
+}
+
+/** What the message is the hash of, for nodes to read. */
+export interface Payload {
+  readonly format: Format
+  readonly data: Bytes
+  /** Of a PSBT: which input. */
+  readonly input?: number
 }
 
 export type Answer =
@@ -77,7 +88,7 @@ export async function sign(deployment: Pick<Deployment, "client">, vault: Vault,
     signature_type: wish.signatureType,
     key_share_holder_group_id: vault.holderGroupId,
     used_tss_node_ids: wish.nodes.map(({ nodeId }) => nodeId),
-    messages: [{ bip32_path: wish.path, msg_hash: `0x${toHex(wish.message)}`, tweak: wish.tweak }],
+    ...messageOf(wish),
     extra_info: wish.extraInfo,
     deadline_seconds: 60,
   })
@@ -92,6 +103,17 @@ export async function sign(deployment: Pick<Deployment, "client">, vault: Vault,
     }
     return undefined
   })
+}
+
+function messageOf({ path, message, tweak, payload }: Asked): Pick<NewSignRequest, "messages" | "payloads"> {
+  const hash = message === undefined ? {} : { msg_hash: `0x${toHex(message)}` }
+  const asked = { bip32_path: path, ...hash, tweak }
+  if (payload === undefined) return { messages: [asked] }
+  const { format, data, input } = payload
+  return {
+    messages: [{ ...asked, payload: 0, ...(input === undefined ? {} : { input }) }],
+    payloads: [{ format, data: Buffer.from(data).toString("base64") }],
+  }
 }
 
 /** enc(P) of the child at `path` of a root extended public key, computed here and not taken from an answer. */

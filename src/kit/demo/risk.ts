@@ -4,7 +4,7 @@
  * rejected by the callback server; all three are told in events.
  */
 import { randomUUID } from "node:crypto"
-import { appendFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
@@ -32,6 +32,8 @@ export async function riskScenario(
   guarded: DeployedNode,
   other: DeployedNode,
 ): Promise<void> {
+  const config = join(guarded.dir, "configs", "cosigner.toml")
+  const before = readFileSync(config)
   const payable = ethereum(vault, 1)
   const { callback, events } = await guard(program, deployment, report, guarded, payable.to)
   try {
@@ -47,6 +49,7 @@ export async function riskScenario(
   } finally {
     await deployment.endNode(guarded, "SIGTERM")
     await Promise.all([callback.end("SIGTERM"), events.end("SIGTERM")])
+    writeFileSync(config, before)
   }
 }
 

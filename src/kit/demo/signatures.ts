@@ -9,7 +9,7 @@ import { publicKeyOf } from "../../crypto/rawKeys.ts"
 import { CosignerError } from "../../errors.ts"
 import { ethereumAddress, solanaAddress } from "../../keys/addresses.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
-import { bytesOf, childKey, sign, type Vault } from "./keys.ts"
+import { bytesOf, childKey, type Payload, sign, type Vault } from "./keys.ts"
 import type { Report } from "./report.ts"
 import {
   eip1559Transfer,
@@ -32,6 +32,7 @@ export interface Wanted {
   readonly tweak: string
   /** The key that must verify, computed here from the root key. */
   readonly publicKey: Bytes
+  readonly payload?: Payload
 }
 
 export function solana(vault: Vault, index: number): Wanted {
@@ -130,7 +131,9 @@ export async function signed(
 ): Promise<void> {
   const { curve, scheme, path, message, tweak, publicKey } = wanted
   const signatureType = scheme === "ecdsa" ? 1 : scheme === "eddsa" ? 2 : 3
-  const answer = await sign(deployment, vault, { curve, signatureType, path, message, tweak, nodes, extraInfo })
+  const asked = { curve, signatureType, path, message, tweak, nodes, extraInfo } as const
+  const payload = wanted.payload === undefined ? {} : { payload: wanted.payload }
+  const answer = await sign(deployment, vault, { ...asked, ...payload })
   if (answer.kind !== "signed") {
     throw new CosignerError("E-CLI-022", { what: `${wanted.what} was ${answer.status}: ${answer.reason}` })
   }

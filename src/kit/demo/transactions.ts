@@ -53,6 +53,8 @@ export interface EthereumTransfer {
   readonly to: Bytes
   /** Wei. */
   readonly value: bigint
+  /** Of a call. */
+  readonly data?: Bytes
 }
 
 /** The unsigned EIP-1559 transaction; ECDSA signs its Keccak-256. */
@@ -66,7 +68,7 @@ export function eip1559Transfer(ethereumTransfer: EthereumTransfer): { readonly 
     ethereumTransfer.to,
     ethereumTransfer.value,
   ]
-  const raw = concat(u8(2), rlp([...fields, new Uint8Array(0), []]))
+  const raw = concat(u8(2), rlp([...fields, ethereumTransfer.data ?? new Uint8Array(0), []]))
   return { raw, digest: copy(keccak_256(raw)) }
 }
 
