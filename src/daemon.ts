@@ -18,6 +18,7 @@ import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
 import { partyBytes } from "./keys/party.ts"
+import { clockOff } from "./link/clockOff.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
@@ -131,6 +132,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       ask: (task, _group, signal, intents) => callbacks.asker.ask(task, signal, intents),
     },
     send: (frame) => void link?.send(frame),
+    clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
     intents: () => settingsOf(rules.names),
   })
   tasks.resume()
@@ -261,7 +263,7 @@ function startSessions({ store, log, observers }: Base, seed: Secret): Promise<P
   })
 }
 
-interface TaskParts extends Pick<TaskPorts, "risk" | "send"> {
+interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
   readonly pool: Pool
   readonly events: Events
   /** By the rules of the moment: a reload changes names too. */
@@ -278,7 +280,7 @@ function onceForNames(): (names: Names) => IntentSettings {
 }
 
 function makeTasks({ config, link, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
-  const { pool, events, risk, send, intents } = parts
+  const { pool, events, risk, send, clockOff, intents } = parts
   return createTasks(link.waasKey, {
     self: identity.party,
     journal: observers.journal,
@@ -295,6 +297,7 @@ function makeTasks({ config, link, store, log, identity, observers }: Base, part
     ),
     send,
     now: Date.now,
+    clockOff,
     alarm: alarmAt,
     log,
     unrecorded: observers.taskUnrecorded,

@@ -57,7 +57,7 @@ export const statusCodes = {
     kind: "fault",
     exit: EXIT.refused,
     what: (d) => `this clock and the clock of WaaS are ${d.offsetMs} ms apart (limit ${d.limitMs} ms)`,
-    next: "check NTP on this machine: timedatectl; deadlines and tokens depend on the clock",
+    next: "nothing is approved or begun meanwhile (E-TSK-045); check NTP on this machine: timedatectl; deadlines, limits and tokens depend on the clock",
   }),
   "E-STA-013": entry<{ readonly why: string }>({
     kind: "fault",

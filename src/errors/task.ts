@@ -212,6 +212,13 @@ export const taskCodes = {
       `ECDSA waits in group ${d.groupId} for a refresh: this node was restored or rolled back since its epoch`,
     next: "reshare the group to the same nodes (mode replace); EdDSA and Schnorr sign meanwhile",
   }),
+  "E-TSK-045": entry<{ readonly offsetMs: number; readonly limitMs: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this clock and the clock of WaaS are ${d.offsetMs} ms apart (limit ${d.limitMs} ms): nothing is approved or begun meanwhile`,
+    next: "set the clocks of this node and of WaaS right (timedatectl), then ask again; a task that was approved before begins with the next attempt",
+  }),
   "E-TSK-046": entry<{ readonly groupId: string }>({
     kind: "input",
     exit: EXIT.refused,

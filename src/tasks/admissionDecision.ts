@@ -1,6 +1,7 @@
 /** The decision on a task that is not in the journal, and comes into it only if it is approved. */
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
+import { clockRefusal } from "./clock.ts"
 import { askEverybody } from "./decision.ts"
 import { isUnread, unreadDecision } from "./intents.ts"
 import { intentsFor, planOf } from "./kinds.ts"
@@ -11,6 +12,8 @@ import type { TaskPorts } from "./ports.ts"
 export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSignal): Promise<Verdict | Refusal> {
   const plan = planOf(task, ports)
   if (isRefusal(plan)) return plan
+  const off = clockRefusal(ports)
+  if (off !== undefined) return off
   const { deadline_ms: deadlineMs } = task
   const late = (): boolean => ports.now() >= deadlineMs
   if (late()) return refuse("E-TSK-004", { deadlineMs })

@@ -14,6 +14,7 @@ import type { Task } from "../wire/task.ts"
 import { VERSIONS } from "../wire/versions.ts"
 import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
+import { clockDecision, clockRefusal } from "./clock.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { resumed, statusOf, tellEnd, unlessSigned, whyNot } from "./endings.ts"
@@ -170,13 +171,17 @@ export class TaskExecution {
     const { risk, journal, now } = this.#ports
     const asked = isUnread(read)
       ? unreadDecision(read).verdict
-      : (this.#answered ?? (await askEverybody(this.task, plan, read, this.#ports, this.#stop)))
+      : (clockDecision(this.#ports)?.verdict ??
+        this.#answered ??
+        (await askEverybody(this.task, plan, read, this.#ports, this.#stop)))
     if (this.#isStopped()) return this.#claimed
     return journal.approve(
       this.task.task_id,
       now(),
       (usage) => {
         if (isUnread(read)) return unreadDecision(read)
+        const off = clockDecision(this.#ports) // anew: callback servers may have taken minutes
+        if (off !== undefined) return off
         return withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
       },
       (verdict) =>
@@ -210,9 +215,11 @@ export class TaskExecution {
     }
   }
 
-  /** Why this node cannot begin by such a start, though WaaS should not have sent it: nobody is blamed for a release. */
+  /** Why this node does not begin by such a start. Nobody is blamed, for a clock or for a release, and another start may come. */
   #unableFor(terms: StartTerms | undefined): Refusal | undefined {
     const { readers } = VERSIONS
+    const off = clockRefusal(this.#ports)
+    if (off !== undefined) return off
     if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
     if (this.task.type !== "KeySign") return undefined
     const { reader: asked = 0 } = terms

@@ -246,6 +246,13 @@ export type StartSession = (spec: SessionSpec, io: HostIo) => HostedSession
 /** Milliseconds since 1970. */
 export type Clock = () => number
 
+/** This clock and WaaS's are further apart than limits and deadlines allow. */
+export interface ClockOff {
+  /** Clock of WaaS minus ours. */
+  readonly offsetMs: number
+  readonly limitMs: number
+}
+
 /** A moment of the wall clock, ms since 1970: the signal fires then, at once if it has passed. Disposed, it never does. */
 export interface Alarm extends Disposable {
   readonly signal: AbortSignal
@@ -263,6 +270,8 @@ export interface TaskPorts {
   /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
   readonly send: (frame: FromNode) => void
   readonly now: Clock
+  /** Undefined while the clocks agree, and before they were compared. */
+  readonly clockOff: () => ClockOff | undefined
   readonly alarm: (atMs: number) => Alarm
   readonly log: Log
   /** A task was refused without a record in the journal; to be counted. */

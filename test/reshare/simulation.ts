@@ -139,6 +139,7 @@ export class Node {
           idle: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 },
         },
       },
+      clockOff: () => undefined,
       pathRules: DEFAULT_PATH_RULES,
     }
     this.tasks = createTasks(simulation.signer.publicKey, ports)

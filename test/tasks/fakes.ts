@@ -68,6 +68,8 @@ export interface World {
   /** Ids of groups whose ECDSA waits for a refresh. */
   readonly awaiting: Set<string>
   evaluate: RiskPort["evaluate"]
+  /** What the clock's port says. */
+  clockOff: ReturnType<TaskPorts["clockOff"]>
   /** Those that may still fire. */
   readonly alarms: readonly object[]
   /** Moves the clock and fires the alarms that are due. */
@@ -257,6 +259,7 @@ export function world(
     events,
     groups,
     awaiting: new Set(),
+    clockOff: undefined,
     evaluate: (): Decision => ({ verdict: approved, debits: [] }),
     advance(ms) {
       nowMs += ms
@@ -334,6 +337,7 @@ export function world(
         if (reader === undefined) unread.push(frame)
         else reader(frame)
       },
+      clockOff: () => it.clockOff,
       now: () => nowMs,
       alarm(at) {
         const controller = new AbortController()

@@ -3,6 +3,7 @@
  * of them are found out within 30 s.
  */
 import { CosignerError, errorText } from "../../errors.ts"
+import { clockOff } from "../../link/clockOff.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
 import type { OpenSession } from "./sessions.ts"
 import type { Finding, Probe } from "./watch.ts"
@@ -114,10 +115,9 @@ export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe =>
   look() {
     const { measured } = state()
     if (measured === undefined) return waiting("not yet compared with the clock of WaaS")
-    const offsetMs = Math.round(measured.clockOffsetMs)
-    const isSane = Math.abs(offsetMs) <= limits.clockMs + measured.rttMs / 2
-    if (!isSane) return failed(new CosignerError("E-STA-012", { offsetMs, limitMs: limits.clockMs }))
-    return ok(`${offsetMs} ms from the clock of WaaS`)
+    const off = clockOff(measured, limits.clockMs)
+    if (off !== undefined) return failed(new CosignerError("E-STA-012", off))
+    return ok(`${Math.round(measured.clockOffsetMs)} ms from the clock of WaaS`)
   },
 })
 

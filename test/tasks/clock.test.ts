@@ -1,0 +1,59 @@
+/** A clock that is wrong approves nothing and begins nothing; what it kept from beginning begins once it is right. */
+import { expect, test } from "bun:test"
+import { clockOff } from "../../src/link/clockOff.ts"
+import { decideFirst } from "../../src/tasks/admissionDecision.ts"
+import { approved } from "./fakes.ts"
+import { approve, ask, keysign, running, setUp, start, turn } from "./scenario.ts"
+
+const OFF = { offsetMs: 30_000, limitMs: 5_000 }
+
+test("the limit is readiness's, and the error of measurement is on top", () => {
+  const at = (clockOffsetMs: number, rttMs = 0) => clockOff({ clockOffsetMs, rttMs }, 5_000)
+  expect(clockOff(undefined, 5_000)).toBeUndefined()
+  expect([at(5_000), at(-5_000), at(5_050, 100)]).toEqual([undefined, undefined, undefined])
+  expect([at(5_001), at(-5_001), at(5_051, 100)]).toEqual([
+    { offsetMs: 5_001, limitMs: 5_000 },
+    { offsetMs: -5_001, limitMs: 5_000 },
+    { offsetMs: 5_051, limitMs: 5_000 },
+  ])
+})
+
+test("30 s off: a new task is not approved, and no callback server is asked", async () => {
+  const { w, tasks } = setUp()
+  w.clockOff = OFF
+  ask(tasks, keysign(w))
+  expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-045", approved: false })
+  expect([w.asked.length, w.sessions.length]).toEqual([0, 0])
+})
+
+test("nor where the clock went wrong while the callback servers were asked", async () => {
+  const { w, tasks } = setUp()
+  ask(tasks, keysign(w))
+  await w.nextReport()
+  w.clockOff = OFF
+  w.asked.at(-1)?.answer(approved)
+  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-045", approved: false })
+})
+
+test("a task that is decided before its claim is refused with the same code", async () => {
+  const { w } = setUp()
+  w.clockOff = OFF
+  expect(await decideFirst(keysign(w), w.ports, new AbortController().signal)).toMatchObject({ code: "E-TSK-045" })
+  expect(w.asked).toHaveLength(0)
+})
+
+test("an approved task does not begin while the clock is off, stays open, and begins once it is right", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  w.clockOff = OFF
+  start(tasks, task, 1)
+  expect(await w.nextReport()).toMatchObject({ attempt: 1, code: "E-TSK-045" })
+  await turn()
+  expect(w.sessions).toHaveLength(0)
+  expect(w.records.get(task.task_id)?.state).toBe("approved")
+  w.clockOff = undefined
+  await running(w, tasks, task, 2)
+  expect(w.sessions).toHaveLength(1)
+})
