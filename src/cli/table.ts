@@ -163,7 +163,7 @@ export const table: readonly Row[] = [
     summary: "Test a callback server as a hostile node would",
     load: async () => (await import("./callbackTest.ts")).callbackTest,
   },
-  { path: ["event"], summary: "The key that signs events" },
+  { path: ["event"], summary: "The key that signs events, and the events that no server took" },
   { path: ["event", "key"], summary: "Make and show the event key" },
   {
     path: ["event", "key", "create"],
@@ -174,6 +174,11 @@ export const table: readonly Row[] = [
     path: ["event", "key", "info"],
     summary: "Show the public half of the event key",
     load: async () => (await import("./eventKey.ts")).info,
+  },
+  {
+    path: ["event", "list"],
+    summary: "Show what event servers are still to get, and the events that they never took",
+    load: async () => (await import("./eventList.ts")).list,
   },
   {
     path: ["event-server"],

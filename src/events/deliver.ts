@@ -4,13 +4,23 @@ import { AS_IT_IS, type Fetch, requestOptions } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { EventServer } from "./servers.ts"
 
+/** Why a server did not take an event. */
+export interface NotTaken {
+  readonly reason: string
+  /** The server answered, and what it refused may be this event alone: others have their turn meanwhile. */
+  readonly isOfEvent: boolean
+}
+
+/** Other answers (401, 404, 429, 503 and their like) say the same of every event. */
+const OF_EVENT: ReadonlySet<number> = new Set([400, 409, 413, 415, 422, 500])
+
 /** Undefined if the server took the event, otherwise why not. */
 export async function deliver(
   fetch: Fetch,
   server: EventServer,
   token: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<NotTaken | undefined> {
   const abort = new AbortController()
   const timeoutMs = server.requestTimeoutSeconds * 1000
   const timer = setTimeout(() => abort.abort("timeout"), timeoutMs)
@@ -25,12 +35,12 @@ export async function deliver(
       body: new URLSearchParams({ [FORM_FIELD]: token }).toString(),
       signal: abort.signal,
     })
-    return response.status === 200 || response.status === 201 ? undefined : `HTTP ${response.status}`
+    const { status } = response
+    if (status === 200 || status === 201) return undefined
+    return { reason: `HTTP ${status}`, isOfEvent: OF_EVENT.has(status) }
   } catch (error) {
-    if (abort.signal.reason === "timeout") return `no answer within ${timeoutMs / 1000} s`
-    const errno = errnoOf(error)
-    if (errno !== undefined) return errno
-    return error instanceof Error ? error.name : "unknown error"
+    if (abort.signal.reason === "timeout") return unreached(`no answer within ${timeoutMs / 1000} s`)
+    return unreached(errnoOf(error) ?? (error instanceof Error ? error.name : "unknown error"))
   } finally {
     clearTimeout(timer)
     signal.removeEventListener("abort", onAbort)
@@ -38,3 +48,5 @@ export async function deliver(
     abort.abort("done")
   }
 }
+
+const unreached = (reason: string): NotTaken => ({ reason, isOfEvent: false })

@@ -62,6 +62,9 @@ export const pingEvent = (nodeId: string, eventId: string, nowMs: number): Outbo
   body: JSON.stringify({ event_id: eventId, created_timestamp: nowMs, node_id: nodeId, event_type: PING }),
 })
 
+/** The request that an event of ours reports on: the first of its name, before all that others wrote. Undefined for a ping. */
+export const requestIdOf = ({ body }: OutboxEvent): string | undefined => /"request_id":"([^"\\]+)"/.exec(body)?.[1]
+
 function dataOf({
   task,
   intents = NO_INTENTS,

@@ -1,6 +1,7 @@
 /**
- * Sends the outbox to the event servers: per server in order, one at a time, at a fixed interval until it is taken or the
- * tries are spent. A slow server delays no other. Everything it needs to know after a restart lies in the outbox.
+ * Sends the outbox to the event servers: one at a time, at a fixed interval until it is taken or the tries are spent. A slow
+ * server delays no other, and an event that a server refuses delays only those of the same request: per server and request
+ * events keep their order. Everything it needs to know after a restart lies in the outbox.
  */
 
 import { CosignerError, errorText } from "../errors.ts"
@@ -8,14 +9,14 @@ import type { Fetch } from "../outbound.ts"
 import { sleep } from "../sleep.ts"
 import type { Clock, OutboxEvent } from "../tasks/ports.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
-import { deliver } from "./deliver.ts"
-import { pingEvent } from "./envelope.ts"
+import { deliver, type NotTaken } from "./deliver.ts"
+import { pingEvent, requestIdOf } from "./envelope.ts"
 import type { EventServer } from "./servers.ts"
 
 /** What lies in the store, per server; each call is durable when it returns. */
 export interface OutboxPort {
-  /** The oldest event that `server` (its URL) is still to get. */
-  next(server: string): OutboxItem | undefined
+  /** The oldest event after `after` (0: of all) that `server` (its URL) is still to get. */
+  next(server: string, after?: number): OutboxItem | undefined
   attempted(server: string, seq: number, nowMs: number): void
   delivered(server: string, seq: number): void
   /** The tries are spent: kept as failed, and the next event has its turn. */
@@ -74,6 +75,8 @@ export interface Sender {
 const LOOK_ANYWAY_MS = 5_000
 /** After a failure of our own, whatever the interval. */
 const MIN_PAUSE_MS = 10
+/** Requests with a refused event at a time, per server. With more, what it refuses is hardly the events. */
+const MAX_ASIDE = 64
 const PING_TRIES = 3
 const PING_PAUSE_MS = 3_000
 
@@ -83,7 +86,7 @@ export function startSender(parts: Parts, signal: AbortSignal): Sender {
   )
   const sleepers = new Set<() => void>()
   const loops = parts.servers.flatMap((server) => {
-    const line: Line = { parts, server, signal, sleepers, states }
+    const line: Line = { parts, server, signal, sleepers, states, aside: new Map() }
     return server.monitorIntervalMs === undefined
       ? [sendAll(line)]
       : [sendAll(line), pingRegularly(line, server.monitorIntervalMs)]
@@ -103,6 +106,14 @@ interface Line {
   /** Called to end a wait for new events. */
   readonly sleepers: Set<() => void>
   readonly states: Map<string, EventServerState>
+  /** By request: its oldest event, which the server refused. Later ones of the request wait for it, others do not. */
+  readonly aside: Map<string, SetAside>
+}
+
+interface SetAside {
+  readonly seq: number
+  /** When it is tried again, by the monotonic clock. */
+  readonly dueAt: number
 }
 
 async function sendAll(line: Line): Promise<void> {
@@ -120,10 +131,30 @@ async function sendAll(line: Line): Promise<void> {
 
 async function sendNext(line: Line): Promise<void> {
   const { parts, server, signal } = line
-  const item = parts.outbox.next(server.url)
+  const item = nextSetAside(line) ?? nextInTurn(line)
   if (item === undefined) return waitForEvents(line)
   await sleep(waitFor(item, server, parts.now()), signal)
   if (!signal.aborted) await sendOne(line, item)
+}
+
+/** A refused event whose pause is over. */
+function nextSetAside({ parts, server, aside }: Line): OutboxItem | undefined {
+  for (const [request, { seq, dueAt }] of aside) {
+    if (dueAt > performance.now()) continue
+    const item = parts.outbox.next(server.url, seq - 1)
+    if (item?.seq === seq) return item
+    // somebody gave it up meanwhile
+    aside.delete(request)
+  }
+  return undefined
+}
+
+/** The oldest event of a request that has none set aside. */
+function nextInTurn({ parts, server, aside }: Line): OutboxItem | undefined {
+  if (aside.size >= MAX_ASIDE) return undefined
+  let item = parts.outbox.next(server.url)
+  while (item !== undefined && aside.has(requestIdOf(item.event) ?? "")) item = parts.outbox.next(server.url, item.seq)
+  return item
 }
 
 /** Fixed interval from the last try, also across a restart; never longer, whatever the clock was set to. */
@@ -143,7 +174,17 @@ async function sendOne(line: Line, item: OutboxItem): Promise<void> {
   const givenUp = failure !== undefined && server.retryTimes > 0 && item.attempts >= server.retryTimes
   if (failure === undefined) parts.outbox.delivered(server.url, item.seq)
   else if (givenUp) parts.outbox.failed(server.url, item.seq)
-  note(line, item.event, failure, givenUp, tookMs)
+  setAside(line, item, givenUp ? undefined : failure)
+  note(line, item.event, failure?.reason, givenUp, tookMs)
+}
+
+function setAside({ server, aside }: Line, { seq, event }: OutboxItem, failure: NotTaken | undefined): void {
+  const request = requestIdOf(event)
+  if (request === undefined) return
+  if (failure === undefined) aside.delete(request)
+  else if (failure.isOfEvent || aside.has(request)) {
+    aside.set(request, { seq, dueAt: performance.now() + Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000) })
+  }
 }
 
 async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
@@ -153,7 +194,7 @@ async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
     for (let tries = 1; tries <= PING_TRIES && !signal.aborted; tries++) {
       const { failure, tookMs } = await post(line, event)
       if (signal.aborted) return
-      note(line, event, failure, tries === PING_TRIES && failure !== undefined, tookMs)
+      note(line, event, failure?.reason, tries === PING_TRIES && failure !== undefined, tookMs)
       if (failure === undefined) break
       if (tries < PING_TRIES) await sleep(PING_PAUSE_MS, signal)
     }
@@ -189,13 +230,14 @@ function unwell({ server: { url }, states }: Line, reason: string): void {
 }
 
 /** Until there may be a new event, or the signal fires. */
-async function waitForEvents({ signal, sleepers }: Line): Promise<void> {
+async function waitForEvents({ signal, sleepers, aside }: Line): Promise<void> {
+  const untilDue = [...aside.values()].map(({ dueAt }) => Math.max(0, dueAt - performance.now()))
   const woken = new AbortController()
   const wake = (): void => woken.abort()
   signal.addEventListener("abort", wake, { once: true })
   sleepers.add(wake)
   try {
-    if (!signal.aborted) await sleep(LOOK_ANYWAY_MS, woken.signal)
+    if (!signal.aborted) await sleep(Math.min(LOOK_ANYWAY_MS, ...untilDue), woken.signal)
   } finally {
     sleepers.delete(wake)
     signal.removeEventListener("abort", wake)

@@ -26,6 +26,9 @@ export interface OutboxItem {
   readonly lastMs: number
 }
 
+/** An event that a server never took. */
+export type DeadLetter = Omit<OutboxItem, "seq"> & { readonly server: string }
+
 export interface Backlog {
   readonly server: string
   readonly pending: number
@@ -58,9 +61,12 @@ export class Outbox {
     this.#subscribers = subscribers
   }
 
-  /** The oldest event that `server` is still to get. */
-  next(server: string): OutboxItem | undefined {
-    const [seq] = this.#queues.get(server)?.pending ?? []
+  /** The oldest event after `after` (0: of all) that `server` is still to get. */
+  next(server: string, after = 0): OutboxItem | undefined {
+    const seq = this.#queues
+      .get(server)
+      ?.pending.values()
+      .find((pending) => pending > after)
     if (seq === undefined) return undefined
     const { event, deliveries } = this.#read(seq)
     const delivery = deliveries.find((entry) => entry.server === server)
@@ -80,6 +86,17 @@ export class Outbox {
   /** The budget is spent: kept as failed, and the next event has its turn. */
   failed(server: string, seq: number): void {
     this.#update(server, seq, (delivery) => ({ ...delivery, state: "failed" }))
+  }
+
+  /** Events whose tries are spent, oldest first, also of servers that are no longer configured. */
+  deadLetters(): readonly DeadLetter[] {
+    return [...this.#queues].flatMap(([server, { failed }]) =>
+      [...failed].map((seq) => {
+        const { event, deliveries } = this.#read(seq)
+        const delivery = deliveries.find((entry) => entry.server === server)
+        return { server, event, attempts: delivery?.attempts ?? 0, lastMs: delivery?.lastMs ?? 0 }
+      }),
+    )
   }
 
   /** Per server, also for servers that are no longer configured. */

@@ -61,14 +61,20 @@ export class MemoryOutbox implements OutboxPort {
   }[] = []
   #seq = 0
 
+  /** An event of a request: of its body the request alone. */
+  putFor(request: string, id: string, server: string): void {
+    const body = JSON.stringify({ event_id: id, data: { request_id: request, extra_info: '{"request_id":"other"}' } })
+    const event = { eventId: id, eventType: "request.keysign.created", createdMs: Date.now(), body }
+    this.rows.push({ seq: ++this.#seq, server, event, attempts: 0, lastMs: 0, failed: false })
+  }
   put(id: string, ...servers: readonly string[]): void {
     const seq = ++this.#seq
     for (const server of servers) {
       this.rows.push({ seq, server, event: pingEvent("node", id, Date.now()), attempts: 0, lastMs: 0, failed: false })
     }
   }
-  next(server: string) {
-    const row = this.rows.find((one) => one.server === server && !one.failed)
+  next(server: string, after = 0) {
+    const row = this.rows.find((one) => one.server === server && !one.failed && one.seq > after)
     return row === undefined ? undefined : { ...row }
   }
   attempted(server: string, seq: number, nowMs: number): void {

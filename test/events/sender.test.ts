@@ -48,6 +48,56 @@ test("retry_times is spent, then the next event has its turn, and the failed one
   expect(outbox.rows.map((row) => [row.event.eventId, row.failed])).toEqual([["bad", true]])
 })
 
+test("an event that a server refuses for good holds back only those of its own request, which keep their order", async () => {
+  using sink = eventSink((_, got) => new Response("", { status: got.id.startsWith("bad") ? 400 : 200 }))
+  const outbox = new MemoryOutbox()
+  for (const id of ["bad1", "bad2"]) outbox.putFor("bad", id, sink.url)
+  for (const id of ["good1", "good2"]) outbox.putFor("good", id, sink.url)
+  await using run = running([serverAt(sink.url, { retryTimes: 2, sleepSeconds: 0.05 })], outbox)
+  await run.tried(8)
+  expect(ids(sink.got).slice(0, 3)).toEqual(["bad1", "good1", "good2"])
+  expect(ids(sink.got).filter((id) => id.startsWith("bad"))).toEqual(["bad1", "bad1", "bad1", "bad2", "bad2", "bad2"])
+  expect(outbox.rows.map((row) => [row.event.eventId, row.failed])).toEqual([
+    ["bad1", true],
+    ["bad2", true],
+  ])
+})
+
+test("an event that is refused for a while is taken later, and the rest of its request after it", async () => {
+  let refusals = 3
+  using sink = eventSink((_, got) => new Response("", { status: got.id === "a1" && refusals-- > 0 ? 500 : 200 }))
+  const outbox = new MemoryOutbox()
+  outbox.putFor("a", "a1", sink.url)
+  outbox.putFor("a", "a2", sink.url)
+  outbox.putFor("b", "b1", sink.url)
+  await using run = running([serverAt(sink.url)], outbox)
+  await run.tried(6)
+  expect(ids(sink.got).slice(0, 2)).toEqual(["a1", "b1"])
+  expect(ids(sink.got).filter((id) => id !== "b1")).toEqual(["a1", "a1", "a1", "a1", "a2"])
+  expect(outbox.rows).toEqual([])
+})
+
+test.each([401, 404, 429, 503])(
+  "HTTP %d is of the server, not of the event: the others wait and spend no try",
+  async (status) => {
+    using sink = eventSink(() => new Response("", { status }))
+    const outbox = new MemoryOutbox()
+    for (const id of ["a", "b", "c"]) outbox.putFor(id, id, sink.url)
+    await using run = running([serverAt(sink.url)], outbox)
+    await run.tried(3)
+    expect(new Set(ids(sink.got))).toEqual(new Set(["a"]))
+  },
+)
+
+test("a server that refuses everything is asked about a bounded number of requests", async () => {
+  using sink = eventSink(() => new Response("", { status: 400 }))
+  const outbox = new MemoryOutbox()
+  for (let i = 0; i < 200; i++) outbox.putFor(`r${i}`, `e${i}`, sink.url)
+  await using run = running([serverAt(sink.url, { sleepSeconds: 0.2 })], outbox)
+  await run.tried(130)
+  expect(new Set(ids(sink.got)).size).toBe(64)
+})
+
 test("retry_times 0 goes on for ever", async () => {
   using sink = eventSink((nth) => new Response("", { status: nth < 80 ? 500 : 200 }))
   const outbox = new MemoryOutbox()

@@ -548,8 +548,11 @@ test("events keep their order per server, a failed one does not block the next, 
     store.outbox.attempted("a", first?.seq ?? 0, 50)
     store.outbox.failed("a", first?.seq ?? 0)
     expect(store.outbox.next("a")?.event.eventId).toBe("2")
+    expect(store.outbox.next("a", store.outbox.next("a")?.seq)?.event.eventId).toBe("3")
+    expect(store.outbox.next("a", 99)).toBeUndefined()
   }
   using store = folder.open()
+  expect(store.outbox.deadLetters()).toEqual([{ server: "a", event: event("1"), attempts: 1, lastMs: 50 }])
   expect(store.outbox.backlog().toSorted((x, y) => (x.server < y.server ? -1 : 1))).toEqual([
     { server: "a", pending: 2, failed: 1 },
     { server: "b", pending: 3, failed: 0 },

@@ -68,10 +68,10 @@ async function checkEvents({ event }: Config, store: Store | undefined): Promise
     const pinged = servers.map(async (server) => {
       const now = Date.now()
       const token = await sign(pingEvent(nodeId, randomUUID(), now).body, now + server.tokenExpireMinutes * 60_000)
-      const reason = await deliver(send, server, token, new AbortController().signal)
-      if (reason === undefined) return ok(check, `${server.url} takes events`)
+      const notTaken = await deliver(send, server, token, new AbortController().signal)
+      if (notTaken === undefined) return ok(check, `${server.url} takes events`)
       // a task waits for nobody here
-      return warning(check, new CosignerError("E-RSK-210", { server: server.url, reason }))
+      return warning(check, new CosignerError("E-RSK-210", { server: server.url, reason: notTaken.reason }))
     })
     return await Promise.all(pinged)
   } catch (error) {
