@@ -13,16 +13,23 @@ import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
 import type { FencingToken } from "../wire/hello.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { type ChannelPacket, EPOCH_BYTES, MAX_PACKET_BYTES, type RefusalReason } from "../wire/packets.ts"
+import {
+  type ChannelPacket,
+  EPOCH_BYTES,
+  MAX_NODE_PACKET_BYTES,
+  MAX_PACKET_BYTES,
+  type RefusalReason,
+} from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
 import type { Signer } from "../wire/signed.ts"
 import type { NodeVersions } from "../wire/versions.ts"
 import { type ConnectionEvents, type ConnectionLimits, NodeConnection, type NodeSaid } from "./relayConnection.ts"
+import { UnprovenConnections } from "./unproven.ts"
 
 export interface RelayLimits extends ConnectionLimits {
   /** Of each node's queue, online or not. */
   readonly channel: ChannelLimits
-  /** Sockets of connections that have not proved a key. */
+  /** Connections that have not proved a key. The runtime holds up to one message's bytes of each before it shows them. */
   readonly unproven: number
   /** Nodes with a channel; beyond it, one that is offline and owed nothing makes room. */
   readonly nodes: number
@@ -36,7 +43,7 @@ export const RELAY_LIMITS: RelayLimits = {
   bytesPerSecond: 64 * 1024 * 1024,
   burstSeconds: 4,
   channel: CHANNEL_LIMITS,
-  unproven: 256,
+  unproven: 32,
   nodes: 4096,
 }
 
@@ -97,7 +104,7 @@ class NodeRelay implements Relay {
   readonly #peers = new Map<PartyId, Peer>()
   readonly #online = new Set<PartyId>()
   readonly #connections = new Set<NodeConnection>()
-  readonly #unproven = new Set<NodeConnection>()
+  readonly #unproven: UnprovenConnections
   readonly #dropped = new Map<RelayDrop, number>()
   readonly #events: ConnectionEvents
   readonly #sweep: ReturnType<typeof setInterval>
@@ -105,6 +112,7 @@ class NodeRelay implements Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options
+    this.#unproven = new UnprovenConnections(options.limits.unproven)
     this.#events = {
       admit: (connection, party, said) => this.#admit(connection, party, said),
       opened: (connection, party) => this.#opened(connection, party),
@@ -122,11 +130,10 @@ class NodeRelay implements Relay {
     const { signer, clock, limits } = this.#options
     if (new URL(request.url).pathname !== "/ws") return "other"
     if (this.#closing) return new Response("stopping", { status: 503 })
-    if (this.#unproven.size >= limits.unproven) {
-      this.#count("busy")
-      return new Response("too many connections without proof", { status: 503, headers: { "Retry-After": "10" } })
-    }
-    const data = new NodeConnection(signer, clock, limits, this.#events)
+    // Browsers name the page that dials, nodes are none: a page must not reach a relay through its visitor.
+    if (request.headers.has("origin")) return new Response("no place for browsers", { status: 403 })
+    const address = server.requestIP(request)?.address ?? ""
+    const data = new NodeConnection(address, signer, clock, limits, this.#events)
     if (server.upgrade(request, { data })) return "upgraded"
     return new Response("a WebSocket is expected here", { status: 426, headers: { Upgrade: "websocket" } })
   }
@@ -168,13 +175,14 @@ class NodeRelay implements Relay {
 
   #websocket(): Bun.WebSocketHandler<NodeConnection> {
     return {
-      maxPayloadLength: MAX_PACKET_BYTES,
+      maxPayloadLength: MAX_NODE_PACKET_BYTES,
       // Above what the channel's window lets out; a send beyond it would be dropped without a word.
       backpressureLimit: 4 * this.#options.limits.channel.windowBytes + 2 * MAX_PACKET_BYTES,
       idleTimeout: 0,
       sendPings: false,
       perMessageDeflate: false,
       open: (socket) => {
+        this.#unproven.evict(socket.data.address)?.evict()
         this.#unproven.add(socket.data)
         this.#connections.add(socket.data)
         socket.data.open(socket)
@@ -208,6 +216,8 @@ class NodeRelay implements Relay {
     const { admitFencingToken, log } = this.#options
     if (fencingToken === undefined || admitFencingToken === undefined) return this.#register(connection, party, said)
     if (!this.#isKnown(party)) return this.#register(connection, party, said)
+    // A key of ours is proved: it waits for us, not we for it.
+    this.#unproven.delete(connection)
     const elsewhere = this.#besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
     return admitFencingToken(party, fencingToken, versions).then(

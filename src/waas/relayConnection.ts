@@ -82,6 +82,8 @@ export class NodeConnection {
   #bytes: TokenBucket
 
   constructor(
+    /** Where it comes from, as the socket says. */
+    readonly address: string,
     private readonly signer: Signer,
     private readonly clock: () => number,
     private readonly limits: ConnectionLimits,
@@ -126,6 +128,14 @@ export class NodeConnection {
     const farewellMs = status === "sent" ? this.limits.farewellMs : 0
     this.#patience = setTimeout(() => this.#socket?.terminate(), farewellMs)
     this.events.refused(this, reason)
+  }
+
+  /** Ends it at once, to make room for others; no time for farewells. */
+  evict(): void {
+    if (this.#phase.kind === "ended") return
+    this.closed()
+    this.#socket?.terminate()
+    this.events.refused(this, "busy")
   }
 
   /** Refuses a proved node that has been silent for too long. */

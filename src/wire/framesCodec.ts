@@ -19,6 +19,8 @@ export const FRAME_VERSION = 1
 export const MAX_FRAME_BYTES = MAX_TASK_BYTES + 64 * 1024
 /** No message of a protocol comes near it. */
 const MAX_ENVELOPE_BYTES = 2 * 1024 * 1024
+/** Of a frame of a node: an envelope, or a report with its outcome, which is smaller. */
+export const MAX_FROM_NODE_BYTES = MAX_ENVELOPE_BYTES + 64 * 1024
 
 const MAX_SMALL_DOCUMENT = 4096
 const MAX_CODE = 64
@@ -81,7 +83,7 @@ export function encodeFromNode(frame: FromNode): Bytes {
 }
 
 export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
-  return decode(bytes, (kind, from): ToNode => {
+  return decode(bytes, MAX_FRAME_BYTES, (kind, from): ToNode => {
     switch (kind) {
       case TO_NODE.task:
         return { kind: "task", task: signed(from, MAX_TASK_BYTES) }
@@ -116,7 +118,7 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
 }
 
 export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
-  return decode(bytes, (kind, from): FromNode => {
+  return decode(bytes, MAX_FROM_NODE_BYTES, (kind, from): FromNode => {
     switch (kind) {
       case FROM_NODE.report:
         return report(from)
@@ -133,9 +135,9 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
   })
 }
 
-function decode<F>(bytes: Uint8Array, fields: (kind: number, from: Reader) => F): F | Problem {
+function decode<F>(bytes: Uint8Array, most: number, fields: (kind: number, from: Reader) => F): F | Problem {
   return attempt(() => {
-    if (bytes.length > MAX_FRAME_BYTES) malformed("frame", "too large")
+    if (bytes.length > most) malformed("frame", "too large")
     const from = new Reader(bytes)
     if (from.u8() !== FRAME_VERSION) malformed("version", "not known")
     const frame = fields(from.u8(), from)

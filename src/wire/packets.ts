@@ -4,7 +4,7 @@
  */
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
 import { Reader } from "../codec.ts"
-import { MAX_FRAME_BYTES } from "./framesCodec.ts"
+import { MAX_FRAME_BYTES, MAX_FROM_NODE_BYTES } from "./framesCodec.ts"
 import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
 import { attempt, malformed, type Problem } from "./json.ts"
 import { encodeVersions, readVersions, type Versions } from "./versions.ts"
@@ -15,6 +15,8 @@ export const EPOCH_BYTES = 16
 
 /** A data packet adds kind, sequence number and acknowledgement to its frame. */
 export const MAX_PACKET_BYTES = MAX_FRAME_BYTES + 17
+/** Of a packet that a node sends. */
+export const MAX_NODE_PACKET_BYTES = MAX_FROM_NODE_BYTES + 17
 /** No packet of the handshake is longer; whoever has not proved a key may not send more. */
 export const MAX_HANDSHAKE_BYTES = 256
 

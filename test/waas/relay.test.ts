@@ -1,13 +1,14 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync } from "node:fs"
 import { type Bytes, concat, copy, u8, utf8 } from "../../src/bytes.ts"
+import { RELAY_LIMITS } from "../../src/waas/relay.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
 import { type FencingToken, isProof, prove, type Transcript } from "../../src/wire/hello.ts"
 import {
   decodePacket,
   encodePacket,
-  MAX_PACKET_BYTES,
+  MAX_NODE_PACKET_BYTES,
   type Packet,
   type RefusalReason,
 } from "../../src/wire/packets.ts"
@@ -38,6 +39,14 @@ function aWaas(options?: WaasOptions): Waas {
 const taskId = "7d1e3f0a-0001"
 const payload = (number: number): Bytes =>
   encodeFromNode({ kind: "envelope", taskId, receiver: undefined, envelope: numbered(number, 20) })
+
+const MOST_UNPROVEN_BYTES = 80 * 1024 * 1024
+const UPGRADE = {
+  Upgrade: "websocket",
+  Connection: "Upgrade",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 type Event = Packet | { readonly kind: "closed" }
 
@@ -221,25 +230,35 @@ describe("the handshake", () => {
     expect(await node.heard("pong")).toMatchObject({ stamp: 1 })
   })
 
-  test("connections without proof are bounded; those with proof do not count", async () => {
+  test("connections without proof are bounded: the oldest makes room; those with proof do not count", async () => {
     const waas = aWaas({ limits: { unproven: 2 } })
+    const proved = await new RawNode(waas).online()
     const idle = [new RawNode(waas), new RawNode(waas)]
-    await Promise.all(idle.map((node) => node.opened()))
-    const upgrade = {
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-      "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "x",
-    }
-    const ask = (): Promise<Response> => fetch(`http://127.0.0.1:${waas.port}/ws`, { headers: upgrade })
-    expect((await ask()).status).toBe(503)
+    for (const node of idle) await node.opened()
+    const late = await new RawNode(waas).online()
+    await idle[0]?.journal.until((all) => all.some((one) => one.kind === "closed"))
     expect(countOf(waas, "busy")).toBe(1)
-    await idle[0]?.online()
-    await new RawNode(waas).opened()
-    expect((await ask()).status).toBe(503)
-    idle[1]?.socket.terminate()
-    // The relay learns of it when its socket does.
-    while (!(await new RawNode(waas).getsIn())) {}
+    for (const node of [proved, late]) {
+      node.say({ kind: "ping", stamp: 1 })
+      expect(await node.heard("pong")).toMatchObject({ stamp: 1 })
+    }
+    expect(idle[1]?.journal.entries).toEqual([])
+  })
+
+  test("strangers who open all connections there are and say nothing keep no node out", async () => {
+    const waas = aWaas()
+    const silent = Array.from({ length: RELAY_LIMITS.unproven + 50 }, () => new RawNode(waas))
+    await Promise.all(silent.map((node) => node.opened()))
+    expect(await new RawNode(waas).getsIn()).toBe(true)
+    await waas.journal.until(() => waas.sockets() <= RELAY_LIMITS.unproven + 1)
+    // What the runtime may hold of messages that strangers begin and never end.
+    expect(RELAY_LIMITS.unproven * MAX_NODE_PACKET_BYTES).toBeLessThanOrEqual(MOST_UNPROVEN_BYTES)
+  })
+
+  test("a page in a browser is refused", async () => {
+    const headers = { ...UPGRADE, Origin: "https://evil.example" }
+    const answer = await fetch(`http://127.0.0.1:${aWaas().port}/ws`, { headers })
+    expect(answer.status).toBe(403)
   })
 })
 
@@ -336,7 +355,7 @@ describe("once online", () => {
 
   test("a message above the limit ends the connection by the runtime", async () => {
     const node = await new RawNode(aWaas()).online()
-    node.socket.send(new Uint8Array(MAX_PACKET_BYTES + 1))
+    node.socket.send(new Uint8Array(MAX_NODE_PACKET_BYTES + 1))
     expect(await node.heard("closed")).toMatchObject({ kind: "closed" })
     await node.waas.journal.until(() => node.waas.relay.online().size === 0)
   })
