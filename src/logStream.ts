@@ -18,6 +18,8 @@ export interface WaitingStream extends LogStream {
 
 /** What is kept of a log that nobody reads: some thousands of lines. */
 export const MAX_QUEUED_BYTES = 1024 * 1024
+/** How long the end of a process waits for the reader of its log. */
+export const LAST_WORDS_MS = 500
 /** PIPE_BUF: a pipe that poll(2) calls writable takes so many bytes without blocking. */
 const CHUNK_BYTES = 4096
 const RETRY_MS = 50

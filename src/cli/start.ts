@@ -19,7 +19,7 @@ import { openNotifier } from "../hardening/notify.ts"
 import { lockMemory, sealCode } from "../hardening/process.ts"
 import type { Log } from "../log.ts"
 import { formatOnStderr, lostLines, type OpenLog, openLog } from "../logging.ts"
-import { type WaitingStream, waitingStream } from "../logStream.ts"
+import { LAST_WORDS_MS, type WaitingStream, waitingStream } from "../logStream.ts"
 import { formatLine } from "../logText.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
@@ -61,6 +61,8 @@ export const start = command({
       using password = await passwords.existing(config.db)
       using store = openStore(config.db.path, password, { readOnly: false })
       password.wipe()
+      // from here on no prompt is open, whose terminal may hang up
+      process.on("SIGHUP", onRotated)
       Bun.gc(true) // gives back what the key derivation took
       // listened for before the start, so that a stop in the middle of it is a clean one too
       const ending = endingSignal()
@@ -74,7 +76,6 @@ export const start = command({
       notifier.ready(running)
       const onHangUp = (): void => {
         notifier.reloading()
-        opened.reopen()
         settings.reload(load)
         notifier.ready(running)
       }
@@ -92,14 +93,11 @@ export const start = command({
       throw error
     } finally {
       opened.close()
-      process.off("SIGUSR1", onRotated)
+      process.off("SIGUSR1", onRotated).off("SIGHUP", onRotated)
       stderr.end(LAST_WORDS_MS)
     }
   },
 })
-
-/** How long the end of the process waits for the reader of its log. */
-const LAST_WORDS_MS = 500
 
 /** stderr, which this process never waits for while it runs. */
 function standardError(format: Loaded["config"]["log"]["std"]["format"]): WaitingStream {

@@ -2,7 +2,7 @@
 import { EXIT } from "../errors/entry.ts"
 import { LEVELS } from "../log.ts"
 import { lostLines } from "../logging.ts"
-import { waitingStream } from "../logStream.ts"
+import { LAST_WORDS_MS, waitingStream } from "../logStream.ts"
 import { formatLine, textLog } from "../logText.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
@@ -62,13 +62,16 @@ export const start = command({
     const stderr = waitingStream(2, process.stderr.isTTY, (count) => `${formatLine(lostLines(count), format)}\n`)
     const log = textLog(least, format, (line) => stderr.write(line))
     const stopped = signalled()
-    const waas = await startWaas(readConfig(files, options.listen), files, log)
-    log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
-    log.info(`WaaS stopping on ${await stopped}`)
-    await waas.stop()
-    log.info("WaaS stopped")
-    stderr.end(500)
-    return EXIT.ok
+    try {
+      const waas = await startWaas(readConfig(files, options.listen), files, log)
+      log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
+      log.info(`WaaS stopping on ${await stopped}`)
+      await waas.stop()
+      log.info("WaaS stopped")
+      return EXIT.ok
+    } finally {
+      stderr.end(LAST_WORDS_MS)
+    }
   },
 })
 

@@ -66,3 +66,14 @@ test("a log file that was moved away: SIGUSR1 and SIGHUP open a new one, and nei
   expect(readFileSync(at("moved.SIGUSR1"), "utf8")).toContain("running")
   expect(readFileSync(at("node.log"), "utf8")).toContain("stopped")
 })
+
+test("SIGHUP in the middle of the start does not end it", async () => {
+  using node = await makeNode()
+  node.configure("")
+  await using it = node.start()
+  await it.line(/Embedded Risk Control Rule/)
+  it.signal("SIGHUP")
+  await it.line(/msg="?running/)
+  it.signal("SIGTERM")
+  expect((await it.ended).exit).toBe(0)
+})
