@@ -47,7 +47,7 @@ export const doctor = command({
       )
       if (!options.offline) {
         sections.push(
-          { name: "WaaS", findings: await checkNetwork(config) },
+          { name: "WaaS", findings: await checkNetwork(config, opened.store) },
           { name: "servers", findings: await checkServers(config, opened.store) },
         )
       }

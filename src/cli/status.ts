@@ -30,7 +30,7 @@ export const status = command({
     const { status: table } = await config()
     const show = (document: StatusDocument): void => out.result(document, statusLines(document, "all"))
     if (!options.watch) {
-      const document = await ask(table)
+      const document = await askStatus(table)
       show(document)
       return codeOf(document)
     }
@@ -39,7 +39,7 @@ export const status = command({
     let shown = ""
     while (!interrupted.signal.aborted) {
       try {
-        const document = await ask(table)
+        const document = await askStatus(table)
         last = codeOf(document)
         const text = statusLines(document, "bad").join("\n")
         if (out.json || text !== shown) show(document)
@@ -59,7 +59,7 @@ export const status = command({
 const codeOf = ({ ready }: StatusDocument): ExitCode => (ready ? EXIT.ok : NOT_READY)
 
 /** Throws E-STA-002 to -006. */
-async function ask(table: Config["status"]): Promise<StatusDocument> {
+export async function askStatus(table: Config["status"]): Promise<StatusDocument> {
   const { listen } = table
   const place = parseListen(listen)
   const response = await reach(place, table).catch((error: unknown) => {

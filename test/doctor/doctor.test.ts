@@ -98,7 +98,7 @@ describe("a node that is well", () => {
     const before = contents()
     const report = await doctor(KEY)
     // the demo's nodes sign unguarded, and that is never told as all well
-    const expected = [...(process.getuid?.() === 0 ? ["machine.user"] : []), "config.danger"]
+    const expected = [...(process.getuid?.() === 0 ? ["machine.user"] : []), "config.danger", "waas.admission"]
     const wrong = report.all.filter(({ level }) => level === "warning" || level === "failure")
     expect(wrong.map(({ check }) => check).filter((check) => check !== "machine.hardening")).toEqual(expected)
     for (const check of ["program.lockdown", "program.interpreter", "program.environment", "store.integrity"]) {
@@ -106,6 +106,9 @@ describe("a node that is well", () => {
     }
     expect(report.of("store.integrity")[0]?.text).toMatch(/^[1-9]\d* records, all whole$/)
     expect(report.of("waas.handshake")[0]?.text).toContain("proved the pinned key")
+    // no group names this node yet: WaaS proves itself, and does not let it in
+    expect(report.codes("waas.admission")).toEqual(["E-LNK-005"])
+    expect((await doctor(["--closed"])).of("waas.admission")[0]?.level).toBe("skipped")
     expect(report.of("waas.clock")[0]?.text).toMatch(/WaaS is \d+ ms (?:behind|ahead of) this machine/)
     expect(contents()).toEqual(before)
     expect(report.text).not.toContain(CANARY)

@@ -45,7 +45,15 @@ interface Told {
   /** Of ACTIVE epochs. */
   readonly algorithms: readonly string[]
   readonly doctor: readonly object[]
+  readonly admission: readonly object[]
 }
+
+interface DoctorReport {
+  readonly sections: readonly { readonly findings: readonly { readonly check: string }[] }[]
+}
+
+const findingsOf = ({ sections }: DoctorReport, wanted: string): readonly object[] =>
+  sections.flatMap(({ findings }) => findings).filter(({ check }) => check === wanted)
 
 /** What the node says of itself, by every way there is to ask it. */
 async function told({ surveillance }: ScannedDeployment, node: DeployedNode): Promise<Told> {
@@ -60,7 +68,7 @@ async function told({ surveillance }: ScannedDeployment, node: DeployedNode): Pr
       headers: { authorization: `Bearer ${surveillance.tokenOf(node)}` },
     })
   const status = await command("status")
-  const doctor = await command("doctor", "--offline", "--key-file", ".password")
+  const doctor = await command("doctor", "--key-file", ".password")
   const { groups }: { groups: readonly ListedGroup[] } = JSON.parse(await (await get("/groups")).text())
   return {
     status,
@@ -73,9 +81,8 @@ async function told({ surveillance }: ScannedDeployment, node: DeployedNode): Pr
         algorithms.map(({ algorithm, ready, code }) => `${algorithm} ${ready ? "ready" : code}`),
       )
       .sort(),
-    doctor: doctor.sections
-      .flatMap(({ findings }: { findings: readonly { readonly check: string }[] }) => findings)
-      .filter(({ check }: { check: string }) => check === "groups.signing"),
+    doctor: findingsOf(doctor, "groups.signing"),
+    admission: findingsOf(doctor, "waas.admission"),
   }
 }
 
@@ -170,8 +177,15 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
   expect(well.readyz).toBe(200)
   expect(well.algorithms).toEqual(["bip340 ready", "ecdsa ready", "eddsa ready"])
   expect(well.doctor).toMatchObject([{ level: "ok" }])
+  expect(well.admission).toEqual([{ check: "waas.admission", level: "ok", text: "the running node is online" }])
   await signed(deployment, refreshed, silent, [one, two], ethereum(refreshed, 3))
   await deployment.endNode(one, "SIGTERM")
+
+  // ---- doctor finds out by itself that WaaS lets the node in
+  const args = ["doctor", "--key-file", ".password", "--json"]
+  const alone = await cosigner(args, { cwd: one.dir })
+  set.surveillance.logTap.said(0, args, alone.stdout + alone.stderr)
+  expect(findingsOf(JSON.parse(alone.stdout), "waas.admission")).toMatchObject([{ level: "ok" }])
 
   // ---- and the database that it was restored over is the older one now
   const former: DeployedNode = { ...one, name: "former", dir: join(deployment.dir, "former") }

@@ -1,34 +1,29 @@
 /**
  * The way to WaaS, step by step: name, connection, TLS, proxy, the pinned key. The handshake is a real one, under a key that
- * is made for it and forgotten: WaaS proves itself and tells its time, and the node itself is not registered, nor replaced.
+ * is made for it and forgotten: WaaS proves itself and tells its time. Whether it lets the node in is admission.ts's.
  */
 
-import { randomBytes } from "node:crypto"
 import { lookup } from "node:dns/promises"
 import { connect } from "node:net"
-import { copy } from "../../bytes.ts"
 import type { Config } from "../../config/config.ts"
-import { linkTarget } from "../../config/startup.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { errnoOf } from "../../files.ts"
-import { partyBytes } from "../../keys/party.ts"
-import { Connection, type Measured } from "../../link/connection.ts"
-import { LINK_TIMING, type LinkOptions, shownUrl } from "../../link/options.ts"
-import { silentLog } from "../../log.ts"
-import { identityOf } from "../../mpc/envelope.ts"
-import { Secret } from "../../secret.ts"
-import { CHANNEL_LIMITS } from "../../wire/channel.ts"
+import { type LinkOptions, shownUrl } from "../../link/options.ts"
+import type { Store } from "../../store/store.ts"
+import { checkAdmission } from "./admission.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
+import { handshake, probeOptions } from "./handshake.ts"
 
 /** A clock that is off by more: the first makes tokens fail now and then, the second always. */
 export const CLOCK = { doubtfulMs: 5_000, badMs: 60_000 }
 
 const CONNECT_MS = 5_000
 
-export async function checkNetwork(config: Config): Promise<readonly Finding[]> {
+/** `store`: has the node's own key; undefined where it was not opened. */
+export async function checkNetwork(config: Config, store: Store | undefined): Promise<readonly Finding[]> {
   let options: LinkOptions | undefined
   try {
-    options = optionsOf(config)
+    options = probeOptions(config)
   } catch (error) {
     if (error instanceof CosignerError) return [failure("waas.handshake", error)]
     throw error
@@ -42,24 +37,9 @@ export async function checkNetwork(config: Config): Promise<readonly Finding[]> 
   if (name.level === "failure") return [name]
   const reached = await checkPort(host, port, shownUrl(url), proxy !== undefined)
   if (reached.level === "failure") return [name, reached]
-  return [name, reached, ...(await checkHandshake(options))]
-}
-
-/** Under a key that is made for it; undefined where the configuration has no address or key. Throws what `start` would. */
-function optionsOf(config: Config): LinkOptions | undefined {
-  const target = linkTarget(config)
-  if (target === undefined) return undefined
-  using seed = Secret.take(copy(randomBytes(32)))
-  const stranger = identityOf(seed.expose())
-  return {
-    ...target,
-    node: { publicKey: partyBytes(stranger.party), sign: (message) => stranger.sign(copy(message)) },
-    limits: CHANNEL_LIMITS,
-    timing: LINK_TIMING,
-    clock: Date.now,
-    jitter: () => 0,
-    log: silentLog,
-  }
+  const proved = await checkHandshake(options)
+  const isProved = proved.some(({ check, level }) => check === "waas.handshake" && level === "ok")
+  return [name, reached, ...proved, ...(isProved ? [await checkAdmission(options, config, store)] : [])]
 }
 
 async function checkName(host: string): Promise<Finding> {
@@ -88,7 +68,7 @@ async function checkPort(host: string, port: number, url: string, isProxy: boole
 async function checkHandshake(options: LinkOptions): Promise<readonly Finding[]> {
   const url = shownUrl(options.url)
   try {
-    const { rttMs, clockOffsetMs } = await handshake(options)
+    const { rttMs, clockOffsetMs } = await handshake(options, "proof")
     return [
       ok("waas.handshake", `${url} proved the pinned key, round trip ${rttMs.toFixed(1)} ms`),
       checkClock("waas.clock", "WaaS", clockOffsetMs),
@@ -96,23 +76,6 @@ async function checkHandshake(options: LinkOptions): Promise<readonly Finding[]>
   } catch (error) {
     if (error instanceof CosignerError) return [failure("waas.handshake", error)]
     throw error
-  }
-}
-
-/** Resolves once WaaS has proved its key; rejects with how the connection ended before that. */
-async function handshake(options: LinkOptions): Promise<Measured> {
-  const { promise, resolve, reject } = Promise.withResolvers<Measured>()
-  const connection = new Connection(options, {
-    opened: () => {},
-    established: () => {},
-    packet: () => {},
-    measured: resolve,
-    ended: reject,
-  })
-  try {
-    return await promise
-  } finally {
-    connection.close()
   }
 }
 

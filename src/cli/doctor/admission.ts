@@ -1,0 +1,46 @@
+/**
+ * Whether WaaS lets this node in, which its own proof does not tell. Where the node runs, by its word; else by a connection
+ * under its key and without its fencing token: WaaS records nothing, hands out no task, and keeps a node that runs elsewhere.
+ */
+import type { Config } from "../../config/config.ts"
+import { CosignerError } from "../../errors.ts"
+import type { LinkOptions } from "../../link/options.ts"
+import type { Store } from "../../store/store.ts"
+import { askStatus } from "../status.ts"
+import { type Finding, failure, ok, skipped } from "./finding.ts"
+import { asNode, handshake } from "./handshake.ts"
+import { holderOf } from "./running.ts"
+
+const CHECK = "waas.admission"
+
+export async function checkAdmission(
+  options: LinkOptions,
+  config: Pick<Config, "db" | "status">,
+  store: Store | undefined,
+): Promise<Finding> {
+  if (holderOf(`${config.db.path}.lock`) !== undefined) return wordOfNode(config.status)
+  if (store === undefined) return skipped(CHECK, "the database was not opened, and the node's key is in it")
+  using seed = store.identity()
+  try {
+    await handshake(asNode(options, seed), "admission")
+    return ok(CHECK, "WaaS knows this node and lets it in; that this database is the newest copy shows at the start")
+  } catch (error) {
+    if (error instanceof CosignerError) return failure(CHECK, error)
+    throw error
+  }
+}
+
+async function wordOfNode(status: Config["status"]): Promise<Finding> {
+  if (!status.enable) return skipped(CHECK, "the node runs, and its status port, which would tell, is off")
+  try {
+    const { link } = await askStatus(status)
+    if (link.phase === "online") return ok(CHECK, "the running node is online")
+    if (link.last_error === null) return skipped(CHECK, `the running node is ${link.phase}`)
+    const { code, message, next } = link.last_error
+    return { check: CHECK, level: "failure", text: `the running node is ${link.phase}: ${message}`, code, next }
+  } catch (error) {
+    if (error instanceof CosignerError)
+      return skipped(CHECK, `the running node does not tell: ${error.code} ${error.message}`)
+    throw error
+  }
+}
