@@ -18,10 +18,11 @@ import {
   parseAbi,
   parseEther,
   recoverAddress,
+  type SignedAuthorization,
   serializeTransaction,
   toHex,
 } from "viem"
-import { HDKey, publicKeyToAddress } from "viem/accounts"
+import { generatePrivateKey, HDKey, privateKeyToAccount, publicKeyToAddress } from "viem/accounts"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
 import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
 import { runToEnd } from "../../src/kit/demo/processes.ts"
@@ -108,23 +109,33 @@ interface Payment {
   /** gas limit times price, ETH. */
   readonly fee?: string
   readonly nonce?: number
+  readonly chainId?: number
   readonly data?: Hex
 }
 
 /** As another implementation writes it. */
-function payment({ to = BOB, value = "0", fee = "0.001", nonce = 0, data = "0x" }: Payment): Hex {
+function payment({ to = BOB, value = "0", fee = "0.001", nonce = 0, chainId = 1, data = "0x" }: Payment): Hex {
   const gas = 100_000n
   const price = parseEther(fee) / gas
   const fees = { gas, maxFeePerGas: price, maxPriorityFeePerGas: 0n }
-  return serializeTransaction({ type: "eip1559", chainId: 1, nonce, to, value: parseEther(value), data, ...fees })
+  return serializeTransaction({ type: "eip1559", chainId, nonce, to, value: parseEther(value), data, ...fees })
 }
 
 type Ask = Pick<NewSignRequest, "messages" | "payloads"> & {
   readonly by?: string
   readonly nodes?: readonly DeployedNode[]
+  /** What WaaS says of the transaction besides. */
+  readonly stated?: Readonly<Record<string, unknown>>
 }
 
 const base64 = (hex: Hex): string => Buffer.from(hex.slice(2), "hex").toString("base64")
+
+/** A payment that hands the account of whoever signed the authorization to foreign code (EIP-7702). */
+const delegating = (authorization: SignedAuthorization): Hex => {
+  const fees = { gas: 100_000n, maxFeePerGas: 1n, maxPriorityFeePerGas: 1n }
+  const authorizationList = [authorization]
+  return serializeTransaction({ type: "eip7702", chainId: 1, nonce: 1, to: BOB, value: 1n, authorizationList, ...fees })
+}
 
 /** Transactions and the digest of each, which the same implementation computes. */
 const askFor = (...raws: readonly Hex[]): Ask => ({
@@ -188,7 +199,12 @@ async function guardedVault({ deployment, program, surveillance }: ScannedDeploy
   await Promise.all(nodes.map((node) => deployment.startNode(node)))
   const vault: Vault = await generateKeys(deployment, bound)
   surveillance.leakScanner.expect({ channel: "tokens", what: "an event", text: "request.keysign.failed" })
-  const ask = async ({ by = "ada", nodes: signers = [guarded, second], ...asked }: Ask): Promise<SignRequestObject> => {
+  const ask = async ({
+    by = "ada",
+    nodes: signers = [guarded, second],
+    stated,
+    ...asked
+  }: Ask): Promise<SignRequestObject> => {
     const { sign_request_id } = await deployment.client.createSignRequest(vault.vaultId, {
       request_id: randomUUID(),
       curve: "SECP256K1",
@@ -196,7 +212,7 @@ async function guardedVault({ deployment, program, surveillance }: ScannedDeploy
       key_share_holder_group_id: vault.holderGroupId,
       used_tss_node_ids: signers.map(({ nodeId }) => nodeId),
       ...asked,
-      extra_info: { transaction: statedBy(by) },
+      extra_info: { transaction: { ...statedBy(by), ...stated } },
       deadline_seconds: 60,
     })
     return until("the end of a request", async () => {
@@ -233,6 +249,45 @@ const signerOf = (digest: Hex, { signature, signature_recovery }: SignatureObjec
   return recoverAddress({ hash: digest, signature: { r, s, yParity } })
 }
 
+/** What was asked, how it ends, and who may be the one that refused it. */
+type Attempt = readonly [what: string, asked: Ask, code: string, reason: string, by: readonly DeployedNode[]]
+
+const evmAsk = (format: string, data: Hex, digest: Hex): Ask => ({
+  messages: [{ bip32_path: PATH, msg_hash: digest, payload: 0 }],
+  payloads: [{ format, data: base64(data) }],
+})
+
+/** Each says one thing where people look and another where it is signed. Every node refuses it, whatever its rules. */
+function lies(by: readonly DeployedNode[]): readonly Attempt[] {
+  const honest = payment({ value: "0.1", nonce: 1 })
+  const other = payment({ value: "0.1", nonce: 1, to: CAROL })
+  const digest = keccak256(honest)
+  const testnet = payment({ value: "0.1", nonce: 1, chainId: 11_155_111 })
+  const longer: Hex = `${honest}00`
+  const shown = { account_output: { address: CAROL, amount: "0.1" } }
+  const twice: Ask = {
+    messages: [0, 1].map((payload) => ({ bip32_path: PATH, msg_hash: digest, payload })),
+    payloads: [honest, other].map((raw) => ({ format: "evm/transaction", data: base64(raw) })),
+  }
+  const inBothPlaces = { raw_tx_info: { unsigned_raw_tx: other } }
+  return [
+    ["another transaction's payload", evmAsk("evm/transaction", other, digest), "E-INT-005", PATH, by],
+    ["a transaction as a login message", evmAsk("evm/message", toHex("Sign in"), digest), "E-INT-005", PATH, by],
+    ["a byte behind the end", evmAsk("evm/transaction", longer, keccak256(longer)), "E-INT-020", "", by],
+    ["a transaction of another chain", askFor(testnet), "E-INT-004", "eip155:11155111", by],
+    [
+      "a mainnet transaction called a testnet's",
+      { ...askFor(honest), stated: { chain_id: "SETH" } },
+      "E-INT-013",
+      "SETH",
+      by,
+    ],
+    ["another destination than is shown", { ...askFor(honest), stated: { destination: shown } }, "E-INT-014", "", by],
+    ["two places that differ", { ...askFor(honest), stated: inBothPlaces }, "E-INT-012", "raw_tx_info", by],
+    ["two payloads for one message", twice, "E-INT-011", "messages[1]", by],
+  ]
+}
+
 test("the risk officer's sentence: one payment passes, all else is refused by its code and told", async () => {
   await using it = await scannedDeployment(3)
   await using events = eventServer(it.surveillance.token)
@@ -261,40 +316,49 @@ test("the risk officer's sentence: one payment passes, all else is refused by it
     messages: [{ bip32_path: PATH, msg_hash: hashMessage({ raw: login }), payload: 0 }],
     payloads: [{ format: "evm/message", data: base64(login) }],
   }
-  const attempts: readonly (readonly [string, Ask, string, string, readonly string[]])[] = [
-    ["another destination", askFor(payment({ to: EVE, nonce: 1 })), "E-RSK-018", EVE, [guarded.nodeId]],
+  const account = privateKeyToAccount(generatePrivateKey())
+  const delegation = await account.signAuthorization({ chainId: 0, nonce: 3, address: EVE })
+  const batch: Ask = {
+    messages: [...askFor(next).messages, { bip32_path: "m/44/60/0/0/6", msg_hash: keccak256("0x5678") }],
+    payloads: askFor(next).payloads ?? [],
+  }
+  const attempts: readonly Attempt[] = [
+    ...lies([guarded, second]),
+    ["a message without payload beside one with it", batch, "E-RSK-021", "m/44/60/0/0/6", [guarded]],
+    ["a delegation of code behind a payment", askFor(delegating(delegation)), "E-RSK-018", EVE, [guarded]],
+    ["another destination", askFor(payment({ to: EVE, nonce: 1 })), "E-RSK-018", EVE, [guarded]],
     [
       "an amount above the day's rest",
       askFor(payment({ value: "0.499", nonce: 1 })),
       "E-RSK-011",
       "eth-day",
-      [guarded.nodeId],
+      [guarded],
     ],
-    ["a fee above 0.02 ETH", askFor(payment({ fee: "0.0201", nonce: 1 })), "E-RSK-018", "fee", [guarded.nodeId]],
-    ["asked for by somebody else", { ...askFor(next), by: "eve" }, "E-RSK-018", BOB, [guarded.nodeId]],
-    ["asked for on another day of the week", { ...askFor(next), by: "heidi" }, "E-RSK-018", BOB, [guarded.nodeId]],
+    ["a fee above 0.02 ETH", askFor(payment({ fee: "0.0201", nonce: 1 })), "E-RSK-018", "fee", [guarded]],
+    ["asked for by somebody else", { ...askFor(next), by: "eve" }, "E-RSK-018", BOB, [guarded]],
+    ["asked for on another day of the week", { ...askFor(next), by: "heidi" }, "E-RSK-018", BOB, [guarded]],
     [
       "one byte of the payload changed, and the old msg_hash",
       { ...askFor(next), payloads: [{ format: "evm/transaction", data: base64(changed) }] },
       "E-INT-005",
       PATH,
-      [guarded.nodeId, second.nodeId],
+      [guarded, second],
     ],
-    ["an approval without a limit in a multicall", askFor(multicall), "E-RSK-018", "call ", [guarded.nodeId]],
-    ["a login message of 32 bytes", loginAsk, "E-RSK-018", "approve the hash", [guarded.nodeId]],
+    ["an approval without a limit in a multicall", askFor(multicall), "E-RSK-018", "call ", [guarded]],
+    ["a login message of 32 bytes", loginAsk, "E-RSK-018", "approve the hash", [guarded]],
     [
       "a digest without payload",
       { messages: [{ bip32_path: PATH, msg_hash: keccak256(next) }] },
       "E-RSK-021",
       PATH,
-      [guarded.nodeId],
+      [guarded],
     ],
     [
       "without the guarded node",
       { ...askFor(next), nodes: [second, third] },
       "E-RSK-013",
       guarded.nodeId,
-      [second.nodeId, third.nodeId],
+      [second, third],
     ],
   ]
   for (const [what, asked, code, reason, by] of attempts) {
@@ -307,7 +371,7 @@ test("the risk officer's sentence: one payment passes, all else is refused by it
     const told = await until(`the event of ${what}`, async () =>
       events.told.slice(before).find(({ data }) => data.failed_reason.startsWith(code)),
     )
-    expect(by).toContain(told.node_id)
+    expect(by.map(({ nodeId }) => nodeId)).toContain(told.node_id)
     if (asked.payloads?.[0]?.data === base64(multicall))
       expect(told.data.intent?.join()).toMatch(new RegExp(`approve unlimited .* ${EVE}`))
   }
