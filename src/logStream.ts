@@ -109,8 +109,8 @@ class Waiting implements WaitingStream {
   }
 }
 
-/** Whether a write of CHUNK_BYTES would not block, within so many ms. Where the C library cannot be asked: yes. */
-function isWritable(fd: number, timeoutMs: number): boolean {
+/** Whether a write of up to 4096 bytes would not block, within so many ms. Where the C library cannot be asked: yes. */
+export function isWritable(fd: number, timeoutMs: number): boolean {
   try {
     return libc().isWritable(fd, Math.ceil(timeoutMs))
   } catch {

@@ -1,31 +1,12 @@
 /** A node whose log is not read, or is moved away, on the real binary: it runs and obeys all the same. */
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { existsSync, readFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { makeNode } from "../hardening/node.ts"
 import { binary } from "../support/binary.ts"
+import { fullPipe } from "../support/fullPipe.ts"
 
 setDefaultTimeout(60_000)
-
-/** A full pipe that nobody reads, as a descriptor that blocks. */
-function fullPipe(path: string) {
-  Bun.spawnSync(["mkfifo", path])
-  const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  const stderr = openSync(path, constants.O_WRONLY)
-  // To the last byte: a pipe with some room left would take a few lines.
-  for (const bytes of [4096, 1]) {
-    try {
-      for (;;) writeSync(filler, Buffer.alloc(bytes, "x"))
-    } catch {}
-  }
-  return {
-    stderr,
-    [Symbol.dispose]() {
-      closeSync(filler)
-      closeSync(stderr)
-    },
-  }
-}
 
 test("stderr on a full pipe that nobody reads: the node starts, runs and obeys SIGTERM", async () => {
   using node = await makeNode()

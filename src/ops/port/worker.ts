@@ -7,6 +7,7 @@ import { lstatSync, unlinkSync, writeSync } from "node:fs"
 import { connect } from "node:net"
 import { build } from "../../build.ts"
 import { CosignerError, describe, errorText } from "../../errors.ts"
+import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
 import type { ItemDocument } from "./documents.ts"
 import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
@@ -53,7 +54,7 @@ function watch(): void {
     fields: { item: "loop" },
   } as const
   try {
-    writeSync(2, `${formatLine(line, stall.format)}\n`)
+    if (isWritable(2, 0)) writeSync(2, `${formatLine(line, stall.format)}\n`)
   } catch {
     // a full pipe must not end the thread that still answers
   }
@@ -166,6 +167,8 @@ self.addEventListener("message", ({ data }) => {
   switch (data.kind) {
     case "open":
       stall = data.stall
+      // Opens the C library now: once the node has sealed its code, nothing is loaded.
+      isWritable(2, 0)
       beatAt = performance.now()
       setInterval(watch, WATCH_MS)
       if (data.port !== undefined) void open(data.port)

@@ -7,6 +7,7 @@ import { Value } from "@sinclair/typebox/value"
 import { utf8 } from "../../../src/bytes.ts"
 import { digestOf, parseListen, readToken } from "../../../src/config/listen.ts"
 import { openApi, ROUTES, type Route } from "../../../src/ops/port/routes.ts"
+import { fullPipe } from "../../support/fullPipe.ts"
 import { folder, jsonOf, type Rig, rig, START_MS, statusOf, taskOf } from "./rig.ts"
 
 let it: Rig
@@ -292,6 +293,30 @@ test("a thread that dies is said to have died, started again, and said to be bac
   expect(mortal.log.map((line) => line.slice(0, 15))).toEqual(["error E-STA-017", "info the status", "error E-STA-017"])
   expect(mortal.log[0]).toContain("mortalWorker.ts:")
   expect(mortal.log[0]).not.toContain("on purpose")
+})
+
+test("a stderr that nobody reads does not keep the port from saying that the main thread stalls", async () => {
+  using at = folder()
+  using pipe = fullPipe(join(at.path, "stderr"))
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "stalled.ts")], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: pipe.stderr,
+  })
+  try {
+    const { value } = await child.stdout.getReader().read()
+    const url = Buffer.from(value ?? new Uint8Array(0))
+      .toString()
+      .trim()
+    // Each answer comes later than the stall was due to be told.
+    for (let i = 0; i < 3; i++) {
+      await Bun.sleep(400)
+      expect((await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(3_000), keepalive: false })).status).toBe(200)
+    }
+  } finally {
+    child.kill("SIGKILL")
+    await child.exited
+  }
 })
 
 describe("before and without a word of the node", () => {

@@ -1,0 +1,27 @@
+/** A pipe that is full and that nobody reads: what a hanging log collector leaves of a process's stderr. */
+import { closeSync, constants, openSync, writeSync } from "node:fs"
+
+export interface FullPipe extends Disposable {
+  /** Writing to it blocks. */
+  readonly stderr: number
+}
+
+/** Makes it at `path`, which must not exist. */
+export function fullPipe(path: string): FullPipe {
+  Bun.spawnSync(["mkfifo", path])
+  const filler = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const stderr = openSync(path, constants.O_WRONLY)
+  // To the last byte: a pipe with some room left would take a few lines.
+  for (const bytes of [4096, 1]) {
+    try {
+      for (;;) writeSync(filler, Buffer.alloc(bytes, "x"))
+    } catch {}
+  }
+  return {
+    stderr,
+    [Symbol.dispose]() {
+      closeSync(filler)
+      closeSync(stderr)
+    },
+  }
+}
