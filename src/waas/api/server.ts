@@ -14,6 +14,7 @@ import type { Authenticate } from "./auth.ts"
 import { bodyReader } from "./body.ts"
 import { parseTarget, signedHash, type Target } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
+import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
 import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
@@ -89,17 +90,9 @@ function rebuilt(method: string, { path, query }: Target, body: string): Request
   const url = `http://waas.internal${path}${search === "" ? "" : `?${search}`}`
   if (body === "") return new Request(url, { method })
   if (method === "GET") throw new ApiFailure(2006, "a GET has no body")
-  if (!isJson(body)) throw new ApiFailure(2006, "the body is not JSON")
+  const problem = problemOfJson(body)
+  if (problem !== undefined) throw new ApiFailure(2006, `the body cannot be taken: ${problem}`)
   return new Request(url, { method, body, headers: { "content-type": "application/json" } })
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */

@@ -1,0 +1,54 @@
+/**
+ * JSON bodies that two readers cannot read differently. What a caller says of a request goes through JSON.parse and
+ * JSON.stringify on its way to nodes and callback servers: what would change silently there is refused here.
+ */
+import { utf8 } from "../../bytes.ts"
+import { type JsonValue, parseJsonTree } from "../../intent/evm/jsonTree.ts"
+import { attempt } from "../../intent/problem.ts"
+
+/** What is wrong with the text: no JSON, a member twice, half a surrogate pair, a number that JSON.parse rounds; else undefined. */
+export function problemOfJson(text: string): string | undefined {
+  const tree = attempt(() => parseJsonTree(utf8(text)))
+  if ("code" in tree) {
+    return `it is not JSON, is nested too deep, has a member twice, or a text with half a character: ${tree.at}`
+  }
+  const at = roundedNumber(tree)
+  return at === undefined ? undefined : `a number cannot be kept exactly, write it as a text: character ${at}`
+}
+
+/** Where the first one stands. Numbers beyond 2^53 count, even powers of ten: readers in other languages keep other digits. */
+function roundedNumber(value: JsonValue): number | undefined {
+  switch (value.kind) {
+    case "number":
+      return isExact(value.digits) ? undefined : value.at
+    case "object":
+      return firstOf(value.members.values())
+    case "list":
+      return firstOf(value.items)
+    default:
+      return undefined
+  }
+}
+
+function firstOf(values: Iterable<JsonValue>): number | undefined {
+  for (const value of values) {
+    const at = roundedNumber(value)
+    if (at !== undefined) return at
+  }
+  return undefined
+}
+
+function isExact(digits: string): boolean {
+  const number = Number(digits)
+  return Math.abs(number) <= Number.MAX_SAFE_INTEGER && decimal(digits) === decimal(String(number))
+}
+
+/** Sign, significant digits and power of ten: one text for each value. */
+function decimal(digits: string): string {
+  const [, sign = "", whole = "", fraction = "", power = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []
+  const significant = `${whole}${fraction}`.replace(/^0+/, "")
+  const short = significant.replace(/0+$/, "")
+  if (short === "") return "0"
+  return `${sign}${short}e${Number(power) - fraction.length + significant.length - short.length}`
+}
