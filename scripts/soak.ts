@@ -8,7 +8,7 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { type Deployment, deploy } from "../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault, until, type Vault } from "../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault, until } from "../src/kit/demo/keys.ts"
 import { temporaryFolder } from "../test/support/temporaryFolder.ts"
 import { binary, buildBinary } from "./toolchain.ts"
 
@@ -38,7 +38,7 @@ const rssMb = (pid: number): number => {
 }
 const fdsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
-async function signBatch(deployment: Deployment, vault: Vault, n: number): Promise<void> {
+async function signBatch(deployment: Deployment, vault: DemoVault, n: number): Promise<void> {
   const nodes = [deployment.nodes[n % 3], deployment.nodes[(n + 1) % 3]]
   const ecdsa = n % 8 === 0
   const asked = await deployment.client.createSignRequest(vault.vaultId, {

@@ -1,6 +1,6 @@
 /** What this program was built from. build.ts at the root defines COSIGNER_BUILD; from source there is none. */
 
-export interface Build {
+interface Build {
   /** `v0.1.0` */
   readonly version: string
   /** compiled: the binary, which must be locked down. source: run by bun while developing. */

@@ -8,10 +8,8 @@ import { Secret } from "./secret.ts"
 
 export interface Codec<T> {
   write(out: Writer, value: T): void
-  read(from: Reader): T
+  read(from: ByteReader): T
 }
-
-export type ValueOf<C> = C extends Codec<infer T> ? T : never
 
 /** The bytes are not what the writer writes. A boundary (a store, a socket, a session) turns it into a code or a blame. */
 export class Malformed extends Error {
@@ -57,7 +55,7 @@ export const flag = (value: boolean): Bytes => asU8(value ? 1 : 0)
  * Reads fields one after the other: big-endian numbers, lengths within bounds. Throws Malformed, with the place, for whatever
  * is not there or out of its bounds.
  */
-export class Reader<B extends ArrayBufferLike = ArrayBufferLike> {
+export class ByteReader<B extends ArrayBufferLike = ArrayBufferLike> {
   #at = 0
   constructor(readonly bytes: Uint8Array<B>) {}
 
@@ -153,7 +151,7 @@ export function encode<T>(codec: Codec<T>, value: T): Bytes {
 
 /** Throws Malformed unless `bytes` is exactly one value. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  const from = new Reader(bytes)
+  const from = new ByteReader(bytes)
   const value = codec.read(from)
   from.end()
   return value

@@ -36,7 +36,7 @@ import type { Store } from "./store/store.ts"
 import { type IntentSettings, intentSettingsOf } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
-import { createTasks, type Tasks } from "./tasks/runner.ts"
+import { createTasks, type TaskRunner } from "./tasks/runner.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
@@ -79,7 +79,7 @@ const POOL_SIZE = Math.max(1, availableParallelism())
 const TICK_MS = 1_000
 
 /** What every part of the node is made from. */
-interface Base extends Pick<Startable, "config" | "link" | "callback" | "event"> {
+interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "event"> {
   readonly store: Store
   readonly log: Log
   readonly nodeId: string
@@ -101,7 +101,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   log.info(`TSS Node ID: ${nodeId}`)
   const operations = await openOperations({ config, port, influx, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
   const { observers } = operations
-  const base: Base = {
+  const base: NodeBase = {
     config,
     link: target,
     callback,
@@ -172,13 +172,13 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   }
 }
 
-function startNodeJobs({ config, store, identity, log, observers, stopping }: Base): Promise<void> {
+function startNodeJobs({ config, store, identity, log, observers, stopping }: NodeBase): Promise<void> {
   const signer = { self: identity.party, groups: store.groups, rng: systemRng }
   return startJobs({ config, store, signer, log, proven: observers.proven }, stopping)
 }
 
 /** A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks. */
-async function endSessions(tasks: Tasks, pool: Pool): Promise<void> {
+async function endSessions(tasks: TaskRunner, pool: Pool): Promise<void> {
   const suspended = tasks.stop()
   await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
   pool.close()
@@ -192,7 +192,7 @@ interface Callbacks {
   readonly pings: Promise<void>
 }
 
-function startCallbacks({ config, callback: { servers, ca }, store, observers, stopping }: Base): Callbacks {
+function startCallbacks({ config, callback: { servers, ca }, store, observers, stopping }: NodeBase): Callbacks {
   using callbackSecret = store.callbackKey()
   const monitor = createMonitor(servers.map(({ address }) => address))
   const asker = createAsker({
@@ -219,7 +219,7 @@ interface Events {
 }
 
 /** Throws E-RSK-201 for event servers without an event key. */
-function startEvents({ event: { servers, ca }, store, log, nodeId, observers, stopping }: Base): Events {
+function startEvents({ event: { servers, ca }, store, log, nodeId, observers, stopping }: NodeBase): Events {
   using eventSecret = store.eventKey()
   if (servers.length > 0 && eventSecret === undefined) throw new CosignerError("E-RSK-201", {})
   store.outbox.subscribe(servers.map(({ url, eventTypes }) => ({ server: url, eventTypes })))
@@ -245,7 +245,7 @@ function startEvents({ event: { servers, ca }, store, log, nodeId, observers, st
   return { sender, make }
 }
 
-function startSessions({ store, log, observers }: Base, seed: Secret): Promise<Pool> {
+function startSessions({ store, log, observers }: NodeBase, seed: Secret): Promise<Pool> {
   // Found out now, not by the first session.
   kernelRandom(1)
   using entropy = store.entropy()
@@ -279,7 +279,7 @@ function onceForNames(): (names: Names) => IntentSettings {
   }
 }
 
-function makeTasks({ config, link, store, log, identity, observers }: Base, parts: TaskParts): Tasks {
+function makeTasks({ config, link, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {
   const { pool, events, risk, send, clockOff, intents } = parts
   return createTasks(link.waasKey, {
     self: identity.party,
@@ -310,7 +310,7 @@ function makeTasks({ config, link, store, log, identity, observers }: Base, part
   })
 }
 
-function dial({ link, store, log, identity }: Base, tasks: Tasks): Link {
+function dial({ link, store, log, identity }: NodeBase, tasks: TaskRunner): Link {
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
   return startLink(
     {

@@ -7,7 +7,7 @@
 import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
-import type { Entry, ExitCode, Kind } from "./errors/entry.ts"
+import type { CodeEntry, ErrorKind, ExitCode } from "./errors/entry.ts"
 import { intentCodes } from "./errors/intent.ts"
 import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
@@ -34,11 +34,11 @@ export const codes = {
 } as const
 
 export type Code = keyof typeof codes
-export type DataOf<C extends Code> = (typeof codes)[C] extends Entry<infer D> ? D : never
+export type DataOf<C extends Code> = (typeof codes)[C] extends CodeEntry<infer D> ? D : never
 
 export class CosignerError<C extends Code = Code> extends Error {
   override readonly name = "CosignerError"
-  readonly kind: Kind
+  readonly kind: ErrorKind
   readonly exit: ExitCode
   /** The next step, in words or as a command. */
   readonly next: string
@@ -48,7 +48,7 @@ export class CosignerError<C extends Code = Code> extends Error {
     readonly data: DataOf<C>,
     options?: { readonly cause: unknown },
   ) {
-    const entry: Entry<DataOf<C>> = lookUp(code)
+    const entry: CodeEntry<DataOf<C>> = lookUp(code)
     super(entry.what(data), options)
     this.kind = entry.kind
     this.exit = entry.exit
@@ -57,8 +57,8 @@ export class CosignerError<C extends Code = Code> extends Error {
 }
 
 // The catalogue is a record of entries whose data types differ by key; this is the one place that relates the two.
-function lookUp<C extends Code>(code: C): Entry<DataOf<C>> {
-  return codes[code] as unknown as Entry<DataOf<C>>
+function lookUp<C extends Code>(code: C): CodeEntry<DataOf<C>> {
+  return codes[code] as unknown as CodeEntry<DataOf<C>>
 }
 
 /** `E-STO-003 secrets.db is locked by another process; next step` on one line, for people and logs. */

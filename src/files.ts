@@ -74,7 +74,7 @@ export const createFile = (path: string, mode = OWNER_ONLY): number =>
   openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
 
 /** All of the bytes: one call may write fewer than it was given. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
+function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
 }
 

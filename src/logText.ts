@@ -7,7 +7,7 @@ import { errorText } from "./errors.ts"
 import { LEVELS, type Level, type Log, type LogFields } from "./log.ts"
 import { REDACTED, Secret } from "./secret.ts"
 
-export interface Line {
+export interface LogLine {
   readonly time: Date
   readonly level: Level
   readonly message: string
@@ -28,9 +28,9 @@ const WORDS: Readonly<Record<Level, { readonly short: string; readonly full: str
  * terminal: `INFO[2026-01-13T05:12:04Z] message key=value`. logfmt: `time="..." level=info msg="message" key=value`.
  * json: one object, with time, level, msg and the fields.
  */
-export const formatLine = (line: Line, format: LineFormat): string => visible(lineOf(line, format))
+export const formatLine = (line: LogLine, format: LineFormat): string => visible(lineOf(line, format))
 
-function lineOf(line: Line, format: LineFormat): string {
+function lineOf(line: LogLine, format: LineFormat): string {
   const time = `${line.time.toISOString().slice(0, 19)}Z`
   if (format === "json") {
     return JSON.stringify({
@@ -50,7 +50,7 @@ function lineOf(line: Line, format: LineFormat): string {
 export const passes = (level: Level, least: Level): boolean => LEVELS.indexOf(level) <= LEVELS.indexOf(least)
 
 /** A log that stamps what `passing` lets through and hands it to `write`. */
-export function logOf(passing: (level: Level) => boolean, write: (line: Line) => void): Log {
+export function logOf(passing: (level: Level) => boolean, write: (line: LogLine) => void): Log {
   const say = (level: Level, message: string, fields: LogFields) => write({ time: new Date(), level, message, fields })
   const at =
     (level: Level) =>

@@ -11,7 +11,7 @@ import type { Config } from "./config/config.ts"
 import { errorText } from "./errors.ts"
 import type { Level, Log } from "./log.ts"
 import type { LogStream } from "./logStream.ts"
-import { formatLine, type Line, type LineFormat, logOf, passes } from "./logText.ts"
+import { formatLine, type LineFormat, type LogLine, logOf, passes } from "./logText.ts"
 
 export interface OpenLog {
   readonly log: Log
@@ -23,9 +23,9 @@ export interface OpenLog {
   close(): void
 }
 
-interface Target {
+interface LogTarget {
   level: Level
-  readonly write: (line: Line) => void
+  readonly write: (line: LogLine) => void
   readonly reopen: () => void
   readonly close: () => void
 }
@@ -37,7 +37,7 @@ export function openLog(config: Config["log"], stderr: LogStream): OpenLog {
   const file = config.file.enable ? fileTarget(config.file, stderr) : undefined
   const targets = [std, file].filter((target) => target !== undefined)
   const passing = (level: Level): boolean => targets.some((target) => passes(level, target.level))
-  const write = (line: Line): void => {
+  const write = (line: LogLine): void => {
     for (const target of targets) if (passes(line.level, target.level)) target.write(line)
   }
   return {
@@ -59,7 +59,7 @@ export function openLog(config: Config["log"], stderr: LogStream): OpenLog {
 export const formatOnStderr = (format: Config["log"]["std"]["format"], isTerminal: boolean): LineFormat =>
   format !== "auto" ? format : isTerminal ? "terminal" : "logfmt"
 
-function stdTarget(config: Config["log"]["std"], stderr: LogStream): Target {
+function stdTarget(config: Config["log"]["std"], stderr: LogStream): LogTarget {
   const format = formatOnStderr(config.format, stderr.isTerminal)
   return {
     level: config.level,
@@ -72,7 +72,7 @@ function stdTarget(config: Config["log"]["std"], stderr: LogStream): Target {
 /** Lines wait at most this long in memory; errors and warnings do not wait. */
 const FLUSH_MS = 1000
 
-function fileTarget(config: Config["log"]["file"], stderr: LogStream): Target {
+function fileTarget(config: Config["log"]["file"], stderr: LogStream): LogTarget {
   mkdirSync(dirname(config.filename), { recursive: true, mode: 0o700 })
   const open = () =>
     getRotatingFileSink(config.filename, {
@@ -171,7 +171,7 @@ class LogFile {
 }
 
 /** Says that lines are missing here. */
-export const lostLines = (count: number): Line => ({
+export const lostLines = (count: number): LogLine => ({
   time: new Date(),
   level: "warn",
   message: "log lines were lost here: they could not be written",

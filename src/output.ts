@@ -17,9 +17,9 @@ export interface Output {
   note(text: string): void
 }
 
-export type Write = (fd: 1 | 2, text: string) => void
+export type WriteText = (fd: 1 | 2, text: string) => void
 
-export const output = (json: boolean, write: Write = writeAll): Output => {
+export const output = (json: boolean, write: WriteText = writeAll): Output => {
   const line = (text: string) => {
     if (!json) write(1, `${text}\n`)
   }

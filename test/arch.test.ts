@@ -280,6 +280,113 @@ describe("words that have no place here", () => {
   })
 })
 
+// ---- names ---------------------------------------------------------------------------------------------------------
+
+/** Types that a file declares, by name. */
+const typesOf = ({ code }: Source): readonly string[] =>
+  [...code.matchAll(/^(?:export )?(?:declare )?(?:abstract )?(?:interface|type|class|enum) (\w+)/gm)].map(
+    ([, name]) => name ?? "",
+  )
+
+/** Names that a file exports where it declares them. */
+const exportsOf = ({ code }: Source): readonly string[] =>
+  [
+    ...code.matchAll(
+      /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/gm,
+    ),
+  ].map(([, name]) => name ?? "")
+
+const NAMED_IMPORT = /\bimport\s+(?:type\s+)?\{([^}]*)\}\s*from\s*"(\.[^"]+)"/g
+const WHOLE_IMPORT = /\bimport\s+(?:type\s+)?\*\s+as\s+(\w+)\s+from\s*"(\.[^"]+)"/g
+const LATE_IMPORT = /(?:\{([^{}]*)\}\s*=\s*\(?\s*await\s+)?\bimport\(\s*"(\.[^"]+)"\s*\)\)?(?:\.(\w+))?/g
+
+/** `path name` of everything that a file imports by name. */
+function importedBy({ path, raw }: Source): readonly string[] {
+  const at = (specifier: string): string => normalize(join(dirname(path), specifier)).replace(/^\.\.\/src\//, "")
+  const namesOf = (list: string): readonly string[] =>
+    list.split(",").map(
+      (item) =>
+        item
+          .replace(/^\s*type\s/, "")
+          .split(/\sas\s|:/)[0]
+          ?.trim() ?? "",
+    )
+  return [
+    ...[...raw.matchAll(NAMED_IMPORT)].flatMap(([, list = "", from = ""]) =>
+      namesOf(list).map((name) => `${at(from)} ${name}`),
+    ),
+    ...[...raw.matchAll(WHOLE_IMPORT)].flatMap(([, alias = "", from = ""]) =>
+      [...raw.matchAll(new RegExp(`\\b${alias}\\.(\\w+)`, "g"))].map(([, name]) => `${at(from)} ${name}`),
+    ),
+    ...[...raw.matchAll(LATE_IMPORT)].flatMap(([, list, from = "", name = ""]) =>
+      [...namesOf(list ?? ""), name].map((one) => `${at(from)} ${one}`),
+    ),
+  ]
+}
+
+/**
+ * Each chain's folder speaks its chain's words: transactions, methods and members are other things in each. A rule's file has
+ * words for its own setting.
+ */
+const OWN_WORDS = /^(?:intent\/\w+|policy)\//
+
+const twice = (among: readonly Source[]): readonly string[] => {
+  const homes = Map.groupBy(
+    among
+      .filter(({ path }) => !OWN_WORDS.test(path))
+      .flatMap((source) => [...new Set(typesOf(source))].map((name) => ({ name, path: source.path }))),
+    ({ name }) => name,
+  )
+  return [...homes]
+    .filter(([, places]) => places.length > 1)
+    .map(([name, places]) => `${name}: ${places.map(({ path }) => path).join(" ")}`)
+}
+
+const unimported = (among: readonly Source[], readers: readonly Source[]): readonly string[] => {
+  const imported = new Set(readers.flatMap(importedBy))
+  return among.flatMap((source) =>
+    exportsOf(source)
+      .filter((name) => !imported.has(`${source.path} ${name}`))
+      .map((name) => `${source.path} ${name}`),
+  )
+}
+
+/** Where files outside src/ stand, seen from src/. */
+const others: readonly Source[] = ["test", "scripts"].flatMap((folder) =>
+  [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(root, "..", folder) })].map((path) =>
+    sourceOf(`../${folder}/${path}`, readFileSync(join(root, "..", folder, path), "utf8")),
+  ),
+)
+
+/** Decoders and rules come in one by one: what a later one imports may stand here before it. */
+const isComing = (line: string): boolean => /^(?:intent|policy)\//.test(line)
+
+describe("names", () => {
+  const sample = (path: string, raw: string) => sourceOf(path, raw)
+  test("a type has one home, or a name that says whose it is", () => {
+    expect(twice([sample("a.ts", "interface Row {}"), sample("b/c.ts", "export type Row = 1")])).toEqual([
+      "Row: a.ts b/c.ts",
+    ])
+    expect(twice(sources)).toEqual([])
+  })
+  test("what is exported is imported by somebody", () => {
+    const exported = [sample("a.ts", "export const one = 1\nexport interface Two {}\nexport function three() {}")]
+    const readers = [
+      sample("b.ts", 'import { one as uno, type Two } from "./a.ts"'),
+      sample("c/d.ts", 'import * as a from "../a.ts"\na.three()'),
+    ]
+    expect(unimported(exported, [])).toHaveLength(3)
+    expect(unimported(exported, readers.slice(0, 1))).toEqual(["a.ts three"])
+    expect(unimported(exported, readers)).toEqual([])
+    expect(
+      unimported(exported, [
+        sample("e.ts", 'const { one, Two } = await import("./a.ts")\n;(await import("./a.ts")).three'),
+      ]),
+    ).toEqual([])
+    expect(unimported(sources, [...sources, ...others]).filter((line) => !isComing(line))).toEqual([])
+  })
+})
+
 describe("tags", () => {
   test("no two are the same, and none could be another with more bytes behind it", () => {
     expect(new Set(TAGS).size).toBe(TAGS.length)

@@ -17,7 +17,7 @@ import {
   GROUP,
   GROUP_SECRET,
   IDENTITY,
-  type Kind,
+  type RecordKind,
   ROOT,
   SESSION,
   TASK,
@@ -79,10 +79,10 @@ const epoch = { groupId: text, epochId: bytes(32), peer: party }
 
 interface Case<T> {
   readonly name: string
-  readonly kind: Kind<T>
+  readonly kind: RecordKind<T>
   readonly values: fc.Arbitrary<T>
 }
-const of = <T>(name: string, kind: Kind<T>, values: fc.Arbitrary<T>): Case<unknown> =>
+const of = <T>(name: string, kind: RecordKind<T>, values: fc.Arbitrary<T>): Case<unknown> =>
   ({ name, kind, values }) as Case<unknown>
 
 /** As files hold it that were written before amounts were counted. */

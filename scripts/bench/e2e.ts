@@ -8,7 +8,7 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import type { SignatureType } from "../../src/wire/task.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 
@@ -70,7 +70,7 @@ export async function benchE2e(): Promise<readonly Row[]> {
 
 async function signOnce(
   deployment: Deployment,
-  vault: Vault,
+  vault: DemoVault,
   t: number,
   batch: number,
   parts: { readonly curve: "ED25519" | "SECP256K1"; readonly type: SignatureType; readonly path: string },

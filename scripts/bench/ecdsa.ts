@@ -21,7 +21,7 @@ import { type Identity, identityOf } from "../../src/mpc/envelope.ts"
 import type { Protocol } from "../../src/mpc/exchange.ts"
 import { type Run, runSession } from "../../src/mpc/run.ts"
 import type { DkgSpec, MessageToSign, SessionIo, SessionResult, SignSpec } from "../../src/mpc/session.ts"
-import type { Shape } from "../../src/mpc/shape.ts"
+import type { SessionShape } from "../../src/mpc/shape.ts"
 import { ascending, dkgSid, signSid } from "../../src/mpc/sid.ts"
 import { signingKeys } from "../../src/mpc/signingKey.ts"
 import { Secret } from "../../src/secret.ts"
@@ -181,7 +181,7 @@ function* signaturesOf(context: Parameters<typeof signEcdsa>[0]): Protocol<Sessi
 
 interface Started {
   readonly sid: Bytes
-  readonly shape: Shape
+  readonly shape: SessionShape
   readonly protocol: Protocol<SessionResult>
 }
 type Keep = (take: (group: GroupPublic, secret: GroupSecret) => void) => void

@@ -14,7 +14,7 @@ import { dkg } from "../../src/mpc/dkg/dkg.ts"
 import type { Protocol } from "../../src/mpc/exchange.ts"
 import { frostSign } from "../../src/mpc/frost/sign.ts"
 import { ED25519_SHA512, SECP256K1_SHA256_TR } from "../../src/mpc/frost/suite.ts"
-import type { SignedMessage } from "../../src/mpc/session.ts"
+import type { MessageSignature } from "../../src/mpc/session.ts"
 import { dkgSid, membersOf } from "../../src/mpc/sid.ts"
 import { signingKeys } from "../../src/mpc/signingKey.ts"
 import { dealGroup, membersUpTo } from "../../test/mpc/dealer.ts"
@@ -104,7 +104,7 @@ function sign(op: string, curve: CurveName, t: number, n: number, batch: number)
       message: new Uint8Array(32).fill(i),
       taproot: undefined,
     }))
-    function* party(self: PartyId): Protocol<readonly SignedMessage[]> {
+    function* party(self: PartyId): Protocol<readonly MessageSignature[]> {
       const keys = signingKeys(dealt.group, algorithm, messages)
       return yield* frostSign({
         suite,

@@ -1,5 +1,5 @@
 /** errors.md, the runbook: every code with what it says, what to do next and, where an operator needs more, a note. And exit-codes.md. */
-import { type Entry, EXIT } from "../../src/errors/entry.ts"
+import { type CodeEntry, EXIT } from "../../src/errors/entry.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { code, page, table } from "./markdown.ts"
 import { NOTES } from "./runbook.ts"
@@ -20,7 +20,7 @@ const AREAS: Readonly<Record<string, string>> = {
   WAA: "WaaS",
 }
 
-const KINDS: Readonly<Record<Entry<never>["kind"], string>> = {
+const KINDS: Readonly<Record<CodeEntry<never>["kind"], string>> = {
   fault: "disk, network, clock or another process; may be tried again",
   input: "something that was given or configured",
   bug: "a broken invariant of the program; please report it",

@@ -32,14 +32,14 @@ export const MAX_BODY = 64 * 1024 * 1024
 
 const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
 
-export interface Opened {
+interface OpenedHeader {
   /** Seals the chunks; bound to every byte of the header. */
   readonly key: Secret
   readonly header: Bytes
 }
 
 /** A new header and its key. */
-export function newHeader(password: Secret, kdf: Kdf): Opened {
+export function newHeader(password: Secret, kdf: Kdf): OpenedHeader {
   const salt = copy(randomBytes(32))
   using root = passwordKey(password, kdf, salt)
   const head = concat(
@@ -61,7 +61,7 @@ export type HeaderProblem =
   | { readonly problem: "damaged" | "password" | "short" }
 
 /** The key of the stream behind this header, or why there is none. A wrong password is told from a damaged header. */
-export function openHeader(bytes: Uint8Array, password: Secret): Opened | HeaderProblem {
+export function openHeader(bytes: Uint8Array, password: Secret): OpenedHeader | HeaderProblem {
   if (!equal(bytes.subarray(0, MAGIC.length), MAGIC.subarray(0, bytes.length)) || bytes.length === 0) {
     return { problem: "foreign" }
   }

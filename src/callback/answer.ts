@@ -31,7 +31,7 @@ export interface NoDecision {
   readonly skewMs: number | undefined
 }
 
-export type Answer =
+export type CallbackAnswer =
   | { readonly kind: "approve"; readonly skewMs: number | undefined }
   | { readonly kind: "reject"; readonly reason: string; readonly skewMs: number | undefined }
   | NoDecision
@@ -58,7 +58,7 @@ export async function readAnswer(
   publicKey: KeyObject,
   requestId: string,
   nowMs: number,
-): Promise<Answer> {
+): Promise<CallbackAnswer> {
   // Only a signed clock is evidence; the header's is a hint for people.
   const dateSkew = http.dateMs === undefined ? undefined : http.dateMs - nowMs
   const failed = (code: TryCode, reason: string, skewMs = dateSkew): NoDecision => ({
@@ -84,14 +84,14 @@ export async function readAnswer(
   return decide(response, requestId, http.status, skewMs)
 }
 
-interface Response {
+interface AnswerBody {
   readonly requestId: string
   readonly status: number
   readonly action: string
   readonly error: string
 }
 
-function decide(response: Response, requestId: string, http: number, skewMs: number | undefined): Answer {
+function decide(response: AnswerBody, requestId: string, http: number, skewMs: number | undefined): CallbackAnswer {
   const failed = (code: TryCode, reason: string): NoDecision => ({ kind: "failed", code, reason, skewMs })
   const { status, action, error } = response
   const says = error === "" ? `status ${status}` : `status ${status}, ${error}`
@@ -128,7 +128,7 @@ function unquote(body: string): string | undefined {
 
 const MAX_ERROR = 500
 
-function parseResponse(json: string): Response | undefined {
+function parseResponse(json: string): AnswerBody | undefined {
   let value: unknown
   try {
     value = JSON.parse(json)

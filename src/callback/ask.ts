@@ -11,7 +11,7 @@ import { sleep } from "../sleep.ts"
 import { type Intents, NO_INTENTS } from "../tasks/intents.ts"
 import type { Task } from "../wire/task.ts"
 import type { SignToken } from "../wire/tssJwt.ts"
-import { type Answer, type NoDecision, readAnswer } from "./answer.ts"
+import { type CallbackAnswer, type NoDecision, readAnswer } from "./answer.ts"
 import { pingBody, taskBody } from "./body.ts"
 import { postToken } from "./post.ts"
 import type { CallbackServer } from "./servers.ts"
@@ -28,7 +28,7 @@ export interface CallbackSettings {
 /** What one try brought; for the monitor, metrics and the log. */
 export interface Tried {
   readonly server: string
-  readonly answer: Answer
+  readonly answer: CallbackAnswer
   readonly tookMs: number
   readonly atMs: number
 }
@@ -38,10 +38,10 @@ export interface Asker {
   /** Approves at once when no server is configured: whether that may be, the config has decided. */
   ask(task: Task, signal: AbortSignal, intents?: Intents): Promise<Verdict>
   /** Never rejects. */
-  ping(server: CallbackServer, signal: AbortSignal): Promise<Answer>
+  ping(server: CallbackServer, signal: AbortSignal): Promise<CallbackAnswer>
 }
 
-interface Parts {
+interface AskerParts {
   readonly servers: readonly CallbackServer[]
   readonly settings: CallbackSettings
   /** Signs with the node's callback key. */
@@ -55,7 +55,7 @@ interface Parts {
   readonly observe: (tried: Tried) => void
 }
 
-export function createAsker(parts: Parts): Asker {
+export function createAsker(parts: AskerParts): Asker {
   return {
     servers: parts.servers,
     async ask(task, signal, intents = NO_INTENTS) {
@@ -90,12 +90,12 @@ const QUICK_TRIES = 20
 const SLOW_MS = 1_000
 
 type RefusalCode = "E-RSK-101" | "E-RSK-102" | "E-RSK-103" | "E-RSK-104"
-type Ending =
+type AskEnding =
   | { readonly kind: "approve"; readonly server: string }
   | { readonly kind: "refused"; readonly server: string; readonly code: RefusalCode; readonly reason: string }
 
 /** Our own failure, such as a key that cannot sign: no different from no answer. */
-const broken = (server: CallbackServer, error: unknown): Ending => ({
+const broken = (server: CallbackServer, error: unknown): AskEnding => ({
   kind: "refused",
   server: server.address,
   code: "E-RSK-102",
@@ -105,14 +105,14 @@ const broken = (server: CallbackServer, error: unknown): Ending => ({
 type BodyFor = (server: CallbackServer, requestId: string) => string
 
 async function askServer(
-  parts: Parts,
+  parts: AskerParts,
   server: CallbackServer,
   body: BodyFor,
   deadline: AbortSignal,
   all: AbortSignal,
-): Promise<Ending> {
+): Promise<AskEnding> {
   const { retry_times: retries, sleep_seconds: pause } = parts.settings
-  const refused = (code: RefusalCode, reason: string): Ending => ({
+  const refused = (code: RefusalCode, reason: string): AskEnding => ({
     kind: "refused",
     server: server.address,
     code,
@@ -136,12 +136,12 @@ async function askServer(
 }
 
 async function tryOnce(
-  parts: Parts,
+  parts: AskerParts,
   server: CallbackServer,
   requestId: string,
   body: string,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<CallbackAnswer> {
   const { settings, now } = parts
   const startMs = now()
   const token = await parts.sign(body, startMs + settings.token_expire_minutes * 60_000)
@@ -158,7 +158,7 @@ const textOf = (server: CallbackServer, { code, reason }: NoDecision): string =>
 const IN_ORDER: readonly RefusalCode[] = ["E-RSK-101", "E-RSK-102", "E-RSK-103", "E-RSK-104"]
 
 /** Approves only if nobody refused, whatever the refusal is. */
-function verdictOf(endings: readonly Ending[]): Verdict {
+function verdictOf(endings: readonly AskEnding[]): Verdict {
   const rules = endings.map(outcomeOf)
   const [first] = endings
     .flatMap((ending) => (ending.kind === "approve" ? [] : ending))
@@ -168,7 +168,7 @@ function verdictOf(endings: readonly Ending[]): Verdict {
   return { action: "reject", code: first.code, reason: message, rules }
 }
 
-function outcomeOf(ending: Ending): RuleOutcome {
+function outcomeOf(ending: AskEnding): RuleOutcome {
   const rule = `callback:${ending.server}`
   if (ending.kind === "approve") return { rule, outcome: "allow", reason: "approved" }
   return { rule, outcome: ending.code === "E-RSK-101" ? "deny" : "error", reason: ending.reason }

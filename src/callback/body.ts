@@ -8,14 +8,14 @@ import type { Task } from "../wire/task.ts"
 
 export type CallbackVersion = 1 | 2
 
-interface CallbackRequest {
+interface CallbackRequestBody {
   readonly request_id: string
   readonly request_type: number
   readonly request_detail: string
   readonly extra_info: string
 }
 
-const text = (body: CallbackRequest): string => JSON.stringify(body)
+const text = (body: CallbackRequestBody): string => JSON.stringify(body)
 
 export const pingBody = (): string => text({ request_id: "", request_type: 0, request_detail: "", extra_info: "" })
 

@@ -8,7 +8,7 @@ import { CosignerError } from "../errors.ts"
 import { parseAddress } from "../intent/evm/address.ts"
 import { parseEther } from "../kit/callbackServer/words.ts"
 import type { Sample } from "../kit/conformance/kit.ts"
-import { type Report, type Result, runCases } from "../kit/conformance/run.ts"
+import { type CaseResult, type ConformanceReport, runCases } from "../kit/conformance/run.ts"
 import { checkServerUrl } from "../wire/serverUrl.ts"
 import { rsaProblem } from "../wire/tssJwt.ts"
 import { command, integer, refuse, required, value, valueOr } from "./command.ts"
@@ -81,10 +81,10 @@ function readNodeKey(file: string): KeyObject {
 
 const MARKS = { pass: "pass", fail: "FAIL", skipped: "skip" } as const
 
-function lines(report: Report, to: string | undefined): readonly string[] {
-  const line = ({ id, severity, title, outcome, note }: Result): string =>
+function lines(report: ConformanceReport, to: string | undefined): readonly string[] {
+  const line = ({ id, severity, title, outcome, note }: CaseResult): string =>
     `${MARKS[outcome]}  ${severity.padEnd(8)}  ${id}: ${title}${note === "" ? "" : ` - ${note}`}`
-  const count = (outcome: Result["outcome"]) => report.results.filter((one) => one.outcome === outcome).length
+  const count = (outcome: CaseResult["outcome"]) => report.results.filter((one) => one.outcome === outcome).length
   return [
     ...report.results.map(line),
     "",

@@ -24,7 +24,7 @@ import type { Passwords } from "./password.ts"
 // ---- what a command declares ---------------------------------------------------------------------------------------
 
 /** Text from the command line to a value; throws E-CLI-002 through `refuse` for anything else. */
-export type Reader<T> = (text: string) => T
+type ParseText<T> = (text: string) => T
 
 export interface Option<T> {
   /** As commander writes them: `-l, --limit <n>`, `--force`. */
@@ -44,8 +44,8 @@ export interface Argument<T> {
   readonly read: (texts: readonly string[]) => T
 }
 
-export type Options = Readonly<Record<string, Option<unknown>>>
-export type Arguments = Readonly<Record<string, Argument<unknown>>>
+export type CommandOptions = Readonly<Record<string, Option<unknown>>>
+type Arguments = Readonly<Record<string, Argument<unknown>>>
 export type ValuesOf<S> = {
   readonly [K in keyof S]: S[K] extends { read: (texts: readonly string[]) => infer T } ? T : never
 }
@@ -63,7 +63,7 @@ export interface Globals {
 }
 
 /** What every command may use. */
-export interface Base {
+export interface CommandBase {
   readonly globals: Globals
   /** The configuration with the global flags applied on top; read, checked and frozen at the call. */
   readonly config: (overrides?: Overrides) => Promise<Config>
@@ -74,7 +74,7 @@ export interface Base {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-export interface Context<O, A> extends Base {
+interface CommandContext<O, A> extends CommandBase {
   readonly options: O
   readonly args: A
 }
@@ -84,30 +84,32 @@ export interface Command {
   /** Paragraphs below the summary in --help. */
   readonly details: string
   readonly args: Arguments
-  readonly options: Options
+  readonly options: CommandOptions
   readonly examples: readonly (readonly [command: string, meaning: string])[]
-  readonly start: (base: Base, given: Given) => Promise<ExitCode>
+  readonly start: (base: CommandBase, given: GivenTexts) => Promise<ExitCode>
 }
 
 /** The raw texts of each option and argument, by its key. */
-export interface Given {
+export interface GivenTexts {
   readonly options: Readonly<Record<string, readonly string[]>>
   readonly args: Readonly<Record<string, readonly string[]>>
 }
 
-interface Declaration<O extends Options, A extends Arguments> {
+interface CommandDeclaration<O extends CommandOptions, A extends Arguments> {
   readonly summary: string
   readonly details?: string
   readonly args?: A
   readonly options?: O
   readonly examples?: Command["examples"]
-  readonly run: (context: Context<ValuesOf<O>, ValuesOf<A>>) => Promise<ExitCode>
+  readonly run: (context: CommandContext<ValuesOf<O>, ValuesOf<A>>) => Promise<ExitCode>
 }
 
 // The empty default keeps `options` and `args` of a command that declares none from accepting every name.
 type None = Readonly<Record<never, never>>
 
-export function command<O extends Options = None, A extends Arguments = None>(declaration: Declaration<O, A>): Command {
+export function command<O extends CommandOptions = None, A extends Arguments = None>(
+  declaration: CommandDeclaration<O, A>,
+): Command {
   return {
     summary: declaration.summary,
     details: declaration.details ?? "",
@@ -124,7 +126,7 @@ export function command<O extends Options = None, A extends Arguments = None>(de
 }
 
 // The one place where the declared record becomes the record of its values: a codec, key by key.
-function readAll<S extends Options | Arguments>(
+function readAll<S extends CommandOptions | Arguments>(
   specs: S | undefined,
   given: Readonly<Record<string, readonly string[]>>,
 ): ValuesOf<S> {
@@ -163,13 +165,13 @@ export const onOff = (flags: string, help: string): Option<boolean | undefined> 
 
 /** `--limit <n>`: the last one given, or undefined. */
 export function value(flags: string, help: string): Option<string | undefined>
-export function value<T>(flags: string, help: string, read: Reader<T>): Option<T | undefined>
-export function value(flags: string, help: string, read: Reader<unknown> = (text) => text): Option<unknown> {
+export function value<T>(flags: string, help: string, read: ParseText<T>): Option<T | undefined>
+export function value(flags: string, help: string, read: ParseText<unknown> = (text) => text): Option<unknown> {
   return { flags, help, kind: "value", choices: [], read: (texts) => optionally(texts.at(-1), read) }
 }
 
 /** As `value`; `fallback` is read as if it had been given, and shown as it is. */
-export function valueOr<T>(flags: string, help: string, fallback: string, read: Reader<T>): Option<T> {
+export function valueOr<T>(flags: string, help: string, fallback: string, read: ParseText<T>): Option<T> {
   return {
     flags,
     help: `${help} (default ${fallback})`,
@@ -221,7 +223,7 @@ export const rest = (name: string, help: string): Argument<readonly string[]> =>
 // ---- readers -------------------------------------------------------------------------------------------------------
 
 export const integer =
-  (min: number, max: number): Reader<number> =>
+  (min: number, max: number): ParseText<number> =>
   (text) => {
     const number = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     if (!(number >= min && number <= max)) refuse("a number", `an integer from ${min} to ${max}`, text)
@@ -229,7 +231,7 @@ export const integer =
   }
 
 export const url =
-  (...schemes: readonly string[]): Reader<string> =>
+  (...schemes: readonly string[]): ParseText<string> =>
   (text) => {
     const parsed = URL.canParse(text) ? new URL(text) : undefined
     if (parsed === undefined || !schemes.includes(parsed.protocol.slice(0, -1))) {
@@ -249,9 +251,9 @@ export function refuse(what: string, expected: string, got: string): never {
 }
 
 const oneOf =
-  <W extends string>(words: readonly W[], flags: string): Reader<W> =>
+  <W extends string>(words: readonly W[], flags: string): ParseText<W> =>
   (text) =>
     words.find((word) => word === text) ?? refuse(flags, `one of ${words.join(", ")}`, text)
 
-const optionally = <T>(text: string | undefined, read: Reader<T>): T | undefined =>
+const optionally = <T>(text: string | undefined, read: ParseText<T>): T | undefined =>
   text === undefined ? undefined : read(text)

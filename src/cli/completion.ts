@@ -9,7 +9,7 @@ import { type Row, table } from "./table.ts"
 
 export const SHELLS = ["bash", "zsh", "fish"] as const
 
-interface Node {
+interface CompletionNode {
   readonly path: readonly string[]
   readonly summary: string
   /** The words that may follow: commands below this one. */
@@ -34,13 +34,13 @@ export const completion = command({
 })
 
 /** Every place a word may be completed at: the top, and each row. */
-export async function walk(rows: readonly Row[]): Promise<readonly Node[]> {
+export async function walk(rows: readonly Row[]): Promise<readonly CompletionNode[]> {
   const below = (path: readonly string[]) =>
     rows
       .filter((row) => row.path.length === path.length + 1 && path.every((word, i) => row.path[i] === word))
       .map((row) => ({ word: row.path.at(-1) ?? "", summary: row.summary }))
   const global = Object.values<Option<unknown>>(globalOptions)
-  const nodes = rows.map(async (row): Promise<Node> => {
+  const nodes = rows.map(async (row): Promise<CompletionNode> => {
     const own = Object.values((await row.load?.())?.options ?? {})
     return { path: row.path, summary: row.summary, next: below(row.path), options: [...own, ...global] }
   })
@@ -50,14 +50,14 @@ export async function walk(rows: readonly Row[]): Promise<readonly Node[]> {
 const flagsOf = (option: Option<unknown>): readonly string[] =>
   option.flags.split(/[ ,]+/).filter((word) => word.startsWith("-"))
 
-const wordsOf = (node: Node): readonly string[] => [
+const wordsOf = (node: CompletionNode): readonly string[] => [
   ...node.next.map(({ word }) => word),
   ...node.options.flatMap(flagsOf),
   "--help",
 ]
 
 /** Options that a value follows: what is completed there is a file. */
-const valued = (nodes: readonly Node[]): readonly string[] => [
+const valued = (nodes: readonly CompletionNode[]): readonly string[] => [
   ...new Set(
     nodes
       .flatMap((node) => node.options)
@@ -66,9 +66,9 @@ const valued = (nodes: readonly Node[]): readonly string[] => [
   ),
 ]
 
-const placeOf = (node: Node): string => node.path.map((word) => ` ${word}`).join("")
+const placeOf = (node: CompletionNode): string => node.path.map((word) => ` ${word}`).join("")
 
-const bash = (nodes: readonly Node[]): string => `# bash completion for cosigner
+const bash = (nodes: readonly CompletionNode[]): string => `# bash completion for cosigner
 _cosigner() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" place="" words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -87,7 +87,7 @@ ${cases(nodes)}
 complete -o default -F _cosigner cosigner
 `
 
-const zsh = (nodes: readonly Node[]): string => `#compdef cosigner
+const zsh = (nodes: readonly CompletionNode[]): string => `#compdef cosigner
 _cosigner() {
   local place="" i
   local -a list
@@ -109,16 +109,16 @@ ${cases(nodes)}
 _cosigner "$@"
 `
 
-const places = (nodes: readonly Node[]): string =>
+const places = (nodes: readonly CompletionNode[]): string =>
   nodes
     .filter((node) => node.path.length > 0)
     .map((node) => `"${placeOf(node)}"`)
     .join("|")
 
-const cases = (nodes: readonly Node[]): string =>
+const cases = (nodes: readonly CompletionNode[]): string =>
   nodes.map((node) => `    "${placeOf(node)}") words="${wordsOf(node).join(" ")}" ;;`).join("\n")
 
-function fish(nodes: readonly Node[]): string {
+function fish(nodes: readonly CompletionNode[]): string {
   const lines = nodes.flatMap((node) => {
     const when =
       node.path.length === 0

@@ -11,7 +11,7 @@ import { intentScenario } from "../kit/demo/intents.ts"
 import { generateKeys, makeVault } from "../kit/demo/keys.ts"
 import { self } from "../kit/demo/processes.ts"
 import { recoveryAct } from "../kit/demo/recovery.ts"
-import { type Report, reportTo } from "../kit/demo/report.ts"
+import { type DemoReport, reportTo } from "../kit/demo/report.ts"
 import { reshareScenario } from "../kit/demo/reshare.ts"
 import { riskScenario } from "../kit/demo/risk.ts"
 import { bitcoin, ethereum, signed, solana, taproot } from "../kit/demo/signatures.ts"
@@ -58,7 +58,7 @@ export const demo = command({
   },
 })
 
-async function runDemo(deployment: Deployment, report: Report): Promise<void> {
+async function runDemo(deployment: Deployment, report: DemoReport): Promise<void> {
   const [one, two, three, newcomer] = deployment.nodes
   if (one === undefined || two === undefined || three === undefined || newcomer === undefined) {
     throw new TypeError("the deployment has four nodes")

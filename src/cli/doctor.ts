@@ -4,9 +4,9 @@ import type { Config } from "../config/config.ts"
 import { type Loaded, readConfig } from "../config/load.ts"
 import { CosignerError } from "../errors.ts"
 import { openStore, type Store } from "../store/store.ts"
-import { type Base, command, flag } from "./command.ts"
+import { type CommandBase, command, flag } from "./command.ts"
 import { checkBackup, checkFiles, checkSpace } from "./doctor/files.ts"
-import { exitOf, type Finding, failure, linesOf, ok, type Section, skipped, worst } from "./doctor/finding.ts"
+import { type DoctorSection, exitOf, type Finding, failure, linesOf, ok, skipped, worst } from "./doctor/finding.ts"
 import { checkGroups } from "./doctor/groups.ts"
 import { checkMachine, checkProgram } from "./doctor/machine.ts"
 import { checkNetwork } from "./doctor/network.ts"
@@ -31,7 +31,7 @@ export const doctor = command({
   ],
   run: async (base) => {
     const { options, out, env } = base
-    const sections: Section[] = [
+    const sections: DoctorSection[] = [
       { name: "program", findings: checkProgram(env) },
       { name: "machine", findings: checkMachine() },
     ]
@@ -60,7 +60,7 @@ export const doctor = command({
 })
 
 /** Undefined if it cannot be read, and then that is a finding. */
-function readConfiguration({ globals }: Base, sections: Section[]): Loaded | undefined {
+function readConfiguration({ globals }: CommandBase, sections: DoctorSection[]): Loaded | undefined {
   try {
     return readConfig(globals)
   } catch (error) {
@@ -70,21 +70,21 @@ function readConfiguration({ globals }: Base, sections: Section[]): Loaded | und
   }
 }
 
-interface Opened extends Disposable {
+interface OpenedDatabase extends Disposable {
   readonly store: Store | undefined
   readonly findings: readonly Finding[]
 }
 
 const CHECK = "store.integrity"
 
-const withoutStore = (why: string): Opened => ({
+const withoutStore = (why: string): OpenedDatabase => ({
   store: undefined,
   findings: [skipped(CHECK, why)],
   [Symbol.dispose]() {},
 })
 
 /** Opens it as a reader and checks every record. */
-async function openDatabase({ passwords }: Base, { db }: Config): Promise<Opened> {
+async function openDatabase({ passwords }: CommandBase, { db }: Config): Promise<OpenedDatabase> {
   if (!existsSync(db.path)) return withoutStore(`${db.path} is not there: cosigner init makes it`)
   try {
     using password = await passwords.existing(db)

@@ -4,7 +4,7 @@ import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
-import { type Base, command } from "./command.ts"
+import { type CommandBase, command } from "./command.ts"
 import { publicKeyPem } from "./nodeKeys.ts"
 
 const RSA_BITS = 2048
@@ -32,13 +32,13 @@ export const info = command({
   },
 })
 
-function print({ out }: Base, key: Secret) {
+function print({ out }: CommandBase, key: Secret) {
   const pem = publicKeyPem(key)
   out.result({ event_public_key: pem }, ["Event public key:", pem.trimEnd()])
   return EXIT.ok
 }
 
-async function open({ config, passwords }: Base, readOnly: boolean) {
+async function open({ config, passwords }: CommandBase, readOnly: boolean) {
   const { db } = await config()
   using password = await passwords.existing(db)
   return openStore(db.path, password, { readOnly })

@@ -1,5 +1,5 @@
 /** The options that every command takes, before or after its name. A command's own option of the same flag wins. */
-import { flag, type Given, type Globals, type Options, value } from "./command.ts"
+import { type CommandOptions, flag, type GivenTexts, type Globals, value } from "./command.ts"
 
 export const globalOptions = {
   config: value("-c, --config <file>", "configuration file, TOML or YAML (default configs/cosigner.toml)"),
@@ -9,9 +9,9 @@ export const globalOptions = {
   passwordSegment: flag("--password-segment", "type the password in parts, one line each; an empty line ends it"),
   json: flag("--json", "print JSON, one value per line, and nothing else to stdout"),
   verbose: flag("-v, --verbose", "say more on stderr"),
-} satisfies Options
+} satisfies CommandOptions
 
-export function readGlobals(given: Given["options"]): Globals {
+export function readGlobals(given: GivenTexts["options"]): Globals {
   const givenFor = (key: keyof Globals) => given[key] ?? []
   return {
     config: globalOptions.config.read(givenFor("config")),

@@ -8,7 +8,7 @@ import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../keys/
 import type { PartyId } from "../keys/party.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { type Base, command, optional, required } from "./command.ts"
+import { type CommandBase, command, optional, required } from "./command.ts"
 import { taskJson, taskText } from "./infoTask.ts"
 import { publicKeyPem, selfOf } from "./nodeKeys.ts"
 
@@ -71,7 +71,7 @@ export const task = command({
   },
 })
 
-async function openForReading({ config, passwords }: Base): Promise<Store> {
+async function openForReading({ config, passwords }: CommandBase): Promise<Store> {
   const { db } = await config()
   using password = await passwords.existing(db)
   return openStore(db.path, password, { readOnly: true })

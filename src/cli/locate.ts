@@ -5,7 +5,7 @@
 import { globalOptions } from "./globals.ts"
 import { type Row, table } from "./table.ts"
 
-export interface Located {
+interface Located {
   /** The deepest row that argv names; undefined if it names none. */
   readonly row: Row | undefined
   /** argv with the command's words moved to the front, as commander wants them. */

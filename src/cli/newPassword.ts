@@ -1,9 +1,9 @@
 /** The password of a file that is not the database: its own where somebody can say one, else that of the key file. */
 import type { Secret } from "../secret.ts"
-import type { Base } from "./command.ts"
+import type { CommandBase } from "./command.ts"
 import type { KeyFile } from "./password.ts"
 
-export interface Wanted {
+interface PasswordPurpose {
   /** What the password is for, in words for people. */
   readonly what: string
   /** The file that holds it, if one was named. */
@@ -17,13 +17,13 @@ const own = (file: string | undefined, db: KeyFile): KeyFile => ({
 })
 
 /** Without a terminal and with a key file the key file's password serves, and that is said (formats.md 4.2). */
-const fallsBack = ({ file, db }: Wanted): boolean =>
+const fallsBack = ({ file, db }: PasswordPurpose): boolean =>
   file === undefined && db.key_file !== undefined && process.stdin.isTTY !== true
 
 /** A new one: from the named file, or asked for twice. */
 export async function newPassword(
-  { passwords, out }: Pick<Base, "passwords" | "out">,
-  wanted: Wanted,
+  { passwords, out }: Pick<CommandBase, "passwords" | "out">,
+  wanted: PasswordPurpose,
 ): Promise<Secret> {
   if (!fallsBack(wanted)) return passwords.fresh(own(wanted.file, wanted.db))
   out.note(`${wanted.what} gets the password of the key file: there is no terminal to ask for another one`)
@@ -31,7 +31,10 @@ export async function newPassword(
 }
 
 /** The one of an existing file. */
-export function existingPassword({ passwords }: Pick<Base, "passwords">, wanted: Wanted): Promise<Secret> {
+export function existingPassword(
+  { passwords }: Pick<CommandBase, "passwords">,
+  wanted: PasswordPurpose,
+): Promise<Secret> {
   if (fallsBack(wanted)) return passwords.existing(wanted.db)
   return passwords.existing(own(wanted.file, wanted.db), `Enter password of ${wanted.what}: `)
 }

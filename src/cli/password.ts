@@ -32,7 +32,7 @@ export interface Passwords {
 export const CREDENTIAL = "cosigner-password"
 export const LEAST_CHARACTERS = 16
 
-export interface PasswordSources {
+interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The terminal; a parameter so that a test can play one. */
   readonly ask: (prompt: string) => Promise<Secret>

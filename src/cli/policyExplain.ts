@@ -20,7 +20,7 @@ import {
 } from "../tasks/intents.ts"
 import { type OwnGroup, ownGroup, policyRequest, rootKeyOf } from "../tasks/policyRequest.ts"
 import { decodeTask, type Task } from "../wire/task.ts"
-import { type Base, command, flag, refuse, value } from "./command.ts"
+import { type CommandBase, command, flag, refuse, value } from "./command.ts"
 
 const EXAMPLE =
   '{"version":1,"task_id":"t-1","biz_task_id":"b-1","created_ms":1795340000000,"deadline_ms":1795340060000,' +
@@ -72,7 +72,7 @@ interface Explained {
 }
 
 async function withRecords<T>(
-  { config, passwords }: Base,
+  { config, passwords }: CommandBase,
   task: Task,
   decide: (group: OwnGroup | undefined, usage: Usage) => Promise<T>,
 ): Promise<T> {

@@ -3,18 +3,18 @@
  * named with its arguments and options. commander's part is grammar, help and suggestions; it never ends the process here.
  */
 import { Command as Program, Option as ProgramOption } from "commander"
-import type { Write } from "../output.ts"
-import type { Command, Given, Option, Options } from "./command.ts"
+import type { WriteText } from "../output.ts"
+import type { Command, CommandOptions, GivenTexts, Option } from "./command.ts"
 import { globalOptions } from "./globals.ts"
 import type { Row } from "./table.ts"
 
-export interface Chosen {
+interface Chosen {
   readonly row: Row
   readonly command: Command
-  readonly execute: (given: Given) => Promise<void>
+  readonly execute: (given: GivenTexts) => Promise<void>
 }
 
-export function program(write: Write, rows: readonly Row[], chosen: Chosen | undefined): Program {
+export function program(write: WriteText, rows: readonly Row[], chosen: Chosen | undefined): Program {
   const root = new Program("cosigner")
     .description(
       "A server co-signer: holds one share of every key and signs what its rules and callback servers approve.",
@@ -32,7 +32,7 @@ export function program(write: Write, rows: readonly Row[], chosen: Chosen | und
 }
 
 /** Finds or makes the node of a path, so that rows need no order between parents and children. */
-function nodeAt(root: Program, path: readonly string[], write: Write): Program {
+function nodeAt(root: Program, path: readonly string[], write: WriteText): Program {
   let at = root
   for (const name of path) {
     const parent = at
@@ -41,7 +41,7 @@ function nodeAt(root: Program, path: readonly string[], write: Write): Program {
   return at
 }
 
-function settle(node: Program, write: Write): Program {
+function settle(node: Program, write: WriteText): Program {
   return node
     .exitOverride()
     .helpCommand(false)
@@ -81,7 +81,7 @@ function attach(node: Program, chosen: Chosen): void {
 }
 
 /** Adds each option; answers under which attribute of the node commander keeps it. */
-function addOptions(node: Program, options: Options, group?: string): ReadonlyMap<string, string> {
+function addOptions(node: Program, options: CommandOptions, group?: string): ReadonlyMap<string, string> {
   const attributes = new Map<string, string>()
   for (const [key, option] of Object.entries(options)) {
     const made = toProgram(option)
@@ -108,7 +108,7 @@ function toProgram(option: Option<unknown>): ProgramOption {
 
 const longOf = (option: Option<unknown>): string => /--[\w-]+/.exec(option.flags)?.[0] ?? option.flags
 
-function withoutTaken(options: Options, taken: Options): Options {
+function withoutTaken(options: CommandOptions, taken: CommandOptions): CommandOptions {
   const names = new Set(Object.values(taken).map(longOf))
   return Object.fromEntries(Object.entries(options).filter(([, option]) => !names.has(longOf(option))))
 }

@@ -18,7 +18,7 @@ import {
   encodeExtendedPublicKey,
 } from "../keys/extendedKey.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
-import { type Base, command, flag, list, refuse, value, valueOr } from "./command.ts"
+import { type CommandBase, command, flag, list, refuse, value, valueOr } from "./command.ts"
 import {
   consentOptions,
   fileArguments,
@@ -51,7 +51,7 @@ const options = {
   privateKeys: flag("--private-keys", "private keys too: asks for the passwords of enough files"),
 }
 
-type Given = { readonly [K in keyof typeof options]: ReturnType<(typeof options)[K]["read"]> } & {
+type GivenOptions = { readonly [K in keyof typeof options]: ReturnType<(typeof options)[K]["read"]> } & {
   readonly files: readonly string[]
 }
 
@@ -91,8 +91,8 @@ export const derive = command({
 
 /** One root per curve. Private ones are also put into `secrets`, for the caller to wipe. */
 async function rootsOf(
-  base: Base,
-  given: Given,
+  base: CommandBase,
+  given: GivenOptions,
   secrets: ExtendedPrivateKey[],
 ): Promise<ReadonlyMap<CurveName, ChildKeys>> {
   const roots = new Map<CurveName, ChildKeys>()
@@ -125,7 +125,7 @@ async function rootsOf(
 // ---- single paths --------------------------------------------------------------------------------------------------
 
 function printPaths(
-  { out }: Base,
+  { out }: CommandBase,
   roots: ReadonlyMap<CurveName, ChildKeys>,
   paths: readonly (readonly number[])[],
 ): ExitCode {
@@ -168,10 +168,10 @@ interface Tally {
 }
 
 async function completeList(
-  { out }: Base,
+  { out }: CommandBase,
   roots: ReadonlyMap<CurveName, ChildKeys>,
   { path, file }: { readonly path: string; readonly file: OutputFile },
-  given: Given,
+  given: GivenOptions,
 ): Promise<ExitCode> {
   const list = new AddressList(roots, given.privateKeys, path)
   const tally: Tally = { rows: 0, derived: 0, confirmed: 0, skipped: 0, bad: 0, firstBad: [] }

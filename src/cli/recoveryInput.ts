@@ -10,7 +10,7 @@ import type { ExtendedPrivateKey } from "../keys/extendedKey.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
 import { MAX_FILE, parseRecoveryFile, type RecoveryGroup } from "../keys/recoveryFile.ts"
 import { checkPublicShares, checkTogether, type ProvenShare, proveShare, reconstruct } from "../keys/recoverySet.ts"
-import { type Base, flag, list, refuse, rest } from "./command.ts"
+import { type CommandBase, flag, list, refuse, rest } from "./command.ts"
 
 export const fileArguments = { files: rest("recovery-file", "the files of the nodes") }
 
@@ -79,7 +79,11 @@ export function theGroup(files: readonly (readonly RecoveryGroup[])[], named: st
 export class OpenFiles implements Disposable {
   readonly #keys = new Map<string, OpeningKeys>()
 
-  async unlock(base: Base, files: readonly (readonly RecoveryGroup[])[], keyFiles: readonly string[]): Promise<void> {
+  async unlock(
+    base: CommandBase,
+    files: readonly (readonly RecoveryGroup[])[],
+    keyFiles: readonly string[],
+  ): Promise<void> {
     if (keyFiles.length > 1 && keyFiles.length !== files.length) {
       refuse("--key-file", `one file, or ${files.length} of them`, keyFiles.join(","))
     }
@@ -106,7 +110,7 @@ export class OpenFiles implements Disposable {
   }
 }
 
-export interface Reconstructed {
+interface Reconstructed {
   /** The caller disposes its scalar. */
   readonly root: ExtendedPrivateKey
   readonly group: RecoveryGroup
@@ -114,7 +118,7 @@ export interface Reconstructed {
 
 /** The root keys of the groups, after consent: asked for once, as are the passwords. */
 export async function reconstructWithConsent(
-  base: Base,
+  base: CommandBase,
   files: readonly (readonly RecoveryGroup[])[],
   groupIds: readonly string[],
   given: {

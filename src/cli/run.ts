@@ -6,17 +6,17 @@ import { CommanderError } from "commander"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText, framesOf } from "../errors.ts"
 import { textLog } from "../logText.ts"
-import { output, type Write } from "../output.ts"
-import type { Base, Given } from "./command.ts"
+import { output, type WriteText } from "../output.ts"
+import type { CommandBase, GivenTexts } from "./command.ts"
 import { readGlobals } from "./globals.ts"
 import { locate } from "./locate.ts"
 import { passwords } from "./password.ts"
 import { program } from "./program.ts"
 import { type Row, table } from "./table.ts"
 
-export interface World {
+interface World {
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly write: Write
+  readonly write: WriteText
 }
 
 export async function run(given: readonly string[], world: World, rows: readonly Row[] = table): Promise<ExitCode> {
@@ -24,7 +24,7 @@ export async function run(given: readonly string[], world: World, rows: readonly
   let exit: ExitCode = EXIT.ok
   try {
     const command = await row?.load?.()
-    const execute = async (raw: Given) => {
+    const execute = async (raw: GivenTexts) => {
       exit = (await command?.start(baseOf(raw, world), raw)) ?? EXIT.failure
     }
     const chosen = row !== undefined && command !== undefined ? { row, command, execute } : undefined
@@ -50,7 +50,7 @@ export function failed(error: unknown, json: boolean, world: World): ExitCode {
 const stackOf = (error: unknown): string =>
   error instanceof Error ? `${errorText(error)}\n${framesOf(error)}` : errorText(error)
 
-function baseOf(given: Given, world: World): Base {
+function baseOf(given: GivenTexts, world: World): CommandBase {
   const globals = readGlobals(given.options)
   const out = output(globals.json, world.write)
   return {

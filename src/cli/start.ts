@@ -24,7 +24,7 @@ import { formatLine } from "../logText.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
-import { hardenOrRefuse, type Tell } from "./startHardening.ts"
+import { hardenOrRefuse, type TellOperator } from "./startHardening.ts"
 
 export const start = command({
   summary: "Run this node until a signal ends it",
@@ -52,7 +52,7 @@ export const start = command({
     // What rotates logs sends it; unheard, it would end the process.
     const onRotated = () => opened.reopen()
     process.on("SIGUSR1", onRotated)
-    const tell: Tell = ({ code, message, next }) => log.warn(message, { code, next })
+    const tell: TellOperator = ({ code, message, next }) => log.warn(message, { code, next })
     tellBuild(config, log)
     warnings.forEach(tell)
     try {
@@ -125,7 +125,7 @@ interface Parts {
   readonly started: InForce
   readonly opened: OpenLog
   readonly daemon: Daemon
-  readonly tell: Tell
+  readonly tell: TellOperator
 }
 
 /** What is in force since the start, and what SIGHUP may change of it. */

@@ -1,6 +1,6 @@
 /** The flags of `start`, `config check` and `config show` that stand for keys of the configuration, under the names existing units and scripts use. */
 import type { Overrides } from "../settings/overlay.ts"
-import { integer, type Options, onOff, refuse, url, type ValuesOf, value } from "./command.ts"
+import { type CommandOptions, integer, onOff, refuse, url, type ValuesOf, value } from "./command.ts"
 
 export const startFlags = {
   prod: onOff("--prod", "env = production"),
@@ -20,9 +20,9 @@ export const startFlags = {
   logFileName: value("--log-file-name <file>", "the log file"),
   logFileMaxsize: value("--log-file-maxsize <megabytes>", "size at which it rotates", integer(1, 10_000)),
   logFileMaxBackups: value("--log-file-max-backups <n>", "rotated files that are kept", integer(0, 1000)),
-} satisfies Options
+} satisfies CommandOptions
 
-export type StartFlags = ValuesOf<typeof startFlags>
+type StartFlags = ValuesOf<typeof startFlags>
 
 /** What the flags say, for `context.config(overrides)`. */
 export function overridesOf(flags: StartFlags): Overrides {

@@ -4,15 +4,13 @@
  */
 import type { Config } from "../config/config.ts"
 import type { CosignerError } from "../errors.ts"
-import { openDoors } from "../hardening/environment.ts"
+import { type Environment, openDoors } from "../hardening/environment.ts"
 import { harden, isEssential } from "../hardening/process.ts"
 
-export type Tell = (error: CosignerError) => void
-
-type Environment = Readonly<Record<string, string | undefined>>
+export type TellOperator = (error: CosignerError) => void
 
 /** Throws the first essential shortfall, in production, unless danger_allow_unhardened_process accepts it. */
-export function hardenOrRefuse(config: Config, env: Environment, tell: Tell): void {
+export function hardenOrRefuse(config: Config, env: Environment, tell: TellOperator): void {
   const doors = openDoors(env)
   const found: readonly CosignerError[] = [...(doors === undefined ? [] : [doors]), ...harden()]
   const strict = config.env === "production" && !config.danger_allow_unhardened_process

@@ -9,7 +9,7 @@ import { openStore, type Store } from "../store/store.ts"
 import { MAX_STRIKES } from "../store/strikes.ts"
 import type { Strike } from "../tasks/ports.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import { type Base, command, refuse, required } from "./command.ts"
+import { type CommandBase, command, refuse, required } from "./command.ts"
 
 export const strikes = command({
   summary: "Show which nodes misbehaved in sessions with this one, and who is refused for it",
@@ -57,7 +57,7 @@ export const pardon = command({
   },
 })
 
-async function open({ config, passwords }: Base, readOnly: boolean): Promise<Store> {
+async function open({ config, passwords }: CommandBase, readOnly: boolean): Promise<Store> {
   const { db } = await config()
   using password = await passwords.existing(db)
   return openStore(db.path, password, { readOnly })

@@ -23,7 +23,7 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 export async function askTerminal(prompt: string): Promise<Secret> {
   const fd = openTerminal()
   const terminal = new ReadStream(fd)
-  const line = new Line()
+  const line = new TypedLine()
   const ended = new AbortController()
   const end = () => ended.abort()
   for (const signal of ENDING) process.once(signal, end)
@@ -92,7 +92,7 @@ function readTerminal(fd: number): Uint8Array {
 }
 
 /** The line being typed, as bytes: a JavaScript string could not be wiped. */
-export class Line {
+export class TypedLine {
   #bytes: Bytes = new Uint8Array(MOST_BYTES)
   #length = 0
 

@@ -19,7 +19,7 @@ import { signing } from "./signing.ts"
 import { status } from "./status.ts"
 import { websocket } from "./websocket.ts"
 
-export const ENVIRONMENTS = ["development", "sandbox", "production"] as const
+const ENVIRONMENTS = ["development", "sandbox", "production"] as const
 export const isProduction = (config: Pick<Config, "env">): boolean => config.env === "production"
 
 export const DEFAULT_FILE = "configs/cosigner.toml"
@@ -28,7 +28,7 @@ export const PUBLISHED_FILE = "configs/cobo-tss-node-config.yaml"
 export const RULES_TABLE = "embedded_risk_control_rules"
 
 /** Every table but the rules. */
-export const tables = {
+const tables = {
   db,
   websocket,
   callback,

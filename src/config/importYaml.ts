@@ -13,7 +13,7 @@ import { isTree, type KeyPath, keyOf, type Tree } from "../settings/tree.ts"
 import { parseYaml } from "../settings/yaml.ts"
 import { configSchema, RULES_TABLE } from "./config.ts"
 
-export interface Imported {
+interface ImportedConfig {
   readonly toml: string
   /** Keys without a counterpart here, with their lines: `mysql.dsn (node.yaml:12)`. */
   readonly dropped: readonly string[]
@@ -22,7 +22,7 @@ export interface Imported {
 }
 
 /** Throws E-CFG-002 for what is no YAML and E-CFG-003 for values that are not what they should be. */
-export function importYaml(source: string, file: string): Imported {
+export function importYaml(source: string, file: string): ImportedConfig {
   // it stands in comments, which a line feed would end
   const name = file.replace(/\p{Cc}/gu, "?")
   const document = parseYaml(source, name, configSchema)

@@ -68,7 +68,7 @@ function digestOf(path: string): string {
 
 // ---- the record ------------------------------------------------------------------------------------------------------
 
-export interface Running {
+interface RunningConfig {
   readonly pid: number
   /** ms since 1970. */
   readonly sinceMs: number
@@ -86,13 +86,13 @@ export const shownKeys = (tree: Readonly<Tree>): Readonly<Record<string, string>
   Object.fromEntries(pairs(redacted(tree, configSchema)))
 
 /** Writes the record, durably. Throws the system's error. */
-export const writeRunning = (dbPath: string, running: Running): void =>
+export const writeRunning = (dbPath: string, running: RunningConfig): void =>
   replaceFile(fileOf(dbPath), `${JSON.stringify(running)}\n`)
 
 export const removeRunning = (dbPath: string): void => rmSync(fileOf(dbPath), { force: true })
 
 /** Undefined where there is none, or none that can be read. Whether that process still runs is the caller's to know. */
-export function readRunning(dbPath: string): Running | undefined {
+export function readRunning(dbPath: string): RunningConfig | undefined {
   try {
     using text = readPrivate(fileOf(dbPath), MAX_BYTES)
     const value: unknown = JSON.parse(Buffer.from(text.expose()).toString("utf8"))
@@ -103,7 +103,7 @@ export function readRunning(dbPath: string): Running | undefined {
   }
 }
 
-const isRunning = (value: unknown): value is Running =>
+const isRunning = (value: unknown): value is RunningConfig =>
   isTree(value) &&
   typeof value["pid"] === "number" &&
   typeof value["sinceMs"] === "number" &&
@@ -124,8 +124,8 @@ export interface Difference {
 
 /** Where the running node differs from the file. */
 export function differences(
-  { keys, flags }: Pick<Running, "keys" | "flags">,
-  file: Running["keys"],
+  { keys, flags }: Pick<RunningConfig, "keys" | "flags">,
+  file: RunningConfig["keys"],
 ): readonly Difference[] {
   const names = [...new Set([...Object.keys(keys), ...Object.keys(file)])].sort()
   return names
@@ -137,7 +137,7 @@ export function differences(
 const flagKeyOf = (key: string): string => key.replace(/\[.*$/, "")
 
 /** What the process that holds a database has in force; `holder` is its id. */
-export function runningOf(dbPath: string, holder: number | undefined): Running | undefined {
+export function runningOf(dbPath: string, holder: number | undefined): RunningConfig | undefined {
   const running = holder === undefined ? undefined : readRunning(dbPath)
   return running?.pid === holder ? running : undefined
 }

@@ -11,7 +11,7 @@ export interface InfluxTarget {
   readonly bucket: string
 }
 
-interface Keys {
+interface InfluxKeys {
   readonly server_addr?: string | undefined
   readonly database?: string | undefined
   readonly username?: string | undefined
@@ -22,7 +22,7 @@ interface Keys {
 }
 
 /** What [metrics.influxdb] names; undefined without a server. Throws E-STA-021 for keys that do not fit together. */
-export function influxTarget(keys: Keys): InfluxTarget | undefined {
+export function influxTarget(keys: InfluxKeys): InfluxTarget | undefined {
   const { server_addr: url, database, username, password, org, bucket, token } = keys
   const refuse = (problem: string): never => {
     throw new CosignerError("E-STA-021", { problem })

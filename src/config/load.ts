@@ -13,7 +13,7 @@ import type { Tree } from "../settings/tree.ts"
 import { type Config, configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "./config.ts"
 
 /** The global flags. */
-export interface Selection {
+interface Selection {
   readonly config: string | undefined
   readonly db: string | undefined
   readonly keyFile: string | undefined

@@ -4,7 +4,7 @@ import { CosignerError } from "../errors.ts"
 import { DEFAULT_PATH_RULES, type PathRule, parsePathRules } from "../keys/pathRule.ts"
 import { oneOf, type Refused, refined, tableOf } from "../settings/schema.ts"
 
-type Written = Readonly<Record<string, "ecdsa" | "bip340">>
+type WrittenSigning = Readonly<Record<string, "ecdsa" | "bip340">>
 
 const table = Type.Record(
   Type.String(),
@@ -17,7 +17,7 @@ const table = Type.Record(
   },
 )
 
-function* wrongPaths(written: Written): Generator<Refused> {
+function* wrongPaths(written: WrittenSigning): Generator<Refused> {
   const seen: Record<string, "ecdsa" | "bip340"> = {}
   for (const [path, algorithm] of Object.entries(written)) {
     try {
@@ -31,7 +31,7 @@ function* wrongPaths(written: Written): Generator<Refused> {
 }
 
 /** The rules of the file beside the defaults, which a rule for the same path replaces. */
-function withDefaultRules(written: Written): readonly PathRule[] {
+function withDefaultRules(written: WrittenSigning): readonly PathRule[] {
   const rules = parsePathRules(written)
   const names = new Set(rules.map(({ prefix }) => prefix.join("/")))
   return [...DEFAULT_PATH_RULES.filter(({ prefix }) => !names.has(prefix.join("/"))), ...rules]

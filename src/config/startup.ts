@@ -29,7 +29,7 @@ export interface Startable extends Disposable {
   readonly influx: InfluxTarget | undefined
 }
 
-export interface Preparation {
+interface Preparation {
   /** Undefined if there is any problem. */
   readonly startable: Startable | undefined
   readonly problems: readonly CosignerError[]
@@ -54,7 +54,7 @@ export function checkStart(config: Config): Pick<Preparation, "problems" | "warn
   return { problems, warnings }
 }
 
-export function prepareStart(config: Config): Preparation {
+function prepareStart(config: Config): Preparation {
   const problems: CosignerError[] = [...unfit(config), ...ruleProblems(config), ...unguarded(config)]
   const attempt = <T>(load: () => T): T | undefined => {
     try {

@@ -67,7 +67,7 @@ export interface Curve {
   invert(a: bigint): bigint
 }
 
-interface Shape {
+interface CurveShape {
   readonly name: CurveName
   readonly pointLength: 33 | 32
   readonly littleEndian: boolean
@@ -76,7 +76,7 @@ interface Shape {
 // `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
 function curveOver<F, P extends CurvePoint<F, P>>(
   curvePointCons: CurvePointCons<P>,
-  shape: Shape,
+  shape: CurveShape,
   unblinded: (point: P, k: bigint) => P,
 ): Curve {
   const order = curvePointCons.Fn.ORDER

@@ -14,7 +14,7 @@ import { hashToP256, type P256Point } from "./otBaseHash.ts"
 import { N_C } from "./parameters.ts"
 import { type Rng, randomScalar } from "./random.ts"
 
-export const KEY_LENGTH = 32
+const KEY_LENGTH = 32
 const POINT = 33
 export const FIRST_LENGTH = N_C * 2 * POINT
 export const SECOND_LENGTH = POINT
@@ -146,7 +146,7 @@ export class BaseOtReceiver implements Disposable {
   }
 }
 
-export interface BaseOtSent {
+interface BaseOtSent {
   /** SECOND_LENGTH bytes to the receiver. */
   readonly second: Bytes
   /** K_{m,0} and K_{m,1}, 32 bytes each. The caller wipes them. */

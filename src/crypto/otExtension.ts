@@ -75,7 +75,7 @@ export function extend(trees: FullTrees, psid1: Bytes, length: number, rng: Rng)
 }
 
 /** Alice's side: secret until the end of the session. */
-export interface Received extends Disposable {
+export interface OtReceived extends Disposable {
   /** The one bit that may leave: false means BAN. */
   readonly passed: boolean
   readonly columns: Uint32Array
@@ -83,7 +83,7 @@ export interface Received extends Disposable {
   readonly delta: Uint32Array
 }
 
-export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, message: Bytes): Received {
+export function receive(trees: PuncturedTrees, psid1: Bytes, length: number, message: Bytes): OtReceived {
   if (message.length !== extensionLength(length)) throw new RangeError("an OT extension message of the wrong length")
   const words = rowWords(length)
   const theirs = new Uint32Array(message.slice().buffer)

@@ -9,9 +9,9 @@ export const N_C = 128
 /** Bits per PPRF tree: 16 leaves. */
 export const TREE_BITS = 4
 /** Statistical security parameter. */
-export const LAMBDA_S = 80
+const LAMBDA_S = 80
 /** OTs per product: 256 + 2 * LAMBDA_S. */
 export const XI = 416
-export const OT_GROUP = "P-256"
+const OT_GROUP = "P-256"
 
 export const OT_PARAMETERS: Bytes = concat(u32be(N_C), u32be(TREE_BITS), u32be(XI), u32be(LAMBDA_S), utf8(OT_GROUP))

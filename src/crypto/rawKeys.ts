@@ -5,9 +5,9 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto"
 import { type Bytes, concat, copy } from "../bytes.ts"
 
-export type RawCurve = "ed25519" | "x25519"
+type RawCurve = "ed25519" | "x25519"
 
-export const RAW_KEY_LENGTH = 32
+const RAW_KEY_LENGTH = 32
 
 /** The last byte of the object identifier 1.3.101.n: 110 X25519, 112 Ed25519. */
 const OID: Readonly<Record<RawCurve, number>> = { x25519: 0x6e, ed25519: 0x70 }

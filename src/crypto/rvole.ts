@@ -9,7 +9,7 @@ import { type Bytes, secretEqual, u8, u32be } from "../bytes.ts"
 import { COLUMN_WORDS } from "./bits.ts"
 import { K1 } from "./curve.ts"
 import { H, HS } from "./frame.ts"
-import type { Extended, Received } from "./otExtension.ts"
+import type { Extended, OtReceived } from "./otExtension.ts"
 import { XI } from "./parameters.ts"
 import { addMasked, LIMBS, limbsOf, subtract, summand } from "./rvoleLimbs.ts"
 import { sha256Into } from "./xof.ts"
@@ -74,7 +74,7 @@ export interface AliceMessage {
   readonly etap: Bytes
   readonly mu: Bytes
 }
-export interface AliceResult {
+interface AliceResult {
   readonly message: AliceMessage
   /** c_{n,w} per product. */
   readonly shares: readonly Products[]
@@ -83,7 +83,7 @@ export interface AliceResult {
 /** What Alice puts into one product: a_{n,0}, a_{n,1} and eta_n, a fresh random scalar that hides them in etap. */
 export type Inputs = readonly [bigint, bigint, bigint]
 
-export function multiplyAsAlice(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inputs[]): AliceResult {
+export function multiplyAsAlice(psid2: Bytes, ot: OtReceived, g: Gadget, inputs: readonly Inputs[]): AliceResult {
   const { ta, alpha, shares } = maskInputs(psid2, ot, g, inputs)
   const { digest, theta } = challenges(psid2, ta)
   const etap = new Uint8Array(etapLength(inputs.length))
@@ -111,7 +111,7 @@ interface Masked {
 }
 
 /** ta_{j,w} = alpha0 - alpha1 + input w, and Alice's shares c_w = -sum g_j alpha0_{j,w}. */
-function maskInputs(psid2: Bytes, ot: Received, g: Gadget, inputs: readonly Inputs[]): Masked {
+function maskInputs(psid2: Bytes, ot: OtReceived, g: Gadget, inputs: readonly Inputs[]): Masked {
   const ta = new Uint8Array(taLength(inputs.length))
   const taLimbs = new Uint16Array(ta.buffer)
   const alpha = new Array<bigint>(inputs.length * XI * WIDTH)
@@ -146,7 +146,7 @@ export function isCanonical(message: Pick<AliceMessage, "ta" | "etap">): boolean
   return true
 }
 
-export interface BobResult {
+interface BobResult {
   /** The one bit that may leave: false means BAN. */
   readonly passed: boolean
   /** d_{n,w} per product. */

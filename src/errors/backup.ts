@@ -1,66 +1,66 @@
 import { EXIT, entry } from "./entry.ts"
 
-interface OfFile {
+interface OfBackupFile {
   readonly path: string
 }
 
 /** Codes E-BAK-nnn: backups, exports of shares, and the guard against rolled-back and cloned databases. */
 export const backupCodes = {
-  "E-BAK-001": entry<OfFile>({
+  "E-BAK-001": entry<OfBackupFile>({
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `${d.path} exists already, and is never overwritten`,
     next: "name another file, or move the old one away",
   }),
-  "E-BAK-002": entry<OfFile & { readonly cause: string }>({
+  "E-BAK-002": entry<OfBackupFile & { readonly cause: string }>({
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `${d.path} cannot be read (${d.cause})`,
     next: "check the name and the rights of the file",
   }),
-  "E-BAK-003": entry<OfFile>({
+  "E-BAK-003": entry<OfBackupFile>({
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is not a backup of this program`,
     next: "name a file that cosigner backup create wrote; recovery files are read by: cosigner recovery",
   }),
-  "E-BAK-004": entry<OfFile & { readonly found: number; readonly supported: number }>({
+  "E-BAK-004": entry<OfBackupFile & { readonly found: number; readonly supported: number }>({
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `${d.path} has format ${d.found}, this program reads up to ${d.supported}`,
     next: "use the version that wrote the file, or a later one",
   }),
-  "E-BAK-005": entry<OfFile>({
+  "E-BAK-005": entry<OfBackupFile>({
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `the password does not open ${d.path}`,
     next: "a backup has the password that was given when it was made, which need not be that of the database",
   }),
-  "E-BAK-006": entry<OfFile>({
+  "E-BAK-006": entry<OfBackupFile>({
     kind: "fault",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is cut short: its end is missing`,
     next: "take another copy of the backup; nothing was restored from this one",
   }),
-  "E-BAK-007": entry<OfFile & { readonly where: string }>({
+  "E-BAK-007": entry<OfBackupFile & { readonly where: string }>({
     kind: "fault",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is damaged: ${d.where}`,
     next: "take another copy of the backup; nothing was restored from this one",
   }),
-  "E-BAK-008": entry<OfFile>({
+  "E-BAK-008": entry<OfBackupFile>({
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `no space left to write ${d.path}; what was begun was removed`,
     next: "free or add disk space, then repeat",
   }),
-  "E-BAK-009": entry<OfFile & { readonly cause: string }>({
+  "E-BAK-009": entry<OfBackupFile & { readonly cause: string }>({
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `not allowed to write ${d.path} (${d.cause})`,
     next: "check the owner and mode of the folder, and that the disk is not mounted read-only",
   }),
-  "E-BAK-010": entry<OfFile & { readonly cause: string }>({
+  "E-BAK-010": entry<OfBackupFile & { readonly cause: string }>({
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `the disk failed at ${d.path} (${d.cause})`,
@@ -78,7 +78,7 @@ export const backupCodes = {
     what: (d) => `there is no group ${d.unknown.join(", ")} here`,
     next: "list what is here with: cosigner info group",
   }),
-  "E-BAK-013": entry<OfFile & { readonly what: string }>({
+  "E-BAK-013": entry<OfBackupFile & { readonly what: string }>({
     kind: "fault",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is whole and yet no complete backup: ${d.what}`,
@@ -90,14 +90,14 @@ export const backupCodes = {
     what: (d) => `group ${d.group} has no active epoch here, only one that is ${d.status}: its share is not exported`,
     next: "a prepared epoch may never come to be, and a superseded one is over: see cosigner info group",
   }),
-  "E-BAK-015": entry<OfFile & { readonly have: string; readonly known: string }>({
+  "E-BAK-015": entry<OfBackupFile & { readonly have: string; readonly known: string }>({
     kind: "fault",
     exit: EXIT.refused,
     what: (d) =>
       `${d.path} is older than what this host has run (it is at ${d.have}, ${d.known} was seen): it signs no more`,
     next: "put the newest copy back; if that one is lost for good, make sure no other runs, then: cosigner recover-rollback",
   }),
-  "E-BAK-016": entry<OfFile>({
+  "E-BAK-016": entry<OfBackupFile>({
     kind: "fault",
     exit: EXIT.refused,
     what: (d) => `${d.path}, which says how far this database had come, cannot be read`,
@@ -109,13 +109,13 @@ export const backupCodes = {
     what: () => "this would let an older database sign again, and that was not confirmed",
     next: "make sure that no newer copy exists or runs, then give --yes-i-understand",
   }),
-  "E-BAK-018": entry<OfFile & { readonly said: string }>({
+  "E-BAK-018": entry<OfBackupFile & { readonly said: string }>({
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `the new backup ${d.path} was not proven and was removed: ${d.said}`,
     next: "read the reason, then repeat with: cosigner backup create; the last proven backup is still there",
   }),
-  "E-BAK-019": entry<OfFile & { readonly why: string }>({
+  "E-BAK-019": entry<OfBackupFile & { readonly why: string }>({
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `${d.path} was written and does not read back (${d.why}); it was removed`,
@@ -127,7 +127,7 @@ export const backupCodes = {
     what: () => "this node holds no group to export",
     next: "list what is here with: cosigner info group",
   }),
-  "E-BAK-021": entry<OfFile>({
+  "E-BAK-021": entry<OfBackupFile>({
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `there is no password for ${d.path}: stdin ended before two equal lines came`,

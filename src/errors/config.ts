@@ -9,7 +9,7 @@ export interface KeyProblem {
   readonly got: string
 }
 
-export const problemLine = (p: KeyProblem): string => `${p.where}: ${p.key}: expected ${p.expected}, got ${p.got}`
+const problemLine = (p: KeyProblem): string => `${p.where}: ${p.key}: expected ${p.expected}, got ${p.got}`
 
 /** Codes E-CFG-nnn: configuration files (001 to 003 every kind of them), and the files they name. */
 export const configCodes = {

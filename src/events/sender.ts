@@ -23,7 +23,7 @@ export interface OutboxPort {
   failed(server: string, seq: number): void
 }
 
-export interface OutboxItem {
+interface OutboxItem {
   readonly seq: number
   readonly event: OutboxEvent
   /** Tries so far. */
@@ -51,7 +51,7 @@ export interface Sent {
   readonly tookMs: number
 }
 
-interface Parts {
+interface SenderParts {
   readonly servers: readonly EventServer[]
   readonly outbox: OutboxPort
   /** With the node's event key. */
@@ -80,13 +80,13 @@ const MAX_ASIDE = 64
 const PING_TRIES = 3
 const PING_PAUSE_MS = 3_000
 
-export function startSender(parts: Parts, signal: AbortSignal): Sender {
+export function startSender(parts: SenderParts, signal: AbortSignal): Sender {
   const states = new Map<string, EventServerState>(
     parts.servers.map(({ url }) => [url, { server: url, healthy: undefined, lastTakenMs: undefined, failure: "" }]),
   )
   const sleepers = new Set<() => void>()
   const loops = parts.servers.flatMap((server) => {
-    const line: Line = { parts, server, signal, sleepers, states, aside: new Map() }
+    const line: ServerQueue = { parts, server, signal, sleepers, states, aside: new Map() }
     return server.monitorIntervalMs === undefined
       ? [sendAll(line)]
       : [sendAll(line), pingRegularly(line, server.monitorIntervalMs)]
@@ -99,8 +99,8 @@ export function startSender(parts: Parts, signal: AbortSignal): Sender {
   }
 }
 
-interface Line {
-  readonly parts: Parts
+interface ServerQueue {
+  readonly parts: SenderParts
   readonly server: EventServer
   readonly signal: AbortSignal
   /** Called to end a wait for new events. */
@@ -116,7 +116,7 @@ interface SetAside {
   readonly dueAt: number
 }
 
-async function sendAll(line: Line): Promise<void> {
+async function sendAll(line: ServerQueue): Promise<void> {
   const { server, signal } = line
   while (!signal.aborted) {
     try {
@@ -129,7 +129,7 @@ async function sendAll(line: Line): Promise<void> {
   }
 }
 
-async function sendNext(line: Line): Promise<void> {
+async function sendNext(line: ServerQueue): Promise<void> {
   const { parts, server, signal } = line
   const item = nextSetAside(line) ?? nextInTurn(line)
   if (item === undefined) return waitForEvents(line)
@@ -138,7 +138,7 @@ async function sendNext(line: Line): Promise<void> {
 }
 
 /** A refused event whose pause is over. */
-function nextSetAside({ parts, server, aside }: Line): OutboxItem | undefined {
+function nextSetAside({ parts, server, aside }: ServerQueue): OutboxItem | undefined {
   for (const [request, { seq, dueAt }] of aside) {
     if (dueAt > performance.now()) continue
     const item = parts.outbox.next(server.url, seq - 1)
@@ -150,7 +150,7 @@ function nextSetAside({ parts, server, aside }: Line): OutboxItem | undefined {
 }
 
 /** The oldest event of a request that has none set aside. */
-function nextInTurn({ parts, server, aside }: Line): OutboxItem | undefined {
+function nextInTurn({ parts, server, aside }: ServerQueue): OutboxItem | undefined {
   if (aside.size >= MAX_ASIDE) return undefined
   let item = parts.outbox.next(server.url)
   while (item !== undefined && aside.has(requestIdOf(item.event) ?? "")) item = parts.outbox.next(server.url, item.seq)
@@ -164,7 +164,7 @@ function waitFor(item: OutboxItem, server: EventServer, nowMs: number): number {
   return Math.min(interval, Math.max(0, item.lastMs + interval - nowMs))
 }
 
-async function sendOne(line: Line, item: OutboxItem): Promise<void> {
+async function sendOne(line: ServerQueue, item: OutboxItem): Promise<void> {
   const { parts, server, signal } = line
   // Counted before it is sent: a crash in between must not grant tries for ever.
   parts.outbox.attempted(server.url, item.seq, parts.now())
@@ -178,7 +178,7 @@ async function sendOne(line: Line, item: OutboxItem): Promise<void> {
   note(line, item.event, failure?.reason, givenUp, tookMs)
 }
 
-function setAside({ server, aside }: Line, { seq, event }: OutboxItem, failure: NotTaken | undefined): void {
+function setAside({ server, aside }: ServerQueue, { seq, event }: OutboxItem, failure: NotTaken | undefined): void {
   const request = requestIdOf(event)
   if (request === undefined) return
   if (failure === undefined) aside.delete(request)
@@ -187,7 +187,7 @@ function setAside({ server, aside }: Line, { seq, event }: OutboxItem, failure: 
   }
 }
 
-async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
+async function pingRegularly(line: ServerQueue, intervalMs: number): Promise<void> {
   const { parts, signal } = line
   while (!signal.aborted) {
     const event = pingEvent(parts.nodeId, parts.newId(), parts.now())
@@ -203,14 +203,20 @@ async function pingRegularly(line: Line, intervalMs: number): Promise<void> {
 }
 
 /** A new token for every try: an old one may have expired while the server was down. */
-async function post({ parts, server, signal }: Line, event: OutboxEvent) {
+async function post({ parts, server, signal }: ServerQueue, event: OutboxEvent) {
   const startMs = parts.now()
   const token = await parts.sign(event.body, startMs + server.tokenExpireMinutes * 60_000)
   const failure = await deliver(parts.fetch, server, token, signal)
   return { failure, tookMs: parts.now() - startMs }
 }
 
-function note(line: Line, event: OutboxEvent, failure: string | undefined, givenUp: boolean, tookMs: number): void {
+function note(
+  line: ServerQueue,
+  event: OutboxEvent,
+  failure: string | undefined,
+  givenUp: boolean,
+  tookMs: number,
+): void {
   const { parts, server, states } = line
   if (failure === undefined) {
     states.set(server.url, { server: server.url, healthy: true, lastTakenMs: parts.now(), failure: "" })
@@ -220,7 +226,7 @@ function note(line: Line, event: OutboxEvent, failure: string | undefined, given
   parts.observe({ server: server.url, eventType: event.eventType, failure: failure ?? "", givenUp, tookMs })
 }
 
-function unwell({ server: { url }, states }: Line, reason: string): void {
+function unwell({ server: { url }, states }: ServerQueue, reason: string): void {
   states.set(url, {
     server: url,
     healthy: false,
@@ -230,7 +236,7 @@ function unwell({ server: { url }, states }: Line, reason: string): void {
 }
 
 /** Until there may be a new event, or the signal fires. */
-async function waitForEvents({ signal, sleepers, aside }: Line): Promise<void> {
+async function waitForEvents({ signal, sleepers, aside }: ServerQueue): Promise<void> {
   const untilDue = [...aside.values()].map(({ dueAt }) => Math.max(0, dueAt - performance.now()))
   const woken = new AbortController()
   const wake = (): void => woken.abort()

@@ -17,7 +17,7 @@ export interface EventServer {
   readonly monitorIntervalMs: number | undefined
 }
 
-interface Settings {
+interface EventSettings {
   readonly event_types: readonly string[]
   readonly token_expire_minutes: number
   readonly retry_times: number
@@ -27,13 +27,13 @@ interface Settings {
   readonly monitor_interval: number | undefined
 }
 
-type Own = { readonly [K in keyof Settings]?: Settings[K] | undefined } & { readonly url: string }
+type Own = { readonly [K in keyof EventSettings]?: EventSettings[K] | undefined } & { readonly url: string }
 
 /**
  * The servers of [event]. Throws E-RSK-130 for an address, E-RSK-203 for a type that does not exist, and E-RSK-205 for an
  * address that comes twice, however it is spelt.
  */
-export function eventServers(config: Settings & { readonly server: readonly Own[] }): readonly EventServer[] {
+export function eventServers(config: EventSettings & { readonly server: readonly Own[] }): readonly EventServer[] {
   const servers = config.server.map((own) => serverOf(own, config))
   const seen = new Set<string>()
   for (const { url } of servers) {
@@ -44,7 +44,7 @@ export function eventServers(config: Settings & { readonly server: readonly Own[
   return servers
 }
 
-function serverOf(own: Own, config: Settings): EventServer {
+function serverOf(own: Own, config: EventSettings): EventServer {
   const eventTypes = own.event_types ?? config.event_types
   const strange = eventTypes.find((type) => !EVENT_TYPES.includes(type))
   if (strange !== undefined)

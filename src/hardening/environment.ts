@@ -5,11 +5,14 @@
  */
 import { CosignerError } from "../errors.ts"
 
+/** The variables of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 const DOORS =
   /^(?:LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH|GCONV_PATH|DYLD_(?:INSERT_LIBRARIES|(?:FALLBACK_)?(?:LIBRARY|FRAMEWORK)_PATH)|BUN_BE_BUN|BUN_OPTIONS|BUN_INSPECT\w*|BUN_JSC_\w+|BUN_CRASH_\w+|BUN_ENABLE_CRASH_\w+)$/
 
 /** One error for all that are set and not empty; their values are not repeated. */
-export function openDoors(env: Readonly<Record<string, string | undefined>>): CosignerError<"E-OPS-006"> | undefined {
+export function openDoors(env: Environment): CosignerError<"E-OPS-006"> | undefined {
   const names = Object.keys(env).filter((name) => DOORS.test(name) && env[name] !== "")
   return names.length === 0 ? undefined : new CosignerError("E-OPS-006", { names: names.sort() })
 }

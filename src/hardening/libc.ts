@@ -4,15 +4,15 @@
  */
 import { dlopen, ptr, read } from "bun:ffi"
 
-export interface Limit {
+export interface ResourceLimit {
   readonly soft: bigint
   readonly hard: bigint
 }
 
 export interface Libc {
   prctl(option: number, value: number): number
-  getLimit(resource: number): Limit | number
-  setLimit(resource: number, limit: Limit): number
+  getLimit(resource: number): ResourceLimit | number
+  setLimit(resource: number, limit: ResourceLimit): number
   mlockall(flags: number): number
   /** CLOCK_MONOTONIC in microseconds. */
   monotonicUs(): bigint

@@ -2,11 +2,13 @@
  * What the service manager is told (sd_notify): ready, what is going on, a reload, the end, and that the event loop still
  * turns. A datagram to $NOTIFY_SOCKET; without that variable nobody has asked, and nothing is opened.
  */
+
 import { CosignerError } from "../errors.ts"
+import type { Environment } from "./environment.ts"
 import { type Libc, libc } from "./libc.ts"
 import { nameOf } from "./process.ts"
 
-export interface Notifier {
+interface Notifier {
   /** Begins the watchdog's pings, where the unit has WatchdogSec. */
   ready(status: string): void
   status(text: string): void
@@ -15,8 +17,6 @@ export interface Notifier {
   stopping(): void
   [Symbol.dispose](): void
 }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 const SILENT: Notifier = { ready() {}, status() {}, reloading() {}, stopping() {}, [Symbol.dispose]() {} }
 

@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { CosignerError } from "../errors.ts"
-import { INFINITY, type Libc, type Limit, libc } from "./libc.ts"
+import { INFINITY, type Libc, libc, type ResourceLimit } from "./libc.ts"
 
-export type Shortfall = CosignerError<"E-OPS-001" | "E-OPS-002" | "E-OPS-003" | "E-OPS-004" | "E-OPS-005" | "E-OPS-007">
+type Shortfall = CosignerError<"E-OPS-001" | "E-OPS-002" | "E-OPS-003" | "E-OPS-004" | "E-OPS-005" | "E-OPS-007">
 
 const PR_GET_DUMPABLE = 3
 const PR_SET_DUMPABLE = 4
@@ -100,7 +100,7 @@ function lockAll(c: Libc): Shortfall | undefined {
   return failed < 0 ? new CosignerError("E-OPS-004", { why: nameOf(failed) }) : undefined
 }
 
-const kibibytes = ({ hard }: Limit): string => String(hard / 1024n)
+const kibibytes = ({ hard }: ResourceLimit): string => String(hard / 1024n)
 
 function mayIgnoreLimit(): boolean {
   const [, hex] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? []

@@ -28,7 +28,7 @@ export interface Written {
   readonly bytes: number
 }
 
-export interface Proven {
+interface Proven {
   readonly manifest: Manifest
   readonly imported: Imported
 }
@@ -45,7 +45,7 @@ const IDENTITY_KIND = 2
 /** Records, or slices of writing, after which a process that does nothing else hands back what they left behind. */
 const COLLECT_AFTER = { records: 1024, slices: 64 }
 
-export interface WriteOptions {
+interface WriteOptions {
   readonly password: Secret
   /** Of these groups only; all if undefined. */
   readonly chosen: ReadonlySet<string> | undefined
@@ -128,7 +128,7 @@ export function proveBackup(path: string, password: Secret, nowMs: number): Prov
   }
 }
 
-export interface RestoreOptions {
+interface RestoreOptions {
   readonly db: string
   readonly password: Secret
   readonly nowMs: number

@@ -70,7 +70,7 @@ async function written(job: BackupJob, path: string, unproven: string, nowMs: nu
 }
 
 /** Removes the oldest proven backups beyond `keep`; returns how many. */
-export function prune(directory: string, keep: number): number {
+function prune(directory: string, keep: number): number {
   const old = backupsIn(directory).slice(0, -keep)
   for (const path of old) rmSync(path, { force: true })
   return old.length

@@ -5,7 +5,7 @@ import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import { type ShareSigner, selfCheck } from "../tasks/keyshareSign.ts"
 
-export interface CheckupJob {
+interface CheckupJob {
   readonly store: Pick<Store, "groups" | "recordCheckups">
   readonly signer: ShareSigner
   readonly now: () => number
@@ -14,7 +14,7 @@ export interface CheckupJob {
   readonly proven: (atMs: number) => void
 }
 
-interface Result {
+interface CheckupResult {
   readonly groupId: string
   readonly epochId: Bytes
   readonly atMs: number
@@ -24,7 +24,7 @@ interface Result {
 /** Checks all active shares, with a pause after each; false if one of them failed, or nothing could be recorded. */
 export async function checkUp({ store, signer, now, log, proven }: CheckupJob, signal: AbortSignal): Promise<boolean> {
   const active = store.groups.list().filter(({ status }) => status === "ACTIVE")
-  const results: Result[] = []
+  const results: CheckupResult[] = []
   for (const group of active) {
     if (signal.aborted) return false
     const { groupId, epochId } = group

@@ -13,7 +13,7 @@ import { checkUp } from "./checkups.ts"
 import { forget } from "./journal.ts"
 import { type Repeated, repeat } from "./schedule.ts"
 
-export interface Upkept {
+interface Upkept {
   readonly config: Pick<Config, "backup" | "checkup">
   readonly store: Store
   readonly signer: ShareSigner

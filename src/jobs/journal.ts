@@ -10,14 +10,14 @@ import type { Tasks } from "../store/tasks.ts"
 
 export const KEEP_DAYS = 90
 /** Of tasks that were never approved: beside the record, nothing depends on them. */
-export const KEEP_REFUSED_DAYS = 30
+const KEEP_REFUSED_DAYS = 30
 /** Of outcomes that WaaS never acknowledged: it may have been away for long, and somebody may still ask. */
 export const KEEP_UNDELIVERED_DAYS = 365
 const DAY_MS = 86_400_000
 /** Records of one transaction: other work has its turn between two of them. */
 const SLICE = 500
 
-export interface ForgetJob {
+interface ForgetJob {
   readonly tasks: Pick<Tasks, "prune" | "newestMs">
   readonly outbox: Pick<Outbox, "prune">
   readonly now: () => number

@@ -1,13 +1,13 @@
 /** Keeps the memory of how far the database has come (store/rollbackGuard.ts) close behind its commits, and never in their way. */
 import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
-import { checkRollbackGuard, type FencingToken, writeRollbackGuard } from "../store/rollbackGuard.ts"
+import { checkRollbackGuard, type DatabaseAge, writeRollbackGuard } from "../store/rollbackGuard.ts"
 import type { Store } from "../store/store.ts"
 
 /** A copy that is younger than this may pass for the newest on this host; WaaS still knows better. */
 const STEP_MS = 15_000
 
-export interface RollbackGuardKeeper {
+interface RollbackGuardKeeper {
   /** A last word; the file is exact when this returns. */
   stop(): void
 }
@@ -19,7 +19,7 @@ export const requireNewest = ({ path, fencingToken }: Guarded): void => checkRol
 
 /** Writes the memory now, after the start was counted, and from then on in steps. Throws if it cannot be written. */
 export function keepRollbackGuard(store: Guarded, log: Log): RollbackGuardKeeper {
-  let written: FencingToken = store.fencingToken
+  let written: DatabaseAge = store.fencingToken
   writeRollbackGuard(store.path, written)
   const step = (): void => {
     if (store.generation === written.generation) return

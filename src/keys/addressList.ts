@@ -19,15 +19,15 @@ const GIVES_ROOT = "with the root extended public key it gives the root private 
 const PRIVATE_COLUMNS = [`hex private key (${GIVES_ROOT})`, `extended private key (${GIVES_ROOT})`]
 
 /** Where a shape of the list has its columns; without a curve column all rows are secp256k1. */
-interface Shape {
+interface ListShape {
   readonly columns: number
   readonly curveAt: number | undefined
   readonly pathAt: number
   readonly keyAt: number
 }
 
-const WITHOUT_CURVE: Shape = { columns: 7, curveAt: undefined, pathAt: 5, keyAt: 6 }
-const WITH_CURVE: Shape = { columns: 8, curveAt: 3, pathAt: 6, keyAt: 7 }
+const WITHOUT_CURVE: ListShape = { columns: 7, curveAt: undefined, pathAt: 5, keyAt: 6 }
+const WITH_CURVE: ListShape = { columns: 8, curveAt: 3, pathAt: 6, keyAt: 7 }
 
 export type RowResult =
   /** `confirmed`: the row's own address is one of the child's. */
@@ -37,7 +37,7 @@ export type RowResult =
   | { readonly kind: "bad"; readonly line: number; readonly problem: string }
 
 export class AddressList {
-  #shape: Shape | undefined
+  #shape: ListShape | undefined
 
   /** `roots` by curve; with `withPrivate` each of them has its private key. `file` names the list in errors. */
   constructor(

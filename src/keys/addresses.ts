@@ -11,13 +11,13 @@ import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { encodeBase58, encodeBase58Check } from "./base58.ts"
 
-export type BitcoinNetwork = "mainnet" | "testnet"
+type BitcoinNetwork = "mainnet" | "testnet"
 
 const HRP: Readonly<Record<BitcoinNetwork, string>> = { mainnet: "bc", testnet: "tb" }
 const TRON_PREFIX = 0x41
 const TAP_TWEAK = concat(sha256(utf8("TapTweak")), sha256(utf8("TapTweak")))
 
-export interface NamedAddress {
+interface NamedAddress {
   readonly kind: AddressKind
   readonly address: string
 }

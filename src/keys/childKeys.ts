@@ -18,7 +18,7 @@ import { formatPath } from "./path.ts"
 /** Parents kept; when there are more, all are forgotten and the work is done again. */
 const KEPT = 4096
 
-export interface ChildKey {
+interface ChildKey {
   readonly child: ExtendedPublicKey
   readonly point: Point
   /** With a private root; the caller disposes its scalar. */

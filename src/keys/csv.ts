@@ -14,7 +14,7 @@ export interface CsvRow {
 /** A longer row is a quote that was never closed. */
 const MAX_ROW = 65_536
 
-type Place = "start" | "bare" | "quoted" | "quote"
+type CsvPlace = "start" | "bare" | "quoted" | "quote"
 
 export class CsvReader {
   #line = 1
@@ -22,7 +22,7 @@ export class CsvReader {
   #cells: string[] = []
   #cell = ""
   #length = 0
-  #place: Place = "start"
+  #place: CsvPlace = "start"
   #problem: string | undefined
   /** The last letter was a carriage return outside of quotes: half a line end, if a line feed follows. */
   #returned = false

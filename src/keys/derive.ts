@@ -11,7 +11,7 @@ import { type Curve, type CurveName, curveNamed, type Point } from "../crypto/cu
 import { CosignerError } from "../errors.ts"
 import { HARDENED } from "./path.ts"
 
-export interface Derived {
+interface Derived {
   /** Sum of all levels' tweaks, in [0, q): child scalar = root scalar + tweak mod q. */
   readonly tweak: bigint
   /** enc(P) of the child: 33 bytes on secp256k1, 32 on Ed25519. */

@@ -15,7 +15,7 @@ export function ownEpochs(all: readonly GroupPublic[], self: PartyId): readonly 
   return [...current.values()]
 }
 
-export interface EpochStatus {
+interface EpochStatus {
   /** What has to happen next, in a sentence; empty when nothing is missing. */
   readonly waitsFor: string
   /** Epochs of the group beside this one whose shares this node still keeps. */

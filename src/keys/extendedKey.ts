@@ -15,7 +15,7 @@ import { decodeBase58Check, encodeBase58Check } from "./base58.ts"
 import { type DerivationNode, derivationRoot, deriveStep } from "./derive.ts"
 import { HARDENED } from "./path.ts"
 
-interface Node {
+interface ExtendedKeyNode {
   readonly curve: CurveName
   /** 0 for a root, 255 at most. */
   readonly depth: number
@@ -27,12 +27,12 @@ interface Node {
   readonly chainCode: Bytes
 }
 
-export interface ExtendedPublicKey extends Node {
+export interface ExtendedPublicKey extends ExtendedKeyNode {
   /** enc(P): 33 bytes on secp256k1, 32 on Ed25519. */
   readonly publicKey: Bytes
 }
 
-export interface ExtendedPrivateKey extends Node {
+export interface ExtendedPrivateKey extends ExtendedKeyNode {
   /** 32 bytes big-endian on both curves, in [1, q). On Ed25519 it is a scalar, not a seed. Its owner disposes it. */
   readonly scalar: Secret
 }
@@ -134,15 +134,15 @@ export function withScalar({ publicKey: _, ...node }: ExtendedPublicKey, scalar:
 }
 
 /** First 4 bytes of RIPEMD160(SHA256(key field)). */
-export const fingerprint = (curve: CurveName, publicKey: Uint8Array): Bytes =>
+const fingerprint = (curve: CurveName, publicKey: Uint8Array): Bytes =>
   copy(ripemd160(sha256(curve === "ed25519" ? keyField(publicKey) : publicKey)).subarray(0, 4))
 
-function rootNode(curve: CurveName, chainCode: Uint8Array): Node {
+function rootNode(curve: CurveName, chainCode: Uint8Array): ExtendedKeyNode {
   if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
   return { curve, depth: 0, parentFingerprint: new Uint8Array(4), childNumber: 0, chainCode: copy(chainCode) }
 }
 
-function head(node: Node, visibility: Visibility): Bytes {
+function head(node: ExtendedKeyNode, visibility: Visibility): Bytes {
   const version = VERSIONS.find(([, curve, kind]) => curve === node.curve && kind === visibility)
   if (version === undefined) throw new TypeError("every curve has both versions")
   return concat(
@@ -157,7 +157,7 @@ function head(node: Node, visibility: Visibility): Bytes {
 // Fields of 32 bytes are written behind a zero byte, so that both curves and both halves fill 33.
 const keyField = (key: Uint8Array): Bytes => (key.length === 33 ? copy(key) : concat(u8(0), key))
 
-function decode(text: string, wanted: Visibility): { readonly node: Node; readonly key: Bytes } {
+function decode(text: string, wanted: Visibility): { readonly node: ExtendedKeyNode; readonly key: Bytes } {
   const bytes = decodeBase58Check(text)
   if (bytes === undefined) throw unreadable("it is not base58, or its checksum is wrong")
   if (bytes.length !== LENGTH) throw unreadable(`it holds ${bytes.length} bytes, not ${LENGTH}`)
@@ -165,7 +165,7 @@ function decode(text: string, wanted: Visibility): { readonly node: Node; readon
   if (version === undefined) throw unreadable("its version is none of xpub, xprv, cpub and cprv")
   const [, curve, visibility] = version
   if (visibility !== wanted) throw unreadable(`it is a ${visibility} key, and a ${wanted} one is wanted`)
-  const node: Node = {
+  const node: ExtendedKeyNode = {
     curve,
     depth: bytes[4] ?? 0,
     parentFingerprint: bytes.slice(5, 9),

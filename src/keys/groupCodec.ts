@@ -4,7 +4,7 @@
  * fits is checkShare's, and sealing is the store's.
  */
 import { type Bytes, beToBig, bigToBe, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
-import { Malformed, Reader, Writer } from "../codec.ts"
+import { ByteReader, Malformed, Writer } from "../codec.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { Secret } from "../secret.ts"
 import {
@@ -113,13 +113,13 @@ const encodeMember = (curve: CurveName, member: GroupMember): Bytes =>
     exactly(member.sharePublicKey, curveNamed(curve).pointLength),
   )
 
-function decodeMember(curve: CurveName, r: Reader): GroupMember {
+function decodeMember(curve: CurveName, r: ByteReader): GroupMember {
   const party = readParty(r)
   const shareId = beToBig(r.view(32))
   return { party, shareId, sharePublicKey: r.take(curveNamed(curve).pointLength) }
 }
 
-function decodeOrigin(r: Reader) {
+function decodeOrigin(r: ByteReader) {
   const chainCode = r.take(32)
   const createdMs = r.u64()
   return { chainCode, createdMs, sid: r.take(32), ackView: r.take(32) }
@@ -133,7 +133,7 @@ const encodeParent = ({ groupId, epochId, dealers }: Parent): Bytes =>
     ...dealers.map(partyBytes),
   )
 
-function decodeParent(r: Reader): Parent {
+function decodeParent(r: ByteReader): Parent {
   const groupId = r.text(1, MAX_GROUP_ID)
   return { groupId, epochId: r.take(32), dealers: r.list(MAX_MEMBERS, () => readParty(r)) }
 }
@@ -148,7 +148,8 @@ function writeState(out: Writer, state: Secret | undefined): void {
   out.add(atMost(state.expose(), MAX_OT_STATE))
 }
 
-const decodeState = (r: Reader): Secret | undefined => (r.flag() ? Secret.take(r.block(0, MAX_OT_STATE)) : undefined)
+const decodeState = (r: ByteReader): Secret | undefined =>
+  r.flag() ? Secret.take(r.block(0, MAX_OT_STATE)) : undefined
 
 // ---- fields --------------------------------------------------------------------------------------------------------
 
@@ -178,9 +179,9 @@ function index<T>(names: readonly T[], name: T): Bytes {
 function decoding<T>(
   bytes: Uint8Array,
   versions: readonly number[],
-  decode: (reader: Reader, version: number) => T,
+  decode: (reader: ByteReader, version: number) => T,
 ): T | undefined {
-  const reader = new Reader(bytes)
+  const reader = new ByteReader(bytes)
   try {
     const version = reader.u8()
     if (!versions.includes(version)) return undefined
@@ -193,4 +194,4 @@ function decoding<T>(
   }
 }
 
-const readParty = (r: Reader): PartyId => partyOf(r.view(32)) ?? r.refuse("not a party")
+const readParty = (r: ByteReader): PartyId => partyOf(r.view(32)) ?? r.refuse("not a party")

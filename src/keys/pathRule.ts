@@ -7,7 +7,7 @@
 import { CosignerError } from "../errors.ts"
 import { formatPath, parsePath } from "./path.ts"
 
-export type Secp256k1Algorithm = "ecdsa" | "bip340"
+type Secp256k1Algorithm = "ecdsa" | "bip340"
 
 export interface PathRule {
   readonly prefix: readonly number[]

@@ -36,7 +36,7 @@ export const HASHES: ReadonlyMap<number, { readonly goName: string; readonly dig
   [15, { goName: "SHA-512/256", digest: "sha512-256" }],
 ])
 
-export interface Kdf {
+export interface RecoveryKdf {
   /** Of the derived key, in bytes: AES-128, -192 or -256. */
   readonly length: 16 | 24 | 32
   readonly iterations: number
@@ -48,16 +48,16 @@ export interface Kdf {
 export interface SealedShare {
   readonly version: 1 | 2 | 3
   readonly box: Bytes
-  readonly kdf: Kdf
+  readonly kdf: RecoveryKdf
 }
 
 /** Seals shares under one password, with one salt and one derived key, a fresh nonce each. Dispose it. */
-export interface Sealer extends Disposable {
-  share(curve: CurveName, share: Secret): { readonly box: Bytes; readonly kdf: Kdf }
+interface Sealer extends Disposable {
+  share(curve: CurveName, share: Secret): { readonly box: Bytes; readonly kdf: RecoveryKdf }
 }
 
 export function sealer(password: Secret, rng: Rng, iterations: number = ITERATIONS): Sealer {
-  const kdf: Kdf = { length: 32, iterations, salt: rng(32), hashType: SHA256 }
+  const kdf: RecoveryKdf = { length: 32, iterations, salt: rng(32), hashType: SHA256 }
   const key = deriveKey(password, kdf)
   return {
     share: (curve, share) => ({ box: seal(key, rng(NONCE), curve, share), kdf }),
@@ -79,7 +79,7 @@ export class OpeningKeys implements Disposable {
   readonly #keys = new Map<string, Secret>()
   constructor(readonly password: Secret) {}
 
-  keyFor(kdf: Kdf): Secret {
+  keyFor(kdf: RecoveryKdf): Secret {
     const name = `${kdf.hashType}/${kdf.length}/${kdf.iterations}/${toHex(kdf.salt)}`
     const known = this.#keys.get(name)
     if (known !== undefined) return known
@@ -134,7 +134,7 @@ function unwrap(plain: Secret): Secret | undefined {
   }
 }
 
-function deriveKey(password: Secret, kdf: Kdf): Secret {
+function deriveKey(password: Secret, kdf: RecoveryKdf): Secret {
   const hash = HASHES.get(kdf.hashType)
   if (hash === undefined) throw new TypeError("a Kdf has a known hash")
   const trimmed = trimmedPassword(password.expose())

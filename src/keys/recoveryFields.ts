@@ -11,7 +11,7 @@ export const malformed = (file: string, reason: string) => new CosignerError("E-
 const DECIMAL = /^[1-9][0-9]{0,99}$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-export class Fields {
+export class RecoveryFields {
   readonly #values: Readonly<Record<string, unknown>>
 
   /** `at` says which object of the file this is. Throws E-KEY-010 if `value` is no object. */
@@ -30,16 +30,16 @@ export class Fields {
     return malformed(this.file, `${name} of ${this.at}: ${reason}`)
   }
 
-  object(name: string): Fields {
-    return new Fields(this.#values[name], this.file, `${name} of ${this.at}`)
+  object(name: string): RecoveryFields {
+    return new RecoveryFields(this.#values[name], this.file, `${name} of ${this.at}`)
   }
 
-  list(name: string, max: number): readonly Fields[] {
+  list(name: string, max: number): readonly RecoveryFields[] {
     const value = this.#values[name]
     if (!Array.isArray(value) || value.length === 0 || value.length > max) {
       throw this.wrong(name, `a list of 1 to ${max} entries is expected`)
     }
-    return value.map((entry, i) => new Fields(entry, this.file, `entry ${i + 1} in ${name} of ${this.at}`))
+    return value.map((entry, i) => new RecoveryFields(entry, this.file, `entry ${i + 1} in ${name} of ${this.at}`))
   }
 
   text(name: string, max: number): string {

@@ -15,12 +15,12 @@ import { decodeExtendedPublicKey, type ExtendedPublicKey } from "./extendedKey.t
 import { type GroupPublic, memberOf, rootExtendedPublicKey } from "./group.ts"
 import { byShareId, goTime, groupType, sharePublicKeyText } from "./groupInfo.ts"
 import type { PartyId } from "./party.ts"
-import { HASHES, type Kdf, MAX_ITERATIONS, type SealedShare, sealer } from "./recoveryBox.ts"
-import { Fields, malformed } from "./recoveryFields.ts"
+import { HASHES, MAX_ITERATIONS, type RecoveryKdf, type SealedShare, sealer } from "./recoveryBox.ts"
+import { malformed, RecoveryFields } from "./recoveryFields.ts"
 
 /** Format written. 1: the box holds the share's bytes. 2 and 3: it holds JSON around their base64. */
 const VERSION = 3
-export const MAX_PARTICIPANTS = 1000
+const MAX_PARTICIPANTS = 1000
 /** Bytes that a caller should read at most: a file of 10 000 groups of 32 is about 70 MB. */
 export const MAX_FILE = 256 * 1024 * 1024
 const MAX_GROUPS = 100_000
@@ -98,7 +98,7 @@ export function encodeRecoveryFile(
   return `${JSON.stringify({ recovery_groups: groups }, null, 2)}\n`
 }
 
-const kdfJson = (kdf: Kdf) => ({
+const kdfJson = (kdf: RecoveryKdf) => ({
   length: kdf.length,
   iterations: kdf.iterations,
   salt: `0x${toHex(kdf.salt)}`,
@@ -117,7 +117,7 @@ export function parseRecoveryFile(text: string, file: string): readonly Recovery
   const top = parseJson(text, file)
   const groups = listOfGroups(top)
   if (groups.length === 0 || groups.length > MAX_GROUPS) throw malformed(file, "it holds no list of recovery groups")
-  const read = groups.map((group, i) => readGroup(new Fields(group, file, `group ${i + 1}`)))
+  const read = groups.map((group, i) => readGroup(new RecoveryFields(group, file, `group ${i + 1}`)))
   if (new Set(read.map(({ groupId }) => groupId)).size !== read.length) throw malformed(file, "it names a group twice")
   return read
 }
@@ -138,7 +138,7 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-function readGroup(fields: Fields): RecoveryGroup {
+function readGroup(fields: RecoveryFields): RecoveryGroup {
   const { file } = fields
   const info = fields.object("group_info")
   const share = fields.object("share_info")
@@ -172,7 +172,7 @@ function readGroup(fields: Fields): RecoveryGroup {
   }
 }
 
-function readParticipant(fields: Fields, curve: CurveName): RecoveryParticipant {
+function readParticipant(fields: RecoveryFields, curve: CurveName): RecoveryParticipant {
   return {
     nodeId: fields.text("node_id", 256),
     shareId: fields.decimal("share_id"),
@@ -195,7 +195,7 @@ function contradictionAmong(participants: readonly RecoveryParticipant[], order:
 }
 
 /** enc(S): Ed25519 keys may stand behind one byte, which the vendor's tool ignores; secp256k1 ones may be uncompressed. */
-function readPoint(fields: Fields, name: string, curve: CurveName): Bytes {
+function readPoint(fields: RecoveryFields, name: string, curve: CurveName): Bytes {
   const bytes = fields.prefixedHex(name, 32, 65)
   const point = curve === "secp256k1" ? compressed(bytes) : bytes.length === 33 ? bytes.slice(1) : bytes
   if (point === undefined || curveNamed(curve).decodePoint(point) === undefined) {
@@ -213,7 +213,7 @@ function compressed(bytes: Bytes): Bytes | undefined {
 }
 
 /** The root extended public key, which must be a root, of this curve, with the chain code that stands beside it. */
-function readRootKey(info: Fields, curve: CurveName, chainCode: Bytes): string {
+function readRootKey(info: RecoveryFields, curve: CurveName, chainCode: Bytes): string {
   const name = "root_extended_public_key"
   const text = info.text(name, 128)
   let key: ExtendedPublicKey
@@ -228,7 +228,7 @@ function readRootKey(info: Fields, curve: CurveName, chainCode: Bytes): string {
   return text
 }
 
-function readKdf(kdf: Fields, group: string): Kdf {
+function readKdf(kdf: RecoveryFields, group: string): RecoveryKdf {
   const unknown = (reason: string) => new CosignerError("E-KEY-012", { file: kdf.file, group, reason })
   const length = kdf.integer("length", 0, 2 ** 31 - 1)
   const hashType = kdf.integer("hash_type", 0, 2 ** 31 - 1)

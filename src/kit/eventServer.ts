@@ -7,7 +7,7 @@ import { Elysia } from "elysia"
 import { PING } from "../events/envelope.ts"
 import { FORM_FIELD, openToken } from "../wire/tssJwt.ts"
 
-export interface EventServerParts {
+interface EventServerParts {
   /** The event keys of the nodes that may report. */
   readonly nodeKeys: readonly KeyObject[]
   readonly now: () => number

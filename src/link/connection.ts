@@ -19,7 +19,7 @@ export interface Measured {
   readonly clockOffsetMs: number
 }
 
-export interface ConnectionEvents {
+interface ConnectionEvents {
   /** The socket is open, nothing is proved. */
   opened(): void
   /** Both keys are proved. */

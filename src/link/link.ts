@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError, errorText, isCode } from "../errors.ts"
-import { type Channel, createChannel, type Depth, type PeerMemory, type Received } from "../wire/channel.ts"
+import { type Channel, type ChannelReceived, createChannel, type Depth, type PeerMemory } from "../wire/channel.ts"
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
@@ -40,7 +40,7 @@ export interface LinkState {
   readonly queue: Depth
 }
 
-export type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
+type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
 
 export interface Link {
   /** "full": not taken; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
@@ -205,7 +205,7 @@ class NodeLink implements Link {
     this.#pump()
   }
 
-  #onReceived(received: Received): void {
+  #onReceived(received: ChannelReceived): void {
     switch (received.kind) {
       case "nothing":
         return

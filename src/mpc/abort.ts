@@ -5,7 +5,7 @@
 import { type Bytes, concat, u8, u32be } from "../bytes.ts"
 import { type Envelope, isAuthentic, parseEnvelope } from "./envelope.ts"
 
-export type AbortClass = "protocol" | "view mismatch"
+type AbortClass = "protocol" | "view mismatch"
 
 export interface Abort {
   readonly kind: AbortClass

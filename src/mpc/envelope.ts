@@ -20,7 +20,7 @@ export const PROTOCOL = { dkg: 1, ecdsa: 2, reshare: 3, frost: 4, checkup: 5 } a
 export type ProtocolCode = (typeof PROTOCOL)[keyof typeof PROTOCOL]
 
 export const KIND = { broadcast: 0, clear: 1, sealed: 2 } as const
-export type Kind = (typeof KIND)[keyof typeof KIND]
+export type EnvelopeKind = (typeof KIND)[keyof typeof KIND]
 
 /** The round of the abort report (abort.ts), which belongs to no round. */
 export const ABORT_ROUND = 0
@@ -28,7 +28,7 @@ export const ABORT_ROUND = 0
 export interface Header {
   readonly protocol: number
   readonly round: number
-  readonly kind: Kind
+  readonly kind: EnvelopeKind
   readonly bodyLength: number
   readonly sid: Bytes
   readonly sender: PartyId
@@ -136,7 +136,7 @@ export function parseHeader(bytes: Bytes): Header | undefined {
   return { protocol, round, kind, bodyLength, sid: bytes.subarray(13, 45), sender, receiver, view: bytes.subarray(109) }
 }
 
-const isKind = (value: number): value is Kind =>
+const isKind = (value: number): value is EnvelopeKind =>
   value === KIND.broadcast || value === KIND.clear || value === KIND.sealed
 
 const signedBytes = (headerBytes: Bytes, bodyDigest: Bytes): Bytes => frame("msg", headerBytes, bodyDigest)

@@ -19,7 +19,7 @@ import type { SealingKeys } from "./seal.ts"
 import type { Stage } from "./stages.ts"
 
 /** The wire form of one message: fixed size, closed decoding. */
-export interface Codec<M> {
+export interface BodyCodec<M> {
   /** The exact length of every encoding, in bytes. Checked before decode is called. */
   readonly size: number
   encode(message: M): Bytes
@@ -50,7 +50,7 @@ export interface ExchangeStep {
 }
 
 /** Something that must be durable before the next byte leaves (prepared record, "round 3 emitted", a check begun or passed). */
-export interface RecordStep {
+interface RecordStep {
   readonly kind: "record"
   readonly record: SessionRecord
 }
@@ -80,22 +80,22 @@ export interface Inbox {
 export type Protocol<T> = Generator<Step, T, Inbox>
 
 /** A round as a protocol states it: what it sends, encoded, and how it reads each of those that it waits for. */
-export interface Round<B, D> {
+interface Round<B, D> {
   readonly stage: Stage
   readonly broadcast?: {
     /** Absent: this party only listens. */
     readonly send?: Bytes
-    readonly from: ReadonlyMap<PartyId, Codec<B>>
+    readonly from: ReadonlyMap<PartyId, BodyCodec<B>>
   }
   readonly direct?: {
     readonly channel: DirectChannel
     readonly send: ReadonlyMap<PartyId, Bytes>
-    readonly from: ReadonlyMap<PartyId, Codec<D>>
+    readonly from: ReadonlyMap<PartyId, BodyCodec<D>>
   }
 }
 
 /** What a round brought: a message of every party that was waited for, in ascending order of party. */
-export interface Heard<B, D> {
+interface RoundResult<B, D> {
   readonly broadcasts: ReadonlyMap<PartyId, B>
   readonly directs: ReadonlyMap<PartyId, D>
   /** v_{r+1}; after round 1 this is h1, after round 2 h2. */
@@ -105,7 +105,7 @@ export interface Heard<B, D> {
 }
 
 /** Carries out one round. A message that does not decode is its sender's FAULT; all are decoded before any is used. */
-export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<Heard<B, D>> {
+export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<RoundResult<B, D>> {
   const { stage, broadcast, direct } = spec
   const inbox = yield {
     kind: "exchange",
@@ -128,7 +128,7 @@ export function* record(what: SessionRecord): Protocol<void> {
 }
 
 /** The common case of `from`: everybody's message has the same form. */
-export const allOf = <M>(parties: Iterable<PartyId>, codec: Codec<M>): ReadonlyMap<PartyId, Codec<M>> =>
+export const allOf = <M>(parties: Iterable<PartyId>, codec: BodyCodec<M>): ReadonlyMap<PartyId, BodyCodec<M>> =>
   by(parties, () => codec)
 
 /** One value for each party. */
@@ -138,17 +138,17 @@ export const by = <V>(parties: Iterable<PartyId>, pick: (party: PartyId) => V): 
 const ascending = <V>(map: ReadonlyMap<PartyId, V>): readonly (readonly [PartyId, V])[] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))
 
-function sizes(codecs: ReadonlyMap<PartyId, Codec<unknown>>): ReadonlyMap<PartyId, number> {
+function sizes(codecs: ReadonlyMap<PartyId, BodyCodec<unknown>>): ReadonlyMap<PartyId, number> {
   return new Map([...codecs].map(([party, codec]) => [party, codec.size]))
 }
 
 function decodeAll<M>(
   bodies: ReadonlyMap<PartyId, Bytes>,
-  codecs: ReadonlyMap<PartyId, Codec<M>> | undefined,
+  codecs: ReadonlyMap<PartyId, BodyCodec<M>> | undefined,
   what: string,
 ): ReadonlyMap<PartyId, M> {
   const out = new Map<PartyId, M>()
-  for (const [party, codec] of ascending(codecs ?? new Map<PartyId, Codec<M>>())) {
+  for (const [party, codec] of ascending(codecs ?? new Map<PartyId, BodyCodec<M>>())) {
     const body = bodies.get(party)
     if (body === undefined) throw new TypeError(`${what} of a party is missing: the runner resumed too early`)
     const message = body.length === codec.size ? codec.decode(body) : undefined

@@ -27,21 +27,21 @@ import { runSession } from "./run.ts"
 import type {
   DkgSpec,
   HostIo,
+  MessageSignature,
   ReshareSpec,
   RunningSession,
   SessionResult,
   SessionSpec,
-  SignedMessage,
   SignSpec,
 } from "./session.ts"
-import type { Shape } from "./shape.ts"
+import type { SessionShape } from "./shape.ts"
 import { dkgSid, MAX_BATCH, membersOf, reshareSid, signPayload, signSid } from "./sid.ts"
 import { type SigningKey, signingKeys } from "./signingKey.ts"
 
 /** A session as its specification makes it, before it runs. */
 export interface Prepared {
   readonly sid: Bytes
-  readonly shape: Shape
+  readonly shape: SessionShape
   protocol(rng: Rng): Protocol<SessionResult>
 }
 
@@ -207,7 +207,7 @@ function ecdsa(spec: SignSpec, keys: readonly SigningKey[], sid: Bytes, gadgets:
   }
 }
 
-function* signed(protocol: Protocol<readonly SignedMessage[]>): Protocol<SessionResult> {
+function* signed(protocol: Protocol<readonly MessageSignature[]>): Protocol<SessionResult> {
   return { kind: "signatures", signatures: yield* protocol }
 }
 

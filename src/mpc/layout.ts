@@ -1,11 +1,11 @@
 /** Fixed binary layouts: fields of known length, one after the other, as every body of threshold.md 12 has them. */
 import { type Bytes, copy } from "../bytes.ts"
-import { Reader } from "../codec.ts"
-import type { Codec } from "./exchange.ts"
+import { ByteReader } from "../codec.ts"
+import type { BodyCodec } from "./exchange.ts"
 
 /** Reads fields in order, as views into `bytes`. Past the end it throws: the length was checked before. */
 export function fieldsOf(bytes: Bytes): (length: number) => Bytes {
-  const reader = new Reader(bytes)
+  const reader = new ByteReader(bytes)
   return (length) => reader.view(length)
 }
 
@@ -20,4 +20,4 @@ export function allDefined<T>(values: readonly (T | undefined)[]): readonly T[] 
 }
 
 /** A body that is one opaque string of `size` bytes. */
-export const opaque = (size: number): Codec<Bytes> => ({ size, encode: copy, decode: (bytes) => bytes })
+export const opaque = (size: number): BodyCodec<Bytes> => ({ size, encode: copy, decode: (bytes) => bytes })

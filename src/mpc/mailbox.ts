@@ -10,19 +10,19 @@ import { type Blame, equivocation, fault } from "./blame.ts"
 import {
   ABORT_ROUND,
   type Envelope,
+  type EnvelopeKind,
   HEADER_LENGTH,
   isAuthentic,
   KIND,
-  type Kind,
   parseEnvelope,
   SIGNATURE_LENGTH,
   sameContent,
 } from "./envelope.ts"
 import { TAG_LENGTH } from "./seal.ts"
-import { type Shape, wireLength } from "./shape.ts"
+import { type SessionShape, wireLength } from "./shape.ts"
 import { NO_VIEW } from "./view.ts"
 
-export type Arrival =
+type Arrival =
   | { readonly kind: "dropped" }
   | { readonly kind: "kept" }
   | { readonly kind: "blame"; readonly blame: Blame }
@@ -39,7 +39,7 @@ export class Mailbox {
   constructor(
     readonly sid: Bytes,
     readonly self: PartyId,
-    readonly shape: Shape,
+    readonly shape: SessionShape,
   ) {
     this.#largest = largestEnvelope(shape)
   }
@@ -61,7 +61,7 @@ export class Mailbox {
     if (envelope !== undefined) this.#kept.set(slot(envelope), envelope)
   }
 
-  get(round: number, kind: Kind, sender: PartyId): Envelope | undefined {
+  get(round: number, kind: EnvelopeKind, sender: PartyId): Envelope | undefined {
     return this.#kept.get(slotOf(round, kind, sender))
   }
 
@@ -132,7 +132,7 @@ export class Mailbox {
   }
 }
 
-const slotOf = (round: number, kind: Kind, sender: PartyId): string => `${round} ${kind} ${sender}`
+const slotOf = (round: number, kind: EnvelopeKind, sender: PartyId): string => `${round} ${kind} ${sender}`
 const slot = ({ header }: Envelope): string => slotOf(header.round, header.kind, header.sender)
 
 const twoVersions = (a: Envelope, b: Envelope): Blame =>
@@ -142,7 +142,7 @@ const twoVersions = (a: Envelope, b: Envelope): Blame =>
  * No envelope of the session is longer: the longest body, or an abort with every broadcast of every round, ours among
  * them, which is as long as the longest of its round.
  */
-function largestEnvelope({ rounds }: Shape): number {
+function largestEnvelope({ rounds }: SessionShape): number {
   const around = HEADER_LENGTH + SIGNATURE_LENGTH
   const broadcasts = rounds.flatMap(({ broadcast }) => {
     const sizes = [...(broadcast?.values() ?? [])]

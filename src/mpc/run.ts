@@ -11,19 +11,27 @@ import type { PartyId } from "../keys/party.ts"
 import { type Abort, encodeAbort } from "./abort.ts"
 import { Blame, fault, sessionAbort } from "./blame.ts"
 import { crash } from "./crash.ts"
-import { ABORT_ROUND, encodeHeader, type Identity, KIND, type Kind, makeEnvelope, parseEnvelope } from "./envelope.ts"
+import {
+  ABORT_ROUND,
+  type EnvelopeKind,
+  encodeHeader,
+  type Identity,
+  KIND,
+  makeEnvelope,
+  parseEnvelope,
+} from "./envelope.ts"
 import type { DirectChannel, ExchangeStep, Inbox, Protocol } from "./exchange.ts"
 import { Mailbox } from "./mailbox.ts"
 import { TAG_LENGTH } from "./seal.ts"
 import type { Ending, RunningSession, SessionIo, SessionResult } from "./session.ts"
-import { type Shape, wireLength } from "./shape.ts"
+import { type SessionShape, wireLength } from "./shape.ts"
 import type { Stage } from "./stages.ts"
 import { NO_VIEW, nextView } from "./view.ts"
 
-export interface RunContext {
+interface RunContext {
   readonly sid: Bytes
   readonly identity: Identity
-  readonly shape: Shape
+  readonly shape: SessionShape
   /** Awaited before the first byte is sent; a rejection ends the session as crashed, in silence. */
   readonly begin: () => Promise<void>
 }
@@ -35,7 +43,7 @@ export interface Run extends RunningSession {
 
 /** Begins the session, then runs the protocol to one of its endings. */
 export function runSession(context: RunContext, protocol: Protocol<SessionResult>, io: SessionIo): Run {
-  const session = new Session(context, protocol, io)
+  const session = new ProtocolRun(context, protocol, io)
   const ending = session.run()
   return {
     sid: context.sid,
@@ -54,7 +62,7 @@ type Stop = Exclude<Ending, { readonly kind: "done" }>
 /** Thrown inside run() alone, to leave the protocol's loop. */
 class Stopped extends Error {}
 
-class Session {
+class ProtocolRun {
   readonly mailbox: Mailbox
   #view: Bytes = NO_VIEW
   #stage: Stage | undefined
@@ -179,7 +187,7 @@ class Session {
     return makeEnvelope(identity, header, channel.seal(to, round, header, body))
   }
 
-  #header(round: number, kind: Kind, bodyLength: number, receiver: PartyId | undefined): Bytes {
+  #header(round: number, kind: EnvelopeKind, bodyLength: number, receiver: PartyId | undefined): Bytes {
     const { sid, identity, shape } = this.context
     const { protocol } = shape
     return encodeHeader({ protocol, round, kind, bodyLength, sid, sender: identity.party, receiver, view: this.#view })
@@ -294,7 +302,10 @@ const namesSomebody = (stop: Stop): boolean => stop.kind === "blamed" && stop.bl
 const isBroadcast = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.kind === KIND.broadcast
 
 /** What the step waits for; its sizes must be those of the shape, by which messages were let in. */
-function expectedIn(step: ExchangeStep, shape: Shape): readonly { readonly kind: Kind; readonly from: PartyId }[] {
+function expectedIn(
+  step: ExchangeStep,
+  shape: SessionShape,
+): readonly { readonly kind: EnvelopeKind; readonly from: PartyId }[] {
   const direct = step.direct?.channel === "clear" ? KIND.clear : KIND.sealed
   const expected = [
     ...[...(step.broadcast?.from ?? [])].map(([from, size]) => ({ kind: KIND.broadcast, from, size })),

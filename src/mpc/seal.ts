@@ -24,7 +24,7 @@ export interface SealingKeys extends Disposable {
   open(from: PartyId, round: number, header: Bytes, box: Bytes): Bytes | undefined
 }
 
-export interface EphemeralKey extends Disposable {
+interface EphemeralKey extends Disposable {
   /** 32 bytes, for the round-1 broadcast. */
   readonly publicKey: Bytes
   /** Throws FAULT(peer) for a key of small order: its shared secret would be known to everybody. */

@@ -84,7 +84,7 @@ export interface ReshareSpec extends SessionCommon {
 
 export type SessionSpec = DkgSpec | SignSpec | ReshareSpec
 
-export interface SignedMessage {
+export interface MessageSignature {
   /** The key that verifies: 33 bytes (ecdsa), 32 (eddsa), 32 x-only (bip340, Taproot output key). */
   readonly publicKey: Bytes
   /** 64 bytes: r || s big-endian and low-s (ecdsa), R || z (eddsa, bip340). */
@@ -101,7 +101,7 @@ export type SessionResult =
       readonly epochId: Bytes
       readonly certificate: readonly Bytes[]
     }
-  | { readonly kind: "signatures"; readonly signatures: readonly SignedMessage[] }
+  | { readonly kind: "signatures"; readonly signatures: readonly MessageSignature[] }
 
 /** How a session ends; exactly one of these, always. */
 export type Ending =

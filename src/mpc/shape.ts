@@ -3,7 +3,7 @@
  * message of a later round is held only if it can belong there (threshold.md 1.8, 12).
  */
 import type { PartyId } from "../keys/party.ts"
-import { KIND, type Kind, type ProtocolCode } from "./envelope.ts"
+import { type EnvelopeKind, KIND, type ProtocolCode } from "./envelope.ts"
 import { TAG_LENGTH } from "./seal.ts"
 
 export interface RoundShape {
@@ -13,7 +13,7 @@ export interface RoundShape {
   readonly direct?: { readonly sealed: boolean; readonly from: ReadonlyMap<PartyId, number> }
 }
 
-export interface Shape {
+export interface SessionShape {
   readonly protocol: ProtocolCode
   /** Everybody who takes part, this party included. */
   readonly participants: readonly PartyId[]
@@ -22,7 +22,12 @@ export interface Shape {
 }
 
 /** The exact length of that body on the wire, a sealed one with its tag; undefined if `sender` has no such message for us. */
-export function wireLength(shape: Shape, round: number, kind: Kind, sender: PartyId): number | undefined {
+export function wireLength(
+  shape: SessionShape,
+  round: number,
+  kind: EnvelopeKind,
+  sender: PartyId,
+): number | undefined {
   const expected = shape.rounds.find((one) => one.round === round)
   if (kind === KIND.broadcast) return expected?.broadcast?.get(sender)
   if (expected?.direct === undefined || expected.direct.sealed !== (kind === KIND.sealed)) return undefined

@@ -17,7 +17,7 @@ export const MAX_BATCH = 32
 const SUITE_1 = "1"
 const SUITE_2 = "2"
 
-export interface SidInput {
+interface SidInput {
   readonly curve: CurveName
   /** dkg, reshare, or one of SIGNING. */
   readonly protocol: string
@@ -36,7 +36,7 @@ export interface SidInput {
   readonly startNonce?: Bytes
 }
 
-export function sessionId(sidInput: SidInput): Bytes {
+function sessionId(sidInput: SidInput): Bytes {
   const curve = curveNamed(sidInput.curve)
   const list = (members: readonly Member[]): readonly Bytes[] => [
     u32be(members.length),

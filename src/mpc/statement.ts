@@ -17,7 +17,7 @@ import {
 
 const DIGEST_LENGTH = 32
 
-export interface Statement {
+interface Statement {
   readonly header: Header
   readonly headerBytes: Bytes
   readonly bodyDigest: Bytes

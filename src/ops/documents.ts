@@ -18,23 +18,23 @@ import {
   type TasksDocument,
   type TasksQuery,
 } from "./port/documents.ts"
-import type { Item } from "./readiness/watch.ts"
+import type { ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
 
 /** Since the start of the process. */
-export interface Ended {
+export interface EndedCounts {
   completed: number
   rejected: number
   failed: number
   cancelled: number
 }
 
-export interface Present {
+interface Present {
   readonly nowMs: number
   readonly startedMs: number
-  readonly items: readonly Item[]
+  readonly items: readonly ReadinessItem[]
   readonly isReady: boolean
-  readonly ended: Readonly<Ended>
+  readonly ended: Readonly<EndedCounts>
   readonly delay: Delay
   readonly pingMs: number | undefined
 }

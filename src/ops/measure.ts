@@ -7,7 +7,7 @@ import type { Verdict } from "../policy/verdict.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
 import { activeSignable } from "../tasks/signable.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
-import type { Item } from "./readiness/watch.ts"
+import type { ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
 
 const seconds = (ms: number): number => ms / 1000
@@ -52,7 +52,7 @@ export function measureEvent(metrics: Metrics, { server, failure, givenUp, tookM
   metrics.observe("cosigner_event_duration_seconds", { server, outcome }, seconds(tookMs))
 }
 
-export function measureReadiness(metrics: Metrics, items: readonly Item[], isReady: boolean): void {
+export function measureReadiness(metrics: Metrics, items: readonly ReadinessItem[], isReady: boolean): void {
   metrics.set("cosigner_ready", {}, isReady ? 1 : 0)
   for (const { name, state } of items) metrics.set("cosigner_ready_item", { item: name }, state === "ok" ? 1 : 0)
 }

@@ -7,7 +7,7 @@ import type { Log, LogFields } from "../log.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskPort, TaskRecord } from "../tasks/ports.ts"
 
-export interface JournalObserver {
+interface JournalObserver {
   /** Once per task. */
   decided(verdict: Verdict): void
   /** Once per task: `record` is final. */

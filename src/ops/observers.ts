@@ -6,12 +6,12 @@ import type { SessionSpec } from "../mpc/session.ts"
 import type { Store } from "../store/store.ts"
 import { isFinal, type StartSession, type TaskPort, type TaskRecord } from "../tasks/ports.ts"
 import { decodeRecordedTask, type TaskType } from "../wire/task.ts"
-import type { Ended } from "./documents.ts"
+import type { EndedCounts } from "./documents.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
 import { observedJournal } from "./observedJournal.ts"
 import type { History } from "./port/history.ts"
-import { type OpenSession, sessionBook } from "./readiness/sessions.ts"
+import { type SessionInProgress, sessionBook } from "./readiness/sessions.ts"
 
 export interface Observers {
   /** The store's journal, observed. */
@@ -26,12 +26,12 @@ export interface Observers {
   proven(atMs: number): void
 }
 
-export interface Seen {
-  readonly ended: Readonly<Ended>
+export interface Observed {
+  readonly ended: Readonly<EndedCounts>
   readonly provenMs: () => number | undefined
   /** Of the last commit that stands, by `clock`. */
   readonly writtenAt: () => number | undefined
-  readonly openSessions: () => Iterable<OpenSession>
+  readonly openSessions: () => Iterable<SessionInProgress>
 }
 
 export function createObservers(
@@ -40,11 +40,11 @@ export function createObservers(
   history: History,
   clock: () => number,
   log: Log,
-): { readonly observers: Observers; readonly seen: Seen } {
-  const ended: Ended = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
+): { readonly observers: Observers; readonly seen: Observed } {
+  const ended: EndedCounts = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
   let provenMs = lastProof(store)
   let writtenAt: number | undefined
-  let openSessions: () => Iterable<OpenSession> = () => []
+  let openSessions: () => Iterable<SessionInProgress> = () => []
 
   store.observeCommits((tookMs, isDone, kinds) => {
     log.trace("store commit", () => ({ records: [...kinds].join(", "), isDone, tookMs: rounded(tookMs) }))

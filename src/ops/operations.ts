@@ -15,7 +15,7 @@ import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
 import { type InfluxExporter, startInflux } from "./metrics/influx.ts"
 import { prometheusText } from "./metrics/prometheus.ts"
 import type { Family } from "./metrics/registry.ts"
-import { createObservers, type Observers, type Seen } from "./observers.ts"
+import { createObservers, type Observed, type Observers } from "./observers.ts"
 import { createHistory, type History } from "./port/history.ts"
 import type { StallOptions } from "./port/messages.ts"
 import { type StatusThread, startStatus } from "./port/thread.ts"
@@ -31,22 +31,22 @@ import {
   type WatchLimits,
   workersProbe,
 } from "./readiness/probes.ts"
-import { createWatch, type Item, isReady, type Probe } from "./readiness/watch.ts"
+import { createWatch, isReady, type Probe, type ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
 
-export type Given = Omit<NodeView, "store" | "environment" | "provenMs">
+type GivenView = Omit<NodeView, "store" | "environment" | "provenMs">
 
-export interface Operations {
+interface Operations {
   readonly observers: Observers
   /** Where the status port is, as `status.listen` writes it; undefined while it is off. */
   readonly address: string | undefined
   /** Begins to look, once the node is there to be looked at. */
-  begin(view: Given): void
+  begin(view: GivenView): void
   /** Never rejects; takes at most a few seconds, whatever InfluxDB does. */
   stop(): Promise<void>
 }
 
-interface Options extends Pick<Startable, "port" | "influx"> {
+interface OperationsOptions extends Pick<Startable, "port" | "influx"> {
   readonly config: Pick<Config, "metrics" | "checkup" | "env" | "log">
   readonly store: Store
   readonly log: Log
@@ -66,7 +66,7 @@ const BACKUP_LOOK_MS = 30_000
 const MISSED_CHECKUPS = 3
 
 /** Opens the port, so that a place that is taken stops the start. Throws E-STA-001. */
-export async function openOperations(options: Options): Promise<Operations> {
+export async function openOperations(options: OperationsOptions): Promise<Operations> {
   const { config, port, influx: target, store, log, limits } = options
   const startedMs = Date.now()
   const clock = () => performance.now()
@@ -149,17 +149,17 @@ interface Looking {
   stop(): void
 }
 
-interface Parts extends Options {
+interface OperationsParts extends OperationsOptions {
   readonly view: NodeView
   readonly metrics: Metrics
   readonly history: History
-  readonly seen: Seen
+  readonly seen: Observed
   readonly clock: () => number
   readonly startedMs: number
   readonly thread: StatusThread
 }
 
-function look(parts: Parts): Looking {
+function look(parts: OperationsParts): Looking {
   const { view, metrics, log, seen, thread } = parts
   let pingMs: number | undefined
   const probes = probesOf(parts, (tookMs) => {
@@ -195,7 +195,7 @@ function look(parts: Parts): Looking {
     }
   }
 
-  const documentOf = (items: readonly Item[], ready: boolean, delay: Delay) =>
+  const documentOf = (items: readonly ReadinessItem[], ready: boolean, delay: Delay) =>
     statusDocument(view, {
       nowMs: Date.now(),
       startedMs: parts.startedMs,
@@ -218,7 +218,7 @@ function look(parts: Parts): Looking {
   }
 }
 
-function probesOf(parts: Parts, onPing: (tookMs: number) => void): readonly Probe[] {
+function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): readonly Probe[] {
   const { view, limits, clock, seen, log, metrics } = parts
   const { store, pool, poolSize: size } = view
   const { interval } = parts.config.checkup

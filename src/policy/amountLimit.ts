@@ -4,7 +4,7 @@ import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
 import { type Names, parseAmount, sameDecimals } from "./names.ts"
 import type { RequestOf } from "./request.ts"
-import { type Answer, allow, deny, type Facts, some } from "./rule.ts"
+import { allow, deny, type Facts, type RuleAnswer, some } from "./rule.ts"
 import { type Spends, type Spent, spending } from "./spending.ts"
 
 export interface AmountLimit extends Spends {
@@ -38,7 +38,7 @@ export function resolveAmount(limit: Limit, names: Names): AmountLimit {
   }
 }
 
-export function askAmount(limit: AmountLimit, request: RequestOf<"key_sign">, { usage, nowMs }: Facts): Answer {
+export function askAmount(limit: AmountLimit, request: RequestOf<"key_sign">, { usage, nowMs }: Facts): RuleAnswer {
   const { scopes, debits } = spending(limit, request.intents, request.rootKey, usage, nowMs - limit.window)
   if (debits.length === 0) return allow("no payload of the task counts here")
   const beyond = scopes.find(({ total }) => total > limit.max)

@@ -7,11 +7,11 @@ import type { CountDebit } from "./decision.ts"
 import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
 import type { RequestOf } from "./request.ts"
-import { type Answer, allow, deny, type Facts } from "./rule.ts"
+import { allow, deny, type Facts, type RuleAnswer } from "./rule.ts"
 
 type Request = RequestOf<"key_sign">
 
-export function askCount(limit: Limit, request: Request, { usage, nowMs }: Facts): Answer {
+export function askCount(limit: Limit, request: Request, { usage, nowMs }: Facts): RuleAnswer {
   const { window, max = 0 } = limit
   const debit: CountDebit = { counter: counterOf(limit, request), amount: signaturesOf(limit, request) }
   if (debit.amount === 0) return allow("no message of the task counts here")

@@ -5,13 +5,18 @@
  */
 import { errorText } from "../errors.ts"
 import { type Debit, type Decision, isAmount, type Usage } from "./decision.ts"
-import type { PolicyRequest, Unreadable } from "./request.ts"
-import { type Asked, type Facts, type SectionRules, some } from "./rule.ts"
+import type { PolicyRequest, UnreadableRequest } from "./request.ts"
+import { type Facts, type RuleOpinion, type SectionRules, some } from "./rule.ts"
 import type { Rules } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 
 /** What the rules say of the request at `nowMs` (ms since 1970), and what an approval takes from the counters. */
-export function evaluate(rules: Rules, request: PolicyRequest | Unreadable, usage: Usage, nowMs: number): Decision {
+export function evaluate(
+  rules: Rules,
+  request: PolicyRequest | UnreadableRequest,
+  usage: Usage,
+  nowMs: number,
+): Decision {
   if (request.type === "unreadable") return refused("request", "E-RSK-016", request.problem)
   if (!rules.enable) return off
   try {
@@ -34,12 +39,12 @@ const off: Decision = {
   debits: [],
 }
 
-function askAll({ rules }: SectionRules, request: PolicyRequest, facts: Facts): readonly Asked[] {
+function askAll({ rules }: SectionRules, request: PolicyRequest, facts: Facts): readonly RuleOpinion[] {
   if (rules.length === 0) throw new TypeError("no rule applies")
   return rules.flatMap((rule) => rule.ask(request, facts))
 }
 
-function decide(asked: readonly Asked[]): Decision {
+function decide(asked: readonly RuleOpinion[]): Decision {
   const rules = asked.map(({ outcome }) => outcome)
   const first = asked.find(({ outcome }) => outcome.outcome !== "allow")
   if (first === undefined) {

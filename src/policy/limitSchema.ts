@@ -1,6 +1,6 @@
 /** What one limit may say, as data: a number of signatures, or an amount of an asset. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
-import type { Problem } from "./rule.ts"
+import type { SettingProblem } from "./rule.ts"
 import { boolean, integer, oneOf, path, rollingWindow, tableOf, text, word } from "./words.ts"
 
 export const limitSchema = tableOf(
@@ -30,7 +30,7 @@ export type Limit = StaticDecode<typeof limitSchema>
 export type WrittenLimit = StaticEncode<typeof limitSchema>
 
 /** What the schema cannot say: unique names, and which keys go together. */
-export const limitProblems = (list: readonly WrittenLimit[]): readonly Problem[] =>
+export const limitProblems = (list: readonly WrittenLimit[]): readonly SettingProblem[] =>
   list.flatMap((one, i) =>
     [
       list.findIndex((other) => other.name === one.name) < i
@@ -41,20 +41,20 @@ export const limitProblems = (list: readonly WrittenLimit[]): readonly Problem[]
     ].flatMap((found) => (found === undefined ? [] : [{ ...found, at: [i, ...found.at] }])),
   )
 
-const problem = (key: string, expected: string, got: unknown): Problem => ({
+const problem = (key: string, expected: string, got: unknown): SettingProblem => ({
   at: [key],
   expected,
   got: `${got ?? "nothing"}`,
 })
 
-function prefixProblem({ per, path_prefix: prefix }: WrittenLimit): Problem | undefined {
+function prefixProblem({ per, path_prefix: prefix }: WrittenLimit): SettingProblem | undefined {
   if (per === "path_prefix")
     return prefix === undefined ? problem("path_prefix", "a path such as m/44/60", prefix) : undefined
   return prefix === undefined ? undefined : problem("path_prefix", 'no path_prefix unless per = "path_prefix"', prefix)
 }
 
 /** Either signatures or an amount, and each with its own scopes. */
-function kindProblem({ max, asset, max_amount, per, approvals }: WrittenLimit): Problem | undefined {
+function kindProblem({ max, asset, max_amount, per, approvals }: WrittenLimit): SettingProblem | undefined {
   if (asset === undefined) {
     if (max_amount !== undefined) return problem("asset", "the asset of max_amount", asset)
     if (per === "destination" || per === "source") return problem("asset", `an asset, where per = "${per}"`, asset)

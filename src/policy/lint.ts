@@ -7,23 +7,23 @@
 import type { Names } from "./names.ts"
 import { lintNames } from "./namesLint.ts"
 import { SECTIONS } from "./request.ts"
-import type { Finding, SectionRules } from "./rule.ts"
+import type { LintFinding, SectionRules } from "./rule.ts"
 import { rejectAll } from "./rules/rejectAll.ts"
 import type { Rules } from "./schema.ts"
 
-export function lint({ enable, sections, names }: Rules): readonly Finding[] {
+export function lint({ enable, sections, names }: Rules): readonly LintFinding[] {
   if (enable) return [...SECTIONS.flatMap((name) => lintSection(name, sections[name], names)), ...lintNames(names)]
   if (SECTIONS.every((name) => sections[name] === undefined)) return []
   return [{ severity: "warning", where: "enable", what: "the module is off: nothing below is asked" }]
 }
 
-function lintSection(name: string, section: SectionRules | undefined, names: Names): readonly Finding[] {
+function lintSection(name: string, section: SectionRules | undefined, names: Names): readonly LintFinding[] {
   if (section === undefined)
     return [{ severity: "warning", where: name, what: "no such section: every task of this kind is rejected" }]
   // Where everything is rejected already, nothing else is worth a word.
   const isShut = rejectAll.valueIn(section) === true
   const rules = section.rules.filter(({ key }) => !isShut || key === rejectAll.key)
-  const findings: Finding[] = []
+  const findings: LintFinding[] = []
   for (const { key, lint: lintRule } of rules) {
     lintRule({
       section,

@@ -1,5 +1,5 @@
 /** What the two allow lists share: sets of nodes, and thresholds over them. */
-import type { Linting, Problem } from "./rule.ts"
+import type { Linting, SettingProblem } from "./rule.ts"
 import { listOf, word } from "./words.ts"
 
 export const membersSchema = (description: string) =>
@@ -16,10 +16,10 @@ export function sameSet(allowed: readonly string[], asked: readonly string[]): b
 export const anotherThreshold = (threshold: number): number => (threshold === 1 ? 2 : threshold - 1)
 
 export function thresholdProblems(
-  at: Problem["at"],
+  at: SettingProblem["at"],
   threshold: number,
   members: readonly string[],
-): readonly Problem[] {
+): readonly SettingProblem[] {
   if (members.length === 0 || threshold <= members.length) return []
   return [{ at, expected: `at most ${members.length}, the number of its node ids`, got: `${threshold}` }]
 }

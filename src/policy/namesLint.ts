@@ -1,10 +1,10 @@
 /** What is odd about [intent]: entries that stand for nothing, names that stand for two things. */
 import type { Names } from "./names.ts"
-import type { Finding } from "./rule.ts"
+import type { LintFinding } from "./rule.ts"
 
-export function lintNames({ table, assetsByName }: Names): readonly Finding[] {
-  const findings: Finding[] = []
-  const say = (severity: Finding["severity"], where: string, what: string): void => {
+export function lintNames({ table, assetsByName }: Names): readonly LintFinding[] {
+  const findings: LintFinding[] = []
+  const say = (severity: LintFinding["severity"], where: string, what: string): void => {
     findings.push({ severity, where, what })
   }
   for (const { name, address, path } of table.addresses) {

@@ -4,13 +4,13 @@
  * Tasks before `sinceMs` fill the counters and are not reported.
  */
 import { evaluate } from "./evaluate.ts"
-import type { PolicyRequest, Unreadable } from "./request.ts"
+import type { PolicyRequest, UnreadableRequest } from "./request.ts"
 import { RollingUsage } from "./rollingUsage.ts"
 import type { Rules } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 
 export interface Past {
-  readonly request: PolicyRequest | Unreadable
+  readonly request: PolicyRequest | UnreadableRequest
   readonly atMs: number
   /** As journalled; undefined if none was reached. */
   readonly verdict: Verdict | undefined

@@ -14,13 +14,13 @@ export type SignatureName = (typeof SIGNATURE_TYPES)[number]
 
 export const CURVES = ["secp256k1", "ed25519"] as const satisfies readonly CurveName[]
 
-interface Common {
+interface CommonRequest {
   readonly taskId: string
   /** Context that WaaS repeats. Rules may ask for its presence, never for the truth of it. */
   readonly extraInfo: Readonly<Record<string, unknown>>
 }
 
-export interface KeyGenRequest extends Common {
+export interface KeyGenRequest extends CommonRequest {
   readonly type: "key_gen"
   readonly groupId: string
   readonly curve: CurveName
@@ -28,7 +28,7 @@ export interface KeyGenRequest extends Common {
   readonly nodeIds: readonly string[]
 }
 
-export interface KeySignRequest extends Common {
+export interface KeySignRequest extends CommonRequest {
   readonly type: "key_sign"
   readonly groupId: string
   /** xpub or cpub, of this node's own record of the group. */
@@ -65,7 +65,7 @@ export interface KnownAccount {
   readonly owner?: string
 }
 
-export interface KeyReshareRequest extends Common {
+export interface KeyReshareRequest extends CommonRequest {
   readonly type: "key_reshare"
   readonly oldGroupId: string
   readonly newGroupId: string
@@ -77,7 +77,7 @@ export interface KeyReshareRequest extends Common {
   readonly newNodeIds: readonly string[]
 }
 
-export interface KeyShareSignRequest extends Common {
+export interface KeyShareSignRequest extends CommonRequest {
   readonly type: "key_share_sign"
   /** One entry for each message that is to be signed with a share. */
   readonly groupIds: readonly string[]
@@ -89,7 +89,7 @@ export type PolicyRequest = KeyGenRequest | KeySignRequest | KeyReshareRequest |
 export type RequestOf<K extends Section> = Extract<PolicyRequest, { readonly type: K }>
 
 /** A task that cannot be turned into a request: rejected without asking any rule. */
-export interface Unreadable {
+export interface UnreadableRequest {
   readonly type: "unreadable"
   readonly taskId: string
   readonly problem: string

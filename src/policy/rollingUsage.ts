@@ -80,11 +80,11 @@ export class RollingUsage implements Usage {
 /** Debits that replace one another. One that stands alone is a group of its own. */
 interface Group {
   readonly name: string
-  members: readonly Member[]
+  members: readonly RollingMember[]
   latestMs: number
 }
 
-interface Member {
+interface RollingMember {
   readonly taskId: string
   readonly atMs: number
   readonly amount: bigint
@@ -131,7 +131,7 @@ class Amounts {
       )
   }
 
-  #put(name: string, members: readonly Member[]): void {
+  #put(name: string, members: readonly RollingMember[]): void {
     const known = this.#byName.get(name)
     if (known !== undefined) this.#order.splice(this.#order.lastIndexOf(known), 1)
     this.#byName.delete(name)
@@ -146,7 +146,7 @@ class Amounts {
 const alone = (taskId: string): string => `task ${taskId}`
 const named = (replaces: string): string => `name ${replaces}`
 
-const latest = (members: readonly Member[]): number => members.reduce((ms, { atMs }) => Math.max(ms, atMs), 0)
+const latest = (members: readonly RollingMember[]): number => members.reduce((ms, { atMs }) => Math.max(ms, atMs), 0)
 
 function countedOf({ members, latestMs }: Group, except: string | undefined): Replaced | undefined {
   const counted = except === undefined ? members : members.filter(({ taskId }) => taskId !== except)

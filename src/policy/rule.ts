@@ -21,7 +21,7 @@ export interface Facts {
   readonly section: SectionRules
 }
 
-export interface Answer {
+export interface RuleAnswer {
   readonly outcome: RuleOutcome["outcome"]
   /** Why, for people; in every case. */
   readonly reason: string
@@ -31,11 +31,15 @@ export interface Answer {
   readonly debits: readonly Debit[]
 }
 
-export const allow = (reason: string, debits: readonly Debit[] = []): Answer => ({ outcome: "allow", reason, debits })
-export const deny = (reason: string): Answer => ({ outcome: "deny", reason, debits: [] })
+export const allow = (reason: string, debits: readonly Debit[] = []): RuleAnswer => ({
+  outcome: "allow",
+  reason,
+  debits,
+})
+export const deny = (reason: string): RuleAnswer => ({ outcome: "deny", reason, debits: [] })
 
 /** The answer of one entry; whatever goes wrong in it is this entry's error, and the others still answer. */
-export function entry(name: string, ask: () => Answer): Answer {
+export function entry(name: string, ask: () => RuleAnswer): RuleAnswer {
   try {
     return { ...ask(), entry: name }
   } catch (error) {
@@ -43,14 +47,14 @@ export function entry(name: string, ask: () => Answer): Answer {
   }
 }
 
-export interface Problem {
+export interface SettingProblem {
   /** Keys and list indices from the table that was checked down to the value. */
   readonly at: readonly (string | number)[]
   readonly expected: string
   readonly got: string
 }
 
-export interface Finding {
+export interface LintFinding {
   readonly severity: "error" | "warning"
   /** The key, from [embedded_risk_control_rules] down. */
   readonly where: string
@@ -62,14 +66,14 @@ export interface Linting {
   readonly section: SectionRules
   readonly names: Names
   /** `below` is what of the rule is meant: `[1]`, `.hourly`; empty for all of it. */
-  readonly report: (severity: Finding["severity"], what: string, below?: string) => void
+  readonly report: (severity: LintFinding["severity"], what: string, below?: string) => void
 }
 
 /** A number from 0 to `below` - 1, of a source that the caller seeds. */
 export type Draw = (below: number) => number
 
 /** A request that some setting of the rule refuses, found by the rule itself. */
-export interface Refusal<R extends PolicyRequest, W> {
+export interface RefusedSample<R extends PolicyRequest, W> {
   readonly setting: W
   readonly request: R
   /** Where the counters decide. */
@@ -77,11 +81,11 @@ export interface Refusal<R extends PolicyRequest, W> {
 }
 
 /** The answers of a rule to one request. */
-export type Ask<K extends Section> = (request: RequestOf<K>, facts: Facts) => readonly Answer[]
+export type Ask<K extends Section> = (request: RequestOf<K>, facts: Facts) => readonly RuleAnswer[]
 
 /** `check` asks right away; `prepare` first makes of the value, once, what each request is then held against. */
 type Checking<K extends Section, V> =
-  | { readonly check: (value: V, request: RequestOf<K>, facts: Facts) => readonly Answer[] }
+  | { readonly check: (value: V, request: RequestOf<K>, facts: Facts) => readonly RuleAnswer[] }
   | { readonly prepare: (value: V, names: Names) => Ask<K> }
 
 export type RuleSpec<K extends Section, S extends TSchema> = Stated<K, S> & Checking<K, StaticDecode<S>>
@@ -101,13 +105,13 @@ interface Stated<K extends Section, S extends TSchema> {
   /** Of a rule that is asked as empty: whether it is, where a section does not have it. */
   readonly needed?: (table: Written) => boolean
   /** What a schema cannot say; only values that fit the schema come here. */
-  readonly problems?: (written: StaticEncode<S>) => readonly Problem[]
+  readonly problems?: (written: StaticEncode<S>) => readonly SettingProblem[]
   /** What is odd about a value that parses: parts never reached, contradictions. */
   readonly lint?: (value: StaticDecode<S>, linting: Linting) => void
   /** A setting that lets the request pass. */
   readonly allows: (request: RequestOf<K>, nowMs: number, draw: Draw) => StaticEncode<S>
   /** A setting and a request, made from `request`, that this rule alone refuses. */
-  readonly refuses: (request: RequestOf<K>, nowMs: number, draw: Draw) => Refusal<RequestOf<K>, StaticEncode<S>>
+  readonly refuses: (request: RequestOf<K>, nowMs: number, draw: Draw) => RefusedSample<RequestOf<K>, StaticEncode<S>>
 }
 
 /** A rule with what was written of it in one section. */
@@ -115,11 +119,11 @@ export interface BoundRule {
   readonly key: string
   readonly code: Code
   /** Answers of the rule, each with its debits. Never throws. */
-  readonly ask: (request: PolicyRequest, facts: Facts) => readonly Asked[]
+  readonly ask: (request: PolicyRequest, facts: Facts) => readonly RuleOpinion[]
   readonly lint: (linting: Linting) => void
 }
 
-export interface Asked {
+export interface RuleOpinion {
   readonly outcome: RuleOutcome
   readonly code: Code
   readonly debits: readonly Debit[]
@@ -145,11 +149,11 @@ export interface AnyRule {
   readonly code: Code
   readonly absent: "not asked" | "a problem" | "asked as empty"
   /** Of a value that fits the schema. */
-  readonly problems: (written: unknown) => readonly Problem[]
+  readonly problems: (written: unknown) => readonly SettingProblem[]
   /** Undefined where the rule is not asked. The table is the section's; what it has of the rule fits the schema. */
   readonly bind: (section: Section, table: Written, names: Names) => BoundRule | undefined
   readonly allows: (request: PolicyRequest, nowMs: number, draw: Draw) => unknown
-  readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => Refusal<PolicyRequest, unknown>
+  readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => RefusedSample<PolicyRequest, unknown>
 }
 
 /** `V` is the value as checks see it. */
@@ -214,8 +218,8 @@ export function defineRule<const K extends Section, S extends TSchema>(spec: Rul
 const concerns = <K extends Section>(request: PolicyRequest, sections: readonly K[]): request is RequestOf<K> =>
   sections.some((section) => section === request.type)
 
-function asked(rule: string, code: Code, check: () => readonly Answer[]): readonly Asked[] {
-  const error = (reason: string): readonly Asked[] => [
+function asked(rule: string, code: Code, check: () => readonly RuleAnswer[]): readonly RuleOpinion[] {
+  const error = (reason: string): readonly RuleOpinion[] => [
     { outcome: { rule, outcome: "error", reason: some([reason]) }, code, debits: [] },
   ]
   try {
@@ -227,7 +231,7 @@ function asked(rule: string, code: Code, check: () => readonly Answer[]): readon
   }
 }
 
-function outcomeOf(rule: string, { outcome, reason, entry: name }: Answer): RuleOutcome {
+function outcomeOf(rule: string, { outcome, reason, entry: name }: RuleAnswer): RuleOutcome {
   const full = name === undefined ? rule : `${rule}.${name}`
   // Only what says so exactly allows: a rule that answers nonsense has not approved.
   if (outcome === "allow" || outcome === "deny") return { rule: full, outcome, reason }

@@ -9,7 +9,7 @@ import { KindGuard, type TSchema, Type } from "@sinclair/typebox"
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value"
 import { type Names, NO_NAMES } from "./names.ts"
 import { SECTIONS, type Section } from "./request.ts"
-import type { AnyRule, Problem, SectionRules } from "./rule.ts"
+import type { AnyRule, SectionRules, SettingProblem } from "./rule.ts"
 import { LISTED } from "./ruleList.ts"
 import { boolean, isTable } from "./words.ts"
 
@@ -69,7 +69,7 @@ export const rulesSchema: TSchema = Type.Object(
 
 export type Checked =
   | { readonly ok: true; readonly rules: Rules }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly SettingProblem[] }
 
 /** Checks the whole table; `undefined` is the module switched off. Problems are placed relative to the table. */
 export function checkRules(value: unknown, names: Names = NO_NAMES): Checked {
@@ -96,7 +96,7 @@ function bound(section: Section, written: unknown, names: Names): SectionRules |
 }
 
 /** One problem for each place: a missing key is also a wrong type to TypeBox, and one of the two is enough. */
-function schemaProblems(value: unknown): readonly Problem[] {
+function schemaProblems(value: unknown): readonly SettingProblem[] {
   const dates = notTables(rulesSchema, value, [])
   const seen = new Set(dates.map(({ at }) => at.join("/")))
   const problems = [...dates]
@@ -111,7 +111,7 @@ function schemaProblems(value: unknown): readonly Problem[] {
 }
 
 /** To TypeBox a date is an object without members, and so a table with everything left out. */
-function notTables(schema: TSchema, value: unknown, at: Problem["at"]): readonly Problem[] {
+function notTables(schema: TSchema, value: unknown, at: SettingProblem["at"]): readonly SettingProblem[] {
   if (value === undefined) return []
   if (KindGuard.IsArray(schema) && Array.isArray(value))
     return value.flatMap((item: unknown, i) => notTables(schema.items, item, [...at, i]))
@@ -122,7 +122,7 @@ function notTables(schema: TSchema, value: unknown, at: Problem["at"]): readonly
   )
 }
 
-function ruleProblems(value: unknown): readonly Problem[] {
+function ruleProblems(value: unknown): readonly SettingProblem[] {
   if (!isTable(value)) return []
   return SECTIONS.flatMap((section) => {
     const written = value[section]
@@ -133,7 +133,7 @@ function ruleProblems(value: unknown): readonly Problem[] {
   })
 }
 
-const placeOf = (pointer: string): Problem["at"] =>
+const placeOf = (pointer: string): SettingProblem["at"] =>
   pointer
     .split("/")
     .slice(1)

@@ -1,6 +1,6 @@
 /** One window of the week on the wall clock of its zone: from <= t < to, both on one day. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
-import type { Problem } from "./rule.ts"
+import type { SettingProblem } from "./rule.ts"
 import { clock, listOf, oneOf, tableOf, zone } from "./words.ts"
 import { DAYS, parseClock, type WallClock } from "./zone.ts"
 
@@ -31,8 +31,8 @@ export function openWindow(window: TimeWindow, clockOf: (zone: string) => WallCl
 
 export function windowProblems(
   { from = "00:00", to = "24:00" }: StaticEncode<typeof timeWindow>,
-  at: Problem["at"],
-): readonly Problem[] {
+  at: SettingProblem["at"],
+): readonly SettingProblem[] {
   if ((parseClock(from) ?? 0) < (parseClock(to) ?? 0)) return []
   return [{ at: [...at, "to"], expected: "a time after `from`; a night is two windows", got: `${to} after ${from}` }]
 }

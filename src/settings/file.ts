@@ -36,7 +36,7 @@ export function readSource(file: string, named: boolean): string | undefined {
 }
 
 /** Whether a name is that of a YAML file; every other one is TOML. */
-export const isYaml = (file: string): boolean => /\.ya?ml$/i.test(file)
+const isYaml = (file: string): boolean => /\.ya?ml$/i.test(file)
 
 /** A file's text as a document. Throws E-CFG-002. */
 export const parseDocument = (source: string, name: string, schema: TSchema): Document =>

@@ -8,9 +8,9 @@ import { CosignerError } from "../errors.ts"
 import { problemsOf, type Where } from "./check.ts"
 import { withDefaults } from "./defaults.ts"
 import { lay, type Overrides } from "./overlay.ts"
-import { type Document, isTree, type KeyPath, keyOf, type Tree } from "./tree.ts"
+import { type Document, isTree, type Tree } from "./tree.ts"
 
-export interface Flags {
+interface Flags {
   readonly overrides: Overrides
   /** Keys whose flag stands above the file. */
   readonly wins: ReadonlySet<string>
@@ -18,7 +18,7 @@ export interface Flags {
 
 const NO_FLAGS: Flags = { overrides: {}, wins: new Set() }
 
-export interface Settings<S extends TSchema> {
+interface SettingsFile<S extends TSchema> {
   /** As the program uses them: defaults filled in, texts decoded, frozen at every depth. */
   readonly value: DeepReadonly<StaticDecode<S>>
   /** Every key with its value as the file would have it, defaults included: for showing. */
@@ -38,7 +38,11 @@ export type DeepReadonly<T> = T extends readonly (infer E)[]
       : T
 
 /** Reads a document by its schema. Throws E-CFG-003 with every problem's file, line and key; E-CFG-004 for flags that contradict. */
-export function readSettings<S extends TSchema>(schema: S, document: Document, flags: Flags = NO_FLAGS): Settings<S> {
+export function readSettings<S extends TSchema>(
+  schema: S,
+  document: Document,
+  flags: Flags = NO_FLAGS,
+): SettingsFile<S> {
   const said = lay(document, flags.overrides, flags.wins)
   const where: Where = (path) => said.get(path.join(".")) ?? `${document.name}:${document.lineOf(path)}`
   const filled = withDefaults(schema, document.tree)
@@ -47,10 +51,6 @@ export function readSettings<S extends TSchema>(schema: S, document: Document, f
   if (problems.length > 0) throw new CosignerError("E-CFG-003", { problems })
   return { value: frozen(Value.Decode(schema, tree)), tree, where, said }
 }
-
-/** A problem that only the user of the settings can find, at its place. */
-export const settingsProblem = (where: Where, path: KeyPath, expected: string, got: string): CosignerError =>
-  new CosignerError("E-CFG-003", { problems: [{ where: where(path), key: keyOf(path), expected, got }] })
 
 /** Freezes a value at every depth. */
 export function frozen<T>(value: T): DeepReadonly<T> {

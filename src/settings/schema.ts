@@ -7,10 +7,10 @@ import { FormatRegistry, type Static, type TObject, type TProperties, type TSche
 import { fromHex } from "../bytes.ts"
 import type { KeyPath } from "./tree.ts"
 
-export type Visible = "always" | "right" | "never"
+type Visible = "always" | "right" | "never"
 
 /** Lies beside TypeBox's own keywords on every leaf; read back through `metaOf`. */
-export interface Meta {
+interface Meta {
   /** What the key does, for the annotated file and the reference. */
   readonly description: string
   /** Completes "expected ...". */

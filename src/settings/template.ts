@@ -150,7 +150,7 @@ const commented = (lines: readonly string[]): readonly string[] =>
   lines.map((text) => (text.startsWith("#") || text === "" ? text : `#${text}`))
 
 /** `text` as comment lines of a bounded width. */
-export function comment(text: string): readonly string[] {
+function comment(text: string): readonly string[] {
   const lines: string[] = []
   let current = "#"
   for (const word of text.split(" ").filter((part) => part !== "")) {

@@ -7,23 +7,23 @@ import type { PartyId } from "../keys/party.ts"
 import type { Ban, BanPort } from "../tasks/ports.ts"
 import type { Groups } from "./groups.ts"
 import { AWAITS_REFRESH, type AwaitsRefresh, BAN, CHECKS, epochName, peerName, type UnprovenChecks } from "./records.ts"
-import type { Transaction } from "./transaction.ts"
-import type { Vault } from "./vault.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
 
 /** More unproven checks than this of one (group, epoch, peer) disable the peer. */
-export const MAX_UNPROVEN = 8
+const MAX_UNPROVEN = 8
 /** From this many on an operator should know. */
 export const ALARM_UNPROVEN = 4
 
 export class Bans implements BanPort {
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   readonly #groups: Groups
   readonly #bans: Map<string, Ban> = new Map()
   readonly #checks: Map<string, UnprovenChecks> = new Map()
   /** Hex of the epoch id, below the group's id. */
   readonly #awaiting: Map<string, AwaitsRefresh> = new Map()
 
-  constructor(vault: Vault, groups: Groups) {
+  constructor(vault: RecordVault, groups: Groups) {
     this.#vault = vault
     this.#groups = groups
   }
@@ -48,7 +48,7 @@ export class Bans implements BanPort {
   }
 
   /** From now on ECDSA waits in that epoch for a refresh (threshold.md 2.5 rule 11); in the caller's transaction. */
-  awaitRefresh(tx: Transaction, mark: AwaitsRefresh): void {
+  awaitRefresh(tx: StoreTransaction, mark: AwaitsRefresh): void {
     if (this.awaitsRefresh(mark.groupId, mark.epochId)) return
     tx.put(AWAITS_REFRESH, epochName(mark.groupId, mark.epochId), mark)
     tx.afterCommit(() => this.restoreAwaiting(mark))
@@ -84,7 +84,7 @@ export class Bans implements BanPort {
 
   /** Counts one unproven check against each of `peers`, in the caller's transaction; returns the new counts. */
   countUnproven(
-    tx: Transaction,
+    tx: StoreTransaction,
     epoch: { readonly groupId: string; readonly epochId: Bytes; readonly peers: readonly PartyId[] },
   ): readonly UnprovenChecks[] {
     const { groupId, epochId, peers } = epoch

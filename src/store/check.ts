@@ -20,17 +20,17 @@ import {
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
-  type Kind,
   PROBE,
+  type RecordKind,
   SESSION,
   STRIKES,
   TASK,
 } from "./records.ts"
 import { openHeader, parseBody } from "./rows.ts"
 import { scan, type Visitors } from "./scan.ts"
-import { Sealer } from "./seal.ts"
+import { RecordSealer } from "./seal.ts"
 
-const KINDS: readonly Kind<unknown>[] = [
+const KINDS: readonly RecordKind<unknown>[] = [
   IDENTITY,
   ENTROPY,
   BOOTS,
@@ -55,7 +55,7 @@ export function checkStore(path: string, password: Secret): number {
   using file = SecretsFile.open(path, true)
   try {
     using dataKey = openHeader(file, password)
-    using sealer = new Sealer(dataKey)
+    using sealer = new RecordSealer(dataKey)
     return scan(file, sealer, "thorough", decodingAll(path)).size
   } catch (error) {
     throw asFault(error, path, "open")

@@ -10,7 +10,7 @@ import { CosignerError } from "../errors.ts"
 import { createFile, makeFolder, nameOver, syncPath } from "../files.ts"
 import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
-import type { Head, Place, SealedRecord } from "./seal.ts"
+import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
 export const FORMAT = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
@@ -37,7 +37,7 @@ const COPY = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 /** How long a commit waits for a reader (a copy by SQLite, \`cosigner info\`) before it gives up. */
 const BUSY_MS = 5_000
 
-export interface Statements {
+interface Statements {
   readonly get: Statement<Omit<SealedRecord, "id">, [Uint8Array]>
   readonly put: Statement<unknown, [Uint8Array, number, number, Uint8Array, Uint8Array]>
   readonly remove: Statement<unknown, [Uint8Array]>
@@ -45,7 +45,7 @@ export interface Statements {
   /** All but the boxes, which are nearly all of the file: those that are not asked for are not read from the disk either. */
   readonly heads: Statement<Head, []>
   readonly head: Statement<Omit<Head, "id">, [Uint8Array]>
-  readonly places: Statement<Place, []>
+  readonly places: Statement<RecordPlace, []>
   readonly dataVersion: Statement<{ readonly data_version: number }, []>
 }
 

@@ -9,15 +9,15 @@ import { type GroupPublic, type GroupSecret, isSameKey, outranks, type PairState
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
 import { epochName, GROUP, GROUP_SECRET } from "./records.ts"
-import type { Transaction } from "./transaction.ts"
-import type { Vault } from "./vault.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
 
 export class Groups implements GroupPort {
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   /** Group id -> hex of the epoch id -> record. */
   readonly #epochs: Map<string, Map<string, GroupPublic>> = new Map()
 
-  constructor(vault: Vault) {
+  constructor(vault: RecordVault) {
     this.#vault = vault
   }
 
@@ -132,20 +132,20 @@ export class Groups implements GroupPort {
   }
 
   /** Erases all OT state with `peer` in that epoch, in the caller's transaction; nothing to do where there is none. */
-  eraseOt(tx: Transaction, groupId: string, epochId: Bytes, peer: PartyId): void {
+  eraseOt(tx: StoreTransaction, groupId: string, epochId: Bytes, peer: PartyId): void {
     this.#rewriteSecret(tx, groupId, epochId, (pairs) =>
       pairs.map((pair) => (pair.peer === peer ? { ...pair, otAlice: undefined, otBob: undefined } : pair)),
     )
   }
 
   // Signs no more: OT state and zero seeds go at once, the share is kept until `erase`.
-  #supersede(tx: Transaction, group: GroupPublic): GroupPublic {
+  #supersede(tx: StoreTransaction, group: GroupPublic): GroupPublic {
     this.#rewriteSecret(tx, group.groupId, group.epochId, () => [])
     return this.#put(tx, { ...group, status: "SUPERSEDED" })
   }
 
   #rewriteSecret(
-    tx: Transaction,
+    tx: StoreTransaction,
     groupId: string,
     epochId: Bytes,
     change: (pairs: readonly PairState[]) => readonly PairState[],
@@ -160,7 +160,7 @@ export class Groups implements GroupPort {
     }
   }
 
-  #put(tx: Transaction, group: GroupPublic): GroupPublic {
+  #put(tx: StoreTransaction, group: GroupPublic): GroupPublic {
     tx.put(GROUP, epochName(group.groupId, group.epochId), group)
     tx.afterCommit(() => this.restore(group))
     return group

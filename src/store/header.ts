@@ -12,7 +12,7 @@ import { Secret } from "../secret.ts"
 // A file from elsewhere may ask for any cost; beyond this it is refused rather than tried.
 const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
 
-interface Header {
+interface StoreHeader {
   readonly kdf: Kdf
   readonly salt: Bytes
   readonly nonce: Bytes
@@ -21,7 +21,7 @@ interface Header {
 }
 
 const kdfCodec = c.struct<Kdf>({ memoryKiB: c.u32, passes: c.u32, parallelism: c.u32 })
-const codec = c.struct<Header>({
+const codec = c.struct<StoreHeader>({
   kdf: kdfCodec,
   salt: c.fixed(32),
   nonce: c.fixed(12),
@@ -65,7 +65,7 @@ export function unwrapKey(bytes: Uint8Array, password: Secret): Secret | "malfor
   }
 }
 
-function parse(bytes: Uint8Array): Header | undefined {
+function parse(bytes: Uint8Array): StoreHeader | undefined {
   try {
     const header = c.decode(codec, bytes)
     const { memoryKiB, passes, parallelism } = header.kdf

@@ -12,15 +12,15 @@ import { connect, FORMAT, formatOf, SecretsFile } from "./file.ts"
 import { lockProcess } from "./lock.ts"
 
 /** From one format to the next. Runs inside the one transaction of all steps. */
-export interface Migration {
+interface Migration {
   readonly from: number
   readonly what: string
   readonly run: (db: Database) => void
 }
 
-export const MIGRATIONS: readonly Migration[] = []
+const MIGRATIONS: readonly Migration[] = []
 
-export interface MigrationPlan {
+interface MigrationPlan {
   readonly format: number
   readonly target: number
   /** In their order; empty when there is nothing to do. */

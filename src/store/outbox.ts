@@ -6,17 +6,17 @@ import { type Bytes, u64be } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { OutboxEvent } from "../tasks/ports.ts"
 import { type Delivery, EVENT, type Queued } from "./records.ts"
-import type { Transaction } from "./transaction.ts"
-import type { Vault } from "./vault.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
 
-export interface Subscriber {
+interface Subscriber {
   /** The name under which deliveries are kept: its URL. */
   readonly server: string
   readonly eventTypes: readonly string[]
 }
 
 /** What the sender has to send next to one server. */
-export interface OutboxItem {
+interface StoredOutboxItem {
   /** Names the event towards the outbox. */
   readonly seq: number
   readonly event: OutboxEvent
@@ -27,9 +27,9 @@ export interface OutboxItem {
 }
 
 /** An event that a server never took. */
-export type DeadLetter = Omit<OutboxItem, "seq"> & { readonly server: string }
+export type DeadLetter = Omit<StoredOutboxItem, "seq"> & { readonly server: string }
 
-export interface Backlog {
+interface Backlog {
   readonly server: string
   readonly pending: number
   readonly failed: number
@@ -42,12 +42,12 @@ interface Queue {
 }
 
 export class Outbox {
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   readonly #queues: Map<string, Queue> = new Map()
   #subscribers: readonly Subscriber[] = []
   #lastSeq = 0
 
-  constructor(vault: Vault) {
+  constructor(vault: RecordVault) {
     this.#vault = vault
   }
 
@@ -62,7 +62,7 @@ export class Outbox {
   }
 
   /** The oldest event after `after` (0: of all) that `server` is still to get. */
-  next(server: string, after = 0): OutboxItem | undefined {
+  next(server: string, after = 0): StoredOutboxItem | undefined {
     const seq = this.#queues
       .get(server)
       ?.pending.values()
@@ -149,7 +149,7 @@ export class Outbox {
   }
 
   /** Adds events in the caller's transaction, at most once per transaction. */
-  enqueue(tx: Transaction, events: readonly OutboxEvent[]): void {
+  enqueue(tx: StoreTransaction, events: readonly OutboxEvent[]): void {
     let seq = this.#lastSeq
     for (const event of events) {
       const deliveries = this.#subscribers
@@ -168,7 +168,12 @@ export class Outbox {
     this.#vault.transaction((tx) => this.#write(tx, server, seq, change))
   }
 
-  #write(tx: Transaction, server: string, seq: number, change: (delivery: Delivery) => Delivery | undefined): void {
+  #write(
+    tx: StoreTransaction,
+    server: string,
+    seq: number,
+    change: (delivery: Delivery) => Delivery | undefined,
+  ): void {
     const queued = this.#read(seq)
     const deliveries = queued.deliveries.flatMap((delivery) =>
       delivery.server === server ? (change(delivery) ?? []) : delivery,

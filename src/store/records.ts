@@ -17,7 +17,7 @@ import { TASK_STATES } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { TASK_TYPES } from "../wire/task.ts"
 
-export interface Kind<T> {
+export interface RecordKind<T> {
   /** The kind byte, in clear in the file. Never reused for anything else. */
   readonly byte: number
   /** For people; nothing depends on it. */
@@ -29,13 +29,13 @@ export interface Kind<T> {
 }
 
 /** Each codec is a version; the last is the one that is written. */
-const kind = <T>(byte: number, name: string, first: c.Codec<T>, ...later: readonly c.Codec<T>[]): Kind<T> => {
+const kind = <T>(byte: number, name: string, first: c.Codec<T>, ...later: readonly c.Codec<T>[]): RecordKind<T> => {
   const versions = [first, ...later]
   return { byte, name, version: versions.length, codec: later.at(-1) ?? first, earlier: versions.slice(0, -1) }
 }
 
 /** The codec of a version of a kind; undefined for one that this binary does not know. */
-export const codecOf = <T>(known: Kind<T>, version: number): c.Codec<T> | undefined =>
+export const codecOf = <T>(known: RecordKind<T>, version: number): c.Codec<T> | undefined =>
   version === known.version ? known.codec : known.earlier[version - 1]
 
 const party: c.Codec<PartyId> = c.map(
@@ -180,7 +180,7 @@ export interface StrikeRecord {
   readonly pardons: readonly Pardon[]
 }
 
-export interface Pardon {
+interface Pardon {
   readonly atMs: number
   /** How many strikes it lifted. */
   readonly strikes: number
@@ -314,17 +314,17 @@ const journalWith = (one: c.Codec<Debit>): c.Codec<Journal> =>
 
 export const TASK = kind<Journal>(9, "task", journalWith(countDebit), journalWith(debit))
 
-export interface Session {
+export interface StoredSession {
   readonly row: SessionRow
   readonly startedMs: number
   /** Undefined while it runs; found so at a start, it was cut off by a crash. */
   readonly ended: { readonly how: string; readonly atMs: number } | undefined
 }
 
-export const SESSION = kind<Session>(
+export const SESSION = kind<StoredSession>(
   10,
   "session",
-  c.struct<Session>({
+  c.struct<StoredSession>({
     row: c.struct<SessionRow>({
       sid: c.bytes,
       taskId: c.text,

@@ -15,7 +15,7 @@ import { errnoOf, replaceFile } from "../files.ts"
 import { asFault } from "./faults.ts"
 
 /** How far a database has come. */
-export interface FencingToken {
+export interface DatabaseAge {
   /** Decisions to go on from an older copy; the higher one is the node. */
   readonly incarnation: number
   /** Starts of the node. */
@@ -27,16 +27,16 @@ export interface FencingToken {
 export const rollbackGuardPath = (db: string): string => `${db}.guard`
 
 /** Whether `a` may be the same database as `known`, now or later. */
-export const isBehind = (a: FencingToken, known: FencingToken): boolean =>
+const isBehind = (a: DatabaseAge, known: DatabaseAge): boolean =>
   a.incarnation !== known.incarnation
     ? a.incarnation < known.incarnation
     : a.boot < known.boot || a.generation < known.generation
 
-export const fencingTokenText = ({ incarnation, boot, generation }: FencingToken): string =>
+const fencingTokenText = ({ incarnation, boot, generation }: DatabaseAge): string =>
   `start ${boot}, commit ${generation}${incarnation === 0 ? "" : `, incarnation ${incarnation}`}`
 
 /** Throws E-BAK-015 if this host has seen a later state of the database, E-BAK-016 if its memory cannot be read. */
-export function checkRollbackGuard(db: string, fencingToken: FencingToken): void {
+export function checkRollbackGuard(db: string, fencingToken: DatabaseAge): void {
   const known = readRollbackGuard(db)
   if (known === undefined || !isBehind(fencingToken, known)) return
   throw new CosignerError("E-BAK-015", {
@@ -47,7 +47,7 @@ export function checkRollbackGuard(db: string, fencingToken: FencingToken): void
 }
 
 /** Undefined where there is no guard yet. Throws E-BAK-016. */
-export function readRollbackGuard(db: string): FencingToken | undefined {
+export function readRollbackGuard(db: string): DatabaseAge | undefined {
   const path = rollbackGuardPath(db)
   let text: string
   try {
@@ -62,7 +62,7 @@ export function readRollbackGuard(db: string): FencingToken | undefined {
 }
 
 /** On the disk when it returns. */
-export function writeRollbackGuard(db: string, fencingToken: FencingToken): void {
+export function writeRollbackGuard(db: string, fencingToken: DatabaseAge): void {
   const path = rollbackGuardPath(db)
   try {
     replaceFile(path, textOf(fencingToken))
@@ -71,12 +71,12 @@ export function writeRollbackGuard(db: string, fencingToken: FencingToken): void
   }
 }
 
-const bodyOf = ({ incarnation, boot, generation }: FencingToken): string =>
+const bodyOf = ({ incarnation, boot, generation }: DatabaseAge): string =>
   `cosigner-guard 1 ${incarnation} ${boot} ${generation}`
 const checkOf = (body: string): string => toHex(sha256(utf8(body))).slice(0, 16)
-const textOf = (fencingToken: FencingToken): string => `${bodyOf(fencingToken)} ${checkOf(bodyOf(fencingToken))}\n`
+const textOf = (fencingToken: DatabaseAge): string => `${bodyOf(fencingToken)} ${checkOf(bodyOf(fencingToken))}\n`
 
-function parse(text: string): FencingToken | undefined {
+function parse(text: string): DatabaseAge | undefined {
   const found = /^cosigner-guard 1 (\d{1,16}) (\d{1,16}) (\d{1,16}) [0-9a-f]{16}\n$/.exec(text)
   if (found === null) return undefined
   const [incarnation, boot, generation] = found.slice(1, 4).map(Number)

@@ -6,8 +6,8 @@ import type { Secret } from "../secret.ts"
 import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum, unwrapKey } from "./header.ts"
-import { codecOf, type Kind } from "./records.ts"
-import { type Head, ID_LENGTH, type Place, SEAL_LENGTH, type SealedRecord, type Sealer } from "./seal.ts"
+import { codecOf, type RecordKind } from "./records.ts"
+import { type Head, ID_LENGTH, type RecordPlace, type RecordSealer, SEAL_LENGTH, type SealedRecord } from "./seal.ts"
 
 export const HEADER_ID = new Uint8Array(ID_LENGTH)
 const HEADER_KIND = 0
@@ -62,7 +62,7 @@ export function unmark(mark: string): Omit<Head, "id"> {
   return { kind: bytes.readUInt8(0), version: bytes.readUInt8(1), seal: bytes.subarray(2) }
 }
 
-export const placeOf = ({ id, kind, version }: Place): Place => ({ id, kind, version })
+export const placeOf = ({ id, kind, version }: RecordPlace): RecordPlace => ({ id, kind, version })
 
 export function putRow(file: SecretsFile, { id, kind, version, seal, box }: SealedRecord): void {
   file.sql.put.run(id, kind, version, seal, box)
@@ -120,7 +120,7 @@ export function openHeader(file: SecretsFile, password: Secret): Secret {
 
 /** Opens the box, hands its content (the body begins after PREFIX) to `use`, and wipes it. Undefined when the box does not open. */
 export function withPlain<T>(
-  sealer: Sealer,
+  sealer: RecordSealer,
   record: SealedRecord,
   use: (plain: Buffer) => T,
 ): { readonly value: T } | undefined {
@@ -137,7 +137,7 @@ export function withPlain<T>(
 export const generationOf = (plain: Buffer): number => Number(plain.readBigUInt64BE(0))
 
 /** Decodes a record that has been opened; E-STO-027 when it is genuine and yet not readable. */
-export function parseBody<T>(path: string, kind: Kind<T>, version: number, plain: Uint8Array): T {
+export function parseBody<T>(path: string, kind: RecordKind<T>, version: number, plain: Uint8Array): T {
   try {
     const codec = codecOf(kind, version)
     if (codec !== undefined) return decode(codec, plain.subarray(PREFIX))

@@ -20,7 +20,7 @@ import {
   placeOf,
   withPlain,
 } from "./rows.ts"
-import { addWeight, type SealedRecord, type Sealer } from "./seal.ts"
+import { addWeight, type RecordSealer, type SealedRecord } from "./seal.ts"
 
 /**
  * Takes one record, opened and with its prefix; the bytes are wiped when it returns. It is not given a view of the body
@@ -31,9 +31,9 @@ export type Visit = (version: number, plain: Uint8Array) => void
 export type Visitors = (kind: number) => Visit | undefined
 
 /** Told of every record beside header and root. Nothing else grows with their number. */
-export type Keep = (id: string, mark: string) => void
+type Keep = (id: string, mark: string) => void
 
-export interface Scanned {
+interface Scanned {
   readonly root: Root
   /** Records beside header and root. */
   readonly size: number
@@ -42,7 +42,7 @@ export interface Scanned {
 /** Throws the code of the first thing that is not right. */
 export function scan(
   file: SecretsFile,
-  sealer: Sealer,
+  sealer: RecordSealer,
   how: "start" | "thorough",
   visitors: Visitors,
   keep: Keep = () => {},
@@ -61,7 +61,7 @@ export function scan(
 }
 
 /** Undefined in a file whose first transaction is still to come. */
-export function readRoot(file: SecretsFile, sealer: Sealer): Root | undefined {
+export function readRoot(file: SecretsFile, sealer: RecordSealer): Root | undefined {
   const record = getRow(file, sealer.blind(ROOT.byte, NO_NAME))
   if (record === undefined) return undefined
   const opened = withPlain(sealer, record, (plain) => parseBody(file.path, ROOT, record.version, plain))
@@ -69,7 +69,7 @@ export function readRoot(file: SecretsFile, sealer: Sealer): Root | undefined {
   return opened.value
 }
 
-export interface Found {
+interface FoundRecord {
   readonly size: number
   readonly sum: bigint
   /** The highest generation that sealed a record. */
@@ -77,7 +77,7 @@ export interface Found {
   readonly header: Bytes | undefined
 }
 
-function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visitors: Visitors, keep: Keep): Found {
+function readRecords(file: SecretsFile, sealer: RecordSealer, root: Root, visitors: Visitors, keep: Keep): FoundRecord {
   const rootId = sealer.blind(ROOT.byte, NO_NAME)
   let [sum, size, newest] = [0n, 0, 0]
   let header: Bytes | undefined
@@ -108,7 +108,7 @@ function readRecords(file: SecretsFile, sealer: Sealer, root: Root, visitors: Vi
 }
 
 /** Whether what was found is exactly the set that the root vouches for. */
-export function compare(path: string, root: Root, found: Found): void {
+export function compare(path: string, root: Root, found: FoundRecord): void {
   const { header, newest, size, sum } = found
   if (header === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
   if (newest > root.generation) throw new CosignerError("E-STO-011", { path, what: "the root record" })
@@ -122,7 +122,7 @@ export function compare(path: string, root: Root, found: Found): void {
 /** Names the cause when a record does not open: it belongs in another's place, it is one too many, or it is damaged. */
 export function suspect(
   file: SecretsFile,
-  sealer: Sealer,
+  sealer: RecordSealer,
   record: SealedRecord,
   root: Root | undefined,
 ): CosignerError {

@@ -21,7 +21,7 @@ export interface SealedRecord {
 }
 
 /** Where a record claims to stand; bound into its box, so that it opens nowhere else. */
-export type Place = Pick<SealedRecord, "id" | "kind" | "version">
+export type RecordPlace = Pick<SealedRecord, "id" | "kind" | "version">
 
 /** All of a record but its box; the tag in the seal stands for that. */
 export type Head = Omit<SealedRecord, "box">
@@ -32,7 +32,7 @@ const MODULUS = 1n << 512n
 export const addWeight = (sum: bigint, weight: bigint): bigint => (sum + weight) % MODULUS
 export const subtractWeight = (sum: bigint, weight: bigint): bigint => (sum - weight + MODULUS) % MODULUS
 
-export class Sealer implements Disposable {
+export class RecordSealer implements Disposable {
   readonly #keys: { readonly [name in "id" | "box" | "nonce" | "sum"]: Secret }
 
   /** Four keys from the file's 32-byte data key, which stays the caller's. */
@@ -49,7 +49,7 @@ export class Sealer implements Disposable {
     return copy(createHmac("sha256", this.#keys.id.expose()).update(u8(kind)).update(name).digest())
   }
 
-  seal(place: Place, plain: Uint8Array): SealedRecord {
+  seal(place: RecordPlace, plain: Uint8Array): SealedRecord {
     const nonce = this.#nonce(place, plain)
     const cipher = createCipheriv("aes-256-gcm", this.#keys.box.expose(), nonce)
     cipher.setAAD(associated(place))
@@ -81,7 +81,7 @@ export class Sealer implements Disposable {
   }
 
   // Random, but hedged: a cloned machine whose generator repeats itself still gives different contents different nonces.
-  #nonce(place: Place, plain: Uint8Array): Bytes {
+  #nonce(place: RecordPlace, plain: Uint8Array): Bytes {
     const mac = createHmac("sha256", this.#keys.nonce.expose())
     mac.update(randomBytes(32)).update(associated(place)).update(plain)
     return copy(mac.digest().subarray(0, NONCE_LENGTH))
@@ -93,4 +93,4 @@ export class Sealer implements Disposable {
 }
 
 // Fixed lengths throughout, hence injective.
-const associated = (place: Place): Bytes => concat(place.id, u8(place.kind), u8(place.version))
+const associated = (place: RecordPlace): Bytes => concat(place.id, u8(place.kind), u8(place.version))

@@ -25,8 +25,8 @@ import {
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
-  type Kind,
   PROBE,
+  type RecordKind,
   ROOT,
   type Root,
   SESSION,
@@ -35,11 +35,11 @@ import {
 } from "./records.ts"
 import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
 import { compare, readRoot, suspect } from "./scan.ts"
-import { addWeight, type Head, type SealedRecord, Sealer } from "./seal.ts"
+import { addWeight, type Head, RecordSealer, type SealedRecord } from "./seal.ts"
 import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 
 /** What the records were, once all of them were read. */
-export interface SnapshotSummary {
+interface SnapshotSummary {
   readonly generation: number
   readonly incarnation: number
   readonly boot: number
@@ -56,16 +56,16 @@ interface Carried {
 }
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
-const OWN: readonly Kind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
+const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
 /** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {
   readonly #file: SecretsFile
-  readonly #sealer: Sealer
+  readonly #sealer: RecordSealer
 
-  private constructor(file: SecretsFile, sealer: Sealer) {
+  private constructor(file: SecretsFile, sealer: RecordSealer) {
     this.#file = file
     this.#sealer = sealer
   }
@@ -74,7 +74,7 @@ export class Snapshot implements Disposable {
   static take(file: SecretsFile, to: string, dataKey: Secret): Snapshot {
     file.copyTo(to)
     try {
-      return new Snapshot(SecretsFile.open(to, true), new Sealer(dataKey))
+      return new Snapshot(SecretsFile.open(to, true), new RecordSealer(dataKey))
     } catch (error) {
       rmSync(to, { force: true })
       throw error
@@ -136,7 +136,7 @@ export class Snapshot implements Disposable {
   /** The record as it travels, if it does; and the group that it is, whose share goes with it. */
   #carried({ kind, version }: SealedRecord, plain: Uint8Array, { chosen, onGroup }: Choice): Carried {
     const copied = (): StoredRecord => ({ kind, version, body: bodyOf(plain) })
-    const parse = <T>(kind: Kind<T>): T => parseBody(this.#file.path, kind, version, plain)
+    const parse = <T>(kind: RecordKind<T>): T => parseBody(this.#file.path, kind, version, plain)
     const isChosen = (groupId: string): boolean => chosen === undefined || chosen.has(groupId)
     if (kind === GROUP.byte) {
       const group = parse(GROUP)
@@ -183,7 +183,7 @@ export class Snapshot implements Disposable {
     return row
   }
 
-  #value<T>(kind: Kind<T>): T | undefined {
+  #value<T>(kind: RecordKind<T>): T | undefined {
     const row = getRow(this.#file, this.#sealer.blind(kind.byte, NO_NAME))
     if (row === undefined) return undefined
     return withPlain(this.#sealer, row, (plain) => parseBody(this.#file.path, kind, row.version, plain))?.value

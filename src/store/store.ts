@@ -30,25 +30,25 @@ import {
   GROUP,
   IDENTITY,
   INCARNATION,
-  type Kind,
   PROBE,
   type Queued,
+  type RecordKind,
   SESSION,
-  type Session,
   STRIKES,
+  type StoredSession,
   TASK,
   type UnprovenChecks,
 } from "./records.ts"
-import type { FencingToken } from "./rollbackGuard.ts"
+import type { DatabaseAge } from "./rollbackGuard.ts"
 import { NO_NAME, openHeader, parseBody } from "./rows.ts"
 import type { Visit } from "./scan.ts"
-import { Sealer } from "./seal.ts"
+import { RecordSealer } from "./seal.ts"
 import { Snapshot } from "./snapshot.ts"
 import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
-import { type ObserveCommit, Vault } from "./vault.ts"
+import { type ObserveCommit, RecordVault } from "./vault.ts"
 
-export interface StoreInit {
+interface StoreInit {
   /** 32-byte Ed25519 seed: who this node is. */
   readonly identitySeed: Secret
   /** PKCS#8 DER of an RSA key of 2048 bits or more. */
@@ -60,7 +60,7 @@ export interface StoreInit {
 }
 
 /** What the last process left behind, and what was made of it (threshold.md 2.5 rule 9). */
-export interface Recovery {
+interface Recovery {
   /** Sessions that were running when it died; closed now. */
   readonly sessions: readonly SessionRow[]
   /** Counts of unproven checks that this raised. */
@@ -72,8 +72,8 @@ export function createStore(path: string, password: Secret, init: StoreInit): St
   SecretsFile.create(path, (file) => {
     using dataKey = Secret.take(copy(randomBytes(32)))
     using entropy = Secret.take(copy(randomBytes(32)))
-    using sealer = new Sealer(dataKey)
-    const vault = new Vault(file, sealer)
+    using sealer = new RecordSealer(dataKey)
+    const vault = new RecordVault(file, sealer)
     vault.initialise(wrapKey(dataKey, password, init.kdf ?? DEFAULT_KDF))
     vault.transaction((tx) => {
       tx.put(IDENTITY, NO_NAME, init.identitySeed)
@@ -93,10 +93,10 @@ export function createStore(path: string, password: Secret, init: StoreInit): St
 export function openStore(path: string, password: Secret, options: { readonly readOnly: boolean }): Store {
   const file = SecretsFile.open(path, options.readOnly)
   let dataKey: Secret | undefined
-  let sealer: Sealer | undefined
+  let sealer: RecordSealer | undefined
   try {
     dataKey = openHeader(file, password)
-    sealer = new Sealer(dataKey)
+    sealer = new RecordSealer(dataKey)
     return new Store(file, dataKey, sealer)
   } catch (error) {
     sealer?.[Symbol.dispose]()
@@ -126,15 +126,15 @@ export class Store implements Disposable {
   readonly recovery: Recovery
   readonly #file: SecretsFile
   readonly #dataKey: Secret
-  readonly #sealer: Sealer
-  readonly #vault: Vault
+  readonly #sealer: RecordSealer
+  readonly #vault: RecordVault
 
   /** Takes all three over. Use openStore. */
-  constructor(file: SecretsFile, dataKey: Secret, sealer: Sealer) {
+  constructor(file: SecretsFile, dataKey: Secret, sealer: RecordSealer) {
     this.#file = file
     this.#dataKey = dataKey
     this.#sealer = sealer
-    this.#vault = new Vault(file, this.#sealer)
+    this.#vault = new RecordVault(file, this.#sealer)
     this.groups = new Groups(this.#vault)
     this.bans = new Bans(this.#vault, this.groups)
     this.strikes = new Strikes(this.#vault)
@@ -199,7 +199,7 @@ export class Store implements Disposable {
   }
 
   /** How far it has come, for whoever compares copies. */
-  get fencingToken(): FencingToken {
+  get fencingToken(): DatabaseAge {
     return { incarnation: this.incarnation, boot: this.boot, generation: this.generation }
   }
 
@@ -273,7 +273,7 @@ export class Store implements Disposable {
     this.close()
   }
 
-  #own<T>(kind: Kind<T>): T {
+  #own<T>(kind: RecordKind<T>): T {
     const value = this.#vault.read(kind, NO_NAME)
     if (value === undefined)
       throw new CosignerError("E-STO-010", { path: this.path, what: "one of the node's own keys" })
@@ -281,11 +281,11 @@ export class Store implements Disposable {
   }
 
   /** Fills the repositories; returns the sessions that were cut off and are this process's to settle. */
-  #load(): readonly Session[] {
+  #load(): readonly StoredSession[] {
     const journal: Restored[] = []
     const events: Pick<Queued, "seq" | "deliveries">[] = []
-    const cutOff: Session[] = []
-    const on = <T>(kind: Kind<T>, take: (value: T) => void): [number, Visit] => [
+    const cutOff: StoredSession[] = []
+    const on = <T>(kind: RecordKind<T>, take: (value: T) => void): [number, Visit] => [
       kind.byte,
       (version, plain) => take(parseBody(this.path, kind, version, plain)),
     ]

@@ -5,8 +5,8 @@
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import type { Strike, StrikePort } from "../tasks/ports.ts"
 import { STRIKES, type StrikeRecord } from "./records.ts"
-import type { Transaction } from "./transaction.ts"
-import type { Vault } from "./vault.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
 
 /** From this many strikes since the last pardon on, a party is refused. */
 export const MAX_STRIKES = 3
@@ -14,11 +14,11 @@ export const MAX_STRIKES = 3
 export const KEPT_STRIKES = 32
 
 export class Strikes implements StrikePort {
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   /** Strikes since the last pardon. */
   readonly #counts: Map<PartyId, number> = new Map()
 
-  constructor(vault: Vault) {
+  constructor(vault: RecordVault) {
     this.#vault = vault
   }
 
@@ -65,7 +65,7 @@ export class Strikes implements StrikePort {
     return this.#vault.read(STRIKES, partyBytes(peer)) ?? { peer, count: 0, total: 0, strikes: [], pardons: [] }
   }
 
-  #put(tx: Transaction, record: StrikeRecord): void {
+  #put(tx: StoreTransaction, record: StrikeRecord): void {
     tx.put(STRIKES, partyBytes(record.peer), record)
     tx.afterCommit(() => this.restore(record))
   }

@@ -20,9 +20,9 @@ import {
 import { withoutPayloads } from "../wire/task.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
-import { type Journal, SESSION, type Session, TASK, type UnprovenChecks } from "./records.ts"
-import type { Transaction } from "./transaction.ts"
-import type { Vault } from "./vault.ts"
+import { type Journal, SESSION, type StoredSession, TASK, type UnprovenChecks } from "./records.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
 
 /** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */
 export const REPLAY_MS = 30 * 24 * 60 * 60 * 1000
@@ -33,7 +33,7 @@ interface Summary extends Pick<TaskRecord, "taskId" | "type" | "state" | "delive
 }
 
 /** Tasks that ended before these moments, ms since 1970, may be forgotten. */
-export interface EndedBefore {
+interface EndedBefore {
   readonly deliveredMs: number
   /** Approved, and its outcome was never asked for. */
   readonly undeliveredMs: number
@@ -59,7 +59,7 @@ export const summaryOf = (record: TaskRecord): Summary => {
 type ClaimOf = Parameters<TaskPort["claim"]>[0]
 
 export class Tasks implements TaskPort {
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   readonly #outbox: Outbox
   readonly #bans: Bans
   readonly #usage = new RollingUsage()
@@ -67,7 +67,7 @@ export class Tasks implements TaskPort {
   readonly #summaries: Map<string, Summary> = new Map()
   #lastSeq = 0
 
-  constructor(vault: Vault, outbox: Outbox, bans: Bans) {
+  constructor(vault: RecordVault, outbox: Outbox, bans: Bans) {
     this.#vault = vault
     this.#outbox = outbox
     this.#bans = bans
@@ -266,7 +266,7 @@ export class Tasks implements TaskPort {
    * them: checks against one peer run one at a time, so one crash hid one of them at most, however many sessions it ended
    * (threshold.md 2.5 rule 9). Returns the counts that this raised.
    */
-  recover(cutOff: readonly Session[], nowMs: number): readonly UnprovenChecks[] {
+  recover(cutOff: readonly StoredSession[], nowMs: number): readonly UnprovenChecks[] {
     return this.#vault.transaction((tx) => {
       for (const session of cutOff) this.#close(tx, session, "crashed", nowMs)
       const epochs = Map.groupBy(
@@ -280,16 +280,16 @@ export class Tasks implements TaskPort {
     })
   }
 
-  #close(tx: Transaction, session: Session, how: string, nowMs: number): void {
+  #close(tx: StoreTransaction, session: StoredSession, how: string, nowMs: number): void {
     tx.put(SESSION, session.row.sid, { ...session, ended: { how, atMs: nowMs } })
   }
 
-  #put(tx: Transaction, journal: Journal): void {
+  #put(tx: StoreTransaction, journal: Journal): void {
     tx.put(TASK, utf8(journal.record.taskId), journal)
     tx.afterCommit(() => this.#remember(summaryOf(journal.record), journal.seq))
   }
 
-  #forget(tx: Transaction, { record, sids, debits }: Journal): void {
+  #forget(tx: StoreTransaction, { record, sids, debits }: Journal): void {
     tx.remove(TASK, utf8(record.taskId))
     for (const sid of sids) tx.remove(SESSION, sid)
     tx.afterCommit(() => {

@@ -3,23 +3,23 @@ import { type Bytes, concat, u64be } from "../bytes.ts"
 import { encode } from "../codec.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
-import { type Kind, ROOT, type Root } from "./records.ts"
+import { type RecordKind, ROOT, type Root } from "./records.ts"
 import { keyOf, markOf, NO_NAME, putRow, unmark, writeHeader } from "./rows.ts"
-import { addWeight, type SealedRecord, type Sealer, subtractWeight } from "./seal.ts"
+import { addWeight, type RecordSealer, type SealedRecord, subtractWeight } from "./seal.ts"
 
-export class Transaction {
+export class StoreTransaction {
   /** id -> the new mark, or undefined when removed. */
   readonly changes: Map<string, string | undefined> = new Map()
   readonly hooks: (() => void)[] = []
   /** Names of the kinds that it touched. */
   readonly kinds: Set<string> = new Set()
   readonly #file: SecretsFile
-  readonly #sealer: Sealer
+  readonly #sealer: RecordSealer
   readonly #markBefore: (id: string) => string | undefined
   #root: Root
   #isNewHeader = false
 
-  constructor(file: SecretsFile, sealer: Sealer, before: Root, markBefore: (id: string) => string | undefined) {
+  constructor(file: SecretsFile, sealer: RecordSealer, before: Root, markBefore: (id: string) => string | undefined) {
     this.#file = file
     this.#sealer = sealer
     this.#markBefore = markBefore
@@ -35,7 +35,7 @@ export class Transaction {
     return this.changes.size === 0 && !this.#isNewHeader
   }
 
-  put<T>(kind: Kind<T>, name: Uint8Array, value: T): void {
+  put<T>(kind: RecordKind<T>, name: Uint8Array, value: T): void {
     const record = this.#seal(kind, name, value)
     this.#uncount(record.id)
     this.kinds.add(kind.name)
@@ -49,7 +49,7 @@ export class Transaction {
   }
 
   /** Removing what is not there is no change. */
-  remove(kind: Kind<unknown>, name: Uint8Array): void {
+  remove(kind: RecordKind<unknown>, name: Uint8Array): void {
     const id = this.#sealer.blind(kind.byte, name)
     if (!this.#uncount(id)) return
     this.kinds.add(kind.name)
@@ -75,7 +75,7 @@ export class Transaction {
     return this.#root
   }
 
-  #seal<T>(kind: Kind<T>, name: Uint8Array, value: T): SealedRecord {
+  #seal<T>(kind: RecordKind<T>, name: Uint8Array, value: T): SealedRecord {
     const id = this.#sealer.blind(kind.byte, name)
     const body = encode(kind.codec, value)
     const plain = concat(u64be(this.generation), body)

@@ -29,16 +29,16 @@ import {
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
-  type Kind,
   peerName,
+  type RecordKind,
   SESSION,
   STRIKES,
   TASK,
 } from "./records.ts"
 import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
-import { Sealer } from "./seal.ts"
-import type { Transaction } from "./transaction.ts"
-import { Vault } from "./vault.ts"
+import { RecordSealer } from "./seal.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import { RecordVault } from "./vault.ts"
 
 /** A record outside the database. Kind and version are the store's own. */
 export interface StoredRecord {
@@ -48,7 +48,7 @@ export interface StoredRecord {
 }
 
 /** The share of one epoch, and nothing else of its secret part. */
-export const EPOCH_SHARE: Kind<{ readonly groupId: string; readonly epochId: Bytes; readonly share: Secret }> = {
+export const EPOCH_SHARE: RecordKind<{ readonly groupId: string; readonly epochId: Bytes; readonly share: Secret }> = {
   byte: 128,
   name: "epoch share",
   version: 1,
@@ -71,7 +71,7 @@ export interface Imported {
   readonly incarnation: number
 }
 
-export interface ImportOptions {
+interface ImportOptions {
   readonly kdf?: Kdf
   readonly nowMs: number
   readonly onGroup?: OnGroup
@@ -91,10 +91,10 @@ export function importStore(
   let imported: Imported | undefined
   SecretsFile.create(path, (file) => {
     using dataKey = Secret.take(copy(randomBytes(32)))
-    using sealer = new Sealer(dataKey)
-    const vault = new Vault(file, sealer, new FileIndex(file))
+    using sealer = new RecordSealer(dataKey)
+    const vault = new RecordVault(file, sealer, new FileIndex(file))
     vault.initialise(wrapKey(dataKey, password, kdf))
-    const intake = new Admission(path, vault, nowMs, onGroup)
+    const intake = new ImportAdmission(path, vault, nowMs, onGroup)
     const batches = inBatches(records)
     for (;;) {
       const isOver = vault.transaction((tx) => batches(tx, intake))
@@ -108,7 +108,7 @@ export function importStore(
 }
 
 /** Puts the next records into a transaction; true when there are no more. */
-function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: Admission) => boolean {
+function inBatches(records: Iterable<StoredRecord>): (tx: StoreTransaction, intake: ImportAdmission) => boolean {
   const iterator = records[Symbol.iterator]()
   return (tx, intake) => {
     for (let n = 0; n < BATCH; n++) {
@@ -121,9 +121,9 @@ function inBatches(records: Iterable<StoredRecord>): (tx: Transaction, intake: A
 }
 
 /** What has come so far, counted; the file itself says which records these were. */
-class Admission {
+class ImportAdmission {
   readonly #path: string
-  readonly #vault: Vault
+  readonly #vault: RecordVault
   readonly #nowMs: number
   readonly #onGroup: OnGroup
   #records = 0
@@ -135,7 +135,7 @@ class Admission {
   #hasCallbackKey = false
   #hasBoots = false
 
-  constructor(path: string, vault: Vault, nowMs: number, onGroup: OnGroup) {
+  constructor(path: string, vault: RecordVault, nowMs: number, onGroup: OnGroup) {
     this.#path = path
     this.#vault = vault
     this.#nowMs = nowMs
@@ -147,9 +147,13 @@ class Admission {
     return this.#owed
   }
 
-  take(tx: Transaction, record: StoredRecord): void {
+  take(tx: StoreTransaction, record: StoredRecord): void {
     this.#records++
-    const carry = <T>(kind: Kind<T>, nameOf: (value: T) => Uint8Array, also: (value: T) => void = () => {}): void => {
+    const carry = <T>(
+      kind: RecordKind<T>,
+      nameOf: (value: T) => Uint8Array,
+      also: (value: T) => void = () => {},
+    ): void => {
       const value = parse(this.#path, kind, record)
       try {
         also(value)
@@ -203,7 +207,7 @@ class Admission {
   }
 
   /** What every restored node gets new, once every share is proven. */
-  finish(tx: Transaction): Imported {
+  finish(tx: StoreTransaction): Imported {
     const party = this.#self
     if (party === undefined || !this.#hasCallbackKey || !this.#hasBoots) {
       throw new CosignerError("E-BAK-013", { path: this.#path, what: "the node's own keys are missing" })
@@ -215,7 +219,7 @@ class Admission {
     return { party, records: this.#records, groups: this.#groups, proven: this.#proven, incarnation }
   }
 
-  #putNew<T>(tx: Transaction, kind: Kind<T>, name: Uint8Array, value: T): void {
+  #putNew<T>(tx: StoreTransaction, kind: RecordKind<T>, name: Uint8Array, value: T): void {
     // No backup has a record twice; and what was proven must not be replaced by what was not.
     if (this.#vault.has(kind, name))
       throw new CosignerError("E-BAK-013", { path: this.#path, what: "a record is there twice" })
@@ -238,7 +242,7 @@ class Admission {
   }
 
   /** s*G is the public share of the group's record, or nothing is stored. */
-  #takeShare(tx: Transaction, record: StoredRecord): void {
+  #takeShare(tx: StoreTransaction, record: StoredRecord): void {
     const { groupId, epochId, share } = parse(this.#path, EPOCH_SHARE, record)
     try {
       const name = epochName(groupId, epochId)
@@ -262,7 +266,7 @@ class Admission {
   }
 
   /** ECDSA waited already when the backup was made. This restore's own mark stands, whichever of the two comes first. */
-  #takeMark(tx: Transaction, record: StoredRecord): void {
+  #takeMark(tx: StoreTransaction, record: StoredRecord): void {
     const mark = parse(this.#path, AWAITS_REFRESH, record)
     const name = epochName(mark.groupId, mark.epochId)
     if (!this.#vault.has(AWAITS_REFRESH, name)) tx.put(AWAITS_REFRESH, name, mark)
@@ -272,7 +276,7 @@ class Admission {
 const unproven = (group: string, why: string): CosignerError => new CosignerError("E-BAK-011", { group, why })
 
 /** The id of a group that has no share and should; it is looked for only when one is known to be missing. */
-function groupWithoutShare(file: SecretsFile, sealer: Sealer, vault: Vault): string {
+function groupWithoutShare(file: SecretsFile, sealer: RecordSealer, vault: RecordVault): string {
   for (const row of file.sql.scan.iterate()) {
     if (row.kind !== GROUP.byte) continue
     const group = withPlain(sealer, row, (plain) => parseBody(file.path, GROUP, row.version, plain))?.value
@@ -283,7 +287,7 @@ function groupWithoutShare(file: SecretsFile, sealer: Sealer, vault: Vault): str
 }
 
 /** E-STO-027 for a record that only another version reads. */
-function parse<T>(path: string, kind: Kind<T>, { version, body }: StoredRecord): T {
+function parse<T>(path: string, kind: RecordKind<T>, { version, body }: StoredRecord): T {
   try {
     const codec = codecOf(kind, version)
     if (codec !== undefined) return c.decode(codec, body)

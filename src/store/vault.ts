@@ -8,28 +8,28 @@ import { CosignerError } from "../errors.ts"
 import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
-import type { Kind, Root } from "./records.ts"
+import type { RecordKind, Root } from "./records.ts"
 import { getRow, type Index, keyOf, markOf, parseBody, withPlain, writeHeader } from "./rows.ts"
 import { readRoot, scan, type Visitors } from "./scan.ts"
-import type { SealedRecord, Sealer } from "./seal.ts"
-import { Transaction } from "./transaction.ts"
+import type { RecordSealer, SealedRecord } from "./seal.ts"
+import { StoreTransaction } from "./transaction.ts"
 
 /** Told of every transaction: how long it took, whether it stands, and the kinds of record that it touched. Must not throw. */
 export type ObserveCommit = (tookMs: number, isDone: boolean, kinds: ReadonlySet<string>) => void
 
 const NO_KINDS: ReadonlySet<string> = new Set()
 
-export class Vault {
+export class RecordVault {
   readonly #file: SecretsFile
-  readonly #sealer: Sealer
+  readonly #sealer: RecordSealer
   #index: Index
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
   #dataVersion = 0
-  #current: Transaction | undefined
+  #current: StoreTransaction | undefined
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
 
-  constructor(file: SecretsFile, sealer: Sealer, index: Index = new Map()) {
+  constructor(file: SecretsFile, sealer: RecordSealer, index: Index = new Map()) {
     this.#file = file
     this.#sealer = sealer
     this.#index = index
@@ -76,12 +76,12 @@ export class Vault {
     })
   }
 
-  has(kind: Kind<unknown>, name: Uint8Array): boolean {
+  has(kind: RecordKind<unknown>, name: Uint8Array): boolean {
     return this.#markOf(keyOf(this.#sealer.blind(kind.byte, name))) !== undefined
   }
 
   /** The record, or undefined when there is none. Throws if it is not exactly the one that was last written. */
-  read<T>(kind: Kind<T>, name: Uint8Array): T | undefined {
+  read<T>(kind: RecordKind<T>, name: Uint8Array): T | undefined {
     return this.#guarded("read", () => {
       const id = this.#sealer.blind(kind.byte, name)
       const mark = this.#markOf(keyOf(id))
@@ -94,7 +94,7 @@ export class Vault {
   }
 
   /** Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. */
-  transaction<T>(body: (tx: Transaction) => T): T {
+  transaction<T>(body: (tx: StoreTransaction) => T): T {
     const begunMs = performance.now()
     let isDone = false
     let kinds = NO_KINDS
@@ -125,7 +125,7 @@ export class Vault {
     this.#stopped = new CosignerError("E-STO-019", { path: this.path, why: "it was closed" })
   }
 
-  #begin(): Transaction {
+  #begin(): StoreTransaction {
     const { path, readOnly } = this.#file
     if (readOnly) throw new CosignerError("E-STO-019", { path, why: "it was opened to read only" })
     if (this.#current !== undefined) throw new CosignerError("E-STO-019", { path, why: "a transaction is still open" })
@@ -135,11 +135,11 @@ export class Vault {
       this.#undo()
       throw this.#changedBeneath("changed by another program")
     }
-    this.#current = new Transaction(this.#file, this.#sealer, this.#root, (id) => this.#markOf(id))
+    this.#current = new StoreTransaction(this.#file, this.#sealer, this.#root, (id) => this.#markOf(id))
     return this.#current
   }
 
-  #commit(tx: Transaction): void {
+  #commit(tx: StoreTransaction): void {
     const root = tx.putRoot()
     try {
       this.#file.commit()

@@ -17,7 +17,7 @@ import type { KnownAccount } from "../policy/request.ts"
 /** Last indices beside a signing path, and paths of one pattern. */
 export const TRIED = 100
 
-export interface AccountSource {
+interface AccountSource {
   /** Of the messages that belong to the payload. */
   readonly paths: readonly (readonly number[])[]
   /** enc(P) of the group's key at a path; undefined where there is no such child. */

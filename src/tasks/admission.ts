@@ -18,15 +18,15 @@ import type { JournalBudget, TaskRecord } from "./ports.ts"
 const ROW_BYTES = 1024
 const DAY_SECONDS = 86_400
 
-type Spent = Extract<Code, "E-TSK-033" | "E-TSK-035">
+type SpentCode = Extract<Code, "E-TSK-033" | "E-TSK-035">
 
 export class Admission {
-  readonly #refused: Budget
-  readonly #idle: Budget
+  readonly #refused: ByteBudget
+  readonly #idle: ByteBudget
 
   constructor(limits: JournalBudget, log: Log, nowMs: number) {
-    this.#refused = new Budget(limits.refused, "E-TSK-033", log, nowMs)
-    this.#idle = new Budget(limits.idle, "E-TSK-035", log, nowMs)
+    this.#refused = new ByteBudget(limits.refused, "E-TSK-033", log, nowMs)
+    this.#idle = new ByteBudget(limits.idle, "E-TSK-035", log, nowMs)
   }
 
   /** What to do with a task that is new: claim it, decide it first, or refuse it. */
@@ -52,14 +52,14 @@ function bytesOf({ document, verdict, reason, outcome }: TaskRecord): number {
   return ROW_BYTES + document.length + checked + words.reduce((sum, word) => sum + word.length, 0)
 }
 
-class Budget {
+class ByteBudget {
   readonly limits: JournalBudget["refused"]
-  readonly #code: Spent
+  readonly #code: SpentCode
   readonly #log: Log
   readonly #bucket: TokenBucket
   #isSaid = false
 
-  constructor(limits: JournalBudget["refused"], code: Spent, log: Log, nowMs: number) {
+  constructor(limits: JournalBudget["refused"], code: SpentCode, log: Log, nowMs: number) {
     this.limits = limits
     this.#code = code
     this.#log = log

@@ -20,10 +20,10 @@ import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 export interface Attempt {
   readonly session: HostedSession
   /** Resolves when the session has ended, its row is closed and its share is wiped. */
-  readonly ended: Promise<Ended>
+  readonly ended: Promise<EndedAttempt>
 }
 
-export interface Ended {
+export interface EndedAttempt {
   readonly ending: Ending
   /** Why the session was not begun: the rules that approved the task refuse it by now. */
   readonly refused: Refusal | undefined
@@ -31,7 +31,7 @@ export interface Ended {
   readonly close: () => void
 }
 
-export interface AttemptEvents {
+interface AttemptEvents {
   /** The session's row is durable, and its first message may leave. */
   readonly begun: () => void
   readonly ban: (groupId: string, peer: PartyId) => void

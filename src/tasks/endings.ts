@@ -1,8 +1,9 @@
 /** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
 import type { Ending } from "../mpc/session.ts"
+import type { Report } from "../wire/frames.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
-import { attemptEnded, type Report } from "./report.ts"
+import { attemptEnded } from "./report.ts"
 
 type Unsigned = Exclude<Finish, { readonly state: "completed" }>
 

@@ -12,7 +12,7 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
 import { VERSIONS } from "../wire/versions.ts"
-import { type Attempt, beginAttempt, type Ended } from "./attempt.ts"
+import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { clockDecision, clockRefusal } from "./clock.ts"
 import { askEverybody, both } from "./decision.ts"
@@ -30,7 +30,7 @@ import {
   wordsOf,
 } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
-import { type Mailbox, mailbox } from "./mailbox.ts"
+import { type CommandMailbox, mailbox } from "./mailbox.ts"
 import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { isFinal } from "./ports.ts"
@@ -38,7 +38,7 @@ import { attemptEnded, reportOf } from "./report.ts"
 import { fired, onFired } from "./signals.ts"
 import { retireBefore } from "./succession.ts"
 
-type Command =
+type TaskCommand =
   | { readonly kind: "start"; readonly attempt: number; readonly terms: StartTerms | undefined }
   | { readonly kind: "certificate"; readonly acks: readonly Bytes[] }
 
@@ -60,7 +60,7 @@ export class TaskExecution {
   readonly #ports: TaskPorts
   readonly #locks: CheckLocks
   readonly #onBan: (groupId: string, peer: PartyId) => void
-  readonly #commands: Mailbox<Command> = mailbox()
+  readonly #commands: CommandMailbox<TaskCommand> = mailbox()
   readonly #cancelled = new AbortController()
   readonly #suspended = new AbortController()
   readonly #alarm: Alarm
@@ -263,7 +263,7 @@ export class TaskExecution {
   }
 
   /** The ending of an attempt, which its own deadline and whatever stops the task bring about. */
-  async #ended({ session, ended }: Attempt, plan: Plan): Promise<Ended> {
+  async #ended({ session, ended }: Attempt, plan: Plan): Promise<EndedAttempt> {
     const { limits, now, alarm } = this.#ports
     const limit = plan.kind === "sign" ? limits.signSessionMs : limits.setupSessionMs
     using timeout = alarm(Math.min(this.task.deadline_ms, now() + limit))
@@ -273,7 +273,7 @@ export class TaskExecution {
   }
 
   /** Whether the task is over. */
-  #settle({ ending, refused, close }: Ended, number: number, plan: Plan): boolean {
+  #settle({ ending, refused, close }: EndedAttempt, number: number, plan: Plan): boolean {
     if (ending.kind === "done") {
       const { result } = ending
       this.#complete(() => {

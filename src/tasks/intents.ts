@@ -30,7 +30,7 @@ import { accountsIn } from "./accounts.ts"
 import { contradiction, statedPayload, statedTransaction } from "./stated.ts"
 
 /** One payload, read. */
-export interface TaskIntent {
+interface TaskIntent {
   readonly reading: Reading
   /** H(reading), `0x` hex. */
   readonly hash: string
@@ -67,7 +67,7 @@ export const intentSettingsOf = (names: Names): IntentSettings => ({
 export const DEFAULT_INTENT_SETTINGS: IntentSettings = intentSettingsOf(NO_NAMES)
 
 /** A key as intents need it: a group of this node's, or what WaaS knows of one. */
-export interface IntentKey {
+interface IntentKey {
   readonly curve: CurveName
   readonly publicKey: Bytes
   readonly chainCode: Bytes
@@ -337,7 +337,7 @@ export function unreadDecision({ code, message, at }: IntentProblem): Decision {
   return { verdict: { action: "reject", code, reason, rules }, debits: [] }
 }
 
-export interface RecordedIntent {
+interface RecordedIntent {
   readonly hash: string
   readonly text: string
 }

@@ -65,7 +65,7 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
  * What this node knows to be the group's epoch: of the certified ones that of highest rank, whether or not this node has a
  * share of it.
  */
-export function currentEpoch(all: readonly GroupPublic[], groupId: string): GroupPublic | undefined {
+function currentEpoch(all: readonly GroupPublic[], groupId: string): GroupPublic | undefined {
   const certified = all.filter((group) => group.groupId === groupId && group.certificate !== undefined)
   return certified.reduce<GroupPublic | undefined>(
     (best, group) => (best === undefined || outranks(group, best) ? group : best),

@@ -22,7 +22,7 @@ export interface ShareSigner {
   readonly rng: Rng
 }
 
-interface Wanted {
+interface WantedCheckup {
   readonly group: GroupPublic
   readonly message: string
   readonly bytes: Bytes
@@ -35,9 +35,9 @@ export function messageBytes(message: string): Bytes | undefined {
 }
 
 /** What the task asks of this node, checked against its own records; no share is opened yet. */
-export function planShareSign(task: KeyShareSignTask, signer: ShareSigner): readonly Wanted[] | Refusal {
+export function planShareSign(task: KeyShareSignTask, signer: ShareSigner): readonly WantedCheckup[] | Refusal {
   if (task.node_id !== nodeIdOf(signer.self)) return refuse("E-TSK-008", {})
-  const wanted: Wanted[] = []
+  const wanted: WantedCheckup[] = []
   for (const [index, { group_id, message }] of task.details.entries()) {
     const group = signer.groups.active(group_id)
     if (group === undefined) return refuse("E-TSK-006", { groupId: group_id })
@@ -54,7 +54,7 @@ export function planKeyShareSign(task: KeyShareSignTask, ports: TaskPorts): Lone
 }
 
 /** Signs every message with the untweaked share of its group. Throws E-KEY-008 for a share that is not its own. */
-export function signShares(wanted: readonly Wanted[], signer: ShareSigner): TaskOutcome {
+export function signShares(wanted: readonly WantedCheckup[], signer: ShareSigner): TaskOutcome {
   const signatures = wanted.map(({ group, message, bytes }) => ({
     group_id: group.groupId,
     signed_msg: message,

@@ -40,7 +40,7 @@ export interface AttemptStart {
   readonly intents: Intents
 }
 
-export interface OpenSession {
+interface OpenSession {
   readonly spec: SessionSpec
   /** Wipes the share that the spec holds; called when the session has ended. */
   release(): void

@@ -10,7 +10,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
 import type { Decision, Usage } from "../policy/decision.ts"
 import { evaluate } from "../policy/evaluate.ts"
-import type { KeySignRequest, PolicyRequest, SignatureName, Unreadable } from "../policy/request.ts"
+import type { KeySignRequest, PolicyRequest, SignatureName, UnreadableRequest } from "../policy/request.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
 import { type Intents, NO_INTENTS } from "./intents.ts"
@@ -55,7 +55,7 @@ export function policyRequest(
   task: Task,
   group: OwnGroup | undefined,
   intents: Intents = NO_INTENTS,
-): PolicyRequest | Unreadable {
+): PolicyRequest | UnreadableRequest {
   const common = { taskId: task.task_id, extraInfo: task.extra_info }
   switch (task.type) {
     case "KeyGen":
@@ -79,7 +79,11 @@ export function policyRequest(
   }
 }
 
-function keySignRequest(task: KeySignTask, group: OwnGroup | undefined, intents: Intents): PolicyRequest | Unreadable {
+function keySignRequest(
+  task: KeySignTask,
+  group: OwnGroup | undefined,
+  intents: Intents,
+): PolicyRequest | UnreadableRequest {
   if (group === undefined || group.groupId !== task.group_id) return unreadable(task, "this node has no such group")
   if (group.rootPubKey !== task.root_pub_key) return unreadable(task, "its root_pub_key is not that of the group")
   const messages = messagesOf(task, intents)
@@ -116,7 +120,7 @@ function messagesOf(task: KeySignTask, intents: Intents): KeySignRequest["messag
 }
 
 // A node that is new to the group has no record of it: then the task speaks, and the allow list pins what it says.
-function keyReshareRequest(task: KeyReshareTask, group: OwnGroup | undefined): PolicyRequest | Unreadable {
+function keyReshareRequest(task: KeyReshareTask, group: OwnGroup | undefined): PolicyRequest | UnreadableRequest {
   if (group !== undefined) {
     if (group.groupId !== task.old_group_id) return unreadable(task, "its old_group_id is not that of the group")
     if (group.curve !== task.curve) return unreadable(task, "its curve is not that of the group")
@@ -137,7 +141,7 @@ function keyReshareRequest(task: KeyReshareTask, group: OwnGroup | undefined): P
   }
 }
 
-const unreadable = (task: { readonly task_id: string }, problem: string): Unreadable => ({
+const unreadable = (task: { readonly task_id: string }, problem: string): UnreadableRequest => ({
   type: "unreadable",
   taskId: task.task_id,
   problem,

@@ -34,7 +34,7 @@ export const TASK_STATES = [
 export type TaskState = (typeof TASK_STATES)[number]
 
 const FINAL = ["completed", "rejected", "failed", "cancelled"] as const
-export type FinalState = (typeof FINAL)[number]
+type FinalState = (typeof FINAL)[number]
 export const isFinal = (state: TaskState): state is FinalState => FINAL.some((final) => final === state)
 
 export interface TaskRecord {

@@ -4,7 +4,7 @@ import type { Clock } from "./ports.ts"
 
 const EVERY_MS = 60_000
 
-interface Kind {
+interface LineKind {
   readonly saidMs: number
   left: number
 }
@@ -13,7 +13,7 @@ export class RateLimitedLog {
   readonly #log: Log
   readonly #now: Clock
   /** By sentence and code, both of which are this program's: a small number of kinds. */
-  readonly #kinds = new Map<string, Kind>()
+  readonly #kinds = new Map<string, LineKind>()
 
   constructor(log: Log, now: Clock) {
     this.#log = log

@@ -1,10 +1,9 @@
 /** Reports: how the journal's view of a task is told to WaaS. */
-import type { FromNode, ReportStatus } from "../wire/frames.ts"
+
+import type { Report, ReportStatus } from "../wire/frames.ts"
 import { recordedIntents, taskIntentHash } from "./intents.ts"
 import type { Refusal } from "./plan.ts"
 import type { TaskRecord, TaskState } from "./ports.ts"
-
-export type Report = Extract<FromNode, { kind: "report" }>
 
 const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   claimed: 130,

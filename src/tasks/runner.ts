@@ -23,7 +23,7 @@ import { RateLimitedLog } from "./rateLimitedLog.ts"
 import { reportOf } from "./report.ts"
 import { succeed } from "./succession.ts"
 
-export interface Tasks {
+export interface TaskRunner {
   /** Never throws: what cannot be verified or read is logged and dropped. */
   onFrame(frame: ToNode): void
   /** Takes up what an earlier run of this node left unfinished. Once, before the first frame. */
@@ -51,9 +51,9 @@ interface PendingDecision {
 }
 
 /** Tasks of this process. Nothing begins before `resume`, or the first frame. */
-export const createTasks = (waasKey: Bytes, ports: TaskPorts): Tasks => new TaskRunner(waasKey, ports)
+export const createTasks = (waasKey: Bytes, ports: TaskPorts): TaskRunner => new Runner(waasKey, ports)
 
-class TaskRunner implements Tasks {
+class Runner implements TaskRunner {
   readonly #waasKey: Bytes
   readonly #ports: TaskPorts
   readonly #executions = new Map<string, TaskExecution>()

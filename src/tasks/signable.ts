@@ -10,7 +10,7 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { BanPort, GroupPort, StrikePort } from "./ports.ts"
 
 /** The records that keep members from signing; the store has them under these names. */
-export interface SigningRecords {
+interface SigningRecords {
   readonly bans: Pick<BanPort, "unusable" | "awaitsRefresh">
   readonly strikes: Pick<StrikePort, "refused">
 }
@@ -25,7 +25,7 @@ export interface GroupSignable {
   readonly signable: readonly Signable[]
 }
 
-export interface Signable {
+interface Signable {
   readonly algorithm: Algorithm
   /** Some `threshold` members, this node among them, can begin a session of it. */
   readonly ready: boolean
@@ -33,10 +33,10 @@ export interface Signable {
   readonly problem: CosignerError | undefined
 }
 
-type Epoch = Pick<GroupPublic, "groupId" | "epochId" | "status" | "curve" | "threshold" | "members">
+type SignableEpoch = Pick<GroupPublic, "groupId" | "epochId" | "status" | "curve" | "threshold" | "members">
 
 /** What a key on the curve signs with. */
-export const algorithmsOf = (curve: GroupPublic["curve"]): readonly Algorithm[] =>
+const algorithmsOf = (curve: GroupPublic["curve"]): readonly Algorithm[] =>
   curve === "ed25519" ? ["eddsa"] : ["ecdsa", "bip340"]
 
 /** Every ACTIVE epoch, and what its key can sign with. */
@@ -51,10 +51,10 @@ export function activeSignable({ groups, bans, strikes }: GroupRecords): readonl
 }
 
 /** Of each algorithm that the epoch's key has. */
-export const signableBy = (group: Epoch, records: SigningRecords): readonly Signable[] =>
+export const signableBy = (group: SignableEpoch, records: SigningRecords): readonly Signable[] =>
   algorithmsOf(group.curve).map((algorithm) => signableWith(group, algorithm, records))
 
-function signableWith(group: Epoch, algorithm: Algorithm, { bans, strikes }: SigningRecords): Signable {
+function signableWith(group: SignableEpoch, algorithm: Algorithm, { bans, strikes }: SigningRecords): Signable {
   const parties = group.members.map(({ party }) => party)
   const never = notActive(group)
   if (never !== undefined) return { algorithm, ready: false, problem: never }
@@ -91,7 +91,7 @@ export function blockedAmong(
 export const struckOut = (parties: readonly PartyId[]): CosignerError | undefined =>
   parties.length === 0 ? undefined : new CosignerError("E-TSK-023", { peers: parties.map(nodeIdOf) })
 
-function notActive({ groupId, status }: Epoch): CosignerError | undefined {
+function notActive({ groupId, status }: SignableEpoch): CosignerError | undefined {
   switch (status) {
     case "ACTIVE":
       return undefined

@@ -11,7 +11,7 @@ import { signedHash } from "./api/canonical.ts"
 import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"
 import type { CurveType, GroupType, SignStatus, TssRequestStatus, VaultType } from "./store/model.ts"
 
-export interface ClientOptions {
+interface ClientOptions {
   /** `http://127.0.0.1:11050`, without /v2. */
   readonly baseUrl: string
   readonly apiKeyCurve: ApiKeyCurve
@@ -21,12 +21,12 @@ export interface ClientOptions {
   readonly responseKey: string | undefined
 }
 
-export interface Page<T> {
+interface Page<T> {
   readonly data: readonly T[]
   readonly pagination: { readonly before: string; readonly after: string; readonly total_count: number }
 }
 
-export interface VaultObject {
+interface VaultObject {
   readonly vault_id: string
   readonly name: string
   readonly type: VaultType
@@ -34,7 +34,7 @@ export interface VaultObject {
   readonly created_timestamp: number
 }
 
-export interface HolderObject {
+interface HolderObject {
   readonly name: string
   readonly type: string
   readonly tss_node_id: string
@@ -43,7 +43,7 @@ export interface HolderObject {
   readonly status: string
 }
 
-export interface GroupObject {
+interface GroupObject {
   readonly key_share_holder_group_id: string
   readonly type: GroupType
   readonly status: "New" | "Valid" | "Unavailable"
@@ -58,7 +58,7 @@ export interface GroupObject {
   readonly created_timestamp: number
 }
 
-export interface TssRequestObject {
+interface TssRequestObject {
   readonly tss_request_id: string
   readonly type: string
   readonly status: TssRequestStatus
@@ -93,7 +93,7 @@ export interface SignRequestObject {
   readonly updated_timestamp: number
 }
 
-export interface NewGroup {
+interface NewGroup {
   readonly key_share_holder_group_type: GroupType
   readonly participants: number
   readonly threshold: number
@@ -105,7 +105,7 @@ export interface NewGroup {
   }[]
 }
 
-export interface NewSignRequest {
+export interface SignRequestInput {
   readonly request_id: string
   readonly curve: CurveType
   readonly signature_type: SignatureType
@@ -126,7 +126,7 @@ export interface NewSignRequest {
   readonly deadline_seconds?: number
 }
 
-export interface NewReshare {
+interface NewReshare {
   readonly type: "KeyGenFromKeyGroup" | "Recovery" | "KeyReshare"
   readonly target_key_share_holder_group_id: string
   readonly source_key_share_holder_group: {
@@ -151,7 +151,7 @@ export interface Client {
   readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly createReshare: (vaultId: string, reshare: NewReshare) => Promise<TssRequestObject>
-  readonly createSignRequest: (vaultId: string, request: NewSignRequest) => Promise<SignRequestObject>
+  readonly createSignRequest: (vaultId: string, request: SignRequestInput) => Promise<SignRequestObject>
   readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   /** Any other endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. */

@@ -18,7 +18,7 @@ const STATUS = {
   60005: 400, // cannot cancel
 } as const
 
-export type ErrorCode = keyof typeof STATUS
+type ErrorCode = keyof typeof STATUS
 
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure"

@@ -10,9 +10,9 @@ import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type Wa
 import { newUuid } from "./ids.ts"
 import type { ApiKey } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
-import type { Store } from "./store/store.ts"
+import type { WaasStore } from "./store/store.ts"
 
-export interface WaasInfo {
+interface WaasInfo {
   readonly files: WaasFiles
   /** Hex; nodes pin it as `[websocket]` WaaS public key. */
   readonly publicKey: string
@@ -95,7 +95,7 @@ export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: numbe
   })
 }
 
-async function inStore<T>(dir: string, work: (store: Store) => Promise<T>): Promise<T> {
+async function inStore<T>(dir: string, work: (store: WaasStore) => Promise<T>): Promise<T> {
   const { database } = filesIn(dir)
   if (!existsSync(database)) throw new CosignerError("E-WAA-002", { dir, file: database })
   const store = openSqliteStore(database)

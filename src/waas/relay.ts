@@ -23,7 +23,7 @@ import {
 import { shownFrame } from "../wire/shown.ts"
 import type { Signer } from "../wire/signed.ts"
 import type { NodeVersions } from "../wire/versions.ts"
-import { type ConnectionEvents, type ConnectionLimits, NodeConnection, type NodeSaid } from "./relayConnection.ts"
+import { type ConnectionLimits, NodeConnection, type NodeSaid, type RelayConnectionEvents } from "./relayConnection.ts"
 import { UnprovenConnections } from "./unproven.ts"
 
 export interface RelayLimits extends ConnectionLimits {
@@ -70,7 +70,7 @@ export interface RelayOptions {
   readonly limits: RelayLimits
 }
 
-export type RelayDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull" | RefusalReason
+type RelayDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull" | RefusalReason
 
 export interface Relay {
   /** The upgrade of a request to `/ws`: to be tried before any other route; "other" is somebody else's. */
@@ -106,7 +106,7 @@ class NodeRelay implements Relay {
   readonly #connections = new Set<NodeConnection>()
   readonly #unproven: UnprovenConnections
   readonly #dropped = new Map<RelayDrop, number>()
-  readonly #events: ConnectionEvents
+  readonly #events: RelayConnectionEvents
   readonly #sweep: ReturnType<typeof setInterval>
   #closing = false
 

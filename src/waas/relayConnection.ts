@@ -28,7 +28,7 @@ import {
   type Versions,
 } from "../wire/versions.ts"
 
-export type Socket = Bun.ServerWebSocket<NodeConnection>
+type Socket = Bun.ServerWebSocket<NodeConnection>
 
 export interface ConnectionLimits {
   /** From the upgrade to the proof of the key, ms. */
@@ -49,7 +49,7 @@ export interface NodeSaid {
   readonly versions: NodeVersions
 }
 
-export interface ConnectionEvents {
+export interface RelayConnectionEvents {
   /** The key is proved. A refusal ends the connection; undefined welcomes it. Must not reject. */
   admit(
     connection: NodeConnection,
@@ -63,7 +63,7 @@ export interface ConnectionEvents {
   refused(connection: NodeConnection, reason: RefusalReason): void
 }
 
-type Phase =
+type HandshakePhase =
   | { readonly kind: "hello" }
   | { readonly kind: "proof"; readonly transcript: Transcript; readonly party: PartyId }
   /** Whether it may stay is being found out; until then it has nothing to say. */
@@ -72,7 +72,7 @@ type Phase =
   | { readonly kind: "ended" }
 
 export class NodeConnection {
-  #phase: Phase = { kind: "hello" }
+  #phase: HandshakePhase = { kind: "hello" }
   #socket: Socket | undefined
   #party: PartyId | undefined
   #said: NodeSaid | undefined
@@ -87,7 +87,7 @@ export class NodeConnection {
     private readonly signer: Signer,
     private readonly clock: () => number,
     private readonly limits: ConnectionLimits,
-    private readonly events: ConnectionEvents,
+    private readonly events: RelayConnectionEvents,
   ) {
     this.#packets = bucketOf(limits.packetsPerSecond, limits)
     this.#bytes = bucketOf(limits.bytesPerSecond, limits)
@@ -166,7 +166,7 @@ export class NodeConnection {
     this.#packet(this.#phase, packet)
   }
 
-  #packet(phase: Phase, packet: Packet): void {
+  #packet(phase: HandshakePhase, packet: Packet): void {
     if (phase.kind === "hello" && packet.kind === "hello") return this.#challenge(packet)
     if (phase.kind === "proof" && packet.kind === "proof") return this.#prove(phase, packet)
     if (phase.kind === "open") {
@@ -202,7 +202,7 @@ export class NodeConnection {
   }
 
   #prove(
-    { transcript, party }: Extract<Phase, { readonly kind: "proof" }>,
+    { transcript, party }: Extract<HandshakePhase, { readonly kind: "proof" }>,
     { signature, fencingToken, versions }: Extract<Packet, { readonly kind: "proof" }>,
   ): void {
     // A relay that cuts the versions off, or adds some, has made another transcript than the one that is signed.

@@ -15,7 +15,7 @@ import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
-import type { Store } from "./store/store.ts"
+import type { WaasStore } from "./store/store.ts"
 
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
@@ -77,7 +77,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
 
 const engineOptions = (
   config: WaasConfig,
-  store: Store,
+  store: WaasStore,
   relay: RelayPort,
   signer: Signer,
   log: Log,

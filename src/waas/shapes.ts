@@ -5,21 +5,21 @@ import type {
   Organisation,
   ShareSignRequest,
   SignRequest,
-  TaskRecord,
   TssRequest,
   Vault,
+  WaasTask,
 } from "./store/model.ts"
 
-export type Json = Readonly<Record<string, unknown>>
+type JsonObject = Readonly<Record<string, unknown>>
 
-export const orgInfo = (organisation: Organisation, name: string): Json => ({
+export const orgInfo = (organisation: Organisation, name: string): JsonObject => ({
   org_id: organisation.orgId,
   biz_org_id: organisation.bizOrgId,
   name,
   created_timestamp: organisation.createdMs,
 })
 
-export const mpcVault = (vault: Vault): Json => ({
+export const mpcVault = (vault: Vault): JsonObject => ({
   vault_id: vault.vaultId,
   ...(vault.projectId === undefined ? {} : { project_id: vault.projectId }),
   name: vault.name,
@@ -29,7 +29,7 @@ export const mpcVault = (vault: Vault): Json => ({
 })
 
 /** A holder whose node never came online in a group without a key has not been activated yet. */
-export const keyShareHolder = (holder: Holder, online: boolean, groupIsValid: boolean): Json => ({
+export const keyShareHolder = (holder: Holder, online: boolean, groupIsValid: boolean): JsonObject => ({
   name: holder.name,
   type: holder.type,
   tss_node_id: holder.nodeId,
@@ -38,7 +38,7 @@ export const keyShareHolder = (holder: Holder, online: boolean, groupIsValid: bo
   status: online || groupIsValid ? "Valid" : "NotActivated",
 })
 
-export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string) => boolean): Json => ({
+export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string) => boolean): JsonObject => ({
   key_share_holder_group_id: group.groupId,
   type: group.type,
   tss_key_share_groups: group.shareGroups.map(({ shareGroupId, curve, rootPubkey }) => ({
@@ -56,7 +56,7 @@ export const keyShareHolderGroup = (group: HolderGroup, online: (nodeId: string)
 })
 
 /** `failed_reason` is ours, and only there once a request failed. */
-export const tssRequest = (request: TssRequest): Json => ({
+export const tssRequest = (request: TssRequest): JsonObject => ({
   tss_request_id: request.tssRequestId,
   ...(request.source === undefined
     ? {}
@@ -75,7 +75,7 @@ export const tssRequest = (request: TssRequest): Json => ({
 })
 
 /** Ours. Signatures in the order of the messages; all of a completed request, of another one those that exist. */
-export const signRequest = (request: SignRequest, tasks: readonly TaskRecord[]): Json => ({
+export const signRequest = (request: SignRequest, tasks: readonly WaasTask[]): JsonObject => ({
   sign_request_id: request.signRequestId,
   request_id: request.requestId,
   vault_id: request.vaultId,
@@ -92,7 +92,7 @@ export const signRequest = (request: SignRequest, tasks: readonly TaskRecord[]):
 })
 
 /** Ours. Completed only if every signature verified under the share public key beside it. */
-export const shareSignRequest = (request: ShareSignRequest, tasks: readonly TaskRecord[]): Json => {
+export const shareSignRequest = (request: ShareSignRequest, tasks: readonly WaasTask[]): JsonObject => {
   const signatures = tasks.flatMap(({ outcome }) => (outcome?.type === "shareSignatures" ? outcome.signatures : []))
   return {
     key_share_sign_request_id: request.shareSignRequestId,

@@ -32,7 +32,7 @@ export const CHANNEL_LIMITS: ChannelLimits = {
 /** first: never met. same: nothing was lost. restarted: the peer remembers nothing of what it was told. */
 export type PeerMemory = "first" | "same" | "restarted"
 
-export type Received =
+export type ChannelReceived =
   | { readonly kind: "nothing" }
   /** From now on frames flow. */
   | { readonly kind: "resumed"; readonly peer: PeerMemory }
@@ -54,7 +54,7 @@ export interface Channel {
   /** A new connection, handshake done; whatever connection there was is forgotten. */
   connect(): void
   disconnect(): void
-  receive(packet: ChannelPacket): Received
+  receive(packet: ChannelPacket): ChannelReceived
   /** The next packet to put on the connection; undefined when there is nothing to say or the window is used up. */
   next(): ChannelPacket | undefined
   /** Whether the queue is at most half full. */
@@ -114,7 +114,7 @@ class NumberedChannel implements Channel {
     this.#ackDue = false
   }
 
-  receive(packet: ChannelPacket): Received {
+  receive(packet: ChannelPacket): ChannelReceived {
     if (packet.kind === "resume") return this.#resume(packet)
     if (this.#state !== "resumed") return this.#violation("a packet before the resume")
     if (packet.kind === "data") return this.#data(packet)
@@ -166,7 +166,7 @@ class NumberedChannel implements Channel {
     this.#sentBytes = 0
   }
 
-  #violation(what: string): Received {
+  #violation(what: string): ChannelReceived {
     this.#epoch = this.#newEpoch()
     this.#peer = undefined
     this.#startNumbering()
@@ -188,7 +188,7 @@ class NumberedChannel implements Channel {
     return true
   }
 
-  #resume(packet: Extract<ChannelPacket, { readonly kind: "resume" }>): Received {
+  #resume(packet: Extract<ChannelPacket, { readonly kind: "resume" }>): ChannelReceived {
     if (this.#state !== "greeting") return this.#violation("a resume out of place")
     const memory = this.#peer === undefined ? "first" : equal(packet.epoch, this.#peer) ? "same" : "restarted"
     if (memory !== "same") {
@@ -204,7 +204,7 @@ class NumberedChannel implements Channel {
     return { kind: "resumed", peer: memory }
   }
 
-  #data(packet: Extract<ChannelPacket, { readonly kind: "data" }>): Received {
+  #data(packet: Extract<ChannelPacket, { readonly kind: "data" }>): ChannelReceived {
     if (!this.#acknowledge(packet.ack)) return this.#violation("an acknowledgement of what was never sent")
     if (packet.seq > this.#received + 1) return this.#violation("a gap in the numbering")
     this.#ackDue = true

@@ -128,3 +128,6 @@ export type TaskOutcome =
         readonly signature: string
       }[]
     }
+
+/** What a node says of one task. */
+export type Report = Extract<FromNode, { readonly kind: "report" }>

@@ -3,18 +3,18 @@
  * caller's to drop and count; nothing of it is used.
  */
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
-import { block, flag, Reader, textBlock } from "../codec.ts"
+import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
 import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
 import type { FromNode, GroupOutcome, MemberCheckup, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
-import { attempt, malformed, type Problem } from "./json.ts"
+import { attempt, type FormProblem, malformed } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
 import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
 
-export const FRAME_VERSION = 1
+const FRAME_VERSION = 1
 /** A task document of version 2 with its signature, and what is around it. */
 export const MAX_FRAME_BYTES = MAX_TASK_BYTES + 64 * 1024
 /** No message of a protocol comes near it. */
@@ -44,7 +44,7 @@ const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
 
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
 
-type Report = Extract<FromNode, { readonly kind: "report" }>
+type FramesCodecReport = Extract<FromNode, { readonly kind: "report" }>
 
 /** Throws E-LNK-020 for what the other side would refuse. */
 export function encodeToNode(frame: ToNode): Bytes {
@@ -82,7 +82,7 @@ export function encodeFromNode(frame: FromNode): Bytes {
   return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
 }
 
-export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
+export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
   return decode(bytes, MAX_FRAME_BYTES, (kind, from): ToNode => {
     switch (kind) {
       case TO_NODE.task:
@@ -117,7 +117,7 @@ export function decodeToNode(bytes: Uint8Array): ToNode | Problem {
   })
 }
 
-export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
+export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
   return decode(bytes, MAX_FROM_NODE_BYTES, (kind, from): FromNode => {
     switch (kind) {
       case FROM_NODE.report:
@@ -135,10 +135,10 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | Problem {
   })
 }
 
-function decode<F>(bytes: Uint8Array, most: number, fields: (kind: number, from: Reader) => F): F | Problem {
+function decode<F>(bytes: Uint8Array, most: number, fields: (kind: number, from: ByteReader) => F): F | FormProblem {
   return attempt(() => {
     if (bytes.length > most) malformed("frame", "too large")
-    const from = new Reader(bytes)
+    const from = new ByteReader(bytes)
     if (from.u8() !== FRAME_VERSION) malformed("version", "not known")
     const frame = fields(from.u8(), from)
     from.end()
@@ -157,31 +157,31 @@ function checked(read: (bytes: Bytes) => object, ...parts: readonly Uint8Array[]
 const signedBlock = (signedDocument: SignedDocument): Bytes =>
   concat(signedDocument.signature, block(signedDocument.document))
 
-function signed(from: Reader, max: number): SignedDocument {
+function signed(from: ByteReader, max: number): SignedDocument {
   const signature = from.take(64)
   return { signature, document: from.block(1, max) }
 }
 
-function taskId(from: Reader): string {
+function taskId(from: ByteReader): string {
   const id = from.text(2, 64)
   return TASK_ID.test(id) ? id : malformed("taskId", "not an id")
 }
 
 /** A node id or the hex of its key; empty: everybody. */
-function receiver(from: Reader): string | undefined {
+function receiver(from: ByteReader): string | undefined {
   const text = from.text(2, 64)
   if (text === "") return undefined
   return (parseNodeId(text) ?? parseParty(text)) ? text : malformed("receiver", "not a node")
 }
 
-function acks(from: Reader): readonly Bytes[] {
+function acks(from: ByteReader): readonly Bytes[] {
   const count = from.u8()
   if (count === 0 || count > MAX_ACKS) malformed("acks", `not 1 to ${MAX_ACKS}`)
   return Array.from({ length: count }, () => from.block(1, MAX_ACK))
 }
 
 /** Ascending by party, so that no party is there twice. */
-function checkups(from: Reader): readonly MemberCheckup[] {
+function checkups(from: ByteReader): readonly MemberCheckup[] {
   const count = from.u8()
   if (count === 0 || count > MAX_MEMBERS) malformed("checkups", `not 1 to ${MAX_MEMBERS}`)
   const read = Array.from({ length: count }, () => ({
@@ -193,14 +193,14 @@ function checkups(from: Reader): readonly MemberCheckup[] {
   return ascends ? read : malformed("checkups", "not ascending by party")
 }
 
-const party = (from: Reader): PartyId => partyOf(from.take(32)) ?? malformed("party", "not a key")
+const party = (from: ByteReader): PartyId => partyOf(from.take(32)) ?? malformed("party", "not a key")
 
 function groupOutcome(bytes: Bytes): GroupOutcome {
   const outcome = readOutcome(bytes)
   return outcome.type === "group" ? outcome : malformed("outcome", "not a group")
 }
 
-function reportFields(report: Report): Bytes {
+function reportFields(report: FramesCodecReport): Bytes {
   return concat(
     textBlock(report.taskId),
     fromHex(report.digest) ?? new Uint8Array(0),
@@ -215,8 +215,8 @@ function reportFields(report: Report): Bytes {
   )
 }
 
-function report(from: Reader): Report {
-  const read: Report = {
+function report(from: ByteReader): FramesCodecReport {
+  const read: FramesCodecReport = {
     kind: "report",
     taskId: taskId(from),
     digest: toHex(from.take(32)),

@@ -49,9 +49,9 @@ export interface Transcript {
   readonly versions?: Versions
 }
 
-export type Role = "node" | "waas"
+type HelloRole = "node" | "waas"
 
-const signedBytes = (role: Role, t: Transcript): Bytes =>
+const signedBytes = (role: HelloRole, t: Transcript): Bytes =>
   frame(
     "link/hello",
     utf8(role),
@@ -71,7 +71,8 @@ function saidByNode({ version, fencingToken, versions }: Transcript): readonly B
   return [token, versions === undefined ? new Uint8Array(0) : encodeVersions(versions)]
 }
 
-export const prove = (role: Role, transcript: Transcript, by: Signer): Bytes => by.sign(signedBytes(role, transcript))
+export const prove = (role: HelloRole, transcript: Transcript, by: Signer): Bytes =>
+  by.sign(signedBytes(role, transcript))
 
-export const isProof = (role: Role, transcript: Transcript, signature: Uint8Array): boolean =>
+export const isProof = (role: HelloRole, transcript: Transcript, signature: Uint8Array): boolean =>
   verifyEd25519(role === "node" ? transcript.nodeKey : transcript.waasKey, signedBytes(role, transcript), signature)

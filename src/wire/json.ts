@@ -10,7 +10,7 @@ const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
 /** Deeper documents are refused before they are parsed. */
 const MAX_DEPTH = 16
 
-export interface Problem {
+export interface FormProblem {
   /** What is wrong and where, for logs and answers; never the value itself. */
   readonly problem: string
 }
@@ -23,7 +23,7 @@ export function malformed(at: string, what: string): never {
 }
 
 /** Runs a decoder; what it finds malformed becomes a value. Any other exception is a bug and passes. */
-export function attempt<T>(decode: () => T): T | Problem {
+export function attempt<T>(decode: () => T): T | FormProblem {
   try {
     return decode()
   } catch (error) {
@@ -71,15 +71,15 @@ function depthOf(text: string): number {
   return deepest
 }
 
-type Shape = Readonly<Record<string, Read<unknown>>>
-type Shaped<S extends Shape> = { readonly [K in keyof S]: S[K] extends Read<infer T> ? T : never }
+type ObjectShape = Readonly<Record<string, Read<unknown>>>
+type Shaped<S extends ObjectShape> = { readonly [K in keyof S]: S[K] extends Read<infer T> ? T : never }
 
 /** An object with exactly the keys of `shape`, and any of `optional`. */
-export function closed<S extends Shape, O extends Shape = Record<never, never>>(
+export function closed<S extends ObjectShape, O extends ObjectShape = Record<never, never>>(
   shape: S,
   optional?: O,
 ): Read<Shaped<S> & Partial<Shaped<O>>> {
-  const all: Shape = { ...shape, ...optional }
+  const all: ObjectShape = { ...shape, ...optional }
   return (value, at) => {
     const from = anObject(value, at)
     for (const key of Object.keys(from)) {

@@ -3,10 +3,10 @@
  * frames, and a heartbeat. One packet is one binary message. Owns the bytes only.
  */
 import { type Bytes, concat, u8, u64be } from "../bytes.ts"
-import { Reader } from "../codec.ts"
+import { ByteReader } from "../codec.ts"
 import { MAX_FRAME_BYTES, MAX_FROM_NODE_BYTES } from "./framesCodec.ts"
 import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
-import { attempt, malformed, type Problem } from "./json.ts"
+import { attempt, type FormProblem, malformed } from "./json.ts"
 import { encodeVersions, readVersions, type Versions } from "./versions.ts"
 
 /** The form of the first packet, not the version of the link: it never changes, or an older WaaS could not read it. */
@@ -37,7 +37,7 @@ export const REFUSALS = {
 export type RefusalReason = keyof typeof REFUSALS
 const REASONS = Object.keys(REFUSALS) as readonly RefusalReason[]
 
-export type HandshakePacket =
+type HandshakePacket =
   | { readonly kind: "hello"; readonly form: number; readonly nodeKey: Bytes; readonly nodeNonce: Bytes }
   | {
       readonly kind: "challenge"
@@ -62,7 +62,7 @@ export type ChannelPacket =
   | { readonly kind: "data"; readonly seq: number; readonly ack: number; readonly payload: Bytes }
   | { readonly kind: "ack"; readonly ack: number }
 
-export type Heartbeat =
+type Heartbeat =
   | { readonly kind: "ping"; readonly stamp: number }
   /** The stamp of the ping, and the answering side's clock. */
   | { readonly kind: "pong"; readonly stamp: number; readonly nowMs: number }
@@ -113,17 +113,17 @@ export function encodePacket(packet: Packet): Bytes {
   }
 }
 
-export function decodePacket(bytes: Uint8Array): Packet | Problem {
+export function decodePacket(bytes: Uint8Array): Packet | FormProblem {
   return attempt(() => {
     if (bytes.length > MAX_PACKET_BYTES) malformed("packet", "too large")
-    const from = new Reader(bytes)
+    const from = new ByteReader(bytes)
     const packet = fields(from.u8(), from)
     from.end()
     return packet
   })
 }
 
-function fields(kind: number, from: Reader): Packet {
+function fields(kind: number, from: ByteReader): Packet {
   switch (kind) {
     case KIND.hello:
       return hello(from)
@@ -152,7 +152,7 @@ function fields(kind: number, from: Reader): Packet {
   }
 }
 
-function fencingToken(from: Reader): { readonly fencingToken?: FencingToken } {
+function fencingToken(from: ByteReader): { readonly fencingToken?: FencingToken } {
   if (from.left() === 0) return {}
   const incarnation = from.u64()
   const boot = from.u64()
@@ -161,7 +161,7 @@ function fencingToken(from: Reader): { readonly fencingToken?: FencingToken } {
 }
 
 /** Of another form only the number is read: what follows it may be anything. */
-function hello(from: Reader): Packet {
+function hello(from: ByteReader): Packet {
   const form = from.u8()
   if (form === HELLO_FORM) return { kind: "hello", form, nodeKey: from.take(32), nodeNonce: from.take(32) }
   from.rest()

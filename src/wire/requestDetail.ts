@@ -22,7 +22,7 @@ const CURVE_NUMBERS: Readonly<Record<CurveName, number>> = { secp256k1: 0, ed255
  */
 export const PROTOCOL_NUMBERS: Readonly<Record<SignatureType, number>> = { 1: 1, 2: 3, 3: 3 }
 
-export type RequestDetail = Readonly<Record<string, unknown>>
+type RequestDetail = Readonly<Record<string, unknown>>
 
 export function requestDetail(task: Task): RequestDetail {
   const ids = { task_id: task.task_id, biz_task_id: task.biz_task_id }

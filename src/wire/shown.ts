@@ -6,7 +6,7 @@ import { stageName } from "../mpc/stages.ts"
 import type { FromNode, ToNode } from "./frames.ts"
 import { nodeIdOf } from "./nodeId.ts"
 
-export type ShownFrame = Readonly<Record<string, string | number>>
+type ShownFrame = Readonly<Record<string, string | number>>
 
 /** `bytes`: its size on the wire. */
 export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame {

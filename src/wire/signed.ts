@@ -11,7 +11,7 @@ import type { Tag } from "../crypto/tags.ts"
 import { CosignerError } from "../errors.ts"
 import { digest, hex, taskId } from "./fields.ts"
 import type { SignedDocument } from "./frames.ts"
-import { attempt, closed, integer, oneOf, type Problem, parseJson, type Read, textUpTo } from "./json.ts"
+import { attempt, closed, type FormProblem, integer, oneOf, parseJson, type Read, textUpTo } from "./json.ts"
 import { isForgeableKey } from "./nodeId.ts"
 
 /** An Ed25519 key that signs and is not shown: a node's identity, or WaaS's. */
@@ -83,9 +83,9 @@ const terms: Read<StartTerms> = closed({ suite: oneOf(2), nonce: hex(16, 16) }, 
 const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) }, { terms })
 const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
 
-export const decodeStart = (document: Uint8Array): StartDocument | Problem =>
+export const decodeStart = (document: Uint8Array): StartDocument | FormProblem =>
   attempt(() => start(parseJson(document, MAX_SMALL), "$"))
-export const decodeCancel = (document: Uint8Array): CancelDocument | Problem =>
+export const decodeCancel = (document: Uint8Array): CancelDocument | FormProblem =>
   attempt(() => cancel(parseJson(document, MAX_SMALL), "$"))
 
 export const encodeStart = (startDocument: StartDocument): Bytes =>

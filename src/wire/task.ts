@@ -30,11 +30,11 @@ import {
   anObject,
   attempt,
   closed,
+  type FormProblem,
   integer,
   list,
   malformed,
   oneOf,
-  type Problem,
   parseJson,
   type Read,
   text,
@@ -93,7 +93,7 @@ export interface TaskPayload {
 }
 
 /** What a journal keeps of a payload when its task has ended. */
-export interface ForgottenPayload {
+interface ForgottenPayload {
   readonly format: string
   /** Of the decoded bytes, hex. */
   readonly sha256: string
@@ -273,7 +273,7 @@ const readers: { readonly [T in TaskType]: Read<Task> } = {
 const taskType = oneOf(...TASK_TYPES)
 
 /** The task in `document`, or what is wrong with it. Nothing is repaired, defaulted or ignored. */
-export function decodeTask(document: Uint8Array): Task | Problem {
+export function decodeTask(document: Uint8Array): Task | FormProblem {
   return attempt(() => {
     const value = anObject(parseJson(document, MAX_TASK_BYTES), "$")
     const task = readers[taskType(value["type"], "$.type")](value, "$")
@@ -306,7 +306,7 @@ export function withoutPayloads(document: Bytes): Bytes {
 }
 
 /** A task as the journal has it: as it was asked, or, once it has ended, without the bytes of its payloads. */
-export function decodeRecordedTask(document: Uint8Array): Task | Problem {
+export function decodeRecordedTask(document: Uint8Array): Task | FormProblem {
   const whole = decodeTask(document)
   if (!("problem" in whole)) return whole
   return attempt(() => {

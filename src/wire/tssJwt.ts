@@ -11,11 +11,11 @@ import { CosignerError } from "../errors.ts"
 export const FORM_FIELD = "TSS_JWT_MSG"
 
 /** How far the two clocks may be apart. */
-export const CLOCK_SKEW_MS = 60_000
+const CLOCK_SKEW_MS = 60_000
 
-export const MIN_RSA_BITS = 2048
+const MIN_RSA_BITS = 2048
 /** Larger keys only buy slow checks. */
-export const MAX_RSA_BITS = 8192
+const MAX_RSA_BITS = 8192
 
 /** Signs `body` as a token that is valid until `expiresMs`. */
 export type SignToken = (body: string, expiresMs: number) => Promise<string>
@@ -42,7 +42,7 @@ export function rsaProblem(key: KeyObject): string | undefined {
 
 export type TokenFault = "notToken" | "algorithm" | "signature" | "expired" | "future" | "claims"
 
-export type OpenedToken =
+type OpenedToken =
   | {
       readonly ok: true
       /** The decoded package_data. */

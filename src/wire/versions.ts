@@ -12,13 +12,13 @@
  * a mark away; and a program of before, which knows no marks, takes a marked nonce for a random one.
  */
 import { type Bytes, concat, equal, u8, utf8 } from "../bytes.ts"
-import type { Reader } from "../codec.ts"
+import type { ByteReader } from "../codec.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { READER_VERSION } from "../intent/hash.ts"
 
 import { malformed } from "./json.ts"
 
-export interface Range {
+interface Range {
   readonly oldest: number
   readonly newest: number
 }
@@ -75,13 +75,13 @@ const MOST = 8
 export const encodeVersions = ({ tasks, suites, readers }: Versions): Bytes =>
   concat(...[tasks, suites, readers].map((list) => concat(u8(list.length), ...list.map(u8))))
 
-export const readVersions = (from: Reader): Versions => ({
+export const readVersions = (from: ByteReader): Versions => ({
   tasks: listFrom(from, 1),
   suites: listFrom(from, 1),
   readers: listFrom(from, 0),
 })
 
-function listFrom(from: Reader, fewest: number): readonly number[] {
+function listFrom(from: ByteReader, fewest: number): readonly number[] {
   const count = from.u8()
   if (count < fewest || count > MOST) malformed("versions", `not ${fewest} to ${MOST}`)
   const list = Array.from({ length: count }, () => from.u8())

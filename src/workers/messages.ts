@@ -10,7 +10,7 @@ import { Blame, type BlameClass } from "../mpc/blame.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
 import type { Ending, ReshareSpec, SessionSpec, SignSpec } from "../mpc/session.ts"
 
-export interface Identity {
+export interface WorkerIdentity {
   /** Ed25519 seed, 32 bytes. */
   readonly seed: Bytes
   /** threshold.md 1.5. */
@@ -21,7 +21,7 @@ export interface Identity {
 }
 
 export type ToWorker =
-  | { readonly kind: "init"; readonly identity: Identity }
+  | { readonly kind: "init"; readonly identity: WorkerIdentity }
   | { readonly kind: "start"; readonly session: number; readonly spec: PlainSpec }
   | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
   | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" | "flooded" }
@@ -34,18 +34,18 @@ export type FromWorker =
   /** A delivered envelope of that length has left the queue. */
   | { readonly kind: "took"; readonly session: number; readonly length: number }
   | { readonly kind: "send"; readonly session: number; readonly envelope: Bytes }
-  | { readonly kind: "call"; readonly session: number; readonly call: number; readonly what: Call }
+  | { readonly kind: "call"; readonly session: number; readonly call: number; readonly what: WorkerCall }
   | { readonly kind: "ended"; readonly session: number; readonly ending: PlainEnding }
   | { readonly kind: "pong"; readonly at: number }
 
 /** What a session waits for the main thread to have done. */
-export type Call =
+export type WorkerCall =
   | { readonly kind: "begin"; readonly sid: Bytes }
   | { readonly kind: "record"; readonly record: PlainRecord }
   | { readonly kind: "blamed"; readonly blame: PlainBlame; readonly sid: Bytes }
   | { readonly kind: "mayRelease" }
 
-export interface PlainBlame {
+interface PlainBlame {
   readonly kind: BlameClass
   readonly parties: readonly PartyId[]
   readonly reason: string
@@ -57,16 +57,16 @@ interface PlainOld {
   readonly secret: Bytes | undefined
 }
 
-export type PlainSpec =
+type PlainSpec =
   | Extract<SessionSpec, { protocol: "dkg" }>
   | (Omit<SignSpec, "secret"> & { readonly secret: Bytes })
   | (Omit<ReshareSpec, "old"> & { readonly old: PlainOld | undefined })
 
-export type PlainRecord =
+type PlainRecord =
   | Exclude<SessionRecord, { kind: "prepared" }>
   | { readonly kind: "prepared"; readonly group: GroupPublic; readonly secret: Bytes }
 
-export type PlainEnding = Exclude<Ending, { kind: "blamed" }> | { readonly kind: "blamed"; readonly blame: PlainBlame }
+type PlainEnding = Exclude<Ending, { kind: "blamed" }> | { readonly kind: "blamed"; readonly blame: PlainBlame }
 
 export function plainSpec(spec: SessionSpec): PlainSpec {
   switch (spec.protocol) {
@@ -107,7 +107,7 @@ export function transferOf(plain: PlainSpec): readonly ArrayBuffer[] {
 }
 
 /** The same of what a worker says. */
-export const transferOfCall = (call: Call): readonly ArrayBuffer[] =>
+export const transferOfCall = (call: WorkerCall): readonly ArrayBuffer[] =>
   call.kind === "record" && call.record.kind === "prepared" ? [call.record.secret.buffer] : []
 
 export const plainRecord = (record: SessionRecord): PlainRecord =>

@@ -11,14 +11,14 @@ import type { HostedSession, StartSession } from "../tasks/ports.ts"
 import { MOST_QUEUED, mostQueued, queuedBytes } from "./inbound.ts"
 import {
   blameOf,
-  type Call,
   endingOf,
   type FromWorker,
-  type Identity,
   plainSpec,
   recordOf,
   type ToWorker,
   transferOf,
+  type WorkerCall,
+  type WorkerIdentity,
 } from "./messages.ts"
 
 // In the binary this module lies in the bundle's root, and the worker in the folder of its own entry point.
@@ -26,9 +26,9 @@ const WORKER = new URL(build.mode === "compiled" ? "./workers/worker.ts" : "./wo
 
 const RESPAWN_MS = 1_000
 
-export interface PoolOptions {
+interface PoolOptions {
   readonly size: number
-  readonly identity: Omit<Identity, "worker">
+  readonly identity: Omit<WorkerIdentity, "worker">
   /** Told when a worker died; its sessions end as crashed and another takes its place. */
   readonly onDeath: (reason: string) => void
   /** What a worker runs, if not this program's own. */
@@ -264,7 +264,7 @@ class WorkerPool implements Pool {
 }
 
 /** Resolves when it is durable, or with the answer. */
-async function carryOut(io: HostIo, call: Call): Promise<boolean> {
+async function carryOut(io: HostIo, call: WorkerCall): Promise<boolean> {
   switch (call.kind) {
     case "begin":
       await io.begin(call.sid)

@@ -11,9 +11,7 @@ import { sessionHost } from "../mpc/host.ts"
 import type { Ending, HostIo, RunningSession, SessionSpec } from "../mpc/session.ts"
 import { kernelRandom } from "./kernelRandom.ts"
 import {
-  type Call,
   type FromWorker,
-  type Identity,
   plainBlame,
   plainEnding,
   plainRecord,
@@ -21,6 +19,8 @@ import {
   specOf,
   type ToWorker,
   transferOfCall,
+  type WorkerCall,
+  type WorkerIdentity,
 } from "./messages.ts"
 
 declare const self: {
@@ -36,7 +36,7 @@ const calls = new Map<number, { readonly resolve: (value: boolean) => void; read
 let lastCall = 0
 let start: ReturnType<typeof sessionHost> | undefined
 
-function hostFor(identity: Identity): typeof start {
+function hostFor(identity: WorkerIdentity): typeof start {
   let session = 0
   const signing = identityOf(identity.seed)
   identity.seed.fill(0)
@@ -49,7 +49,7 @@ function hostFor(identity: Identity): typeof start {
   }))
 }
 
-function call(session: number, what: Call): Promise<boolean> {
+function call(session: number, what: WorkerCall): Promise<boolean> {
   const id = ++lastCall
   return new Promise((resolve, reject) => {
     calls.set(id, { resolve, reject })

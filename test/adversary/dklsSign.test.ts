@@ -11,7 +11,7 @@ import type { GroupSecret } from "../../src/keys/group.ts"
 import { type PartyId, partyBytes } from "../../src/keys/party.ts"
 import type { BlameClass } from "../../src/mpc/blame.ts"
 import type { ExchangeStep, Protocol } from "../../src/mpc/exchange.ts"
-import type { SignedMessage } from "../../src/mpc/session.ts"
+import type { MessageSignature } from "../../src/mpc/session.ts"
 import { Secret } from "../../src/secret.ts"
 import { cheat } from "../crypto/cheatingBob.ts"
 import { type DealtGroup, dealGroup, signers, someMessages } from "../mpc/dkls/group.ts"
@@ -62,7 +62,7 @@ function cheated(
   round: number,
   kind: Travelling["kind"],
   alter: Alter,
-): Run<readonly SignedMessage[]> {
+): Run<readonly MessageSignature[]> {
   const { cheater, victim } = roles(dealt)
   const { sid, protocols } = signers(dealt, dealt.parties, someMessages(dealt, 1, "cheated"), `cheated ${session++}`)
   return runAll(sid, protocols, {
@@ -353,7 +353,7 @@ describe("state and session", () => {
   })
 
   /** The cheater's OT extension message is replaced by the attack's. */
-  function guessed(tree: number, nibble: number): Run<readonly SignedMessage[]> {
+  function guessed(tree: number, nibble: number): Run<readonly MessageSignature[]> {
     const { sid, protocols } = signers(two, two.parties, someMessages(two, 1, "guess"), `guess ${session++}`)
     const state = two.secrets.get(cheater)!.pairs[0]!
     const [x, y] = [cheater, victim].map((party) => {
@@ -442,7 +442,7 @@ function played(
   name: string,
   rewrite: (step: ExchangeStep, sid: Bytes) => ExchangeStep,
   tamper: (m: Travelling) => Bytes = (m) => m.body,
-): Run<readonly SignedMessage[]> {
+): Run<readonly MessageSignature[]> {
   const { cheater } = roles(dealt)
   const { sid, protocols } = signers(dealt, dealt.parties, someMessages(dealt, 1, "played"), name)
   const cheats = rewritten(protocols.get(cheater)!, (step) => rewrite(step, sid))

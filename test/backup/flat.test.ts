@@ -9,7 +9,7 @@ import { rmSync } from "node:fs"
 import { growthWith } from "../../scripts/bench/backup.ts"
 import { collecting, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { checkStore } from "../../src/store/check.ts"
-import { Sealer } from "../../src/store/seal.ts"
+import { RecordSealer } from "../../src/store/seal.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
 import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
@@ -84,13 +84,13 @@ function restore(name: string): string {
 test("what is counted is seen: a store in use does hold its groups", async () => {
   using password = secret(PASSWORD)
   const open = (): void => openStore(home.db, password, { readOnly: true }).close()
-  const { living } = await counted(Sealer.prototype, "open", any, [100, 500], open)
+  const { living } = await counted(RecordSealer.prototype, "open", any, [100, 500], open)
   expect(growthOf(living)).toBeGreaterThan(200)
 })
 
 test("writing holds nothing of the groups that have passed", async () => {
   // two of a group: its record and its share
-  const { calls, living } = await counted(Sealer.prototype, "open", any, [101, 301, 501], write)
+  const { calls, living } = await counted(RecordSealer.prototype, "open", any, [101, 301, 501], write)
   expect(calls).toBeGreaterThan(2 * GROUPS)
   expect([living, growthOf(living) < 50]).toEqual([living, true])
 })
@@ -108,7 +108,7 @@ test("the check of what was restored holds nothing of what it has seen", async (
   const db = restore("b")
   using password = secret(PASSWORD)
   // three of a group: its record, its share, and the mark that ECDSA waits
-  const { living } = await counted(Sealer.prototype, "open", any, [200, 500, 800], () => checkStore(db, password))
+  const { living } = await counted(RecordSealer.prototype, "open", any, [200, 500, 800], () => checkStore(db, password))
   expect([living, growthOf(living) < 50]).toEqual([living, true])
 })
 

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { CREDENTIAL, passwords } from "../../src/cli/password.ts"
-import { Line } from "../../src/cli/terminal.ts"
+import { TypedLine } from "../../src/cli/terminal.ts"
 import { readKeyFile } from "../../src/config/keyFile.ts"
 import { type Code, CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
@@ -110,7 +110,7 @@ describe("a new password", () => {
 
 describe("a line on the terminal", () => {
   const line = (...chunks: readonly string[]): string | undefined => {
-    const typing = new Line()
+    const typing = new TypedLine()
     for (const chunk of chunks) if (typing.take(Buffer.from(chunk))) return text(typing.password())
     return undefined
   }
@@ -131,7 +131,7 @@ describe("a line on the terminal", () => {
   })
   test("is wiped from what was read, and is no longer than 1024 bytes", () => {
     const chunk = Buffer.from("secret\r")
-    new Line().take(chunk)
+    new TypedLine().take(chunk)
     expect(chunk.every((byte) => byte === 0)).toBe(true)
     expect(line(`${"x".repeat(5000)}\r`)?.length).toBe(1024)
     expect(line(`${"x".repeat(1030)}\u007f\r`)?.length).toBe(1023)

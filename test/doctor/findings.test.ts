@@ -4,18 +4,18 @@ import { describe, expect, test } from "bun:test"
 import { chownSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { spaceFinding } from "../../src/cli/doctor/files.ts"
-import { exitOf, type Level, linesOf, worst } from "../../src/cli/doctor/finding.ts"
+import { exitOf, type FindingLevel, linesOf, worst } from "../../src/cli/doctor/finding.ts"
 import { checkClock } from "../../src/cli/doctor/network.ts"
 import { checkRunning } from "../../src/cli/doctor/running.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
-const sectionsOf = (...levels: readonly Level[]) => [
+const sectionsOf = (...levels: readonly FindingLevel[]) => [
   { name: "a", findings: levels.map((level) => ({ check: "a.b", level, text: "x" })) },
 ]
 
 describe("the exit code", () => {
   test("is that of the worst finding", () => {
-    const exit = (...levels: readonly Level[]) => exitOf(worst(sectionsOf(...levels)))
+    const exit = (...levels: readonly FindingLevel[]) => exitOf(worst(sectionsOf(...levels)))
     expect([exit(), exit("ok"), exit("ok", "skipped")]).toEqual([0, 0, 0])
     expect([exit("ok", "warning", "skipped"), exit("failure", "warning", "ok")]).toEqual([1, 2])
   })

@@ -8,7 +8,7 @@ import { createPrivateKey } from "node:crypto"
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DeployedNode, Deployment } from "../../src/kit/demo/deployment.ts"
-import { sign, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, sign, until } from "../../src/kit/demo/keys.ts"
 import { type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
 import { binary, root } from "../support/binary.ts"
@@ -41,7 +41,7 @@ async function command(program: Program, args: readonly string[], cwd: string, s
 
 const signs = async (
   deployment: Deployment,
-  vault: Vault,
+  vault: DemoVault,
   nodes: readonly DeployedNode[],
   index: number,
 ): Promise<string> => {

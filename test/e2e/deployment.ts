@@ -7,7 +7,7 @@
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type DeployedNode, type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import type { Program } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -94,7 +94,7 @@ function openCheaply({ dir }: DeployedNode): void {
 }
 
 /** All nodes up and a vault with keys on both curves. */
-export async function readyVault(deployment: Deployment, threshold: number): Promise<Vault> {
+export async function readyVault(deployment: Deployment, threshold: number): Promise<DemoVault> {
   const bound = await makeVault(deployment, deployment.nodes, threshold)
   await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
   return generateKeys(deployment, bound)

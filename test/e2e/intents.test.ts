@@ -24,9 +24,9 @@ import {
 } from "viem"
 import { generatePrivateKey, HDKey, privateKeyToAccount, publicKeyToAddress } from "viem/accounts"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import { runToEnd } from "../../src/kit/demo/processes.ts"
-import type { NewSignRequest, SignatureObject, SignRequestObject } from "../../src/waas/client.ts"
+import type { SignatureObject, SignRequestInput, SignRequestObject } from "../../src/waas/client.ts"
 import { FORM_FIELD } from "../../src/wire/tssJwt.ts"
 import { type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 import type { Surveillance } from "./leaks/surveillance.ts"
@@ -121,7 +121,7 @@ function payment({ to = BOB, value = "0", fee = "0.001", nonce = 0, chainId = 1,
   return serializeTransaction({ type: "eip1559", chainId, nonce, to, value: parseEther(value), data, ...fees })
 }
 
-type Ask = Pick<NewSignRequest, "messages" | "payloads"> & {
+type Ask = Pick<SignRequestInput, "messages" | "payloads"> & {
   readonly by?: string
   readonly nodes?: readonly DeployedNode[]
   /** What WaaS says of the transaction besides. */
@@ -197,7 +197,7 @@ async function guardedVault({ deployment, program, surveillance }: ScannedDeploy
   }
   const bound = await makeVault(deployment, nodes, 2)
   await Promise.all(nodes.map((node) => deployment.startNode(node)))
-  const vault: Vault = await generateKeys(deployment, bound)
+  const vault: DemoVault = await generateKeys(deployment, bound)
   surveillance.leakScanner.expect({ channel: "tokens", what: "an event", text: "request.keysign.failed" })
   const ask = async ({
     by = "ada",

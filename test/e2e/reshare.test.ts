@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import { rmSync } from "node:fs"
 import type { DeployedNode, Deployment } from "../../src/kit/demo/deployment.ts"
-import { sign, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, sign, until } from "../../src/kit/demo/keys.ts"
 import { type Program, runToEnd } from "../../src/kit/demo/processes.ts"
 import { reshareTo } from "../../src/kit/demo/reshare.ts"
 import { ethereum, solana } from "../../src/kit/demo/signatures.ts"
@@ -12,19 +12,19 @@ const LONG = process.env["COSIGNER_LONG"] === "1"
 
 type Pair = readonly [DeployedNode, DeployedNode]
 
-async function signsEddsa(deployment: Deployment, vault: Vault, nodes: Pair, index: number): Promise<boolean> {
+async function signsEddsa(deployment: Deployment, vault: DemoVault, nodes: Pair, index: number): Promise<boolean> {
   const { path, message, tweak } = solana(vault, index)
   const asked = { curve: "ed25519", signatureType: 2, path, message, tweak, nodes, extraInfo: {} } as const
   return (await sign(deployment, vault, asked)).kind === "signed"
 }
 
-async function signsEcdsa(deployment: Deployment, vault: Vault, nodes: Pair, index: number): Promise<boolean> {
+async function signsEcdsa(deployment: Deployment, vault: DemoVault, nodes: Pair, index: number): Promise<boolean> {
   const { path, message, tweak } = ethereum(vault, index)
   const asked = { curve: "secp256k1", signatureType: 1, path, message, tweak, nodes, extraInfo: {} } as const
   return (await sign(deployment, vault, asked)).kind === "signed"
 }
 
-async function isOnline({ client }: Deployment, { vaultId }: Vault, { nodeId }: DeployedNode): Promise<boolean> {
+async function isOnline({ client }: Deployment, { vaultId }: DemoVault, { nodeId }: DeployedNode): Promise<boolean> {
   const { data } = await client.holders(vaultId, { limit: "50" })
   return data.some((holder) => holder.tss_node_id === nodeId && holder.online)
 }

@@ -8,7 +8,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from
 import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type DeployedNode, type Deployment, object, text } from "../../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import { type Program, runToEnd } from "../../src/kit/demo/processes.ts"
 import { solana } from "../../src/kit/demo/signatures.ts"
 import type { SignRequestObject } from "../../src/waas/client.ts"
@@ -71,7 +71,7 @@ ${more}`
   appendFileSync(join(node.dir, "configs", "cosigner.toml"), toml)
 }
 
-async function ask(deployment: Deployment, vault: Vault, index: number): Promise<string> {
+async function ask(deployment: Deployment, vault: DemoVault, index: number): Promise<string> {
   const wanted = solana(vault, index)
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
@@ -86,7 +86,7 @@ async function ask(deployment: Deployment, vault: Vault, index: number): Promise
 }
 
 const final = new Set(["Completed", "Declined", "Failed", "Canceled"])
-const ended = (deployment: Deployment, vault: Vault, id: string): Promise<SignRequestObject> =>
+const ended = (deployment: Deployment, vault: DemoVault, id: string): Promise<SignRequestObject> =>
   until("the end of a request", async () => {
     const now = await deployment.client.signRequest(vault.vaultId, id)
     return final.has(now.status) ? now : undefined

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isCode } from "../../src/errors.ts"
-import { generateKeys, makeVault, sign, until, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault, sign, until } from "../../src/kit/demo/keys.ts"
 import { bitcoin, ethereum, solana, taproot } from "../../src/kit/demo/signatures.ts"
 import { binary as present } from "../support/binary.ts"
 import { buildPrevious, type ReleaseNode, Releases } from "./releases.ts"
@@ -27,7 +27,7 @@ afterAll(() => {
 })
 
 /** Every pair of nodes signs with each algorithm. */
-async function everyPairSigns(releases: Releases, vault: Vault, from: number): Promise<void> {
+async function everyPairSigns(releases: Releases, vault: DemoVault, from: number): Promise<void> {
   const { nodes } = releases
   let index = from
   for (const pair of pairsOf(nodes)) {
@@ -51,7 +51,7 @@ async function everyPairSigns(releases: Releases, vault: Vault, from: number): P
 /** One Ethereum transfer with its payload, by the pair; the reason where it is refused, or the words of the API's answer. */
 async function signPayload(
   releases: Releases,
-  vault: Vault,
+  vault: DemoVault,
   pair: readonly ReleaseNode[],
   index: number,
 ): Promise<string> {
@@ -79,7 +79,7 @@ const pairsOf = (nodes: readonly ReleaseNode[]): readonly (readonly ReleaseNode[
   nodes.flatMap((one, i) => nodes.slice(i + 1).map((other) => [one, other]))
 
 /** Shares are dealt again to the same nodes, by whatever releases they are of. */
-async function refresh({ client }: Releases, { vaultId, holderGroupId }: Vault): Promise<void> {
+async function refresh({ client }: Releases, { vaultId, holderGroupId }: DemoVault): Promise<void> {
   const asked = await client.createReshare(vaultId, {
     type: "KeyReshare",
     target_key_share_holder_group_id: holderGroupId,
@@ -95,7 +95,7 @@ async function refresh({ client }: Releases, { vaultId, holderGroupId }: Vault):
 
 describe.skipIf(previous === "")(`one process at a time${reason}`, () => {
   /** All of it of the previous release. */
-  async function begin(): Promise<{ readonly releases: Releases; readonly vault: Vault }> {
+  async function begin(): Promise<{ readonly releases: Releases; readonly vault: DemoVault }> {
     const releases = await Releases.make(previous, 3)
     await releases.waas(previous)
     const bound = await makeVault(releases, releases.nodes, 2)

@@ -14,7 +14,7 @@ import { repeat } from "../../src/jobs/schedule.ts"
 import type { Log } from "../../src/log.ts"
 import {
   checkRollbackGuard,
-  type FencingToken,
+  type DatabaseAge,
   readRollbackGuard,
   rollbackGuardPath,
   writeRollbackGuard,
@@ -209,10 +209,10 @@ test("a check-up proves every active share and keeps the result; a wrong share i
 
 test("the guard sees every way of being behind, and nothing else", () => {
   using home = new Home()
-  const known: FencingToken = { incarnation: 5, boot: 3, generation: 100 }
+  const known: DatabaseAge = { incarnation: 5, boot: 3, generation: 100 }
   writeRollbackGuard(home.file("x.db"), known)
   expect(readRollbackGuard(home.file("x.db"))).toEqual(known)
-  const of = (change: Partial<FencingToken>): unknown =>
+  const of = (change: Partial<DatabaseAge>): unknown =>
     codeOf(() => checkRollbackGuard(home.file("x.db"), { ...known, ...change }))
   for (const fine of [{}, { boot: 4 }, { generation: 101 }, { incarnation: 6, boot: 0, generation: 0 }])
     expect(of(fine)).toBe("none")

@@ -3,14 +3,14 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { parseAddress } from "../../src/intent/evm/address.ts"
 import { startReferenceServer } from "../../src/kit/callbackServer/server.ts"
-import { allCases, type Options, runCases } from "../../src/kit/conformance/run.ts"
+import { allCases, type ConformanceOptions, runCases } from "../../src/kit/conformance/run.ts"
 import { tokenSigner } from "../../src/wire/tssJwt.ts"
 import { ALLOWED, badServer } from "../callback/badServer.ts"
 import { nodeKey, serverKey, strangerKey } from "../callback/kit.ts"
 
 const to = parseAddress(ALLOWED) ?? new Uint8Array(20)
 const sample = { chainId: 1n, chainName: "ETH", to, amount: 10n ** 15n }
-const options = (url: string, only?: readonly string[]): Options => ({
+const options = (url: string, only?: readonly string[]): ConformanceOptions => ({
   target: {
     url,
     nodeKey: nodeKey.privateKey,

@@ -13,7 +13,7 @@ import type { Member, PartyId } from "../../src/keys/party.ts"
 import { NoncePair } from "../../src/mpc/frost/nonces.ts"
 import { type FrostRequest, frostSign } from "../../src/mpc/frost/sign.ts"
 import { ED25519_SHA512, SECP256K1_SHA256_TR, type Suite } from "../../src/mpc/frost/suite.ts"
-import type { Algorithm, MessageToSign, SignedMessage } from "../../src/mpc/session.ts"
+import type { Algorithm, MessageSignature, MessageToSign } from "../../src/mpc/session.ts"
 import { membersOf } from "../../src/mpc/sid.ts"
 import { signingKeys, signingPoint, signingScalar } from "../../src/mpc/signingKey.ts"
 import { Secret } from "../../src/secret.ts"
@@ -65,10 +65,10 @@ function signAll(
     }
     return [party, frostSign(session)] as const
   })
-  return runAll<readonly SignedMessage[]>(SID, new Map(protocols), tamper && { tamper, ignoreViews: true })
+  return runAll<readonly MessageSignature[]>(SID, new Map(protocols), tamper && { tamper, ignoreViews: true })
 }
 
-function signatures(...parameters: Parameters<typeof signAll>): readonly SignedMessage[] {
+function signatures(...parameters: Parameters<typeof signAll>): readonly MessageSignature[] {
   const all = [...signAll(...parameters).outcomes.values()].map((end) => {
     if (end.kind !== "done") throw new Error(end.kind === "blamed" ? end.blame.message : end.kind)
     return end.value
@@ -78,7 +78,7 @@ function signatures(...parameters: Parameters<typeof signAll>): readonly SignedM
 }
 
 /** By OpenSSL for Ed25519; BIP-340 has no second implementation at hand but noble's verifier. */
-function isValid(way: Way, signed: SignedMessage | undefined, message: Bytes): boolean {
+function isValid(way: Way, signed: MessageSignature | undefined, message: Bytes): boolean {
   if (signed === undefined) return false
   if (way.algorithm === "bip340") return schnorr.verify(signed.signature, message, signed.publicKey)
   const spki = concat(hex("302a300506032b6570032100"), signed.publicKey)

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test"
 import { type Bytes, concat, copy, u8 } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
-import { allOf, type Codec, exchange, type Protocol, record } from "../../src/mpc/exchange.ts"
+import { allOf, type BodyCodec, exchange, type Protocol, record } from "../../src/mpc/exchange.ts"
 import { partyNo, runAll, seededRng } from "./network.ts"
 
-const byte: Codec<number> = { size: 1, encode: u8, decode: (bytes) => (bytes[0] === 255 ? undefined : bytes[0]) }
+const byte: BodyCodec<number> = { size: 1, encode: u8, decode: (bytes) => (bytes[0] === 255 ? undefined : bytes[0]) }
 const SID: Bytes = new Uint8Array(32).fill(7)
 const PARTIES = [partyNo(1), partyNo(2), partyNo(3)]
 

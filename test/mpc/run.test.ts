@@ -7,7 +7,7 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { decodeAbort, encodeAbort } from "../../src/mpc/abort.ts"
 import { type Blame, ban, fault } from "../../src/mpc/blame.ts"
 import { isAuthentic, KIND, PROTOCOL, parseEnvelope } from "../../src/mpc/envelope.ts"
-import { allOf, by, type Codec, exchange, type Protocol, record } from "../../src/mpc/exchange.ts"
+import { allOf, type BodyCodec, by, exchange, type Protocol, record } from "../../src/mpc/exchange.ts"
 import type { Prepared } from "../../src/mpc/host.ts"
 import { runSession } from "../../src/mpc/run.ts"
 import { ephemeralKey } from "../../src/mpc/seal.ts"
@@ -28,8 +28,8 @@ const SID: Bytes = new Uint8Array(32).fill(7)
 const [A, B, C] = [partyAt(0), partyAt(1), partyAt(2)]
 const ALL = [A, B, C]
 
-const key: Codec<Bytes> = { size: 32, encode: copy, decode: (bytes) => bytes }
-const byte: Codec<number> = { size: 1, encode: u8, decode: (bytes) => (bytes[0] === 255 ? undefined : bytes[0]) }
+const key: BodyCodec<Bytes> = { size: 32, encode: copy, decode: (bytes) => bytes }
+const byte: BodyCodec<number> = { size: 1, encode: u8, decode: (bytes) => (bytes[0] === 255 ? undefined : bytes[0]) }
 
 interface Toy {
   /** What happens inside the protocol after round 2. */

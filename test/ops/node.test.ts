@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 import { Value } from "@sinclair/typebox/value"
-import { sign, type Vault } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, sign } from "../../src/kit/demo/keys.ts"
 import { solana } from "../../src/kit/demo/signatures.ts"
 import { groupsSchema, readySchema, statusSchema, tasksSchema } from "../../src/ops/port/documents.ts"
 import { readyVault, type ScannedDeployment, scannedDeployment } from "../e2e/deployment.ts"
@@ -27,7 +27,7 @@ const influx = Bun.serve({
 })
 
 let it: ScannedDeployment
-let vault: Vault
+let vault: DemoVault
 const socketOf = (dir: string) => join(dir, "status.sock")
 
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import { Type } from "@sinclair/typebox"
 import { evaluate } from "../../src/policy/evaluate.ts"
 import { NO_NAMES } from "../../src/policy/names.ts"
 import { type PolicyRequest, SECTIONS, type Section } from "../../src/policy/request.ts"
-import { type Answer, type AnyRule, allow, type Draw, defineRule, deny } from "../../src/policy/rule.ts"
+import { type AnyRule, allow, type Draw, defineRule, deny, type RuleAnswer } from "../../src/policy/rule.ts"
 import { checkRules, RULES, RULES_OFF, type Rules, rulesOf } from "../../src/policy/schema.ts"
 import { SeededRandom } from "../support/seededRandom.ts"
 import { NOW, noUsage, randomRequest } from "./samples.ts"
@@ -71,7 +71,7 @@ test("a rule without a check that answers is found, and one that always allows, 
     absent: "not asked",
     allows: () => ["ed25519"],
   } as const
-  const faultWith = (check: () => readonly Answer[], listed = true) => {
+  const faultWith = (check: () => readonly RuleAnswer[], listed = true) => {
     const rule = defineRule({ ...spec, refuses: (request) => ({ setting: [], request }), check })
     const others = rulesOf("key_gen").filter(({ key }) => key !== rule.key)
     return faultOf(rule, listed ? [...others, rule] : others, "key_gen", new SeededRandom(1))

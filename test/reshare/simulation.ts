@@ -21,7 +21,7 @@ import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
 import type { Alarm, GroupPort, StartSession, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
 import type { ReshareWish } from "../../src/waas/engine/reshare.ts"
@@ -29,7 +29,7 @@ import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
-import type { Store as WaasStore } from "../../src/waas/store/store.ts"
+import type { WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dealer.ts"
@@ -54,7 +54,7 @@ export class Node {
   readonly nodeId: string
   readonly db: string
   store!: Store
-  tasks!: Tasks
+  tasks!: TaskRunner
   up = false
   /** How far its clock is off. */
   skewMs = 0

@@ -15,7 +15,7 @@ import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { parsePath } from "../../src/keys/path.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { sessionHost } from "../../src/mpc/host.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import type { FromNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
@@ -36,7 +36,7 @@ type Relay = (parcel: Parcel, history: readonly Parcel[]) => readonly Parcel[]
 
 interface Node {
   readonly world: World
-  readonly tasks: Tasks
+  readonly tasks: TaskRunner
   readonly nodeId: string
 }
 

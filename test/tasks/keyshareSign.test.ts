@@ -8,7 +8,7 @@ import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { Secret } from "../../src/secret.ts"
 import { messageBytes } from "../../src/tasks/keyshareSign.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
 import { encodeTask, type KeyShareSignTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
@@ -45,7 +45,7 @@ function groupOf(groupId: string, name: "secp256k1" | "ed25519"): GroupPublic {
 const K = groupOf("AbcdefghijklmnopqrsK", "secp256k1")
 const E = groupOf("AbcdefghijklmnopqrsE", "ed25519")
 
-function setUp(): { readonly w: World; readonly tasks: Tasks } {
+function setUp(): { readonly w: World; readonly tasks: TaskRunner } {
   const w = world(self, { groups: [K, E] })
   const opened = (groupId: string, epochId: Uint8Array) => {
     const group = [K, E].find((one) => one.groupId === groupId && toHex(one.epochId) === toHex(epochId))
@@ -72,9 +72,9 @@ const checkup = (w: World, change: Partial<KeyShareSignTask> = {}): KeyShareSign
   ...change,
 })
 
-const ask = (tasks: Tasks, task: Task): void =>
+const ask = (tasks: TaskRunner, task: Task): void =>
   tasks.onFrame({ kind: "task", task: signDocument(waas, "waas/task", encodeTask(task)) })
-function start(tasks: Tasks, task: Task): void {
+function start(tasks: TaskRunner, task: Task): void {
   const document = encodeStart({ task_id: task.task_id, digest: toHex(sha256(encodeTask(task))), attempt: 1 })
   tasks.onFrame({ kind: "start", start: signDocument(waas, "waas/start", document) })
 }

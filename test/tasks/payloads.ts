@@ -6,7 +6,7 @@ import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeStart, type StartTerms, signDocument } from "../../src/wire/signed.ts"
 import type { KeySignTask, TaskPayload } from "../../src/wire/task.ts"
@@ -92,13 +92,16 @@ export function withoutPayload(task: KeySignTask): KeySignTask {
 
 export const TERMS: StartTerms = { suite: 2, nonce: "00112233445566778899aabbccddeeff", reader: 1 }
 
-export function startWith(tasks: Tasks, task: KeySignTask, attempt: number, terms: StartTerms | undefined): void {
+export function startWith(tasks: TaskRunner, task: KeySignTask, attempt: number, terms: StartTerms | undefined): void {
   const document = encodeStart({ task_id: task.task_id, digest: digestOf(task), attempt, ...(terms && { terms }) })
   tasks.onFrame({ kind: "start", start: signDocument(waas, "waas/start", document) })
 }
 
 /** A node that reads payloads as one does by default. */
-export function readingNode(groups: readonly GroupPublic[] = [k1Group]): { readonly w: World; readonly tasks: Tasks } {
+export function readingNode(groups: readonly GroupPublic[] = [k1Group]): {
+  readonly w: World
+  readonly tasks: TaskRunner
+} {
   const w = world(self, { groups: [...groups] })
   const ports = { ...w.ports, intents: DEFAULT_INTENT_SETTINGS }
   return { w, tasks: createTasks(waas.publicKey, ports) }

@@ -5,7 +5,7 @@ import { type Level, silentLog } from "../../src/log.ts"
 import { Admission } from "../../src/tasks/admission.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
 import { RateLimitedLog } from "../../src/tasks/rateLimitedLog.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
 import { logTo } from "../support/logTo.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 
 interface Flooded {
   readonly w: World
-  readonly tasks: Tasks
+  readonly tasks: TaskRunner
   readonly said: string[]
 }
 

@@ -8,7 +8,7 @@ import { CosignerError } from "../../src/errors.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import type { Ending } from "../../src/mpc/session.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
 import { encodeTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
@@ -58,13 +58,13 @@ export function keysign(w: World, change: Partial<KeySignTask> = {}): KeySignTas
 }
 
 export const digestOf = (task: Task): string => toHex(sha256(encodeTask(task)))
-export const ask = (tasks: Tasks, task: Task, by = waas): void =>
+export const ask = (tasks: TaskRunner, task: Task, by = waas): void =>
   tasks.onFrame({ kind: "task", task: signDocument(by, "waas/task", encodeTask(task)) })
-export const start = (tasks: Tasks, task: Task, attempt: number, by = waas): void => {
+export const start = (tasks: TaskRunner, task: Task, attempt: number, by = waas): void => {
   const document = encodeStart({ task_id: task.task_id, digest: digestOf(task), attempt })
   tasks.onFrame({ kind: "start", start: signDocument(by, "waas/start", document) })
 }
-export const cancel = (tasks: Tasks, task: Task): void => {
+export const cancel = (tasks: TaskRunner, task: Task): void => {
   const document = encodeCancel({ task_id: task.task_id, digest: digestOf(task), reason: "changed my mind" })
   tasks.onFrame({ kind: "cancel", cancel: signDocument(waas, "waas/cancel", document) })
 }
@@ -76,20 +76,20 @@ export const signed: Ending = {
   },
 }
 
-export function setUp(): { w: World; tasks: Tasks } {
+export function setUp(): { w: World; tasks: TaskRunner } {
   const w = world(self, { groups: [group] })
   return { w, tasks: createTasks(waas.publicKey, w.ports) }
 }
 
 /** Up to and including "approved". */
-export async function approve(w: World, tasks: Tasks, task: Task): Promise<void> {
+export async function approve(w: World, tasks: TaskRunner, task: Task): Promise<void> {
   ask(tasks, task)
   expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
   w.asked.at(-1)?.answer(approved)
   expect(await w.nextReport()).toMatchObject({ status: 130, approved: true, attempt: 0 })
 }
 
-export async function running(w: World, tasks: Tasks, task: Task, attempt = 1): Promise<FakeSession> {
+export async function running(w: World, tasks: TaskRunner, task: Task, attempt = 1): Promise<FakeSession> {
   start(tasks, task, attempt)
   expect(await w.nextReport()).toMatchObject({ status: 140, attempt, code: "" })
   const session = w.sessions.at(-1)

@@ -10,7 +10,7 @@ import { type Blame, ban, equivocation, fault, sessionAbort } from "../../src/mp
 import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.ts"
 import { equivocatorOf } from "../../src/mpc/statement.ts"
 import { sessionTaskId } from "../../src/tasks/keygen.ts"
-import { createTasks, type Tasks } from "../../src/tasks/runner.ts"
+import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { signDocument } from "../../src/wire/signed.ts"
 import { encodeTask, type KeyGenTask, type KeyReshareTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
@@ -271,7 +271,7 @@ test("a ban is durable when blamed() returns", async () => {
 })
 
 /** A session of a task of its own that ends with this blame. */
-async function blamed(w: World, tasks: Tasks, id: string, blame: Blame): Promise<void> {
+async function blamed(w: World, tasks: TaskRunner, id: string, blame: Blame): Promise<void> {
   const task = keysign(w, { task_id: id })
   await approve(w, tasks, task)
   const session = await running(w, tasks, task)
@@ -527,7 +527,7 @@ test("ECDSA with a banned peer is refused before any message; a ban in mid-sessi
 })
 
 /** Two ECDSA sessions with the same peer, of two tasks of one node. */
-async function twoSessions(): Promise<{ w: World; tasks: Tasks; first: FakeSession; second: FakeSession }> {
+async function twoSessions(): Promise<{ w: World; tasks: TaskRunner; first: FakeSession; second: FakeSession }> {
   const w = world(self, { groups: [k1] })
   const tasks = createTasks(waas.publicKey, w.ports)
   const begun: FakeSession[] = []

@@ -16,7 +16,7 @@ import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
-import type { Store } from "../../src/waas/store/store.ts"
+import type { WaasStore } from "../../src/waas/store/store.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
 
@@ -43,7 +43,7 @@ export class Rig implements AsyncDisposable {
   /** Set to make the next commits fail. */
   failCommits = false
   engine!: Engine
-  store!: Store
+  store!: WaasStore
   api!: (request: Request) => Promise<Response>
 
   private constructor(readonly options: RigOptions) {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { copy } from "../../src/bytes.ts"
-import { Malformed, Reader } from "../../src/codec.ts"
+import { ByteReader, Malformed } from "../../src/codec.ts"
 import {
   BEFORE_VERSIONS,
   common,
@@ -72,7 +72,7 @@ test("the newest of all lists, by counting", () => {
 
 test("versions survive the way; what is not ascending, empty or too long is refused", () => {
   for (const versions of [VERSIONS, { tasks: [1, 2], suites: [3], readers: [] }]) {
-    expect(readVersions(new Reader(encodeVersions(versions)))).toEqual(versions)
+    expect(readVersions(new ByteReader(encodeVersions(versions)))).toEqual(versions)
   }
   const bad = [
     { tasks: [], suites: [1], readers: [] },
@@ -82,7 +82,7 @@ test("versions survive the way; what is not ascending, empty or too long is refu
     { tasks: [1, 1], suites: [1], readers: [] },
     { tasks: [1, 2, 3, 4, 5, 6, 7, 8, 9], suites: [1], readers: [] },
   ]
-  for (const versions of bad) expect(() => readVersions(new Reader(encodeVersions(versions)))).toThrow(Malformed)
+  for (const versions of bad) expect(() => readVersions(new ByteReader(encodeVersions(versions)))).toThrow(Malformed)
 })
 
 test("this release still speaks with those of before", () => {

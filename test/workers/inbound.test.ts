@@ -18,7 +18,7 @@ import { ED25519_SHA512, SECP256K1_SHA256_TR } from "../../src/mpc/frost/suite.t
 import { reshareShape } from "../../src/mpc/reshare/reshare.ts"
 import { TAG_LENGTH } from "../../src/mpc/seal.ts"
 import type { Algorithm, DkgSpec, Ending, ReshareSpec, SessionSpec, SignSpec } from "../../src/mpc/session.ts"
-import type { Shape } from "../../src/mpc/shape.ts"
+import type { SessionShape } from "../../src/mpc/shape.ts"
 import { Secret } from "../../src/secret.ts"
 import { mostQueued, queuedBytes } from "../../src/workers/inbound.ts"
 import { type Pool, startPool } from "../../src/workers/pool.ts"
@@ -160,7 +160,7 @@ test("a worker's queue is free again when it has been taken, for every session o
 // ---- how much a protocol needs -------------------------------------------------------------------------------------------
 
 /** Everything that peers may honestly send: each message once, and each a report with the broadcasts of all. */
-function honestBytes({ rounds, participants }: Shape): number {
+function honestBytes({ rounds, participants }: SessionShape): number {
   const around = HEADER_LENGTH + SIGNATURE_LENGTH
   const peers = participants.length - 1
   let bytes = 0
@@ -174,7 +174,7 @@ function honestBytes({ rounds, participants }: Shape): number {
   return bytes + peers * queuedBytes(around + 2 + broadcasts)
 }
 
-function sign(count: number, algorithm: Algorithm, messages: number): readonly [SessionSpec, Shape] {
+function sign(count: number, algorithm: Algorithm, messages: number): readonly [SessionSpec, SessionShape] {
   const signers = members(count)
   const parties = signers.map(({ party }) => party)
   const spec: SignSpec = {
@@ -194,7 +194,7 @@ function sign(count: number, algorithm: Algorithm, messages: number): readonly [
   return [spec, frostShape({ suite, self: spec.self, signers, requests })]
 }
 
-function reshare(dealers: number, count: number, curve: CurveName): readonly [SessionSpec, Shape] {
+function reshare(dealers: number, count: number, curve: CurveName): readonly [SessionSpec, SessionShape] {
   const spec: ReshareSpec = {
     ...dkg(count, curve, count),
     protocol: "reshare",

@@ -3,20 +3,20 @@ import { EXIT, type ExitCode } from "../../errors/entry.ts"
 import type { CosignerError } from "../../errors.ts"
 
 /** skipped: it could not be looked at, and says why; it is neither good nor bad. */
-export const LEVELS = ["ok", "skipped", "warning", "failure"] as const
-export type Level = (typeof LEVELS)[number]
+const LEVELS = ["ok", "skipped", "warning", "failure"] as const
+export type FindingLevel = (typeof LEVELS)[number]
 
 export interface Finding {
   /** `store.space`: stable, for programs. */
   readonly check: string
-  readonly level: Level
+  readonly level: FindingLevel
   readonly text: string
   /** An error code with its runbook entry; absent on what is ok or skipped. */
   readonly code?: string
   readonly next?: string
 }
 
-export interface Section {
+export interface DoctorSection {
   readonly name: string
   readonly findings: readonly Finding[]
 }
@@ -26,7 +26,7 @@ export const skipped = (check: string, why: string): Finding => ({ check, level:
 export const warning = (check: string, error: CosignerError): Finding => problemAt(check, "warning", error)
 export const failure = (check: string, error: CosignerError): Finding => problemAt(check, "failure", error)
 
-const problemAt = (check: string, level: Level, { code, message, next }: CosignerError): Finding => ({
+const problemAt = (check: string, level: FindingLevel, { code, message, next }: CosignerError): Finding => ({
   check,
   level,
   text: message,
@@ -34,17 +34,17 @@ const problemAt = (check: string, level: Level, { code, message, next }: Cosigne
   next,
 })
 
-export const worst = (sections: readonly Section[]): Level =>
+export const worst = (sections: readonly DoctorSection[]): FindingLevel =>
   LEVELS.findLast((level) => sections.some(({ findings }) => findings.some((found) => found.level === level))) ?? "ok"
 
 /** 0 nothing wrong, 1 warnings, 2 failures. */
-export const exitOf = (level: Level): ExitCode =>
+export const exitOf = (level: FindingLevel): ExitCode =>
   level === "failure" ? EXIT.config : level === "warning" ? EXIT.failure : EXIT.ok
 
-export function linesOf(sections: readonly Section[]): readonly string[] {
+export function linesOf(sections: readonly DoctorSection[]): readonly string[] {
   const all = sections.flatMap(({ findings }) => findings)
   const width = Math.max(0, ...all.map(({ check }) => check.length))
-  const count = (level: Level) => all.filter((found) => found.level === level).length
+  const count = (level: FindingLevel) => all.filter((found) => found.level === level).length
   return [
     ...sections.flatMap(({ name, findings }) => [name, ...findings.flatMap((found) => textOf(found, width)), ""]),
     `${count("ok")} ok, ${count("warning")} warnings, ${count("failure")} failures, ${count("skipped")} skipped`,

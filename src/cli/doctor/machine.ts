@@ -3,12 +3,10 @@ import { readFileSync } from "node:fs"
 import { release } from "node:os"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
-import { openDoors } from "../../hardening/environment.ts"
+import { type Environment, openDoors } from "../../hardening/environment.ts"
 import { harden, isEssential, lockMemory, sealCode } from "../../hardening/process.ts"
 import { missingLockdown } from "../../lockdown.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 export function checkProgram(env: Environment): readonly Finding[] {
   const doors = openDoors(env)

@@ -15,7 +15,7 @@ import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 import { handshake, probeOptions } from "./handshake.ts"
 
 /** A clock that is off by more: the first makes tokens fail now and then, the second always. */
-export const CLOCK = { doubtfulMs: 5_000, badMs: 60_000 }
+const CLOCK = { doubtfulMs: 5_000, badMs: 60_000 }
 
 const CONNECT_MS = 5_000
 

@@ -27,7 +27,7 @@ import {
 import { templateOf } from "../../settings/template.ts"
 import { parseEther } from "./words.ts"
 
-export interface Token {
+interface Token {
   readonly contract: Bytes
   readonly decimals: number
   /** In the token's smallest unit. */
@@ -52,7 +52,7 @@ export interface ReferenceRules {
   readonly evm: readonly EvmChain[]
 }
 
-export interface ReferenceConfig {
+interface ReferenceConfig {
   readonly host: string
   readonly port: number
   /** Absolute. */

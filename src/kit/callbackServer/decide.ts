@@ -69,7 +69,7 @@ function decideSign(rules: ReferenceRules, request: CallbackRequest): string | u
   return decideTransfer(chain, reading, extraInfo)
 }
 
-interface Transfer {
+interface AskedTransfer {
   readonly to: Bytes
   readonly amount: bigint
   readonly decimals: number
@@ -90,13 +90,13 @@ function refusedDestination(chain: EvmChain, to: Bytes): string | undefined {
     : `${addressOf(to)} is not an allowed destination, and imitates ${addressOf(twin)}`
 }
 
-const refusedAmount = ({ amount, decimals, maxAmount }: Transfer): string | undefined =>
+const refusedAmount = ({ amount, decimals, maxAmount }: AskedTransfer): string | undefined =>
   amount <= maxAmount
     ? undefined
     : `its amount of ${formatDecimal(amount, decimals)} is above the limit of ${formatDecimal(maxAmount, decimals)}`
 
 /** What people were shown must be what is signed: a screen that lies is a reason to stop. */
-function refusedWords({ to, amount, decimals }: Transfer, extraInfo: unknown): string | undefined {
+function refusedWords({ to, amount, decimals }: AskedTransfer, extraInfo: unknown): string | undefined {
   const shownTo = at(extraInfo, "transaction", "destination", "account_output", "address")
   const shownAmount = at(extraInfo, "transaction", "destination", "account_output", "amount")
   if (shownTo !== undefined) {
@@ -112,7 +112,7 @@ function refusedWords({ to, amount, decimals }: Transfer, extraInfo: unknown): s
 }
 
 /** A payment and nothing beside it. */
-function nativeTransfer({ maxAmount }: EvmChain, { effects, fee }: Reading): Transfer | undefined {
+function nativeTransfer({ maxAmount }: EvmChain, { effects, fee }: Reading): AskedTransfer | undefined {
   const [effect, other] = effects
   if (effect?.kind !== "transfer" || other !== undefined || effect.asset !== fee.asset) return undefined
   const to = addressIn(effect.to)
@@ -123,7 +123,7 @@ function nativeTransfer({ maxAmount }: EvmChain, { effects, fee }: Reading): Tra
 const TRANSFER = "0xa9059cbb"
 
 /** A call of an allowed token's transfer, with no ether, and nothing beside it. */
-function tokenTransfer({ tokens }: EvmChain, { chain, effects }: Reading): Transfer | undefined {
+function tokenTransfer({ tokens }: EvmChain, { chain, effects }: Reading): AskedTransfer | undefined {
   const [call, effect, other] = effects
   if (call?.kind !== "call" || call.selector !== TRANSFER || call.value !== 0n) return undefined
   if (effect?.kind !== "transfer" || other !== undefined) return undefined

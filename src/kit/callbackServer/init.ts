@@ -10,7 +10,7 @@ export const CONFIG_FILE = "callback-server.toml"
 const PRIVATE_FILE = "callback-server.key"
 const PUBLIC_FILE = "callback-server-pub.key"
 
-export interface Initialised {
+interface Initialised {
   readonly config: string
   readonly privateKey: string
   readonly publicKey: string

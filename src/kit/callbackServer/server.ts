@@ -11,7 +11,7 @@ import { FORM_FIELD, openToken, type SignToken } from "../../wire/tssJwt.ts"
 import type { ReferenceRules } from "./config.ts"
 import { type CallbackRequest, decide, readingOf } from "./decide.ts"
 
-export interface ReferenceParts {
+interface ReferenceParts {
   readonly rules: ReferenceRules
   /** One for each node that may ask. */
   readonly nodeKeys: readonly KeyObject[]
@@ -21,9 +21,9 @@ export interface ReferenceParts {
   readonly log: (line: string) => void
 }
 
-export const SERVER_NAME = "cosigner-callback-server"
+const SERVER_NAME = "cosigner-callback-server"
 
-interface Response {
+interface ServerResponse {
   readonly request_id: string
   /** 0 decided, 10 invalid request, 20 invalid token. */
   readonly status: 0 | 10 | 20
@@ -50,7 +50,7 @@ const IDLE_SECONDS = 10
 
 /** `form` is what Elysia made of the body: a record of the form's fields, if it was a form. */
 function createAnswer(parts: ReferenceParts): (form: unknown) => Promise<globalThis.Response> {
-  const seen = new Seen()
+  const seen = new SeenRequests()
   return async (form) => {
     const token: unknown = Reflect.get(Object(form), FORM_FIELD)
     const response = await respond(parts, seen, typeof token === "string" ? token : "")
@@ -65,8 +65,8 @@ function createAnswer(parts: ReferenceParts): (form: unknown) => Promise<globalT
 /** Tokens of nodes live for minutes; one that lives for hours was not made by a node. */
 const MAX_LIFETIME_MS = 65 * 60_000
 
-async function respond(parts: ReferenceParts, seen: Seen, token: string): Promise<Response> {
-  const invalid = (error: string): Response => ({ request_id: "", status: 20, error })
+async function respond(parts: ReferenceParts, seen: SeenRequests, token: string): Promise<ServerResponse> {
+  const invalid = (error: string): ServerResponse => ({ request_id: "", status: 20, error })
   for (const key of parts.nodeKeys) {
     const opened = await openToken(token, key, parts.now())
     if (!opened.ok && opened.fault === "signature") continue
@@ -77,7 +77,7 @@ async function respond(parts: ReferenceParts, seen: Seen, token: string): Promis
   return invalid("no known node signed it")
 }
 
-function respondTo(parts: ReferenceParts, seen: Seen, body: string): Response {
+function respondTo(parts: ReferenceParts, seen: SeenRequests, body: string): ServerResponse {
   const request = readRequest(body)
   if (typeof request === "string") return { request_id: "", status: 10, error: request }
   const request_id = request.requestId
@@ -124,7 +124,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 }
 
 /** Which request an id stands for. A node repeats a request under its id; nobody may put another one in its place. */
-class Seen {
+class SeenRequests {
   readonly #digests = new Map<string, string>()
 
   sameAsBefore(requestId: string, body: string): boolean {

@@ -6,7 +6,7 @@ import { createHmac, createPublicKey, type KeyObject, sign as signBytes } from "
 import { toHex, utf8 } from "../../bytes.ts"
 import { FORM_FIELD, openToken } from "../../wire/tssJwt.ts"
 
-export interface Target {
+export interface ServerUnderTest {
   readonly url: string
   /** The key that the server takes for its node's. */
   readonly nodeKey: KeyObject
@@ -50,7 +50,7 @@ export interface Reply {
   readonly size: number
 }
 
-export function makeToken(target: Target, body: string, over: TokenOver = {}): string {
+export function makeToken(target: ServerUnderTest, body: string, over: TokenOver = {}): string {
   const exp = Math.floor(target.now() / 1000) + 120
   const claims = { package_data: utf8(body).toBase64(), exp, iss: "", ...over.claims }
   const head = [{ alg: "RS256", typ: "JWT", ...over.header }, claims].map(part).join(".")
@@ -60,7 +60,7 @@ export function makeToken(target: Target, body: string, over: TokenOver = {}): s
 const part = (value: object): string => url64(utf8(JSON.stringify(value)))
 const url64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
 
-function signature(target: Target, head: string, { signWith = "node", hash = "sha256" }: TokenOver): string {
+function signature(target: ServerUnderTest, head: string, { signWith = "node", hash = "sha256" }: TokenOver): string {
   switch (signWith) {
     case "nothing":
       return ""
@@ -73,16 +73,16 @@ function signature(target: Target, head: string, { signWith = "node", hash = "sh
 }
 
 /** The public key as the file that a careless server would take for an HMAC secret. */
-const publicPem = ({ nodeKey }: Target): string =>
+const publicPem = ({ nodeKey }: ServerUnderTest): string =>
   createPublicKey(nodeKey.export({ type: "pkcs8", format: "pem" }))
     .export({ type: "spki", format: "pem" })
     .toString()
 
-export async function send(target: Target, body: Body | string, over?: TokenOver): Promise<Reply> {
+export async function send(target: ServerUnderTest, body: Body | string, over?: TokenOver): Promise<Reply> {
   return post(target, makeToken(target, typeof body === "string" ? body : JSON.stringify(body), over))
 }
 
-export async function post(target: Target, token: string | undefined): Promise<Reply> {
+export async function post(target: ServerUnderTest, token: string | undefined): Promise<Reply> {
   const form = new URLSearchParams(token === undefined ? {} : { [FORM_FIELD]: token })
   try {
     const response = await fetch(target.url, {
@@ -99,7 +99,7 @@ export async function post(target: Target, token: string | undefined): Promise<R
   }
 }
 
-async function readReply(target: Target, http: number, text: string): Promise<Reply> {
+async function readReply(target: ServerUnderTest, http: number, text: string): Promise<Reply> {
   const opened = await openToken(unquoted(text), target.serverPublicKey, target.now())
   if (!opened.ok) return unread(http, `${opened.fault}: ${opened.reason}`, text.length)
   const fields: unknown = JSON.parse(opened.body)

@@ -3,8 +3,8 @@ import { keccak_256 } from "@noble/hashes/sha3.js"
 import type { Bytes } from "../../bytes.ts"
 import { formatDecimal } from "../../intent/amount.ts"
 import { addressOf } from "../../intent/evm/address.ts"
-import { type Body, prefixed, type Reply, send, type Target, type TokenOver } from "./client.ts"
-import { legacy, type Transfer } from "./rlpEncode.ts"
+import { type Body, prefixed, type Reply, type ServerUnderTest, send, type TokenOver } from "./client.ts"
+import { legacy, type SampleTransfer } from "./rlpEncode.ts"
 
 /** critical: approves what must not be signed. major: fails a node or its operator. minor: departs from the documented form. */
 export type Severity = "critical" | "major" | "minor"
@@ -31,7 +31,7 @@ export interface Sample {
 }
 
 export interface Kit {
-  readonly target: Target
+  readonly target: ServerUnderTest
   readonly sample: Sample | undefined
   /** Which kind of request the server approved, found out before the cases run. */
   readonly approved: "transaction" | "keygen" | undefined
@@ -55,8 +55,8 @@ export function keyGenBody(kit: Kit): Body {
 
 /** How a signing request departs from the sample. */
 export interface SignOver {
-  readonly transfer?: Partial<Transfer>
-  readonly encode?: (transfer: Transfer) => Bytes
+  readonly transfer?: Partial<SampleTransfer>
+  readonly encode?: (transfer: SampleTransfer) => Bytes
   /** The digests; by default that of the raw transaction. */
   readonly hashes?: readonly string[]
   /** What extra_info shows to people; by default what the sample says. */
@@ -96,7 +96,7 @@ export function signBody(kit: Kit, over: SignOver = {}): Body {
   }
 }
 
-export const transferOf = (sample: Sample, over: Partial<Transfer> = {}): Transfer => ({
+export const transferOf = (sample: Sample, over: Partial<SampleTransfer> = {}): SampleTransfer => ({
   chainId: sample.chainId,
   to: sample.to,
   value: sample.amount,

@@ -1,10 +1,10 @@
 /** RLP and unsigned EVM transactions, written as well or as badly as a test wants them. */
 import { type Bytes, bigToBe, concat, u8 } from "../../bytes.ts"
 
-export type Item = Uint8Array | bigint | readonly Item[]
+type RlpInput = Uint8Array | bigint | readonly RlpInput[]
 
 /** Integers get their shortest form, zero the empty one. */
-export function encodeRlp(item: Item): Bytes {
+export function encodeRlp(item: RlpInput): Bytes {
   if (item instanceof Uint8Array) {
     const [only] = item
     return item.length === 1 && only !== undefined && only < 0x80 ? concat(item) : concat(head(0x80, item.length), item)
@@ -14,7 +14,7 @@ export function encodeRlp(item: Item): Bytes {
   return concat(head(0xc0, body.length), body)
 }
 
-export const shortest = (value: bigint): Bytes => bigToBe(value, Math.ceil(value.toString(16).length / 2))
+const shortest = (value: bigint): Bytes => bigToBe(value, Math.ceil(value.toString(16).length / 2))
 
 function head(base: number, length: number): Bytes {
   if (length <= 55) return u8(base + length)
@@ -22,7 +22,7 @@ function head(base: number, length: number): Bytes {
   return concat(u8(base + 55 + digits.length), digits)
 }
 
-export interface Transfer {
+export interface SampleTransfer {
   readonly chainId: bigint
   readonly to: Uint8Array
   readonly value: bigint
@@ -32,21 +32,21 @@ export interface Transfer {
 }
 
 /** With EIP-155's three closing fields. */
-export const legacy = (t: Transfer): Bytes =>
+export const legacy = (t: SampleTransfer): Bytes =>
   encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data, t.chainId, 0n, 0n])
 
 /** As before EIP-155: valid on every chain. */
-export const withoutChain = (t: Transfer): Bytes => encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data])
+export const withoutChain = (t: SampleTransfer): Bytes => encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data])
 
 /** The amount with a leading zero: another encoding of the same number, hence another hash. */
-export const padded = (t: Transfer): Bytes =>
+export const padded = (t: SampleTransfer): Bytes =>
   encodeRlp([9n, t.gasPrice, t.gas, t.to, concat(u8(0), shortest(t.value)), t.data, t.chainId, 0n, 0n])
 
-export const eip1559 = (t: Transfer): Bytes =>
+export const eip1559 = (t: SampleTransfer): Bytes =>
   concat(u8(2), encodeRlp([t.chainId, 9n, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, []]))
 
 /** The same payment as a transaction of type 4, with one authorization for every chain; its signature is made up. */
-export const delegating = (t: Transfer): Bytes => {
-  const authorization: Item = [0n, new Uint8Array(20).fill(0xee), 0n, 1n, 7n, 9n]
+export const delegating = (t: SampleTransfer): Bytes => {
+  const authorization: RlpInput = [0n, new Uint8Array(20).fill(0xee), 0n, 1n, 7n, 9n]
   return concat(u8(4), encodeRlp([t.chainId, 9n, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, [], [authorization]]))
 }

@@ -5,7 +5,7 @@ import { bodyCases } from "./cases/bodies.ts"
 import { loadCases } from "./cases/load.ts"
 import { tokenCases } from "./cases/tokens.ts"
 import { transactionCases } from "./cases/transactions.ts"
-import { approves, type Target } from "./client.ts"
+import { approves, type ServerUnderTest } from "./client.ts"
 import { ask, type Case, type Kit, keyGenBody, ping, type Sample, type Severity, signBody } from "./kit.ts"
 
 export const allCases: readonly Case[] = [
@@ -16,7 +16,7 @@ export const allCases: readonly Case[] = [
   ...loadCases,
 ]
 
-export interface Result {
+export interface CaseResult {
   readonly id: string
   readonly severity: Severity
   readonly title: string
@@ -25,25 +25,25 @@ export interface Result {
   readonly note: string
 }
 
-export interface Report {
+export interface ConformanceReport {
   readonly url: string
   /** A: nothing failed. B: minor. C: major. F: critical. -: the server approved nothing, so refusals prove nothing. */
   readonly grade: "A" | "B" | "C" | "F" | "-"
   readonly approved: "transaction" | "keygen" | "nothing"
-  readonly results: readonly Result[]
+  readonly results: readonly CaseResult[]
 }
 
-export interface Options {
-  readonly target: Target
+export interface ConformanceOptions {
+  readonly target: ServerUnderTest
   readonly sample: Sample | undefined
   /** Only these; undefined: all. */
   readonly only: readonly string[] | undefined
 }
 
-export async function runCases({ target, sample, only }: Options): Promise<Report> {
+export async function runCases({ target, sample, only }: ConformanceOptions): Promise<ConformanceReport> {
   const kit: Kit = { target, sample, approved: undefined, unanswered: new Set() }
   const ready: Kit = { ...kit, approved: await findApproval(kit) }
-  const results: Result[] = []
+  const results: CaseResult[] = []
   for (const one of allCases) {
     if (only === undefined || only.includes(one.id)) results.push(await runCase(ready, one))
   }
@@ -61,8 +61,8 @@ async function findApproval(kit: Kit): Promise<Kit["approved"]> {
   return approves(await ask(kit, "approval", keyGenBody(kit))) ? "keygen" : undefined
 }
 
-async function runCase(kit: Kit, { id, severity, title, needs, run }: Case): Promise<Result> {
-  const result = (outcome: Result["outcome"], note: string): Result => ({ id, severity, title, outcome, note })
+async function runCase(kit: Kit, { id, severity, title, needs, run }: Case): Promise<CaseResult> {
+  const result = (outcome: CaseResult["outcome"], note: string): CaseResult => ({ id, severity, title, outcome, note })
   if (needs === "approval" && kit.approved === undefined)
     return result("skipped", "it approves nothing that could be altered")
   if (needs === "transaction" && kit.approved !== "transaction")
@@ -79,12 +79,12 @@ const ANSWERS_ALWAYS = {
   title: "answers also what it refuses, rather than closing the connection",
 } as const
 
-const answersAlways = ({ unanswered }: Kit): Result =>
+const answersAlways = ({ unanswered }: Kit): CaseResult =>
   unanswered.size === 0
     ? { ...ANSWERS_ALWAYS, outcome: "pass", note: "" }
     : { ...ANSWERS_ALWAYS, outcome: "fail", note: `no answer to ${[...unanswered].join(", ")}` }
 
-function gradeOf(results: readonly Result[], approved: Kit["approved"]): Report["grade"] {
+function gradeOf(results: readonly CaseResult[], approved: Kit["approved"]): ConformanceReport["grade"] {
   const failed = new Set(results.filter(({ outcome }) => outcome === "fail").map(({ severity }) => severity))
   if (failed.has("critical")) return "F"
   if (approved === undefined) return "-"

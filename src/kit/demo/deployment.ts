@@ -31,7 +31,7 @@ export interface Deployment {
 
 const READY_MS = 30_000
 
-export interface DeploymentOptions {
+interface DeploymentOptions {
   /** How many nodes. */
   readonly count: number
   /** Of WaaS and the nodes; info unless given. */

@@ -9,7 +9,7 @@ import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { checksummed } from "../../keys/addresses.ts"
 import { type DeployedNode, type Deployment, object, text } from "./deployment.ts"
-import { sign, type Vault } from "./keys.ts"
+import { type DemoVault, sign } from "./keys.ts"
 import {
   allChangePsbt,
   ethereumPayload,
@@ -22,7 +22,7 @@ import {
   withChangedDestination,
 } from "./payloads.ts"
 import { type Program, runToEnd } from "./processes.ts"
-import type { Report } from "./report.ts"
+import type { DemoReport } from "./report.ts"
 import { signed } from "./signatures.ts"
 
 /** Accounts that nobody has the key of. */
@@ -91,8 +91,8 @@ max_amount = "1 ETH"
 export async function intentScenario(
   program: Program,
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   [guarded, second, third]: readonly [DeployedNode, DeployedNode, DeployedNode],
 ): Promise<void> {
   const config = join(guarded.dir, "configs", "cosigner.toml")
@@ -132,14 +132,14 @@ const HUGE_FEE = { ...COIN, back: 100_000n, isProven: true }
 const UNPROVEN = { ...COIN, back: 4_990_000n, isProven: false }
 
 /** 0.3 ETH to the exchange: three of them fit into the day. */
-const payout = (vault: Vault, nonce: number): Readable =>
+const payout = (vault: DemoVault, nonce: number): Readable =>
   ethereumPayload(vault, "payout of 0.3 ETH", { index: 10, nonce, to: EXCHANGE, value: 300n * MILLI_ETH })
 
 /** Without a message, what is to be signed is left to the payload. */
 type Refusable = Omit<Readable, "message"> & Partial<Pick<Readable, "message">>
 
 /** Each looks like something that the rules allow, and has an effect that no entry covers. */
-function withHiddenEffects(vault: Vault): readonly Refusable[] {
+function withHiddenEffects(vault: DemoVault): readonly Refusable[] {
   const payment = tokenTransfer(EXCHANGE, 5n)
   const data = multicall([payment, unlimitedApproval(THIEF)])
   const call = { index: 11, nonce: 0, to: TOKEN, value: 0n, data }
@@ -159,8 +159,8 @@ function withHiddenEffects(vault: Vault): readonly Refusable[] {
 /** What a node reads in it, by the command that reads it offline. Resolves to the intent's hash. */
 async function tellIntent(
   program: Program,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   config: string,
   wanted: Readable,
 ): Promise<string> {
@@ -178,8 +178,8 @@ async function tellIntent(
 
 async function refusedBy(
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
   { by, wanted }: { readonly by: "intent" | "rule"; readonly wanted: Refusable },
 ): Promise<void> {

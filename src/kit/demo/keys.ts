@@ -7,14 +7,14 @@ import type { Format } from "../../intent/reading.ts"
 import { deriveTweak } from "../../keys/derive.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { parsePath } from "../../keys/path.ts"
-import type { NewSignRequest, SignatureObject } from "../../waas/client.ts"
+import type { SignatureObject, SignRequestInput } from "../../waas/client.ts"
 import type { SignatureType } from "../../wire/task.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
 
 const POLL_MS = 50
 const WAIT_MS = 60_000
 
-export interface Vault {
+export interface DemoVault {
   readonly vaultId: string
   readonly holderGroupId: string
   readonly roots: Readonly<Record<CurveName, string | undefined>>
@@ -27,7 +27,7 @@ export async function makeVault(
   { client }: Pick<Deployment, "client">,
   nodes: readonly DeployedNode[],
   threshold: number,
-): Promise<Pick<Vault, "vaultId" | "holderGroupId">> {
+): Promise<Pick<DemoVault, "vaultId" | "holderGroupId">> {
   const vault = await client.createVault("demo vault")
   const group = await client.createGroup(vault.vault_id, {
     key_share_holder_group_type: "MainGroup",
@@ -41,8 +41,8 @@ export async function makeVault(
 /** Has the nodes of the main group generate its keys. */
 export async function generateKeys(
   { client }: Pick<Deployment, "client">,
-  { vaultId, holderGroupId }: Pick<Vault, "vaultId" | "holderGroupId">,
-): Promise<Vault> {
+  { vaultId, holderGroupId }: Pick<DemoVault, "vaultId" | "holderGroupId">,
+): Promise<DemoVault> {
   const asked = await client.createKeyGen(vaultId, holderGroupId, "demo")
   const done = await until("the key generation", async () => {
     const now = await client.tssRequest(vaultId, asked.tss_request_id)
@@ -54,7 +54,7 @@ export async function generateKeys(
   return { vaultId, holderGroupId, roots: { secp256k1: root("secp256k1"), ed25519: root("ed25519") } }
 }
 
-export interface Asked {
+export interface AskedSignature {
   readonly curve: CurveName
   readonly signatureType: SignatureType
   readonly path: string
@@ -64,23 +64,27 @@ export interface Asked {
   readonly tweak: string
   readonly nodes: readonly DeployedNode[]
   readonly extraInfo: Readonly<Record<string, unknown>>
-  readonly payload?: Payload
+  readonly payload?: AskedPayload
 }
 
 /** What the message is the hash of, for nodes to read. */
-export interface Payload {
+export interface AskedPayload {
   readonly format: Format
   readonly data: Bytes
   /** Of a PSBT: which input. */
   readonly input?: number
 }
 
-export type Answer =
+type SigningAnswer =
   | { readonly kind: "signed"; readonly signature: SignatureObject; readonly ms: number }
   | { readonly kind: "refused"; readonly status: string; readonly reason: string }
 
 /** Asks for one signature and waits for how it ends. */
-export async function sign(deployment: Pick<Deployment, "client">, vault: Vault, wish: Asked): Promise<Answer> {
+export async function sign(
+  deployment: Pick<Deployment, "client">,
+  vault: DemoVault,
+  wish: AskedSignature,
+): Promise<SigningAnswer> {
   const begun = performance.now()
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
     request_id: randomUUID(),
@@ -105,7 +109,7 @@ export async function sign(deployment: Pick<Deployment, "client">, vault: Vault,
   })
 }
 
-function messageOf({ path, message, tweak, payload }: Asked): Pick<NewSignRequest, "messages" | "payloads"> {
+function messageOf({ path, message, tweak, payload }: AskedSignature): Pick<SignRequestInput, "messages" | "payloads"> {
   const hash = message === undefined ? {} : { msg_hash: `0x${toHex(message)}` }
   const asked = { bip32_path: path, ...hash, tweak }
   if (payload === undefined) return { messages: [asked] }

@@ -9,8 +9,8 @@ import { encodeSized } from "../../intent/bitcoin/compactSize.ts"
 import { hash160, p2wpkhScript } from "../../intent/bitcoin/scripts.ts"
 import { outputBytes, serialized, sha256d, u32le } from "../../intent/bitcoin/transaction.ts"
 import { parsePath } from "../../keys/path.ts"
-import { childKey, type Vault } from "./keys.ts"
-import { rootOf, type Wanted } from "./signatures.ts"
+import { childKey, type DemoVault } from "./keys.ts"
+import { rootOf, type WantedSignature } from "./signatures.ts"
 import { eip1559Transfer, p2wpkhSighash } from "./transactions.ts"
 
 const hex = (text: string): Bytes => {
@@ -20,11 +20,11 @@ const hex = (text: string): Bytes => {
 }
 
 /** A wanted signature whose payload the nodes can read. */
-export type Readable = Wanted & { readonly payload: NonNullable<Wanted["payload"]> }
+export type Readable = WantedSignature & { readonly payload: NonNullable<WantedSignature["payload"]> }
 
 // ---- Ethereum --------------------------------------------------------------------------------------------------------
 
-export interface EthereumCall {
+interface EthereumCall {
   /** The last level of the path; its account has nonces of its own. */
   readonly index: number
   readonly nonce: number
@@ -36,7 +36,11 @@ export interface EthereumCall {
 }
 
 /** An EIP-1559 transaction of at most 100 000 gas at 30 gwei: its fee is at most 0.003 ETH. */
-export function ethereumPayload(vault: Vault, what: string, { index, nonce, to, value, data }: EthereumCall): Readable {
+export function ethereumPayload(
+  vault: DemoVault,
+  what: string,
+  { index, nonce, to, value, data }: EthereumCall,
+): Readable {
   const path = `m/44/60/0/0/${index}`
   const publicKey = childKey(rootOf(vault, "secp256k1"), path)
   const { raw, digest } = eip1559Transfer({
@@ -118,7 +122,7 @@ const NONE = new Uint8Array(0)
 const END_OF_MAP = Uint8Array.of(0)
 const SEQUENCE = 0xffff_fffd
 
-export interface AllChange {
+interface AllChange {
   readonly index: number
   /** Satoshi. */
   readonly value: bigint
@@ -128,7 +132,7 @@ export interface AllChange {
 }
 
 /** A PSBT with one P2WPKH input of the vault that pays everything back to the vault, but for the fee. */
-export function allChangePsbt(vault: Vault, what: string, { index, value, back, isProven }: AllChange): Readable {
+export function allChangePsbt(vault: DemoVault, what: string, { index, value, back, isProven }: AllChange): Readable {
   const root = rootOf(vault, "secp256k1")
   const path = `m/84/0/0/0/${index}`
   const changePath = `m/84/0/0/1/${index}`

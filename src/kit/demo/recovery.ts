@@ -10,9 +10,9 @@ import { equal } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { type DeployedNode, type Deployment, object, text } from "./deployment.ts"
-import { bytesOf, sign, type Vault } from "./keys.ts"
+import { bytesOf, type DemoVault, sign } from "./keys.ts"
 import { type Program, runToEnd } from "./processes.ts"
-import type { Report } from "./report.ts"
+import type { DemoReport } from "./report.ts"
 import { reshareTo } from "./reshare.ts"
 import { ethereum, rootOf, signed, solana } from "./signatures.ts"
 
@@ -23,8 +23,8 @@ const WITH_KEY = ["--key-file", ".password", "--json"]
 export async function recoveryAct(
   program: Program,
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   members: readonly [DeployedNode, DeployedNode, DeployedNode],
 ): Promise<void> {
   const [lost, other] = members
@@ -43,7 +43,7 @@ export async function recoveryAct(
 async function restoreFromBackup(
   program: Program,
   deployment: Deployment,
-  report: Report,
+  report: DemoReport,
   node: DeployedNode,
 ): Promise<void> {
   const made = object(await runToEnd(program, ["backup", "create", "--out", BACKUP, ...WITH_KEY], node.dir))
@@ -65,8 +65,8 @@ async function restoreFromBackup(
 
 async function ecdsaWaits(
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
 ): Promise<void> {
   const { curve, path, message, tweak } = ethereum(vault, 8)
@@ -84,8 +84,8 @@ async function ecdsaWaits(
 async function reconstructRoot(
   program: Program,
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
 ): Promise<void> {
   const { tss_key_share_groups: groups } = await deployment.client.group(vault.vaultId, vault.holderGroupId)

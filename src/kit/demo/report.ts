@@ -1,7 +1,7 @@
 /** What the demo says: steps for people, or one JSON object per line. */
 import type { Output } from "../../output.ts"
 
-export interface Report {
+export interface DemoReport {
   /** A chapter of the run; people only. */
   scenario(title: string): void
   /** Something happened: `data` with --json, `line` for people. */
@@ -9,7 +9,7 @@ export interface Report {
   say(line: string): void
 }
 
-export function reportTo(out: Output): Report {
+export function reportTo(out: Output): DemoReport {
   const begun = performance.now()
   const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`
   return {

@@ -5,11 +5,11 @@
 import { rmSync } from "node:fs"
 import { CosignerError, isCode } from "../../errors.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
-import { type Asked, sign, until, type Vault } from "./keys.ts"
-import type { Report } from "./report.ts"
+import { type AskedSignature, type DemoVault, sign, until } from "./keys.ts"
+import type { DemoReport } from "./report.ts"
 import { bitcoin, ethereum, signed, solana } from "./signatures.ts"
 
-export interface ReshareFixtures {
+interface ReshareFixtures {
   readonly lost: DeployedNode
   readonly staying: readonly [DeployedNode, DeployedNode]
   /** Made, but unknown to WaaS so far, and not started. */
@@ -19,10 +19,10 @@ export interface ReshareFixtures {
 /** The vault under its new group. */
 export async function reshareScenario(
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   cast: ReshareFixtures,
-): Promise<Vault> {
+): Promise<DemoVault> {
   const { lost, staying, newcomer } = cast
   const [one, two] = staying
   await deployment.endNode(lost, "SIGKILL")
@@ -47,10 +47,10 @@ export async function reshareScenario(
 /** A New main group of these nodes takes over the keys. `arrive` is called once WaaS knows the new nodes. */
 export async function reshareTo(
   { client }: Deployment,
-  vault: Vault,
+  vault: DemoVault,
   nodes: readonly DeployedNode[],
   arrive: () => Promise<unknown>,
-): Promise<Vault> {
+): Promise<DemoVault> {
   const { vaultId, holderGroupId, roots } = vault
   const group = await client.createGroup(vaultId, {
     key_share_holder_group_type: "MainGroup",
@@ -81,12 +81,12 @@ export async function reshareTo(
 
 async function oldGroupRefuses(
   deployment: Deployment,
-  old: Vault,
-  report: Report,
+  old: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
 ): Promise<void> {
   const { curve, path, message, tweak } = solana(old, 5)
-  const asked: Asked = { curve, signatureType: 2, path, message, tweak, nodes, extraInfo: {} }
+  const asked: AskedSignature = { curve, signatureType: 2, path, message, tweak, nodes, extraInfo: {} }
   const reason = await sign(deployment, old, asked).then(
     (answer) => (answer.kind === "refused" ? answer.reason : undefined),
     (error: unknown) => {

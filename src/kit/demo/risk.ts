@@ -10,10 +10,10 @@ import { toHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { checksummed } from "../../keys/addresses.ts"
 import { type DeployedNode, type Deployment, object, text } from "./deployment.ts"
-import { sign, until, type Vault } from "./keys.ts"
+import { type DemoVault, sign, until } from "./keys.ts"
 import { type Actor, type Program, runToEnd, startActor } from "./processes.ts"
-import type { Report } from "./report.ts"
-import { bitcoin, type EthereumWanted, ethereum, signed, type Wanted } from "./signatures.ts"
+import type { DemoReport } from "./report.ts"
+import { bitcoin, type EthereumWanted, ethereum, signed, type WantedSignature } from "./signatures.ts"
 
 const READY_MS = 30_000
 
@@ -27,8 +27,8 @@ interface Guards {
 export async function riskScenario(
   program: Program,
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   guarded: DeployedNode,
   other: DeployedNode,
 ): Promise<void> {
@@ -57,7 +57,7 @@ export async function riskScenario(
 async function guard(
   program: Program,
   deployment: Deployment,
-  report: Report,
+  report: DemoReport,
   node: DeployedNode,
   allowedTo: Uint8Array,
 ): Promise<Guards> {
@@ -155,10 +155,10 @@ function extraInfoOf({ raw, to }: EthereumWanted): Readonly<Record<string, unkno
 
 async function refused(
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
-  wanted: Wanted,
+  wanted: WantedSignature,
   extraInfo: Readonly<Record<string, unknown>>,
   by: string,
 ): Promise<void> {
@@ -176,7 +176,7 @@ async function refused(
 const requests = (callback: Actor): number => callback.lines().filter((line) => line.includes('"answered"')).length
 
 /** One event for the signature, two for the refusals. */
-async function hearOf(events: Actor, report: Report): Promise<void> {
+async function hearOf(events: Actor, report: DemoReport): Promise<void> {
   const types = await until("the events", async () => {
     const seen = events.lines().filter((line) => line.includes('"received"'))
     return seen.length >= 3 ? seen.map((line) => text(object(line), "event_type")) : undefined

@@ -9,8 +9,8 @@ import { publicKeyOf } from "../../crypto/rawKeys.ts"
 import { CosignerError } from "../../errors.ts"
 import { ethereumAddress, solanaAddress } from "../../keys/addresses.ts"
 import type { DeployedNode, Deployment } from "./deployment.ts"
-import { bytesOf, childKey, type Payload, sign, type Vault } from "./keys.ts"
-import type { Report } from "./report.ts"
+import { type AskedPayload, bytesOf, childKey, type DemoVault, sign } from "./keys.ts"
+import type { DemoReport } from "./report.ts"
 import {
   eip1559Transfer,
   p2trScript,
@@ -23,7 +23,7 @@ import {
 const hash160 = (bytes: Bytes): Bytes => copy(ripemd160(sha256(bytes)))
 const random = (length: number): Bytes => copy(randomBytes(length))
 
-export interface Wanted {
+export interface WantedSignature {
   readonly what: string
   readonly curve: "ed25519" | "secp256k1"
   readonly scheme: "eddsa" | "ecdsa" | "bip340"
@@ -32,10 +32,10 @@ export interface Wanted {
   readonly tweak: string
   /** The key that must verify, computed here from the root key. */
   readonly publicKey: Bytes
-  readonly payload?: Payload
+  readonly payload?: AskedPayload
 }
 
-export function solana(vault: Vault, index: number): Wanted {
+export function solana(vault: DemoVault, index: number): WantedSignature {
   const path = `m/44/501/${index}`
   const from = childKey(rootOf(vault, "ed25519"), path)
   const message = solanaTransfer(from, random(32), 1_000_000_000n + BigInt(index), random(32))
@@ -50,12 +50,12 @@ export function solana(vault: Vault, index: number): Wanted {
   }
 }
 
-export interface EthereumWanted extends Wanted {
+export interface EthereumWanted extends WantedSignature {
   readonly raw: Bytes
   readonly to: Bytes
 }
 
-export function ethereum(vault: Vault, index: number): EthereumWanted {
+export function ethereum(vault: DemoVault, index: number): EthereumWanted {
   const path = `m/44/60/0/0/${index}`
   const publicKey = childKey(rootOf(vault, "secp256k1"), path)
   const to = random(20)
@@ -81,14 +81,14 @@ export function ethereum(vault: Vault, index: number): EthereumWanted {
   }
 }
 
-export function bitcoin(vault: Vault, index: number): Wanted {
+export function bitcoin(vault: DemoVault, index: number): WantedSignature {
   const path = `m/84/0/0/0/${index}`
   const publicKey = childKey(rootOf(vault, "secp256k1"), path)
   const message = p2wpkhSighash({ ...spend(), scriptPubKey: p2wpkhScript(hash160(publicKey)) })
   return { what: "Bitcoin P2WPKH input", curve: "secp256k1", scheme: "ecdsa", path, message, tweak: "", publicKey }
 }
 
-export function taproot(vault: Vault, index: number): Wanted {
+export function taproot(vault: DemoVault, index: number): WantedSignature {
   const path = `m/86/0/0/0/${index}`
   const publicKey = outputKey(childKey(rootOf(vault, "secp256k1"), path))
   const message = taprootSighash({ ...spend(), scriptPubKey: p2trScript(publicKey) })
@@ -123,10 +123,10 @@ function outputKey(internal: Bytes): Bytes {
 /** Asks these nodes for the signature, verifies it, and tells it as the step `sign`. */
 export async function signed(
   deployment: Deployment,
-  vault: Vault,
-  report: Report,
+  vault: DemoVault,
+  report: DemoReport,
   nodes: readonly DeployedNode[],
-  wanted: Wanted,
+  wanted: WantedSignature,
   extraInfo: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const { curve, scheme, path, message, tweak, publicKey } = wanted
@@ -161,7 +161,11 @@ export async function signed(
 }
 
 /** With other code than the nodes': node:crypto for Ed25519, noble for secp256k1. */
-function verifies({ scheme, message, publicKey }: Wanted, signature: Bytes, recid: number | undefined): boolean {
+function verifies(
+  { scheme, message, publicKey }: WantedSignature,
+  signature: Bytes,
+  recid: number | undefined,
+): boolean {
   switch (scheme) {
     case "eddsa":
       return verifyNative(null, message, publicKeyOf("ed25519", publicKey), signature)
@@ -175,7 +179,7 @@ function verifies({ scheme, message, publicKey }: Wanted, signature: Bytes, reci
   }
 }
 
-export function rootOf(vault: Vault, curve: "ed25519" | "secp256k1"): string {
+export function rootOf(vault: DemoVault, curve: "ed25519" | "secp256k1"): string {
   const root = vault.roots[curve]
   if (root === undefined) throw new CosignerError("E-CLI-022", { what: `the vault has no key on ${curve}` })
   return root

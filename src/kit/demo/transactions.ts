@@ -43,7 +43,7 @@ function rlpHead(base: number, length: number): Bytes {
 const minimal = (value: bigint): Bytes =>
   value === 0n ? new Uint8Array(0) : bigToBe(value, Math.ceil(value.toString(16).length / 2))
 
-export interface EthereumTransfer {
+interface EthereumTransfer {
   readonly chainId: bigint
   readonly nonce: bigint
   readonly maxPriorityFeePerGas: bigint

@@ -98,7 +98,7 @@ const proofContext = (context: DealContext, dealer: Member, h1: Bytes, index: nu
   index,
 })
 
-export const speaker = (curve: Curve, member: Member): Speaker => ({
+const speaker = (curve: Curve, member: Member): Speaker => ({
   nodeId: partyBytes(member.party),
   shareId: curve.encodeScalar(member.x),
 })

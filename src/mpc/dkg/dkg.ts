@@ -7,11 +7,11 @@ import type { StartOtSetup } from "../dkls/setup.ts"
 import { PROTOCOL } from "../envelope.ts"
 import type { Protocol } from "../exchange.ts"
 import type { DkgSpec, SessionResult } from "../session.ts"
-import type { Shape } from "../shape.ts"
+import type { SessionShape } from "../shape.ts"
 import { ascending } from "../sid.ts"
 import { CHAIN_CODE_LENGTH } from "./messages.ts"
 import { participantsOf, roundsOf } from "./rounds.ts"
-import { type SetUp, type Source, setUp } from "./setUp.ts"
+import { type DealSource, type SetUp, setUp } from "./setUp.ts"
 
 /** `startOtSetup`: required on secp256k1, not used on Ed25519. */
 export function dkg(
@@ -23,7 +23,7 @@ export function dkg(
   return setUp({ ...outline(spec, startOtSetup), sid, rng, source: fresh(curveNamed(spec.curve), sid, rng) })
 }
 
-export function dkgShape(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Shape {
+export function dkgShape(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): SessionShape {
   const omit = outline(spec, startOtSetup)
   const rounds = roundsOf({ ...omit, source: { statementLength: 0 } })
   return { protocol: PROTOCOL.dkg, participants: participantsOf(omit), rounds }
@@ -48,7 +48,7 @@ function outline(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Omit<Se
 }
 
 /** chain code = H("cc"; sid, h1, sc(x_j) and cc_j of each): nobody alone chooses it, and h1 fixed every part of it. */
-const fresh = (curve: Curve, sid: Bytes, rng: Rng): Source => ({
+const fresh = (curve: Curve, sid: Bytes, rng: Rng): DealSource => ({
   statementLength: 0,
   statement: new Uint8Array(0),
   constant: undefined,

@@ -6,7 +6,7 @@ import { type Bytes, concat } from "../../bytes.ts"
 import { COMMITMENT_LENGTH, SALT_LENGTH } from "../../crypto/commit.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
 import { decodeProof, encodeProof, type Proof, proofLength } from "../../crypto/proof.ts"
-import type { Codec } from "../exchange.ts"
+import type { BodyCodec } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 import { EPHEMERAL_LENGTH } from "../seal.ts"
 
@@ -28,7 +28,7 @@ export interface Hello {
   readonly deal: { readonly statement: Bytes; readonly commitment: Bytes } | undefined
 }
 
-export function helloCodec(role: Role, statementLength: number): Codec<Hello> {
+export function helloCodec(role: Role, statementLength: number): BodyCodec<Hello> {
   const own = NONCE_LENGTH + EPHEMERAL_LENGTH
   return {
     size: role.deals ? own + statementLength + COMMITMENT_LENGTH : own,
@@ -53,7 +53,7 @@ export interface Opening {
   readonly proofs: readonly Proof[]
 }
 
-export function openingCodec(curve: Curve, threshold: number): Codec<Opening> {
+export function openingCodec(curve: Curve, threshold: number): BodyCodec<Opening> {
   const points = threshold * curve.pointLength
   return {
     size: SALT_LENGTH + points + threshold * proofLength(curve),
@@ -75,7 +75,7 @@ export function openingCodec(curve: Curve, threshold: number): Codec<Opening> {
 }
 
 /** Round 2, sealed, to a member. */
-export interface Dealt {
+interface Dealt {
   /** From a dealer. */
   readonly dealt: { readonly share: bigint; readonly chainCode: Bytes } | undefined
   /** From a member: its half of the pair's zero-share seed, and OT message 1 (empty on Ed25519). */
@@ -83,7 +83,7 @@ export interface Dealt {
 }
 
 /** Decoding takes the body over: the fields are views of it, and the share's bytes are wiped once they are read. */
-export function dealtCodec(curve: Curve, sender: Role, ot1Length: number): Codec<Dealt> {
+export function dealtCodec(curve: Curve, sender: Role, ot1Length: number): BodyCodec<Dealt> {
   const fromDealer = sender.deals ? 32 + CHAIN_CODE_LENGTH : 0
   const fromMember = sender.receives ? ZERO_HALF_LENGTH + ot1Length : 0
   return {

@@ -87,7 +87,7 @@ export function* commitRound(
   return { hellos: broadcasts, h1: view, nonce }
 }
 
-interface Opened {
+interface OpenedDeals {
   readonly received: readonly ReceivedDeal[]
   /** By peer, for two members: both zero-share halves and the peer's OT message 1. */
   readonly pairs: ReadonlyMap<PartyId, ZeroHalves & { readonly ot1: Bytes }>
@@ -105,7 +105,7 @@ export function* openRound(
     readonly ot: OtSetup | undefined
     readonly scratch: Scratch
   },
-): Protocol<Opened> {
+): Protocol<OpenedDeals> {
   const { hellos, deal, opening, keys, ot, scratch } = state
   const { opening: openings, dealt } = codecs(setUp)
   const { receives } = roleOf(setUp, setUp.self)

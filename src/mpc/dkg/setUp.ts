@@ -29,7 +29,7 @@ import { type Epoch, epochOf } from "./epoch.ts"
 import { ackRound, commitRound, confirmRound, openRound, otRound } from "./rounds.ts"
 
 /** Where the dealt secrets come from; its functions throw Blame where dealers contradict one another or older records. */
-export interface Source {
+export interface DealSource {
   /** What each dealer states in round 1 of the epoch that it deals again; empty in a DKG. */
   readonly statementLength: number
   readonly statement: Bytes
@@ -60,7 +60,7 @@ export interface SetUp {
   readonly dealers: readonly Member[]
   /** Ascending; with their share ids in the new epoch. */
   readonly members: readonly Member[]
-  readonly source: Source
+  readonly source: DealSource
   /** secp256k1 alone: what every two members set up besides. */
   readonly startOtSetup: StartOtSetup | undefined
   readonly record: {

@@ -6,7 +6,7 @@ import type { PartyId } from "../../keys/party.ts"
 import { ban } from "../blame.ts"
 import { type Protocol, record } from "../exchange.ts"
 
-export interface Verdict<T> {
+export interface CheckResult<T> {
   readonly passed: boolean
   readonly value: T
 }
@@ -15,15 +15,15 @@ export interface Verdict<T> {
  * Runs `check` on signed input of `peer` whose sid, view and confirmation matched. Throws BAN(peer) unless it passes,
  * also when it throws: an error that a peer can provoke would otherwise hide the same predicate.
  */
-export function* guarded<T>(peer: PartyId, reason: string, check: () => Verdict<T>): Protocol<T> {
+export function* guarded<T>(peer: PartyId, reason: string, check: () => CheckResult<T>): Protocol<T> {
   yield* record({ kind: "checking", peer })
   const value = passedOrBanned(peer, reason, check)
   yield* record({ kind: "checked", peer })
   return value
 }
 
-function passedOrBanned<T>(peer: PartyId, reason: string, check: () => Verdict<T>): T {
-  let verdict: Verdict<T>
+function passedOrBanned<T>(peer: PartyId, reason: string, check: () => CheckResult<T>): T {
+  let verdict: CheckResult<T>
   try {
     verdict = check()
   } catch (error) {

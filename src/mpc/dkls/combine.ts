@@ -5,13 +5,13 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, concat, equal, u8 } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
-import type { SignedMessage } from "../session.ts"
+import type { MessageSignature } from "../session.ts"
 import { at } from "./commit.ts"
 import type { Released } from "./release.ts"
 import { type EcdsaMessage, type SignerContext, unattributed } from "./signerContext.ts"
 
 /** Any message that does not verify ends the session without output: only a cheat can bring that about. */
-export const combine = (signer: SignerContext, { R, r, shares }: Released): readonly SignedMessage[] =>
+export const combine = (signer: SignerContext, { R, r, shares }: Released): readonly MessageSignature[] =>
   signer.context.messages.map((message, n) => {
     const u = K1.mod(shares.reduce((sum, share) => sum + at(share.u, n), 0n))
     const w = K1.mod(shares.reduce((sum, share) => sum + at(share.w, n), 0n))
@@ -21,7 +21,7 @@ export const combine = (signer: SignerContext, { R, r, shares }: Released): read
   })
 
 /** undefined unless (r, s) and the recovery id lead back to the message's key. */
-function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint): SignedMessage | undefined {
+function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint): MessageSignature | undefined {
   const s = K1.mod(quotient)
   const high = s > K1.order >> 1n
   // Compressed encodings are 2 + parity of y; x(R) >= q only if reducing it changed it.

@@ -20,7 +20,7 @@ import type { OpenPair } from "./pairs.ts"
 import type { OpenSignerContext } from "./signerContext.ts"
 
 /** One nonce per message: r, its mask phi, and R = rG. */
-export interface Nonces {
+interface Nonces {
   readonly r: readonly bigint[]
   readonly phi: readonly bigint[]
   readonly R: readonly Point[]
@@ -28,7 +28,7 @@ export interface Nonces {
 }
 
 /** The instance of the pair's OT extension in which this party is Bob. */
-export interface AsBob {
+interface AsBob {
   readonly psid1: Bytes
   readonly extended: Extended
   /** chi(n): this party's multiplier for message n. */

@@ -5,7 +5,7 @@
 import type { Bytes } from "../../bytes.ts"
 import { H } from "../../crypto/frame.ts"
 
-export interface ConfirmedState {
+interface ConfirmedState {
   /** Live bytes of the pair's zero-share seed, which both halves made. */
   readonly zeroSeed: Bytes
   /** Digest of the epoch, the two share ids and both OT transcripts. */

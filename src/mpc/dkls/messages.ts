@@ -7,7 +7,7 @@ import { K1, type Point } from "../../crypto/curve.ts"
 import { extensionLength } from "../../crypto/otExtension.ts"
 import { XI } from "../../crypto/parameters.ts"
 import { type AliceMessage, etapLength, isCanonical, taLength } from "../../crypto/rvole.ts"
-import type { Codec } from "../exchange.ts"
+import type { BodyCodec } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 
 const HASH = 32
@@ -21,7 +21,7 @@ export interface Commit {
   readonly commitment: Bytes
 }
 
-export const commitCodec: Codec<Commit> = {
+export const commitCodec: BodyCodec<Commit> = {
   size: 3 * HASH,
   encode: ({ nonce, ephemeral, commitment }) => concat(nonce, ephemeral, commitment),
   decode(bytes) {
@@ -37,7 +37,7 @@ export interface Offer {
 }
 
 /** For a session of `count` messages. */
-export const offerCodec = (count: number): Codec<Offer> => ({
+export const offerCodec = (count: number): BodyCodec<Offer> => ({
   size: HASH + extensionLength(XI * count),
   encode: ({ confirmation, extension }) => concat(confirmation, extension),
   decode(bytes) {
@@ -59,7 +59,7 @@ export interface Product {
   readonly multiplication: AliceMessage
 }
 
-export const productCodec = (count: number): Codec<Product> => ({
+export const productCodec = (count: number): BodyCodec<Product> => ({
   size: 2 * HASH + count * (4 * POINT + SCALAR) + etapLength(count) + taLength(count),
   encode: ({ salt, encodedR, pk, Gu, Gv, psi, multiplication }) =>
     concat(
@@ -95,7 +95,7 @@ export interface Shares {
   readonly u: readonly bigint[]
 }
 
-export const sharesCodec = (count: number): Codec<Shares> => ({
+export const sharesCodec = (count: number): BodyCodec<Shares> => ({
   size: 2 * SCALAR * count,
   encode: ({ w, u }) => concat(...w.flatMap((wn, n) => [K1.encodeScalar(wn), K1.encodeScalar(u[n] ?? 0n)])),
   decode(bytes) {

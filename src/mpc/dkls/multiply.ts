@@ -4,14 +4,14 @@
  */
 import type { Bytes } from "../../bytes.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
-import { extensionId, padsId, type Received, receive } from "../../crypto/otExtension.ts"
+import { extensionId, type OtReceived, padsId, receive } from "../../crypto/otExtension.ts"
 import { XI } from "../../crypto/parameters.ts"
 import { randomScalar } from "../../crypto/random.ts"
 import { type Inputs, multiplyAsAlice, type Products } from "../../crypto/rvole.ts"
 import type { PartyId } from "../../keys/party.ts"
 import { allOf, exchange, type Protocol } from "../exchange.ts"
 import { DKLS } from "../stages.ts"
-import { guarded, type Verdict } from "./check.ts"
+import { type CheckResult, guarded } from "./check.ts"
 import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
 import { additiveShares, type OpenSignerContext } from "./signerContext.ts"
@@ -33,7 +33,7 @@ export interface AfterMultiply {
 export function* multiply(signer: OpenSignerContext, committed: AfterCommit): Protocol<AfterMultiply> {
   const { count, peers } = signer
   const { rng } = signer.context
-  const checked: Received[] = []
+  const checked: OtReceived[] = []
   for (const link of committed.links) {
     checked.push(yield* guarded(link.pair.party, "OT extension", () => receiveFrom(signer, link)))
   }
@@ -64,7 +64,7 @@ export function* multiply(signer: OpenSignerContext, committed: AfterCommit): Pr
 const psid1AsAlice = ({ context, x }: OpenSignerContext, { pair, commit }: Committed): Bytes =>
   extensionId(context.sid, pair.pairId, pair.x, x, commit.nonce)
 
-function receiveFrom(signer: OpenSignerContext, link: Committed): Verdict<Received> {
+function receiveFrom(signer: OpenSignerContext, link: Committed): CheckResult<OtReceived> {
   const { alice } = link.pair
   const value = signer.scope.use(receive(alice, psid1AsAlice(signer, link), XI * signer.count, link.offer.extension))
   return { passed: value.passed, value }

@@ -18,7 +18,7 @@ import { OT1_SIZE, OT2_SIZE, type OtSetup, type OtSetupContext, type StartOtSetu
 export const startOtSetup: StartOtSetup = (context) => new PairSetups(context)
 
 /** What this party holds of one pair while the set-up runs. */
-interface Pair extends Disposable {
+interface PairSetup extends Disposable {
   readonly peer: Member
   readonly receiver: BaseOtReceiver
   /** Bob's at-rest state, and the two transcripts, once the peer's message was answered. */
@@ -28,7 +28,7 @@ interface Pair extends Disposable {
 
 class PairSetups implements OtSetup {
   readonly first: ReadonlyMap<PartyId, Bytes>
-  readonly #pairs: readonly Pair[]
+  readonly #pairs: readonly PairSetup[]
 
   constructor(readonly context: OtSetupContext) {
     this.#pairs = context.peers.map((peer) => startPair(context, peer))
@@ -77,7 +77,7 @@ class PairSetups implements OtSetup {
     for (const pair of this.#pairs) pair[Symbol.dispose]()
   }
 
-  #alice(pair: Pair, second: ReadonlyMap<PartyId, Bytes>): Bytes {
+  #alice(pair: PairSetup, second: ReadonlyMap<PartyId, Bytes>): Bytes {
     const { party } = pair.peer
     const theirs = messageOf(second, party, OT2_SIZE)
     const keys = pair.receiver.finish(theirs.subarray(0, SECOND_LENGTH))
@@ -89,7 +89,7 @@ class PairSetups implements OtSetup {
     return state
   }
 
-  #state(pair: Pair, alice: Secret, second: Bytes, epochId: Bytes, halves: ZeroHalves): PairState {
+  #state(pair: PairSetup, alice: Secret, second: Bytes, epochId: Bytes, halves: ZeroHalves): PairState {
     const { sid, h1, self } = this.context
     const { bob, answered, peer, receiver } = pair
     if (bob === undefined || answered === undefined) throw new TypeError("the set-up was finished before it answered")
@@ -109,7 +109,7 @@ class PairSetups implements OtSetup {
   }
 }
 
-function startPair(context: OtSetupContext, peer: Member): Pair {
+function startPair(context: OtSetupContext, peer: Member): PairSetup {
   const receiver = new BaseOtReceiver(otSessionId(context, context.self, peer), context.rng)
   return {
     peer,

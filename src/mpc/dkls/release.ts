@@ -12,7 +12,7 @@ import { multiplyAsBob, type Products } from "../../crypto/rvole.ts"
 import { fault, sessionAbort } from "../blame.ts"
 import { allOf, exchange, type Protocol, record } from "../exchange.ts"
 import { DKLS } from "../stages.ts"
-import { guarded, type Verdict } from "./check.ts"
+import { type CheckResult, guarded } from "./check.ts"
 import { type AfterCommit, at, speakerOf } from "./commit.ts"
 import { type Product, type Shares, sharesCodec } from "./messages.ts"
 import type { AfterMultiply, Multiplied } from "./multiply.ts"
@@ -65,7 +65,7 @@ function isOpened({ context }: SignerContext, { pair, commit, product }: Multipl
 }
 
 /** RVOLE as Bob, and that the peer multiplied what R and pk show. All messages are evaluated, whatever fails. */
-function finishAsBob(committed: AfterCommit, link: Multiplied, rng: Rng): Verdict<readonly Products[]> {
+function finishAsBob(committed: AfterCommit, link: Multiplied, rng: Rng): CheckResult<readonly Products[]> {
   const { pair, bob, product, commit } = link
   const psid2 = padsId(bob.psid1, commit.nonce, bob.extended.message)
   const count = committed.nonces.r.length

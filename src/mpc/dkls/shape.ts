@@ -2,10 +2,10 @@
 import type { PartyId } from "../../keys/party.ts"
 import { PROTOCOL } from "../envelope.ts"
 import { by } from "../exchange.ts"
-import type { Shape } from "../shape.ts"
+import type { SessionShape } from "../shape.ts"
 import { commitCodec, offerCodec, productCodec, sharesCodec } from "./messages.ts"
 
-export function ecdsaShape(self: PartyId, signers: readonly PartyId[], count: number): Shape {
+export function ecdsaShape(self: PartyId, signers: readonly PartyId[], count: number): SessionShape {
   const peers = signers.filter((party) => party !== self)
   return {
     protocol: PROTOCOL.ecdsa,

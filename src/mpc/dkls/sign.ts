@@ -4,7 +4,7 @@
  * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
  */
 import type { Protocol } from "../exchange.ts"
-import type { SignedMessage } from "../session.ts"
+import type { MessageSignature } from "../session.ts"
 import { MAX_BATCH } from "../sid.ts"
 import { combine } from "./combine.ts"
 import { commit } from "./commit.ts"
@@ -16,13 +16,13 @@ import { type EcdsaContext, type SignerContext, signerContextOf, take } from "./
  * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before there
  * is a session; Blame while it runs.
  */
-export function signEcdsa(context: EcdsaContext): Protocol<readonly SignedMessage[]> {
+export function signEcdsa(context: EcdsaContext): Protocol<readonly MessageSignature[]> {
   const count = context.messages.length
   if (count < 1 || count > MAX_BATCH) throw new RangeError(`a session signs 1 to ${MAX_BATCH} messages`)
   return rounds(signerContextOf(context))
 }
 
-function* rounds(signer: SignerContext): Protocol<readonly SignedMessage[]> {
+function* rounds(signer: SignerContext): Protocol<readonly MessageSignature[]> {
   using scope = new DisposableStack()
   const taken = take(signer, scope)
   const committed = yield* commit(taken)

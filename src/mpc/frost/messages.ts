@@ -1,20 +1,20 @@
 /** The two broadcasts of FROST signing (threshold.md 12). */
 import { type Bytes, concat } from "../../bytes.ts"
 import type { Curve } from "../../crypto/curve.ts"
-import type { Codec } from "../exchange.ts"
+import type { BodyCodec } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 import type { NonceCommitment } from "./nonces.ts"
 
 const NONCE_LENGTH = 32
 
-export interface Commitments {
+interface Commitments {
   /** Makes the session's view unrepeatable (threshold.md 2.2); nothing to do with the nonces of the signature. */
   readonly nonce: Bytes
   /** One per message. */
   readonly pairs: readonly NonceCommitment[]
 }
 
-export const commitmentsCodec = (curve: Curve, count: number): Codec<Commitments> => ({
+export const commitmentsCodec = (curve: Curve, count: number): BodyCodec<Commitments> => ({
   size: NONCE_LENGTH + 2 * count * curve.pointLength,
   encode: ({ nonce, pairs }) => concat(nonce, ...curve.encodePoints(pairs.flatMap(({ D, E }) => [D, E]))),
   decode(bytes) {
@@ -32,7 +32,7 @@ export const commitmentsCodec = (curve: Curve, count: number): Codec<Commitments
 })
 
 /** z_i, one per message. */
-export const sharesCodec = (curve: Curve, count: number): Codec<readonly bigint[]> => ({
+export const sharesCodec = (curve: Curve, count: number): BodyCodec<readonly bigint[]> => ({
   size: 32 * count,
   encode: (shares) => concat(...shares.map((z) => curve.encodeScalar(z))),
   decode: (bytes) => allDefined(takeMany(fieldsOf(bytes), count, 32).map((z) => curve.decodeScalar(z))),

@@ -14,8 +14,8 @@ import type { Secret } from "../../secret.ts"
 import { Blame, sessionAbort } from "../blame.ts"
 import { PROTOCOL } from "../envelope.ts"
 import { allOf, by, exchange, type Protocol, record } from "../exchange.ts"
-import type { SignedMessage } from "../session.ts"
-import type { Shape } from "../shape.ts"
+import type { MessageSignature } from "../session.ts"
+import type { SessionShape } from "../shape.ts"
 import { type SigningKey, signingPoint, signingScalar } from "../signingKey.ts"
 import { FROST } from "../stages.ts"
 import { commitmentsCodec, sharesCodec } from "./messages.ts"
@@ -27,7 +27,7 @@ export interface FrostRequest {
   readonly message: Bytes
 }
 
-export interface FrostSession {
+interface FrostSession {
   readonly suite: Suite
   readonly self: PartyId
   /** Exactly threshold many, this party included, with their share ids. */
@@ -42,7 +42,7 @@ export interface FrostSession {
   readonly rng: Rng
 }
 
-export function frostShape(frostSession: Pick<FrostSession, "suite" | "self" | "signers" | "requests">): Shape {
+export function frostShape(frostSession: Pick<FrostSession, "suite" | "self" | "signers" | "requests">): SessionShape {
   const { curve } = frostSession.suite
   const participants = frostSession.signers.map(({ party }) => party)
   const peers = participants.filter((party) => party !== frostSession.self)
@@ -57,7 +57,7 @@ export function frostShape(frostSession: Pick<FrostSession, "suite" | "self" | "
   }
 }
 
-export function* frostSign(frostSession: FrostSession): Protocol<readonly SignedMessage[]> {
+export function* frostSign(frostSession: FrostSession): Protocol<readonly MessageSignature[]> {
   const { curve } = frostSession.suite
   const peers = frostSession.signers.map(({ party }) => party).filter((party) => party !== frostSession.self)
   const share = curve.decodeScalar(frostSession.share.expose())
@@ -188,7 +188,11 @@ function signShare(frostSession: FrostSession, signing: Signing, share: bigint, 
 }
 
 /** The signature, which another implementation has verified; or FAULT of all whose shares are wrong. */
-function aggregate(frostSession: FrostSession, signing: Signing, shares: ReadonlyMap<PartyId, bigint>): SignedMessage {
+function aggregate(
+  frostSession: FrostSession,
+  signing: Signing,
+  shares: ReadonlyMap<PartyId, bigint>,
+): MessageSignature {
   const { suite } = frostSession
   const { key, message } = signing.request
   const z = suite.curve.mod([...shares.values()].reduce((sum, share) => sum + share, 0n))

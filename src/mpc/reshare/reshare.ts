@@ -12,13 +12,13 @@ import type { GroupPublic } from "../../keys/group.ts"
 import type { Member, PartyId } from "../../keys/party.ts"
 import { Blame, fault, sessionAbort } from "../blame.ts"
 import { participantsOf, roundsOf } from "../dkg/rounds.ts"
-import { type Agreed, type SetUp, type Source, setUp } from "../dkg/setUp.ts"
+import { type Agreed, type DealSource, type SetUp, setUp } from "../dkg/setUp.ts"
 import type { StartOtSetup } from "../dkls/setup.ts"
 import { PROTOCOL } from "../envelope.ts"
 import type { Protocol } from "../exchange.ts"
 import { allDefined, fieldsOf, takeMany } from "../layout.ts"
 import type { ReshareSpec, SessionResult } from "../session.ts"
-import type { Shape } from "../shape.ts"
+import type { SessionShape } from "../shape.ts"
 import { ascending } from "../sid.ts"
 
 const EPOCH_ID_LENGTH = 32
@@ -34,7 +34,7 @@ export function reshare(
   return setUp({ ...outline(spec, startOtSetup), sid, rng, source: dealtAgain(spec) })
 }
 
-export function reshareShape(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Shape {
+export function reshareShape(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): SessionShape {
   const omit = outline(spec, startOtSetup)
   const rounds = roundsOf({ ...omit, source: { statementLength: statementLength(spec) } })
   return { protocol: PROTOCOL.reshare, participants: participantsOf(omit), rounds }
@@ -61,7 +61,7 @@ function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omi
 const statementLength = (spec: ReshareSpec): number =>
   EPOCH_ID_LENGTH + spec.oldThreshold * curveNamed(spec.curve).pointLength
 
-function dealtAgain(spec: ReshareSpec): Source {
+function dealtAgain(spec: ReshareSpec): DealSource {
   const curve = curveNamed(spec.curve)
   const own = spec.old && statementOf(spec.old.group)
   return {

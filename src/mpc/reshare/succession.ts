@@ -38,7 +38,7 @@ export interface Generation extends Made {
 
 export type MadeEpoch = Succession | Generation
 
-export interface ProvenEpoch {
+interface ProvenEpoch {
   readonly suite?: SetUpSuite
   readonly sid: Bytes
   readonly epochId: Bytes

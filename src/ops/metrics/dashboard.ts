@@ -1,9 +1,9 @@
 /** A Grafana dashboard of every metric in the catalogue, for a Prometheus or an InfluxDB (InfluxQL) data source. */
 import type { Catalogue, Metric } from "./registry.ts"
 
-export type Source = "prometheus" | "influxdb"
+type DataSource = "prometheus" | "influxdb"
 
-interface Target {
+interface PanelTarget {
   readonly refId: string
   readonly datasource: object
   readonly [key: string]: unknown
@@ -14,7 +14,7 @@ const HEIGHT = 7
 const COLUMNS = 24 / WIDTH
 
 /** Import it under Dashboards; it asks which data source to use. */
-export function dashboard(catalogue: Catalogue, source: Source, prefix: string): object {
+export function dashboard(catalogue: Catalogue, source: DataSource, prefix: string): object {
   return {
     title: "cosigner",
     uid: `cosigner-${source}`,
@@ -44,7 +44,7 @@ export function dashboard(catalogue: Catalogue, source: Source, prefix: string):
 }
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own variable
-const DATASOURCE = (type: Source): object => ({ type, uid: "${source}" })
+const DATASOURCE = (type: DataSource): object => ({ type, uid: "${source}" })
 
 const titleOf = (name: string): string =>
   name
@@ -60,8 +60,8 @@ const unitOf = (metric: Metric): string => {
 const byLabels = (labels: readonly string[]): string => (labels.length === 0 ? "" : ` by (${labels.join(", ")})`)
 const legend = (labels: readonly string[]): string => labels.map((label) => `{{${label}}}`).join(" ")
 
-function promTargets(name: string, metric: Metric): readonly Target[] {
-  const target = (refId: string, expr: string, legendFormat: string): Target => ({
+function promTargets(name: string, metric: Metric): readonly PanelTarget[] {
+  const target = (refId: string, expr: string, legendFormat: string): PanelTarget => ({
     refId,
     datasource: DATASOURCE("prometheus"),
     expr,
@@ -84,7 +84,7 @@ function promTargets(name: string, metric: Metric): readonly Target[] {
   }
 }
 
-function influxTargets(name: string, metric: Metric): readonly Target[] {
+function influxTargets(name: string, metric: Metric): readonly PanelTarget[] {
   const groups = ["time($__interval)", '"instance"', ...metric.labels.map((label) => `"${label}"`)].join(", ")
   const alias = ["[[tag_instance]]", ...metric.labels.map((label) => `[[tag_${label}]]`)].join(" ")
   const select = {

@@ -10,7 +10,7 @@ import type { Log } from "../../log.ts"
 import { AS_IT_IS, readBounded, requestOptions } from "../../outbound.ts"
 import type { Family } from "./registry.ts"
 
-export interface InfluxOptions {
+interface InfluxOptions {
   readonly target: InfluxTarget
   readonly prefix: string
   /** On every point. */

@@ -1,8 +1,6 @@
 /** Families in the text format 0.0.4 of Prometheus. */
 import type { Distribution, Family, Series } from "./registry.ts"
 
-export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
 /** `prefix` stands before every name. */
 export function prometheusText(families: readonly Family[], prefix: string): string {
   return families.flatMap((family) => familyLines(family, `${prefix}${family.name}`)).join("")

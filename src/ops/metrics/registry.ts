@@ -29,11 +29,11 @@ export interface Histogram<L extends string = string> {
 export type Metric = Counter | Gauge | Histogram
 export type Catalogue = Readonly<Record<string, Metric>>
 
-type Named<C extends Catalogue, T extends Metric["type"]> = {
+type NamesOfType<C extends Catalogue, T extends Metric["type"]> = {
   [N in keyof C]: C[N]["type"] extends T ? N : never
 }[keyof C] &
   string
-export type LabelsOf<M extends Metric> = Readonly<Record<M["labels"][number], string>>
+type LabelsOf<M extends Metric> = Readonly<Record<M["labels"][number], string>>
 
 export interface Distribution {
   /** How many values were at most the bound of the bucket of the same index. */
@@ -55,13 +55,13 @@ export interface Family {
 }
 
 export interface Registry<C extends Catalogue> {
-  add<N extends Named<C, "counter">>(name: N, labels: LabelsOf<C[N]>, by?: number): void
+  add<N extends NamesOfType<C, "counter">>(name: N, labels: LabelsOf<C[N]>, by?: number): void
   /** For counts that somebody else keeps: the counter becomes that total. */
-  total<N extends Named<C, "counter">>(name: N, labels: LabelsOf<C[N]>, value: number): void
-  set<N extends Named<C, "gauge">>(name: N, labels: LabelsOf<C[N]>, value: number): void
+  total<N extends NamesOfType<C, "counter">>(name: N, labels: LabelsOf<C[N]>, value: number): void
+  set<N extends NamesOfType<C, "gauge">>(name: N, labels: LabelsOf<C[N]>, value: number): void
   /** Forgets the series of a gauge: what is not known is not shown. */
-  clear<N extends Named<C, "gauge">>(name: N): void
-  observe<N extends Named<C, "histogram">>(name: N, labels: LabelsOf<C[N]>, value: number): void
+  clear<N extends NamesOfType<C, "gauge">>(name: N): void
+  observe<N extends NamesOfType<C, "histogram">>(name: N, labels: LabelsOf<C[N]>, value: number): void
   /** Metrics that have a series, in the order of the catalogue. */
   families(): readonly Family[]
 }
@@ -71,7 +71,7 @@ export const MAX_SERIES = 200
 export const MAX_LABEL = 120
 export const OTHER = "other"
 
-interface Kept {
+interface KeptSeries {
   readonly labels: Series["labels"]
   value: number
   /** Histograms: values per bucket, not yet summed up. */
@@ -80,7 +80,7 @@ interface Kept {
 }
 
 export function createRegistry<const C extends Catalogue>(catalogue: C): Registry<C> {
-  const families = new Map<string, { readonly metric: Metric; readonly series: Map<string, Kept> }>(
+  const families = new Map<string, { readonly metric: Metric; readonly series: Map<string, KeptSeries> }>(
     Object.entries(catalogue).map(([name, metric]) => [name, { metric, series: new Map() }]),
   )
 
@@ -90,7 +90,7 @@ export function createRegistry<const C extends Catalogue>(catalogue: C): Registr
     return family
   }
 
-  function keptFor(name: string, given: Readonly<Record<string, string>>): Kept {
+  function keptFor(name: string, given: Readonly<Record<string, string>>): KeptSeries {
     const { metric, series } = familyOf(name)
     const values = metric.labels.map((label) => legible(given[label] ?? ""))
     const known = series.get(values.join("\n"))
@@ -138,7 +138,7 @@ export function createRegistry<const C extends Catalogue>(catalogue: C): Registr
   }
 }
 
-function readingOf(metric: Metric, { value, buckets, count }: Kept): Series["value"] {
+function readingOf(metric: Metric, { value, buckets, count }: KeptSeries): Series["value"] {
   if (metric.type !== "histogram") return value
   let sum = 0
   return { atMost: buckets.map((count) => (sum += count)), sum: value, count }

@@ -16,13 +16,13 @@ const time = (description: string) =>
 const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 const milliseconds = (description: string) => Type.Number({ description: `${description} Milliseconds.` })
 
-export const ITEM_STATES = ["ok", "waiting", "failed"] as const
+const ITEM_STATES = ["ok", "waiting", "failed"] as const
 const oneOf = <const W extends readonly string[]>(allowed: W, description: string) =>
   Type.Unsafe<W[number]>(Type.String({ enum: [...allowed], pattern: `^(?:${allowed.join("|")})$`, description }))
 
 // ---- readiness and status --------------------------------------------------------------------------------------------
 
-export const itemSchema = closed({
+const itemSchema = closed({
   name: words("store, link, clock, workers, sessions, groups, configuration, loop or proof."),
   state: oneOf(ITEM_STATES, "waiting: not known yet; the node is ready when all are ok."),
   reason: words("Why, for people."),

@@ -7,7 +7,7 @@ export interface History {
   document(nowMs: number): HistoryDocument
 }
 
-interface Point {
+interface HistoryPoint {
   readonly index: number
   completed: number
   rejected: number
@@ -21,14 +21,14 @@ export const POINTS = 120
 const SAMPLES = 500
 
 export function createHistory(): History {
-  const points: Point[] = []
+  const points: HistoryPoint[] = []
 
-  function pointAt(nowMs: number): Point {
+  function pointAt(nowMs: number): HistoryPoint {
     const index = Math.floor(nowMs / INTERVAL_MS)
     const last = points.at(-1)
     // A clock that was set back goes on in the last point.
     if (last !== undefined && last.index >= index) return last
-    const made: Point = { index, completed: 0, rejected: 0, failed: 0, took: [] }
+    const made: HistoryPoint = { index, completed: 0, rejected: 0, failed: 0, took: [] }
     points.push(made)
     while ((points[0]?.index ?? index) <= index - POINTS) points.shift()
     return made

@@ -16,7 +16,7 @@ export interface StallOptions {
   readonly format: "terminal" | "logfmt" | "json" | undefined
 }
 
-export interface Snapshot {
+export interface PortSnapshot {
   readonly status: StatusDocument
   readonly history: HistoryDocument
 }
@@ -30,7 +30,7 @@ export type Question =
 export type ToThread =
   | { readonly kind: "open"; readonly port: PortOptions | undefined; readonly stall: StallOptions }
   /** A sign of life of the main thread, and what is known; without a port the sign alone. */
-  | { readonly kind: "beat"; readonly snapshot: Snapshot | undefined }
+  | { readonly kind: "beat"; readonly snapshot: PortSnapshot | undefined }
   | { readonly kind: "answer"; readonly id: number; readonly body: string | undefined }
 
 export type FromThread =

@@ -13,17 +13,17 @@ import type { Question } from "./messages.ts"
 import { CSP, PAGE } from "./page.ts"
 import { openApi, ROUTES } from "./routes.ts"
 
-export interface PortParts {
+interface PortParts {
   readonly listen: Listen
   readonly token: Bytes | undefined
   readonly version: string
   /** What is known now, as text that was checked already; undefined before the first word of the main thread. */
-  readonly known: () => Known | undefined
+  readonly known: () => KnownState | undefined
   /** Checked JSON or text from the main thread; undefined when it did not answer in time. */
   readonly ask: (question: Question) => Promise<string | undefined>
 }
 
-export interface Known {
+export interface KnownState {
   readonly status: string
   readonly ready: string
   readonly isReady: boolean
@@ -91,7 +91,7 @@ function router({ known, ask, version }: PortParts): { handle(request: Request):
     })
 }
 
-const withKnown = (known: PortParts["known"], answer: (known: Known) => Response): Response => {
+const withKnown = (known: PortParts["known"], answer: (known: KnownState) => Response): Response => {
   const now = known()
   return now === undefined ? silent() : answer(now)
 }

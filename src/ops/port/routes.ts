@@ -15,7 +15,7 @@ import {
   tasksSchema,
 } from "./documents.ts"
 
-export interface Route {
+export interface PortRoute {
   readonly path: string
   readonly summary: string
   readonly query: TObject | undefined
@@ -66,7 +66,7 @@ export const ROUTES = {
     query: undefined,
     answers: { 200: undefined },
   },
-} as const satisfies Readonly<Record<string, Route>>
+} as const satisfies Readonly<Record<string, PortRoute>>
 
 /** Answers that any of them may give. */
 const COMMON: Readonly<Record<number, string>> = {
@@ -86,7 +86,7 @@ export const openApi = (version: string): object => ({
   components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
   security: [{}, { token: [] }],
   paths: Object.fromEntries(
-    Object.entries<Route>(ROUTES).map(([operationId, { path, summary, query, answers }]) => [
+    Object.entries<PortRoute>(ROUTES).map(([operationId, { path, summary, query, answers }]) => [
       path,
       { get: { operationId, summary, parameters: parametersOf(query), responses: responsesOf(answers) } },
     ]),
@@ -102,7 +102,7 @@ const parametersOf = (query: TObject | undefined): readonly object[] =>
     schema,
   }))
 
-function responsesOf(answers: Route["answers"]): object {
+function responsesOf(answers: PortRoute["answers"]): object {
   const common = Object.entries(COMMON).map(([status, description]) => [
     status,
     { description, content: { "application/json": { schema: errorSchema } } },

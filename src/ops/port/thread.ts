@@ -18,12 +18,12 @@ import {
   type TasksQuery,
   tasksSchema,
 } from "./documents.ts"
-import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
+import type { FromThread, PortOptions, PortSnapshot, Question, StallOptions, ToThread } from "./messages.ts"
 
 // In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
 const PROGRAM = new URL(build.mode === "compiled" ? "./ops/port/worker.ts" : "./worker.ts", import.meta.url)
 
-export interface Answers {
+interface Answers {
   readonly tasks: (query: TasksQuery) => TasksDocument
   readonly groups: (query: GroupsQuery) => GroupsDocument
   /** Prometheus text. */
@@ -34,11 +34,11 @@ export interface StatusThread {
   /** Where the port is, as `status.listen` writes it; undefined without one. */
   readonly address: string | undefined
   /** A sign of life, with what is known (made only if there is a port). At least twice within the stall limit. */
-  beat(snapshot: (() => Snapshot) | undefined): void
+  beat(snapshot: (() => PortSnapshot) | undefined): void
   stop(): void
 }
 
-interface Options {
+interface PortThreadOptions {
   readonly port: PortOptions | undefined
   readonly stall: StallOptions
   readonly answers: Answers
@@ -53,7 +53,7 @@ const RESTART_CAP_MS = 60_000
 const OPEN_MS = 10_000
 
 /** Resolves when the port is open. Throws E-STA-001. */
-export async function startStatus(options: Options): Promise<StatusThread> {
+export async function startStatus(options: PortThreadOptions): Promise<StatusThread> {
   const { port, log } = options
   let thread: Worker | undefined
   let isStopped = false
@@ -152,7 +152,7 @@ function answer(answers: Answers, question: Question): string {
   }
 }
 
-const checkedSnapshot = ({ status, history }: Snapshot): Snapshot => ({
+const checkedSnapshot = ({ status, history }: PortSnapshot): PortSnapshot => ({
   status: checked(statusSchema, status),
   history: checked(historySchema, history),
 })

@@ -10,8 +10,8 @@ import { CosignerError, describe, errorText } from "../../errors.ts"
 import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
 import type { ItemDocument } from "./documents.ts"
-import type { FromThread, PortOptions, Question, Snapshot, StallOptions, ToThread } from "./messages.ts"
-import type { Known } from "./port.ts"
+import type { FromThread, PortOptions, PortSnapshot, Question, StallOptions, ToThread } from "./messages.ts"
+import type { KnownState } from "./port.ts"
 
 declare const self: {
   postMessage(message: FromThread): void
@@ -23,11 +23,13 @@ const ANSWER_MS = 3_000
 const MAX_ASKED = 64
 const WATCH_MS = 500
 
-let snapshot: Snapshot | undefined
+let snapshot: PortSnapshot | undefined
 let beatAt = performance.now()
 let stall: StallOptions | undefined
 let isStallTold = false
-let prepared: { readonly snapshot: Snapshot; readonly stalledMs: number | undefined; readonly known: Known } | undefined
+let prepared:
+  | { readonly snapshot: PortSnapshot; readonly stalledMs: number | undefined; readonly known: KnownState }
+  | undefined
 const asked = new Map<number, (body: string | undefined) => void>()
 let lastId = 0
 
@@ -64,7 +66,7 @@ const stallError = (ms: number): CosignerError => new CosignerError("E-STA-015",
 
 // ---- what is known ---------------------------------------------------------------------------------------------------
 
-function known(): Known | undefined {
+function known(): KnownState | undefined {
   if (snapshot === undefined) return undefined
   const ms = stalledMs()
   if (prepared?.snapshot !== snapshot || prepared.stalledMs !== ms) {
@@ -73,7 +75,7 @@ function known(): Known | undefined {
   return prepared.known
 }
 
-function prepare({ status, history }: Snapshot, ms: number | undefined): Known {
+function prepare({ status, history }: PortSnapshot, ms: number | undefined): KnownState {
   const items =
     ms === undefined ? status.items : status.items.map((item) => (item.name === "loop" ? stalled(item, ms) : item))
   const ready = status.ready && ms === undefined

@@ -5,8 +5,8 @@
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
-import type { OpenSession } from "./sessions.ts"
-import type { Finding, Probe } from "./watch.ts"
+import type { SessionInProgress } from "./sessions.ts"
+import type { Probe, ProbeFinding } from "./watch.ts"
 
 export interface WatchLimits {
   /** A write that stands must not be older; a probe writes before it would be. */
@@ -41,9 +41,9 @@ export const WATCH_LIMITS: WatchLimits = {
   calmMs: 3_000,
 }
 
-const ok = (reason: string): Finding => ({ state: "ok", reason })
-const waiting = (reason: string): Finding => ({ state: "waiting", reason })
-const failed = (error: CosignerError): Finding => ({ state: "failed", error })
+const ok = (reason: string): ProbeFinding => ({ state: "ok", reason })
+const waiting = (reason: string): ProbeFinding => ({ state: "waiting", reason })
+const failed = (error: CosignerError): ProbeFinding => ({ state: "failed", error })
 const ago = (ms: number): string => `${(Math.max(0, ms) / 1000).toFixed(1)} s ago`
 
 // ---- store ------------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => 
   holdMs: limits.linkHoldMs,
   look() {
     const { phase, silentMs = 0, lastError } = state()
-    const down = (why: string): Finding => failed(new CosignerError("E-STA-011", { why }))
+    const down = (why: string): ProbeFinding => failed(new CosignerError("E-STA-011", { why }))
     if (phase === "online") {
       const seconds = Math.round(silentMs / 1000)
       return silentMs <= limits.linkSilentMs ? ok(`heard ${ago(silentMs)}`) : down(`nothing was heard for ${seconds} s`)
@@ -204,7 +204,7 @@ export function workersProbe(parts: {
     look() {
       if (isUnderWay) pool.reap(limits.buryMs)
       else if (clock() - askedAt >= limits.workersMs / 3 || answeredAt === undefined) ask()
-      const dead = (why: string): Finding => failed(new CosignerError("E-STA-013", { why }))
+      const dead = (why: string): ProbeFinding => failed(new CosignerError("E-STA-013", { why }))
       if (pool.alive() < size) return dead(`${pool.alive()} of ${size} are alive`)
       if (isUnderWay && clock() - askedAt > limits.workersMs)
         return dead(`one has not answered since ${ago(clock() - askedAt)}`)
@@ -214,7 +214,11 @@ export function workersProbe(parts: {
   }
 }
 
-export const sessionsProbe = (limits: WatchLimits, clock: () => number, open: () => Iterable<OpenSession>): Probe => ({
+export const sessionsProbe = (
+  limits: WatchLimits,
+  clock: () => number,
+  open: () => Iterable<SessionInProgress>,
+): Probe => ({
   name: "sessions",
   holdMs: 0,
   look() {

@@ -2,21 +2,20 @@
 import type { Ending, SessionSpec } from "../../mpc/session.ts"
 import type { StartSession } from "../../tasks/ports.ts"
 
-export interface OpenSession {
+export interface SessionInProgress {
   readonly protocol: string
   /** Monotonic, ms; past this something should have ended it. */
   readonly endsAt: number
 }
 
-export interface SessionBook {
+interface SessionBook {
   /** Starts as `start` does, and keeps the book. */
   readonly startSession: StartSession
-  open(): Iterable<OpenSession>
+  open(): Iterable<SessionInProgress>
 }
 
 /** What a session is called in metrics: `dkg`, `reshare`, or `sign ecdsa`. */
-export const protocolOf = (spec: SessionSpec): string =>
-  spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol
+const protocolOf = (spec: SessionSpec): string => (spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol)
 
 export function sessionBook(parts: {
   readonly start: StartSession
@@ -25,11 +24,11 @@ export function sessionBook(parts: {
   readonly limitMs: (spec: SessionSpec) => number
   readonly onEnd: (protocol: string, ending: Ending["kind"], tookMs: number) => void
 }): SessionBook {
-  const open = new Set<OpenSession>()
+  const open = new Set<SessionInProgress>()
   return {
     startSession(spec, io) {
       const begunAt = parts.clock()
-      const entry: OpenSession = { protocol: protocolOf(spec), endsAt: begunAt + parts.limitMs(spec) }
+      const entry: SessionInProgress = { protocol: protocolOf(spec), endsAt: begunAt + parts.limitMs(spec) }
       const session = parts.start(spec, io)
       open.add(entry)
       session.ending.then((ending) => {

@@ -6,7 +6,7 @@
 import { type CosignerError, describe } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 
-export type Finding =
+export type ProbeFinding =
   /** A notice is shown with its code and next step, and alarms nobody. */
   | { readonly state: "ok"; readonly reason: string; readonly notice?: CosignerError }
   /** Not known yet: not ready, and nothing to alarm anybody for. */
@@ -16,14 +16,14 @@ export type Finding =
 export interface Probe {
   readonly name: string
   /** Cheap, synchronous; what it throws is for the daemon to know as a bug. */
-  readonly look: () => Finding
+  readonly look: () => ProbeFinding
   /** Failed for so long, ms, before it reaches the log: short interruptions are told by whoever sees them. */
   readonly holdMs: number
 }
 
-export interface Item {
+export interface ReadinessItem {
   readonly name: string
-  readonly state: Finding["state"]
+  readonly state: ProbeFinding["state"]
   readonly reason: string
   /** Empty unless failed, or ok with a notice. */
   readonly code: string
@@ -33,12 +33,12 @@ export interface Item {
   readonly checkedMs: number
 }
 
-export interface Watch {
+interface Watch {
   /** Looks at everything now. */
-  look(): readonly Item[]
+  look(): readonly ReadinessItem[]
 }
 
-interface Parts {
+interface WatchParts {
   readonly probes: readonly Probe[]
   readonly now: () => number
   readonly log: Log
@@ -46,20 +46,20 @@ interface Parts {
   readonly onAlarm: (item: string) => void
 }
 
-interface Kept {
-  readonly item: Item
+interface KeptItem {
+  readonly item: ReadinessItem
   readonly isAlarmed: boolean
 }
 
-export function createWatch({ probes, now, log, onAlarm }: Parts): Watch {
-  const kept = new Map<string, Kept>()
+export function createWatch({ probes, now, log, onAlarm }: WatchParts): Watch {
+  const kept = new Map<string, KeptItem>()
 
-  function lookAt({ name, look, holdMs }: Probe): Item {
+  function lookAt({ name, look, holdMs }: Probe): ReadinessItem {
     const before = kept.get(name)
     const nowMs = now()
     const found = look()
     const told = found.state === "failed" ? found.error : found.state === "ok" ? found.notice : undefined
-    const item: Item = {
+    const item: ReadinessItem = {
       name,
       state: found.state,
       reason: found.state === "failed" ? found.error.message : found.reason,
@@ -85,5 +85,5 @@ export function createWatch({ probes, now, log, onAlarm }: Parts): Watch {
   return { look: () => probes.map(lookAt) }
 }
 
-export const isReady = (items: readonly Pick<Item, "state">[]): boolean =>
+export const isReady = (items: readonly Pick<ReadinessItem, "state">[]): boolean =>
   items.length > 0 && items.every(({ state }) => state === "ok")

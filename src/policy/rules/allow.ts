@@ -9,7 +9,7 @@ import { lintAllow } from "../entryLint.ts"
 import { type AllowEntry, allowEntry } from "../entrySchema.ts"
 import { annotationsOf, type Names } from "../names.ts"
 import type { Intent, RequestOf } from "../request.ts"
-import { type Answer, type Ask, allow as allowed, defineRule, deny, type Problem, some } from "../rule.ts"
+import { type Ask, allow as allowed, defineRule, deny, type RuleAnswer, type SettingProblem, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
 import { type WallClock, wallClock } from "../zone.ts"
@@ -62,7 +62,7 @@ export const allow = defineRule({
   },
 })
 
-export function uniqueNames(list: readonly { readonly name: string }[]): readonly Problem[] {
+export function uniqueNames(list: readonly { readonly name: string }[]): readonly SettingProblem[] {
   return list.flatMap(({ name }, i) =>
     list.findIndex((other) => other.name === name) < i
       ? [{ at: [i, "name"], expected: "a name of its own for each entry", got: name }]
@@ -131,7 +131,13 @@ function askAllow(list: readonly AllowEntry[], names: Names): Ask<"key_sign"> {
   }
 }
 
-function askOne(coverage: Coverage, intent: Intent, moment: Moment, i: number, by: Set<string>): Answer | undefined {
+function askOne(
+  coverage: Coverage,
+  intent: Intent,
+  moment: Moment,
+  i: number,
+  by: Set<string>,
+): RuleAnswer | undefined {
   const covered = coverage.of(intent, moment)
   for (const name of covered.by) by.add(name)
   const at = covered.effects.indexOf(false)

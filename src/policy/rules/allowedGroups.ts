@@ -5,7 +5,7 @@ import type { RequestOf } from "../request.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
 import { listOf, word } from "../words.ts"
 
-type Request = RequestOf<"key_sign" | "key_reshare" | "key_share_sign">
+type GroupRequest = RequestOf<"key_sign" | "key_reshare" | "key_share_sign">
 
 export const allowedGroups = defineRule({
   key: "allowed_groups",
@@ -30,7 +30,7 @@ export const allowedGroups = defineRule({
   },
 })
 
-function groupsOf(request: Request): readonly string[] {
+function groupsOf(request: GroupRequest): readonly string[] {
   switch (request.type) {
     case "key_sign":
       return [request.groupId]

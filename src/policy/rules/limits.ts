@@ -15,7 +15,7 @@ import { lintLimits } from "../limitLint.ts"
 import { type Limit, limitProblems, limitSchema, type WrittenLimit } from "../limitSchema.ts"
 import type { Names } from "../names.ts"
 import type { RequestOf } from "../request.ts"
-import { type Answer, allow, type Draw, defineRule, entry, type Facts, type Refusal } from "../rule.ts"
+import { allow, type Draw, defineRule, entry, type Facts, type RefusedSample, type RuleAnswer } from "../rule.ts"
 import { payment, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
 import { allowedPaths } from "./allowedPaths.ts"
@@ -67,7 +67,7 @@ export const limits = defineRule({
 })
 
 /** What is wrong with the names of a limit is its own error, at each request. */
-function asking(limit: Limit, names: Names): (request: Request, facts: Facts) => Answer {
+function asking(limit: Limit, names: Names): (request: Request, facts: Facts) => RuleAnswer {
   if (limit.asset === undefined) return (request, facts) => askCount(limit, request, facts)
   try {
     const resolved = resolveAmount(limit, names)
@@ -81,7 +81,7 @@ function asking(limit: Limit, names: Names): (request: Request, facts: Facts) =>
 
 // ---- cases that it refuses ---------------------------------------------------------------------------------------------
 
-type Case = Refusal<Request, WrittenLimit[]>
+type Case = RefusedSample<Request, WrittenLimit[]>
 
 function manySignatures(request: Request, draw: Draw): Case {
   const scopes = [

@@ -9,21 +9,21 @@ import { TokenBucket } from "../../tokenBucket.ts"
 import { verifiesApiSignature } from "../apiKey.ts"
 import { ApiFailure } from "../failure.ts"
 import type { ApiKey } from "../store/model.ts"
-import type { Store } from "../store/store.ts"
-import { signedHash, signedStrings, type Target } from "./canonical.ts"
+import type { WaasStore } from "../store/store.ts"
+import { type RequestTarget, signedHash, signedStrings } from "./canonical.ts"
 
-export interface Call {
+interface ApiCall {
   readonly method: string
-  readonly target: Target
+  readonly target: RequestTarget
   /** UTF-8 text exactly as sent; empty without a body. */
   readonly body: string
 }
 
 /** Somebody who named a key that is known. Nothing is proven yet. */
-export interface Claimed {
+interface ClaimedKey {
   readonly publicKey: string
   /** Rejects with 2024 (who are you, or when was that) and 2026 (too fast). */
-  prove(call: Call): Promise<ApiKey>
+  prove(call: ApiCall): Promise<ApiKey>
 }
 
 export interface AuthLimits {
@@ -38,12 +38,12 @@ const KEY = /^(?:[0-9a-f]{64}|[0-9a-f]{66})$/
 /** DER of two 33-byte integers has 72 bytes. */
 const MAX_SIGNATURE = 72
 
-type Keys = Pick<Store, "apiKey" | "spendNonce">
+type ApiKeyStore = Pick<WaasStore, "apiKey" | "spendNonce">
 
 /** Rejects with 2024 for headers that no key of ours sent; nothing of the request but its headers is looked at. */
-export type Authenticate = (headers: Headers) => Promise<Claimed>
+export type Authenticate = (headers: Headers) => Promise<ClaimedKey>
 
-export function authenticator(store: Keys, now: () => number, limits: AuthLimits): Authenticate {
+export function authenticator(store: ApiKeyStore, now: () => number, limits: AuthLimits): Authenticate {
   const mayCall = rateLimit(now, limits)
   return async (headers) => {
     const key = headers.get("biz-api-key")?.toLowerCase() ?? ""
@@ -81,7 +81,7 @@ function requireRecent(nonceMs: number, nowMs: number): void {
 }
 
 /** The hash that the signature verifies over, if there is one. Every candidate is tried, whichever fits. */
-function coveredHash(publicKey: string, call: Call, nonce: string, signature: Bytes): Bytes | undefined {
+function coveredHash(publicKey: string, call: ApiCall, nonce: string, signature: Bytes): Bytes | undefined {
   const hashes = signedStrings(call.method, call.target, nonce, call.body).map(signedHash)
   const fitting = hashes.filter((hash) => verifiesApiSignature(publicKey, hash, signature))
   return fitting[0]
@@ -92,7 +92,7 @@ function coveredHash(publicKey: string, call: Call, nonce: string, signature: By
  * Recorded only for requests that are proven, so that a stranger can neither fill nor read the memory; until its nonce is too
  * old, so that no number of other requests makes room for a replay. The rate of a key bounds how many there are.
  */
-async function spend(store: Keys, nowMs: number, key: ApiKey, hash: Bytes): Promise<void> {
+async function spend(store: ApiKeyStore, nowMs: number, key: ApiKey, hash: Bytes): Promise<void> {
   const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, 2 * NONCE_WINDOW_MS)
   if (!fresh) throw new ApiFailure(2024, "this very request was received before; sign it again with a new nonce")
 }

@@ -4,7 +4,7 @@
  */
 import { ApiFailure } from "../failure.ts"
 
-export interface BodyLimits {
+interface BodyLimits {
   /** Of one body. */
   readonly bodyBytes: number
 }
@@ -13,7 +13,7 @@ export interface BodyLimits {
 const PER_KEY = 8
 const IN_ALL = 64
 
-export interface BodyReader {
+interface BodyReader {
   /** UTF-8 text; empty without a body. Rejects with 2006 for what is too large, not UTF-8 or cut short, 2026 for too many. */
   read(request: Request, publicKey: string): Promise<string>
 }

@@ -7,7 +7,7 @@ import { type Bytes, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 
 /** A request target taken apart. Closed: no key twice, no encoding that could be read in two ways. */
-export interface Target {
+export interface RequestTarget {
   /** As on the wire, beginning with /v2. */
   readonly rawPath: string
   /** Decoded; only letters, digits, `-` and `_` between slashes. */
@@ -20,7 +20,7 @@ const PATH = /^\/v2(?:\/[A-Za-z0-9_-]+)+$/
 const KEY = /^[a-z_]{1,64}$/
 
 /** Takes `/v2/path?query` apart; undefined for what no SDK sends and no route has. */
-export function parseTarget(target: string): Target | undefined {
+export function parseTarget(target: string): RequestTarget | undefined {
   const mark = target.indexOf("?")
   const rawPath = mark < 0 ? target : target.slice(0, mark)
   const rawQuery = mark < 0 ? "" : target.slice(mark + 1)
@@ -53,7 +53,7 @@ function percentDecode(text: string): string | undefined {
 }
 
 /** The strings that a signature may cover, without repetitions. */
-export function signedStrings(method: string, target: Target, nonce: string, body: string): readonly string[] {
+export function signedStrings(method: string, target: RequestTarget, nonce: string, body: string): readonly string[] {
   const paths = [target.rawPath, target.path]
   const pairs = [...target.query]
   const queries = [
@@ -77,11 +77,11 @@ export function signedStrings(method: string, target: Target, nonce: string, bod
 /** SHA256(SHA256(UTF-8)): the 32 bytes that are signed. */
 export const signedHash = (text: string): Bytes => sha256(sha256(utf8(text)))
 
-type Pair = readonly [key: string, value: string]
+type KeyValue = readonly [key: string, value: string]
 
-const withValue = (pairs: readonly Pair[]): Pair[] => pairs.filter(([, value]) => value !== "")
+const withValue = (pairs: readonly KeyValue[]): KeyValue[] => pairs.filter(([, value]) => value !== "")
 
-const pairsWith = (encode: (value: string) => string, pairs: readonly Pair[]): string =>
+const pairsWith = (encode: (value: string) => string, pairs: readonly KeyValue[]): string =>
   pairs.map(([key, value]) => `${key}=${encode(value)}`).join("&")
 
 /** encodeURIComponent, then a space as plus; leaves ! ' ( ) * ~ alone. */

@@ -2,10 +2,10 @@
 import type { Engine } from "../engine/engine.ts"
 import { notFound } from "../failure.ts"
 import type { HolderGroup, Vault } from "../store/model.ts"
-import type { Store } from "../store/store.ts"
+import type { WaasStore } from "../store/store.ts"
 
 export interface ApiContext {
-  readonly store: Store
+  readonly store: WaasStore
   readonly engine: Engine
   readonly now: () => number
   readonly online: (nodeId: string) => boolean

@@ -6,9 +6,9 @@ import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox
 import { Value, ValueErrorType } from "@sinclair/typebox/value"
 import { ApiFailure } from "../failure.ts"
 
-export type Method = "GET" | "POST" | "PUT"
+type Method = "GET" | "POST" | "PUT"
 
-export interface Input<Q, B> {
+interface Input<Q, B> {
   /** The parts of the path that begin with a colon. */
   readonly params: Readonly<Record<string, string>>
   readonly query: Q
@@ -26,7 +26,7 @@ export interface Route {
   readonly answer: (raw: Input<unknown, unknown>) => Promise<unknown>
 }
 
-interface Declaration<Q extends TObject, B extends TSchema> {
+interface RouteDeclaration<Q extends TObject, B extends TSchema> {
   readonly method: Method
   readonly path: string
   readonly summary: string
@@ -38,7 +38,9 @@ interface Declaration<Q extends TObject, B extends TSchema> {
 const NOTHING = Type.Object({}, { additionalProperties: false })
 type Nothing = typeof NOTHING
 
-export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(declaration: Declaration<Q, B>): Route {
+export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(
+  declaration: RouteDeclaration<Q, B>,
+): Route {
   const query = declaration.query ?? NOTHING
   const body = declaration.body ?? NOTHING
   return {
@@ -58,7 +60,7 @@ export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(
 }
 
 /** The value as what its schema says, or 2003 and 2006 with the place. */
-export function read<S extends TSchema>(schema: S, value: unknown, where: string): Static<S> {
+function read<S extends TSchema>(schema: S, value: unknown, where: string): Static<S> {
   if (Value.Check(schema, value)) return value
   const first = Value.Errors(schema, value).First()
   const at = `${where}${(first?.path ?? "").replaceAll("/", ".")}`

@@ -12,7 +12,7 @@ import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
 import type { Authenticate } from "./auth.ts"
 import { bodyReader } from "./body.ts"
-import { parseTarget, signedHash, type Target } from "./canonical.ts"
+import { parseTarget, type RequestTarget, signedHash } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
@@ -22,7 +22,7 @@ import { signRequestRoutes } from "./signRequests.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly context: ApiContext
   readonly authenticate: Authenticate
   /** Signs answers (formats.md 7.2); not the key that signs tasks. */
@@ -85,7 +85,7 @@ function targetOf(url: string): string {
   return slash < 0 ? "/" : url.slice(slash)
 }
 
-function rebuilt(method: string, { path, query }: Target, body: string): Request {
+function rebuilt(method: string, { path, query }: RequestTarget, body: string): Request {
   const search = new URLSearchParams([...query]).toString()
   const url = `http://waas.internal${path}${search === "" ? "" : `?${search}`}`
   if (body === "") return new Request(url, { method })

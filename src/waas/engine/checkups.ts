@@ -8,19 +8,19 @@ import { messageBytes } from "../../tasks/keyshareSign.ts"
 import type { ToNode } from "../../wire/frames.ts"
 import { parseNodeId } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
-import type { TaskRecord } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import type { Change } from "./consequences.ts"
 import { outranks } from "./reshare.ts"
 
 type Checkups = Extract<ToNode, { kind: "checkups" }>
 
 /** What a KeyShareSign that has just completed says of epochs that a reshare made; its signatures were verified before. */
-export function checkupsMade({ before, record }: Change): readonly Write[] {
+export function checkupsMade({ before, record }: Change): readonly StoreWrite[] {
   const { state, outcome, shareKeys = [] } = record
   const [nodeId] = record.nodeIds
   if (before.state === "completed" || state !== "completed" || outcome?.type !== "shareSignatures") return []
-  return outcome.signatures.flatMap(({ group_id, signed_msg, signature: hex }): readonly Write[] => {
+  return outcome.signatures.flatMap(({ group_id, signed_msg, signature: hex }): readonly StoreWrite[] => {
     const taskId = shareKeys.find(({ shareGroupId }) => shareGroupId === group_id)?.madeBy
     const message = messageBytes(signed_msg)
     const signature = fromHex(hex.replace(/^0x/, ""))
@@ -30,7 +30,7 @@ export function checkupsMade({ before, record }: Change): readonly Write[] {
 }
 
 /** The nodes that what was just written may let erase something; none while too few members have signed. */
-export async function awaitingCheckups(written: readonly Write[], store: Store): Promise<readonly string[]> {
+export async function awaitingCheckups(written: readonly StoreWrite[], store: WaasStore): Promise<readonly string[]> {
   const nodeIds = new Set<string>()
   for (const write of written) {
     const reshare = write.put === "checkup" ? await store.task(write.taskId) : undefined
@@ -41,7 +41,7 @@ export async function awaitingCheckups(written: readonly Write[], store: Store):
 }
 
 /** Of each group's reshares the latest with enough check-ups, which ends all epochs before it. */
-export async function latestCheckups(reshares: readonly TaskRecord[], store: Store): Promise<readonly Checkups[]> {
+export async function latestCheckups(reshares: readonly WaasTask[], store: WaasStore): Promise<readonly Checkups[]> {
   const latest = new Map<string, { readonly createdMs: number; readonly epochId: string; readonly frame: Checkups }>()
   for (const task of reshares) {
     const frame = await checkupsFrame(task, store)
@@ -54,7 +54,7 @@ export async function latestCheckups(reshares: readonly TaskRecord[], store: Sto
 }
 
 /** Those of the epoch that this reshare made; undefined until enough members have signed, and where it ended no other epoch. */
-async function checkupsFrame({ taskId, document, outcome }: TaskRecord, store: Store): Promise<Checkups | undefined> {
+async function checkupsFrame({ taskId, document, outcome }: WaasTask, store: WaasStore): Promise<Checkups | undefined> {
   const asked = decodeTask(document)
   if (outcome?.type !== "group" || !("mode" in asked) || asked.mode !== "replace") return undefined
   const epochId = fromHex(outcome.epoch_id)

@@ -3,40 +3,40 @@
  * they then are. All of it goes into one commit.
  */
 import { CosignerError } from "../../errors.ts"
-import type { HolderGroup, ShareSignRequest, SignRequest, TaskRecord, TssRequest } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { HolderGroup, ShareSignRequest, SignRequest, TssRequest, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { checkupsMade } from "./checkups.ts"
 import { endedBy } from "./ports.ts"
-import { cancelled, isFinal, type Step } from "./progress.ts"
+import { cancelled, isFinal, type ProgressStep } from "./progress.ts"
 import { shareSignRequestNow, signRequestNow, tssRequestNow, validGroup, vaultWithKeys } from "./requests.ts"
 import { reshared, told } from "./reshare.ts"
 
 /** A step of one task, and what it stepped from: the same record if only something is to be said again. */
-export interface Change extends Step {
-  readonly before: TaskRecord
+export interface Change extends ProgressStep {
+  readonly before: WaasTask
 }
 
-export interface Consequences {
+interface Consequences {
   /** The steps, and those of the tasks that end with them. */
   readonly changes: readonly Change[]
   /** The records beside the tasks. */
-  readonly writes: readonly Write[]
+  readonly writes: readonly StoreWrite[]
   /** The request's new status, for the log; undefined while it is the same. */
   readonly status: { readonly status: string; readonly code: string; readonly reason: string } | undefined
 }
 
 export type AnyRequest = TssRequest | SignRequest | ShareSignRequest
 
-interface Known {
-  readonly store: Store
-  readonly tasksOf: (request: AnyRequest) => Promise<readonly TaskRecord[]>
+interface KnownRequests {
+  readonly store: WaasStore
+  readonly tasksOf: (request: AnyRequest) => Promise<readonly WaasTask[]>
   readonly nowMs: number
 }
 
 export async function consequencesOf(
-  { kind, id }: TaskRecord["request"],
+  { kind, id }: WaasTask["request"],
   steps: readonly Change[],
-  known: Known,
+  known: KnownRequests,
 ): Promise<Consequences> {
   if (kind === "sign") {
     const before = (await known.store.signRequest(id)) ?? missingRecord(id)
@@ -48,7 +48,7 @@ export async function consequencesOf(
     const before = (await known.store.shareSignRequest(id)) ?? missingRecord(id)
     const { tasks, changes } = joined(await known.tasksOf(before), steps)
     const after = shareSignRequestNow(before, tasks, known.nowMs)
-    const writes: readonly Write[] = [{ put: "shareSignRequest", record: after }, ...changes.flatMap(checkupsMade)]
+    const writes: readonly StoreWrite[] = [{ put: "shareSignRequest", record: after }, ...changes.flatMap(checkupsMade)]
     return { changes, writes, status: statusChange(before, after) }
   }
   const before = (await known.store.tssRequest(id)) ?? missingRecord(id)
@@ -61,10 +61,10 @@ export async function consequencesOf(
 async function groupsNow(
   before: TssRequest,
   after: TssRequest,
-  tasks: readonly TaskRecord[],
+  tasks: readonly WaasTask[],
   changes: readonly Change[],
-  store: Store,
-): Promise<readonly Write[]> {
+  store: WaasStore,
+): Promise<readonly StoreWrite[]> {
   if (after.type === "KeyGen") {
     return after.status === "Success" && before.status !== "Success" ? keysMade(after, tasks, store) : []
   }
@@ -83,9 +83,9 @@ function statusChange(before: AnyRequest, { status, code, reason }: AnyRequest) 
  * the cause was said when it ended.
  */
 function joined(
-  tasks: readonly TaskRecord[],
+  tasks: readonly WaasTask[],
   steps: readonly Change[],
-): { readonly tasks: readonly TaskRecord[]; readonly changes: readonly Change[] } {
+): { readonly tasks: readonly WaasTask[]; readonly changes: readonly Change[] } {
   const stepped = new Map(steps.map((step) => [step.record.taskId, step]))
   const after = tasks.map((task) => stepped.get(task.taskId)?.record ?? task)
   const cause = after.find((task) => isFinal(task) && task.state !== "completed")
@@ -97,7 +97,11 @@ function joined(
 }
 
 /** The group becomes Valid, and a main group's keys are the vault's. */
-async function keysMade(request: TssRequest, tasks: readonly TaskRecord[], store: Store): Promise<readonly Write[]> {
+async function keysMade(
+  request: TssRequest,
+  tasks: readonly WaasTask[],
+  store: WaasStore,
+): Promise<readonly StoreWrite[]> {
   const before: HolderGroup = (await store.group(request.targetGroupId)) ?? missingRecord(request.targetGroupId)
   const group = validGroup(before, tasks)
   if (group === undefined) throw new CosignerError("E-CLI-001", { what: "a completed key generation has no group" })

@@ -3,6 +3,7 @@
  * Whatever cannot be asked of nodes is refused here, with a number and a reason.
  */
 import { isCode } from "../../errors.ts"
+import type { Clock } from "../../tasks/ports.ts"
 import {
   type KeyGenTask,
   type KeyReshareTask,
@@ -24,17 +25,17 @@ import type {
   ShareKey,
   ShareSignRequest,
   SignRequest,
-  TaskRecord,
   TssRequest,
   TssRequestType,
   Vault,
+  WaasTask,
 } from "../store/model.ts"
 import { batchesOf } from "./payloads.ts"
-import type { Clock, Documents } from "./ports.ts"
+import type { Documents } from "./ports.ts"
 import { curveNameOf } from "./requests.ts"
 
 /** Messages per task: beyond this a signing session gains nothing by growing (threshold.md 5.10). */
-export const BATCH = 32
+const BATCH = 32
 
 export interface Making {
   readonly documents: Documents
@@ -83,7 +84,7 @@ export interface SignWish {
 export function makeTssRequest(
   wish: TssWish,
   by: Making,
-): { readonly request: TssRequest; readonly tasks: readonly TaskRecord[] } {
+): { readonly request: TssRequest; readonly tasks: readonly WaasTask[] } {
   const { vault, group, from } = wish
   const nowMs = by.now()
   const request: TssRequest = {
@@ -114,7 +115,7 @@ export function makeTssRequest(
     deadline_ms: wish.deadlineMs,
     extra_info: extraInfo,
   }
-  const tasks = request.taskIds.map((taskId, index): TaskRecord => {
+  const tasks = request.taskIds.map((taskId, index): WaasTask => {
     const shareGroup = from?.shareGroups[index]
     if (from !== undefined && shareGroup !== undefined) {
       const task = reshareTask({ ...common, task_id: taskId }, group, from, shareGroup)
@@ -162,7 +163,7 @@ function reshareTask(
 export function makeSignRequest(
   wish: SignWish,
   by: Making,
-): { readonly request: SignRequest; readonly tasks: readonly TaskRecord[] } {
+): { readonly request: SignRequest; readonly tasks: readonly WaasTask[] } {
   const { vault, group } = wish
   const nowMs = by.now()
   const shareGroup = group.shareGroups.find(({ curve }) => curve === wish.curve)
@@ -192,7 +193,7 @@ export function makeSignRequest(
     vault: mpcVault(vault),
     signer_key_share_holder_group: keyShareHolderGroup(group, by.online),
   }
-  const tasks = batches.map(({ messages, payloads }, index): TaskRecord => {
+  const tasks = batches.map(({ messages, payloads }, index): WaasTask => {
     const task: KeySignTask = {
       ...(payloads.length === 0 ? { version: 1 } : { version: 2, payloads }),
       task_id: request.taskIds[index] ?? newUuid(),
@@ -226,7 +227,7 @@ export interface ShareSignWish {
 export function makeShareSignRequest(
   wish: ShareSignWish,
   by: Making,
-): { readonly request: ShareSignRequest; readonly tasks: readonly TaskRecord[] } {
+): { readonly request: ShareSignRequest; readonly tasks: readonly WaasTask[] } {
   const { vault, group, nodeId, message, shareKeys } = wish
   const nowMs = by.now()
   const taskId = newUuid()
@@ -266,10 +267,10 @@ export function makeShareSignRequest(
 
 function taskRecord(
   task: Task,
-  request: TaskRecord["request"],
+  request: WaasTask["request"],
   nodeIds: readonly string[],
   { documents, now }: Making,
-): TaskRecord {
+): WaasTask {
   const { document, signature } = signed(task, documents)
   return {
     taskId: task.task_id,

@@ -7,7 +7,8 @@ import { randomBytes } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
-import type { FromNode } from "../../wire/frames.ts"
+import type { Clock } from "../../tasks/ports.ts"
+import type { FromNode, Report } from "../../wire/frames.ts"
 import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type {
@@ -17,11 +18,11 @@ import type {
   NodeReport,
   ShareSignRequest,
   SignRequest,
-  TaskRecord,
   TssRequest,
   Vault,
+  WaasTask,
 } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { type AnyRequest, type Change, consequencesOf, missingRecord } from "./consequences.ts"
 import {
   type Making,
@@ -35,10 +36,10 @@ import {
 } from "./create.ts"
 import { EpochNews } from "./epochNews.ts"
 import { isNewest } from "./fencing.ts"
-import { type Envelope, frameOf, judgementOf, nodeReport, type Report, receiversOf } from "./frames.ts"
+import { type EnvelopeFrame, frameOf, judgementOf, nodeReport, receiversOf } from "./frames.ts"
 import { GroupChanges } from "./groupChanges.ts"
-import { Heard } from "./heard.ts"
-import { type Clock, type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
+import { ReportQuota } from "./heard.ts"
+import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import {
   cameOnline,
   cancelled,
@@ -46,10 +47,10 @@ import {
   hasEnded,
   isFinal,
   isSettled,
+  type OutgoingFrame,
+  type ProgressStep,
   reported,
-  type Send,
   type Situation,
-  type Step,
   ticked,
 } from "./progress.ts"
 import { isOpen } from "./requests.ts"
@@ -57,7 +58,7 @@ import { groupsOf, type ReshareWish, reshareFrom, toBeTold } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
 
 export interface EngineOptions {
-  readonly store: Store
+  readonly store: WaasStore
   readonly relay: RelayPort
   readonly documents: Documents
   readonly now: Clock
@@ -71,7 +72,7 @@ export interface EngineOptions {
 }
 
 /** What was dropped, since the start. */
-export interface Dropped {
+interface Dropped {
   readonly envelopes: number
   readonly reports: number
 }
@@ -79,9 +80,9 @@ export interface Dropped {
 export class Engine {
   readonly #options: EngineOptions
   /** Every task that still needs something, as the store has it. */
-  readonly #live = new Map<string, TaskRecord>()
+  readonly #live = new Map<string, WaasTask>()
   readonly #dropped = { envelopes: 0, reports: 0 }
-  readonly #heard: Heard
+  readonly #heard: ReportQuota
   readonly #known: Set<string>
   readonly #groups: GroupChanges
   readonly #news: EpochNews
@@ -93,7 +94,7 @@ export class Engine {
   private constructor(options: EngineOptions, nodeIds: readonly string[]) {
     this.#options = options
     this.#known = new Set(nodeIds)
-    this.#heard = new Heard(options.now, options.log)
+    this.#heard = new ReportQuota(options.now, options.log)
     this.#groups = new GroupChanges(options.store, () => this.#live.values())
     this.#news = new EpochNews(options.store)
     this.#nudgedMs = options.now()
@@ -218,7 +219,7 @@ export class Engine {
   }
 
   /** The tasks of a request in their order. */
-  async tasksOf(request: AnyRequest): Promise<readonly TaskRecord[]> {
+  async tasksOf(request: AnyRequest): Promise<readonly WaasTask[]> {
     const tasks = await Promise.all(
       request.taskIds.map(async (id) => this.#live.get(id) ?? this.#options.store.task(id)),
     )
@@ -296,7 +297,7 @@ export class Engine {
     }
   }
 
-  async #begin(request: Write, tasks: readonly TaskRecord[]): Promise<void> {
+  async #begin(request: StoreWrite, tasks: readonly WaasTask[]): Promise<void> {
     const open = [...this.#live.values()].filter((task) => !isFinal(task)).length
     if (open + tasks.length > this.#options.openTasks) {
       throw new ApiFailure(
@@ -304,14 +305,14 @@ export class Engine {
         `${open} tasks are in work, and ${this.#options.openTasks} are the most; try again later`,
       )
     }
-    const made = tasks.map((record): Write => ({ put: "task", record, live: true }))
+    const made = tasks.map((record): StoreWrite => ({ put: "task", record, live: true }))
     await this.#options.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
     for (const task of tasks) {
       this.#live.set(task.taskId, task)
       this.#options.log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
       this.#send(
         task,
-        task.nodeIds.map((to): Send => ({ kind: "task", to })),
+        task.nodeIds.map((to): OutgoingFrame => ({ kind: "task", to })),
       )
     }
   }
@@ -352,7 +353,7 @@ export class Engine {
   }
 
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
-  #mayWrite({ taskId, reports }: TaskRecord, nodeId: string, report: NodeReport): boolean {
+  #mayWrite({ taskId, reports }: WaasTask, nodeId: string, report: NodeReport): boolean {
     if (isDeepStrictEqual(reports[nodeId], report)) return true
     return this.#live.has(taskId) && this.#heard.take(taskId, nodeId)
   }
@@ -362,7 +363,7 @@ export class Engine {
     this.#heard.complain(nodeId, why, { task: taskId })
   }
 
-  async #each(step: (task: TaskRecord) => Step): Promise<void> {
+  async #each(step: (task: WaasTask) => ProgressStep): Promise<void> {
     for (const { taskId } of [...this.#live.values()]) {
       // A sibling's step may have changed it meanwhile.
       const before = this.#live.get(taskId)
@@ -378,14 +379,14 @@ export class Engine {
     for (const { record, send } of [...changes, ...repeated]) this.#send(record, send)
   }
 
-  async #store({ request }: TaskRecord, steps: readonly Change[]): Promise<readonly Change[]> {
+  async #store({ request }: WaasTask, steps: readonly Change[]): Promise<readonly Change[]> {
     const nowMs = this.#options.now()
     const { changes, writes, status } = await consequencesOf(request, steps, {
       store: this.#options.store,
       tasksOf: (anyRequest) => this.tasksOf(anyRequest),
       nowMs,
     })
-    const tasks = changes.map(({ record }): Write => ({ put: "task", record, live: !isSettled(record, nowMs) }))
+    const tasks = changes.map(({ record }): StoreWrite => ({ put: "task", record, live: !isSettled(record, nowMs) }))
     await this.#options.store.commit([...tasks, ...writes])
     for (const { record } of changes) this.#keep(record, nowMs)
     for (const nodeId of await this.#news.concerned(writes, changes)) {
@@ -395,7 +396,7 @@ export class Engine {
     return changes
   }
 
-  #keep(record: TaskRecord, nowMs: number): void {
+  #keep(record: WaasTask, nowMs: number): void {
     if (isSettled(record, nowMs)) this.#retire(record.taskId)
     else this.#live.set(record.taskId, record)
     this.#options.log.debug("task changed state", { task: record.taskId, state: record.state, attempt: record.attempt })
@@ -409,7 +410,7 @@ export class Engine {
     }
   }
 
-  async #settle(task: TaskRecord): Promise<void> {
+  async #settle(task: WaasTask): Promise<void> {
     await this.#options.store.commit([{ put: "task", record: task, live: false }])
     this.#retire(task.taskId)
   }
@@ -421,7 +422,7 @@ export class Engine {
 
   // ---- frames ------------------------------------------------------------------------------------------------------
 
-  #send(task: TaskRecord, sends: readonly Send[]): void {
+  #send(task: WaasTask, sends: readonly OutgoingFrame[]): void {
     for (const send of sends) {
       const frame = frameOf(task, send, this.#options.documents)
       if (frame !== undefined) this.#options.relay.send(send.to, frame)
@@ -434,7 +435,7 @@ export class Engine {
     for (const frame of checkups) this.#options.relay.send(nodeId, frame)
   }
 
-  #relay(from: string, envelope: Envelope): void {
+  #relay(from: string, envelope: EnvelopeFrame): void {
     const receivers = receiversOf(this.#live.get(envelope.taskId), from, envelope)
     if (receivers.length === 0) this.#dropped.envelopes++
     for (const id of receivers) {

@@ -1,27 +1,27 @@
 /** Which nodes are to be told how a group went on, and of what: certificates of epochs, then check-ups of their members. */
-import type { TaskRecord } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { awaitingCheckups, latestCheckups } from "./checkups.ts"
 import type { Change } from "./consequences.ts"
 import { groupsWithNews, untoldEpochs } from "./epochs.ts"
 import { hasEnded } from "./progress.ts"
 
-export interface Untold {
+interface Untold {
   /** Tasks whose certificates the node has not confirmed. */
-  readonly certificates: readonly TaskRecord[]
+  readonly certificates: readonly WaasTask[]
   /** Whose shares of what came before are not needed again. */
   readonly checkups: Awaited<ReturnType<typeof latestCheckups>>
 }
 
 export class EpochNews {
-  readonly #store: Store
+  readonly #store: WaasStore
 
-  constructor(store: Store) {
+  constructor(store: WaasStore) {
     this.#store = store
   }
 
   /** Whom what was just written concerns. Participants that are still at it come to the end of their task by themselves. */
-  async concerned(writes: readonly Write[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
+  async concerned(writes: readonly StoreWrite[], changes: readonly Change[]): Promise<ReadonlySet<string>> {
     const isAtIt = (nodeId: string): boolean =>
       changes.some(({ record: { nodeIds, reports } }) => nodeIds.includes(nodeId) && !hasEnded(reports[nodeId]))
     const told = await Promise.all(groupsWithNews(writes).map((groupId) => this.#store.toldOf(groupId)))

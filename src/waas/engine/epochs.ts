@@ -3,22 +3,18 @@
  * when one is certified, and at each connection for as long as the node has not said itself that it holds the latest: a
  * bystander never says so, and a node that was restored since may hold it no more. What it knows already it drops.
  */
-import type { TaskRecord } from "../store/model.ts"
-import type { Write } from "../store/store.ts"
+import type { WaasTask } from "../store/model.ts"
+import type { StoreWrite } from "../store/store.ts"
 import { outranks } from "./reshare.ts"
 
 /**
  * `setUps`: those of the node's share groups, of which only completed ones count. `incarnation`: that of its database. First what the node took part in:
  * the others prove themselves to it by an epoch that it knows to be certified.
  */
-export function untoldEpochs(
-  nodeId: string,
-  incarnation: number,
-  setUps: readonly TaskRecord[],
-): readonly TaskRecord[] {
-  const holds = ({ reports }: TaskRecord): boolean =>
+export function untoldEpochs(nodeId: string, incarnation: number, setUps: readonly WaasTask[]): readonly WaasTask[] {
+  const holds = ({ reports }: WaasTask): boolean =>
     reports[nodeId]?.status === 190 && (reports[nodeId].incarnation ?? 0) === incarnation
-  const isOwn = (task: TaskRecord): boolean => task.nodeIds.includes(nodeId)
+  const isOwn = (task: WaasTask): boolean => task.nodeIds.includes(nodeId)
   const completed = setUps.filter(({ state }) => state === "completed")
   const untold = [...Map.groupBy(completed, groupIdOf).values()].flatMap((epochs) => {
     const latest = epochs.reduce((best, task) => (outranks(rankOf(task), rankOf(best)) ? task : best))
@@ -30,13 +26,13 @@ export function untoldEpochs(
 }
 
 /** The share groups with news in what was just written. */
-export const groupsWithNews = (written: readonly Write[]): readonly string[] => [
+export const groupsWithNews = (written: readonly StoreWrite[]): readonly string[] => [
   ...new Set(written.flatMap((write) => (write.put === "succession" ? [write.shareGroupId] : []))),
 ]
 
-const groupIdOf = ({ outcome }: TaskRecord): string => (outcome?.type === "group" ? outcome.group_id : "")
+const groupIdOf = ({ outcome }: WaasTask): string => (outcome?.type === "group" ? outcome.group_id : "")
 
-const rankOf = ({ createdMs, outcome }: TaskRecord) => ({
+const rankOf = ({ createdMs, outcome }: WaasTask) => ({
   createdMs,
   epochId: outcome?.type === "group" ? outcome.epoch_id : "",
 })

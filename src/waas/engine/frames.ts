@@ -1,20 +1,20 @@
 /** Between frames and the engine's records: what is sent to a node, what a node's report says, whom an envelope is for. */
+
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { parseParty } from "../../keys/party.ts"
-import type { FromNode, GroupOutcome, ToNode } from "../../wire/frames.ts"
+import type { FromNode, GroupOutcome, Report, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
-import type { NodeReport, TaskRecord } from "../store/model.ts"
+import type { NodeReport, WaasTask } from "../store/model.ts"
 import { attemptOf, type Judgement, judge, judgeShares, outcomeDigest } from "./outcome.ts"
 import type { Documents } from "./ports.ts"
-import { isFinal, type Send } from "./progress.ts"
+import { isFinal, type OutgoingFrame } from "./progress.ts"
 
-export type Report = Extract<FromNode, { kind: "report" }>
-export type Envelope = Extract<FromNode, { kind: "envelope" }>
+export type EnvelopeFrame = Extract<FromNode, { kind: "envelope" }>
 
 /** Undefined for a certificate that the task does not have. */
-export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToNode | undefined {
+export function frameOf(task: WaasTask, send: OutgoingFrame, documents: Documents): ToNode | undefined {
   const { taskId, digest } = task
   switch (send.kind) {
     case "task":
@@ -42,7 +42,7 @@ export function frameOf(task: TaskRecord, send: Send, documents: Documents): ToN
 }
 
 /** Everything that proves a set-up, to participants and bystanders alike. */
-function succession(task: TaskRecord, outcome: GroupOutcome): ToNode | undefined {
+function succession(task: WaasTask, outcome: GroupOutcome): ToNode | undefined {
   const asked = decodeTask(task.document)
   if ("problem" in asked || (asked.type !== "KeyReshare" && asked.type !== "KeyGen")) return undefined
   const attempt = attemptOf(asked, outcome, task.attempt)
@@ -51,7 +51,7 @@ function succession(task: TaskRecord, outcome: GroupOutcome): ToNode | undefined
 }
 
 /** What the outcome of a report is worth; undefined unless it is a report of success. */
-export function judgementOf(task: TaskRecord, { status, outcome }: Report): Judgement | undefined {
+export function judgementOf(task: WaasTask, { status, outcome }: Report): Judgement | undefined {
   if (status !== 190) return undefined
   if (outcome === undefined) return { kind: "refused", problem: "it has no outcome" }
   const asked = decodeTask(task.document)
@@ -74,7 +74,7 @@ export const nodeReport = (report: Report, judgement: Judgement | undefined, inc
 })
 
 /** The participants of a task that runs, and nobody else; none for an envelope that does not belong to one. */
-export function receiversOf(task: TaskRecord | undefined, from: string, { receiver }: Envelope): readonly string[] {
+export function receiversOf(task: WaasTask | undefined, from: string, { receiver }: EnvelopeFrame): readonly string[] {
   // Those who have not finished may still need what the first to finish has sent.
   const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
   if (!runs || !task.nodeIds.includes(from)) return []

@@ -3,16 +3,16 @@
  * a time: none while a request that makes or replaces its keys is open. The caller runs them one after another.
  */
 import { ApiFailure, notFound } from "../failure.ts"
-import type { HolderGroup, TaskRecord } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { HolderGroup, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { isFinal } from "./progress.ts"
 import { isOpen } from "./requests.ts"
 
 export class GroupChanges {
-  readonly #store: Store
-  readonly #liveTasks: () => Iterable<TaskRecord>
+  readonly #store: WaasStore
+  readonly #liveTasks: () => Iterable<WaasTask>
 
-  constructor(store: Store, liveTasks: () => Iterable<TaskRecord>) {
+  constructor(store: WaasStore, liveTasks: () => Iterable<WaasTask>) {
     this.#store = store
     this.#liveTasks = liveTasks
   }
@@ -27,7 +27,7 @@ export class GroupChanges {
       throw new ApiFailure(2029, `${main.groupId} has some of its keys already`)
     }
     if (main !== undefined) await this.#refuseWhileOpen(main)
-    const given: readonly Write[] =
+    const given: readonly StoreWrite[] =
       main === undefined ? [] : [{ put: "group", record: { ...main, status: "Unavailable" } }]
     await this.#store.commit([...given, { put: "group", record: group }])
     return group
@@ -49,7 +49,7 @@ export class GroupChanges {
       main === undefined
         ? []
         : [original === "Invalidate" ? { ...main, status: "Unavailable" } : { ...main, type: "SigningGroup" }]
-    await this.#store.commit([...before, upgraded].map((record): Write => ({ put: "group", record })))
+    await this.#store.commit([...before, upgraded].map((record): StoreWrite => ({ put: "group", record })))
     return upgraded
   }
 

@@ -5,9 +5,9 @@
  */
 
 import type { Log, LogFields } from "../../log.ts"
+import type { Clock } from "../../tasks/ports.ts"
 import { RateLimitedLog } from "../../tasks/rateLimitedLog.ts"
 import { type BucketRate, TokenBucket } from "../../tokenBucket.ts"
-import type { Clock } from "./ports.ts"
 
 /** New reports of one node on one task that are not its ending: so many at once, and one more each interval. */
 const AT_ONCE = 64
@@ -17,7 +17,7 @@ const MOST_WAITING = 1024
 
 const REPORTS: BucketRate = { burst: AT_ONCE, perSecond: 1000 / INTERVAL_MS }
 
-export class Heard {
+export class ReportQuota {
   readonly #now: Clock
   readonly #log: Log
   /** task id -> node id */

@@ -20,8 +20,8 @@ import type { KeyGenTask, KeyReshareTask, KeyShareSignTask, KeySignTask, SignMes
 import type { ShareKey } from "../store/model.ts"
 import { curveNameOf } from "./requests.ts"
 
-export type SignaturesOutcome = Extract<TaskOutcome, { type: "signatures" }>
-export type ShareSignaturesOutcome = Extract<TaskOutcome, { type: "shareSignatures" }>
+type SignaturesOutcome = Extract<TaskOutcome, { type: "signatures" }>
+type ShareSignaturesOutcome = Extract<TaskOutcome, { type: "shareSignatures" }>
 type Signature = SignaturesOutcome["signatures"][number]
 
 export type Judgement =

@@ -68,7 +68,7 @@ const unread = (index: number, { code, message, at }: Problem): ApiFailure =>
   )
 
 /** What goes into one task. */
-export interface Batch {
+interface Batch {
   readonly messages: readonly SignMessage[]
   readonly payloads: readonly TaskPayload[]
 }

@@ -17,9 +17,6 @@ export interface Documents {
   cancel(cancelDocument: CancelDocument): SignedDocument
 }
 
-/** Milliseconds since 1970. */
-export type Clock = () => number
-
 export interface Pace {
   /** How often a task that ends without a result is begun again, in all. */
   readonly attempts: number
@@ -32,9 +29,9 @@ export interface Pace {
 }
 
 /** An E-… code and its sentence, as a request carries them. */
-export interface Ended {
+export interface EndReason {
   readonly code: string
   readonly reason: string
 }
 
-export const endedBy = (error: CosignerError): Ended => ({ code: error.code, reason: error.message })
+export const endedBy = (error: CosignerError): EndReason => ({ code: error.code, reason: error.message })

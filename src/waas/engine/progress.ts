@@ -9,18 +9,18 @@ import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import { READ } from "../../tasks/report.ts"
 import type { StartTerms } from "../../wire/signed.ts"
-import type { NodeReport, TaskRecord } from "../store/model.ts"
+import type { NodeReport, WaasTask } from "../store/model.ts"
 import type { Judgement } from "./outcome.ts"
-import { type Ended, endedBy, type Pace } from "./ports.ts"
+import { type EndReason, endedBy, type Pace } from "./ports.ts"
 import { agreed, type VersionsOf } from "./versions.ts"
 
-export type Send =
+export type OutgoingFrame =
   | { readonly kind: "task" | "start" | "outcomeStored" | "certificate"; readonly to: string }
   | { readonly kind: "cancel"; readonly to: string; readonly reason: string }
 
-export interface Step {
-  readonly record: TaskRecord
-  readonly send: readonly Send[]
+export interface ProgressStep {
+  readonly record: WaasTask
+  readonly send: readonly OutgoingFrame[]
 }
 
 export interface Situation {
@@ -33,25 +33,25 @@ export interface Situation {
 }
 
 /** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
-export interface Arrival {
+interface ReportArrival {
   readonly nodeId: string
   readonly report: NodeReport
   readonly judgement: Judgement | undefined
 }
 
-export const isFinal = ({ state }: TaskRecord): boolean =>
+export const isFinal = ({ state }: WaasTask): boolean =>
   state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
 
 export const hasEnded = (report: Pick<NodeReport, "status"> | undefined): boolean =>
   report !== undefined && report.status >= 160
 
 /** Whether the engine has nothing more to do for the task: it is over, and every node knows or has been given its time. */
-export const isSettled = (record: TaskRecord, nowMs: number): boolean =>
+export const isSettled = (record: WaasTask, nowMs: number): boolean =>
   isFinal(record) && (nowMs >= record.deadlineMs || record.nodeIds.every((id) => hasEnded(record.reports[id])))
 
 /** A node reported. */
-export function reported(before: TaskRecord, { nodeId, report, judgement }: Arrival, at: Situation): Step {
-  const ack: readonly Send[] = hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : []
+export function reported(before: WaasTask, { nodeId, report, judgement }: ReportArrival, at: Situation): ProgressStep {
+  const ack: readonly OutgoingFrame[] = hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : []
   // The first ending of a node stands: a repetition is acknowledged, a change of mind is not heard.
   if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
   // A node repeats itself when it is asked again: that is nothing to write down.
@@ -63,12 +63,12 @@ export function reported(before: TaskRecord, { nodeId, report, judgement }: Arri
 }
 
 function afterTheEnd(
-  record: TaskRecord,
+  record: WaasTask,
   nodeId: string,
   report: NodeReport,
   judgement: Judgement | undefined,
-  ack: readonly Send[],
-): Step {
+  ack: readonly OutgoingFrame[],
+): ProgressStep {
   if (record.type === "KeyReshare") return afterReshare(record, nodeId, report, judgement, ack)
   // A signature that came too late exists all the same, and whoever asked for it must be able to see that.
   const late = judgement?.kind === "signatures" && record.outcome === undefined ? { outcome: judgement.outcome } : {}
@@ -83,14 +83,14 @@ function afterTheEnd(
  * higher rank counts. All the others are told, for they hold the epoch prepared and stay in the old one until they know.
  */
 function afterReshare(
-  record: TaskRecord,
+  record: WaasTask,
   nodeId: string,
   report: NodeReport,
   judgement: Judgement | undefined,
-  ack: readonly Send[],
-): Step {
+  ack: readonly OutgoingFrame[],
+): ProgressStep {
   const others = record.nodeIds.filter((id) => id !== nodeId)
-  const tell = (to: string): Send => ({ kind: "certificate", to })
+  const tell = (to: string): OutgoingFrame => ({ kind: "certificate", to })
   if (judgement?.kind !== "group") {
     if (record.state !== "completed") return { record, send: hasEnded(report) ? ack : [cancelTo(nodeId, record)] }
     const atWork = report.status === 140 && report.code === ""
@@ -100,17 +100,17 @@ function afterReshare(
   const known = record.outcome?.type === "group" && record.state === "completed" ? record.outcome.epoch_id : ""
   if (outcome.epoch_id < known) return { record, send: [...ack, tell(nodeId)] }
   if (outcome.epoch_id === known) return { record, send: ack }
-  const completed: TaskRecord = { ...record, state: "completed", code: "", reason: "", outcome }
+  const completed: WaasTask = { ...record, state: "completed", code: "", reason: "", outcome }
   return { record: completed, send: [...ack, ...others.map(tell)] }
 }
 
 function whileOpen(
-  record: TaskRecord,
+  record: WaasTask,
   nodeId: string,
   report: NodeReport,
   judgement: Judgement | undefined,
   at: Situation,
-): Step {
+): ProgressStep {
   switch (report.status) {
     case 130:
       if (record.state === "running") return strayed(record, nodeId, report, at)
@@ -129,7 +129,7 @@ function whileOpen(
 }
 
 /** The last yes makes the task ready. */
-function approvals(record: TaskRecord, at: Situation): Step {
+function approvals(record: WaasTask, at: Situation): ProgressStep {
   const everybody = record.nodeIds.every((id) => record.reports[id]?.approved === true)
   if (record.state !== "approving" || !everybody) return { record, send: [] }
   const apart = readApart(record, at)
@@ -141,7 +141,7 @@ function approvals(record: TaskRecord, at: Situation): Step {
  * In suite 2 the readings of payloads are part of the session's id: signers who read differently would never understand each other,
  * and each would think the others away. What each read is in its approval.
  */
-function readApart({ type, nodeIds, reports }: TaskRecord, at: Situation): CosignerError | undefined {
+function readApart({ type, nodeIds, reports }: WaasTask, at: Situation): CosignerError | undefined {
   const suite = type === "KeySign" ? agreed("suites", nodeIds, at.versions) : 1
   if (typeof suite !== "number" || suite < 2) return undefined
   const readings = nodeIds.map((id) => {
@@ -153,14 +153,14 @@ function readApart({ type, nodeIds, reports }: TaskRecord, at: Situation): Cosig
 }
 
 /** Begins the next attempt if the task waits for one, its pause is over and every participant is online. */
-export function begun(record: TaskRecord, at: Situation): Step {
+function begun(record: WaasTask, at: Situation): ProgressStep {
   const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
   if (!waits || !record.nodeIds.every((id) => at.online(id))) return { record, send: [] }
   const terms = hasSession(record) ? termsOf(record, at) : undefined
   if (terms instanceof CosignerError) return ended(record, "failed", endedBy(terms))
   const { terms: _, ...before } = record
   const attempt = { state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs } as const
-  const next: TaskRecord = { ...before, ...attempt, ...(terms && { terms }) }
+  const next: WaasTask = { ...before, ...attempt, ...(terms && { terms }) }
   return { record: next, send: next.nodeIds.map((to) => ({ kind: "start", to })) }
 }
 
@@ -168,7 +168,7 @@ export function begun(record: TaskRecord, at: Situation): Step {
  * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
  * since the signers were chosen. Undefined in suite 1.
  */
-function termsOf({ type, nodeIds, taskVersion }: TaskRecord, at: Situation): StartTerms | undefined | CosignerError {
+function termsOf({ type, nodeIds, taskVersion }: WaasTask, at: Situation): StartTerms | undefined | CosignerError {
   const suite = agreed("suites", nodeIds, at.versions, taskVersion ?? 1)
   if (typeof suite !== "number") return suite
   if (suite < 2) return undefined
@@ -177,10 +177,10 @@ function termsOf({ type, nodeIds, taskVersion }: TaskRecord, at: Situation): Sta
   return typeof reader === "number" ? { suite: 2, nonce: at.newNonce(), reader } : reader
 }
 
-const hasSession = ({ type }: TaskRecord): boolean => type !== "KeyShareSign"
+const hasSession = ({ type }: WaasTask): boolean => type !== "KeyShareSign"
 
 /** A participant of a running attempt has no session: it never began this one, or it lost it. */
-function strayed(record: TaskRecord, nodeId: string, report: NodeReport, at: Situation): Step {
+function strayed(record: WaasTask, nodeId: string, report: NodeReport, at: Situation): ProgressStep {
   // Somebody has the certificate of a finished set-up: that, not another attempt, is what this node lacks.
   if (hasResult(record)) return { record, send: [{ kind: "certificate", to: nodeId }] }
   // It spoke before our start reached it; one that was away when we sent it is told again as it comes online.
@@ -188,7 +188,7 @@ function strayed(record: TaskRecord, nodeId: string, report: NodeReport, at: Sit
   return attemptEnded(record, report.code === "" ? `${nodeId} lost its session` : `${report.code} ${report.reason}`, at)
 }
 
-function attemptEnded(record: TaskRecord, why: string, at: Situation): Step {
+function attemptEnded(record: WaasTask, why: string, at: Situation): ProgressStep {
   // A node that has given its result, though a bad one, takes part in no other attempt.
   const gone = record.nodeIds.find((id) => hasEnded(record.reports[id]))
   if (gone !== undefined || record.attempt >= at.pace.attempts) {
@@ -199,17 +199,17 @@ function attemptEnded(record: TaskRecord, why: string, at: Situation): Step {
   return begun({ ...record, state: "ready", attemptMs: at.nowMs + pause }, at)
 }
 
-function nodeGaveUp(record: TaskRecord, nodeId: string, { code, reason }: NodeReport): Step {
+function nodeGaveUp(record: WaasTask, nodeId: string, { code, reason }: NodeReport): ProgressStep {
   return ended(record, "failed", endedBy(new CosignerError("E-WAA-027", { node: nodeId, code, reason })))
 }
 
 /** Whether its result is a key that all participants must agree on. */
-const isSetUp = ({ type }: TaskRecord): boolean => type === "KeyGen" || type === "KeyReshare"
+const isSetUp = ({ type }: WaasTask): boolean => type === "KeyGen" || type === "KeyReshare"
 
-const hasResult = (record: TaskRecord): boolean =>
+const hasResult = (record: WaasTask): boolean =>
   isSetUp(record) && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
 
-function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
+function succeeded(record: WaasTask, nodeId: string, judgement: Judgement | undefined): ProgressStep {
   if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement)
   if (judgement.kind !== "group") {
     // Verified here, so one node's word is enough; the others find their own way to the same end.
@@ -217,14 +217,14 @@ function succeeded(record: TaskRecord, nodeId: string, judgement: Judgement | un
   }
   if (record.type === "KeyReshare") {
     const without = record.nodeIds.filter((id) => lostSession(record.reports[id], record.attempt))
-    const completed: TaskRecord = { ...record, state: "completed", outcome: judgement.outcome }
+    const completed: WaasTask = { ...record, state: "completed", outcome: judgement.outcome }
     return { record: completed, send: without.map((to) => ({ kind: "certificate", to })) }
   }
   const results = record.nodeIds.flatMap((id) => record.reports[id]?.outcomeDigest || [])
   if (new Set(results).size > 1) {
     return ended(record, "failed", endedBy(new CosignerError("E-WAA-022", { nodes: record.nodeIds })))
   }
-  const withOutcome: TaskRecord = { ...record, outcome: judgement.outcome }
+  const withOutcome: WaasTask = { ...record, outcome: judgement.outcome }
   if (results.length === record.nodeIds.length) return { record: { ...withOutcome, state: "completed" }, send: [] }
   const without = record.nodeIds.filter((id) => lostSession(record.reports[id], record.attempt))
   return { record: withOutcome, send: without.map((to) => ({ kind: "certificate", to })) }
@@ -237,7 +237,7 @@ const lostSession = (report: NodeReport | undefined, attempt: number): boolean =
   (report.status === 130 || (report.status === 140 && report.code !== ""))
 
 /** One bad signature leaves the task to the other nodes; a bad result of a set-up ends it, for all must agree. */
-function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement | undefined): Step {
+function resultRefused(record: WaasTask, nodeId: string, judgement: Judgement | undefined): ProgressStep {
   const problem = judgement?.kind === "refused" ? judgement.problem : "it has no outcome"
   const reports = record.reports
   if (isSetUp(record)) {
@@ -248,9 +248,9 @@ function resultRefused(record: TaskRecord, nodeId: string, judgement: Judgement 
 }
 
 /** A node is there again: it may have missed anything, so it is told all that still matters. */
-export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): Step {
+export function cameOnline(record: WaasTask, nodeId: string, at: Situation): ProgressStep {
   if (!record.nodeIds.includes(nodeId) || hasEnded(record.reports[nodeId])) return { record, send: [] }
-  const task: Send = { kind: "task", to: nodeId }
+  const task: OutgoingFrame = { kind: "task", to: nodeId }
   if (record.type === "KeyReshare" && record.state === "completed") {
     return { record, send: [task, { kind: "certificate", to: nodeId }] }
   }
@@ -259,7 +259,7 @@ export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): S
   const { record: after, send } = begun(record, at)
   if (hasResult(record)) return { record: after, send: [task, { kind: "certificate", to: nodeId }] }
   // An attempt that begins just now is among `send` already.
-  const again: readonly Send[] = record.state === "running" ? [{ kind: "start", to: nodeId }] : []
+  const again: readonly OutgoingFrame[] = record.state === "running" ? [{ kind: "start", to: nodeId }] : []
   return { record: after, send: [task, ...again, ...send] }
 }
 
@@ -267,7 +267,7 @@ export function cameOnline(record: TaskRecord, nodeId: string, at: Situation): S
  * A node has connected anew. One that has not said that it is in the running attempt missed its beginning, and what the
  * others sent it then is gone: another attempt comes to an end sooner than this one.
  */
-export function connected(record: TaskRecord, nodeId: string, at: Situation): Step {
+export function connected(record: WaasTask, nodeId: string, at: Situation): ProgressStep {
   const step = cameOnline(record, nodeId, at)
   const report = record.reports[nodeId]
   const missed =
@@ -278,7 +278,7 @@ export function connected(record: TaskRecord, nodeId: string, at: Situation): St
 }
 
 /** Time has passed. */
-export function ticked(record: TaskRecord, at: Situation): Step {
+export function ticked(record: WaasTask, at: Situation): ProgressStep {
   if (isFinal(record)) return { record, send: [] }
   if (at.nowMs >= record.deadlineMs) {
     return ended(record, "failed", endedBy(new CosignerError("E-WAA-020", { missing: missing(record, at) })))
@@ -288,7 +288,7 @@ export function ticked(record: TaskRecord, at: Situation): Step {
   return begun(record, at)
 }
 
-function missing(record: TaskRecord, at: Situation): readonly string[] {
+function missing(record: WaasTask, at: Situation): readonly string[] {
   return record.nodeIds.flatMap((id) => {
     const report = record.reports[id]
     if (hasEnded(report)) return []
@@ -299,18 +299,22 @@ function missing(record: TaskRecord, at: Situation): readonly string[] {
 }
 
 /** The API, or another task of the same request, ends it. */
-export function cancelled(record: TaskRecord, why: Ended): Step {
+export function cancelled(record: WaasTask, why: EndReason): ProgressStep {
   return isFinal(record) ? { record, send: [] } : ended(record, "cancelled", why)
 }
 
-function ended(before: TaskRecord, state: "rejected" | "failed" | "cancelled", { code, reason }: Ended): Step {
+function ended(
+  before: WaasTask,
+  state: "rejected" | "failed" | "cancelled",
+  { code, reason }: EndReason,
+): ProgressStep {
   // A set-up that did not complete has no result, whatever some of its nodes hold.
-  const record: TaskRecord = { ...before, state, code, reason, outcome: undefined }
+  const record: WaasTask = { ...before, state, code, reason, outcome: undefined }
   const others = record.nodeIds.filter((id) => !hasEnded(record.reports[id]))
   return { record, send: others.map((to) => cancelTo(to, record)) }
 }
 
-const cancelTo = (to: string, { state, code, reason }: TaskRecord): Send => ({
+const cancelTo = (to: string, { state, code, reason }: WaasTask): OutgoingFrame => ({
   kind: "cancel",
   to,
   reason: state === "completed" ? "the task is completed without this node" : `${code} ${reason}`.trim().slice(0, 1000),

@@ -8,28 +8,28 @@ import type {
   ShareSignRequest,
   SignRequest,
   SignStatus,
-  TaskRecord,
   TssRequest,
   TssRequestStatus,
   Vault,
+  WaasTask,
 } from "../store/model.ts"
-import type { Ended } from "./ports.ts"
+import type { EndReason } from "./ports.ts"
 
 export const curveTypeOf = (curve: CurveName): CurveType => (curve === "secp256k1" ? "SECP256K1" : "ED25519")
 export const curveNameOf = (curve: CurveType): CurveName => (curve === "SECP256K1" ? "secp256k1" : "ed25519")
 
 /** The request as its tasks, all of them, now have it. */
-export function tssRequestNow(request: TssRequest, tasks: readonly TaskRecord[], nowMs: number): TssRequest {
+export function tssRequestNow(request: TssRequest, tasks: readonly WaasTask[], nowMs: number): TssRequest {
   return { ...request, status: tssStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
 }
 
-export function signRequestNow(request: SignRequest, tasks: readonly TaskRecord[], nowMs: number): SignRequest {
+export function signRequestNow(request: SignRequest, tasks: readonly WaasTask[], nowMs: number): SignRequest {
   return { ...request, status: signStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
 }
 
 export function shareSignRequestNow(
   request: ShareSignRequest,
-  tasks: readonly TaskRecord[],
+  tasks: readonly WaasTask[],
   nowMs: number,
 ): ShareSignRequest {
   return { ...request, status: signStatus(tasks), ...reasonOf(tasks), updatedMs: nowMs }
@@ -43,7 +43,7 @@ export const isOpen = (status: TssRequestStatus | SignStatus): boolean =>
   status === "Approving" ||
   status === "Processing"
 
-function tssStatus(tasks: readonly TaskRecord[]): TssRequestStatus {
+function tssStatus(tasks: readonly WaasTask[]): TssRequestStatus {
   // What failed before its first attempt was not confirmed by all in time.
   const unconfirmed = tasks.some(({ state, attempt }) => state === "rejected" || (state === "failed" && attempt === 0))
   if (unconfirmed) return "KeyHolderConfirmationFailed"
@@ -53,7 +53,7 @@ function tssStatus(tasks: readonly TaskRecord[]): TssRequestStatus {
   return tasks.every(allHeard) ? "MPCProcessing" : "PendingKeyHolderConfirmation"
 }
 
-function signStatus(tasks: readonly TaskRecord[]): SignStatus {
+function signStatus(tasks: readonly WaasTask[]): SignStatus {
   if (tasks.some(({ state }) => state === "rejected")) return "Declined"
   if (tasks.some(({ state }) => state === "failed")) return "Failed"
   if (tasks.some(({ state }) => state === "cancelled")) return "Canceled"
@@ -63,10 +63,10 @@ function signStatus(tasks: readonly TaskRecord[]): SignStatus {
 }
 
 /** Every participant has the task. */
-const allHeard = ({ nodeIds, reports }: TaskRecord): boolean => nodeIds.every((id) => reports[id] !== undefined)
+const allHeard = ({ nodeIds, reports }: WaasTask): boolean => nodeIds.every((id) => reports[id] !== undefined)
 
 /** The reason of the task that ended first on its own; those that were cancelled for it come after. */
-function reasonOf(tasks: readonly TaskRecord[]): Ended {
+function reasonOf(tasks: readonly WaasTask[]): EndReason {
   const cause =
     tasks.find(({ state }) => state === "rejected") ??
     tasks.find(({ state }) => state === "failed") ??
@@ -75,7 +75,7 @@ function reasonOf(tasks: readonly TaskRecord[]): Ended {
 }
 
 /** The group with its keys, once all its tasks completed; undefined if one of them has no group. */
-export function validGroup(group: HolderGroup, tasks: readonly TaskRecord[]): HolderGroup | undefined {
+export function validGroup(group: HolderGroup, tasks: readonly WaasTask[]): HolderGroup | undefined {
   const outcomes = tasks.flatMap(({ outcome }): readonly GroupOutcome[] => (outcome?.type === "group" ? [outcome] : []))
   if (outcomes.length !== tasks.length) return undefined
   const shareGroups = outcomes.map((outcome) => ({

@@ -5,8 +5,8 @@
  */
 import { decodeTask } from "../../wire/task.ts"
 import { ApiFailure } from "../failure.ts"
-import type { HolderGroup, ShareGroup, TaskRecord, TssRequest, TssRequestType } from "../store/model.ts"
-import type { Store, Write } from "../store/store.ts"
+import type { HolderGroup, ShareGroup, TssRequest, TssRequestType, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { type Candidates, chooseSigners } from "./choose.ts"
 import type { ReshareFrom } from "./create.ts"
 import { curveTypeOf } from "./requests.ts"
@@ -99,9 +99,9 @@ function namedDealers(source: HolderGroup, nodeIds: readonly string[]): readonly
  */
 export async function reshared(
   request: TssRequest,
-  tasks: readonly TaskRecord[],
-  store: Store,
-): Promise<readonly Write[]> {
+  tasks: readonly WaasTask[],
+  store: WaasStore,
+): Promise<readonly StoreWrite[]> {
   const groups = new Map((await groupsOf(store, request.vaultId)).map((group) => [group.groupId, group]))
   const [target, source] = [groups.get(request.targetGroupId), groups.get(request.source?.groupId ?? "")]
   if (target === undefined || source === undefined) return []
@@ -120,18 +120,18 @@ export async function reshared(
   }
   const changed = [...groups.values()].filter((group) => group !== before.get(group.groupId))
   const news = completed.flatMap((task) => told(task, concerned(task, source)))
-  return [...changed.map((record): Write => ({ put: "group", record })), ...news]
+  return [...changed.map((record): StoreWrite => ({ put: "group", record })), ...news]
 }
 
 /** From now on these nodes are told how the share group of that completed set-up goes on. */
-export function told({ taskId, type, outcome }: TaskRecord, nodeIds: readonly string[]): readonly Write[] {
+export function told({ taskId, type, outcome }: WaasTask, nodeIds: readonly string[]): readonly StoreWrite[] {
   if (outcome?.type !== "group" || (type !== "KeyGen" && type !== "KeyReshare")) return []
   const shareGroupId = outcome.group_id
   return nodeIds.map((nodeId) => ({ put: "succession", nodeId, taskId, type, shareGroupId }))
 }
 
 /** The same for the participants of a reshare that has yet to begin: should it come to nothing, they keep what they promised to it. */
-export function toBeTold({ taskId, document, nodeIds }: TaskRecord): readonly Write[] {
+export function toBeTold({ taskId, document, nodeIds }: WaasTask): readonly StoreWrite[] {
   const asked = decodeTask(document)
   if (!("mode" in asked) || asked.mode !== "replace") return []
   const shareGroupId = asked.new_group_id
@@ -139,7 +139,7 @@ export function toBeTold({ taskId, document, nodeIds }: TaskRecord): readonly Wr
 }
 
 /** The key that the task made goes to the target, and leaves whichever group had it; that one ends with its last key. */
-function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: TaskRecord): void {
+function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs, outcome }: WaasTask): void {
   if (outcome?.type !== "group") return
   const epoch = { createdMs, epochId: outcome.epoch_id }
   const isIt = ({ shareGroupId }: ShareGroup): boolean => shareGroupId === outcome.group_id
@@ -169,12 +169,12 @@ function moveKey(groups: Map<string, HolderGroup>, targetId: string, { createdMs
 }
 
 /** As the nodes rank epochs of one group. */
-export const outranks = (a: Epoch, b: Epoch): boolean =>
+export const outranks = (a: ReshareEpoch, b: ReshareEpoch): boolean =>
   a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : a.epochId > b.epochId
 
-type Epoch = NonNullable<ShareGroup["epoch"]>
+type ReshareEpoch = NonNullable<ShareGroup["epoch"]>
 
-const epochIdOf = (outcome: TaskRecord["outcome"]): string => (outcome?.type === "group" ? outcome.epoch_id : "none")
+const epochIdOf = (outcome: WaasTask["outcome"]): string => (outcome?.type === "group" ? outcome.epoch_id : "none")
 
 const isValidMain = ({ type, status }: HolderGroup): boolean => type === "MainGroup" && status === "Valid"
 
@@ -185,7 +185,7 @@ function endOtherMains(groups: Map<string, HolderGroup>, mainId: string): void {
 }
 
 /** All groups of a vault, newest first. */
-export async function groupsOf(store: Store, vaultId: string): Promise<readonly HolderGroup[]> {
+export async function groupsOf(store: WaasStore, vaultId: string): Promise<readonly HolderGroup[]> {
   const groups: HolderGroup[] = []
   let after: number | undefined
   do {
@@ -200,7 +200,7 @@ export async function groupsOf(store: Store, vaultId: string): Promise<readonly 
  * Everybody who promised the epoch, and everybody whose own epoch it ends. Those that left earlier, and those of an epoch that
  * another one outranked, were told of the share group before: they follow it for as long as they hold a share.
  */
-function concerned(task: Pick<TaskRecord, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
+function concerned(task: Pick<WaasTask, "document" | "nodeIds">, source: HolderGroup): readonly string[] {
   const asked = decodeTask(task.document)
   const ends = "mode" in asked && asked.mode === "replace"
   return [...new Set([...task.nodeIds, ...(ends ? source.holders.map(({ nodeId }) => nodeId) : [])])]

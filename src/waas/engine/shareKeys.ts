@@ -1,18 +1,18 @@
 /** One node's public shares of a group, as the outcomes that made the epochs in use have them. */
 import { ApiFailure } from "../failure.ts"
-import type { HolderGroup, ShareGroup, ShareKey, TaskRecord, TssRequest } from "../store/model.ts"
-import type { Store } from "../store/store.ts"
+import type { HolderGroup, ShareGroup, ShareKey, TssRequest, WaasTask } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
 
 /** Throws 30032 for a group without keys, 2006 for a node that holds none of its shares. */
 export async function shareKeysOf(
   group: HolderGroup,
   nodeId: string,
-  store: Store,
-  tasksOf: (request: TssRequest) => Promise<readonly TaskRecord[]>,
+  store: WaasStore,
+  tasksOf: (request: TssRequest) => Promise<readonly WaasTask[]>,
 ): Promise<readonly ShareKey[]> {
   const { groupId, vaultId, shareGroups } = group
   if (shareGroups.length === 0) throw new ApiFailure(30032, `the group ${groupId} has no keys yet`)
-  const makers = new Map<string, TaskRecord>()
+  const makers = new Map<string, WaasTask>()
   let after: number | undefined
   do {
     const slice = await store.tssRequests({ vaultId, groupId }, { limit: 20, after, before: undefined })
@@ -33,7 +33,7 @@ export async function shareKeysOf(
 }
 
 /** Whether the task made the epoch in use, which is the certified one of highest rank; the newest request may have made another. */
-const hasMade = ({ state, outcome }: TaskRecord, { shareGroupId, epoch }: ShareGroup): boolean =>
+const hasMade = ({ state, outcome }: WaasTask, { shareGroupId, epoch }: ShareGroup): boolean =>
   state === "completed" &&
   outcome?.type === "group" &&
   outcome.group_id === shareGroupId &&
@@ -42,7 +42,7 @@ const hasMade = ({ state, outcome }: TaskRecord, { shareGroupId, epoch }: ShareG
 function shareKeyOf(
   { shareGroupId, curve }: ShareGroup,
   nodeId: string,
-  maker: TaskRecord | undefined,
+  maker: WaasTask | undefined,
 ): ShareKey | undefined {
   const participants = maker?.outcome?.type === "group" ? maker.outcome.participants : []
   const own = participants.find((participant) => participant.node_id === nodeId)

@@ -8,7 +8,7 @@ import { type NodeVersions, newestOfAll, VERSIONS, type Versions } from "../../w
 /** What nodes told in their hello; of one that has never connected, what every release speaks. */
 export type VersionsOf = (nodeId: string) => NodeVersions
 
-export type Layer = keyof Versions
+type Layer = keyof Versions
 
 const NAMES: Readonly<Record<Layer, string>> = {
   tasks: "version of the task document",

@@ -145,7 +145,7 @@ export interface ShareKey {
 }
 
 /** A verified check-up by a member of an epoch that a reshare made. */
-export interface Checkup {
+export interface VerifiedCheckup {
   readonly nodeId: string
   readonly message: Bytes
   readonly signature: Bytes
@@ -178,9 +178,9 @@ export interface NodeReport {
 }
 
 /** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */
-export type TaskState = "approving" | "ready" | "running" | "completed" | "rejected" | "failed" | "cancelled"
+type WaasTaskState = "approving" | "ready" | "running" | "completed" | "rejected" | "failed" | "cancelled"
 
-export interface TaskRecord {
+export interface WaasTask {
   readonly taskId: string
   readonly request: { readonly kind: "tss" | "sign" | "shareSign"; readonly id: string }
   readonly type: TaskType
@@ -192,7 +192,7 @@ export interface TaskRecord {
   readonly nodeIds: readonly string[]
   readonly createdMs: number
   readonly deadlineMs: number
-  readonly state: TaskState
+  readonly state: WaasTaskState
   /** The highest attempt that was started; 0 before the first. */
   readonly attempt: number
   /** When the running attempt began, or the earliest moment for the next one. */

@@ -127,7 +127,7 @@ const MIGRATIONS: readonly string[] = [
   `,
 ]
 
-export const SCHEMA_VERSION = MIGRATIONS.length
+const SCHEMA_VERSION = MIGRATIONS.length
 
 /** Brings the file to this program's version, each step in a transaction of its own. Throws E-WAA-005 on a newer file. */
 export function migrate(db: Database, file: string): void {

@@ -8,19 +8,19 @@ import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import type {
   ApiKey,
-  Checkup,
   Holder,
   HolderGroup,
   NodeFencingToken,
   Organisation,
   ShareSignRequest,
   SignRequest,
-  TaskRecord,
   TssRequest,
   Vault,
+  VerifiedCheckup,
+  WaasTask,
 } from "./model.ts"
 import { migrate } from "./schema.ts"
-import type { HolderRow, PageQuery, Slice, Store, Write } from "./store.ts"
+import type { HolderRow, PageQuery, Slice, StoreWrite, WaasStore } from "./store.ts"
 
 /** How long a statement waits for another process's write. */
 const BUSY_MS = 5_000
@@ -30,13 +30,13 @@ interface Filter {
   readonly values: readonly SQLQueryBindings[]
 }
 
-interface Row {
+interface StoredRow {
   readonly seq: number
   readonly body: string
 }
 
 /** Creates the file (mode 600) for this organisation; one that is there keeps its own. Throws E-WAA-005, E-WAA-006. */
-export function createSqliteStore(file: string, organisation: Organisation): Store {
+export function createSqliteStore(file: string, organisation: Organisation): WaasStore {
   return guarded(file, () => {
     const db = connect(file, true)
     chmodSync(file, 0o600)
@@ -46,7 +46,7 @@ export function createSqliteStore(file: string, organisation: Organisation): Sto
 }
 
 /** Opens a file that is there and brings it to this version. Throws E-WAA-005, E-WAA-006. */
-export const openSqliteStore = (file: string): Store => guarded(file, () => storeOver(connect(file, false), file))
+export const openSqliteStore = (file: string): WaasStore => guarded(file, () => storeOver(connect(file, false), file))
 
 function connect(file: string, create: boolean): Database {
   const db = new Database(file, { create, readwrite: true, strict: true })
@@ -63,7 +63,7 @@ function connect(file: string, create: boolean): Database {
   }
 }
 
-function storeOver(db: Database, file: string): Store {
+function storeOver(db: Database, file: string): WaasStore {
   const rowOf = <T>(sql: string, ...values: SQLQueryBindings[]): T | undefined => {
     const row = guarded(file, () => db.query<{ body: string }, SQLQueryBindings[]>(sql).get(...values))
     return row === null ? undefined : decode<T>(row.body)
@@ -140,7 +140,7 @@ function storeOver(db: Database, file: string): Store {
   }
 }
 
-function apiKeysOver(db: Database, file: string): Pick<Store, "apiKey" | "apiKeys" | "addApiKey" | "revokeApiKey"> {
+function apiKeysOver(db: Database, file: string): Pick<WaasStore, "apiKey" | "apiKeys" | "addApiKey" | "revokeApiKey"> {
   interface KeyRow {
     readonly public_key: string
     readonly name: string
@@ -181,7 +181,7 @@ function apiKeysOver(db: Database, file: string): Pick<Store, "apiKey" | "apiKey
 
 // ---- writing -------------------------------------------------------------------------------------------------------
 
-function put(db: Database, write: Write): void {
+function put(db: Database, write: StoreWrite): void {
   switch (write.put) {
     case "vault": {
       const { vaultId, type, projectId } = write.record
@@ -269,7 +269,7 @@ function spend(db: Database, digest: string, nowMs: number, windowMs: number): b
 // The file is this program's own, of a schema version that was checked: what was written is what is read.
 const decode = <T>(body: string): T => JSON.parse(body) as T
 
-function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBindings): readonly TaskRecord[] {
+function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBindings): readonly WaasTask[] {
   interface TaskRow {
     readonly body: string
     readonly document: Uint8Array
@@ -281,7 +281,7 @@ function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBi
       .all(value),
   )
   return rows.map((row) => ({
-    ...decode<Omit<TaskRecord, "document" | "signature">>(row.body),
+    ...decode<Omit<WaasTask, "document" | "signature">>(row.body),
     document: copy(row.document),
     signature: copy(row.signature),
   }))
@@ -293,7 +293,7 @@ function fencingTokensOf(db: Database, file: string): ReadonlyMap<string, NodeFe
   return new Map(rows.map((row) => [row.node_id, decode<NodeFencingToken>(row.body)]))
 }
 
-function checkupsOf(db: Database, file: string, taskId: string): readonly Checkup[] {
+function checkupsOf(db: Database, file: string, taskId: string): readonly VerifiedCheckup[] {
   interface CheckupRow {
     readonly node_id: string
     readonly message: Uint8Array
@@ -328,9 +328,9 @@ function newestPerNode(parts: {
 }
 
 function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery): Slice<T> {
-  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly Row[] =>
+  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly StoredRow[] =>
     db
-      .query<Row, SQLQueryBindings[]>(
+      .query<StoredRow, SQLQueryBindings[]>(
         `SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`,
       )
       .all(...filter.values, ...values, limit)
@@ -348,9 +348,9 @@ function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery
   }
 }
 
-type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly Row[]
+type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly StoredRow[]
 
-function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly Row[] {
+function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly StoredRow[] {
   if (after !== undefined) return rows("AND seq < ?", "DESC", limit, after)
   if (before === undefined) return rows("", "DESC", limit)
   const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)

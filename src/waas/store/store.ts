@@ -4,7 +4,6 @@
  */
 import type {
   ApiKey,
-  Checkup,
   GroupType,
   Holder,
   HolderGroup,
@@ -12,21 +11,22 @@ import type {
   Organisation,
   ShareSignRequest,
   SignRequest,
-  TaskRecord,
   TssRequest,
   Vault,
   VaultType,
+  VerifiedCheckup,
+  WaasTask,
 } from "./model.ts"
 
 /** A position in a list: the row's number, or the far end. */
-export type Position = number | "infinity"
+type PagePosition = number | "infinity"
 
 export interface PageQuery {
   readonly limit: number
   /** Rows older than this one. Never together with `before`. */
   readonly after: number | undefined
   /** Rows newer than this one; "infinity" is the last page. */
-  readonly before: Position | undefined
+  readonly before: PagePosition | undefined
 }
 
 /** Newest first. `before` and `after` are undefined where there is nothing in that direction. */
@@ -43,7 +43,7 @@ export interface HolderRow {
 }
 
 /** One change; a record with a known id replaces the earlier one. */
-export type Write =
+export type StoreWrite =
   | { readonly put: "vault"; readonly record: Vault }
   | { readonly put: "group"; readonly record: HolderGroup }
   | { readonly put: "tssRequest"; readonly record: TssRequest }
@@ -51,7 +51,7 @@ export type Write =
   | { readonly put: "shareSignRequest"; readonly record: ShareSignRequest }
   | { readonly put: "fencingToken"; readonly nodeId: string; readonly record: NodeFencingToken }
   /** `live`: the engine still has something to do for it, and gets it back from `liveTasks` after a restart. */
-  | { readonly put: "task"; readonly record: TaskRecord; readonly live: boolean }
+  | { readonly put: "task"; readonly record: WaasTask; readonly live: boolean }
   /** That node is to be told of every completed set-up of that share group, since that one concerns it. The task is there already. */
   | {
       readonly put: "succession"
@@ -61,13 +61,13 @@ export type Write =
       readonly shareGroupId: string
     }
   /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
-  | { readonly put: "checkup"; readonly taskId: string; readonly record: Checkup }
+  | { readonly put: "checkup"; readonly taskId: string; readonly record: VerifiedCheckup }
 
-export interface Store {
+export interface WaasStore {
   organisation(): Promise<Organisation>
 
   /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */
-  commit(writes: readonly Write[]): Promise<void>
+  commit(writes: readonly StoreWrite[]): Promise<void>
 
   vault(vaultId: string): Promise<Vault | undefined>
   vaults(filter: { readonly type: VaultType; readonly projectId?: string }, page: PageQuery): Promise<Slice<Vault>>
@@ -95,14 +95,14 @@ export interface Store {
   fencingToken(nodeId: string): Promise<NodeFencingToken | undefined>
   /** Of every node that ever connected, by node id. */
   fencingTokens(): Promise<ReadonlyMap<string, NodeFencingToken>>
-  task(taskId: string): Promise<TaskRecord | undefined>
-  liveTasks(): Promise<readonly TaskRecord[]>
+  task(taskId: string): Promise<WaasTask | undefined>
+  liveTasks(): Promise<readonly WaasTask[]>
   /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */
-  successions(nodeId: string): Promise<readonly TaskRecord[]>
+  successions(nodeId: string): Promise<readonly WaasTask[]>
   /** The nodes that are to be told of the set-ups of that share group. */
   toldOf(shareGroupId: string): Promise<readonly string[]>
   /** One per node, in the order they came. */
-  checkups(taskId: string): Promise<readonly Checkup[]>
+  checkups(taskId: string): Promise<readonly VerifiedCheckup[]>
 
   apiKey(publicKey: string): Promise<ApiKey | undefined>
   apiKeys(): Promise<readonly ApiKey[]>

@@ -17,7 +17,7 @@ import { identityOf } from "../../../src/mpc/envelope.ts"
 import { Secret } from "../../../src/secret.ts"
 import { SecretsFile } from "../../../src/store/file.ts"
 import { openHeader } from "../../../src/store/rows.ts"
-import { Sealer } from "../../../src/store/seal.ts"
+import { RecordSealer } from "../../../src/store/seal.ts"
 import { Store } from "../../../src/store/store.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import type { LeakScanner } from "./leakScanner.ts"
@@ -107,7 +107,7 @@ function openCopy(path: string, password: Uint8Array, keys: Map<string, Secret>)
     const key = keys.get(name) ?? openHeader(file, secret)
     keys.set(name, key)
     const dataKey = Secret.from(key.expose())
-    return new Store(file, dataKey, new Sealer(dataKey))
+    return new Store(file, dataKey, new RecordSealer(dataKey))
   } catch {
     return undefined
   }

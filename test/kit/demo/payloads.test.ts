@@ -15,7 +15,7 @@ import {
 } from "viem"
 import { copy } from "../../../src/bytes.ts"
 import { encodeExtendedPublicKey, neuter, rootPrivateKey } from "../../../src/keys/extendedKey.ts"
-import type { Vault } from "../../../src/kit/demo/keys.ts"
+import type { DemoVault } from "../../../src/kit/demo/keys.ts"
 import {
   allChangePsbt,
   ethereumPayload,
@@ -27,7 +27,7 @@ import {
 } from "../../../src/kit/demo/payloads.ts"
 import { reading } from "../../intent/evm/kit.ts"
 
-const vault: Vault = {
+const vault: DemoVault = {
   vaultId: "vault",
   holderGroupId: "group",
   roots: {

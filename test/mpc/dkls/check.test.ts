@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { Blame } from "../../../src/mpc/blame.ts"
-import { guarded, type Verdict } from "../../../src/mpc/dkls/check.ts"
+import { type CheckResult, guarded } from "../../../src/mpc/dkls/check.ts"
 import { NO_VIEW } from "../../../src/mpc/view.ts"
 import { partyNo } from "../network.ts"
 
@@ -8,7 +8,7 @@ const peer = partyNo(3)
 const resume = { broadcasts: new Map(), directs: new Map(), view: NO_VIEW, originals: new Map() }
 
 /** What the check says to the world: its records, then a value or what it threw. */
-function outcomeOf<T>(check: () => Verdict<T>) {
+function outcomeOf<T>(check: () => CheckResult<T>) {
   const records: unknown[] = []
   const protocol = guarded(peer, "some check", check)
   try {

@@ -15,7 +15,7 @@ import { GadgetCache } from "../../../src/mpc/dkls/pairs.ts"
 import { signEcdsa } from "../../../src/mpc/dkls/sign.ts"
 import type { EcdsaMessage } from "../../../src/mpc/dkls/signerContext.ts"
 import type { Protocol } from "../../../src/mpc/exchange.ts"
-import type { SignedMessage } from "../../../src/mpc/session.ts"
+import type { MessageSignature } from "../../../src/mpc/session.ts"
 import { Secret } from "../../../src/secret.ts"
 import { partyNo, seededRng } from "../network.ts"
 
@@ -123,7 +123,7 @@ export function signers(
   messages: readonly EcdsaMessage[],
   seed: string,
   options: SessionOptions = {},
-): { readonly sid: Bytes; readonly protocols: ReadonlyMap<PartyId, Protocol<readonly SignedMessage[]>> } {
+): { readonly sid: Bytes; readonly protocols: ReadonlyMap<PartyId, Protocol<readonly MessageSignature[]>> } {
   const sid = options.sid ?? H("sid", utf8(seed), u32be(messages.length))
   const protocols = new Map(
     who.map((self) => {

@@ -11,7 +11,7 @@ import { GadgetCache, openPair, readyPairs } from "../../../src/mpc/dkls/pairs.t
 import { type EcdsaMessage, signerContextOf, take } from "../../../src/mpc/dkls/signerContext.ts"
 import type { SessionRecord } from "../../../src/mpc/exchange.ts"
 import { prepareSession } from "../../../src/mpc/host.ts"
-import type { SignedMessage } from "../../../src/mpc/session.ts"
+import type { MessageSignature } from "../../../src/mpc/session.ts"
 import { Secret } from "../../../src/secret.ts"
 import { codeOf } from "../../keys/codeOf.ts"
 import { runAll, seededRng } from "../network.ts"
@@ -24,7 +24,7 @@ const Q = K1.order
 function signAndVerify(dealt: DealtGroup, who: readonly PartyId[], messages: readonly EcdsaMessage[], seed: string) {
   const { sid, protocols } = signers(dealt, who, messages, seed)
   const run = runAll(sid, protocols)
-  const all: (readonly SignedMessage[])[] = []
+  const all: (readonly MessageSignature[])[] = []
   for (const outcome of run.outcomes.values()) {
     if (outcome.kind !== "done") throw outcome.kind === "blamed" ? outcome.blame : new Error(outcome.kind)
     all.push(outcome.value)
@@ -36,7 +36,7 @@ function signAndVerify(dealt: DealtGroup, who: readonly PartyId[], messages: rea
 
 function verifyElsewhere(
   { digest, publicKey }: EcdsaMessage,
-  { signature, recoveryId, publicKey: key }: SignedMessage,
+  { signature, recoveryId, publicKey: key }: MessageSignature,
 ) {
   expect(equal(key, publicKey)).toBe(true)
   expect(libsecp256k1.verify(digest, publicKey, signature, true)).toBe(true)

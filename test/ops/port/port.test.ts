@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { Value } from "@sinclair/typebox/value"
 import { utf8 } from "../../../src/bytes.ts"
 import { digestOf, parseListen, readToken } from "../../../src/config/listen.ts"
-import { openApi, ROUTES, type Route } from "../../../src/ops/port/routes.ts"
+import { openApi, type PortRoute, ROUTES } from "../../../src/ops/port/routes.ts"
 import { fullPipe } from "../../support/fullPipe.ts"
 import { folder, jsonOf, type Rig, rig, START_MS, statusOf, taskOf } from "./rig.ts"
 
@@ -38,7 +38,7 @@ function raw(url: string, request: string): Promise<string> {
 }
 
 describe("every place", () => {
-  for (const route of Object.values<Route>(ROUTES)) {
+  for (const route of Object.values<PortRoute>(ROUTES)) {
     test(`${route.path} answers what its schema says`, async () => {
       const answer = await it.get(route.path)
       expect(answer.status).toBe(200)
@@ -53,7 +53,7 @@ describe("every place", () => {
   test("/openapi.json describes all of them", async () => {
     const description = await jsonOf(await it.get("/openapi.json"))
     expect(Object.keys(description.paths).sort()).toEqual(
-      Object.values<Route>(ROUTES)
+      Object.values<PortRoute>(ROUTES)
         .map(({ path }) => path)
         .sort(),
     )
@@ -201,7 +201,7 @@ describe("with a token", () => {
     expect((await ask("Basic 0123456789abcdef")).status).toBe(401)
     expect((await ask("Bearer ")).status).toBe(401)
     expect((await ask("Bearer 0123456789abcdef")).status).toBe(200)
-    for (const { path } of Object.values<Route>(ROUTES)) expect((await locked.get(path)).status).toBe(401)
+    for (const { path } of Object.values<PortRoute>(ROUTES)) expect((await locked.get(path)).status).toBe(401)
     expect((await locked.get("/openapi.json")).status).toBe(401)
     const page = await locked.get("/")
     expect(page.status).toBe(200)

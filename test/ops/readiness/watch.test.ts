@@ -15,7 +15,7 @@ import {
   workersProbe,
 } from "../../../src/ops/readiness/probes.ts"
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
-import { createWatch, type Finding, isReady, type Probe } from "../../../src/ops/readiness/watch.ts"
+import { createWatch, isReady, type Probe, type ProbeFinding } from "../../../src/ops/readiness/watch.ts"
 import type { StartSession } from "../../../src/tasks/ports.ts"
 import { startPool } from "../../../src/workers/pool.ts"
 import { Folder } from "../../store/fixtures.ts"
@@ -60,7 +60,7 @@ const failure = new CosignerError("E-STA-010", { why: "because" })
 describe("the watch", () => {
   test("says a failure once, with code and next step, and its end once", () => {
     const it = world()
-    let found: Finding = { state: "ok", reason: "fine" }
+    let found: ProbeFinding = { state: "ok", reason: "fine" }
     const look = it.watch({ name: "store", holdMs: 0, look: () => found })
     expect(look(5_000)[0]).toMatchObject({ state: "ok", reason: "fine", code: "", next: "" })
     found = { state: "failed", error: failure }
@@ -81,7 +81,7 @@ describe("the watch", () => {
   })
   test("what passes within its hold is no alarm, but never ready", () => {
     const it = world()
-    let found: Finding = { state: "failed", error: failure }
+    let found: ProbeFinding = { state: "failed", error: failure }
     const look = it.watch({ name: "link", holdMs: 10_000, look: () => found })
     expect(isReady(look(9_000))).toBe(false)
     found = { state: "ok", reason: "up" }
@@ -229,7 +229,7 @@ describe("session workers", () => {
         const limits = { ...WATCH_LIMITS, workersMs: 60, buryMs: 200 }
         const clock = () => performance.now()
         const look = it.watch(workersProbe({ limits, clock, pool, size: 2, onAnswer: () => undefined }))
-        const until = async (state: Finding["state"]) => {
+        const until = async (state: ProbeFinding["state"]) => {
           const end = performance.now() + 20_000
           while (look()[0]?.state !== state && performance.now() < end) await Bun.sleep(1)
           expect(look()[0]?.state).toBe(state)

@@ -1,9 +1,9 @@
 /** Which check-ups WaaS keeps: those of a request that has just completed, under an epoch that a reshare made. */
 import { expect, test } from "bun:test"
 import { checkupsMade } from "../../../src/waas/engine/checkups.ts"
-import type { TaskRecord } from "../../../src/waas/store/model.ts"
+import type { WaasTask } from "../../../src/waas/store/model.ts"
 
-const before: TaskRecord = {
+const before: WaasTask = {
   taskId: "check-up",
   request: { kind: "shareSign", id: "request" },
   type: "KeyShareSign",
@@ -31,7 +31,7 @@ const signed = (group_id: string) => ({
   msg_hash: "",
   signature: `0x${"ab".repeat(64)}`,
 })
-const record: TaskRecord = {
+const record: WaasTask = {
   ...before,
   state: "completed",
   outcome: { type: "shareSignatures", signatures: [signed("reshared"), signed("generated"), signed("stranger")] },

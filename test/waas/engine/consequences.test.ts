@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test"
 import { utf8 } from "../../../src/bytes.ts"
 import { consequencesOf } from "../../../src/waas/engine/consequences.ts"
-import type { HolderGroup, TaskRecord, TssRequest } from "../../../src/waas/store/model.ts"
-import type { Store } from "../../../src/waas/store/store.ts"
+import type { HolderGroup, TssRequest, WaasTask } from "../../../src/waas/store/model.ts"
+import type { WaasStore } from "../../../src/waas/store/store.ts"
 
 const outcome = (epoch_id: string) => ({
   type: "group" as const,
@@ -15,7 +15,7 @@ const outcome = (epoch_id: string) => ({
   participants: [],
   certificate: [],
 })
-const task: TaskRecord = {
+const task: WaasTask = {
   taskId: "task",
   request: { kind: "tss", id: "request" },
   type: "KeyReshare",
@@ -60,12 +60,12 @@ const request: TssRequest = {
   updatedMs: 5,
 }
 
-async function epochAfter(before: TaskRecord, record: TaskRecord): Promise<string | undefined> {
+async function epochAfter(before: WaasTask, record: WaasTask): Promise<string | undefined> {
   const store = {
     tssRequest: async () => request,
     groups: async () => ({ items: [group], before: undefined, after: undefined, total: 1 }),
   }
-  const of = { store: store as unknown as Store, tasksOf: async () => [before], nowMs: 7 }
+  const of = { store: store as unknown as WaasStore, tasksOf: async () => [before], nowMs: 7 }
   const { writes } = await consequencesOf(task.request, [{ before, record, send: [] }], of)
   const put = writes.find((write) => write.put === "group")
   return put?.record.shareGroups[0]?.epoch?.epochId

@@ -1,7 +1,7 @@
 /** Which certificates a node is handed: none that it said it holds, and of others' only while it lacks the latest. */
 import { expect, test } from "bun:test"
 import { groupsWithNews, untoldEpochs } from "../../../src/waas/engine/epochs.ts"
-import type { NodeReport, TaskRecord } from "../../../src/waas/store/model.ts"
+import type { NodeReport, WaasTask } from "../../../src/waas/store/model.ts"
 
 const report = (status: NodeReport["status"], incarnation?: number): NodeReport => ({
   status,
@@ -19,7 +19,7 @@ function setUp(
   createdMs: number,
   reports: Readonly<Record<string, NodeReport>>,
   parts: { readonly group?: string; readonly type?: "KeyGen" | "KeyReshare" } = {},
-): TaskRecord {
+): WaasTask {
   return {
     taskId: epoch,
     request: { kind: "tss", id: "" },
@@ -53,7 +53,7 @@ const done = report(190)
 const generated = setUp("g", 1, { a: done, b: done }, { type: "KeyGen" })
 const first = setUp("r1", 2, { a: done, b: report(180) })
 const second = setUp("r2", 3, { c: done, d: done })
-const told = (nodeId: string, setUps: readonly TaskRecord[], incarnation = 0): readonly string[] =>
+const told = (nodeId: string, setUps: readonly WaasTask[], incarnation = 0): readonly string[] =>
   untoldEpochs(nodeId, incarnation, setUps).map(({ taskId }) => taskId)
 
 test("where there is nothing there is no news", () => {

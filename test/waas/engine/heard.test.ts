@@ -1,8 +1,8 @@
 /** A known node that talks without end: it costs WaaS neither a commit each time, nor memory, nor its own endings. */
 import { expect, test } from "bun:test"
 import { silentLog } from "../../../src/log.ts"
-import type { Report } from "../../../src/waas/engine/frames.ts"
-import { Heard } from "../../../src/waas/engine/heard.ts"
+import { ReportQuota } from "../../../src/waas/engine/heard.ts"
+import type { Report } from "../../../src/wire/frames.ts"
 import { logTo } from "../../support/logTo.ts"
 import { Rig } from "../rig.ts"
 
@@ -92,7 +92,7 @@ test("reports that come faster than they are dealt with do not pile up", async (
 })
 
 test("at most 1024 of one node wait, and each that was dealt with makes room, also one that failed", async () => {
-  const heard = new Heard(() => 0, silentLog)
+  const heard = new ReportQuota(() => 0, silentLog)
   const { promise, resolve } = Promise.withResolvers<void>()
   const waiting = Array.from({ length: 1024 }, () => heard.inTurn("a", () => promise))
   expect(await heard.inTurn("a", async () => {})).toBe(false)
@@ -108,7 +108,7 @@ test("at most 1024 of one node wait, and each that was dealt with makes room, al
 
 test("a bucket is of one node and one task, is forgotten with the task, and refills by the clock alone", () => {
   let nowMs = 0
-  const heard = new Heard(() => nowMs, silentLog)
+  const heard = new ReportQuota(() => nowMs, silentLog)
   const drain = (task: string, node: string): number => {
     let count = 0
     while (heard.take(task, node)) count++
@@ -129,7 +129,7 @@ test("a bucket is of one node and one task, is forgotten with the task, and refi
 
 test("what a node makes WaaS say is said once a minute, for each node", () => {
   const said: unknown[] = []
-  const heard = new Heard(
+  const heard = new ReportQuota(
     () => 0,
     logTo((_level, _message, fields) => void said.push(fields["node"])),
   )

@@ -1,10 +1,10 @@
 /** Whose public shares a check-up is asked under: those of the epoch in use, whichever request was made last. */
 import { expect, test } from "bun:test"
 import { shareKeysOf } from "../../../src/waas/engine/shareKeys.ts"
-import type { HolderGroup, ShareGroup, TaskRecord, TssRequest } from "../../../src/waas/store/model.ts"
-import type { Store } from "../../../src/waas/store/store.ts"
+import type { HolderGroup, ShareGroup, TssRequest, WaasTask } from "../../../src/waas/store/model.ts"
+import type { WaasStore } from "../../../src/waas/store/store.ts"
 
-const made = (epoch: string, type: "KeyGen" | "KeyReshare", createdMs: number): TaskRecord => ({
+const made = (epoch: string, type: "KeyGen" | "KeyReshare", createdMs: number): WaasTask => ({
   taskId: `task of ${epoch}`,
   request: { kind: "tss", id: `request of ${epoch}` },
   type,
@@ -45,10 +45,10 @@ const group: HolderGroup = {
 }
 
 /** Requests with one task each, newest first. */
-async function keysOf(partial: Partial<HolderGroup>, tasks: readonly TaskRecord[], nodeId = "node") {
+async function keysOf(partial: Partial<HolderGroup>, tasks: readonly WaasTask[], nodeId = "node") {
   const items = tasks.map(({ request }) => ({ tssRequestId: request.id }) as TssRequest)
   const store = { tssRequests: async () => ({ items, before: undefined, after: undefined, total: 0 }) }
-  return await shareKeysOf({ ...group, ...partial }, nodeId, store as unknown as Store, async ({ tssRequestId }) =>
+  return await shareKeysOf({ ...group, ...partial }, nodeId, store as unknown as WaasStore, async ({ tssRequestId }) =>
     tasks.filter(({ request }) => request.id === tssRequestId),
   )
 }
@@ -73,7 +73,7 @@ test("of a group that was never reshared those of its key generation, which no r
 
 test("none of an epoch that the node is no member of, though it was of an earlier one", async () => {
   await expect(keysOf(inUse(30, "bb"), [first, generated], "stranger")).rejects.toMatchObject({ errorCode: 2006 })
-  const elsewhere: TaskRecord = {
+  const elsewhere: WaasTask = {
     ...first,
     outcome: first.outcome && ({ ...first.outcome, participants: [] } as never),
   }
