@@ -2,13 +2,14 @@
  * The bytes of frames: version, kind, fields with lengths; closed in both directions. A frame that does not decode is the
  * caller's to drop and count; nothing of it is used.
  */
+
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
 import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
-import type { FromNode, GroupOutcome, MemberCheckup, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
+import type { FromNode, GroupOutcome, MemberCheckup, Report, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
 import { attempt, type FormProblem, malformed } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
@@ -43,8 +44,6 @@ const TO_NODE = {
 const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
 
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
-
-type FramesCodecReport = Extract<FromNode, { readonly kind: "report" }>
 
 /** Throws E-LNK-020 for what the other side would refuse. */
 export function encodeToNode(frame: ToNode): Bytes {
@@ -200,7 +199,7 @@ function groupOutcome(bytes: Bytes): GroupOutcome {
   return outcome.type === "group" ? outcome : malformed("outcome", "not a group")
 }
 
-function reportFields(report: FramesCodecReport): Bytes {
+function reportFields(report: Report): Bytes {
   return concat(
     textBlock(report.taskId),
     fromHex(report.digest) ?? new Uint8Array(0),
@@ -215,8 +214,8 @@ function reportFields(report: FramesCodecReport): Bytes {
   )
 }
 
-function report(from: ByteReader): FramesCodecReport {
-  const read: FramesCodecReport = {
+function report(from: ByteReader): Report {
+  const read: Report = {
     kind: "report",
     taskId: taskId(from),
     digest: toHex(from.take(32)),

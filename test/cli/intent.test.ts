@@ -1,7 +1,7 @@
 /** intent decode, as typed: what it prints, and how it ends. */
+
 import { afterAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { getTransferSolInstruction } from "@solana-program/system"
@@ -12,9 +12,10 @@ import { derivePublicKey, encodeExtendedPublicKey, rootPublicKey } from "../../s
 import { ALICE_ADDRESS, PAYMENT } from "../intent/bitcoin/simple.ts"
 import { ROOT as BITCOIN_ROOT, encode } from "../intent/bitcoin/wallet.ts"
 import { addressOf, compile, numbered, signer } from "../intent/solana/kit.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { cli } from "./world.ts"
 
-const dir = mkdtempSync(join(tmpdir(), "cosigner-intent-"))
+const dir = temporaryFolder("intent").path
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** The example of EIP-155. */

@@ -2,18 +2,9 @@
  * One WaaS and a few nodes in a folder, each started from the binary of whichever release the test says, so that a deployment can
  * be upgraded process by process. Configurations hold only what every release reads.
  */
+
 import { randomBytes } from "node:crypto"
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
@@ -21,6 +12,7 @@ import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.t
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { root } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 /** A release's binary. */
 export type Binary = string
@@ -76,7 +68,7 @@ export class Releases implements AsyncDisposable {
 
   /** Everything made by `binary`; nothing runs but WaaS. */
   static async make(binary: Binary, count: number): Promise<Releases> {
-    const dir = mkdtempSync(join(tmpdir(), "cosigner-releases-"))
+    const dir = temporaryFolder("releases").path
     mkdirSync(join(dir, "logs"), { mode: 0o700 })
     const program = { words: [binary] }
     const waas = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))

@@ -3,21 +3,21 @@
  * pair of nodes signs, so old and new nodes sign together under either WaaS. In the long suite alone: it builds the previous
  * release from the repository's history.
  */
+
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { randomUUID } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { rmSync } from "node:fs"
 import { isCode } from "../../src/errors.ts"
 import { type DemoVault, generateKeys, makeVault, sign, until } from "../../src/kit/demo/keys.ts"
 import { bitcoin, ethereum, solana, taproot } from "../../src/kit/demo/signatures.ts"
 import { binary as present } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { buildPrevious, type ReleaseNode, Releases } from "./releases.ts"
 
 setDefaultTimeout(600_000)
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
-const dir = LONG ? mkdtempSync(join(tmpdir(), "cosigner-previous-")) : ""
+const dir = LONG ? temporaryFolder("previous").path : ""
 const built = LONG ? buildPrevious(dir) : { missing: "only in the long suite: npm run test:long" }
 const previous = "binary" in built ? built.binary : ""
 const reason = "missing" in built ? ` (skipped: ${built.missing})` : ""
