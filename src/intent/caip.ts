@@ -10,7 +10,7 @@ export const TRON = "tron:728126428"
 /** The chain of EIP-712 data that names none: it is valid on every EVM chain, and only an entry that says so covers it. */
 export const ANY_EVM = "eip155:*"
 
-export interface NativeAsset {
+interface NativeAsset {
   readonly name: string
   readonly decimals: number
   /** CAIP-19. */

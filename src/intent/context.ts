@@ -8,7 +8,7 @@ import { DerivationCache } from "../keys/derive.ts"
 import type { Asked, Context, Settings } from "./decoder.ts"
 
 /** The root of a group: enc(P) and its chain code, of 32 bytes. */
-export interface GroupKey {
+interface GroupKey {
   readonly curve: CurveName
   readonly publicKey: Uint8Array
   readonly chainCode: Uint8Array
@@ -17,7 +17,7 @@ export interface GroupKey {
 /** What a task says of a message, besides its hash. */
 export type Message = Omit<Asked, "publicKey">
 
-export interface Surroundings {
+interface Surroundings {
   /** CAIP-2 of the chains that a path signs for: `defaultChainsOf`, or what the configuration says. */
   readonly chainsOf: (path: readonly number[]) => readonly string[]
   readonly settings: Settings

@@ -2,9 +2,9 @@
 import { toHex } from "../bytes.ts"
 import type { Effect, Problem, Reading, Unresolved } from "./reading.ts"
 
-export type Json = string | boolean | readonly Json[] | { readonly [name: string]: Json }
+type Json = string | boolean | readonly Json[] | { readonly [name: string]: Json }
 
-export interface ReadingExtras {
+interface ReadingExtras {
   /** `0x…`; absent where there is no group key to bind it to. */
   readonly intentHash: string | undefined
   readonly text: readonly string[]

@@ -5,7 +5,7 @@
 import { type IntentCode, intentCodes } from "../errors/intent.ts"
 import type { Problem } from "./reading.ts"
 
-export class Unreadable extends Error {
+class Unreadable extends Error {
   override readonly name = "Unreadable"
   constructor(readonly problem: Problem) {
     super(problem.message)

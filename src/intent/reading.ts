@@ -25,11 +25,6 @@ export type Format = (typeof FORMATS)[number]
 
 export const isFormat = (text: string): text is Format => FORMATS.some((format) => format === text)
 
-export interface Payload {
-  readonly format: Format
-  readonly data: Bytes
-}
-
 /** All payloads of one task together, decoded. */
 export const MAX_PAYLOAD_BYTES = 1024 * 1024
 /** Effects of one payload. */
@@ -47,8 +42,6 @@ export interface Unresolved {
   /** For people: `entry 3 of lookup table 8xyz…`. */
   readonly unresolved: string
 }
-
-export const isResolved = (account: Account): account is string => typeof account === "string"
 
 /** One thing that happens. Field names are those of the rules, of JSON and of records. */
 export type Effect =
@@ -115,7 +108,7 @@ export interface Call {
 }
 
 /** Foreign code is run as if it were the account's own: it can do everything that the account can. */
-export interface DelegateCall {
+interface DelegateCall {
   readonly kind: "delegatecall"
   /** The account that lends itself. */
   readonly from: Account
@@ -126,7 +119,7 @@ export interface DelegateCall {
 }
 
 /** EIP-7702: an account takes over a contract's code until further notice. */
-export interface Delegate7702 {
+interface Delegate7702 {
   readonly kind: "delegate_7702"
   /** The account that delegates. */
   readonly from: Account
@@ -138,7 +131,7 @@ export interface Delegate7702 {
   readonly nonce: bigint
 }
 
-export interface Deploy {
+interface Deploy {
   readonly kind: "deploy"
   readonly from: Account
   /** Where it will be, if the payload decides that. */
@@ -161,7 +154,7 @@ export interface SetAuthority {
   readonly threshold?: bigint
 }
 
-export interface CloseAccount {
+interface CloseAccount {
   readonly kind: "close_account"
   /** The account that ends. */
   readonly from: Account
@@ -169,7 +162,7 @@ export interface CloseAccount {
   readonly to: Account
 }
 
-export interface Stake {
+interface Stake {
   readonly kind: "stake"
   readonly from: Account
   /** `delegate`, `deactivate`, `freeze`, `vote`… */
@@ -182,20 +175,20 @@ export interface Stake {
 }
 
 /** Solana: a durable nonce is used, so the transaction never expires. */
-export interface Nonce {
+interface Nonce {
   readonly kind: "nonce"
   /** The nonce account. */
   readonly from: Account
   readonly authority: Account
 }
 
-export interface Memo {
+interface Memo {
   readonly kind: "memo"
   readonly data: Bytes
 }
 
 /** A personal message of printable text. */
-export interface SignedMessage {
+interface SignedMessage {
   readonly kind: "message"
   readonly from: Account
   readonly text: string
@@ -204,7 +197,7 @@ export interface SignedMessage {
 }
 
 /** EIP-712 data. What is known of it stands beside it. */
-export interface TypedData {
+interface TypedData {
   readonly kind: "typed_data"
   readonly from: Account
   /** The contract of the domain, if it names one. */
@@ -219,7 +212,7 @@ export interface TypedData {
 }
 
 /** A hash is approved whose meaning is not in the payload. */
-export interface OpaqueHash {
+interface OpaqueHash {
   readonly kind: "opaque_hash"
   readonly from: Account
   /** The contract that will take it as consent, where there is one. */
@@ -230,7 +223,7 @@ export interface OpaqueHash {
 }
 
 /** Nothing happens to anybody else: a cancel, an all-change transaction. The fee may still be large. */
-export interface Self {
+interface Self {
   readonly kind: "self"
   readonly from: Account
 }

@@ -16,7 +16,7 @@ export interface Annotations {
   readonly names: (chain: string, address: string) => readonly string[]
 }
 
-export const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [] }
+const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [] }
 
 /** Notes come last. Each line stands for itself: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
 export function intentText(reading: Reading, annotations: Annotations = NO_ANNOTATIONS): readonly string[] {

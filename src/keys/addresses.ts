@@ -5,6 +5,7 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { ripemd160 } from "@noble/hashes/legacy.js"
 import { keccak_256 } from "@noble/hashes/sha3.js"
+import { bech32, bech32m } from "@scure/base"
 import { type Bytes, beToBig, concat, copy, toHex, u8, utf8 } from "../bytes.ts"
 import { type CurveName, curveNamed, K1, type Point } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -110,39 +111,8 @@ function decoded(curve: CurveName, publicKey: Uint8Array): Point {
   return point
 }
 
-// ---- bech32 (version 0) and bech32m (version 1 and above), encoding only: BIP-173, BIP-350 ------------------------
-
-const CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-const GENERATOR: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3]
-
-export function segwit(hrp: string, version: number, program: Uint8Array): string {
-  const data = [version, ...toFiveBits(program)]
-  const constant = version === 0 ? 1 : 0x2bc830a3
-  const codes = [...utf8(hrp)]
-  const expanded = [...codes.map((code) => code >> 5), 0, ...codes.map((code) => code & 31)]
-  const checksum = polymod([...expanded, ...data, 0, 0, 0, 0, 0, 0]) ^ constant
-  const tail = [25, 20, 15, 10, 5, 0].map((shift) => (checksum >>> shift) & 31)
-  return `${hrp}1${[...data, ...tail].map((value) => CHARSET.charAt(value)).join("")}`
-}
-
-function polymod(values: readonly number[]): number {
-  let state = 1
-  for (const value of values) {
-    const top = state >>> 25
-    state = ((state & 0x1ffffff) << 5) ^ value
-    for (const [i, word] of GENERATOR.entries()) if ((top >>> i) & 1) state ^= word
-  }
-  return state
-}
-
-function toFiveBits(bytes: Uint8Array): number[] {
-  const out: number[] = []
-  let buffer = 0
-  let bits = 0
-  for (const byte of bytes) {
-    buffer = ((buffer << 8) | byte) & 0xfff
-    for (bits += 8; bits >= 5; bits -= 5) out.push((buffer >> (bits - 5)) & 31)
-  }
-  if (bits > 0) out.push((buffer << (5 - bits)) & 31)
-  return out
+/** A segregated witness program: bech32 for version 0, bech32m above (BIP-173, BIP-350). */
+export const segwit = (hrp: string, version: number, program: Uint8Array): string => {
+  const { encode, toWords } = version === 0 ? bech32 : bech32m
+  return encode(hrp, [version, ...toWords(program)])
 }

@@ -12,7 +12,7 @@ import { type Allowing, coversFee, type Missed, type Moment, missedByEffect, mis
 import type { Names } from "./names.ts"
 import type { Intent } from "./request.ts"
 
-export interface Covered {
+interface Covered {
   readonly effects: readonly boolean[]
   readonly fee: boolean
   /** Entries by which something is covered, as far as they were asked. */

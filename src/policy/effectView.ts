@@ -8,8 +8,8 @@ import type { Intent } from "./request.ts"
 /** Of a field: absent where the kind has none, unknown where the payload does not say it. */
 export type Field<T> = { readonly is: "known"; readonly value: T } | typeof ABSENT | typeof UNKNOWN
 
-export const ABSENT = { is: "absent" } as const
-export const UNKNOWN = { is: "unknown" } as const
+const ABSENT = { is: "absent" } as const
+const UNKNOWN = { is: "unknown" } as const
 
 export interface EffectView {
   readonly effect: Effect

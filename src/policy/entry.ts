@@ -33,7 +33,7 @@ export interface Conditions {
   readonly windows: readonly TimeWindow[] | undefined
 }
 
-export interface Targets {
+interface Targets {
   /** Accounts without their chains. */
   readonly bare: ReadonlySet<string>
   /** As `accountKey` has them, of every chain; a bare address without one. */
@@ -79,7 +79,7 @@ export function initiatorOf(extraInfo: Readonly<Record<string, unknown>>): strin
 
 // ---- reading entries -------------------------------------------------------------------------------------------------
 
-export type Resolved<C> = { readonly entry: C } | { readonly broken: string }
+type Resolved<C> = { readonly entry: C } | { readonly broken: string }
 
 /** Either the entry with its names resolved, or what is wrong with it. */
 export function resolveAllow(entry: AllowEntry, names: Names): Resolved<Allowing> {

@@ -9,7 +9,7 @@ import type { Limit } from "./limitSchema.ts"
 import { type PathPattern, reaches } from "./pathPattern.ts"
 import type { Linting } from "./rule.ts"
 
-export interface Around {
+interface Around {
   readonly allowedPaths: readonly PathPattern[] | undefined
   readonly maxBatch: number | undefined
   readonly requiredNodes: readonly string[] | undefined

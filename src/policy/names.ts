@@ -10,7 +10,7 @@ import { checksummed } from "../keys/addresses.ts"
 import { type IntentTable, NO_INTENT_TABLE } from "./intentTable.ts"
 import { matchesPath, type PathPattern } from "./pathPattern.ts"
 
-export interface Asset {
+interface Asset {
   readonly name: string
   /** CAIP-19; EVM addresses in lower case. */
   readonly id: string
@@ -26,7 +26,7 @@ export interface NamedAddress {
 }
 
 /** An amount of one asset, whatever chain it is on. */
-export interface Amount {
+interface Amount {
   /** Assets of one name, all with the same decimals. */
   readonly assets: readonly Asset[]
   /** Base units; undefined is any amount. */

@@ -20,7 +20,7 @@ interface CommonRequest {
   readonly extraInfo: Readonly<Record<string, unknown>>
 }
 
-export interface KeyGenRequest extends CommonRequest {
+interface KeyGenRequest extends CommonRequest {
   readonly type: "key_gen"
   readonly groupId: string
   readonly curve: CurveName
@@ -43,7 +43,7 @@ export interface KeySignRequest extends CommonRequest {
   readonly intents: readonly Intent[]
 }
 
-export interface KeySignMessage {
+interface KeySignMessage {
   readonly path: readonly number[]
   /** `0x` hex of what will be signed: a digest, or for EdDSA the message. */
   readonly hash: string
@@ -65,7 +65,7 @@ export interface KnownAccount {
   readonly owner?: string
 }
 
-export interface KeyReshareRequest extends CommonRequest {
+interface KeyReshareRequest extends CommonRequest {
   readonly type: "key_reshare"
   readonly oldGroupId: string
   readonly newGroupId: string
@@ -77,7 +77,7 @@ export interface KeyReshareRequest extends CommonRequest {
   readonly newNodeIds: readonly string[]
 }
 
-export interface KeyShareSignRequest extends CommonRequest {
+interface KeyShareSignRequest extends CommonRequest {
   readonly type: "key_share_sign"
   /** One entry for each message that is to be signed with a share. */
   readonly groupIds: readonly string[]

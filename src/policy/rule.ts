@@ -88,7 +88,7 @@ type Checking<K extends Section, V> =
   | { readonly check: (value: V, request: RequestOf<K>, facts: Facts) => readonly RuleAnswer[] }
   | { readonly prepare: (value: V, names: Names) => Ask<K> }
 
-export type RuleSpec<K extends Section, S extends TSchema> = Stated<K, S> & Checking<K, StaticDecode<S>>
+type RuleSpec<K extends Section, S extends TSchema> = Stated<K, S> & Checking<K, StaticDecode<S>>
 
 interface Stated<K extends Section, S extends TSchema> {
   /** As the TOML has it. */
@@ -115,7 +115,7 @@ interface Stated<K extends Section, S extends TSchema> {
 }
 
 /** A rule with what was written of it in one section. */
-export interface BoundRule {
+interface BoundRule {
   readonly key: string
   readonly code: Code
   /** Answers of the rule, each with its debits. Never throws. */
@@ -157,7 +157,7 @@ export interface AnyRule {
 }
 
 /** `V` is the value as checks see it. */
-export interface Rule<V> extends AnyRule {
+interface Rule<V> extends AnyRule {
   /** The value in a section; undefined where it is not written. */
   readonly valueIn: (section: SectionRules) => V | undefined
 }

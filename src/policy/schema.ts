@@ -67,7 +67,7 @@ export const rulesSchema: TSchema = Type.Object(
   },
 )
 
-export type Checked =
+type Checked =
   | { readonly ok: true; readonly rules: Rules }
   | { readonly ok: false; readonly problems: readonly SettingProblem[] }
 

@@ -124,7 +124,7 @@ export interface Spent {
   readonly total: bigint
 }
 
-export interface Spending {
+interface Spending {
   readonly scopes: readonly Spent[]
   readonly debits: readonly AmountDebit[]
 }

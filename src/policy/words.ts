@@ -8,8 +8,8 @@ import { formatWindow, MAX_WINDOW_MS, MIN_WINDOW_MS, parseWindow } from "./durat
 import { type PathPattern, parsePathPattern } from "./pathPattern.ts"
 import { formatClock, isZone, parseClock } from "./zone.ts"
 
-export const MAX_ITEMS = 10_000
-export const MAX_TEXT = 512
+const MAX_ITEMS = 10_000
+const MAX_TEXT = 512
 
 /** Not a list, and not one of the objects that stand for a single value of TOML, such as a date. */
 export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -4,7 +4,7 @@
  */
 
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
-export type Day = (typeof DAYS)[number]
+type Day = (typeof DAYS)[number]
 
 export interface WallClock {
   readonly day: Day

@@ -38,7 +38,7 @@ export interface PsbtInput {
   readonly hints: readonly Hint[]
 }
 
-export interface PsbtOutput {
+interface PsbtOutput {
   readonly hints: readonly Hint[]
 }
 

@@ -33,7 +33,7 @@ export interface Entry {
   readonly value: Placed
 }
 
-export const PROPRIETARY = 0xfc
+const PROPRIETARY = 0xfc
 const MAGIC: Bytes = concat(utf8("psbt"), Uint8Array.of(0xff))
 
 /** One map. Known keys by type, in the order of the payload; the others are counted and passed over. */

@@ -14,7 +14,7 @@ const OP_PUSHDATA1 = 0x4c
 const OP_PUSHDATA2 = 0x4d
 
 /** A script by its template; `hash`, `program`: views of the script. */
-export type Template =
+type Template =
   | { readonly kind: "p2pkh" | "p2sh"; readonly hash: Uint8Array }
   | { readonly kind: "witness"; readonly version: number; readonly program: Uint8Array }
   | { readonly kind: "op_return" | "other" }
@@ -104,7 +104,7 @@ const p2shScript = (scriptHash: Uint8Array): Bytes => concat(Uint8Array.of(0xa9,
 /** The merkle root of a Taproot output without scripts (BIP-86). */
 export const NO_SCRIPTS = new Uint8Array(0)
 
-export interface OwnScript {
+interface OwnScript {
   readonly type: OwnType
   readonly script: Bytes
 }

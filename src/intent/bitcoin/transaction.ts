@@ -9,7 +9,7 @@ import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 import { count, encodeCompactSize, encodeSized, sized } from "./compactSize.ts"
 
-export interface Outpoint {
+interface Outpoint {
   /** 32 bytes in the order of the serialisation; people see them reversed. */
   readonly txid: Uint8Array
   readonly index: number
@@ -35,7 +35,7 @@ export interface Transaction {
   readonly lockTime: number
 }
 
-export interface ReadTransaction extends Transaction {
+interface ReadTransaction extends Transaction {
   /** The 32 bytes by which inputs name it: SHA-256 twice over the serialisation without witnesses. */
   readonly txid: Bytes
 }

@@ -9,7 +9,7 @@ import type { AbiType } from "./abiType.ts"
 import { addressOf } from "./address.ts"
 
 /** uint, int: bigint. bool: boolean. bytes, string, bytesN: bytes. Lists and tuples: Args. */
-export type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
+type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
 
 /** Its checksum costs a Keccak, and is worked out for addresses that are shown alone: a batch may have thousands of others. */
 class AbiAddress {

@@ -10,24 +10,24 @@ interface Placed {
   /** Where it begins: an offset in characters. */
   readonly at: number
 }
-export interface JsonObject extends Placed {
+interface JsonObject extends Placed {
   readonly kind: "object"
   readonly members: ReadonlyMap<string, JsonValue>
 }
-export interface JsonList extends Placed {
+interface JsonList extends Placed {
   readonly kind: "list"
   readonly items: readonly JsonValue[]
 }
-export interface JsonText extends Placed {
+interface JsonText extends Placed {
   readonly kind: "text"
   readonly text: string
 }
-export interface JsonNumber extends Placed {
+interface JsonNumber extends Placed {
   readonly kind: "number"
   /** As it is written. */
   readonly digits: string
 }
-export interface JsonWord extends Placed {
+interface JsonWord extends Placed {
   readonly kind: "true" | "false" | "null"
 }
 

@@ -39,7 +39,7 @@ export function allowAnyEvm({ messages, chains }: Context): void {
     refuse("E-INT-004", "chain", `it is for EVM chains, and the path signs for ${chains.join(", ") || "no chain"}`)
 }
 
-export const personalDigest = (message: Uint8Array) =>
+const personalDigest = (message: Uint8Array) =>
   keccak(concat(utf8(`\x19Ethereum Signed Message:\n${message.length}`), message))
 
 function effectOf(payload: Uint8Array, from: Account): Effect {

@@ -29,7 +29,7 @@ export interface Effects {
   call(site: Site): void
 }
 
-export type ReadMethod = (args: Args, site: Site, effects: Effects) => void
+type ReadMethod = (args: Args, site: Site, effects: Effects) => void
 
 export interface Method {
   readonly signature: Signature

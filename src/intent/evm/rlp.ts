@@ -118,7 +118,7 @@ export class RlpList {
   }
 }
 
-export type RlpValue = Uint8Array | bigint | readonly RlpValue[]
+type RlpValue = Uint8Array | bigint | readonly RlpValue[]
 
 /** Integers without leading zeros. */
 export function encodeRlp(value: RlpValue): Bytes {

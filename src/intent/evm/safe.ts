@@ -15,7 +15,7 @@ import { addressOf, tokenAsset, ZERO_ADDRESS } from "./address.ts"
 import { inside } from "./batches.ts"
 import { type Effects, type Method, method, type Site, UNLIMITED } from "./method.ts"
 
-export interface SafeCall {
+interface SafeCall {
   readonly safe: string
   readonly to: string
   readonly value: bigint

@@ -15,7 +15,7 @@ import { accountOf, isFeeUnbounded, nativeAsset } from "./chain.ts"
 import { encodeRlp, RlpList } from "./rlp.ts"
 
 /** Everything of a transaction that its effects depend on. */
-export interface Transaction {
+interface Transaction {
   readonly chainId: bigint
   readonly nonce: bigint
   /** Undefined for the creation of a contract. */
@@ -70,7 +70,7 @@ function createdAddress(from: Account, nonce: bigint): Account {
 }
 
 /** Refuses whatever is not exactly one unsigned transaction. */
-export function parseTransaction(payload: Uint8Array): Transaction {
+function parseTransaction(payload: Uint8Array): Transaction {
   const type = payload[0] ?? 0
   if (type >= 0xc0) return legacy(RlpList.whole(payload, 0))
   if (type < 1 || type > 4) return refuse("E-INT-021", "byte 0", `type ${type}`)

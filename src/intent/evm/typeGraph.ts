@@ -15,7 +15,7 @@ export type FieldType =
   | { readonly kind: "list"; readonly item: FieldType; readonly count: number | undefined }
   | { readonly kind: "struct"; readonly name: string }
 
-export interface Member {
+interface Member {
   readonly name: string
   readonly type: FieldType
   readonly text: string

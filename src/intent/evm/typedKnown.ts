@@ -10,7 +10,7 @@ import { safeCall, safeRefund } from "./safe.ts"
 import type { TypedDocument } from "./typedData.ts"
 import type { Struct } from "./typedValues.ts"
 
-export interface TypedSite {
+interface TypedSite {
   readonly signer: Account
   /** The domain's. */
   readonly contract: string | undefined

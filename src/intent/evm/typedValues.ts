@@ -11,9 +11,9 @@ import type { JsonValue } from "./jsonTree.ts"
 import type { FieldType, TypeGraph } from "./typeGraph.ts"
 
 /** address: EIP-55 text. string: Text. uint, int: bigint. bytes, bytesN: bytes. */
-export type TypedValue = string | Text | bigint | boolean | Bytes | readonly TypedValue[] | Struct
+type TypedValue = string | Text | bigint | boolean | Bytes | readonly TypedValue[] | Struct
 
-export class Text {
+class Text {
   constructor(readonly text: string) {}
 }
 

@@ -19,7 +19,7 @@ export interface Message {
   readonly lookups: readonly Lookup[]
 }
 
-export interface CompiledInstruction {
+interface CompiledInstruction {
   readonly programIndex: number
   readonly accountIndices: readonly number[]
   /** The payload's own memory. */
@@ -28,7 +28,7 @@ export interface CompiledInstruction {
   readonly offset: number
 }
 
-export interface Lookup {
+interface Lookup {
   readonly table: string
   /** Entries of the table, by number. All tables' writable ones come first, then all read-only ones. */
   readonly writable: readonly number[]

@@ -5,7 +5,7 @@ import type { Context } from "../decoder.ts"
 import { refuse } from "../problem.ts"
 import type { Sign } from "../reading.ts"
 
-export interface Signers {
+interface Signers {
   /** Offline, all that the payload names, as it states them. */
   readonly from: readonly string[]
   /** Everybody signs the message itself. */

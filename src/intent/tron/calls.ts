@@ -7,7 +7,7 @@ import { EffectList } from "../evm/calls.ts"
 import type { Account, Effect } from "../reading.ts"
 import { fromEvm, PREFIX, toEvm } from "./address.ts"
 
-export interface ContractCall {
+interface ContractCall {
   readonly chain: string
   readonly native: string
   readonly from: string

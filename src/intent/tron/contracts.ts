@@ -9,7 +9,7 @@ import { effectsOfCall } from "./calls.ts"
 import { readPermissions } from "./permissions.ts"
 import type { Fields } from "./protobuf.ts"
 
-export interface Contract {
+interface Contract {
   readonly chain: string
   /** CAIP-19 of TRX. */
   readonly native: string

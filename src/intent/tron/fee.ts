@@ -25,7 +25,7 @@ const SIGNATURE_BYTES = 67
 /** Room that the chain counts for the result. */
 const RESULT_BYTES = 64
 
-export interface Charged {
+interface Charged {
   readonly type: string
   readonly rawLength: number
   readonly feeLimit: bigint

@@ -32,7 +32,7 @@ function decode(payload: Uint8Array, context: Context): Reading {
 }
 
 /** Keccak-256 of the prefix, the length in decimal, and the message. */
-export const messageDigest = (message: Uint8Array): Bytes =>
+const messageDigest = (message: Uint8Array): Bytes =>
   copy(keccak_256(concat(utf8(`\x19TRON Signed Message:\n${message.length}`), message)))
 
 function effectOf(payload: Uint8Array, from: Account): Effect {

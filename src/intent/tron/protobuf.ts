@@ -10,7 +10,7 @@ import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 
 /** Numbers that are not negative: `int` of 64 bits, `int32` (and enumerations), `bool`. */
-export type Scalar = "int" | "int32" | "bool"
+type Scalar = "int" | "int32" | "bool"
 
 export interface Field {
   readonly name: string
@@ -32,7 +32,7 @@ export const schema = (fields: Readonly<Record<number, Field>>): Schema => ({
 
 export const entrySchema = (fields: Readonly<Record<number, Field>>): Schema => ({ ...schema(fields), isEntry: true })
 
-export const MALFORMED = "E-INT-120"
+const MALFORMED = "E-INT-120"
 const VARINT = 0
 const DELIMITED = 2
 const MAX_FIELD = 2 ** 29 - 1

@@ -62,7 +62,7 @@ const NEW_CONTRACT = schema({
 })
 
 /** A type of contract: its name in type URLs, and its message. */
-export interface ContractType {
+interface ContractType {
   readonly name: string
   readonly schema: Schema
 }

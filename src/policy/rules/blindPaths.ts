@@ -55,7 +55,7 @@ function withBlind(request: RequestOf<"key_sign">): RequestOf<"key_sign"> {
 }
 
 /** Whether something in the section speaks of what payloads do. */
-export function asksForPayloads(written: Written): boolean {
+function asksForPayloads(written: Written): boolean {
   const limits: readonly unknown[] = Array.isArray(written["limits"]) ? written["limits"] : []
   const deny: readonly unknown[] = Array.isArray(written["deny"]) ? written["deny"] : []
   return (
