@@ -11,8 +11,7 @@ import { type Program, runToEnd, startActor } from "../../src/kit/demo/processes
 import { reportTo } from "../../src/kit/demo/report.ts"
 import { reshareTo } from "../../src/kit/demo/reshare.ts"
 import { ethereum, signed, solana } from "../../src/kit/demo/signatures.ts"
-import { cosigner } from "../support/binary.ts"
-import { readyVault, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
+import { readyVault, runScanned, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 
 const silent = reportTo({ json: true, line() {}, value() {}, result() {}, note() {} })
 
@@ -58,8 +57,7 @@ const findingsOf = ({ sections }: DoctorReport, wanted: string): readonly object
 /** What the node says of itself, by every way there is to ask it. */
 async function told({ surveillance }: ScannedDeployment, node: DeployedNode): Promise<Told> {
   const command = async (...args: string[]) => {
-    const { stdout, stderr } = await cosigner([...args, "--json"], { cwd: node.dir })
-    surveillance.logTap.said(0, args, stdout + stderr)
+    const { stdout } = await runScanned(surveillance, node, [...args, "--json"])
     return JSON.parse(stdout)
   }
   const get = (path: string): Promise<Response> =>
@@ -183,8 +181,7 @@ test("backup, wipe, restore, sign; twins and older copies are kept out; a check-
 
   // ---- doctor finds out by itself that WaaS lets the node in
   const args = ["doctor", "--key-file", ".password", "--json"]
-  const alone = await cosigner(args, { cwd: one.dir })
-  set.surveillance.logTap.said(0, args, alone.stdout + alone.stderr)
+  const alone = await runScanned(set.surveillance, one, args)
   expect(findingsOf(JSON.parse(alone.stdout), "waas.admission")).toMatchObject([{ level: "ok" }])
 
   // ---- and the database that it was restored over is the older one now

@@ -11,7 +11,7 @@ import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys
 import type { Program } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
-import { binary } from "../support/binary.ts"
+import { binary, cosigner, type Ended } from "../support/binary.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { openSurveillance, type Surveillance } from "./leaks/surveillance.ts"
 
@@ -98,4 +98,15 @@ export async function readyVault(deployment: Deployment, threshold: number): Pro
   const bound = await makeVault(deployment, deployment.nodes, threshold)
   await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
   return generateKeys(deployment, bound)
+}
+
+/** A command of the binary in the folder of a node; the scanner reads what it prints. */
+export async function runScanned(
+  surveillance: Surveillance,
+  node: DeployedNode,
+  args: readonly string[],
+): Promise<Ended> {
+  const ended = await cosigner(args, { cwd: node.dir })
+  surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
+  return ended
 }

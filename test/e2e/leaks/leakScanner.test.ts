@@ -299,6 +299,6 @@ test("no test of the folder above plays without a leakScanner", () => {
     const text = readFileSync(join(folder, name), "utf8")
     // a deployment, or a leakScanner of its own; and no process that nobody hears
     expect([name, /\bscannedDeployment\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])
-    expect([name, /\btestStage\(|words: \[binary\]|\bcosigner\(/.test(text)]).toEqual([name, false])
+    expect([name, /\btestDeployment\(|words: \[binary\]|\bcosigner\(/.test(text)]).toEqual([name, false])
   }
 })
