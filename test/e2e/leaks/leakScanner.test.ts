@@ -293,9 +293,14 @@ describe("the judgement", () => {
   })
 })
 
-test("no test of the folder above plays without a leakScanner", () => {
+/** Runs an older release beside this one: what that binary says is not this commit's. In the long suite alone. */
+const UNSCANNED = new Set(["upgrade.test.ts"])
+
+test("no test of the folder above runs without a leak scanner", () => {
   const folder = join(import.meta.dir, "..")
-  for (const name of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".test.ts"))
+  expect([...UNSCANNED].filter((name) => !names.includes(name))).toEqual([])
+  for (const name of names.filter((name) => !UNSCANNED.has(name))) {
     const text = readFileSync(join(folder, name), "utf8")
     // a deployment, or a leakScanner of its own; and no process that nobody hears
     expect([name, /\bscannedDeployment\(|\bnew LeakScanner\(/.test(text)]).toEqual([name, true])
