@@ -34,8 +34,6 @@ export interface WaasConfig {
     readonly bodyBytes: number
     readonly requestsPerSecond: number
     readonly burst: number
-    readonly nonceWindowMs: number
-    readonly nonces: number
     readonly openTasks: number
   }
 }
@@ -96,8 +94,13 @@ const waas = tableOf("The coordinator.", {
     body_bytes: integer(1024, 16_777_216, 2_097_152, "Bytes of one request's body; payloads are part of it."),
     requests_per_second: integer(1, 10_000, 50, "Requests per second of one API key."),
     burst: integer(1, 100_000, 100, "Requests of one API key at once."),
-    nonce_hours: integer(1, 720, 24, "How long used nonces are remembered: a replay within that time is refused."),
-    nonces: integer(1000, 10_000_000, 200_000, "How many used nonces are remembered."),
+    nonce_hours: integer(
+      1,
+      720,
+      24,
+      "Not used any more: a nonce is a time, and a request is refused again for as long as it is recent.",
+    ),
+    nonces: integer(1000, 10_000_000, 200_000, "Not used any more; older files may have it."),
     open_tasks: integer(1, 100_000, 1000, "Tasks in work at one time."),
   }),
 })
@@ -165,8 +168,6 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       bodyBytes: limits.body_bytes,
       requestsPerSecond: limits.requests_per_second,
       burst: limits.burst,
-      nonceWindowMs: limits.nonce_hours * 3_600_000,
-      nonces: limits.nonces,
       openTasks: limits.open_tasks,
     },
   }
