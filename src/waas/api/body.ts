@@ -32,7 +32,8 @@ export function bodyReader({ bodyBytes }: BodyLimits): BodyReader {
       if (request.body === null) return ""
       const announced = request.headers.get("content-length")
       const bytes = announced === null ? bodyBytes : Number(announced)
-      if (!(bytes <= bodyBytes)) throw tooLarge(bodyBytes)
+      // a length below zero would give budget back
+      if (!(bytes >= 0 && bytes <= bodyBytes)) throw tooLarge(bodyBytes)
       if ((held.get(publicKey) ?? 0) + bytes > PER_KEY * bodyBytes || total + bytes > IN_ALL * bodyBytes) {
         throw new ApiFailure(2026, "too many requests are being received; try again in a moment")
       }

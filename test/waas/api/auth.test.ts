@@ -222,6 +222,16 @@ test("a stranger's body is not read: its headers are judged first", async () => 
   expect(pulled).toBeLessThanOrEqual(1)
 })
 
+test("a length that is none is refused, and gives no budget back", async () => {
+  await using rig = await Rig.open()
+  const caller = await Caller.of(rig)
+  for (const length of ["-1", "-1000000000", "x", "1e99"]) {
+    const options = { body: { name: "a", vault_type: "Org-Controlled" }, headers: { "content-length": length } }
+    const answer = await caller.call("POST", VAULTS, options)
+    expect([length, answer.status, answer.json.error_code]).toEqual([length, 400, 2006])
+  }
+})
+
 test("bodies that never end take one key's share and no more; one that is cut short is no error of ours", async () => {
   await using rig = await Rig.open()
   const [slow, other] = [await Caller.of(rig), await Caller.of(rig)]
