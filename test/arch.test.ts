@@ -325,17 +325,9 @@ function importedBy({ path, raw }: Source): readonly string[] {
   ]
 }
 
-/**
- * Each chain's folder speaks its chain's words: transactions, methods and members are other things in each. A rule's file has
- * words for its own setting.
- */
-const OWN_WORDS = /^(?:intent\/\w+|policy)\//
-
 const twice = (among: readonly Source[]): readonly string[] => {
   const homes = Map.groupBy(
-    among
-      .filter(({ path }) => !OWN_WORDS.test(path))
-      .flatMap((source) => [...new Set(typesOf(source))].map((name) => ({ name, path: source.path }))),
+    among.flatMap((source) => [...new Set(typesOf(source))].map((name) => ({ name, path: source.path }))),
     ({ name }) => name,
   )
   return [...homes]

@@ -1,14 +1,14 @@
 /** intents.md: what the decoders know by name, from their own tables. What they do with it is docs/spec/intents.md. */
 import { defaultChainsOf, NATIVE_ASSETS } from "../../src/intent/caip.ts"
 import { BATCH_METHODS } from "../../src/intent/evm/batches.ts"
-import type { Method } from "../../src/intent/evm/method.ts"
+import type { AbiMethod } from "../../src/intent/evm/method.ts"
 import { SAFE_METHODS } from "../../src/intent/evm/safe.ts"
 import { TOKEN_METHODS } from "../../src/intent/evm/tokens.ts"
 import { KNOWN_TYPES } from "../../src/intent/evm/typedKnown.ts"
 import { FORMATS, MAX_EFFECTS, MAX_NESTING, MAX_PAYLOAD_BYTES } from "../../src/intent/reading.ts"
 import { code, page, table } from "./markdown.ts"
 
-const methods = (known: readonly Method[]): string =>
+const methods = (known: readonly AbiMethod[]): string =>
   table(
     ["selector", "method"],
     known.map(({ signature }) => [code(signature.selector), code(signature.text)]),

@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync } from "node:fs"
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { intentCodes } from "../errors/intent.ts"
-import { contextOf, type Message, offlineContext } from "../intent/context.ts"
+import { contextOf, offlineContext, type SigningMessage } from "../intent/context.ts"
 import type { Context } from "../intent/decoder.ts"
 import { intentHashText } from "../intent/hash.ts"
 import { problemJson, readingJson } from "../intent/json.ts"
@@ -111,7 +111,7 @@ function contextFor(names: Names, format: Format, root: string | undefined, path
 const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
 
 /** The kind of signature is the path's: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
-function messageOf(text: string, isEd25519: boolean, format: Format): Message {
+function messageOf(text: string, isEd25519: boolean, format: Format): SigningMessage {
   const [, pathText = "", input] = PLACE.exec(text) ?? refuse("--path", "a path, or a path and @ and an input", text)
   const path = parsePath(pathText)
   const place = input === undefined ? {} : { input: Number(input) }

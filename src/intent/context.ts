@@ -15,7 +15,7 @@ interface GroupKey {
 }
 
 /** What a task says of a message, besides its hash. */
-export type Message = Omit<Asked, "publicKey">
+export type SigningMessage = Omit<Asked, "publicKey">
 
 interface Surroundings {
   /** CAIP-2 of the chains that a path signs for: `defaultChainsOf`, or what the configuration says. */
@@ -26,7 +26,7 @@ interface Surroundings {
 }
 
 /** Throws E-KEY-002, -003 or -004 where a message's path has no key. */
-export function contextOf(key: GroupKey, messages: readonly Message[], surroundings: Surroundings): Context {
+export function contextOf(key: GroupKey, messages: readonly SigningMessage[], surroundings: Surroundings): Context {
   const { chainsOf, settings, derived = new DerivationCache() } = surroundings
   const group = curveNamed(key.curve)
   const keyAt = (path: readonly number[]) => derived.nodeAt(group, key.publicKey, key.chainCode, path).publicKey

@@ -18,7 +18,7 @@ const HRP: Readonly<Record<BitcoinNetwork, string>> = { mainnet: "bc", testnet: 
 const TRON_PREFIX = 0x41
 const TAP_TWEAK = concat(sha256(utf8("TapTweak")), sha256(utf8("TapTweak")))
 
-interface NamedAddress {
+interface AddressOfKind {
   readonly kind: AddressKind
   readonly address: string
 }
@@ -33,7 +33,7 @@ export function addressesOf(
   curve: CurveName,
   publicKey: Uint8Array,
   point: Point = decoded(curve, publicKey),
-): readonly NamedAddress[] {
+): readonly AddressOfKind[] {
   if (curve === "ed25519") return [{ kind: "sol", address: encodeBase58(publicKey) }]
   const account = keccakAddress(point)
   return [

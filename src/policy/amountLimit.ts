@@ -5,7 +5,7 @@ import type { Limit } from "./limitSchema.ts"
 import { type Names, parseAmount, sameDecimals } from "./names.ts"
 import type { RequestOf } from "./request.ts"
 import { allow, deny, type Facts, type RuleAnswer, some } from "./rule.ts"
-import { type Spends, type Spent, spending } from "./spending.ts"
+import { type ScopeUse, type Spends, spending } from "./spending.ts"
 
 export interface AmountLimit extends Spends {
   /** Milliseconds. */
@@ -46,7 +46,7 @@ export function askAmount(limit: AmountLimit, request: RequestOf<"key_sign">, { 
   return allow(some(scopes.map((scope) => sums(limit, scope))), debits)
 }
 
-function sums({ max, unit, decimals, window }: AmountLimit, { scope, used, total }: Spent): string {
+function sums({ max, unit, decimals, window }: AmountLimit, { scope, used, total }: ScopeUse): string {
   const shown = (amount: bigint): string => formatDecimal(amount, decimals)
   const whose = scope === "" ? "" : ` for ${scope}`
   return `${shown(used)} ${unit} used and ${shown(total)} with the task of ${shown(max)} in ${formatWindow(window)}${whose}`

@@ -6,12 +6,10 @@ import { formatPath } from "../keys/path.ts"
 import type { CountDebit } from "./decision.ts"
 import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
-import type { RequestOf } from "./request.ts"
+import type { KeySignRequest } from "./request.ts"
 import { allow, deny, type Facts, type RuleAnswer } from "./rule.ts"
 
-type Request = RequestOf<"key_sign">
-
-export function askCount(limit: Limit, request: Request, { usage, nowMs }: Facts): RuleAnswer {
+export function askCount(limit: Limit, request: KeySignRequest, { usage, nowMs }: Facts): RuleAnswer {
   const { window, max = 0 } = limit
   const debit: CountDebit = { counter: counterOf(limit, request), amount: signaturesOf(limit, request) }
   if (debit.amount === 0) return allow("no message of the task counts here")
@@ -24,7 +22,7 @@ export function askCount(limit: Limit, request: Request, { usage, nowMs }: Facts
 /** The counter of one key, named as KeySignRequest.rootKey has it. */
 export const keyCounter = (rootKey: string): string => `sign/key/${rootKey}`
 
-function counterOf({ per, path_prefix: prefix = [] }: Limit, request: Request): string {
+function counterOf({ per, path_prefix: prefix = [] }: Limit, request: KeySignRequest): string {
   switch (per) {
     case "all":
       return "sign/all"
@@ -39,7 +37,7 @@ function counterOf({ per, path_prefix: prefix = [] }: Limit, request: Request): 
 }
 
 /** How many signatures of the request count. */
-export const signaturesOf = ({ per, path_prefix: prefix = [] }: Limit, { messages }: Request): number =>
+export const signaturesOf = ({ per, path_prefix: prefix = [] }: Limit, { messages }: KeySignRequest): number =>
   per === "path_prefix"
     ? messages.filter(({ path }) => prefix.every((index, i) => path[i] === index)).length
     : messages.length

@@ -26,7 +26,7 @@ export class Coverage {
   ) {}
 
   of(intent: Intent, moment: Moment): Covered {
-    const asked = new Asked(this, intent, moment)
+    const asked = new ReadingCoverage(this, intent, moment)
     const effects = asked.views.map((view) => asked.first(view) !== undefined)
     const by = new Set(asked.found)
     const withCalls = effects.map((is, i) => is || isCoveredCall(asked.views, effects, i, this.names))
@@ -45,7 +45,7 @@ export class Coverage {
 }
 
 /** One reading under all entries. What holds for the whole reading is asked once of each, and leaves those that may cover something. */
-class Asked {
+class ReadingCoverage {
   readonly views: readonly EffectView[]
   readonly found: Set<string> = new Set()
   readonly standing: readonly Allowing[]
@@ -125,13 +125,13 @@ function isCoveredCall(views: readonly EffectView[], covered: readonly boolean[]
   )
 }
 
-interface Made {
+interface TransferCall {
   /** 20 bytes, hex. */
   readonly to: string
   readonly value: bigint
 }
 
-function transferOf({ selector, data }: Call): Made | undefined {
+function transferOf({ selector, data }: Call): TransferCall | undefined {
   const form = TRANSFERS[selector]
   if (form === undefined || data.length !== 4 + form.words * WORD) return undefined
   const word = (n: number): Uint8Array => data.subarray(4 + n * WORD, 4 + (n + 1) * WORD)
@@ -140,7 +140,7 @@ function transferOf({ selector, data }: Call): Made | undefined {
 }
 
 /** The transfer of `contract`'s own token, listed, that the call says. TRON has one call in a transaction, and spells accounts otherwise. */
-function isTransferOf(effect: Transfer, contract: string, chain: string, made: Made, names: Names): boolean {
+function isTransferOf(effect: Transfer, contract: string, chain: string, made: TransferCall, names: Names): boolean {
   const { asset, to, amount, tokenId } = effect
   if (typeof asset !== "string" || typeof to !== "string" || !names.assets.has(asset) || chainOf(asset) !== chain)
     return false

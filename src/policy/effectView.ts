@@ -6,7 +6,7 @@ import { accountKey, assetKey, type Names, namesOf } from "./names.ts"
 import type { Intent } from "./request.ts"
 
 /** Of a field: absent where the kind has none, unknown where the payload does not say it. */
-export type Field<T> = { readonly is: "known"; readonly value: T } | typeof ABSENT | typeof UNKNOWN
+export type ViewField<T> = { readonly is: "known"; readonly value: T } | typeof ABSENT | typeof UNKNOWN
 
 const ABSENT = { is: "absent" } as const
 const UNKNOWN = { is: "unknown" } as const
@@ -16,10 +16,10 @@ export interface EffectView {
   /** The reading's chain, and that of an authorization for another. */
   readonly chains: readonly string[]
   /** CAIP-19. */
-  readonly asset: Field<string>
+  readonly asset: ViewField<string>
   readonly amount: bigint | undefined
   /** Destination, spender, delegate, contract, new authority. */
-  readonly to: Field<Destination>
+  readonly to: ViewField<Destination>
   /** Whether `to` is a contract whose code the effect speaks to. */
   readonly isContract: boolean
   readonly selector: string | undefined
@@ -57,7 +57,7 @@ export function viewOf(effect: Effect, { reading, accounts }: Intent, names: Nam
 }
 
 /** The same text as the names have, which is compared at once. */
-function assetField(asset: Account, { assets }: Names): Field<string> {
+function assetField(asset: Account, { assets }: Names): ViewField<string> {
   if (typeof asset !== "string") return UNKNOWN
   const id = assetKey(asset)
   return { is: "known", value: assets.get(id)?.id ?? id }
@@ -89,7 +89,7 @@ function destinationOf(
   reading: Reading,
   accounts: Intent["accounts"],
   names: Names,
-): Field<Destination> {
+): ViewField<Destination> {
   const target = targetOf(effect)
   if (target === undefined) return ABSENT
   if (typeof target !== "string") return UNKNOWN

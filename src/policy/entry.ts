@@ -7,7 +7,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js"
 import { toHex, utf8 } from "../bytes.ts"
 import { errorText } from "../errors.ts"
 import type { Fee } from "../intent/reading.ts"
-import { type Destination, type EffectView, type Field, isAnyChain } from "./effectView.ts"
+import { type Destination, type EffectView, isAnyChain, type ViewField } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
 import { assetsOf, type NamedAddress, type Names, parseAmount } from "./names.ts"
 import { matchesPath, type PathPattern, parsePathPattern } from "./pathPattern.ts"
@@ -223,7 +223,7 @@ const assetHolds = ({ assets }: Allowing, { asset }: EffectView, names: Names): 
 const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
   asset.is === "known" && amount !== undefined && holds(bounds, asset.value, amount)
 
-function reaches({ accounts, paths }: Targets, to: Field<Destination>): boolean {
+function reaches({ accounts, paths }: Targets, to: ViewField<Destination>): boolean {
   if (to.is !== "known") return false
   const { keys, ownPath, chain } = to.value
   for (const key of keys) if (accounts.has(key)) return true
@@ -234,7 +234,7 @@ function reaches({ accounts, paths }: Targets, to: Field<Destination>): boolean 
 }
 
 /** Whether a deny entry's target may be meant: what holds on every chain holds on the target's too. */
-function mayReach(targets: Targets, to: Field<Destination>): boolean {
+function mayReach(targets: Targets, to: ViewField<Destination>): boolean {
   if (to.is !== "known" || to.value.isStrange || reaches(targets, to)) return true
   if (!isAnyChain(to.value.chain)) return false
   const { keys, ownPath } = to.value

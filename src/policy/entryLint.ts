@@ -6,9 +6,7 @@ import { resolveAllow, resolveDeny } from "./entry.ts"
 import { type AllowEntry, type DenyEntry, denyEntry } from "./entrySchema.ts"
 import { type Limit, limitSchema } from "./limitSchema.ts"
 import { type Names, assetsOf as namedAssets } from "./names.ts"
-import { type Linting, type SectionRules, some } from "./rule.ts"
-
-type Say = (severity: "error" | "warning", what: string) => void
+import { type Linting, type Say, type SectionRules, some } from "./rule.ts"
 
 /** Kinds that move things without saying how much. */
 const UNCOUNTED: ReadonlySet<string> = new Set(["delegatecall", "delegate_7702", "opaque_hash", "typed_data", "call"])

@@ -2,12 +2,12 @@
 import { intentText } from "../intent/text.ts"
 import { initiatorOf, momentOf } from "./entry.ts"
 import { annotationsOf } from "./names.ts"
-import type { RequestOf } from "./request.ts"
+import type { KeySignRequest } from "./request.ts"
 import { allow, clocks, coverageOf } from "./rules/allow.ts"
 import type { Rules } from "./schema.ts"
 
 /** Lines below each payload: its effects in words, and every entry with its answer. Empty for a task without payloads. */
-export function explainIntents(rules: Rules, request: RequestOf<"key_sign">, nowMs: number): readonly string[] {
+export function explainIntents(rules: Rules, request: KeySignRequest, nowMs: number): readonly string[] {
   const { names, sections } = rules
   const list = sections.key_sign === undefined ? undefined : allow.valueIn(sections.key_sign)
   const clockOf = clocks(nowMs)

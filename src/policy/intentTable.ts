@@ -5,6 +5,7 @@
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { isAssetId, isChainId } from "../intent/caip.ts"
 import { DEFAULT_SETTINGS } from "../intent/decoder.ts"
+import type { DeepReadonly } from "../settings/read.ts"
 import {
   integer,
   listOf,
@@ -144,12 +145,6 @@ export const intentSchema = tableOf("What the names in rules stand for, and how 
   lookup_tables: lookupTables,
   paths,
 })
-
-type DeepReadonly<T> = T extends readonly (infer E)[]
-  ? readonly DeepReadonly<E>[]
-  : T extends object
-    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
-    : T
 
 export type IntentTable = DeepReadonly<StaticDecode<typeof intentSchema>>
 

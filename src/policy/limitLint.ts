@@ -7,7 +7,7 @@ import { type AmountLimit, resolveAmount } from "./amountLimit.ts"
 import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
 import { type PathPattern, reaches } from "./pathPattern.ts"
-import type { Linting } from "./rule.ts"
+import type { Linting, Say } from "./rule.ts"
 
 interface Around {
   readonly allowedPaths: readonly PathPattern[] | undefined
@@ -22,8 +22,6 @@ export function lintLimits(list: readonly Limit[], around: Around, linting: Lint
     else lintAmount(one, list, around, linting, say)
   }
 }
-
-type Say = (severity: "error" | "warning", what: string) => void
 
 function lintCount(one: Limit, list: readonly Limit[], { allowedPaths, maxBatch }: Around, say: Say): void {
   const { max = 0, path_prefix: prefix } = one

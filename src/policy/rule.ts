@@ -61,6 +61,9 @@ export interface LintFinding {
   readonly what: string
 }
 
+/** Reports a finding about the part of a rule that is being looked at. */
+export type Say = (severity: LintFinding["severity"], what: string) => void
+
 /** What lint of one rule sees: its own section, and where to report. */
 export interface Linting {
   readonly section: SectionRules
@@ -103,7 +106,7 @@ interface Stated<K extends Section, S extends TSchema> {
   /** What it means that the key is not there. */
   readonly absent: "not asked" | "a problem" | "asked as empty"
   /** Of a rule that is asked as empty: whether it is, where a section does not have it. */
-  readonly needed?: (table: Written) => boolean
+  readonly needed?: (table: WrittenTable) => boolean
   /** What a schema cannot say; only values that fit the schema come here. */
   readonly problems?: (written: StaticEncode<S>) => readonly SettingProblem[]
   /** What is odd about a value that parses: parts never reached, contradictions. */
@@ -130,12 +133,12 @@ export interface RuleOpinion {
 }
 
 /** The table of a section; every value in it fits the schema of its rule. */
-export type Written = Readonly<Record<string, unknown>>
+export type WrittenTable = Readonly<Record<string, unknown>>
 
 /** One section as written. */
 export interface SectionRules {
   readonly section: Section
-  readonly written: Written
+  readonly written: WrittenTable
   /** In the order in which they are asked. */
   readonly rules: readonly BoundRule[]
 }
@@ -151,7 +154,7 @@ export interface AnyRule {
   /** Of a value that fits the schema. */
   readonly problems: (written: unknown) => readonly SettingProblem[]
   /** Undefined where the rule is not asked. The table is the section's; what it has of the rule fits the schema. */
-  readonly bind: (section: Section, table: Written, names: Names) => BoundRule | undefined
+  readonly bind: (section: Section, table: WrittenTable, names: Names) => BoundRule | undefined
   readonly allows: (request: PolicyRequest, nowMs: number, draw: Draw) => unknown
   readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => RefusedSample<PolicyRequest, unknown>
 }

@@ -1,15 +1,13 @@
 /** Requests with something to read in them, from which the rules over intents make the cases that they alone refuse. */
 import type { Effect, Reading } from "../intent/reading.ts"
-import type { Intent, RequestOf } from "./request.ts"
-
-type Request = RequestOf<"key_sign">
+import type { Intent, KeySignRequest } from "./request.ts"
 
 const FROM = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const TO = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 const ETH = "eip155:1/slip44:60"
 
 /** The request itself if something can be read in it; else with its first message as a payment of one wei. */
-export function readable(request: Request): Request {
+export function readable(request: KeySignRequest): KeySignRequest {
   const [first, ...others] = request.messages
   if (request.intents.length > 0 || first === undefined) return request
   return { ...request, intents: [payment(first.path)], messages: [{ ...first, payload: 0 }, ...others] }
@@ -29,4 +27,5 @@ export function payment(path: readonly number[]): Intent {
   return { reading, accounts: new Map() }
 }
 
-export const effectsOf = ({ intents }: Request): readonly Effect[] => intents.flatMap(({ reading }) => reading.effects)
+export const effectsOf = ({ intents }: KeySignRequest): readonly Effect[] =>
+  intents.flatMap(({ reading }) => reading.effects)

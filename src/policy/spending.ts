@@ -116,7 +116,7 @@ function counterOf({ per, approvals }: Spends, scope: string, asset: string, roo
   }
 }
 
-export interface Spent {
+export interface ScopeUse {
   /** The account that is bounded for itself; empty where everything is together. */
   readonly scope: string
   readonly used: bigint
@@ -125,7 +125,7 @@ export interface Spent {
 }
 
 interface Spending {
-  readonly scopes: readonly Spent[]
+  readonly scopes: readonly ScopeUse[]
   readonly debits: readonly AmountDebit[]
 }
 
@@ -137,13 +137,13 @@ export function spending(
   usage: Usage,
   sinceMs: number,
 ): Spending {
-  const tallies = new Map<string, { readonly scope: string; readonly tally: Tally }>()
+  const tallies = new Map<string, { readonly scope: string; readonly tally: AmountTally }>()
   for (const intent of intents) {
     const names = spentBy(intent.reading)
     for (const [scope, byAsset] of takenBy(limit, intent)) {
       for (const [asset, amount] of byAsset) {
         const counter = counterOf(limit, scope, asset, rootKey)
-        const known = tallies.get(counter) ?? { scope, tally: new Tally(usage, counter, sinceMs) }
+        const known = tallies.get(counter) ?? { scope, tally: new AmountTally(usage, counter, sinceMs) }
         known.tally.add(amount, names)
         tallies.set(counter, known)
       }
@@ -170,7 +170,7 @@ export function spending(
 function together(
   limit: Spends,
   scope: string,
-  tallies: readonly Tally[],
+  tallies: readonly AmountTally[],
   rootKey: string,
   usage: Usage,
   sinceMs: number,
@@ -187,7 +187,7 @@ function together(
 }
 
 /** One counter, and what the intents of one request take from it. */
-class Tally {
+class AmountTally {
   readonly used: bigint
   #alone = 0n
   /** Largest of the request's own, by what it replaces. */

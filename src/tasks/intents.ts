@@ -84,7 +84,7 @@ export function intentKeyOf(rootKey: string): IntentKey {
 const SIGNATURES: Readonly<Record<SignatureType, Asked["signature"]>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
 /** A payload and the messages that belong to it. */
-interface Placed {
+interface PlacedPayload {
   readonly format: string
   readonly data: Bytes
   readonly messages: readonly number[]
@@ -151,7 +151,7 @@ export const isUnread = (intents: Intents | IntentProblem): intents is IntentPro
 function intentOf(
   task: KeySignTask,
   reading: Reading,
-  { messages }: Placed,
+  { messages }: PlacedPayload,
   key: IntentKey,
   { annotations, names }: IntentSettings,
 ): TaskIntent {
@@ -172,7 +172,7 @@ function placed(
   chainsOf: IntentSettings["chainsOf"],
 ) {
   // Byte-identical payloads are one.
-  const stated = new Map<string, Placed>()
+  const stated = new Map<string, PlacedPayload>()
   for (const [index, { format, data }] of payloads.entries()) {
     const name = `${format} ${data}`
     const before = stated.get(name)?.messages ?? []
@@ -190,7 +190,7 @@ function vendorsPlace(
   info: KeySignTask["extra_info"],
   messages: readonly SignMessage[],
   chainsOf: IntentSettings["chainsOf"],
-): readonly Placed[] {
+): readonly PlacedPayload[] {
   const raw = statedTransaction(info)
   const [first] = messages
   const stated =
@@ -200,7 +200,11 @@ function vendorsPlace(
   return [{ format, data, messages: messages.map((_, index) => index), source: "stated" }]
 }
 
-function impliedBy(message: SignMessage, index: number, chainsOf: IntentSettings["chainsOf"]): readonly Placed[] {
+function impliedBy(
+  message: SignMessage,
+  index: number,
+  chainsOf: IntentSettings["chainsOf"],
+): readonly PlacedPayload[] {
   if (message.payload !== undefined) return []
   const isSolana = chainsOf(parsePath(message.bip32_path)).some((chain) => namespaceOf(chain) === "solana")
   if (!isSolana) return []
@@ -211,12 +215,12 @@ function impliedBy(message: SignMessage, index: number, chainsOf: IntentSettings
 }
 
 /** What is wrong with how payloads and messages name each other, before anything is read. */
-function misplaced({ messages }: KeySignTask, places: readonly Placed[]): IntentProblem | undefined {
+function misplaced({ messages }: KeySignTask, places: readonly PlacedPayload[]): IntentProblem | undefined {
   for (const { source, messages: own } of places) {
     if (source === "stated" && own.length === 0) return problem("E-INT-010", "payloads", "no message belongs to it")
   }
   const placeOf = new Map(places.flatMap((place) => place.messages.map((index) => [index, place] as const)))
-  const seen = new Map<string, Placed | undefined>()
+  const seen = new Map<string, PlacedPayload | undefined>()
   for (const [index, { bip32_path, tweak, msg_hash }] of messages.entries()) {
     const name = `${bip32_path} ${tweak} ${msg_hash}`
     const place = placeOf.get(index)
@@ -232,7 +236,7 @@ function misplaced({ messages }: KeySignTask, places: readonly Placed[]): Intent
 
 async function readPlace(
   task: KeySignTask,
-  place: Placed,
+  place: PlacedPayload,
   key: IntentKey,
   settings: IntentSettings,
 ): Promise<Reading | IntentProblem> {

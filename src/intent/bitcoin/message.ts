@@ -13,7 +13,7 @@ import type { Decoded, Effect } from "../reading.ts"
 import { networkOf } from "./psbt.ts"
 import { destinationOf, hash160, p2trScript, p2wpkhScript, taprootScript } from "./scripts.ts"
 import { SIGHASH_DEFAULT, sighashesOf } from "./sighash.ts"
-import { serialized, sha256d, type Transaction, type TxOutput } from "./transaction.ts"
+import { type BitcoinTransaction, serialized, sha256d, type TxOutput } from "./transaction.ts"
 
 export const messageDecoder: Decoder = {
   format: "bitcoin/message",
@@ -80,9 +80,9 @@ const OP_RETURN = Uint8Array.of(0x6a)
 export function virtualTransactions(
   message: Uint8Array,
   script: Uint8Array,
-): { readonly spent: TxOutput; readonly toSpend: Transaction; readonly toSign: Transaction } {
+): { readonly spent: TxOutput; readonly toSpend: BitcoinTransaction; readonly toSign: BitcoinTransaction } {
   const spent = { amount: 0n, script }
-  const toSpend: Transaction = {
+  const toSpend: BitcoinTransaction = {
     version: 0,
     inputs: [
       {
@@ -95,7 +95,7 @@ export function virtualTransactions(
     lockTime: 0,
   }
   const outpoint = { txid: sha256d(serialized(toSpend)), index: 0 }
-  const toSign: Transaction = {
+  const toSign: BitcoinTransaction = {
     version: 0,
     inputs: [{ outpoint, scriptSig: NOTHING, sequence: 0 }],
     outputs: [{ amount: 0n, script: OP_RETURN }],

@@ -18,8 +18,8 @@ import { type Owned, OwnKeys } from "./ownKeys.ts"
 import { type Psbt, readPsbt } from "./psbtFields.ts"
 import { carriedData, destinationOf, isTaproot, templateOf } from "./scripts.ts"
 import { claimedInputs, type SignedInput, signableInputs } from "./signedInputs.ts"
-import { proveSpent, type Spent } from "./spent.ts"
-import { outpointText, type Transaction, type TxOutput } from "./transaction.ts"
+import { proveSpent, type SpentOutput } from "./spent.ts"
+import { type BitcoinTransaction, outpointText, type TxOutput } from "./transaction.ts"
 
 export const psbtDecoder: Decoder = {
   format: "bitcoin/psbt",
@@ -50,14 +50,19 @@ export function networkOf(context: Context): Network {
   return NETWORKS.get(chain) ?? refuse("E-INT-074", "chain", chain)
 }
 
-function demandPrevious(signed: readonly SignedInput[], spent: readonly Spent[]): void {
+function demandPrevious(signed: readonly SignedInput[], spent: readonly SpentOutput[]): void {
   if (signed.every(({ type }) => isTaproot(type))) return
   const lacking = spent.findIndex(({ proven }) => !proven)
   if (lacking !== -1) refuse("E-INT-066", `input ${lacking}`, "PSBT_IN_NON_WITNESS_UTXO is missing")
 }
 
 /** A payload asks its key for all of its inputs at once: what is left out could be signed against another reading. */
-function demandAllOwnSigned(psbt: Psbt, spent: readonly Spent[], signed: readonly SignedInput[], own: OwnKeys): void {
+function demandAllOwnSigned(
+  psbt: Psbt,
+  spent: readonly SpentOutput[],
+  signed: readonly SignedInput[],
+  own: OwnKeys,
+): void {
   if (own.context.messages.length === 0) return
   const claimed = new Set(signed.map(({ index }) => index))
   for (const [index, { output }] of spent.entries()) {
@@ -88,16 +93,16 @@ interface ProvenOutput {
   readonly change: boolean
 }
 
-interface Proven {
+interface ProvenPsbt {
   readonly psbt: Psbt
-  readonly spent: readonly Spent[]
+  readonly spent: readonly SpentOutput[]
   readonly signed: readonly SignedInput[]
   readonly outputs: readonly ProvenOutput[]
   readonly network: Network
   readonly offline: boolean
 }
 
-function reading(proven: Proven): Reading {
+function reading(proven: ProvenPsbt): Reading {
   const { psbt, spent, signed, network, offline } = proven
   const addresses = signed.map(({ index }) => destinationOf(outputAt(spent, index).script, network))
   const from = offline ? [] : [...new Set(addresses)]
@@ -116,7 +121,7 @@ function reading(proven: Proven): Reading {
   }
 }
 
-const feeOf = ({ spent, outputs }: Proven): bigint => {
+const feeOf = ({ spent, outputs }: ProvenPsbt): bigint => {
   const paidIn = spent.reduce((sum, { output }) => sum + output.amount, 0n)
   const paidOut = outputs.reduce((sum, { output }) => sum + output.amount, 0n)
   if (paidOut > paidIn) refuse("E-INT-073", "outputs", `they pay ${paidOut} and the inputs have ${paidIn}`)
@@ -135,7 +140,7 @@ function effectsOf({ output, owned, change }: ProvenOutput, from: Account, netwo
   return amount > 0n ? [memo, transfer] : [memo]
 }
 
-const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
+const outputAt = (spent: readonly SpentOutput[], index: number): TxOutput => {
   const output = spent[index]?.output
   if (output === undefined) throw new RangeError(`there is no input ${index}`)
   return output
@@ -143,7 +148,7 @@ const outputAt = (spent: readonly Spent[], index: number): TxOutput => {
 
 // ---- what is no effect and is shown --------------------------------------------------------------------------------
 
-function notesOf({ psbt, spent, signed, outputs, network, offline }: Proven): readonly string[] {
+function notesOf({ psbt, spent, signed, outputs, network, offline }: ProvenPsbt): readonly string[] {
   const coins = (amount: bigint): string => `${formatDecimal(amount, 8)} BTC`
   const changes = outputs.flatMap(({ output, owned, change }) =>
     change && owned !== undefined
@@ -166,7 +171,7 @@ const FIRST_TIME = 500_000_000
 const FINAL_SEQUENCE = 0xffff_ffff
 
 /** nLockTime, where an input leaves it in force: what is signed today may happen long after. */
-function lockOf({ lockTime, inputs }: Transaction): readonly string[] {
+function lockOf({ lockTime, inputs }: BitcoinTransaction): readonly string[] {
   if (lockTime === 0 || inputs.every(({ sequence }) => sequence === FINAL_SEQUENCE)) return []
   return [lockTime < FIRST_TIME ? `not valid before block ${lockTime}` : `not valid before Unix time ${lockTime}`]
 }

@@ -8,12 +8,20 @@ import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 import { MAX_EFFECTS } from "../reading.ts"
 import { compactSize } from "./compactSize.ts"
-import { type Entry, type Field, type Fields, type PsbtMap, type PsbtVersion, psbtCursor, readMap } from "./psbtMaps.ts"
 import {
+  type Entry,
+  type PsbtField,
+  type PsbtFields,
+  type PsbtMap,
+  type PsbtVersion,
+  psbtCursor,
+  readMap,
+} from "./psbtMaps.ts"
+import {
+  type BitcoinTransaction,
   MAX_MONEY,
-  type Placed,
+  type PlacedBytes,
   readTransaction,
-  type Transaction,
   type TxInput,
   type TxOutput,
 } from "./transaction.ts"
@@ -27,9 +35,9 @@ export interface Hint {
 
 export interface PsbtInput {
   /** PSBT_IN_NON_WITNESS_UTXO: the transaction that is spent from, as bytes. */
-  readonly previous: Placed | undefined
+  readonly previous: PlacedBytes | undefined
   /** PSBT_IN_WITNESS_UTXO: the output that is spent, as bytes. */
-  readonly witnessUtxo: Placed | undefined
+  readonly witnessUtxo: PlacedBytes | undefined
   readonly sighashType: number | undefined
   readonly redeemScript: Uint8Array | undefined
   /** x of the key before its tweak. */
@@ -43,7 +51,7 @@ interface PsbtOutput {
 }
 
 export interface Psbt {
-  readonly tx: Transaction
+  readonly tx: BitcoinTransaction
   /** As long as tx.inputs. */
   readonly inputs: readonly PsbtInput[]
   /** As long as tx.outputs. */
@@ -65,10 +73,14 @@ const fingerprintAndPath = (length: number): boolean => length >= 4 && length % 
 const aPublicKey = exactly(33, 65)
 const aSignature = exactly(64, 65)
 
-const field = (name: string, keyData: Field["keyData"], value: Field["value"], only?: PsbtVersion): Field =>
-  only === undefined ? { name, keyData, value } : { name, keyData, value, only }
+const field = (
+  name: string,
+  keyData: PsbtField["keyData"],
+  value: PsbtField["value"],
+  only?: PsbtVersion,
+): PsbtField => (only === undefined ? { name, keyData, value } : { name, keyData, value, only })
 
-const GLOBAL: Fields = new Map([
+const GLOBAL: PsbtFields = new Map([
   [0x00, field("PSBT_GLOBAL_UNSIGNED_TX", none, any, 0)],
   [0x01, field("PSBT_GLOBAL_XPUB", exactly(78), fingerprintAndPath)],
   [0x02, field("PSBT_GLOBAL_TX_VERSION", none, exactly(4), 2)],
@@ -79,7 +91,7 @@ const GLOBAL: Fields = new Map([
   [0xfb, field("PSBT_GLOBAL_VERSION", none, exactly(4))],
 ])
 
-const INPUT: Fields = new Map([
+const INPUT: PsbtFields = new Map([
   [0x00, field("PSBT_IN_NON_WITNESS_UTXO", none, any)],
   [0x01, field("PSBT_IN_WITNESS_UTXO", none, any)],
   [0x02, field("PSBT_IN_PARTIAL_SIG", aPublicKey, any)],
@@ -117,7 +129,7 @@ const INPUT: Fields = new Map([
   [0x1c, field("PSBT_IN_MUSIG2_PARTIAL_SIG", exactly(66, 98), exactly(32))],
 ])
 
-const OUTPUT: Fields = new Map([
+const OUTPUT: PsbtFields = new Map([
   [0x00, field("PSBT_OUT_REDEEM_SCRIPT", none, any)],
   [0x01, field("PSBT_OUT_WITNESS_SCRIPT", none, any)],
   [0x02, field("PSBT_OUT_BIP32_DERIVATION", aPublicKey, fingerprintAndPath)],
@@ -140,7 +152,7 @@ export function readPsbt(data: Uint8Array): Psbt {
   if (inputCount === 0) refuse("E-INT-064", "global", "a transaction without inputs")
   const outputCount = bounded(unsigned?.outputs.length ?? countOf(global, 0x05), MAX_EFFECTS, "outputs")
 
-  const maps = (count: number, name: string, fields: Fields): readonly PsbtMap[] =>
+  const maps = (count: number, name: string, fields: PsbtFields): readonly PsbtMap[] =>
     Array.from({ length: count }, (_, index) => {
       const map = readMap(cursor, `${name} ${index}`, fields)
       map.demandVersion(version)
@@ -168,7 +180,7 @@ function versionOf(global: PsbtMap): PsbtVersion {
 }
 
 /** Version 0: a whole transaction whose scriptSigs are empty. */
-function unsignedOf(global: PsbtMap): Transaction {
+function unsignedOf(global: PsbtMap): BitcoinTransaction {
   const tx = readTransaction(global.demand(0x00), "none", "E-INT-064")
   const signed = tx.inputs.findIndex(({ scriptSig }) => scriptSig.length > 0)
   if (signed !== -1) refuse("E-INT-064", `input ${signed}`, "a scriptSig in the unsigned transaction")
@@ -187,7 +199,7 @@ function inputOf(map: PsbtMap): PsbtInput {
   }
 }
 
-const uint = (value: Placed | undefined): number | undefined =>
+const uint = (value: PlacedBytes | undefined): number | undefined =>
   value && new Cursor(value.bytes, "E-INT-062", value.offset).uintLe(4)
 
 function countOf(global: PsbtMap, type: number): number {
@@ -209,7 +221,7 @@ const FINAL_SEQUENCE = 0xffff_ffff
 const NO_SCRIPT = new Uint8Array(0)
 
 /** BIP-370: the transaction whose parts stand in the maps. */
-function described(global: PsbtMap, inputs: readonly PsbtMap[], outputs: readonly PsbtMap[]): Transaction {
+function described(global: PsbtMap, inputs: readonly PsbtMap[], outputs: readonly PsbtMap[]): BitcoinTransaction {
   const tx = {
     version: uint(global.demand(0x02)) ?? 0,
     inputs: inputs.map(describedInput),

@@ -10,12 +10,12 @@ import { type Bytes, concat, equal, utf8 } from "../../bytes.ts"
 import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 import { compactSize, sized } from "./compactSize.ts"
-import type { Placed } from "./transaction.ts"
+import type { PlacedBytes } from "./transaction.ts"
 
 export type PsbtVersion = 0 | 2
 
 /** What may stand behind a known key type. */
-export interface Field {
+export interface PsbtField {
   /** As the BIPs name it. */
   readonly name: string
   /** Whether a length of the key's data (what follows its type) is right. */
@@ -26,11 +26,11 @@ export interface Field {
   readonly only?: PsbtVersion
 }
 
-export type Fields = ReadonlyMap<number, Field>
+export type PsbtFields = ReadonlyMap<number, PsbtField>
 
 export interface Entry {
   readonly keyData: Uint8Array
-  readonly value: Placed
+  readonly value: PlacedBytes
 }
 
 const PROPRIETARY = 0xfc
@@ -45,7 +45,7 @@ export class PsbtMap {
   constructor(
     /** `global`, `input 3`, `output 0`: the place of its problems. */
     readonly name: string,
-    readonly fields: Fields,
+    readonly fields: PsbtFields,
   ) {}
 
   add(type: number, entry: Entry, known: boolean): void {
@@ -64,12 +64,12 @@ export class PsbtMap {
   }
 
   /** The value of a type whose key has no data, of which there is one at most. */
-  one(type: number): Placed | undefined {
+  one(type: number): PlacedBytes | undefined {
     return this.all(type)[0]?.value
   }
 
   /** As `one`, and E-INT-063 where it is missing. */
-  demand(type: number): Placed {
+  demand(type: number): PlacedBytes {
     return this.one(type) ?? refuse("E-INT-063", this.name, `${this.fields.get(type)?.name} is missing`)
   }
 
@@ -95,7 +95,7 @@ export function psbtCursor(data: Uint8Array): Cursor {
 }
 
 /** The next map, up to and with the zero byte that ends it. */
-export function readMap(cursor: Cursor, name: string, fields: Fields): PsbtMap {
+export function readMap(cursor: Cursor, name: string, fields: PsbtFields): PsbtMap {
   const map = new PsbtMap(name, fields)
   const seen = new Set<string>()
   for (;;) {
@@ -117,7 +117,7 @@ export function readMap(cursor: Cursor, name: string, fields: Fields): PsbtMap {
   }
 }
 
-function demandShape(field: Field, keyData: number, value: number, offset: number): void {
+function demandShape(field: PsbtField, keyData: number, value: number, offset: number): void {
   if (!field.keyData(keyData)) refuse("E-INT-062", `byte ${offset}`, `${field.name} has ${keyData} bytes of key data`)
   if (!field.value(value)) refuse("E-INT-062", `byte ${offset}`, `${field.name} has a value of ${value} bytes`)
 }

@@ -14,12 +14,12 @@ const OP_PUSHDATA1 = 0x4c
 const OP_PUSHDATA2 = 0x4d
 
 /** A script by its template; `hash`, `program`: views of the script. */
-type Template =
+type ScriptTemplate =
   | { readonly kind: "p2pkh" | "p2sh"; readonly hash: Uint8Array }
   | { readonly kind: "witness"; readonly version: number; readonly program: Uint8Array }
   | { readonly kind: "op_return" | "other" }
 
-export function templateOf(script: Uint8Array): Template {
+export function templateOf(script: Uint8Array): ScriptTemplate {
   const { length } = script
   if (length === 25 && hasBytes(script, 0, 0x76, 0xa9, 0x14) && hasBytes(script, 23, 0x88, 0xac)) {
     return { kind: "p2pkh", hash: script.subarray(3, 23) }
@@ -35,7 +35,7 @@ export const p2pkhScript = (keyHash: Uint8Array): Bytes =>
   concat(Uint8Array.of(0x76, 0xa9, 0x14), keyHash, Uint8Array.of(0x88, 0xac))
 
 /** BIP-141: OP_0 or OP_1 to OP_16, then one push of 2 to 40 bytes, and nothing else. */
-function witnessOf(script: Uint8Array): Template | undefined {
+function witnessOf(script: Uint8Array): ScriptTemplate | undefined {
   const [opcode = 0xff, push = 0] = script
   const version = opcode === 0 ? 0 : opcode - 0x50
   if (version < 0 || version > 16 || push < 2 || push > 40 || script.length !== push + 2) return undefined

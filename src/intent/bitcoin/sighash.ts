@@ -11,12 +11,12 @@ import { sha256 } from "../../crypto/frame.ts"
 import { encodeCompactSize, encodeSized } from "./compactSize.ts"
 import { p2pkhScript } from "./scripts.ts"
 import {
+  type BitcoinTransaction,
   join,
   outpointBytes,
   outputBytes,
   serialized,
   sha256d,
-  type Transaction,
   type TxOutput,
   u32le,
   u64le,
@@ -39,7 +39,7 @@ export interface Sighashes {
 }
 
 /** `tx` is without scriptSigs; `spent` has the output behind each input. Throws RangeError for an input that is not there. */
-export function sighashesOf(tx: Transaction, spent: readonly TxOutput[]): Sighashes {
+export function sighashesOf(tx: BitcoinTransaction, spent: readonly TxOutput[]): Sighashes {
   const unsigned = once(() => serialized(tx))
   const v0 = once(() => midstates(tx))
   const v1 = once(() => taprootHead(tx, spent))
@@ -99,7 +99,7 @@ interface Midstates {
   readonly outputs: Bytes
 }
 
-function midstates(tx: Transaction): Midstates {
+function midstates(tx: BitcoinTransaction): Midstates {
   return {
     prevouts: sha256d(join(tx.inputs.map(({ outpoint }) => outpointBytes(outpoint)))),
     sequences: sha256d(join(tx.inputs.map(({ sequence }) => u32le(sequence)))),
@@ -108,7 +108,7 @@ function midstates(tx: Transaction): Midstates {
 }
 
 /** What the BIP-341 messages of all inputs have in common, behind the epoch and the type. */
-function taprootHead(tx: Transaction, spent: readonly TxOutput[]): Bytes {
+function taprootHead(tx: BitcoinTransaction, spent: readonly TxOutput[]): Bytes {
   return concat(
     u32le(tx.version),
     u32le(tx.lockTime),

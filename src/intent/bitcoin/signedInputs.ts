@@ -9,7 +9,7 @@ import { refuse } from "../problem.ts"
 import type { Psbt, PsbtInput } from "./psbtFields.ts"
 import { hash160, hashedScripts, isTaproot, type OwnType, p2wpkhScript, taprootScript, templateOf } from "./scripts.ts"
 import { SIGHASH_ALL, SIGHASH_DEFAULT, type Sighashes, type SighashType, sighashesOf } from "./sighash.ts"
-import type { Spent } from "./spent.ts"
+import type { SpentOutput } from "./spent.ts"
 
 export interface SignedInput {
   readonly index: number
@@ -23,7 +23,7 @@ export interface SignedInput {
 const MAX_HASHED = 64 * 1024 * 1024
 
 /** The inputs that the task's messages name, in the messages' order. Refuses with E-INT-069, 070, 072. */
-export function claimedInputs(psbt: Psbt, spent: readonly Spent[], context: Context): readonly SignedInput[] {
+export function claimedInputs(psbt: Psbt, spent: readonly SpentOutput[], context: Context): readonly SignedInput[] {
   const digests = new Digests(psbt, spent)
   const seen = new Set<number>()
   return context.messages.map((message, position) => {
@@ -45,7 +45,7 @@ export function claimedInputs(psbt: Psbt, spent: readonly Spent[], context: Cont
 /**
  * Without keys: every input of a kind that we could sign, as if it were ours. The hash of the key is the one in the script.
  */
-export function signableInputs(psbt: Psbt, spent: readonly Spent[]): readonly SignedInput[] {
+export function signableInputs(psbt: Psbt, spent: readonly SpentOutput[]): readonly SignedInput[] {
   const digests = new Digests(psbt, spent)
   const signable = spent.flatMap(({ output }, index) => {
     const found = signableType(output.script, psbt.inputs[index]?.redeemScript)
@@ -113,7 +113,7 @@ class Digests {
 
   constructor(
     readonly psbt: Psbt,
-    spent: readonly Spent[],
+    spent: readonly SpentOutput[],
   ) {
     this.#sighashes = sighashesOf(
       psbt.tx,

@@ -8,21 +8,21 @@ import type { Psbt, PsbtInput } from "./psbtFields.ts"
 import {
   MAX_MONEY,
   outpointText,
-  type Placed,
+  type PlacedBytes,
   readLoneOutput,
   readTransaction,
   type TxInput,
   type TxOutput,
 } from "./transaction.ts"
 
-export interface Spent {
+export interface SpentOutput {
   readonly output: TxOutput
   /** By the transaction that it is an output of. Else it is what the payload says, and only BIP-341 holds it to that. */
   readonly proven: boolean
 }
 
 /** In the order of the inputs. Refuses with E-INT-062, 064 to 068. */
-export function proveSpent({ tx, inputs }: Psbt): readonly Spent[] {
+export function proveSpent({ tx, inputs }: Psbt): readonly SpentOutput[] {
   const seen = new Set<string>()
   const spent = tx.inputs.map((input, index) => {
     const name = outpointText(input.outpoint)
@@ -38,7 +38,7 @@ export function proveSpent({ tx, inputs }: Psbt): readonly Spent[] {
   return spent
 }
 
-function spentBy(input: TxInput, { previous, witnessUtxo }: PsbtInput, at: string): Spent {
+function spentBy(input: TxInput, { previous, witnessUtxo }: PsbtInput, at: string): SpentOutput {
   const claimed = witnessUtxo && readLoneOutput(witnessUtxo, "E-INT-062")
   if (previous === undefined) {
     if (claimed === undefined) return refuse("E-INT-066", at, "the payload does not say what it spends")
@@ -54,7 +54,7 @@ function spentBy(input: TxInput, { previous, witnessUtxo }: PsbtInput, at: strin
   return { output, proven: true }
 }
 
-function outputOf(previous: Placed, { outpoint }: TxInput, at: string): TxOutput {
+function outputOf(previous: PlacedBytes, { outpoint }: TxInput, at: string): TxOutput {
   const { txid, outputs } = readTransaction(previous, "allowed", "E-INT-065")
   if (!equal(txid, outpoint.txid)) {
     refuse(

@@ -27,7 +27,7 @@ export interface TxOutput {
   readonly script: Uint8Array
 }
 
-export interface Transaction {
+export interface BitcoinTransaction {
   /** Its four bytes as an unsigned number: consensus forbids no version. */
   readonly version: number
   readonly inputs: readonly TxInput[]
@@ -35,13 +35,13 @@ export interface Transaction {
   readonly lockTime: number
 }
 
-interface ReadTransaction extends Transaction {
+interface ReadTransaction extends BitcoinTransaction {
   /** The 32 bytes by which inputs name it: SHA-256 twice over the serialisation without witnesses. */
   readonly txid: Bytes
 }
 
 /** Bytes of a payload and where in it they begin. */
-export interface Placed {
+export interface PlacedBytes {
   readonly bytes: Uint8Array
   readonly offset: number
 }
@@ -58,7 +58,7 @@ const LEAST_OUTPUT = 9
  * behind the end, amounts that cannot be, and a transaction without inputs, which cannot be told from a witness mark.
  */
 export function readTransaction(
-  { bytes, offset }: Placed,
+  { bytes, offset }: PlacedBytes,
   witnesses: "allowed" | "none",
   code: IntentCode,
 ): ReadTransaction {
@@ -83,7 +83,7 @@ export function readTransaction(
 }
 
 /** One output and nothing behind it: the value of PSBT_IN_WITNESS_UTXO. */
-export function readLoneOutput({ bytes, offset }: Placed, code: IntentCode): TxOutput {
+export function readLoneOutput({ bytes, offset }: PlacedBytes, code: IntentCode): TxOutput {
   const cursor = new Cursor(bytes, code, offset)
   const output = readOutput(cursor)
   cursor.end()
@@ -135,7 +135,7 @@ export const outpointBytes = ({ txid, index }: Outpoint): Bytes => concat(txid, 
 export const outputBytes = ({ amount, script }: TxOutput): Bytes => concat(u64le(amount), encodeSized(script))
 
 /** Without witnesses, as the id and the oldest signature hash cover it. */
-export function serialized({ version, inputs, outputs, lockTime }: Transaction): Bytes {
+export function serialized({ version, inputs, outputs, lockTime }: BitcoinTransaction): Bytes {
   return concat(
     u32le(version),
     encodeCompactSize(inputs.length),

@@ -79,7 +79,7 @@ export function decodeArguments(parameters: readonly AbiType[], data: Uint8Array
   return value
 }
 
-interface Read<T> {
+interface AbiRead<T> {
   readonly value: T
   readonly end: number
 }
@@ -95,7 +95,7 @@ class AbiReader {
   }
 
   /** Heads from `start`, and behind them the tails, in order and without gaps. */
-  tuple(types: readonly AbiType[], start: number): Read<Args> {
+  tuple(types: readonly AbiType[], start: number): AbiRead<Args> {
     const values: AbiValue[] = []
     let head = start
     let tail = start + types.reduce((sum, type) => sum + headSize(type), 0)
@@ -113,7 +113,7 @@ class AbiReader {
     return { value: new Args(values), end: tail }
   }
 
-  #dynamic(type: AbiType, start: number): Read<AbiValue> {
+  #dynamic(type: AbiType, start: number): AbiRead<AbiValue> {
     if (type.kind === "tuple") return this.tuple(type.items, start)
     if (type.kind === "list" && type.count !== undefined)
       return this.tuple(Array<AbiType>(type.count).fill(type.item), start)
@@ -127,7 +127,7 @@ class AbiReader {
     return this.#bytes(start + WORD, length)
   }
 
-  #bytes(start: number, length: number): Read<Bytes> {
+  #bytes(start: number, length: number): AbiRead<Bytes> {
     const end = start + Math.ceil(length / WORD) * WORD
     if (end > this.data.length) this.refuse(start, "bytes reach beyond the data")
     this.#zero(start + length, end)

@@ -9,7 +9,7 @@ export type AbiType =
   | { readonly kind: "list"; readonly item: AbiType; readonly count: number | undefined }
   | { readonly kind: "tuple"; readonly items: readonly AbiType[] }
 
-export interface Signature {
+export interface AbiSignature {
   readonly text: string
   readonly name: string
   /** `0x` and 8 hex digits. */
@@ -18,7 +18,7 @@ export interface Signature {
 }
 
 /** Throws RangeError for what is no signature. */
-export function parseSignature(text: string): Signature {
+export function parseSignature(text: string): AbiSignature {
   const open = text.indexOf("(")
   const parsed = parseType(text, open)
   if (parsed.type.kind !== "tuple" || parsed.end !== text.length) throw new RangeError(`${text} is no signature`)

@@ -7,7 +7,7 @@ import type { Bytes } from "../../bytes.ts"
 import { deeper } from "../decoder.ts"
 import { refuse } from "../problem.ts"
 import type { Args } from "./abi.ts"
-import { type Effects, type Method, method, type Site } from "./method.ts"
+import { type AbiMethod, type Effects, method, type Site } from "./method.ts"
 
 /** Where call `i` of a batch stands. */
 export const inside = (site: Site, i: number) => {
@@ -46,7 +46,7 @@ function foreignCalls(rows: readonly Args[], site: Site, effects: Effects, data:
   }
 }
 
-export const BATCH_METHODS: readonly Method[] = [
+export const BATCH_METHODS: readonly AbiMethod[] = [
   method("multicall(bytes[])", (args, site, effects) => ownCalls(args.byteStrings(0), site, effects)),
   method("multicall(uint256,bytes[])", (args, site, effects) => ownCalls(args.byteStrings(1), site, effects)),
   method("multicall(bytes32,bytes[])", (args, site, effects) => ownCalls(args.byteStrings(1), site, effects)),

@@ -6,11 +6,11 @@ import { refuse } from "../problem.ts"
 import { type Effect, MAX_EFFECTS } from "../reading.ts"
 import { decodeArguments } from "./abi.ts"
 import { BATCH_METHODS } from "./batches.ts"
-import type { Effects, Method, Site } from "./method.ts"
+import type { AbiMethod, Effects, Site } from "./method.ts"
 import { SAFE_METHODS, selectorOf } from "./safe.ts"
 import { TOKEN_METHODS } from "./tokens.ts"
 
-const METHODS: ReadonlyMap<string, Method> = new Map(
+const METHODS: ReadonlyMap<string, AbiMethod> = new Map(
   [...TOKEN_METHODS, ...BATCH_METHODS, ...SAFE_METHODS].map((known) => [known.signature.selector, known]),
 )
 

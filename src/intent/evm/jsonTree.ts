@@ -4,30 +4,30 @@
  */
 import { excerpt, refuse } from "../problem.ts"
 
-export type JsonValue = JsonObject | JsonList | JsonText | JsonNumber | JsonWord
+export type JsonNode = ObjectNode | ListNode | TextNode | NumberNode | WordNode
 
-interface Placed {
+interface PlacedNode {
   /** Where it begins: an offset in characters. */
   readonly at: number
 }
-interface JsonObject extends Placed {
+interface ObjectNode extends PlacedNode {
   readonly kind: "object"
-  readonly members: ReadonlyMap<string, JsonValue>
+  readonly members: ReadonlyMap<string, JsonNode>
 }
-interface JsonList extends Placed {
+interface ListNode extends PlacedNode {
   readonly kind: "list"
-  readonly items: readonly JsonValue[]
+  readonly items: readonly JsonNode[]
 }
-interface JsonText extends Placed {
+interface TextNode extends PlacedNode {
   readonly kind: "text"
   readonly text: string
 }
-interface JsonNumber extends Placed {
+interface NumberNode extends PlacedNode {
   readonly kind: "number"
   /** As it is written. */
   readonly digits: string
 }
-interface JsonWord extends Placed {
+interface WordNode extends PlacedNode {
   readonly kind: "true" | "false" | "null"
 }
 
@@ -36,7 +36,7 @@ const MAX_DEPTH = 32
 const MAX_VALUES = 100_000
 
 /** Refuses with E-INT-028. */
-export function parseJsonTree(bytes: Uint8Array): JsonValue {
+export function parseJsonTree(bytes: Uint8Array): JsonNode {
   return new TreeReader(decoded(bytes)).whole()
 }
 
@@ -67,7 +67,7 @@ class TreeReader {
 
   constructor(readonly text: string) {}
 
-  whole(): JsonValue {
+  whole(): JsonNode {
     const value = this.#value(0)
     this.#match(SPACE)
     if (this.#at < this.text.length) this.#refuse(`characters after its end: ${this.text.length - this.#at}`)
@@ -78,7 +78,7 @@ class TreeReader {
     return refuse("E-INT-028", `character ${this.#at}`, found)
   }
 
-  #value(depth: number): JsonValue {
+  #value(depth: number): JsonNode {
     if (depth > MAX_DEPTH) this.#refuse(`it is nested deeper than ${MAX_DEPTH}`)
     if (++this.#values > MAX_VALUES) this.#refuse(`it has more than ${MAX_VALUES} values`)
     this.#match(SPACE)
@@ -94,9 +94,9 @@ class TreeReader {
     return this.#refuse("there is no value")
   }
 
-  #object(depth: number): JsonValue {
+  #object(depth: number): JsonNode {
     const at = this.#at++
-    const members = new Map<string, JsonValue>()
+    const members = new Map<string, JsonNode>()
     if (this.#skip("}")) return { kind: "object", at, members }
     do {
       this.#match(SPACE)
@@ -109,9 +109,9 @@ class TreeReader {
     return { kind: "object", at, members }
   }
 
-  #list(depth: number): JsonValue {
+  #list(depth: number): JsonNode {
     const at = this.#at++
-    const items: JsonValue[] = []
+    const items: JsonNode[] = []
     if (this.#skip("]")) return { kind: "list", at, items }
     do items.push(this.#value(depth + 1))
     while (this.#skip(","))

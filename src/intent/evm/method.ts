@@ -2,7 +2,7 @@
 import type { Bytes } from "../../bytes.ts"
 import type { Account, Effect } from "../reading.ts"
 import type { Args } from "./abi.ts"
-import { parseSignature, type Signature } from "./abiType.ts"
+import { type AbiSignature, parseSignature } from "./abiType.ts"
 
 /** A call where it happens. */
 export interface Site {
@@ -31,11 +31,14 @@ export interface Effects {
 
 type ReadMethod = (args: Args, site: Site, effects: Effects) => void
 
-export interface Method {
-  readonly signature: Signature
+export interface AbiMethod {
+  readonly signature: AbiSignature
   readonly read: ReadMethod
 }
 
-export const method = (signature: string, read: ReadMethod): Method => ({ signature: parseSignature(signature), read })
+export const method = (signature: string, read: ReadMethod): AbiMethod => ({
+  signature: parseSignature(signature),
+  read,
+})
 
 export const UNLIMITED = (1n << 256n) - 1n

@@ -9,7 +9,7 @@ import { addressOf } from "./address.ts"
 /** Of lengths in bytes; a payload has at most 2^20. */
 const LONGEST_LENGTH = 4
 
-interface Header {
+interface RlpHeader {
   readonly isList: boolean
   readonly start: number
   readonly end: number
@@ -90,7 +90,7 @@ export class RlpList {
   }
 
   /** The next item's place; goes past it. */
-  #header(name: string): Header {
+  #header(name: string): RlpHeader {
     const at = this.#at
     if (at === this.end) refuse("E-INT-023", name, "it is missing")
     const head = this.bytes[at] ?? 0
@@ -106,7 +106,7 @@ export class RlpList {
   }
 
   /** `kind` is the head without its base: up to 55 the length itself, above that the number of bytes of the length. */
-  #body(at: number, kind: number, isList: boolean): Header {
+  #body(at: number, kind: number, isList: boolean): RlpHeader {
     if (kind <= 55) return { isList, start: at + 1, end: at + 1 + kind }
     const size = kind - 55
     const digits = this.bytes.subarray(at + 1, Math.min(at + 1 + size, this.end))

@@ -13,7 +13,7 @@ import { decodeArguments } from "./abi.ts"
 import { parseSignature } from "./abiType.ts"
 import { addressOf, tokenAsset, ZERO_ADDRESS } from "./address.ts"
 import { inside } from "./batches.ts"
-import { type Effects, type Method, method, type Site, UNLIMITED } from "./method.ts"
+import { type AbiMethod, type Effects, method, type Site, UNLIMITED } from "./method.ts"
 
 interface SafeCall {
   readonly safe: string
@@ -83,9 +83,9 @@ function moduleExecute(args: Args, site: Site, effects: Effects): void {
   safeCall(call, inside(site, 0), effects)
 }
 
-type Change = Pick<SetAuthority, "role" | "action" | "authority" | "threshold">
+type AuthorityChange = Pick<SetAuthority, "role" | "action" | "authority" | "threshold">
 
-const change = (site: Site, effects: Effects, what: Change): void =>
+const change = (site: Site, effects: Effects, what: AuthorityChange): void =>
   effects.push({ kind: "set_authority", from: site.to, ...what })
 
 /** An address that replaces another; the zero address leaves nobody. */
@@ -114,7 +114,7 @@ function setUp(args: Args, site: Site, effects: Effects): void {
   })
 }
 
-export const SAFE_METHODS: readonly Method[] = [
+export const SAFE_METHODS: readonly AbiMethod[] = [
   method("execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)", execute),
   method("execTransactionFromModule(address,uint256,bytes,uint8)", moduleExecute),
   method("execTransactionFromModuleReturnData(address,uint256,bytes,uint8)", moduleExecute),

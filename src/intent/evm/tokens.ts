@@ -10,7 +10,7 @@ import type { Account } from "../reading.ts"
 import type { Args } from "./abi.ts"
 import { type TokenStandard, tokenAsset } from "./address.ts"
 import { WRAPPED_NATIVE } from "./chain.ts"
-import { type Effects, type Method, method, type Site, UNLIMITED } from "./method.ts"
+import { type AbiMethod, type Effects, method, type Site, UNLIMITED } from "./method.ts"
 
 interface Movement {
   readonly from: Account
@@ -140,7 +140,7 @@ function permit2SignedTransfers(args: Args, _site: Site, effects: Effects): void
 
 const AUTHORIZED = "address,address,uint256,uint256,uint256,bytes32"
 
-export const TOKEN_METHODS: readonly Method[] = [
+export const TOKEN_METHODS: readonly AbiMethod[] = [
   method("transfer(address,uint256)", send),
   method("transferFrom(address,address,uint256)", sendFrom),
   method("approve(address,uint256)", approve),

@@ -15,7 +15,7 @@ import { accountOf, isFeeUnbounded, nativeAsset } from "./chain.ts"
 import { encodeRlp, RlpList } from "./rlp.ts"
 
 /** Everything of a transaction that its effects depend on. */
-interface Transaction {
+interface EvmTransaction {
   readonly chainId: bigint
   readonly nonce: bigint
   /** Undefined for the creation of a contract. */
@@ -56,7 +56,7 @@ function readingOf(payload: Uint8Array, context: Context): Reading {
   }
 }
 
-function callEffects({ to, value, data, nonce }: Transaction, from: Account, effects: EffectList): void {
+function callEffects({ to, value, data, nonce }: EvmTransaction, from: Account, effects: EffectList): void {
   if (to !== undefined) return effects.call({ from, to, value, data, depth: 0, at: "data" })
   const created = createdAddress(from, nonce)
   if (value > 0n) effects.push({ kind: "transfer", from, to: created, asset: effects.native, amount: value })
@@ -70,7 +70,7 @@ function createdAddress(from: Account, nonce: bigint): Account {
 }
 
 /** Refuses whatever is not exactly one unsigned transaction. */
-function parseTransaction(payload: Uint8Array): Transaction {
+function parseTransaction(payload: Uint8Array): EvmTransaction {
   const type = payload[0] ?? 0
   if (type >= 0xc0) return legacy(RlpList.whole(payload, 0))
   if (type < 1 || type > 4) return refuse("E-INT-021", "byte 0", `type ${type}`)
@@ -78,7 +78,7 @@ function parseTransaction(payload: Uint8Array): Transaction {
 }
 
 /** [nonce, gasPrice, gas, to, value, data, chainId, 0, 0]. */
-function legacy(list: RlpList): Transaction {
+function legacy(list: RlpList): EvmTransaction {
   const nonce = nonceOf(list)
   const price = list.uint("gasPrice", 256)
   const gas = list.uint("gas", 64)
@@ -97,7 +97,7 @@ function legacy(list: RlpList): Transaction {
 /** Bytes of gas that a blob takes (EIP-4844). */
 const GAS_PER_BLOB = 131_072n
 
-function typed(list: RlpList, type: number): Transaction {
+function typed(list: RlpList, type: number): EvmTransaction {
   const chainId = chainIdOf(list)
   const nonce = nonceOf(list)
   const tip = type === 1 ? 0n : list.uint("maxPriorityFeePerGas", 256)

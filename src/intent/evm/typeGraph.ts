@@ -6,7 +6,7 @@ import { type Bytes, utf8 } from "../../bytes.ts"
 import { excerpt, refuse } from "../problem.ts"
 import { type AbiType, elementaryType } from "./abiType.ts"
 import { keccak } from "./address.ts"
-import type { JsonValue } from "./jsonTree.ts"
+import type { JsonNode } from "./jsonTree.ts"
 
 export const DOMAIN = "EIP712Domain"
 
@@ -15,7 +15,7 @@ export type FieldType =
   | { readonly kind: "list"; readonly item: FieldType; readonly count: number | undefined }
   | { readonly kind: "struct"; readonly name: string }
 
-interface Member {
+interface TypeMember {
   readonly name: string
   readonly type: FieldType
   readonly text: string
@@ -30,14 +30,14 @@ const NAME = /^[A-Za-z_$][A-Za-z0-9_$]{0,254}$/
 const TYPE = /^([A-Za-z_$][A-Za-z0-9_$]{0,254})((?:\[(?:[1-9][0-9]{0,5})?\])*)$/
 
 export class TypeGraph {
-  readonly #types: ReadonlyMap<string, readonly Member[]>
+  readonly #types: ReadonlyMap<string, readonly TypeMember[]>
   readonly #closures = new Map<string, ReadonlySet<string>>()
   readonly #texts = new Map<string, string>()
   readonly #hashes = new Map<string, Bytes>()
 
   /** `types` of the typed data. Refuses with E-INT-029. */
   constructor(
-    types: JsonValue,
+    types: JsonNode,
     readonly primary: string,
   ) {
     this.#types = declared(types)
@@ -50,7 +50,7 @@ export class TypeGraph {
       refuse("E-INT-029", `types.${DOMAIN}`, "the domain is no part of other types, and they are none of it")
   }
 
-  members(name: string): readonly Member[] {
+  members(name: string): readonly TypeMember[] {
     return this.#types.get(name) ?? refuse("E-INT-029", "types", `${excerpt(name)} is not declared`)
   }
 
@@ -98,10 +98,10 @@ function structOf(type: FieldType): string | undefined {
   return type.kind === "struct" ? type.name : undefined
 }
 
-function declared(types: JsonValue): ReadonlyMap<string, readonly Member[]> {
+function declared(types: JsonNode): ReadonlyMap<string, readonly TypeMember[]> {
   if (types.kind !== "object") return refuse("E-INT-029", "types", "it is not an object")
   if (types.members.size > MAX_TYPES) refuse("E-INT-029", "types", `more than ${MAX_TYPES} types`)
-  const found = new Map<string, readonly Member[]>()
+  const found = new Map<string, readonly TypeMember[]>()
   for (const [name, members] of types.members) {
     if (!NAME.test(name) || looksElementary(name))
       refuse("E-INT-029", "types", `${excerpt(name)} is no name of a struct`)
@@ -120,7 +120,7 @@ function declared(types: JsonValue): ReadonlyMap<string, readonly Member[]> {
 const looksElementary = (name: string): boolean =>
   /^(?:u?int|u?fixed|bytes)[0-9x]*$|^(?:address|bool|string|function|byte)$/.test(name)
 
-function memberOf(member: JsonValue, at: string): Member {
+function memberOf(member: JsonNode, at: string): TypeMember {
   if (member.kind !== "object" || member.members.size !== 2)
     return refuse("E-INT-029", at, "it is not a name and a type")
   const name = member.members.get("name")

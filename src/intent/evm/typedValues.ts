@@ -7,7 +7,7 @@ import { type Bytes, bigToBe, concat, fromHex, utf8 } from "../../bytes.ts"
 import { excerpt, refuse } from "../problem.ts"
 import type { AbiType } from "./abiType.ts"
 import { addressOf, keccak, parseAddress } from "./address.ts"
-import type { JsonValue } from "./jsonTree.ts"
+import type { JsonNode } from "./jsonTree.ts"
 import type { FieldType, TypeGraph } from "./typeGraph.ts"
 
 /** address: EIP-55 text. string: Text. uint, int: bigint. bytes, bytesN: bytes. */
@@ -66,7 +66,7 @@ interface Hashed<T> {
 }
 
 /** hashStruct of EIP-712. `at` names the value, for problems: `message`, `domain`. */
-export function hashStruct(graph: TypeGraph, name: string, from: JsonValue, at: string): Hashed<Struct> {
+export function hashStruct(graph: TypeGraph, name: string, from: JsonNode, at: string): Hashed<Struct> {
   const members = graph.members(name)
   if (from.kind !== "object") return refuse("E-INT-030", at, "it is not an object")
   const values = new Map<string, TypedValue>()
@@ -84,7 +84,7 @@ export function hashStruct(graph: TypeGraph, name: string, from: JsonValue, at: 
   return { value: new Struct(values), word: keccak(concat(...words)) }
 }
 
-function hashValue(graph: TypeGraph, type: FieldType, from: JsonValue, at: string): Hashed<TypedValue> {
+function hashValue(graph: TypeGraph, type: FieldType, from: JsonNode, at: string): Hashed<TypedValue> {
   if (type.kind === "struct") return hashStruct(graph, type.name, from, at)
   if (type.kind === "atom") return hashAtom(type.atom, from, at)
   if (from.kind !== "list") return refuse("E-INT-030", at, "it is not a list")
@@ -94,7 +94,7 @@ function hashValue(graph: TypeGraph, type: FieldType, from: JsonValue, at: strin
   return { value: items.map(({ value }) => value), word: keccak(concat(...items.map(({ word }) => word))) }
 }
 
-function hashAtom(type: AbiType, from: JsonValue, at: string): Hashed<TypedValue> {
+function hashAtom(type: AbiType, from: JsonNode, at: string): Hashed<TypedValue> {
   switch (type.kind) {
     case "bool":
       if (from.kind !== "true" && from.kind !== "false") return refuse("E-INT-030", at, "it is neither true nor false")
@@ -127,7 +127,7 @@ function hashAtom(type: AbiType, from: JsonValue, at: string): Hashed<TypedValue
 
 const INTEGER = /^(?:0|-?[1-9][0-9]{0,77})$/
 
-function hashInteger(type: { kind: "uint" | "int"; bits: number }, from: JsonValue, at: string): Hashed<bigint> {
+function hashInteger(type: { kind: "uint" | "int"; bits: number }, from: JsonNode, at: string): Hashed<bigint> {
   const digits = from.kind === "number" ? from.digits : textOf(from, at)
   if (!INTEGER.test(digits)) refuse("E-INT-030", at, `${excerpt(digits)} is no decimal integer`)
   if (from.kind === "number" && !Number.isSafeInteger(Number(digits)))
@@ -138,10 +138,10 @@ function hashInteger(type: { kind: "uint" | "int"; bits: number }, from: JsonVal
   return { value, word: bigToBe(BigInt.asUintN(256, value), 32) }
 }
 
-const textOf = (from: JsonValue, at: string): string =>
+const textOf = (from: JsonNode, at: string): string =>
   from.kind === "text" ? from.text : refuse("E-INT-030", at, "it is not text")
 
-function bytesOf(from: JsonValue, at: string): Bytes {
+function bytesOf(from: JsonNode, at: string): Bytes {
   const text = textOf(from, at)
   const bytes = text.startsWith("0x") ? fromHex(text.slice(2).toLowerCase()) : undefined
   return bytes ?? refuse("E-INT-030", at, "it is not 0x and pairs of hex digits")

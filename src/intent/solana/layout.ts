@@ -7,7 +7,7 @@ import { encodeBase58 } from "../../keys/base58.ts"
 import { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 
-export interface Message {
+export interface SolanaMessage {
   readonly version: "legacy" | 0
   readonly requiredSignatures: number
   readonly readonlySigned: number
@@ -46,7 +46,7 @@ const SIGNATURE_BYTES = 64
 const MAX_ACCOUNTS = 256
 
 /** Refuses with E-INT-090 (bytes), -091 (version), -092 (header and indices), -093 (size). */
-export function readMessage(bytes: Uint8Array): Message {
+export function readMessage(bytes: Uint8Array): SolanaMessage {
   if (bytes.length > MAX_TRANSACTION_BYTES) refuse(TOO_LARGE, "message", `${bytes.length} bytes`)
   const cursor = new Cursor(bytes, MALFORMED)
   const version = readVersion(cursor)
@@ -56,7 +56,7 @@ export function readMessage(bytes: Uint8Array): Message {
   const instructions = readList(cursor, () => readInstruction(cursor))
   const lookups = version === 0 ? readList(cursor, () => readLookup(cursor)) : []
   cursor.end()
-  const message: Message = {
+  const message: SolanaMessage = {
     version,
     requiredSignatures,
     readonlySigned,
@@ -118,7 +118,7 @@ const readLookup = (cursor: Cursor): Lookup => ({
 
 const readIndices = (cursor: Cursor): readonly number[] => [...cursor.view(readLength(cursor))]
 
-function checkHeader({ requiredSignatures, readonlySigned, readonlyUnsigned, keys }: Message): void {
+function checkHeader({ requiredSignatures, readonlySigned, readonlyUnsigned, keys }: SolanaMessage): void {
   if (requiredSignatures + readonlyUnsigned > keys.length)
     refuse(INCONSISTENT, "header", `${requiredSignatures} signers and ${readonlyUnsigned} others among ${keys.length}`)
   // which also demands a signer: the fee payer, who is always writable
@@ -127,7 +127,7 @@ function checkHeader({ requiredSignatures, readonlySigned, readonlyUnsigned, key
   if (twice !== undefined) refuse(INCONSISTENT, "account keys", `${twice} stands there twice`)
 }
 
-function checkIndices({ keys, instructions, lookups }: Message): void {
+function checkIndices({ keys, instructions, lookups }: SolanaMessage): void {
   for (const [i, { writable, readonly }] of lookups.entries()) {
     if (writable.length + readonly.length === 0) refuse(INCONSISTENT, `lookup ${i}`, "it looks nothing up")
   }

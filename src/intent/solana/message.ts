@@ -36,9 +36,9 @@ export const solanaMessage: Decoder = {
   decode: (data, context) => attempt(() => decode(data, context)),
 }
 
-type Reader = (instruction: Instruction, scene: Scene) => Outcome
+type InstructionReader = (instruction: Instruction, scene: Scene) => Outcome
 
-const READERS: ReadonlyMap<string, Reader> = new Map([
+const READERS: ReadonlyMap<string, InstructionReader> = new Map([
   [SYSTEM, readSystem],
   [TOKEN, readToken],
   [TOKEN_2022, readToken],
@@ -52,7 +52,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map([
   [COMPUTE_BUDGET, () => only()],
 ])
 
-const readCall: Reader = (instruction, scene) => only(callOf(instruction, scene))
+const readCall: InstructionReader = (instruction, scene) => only(callOf(instruction, scene))
 
 function decode(data: Uint8Array, context: Context): Reading {
   demandSignature(context, "ed25519", ["EdDSA"])

@@ -6,7 +6,7 @@ import { copy, toHex } from "../../bytes.ts"
 import type { Settings } from "../decoder.ts"
 import { refuse } from "../problem.ts"
 import type { Account, Call, Effect } from "../reading.ts"
-import type { Message } from "./layout.ts"
+import type { SolanaMessage } from "./layout.ts"
 
 export interface Instruction {
   /** `instruction 2`. */
@@ -41,7 +41,10 @@ export interface Outcome {
 export const only = (...effects: readonly Effect[]): Outcome => ({ effects })
 
 /** All accounts of the message in the order of their indices. */
-export function accountsOf({ keys, lookups }: Message, tables: Settings["solana"]["lookupTables"]): readonly Account[] {
+export function accountsOf(
+  { keys, lookups }: SolanaMessage,
+  tables: Settings["solana"]["lookupTables"],
+): readonly Account[] {
   const entry = (table: string) => (index: number) =>
     tables.get(table)?.[index] ?? { unresolved: `entry ${index} of lookup table ${table}` }
   return [
@@ -51,7 +54,7 @@ export function accountsOf({ keys, lookups }: Message, tables: Settings["solana"
   ]
 }
 
-export function instructionsOf(message: Message, accounts: readonly Account[]): readonly Instruction[] {
+export function instructionsOf(message: SolanaMessage, accounts: readonly Account[]): readonly Instruction[] {
   const flags = accounts.map((_, index) => flagsOf(message, index))
   return message.instructions.map(({ programIndex, accountIndices, data, offset }, i) => ({
     at: `instruction ${i}`,
@@ -63,7 +66,7 @@ export function instructionsOf(message: Message, accounts: readonly Account[]): 
   }))
 }
 
-function flagsOf(message: Message, index: number): string {
+function flagsOf(message: SolanaMessage, index: number): string {
   const { requiredSignatures, readonlySigned, readonlyUnsigned, keys, lookups } = message
   if (index < requiredSignatures) return index < requiredSignatures - readonlySigned ? "sw" : "s"
   if (index < keys.length) return index < keys.length - readonlyUnsigned ? "w" : ""

@@ -7,7 +7,7 @@ import type { Effect } from "../reading.ts"
 import { addressOf, PREFIX } from "./address.ts"
 import { effectsOfCall } from "./calls.ts"
 import { readPermissions } from "./permissions.ts"
-import type { Fields } from "./protobuf.ts"
+import type { ProtobufFields } from "./protobuf.ts"
 
 interface Contract {
   readonly chain: string
@@ -17,18 +17,18 @@ interface Contract {
   readonly type: string
   /** In base58: whose account acts. */
   readonly owner: string
-  readonly value: Fields
+  readonly value: ProtobufFields
   /** `value` as it stands in the transaction. */
   readonly data: Bytes
   /** The transaction's id: SHA-256 of its raw data. */
   readonly id: Bytes
 }
 
-type Reader = (contract: Contract) => readonly Effect[]
+type ContractReader = (contract: Contract) => readonly Effect[]
 
 const SUN = 1_000_000n
 
-const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+const READERS: ReadonlyMap<string, ContractReader> = new Map<string, ContractReader>([
   ["TransferContract", readTransfer],
   ["TransferAssetContract", readAssetTransfer],
   ["TriggerSmartContract", readTrigger],
@@ -125,6 +125,6 @@ const plain = ({ owner, native }: Contract, action: string): Effect => {
   return { kind: "stake", from: owner, action, asset: native, amount: 0n }
 }
 
-const readOther: Reader = ({ type, owner, data }) => [
+const readOther: ContractReader = ({ type, owner, data }) => [
   { kind: "call", from: owner, to: { unresolved: "the chain itself" }, selector: type, data, value: 0n },
 ]

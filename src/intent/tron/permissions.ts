@@ -3,9 +3,9 @@ import { toHex } from "../../bytes.ts"
 import { excerpt, refuse } from "../problem.ts"
 import type { SetAuthority } from "../reading.ts"
 import { addressOf } from "./address.ts"
-import type { Fields } from "./protobuf.ts"
+import type { ProtobufFields } from "./protobuf.ts"
 
-export function readPermissions(value: Fields, from: string): readonly SetAuthority[] {
+export function readPermissions(value: ProtobufFields, from: string): readonly SetAuthority[] {
   const [owner, witness] = [value.message("owner"), value.message("witness")]
   return [
     ...(owner === undefined ? [] : readPermission(owner, from, "owner")),
@@ -14,7 +14,7 @@ export function readPermissions(value: Fields, from: string): readonly SetAuthor
   ]
 }
 
-function readPermission(permission: Fields, from: string, what: string): readonly SetAuthority[] {
+function readPermission(permission: ProtobufFields, from: string, what: string): readonly SetAuthority[] {
   const keys = permission.messages("keys")
   if (keys.length === 0) return refuse("E-INT-128", what, "a permission without keys")
   const threshold = permission.int("threshold")
@@ -29,7 +29,7 @@ function readPermission(permission: Fields, from: string, what: string): readonl
 }
 
 /** The name is anybody's text; the operations are a bit for each type of contract. */
-function named(permission: Fields): string {
+function named(permission: ProtobufFields): string {
   const [name, operations] = [permission.bytes("permission_name"), permission.bytes("operations")]
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(name)
   return `${name.length === 0 ? "" : ` ${excerpt(text)}`}${operations.length === 0 ? "" : ` for ${toHex(operations)}`}`

@@ -12,7 +12,7 @@ import { refuse } from "../problem.ts"
 /** Numbers that are not negative: `int` of 64 bits, `int32` (and enumerations), `bool`. */
 type Scalar = "int" | "int32" | "bool"
 
-export interface Field {
+export interface ProtobufField {
   readonly name: string
   /** `text` is UTF-8. */
   readonly type: Scalar | "bytes" | "text" | Schema
@@ -22,15 +22,18 @@ export interface Field {
 
 /** By number. An entry of a map (`key` and `value`) writes its fields always, whatever they hold. */
 export interface Schema {
-  readonly fields: ReadonlyMap<number, Field>
+  readonly fields: ReadonlyMap<number, ProtobufField>
   readonly isEntry?: true
 }
 
-export const schema = (fields: Readonly<Record<number, Field>>): Schema => ({
+export const schema = (fields: Readonly<Record<number, ProtobufField>>): Schema => ({
   fields: new Map(Object.entries(fields).map(([number, field]) => [Number(number), field])),
 })
 
-export const entrySchema = (fields: Readonly<Record<number, Field>>): Schema => ({ ...schema(fields), isEntry: true })
+export const entrySchema = (fields: Readonly<Record<number, ProtobufField>>): Schema => ({
+  ...schema(fields),
+  isEntry: true,
+})
 
 const MALFORMED = "E-INT-120"
 const VARINT = 0
@@ -39,13 +42,13 @@ const MAX_FIELD = 2 ** 29 - 1
 /** A parser cuts larger numbers, and writes them otherwise. */
 const LIMITS: Readonly<Record<Scalar, bigint>> = { int: 1n << 63n, int32: 1n << 31n, bool: 2n }
 
-const isScalar = (type: Field["type"]): type is Scalar => type === "int" || type === "int32" || type === "bool"
+const isScalar = (type: ProtobufField["type"]): type is Scalar => type === "int" || type === "int32" || type === "bool"
 
 /** What a message holds, by the names of its schema; what is absent has its default. */
-export class Fields {
+export class ProtobufFields {
   readonly #ints = new Map<string, bigint>()
   readonly #bytes = new Map<string, Bytes>()
-  readonly #messages = new Map<string, Fields[]>()
+  readonly #messages = new Map<string, ProtobufFields[]>()
   readonly #places = new Map<string, number>()
 
   /** `at` is where the message begins in the payload. */
@@ -70,11 +73,11 @@ export class Fields {
   placeOf(name: string): number {
     return this.#places.get(name) ?? this.at
   }
-  messages(name: string): readonly Fields[] {
+  messages(name: string): readonly ProtobufFields[] {
     return this.#messages.get(name) ?? []
   }
   /** Of a message that is not repeated. */
-  message(name: string): Fields | undefined {
+  message(name: string): ProtobufFields | undefined {
     return this.messages(name)[0]
   }
 
@@ -94,7 +97,7 @@ export class Fields {
     return number
   }
 
-  #value(cursor: Cursor, { name, type, repeated }: Field, at: string): void {
+  #value(cursor: Cursor, { name, type, repeated }: ProtobufField, at: string): void {
     if (isScalar(type)) {
       const value = readVarint(cursor)
       if (value >= LIMITS.int) refuse("E-INT-127", at, `${name} is negative`)
@@ -109,7 +112,7 @@ export class Fields {
       if (repeated !== undefined && list.length === repeated.most)
         refuse(repeated.code, at, `${name}: more than ${repeated.most}`)
       const begin = cursor.offset
-      const inner = new Fields(cursor.view(length), type, begin)
+      const inner = new ProtobufFields(cursor.view(length), type, begin)
       // the last one would count; their order is the writer's own
       if (type.isEntry === true && list.some((other) => other.int("key") === inner.int("key")))
         refuse(MALFORMED, at, `${name}: the key ${inner.int("key")} stands there twice`)

@@ -3,16 +3,16 @@
  * of contracts by their number.
  */
 import type { IntentCode } from "../../errors/intent.ts"
-import { entrySchema, type Field, type Schema, schema } from "./protobuf.ts"
+import { entrySchema, type ProtobufField, type Schema, schema } from "./protobuf.ts"
 
-const int = (name: string): Field => ({ name, type: "int" })
-const int32 = (name: string): Field => ({ name, type: "int32" })
-const bool = (name: string): Field => ({ name, type: "bool" })
-const bytes = (name: string): Field => ({ name, type: "bytes" })
-const text = (name: string): Field => ({ name, type: "text" })
-const message = (name: string, type: Schema): Field => ({ name, type })
+const int = (name: string): ProtobufField => ({ name, type: "int" })
+const int32 = (name: string): ProtobufField => ({ name, type: "int32" })
+const bool = (name: string): ProtobufField => ({ name, type: "bool" })
+const bytes = (name: string): ProtobufField => ({ name, type: "bytes" })
+const text = (name: string): ProtobufField => ({ name, type: "text" })
+const message = (name: string, type: Schema): ProtobufField => ({ name, type })
 /** The chain's own bounds keep lists short. */
-const list = (name: string, type: Schema, most: number, code: IntentCode = "E-INT-128"): Field => {
+const list = (name: string, type: Schema, most: number, code: IntentCode = "E-INT-128"): ProtobufField => {
   return { name, type, repeated: { most, code } }
 }
 
@@ -67,7 +67,10 @@ interface ContractType {
   readonly schema: Schema
 }
 
-const type = (name: string, fields: Readonly<Record<number, Field>>): ContractType => ({ name, schema: schema(fields) })
+const type = (name: string, fields: Readonly<Record<number, ProtobufField>>): ContractType => ({
+  name,
+  schema: schema(fields),
+})
 const FROZEN_SUPPLY = schema({ 1: int("frozen_amount"), 2: int("frozen_days") })
 const PARAMETER = entrySchema({ 1: int("key"), 2: int("value") })
 

@@ -14,7 +14,7 @@ import type { Effect, Reading } from "../reading.ts"
 import { addressOf } from "./address.ts"
 import { readContract } from "./contracts.ts"
 import { maxFee } from "./fee.ts"
-import { Fields } from "./protobuf.ts"
+import { ProtobufFields } from "./protobuf.ts"
 import { CONTRACT_TYPES, RAW } from "./schemas.ts"
 
 export const tronTransaction: Decoder = {
@@ -31,7 +31,7 @@ function decode(payload: Uint8Array, context: Context): Reading {
   const message = onlyMessage(context)
   const chain = onlyChain(context, "tron", TRON)
   const native = `${chain}/slip44:195`
-  const raw = new Fields(payload, RAW)
+  const raw = new ProtobufFields(payload, RAW)
   checkReference(raw)
   const { type, permission, value, data } = contractOf(raw)
   const owner = addressOf(value.bytes("owner_address"), "owner_address")
@@ -60,7 +60,7 @@ function decode(payload: Uint8Array, context: Context): Reading {
 }
 
 /** Which block it follows, and until when: without them no full node takes it. */
-function checkReference(raw: Fields): void {
+function checkReference(raw: ProtobufFields): void {
   const [number, hash] = [raw.bytes("ref_block_bytes"), raw.bytes("ref_block_hash")]
   if (number.length !== 2 || hash.length !== 8)
     refuse("E-INT-126", "ref_block_bytes, ref_block_hash", `${number.length} and ${hash.length} bytes, not 2 and 8`)
@@ -70,11 +70,11 @@ function checkReference(raw: Fields): void {
 interface ContractFields {
   readonly type: string
   readonly permission: bigint
-  readonly value: Fields
+  readonly value: ProtobufFields
   readonly data: Bytes
 }
 
-function contractOf(raw: Fields): ContractFields {
+function contractOf(raw: ProtobufFields): ContractFields {
   const contract = raw.message("contract") ?? refuse("E-INT-121", "contract", "none")
   const type = CONTRACT_TYPES.get(contract.int("type"))
   if (type === undefined) return refuse("E-INT-122", "contract.type", `number ${contract.int("type")} is not known`)
@@ -84,5 +84,5 @@ function contractOf(raw: Fields): ContractFields {
     return refuse("E-INT-122", "contract.parameter.type_url", `the type is ${type.name}, and the URL another's`)
   const permission = contract.int("Permission_id")
   if (permission > MAX_PERMISSION) return refuse("E-INT-123", "contract.Permission_id", `number ${permission}`)
-  return { type: type.name, permission, data, value: new Fields(data, type.schema, parameter.placeOf("value")) }
+  return { type: type.name, permission, data, value: new ProtobufFields(data, type.schema, parameter.placeOf("value")) }
 }

@@ -8,7 +8,7 @@ import { initiatorOf, type Moment, momentOf, resolveAllow } from "../entry.ts"
 import { lintAllow } from "../entryLint.ts"
 import { type AllowEntry, allowEntry } from "../entrySchema.ts"
 import { annotationsOf, type Names } from "../names.ts"
-import type { Intent, RequestOf } from "../request.ts"
+import type { Intent, KeySignRequest } from "../request.ts"
 import { type Ask, allow as allowed, defineRule, deny, type RuleAnswer, type SettingProblem, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
@@ -71,7 +71,7 @@ export function uniqueNames(list: readonly { readonly name: string }[]): readonl
 }
 
 /** One entry for what has an asset, one for what has none. */
-function allowing(request: RequestOf<"key_sign">): {
+function allowing(request: KeySignRequest): {
   name: string
   effects: AllowEntry["effects"]
   chains: string[]

@@ -5,8 +5,8 @@
 import { formatPath } from "../../keys/path.ts"
 import { lintList } from "../listLint.ts"
 import { covers, matchesPath } from "../pathPattern.ts"
-import type { RequestOf } from "../request.ts"
-import { allow, defineRule, deny, some, type Written } from "../rule.ts"
+import type { KeySignRequest } from "../request.ts"
+import { allow, defineRule, deny, some, type WrittenTable } from "../rule.ts"
 import { payment } from "../ruleCases.ts"
 import { listOf, pathPattern } from "../words.ts"
 
@@ -44,7 +44,7 @@ export const blindPaths = defineRule({
 })
 
 /** A payload, and the last message without one. */
-function withBlind(request: RequestOf<"key_sign">): RequestOf<"key_sign"> {
+function withBlind(request: KeySignRequest): KeySignRequest {
   const last = request.messages.at(-1)
   const path = last?.path ?? []
   return {
@@ -55,7 +55,7 @@ function withBlind(request: RequestOf<"key_sign">): RequestOf<"key_sign"> {
 }
 
 /** Whether something in the section speaks of what payloads do. */
-function asksForPayloads(written: Written): boolean {
+function asksForPayloads(written: WrittenTable): boolean {
   const limits: readonly unknown[] = Array.isArray(written["limits"]) ? written["limits"] : []
   const deny: readonly unknown[] = Array.isArray(written["deny"]) ? written["deny"] : []
   return (

@@ -7,7 +7,7 @@ import { SECTIONS } from "../request.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
 import { listOf, word } from "../words.ts"
 
-type Info = Readonly<Record<string, unknown>>
+type ExtraInfo = Readonly<Record<string, unknown>>
 
 export const extraInfoRequired = defineRule({
   key: "extra_info_required",
@@ -29,7 +29,7 @@ export const extraInfoRequired = defineRule({
   },
 })
 
-function present(info: Info, name: string): boolean {
+function present(info: ExtraInfo, name: string): boolean {
   let at: unknown = info
   for (const key of name.split(".")) {
     if (!isObject(at) || !Object.hasOwn(at, key)) return false
@@ -39,4 +39,5 @@ function present(info: Info, name: string): boolean {
   return typeof at !== "object" || Object.keys(at).length > 0
 }
 
-const isObject = (value: unknown): value is Info => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is ExtraInfo =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

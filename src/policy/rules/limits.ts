@@ -14,15 +14,13 @@ import { NO_USAGE } from "../decision.ts"
 import { lintLimits } from "../limitLint.ts"
 import { type Limit, limitProblems, limitSchema, type WrittenLimit } from "../limitSchema.ts"
 import type { Names } from "../names.ts"
-import type { RequestOf } from "../request.ts"
+import type { KeySignRequest } from "../request.ts"
 import { allow, type Draw, defineRule, entry, type Facts, type RefusedSample, type RuleAnswer } from "../rule.ts"
 import { payment, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
 import { allowedPaths } from "./allowedPaths.ts"
 import { maxBatch } from "./maxBatch.ts"
 import { requiredNodeIds } from "./requiredNodeIds.ts"
-
-type Request = RequestOf<"key_sign">
 
 const schema = Type.Transform(
   listOf(
@@ -67,7 +65,7 @@ export const limits = defineRule({
 })
 
 /** What is wrong with the names of a limit is its own error, at each request. */
-function asking(limit: Limit, names: Names): (request: Request, facts: Facts) => RuleAnswer {
+function asking(limit: Limit, names: Names): (request: KeySignRequest, facts: Facts) => RuleAnswer {
   if (limit.asset === undefined) return (request, facts) => askCount(limit, request, facts)
   try {
     const resolved = resolveAmount(limit, names)
@@ -81,9 +79,9 @@ function asking(limit: Limit, names: Names): (request: Request, facts: Facts) =>
 
 // ---- cases that it refuses ---------------------------------------------------------------------------------------------
 
-type Case = RefusedSample<Request, WrittenLimit[]>
+type LimitCase = RefusedSample<KeySignRequest, WrittenLimit[]>
 
-function manySignatures(request: Request, draw: Draw): Case {
+function manySignatures(request: KeySignRequest, draw: Draw): LimitCase {
   const scopes = [
     { per: "all" },
     { per: "group" },
@@ -97,7 +95,7 @@ function manySignatures(request: Request, draw: Draw): Case {
 }
 
 /** Payments of which each fee alone is too much. */
-function largeAmount(request: Request, draw: Draw): Case {
+function largeAmount(request: KeySignRequest, draw: Draw): LimitCase {
   const asset = "eip155:1/slip44:60"
   const fee = { max: 1_000_001n, asset, unbounded: false }
   const intents = request.intents.map(({ reading }) => {

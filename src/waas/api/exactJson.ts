@@ -3,7 +3,7 @@
  * JSON.stringify on its way to nodes and callback servers: what would change silently there is refused here.
  */
 import { utf8 } from "../../bytes.ts"
-import { type JsonValue, parseJsonTree } from "../../intent/evm/jsonTree.ts"
+import { type JsonNode, parseJsonTree } from "../../intent/evm/jsonTree.ts"
 import { attempt } from "../../intent/problem.ts"
 
 /** What is wrong with the text: no JSON, a member twice, half a surrogate pair, a number that JSON.parse rounds; else undefined. */
@@ -17,7 +17,7 @@ export function problemOfJson(text: string): string | undefined {
 }
 
 /** Where the first one stands. Numbers beyond 2^53 count, even powers of ten: readers in other languages keep other digits. */
-function roundedNumber(value: JsonValue): number | undefined {
+function roundedNumber(value: JsonNode): number | undefined {
   switch (value.kind) {
     case "number":
       return isExact(value.digits) ? undefined : value.at
@@ -30,7 +30,7 @@ function roundedNumber(value: JsonValue): number | undefined {
   }
 }
 
-function firstOf(values: Iterable<JsonValue>): number | undefined {
+function firstOf(values: Iterable<JsonNode>): number | undefined {
   for (const value of values) {
     const at = roundedNumber(value)
     if (at !== undefined) return at

@@ -5,7 +5,7 @@ import fc from "fast-check"
 import { concat } from "../../../src/bytes.ts"
 import { check } from "../../../src/intent/check.ts"
 import { isProblem } from "../../../src/intent/reading.ts"
-import { type Message, readMessage } from "../../../src/intent/solana/layout.ts"
+import { readMessage, type SolanaMessage } from "../../../src/intent/solana/layout.ts"
 import { solanaMessage } from "../../../src/intent/solana/message.ts"
 import { OWN } from "./cases.ts"
 import { type Address, bytesOf } from "./kit.ts"
@@ -63,7 +63,7 @@ const bytes = (values: ArrayLike<number>): Uint8Array => concat(shortvec(values.
 const key = (name: string): Uint8Array => bytesOf(name as Address)
 
 /** The one encoding of what the layout holds. */
-const encode = (message: Message): Uint8Array =>
+const encode = (message: SolanaMessage): Uint8Array =>
   concat(
     message.version === 0 ? Uint8Array.of(0x80) : new Uint8Array(0),
     Uint8Array.of(message.requiredSignatures, message.readonlySigned, message.readonlyUnsigned),
@@ -84,7 +84,7 @@ const encode = (message: Message): Uint8Array =>
 const decoder = getCompiledTransactionMessageDecoder()
 
 /** As the second implementation has it. */
-function sameAsTheirs(mutant: Uint8Array, ours: Message): void {
+function sameAsTheirs(mutant: Uint8Array, ours: SolanaMessage): void {
   const theirs = decoder.decode(mutant)
   if (theirs.version === 1) throw new Error("version 1")
   expect<unknown>({
