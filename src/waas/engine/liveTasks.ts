@@ -25,7 +25,7 @@ import {
 } from "./progress.ts"
 import { toBeTold } from "./reshare.ts"
 
-export interface LiveTasksOptions {
+interface LiveTasksOptions {
   readonly store: WaasStore
   readonly relay: RelayPort
   readonly documents: Documents
