@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import type { Bytes } from "../bytes.ts"
+import { isStrictKey } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
@@ -70,6 +71,7 @@ export function checkTarget(options: LinkTarget): void {
   checkUrl("websocket.url", options.url, ["ws:", "wss:"], false)
   if (options.proxy !== undefined) checkUrl("websocket.proxy", options.proxy, ["http:", "https:"], true)
   if (options.waasKey.length !== 32) refuse("websocket.waas_public_key", "an Ed25519 public key has 32 bytes")
+  if (!isStrictKey(options.waasKey)) refuse("websocket.waas_public_key", "not the public key of any Ed25519 key pair")
   if (options.ca !== undefined) certificates("websocket.ca_path", options.ca)
   if (options.client !== undefined) {
     const [own] = certificates("websocket.client_cert_path", options.client.certificate)

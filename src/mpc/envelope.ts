@@ -3,10 +3,11 @@
  * frame of both (1.8). Decoding is closed: what is not exactly an envelope of this version is undefined.
  */
 
-import { sign, verify } from "node:crypto"
+import { sign } from "node:crypto"
 import { type Bytes, concat, copy, equal, u8, u16be, u32be, utf8 } from "../bytes.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame, sha256 } from "../crypto/frame.ts"
-import { privateKeyOf, publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
+import { privateKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
 import { type PartyId, partyBytes, partyOf } from "../keys/party.ts"
 
 const MAGIC = utf8("TSN1")
@@ -101,18 +102,8 @@ export const isAuthentic = ({ header, headerBytes, body, signature }: Envelope):
   isSigned(header, headerBytes, sha256(body), signature)
 
 /** The same where of the body only its SHA-256 is known. */
-export function isSigned(header: Header, headerBytes: Bytes, bodyDigest: Bytes, signature: Bytes): boolean {
-  try {
-    return verify(
-      null,
-      signedBytes(headerBytes, bodyDigest),
-      publicKeyOf("ed25519", partyBytes(header.sender)),
-      signature,
-    )
-  } catch {
-    return false
-  }
-}
+export const isSigned = (header: Header, headerBytes: Bytes, bodyDigest: Bytes, signature: Bytes): boolean =>
+  verifyEd25519(partyBytes(header.sender), signedBytes(headerBytes, bodyDigest), signature)
 
 /** Whether both say the same, whatever their signatures' bytes. */
 export const sameContent = (a: Envelope, b: Envelope): boolean =>

@@ -6,13 +6,15 @@
 import { randomBytes } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, copy, fromHex, toHex } from "../bytes.ts"
+import { isStrictKey, verifyEd25519 } from "../crypto/ed25519.ts"
 import { privateKeyOf } from "../crypto/rawKeys.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
-import { isForgeableKey } from "../wire/nodeId.ts"
-import { type Signer, signerOf, verifyEd25519 } from "../wire/signed.ts"
+import { type Signer, signerOf } from "../wire/signed.ts"
 
 export type ApiKeyCurve = "ed25519" | "secp256k1"
+
+const NOT_A_KEY = "it is no point of the prime-order group in its canonical form, so no software made it as a key"
 
 /** The Ed25519 signer of a 32-byte seed. */
 export const ed25519Signer = (seed: Secret): Signer => signerOf(privateKeyOf("ed25519", seed.expose()))
@@ -23,7 +25,7 @@ export function parseApiKey(text: string): string {
   const bytes = fromHex(hex)
   if (bytes === undefined) throw new CosignerError("E-WAA-008", { problem: "it is not hex" })
   if (bytes.length === 32) {
-    if (isForgeableKey(bytes)) throw new CosignerError("E-WAA-008", { problem: "anybody can sign for it" })
+    if (!isStrictKey(bytes)) throw new CosignerError("E-WAA-008", { problem: NOT_A_KEY })
     return hex
   }
   if (bytes.length !== 33) throw new CosignerError("E-WAA-008", { problem: "it has neither 64 nor 66 digits" })

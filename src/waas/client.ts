@@ -3,9 +3,9 @@
  * shortest description of how to call WaaS.
  */
 import { fromHex, toHex } from "../bytes.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import type { Secret } from "../secret.ts"
-import { verifyEd25519 } from "../wire/signed.ts"
 import type { SignatureType } from "../wire/task.ts"
 import { signedHash } from "./api/canonical.ts"
 import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"

@@ -5,6 +5,7 @@
 
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"
+import { isStrictKey } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
@@ -192,7 +193,10 @@ function checkups(from: ByteReader): readonly MemberCheckup[] {
   return ascends ? read : malformed("checkups", "not ascending by party")
 }
 
-const party = (from: ByteReader): PartyId => partyOf(from.take(32)) ?? malformed("party", "not a key")
+function party(from: ByteReader): PartyId {
+  const key = from.take(32)
+  return (isStrictKey(key) ? partyOf(key) : undefined) ?? malformed("party", "not a key")
+}
 
 function groupOutcome(bytes: Bytes): GroupOutcome {
   const outcome = readOutcome(bytes)

@@ -14,8 +14,9 @@
  * end those of the signatures in it: WaaS signs tasks, nodes sign and seal envelopes.
  */
 import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame } from "../crypto/frame.ts"
-import { type Signer, verifyEd25519 } from "./signed.ts"
+import type { Signer } from "./signed.ts"
 import { encodeVersions, type Versions } from "./versions.ts"
 
 /**

@@ -3,16 +3,16 @@
  * another. Owns signing, verifying and the two small documents; the task document is taskCodec's.
  */
 
-import { type KeyObject, sign, verify } from "node:crypto"
+import { type KeyObject, sign } from "node:crypto"
 import { type Bytes, copy, utf8 } from "../bytes.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame } from "../crypto/frame.ts"
-import { publicKeyOf, rawPublicKey } from "../crypto/rawKeys.ts"
+import { rawPublicKey } from "../crypto/rawKeys.ts"
 import type { Tag } from "../crypto/tags.ts"
 import { CosignerError } from "../errors.ts"
 import { digest, hex, taskId } from "./fields.ts"
 import type { SignedDocument } from "./frames.ts"
 import { attempt, closed, type FormProblem, integer, oneOf, parseJson, type Read, textUpTo } from "./json.ts"
-import { isForgeableKey } from "./nodeId.ts"
 
 /** An Ed25519 key that signs and is not shown: a node's identity, or WaaS's. */
 export interface Signer {
@@ -26,16 +26,6 @@ export type DocumentTag = Extract<Tag, "waas/task" | "waas/start" | "waas/cancel
 
 export function signerOf(privateKey: KeyObject): Signer {
   return { publicKey: rawPublicKey(privateKey), sign: (message) => copy(sign(null, message, privateKey)) }
-}
-
-/** Ed25519 (RFC 8032). False for whatever is not a valid signature under a key that only its owner can sign for. */
-export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== 32 || isForgeableKey(publicKey)) return false
-  try {
-    return verify(null, message, publicKeyOf("ed25519", publicKey), signature)
-  } catch {
-    return false
-  }
 }
 
 export const signDocument = (by: Signer, tag: DocumentTag, document: Bytes): SignedDocument => ({

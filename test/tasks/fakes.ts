@@ -3,13 +3,14 @@
  * tests end. The semantics are those of the port documentation, as plainly as they can be written.
  */
 
+import { ed25519 } from "@noble/curves/ed25519.js"
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { systemRng } from "../../src/crypto/random.ts"
 import { CosignerError } from "../../src/errors.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
-import { type PartyId, parseParty } from "../../src/keys/party.ts"
+import { type PartyId, partyOf } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
 import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
@@ -34,7 +35,7 @@ import { isFinal } from "../../src/tasks/ports.ts"
 import type { FromNode } from "../../src/wire/frames.ts"
 
 export const party = (n: number): PartyId => {
-  const id = parseParty(toHex(sha256(utf8(`party ${n}`))))
+  const id = partyOf(ed25519.getPublicKey(sha256(utf8(`party ${n}`))))
   if (id === undefined) throw new Error("32 bytes are a party")
   return id
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { concat, utf8 } from "../../src/bytes.ts"
+import { verifyEd25519 } from "../../src/crypto/ed25519.ts"
 import { frame } from "../../src/crypto/frame.ts"
 import { isCode } from "../../src/errors.ts"
 import {
@@ -11,7 +12,6 @@ import {
   MAX_ATTEMPTS,
   signDocument,
   verifyDocument,
-  verifyEd25519,
 } from "../../src/wire/signed.ts"
 import { newIdentity } from "./documents.ts"
 
