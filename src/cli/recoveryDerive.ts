@@ -8,9 +8,8 @@ import type { CurveName } from "../crypto/curve.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { addressesOf } from "../keys/addresses.ts"
-import { AddressList, type RowResult } from "../keys/addressList.ts"
+import { AddressList, type ListRow, type RowResult } from "../keys/addressList.ts"
 import { ChildKeys } from "../keys/childKeys.ts"
-import { CsvReader, type CsvRow } from "../keys/csv.ts"
 import {
   decodeExtendedPublicKey,
   type ExtendedPrivateKey,
@@ -18,6 +17,7 @@ import {
   encodeExtendedPublicKey,
 } from "../keys/extendedKey.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
+import { addressRows } from "./addressRows.ts"
 import { type CommandBase, command, flag, list, refuse, value, valueOr } from "./command.ts"
 import {
   consentOptions,
@@ -218,37 +218,35 @@ function count(tally: Tally, result: RowResult): string {
 }
 
 /** Rows in small pieces, as the file is read. An interrupt ends it with E-KEY-034: the unfinished file is then removed. */
-async function* rowsOf(path: string, output: string): AsyncGenerator<readonly CsvRow[], void, undefined> {
+async function* rowsOf(path: string, output: string): AsyncGenerator<readonly ListRow[], void, undefined> {
   let interrupted = false
   const interrupt = () => {
     interrupted = true
   }
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt)
   try {
-    for await (const rows of parsed(path)) {
-      for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
-        await Bun.sleep(0)
-        if (interrupted) throw new CosignerError("E-KEY-034", { path: output })
-        yield rows.slice(at, at + ROWS_AT_ONCE)
-      }
+    for await (const rows of piecesOf(addressRows(Bun.file(path).stream(), path))) {
+      await Bun.sleep(0)
+      if (interrupted) throw new CosignerError("E-KEY-034", { path: output })
+      yield rows
     }
+  } catch (cause) {
+    if (cause instanceof CosignerError) throw cause
+    const why = cause instanceof TypeError ? "it is not UTF-8 text" : whyNot(cause)
+    throw new CosignerError("E-KEY-032", { path, why }, { cause })
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt)
   }
 }
 
-async function* parsed(path: string): AsyncGenerator<readonly CsvRow[], void, undefined> {
-  const reader = new CsvReader(path)
-  const decoder = new TextDecoder("utf-8", { fatal: true })
-  try {
-    for await (const chunk of Bun.file(path).stream()) yield reader.push(decoder.decode(chunk, { stream: true }))
-    yield reader.push(decoder.decode())
-    yield reader.end()
-  } catch (cause) {
-    if (cause instanceof CosignerError) throw cause
-    const why = cause instanceof TypeError ? "it is not UTF-8 text" : whyNot(cause)
-    throw new CosignerError("E-KEY-032", { path, why }, { cause })
+async function* piecesOf(rows: AsyncIterable<ListRow>): AsyncGenerator<readonly ListRow[], void, undefined> {
+  let piece: ListRow[] = []
+  for await (const row of rows) {
+    if (piece.push(row) < ROWS_AT_ONCE) continue
+    yield piece
+    piece = []
   }
+  yield piece
 }
 
 /** `address-recovery-2026-11-22T09:33:20Z.csv`, named as the vendor's tool does. */

@@ -7,7 +7,6 @@ import type { CurveName } from "../crypto/curve.ts"
 import { CosignerError } from "../errors.ts"
 import { type AddressKind, addressesOf } from "./addresses.ts"
 import type { ChildKeys } from "./childKeys.ts"
-import { type CsvRow, csvLine } from "./csv.ts"
 import { type ExtendedPrivateKey, encodeExtendedPrivateKey, encodeExtendedPublicKey } from "./extendedKey.ts"
 import { parsePath } from "./path.ts"
 
@@ -29,6 +28,12 @@ interface ListShape {
 const WITHOUT_CURVE: ListShape = { columns: 7, curveAt: undefined, pathAt: 5, keyAt: 6 }
 const WITH_CURVE: ListShape = { columns: 8, curveAt: 3, pathAt: 6, keyAt: 7 }
 
+export interface ListRow {
+  /** Of its first character, from 1. */
+  readonly line: number
+  readonly cells: readonly string[]
+}
+
 export type RowResult =
   /** `confirmed`: the row's own address is one of the child's. */
   | { readonly kind: "derived"; readonly text: string; readonly confirmed: boolean }
@@ -47,10 +52,10 @@ export class AddressList {
   ) {}
 
   /** The heading of the answer. Throws E-KEY-030 unless the row is one of the two headings. */
-  heading(row: CsvRow): string {
+  heading(row: ListRow): string {
     const [first] = row.cells
     const has = (columns: number) => row.cells.length === columns
-    if (row.problem !== undefined || first?.trim() !== "wallet name") throw this.#noList('line 1 lacks "wallet name"')
+    if (first?.trim() !== "wallet name") throw this.#noList('line 1 lacks "wallet name"')
     if (has(WITHOUT_CURVE.columns)) this.#shape = WITHOUT_CURVE
     else if (has(WITH_CURVE.columns) && row.cells[3]?.trim() === "curve") this.#shape = WITH_CURVE
     else throw this.#noList(`line 1 has ${row.cells.length} columns of unknown meaning`)
@@ -58,11 +63,10 @@ export class AddressList {
     return csvLine([...row.cells, ...secrets, "extended public key", ...ADDRESS_KINDS.map((kind) => `${kind} address`)])
   }
 
-  row(row: CsvRow): RowResult {
+  row(row: ListRow): RowResult {
     const shape = this.#shape
     if (shape === undefined) throw new TypeError("the heading comes first")
     const bad = (problem: string): RowResult => ({ kind: "bad", line: row.line, problem })
-    if (row.problem !== undefined) return bad(row.problem)
     if (row.cells.length !== shape.columns) return bad(`${row.cells.length} columns in place of ${shape.columns}`)
     const curve = shape.curveAt === undefined ? "secp256k1" : row.cells[shape.curveAt]?.trim()
     if (curve !== "secp256k1" && curve !== "ed25519") return bad("the curve is neither secp256k1 nor ed25519")
@@ -94,6 +98,10 @@ export class AddressList {
     return new CosignerError("E-KEY-030", { file: this.file, reason })
   }
 }
+
+/** One row with its line end; RFC 4180 says which fields are quoted. */
+const csvLine = (cells: readonly string[]): string =>
+  `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`
 
 // Hex addresses are written in any case; base58 ones differ by case, and one of ours equals none of theirs by accident.
 const isOneOf = (address: string, known: readonly string[]): boolean => {
