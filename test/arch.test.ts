@@ -344,6 +344,18 @@ const unimported = (among: readonly Source[], readers: readonly Source[]): reado
   )
 }
 
+/**
+ * Exports that nothing but tests uses: no reader imports them, and their own file does not speak of them again. What its own file
+ * uses may be exported for a test of that part.
+ */
+const onlyForTests = (among: readonly Source[], readers: readonly Source[]): readonly string[] => {
+  const homes = new Map(among.map((source) => [source.path, source]))
+  return unimported(among, readers).filter((found) => {
+    const [path = "", name = ""] = found.split(" ")
+    return [...(homes.get(path)?.code ?? "").matchAll(new RegExp(`\\b${name}\\b`, "g"))].length === 1
+  })
+}
+
 /** Where files outside src/ stand, seen from src/. */
 const others: readonly Source[] = ["test", "scripts"].flatMap((folder) =>
   [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(root, "..", folder) })].map((path) =>
@@ -374,6 +386,14 @@ describe("names", () => {
       ]),
     ).toEqual([])
     expect(unimported(sources, [...sources, ...others])).toEqual([])
+  })
+  test("what only tests use is in test/", () => {
+    const exported = [sample("a.ts", "export const one = 1\nexport function two() {\n  return one\n}\n// two")]
+    const readers = [sample("b.ts", 'import { two } from "./a.ts"')]
+    expect(onlyForTests(exported, [])).toEqual(["a.ts two"])
+    expect(onlyForTests(exported, readers)).toEqual([])
+    const tools = others.filter(({ path }) => path.startsWith("../scripts/"))
+    expect(onlyForTests(sources, [...sources, ...tools])).toEqual([])
   })
 })
 

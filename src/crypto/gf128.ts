@@ -16,18 +16,6 @@ function timesX(e: Uint32Array): void {
   e[0] = ((e[0] ?? 0) << 1) ^ (carry & 0x87)
 }
 
-/** a * b; `a` may be secret, `b` is public. Four words each. */
-export function multiply(a: Uint32Array, b: Uint32Array): Uint32Array {
-  const power = Uint32Array.from(a)
-  const out = new Uint32Array(FIELD_WORDS)
-  for (let bit = 0; bit < FIELD_BITS; bit++) {
-    if (((b[bit >> 5] ?? 0) >>> (bit & 31)) & 1)
-      for (let w = 0; w < FIELD_WORDS; w++) out[w] = (out[w] ?? 0) ^ (power[w] ?? 0)
-    timesX(power)
-  }
-  return out
-}
-
 /**
  * For each row r: mask bits of the row (its columns from `length` on) + sum over blocks of chi_blk times the block's 128
  * bits, as 128 columns of ROWS bits. `columns` holds length + 128 columns, `length` a multiple of 4; `chi` four words per

@@ -12,9 +12,7 @@ import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { encodeBase58, encodeBase58Check } from "./base58.ts"
 
-type BitcoinNetwork = "mainnet" | "testnet"
-
-const HRP: Readonly<Record<BitcoinNetwork, string>> = { mainnet: "bc", testnet: "tb" }
+const HRP = "bc"
 const TRON_PREFIX = 0x41
 const TAP_TWEAK = concat(sha256(utf8("TapTweak")), sha256(utf8("TapTweak")))
 
@@ -37,26 +35,11 @@ export function addressesOf(
   if (curve === "ed25519") return [{ kind: "sol", address: encodeBase58(publicKey) }]
   const account = keccakAddress(point)
   return [
-    { kind: "btc-p2wpkh", address: segwit(HRP.mainnet, 0, ripemd160(sha256(publicKey))) },
-    { kind: "btc-p2tr", address: segwit(HRP.mainnet, 1, tweaked(point, new Uint8Array(0))) },
+    { kind: "btc-p2wpkh", address: segwit(HRP, 0, ripemd160(sha256(publicKey))) },
+    { kind: "btc-p2tr", address: segwit(HRP, 1, tweaked(point, new Uint8Array(0))) },
     { kind: "eth", address: checksummed(toHex(account)) },
     { kind: "tron", address: tronForm(account) },
   ]
-}
-
-/** Witness version 0 over HASH160 of the 33-byte key. */
-export function bitcoinP2wpkh(publicKey: Uint8Array, network: BitcoinNetwork = "mainnet"): string {
-  decoded("secp256k1", publicKey)
-  return segwit(HRP[network], 0, ripemd160(sha256(publicKey)))
-}
-
-/** Witness version 1 over the Taproot output key of the 33-byte internal key; without a merkle root as BIP-86 has it. */
-export function bitcoinP2tr(
-  publicKey: Uint8Array,
-  network: BitcoinNetwork = "mainnet",
-  merkleRoot: Uint8Array = new Uint8Array(0),
-): string {
-  return segwit(HRP[network], 1, taprootOutputKey(publicKey, merkleRoot))
 }
 
 /** x(P + H_TapTweak(x(P) || merkleRoot) G), P taken with even y; 32 bytes (BIP-341). */

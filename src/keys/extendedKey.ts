@@ -71,36 +71,16 @@ export function encodeExtendedPrivateKey(key: ExtendedPrivateKey): string {
 
 /** Throws E-KEY-005 for anything but an xpub or cpub of which every field is valid, E-KEY-004 for a key off the curve. */
 export function decodeExtendedPublicKey(text: string): ExtendedPublicKey {
-  const { node, key } = decode(text, "public")
+  const { node, key } = decode(text)
   const publicKey = node.curve === "ed25519" ? withoutZero(key, "the key field") : key
   checkPoint(node.curve, publicKey)
   return { ...node, publicKey }
-}
-
-/** The same for xprv and cprv; the error never holds any of the text. The caller disposes the scalar. */
-export function decodeExtendedPrivateKey(text: string): ExtendedPrivateKey {
-  const { node, key } = decode(text, "private")
-  const bytes = withoutZero(key, "the key field")
-  const scalar = beToBig(bytes)
-  if (scalar === 0n || scalar >= curveNamed(node.curve).order) throw unreadable("its private key is out of range")
-  return { ...node, scalar: Secret.take(bytes) }
 }
 
 /** The public half of a private key. */
 export function neuter({ scalar, ...node }: ExtendedPrivateKey): ExtendedPublicKey {
   const group = curveNamed(node.curve)
   return { ...node, publicKey: group.encodePoint(group.multiplyBase(beToBig(scalar.expose()))) }
-}
-
-/** The child at `path` below `key`; throws as deriveTweak does, and E-KEY-005 below depth 255. */
-export function derivePublicKey(key: ExtendedPublicKey, path: readonly number[]): ExtendedPublicKey {
-  return derivePosition(positionOf(key), path).key
-}
-
-/** The child's private key; the same path gives the same child as derivePublicKey of the public half. */
-export function derivePrivateKey(key: ExtendedPrivateKey, path: readonly number[]): ExtendedPrivateKey {
-  const child = derivePosition(positionOf(neuter(key)), path)
-  return withScalar(child.key, beToBig(key.scalar.expose()) + child.node.tweak)
 }
 
 /** An extended key together with its point and the tweak that leads to it from where derivation began. */
@@ -114,6 +94,7 @@ export const positionOf = (key: ExtendedPublicKey): Position => ({
   node: derivationRoot(curveNamed(key.curve), key.publicKey, key.chainCode),
 })
 
+/** The child at `path`; throws as deriveTweak does, and E-KEY-005 below depth 255. */
 export function derivePosition(from: Position, path: readonly number[]): Position {
   const { curve } = from.key
   let at = from
@@ -157,14 +138,14 @@ function head(node: ExtendedKeyNode, visibility: Visibility): Bytes {
 // Fields of 32 bytes are written behind a zero byte, so that both curves and both halves fill 33.
 const keyField = (key: Uint8Array): Bytes => (key.length === 33 ? copy(key) : concat(u8(0), key))
 
-function decode(text: string, wanted: Visibility): { readonly node: ExtendedKeyNode; readonly key: Bytes } {
+function decode(text: string): { readonly node: ExtendedKeyNode; readonly key: Bytes } {
   const bytes = decodeBase58Check(text)
   if (bytes === undefined) throw unreadable("it is not base58, or its checksum is wrong")
   if (bytes.length !== LENGTH) throw unreadable(`it holds ${bytes.length} bytes, not ${LENGTH}`)
   const version = VERSIONS.find(([hex]) => hex === toHex(bytes.subarray(0, 4)))
   if (version === undefined) throw unreadable("its version is none of xpub, xprv, cpub and cprv")
   const [, curve, visibility] = version
-  if (visibility !== wanted) throw unreadable(`it is a ${visibility} key, and a ${wanted} one is wanted`)
+  if (visibility === "private") throw unreadable("it is a private key, and a public one is wanted")
   const node: ExtendedKeyNode = {
     curve,
     depth: bytes[4] ?? 0,

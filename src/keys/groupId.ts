@@ -6,8 +6,6 @@ const LENGTH = 20
 // The largest multiple of 52 in a byte: what lies above is thrown away, so that every letter is equally likely.
 const BELOW = 208
 
-export const isGroupId = (text: string): boolean => /^[A-Za-z]{20}$/.test(text)
-
 export function newGroupId(rng: Rng): string {
   let id = ""
   while (id.length < LENGTH) {

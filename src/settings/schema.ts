@@ -85,10 +85,6 @@ export const requiredList = <S extends TSchema>(item: S, words: Omit<Parameters<
 
 // ---- single values ----------------------------------------------------------------------------------------------------
 
-/** A switch without default: whoever writes the table says it. */
-export const requiredBoolean = (description: string) =>
-  Type.Boolean({ description, expected: "true or false; it has no default", example: false })
-
 export const boolean = (fallback: boolean, description: string) =>
   Type.Boolean({ default: fallback, description, expected: "true or false" })
 

@@ -6,12 +6,12 @@ import { ChildKeys } from "../../src/keys/childKeys.ts"
 import { deriveTweak } from "../../src/keys/derive.ts"
 import {
   decodeExtendedPublicKey,
-  derivePrivateKey,
   encodeExtendedPrivateKey,
   encodeExtendedPublicKey,
   neuter,
   rootPrivateKey,
 } from "../../src/keys/extendedKey.ts"
+import { derivePrivateKey } from "../support/extendedKeys.ts"
 import bip32 from "../vectors/bip32.json"
 import { codeOf } from "./codeOf.ts"
 import { digest } from "./groups.ts"

@@ -12,7 +12,6 @@ import {
   parsed,
   type Refused,
   refined,
-  requiredBoolean,
   tableOf,
   word,
 } from "../../src/settings/schema.ts"
@@ -34,7 +33,12 @@ const schema = tableOf("A file.", {
     description: "A number.",
   }),
   ranges: listOf(range, { description: "Ranges.", expected: "a list of tables" }),
-  guard: Type.Optional(entryOf("A guard.", { open: requiredBoolean("Open."), name: word("x", "A name.") })),
+  guard: Type.Optional(
+    entryOf("A guard.", {
+      open: Type.Boolean({ description: "Open.", expected: "true or false", example: false }),
+      name: word("x", "A name."),
+    }),
+  ),
 })
 
 const read = (source: string) => readSettings(schema, parseToml(source, "a.toml"))

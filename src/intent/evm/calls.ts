@@ -14,9 +14,6 @@ const METHODS: ReadonlyMap<string, AbiMethod> = new Map(
   [...TOKEN_METHODS, ...BATCH_METHODS, ...SAFE_METHODS].map((known) => [known.signature.selector, known]),
 )
 
-/** Signatures of the methods that are known. */
-export const KNOWN_METHODS: readonly string[] = [...METHODS.values()].map(({ signature }) => signature.text)
-
 export class EffectList implements Effects {
   readonly list: Effect[] = []
 

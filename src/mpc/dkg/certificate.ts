@@ -5,7 +5,7 @@
 import { type Bytes, equal } from "../../bytes.ts"
 import type { GroupPublic } from "../../keys/group.ts"
 import type { PartyId } from "../../keys/party.ts"
-import { encodeHeader, type Identity, isAuthentic, KIND, makeEnvelope, PROTOCOL, parseEnvelope } from "../envelope.ts"
+import { isAuthentic, KIND, PROTOCOL, parseEnvelope } from "../envelope.ts"
 import { ackRoundOf } from "./rounds.ts"
 
 /** What every ack of a certificate has to say, and who has to say it. */
@@ -33,21 +33,6 @@ export function certifies(acknowledged: Acknowledged, acks: readonly Bytes[]): b
  */
 export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
   return (group.mode === "keygen" || group.parent !== undefined) && certifies(acknowledged(group), acks)
-}
-
-/** This node's ack, made again from the record after a restart: the same bytes as the first time. */
-export function ackOf(identity: Identity, group: GroupPublic): Bytes {
-  const header = encodeHeader({
-    protocol: acknowledged(group).protocol,
-    round: ackRoundOf(group.suite),
-    kind: KIND.broadcast,
-    bodyLength: group.epochId.length,
-    sid: group.sid,
-    sender: identity.party,
-    receiver: undefined,
-    view: group.ackView,
-  })
-  return makeEnvelope(identity, header, group.epochId)
 }
 
 const acknowledged = (group: GroupPublic): Acknowledged => ({

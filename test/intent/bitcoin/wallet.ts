@@ -9,8 +9,9 @@ import { type Bytes, copy, toHex } from "../../../src/bytes.ts"
 import { BITCOIN } from "../../../src/intent/caip.ts"
 import { type Asked, type Context, DEFAULT_SETTINGS } from "../../../src/intent/decoder.ts"
 import type { Effect, Reading } from "../../../src/intent/reading.ts"
-import { derivePublicKey, neuter, rootPrivateKey } from "../../../src/keys/extendedKey.ts"
+import { neuter, rootPrivateKey } from "../../../src/keys/extendedKey.ts"
 import { formatPath } from "../../../src/keys/path.ts"
+import { derivePublicKey } from "../../support/extendedKeys.ts"
 
 bitcoin.initEccLib(ecc)
 

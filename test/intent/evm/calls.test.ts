@@ -15,7 +15,6 @@ import {
 import { decodeArguments } from "../../../src/intent/evm/abi.ts"
 import { parseSignature } from "../../../src/intent/evm/abiType.ts"
 import { BATCH_METHODS } from "../../../src/intent/evm/batches.ts"
-import { KNOWN_METHODS } from "../../../src/intent/evm/calls.ts"
 import { SAFE_METHODS } from "../../../src/intent/evm/safe.ts"
 import { TOKEN_METHODS } from "../../../src/intent/evm/tokens.ts"
 import { attempt } from "../../../src/intent/problem.ts"
@@ -63,15 +62,15 @@ const approve = (spender: string, asset: string, amount: bigint): Effect => ({
   asset,
   amount,
 })
+/** Signatures of the methods that are known. */
+const KNOWN_METHODS = [...TOKEN_METHODS, ...BATCH_METHODS, ...SAFE_METHODS].map(({ signature }) => signature.text)
 const NFT = `eip155:1/erc721:${TOKEN.toLowerCase()}`
 const MULTI = `eip155:1/erc1155:${TOKEN.toLowerCase()}`
 
 describe("selectors", () => {
   test("are those that viem works out", () => {
     for (const text of KNOWN_METHODS) expect(parseSignature(text).selector).toBe(toFunctionSelector(text))
-    const all = [...TOKEN_METHODS, ...BATCH_METHODS, ...SAFE_METHODS].map(({ signature }) => signature.selector)
-    expect(new Set(all).size).toBe(all.length)
-    expect(KNOWN_METHODS).toHaveLength(all.length)
+    expect(new Set(KNOWN_METHODS.map((text) => parseSignature(text).selector)).size).toBe(KNOWN_METHODS.length)
   })
   test("are those that the standards print", () => {
     const printed: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { commitments, evaluateCommitted, interpolateCommitted } from "../../../s
 import { randomPolynomial } from "../../../src/crypto/shamir.ts"
 import { type GroupPublic, NO_EPOCH } from "../../../src/keys/group.ts"
 import type { PartyId } from "../../../src/keys/party.ts"
-import { ackOf, verifyCertificate } from "../../../src/mpc/dkg/certificate.ts"
+import { verifyCertificate } from "../../../src/mpc/dkg/certificate.ts"
 import { epochIdOf } from "../../../src/mpc/dkg/epoch.ts"
 import {
   ancestorOf,
@@ -17,6 +17,7 @@ import {
 } from "../../../src/mpc/reshare/succession.ts"
 import type { ReshareSpec } from "../../../src/mpc/session.ts"
 import { reshareSid } from "../../../src/mpc/sid.ts"
+import { ackOf } from "../ackOf.ts"
 import { identityAt, partyAt, runCluster } from "../cluster.ts"
 import { type DealtGroup, dealGroup } from "../dealer.ts"
 import { seededRng } from "../network.ts"
