@@ -139,7 +139,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   const up = dial(base, tasks)
   link = up
 
-  operations.begin({
+  const view = {
     nodeId,
     self: identity.party,
     link: () => up.state(),
@@ -151,7 +151,8 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     rulesEnabled: () => rules.enable,
     waitingKeys: () => waiting,
     backupMs: () => lastProvenMs(config.backup.directory),
-  })
+  }
+  operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })
   const jobs = startNodeJobs(base)
   return {
     nodeId,

@@ -232,4 +232,16 @@ export const taskCodes = {
       `this epoch of group ${d.groupId} is over${d.isErased ? ", and this node holds no share of it" : ": a later one was certified"}`,
     next: "nothing to do here: the ACTIVE epoch of the group signs, on the nodes that are members of it",
   }),
+  "E-TSK-048": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `this node takes up no task just now: ${d.why}`,
+    next: "WaaS asks again, and other nodes meanwhile; cosigner doctor and /readyz on the node say what it lacks",
+  }),
+  "E-TSK-049": entry<{ readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the start does not fit the task: ${d.problem}`,
+    next: "upgrade WaaS; nothing was signed in this attempt, and nobody misbehaved",
+  }),
 } as const

@@ -22,8 +22,8 @@ export interface Measured {
 interface ConnectionEvents {
   /** The socket is open, nothing is proved. */
   opened(): void
-  /** Both keys are proved. */
-  established(): void
+  /** Both keys are proved; `version` of the link is what both speak. */
+  established(version: number): void
   measured(measured: Measured): void
   packet(packet: ChannelPacket): void
   /** Once, and last. Not called after `close`. */
@@ -40,6 +40,7 @@ export class Connection {
   readonly #socket: WebSocket
   readonly #patience: ReturnType<typeof setTimeout>
   #phase: Phase = "dialing"
+  #version = 0
   #failure: DialFailure | undefined
   #helloAt = 0
   #unheard = 0
@@ -149,6 +150,7 @@ export class Connection {
     if (!isProof("waas", transcript, signature)) return this.fail(wrongServer(this.#options))
     this.#measure(this.#helloAt, waasMs)
     this.#phase = "welcome"
+    this.#version = version
     this.#prove(transcript)
   }
 
@@ -165,7 +167,7 @@ export class Connection {
     this.#phase = "open"
     clearTimeout(this.#patience)
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.timing.pingMs)
-    this.#events.established()
+    this.#events.established(this.#version)
   }
 
   #beat(): void {

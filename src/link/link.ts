@@ -10,6 +10,7 @@ import type { FromNode, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
+import { LINK_WITH_READINESS } from "../wire/versions.ts"
 import { Connection, type Measured } from "./connection.ts"
 import { failureLine } from "./failure.ts"
 import { checkTarget, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
@@ -54,6 +55,13 @@ export interface Link {
 const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number =>
   Math.min(capMs, timing.backoffMs * 2 ** Math.min(failures, 30))
 
+/** The frame as a WaaS of that link version reads it; undefined for what it has no words for, and need not be told. */
+function asSpoken(frame: FromNode, version: number): FromNode | undefined {
+  if (version >= LINK_WITH_READINESS || frame.kind === "report" || frame.kind === "envelope") return frame
+  if (frame.kind === "readiness" || version === 0) return undefined
+  return { ...frame, kind: "report", status: 160, attempt: 0, approved: false, outcome: undefined }
+}
+
 /** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
   checkTarget(options)
@@ -67,6 +75,8 @@ class NodeLink implements Link {
   readonly #dropped: Record<LinkDrop, number> = { malformed: 0, duplicate: 0, handlerFailed: 0, queueFull: 0 }
   #connection: Connection | undefined
   #phase: LinkState["phase"] = "connecting"
+  /** Of the connection that was made last; 0 before the first. */
+  #version = 0
   #sinceMs: number
   #failures = 0
   #measured: Measured | undefined
@@ -88,7 +98,9 @@ class NodeLink implements Link {
     this.#dial()
   }
 
-  send(frame: FromNode): "queued" | "full" {
+  send(said: FromNode): "queued" | "full" {
+    const frame = asSpoken(said, this.#version)
+    if (frame === undefined) return "queued"
     const encoded = encodeFromNode(frame)
     const answer = this.#channel.send(encoded)
     this.#options.log.trace("frame out", () => ({ ...shownFrame(frame, encoded.length), answer }))
@@ -134,7 +146,8 @@ class NodeLink implements Link {
     log.info(`WebSocket connecting to ${shownUrl(url)}`, {})
     this.#connection = new Connection(this.#options, {
       opened: () => log.info("Start to register service", {}),
-      established: () => {
+      established: (version) => {
+        this.#version = version
         log.info("[Websocket.Client] connected.", {})
         this.#channel.connect()
         this.#pump()

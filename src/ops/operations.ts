@@ -9,6 +9,7 @@ import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import { activeSignable } from "../tasks/signable.ts"
+import type { Readiness } from "../wire/frames.ts"
 import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
 import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
 import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
@@ -31,8 +32,15 @@ import {
   type WatchLimits,
   workersProbe,
 } from "./readiness/probes.ts"
+import { tellReadiness } from "./readiness/told.ts"
 import { createWatch, isReady, type Probe, type ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
+
+interface WaasTold {
+  readonly tell: (readiness: Readiness) => void
+  /** Tasks that may be in work at one time. */
+  readonly mostTasks: number
+}
 
 type GivenView = Omit<NodeView, "store" | "environment" | "provenMs">
 
@@ -40,8 +48,8 @@ interface Operations {
   readonly observers: Observers
   /** Where the status port is, as `status.listen` writes it; undefined while it is off. */
   readonly address: string | undefined
-  /** Begins to look, once the node is there to be looked at. */
-  begin(view: GivenView): void
+  /** Begins to look, once the node is there to be looked at; WaaS is told what readiness comes to. */
+  begin(view: GivenView, waas: WaasTold): void
   /** Never rejects; takes at most a few seconds, whatever InfluxDB does. */
   stop(): Promise<void>
 }
@@ -107,10 +115,10 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
   return {
     observers,
     address: thread.address,
-    begin(given) {
+    begin(given, waas) {
       const backupMs = remembered(given.backupMs, BACKUP_LOOK_MS, clock)
       const view: NodeView = { ...given, backupMs, store, environment: config.env, provenMs: seen.provenMs }
-      looking = look({ ...options, view, metrics, history, seen, clock, startedMs, thread })
+      looking = look({ ...options, waas, view, metrics, history, seen, clock, startedMs, thread })
     },
     async stop() {
       looking?.stop()
@@ -150,6 +158,7 @@ interface Looking {
 }
 
 interface OperationsParts extends OperationsOptions {
+  readonly waas: WaasTold
   readonly view: NodeView
   readonly metrics: Metrics
   readonly history: History
@@ -172,6 +181,13 @@ function look(parts: OperationsParts): Looking {
     log,
     onAlarm: (item) => metrics.add("cosigner_alarms_total", { item }),
   })
+  const told = tellReadiness({
+    link: view.link,
+    open: view.tasksOpen,
+    most: parts.waas.mostTasks,
+    groups: () => activeSignable(parts.store),
+    tell: parts.waas.tell,
+  })
   const delays = delayMeter()
   let isBroken = false
 
@@ -180,6 +196,7 @@ function look(parts: OperationsParts): Looking {
     const ready = isReady(items)
     const delay = delays.read()
     measureReadiness(metrics, items, ready)
+    told.look(items)
     thread.beat(() => ({ status: documentOf(items, ready, delay), history: parts.history.document(Date.now()) }))
   }
 

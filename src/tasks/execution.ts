@@ -36,6 +36,7 @@ import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } fr
 import { isFinal } from "./ports.ts"
 import { attemptEnded, reportOf } from "./report.ts"
 import { fired, onFired } from "./signals.ts"
+import { amongSigners, planOfSigners, problemOfSigners } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
 
 type TaskCommand =
@@ -220,6 +221,8 @@ export class TaskExecution {
     const { readers } = VERSIONS
     const off = clockRefusal(this.#ports)
     if (off !== undefined) return off
+    const unfit = problemOfSigners(this.task, terms)
+    if (unfit !== undefined) return refuse("E-TSK-049", { problem: unfit })
     if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
     if (this.task.type !== "KeySign") return undefined
     const { reader: asked = 0 } = terms
@@ -228,14 +231,18 @@ export class TaskExecution {
 
   /** Whether the task is over. */
   async #attempt(number: number, terms: StartTerms | undefined): Promise<boolean> {
-    const plan = planOf(this.task, this.#ports) // anew: a ban or a new epoch may have come since the approval
+    const task = amongSigners(this.task, terms)
+    const plan = planOfSigners(task, this.#ports) // anew: a ban or a new epoch may have come since the approval
     if (isRefusal(plan)) {
-      this.#fail(plan)
-      return true
+      // With other signers it may be begun.
+      const isOver = terms?.signers === undefined
+      if (isOver) this.#fail(plan)
+      else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
+      return isOver
     }
     if (plan.kind === "alone") return this.#alone(number, plan)
     const start: AttemptStart = { attempt: number, terms, intents: this.#intents }
-    const attempt = beginAttempt(this.task, start, plan, this.#ports, this.#locks, {
+    const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
       // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,

@@ -30,10 +30,12 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
   if (!signers.includes(ports.self)) return refuse("E-TSK-008", {})
   const stranger = signers.find((party) => !group.members.some((member) => member.party === party))
   if (stranger !== undefined) return refuse("E-TSK-009", { problem: `${nodeIdOf(stranger)} is not a member` })
-  if (signers.length !== group.threshold) {
+  const areCandidates = task.version === 3 && signers.length > group.threshold
+  if (signers.length !== group.threshold && !areCandidates) {
     return refuse("E-TSK-009", { problem: `${signers.length} signers where the threshold is ${group.threshold}` })
   }
-  const blocked = blockedAmong(group, algorithm, signers, ports.bans)
+  // Of candidates, a start names those that sign, and then each is looked at.
+  const blocked = blockedAmong(group, algorithm, areCandidates ? [] : signers, ports.bans)
   if (blocked !== undefined) return refusalOf(blocked)
   const messages = messagesOf(task, algorithm, ports)
   if (isRefusal(messages)) return messages
@@ -42,9 +44,11 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     groupId: group.groupId,
     group,
     participants: signers,
+    ...(areCandidates && { areCandidates }),
     kind: "sign",
     ecdsa: algorithm === "ecdsa",
     open: ({ attempt, terms, intents }) => {
+      if (areCandidates) throw new TypeError("a session has exactly as many signers as the threshold")
       const secret = ports.groups.open(group.groupId, group.epochId)
       return {
         spec: {

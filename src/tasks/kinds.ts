@@ -19,7 +19,7 @@ import { struckOut } from "./signable.ts"
 /** The plan of a task, or why this node does not begin it. */
 export function planOf(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   const plan = planByType(task, ports)
-  if (isRefusal(plan) || plan.kind === "alone") return plan
+  if (isRefusal(plan) || plan.kind === "alone" || plan.areCandidates === true) return plan
   const refused = ports.strikes.refused().filter((party) => plan.participants.includes(party))
   const struck = struckOut(refused)
   return struck === undefined ? plan : refusalOf(struck)

@@ -61,6 +61,8 @@ export interface Plan {
   readonly group: GroupPublic | undefined
   /** Everybody who takes part, this node included. */
   readonly participants: readonly PartyId[]
+  /** They are all who may take part, more than do: such a plan is approved, and never opened. */
+  readonly areCandidates?: boolean
   readonly kind: "sign" | "setup"
   /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
   readonly ecdsa: boolean

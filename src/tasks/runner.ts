@@ -3,7 +3,7 @@
  * envelopes to the execution they belong to. What a task does is execution.ts's.
  */
 import { type Bytes, fromHex } from "../bytes.ts"
-import { errorText } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
@@ -137,8 +137,15 @@ class Runner implements TaskRunner {
       return this.#log.say("error", "dropped a task", { ...refuse("E-TSK-003", { problem: task.problem }) })
     }
     const digest = taskDigest(signed.document)
-    const known = this.#ports.journal.get(task.task_id)
-    if (known !== undefined || !this.#isUnwelcome(task, signed, digest)) this.#claim(task, signed, digest)
+    try {
+      const known = this.#ports.journal.get(task.task_id)
+      if (known !== undefined || !this.#isUnwelcome(task, signed, digest)) this.#claim(task, signed, digest)
+    } catch (error) {
+      // A disk that is full, say: that is no refusal, and WaaS need not wait for this node to learn it.
+      const why = error instanceof CosignerError ? `${error.code} ${error.message}` : "its store failed"
+      this.#later(task, digest, refuse("E-TSK-048", { why }))
+      throw error
+    }
   }
 
   /** Whether a task that is new here is dealt with otherwise than by a claim. */
@@ -147,17 +154,19 @@ class Runner implements TaskRunner {
     const tried = this.#pending.get(task.task_id)
     if (tried !== undefined) {
       if (tried.digest !== digest) this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
+    } else if (this.#stopping) {
+      this.#later(task, digest, refuse("E-TSK-048", { why: "it is stopping" }))
     } else if (this.open() >= limits.openTasks) {
-      this.#refuseUnclaimed(task, digest, refuse("E-TSK-017", { limit: limits.openTasks }))
+      this.#later(task, digest, refuse("E-TSK-017", { limit: limits.openTasks }))
     } else if (this.#openBytes + signed.document.length > MAX_OPEN_BYTES) {
-      this.#refuseUnclaimed(task, digest, refuse("E-TSK-036", { limit: MAX_OPEN_BYTES }))
+      this.#later(task, digest, refuse("E-TSK-036", { limit: MAX_OPEN_BYTES }))
     } else if (task.deadline_ms > now() + MAX_AHEAD_MS) {
       this.#refuseUnclaimed(task, digest, refuse("E-TSK-032", { deadlineMs: task.deadline_ms }))
     } else {
       const admits = this.#admission.admits(now())
       if (admits === "claim") return false
-      if (admits !== "decideFirst") this.#refuseUnclaimed(task, digest, admits)
-      else if (!this.#stopping) this.#decideBeforeClaim(task, signed, digest)
+      if (admits !== "decideFirst") this.#later(task, digest, admits)
+      else this.#decideBeforeClaim(task, signed, digest)
     }
     return true
   }
@@ -221,6 +230,13 @@ class Runner implements TaskRunner {
       reason,
       outcome: undefined,
     })
+  }
+
+  /** Not now, which is not no: nothing is kept of it, and WaaS may ask again (formats.md 12). */
+  #later(task: Task, digest: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
+    this.#ports.unrecorded(task.type, code)
+    this.#log.say("warn", "took up no task", { task: task.task_id, code, reason })
+    this.#ports.send({ kind: "later", taskId: task.task_id, digest, type: task.type, code, reason })
   }
 
   #begin(task: Task, record: TaskRecord, answered?: Verdict): void {

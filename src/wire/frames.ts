@@ -80,6 +80,13 @@ export type FromNode =
       readonly reason: string
       readonly outcome: TaskOutcome | undefined
     }
+  /**
+   * Not now, and no refusal (formats.md 12): the node took nothing up, and may be asked again. From link version 3 on; to a WaaS of
+   * before the same is a report of status 160.
+   */
+  | Later
+  /** How ready this node is; after each connection, and whenever it changes. From link version 3 on. */
+  | Readiness
   /** receiver undefined: to all other participants of the task. */
   | {
       readonly kind: "envelope"
@@ -87,6 +94,36 @@ export type FromNode =
       readonly receiver: string | undefined
       readonly envelope: Bytes
     }
+
+export interface Later {
+  readonly kind: "later"
+  readonly taskId: string
+  readonly digest: string
+  readonly type: TaskType
+  /** E-... and its sentence. */
+  readonly code: string
+  readonly reason: string
+}
+
+export interface Readiness {
+  readonly kind: "readiness"
+  /** Why the node carries out no task at all just now; both empty while it does. */
+  readonly code: string
+  readonly reason: string
+  /** Tasks in work, and how many may be. */
+  readonly open: number
+  readonly most: number
+  /** Groups whose key does not sign with an algorithm here, each once per algorithm; those that are not named do. */
+  readonly blocked: readonly BlockedGroup[]
+}
+
+export const ALGORITHMS = ["ecdsa", "eddsa", "bip340"] as const
+
+export interface BlockedGroup {
+  readonly groupId: string
+  readonly algorithm: (typeof ALGORITHMS)[number]
+  readonly code: string
+}
 
 export type GroupOutcome = Extract<TaskOutcome, { readonly type: "group" }>
 

@@ -10,7 +10,19 @@ import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
 import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
-import type { FromNode, GroupOutcome, MemberCheckup, Report, ReportStatus, SignedDocument, ToNode } from "./frames.ts"
+import {
+  ALGORITHMS,
+  type BlockedGroup,
+  type FromNode,
+  type GroupOutcome,
+  type Later,
+  type MemberCheckup,
+  type Readiness,
+  type Report,
+  type ReportStatus,
+  type SignedDocument,
+  type ToNode,
+} from "./frames.ts"
 import { attempt, type FormProblem, malformed } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
@@ -42,7 +54,10 @@ const TO_NODE = {
   succession: 7,
   checkups: 8,
 } as const
-const FROM_NODE = { report: 0x81, envelope: 0x82 } as const
+const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84 } as const
+
+/** Groups that one readiness frame names at most; a node with more of them says so by the code of the first. */
+export const MAX_BLOCKED = 4096
 
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
 
@@ -79,6 +94,8 @@ export function encodeToNode(frame: ToNode): Bytes {
 export function encodeFromNode(frame: FromNode): Bytes {
   const head = u8(FROM_NODE[frame.kind])
   if (frame.kind === "report") return checked(decodeFromNode, head, reportFields(frame))
+  if (frame.kind === "later") return checked(decodeFromNode, head, laterFields(frame))
+  if (frame.kind === "readiness") return checked(decodeFromNode, head, readinessFields(frame))
   return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
 }
 
@@ -122,6 +139,10 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
     switch (kind) {
       case FROM_NODE.report:
         return report(from)
+      case FROM_NODE.later:
+        return later(from)
+      case FROM_NODE.readiness:
+        return readiness(from)
       case FROM_NODE.envelope:
         return {
           kind: "envelope",
@@ -234,6 +255,53 @@ function report(from: ByteReader): Report {
   // An outcome without completion, or completion without an outcome, would be half believed by somebody.
   if ((read.outcome !== undefined) !== (read.status === 190)) malformed("outcome", "does not go with the status")
   return read
+}
+
+function laterFields({ taskId: id, digest, type, code, reason }: Later): Bytes {
+  return concat(
+    textBlock(id),
+    fromHex(digest) ?? new Uint8Array(0),
+    u8(TASK_TYPES.indexOf(type)),
+    textBlock(code),
+    textBlock(reason.slice(0, MAX_REASON / 4)),
+  )
+}
+
+function later(from: ByteReader): Later {
+  return {
+    kind: "later",
+    taskId: taskId(from),
+    digest: toHex(from.take(32)),
+    type: TASK_TYPES[from.u8()] ?? malformed("type", "not known"),
+    code: from.text(2, MAX_CODE),
+    reason: from.text(2, MAX_REASON),
+  }
+}
+
+function readinessFields({ code, reason, open, most, blocked }: Readiness): Bytes {
+  return concat(
+    textBlock(code),
+    textBlock(reason.slice(0, MAX_REASON / 4)),
+    u32be(open),
+    u32be(most),
+    u32be(blocked.length),
+    ...blocked.map((one) => concat(textBlock(one.groupId), u8(ALGORITHMS.indexOf(one.algorithm)), textBlock(one.code))),
+  )
+}
+
+function readiness(from: ByteReader): Readiness {
+  const [code, reason, open, most] = [from.text(2, MAX_CODE), from.text(2, MAX_REASON), from.u32(), from.u32()]
+  const count = from.u32()
+  if (count > MAX_BLOCKED) malformed("blocked", `more than ${MAX_BLOCKED}`)
+  const blocked = Array.from(
+    { length: count },
+    (): BlockedGroup => ({
+      groupId: groupId(from.text(2, 64), "groupId"),
+      algorithm: ALGORITHMS[from.u8()] ?? malformed("algorithm", "not known"),
+      code: from.text(2, MAX_CODE),
+    }),
+  )
+  return { kind: "readiness", code, reason, open, most, blocked }
 }
 
 const statusOf = (value: number): ReportStatus =>

@@ -14,6 +14,10 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
   switch (frame.kind) {
     case "report":
       return { ...common, task: frame.taskId, status: frame.status, attempt: frame.attempt, code: frame.code }
+    case "later":
+      return { ...common, task: frame.taskId, code: frame.code }
+    case "readiness":
+      return { ...common, code: frame.code, open: frame.open, blocked: frame.blocked.length }
     case "envelope":
       return { ...common, task: frame.taskId, ...shownEnvelope(frame.envelope) }
     case "certificate":

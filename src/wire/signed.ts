@@ -10,7 +10,7 @@ import { frame } from "../crypto/frame.ts"
 import { rawPublicKey } from "../crypto/rawKeys.ts"
 import type { Tag } from "../crypto/tags.ts"
 import { CosignerError } from "../errors.ts"
-import { digest, hex, taskId } from "./fields.ts"
+import { digest, hex, nodeIds, taskId } from "./fields.ts"
 import type { SignedDocument } from "./frames.ts"
 import { attempt, closed, type FormProblem, integer, oneOf, parseJson, type Read, textUpTo } from "./json.ts"
 
@@ -56,6 +56,8 @@ export interface StartTerms {
   readonly nonce: string
   /** The version by which all signers read payloads. Absent in the start of a set-up. */
   readonly reader?: number
+  /** Of a task of version 3 alone: who signs in this attempt, exactly as many as the threshold. */
+  readonly signers?: readonly string[]
 }
 
 /** End the task with this digest. */
@@ -66,10 +68,14 @@ export interface CancelDocument {
   readonly reason: string
 }
 
+// 32 signers by name, and what stands around them.
 const MAX_SMALL = 4096
 /** What a node does and remembers for each attempt must not be without bound. */
 export const MAX_ATTEMPTS = 1000
-const terms: Read<StartTerms> = closed({ suite: oneOf(2), nonce: hex(16, 16) }, { reader: integer(1, 255) })
+const terms: Read<StartTerms> = closed(
+  { suite: oneOf(2), nonce: hex(16, 16) },
+  { reader: integer(1, 255), signers: nodeIds(2) },
+)
 const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) }, { terms })
 const cancel = closed({ task_id: taskId, digest, reason: textUpTo(1024) })
 

@@ -3,7 +3,8 @@
  * travelled, never re-encoded: the digest names exactly what was asked. Decoding is closed: what is not exactly a task of a
  * known version is refused whole. Whether this node takes part, holds the group, or may sign is not decided here.
  *
- * Version 2 is a KeySign with payloads (formats.md 11): what is signed, to be read by every signer. Everything else is version 1.
+ * Version 2 is a KeySign with payloads (formats.md 11): what is signed, to be read by every signer. Version 3 is a KeySign that
+ * names all who may sign, of whom each start names those who do (formats.md 12). Everything else is version 1.
  */
 import { type Bytes, copy, toHex, utf8 } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -45,7 +46,7 @@ import {
 export const TASK_TYPES = ["KeyGen", "KeySign", "KeyReshare", "KeyShareSign"] as const
 export type TaskType = (typeof TASK_TYPES)[number]
 
-export type TaskVersion = 1 | 2
+export type TaskVersion = 1 | 2 | 3
 
 /** 1 ECDSA, 2 EdDSA, 3 BIP-340 Schnorr: the numbers of the callback formats. */
 export type SignatureType = 1 | 2 | 3
@@ -105,10 +106,11 @@ export interface KeySignTask extends TaskCommon {
   readonly group_id: string
   /** xpub or cpub of the group; must equal the node's own record. */
   readonly root_pub_key: string
+  /** The signers; in version 3 all who may sign, of whom the start of each attempt names the signers. */
   readonly used_node_ids: readonly string[]
   readonly signature_type: SignatureType
   readonly messages: readonly SignMessage[]
-  /** From version 2 on. */
+  /** Always in version 2, never in version 1. */
   readonly payloads?: readonly TaskPayload[]
 }
 
@@ -205,26 +207,36 @@ const keySignCommon = {
 const keySign1: Read<KeySignTask> = (value, at) =>
   checkedMessages(closed({ ...keySignCommon, messages: list(message, 1, MAX_MESSAGES) })(value, at), at)
 
-const keySign2: Read<KeySignTask> = (value, at) => {
-  const task = closed({
-    ...keySignCommon,
-    version: oneOf(2),
-    messages: list(messageWithPayload, 1, MAX_MESSAGES),
-    payloads: list(payload, 1, MAX_PAYLOADS),
-  })(value, at)
-  if (task.payloads.reduce((sum, { data }) => sum + decodedLength(data), 0) > MAX_PAYLOAD_BYTES) {
+const withPayloads = {
+  ...keySignCommon,
+  messages: list(messageWithPayload, 1, MAX_MESSAGES),
+} as const
+
+const payloads = list(payload, 1, MAX_PAYLOADS)
+
+const keySign2: Read<KeySignTask> = (value, at) =>
+  checkedPayloads(closed({ ...withPayloads, version: oneOf(2), payloads })(value, at), at)
+
+const keySign3: Read<KeySignTask> = (value, at) =>
+  checkedPayloads(closed({ ...withPayloads, version: oneOf(3) }, { payloads })(value, at), at)
+
+const keySign: Read<KeySignTask> = (value, at) => {
+  const { version } = anObject(value, at)
+  return version === 3 ? keySign3(value, at) : version === 2 ? keySign2(value, at) : keySign1(value, at)
+}
+
+function checkedPayloads(task: KeySignTask, at: string): KeySignTask {
+  const { payloads: given = [] } = task
+  if (given.reduce((sum, { data }) => sum + decodedLength(data), 0) > MAX_PAYLOAD_BYTES) {
     malformed(`${at}.payloads`, `more than ${MAX_PAYLOAD_BYTES} bytes together`)
   }
   for (const [i, { payload: index, input }] of task.messages.entries()) {
     const where = `${at}.messages[${i}]`
     if (index === undefined && input !== undefined) malformed(where, "an input without a payload")
-    if (index !== undefined && index >= task.payloads.length) malformed(where, "no such payload")
+    if (index !== undefined && index >= given.length) malformed(where, "no such payload")
   }
   return checkedMessages(task, at)
 }
-
-const keySign: Read<KeySignTask> = (value, at) =>
-  anObject(value, at)["version"] === 2 ? keySign2(value, at) : keySign1(value, at)
 
 function checkedMessages(task: KeySignTask, at: string): KeySignTask {
   for (const [i, message] of task.messages.entries()) {
@@ -311,11 +323,11 @@ export function decodeRecordedTask(document: Uint8Array): Task | FormProblem {
   if (!("problem" in whole)) return whole
   return attempt(() => {
     const { payloads, version, ...rest } = anObject(parseJson(document, MAX_TASK_BYTES), "$")
-    if (version !== 2) malformed("$", whole.problem)
+    if (version !== 2 && version !== 3) malformed("$", whole.problem)
     list(forgotten, 1, MAX_PAYLOADS)(payloads, "$.payloads")
     const messages = list(messageWithPayload, 1, MAX_MESSAGES)(rest["messages"], "$.messages")
     const task = keySign1({ ...rest, version: 1, messages: messages.map(withoutPlace) }, "$")
-    return { ...task, version: 2, messages }
+    return { ...task, version, messages }
   })
 }
 

@@ -35,10 +35,13 @@ export interface NodeVersions extends Versions {
   readonly link: number
 }
 
-/** The last two. The oldest may go when no node of the release before is left: README, "Upgrade". */
-export const LINK: Range = { oldest: 1, newest: 2 }
+/** The link version from which on a node says "later" and how ready it is. */
+export const LINK_WITH_READINESS = 3
 
-export const VERSIONS: Versions = { tasks: [1, 2], suites: [1, 2], readers: [READER_VERSION] }
+/** From the first that was released. The oldest may go when no node of the release before is left: README, "Upgrade". */
+export const LINK: Range = { oldest: 1, newest: 3 }
+
+export const VERSIONS: Versions = { tasks: [1, 2, 3], suites: [1, 2], readers: [READER_VERSION] }
 
 /** What a node speaks whose nonce has no mark: it was built before versions were told. */
 export const BEFORE_VERSIONS: NodeVersions = { link: 1, tasks: [1], suites: [1], readers: [] }

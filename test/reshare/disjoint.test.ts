@@ -41,7 +41,7 @@ async function rivals(it: Simulation): Promise<Rivals> {
     it.passes = (passing) => {
       if (passing.kind === "down" || passing.from !== last) return true
       if (passing.frame.kind === "envelope") return !isAck(passing.frame.envelope)
-      return passing.frame.status !== 190
+      return passing.frame.kind !== "report" || passing.frame.status !== 190
     }
     const request = await it.reshare(vault, await it.groupNow(group), target, { dealers })
     await it.settle()
@@ -224,7 +224,8 @@ test("one that is still at it hears of the winner too, and takes its own epoch f
   it.passes = (passing) => {
     if (passing.kind === "down") return passing.to !== e || passing.frame.kind !== "cancel"
     if (passing.from !== f) return true
-    return passing.frame.kind === "envelope" ? !isAck(passing.frame.envelope) : passing.frame.status !== 190
+    if (passing.frame.kind === "envelope") return !isAck(passing.frame.envelope)
+    return passing.frame.kind !== "report" || passing.frame.status !== 190
   }
   const first = await it.reshare(vault, group, target, { dealers: ["a", "b"] })
   await it.settle()

@@ -426,13 +426,13 @@ test("what faster peers sent for an attempt that is about to begin reaches its s
   expect(w.sessions[1]?.delivered).toHaveLength(2)
 })
 
-test("more than the allowed number of open tasks are refused without a trace", async () => {
+test("more than the allowed number of open tasks are put off, without a trace and without a refusal", async () => {
   const { w, tasks } = setUp()
   const { openTasks } = w.ports.limits
   for (let n = 0; n < openTasks; n++) ask(tasks, keysign(w, { task_id: `open-${n}` }))
   ask(tasks, keysign(w, { task_id: "one-too-many" }))
   for (let n = 0; n < openTasks; n++) await w.nextReport()
-  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-017" })
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: "one-too-many", code: "E-TSK-017" })
   expect(w.records.has("one-too-many")).toBe(false)
 })
 
@@ -654,7 +654,7 @@ test("a store that cannot write delays the end of a task and ends nothing else",
   expect(w.records.get("task-2")?.state).toBe("claimed")
 })
 
-test("a node that stops claims what comes and begins none of it", async () => {
+test("a node that stops puts off what comes and begins none of it", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
   await approve(w, tasks, task)
@@ -663,7 +663,7 @@ test("a node that stops claims what comes and begins none of it", async () => {
   ask(tasks, { ...task, task_id: "task-2" })
   start(tasks, task, 1)
   await stopped
-  expect(w.trace.slice(before)).toEqual(["journal claimed", "report 130"])
+  expect(w.trace.slice(before)).toEqual(["send later"])
   expect(tasks.open()).toBe(0)
 })
 

@@ -100,6 +100,16 @@ const fromNode: readonly FromNode[] = [
   { kind: "envelope", taskId, receiver: undefined, envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
+  { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
+  { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [] },
+  {
+    kind: "readiness",
+    code: "E-STA-010",
+    reason: "the disk is full",
+    open: 256,
+    most: 256,
+    blocked: [{ groupId: keySign.group_id, algorithm: "ecdsa", code: "E-TSK-040" }],
+  },
 ]
 
 const isProblem = (read: object): boolean => "problem" in read

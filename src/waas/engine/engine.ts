@@ -227,6 +227,8 @@ export class Engine {
   /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
+    // Neither is a word on a task that counts: what was put off is asked for again (the nudge of liveTasks.ts).
+    if (frame.kind === "later" || frame.kind === "readiness") return
     const isHeard = await this.#heard.inTurn(nodeId, () => this.#serially(() => this.#report(nodeId, frame)))
     if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
   }

@@ -203,7 +203,7 @@ export interface WaasTask {
   readonly outcome: TaskOutcome | undefined
   readonly reports: Readonly<Record<string, NodeReport>>
   /** Of its document; absent for 1. */
-  readonly taskVersion?: 2
+  readonly taskVersion?: 2 | 3
   /** Of the attempt that was started last, where its suite has them: whoever is told of it again is told the same. */
   readonly terms?: StartTerms
   /** Of a KeyShareSign task only. */

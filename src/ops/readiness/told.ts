@@ -1,0 +1,53 @@
+/**
+ * What of readiness WaaS is told over the link (formats.md 12), so that it chooses signers that can sign: whether the node carries
+ * out tasks at all, and which groups do not sign with which algorithm. Said after each connection, and when it changes.
+ */
+import type { GroupSignable } from "../../tasks/signable.ts"
+import type { Readiness } from "../../wire/frames.ts"
+import { MAX_BLOCKED } from "../../wire/framesCodec.ts"
+import type { ReadinessItem } from "./watch.ts"
+
+/** Without these a node carries out nothing. Groups are told one by one; the link is up where this is heard. */
+const OF_THE_NODE: readonly string[] = ["store", "clock", "workers", "sessions", "loop"]
+const GROUPS = "groups"
+
+interface ToldParts {
+  readonly link: () => { readonly phase: string; readonly sinceMs: number }
+  readonly open: () => number
+  readonly most: number
+  /** May be dear: asked only while some group is blocked, and once after. */
+  readonly groups: () => readonly GroupSignable[]
+  readonly tell: (readiness: Readiness) => void
+}
+
+interface ToldReadiness {
+  /** After each look at the items. */
+  look(items: readonly ReadinessItem[]): void
+}
+
+export function tellReadiness({ link, open, most, groups, tell }: ToldParts): ToldReadiness {
+  let said = ""
+  return {
+    look(items) {
+      const { phase, sinceMs } = link()
+      if (phase !== "online") return
+      const lacking = items.find(({ name, state }) => OF_THE_NODE.includes(name) && state !== "ok")
+      const areBlocked = items.some(({ name, state }) => name === GROUPS && state === "failed")
+      const blocked = areBlocked ? blockedOf(groups()) : []
+      const [code, reason] = lacking === undefined ? ["", ""] : [lacking.code || "E-TSK-048", lacking.reason]
+      const now = JSON.stringify([sinceMs, code, blocked])
+      if (now === said) return
+      said = now
+      tell({ kind: "readiness", code, reason, open: open(), most, blocked })
+    },
+  }
+}
+
+const blockedOf = (groups: readonly GroupSignable[]): Readiness["blocked"] =>
+  groups
+    .flatMap(({ groupId, signable }) =>
+      signable.flatMap(({ algorithm, ready, problem }) =>
+        ready ? [] : [{ groupId, algorithm, code: problem?.code ?? "" }],
+      ),
+    )
+    .slice(0, MAX_BLOCKED)
