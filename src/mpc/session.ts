@@ -49,11 +49,11 @@ export interface SuiteTerms {
   readonly nonce: Bytes
 }
 
-export interface SignSpec extends SessionCommon {
+export interface SignSpec<S = GroupSecret> extends SessionCommon {
   readonly protocol: "sign"
   readonly algorithm: Algorithm
   readonly group: GroupPublic
-  readonly secret: GroupSecret
+  readonly secret: S
   /** Exactly `threshold` members, self included, ascending. */
   readonly signers: readonly PartyId[]
   readonly messages: readonly MessageToSign[]
@@ -61,7 +61,7 @@ export interface SignSpec extends SessionCommon {
   readonly terms?: SuiteTerms
 }
 
-export interface ReshareSpec extends SessionCommon {
+export interface ReshareSpec<S = GroupSecret> extends SessionCommon {
   readonly protocol: "reshare"
   readonly mode: "extend" | "replace"
   readonly curve: CurveName
@@ -79,10 +79,17 @@ export interface ReshareSpec extends SessionCommon {
   readonly createdMs: number
   readonly suite?: SetUpSuite
   /** This node's own record of the old epoch, if it has one; with the secret only if it is a dealer. */
-  readonly old: { readonly group: GroupPublic; readonly secret: GroupSecret | undefined } | undefined
+  readonly old: { readonly group: GroupPublic; readonly secret: S | undefined } | undefined
 }
 
-export type SessionSpec = DkgSpec | SignSpec | ReshareSpec
+/** As a protocol reads it. */
+export type SessionSpec<S = GroupSecret> = DkgSpec | SignSpec<S> | ReshareSpec<S>
+
+/**
+ * As a task hands it to whoever hosts the session: the group's secret part is still the bytes that the store held
+ * (keys/groupCodec.ts), in a buffer of their own. They are decoded once, where the session runs.
+ */
+export type EncodedSpec = SessionSpec<Bytes>
 
 export interface MessageSignature {
   /** The key that verifies: 33 bytes (ecdsa), 32 (eddsa), 32 x-only (bip340, Taproot output key). */

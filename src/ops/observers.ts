@@ -17,7 +17,7 @@ export interface Observers {
   /** The store's journal, observed. */
   readonly journal: TaskPort
   /** Observed sessions; `limitMs` says how long one may take. */
-  startSession(start: StartSession, limitMs: (spec: SessionSpec) => number): StartSession
+  startSession(start: StartSession, limitMs: (spec: SessionSpec<unknown>) => number): StartSession
   callbackTried(tried: Tried): void
   eventSent(sent: Sent): void
   workerDied(): void

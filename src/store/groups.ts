@@ -8,7 +8,7 @@ import { CosignerError } from "../errors.ts"
 import { type GroupPublic, type GroupSecret, isSameKey, outranks, type PairState } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { GroupPort } from "../tasks/ports.ts"
-import { epochName, GROUP, GROUP_SECRET } from "./records.ts"
+import { ENCODED_GROUP_SECRET, epochName, GROUP, GROUP_SECRET, type RecordKind } from "./records.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
@@ -88,8 +88,16 @@ export class Groups implements GroupPort {
   }
 
   open(groupId: string, epochId: Bytes): GroupSecret {
+    return this.#readSecret(GROUP_SECRET, groupId, epochId)
+  }
+
+  encodedSecret(groupId: string, epochId: Bytes): Bytes {
+    return this.#readSecret(ENCODED_GROUP_SECRET, groupId, epochId)
+  }
+
+  #readSecret<T>(kind: RecordKind<T>, groupId: string, epochId: Bytes): T {
     const group = this.#expect(groupId, epochId)
-    const secret = this.#vault.read(GROUP_SECRET, epochName(groupId, epochId))
+    const secret = this.#vault.read(kind, epochName(groupId, epochId))
     if (secret !== undefined) return secret
     if (group.status === "ERASED") throw new CosignerError("E-STO-021", { groupId, epochId: toHex(epochId) })
     throw new CosignerError("E-STO-010", { path: this.#vault.path, what: `the share of group ${groupId}` })

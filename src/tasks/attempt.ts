@@ -19,7 +19,7 @@ import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
   readonly session: HostedSession
-  /** Resolves when the session has ended, its row is closed and its share is wiped. */
+  /** Resolves when the session has ended and its row is closed. */
   readonly ended: Promise<EndedAttempt>
 }
 
@@ -47,7 +47,6 @@ export function beginAttempt(
   on: AttemptEvents,
 ): Attempt {
   const { attempt, intents } = start
-  const opened = plan.open(start)
   const checks = openChecks(locks)
   let sid: Bytes | undefined
   let refused: Refusal | undefined
@@ -60,7 +59,7 @@ export function beginAttempt(
       on.begun()
     },
   }
-  const session = ports.startSession(opened.spec, io)
+  const session = ports.startSession(plan.open(start), io)
   const ended = session.ending
     .then((ending) => {
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
@@ -78,10 +77,7 @@ export function beginAttempt(
       checks.lost()
       throw error
     })
-    .finally(() => {
-      checks.end()
-      opened.release()
-    })
+    .finally(() => checks.end())
   return { session, ended }
 }
 

@@ -33,8 +33,10 @@ export function planKeyGen(task: KeyGenTask, ports: TaskPorts): Plan | Refusal {
     kind: "setup",
     ecdsa: false,
     open: ({ attempt, terms }) => ({
-      spec: { ...termsOf(task, attempt), ...setUpSuite(task.curve, terms), protocol: "dkg", self: ports.self },
-      release: () => undefined,
+      ...termsOf(task, attempt),
+      ...setUpSuite(task.curve, terms),
+      protocol: "dkg",
+      self: ports.self,
     }),
     outcome: (result) => epochOutcome(result, ports),
   }

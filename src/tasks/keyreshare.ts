@@ -3,11 +3,10 @@
  * the old epoch, as a member of the new one, or as both; `extend` makes another group beside the old, `replace` ends it.
  */
 import { type Bytes, equal } from "../bytes.ts"
-import { type GroupPublic, outranks, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"
+import { type GroupPublic, outranks, rootExtendedPublicKey } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
 import type { Succession } from "../mpc/reshare/succession.ts"
-import type { ReshareSpec } from "../mpc/session.ts"
 import { type ReshareTerms, reshareSid } from "../mpc/sid.ts"
 import type { GroupOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
@@ -45,18 +44,17 @@ export function planKeyReshare(task: KeyReshareTask, ports: TaskPorts): Plan | R
     participants,
     kind: "setup",
     ecdsa: false,
-    open: ({ attempt, terms }) => {
-      const secret = isDealer && old !== undefined ? ports.groups.open(old.groupId, old.epochId) : undefined
-      const spec: ReshareSpec = {
-        ...termsOf(task, attempt, root),
-        ...setUpSuite(task.curve, terms),
-        protocol: "reshare",
-        self: ports.self,
-        chainCode: root.chainCode,
-        old: old && { group: old, secret },
-      }
-      return { spec, release: () => secret && wipeGroupSecret(secret) }
-    },
+    open: ({ attempt, terms }) => ({
+      ...termsOf(task, attempt, root),
+      ...setUpSuite(task.curve, terms),
+      protocol: "reshare",
+      self: ports.self,
+      chainCode: root.chainCode,
+      old: old && {
+        group: old,
+        secret: isDealer ? ports.groups.encodedSecret(old.groupId, old.epochId) : undefined,
+      },
+    }),
     outcome: (result) => epochOutcome(result, ports),
   }
 }

@@ -1,7 +1,7 @@
 /** KeySign: a batch of messages under child keys of one group, by exactly threshold members (threshold.md 5, 7). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
-import { type GroupPublic, rootExtendedPublicKey, wipeGroupSecret } from "../keys/group.ts"
+import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
 import { mayUse, type PathRule } from "../keys/pathRule.ts"
 import type { Algorithm, MessageToSign, SessionResult } from "../mpc/session.ts"
@@ -49,20 +49,16 @@ export function planKeySign(task: KeySignTask, ports: TaskPorts): Plan | Refusal
     ecdsa: algorithm === "ecdsa",
     open: ({ attempt, terms, intents }) => {
       if (areCandidates) throw new TypeError("a session has exactly as many signers as the threshold")
-      const secret = ports.groups.open(group.groupId, group.epochId)
       return {
-        spec: {
-          protocol: "sign",
-          self: ports.self,
-          taskId: sessionTaskId(task),
-          attempt,
-          algorithm,
-          group,
-          secret,
-          signers,
-          ...(terms === undefined ? { messages } : sessionOf(terms, messages, intents)),
-        },
-        release: () => wipeGroupSecret(secret),
+        protocol: "sign",
+        self: ports.self,
+        taskId: sessionTaskId(task),
+        attempt,
+        algorithm,
+        group,
+        secret: ports.groups.encodedSecret(group.groupId, group.epochId),
+        signers,
+        ...(terms === undefined ? { messages } : sessionOf(terms, messages, intents)),
       }
     },
     outcome: (result) => signaturesOutcome(task.messages, result, group),

@@ -5,7 +5,7 @@
 import { type Code, CosignerError, type DataOf } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { SessionResult, SessionSpec } from "../mpc/session.ts"
+import type { EncodedSpec, SessionResult } from "../mpc/session.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Intents } from "./intents.ts"
@@ -40,12 +40,6 @@ export interface AttemptStart {
   readonly intents: Intents
 }
 
-interface OpenSession {
-  readonly spec: SessionSpec
-  /** Wipes the share that the spec holds; called when the session has ended. */
-  release(): void
-}
-
 /** A task that this node carries out by itself: no session, no other node, and no second attempt. */
 export interface LonePlan {
   readonly kind: "alone"
@@ -66,6 +60,7 @@ export interface Plan {
   readonly kind: "sign" | "setup"
   /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */
   readonly ecdsa: boolean
-  open(start: AttemptStart): OpenSession
+  /** What the session is; it holds the secret bytes of the group, which whoever starts it takes over. */
+  open(start: AttemptStart): EncodedSpec
   outcome(result: SessionResult): TaskOutcome
 }

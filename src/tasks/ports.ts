@@ -8,7 +8,7 @@ import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
-import type { Ending, HostIo, SessionSpec } from "../mpc/session.ts"
+import type { EncodedSpec, Ending, HostIo } from "../mpc/session.ts"
 import type { Decision, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
@@ -164,6 +164,8 @@ export interface GroupPort {
   active(groupId: string): GroupPublic | undefined
   /** Opens the secret part; the caller disposes its Secrets. Throws if the record is missing, erased or does not open. */
   open(groupId: string, epochId: Bytes): GroupSecret
+  /** The same as the bytes that the store holds (keys/groupCodec.ts), not decoded: in a buffer of their own, the caller's to wipe. */
+  encodedSecret(groupId: string, epochId: Bytes): Bytes
 }
 
 export interface Ban {
@@ -241,7 +243,8 @@ export interface HostedSession {
   readonly ending: Promise<Ending>
 }
 
-export type StartSession = (spec: SessionSpec, io: HostIo) => HostedSession
+/** Takes the secret bytes of the specification over: they are another thread's or overwritten when it returns. */
+export type StartSession = (spec: EncodedSpec, io: HostIo) => HostedSession
 
 /** Milliseconds since 1970. */
 export type Clock = () => number

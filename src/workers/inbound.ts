@@ -15,13 +15,13 @@ const ENTRY_BYTES = 512
 export const queuedBytes = (envelopeLength: number): number => envelopeLength + ENTRY_BYTES
 
 /** At least twice everything that peers have to say in the session: each its messages and a report with those of all. */
-export function mostQueued(spec: SessionSpec): number {
+export function mostQueued(spec: SessionSpec<unknown>): number {
   const participants = participantsOf(spec)
   const perPeer = 128 * KIB + messagesOf(spec) + participants * 8 * KIB
   return (participants - 1) * perPeer
 }
 
-function participantsOf(spec: SessionSpec): number {
+function participantsOf(spec: SessionSpec<unknown>): number {
   switch (spec.protocol) {
     case "dkg":
       return spec.members.length
@@ -32,7 +32,7 @@ function participantsOf(spec: SessionSpec): number {
   }
 }
 
-function messagesOf(spec: SessionSpec): number {
+function messagesOf(spec: SessionSpec<unknown>): number {
   if (spec.protocol !== "sign") return 0
   return spec.messages.length * (spec.algorithm === "ecdsa" ? 96 : 1) * KIB
 }

@@ -3,12 +3,13 @@
  * endings. Classes do not survive the clone, so secrets travel as bytes and blame as its fields; both are rebuilt here.
  */
 import type { Bytes } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { decodeGroupSecret, encodeGroupSecret } from "../keys/groupCodec.ts"
 import type { PartyId } from "../keys/party.ts"
 import { Blame, type BlameClass } from "../mpc/blame.ts"
 import type { SessionRecord } from "../mpc/exchange.ts"
-import type { Ending, ReshareSpec, SessionSpec, SignSpec } from "../mpc/session.ts"
+import type { EncodedSpec, Ending, SessionSpec } from "../mpc/session.ts"
 
 export interface WorkerIdentity {
   /** Ed25519 seed, 32 bytes. */
@@ -22,7 +23,7 @@ export interface WorkerIdentity {
 
 export type ToWorker =
   | { readonly kind: "init"; readonly identity: WorkerIdentity }
-  | { readonly kind: "start"; readonly session: number; readonly spec: PlainSpec }
+  | { readonly kind: "start"; readonly session: number; readonly spec: EncodedSpec }
   | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
   | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" | "flooded" }
   /** The answer to a call; `ok: false` = it failed. */
@@ -52,44 +53,22 @@ interface PlainBlame {
   readonly evidence: readonly Bytes[]
 }
 
-interface PlainOld {
-  readonly group: GroupPublic
-  readonly secret: Bytes | undefined
-}
-
-type PlainSpec =
-  | Extract<SessionSpec, { protocol: "dkg" }>
-  | (Omit<SignSpec, "secret"> & { readonly secret: Bytes })
-  | (Omit<ReshareSpec, "old"> & { readonly old: PlainOld | undefined })
-
 type PlainRecord =
   | Exclude<SessionRecord, { kind: "prepared" }>
   | { readonly kind: "prepared"; readonly group: GroupPublic; readonly secret: Bytes }
 
 type PlainEnding = Exclude<Ending, { kind: "blamed" }> | { readonly kind: "blamed"; readonly blame: PlainBlame }
 
-export function plainSpec(spec: SessionSpec): PlainSpec {
-  switch (spec.protocol) {
+/** Decodes the secret part, and overwrites the bytes it was read from. Throws E-KEY-007 for bytes that are none. */
+export function decodedSpec(encoded: EncodedSpec): SessionSpec {
+  switch (encoded.protocol) {
     case "dkg":
-      return spec
+      return encoded
     case "sign":
-      return { ...spec, secret: encodeGroupSecret(spec.secret) }
+      return { ...encoded, secret: secretOf(encoded.secret, encoded.group) }
     case "reshare": {
-      const { old } = spec
-      return { ...spec, old: old && { group: old.group, secret: old.secret && encodeGroupSecret(old.secret) } }
-    }
-  }
-}
-
-export function specOf(plain: PlainSpec): SessionSpec {
-  switch (plain.protocol) {
-    case "dkg":
-      return plain
-    case "sign":
-      return { ...plain, secret: secretOf(plain.secret) }
-    case "reshare": {
-      const { old } = plain
-      return { ...plain, old: old && { group: old.group, secret: old.secret && secretOf(old.secret) } }
+      const { old } = encoded
+      return { ...encoded, old: old && { group: old.group, secret: old.secret && secretOf(old.secret, old.group) } }
     }
   }
 }
@@ -101,9 +80,9 @@ export function secretsOf(spec: SessionSpec): readonly GroupSecret[] {
 }
 
 /** The byte arrays that hold secrets: transferred instead of copied, so that one thread holds them. */
-export function transferOf(plain: PlainSpec): readonly ArrayBuffer[] {
-  if (plain.protocol === "sign") return [plain.secret.buffer]
-  return plain.protocol === "reshare" && plain.old?.secret !== undefined ? [plain.old.secret.buffer] : []
+export function encodedSecretsOf(spec: EncodedSpec): readonly Bytes[] {
+  if (spec.protocol === "sign") return [spec.secret]
+  return spec.protocol === "reshare" && spec.old?.secret !== undefined ? [spec.old.secret] : []
 }
 
 /** The same of what a worker says. */
@@ -114,7 +93,7 @@ export const plainRecord = (record: SessionRecord): PlainRecord =>
   record.kind === "prepared" ? { ...record, secret: encodeGroupSecret(record.secret) } : record
 
 export const recordOf = (plain: PlainRecord): SessionRecord =>
-  plain.kind === "prepared" ? { ...plain, secret: secretOf(plain.secret) } : plain
+  plain.kind === "prepared" ? { ...plain, secret: secretOf(plain.secret, plain.group) } : plain
 
 export const plainBlame = ({ kind, parties, reason, evidence }: Blame): PlainBlame => ({
   kind,
@@ -129,9 +108,10 @@ export const plainEnding = (ending: Ending): PlainEnding =>
 export const endingOf = (plain: PlainEnding): Ending =>
   plain.kind === "blamed" ? { kind: "blamed", blame: blameOf(plain.blame) } : plain
 
-function secretOf(bytes: Bytes): GroupSecret {
+function secretOf(bytes: Bytes, { groupId }: GroupPublic): GroupSecret {
   const secret = decodeGroupSecret(bytes)
   bytes.fill(0)
-  if (secret === undefined) throw new TypeError("the other thread encoded this secret")
+  if (secret === undefined)
+    throw new CosignerError("E-KEY-007", { group: groupId, reason: "its secret part cannot be read" })
   return secret
 }

@@ -11,12 +11,11 @@ import type { HostedSession, StartSession } from "../tasks/ports.ts"
 import { MOST_QUEUED, mostQueued, queuedBytes } from "./inbound.ts"
 import {
   blameOf,
+  encodedSecretsOf,
   endingOf,
   type FromWorker,
-  plainSpec,
   recordOf,
   type ToWorker,
-  transferOf,
   type WorkerCall,
   type WorkerIdentity,
 } from "./messages.ts"
@@ -110,6 +109,7 @@ class WorkerPool implements Pool {
     const { promise, resolve } = Promise.withResolvers<Ending>()
     const [least] = [...this.#slots].sort((a, b) => a.sessions.size - b.sessions.size)
     if (least === undefined) {
+      for (const bytes of encodedSecretsOf(spec)) bytes.fill(0)
       resolve({ kind: "crashed", reason: "no session worker is alive" })
       return { deliver: () => undefined, cancel: () => undefined, ending: promise }
     }
@@ -120,8 +120,10 @@ class WorkerPool implements Pool {
     }
     const hosted: Hosted = { io, end, mostQueued: mostQueued(spec), queued: 0, isFlooded: false }
     least.sessions.set(session, hosted)
-    const plain = plainSpec(spec)
-    least.post({ kind: "start", session, spec: plain }, transferOf(plain))
+    least.post(
+      { kind: "start", session, spec },
+      encodedSecretsOf(spec).map(({ buffer }) => buffer),
+    )
     return {
       deliver: (envelope) => this.#deliver(least, session, hosted, envelope),
       cancel: (reason) => least.post({ kind: "cancel", session, reason }),

@@ -4,19 +4,19 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
-import { wipeGroupSecret } from "../keys/group.ts"
+import { type GroupSecret, wipeGroupSecret } from "../keys/group.ts"
 import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { sessionHost } from "../mpc/host.ts"
-import type { Ending, HostIo, RunningSession, SessionSpec } from "../mpc/session.ts"
+import type { EncodedSpec, Ending, HostIo, RunningSession } from "../mpc/session.ts"
 import { kernelRandom } from "./kernelRandom.ts"
 import {
+  decodedSpec,
   type FromWorker,
   plainBlame,
   plainEnding,
   plainRecord,
   secretsOf,
-  specOf,
   type ToWorker,
   transferOfCall,
   type WorkerCall,
@@ -65,24 +65,27 @@ const ioOf = (session: number): HostIo => ({
   mayRelease: () => call(session, { kind: "mayRelease" }),
 })
 
-function begin(session: number, plain: Parameters<typeof specOf>[0]): void {
-  const spec = specOf(plain)
-  hosted(session, spec).then((ending) => {
+function begin(session: number, encoded: EncodedSpec): void {
+  hosted(session, encoded).then((ending) => {
     sessions.delete(session)
-    for (const secret of secretsOf(spec)) wipeGroupSecret(secret)
     self.postMessage({ kind: "ended", session, ending: plainEnding(ending) })
   })
 }
 
 /** Never rejects: what goes wrong with one session must not end the worker, and with it all others. */
-async function hosted(session: number, spec: SessionSpec): Promise<Ending> {
+async function hosted(session: number, encoded: EncodedSpec): Promise<Ending> {
+  let secrets: readonly GroupSecret[] = []
   try {
     if (start === undefined) throw new TypeError("a session was started before init")
+    const spec = decodedSpec(encoded)
+    secrets = secretsOf(spec)
     const running = start(spec, ioOf(session))
     sessions.set(session, running)
     return await running.ending
   } catch (error) {
     return crash(error, undefined)
+  } finally {
+    for (const secret of secrets) wipeGroupSecret(secret)
   }
 }
 

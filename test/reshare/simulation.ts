@@ -33,6 +33,7 @@ import type { WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dealer.ts"
+import { onThisThread } from "../support/encodedSpec.ts"
 import { logTo } from "../support/logTo.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { approved } from "../tasks/fakes.ts"
@@ -96,8 +97,9 @@ export class Node {
       bootCounter: boot,
       sessionCounter: ++session,
     }))
+    const start = onThisThread(host)
     const startSession: StartSession = (spec, io) => {
-      const running = host(spec, io)
+      const running = start(spec, io)
       const noted = (ending: Ending): Ending => {
         if (ending.kind === "done" && spec.protocol === "sign") this.signedIn.add(toHex(spec.group.epochId))
         return ending

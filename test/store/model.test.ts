@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { compareBytes, toHex } from "../../src/bytes.ts"
+import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import type { Store } from "../../src/store/store.ts"
 import { REPLAY_MS } from "../../src/store/tasks.ts"
@@ -304,6 +305,7 @@ function checkSecrets(model: Model, store: Store): void {
   for (let n = 0; n < CREATED.length; n++) {
     const group = model.groups.get(epochOf(n))
     const code = codeOf(() => store.groups.open("g", epochNo(n)))
+    expect(codeOf(() => store.groups.encodedSecret("g", epochNo(n)).fill(0))).toBe(code)
     if (group === undefined) expect(code).toBe("E-STO-020")
     else if (group.status === "ERASED") expect(code).toBe("E-STO-021")
     else {
@@ -311,6 +313,9 @@ function checkSecrets(model: Model, store: Store): void {
       const whole = reveal(groupSecret(n)) as { share: string; pairs: { peer: PartyId }[] }
       const pairs = group.status === "SUPERSEDED" ? [] : whole.pairs
       const left = pairs.map((p) => (group.hasOt.has(p.peer) ? p : { ...p, otAlice: undefined, otBob: undefined }))
+      const encoded = store.groups.encodedSecret("g", epochNo(n))
+      expect(encoded).toEqual(encodeGroupSecret(secret))
+      expect(encoded.buffer.byteLength).toBe(encoded.length) // handed over whole, and nothing beside it
       expect(reveal(secret)).toEqual({ share: whole.share, pairs: left })
     }
   }

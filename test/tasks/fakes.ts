@@ -13,7 +13,7 @@ import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.
 import { type PartyId, partyOf } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
-import type { Ending, HostIo, SessionSpec } from "../../src/mpc/session.ts"
+import type { EncodedSpec, Ending, HostIo } from "../../src/mpc/session.ts"
 import { type Decision, NO_USAGE } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
@@ -44,7 +44,7 @@ export const approved: Verdict = { action: "approve", code: "", reason: "", rule
 export const rejected: Verdict = { action: "reject", code: "E-RSK-001", reason: "a rule says no", rules: [] }
 
 export interface FakeSession {
-  readonly spec: SessionSpec
+  readonly spec: EncodedSpec
   readonly io: HostIo
   readonly delivered: Uint8Array[]
   cancelledFor: string | undefined
@@ -208,6 +208,11 @@ export function world(
     unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
   }
 
+  const storedSecret = (epochId: Uint8Array): GroupSecret => {
+    const bytes = shares.get(toHex(epochId))
+    const stored = bytes === undefined ? undefined : decodeGroupSecret(bytes)
+    return stored ?? { share: Secret.take(new Uint8Array(32).fill(7)), pairs: [] }
+  }
   const groupPort: GroupPort = {
     prepare: (group, secret) => {
       trace.push("group prepared")
@@ -230,11 +235,8 @@ export function world(
     },
     list: () => groups,
     active: (groupId) => groups.find((group) => group.groupId === groupId && group.status === "ACTIVE"),
-    open(_groupId, epochId): GroupSecret {
-      const bytes = shares.get(toHex(epochId))
-      const stored = bytes === undefined ? undefined : decodeGroupSecret(bytes)
-      return stored ?? { share: Secret.take(new Uint8Array(32).fill(7)), pairs: [] }
-    },
+    open: (_groupId, epochId) => storedSecret(epochId),
+    encodedSecret: (_groupId, epochId) => encodeGroupSecret(storedSecret(epochId)),
   }
   const banPort: BanPort = {
     add: (ban) => {

@@ -20,6 +20,7 @@ import type { FromNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
 import { encodeTask, type KeyGenTask, type KeySignTask, type Task, taskDigest } from "../../src/wire/task.ts"
+import { onThisThread } from "../support/encodedSpec.ts"
 import { approved, type World, world } from "./fakes.ts"
 
 type Report = Extract<FromNode, { kind: "report" }>
@@ -62,7 +63,7 @@ class Scenario {
         bootCounter: 1,
         sessionCounter: ++session,
       }))
-      const w = world(identity.party, {}, start)
+      const w = world(identity.party, {}, onThisThread(start))
       return { world: w, tasks: createTasks(waas.publicKey, w.ports), nodeId: nodeIdOf(identity.party) }
     })
     this.#read = this.nodes.map(() => 0)

@@ -95,8 +95,7 @@ test("the same content under another deadline is another session: ids outlive th
   const sidOf = (keyReshareTask: KeyReshareTask): string => {
     const plan = planOf(keyReshareTask, w.ports)
     if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-    const { spec, release } = plan.open({ attempt: 1, terms: undefined, intents: [] })
-    release()
+    const spec = plan.open({ attempt: 1, terms: undefined, intents: [] })
     return spec.protocol === "reshare" ? toHex(reshareSid(spec)) : ""
   }
   const of = task(w.ports.now())
@@ -121,8 +120,7 @@ test("a start of suite 2 makes a set-up of suite 2 where there are pairs, and ei
       [undefined, undefined],
       [{ suite: 2, nonce }, suite],
     ] as const) {
-      const { spec, release } = plan.open({ attempt: 1, terms, intents: [] })
-      release()
+      const spec = plan.open({ attempt: 1, terms, intents: [] })
       if (spec.protocol !== "reshare") throw new Error("another protocol")
       expect(spec.suite).toBe(expected)
       expect(keyReshareSids(of, 1).map(toHex)).toContain(toHex(reshareSid(spec)))
@@ -153,8 +151,7 @@ test("an earlier attempt of the same task does not stand in the way of the next,
   const keyReshareTask = task(w.ports.now())
   const plan = planOf(keyReshareTask, w.ports)
   if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-  const { spec, release } = plan.open({ attempt: 1, terms: undefined, intents: [] })
-  release()
+  const spec = plan.open({ attempt: 1, terms: undefined, intents: [] })
   if (spec.protocol !== "reshare") throw new Error("another protocol")
   const { certificate: _, ...rest } = old
   const first: GroupPublic = {

@@ -4,11 +4,11 @@ import { copy, utf8 } from "../../src/bytes.ts"
 import type { CurveName } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import type { GroupPublic, GroupSecret } from "../../src/keys/group.ts"
-import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
+import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf, receiverOf } from "../../src/mpc/envelope.ts"
-import type { Algorithm, Ending, SessionSpec } from "../../src/mpc/session.ts"
+import type { Algorithm, EncodedSpec, Ending } from "../../src/mpc/session.ts"
 import type { HostedSession } from "../../src/tasks/ports.ts"
 import { type Pool, startPool } from "../../src/workers/pool.ts"
 
@@ -48,7 +48,7 @@ export async function hosts(count: number, workers: number): Promise<Hosts> {
   )
   const seats = unsorted.sort((a, b) => (a.party < b.party ? -1 : 1))
 
-  function run(parties: readonly Seat[], specOf: (seat: Seat) => SessionSpec): Running {
+  function run(parties: readonly Seat[], specOf: (seat: Seat) => EncodedSpec): Running {
     const sessions: HostedSession[] = []
     const early: (readonly [from: number, envelope: Uint8Array<ArrayBuffer>])[] = []
     const carry = (from: number, envelope: Uint8Array<ArrayBuffer>): void => {
@@ -95,8 +95,7 @@ export async function hosts(count: number, workers: number): Promise<Hosts> {
     sign(taskId, algorithm, signers, messages) {
       const parties = signers.map((at) => seats[at]).filter((seat) => seat !== undefined)
       return run(parties, (seat) => {
-        const secret = seat.secret === undefined ? undefined : decodeGroupSecret(copy(seat.secret))
-        if (seat.group === undefined || secret === undefined) throw new Error("no key yet")
+        if (seat.group === undefined || seat.secret === undefined) throw new Error("no key yet")
         return {
           protocol: "sign",
           self: seat.party,
@@ -104,7 +103,7 @@ export async function hosts(count: number, workers: number): Promise<Hosts> {
           attempt: 1,
           algorithm,
           group: seat.group,
-          secret,
+          secret: copy(seat.secret),
           signers: parties.map(({ party }) => party),
           messages: Array.from({ length: messages }, (_, i) => ({
             path: [44, i],

@@ -5,22 +5,22 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { copy } from "../../src/bytes.ts"
-import { decodeGroupSecret, encodeGroupSecret } from "../../src/keys/groupCodec.ts"
+import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { ban, sessionAbort } from "../../src/mpc/blame.ts"
 import { Secret } from "../../src/secret.ts"
 import {
   blameOf,
+  decodedSpec,
+  encodedSecretsOf,
   endingOf,
   plainBlame,
   plainEnding,
   plainRecord,
-  plainSpec,
   recordOf,
   secretsOf,
-  specOf,
-  transferOf,
 } from "../../src/workers/messages.ts"
 import { startPool } from "../../src/workers/pool.ts"
+import { encodedSpec } from "../support/encodedSpec.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { hosts } from "./hosts.ts"
 
@@ -98,13 +98,53 @@ test("a specification that no session can be made of ends its own session alone"
   const spec = { protocol: "sign", self: party, taskId: "t", attempt: -1, algorithm: "eddsa" } as const
   const messages = [{ path: [1], message: new Uint8Array(1), taproot: undefined }]
   const signers = it.seats.map((seat) => seat.party)
-  const bad = pool.startSession(
-    { ...spec, group: group!, secret: decodeGroupSecret(copy(secret!))!, signers, messages },
-    io,
-  )
+  const bad = pool.startSession({ ...spec, group: group!, secret: copy(secret!), signers, messages }, io)
   expect(await bad.ending).toMatchObject({ kind: "crashed" })
   expect((await running.endings).map((ending) => ending.kind)).toEqual(["done", "done"])
   expect(it.deaths).toEqual([])
+}, 60_000)
+
+test("the encoded secret leaves this thread with its session; what no worker takes is overwritten, what none can read ends the session", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  const { group, party, pool, secret } = it.seats[0]!
+  const io = {
+    send: () => undefined,
+    begin: async () => undefined,
+    blamed: async () => undefined,
+    mayRelease: async () => true,
+    record: async () => undefined,
+  }
+  const signers = it.seats.map((seat) => seat.party)
+  const messages = [{ path: [1], message: new Uint8Array(1), taproot: undefined }]
+  const spec = {
+    protocol: "sign",
+    self: party,
+    taskId: "t",
+    attempt: 1,
+    algorithm: "eddsa",
+    signers,
+    messages,
+  } as const
+  const handed = copy(secret!)
+  const running = pool.startSession({ ...spec, group: group!, secret: handed }, io)
+  expect(handed.length).toBe(0)
+  running.cancel("cancelled")
+  expect(await running.ending).toEqual({ kind: "cancelled" })
+
+  const cut = copy(secret!.subarray(1))
+  const unreadable = pool.startSession({ ...spec, group: group!, secret: cut }, io)
+  expect(cut.length).toBe(0)
+  expect(await unreadable.ending).toMatchObject({ kind: "crashed", reason: expect.stringContaining("E-KEY-007") })
+  expect(it.deaths).toEqual([])
+
+  const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
+  const nobody = await startPool({ size: 0, identity, onDeath: () => undefined })
+  const kept = copy(secret!)
+  expect(await nobody.startSession({ ...spec, group: group!, secret: kept }, io).ending).toMatchObject({
+    kind: "crashed",
+  })
+  expect(kept).toEqual(new Uint8Array(secret!.length))
 }, 60_000)
 
 test("workers that die are replaced, also when the first replacement cannot start", async () => {
@@ -157,12 +197,13 @@ test("what crosses the border arrives whole, and the sender's secret bytes are g
     signers: [],
     messages: [],
   }
-  const plain = plainSpec(spec)
-  const [buffer] = transferOf(plain)
-  const crossed = structuredClone(plain, { transfer: [buffer!] })
-  expect(buffer!.byteLength).toBe(0)
-  const [arrived] = secretsOf(specOf(crossed))
+  const encoded = encodedSpec(spec)
+  const [bytes] = encodedSecretsOf(encoded)
+  const crossed = structuredClone(encoded, { transfer: [bytes!.buffer] })
+  expect(bytes!.length).toBe(0)
+  const [arrived] = secretsOf(decodedSpec(crossed))
   expect(encodeGroupSecret(arrived!)).toEqual(before)
+  expect(encodedSecretsOf(crossed)).toEqual([new Uint8Array(before.length)])
 
   const record = recordOf(structuredClone(plainRecord({ kind: "prepared", group, secret: secretOf() })))
   expect(record.kind === "prepared" && encodeGroupSecret(record.secret)).toEqual(before)

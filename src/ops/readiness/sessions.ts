@@ -15,13 +15,14 @@ interface SessionBook {
 }
 
 /** What a session is called in metrics: `dkg`, `reshare`, or `sign ecdsa`. */
-const protocolOf = (spec: SessionSpec): string => (spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol)
+const protocolOf = (spec: SessionSpec<unknown>): string =>
+  spec.protocol === "sign" ? `sign ${spec.algorithm}` : spec.protocol
 
 export function sessionBook(parts: {
   readonly start: StartSession
   readonly clock: () => number
   /** The longest a session of this kind may take, ms. */
-  readonly limitMs: (spec: SessionSpec) => number
+  readonly limitMs: (spec: SessionSpec<unknown>) => number
   readonly onEnd: (protocol: string, ending: Ending["kind"], tookMs: number) => void
 }): SessionBook {
   const open = new Set<SessionInProgress>()
