@@ -53,6 +53,12 @@ export const riskCodes = {
     "such a task is refused whatever else allows it; change the deny entry that it names if it is wanted",
   ),
   "E-RSK-021": denied("send the payload with the task, or name the path in blind_paths"),
+  "E-RSK-022": denied(
+    "let the payload say it: transferChecked for a token, the accounts of a lookup table under [[intent.lookup_tables]], mints under [[intent.assets]]",
+  ),
+  "E-RSK-023": denied(
+    "`cosigner policy check` lists every name and amount that stands for nothing; mend them and reload",
+  ),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,

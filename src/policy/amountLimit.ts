@@ -1,5 +1,6 @@
 /** Limits of an amount of an asset, which may stand under one name on several chains; what counts is spending.ts's. */
 import { formatDecimal } from "../intent/amount.ts"
+import { meaningless } from "./doubt.ts"
 import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
 import { type Names, parseAmount, sameDecimals } from "./names.ts"
@@ -16,16 +17,16 @@ export interface AmountLimit extends Spends {
   readonly decimals: number
 }
 
-/** Throws RangeError with what is wrong with its names. */
+/** Throws E-RSK-023 with what is wrong with its names. */
 export function resolveAmount(limit: Limit, names: Names): AmountLimit {
   const { asset = "", max_amount = "", per, window, approvals } = limit
   const assets = sameDecimals(asset, names)
   const bound = parseAmount(max_amount, names)
   const ids = new Set(assets.map(({ id }) => id))
-  if (bound.max === undefined) throw new RangeError(`${max_amount} is no bound`)
+  if (bound.max === undefined) throw meaningless(`${max_amount} is no bound`)
   if (bound.assets.length !== ids.size || !bound.assets.every(({ id }) => ids.has(id)))
-    throw new RangeError(`max_amount = ${max_amount} is not of ${asset}`)
-  if (per === "path_prefix") throw new RangeError("amounts are not counted per path_prefix")
+    throw meaningless(`max_amount = ${max_amount} is not of ${asset}`)
+  if (per === "path_prefix") throw meaningless("amounts are not counted per path_prefix")
   const [first] = assets
   return {
     per,

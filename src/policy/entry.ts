@@ -5,8 +5,8 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { toHex, utf8 } from "../bytes.ts"
-import { errorText } from "../errors.ts"
 import type { Fee } from "../intent/reading.ts"
+import { doubtOf, meaningless } from "./doubt.ts"
 import { type Destination, type EffectView, isAnyChain, type ViewField } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
 import { assetsOf, type NamedAddress, type Names, parseAmount } from "./names.ts"
@@ -99,7 +99,7 @@ function attempt<C>(resolve: () => C): Resolved<C> {
   try {
     return { entry: resolve() }
   } catch (error) {
-    return { broken: errorText(error) }
+    return { broken: doubtOf(error).reason }
   }
 }
 
@@ -119,7 +119,7 @@ const conditionsOf = (entry: AllowEntry | DenyEntry, names: Names): Conditions =
 
 function assetIds(text: string, names: Names): readonly string[] {
   const assets = assetsOf(text, names)
-  if (assets === undefined) throw new RangeError(`no asset is called ${text}`)
+  if (assets === undefined) throw meaningless(`no asset is called ${text}`)
   return assets.map(({ id }) => id)
 }
 
@@ -137,7 +137,7 @@ function targetsOf(texts: readonly string[], names: Names, key: "to" | "contract
     if (!text.startsWith("@")) return [{ chain: "", key: bareKey(text), path: undefined }]
     const name = text.slice(1)
     const found = [...(key === "to" ? (names.addresses.get(name) ?? []) : []), ...(names.contracts.get(name) ?? [])]
-    if (found.length === 0) throw new RangeError(`no ${key === "to" ? "address" : "contract"} is called ${text}`)
+    if (found.length === 0) throw meaningless(`no ${key === "to" ? "address" : "contract"} is called ${text}`)
     return found
   })
   const accounts = named.flatMap((one) => one.key ?? [])
@@ -152,7 +152,7 @@ function targetsOf(texts: readonly string[], names: Names, key: "to" | "contract
 
 function ownPattern(text: string): PathPattern {
   const pattern = parsePathPattern(text.slice("@own:".length))
-  if (pattern === undefined) throw new RangeError(`${text} is not @own: and a path pattern`)
+  if (pattern === undefined) throw meaningless(`${text} is not @own: and a path pattern`)
   return pattern
 }
 
@@ -164,7 +164,7 @@ function boundsOf(texts: readonly string[], names: Names): Bounds {
   const byAsset = new Map<string, bigint | undefined>()
   for (const { assets, max } of amounts) {
     for (const { id, name } of assets) {
-      if (byAsset.has(id)) throw new RangeError(`two bounds for ${name}`)
+      if (byAsset.has(id)) throw meaningless(`two bounds for ${name}`)
       byAsset.set(id, max)
     }
   }

@@ -51,9 +51,8 @@ function decide(asked: readonly RuleOpinion[]): Decision {
     const debits = together(asked.flatMap((one) => one.debits))
     return { verdict: { action: "approve", code: "", reason: "", rules }, debits }
   }
-  const { rule, outcome, reason } = first.outcome
-  const code = outcome === "error" ? "E-RSK-001" : first.code
-  return { verdict: { action: "reject", code, reason: `${rule}: ${reason}`, rules }, debits: [] }
+  const { rule, reason } = first.outcome
+  return { verdict: { action: "reject", code: first.code, reason: `${rule}: ${reason}`, rules }, debits: [] }
 }
 
 /** Each once: whoever asks for a counter asks for the same amount of it. */

@@ -1,5 +1,6 @@
 /** For people: what each effect of a task is, which allow entries cover it, and why the others do not. */
 import { intentText } from "../intent/text.ts"
+import { doubtOf } from "./doubt.ts"
 import { initiatorOf, momentOf } from "./entry.ts"
 import { annotationsOf } from "./names.ts"
 import type { KeySignRequest } from "./request.ts"
@@ -36,6 +37,6 @@ function readable<T>(read: () => T): T | string {
   try {
     return read()
   } catch (error) {
-    return error instanceof Error ? error.message : "the entries cannot be read"
+    return doubtOf(error).reason
   }
 }

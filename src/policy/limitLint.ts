@@ -1,9 +1,9 @@
 /** What is odd about limits: one that can never be reached, one that another one beats, one that does not bind what it seems to. */
 
-import { errorText } from "../errors.ts"
 import { formatDecimal } from "../intent/amount.ts"
 import { formatPath } from "../keys/path.ts"
 import { type AmountLimit, resolveAmount } from "./amountLimit.ts"
+import { doubtOf } from "./doubt.ts"
 import { formatWindow } from "./duration.ts"
 import type { Limit } from "./limitSchema.ts"
 import { type PathPattern, reaches } from "./pathPattern.ts"
@@ -52,7 +52,7 @@ function lintAmount(one: Limit, list: readonly Limit[], { requiredNodes }: Aroun
   try {
     limit = resolveAmount(one, names)
   } catch (error) {
-    return say("error", `every task is an error: ${errorText(error)}`)
+    return say("error", `every task is an error: ${doubtOf(error).reason}`)
   }
   if (limit.max === 0n) say("error", "max_amount is 0: every task that counts here is rejected")
   const tighter = list.find(

@@ -2,11 +2,13 @@
  * What the names in rules stand for: assets, addresses and contracts of [intent], and the built-in native assets. A name may
  * stand for several of a kind, on several chains. Also what decoders and texts need of the same table.
  */
+
 import { parseDecimal } from "../intent/amount.ts"
 import { chainOf, defaultChainsOf, isAssetId, NATIVE_ASSETS, namespaceOf } from "../intent/caip.ts"
 import type { Settings } from "../intent/decoder.ts"
 import type { Annotations } from "../intent/text.ts"
 import { checksummed } from "../keys/addresses.ts"
+import { meaningless } from "./doubt.ts"
 import { type IntentTable, NO_INTENT_TABLE } from "./intentTable.ts"
 import { matchesPath, type PathPattern } from "./pathPattern.ts"
 
@@ -92,24 +94,24 @@ export const namesOf = (chain: string, account: string, { accounts }: Names): re
 
 export const NO_NAMES = namesIn(NO_INTENT_TABLE)
 
-/** Assets that amounts can be added up of. Throws RangeError with what is wrong. */
+/** Assets that amounts can be added up of. Throws E-RSK-023 with what is wrong. */
 export function sameDecimals(text: string, names: Names): readonly Asset[] {
   const assets = assetsOf(text, names)
-  if (assets === undefined) throw new RangeError(`no asset is called ${text}`)
+  if (assets === undefined) throw meaningless(`no asset is called ${text}`)
   if (new Set(assets.map(({ decimals }) => decimals)).size > 1)
-    throw new RangeError(`assets called ${text} have different decimals: ${assets.map(({ id }) => id).join(", ")}`)
+    throw meaningless(`assets called ${text} have different decimals: ${assets.map(({ id }) => id).join(", ")}`)
   return assets
 }
 
-/** `1.5 ETH`, `any BTC`, `1000 eip155:1/erc20:0x…` (base units where it is not listed). Throws RangeError. */
+/** `1.5 ETH`, `any BTC`, `1000 eip155:1/erc20:0x…` (base units where it is not listed). Throws E-RSK-023. */
 export function parseAmount(text: string, names: Names): Amount {
   const [number = "", unit = "", more] = text.split(" ")
-  if (more !== undefined || unit === "") throw new RangeError(`${text} is no amount such as "1.5 ETH"`)
+  if (more !== undefined || unit === "") throw meaningless(`${text} is no amount such as "1.5 ETH"`)
   const assets = sameDecimals(unit, names)
   if (number === "any") return { assets, max: undefined }
   const decimals = assets[0]?.decimals ?? 0
   const max = parseDecimal(number, decimals)
-  if (max === undefined) throw new RangeError(`${text} is no amount with at most ${decimals} decimals`)
+  if (max === undefined) throw meaningless(`${text} is no amount with at most ${decimals} decimals`)
   return { assets, max }
 }
 

@@ -6,8 +6,9 @@
  */
 import type { StaticDecode, StaticEncode, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
-import { type Code, errorText } from "../errors.ts"
+import type { Code } from "../errors.ts"
 import type { Debit, Usage } from "./decision.ts"
+import { doubtOf } from "./doubt.ts"
 import type { Names } from "./names.ts"
 import type { PolicyRequest, RequestOf, Section } from "./request.ts"
 import type { RuleOutcome } from "./verdict.ts"
@@ -29,6 +30,8 @@ export interface RuleAnswer {
   readonly entry?: string
   /** What approving the request takes from the counters. */
   readonly debits: readonly Debit[]
+  /** Of an error. */
+  readonly code?: Code
 }
 
 export const allow = (reason: string, debits: readonly Debit[] = []): RuleAnswer => ({
@@ -43,7 +46,8 @@ export function entry(name: string, ask: () => RuleAnswer): RuleAnswer {
   try {
     return { ...ask(), entry: name }
   } catch (error) {
-    return { outcome: "error", reason: some([errorText(error)]), entry: name, debits: [] }
+    const { code, reason } = doubtOf(error)
+    return { outcome: "error", reason: some([reason]), entry: name, debits: [], code }
   }
 }
 
@@ -128,6 +132,7 @@ interface BoundRule {
 
 export interface RuleOpinion {
   readonly outcome: RuleOutcome
+  /** Of its denial or error. */
   readonly code: Code
   readonly debits: readonly Debit[]
 }
@@ -222,15 +227,19 @@ const concerns = <K extends Section>(request: PolicyRequest, sections: readonly 
   sections.some((section) => section === request.type)
 
 function asked(rule: string, code: Code, check: () => readonly RuleAnswer[]): readonly RuleOpinion[] {
-  const error = (reason: string): readonly RuleOpinion[] => [
-    { outcome: { rule, outcome: "error", reason: some([reason]) }, code, debits: [] },
+  const error = (doubt: Code, reason: string): readonly RuleOpinion[] => [
+    { outcome: { rule, outcome: "error", reason: some([reason]) }, code: doubt, debits: [] },
   ]
   try {
     const answers = check()
-    if (answers.length === 0) return error("the rule gave no answer")
-    return answers.map((answer) => ({ outcome: outcomeOf(rule, answer), code, debits: answer.debits }))
+    if (answers.length === 0) return error("E-RSK-001", "the rule gave no answer")
+    return answers.map((answer) => {
+      const outcome = outcomeOf(rule, answer)
+      return { outcome, code: outcome.outcome === "error" ? (answer.code ?? "E-RSK-001") : code, debits: answer.debits }
+    })
   } catch (cause) {
-    return error(errorText(cause))
+    const { code: doubt, reason } = doubtOf(cause)
+    return error(doubt, reason)
   }
 }
 

@@ -9,6 +9,7 @@
 import { NATIVE_ASSETS } from "../intent/caip.ts"
 import type { Account, Effect, Reading } from "../intent/reading.ts"
 import type { AmountDebit, Usage } from "./decision.ts"
+import { uncountable } from "./doubt.ts"
 import { targetOf } from "./effectView.ts"
 import { assetKey } from "./names.ts"
 import type { Intent } from "./request.ts"
@@ -55,12 +56,12 @@ function movedBy(
   if (effect.kind === "close_account") {
     const native = NATIVE_ASSETS.get(reading.chain)?.id ?? assetKey(reading.fee.asset)
     if (assets.has(native) && !isOwn(effect.to))
-      throw new RangeError(`effect ${i + 1}: what the closed account pays out is not in the payload`)
+      throw uncountable(`effect ${i + 1}: what the closed account pays out is not in the payload`)
     return undefined
   }
   if (effect.kind !== "transfer" && effect.kind !== "approve" && effect.kind !== "permit") return undefined
   if (effect.kind === "transfer" ? effect.toPath !== undefined || isOwn(effect.to) : !approvals) return undefined
-  if (typeof effect.asset !== "string") throw new RangeError(`effect ${i + 1}: which asset moves is not in the payload`)
+  if (typeof effect.asset !== "string") throw uncountable(`effect ${i + 1}: which asset moves is not in the payload`)
   const asset = assetKey(effect.asset)
   return assets.has(asset) ? { asset, amount: effect.amount } : undefined
 }
@@ -69,11 +70,11 @@ function scopesOf({ per }: Spends, effect: Effect, i: number, reading: Reading):
   if (per === "all" || per === "group") return [""]
   if (per === "destination") {
     const to = targetOf(effect)
-    if (typeof to !== "string") throw new RangeError(`effect ${i + 1}: where it goes is not in the payload`)
+    if (typeof to !== "string") throw uncountable(`effect ${i + 1}: where it goes is not in the payload`)
     return [to]
   }
   const from = "from" in effect ? effect.from : undefined
-  if (typeof from !== "string") throw new RangeError(`effect ${i + 1}: whose funds move is not in the payload`)
+  if (typeof from !== "string") throw uncountable(`effect ${i + 1}: whose funds move is not in the payload`)
   // Coins of several addresses are spent together, and the effects name one of them.
   return reading.from.includes(from) ? reading.from : [from]
 }
@@ -82,7 +83,7 @@ function scopesOf({ per }: Spends, effect: Effect, i: number, reading: Reading):
 function feeScopes({ per }: Spends, { from, effects }: Reading): readonly string[] {
   if (per === "all" || per === "group") return [""]
   if (per === "source") {
-    if (from.length === 0) throw new RangeError("who pays the fee is not in the payload")
+    if (from.length === 0) throw uncountable("who pays the fee is not in the payload")
     return from
   }
   const to = new Set(effects.map(targetOf).filter((account) => typeof account === "string"))

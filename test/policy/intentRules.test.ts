@@ -280,9 +280,29 @@ test("a name that stands for nothing makes every task an error, and lint says wh
     { limits: [{ name: "one", asset: "ETH", per: "all", window: "1h", max_amount: "1 BTC" }] },
     { limits: [{ name: "one", asset: "ETH", per: "all", window: "1h", max_amount: "-1 ETH" }] },
   ]) {
-    expect(codeOf(keySign, [intentOf([pay()])])).toBe("E-RSK-001")
+    expect(codeOf(keySign, [intentOf([pay()])])).toBe("E-RSK-023")
     const errors = lint(rulesFrom(keySign)).filter(({ severity }) => severity === "error")
     expect(errors.map(({ what }) => what.split(":")[0])).toEqual(["every task is an error"])
+    // In words: what people are told names no line of our source.
+    expect(errors[0]?.what).toMatch(/(nobody|GOLD|ETH|BTC|@own:44)/)
+    expect(errors[0]?.what).not.toContain("RangeError")
+  }
+})
+
+test("what a limit cannot count is refused in words, by a code that is no bug's", () => {
+  const unsaid = { unresolved: "entry 0 of a table" }
+  const limit = (per: string) => ({ limits: [{ name: "day", asset: "ETH", per, window: "24h", max_amount: "1 ETH" }] })
+  const closes: Effect = { kind: "close_account", from: ALICE, to: BOB }
+  for (const [per, effect, words] of [
+    ["all", pay({ asset: unsaid }), "which asset moves"],
+    ["all", closes, "what the closed account pays out"],
+    ["destination", pay({ to: unsaid }), "where it goes"],
+    ["source", pay({ from: unsaid }), "whose funds move"],
+  ] as const) {
+    const request = signRequest({ intents: [intentOf([effect])], messages: [{ path: PATH, hash: "0x", payload: 0 }] })
+    const { verdict } = evaluate(rulesFrom(limit(per)), request, NO_USAGE, NOW)
+    expect(verdict).toMatchObject({ action: "reject", code: "E-RSK-022" })
+    expect(verdict.reason).toBe(`key_sign.limits.day: effect 1: ${words} is not in the payload`)
   }
 })
 

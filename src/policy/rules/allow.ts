@@ -4,6 +4,7 @@
  */
 import { intentText } from "../../intent/text.ts"
 import { Coverage } from "../coverage.ts"
+import { meaningless } from "../doubt.ts"
 import { initiatorOf, type Moment, momentOf, resolveAllow } from "../entry.ts"
 import { lintAllow } from "../entryLint.ts"
 import { type AllowEntry, allowEntry } from "../entrySchema.ts"
@@ -109,7 +110,7 @@ export function coverageOf(list: readonly AllowEntry[], names: Names): Coverage 
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((entry) => {
       const resolved = resolveAllow(entry, names)
-      if ("broken" in resolved) throw new RangeError(`${entry.name}: ${resolved.broken}`)
+      if ("broken" in resolved) throw meaningless(`${entry.name}: ${resolved.broken}`)
       return resolved.entry
     })
   return new Coverage(entries, names)

@@ -1,6 +1,7 @@
 /** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
 import { intentText } from "../../intent/text.ts"
 import { ByTarget } from "../byTarget.ts"
+import { meaningless } from "../doubt.ts"
 import { type EffectView, viewOf } from "../effectView.ts"
 import { type Conditions, initiatorOf, type Moment, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
 import { lintDeny } from "../entryLint.ts"
@@ -45,7 +46,7 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((entry): Conditions => {
       const resolved = resolveDeny(entry, names)
-      if ("broken" in resolved) throw new RangeError(`${entry.name}: ${resolved.broken}`)
+      if ("broken" in resolved) throw meaningless(`${entry.name}: ${resolved.broken}`)
       return resolved.entry
     })
   const entries = new ByTarget(sorted)
