@@ -5,6 +5,7 @@ import { encodeFunctionData, type Hex, hashMessage, keccak256, maxUint256, parse
 import { toHex } from "../../../src/bytes.ts"
 import { parseTypedData, typedDataDecoder } from "../../../src/intent/evm/typedData.ts"
 import { type Effect, isProblem, type Reading } from "../../../src/intent/reading.ts"
+import { runs } from "../../support/runs.ts"
 import {
   bytesOf,
   codeOf,
@@ -21,7 +22,6 @@ import {
 } from "./kit.ts"
 import { arbitraryDocument, DOMAIN, type Document, json, viemDigest } from "./typedArbitrary.ts"
 
-const LONG = process.env["COSIGNER_LONG"] === "1"
 const TOKEN = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 const ERC20 = `eip155:1/erc20:${TOKEN.toLowerCase()}`
 const SPENDER = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
@@ -117,7 +117,7 @@ describe("the example of EIP-712", () => {
           outcomes.equal++
         }
       }),
-      { numRuns: LONG ? 100_000 : 10_000 },
+      { numRuns: runs(10_000, 100_000) },
     )
     expect(Math.min(outcomes.digest, outcomes.problem)).toBeGreaterThan(0)
   }, 600_000)
@@ -341,7 +341,7 @@ describe("viem hashes, we hash", () => {
         const payload = new TextEncoder().encode(json(typed))
         expect(`0x${toHex(parseTypedData(payload).digest)}`).toBe(viemDigest(typed))
       }),
-      { numRuns: LONG ? 100_000 : 500 },
+      { numRuns: runs(500, 100_000) },
     )
   }, 3_600_000)
   test("no text makes the decoder throw", () => {
@@ -358,7 +358,7 @@ describe("viem hashes, we hash", () => {
           typedDataDecoder.decode(new TextEncoder().encode(json({ ...MAIL, types: text, message: text })), context)
         },
       ),
-      { numRuns: LONG ? 1_000_000 : 2_000 },
+      { numRuns: runs(2_000, 1_000_000) },
     )
   }, 600_000)
 })
@@ -534,7 +534,7 @@ describe("evm/message", () => {
         if (effect?.kind === "message") expect(new TextEncoder().encode(effect.text)).toEqual(bytes)
         else expect(effect?.kind).toBe("opaque_hash")
       }),
-      { numRuns: LONG ? 100_000 : 1_000 },
+      { numRuns: runs(1_000, 100_000) },
     )
   }, 600_000)
   test("32 bytes are a hash, even if they are text; what people cannot see is opaque", () => {

@@ -2,10 +2,9 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { solanaMessage } from "../../../src/intent/solana/message.ts"
+import { runs } from "../../support/runs.ts"
 import { KINDS } from "./cases.ts"
 import { anyScenario, type Scenario, scenarioWith } from "./scenario.ts"
-
-const LONG = process.env["COSIGNER_LONG"] === "1"
 
 function readsAsExpected({ bytes, compiled, context, expected }: Scenario): void {
   const decoded = solanaMessage.decode(bytes, context)
@@ -19,10 +18,10 @@ function readsAsExpected({ bytes, compiled, context, expected }: Scenario): void
 describe("what the second implementation encodes", () => {
   for (const [name, one] of Object.entries(KINDS)) {
     test(`${name} is read as it was meant`, () => {
-      fc.assert(fc.property(scenarioWith(one), readsAsExpected), { numRuns: LONG ? 2000 : 30 })
+      fc.assert(fc.property(scenarioWith(one), readsAsExpected), { numRuns: runs(30, 2000) })
     })
   }
   test("whole messages are read as they were meant", () => {
-    fc.assert(fc.property(anyScenario, readsAsExpected), { numRuns: LONG ? 100_000 : 300 })
+    fc.assert(fc.property(anyScenario, readsAsExpected), { numRuns: runs(300, 100_000) })
   }, 1_800_000)
 })

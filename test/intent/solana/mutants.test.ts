@@ -7,11 +7,10 @@ import { check } from "../../../src/intent/check.ts"
 import { isProblem } from "../../../src/intent/reading.ts"
 import { readMessage, type SolanaMessage } from "../../../src/intent/solana/layout.ts"
 import { solanaMessage } from "../../../src/intent/solana/message.ts"
+import { runs } from "../../support/runs.ts"
 import { OWN } from "./cases.ts"
 import { type Address, bytesOf } from "./kit.ts"
 import { anyScenario, contextOf, type Scenario } from "./scenario.ts"
-
-const LONG = process.env["COSIGNER_LONG"] === "1"
 
 type Change = (bytes: Uint8Array) => Uint8Array
 /** Even over the bytes; fc.double is even over exponents, and nearly always 0. */
@@ -129,7 +128,7 @@ function noThirdOutcome({ bytes: original, context }: Scenario, changes: readonl
 
 test("mutants are refused, or are other messages, written in the one way that there is", () => {
   fc.assert(fc.property(anyScenario, fc.array(change, { minLength: 1, maxLength: 3 }), noThirdOutcome), {
-    numRuns: LONG ? 100_000 : 1000,
+    numRuns: runs(1000, 100_000),
   })
 }, 1_800_000)
 
@@ -146,7 +145,7 @@ test("noise gives a problem or a reading, never an exception", () => {
       const decoded = solanaMessage.decode(data, context)
       if (!isProblem(decoded)) expect(encode(readMessage(data))).toEqual(Uint8Array.from(data))
     }),
-    { numRuns: LONG ? 1_000_000 : 3000 },
+    { numRuns: runs(3000, 1_000_000) },
   )
 }, 1_800_000)
 

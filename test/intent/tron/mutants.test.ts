@@ -6,10 +6,10 @@ import { check } from "../../../src/intent/check.ts"
 import { isProblem } from "../../../src/intent/reading.ts"
 import { tronMessage } from "../../../src/intent/tron/message.ts"
 import { tronTransaction } from "../../../src/intent/tron/transaction.ts"
+import { runs } from "../../support/runs.ts"
 import { anyScenario, contextOf, KEYS, type Scenario } from "./scenario.ts"
 import { rewritten } from "./web.ts"
 
-const LONG = process.env["COSIGNER_LONG"] === "1"
 const [KEY] = KEYS
 
 type Change = (bytes: Uint8Array) => Uint8Array
@@ -61,7 +61,7 @@ function noThirdOutcome({ encoded, context }: Scenario, changes: readonly Change
 
 test("mutants are refused, or are other transactions, written in the one way that there is", () => {
   fc.assert(fc.property(anyScenario, fc.array(change, { minLength: 1, maxLength: 2 }), noThirdOutcome), {
-    numRuns: LONG ? 100_000 : 2000,
+    numRuns: runs(2000, 100_000),
   })
 }, 1_800_000)
 
@@ -76,7 +76,7 @@ test("noise gives a problem or a reading, never an exception", () => {
       tronTransaction.decode(data, contextOf(KEY))
       tronMessage.decode(data, contextOf(KEY))
     }),
-    { numRuns: LONG ? 1_000_000 : 3000 },
+    { numRuns: runs(3000, 1_000_000) },
   )
 }, 1_800_000)
 

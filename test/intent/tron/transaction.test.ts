@@ -5,11 +5,10 @@ import { isPrintable } from "../../../src/intent/problem.ts"
 import type { Reading } from "../../../src/intent/reading.ts"
 import { tronMessage } from "../../../src/intent/tron/message.ts"
 import { tronTransaction } from "../../../src/intent/tron/transaction.ts"
+import { runs } from "../../support/runs.ts"
 import { CHAIN, KINDS } from "./cases.ts"
 import { anyScenario, contextOf, KEYS, PATH, type Scenario, scenarioWith } from "./scenario.ts"
 import { hashMessage } from "./web.ts"
-
-const LONG = process.env["COSIGNER_LONG"] === "1"
 
 const readsAsExpected = ({ encoded, context, expected }: Scenario): void =>
   expect(tronTransaction.decode(encoded.bytes, context)).toEqual(expected)
@@ -17,11 +16,11 @@ const readsAsExpected = ({ encoded, context, expected }: Scenario): void =>
 describe("what the second implementation encodes", () => {
   for (const [name, one] of Object.entries(KINDS)) {
     test(`${name} is read as it was meant`, () => {
-      fc.assert(fc.property(scenarioWith(one), readsAsExpected), { numRuns: LONG ? 2000 : 30 })
+      fc.assert(fc.property(scenarioWith(one), readsAsExpected), { numRuns: runs(30, 2000) })
     })
   }
   test("all types are read as they were meant", () => {
-    fc.assert(fc.property(anyScenario, readsAsExpected), { numRuns: LONG ? 100_000 : 300 })
+    fc.assert(fc.property(anyScenario, readsAsExpected), { numRuns: runs(300, 100_000) })
   }, 1_800_000)
 })
 
@@ -48,7 +47,7 @@ describe("personal messages", () => {
           isText ? [{ kind: "message", from: key!.account.text, text }] : [{ kind: "opaque_hash" }],
         )
       }),
-      { numRuns: LONG ? 50_000 : 300 },
+      { numRuns: runs(300, 50_000) },
     )
   })
   test("of 32 bytes are a hash, even if they are text", () => {
