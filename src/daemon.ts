@@ -99,7 +99,16 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   const identity = identityOf(seed.expose())
   const nodeId = nodeIdOf(identity.party)
   log.info(`TSS Node ID: ${nodeId}`)
-  const operations = await openOperations({ config, port, influx, store, log, limits: WATCH_LIMITS, tickMs: TICK_MS })
+  const operations = await openOperations({
+    config,
+    port,
+    influx,
+    store,
+    self: identity.party,
+    log,
+    limits: WATCH_LIMITS,
+    tickMs: TICK_MS,
+  })
   const { observers } = operations
   const base: NodeBase = {
     config,
@@ -141,7 +150,6 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
 
   const view = {
     nodeId,
-    self: identity.party,
     link: () => up.state(),
     pool,
     poolSize: POOL_SIZE,

@@ -3,6 +3,7 @@
 import { build } from "../build.ts"
 import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
 import type { Store } from "../store/store.ts"
 import { recordedIntents } from "../tasks/intents.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
@@ -10,14 +11,7 @@ import { activeSignable, signableBy } from "../tasks/signable.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
 import { type Delay, sizeOf } from "./measure.ts"
-import {
-  cut,
-  type GroupsDocument,
-  type GroupsQuery,
-  type StatusDocument,
-  type TasksDocument,
-  type TasksQuery,
-} from "./port/documents.ts"
+import { cut, type GroupDocument, type StatusDocument, type TaskDocument } from "./port/documents.ts"
 import type { ReadinessItem } from "./readiness/watch.ts"
 import type { NodeView } from "./view.ts"
 
@@ -120,16 +114,16 @@ function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_serv
 
 // ---- groups ----------------------------------------------------------------------------------------------------------
 
-export function groupsDocument({ store, self }: NodeView, { skip, limit }: GroupsQuery): GroupsDocument {
-  const newest = [...store.groups.list()].sort((a, b) => b.createdMs - a.createdMs)
-  return {
-    groups: newest.slice(skip, skip + limit).map((group) => groupOf(group, store, self)),
-    next_skip: newest.length > skip + limit ? skip + limit : null,
-  }
+/** What an epoch's document is made from; the strikes are asked once for many of them. */
+export interface GroupSources {
+  readonly bans: Store["bans"]
+  readonly strikes: { readonly refused: Store["strikes"]["refused"] }
+  readonly self: PartyId
 }
 
-function groupOf(group: GroupPublic, store: Store, self: string): GroupsDocument["groups"][number] {
-  const banned = store.bans.unusable(group.groupId, group.epochId)
+export function groupDocument(group: GroupPublic, sources: GroupSources): GroupDocument {
+  const { bans, self } = sources
+  const banned = bans.unusable(group.groupId, group.epochId)
   return {
     group_id: group.groupId,
     epoch_id: toHex(group.epochId),
@@ -138,7 +132,7 @@ function groupOf(group: GroupPublic, store: Store, self: string): GroupsDocument
     curve: group.curve,
     threshold: group.threshold,
     created_ms: group.createdMs,
-    algorithms: signableBy(group, store).map(({ algorithm, ready, problem }) => ({
+    algorithms: signableBy(group, sources).map(({ algorithm, ready, problem }) => ({
       algorithm,
       ready,
       code: problem?.code ?? "",
@@ -155,21 +149,9 @@ function groupOf(group: GroupPublic, store: Store, self: string): GroupsDocument
 
 // ---- tasks -----------------------------------------------------------------------------------------------------------
 
-export function tasksDocument({ store }: NodeView, query: TasksQuery): TasksDocument {
-  const { state, type, skip, limit } = query
-  // one more than asked for tells whether there is a next page
-  const records = store.tasks.list({
-    ...(state === undefined ? {} : { state }),
-    ...(type === undefined ? {} : { type }),
-    skip,
-    limit: limit + 1,
-  })
-  return { tasks: records.slice(0, limit).map(taskOf), next_skip: records.length > limit ? skip + limit : null }
-}
-
 const PATHS = 3
 
-function taskOf(record: TaskRecord): TasksDocument["tasks"][number] {
+export function taskDocument(record: TaskRecord): TaskDocument {
   const { verdict } = record
   const decoded = decodeRecordedTask(record.document)
   const task = "problem" in decoded ? undefined : decoded

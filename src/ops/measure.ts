@@ -88,6 +88,7 @@ function collectLink(metrics: Metrics, view: NodeView): void {
 function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView, nowMs: number): void {
   metrics.set("cosigner_store_bytes", {}, sizeOf(store.path))
   metrics.total("cosigner_store_commits_total", {}, store.generation)
+  metrics.total("cosigner_store_records_opened_total", {}, store.recordsOpened)
   metrics.set("cosigner_bans", {}, store.bans.list().length)
   metrics.clear("cosigner_groups")
   for (const [key, count] of countedBy(store.groups.list(), ({ curve, status }) => `${curve} ${status}`)) {

@@ -8,6 +8,8 @@ import type { Verdict } from "../policy/verdict.ts"
 import type { TaskPort, TaskRecord } from "../tasks/ports.ts"
 
 interface JournalObserver {
+  /** After each change of a task that stands. */
+  changed(taskId: string, isNew: boolean): void
   /** Once per task. */
   decided(verdict: Verdict): void
   /** Once per task: `record` is final. */
@@ -15,12 +17,15 @@ interface JournalObserver {
 }
 
 export function observedJournal(port: TaskPort, observer: JournalObserver, log: Log): TaskPort {
-  const step = (task: string, what: string, more: () => LogFields = () => ({})): void =>
+  const step = (task: string, what: string, more: () => LogFields = () => ({}), isNew = false): void => {
+    observer.changed(task, isNew)
     log.trace("task step", () => ({ task, step: what, ...more() }))
+  }
   return {
     claim(task) {
       const claim = port.claim(task)
-      step(task.taskId, "claimed", () => ({ type: task.type, digest: task.digest, claim: claim.kind }))
+      const { kind } = claim
+      step(task.taskId, "claimed", () => ({ type: task.type, digest: task.digest, claim: kind }), kind === "new")
       return claim
     },
     approve(taskId, nowMs, decide, events) {

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts"
 import { isFinal, type StartSession, type TaskPort, type TaskRecord } from "../tasks/ports.ts"
 import { decodeRecordedTask, type TaskType } from "../wire/task.ts"
 import type { EndedCounts } from "./documents.ts"
+import type { Lists } from "./lists.ts"
 import { measureCallback, measureEnd, measureEvent, measureVerdict } from "./measure.ts"
 import type { Metrics } from "./metrics/catalogue.ts"
 import { observedJournal } from "./observedJournal.ts"
@@ -34,13 +35,17 @@ export interface Observed {
   readonly openSessions: () => Iterable<SessionInProgress>
 }
 
-export function createObservers(
-  store: Store,
-  metrics: Metrics,
-  history: History,
-  clock: () => number,
-  log: Log,
-): { readonly observers: Observers; readonly seen: Observed } {
+interface ObserverParts {
+  readonly store: Store
+  readonly metrics: Metrics
+  readonly history: History
+  readonly lists: Pick<Lists, "taskChanged" | "written">
+  readonly clock: () => number
+  readonly log: Log
+}
+
+export function createObservers(parts: ObserverParts): { readonly observers: Observers; readonly seen: Observed } {
+  const { store, metrics, history, lists, clock, log } = parts
   const ended: EndedCounts = { completed: 0, rejected: 0, failed: 0, cancelled: 0 }
   let provenMs = lastProof(store)
   let writtenAt: number | undefined
@@ -49,7 +54,9 @@ export function createObservers(
   store.observeCommits((tookMs, isDone, kinds) => {
     log.trace("store commit", () => ({ records: [...kinds].join(", "), isDone, tookMs: rounded(tookMs) }))
     metrics.observe("cosigner_store_commit_seconds", { outcome: isDone ? "done" : "undone" }, tookMs / 1000)
-    if (isDone) writtenAt = clock()
+    if (!isDone) return
+    writtenAt = clock()
+    lists.written(kinds)
   })
 
   function onEnd(record: TaskRecord): void {
@@ -64,7 +71,7 @@ export function createObservers(
 
   const journal = observedJournal(
     store.tasks,
-    { decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd },
+    { changed: lists.taskChanged, decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd },
     log,
   )
   return {

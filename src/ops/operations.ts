@@ -6,11 +6,13 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Config } from "../config/config.ts"
 import type { Startable } from "../config/startup.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
+import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import { activeSignable } from "../tasks/signable.ts"
 import type { Readiness } from "../wire/frames.ts"
-import { groupsDocument, statusDocument, tasksDocument } from "./documents.ts"
+import { statusDocument } from "./documents.ts"
+import { createLists, type Lists } from "./lists.ts"
 import { collect, type Delay, measureReadiness, measureStart } from "./measure.ts"
 import { createMetrics, type Metrics } from "./metrics/catalogue.ts"
 import { type InfluxExporter, startInflux } from "./metrics/influx.ts"
@@ -19,6 +21,7 @@ import type { Family } from "./metrics/registry.ts"
 import { createObservers, type Observed, type Observers } from "./observers.ts"
 import { createHistory, type History } from "./port/history.ts"
 import type { StallOptions } from "./port/messages.ts"
+import { spawnPortThread } from "./port/spawn.ts"
 import { type StatusThread, startStatus } from "./port/thread.ts"
 import {
   clockProbe,
@@ -42,7 +45,7 @@ interface WaasTold {
   readonly mostTasks: number
 }
 
-type GivenView = Omit<NodeView, "store" | "environment" | "provenMs">
+type GivenView = Omit<NodeView, "self" | "store" | "environment" | "provenMs">
 
 interface Operations {
   readonly observers: Observers
@@ -57,6 +60,7 @@ interface Operations {
 interface OperationsOptions extends Pick<Startable, "port" | "influx"> {
   readonly config: Pick<Config, "metrics" | "checkup" | "env" | "log">
   readonly store: Store
+  readonly self: PartyId
   readonly log: Log
   readonly limits: WatchLimits
   /** Between two looks at everything, ms. */
@@ -75,12 +79,13 @@ const MISSED_CHECKUPS = 3
 
 /** Opens the port, so that a place that is taken stops the start. Throws E-STA-001. */
 export async function openOperations(options: OperationsOptions): Promise<Operations> {
-  const { config, port, influx: target, store, log, limits } = options
+  const { config, port, influx: target, store, self, log, limits } = options
   const startedMs = Date.now()
   const clock = () => performance.now()
   const metrics = createMetrics()
   const history = createHistory()
-  const { observers, seen } = createObservers(store, metrics, history, clock, log)
+  const lists = createLists(store, self, log)
+  const { observers, seen } = createObservers({ store, metrics, history, lists, clock, log })
   measureStart(metrics, startedMs)
   let looking: Looking | undefined
   const families = (): readonly Family[] => {
@@ -90,12 +95,9 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
   const thread = await startStatus({
     port,
     stall: { limitMs: limits.stallMs, format: stallFormat(config.log) },
-    answers: {
-      tasks: (query) => tasksDocument(viewOf(looking), query),
-      groups: (query) => groupsDocument(viewOf(looking), query),
-      metrics: () => prometheusText(families(), config.metrics.name_prefix),
-    },
+    feeds: lists.feeds,
     log,
+    spawn: spawnPortThread,
   })
   if (thread.address !== undefined) log.info("status port open", { address: thread.address })
   const { job, instance, name_prefix: prefix } = config.metrics
@@ -117,8 +119,8 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
     address: thread.address,
     begin(given, waas) {
       const backupMs = remembered(given.backupMs, BACKUP_LOOK_MS, clock)
-      const view: NodeView = { ...given, backupMs, store, environment: config.env, provenMs: seen.provenMs }
-      looking = look({ ...options, waas, view, metrics, history, seen, clock, startedMs, thread })
+      const view: NodeView = { ...given, self, backupMs, store, environment: config.env, provenMs: seen.provenMs }
+      looking = look({ ...options, waas, view, metrics, history, lists, seen, clock, startedMs, thread })
     },
     async stop() {
       looking?.stop()
@@ -137,12 +139,6 @@ function remembered<T>(ask: () => T, forMs: number, clock: () => number): () => 
   }
 }
 
-function viewOf(looking: Looking | undefined): NodeView {
-  if (looking === undefined)
-    throw new CosignerError("E-CLI-001", { what: "the status port was asked before the start" })
-  return looking.view
-}
-
 function stallFormat({ std }: Config["log"]): StallOptions["format"] {
   if (!std.enable) return undefined
   return std.format === "auto" ? (process.stderr.isTTY ? "terminal" : "logfmt") : std.format
@@ -151,7 +147,6 @@ function stallFormat({ std }: Config["log"]): StallOptions["format"] {
 // ---- looking ---------------------------------------------------------------------------------------------------------
 
 interface Looking {
-  readonly view: NodeView
   /** Present states into the measurements. */
   collect(): void
   stop(): void
@@ -162,6 +157,7 @@ interface OperationsParts extends OperationsOptions {
   readonly view: NodeView
   readonly metrics: Metrics
   readonly history: History
+  readonly lists: Lists
   readonly seen: Observed
   readonly clock: () => number
   readonly startedMs: number
@@ -197,7 +193,19 @@ function look(parts: OperationsParts): Looking {
     const delay = delays.read()
     measureReadiness(metrics, items, ready)
     told.look(items)
-    thread.beat(() => ({ status: documentOf(items, ready, delay), history: parts.history.document(Date.now()) }))
+    parts.lists.look()
+    thread.beat(() => ({
+      status: documentOf(items, ready, delay),
+      history: parts.history.document(Date.now()),
+      metrics: metricsText(),
+    }))
+  }
+
+  const collected = (): void => collect(metrics, view, delays.last(), Date.now())
+
+  function metricsText(): string {
+    collected()
+    return prometheusText(metrics.families(), parts.config.metrics.name_prefix)
   }
 
   /** A bug in looking must not end what it looks at: the port says that nothing is known. */
@@ -226,8 +234,7 @@ function look(parts: OperationsParts): Looking {
   guardedTick()
   const timer = setInterval(guardedTick, parts.tickMs)
   return {
-    view,
-    collect: () => collect(metrics, view, delays.last(), Date.now()),
+    collect: collected,
     stop() {
       clearInterval(timer)
       delays.stop()

@@ -252,6 +252,11 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.put(PROBE, NO_NAME, nowMs))
   }
 
+  /** Records that were decrypted since the start. */
+  get recordsOpened(): number {
+    return this.#vault.opened
+  }
+
   observeCommits(observe: ObserveCommit): void {
     this.#vault.observe(observe)
   }

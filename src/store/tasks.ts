@@ -235,6 +235,16 @@ export class Tasks implements TaskPort {
       .map((task) => this.#expect(task.taskId).record)
   }
 
+  /** Ids of the tasks that were claimed last, from old to new. Opens no record. */
+  newest(limit: number): readonly string[] {
+    return [...this.#summaries.keys()].slice(-limit)
+  }
+
+  /** Opens no record. */
+  has(taskId: string): boolean {
+    return this.#summaries.has(taskId)
+  }
+
   unfinished(): readonly TaskRecord[] {
     return [...this.#summaries.values()]
       .filter((task) => !isFinal(task.state) || !task.delivered)

@@ -28,6 +28,7 @@ export class RecordVault {
   #current: StoreTransaction | undefined
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
+  #opened = 0
 
   constructor(file: SecretsFile, sealer: RecordSealer, index: Index = new Map()) {
     this.#file = file
@@ -42,6 +43,11 @@ export class RecordVault {
   /** Commits since the file was made. */
   get generation(): number {
     return this.#root.generation
+  }
+
+  /** Records that were read and decrypted since the file was opened. */
+  get opened(): number {
+    return this.#opened
   }
 
   /** From now on; one observer. */
@@ -87,6 +93,7 @@ export class RecordVault {
       const mark = this.#markOf(keyOf(id))
       if (mark === undefined) return undefined
       const record = this.#expect(getRow(this.#file, id), mark)
+      this.#opened += 1
       const opened = withPlain(this.#sealer, record, (plain) => parseBody(this.path, kind, record.version, plain))
       if (opened === undefined) throw damage(this.path, "a record does not open: bits in it have changed")
       return opened.value

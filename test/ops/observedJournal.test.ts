@@ -8,7 +8,7 @@ import { APPROVE, claimOf, Folder, partyNo, REJECT, sessionOf } from "../store/f
 import { logTo } from "../support/logTo.ts"
 import { approved, rejected, world } from "../tasks/fakes.ts"
 
-const silent = { decided: () => {}, ended: () => {} }
+const silent = { changed: () => {}, decided: () => {}, ended: () => {} }
 
 test("each step of a task is told, in order, under its id", () => {
   using folder = new Folder()
@@ -74,6 +74,9 @@ test("decisions and ends are told once, and the journal does what it did", () =>
   const journal = observedJournal(
     ports.journal,
     {
+      changed: (taskId, isNew) => {
+        if (isNew) seen.push(`${taskId} new`)
+      },
       decided: ({ action }) => void seen.push(action),
       ended: ({ taskId, state }: TaskRecord) => void seen.push(`${taskId} ${state}`),
     },
@@ -104,7 +107,7 @@ test("decisions and ends are told once, and the journal does what it did", () =>
   decide("b", rejected)
   decide("b", rejected)
   journal.finish("a", { state: "failed", code: "E-TSK-004", reason: "late" }, 3, [])
-  expect(seen).toEqual(["approve", "reject", "b rejected", "a failed"])
+  expect(seen).toEqual(["a new", "b new", "approve", "reject", "b rejected", "a failed"])
   expect(journal.get("a")?.state).toBe("failed")
   expect(journal.list({ limit: 9 })).toHaveLength(2)
 })

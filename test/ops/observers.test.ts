@@ -13,7 +13,8 @@ const observed = (store: Store) => {
   const history = createHistory()
   const said: { readonly level: string; readonly message: string; readonly fields: LogFields }[] = []
   const log = logTo((level, message, fields) => void said.push({ level, message, fields }))
-  const { observers, seen } = createObservers(store, metrics, history, () => 77, log)
+  const lists = { taskChanged: () => {}, written: () => {} }
+  const { observers, seen } = createObservers({ store, metrics, history, lists, clock: () => 77, log })
   const seriesOf = (name: string) =>
     metrics
       .families()

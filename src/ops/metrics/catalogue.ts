@@ -83,6 +83,7 @@ export const CATALOGUE = {
   cosigner_store_commit_seconds: seconds("One transaction of the store: done or undone.", COMMIT_SECONDS, ["outcome"]),
   cosigner_store_bytes: gauge("Length of secrets.db.", "bytes"),
   cosigner_store_commits_total: counter("Commits since the file was made."),
+  cosigner_store_records_opened_total: counter("Records that were read and decrypted since the start."),
   cosigner_backup_age_seconds: gauge("Since the last backup; absent when none is known.", "seconds"),
   cosigner_proof_age_seconds: gauge("Since the last signature or check-up; absent when there was none.", "seconds"),
   cosigner_groups: gauge("Epochs of groups, by curve and status.", "", ["curve", "status"]),

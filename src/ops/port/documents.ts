@@ -134,44 +134,39 @@ const skip = digits(100_000, 0, "Leave out so many of the newest.")
 const nextSkip = orNull(count("skip of the next page; null: there is none."))
 
 export const groupsQuery = closed({ skip, limit: { ...digits(500, 100, "At most so many."), minimum: 1 } })
-export type GroupsQuery = Static<typeof groupsQuery>
 
-export const groupsSchema = closed({
-  groups: Type.Array(
+export const groupSchema = closed({
+  group_id: words("The group."),
+  epoch_id: words("The epoch, hex."),
+  status: oneOf(
+    ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"],
+    "No other than an ACTIVE one signs; algorithms says what with.",
+  ),
+  mode: oneOf(["keygen", "extend", "replace"], "How it was made."),
+  curve: oneOf(["secp256k1", "ed25519"], "Of its key."),
+  threshold: count("Nodes that it takes to sign."),
+  created_ms: time("Made."),
+  algorithms: Type.Array(
     closed({
-      group_id: words("The group."),
-      epoch_id: words("The epoch, hex."),
-      status: oneOf(
-        ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"],
-        "No other than an ACTIVE one signs; algorithms says what with.",
-      ),
-      mode: oneOf(["keygen", "extend", "replace"], "How it was made."),
-      curve: oneOf(["secp256k1", "ed25519"], "Of its key."),
-      threshold: count("Nodes that it takes to sign."),
-      created_ms: time("Made."),
-      algorithms: Type.Array(
-        closed({
-          algorithm: oneOf(["ecdsa", "bip340", "eddsa"], "Of its key."),
-          ready: Type.Boolean({
-            description: "Some members, as many as the threshold and this node among them, can sign.",
-          }),
-          code: words("Why not; where ready, why not every member can take part. Else empty."),
-          reason: words("The same, for people."),
-          next: words("What to do about it."),
-        }),
-      ),
-      participants: Type.Array(
-        closed({
-          node_id: words("The node."),
-          is_self: Type.Boolean({ description: "This node." }),
-          is_banned: Type.Boolean({ description: "ECDSA with it is over in this epoch." }),
-        }),
-      ),
+      algorithm: oneOf(["ecdsa", "bip340", "eddsa"], "Of its key."),
+      ready: Type.Boolean({
+        description: "Some members, as many as the threshold and this node among them, can sign.",
+      }),
+      code: words("Why not; where ready, why not every member can take part. Else empty."),
+      reason: words("The same, for people."),
+      next: words("What to do about it."),
     }),
   ),
-  next_skip: nextSkip,
+  participants: Type.Array(
+    closed({
+      node_id: words("The node."),
+      is_self: Type.Boolean({ description: "This node." }),
+      is_banned: Type.Boolean({ description: "ECDSA with it is over in this epoch." }),
+    }),
+  ),
 })
-export type GroupsDocument = Static<typeof groupsSchema>
+export type GroupDocument = Static<typeof groupSchema>
+export const groupsSchema = closed({ groups: Type.Array(groupSchema), next_skip: nextSkip })
 
 // ---- tasks -----------------------------------------------------------------------------------------------------------
 
@@ -181,7 +176,6 @@ export const tasksQuery = closed({
   skip,
   limit: { ...digits(100, 20, "At most so many."), minimum: 1 },
 })
-export type TasksQuery = Static<typeof tasksQuery>
 
 const ruleSchema = closed({
   rule: words("As the configuration names it, or callback:ADDRESS."),
@@ -189,41 +183,37 @@ const ruleSchema = closed({
   reason: words("Why."),
 })
 
-export const tasksSchema = closed({
-  tasks: Type.Array(
+export const taskSchema = closed({
+  task_id: words("The task."),
+  biz_task_id: words("The request at WaaS that it belongs to."),
+  type: oneOf(TASK_TYPES, "What is asked."),
+  state: oneOf(TASK_STATES, "How far it is."),
+  attempt: count("The highest that was begun; 0 before the first."),
+  claimed_ms: time("Taken up."),
+  updated_ms: time("Last changed."),
+  deadline_ms: time("Nothing is done after."),
+  group_id: words("The group that it is about."),
+  node_ids: Type.Array(words("A node that takes part.")),
+  signature_type: orNull(Type.Integer({ description: "1 ECDSA, 2 EdDSA, 3 BIP-340." })),
+  messages: count("To be signed."),
+  paths: Type.Array(words("Of the first messages.")),
+  verdict: orNull(
     closed({
-      task_id: words("The task."),
-      biz_task_id: words("The request at WaaS that it belongs to."),
-      type: oneOf(TASK_TYPES, "What is asked."),
-      state: oneOf(TASK_STATES, "How far it is."),
-      attempt: count("The highest that was begun; 0 before the first."),
-      claimed_ms: time("Taken up."),
-      updated_ms: time("Last changed."),
-      deadline_ms: time("Nothing is done after."),
-      group_id: words("The group that it is about."),
-      node_ids: Type.Array(words("A node that takes part.")),
-      signature_type: orNull(Type.Integer({ description: "1 ECDSA, 2 EdDSA, 3 BIP-340." })),
-      messages: count("To be signed."),
-      paths: Type.Array(words("Of the first messages.")),
-      verdict: orNull(
-        closed({
-          action: oneOf(["approve", "reject"], "The decision."),
-          code: words("E-RSK-nnn when rejected."),
-          reason: words("Why."),
-          rules: Type.Array(ruleSchema),
-        }),
-      ),
-      intents: Type.Array(
-        closed({ hash: words("Of what was read in a payload."), text: words("What it does, in words.") }),
-      ),
-      code: words("Of a task that did not complete."),
-      reason: words("Why it did not."),
-      delivered: Type.Boolean({ description: "WaaS has stored the outcome." }),
+      action: oneOf(["approve", "reject"], "The decision."),
+      code: words("E-RSK-nnn when rejected."),
+      reason: words("Why."),
+      rules: Type.Array(ruleSchema),
     }),
   ),
-  next_skip: nextSkip,
+  intents: Type.Array(
+    closed({ hash: words("Of what was read in a payload."), text: words("What it does, in words.") }),
+  ),
+  code: words("Of a task that did not complete."),
+  reason: words("Why it did not."),
+  delivered: Type.Boolean({ description: "WaaS has stored the outcome." }),
 })
-export type TasksDocument = Static<typeof tasksSchema>
+export type TaskDocument = Static<typeof taskSchema>
+export const tasksSchema = closed({ tasks: Type.Array(taskSchema), next_skip: nextSkip })
 
 export const errorSchema = closed({
   code: words("Stable."),

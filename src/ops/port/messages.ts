@@ -1,7 +1,11 @@
-/** What the main thread and the thread of the status port say to each other: structured-cloneable data. */
+/**
+ * What the main thread and the thread of the status port say to each other: structured-cloneable data. The thread asks
+ * nothing: there is no message by which a question of a client could reach the main thread.
+ */
 import type { Bytes } from "../../bytes.ts"
 import type { Listen } from "../../config/listen.ts"
-import type { GroupsQuery, HistoryDocument, StatusDocument, TasksQuery } from "./documents.ts"
+import type { HistoryDocument, StatusDocument } from "./documents.ts"
+import type { ShelfChange } from "./feed.ts"
 
 export interface PortOptions {
   readonly listen: Listen
@@ -19,22 +23,18 @@ export interface StallOptions {
 export interface PortSnapshot {
   readonly status: StatusDocument
   readonly history: HistoryDocument
+  /** Prometheus text. */
+  readonly metrics: string
 }
-
-/** What only the main thread can answer. */
-export type Question =
-  | { readonly kind: "tasks"; readonly query: TasksQuery }
-  | { readonly kind: "groups"; readonly query: GroupsQuery }
-  | { readonly kind: "metrics" }
 
 export type ToThread =
   | { readonly kind: "open"; readonly port: PortOptions | undefined; readonly stall: StallOptions }
   /** A sign of life of the main thread, and what is known; without a port the sign alone. */
   | { readonly kind: "beat"; readonly snapshot: PortSnapshot | undefined }
-  | { readonly kind: "answer"; readonly id: number; readonly body: string | undefined }
+  | { readonly kind: "changed"; readonly list: ListName; readonly change: ShelfChange }
+
+export type ListName = "tasks" | "groups"
 
 export type FromThread =
   /** `address`: as `status.listen` has it, with the port that was really taken. */
-  | { readonly kind: "opened"; readonly address: string }
-  | { readonly kind: "refused"; readonly why: string }
-  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  { readonly kind: "opened"; readonly address: string } | { readonly kind: "refused"; readonly why: string }

@@ -9,9 +9,11 @@ import { Elysia } from "elysia"
 import { type Bytes, utf8 } from "../../bytes.ts"
 import { digestOf, type Listen } from "../../config/listen.ts"
 import { groupsQuery, tasksQuery } from "./documents.ts"
-import type { Question } from "./messages.ts"
+import type { Weight } from "./limits.ts"
+import type { ListName } from "./messages.ts"
 import { CSP, PAGE } from "./page.ts"
 import { openApi, ROUTES } from "./routes.ts"
+import type { Shelf } from "./shelf.ts"
 
 interface PortParts {
   readonly listen: Listen
@@ -19,8 +21,10 @@ interface PortParts {
   readonly version: string
   /** What is known now, as text that was checked already; undefined before the first word of the main thread. */
   readonly known: () => KnownState | undefined
-  /** Checked JSON or text from the main thread; undefined when it did not answer in time. */
-  readonly ask: (question: Question) => Promise<string | undefined>
+  /** What was told so far; documents that were checked already. */
+  readonly lists: Readonly<Record<ListName, Pick<Shelf, "page">>>
+  /** Whether this client may have an answer now; undefined: clients cannot be told apart. */
+  readonly admit: (client: string | undefined, weight: Weight) => boolean
 }
 
 export interface KnownState {
@@ -28,6 +32,7 @@ export interface KnownState {
   readonly ready: string
   readonly isReady: boolean
   readonly history: string
+  readonly metrics: string
 }
 
 const HEADERS = {
@@ -49,25 +54,50 @@ function refusal(status: number, code: string, message: string, next: string): R
 }
 const badQuery = (problem: string): Response =>
   refusal(400, "bad_query", problem, "GET /openapi.json says what may be asked")
+/** So long that a reader who keeps to it is within bounds again, seconds. */
+const RETRY_AFTER = "1"
+const LONG: ReadonlySet<string> = new Set([
+  ROUTES.groups.path,
+  ROUTES.tasks.path,
+  ROUTES.metrics.path,
+  ROUTES.history.path,
+  "/openapi.json",
+])
 const silent = (): Response =>
   refusal(503, "E-STA-015", "the main thread of the node does not answer", "look at /readyz and the log of the node")
 
 /** Never rejects. */
-export function createPort(parts: PortParts): (request: Request) => Promise<Response> | Response {
+export function createPort(
+  parts: PortParts,
+): (request: Request, client?: string | undefined) => Promise<Response> | Response {
   const app = router(parts)
-  return (request) => refusalOf(parts, request) ?? app.handle(asGet(request))
+  return (request, client) => refusalOf(parts, request) ?? tooMany(parts, request, client) ?? app.handle(asGet(request))
+}
+
+/** Asked last: whoever may not ask at all takes nothing of what the others share. */
+function tooMany({ admit }: PortParts, request: Request, client: string | undefined): Response | undefined {
+  if (admit(client, LONG.has(pathOf(request.url)) ? "long" : "short")) return undefined
+  const refused = refusal(
+    429,
+    "too_many",
+    "more was asked of this port than it answers",
+    "ask again later, and less often; a token or a unix socket keeps others from asking at all",
+  )
+  refused.headers.set("retry-after", RETRY_AFTER)
+  return refused
 }
 
 /** HEAD is answered as GET, and the server leaves the body out. */
 const asGet = (request: Request): Request => (request.method === "GET" ? request : new Request(request.url))
 
-function router({ known, ask, version }: PortParts): { handle(request: Request): Promise<Response> } {
+function router({ known, lists, version }: PortParts): { handle(request: Request): Promise<Response> } {
   const description = JSON.stringify(openApi(version))
   const health = JSON.stringify({ alive: true, version })
-  const asked = async (question: Question, headers: Readonly<Record<string, string>>): Promise<Response> => {
-    const body = await ask(question)
-    return body === undefined ? silent() : new Response(body, { headers })
-  }
+  const listed = (name: ListName, labels: Readonly<Record<string, string>>, { skip, limit }: PageQuery) =>
+    withKnown(known, () => {
+      const { texts, nextSkip } = lists[name].page(labels, skip, limit)
+      return json(`{"${name}":[${texts.join(",")}],"next_skip":${nextSkip}}`)
+    })
   return new Elysia({ aot: false, normalize: false })
     .onError(({ code }) =>
       code === "NOT_FOUND"
@@ -82,13 +112,21 @@ function router({ known, ask, version }: PortParts): { handle(request: Request):
     .get(ROUTES.history.path, () => withKnown(known, ({ history }) => json(history)))
     .get(ROUTES.groups.path, ({ request }) => {
       const query = readQuery(groupsQuery, request)
-      return typeof query === "string" ? badQuery(query) : asked({ kind: "groups", query }, JSON_HEADERS)
+      return typeof query === "string" ? badQuery(query) : listed("groups", {}, query)
     })
-    .get(ROUTES.metrics.path, () => asked({ kind: "metrics" }, TEXT_HEADERS))
+    .get(ROUTES.metrics.path, () => withKnown(known, ({ metrics }) => new Response(metrics, { headers: TEXT_HEADERS })))
     .get(ROUTES.tasks.path, ({ request }) => {
       const query = readQuery(tasksQuery, request)
-      return typeof query === "string" ? badQuery(query) : asked({ kind: "tasks", query }, JSON_HEADERS)
+      if (typeof query === "string") return badQuery(query)
+      const { state, type } = query
+      const labels = { ...(state === undefined ? {} : { state }), ...(type === undefined ? {} : { type }) }
+      return listed("tasks", labels, query)
     })
+}
+
+interface PageQuery {
+  readonly skip: number
+  readonly limit: number
 }
 
 const withKnown = (known: PortParts["known"], answer: (known: KnownState) => Response): Response => {

@@ -50,19 +50,21 @@ export const ROUTES = {
   },
   groups: {
     path: "/groups",
-    summary: "The epochs of the groups this node holds a share of, newest first.",
+    summary:
+      "The epochs of the groups this node holds a share of, newest first: at most the newest 2000, ACTIVE ones before others. After a start or a change it takes a second for each 100 of them.",
     query: groupsQuery,
     answers: { 200: groupsSchema, 400: errorSchema },
   },
   tasks: {
     path: "/tasks",
-    summary: "Tasks, newest first, with their verdicts.",
+    summary:
+      "The newest 1000 tasks, newest first, with their verdicts, as they were a second ago. After a start it takes a second for each 100 of them. cosigner info task has every task of the journal.",
     query: tasksQuery,
     answers: { 200: tasksSchema, 400: errorSchema },
   },
   metrics: {
     path: "/metrics",
-    summary: "Measurements in the text format of Prometheus.",
+    summary: "Measurements in the text format of Prometheus, at most a second old.",
     query: undefined,
     answers: { 200: undefined },
   },
@@ -71,6 +73,7 @@ export const ROUTES = {
 /** Answers that any of them may give. */
 const COMMON: Readonly<Record<number, string>> = {
   401: "The bearer token is missing or wrong.",
+  429: "More was asked than the port answers; Retry-After says when to come again.",
   421: "The Host header names another machine.",
   503: "The node's main thread does not answer.",
 }

@@ -1,39 +1,23 @@
 /**
- * The main thread's side of the status port: starts the thread, beats for it, answers what only the main thread knows, and
- * starts it again should it die. Everything that leaves through here was held against its schema first.
+ * The main thread's side of the status port: starts the thread, beats for it, tells it what changed, and starts it again
+ * should it die. Everything that leaves through here was held against its schema first.
  */
 import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
-import { build } from "../../build.ts"
 import type { Listen } from "../../config/listen.ts"
 import { CosignerError, describe, errorText, placeIn } from "../../errors.ts"
 import type { Log } from "../../log.ts"
-import {
-  type GroupsDocument,
-  type GroupsQuery,
-  groupsSchema,
-  historySchema,
-  statusSchema,
-  type TasksDocument,
-  type TasksQuery,
-  tasksSchema,
-} from "./documents.ts"
-import type { FromThread, PortOptions, PortSnapshot, Question, StallOptions, ToThread } from "./messages.ts"
-
-// In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
-const PROGRAM = new URL(build.mode === "compiled" ? "./ops/port/worker.ts" : "./worker.ts", import.meta.url)
-
-interface Answers {
-  readonly tasks: (query: TasksQuery) => TasksDocument
-  readonly groups: (query: GroupsQuery) => GroupsDocument
-  /** Prometheus text. */
-  readonly metrics: () => string
-}
+import { historySchema, statusSchema } from "./documents.ts"
+import type { Feed } from "./feed.ts"
+import type { FromThread, ListName, PortOptions, PortSnapshot, StallOptions, ToThread } from "./messages.ts"
 
 export interface StatusThread {
   /** Where the port is, as `status.listen` writes it; undefined without one. */
   readonly address: string | undefined
-  /** A sign of life, with what is known (made only if there is a port). At least twice within the stall limit. */
+  /**
+   * A sign of life, with what is known (made only if there is a port), and the next portion of each list. At least twice
+   * within the stall limit.
+   */
   beat(snapshot: (() => PortSnapshot) | undefined): void
   stop(): void
 }
@@ -41,11 +25,13 @@ export interface StatusThread {
 interface PortThreadOptions {
   readonly port: PortOptions | undefined
   readonly stall: StallOptions
-  readonly answers: Answers
+  readonly feeds: Readonly<Record<ListName, Feed>>
   readonly log: Log
-  /** What the thread runs, if not this program's own. */
-  readonly program?: URL
+  /** Makes the thread; `spawnPortThread` in a node. */
+  readonly spawn: () => Worker
 }
+
+const LISTS: readonly ListName[] = ["tasks", "groups"]
 
 /** After a death, ms; doubled with each that follows before the port was open again, up to the cap. */
 const RESTART_MS = 1_000
@@ -54,7 +40,7 @@ const OPEN_MS = 10_000
 
 /** Resolves when the port is open. Throws E-STA-001. */
 export async function startStatus(options: PortThreadOptions): Promise<StatusThread> {
-  const { port, log } = options
+  const { port, feeds, log, spawn } = options
   let thread: Worker | undefined
   let isStopped = false
   let restart: ReturnType<typeof setTimeout> | undefined
@@ -64,7 +50,7 @@ export async function startStatus(options: PortThreadOptions): Promise<StatusThr
   const first = Promise.withResolvers<string | undefined>()
 
   function start(): void {
-    const worker = new Worker(options.program ?? PROGRAM, { smol: true })
+    const worker = spawn()
     thread = worker
     const died = (reason: string): void => {
       if (thread !== worker || isStopped) return
@@ -75,33 +61,30 @@ export async function startStatus(options: PortThreadOptions): Promise<StatusThr
       if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
       restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
     }
-    worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(worker, event.data, died))
+    worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(event.data, died))
     worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
     worker.addEventListener("close", () => died("it was closed"))
     post(worker, { kind: "open", port, stall: options.stall })
     if (port === undefined) first.resolve(undefined)
   }
 
-  function onMessage(worker: Worker, message: FromThread, died: (reason: string) => void): void {
+  function onMessage(message: FromThread, died: (reason: string) => void): void {
     switch (message.kind) {
       case "opened":
         if (deaths > 0) log.info("the status port is open again", { address: message.address })
+        for (const list of LISTS) feeds[list].again()
         deaths = 0
         wasOpen = true
         return first.resolve(message.address)
       case "refused":
         return died(message.why)
-      case "ask":
-        return post(worker, { kind: "answer", id: message.id, body: answered(message.question) })
     }
   }
 
-  function answered(question: Question): string | undefined {
-    try {
-      return answer(options.answers, question)
-    } catch (error) {
-      log.error("a request to the status port failed", { what: question.kind, error: errorText(error) })
-      return undefined
+  function tellLists(worker: Worker): void {
+    for (const list of LISTS) {
+      const change = feeds[list].next()
+      if (change.put.length > 0 || change.gone.length > 0) post(worker, { kind: "changed", list, change })
     }
   }
 
@@ -113,7 +96,9 @@ export async function startStatus(options: PortThreadOptions): Promise<StatusThr
       address,
       beat(snapshot) {
         const made = port === undefined || snapshot === undefined ? undefined : checkedSnapshot(snapshot())
-        if (thread !== undefined) post(thread, { kind: "beat", snapshot: made })
+        if (thread === undefined) return
+        post(thread, { kind: "beat", snapshot: made })
+        if (made !== undefined) tellLists(thread)
       },
       stop,
     }
@@ -141,24 +126,14 @@ const post = (worker: Worker, message: ToThread): void => worker.postMessage(mes
 const shown = (listen: Listen): string =>
   listen.kind === "unix" ? `unix:${listen.path}` : `${listen.hostname}:${listen.port}`
 
-function answer(answers: Answers, question: Question): string {
-  switch (question.kind) {
-    case "tasks":
-      return JSON.stringify(checked(tasksSchema, answers.tasks(question.query)))
-    case "groups":
-      return JSON.stringify(checked(groupsSchema, answers.groups(question.query)))
-    case "metrics":
-      return answers.metrics()
-  }
-}
-
-const checkedSnapshot = ({ status, history }: PortSnapshot): PortSnapshot => ({
+const checkedSnapshot = ({ status, history, metrics }: PortSnapshot): PortSnapshot => ({
+  metrics,
   status: checked(statusSchema, status),
   history: checked(historySchema, history),
 })
 
 /** The document itself, if it is exactly what its schema says: no field more, and none of another kind. */
-function checked<T>(schema: TSchema, document: T): T {
+export function checked<T>(schema: TSchema, document: T): T {
   if (Value.Check(schema, document)) return document
   const first = Value.Errors(schema, document).First()
   throw new CosignerError("E-CLI-001", { what: `a status document is wrong at ${first?.path}: ${first?.message}` })

@@ -10,18 +10,19 @@ import { CosignerError, describe, errorText } from "../../errors.ts"
 import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
 import type { ItemDocument } from "./documents.ts"
-import type { FromThread, PortOptions, PortSnapshot, Question, StallOptions, ToThread } from "./messages.ts"
+import { createLimits } from "./limits.ts"
+import type { FromThread, PortOptions, PortSnapshot, StallOptions, ToThread } from "./messages.ts"
 import type { KnownState } from "./port.ts"
+import { createShelf } from "./shelf.ts"
 
 declare const self: {
   postMessage(message: FromThread): void
   addEventListener(kind: "message", listener: (event: { readonly data: ToThread }) => void): void
 }
 
-/** How long the main thread may take for an answer before its asker is told that it does not come. */
-const ANSWER_MS = 3_000
-const MAX_ASKED = 64
 const WATCH_MS = 500
+/** Of all documents of a list. */
+const SHELF_CHARACTERS = 16 * 1024 * 1024
 
 let snapshot: PortSnapshot | undefined
 let beatAt = performance.now()
@@ -30,8 +31,7 @@ let isStallTold = false
 let prepared:
   | { readonly snapshot: PortSnapshot; readonly stalledMs: number | undefined; readonly known: KnownState }
   | undefined
-const asked = new Map<number, (body: string | undefined) => void>()
-let lastId = 0
+const lists = { tasks: createShelf(SHELF_CHARACTERS), groups: createShelf(SHELF_CHARACTERS) }
 
 // ---- the main thread, watched ----------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ function known(): KnownState | undefined {
   return prepared.known
 }
 
-function prepare({ status, history }: PortSnapshot, ms: number | undefined): KnownState {
+function prepare({ status, history, metrics }: PortSnapshot, ms: number | undefined): KnownState {
   const items =
     ms === undefined ? status.items : status.items.map((item) => (item.name === "loop" ? stalled(item, ms) : item))
   const ready = status.ready && ms === undefined
@@ -84,6 +84,7 @@ function prepare({ status, history }: PortSnapshot, ms: number | undefined): Kno
     ready: JSON.stringify({ ready, items }),
     isReady: ready,
     history: JSON.stringify(history),
+    metrics,
   }
 }
 
@@ -101,21 +102,6 @@ function stalled(item: ItemDocument, ms: number): ItemDocument {
   }
 }
 
-function ask(question: Question): Promise<string | undefined> {
-  if (asked.size >= MAX_ASKED) return Promise.resolve(undefined)
-  const id = ++lastId
-  return new Promise((resolve) => {
-    const answered = (body: string | undefined) => {
-      clearTimeout(timer)
-      asked.delete(id)
-      resolve(body)
-    }
-    const timer = setTimeout(answered, ANSWER_MS)
-    asked.set(id, answered)
-    self.postMessage({ kind: "ask", id, question })
-  })
-}
-
 // ---- the port --------------------------------------------------------------------------------------------------------
 
 /** Questions have no body. */
@@ -125,7 +111,17 @@ const IDLE_SECONDS = 10
 async function open({ listen, token }: PortOptions): Promise<void> {
   try {
     const { createPort } = await import("./port.ts")
-    const fetch = createPort({ listen, token, version: build.version, known, ask })
+    const admit = createLimits()
+    const handle = createPort({
+      listen,
+      token,
+      version: build.version,
+      known,
+      lists,
+      admit: (client, weight) => admit(client, weight, performance.now()),
+    })
+    const fetch = (request: Request, server: Bun.Server<undefined>) =>
+      handle(request, clientOf(server.requestIP(request)))
     if (listen.kind === "unix") {
       await removeStale(listen.path)
       Bun.serve({ unix: listen.path, fetch, maxRequestBodySize: MAX_BODY, development: false })
@@ -148,6 +144,10 @@ async function open({ listen, token }: PortOptions): Promise<void> {
     self.postMessage({ kind: "refused", why: errorText(error) })
   }
 }
+
+/** A connection; whoever reaches a unix socket is its owner. */
+const clientOf = (peer: Bun.SocketAddress | null): string | undefined =>
+  peer === null || peer.address === "" ? undefined : `${peer.address} ${peer.port}`
 
 /** A socket that a killed node left behind; one that somebody listens on stays, and so does anything else. */
 async function removeStale(path: string): Promise<void> {
@@ -179,7 +179,7 @@ self.addEventListener("message", ({ data }) => {
       beatAt = performance.now()
       snapshot = data.snapshot
       return
-    case "answer":
-      return asked.get(data.id)?.(data.body)
+    case "changed":
+      return lists[data.list].change(data.change)
   }
 })

@@ -115,18 +115,18 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
   })
 
   test("filters ask the node", async () => {
-    it.queries.length = 0
     await page.value(`{
       const select = document.querySelector("#state")
       select.value = "failed"
       select.dispatchEvent(new Event("change"))
     }`)
-    while (!it.queries.some(({ state }) => state === "failed")) await Bun.sleep(10)
+    await page.until(`document.querySelector("#tasks tbody").innerText === "none"`)
     await page.value(`{
       const select = document.querySelector("#state")
       select.value = ""
       select.dispatchEvent(new Event("change"))
     }`)
+    await page.until(`document.querySelector("#tasks tbody").innerText !== "none"`)
   })
 
   test("text from outside is shown as text, wherever it comes from", async () => {

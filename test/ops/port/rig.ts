@@ -3,10 +3,12 @@
 import { rmSync } from "node:fs"
 import { parseListen } from "../../../src/config/listen.ts"
 import type { Log } from "../../../src/log.ts"
-import type { GroupsDocument, StatusDocument, TasksDocument, TasksQuery } from "../../../src/ops/port/documents.ts"
+import { type StatusDocument, type TaskDocument, taskSchema } from "../../../src/ops/port/documents.ts"
+import { createFeed } from "../../../src/ops/port/feed.ts"
 import { createHistory } from "../../../src/ops/port/history.ts"
 import type { PortOptions, StallOptions } from "../../../src/ops/port/messages.ts"
-import { type StatusThread, startStatus } from "../../../src/ops/port/thread.ts"
+import { spawnPortThread } from "../../../src/ops/port/spawn.ts"
+import { checked, type StatusThread, startStatus } from "../../../src/ops/port/thread.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 export const START_MS = 1_795_000_000_000
@@ -50,7 +52,7 @@ export const statusOf = (more: Partial<StatusDocument> = {}): StatusDocument => 
   ...more,
 })
 
-export const taskOf = (more: Partial<TasksDocument["tasks"][number]> = {}): TasksDocument["tasks"][number] => ({
+export const taskOf = (more: Partial<TaskDocument> = {}): TaskDocument => ({
   intents: [],
   task_id: "task-1",
   biz_task_id: "biz-1",
@@ -84,8 +86,8 @@ export interface Rig extends AsyncDisposable {
   readonly log: string[]
   /** What the node is; sent with the next beat. */
   status: StatusDocument
-  tasks: TasksDocument["tasks"][number][]
-  readonly queries: TasksQuery[]
+  /** Its tasks, newest first; told as soon as they are set. */
+  tasks: TaskDocument[]
   beat(): void
   /** Beats and waits until the port has heard it. */
   settled(): Promise<void>
@@ -96,39 +98,61 @@ interface Wanted {
   readonly port?: Partial<PortOptions>
   readonly stall?: StallOptions
   readonly metrics?: () => string
-  readonly program?: URL
+  readonly spawn?: () => Worker
   /** Takes what is logged, for a start that fails. */
   readonly said?: string[]
 }
 
-export async function rig({ port = {}, stall, metrics, program, said }: Wanted = {}): Promise<Rig> {
+export async function rig({ port = {}, stall, metrics, spawn, said }: Wanted = {}): Promise<Rig> {
   const log: string[] = said ?? []
   const at = (level: string) => (message: string) => void log.push(`${level} ${message}`)
   const lines: Log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), trace: at("trace") }
-  const groups: GroupsDocument = { groups: [], next_skip: null }
+  let shown: TaskDocument[] = []
+  const feedOf = (name: string, open: () => (key: string) => TaskDocument | undefined) =>
+    createFeed({
+      name,
+      most: 1_000,
+      portion: { documents: 1_000, characters: 1_000_000 },
+      log: lines,
+      open: () => {
+        const find = open()
+        return (key) => {
+          const found = find(key)
+          if (found === undefined) return undefined
+          const { state, type } = found
+          return { text: JSON.stringify(checked(taskSchema, found)), labels: { state, type } }
+        }
+      },
+    })
+  const tasks = feedOf("tasks", () => (key) => shown.find(({ task_id }) => task_id === key))
   const thread = await startStatus({
     port: { listen: parseListen("127.0.0.1:0"), token: undefined, ...port },
     stall: stall ?? { limitMs: 10_000, format: undefined },
-    answers: {
-      tasks: (query) => {
-        it.queries.push(query)
-        return { tasks: it.tasks, next_skip: null }
-      },
-      groups: () => groups,
-      metrics: metrics ?? (() => "# HELP a A.\n# TYPE a gauge\na 1\n"),
-    },
+    feeds: { tasks, groups: feedOf("groups", () => () => undefined) },
     log: lines,
-    ...(program === undefined ? {} : { program }),
+    spawn: spawn ?? spawnPortThread,
   })
+  const measured = metrics ?? (() => "# HELP a A.\n# TYPE a gauge\na 1\n")
   const url = `http://${thread.address}`
   const it: Rig = {
     thread,
     url,
     log,
     status: statusOf(),
-    tasks: [],
-    queries: [],
-    beat: () => thread.beat(() => ({ status: it.status, history: createHistory().document(START_MS) })),
+    get tasks() {
+      return shown
+    },
+    set tasks(list) {
+      shown = list
+      tasks.replace(list.map(({ task_id }) => task_id).reverse())
+      it.beat()
+    },
+    beat: () =>
+      thread.beat(() => ({
+        status: it.status,
+        history: createHistory().document(START_MS),
+        metrics: measured(),
+      })),
     async settled() {
       const mark = it.status.now_ms + 1
       it.status = { ...it.status, now_ms: mark }

@@ -1,0 +1,90 @@
+/** The lists of the status port, fed from the node's records: which of them changed, and how one of each is shown. */
+import { toHex } from "../bytes.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Log } from "../log.ts"
+import { AWAITS_REFRESH, BAN, CHECKS, GROUP, STRIKES } from "../store/records.ts"
+import type { Store } from "../store/store.ts"
+import { groupDocument, taskDocument } from "./documents.ts"
+import { groupSchema, taskSchema } from "./port/documents.ts"
+import { createFeed, type Feed, type FeedOptions } from "./port/feed.ts"
+import { checked } from "./port/thread.ts"
+
+export const MOST_TASKS = 1_000
+export const MOST_GROUPS = 2_000
+/** At one look, which is one second. */
+export const PORTION: FeedOptions["portion"] = { documents: 100, characters: 1024 * 1024 }
+/** Looks between two searches for tasks that the journal has forgotten. */
+const FORGOTTEN_LOOKS = 60
+
+export interface Lists {
+  readonly feeds: { readonly tasks: Feed; readonly groups: Feed }
+  taskChanged(taskId: string, isNew: boolean): void
+  /** Records of these kinds were written. */
+  written(kinds: ReadonlySet<string>): void
+  /** Once per look, before the portions are told. */
+  look(): void
+}
+
+/** Records that a group's document is made from. */
+const OF_GROUPS: ReadonlySet<string> = new Set([GROUP, BAN, CHECKS, AWAITS_REFRESH, STRIKES].map(({ name }) => name))
+
+export function createLists(store: Store, self: PartyId, log: Log): Lists {
+  const tasks = createFeed({
+    name: "tasks",
+    most: MOST_TASKS,
+    portion: PORTION,
+    log,
+    open: () => (taskId) => {
+      const record = store.tasks.get(taskId)
+      if (record === undefined) return undefined
+      const document = checked(taskSchema, taskDocument(record))
+      return { text: JSON.stringify(document), labels: { state: record.state, type: record.type } }
+    },
+  })
+  const groups = createFeed({
+    name: "groups",
+    most: MOST_GROUPS,
+    portion: PORTION,
+    log,
+    open: () => {
+      const struck = store.strikes.refused()
+      const sources = { bans: store.bans, strikes: { refused: () => struck }, self }
+      const byKey = new Map(store.groups.list().map((group) => [keyOf(group), group]))
+      return (key) => {
+        const group = byKey.get(key)
+        if (group === undefined) return undefined
+        return { text: JSON.stringify(checked(groupSchema, groupDocument(group, sources))), labels: {} }
+      }
+    },
+  })
+  tasks.replace(store.tasks.newest(MOST_TASKS))
+  let areGroupsStale = true
+  let looks = 0
+  return {
+    feeds: { tasks, groups },
+    taskChanged: (taskId, isNew) => (isNew ? tasks.added(taskId) : tasks.changed(taskId)),
+    written(kinds) {
+      for (const kind of kinds) if (OF_GROUPS.has(kind)) areGroupsStale = true
+    },
+    look() {
+      if (++looks % FORGOTTEN_LOOKS === 0) tasks.dropUnless((taskId) => store.tasks.has(taskId))
+      // a pass over all groups ends before the next one begins: however often they change, each look costs one portion
+      if (!areGroupsStale || !groups.isSettled()) return
+      areGroupsStale = false
+      groups.replace(shownGroups(store.groups.list()))
+    },
+  }
+}
+
+const keyOf = ({ groupId, epochId }: GroupPublic): string => `${groupId} ${toHex(epochId)}`
+
+/** From old to new. Where there are too many, those that sign stay before those that do not. */
+function shownGroups(all: readonly GroupPublic[]): readonly string[] {
+  const rank = ({ status }: GroupPublic): number => (status === "ACTIVE" ? 1 : 0)
+  const kept =
+    all.length <= MOST_GROUPS
+      ? all
+      : [...all].sort((a, b) => rank(a) - rank(b) || a.createdMs - b.createdMs).slice(-MOST_GROUPS)
+  return [...kept].sort((a, b) => a.createdMs - b.createdMs).map(keyOf)
+}
