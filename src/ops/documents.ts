@@ -115,7 +115,7 @@ function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_serv
 // ---- groups ----------------------------------------------------------------------------------------------------------
 
 /** What an epoch's document is made from; the strikes are asked once for many of them. */
-export interface GroupSources {
+interface GroupSources {
   readonly bans: Store["bans"]
   readonly strikes: { readonly refused: Store["strikes"]["refused"] }
   readonly self: PartyId

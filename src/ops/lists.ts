@@ -10,10 +10,10 @@ import { groupSchema, taskSchema } from "./port/documents.ts"
 import { createFeed, type Feed, type FeedOptions } from "./port/feed.ts"
 import { checked } from "./port/thread.ts"
 
-export const MOST_TASKS = 1_000
-export const MOST_GROUPS = 2_000
+const MOST_TASKS = 1_000
+const MOST_GROUPS = 2_000
 /** At one look, which is one second. */
-export const PORTION: FeedOptions["portion"] = { documents: 100, characters: 1024 * 1024 }
+const PORTION: FeedOptions["portion"] = { documents: 100, characters: 1024 * 1024 }
 /** Looks between two searches for tasks that the journal has forgotten. */
 const FORGOTTEN_LOOKS = 60
 

@@ -143,7 +143,7 @@ describe("a node that is well", () => {
 })
 
 describe("what is wrong is found:", () => {
-  const wrongKey = () => well.replace(/waas_public_key = "[0-9a-f]+"/, `waas_public_key = "${"07".repeat(32)}"`)
+  const wrongKey = () => well.replace(/waas_public_key = "[0-9a-f]+"/, `waas_public_key = "58${"66".repeat(31)}"`)
 
   test("a configuration that cannot be read", async () => {
     const report = await configured("env = 3", () => doctor(OFFLINE))

@@ -45,7 +45,7 @@ const configure = (dir: string, toml: string): void =>
   writeFileSync(
     join(dir, "configs", "cosigner.toml"),
     // what hardens a node needs no risk control; the flag is a key of its own, before any table
-    `danger_allow_unguarded_signing = true\n${toml}\n[websocket]\nurl = "wss://127.0.0.1:9/ws"\nwaas_public_key = "${"07".repeat(32)}"\n`,
+    `danger_allow_unguarded_signing = true\n${toml}\n[websocket]\nurl = "wss://127.0.0.1:9/ws"\nwaas_public_key = "58${"66".repeat(31)}"\n`,
     { mode: 0o600 },
   )
 

@@ -20,7 +20,7 @@ export const PORT_RATES: Readonly<Record<Weight, Rates>> = {
 const MOST_CLIENTS = 1_024
 
 /** Whether the answer is within bounds; `client` is undefined where clients cannot be told apart. */
-export type Admit = (client: string | undefined, weight: Weight, nowMs: number) => boolean
+type Admit = (client: string | undefined, weight: Weight, nowMs: number) => boolean
 
 export function createLimits(rates = PORT_RATES, mostClients = MOST_CLIENTS): Admit {
   const all = new Map<Weight, TokenBucket>()

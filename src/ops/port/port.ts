@@ -93,7 +93,7 @@ const asGet = (request: Request): Request => (request.method === "GET" ? request
 function router({ known, lists, version }: PortParts): { handle(request: Request): Promise<Response> } {
   const description = JSON.stringify(openApi(version))
   const health = JSON.stringify({ alive: true, version })
-  const listed = (name: ListName, labels: Readonly<Record<string, string>>, { skip, limit }: PageQuery) =>
+  const listed = (name: ListName, labels: Readonly<Record<string, string>>, { skip, limit }: ListQuery) =>
     withKnown(known, () => {
       const { texts, nextSkip } = lists[name].page(labels, skip, limit)
       return json(`{"${name}":[${texts.join(",")}],"next_skip":${nextSkip}}`)
@@ -124,7 +124,7 @@ function router({ known, lists, version }: PortParts): { handle(request: Request
     })
 }
 
-interface PageQuery {
+interface ListQuery {
   readonly skip: number
   readonly limit: number
 }

@@ -11,14 +11,14 @@ export interface Shelf {
   ): { readonly texts: readonly string[]; readonly nextSkip: number | null }
 }
 
-type Entry = Listed & { readonly order: number }
+type Shelved = Listed & { readonly order: number }
 
 /** Beyond `mostCharacters` the oldest go, so that long documents cannot take the memory of the node. */
 export function createShelf(mostCharacters: number): Shelf {
-  const entries = new Map<string, Entry>()
+  const entries = new Map<string, Shelved>()
   let characters = 0
   /** Newest first; undefined after a change. */
-  let sorted: readonly (readonly [key: string, entry: Entry])[] | undefined
+  let sorted: readonly (readonly [key: string, entry: Shelved])[] | undefined
 
   function remove(key: string): void {
     characters -= entries.get(key)?.text.length ?? 0
