@@ -16,6 +16,7 @@ import {
   type Refused,
   refined,
   tableOf,
+  word,
 } from "../settings/schema.ts"
 import { templateOf } from "../settings/template.ts"
 import type { WaasFiles } from "./files.ts"
@@ -36,6 +37,7 @@ export interface WaasConfig {
     readonly burst: number
     readonly openTasks: number
   }
+  readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
 }
 
 interface Address {
@@ -103,6 +105,18 @@ const waas = tableOf("The coordinator.", {
     nonces: integer(1000, 10_000_000, 200_000, "Not used any more; older files may have it."),
     open_tasks: integer(1, 100_000, 1000, "Tasks in work at one time."),
   }),
+  webhooks: tableOf("Servers that WaaS tells what happens, registered over the REST API.", {
+    hosts: listOf(word("hooks.example.com", "A host."), {
+      maxItems: 100,
+      uniqueItems: true,
+      expected: 'a list of host names, each with a port if it is not the usual one, as in "hooks.example.com:8443"',
+      example: ["hooks.example.com"],
+      description:
+        "The hosts that webhooks may be sent to, by https (a loopback address: http too). Empty: none, webhooks are off.",
+    }),
+    timeout_seconds: integer(1, 60, 2, "How long an endpoint may take to answer."),
+    keep_days: integer(1, 3650, 30, "How long events that ended, and their deliveries, can be listed."),
+  }),
 })
 
 export const waasSchema = tableOf("The configuration of WaaS.", {
@@ -155,7 +169,7 @@ export function parseConfig(
 }
 
 function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string): WaasConfig {
-  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits } = settings
+  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, webhooks } = settings
   const at = (path: string) => (isAbsolute(path) ? path : join(dir, path))
   return {
     ...listen,
@@ -169,6 +183,11 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       requestsPerSecond: limits.requests_per_second,
       burst: limits.burst,
       openTasks: limits.open_tasks,
+    },
+    webhooks: {
+      hosts: webhooks.hosts,
+      timeoutMs: webhooks.timeout_seconds * 1000,
+      keepMs: webhooks.keep_days * 86_400_000,
     },
   }
 }

@@ -16,6 +16,8 @@ import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
+import { startWebhookDelivery, type WebhookDelivery } from "./webhooks/delivery.ts"
+import { announcing } from "./webhooks/news.ts"
 
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
@@ -37,7 +39,9 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
   opened.use(lock(files))
-  const store = opened.adopt(openSqliteStore(files.database), (store) => store.close())
+  const file = opened.adopt(openSqliteStore(files.database), (store) => store.close())
+  const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
+  const store = announcing(file, Date.now, webhooks.poke)
   const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
   const relay = opened.adopt(relayFor(engine, keys.tasks, log), (relay) => relay.close())
@@ -49,6 +53,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
       now: Date.now,
       online: late.port.online,
       organisationName: config.organisation,
+      webhookHosts: config.webhooks.hosts,
       keyGenDeadlineMs: config.deadlines.keyGenMs,
       signDeadlineMs: config.deadlines.signMs,
     },
@@ -74,6 +79,9 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
     },
   }
 }
+
+const webhooksOf = (config: WaasConfig, store: WaasStore, responseKey: Signer, log: Log): WebhookDelivery =>
+  startWebhookDelivery({ store, responseKey, ...config.webhooks, now: Date.now, fetch, log })
 
 const engineOptions = (
   config: WaasConfig,

@@ -17,6 +17,7 @@ import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
+import { announcing } from "../../src/waas/webhooks/news.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
 
@@ -42,6 +43,8 @@ export class Rig implements AsyncDisposable {
   nowMs = T0
   /** Set to make the next commits fail. */
   failCommits = false
+  /** Webhook events were written. */
+  onNews: () => void = () => {}
   engine!: Engine
   store!: WaasStore
   api!: (request: Request) => Promise<Response>
@@ -61,10 +64,15 @@ export class Rig implements AsyncDisposable {
   async start(): Promise<void> {
     const organisation = { orgId: newUuid(), bizOrgId: 1, createdMs: T0 }
     const store = createSqliteStore(join(this.dir, "waas.db"), organisation)
-    this.store = {
+    const failing: WaasStore = {
       ...store,
       commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
     }
+    this.store = announcing(
+      failing,
+      () => this.nowMs,
+      () => this.onNews(),
+    )
     this.engine = await Engine.open({
       store: this.store,
       relay: this.relay,
@@ -92,6 +100,7 @@ export class Rig implements AsyncDisposable {
       now: () => this.nowMs,
       online: (id) => this.relay.online(id),
       organisationName: "Test",
+      webhookHosts: ["hooks.example.com", "127.0.0.1"],
       keyGenDeadlineMs: 3_600_000,
       signDeadlineMs: 600_000,
     }

@@ -10,6 +10,8 @@ export interface ApiContext {
   readonly now: () => number
   readonly online: (nodeId: string) => boolean
   readonly organisationName: string
+  /** Whom webhooks may be sent to; empty: nobody. */
+  readonly webhookHosts: readonly string[]
   /** Time from a request to its end, at most, unless a signing request says less. */
   readonly keyGenDeadlineMs: number
   readonly signDeadlineMs: number

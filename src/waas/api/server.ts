@@ -5,22 +5,23 @@
  */
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
-import { toHex } from "../../bytes.ts"
 import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
 import type { Authenticate } from "./auth.ts"
 import { bodyReader } from "./body.ts"
-import { parseTarget, type RequestTarget, signedHash } from "./canonical.ts"
+import { parseTarget, type RequestTarget } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
 import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
+import { signatureHeaders } from "./signedAnswer.ts"
 import { signRequestRoutes } from "./signRequests.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
+import { webhookRoutes } from "./webhooks.ts"
 
 interface ApiOptions {
   readonly context: ApiContext
@@ -37,6 +38,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...tssRequestRoutes(context),
   ...signRequestRoutes(context),
   ...shareSignRequestRoutes(context),
+  ...webhookRoutes(context),
 ]
 
 /** Never rejects: whatever goes wrong is an answer. */
@@ -109,20 +111,10 @@ function failed(error: unknown, log: Log): Response {
   return Response.json({ error_code: 2000, error_message, error_id }, { status: 500 })
 }
 
-/** The vendor's SDKs look for either spelling of the two headers. */
 async function signed(response: Response, key: Signer, nowMs: number): Promise<Response> {
   const body = await response.text()
-  const timestamp = String(nowMs)
-  const signature = toHex(key.sign(signedHash(`${body}|${timestamp}`)))
   return new Response(body, {
     status: response.status,
-    headers: {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      "BIZ-TIMESTAMP": timestamp,
-      BIZ_TIMESTAMP: timestamp,
-      "BIZ-RESP-SIGNATURE": signature,
-      BIZ_RESP_SIGNATURE: signature,
-    },
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...signatureHeaders(body, key, nowMs) },
   })
 }

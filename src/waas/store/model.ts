@@ -209,3 +209,49 @@ export interface WaasTask {
   /** Of a KeyShareSign task only. */
   readonly shareKeys?: readonly ShareKey[]
 }
+
+export type WebhookEndpointStatus = "STATUS_ACTIVE" | "STATUS_INACTIVE"
+
+/** Somebody's server that is told what happens (formats.md 7.5). */
+export interface WebhookEndpoint {
+  readonly endpointId: string
+  readonly url: string
+  readonly eventTypes: readonly string[]
+  readonly description: string
+  readonly status: WebhookEndpointStatus
+  readonly createdMs: number
+}
+
+export type WebhookEventStatus = "Success" | "Retrying" | "Failed"
+
+/** One event for one endpoint. Written with the change that it tells of. */
+export interface WebhookEvent {
+  readonly eventId: string
+  readonly endpointId: string
+  readonly url: string
+  readonly type: string
+  /** What it is about: events of one object arrive in order. */
+  readonly objectId: string
+  readonly data: Readonly<Record<string, unknown>>
+  readonly status: WebhookEventStatus
+  readonly retriesLeft: number
+  /** When it is sent, or sent again; the past for at once. */
+  readonly dueMs: number
+  readonly createdMs: number
+}
+
+/** One attempt to deliver an event. */
+export interface WebhookLog {
+  readonly logId: string
+  readonly eventId: string
+  readonly endpointId: string
+  readonly requestHeaders: Readonly<Record<string, string>>
+  /** The body as it was sent. */
+  readonly requestBody: string
+  /** Undefined where no answer came. */
+  readonly response: { readonly status: number; readonly body: string } | undefined
+  readonly tookMs: number
+  /** Empty if the endpoint took it. */
+  readonly failure: string
+  readonly createdMs: number
+}

@@ -125,6 +125,36 @@ const MIGRATIONS: readonly string[] = [
   UPDATE fencing_tokens SET body = replace(body, '"lineage":', '"incarnation":');
   UPDATE tasks SET body = replace(body, '"lineage":', '"incarnation":');
   `,
+  `
+  CREATE TABLE webhook_endpoints (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE webhook_events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    endpoint_id TEXT NOT NULL REFERENCES webhook_endpoints (id),
+    object_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX webhook_events_by_endpoint ON webhook_events (endpoint_id);
+  CREATE INDEX webhook_events_waiting ON webhook_events (endpoint_id, object_id, seq) WHERE status = 'Retrying';
+  CREATE INDEX webhook_events_due ON webhook_events (endpoint_id, due_ms) WHERE status = 'Retrying';
+  CREATE INDEX webhook_events_by_age ON webhook_events (created_ms);
+  CREATE TABLE webhook_logs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    event_id TEXT NOT NULL REFERENCES webhook_events (id) ON DELETE CASCADE,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX webhook_logs_by_event ON webhook_logs (event_id);
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

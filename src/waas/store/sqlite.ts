@@ -19,21 +19,13 @@ import type {
   VerifiedCheckup,
   WaasTask,
 } from "./model.ts"
+import { all, decode, type Filter, pageOf, upsert } from "./rows.ts"
 import { migrate } from "./schema.ts"
 import type { HolderRow, PageQuery, Slice, StoreWrite, WaasStore } from "./store.ts"
+import { putWebhook, webhooksOver } from "./webhookRows.ts"
 
 /** How long a statement waits for another process's write. */
 const BUSY_MS = 5_000
-
-interface Filter {
-  readonly where: string
-  readonly values: readonly SQLQueryBindings[]
-}
-
-interface StoredRow {
-  readonly seq: number
-  readonly body: string
-}
 
 /** Creates the file (mode 600) for this organisation; one that is there keeps its own. Throws E-WAA-005, E-WAA-006. */
 export function createSqliteStore(file: string, organisation: Organisation): WaasStore {
@@ -67,6 +59,10 @@ function storeOver(db: Database, file: string): WaasStore {
   const rowOf = <T>(sql: string, ...values: SQLQueryBindings[]): T | undefined => {
     const row = guarded(file, () => db.query<{ body: string }, SQLQueryBindings[]>(sql).get(...values))
     return row === null ? undefined : decode<T>(row.body)
+  }
+  const rowsOf = <T>(sql: string, ...values: SQLQueryBindings[]): readonly T[] => {
+    const rows = guarded(file, () => db.query<{ body: string }, SQLQueryBindings[]>(sql).all(...values))
+    return rows.map((row) => decode<T>(row.body))
   }
   const page = <T>(table: string, filter: Filter, query: PageQuery): Slice<T> =>
     guarded(file, () => pageOf<T>(db, table, filter, query))
@@ -129,6 +125,7 @@ function storeOver(db: Database, file: string): WaasStore {
     checkups: async (taskId) => checkupsOf(db, file, taskId),
 
     ...apiKeysOver(db, file),
+    ...webhooksOver(db, { rowOf, rowsOf, page, guarded: (work) => guarded(file, work) }),
 
     async spendNonce(digest, nowMs, windowMs) {
       return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs)).immediate())
@@ -231,23 +228,12 @@ function put(db: Database, write: StoreWrite): void {
       db.run(sql, [write.taskId, nodeId, message, signature])
       return
     }
+    case "webhookEndpoint":
+    case "webhookEvent":
+    case "webhookLog":
+      putWebhook(db, write)
+      return
   }
-}
-
-function upsert(
-  db: Database,
-  table: string,
-  id: string,
-  columns: Readonly<Record<string, SQLQueryBindings>>,
-  body: object,
-): void {
-  const all = { id, ...columns, body: JSON.stringify(body) }
-  const names = Object.keys(all)
-  const updates = names.filter((name) => name !== "id").map((name) => `${name} = excluded.${name}`)
-  const marks = names.map(() => "?").join(", ")
-  db.query(
-    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
-  ).run(...Object.values(all))
 }
 
 function putHolder(db: Database, groupId: string, vaultId: string, holder: Holder): void {
@@ -265,9 +251,6 @@ function spend(db: Database, digest: string, nowMs: number, windowMs: number): b
 }
 
 // ---- reading -------------------------------------------------------------------------------------------------------
-
-// The file is this program's own, of a schema version that was checked: what was written is what is read.
-const decode = <T>(body: string): T => JSON.parse(body) as T
 
 function tasksWhere(db: Database, file: string, where: string, value: SQLQueryBindings): readonly WaasTask[] {
   interface TaskRow {
@@ -308,12 +291,6 @@ function checkupsOf(db: Database, file: string, taskId: string): readonly Verifi
   }))
 }
 
-/** Conditions joined by AND, without those whose value is undefined. */
-function all(...conditions: readonly (readonly [sql: string, value: string | undefined])[]): Filter {
-  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]))
-  return { where: given.map(({ sql }) => sql).join(" AND "), values: given.map(({ value }) => value) }
-}
-
 function newestPerNode(parts: {
   readonly vaultId: string
   readonly groupIds?: readonly string[]
@@ -325,36 +302,6 @@ function newestPerNode(parts: {
     where: `seq IN (SELECT max(seq) FROM holders WHERE ${scope.where}${groups} GROUP BY node_id)`,
     values: [...scope.values, ...(parts.groupIds ?? [])],
   }
-}
-
-function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery): Slice<T> {
-  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly StoredRow[] =>
-    db
-      .query<StoredRow, SQLQueryBindings[]>(
-        `SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`,
-      )
-      .all(...filter.values, ...values, limit)
-  const found = rowsOfPage(rows, query)
-  const first = found.at(0)?.seq
-  const last = found.at(-1)?.seq
-  const count = db
-    .query<{ total: number }, SQLQueryBindings[]>(`SELECT count(*) AS total FROM ${table} WHERE ${filter.where}`)
-    .get(...filter.values)
-  return {
-    items: found.map((row) => decode<T>(row.body)),
-    before: first !== undefined && rows("AND seq > ?", "ASC", 1, first).length > 0 ? first : undefined,
-    after: last !== undefined && rows("AND seq < ?", "DESC", 1, last).length > 0 ? last : undefined,
-    total: count?.total ?? 0,
-  }
-}
-
-type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly StoredRow[]
-
-function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly StoredRow[] {
-  if (after !== undefined) return rows("AND seq < ?", "DESC", limit, after)
-  if (before === undefined) return rows("", "DESC", limit)
-  const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)
-  return [...upwards].reverse()
 }
 
 /** SQLite's own failures as E-WAA-006; everything else passes. */

@@ -16,6 +16,11 @@ import type {
   VaultType,
   VerifiedCheckup,
   WaasTask,
+  WebhookEndpoint,
+  WebhookEndpointStatus,
+  WebhookEvent,
+  WebhookEventStatus,
+  WebhookLog,
 } from "./model.ts"
 
 /** A position in a list: the row's number, or the far end. */
@@ -62,8 +67,35 @@ export type StoreWrite =
     }
   /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
   | { readonly put: "checkup"; readonly taskId: string; readonly record: VerifiedCheckup }
+  | WebhookWrite
 
-export interface WaasStore {
+export type WebhookWrite =
+  | { readonly put: "webhookEndpoint"; readonly record: WebhookEndpoint }
+  | { readonly put: "webhookEvent"; readonly record: WebhookEvent }
+  | { readonly put: "webhookLog"; readonly record: WebhookLog }
+
+/** Whom WaaS tells what happens, and what it still has to tell. */
+export interface WebhookStore {
+  webhookEndpoint(endpointId: string): Promise<WebhookEndpoint | undefined>
+  webhookEndpoints(
+    filter: { readonly status?: WebhookEndpointStatus; readonly type?: string },
+    page: PageQuery,
+  ): Promise<Slice<WebhookEndpoint>>
+  /** All that are active. */
+  activeWebhookEndpoints(): Promise<readonly WebhookEndpoint[]>
+  webhookEvent(eventId: string): Promise<WebhookEvent | undefined>
+  webhookEvents(
+    filter: { readonly endpointId: string; readonly status?: WebhookEventStatus; readonly type?: string },
+    page: PageQuery,
+  ): Promise<Slice<WebhookEvent>>
+  webhookLogs(filter: { readonly eventId: string }, page: PageQuery): Promise<Slice<WebhookLog>>
+  /** What the endpoint is to be sent now, at most `limit`: of each object the oldest event under way, once it is due. */
+  dueWebhookEvents(endpointId: string, nowMs: number, limit: number): Promise<readonly WebhookEvent[]>
+  /** Forgets events that were made before `beforeMs`, with their logs. */
+  forgetWebhookEvents(beforeMs: number): Promise<void>
+}
+
+export interface WaasStore extends WebhookStore {
   organisation(): Promise<Organisation>
 
   /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */

@@ -1,0 +1,68 @@
+/** Rows of waas.db: a record as JSON beside the columns that it is searched and ordered by. */
+import type { Database, SQLQueryBindings } from "bun:sqlite"
+import type { PageQuery, Slice } from "./store.ts"
+
+export interface Filter {
+  readonly where: string
+  readonly values: readonly SQLQueryBindings[]
+}
+
+interface StoredRow {
+  readonly seq: number
+  readonly body: string
+}
+
+// The file is this program's own, of a schema version that was checked: what was written is what is read.
+export const decode = <T>(body: string): T => JSON.parse(body) as T
+
+export function upsert(
+  db: Database,
+  table: string,
+  id: string,
+  columns: Readonly<Record<string, SQLQueryBindings>>,
+  body: object,
+): void {
+  const all = { id, ...columns, body: JSON.stringify(body) }
+  const names = Object.keys(all)
+  const updates = names.filter((name) => name !== "id").map((name) => `${name} = excluded.${name}`)
+  const marks = names.map(() => "?").join(", ")
+  db.query(
+    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
+  ).run(...Object.values(all))
+}
+
+/** Conditions joined by AND, without those whose value is undefined. */
+export function all(...conditions: readonly (readonly [sql: string, value: string | undefined])[]): Filter {
+  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]))
+  return { where: given.map(({ sql }) => sql).join(" AND ") || "TRUE", values: given.map(({ value }) => value) }
+}
+
+export function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery): Slice<T> {
+  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly StoredRow[] =>
+    db
+      .query<StoredRow, SQLQueryBindings[]>(
+        `SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`,
+      )
+      .all(...filter.values, ...values, limit)
+  const found = rowsOfPage(rows, query)
+  const first = found.at(0)?.seq
+  const last = found.at(-1)?.seq
+  const count = db
+    .query<{ total: number }, SQLQueryBindings[]>(`SELECT count(*) AS total FROM ${table} WHERE ${filter.where}`)
+    .get(...filter.values)
+  return {
+    items: found.map((row) => decode<T>(row.body)),
+    before: first !== undefined && rows("AND seq > ?", "ASC", 1, first).length > 0 ? first : undefined,
+    after: last !== undefined && rows("AND seq < ?", "DESC", 1, last).length > 0 ? last : undefined,
+    total: count?.total ?? 0,
+  }
+}
+
+type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly StoredRow[]
+
+function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly StoredRow[] {
+  if (after !== undefined) return rows("AND seq < ?", "DESC", limit, after)
+  if (before === undefined) return rows("", "DESC", limit)
+  const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)
+  return [...upwards].reverse()
+}

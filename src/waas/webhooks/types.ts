@@ -1,0 +1,11 @@
+/** The event types that WaaS tells webhook endpoints of: the published names, those of what happens here (formats.md 7.5). */
+export const EVENT_TYPES = [
+  { type: "wallets.mpc.tss_request.created", description: "A TSS request was made." },
+  { type: "wallets.mpc.tss_request.updated", description: "A TSS request has another status, and has not ended." },
+  { type: "wallets.mpc.tss_request.failed", description: "A TSS request failed, or was cancelled." },
+  { type: "wallets.mpc.tss_request.succeeded", description: "A TSS request succeeded." },
+  { type: "mpc_vaults.created", description: "A vault was made." },
+  { type: "mpc_vaults.updated", description: "A vault was renamed, or has its root keys now." },
+] as const
+
+export type WebhookEventType = (typeof EVENT_TYPES)[number]["type"]
