@@ -10,7 +10,7 @@ import type {
   WaasTask,
 } from "./store/model.ts"
 
-type JsonObject = Readonly<Record<string, unknown>>
+export type JsonObject = Readonly<Record<string, unknown>>
 
 export const orgInfo = (organisation: Organisation, name: string): JsonObject => ({
   org_id: organisation.orgId,

@@ -1,7 +1,6 @@
 /** Webhook records as the REST objects of formats.md 7.5. */
+import type { JsonObject } from "../shapes.ts"
 import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "../store/model.ts"
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 /** `created_timestamp` of an endpoint is in seconds, unlike every other time: the published model says so. */
 export const webhookEndpoint = (endpoint: WebhookEndpoint): JsonObject => ({
