@@ -6,9 +6,9 @@ import { join } from "node:path"
 import { proveBackup } from "../../src/jobs/backupWork.ts"
 import { formatOf } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
+import { Home, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { STEPS } from "./crashOperations.ts"
-import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
 
 setDefaultTimeout(240_000)
 

@@ -4,7 +4,7 @@ import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } fro
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { KDF, OTHER, PASSWORD, secret } from "./node.ts"
+import { KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
 export interface Scene {
   readonly home: string

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
 import { proveBackup, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { openStore } from "../../src/store/store.ts"
-import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
+import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const CYCLES = LONG ? 1000 : 12

@@ -7,7 +7,7 @@ import { CosignerError } from "../../src/errors.ts"
 import { proveBackup, writeBackup } from "../../src/jobs/backupWork.ts"
 import { SecretsFile } from "../../src/store/file.ts"
 import { snapshotOf } from "../../src/store/store.ts"
-import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
+import { Home, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
 const [HEADER, ROOT, BOOTS, GROUP, SHARE, TASK] = [0, 1, 4, 7, 8, 9]
 

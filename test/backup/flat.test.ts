@@ -11,7 +11,7 @@ import { collecting, restoreBackup, writeBackup } from "../../src/jobs/backupWor
 import { checkStore } from "../../src/store/check.ts"
 import { RecordSealer } from "../../src/store/seal.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
-import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "./node.ts"
+import { addGroup, Home, ID, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 setDefaultTimeout(LONG ? 600_000 : 60_000)

@@ -12,8 +12,8 @@ import { concat, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
+import { KDF, secret } from "../support/nodeHome.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { KDF, secret } from "./node.ts"
 
 const key = (): Secret => Secret.take(new Uint8Array(32).fill(7))
 

@@ -8,7 +8,7 @@ import { CosignerError } from "../../src/errors.ts"
 import { restoreBackup } from "../../src/jobs/backupWork.ts"
 import { openStore } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
-import { Home, KDF, OTHER, PASSWORD, secret } from "./node.ts"
+import { Home, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
 // what the snapshot lends is wiped with the next record: a copy is taken while it is there
 const keep = ({ kind, version, body }: StoredRecord): StoredRecord => ({ kind, version, body: body.slice() })

@@ -7,8 +7,8 @@ import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { rollbackGuardPath, writeRollbackGuard } from "../../src/store/rollbackGuard.ts"
 import type { Store } from "../../src/store/store.ts"
-import { addGroup, flags, groupOf, Home, ID, partyNo } from "../backup/node.ts"
 import { root } from "../support/binary.ts"
+import { addGroup, flags, groupOf, Home, ID, partyNo } from "../support/nodeHome.ts"
 import { cli, type Outcome } from "./world.ts"
 
 setDefaultTimeout(30_000)

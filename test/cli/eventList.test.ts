@@ -1,7 +1,7 @@
 /** `event list` on a node's database: what an operator sees of events that a server never took. */
 import { expect, test } from "bun:test"
-import { Home } from "../backup/node.ts"
 import { claimOf } from "../store/fixtures.ts"
+import { Home } from "../support/nodeHome.ts"
 import { cli } from "./world.ts"
 
 const SERVER = "http://127.0.0.1:9/v2/event"

@@ -2,9 +2,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
-import { makeNode } from "../hardening/node.ts"
 import { binary } from "../support/binary.ts"
 import { fullPipe } from "../support/fullPipe.ts"
+import { makeNode } from "../support/nodeProcess.ts"
 
 setDefaultTimeout(60_000)
 

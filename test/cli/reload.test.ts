@@ -3,8 +3,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { makeNode } from "../hardening/node.ts"
 import { cosigner } from "../support/binary.ts"
+import { makeNode } from "../support/nodeProcess.ts"
 
 setDefaultTimeout(60_000)
 

@@ -7,7 +7,7 @@ import { encodeHeader, type Header, identityOf, KIND, makeEnvelope } from "../..
 import { parseStatement, statementOf } from "../../src/mpc/statement.ts"
 import type { Strike } from "../../src/tasks/ports.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
-import { Home, partyNo } from "../backup/node.ts"
+import { Home, partyNo } from "../support/nodeHome.ts"
 import { cli, type Outcome } from "./world.ts"
 
 const cheat = identityOf(sha256(utf8("cheat")))

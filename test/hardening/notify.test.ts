@@ -5,8 +5,8 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { CosignerError } from "../../src/errors.ts"
 import { openNotifier } from "../../src/hardening/notify.ts"
+import { makeNode } from "../support/nodeProcess.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { makeNode } from "./node.ts"
 
 const hasPython = Bun.which("python3") !== null
 if (!hasPython) console.error("skipped: without python3 nothing can receive what the service manager is told")

@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openDoors } from "../../src/hardening/environment.ts"
 import { binary } from "../support/binary.ts"
-import { makeNode, type Node } from "./node.ts"
+import { makeNode, type Node } from "../support/nodeProcess.ts"
 
 const READY = /TSS Node ID: /
 /** The last thing before the link is dialled; by then the workers run. */

@@ -20,7 +20,8 @@ import {
   writeRollbackGuard,
 } from "../../src/store/rollbackGuard.ts"
 import { isNewest } from "../../src/waas/engine/fencing.ts"
-import { Home, ID, partyNo } from "../backup/node.ts"
+import { TestClock } from "../support/clock.ts"
+import { Home, ID, partyNo } from "../support/nodeHome.ts"
 
 setDefaultTimeout(30_000)
 
@@ -136,15 +137,15 @@ test("a scheduled backup is written beside a store at work, proven by another pr
   using home = new Home()
   using store = home.create(3)
   const start = Date.UTC(2026, 10, 22, 12)
-  let ms = start
-  const job = jobOf(home, store, { now: () => ms, prove: proveApart })
+  const clock = new TestClock(start)
+  const job = jobOf(home, store, { now: clock.now, prove: proveApart })
   expect(lastProvenMs(job.directory)).toBeUndefined()
   const [made] = await Promise.all([backUp(job), Promise.resolve().then(() => store.nextBoot())])
   expect([made, job.log.said]).toEqual([true, [expect.stringContaining("made and proven")]])
   expect(lastProvenMs(job.directory)).toBe(start)
-  const quick = jobOf(home, store, { now: () => ms })
+  const quick = jobOf(home, store, { now: clock.now })
   for (let i = 1; i < 4; i++) {
-    ms = start + i * 60_000
+    clock.advance(60_000)
     expect(await backUp(quick)).toBe(true)
   }
   expect(backupsIn(job.directory).map((path) => path.split("/").at(-1))).toEqual([
@@ -157,17 +158,17 @@ test("a scheduled backup is written beside a store at work, proven by another pr
 test("a backup that is not proven gets no name, is removed, and takes no older one with it", async () => {
   using home = new Home()
   using store = home.create()
-  let ms = Date.UTC(2026, 10, 22, 12)
-  const job = jobOf(home, store, { now: () => ms, keep: 1 })
+  const clock = new TestClock()
+  const job = jobOf(home, store, { now: clock.now, keep: 1 })
   expect(await backUp(job)).toBe(true)
-  ms += 60_000
-  const failing = jobOf(home, store, { now: () => ms, keep: 1, prove: () => Promise.reject(new Error("no")) })
+  clock.advance(60_000)
+  const failing = jobOf(home, store, { now: clock.now, keep: 1, prove: () => Promise.reject(new Error("no")) })
   expect(await backUp(failing)).toBe(false)
   expect(failing.log.said[0]).toContain("error a scheduled backup failed")
-  expect(readdirSync(job.directory)).toEqual([backupName(ms - 60_000)])
-  expect(lastProvenMs(job.directory)).toBe(ms - 60_000)
+  expect(readdirSync(job.directory)).toEqual([backupName(clock.nowMs - 60_000)])
+  expect(lastProvenMs(job.directory)).toBe(clock.nowMs - 60_000)
   const spoiling = jobOf(home, store, {
-    now: () => ms,
+    now: clock.now,
     prove: async (path, file) => {
       const bytes = readFileSync(path)
       bytes[200] = (bytes[200] ?? 0) ^ 1

@@ -7,8 +7,8 @@ import { join } from "node:path"
 import { utf8 } from "../../src/bytes.ts"
 import { Secret } from "../../src/secret.ts"
 import { openStore } from "../../src/store/store.ts"
-import { makeNode, PASSWORD } from "../hardening/node.ts"
 import { claimOf, REJECT } from "../store/fixtures.ts"
+import { makeNode, PASSWORD } from "../support/nodeProcess.ts"
 import { readPrometheus } from "./metrics/parsers.ts"
 
 setDefaultTimeout(120_000)

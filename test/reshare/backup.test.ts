@@ -23,7 +23,7 @@ function restored(it: Simulation, node: Node): readonly string[] {
     for (const record of snapshot.records(undefined))
       if (record !== undefined) records.push({ ...record, body: copy(record.body) })
   }
-  importStore(path, password, records, { kdf: KDF, nowMs: it.nowMs })
+  importStore(path, password, records, { kdf: KDF, nowMs: it.clock.nowMs })
   using store = openStore(path, password, { readOnly: true })
   return [...store.groups.list()]
     .filter(({ groupId }) => groupId === GROUP)

@@ -24,7 +24,7 @@ async function checkUp(it: Simulation, vault: Vault, group: HolderGroup, ...name
       nodeId: it.node(name).nodeId,
       message: "0x617265207468657920746865726521",
       description: "",
-      deadlineMs: it.nowMs + 60_000,
+      deadlineMs: it.clock.nowMs + 60_000,
     })
     await it.settle()
     expect((await it.store.shareSignRequest(request.shareSignRequestId))?.status).toBe("Completed")

@@ -186,7 +186,7 @@ test("what comes after the winner reaches them too, and its check-ups end the sh
   for (const name of ["g", "h"]) {
     const nodeId = it.node(name).nodeId
     const group = await it.groupNow(targets[1])
-    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.nowMs + 60_000 }
+    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.clock.nowMs + 60_000 }
     await it.engine.createShareSignRequest(of)
     await it.settle()
   }
@@ -207,7 +207,7 @@ test("a member of one that never comes to light learns of the winner too, and gi
   for (const name of ["g", "h"]) {
     const nodeId = it.node(name).nodeId
     const group = await it.groupNow(targets[1])
-    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.nowMs + 60_000 }
+    const of = { vault, group, nodeId, message: "0x00", description: "", deadlineMs: it.clock.nowMs + 60_000 }
     await it.engine.createShareSignRequest(of)
     await it.settle()
   }

@@ -249,7 +249,7 @@ export class RandomFaults implements AsyncDisposable {
     const holders = this.#random.some(group.holders, group.threshold)
     this.diary.push(`check-ups of ${holders.map(({ nodeId }) => this.#named(nodeId)).join("")}`)
     for (const { nodeId } of holders) {
-      const wish = { vault, group, nodeId, message: "0x61", description: "", deadlineMs: it.nowMs + 60_000 }
+      const wish = { vault, group, nodeId, message: "0x61", description: "", deadlineMs: it.clock.nowMs + 60_000 }
       await it.engine.createShareSignRequest(wish)
     }
   }

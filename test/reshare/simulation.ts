@@ -20,7 +20,7 @@ import type { Ending } from "../../src/mpc/session.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
 import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
-import type { Alarm, GroupPort, StartSession, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
+import type { GroupPort, StartSession, TaskPort, TaskPorts } from "../../src/tasks/ports.ts"
 import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
@@ -33,6 +33,7 @@ import type { WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { type DealtGroup, dealGroup } from "../mpc/dealer.ts"
+import { TestClock } from "../support/clock.ts"
 import { onThisThread } from "../support/encodedSpec.ts"
 import { logTo } from "../support/logTo.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -124,8 +125,8 @@ export class Node {
       send: (frame) => {
         if (isAlive()) simulation.queue.push({ kind: "up", from: this, frame })
       },
-      now: () => simulation.nowMs + this.skewMs,
-      alarm: (atMs) => simulation.alarm(atMs),
+      now: () => simulation.clock.nowMs + this.skewMs,
+      alarm: simulation.clock.alarm,
       rng: (length) => copy(randomBytes(length)),
       log: logTo((level, message, fields) => {
         if (isAlive()) simulation.log.push({ node: this.name, level, message, fields })
@@ -240,7 +241,7 @@ export class Simulation implements AsyncDisposable {
   readonly signer = ed25519Signer(Secret.take(copy(randomBytes(32))))
   readonly queue: Passing[] = []
   readonly log: { node: string; level: string; message: string; fields: object }[] = []
-  nowMs = T0
+  readonly clock = new TestClock(T0)
   engine!: Engine
   store!: WaasStore
   nodes: readonly Node[] = []
@@ -251,7 +252,6 @@ export class Simulation implements AsyncDisposable {
   /** WaaS dies when so many frames have passed, and comes back. */
   restartAfter: number | undefined
   #passed = 0
-  readonly #alarms = new Set<{ readonly at: number; readonly fire: () => void }>()
 
   private constructor(readonly curves: readonly CurveType[]) {}
 
@@ -276,7 +276,7 @@ export class Simulation implements AsyncDisposable {
         online: (nodeId) => this.nodes.some((node) => node.nodeId === nodeId && node.up),
       },
       documents: documentsBy(this.signer),
-      now: () => this.nowMs,
+      now: this.clock.now,
       pace: { attempts: 5, attemptMs: 90_000, retryMs: 100, nudgeMs: 5_000 },
       curves: this.curves,
       organisationName: "Test",
@@ -309,22 +309,9 @@ export class Simulation implements AsyncDisposable {
     return found
   }
 
-  alarm(atMs: number): Alarm {
-    const controller = new AbortController()
-    const entry = { at: atMs, fire: () => controller.abort() }
-    if (atMs <= this.nowMs) controller.abort()
-    else this.#alarms.add(entry)
-    return { signal: controller.signal, [Symbol.dispose]: () => void this.#alarms.delete(entry) }
-  }
-
   /** Moves the clock, lets what is due happen, and everything that follows. */
   async pass(ms: number): Promise<void> {
-    this.nowMs += ms
-    for (const alarm of this.#alarms) {
-      if (alarm.at > this.nowMs) continue
-      this.#alarms.delete(alarm)
-      alarm.fire()
-    }
+    this.clock.advance(ms)
     await this.settle()
     await this.engine.tick()
     await this.settle()
@@ -391,11 +378,11 @@ export class Simulation implements AsyncDisposable {
       name: "vault",
       type: "Org-Controlled",
       rootKeys: [],
-      createdMs: this.nowMs,
+      createdMs: this.clock.nowMs,
     }
     await this.store.commit([{ put: "vault", record: vault }])
     const group = await this.group(vault, "MainGroup", threshold, names)
-    const deadlineMs = this.nowMs + 3_600_000
+    const deadlineMs = this.clock.nowMs + 3_600_000
     await this.engine.createTssRequest({ vault, group, reshare: undefined, description: "", deadlineMs })
     await this.settle()
     return { vault: (await this.store.vault(vault.vaultId)) ?? vault, group: await this.groupNow(group) }
@@ -410,7 +397,7 @@ export class Simulation implements AsyncDisposable {
       threshold,
       holders: names.map((name) => ({ name, type: "API", nodeId: this.node(name).nodeId, signer: true })),
       shareGroups: [],
-      createdMs: this.nowMs,
+      createdMs: this.clock.nowMs,
     })
   }
 
@@ -421,7 +408,7 @@ export class Simulation implements AsyncDisposable {
     wish: Partial<Omit<ReshareWish, "dealers">> & { readonly dealers?: readonly string[] } = {},
   ): Promise<TssRequest> {
     const { dealers, ...rest } = wish
-    this.nowMs++
+    this.clock.nowMs++
     return this.engine.createTssRequest({
       vault,
       group: target,
@@ -433,7 +420,7 @@ export class Simulation implements AsyncDisposable {
         dealers: dealers?.map((name) => this.node(name).nodeId),
       },
       description: "",
-      deadlineMs: this.nowMs + 3_600_000,
+      deadlineMs: this.clock.nowMs + 3_600_000,
     })
   }
 
@@ -478,7 +465,7 @@ export class Simulation implements AsyncDisposable {
       payloads: [],
       extraInfo: {},
       description: "",
-      deadlineMs: this.nowMs + 60_000,
+      deadlineMs: this.clock.nowMs + 60_000,
     })
     await this.settle()
     const end = await this.store.signRequest(asked.signRequestId)

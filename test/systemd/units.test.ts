@@ -6,8 +6,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { makeNode } from "../hardening/node.ts"
 import { binary, cosigner, root } from "../support/binary.ts"
+import { makeNode } from "../support/nodeProcess.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const SYSTEM = ["cosigner.service", "cosigner-waas.service", "cosigner-backup.service", "cosigner-backup.timer"]

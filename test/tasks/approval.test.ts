@@ -11,7 +11,7 @@ test("an approval that comes after the deadline approves nothing, though no time
   const task = keysign(w)
   ask(tasks, task)
   await w.nextReport()
-  w.sleep(LIFE_MS)
+  w.clock.sleep(LIFE_MS)
   w.asked[0]?.answer(approved)
   expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
   expect(w.trace).not.toContain("journal approved")
@@ -22,7 +22,7 @@ test("a refusal that was written down as the deadline passed is what is told", a
   const { approve: decide } = w.ports.journal
   const late: typeof decide = (...of) => {
     const record = decide(...of)
-    w.sleep(LIFE_MS)
+    w.clock.sleep(LIFE_MS)
     return record
   }
   Object.assign(w.ports.journal, { approve: late })
@@ -36,7 +36,7 @@ test("a start after the deadline begins nothing, though no timer has fired yet",
   const { w, tasks } = setUp()
   const task = keysign(w)
   await approve(w, tasks, task)
-  w.sleep(LIFE_MS)
+  w.clock.sleep(LIFE_MS)
   start(tasks, task, 1)
   expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
   expect(w.sessions.length).toBe(0)
@@ -54,7 +54,7 @@ test("a session whose row is not written before the deadline is not begun", asyn
   Object.assign(w.ports, { startSession: late })
   start(tasks, task, 1)
   await turn()
-  w.sleep(LIFE_MS)
+  w.clock.sleep(LIFE_MS)
   worker.resolve()
   expect(await w.nextReport()).toMatchObject({ status: 170, code: "E-TSK-004" })
   expect([w.rows, w.trace.includes("send envelope")]).toEqual([[], false])
@@ -65,7 +65,7 @@ test("no share leaves after the deadline", async () => {
   const task = keysign(w)
   await approve(w, tasks, task)
   const session = await running(w, tasks, task)
-  w.sleep(LIFE_MS)
+  w.clock.sleep(LIFE_MS)
   const emit = session.io.record({ kind: "emitted", digest: new Uint8Array(32) })
   expect(await emit.catch((error: { code: string }) => error.code)).toBe("E-TSK-004")
   expect(w.records.get(task.task_id)?.state).toBe("running")
@@ -79,7 +79,7 @@ test("an attempt whose own deadline has passed as it begins is cancelled at once
   // the clock jumps while the session is begun
   const jump: typeof startSession = (spec, io) => {
     const session = startSession(spec, io)
-    w.sleep(LIFE_MS)
+    w.clock.sleep(LIFE_MS)
     return session
   }
   Object.assign(w.ports, { startSession: jump })

@@ -33,6 +33,7 @@ import type {
 } from "../../src/tasks/ports.ts"
 import { isFinal } from "../../src/tasks/ports.ts"
 import type { FromNode } from "../../src/wire/frames.ts"
+import { TestClock } from "../support/clock.ts"
 
 export const party = (n: number): PartyId => {
   const id = partyOf(ed25519.getPublicKey(sha256(utf8(`party ${n}`))))
@@ -71,12 +72,9 @@ export interface World {
   evaluate: RiskPort["evaluate"]
   /** What the clock's port says. */
   clockOff: ReturnType<TaskPorts["clockOff"]>
-  /** Those that may still fire. */
-  readonly alarms: readonly object[]
+  readonly clock: TestClock
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
-  /** Moves the clock alone: the machine slept, and alarms are late. */
-  sleep(ms: number): void
   /** The next frame of that kind that is sent from now on. */
   nextReport(): Promise<Extract<FromNode, { kind: "report" }>>
 }
@@ -86,8 +84,7 @@ export function world(
   shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups">>,
   startSession?: StartSession,
 ): World {
-  let nowMs = 1_795_000_000_000
-  const alarms: { at: number; fire: () => void }[] = []
+  const clock = new TestClock(1_795_000_000_000)
   const debits = new Map<string, { counter: string; amount: number; at: number }[]>()
   const waiting: ((report: Extract<FromNode, { kind: "report" }>) => void)[] = []
   const unread: Extract<FromNode, { kind: "report" }>[] = []
@@ -250,7 +247,7 @@ export function world(
 
   const it: World = {
     unrecorded,
-    alarms,
+    clock,
     trace,
     sent,
     sessions,
@@ -264,16 +261,7 @@ export function world(
     awaiting: new Set(),
     clockOff: undefined,
     evaluate: (): Decision => ({ verdict: approved, debits: [] }),
-    advance(ms) {
-      nowMs += ms
-      for (const alarm of alarms.splice(0)) {
-        if (alarm.at <= nowMs) alarm.fire()
-        else alarms.push(alarm)
-      }
-    },
-    sleep(ms) {
-      nowMs += ms
-    },
+    advance: (ms) => clock.advance(ms),
     nextReport: () =>
       new Promise((resolve) => {
         const first = unread.shift()
@@ -341,15 +329,8 @@ export function world(
         else reader(frame)
       },
       clockOff: () => it.clockOff,
-      now: () => nowMs,
-      alarm(at) {
-        const controller = new AbortController()
-        const alarm = { at, fire: () => controller.abort() }
-        if (at <= nowMs) controller.abort()
-        else alarms.push(alarm)
-        const forget = () => void (alarms.includes(alarm) && alarms.splice(alarms.indexOf(alarm), 1))
-        return { signal: controller.signal, [Symbol.dispose]: forget }
-      },
+      now: clock.now,
+      alarm: clock.alarm,
       log: silentLog,
       rng: systemRng,
       pathRules: DEFAULT_PATH_RULES,

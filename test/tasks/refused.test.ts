@@ -132,7 +132,7 @@ test("in the flood a callback server's refusal, a cancel and the deadline leave 
   expect(await end((task) => cancel(tasks, task))).toMatchObject({ code: "E-TSK-005" })
   expect(await end(() => w.advance(60_000))).toMatchObject({ code: "E-TSK-004" })
   const slept = () => {
-    w.sleep(60_000)
+    w.clock.sleep(60_000)
     w.asked.at(-1)?.answer(approved)
   }
   expect(await end(slept)).toMatchObject({ code: "E-TSK-004" })

@@ -174,11 +174,11 @@ test("a task that has ended leaves no alarm behind, however it ended", async () 
     const task = keysign(w)
     await approve(w, tasks, task)
     const session = await running(w, tasks, task)
-    expect(w.alarms.length).toBe(2)
+    expect(w.clock.pending).toBe(2)
     session.end(ending)
     await w.nextReport()
     await turn()
-    expect(w.alarms).toEqual([])
+    expect(w.clock.pending).toBe(0)
   }
 })
 

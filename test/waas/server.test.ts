@@ -22,9 +22,9 @@ import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { makeCertificates } from "../link/certificates.ts"
+import { SimulatedNode, Vaults } from "../support/simulatedNodes.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { must } from "./rig.ts"
-import { SimulatedNode, Vaults } from "./simulated.ts"
+import { must } from "../support/waas.ts"
 
 const dir = temporaryFolder("waas-server").path
 afterAll(() => rmSync(dir, { recursive: true }))

@@ -10,8 +10,8 @@ import type { WebhookEvent } from "../../src/waas/store/model.ts"
 import { startWebhookDelivery, stepped } from "../../src/waas/webhooks/delivery.ts"
 import { problemOfTarget } from "../../src/waas/webhooks/target.ts"
 import { EVENT_TYPES } from "../../src/waas/webhooks/types.ts"
+import { must, Rig } from "../support/waas.ts"
 import { Caller } from "./api/caller.ts"
-import { must, Rig } from "./rig.ts"
 
 const ENDPOINTS = "/v2/webhooks/endpoints"
 const ALL = EVENT_TYPES.map(({ type }) => type)
@@ -57,7 +57,7 @@ function delivering(rig: Rig, fetchWith: Fetch = fetch) {
     hosts: ["127.0.0.1"],
     timeoutMs: 2000,
     keepMs: 2_592_000_000,
-    now: () => rig.nowMs,
+    now: rig.clock.now,
     fetch: fetchWith,
     log: silentLog,
   })
@@ -276,8 +276,8 @@ test("events are forgotten after their time, with their deliveries", async () =>
   await rig.vault()
   await using _delivery = delivering(rig)
   await settled(rig, id, "Success", 1)
-  await rig.store.forgetWebhookEvents(rig.nowMs)
+  await rig.store.forgetWebhookEvents(rig.clock.nowMs)
   expect((await caller.get(`${ENDPOINTS}/${id}/events`)).json.data).toHaveLength(1)
-  await rig.store.forgetWebhookEvents(rig.nowMs + 1)
+  await rig.store.forgetWebhookEvents(rig.clock.nowMs + 1)
   expect((await caller.get(`${ENDPOINTS}/${id}/events`)).json.data).toEqual([])
 })

@@ -8,7 +8,7 @@ import { authenticator } from "../../../src/waas/api/auth.ts"
 import { parseTarget, signedHash, signedStrings } from "../../../src/waas/api/canonical.ts"
 import { parseApiKey } from "../../../src/waas/apiKey.ts"
 import type { ApiFailure } from "../../../src/waas/failure.ts"
-import { must, Rig } from "../rig.ts"
+import { must, Rig } from "../../support/waas.ts"
 import { answerOf, Caller, STYLES } from "./caller.ts"
 
 const VAULTS = "/v2/wallets/mpc/vaults"
@@ -141,11 +141,11 @@ test("a nonce is the time in milliseconds, at most five minutes off; who has pro
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
   const answer = (nonce: number | string) => caller.call("GET", "/v2/organizations/info", { nonce: String(nonce) })
-  for (const offMs of [0, 299_999, -299_999]) expect((await answer(rig.nowMs + offMs)).status).toBe(200)
-  const late = await answer(rig.nowMs - 301_000)
+  for (const offMs of [0, 299_999, -299_999]) expect((await answer(rig.clock.nowMs + offMs)).status).toBe(200)
+  const late = await answer(rig.clock.nowMs - 301_000)
   expect([late.status, late.json.error_code]).toEqual([401, 2024])
   expect(late.json.error_message).toContain("301 s behind")
-  expect((await answer(rig.nowMs + 301_000)).json.error_message).toContain("301 s ahead")
+  expect((await answer(rig.clock.nowMs + 301_000)).json.error_message).toContain("301 s ahead")
   for (const none of ["", "x", "1e12", "01", "-1", "1.5", "9".repeat(17)]) {
     expect((await answer(none)).json.error_message).toBe("signature verification failed")
   }
@@ -155,21 +155,21 @@ test("a revoked key is refused from the next request on", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
   expect((await caller.get("/v2/organizations/info")).status).toBe(200)
-  await rig.store.revokeApiKey(caller.pair.publicKey, rig.nowMs)
+  await rig.store.revokeApiKey(caller.pair.publicKey, rig.clock.nowMs)
   expect((await caller.get("/v2/organizations/info")).json.error_code).toBe(2024)
 })
 
 test("a replayed POST is refused, also after a restart, and a GET may be repeated", async () => {
   await using rig = await Rig.open()
   const caller = await Caller.of(rig)
-  const post = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.nowMs) }
+  const post = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.clock.nowMs) }
   const again = async () => (await caller.call("POST", VAULTS, post)).status
   expect(await again()).toBe(201)
   expect(await again()).toBe(401)
   await rig.crash()
   expect(await again()).toBe(401)
   expect((await caller.get(VAULTS, TYPE)).json.pagination.total_count).toBe(1)
-  const get = { nonce: String(rig.nowMs), query: [TYPE] }
+  const get = { nonce: String(rig.clock.nowMs), query: [TYPE] }
   expect((await caller.call("GET", VAULTS, get)).status).toBe(200)
   expect((await caller.call("GET", VAULTS, get)).status).toBe(200)
   // The same nonce for something else is another request: two calls may share a millisecond.
@@ -180,16 +180,16 @@ test("a replayed POST is refused, also after a restart, and a GET may be repeate
 test("a captured request is refused for as long as its nonce is recent, however many requests came after it", async () => {
   await using rig = await Rig.open({ limits: { requestsPerSecond: 10_000, burst: 10_000 } })
   const caller = await Caller.of(rig)
-  const captured = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.nowMs) }
+  const captured = { body: { name: "a", vault_type: "Org-Controlled" }, nonce: String(rig.clock.nowMs) }
   const again = async () => (await caller.call("POST", VAULTS, captured)).status
   expect(await again()).toBe(201)
-  for (let n = 0; n < 1_500; n++) await rig.store.spendNonce(`other:${n}`, rig.nowMs, 600_000)
+  for (let n = 0; n < 1_500; n++) await rig.store.spendNonce(`other:${n}`, rig.clock.nowMs, 600_000)
   expect(await again()).toBe(401)
-  rig.nowMs += 300_000
+  rig.clock.advance(300_000)
   expect(await again()).toBe(401)
   // and when the memory of it ends, its nonce is long too old
-  rig.nowMs += 310_000
-  expect(await rig.store.spendNonce("new", rig.nowMs, 600_000)).toBe(true)
+  rig.clock.advance(310_000)
+  expect(await rig.store.spendNonce("new", rig.clock.nowMs, 600_000)).toBe(true)
   expect(await again()).toBe(401)
 })
 
@@ -213,7 +213,7 @@ test("a stranger's body is not read: its headers are judged first", async () => 
     })
   const headers = {
     "BIZ-API-KEY": "11".repeat(32),
-    "BIZ-API-NONCE": String(rig.nowMs),
+    "BIZ-API-NONCE": String(rig.clock.nowMs),
     "BIZ-API-SIGNATURE": "00".repeat(64),
   }
   const request = new Request(`http://waas.test${VAULTS}`, { method: "POST", body: endless(), headers })
@@ -273,7 +273,7 @@ test("each key has its own rate, which refills", async () => {
   const refused = await caller.get("/v2/organizations/info")
   expect([refused.status, refused.json.error_code]).toEqual([429, 2026])
   expect(await status(other)).toBe(200)
-  rig.nowMs += 500
+  rig.clock.advance(500)
   expect(await status(caller)).toBe(200)
   expect(await status(caller)).toBe(429)
 })

@@ -2,7 +2,7 @@
 import { toHex } from "../../../src/bytes.ts"
 import { signedHash } from "../../../src/waas/api/canonical.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, signApiHash } from "../../../src/waas/apiKey.ts"
-import type { Rig } from "../rig.ts"
+import type { Rig } from "../../support/waas.ts"
 
 export type Pairs = readonly (readonly [key: string, value: string])[]
 
@@ -102,7 +102,7 @@ export class Caller {
 
   /** The time, as all SDKs have it; no two the same, so that a test may send the same request twice. */
   #nextNonce(): string {
-    this.#lastMs = Math.max(this.#lastMs + 1, this.rig.nowMs)
+    this.#lastMs = Math.max(this.#lastMs + 1, this.rig.clock.nowMs)
     return String(this.#lastMs)
   }
 

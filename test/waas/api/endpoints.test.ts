@@ -3,8 +3,8 @@ import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import fc from "fast-check"
 import { routesOf } from "../../../src/waas/api/server.ts"
-import { must, Rig } from "../rig.ts"
-import { newNodeId } from "../simulated.ts"
+import { newNodeId } from "../../support/simulatedNodes.ts"
+import { must, Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
 const VAULTS = "/v2/wallets/mpc/vaults"
@@ -47,7 +47,7 @@ test("the organisation, and that the operator holds no shares", async () => {
     org_id: expect.stringMatching(UUID),
     biz_org_id: 1,
     name: "Test",
-    created_timestamp: rig.nowMs,
+    created_timestamp: rig.clock.nowMs,
   })
   const holders = await caller.get("/v2/wallets/mpc/cobo_key_share_holders")
   expect([holders.status, holders.json]).toEqual([200, []])
@@ -63,7 +63,7 @@ test("vaults: make, get, rename, list", async () => {
     name: "first",
     type: "Org-Controlled",
     root_pubkeys: [],
-    created_timestamp: rig.nowMs,
+    created_timestamp: rig.clock.nowMs,
   })
   const path = `${VAULTS}/${made.json.vault_id}`
   expect((await caller.get(path)).json).toEqual(made.json)
@@ -148,7 +148,7 @@ test("groups: make, get, list by type", async () => {
     status: "New",
     participants: 3,
     threshold: 2,
-    created_timestamp: rig.nowMs,
+    created_timestamp: rig.clock.nowMs,
     tss_key_share_groups: [],
     key_share_holders: ids.map((tss_node_id, i) => ({
       name: `n${i}`,
@@ -229,7 +229,7 @@ test("a TSS request: make, get, list, and the vault that comes of it", async () 
     type: "KeyGen",
     status: "Success",
     description: "",
-    created_timestamp: rig.nowMs,
+    created_timestamp: rig.clock.nowMs,
   })
   const listed = await caller.get(`${base}/tss_requests`, ["key_share_holder_group_id", group])
   expect(listed.json.data).toEqual([found.json])
@@ -317,8 +317,8 @@ test("a signing request: make, get, list", async () => {
     signatures: [],
     failed_reason: "",
     description: "rent",
-    created_timestamp: rig.nowMs,
-    updated_timestamp: rig.nowMs,
+    created_timestamp: rig.clock.nowMs,
+    updated_timestamp: rig.clock.nowMs,
   })
   await rig.relay.settle()
   const done = (await caller.get(`${base}/sign_requests/${made.json.sign_request_id}`)).json

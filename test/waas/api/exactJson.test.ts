@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { problemOfJson } from "../../../src/waas/api/exactJson.ts"
-import { Rig } from "../rig.ts"
+import { Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
 const REFUSED: readonly (readonly [string, string])[] = [

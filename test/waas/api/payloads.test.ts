@@ -5,8 +5,8 @@ import { batchesOf } from "../../../src/waas/engine/payloads.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import { decodeTask, type KeySignTask, type SignMessage } from "../../../src/wire/task.ts"
 import { BEFORE_VERSIONS, type NodeVersions, VERSIONS } from "../../../src/wire/versions.ts"
+import { must, Rig } from "../../support/waas.ts"
 import { PATH, transfer } from "../../tasks/payloads.ts"
-import { must, Rig } from "../rig.ts"
 import { Caller } from "./caller.ts"
 
 const PRESENT: NodeVersions = { ...VERSIONS, link: 2 }

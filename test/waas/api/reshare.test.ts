@@ -1,7 +1,7 @@
 /** Resharing through REST: what is answered, what is refused, and what becomes of groups. The protocol is test/reshare's. */
 import { expect, test } from "bun:test"
 import type { HolderGroup } from "../../../src/waas/store/model.ts"
-import { Rig } from "../rig.ts"
+import { Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
 async function stage() {

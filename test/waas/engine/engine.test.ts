@@ -5,8 +5,8 @@ import { chooseSigners } from "../../../src/waas/engine/choose.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
 import { BEFORE_VERSIONS } from "../../../src/wire/versions.ts"
-import { must, Rig } from "../rig.ts"
-import { newNodeId } from "../simulated.ts"
+import { newNodeId } from "../../support/simulatedNodes.ts"
+import { must, Rig } from "../../support/waas.ts"
 
 const errorCodeOf = async (work: Promise<unknown>): Promise<number | string> => {
   try {

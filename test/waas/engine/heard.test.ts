@@ -4,7 +4,7 @@ import { silentLog } from "../../../src/log.ts"
 import { ReportQuota } from "../../../src/waas/engine/heard.ts"
 import type { Report } from "../../../src/wire/frames.ts"
 import { logTo } from "../../support/logTo.ts"
-import { Rig } from "../rig.ts"
+import { Rig } from "../../support/waas.ts"
 
 const must = <T>(value: T | undefined): T => {
   if (value === undefined) throw new Error("it is there")
@@ -43,7 +43,7 @@ test("distinct reports without end: a few dozen are written down, then one in te
   // What was said before costs nothing.
   await say({ status: 140, reason: "60" })
   expect([commits(), rig.engine.dropped.reports - dropped]).toEqual([61, 939])
-  rig.nowMs += 25_000
+  rig.clock.advance(25_000)
   for (let n = 0; n < 10; n++) await say({ status: 140, reason: `later ${n}` })
   expect(commits()).toBe(63)
   const before = must((await rig.engine.tasksOf(request))[0])

@@ -9,8 +9,8 @@ import { newShareGroupId } from "../../../src/waas/ids.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
 import type { KeyGenTask, KeySignTask, SignMessage, Task } from "../../../src/wire/task.ts"
 import { derivePublicKey } from "../../support/extendedKeys.ts"
-import { must } from "../rig.ts"
-import { newNodeId, type Signed, Vaults } from "../simulated.ts"
+import { newNodeId, type Signed, Vaults } from "../../support/simulatedNodes.ts"
+import { must } from "../../support/waas.ts"
 
 const vaults = new Vaults()
 const nodes = [newNodeId(), newNodeId(), newNodeId()]

@@ -1,6 +1,6 @@
 /** WaaS dies between any two frames, loses all that was on the way, and comes back on the same file. */
 import { expect, test } from "bun:test"
-import { must, Rig } from "../rig.ts"
+import { must, Rig } from "../../support/waas.ts"
 
 /** Runs `begin`, dies after `frames` frames, comes back; true when fewer frames than that were needed in all. */
 async function dieAfter<T>(
@@ -80,7 +80,7 @@ test("a deadline that passed while WaaS was down ends the request at once", asyn
   rig.node(1).behaviour = { decide: () => "silent" }
   const request = await rig.sign(made)
   await rig.relay.settle()
-  rig.nowMs += 600_000
+  rig.clock.advance(600_000)
   await rig.crash()
   expect((await rig.signed(request)).code).toBe("E-WAA-020")
 })

@@ -6,7 +6,7 @@ import { agreed } from "../../../src/waas/engine/versions.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import { decodeStart } from "../../../src/wire/signed.ts"
 import { VERSIONS, type Versions } from "../../../src/wire/versions.ts"
-import { Rig } from "../rig.ts"
+import { Rig } from "../../support/waas.ts"
 
 const FAR = 99
 const spoken = (suites: readonly number[]): Versions & { readonly link: number } => ({ ...VERSIONS, link: 2, suites })

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { newUuid } from "../../../src/waas/ids.ts"
 import type { Vault } from "../../../src/waas/store/model.ts"
 import { openSqliteStore } from "../../../src/waas/store/sqlite.ts"
-import { must, Rig } from "../rig.ts"
+import { must, Rig } from "../../support/waas.ts"
 
 const vault = (name: string): Vault => ({
   vaultId: newUuid(),

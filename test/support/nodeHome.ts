@@ -1,4 +1,4 @@
-/** A node for the tests of backups: a folder with a database, a key file and groups whose shares are real. */
+/** The home of a node: a folder with a database, a key file and groups whose shares are real. */
 
 import { createHash } from "node:crypto"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
@@ -13,7 +13,7 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { Secret } from "../../src/secret.ts"
 import { createStore, openStore, type Store } from "../../src/store/store.ts"
-import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 
 export const KDF = { memoryKiB: 8, passes: 1, parallelism: 1 }
 export const PASSWORD = "correct horse battery staple"

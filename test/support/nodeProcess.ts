@@ -1,9 +1,9 @@
-/** A node of the real binary in a folder of its own, started without a WaaS: what hardens it needs none. */
+/** A running node: the real binary in a folder of its own, without a WaaS. */
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { binary, cosigner } from "../support/binary.ts"
-import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { binary, cosigner } from "./binary.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 
 export interface Process extends AsyncDisposable {
   readonly pid: number

@@ -1,4 +1,4 @@
-/** A WaaS without a network: real store, engine and API, a clock that the test turns, simulated nodes. */
+/** A WaaS without a network: real store, engine and API, a clock that the test moves, simulated nodes. */
 
 import { randomBytes, randomUUID } from "node:crypto"
 import { rmSync } from "node:fs"
@@ -18,10 +18,9 @@ import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
-import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { MemoryRelay, type SimulatedNode, Vaults } from "./simulated.ts"
-
-export const T0 = Date.UTC(2026, 10, 22)
+import { T0, TestClock } from "./clock.ts"
+import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 
 export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000 }
 
@@ -40,7 +39,7 @@ export class Rig implements AsyncDisposable {
   readonly relay = new MemoryRelay()
   readonly nodes: readonly SimulatedNode[]
   readonly dir = temporaryFolder("waas").path
-  nowMs = T0
+  readonly clock = new TestClock()
   /** Set to make the next commits fail. */
   failCommits = false
   /** Webhook events were written. */
@@ -68,16 +67,12 @@ export class Rig implements AsyncDisposable {
       ...store,
       commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
     }
-    this.store = announcing(
-      failing,
-      () => this.nowMs,
-      () => this.onNews(),
-    )
+    this.store = announcing(failing, this.clock.now, () => this.onNews())
     this.engine = await Engine.open({
       store: this.store,
       relay: this.relay,
       documents: documentsBy(this.signer),
-      now: () => this.nowMs,
+      now: this.clock.now,
       pace: { attempts: 3, attemptMs: 60_000, retryMs: 100, nudgeMs: 30_000, ...this.options.pace },
       curves: this.options.curves ?? ["SECP256K1", "ED25519"],
       organisationName: "Test",
@@ -86,7 +81,7 @@ export class Rig implements AsyncDisposable {
     })
     this.api = createApi({
       context: this.context(),
-      authenticate: authenticator(this.store, () => this.nowMs, { ...LIMITS, ...this.options.limits }),
+      authenticate: authenticator(this.store, this.clock.now, { ...LIMITS, ...this.options.limits }),
       responseKey: this.responses,
       bodyBytes: 100_000,
       log: silentLog,
@@ -97,7 +92,7 @@ export class Rig implements AsyncDisposable {
     return {
       store: this.store,
       engine: this.engine,
-      now: () => this.nowMs,
+      now: this.clock.now,
       online: (id) => this.relay.online(id),
       organisationName: "Test",
       webhookHosts: ["hooks.example.com", "127.0.0.1"],
@@ -120,7 +115,7 @@ export class Rig implements AsyncDisposable {
   }
 
   async pass(ms: number): Promise<void> {
-    this.nowMs += ms
+    this.clock.advance(ms)
     await this.engine.tick()
   }
 
@@ -131,7 +126,7 @@ export class Rig implements AsyncDisposable {
       name: "v",
       type: "Org-Controlled",
       rootKeys: [],
-      createdMs: this.nowMs,
+      createdMs: this.clock.nowMs,
     }
     await this.store.commit([{ put: "vault", record: vault }])
     return vault
@@ -147,7 +142,7 @@ export class Rig implements AsyncDisposable {
       threshold,
       holders: nodes.map((node, i) => ({ name: `n${i}`, type: "API", nodeId: node.id, signer: i < threshold })),
       shareGroups: [],
-      createdMs: this.nowMs,
+      createdMs: this.clock.nowMs,
     })
   }
 
@@ -157,7 +152,7 @@ export class Rig implements AsyncDisposable {
       vault,
       group,
       description: "",
-      deadlineMs: this.nowMs + 3_600_000,
+      deadlineMs: this.clock.nowMs + 3_600_000,
     })
   }
 
@@ -186,7 +181,7 @@ export class Rig implements AsyncDisposable {
       messages: [{ bip32_path: "m/44/501/0/0/1", msg_hash: "0x010203", tweak: "" }],
       extraInfo: {},
       description: "",
-      deadlineMs: this.nowMs + 600_000,
+      deadlineMs: this.clock.nowMs + 600_000,
       ...partial,
     })
   }
