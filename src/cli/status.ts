@@ -3,6 +3,7 @@
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
 import { type Listen, parseListen, readToken } from "../config/listen.ts"
+import { requireOwner } from "../config/portOwner.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type StatusDocument, statusSchema } from "../ops/port/documents.ts"
@@ -58,7 +59,7 @@ export const status = command({
 
 const codeOf = ({ ready }: StatusDocument): ExitCode => (ready ? EXIT.ok : NOT_READY)
 
-/** Throws E-STA-002 to -006. */
+/** Throws E-STA-002 to -008. */
 export async function askStatus(table: Config["status"]): Promise<StatusDocument> {
   const { listen } = table
   const place = parseListen(listen)
@@ -75,9 +76,10 @@ export async function askStatus(table: Config["status"]): Promise<StatusDocument
   return document
 }
 
-function reach(listen: Listen, { token_path }: Config["status"]): Promise<Response> {
+async function reach(listen: Listen, { token_path }: Config["status"]): Promise<Response> {
   const headers: Record<string, string> = {}
   if (token_path !== undefined) {
+    if (listen.kind === "tcp") requireOwner(listen, token_path)
     using token = readToken(token_path)
     headers["authorization"] = `Bearer ${Buffer.from(token.expose()).toString("latin1")}`
   }
@@ -88,6 +90,8 @@ function reach(listen: Listen, { token_path }: Config["status"]): Promise<Respon
     redirect: "error",
     // a proxy of the environment is not for this machine's own port
     proxy: "",
+    // an idle connection may be to whoever listened there before
+    keepalive: false,
     signal: AbortSignal.timeout(ANSWER_MS),
     ...(listen.kind === "unix" ? { unix: listen.path } : {}),
   })

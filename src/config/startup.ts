@@ -73,7 +73,7 @@ function prepareStart(config: Config): Preparation {
   const port = attempt(() => statusPort(config))
   const influx = attempt(() => influxTarget(config.metrics.influxdb))
   for (const load of secretFiles(config)) attempt(load)
-  if (isProduction(config)) problems.push(...exposed(config), ...anchorProblems(config))
+  if (isProduction(config)) problems.push(...exposed(config), ...openPort(config, port), ...anchorProblems(config))
   const warnings = isProduction(config) ? plainAddresses(config) : []
   if (problems.length > 0 || link === undefined || events === undefined) {
     link?.client?.key.wipe()
@@ -127,6 +127,13 @@ function* exposed({ websocket }: Config): Generator<CosignerError> {
   if (websocket.url === undefined || websocket.url.startsWith("wss:")) return
   const why = "only wss:// keeps others from reading and delaying what passes"
   yield new CosignerError("E-CFG-005", { key: "websocket.url", why })
+}
+
+/** Whoever has an account on the machine could read what is signed, and by whom. */
+function* openPort({ status }: Config, port: Startable["port"]): Generator<CosignerError> {
+  if (port?.listen.kind === "tcp" && port.token === undefined) {
+    yield new CosignerError("E-STA-007", { listen: status.listen })
+  }
 }
 
 /** Addresses of other machines that are asked in the clear. Answers of callback servers are signed; requests can be read. */

@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import { boolean, path, tableOf, textOr } from "../settings/schema.ts"
 
 export const status = tableOf(
-  "The local status port: health, readiness, metrics, a page. Read-only; off unless enabled.",
+  "The local status port: health, readiness, metrics, a page. Read-only; off unless enabled. In production a port on the loopback needs a token.",
   {
     enable: boolean(false, "Whether the port is open."),
     listen: textOr("127.0.0.1:11040", "host:port on the loopback, or unix:PATH."),

@@ -41,6 +41,19 @@ export const statusCodes = {
     what: (d) => `the node at ${d.listen} did not take the token`,
     next: "check that status.token_path names the file that the node was started with",
   }),
+  "E-STA-007": entry<{ readonly listen: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) =>
+      `the status port at ${d.listen} would answer every user of this machine: production wants a token or a socket`,
+    next: 'set status.listen = "unix:run/status.sock"; or set status.token_path = "configs/status.token" and write it: openssl rand -hex 32 > configs/status.token; chmod 600 configs/status.token',
+  }),
+  "E-STA-008": entry<{ readonly listen: string; readonly why: string }>({
+    kind: "fault",
+    exit: UNREACHABLE,
+    what: (d) => `the token was not sent to ${d.listen}: ${d.why}`,
+    next: 'run this command as the user of the node; or give the port a unix socket, which only its owner can make: status.listen = "unix:run/status.sock"',
+  }),
   "E-STA-010": entry<{ readonly why: string }>({
     kind: "fault",
     exit: EXIT.secrets,

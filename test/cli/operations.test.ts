@@ -22,6 +22,22 @@ const withStatus = (toml: string) => {
   return cli(["status", "--json", "--config", config])
 }
 
+/** A listener of another user, which tells its port and answers with the first line that it was sent; needs root. */
+const STRANGER = `
+use IO::Socket::INET; $| = 1;
+my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 0) or die;
+print $s->sockport, "\\n";
+my $c = $s->accept; my $line = <$c>;
+print $c "HTTP/1.1 200 OK\\r\\ncontent-length: ", length($line), "\\r\\nconnection: close\\r\\n\\r\\n", $line;
+close $c; sleep 30;
+`
+const perl = Bun.which("perl")
+const stranger =
+  process.getuid?.() === 0 && perl !== null && Bun.which("setpriv") !== null
+    ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", perl, "-e", STRANGER]
+    : undefined
+if (stranger === undefined) console.log("skipped: a port of another user (needs root, setpriv and perl)")
+
 describe("status", () => {
   test("of no node: 2, and how to have one", async () => {
     const { exit, stdout, stderr } = await withStatus('[status]\nenable = true\nlisten = "127.0.0.1:1"\n')
@@ -66,6 +82,46 @@ describe("status", () => {
     answers.push(Response.json(statusOf({ ready: false })))
     expect((await withStatus(toml)).exit).toBe(1)
     await other.stop(true)
+  })
+  test("sends the token to a port of its own user", async () => {
+    const token = join(folder, "token")
+    writeFileSync(token, "0123456789abcdef", { mode: 0o600 })
+    const seen: (string | null)[] = []
+    const node = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: (request) => {
+        seen.push(request.headers.get("authorization"))
+        return Response.json(statusOf())
+      },
+    })
+    const toml = (listen: string) => `[status]\nenable = true\nlisten = "${listen}"\ntoken_path = "${token}"\n`
+    expect((await withStatus(toml(`127.0.0.1:${node.port}`))).exit).toBe(0)
+    expect(seen).toEqual(["Bearer 0123456789abcdef"])
+    await node.stop(true)
+    const gone = await withStatus(toml(`127.0.0.1:${node.port}`))
+    expect(JSON.parse(gone.stdout).error.code).toBe("E-STA-004")
+  })
+  test.skipIf(stranger === undefined)("sends no token to a port that another user took", async () => {
+    if (stranger === undefined) return
+    const token = join(folder, "token")
+    writeFileSync(token, "0123456789abcdef", { mode: 0o600 })
+    const child = Bun.spawn([...stranger], { stdin: "ignore", stdout: "pipe", stderr: "inherit" })
+    const lines = child.stdout.getReader()
+    const line = async () => Buffer.from((await lines.read()).value ?? new Uint8Array(0)).toString()
+    try {
+      const port = Number(await line())
+      const toml = `[status]\nenable = true\nlisten = "127.0.0.1:${port}"\ntoken_path = "${token}"\n`
+      const { exit, stdout } = await withStatus(toml)
+      expect(exit).toBe(2)
+      expect(JSON.parse(stdout).error.code).toBe("E-STA-008")
+      // the first connection that it sees is this one
+      const answer = await fetch(`http://127.0.0.1:${port}/mark`).then((answer) => answer.text())
+      expect(answer).toContain("GET /mark")
+    } finally {
+      child.kill("SIGKILL")
+      await child.exited
+    }
   })
   test("never sends the token beyond this machine: other places are refused", async () => {
     const { exit, stdout } = await withStatus('[status]\nlisten = "192.0.2.1:80"\n')

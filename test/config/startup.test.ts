@@ -20,7 +20,7 @@ function file(name: string, mode = 0o600, content = "x"): string {
   return path
 }
 
-const KEY = "ab".repeat(32)
+const KEY = `58${"66".repeat(31)}`
 const GUARDED = "[embedded_risk_control_rules]\nenable = true\n"
 const LINK = `[websocket]\nurl = "wss://waas.example.com/ws"\nwaas_public_key = "${KEY}"\n`
 const WAAS = `danger_allow_unguarded_signing = true\n${LINK}`
@@ -44,6 +44,12 @@ describe("a node starts", () => {
   test("with the address and the key of its WaaS, and something that guards it", () => {
     expect(found(`${LINK}${GUARDED}`)).toEqual([])
     expect(found(`${LINK}${server(PUB)}`)).toEqual([])
+  })
+  test("in production with a status port that asks for a token, on a socket, or on none", () => {
+    const port = (lines: string) => found(`env = "production"\n${WAAS}[status]\n${lines}`)
+    expect(port(`enable = true\ntoken_path = "${file("token", 0o600, "0123456789abcdef")}"`)).toEqual([])
+    expect(port('enable = true\nlisten = "unix:run/status.sock"')).toEqual([])
+    expect(port("enable = false")).toEqual([])
   })
   test("in production just so", () => {
     expect(found(`env = "production"\n${LINK}${server(PUB)}`)).toEqual([])
@@ -107,6 +113,11 @@ describe("a node does not start", () => {
       "without the key of a callback server",
       `${LINK}${server(join(folder, "none.pem"))}`,
       "E-CFG-006 callback.cb_server_v2[0].pubkey_path",
+    ],
+    [
+      "in production with a status port for every user of the machine",
+      `env = "production"\n${WAAS}[status]\nenable = true\n`,
+      "E-STA-007",
     ],
     ["in production over ws://", `env = "production"\n${WAAS.replace("wss:", "ws:")}`, "E-CFG-005 websocket.url"],
     [
