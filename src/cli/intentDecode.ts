@@ -17,7 +17,8 @@ import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { parsePath } from "../keys/path.ts"
 import { algorithmOf } from "../keys/pathRule.ts"
 import type { Output } from "../output.ts"
-import { annotationsOf, chainsOf, type Names, NO_NAMES, namesIn, readerSettings } from "../policy/names.ts"
+import { annotationsOf } from "../policy/annotations.ts"
+import { chainsOf, type Names, NO_NAMES, readerSettings } from "../policy/names.ts"
 import { choice, command, list, refuse, value } from "./command.ts"
 
 export const decode = command({
@@ -47,7 +48,7 @@ export const decode = command({
     const { options, out } = base
     const format = options.format ?? refuse("--format", `one of ${FORMATS.join(", ")}`, "")
     const data = payloadOf(options.data, options.file)
-    const names = base.globals.config === undefined ? NO_NAMES : namesIn((await base.config()).intent)
+    const names = base.globals.config === undefined ? NO_NAMES : (await base.config()).embedded_risk_control_rules.names
     const { root, paths } = options
     const context = contextFor(names, format, root, paths)
     const decoded = await read({ format, data }, context)

@@ -1,5 +1,5 @@
 /**
- * Who may write what production trusts: the configuration, the keys and certificates that it names, and the database's
+ * Who may write what production trusts: the configuration, the keys, certificates and ABIs that it names, and the database's
  * folder. Whoever can put a file of his own there decides what is signed, or by whom.
  */
 import { realpathSync, type Stats, statSync } from "node:fs"
@@ -23,14 +23,15 @@ const anchors = (config: Config): Named => [
   ...anchorFiles(config),
 ]
 
-/** The keys and certificates that a configuration names. */
-export function anchorFiles({ callback, event, websocket }: Config): Named {
+/** The keys, certificates and ABIs that a configuration names. */
+export function anchorFiles({ callback, event, intent, websocket }: Config): Named {
   const named: readonly (readonly [string, string | undefined])[] = [
     ["websocket.ca_path", websocket.ca_path],
     ["websocket.client_cert_path", websocket.client_cert_path],
     ["websocket.client_key_path", websocket.client_key_path],
     ["callback.ca_path", callback.ca_path],
     ["event.ca_path", event.ca_path],
+    ...intent.contracts.map(({ abi }, i) => [`intent.contracts[${i}].abi`, abi] as const),
     ...callback.cb_server.map(({ pubkey_path }, i) => [`callback.cb_server[${i}].pubkey_path`, pubkey_path] as const),
     ...callback.cb_server_v2.map(
       ({ pubkey_path }, i) => [`callback.cb_server_v2[${i}].pubkey_path`, pubkey_path] as const,

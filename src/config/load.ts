@@ -1,6 +1,6 @@
 /**
  * The node's configuration: its file read, the flags laid on top, every key checked. What needs the disk or the environment
- * beyond the file itself (the files it names, production's rules) is startup.ts's.
+ * beyond the file itself (the files it names, production's rules) is startup.ts's; but for ABIs, without which rules mean nothing.
  */
 import { CosignerError } from "../errors.ts"
 import { isTaken } from "../files.ts"
@@ -10,6 +10,7 @@ import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { frozen, readSettings } from "../settings/read.ts"
 import type { Tree } from "../settings/tree.ts"
+import { readAbis } from "./abiFiles.ts"
 import { type Config, configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "./config.ts"
 
 /** The global flags. */
@@ -64,6 +65,6 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
   const document = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
   const { value, tree, said } = readSettings(configSchema, document, { overrides, wins: WINS })
-  const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent))
+  const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent, readAbis(value.intent)))
   return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree, said }
 }

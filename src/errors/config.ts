@@ -49,6 +49,12 @@ export const configCodes = {
     what: (d) => `${d.key}: the file ${d.path} cannot be used: ${d.why}`,
     next: "relative paths are relative to the working directory; files with secrets need chmod 600",
   }),
+  "E-CFG-015": entry<{ readonly key: string; readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.key}: the ABI ${d.path} cannot be used: ${d.why}`,
+    next: "write the file anew with the contract's compiler, or leave out the abi; without it calls are judged by their selectors alone",
+  }),
   "E-CFG-008": entry<{ readonly key: string; readonly why: string }>({
     kind: "input",
     exit: EXIT.config,

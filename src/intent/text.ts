@@ -14,9 +14,11 @@ export interface Annotations {
   readonly asset: (id: string) => { readonly name: string; readonly decimals: number } | undefined
   /** Names of an address on a chain, as they stand in the file: `exchange`. */
   readonly names: (chain: string, address: string) => readonly string[]
+  /** A call with its arguments, where the file has its contract's ABI; a line that says itself what it cuts. */
+  readonly call: (chain: string, effect: Effect) => string | undefined
 }
 
-const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [] }
+const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [], call: () => undefined }
 
 /** Notes come last. Each line stands for itself: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
 export function intentText(reading: Reading, annotations: Annotations = NO_ANNOTATIONS): readonly string[] {
@@ -42,9 +44,9 @@ class Words {
       case "permit":
         return this.#approval(effect)
       case "call":
-        return `call ${this.#account(effect.to)} with ${effect.selector}${bytesOf(effect.data)}${this.#by(effect.from)}`
+        return `call ${this.#account(effect.to)} with ${effect.selector}${bytesOf(effect.data)}${this.#by(effect.from)}${this.#named(effect)}`
       case "delegatecall":
-        return `run the code of ${this.#account(effect.to)} as ${this.#account(effect.from)} with ${effect.selector}${bytesOf(effect.data)}`
+        return `run the code of ${this.#account(effect.to)} as ${this.#account(effect.from)} with ${effect.selector}${bytesOf(effect.data)}${this.#named(effect)}`
       case "delegate_7702":
         return `delegate ${this.#account(effect.from)} to the code of ${this.#account(effect.delegate)} for ${effect.chain} at its nonce ${effect.nonce}`
       case "deploy":
@@ -91,6 +93,11 @@ class Words {
     const who = authority === undefined ? "" : ` ${this.#account(authority)}`
     const enough = threshold === undefined ? "" : `, ${threshold} of them needed`
     return `${action} the ${role}${who} of ${this.#account(from)}${enough}`
+  }
+
+  #named(effect: Effect): string {
+    const named = this.annotations.call(this.reading.chain, effect)
+    return named === undefined ? "" : `: ${named}`
   }
 
   #by(from: Account): string {

@@ -1,7 +1,9 @@
 /** An effect as conditions ask of it: the fields that kinds share, whatever each calls them, and what is unknown of them. */
 import { ANY_EVM, namespaceOf } from "../intent/caip.ts"
+import { isUnread, type NamedCall } from "../intent/evm/namedCall.ts"
 import type { Account, Effect, Reading } from "../intent/reading.ts"
 import { parsePath } from "../keys/path.ts"
+import { callOf } from "./abiCalls.ts"
 import { accountKey, assetKey, type Names, namesOf } from "./names.ts"
 import type { Intent } from "./request.ts"
 
@@ -13,6 +15,8 @@ const UNKNOWN = { is: "unknown" } as const
 
 export interface EffectView {
   readonly effect: Effect
+  /** What it is an effect of. */
+  readonly intent: Intent
   /** The reading's chain, and that of an authorization for another. */
   readonly chains: readonly string[]
   /** CAIP-19. */
@@ -24,6 +28,8 @@ export interface EffectView {
   readonly isContract: boolean
   readonly selector: string | undefined
   readonly encodeType: string | undefined
+  /** By the ABI of its contract: absent where there is none, unknown where the ABI does not read it. */
+  readonly call: ViewField<NamedCall>
 }
 
 export interface Destination {
@@ -38,10 +44,12 @@ export interface Destination {
   readonly isStrange: boolean
 }
 
-export function viewOf(effect: Effect, { reading, accounts }: Intent, names: Names): EffectView {
+export function viewOf(effect: Effect, intent: Intent, names: Names): EffectView {
+  const { reading, accounts } = intent
   const isOther = effect.kind === "delegate_7702" && effect.chain !== reading.chain
   return {
     effect,
+    intent,
     chains: isOther ? [reading.chain, effect.chain] : [reading.chain],
     asset: "asset" in effect ? assetField(effect.asset, names) : ABSENT,
     amount: "amount" in effect ? effect.amount : undefined,
@@ -53,7 +61,14 @@ export function viewOf(effect: Effect, { reading, accounts }: Intent, names: Nam
       effect.kind === "opaque_hash",
     selector: "selector" in effect ? effect.selector : undefined,
     encodeType: effect.kind === "typed_data" ? effect.encodeType : undefined,
+    call: callField(effect, reading.chain, names),
   }
+}
+
+function callField(effect: Effect, chain: string, names: Names): ViewField<NamedCall> {
+  const call = callOf(effect, chain, names)
+  if (call === undefined) return ABSENT
+  return isUnread(call) ? UNKNOWN : { is: "known", value: call }
 }
 
 /** The same text as the names have, which is compared at once. */
@@ -93,21 +108,32 @@ function destinationOf(
   const target = targetOf(effect)
   if (target === undefined) return ABSENT
   if (typeof target !== "string") return UNKNOWN
-  const known = accounts.get(target)
   const chain = effect.kind === "delegate_7702" ? effect.chain : reading.chain
-  const keys = [target, ...(known?.owner === undefined ? [] : [known.owner])].flatMap((one) => {
+  const stated = effect.kind === "transfer" && effect.toPath !== undefined ? parsePath(effect.toPath) : undefined
+  const destination = destinationAt(target, chain, accounts, stated)
+  const isStrange =
+    isTokenAccount(effect, chain) &&
+    accounts.get(target)?.owner === undefined &&
+    destination.ownPath === undefined &&
+    namesOf(chain, target, names).length === 0
+  return { is: "known", value: { ...destination, isStrange } }
+}
+
+/** `stated` is the path that the reading itself says. */
+export function destinationAt(
+  account: string,
+  chain: string,
+  accounts: Intent["accounts"],
+  stated?: readonly number[],
+): Destination {
+  const known = accounts.get(account)
+  const keys = [account, ...(known?.owner === undefined ? [] : [known.owner])].flatMap((one) => {
     const key = accountKey(chain, one)
     return [key, key.slice(chain.length + 1)]
   })
-  const stated = effect.kind === "transfer" && effect.toPath !== undefined ? parsePath(effect.toPath) : undefined
   const ownPath =
     stated ?? known?.ownPath ?? (known?.owner === undefined ? undefined : accounts.get(known.owner)?.ownPath)
-  const isStrange =
-    isTokenAccount(effect, chain) &&
-    known?.owner === undefined &&
-    ownPath === undefined &&
-    namesOf(chain, target, names).length === 0
-  return { is: "known", value: { account: target, chain, keys, ownPath, isStrange } }
+  return { account, chain, keys, ownPath, isStrange: false }
 }
 
 /** Solana: tokens go to accounts of which the message does not say whose they are. */

@@ -3,42 +3,33 @@
  * fails in an allow entry and matches in a deny entry. Names are resolved once, when the rules are read; an entry with a name
  * that stands for nothing is broken, and a broken entry is an error of its rule.
  */
-import { keccak_256 } from "@noble/hashes/sha3.js"
-import { toHex, utf8 } from "../bytes.ts"
 import type { Fee } from "../intent/reading.ts"
+import { type CallConditions, callConditionsOf, matchesCall, missedByCall } from "./callConditions.ts"
 import { doubtOf, meaningless } from "./doubt.ts"
-import { type Destination, type EffectView, isAnyChain, type ViewField } from "./effectView.ts"
+import { type EffectView, isAnyChain } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
-import { assetsOf, type NamedAddress, type Names, parseAmount } from "./names.ts"
-import { matchesPath, type PathPattern, parsePathPattern } from "./pathPattern.ts"
+import { assetsOf, type Names, parseAmount } from "./names.ts"
+import { matchesPath, type PathPattern } from "./pathPattern.ts"
 import type { Intent } from "./request.ts"
+import { mayReach, reaches, type Targets, targetsOf } from "./targets.ts"
 import { openWindow, type TimeWindow } from "./timeWindow.ts"
 import type { WallClock } from "./zone.ts"
 
-/** A condition that does not hold, by its key. */
-export type Missed = keyof AllowEntry
+/** A condition that does not hold, by its key; `abi` is a call that its contract's ABI does not read. */
+export type Missed = keyof AllowEntry | "abi"
 
 /** Names resolved. */
-export interface Conditions {
+export interface Conditions extends CallConditions {
   readonly name: string
   readonly kinds: ReadonlySet<string> | undefined
   readonly chains: ReadonlySet<string> | undefined
   readonly assets: ReadonlySet<string> | undefined
   readonly to: Targets | undefined
   readonly contracts: Targets | undefined
-  readonly selectors: ReadonlySet<string> | undefined
   readonly types: ReadonlySet<string> | undefined
   readonly paths: readonly PathPattern[] | undefined
   readonly initiators: ReadonlySet<string> | undefined
   readonly windows: readonly TimeWindow[] | undefined
-}
-
-interface Targets {
-  /** Accounts without their chains. */
-  readonly bare: ReadonlySet<string>
-  /** As `accountKey` has them, of every chain; a bare address without one. */
-  readonly accounts: ReadonlySet<string>
-  readonly paths: readonly { readonly chain: string | undefined; readonly pattern: PathPattern }[]
 }
 
 export interface Allowing extends Conditions {
@@ -110,7 +101,7 @@ const conditionsOf = (entry: AllowEntry | DenyEntry, names: Names): Conditions =
   assets: entry.assets && new Set(entry.assets.flatMap((text) => assetIds(text, names))),
   to: entry.to && targetsOf(entry.to, names, "to"),
   contracts: entry.contracts && targetsOf(entry.contracts, names, "contracts"),
-  selectors: entry.selectors && new Set(entry.selectors.map(selectorOf)),
+  ...callConditionsOf(entry, names),
   types: entry.types && new Set(entry.types),
   paths: entry.paths,
   initiators: entry.initiators && new Set(entry.initiators),
@@ -122,42 +113,6 @@ function assetIds(text: string, names: Names): readonly string[] {
   if (assets === undefined) throw meaningless(`no asset is called ${text}`)
   return assets.map(({ id }) => id)
 }
-
-/** `transfer(address,uint256)` by its first four bytes of Keccak; anything else as it is written, hex in lower case. */
-const selectorOf = (text: string): string =>
-  /^\w+\(.*\)$/.test(text)
-    ? `0x${toHex(keccak_256(utf8(text)).subarray(0, 4))}`
-    : text.startsWith("0x")
-      ? text.toLowerCase()
-      : text
-
-function targetsOf(texts: readonly string[], names: Names, key: "to" | "contracts"): Targets {
-  const named = texts.flatMap((text): readonly NamedAddress[] => {
-    if (text.startsWith("@own:")) return [{ chain: "", key: undefined, path: ownPattern(text) }]
-    if (!text.startsWith("@")) return [{ chain: "", key: bareKey(text), path: undefined }]
-    const name = text.slice(1)
-    const found = [...(key === "to" ? (names.addresses.get(name) ?? []) : []), ...(names.contracts.get(name) ?? [])]
-    if (found.length === 0) throw meaningless(`no ${key === "to" ? "address" : "contract"} is called ${text}`)
-    return found
-  })
-  const accounts = named.flatMap((one) => one.key ?? [])
-  return {
-    accounts: new Set(accounts),
-    bare: new Set(accounts.map((account) => account.slice(account.indexOf(" ") + 1))),
-    paths: named.flatMap(({ chain, path }) =>
-      path === undefined ? [] : [{ chain: chain === "" ? undefined : chain, pattern: path }],
-    ),
-  }
-}
-
-function ownPattern(text: string): PathPattern {
-  const pattern = parsePathPattern(text.slice("@own:".length))
-  if (pattern === undefined) throw meaningless(`${text} is not @own: and a path pattern`)
-  return pattern
-}
-
-/** A bare address stands for itself on every chain that spells it so. */
-const bareKey = (address: string): string => (address.startsWith("0x") ? address.toLowerCase() : address)
 
 function boundsOf(texts: readonly string[], names: Names): Bounds {
   const amounts = texts.filter((text) => text !== "any").map((text) => parseAmount(text, names))
@@ -203,8 +158,8 @@ export function missedByEffect(entry: Allowing, view: EffectView, names: Names):
   if (!assetHolds(entry, view, names)) return "assets"
   if (entry.to !== undefined && !reaches(entry.to, view.to)) return "to"
   if (entry.contracts !== undefined && !(view.isContract && reaches(entry.contracts, view.to))) return "contracts"
-  if (entry.selectors !== undefined && !(view.selector !== undefined && entry.selectors.has(view.selector)))
-    return "selectors"
+  const missed = missedByCall(entry, view)
+  if (missed !== undefined) return missed
   if (entry.types !== undefined && !(view.encodeType !== undefined && entry.types.has(view.encodeType))) return "types"
   if (entry.maxAmount !== undefined && !amountHolds(entry.maxAmount, view)) return "max_amount"
   return undefined
@@ -223,25 +178,6 @@ const assetHolds = ({ assets }: Allowing, { asset }: EffectView, names: Names): 
 const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
   asset.is === "known" && amount !== undefined && holds(bounds, asset.value, amount)
 
-function reaches({ accounts, paths }: Targets, to: ViewField<Destination>): boolean {
-  if (to.is !== "known") return false
-  const { keys, ownPath, chain } = to.value
-  for (const key of keys) if (accounts.has(key)) return true
-  return (
-    ownPath !== undefined &&
-    paths.some(({ chain: on, pattern }) => (on === undefined || on === chain) && matchesPath(pattern, ownPath))
-  )
-}
-
-/** Whether a deny entry's target may be meant: what holds on every chain holds on the target's too. */
-function mayReach(targets: Targets, to: ViewField<Destination>): boolean {
-  if (to.is !== "known" || to.value.isStrange || reaches(targets, to)) return true
-  if (!isAnyChain(to.value.chain)) return false
-  const { keys, ownPath } = to.value
-  if (keys.some((key) => targets.bare.has(key))) return true
-  return ownPath !== undefined && targets.paths.some(({ pattern }) => matchesPath(pattern, ownPath))
-}
-
 const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly number[]): boolean =>
   patterns?.some((pattern) => matchesPath(pattern, path)) === true
 
@@ -256,12 +192,12 @@ function matchesReading({ paths, initiators, windows }: Conditions, { signers, i
 }
 
 function matchesEffect(entry: Conditions, view: EffectView): boolean {
-  const { kinds, chains, assets, to, contracts, selectors, types } = entry
+  const { kinds, chains, assets, to, contracts, types } = entry
   if (kinds?.has(view.effect.kind) === false) return false
   if (chains !== undefined && !view.chains.some((chain) => isAnyChain(chain) || chains.has(chain))) return false
   if (assets !== undefined && view.asset.is === "known" && !assets.has(view.asset.value)) return false
   if (to !== undefined && !mayReach(to, view.to)) return false
   if (contracts !== undefined && view.isContract && !mayReach(contracts, view.to)) return false
-  if (selectors !== undefined && view.selector !== undefined && !selectors.has(view.selector)) return false
+  if (!matchesCall(entry, view)) return false
   return types === undefined || view.encodeType === undefined || types.has(view.encodeType)
 }

@@ -45,6 +45,8 @@ function lintReach(entry: AllowEntry, say: Say): void {
     say("warning", `unreachable: ${effects.join(", ")} has no asset`)
   if (selectors !== undefined && none(WITH_SELECTOR))
     say("warning", `unreachable: ${effects.join(", ")} has no selector`)
+  if (entry.arguments !== undefined && none(WITH_SELECTOR))
+    say("warning", `unreachable: ${effects.join(", ")} has no arguments`)
   if (contracts !== undefined && none(WITH_CONTRACT))
     say("warning", `unreachable: ${effects.join(", ")} has no contract`)
   if (types !== undefined && none(new Set(["typed_data"]))) say("warning", "unreachable: only typed_data has a type")

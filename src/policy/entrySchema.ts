@@ -26,6 +26,15 @@ export const EFFECT_KINDS = [
 const kinds = (description: string) =>
   listOf(oneOf(EFFECT_KINDS, "transfer", "A kind of effect."), ["transfer"], description)
 
+const argumentName = word("params.recipient", "The argument, by its name in the ABI; what is inside it after a dot.")
+const argumentIn = Type.Optional(
+  listOf(
+    text("@exchange", "A value: of an address @name, @own:PATTERN or an address; of anything else as it is written."),
+    ["@own:m/44/60/0/0/*"],
+    "One of these values: addresses as in `to`, integers in decimal, true or false, bytes as 0x and lower-case hex, texts.",
+  ),
+)
+
 /** Conditions of both lists. One that is left out is not asked. */
 const shared = {
   chains: Type.Optional(
@@ -54,7 +63,10 @@ const shared = {
   ),
   selectors: Type.Optional(
     listOf(
-      word("transfer(address,uint256)", "0x and 8 hex digits, the signature of a function, or an operation's name."),
+      word(
+        "transfer(address,uint256)",
+        "0x and 8 hex digits, the signature of a function, or an operation's name; of a contract with an abi also a function's name.",
+      ),
       ["transfer(address,uint256)"],
       "Functions that are called.",
     ),
@@ -94,6 +106,22 @@ export const allowEntry = tableOf(
     name: word("payout", "Unique in the list; verdicts name it."),
     effects: kinds("Kinds of effects that it covers."),
     ...shared,
+    arguments: Type.Optional(
+      listOf(
+        tableOf(
+          {
+            name: argumentName,
+            in: argumentIn,
+            max: Type.Optional(
+              text("1000 USDC", "The most that an integer may be: base units, or an amount and its asset."),
+            ),
+          },
+          "A condition on one argument.",
+        ),
+        [{ name: "params.recipient", in: ["@own:m/44/60/0/0/*"] }],
+        "Arguments of calls, by the ABI of their contract. In a list all elements must fit.",
+      ),
+    ),
     max_amount: Type.Optional(
       listOf(
         text("1 ETH", "An amount and its asset."),
@@ -123,6 +151,13 @@ export const denyEntry = tableOf(
     name: word("never", "Unique in the list; verdicts name it."),
     effects: Type.Optional(kinds("Kinds of effects; left out, all.")),
     ...shared,
+    arguments: Type.Optional(
+      listOf(
+        tableOf({ name: argumentName, in: argumentIn }, "A condition on one argument."),
+        [{ name: "params.recipient", in: ["@blocked"] }],
+        "Arguments of calls, by the ABI of their contract. In a list one element is enough.",
+      ),
+    ),
   },
   "What must not happen. It refuses where all conditions that it states match; what is unknown matches.",
 )

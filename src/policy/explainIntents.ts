@@ -1,8 +1,8 @@
 /** For people: what each effect of a task is, which allow entries cover it, and why the others do not. */
 import { intentText } from "../intent/text.ts"
+import { annotationsOf } from "./annotations.ts"
 import { doubtOf } from "./doubt.ts"
 import { initiatorOf, momentOf } from "./entry.ts"
-import { annotationsOf } from "./names.ts"
 import type { KeySignRequest } from "./request.ts"
 import { allow, clocks, coverageOf } from "./rules/allow.ts"
 import type { Rules } from "./schema.ts"

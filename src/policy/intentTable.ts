@@ -3,7 +3,7 @@
  * Names are what rules speak of; none of it changes what a payload means, but for what `readerSettings` hands to decoders.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
-import { isAssetId, isChainId } from "../intent/caip.ts"
+import { isAssetId, isChainId, namespaceOf } from "../intent/caip.ts"
 import { DEFAULT_SETTINGS } from "../intent/decoder.ts"
 import type { DeepReadonly } from "../settings/read.ts"
 import {
@@ -11,6 +11,7 @@ import {
   listOf,
   oneOf,
   parsed,
+  path,
   type Refused,
   refined,
   requiredInteger,
@@ -97,11 +98,39 @@ const contracts = refined(
           expected: "true or false",
         }),
       ),
+      abi: Type.Optional(
+        path(
+          "abi/router.json",
+          "Its ABI, a JSON file as compilers write it. Calls are shown with their arguments, rules may ask for these, and a call that the ABI does not read is covered by no allow entry.",
+        ),
+      ),
     }),
     { description: "Contracts that rules name.", expected: tables },
   ),
-  misspelt,
+  (list) => [...misspelt(list), ...abisAmiss(list)],
 )
+
+interface WithAbi {
+  readonly chain: string
+  readonly address: string
+  readonly abi?: string
+}
+
+/** Call data is the EVM's and TRON's; and of two ABIs of one contract nobody could say which is meant. */
+function abisAmiss(list: readonly WithAbi[]): readonly Refused[] {
+  const seen = new Set<string>()
+  return list.flatMap(({ chain: on, address, abi }, i): readonly Refused[] => {
+    if (abi === undefined) return []
+    const at = [i, "abi"]
+    if (!CALL_CHAINS.has(namespaceOf(on))) return [{ at, expected: "no abi: this chain's calls have none", got: abi }]
+    const account = `${on} ${namespaceOf(on) === "eip155" ? address.toLowerCase() : address}`
+    if (seen.has(account)) return [{ at, expected: "one abi for each contract", got: `a second one for ${address}` }]
+    seen.add(account)
+    return []
+  })
+}
+
+const CALL_CHAINS: ReadonlySet<string> = new Set(["eip155", "tron"])
 
 const lookupTables = listOf(
   entry("A lookup table of Solana whose entries are known.", {

@@ -6,7 +6,7 @@
 import { parseDecimal } from "../intent/amount.ts"
 import { chainOf, defaultChainsOf, isAssetId, NATIVE_ASSETS, namespaceOf } from "../intent/caip.ts"
 import type { Settings } from "../intent/decoder.ts"
-import type { Annotations } from "../intent/text.ts"
+import type { Abi } from "../intent/evm/abiJson.ts"
 import { checksummed } from "../keys/addresses.ts"
 import { meaningless } from "./doubt.ts"
 import { type IntentTable, NO_INTENT_TABLE } from "./intentTable.ts"
@@ -52,9 +52,12 @@ export interface Names {
   readonly contracts: ReadonlyMap<string, readonly NamedAddress[]>
   /** Names by account, as `accountKey` has it. */
   readonly accounts: ReadonlyMap<string, readonly string[]>
+  /** Of contracts, by account as `accountKey` has it. */
+  readonly abis: ReadonlyMap<string, Abi>
 }
 
-export function namesIn(table: IntentTable): Names {
+/** `abis` has what the files say that the table names, by their paths. Throws RangeError where one is missing. */
+export function namesIn(table: IntentTable, abis: ReadonlyMap<string, Abi> = new Map()): Names {
   const configured = table.assets.map(({ name, id, decimals }) => ({ name, id: assetKey(id), decimals }))
   const natives = [...NATIVE_ASSETS.values()].filter(({ id }) => !configured.some((asset) => asset.id === id))
   const assets: readonly Asset[] = [...natives, ...configured]
@@ -78,7 +81,18 @@ export function namesIn(table: IntentTable): Names {
     addresses: Map.groupBy(addresses, ({ name }) => name),
     contracts: Map.groupBy(contracts, ({ name }) => name),
     accounts: new Map([...byAccount].map(([key, items]) => [key, [...new Set(items.map(({ name }) => name))]])),
+    abis: new Map(
+      table.contracts.flatMap(({ chain, address, abi }) =>
+        abi === undefined ? [] : [[accountKey(chain, address), abiIn(abis, abi)] as const],
+      ),
+    ),
   }
+}
+
+function abiIn(abis: ReadonlyMap<string, Abi>, path: string): Abi {
+  const abi = abis.get(path)
+  if (abi === undefined) throw new RangeError(`the ABI ${path} was not read`)
+  return abi
 }
 
 /** Every listed asset of a name, or the one of a CAIP-19 id, listed or not. Undefined: nothing has that name. */
@@ -120,12 +134,6 @@ export function chainsOf(path: readonly number[], { table }: Names): readonly st
   const own = table.paths.filter((entry) => matchesPath(entry.path, path)).map(({ chain }) => chain)
   return own.length > 0 ? [...new Set(own)] : defaultChainsOf(path)
 }
-
-/** For texts. */
-export const annotationsOf = (names: Names): Annotations => ({
-  asset: (id) => names.assets.get(id),
-  names: (chain, account) => namesOf(chain, account, names),
-})
 
 const PROGRAMS = {
   token: "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",

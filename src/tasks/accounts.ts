@@ -7,9 +7,11 @@
  */
 import type { Bytes } from "../bytes.ts"
 import { namespaceOf } from "../intent/caip.ts"
+import { addressesIn, isUnread } from "../intent/evm/namedCall.ts"
 import type { Account, Effect, Reading } from "../intent/reading.ts"
 import { associatedTokenAddress } from "../intent/solana/pda.ts"
 import { ethereumAddress, solanaAddress, tronAddress } from "../keys/addresses.ts"
+import { accountIn, callOf } from "../policy/abiCalls.ts"
 import { accountKey, type Names } from "../policy/names.ts"
 import type { PathPattern } from "../policy/pathPattern.ts"
 import type { KnownAccount } from "../policy/request.ts"
@@ -56,7 +58,7 @@ export function accountsIn(reading: Reading, source: AccountSource): ReadonlyMap
   const known = new Map<string, KnownAccount>()
   // Bitcoin's reading says itself where an output of the key's own goes.
   if (spell === undefined) return known
-  const asked = new Map(accountsOf(reading).map((account) => [accountKey(chain, account), account]))
+  const asked = new Map(accountsOf(reading, source.names).map((account) => [accountKey(chain, account), account]))
   const wallets = new Map<string, readonly number[]>()
   for (const path of candidates(reading, source)) {
     if (known.size === asked.size) break
@@ -78,7 +80,14 @@ const ADDRESSES: Readonly<Record<string, (publicKey: Bytes) => string>> = {
 
 const isSolana = ({ chain }: Reading): boolean => namespaceOf(chain) === "solana"
 
-const accountsOf = ({ effects }: Reading): readonly string[] => [...new Set(effects.flatMap(accountsOfEffect))]
+/** Those of effects, and those among the arguments of calls that an ABI reads. */
+function accountsOf({ chain, effects }: Reading, names: Names): readonly string[] {
+  const inCalls = effects.flatMap((effect) => {
+    const call = callOf(effect, chain, names)
+    return call === undefined || isUnread(call) ? [] : addressesIn(call).map((bytes) => accountIn(bytes, chain))
+  })
+  return [...new Set([...effects.flatMap(accountsOfEffect), ...inCalls])]
+}
 
 function accountsOfEffect(effect: Effect): readonly string[] {
   const accounts: readonly (Account | undefined)[] = [

@@ -1,10 +1,11 @@
 /** intent decode, as typed: what it prints, and how it ends. */
 
 import { afterAll, describe, expect, test } from "bun:test"
-import { rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { getTransferSolInstruction } from "@solana-program/system"
+import { encodeFunctionData, serializeTransaction } from "viem"
 import { HDKey, publicKeyToAddress } from "viem/accounts"
 import { toHex } from "../../src/bytes.ts"
 import { ED, K1 } from "../../src/crypto/curve.ts"
@@ -25,6 +26,7 @@ const DIGEST = "0xdaf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e
 const ROOT = encodeExtendedPublicKey(
   rootPublicKey("secp256k1", K1.encodePoint(K1.generator), new Uint8Array(32).fill(7)),
 )
+const ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 const decode = (...args: readonly string[]) => cli(["intent", "decode", ...args])
 
 describe("a transaction", () => {
@@ -162,6 +164,53 @@ describe("a configuration", () => {
     const key = ["--root", ROOT, "--path", "m/44/60/0/0/0", "--json"]
     const [plain, annotated] = [await decode(...given.slice(0, 4), ...key), await decode(...given, ...key)]
     expect(JSON.parse(plain.stdout).intent_hash).toBe(JSON.parse(annotated.stdout).intent_hash)
+  })
+})
+
+describe("the ABI of a contract", () => {
+  const file = join(dir, "contracts.toml")
+  const abi = join(dir, "router.json")
+  const router = "0x3535353535353535353535353535353535353535"
+  const contract = `[[intent.contracts]]\nname = "router"\nchain = "eip155:1"\naddress = "${router}"\nabi = "${abi}"\n`
+  const pay = { name: "pay", type: "function" as const, stateMutability: "payable" as const, outputs: [] }
+  const functions = [{ ...pay, inputs: [{ name: "recipient", type: "address" as const }] }] as const
+  const data = serializeTransaction({
+    chainId: 1,
+    nonce: 0,
+    gas: 0n,
+    gasPrice: 0n,
+    to: router,
+    data: encodeFunctionData({ abi: functions, args: [ALICE] }),
+  })
+  const given = ["--format", "evm/transaction", "--data", data, "--config", file]
+  test("names the function and its arguments, and changes no hash", async () => {
+    writeFileSync(file, `${contract}[[intent.addresses]]\nname = "alice"\nchain = "eip155:1"\naddress = "${ALICE}"\n`)
+    writeFileSync(abi, JSON.stringify(functions))
+    const { exit, stdout } = await decode(...given)
+    expect([exit, stdout]).toEqual([0, expect.stringContaining(`: pay(recipient: ${ALICE} (@alice)) on eip155:1`)])
+    const key = ["--root", ROOT, "--path", "m/44/60/0/0/0", "--json"]
+    const [plain, named] = [await decode(...given.slice(0, 4), ...key), await decode(...given, ...key)]
+    expect(JSON.parse(plain.stdout).intent_hash).toBe(JSON.parse(named.stdout).intent_hash)
+    writeFileSync(abi, JSON.stringify([{ ...pay, inputs: [] }]))
+    expect((await decode(...given)).stdout).toContain(": unread: its ABI has no function 0x")
+  })
+  test("that cannot be used: exit 2, the key, the file, the place", async () => {
+    writeFileSync(file, contract)
+    writeFileSync(abi, '[\n  {"type":"function","name":"f"}]')
+    const { exit, stderr } = await decode(...given)
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        `intent.contracts[0].abi: the ABI ${abi} cannot be used: line 2, column 3: there are no inputs`,
+      ),
+    ])
+    for (const [make, why] of [
+      [() => rmSync(abi), "there is no such file"],
+      [() => mkdirSync(abi), "it is not a regular file"],
+    ] as const) {
+      make()
+      expect((await decode(...given)).stderr).toContain(`cannot be used: ${why}`)
+    }
   })
 })
 

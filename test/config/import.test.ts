@@ -82,8 +82,17 @@ describe("a YAML configuration", () => {
   })
 })
 
+const dir = temporaryFolder("import")
+afterAll(() => dir[Symbol.dispose]())
+const abi = dir.at("router.json")
+writeFileSync(abi, '[{"type":"function","name":"pause","inputs":[]}]')
 /** As an operator would who takes every comment that is a key. */
-const everyKey = parseToml(template().replace(/^#(?=[[a-z"])/gm, ""), "all.toml").tree
+const everyKey = parseToml(
+  template()
+    .replace(/^#(?=[[a-z"])/gm, "")
+    .replace("abi/router.json", abi),
+  "all.toml",
+).tree
 
 function keysOf(schema: TSchema, prefix = ""): readonly string[] {
   return Object.entries<TSchema>(schema["properties"] ?? {}).flatMap(([key, inner]) => {

@@ -28,6 +28,23 @@ describe("keys that wait for a restart", () => {
     expect(inForce(load(names)).size).not.toBe(inForce(load("")).size)
     expect(waiting("", names)).toEqual([])
   })
+  test("none, where the ABI of a contract has changed: it is read again", () => {
+    using dir = temporaryFolder("in-force")
+    const path = dir.at("abi.json")
+    const source = `[[intent.contracts]]\nname = "router"\nchain = "eip155:1"\naddress = "0x${"11".repeat(20)}"\nabi = "${path}"\n`
+    writeFileSync(path, '[{"type":"function","name":"one","inputs":[]}]')
+    const before = load(source)
+    const wasInForce = inForce(before)
+    writeFileSync(path, '[{"type":"function","name":"two","inputs":[]}]')
+    const after = load(source)
+    expect([...wasInForce]).not.toEqual([...inForce(after)])
+    expect(waitingKeys(wasInForce, inForce(after))).toEqual([])
+    const namesOf = ({ config }: typeof before) =>
+      [...config.embedded_risk_control_rules.names.abis.values()].flatMap((abi) =>
+        [...abi.values()].map(({ name }) => name),
+      )
+    expect([namesOf(before), namesOf(after)]).toEqual([["one"], ["two"]])
+  })
   test("a callback server that was added", () => {
     expect(waiting("", SERVER)).toContain("callback.cb_server_v2[0].service_address")
   })

@@ -1,12 +1,21 @@
-import { expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { configSchema, RULES_TABLE } from "../../src/config/config.ts"
 import { checkConfig } from "../../src/config/load.ts"
 import { template } from "../../src/config/template.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const FILE = "configs/cosigner.toml"
+const dir = temporaryFolder("template")
+afterAll(() => dir[Symbol.dispose]())
+const abi = dir.at("router.json")
+writeFileSync(abi, '[{"type":"function","name":"pause","inputs":[]}]')
 /** As an operator would who takes every comment that is a key. */
-const uncommented = (): string => template().replace(/^#(?=[[a-z"])/gm, "")
+const uncommented = (): string =>
+  template()
+    .replace(/^#(?=[[a-z"])/gm, "")
+    .replace("abi/router.json", abi)
 
 /** The dotted names of every key of the schema; lists and maps by their own name. */
 function keysOf(schema: TSchema, prefix = ""): readonly string[] {

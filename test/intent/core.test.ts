@@ -155,6 +155,7 @@ describe("words", () => {
     const annotations: Annotations = {
       asset: (id) => (id === USDC ? { name: "USDC", decimals: 6 } : undefined),
       names: (_, address) => (address === BOB ? ["exchange"] : []),
+      call: () => undefined,
     }
     const transfer: Effect = { kind: "transfer", from: ALICE, to: BOB, asset: USDC, amount: 22_588_000_000n }
     expect(intentText({ ...READING, effects: [transfer] }, annotations)).toEqual([

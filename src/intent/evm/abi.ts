@@ -9,10 +9,10 @@ import type { AbiType } from "./abiType.ts"
 import { addressOf } from "./address.ts"
 
 /** uint, int: bigint. bool: boolean. bytes, string, bytesN: bytes. Lists and tuples: Args. */
-type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
+export type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
 
 /** Its checksum costs a Keccak, and is worked out for addresses that are shown alone: a batch may have thousands of others. */
-class AbiAddress {
+export class AbiAddress {
   constructor(readonly bytes: Bytes) {}
 }
 
@@ -115,16 +115,17 @@ class AbiReader {
 
   #dynamic(type: AbiType, start: number): AbiRead<AbiValue> {
     if (type.kind === "tuple") return this.tuple(type.items, start)
-    if (type.kind === "list" && type.count !== undefined)
-      return this.tuple(Array<AbiType>(type.count).fill(type.item), start)
+    if (type.kind === "list" && type.count !== undefined) return this.#list(type.item, type.count, start)
     const length = this.#size(start)
     if (length > this.data.length) this.refuse(start, "a length reaches beyond the data")
-    if (type.kind === "list") {
-      // Each element takes a word at least, so a count that does not fit is refused before anything is made of it.
-      if (length > (this.data.length - start) / WORD) this.refuse(start, "a list is longer than the data")
-      return this.tuple(Array<AbiType>(length).fill(type.item), start + WORD)
-    }
+    if (type.kind === "list") return this.#list(type.item, length, start + WORD)
     return this.#bytes(start + WORD, length)
+  }
+
+  /** A count that does not fit is refused before anything is made of it. */
+  #list(item: AbiType, count: number, start: number): AbiRead<Args> {
+    if (count > (this.data.length - start) / headSize(item)) this.refuse(start, "a list is longer than the data")
+    return this.tuple(Array<AbiType>(count).fill(item), start)
   }
 
   #bytes(start: number, length: number): AbiRead<Bytes> {
@@ -154,7 +155,7 @@ class AbiReader {
       case "tuple":
         return this.tuple(type.items, at).value
       case "list":
-        return this.tuple(Array<AbiType>(type.count ?? 0).fill(type.item), at).value
+        return this.#list(type.item, type.count ?? 0, at).value
       default:
         throw new TypeError("bytes and strings are dynamic")
     }

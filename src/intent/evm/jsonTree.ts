@@ -10,7 +10,7 @@ interface PlacedNode {
   /** Where it begins: an offset in characters. */
   readonly at: number
 }
-interface ObjectNode extends PlacedNode {
+export interface ObjectNode extends PlacedNode {
   readonly kind: "object"
   readonly members: ReadonlyMap<string, JsonNode>
 }

@@ -48,7 +48,7 @@ const PREFIX_AT = 11
  * Many clients leave the prefix 0x41 before an address in call data. Contracts pass over it, or refuse it: to none is it another
  * address. Anything else before an address stays, and is refused as it is everywhere.
  */
-function withoutPrefixes(data: Bytes): Bytes {
+export function withoutPrefixes(data: Uint8Array): Bytes {
   const plain = copy(data)
   for (const word of ADDRESS_WORDS.get(toHex(data.subarray(0, 4))) ?? []) {
     const at = 4 + WORD * word + PREFIX_AT

@@ -3,12 +3,13 @@
  * one entry all of whose conditions hold; the order of entries never matters.
  */
 import { intentText } from "../../intent/text.ts"
+import { annotationsOf } from "../annotations.ts"
 import { Coverage } from "../coverage.ts"
 import { meaningless } from "../doubt.ts"
 import { initiatorOf, type Moment, momentOf, resolveAllow } from "../entry.ts"
 import { lintAllow } from "../entryLint.ts"
 import { type AllowEntry, allowEntry } from "../entrySchema.ts"
-import { annotationsOf, type Names } from "../names.ts"
+import type { Names } from "../names.ts"
 import type { Intent, KeySignRequest } from "../request.ts"
 import { type Ask, allow as allowed, defineRule, deny, type RuleAnswer, type SettingProblem, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
@@ -44,6 +45,7 @@ export const allow = defineRule({
         contracts: ["@router"],
         selectors: ["exactInput((bytes,address,uint256,uint256,uint256))"],
         types: ["Mail(address to,string contents)"],
+        arguments: [{ name: "params.recipient", in: ["@own:m/44/60/0/0/*"] }],
         max_fee: ["0.02 ETH"],
         unbounded_fee: false,
       },

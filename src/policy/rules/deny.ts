@@ -1,12 +1,13 @@
 /** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
 import { intentText } from "../../intent/text.ts"
+import { annotationsOf } from "../annotations.ts"
 import { ByTarget } from "../byTarget.ts"
 import { meaningless } from "../doubt.ts"
 import { type EffectView, viewOf } from "../effectView.ts"
 import { type Conditions, initiatorOf, type Moment, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
 import { lintDeny } from "../entryLint.ts"
 import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
-import { annotationsOf, type Names } from "../names.ts"
+import type { Names } from "../names.ts"
 import { type Ask, allow, defineRule, deny as denied, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
 import { listOf } from "../words.ts"
@@ -19,7 +20,10 @@ export const deny = defineRule({
   doc: "What must not be signed, whatever allows it: one entry that matches an effect of a payload refuses the task. A condition on what the payload does not say matches.",
   schema: listOf(
     denyEntry,
-    [{ name: "never", effects: ["approve", "permit", "delegatecall", "delegate_7702", "opaque_hash"] }],
+    [
+      { name: "never", effects: ["approve", "permit", "delegatecall", "delegate_7702", "opaque_hash"] },
+      { name: "payees", effects: ["call"], arguments: [{ name: "params.recipient", in: ["@exchange"] }] },
+    ],
     "Entries.",
   ),
   absent: "not asked",

@@ -200,6 +200,7 @@ describe("look-alikes", () => {
   const names = {
     asset: (id: string) => (id === `eip155:1/erc20:${USDC.toLowerCase()}` ? { name: "USDC", decimals: 6 } : undefined),
     names: (_: string, address: string) => (address === EXCHANGE ? ["exchange"] : []),
+    call: () => undefined,
   }
   const payment = (to: Hex): Hex => encodeFunctionData({ abi: ABI, functionName: "transfer", args: [to, 5_000_000n] })
 

@@ -17,7 +17,6 @@ import {
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
 import { createWatch, isReady, type Probe, type ProbeFinding } from "../../../src/ops/readiness/watch.ts"
 import type { StartSession } from "../../../src/tasks/ports.ts"
-import { MOST_QUEUED } from "../../../src/workers/inbound.ts"
 import { startPool } from "../../../src/workers/pool.ts"
 import { Folder } from "../../store/fixtures.ts"
 import { TestClock } from "../../support/clock.ts"
@@ -223,8 +222,7 @@ describe("session workers", () => {
         size: 2,
         identity: { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter },
         onDeath: (reason) => void deaths.push(reason),
-        spawn: () => new Worker(program),
-        mostQueued: MOST_QUEUED,
+        program,
       })
       try {
         const limits = { ...WATCH_LIMITS, workersMs: 60, buryMs: 200 }

@@ -1,0 +1,42 @@
+/** The files of [[intent.contracts]] abi, read: what rules ask of arguments means nothing without them. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
+import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
+import { type Abi, isAbiProblem, readAbi } from "../intent/evm/abiJson.ts"
+import type { IntentTable } from "../policy/intentTable.ts"
+
+/** An ABI has kilobytes; a build's artifact has the code of the contract beside it. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+/** By path. Throws E-CFG-015 with the key, and the line and column where a file is not as compilers write it. */
+export function readAbis({ contracts }: IntentTable): ReadonlyMap<string, Abi> {
+  const abis = new Map<string, Abi>()
+  for (const [i, { abi: path }] of contracts.entries()) {
+    if (path === undefined || abis.has(path)) continue
+    const unusable = (why: string): never => {
+      throw new CosignerError("E-CFG-015", { key: `intent.contracts[${i}].abi`, path, why })
+    }
+    const read = readAbi(bytesOf(path, unusable))
+    if (isAbiProblem(read)) return unusable(`line ${read.line}, column ${read.column}: ${read.why}`)
+    abis.set(path, read)
+  }
+  return abis
+}
+
+function bytesOf(path: string, unusable: (why: string) => never): Uint8Array {
+  let opened: number | undefined
+  try {
+    // Without waiting: the far end of a pipe may never come.
+    opened = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stat = fstatSync(opened)
+    if (!stat.isFile()) return unusable("it is not a regular file")
+    if (stat.size > MAX_BYTES) return unusable(`it is larger than ${MAX_BYTES} bytes`)
+    return readFileSync(opened)
+  } catch (error) {
+    if (error instanceof CosignerError) throw error
+    const code = errnoOf(error) ?? "unknown error"
+    return unusable(code === "ENOENT" ? "there is no such file" : code)
+  } finally {
+    if (opened !== undefined) closeSync(opened)
+  }
+}

@@ -1,0 +1,10 @@
+/** What texts say of assets, accounts and calls beyond the reading: the names of the node's own file. */
+import type { Annotations } from "../intent/text.ts"
+import { callWords } from "./abiCalls.ts"
+import { type Names, namesOf } from "./names.ts"
+
+export const annotationsOf = (names: Names): Annotations => ({
+  asset: (id) => names.assets.get(id),
+  names: (chain, account) => namesOf(chain, account, names),
+  call: (chain, effect) => callWords(effect, chain, names),
+})

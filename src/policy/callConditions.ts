@@ -1,0 +1,193 @@
+/**
+ * Conditions on functions by name and on arguments, of contracts whose ABI is configured (intents.md 5.2). An argument is named
+ * by a dotted path; where it stands in lists, all of its values must fit in an allow entry, and one is enough in a deny entry.
+ */
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import { toHex, utf8 } from "../bytes.ts"
+import { namespaceOf } from "../intent/caip.ts"
+import type { Abi, AbiFunction, AbiParameter } from "../intent/evm/abiJson.ts"
+import type { AbiType } from "../intent/evm/abiType.ts"
+import { argumentsAt, type NamedValue } from "../intent/evm/namedCall.ts"
+import { accountIn } from "./abiCalls.ts"
+import { meaningless } from "./doubt.ts"
+import { destinationAt, type EffectView, type ViewField } from "./effectView.ts"
+import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
+import { type Names, parseAmount } from "./names.ts"
+import { mayReach, namedBy, reaches, type Targets, targetsOf } from "./targets.ts"
+
+export interface CallConditions {
+  /** Selectors, and functions or operations by name. */
+  readonly selectors: ReadonlySet<string> | undefined
+  /** Whether functions are named, and not only selectors. */
+  readonly hasNames: boolean
+  readonly arguments: readonly ArgumentCondition[] | undefined
+}
+
+interface ArgumentCondition {
+  readonly path: readonly string[]
+  /** What an address must be, */
+  readonly targets: Targets | undefined
+  /** and what anything else must be, as it is written. */
+  readonly texts: ReadonlySet<string> | undefined
+  readonly max: bigint | undefined
+}
+
+type AnyEntry = AllowEntry | DenyEntry
+
+/** Throws what `meaningless` makes for a function or an argument that no ABI has. */
+export function callConditionsOf(entry: AnyEntry, names: Names): CallConditions {
+  const { selectors, arguments: wanted } = entry
+  const bare = (selectors ?? []).filter((text) => !isSelector(text))
+  const abis = abisFor(entry, names)
+  for (const text of bare) demandFunction(text, entry, abis, names)
+  const functions = abis
+    .flatMap((abi) => [...abi])
+    .filter(([selector, { name }]) => selectors === undefined || isNamed(selectors, selector, name))
+    .map(([, found]) => found)
+  return {
+    selectors: selectors && new Set(selectors.map(selectorOf)),
+    hasNames: bare.length > 0,
+    arguments: wanted?.map((one) => argumentCondition(one, functions, names)),
+  }
+}
+
+const SIGNATURE = /^\w+\(.*\)$/
+const isSelector = (text: string): boolean => SIGNATURE.test(text) || text.startsWith("0x")
+
+/** `transfer(address,uint256)` by its first four bytes of Keccak; anything else as it is written, hex in lower case. */
+const selectorOf = (text: string): string =>
+  SIGNATURE.test(text)
+    ? `0x${toHex(keccak_256(utf8(text)).subarray(0, 4))}`
+    : text.startsWith("0x")
+      ? text.toLowerCase()
+      : text
+
+const isNamed = (texts: readonly string[], selector: string, name: string): boolean =>
+  texts.some((text) => text === name || selectorOf(text) === selector)
+
+/** Of the contracts that the entry names, or of all. */
+function abisFor({ contracts }: AnyEntry, names: Names): readonly Abi[] {
+  if (contracts === undefined) return [...names.abis.values()]
+  const keys = contracts
+    .flatMap((text) => namedBy(text, names, "contracts"))
+    .flatMap(({ chain, key }) => {
+      if (key === undefined) return []
+      return chain === "" ? [...names.abis.keys()].filter((account) => account.endsWith(` ${key}`)) : [key]
+    })
+  return keys.flatMap((key) => names.abis.get(key) ?? [])
+}
+
+/** Elsewhere than on EVM chains and TRON operations have names of their own, which no ABI says. */
+function demandFunction(text: string, { contracts }: AnyEntry, abis: readonly Abi[], names: Names): void {
+  const chains = (contracts ?? []).flatMap((one) => namedBy(one, names, "contracts")).map(({ chain }) => chain)
+  const isByAbi = chains.length > 0 && chains.every((chain) => ["eip155", "tron"].includes(namespaceOf(chain)))
+  if (!isByAbi || abis.some((abi) => [...abi.values()].some(({ name }) => name === text))) return
+  throw meaningless(
+    abis.length === 0
+      ? `${text} is a function's name, and none of ${contracts?.join(", ")} has an abi`
+      : `no ABI of ${contracts?.join(", ")} has a function ${text}`,
+  )
+}
+
+function argumentCondition(
+  wanted: NonNullable<AllowEntry["arguments"]>[number] | NonNullable<DenyEntry["arguments"]>[number],
+  functions: readonly AbiFunction[],
+  names: Names,
+): ArgumentCondition {
+  const path = wanted.name.split(".")
+  const max = "max" in wanted ? wanted.max : undefined
+  const types = functions.flatMap(({ parameters }) => typesAt(parameters, path))
+  if (types.length === 0) throw meaningless(`no function of an ABI that is meant has an argument ${wanted.name}`)
+  if (wanted.in === undefined && max === undefined) throw meaningless(`the argument ${wanted.name} has no condition`)
+  if (max !== undefined && !types.every(({ kind }) => kind === "uint" || kind === "int"))
+    throw meaningless(`the argument ${wanted.name} is no integer, and has no max`)
+  const account = wanted.in?.find((text) => text.startsWith("@"))
+  if (account !== undefined && !types.every(({ kind }) => kind === "address"))
+    throw meaningless(`the argument ${wanted.name} is no address, and cannot be ${account}`)
+  return {
+    path,
+    targets: wanted.in && types.some(({ kind }) => kind === "address") ? targetsOf(wanted.in, names, "to") : undefined,
+    texts: wanted.in && new Set(wanted.in.map((text) => (text.startsWith("0x") ? text.toLowerCase() : text))),
+    max: max === undefined ? undefined : boundOf(max, names),
+  }
+}
+
+/** `250000 USDC`, or base units. */
+function boundOf(text: string, names: Names): bigint {
+  if (!/^(?:0|[1-9]\d{0,77})$/.test(text)) {
+    const { max } = parseAmount(text, names)
+    if (max === undefined) throw meaningless(`${text} is no bound`)
+    return max
+  }
+  return BigInt(text)
+}
+
+function typesAt(parameters: readonly AbiParameter[], [name, ...rest]: readonly string[]): readonly AbiType[] {
+  return parameters
+    .filter((parameter) => parameter.name === name)
+    .flatMap(({ type, fields }) => (rest.length > 0 ? typesAt(fields, rest) : [elementOf(type)]))
+    .filter(({ kind }) => kind !== "tuple")
+}
+
+const elementOf = (type: AbiType): AbiType => (type.kind === "list" ? elementOf(type.item) : type)
+
+// ---- asking them -----------------------------------------------------------------------------------------------------
+
+/** Of an allow entry: undefined if they hold, else the key of the one that does not; `abi` where the ABI does not read the call. */
+export function missedByCall(
+  { selectors, arguments: wanted }: CallConditions,
+  view: EffectView,
+): "abi" | "selectors" | "arguments" | undefined {
+  const { call, selector } = view
+  if (call.is === "unknown") return "abi"
+  const isSelected =
+    selectors === undefined ||
+    (selector !== undefined && selectors.has(selector)) ||
+    (call.is === "known" && selectors.has(call.value.name))
+  if (!isSelected) return "selectors"
+  if (wanted === undefined) return undefined
+  if (call.is !== "known") return "arguments"
+  return wanted.every((one) => {
+    const values = argumentsAt(call.value, one.path)
+    return values.length > 0 && values.every((value) => holds(one, value, view, reaches))
+  })
+    ? undefined
+    : "arguments"
+}
+
+/** Of a deny entry: whether they match, where what is unknown matches. */
+export function matchesCall({ selectors, hasNames, arguments: wanted }: CallConditions, view: EffectView): boolean {
+  const { call, selector } = view
+  if (selectors !== undefined && selector !== undefined && !selectors.has(selector)) {
+    if (call.is === "unknown" ? !hasNames : !(call.is === "known" && selectors.has(call.value.name))) return false
+  }
+  if (wanted === undefined || call.is !== "known") return true
+  return wanted.every((one) => {
+    const values = argumentsAt(call.value, one.path)
+    return values.length === 0 || values.some((value) => holds(one, value, view, mayReach))
+  })
+}
+
+function holds(
+  { targets, texts, max }: ArgumentCondition,
+  value: NamedValue,
+  view: EffectView,
+  isAmong: (targets: Targets, to: ViewField<ReturnType<typeof destinationAt>>) => boolean,
+): boolean {
+  if (max !== undefined && !(value.kind === "integer" && value.value >= 0n && value.value <= max)) return false
+  if (texts === undefined) return true
+  switch (value.kind) {
+    case "address": {
+      const { reading, accounts } = view.intent
+      const to = destinationAt(accountIn(value.bytes, reading.chain), reading.chain, accounts)
+      return targets !== undefined && isAmong(targets, { is: "known", value: to })
+    }
+    case "integer":
+      return texts.has(value.value.toString())
+    case "word":
+    case "text":
+      return texts.has(value.text)
+    default:
+      return false
+  }
+}
