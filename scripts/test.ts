@@ -1,32 +1,30 @@
 /**
- * `npm test`: builds the binary, runs every test with bun, and ends with one line, `N passed, N failed`. Exit 1 if anything
- * failed or nothing ran. `--long` runs the heavy variants too; further words choose test files, as with `bun test`.
+ * `npm test`: builds the binary if a chosen test runs it, runs the tests with bun, and ends with one line, `N passed, N failed`.
+ * Exit 1 if anything failed or nothing ran. `--long` runs the heavy variants too; further words choose test files, as with
+ * `bun test`; without them all run.
  * COSIGNER_SEED fixes the seed of all randomised tests; without it one is drawn here and printed.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { TIMEOUT_MS } from "../test/support/timeLimit.ts"
+import { needsBinary, selectedTests } from "./testSelection.ts"
 import { buildBinary, passThrough, root } from "./toolchain.ts"
 
 const args = process.argv.slice(2)
 const isLong = args.includes("--long")
 const seed = process.env["COSIGNER_SEED"] ?? (isLong ? String(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) : "1")
 
-await buildBinary()
+const words = args.filter((arg) => arg !== "--long")
+const selected = selectedTests(root, words)
+// words that choose nothing here may be bun's own: then every test may run
+if (selected.length === 0 || needsBinary(root, selected)) await buildBinary()
 const folder = await mkdtemp(join(tmpdir(), "cosigner-test-"))
 const report = join(folder, "junit.xml")
 process.chdir(root)
 console.log(`seed ${seed} (repeat with COSIGNER_SEED=${seed})${isLong ? ", long" : ""}`)
 const exit = await passThrough(
-  [
-    process.execPath,
-    "test",
-    `--timeout=${TIMEOUT_MS}`,
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...args.filter((arg) => arg !== "--long"),
-  ],
+  [process.execPath, "test", `--timeout=${TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`, ...words],
   { ...environment(), COSIGNER_SEED: seed, ...(isLong ? { COSIGNER_LONG: "1" } : {}) },
 )
 const counts = await read(report)
