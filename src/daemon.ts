@@ -41,8 +41,10 @@ import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
+import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
 import { type Pool, startPool } from "./workers/pool.ts"
+import { spawnSessionWorker } from "./workers/spawn.ts"
 
 export interface Daemon {
   readonly nodeId: string
@@ -260,6 +262,8 @@ function startSessions({ store, log, observers }: NodeBase, seed: Secret): Promi
   using entropy = store.entropy()
   return startPool({
     size: POOL_SIZE,
+    spawn: spawnSessionWorker,
+    mostQueued: MOST_QUEUED,
     identity: {
       seed: copy(seed.expose()),
       nodeSecret: copy(entropy.expose()),

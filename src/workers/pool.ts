@@ -3,12 +3,11 @@
  * use all cores and the main thread stays free for the link, the store and the status port. What a session makes durable
  * is done here, on the main thread, between its call and our answer.
  */
-import { build } from "../build.ts"
 import { CosignerError, errorText, placeIn } from "../errors.ts"
 import { wipeGroupSecret } from "../keys/group.ts"
 import type { Ending, HostIo } from "../mpc/session.ts"
 import type { HostedSession, StartSession } from "../tasks/ports.ts"
-import { MOST_QUEUED, mostQueued, queuedBytes } from "./inbound.ts"
+import { mostQueued, queuedBytes } from "./inbound.ts"
 import {
   blameOf,
   encodedSecretsOf,
@@ -20,9 +19,6 @@ import {
   type WorkerIdentity,
 } from "./messages.ts"
 
-// In the binary this module lies in the bundle's root, and the worker in the folder of its own entry point.
-const WORKER = new URL(build.mode === "compiled" ? "./workers/worker.ts" : "./worker.ts", import.meta.url)
-
 const RESPAWN_MS = 1_000
 
 interface PoolOptions {
@@ -30,10 +26,10 @@ interface PoolOptions {
   readonly identity: Omit<WorkerIdentity, "worker">
   /** Told when a worker died; its sessions end as crashed and another takes its place. */
   readonly onDeath: (reason: string) => void
-  /** What a worker runs, if not this program's own. */
-  readonly program?: URL
-  /** What may wait in the queues of all workers, bytes; MOST_QUEUED unless given. */
-  readonly mostQueued?: number
+  /** Starts a thread that speaks messages.ts: at the start, and for each that died. */
+  readonly spawn: () => Worker
+  /** What may wait in the queues of all workers, bytes. */
+  readonly mostQueued: number
 }
 
 export interface Pool {
@@ -169,7 +165,7 @@ class WorkerPool implements Pool {
   // ---- workers -------------------------------------------------------------------------------------------------------
 
   async #addWorker(): Promise<void> {
-    const slot = new WorkerSlot(new Worker(this.#options.program ?? WORKER))
+    const slot = new WorkerSlot(this.#options.spawn())
     const ready = Promise.withResolvers<void>()
     const died = (reason: string): void => {
       ready.reject(new CosignerError("E-CLI-001", { what: `a session worker died: ${reason}` }))
@@ -256,7 +252,7 @@ class WorkerPool implements Pool {
 
   /** Too much in all: the session that most is queued for goes, not the one that happens to be next. */
   #relieve(): void {
-    if (this.#queued <= (this.#options.mostQueued ?? MOST_QUEUED)) return
+    if (this.#queued <= this.#options.mostQueued) return
     const all = this.#slots.flatMap((slot) =>
       [...slot.sessions].map(([session, hosted]) => ({ slot, session, hosted })),
     )

@@ -10,7 +10,9 @@ import { shareIdOf } from "../../src/keys/shareId.ts"
 import { identityOf, receiverOf } from "../../src/mpc/envelope.ts"
 import type { Algorithm, EncodedSpec, Ending } from "../../src/mpc/session.ts"
 import type { HostedSession } from "../../src/tasks/ports.ts"
+import { MOST_QUEUED } from "../../src/workers/inbound.ts"
 import { type Pool, startPool } from "../../src/workers/pool.ts"
+import { spawnSessionWorker } from "../../src/workers/spawn.ts"
 
 export interface Seat {
   readonly party: PartyId
@@ -36,13 +38,16 @@ export interface Running {
   readonly endings: Promise<readonly Ending[]>
 }
 
+/** What a node composes its pool of. */
+export const own = { spawn: spawnSessionWorker, mostQueued: MOST_QUEUED }
+
 export async function hosts(count: number, workers: number): Promise<Hosts> {
   const deaths: string[] = []
   const seeds = Array.from({ length: count }, (_, i) => sha256(utf8(`pool ${i}`)))
   const unsorted = await Promise.all(
     seeds.map(async (seed): Promise<Seat> => {
       const identity = { seed: copy(seed), nodeSecret: copy(randomBytes(32)), bootCounter: 1 }
-      const pool = await startPool({ size: workers, identity, onDeath: (reason) => deaths.push(reason) })
+      const pool = await startPool({ ...own, size: workers, identity, onDeath: (reason) => deaths.push(reason) })
       return { party: identityOf(seed).party, pool, handed: undefined, group: undefined, secret: undefined }
     }),
   )

@@ -20,7 +20,7 @@ import { TAG_LENGTH } from "../../src/mpc/seal.ts"
 import type { Algorithm, DkgSpec, Ending, ReshareSpec, SessionSpec, SignSpec } from "../../src/mpc/session.ts"
 import type { SessionShape } from "../../src/mpc/shape.ts"
 import { Secret } from "../../src/secret.ts"
-import { mostQueued, queuedBytes } from "../../src/workers/inbound.ts"
+import { MOST_QUEUED, mostQueued, queuedBytes } from "../../src/workers/inbound.ts"
 import { type Pool, startPool } from "../../src/workers/pool.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { hosts } from "./hosts.ts"
@@ -46,12 +46,12 @@ const BUSY = `
     postMessage({ kind: "ended", session: data.session, ending: { kind: "crashed", reason } })
   }`
 
-async function busyPool(most?: number): Promise<Pool> {
+async function busyPool(most = MOST_QUEUED): Promise<Pool> {
   const program = join(folder, "busy.js")
   writeFileSync(program, BUSY)
   const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
-  const of = most === undefined ? {} : { mostQueued: most }
-  return startPool({ size: 1, identity, program: pathToFileURL(program), onDeath: () => {}, ...of })
+  const spawn = () => new Worker(pathToFileURL(program))
+  return startPool({ size: 1, identity, spawn, onDeath: () => {}, mostQueued: most })
 }
 
 const members = (count: number): readonly Member[] =>

@@ -8,6 +8,7 @@ import { copy } from "../../src/bytes.ts"
 import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { ban, sessionAbort } from "../../src/mpc/blame.ts"
 import { Secret } from "../../src/secret.ts"
+import { MOST_QUEUED } from "../../src/workers/inbound.ts"
 import {
   blameOf,
   decodedSpec,
@@ -22,7 +23,7 @@ import {
 import { startPool } from "../../src/workers/pool.ts"
 import { encodedSpec } from "../support/encodedSpec.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { hosts } from "./hosts.ts"
+import { hosts, own } from "./hosts.ts"
 
 test("key generation and signatures on both curves, several sessions at once", async () => {
   using it = await hosts(3, 2)
@@ -139,7 +140,7 @@ test("the encoded secret leaves this thread with its session; what no worker tak
   expect(it.deaths).toEqual([])
 
   const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
-  const nobody = await startPool({ size: 0, identity, onDeath: () => undefined })
+  const nobody = await startPool({ ...own, size: 0, identity, onDeath: () => undefined })
   const kept = copy(secret!)
   expect(await nobody.startSession({ ...spec, group: group!, secret: kept }, io).ending).toMatchObject({
     kind: "crashed",
@@ -165,7 +166,8 @@ test("workers that die are replaced, also when the first replacement cannot star
   const pool = await startPool({
     size: 1,
     identity,
-    program: pathToFileURL(program),
+    spawn: () => new Worker(pathToFileURL(program)),
+    mostQueued: MOST_QUEUED,
     onDeath: (reason) => {
       deaths.push(reason)
       if (deaths.length === 2) rmSync(join(folder, "broken"))

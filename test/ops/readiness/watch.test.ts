@@ -17,14 +17,14 @@ import {
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
 import { createWatch, isReady, type Probe, type ProbeFinding } from "../../../src/ops/readiness/watch.ts"
 import type { StartSession } from "../../../src/tasks/ports.ts"
+import { MOST_QUEUED } from "../../../src/workers/inbound.ts"
 import { startPool } from "../../../src/workers/pool.ts"
 import { Folder } from "../../store/fixtures.ts"
-import { TestClock } from "../../support/clock.ts"
 import { DIES, HANGS } from "./broken.ts"
 
 /** A clock to turn by hand, a watch on it, and what reached the log. */
 function world() {
-  const clock = new TestClock(1_000_000)
+  let nowMs = 1_000_000
   const lines: string[] = []
   const alarms: string[] = []
   const log: Log = {
@@ -37,15 +37,17 @@ function world() {
   return {
     lines,
     alarms,
-    clock: clock.now,
-    advance: (ms: number) => clock.advance(ms),
+    clock: () => nowMs,
+    advance(ms: number) {
+      nowMs += ms
+    },
     watch: (...probes: Probe[]) => {
-      const watch = createWatch({ probes, now: clock.now, log, onAlarm: (item) => void alarms.push(item) })
+      const watch = createWatch({ probes, now: () => nowMs, log, onAlarm: (item) => void alarms.push(item) })
       /** A look a second, for so long; the items of the last. */
       return (forMs = 0) => {
         let items = watch.look()
         for (let passed = 0; passed < forMs; passed += 1000) {
-          clock.advance(1000)
+          nowMs += 1000
           items = watch.look()
         }
         return items
@@ -222,7 +224,8 @@ describe("session workers", () => {
         size: 2,
         identity: { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter },
         onDeath: (reason) => void deaths.push(reason),
-        program,
+        spawn: () => new Worker(program),
+        mostQueued: MOST_QUEUED,
       })
       try {
         const limits = { ...WATCH_LIMITS, workersMs: 60, buryMs: 200 }
