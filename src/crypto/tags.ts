@@ -33,6 +33,8 @@ export const TAGS = [
   "sign/payload",
   "reshare/payload",
   "checkup",
+  "trial/sid",
+  "trial/msg",
   // Between a node and its WaaS; outside the threshold protocols, same framing.
   "waas/task",
   "waas/start",

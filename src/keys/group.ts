@@ -49,7 +49,7 @@ export interface GroupPublic {
   /** The signed acks of all participants; absent while PREPARED. */
   readonly certificate?: readonly Bytes[]
   /** Of the set-up that made it; absent: suite 1. It says in which round the acks are (threshold.md 3.5). */
-  readonly suite?: 2
+  readonly suite?: 2 | 3
   /** What a reshare started from; its dealers acknowledge the new epoch as well as its members do. */
   readonly parent?: Parent
 }

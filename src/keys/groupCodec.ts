@@ -20,8 +20,8 @@ import {
 import { type PartyId, partyBytes, partyOf } from "./party.ts"
 
 const VERSION = 1
-/** Of the public part of an epoch of suite 2, which is otherwise as version 1: what was written before keeps its bytes. */
-const VERSION_OF_SUITE_2 = 2
+/** Of the public part of an epoch by its suite, otherwise as version 1: what was written before keeps its bytes. */
+const VERSION_OF_SUITE = { 2: 2, 3: 3 } as const
 const MAX_GROUP_ID = 64
 const MAX_ACK = 4096
 /** Dealers of the old epoch and members of the new. */
@@ -36,7 +36,7 @@ const STATUSES: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "E
 /** Throws RangeError for a record beyond the bounds: it could not be read back. */
 export function encodeGroupPublic(group: GroupPublic): Bytes {
   return concat(
-    u8(group.suite === 2 ? VERSION_OF_SUITE_2 : VERSION),
+    u8(group.suite === undefined ? VERSION : VERSION_OF_SUITE[group.suite]),
     short(utf8(group.groupId), MAX_GROUP_ID),
     exactly(group.epochId, 32),
     index(CURVES, group.curve),
@@ -58,7 +58,7 @@ export function encodeGroupPublic(group: GroupPublic): Bytes {
 
 /** undefined for anything that encodeGroupPublic does not write. */
 export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
-  return decoding(bytes, [VERSION, VERSION_OF_SUITE_2], (r, version) => {
+  return decoding(bytes, [VERSION, VERSION_OF_SUITE[2], VERSION_OF_SUITE[3]], (r, version) => {
     const groupId = r.text(1, MAX_GROUP_ID)
     const epochId = r.take(32)
     const curve = r.oneOf(CURVES)
@@ -70,9 +70,9 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
     const common = { groupId, epochId, curve, mode, status, threshold, members, commitments, ...decodeOrigin(r) }
     const certificate = r.flag() ? r.list(MAX_ACKS, () => r.block(0, MAX_ACK)) : undefined
     const parent = r.flag() ? decodeParent(r) : undefined
-    if (version === VERSION_OF_SUITE_2 && curve !== "secp256k1") r.refuse("a suite that this curve does not have")
-    const suite = version === VERSION_OF_SUITE_2 ? ({ suite: 2 } as const) : undefined
-    return { ...common, ...(certificate && { certificate }), ...suite, ...(parent && { parent }) }
+    const suite = ([2, 3] as const).find((one) => VERSION_OF_SUITE[one] === version)
+    if (suite !== undefined && curve !== "secp256k1") r.refuse("a suite that this curve does not have")
+    return { ...common, ...(certificate && { certificate }), ...(suite && { suite }), ...(parent && { parent }) }
   })
 }
 

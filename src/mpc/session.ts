@@ -27,8 +27,11 @@ export interface DkgSpec extends SessionCommon {
   readonly suite?: SetUpSuite
 }
 
-/** Suite 2, of secp256k1 alone: every pair confirms its state before anybody acknowledges (threshold.md 3.5). Absent: suite 1. */
-export type SetUpSuite = 2
+/**
+ * Of secp256k1 alone. 2: every pair confirms its state before anybody acknowledges (threshold.md 3.5). 3: besides, the key signs before
+ * anybody acknowledges (3.8). Absent: suite 1.
+ */
+export type SetUpSuite = 2 | 3
 
 export type Algorithm = "ecdsa" | "eddsa" | "bip340"
 
@@ -43,9 +46,9 @@ export interface MessageToSign {
   readonly intent?: Bytes
 }
 
-/** What the id of a session of suite 2 covers beside its task: 16 random bytes of the start that began it. */
+/** What the id of a session from suite 2 on covers beside its task: the suite, and 16 random bytes of the start that began it. */
 export interface SuiteTerms {
-  readonly suite: 2
+  readonly suite: 2 | 3
   readonly nonce: Bytes
 }
 

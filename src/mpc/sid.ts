@@ -14,9 +14,6 @@ import type { SigningKey } from "./signingKey.ts"
 /** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
 export const MAX_BATCH = 32
 
-const SUITE_1 = "1"
-const SUITE_2 = "2"
-
 interface SidInput {
   readonly curve: CurveName
   /** dkg, reshare, or one of SIGNING. */
@@ -31,7 +28,7 @@ interface SidInput {
   /** The signers, or the dealers of a set-up. */
   readonly active: readonly Member[]
   readonly payload: Bytes
-  readonly suite: 1 | 2
+  readonly suite: 1 | 2 | 3
   /** Of a signature in suite 2: the start's 16 random bytes. A set-up is recognised later by an id worked out from its task alone. */
   readonly startNonce?: Bytes
 }
@@ -46,7 +43,7 @@ function sessionId(sidInput: SidInput): Bytes {
     "sid",
     utf8(sidInput.curve),
     utf8(sidInput.protocol),
-    utf8(sidInput.suite === 1 ? SUITE_1 : SUITE_2),
+    utf8(String(sidInput.suite)),
     sidInput.curve === "secp256k1" ? OT_PARAMETERS : new Uint8Array(0),
     utf8(sidInput.taskId),
     u32be(sidInput.attempt),

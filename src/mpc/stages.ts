@@ -12,7 +12,7 @@ export interface Stage {
 /** `round 2 (multiply)`. */
 export const inWords = ({ round, name }: Stage): string => `round ${round} (${name})`
 
-/** Of key generation and resharing: threshold.md 3, 6.2. No number means one thing in suite 1 and another in suite 2. */
+/** Of key generation and resharing: threshold.md 3, 6.2. No number means one thing in one suite and another in another. */
 export const SET_UP = {
   commit: { round: 1, name: "commit" },
   deal: { round: 2, name: "deal" },
@@ -20,6 +20,10 @@ export const SET_UP = {
   acknowledge: { round: 4, name: "acknowledge" },
   confirm: { round: 5, name: "confirm" },
   acknowledgeConfirmed: { round: 6, name: "acknowledge confirmed" },
+  tryCommit: { round: 7, name: "try: commit" },
+  tryMultiply: { round: 8, name: "try: multiply" },
+  tryRelease: { round: 9, name: "try: release" },
+  acknowledgeTried: { round: 10, name: "acknowledge tried" },
 } as const
 
 /** Of ECDSA: threshold.md 5.8. */

@@ -65,6 +65,7 @@ export const inEverySuite = <T extends object>(attempts: number, termsOfAttempt:
   Array.from({ length: attempts }, (_, i) => termsOfAttempt(i + 1)).flatMap((terms) => [
     terms,
     { ...terms, suite: 2 as const },
+    { ...terms, suite: 3 as const },
   ])
 
 /** Share ids are derived from node ids, so that everybody can compute everybody's (threshold.md 1.2). */

@@ -46,9 +46,9 @@ export interface StartDocument {
   readonly terms?: StartTerms
 }
 
-/** Of suite 2. */
+/** From suite 2 on. Suite 3 differs in set-ups alone, so WaaS names it for those. */
 export interface StartTerms {
-  readonly suite: 2
+  readonly suite: 2 | 3
   /**
    * 16 random bytes, hex: an attempt's number that comes back from a lost commit makes another signing session all the same. No
    * part of a set-up's session id, which is worked out again from the task alone.
@@ -73,7 +73,7 @@ const MAX_SMALL = 4096
 /** What a node does and remembers for each attempt must not be without bound. */
 export const MAX_ATTEMPTS = 1000
 const terms: Read<StartTerms> = closed(
-  { suite: oneOf(2), nonce: hex(16, 16) },
+  { suite: oneOf(2, 3), nonce: hex(16, 16) },
   { reader: integer(1, 255), signers: nodeIds(2) },
 )
 const start = closed({ task_id: taskId, digest, attempt: integer(1, MAX_ATTEMPTS) }, { terms })

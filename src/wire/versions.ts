@@ -4,7 +4,8 @@
  *
  * link    packets and frames between a node and WaaS (packets.ts, framesCodec.ts)
  * tasks   task documents (task.ts)
- * suites  what goes into the id of a signing session (mpc/sid.ts): all its signers must use one
+ * suites  what goes into the id of a signing session (mpc/sid.ts), and what a set-up proves before it is acknowledged: all
+ *         participants must use one
  * readers how payloads are read (intent/hash.ts): all signers of a payload must use one
  *
  * The link is negotiated without a further round trip. Each side marks its nonce with the link versions that it speaks, as TLS 1.3
@@ -41,7 +42,7 @@ export const LINK_WITH_READINESS = 3
 /** From the first that was released. The oldest may go when no node of the release before is left: README, "Upgrade". */
 export const LINK: Range = { oldest: 1, newest: 3 }
 
-export const VERSIONS: Versions = { tasks: [1, 2, 3], suites: [1, 2], readers: [READER_VERSION] }
+export const VERSIONS: Versions = { tasks: [1, 2, 3], suites: [1, 2, 3], readers: [READER_VERSION] }
 
 /** What a node speaks whose nonce has no mark: it was built before versions were told. */
 export const BEFORE_VERSIONS: NodeVersions = { link: 1, tasks: [1], suites: [1], readers: [] }

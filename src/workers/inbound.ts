@@ -2,7 +2,8 @@
  * How much may wait for a session in its worker's queue. A worker that computes takes nothing from it, and what is queued
  * there is memory; so a session is given what its protocol can ever send it, with room for repetitions, and no more.
  */
-import type { SessionSpec } from "../mpc/session.ts"
+import { coveringSets, mostTogether } from "../mpc/dkls/covering.ts"
+import type { DkgSpec, ReshareSpec, SessionSpec } from "../mpc/session.ts"
 
 const KIB = 1024
 
@@ -32,7 +33,13 @@ function participantsOf(spec: SessionSpec<unknown>): number {
   }
 }
 
+/** The pair that is together in most sets decides for all: a trial signature is as long as any other. */
+function trialsOf(spec: DkgSpec | ReshareSpec<unknown>): number {
+  const threshold = spec.protocol === "dkg" ? spec.threshold : spec.newThreshold
+  return mostTogether(coveringSets(spec.members.length, threshold)) * 96 * KIB
+}
+
 function messagesOf(spec: SessionSpec<unknown>): number {
-  if (spec.protocol !== "sign") return 0
+  if (spec.protocol !== "sign") return spec.suite === 3 ? trialsOf(spec) : 0
   return spec.messages.length * (spec.algorithm === "ecdsa" ? 96 : 1) * KIB
 }

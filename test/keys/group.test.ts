@@ -117,18 +117,20 @@ const secretWithPairs = (): GroupSecret => ({
 test("public records survive their bytes, with and without certificate and parent", () => {
   const { certificate: _, ...prepared } = { ...k1.group, status: "PREPARED" as const }
   const parent = { groupId: "OldGroup", epochId: digest("old"), dealers: ed.group.members.map(({ party }) => party) }
-  const ofSuite2 = { ...k1.group, suite: 2 as const }
-  for (const group of [k1.group, ed.group, prepared, { ...ed.group, parent, mode: "extend" as const }, ofSuite2]) {
+  const ofSuites = [2, 3].map((suite) => ({ ...k1.group, suite: suite === 2 ? (2 as const) : (3 as const) }))
+  for (const group of [k1.group, ed.group, prepared, { ...ed.group, parent, mode: "extend" as const }, ...ofSuites]) {
     expect(decodeGroupPublic(encodeGroupPublic(group))).toEqual(group)
   }
 })
 
 test("the suite of a set-up is the version byte, and nothing else: records of before keep their bytes", () => {
   const before = encodeGroupPublic(k1.group)
-  const after = encodeGroupPublic({ ...k1.group, suite: 2 })
-  expect([before[0], after[0]]).toEqual([1, 2])
-  expect(after.subarray(1)).toEqual(before.subarray(1))
-  expect(decodeGroupPublic(encodeGroupPublic({ ...ed.group, suite: 2 }))).toBeUndefined()
+  for (const suite of [2, 3] as const) {
+    const after = encodeGroupPublic({ ...k1.group, suite })
+    expect([before[0], after[0]]).toEqual([1, suite])
+    expect(after.subarray(1)).toEqual(before.subarray(1))
+    expect(decodeGroupPublic(encodeGroupPublic({ ...ed.group, suite }))).toBeUndefined()
+  }
 })
 
 test("secret records survive their bytes", () => {

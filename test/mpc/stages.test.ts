@@ -11,7 +11,7 @@ test("names follow the numbers of the wire", () => {
     [PROTOCOL.frost, FROST],
   ] as const) {
     const all = Object.values(stages)
-    // Suite 2 of a set-up goes on at 5: its acks have another number than those of suite 1.
+    // A set-up of a later suite goes on where the one before ended: its acks have a number of their own.
     expect(all.map(({ round }) => round)).toEqual(all.map((_, i) => i + 1))
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
     for (const { round, name } of all) expect(stageName(protocol, round)).toBe(name)

@@ -103,13 +103,13 @@ test("the same content under another deadline is another session: ids outlive th
   expect(sidOf({ ...of, deadline_ms: of.deadline_ms + 1 })).not.toBe(sidOf(of))
 })
 
-test("a start of suite 2 makes a set-up of suite 2 where there are pairs, and either suite is recognised as the task's own", () => {
+test("a start of suite 2 or 3 makes a set-up of that suite where there are pairs, and each is recognised as the task's own", () => {
   const nonce = "00".repeat(16)
   const dealtK1 = dealGroup("secp256k1", 2, [self, peer, third].map(member), "pairs").group
   const k1: GroupPublic = { ...dealtK1, groupId: old.groupId, certificate: [] }
-  for (const [group, suite] of [
-    [old, undefined],
-    [k1, 2],
+  for (const [group, hasPairs] of [
+    [old, false],
+    [k1, true],
   ] as const) {
     const w = world(self, { groups: [group] })
     const change: Partial<KeyReshareTask> = { curve: group.curve, root_pub_key: rootExtendedPublicKey(group) }
@@ -118,7 +118,8 @@ test("a start of suite 2 makes a set-up of suite 2 where there are pairs, and ei
     if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
     for (const [terms, expected] of [
       [undefined, undefined],
-      [{ suite: 2, nonce }, suite],
+      [{ suite: 2, nonce }, hasPairs ? 2 : undefined],
+      [{ suite: 3, nonce }, hasPairs ? 3 : undefined],
     ] as const) {
       const spec = plan.open({ attempt: 1, terms, intents: [] })
       if (spec.protocol !== "reshare") throw new Error("another protocol")

@@ -221,6 +221,10 @@ test("no honest session comes near its bound: everything its peers can say fits 
       reshare(count, count, curve),
       reshare(count, 2, curve),
     ])
+    for (const threshold of new Set([2, Math.ceil(count / 3) + 1, count])) {
+      const spec = { ...dkg(count, "secp256k1", Math.min(threshold, count)), suite: 3 } as const
+      cases.push([spec, dkgShape(spec, startOtSetup)])
+    }
     const signatures = (["ecdsa", "eddsa", "bip340"] as const).flatMap((algorithm) =>
       [1, 2, 16, 32].map((messages) => sign(count, algorithm, messages)),
     )

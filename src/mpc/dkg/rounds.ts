@@ -6,13 +6,14 @@ import type { Member, PartyId } from "../../keys/party.ts"
 import { fault, sessionAbort } from "../blame.ts"
 import { confirmation } from "../dkls/confirmation.ts"
 import { OT1_SIZE, OT2_SIZE, type OtSetup, type ZeroHalves } from "../dkls/setup.ts"
+import { trialRounds } from "../dkls/trial.ts"
 import { allOf, by, exchange, type Protocol } from "../exchange.ts"
 import { opaque } from "../layout.ts"
 import type { Scratch } from "../scratch.ts"
 import type { SealingKeys } from "../seal.ts"
 import type { SetUpSuite } from "../session.ts"
 import type { RoundShape } from "../shape.ts"
-import { SET_UP } from "../stages.ts"
+import { SET_UP, type Stage } from "../stages.ts"
 import type { OwnDeal, ReceivedDeal } from "./deal.ts"
 import {
   dealtCodec,
@@ -26,9 +27,17 @@ import {
 } from "./messages.ts"
 import type { SetUp } from "./setUp.ts"
 
-/** The acks of suite 1 do not wait for the pairs; those of suite 2 come after each pair has confirmed its state. */
-const ackStage = (suite: SetUpSuite | undefined) =>
-  suite === undefined ? SET_UP.acknowledge : SET_UP.acknowledgeConfirmed
+/** The acks of suite 1 do not wait for the pairs; those of suite 2 come after each pair has confirmed its state, those of suite 3 after the key has signed. */
+function ackStage(suite: SetUpSuite | undefined): Stage {
+  switch (suite) {
+    case undefined:
+      return SET_UP.acknowledge
+    case 2:
+      return SET_UP.acknowledgeConfirmed
+    case 3:
+      return SET_UP.acknowledgeTried
+  }
+}
 export const ackRoundOf = (suite: SetUpSuite | undefined): number => ackStage(suite).round
 const EPOCH_ID_LENGTH = 32
 const CONFIRMATION_LENGTH = 32
@@ -60,9 +69,10 @@ export function roundsOf(outline: Outline): readonly RoundShape[] {
       direct: { sealed: true, from: by(receives ? peers : [], (party) => dealt(party).size) },
     },
     ...(outline.startOtSetup ? [{ round: 3, direct: { sealed: true, from: by(memberPeers, () => OT2_SIZE) } }] : []),
-    ...(suite === 2
+    ...(suite !== undefined
       ? [{ round: SET_UP.confirm.round, direct: { sealed: true, from: by(memberPeers, () => CONFIRMATION_LENGTH) } }]
       : []),
+    ...(suite === 3 && receives ? trialRounds(outline) : []),
     { round: ackRoundOf(suite), broadcast: by(peers, () => EPOCH_ID_LENGTH) },
   ]
 }
@@ -162,7 +172,7 @@ export function* otRound(
 }
 
 /**
- * Suite 2: every two members prove to one another that they hold the same state of their pair (kc, threshold.md 2.3), while there is
+ * From suite 2 on: every two members prove to one another that they hold the same state of their pair (kc, threshold.md 2.3), while there is
  * nothing yet that could be certified. Whoever altered its half knows it, and nobody else can: so it names the pair.
  */
 export function* confirmRound(

@@ -20,6 +20,7 @@ import type { Member, PartyId } from "../../keys/party.ts"
 import { Secret } from "../../secret.ts"
 import { sessionAbort } from "../blame.ts"
 import type { OtSetup, StartOtSetup } from "../dkls/setup.ts"
+import { trial } from "../dkls/trial.ts"
 import { type Protocol, record } from "../exchange.ts"
 import { Scratch } from "../scratch.ts"
 import { ephemeralKey } from "../seal.ts"
@@ -90,7 +91,7 @@ export function* setUp(input: SetUp): Protocol<SessionResult> {
   using keys = ephemeral.agree(sid, self, new Map([...hellos].map(([party, hello]) => [party, hello.ephemeral])))
   using ot = member && startPairs(input, member, h1)
   const opening = dealer && deal && openDeal(input, dealer, deal, h1, rng)
-  const { received, pairs, h2 } = yield* openRound(input, { hellos, deal, opening, keys, ot, scratch })
+  const { received, pairs: halves, h2 } = yield* openRound(input, { hellos, deal, opening, keys, ot, scratch })
   for (const one of received) checkDeal(input, one, h1, agreed.constants.get(one.dealer.party), member)
 
   const epoch = sumUp(input, h1, h2, deal, received)
@@ -98,15 +99,18 @@ export function* setUp(input: SetUp): Protocol<SessionResult> {
     throw sessionAbort("the deals add up to another key")
   }
 
-  const answers = ot && (yield* otRound(keys, ot.answer(new Map([...pairs].map(([peer, { ot1 }]) => [peer, ot1])))))
-  using states = new HeldPairs(ot && answers ? ot.finish(answers, epoch.epochId, pairs) : [])
-  if (input.record.suite === 2 && member) {
-    yield* confirmRound(input, { keys, self: member, pairs: states.pairs, hellos, ownNonce: nonce })
-  }
-
+  const answers = ot && (yield* otRound(keys, ot.answer(new Map([...halves].map(([peer, { ot1 }]) => [peer, ot1])))))
+  using states = new HeldPairs(ot && answers ? ot.finish(answers, epoch.epochId, halves) : [])
   const group = recordOf(input, epoch, h2, agreed.parent, member === undefined ? "ERASED" : "PREPARED")
   if (member === undefined) yield* record({ kind: "acknowledged", group })
-  else yield* prepare(group, shareFrom(input, member, epoch, deal, received), states.pairs)
+  else {
+    const { suite } = input.record
+    const { pairs } = states
+    if (suite !== undefined) yield* confirmRound(input, { keys, self: member, pairs, hellos, ownNonce: nonce })
+    using share = shareFrom(input, member, epoch, deal, received)
+    if (suite === 3) yield* trial({ ...input, group, secret: { share, pairs }, keys })
+    yield* prepare(group, share, pairs)
+  }
   const certificate = yield* ackRound(input, epoch.epochId)
   return { kind: "epoch", groupId: input.record.groupId, epochId: epoch.epochId, certificate }
 }

@@ -124,7 +124,7 @@ function sessionOf(madeEpoch: MadeEpoch): MadeSession | undefined {
   return { ...common, protocol: PROTOCOL.reshare, participants }
 }
 
-const SUITES: readonly (SetUpSuite | undefined)[] = [2, undefined]
+const SUITES: readonly (SetUpSuite | undefined)[] = [3, 2, undefined]
 
 function sidOf(madeEpoch: MadeEpoch, suite: SetUpSuite | undefined): Bytes {
   const inSuite = suite && { suite }

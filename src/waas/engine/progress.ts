@@ -172,7 +172,7 @@ function termsOf({ type, nodeIds, taskVersion }: WaasTask, at: Situation): Start
   const suite = agreed("suites", nodeIds, at.versions, taskVersion ?? 1)
   if (typeof suite !== "number") return suite
   if (suite < 2) return undefined
-  if (type !== "KeySign") return { suite: 2, nonce: at.newNonce() }
+  if (type !== "KeySign") return { suite: suite === 2 ? 2 : 3, nonce: at.newNonce() }
   const reader = agreed("readers", nodeIds, at.versions)
   return typeof reader === "number" ? { suite: 2, nonce: at.newNonce(), reader } : reader
 }

@@ -81,13 +81,14 @@ test("a node that was replaced between approval and start ends the request by a 
   expect(task?.attempt).toBe(0)
 })
 
-test("a set-up begins in suite 2 where all its nodes speak it, and otherwise as before", async () => {
+test("a set-up begins in the newest suite that all its nodes speak", async () => {
   for (const [older, terms] of [
+    [[1, 2, 3], { suite: 3, nonce: expect.stringMatching(/^[0-9a-f]{32}$/) }],
     [[1, 2], { suite: 2, nonce: expect.stringMatching(/^[0-9a-f]{32}$/) }],
     [[1], undefined],
   ] as const) {
     await using rig = await Rig.open()
-    for (const index of [0, 1]) await connects(rig, index, [1, 2])
+    for (const index of [0, 1]) await connects(rig, index, [1, 2, 3])
     await connects(rig, 2, older)
     const vault = await rig.vault()
     const request = await rig.keyGen(vault, await rig.group(vault))
