@@ -20,11 +20,12 @@ import type { StartSession } from "../../../src/tasks/ports.ts"
 import { MOST_QUEUED } from "../../../src/workers/inbound.ts"
 import { startPool } from "../../../src/workers/pool.ts"
 import { Folder } from "../../store/fixtures.ts"
+import { TestClock } from "../../support/clock.ts"
 import { DIES, HANGS } from "./broken.ts"
 
 /** A clock to turn by hand, a watch on it, and what reached the log. */
 function world() {
-  let nowMs = 1_000_000
+  const clock = new TestClock(1_000_000)
   const lines: string[] = []
   const alarms: string[] = []
   const log: Log = {
@@ -37,17 +38,15 @@ function world() {
   return {
     lines,
     alarms,
-    clock: () => nowMs,
-    advance(ms: number) {
-      nowMs += ms
-    },
+    clock: clock.now,
+    advance: (ms: number) => clock.advance(ms),
     watch: (...probes: Probe[]) => {
-      const watch = createWatch({ probes, now: () => nowMs, log, onAlarm: (item) => void alarms.push(item) })
+      const watch = createWatch({ probes, now: clock.now, log, onAlarm: (item) => void alarms.push(item) })
       /** A look a second, for so long; the items of the last. */
       return (forMs = 0) => {
         let items = watch.look()
         for (let passed = 0; passed < forMs; passed += 1000) {
-          nowMs += 1000
+          clock.advance(1000)
           items = watch.look()
         }
         return items
