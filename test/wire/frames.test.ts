@@ -13,6 +13,7 @@ import {
 } from "../../src/wire/framesCodec.ts"
 import { MAX_TASK_BYTES } from "../../src/wire/task.ts"
 import { keySign, newIdentity, someNodeIds } from "./documents.ts"
+import { numbersIn } from "./specTable.ts"
 
 const signature = new Uint8Array(64).fill(3)
 const signed = { document: utf8("{}"), signature }
@@ -174,6 +175,12 @@ test("garbage is refused, never thrown at", () => {
     ),
     { seed: 6, numRuns: 1000 },
   )
+})
+
+test("kinds have the numbers of formats.md 13.2", () => {
+  const down = toNode.map((frame) => [`${frame.kind} WaaS`, encodeToNode(frame)[1] ?? 0] as const)
+  const up = fromNode.map((frame) => [`${frame.kind} node`, encodeFromNode(frame)[1] ?? 0] as const)
+  expect(numbersIn("13.2", ({ name, sender }) => `${name} ${sender}`)).toEqual(new Map([...down, ...up]))
 })
 
 describe("a frame that the other side would refuse is not encoded", () => {

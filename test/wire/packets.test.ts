@@ -11,7 +11,9 @@ import {
   REFUSALS,
   type RefusalReason,
 } from "../../src/wire/packets.ts"
+import { VERSIONS } from "../../src/wire/versions.ts"
 import { newIdentity } from "./documents.ts"
+import { numbersIn, sectionOf } from "./specTable.ts"
 
 const filled = (length: number, value: number): Uint8Array<ArrayBuffer> => new Uint8Array(length).fill(value)
 
@@ -19,6 +21,7 @@ const packets: readonly Packet[] = [
   { kind: "hello", form: 1, nodeKey: filled(32, 1), nodeNonce: filled(32, 2) },
   { kind: "challenge", waasNonce: filled(32, 3), waasMs: 1_795_341_000_000, signature: filled(64, 4) },
   { kind: "proof", signature: filled(64, 5) },
+  { kind: "proof", signature: filled(64, 5), versions: VERSIONS },
   { kind: "welcome" },
   ...(Object.keys(REFUSALS) as RefusalReason[]).map((reason): Packet => ({ kind: "refused", reason })),
   { kind: "resume", epoch: filled(16, 6), knows: filled(16, 7), received: 8 },
@@ -30,7 +33,18 @@ const packets: readonly Packet[] = [
 
 test("every packet survives the way; those of the handshake are short", () => {
   for (const packet of packets) expect(decodePacket(encodePacket(packet))).toEqual(packet)
-  for (const packet of packets.slice(0, 4)) expect(encodePacket(packet).length).toBeLessThan(MAX_HANDSHAKE_BYTES)
+  for (const packet of packets.slice(0, 5)) expect(encodePacket(packet).length).toBeLessThan(MAX_HANDSHAKE_BYTES)
+})
+
+test("kinds and reasons have the numbers of formats.md 13.1", () => {
+  const named = packets.map(
+    (packet) => `${packet.kind}${packet.kind === "proof" && packet.versions ? "WithVersions" : ""}`,
+  )
+  const numbers = new Map(packets.map((packet, i) => [named[i] ?? "", encodePacket(packet)[0] ?? 0]))
+  expect(numbersIn("13.1")).toEqual(numbers)
+  const reasons = packets.flatMap((packet) => (packet.kind === "refused" ? [packet] : []))
+  const listed = reasons.map((packet) => `${encodePacket(packet)[1]} ${packet.reason}`).join(", ")
+  expect(sectionOf("13.1")).toContain(`u8 reason: ${listed} |`)
 })
 
 test("shorter and longer forms are refused; only data may be of any length", () => {
