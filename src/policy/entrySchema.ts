@@ -1,8 +1,9 @@
 /** What an allow or deny entry may say, as data. What it means is entry.ts's. */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { EffectKind } from "../intent/reading.ts"
+import { entryOf, itemsOf, line, requiredBoolean, requiredOneOf, word } from "../settings/schema.ts"
 import { timeWindow } from "./timeWindow.ts"
-import { boolean, listOf, oneOf, pathPattern, tableOf, text, word } from "./words.ts"
+import { pathPattern } from "./words.ts"
 
 export const EFFECT_KINDS = [
   "transfer",
@@ -24,12 +25,12 @@ export const EFFECT_KINDS = [
 ] as const satisfies readonly EffectKind[]
 
 const kinds = (description: string) =>
-  listOf(oneOf(EFFECT_KINDS, "transfer", "A kind of effect."), ["transfer"], description)
+  itemsOf(requiredOneOf(EFFECT_KINDS, "transfer", "A kind of effect."), ["transfer"], description)
 
 const argumentName = word("params.recipient", "The argument, by its name in the ABI; what is inside it after a dot.")
 const argumentIn = Type.Optional(
-  listOf(
-    text("@exchange", "A value: of an address @name, @own:PATTERN or an address; of anything else as it is written."),
+  itemsOf(
+    line("@exchange", "A value: of an address @name, @own:PATTERN or an address; of anything else as it is written."),
     ["@own:m/44/60/0/0/*"],
     "One of these values: addresses as in `to`, integers in decimal, true or false, bytes as 0x and lower-case hex, texts.",
   ),
@@ -38,31 +39,35 @@ const argumentIn = Type.Optional(
 /** Conditions of both lists. One that is left out is not asked. */
 const shared = {
   chains: Type.Optional(
-    listOf(
+    itemsOf(
       word("eip155:1", "A chain (CAIP-2)."),
       ["eip155:1"],
       "Chains. eip155:* is typed data that names no chain: an allow entry covers it only by naming it.",
     ),
   ),
   assets: Type.Optional(
-    listOf(
+    itemsOf(
       word("USDC", "A name of [intent], or a CAIP-19 id."),
       ["USDC", "ETH"],
       "Assets by name or CAIP-19 id. An allow entry without it covers built-in and configured assets alone.",
     ),
   ),
   to: Type.Optional(
-    listOf(
+    itemsOf(
       word("@exchange", "@name of [intent], @own:PATTERN or an address."),
       ["@exchange", "@own:m/44/60/0/0/*"],
       "Destination, spender, delegate, contract or new authority, whichever the effect has: @name, @own:PATTERN for this key's own paths, or an address.",
     ),
   ),
   contracts: Type.Optional(
-    listOf(word("@router", "@name of [[intent.contracts]], or an address."), ["@router"], "Contracts that are called."),
+    itemsOf(
+      word("@router", "@name of [[intent.contracts]], or an address."),
+      ["@router"],
+      "Contracts that are called.",
+    ),
   ),
   selectors: Type.Optional(
-    listOf(
+    itemsOf(
       word(
         "transfer(address,uint256)",
         "0x and 8 hex digits, the signature of a function, or an operation's name; of a contract with an abi also a function's name.",
@@ -72,28 +77,28 @@ const shared = {
     ),
   ),
   types: Type.Optional(
-    listOf(
-      text("Mail(address to,string contents)", "An encodeType string."),
+    itemsOf(
+      line("Mail(address to,string contents)", "An encodeType string."),
       ["Mail(address to,string contents)"],
       "Types of typed data, each as its exact encodeType string.",
     ),
   ),
   paths: Type.Optional(
-    listOf(
+    itemsOf(
       pathPattern("m/44/60/0/0/*", "A pattern of paths."),
       ["m/44/60/0/0/*"],
       "Paths of the keys that sign: all of them in an allow entry, any of them in a deny entry.",
     ),
   ),
   initiators: Type.Optional(
-    listOf(
+    itemsOf(
       word("ops", "A name."),
       ["ops"],
       "Who asked for it: extra_info.transaction.initiator, which is WaaS's word.",
     ),
   ),
   time_windows: Type.Optional(
-    listOf(
+    itemsOf(
       timeWindow,
       [{ zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" }],
       "Only within these times of the week.",
@@ -101,65 +106,59 @@ const shared = {
   ),
 }
 
-export const allowEntry = tableOf(
-  {
-    name: word("payout", "Unique in the list; verdicts name it."),
-    effects: kinds("Kinds of effects that it covers."),
-    ...shared,
-    arguments: Type.Optional(
-      listOf(
-        tableOf(
-          {
-            name: argumentName,
-            in: argumentIn,
-            max: Type.Optional(
-              text("1000 USDC", "The most that an integer may be: base units, or an amount and its asset."),
-            ),
-          },
-          "A condition on one argument.",
+export const allowEntry = entryOf("What may happen. All conditions that it states must hold.", {
+  name: word("payout", "Unique in the list; verdicts name it."),
+  effects: kinds("Kinds of effects that it covers."),
+  ...shared,
+  arguments: Type.Optional(
+    itemsOf(
+      entryOf("A condition on one argument.", {
+        name: argumentName,
+        in: argumentIn,
+        max: Type.Optional(
+          line("1000 USDC", "The most that an integer may be: base units, or an amount and its asset."),
         ),
-        [{ name: "params.recipient", in: ["@own:m/44/60/0/0/*"] }],
-        "Arguments of calls, by the ABI of their contract. In a list all elements must fit.",
-      ),
+      }),
+      [{ name: "params.recipient", in: ["@own:m/44/60/0/0/*"] }],
+      "Arguments of calls, by the ABI of their contract. In a list all elements must fit.",
     ),
-    max_amount: Type.Optional(
-      listOf(
-        text("1 ETH", "An amount and its asset."),
-        ["250000 USDC", "1 ETH"],
-        'The most that one effect may move, by asset; "any ETH" is no bound. An asset that is not in the list is not covered.',
-      ),
+  ),
+  max_amount: Type.Optional(
+    itemsOf(
+      line("1 ETH", "An amount and its asset."),
+      ["250000 USDC", "1 ETH"],
+      'The most that one effect may move, by asset; "any ETH" is no bound. An asset that is not in the list is not covered.',
     ),
-    max_fee: Type.Optional(
-      listOf(
-        text("0.02 ETH", "An amount and its asset, or any."),
-        ["0.02 ETH"],
-        'The highest fee, by asset. A fee is covered only by an entry that has its asset here; "any" is no bound.',
-      ),
+  ),
+  max_fee: Type.Optional(
+    itemsOf(
+      line("0.02 ETH", "An amount and its asset, or any."),
+      ["0.02 ETH"],
+      'The highest fee, by asset. A fee is covered only by an entry that has its asset here; "any" is no bound.',
     ),
-    unbounded_fee: Type.Optional(
-      boolean(false, "Whether charges without a bound are accepted, such as a rollup's L1 fee."),
-    ),
-    memo: Type.Optional(
-      oneOf(["any"], "any", 'With "any", memos beside an effect that this entry covers are covered too.'),
-    ),
-  },
-  "What may happen. All conditions that it states must hold.",
-)
+  ),
+  unbounded_fee: Type.Optional(
+    requiredBoolean(false, "Whether charges without a bound are accepted, such as a rollup's L1 fee."),
+  ),
+  memo: Type.Optional(
+    requiredOneOf(["any"], "any", 'With "any", memos beside an effect that this entry covers are covered too.'),
+  ),
+})
 
-export const denyEntry = tableOf(
+export const denyEntry = entryOf(
+  "What must not happen. It refuses where all conditions that it states match; what is unknown matches.",
   {
     name: word("never", "Unique in the list; verdicts name it."),
     effects: Type.Optional(kinds("Kinds of effects; left out, all.")),
     ...shared,
     arguments: Type.Optional(
-      listOf(
-        tableOf({ name: argumentName, in: argumentIn }, "A condition on one argument."),
+      itemsOf(
+        entryOf("A condition on one argument.", { name: argumentName, in: argumentIn }),
         [{ name: "params.recipient", in: ["@blocked"] }],
         "Arguments of calls, by the ABI of their contract. In a list one element is enough.",
       ),
     ),
   },
-  "What must not happen. It refuses where all conditions that it states match; what is unknown matches.",
 )
 
 export type AllowEntry = StaticDecode<typeof allowEntry>

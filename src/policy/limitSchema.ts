@@ -1,29 +1,29 @@
 /** What one limit may say, as data: a number of signatures, or an amount of an asset. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
+import { entryOf, line, requiredBoolean, requiredInteger, requiredOneOf, word } from "../settings/schema.ts"
 import type { SettingProblem } from "./rule.ts"
-import { boolean, integer, oneOf, path, rollingWindow, tableOf, text, word } from "./words.ts"
+import { path, rollingWindow } from "./words.ts"
 
-export const limitSchema = tableOf(
-  {
-    name: word("hourly", "Unique in the list; the rule is called limits.<name>."),
-    per: oneOf(
-      ["all", "group", "path_prefix", "destination", "source"],
-      "path_prefix",
-      "What is counted together: everything, one key (whatever groups hold it), all keys below a path; of amounts also each destination or each source.",
-    ),
-    path_prefix: Type.Optional(path("m/44/60", 'Only with per = "path_prefix", which counts signatures.')),
-    window: rollingWindow("How far back it counts."),
-    max: Type.Optional(integer(0, 1e12, 100, "Signatures within the window.")),
-    asset: Type.Optional(
-      word("ETH", "Instead of signatures, the amount of this asset counts: a name of [intent], or a CAIP-19 id."),
-    ),
-    max_amount: Type.Optional(
-      text("1 ETH", "The most of the asset within the window: transfers out, approvals and the highest fees."),
-    ),
-    approvals: Type.Optional(boolean(true, "Whether approvals count as if all of them were spent; left out, they do.")),
-  },
-  "One limit.",
-)
+export const limitSchema = entryOf("One limit.", {
+  name: word("hourly", "Unique in the list; the rule is called limits.<name>."),
+  per: requiredOneOf(
+    ["all", "group", "path_prefix", "destination", "source"],
+    "path_prefix",
+    "What is counted together: everything, one key (whatever groups hold it), all keys below a path; of amounts also each destination or each source.",
+  ),
+  path_prefix: Type.Optional(path("m/44/60", 'Only with per = "path_prefix", which counts signatures.')),
+  window: rollingWindow("How far back it counts."),
+  max: Type.Optional(requiredInteger(0, 1e12, 100, "Signatures within the window.")),
+  asset: Type.Optional(
+    word("ETH", "Instead of signatures, the amount of this asset counts: a name of [intent], or a CAIP-19 id."),
+  ),
+  max_amount: Type.Optional(
+    line("1 ETH", "The most of the asset within the window: transfers out, approvals and the highest fees."),
+  ),
+  approvals: Type.Optional(
+    requiredBoolean(true, "Whether approvals count as if all of them were spent; left out, they do."),
+  ),
+})
 
 /** `window` in milliseconds, `path_prefix` as indices. */
 export type Limit = StaticDecode<typeof limitSchema>

@@ -1,9 +1,10 @@
 /** What the two allow lists share: sets of nodes, and thresholds over them. */
+
+import { itemsOf, word } from "../settings/schema.ts"
 import type { Linting, SettingProblem } from "./rule.ts"
-import { listOf, word } from "./words.ts"
 
 export const membersSchema = (description: string) =>
-  listOf(word("NODE-ID-1", "A node id."), ["NODE-ID-1", "NODE-ID-2"], description)
+  itemsOf(word("NODE-ID-1", "A node id."), ["NODE-ID-1", "NODE-ID-2"], description)
 
 /** A node that `asked` names twice is never a match. */
 export function sameSet(allowed: readonly string[], asked: readonly string[]): boolean {

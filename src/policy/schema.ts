@@ -7,11 +7,12 @@
  */
 import { KindGuard, type TSchema, Type } from "@sinclair/typebox"
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value"
+import { requiredBoolean } from "../settings/schema.ts"
+import { isTree } from "../settings/tree.ts"
 import { type Names, NO_NAMES } from "./names.ts"
 import { SECTIONS, type Section } from "./request.ts"
 import type { AnyRule, SectionRules, SettingProblem } from "./rule.ts"
 import { LISTED } from "./ruleList.ts"
-import { boolean, isTable } from "./words.ts"
 
 /** In the order in which they are asked: that of their codes. */
 export const RULES: readonly AnyRule[] = LISTED.toSorted((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0))
@@ -57,7 +58,7 @@ const sectionSchema = (section: Section): TSchema =>
 /** The table as TypeBox has it. Rules say more of their values than this can: checkRules asks them. */
 export const rulesSchema: TSchema = Type.Object(
   {
-    enable: Type.Optional(boolean(false, ENABLE_DOC)),
+    enable: Type.Optional(requiredBoolean(false, ENABLE_DOC)),
     ...Object.fromEntries(SECTIONS.map((section) => [section, Type.Optional(sectionSchema(section))])),
   },
   {
@@ -75,7 +76,7 @@ type Checked =
 export function checkRules(value: unknown, names: Names = NO_NAMES): Checked {
   if (value === undefined) return { ok: true, rules: RULES_OFF }
   const problems = [...schemaProblems(value), ...ruleProblems(value)]
-  if (problems.length > 0 || !isTable(value)) return { ok: false, problems }
+  if (problems.length > 0 || !isTree(value)) return { ok: false, problems }
   const sections = SECTIONS.map((section) => [section, bound(section, value[section], names)] as const)
   return {
     ok: true,
@@ -90,7 +91,7 @@ export function withNames({ enable, sections }: Rules, names: Names): Rules {
 }
 
 function bound(section: Section, written: unknown, names: Names): SectionRules | undefined {
-  if (!isTable(written)) return undefined
+  if (!isTree(written)) return undefined
   const rules = rulesOf(section).flatMap((rule) => rule.bind(section, written, names) ?? [])
   return { section, written, rules }
 }
@@ -116,17 +117,17 @@ function notTables(schema: TSchema, value: unknown, at: SettingProblem["at"]): r
   if (KindGuard.IsArray(schema) && Array.isArray(value))
     return value.flatMap((item: unknown, i) => notTables(schema.items, item, [...at, i]))
   if (!KindGuard.IsObject(schema)) return []
-  if (!isTable(value)) return [{ at, expected: "a table", got: shown(value) }]
+  if (!isTree(value)) return [{ at, expected: "a table", got: shown(value) }]
   return Object.entries<TSchema>(schema.properties).flatMap(([key, inner]) =>
     notTables(inner, value[key], [...at, key]),
   )
 }
 
 function ruleProblems(value: unknown): readonly SettingProblem[] {
-  if (!isTable(value)) return []
+  if (!isTree(value)) return []
   return SECTIONS.flatMap((section) => {
     const written = value[section]
-    if (!isTable(written)) return []
+    if (!isTree(written)) return []
     return rulesOf(section).flatMap((rule) =>
       rule.problems(written[rule.key]).map((problem) => ({ ...problem, at: [section, rule.key, ...problem.at] })),
     )

@@ -1,9 +1,9 @@
 /** The annotated [embedded_risk_control_rules] that `config init` writes, made from the list of rules. All of it is commented. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
+import { isTree } from "../settings/tree.ts"
 import { SECTIONS, type Section } from "./request.ts"
 import type { AnyRule } from "./rule.ts"
 import { ENABLE_DOC, rulesOf, SECTION_DOCS } from "./schema.ts"
-import { isTable } from "./words.ts"
 
 const WIDTH = 110
 
@@ -50,7 +50,7 @@ function blockLines(header: string, { key, schema }: AnyRule): readonly string[]
   const entries: readonly unknown[] = Array.isArray(examples) ? examples : []
   return entries.flatMap((entry) => [
     `#[[${header}.${key}]]`,
-    ...(isTable(entry) ? Object.entries(entry).map(([name, value]) => `#${name} = ${toml(value)}`) : []),
+    ...(isTree(entry) ? Object.entries(entry).map(([name, value]) => `#${name} = ${toml(value)}`) : []),
   ])
 }
 
@@ -59,7 +59,7 @@ const exampleOf = (schema: TSchema): unknown => schema["example"]
 /** A value of the TOML on one line. */
 function toml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toml).join(", ")}]`
-  if (!isTable(value)) return JSON.stringify(value)
+  if (!isTree(value)) return JSON.stringify(value)
   return `{ ${Object.entries(value)
     .map(([key, inner]) => `${key} = ${toml(inner)}`)
     .join(", ")} }`

@@ -1,20 +1,20 @@
 /** One window of the week on the wall clock of its zone: from <= t < to, both on one day. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
+import { entryOf, itemsOf, requiredOneOf } from "../settings/schema.ts"
 import type { SettingProblem } from "./rule.ts"
-import { clock, listOf, oneOf, tableOf, zone } from "./words.ts"
+import { clock, zone } from "./words.ts"
 import { DAYS, parseClock, type WallClock } from "./zone.ts"
 
 const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri"] as const
 
-export const timeWindow = tableOf(
-  {
-    zone: zone("Whose wall clock; daylight saving follows it."),
-    days: Type.Optional(listOf(oneOf(DAYS, "mon", "A day."), WEEKDAYS, "Days of the week; left out, all of them.")),
-    from: Type.Optional(clock("08:00", "The first minute; left out, 00:00.")),
-    to: Type.Optional(clock("18:00", "The first minute after, later than `from`; left out, 24:00.")),
-  },
-  "One window.",
-)
+export const timeWindow = entryOf("One window.", {
+  zone: zone("Whose wall clock; daylight saving follows it."),
+  days: Type.Optional(
+    itemsOf(requiredOneOf(DAYS, "mon", "A day."), WEEKDAYS, "Days of the week; left out, all of them."),
+  ),
+  from: Type.Optional(clock("08:00", "The first minute; left out, 00:00.")),
+  to: Type.Optional(clock("18:00", "The first minute after, later than `from`; left out, 24:00.")),
+})
 
 /** `from` and `to` are minutes since midnight. */
 export type TimeWindow = StaticDecode<typeof timeWindow>

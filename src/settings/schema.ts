@@ -3,7 +3,15 @@
  * does (the annotated file and the reference), what was expected (errors), and whether its value may be shown.
  * Schemas are made once, when their module is loaded.
  */
-import { FormatRegistry, type Static, type TObject, type TProperties, type TSchema, Type } from "@sinclair/typebox"
+import {
+  FormatRegistry,
+  type Static,
+  type StaticEncode,
+  type TObject,
+  type TProperties,
+  type TSchema,
+  Type,
+} from "@sinclair/typebox"
 import { fromHex } from "../bytes.ts"
 import type { KeyPath } from "./tree.ts"
 
@@ -83,10 +91,22 @@ export const listOf = <S extends TSchema>(
 export const requiredList = <S extends TSchema>(item: S, words: Omit<Parameters<typeof listOf<S>>[1], "fallback">) =>
   Type.Array(item, { maxItems: MAX_ITEMS, ...words })
 
+/** The same with an expectation made of its items' own; `example` as a person writes it. */
+export const itemsOf = <S extends TSchema>(items: S, example: readonly StaticEncode<S>[], description: string) =>
+  requiredList(items, {
+    description,
+    example,
+    expected: `a list of at most ${MAX_ITEMS}, each ${String(items["expected"])}`,
+  })
+
 // ---- single values ----------------------------------------------------------------------------------------------------
 
 export const boolean = (fallback: boolean, description: string) =>
   Type.Boolean({ default: fallback, description, expected: "true or false" })
+
+/** A switch without default. */
+export const requiredBoolean = (example: boolean, description: string) =>
+  Type.Boolean({ description, example, expected: "true or false" })
 
 export const integer = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Integer({
@@ -110,6 +130,28 @@ export const text = (example: string, description: string, options: { readonly v
 export const textOr = (fallback: string, description: string) =>
   Type.String({ maxLength: MAX_TEXT, default: fallback, description, expected: "a text" })
 
+interface TextForm {
+  /** Of the check, among all names of checks. */
+  readonly name: string
+  readonly expected: string
+  readonly example: string
+}
+
+/** A text that passes `check`. No default. */
+export const textThat = (
+  check: (text: string) => boolean,
+  { name, expected, example }: TextForm,
+  description: string,
+) => Type.String({ format: format(name, check), minLength: 1, maxLength: MAX_TEXT, expected, example, description })
+
+/** One line of text. No default. */
+export const line = (example: string, description: string) =>
+  textThat(
+    (text) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text) && text.trim() === text,
+    { name: "line", expected: "one line of text", example },
+    description,
+  )
+
 /** A text that `form` describes. */
 export const pattern = (
   form: RegExp,
@@ -119,12 +161,7 @@ export const pattern = (
 
 /** A name or an identifier: a text without spaces. No default. */
 export const word = (example: string, description: string) =>
-  Type.String({
-    format: format("word", (text) => text !== "" && text.length <= MAX_TEXT && !/\s/.test(text)),
-    example,
-    description,
-    expected: "a text without spaces",
-  })
+  textThat((text) => !/\s/.test(text), { name: "word", expected: "a text without spaces", example }, description)
 
 /** A text that `parse` understands (undefined: it does not); in the settings, what it made of it. */
 export const parsed = <T>(
@@ -171,6 +208,16 @@ export const oneOf = <const W extends readonly string[]>(
       expected: `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`,
     }),
   )
+
+/** The same without default, and with an example. */
+export const requiredOneOf = <const W extends readonly string[]>(
+  words: W,
+  example: W[number],
+  description: string,
+) => ({
+  ...oneOf(words, undefined, description),
+  example,
+})
 
 /** A file or folder; relative paths are relative to the working directory of the process. */
 export const path = (example: string, description: string) =>

@@ -3,6 +3,7 @@
  * one entry all of whose conditions hold; the order of entries never matters.
  */
 import { intentText } from "../../intent/text.ts"
+import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
 import { Coverage } from "../coverage.ts"
 import { meaningless } from "../doubt.ts"
@@ -13,7 +14,6 @@ import type { Names } from "../names.ts"
 import type { Intent, KeySignRequest } from "../request.ts"
 import { type Ask, allow as allowed, defineRule, deny, type RuleAnswer, type SettingProblem, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
-import { listOf } from "../words.ts"
 import { type WallClock, wallClock } from "../zone.ts"
 
 export const allow = defineRule({
@@ -21,7 +21,7 @@ export const allow = defineRule({
   sections: ["key_sign"],
   code: "E-RSK-018",
   doc: "What may be signed: each effect of each payload, and its fee, must be covered by an entry all of whose conditions hold. Left out, every payload that can be read passes; empty, none.",
-  schema: listOf(
+  schema: itemsOf(
     allowEntry,
     [
       {

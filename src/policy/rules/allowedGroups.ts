@@ -1,9 +1,9 @@
 /** allowed_groups: every group that the task would use is named. */
 
+import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import type { RequestOf } from "../request.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, word } from "../words.ts"
 
 type GroupRequest = RequestOf<"key_sign" | "key_reshare" | "key_share_sign">
 
@@ -12,7 +12,7 @@ export const allowedGroups = defineRule({
   sections: ["key_sign", "key_reshare", "key_share_sign"],
   code: "E-RSK-005",
   doc: "Only these groups: their ids.",
-  schema: listOf(word("GROUP-ID", "A group id."), ["GROUP-ID"], "Groups that may be used."),
+  schema: itemsOf(word("GROUP-ID", "A group id."), ["GROUP-ID"], "Groups that may be used."),
   absent: "not asked",
   check: (allowed, request) => {
     const used = groupsOf(request)

@@ -1,16 +1,17 @@
 /** allowed_paths: the path of every message matches one of the patterns. */
 import { formatPath } from "../../keys/path.ts"
+import { itemsOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { covers, matchesPath } from "../pathPattern.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, pathPattern } from "../words.ts"
+import { pathPattern } from "../words.ts"
 
 export const allowedPaths = defineRule({
   key: "allowed_paths",
   sections: ["key_sign"],
   code: "E-RSK-009",
   doc: "Every message must be for a path that matches one of these patterns. A level is a number, a range, or * for any; ** at the end is any number of levels.",
-  schema: listOf(
+  schema: itemsOf(
     pathPattern("m/44/60/0/0/0-99", "A pattern of paths."),
     ["m/44/60/0/0/0-99", "m/84/**"],
     "Paths whose keys may sign.",

@@ -1,14 +1,15 @@
 /** allowed_root_keys: the root key of the group, from this node's own record, is named. */
+
+import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, word } from "../words.ts"
 
 export const allowedRootKeys = defineRule({
   key: "allowed_root_keys",
   sections: ["key_sign"],
   code: "E-RSK-006",
   doc: "Only groups with one of these root keys, as this node's own record of the group has it.",
-  schema: listOf(word("xpub...", "An extended public key."), ["xpub..."], "Root keys that may sign."),
+  schema: itemsOf(word("xpub...", "An extended public key."), ["xpub..."], "Root keys that may sign."),
   absent: "not asked",
   check: (allowed, { rootPubKey }) => [
     allowed.includes(rootPubKey) ? allow("the root key is allowed") : deny(`not allowed: ${some([rootPubKey])}`),

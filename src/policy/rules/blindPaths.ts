@@ -3,19 +3,20 @@
  * everything else needs one: a digest alone would pass by all of them.
  */
 import { formatPath } from "../../keys/path.ts"
+import { itemsOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { covers, matchesPath } from "../pathPattern.ts"
 import type { KeySignRequest } from "../request.ts"
 import { allow, defineRule, deny, some, type WrittenTable } from "../rule.ts"
 import { payment } from "../ruleCases.ts"
-import { listOf, pathPattern } from "../words.ts"
+import { pathPattern } from "../words.ts"
 
 export const blindPaths = defineRule({
   key: "blind_paths",
   sections: ["key_sign"],
   code: "E-RSK-021",
   doc: "Paths on which a digest may be signed without its payload. Asked once allow, deny or a limit by amount is written: everywhere else a payload is then required.",
-  schema: listOf(
+  schema: itemsOf(
     pathPattern("m/86/0/0/*", "A pattern of paths."),
     ["m/86/0/0/*"],
     "Paths on which digests may be signed unread.",

@@ -1,15 +1,16 @@
 /** curves: secp256k1, ed25519. */
+
+import { itemsOf, requiredOneOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { CURVES } from "../request.ts"
 import { allow, defineRule, deny } from "../rule.ts"
-import { listOf, oneOf } from "../words.ts"
 
 export const curves = defineRule({
   key: "curves",
   sections: ["key_gen", "key_sign", "key_reshare"],
   code: "E-RSK-008",
   doc: "Only keys on these curves.",
-  schema: listOf(oneOf(CURVES, "secp256k1", "A curve."), CURVES, "Curves of keys."),
+  schema: itemsOf(requiredOneOf(CURVES, "secp256k1", "A curve."), CURVES, "Curves of keys."),
   absent: "not asked",
   check: (allowed, { curve }) => [
     allowed.includes(curve) ? allow(`${curve} is allowed`) : deny(`${curve} is not allowed`),

@@ -1,5 +1,6 @@
 /** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
 import { intentText } from "../../intent/text.ts"
+import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
 import { ByTarget } from "../byTarget.ts"
 import { meaningless } from "../doubt.ts"
@@ -10,7 +11,6 @@ import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
 import type { Names } from "../names.ts"
 import { type Ask, allow, defineRule, deny as denied, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
-import { listOf } from "../words.ts"
 import { clocks, uniqueNames } from "./allow.ts"
 
 export const deny = defineRule({
@@ -18,7 +18,7 @@ export const deny = defineRule({
   sections: ["key_sign"],
   code: "E-RSK-019",
   doc: "What must not be signed, whatever allows it: one entry that matches an effect of a payload refuses the task. A condition on what the payload does not say matches.",
-  schema: listOf(
+  schema: itemsOf(
     denyEntry,
     [
       { name: "never", effects: ["approve", "permit", "delegatecall", "delegate_7702", "opaque_hash"] },

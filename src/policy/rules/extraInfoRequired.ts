@@ -2,10 +2,11 @@
  * extra_info_required: context that must come with a task, so that callback servers and auditors have it. This asks for
  * presence alone; extra_info is what WaaS says, and no rule believes it.
  */
+
+import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { SECTIONS } from "../request.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, word } from "../words.ts"
 
 type ExtraInfo = Readonly<Record<string, unknown>>
 
@@ -14,7 +15,7 @@ export const extraInfoRequired = defineRule({
   sections: SECTIONS,
   code: "E-RSK-015",
   doc: "Dotted names in extra_info that must be there and not empty. What they say is not believed.",
-  schema: listOf(word("org.org_id", "A dotted name."), ["org.org_id"], "Context that must come with a task."),
+  schema: itemsOf(word("org.org_id", "A dotted name."), ["org.org_id"], "Context that must come with a task."),
   absent: "not asked",
   check: (names, { extraInfo }) => {
     const missing = names.filter((name) => !present(extraInfo, name))

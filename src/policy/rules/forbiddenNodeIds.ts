@@ -1,14 +1,15 @@
 /** forbidden_node_ids: which of the group's nodes must not take part. */
+
+import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, word } from "../words.ts"
 
 export const forbiddenNodeIds = defineRule({
   key: "forbidden_node_ids",
   sections: ["key_sign", "key_reshare"],
   code: "E-RSK-014",
   doc: "Nodes of which none may take part.",
-  schema: listOf(word("NODE-ID-3", "A node id."), ["NODE-ID-3"], "Nodes that must not take part."),
+  schema: itemsOf(word("NODE-ID-3", "A node id."), ["NODE-ID-3"], "Nodes that must not take part."),
   absent: "not asked",
   check: (forbidden, { usedNodeIds }) => {
     const present = usedNodeIds.filter((node) => forbidden.includes(node))

@@ -1,22 +1,19 @@
 /** allow_list of key_gen, the vendor's: which new keys may be made. */
 
+import { entryOf, itemsOf, requiredInteger } from "../../settings/schema.ts"
 import { anotherThreshold, lintEntries, membersSchema, sameSet, thresholdProblems } from "../members.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { integer, listOf, tableOf } from "../words.ts"
 
 export const keyGenAllowList = defineRule({
   key: "allow_list",
   sections: ["key_gen"],
   code: "E-RSK-004",
   doc: "Each new key must match one entry: this threshold and exactly these nodes, in any order. Left out, it is empty, and nothing passes.",
-  schema: listOf(
-    tableOf(
-      {
-        threshold: integer(1, 1000, 2, "How many of the nodes sign."),
-        node_ids: membersSchema("The nodes that hold the key, all of them."),
-      },
-      "One kind of key.",
-    ),
+  schema: itemsOf(
+    entryOf("One kind of key.", {
+      threshold: requiredInteger(1, 1000, 2, "How many of the nodes sign."),
+      node_ids: membersSchema("The nodes that hold the key, all of them."),
+    }),
     [{ threshold: 2, node_ids: ["NODE-ID-1", "NODE-ID-2"] }],
     "Keys that may be made.",
   ),

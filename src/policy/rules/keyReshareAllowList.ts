@@ -1,22 +1,20 @@
 /** allow_list of key_reshare, the vendor's: to which nodes a key may go. */
+
+import { entryOf, itemsOf, requiredInteger, word } from "../../settings/schema.ts"
 import { anotherThreshold, lintEntries, membersSchema, sameSet, thresholdProblems } from "../members.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { integer, listOf, tableOf, word } from "../words.ts"
 
 export const keyReshareAllowList = defineRule({
   key: "allow_list",
   sections: ["key_reshare"],
   code: "E-RSK-004",
   doc: "Each change of a key's members must match one entry: this root key, this threshold and exactly these nodes, in any order. Left out, it is empty, and nothing passes.",
-  schema: listOf(
-    tableOf(
-      {
-        xpubkey: word("xpub...", "The extended public key of the key's root."),
-        new_threshold: integer(1, 1000, 2, "How many of the new nodes sign."),
-        new_node_ids: membersSchema("The nodes that hold the key from then on, all of them."),
-      },
-      "One change.",
-    ),
+  schema: itemsOf(
+    entryOf("One change.", {
+      xpubkey: word("xpub...", "The extended public key of the key's root."),
+      new_threshold: requiredInteger(1, 1000, 2, "How many of the new nodes sign."),
+      new_node_ids: membersSchema("The nodes that hold the key from then on, all of them."),
+    }),
     [{ xpubkey: "xpub...", new_threshold: 2, new_node_ids: ["NODE-ID-1", "NODE-ID-4"] }],
     "Changes that may be made.",
   ),

@@ -8,6 +8,7 @@
  */
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
+import { itemsOf } from "../../settings/schema.ts"
 import { askAmount, resolveAmount } from "../amountLimit.ts"
 import { askCount, signaturesOf } from "../countLimit.ts"
 import { NO_USAGE } from "../decision.ts"
@@ -17,13 +18,12 @@ import type { Names } from "../names.ts"
 import type { KeySignRequest } from "../request.ts"
 import { allow, type Draw, defineRule, entry, type Facts, type RefusedSample, type RuleAnswer } from "../rule.ts"
 import { payment, readable } from "../ruleCases.ts"
-import { listOf } from "../words.ts"
 import { allowedPaths } from "./allowedPaths.ts"
 import { maxBatch } from "./maxBatch.ts"
 import { requiredNodeIds } from "./requiredNodeIds.ts"
 
 const schema = Type.Transform(
-  listOf(
+  itemsOf(
     limitSchema,
     [
       { name: "hourly", per: "path_prefix", path_prefix: "m/44/60", window: "1h", max: 100 },

@@ -1,14 +1,15 @@
 /** max_batch: messages of one task. */
+
+import { requiredInteger } from "../../settings/schema.ts"
 import type { RequestOf } from "../request.ts"
 import { allow, defineRule, deny } from "../rule.ts"
-import { integer } from "../words.ts"
 
 export const maxBatch = defineRule({
   key: "max_batch",
   sections: ["key_sign", "key_share_sign"],
   code: "E-RSK-010",
   doc: "The most messages that one task may ask to have signed.",
-  schema: integer(1, 1_000_000, 16, "Messages of one task."),
+  schema: requiredInteger(1, 1_000_000, 16, "Messages of one task."),
   absent: "not asked",
   check: (max, request) => {
     const size = sizeOf(request)

@@ -1,14 +1,15 @@
 /** reject_all: the vendor's switch for a whole kind of task. It has no default: whoever writes a section says whether it is open. */
+
+import { requiredBoolean } from "../../settings/schema.ts"
 import { SECTIONS } from "../request.ts"
 import { allow, defineRule, deny } from "../rule.ts"
-import { boolean } from "../words.ts"
 
 export const rejectAll = defineRule({
   key: "reject_all",
   sections: SECTIONS,
   code: "E-RSK-003",
   doc: "Whether every task of this kind is rejected. Stands in every section and has no default.",
-  schema: boolean(false, "Reject every task of this kind."),
+  schema: requiredBoolean(false, "Reject every task of this kind."),
   absent: "a problem",
   check: (on) => [
     on ? deny("every task of this kind is rejected") : allow("tasks of this kind are not rejected as a whole"),

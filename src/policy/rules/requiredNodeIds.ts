@@ -1,7 +1,8 @@
 /** required_node_ids: which of the group's nodes must take part. */
+
+import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { allow, defineRule, deny, some } from "../rule.ts"
-import { listOf, word } from "../words.ts"
 import { forbiddenNodeIds } from "./forbiddenNodeIds.ts"
 
 export const requiredNodeIds = defineRule({
@@ -9,7 +10,7 @@ export const requiredNodeIds = defineRule({
   sections: ["key_sign", "key_reshare"],
   code: "E-RSK-013",
   doc: "Nodes that must all take part.",
-  schema: listOf(word("NODE-ID-1", "A node id."), ["NODE-ID-1"], "Nodes that must take part."),
+  schema: itemsOf(word("NODE-ID-1", "A node id."), ["NODE-ID-1"], "Nodes that must take part."),
   absent: "not asked",
   check: (required, { usedNodeIds }) => {
     const missing = required.filter((node) => !usedNodeIds.includes(node))

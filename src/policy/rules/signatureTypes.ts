@@ -1,8 +1,9 @@
 /** signature_types: ECDSA, EdDSA, Schnorr. */
+
+import { itemsOf, requiredOneOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { SIGNATURE_TYPES, type SignatureName } from "../request.ts"
 import { allow, defineRule, deny } from "../rule.ts"
-import { listOf, oneOf } from "../words.ts"
 import { curves } from "./curves.ts"
 
 const CURVE_OF: Readonly<Record<SignatureName, string>> = { ECDSA: "secp256k1", Schnorr: "secp256k1", EdDSA: "ed25519" }
@@ -12,8 +13,8 @@ export const signatureTypes = defineRule({
   sections: ["key_sign"],
   code: "E-RSK-007",
   doc: "Only these kinds of signature.",
-  schema: listOf(
-    oneOf(SIGNATURE_TYPES, "ECDSA", "A kind of signature."),
+  schema: itemsOf(
+    requiredOneOf(SIGNATURE_TYPES, "ECDSA", "A kind of signature."),
     SIGNATURE_TYPES,
     "Kinds of signature that may be made.",
   ),

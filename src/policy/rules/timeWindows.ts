@@ -1,10 +1,10 @@
 /** time_windows: now lies in one of the windows, on the wall clock of the window's own zone. */
 import type { StaticDecode } from "@sinclair/typebox"
+import { itemsOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
 import { SECTIONS } from "../request.ts"
 import { allow, defineRule, deny, type Linting } from "../rule.ts"
 import { openWindow, timeWindow, windowProblems, windowWithin } from "../timeWindow.ts"
-import { listOf } from "../words.ts"
 import { DAYS, formatClock, wallClock } from "../zone.ts"
 
 export const timeWindows = defineRule({
@@ -12,7 +12,7 @@ export const timeWindows = defineRule({
   sections: SECTIONS,
   code: "E-RSK-012",
   doc: "Only within these times of the week. A night is two windows.",
-  schema: listOf(
+  schema: itemsOf(
     timeWindow,
     [{ zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00" }],
     "Times of the week.",
