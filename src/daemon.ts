@@ -24,6 +24,8 @@ import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
 import { type Identity, identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
+import { carryOut } from "./ops/admin/carryOut.ts"
+import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
 import type { Observers } from "./ops/observers.ts"
 import { openOperations } from "./ops/operations.ts"
@@ -164,6 +166,11 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   }
   operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })
   const jobs = startNodeJobs(base)
+  const admin = await startAdmin({
+    store,
+    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules }, command),
+    log,
+  })
   return {
     nodeId,
     reload(next, keys) {
@@ -174,6 +181,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     async stop() {
       // First, because a node that is stopping looks broken.
       const unwatched = operations.stop()
+      admin.stop()
       await endSessions(tasks, pool)
       up.stop()
       stopping.abort()

@@ -4,6 +4,7 @@
  * Four kinds of failure never mix: a Verdict (a refusal by the rules) is a value; Blame (another party's doing) lives in
  * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
  */
+import { adminCodes } from "./errors/admin.ts"
 import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
@@ -19,6 +20,7 @@ import { taskCodes } from "./errors/task.ts"
 import { waasCodes } from "./errors/waas.ts"
 
 export const codes = {
+  ...adminCodes,
   ...backupCodes,
   ...cliCodes,
   ...configCodes,

@@ -12,11 +12,13 @@ import {
   restoreBackup,
   scratchBeside,
   unprovenOf,
+  type Written,
   writeBackup,
 } from "../jobs/backupWork.ts"
 import type { Secret } from "../secret.ts"
 import { snapshotOf } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import { permittedBeside } from "./besideNode.ts"
 import { command, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"
 import { keyFileOf } from "./password.ts"
@@ -48,18 +50,10 @@ export const create = command({
     using password = await passwords.existing(db)
     const file = options.passwordFile ?? backup.password_file
     using sealing = await newPassword(base, { what: `the backup ${path}`, file, db })
-    using scratch = scratchBeside(path, nowMs)
-    using snapshot = snapshotOf(db.path, password, join(scratch.path, "snapshot.db"))
-    const chosen = options.groups.length === 0 ? undefined : new Set(options.groups)
-    const { bytes, manifest } = await writeBackup(unprovenOf(path), snapshot, {
-      password: sealing,
-      chosen,
-      nowMs,
-      pause: collecting(),
-    })
-    // The password hash of the proof takes memory of its own: first what writing left behind goes.
-    Bun.gc(true)
-    proveOrRemove(path, sealing, nowMs)
+    const groups = options.groups
+    const { bytes, manifest } = await permittedBeside(db.path, { command: "backup", group_ids: groups }, password, () =>
+      written({ db: db.path, path, groups, nowMs }, password, sealing),
+    )
     out.result({ file: path, bytes, proven: true, ...manifest }, [
       `Backup: ${path} (${bytes} bytes)`,
       ...described(manifest),
@@ -68,6 +62,24 @@ export const create = command({
     return EXIT.ok
   },
 })
+
+interface BackupOrder {
+  readonly db: string
+  readonly path: string
+  readonly groups: readonly string[]
+  readonly nowMs: number
+}
+
+async function written({ db, path, groups, nowMs }: BackupOrder, password: Secret, sealing: Secret): Promise<Written> {
+  using scratch = scratchBeside(path, nowMs)
+  using snapshot = snapshotOf(db, password, join(scratch.path, "snapshot.db"))
+  const chosen = groups.length === 0 ? undefined : new Set(groups)
+  const made = await writeBackup(unprovenOf(path), snapshot, { password: sealing, chosen, nowMs, pause: collecting() })
+  // The password hash of the proof takes memory of its own: first what writing left behind goes.
+  Bun.gc(true)
+  proveOrRemove(path, sealing, nowMs)
+  return made
+}
 
 /** A backup that was not proven gets no name. */
 function proveOrRemove(path: string, password: Secret, nowMs: number): void {

@@ -1,12 +1,12 @@
-/** `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten. The node must not run. */
+/** `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten. A running node does it itself. */
 
-import { MOST_BYTES } from "../config/keyFile.ts"
+import { charactersOf, LEAST_CHARACTERS, MOST_BYTES } from "../config/keyFile.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { askNode } from "../ops/admin/client.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
-import { LEAST_CHARACTERS } from "./password.ts"
 
 /** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
 const STDIN_MS = 10_000
@@ -14,7 +14,7 @@ const STDIN_MS = 10_000
 export const changePassword = command({
   summary: "Give the database another password",
   details: [
-    "The node must not be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
+    "The node may be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
     "equal lines. A key file is not touched: write the new password to it yourself. Backups keep the password they have.",
     "The old password still opens every copy of the database that was made before. The key under which records are sealed stays the",
     "same: whoever had the old password and such a copy can read later copies too. If the old password was known to somebody, restore",
@@ -27,10 +27,13 @@ export const changePassword = command({
   run: async ({ config, passwords, out }) => {
     const { db } = await config()
     using password = await passwords.existing(db)
-    using store = openStore(db.path, password, { readOnly: false })
     const forTerminal = { key_file: undefined, danger_allow_readable_key_file: false }
     using next = process.stdin.isTTY === true ? await passwords.fresh(forTerminal) : await fromStdin(db.path)
-    store.changePassword(next)
+    const asked = await askNode(db.path, { command: "change-password" }, password, next)
+    if (asked === undefined) {
+      using store = openStore(db.path, password, { readOnly: false })
+      store.changePassword(next)
+    }
     if (db.key_file !== undefined) {
       out.note(
         `the key file ${db.key_file} still holds the old password: write the new one to it before the next start`,
@@ -51,8 +54,7 @@ async function fromStdin(path: string): Promise<Secret> {
   const second = withoutReturn(rest.subarray(0, rest.indexOf(0x0a)))
   using repeated = Secret.from(second)
   if (!first.equals(repeated)) throw new CosignerError("E-CLI-006", {})
-  const characters = first.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
-  if (characters < LEAST_CHARACTERS) throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
+  if (charactersOf(first) < LEAST_CHARACTERS) throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
   return Secret.from(first.expose())
 }
 

@@ -2,16 +2,17 @@
 import { generateKeyPairSync } from "node:crypto"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { publicKeyPem } from "../ops/inventory/nodeKeys.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
 import { type CommandBase, command } from "./command.ts"
-import { publicKeyPem } from "./nodeKeys.ts"
 
 const RSA_BITS = 2048
 
 export const create = command({
   summary: "Make this node's event key",
-  details: "The node must not be running. Give the printed public key to the event servers. An existing key is kept.",
+  details:
+    "The node must not be running: it takes the key at its start. Give the printed public key to the event servers. An existing key is kept.",
   run: async (base) => {
     using store = await open(base, false)
     using existing = store.eventKey()

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { writing } from "../backup/faults.ts"
+import type { Config } from "../config/config.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -11,18 +12,20 @@ import { checkShare, wipeGroupSecret } from "../keys/group.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
 import { encodeRecoveryFile, parseRecoveryFile, type ShareToExport } from "../keys/recoveryFile.ts"
 import { checkPublicShares, proveShare } from "../keys/recoverySet.ts"
+import { selfOf } from "../ops/inventory/nodeKeys.ts"
 import type { Secret } from "../secret.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { command, list, value, valueOr } from "./command.ts"
+import { permittedBeside } from "./besideNode.ts"
+import { type CommandBase, command, list, value, valueOr } from "./command.ts"
 import { newPassword } from "./newPassword.ts"
-import { selfOf } from "./nodeKeys.ts"
 
 export const exportShare = command({
   summary: "Write encrypted recovery files of this node's key shares",
   details: [
     "One file with the shares of the named groups, in the format that the public recovery tools read. Asks for a new password;",
-    "without a terminal the key file's password serves, and that is said. May run beside the node. Whoever has the files and",
+    "without a terminal the key file's password serves, and that is said. Beside a running node that compares the password first",
+    "and logs the export. Whoever has the files and",
     "passwords of enough nodes has the key: keep them apart, offline.",
   ].join("\n"),
   options: {
@@ -35,36 +38,63 @@ export const exportShare = command({
     const { options, out, passwords } = base
     const { db } = await base.config()
     using password = await passwords.existing(db)
-    using store = openStore(db.path, password, { readOnly: true })
-    const groups = wanted(store, options.groups)
-    using seed = store.identity()
-    const { party, nodeId } = selfOf(seed)
-    const path = join(options.dir, `recovery-secrets-${nodeId}-${timeText(Date.now())}`)
-    if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
-    using sealing = await newPassword(base, { what: `the recovery file ${path}`, file: options.passwordFile, db })
-    const shares = groups.map((group): ShareToExport => {
-      const secret = store.groups.open(group.groupId, group.epochId)
-      checkShare(group, secret, party)
-      return { group, self: party, share: secret.share }
-    })
-    try {
-      writing(path, () => {
-        makeFolder(options.dir)
-        writeNew(path, encodeRecoveryFile(shares, sealing, systemRng, nodeIdOf))
-      })
-    } finally {
-      for (const { share } of shares) wipeGroupSecret({ share, pairs: [] })
-    }
-    provenOrRemoved(path, sealing)
-    const groupIds = groups.map(({ groupId }) => groupId)
-    out.result({ file: path, node_id: nodeId, group_ids: groupIds, proven: true }, [
-      `Exported: ${path}`,
-      `Groups: ${groupIds.join(" ")}`,
+    const exported = await permittedBeside(
+      db.path,
+      { command: "export-share", group_ids: options.groups },
+      password,
+      () => written(base, db, options, password),
+    )
+    const { file, node_id, group_ids } = exported
+    out.result({ file, node_id, group_ids, proven: true }, [
+      `Exported: ${file}`,
+      `Groups: ${group_ids.join(" ")}`,
       "Proven: read back, every share belongs to its public share",
     ])
     return EXIT.ok
   },
 })
+
+interface ExportOptions {
+  readonly groups: readonly string[]
+  readonly dir: string
+  readonly passwordFile: string | undefined
+}
+
+interface ExportedShares {
+  readonly file: string
+  readonly node_id: string
+  readonly group_ids: readonly string[]
+}
+
+async function written(
+  base: Pick<CommandBase, "passwords" | "out">,
+  db: Config["db"],
+  options: ExportOptions,
+  password: Secret,
+): Promise<ExportedShares> {
+  using store = openStore(db.path, password, { readOnly: true })
+  const groups = wanted(store, options.groups)
+  using seed = store.identity()
+  const { party, nodeId } = selfOf(seed)
+  const path = join(options.dir, `recovery-secrets-${nodeId}-${timeText(Date.now())}`)
+  if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+  using sealing = await newPassword(base, { what: `the recovery file ${path}`, file: options.passwordFile, db })
+  const shares = groups.map((group): ShareToExport => {
+    const secret = store.groups.open(group.groupId, group.epochId)
+    checkShare(group, secret, party)
+    return { group, self: party, share: secret.share }
+  })
+  try {
+    writing(path, () => {
+      makeFolder(options.dir)
+      writeNew(path, encodeRecoveryFile(shares, sealing, systemRng, nodeIdOf))
+    })
+  } finally {
+    for (const { share } of shares) wipeGroupSecret({ share, pairs: [] })
+  }
+  provenOrRemoved(path, sealing)
+  return { file: path, node_id: nodeId, group_ids: groups.map(({ groupId }) => groupId) }
+}
 
 /** The active epoch of each group. Throws E-BAK-012 for a group that is not here, E-BAK-014 where no epoch is active. */
 function wanted(store: Store, ids: readonly string[]): readonly GroupPublic[] {

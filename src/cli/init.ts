@@ -5,11 +5,11 @@ import { copy } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { makeFolder } from "../files.ts"
+import { publicKeyPem, selfOf } from "../ops/inventory/nodeKeys.ts"
 import type { Output } from "../output.ts"
 import { Secret } from "../secret.ts"
 import { createStore } from "../store/store.ts"
 import { command } from "./command.ts"
-import { publicKeyPem, selfOf } from "./nodeKeys.ts"
 
 const RSA_BITS = 2048
 /** What a node and its services write to; a service unit with a read-only system fails to start where one is missing. */

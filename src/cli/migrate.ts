@@ -6,7 +6,7 @@ import { command, flag } from "./command.ts"
 export const migrate = command({
   summary: "Bring the database to the format of this version",
   details: [
-    "Keeps a copy beside the database first. Exits 0 when there is nothing to do. A database of a later version is refused:",
+    "The node must not be running: it reads the old format. Keeps a copy beside the database first. Exits 0 when there is nothing to do. A database of a later version is refused:",
     "there is no way back but the copy that was made before.",
   ].join("\n"),
   options: { dryRun: flag("--dry-run", "say what would be done, and do nothing") },

@@ -4,7 +4,7 @@
  * is not there.
  */
 import { join } from "node:path"
-import { readKeyFile } from "../config/keyFile.ts"
+import { charactersOf, LEAST_CHARACTERS, readKeyFile } from "../config/keyFile.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import type { Secret } from "../secret.ts"
@@ -30,7 +30,6 @@ export interface Passwords {
 
 /** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
 export const CREDENTIAL = "cosigner-password"
-export const LEAST_CHARACTERS = 16
 
 interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -72,10 +71,6 @@ async function twice(ask: PasswordSources["ask"]): Promise<Secret> {
   first.wipe()
   throw new CosignerError("E-CLI-006", {})
 }
-
-/** Unicode code points, counted without making a string of the password: every byte that begins one. */
-const charactersOf = (password: Secret): number =>
-  password.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
 
 /** A systemd credential: the directory is the service's own, its files have the modes systemd gave them. */
 function readCredential(path: string): Secret | undefined {

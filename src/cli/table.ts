@@ -35,13 +35,18 @@ export const table: readonly Row[] = [
   },
   {
     path: ["info", "task"],
-    summary: "Show what the journal knows of one task",
+    summary: "Show what the journal knows of one task, or the newest tasks",
     load: async () => (await import("./info.ts")).task,
   },
   {
-    path: ["sign"],
+    path: ["share-sign"],
     summary: "Sign a message with this node's own share, to show that it holds it",
-    load: async () => (await import("./sign.ts")).sign,
+    load: async () => (await import("./shareSign.ts")).shareSign,
+  },
+  {
+    path: ["sign"],
+    summary: "The old name of share-sign",
+    load: async () => (await import("./shareSign.ts")).sign,
   },
   {
     path: ["export-share"],

@@ -1,7 +1,13 @@
-/** A password in a file that only its owner reads: judged on the open file, read into memory that is wiped. */
+/** Passwords: how long one must be, and one in a file that only its owner reads, judged on the open file and read into memory that is wiped. */
 import { CosignerError } from "../errors.ts"
 import { type Judged, readPrivate, UnusableFile } from "../files.ts"
 import { Secret } from "../secret.ts"
+
+export const LEAST_CHARACTERS = 16
+
+/** Unicode code points, counted without making a string of the password: every byte that begins one. */
+export const charactersOf = (password: Secret): number =>
+  password.expose().reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0)
 
 /** More is no password. */
 export const MOST_BYTES = 1024

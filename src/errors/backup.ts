@@ -137,7 +137,7 @@ export const backupCodes = {
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `--message ${d.message}`,
-    next: "give the message as hex, 1 to 4096 bytes, with or without 0x",
+    next: "give hex behind 0x, or any other text; it may have 1 to 4096 bytes",
   }),
   "E-BAK-023": entry<{ readonly group: string; readonly why: string }>({
     kind: "input",

@@ -18,6 +18,8 @@ export interface Libc {
   monotonicUs(): bigint
   /** Whether a write to `fd` would not block or would fail at once, found out within `timeoutMs`. */
   isWritable(fd: number, timeoutMs: number): boolean
+  /** A socket's option of so many 32-bit words; undefined if it has none. */
+  socketOption(fd: number, level: number, option: number, words: number): readonly number[] | undefined
   /** A socket for datagrams to AF_UNIX addresses. */
   datagramSocket(): number
   /** `address` is a whole sockaddr_un. */
@@ -41,6 +43,7 @@ const SYMBOLS = {
   clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const
@@ -78,6 +81,12 @@ function open(): Libc {
       // struct pollfd: int fd, short events, short revents
       const asked = new Int32Array([fd, POLLOUT])
       return c.poll(ptr(asked), 1, timeoutMs) > 0
+    },
+    socketOption(fd, level, option, words) {
+      const value = new Uint32Array(words)
+      const length = Uint32Array.of(value.byteLength)
+      const failed = c.getsockopt(fd, level, option, ptr(value), ptr(length))
+      return failed < 0 || length[0] !== value.byteLength ? undefined : [...value]
     },
     datagramSocket: () => answer(c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
     sendTo: (socket, message, address, flags) =>

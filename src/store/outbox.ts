@@ -88,10 +88,10 @@ export class Outbox {
     this.#update(server, seq, (delivery) => ({ ...delivery, state: "failed" }))
   }
 
-  /** Events whose tries are spent, oldest first, also of servers that are no longer configured. */
-  deadLetters(): readonly DeadLetter[] {
+  /** Events whose tries are spent, of each server the newest `most`, oldest first; also of servers that are no longer configured. */
+  deadLetters(most: number): readonly DeadLetter[] {
     return [...this.#queues].flatMap(([server, { failed }]) =>
-      [...failed].map((seq) => {
+      [...failed].slice(-most).map((seq) => {
         const { event, deliveries } = this.#read(seq)
         const delivery = deliveries.find((entry) => entry.server === server)
         return { server, event, attempts: delivery?.attempts ?? 0, lastMs: delivery?.lastMs ?? 0 }

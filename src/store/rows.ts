@@ -97,7 +97,7 @@ export function writeHeader(file: SecretsFile, header: Bytes): void {
 }
 
 /** The header as it stands, for the key derivation that comes before everything else. */
-function readHeader(file: SecretsFile): Uint8Array {
+export function readHeader(file: SecretsFile): Uint8Array {
   const { path } = file
   try {
     const row = getRow(file, HEADER_ID)

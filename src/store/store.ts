@@ -3,7 +3,7 @@
  * must not lose and must not show; what is done with it is decided elsewhere.
  */
 import { randomBytes } from "node:crypto"
-import { copy } from "../bytes.ts"
+import { type Bytes, copy, equal } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
@@ -40,7 +40,7 @@ import {
   type UnprovenChecks,
 } from "./records.ts"
 import type { DatabaseAge } from "./rollbackGuard.ts"
-import { NO_NAME, openHeader, parseBody } from "./rows.ts"
+import { NO_NAME, openHeader, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
 import { Snapshot } from "./snapshot.ts"
@@ -245,6 +245,21 @@ export class Store implements Disposable {
   changePassword(next: Secret, kdf: Kdf = DEFAULT_KDF): void {
     const header = wrapKey(this.#dataKey, next, kdf)
     this.#vault.transaction((tx) => tx.replaceHeader(header))
+  }
+
+  /** The clear header: what a password is compared with, elsewhere than on the thread that signs. */
+  header(): Bytes {
+    return copy(readHeader(this.#file))
+  }
+
+  /** The same data key under another password, wrapped elsewhere from the header `before`, which must still be the one. */
+  replaceHeader(before: Uint8Array, header: Bytes): void {
+    this.#vault.transaction((tx) => {
+      if (!equal(before, readHeader(this.#file))) {
+        throw new CosignerError("E-STO-019", { path: this.path, why: "its password was changed meanwhile" })
+      }
+      tx.replaceHeader(header)
+    })
   }
 
   /** Writes for no other purpose than to see whether writing works: throws what a task's record would meet. */

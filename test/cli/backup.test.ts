@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { rollbackGuardPath, writeRollbackGuard } from "../../src/store/rollbackGuard.ts"
@@ -179,7 +180,7 @@ test("a backup of a node with a share that is not its own is not proven, and get
   expect(out.stderr).toContain("E-BAK-011")
   expect(namesIn(home.file("backups"))).toEqual([])
   // and neither is it exported or signed with
-  expect((await cli(["sign", ...flags(home), "--group-id", ID(9), "--message", "00"])).exit).not.toBe(0)
+  expect((await cli(["share-sign", ...flags(home), "--group-id", ID(9), "--message", "00"])).exit).not.toBe(0)
 })
 
 describe("a backup is refused", () => {
@@ -362,9 +363,9 @@ describe("export-share", () => {
   })
 })
 
-describe("sign", () => {
+describe("share-sign", () => {
   const run = (home: Home, groupId: string, message: string, ...more: readonly string[]): Promise<Outcome> =>
-    cli(["sign", ...flags(home), "--group-id", groupId, "--message", message, ...more])
+    cli(["share-sign", ...flags(home), "--group-id", groupId, "--message", message, ...more])
   for (const [curve, n] of [
     ["secp256k1", 0],
     ["ed25519", 1],
@@ -390,19 +391,40 @@ describe("sign", () => {
     using home = new Home()
     home.create().close()
     const args = flags(home).filter((flag) => flag !== "--json")
-    expect((await cli(["sign", ...args, "--group-id", ID(0), "--message", "00"])).stdout).toMatch(
+    expect((await cli(["share-sign", ...args, "--group-id", ID(0), "--message", "00"])).stdout).toMatch(
       /^Signature: 0x[0-9a-f]{128}$/m,
     )
   })
   test("refuses what is no message, no group, and a database in use", async () => {
     using home = new Home()
     home.create().close()
-    for (const bad of ["", "0x", "abc", "xyz", "00".repeat(4097)])
+    for (const bad of ["", "0x", "0xabc", "0Xzz", `0x${"00".repeat(4097)}`, "é".repeat(2049)])
       expect(codeIn(await run(home, ID(0), bad))).toBe("E-BAK-022")
-    expect((await run(home, ID(0), "00".repeat(4096))).exit).toBe(0)
+    expect((await run(home, ID(0), `0x${"00".repeat(4096)}`)).exit).toBe(0)
+    expect((await run(home, ID(0), "é".repeat(2048))).exit).toBe(0)
     expect(codeIn(await run(home, ID(9), "00"))).toBe("E-CLI-011")
     using _running = home.open()
     expect(codeIn(await run(home, ID(0), "00"))).toBe("E-STO-003")
+  })
+  test("says how it read the message: hex behind 0x, and any other text as it is", async () => {
+    using home = new Home()
+    home.create().close()
+    for (const [given, encoding, bytes] of [
+      ["0x68656C6c6f", "hex", "hello"],
+      ["hello", "utf-8", "hello"],
+      ["68656c6c6f", "utf-8", "68656c6c6f"],
+      ["grüezi 🔑", "utf-8", "grüezi 🔑"],
+    ] as const) {
+      const answer = json(await run(home, ID(1), given))
+      expect(answer).toMatchObject({ message: given, message_encoding: encoding })
+      expect(answer["msg_hash"]).toBe(`0x${toHex(sha256(utf8(bytes)))}`)
+    }
+  })
+  test("`sign` is its old name, and says the new one", async () => {
+    using home = new Home()
+    home.create().close()
+    const old = await cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "0x00"])
+    expect([old.exit, old.stderr]).toEqual([0, expect.stringContaining("share-sign")])
   })
   test("obeys the rules of key_share_sign", async () => {
     using home = new Home()
@@ -465,7 +487,7 @@ describe("rollback", () => {
     writeRollbackGuard(home.db, store.fencingToken)
     const epochId = store.groups.active(ID(0))?.epochId
     store.close()
-    const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
+    const sign = (): Promise<Outcome> => cli(["share-sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
     expect((await sign()).exit).toBe(0)
     writeFileSync(home.db, copy)
     expect(codeIn(await sign())).toBe("E-BAK-015")
@@ -484,7 +506,7 @@ describe("rollback", () => {
   test("a guard that cannot be read stops the node, one that is missing does not", async () => {
     using home = new Home()
     home.create().close()
-    const sign = (): Promise<Outcome> => cli(["sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
+    const sign = (): Promise<Outcome> => cli(["share-sign", ...flags(home), "--group-id", ID(0), "--message", "00"])
     writeFileSync(rollbackGuardPath(home.db), "cosigner-guard 1 0 1 1 0000000000000000\n")
     expect(codeIn(await sign())).toBe("E-BAK-016")
     rmSync(rollbackGuardPath(home.db))

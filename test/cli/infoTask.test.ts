@@ -1,6 +1,6 @@
 /** What `cosigner info task` prints of a record, for people and for programs. */
 import { expect, test } from "bun:test"
-import { taskJson, taskText } from "../../src/cli/infoTask.ts"
+import { taskJson, taskText } from "../../src/ops/inventory/tasks.ts"
 import type { TaskRecord } from "../../src/tasks/ports.ts"
 import { encodeTask, taskDigest, withoutPayloads } from "../../src/wire/task.ts"
 import { EXCHANGE, PATH, readingNode, withPayloads } from "../tasks/payloads.ts"

@@ -161,6 +161,18 @@ describe("a node that signs", () => {
     const json = await command("status", "--json")
     expect(Value.Check(statusSchema, JSON.parse(json.stdout))).toBe(true)
   })
+  test("answers commands beside it: without a password what is public, with it a signature of its share", async () => {
+    const info = await command("info", "group", "--json")
+    expect(info).toMatchObject({ exit: 0, stderr: "" })
+    const [group] = JSON.parse(info.stdout)
+    const sign = ["share-sign", "--group-id", group.group_id, "--message", "hello", "--json"]
+    expect((await command(...sign)).exit).toBe(3)
+    const signed = await command(...sign, "--key-file", ".password")
+    expect(JSON.parse(signed.stdout)).toMatchObject({ node_id: node().nodeId, message_encoding: "utf-8" })
+    expect((await command("info", "task")).stdout).toContain("KeyShareSign local-")
+    const log = await Bun.file(join(it.deployment.dir, "logs", `${node().name}.log`)).text()
+    expect(log).toMatch(/msg="admin command" command=share-sign outcome=E-STO-004|command=share-sign outcome=done/)
+  })
   test("is not ready without WaaS, and cannot be reached when it has ended", async () => {
     await it.deployment.endNode({ name: "waas", nodeId: "", dir: "" }, "SIGTERM")
     let ended = await command("status", "--json")

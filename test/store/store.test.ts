@@ -552,7 +552,7 @@ test("events keep their order per server, a failed one does not block the next, 
     expect(store.outbox.next("a", 99)).toBeUndefined()
   }
   using store = folder.open()
-  expect(store.outbox.deadLetters()).toEqual([{ server: "a", event: event("1"), attempts: 1, lastMs: 50 }])
+  expect(store.outbox.deadLetters(10)).toEqual([{ server: "a", event: event("1"), attempts: 1, lastMs: 50 }])
   expect(store.outbox.backlog().toSorted((x, y) => (x.server < y.server ? -1 : 1))).toEqual([
     { server: "a", pending: 2, failed: 1 },
     { server: "b", pending: 3, failed: 0 },

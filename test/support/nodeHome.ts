@@ -111,10 +111,10 @@ export class Home implements Disposable {
     mkdirSync(join(this.path, "backups"))
   }
 
-  /** A database with this many groups on each curve. */
-  create(groups = 1): Store {
+  /** A database with this many groups on each curve. The callback key is none unless one is given. */
+  create(groups = 1, rsaKey: Uint8Array = new Uint8Array(1200).fill(2)): Store {
     using identitySeed = Secret.take(seedOf(this.self))
-    using callbackKey = Secret.take(new Uint8Array(1200).fill(2))
+    using callbackKey = Secret.from(rsaKey)
     using password = secret(PASSWORD)
     const store = createStore(this.db, password, { identitySeed, callbackKey, kdf: KDF })
     for (let n = 0; n < groups; n++) {

@@ -3,12 +3,12 @@
  * and notices when the main thread falls silent, because the main thread cannot. It holds no key and no secret but the
  * digest of the port's token.
  */
-import { lstatSync, unlinkSync, writeSync } from "node:fs"
-import { connect } from "node:net"
+import { writeSync } from "node:fs"
 import { build } from "../../build.ts"
 import { CosignerError, describe, errorText } from "../../errors.ts"
 import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
+import { removeStale } from "../staleSocket.ts"
 import type { ItemDocument } from "./documents.ts"
 import { createLimits } from "./limits.ts"
 import type { FromThread, PortOptions, PortSnapshot, StallOptions, ToThread } from "./messages.ts"
@@ -148,22 +148,6 @@ async function open({ listen, token }: PortOptions): Promise<void> {
 /** A connection; whoever reaches a unix socket is its owner. */
 const clientOf = (peer: Bun.SocketAddress | null): string | undefined =>
   peer === null || peer.address === "" ? undefined : `${peer.address} ${peer.port}`
-
-/** A socket that a killed node left behind; one that somebody listens on stays, and so does anything else. */
-async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found === undefined) return
-  if (!found.isSocket()) throw new Error("something that is no socket is in its place")
-  const isAnswered = await new Promise<boolean>((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on("error", () => resolve(false))
-  })
-  if (isAnswered) throw new Error("another process listens there")
-  unlinkSync(path)
-}
 
 self.addEventListener("message", ({ data }) => {
   switch (data.kind) {

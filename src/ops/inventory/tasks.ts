@@ -1,9 +1,39 @@
-/** One task of the journal, for people and for programs: what was asked, read, decided and done. */
-import { goTime } from "../keys/groupInfo.ts"
-import { recordedIntents } from "../tasks/intents.ts"
-import type { TaskRecord } from "../tasks/ports.ts"
-import { requestDetail } from "../wire/requestDetail.ts"
-import { decodeRecordedTask } from "../wire/task.ts"
+/** Tasks of the journal, for people and for programs: of one what was asked, read, decided and done; of many a line each. */
+import { CosignerError } from "../../errors.ts"
+import { goTime } from "../../keys/groupInfo.ts"
+import type { Store } from "../../store/store.ts"
+import { recordedIntents } from "../../tasks/intents.ts"
+import type { TaskRecord } from "../../tasks/ports.ts"
+import { requestDetail } from "../../wire/requestDetail.ts"
+import { decodeRecordedTask } from "../../wire/task.ts"
+import type { Shown } from "./shown.ts"
+
+/** One task, or a line for each of the newest. Throws E-CLI-011 for a task that the journal does not know. */
+export function showTasks(store: Store, taskId: string | undefined, most: number): Shown {
+  if (taskId !== undefined) {
+    const record = store.tasks.get(taskId)
+    if (record !== undefined) return { value: taskJson(record), lines: taskText(record) }
+    const known = store.tasks.list({ limit: 5 }).map((task) => task.taskId)
+    throw new CosignerError("E-CLI-011", { what: "such task", known })
+  }
+  const records = store.tasks.list({ limit: most })
+  return {
+    value: records.map(briefJson),
+    lines: [`Newest tasks: ${records.length}, from ${store.path}`, ...records.map(briefText)],
+  }
+}
+
+const briefJson = (record: TaskRecord): object => ({
+  task_id: record.taskId,
+  type: record.type,
+  state: record.state,
+  claimed_ms: record.claimedMs,
+  updated_ms: record.updatedMs,
+  code: record.code,
+})
+
+const briefText = ({ taskId, type, state, claimedMs, code }: TaskRecord): string =>
+  `    ${goTime(claimedMs)} ${type} ${taskId}: ${state}${code === "" ? "" : ` ${code}`}`
 
 const detailOf = ({ document }: TaskRecord): Readonly<Record<string, unknown>> | null => {
   const task = decodeRecordedTask(document)

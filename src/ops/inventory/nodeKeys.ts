@@ -1,9 +1,9 @@
 /** What a node's own keys look like in public: its node id, and the key that callback and event servers verify with. */
 import { createPrivateKey, createPublicKey } from "node:crypto"
-import type { PartyId } from "../keys/party.ts"
-import { identityOf } from "../mpc/envelope.ts"
-import type { Secret } from "../secret.ts"
-import { nodeIdOf } from "../wire/nodeId.ts"
+import type { PartyId } from "../../keys/party.ts"
+import { identityOf } from "../../mpc/envelope.ts"
+import type { Secret } from "../../secret.ts"
+import { nodeIdOf } from "../../wire/nodeId.ts"
 
 /** The node of a 32-byte Ed25519 seed. */
 export function selfOf(identitySeed: Secret): { readonly party: PartyId; readonly nodeId: string } {

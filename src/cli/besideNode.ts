@@ -1,0 +1,60 @@
+/**
+ * Commands that work whether or not the node runs: through the admin socket of the node that has the database open, and on
+ * the file itself where none does.
+ */
+import { CosignerError } from "../errors.ts"
+import { requireNewest } from "../jobs/rollbackGuard.ts"
+import { type AskedNode, askNode } from "../ops/admin/client.ts"
+import type { AdminCommand } from "../ops/admin/protocol.ts"
+import type { Shown } from "../ops/inventory/shown.ts"
+import type { Secret } from "../secret.ts"
+import { openStore, type Store } from "../store/store.ts"
+import type { CommandBase } from "./command.ts"
+
+/** Shows something: a running node answers without the password, the file is opened to be read. */
+export async function showBeside(base: CommandBase, asked: AdminCommand, read: (store: Store) => Shown): Promise<void> {
+  const { db } = await base.config()
+  const answer = await askNode(db.path, asked)
+  if (answer !== undefined) return print(base, answer.shown)
+  using password = await base.passwords.existing(db)
+  using store = openStore(db.path, password, { readOnly: true })
+  print(base, read(store))
+}
+
+/** Changes something: a running node does it itself, when the password is right; otherwise the file is opened to be changed. */
+export async function changeBeside(
+  base: CommandBase,
+  asked: AdminCommand,
+  change: (store: Store) => Shown,
+): Promise<void> {
+  const { db } = await base.config()
+  using password = await base.passwords.existing(db)
+  const answer = await askNode(db.path, asked, password)
+  if (answer !== undefined) return print(base, answer.shown)
+  using store = openStore(db.path, password, { readOnly: false })
+  requireNewest(store)
+  print(base, change(store))
+}
+
+/**
+ * Does something of its own with the shares: a running node is asked first, compares the password, and is told how it ended;
+ * so its log names who took shares out, and when.
+ */
+export async function permittedBeside<T>(
+  db: string,
+  asked: AdminCommand,
+  password: Secret,
+  action: () => Promise<T>,
+): Promise<T> {
+  const node: AskedNode | undefined = await askNode(db, asked, password)
+  try {
+    const result = await action()
+    await node?.ended("done")
+    return result
+  } catch (error) {
+    await node?.ended(error instanceof CosignerError ? error.code : "E-CLI-001")
+    throw error
+  }
+}
+
+const print = ({ out }: CommandBase, { value, lines }: Shown): void => out.result(value, lines)

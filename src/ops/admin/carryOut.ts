@@ -1,0 +1,68 @@
+/** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
+import { randomUUID } from "node:crypto"
+import { systemRng } from "../../crypto/random.ts"
+import { CosignerError } from "../../errors.ts"
+import type { PartyId } from "../../keys/party.ts"
+import type { Rules } from "../../policy/schema.ts"
+import type { Store } from "../../store/store.ts"
+import { signLocally } from "../../tasks/localShareSign.ts"
+import { parseNodeId } from "../../wire/nodeId.ts"
+import { showEvents } from "../inventory/events.ts"
+import { showGroups } from "../inventory/groups.ts"
+import { showSelf } from "../inventory/self.ts"
+import { showSignature } from "../inventory/shareSignature.ts"
+import type { Shown } from "../inventory/shown.ts"
+import { pardonPeer, showStrikes } from "../inventory/strikes.ts"
+import { showTasks } from "../inventory/tasks.ts"
+import type { AdminCommand } from "./protocol.ts"
+
+interface AdminNode {
+  readonly store: Store
+  readonly self: PartyId
+  /** The rules of the moment. */
+  readonly rules: () => Rules
+}
+
+/** Throws what the command meets. */
+export function carryOut({ store, self, rules }: AdminNode, command: AdminCommand): Shown {
+  switch (command.command) {
+    case "info":
+      return showSelf(store)
+    case "groups":
+      return showGroups(store, self, command.group_id)
+    case "tasks":
+      return showTasks(store, command.task_id, command.limit)
+    case "events":
+      return showEvents(store, command.limit)
+    case "strikes":
+      return showStrikes(store)
+    case "strikes pardon":
+      return pardonPeer(store, partyOf(command.node_id), Date.now())
+    case "share-sign":
+      return showSignature(
+        signLocally(
+          {
+            self,
+            groups: store.groups,
+            tasks: store.tasks,
+            rules: rules(),
+            rng: systemRng,
+            taskId: `local-${randomUUID()}`,
+            nowMs: Date.now(),
+          },
+          command.group_id,
+          command.message,
+        ),
+      )
+    case "change-password":
+    case "export-share":
+    case "backup":
+      throw new CosignerError("E-CLI-001", { what: `${command.command} is not the main thread's` })
+  }
+}
+
+function partyOf(nodeId: string): PartyId {
+  const party = parseNodeId(nodeId)
+  if (party === undefined) throw new CosignerError("E-ADM-006", { problem: "the node id is none" })
+  return party
+}

@@ -1,0 +1,38 @@
+/** What the main thread and the thread of the admin socket say to each other: structured-cloneable data, and no secret. */
+import type { Bytes } from "../../bytes.ts"
+import type { Shown } from "../inventory/shown.ts"
+import type { AdminPeer } from "./place.ts"
+import type { AdminAnswer, AdminCommand } from "./protocol.ts"
+
+/** One line of the log: who asked for what, and how it ended. */
+export interface AdminTold {
+  readonly command: AdminCommand["command"]
+  /** `done`, `permitted`, or the code of what stood in the way. */
+  readonly outcome: string
+  readonly peer: AdminPeer | undefined
+}
+
+/** What only the main thread can do. */
+export type AdminQuestion =
+  | { readonly kind: "carryOut"; readonly command: AdminCommand }
+  /** The clear header of the database, to compare a password with. */
+  | { readonly kind: "header" }
+  /** Puts `header` in the place of `before`: the data key under another password. */
+  | { readonly kind: "replaceHeader"; readonly before: Bytes; readonly header: Bytes }
+  /** A line for the log, which is written before the command hears how it ended. */
+  | { readonly kind: "tell"; readonly told: AdminTold }
+
+export type AdminReply =
+  | { readonly kind: "answer"; readonly answer: AdminAnswer }
+  | { readonly kind: "header"; readonly header: Bytes; readonly path: string }
+
+export type ToAdmin =
+  | { readonly kind: "open"; readonly path: string; readonly address: string; readonly uid: number }
+  | { readonly kind: "reply"; readonly id: number; readonly reply: AdminReply }
+
+export type FromAdmin =
+  | { readonly kind: "opened" }
+  | { readonly kind: "refused"; readonly why: string }
+  | { readonly kind: "ask"; readonly id: number; readonly question: AdminQuestion }
+
+export const NOTHING: Shown = { value: null, lines: [] }

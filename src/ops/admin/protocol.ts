@@ -1,0 +1,254 @@
+/**
+ * What a command and the admin socket of a node say to each other. One frame each way: a u32 length, and of the request the
+ * document, the password and a new password, each behind its own length; passwords stay out of the JSON, whose text could
+ * not be wiped. Documents are closed: one form, every key known, every value bounded.
+ *
+ * `export-share` and `backup` are done by the command itself, on the file. The node compares the password, permits it, and
+ * the command says in a second frame on the same connection how it ended.
+ */
+import { type Bytes, concat, u32be, utf8 } from "../../bytes.ts"
+import * as c from "../../codec.ts"
+import { CosignerError } from "../../errors.ts"
+import { Secret } from "../../secret.ts"
+import { closed, integer, list, oneOf, parseJson, type Read, text, textUpTo } from "../../wire/json.ts"
+import type { Shown } from "../inventory/shown.ts"
+
+/** Of a request; the longest holds a message of 4096 bytes, as hex or with each byte escaped. */
+export const MAX_REQUEST = 64 * 1024
+/** Of an answer: thousands of groups. */
+export const MAX_ANSWER = 8 * 1024 * 1024
+const MAX_PASSWORD = 1024
+const MAX_LISTED = 1000
+const LENGTH = 4
+
+const id = text(/^[\x21-\x7e]{1,128}$/, "an id")
+const ids = list(id, 0, 256)
+const none = {}
+
+/** Anybody who can open the socket may ask these: they show nothing that a log or the status port would hide. */
+const OPEN = {
+  info: closed(none),
+  groups: closed(none, { group_id: id }),
+  tasks: closed({ limit: integer(1, MAX_LISTED) }, { task_id: id }),
+  events: closed({ limit: integer(1, MAX_LISTED) }),
+  strikes: closed(none),
+}
+/** These need the password, each time. */
+const GUARDED = {
+  "strikes pardon": closed({ node_id: id }),
+  "share-sign": closed({ group_id: id, message: textUpTo(8194) }),
+  "change-password": closed(none),
+  "export-share": closed({ group_ids: ids }),
+  backup: closed({ group_ids: ids }),
+}
+const COMMANDS = { ...OPEN, ...GUARDED }
+
+type ReadBy<R> = R extends Read<infer T> ? T : never
+type CommandName = keyof typeof COMMANDS
+export type AdminCommand = {
+  readonly [N in CommandName]: { readonly command: N } & ReadBy<(typeof COMMANDS)[N]>
+}[CommandName]
+
+export const isGuarded = ({ command }: AdminCommand): boolean => Object.hasOwn(GUARDED, command)
+
+/** The node permits it and the command carries it out. */
+export const isPermitted = ({ command }: AdminCommand): boolean => command === "export-share" || command === "backup"
+
+/** How a permitted command ended: `done`, or the code of the error that ended it. */
+const OUTCOME = text(/^(?:done|E-[A-Z]{3}-\d{3})$/, "an outcome")
+
+// ---- requests --------------------------------------------------------------------------------------------------------
+
+export interface AdminRequest {
+  readonly command: AdminCommand
+  /** Empty where none is needed. */
+  readonly password: Secret
+  /** Empty but for change-password. */
+  readonly next: Secret
+}
+
+interface Frame {
+  readonly document: Bytes
+  readonly password: Secret
+  readonly next: Secret
+}
+
+const password: c.Codec<Secret> = {
+  write: (out, value) => c.secret.write(out, value),
+  read: (from) => Secret.from(from.window(4, 0, MAX_PASSWORD)),
+}
+const frame = c.struct<Frame>({ document: c.bytes, password, next: password })
+
+const framed = (body: Bytes): Bytes => {
+  const whole = concat(u32be(body.length), body)
+  body.fill(0)
+  return whole
+}
+
+/** The caller wipes the result. */
+export function encodeRequest({ command, password, next }: AdminRequest): Bytes {
+  const { command: name, ...fields } = command
+  return framed(c.encode(frame, { document: utf8(JSON.stringify({ command: name, ...fields })), password, next }))
+}
+
+/** Of a whole body. The caller disposes the passwords. Throws Malformed. */
+export function decodeRequest(body: Uint8Array): AdminRequest {
+  const { document, password, next } = c.decode(frame, body)
+  return { command: readCommand(parseJson(document, MAX_REQUEST)), password, next }
+}
+
+function readCommand(value: unknown): AdminCommand {
+  const { command, ...fields } = closedName(value)
+  const read: Read<unknown> | undefined = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
+  if (read === undefined) throw new c.Malformed("$.command: not one that is known")
+  // Name and fields were read by one row of the table: the record that relates the two is made here alone.
+  return { command, ...(read(fields, "$") as object) } as AdminCommand
+}
+
+function closedName(value: unknown): { readonly command: CommandName } & Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new c.Malformed("$: not an object")
+  const fields: Readonly<Record<string, unknown>> = { ...value }
+  const command = oneOf(...(Object.keys(COMMANDS) as CommandName[]))(fields["command"], "$.command")
+  return { ...fields, command }
+}
+
+export const encodeOutcome = (outcome: string): Bytes => framed(utf8(JSON.stringify({ outcome })))
+
+/** Throws Malformed. */
+export const decodeOutcome = (body: Uint8Array): string =>
+  closed({ outcome: OUTCOME })(parseJson(body, MAX_REQUEST), "$").outcome
+
+// ---- answers ---------------------------------------------------------------------------------------------------------
+
+/** An error of the node's. The data of those that a command meets every day travel, so that it fails as it would without a node. */
+interface AdminProblem {
+  readonly code: string
+  readonly message: string
+  readonly next: string
+  readonly data: unknown
+}
+
+export type AdminAnswer = { readonly shown: Shown } | { readonly problem: AdminProblem }
+
+const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value)
+
+export function encodeAnswer(answer: AdminAnswer): Bytes {
+  const document =
+    "shown" in answer
+      ? { done: true, value: answer.shown.value ?? null, lines: answer.shown.lines }
+      : { done: false, ...answer.problem }
+  return framed(utf8(JSON.stringify(document, bigints)))
+}
+
+export const refusal = ({ code, message, next, data }: CosignerError): AdminAnswer => ({
+  problem: { code, message, next, data },
+})
+
+const line = textUpTo(65_536)
+const known = closed({ what: line, known: list(line, 0, 100_000) })
+const ofGroup = { group: line }
+const count = integer(0, Number.MAX_SAFE_INTEGER)
+
+const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
+  string,
+  (data: unknown) => CosignerError
+>([
+  ["E-CLI-005", (data) => new CosignerError("E-CLI-005", closed({ least: count })(data, "$"))],
+  ["E-CLI-011", (data) => new CosignerError("E-CLI-011", known(data, "$"))],
+  ["E-STO-004", (data) => new CosignerError("E-STO-004", closed({ path: line })(data, "$"))],
+  ["E-BAK-014", (data) => new CosignerError("E-BAK-014", closed({ ...ofGroup, status: line })(data, "$"))],
+  ["E-BAK-023", (data) => new CosignerError("E-BAK-023", closed({ ...ofGroup, why: line })(data, "$"))],
+  ["E-ADM-004", (data) => new CosignerError("E-ADM-004", closed({ wrong: count, seconds: count })(data, "$"))],
+  ["E-ADM-005", () => new CosignerError("E-ADM-005", {})],
+  ["E-ADM-006", (data) => new CosignerError("E-ADM-006", closed({ problem: line })(data, "$"))],
+])
+
+/** The error that the node met, to be thrown here. Throws Malformed. */
+export function relayed({ code, message, next, data }: AdminProblem): CosignerError {
+  return RELAYED.get(code)?.(data) ?? new CosignerError("E-ADM-008", { said: `${code} ${message}; ${next}` })
+}
+
+const anything: Read<unknown> = (value) => value
+const shownForm = closed({ done: oneOfTrue, value: anything, lines: list(line, 0, 100_000) })
+const problemForm = closed({
+  done: oneOfFalse,
+  code: text(/^E-[A-Z]{3}-\d{3}$/, "a code"),
+  message: line,
+  next: line,
+  data: anything,
+})
+
+function oneOfTrue(value: unknown, at: string): true {
+  return value === true ? true : notThat(at)
+}
+function oneOfFalse(value: unknown, at: string): false {
+  return value === false ? false : notThat(at)
+}
+function notThat(at: string): never {
+  throw new c.Malformed(`${at}: not what belongs here`)
+}
+
+/** Throws Malformed. */
+export function decodeAnswer(body: Uint8Array): AdminAnswer {
+  const value = parseJson(body, MAX_ANSWER)
+  const isDone = typeof value === "object" && value !== null && "done" in value && value.done === true
+  if (isDone) {
+    const { value: result, lines } = shownForm(value, "$")
+    return { shown: { value: result, lines } }
+  }
+  const { code, message, next, data } = problemForm(value, "$")
+  return { problem: { code, message, next, data } }
+}
+
+// ---- frames ----------------------------------------------------------------------------------------------------------
+
+/** Puts the pieces of one connection together; holds at most one frame of `most` bytes, and wipes what it gave out. */
+export class FrameReader {
+  readonly #most: number
+  // more than the engine keeps beside an array itself, which no fill reaches (runtime.md 3)
+  #bytes = new Uint8Array(2048)
+  #length = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** Takes a piece and wipes it. False: longer than any frame, or more than one; the connection is over. */
+  add(piece: Uint8Array): boolean {
+    try {
+      const length = this.#length + piece.length
+      if (length > this.#most + LENGTH) return false
+      if (length > this.#bytes.length) this.#grow(length)
+      this.#bytes.set(piece, this.#length)
+      this.#length = length
+      const wanted = this.#wanted()
+      return wanted === undefined || (wanted <= this.#most && length <= LENGTH + wanted)
+    } finally {
+      piece.fill(0)
+    }
+  }
+
+  /** The body of the frame once it is whole, a window that `clear` wipes. */
+  whole(): Uint8Array | undefined {
+    const wanted = this.#wanted()
+    return wanted !== undefined && this.#length === LENGTH + wanted
+      ? this.#bytes.subarray(LENGTH, this.#length)
+      : undefined
+  }
+
+  clear(): void {
+    this.#bytes.fill(0)
+    this.#length = 0
+  }
+
+  #wanted(): number | undefined {
+    return this.#length < LENGTH ? undefined : new DataView(this.#bytes.buffer).getUint32(0)
+  }
+
+  #grow(length: number): void {
+    const grown = new Uint8Array(Math.min(this.#most + LENGTH, Math.max(length, 2 * this.#bytes.length)))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes.fill(0)
+    this.#bytes = grown
+  }
+}

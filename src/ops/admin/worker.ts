@@ -1,0 +1,255 @@
+/**
+ * The thread of the admin socket: takes requests, compares passwords, bounds both, and asks the main thread for what only
+ * that can do. A password is compared here, one at a time, so that its cost is never the signing thread's; it holds the data
+ * key for as long as it takes to wrap it anew.
+ */
+import { chmodSync } from "node:fs"
+import type { Bytes } from "../../bytes.ts"
+import { Malformed } from "../../codec.ts"
+import { charactersOf, LEAST_CHARACTERS } from "../../config/keyFile.ts"
+import { DEFAULT_KDF } from "../../crypto/passwordKey.ts"
+import { CosignerError, errorText } from "../../errors.ts"
+import { libc } from "../../hardening/libc.ts"
+import { unwrapKey, wrapKey } from "../../store/header.ts"
+import { TokenBucket } from "../../tokenBucket.ts"
+import { removeStale } from "../staleSocket.ts"
+import { type AdminQuestion, type AdminReply, type FromAdmin, NOTHING, type ToAdmin } from "./messages.ts"
+import { PasswordGate } from "./passwordGate.ts"
+import { type AdminPeer, peerOf } from "./place.ts"
+import {
+  type AdminAnswer,
+  type AdminRequest,
+  decodeOutcome,
+  decodeRequest,
+  encodeAnswer,
+  FrameReader,
+  isGuarded,
+  isPermitted,
+  MAX_REQUEST,
+  refusal,
+} from "./protocol.ts"
+
+declare const self: {
+  postMessage(message: FromAdmin): void
+  addEventListener(kind: "message", listener: (event: { readonly data: ToAdmin }) => void): void
+}
+
+const MAX_CONNECTIONS = 16
+/** For a whole request to come, and for its answer to be read. */
+const REQUEST_MS = 5_000
+/** For a permitted command to say how it ended. */
+const PERMITTED_MS = 60 * 60 * 1000
+/** For the main thread to answer. */
+const REPLY_MS = 10_000
+/** Lists cost the main thread time: few at once, and a few a second. */
+const REQUESTS = { burst: 20, perSecond: 2 }
+
+type AdminConnection = Bun.Socket<ConnectionState>
+
+interface ConnectionState {
+  readonly reader: FrameReader
+  readonly peer: AdminPeer | undefined
+  /** Of the command that was permitted on this connection. */
+  permitted: AdminRequest["command"] | undefined
+  isBusy: boolean
+  timer: ReturnType<typeof setTimeout> | undefined
+  unsent: Uint8Array | undefined
+}
+
+const gate = new PasswordGate()
+const bucket = new TokenBucket(REQUESTS, performance.now())
+const asked = new Map<number, (reply: AdminReply | undefined) => void>()
+let [connections, lastId] = [0, 0]
+let turn: Promise<unknown> = Promise.resolve()
+
+// ---- the main thread -------------------------------------------------------------------------------------------------
+
+/** Throws E-ADM-008 when it does not answer in time. */
+async function ask(question: AdminQuestion): Promise<AdminReply> {
+  const id = ++lastId
+  const { promise, resolve } = Promise.withResolvers<AdminReply | undefined>()
+  const timer = setTimeout(resolve, REPLY_MS, undefined)
+  asked.set(id, resolve)
+  self.postMessage({ kind: "ask", id, question })
+  const reply = await promise
+  clearTimeout(timer)
+  asked.delete(id)
+  if (reply === undefined) throw new CosignerError("E-ADM-008", { said: "its main thread does not answer" })
+  return reply
+}
+
+async function answerOf(question: AdminQuestion): Promise<AdminAnswer> {
+  const reply = await ask(question)
+  if (reply.kind === "answer") return reply.answer
+  throw new CosignerError("E-CLI-001", { what: "the main thread answered another question" })
+}
+
+/** Resolves when the line is written, or when the main thread does not say so in time: what was done is answered all the same. */
+async function tell({ peer }: ConnectionState, { command }: AdminRequest["command"], outcome: string): Promise<void> {
+  await ask({ kind: "tell", told: { command, outcome, peer } }).catch(() => undefined)
+}
+
+// ---- commands --------------------------------------------------------------------------------------------------------
+
+async function carriedOut(request: AdminRequest): Promise<AdminAnswer> {
+  const { command } = request
+  if (!bucket.take(performance.now())) throw new CosignerError("E-ADM-005", {})
+  if (!isGuarded(command)) return await answerOf({ kind: "carryOut", command })
+  const mine = turn.then(() => guarded(request))
+  turn = mine.catch(() => undefined)
+  return await mine
+}
+
+async function guarded({ command, password, next }: AdminRequest): Promise<AdminAnswer> {
+  const shut = gate.shut(performance.now())
+  if (shut !== undefined) throw new CosignerError("E-ADM-004", shut)
+  const reply = await ask({ kind: "header" })
+  if (reply.kind !== "header") return refusal(new CosignerError("E-CLI-001", { what: "no header came" }))
+  const { header: before, path } = reply
+  const dataKey = unwrapKey(before, password)
+  if (dataKey === "malformed") throw new CosignerError("E-STO-008", { path, where: "its header is not one of ours" })
+  if (dataKey === undefined) {
+    gate.wrong(performance.now())
+    throw new CosignerError("E-STO-004", { path })
+  }
+  using key = dataKey
+  if (isPermitted(command)) return { shown: NOTHING }
+  if (command.command !== "change-password") return await answerOf({ kind: "carryOut", command })
+  if (charactersOf(next) < LEAST_CHARACTERS) throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
+  return await answerOf({ kind: "replaceHeader", before, header: wrapKey(key, next, DEFAULT_KDF) })
+}
+
+/** Never rejects. */
+async function serve(connection: AdminConnection, body: Uint8Array): Promise<void> {
+  const state = connection.data
+  state.isBusy = true
+  let request: AdminRequest | undefined
+  let answer: AdminAnswer
+  try {
+    request = decodeRequest(body)
+    state.reader.clear()
+    answer = await carriedOut(request)
+  } catch (error) {
+    answer = refusal(asOurs(error))
+  }
+  state.reader.clear()
+  request?.password.wipe()
+  request?.next.wipe()
+  const command = request?.command
+  if (command !== undefined && isGuarded(command)) {
+    const how = "problem" in answer ? answer.problem.code : isPermitted(command) ? "permitted" : "done"
+    await tell(state, command, how)
+    if (how === "permitted") state.permitted = command
+  }
+  state.isBusy = false
+  patience(connection, state.permitted === undefined ? REQUEST_MS : PERMITTED_MS)
+  send(connection, encodeAnswer(answer))
+}
+
+function asOurs(error: unknown): CosignerError {
+  if (error instanceof CosignerError) return error
+  if (error instanceof Malformed) return new CosignerError("E-ADM-006", { problem: error.message })
+  return new CosignerError("E-CLI-001", { what: `an admin command failed: ${errorText(error)}` })
+}
+
+/** How a permitted command ended. */
+async function ended(connection: AdminConnection, body: Uint8Array): Promise<void> {
+  const state = connection.data
+  const { permitted } = state
+  state.permitted = undefined
+  if (permitted === undefined) return
+  let outcome = "unknown: its last word cannot be read"
+  try {
+    outcome = decodeOutcome(body)
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+  }
+  await tell(state, permitted, outcome)
+  connection.end()
+}
+
+// ---- connections -----------------------------------------------------------------------------------------------------
+
+function patience(connection: AdminConnection, ms: number): void {
+  clearTimeout(connection.data.timer)
+  connection.data.timer = setTimeout(() => connection.terminate(), ms)
+}
+
+function send(connection: AdminConnection, bytes: Bytes): void {
+  connection.data.unsent = bytes
+  flush(connection)
+}
+
+function flush(connection: AdminConnection): void {
+  const state = connection.data
+  if (state.unsent === undefined) return
+  const written = connection.write(state.unsent)
+  state.unsent = written < 0 ? undefined : state.unsent.subarray(written)
+  if (state.unsent !== undefined && state.unsent.length > 0) return
+  state.unsent = undefined
+  if (state.permitted === undefined) connection.end()
+}
+
+const isOurs = (peer: AdminPeer | undefined, uid: number): boolean =>
+  peer === undefined || peer.uid === uid || peer.uid === 0
+
+function listen(address: string, uid: number): void {
+  Bun.listen<ConnectionState>({
+    unix: address,
+    socket: {
+      open(connection) {
+        connections++
+        const peer = peerOf(connection)
+        connection.data = {
+          reader: new FrameReader(MAX_REQUEST),
+          peer,
+          permitted: undefined,
+          isBusy: false,
+          timer: undefined,
+          unsent: undefined,
+        }
+        patience(connection, REQUEST_MS)
+        if (connections > MAX_CONNECTIONS || !isOurs(peer, uid)) connection.terminate()
+      },
+      data(connection, piece) {
+        const { reader, isBusy, permitted } = connection.data
+        if (isBusy || !reader.add(piece)) {
+          piece.fill(0)
+          return void connection.terminate()
+        }
+        const body = reader.whole()
+        if (body === undefined) return
+        if (permitted === undefined) void serve(connection, body)
+        else void ended(connection, body)
+      },
+      drain: flush,
+      close(connection) {
+        connections--
+        const { reader, timer, permitted } = connection.data
+        clearTimeout(timer)
+        reader.clear()
+        if (permitted === undefined) return
+        void tell(connection.data, permitted, "unknown: the command went away")
+      },
+      error() {},
+    },
+  })
+}
+
+async function open(path: string, address: string, uid: number): Promise<void> {
+  try {
+    // Opens the C library now: once the node has sealed its code, nothing is loaded.
+    if (process.platform === "linux") libc()
+    await removeStale(path)
+    listen(address, uid)
+    chmodSync(path, 0o600)
+    self.postMessage({ kind: "opened" })
+  } catch (error) {
+    self.postMessage({ kind: "refused", why: errorText(error) })
+  }
+}
+
+self.addEventListener("message", ({ data }) => {
+  if (data.kind === "open") void open(data.path, data.address, data.uid)
+  else asked.get(data.id)?.(data.reply)
+})

@@ -1,0 +1,76 @@
+/** A store in use with its admin socket open, as a running node has it, and a client of bytes for whoever breaks the protocol. */
+import { generateKeyPairSync } from "node:crypto"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { concat, u32be, utf8 } from "../../../src/bytes.ts"
+import { errnoOf } from "../../../src/files.ts"
+import { carryOut } from "../../../src/ops/admin/carryOut.ts"
+import { startAdmin } from "../../../src/ops/admin/thread.ts"
+import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
+import type { Store } from "../../../src/store/store.ts"
+import { Home, partyNo } from "../../backup/node.ts"
+import { logTo } from "../../support/logTo.ts"
+
+const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "der", type: "pkcs8" })
+
+export interface Running extends AsyncDisposable {
+  readonly home: Home
+  readonly store: Store
+  readonly socket: string
+  /** `level message field=value ...` of every line. */
+  readonly lines: string[]
+}
+
+interface RunningOptions {
+  readonly rules?: Rules
+  readonly prepare?: (store: Store) => void
+}
+
+export async function running({ rules = RULES_OFF, prepare = () => {} }: RunningOptions = {}): Promise<Running> {
+  const home = new Home()
+  const store = home.create(1, rsaKey)
+  prepare(store)
+  const lines: string[] = []
+  const log = logTo((level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`))
+  const admin = await startAdmin({
+    store,
+    carryOut: (command) => carryOut({ store, self: partyNo(0), rules: () => rules }, command),
+    log,
+  })
+  return {
+    home,
+    store,
+    lines,
+    socket: admin.path ?? join(home.path, "no socket"),
+    async [Symbol.asyncDispose]() {
+      admin.stop()
+      store.close()
+      home[Symbol.dispose]()
+    },
+  }
+}
+
+/** Sends bytes as they are; what came back until the node ended the connection. */
+export function raw(path: string, ...pieces: readonly Uint8Array[]): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const heard: Uint8Array[] = []
+    const socket = connect(path, () => {
+      for (const piece of pieces) socket.write(piece)
+    })
+    socket.on("data", (piece: Uint8Array) => heard.push(piece))
+    socket.on("close", () => resolve(Buffer.concat(heard)))
+    // a connection that is refused for what it sent ends in any of these ways
+    socket.on("error", (error) =>
+      /EPIPE|ECONNRESET/.test(String(errnoOf(error))) ? resolve(Buffer.alloc(0)) : reject(error),
+    )
+  })
+}
+
+const lengthed = (bytes: Uint8Array): Uint8Array => concat(u32be(bytes.length), bytes)
+
+/** One frame with that document and password. */
+export const frame = (document: string, password = "", next = ""): Uint8Array =>
+  lengthed(concat(...[document, password, next].map((part) => lengthed(utf8(part)))))
+
+/** The document of an answer. */
+export const documentOf = (answer: Buffer): unknown => JSON.parse(answer.subarray(4).toString())
