@@ -11,7 +11,7 @@ import { identityOf } from "../../../src/mpc/envelope.ts"
 import { PasswordGate } from "../../../src/ops/admin/passwordGate.ts"
 import { openStore } from "../../../src/store/store.ts"
 import { nodeIdOf } from "../../../src/wire/nodeId.ts"
-import { ID, OTHER, PASSWORD, partyNo, secret } from "../../backup/node.ts"
+import { ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
 import { cli, type Outcome } from "../../cli/world.ts"
 import { documentOf, frame, type Running, raw, running } from "./rig.ts"
 
