@@ -11,8 +11,8 @@ import { identityOf } from "../../../src/mpc/envelope.ts"
 import { PasswordGate } from "../../../src/ops/admin/passwordGate.ts"
 import { openStore } from "../../../src/store/store.ts"
 import { nodeIdOf } from "../../../src/wire/nodeId.ts"
-import { ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
 import { cli, type Outcome } from "../../cli/world.ts"
+import { ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
 import { documentOf, frame, type Running, raw, running } from "./rig.ts"
 
 const on = (node: Running, ...words: readonly string[]): Promise<Outcome> => cli([...words, "--db", node.home.db])

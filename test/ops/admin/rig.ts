@@ -8,8 +8,8 @@ import { carryOut } from "../../../src/ops/admin/carryOut.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
-import { Home, partyNo } from "../../support/nodeHome.ts"
 import { logTo } from "../../support/logTo.ts"
+import { Home, partyNo } from "../../support/nodeHome.ts"
 
 const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "der", type: "pkcs8" })
 
