@@ -11,7 +11,7 @@ import type { Shown } from "./shown.ts"
 
 /** Of each group the epoch that signs, or the newest where none does yet. Throws E-CLI-011 for a `wanted` that is not here. */
 export function showGroups(store: Store, self: PartyId, wanted: string | undefined): Shown {
-  const groups = ownEpochs(store.groups.list(), self)
+  const groups = [...ownEpochs(store.groups.list(), self)].sort(oldestFirst)
   const chosen = wanted === undefined ? groups : groups.filter(({ groupId }) => groupId === wanted)
   if (wanted !== undefined && chosen.length === 0) {
     throw new CosignerError("E-CLI-011", { what: "such group", known: groups.map(({ groupId }) => groupId) })
@@ -22,6 +22,10 @@ export function showGroups(store: Store, self: PartyId, wanted: string | undefin
     lines: [...total, ...chosen.flatMap((group) => text(group, self, store))],
   }
 }
+
+/** The order of the store is that of its blinded ids, another one in each file and after each start. */
+const oldestFirst = (a: GroupPublic, b: GroupPublic): number =>
+  a.createdMs - b.createdMs || (a.groupId < b.groupId ? -1 : 1)
 
 /** The block that scripts know, and below it what is ours: state, epoch, and peers that ECDSA is over with. */
 function text(group: GroupPublic, self: PartyId, store: Store): readonly string[] {
