@@ -348,7 +348,7 @@ function dial({ link, store, log, identity }: NodeBase, tasks: TaskRunner): Link
     {
       onFrame: (frame) => tasks.onFrame(frame),
       onOnline: () => tasks.onOnline(),
-      onOffline: (why) => log.warn("the link to WaaS is down", { why: describe(why) }),
+      onOffline: (why) => log.warn("the link to WaaS is down", { code: why.code, why: describe(why) }),
       onWritable: () => tasks.onOnline(),
     },
   )

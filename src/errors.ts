@@ -68,6 +68,10 @@ export function describe(error: CosignerError): string {
   return `${error.code} ${error.message}; ${error.next}`
 }
 
+/** The code of ours, as a field of a log line: what alarms are told apart by. */
+export const codeField = (error: unknown): { readonly code?: string } =>
+  error instanceof CosignerError ? { code: error.code } : {}
+
 /**
  * What logs and messages say of any failure: of ours and the system's (`ENOSPC: no space left on device, write`), all of it; of
  * any other, its kind, its code and where it came from (`TypeError at run.ts:123:4`), never its message, which may quote what

@@ -2,7 +2,8 @@
  * The commander program of one run: every row of the table as a name and a line of help, and the one command that was
  * named with its arguments and options. commander's part is grammar, help and suggestions; it never ends the process here.
  */
-import { Command as Program, Option as ProgramOption } from "commander"
+import { type CommanderError, Command as Program, Option as ProgramOption } from "commander"
+import { CosignerError } from "../errors.ts"
 import type { WriteText } from "../output.ts"
 import type { Command, CommandOptions, GivenTexts, Option } from "./command.ts"
 import { globalOptions } from "./globals.ts"
@@ -42,19 +43,36 @@ function nodeAt(root: Program, path: readonly string[], write: WriteText): Progr
 }
 
 function settle(node: Program, write: WriteText): Program {
-  return node
-    .exitOverride()
-    .helpCommand(false)
-    .helpOption("-h, --help", "show help")
-    .configureOutput({ writeOut: (text) => write(1, text), writeErr: (text) => write(2, withoutValue(text)) })
-    .showHelpAfterError(`(cosigner ${pathOf(node)}--help says more)`)
-    .allowExcessArguments(false)
+  return (
+    node
+      .exitOverride()
+      .helpCommand(false)
+      .helpOption("-h, --help", "show help")
+      // errors are told by run.ts, with their code; what commander itself writes to stderr is help that nobody asked for
+      .configureOutput({
+        writeOut: (text) => write(1, text),
+        writeErr: (text) => write(2, text),
+        outputError: () => undefined,
+      })
+      .allowExcessArguments(false)
+  )
+}
+
+/** What was wrong with a command line; undefined where only help was asked for. */
+export function usageError(error: CommanderError, path: readonly string[]): CosignerError | undefined {
+  if (error.exitCode === 0) return undefined
+  const command = ["cosigner", ...path].join(" ")
+  const problem =
+    error.code === "commander.help"
+      ? `${command} needs the name of a command`
+      : withoutValue(error.message)
+          .replace(/^error: /, "")
+          .replaceAll("\n", " ")
+  return new CosignerError("E-CLI-014", { problem, command })
 }
 
 /** Of an option that is not known the name alone is repeated: what was typed behind it may be a password. */
 const withoutValue = (text: string): string => text.replace(/(unknown option '(?:--[^='\s]*|-[^-'\s]))[^\n]*?'/, "$1'")
-
-const pathOf = (node: Program): string => (node.parent === null ? "" : `${pathOf(node.parent)}${node.name()} `)
 
 /** The table's lines are as long as lines of code; the terminal's width decides where the reader's break. */
 const paragraphs = (text: string): string => text.replaceAll(/(?<=[^\n])\n(?=[^\n -])/g, " ")

@@ -11,7 +11,7 @@ import type { CommandBase, GivenTexts } from "./command.ts"
 import { readGlobals } from "./globals.ts"
 import { locate } from "./locate.ts"
 import { passwords } from "./password.ts"
-import { program } from "./program.ts"
+import { program, usageError } from "./program.ts"
 import { type Row, table } from "./table.ts"
 
 interface World {
@@ -31,8 +31,8 @@ export async function run(given: readonly string[], world: World, rows: readonly
     await program(world.write, rows, chosen).parseAsync([...argv], { from: "user" })
     return exit
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failure
-    return failed(error, argv.includes("--json"), world)
+    const told = error instanceof CommanderError ? usageError(error, row?.path ?? []) : error
+    return told === undefined ? EXIT.ok : failed(told, argv.includes("--json"), world)
   }
 }
 

@@ -14,7 +14,7 @@ import { type Loaded, readConfig } from "../config/load.ts"
 import { requireStartable } from "../config/startup.ts"
 import { type Daemon, startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { CosignerError, codeField, errorText } from "../errors.ts"
 import { openNotifier } from "../hardening/notify.ts"
 import { lockMemory, sealCode } from "../hardening/process.ts"
 import type { Log } from "../log.ts"
@@ -89,7 +89,7 @@ export const start = command({
       log.info("stopped")
       return EXIT.ok
     } catch (error) {
-      log.error("the node cannot run", { why: errorText(error) })
+      log.error("the node cannot run", { ...codeField(error), why: errorText(error) })
       throw error
     } finally {
       opened.close()
@@ -153,7 +153,10 @@ class SettingsInForce {
       log.info("rules and log levels were reloaded")
       if (waiting.length > 0) tell(new CosignerError("E-CFG-012", { keys: waiting }))
     } catch (error) {
-      log.error("the configuration on disk is bad; the one in force stays", { why: errorText(error) })
+      log.error("the configuration on disk is bad; the one in force stays", {
+        ...codeField(error),
+        why: errorText(error),
+      })
     }
   }
 

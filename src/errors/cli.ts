@@ -75,6 +75,12 @@ export const cliCodes = {
     what: (d) => `the result could not be written to stdout (${d.why})`,
     next: "look at what stdout leads to, a full disk for instance, and repeat the command",
   }),
+  "E-CLI-014": entry<{ readonly problem: string; readonly command: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.problem}; ${d.command} --help says more`,
+    next: "correct the command line and type it again; nothing was done",
+  }),
   "E-CLI-020": entry<{ readonly command: string; readonly exit: number; readonly said: string }>({
     kind: "fault",
     exit: EXIT.failure,

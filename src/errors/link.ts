@@ -29,8 +29,8 @@ export const linkCodes = {
   "E-LNK-005": entry<{ readonly nodeId: string }>({
     kind: "input",
     exit: EXIT.network,
-    what: (d) => `WaaS refused the connection: node ${d.nodeId} is not bound to any app`,
-    next: "bind the node id at WaaS (cosigner info prints it); the node goes on trying",
+    what: (d) => `WaaS refused the connection: no key share holder group names node ${d.nodeId}`,
+    next: "make a key share holder group at WaaS whose participants name this node id (cosigner info prints it); the node goes on trying, and is then let in",
   }),
   "E-LNK-006": entry<{ readonly oldest: number; readonly newest: number }>({
     kind: "input",
@@ -104,5 +104,11 @@ export const linkCodes = {
     exit: EXIT.refused,
     what: (d) => `a ${d.what} cannot be encoded: ${d.problem}`,
     next: "correct the request that it was made from",
+  }),
+  "E-LNK-021": entry<{ readonly url: string }>({
+    kind: "input",
+    exit: EXIT.network,
+    what: (d) => `what listens at ${d.url} answers without TLS`,
+    next: "check host and port of websocket.url: wss:// belongs to the port where TLS is spoken, which is WaaS's own with tls_cert, or that of the proxy before it",
   }),
 } as const

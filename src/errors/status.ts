@@ -106,7 +106,7 @@ export const statusCodes = {
     kind: "fault",
     exit: EXIT.refused,
     what: (d) => `${d.blocked} of ${d.groups} groups cannot sign: ${d.why}`,
-    next: "take the next step of the code named for each group; /groups and cosigner doctor list them all: after a restore, a rollback or bans that is a reshare to the same nodes (mode replace)",
+    next: "take the next step of the code named for each group; /groups and cosigner doctor list them all: after a restore, a rollback or bans that is a refresh: a KeyReshare at WaaS with the group as source and target",
   }),
   "E-STA-020": entry<{ readonly url: string; readonly reason: string }>({
     kind: "fault",

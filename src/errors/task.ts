@@ -109,7 +109,7 @@ export const taskCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `attempt ${d.attempt} is not above attempt ${d.highest}, which was already made`,
-    next: "WaaS must count attempts upwards",
+    next: "after a restart of this node there is nothing to do: WaaS starts the next attempt, under a higher number; without one, WaaS does not count upwards: look whether it was put back to an older database",
   }),
   "E-TSK-020": entry<{ readonly reason: string }>({
     kind: "fault",
@@ -210,7 +210,7 @@ export const taskCodes = {
     exit: EXIT.refused,
     what: (d) =>
       `ECDSA waits in group ${d.groupId} for a refresh: this node was restored or rolled back since its epoch`,
-    next: "reshare the group to the same nodes (mode replace); EdDSA and Schnorr sign meanwhile",
+    next: 'refresh the group at WaaS: POST /v2/wallets/mpc/vaults/VAULT/tss_requests with the group as target and source of a KeyReshare, both GROUP: {"type":"KeyReshare","target_key_share_holder_group_id":"GROUP","source_key_share_holder_group":{"key_share_holder_group_id":"GROUP"}}; EdDSA and BIP-340 sign meanwhile',
   }),
   "E-TSK-045": entry<{ readonly offsetMs: number; readonly limitMs: number }>({
     kind: "fault",

@@ -5,7 +5,7 @@
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "../build.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Store } from "../store/store.ts"
@@ -54,6 +54,7 @@ export async function backUp(job: BackupJob): Promise<boolean> {
   } catch (error) {
     rmSync(unproven, { force: true })
     job.log.error("a scheduled backup failed", {
+      ...codeField(error),
       why: errorText(error),
     })
     return false

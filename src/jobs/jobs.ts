@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/config.ts"
 import { readKeyFile } from "../config/keyFile.ts"
-import { errorText } from "../errors.ts"
+import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
@@ -27,7 +27,8 @@ export async function startJobs({ config, store, signer, log, proven }: Upkept, 
   const now = Date.now
   const { interval, directory, keep, password_file: passwordFile } = config.backup
   const forgetting = { tasks: store.tasks, outbox: store.outbox, now, log }
-  const failed = (error: unknown): void => log.error("a scheduled job failed", { why: errorText(error) })
+  const failed = (error: unknown): void =>
+    log.error("a scheduled job failed", { ...codeField(error), why: errorText(error) })
   const regularly = (everyMs: number, lastMs: Repeated["lastMs"], action: Repeated["action"]): Promise<void> =>
     repeat({ everyMs, lastMs, action, failed, now }, signal)
   const jobs = [

@@ -3,7 +3,7 @@
  * that signs for years does not grow for years. Which of them may go at all is the store's to say.
  */
 import { setImmediate } from "node:timers/promises"
-import { errorText } from "../errors.ts"
+import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Outbox } from "../store/outbox.ts"
 import type { Tasks } from "../store/tasks.ts"
@@ -42,6 +42,7 @@ export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: Abo
     return !signal.aborted
   } catch (error) {
     log.error("old tasks could not be removed from the journal", {
+      ...codeField(error),
       why: errorText(error),
     })
     return false

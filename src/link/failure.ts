@@ -19,6 +19,9 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
 ])
 
+/** BoringSSL's reading of an answer that is no TLS record: plain HTTP, or another protocol. */
+const NO_TLS = /\b(?:WRONG_VERSION_NUMBER|HTTP_REQUEST|HTTPS_PROXY_REQUEST)\b/
+
 /** What the runtime says when a WebSocket could not be opened. Behind a status the text is the server's, or the proxy's. */
 export interface DialFailure {
   readonly message: string
@@ -32,8 +35,11 @@ export function dialError(options: LinkOptions, failure: DialFailure): CosignerE
     const detail = "failed to verify certificate: x509: certificate signed by unknown authority"
     return new CosignerError("E-LNK-002", { url, detail })
   }
+  if (NO_TLS.test(said)) return new CosignerError("E-LNK-021", { url })
   const detail = printable(failure.code === "" ? said : `${said} (${failure.code})`)
-  if (/^TLS handshake failed|certificate/i.test(said)) return new CosignerError("E-LNK-002", { url, detail })
+  // somebody hung up before there was a certificate to judge
+  const isCutOff = failure.code === "ECONNRESET"
+  if (!isCutOff && /^TLS handshake failed|certificate/i.test(said)) return new CosignerError("E-LNK-002", { url, detail })
   if (/^Proxy/.test(said)) return new CosignerError("E-LNK-014", { url, detail })
   return new CosignerError("E-LNK-001", { url, detail })
 }

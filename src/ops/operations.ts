@@ -215,7 +215,7 @@ function look(parts: OperationsParts): Looking {
     } catch (error) {
       thread.beat(undefined)
       const bug = new CosignerError("E-CLI-001", { what: `the node could not be looked at: ${errorText(error)}` })
-      if (!isBroken) log.error(describe(bug))
+      if (!isBroken) log.error(describe(bug), { code: bug.code })
       isBroken = true
     }
   }

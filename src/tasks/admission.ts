@@ -76,7 +76,7 @@ class ByteBudget {
     if (left >= this.limits.burstBytes / 2) this.#isSaid = false
     if (left <= 0 && !this.#isSaid) {
       this.#isSaid = true
-      this.#log.error(describe(new CosignerError(this.#code, this.limits)))
+      this.#log.error(describe(new CosignerError(this.#code, this.limits)), { code: this.#code })
     }
     return left <= 0
   }

@@ -3,7 +3,7 @@
  * in its Plan (kinds.ts). Claiming is runner.ts's; here a task is in the journal already.
  */
 import type { Bytes } from "../bytes.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
@@ -351,7 +351,7 @@ export class TaskExecution {
    */
   async #broken(error: unknown): Promise<void> {
     const { log, now, alarm } = this.#ports
-    log.error("task stopped", { task: this.task.task_id, error: errorText(error) })
+    log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {
       try {

@@ -116,11 +116,35 @@ describe("what was typed behind an option that is not known", () => {
     })
   }
   test("its name is, and one that was meant", async () => {
-    expect((await cli(["echo", "--time=3"], rows)).stderr).toMatch(
-      /unknown option '--time'\n\(Did you mean --times\?\)/,
-    )
-    expect((await cli(["echo", "-x3"], rows)).stderr).toContain("unknown option '-x'\n")
+    expect((await cli(["echo", "--time=3"], rows)).stderr).toMatch(/unknown option '--time' \(Did you mean --times\?\)/)
+    expect((await cli(["echo", "-x3"], rows)).stderr).toContain("unknown option '-x';")
   })
+})
+
+describe("a command line that is wrong", () => {
+  const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+    [["ecko"], /unknown command 'ecko' \(Did you mean echo\?\); cosigner --help says more/],
+    [["echo", "w", "--nope"], /unknown option '--nope'; cosigner echo --help says more/],
+    [["group", "ecko"], /unknown command 'ecko' \(Did you mean echo\?\); cosigner group --help says more/],
+    [["group"], /cosigner group needs the name of a command/],
+    [["echo", "w", "--times"], /argument missing; cosigner echo --help/],
+  ]
+  for (const [args, message] of wrong) {
+    test(`${args.join(" ")}: code and next step, for people and with --json`, async () => {
+      const { exit, stdout, stderr } = await cli(args, rows)
+      expect({ exit, stdout }).toEqual({ exit: EXIT.failure, stdout: "" })
+      expect(stderr).toMatch(/cosigner: E-CLI-014 .*\n {2}next: /)
+      expect(stderr).toMatch(message)
+      const json = await cli(["--json", ...args], rows)
+      expect(json.exit).toBe(EXIT.failure)
+      const { error } = JSON.parse(json.stdout)
+      expect(error).toMatchObject({ code: "E-CLI-014", message: expect.stringMatching(message) })
+      // the next step is true: what it names says how the command is used
+      const [, named = ""] = /; (cosigner.*) --help says more/.exec(error.message) ?? []
+      const help = await cli([...named.split(" ").slice(1), "--help"], rows)
+      expect(help).toMatchObject({ exit: 0, stdout: expect.stringContaining("Usage: cosigner") })
+    })
+  }
 })
 
 describe("failures", () => {

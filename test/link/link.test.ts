@@ -154,6 +154,7 @@ describe("who may connect", () => {
     expect(messages(node)).toContain(
       `Connection refused, reason: node identity check failed: node ${nodeId} is not bound to any app`,
     )
+    expect(node.link.state().lastError?.message).toContain(`no key share holder group names node ${nodeId}`)
     expect(messages(node)).not.toContain("[Websocket.Client] connected.")
     expect(countOf(waas, "unknownNode")).toBeGreaterThan(0)
     expect(waas.relay.online().size).toBe(0)

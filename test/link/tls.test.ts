@@ -86,7 +86,18 @@ describe.skipIf(made === undefined)("TLS", () => {
   test("TLS against a server without it", async () => {
     const waas = startWaas()
     cleanUp.push(() => waas.stop())
-    await aNode(waas, { ca }).ended("E-LNK-002")
+    await aNode(waas, { ca }).ended("E-LNK-021")
+    // nobody is in between: what listens there speaks, and not TLS
+    await aNode(waas, { ca, url: `ws://localhost:${waas.port}/ws` }).online()
+  })
+
+  test("a place that closes the connection instead of a handshake", async () => {
+    const closing = createServer((socket) => socket.once("data", () => socket.destroy()))
+    cleanUp.push(() => closeServer(closing))
+    const port = await listen(closing)
+    const waas = startWaas()
+    cleanUp.push(() => waas.stop())
+    await aNode(waas, { ca, url: `wss://localhost:${port}/ws` }).ended("E-LNK-001")
   })
 })
 

@@ -189,3 +189,11 @@ describe("units that stand in the field", () => {
     expect(existsSync(join(node.dir, "logs/cosigner.log"))).toBe(true)
   })
 })
+
+test("every service says which machine it needs, on an older one and on another architecture", () => {
+  for (const name of ["cosigner.service", "cosigner-waas.service", "user/cosigner.service"]) {
+    const [unit = ""] = readFileSync(join(root, "systemd", name), "utf8").split("\n[Service]\n")
+    // with | one of them has to hold
+    expect([name, unit.match(/^Assert.*$/gm)]).toEqual([name, ["AssertCPUFeature=|avx2", "AssertArchitecture=|arm64"]])
+  }
+})

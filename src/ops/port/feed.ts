@@ -2,7 +2,7 @@
  * The main thread's side of a list that the status port shows: which documents are to be told anew, and how many of them at
  * one look. It is driven by what changes in the node, never by who asks, so that a question costs the main thread nothing.
  */
-import { errorText } from "../../errors.ts"
+import { codeField, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 
 /** A document as the port shows it: checked JSON, and what it can be asked for by. */
@@ -132,7 +132,8 @@ export function createFeed({ name, most, portion, open, log }: FeedOptions): Fee
     try {
       return make()
     } catch (error) {
-      if (!isTold) log.error("the status port leaves out what cannot be shown", { what: name, error: errorText(error) })
+      const fields = { what: name, ...codeField(error), error: errorText(error) }
+      if (!isTold) log.error("the status port leaves out what cannot be shown", fields)
       isTold = true
       return undefined
     }

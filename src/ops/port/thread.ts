@@ -58,7 +58,8 @@ export async function startStatus(options: PortThreadOptions): Promise<StatusThr
       worker.terminate()
       // a port that was never open stops the start (E-STA-001); nothing goes on without it
       if (!wasOpen) return first.reject(reason)
-      if (deaths++ === 0) log.error(describe(new CosignerError("E-STA-017", { reason })))
+      const death = new CosignerError("E-STA-017", { reason })
+      if (deaths++ === 0) log.error(describe(death), { code: death.code })
       restart = setTimeout(start, Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** (deaths - 1)))
     }
     worker.addEventListener("message", (event: MessageEvent<FromThread>) => onMessage(event.data, died))

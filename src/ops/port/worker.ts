@@ -53,7 +53,7 @@ function watch(): void {
     time: new Date(),
     level: "error",
     message: describe(stallError(ms)),
-    fields: { item: "loop" },
+    fields: { item: "loop", code: "E-STA-015" },
   } as const
   try {
     if (isWritable(2, 0)) writeSync(2, `${formatLine(line, stall.format)}\n`)

@@ -71,7 +71,7 @@ export function createWatch({ probes, now, log, onAlarm }: WatchParts): Watch {
     let isAlarmed = before?.isAlarmed ?? false
     if (found.state === "failed" && !isAlarmed && nowMs - item.sinceMs >= holdMs) {
       isAlarmed = true
-      log.error(describe(found.error), { item: name })
+      log.error(describe(found.error), { item: name, code: found.error.code })
       onAlarm(name)
     }
     if (found.state === "ok" && isAlarmed) {

@@ -319,7 +319,7 @@ describe("the main thread", () => {
     const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "pipe" })
     const lines = (await child.stderr.text()).trim().split("\n")
     expect(lines.map((line) => /E-STA-\d+/.exec(line)?.[0] ?? line)).toEqual(["E-STA-015", "between", "E-STA-015"])
-    expect(lines[0]).toMatch(/^time="[^"]+" level=error msg="E-STA-015 .*" item=loop$/)
+    expect(lines[0]).toMatch(/^time="[^"]+" level=error msg="E-STA-015 .*" item=loop code=E-STA-015$/)
   })
 })
 

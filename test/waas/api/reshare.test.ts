@@ -1,5 +1,6 @@
 /** Resharing through REST: what is answered, what is refused, and what becomes of groups. The protocol is test/reshare's. */
 import { expect, test } from "bun:test"
+import { CosignerError } from "../../../src/errors.ts"
 import type { HolderGroup } from "../../../src/waas/store/model.ts"
 import { Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
@@ -132,4 +133,16 @@ test("a group is deleted, the main group is not; nothing signs with a deleted on
   const signing = await newGroup("SigningGroup", [3, 4])
   expect((await remove(signing)).json).toEqual({ submitted: true })
   expect((await rig.mustGroup(signing)).status).toBe("Unavailable")
+})
+
+test("the next step of a node that waits for a refresh is a request that WaaS takes", async () => {
+  const { rig, vault, main, caller } = await stage()
+  await using _ = rig
+  const { next } = new CosignerError("E-TSK-040", { groupId: main.groupId })
+  const [, path = "", body = ""] = /POST (\S+) .*?(\{.*\});/.exec(next) ?? []
+  const answer = await caller.post(
+    path.replace("VAULT", vault.vaultId),
+    JSON.parse(body.replaceAll("GROUP", main.groupId)),
+  )
+  expect([answer.status, answer.json["type"]]).toEqual([201, "KeyReshare"])
 })
