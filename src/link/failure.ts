@@ -39,7 +39,8 @@ export function dialError(options: LinkOptions, failure: DialFailure): CosignerE
   const detail = printable(failure.code === "" ? said : `${said} (${failure.code})`)
   // somebody hung up before there was a certificate to judge
   const isCutOff = failure.code === "ECONNRESET"
-  if (!isCutOff && /^TLS handshake failed|certificate/i.test(said)) return new CosignerError("E-LNK-002", { url, detail })
+  if (!isCutOff && /^TLS handshake failed|certificate/i.test(said))
+    return new CosignerError("E-LNK-002", { url, detail })
   if (/^Proxy/.test(said)) return new CosignerError("E-LNK-014", { url, detail })
   return new CosignerError("E-LNK-001", { url, detail })
 }
