@@ -5,7 +5,8 @@
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { parseDecimal } from "../intent/amount.ts"
-import { BITCOIN, chainOf, NATIVE_ASSETS, namespaceOf, SOLANA, TRON } from "../intent/caip.ts"
+import { chainOf, NATIVE_ASSETS, namespaceOf } from "../intent/caip.ts"
+import { CHAIN_NAMES } from "../intent/chainNames.ts"
 import { problem } from "../intent/problem.ts"
 import type { Effect, Format, Problem, Reading } from "../intent/reading.ts"
 import type { Annotations } from "../intent/text.ts"
@@ -52,24 +53,6 @@ export function statedPayload(
   }
 }
 
-/** Chains by the names that the vendor's records call them, as far as they are published. What is not here is not compared. */
-const CHAIN_NAMES: Readonly<Record<string, string>> = {
-  ETH: "eip155:1",
-  SETH: "eip155:11155111",
-  OPT_ETH: "eip155:10",
-  ARBITRUM_ETH: "eip155:42161",
-  BASE_ETH: "eip155:8453",
-  BSC_BNB: "eip155:56",
-  MATIC: "eip155:137",
-  AVAXC: "eip155:43114",
-  BTC: BITCOIN,
-  XTN: "bip122:000000000933ea01ad0ee984209779ba",
-  SOL: SOLANA,
-  SOLDEV_SOL: "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
-  TRON,
-  TTRON: "tron:3448148188",
-}
-
 /** The names under which the task says which chain it is about. */
 function statedChains(info: Info): readonly string[] {
   const sources: unknown = info["source_addresses"]
@@ -81,7 +64,7 @@ function statedChains(info: Info): readonly string[] {
 export function contradiction(info: Info, readings: readonly Reading[], { asset }: Annotations): Problem | undefined {
   if (readings.length === 0) return undefined
   for (const name of statedChains(info)) {
-    const stated = Object.hasOwn(CHAIN_NAMES, name) ? CHAIN_NAMES[name] : undefined
+    const stated = CHAIN_NAMES.get(name)
     // One that is valid on every EVM chain is not the one that was named.
     if (stated !== undefined && !readings.some(({ chain }) => chain === stated)) {
       const read = readings.map(({ chain }) => chain).join(", ")

@@ -1,13 +1,16 @@
 /** The configuration of `cosigner waas`: waas.toml to WaasConfig, through the same front door as the node's. */
 
 import { isAbsolute, join } from "node:path"
-import type { StaticDecode } from "@sinclair/typebox"
+import { type StaticDecode, Type } from "@sinclair/typebox"
 import { CosignerError } from "../errors.ts"
+import { isChainId } from "../intent/caip.ts"
+import { CHAIN_NAMES } from "../intent/chainNames.ts"
 import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
 import {
   boolean,
+  entryOf,
   integer,
   listOf,
   oneOf,
@@ -15,12 +18,15 @@ import {
   pathOrNone,
   type Refused,
   refined,
+  requiredInteger,
   tableOf,
+  url,
   word,
 } from "../settings/schema.ts"
 import { templateOf } from "../settings/template.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
+import { type Chains, chainsOf, familyOf } from "./wallets/chains.ts"
 
 export interface WaasConfig {
   readonly hostname: string
@@ -37,6 +43,7 @@ export interface WaasConfig {
     readonly burst: number
     readonly openTasks: number
   }
+  readonly chains: Chains
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
 }
 
@@ -105,6 +112,34 @@ const waas = tableOf("The coordinator.", {
     nonces: integer(1000, 10_000_000, 200_000, "Not used any more; older files may have it."),
     open_tasks: integer(1, 100_000, 1000, "Tasks in work at one time."),
   }),
+  chains: listOf(
+    entryOf("A chain that wallets may use.", {
+      id: word("ETH", "Its name in the REST API; the published names bring the rest along."),
+      caip2: Type.Optional(
+        parsed((text) => (isChainId(text) && familyOf(text) !== undefined ? text : undefined), {
+          example: "eip155:1",
+          expected: "a CAIP-2 id of an EVM chain, of Bitcoin, Solana or TRON, as in eip155:1",
+          description: "Which chain it is; for a name that is not published.",
+        }),
+      ),
+      coin_type: Type.Optional(
+        requiredInteger(0, 0x7fff_ffff, 60, "SLIP-44 coin type of its paths; test networks have 1."),
+      ),
+      symbol: Type.Optional(word("ETH", "Of its native asset.")),
+      rpc_url: Type.Optional(
+        url(
+          { schemes: ["https", "http"], credentials: false },
+          "https://rpc.example.com",
+          "JSON-RPC endpoint of an EVM chain: for nonces, fees and broadcasting.",
+        ),
+      ),
+    }),
+    {
+      maxItems: 200,
+      expected: "a list of tables with an id each",
+      description: "The chains that wallets may use. Empty: ETH, BTC, SOL and TRON, without endpoints.",
+    },
+  ),
   webhooks: tableOf("Servers that WaaS tells what happens, registered over the REST API.", {
     hosts: listOf(word("hooks.example.com", "A host."), {
       maxItems: 100,
@@ -120,7 +155,19 @@ const waas = tableOf("The coordinator.", {
 })
 
 export const waasSchema = tableOf("The configuration of WaaS.", {
-  waas: refined(waas, function* ({ tls_cert, tls_key, listen, allow_plaintext }): Generator<Refused> {
+  waas: refined(waas, function* ({ tls_cert, tls_key, listen, allow_plaintext, chains }): Generator<Refused> {
+    for (const [nth, { id, caip2 }] of chains.entries()) {
+      if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
+        yield {
+          at: ["chains", nth, "id"],
+          expected: "a published name, or one with caip2 beside it",
+          got: JSON.stringify(id),
+        }
+      }
+      if (chains.findIndex((other) => other.id === id) !== nth) {
+        yield { at: ["chains", nth, "id"], expected: "each name once", got: JSON.stringify(id) }
+      }
+    }
     if ((tls_cert === "") !== (tls_key === "")) {
       yield { at: ["tls_cert"], expected: "tls_cert and tls_key together", got: "one of them" }
     }
@@ -169,7 +216,7 @@ export function parseConfig(
 }
 
 function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string): WaasConfig {
-  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, webhooks } = settings
+  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, chains, webhooks } = settings
   const at = (path: string) => (isAbsolute(path) ? path : join(dir, path))
   return {
     ...listen,
@@ -184,6 +231,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       burst: limits.burst,
       openTasks: limits.open_tasks,
     },
+    chains: chainsOf(chains),
     webhooks: {
       hosts: webhooks.hosts,
       timeoutMs: webhooks.timeout_seconds * 1000,

@@ -53,6 +53,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
       now: Date.now,
       online: late.port.online,
       organisationName: config.organisation,
+      chains: config.chains,
       webhookHosts: config.webhooks.hosts,
       keyGenDeadlineMs: config.deadlines.keyGenMs,
       signDeadlineMs: config.deadlines.signMs,

@@ -3,12 +3,16 @@ import type {
   Holder,
   HolderGroup,
   Organisation,
+  Project,
   ShareSignRequest,
   SignRequest,
   TssRequest,
   Vault,
   WaasTask,
+  Wallet,
+  WalletAddress,
 } from "./store/model.ts"
+import type { Chain } from "./wallets/chains.ts"
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -17,6 +21,44 @@ export const orgInfo = (organisation: Organisation, name: string): JsonObject =>
   biz_org_id: organisation.bizOrgId,
   name,
   created_timestamp: organisation.createdMs,
+})
+
+export const mpcProject = (project: Project, orgId: string): JsonObject => ({
+  project_id: project.projectId,
+  org_id: orgId,
+  name: project.name,
+  participants: project.participants,
+  threshold: project.threshold,
+  created_timestamp: project.createdMs,
+})
+
+export const walletInfo = (wallet: Wallet, vault: Vault, orgId: string, project: Project | undefined): JsonObject => ({
+  wallet_id: wallet.walletId,
+  wallet_type: "MPC",
+  wallet_subtype: vault.type,
+  name: wallet.name,
+  org_id: orgId,
+  enable_auto_sweep: false,
+  ...(project === undefined ? {} : { project_id: project.projectId, project_name: project.name }),
+  vault_id: vault.vaultId,
+  vault_name: vault.name,
+})
+
+export const addressInfo = (address: WalletAddress): JsonObject => ({
+  address: address.address,
+  chain_id: address.chainId,
+  path: address.path,
+  encoding: address.encoding,
+  pubkey: address.pubkey,
+  ...(address.xOnlyPubkey === undefined ? {} : { x_only_pubkey: address.xOnlyPubkey }),
+  root_pubkey: address.rootPubkey,
+})
+
+export const chainInfo = ({ chainId, symbol, caip2 }: Chain): JsonObject => ({
+  chain_id: chainId,
+  symbol,
+  require_memo: false,
+  caip2_chain_id: caip2,
 })
 
 export const mpcVault = (vault: Vault): JsonObject => ({

@@ -17,6 +17,7 @@ import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
+import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
 import { T0, TestClock } from "./clock.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
@@ -30,6 +31,7 @@ export interface RigOptions {
   readonly pace?: Partial<Pace>
   readonly limits?: Partial<AuthLimits>
   readonly openTasks?: number
+  readonly chains?: readonly ConfiguredChain[]
 }
 
 export class Rig implements AsyncDisposable {
@@ -95,6 +97,7 @@ export class Rig implements AsyncDisposable {
       now: this.clock.now,
       online: (id) => this.relay.online(id),
       organisationName: "Test",
+      chains: chainsOf(this.options.chains ?? []),
       webhookHosts: ["hooks.example.com", "127.0.0.1"],
       keyGenDeadlineMs: 3_600_000,
       signDeadlineMs: 600_000,

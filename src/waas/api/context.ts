@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts"
 import { notFound } from "../failure.ts"
 import type { HolderGroup, Vault } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
+import type { Chains } from "../wallets/chains.ts"
 
 export interface ApiContext {
   readonly store: WaasStore
@@ -10,6 +11,8 @@ export interface ApiContext {
   readonly now: () => number
   readonly online: (nodeId: string) => boolean
   readonly organisationName: string
+  /** What wallets may use. */
+  readonly chains: Chains
   /** Whom webhooks may be sent to; empty: nobody. */
   readonly webhookHosts: readonly string[]
   /** Time from a request to its end, at most, unless a signing request says less. */

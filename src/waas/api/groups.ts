@@ -12,6 +12,7 @@ import type { Holder, HolderGroup } from "../store/model.ts"
 import type { HolderRow, PageQuery } from "../store/store.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
+import { projectOf, requireProjectScheme } from "./projects.ts"
 import { closed, NodeIdText, param, type Route, route, Words } from "./route.ts"
 
 const MAX_HOLDERS = 32
@@ -76,8 +77,10 @@ const groupChanges = (api: ApiContext): readonly Route[] => [
     summary: "Make a key share holder group; its keys are then made by a TSS request",
     body: NewGroup,
     handle: async ({ params, body }) => {
-      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
-      const group = await api.engine.createGroup(newGroup(vaultId, body, api.now()))
+      const { vaultId, projectId } = await vaultOf(api, param(params, "vault_id"))
+      const made = newGroup(vaultId, body, api.now())
+      if (projectId !== undefined) requireProjectScheme(await projectOf(api, projectId), made)
+      const group = await api.engine.createGroup(made)
       return keyShareHolderGroup(group, api.online)
     },
   }),

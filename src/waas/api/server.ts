@@ -15,12 +15,14 @@ import { parseTarget, type RequestTarget } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
+import { projectRoutes } from "./projects.ts"
 import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
 import { signatureHeaders } from "./signedAnswer.ts"
 import { signRequestRoutes } from "./signRequests.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
+import { walletRoutes } from "./wallets.ts"
 import { webhookRoutes } from "./webhooks.ts"
 
 interface ApiOptions {
@@ -38,6 +40,8 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...tssRequestRoutes(context),
   ...signRequestRoutes(context),
   ...shareSignRequestRoutes(context),
+  ...projectRoutes(context),
+  ...walletRoutes(context),
   ...webhookRoutes(context),
 ]
 

@@ -1,11 +1,11 @@
 /** Vaults, and who we are: `/organizations/info`, `/wallets/mpc/vaults`, `/wallets/mpc/cobo_key_share_holders`. */
 import { Type } from "@sinclair/typebox"
-import { ApiFailure } from "../failure.ts"
 import { newUuid } from "../ids.ts"
 import { mpcVault, orgInfo } from "../shapes.ts"
 import type { Vault } from "../store/model.ts"
 import { type ApiContext, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
+import { projectOf } from "./projects.ts"
 import { closed, Id, param, type Route, route, Words } from "./route.ts"
 
 const VaultType = Type.Union([Type.Literal("Org-Controlled"), Type.Literal("User-Controlled")])
@@ -40,10 +40,10 @@ export const vaultRoutes = (api: ApiContext): readonly Route[] => [
     summary: "Make a vault",
     body: closed({ name: Name, vault_type: VaultType, project_id: Type.Optional(Id) }),
     handle: async ({ body }) => {
-      if (body.project_id !== undefined) throw new ApiFailure(2006, "body.project_id: projects are not supported yet")
+      const project = body.project_id === undefined ? undefined : await projectOf(api, body.project_id)
       const vault: Vault = {
         vaultId: newUuid(),
-        projectId: undefined,
+        projectId: project?.projectId,
         name: body.name,
         type: body.vault_type,
         rootKeys: [],

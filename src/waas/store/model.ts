@@ -212,6 +212,42 @@ export interface WaasTask {
 
 export type WebhookEndpointStatus = "STATUS_ACTIVE" | "STATUS_INACTIVE"
 
+/** Fixes participants and threshold of the main groups of its vaults. */
+export interface Project {
+  readonly projectId: string
+  readonly name: string
+  readonly participants: number
+  readonly threshold: number
+  readonly createdMs: number
+}
+
+/** A name for addresses of one vault. */
+export interface Wallet {
+  readonly walletId: string
+  readonly vaultId: string
+  readonly name: string
+  /** A deleted wallet is no longer shown, and its addresses are never given out again. */
+  readonly deleted: boolean
+  readonly createdMs: number
+}
+
+/** One address of a wallet: public, and derived again by whoever relies on it. */
+export interface WalletAddress {
+  readonly walletId: string
+  readonly vaultId: string
+  readonly chainId: string
+  readonly address: string
+  /** Canonical: `m/44/60/0/0/5`. */
+  readonly path: string
+  readonly encoding: string
+  /** Extended public key at the path, and of the root. */
+  readonly pubkey: string
+  readonly rootPubkey: string
+  /** Taproot only: the internal key, hex. */
+  readonly xOnlyPubkey: string | undefined
+  readonly createdMs: number
+}
+
 /** Somebody's server that is told what happens (formats.md 7.5). */
 export interface WebhookEndpoint {
   readonly endpointId: string

@@ -66,3 +66,11 @@ function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly S
   const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)
   return [...upwards].reverse()
 }
+
+/** How the parts of the store read; what SQLite throws is E-WAA-006. */
+export interface RowReaders {
+  readonly rowOf: <T>(sql: string, ...values: SQLQueryBindings[]) => T | undefined
+  readonly rowsOf: <T>(sql: string, ...values: SQLQueryBindings[]) => readonly T[]
+  readonly page: <T>(table: string, filter: Filter, query: PageQuery) => Slice<T>
+  readonly guarded: <T>(work: () => T) => T
+}

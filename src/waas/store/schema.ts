@@ -155,6 +155,36 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX webhook_logs_by_event ON webhook_logs (event_id);
   `,
+  `
+  CREATE TABLE projects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE wallets (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    deleted INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX wallets_by_vault ON wallets (vault_id);
+  CREATE TABLE addresses (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    wallet_id TEXT NOT NULL REFERENCES wallets (id),
+    chain_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX addresses_by_wallet ON addresses (wallet_id, chain_id);
+  CREATE TABLE address_counters (
+    vault_id TEXT NOT NULL REFERENCES vaults (id),
+    prefix TEXT NOT NULL,
+    next INTEGER NOT NULL,
+    PRIMARY KEY (vault_id, prefix)
+  ) STRICT;
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -19,9 +19,10 @@ import type {
   VerifiedCheckup,
   WaasTask,
 } from "./model.ts"
-import { all, decode, type Filter, pageOf, upsert } from "./rows.ts"
+import { all, decode, type Filter, pageOf, type RowReaders, upsert } from "./rows.ts"
 import { migrate } from "./schema.ts"
 import type { HolderRow, PageQuery, Slice, StoreWrite, WaasStore } from "./store.ts"
+import { putWallet, walletsOver } from "./walletRows.ts"
 import { putWebhook, webhooksOver } from "./webhookRows.ts"
 
 /** How long a statement waits for another process's write. */
@@ -66,6 +67,7 @@ function storeOver(db: Database, file: string): WaasStore {
   }
   const page = <T>(table: string, filter: Filter, query: PageQuery): Slice<T> =>
     guarded(file, () => pageOf<T>(db, table, filter, query))
+  const reading: RowReaders = { rowOf, rowsOf, page, guarded: (work) => guarded(file, work) }
 
   return {
     async organisation() {
@@ -125,7 +127,8 @@ function storeOver(db: Database, file: string): WaasStore {
     checkups: async (taskId) => checkupsOf(db, file, taskId),
 
     ...apiKeysOver(db, file),
-    ...webhooksOver(db, { rowOf, rowsOf, page, guarded: (work) => guarded(file, work) }),
+    ...webhooksOver(db, reading),
+    ...walletsOver(db, reading),
 
     async spendNonce(digest, nowMs, windowMs) {
       return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs)).immediate())
@@ -232,6 +235,11 @@ function put(db: Database, write: StoreWrite): void {
     case "webhookEvent":
     case "webhookLog":
       putWebhook(db, write)
+      return
+    case "project":
+    case "wallet":
+    case "address":
+      putWallet(db, write)
       return
   }
 }

@@ -9,6 +9,7 @@ import type {
   HolderGroup,
   NodeFencingToken,
   Organisation,
+  Project,
   ShareSignRequest,
   SignRequest,
   TssRequest,
@@ -16,6 +17,8 @@ import type {
   VaultType,
   VerifiedCheckup,
   WaasTask,
+  Wallet,
+  WalletAddress,
   WebhookEndpoint,
   WebhookEndpointStatus,
   WebhookEvent,
@@ -68,11 +71,42 @@ export type StoreWrite =
   /** A check-up under the epoch that this completed reshare made; the first of a node stays. */
   | { readonly put: "checkup"; readonly taskId: string; readonly record: VerifiedCheckup }
   | WebhookWrite
+  | WalletWrite
 
 export type WebhookWrite =
   | { readonly put: "webhookEndpoint"; readonly record: WebhookEndpoint }
   | { readonly put: "webhookEvent"; readonly record: WebhookEvent }
   | { readonly put: "webhookLog"; readonly record: WebhookLog }
+
+export type WalletWrite =
+  | { readonly put: "project"; readonly record: Project }
+  | { readonly put: "wallet"; readonly record: Wallet }
+  | { readonly put: "address"; readonly record: WalletAddress }
+
+/** Projects, wallets and their addresses. */
+export interface WalletStore {
+  project(projectId: string): Promise<Project | undefined>
+  projects(page: PageQuery): Promise<Slice<Project>>
+  wallet(walletId: string): Promise<Wallet | undefined>
+  /** Without those that were deleted. */
+  wallets(
+    filter: { readonly vaultId?: string; readonly projectId?: string; readonly vaultType?: VaultType },
+    page: PageQuery,
+  ): Promise<Slice<Wallet>>
+  addresses(
+    filter: {
+      readonly walletId: string
+      readonly chainIds?: readonly string[]
+      readonly addresses?: readonly string[]
+    },
+    page: PageQuery,
+  ): Promise<Slice<WalletAddress>>
+  /**
+   * The first of `count` indices below `prefix` that no address of the vault ever had: durable when it resolves, and never
+   * given out again, whatever becomes of them.
+   */
+  takeAddressIndices(vaultId: string, prefix: string, count: number): Promise<number>
+}
 
 /** Whom WaaS tells what happens, and what it still has to tell. */
 export interface WebhookStore {
@@ -95,7 +129,7 @@ export interface WebhookStore {
   forgetWebhookEvents(beforeMs: number): Promise<void>
 }
 
-export interface WaasStore extends WebhookStore {
+export interface WaasStore extends WebhookStore, WalletStore {
   organisation(): Promise<Organisation>
 
   /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */

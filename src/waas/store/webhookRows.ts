@@ -1,15 +1,8 @@
 /** Webhook endpoints, events and deliveries in waas.db. */
-import type { Database, SQLQueryBindings } from "bun:sqlite"
+import type { Database } from "bun:sqlite"
 import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "./model.ts"
-import { all, type Filter, upsert } from "./rows.ts"
-import type { PageQuery, Slice, WebhookStore, WebhookWrite } from "./store.ts"
-
-interface RowReaders {
-  readonly rowOf: <T>(sql: string, ...values: SQLQueryBindings[]) => T | undefined
-  readonly rowsOf: <T>(sql: string, ...values: SQLQueryBindings[]) => readonly T[]
-  readonly page: <T>(table: string, filter: Filter, query: PageQuery) => Slice<T>
-  readonly guarded: <T>(work: () => T) => T
-}
+import { all, type RowReaders, upsert } from "./rows.ts"
+import type { WebhookStore, WebhookWrite } from "./store.ts"
 
 export function webhooksOver(db: Database, { rowOf, rowsOf, page, guarded }: RowReaders): WebhookStore {
   return {

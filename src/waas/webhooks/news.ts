@@ -3,7 +3,7 @@
  * told if and only if the change is durable.
  */
 import { newUuid } from "../ids.ts"
-import { mpcVault, tssRequest } from "../shapes.ts"
+import { addressInfo, mpcVault, tssRequest, walletInfo } from "../shapes.ts"
 import type { TssRequestStatus, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import type { WebhookEventType } from "./types.ts"
@@ -39,9 +39,8 @@ async function eventsOf(
   nowMs: number,
 ): Promise<readonly WebhookEvent[]> {
   if (endpoints.length === 0) return []
-  const changes = (await Promise.all(writes.map((write) => changeOf(write, store)))).filter(
-    (change) => change !== undefined,
-  )
+  const ofEach = await Promise.all(writes.map((write) => changeOf(write, store)))
+  const changes = [...ofEach, newAddresses(writes)].filter((change) => change !== undefined)
   return changes.flatMap((change) =>
     endpoints
       .filter(({ eventTypes }) => eventTypes.includes(change.type))
@@ -76,9 +75,28 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
         data,
       }
     }
+    case "wallet": {
+      const { walletId, vaultId } = write.record
+      const vault = await store.vault(vaultId)
+      if (vault === undefined) return undefined
+      const project = vault.projectId === undefined ? undefined : await store.project(vault.projectId)
+      const { orgId } = await store.organisation()
+      const before = await store.wallet(walletId)
+      const data = { data_type: "WalletInfo", wallet: walletInfo(write.record, vault, orgId, project) }
+      return { type: before === undefined ? "wallets.created" : "wallets.updated", objectId: walletId, data }
+    }
     default:
       return undefined
   }
+}
+
+/** All addresses of one commit are of one wallet, and one event tells of them. */
+function newAddresses(writes: readonly StoreWrite[]): Announcement | undefined {
+  const records = writes.flatMap((write) => (write.put === "address" ? [write.record] : []))
+  const objectId = records[0]?.walletId
+  if (objectId === undefined) return undefined
+  const addresses = records.map((record) => ({ ...addressInfo(record), wallet_id: record.walletId }))
+  return { type: "wallets.addresses.created", objectId, data: { data_type: "Addresses", addresses } }
 }
 
 function typeOf(status: TssRequestStatus): WebhookEventType {

@@ -6,6 +6,9 @@ export const EVENT_TYPES = [
   { type: "wallets.mpc.tss_request.succeeded", description: "A TSS request succeeded." },
   { type: "mpc_vaults.created", description: "A vault was made." },
   { type: "mpc_vaults.updated", description: "A vault was renamed, or has its root keys now." },
+  { type: "wallets.created", description: "A wallet was made." },
+  { type: "wallets.updated", description: "A wallet was renamed or deleted." },
+  { type: "wallets.addresses.created", description: "Addresses of a wallet were made." },
 ] as const
 
 export type WebhookEventType = (typeof EVENT_TYPES)[number]["type"]

@@ -1,0 +1,254 @@
+/**
+ * Wallets and their addresses. A wallet is a name for addresses of one vault; the index in an address's path is taken from a
+ * counter of the vault, so that no two wallets of it ever show the same address.
+ */
+import { type Static, Type } from "@sinclair/typebox"
+import { formatPath } from "../../keys/path.ts"
+import { ApiFailure, notFound } from "../failure.ts"
+import { newUuid } from "../ids.ts"
+import { addressInfo, chainInfo, type JsonObject, walletInfo } from "../shapes.ts"
+import type { Vault, VaultType, Wallet, WalletAddress } from "../store/model.ts"
+import { addressesAt, ENCODINGS, encodingOn, pathPrefix } from "../wallets/addresses.ts"
+import type { Chain } from "../wallets/chains.ts"
+import { type ApiContext, vaultOf } from "./context.ts"
+import { pageFields, pageOf, pageQuery } from "./page.ts"
+import { projectOf } from "./projects.ts"
+import { closed, Id, param, type Route, route, Words } from "./route.ts"
+
+const WALLETS = "/v2/wallets"
+const WALLET = `${WALLETS}/:wallet_id`
+const Name = Words(1, 64)
+const Kind = Type.Union([Type.Literal("MPC"), Type.Literal("Custodial"), Type.Literal("Exchange")])
+const Subtype = Type.Union([Type.Literal("Org-Controlled"), Type.Literal("User-Controlled")])
+const Names = Type.String({ minLength: 1, maxLength: 8192, description: "separated by commas" })
+
+/** Larger than any index that a wallet finds addresses by, and what paths hold. */
+const LAST_INDEX = 0x7fff_ffff
+
+export const walletRoutes = (api: ApiContext): readonly Route[] => [
+  ...chainRoutes(api),
+  ...walletReads(api),
+  ...walletChanges(api),
+  ...addressRoutes(api),
+]
+
+const chainQuery = {
+  wallet_type: Type.Optional(Kind),
+  wallet_subtype: Type.Optional(Type.String({ maxLength: 32 })),
+  ...pageFields,
+  limit: Type.Optional(Type.String({ pattern: "^[1-9][0-9]{0,2}$", description: "1 to 500; all are on one page" })),
+}
+
+const chainRoutes = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "GET",
+    path: `${WALLETS}/chains`,
+    summary: "The chains that this WaaS knows",
+    query: closed({ chain_ids: Type.Optional(Names), ...chainQuery }),
+    handle: async ({ query }) => {
+      const asked = query.chain_ids?.split(",")
+      return onePage(api.chains.supported.filter(({ chainId }) => asked?.includes(chainId) ?? true).map(chainInfo))
+    },
+  }),
+  route({
+    method: "GET",
+    path: `${WALLETS}/enabled_chains`,
+    summary: "The chains that wallets may use: waas.chains of the configuration",
+    query: closed(chainQuery),
+    handle: async ({ query }) =>
+      onePage(query.wallet_type === undefined || query.wallet_type === "MPC" ? api.chains.enabled.map(chainInfo) : []),
+  }),
+  route({
+    method: "GET",
+    path: `${WALLETS}/chains/:chain_id`,
+    summary: "One chain",
+    handle: async ({ params }) => {
+      const id = param(params, "chain_id")
+      const chain = api.chains.supported.find(({ chainId }) => chainId === id)
+      if (chain === undefined) throw notFound("chain", id)
+      return chainInfo(chain)
+    },
+  }),
+]
+
+const onePage = (data: readonly JsonObject[]): JsonObject => ({
+  data,
+  pagination: { before: "", after: "", total_count: data.length },
+})
+
+const walletReads = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "GET",
+    path: WALLETS,
+    summary: "The wallets, newest first",
+    query: closed({
+      wallet_type: Type.Optional(Kind),
+      wallet_subtype: Type.Optional(Type.String({ maxLength: 32 })),
+      project_id: Type.Optional(Id),
+      vault_id: Type.Optional(Id),
+      ...pageFields,
+    }),
+    handle: async ({ query }) => {
+      const subtype = query.wallet_subtype
+      const vaultType: VaultType | undefined =
+        subtype === "Org-Controlled" || subtype === "User-Controlled" ? subtype : undefined
+      // the published service has other kinds of wallets; here there are none of them
+      const isOther = (query.wallet_type ?? "MPC") !== "MPC" || (subtype !== undefined && vaultType === undefined)
+      if (isOther) return onePage([])
+      const filter = {
+        ...(query.vault_id === undefined ? {} : { vaultId: query.vault_id }),
+        ...(query.project_id === undefined ? {} : { projectId: query.project_id }),
+        ...(vaultType === undefined ? {} : { vaultType }),
+      }
+      const slice = await api.store.wallets(filter, pageQuery(query))
+      const items = await Promise.all(slice.items.map((wallet) => shapeOf(api, wallet)))
+      return pageOf({ ...slice, items }, (item) => item)
+    },
+  }),
+  route({
+    method: "GET",
+    path: WALLET,
+    summary: "One wallet",
+    handle: async ({ params }) => shapeOf(api, await walletOf(api, params)),
+  }),
+]
+
+const walletChanges = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "POST",
+    path: WALLETS,
+    summary: "Make a wallet of a vault",
+    body: closed({
+      name: Name,
+      wallet_type: Type.Literal("MPC"),
+      wallet_subtype: Subtype,
+      vault_id: Id,
+      enable_auto_sweep: Type.Optional(Type.Literal(false)),
+    }),
+    handle: async ({ body }) => {
+      const vault = await vaultOf(api, body.vault_id)
+      if (vault.type !== body.wallet_subtype) {
+        throw new ApiFailure(2006, `body.wallet_subtype: the vault ${vault.vaultId} is ${vault.type}`)
+      }
+      const wallet: Wallet = {
+        walletId: newUuid(),
+        vaultId: vault.vaultId,
+        name: body.name,
+        deleted: false,
+        createdMs: api.now(),
+      }
+      await api.store.commit([{ put: "wallet", record: wallet }])
+      return shapeOf(api, wallet)
+    },
+  }),
+  route({
+    method: "PUT",
+    path: WALLET,
+    summary: "Rename a wallet",
+    body: closed({
+      wallet_type: Type.Literal("MPC"),
+      name: Type.Optional(Name),
+      enable_auto_sweep: Type.Optional(Type.Literal(false)),
+    }),
+    handle: async ({ params, body }) => {
+      const before = await walletOf(api, params)
+      const renamed: Wallet = { ...before, name: body.name ?? before.name }
+      await api.store.commit([{ put: "wallet", record: renamed }])
+      return shapeOf(api, renamed)
+    },
+  }),
+  route({
+    method: "POST",
+    path: `${WALLET}/delete`,
+    summary: "Delete a wallet: it is no longer shown; the vault keeps the keys of its addresses",
+    handle: async ({ params }) => {
+      await api.store.commit([{ put: "wallet", record: { ...(await walletOf(api, params)), deleted: true } }])
+      return { submitted: true }
+    },
+  }),
+]
+
+const NewAddresses = closed({
+  chain_id: Type.String({ minLength: 1, maxLength: 64 }),
+  count: Type.Integer({ minimum: 1, maximum: 50 }),
+  encoding: Type.Optional(Type.Union(ENCODINGS.map((encoding) => Type.Literal(encoding)))),
+})
+
+const addressRoutes = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "GET",
+    path: `${WALLET}/addresses`,
+    summary: "The addresses of a wallet, newest first",
+    query: closed({ chain_ids: Type.Optional(Names), addresses: Type.Optional(Names), ...pageFields }),
+    handle: async ({ params, query }) => {
+      const { walletId } = await walletOf(api, params)
+      const filter = {
+        walletId,
+        ...(query.chain_ids === undefined ? {} : { chainIds: query.chain_ids.split(",") }),
+        ...(query.addresses === undefined ? {} : { addresses: query.addresses.split(",") }),
+      }
+      return pageOf(await api.store.addresses(filter, pageQuery(query)), addressInfo)
+    },
+  }),
+  route({
+    method: "POST",
+    path: `${WALLET}/addresses`,
+    summary: "Make addresses of a wallet, each at a path that was never used",
+    body: NewAddresses,
+    handle: async ({ params, body }) => (await newAddresses(api, await walletOf(api, params), body)).map(addressInfo),
+  }),
+]
+
+async function newAddresses(
+  api: ApiContext,
+  wallet: Wallet,
+  body: Static<typeof NewAddresses>,
+): Promise<readonly WalletAddress[]> {
+  const chain = enabledChain(api, body.chain_id)
+  const encoding = encodingOn(chain, body.encoding)
+  if (encoding === undefined)
+    throw new ApiFailure(2006, `body.encoding: ${chain.chainId} has no ${body.encoding} addresses`)
+  const rootPubkey = rootFor(await vaultOf(api, wallet.vaultId), chain)
+  const prefix = pathPrefix(chain, encoding)
+  const first = await api.store.takeAddressIndices(wallet.vaultId, formatPath(prefix), body.count)
+  if (first + body.count - 1 > LAST_INDEX)
+    throw new ApiFailure(2029, "the vault has no unused paths left for such addresses")
+  const indices = Array.from({ length: body.count }, (_, nth) => first + nth)
+  const records = addressesAt(rootPubkey, chain, encoding, prefix, indices).map(
+    (derived, nth): WalletAddress => ({
+      ...{ walletId: wallet.walletId, vaultId: wallet.vaultId, chainId: chain.chainId },
+      ...derived,
+      ...{ path: formatPath([...prefix, first + nth]), encoding, rootPubkey, createdMs: api.now() },
+    }),
+  )
+  await api.store.commit(records.map((record) => ({ put: "address", record })))
+  return records
+}
+
+/** Throws 2006. */
+export function enabledChain(api: ApiContext, chainId: string): Chain {
+  const chain = api.chains.enabled.find((enabled) => enabled.chainId === chainId)
+  if (chain !== undefined) return chain
+  throw new ApiFailure(2006, `body.chain_id: ${JSON.stringify(chainId)} is not enabled; see /v2/wallets/enabled_chains`)
+}
+
+/** Throws 2029 for a vault without that key. */
+function rootFor(vault: Vault, { curve }: Chain): string {
+  const root = vault.rootKeys.find((key) => key.curve.toLowerCase() === curve)
+  if (root === undefined) throw new ApiFailure(2029, `the vault ${vault.vaultId} has no key on ${curve} yet`)
+  return root.rootPubkey
+}
+
+/** Throws 2028, also for a wallet that was deleted. */
+export async function walletOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> {
+  const id = param(params, "wallet_id")
+  const wallet = await api.store.wallet(id)
+  if (wallet === undefined || wallet.deleted) throw notFound("wallet", id)
+  return wallet
+}
+
+async function shapeOf(api: ApiContext, wallet: Wallet): Promise<JsonObject> {
+  const vault = await vaultOf(api, wallet.vaultId)
+  const project = vault.projectId === undefined ? undefined : await projectOf(api, vault.projectId)
+  return walletInfo(wallet, vault, (await api.store.organisation()).orgId, project)
+}

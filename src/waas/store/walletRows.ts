@@ -1,0 +1,62 @@
+/** Projects, wallets, addresses and the counters of their paths in waas.db. */
+import type { Database } from "bun:sqlite"
+import type { Project, Wallet, WalletAddress } from "./model.ts"
+import { type Filter, type RowReaders, upsert } from "./rows.ts"
+import type { WalletStore, WalletWrite } from "./store.ts"
+
+export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders): WalletStore {
+  return {
+    project: async (id) => rowOf<Project>("SELECT body FROM projects WHERE id = ?", id),
+    projects: async (query) => page<Project>("projects", { where: "TRUE", values: [] }, query),
+    wallet: async (id) => rowOf<Wallet>("SELECT body FROM wallets WHERE id = ?", id),
+    wallets: async (filter, query) => page<Wallet>("wallets", shownWallets(filter), query),
+    async addresses({ walletId, chainIds, addresses }, query) {
+      const conditions = ["wallet_id = ?", ...listed("chain_id", chainIds), ...listed("address", addresses)]
+      const values = [walletId, ...(chainIds ?? []), ...(addresses ?? [])]
+      return page<WalletAddress>("addresses", { where: conditions.join(" AND "), values }, query)
+    },
+    async takeAddressIndices(vaultId, prefix, count) {
+      const sql = `INSERT INTO address_counters (vault_id, prefix, next) VALUES (?, ?, ?)
+        ON CONFLICT (vault_id, prefix) DO UPDATE SET next = next + ? RETURNING next`
+      const row = guarded(() =>
+        db.query<{ next: number }, [string, string, number, number]>(sql).get(vaultId, prefix, count, count),
+      )
+      if (row === null) throw new TypeError("an INSERT that returns gave nothing back")
+      return row.next - count
+    },
+  }
+}
+
+const listed = (column: string, values: readonly string[] | undefined): readonly string[] =>
+  values === undefined ? [] : [`${column} IN (${values.map(() => "?").join(", ")})`]
+
+function shownWallets({ vaultId, projectId, vaultType }: Parameters<WalletStore["wallets"]>[0]): Filter {
+  const given = [
+    { sql: "vault_id = ?", value: vaultId },
+    { sql: "vault_id IN (SELECT id FROM vaults WHERE project_id = ?)", value: projectId },
+    { sql: "vault_id IN (SELECT id FROM vaults WHERE type = ?)", value: vaultType },
+  ].flatMap(({ sql, value }) => (value === undefined ? [] : [{ sql, value }]))
+  return {
+    where: ["deleted = 0", ...given.map(({ sql }) => sql)].join(" AND "),
+    values: given.map(({ value }) => value),
+  }
+}
+
+export function putWallet(db: Database, write: WalletWrite): void {
+  switch (write.put) {
+    case "project":
+      upsert(db, "projects", write.record.projectId, {}, write.record)
+      return
+    case "wallet": {
+      const { walletId, vaultId, deleted } = write.record
+      upsert(db, "wallets", walletId, { vault_id: vaultId, deleted: deleted ? 1 : 0 }, write.record)
+      return
+    }
+    case "address": {
+      const { walletId, chainId, address } = write.record
+      const columns = { wallet_id: walletId, chain_id: chainId, address }
+      upsert(db, "addresses", `${chainId}:${address}`, columns, write.record)
+      return
+    }
+  }
+}
