@@ -120,7 +120,16 @@ test("what a node was told of before share groups were on record: all set-ups of
   await rig.store.close()
   const db = new Database(join(rig.dir, "waas.db"))
   db.run("DELETE FROM migrations WHERE version >= 5")
-  for (const table of ["webhook_logs", "webhook_events", "webhook_endpoints", "address_counters", "addresses", "wallets", "projects"]) db.run(`DROP TABLE ${table}`)
+  for (const table of [
+    "webhook_logs",
+    "webhook_events",
+    "webhook_endpoints",
+    "address_counters",
+    "addresses",
+    "wallets",
+    "projects",
+  ])
+    db.run(`DROP TABLE ${table}`)
   db.run("ALTER TABLE fencing_tokens RENAME TO standings")
   db.run("INSERT INTO standings VALUES ('left', ?)", ['{"lineage":7,"boot":1,"bootId":"aa","generation":9}'])
   db.run("DROP INDEX successions_by_group")
