@@ -226,7 +226,7 @@ async function newAddresses(
 }
 
 /** Throws 2006. */
-export function enabledChain(api: ApiContext, chainId: string): Chain {
+function enabledChain(api: ApiContext, chainId: string): Chain {
   const chain = api.chains.enabled.find((enabled) => enabled.chainId === chainId)
   if (chain !== undefined) return chain
   throw new ApiFailure(2006, `body.chain_id: ${JSON.stringify(chainId)} is not enabled; see /v2/wallets/enabled_chains`)
@@ -240,7 +240,7 @@ function rootFor(vault: Vault, { curve }: Chain): string {
 }
 
 /** Throws 2028, also for a wallet that was deleted. */
-export async function walletOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> {
+async function walletOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> {
   const id = param(params, "wallet_id")
   const wallet = await api.store.wallet(id)
   if (wallet === undefined || wallet.deleted) throw notFound("wallet", id)

@@ -19,7 +19,7 @@ export const ENCODINGS = [
   "ENCODING_BECH32",
   "ENCODING_P2TR",
 ] as const
-export type Encoding = (typeof ENCODINGS)[number]
+type Encoding = (typeof ENCODINGS)[number]
 
 /** BIP-44, 49, 84, 86. */
 const PURPOSE: Readonly<Record<Encoding, number>> = {
@@ -45,7 +45,7 @@ export const pathPrefix = ({ coinType }: Chain, encoding: Encoding): readonly nu
   0,
 ]
 
-export interface DerivedAddress {
+interface DerivedAddress {
   readonly address: string
   /** Extended public key at the path. */
   readonly pubkey: string

@@ -9,7 +9,7 @@ import { NATIVE_ASSETS, namespaceOf } from "../../intent/caip.ts"
 import { CHAIN_NAMES } from "../../intent/chainNames.ts"
 
 /** Kinds of chains by how their addresses and transactions are made. */
-export type ChainFamily = "evm" | "bitcoin" | "solana" | "tron"
+type ChainFamily = "evm" | "bitcoin" | "solana" | "tron"
 
 const FAMILIES: Readonly<Record<string, ChainFamily>> = {
   eip155: "evm",

@@ -85,7 +85,6 @@ test.each([
   ["a wrong word", { name: "a", vault_type: "Org" }, 2006],
   ["an empty name", { name: "", vault_type: "Org-Controlled" }, 2006],
   ["control characters", { name: "a\nb", vault_type: "Org-Controlled" }, 2006],
-  ["a project", { name: "a", vault_type: "Org-Controlled", project_id: "p" }, 2006],
   ["a list", [], 2006],
   ["a text", "x", 2006],
 ])("a vault with %s is refused", async (_name, body, code) => {
