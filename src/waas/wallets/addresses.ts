@@ -19,10 +19,10 @@ export const ENCODINGS = [
   "ENCODING_BECH32",
   "ENCODING_P2TR",
 ] as const
-type Encoding = (typeof ENCODINGS)[number]
+type AddressEncoding = (typeof ENCODINGS)[number]
 
 /** BIP-44, 49, 84, 86. */
-const PURPOSE: Readonly<Record<Encoding, number>> = {
+const PURPOSE: Readonly<Record<AddressEncoding, number>> = {
   ENCODING_DEFAULT: 44,
   ENCODING_P2PKH: 44,
   ENCODING_P2SH_P2WPKH: 49,
@@ -31,14 +31,14 @@ const PURPOSE: Readonly<Record<Encoding, number>> = {
 }
 
 /** The form that an address of `chain` has; undefined if it has no such form. Bitcoin's default is native segwit. */
-export function encodingOn(chain: Chain, asked: Encoding | undefined): Encoding | undefined {
+export function encodingOn(chain: Chain, asked: AddressEncoding | undefined): AddressEncoding | undefined {
   if (chain.family !== "bitcoin")
     return asked === undefined || asked === "ENCODING_DEFAULT" ? "ENCODING_DEFAULT" : undefined
   return asked === undefined || asked === "ENCODING_DEFAULT" ? "ENCODING_BECH32" : asked
 }
 
 /** The path above the index of an address: purpose, coin, account 0, external chain; nothing hardened, as xpubs derive. */
-export const pathPrefix = ({ coinType }: Chain, encoding: Encoding): readonly number[] => [
+export const pathPrefix = ({ coinType }: Chain, encoding: AddressEncoding): readonly number[] => [
   PURPOSE[encoding],
   coinType,
   0,
@@ -57,7 +57,7 @@ interface DerivedAddress {
 export function addressesAt(
   rootPubkey: string,
   chain: Chain,
-  encoding: Encoding,
+  encoding: AddressEncoding,
   prefix: readonly number[],
   indices: readonly number[],
 ): readonly DerivedAddress[] {
@@ -72,7 +72,7 @@ export function addressesAt(
   })
 }
 
-function addressOf(publicKey: Uint8Array, chain: Chain, encoding: Encoding): string {
+function addressOf(publicKey: Uint8Array, chain: Chain, encoding: AddressEncoding): string {
   switch (chain.family) {
     case "evm":
       return ethereumAddress(publicKey)
@@ -85,7 +85,7 @@ function addressOf(publicKey: Uint8Array, chain: Chain, encoding: Encoding): str
   }
 }
 
-function bitcoinAddress(publicKey: Uint8Array, { caip2, chainId }: Chain, encoding: Encoding): string {
+function bitcoinAddress(publicKey: Uint8Array, { caip2, chainId }: Chain, encoding: AddressEncoding): string {
   const network = NETWORKS.get(caip2)
   if (network === undefined) throw new RangeError(`${chainId} is no network of Bitcoin that has addresses here`)
   const { hrp, p2pkh, p2sh } = network
