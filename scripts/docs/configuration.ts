@@ -1,8 +1,9 @@
 /**
- * configuration.md, waas.toml.md and callback-server.toml.md: every key of a file, from the schema that reads it, and the
+ * configuration.md, waas.toml.md, client.toml.md and callback-server.toml.md: every key of a file, from the schema that reads it, and the
  * annotated file.
  */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
+import { clientSchema, clientTemplate } from "../../src/cli/client/profile.ts"
 import { configSchema, DEFAULT_FILE, PUBLISHED_FILE, RULES_TABLE } from "../../src/config/config.ts"
 import { template } from "../../src/config/template.ts"
 import { callbackServerSchema, callbackServerTemplate } from "../../src/kit/callbackServer/config.ts"
@@ -20,7 +21,7 @@ export const configurationPage = (): string =>
       `A TOML file, ${code(DEFAULT_FILE)} unless --config names another. It is read once, at the start. ${CLOSED}`,
       "SIGHUP reloads the rules and the log levels. Relative paths begin at the working directory. `cosigner config init`",
       "writes the annotated file below, `cosigner config check` says whether a node may start. WaaS and the reference callback",
-      "server have files of their own: [waas.toml](waas.toml.md), [callback-server.toml](callback-server.toml.md). A YAML file of the",
+      "server have files of their own: [waas.toml](waas.toml.md), [client.toml](client.toml.md), [callback-server.toml](callback-server.toml.md). A YAML file of the",
       `published format is read as it is: by --config, or ${code(PUBLISHED_FILE)} where the TOML file is not there; \`cosigner config import\` makes one of the other.`,
     ].join("\n"),
     "Flags fill in what the file leaves out. A flag that contradicts the file is refused (E-CFG-004), except -c, -d, --key-file and --ws-url, which say where things are.",
@@ -39,6 +40,17 @@ export const waasPage = (): string =>
     ].join("\n"),
     ...sections(waasSchema, []),
     ...annotated(waasTemplate()),
+  )
+
+export const clientPage = (): string =>
+  page(
+    "client.toml",
+    [
+      `The profile of a client of WaaS, written by \`cosigner client init\`; --profile names another file. ${CLOSED}`,
+      "It is read at every command.",
+    ].join("\n"),
+    ...sections(clientSchema, []),
+    ...annotated(clientTemplate({})),
   )
 
 export const callbackServerPage = (): string =>

@@ -2,24 +2,22 @@
  * `cosigner intent decode`: what a node would read in a payload, offline. No database, no password, no network. With a root
  * key and paths it is the node's own reading, hash included; without, the payload's own word stands for its senders.
  */
-import { closeSync, openSync, readSync } from "node:fs"
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { intentCodes } from "../errors/intent.ts"
-import { contextOf, offlineContext, type SigningMessage } from "../intent/context.ts"
+import { contextOf, offlineContext } from "../intent/context.ts"
 import type { Context } from "../intent/decoder.ts"
 import { intentHashText } from "../intent/hash.ts"
 import { problemJson, readingJson } from "../intent/json.ts"
 import { read } from "../intent/read.ts"
-import { FORMATS, type Format, isProblem, MAX_PAYLOAD_BYTES, type Problem } from "../intent/reading.ts"
+import { FORMATS, type Format, isProblem, type Problem } from "../intent/reading.ts"
 import { intentText } from "../intent/text.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
-import { parsePath } from "../keys/path.ts"
-import { algorithmOf } from "../keys/pathRule.ts"
 import type { Output } from "../output.ts"
 import { annotationsOf } from "../policy/annotations.ts"
 import { chainsOf, type Names, NO_NAMES, readerSettings } from "../policy/names.ts"
 import { choice, command, list, refuse, value } from "./command.ts"
+import { bytesOfFile, signingMessage } from "./payloads.ts"
 
 export const decode = command({
   summary: "Show what a node reads in a payload",
@@ -79,24 +77,7 @@ function payloadOf(data: string | undefined, file: string | undefined): Bytes {
     const bytes = data.startsWith("0x") ? fromHex(data.slice(2).toLowerCase()) : undefined
     return bytes ?? refuse("--data", "0x and pairs of hex digits", data.slice(0, 40))
   }
-  return bytesOfFile(file ?? "")
-}
-
-/** One byte above the limit is as much as it takes to refuse a payload: the file may never end. */
-function bytesOfFile(file: string): Bytes {
-  const bytes = new Uint8Array(MAX_PAYLOAD_BYTES + 1)
-  let length = 0
-  let opened: number | undefined
-  try {
-    opened = openSync(file, "r")
-    for (let count = 1; count > 0 && length < bytes.length; length += count)
-      count = readSync(opened, bytes, length, bytes.length - length, null)
-  } catch {
-    return refuse("--file", "a file that can be read", file)
-  } finally {
-    if (opened !== undefined) closeSync(opened)
-  }
-  return bytes.slice(0, length)
+  return bytesOfFile("--file", file ?? "")
 }
 
 function contextFor(names: Names, format: Format, root: string | undefined, paths: readonly string[]): Context {
@@ -105,19 +86,8 @@ function contextFor(names: Names, format: Format, root: string | undefined, path
   const settings = readerSettings(names.table)
   if (root === undefined) return offlineContext(format.startsWith("solana/") ? "ed25519" : "secp256k1", settings)
   const key = decodeExtendedPublicKey(root)
-  const messages = paths.map((text) => messageOf(text, key.curve === "ed25519", format))
+  const messages = paths.map((text) =>
+    signingMessage(text, { isEd25519: key.curve === "ed25519", isBitcoin: format.startsWith("bitcoin/") }),
+  )
   return contextOf(key, messages, { chainsOf: (path) => chainsOf(path, names), settings })
-}
-
-const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
-
-/** The kind of signature is the path's: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
-function messageOf(text: string, isEd25519: boolean, format: Format): SigningMessage {
-  const [, pathText = "", input] = PLACE.exec(text) ?? refuse("--path", "a path, or a path and @ and an input", text)
-  const path = parsePath(pathText)
-  const place = input === undefined ? {} : { input: Number(input) }
-  if (isEd25519) return { path, signature: "EdDSA", ...place }
-  if (algorithmOf(path) === "ecdsa") return { path, signature: "ECDSA", ...place }
-  const tweak = format.startsWith("bitcoin/") ? { merkleRoot: new Uint8Array(0) } : {}
-  return { path, signature: "Schnorr", ...tweak, ...place }
 }

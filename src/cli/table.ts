@@ -238,6 +238,80 @@ export const table: readonly Row[] = [
     summary: "Revoke an API key, at once and for good",
     load: async () => (await import("./waasKey.ts")).revoke,
   },
+  { path: ["client"], summary: "Ask WaaS for keys, addresses and signatures, and verify what it answers" },
+  {
+    path: ["client", "init"],
+    summary: "Write the profile of a client, and make its API key",
+    load: async () => (await import("./client/init.ts")).init,
+  },
+  { path: ["client", "vault"], summary: "The vaults: names for keys" },
+  {
+    path: ["client", "vault", "create"],
+    summary: "Make a vault",
+    load: async () => (await import("./client/vault.ts")).create,
+  },
+  {
+    path: ["client", "vault", "list"],
+    summary: "List the vaults",
+    load: async () => (await import("./client/vault.ts")).list,
+  },
+  {
+    path: ["client", "vault", "show"],
+    summary: "Show a vault and its root keys",
+    load: async () => (await import("./client/vault.ts")).show,
+  },
+  { path: ["client", "group"], summary: "The groups of nodes that hold a vault's keys" },
+  {
+    path: ["client", "group", "create"],
+    summary: "Make a group of nodes",
+    load: async () => (await import("./client/group.ts")).create,
+  },
+  {
+    path: ["client", "group", "list"],
+    summary: "List the groups of a vault",
+    load: async () => (await import("./client/group.ts")).list,
+  },
+  {
+    path: ["client", "group", "show"],
+    summary: "Show a group, its nodes and keys",
+    load: async () => (await import("./client/group.ts")).show,
+  },
+  {
+    path: ["client", "group", "keygen"],
+    summary: "Have the nodes of a main group make the vault's keys",
+    load: async () => (await import("./client/group.ts")).keygen,
+  },
+  {
+    path: ["client", "group", "reshare"],
+    summary: "Deal the shares of a vault's keys again",
+    load: async () => (await import("./client/group.ts")).reshare,
+  },
+  {
+    path: ["client", "group", "checkup"],
+    summary: "Have nodes prove that they hold their shares",
+    load: async () => (await import("./client/group.ts")).checkup,
+  },
+  {
+    path: ["client", "sign"],
+    summary: "Have the nodes of a vault sign a message, a payload or a digest",
+    load: async () => (await import("./client/sign.ts")).sign,
+  },
+  { path: ["client", "request"], summary: "Requests that were made" },
+  {
+    path: ["client", "request", "show"],
+    summary: "Show a request; its signatures are verified again",
+    load: async () => (await import("./client/request.ts")).show,
+  },
+  {
+    path: ["client", "request", "cancel"],
+    summary: "Cancel a request that is still open",
+    load: async () => (await import("./client/request.ts")).cancel,
+  },
+  {
+    path: ["client", "nodes"],
+    summary: "List the nodes of a vault's groups, and which are online",
+    load: async () => (await import("./client/vault.ts")).nodes,
+  },
   {
     path: ["doctor"],
     summary: "Look at everything a node depends on, and say what to do about it",

@@ -99,4 +99,28 @@ export const cliCodes = {
     what: (d) => `the demo's own verification failed: ${d.what}`,
     next: "do not use this build; keep the demo's folder (--keep) and report it",
   }),
+  "E-CLI-030": entry<{ readonly what: string; readonly status: string; readonly seconds: number }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `${d.what} is ${d.status} after ${d.seconds} s; it goes on without this command`,
+    next: "ask again with: cosigner client request show <id>; `cosigner client nodes` shows which nodes are online",
+  }),
+  "E-CLI-031": entry<{ readonly what: string; readonly status: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.what} ended as ${d.status}: ${d.reason || "no reason was given"}`,
+    next: "look the reason's own code up in the error reference, and the request's id in the logs of WaaS and its nodes",
+  }),
+  "E-CLI-032": entry<{ readonly what: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `WaaS answered what is not so: ${d.what}`,
+    next: "use nothing of that answer; find out who runs this WaaS, and compare its roots with `cosigner info group` on a node",
+  }),
+  "E-CLI-033": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the API key ${d.file} was not used: ${d.problem}`,
+    next: "it must be a plain file of mode 600 with the 64 hex digits of the secret; `cosigner client init` makes one",
+  }),
 } as const

@@ -19,14 +19,16 @@ interface ClientOptions {
   readonly apiKeySecret: Secret
   /** Hex; with it every answer must carry a signature that verifies. */
   readonly responseKey: string | undefined
+  /** How far an answer's time may be from this clock; any answer is taken without it. */
+  readonly maxAgeMs?: number
 }
 
-interface Page<T> {
+export interface Page<T> {
   readonly data: readonly T[]
   readonly pagination: { readonly before: string; readonly after: string; readonly total_count: number }
 }
 
-interface VaultObject {
+export interface VaultObject {
   readonly vault_id: string
   readonly name: string
   readonly type: VaultType
@@ -34,7 +36,7 @@ interface VaultObject {
   readonly created_timestamp: number
 }
 
-interface HolderObject {
+export interface HolderObject {
   readonly name: string
   readonly type: string
   readonly tss_node_id: string
@@ -43,7 +45,7 @@ interface HolderObject {
   readonly status: string
 }
 
-interface GroupObject {
+export interface GroupObject {
   readonly key_share_holder_group_id: string
   readonly type: GroupType
   readonly status: "New" | "Valid" | "Unavailable"
@@ -58,7 +60,7 @@ interface GroupObject {
   readonly created_timestamp: number
 }
 
-interface TssRequestObject {
+export interface TssRequestObject {
   readonly tss_request_id: string
   readonly type: string
   readonly status: TssRequestStatus
@@ -91,6 +93,30 @@ export interface SignRequestObject {
   readonly description: string
   readonly created_timestamp: number
   readonly updated_timestamp: number
+}
+
+/** Of one node: its signatures over the message, with its own share of each of the group's keys. */
+export interface CheckupObject {
+  readonly key_share_sign_request_id: string
+  readonly key_share_holder_group_id: string
+  readonly tss_node_id: string
+  readonly message: string
+  readonly status: SignStatus
+  readonly shares: readonly {
+    readonly tss_key_share_group_id: string
+    readonly curve: CurveType
+    readonly share_public_key: string
+    readonly msg_hash: string
+    readonly signature: string
+  }[]
+  readonly failed_reason: string
+}
+
+interface NewCheckup {
+  readonly key_share_holder_group_id: string
+  readonly tss_node_id: string
+  readonly message: string
+  readonly deadline_seconds?: number
 }
 
 interface NewGroup {
@@ -146,12 +172,16 @@ export interface Client {
   readonly createVault: (name: string) => Promise<VaultObject>
   readonly createGroup: (vaultId: string, group: NewGroup) => Promise<GroupObject>
   readonly group: (vaultId: string, groupId: string) => Promise<GroupObject>
+  readonly groups: (vaultId: string, query: Query) => Promise<Page<GroupObject>>
   readonly holders: (vaultId: string, query: Query) => Promise<Page<HolderObject>>
   readonly createKeyGen: (vaultId: string, groupId: string, description: string) => Promise<TssRequestObject>
   readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly createReshare: (vaultId: string, reshare: NewReshare) => Promise<TssRequestObject>
   readonly createSignRequest: (vaultId: string, request: SignRequestInput) => Promise<SignRequestObject>
+  /** Asks one node for a check-up of its shares of a group. */
+  readonly createCheckup: (vaultId: string, checkup: NewCheckup) => Promise<CheckupObject>
+  readonly checkup: (vaultId: string, id: string) => Promise<CheckupObject>
   readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   /** Any other endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. */
@@ -187,6 +217,7 @@ export function createClient(options: ClientOptions): Client {
     })
     const answer = await response.text()
     if (options.responseKey !== undefined) verifyAnswer(options.responseKey, url, response.headers, answer)
+    if (options.maxAgeMs !== undefined) requireRecent(options.maxAgeMs, url, response.headers)
     const value = parsed(url, answer)
     if (!response.ok) throw refusal(response.status, value)
     return value
@@ -202,6 +233,7 @@ export function createClient(options: ClientOptions): Client {
     createVault: (name) => ask("POST", vaults, {}, { name, vault_type: "Org-Controlled" }),
     createGroup: (id, group) => ask("POST", `${vaults}/${id}/key_share_holder_groups`, {}, group),
     group: (id, groupId) => ask("GET", `${vaults}/${id}/key_share_holder_groups/${groupId}`),
+    groups: (id, query) => ask("GET", `${vaults}/${id}/key_share_holder_groups`, query),
     holders: (id, query) => ask("GET", `${vaults}/${id}/key_share_holders`, query),
     createKeyGen: (id, groupId, description) => {
       const body = { type: "KeyGen", target_key_share_holder_group_id: groupId, description }
@@ -211,6 +243,8 @@ export function createClient(options: ClientOptions): Client {
     tssRequest: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}`),
     cancelTssRequest: (id, request) => ask("POST", `${vaults}/${id}/tss_requests/${request}/cancel`),
     createSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests`, {}, request),
+    createCheckup: (id, checkup) => ask("POST", `${vaults}/${id}/key_share_sign_requests`, {}, checkup),
+    checkup: (id, request) => ask("GET", `${vaults}/${id}/key_share_sign_requests/${request}`),
     signRequest: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}`),
     cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),
     call,
@@ -232,6 +266,12 @@ function verifyAnswer(responseKey: string, url: string, headers: Headers, answer
   const verifies =
     key !== undefined && signature !== undefined && verifyEd25519(key, signedHash(`${answer}|${timestamp}`), signature)
   if (!verifies) throw new CosignerError("E-WAA-013", { url, problem: "the answer's signature does not verify" })
+}
+
+/** What was answered long ago may not be so any more: whoever kept an answer must not be able to give it again. */
+function requireRecent(maxAgeMs: number, url: string, headers: Headers): void {
+  const awayMs = Math.abs(Date.now() - Number(headers.get("biz-timestamp") ?? "NaN"))
+  if (!(awayMs <= maxAgeMs)) throw new CosignerError("E-WAA-013", { url, problem: "the answer is not of this time" })
 }
 
 function parsed(url: string, answer: string): unknown {

@@ -6,7 +6,6 @@
 
 import { expect, test } from "bun:test"
 import * as bitcoin from "bitcoinjs-lib"
-import { pointCompress } from "tiny-secp256k1"
 import {
   encodeFunctionData,
   type Hex,
@@ -16,11 +15,11 @@ import {
   parseEther,
   serializeTransaction,
 } from "viem"
-import { HDKey, publicKeyToAddress } from "viem/accounts"
 import { hashAuthorization } from "viem/utils"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
 import { safeDelegatecall } from "../../src/kit/demo/payloads.ts"
 import { numbered } from "../intent/solana/kit.ts"
+import { addressAt } from "./addresses.ts"
 import { scriptAt, spendCoins, strangers } from "./bitcoinAsks.ts"
 import { scannedDeployment } from "./deployment.ts"
 import { type Ask, type Attempt, eventServer, expectRefused, guardedVault, membersTable } from "./guarded.ts"
@@ -127,12 +126,6 @@ const evmAsk = (raw: Hex, stated: Readonly<Record<string, unknown>> = {}): Ask =
   ...payloadAsk("evm/transaction", base64(raw), keccak256(raw)),
   stated,
 })
-
-/** The vault's account, by another implementation of BIP-32. */
-function ownerOf(root: string): Hex {
-  const { publicKey } = HDKey.fromExtendedKey(root).derive(PATH)
-  return publicKeyToAddress(`0x${Buffer.from(pointCompress(publicKey!, false)).toString("hex")}`)
-}
 
 type Case = Omit<Attempt, "by">
 
@@ -299,7 +292,7 @@ function permitOf(owner: Hex) {
 
 function evmLies(root: string): { readonly cases: readonly Case[]; readonly honest: readonly Ask[] } {
   const code = "E-RSK-018"
-  const owner = ownerOf(root)
+  const owner = addressAt(root, PATH)
   const permit = permitOf(owner)
   const loginStated = { destination: { destination_type: "EVM_EIP_191_Signature", message: "Sign in to example.org" } }
   const honest = evmPayment(BOB, parseEther("0.1"))

@@ -5,7 +5,6 @@
  */
 
 import { expect, test } from "bun:test"
-import { pointCompress } from "tiny-secp256k1"
 import {
   encodeFunctionData,
   type Hex,
@@ -19,10 +18,11 @@ import {
   serializeTransaction,
   toHex,
 } from "viem"
-import { generatePrivateKey, HDKey, privateKeyToAccount, publicKeyToAddress } from "viem/accounts"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
 import { until } from "../../src/kit/demo/keys.ts"
 import type { SignatureObject } from "../../src/waas/client.ts"
+import { addressAt } from "./addresses.ts"
 import { scannedDeployment } from "./deployment.ts"
 import { type Ask, eventServer, expectRefused, guardedVault, membersTable } from "./guarded.ts"
 
@@ -124,12 +124,6 @@ const askFor = (...raws: readonly Hex[]): Ask => ({
   messages: raws.map((raw, payload) => ({ bip32_path: PATH, msg_hash: keccak256(raw), payload })),
   payloads: raws.map((raw) => ({ format: "evm/transaction", data: base64(raw) })),
 })
-
-/** The address of a child of the root key, by another implementation of BIP-32. */
-function addressAt(root: string, path: string): string {
-  const { publicKey } = HDKey.fromExtendedKey(root).derive(path)
-  return publicKeyToAddress(toHex(pointCompress(publicKey!, false)))
-}
 
 /** Who signed this digest. */
 const signerOf = (digest: Hex, { signature, signature_recovery }: SignatureObject): Promise<string> => {

@@ -128,13 +128,17 @@ function judgeSignatures(task: KeySignTask, outcome: SignaturesOutcome): Judgeme
   if (outcome.signatures.length !== task.messages.length) return refused("not one signature per message")
   for (const [index, asked] of task.messages.entries()) {
     const given = outcome.signatures[index]
-    const problem = given === undefined ? "missing" : problemOf(task, asked, given)
+    const problem = given === undefined ? "missing" : signatureProblem(task, asked, given)
     if (problem !== undefined) return refused(`signature ${index}: ${problem}`)
   }
   return { kind: "signatures", outcome }
 }
 
-function problemOf(task: KeySignTask, asked: SignMessage, given: Signature): string | undefined {
+/** What the keys and signatures of a request follow from. */
+type SignedUnder = Pick<KeySignTask, "root_pub_key" | "signature_type">
+
+/** Why `given` is no signature of what was asked under a child of that root; undefined if it is one. */
+export function signatureProblem(task: SignedUnder, asked: SignMessage, given: Signature): string | undefined {
   const same = asked.bip32_path === given.bip32_path && asked.msg_hash === given.msg_hash && asked.tweak === given.tweak
   if (!same) return "it is for another message"
   const message = fromHex(asked.msg_hash.slice(2))
@@ -148,7 +152,7 @@ function problemOf(task: KeySignTask, asked: SignMessage, given: Signature): str
 }
 
 /** The key that must verify: 33 bytes (ECDSA), 32 (EdDSA), 32 x-only, tweaked as asked (Schnorr). */
-function childKey(task: KeySignTask, asked: SignMessage): Bytes {
+function childKey(task: SignedUnder, asked: SignMessage): Bytes {
   const root = decodeExtendedPublicKey(task.root_pub_key)
   const child = deriveTweak(root.curve, root.publicKey, root.chainCode, parsePath(asked.bip32_path)).publicKey
   if (task.signature_type !== 3) return child
@@ -164,7 +168,7 @@ export function taprootOutputKey(internal: Uint8Array, merkleRoot: Uint8Array): 
   return copy(schnorr.utils.pointToBytes(point.add(secp256k1.Point.BASE.multiply(tweak))))
 }
 
-function verifies(task: KeySignTask, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
+function verifies(task: SignedUnder, key: Bytes, message: Bytes, signature: Bytes, recovery: string): boolean {
   switch (task.signature_type) {
     case 1:
       return verifiesEcdsa(key, message, signature, recovery)

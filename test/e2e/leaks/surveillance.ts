@@ -59,6 +59,12 @@ export const AT_HOME: readonly Exception[] = [
     why: "the key file of WaaS, mode 600",
   },
   {
+    channel: "file",
+    source: /(?:^|\/)client\.key$/,
+    secret: /^API key of a client$/,
+    why: "the key file of a client, mode 600",
+  },
+  {
     channel: "output",
     source: /^waas key create$/,
     secret: /^API key secret$/,

@@ -1,0 +1,143 @@
+/**
+ * A client's profile: where its WaaS is, what proves that an answer is that WaaS's, and the file of the API key that signs
+ * requests. Read through the same front door as every configuration; the secret stands in a file of its own.
+ */
+import { existsSync } from "node:fs"
+import { dirname, isAbsolute, join } from "node:path"
+import type { StaticDecode } from "@sinclair/typebox"
+import { fromHex, toHex } from "../../bytes.ts"
+import type { CurveName } from "../../crypto/curve.ts"
+import { CosignerError } from "../../errors.ts"
+import { readPrivate, UnusableFile, writeNew } from "../../files.ts"
+import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
+import { Secret } from "../../secret.ts"
+import { parseDocument, readSource } from "../../settings/file.ts"
+import { type DeepReadonly, readSettings } from "../../settings/read.ts"
+import { hex32, listOf, oneOf, parsed, path, tableOf, textOr, url } from "../../settings/schema.ts"
+import { templateOf } from "../../settings/template.ts"
+import type { Tree } from "../../settings/tree.ts"
+import { apiPublicKey, newApiKeyPair } from "../../waas/apiKey.ts"
+import { type Client, createClient } from "../../waas/client.ts"
+import { valueOr } from "../command.ts"
+
+const CURVES = ["ed25519", "secp256k1"] as const
+/** An answer may be older than it arrives by the time that WaaS allows between its clock and a caller's. */
+const MAX_AGE_MS = 300_000
+
+/** A root extended public key, and on which curve it is. */
+interface PinnedRoot {
+  readonly curve: CurveName
+  readonly text: string
+}
+
+function parseRoot(text: string): PinnedRoot | undefined {
+  try {
+    const { curve, depth } = decodeExtendedPublicKey(text)
+    return depth === 0 ? { curve, text } : undefined
+  } catch (error) {
+    if (error instanceof CosignerError) return undefined
+    throw error
+  }
+}
+
+const client = tableOf("A client of WaaS.", {
+  url: url(
+    { schemes: ["http", "https"], credentials: false },
+    "https://waas.example:11050",
+    "Where WaaS answers, without /v2.",
+  ),
+  response_key: hex32("The key that signs the answers of WaaS, as `cosigner waas info` shows it."),
+  api_key_file: path("client.key", "The secret API key, mode 600; relative paths are relative to this file."),
+  api_key_curve: oneOf(CURVES, "ed25519", "The curve of that key."),
+  vault: textOr("", "The vault of commands without --vault."),
+  roots: listOf(
+    parsed(parseRoot, {
+      example: "xpub661My...",
+      expected: "a root extended public key, xpub or cpub",
+      description: "A root key.",
+    }),
+    {
+      expected: "a list of root extended public keys",
+      description:
+        "The root keys that vaults may have. Where a curve has any, a vault with another root on it is refused, whatever WaaS says.",
+    },
+  ),
+})
+
+export const clientSchema = tableOf("The profile of a client.", { client })
+
+export type Profile = DeepReadonly<StaticDecode<typeof client>>
+
+export const profileOption = valueOr("--profile <file>", "the profile of this client", "client.toml", (text) => text)
+
+/** Throws E-CFG-001 to E-CFG-003 for a file that is missing or not as it should be. */
+const readProfile = (file: string): Profile =>
+  readSettings(clientSchema, parseDocument(readSource(file, true), file, clientSchema)).value.client
+
+/** The client that a profile describes. Dispose of it: it holds the API key. Throws E-CLI-033 for a key that cannot be used. */
+export function connect(file: string): { readonly client: Client; readonly profile: Profile } & Disposable {
+  const profile = readProfile(file)
+  const secret = readApiSecret(besides(file, profile.api_key_file))
+  return {
+    profile,
+    client: createClient({
+      baseUrl: profile.url.replace(/\/+$/, ""),
+      apiKeyCurve: profile.api_key_curve,
+      apiKeySecret: secret,
+      responseKey: profile.response_key,
+      maxAgeMs: MAX_AGE_MS,
+    }),
+    [Symbol.dispose]: () => secret[Symbol.dispose](),
+  }
+}
+
+const besides = (file: string, name: string): string => (isAbsolute(name) ? name : join(dirname(file), name))
+
+const SECRET = /^([0-9a-f]{64})\n?$/
+
+function readApiSecret(file: string): Secret {
+  try {
+    using text = readPrivate(file, 65)
+    const hex = SECRET.exec(Buffer.from(text.expose()).toString("latin1"))?.[1]
+    const bytes = hex === undefined ? undefined : fromHex(hex)
+    if (bytes === undefined) throw new CosignerError("E-CLI-033", { file, problem: "it does not hold 64 hex digits" })
+    return Secret.take(bytes)
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error
+    throw new CosignerError("E-CLI-033", { file, problem: error.message }, { cause: error })
+  }
+}
+
+/** The annotated file with these keys set. */
+export const clientTemplate = (set: Readonly<Tree>): string =>
+  templateOf(clientSchema, {
+    head: ["The profile of a client of WaaS: cosigner client ... --profile <this file>"],
+    set,
+  })
+
+/** What `client init` is told. */
+interface NewProfile {
+  readonly file: string
+  readonly url: string
+  readonly responseKey: string
+  readonly keyFile: string
+  readonly curve: (typeof CURVES)[number]
+}
+
+/** Writes a profile and, unless it is there, an API key of its own; the answer is the key's public half. */
+export function writeProfile({ file, url: address, responseKey, keyFile, curve }: NewProfile): string {
+  const keyPath = besides(file, keyFile)
+  if (!existsSync(keyPath)) {
+    const pair = newApiKeyPair(curve)
+    using secret = pair.secret
+    writeNew(keyPath, `${toHex(secret.expose())}\n`)
+  }
+  using secret = readApiSecret(keyPath)
+  const text = clientTemplate({
+    client: { url: address, response_key: responseKey, api_key_file: keyFile, api_key_curve: curve },
+  })
+  // What is written must be what is read.
+  readSettings(clientSchema, parseDocument(text, file, clientSchema))
+  writeNew(file, text)
+  return apiPublicKey(curve, secret)
+}

@@ -1,0 +1,92 @@
+/** `cosigner client request show|cancel`: a signing request or a TSS request, told apart by the form of its id. */
+import { EXIT } from "../../errors/entry.ts"
+import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
+import type { Client, SignRequestObject, TssRequestObject } from "../../waas/client.ts"
+import { curveNameOf } from "../../waas/engine/requests.ts"
+import { command, flag, required } from "../command.ts"
+import { connect, type Profile, profileOption } from "./profile.ts"
+import { vaultOption } from "./vault.ts"
+import { checkedVault, checkSignatures, rootOf, vaultIdOf } from "./verified.ts"
+import { signEnding, timeoutOption, tssEnding, untilEnded } from "./wait.ts"
+
+/** formats.md 6: decimal digits that begin with a time. */
+const isTssRequest = (id: string): boolean => /^\d{32}$/.test(id)
+
+/** The request as WaaS has it, once its signatures were verified under the vault's root key. */
+async function verifiedRequest(
+  client: Client,
+  profile: Profile,
+  vaultId: string,
+  request: SignRequestObject,
+): Promise<SignRequestObject> {
+  if (request.signatures.length > 0) {
+    const vault = checkedVault(await client.vault(vaultId), vaultId, profile)
+    const root = rootOf(vault, curveNameOf(request.curve))
+    decodeExtendedPublicKey(root)
+    checkSignatures(root, request)
+  }
+  return request
+}
+
+export const signLines = (request: SignRequestObject): readonly string[] => [
+  `Request: ${request.sign_request_id} (${request.status})`,
+  ...(request.failed_reason === "" ? [] : [`Reason: ${request.failed_reason}`]),
+  ...request.signatures.flatMap(({ bip32_path, msg_hash, public_key, signature, signature_recovery }) => [
+    `${bip32_path} signed ${msg_hash.length > 66 ? `${msg_hash.slice(0, 66)}...` : msg_hash}`,
+    `  public key ${public_key}`,
+    `  signature  ${signature}${signature_recovery === "" ? "" : ` recovery ${signature_recovery}`}`,
+  ]),
+]
+
+const tssLines = (request: TssRequestObject): readonly string[] => [
+  `Request: ${request.tss_request_id} ${request.type} (${request.status})`,
+  ...(request.failed_reason === undefined ? [] : [`Reason: ${request.failed_reason}`]),
+]
+
+export const show = command({
+  summary: "Show a request; its signatures are verified again",
+  args: { id: required("request-id", "of a signing request or a TSS request") },
+  options: {
+    profile: profileOption,
+    vault: vaultOption,
+    wait: flag("--wait", "wait until it has ended, and say how it goes"),
+    timeout: timeoutOption,
+  },
+  run: async ({ args, options, out }) => {
+    using connection = connect(options.profile)
+    const { client, profile } = connection
+    const vaultId = vaultIdOf(options.vault, profile)
+    const { id } = args
+    const progress = { what: `request ${id}`, seconds: options.timeout, out }
+    if (isTssRequest(id)) {
+      const ask = () => client.tssRequest(vaultId, id)
+      const request = options.wait ? await untilEnded(progress, tssEnding(ask)) : await ask()
+      out.result(request, tssLines(request))
+      return EXIT.ok
+    }
+    const ask = () => client.signRequest(vaultId, id)
+    const request = options.wait ? await untilEnded(progress, signEnding(ask)) : await ask()
+    await verifiedRequest(client, profile, vaultId, request)
+    out.result({ ...request, verified: request.signatures.length > 0 }, signLines(request))
+    return EXIT.ok
+  },
+})
+
+export const cancel = command({
+  summary: "Cancel a request that is still open",
+  args: { id: required("request-id", "of a signing request or a TSS request") },
+  options: { profile: profileOption, vault: vaultOption },
+  run: async ({ args, options, out }) => {
+    using connection = connect(options.profile)
+    const { client, profile } = connection
+    const vaultId = vaultIdOf(options.vault, profile)
+    if (isTssRequest(args.id)) {
+      const request = await client.cancelTssRequest(vaultId, args.id)
+      out.result(request, [`Cancelled: ${args.id}`])
+      return EXIT.ok
+    }
+    const request = await client.cancelSignRequest(vaultId, args.id)
+    out.result(request, [`Cancelled: ${args.id} (${request.status})`])
+    return EXIT.ok
+  },
+})

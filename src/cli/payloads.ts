@@ -1,0 +1,44 @@
+/** Payloads and the paths that sign them, as they are typed: for whatever reads one. */
+import { closeSync, openSync, readSync } from "node:fs"
+import type { Bytes } from "../bytes.ts"
+import type { SigningMessage } from "../intent/context.ts"
+import { MAX_PAYLOAD_BYTES } from "../intent/reading.ts"
+import { parsePath } from "../keys/path.ts"
+import { algorithmOf } from "../keys/pathRule.ts"
+import { refuse } from "./command.ts"
+
+/** One byte above the limit is as much as it takes to refuse a payload: the file may never end. */
+export function bytesOfFile(flag: string, file: string): Bytes {
+  const bytes = new Uint8Array(MAX_PAYLOAD_BYTES + 1)
+  let length = 0
+  let opened: number | undefined
+  try {
+    opened = openSync(file, "r")
+    for (let count = 1; count > 0 && length < bytes.length; length += count)
+      count = readSync(opened, bytes, length, bytes.length - length, null)
+  } catch {
+    return refuse(flag, "a file that can be read", file)
+  } finally {
+    if (opened !== undefined) closeSync(opened)
+  }
+  return bytes.slice(0, length)
+}
+
+const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
+
+/** Whether the last level of a path is of the curve of Ed25519 is the caller's to say: no path tells. */
+interface SigningKind {
+  readonly isEd25519: boolean
+  readonly isBitcoin: boolean
+}
+
+/** A path, or `path@input` of a PSBT. The kind of signature is the path's: Schnorr below m/86, with the tweak of BIP-86 for Bitcoin. */
+export function signingMessage(text: string, { isEd25519, isBitcoin }: SigningKind): SigningMessage {
+  const [, pathText = "", input] = PLACE.exec(text) ?? refuse("--path", "a path, or a path and @ and an input", text)
+  const path = parsePath(pathText)
+  const place = input === undefined ? {} : { input: Number(input) }
+  if (isEd25519) return { path, signature: "EdDSA", ...place }
+  if (algorithmOf(path) === "ecdsa") return { path, signature: "ECDSA", ...place }
+  const tweak = isBitcoin ? { merkleRoot: new Uint8Array(0) } : {}
+  return { path, signature: "Schnorr", ...tweak, ...place }
+}

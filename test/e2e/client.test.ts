@@ -1,0 +1,145 @@
+/**
+ * From nothing to a verified signature by `cosigner client` alone, on the real binary: profile, vault, group, keys, signatures; what
+ * it refuses to believe, and how it ends when nodes refuse. Signatures are verified here by other implementations.
+ */
+
+import { expect, test } from "bun:test"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { hashMessage, keccak256, parseEther, recoverAddress, recoverMessageAddress, serializeTransaction } from "viem"
+import { generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
+import { cosigner, type Ended } from "../support/binary.ts"
+import { addressAt } from "./addresses.ts"
+import { type ScannedDeployment, scannedDeployment } from "./deployment.ts"
+
+const PATH = "m/44/60/0/0/5"
+
+interface Caller {
+  /** What the command says with --json, which must have ended well. */
+  readonly json: (...args: readonly string[]) => Promise<Record<string, unknown>>
+  readonly run: (...args: readonly string[]) => Promise<Ended>
+}
+
+/** Every command runs in the deployment's folder, where the profile is; the scanner reads what it says. */
+function callerOf({ deployment, surveillance }: ScannedDeployment): Caller {
+  const run = async (...args: readonly string[]): Promise<Ended> => {
+    const ended = await cosigner(args, { cwd: deployment.dir })
+    surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
+    return ended
+  }
+  return {
+    run,
+    json: async (...args) => {
+      const { exit, stdout, stderr } = await run(...args, "--json")
+      expect({ args, exit, stderr: exit === 0 ? "" : stderr }).toEqual({ args, exit: 0, stderr: "" })
+      return JSON.parse(stdout)
+    },
+  }
+}
+
+/** A profile whose API key was made where it is used, and registered by its public half. */
+async function makeProfile({ deployment, surveillance }: ScannedDeployment, { json }: Caller): Promise<void> {
+  const waas = await json("waas", "info", "--dir", "waas")
+  const made = await json(
+    ...["client", "init", "--url", deployment.url, "--response-key", String(waas["response_key"])],
+  )
+  const file = join(deployment.dir, "client.key")
+  surveillance.leakScanner.secret("API key of a client", readFileSync(file, "utf8").trim())
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  await json("waas", "key", "create", "--dir", "waas", "--name", "client", "--public-key", String(made["public_key"]))
+}
+
+const signatureOf = (request: Record<string, unknown>) => {
+  const [one] = request["signatures"] as readonly { signature: string; signature_recovery: string }[]
+  const { signature, signature_recovery } = one!
+  const yParity = Number(signature_recovery)
+  return { r: `0x${signature.slice(0, 64)}`, s: `0x${signature.slice(64)}`, yParity } as const
+}
+
+test("profile, vault, group, keys, a message and a transaction, each verified; refusals have their exit code", async () => {
+  await using it = await scannedDeployment(2)
+  const caller = callerOf(it)
+  const { json, run } = caller
+  await makeProfile(it, caller)
+
+  const { vault_id: vaultId } = await json("client", "vault", "create", "treasury")
+  const vault = ["--vault", String(vaultId)]
+  const nodes = it.deployment.nodes.flatMap(({ name, nodeId }) => ["--node", `${name}=${nodeId}`])
+  const group = await json("client", "group", "create", ...vault, "--threshold", "2", ...nodes)
+  const groupId = String(group["key_share_holder_group_id"])
+  await Promise.all(it.deployment.nodes.map((node) => it.deployment.startNode(node)))
+  const made = await json("client", "group", "keygen", groupId, ...vault, "--wait")
+  expect(made).toMatchObject({ status: "Success", root_pubkeys: [{ curve: "SECP256K1" }, { curve: "ED25519" }] })
+  const roots = (made["root_pubkeys"] as readonly { root_pubkey: string }[]).map(({ root_pubkey }) => root_pubkey)
+  const account = addressAt(roots[0] ?? "", PATH)
+
+  const message = "Sign in to example.org"
+  const signed = await json("client", "sign", ...vault, "--path", PATH, "--message", message, "--wait")
+  expect(signed).toMatchObject({ status: "Completed", verified: true, text: [expect.stringContaining(message)] })
+  expect(await recoverMessageAddress({ message, signature: signatureOf(signed) })).toBe(account)
+
+  const raw = serializeTransaction({
+    ...{ type: "eip1559", chainId: 1, nonce: 7, to: account, value: parseEther("0.5") },
+    ...{ gas: 21_000n, maxFeePerGas: 10n ** 9n, maxPriorityFeePerGas: 0n },
+  })
+  writeFileSync(join(it.deployment.dir, "tx.bin"), Buffer.from(raw.slice(2), "hex"))
+  const format = ["--payload", "tx.bin", "--format", "evm/transaction"]
+  // Asked for and left; the same id is the same request.
+  const asked = ["client", "sign", ...vault, "--path", PATH, ...format, "--request-id", "payout-7"]
+  const first = await json(...asked)
+  expect(first).toMatchObject({ verified: false, intent_hash: expect.stringMatching(/^0x[0-9a-f]{64}$/) })
+  const again = await json(...asked)
+  expect(again["sign_request_id"]).toBe(first["sign_request_id"])
+  const shown = await json("client", "request", "show", String(first["sign_request_id"]), ...vault, "--wait")
+  expect(shown).toMatchObject({ status: "Completed", verified: true })
+  expect(await recoverAddress({ hash: keccak256(raw), signature: signatureOf(shown) })).toBe(account)
+
+  const digest = await json("client", "sign", ...vault, "--path", PATH, "--digest", hashMessage("x"), "--wait")
+  expect(digest).toMatchObject({ status: "Completed", text: [expect.stringContaining("nobody can read")] })
+
+  expect(await json("client", "group", "checkup", groupId, ...vault)).toMatchObject([
+    { proven: true },
+    { proven: true },
+  ])
+  expect(await json("client", "nodes", ...vault)).toMatchObject([{ online: true }, { online: true }])
+  expect(await json("client", "vault", "list")).toMatchObject([{ vault_id: vaultId }])
+  const refreshed = await json("client", "group", "reshare", groupId, ...vault, "--wait")
+  expect(refreshed["root_pubkeys"]).toEqual(made["root_pubkeys"])
+
+  // A mainnet transaction under a testnet's path: read here first, and never asked for.
+  const elsewhere = await run("client", "sign", ...vault, "--path", "m/44/195/0/0/5", ...format)
+  expect([elsewhere.exit, elsewhere.stderr]).toEqual([5, expect.stringContaining("E-INT-004")])
+  const gone = await run("client", "request", "show", "00000000-0000-4000-8000-000000000000", ...vault)
+  expect([gone.exit, gone.stderr]).toEqual([5, expect.stringContaining("error 2028")])
+  const nobody = await run("client", "vault", "list", "--profile", "nowhere.toml")
+  expect([nobody.exit, nobody.stderr]).toEqual([2, expect.stringContaining("E-CFG-001")])
+}, 120_000)
+
+test("a client believes no root that its profile does not name, and no answer of another WaaS", async () => {
+  await using it = await scannedDeployment(2)
+  const caller = callerOf(it)
+  const { json, run } = caller
+  await makeProfile(it, caller)
+  const { deployment } = it
+  const bound = await makeVault(deployment, deployment.nodes, 2)
+  await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
+  const { vaultId, roots } = await generateKeys(deployment, bound)
+  const profile = join(deployment.dir, "client.toml")
+  const before = readFileSync(profile, "utf8")
+  const sign = () => run("client", "sign", "--vault", vaultId, "--path", PATH, "--message", "hello", "--wait")
+  const withRoots = (list: readonly (string | undefined)[]): void =>
+    writeFileSync(profile, before.replace(/^#?roots = .*$/m, `roots = ${JSON.stringify(list)}`))
+
+  const stranger =
+    "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8"
+  withRoots([stranger])
+  const refused = await sign()
+  expect([refused.exit, refused.stdout, refused.stderr]).toEqual([5, "", expect.stringContaining("E-CLI-032")])
+  withRoots([roots.secp256k1, roots.ed25519])
+  expect(await json("client", "vault", "show", vaultId)).toMatchObject({ roots_named_by_profile: true })
+  expect((await sign()).exit).toBe(0)
+
+  writeFileSync(profile, before.replace(/^response_key = .*$/m, `response_key = "${"11".repeat(32)}"`))
+  const forged = await sign()
+  expect([forged.exit, forged.stderr]).toEqual([4, expect.stringContaining("E-WAA-013")])
+}, 120_000)
