@@ -80,7 +80,7 @@ function manyRules(): Rules {
       max_batch: 16,
       required_node_ids: ["a"],
       forbidden_node_ids: ["z"],
-      extra_info_required: ["transaction.raw_tx_info"],
+      extra_info_present: ["transaction.raw_tx_info"],
       time_windows: [{ zone: "Europe/Zurich" }],
       limits,
     },

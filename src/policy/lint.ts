@@ -23,7 +23,11 @@ function lintSection(name: string, section: SectionRules | undefined, names: Nam
   // Where everything is rejected already, nothing else is worth a word.
   const isShut = rejectAll.valueIn(section) === true
   const rules = section.rules.filter(({ key }) => !isShut || key === rejectAll.key)
-  const findings: LintFinding[] = []
+  const findings: LintFinding[] = section.renamed.map(({ key, formerKey }) => ({
+    severity: "warning",
+    where: `${name}.${formerKey}`,
+    what: `it is called ${key} now, and reads as it did; write the new name`,
+  }))
   for (const { key, lint: lintRule } of rules) {
     lintRule({
       section,

@@ -100,6 +100,8 @@ type RuleSpec<K extends Section, S extends TSchema> = Stated<K, S> & Checking<K,
 interface Stated<K extends Section, S extends TSchema> {
   /** As the TOML has it. */
   readonly key: string
+  /** Its name in earlier releases, which is still read. */
+  readonly formerKey?: string
   readonly sections: readonly K[]
   /** Of the value in the TOML; leaves that mean more than their text decode themselves. */
   readonly schema: S
@@ -146,11 +148,14 @@ export interface SectionRules {
   readonly written: WrittenTable
   /** In the order in which they are asked. */
   readonly rules: readonly BoundRule[]
+  /** Rules that stood there under a former name. */
+  readonly renamed: readonly Pick<AnyRule, "key" | "formerKey">[]
 }
 
 /** A rule whatever its value's type. */
 export interface AnyRule {
   readonly key: string
+  readonly formerKey: string | undefined
   readonly sections: readonly Section[]
   readonly schema: TSchema
   readonly doc: string
@@ -207,6 +212,7 @@ export function defineRule<const K extends Section, S extends TSchema>(spec: Rul
   }
   return {
     key,
+    formerKey: spec.formerKey,
     sections,
     schema,
     doc,

@@ -7,7 +7,7 @@ import { allowedRootKeys } from "./rules/allowedRootKeys.ts"
 import { blindPaths } from "./rules/blindPaths.ts"
 import { curves } from "./rules/curves.ts"
 import { deny } from "./rules/deny.ts"
-import { extraInfoRequired } from "./rules/extraInfoRequired.ts"
+import { extraInfoPresent } from "./rules/extraInfoPresent.ts"
 import { forbiddenNodeIds } from "./rules/forbiddenNodeIds.ts"
 import { keyGenAllowList } from "./rules/keyGenAllowList.ts"
 import { keyReshareAllowList } from "./rules/keyReshareAllowList.ts"
@@ -26,7 +26,7 @@ export const LISTED: readonly AnyRule[] = [
   blindPaths,
   curves,
   deny,
-  extraInfoRequired,
+  extraInfoPresent,
   forbiddenNodeIds,
   keyGenAllowList,
   keyReshareAllowList,

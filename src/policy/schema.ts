@@ -50,7 +50,10 @@ export const ENABLE_DOC = "Whether the rules are asked at all."
 const sectionSchema = (section: Section): TSchema =>
   Type.Object(
     Object.fromEntries(
-      rulesOf(section).map(({ key, schema, absent }) => [key, absent === "a problem" ? schema : Type.Optional(schema)]),
+      rulesOf(section).flatMap(({ key, formerKey, schema, absent }) => [
+        [key, absent === "a problem" ? schema : Type.Optional(schema)],
+        ...(formerKey === undefined ? [] : [[formerKey, Type.Optional(schema)]]),
+      ]),
     ),
     { additionalProperties: false, description: SECTION_DOCS[section], expected: "a table" },
   )
@@ -86,14 +89,27 @@ export function checkRules(value: unknown, names: Names = NO_NAMES): Checked {
 
 /** The same rules with names that stand for something. */
 export function withNames({ enable, sections }: Rules, names: Names): Rules {
-  const named = SECTIONS.map((section) => [section, bound(section, sections[section]?.written, names)] as const)
+  const named = SECTIONS.map((section) => {
+    const before = sections[section]
+    const after = bound(section, before?.written, names)
+    return [section, after && { ...after, renamed: before?.renamed ?? [] }] as const
+  })
   return { enable, sections: { ...NO_SECTIONS, ...Object.fromEntries(named) }, names }
 }
 
 function bound(section: Section, written: unknown, names: Names): SectionRules | undefined {
   if (!isTree(written)) return undefined
-  const rules = rulesOf(section).flatMap((rule) => rule.bind(section, written, names) ?? [])
-  return { section, written, rules }
+  const renamed = rulesOf(section).filter(
+    ({ formerKey }) => formerKey !== undefined && Object.hasOwn(written, formerKey),
+  )
+  const table = Object.fromEntries(
+    Object.entries(written).map(([key, value]) => [
+      renamed.find(({ formerKey }) => formerKey === key)?.key ?? key,
+      value,
+    ]),
+  )
+  const rules = rulesOf(section).flatMap((rule) => rule.bind(section, table, names) ?? [])
+  return { section, written: table, rules, renamed }
 }
 
 /** One problem for each place: a missing key is also a wrong type to TypeBox, and one of the two is enough. */
@@ -128,10 +144,21 @@ function ruleProblems(value: unknown): readonly SettingProblem[] {
   return SECTIONS.flatMap((section) => {
     const written = value[section]
     if (!isTree(written)) return []
-    return rulesOf(section).flatMap((rule) =>
-      rule.problems(written[rule.key]).map((problem) => ({ ...problem, at: [section, rule.key, ...problem.at] })),
-    )
+    return rulesOf(section).flatMap((rule) => [
+      ...namesOf(rule).flatMap((key) =>
+        rule.problems(written[key]).map((problem) => ({ ...problem, at: [section, key, ...problem.at] })),
+      ),
+      ...twice(section, rule, written),
+    ])
   })
+}
+
+const namesOf = ({ key, formerKey }: AnyRule): readonly string[] => (formerKey === undefined ? [key] : [key, formerKey])
+
+/** A rule under both of its names: which of them is meant, nobody can tell. */
+function twice(section: Section, { key, formerKey }: AnyRule, written: object): readonly SettingProblem[] {
+  if (formerKey === undefined || !Object.hasOwn(written, key) || !Object.hasOwn(written, formerKey)) return []
+  return [{ at: [section, formerKey], expected: `${key} alone, which is its name now`, got: "both" }]
 }
 
 const placeOf = (pointer: string): SettingProblem["at"] =>

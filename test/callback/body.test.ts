@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test"
+import fc from "fast-check"
+import { copy, utf8 } from "../../src/bytes.ts"
 import { pingBody, taskBody } from "../../src/callback/body.ts"
-import type { Task } from "../../src/wire/task.ts"
+import { decodeTask, type Task } from "../../src/wire/task.ts"
 import { READING } from "../intent/sample.ts"
+import { keySign } from "../wire/documents.ts"
 import { HASH, signTask } from "./kit.ts"
 
 const common = { version: 1, task_id: "t", biz_task_id: "b", created_ms: 1, deadline_ms: 2, extra_info: {} } as const
@@ -135,4 +138,21 @@ test("version 2 shows what the node read, whatever the task says; version 1 and 
   expect(info.intent[0].effects).toHaveLength(READING.effects.length)
   expect(taskBody(1, "r", signTask, [intent])).toBe(taskBody(1, "r", signTask))
   expect(open(taskBody(2, "r", signTask)).extra_info).toEqual(signTask.extra_info)
+})
+
+test("extra_info of version 2 is the text of the task document, byte by byte", () => {
+  let seen = 0
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 })), (info) => {
+      const document = JSON.stringify({ ...keySign, extra_info: info })
+      const task = decodeTask(copy(utf8(document)))
+      seen += "problem" in task ? 0 : 1
+      // half a character, `__proto__` and what is the node's to fill in are no documents at all
+      if ("problem" in task) return
+      const { extra_info: text } = JSON.parse(taskBody(2, "r", task))
+      expect(document).toContain(`"extra_info":${text}`)
+      expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(info)))
+    }),
+  )
+  expect(seen).toBeGreaterThan(50)
 })

@@ -57,7 +57,7 @@ const mostlyFalse = fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { wei
 const common = {
   reject_all: mostlyFalse,
   time_windows: maybe(fc.array(window, { maxLength: 3 })),
-  extra_info_required: maybe(subset(["transaction", "transaction.raw_tx_info", "org.org_id"])),
+  extra_info_present: maybe(subset(["transaction", "transaction.raw_tx_info", "org.org_id"])),
 }
 const threshold = fc.integer({ min: 1, max: 2 })
 const drop = (table: object) => Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined))

@@ -128,7 +128,7 @@ test("a rule that answers nothing, or nonsense, has not approved", () => {
     evaluate(
       {
         ...strange([]),
-        sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules: [] } },
+        sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, renamed: [], rules: [] } },
       },
       signRequest(),
       noUsage,

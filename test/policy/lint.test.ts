@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test"
+import { evaluate } from "../../src/policy/evaluate.ts"
 import { lint } from "../../src/policy/lint.ts"
-import { rulesOf } from "./samples.ts"
+import { NO_NAMES } from "../../src/policy/names.ts"
+import { checkRules, withNames } from "../../src/policy/schema.ts"
+import { NOW, noUsage, rulesOf, signRequest } from "./samples.ts"
 
 const others = {
   key_gen: { reject_all: true },
@@ -86,4 +89,34 @@ test("the same members in another order are the same entry", () => {
   expect(
     of({ enable: true, ...others, key_sign: { reject_all: true }, key_gen: { reject_all: false, allow_list } }),
   ).toEqual(["warning key_gen.allow_list[1]"])
+})
+
+test("a rule under its former name decides as it did, and lint says how it is called now", () => {
+  const table = (key: string) => ({
+    enable: true,
+    ...others,
+    key_sign: { reject_all: false, [key]: ["transaction.raw_tx_info"] },
+  })
+  expect(of(table("extra_info_present"))).toEqual([])
+  const [finding, ...more] = lint(rulesOf(table("extra_info_required")))
+  expect(more).toEqual([])
+  expect(finding).toMatchObject({ severity: "warning", where: "key_sign.extra_info_required" })
+  expect(finding?.what).toContain("extra_info_present")
+  // also after a reload of the names
+  expect(lint(withNames(rulesOf(table("extra_info_required")), NO_NAMES))).toHaveLength(1)
+  for (const key of ["extra_info_present", "extra_info_required"]) {
+    const { verdict } = evaluate(rulesOf(table(key)), signRequest({ extraInfo: {} }), noUsage, NOW)
+    expect(verdict).toMatchObject({ action: "reject", code: "E-RSK-015" })
+    expect(verdict.rules.find(({ outcome }) => outcome === "deny")?.rule).toBe("key_sign.extra_info_present")
+  }
+})
+
+test("a rule under both of its names is a problem, since nobody can tell which is meant", () => {
+  const names = ["transaction"]
+  const checked = checkRules({
+    enable: true,
+    ...others,
+    key_sign: { reject_all: false, extra_info_present: names, extra_info_required: names },
+  })
+  expect(checked).toMatchObject({ ok: false, problems: [{ at: ["key_sign", "extra_info_required"], got: "both" }] })
 })

@@ -99,8 +99,8 @@ export function reference(
   const windows = section["time_windows"] as Raw[] | undefined
   if (windows !== undefined && !windows.some((window) => windowOpen(window, nowMs))) no("time_windows")
 
-  const wanted = written("extra_info_required")
-  if (wanted !== undefined && !wanted.every((name) => presentIn(request["extraInfo"], name))) no("extra_info_required")
+  const wanted = written("extra_info_present")
+  if (wanted !== undefined && !wanted.every((name) => presentIn(request["extraInfo"], name))) no("extra_info_present")
 
   for (const limit of (section["limits"] as Raw[] | undefined) ?? []) {
     const prefix = String(limit["path_prefix"] ?? "")

@@ -28,7 +28,7 @@ test("a full set parses", () => {
       max_batch: 16,
       required_node_ids: ["a"],
       forbidden_node_ids: ["z"],
-      extra_info_required: ["transaction"],
+      extra_info_present: ["transaction"],
       limits: [
         { name: "b", per: "path_prefix", path_prefix: "m/44/60", window: "1d", max: 100 },
         { name: "a", per: "all", window: "90m", max: 3 },

@@ -1,6 +1,6 @@
 /**
- * extra_info_required: context that must come with a task, so that callback servers and auditors have it. This asks for
- * presence alone; extra_info is what WaaS says, and no rule believes it.
+ * extra_info_present: context that must come with a task, so that callback servers and auditors have it. It asks for
+ * presence and guards nothing: extra_info is what WaaS says, WaaS can fill in anything, and no rule believes it.
  */
 
 import { itemsOf, word } from "../../settings/schema.ts"
@@ -10,11 +10,12 @@ import { allow, defineRule, deny, some } from "../rule.ts"
 
 type ExtraInfo = Readonly<Record<string, unknown>>
 
-export const extraInfoRequired = defineRule({
-  key: "extra_info_required",
+export const extraInfoPresent = defineRule({
+  key: "extra_info_present",
+  formerKey: "extra_info_required",
   sections: SECTIONS,
   code: "E-RSK-015",
-  doc: "Dotted names in extra_info that must be there and not empty. What they say is not believed.",
+  doc: "Dotted names in extra_info that must be there and not empty, for callback servers and auditors to have. No guard: WaaS fills them in, and what they say is not checked. What is signed is for `allow`, `deny` and `limits`.",
   schema: itemsOf(word("org.org_id", "A dotted name."), ["org.org_id"], "Context that must come with a task."),
   absent: "not asked",
   check: (names, { extraInfo }) => {
