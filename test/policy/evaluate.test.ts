@@ -115,7 +115,7 @@ test("a rule that answers nothing, or nonsense, has not approved", () => {
     const rules = rule === undefined ? [] : [rule]
     return {
       enable: true,
-      sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules } },
+      sections: { ...RULES_OFF.sections, key_sign: { section: "key_sign", written: {}, rules, renamed: [] } },
       names: NO_NAMES,
     }
   }
