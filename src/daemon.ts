@@ -27,6 +27,7 @@ import { MAX_BATCH } from "./mpc/sid.ts"
 import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
+import { keepSummary } from "./ops/inventory/summary.ts"
 import type { Observers } from "./ops/observers.ts"
 import { openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
@@ -98,6 +99,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   const { config, link: target, callback, event, port, influx } = startable
   requireNewest(store)
   tellRecovery(store, log)
+  keepSummary(store, (why) => log.warn(why))
   const stopping = new AbortController()
   using seed = store.identity()
   const identity = identityOf(seed.expose())

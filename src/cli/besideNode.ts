@@ -11,11 +11,20 @@ import type { Secret } from "../secret.ts"
 import { openStore, type Store } from "../store/store.ts"
 import type { CommandBase } from "./command.ts"
 
-/** Shows something: a running node answers without the password, the file is opened to be read. */
-export async function showBeside(base: CommandBase, asked: AdminCommand, read: (store: Store) => Shown): Promise<void> {
+/** Shows something: a running node answers without the password, else `summary` if there is one, else the file is opened to be read. */
+export async function showBeside(
+  base: CommandBase,
+  asked: AdminCommand,
+  read: (store: Store) => Shown,
+  summary?: Shown,
+): Promise<void> {
   const { db } = await base.config()
   const answer = await askNode(db.path, asked)
   if (answer !== undefined) return print(base, answer.shown)
+  if (summary !== undefined) {
+    base.out.note(`cosigner: from the signed summary beside ${db.path}; with --key-file the database itself is read`)
+    return print(base, summary)
+  }
   using password = await base.passwords.existing(db)
   using store = openStore(db.path, password, { readOnly: true })
   print(base, read(store))

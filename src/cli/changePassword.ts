@@ -1,12 +1,15 @@
 /** `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten. A running node does it itself. */
-
+import { join } from "node:path"
 import { charactersOf, LEAST_CHARACTERS, MOST_BYTES } from "../config/keyFile.ts"
+import { changeWithKeyFile } from "../config/passwordChange.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
+import { isTaken } from "../files.ts"
 import { askNode } from "../ops/admin/client.ts"
 import { Secret } from "../secret.ts"
 import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
+import { CREDENTIAL } from "./password.ts"
 
 /** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
 const STDIN_MS = 10_000
@@ -15,34 +18,46 @@ export const changePassword = command({
   summary: "Give the database another password",
   details: [
     "The node may be running. The new password is asked for twice on a terminal; without one it is read from stdin as two",
-    "equal lines. A key file is not touched: write the new password to it yourself. Backups keep the password they have.",
-    "The old password still opens every copy of the database that was made before. The key under which records are sealed stays the",
-    "same: whoever had the old password and such a copy can read later copies too. If the old password was known to somebody, restore",
-    "a fresh backup, which draws a new key, and refresh the groups by a reshare, which makes new shares.",
+    "equal lines. A key file gets it too (FILE.bak keeps the old one until the next start), or nothing is changed. Backups keep",
+    "the password they have. The old password still opens every copy of the database that was made before. The key under which",
+    "records are sealed stays the same: whoever had the old password and such a copy can read later copies too. If the old password",
+    "was known to somebody, restore a fresh backup, which draws a new key, and refresh the groups by a reshare, which makes new shares.",
   ].join("\n"),
   examples: [
     ["cosigner change-password", "asks for the old one and the new one"],
     ["cosigner change-password --key-file .password < new-twice", "as scripts do: the new password on two lines"],
   ],
-  run: async ({ config, passwords, out }) => {
+  run: async ({ config, env, passwords, out }) => {
     const { db } = await config()
+    const { key_file: keyFile } = db
+    if (keyFile === undefined) requireNoCredential(env)
     using password = await passwords.existing(db)
     const forTerminal = { key_file: undefined, danger_allow_readable_key_file: false }
     using next = process.stdin.isTTY === true ? await passwords.fresh(forTerminal) : await fromStdin(db.path)
-    const asked = await askNode(db.path, { command: "change-password" }, password, next)
-    if (asked === undefined) {
+    const change = async (): Promise<void> => {
+      const asked = await askNode(db.path, { command: "change-password" }, password, next)
+      if (asked !== undefined) return
       using store = openStore(db.path, password, { readOnly: false })
       store.changePassword(next)
     }
-    if (db.key_file !== undefined) {
-      out.note(
-        `the key file ${db.key_file} still holds the old password: write the new one to it before the next start`,
-      )
-    }
-    out.result({ db: db.path, changed: true }, [`Password changed: ${db.path}`])
+    if (keyFile === undefined) await change()
+    else await changeWithKeyFile({ path: db.path, key_file: keyFile }, { before: password, next }, change)
+    out.result({ db: db.path, changed: true, key_file: keyFile ?? null }, [
+      `Password changed: ${db.path}`,
+      keyFile === undefined
+        ? "Whatever hands the password to the node must hand over the new one before the next start"
+        : `Key file changed: ${keyFile}; the old password is in ${keyFile}.bak until the next start`,
+    ])
     return EXIT.ok
   },
 })
+
+function requireNoCredential(env: Readonly<Record<string, string | undefined>>): void {
+  const folder = env["CREDENTIALS_DIRECTORY"]
+  if (folder === undefined) return
+  const path = join(folder, CREDENTIAL)
+  if (isTaken(path)) throw new CosignerError("E-CLI-017", { path })
+}
 
 /** Two equal lines on stdin. Throws E-BAK-021, E-CLI-005 and E-CLI-006. */
 async function fromStdin(path: string): Promise<Secret> {

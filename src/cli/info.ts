@@ -3,15 +3,22 @@ import { EXIT } from "../errors/entry.ts"
 import { showGroups } from "../ops/inventory/groups.ts"
 import { selfOf } from "../ops/inventory/nodeKeys.ts"
 import { showSelf } from "../ops/inventory/self.ts"
+import { readSummary } from "../ops/inventory/summary.ts"
 import { showTasks } from "../ops/inventory/tasks.ts"
 import { showBeside } from "./besideNode.ts"
 import { command, integer, optional, valueOr } from "./command.ts"
+import { hasPassword } from "./password.ts"
 
 export const info = command({
   summary: "Show the node id and the callback public key",
-  details: "A running node answers without the password.",
+  details: [
+    "Needs no password: a running node answers, else the signed summary beside the database (FILE.public), which a start writes.",
+    "With a key file, or without a summary, the database itself is read.",
+  ].join("\n"),
   run: async (base) => {
-    await showBeside(base, { command: "info" }, showSelf)
+    const { db } = await base.config()
+    const summary = hasPassword(base.env, db) ? undefined : readSummary(db.path)
+    await showBeside(base, { command: "info" }, showSelf, summary)
     return EXIT.ok
   },
 })

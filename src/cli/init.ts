@@ -6,6 +6,7 @@ import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { makeFolder } from "../files.ts"
 import { publicKeyPem, selfOf } from "../ops/inventory/nodeKeys.ts"
+import { keepSummary } from "../ops/inventory/summary.ts"
 import type { Output } from "../output.ts"
 import { Secret } from "../secret.ts"
 import { createStore } from "../store/store.ts"
@@ -41,6 +42,7 @@ export const init = command({
     out.line(pem.trimEnd())
     out.line("Start to initialize TSS parameters; the process may take several minutes")
     using store = createStore(db.path, password, { identitySeed, callbackKey })
+    keepSummary(store, (why) => out.note(why))
     out.line("Complete initialization of TSS parameters")
     out.line("Complete initialization of TSS Node keys and data")
     if (out.json) out.value({ node_id: nodeId, callback_public_key: pem, db: store.path })

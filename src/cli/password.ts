@@ -6,7 +6,7 @@
 import { join } from "node:path"
 import { charactersOf, LEAST_CHARACTERS, readKeyFile } from "../config/keyFile.ts"
 import { CosignerError } from "../errors.ts"
-import { errnoOf } from "../files.ts"
+import { errnoOf, isTaken } from "../files.ts"
 import type { Secret } from "../secret.ts"
 
 /** Which key file, if any: `config.db` is one, flags included. */
@@ -30,6 +30,12 @@ export interface Passwords {
 
 /** Name of the systemd credential, a file in $CREDENTIALS_DIRECTORY. */
 export const CREDENTIAL = "cosigner-password"
+
+/** Whether a password is there without asking anybody. */
+export function hasPassword(env: PasswordSources["env"], file: KeyFile): boolean {
+  const credentials = env["CREDENTIALS_DIRECTORY"]
+  return file.key_file !== undefined || (credentials !== undefined && isTaken(join(credentials, CREDENTIAL)))
+}
 
 interface PasswordSources {
   readonly env: Readonly<Record<string, string | undefined>>

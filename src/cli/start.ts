@@ -11,6 +11,7 @@ import {
   writeRunning,
 } from "../config/inForce.ts"
 import { type Loaded, readConfig } from "../config/load.ts"
+import { openAsNode } from "../config/passwordChange.ts"
 import { requireStartable } from "../config/startup.ts"
 import { type Daemon, startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
@@ -21,7 +22,6 @@ import type { Log } from "../log.ts"
 import { formatOnStderr, lostLines, type OpenLog, openLog } from "../logging.ts"
 import { LAST_WORDS_MS, type WaitingStream, waitingStream } from "../logStream.ts"
 import { formatLine } from "../logText.ts"
-import { openStore } from "../store/store.ts"
 import { command } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 import { hardenOrRefuse, type TellOperator } from "./startHardening.ts"
@@ -59,7 +59,7 @@ export const start = command({
       hardenOrRefuse(config, env, tell)
       using notifier = openNotifier(env, tell)
       using password = await passwords.existing(config.db)
-      using store = openStore(config.db.path, password, { readOnly: false })
+      using store = openAsNode(config.db, password, (note) => log.warn(note))
       password.wipe()
       // from here on no prompt is open, whose terminal may hang up
       process.on("SIGHUP", onRotated)

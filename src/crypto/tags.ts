@@ -40,6 +40,8 @@ export const TAGS = [
   "waas/start",
   "waas/cancel",
   "link/hello",
+  // What a node says of itself beside its database; outside the protocols too.
+  "summary",
   // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",

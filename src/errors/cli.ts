@@ -81,6 +81,19 @@ export const cliCodes = {
     what: (d) => `${d.problem}; ${d.command} --help says more`,
     next: "correct the command line and type it again; nothing was done",
   }),
+  "E-CLI-016": entry<{ readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the key file ${d.path} cannot take the new password: ${d.why}; nothing was changed`,
+    next: "make the file and its folder writable for this user; where the file comes from elsewhere (a Kubernetes secret), run the command with a configuration that names no key file, and put the new password where it comes from before the next start",
+  }),
+  "E-CLI-017": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) =>
+      `the password comes from the systemd credential ${d.path}, which no command can write; nothing was changed`,
+    next: "run the command outside the service, on a terminal; then encrypt the new password with systemd-creds, as the unit says, before the next start",
+  }),
   "E-CLI-020": entry<{ readonly command: string; readonly exit: number; readonly said: string }>({
     kind: "fault",
     exit: EXIT.failure,

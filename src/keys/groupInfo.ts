@@ -10,9 +10,8 @@ import type { PartyId } from "./party.ts"
 /** TSSGroupType: 1 ECDSA, 2 EdDSA. */
 export const groupType = (curve: CurveName): 1 | 2 => (curve === "secp256k1" ? 1 : 2)
 
-/** `0x` hex of 33 bytes on both curves, Ed25519 keys behind a zero byte: one spelling wherever files are compared. */
-export const sharePublicKeyText = (curve: CurveName, publicKey: Uint8Array): string =>
-  `0x${curve === "ed25519" ? "00" : ""}${toHex(publicKey)}`
+/** `0x` hex of the encoded point, 33 bytes on secp256k1 and 32 on Ed25519: one spelling wherever files are compared. */
+export const sharePublicKeyText = (publicKey: Uint8Array): string => `0x${toHex(publicKey)}`
 
 /** Members in the order of the block and of the recovery file: ascending share id. */
 export const byShareId = (members: readonly GroupMember[]): readonly GroupMember[] =>
@@ -28,7 +27,7 @@ export function formatGroupInfo(
   const own = memberOf(group, self)
   const others = members.filter(({ party }) => party !== self).map(({ party }) => nodeIdOf(party))
   const keyOf = (member: GroupMember | undefined) =>
-    member === undefined ? "" : sharePublicKeyText(group.curve, member.sharePublicKey)
+    member === undefined ? "" : sharePublicKeyText(member.sharePublicKey)
   const lines = [
     `Group ID: ${group.groupId}`,
     `Created Time: ${goTime(group.createdMs)}`,

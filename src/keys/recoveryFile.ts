@@ -77,7 +77,7 @@ export function encodeRecoveryFile(
     const participant = ({ party, shareId, sharePublicKey }: typeof own) => ({
       node_id: nodeIdOf(party),
       share_id: shareId.toString(),
-      share_public_key: sharePublicKeyText(group.curve, sharePublicKey),
+      share_public_key: sharePublicKeyText(sharePublicKey),
     })
     const { box, kdf } = seal.share(group.curve, share)
     return {

@@ -89,7 +89,7 @@ export function signLocally(signer: LocalSigner, groupId: string, message: strin
     group_id: group.groupId,
     node_id: nodeId,
     curve: group.curve,
-    share_public_key: sharePublicKeyText(group.curve, own),
+    share_public_key: sharePublicKeyText(own),
     message,
     message_encoding: encoding,
     msg_hash: signed.msg_hash,

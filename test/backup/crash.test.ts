@@ -1,8 +1,10 @@
 /** kill -9 before every step that could be durable: what is there afterwards is whole, and the command simply runs again. */
 
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { readKeyFile } from "../../src/config/keyFile.ts"
+import { openAsNode } from "../../src/config/passwordChange.ts"
 import { proveBackup } from "../../src/jobs/backupWork.ts"
 import { formatOf } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -117,6 +119,51 @@ test("change-password: one of the two passwords opens it, and never none or both
     },
   )
   expect([...seen].sort()).toEqual([false, true])
+})
+
+test("change-password with a key file: the next start opens the database, whenever it died, and settles the file", async () => {
+  const seen = new Set<string>()
+  await everywhere(
+    "changeKeyFile",
+    async (home) => writeFileSync(join(home, "password"), `${PASSWORD}\n`, { mode: 0o600 }),
+    (home) => {
+      const { db } = sceneOf(home)
+      const keyFile = join(home, "password")
+      const start = (): string[] => {
+        const notes: string[] = []
+        using password = readKeyFile(keyFile)
+        const named = { path: db, key_file: keyFile, danger_allow_readable_key_file: false }
+        openAsNode(named, password, (note) => notes.push(note)).close()
+        return notes
+      }
+      const isNew = opens(db, OTHER)
+      const wasSettled = opens(db, readFileSync(keyFile, "utf8").trim())
+      const left = readdirSync(home).filter((name) => name.startsWith("password.")).length
+      seen.add(`${isNew ? "new" : "old"} password, key file ${wasSettled ? "opens" : "does not open"} it`)
+      expect(start()).toHaveLength(wasSettled ? 0 : 1)
+      expect(readFileSync(keyFile, "utf8").trim()).toBe(isNew ? OTHER : PASSWORD)
+      if (left > 0 && !wasSettled) expect(readFileSync(`${keyFile}.bak`, "utf8")).toBe(PASSWORD)
+      // the second start finds everything in order, and keeps no old password
+      expect(start()).toEqual([])
+      expect(readdirSync(home).filter((name) => name.startsWith("password"))).toEqual(["password"])
+    },
+  )
+  expect([...seen].sort()).toEqual([
+    "new password, key file does not open it",
+    "new password, key file opens it",
+    "old password, key file opens it",
+  ])
+})
+
+test("a change that was cut off is not overwritten by the next one", async () => {
+  const home = await scene()
+  const { db } = sceneOf(home)
+  const keyFile = join(home, "password")
+  writeFileSync(keyFile, PASSWORD, { mode: 0o600 })
+  writeFileSync(`${keyFile}.new`, OTHER, { mode: 0o600 })
+  await STEPS["changePassword"]?.(sceneOf(home))
+  expect(STEPS["changeKeyFile"]?.(sceneOf(home))).rejects.toMatchObject({ code: "E-CLI-016" })
+  expect([readFileSync(`${keyFile}.new`, "utf8"), opens(db, OTHER)]).toEqual([OTHER, true])
 })
 
 test("migrate: the old format or the new one, whole; a copy from before beside the new one", async () => {

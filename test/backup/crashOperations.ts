@@ -1,5 +1,6 @@
 /** The operations of the crash matrix, cheap passwords and all. Imported by the child after it has laid its traps. */
 import { join } from "node:path"
+import { changeWithKeyFile } from "../../src/config/passwordChange.ts"
 import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/jobs/backupWork.ts"
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
@@ -38,6 +39,14 @@ export const STEPS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = 
     using next = secret(OTHER)
     using store = openStore(db, password, { readOnly: false })
     store.changePassword(next, KDF)
+  },
+  async changeKeyFile({ home, db }) {
+    using password = secret(PASSWORD)
+    using next = secret(OTHER)
+    await changeWithKeyFile({ path: db, key_file: join(home, "password") }, { before: password, next }, async () => {
+      using store = openStore(db, password, { readOnly: false })
+      store.changePassword(next, KDF)
+    })
   },
   async migrate({ db }) {
     migrate(db, planMigration(db, 2, NEXT_STEP), 1)

@@ -1,15 +1,24 @@
 /** The commands around backups and shares on a node with real shares: what they print, refuse, and leave behind. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { rollbackGuardPath, writeRollbackGuard } from "../../src/store/rollbackGuard.ts"
-import type { Store } from "../../src/store/store.ts"
+import { openStore, type Store } from "../../src/store/store.ts"
 import { root } from "../support/binary.ts"
-import { addGroup, flags, groupOf, Home, ID, partyNo } from "../support/nodeHome.ts"
+import { addGroup, flags, groupOf, Home, ID, PASSWORD, partyNo, secret } from "../support/nodeHome.ts"
 import { cli, type Outcome } from "./world.ts"
 
 setDefaultTimeout(30_000)
@@ -446,15 +455,33 @@ describe("change-password", () => {
     return { exit: ended.exitCode, stdout: ended.stdout.toString(), stderr: ended.stderr.toString() }
   }
   const NEXT = "a new password of good length"
-  test("takes two equal lines, and the old one opens nothing any more", async () => {
+  test("takes two equal lines; the key file gets the new one and keeps the old one beside it", async () => {
     using home = new Home()
     home.create().close()
     const out = change(home, `${NEXT}\n${NEXT}\n`)
-    expect(out.exit).toBe(0)
-    expect(out.stderr).toContain("key file")
-    expect(codeIn(await cli(["info", "group", ...flags(home)]))).toBe("E-STO-004")
-    writeFileSync(home.keyFile, NEXT, { mode: 0o600 })
+    expect([out.exit, json(out)]).toEqual([0, { db: home.db, changed: true, key_file: home.keyFile }])
+    expect(readFileSync(home.keyFile, "utf8")).toBe(NEXT)
+    expect(readFileSync(`${home.keyFile}.bak`, "utf8")).toBe(PASSWORD)
+    for (const path of [home.keyFile, `${home.keyFile}.bak`]) expect(statSync(path).mode & 0o777).toBe(0o600)
     expect((await cli(["info", "group", ...flags(home)])).exit).toBe(0)
+    using old = secret(PASSWORD)
+    expect(() => openStore(home.db, old, { readOnly: true })).toThrow("password")
+  })
+  test("changes nothing where the key file cannot be written, or is a credential", async () => {
+    using home = new Home()
+    home.create().close()
+    const before = readFileSync(home.db)
+    mkdirSync(`${home.keyFile}.new.part`)
+    expect(codeIn(change(home, `${NEXT}\n${NEXT}\n`))).toBe("E-CLI-016")
+    rmSync(`${home.keyFile}.new.part`, { recursive: true })
+    expect(existsSync(`${home.keyFile}.bak`)).toBe(false)
+    writeFileSync(home.file("cosigner-password"), PASSWORD, { mode: 0o600 })
+    const ended = Bun.spawnSync(
+      [process.execPath, join(root, "src", "main.ts"), "change-password", "--db", home.db, "--json"],
+      { cwd: home.path, env: { CREDENTIALS_DIRECTORY: home.path }, stdin: Buffer.from(`${NEXT}\n${NEXT}\n`) },
+    )
+    expect(JSON.parse(ended.stdout.toString()).error.code).toBe("E-CLI-017")
+    expect(readFileSync(home.db).equals(before)).toBe(true)
   })
   for (const [what, input, code] of [
     ["two that differ", `${NEXT}\n${NEXT}x\n`, "E-CLI-006"],
@@ -474,7 +501,10 @@ describe("change-password", () => {
     using home = new Home()
     home.create().close()
     expect(change(home, `${NEXT}\r\n${NEXT}`).exit).toBe(0)
+    writeFileSync(home.keyFile, PASSWORD, { mode: 0o600 })
     expect(codeIn(change(home, `${NEXT}\n${NEXT}\n`))).toBe("E-STO-004")
+    expect(readFileSync(home.keyFile, "utf8")).toBe(PASSWORD)
+    expect(existsSync(`${home.keyFile}.new`)).toBe(false)
   })
 })
 

@@ -71,7 +71,7 @@ const json = (group: GroupPublic, self: PartyId, store: Store): object => ({
   participants: byShareId(group.members).map((member) => ({
     node_id: nodeIdOf(member.party),
     share_id: member.shareId,
-    share_public_key: sharePublicKeyText(group.curve, member.sharePublicKey),
+    share_public_key: sharePublicKeyText(member.sharePublicKey),
   })),
   last_checkup: checkupJson(group, store),
   ecdsa_waits_for_refresh: store.bans.awaitsRefresh(group.groupId, group.epochId),

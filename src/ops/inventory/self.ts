@@ -6,10 +6,10 @@ import type { Shown } from "./shown.ts"
 export function showSelf(store: Store): Shown {
   using seed = store.identity()
   using callbackKey = store.callbackKey()
-  const { nodeId } = selfOf(seed)
-  const pem = publicKeyPem(callbackKey)
-  return {
-    value: { node_id: nodeId, callback_public_key: pem, db: store.path },
-    lines: [`Node ID: ${nodeId}`, "Callback public key:", pem.trimEnd()],
-  }
+  return shownSelf(selfOf(seed).nodeId, publicKeyPem(callbackKey), store.path)
 }
+
+export const shownSelf = (nodeId: string, pem: string, db: string): Shown => ({
+  value: { node_id: nodeId, callback_public_key: pem, db },
+  lines: [`Node ID: ${nodeId}`, "Callback public key:", pem.trimEnd()],
+})
