@@ -157,7 +157,7 @@ describe("on a terminal", () => {
   const FIRST = "Type password (at least 16 characters): "
   const AGAIN = "Retype password: "
 
-  test("init asks twice, info once, and nothing typed is shown", async () => {
+  test("init asks twice, info group once, and nothing typed is shown", async () => {
     const cwd = place()
     const init = await session(["init"], cwd, [
       [FIRST, `wrong\u0015${PASSWORD}x\u007f\r`],
@@ -165,9 +165,9 @@ describe("on a terminal", () => {
     ])
     expect(init.exit).toBe(0)
     expect(init.shown).toStartWith(`${FIRST}\r\n${AGAIN}\r\n`)
-    const info = await session(["info"], cwd, [["Enter password: ", `${PASSWORD}\r`]])
+    const info = await session(["info", "group"], cwd, [["Enter password: ", `${PASSWORD}\r`]])
     expect(info.exit).toBe(0)
-    expect(info.shown).toStartWith("Enter password: \r\nNode ID: ")
+    expect(info.shown).toStartWith("Enter password: \r\nTotal number of groups: 0")
     expect(init.shown + info.shown).not.toContain("horse")
   })
   test("two different ones, a short one, and Ctrl-C make nothing", async () => {
