@@ -16,7 +16,7 @@ const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "ARCHITECTURE.md", "CH
 
 export async function commonFiles(edition: Edition, lock: Lock, time: Date): Promise<readonly TarFile[]> {
   const below = (pattern: string): readonly string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })]
-  const copied = [...DOCUMENTS, ...below("docs/**/*.md"), ...below("systemd/**/*")].map(async (path) =>
+  const copied = [...DOCUMENTS, ...below("docs/**/*.{md,svg}"), ...below("systemd/**/*")].map(async (path) =>
     file(path, await readFile(join(root, path))),
   )
   const completions = SHELLS.map(async (shell) => file(`completions/${COMPLETIONS[shell]}`, await completion(shell)))
