@@ -34,12 +34,12 @@ import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
-import { ALARM_UNPROVEN } from "./store/bans.ts"
 import type { Store } from "./store/store.ts"
 import { type IntentSettings, intentSettingsOf } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
+import { REFRESH_FROM } from "./tasks/signable.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
@@ -379,7 +379,7 @@ function tellRecovery(store: Store, log: Log): void {
     log.warn("the last run ended in the middle of sessions; they are closed", { sessions: sessions.length })
   for (const check of checks) log.warn("an unproven check was counted against a peer", { ...check })
   for (const { groupId, peer, count, disabled } of store.bans.unproven()) {
-    if (count < ALARM_UNPROVEN) continue
+    if (count < REFRESH_FROM) continue
     log.error("a peer has unproven checks; more than 8 end ECDSA with it until a reshare", {
       group: groupId,
       peer: nodeIdOf(peer),

@@ -244,4 +244,11 @@ export const taskCodes = {
     what: (d) => `the start does not fit the task: ${d.problem}`,
     next: "upgrade WaaS; nothing was signed in this attempt, and nobody misbehaved",
   }),
+  "E-TSK-050": entry<{ readonly groupId: string; readonly count: number }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `a refresh of group ${d.groupId} is due: crashes hid ${d.count} verdicts of checks of one member, and more than 8 end ECDSA with it in this epoch`,
+    next: "find out why the node crashes; WaaS asks for a refresh by itself where [waas.refresh] automatic is set, else ask for a KeyReshare of the group to itself, and let the rules allow it",
+  }),
 } as const

@@ -7,7 +7,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { Store } from "../store/store.ts"
 import { recordedIntents } from "../tasks/intents.ts"
 import type { TaskRecord } from "../tasks/ports.ts"
-import { activeSignable, signableBy } from "../tasks/signable.ts"
+import { activeSignable, refreshDue, signableBy } from "../tasks/signable.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
 import { type Delay, sizeOf } from "./measure.ts"
@@ -139,6 +139,7 @@ export function groupDocument(group: GroupPublic, sources: GroupSources): GroupD
       reason: cut(problem?.message ?? ""),
       next: problem?.next ?? "",
     })),
+    refresh_due: cut((group.status === "ACTIVE" ? refreshDue(group, bans) : undefined)?.message ?? ""),
     participants: group.members.map(({ party }) => ({
       node_id: nodeIdOf(party),
       is_self: party === self,

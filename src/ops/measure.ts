@@ -96,7 +96,9 @@ function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView,
     metrics.set("cosigner_groups", { curve, status }, count)
   }
   metrics.clear("cosigner_groups_signing")
-  const signing = activeSignable(store).flatMap(({ signable }) => signable)
+  const active = activeSignable(store)
+  metrics.set("cosigner_groups_refresh_due", {}, active.filter(({ refresh }) => refresh !== undefined).length)
+  const signing = active.flatMap(({ signable }) => signable)
   const states = countedBy(signing, ({ algorithm, ready, problem }) => `${algorithm} ${ready ? "" : problem?.code}`)
   for (const [key, count] of states) {
     const [algorithm = "", code = ""] = key.split(" ")

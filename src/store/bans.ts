@@ -12,8 +12,6 @@ import type { RecordVault } from "./vault.ts"
 
 /** More unproven checks than this of one (group, epoch, peer) disable the peer. */
 const MAX_UNPROVEN = 8
-/** From this many on an operator should know. */
-export const ALARM_UNPROVEN = 4
 
 export class Bans implements BanPort {
   readonly #vault: RecordVault
@@ -75,6 +73,14 @@ export class Bans implements BanPort {
       .filter((entry) => entry.groupId === groupId && toHex(entry.epochId) === epoch)
       .map((entry) => entry.peer)
     return [...new Set(peers)].sort()
+  }
+
+  hiddenVerdicts(groupId: string, epochId: Bytes): number {
+    const epoch = toHex(epochId)
+    const counts = [...this.#checks.values()]
+      .filter((checks) => checks.groupId === groupId && toHex(checks.epochId) === epoch)
+      .map(({ count }) => count)
+    return Math.max(0, ...counts)
   }
 
   /** Every peer that has unproven checks, disabled or not. */

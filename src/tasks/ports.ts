@@ -185,6 +185,8 @@ export interface BanPort {
   unusable(groupId: string, epochId: Bytes): readonly PartyId[]
   /** Whether ECDSA waits in this epoch for a refresh, with everybody: after a restore or a rollback (rule 11). */
   awaitsRefresh(groupId: string, epochId: Bytes): boolean
+  /** Unproven checks of the peer that has most of them in this epoch (rule 9). */
+  hiddenVerdicts(groupId: string, epochId: Bytes): number
 }
 
 /** Misbehaviour of a peer in one session that could be checked and named it (threshold.md 2.4). */

@@ -11,7 +11,7 @@ import type { BanPort, GroupPort, StrikePort } from "./ports.ts"
 
 /** The records that keep members from signing; the store has them under these names. */
 interface SigningRecords {
-  readonly bans: Pick<BanPort, "unusable" | "awaitsRefresh">
+  readonly bans: Pick<BanPort, "unusable" | "awaitsRefresh" | "hiddenVerdicts">
   readonly strikes: Pick<StrikePort, "refused">
 }
 
@@ -23,6 +23,8 @@ export interface GroupRecords extends SigningRecords {
 export interface GroupSignable {
   readonly groupId: string
   readonly signable: readonly Signable[]
+  /** E-TSK-050 where the epoch is to be refreshed before long. */
+  readonly refresh: CosignerError | undefined
 }
 
 interface Signable {
@@ -47,7 +49,23 @@ export function activeSignable({ groups, bans, strikes }: GroupRecords): readonl
   return groups
     .list()
     .filter(({ status }) => status === "ACTIVE")
-    .map((group) => ({ groupId: group.groupId, signable: signableBy(group, records) }))
+    .map((group) => ({
+      groupId: group.groupId,
+      signable: signableBy(group, records),
+      refresh: refreshDue(group, bans),
+    }))
+}
+
+/** From so many unproven checks of one peer on, a refresh is due: half of those that a pair can have (threshold.md 2.5 rule 9). */
+export const REFRESH_FROM = 4
+
+/** Why the epoch is to be refreshed before long, though it signs. A new epoch counts from 0. */
+export function refreshDue(
+  { groupId, epochId }: Pick<GroupPublic, "groupId" | "epochId">,
+  bans: Pick<BanPort, "hiddenVerdicts">,
+): CosignerError | undefined {
+  const count = bans.hiddenVerdicts(groupId, epochId)
+  return count < REFRESH_FROM ? undefined : new CosignerError("E-TSK-050", { groupId, count })
 }
 
 /** Of each algorithm that the epoch's key has. */

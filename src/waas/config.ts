@@ -44,6 +44,8 @@ export interface WaasConfig {
     readonly openTasks: number
   }
   readonly chains: Chains
+  /** Undefined: no refreshes but those that somebody asks for over the API. */
+  readonly refresh: { readonly pauseMs: number } | undefined
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
 }
 
@@ -140,6 +142,13 @@ const waas = tableOf("The coordinator.", {
       description: "The chains that wallets may use. Empty: ETH, BTC, SOL and TRON, without endpoints.",
     },
   ),
+  refresh: tableOf("Refreshes that nodes ask for, before crashes in the middle of checks would end ECDSA in a group.", {
+    automatic: boolean(
+      true,
+      "Whether WaaS makes the request by itself; the rules and callback servers of each node decide about it as about any other.",
+    ),
+    pause_hours: integer(1, 8760, 24, "Between two such requests of one group, whatever came of the first."),
+  }),
   webhooks: tableOf("Servers that WaaS tells what happens, registered over the REST API.", {
     hosts: listOf(word("hooks.example.com", "A host."), {
       maxItems: 100,
@@ -216,7 +225,8 @@ export function parseConfig(
 }
 
 function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string): WaasConfig {
-  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, chains, webhooks } = settings
+  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, chains, refresh, webhooks } =
+    settings
   const at = (path: string) => (isAbsolute(path) ? path : join(dir, path))
   return {
     ...listen,
@@ -232,6 +242,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       openTasks: limits.open_tasks,
     },
     chains: chainsOf(chains),
+    refresh: refresh.automatic ? { pauseMs: refresh.pause_hours * 3_600_000 } : undefined,
     webhooks: {
       hosts: webhooks.hosts,
       timeoutMs: webhooks.timeout_seconds * 1000,

@@ -104,6 +104,7 @@ const engineOptions = (
   curves: config.curves,
   organisationName: config.organisation,
   openTasks: config.limits.openTasks,
+  refresh: config.refresh && { ...config.refresh, deadlineMs: config.deadlines.keyGenMs },
   log,
 })
 

@@ -115,6 +115,8 @@ export interface Readiness {
   readonly most: number
   /** Groups whose key does not sign with an algorithm here, each once per algorithm; those that are not named do. */
   readonly blocked: readonly BlockedGroup[]
+  /** Groups that are to be refreshed before long, or ECDSA with a member will end: each once. */
+  readonly refresh: readonly string[]
 }
 
 export const ALGORITHMS = ["ecdsa", "eddsa", "bip340"] as const

@@ -278,7 +278,7 @@ function later(from: ByteReader): Later {
   }
 }
 
-function readinessFields({ code, reason, open, most, blocked }: Readiness): Bytes {
+function readinessFields({ code, reason, open, most, blocked, refresh }: Readiness): Bytes {
   return concat(
     textBlock(code),
     textBlock(reason.slice(0, MAX_REASON / 4)),
@@ -286,6 +286,8 @@ function readinessFields({ code, reason, open, most, blocked }: Readiness): Byte
     u32be(most),
     u32be(blocked.length),
     ...blocked.map((one) => concat(textBlock(one.groupId), u8(ALGORITHMS.indexOf(one.algorithm)), textBlock(one.code))),
+    u32be(refresh.length),
+    ...refresh.map(textBlock),
   )
 }
 
@@ -301,7 +303,10 @@ function readiness(from: ByteReader): Readiness {
       code: from.text(2, MAX_CODE),
     }),
   )
-  return { kind: "readiness", code, reason, open, most, blocked }
+  const due = from.u32()
+  if (due > MAX_BLOCKED) malformed("refresh", `more than ${MAX_BLOCKED}`)
+  const refresh = Array.from({ length: due }, () => groupId(from.text(2, 64), "groupId"))
+  return { kind: "readiness", code, reason, open, most, blocked, refresh }
 }
 
 const statusOf = (value: number): ReportStatus =>

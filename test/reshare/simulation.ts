@@ -281,6 +281,7 @@ export class Simulation implements AsyncDisposable {
       curves: this.curves,
       organisationName: "Test",
       openTasks: 100,
+      refresh: undefined,
       log: silentLog,
     })
   }

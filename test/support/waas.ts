@@ -12,6 +12,7 @@ import { createApi } from "../../src/waas/api/server.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
 import type { Pace } from "../../src/waas/engine/ports.ts"
+import type { RefreshPace } from "../../src/waas/engine/refresh.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
@@ -32,6 +33,7 @@ export interface RigOptions {
   readonly limits?: Partial<AuthLimits>
   readonly openTasks?: number
   readonly chains?: readonly ConfiguredChain[]
+  readonly refresh?: RefreshPace
 }
 
 export class Rig implements AsyncDisposable {
@@ -79,6 +81,7 @@ export class Rig implements AsyncDisposable {
       curves: this.options.curves ?? ["SECP256K1", "ED25519"],
       organisationName: "Test",
       openTasks: this.options.openTasks ?? 100,
+      refresh: this.options.refresh,
       log: silentLog,
     })
     this.api = createApi({

@@ -243,6 +243,7 @@ export function world(
     list: () => bans,
     unusable: (groupId) => bans.filter((ban) => ban.groupId === groupId).map((ban) => ban.peer),
     awaitsRefresh: (groupId) => it.awaiting.has(groupId),
+    hiddenVerdicts: () => 0,
   }
 
   const it: World = {

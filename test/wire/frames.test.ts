@@ -102,7 +102,7 @@ const fromNode: readonly FromNode[] = [
   { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
   { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
-  { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [] },
+  { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: [] },
   {
     kind: "readiness",
     code: "E-STA-010",
@@ -110,6 +110,7 @@ const fromNode: readonly FromNode[] = [
     open: 256,
     most: 256,
     blocked: [{ groupId: keySign.group_id, algorithm: "ecdsa", code: "E-TSK-040" }],
+    refresh: [keySign.group_id],
   },
 ]
 

@@ -92,6 +92,9 @@ export const CATALOGUE = {
     "",
     ["algorithm", "code"],
   ),
+  cosigner_groups_refresh_due: gauge(
+    "ACTIVE epochs that are to be refreshed before long, or ECDSA with a member will end: crashes hid verdicts of checks.",
+  ),
   cosigner_bans: gauge("Bans of peers."),
 
   cosigner_workers: gauge("Session workers alive."),

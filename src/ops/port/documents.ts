@@ -157,6 +157,7 @@ export const groupSchema = closed({
       next: words("What to do about it."),
     }),
   ),
+  refresh_due: words("Why it is to be refreshed before long, though it signs. Else empty."),
   participants: Type.Array(
     closed({
       node_id: words("The node."),

@@ -144,8 +144,10 @@ export const groupsProbe = (active: () => readonly GroupSignable[]): Probe => ({
       return failed(new CosignerError("E-STA-018", { blocked: count, groups: groups.length, why }))
     }
     if (groups.length === 0) return ok("none is here yet")
-    const notice = all.find(({ problem }) => problem !== undefined)?.problem
     const reason = `${groups.length} can sign with every algorithm of their keys`
+    const due = groups.find(({ refresh }) => refresh !== undefined)?.refresh
+    if (due !== undefined) return { state: "ok", reason: `${reason}; ${due.message}`, notice: due }
+    const notice = all.find(({ problem }) => problem !== undefined)?.problem
     if (notice === undefined) return ok(reason)
     return { state: "ok", reason: `${reason}; not every member can take part: ${notice.message}`, notice }
   },

@@ -1,6 +1,6 @@
 /**
  * What of readiness WaaS is told over the link (formats.md 12), so that it chooses signers that can sign: whether the node carries
- * out tasks at all, and which groups do not sign with which algorithm. Said after each connection, and when it changes.
+ * out tasks at all, which groups do not sign with which algorithm, and which are to be refreshed before long. Said after each connection, and when it changes.
  */
 import type { GroupSignable } from "../../tasks/signable.ts"
 import type { Readiness } from "../../wire/frames.ts"
@@ -15,7 +15,7 @@ interface ToldParts {
   readonly link: () => { readonly phase: string; readonly sinceMs: number }
   readonly open: () => number
   readonly most: number
-  /** May be dear: asked only while some group is blocked, and once after. */
+  /** May be dear: asked only while readiness names a group, as blocked or in a notice. */
   readonly groups: () => readonly GroupSignable[]
   readonly tell: (readiness: Readiness) => void
 }
@@ -32,13 +32,15 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
       const { phase, sinceMs } = link()
       if (phase !== "online") return
       const lacking = items.find(({ name, state }) => OF_THE_NODE.includes(name) && state !== "ok")
-      const areBlocked = items.some(({ name, state }) => name === GROUPS && state === "failed")
-      const blocked = areBlocked ? blockedOf(groups()) : []
+      const areNamed = items.some(({ name, code }) => name === GROUPS && code !== "")
+      const named = areNamed ? groups() : []
+      const blocked = blockedOf(named)
+      const refresh = named.flatMap(({ groupId, refresh }) => (refresh ? [groupId] : [])).slice(0, MAX_BLOCKED)
       const [code, reason] = lacking === undefined ? ["", ""] : [lacking.code || "E-TSK-048", lacking.reason]
-      const now = JSON.stringify([sinceMs, code, blocked])
+      const now = JSON.stringify([sinceMs, code, blocked, refresh])
       if (now === said) return
       said = now
-      tell({ kind: "readiness", code, reason, open: open(), most, blocked })
+      tell({ kind: "readiness", code, reason, open: open(), most, blocked, refresh })
     },
   }
 }

@@ -40,6 +40,7 @@ import { ReportQuota } from "./heard.ts"
 import { LiveTasks } from "./liveTasks.ts"
 import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import { cancelled, hasEnded, reported } from "./progress.ts"
+import { REFRESH_DESCRIPTION, Refreshes, type RefreshPace } from "./refresh.ts"
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
@@ -55,6 +56,8 @@ export interface EngineOptions {
   readonly organisationName: string
   /** Tasks in work at one time; more are refused with 2026. */
   readonly openTasks: number
+  /** Of refreshes that nodes ask for; undefined: WaaS makes none by itself. */
+  readonly refresh: RefreshPace | undefined
   readonly log: Log
 }
 
@@ -64,6 +67,8 @@ interface Dropped {
   readonly reports: number
 }
 
+type TssRequestWish = Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined }
+
 export class Engine {
   readonly #options: EngineOptions
   readonly #live: LiveTasks
@@ -72,6 +77,7 @@ export class Engine {
   readonly #known: Set<string>
   readonly #groups: GroupChanges
   readonly #news: EpochNews
+  readonly #refreshes: Refreshes
   /** What each node told in its latest hello; durable with its fencing token. */
   readonly #versions = new Map<string, NodeVersions>()
   #tail: Promise<unknown> = Promise.resolve()
@@ -86,6 +92,11 @@ export class Engine {
       news: this.#news,
       versions: (nodeId) => this.versions(nodeId),
       onRetired: (taskId) => this.#heard.forget(taskId),
+    })
+    this.#refreshes = new Refreshes({
+      ...options,
+      online: (nodeId) => options.relay.online(nodeId),
+      pace: options.refresh,
     })
     this.#groups = new GroupChanges(options.store, () => this.#live.values())
   }
@@ -149,22 +160,8 @@ export class Engine {
    * Begins the key generation of a new group, or a reshare to it. Throws 2029 if the groups are not in a state for that or
    * have a request that is still open, 2006 for nodes that cannot be meant.
    */
-  createTssRequest(
-    wish: Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined },
-  ): Promise<TssRequest> {
-    return this.#serially(async () => {
-      const group = await this.#groups.atRest(wish.group.groupId)
-      const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
-      if (from === undefined) {
-        if (group.status !== "New") throw new ApiFailure(2029, `the group ${group.groupId} is not New`)
-        const main = await this.#options.store.groupOf(group.vaultId, "MainGroup", "Valid")
-        if (main !== undefined) throw new ApiFailure(2029, `the vault has its keys already: ${main.groupId}`)
-      }
-      const curves = this.#options.curves
-      const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
-      await this.#live.begin({ put: "tssRequest", record: request }, tasks)
-      return request
-    })
+  createTssRequest(wish: TssRequestWish): Promise<TssRequest> {
+    return this.#serially(() => this.#beginTss(wish))
   }
 
   /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
@@ -228,7 +225,8 @@ export class Engine {
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
     // Neither is a word on a task that counts: what was put off is asked for again (the nudge of liveTasks.ts).
-    if (frame.kind === "later" || frame.kind === "readiness") return
+    if (frame.kind === "readiness") return this.#refreshes.told(nodeId, frame.refresh)
+    if (frame.kind === "later") return
     const isHeard = await this.#heard.inTurn(nodeId, () => this.#serially(() => this.#report(nodeId, frame)))
     if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
   }
@@ -239,7 +237,10 @@ export class Engine {
 
   /** Deadlines, retries, attempts that hang. To be called a few times a second. */
   tick(): Promise<void> {
-    return this.#serially(() => this.#live.tick())
+    return this.#serially(async () => {
+      await this.#live.tick()
+      await this.#refresh()
+    })
   }
 
   /** Resolves when everything that came before has been dealt with. */
@@ -253,6 +254,43 @@ export class Engine {
     const done = this.#tail.then(work)
     this.#tail = done.catch(() => {})
     return done
+  }
+
+  async #beginTss(wish: TssRequestWish): Promise<TssRequest> {
+    const group = await this.#groups.atRest(wish.group.groupId)
+    const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
+    if (from === undefined) {
+      if (group.status !== "New") throw new ApiFailure(2029, `the group ${group.groupId} is not New`)
+      const main = await this.#options.store.groupOf(group.vaultId, "MainGroup", "Valid")
+      if (main !== undefined) throw new ApiFailure(2029, `the vault has its keys already: ${main.groupId}`)
+    }
+    const curves = this.#options.curves
+    const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
+    await this.#live.begin({ put: "tssRequest", record: request }, tasks)
+    return request
+  }
+
+  /** Refreshes that nodes asked for. One that cannot be made is told, and tried again as what is due is looked at again. */
+  async #refresh(): Promise<void> {
+    for (const due of await this.#refreshes.due()) {
+      const { groupId } = due.group
+      const reshare = {
+        type: "KeyReshare",
+        sourceGroupId: groupId,
+        dealers: undefined,
+        allowSharedNodes: true,
+      } as const
+      try {
+        const { tssRequestId } = await this.#beginTss({ ...due, reshare, description: REFRESH_DESCRIPTION })
+        this.#options.log.info("a refresh began that a node asked for", { group: groupId, request: tssRequestId })
+      } catch (error) {
+        if (!(error instanceof ApiFailure)) throw error
+        this.#options.log.warn("a refresh that a node asked for could not begin", {
+          group: groupId,
+          why: error.message,
+        })
+      }
+    }
   }
 
   async #making(): Promise<Making> {

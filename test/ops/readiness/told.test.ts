@@ -33,6 +33,7 @@ test("what is new is told once, after each connection again, and never while the
             { algorithm: "ecdsa", ready: false, problem },
             { algorithm: "bip340", ready: true, problem: undefined },
           ],
+          refresh: undefined,
         },
       ]
     },
@@ -41,7 +42,7 @@ test("what is new is told once, after each connection again, and never while the
   const good = ["store", "link", "clock", "workers", "groups"].map((name) => item(name))
   look(good)
   look(good)
-  expect(told).toEqual([{ kind: "readiness", code: "", reason: "", open: 3, most: 256, blocked: [] }])
+  expect(told).toEqual([{ kind: "readiness", code: "", reason: "", open: 3, most: 256, blocked: [], refresh: [] }])
   expect(asked).toBe(0)
   // A share that was not proven lately signs all the same.
   look([...good, item("proof", "failed", "E-STA-016")])
@@ -62,4 +63,29 @@ test("what is new is told once, after each connection again, and never while the
   expect(told.length).toBe(5)
   look([item("workers", "waiting"), ...good.slice(0, 3)])
   expect(told.at(-1)?.code).toBe("E-TSK-048")
+})
+
+test("a group whose refresh is due is told while it still signs, and when that is over", () => {
+  const told: Readiness[] = []
+  let isDue = true
+  const { look } = tellReadiness({
+    link: () => ({ phase: "online", sinceMs: 1 }),
+    open: () => 0,
+    most: 256,
+    groups: () => {
+      const due = isDue ? new CosignerError("E-TSK-050", { groupId: "g", count: 4 }) : undefined
+      const signable = [{ algorithm: "ecdsa", ready: true, problem: undefined }] as const
+      return [
+        { groupId: "g", signable, refresh: due },
+        { groupId: "h", signable, refresh: undefined },
+      ]
+    },
+    tell: (frame) => void told.push(frame),
+  })
+  look([item("groups", "ok", "E-TSK-050")])
+  look([item("groups", "ok", "E-TSK-050")])
+  expect(told).toEqual([{ kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: ["g"] }])
+  isDue = false
+  look([item("groups")])
+  expect(told.at(-1)).toMatchObject({ refresh: [] })
 })

@@ -1,0 +1,115 @@
+/**
+ * Refreshes that nodes ask for (formats.md 12): a node says which of its groups are to be refreshed before long, and WaaS makes the request
+ * that a person would make, a KeyReshare of the holder group to itself. Whether it happens is decided as ever: by the rules and
+ * callback servers of each node.
+ *
+ * A node's word costs at most one request a group in `pauseMs`, whatever comes of it: each refresh begins an epoch whose limits on hidden
+ * verdicts begin anew (threshold.md 4.3), so what makes nodes crash must not make epochs as fast as it likes.
+ */
+import type { Log } from "../../log.ts"
+import type { Clock } from "../../tasks/ports.ts"
+import type { HolderGroup, Vault, VaultType } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
+import { isOpen } from "./requests.ts"
+import { groupsOf } from "./reshare.ts"
+
+export const REFRESH_DESCRIPTION = "refresh, asked for by a node"
+const VAULT_TYPES: readonly VaultType[] = ["Org-Controlled", "User-Controlled"]
+/** Between two looks at what is due. */
+const LOOK_MS = 30_000
+
+export interface RefreshPace {
+  /** How long the nodes have to approve it. */
+  readonly deadlineMs: number
+  /** Between two requests of one holder group. */
+  readonly pauseMs: number
+}
+
+interface RefreshParts {
+  readonly store: WaasStore
+  readonly online: (nodeId: string) => boolean
+  readonly now: Clock
+  /** Undefined: WaaS makes none. */
+  readonly pace: RefreshPace | undefined
+  readonly log: Log
+}
+
+interface DueRefresh {
+  readonly vault: Vault
+  readonly group: HolderGroup
+  readonly deadlineMs: number
+}
+
+export class Refreshes {
+  readonly #parts: RefreshParts
+  /** Share group ids by node: its latest word. */
+  readonly #asked = new Map<string, ReadonlySet<string>>()
+  #lookedMs = Number.NEGATIVE_INFINITY
+
+  constructor(parts: RefreshParts) {
+    this.#parts = parts
+  }
+
+  /** What a node says is due; replaces what it said before. */
+  told(nodeId: string, shareGroupIds: readonly string[]): void {
+    if (shareGroupIds.length === 0) this.#asked.delete(nodeId)
+    else this.#asked.set(nodeId, new Set(shareGroupIds))
+  }
+
+  /** The holder groups to be refreshed now: all of their nodes are there, and no request of theirs is open or too recent. */
+  async due(): Promise<readonly DueRefresh[]> {
+    const { now, pace } = this.#parts
+    if (pace === undefined || this.#asked.size === 0 || now() - this.#lookedMs < LOOK_MS) return []
+    this.#lookedMs = now()
+    const found: DueRefresh[] = []
+    for (const { vault, group } of await this.#askedFor()) {
+      if (await this.#isFree(group, pace)) found.push({ vault, group, deadlineMs: now() + pace.deadlineMs })
+    }
+    return found
+  }
+
+  async #askedFor(): Promise<readonly { readonly vault: Vault; readonly group: HolderGroup }[]> {
+    const found: { readonly vault: Vault; readonly group: HolderGroup }[] = []
+    for (const vault of await vaultsOf(this.#parts.store)) {
+      for (const group of await groupsOf(this.#parts.store, vault.vaultId)) {
+        if (group.status === "Valid" && this.#isAskedBy(group)) found.push({ vault, group })
+      }
+    }
+    return found
+  }
+
+  /** The word of a node counts for groups that it is in. */
+  #isAskedBy({ holders, shareGroups }: HolderGroup): boolean {
+    return holders.some(({ nodeId }) => {
+      const asked = this.#asked.get(nodeId)
+      return asked !== undefined && shareGroups.some(({ shareGroupId }) => asked.has(shareGroupId))
+    })
+  }
+
+  async #isFree({ vaultId, groupId, holders }: HolderGroup, { pauseMs }: RefreshPace): Promise<boolean> {
+    const { store, online, now, log } = this.#parts
+    const away = holders.filter(({ nodeId }) => !online(nodeId))
+    if (away.length > 0) {
+      log.warn("a refresh is due and waits for nodes that are offline", { group: groupId, offline: away.length })
+      return false
+    }
+    const { items } = await store.tssRequests({ vaultId, groupId }, { limit: 50, after: undefined, before: undefined })
+    const isRecent = items.some(
+      ({ description, createdMs }) => description === REFRESH_DESCRIPTION && now() - createdMs < pauseMs,
+    )
+    return !isRecent && !items.some(({ status }) => isOpen(status))
+  }
+}
+
+async function vaultsOf(store: WaasStore): Promise<readonly Vault[]> {
+  const vaults: Vault[] = []
+  for (const type of VAULT_TYPES) {
+    let after: number | undefined
+    do {
+      const slice = await store.vaults({ type }, { limit: 100, after, before: undefined })
+      vaults.push(...slice.items)
+      after = slice.after
+    } while (after !== undefined)
+  }
+  return vaults
+}
