@@ -291,6 +291,38 @@ export const table: readonly Row[] = [
     summary: "Have nodes prove that they hold their shares",
     load: async () => (await import("./client/group.ts")).checkup,
   },
+  { path: ["client", "wallet"], summary: "Wallets: names for addresses of a vault" },
+  {
+    path: ["client", "wallet", "create"],
+    summary: "Make a wallet of a vault",
+    load: async () => (await import("./client/wallet.ts")).create,
+  },
+  {
+    path: ["client", "wallet", "list"],
+    summary: "List the wallets",
+    load: async () => (await import("./client/wallet.ts")).list,
+  },
+  {
+    path: ["client", "wallet", "show"],
+    summary: "Show a wallet",
+    load: async () => (await import("./client/wallet.ts")).show,
+  },
+  { path: ["client", "address"], summary: "Addresses, each derived again" },
+  {
+    path: ["client", "address", "new"],
+    summary: "Make addresses of a wallet",
+    load: async () => (await import("./client/address.ts")).create,
+  },
+  {
+    path: ["client", "address", "list"],
+    summary: "List the addresses of a wallet",
+    load: async () => (await import("./client/address.ts")).list,
+  },
+  {
+    path: ["client", "address", "verify"],
+    summary: "Say whether an address is a vault's own",
+    load: async () => (await import("./client/address.ts")).verify,
+  },
   {
     path: ["client", "sign"],
     summary: "Have the nodes of a vault sign a message, a payload or a digest",

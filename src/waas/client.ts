@@ -36,6 +36,34 @@ export interface VaultObject {
   readonly created_timestamp: number
 }
 
+export interface WalletObject {
+  readonly wallet_id: string
+  readonly wallet_type: string
+  readonly wallet_subtype: string
+  readonly name: string
+  readonly vault_id: string
+}
+
+export interface AddressObject {
+  readonly address: string
+  readonly chain_id: string
+  readonly path: string
+  readonly encoding: string
+  readonly pubkey: string
+  readonly root_pubkey: string
+}
+
+interface ChainObject {
+  readonly chain_id: string
+  readonly caip2_chain_id: string
+}
+
+interface NewAddresses {
+  readonly chain_id: string
+  readonly count: number
+  readonly encoding?: string
+}
+
 export interface HolderObject {
   readonly name: string
   readonly type: string
@@ -184,6 +212,12 @@ export interface Client {
   readonly checkup: (vaultId: string, id: string) => Promise<CheckupObject>
   readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  readonly createWallet: (vaultId: string, name: string) => Promise<WalletObject>
+  readonly wallet: (walletId: string) => Promise<WalletObject>
+  readonly wallets: (query: Query) => Promise<Page<WalletObject>>
+  readonly createAddresses: (walletId: string, wanted: NewAddresses) => Promise<readonly AddressObject[]>
+  readonly addresses: (walletId: string, query: Query) => Promise<Page<AddressObject>>
+  readonly chain: (chainId: string) => Promise<ChainObject>
   /** Any other endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. */
   readonly call: (method: "GET" | "POST" | "PUT", path: string, query?: Query, body?: unknown) => Promise<unknown>
 }
@@ -247,6 +281,15 @@ export function createClient(options: ClientOptions): Client {
     checkup: (id, request) => ask("GET", `${vaults}/${id}/key_share_sign_requests/${request}`),
     signRequest: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}`),
     cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),
+    createWallet: (id, name) => {
+      const kind = { wallet_type: "MPC", wallet_subtype: "Org-Controlled" }
+      return ask("POST", "/wallets", {}, { ...kind, name, vault_id: id })
+    },
+    wallet: (id) => ask("GET", `/wallets/${id}`),
+    wallets: (query) => ask("GET", "/wallets", query),
+    createAddresses: (id, wanted) => ask("POST", `/wallets/${id}/addresses`, {}, wanted),
+    addresses: (id, query) => ask("GET", `/wallets/${id}/addresses`, query),
+    chain: (id) => ask("GET", `/wallets/chains/${encodeURIComponent(id)}`),
     call,
   }
 }

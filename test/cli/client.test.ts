@@ -1,15 +1,17 @@
 /** What `cosigner client` refuses to believe of WaaS: each lie alone, in answers that are signed as they should be. */
 import { describe, expect, test } from "bun:test"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
-import { HDKey } from "viem/accounts"
+import { pointCompress } from "tiny-secp256k1"
+import { HDKey, publicKeyToAddress } from "viem/accounts"
 import { toHex } from "../../src/bytes.ts"
+import { checkAddresses } from "../../src/cli/client/address.ts"
 import type { Profile } from "../../src/cli/client/profile.ts"
 import { checkedVault, checkSignatures } from "../../src/cli/client/verified.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
 import { signedHash } from "../../src/waas/api/canonical.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
-import { createClient, type SignRequestObject, type VaultObject } from "../../src/waas/client.ts"
+import { type AddressObject, createClient, type SignRequestObject, type VaultObject } from "../../src/waas/client.ts"
 
 const HD = HDKey.fromMasterSeed(new Uint8Array(32).fill(7))
 const OTHER = HDKey.fromMasterSeed(new Uint8Array(32).fill(8))
@@ -112,6 +114,49 @@ describe("vaults", () => {
     expect(judged(vault(ROOT, "ED25519"))).toBe("E-CLI-032")
     expect(judged(vault(HD.derive("m/44").publicExtendedKey))).toBe("E-CLI-032")
     expect(judged(vault(ROOT), "v", profile(OTHER.publicExtendedKey))).toBe("E-CLI-032")
+  })
+})
+
+describe("addresses", () => {
+  const vaultOf = (root: string): VaultObject => ({
+    ...{ vault_id: "v", name: "", type: "Org-Controlled", created_timestamp: 0 },
+    root_pubkeys: [{ root_pubkey: root, curve: "SECP256K1" }],
+  })
+  const wallet = { wallet_id: "w", wallet_type: "MPC", wallet_subtype: "Org-Controlled", name: "", vault_id: "v" }
+  const addressOf = (hd: HDKey, path = PATH): string =>
+    publicKeyToAddress(`0x${toHex(pointCompress(hd.derive(path).publicKey!, false))}`)
+  const told = (address: string, more: Partial<AddressObject> = {}): AddressObject => ({
+    ...{ address, chain_id: "ETH", path: PATH, encoding: "ENCODING_DEFAULT", pubkey: "", root_pubkey: ROOT },
+    ...more,
+  })
+  const judged = async (address: AddressObject, caip2 = "eip155:1"): Promise<string> => {
+    const client = {
+      wallet: async () => wallet,
+      vault: async () => vaultOf(ROOT),
+      chain: async (chain_id: string) => ({ chain_id, caip2_chain_id: caip2 }),
+    }
+    const profile: Profile = {
+      ...{ url: "", response_key: "", api_key_file: "", api_key_curve: "ed25519", vault: "", roots: [] },
+    }
+    return checkAddresses(client, profile, "w", [address]).then(
+      () => "",
+      (error: CosignerError) => error.code,
+    )
+  }
+
+  test("one of the vault's root passes, on chains of WaaS's own naming too", async () => {
+    expect(await judged(told(addressOf(HD)))).toBe("")
+    expect(await judged(told(addressOf(HD), { chain_id: "OUR_CHAIN" }), "eip155:4242")).toBe("")
+  })
+  test("a stranger's, a vault's at another path, one of another root that comes along, or on a chain that is none: refused", async () => {
+    expect(await judged(told("0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"))).toBe("E-CLI-032")
+    expect(await judged(told(addressOf(HD, "m/44/60/0/0/6")))).toBe("E-CLI-032")
+    expect(await judged(told(addressOf(OTHER), { root_pubkey: OTHER.publicExtendedKey }))).toBe("E-CLI-032")
+    expect(await judged(told(addressOf(HD), { chain_id: "OUR_CHAIN" }), "cosmos:hub")).toBe("E-CLI-032")
+    // The name is published: what WaaS calls the chain does not matter.
+    expect(await judged(told(addressOf(HD), { chain_id: "BTC" }), "eip155:1")).toBe("E-CLI-032")
+    expect(await judged(told(addressOf(HD), { encoding: "ENCODING_P2TR" }))).toBe("E-CLI-032")
+    expect(await judged(told(addressOf(HD), { encoding: "ENCODING_OF_NOBODY" }))).toBe("E-CLI-032")
   })
 })
 

@@ -73,6 +73,21 @@ test("profile, vault, group, keys, a message and a transaction, each verified; r
   const roots = (made["root_pubkeys"] as readonly { root_pubkey: string }[]).map(({ root_pubkey }) => root_pubkey)
   const account = addressAt(roots[0] ?? "", PATH)
 
+  const { wallet_id: walletId } = await json("client", "wallet", "create", "payouts", ...vault)
+  const wallet = String(walletId)
+  const addresses = async (...args: readonly string[]) =>
+    (await json("client", "address", "new", wallet, ...args)) as unknown as readonly { address: string; path: string }[]
+  const ethereum = await addresses("--chain", "ETH", "--count", "2")
+  expect(ethereum.map(({ address }) => address)).toEqual(ethereum.map(({ path }) => addressAt(roots[0] ?? "", path)))
+  const [taproot] = await addresses("--chain", "BTC", "--encoding", "ENCODING_P2TR")
+  expect(taproot).toMatchObject({ address: expect.stringMatching(/^bc1p/), path: "m/86/0/0/0/0", verified: true })
+  expect((await addresses("--chain", "SOL"))[0]?.path).toBe("m/44/501/0/0/0")
+  const listed = await json("client", "address", "list", wallet, "--chain", "ETH")
+  expect(listed).toMatchObject([{ verified: true }, { verified: true }])
+  const mine = ethereum[1]!
+  const place = { address: mine.address, path: mine.path, root_pubkey: roots[0], verified: true }
+  expect(await json("client", "address", "verify", mine.address, "--wallet", wallet)).toEqual(place)
+
   const message = "Sign in to example.org"
   const signed = await json("client", "sign", ...vault, "--path", PATH, "--message", message, "--wait")
   expect(signed).toMatchObject({ status: "Completed", verified: true, text: [expect.stringContaining(message)] })
@@ -138,6 +153,11 @@ test("a client believes no root that its profile does not name, and no answer of
   withRoots([roots.secp256k1, roots.ed25519])
   expect(await json("client", "vault", "show", vaultId)).toMatchObject({ roots_named_by_profile: true })
   expect((await sign()).exit).toBe(0)
+  const own = addressAt(roots.secp256k1 ?? "", PATH)
+  const verify = (address: string) => run("client", "address", "verify", address, "--path", PATH, "--chain", "ETH")
+  expect((await verify(own)).exit).toBe(0)
+  const theirs = await verify("0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045")
+  expect([theirs.exit, theirs.stderr]).toEqual([5, expect.stringContaining("E-CLI-032")])
 
   writeFileSync(profile, before.replace(/^response_key = .*$/m, `response_key = "${"11".repeat(32)}"`))
   const forged = await sign()

@@ -17,7 +17,8 @@ import type { Profile } from "./profile.ts"
 const CURVE_TYPES: Readonly<Record<CurveName, CurveType>> = { secp256k1: "SECP256K1", ed25519: "ED25519" }
 export const curveTypeOf = (curve: CurveName): CurveType => CURVE_TYPES[curve]
 
-const amiss = (what: string): CosignerError => new CosignerError("E-CLI-032", { what })
+/** E-CLI-032. */
+export const amiss = (what: string): CosignerError => new CosignerError("E-CLI-032", { what })
 
 /** The id of a request that may be sent twice and is carried out once. */
 export const requestIdOr = (given: string | undefined): string => given ?? randomUUID()
