@@ -12,6 +12,8 @@ export interface LogStream {
 }
 
 export interface WaitingStream extends LogStream {
+  /** Whether the line was taken. */
+  write(line: string): boolean
   /** Writes what is queued, as far as the reader takes it within `patienceMs`. */
   end(patienceMs: number): void
 }
@@ -41,9 +43,10 @@ class Waiting implements WaitingStream {
     private readonly lostLine: (count: number) => string,
   ) {}
 
-  write(line: string): void {
-    this.#put(line)
+  write(line: string): boolean {
+    const isTaken = this.#put(line)
     if (this.#retry === undefined) this.#drain()
+    return isTaken
   }
 
   end(patienceMs: number): void {
@@ -59,14 +62,15 @@ class Waiting implements WaitingStream {
   }
 
   /** Once a line had no room, none is taken until half of the queue is read: no line is missing between two others unsaid. */
-  #put(line: string): void {
+  #put(line: string): boolean {
     const bytes = Buffer.from(line, "utf8")
     if (this.#lost > 0 || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.#lost += 1
-      return
+      return false
     }
     this.#queue.push(bytes)
     this.#queuedBytes += bytes.length
+    return true
   }
 
   #tellLost(): void {

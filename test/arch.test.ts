@@ -78,6 +78,7 @@ const WIRING = [
   "output.ts",
   "config",
   "logStream.ts",
+  "logFile.ts",
   "logging.ts",
   "ops",
   "jobs",

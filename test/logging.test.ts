@@ -6,6 +6,7 @@ import { LEVELS, type Level } from "../src/log.ts"
 import { openLog } from "../src/logging.ts"
 import { formatLine, textLog } from "../src/logText.ts"
 import { Secret } from "../src/secret.ts"
+import { fullPipe } from "./support/fullPipe.ts"
 import { temporaryFolder } from "./support/temporaryFolder.ts"
 
 const folder = temporaryFolder("log").path
@@ -167,7 +168,7 @@ describe("trace", () => {
   test("that is off makes nothing, at any other level", () => {
     for (const level of LEVELS.slice(0, -1)) expect(told(level)).toEqual({ asked: 0, lines: [] })
   })
-  test("is made once for a log of two targets, and for one of them alone", () => {
+  test("is made once for a log of two targets, and for one of them alone", async () => {
     const written: string[] = []
     const stderr = { isTerminal: false, write: (text: string) => void written.push(text) }
     const filename = join(folder, "traced", "node.log")
@@ -180,7 +181,7 @@ describe("trace", () => {
     opened.log.trace("second", count)
     opened.setLevels({ std: "debug", file: "debug" })
     opened.log.trace("third", count)
-    opened.close()
+    await opened.close()
     expect(asked).toBe(2)
     const parsed = (text: string) =>
       text
@@ -208,12 +209,12 @@ describe("[log]", () => {
     return { isTerminal, written, write: (text: string) => void written.push(text) }
   }
 
-  test("one line goes to both, each by its own level", () => {
+  test("one line goes to both, each by its own level", async () => {
     const stderr = stream()
     const open = openLog({ std, file: file("both") }, stderr)
     open.log.info("said")
     open.log.debug("whispered")
-    open.close()
+    await open.close()
     expect(stderr.written).toHaveLength(1)
     expect(stderr.written[0]).toContain('level=info msg="said"')
     expect(readFileSync(join(folder, "both", "node.log"), "utf8")).toMatch(/msg="said"\n.*msg="whispered"\n$/)
@@ -230,18 +231,21 @@ describe("[log]", () => {
     open.log.debug("now")
     expect(stderr.written).toHaveLength(1)
   })
-  test("errors and warnings are in the file at once", () => {
+  test("lines are in the file without anybody closing it", async () => {
     const open = openLog({ std: { ...std, enable: false }, file: file("urgent") }, stream())
     open.log.info("before")
     open.log.error("urgent")
-    expect(readFileSync(join(folder, "urgent", "node.log"), "utf8")).toMatch(/before[\s\S]*urgent/)
-    open.close()
+    await inFile(file("urgent").filename, /before[\s\S]*urgent/)
+    await open.close()
   })
-  test("files rotate, are kept in number, lose no line, and are private", () => {
+  test("files rotate, are kept in number, lose no line, and are private", async () => {
     const open = openLog({ std: { ...std, enable: false }, file: file("rotate") }, stream())
     const count = 25_000
-    for (let i = 0; i < count; i++) open.log.debug("x".repeat(50), { i })
-    open.close()
+    for (let i = 0; i < count; i++) {
+      open.log.debug("x".repeat(50), { i })
+      if (i % 2_000 === 0) await inFile(file("rotate").filename, new RegExp(` i=${i}\n`))
+    }
+    await open.close()
     const at = join(folder, "rotate")
     const names = readdirSync(at).sort()
     expect(names).toEqual(["node.log", "node.log.1", "node.log.2"])
@@ -253,7 +257,7 @@ describe("[log]", () => {
     expect(numbers.at(-1)).toBe(count - 1)
     expect(numbers.every((i, at) => at === 0 || i === (numbers[at - 1] ?? 0) + 1)).toBe(true)
   })
-  test("a file that is full for a while tells how many lines are missing, and goes on", () => {
+  test("a file that is full for a while tells how many lines are missing, and goes on", async () => {
     const stderr = stream()
     const { filename } = file("again")
     const open = openLog({ std: { ...std, enable: false }, file: file("again") }, stderr)
@@ -262,28 +266,62 @@ describe("[log]", () => {
     symlinkSync("/dev/full", filename)
     open.reopen()
     for (let i = 0; i < 3; i++) open.log.error("lost")
+    while (stderr.written.length === 0) await Bun.sleep(1)
     rmSync(filename)
     open.reopen()
     open.log.error("after")
-    open.close()
+    await open.close()
     expect(stderr.written).toHaveLength(1)
     expect(readFileSync(filename, "utf8")).toMatch(/lost here.* count=3\n.*msg="after"\n$/)
   })
-  test("a file that is moved away is opened anew", () => {
+  test("a file that is moved away is opened anew", async () => {
     const { filename } = file("moved")
     const open = openLog({ std: { ...std, enable: false }, file: file("moved") }, stream())
     open.log.info("one")
     renameSync(filename, `${filename}.old`)
     open.reopen()
     open.log.info("two")
-    open.close()
+    await open.close()
     expect(readFileSync(`${filename}.old`, "utf8")).toMatch(/^[^\n]*"one"\n$/)
     expect(readFileSync(filename, "utf8")).toMatch(/^[^\n]*"two"\n$/)
   })
-  test("a file that cannot be written is said once, and the work goes on", () => {
+  test("a file that cannot be written is said once, and the work goes on", async () => {
     const stderr = stream()
     const open = openLog({ std: { ...std, enable: false }, file: { ...file("full"), filename: "/dev/full" } }, stderr)
-    for (let i = 0; i < 3; i++) open.log.error("lost")
+    for (let i = 0; i < 3; i++) {
+      open.log.error("lost")
+      while (stderr.written.length === 0) await Bun.sleep(1)
+    }
+    await open.close()
     expect(stderr.written).toHaveLength(1)
   })
+  test("a file that takes nothing, as on a disk that hangs: nobody waits, memory is bounded, and what is missing is told", async () => {
+    const filename = join(folder, "hangs")
+    using pipe = fullPipe(filename)
+    const stderr = stream()
+    const open = openLog({ std: { ...std, enable: false }, file: { ...file("none"), filename, maxsize: 100 } }, stderr)
+    const count = 40_000
+    const begun = performance.now()
+    for (let i = 0; i < count; i++) open.log.debug("x".repeat(50), { i })
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    expect(stderr.written).toEqual([expect.stringContaining("as fast as they come")])
+    let text = pipe.read()
+    while (!text.includes("lost here")) {
+      await Bun.sleep(1)
+      text += pipe.read()
+    }
+    open.log.debug("after")
+    while (!text.includes('msg="after"')) {
+      await Bun.sleep(1)
+      text += pipe.read()
+    }
+    const told = Number(/lost here.* count=(\d+)\n/.exec(text)?.[1])
+    expect(told + [...text.matchAll(/ i=\d+\n/g)].length).toBe(count)
+    await open.close()
+  })
 })
+
+/** Resolves when the file holds it. */
+async function inFile(path: string, wanted: RegExp): Promise<void> {
+  while (!wanted.test(readFileSync(path, "utf8"))) await Bun.sleep(1)
+}

@@ -9,6 +9,7 @@ import { CONFIG_FILE } from "../kit/callbackServer/init.ts"
 import { startReferenceServer } from "../kit/callbackServer/server.ts"
 import { tokenSigner } from "../wire/tssJwt.ts"
 import { command } from "./command.ts"
+import { serverOutput } from "./serverOutput.ts"
 
 export const callbackServer = command({
   summary: "Run a small callback server for demos and as a start for your own",
@@ -19,7 +20,8 @@ export const callbackServer = command({
     ["cosigner callback-server init", "write keys and an annotated configuration"],
     ["cosigner callback-server -c configs/callback-server.toml", "run it"],
   ],
-  run: async ({ globals, out }) => {
+  run: async ({ globals }) => {
+    const out = serverOutput(globals.json)
     const config = readReferenceConfig(globals.config ?? CONFIG_FILE)
     const server = startReferenceServer(
       {
@@ -28,14 +30,15 @@ export const callbackServer = command({
         sign: tokenSigner(readPrivateKey(config.privateKeyFile), "key of the callback server"),
         tokenExpireMinutes: config.tokenExpireMinutes,
         now: Date.now,
-        log: (line) => out.result({ event: "answered", line }, [line]),
+        log: (line) => void out.tell({ event: "answered", line }, line),
       },
       { hostname: config.host, port: config.port },
     )
     const listening = `http://${server.hostname}:${server.port}`
-    out.result({ event: "listening", url: `${listening}/v2/check` }, [`Listening on ${listening}/v2/check`])
+    out.tell({ event: "listening", url: `${listening}/v2/check` }, `Listening on ${listening}/v2/check`)
     await untilSignal()
     await server.stop()
+    out.end()
     return EXIT.ok
   },
 })

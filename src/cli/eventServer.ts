@@ -1,8 +1,10 @@
 /** `cosigner event-server`: prints what nodes report, one JSON object per line, until a signal ends it. */
 import { readNodeKey } from "../callback/servers.ts"
 import { EXIT } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
 import { startEventServer } from "../kit/eventServer.ts"
 import { command, list, refuse, value } from "./command.ts"
+import { serverOutput } from "./serverOutput.ts"
 
 export const eventServer = command({
   summary: "Run a small event server that prints what nodes report",
@@ -16,24 +18,29 @@ export const eventServer = command({
     nodeKeys: list("--node-key <file>", "event public keys of the nodes, PEM files"),
   },
   examples: [["cosigner event-server --node-key node1-event.pem", "print the events of one node"]],
-  run: async ({ options, out }) => {
+  run: async ({ globals, options }) => {
+    const out = serverOutput(globals.json)
     if (options.nodeKeys.length === 0) refuse("--node-key", "at least one PEM file", "")
     const server = startEventServer(
       {
         nodeKeys: options.nodeKeys.map(readNodeKey),
         now: Date.now,
-        onEvent: ({ eventType, body }) =>
-          out.result({ event: "received", ...body }, [`${eventType} ${JSON.stringify(body)}`]),
+        onEvent: ({ eventType, body }) => {
+          const isTold = out.tell({ event: "received", ...body }, `${eventType} ${JSON.stringify(body)}`)
+          // what was dropped was not taken: the node sends it again
+          if (!isTold) throw new CosignerError("E-CLI-013", { why: "nobody reads it" })
+        },
       },
       options.listen ?? { hostname: "127.0.0.1", port: 11030 },
     )
     const url = `http://${server.hostname}:${server.port}/v2/event`
-    out.result({ event: "listening", url }, [`Listening on ${url}`])
+    out.tell({ event: "listening", url }, `Listening on ${url}`)
     await new Promise<void>((resolve) => {
       process.once("SIGINT", () => resolve())
       process.once("SIGTERM", () => resolve())
     })
     await server.stop()
+    out.end()
     return EXIT.ok
   },
 })

@@ -92,7 +92,7 @@ export const start = command({
       log.error("the node cannot run", { ...codeField(error), why: errorText(error) })
       throw error
     } finally {
-      opened.close()
+      await opened.close()
       process.off("SIGUSR1", onRotated).off("SIGHUP", onRotated)
       stderr.end(LAST_WORDS_MS)
     }

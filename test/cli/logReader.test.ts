@@ -31,6 +31,24 @@ test("stderr on a full pipe that nobody reads: the node starts, runs and obeys S
   expect(child.exitCode).toBe(0)
 })
 
+test("a log file on a disk that hangs: the node starts, runs, answers and obeys SIGTERM", async () => {
+  using node = await makeNode()
+  const filename = join(node.dir, "hangs.log")
+  using _ = fullPipe(filename)
+  const socket = join(node.dir, "status.sock")
+  node.configure(
+    `[log.file]\nenable = true\nlevel = "trace"\nfilename = ${JSON.stringify(filename)}\n[status]\nenable = true\nlisten = "unix:${socket}"\n`,
+  )
+  await using it = node.start()
+  await it.line(/msg="?running/)
+  const { items } = (await fetch("http://node/status", { unix: socket }).then((answer) => answer.json())) as {
+    items: readonly { name: string; state: string }[]
+  }
+  expect(items.find(({ name }) => name === "loop")?.state).toBe("ok")
+  it.signal("SIGTERM")
+  expect((await it.ended).exit).toBe(0)
+})
+
 test("a log file that was moved away: SIGUSR1 and SIGHUP open a new one, and neither ends the node", async () => {
   using node = await makeNode()
   const at = (name: string) => join(node.dir, "logs", name)

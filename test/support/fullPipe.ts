@@ -1,9 +1,11 @@
 /** A pipe that is full and that nobody reads: what a hanging log collector leaves of a process's stderr. */
-import { closeSync, constants, openSync, writeSync } from "node:fs"
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs"
 
 export interface FullPipe extends Disposable {
   /** Writing to it blocks. */
   readonly stderr: number
+  /** What is in it now, which makes room. */
+  read(): string
 }
 
 /** Makes it at `path`, which must not exist. */
@@ -19,6 +21,14 @@ export function fullPipe(path: string): FullPipe {
   }
   return {
     stderr,
+    read() {
+      const bytes = Buffer.alloc(64 * 1024)
+      try {
+        return bytes.toString("utf8", 0, readSync(filler, bytes))
+      } catch {
+        return ""
+      }
+    },
     [Symbol.dispose]() {
       closeSync(filler)
       closeSync(stderr)

@@ -180,7 +180,7 @@ describe("on every channel", () => {
   const secret = randomBytes(32)
   const hex = hexOf(secret)
 
-  test("a log: a field of a line, on stderr and in a file, as text and as JSON", () => {
+  test("a log: a field of a line, on stderr and in a file, as text and as JSON", async () => {
     for (const format of ["logfmt", "json"] as const) {
       const dir = folder()
       const leakScanner = leakScannerOf(secret)
@@ -192,7 +192,7 @@ describe("on every channel", () => {
         { isTerminal: false, write },
       )
       log.trace("opened", () => ({ inner: { share: hex } }))
-      close()
+      await close()
       leakScanner.hearFolder("file", dir)
       expect(accused(leakScanner)).toEqual(["output start", "file node.log"])
     }
