@@ -16,6 +16,7 @@ import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
+import { following } from "./wallets/progress.ts"
 import { startWebhookDelivery, type WebhookDelivery } from "./webhooks/delivery.ts"
 import { announcing } from "./webhooks/news.ts"
 
@@ -41,7 +42,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   opened.use(lock(files))
   const file = opened.adopt(openSqliteStore(files.database), (store) => store.close())
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
-  const store = announcing(file, Date.now, webhooks.poke)
+  const store = following(announcing(file, Date.now, webhooks.poke))
   const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
   const relay = opened.adopt(relayFor(engine, keys.tasks, log), (relay) => relay.close())

@@ -6,6 +6,7 @@ import type {
   Project,
   ShareSignRequest,
   SignRequest,
+  Transaction,
   TssRequest,
   Vault,
   WaasTask,
@@ -52,6 +53,25 @@ export const addressInfo = (address: WalletAddress): JsonObject => ({
   pubkey: address.pubkey,
   ...(address.xOnlyPubkey === undefined ? {} : { x_only_pubkey: address.xOnlyPubkey }),
   root_pubkey: address.rootPubkey,
+})
+
+export const transaction = (record: Transaction): JsonObject => ({
+  transaction_id: record.transactionId,
+  request_id: record.requestId,
+  wallet_id: record.walletId,
+  type: record.type,
+  status: record.status,
+  ...(record.subStatus === "" ? {} : { sub_status: record.subStatus }),
+  ...(record.failedReason === "" ? {} : { failed_reason: record.failedReason }),
+  chain_id: record.chainId,
+  source: record.source,
+  destination: record.destination,
+  ...(record.signature === "" ? {} : { result: { result_type: "Signature", signature: record.signature } }),
+  initiator_type: "API",
+  category: record.categories,
+  description: record.description,
+  created_timestamp: record.createdMs,
+  updated_timestamp: record.updatedMs,
 })
 
 export const chainInfo = ({ chainId, symbol, caip2 }: Chain): JsonObject => ({

@@ -19,6 +19,7 @@ import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
+import { following } from "../../src/waas/wallets/progress.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
 import { T0, TestClock } from "./clock.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
@@ -71,7 +72,7 @@ export class Rig implements AsyncDisposable {
       ...store,
       commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
     }
-    this.store = announcing(failing, this.clock.now, () => this.onNews())
+    this.store = following(announcing(failing, this.clock.now, () => this.onNews()))
     this.engine = await Engine.open({
       store: this.store,
       relay: this.relay,

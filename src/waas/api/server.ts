@@ -20,6 +20,7 @@ import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
 import { signatureHeaders } from "./signedAnswer.ts"
 import { signRequestRoutes } from "./signRequests.ts"
+import { transactionRoutes } from "./transactions.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
 import { walletRoutes } from "./wallets.ts"
@@ -42,6 +43,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...shareSignRequestRoutes(context),
   ...projectRoutes(context),
   ...walletRoutes(context),
+  ...transactionRoutes(context),
   ...webhookRoutes(context),
 ]
 

@@ -13,8 +13,9 @@ import { type Candidates, chooseSigners, namedSigners } from "../engine/choose.t
 import { canonicalJson } from "../engine/outcome.ts"
 import { type AskedMessage, isBase64, withHashes } from "../engine/payloads.ts"
 import { ApiFailure, notFound } from "../failure.ts"
-import { signRequest } from "../shapes.ts"
+import { type JsonObject, signRequest } from "../shapes.ts"
 import type { CurveType, HolderGroup, SignRequest } from "../store/model.ts"
+import type { StoreWrite } from "../store/store.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { ExtraInfo } from "./extraInfo.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
@@ -86,7 +87,7 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
     path: REQUESTS,
     summary: "Ask threshold nodes of a group to sign messages under child keys of the vault",
     body: NewSignRequest,
-    handle: async ({ params, body }) => answerOf(api, await create(api, param(params, "vault_id"), body)),
+    handle: async ({ params, body }) => answerOf(api, await createSignRequest(api, param(params, "vault_id"), body)),
   }),
   route({
     method: "GET",
@@ -116,7 +117,22 @@ async function requestIn(api: ApiContext, params: Readonly<Record<string, string
   return request
 }
 
-async function create(api: ApiContext, vaultId: string, body: NewSignRequest): Promise<SignRequest> {
+/** What a request has that WaaS makes itself, beside what a caller can say. */
+interface MadeHere {
+  readonly signRequestId: string
+  /** Records that are written with the request. */
+  readonly beside: readonly StoreWrite[]
+  /** Which chain its paths sign for, CAIP-2. */
+  readonly chain: string
+}
+
+/** Begins to sign, or answers what came under this request_id before. */
+export async function createSignRequest(
+  api: ApiContext,
+  vaultId: string,
+  body: Omit<NewSignRequest, "extra_info"> & { readonly extra_info?: JsonObject },
+  made?: MadeHere,
+): Promise<SignRequest> {
   const vault = await vaultOf(api, vaultId)
   const messages = body.messages.map(messageOf)
   if ((body.signature_type === 2) !== (body.curve === "ED25519")) {
@@ -145,11 +161,18 @@ async function create(api: ApiContext, vaultId: string, body: NewSignRequest): P
       body.used_tss_node_ids === undefined
         ? chooseSigners(group, candidates)
         : namedSigners(group, body.used_tss_node_ids, candidates),
-    messages: await withHashes(messages, payloads, rootOf(group, body.curve), body.signature_type),
+    messages: await withHashes(
+      messages,
+      payloads,
+      rootOf(group, body.curve),
+      body.signature_type,
+      made && (() => [made.chain]),
+    ),
     payloads,
     extraInfo: body.extra_info ?? {},
     description: body.description ?? "",
     deadlineMs: api.now() + limitMs,
+    ...(made === undefined ? {} : { signRequestId: made.signRequestId, beside: made.beside }),
   })
 }
 
@@ -183,7 +206,10 @@ function messageOf(message: NewSignRequest["messages"][number], index: number): 
 }
 
 /** Throws 2006 for payloads that a task could not hold. */
-function payloadsOf({ payloads = [], messages }: NewSignRequest): readonly TaskPayload[] {
+function payloadsOf({
+  payloads = [],
+  messages,
+}: Pick<NewSignRequest, "payloads" | "messages">): readonly TaskPayload[] {
   for (const [index, { data }] of payloads.entries()) {
     if (!isBase64(data)) throw new ApiFailure(2006, `body.payloads.${index}.data: not base64 in its one form`)
     if (!messages.some(({ payload }) => payload === index)) {

@@ -101,7 +101,7 @@ const walletReads = (api: ApiContext): readonly Route[] => [
         ...(vaultType === undefined ? {} : { vaultType }),
       }
       const slice = await api.store.wallets(filter, pageQuery(query))
-      const items = await Promise.all(slice.items.map((wallet) => shapeOf(api, wallet)))
+      const items = await Promise.all(slice.items.map((wallet) => walletShape(api, wallet)))
       return pageOf({ ...slice, items }, (item) => item)
     },
   }),
@@ -109,7 +109,7 @@ const walletReads = (api: ApiContext): readonly Route[] => [
     method: "GET",
     path: WALLET,
     summary: "One wallet",
-    handle: async ({ params }) => shapeOf(api, await walletOf(api, params)),
+    handle: async ({ params }) => walletShape(api, await walletOf(api, params)),
   }),
 ]
 
@@ -138,7 +138,7 @@ const walletChanges = (api: ApiContext): readonly Route[] => [
         createdMs: api.now(),
       }
       await api.store.commit([{ put: "wallet", record: wallet }])
-      return shapeOf(api, wallet)
+      return walletShape(api, wallet)
     },
   }),
   route({
@@ -154,7 +154,7 @@ const walletChanges = (api: ApiContext): readonly Route[] => [
       const before = await walletOf(api, params)
       const renamed: Wallet = { ...before, name: body.name ?? before.name }
       await api.store.commit([{ put: "wallet", record: renamed }])
-      return shapeOf(api, renamed)
+      return walletShape(api, renamed)
     },
   }),
   route({
@@ -226,7 +226,7 @@ async function newAddresses(
 }
 
 /** Throws 2006. */
-function enabledChain(api: ApiContext, chainId: string): Chain {
+export function enabledChain(api: ApiContext, chainId: string): Chain {
   const chain = api.chains.enabled.find((enabled) => enabled.chainId === chainId)
   if (chain !== undefined) return chain
   throw new ApiFailure(2006, `body.chain_id: ${JSON.stringify(chainId)} is not enabled; see /v2/wallets/enabled_chains`)
@@ -239,15 +239,17 @@ function rootFor(vault: Vault, { curve }: Chain): string {
   return root.rootPubkey
 }
 
+const walletOf = (api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> =>
+  shownWallet(api, param(params, "wallet_id"))
+
 /** Throws 2028, also for a wallet that was deleted. */
-async function walletOf(api: ApiContext, params: Readonly<Record<string, string>>): Promise<Wallet> {
-  const id = param(params, "wallet_id")
+export async function shownWallet(api: ApiContext, id: string): Promise<Wallet> {
   const wallet = await api.store.wallet(id)
   if (wallet === undefined || wallet.deleted) throw notFound("wallet", id)
   return wallet
 }
 
-async function shapeOf(api: ApiContext, wallet: Wallet): Promise<JsonObject> {
+export async function walletShape(api: ApiContext, wallet: Wallet): Promise<JsonObject> {
   const vault = await vaultOf(api, wallet.vaultId)
   const project = vault.projectId === undefined ? undefined : await projectOf(api, vault.projectId)
   return walletInfo(wallet, vault, (await api.store.organisation()).orgId, project)

@@ -30,6 +30,7 @@ import type {
   Vault,
   WaasTask,
 } from "../store/model.ts"
+import type { StoreWrite } from "../store/store.ts"
 import { batchesOf } from "./payloads.ts"
 import type { Documents } from "./ports.ts"
 import { curveNameOf } from "./requests.ts"
@@ -78,6 +79,10 @@ export interface SignWish {
   readonly extraInfo: Readonly<Record<string, unknown>>
   readonly description: string
   readonly deadlineMs: number
+  /** The request's id, where a record beside it has the same; a new one otherwise. */
+  readonly signRequestId?: string
+  /** Records that are written with the request. */
+  readonly beside?: readonly StoreWrite[]
 }
 
 /** One task per curve, for all nodes of the group; of a reshare for those that deal besides. */
@@ -170,7 +175,7 @@ export function makeSignRequest(
   if (shareGroup === undefined) throw new ApiFailure(30032, `the group ${group.groupId} has no key on ${wish.curve}`)
   const batches = batchesOf(wish.messages, wish.payloads, BATCH)
   const request: SignRequest = {
-    signRequestId: newUuid(),
+    signRequestId: wish.signRequestId ?? newUuid(),
     requestId: wish.requestId,
     fingerprint: wish.fingerprint,
     vaultId: vault.vaultId,

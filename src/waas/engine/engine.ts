@@ -173,7 +173,7 @@ export class Engine {
         throw new ApiFailure(30001, `request_id ${wish.requestId} was used for another request`)
       }
       const { request, tasks } = makeSignRequest(wish, await this.#making())
-      await this.#live.begin({ put: "signRequest", record: request }, tasks)
+      await this.#live.begin({ put: "signRequest", record: request }, tasks, wish.beside)
       return request
     })
   }

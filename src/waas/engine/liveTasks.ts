@@ -91,7 +91,7 @@ export class LiveTasks {
   }
 
   /** Stores a request with its tasks and asks the nodes. Throws 2026. */
-  async begin(request: StoreWrite, tasks: readonly WaasTask[]): Promise<void> {
+  async begin(request: StoreWrite, tasks: readonly WaasTask[], beside: readonly StoreWrite[] = []): Promise<void> {
     const open = [...this.#tasks.values()].filter((task) => !isFinal(task)).length
     if (open + tasks.length > this.#options.openTasks) {
       throw new ApiFailure(
@@ -100,7 +100,7 @@ export class LiveTasks {
       )
     }
     const made = tasks.map((record): StoreWrite => ({ put: "task", record, live: true }))
-    await this.#options.store.commit([request, ...made, ...tasks.flatMap(toBeTold)])
+    await this.#options.store.commit([...beside, request, ...made, ...tasks.flatMap(toBeTold)])
     for (const task of tasks) {
       this.#tasks.set(task.taskId, task)
       this.#options.log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })

@@ -16,12 +16,13 @@ export type AskedMessage = Omit<SignMessage, "msg_hash"> & { readonly msg_hash?:
 
 const SIGNATURES = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" } as const
 
-/** The messages with every hash. Throws 2006 for what has no payload to take it from, or one that cannot be read. */
+/** The messages with every hash; `chainsOf` says which chains a path signs for, its coin type's mainnet unless given. Throws 2006 for what has no payload to take it from, or one that cannot be read. */
 export async function withHashes(
   messages: readonly AskedMessage[],
   payloads: readonly TaskPayload[],
   rootPubkey: string,
   signatureType: SignatureType,
+  chainsOf = DEFAULT_INTENT_SETTINGS.chainsOf,
 ): Promise<readonly SignMessage[]> {
   const readings = new Map<number, Reading>()
   const filled: SignMessage[] = []
@@ -36,7 +37,7 @@ export async function withHashes(
       throw new ApiFailure(2003, `body.messages.${index}.msg_hash: it may be left out only where a payload says it`)
     }
     const own = messages.filter((message) => message.payload === payload)
-    const reading = readings.get(payload) ?? (await readingOf(stated, own, rootPubkey, signatureType))
+    const reading = readings.get(payload) ?? (await readingOf(stated, own, rootPubkey, signatureType, chainsOf))
     if (isProblem(reading)) throw unread(payload, reading)
     readings.set(payload, reading)
     filled.push({ ...asked, msg_hash: hashOf(reading, asked, index) })
@@ -49,8 +50,10 @@ async function readingOf(
   messages: readonly AskedMessage[],
   rootPubkey: string,
   signatureType: SignatureType,
+  chainsOf: typeof DEFAULT_INTENT_SETTINGS.chainsOf,
 ): Promise<Reading | Problem> {
-  const context = contextOf(messages, SIGNATURES[signatureType], intentKeyOf(rootPubkey), DEFAULT_INTENT_SETTINGS)
+  const settings = { ...DEFAULT_INTENT_SETTINGS, chainsOf }
+  const context = contextOf(messages, SIGNATURES[signatureType], intentKeyOf(rootPubkey), settings)
   return "code" in context ? context : read({ format, data: payloadBytes(data) }, context)
 }
 

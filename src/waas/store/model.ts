@@ -248,6 +248,34 @@ export interface WalletAddress {
   readonly createdMs: number
 }
 
+/** A transaction or signed message of a wallet, as the published objects have it (formats.md 7.4); signed by the request of its id. */
+export interface Transaction {
+  readonly transactionId: string
+  readonly requestId: string
+  /** Digest of what came under the request id. */
+  readonly fingerprint: string
+  readonly walletId: string
+  readonly vaultId: string
+  readonly chainId: string
+  readonly type: TransactionKind
+  readonly status: TransactionStatus
+  /** Empty where the status says it all. */
+  readonly subStatus: string
+  readonly failedReason: string
+  /** As the published objects spell them. */
+  readonly source: Readonly<Record<string, unknown>>
+  readonly destination: Readonly<Record<string, unknown>>
+  /** Of a message: in the form that its kind has. Empty before it is signed. */
+  readonly signature: string
+  readonly description: string
+  readonly categories: readonly string[]
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+export type TransactionKind = "MessageSign"
+export type TransactionStatus = "Submitted" | "PendingSignature" | "Completed" | "Failed" | "Rejected"
+
 /** Somebody's server that is told what happens (formats.md 7.5). */
 export interface WebhookEndpoint {
   readonly endpointId: string

@@ -185,6 +185,22 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (vault_id, prefix)
   ) STRICT;
   `,
+  `
+  CREATE TABLE transactions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    request_id TEXT NOT NULL UNIQUE,
+    wallet_id TEXT NOT NULL REFERENCES wallets (id),
+    vault_id TEXT NOT NULL,
+    chain_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX transactions_by_wallet ON transactions (wallet_id);
+  CREATE INDEX transactions_by_vault ON transactions (vault_id);
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -237,6 +237,7 @@ function put(db: Database, write: StoreWrite): void {
       putWebhook(db, write)
       return
     case "project":
+    case "transaction":
     case "wallet":
     case "address":
       putWallet(db, write)

@@ -12,6 +12,7 @@ import type {
   Project,
   ShareSignRequest,
   SignRequest,
+  Transaction,
   TssRequest,
   Vault,
   VaultType,
@@ -82,8 +83,22 @@ export type WalletWrite =
   | { readonly put: "project"; readonly record: Project }
   | { readonly put: "wallet"; readonly record: Wallet }
   | { readonly put: "address"; readonly record: WalletAddress }
+  | { readonly put: "transaction"; readonly record: Transaction }
 
-/** Projects, wallets and their addresses. */
+/** What transactions are asked for by; each list matches any of its values. */
+export interface TransactionFilter {
+  readonly requestId?: string
+  readonly vaultId?: string
+  readonly transactionIds?: readonly string[]
+  readonly walletIds?: readonly string[]
+  readonly chainIds?: readonly string[]
+  readonly types?: readonly string[]
+  readonly statuses?: readonly string[]
+  readonly createdFromMs?: number
+  readonly createdToMs?: number
+}
+
+/** Projects, wallets, their addresses and transactions. */
 export interface WalletStore {
   project(projectId: string): Promise<Project | undefined>
   projects(page: PageQuery): Promise<Slice<Project>>
@@ -106,6 +121,9 @@ export interface WalletStore {
    * given out again, whatever becomes of them.
    */
   takeAddressIndices(vaultId: string, prefix: string, count: number): Promise<number>
+  transaction(transactionId: string): Promise<Transaction | undefined>
+  transactionOf(requestId: string): Promise<Transaction | undefined>
+  transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<Transaction>>
 }
 
 /** Whom WaaS tells what happens, and what it still has to tell. */

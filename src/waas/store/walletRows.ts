@@ -1,8 +1,8 @@
 /** Projects, wallets, addresses and the counters of their paths in waas.db. */
 import type { Database } from "bun:sqlite"
-import type { Project, Wallet, WalletAddress } from "./model.ts"
+import type { Project, Transaction, Wallet, WalletAddress } from "./model.ts"
 import { type Filter, type RowReaders, upsert } from "./rows.ts"
-import type { WalletStore, WalletWrite } from "./store.ts"
+import type { TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
 export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders): WalletStore {
   return {
@@ -24,6 +24,28 @@ export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders):
       if (row === null) throw new TypeError("an INSERT that returns gave nothing back")
       return row.next - count
     },
+    transaction: async (id) => rowOf<Transaction>("SELECT body FROM transactions WHERE id = ?", id),
+    transactionOf: async (id) => rowOf<Transaction>("SELECT body FROM transactions WHERE request_id = ?", id),
+    transactions: async (filter, query) => page<Transaction>("transactions", wantedTransactions(filter), query),
+  }
+}
+
+function wantedTransactions(filter: TransactionFilter): Filter {
+  const lists = [
+    ["request_id", filter.requestId === undefined ? undefined : [filter.requestId]],
+    ["vault_id", filter.vaultId === undefined ? undefined : [filter.vaultId]],
+    ["id", filter.transactionIds],
+    ["wallet_id", filter.walletIds],
+    ["chain_id", filter.chainIds],
+    ["type", filter.types],
+    ["status", filter.statuses],
+  ] as const
+  const where = lists.flatMap(([column, values]) => listed(column, values))
+  const from = filter.createdFromMs ?? 0
+  const to = filter.createdToMs ?? Number.MAX_SAFE_INTEGER
+  return {
+    where: [...where, "created_ms BETWEEN ? AND ?"].join(" AND "),
+    values: [...lists.flatMap(([, values]) => values ?? []), from, to],
   }
 }
 
@@ -50,6 +72,12 @@ export function putWallet(db: Database, write: WalletWrite): void {
     case "wallet": {
       const { walletId, vaultId, deleted } = write.record
       upsert(db, "wallets", walletId, { vault_id: vaultId, deleted: deleted ? 1 : 0 }, write.record)
+      return
+    }
+    case "transaction": {
+      const { transactionId, requestId, walletId, vaultId, chainId, type, status, createdMs } = write.record
+      const parties = { request_id: requestId, wallet_id: walletId, vault_id: vaultId, chain_id: chainId }
+      upsert(db, "transactions", transactionId, { ...parties, type, status, created_ms: createdMs }, write.record)
       return
     }
     case "address": {

@@ -3,8 +3,8 @@
  * told if and only if the change is durable.
  */
 import { newUuid } from "../ids.ts"
-import { addressInfo, mpcVault, tssRequest, walletInfo } from "../shapes.ts"
-import type { TssRequestStatus, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
+import { addressInfo, mpcVault, transaction, tssRequest, walletInfo } from "../shapes.ts"
+import type { TransactionStatus, TssRequestStatus, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import type { WebhookEventType } from "./types.ts"
 
@@ -85,9 +85,24 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
       const data = { data_type: "WalletInfo", wallet: walletInfo(write.record, vault, orgId, project) }
       return { type: before === undefined ? "wallets.created" : "wallets.updated", objectId: walletId, data }
     }
+    case "transaction": {
+      const { record } = write
+      const before = await store.transaction(record.transactionId)
+      if (before?.status === record.status && before.subStatus === record.subStatus) return undefined
+      const type = before === undefined ? "wallets.transaction.created" : TRANSACTION_EVENTS[record.status]
+      return { type, objectId: record.transactionId, data: { data_type: "Transaction", ...transaction(record) } }
+    }
     default:
       return undefined
   }
+}
+
+const TRANSACTION_EVENTS: Readonly<Record<TransactionStatus, WebhookEventType>> = {
+  Submitted: "wallets.transaction.updated",
+  PendingSignature: "wallets.transaction.updated",
+  Completed: "wallets.transaction.succeeded",
+  Failed: "wallets.transaction.failed",
+  Rejected: "wallets.transaction.failed",
 }
 
 /** All addresses of one commit are of one wallet, and one event tells of them. */

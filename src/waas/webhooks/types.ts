@@ -9,6 +9,10 @@ export const EVENT_TYPES = [
   { type: "wallets.created", description: "A wallet was made." },
   { type: "wallets.updated", description: "A wallet was renamed or deleted." },
   { type: "wallets.addresses.created", description: "Addresses of a wallet were made." },
+  { type: "wallets.transaction.created", description: "A transaction was made." },
+  { type: "wallets.transaction.updated", description: "A transaction has another status, and has not ended." },
+  { type: "wallets.transaction.failed", description: "A transaction failed, was refused or cancelled." },
+  { type: "wallets.transaction.succeeded", description: "A transaction was completed." },
 ] as const
 
 export type WebhookEventType = (typeof EVENT_TYPES)[number]["type"]

@@ -124,6 +124,7 @@ test("what a node was told of before share groups were on record: all set-ups of
     "webhook_logs",
     "webhook_events",
     "webhook_endpoints",
+    "transactions",
     "address_counters",
     "addresses",
     "wallets",

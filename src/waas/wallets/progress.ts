@@ -1,0 +1,79 @@
+/**
+ * Transactions follow the signing requests that sign them: whenever a request is written, the transaction of its id is
+ * written with it, in the same commit. Webhooks are told of what is written below this.
+ */
+import type { SignRequest, SignStatus, Transaction, TransactionStatus, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
+import { signatureText } from "./messages.ts"
+
+/** The store, but each commit that writes a signing request also writes its transaction as it then is. */
+export function following(store: WaasStore): WaasStore {
+  return {
+    ...store,
+    async commit(writes) {
+      const tasks = writes.flatMap((write) => (write.put === "task" ? [write.record] : []))
+      const followed = await Promise.all(
+        writes.map((write) =>
+          write.put === "signRequest" ? transactionNow(write.record, writes, tasks, store) : undefined,
+        ),
+      )
+      const records = followed.filter((record) => record !== undefined)
+      await store.commit([...writes, ...records.map((record): StoreWrite => ({ put: "transaction", record }))])
+    },
+  }
+}
+
+async function transactionNow(
+  request: SignRequest,
+  writes: readonly StoreWrite[],
+  tasks: readonly WaasTask[],
+  store: WaasStore,
+): Promise<Transaction | undefined> {
+  // the commit that makes a request has its transaction as it begins
+  if (writes.some((write) => write.put === "transaction" && write.record.transactionId === request.signRequestId))
+    return undefined
+  const before = await store.transaction(request.signRequestId)
+  if (before === undefined) return undefined
+  const { status, subStatus } = STATUS[request.status]
+  const after: Transaction = {
+    ...before,
+    status,
+    subStatus: request.code === "E-WAA-020" ? "FailedSignerTimeout" : subStatus,
+    failedReason: request.code === "" ? "" : `${request.code} ${request.reason}`,
+    updatedMs: request.updatedMs,
+  }
+  return request.status === "Completed" ? signed(after, request, tasks, store) : after
+}
+
+async function signed(
+  transaction: Transaction,
+  request: SignRequest,
+  tasks: readonly WaasTask[],
+  store: WaasStore,
+): Promise<Transaction> {
+  const task = tasks.find(({ request: { id } }) => id === request.signRequestId)
+  const outcome = task?.outcome
+  const made = outcome?.type === "signatures" ? outcome.signatures[0] : undefined
+  const address = await addressOf(transaction, store)
+  if (made === undefined || address === undefined) return transaction
+  const recovery = made.signature_recovery === "" ? undefined : Number(made.signature_recovery)
+  return { ...transaction, signature: signatureText(transaction, address, { signature: made.signature, recovery }) }
+}
+
+async function addressOf({ walletId, chainId, source }: Transaction, store: WaasStore) {
+  const text = String(source["address"])
+  const page = { limit: 1, after: undefined, before: undefined }
+  return (await store.addresses({ walletId, chainIds: [chainId], addresses: [text] }, page)).items[0]
+}
+
+/** What a signing request's status is for its transaction; there is no word for cancelled but that it failed. */
+export const STATUS: Readonly<Record<SignStatus, { readonly status: TransactionStatus; readonly subStatus: string }>> =
+  {
+    Initializing: { status: "PendingSignature", subStatus: "Built" },
+    Approving: { status: "PendingSignature", subStatus: "PendingSignerApproval" },
+    Processing: { status: "PendingSignature", subStatus: "PendingSignerProcessing" },
+    Declined: { status: "Rejected", subStatus: "RejectedBySigner" },
+    Failed: { status: "Failed", subStatus: "FailedBySigner" },
+    Canceled: { status: "Failed", subStatus: "CanceledByAPI" },
+    Completed: { status: "Completed", subStatus: "SignatureVerificationSuccess" },
+  }
