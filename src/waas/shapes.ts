@@ -6,12 +6,12 @@ import type {
   Project,
   ShareSignRequest,
   SignRequest,
-  Transaction,
   TssRequest,
   Vault,
   WaasTask,
   Wallet,
   WalletAddress,
+  WalletTransaction,
 } from "./store/model.ts"
 import type { Chain } from "./wallets/chains.ts"
 
@@ -55,7 +55,7 @@ export const addressInfo = (address: WalletAddress): JsonObject => ({
   root_pubkey: address.rootPubkey,
 })
 
-export const transaction = (record: Transaction): JsonObject => ({
+export const transaction = (record: WalletTransaction): JsonObject => ({
   transaction_id: record.transactionId,
   request_id: record.requestId,
   wallet_id: record.walletId,

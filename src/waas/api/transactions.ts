@@ -10,10 +10,10 @@ import { checksummed } from "../../keys/addresses.ts"
 import { canonicalJson } from "../engine/outcome.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { addressInfo, type JsonObject, transaction } from "../shapes.ts"
-import type { Transaction, TransactionKind, Wallet, WalletAddress } from "../store/model.ts"
+import type { TransactionKind, Wallet, WalletAddress, WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
 import type { Chain } from "../wallets/chains.ts"
-import { MessageDestination, type WantedSignature, wantedSignature } from "../wallets/messages.ts"
+import { MessageDestination, type SignatureWish, wantedSignature } from "../wallets/messages.ts"
 import { STATUS } from "../wallets/progress.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
@@ -127,12 +127,12 @@ const absent = (verb: string, why: string): readonly Route[] => [
   }),
 ]
 
-const approvals = ({ transactionId, requestId }: Transaction): JsonObject => ({
+const approvals = ({ transactionId, requestId }: WalletTransaction): JsonObject => ({
   transaction_id: transactionId,
   request_id: requestId,
 })
 
-const begun = ({ requestId, transactionId, status }: Transaction): JsonObject => ({
+const begun = ({ requestId, transactionId, status }: WalletTransaction): JsonObject => ({
   request_id: requestId,
   transaction_id: transactionId,
   status,
@@ -160,7 +160,7 @@ function filterOf(query: Readonly<Record<string, string | undefined>>): Transact
 
 const numberOf = (digits: string | undefined): number | undefined => (digits === undefined ? undefined : Number(digits))
 
-async function messageSign(api: ApiContext, body: MessageSign): Promise<Transaction> {
+async function messageSign(api: ApiContext, body: MessageSign): Promise<WalletTransaction> {
   const fingerprint = toHex(sha256(utf8(canonicalJson(body))))
   const known = await sameRequest(api, body.request_id, fingerprint)
   if (known !== undefined) return known
@@ -182,13 +182,17 @@ async function messageSign(api: ApiContext, body: MessageSign): Promise<Transact
 }
 
 /** The transaction that came under this request_id before. Throws 30001 if that asked for another thing. */
-async function sameRequest(api: ApiContext, requestId: string, fingerprint: string): Promise<Transaction | undefined> {
+async function sameRequest(
+  api: ApiContext,
+  requestId: string,
+  fingerprint: string,
+): Promise<WalletTransaction | undefined> {
   const known = await api.store.transactionOf(requestId)
   if (known === undefined || known.fingerprint === fingerprint) return known
   throw new ApiFailure(30001, `request_id ${requestId} was used for another request`)
 }
 
-interface Parts {
+interface TransactionParts {
   readonly fingerprint: string
   readonly wallet: Wallet
   readonly chain: Chain
@@ -196,7 +200,7 @@ interface Parts {
   readonly type: TransactionKind
 }
 
-function newTransaction(api: ApiContext, body: MessageSign, parts: Parts): Transaction {
+function newTransaction(api: ApiContext, body: MessageSign, parts: TransactionParts): WalletTransaction {
   const { wallet, chain, address, type, fingerprint } = parts
   const nowMs = api.now()
   return {
@@ -219,15 +223,15 @@ function newTransaction(api: ApiContext, body: MessageSign, parts: Parts): Trans
   }
 }
 
-interface Signing {
+interface MessageSigning {
   readonly wallet: Wallet
   readonly chain: Chain
   readonly address: WalletAddress
-  readonly wanted: WantedSignature
+  readonly wanted: SignatureWish
   readonly group: Static<typeof SigningGroup> | undefined
 }
 
-async function signing(api: ApiContext, record: Transaction, parts: Signing): Promise<void> {
+async function signing(api: ApiContext, record: WalletTransaction, parts: MessageSigning): Promise<void> {
   const { wallet, chain, address, wanted, group } = parts
   const { content, signatureType, tweak } = wanted
   const message = { bip32_path: address.path, tweak }
@@ -257,7 +261,7 @@ async function signing(api: ApiContext, record: Transaction, parts: Signing): Pr
 }
 
 /** What a message is valid for is its payload's to say: nodes refuse a chain beside one that is valid on every chain. */
-function told(record: Transaction, address: WalletAddress, content: WantedSignature["content"]): JsonObject {
+function told(record: WalletTransaction, address: WalletAddress, content: SignatureWish["content"]): JsonObject {
   const { chain_id, ...shape } = transaction(record)
   const isAnyChain = "payload" in content && content.payload.format.startsWith("evm/") && record.type === "MessageSign"
   return isAnyChain
@@ -280,7 +284,7 @@ async function addressOf(api: ApiContext, wallet: Wallet, chain: Chain, text: st
 }
 
 /** Throws 2028. */
-async function transactionIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<Transaction> {
+async function transactionIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<WalletTransaction> {
   const id = param(params, "transaction_id")
   const found = await api.store.transaction(id)
   if (found === undefined) throw notFound("transaction", id)

@@ -249,7 +249,7 @@ export interface WalletAddress {
 }
 
 /** A transaction or signed message of a wallet, as the published objects have it (formats.md 7.4); signed by the request of its id. */
-export interface Transaction {
+export interface WalletTransaction {
   readonly transactionId: string
   readonly requestId: string
   /** Digest of what came under the request id. */

@@ -12,7 +12,6 @@ import type {
   Project,
   ShareSignRequest,
   SignRequest,
-  Transaction,
   TssRequest,
   Vault,
   VaultType,
@@ -20,6 +19,7 @@ import type {
   WaasTask,
   Wallet,
   WalletAddress,
+  WalletTransaction,
   WebhookEndpoint,
   WebhookEndpointStatus,
   WebhookEvent,
@@ -83,7 +83,7 @@ export type WalletWrite =
   | { readonly put: "project"; readonly record: Project }
   | { readonly put: "wallet"; readonly record: Wallet }
   | { readonly put: "address"; readonly record: WalletAddress }
-  | { readonly put: "transaction"; readonly record: Transaction }
+  | { readonly put: "transaction"; readonly record: WalletTransaction }
 
 /** What transactions are asked for by; each list matches any of its values. */
 export interface TransactionFilter {
@@ -121,9 +121,9 @@ export interface WalletStore {
    * given out again, whatever becomes of them.
    */
   takeAddressIndices(vaultId: string, prefix: string, count: number): Promise<number>
-  transaction(transactionId: string): Promise<Transaction | undefined>
-  transactionOf(requestId: string): Promise<Transaction | undefined>
-  transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<Transaction>>
+  transaction(transactionId: string): Promise<WalletTransaction | undefined>
+  transactionOf(requestId: string): Promise<WalletTransaction | undefined>
+  transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<WalletTransaction>>
 }
 
 /** Whom WaaS tells what happens, and what it still has to tell. */

@@ -1,6 +1,6 @@
 /** Projects, wallets, addresses and the counters of their paths in waas.db. */
 import type { Database } from "bun:sqlite"
-import type { Project, Transaction, Wallet, WalletAddress } from "./model.ts"
+import type { Project, Wallet, WalletAddress, WalletTransaction } from "./model.ts"
 import { type Filter, type RowReaders, upsert } from "./rows.ts"
 import type { TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
@@ -24,9 +24,9 @@ export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders):
       if (row === null) throw new TypeError("an INSERT that returns gave nothing back")
       return row.next - count
     },
-    transaction: async (id) => rowOf<Transaction>("SELECT body FROM transactions WHERE id = ?", id),
-    transactionOf: async (id) => rowOf<Transaction>("SELECT body FROM transactions WHERE request_id = ?", id),
-    transactions: async (filter, query) => page<Transaction>("transactions", wantedTransactions(filter), query),
+    transaction: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE id = ?", id),
+    transactionOf: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE request_id = ?", id),
+    transactions: async (filter, query) => page<WalletTransaction>("transactions", wantedTransactions(filter), query),
   }
 }
 

@@ -9,7 +9,7 @@ import { sha256 } from "../../crypto/frame.ts"
 import type { Format } from "../../intent/reading.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { ApiFailure } from "../failure.ts"
-import type { Transaction, WalletAddress } from "../store/model.ts"
+import type { WalletAddress, WalletTransaction } from "../store/model.ts"
 import type { Chain } from "./chains.ts"
 
 const Kind = <const K extends string>(kind: K) => ({ destination_type: Type.Literal(kind) })
@@ -33,7 +33,7 @@ export const MessageDestination = Type.Union([
 ])
 export type MessageDestination = Static<typeof MessageDestination>
 
-export interface WantedSignature {
+export interface SignatureWish {
   readonly signatureType: 1 | 2 | 3
   /** Taproot: `0x`, a key path without scripts (BIP-86); empty elsewhere. */
   readonly tweak: string
@@ -42,7 +42,7 @@ export interface WantedSignature {
 }
 
 /** What nodes are asked for. Throws 2006 where the address cannot sign such a message. */
-export function wantedSignature(wanted: MessageDestination, address: WalletAddress, chain: Chain): WantedSignature {
+export function wantedSignature(wanted: MessageDestination, address: WalletAddress, chain: Chain): SignatureWish {
   const kind = wanted.destination_type
   const demand = (fits: boolean, who: string): void => {
     if (!fits)
@@ -51,7 +51,7 @@ export function wantedSignature(wanted: MessageDestination, address: WalletAddre
         `body.destination: ${kind} is for ${who}, not for ${address.encoding} of ${chain.chainId}`,
       )
   }
-  const ecdsa = (format: Format, data: Bytes): WantedSignature => ({
+  const ecdsa = (format: Format, data: Bytes): SignatureWish => ({
     signatureType: 1,
     tweak: "",
     content: { payload: { format, data } },
@@ -117,7 +117,7 @@ const compactSize = (length: number): Bytes =>
  * base64 of the witness (simple form); a raw message's as nodes made it, `0x` hex, with the recovery id behind it on secp256k1.
  */
 export function signatureText(
-  { destination }: Pick<Transaction, "destination">,
+  { destination }: Pick<WalletTransaction, "destination">,
   { encoding, pubkey }: Pick<WalletAddress, "encoding" | "pubkey">,
   made: { readonly signature: string; readonly recovery: number | undefined },
 ): string {

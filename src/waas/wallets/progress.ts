@@ -2,7 +2,7 @@
  * Transactions follow the signing requests that sign them: whenever a request is written, the transaction of its id is
  * written with it, in the same commit. Webhooks are told of what is written below this.
  */
-import type { SignRequest, SignStatus, Transaction, TransactionStatus, WaasTask } from "../store/model.ts"
+import type { SignRequest, SignStatus, TransactionStatus, WaasTask, WalletTransaction } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { signatureText } from "./messages.ts"
 
@@ -28,14 +28,14 @@ async function transactionNow(
   writes: readonly StoreWrite[],
   tasks: readonly WaasTask[],
   store: WaasStore,
-): Promise<Transaction | undefined> {
+): Promise<WalletTransaction | undefined> {
   // the commit that makes a request has its transaction as it begins
   if (writes.some((write) => write.put === "transaction" && write.record.transactionId === request.signRequestId))
     return undefined
   const before = await store.transaction(request.signRequestId)
   if (before === undefined) return undefined
   const { status, subStatus } = STATUS[request.status]
-  const after: Transaction = {
+  const after: WalletTransaction = {
     ...before,
     status,
     subStatus: request.code === "E-WAA-020" ? "FailedSignerTimeout" : subStatus,
@@ -46,11 +46,11 @@ async function transactionNow(
 }
 
 async function signed(
-  transaction: Transaction,
+  transaction: WalletTransaction,
   request: SignRequest,
   tasks: readonly WaasTask[],
   store: WaasStore,
-): Promise<Transaction> {
+): Promise<WalletTransaction> {
   const task = tasks.find(({ request: { id } }) => id === request.signRequestId)
   const outcome = task?.outcome
   const made = outcome?.type === "signatures" ? outcome.signatures[0] : undefined
@@ -60,7 +60,7 @@ async function signed(
   return { ...transaction, signature: signatureText(transaction, address, { signature: made.signature, recovery }) }
 }
 
-async function addressOf({ walletId, chainId, source }: Transaction, store: WaasStore) {
+async function addressOf({ walletId, chainId, source }: WalletTransaction, store: WaasStore) {
   const text = String(source["address"])
   const page = { limit: 1, after: undefined, before: undefined }
   return (await store.addresses({ walletId, chainIds: [chainId], addresses: [text] }, page)).items[0]
