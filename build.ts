@@ -13,7 +13,13 @@ import { LOCKDOWN } from "./src/lockdown.ts"
 
 const root = import.meta.dir
 const dist = join(root, "dist")
-const ENTRIES = ["src/main.ts", "src/workers/worker.ts", "src/ops/port/worker.ts", "src/ops/admin/worker.ts"]
+const ENTRIES = [
+  "src/main.ts",
+  "src/workers/worker.ts",
+  "src/workers/readerProgram.ts",
+  "src/ops/port/worker.ts",
+  "src/ops/admin/worker.ts",
+]
 
 /**
  * Names the runtime reads from the environment before any of our code runs, or after the last of it. The lockdown already keeps

@@ -35,7 +35,7 @@ import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
-import { type IntentSettings, intentSettingsOf } from "./tasks/intents.ts"
+import { type IntentSettings, intentSettingsOf, type ReadElsewhere } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
@@ -47,6 +47,7 @@ import { tokenSigner } from "./wire/tssJwt.ts"
 import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
 import { type Pool, startPool } from "./workers/pool.ts"
+import { startReader } from "./workers/reader.ts"
 import { spawnSessionWorker } from "./workers/spawn.ts"
 
 export interface Daemon {
@@ -131,7 +132,8 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
 
   const callbacks = startCallbacks(base)
   let rules = config.embedded_risk_control_rules
-  const settingsOf = onceForNames()
+  const reader = startReader()
+  const settingsOf = onceForNames(reader.read)
   let waiting: readonly string[] = []
   tellRules(rules, log)
   tellCallbacks(callback.servers, log)
@@ -184,7 +186,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       // First, because a node that is stopping looks broken.
       const unwatched = operations.stop()
       admin.stop()
-      await endSessions(tasks, pool)
+      await endSessions(tasks, [pool, reader])
       up.stop()
       stopping.abort()
       await Promise.all([callbacks.pings, events.sender?.over, unwatched, jobs])
@@ -198,11 +200,11 @@ function startNodeJobs({ config, store, identity, log, observers, stopping }: No
   return startJobs({ config, store, signer, log, proven: observers.proven }, stopping)
 }
 
-/** A worker that hangs must not hold the node up: closing the pool ends its sessions, and with them the tasks. */
-async function endSessions(tasks: TaskRunner, pool: Pool): Promise<void> {
+/** A thread that hangs must not hold the node up: closing it ends its sessions or readings, and with them the tasks. */
+async function endSessions(tasks: TaskRunner, threads: readonly { close(): void }[]): Promise<void> {
   const suspended = tasks.stop()
   await Promise.race([suspended, Bun.sleep(DRAIN_MS)])
-  pool.close()
+  for (const thread of threads) thread.close()
   await suspended
 }
 
@@ -294,10 +296,10 @@ interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
 }
 
 /** Made once for each table of names. */
-function onceForNames(): (names: Names) => IntentSettings {
+function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSettings {
   let made: { readonly names: Names; readonly settings: IntentSettings } | undefined
   return (names) => {
-    if (made?.names !== names) made = { names, settings: intentSettingsOf(names) }
+    if (made?.names !== names) made = { names, settings: { ...intentSettingsOf(names), elsewhere } }
     return made.settings
   }
 }

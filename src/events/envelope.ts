@@ -3,6 +3,7 @@
  * them. Numbers where they have numbers, details as an object, extra_info as a JSON text.
  */
 import { toHex } from "../bytes.ts"
+import { boundedLines } from "../intent/json.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
 import { type Intents, NO_INTENTS, taskIntentHash } from "../tasks/intents.ts"
 import type { EventsFor, OutboxEvent, TaskChange, TaskStatus } from "../tasks/ports.ts"
@@ -13,6 +14,7 @@ import type { Task, TaskType } from "../wire/task.ts"
 export const PING = "ping"
 /** Of an intent's words in one event. */
 const MOST_LINES = 100
+const MOST_CHARACTERS = 64 * 1024
 
 const KINDS: Readonly<Record<TaskType, string>> = {
   KeyGen: "keygen",
@@ -90,7 +92,14 @@ function intentOf(intents: Intents): Readonly<Record<string, unknown>> {
   const hash = taskIntentHash(intents)
   return hash === undefined
     ? {}
-    : { intent_hash: hash, intent: intents.flatMap(({ text }) => text).slice(0, MOST_LINES) }
+    : {
+        intent_hash: hash,
+        intent: boundedLines(
+          intents.flatMap(({ text }) => text),
+          MOST_CHARACTERS,
+          MOST_LINES,
+        ),
+      }
 }
 
 function resultOf(task: Task, outcome: TaskOutcome): Readonly<Record<string, unknown>> {

@@ -13,7 +13,7 @@ import { namespaceOf } from "../intent/caip.ts"
 import { type Claimed, check } from "../intent/check.ts"
 import type { Asked, Context, Settings } from "../intent/decoder.ts"
 import { intentHashText } from "../intent/hash.ts"
-import { readingJson } from "../intent/json.ts"
+import { type JsonBounds, readingJson } from "../intent/json.ts"
 import { problem } from "../intent/problem.ts"
 import { read } from "../intent/read.ts"
 import { type Problem as IntentProblem, isProblem, type Reading } from "../intent/reading.ts"
@@ -28,6 +28,7 @@ import type { KnownAccount } from "../policy/request.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import { type KeySignTask, payloadBytes, type SignatureType, type SignMessage, type Task } from "../wire/task.ts"
 import { accountsIn } from "./accounts.ts"
+import { isHeavy } from "./readingCost.ts"
 import { contradiction, statedPayload, statedTransaction } from "./stated.ts"
 
 /** One payload, read. */
@@ -54,7 +55,12 @@ export interface IntentSettings {
   readonly settings: Settings
   readonly annotations: Annotations
   readonly names: Names
+  /** Reads on another thread what would hold this one too long; absent: everything is read here. */
+  readonly elsewhere?: ReadElsewhere
 }
+
+/** Never rejects. */
+export type ReadElsewhere = (task: KeySignTask, key: IntentKey, names: Names) => Promise<Intents | IntentProblem>
 
 /** What a node's [intent] table says, as its rules have it. */
 export const intentSettingsOf = (names: Names): IntentSettings => ({
@@ -68,7 +74,7 @@ export const intentSettingsOf = (names: Names): IntentSettings => ({
 export const DEFAULT_INTENT_SETTINGS: IntentSettings = intentSettingsOf(NO_NAMES)
 
 /** A key as intents need it: a group of this node's, or what WaaS knows of one. */
-interface IntentKey {
+export interface IntentKey {
   readonly curve: CurveName
   readonly publicKey: Bytes
   readonly chainCode: Bytes
@@ -106,6 +112,7 @@ export async function readIntents(
   key: IntentKey,
   settings: IntentSettings,
 ): Promise<Intents | IntentProblem> {
+  if (settings.elsewhere !== undefined && isHeavy(task)) return settings.elsewhere(task, key, settings.names)
   const places = placed(task, settings.chainsOf)
   const amiss = misplaced(task, places)
   if (amiss !== undefined) return amiss
@@ -303,12 +310,18 @@ export function taskIntentHash(intents: readonly Pick<TaskIntent, "hash">[]): st
   return `0x${toHex(H("intent/task", ...intents.map(({ hash }) => bytesOf(hash))))}`
 }
 
-/** As callback and event servers are shown them: each with its hash and the messages that it belongs to. */
-export const intentsJson = (intents: Intents): readonly Readonly<Record<string, unknown>>[] =>
-  intents.map(({ reading, hash, text, messages }) => ({
-    ...readingJson(reading, { intentHash: hash, text }),
+/** Of all intents of a task together, so that a body stays small whatever is signed. */
+const SHOWN: JsonBounds = { field: 4096, effects: 512 * 1024, text: 256 * 1024 }
+
+/** As callback servers are shown them: each with its hash and the messages that it belongs to. */
+export function intentsJson(intents: Intents): readonly Readonly<Record<string, unknown>>[] {
+  const share = (most: number): number => Math.floor(most / Math.max(1, intents.length))
+  const bounds = { ...SHOWN, effects: share(SHOWN.effects), text: share(SHOWN.text) }
+  return intents.map(({ reading, hash, text, messages }) => ({
+    ...readingJson(reading, { intentHash: hash, text }, bounds),
     messages,
   }))
+}
 
 /** The hash of the intent that a message belongs to, as it goes into a session id. */
 export function intentBytesOf(intents: Intents, index: number): Bytes | undefined {

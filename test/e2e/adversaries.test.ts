@@ -358,6 +358,8 @@ function evmLies(root: string): { readonly cases: readonly Case[]; readonly hone
       evmAsk(honest, stated(BOB, "0.1")),
       evmAsk(tokensOf(USDC, 5_000_000n), stated(BOB, "5.00")),
       { ...readByWaas("evm/message", login), stated: loginStated },
+      // so long that a thread of its own reads it
+      { ...readByWaas("evm/message", Buffer.from("all ".repeat(16_384)).toString("base64")), stated: loginStated },
     ],
   }
 }

@@ -200,7 +200,7 @@ test("what was read is told once it was, and of many effects the first hundred l
     return JSON.parse(event?.body ?? "").data
   }
   expect(data([intent]).intent_hash).toBe(intent.hash)
-  expect(data([intent]).intent).toEqual(intent.text.slice(0, 100))
+  expect(data([intent]).intent).toEqual([...intent.text.slice(0, 100), "50 lines more are left out"])
   expect(Object.keys(data())).not.toContain("intent_hash")
   expect(Object.keys(data([]))).not.toContain("intent")
 })

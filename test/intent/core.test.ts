@@ -4,6 +4,7 @@ import { createHash } from "node:crypto"
 import fc from "fast-check"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { K1 } from "../../src/crypto/curve.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
 import { formatDecimal, isUnlimited, parseDecimal } from "../../src/intent/amount.ts"
 import { chainOf, defaultChainsOf, isAssetId, isChainId, NATIVE_ASSETS, namespaceOf } from "../../src/intent/caip.ts"
 import { bytesFor, check } from "../../src/intent/check.ts"
@@ -11,7 +12,7 @@ import { contextOf, offlineContext } from "../../src/intent/context.ts"
 import { Cursor } from "../../src/intent/cursor.ts"
 import { allowChain, type Context, DEFAULT_SETTINGS, deeper, onlyChain, onlyMessage } from "../../src/intent/decoder.ts"
 import { intentHash } from "../../src/intent/hash.ts"
-import { effectJson, problemJson, readingJson } from "../../src/intent/json.ts"
+import { boundedLines, effectJson, problemJson, readingJson } from "../../src/intent/json.ts"
 import { attempt, excerpt, isPrintable, problem, refuse } from "../../src/intent/problem.ts"
 import { read } from "../../src/intent/read.ts"
 import type { Effect, Problem, Reading } from "../../src/intent/reading.ts"
@@ -200,7 +201,7 @@ describe("JSON", () => {
     expect(json).toMatchObject({ chain: "eip155:1", from: [ALICE], intent_hash: "0xab", text: ["line"], nonce: "7" })
     expect(json["fee"]).toEqual({ max: "2100000000000000", asset: "eip155:1/slip44:60", unbounded: false })
     expect(json["digests"]).toEqual(READING.signs.map(({ bytes }) => `0x${toHex(bytes)}`))
-    expect(EFFECTS.map(effectJson)[2]).toEqual({
+    expect(EFFECTS.map((effect) => effectJson(effect))[2]).toEqual({
       kind: "permit",
       from: ALICE,
       spender: BOB,
@@ -346,5 +347,56 @@ describe("reading", () => {
         throw new TypeError("bug")
       }),
     ).toThrow(TypeError)
+  })
+})
+
+describe("JSON within bounds", () => {
+  const bounds = { field: 8, effects: 400, text: 30 }
+  const transfers = Array.from({ length: 10 }, (_, i) => ({
+    kind: "transfer" as const,
+    from: "a",
+    to: `to${i}`,
+    asset: "c/e:1",
+    amount: BigInt(i),
+  }))
+  const json = (reading: Reading, text: readonly string[] = []) =>
+    readingJson(reading, { intentHash: undefined, text }, bounds)
+  test("effects that are left out are one effect of a kind that no rule knows, with their number", () => {
+    const { effects } = json({ ...READING, effects: transfers })
+    const list: readonly unknown[] = Array.isArray(effects) ? effects : []
+    expect(list.length).toBeLessThan(transfers.length)
+    expect(list.slice(0, -1)).toEqual(transfers.slice(0, list.length - 1).map((effect) => effectJson(effect)))
+    expect(list.at(-1)).toEqual({ kind: "left_out", effects: String(transfers.length - list.length + 1) })
+    expect(json({ ...READING, effects: transfers.slice(0, 2) })["effects"]).toHaveLength(2)
+  })
+  test("a long field says what it was", () => {
+    const call = (data: Uint8Array<ArrayBuffer>): Effect => ({
+      kind: "call",
+      from: "a",
+      to: "b",
+      selector: "0x",
+      data,
+      value: 0n,
+    })
+    expect(effectJson(call(new Uint8Array(8).fill(1)), bounds)["data"]).toBe(`0x${"01".repeat(8)}`)
+    expect(effectJson(call(new Uint8Array(9).fill(1)), bounds)["data"]).toEqual({
+      cut: `0x${"01".repeat(8)}`,
+      bytes: "9",
+      sha256: toHex(sha256(new Uint8Array(9).fill(1))),
+    })
+    expect(effectJson({ kind: "message", from: "a", text: "123456789" }, bounds)["text"]).toEqual({
+      cut: "12345678",
+      characters: "9",
+    })
+  })
+  test("lines that are left out are counted in the last one", () => {
+    const lines = ["one", "two", "x".repeat(30), "four"]
+    expect(json(READING, lines)["text"]).toEqual(["one", "two", "2 lines more are left out"])
+    expect(boundedLines(lines, 1000, 3)).toEqual([...lines.slice(0, 3), "1 lines more are left out"])
+    expect(boundedLines(lines, 1000, 4)).toEqual(lines)
+  })
+  test("without bounds nothing is left out", () => {
+    const whole = readingJson({ ...READING, effects: transfers }, { intentHash: undefined, text: [] })
+    expect(whole["effects"]).toEqual(transfers.map((effect) => effectJson(effect)))
   })
 })
