@@ -109,6 +109,12 @@ export const isSigned = (header: Header, headerBytes: Bytes, bodyDigest: Bytes, 
 export const sameContent = (a: Envelope, b: Envelope): boolean =>
   equal(a.headerBytes, b.headerBytes) && equal(a.body, b.body)
 
+/** The party that an envelope names as its sender, without a look at anything else of it; undefined: it cannot be an envelope. */
+export const senderOf = (envelope: Bytes): PartyId | undefined =>
+  envelope.length < HEADER_LENGTH + SIGNATURE_LENGTH || !equal(envelope.subarray(0, 4), MAGIC)
+    ? undefined
+    : partyOf(envelope.subarray(45, 77))
+
 /** To whom an envelope of ours goes; undefined: to all other participants. */
 export const receiverOf = (envelope: Bytes): PartyId | undefined => parseEnvelope(envelope)?.header.receiver
 

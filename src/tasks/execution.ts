@@ -6,6 +6,7 @@ import type { Bytes } from "../bytes.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { PartyId } from "../keys/party.ts"
+import { senderOf } from "../mpc/envelope.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
@@ -35,6 +36,7 @@ import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, r
 import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { isFinal } from "./ports.ts"
 import { attemptEnded, reportOf } from "./report.ts"
+import { SenderQuota } from "./senderQuota.ts"
 import { fired, onFired } from "./signals.ts"
 import { amongSigners, planOfSigners, problemOfSigners } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
@@ -47,6 +49,7 @@ interface Running {
   readonly number: number
   readonly attempt: Attempt
   readonly plan: Plan
+  readonly quota: SenderQuota
 }
 
 /** How long after a failure of the store the end of a task is tried to be recorded again. */
@@ -120,9 +123,24 @@ export class TaskExecution {
   }
 
   deliver(envelope: Bytes): void {
-    this.#running?.attempt.session.deliver(envelope)
+    const sender = senderOf(envelope)
+    if (sender === undefined) return
+    if (this.#running !== undefined) this.#toSession(this.#running, sender, envelope)
     // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
-    if (this.#asked > this.#begunLast) this.#early.keep(envelope)
+    if (this.#asked > this.#begunLast) this.#early.keep(sender, envelope)
+  }
+
+  /** Before anything is done for it: what is of no participant, or more than one can have to say, is dropped. */
+  #toSession({ attempt, plan, quota }: Running, sender: PartyId, envelope: Bytes): void {
+    if (sender === this.#ports.self || !plan.participants.includes(sender)) return
+    const taken = quota.take(sender, envelope.length)
+    if (taken !== "over") attempt.session.deliver(envelope)
+    if (taken !== "last") return
+    const peer = nodeIdOf(sender)
+    this.#ports.log.warn("a peer sends more than the session can need; the rest is dropped", {
+      task: this.task.task_id,
+      peer,
+    })
   }
 
   cancel(reason: string): void {
@@ -247,9 +265,13 @@ export class TaskExecution {
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
     })
-    this.#running = { number, attempt, plan }
+    const running: Running = { number, attempt, plan, quota: new SenderQuota() }
+    this.#running = running
     this.#begunLast = number
-    for (const envelope of this.#early.take()) attempt.session.deliver(envelope)
+    for (const envelope of this.#early.take()) {
+      const sender = senderOf(envelope)
+      if (sender !== undefined) this.#toSession(running, sender, envelope)
+    }
     const ended = await this.#ended(attempt, plan)
     this.#running = undefined
     return this.#settle(ended, number, plan)

@@ -16,7 +16,7 @@ import { createTasks } from "../../src/tasks/runner.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeCancel, encodeStart, signDocument, signerOf } from "../../src/wire/signed.ts"
 import { encodeTask, type KeySignTask } from "../../src/wire/task.ts"
-import { approved, envelopeTo, party, rejected, type World, world } from "./fakes.ts"
+import { approved, envelopeFrom, party, rejected, type World, world } from "./fakes.ts"
 
 const self = party(1)
 const peer = party(2)
@@ -117,7 +117,7 @@ function carryOut(w: World, tasks: ReturnType<typeof createTasks>, it: Operation
       case "certificate":
         return tasks.onFrame({ kind: "certificate", taskId: task.task_id, acks: [blank] })
       case "envelope":
-        return tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope: envelopeTo(undefined) })
+        return tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope: envelopeFrom(peer) })
       case "stored":
         return tasks.onFrame({ kind: "outcomeStored", taskId: task.task_id })
       default:

@@ -352,6 +352,14 @@ export function world(
 }
 
 /** The smallest thing that looks like an envelope to a relay: a header with a receiver (threshold.md 12). */
+/** As long as an envelope is at least, with `sender` in its place; nothing else of it is looked at before it reaches a session. */
+export function envelopeFrom(sender: PartyId, length = 205): Uint8Array<ArrayBuffer> {
+  const envelope = new Uint8Array(length)
+  envelope.set(utf8("TSN1"))
+  envelope.set(Buffer.from(sender, "hex"), 45)
+  return envelope
+}
+
 export function envelopeTo(receiver: PartyId | undefined): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(4 + 2 + 3 + 4 + 32 + 32 + 32 + 32)
   header.set(utf8("TSN1"))

@@ -11,10 +11,11 @@ import { encodeHeader, identityOf, makeEnvelope } from "../../src/mpc/envelope.t
 import { equivocatorOf } from "../../src/mpc/statement.ts"
 import { sessionTaskId } from "../../src/tasks/keygen.ts"
 import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
+import { MOST_ENVELOPES, SenderQuota } from "../../src/tasks/senderQuota.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { signDocument } from "../../src/wire/signed.ts"
 import { encodeTask, type KeyGenTask, type KeyReshareTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
-import { approved, envelopeTo, type FakeSession, party, rejected, type World, world } from "./fakes.ts"
+import { approved, envelopeFrom, type FakeSession, party, rejected, type World, world } from "./fakes.ts"
 import {
   approve,
   ask,
@@ -379,7 +380,7 @@ test("two versions of a message are kept with the strike as what both signatures
 test("envelopes reach the running session of their task and nothing else", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
-  const envelope = envelopeTo(self)
+  const envelope = envelopeFrom(peer)
   tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
   await approve(w, tasks, task)
   tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
@@ -389,26 +390,59 @@ test("envelopes reach the running session of their task and nothing else", async
   expect(session.delivered.length).toBe(1)
 })
 
-test("what is kept for an attempt that is about to begin is bounded, in number and in bytes", async () => {
-  for (const [length, kept] of [
-    [200, 128],
-    [1024 * 1024, 2],
+test("what is kept for an attempt that is about to begin is bounded, in number and in bytes, and no sender takes another's place", async () => {
+  for (const [length, senders, each, kept] of [
+    [205, [peer, third], 8, 8],
+    [205, Array.from({ length: 40 }, (_, n) => party(100 + n)), 8, 0],
+    [1024 * 1024, [peer, third], 2, 1],
   ] as const) {
     const { w, tasks } = setUp()
     const task = keysign(w)
     await approve(w, tasks, task)
     start(tasks, task, 1)
-    const envelope = new Uint8Array(length)
-    for (let n = 0; n < 200; n++) tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+    for (let n = 0; n < each; n++) {
+      for (const sender of senders) {
+        const envelope = envelopeFrom(sender, length)
+        tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+      }
+    }
     await w.nextReport()
+    // The other signer's alone reach the session.
     expect(w.sessions[0]?.delivered.length).toBe(kept)
   }
+})
+
+test("a peer that floods a session costs it no more than a session can need; strangers and what is no envelope cost nothing", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const arrive = (envelope: Uint8Array<ArrayBuffer>) =>
+    tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
+  for (let n = 0; n < 10_000; n++) {
+    arrive(envelopeFrom(peer))
+    arrive(envelopeFrom(third))
+    arrive(envelopeFrom(self))
+    arrive(new Uint8Array(1000))
+    arrive(new Uint8Array(0))
+  }
+  expect(session.delivered.length).toBe(MOST_ENVELOPES)
+})
+
+test("a flood of one member leaves what another may say, in the same session and in others", () => {
+  const quota = new SenderQuota()
+  for (let n = 0; n < 1000; n++) quota.take("cheat", 100)
+  expect(quota.take("cheat", 1)).toBe("over")
+  expect(quota.take("honest", 1_500_000)).toBe("pass")
+  expect(new SenderQuota().take("cheat", 1)).toBe("pass")
+  const large = new SenderQuota()
+  expect([1, 2, 3].map(() => large.take("cheat", 2 * 1024 * 1024))).toEqual(["pass", "last", "over"])
 })
 
 test("what faster peers sent for an attempt that is about to begin reaches its session", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
-  const envelope = envelopeTo(self)
+  const envelope = envelopeFrom(peer)
   const arrive = () => tasks.onFrame({ kind: "envelope", taskId: task.task_id, envelope })
   await approve(w, tasks, task)
   // The start and the first envelopes in one packet: the node has not got to the start yet.

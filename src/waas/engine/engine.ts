@@ -41,6 +41,7 @@ import { LiveTasks } from "./liveTasks.ts"
 import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import { cancelled, hasEnded, reported } from "./progress.ts"
 import { REFRESH_DESCRIPTION, Refreshes, type RefreshPace } from "./refresh.ts"
+import { RelayQuotas } from "./relayQuotas.ts"
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
@@ -78,6 +79,7 @@ export class Engine {
   readonly #groups: GroupChanges
   readonly #news: EpochNews
   readonly #refreshes: Refreshes
+  readonly #quotas = new RelayQuotas()
   /** What each node told in its latest hello; durable with its fencing token. */
   readonly #versions = new Map<string, NodeVersions>()
   #tail: Promise<unknown> = Promise.resolve()
@@ -91,7 +93,10 @@ export class Engine {
       ...options,
       news: this.#news,
       versions: (nodeId) => this.versions(nodeId),
-      onRetired: (taskId) => this.#heard.forget(taskId),
+      onRetired: (taskId) => {
+        this.#heard.forget(taskId)
+        this.#quotas.forget(taskId)
+      },
     })
     this.#refreshes = new Refreshes({
       ...options,
@@ -352,8 +357,14 @@ export class Engine {
   // ---- frames ------------------------------------------------------------------------------------------------------
 
   #relay(from: string, envelope: EnvelopeFrame): void {
-    const receivers = receiversOf(this.#live.get(envelope.taskId), from, envelope)
-    if (receivers.length === 0) this.#dropped.envelopes++
+    const task = this.#live.get(envelope.taskId)
+    const receivers = receiversOf(task, from, envelope)
+    const to = envelope.receiver === undefined ? undefined : receivers[0]
+    const passes = receivers.length > 0 && task !== undefined && this.#quotas.takes(task, from, to, envelope.envelope)
+    if (!passes) {
+      this.#dropped.envelopes++
+      return
+    }
     for (const id of receivers) {
       this.#options.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
     }

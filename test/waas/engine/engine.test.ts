@@ -1,12 +1,15 @@
 /** The engine against simulated nodes: what each ending looks like to callers and to nodes. */
 import { expect, test } from "bun:test"
 import { toHex } from "../../../src/bytes.ts"
+import { MOST_ENVELOPES } from "../../../src/tasks/senderQuota.ts"
 import { chooseSigners } from "../../../src/waas/engine/choose.ts"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { TaskOutcome } from "../../../src/wire/frames.ts"
+import { parseNodeId } from "../../../src/wire/nodeId.ts"
 import { BEFORE_VERSIONS } from "../../../src/wire/versions.ts"
 import { newNodeId } from "../../support/simulatedNodes.ts"
 import { must, Rig } from "../../support/waas.ts"
+import { envelopeFrom } from "../../tasks/fakes.ts"
 
 const errorCodeOf = async (work: Promise<unknown>): Promise<number | string> => {
   try {
@@ -532,6 +535,30 @@ test("envelopes reach the participants of a running task and nobody else", async
   await rig.relay.settle()
   expect(await say(a, {})).toEqual([])
   expect(rig.engine.dropped.envelopes).toBe(7)
+})
+
+test("a node has relayed in its own name alone, and no more for an attempt than a protocol can have it say", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  for (const node of rig.nodes) node.behaviour = { attempt: () => "silent" }
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  rig.relay.envelopes.splice(0)
+  const taskId = must(request.taskIds[0])
+  const [a, b] = [rig.node(0).id, rig.node(1).id]
+  const named = (nodeId: string) => envelopeFrom(must(parseNodeId(nodeId)))
+  const relayed = async (from: string, envelope: Uint8Array<ArrayBuffer>, receiver?: string) => {
+    await rig.engine.onFrame(from, { kind: "envelope", taskId, receiver, envelope })
+    await rig.relay.settle()
+    return rig.relay.envelopes.splice(0).length
+  }
+  expect(await relayed(a, named(b))).toBe(0)
+  let passed = 0
+  for (let n = 0; n < 1000; n++) passed += await relayed(a, named(a), b)
+  expect(passed).toBe(MOST_ENVELOPES)
+  expect(await relayed(a, named(a), must(parseNodeId(b)))).toBe(0)
+  expect(await relayed(a, named(a))).toBe(1)
+  expect(await relayed(b, named(b), a)).toBe(1)
 })
 
 test("no envelope of a cancelled task passes, though a node has not heard of the end", async () => {
