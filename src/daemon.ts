@@ -190,6 +190,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       up.stop()
       stopping.abort()
       await Promise.all([callbacks.pings, events.sender?.over, unwatched, jobs])
+      store.flush()
       rollbackGuard.stop()
     },
   }
@@ -265,6 +266,7 @@ function startEvents({ event: { servers, ca }, store, log, nodeId, observers, st
     },
     stopping,
   )
+  store.outbox.whenQueued(sender.poke)
   return { sender, make }
 }
 
@@ -313,10 +315,7 @@ function makeTasks({ config, link, store, log, identity, observers }: NodeBase, 
     bans: store.bans,
     strikes: store.strikes,
     risk,
-    eventsFor: (change) => {
-      events.sender?.poke()
-      return events.make(change)
-    },
+    eventsFor: events.make,
     startSession: observers.startSession(pool.startSession, ({ protocol }) =>
       protocol === "sign" ? LIMITS.signSessionMs : LIMITS.setupSessionMs,
     ),

@@ -28,14 +28,15 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
       step(task.taskId, "claimed", () => ({ type: task.type, digest: task.digest, claim: kind }), kind === "new")
       return claim
     },
-    approve(taskId, nowMs, decide, events) {
+    forsake: (taskId) => port.forsake(taskId),
+    async approve(taskId, nowMs, decide, events) {
       // A task that was decided before keeps its verdict, and is not counted again.
       let isNew = false
       const decideOnce: typeof decide = (usage) => {
         isNew = true
         return decide(usage)
       }
-      const record = port.approve(taskId, nowMs, decideOnce, events)
+      const record = await port.approve(taskId, nowMs, decideOnce, events)
       if (isNew && record.verdict !== undefined) observer.decided(record.verdict)
       if (isNew && record.state === "rejected") observer.ended(record)
       for (const { rule, outcome, reason } of record.verdict?.rules ?? []) {
@@ -44,26 +45,28 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
       step(taskId, "decided", () => endOf(record))
       return record
     },
-    startSession(row, nowMs, decide) {
-      port.startSession(row, nowMs, decide)
+    async startSession(row, nowMs, decide) {
+      await port.startSession(row, nowMs, decide)
       step(row.taskId, "begun", () => ({ attempt: row.attempt, session: toHex(row.sid), group: row.groupId }))
     },
-    endSession(sid, how, nowMs, unproven) {
-      port.endSession(sid, how, nowMs, unproven)
+    async endSession(sid, how, nowMs, unproven) {
+      await port.endSession(sid, how, nowMs, unproven)
       log.trace("session closed", () => ({ session: toHex(sid), how, unproven: unproven.length }))
     },
-    emitted(taskId, digest, nowMs) {
-      port.emitted(taskId, digest, nowMs)
+    async emitted(taskId, digest, nowMs) {
+      await port.emitted(taskId, digest, nowMs)
       step(taskId, "emitted")
     },
-    finish(taskId, end, nowMs, events) {
-      const record = port.finish(taskId, end, nowMs, events)
+    async finish(taskId, end, nowMs, events, closing) {
+      const record = await port.finish(taskId, end, nowMs, events, closing)
+      if (closing !== undefined)
+        log.trace("session closed", () => ({ session: toHex(closing), how: "done", unproven: 0 }))
       observer.ended(record)
       step(taskId, "finished", () => ({ ...endOf(record), events: events.length }))
       return record
     },
-    delivered(taskId) {
-      port.delivered(taskId)
+    async delivered(taskId) {
+      await port.delivered(taskId)
       step(taskId, "delivered")
     },
     get usage() {

@@ -70,7 +70,7 @@ export function createObservers(parts: ObserverParts): { readonly observers: Obs
   }
 
   const journal = observedJournal(
-    store.tasks,
+    store.journal,
     { changed: lists.taskChanged, decided: (verdict) => measureVerdict(metrics, verdict), ended: onEnd },
     log,
   )

@@ -7,7 +7,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { Ban, BanPort } from "../tasks/ports.ts"
 import type { Groups } from "./groups.ts"
 import { AWAITS_REFRESH, type AwaitsRefresh, BAN, CHECKS, epochName, peerName, type UnprovenChecks } from "./records.ts"
-import type { StoreTransaction } from "./transaction.ts"
+import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 /** More unproven checks than this of one (group, epoch, peer) disable the peer. */
@@ -49,7 +49,10 @@ export class Bans implements BanPort {
   awaitRefresh(tx: StoreTransaction, mark: AwaitsRefresh): void {
     if (this.awaitsRefresh(mark.groupId, mark.epochId)) return
     tx.put(AWAITS_REFRESH, epochName(mark.groupId, mark.epochId), mark)
-    tx.afterCommit(() => this.restoreAwaiting(mark))
+    tx.remember(
+      () => this.restoreAwaiting(mark),
+      () => this.#awaiting.delete(`${mark.groupId}:${toHex(mark.epochId)}`),
+    )
   }
 
   /** A second ban of the same peer in the same epoch changes nothing: the first reason stands. */
@@ -58,7 +61,10 @@ export class Bans implements BanPort {
     this.#vault.transaction((tx) => {
       tx.put(BAN, peerName(ban.groupId, ban.epochId, ban.peer), ban)
       this.#groups.eraseOt(tx, ban.groupId, ban.epochId, ban.peer)
-      tx.afterCommit(() => this.restoreBan(ban))
+      tx.remember(
+        () => this.restoreBan(ban),
+        () => this.#bans.delete(keyOf(ban)),
+      )
     })
   }
 
@@ -100,7 +106,11 @@ export class Bans implements BanPort {
       const checks: UnprovenChecks = { groupId, epochId, peer, count, disabled: count > MAX_UNPROVEN }
       tx.put(CHECKS, name, checks)
       if (checks.disabled) this.#groups.eraseOt(tx, groupId, epochId, peer)
-      tx.afterCommit(() => this.restoreChecks(checks))
+      const before = this.#checks.get(keyOf(checks))
+      tx.remember(
+        () => this.restoreChecks(checks),
+        () => restored(this.#checks, keyOf(checks), before),
+      )
       return checks
     })
   }

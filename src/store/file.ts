@@ -121,7 +121,9 @@ export class SecretsFile implements Disposable {
       if (!readOnly) lock = lockProcess(path)
       db = readOnly ? connectReader(path) : connect(path, false)
       checkTable(path, db)
-      return new SecretsFile(path, readOnly, db, lock)
+      const file = new SecretsFile(path, readOnly, db, lock)
+      if (!readOnly) file.dropJournal()
+      return file
     } catch (error) {
       db?.close()
       lock?.[Symbol.dispose]()
@@ -164,6 +166,28 @@ export class SecretsFile implements Disposable {
     this.#db.run("COMMIT")
   }
 
+  /** Begins a part of the transaction that can be undone by itself. */
+  savepoint(): void {
+    this.#db.run("SAVEPOINT part")
+  }
+
+  keepPart(): void {
+    this.#db.run("RELEASE part")
+  }
+
+  /** Throws where SQLite has undone the whole transaction by itself. */
+  undoPart(): void {
+    this.#db.run("ROLLBACK TO part")
+    this.#db.run("RELEASE part")
+  }
+
+  /** Removes the undo journal, and with it what earlier commits had replaced. Between transactions. */
+  dropJournal(): void {
+    this.#db.run("PRAGMA journal_mode = DELETE")
+    this.#db.run("PRAGMA journal_mode = PERSIST")
+    syncPath(dirname(this.path))
+  }
+
   /** SQLite may have rolled back by itself; then there is nothing left to do. */
   rollback(): void {
     if (this.#db.inTransaction) this.#db.run("ROLLBACK")
@@ -193,6 +217,11 @@ export class SecretsFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    try {
+      if (!this.readOnly) this.dropJournal()
+    } catch {
+      // Its header is zero: whoever opens the file next ignores it.
+    }
     // SQLite keeps a closed file open for as long as one of its statements lives.
     for (const statement of Object.values(this.sql)) statement.finalize()
     this.#db.close(true)
@@ -207,9 +236,11 @@ export function connect(path: string, readOnly: boolean): Database {
   db.run("PRAGMA trusted_schema = OFF")
   db.run("PRAGMA cell_size_check = ON")
   if (readOnly) return db
-  // No write-ahead log: the file alone is the whole truth. EXTRA, because without the sync of the folder a power cut could
-  // bring the journal of an acknowledged commit back, and with it the state before.
-  db.run("PRAGMA journal_mode = DELETE")
+  // No write-ahead log: between two commits the file alone is the whole truth, and a plain copy of it is worth as much as it.
+  // The undo journal stays and is made invalid by a synced zero over its header: to make and remove a file for each commit
+  // costs several times as much. What it still holds of the state before is removed where that must go (dropJournal).
+  db.run("PRAGMA journal_mode = PERSIST")
+  // EXTRA: a journal that is removed all the same must not come back after a power cut, and with it the state before.
   db.run("PRAGMA synchronous = EXTRA")
   db.run("PRAGMA fullfsync = ON")
   db.run("PRAGMA secure_delete = ON")

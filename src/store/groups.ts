@@ -130,11 +130,10 @@ export class Groups implements GroupPort {
         tx.remove(GROUP, epochName(groupId, epochId))
         tx.remove(GROUP_SECRET, epochName(groupId, epochId))
       }
-      tx.afterCommit(() => {
-        const epochs = this.#epochs.get(groupId)
-        for (const { epochId } of dropped) epochs?.delete(toHex(epochId))
-        if (epochs?.size === 0) this.#epochs.delete(groupId)
-      })
+      tx.remember(
+        () => dropped.forEach((group) => void this.#forget(group)),
+        () => dropped.forEach((group) => void this.restore(group)),
+      )
     })
     return dropped.length
   }
@@ -170,8 +169,18 @@ export class Groups implements GroupPort {
 
   #put(tx: StoreTransaction, group: GroupPublic): GroupPublic {
     tx.put(GROUP, epochName(group.groupId, group.epochId), group)
-    tx.afterCommit(() => this.restore(group))
+    const before = this.get(group.groupId, group.epochId)
+    tx.remember(
+      () => this.restore(group),
+      () => (before === undefined ? this.#forget(group) : this.restore(before)),
+    )
     return group
+  }
+
+  #forget({ groupId, epochId }: GroupPublic): void {
+    const epochs = this.#epochs.get(groupId)
+    epochs?.delete(toHex(epochId))
+    if (epochs?.size === 0) this.#epochs.delete(groupId)
   }
 
   #expect(groupId: string, epochId: Uint8Array): GroupPublic {

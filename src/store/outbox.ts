@@ -45,6 +45,7 @@ export class Outbox {
   readonly #vault: RecordVault
   readonly #queues: Map<string, Queue> = new Map()
   #subscribers: readonly Subscriber[] = []
+  #onQueued: () => void = () => {}
   #lastSeq = 0
 
   constructor(vault: RecordVault) {
@@ -59,6 +60,11 @@ export class Outbox {
   /** Who gets events from now on, and of which types. Before the first call events are not kept for anybody. */
   subscribe(subscribers: readonly Subscriber[]): void {
     this.#subscribers = subscribers
+  }
+
+  /** Told of each event that was added: at once, and on the disk by the next turn of the event loop if at all. One listener. */
+  whenQueued(listener: () => void): void {
+    this.#onQueued = listener
   }
 
   /** The oldest event after `after` (0: of all) that `server` is still to get. */
@@ -148,7 +154,7 @@ export class Outbox {
     return found
   }
 
-  /** Adds events in the caller's transaction, at most once per transaction. */
+  /** Adds events in the caller's transaction, at most once in each. */
   enqueue(tx: StoreTransaction, events: readonly OutboxEvent[]): void {
     let seq = this.#lastSeq
     for (const event of events) {
@@ -159,7 +165,13 @@ export class Outbox {
       seq++
       const queued: Queued = { seq, event, deliveries }
       tx.put(EVENT, nameOf(seq), queued)
-      tx.afterCommit(() => this.#remember(queued.seq, deliveries))
+      tx.remember(
+        () => {
+          this.#remember(queued.seq, deliveries)
+          this.#onQueued()
+        },
+        () => this.#unqueue(queued.seq, deliveries),
+      )
     }
   }
 
@@ -180,7 +192,14 @@ export class Outbox {
     )
     if (deliveries.length === 0) tx.remove(EVENT, nameOf(seq))
     else tx.put(EVENT, nameOf(seq), { ...queued, deliveries })
-    tx.afterCommit(() => this.#forget(server, seq, deliveries))
+    const before = queued.deliveries
+    tx.remember(
+      () => this.#forget(server, seq, deliveries),
+      () => {
+        this.#unqueue(seq, before)
+        this.#remember(seq, before)
+      },
+    )
   }
 
   #read(seq: number): Queued {
@@ -192,6 +211,14 @@ export class Outbox {
   #remember(seq: number, deliveries: readonly Delivery[]): void {
     this.#lastSeq = Math.max(this.#lastSeq, seq)
     for (const { server, state } of deliveries) this.#queueOf(server)[state].add(seq)
+  }
+
+  #unqueue(seq: number, deliveries: readonly Delivery[]): void {
+    for (const { server } of deliveries) {
+      const { pending, failed } = this.#queueOf(server)
+      pending.delete(seq)
+      failed.delete(seq)
+    }
   }
 
   #forget(server: string, seq: number, deliveries: readonly Delivery[]): void {

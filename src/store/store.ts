@@ -10,11 +10,13 @@ import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
 import { Bans } from "./bans.ts"
 import { decodingAll } from "./check.ts"
+import { CommitQueue } from "./commitQueue.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { Groups } from "./groups.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
+import { QueuedTasks } from "./queuedTasks.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -118,6 +120,8 @@ export function snapshotOf(path: string, password: Secret, to: string): Snapshot
 
 export class Store implements Disposable {
   readonly tasks: Tasks
+  /** The same journal for tasks at work: their steps share commits. */
+  readonly journal: QueuedTasks
   readonly groups: Groups
   readonly bans: Bans
   readonly strikes: Strikes
@@ -128,6 +132,7 @@ export class Store implements Disposable {
   readonly #dataKey: Secret
   readonly #sealer: RecordSealer
   readonly #vault: RecordVault
+  readonly #queue: CommitQueue
 
   /** Takes all three over. Use openStore. */
   constructor(file: SecretsFile, dataKey: Secret, sealer: RecordSealer) {
@@ -140,6 +145,8 @@ export class Store implements Disposable {
     this.strikes = new Strikes(this.#vault)
     this.outbox = new Outbox(this.#vault)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
+    this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
+    this.journal = new QueuedTasks(this.tasks, this.#queue)
     const cutOff = this.#load()
     this.recovery = {
       sessions: cutOff.map(({ row }) => row),
@@ -281,8 +288,14 @@ export class Store implements Disposable {
     return this.#vault.verify(decodingAll(this.path))
   }
 
-  /** Wipes the keys and lets the lock go. A later use is a bug and throws. */
+  /** Commits at once what could wait for another commit. Throws nothing: what fails is told to whoever waits for it. */
+  flush(): void {
+    this.#queue.flush()
+  }
+
+  /** Wipes the keys and lets the lock go; what waits for a commit is forgotten, as in a crash. A later use is a bug and throws. */
   close(): void {
+    this.#queue.close()
     this.#vault.close()
     this.#sealer[Symbol.dispose]()
     this.#dataKey.wipe()

@@ -5,7 +5,7 @@
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import type { Strike, StrikePort } from "../tasks/ports.ts"
 import { STRIKES, type StrikeRecord } from "./records.ts"
-import type { StoreTransaction } from "./transaction.ts"
+import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 /** From this many strikes since the last pardon on, a party is refused. */
@@ -67,6 +67,10 @@ export class Strikes implements StrikePort {
 
   #put(tx: StoreTransaction, record: StrikeRecord): void {
     tx.put(STRIKES, partyBytes(record.peer), record)
-    tx.afterCommit(() => this.restore(record))
+    const before = this.#counts.get(record.peer)
+    tx.remember(
+      () => this.restore(record),
+      () => restored(this.#counts, record.peer, before),
+    )
   }
 }

@@ -21,7 +21,7 @@ import { withoutPayloads } from "../wire/task.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
 import { type Journal, SESSION, type StoredSession, TASK, type UnprovenChecks } from "./records.ts"
-import type { StoreTransaction } from "./transaction.ts"
+import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 /** A task id or session id is remembered this long after the task's deadline: until then a replay is refused by name. */
@@ -58,7 +58,7 @@ export const summaryOf = (record: TaskRecord): Summary => {
 
 type ClaimOf = Parameters<TaskPort["claim"]>[0]
 
-export class Tasks implements TaskPort {
+export class Tasks {
   readonly #vault: RecordVault
   readonly #outbox: Outbox
   readonly #bans: Bans
@@ -88,18 +88,7 @@ export class Tasks implements TaskPort {
   claim({ nowMs, events, ...task }: ClaimOf): Claim {
     const known = this.get(task.taskId)
     if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
-    const record: TaskRecord = {
-      ...task,
-      state: "claimed",
-      attempt: 0,
-      claimedMs: nowMs,
-      updatedMs: nowMs,
-      verdict: undefined,
-      code: "",
-      reason: "",
-      outcome: undefined,
-      delivered: false,
-    }
+    const record = claimedRecord(task, nowMs)
     const seq = this.#lastSeq + 1
     this.#vault.transaction((tx) => {
       this.#put(tx, { record, seq, debits: [], debitedMs: 0, emitted: [], sids: [] })
@@ -130,7 +119,12 @@ export class Tasks implements TaskPort {
       }
       this.#put(tx, { ...journal, record, debits: isApproved ? debits : [], debitedMs: nowMs })
       this.#outbox.enqueue(tx, events(verdict))
-      if (isApproved) tx.afterCommit(() => this.#usage.debit(taskId, nowMs, debits))
+      if (isApproved) {
+        tx.remember(
+          () => this.#usage.debit(taskId, nowMs, debits),
+          () => this.#usage.release(taskId, debits),
+        )
+      }
       return record
     })
   }
@@ -150,10 +144,10 @@ export class Tasks implements TaskPort {
       // Never back: a debit that moved into the past would leave its window too early.
       const debitedMs = Math.max(journal.debitedMs, nowMs)
       tx.put(SESSION, row.sid, { row, startedMs: nowMs, ended: undefined })
-      tx.afterCommit(() => {
-        this.#usage.release(row.taskId, journal.debits)
-        this.#usage.debit(row.taskId, debitedMs, debits)
-      })
+      tx.remember(
+        () => this.#moveDebits(row.taskId, journal.debits, debits, debitedMs),
+        () => this.#moveDebits(row.taskId, debits, journal.debits, journal.debitedMs),
+      )
       this.#put(tx, {
         ...journal,
         debits,
@@ -172,11 +166,10 @@ export class Tasks implements TaskPort {
 
   endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): void {
     this.#vault.transaction((tx) => {
-      const session = this.#vault.read(SESSION, sid)
-      if (session === undefined) throw new CosignerError("E-STO-026", { what: "session", id: toHex(sid) })
-      if (session.ended !== undefined) return
-      this.#close(tx, session, how, nowMs)
-      if (unproven.length > 0) this.#bans.countUnproven(tx, { ...session.row, peers: unproven })
+      const session = this.#closeOpen(tx, sid, how, nowMs)
+      if (session !== undefined && unproven.length > 0) {
+        this.#bans.countUnproven(tx, { ...session.row, peers: unproven })
+      }
     })
   }
 
@@ -194,8 +187,9 @@ export class Tasks implements TaskPort {
     })
   }
 
-  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): TaskRecord {
+  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[], closing?: Bytes): TaskRecord {
     return this.#vault.transaction((tx) => {
+      if (closing !== undefined) this.#closeOpen(tx, closing, "done", nowMs)
       const journal = this.#expect(taskId)
       const { record, debits, emitted } = journal
       const ended = endedAs(record, end, nowMs)
@@ -207,7 +201,12 @@ export class Tasks implements TaskPort {
       const isReleased = end.state !== "completed" && emitted.length === 0
       this.#put(tx, { ...journal, record: ended, debits: isReleased ? [] : debits })
       this.#outbox.enqueue(tx, events)
-      if (isReleased) tx.afterCommit(() => this.#usage.release(taskId, debits))
+      if (isReleased) {
+        tx.remember(
+          () => this.#usage.release(taskId, debits),
+          () => this.#usage.debit(taskId, journal.debitedMs, debits),
+        )
+      }
       return ended
     })
   }
@@ -290,22 +289,47 @@ export class Tasks implements TaskPort {
     })
   }
 
+  /** The session that this closed; undefined for one that is closed already. */
+  #closeOpen(tx: StoreTransaction, sid: Bytes, how: string, nowMs: number): StoredSession | undefined {
+    const session = this.#vault.read(SESSION, sid)
+    if (session === undefined) throw new CosignerError("E-STO-026", { what: "session", id: toHex(sid) })
+    if (session.ended !== undefined) return undefined
+    this.#close(tx, session, how, nowMs)
+    return session
+  }
+
   #close(tx: StoreTransaction, session: StoredSession, how: string, nowMs: number): void {
     tx.put(SESSION, session.row.sid, { ...session, ended: { how, atMs: nowMs } })
   }
 
   #put(tx: StoreTransaction, journal: Journal): void {
     tx.put(TASK, utf8(journal.record.taskId), journal)
-    tx.afterCommit(() => this.#remember(summaryOf(journal.record), journal.seq))
+    const { taskId } = journal.record
+    const before = this.#summaries.get(taskId)
+    tx.remember(
+      () => this.#remember(summaryOf(journal.record), journal.seq),
+      () => restored(this.#summaries, taskId, before),
+    )
   }
 
-  #forget(tx: StoreTransaction, { record, sids, debits }: Journal): void {
+  #moveDebits(taskId: string, from: readonly Debit[], to: readonly Debit[], atMs: number): void {
+    this.#usage.release(taskId, from)
+    this.#usage.debit(taskId, atMs, to)
+  }
+
+  #forget(tx: StoreTransaction, { record, sids, debits, debitedMs }: Journal): void {
     tx.remove(TASK, utf8(record.taskId))
     for (const sid of sids) tx.remove(SESSION, sid)
-    tx.afterCommit(() => {
-      this.#summaries.delete(record.taskId)
-      this.#usage.release(record.taskId, debits)
-    })
+    tx.remember(
+      () => {
+        this.#summaries.delete(record.taskId)
+        this.#usage.release(record.taskId, debits)
+      },
+      () => {
+        this.#summaries.set(record.taskId, summaryOf(record))
+        this.#usage.debit(record.taskId, debitedMs, debits)
+      },
+    )
   }
 
   #remember(task: Summary, seq: number): void {
@@ -319,6 +343,20 @@ export class Tasks implements TaskPort {
     return journal
   }
 }
+
+/** A task that was just seen. */
+export const claimedRecord = (task: Omit<ClaimOf, "nowMs" | "events">, nowMs: number): TaskRecord => ({
+  ...task,
+  state: "claimed",
+  attempt: 0,
+  claimedMs: nowMs,
+  updatedMs: nowMs,
+  verdict: undefined,
+  code: "",
+  reason: "",
+  outcome: undefined,
+  delivered: false,
+})
 
 /** What the rules ask for today, and what an earlier look debited under a rule that is gone. */
 const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit[] => [

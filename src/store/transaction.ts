@@ -3,14 +3,27 @@ import { type Bytes, concat, u64be } from "../bytes.ts"
 import { encode } from "../codec.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum } from "./header.ts"
-import { type RecordKind, ROOT, type Root } from "./records.ts"
+import { GROUP_SECRET, type RecordKind, ROOT, type Root } from "./records.ts"
 import { keyOf, markOf, NO_NAME, putRow, unmark, writeHeader } from "./rows.ts"
 import { addWeight, type RecordSealer, type SealedRecord, subtractWeight } from "./seal.ts"
+
+/** What follows from a transaction for what is kept in memory. */
+interface MemoryChange {
+  apply(): void
+  undo(): void
+}
+
+/** A state of the transaction to go back to. */
+interface TransactionMark {
+  readonly changes: ReadonlyMap<string, string | undefined>
+  readonly kinds: ReadonlySet<string>
+  readonly root: Root
+}
 
 export class StoreTransaction {
   /** id -> the new mark, or undefined when removed. */
   readonly changes: Map<string, string | undefined> = new Map()
-  readonly hooks: (() => void)[] = []
+  readonly #memory: MemoryChange[] = []
   /** Names of the kinds that it touched. */
   readonly kinds: Set<string> = new Set()
   readonly #file: SecretsFile
@@ -18,6 +31,7 @@ export class StoreTransaction {
   readonly #markBefore: (id: string) => string | undefined
   #root: Root
   #isNewHeader = false
+  #replacesSecret = false
 
   constructor(file: SecretsFile, sealer: RecordSealer, before: Root, markBefore: (id: string) => string | undefined) {
     this.#file = file
@@ -35,9 +49,14 @@ export class StoreTransaction {
     return this.changes.size === 0 && !this.#isNewHeader
   }
 
+  /** Whether it replaces or removes what nobody is to find again: a group's secret part, or the key under an old password. */
+  get replacesSecret(): boolean {
+    return this.#replacesSecret
+  }
+
   put<T>(kind: RecordKind<T>, name: Uint8Array, value: T): void {
     const record = this.#seal(kind, name, value)
-    this.#uncount(record.id)
+    if (this.#uncount(record.id) && kind.byte === GROUP_SECRET.byte) this.#replacesSecret = true
     this.kinds.add(kind.name)
     putRow(this.#file, record)
     this.#root = {
@@ -52,6 +71,7 @@ export class StoreTransaction {
   remove(kind: RecordKind<unknown>, name: Uint8Array): void {
     const id = this.#sealer.blind(kind.byte, name)
     if (!this.#uncount(id)) return
+    if (kind.byte === GROUP_SECRET.byte) this.#replacesSecret = true
     this.kinds.add(kind.name)
     this.#file.sql.remove.run(id)
     this.changes.set(keyOf(id), undefined)
@@ -62,11 +82,36 @@ export class StoreTransaction {
     writeHeader(this.#file, header)
     this.#root = { ...this.#root, header: headerChecksum(header) }
     this.#isNewHeader = true
+    this.#replacesSecret = true
   }
 
-  /** For what is kept in memory: called once the transaction is on the disk, never when it fails. Must not throw. */
-  afterCommit(hook: () => void): void {
-    this.hooks.push(hook)
+  /**
+   * For what is kept in memory. `apply` is called once the transaction is on the disk; in a group of transactions, before the next
+   * of them, which must see it, and `undo` should the group not come to the disk. Neither may throw.
+   */
+  remember(apply: () => void, undo: () => void): void {
+    this.#memory.push({ apply, undo })
+  }
+
+  /** Applies what was to be remembered since the last call; what undoes it, last first. */
+  applyMemory(): readonly (() => void)[] {
+    const changes = this.#memory.splice(0)
+    for (const { apply } of changes) apply()
+    return changes.map(({ undo }) => undo).reverse()
+  }
+
+  mark(): TransactionMark {
+    return { changes: new Map(this.changes), kinds: new Set(this.kinds), root: this.#root }
+  }
+
+  /** Goes back to a mark, as the file has been. A secret that was replaced counts as replaced: that costs a journal and no more. */
+  restore({ changes, kinds, root }: TransactionMark): void {
+    this.#memory.length = 0
+    this.#root = root
+    this.changes.clear()
+    for (const [id, mark] of changes) this.changes.set(id, mark)
+    this.kinds.clear()
+    for (const kind of kinds) this.kinds.add(kind)
   }
 
   /** The last write of every transaction. */
@@ -94,4 +139,10 @@ export class StoreTransaction {
     this.#root = { ...this.#root, count: this.#root.count - 1, sum: subtractWeight(this.#root.sum, weight) }
     return true
   }
+}
+
+/** Puts back what a map had under a key; nothing where that is what it had. */
+export function restored<K, V>(map: Map<K, V>, key: K, before: V | undefined): void {
+  if (before === undefined) map.delete(key)
+  else map.set(key, before)
 }

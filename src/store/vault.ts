@@ -26,6 +26,8 @@ export class RecordVault {
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
   #dataVersion = 0
   #current: StoreTransaction | undefined
+  /** While parts of a group run: their transaction, and what undoes what they made memory remember, last first. */
+  #group: { readonly tx: StoreTransaction; readonly undo: (() => void)[] } | undefined
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
   #opened = 0
@@ -100,8 +102,60 @@ export class RecordVault {
     })
   }
 
-  /** Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. */
+  /**
+   * Runs `body` and commits what it changed: on the disk when this returns, and nothing has changed when it throws. In a part of a
+   * group it joins that, and is on the disk with the group.
+   */
   transaction<T>(body: (tx: StoreTransaction) => T): T {
+    const group = this.#group
+    if (group === undefined) return this.#alone(body)
+    const result = body(group.tx)
+    group.undo.unshift(...group.tx.applyMemory())
+    return result
+  }
+
+  /**
+   * Runs all `parts` in one transaction, which is one sync of the disk for all of them. Each part sees what those before it changed;
+   * one that throws changes nothing and is rejected. Throws when the whole does not come to the disk: then no part has changed anything.
+   */
+  group(parts: readonly (() => unknown)[]): readonly PromiseSettledResult<unknown>[] {
+    const undo: (() => void)[] = []
+    try {
+      return this.#alone((tx) => {
+        this.#group = { tx, undo }
+        try {
+          return parts.map((part) => this.#part(tx, part, undo))
+        } finally {
+          this.#group = undefined
+        }
+      })
+    } catch (error) {
+      for (const step of undo) step()
+      throw error
+    }
+  }
+
+  #part(tx: StoreTransaction, part: () => unknown, undo: (() => void)[]): PromiseSettledResult<unknown> {
+    const mark = tx.mark()
+    const before = undo.length
+    this.#file.savepoint()
+    try {
+      const value = part()
+      this.#file.keepPart()
+      return { status: "fulfilled", value }
+    } catch (error) {
+      for (const step of undo.splice(0, undo.length - before)) step()
+      tx.restore(mark)
+      try {
+        this.#file.undoPart()
+      } catch {
+        throw error // SQLite has ended the transaction by itself, as on a full disk: the group has failed as a whole
+      }
+      return { status: "rejected", reason: asFault(error, this.path, "write to") }
+    }
+  }
+
+  #alone<T>(body: (tx: StoreTransaction) => T): T {
     const begunMs = performance.now()
     let isDone = false
     let kinds = NO_KINDS
@@ -117,7 +171,7 @@ export class RecordVault {
           this.#current = undefined
           this.#undo()
         }
-        for (const hook of tx.hooks) hook()
+        tx.applyMemory()
         return result
       })
       isDone = true
@@ -157,10 +211,18 @@ export class RecordVault {
       throw error
     }
     this.#root = root
+    if (tx.replacesSecret) this.#forgetReplaced()
     for (const [id, mark] of tx.changes) {
       if (mark === undefined) this.#index.delete(id)
       else this.#index.set(id, mark)
     }
+  }
+
+  /** The commit stands, whatever comes of this: the journal is then overwritten by the next ones, or goes with the next start. */
+  #forgetReplaced(): void {
+    try {
+      this.#file.dropJournal()
+    } catch {}
   }
 
   /** Ends what is not committed; after a commit there is nothing to end. */

@@ -19,7 +19,7 @@ import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
 export interface Attempt {
   readonly session: HostedSession
-  /** Resolves when the session has ended and its row is closed. */
+  /** Resolves when the session has ended and its row is closed, or has its result. */
   readonly ended: Promise<EndedAttempt>
 }
 
@@ -27,8 +27,8 @@ export interface EndedAttempt {
   readonly ending: Ending
   /** Why the session was not begun: the rules that approved the task refuse it by now. */
   readonly refused: Refusal | undefined
-  /** Closes the session's row, where the session has its result and the store could not take the end of it; otherwise nothing. */
-  readonly close: () => void
+  /** The session that is to be closed with the task's result, in one commit; undefined where its row is closed, or was never made. */
+  readonly closing: Bytes | undefined
 }
 
 interface AttemptEvents {
@@ -53,7 +53,7 @@ export function beginAttempt(
   const io: HostIo = {
     ...sessionIo(task, plan, ports, checks, on.ban),
     begin: async (begun) => {
-      refused = begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, intents, ports)
+      refused = await begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, intents, ports)
       if (refused !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: refused.reason })
       sid = begun
       on.begun()
@@ -61,17 +61,15 @@ export function beginAttempt(
   }
   const session = ports.startSession(plan.open(start), io)
   const ended = session.ending
-    .then((ending) => {
+    .then(async (ending) => {
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
       const unproven = ending.kind === "crashed" ? checks.open() : []
-      const close = (): void => {
-        if (sid !== undefined) ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
-      }
-      const isClosed = closed(close, ending)
+      if (ending.kind === "done") return { ending, refused, closing: sid }
+      if (sid !== undefined) await ports.journal.endSession(sid, ending.kind, ports.now(), unproven)
       for (const peer of unproven) {
         ports.log.warn("an unproven check was counted against a peer", { task: task.task_id, peer: nodeIdOf(peer) })
       }
-      return { ending, refused, close: isClosed ? () => {} : close }
+      return { ending, refused, closing: undefined }
     })
     .catch((error: unknown) => {
       checks.lost()
@@ -81,23 +79,20 @@ export function beginAttempt(
   return { session, ended }
 }
 
-/** Whether the row is closed. A store that fails must not take a result with it: then the row is closed later. */
-function closed(close: () => void, ending: Ending): boolean {
-  try {
-    close()
-    return true
-  } catch (error) {
-    if (ending.kind !== "done") throw error
-    return false
-  }
-}
-
 /** Makes the session's row durable, if the task may still be signed for: the deadline and the rules are asked at this moment. */
-function begin(row: SessionRow, task: Task, plan: Plan, intents: Intents, ports: TaskPorts): Refusal | undefined {
+async function begin(
+  row: SessionRow,
+  task: Task,
+  plan: Plan,
+  intents: Intents,
+  ports: TaskPorts,
+): Promise<Refusal | undefined> {
   const nowMs = ports.now()
   requireInTime(task, nowMs)
   try {
-    ports.journal.startSession(row, nowMs, (usage) => ports.risk.evaluate(task, plan.group, usage, nowMs, intents))
+    await ports.journal.startSession(row, nowMs, (usage) =>
+      ports.risk.evaluate(task, plan.group, usage, nowMs, intents),
+    )
     return undefined
   } catch (error) {
     if (isCode(error, "E-TSK-030")) return refuse(error.code, error.data)

@@ -78,7 +78,7 @@ export class TaskExecution {
   /** What the payloads of the task do, once they are read. */
   #intents: Intents = NO_INTENTS
   /** The task has its result, whether or not the store has it yet: from then on it can come to no other end. */
-  #result: (() => void) | undefined
+  #result: (() => Promise<void>) | undefined
 
   /** Begins at once. `answered`: what the callback servers said, where they were asked before the claim (admissionDecision.ts). */
   constructor(
@@ -254,7 +254,7 @@ export class TaskExecution {
     if (isRefusal(plan)) {
       // With other signers it may be begun.
       const isOver = terms?.signers === undefined
-      if (isOver) this.#fail(plan)
+      if (isOver) await this.#fail(plan)
       else this.#ports.send({ ...attemptEnded(this.#record(), plan), attempt: number })
       return isOver
     }
@@ -278,7 +278,7 @@ export class TaskExecution {
   }
 
   /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
-  #alone(number: number, plan: LonePlan): boolean {
+  async #alone(number: number, plan: LonePlan): Promise<boolean> {
     const { risk, journal, now } = this.#ports
     const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now(), this.#intents)
     if (verdict.action !== "approve") {
@@ -287,7 +287,7 @@ export class TaskExecution {
       return false
     }
     const outcome = plan.outcome()
-    this.#complete(() => outcome)
+    await this.#complete(() => outcome)
     return true
   }
 
@@ -302,23 +302,20 @@ export class TaskExecution {
   }
 
   /** Whether the task is over. */
-  #settle({ ending, refused, close }: EndedAttempt, number: number, plan: Plan): boolean {
+  async #settle({ ending, refused, closing }: EndedAttempt, number: number, plan: Plan): Promise<boolean> {
     if (ending.kind === "done") {
       const { result } = ending
-      this.#complete(() => {
-        close()
-        return plan.outcome(result)
-      })
+      await this.#complete(() => plan.outcome(result), closing)
       // A signature of this epoch with a part of ours: the shares that came before it are not needed again (threshold.md 6.4).
       if (plan.kind === "sign" && plan.group !== undefined) retireBefore(plan.group, this.#ports)
       return true
     }
     if (this.#isStopped()) {
-      this.#finishStopped()
+      await this.#finishStopped()
       return true
     }
     if (ending.kind === "blamed" && ending.blame.kind !== "SESSION") {
-      this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
+      await this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
       return true
     }
     const why = refused ?? whyNot(ending, number)
@@ -331,14 +328,15 @@ export class TaskExecution {
   // ---- endings -----------------------------------------------------------------------------------------------------
 
   /** Records the result; should the store not take it, #broken tries again for as long as the process lives. */
-  #complete(outcome: () => TaskOutcome): void {
-    this.#result = () => this.#finish({ state: "completed", outcome: outcome() })
-    this.#result()
+  #complete(outcome: () => TaskOutcome, closing?: Bytes): Promise<void> {
+    this.#result = () => this.#finish({ state: "completed", outcome: outcome() }, closing)
+    return this.#result()
   }
 
-  #finish(asked: Finish): void {
+  async #finish(asked: Finish, closing?: Bytes): Promise<void> {
     const end = this.#trueEnd(asked)
-    const record = this.#ports.journal.finish(this.task.task_id, end, this.#ports.now(), this.#eventsOf(end))
+    const { journal, now } = this.#ports
+    const record = await journal.finish(this.task.task_id, end, now(), this.#eventsOf(end), closing)
     tellEnd(record, this.#ports)
     this.#ports.send(reportOf(record))
   }
@@ -350,8 +348,8 @@ export class TaskExecution {
     return outcome === undefined ? unlessSigned(this.#record(), asked) : { state: "completed", outcome }
   }
 
-  #fail(why: Refusal): void {
-    this.#finish({ state: "failed", ...why })
+  #fail(why: Refusal): Promise<void> {
+    return this.#finish({ state: "failed", ...why })
   }
 
   /** By the clock itself too: after a sleep of the machine an alarm may be late, and an approval must not outlive its deadline. */
@@ -360,11 +358,11 @@ export class TaskExecution {
   }
 
   /** The ending that a fired stop asks for; none when the node merely goes down. */
-  #finishStopped(): void {
+  async #finishStopped(): Promise<void> {
     if (this.#suspended.signal.aborted) return
     if (!this.#cancelled.signal.aborted) return this.#fail(refuse("E-TSK-004", { deadlineMs: this.task.deadline_ms }))
     const reason = String(this.#cancelled.signal.reason)
-    this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
+    await this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
   }
 
   /**
@@ -372,14 +370,15 @@ export class TaskExecution {
    * that has its result ends with that, however long it takes: a signature that exists is never reported as failed.
    */
   async #broken(error: unknown): Promise<void> {
-    const { log, now, alarm } = this.#ports
+    const { log, now, alarm, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
+    // Nothing of it is on the disk, and nothing can be: that is no end of the task, and WaaS need not wait for this node to find one.
+    if (isStoreFault(error) && journal.forsake(this.task.task_id)) return this.#later(error)
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {
       try {
         if (isFinal(this.#record().state)) return
-        if (this.#result === undefined) this.#fail(why)
-        else this.#result()
+        await (this.#result === undefined ? this.#fail(why) : this.#result())
         return
       } catch (again) {
         // What cannot become an outcome never will; nothing but the store gets better by itself.
@@ -389,6 +388,13 @@ export class TaskExecution {
         await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
       }
     }
+  }
+
+  #later({ code, message }: CosignerError): void {
+    const { task } = this
+    const why = refuse("E-TSK-048", { why: `${code} ${message}` })
+    this.#ports.unrecorded(task.type, why.code)
+    this.#ports.send({ kind: "later", taskId: task.task_id, digest: this.#claimed.digest, type: task.type, ...why })
   }
 
   #eventsOf(end: Finish): readonly OutboxEvent[] {
@@ -420,3 +426,6 @@ export class TaskExecution {
     return record
   }
 }
+
+const isStoreFault = (error: unknown): error is CosignerError =>
+  error instanceof CosignerError && error.code.startsWith("E-STO-")

@@ -1,6 +1,6 @@
 /**
  * Everything a task may do to the world, as types of functions. The daemon wires the real ones, tests wire Maps.
- * Store functions are synchronous and durable when they return: what they say they recorded survives a power cut.
+ * What a store function says it recorded survives a power cut: when it returns, or when what it returns resolves.
  */
 import type { Bytes } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
@@ -88,7 +88,12 @@ export interface SessionRow {
   readonly ecdsa: boolean
 }
 
+/** Promises resolve when the step is durable, and reject when nothing of it is. Steps run in the order in which they are asked for. */
 export interface TaskPort {
+  /**
+   * Stands at once, and is durable with the task's next step at the latest: nobody may rely on it before. Forgotten in a crash, the
+   * task comes again as a new one.
+   */
   claim(task: {
     readonly taskId: string
     readonly digest: string
@@ -99,6 +104,8 @@ export interface TaskPort {
     /** Written in the same transaction, when the claim is new. */
     readonly events: readonly OutboxEvent[]
   }): Claim
+  /** Takes a claim back that is not durable yet; false if it is, or if there is none. */
+  forsake(taskId: string): boolean
   /**
    * Reads the usage, decides, debits and writes the verdict in one transaction. Only from state claimed: an approved
    * or final task keeps its verdict, which is returned. The task becomes approved or rejected.
@@ -108,24 +115,34 @@ export interface TaskPort {
     nowMs: number,
     decide: (usage: Usage) => Decision,
     events: (verdict: Verdict) => readonly OutboxEvent[],
-  ): TaskRecord
+  ): Promise<TaskRecord>
   /**
    * Inserts the session as running. Refused (E-TSK-…) for a known sid or an attempt not above every earlier one.
    * In the same transaction `decide` is asked again, over the usage of all other tasks: what the approval debited now counts
    * from this moment, because now is when it signs. Throws E-TSK-030 where it no longer approves; nothing has changed then.
    */
-  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): void
+  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void>
   /**
    * Closes the session row in whatever orderly way it ended, and in the same transaction counts one unproven check against
    * each of `unproven`: peers with a check that began and whose verdict nobody saw (threshold.md 2.5 rule 9). A second end of a
    * session changes nothing.
    */
-  endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): void
+  endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): Promise<void>
   /** A share of a signature is about to leave: durable before it does. */
-  emitted(taskId: string, digest: Bytes, nowMs: number): void
-  /** Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task did not complete. */
-  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): TaskRecord
-  delivered(taskId: string): void
+  emitted(taskId: string, digest: Bytes, nowMs: number): Promise<void>
+  /**
+   * Final state, once: a second call with another ending is a bug and throws. Releases debits when nothing was emitted and the task
+   * did not complete. In the same transaction the session that brought the end is closed: one that is found open at a start counts as crashed.
+   */
+  finish(
+    taskId: string,
+    end: Finish,
+    nowMs: number,
+    events: readonly OutboxEvent[],
+    closing: Bytes | undefined,
+  ): Promise<TaskRecord>
+  /** Not at once: what a crash forgets of it is reported once more. */
+  delivered(taskId: string): Promise<void>
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined

@@ -124,7 +124,7 @@ class Runner implements TaskRunner {
       case "checkups":
         return retireByCheckups(frame, this.#ports)
       case "outcomeStored":
-        return this.#ports.journal.delivered(frame.taskId)
+        return this.#delivered(frame.taskId)
     }
   }
 
@@ -268,7 +268,11 @@ class Runner implements TaskRunner {
     const { log, journal, now } = this.#ports
     const why = refuse("E-TSK-003", { problem })
     log.error("a journalled task cannot be read any more", { task: record.taskId, ...why })
-    journal.finish(record.taskId, unlessSigned(record, { state: "failed", ...why }), now(), [])
+    journal
+      .finish(record.taskId, unlessSigned(record, { state: "failed", ...why }), now(), [], undefined)
+      .catch((error) => {
+        log.error("the end of a task could not be recorded", { task: record.taskId, error: errorText(error) })
+      })
   }
 
   // ---- what follows a task -------------------------------------------------------------------------------------------
@@ -295,6 +299,12 @@ class Runner implements TaskRunner {
     const execution = this.#executions.get(record.taskId)
     if (execution === undefined || isFinal(record.state)) this.#ports.send(reportOf(record))
     else execution.cancel(cancel.reason)
+  }
+
+  #delivered(taskId: string): void {
+    this.#ports.journal.delivered(taskId).catch((error) => {
+      this.#log.say("error", "that WaaS has an outcome was not recorded", { task: taskId, error: errorText(error) })
+    })
   }
 
   /** A certificate counts even after the task has ended here: every participant promised the group when it acked. */

@@ -10,12 +10,12 @@ import { approved, rejected, world } from "../tasks/fakes.ts"
 
 const silent = { changed: () => {}, decided: () => {}, ended: () => {} }
 
-test("each step of a task is told, in order, under its id", () => {
+test("each step of a task is told, in order, under its id", async () => {
   using folder = new Folder()
   using store = folder.create()
   const said: unknown[] = []
   const log = logTo((level, message, fields) => void said.push([level, message, fields]))
-  const journal = observedJournal(store.tasks, silent, log)
+  const journal = observedJournal(store.journal, silent, log)
   const decide = (task: string, verdict: typeof APPROVE | typeof REJECT) =>
     journal.approve(
       task,
@@ -27,14 +27,13 @@ test("each step of a task is told, in order, under its id", () => {
   const row = sessionOf(task, 1)
   journal.claim(claimOf(task))
   journal.claim(claimOf(task))
-  decide(task, APPROVE)
-  journal.startSession(row, 7, () => ({ verdict: APPROVE, debits: [] }))
-  journal.emitted(task, new Uint8Array(32), 8)
-  journal.endSession(row.sid, "done", 9, [])
-  journal.finish(task, { state: "completed", outcome: { type: "signatures", signatures: [] } }, 10, [])
-  journal.delivered(task)
+  await decide(task, APPROVE)
+  await journal.startSession(row, 7, () => ({ verdict: APPROVE, debits: [] }))
+  await journal.emitted(task, new Uint8Array(32), 8)
+  await journal.finish(task, { state: "completed", outcome: { type: "signatures", signatures: [] } }, 10, [], row.sid)
+  await journal.delivered(task)
   journal.claim(claimOf("refused"))
-  decide("refused", REJECT)
+  await decide("refused", REJECT)
 
   const session = toHex(row.sid)
   const { digest } = claimOf(task)
@@ -54,21 +53,21 @@ test("each step of a task is told, in order, under its id", () => {
   ])
 })
 
-test("what does not stand is not told as a step", () => {
+test("what does not stand is not told as a step", async () => {
   using folder = new Folder()
   using store = folder.create()
   const said: string[] = []
   const journal = observedJournal(
-    store.tasks,
+    store.journal,
     silent,
     logTo((_, message) => void said.push(message)),
   )
-  expect(() => journal.emitted("unknown", new Uint8Array(32), 1)).toThrow()
-  expect(() => journal.endSession(new Uint8Array(32), "done", 1, [])).toThrow()
+  await expect(journal.emitted("unknown", new Uint8Array(32), 1)).rejects.toThrow()
+  await expect(journal.endSession(new Uint8Array(32), "done", 1, [])).rejects.toThrow()
   expect(said).toEqual([])
 })
 
-test("decisions and ends are told once, and the journal does what it did", () => {
+test("decisions and ends are told once, and the journal does what it did", async () => {
   const seen: string[] = []
   const { ports } = world(partyNo(1))
   const journal = observedJournal(
@@ -102,11 +101,11 @@ test("decisions and ends are told once, and the journal does what it did", () =>
   expect(claim("a").kind).toBe("new")
   expect(claim("a").kind).toBe("known")
   claim("b")
-  decide("a", approved)
-  decide("a", rejected)
-  decide("b", rejected)
-  decide("b", rejected)
-  journal.finish("a", { state: "failed", code: "E-TSK-004", reason: "late" }, 3, [])
+  await decide("a", approved)
+  await decide("a", rejected)
+  await decide("b", rejected)
+  await decide("b", rejected)
+  await journal.finish("a", { state: "failed", code: "E-TSK-004", reason: "late" }, 3, [], undefined)
   expect(seen).toEqual(["a new", "b new", "approve", "reject", "b rejected", "a failed"])
   expect(journal.get("a")?.state).toBe("failed")
   expect(journal.list({ limit: 9 })).toHaveLength(2)

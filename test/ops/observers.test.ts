@@ -31,7 +31,7 @@ function activate(store: Store, groupId: string): void {
 }
 
 describe("tasks", () => {
-  test("are counted as they end, and timed from their claim", () => {
+  test("are counted as they end, and timed from their claim", async () => {
     using folder = new Folder()
     using store = folder.create()
     const { observers, seen, history, seriesOf } = observed(store)
@@ -44,11 +44,11 @@ describe("tasks", () => {
         () => ({ verdict, debits: [] }),
         () => [],
       )
-    decide("signed", APPROVE)
-    decide("refused", REJECT)
-    journal.finish("signed", SIGNED, 1_005, [])
-    journal.finish("late", { state: "failed", code: "E-TSK-004", reason: "late" }, 7, [])
-    journal.finish("called off", { state: "cancelled", code: "E-TSK-005", reason: "no" }, 8, [])
+    await decide("signed", APPROVE)
+    await decide("refused", REJECT)
+    await journal.finish("signed", SIGNED, 1_005, [], undefined)
+    await journal.finish("late", { state: "failed", code: "E-TSK-004", reason: "late" }, 7, [], undefined)
+    await journal.finish("called off", { state: "cancelled", code: "E-TSK-005", reason: "no" }, 8, [], undefined)
     expect(seen.ended).toEqual({ completed: 1, rejected: 1, failed: 1, cancelled: 1 })
     expect(seen.provenMs()).toBe(1_005)
     expect(seen.writtenAt()).toBe(77)
@@ -84,6 +84,7 @@ describe("the trace", () => {
     const { observers, said } = observed(store)
     activate(store, "g")
     observers.journal.claim(claimOf("t"))
+    store.flush()
     const commits = said.filter(({ message }) => message === "store commit").map(({ fields }) => fields)
     expect(commits.map(({ records, isDone }) => [records, isDone])).toEqual([
       ["group, group secret", true],

@@ -95,7 +95,6 @@ test("each role records what it promises before it promises it", () => {
     "approve",
     "startSession",
     record,
-    "endSession",
     "activate",
     "finish",
     "delivered",

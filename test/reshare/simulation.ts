@@ -110,8 +110,8 @@ export class Node {
     const { simulation } = this
     const ports: TaskPorts = {
       self: this.party,
-      journal: this.#mortal(this.store.tasks, JOURNAL_STEPS, isAlive),
-      groups: this.#mortal(this.store.groups, GROUP_STEPS, isAlive),
+      journal: this.#mortal<TaskPort>(this.store.journal, JOURNAL_STEPS, isAlive),
+      groups: this.#mortal<GroupPort>(this.store.groups, GROUP_STEPS, isAlive),
       bans: this.store.bans,
       strikes: this.store.strikes,
       // The simulated time does not wait for a decoder to be loaded.
@@ -204,8 +204,10 @@ export class Node {
       const dies = this.dies?.step === this.steps.length ? this.dies.when : undefined
       if (dies === "before") return this.#die()
       const result = run()
-      if (dies === "after") this.#die()
-      return result
+      // The simulated time does not wait for another commit to come along.
+      if (name === "delivered") this.store.flush()
+      if (dies !== "after") return result
+      return result instanceof Promise ? result.then(() => this.#die()) : this.#die()
     }
     return new Proxy(port, {
       get: (target, key) => {

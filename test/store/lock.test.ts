@@ -1,6 +1,6 @@
 /** Several processes on one file: one node, any number of readers, and a lock that leaves nothing behind. */
 import { expect, test } from "bun:test"
-import { existsSync, linkSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs"
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { CosignerError } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -145,8 +145,12 @@ test("a node whose lock file was deleted notices the other node at its next comm
 
 test("files are for their owner alone, and nothing but the file and its lock is left", () => {
   using folder = new Folder()
-  using store = folder.create()
+  const store = folder.create()
   store.nextBoot()
+  const journal = `${folder.db}-journal`
+  expect(statSync(journal).mode & 0o777).toBe(0o600)
+  expect(readFileSync(journal).subarray(0, 28)).toEqual(Buffer.alloc(28)) // invalid: there is nothing to undo
+  store.close()
   expect(statSync(folder.db).mode & 0o777).toBe(0o600)
   expect(statSync(`${folder.db}.lock`).mode & 0o777).toBe(0o600)
   for (const rest of ["-journal", "-wal", "-shm", ".new"]) expect(existsSync(folder.db + rest)).toBe(false)

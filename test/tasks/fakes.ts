@@ -145,7 +145,8 @@ export function world(
       })
       return { kind: "new", record }
     },
-    approve(taskId, at, decide, eventsOf) {
+    forsake: () => false,
+    async approve(taskId, at, decide, eventsOf) {
       const record = need(taskId)
       if (record.state !== "claimed") return record
       const { verdict, debits: asks } = decide(usage)
@@ -158,7 +159,7 @@ export function world(
       const { code, reason } = verdict
       return put({ ...record, verdict, code, reason, state: verdict.action === "approve" ? "approved" : "rejected" })
     },
-    startSession(row, at, decide) {
+    async startSession(row, at, decide) {
       if (rows.some((other) => toHex(other.sid) === toHex(row.sid))) throw new Error("sid known")
       if (row.attempt <= need(row.taskId).attempt) throw new Error("attempt not above")
       const own = debits.get(row.taskId) ?? []
@@ -174,15 +175,16 @@ export function world(
       rows.push(row)
       put({ ...need(row.taskId), state: "running", attempt: row.attempt })
     },
-    endSession: (_sid, how, _at, unproven) => {
+    endSession: async (_sid, how, _at, unproven) => {
       trace.push(`session ${how}${unproven.length > 0 ? `, unproven: ${unproven.join(" ")}` : ""}`)
     },
-    emitted(taskId) {
+    async emitted(taskId) {
       const record = need(taskId)
       if (record.state !== "running" && record.state !== "emitted") throw new Error(`${record.state} emits nothing`)
       put({ ...record, state: "emitted" })
     },
-    finish(taskId, end, at, more) {
+    async finish(taskId, end, at, more, closing) {
+      if (closing !== undefined) await journal.endSession(closing, "done", at, [])
       const record = need(taskId)
       if (isFinal(record.state)) throw new Error(`finished twice: ${record.state} then ${end.state}`)
       events.push(...more)
@@ -196,7 +198,7 @@ export function world(
         outcome: end.state === "completed" ? end.outcome : undefined,
       })
     },
-    delivered(taskId) {
+    async delivered(taskId) {
       const record = records.get(taskId)
       if (record !== undefined && isFinal(record.state)) records.set(taskId, { ...record, delivered: true })
     },

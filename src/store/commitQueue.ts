@@ -1,0 +1,95 @@
+/**
+ * Steps of many tasks in one commit: what falls into one turn of the event loop shares a transaction, and so a sync of the disk.
+ * While that sync takes its time, the steps of the next commit gather. Between two commits I/O has its turn.
+ */
+
+/** Parts of one commit; what is more comes into the next. Bounds how long one commit keeps the event loop. */
+const MOST_TOGETHER = 64
+
+interface Waiting {
+  /** Runs the step inside the transaction. */
+  run(): void
+  done(): void
+  failed(error: unknown): void
+}
+
+/** One transaction for all parts, on the disk when it returns (RecordVault.group). */
+type CommitTogether = (parts: readonly (() => unknown)[]) => readonly PromiseSettledResult<unknown>[]
+
+export class CommitQueue {
+  readonly #commit: CommitTogether
+  /** In the order in which they were asked for, which is the order in which they run. */
+  #waiting: Waiting[] = []
+  #turn: ReturnType<typeof setImmediate> | undefined
+  #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
+
+  constructor(commit: CommitTogether) {
+    this.#commit = commit
+  }
+
+  /** Runs `step` in the commit of this turn: resolves with what it returned once that is on the disk, and rejects with what it threw. */
+  now<T>(step: () => T): Promise<T> {
+    const result = this.#add(step)
+    this.#turn ??= setImmediate(() => this.flush())
+    return result
+  }
+
+  /** The same in the next commit that anybody needs now, or in one of its own after `withinMs`. */
+  soon<T>(step: () => T, withinMs: number): Promise<T> {
+    const result = this.#add(step)
+    const atMs = performance.now() + withinMs
+    if (this.#timer === undefined || atMs < this.#timer.atMs) {
+      clearTimeout(this.#timer?.timeout)
+      const timeout = setTimeout(() => this.flush(), withinMs)
+      timeout.unref()
+      this.#timer = { timeout, atMs }
+    }
+    return result
+  }
+
+  /** Commits what waits, at once; of very much a part, and the rest in the next turn. */
+  flush(): void {
+    this.#unschedule()
+    const together = this.#waiting.splice(0, MOST_TOGETHER)
+    if (this.#waiting.length > 0) this.#turn = setImmediate(() => this.flush())
+    if (together.length === 0) return
+    try {
+      const outcomes = this.#commit(together.map(({ run }) => run))
+      for (const [at, one] of together.entries()) {
+        const outcome = outcomes[at]
+        if (outcome?.status === "rejected") one.failed(outcome.reason)
+        else one.done()
+      }
+    } catch (error) {
+      for (const { failed } of together) failed(error)
+    }
+  }
+
+  /** Forgets what waits, as a crash would: its promises never settle. */
+  close(): void {
+    this.#unschedule()
+    this.#waiting = []
+  }
+
+  #unschedule(): void {
+    clearImmediate(this.#turn)
+    clearTimeout(this.#timer?.timeout)
+    this.#turn = undefined
+    this.#timer = undefined
+  }
+
+  #add<T>(step: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    let value: { readonly of: T } | undefined
+    this.#waiting.push({
+      run: () => {
+        value = { of: step() }
+      },
+      done: () => {
+        if (value !== undefined) resolve(value.of)
+      },
+      failed: reject,
+    })
+    return promise
+  }
+}

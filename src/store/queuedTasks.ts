@@ -1,0 +1,115 @@
+/**
+ * The journal as tasks use it: each step resolves when it is on the disk, and steps of different tasks share commits. A claim waits
+ * for the first step of its task, so that a task costs no commit before it is decided; what a crash forgets of it, WaaS says again.
+ */
+import type { Bytes } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Decision, Usage } from "../policy/decision.ts"
+import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } from "../tasks/ports.ts"
+import type { CommitQueue } from "./commitQueue.ts"
+import { claimedRecord, type Tasks } from "./tasks.ts"
+
+/** A task that is decided later than this has its claim, and the event of it, on the disk before. */
+const CLAIM_MS = 250
+/** That WaaS has an outcome. Forgotten in a crash, the outcome is reported once more. */
+const DELIVERED_MS = 2_000
+
+type ClaimOf = Parameters<TaskPort["claim"]>[0]
+
+export class QueuedTasks implements TaskPort {
+  readonly #tasks: Tasks
+  readonly #queue: CommitQueue
+  /** Claims that are not on the disk yet. */
+  readonly #unwritten: Map<string, ClaimOf> = new Map()
+
+  constructor(tasks: Tasks, queue: CommitQueue) {
+    this.#tasks = tasks
+    this.#queue = queue
+  }
+
+  get usage(): Usage {
+    return this.#tasks.usage
+  }
+
+  claim(task: ClaimOf): Claim {
+    const { taskId } = task
+    const known = this.get(taskId)
+    if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
+    this.#unwritten.set(taskId, task)
+    const written = this.#queue.soon(() => this.#write(taskId), CLAIM_MS)
+    // What fails stays unwritten: the task's next step writes it, or fails likewise and says so.
+    written.then(() => this.#unwritten.delete(taskId)).catch(() => undefined)
+    return { kind: "new", record: recordOf(task) }
+  }
+
+  forsake(taskId: string): boolean {
+    return !this.#tasks.has(taskId) && this.#unwritten.delete(taskId)
+  }
+
+  approve(
+    taskId: string,
+    nowMs: number,
+    decide: (usage: Usage) => Decision,
+    events: Parameters<TaskPort["approve"]>[3],
+  ): Promise<TaskRecord> {
+    return this.#step(taskId, () => this.#tasks.approve(taskId, nowMs, decide, events))
+  }
+
+  startSession(row: SessionRow, nowMs: number, decide: (usage: Usage) => Decision): Promise<void> {
+    return this.#step(row.taskId, () => this.#tasks.startSession(row, nowMs, decide))
+  }
+
+  endSession(sid: Bytes, how: string, nowMs: number, unproven: readonly PartyId[]): Promise<void> {
+    return this.#queue.now(() => this.#tasks.endSession(sid, how, nowMs, unproven))
+  }
+
+  emitted(taskId: string, digest: Bytes, nowMs: number): Promise<void> {
+    return this.#step(taskId, () => this.#tasks.emitted(taskId, digest, nowMs))
+  }
+
+  finish(
+    taskId: string,
+    end: Finish,
+    nowMs: number,
+    events: readonly OutboxEvent[],
+    closing: Bytes | undefined,
+  ): Promise<TaskRecord> {
+    return this.#step(taskId, () => this.#tasks.finish(taskId, end, nowMs, events, closing))
+  }
+
+  delivered(taskId: string): Promise<void> {
+    return this.#queue.soon(() => this.#tasks.delivered(taskId), DELIVERED_MS)
+  }
+
+  get(taskId: string): TaskRecord | undefined {
+    if (this.#tasks.has(taskId)) return this.#tasks.get(taskId)
+    const claim = this.#unwritten.get(taskId)
+    return claim && recordOf(claim)
+  }
+
+  list(filter: Parameters<TaskPort["list"]>[0]): readonly TaskRecord[] {
+    return this.#tasks.list(filter)
+  }
+
+  unfinished(): readonly TaskRecord[] {
+    const unwritten = [...this.#unwritten.values()].filter(({ taskId }) => !this.#tasks.has(taskId))
+    return [...this.#tasks.unfinished(), ...unwritten.map(recordOf)]
+  }
+
+  async #step<T>(taskId: string, step: () => T): Promise<T> {
+    const result = await this.#queue.now(() => {
+      this.#write(taskId)
+      return step()
+    })
+    this.#unwritten.delete(taskId)
+    return result
+  }
+
+  /** Inside a commit. */
+  #write(taskId: string): void {
+    const claim = this.#unwritten.get(taskId)
+    if (claim !== undefined && !this.#tasks.has(taskId)) this.#tasks.claim(claim)
+  }
+}
+
+const recordOf = ({ nowMs, events: _, ...task }: ClaimOf): TaskRecord => claimedRecord(task, nowMs)
