@@ -14,14 +14,22 @@ import { encodeTask, type KeyShareSignTask, taskDigest } from "../wire/task.ts"
 import { messageBytes, planShareSign, signShares } from "./keyshareSign.ts"
 import { isRefusal } from "./plan.ts"
 import { judge } from "./policyRequest.ts"
-import type { GroupPort, TaskPort } from "./ports.ts"
+import type { Finish, GroupPort, OutboxEvent, TaskPort, TaskRecord } from "./ports.ts"
 
 const DAY_MS = 24 * 60 * 60 * 1000
+
+/** The journal for a caller that waits for each step: durable when it returns. */
+interface LocalJournal {
+  claim(task: Parameters<TaskPort["claim"]>[0]): void
+  approve(...decision: Parameters<TaskPort["approve"]>): TaskRecord
+  finish(taskId: string, end: Finish, nowMs: number, events: readonly OutboxEvent[]): void
+  delivered(taskId: string): void
+}
 
 interface LocalSigner {
   readonly self: PartyId
   readonly groups: Pick<GroupPort, "active" | "open" | "list">
-  readonly tasks: Pick<TaskPort, "claim" | "approve" | "finish" | "delivered">
+  readonly tasks: LocalJournal
   readonly rules: Rules
   readonly rng: Rng
   /** Unique; the task is filed under it. */

@@ -90,15 +90,7 @@ async function stepsOf(): Promise<ReadonlyMap<Role, readonly string[]>> {
 const steps = await stepsOf()
 
 test("each role records what it promises before it promises it", () => {
-  const course = (record: string) => [
-    "claim",
-    "approve",
-    "startSession",
-    record,
-    "activate",
-    "finish",
-    "delivered",
-  ]
+  const course = (record: string) => ["claim", "approve", "startSession", record, "activate", "finish", "delivered"]
   expect(steps.get("leaves")).toEqual(course("acknowledge"))
   expect(steps.get("stays")).toEqual(course("prepare"))
   expect(steps.get("comes")).toEqual(course("prepare"))
