@@ -6,7 +6,7 @@
 /** Parts of one commit; what is more comes into the next. Bounds how long one commit keeps the event loop. */
 const MOST_TOGETHER = 64
 
-interface Waiting {
+interface QueuedStep {
   /** Runs the step inside the transaction. */
   run(): void
   done(): void
@@ -19,7 +19,7 @@ type CommitTogether = (parts: readonly (() => unknown)[]) => readonly PromiseSet
 export class CommitQueue {
   readonly #commit: CommitTogether
   /** In the order in which they were asked for, which is the order in which they run. */
-  #waiting: Waiting[] = []
+  #waiting: QueuedStep[] = []
   #turn: ReturnType<typeof setImmediate> | undefined
   #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
 

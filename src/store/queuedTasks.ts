@@ -7,20 +7,18 @@ import type { PartyId } from "../keys/party.ts"
 import type { Decision, Usage } from "../policy/decision.ts"
 import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } from "../tasks/ports.ts"
 import type { CommitQueue } from "./commitQueue.ts"
-import { claimedRecord, type Tasks } from "./tasks.ts"
+import { type ClaimedTask, claimedRecord, type Tasks } from "./tasks.ts"
 
 /** A task that is decided later than this has its claim, and the event of it, on the disk before. */
 const CLAIM_MS = 250
 /** That WaaS has an outcome. Forgotten in a crash, the outcome is reported once more. */
 const DELIVERED_MS = 2_000
 
-type ClaimOf = Parameters<TaskPort["claim"]>[0]
-
 export class QueuedTasks implements TaskPort {
   readonly #tasks: Tasks
   readonly #queue: CommitQueue
   /** Claims that are not on the disk yet. */
-  readonly #unwritten: Map<string, ClaimOf> = new Map()
+  readonly #unwritten: Map<string, ClaimedTask> = new Map()
 
   constructor(tasks: Tasks, queue: CommitQueue) {
     this.#tasks = tasks
@@ -31,7 +29,7 @@ export class QueuedTasks implements TaskPort {
     return this.#tasks.usage
   }
 
-  claim(task: ClaimOf): Claim {
+  claim(task: ClaimedTask): Claim {
     const { taskId } = task
     const known = this.get(taskId)
     if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
@@ -112,4 +110,4 @@ export class QueuedTasks implements TaskPort {
   }
 }
 
-const recordOf = ({ nowMs, events: _, ...task }: ClaimOf): TaskRecord => claimedRecord(task, nowMs)
+const recordOf = ({ nowMs, events: _, ...task }: ClaimedTask): TaskRecord => claimedRecord(task, nowMs)

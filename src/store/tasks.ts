@@ -56,7 +56,7 @@ export const summaryOf = (record: TaskRecord): Summary => {
   return { taskId, type, state, delivered, updatedMs, deadlineMs, isApproved: verdict?.action === "approve" }
 }
 
-type ClaimOf = Parameters<TaskPort["claim"]>[0]
+export type ClaimedTask = Parameters<TaskPort["claim"]>[0]
 
 export class Tasks {
   readonly #vault: RecordVault
@@ -85,7 +85,7 @@ export class Tasks {
     }
   }
 
-  claim({ nowMs, events, ...task }: ClaimOf): Claim {
+  claim({ nowMs, events, ...task }: ClaimedTask): Claim {
     const known = this.get(task.taskId)
     if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
     const record = claimedRecord(task, nowMs)
@@ -345,7 +345,7 @@ export class Tasks {
 }
 
 /** A task that was just seen. */
-export const claimedRecord = (task: Omit<ClaimOf, "nowMs" | "events">, nowMs: number): TaskRecord => ({
+export const claimedRecord = (task: Omit<ClaimedTask, "nowMs" | "events">, nowMs: number): TaskRecord => ({
   ...task,
   state: "claimed",
   attempt: 0,
