@@ -30,12 +30,12 @@ export const restPage = (): string =>
     "## The REST API of WaaS",
     [
       "Every request is signed by an API key (`cosigner waas key create`), every answer by the key that `waas init` prints. POST answers",
-      '201, GET and PUT 200. An error is `{"error_code", "error_message", "error_id"}`. Unknown fields are refused. Pages have `limit`, and',
+      '201, GET and PUT 200. An error is `{"error_code", "error_message", "error_id"}`. Unknown fields are refused. Each call needs a role of the key: read, operate (which may read too) or admin (which may do all). Pages have `limit`, and',
       "`before` or `after` with the cursors of the page before.",
     ].join("\n"),
-    ...routesOf(none).flatMap(({ method, path, summary, query, body }) => [
+    ...routesOf(none).flatMap(({ method, path, summary, role, query, body }) => [
       `### ${method} ${path}`,
-      `${summary}.`,
+      `${summary}. Role: ${role}.`,
       Object.keys(query.properties).length === 0 ? "" : `Query:\n\n${fields(query)}`,
       body === undefined ? "" : `Body:\n\n${fields(body)}`,
     ]),

@@ -74,6 +74,12 @@ export const waasCodes = {
     what: (d) => `no usable answer from ${d.url}: ${d.problem}`,
     next: "check that `cosigner waas start` runs and that the address and its response key are right",
   }),
+  "E-WAA-014": entry<{ readonly address: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${JSON.stringify(d.address)} is neither an IP address nor a network`,
+    next: "give an address such as 192.0.2.7, or a network such as 10.0.0.0/8 or 2001:db8::/32",
+  }),
 
   "E-WAA-020": entry<{ readonly missing: readonly string[] }>({
     kind: "fault",

@@ -10,6 +10,7 @@ const STATUS = {
   2006: 400, // invalid parameter
   2021: 404, // no such endpoint
   2024: 401, // API key or signature
+  2025: 403, // a proven key that may not do that
   2026: 429, // too many requests
   2028: 404, // not found
   2029: 400, // not in a state for that

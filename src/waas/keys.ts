@@ -8,6 +8,7 @@ import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from ".
 import { waasTemplate } from "./config.ts"
 import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
+import { parseNetwork } from "./networks.ts"
 import type { ApiKey } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
@@ -59,25 +60,30 @@ const infoOf = (files: WaasFiles, { tasks, responses }: WaasKeys): WaasInfo => (
   responseKey: toHex(responses.publicKey),
 })
 
+/** What a new key is, besides its key. */
+type NewKey = Pick<ApiKey, "name" | "role" | "addresses">
+
 /** Makes a key pair and registers its public half. The secret is the caller's to show once and to dispose. */
 export async function waasKeyCreate(
   dir: string,
-  { name, curve }: { readonly name: string; readonly curve: ApiKeyCurve },
+  { curve, ...parts }: NewKey & { readonly curve: ApiKeyCurve },
   nowMs: number,
 ): Promise<ApiKeyPair> {
   const pair = newApiKeyPair(curve)
-  await waasKeyAdd(dir, { name, publicKey: pair.publicKey }, nowMs)
+  await waasKeyAdd(dir, { ...parts, publicKey: pair.publicKey }, nowMs)
   return pair
 }
 
 /** Registers a public key whose secret never was here. Throws E-WAA-008, and E-WAA-009 for one that is known. */
 export async function waasKeyAdd(
   dir: string,
-  parts: { readonly name: string; readonly publicKey: string },
+  { publicKey: text, ...parts }: NewKey & { readonly publicKey: string },
   nowMs: number,
 ): Promise<ApiKey> {
-  const publicKey = parseApiKey(parts.publicKey)
-  const key: ApiKey = { publicKey, name: parts.name, createdMs: nowMs, revokedMs: undefined }
+  const publicKey = parseApiKey(text)
+  const odd = parts.addresses.find((address) => parseNetwork(address) === undefined)
+  if (odd !== undefined) throw new CosignerError("E-WAA-014", { address: odd })
+  const key: ApiKey = { publicKey, ...parts, createdMs: nowMs, revokedMs: undefined }
   return inStore(dir, async (store) => {
     if (!(await store.addApiKey(key))) throw new CosignerError("E-WAA-009", { key: publicKey })
     return key

@@ -170,7 +170,7 @@ function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
   })
 }
 
-function serve(config: WaasConfig, relay: Relay, api: (request: Request) => Promise<Response>) {
+function serve(config: WaasConfig, relay: Relay, api: ReturnType<typeof createApi>) {
   const address = `${config.hostname}:${config.port}`
   try {
     return Bun.serve({
@@ -186,7 +186,7 @@ function serve(config: WaasConfig, relay: Relay, api: (request: Request) => Prom
       fetch(request, server) {
         const upgraded = relay.upgrade(request, server)
         if (upgraded === "upgraded") return undefined
-        return upgraded === "other" ? api(request) : upgraded
+        return upgraded === "other" ? api(request, server.requestIP(request)?.address) : upgraded
       },
     })
   } catch (cause) {

@@ -51,7 +51,7 @@ export class Rig implements AsyncDisposable {
   onNews: () => void = () => {}
   engine!: Engine
   store!: WaasStore
-  api!: (request: Request) => Promise<Response>
+  api!: ReturnType<typeof createApi>
 
   private constructor(readonly options: RigOptions) {
     this.nodes = Array.from({ length: options.nodes ?? 3 }, () => this.relay.add(this.signer.publicKey, this.vaults))

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from "bun:test"
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { toHex } from "../../src/bytes.ts"
+import { newApiKeyPair } from "../../src/waas/apiKey.ts"
 import { parseConfig, readConfig, waasTemplate } from "../../src/waas/config.ts"
 import { filesIn, lock, readKeyFile } from "../../src/waas/files.ts"
 import { waasInit, waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../../src/waas/keys.ts"
@@ -84,9 +85,12 @@ const at = { dir: "/srv/waas", config: "waas.toml" }
 
 test("the template is the defaults, and so are the values that its comments show", () => {
   expect(parseConfig(waasTemplate(), at)).toEqual(parseConfig("", at))
-  const shown = waasTemplate().replace(/^#(?=[[a-z])/gm, "")
+  // Lists of tables show an example, not a default.
+  const [own = "", examples = ""] = waasTemplate().split(/(?=^#?\[\[)/m)
+  const shown = own.replace(/^#(?=[[a-z])/gm, "")
   expect(parseConfig(shown, at)).toEqual(parseConfig("", at))
-  expect(shown.match(/^\w+ = /gm)).toHaveLength(17)
+  expect(shown.match(/^\w+ = /gm)?.length).toBeGreaterThan(15)
+  expect(parseConfig(`${shown}${examples.replace(/^#(?=[[a-z])/gm, "")}`, at).chains.enabled).toHaveLength(1)
 })
 
 test("a configuration that an earlier version wrote is read as before", () => {
@@ -142,28 +146,37 @@ test.each([
   )
 })
 
+/** A key that nobody registered. */
+const UNKNOWN = newApiKeyPair("ed25519").publicKey
+const WHOLE = { role: "admin", addresses: [] } as const
+const PAYOUTS = { role: "operate", addresses: ["10.1.0.0/16"] } as const
+
 test("API keys: made, added, listed, revoked", async () => {
   const folder = fresh()
   await expect(waasKeyList(folder)).rejects.toMatchObject({ code: "E-WAA-002" })
   await waasInit(folder, 1)
-  const pair = await waasKeyCreate(folder, { name: "a", curve: "secp256k1" }, 2)
+  const pair = await waasKeyCreate(folder, { name: "a", ...PAYOUTS, curve: "secp256k1" }, 2)
   expect(pair.publicKey).toMatch(/^0[23][0-9a-f]{64}$/)
-  const other = await waasKeyCreate(folder, { name: "b", curve: "ed25519" }, 3)
-  await expect(waasKeyAdd(folder, { name: "c", publicKey: other.publicKey }, 4)).rejects.toMatchObject({
+  const other = await waasKeyCreate(folder, { name: "b", ...WHOLE, curve: "ed25519" }, 3)
+  await expect(waasKeyAdd(folder, { name: "c", ...WHOLE, publicKey: other.publicKey }, 4)).rejects.toMatchObject({
     code: "E-WAA-009",
   })
-  await expect(waasKeyAdd(folder, { name: "c", publicKey: "00" }, 4)).rejects.toMatchObject({ code: "E-WAA-008" })
+  await expect(waasKeyAdd(folder, { name: "c", ...WHOLE, publicKey: "00" }, 4)).rejects.toMatchObject({
+    code: "E-WAA-008",
+  })
+  const nowhere = { ...WHOLE, addresses: ["10.1.0.0/16", "example.org"], publicKey: pair.publicKey }
+  await expect(waasKeyAdd(folder, { name: "d", ...nowhere }, 4)).rejects.toMatchObject({ code: "E-WAA-014" })
   await waasKeyRevoke(folder, other.publicKey, 5)
   await waasKeyRevoke(folder, other.publicKey, 6)
-  await expect(waasKeyRevoke(folder, "aa".repeat(32), 5)).rejects.toMatchObject({ code: "E-WAA-010" })
+  await expect(waasKeyRevoke(folder, UNKNOWN, 5)).rejects.toMatchObject({ code: "E-WAA-010" })
   expect(await waasKeyList(folder)).toEqual([
-    { publicKey: pair.publicKey, name: "a", createdMs: 2, revokedMs: undefined },
-    { publicKey: other.publicKey, name: "b", createdMs: 3, revokedMs: 5 },
+    { publicKey: pair.publicKey, name: "a", ...PAYOUTS, createdMs: 2, revokedMs: undefined },
+    { publicKey: other.publicKey, name: "b", ...WHOLE, createdMs: 3, revokedMs: 5 },
   ])
   const database = readFileSync(filesIn(folder).database)
   expect(database.includes(pair.secret.expose())).toBe(false)
   expect(database.includes(toHex(pair.secret.expose()))).toBe(false)
-  await expect(waasKeyAdd(folder, { name: "c", publicKey: other.publicKey }, 7)).rejects.toMatchObject({
+  await expect(waasKeyAdd(folder, { name: "c", ...WHOLE, publicKey: other.publicKey }, 7)).rejects.toMatchObject({
     code: "E-WAA-009",
   })
 })
@@ -188,6 +201,8 @@ test("transcripts: waas init, info, key create, list, revoke", async () => {
   const made = JSON.parse((await cosigner("waas", "key", "create", "--dir", folder, "--name", "ops", "--json")).stdout)
   expect(made).toEqual({
     name: "ops",
+    role: "admin",
+    from: [],
     curve: "ed25519",
     public_key: expect.stringMatching(/^[0-9a-f]{64}$/),
     secret: expect.stringMatching(/^[0-9a-f]{64}$/),
@@ -204,9 +219,9 @@ test("transcripts: waas init, info, key create, list, revoke", async () => {
   expect(given.stdout).toMatch(/^API key registered: 0279be/)
   expect((await cosigner("waas", "key", "revoke", made.public_key, "--dir", folder)).exit).toBe(0)
   const listed = await cosigner("waas", "key", "list", "--dir", folder)
-  expect(listed.stdout).toMatch(new RegExp(`^${made.public_key}  ops  created .*Z  revoked .*Z$`, "m"))
+  expect(listed.stdout).toMatch(new RegExp(`^${made.public_key}  ops  admin  created .*Z  revoked .*Z$`, "m"))
   expect(listed.stdout).not.toContain(made.secret)
-  const unknown = await cosigner("waas", "key", "revoke", "aa".repeat(32), "--dir", folder)
+  const unknown = await cosigner("waas", "key", "revoke", UNKNOWN, "--dir", folder)
   expect([unknown.exit, unknown.stderr.includes("E-WAA-010")]).toEqual([1, true])
   const none = await cosigner("waas", "start", "--dir", fresh())
   expect([none.exit, none.stderr.includes("E-WAA-002")]).toEqual([2, true])

@@ -26,6 +26,8 @@ import { SimulatedNode, Vaults } from "../support/simulatedNodes.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { must } from "../support/waas.ts"
 
+const WHOLE = { role: "admin", addresses: [] } as const
+
 const dir = temporaryFolder("waas-server").path
 afterAll(() => rmSync(dir, { recursive: true }))
 
@@ -81,7 +83,7 @@ const SPKI = must(fromHex("302a300506032b6570032100"))
 test("vault, keys, signatures over HTTP and links; a restart in between loses nothing", async () => {
   const folder = join(dir, "main")
   await waasInit(folder, Date.now())
-  using secret = (await waasKeyCreate(folder, { name: "test", curve: "ed25519" }, Date.now())).secret
+  using secret = (await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "ed25519" }, Date.now())).secret
   let waas = await start(folder)
   const client = createClient({
     baseUrl: waas.url,
@@ -146,7 +148,7 @@ test("vault, keys, signatures over HTTP and links; a restart in between loses no
 test("one process serves a folder; a revoked key stops working while it runs; answers must be WaaS's own", async () => {
   const folder = join(dir, "second")
   await waasInit(folder, Date.now())
-  const pair = await waasKeyCreate(folder, { name: "test", curve: "secp256k1" }, Date.now())
+  const pair = await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "secp256k1" }, Date.now())
   using secret = pair.secret
   const waas = await start(folder)
   const clientWith = (responseKey: string) =>
@@ -210,7 +212,7 @@ test("a body above the cap is answered with a signed error, not read", async () 
   await waasInit(folder, Date.now())
   const waas = await start(folder)
   try {
-    const pair = await waasKeyCreate(folder, { name: "test", curve: "ed25519" }, Date.now())
+    const pair = await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "ed25519" }, Date.now())
     pair.secret.wipe()
     for (const [publicKey, bytes, expected] of [
       [pair.publicKey, 2_097_153, [400, 2006]],

@@ -8,7 +8,8 @@ import { type Bytes, fromHex, toHex } from "../../bytes.ts"
 import { TokenBucket } from "../../tokenBucket.ts"
 import { verifiesApiSignature } from "../apiKey.ts"
 import { ApiFailure } from "../failure.ts"
-import type { ApiKey } from "../store/model.ts"
+import { isAmong } from "../networks.ts"
+import type { ApiKey, ApiRole } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
 import { type RequestTarget, signedHash, signedStrings } from "./canonical.ts"
 
@@ -95,6 +96,20 @@ function coveredHash(publicKey: string, call: ApiCall, nonce: string, signature:
 async function spend(store: ApiKeyStore, nowMs: number, key: ApiKey, hash: Bytes): Promise<void> {
   const fresh = await store.spendNonce(`${key.publicKey}:${toHex(hash)}`, nowMs, 2 * NONCE_WINDOW_MS)
   if (!fresh) throw new ApiFailure(2024, "this very request was received before; sign it again with a new nonce")
+}
+
+const RANK: Readonly<Record<ApiRole, number>> = { read: 0, operate: 1, admin: 2 }
+
+/** Throws 2025. */
+export function requireRole(role: ApiRole, least: ApiRole): void {
+  if (RANK[role] >= RANK[least]) return
+  throw new ApiFailure(2025, `this API key has the role ${role}, and this needs ${least}`)
+}
+
+/** Throws 2025 for a key that has a list in which the address is not. Only a proven caller gets here, so it may be told. */
+export function requireAddress(allowed: readonly string[], from: string | undefined): void {
+  if (allowed.length === 0 || (from !== undefined && isAmong(allowed, from))) return
+  throw new ApiFailure(2025, `this API key is not used from ${from ?? "an address that is not known"}`)
 }
 
 const denied = (): ApiFailure => new ApiFailure(2024, "signature verification failed")

@@ -5,6 +5,7 @@
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox"
 import { Value, ValueErrorType } from "@sinclair/typebox/value"
 import { ApiFailure } from "../failure.ts"
+import type { ApiRole } from "../store/model.ts"
 
 type Method = "GET" | "POST" | "PUT"
 
@@ -19,6 +20,8 @@ export interface Route {
   readonly method: Method
   readonly path: string
   readonly summary: string
+  /** The least that a key must be allowed. */
+  readonly role: ApiRole
   readonly query: TObject
   /** Undefined: without a body, or an empty object. */
   readonly body: TSchema | undefined
@@ -30,6 +33,8 @@ interface RouteDeclaration<Q extends TObject, B extends TSchema> {
   readonly method: Method
   readonly path: string
   readonly summary: string
+  /** read for a GET and admin for the others unless it says otherwise. */
+  readonly role?: ApiRole
   readonly query?: Q
   readonly body?: B
   readonly handle: (input: Input<Static<Q>, Static<B>>) => Promise<unknown>
@@ -47,6 +52,7 @@ export function route<Q extends TObject = Nothing, B extends TSchema = Nothing>(
     method: declaration.method,
     path: declaration.path,
     summary: declaration.summary,
+    role: declaration.role ?? (declaration.method === "GET" ? "read" : "admin"),
     query,
     body: declaration.body,
     // The two schemas are the declaration's own, or the empty object that their parameters default to.

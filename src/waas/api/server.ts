@@ -9,7 +9,8 @@ import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { ApiFailure } from "../failure.ts"
-import type { Authenticate } from "./auth.ts"
+import type { ApiRole } from "../store/model.ts"
+import { type Authenticate, requireAddress, requireRole } from "./auth.ts"
 import { bodyReader } from "./body.ts"
 import { parseTarget, type RequestTarget } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
@@ -47,21 +48,31 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...webhookRoutes(context),
 ]
 
+/** `from` is the IP address that the request comes from; a key with a list of addresses is of no use where it is not known. */
+type Api = (request: Request, from?: string) => Promise<Response>
+
 /** Never rejects: whatever goes wrong is an answer. */
-export function createApi(options: ApiOptions): (request: Request) => Promise<Response> {
-  const app = router(routesOf(options.context), options.log)
+export function createApi(options: ApiOptions): Api {
+  const routes = routesOf(options.context)
+  const [read, operate, admin] = (["read", "operate", "admin"] as const).map((role) =>
+    router(routes, role, options.log),
+  )
+  const apps = { read, operate, admin }
   const bodies = bodyReader(options)
-  const proven = async (request: Request): Promise<Response> => {
+  const proven = async (request: Request, from: string | undefined): Promise<Response> => {
     const target = parseTarget(targetOf(request.url))
     if (target === undefined) throw new ApiFailure(2021, "no such endpoint")
     const claimed = await options.authenticate(request.headers)
     const body = await bodies.read(request, claimed.publicKey)
-    await claimed.prove({ method: request.method, target, body })
+    const { role, addresses } = await claimed.prove({ method: request.method, target, body })
+    requireAddress(addresses, from)
+    const app = apps[role]
+    if (app === undefined) throw new TypeError("a key has a role that no routes were made for")
     return app.handle(rebuilt(request.method, target, body))
   }
-  return async (request) => {
+  return async (request, from) => {
     const begun = performance.now()
-    const response = await proven(request).catch((error: unknown) => failed(error, options.log))
+    const response = await proven(request, from).catch((error: unknown) => failed(error, options.log))
     options.log.trace("request answered", () => ({
       method: request.method,
       path: targetOf(request.url).split("?")[0],
@@ -72,13 +83,15 @@ export function createApi(options: ApiOptions): (request: Request) => Promise<Re
   }
 }
 
-function router(routes: readonly Route[], log: Log): { handle(request: Request): Promise<Response> } {
+/** The routes as keys of one role meet them. */
+function router(routes: readonly Route[], role: ApiRole, log: Log): { handle(request: Request): Promise<Response> } {
   const app = new Elysia({ aot: false, normalize: false }).onError(({ code, error }) => {
     if (code === "NOT_FOUND") return failed(new ApiFailure(2021, "no such endpoint"), log)
     return failed(error, log)
   })
-  for (const { method, path, answer } of routes) {
+  for (const { method, path, answer, role: least } of routes) {
     app.route(method, path, async ({ params, query, body, set }) => {
+      requireRole(role, least)
       const value = await answer({ params, query, body })
       set.status = method === "POST" ? 201 : 200
       return value

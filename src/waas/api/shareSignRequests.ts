@@ -42,6 +42,7 @@ export const shareSignRequestRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: REQUESTS,
+    role: "operate",
     summary: "Ask one node to prove that it holds its key shares of a group",
     body: NewShareSignRequest,
     handle: async ({ params, body }) => {

@@ -85,6 +85,7 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: REQUESTS,
+    role: "operate",
     summary: "Ask threshold nodes of a group to sign messages under child keys of the vault",
     body: NewSignRequest,
     handle: async ({ params, body }) => answerOf(api, await createSignRequest(api, param(params, "vault_id"), body)),
@@ -98,6 +99,7 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: `${REQUESTS}/:sign_request_id/cancel`,
+    role: "operate",
     summary: "Cancel a signing request that is still open",
     handle: async ({ params }) => {
       const { signRequestId } = await requestIn(api, params)

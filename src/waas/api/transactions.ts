@@ -50,6 +50,7 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: `${TRANSACTIONS}/message_sign`,
+    role: "operate",
     summary: "Sign a message with the key of a wallet's address",
     body: MessageSign,
     handle: async ({ body }) => begun(await messageSign(api, body)),
@@ -57,6 +58,7 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: `${TRANSACTION}/cancel`,
+    role: "operate",
     summary: "Cancel a transaction that is not signed yet",
     handle: async ({ params }) => {
       const { transactionId } = await transactionIn(api, params)
@@ -121,6 +123,7 @@ const absent = (verb: string, why: string): readonly Route[] => [
   route({
     method: "POST",
     path: `${TRANSACTION}/${verb}`,
+    role: "operate",
     summary: `Not served: ${why}`,
     body: Type.Object({}),
     handle: () => Promise.reject(new ApiFailure(2021, `${verb} is not served: ${why}`)),

@@ -193,6 +193,7 @@ const addressRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     path: `${WALLET}/addresses`,
+    role: "operate",
     summary: "Make addresses of a wallet, each at a path that was never used",
     body: NewAddresses,
     handle: async ({ params, body }) => (await newAddresses(api, await walletOf(api, params), body)).map(addressInfo),

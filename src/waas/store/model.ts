@@ -17,10 +17,16 @@ export interface Organisation {
   readonly createdMs: number
 }
 
+/** What a key may do: read reads; operate signs and makes addresses too; admin changes vaults, groups and keys as well. */
+export type ApiRole = "read" | "operate" | "admin"
+
 export interface ApiKey {
   /** Lower-case hex: 64 digits (ed25519) or 66 (secp256k1, compressed). */
   readonly publicKey: string
   readonly name: string
+  readonly role: ApiRole
+  /** IP addresses and networks (`10.0.0.0/8`) that it is used from; empty: from anywhere. */
+  readonly addresses: readonly string[]
   readonly createdMs: number
   readonly revokedMs: number | undefined
 }

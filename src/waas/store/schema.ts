@@ -201,6 +201,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX transactions_by_wallet ON transactions (wallet_id);
   CREATE INDEX transactions_by_vault ON transactions (vault_id);
   `,
+  // Keys of before could do everything, from everywhere.
+  `
+  ALTER TABLE api_keys ADD COLUMN role TEXT NOT NULL DEFAULT 'admin' CHECK (role IN ('read', 'operate', 'admin'));
+  ALTER TABLE api_keys ADD COLUMN addresses TEXT NOT NULL DEFAULT '[]';
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

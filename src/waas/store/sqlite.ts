@@ -144,12 +144,16 @@ function apiKeysOver(db: Database, file: string): Pick<WaasStore, "apiKey" | "ap
   interface KeyRow {
     readonly public_key: string
     readonly name: string
+    readonly role: ApiKey["role"]
+    readonly addresses: string
     readonly created_ms: number
     readonly revoked_ms: number | null
   }
   const keyOf = (row: KeyRow): ApiKey => ({
     publicKey: row.public_key,
     name: row.name,
+    role: row.role,
+    addresses: decode<readonly string[]>(row.addresses),
     createdMs: row.created_ms,
     revokedMs: row.revoked_ms ?? undefined,
   })
@@ -168,9 +172,11 @@ function apiKeysOver(db: Database, file: string): Pick<WaasStore, "apiKey" | "ap
       ),
     addApiKey: async (key) =>
       changed(
-        "INSERT OR IGNORE INTO api_keys (public_key, name, created_ms, revoked_ms) VALUES (?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO api_keys (public_key, name, role, addresses, created_ms, revoked_ms) VALUES (?, ?, ?, ?, ?, ?)",
         key.publicKey,
         key.name,
+        key.role,
+        JSON.stringify(key.addresses),
         key.createdMs,
         key.revokedMs ?? null,
       ),

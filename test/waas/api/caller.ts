@@ -2,6 +2,7 @@
 import { toHex } from "../../../src/bytes.ts"
 import { signedHash } from "../../../src/waas/api/canonical.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, signApiHash } from "../../../src/waas/apiKey.ts"
+import type { ApiKey } from "../../../src/waas/store/model.ts"
 import type { Rig } from "../../support/waas.ts"
 
 export type Pairs = readonly (readonly [key: string, value: string])[]
@@ -70,6 +71,8 @@ export interface CallOptions {
   readonly style?: Style
   readonly nonce?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** The IP address that it comes from. */
+  readonly from?: string
   /** Changes the request after it was signed. */
   readonly tamper?: (parts: { url: string; method: string; body: string }) => {
     url: string
@@ -94,9 +97,16 @@ export class Caller {
     readonly pair: ApiKeyPair,
   ) {}
 
-  static async of(rig: Rig, curve: ApiKeyCurve = "ed25519"): Promise<Caller> {
+  static async of(
+    rig: Rig,
+    curve: ApiKeyCurve = "ed25519",
+    { role = "admin", addresses = [] }: Partial<Pick<ApiKey, "role" | "addresses">> = {},
+  ): Promise<Caller> {
     const pair = newApiKeyPair(curve)
-    await rig.store.addApiKey({ publicKey: pair.publicKey, name: "test", createdMs: 0, revokedMs: undefined })
+    await rig.store.addApiKey({
+      ...{ publicKey: pair.publicKey, name: "test", role, addresses },
+      ...{ createdMs: 0, revokedMs: undefined },
+    })
     return new Caller(rig, pair)
   }
 
@@ -128,7 +138,7 @@ export class Caller {
   }
 
   async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-    return answerOf(await this.rig.api(this.request(method, path, options)))
+    return answerOf(await this.rig.api(this.request(method, path, options), options.from))
   }
 
   get = (path: string, ...query: Pairs): Promise<Answer> => this.call("GET", path, { query })

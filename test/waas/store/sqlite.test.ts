@@ -131,6 +131,7 @@ test("what a node was told of before share groups were on record: all set-ups of
     "projects",
   ])
     db.run(`DROP TABLE ${table}`)
+  for (const column of ["role", "addresses"]) db.run(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.run("ALTER TABLE fencing_tokens RENAME TO standings")
   db.run("INSERT INTO standings VALUES ('left', ?)", ['{"lineage":7,"boot":1,"bootId":"aa","generation":9}'])
   db.run("DROP INDEX successions_by_group")
