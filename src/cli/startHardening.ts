@@ -5,7 +5,7 @@
 import type { Config } from "../config/config.ts"
 import type { CosignerError } from "../errors.ts"
 import { type Environment, openDoors } from "../hardening/environment.ts"
-import { harden, isEssential } from "../hardening/process.ts"
+import { harden, isEssential, tracing } from "../hardening/process.ts"
 
 export type TellOperator = (error: CosignerError) => void
 
@@ -17,4 +17,6 @@ export function hardenOrRefuse(config: Config, env: Environment, tell: TellOpera
   const unacceptable = found.find((error) => strict && isEssential(error))
   if (unacceptable !== undefined) throw unacceptable
   found.forEach(tell)
+  const traced = config.env === "production" ? tracing() : undefined
+  if (traced !== undefined) tell(traced)
 }

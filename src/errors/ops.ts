@@ -62,6 +62,13 @@ export const opsCodes = {
     what: (d) => `the service could not start ${d.binary}: its sandbox hides ${d.hidden}`,
     next: "install -m 755 cosigner /usr/local/bin/ and run the command from there, or name the place with --binary",
   }),
+  "E-OPS-012": entry<{ readonly scope: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `processes of this user may trace one another (${d.scope}): one that opens this process's memory in the moment before it is hardened reads it from then on`,
+    next: "set kernel.yama.ptrace_scope = 1 or more in /etc/sysctl.d, or give the node a user that runs nothing else",
+  }),
 
   "E-OPS-101": entry({
     kind: "input",

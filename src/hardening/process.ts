@@ -37,6 +37,26 @@ export function harden(): readonly Shortfall[] {
 }
 
 /**
+ * A descriptor of /proc/PID/mem that was opened before a process became undumpable reads its memory for as long as the process lives
+ * (measured on Linux 6.18: the right is asked for at the opening alone), and no process can take that back from within. What closes the door
+ * is that others of the user may not open it in the first place: Yama's ptrace_scope, which leaves it to ancestors (1), to those with
+ * CAP_SYS_PTRACE (2), or to nobody (3). `read` gives the setting's text, and throws where the kernel has none.
+ */
+export function tracing(
+  read = () => readFileSync("/proc/sys/kernel/yama/ptrace_scope", "utf8"),
+  uid = process.getuid?.(),
+): CosignerError<"E-OPS-012"> | undefined {
+  // root reads every memory, whatever is set
+  if (process.platform !== "linux" || uid === 0) return undefined
+  try {
+    const scope = read().trim()
+    return /^[1-3]$/.test(scope) ? undefined : new CosignerError("E-OPS-012", { scope: `ptrace_scope is ${scope}` })
+  } catch {
+    return new CosignerError("E-OPS-012", { scope: "this kernel has no ptrace_scope" })
+  }
+}
+
+/**
  * Nothing of this process is swapped out from now on. After the database was opened: locked memory is never given back,
  * and the password's key derivation needs 64 MiB once.
  */

@@ -4,7 +4,7 @@ import { release } from "node:os"
 import { build } from "../../build.ts"
 import { CosignerError } from "../../errors.ts"
 import { type Environment, openDoors } from "../../hardening/environment.ts"
-import { harden, isEssential, lockMemory, sealCode } from "../../hardening/process.ts"
+import { harden, isEssential, lockMemory, sealCode, tracing } from "../../hardening/process.ts"
 import { missingLockdown } from "../../lockdown.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
@@ -49,7 +49,16 @@ export function checkMachine(): readonly Finding[] {
       ? warning("machine.user", new CosignerError("E-OPS-103", {}))
       : ok("machine.user", uid === undefined ? "this system has no user ids" : `uid ${uid}`),
     ...checkHardening(),
+    checkTracing(uid),
   ]
+}
+
+function checkTracing(uid: number | undefined): Finding {
+  if (process.platform !== "linux") return skipped("machine.tracing", "this system has no ptrace_scope")
+  if (uid === 0) return skipped("machine.tracing", "root reads every memory")
+  const traced = tracing()
+  if (traced !== undefined) return warning("machine.tracing", traced)
+  return ok("machine.tracing", "processes of one user do not open one another's memory")
 }
 
 /** Takes every measure in this process: what works here works for a node that is started the same way. */
