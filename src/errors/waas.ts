@@ -81,10 +81,11 @@ export const waasCodes = {
     next: "give an address such as 192.0.2.7, or a network such as 10.0.0.0/8 or 2001:db8::/32",
   }),
 
-  "E-WAA-020": entry<{ readonly missing: readonly string[] }>({
+  "E-WAA-020": entry<{ readonly missing: readonly string[]; readonly causes: readonly string[] }>({
     kind: "fault",
     exit: EXIT.failure,
-    what: (d) => `the deadline passed; waiting for ${d.missing.join(", ") || "no node in particular"}`,
+    what: (d) =>
+      `the deadline passed; waiting for ${d.missing.join(", ") || "no node in particular"}${d.causes.length === 0 ? "" : `; before: ${d.causes.join("; ")}`}`,
     next: "bring those nodes online and look at their logs, then make a new request",
   }),
   "E-WAA-021": entry({

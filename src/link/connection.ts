@@ -46,6 +46,7 @@ export class Connection {
   #unheard = 0
   #heardAt = performance.now()
   #heartbeat: ReturnType<typeof setInterval> | undefined
+  #signOfLife: ReturnType<typeof setInterval> | undefined
 
   /** Dials at once. */
   constructor(options: LinkOptions, events: ConnectionEvents) {
@@ -98,6 +99,7 @@ export class Connection {
     this.#phase = "ended"
     clearTimeout(this.#patience)
     clearInterval(this.#heartbeat)
+    clearInterval(this.#signOfLife)
     return true
   }
 
@@ -167,6 +169,7 @@ export class Connection {
     this.#phase = "open"
     clearTimeout(this.#patience)
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.timing.pingMs)
+    this.#signOfLife = setInterval(() => this.#showLife(), this.#options.timing.busyPingMs)
     this.#events.established(this.#version)
   }
 
@@ -177,6 +180,13 @@ export class Connection {
     }
     this.#unheard += 1
     this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
+  }
+
+  /** While it works on a task, WaaS must be able to tell a node that takes its time from one that hangs (formats.md 12). */
+  #showLife(): void {
+    if (this.#options.isWaitedFor?.() === true) {
+      this.send({ kind: "ping", stamp: Math.round(performance.now() * 1000) })
+    }
   }
 
   #measure(sentAt: number, waasMs: number): void {

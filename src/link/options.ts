@@ -18,6 +18,8 @@ export interface LinkTiming {
   readonly handshakeMs: number
   /** Between heartbeats, ms. */
   readonly pingMs: number
+  /** Between signs of life while a task is in work, ms: WaaS takes a node that owes a word for hung after 2 s of silence. */
+  readonly busyPingMs: number
   /** So many heartbeats without a word from WaaS, and the connection is taken for dead. */
   readonly missedPings: number
   /**
@@ -33,6 +35,7 @@ export interface LinkTiming {
 export const LINK_TIMING: LinkTiming = {
   handshakeMs: 10_000,
   pingMs: 15_000,
+  busyPingMs: 500,
   missedPings: 2,
   backoffMs: 250,
   backoffCapMs: 30_000,

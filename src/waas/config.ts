@@ -97,7 +97,7 @@ const waas = tableOf("The coordinator.", {
     sign_seconds: integer(1, 604_800, 600, "The deadline of a signature; a request may ask for another."),
   }),
   attempts: tableOf("How a task is begun again that ended without a result.", {
-    most: integer(1, 100, 3, "The most attempts of one task."),
+    most: integer(1, 1000, 1000, "The most attempts of one task; its deadline ends them sooner."),
     seconds: integer(1, 3600, 120, "After how long an attempt counts as hung."),
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
   }),
@@ -112,7 +112,12 @@ const waas = tableOf("The coordinator.", {
       "Not used any more: a nonce is a time, and a request is refused again for as long as it is recent.",
     ),
     nonces: integer(1000, 10_000_000, 200_000, "Not used any more; older files may have it."),
-    open_tasks: integer(1, 100_000, 1000, "Tasks in work at one time."),
+    open_tasks: integer(
+      1,
+      100_000,
+      20_000,
+      "Tasks in work at one time; they wait in order, and further ones get HTTP 429.",
+    ),
   }),
   chains: listOf(
     entryOf("A chain that wallets may use.", {

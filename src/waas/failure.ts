@@ -24,12 +24,16 @@ type ErrorCode = keyof typeof STATUS
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure"
   readonly status: number
+  /** Of 429: seconds after which another try may go through. */
+  readonly retryAfter: number | undefined
   constructor(
     readonly errorCode: ErrorCode,
     message: string,
+    retryAfter = 1,
   ) {
     super(message)
     this.status = STATUS[errorCode]
+    this.retryAfter = this.status === 429 ? retryAfter : undefined
   }
 }
 

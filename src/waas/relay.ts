@@ -79,6 +79,8 @@ export interface Relay {
   /** "full": not taken, say it again later. Throws E-LNK-020 for a frame that nodes would refuse to read. */
   send(party: PartyId, frame: ToNode): "queued" | "offline-queued" | "full"
   online(): ReadonlySet<PartyId>
+  /** Since the node was heard last, ms; undefined while it is offline. */
+  silentMs(party: PartyId): number | undefined
   /** Ends the node's connection and forgets what it was owed: it is no longer known. */
   forget(party: PartyId): void
   /** Frames dropped and connections refused since the start, by reason. */
@@ -153,6 +155,10 @@ class NodeRelay implements Relay {
 
   online(): ReadonlySet<PartyId> {
     return this.#online
+  }
+
+  silentMs(party: PartyId): number | undefined {
+    return this.#online.has(party) ? this.#peers.get(party)?.connection?.silentMs() : undefined
   }
 
   forget(party: PartyId): void {

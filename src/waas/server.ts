@@ -23,6 +23,12 @@ import { announcing } from "./webhooks/news.ts"
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
 const NUDGE_MS = 30_000
+/** A node that owes a word shows every half second that it lives (link/connection.ts). */
+const SILENT_MS = 2_000
+const SLOW_MS = 10_000
+const LATER_MS = 1_000
+/** Half of what a node takes, for what other deployments and a restart of WaaS may have left there; and what its cores can do at one time. */
+const WINDOWS = { asked: 128, running: 16 }
 /** How long requests in work may take to end after a stop. */
 const DRAIN_MS = 5_000
 
@@ -73,6 +79,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
     responseKey: toHex(keys.responses.publicKey),
     async stop() {
       clearInterval(ticking)
+      engine.close()
       relay.close()
       await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
       await server.stop(true)
@@ -101,7 +108,11 @@ const engineOptions = (
     attemptMs: config.attempts.ms,
     retryMs: config.attempts.retryMs,
     nudgeMs: NUDGE_MS,
+    silentMs: SILENT_MS,
+    slowMs: SLOW_MS,
+    laterMs: LATER_MS,
   },
+  windows: WINDOWS,
   curves: config.curves,
   organisationName: config.organisation,
   openTasks: config.limits.openTasks,
@@ -136,15 +147,24 @@ export const documentsBy = (signer: Signer): Documents => ({
 /** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
 function lateRelay(): { readonly port: RelayPort; be(relay: Relay): void } {
   let relay: Relay | undefined
-  const online = (nodeId: string): boolean => {
-    const party = parseNodeId(nodeId)
-    return party !== undefined && relay?.online().has(party) === true
+  // Asked for at each look at each task: reading a node id costs a hash.
+  const parties = new Map<string, PartyId | undefined>()
+  const partyOf = (nodeId: string): PartyId | undefined => {
+    if (!parties.has(nodeId)) parties.set(nodeId, parseNodeId(nodeId))
+    return parties.get(nodeId)
   }
   return {
     port: {
-      online,
+      online: (nodeId) => {
+        const party = partyOf(nodeId)
+        return party !== undefined && relay?.online().has(party) === true
+      },
+      silentMs: (nodeId) => {
+        const party = partyOf(nodeId)
+        return party === undefined ? undefined : relay?.silentMs(party)
+      },
       send(nodeId, frame) {
-        const party = parseNodeId(nodeId)
+        const party = partyOf(nodeId)
         if (party !== undefined) relay?.send(party, frame)
       },
     },
@@ -181,6 +201,7 @@ function serve(config: WaasConfig, relay: Relay, api: ReturnType<typeof createAp
         : { tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
       // The runtime's own answer to a large body is empty and not signed. api/body.ts counts, and reads nothing for strangers.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      // Above the longest wait of a caller (api/wait.ts).
       idleTimeout: 60,
       websocket: relay.websocket,
       fetch(request, server) {

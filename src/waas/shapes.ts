@@ -136,13 +136,19 @@ export const tssRequest = (request: TssRequest): JsonObject => ({
   ...(request.code === "" ? {} : { failed_reason: `${request.code} ${request.reason}` }),
 })
 
+const signersOf = (tasks: readonly WaasTask[]): readonly string[] => [
+  ...new Set(tasks.flatMap(({ signers, nodeIds }) => signers ?? nodeIds)),
+]
+
 /** Ours. Signatures in the order of the messages; all of a completed request, of another one those that exist. */
 export const signRequest = (request: SignRequest, tasks: readonly WaasTask[]): JsonObject => ({
   sign_request_id: request.signRequestId,
   request_id: request.requestId,
   vault_id: request.vaultId,
   key_share_holder_group_id: request.groupId,
-  used_tss_node_ids: request.usedNodeIds,
+  // Those that may sign, until it is known who does.
+  used_tss_node_ids:
+    tasks.flatMap(({ signers }) => signers ?? []).length === 0 ? request.usedNodeIds : signersOf(tasks),
   curve: request.curve,
   signature_type: request.signatureType,
   status: request.status,

@@ -32,8 +32,8 @@ export type Signed = Extract<TaskOutcome, { type: "signatures" }>["signatures"][
 
 /** What a node does at each step; the default is a node that does its work. */
 export interface Behaviour {
-  /** To a task: approve, reject, or say nothing. */
-  decide?: (task: Task) => "approve" | "reject" | "silent"
+  /** To a task: approve, reject, say nothing, put it off (in the words of before, if full), or be unable to carry it out. */
+  decide?: (task: Task) => "approve" | "reject" | "silent" | "later" | "full" | "unable"
   /** To a start: do the work, end the attempt without a result, give up, or say nothing. */
   attempt?: (task: Task, attempt: number) => "work" | "abort" | "fail" | "silent"
   /** To its outcome before it is reported. */
@@ -164,6 +164,9 @@ export class SimulatedNode {
   readonly stored: string[] = []
   behaviour: Behaviour = {}
   online = true
+  /** Stopped, with its connection open; what it is sent it reads when it goes on. */
+  isHung = false
+  readonly unread: ToNode[] = []
 
   constructor(
     readonly id: string,
@@ -213,9 +216,14 @@ export class SimulatedNode {
     const decision = this.behaviour.decide?.(task) ?? "approve"
     if (decision === "silent") return
     const digest = taskDigest(signed.document)
+    if (decision === "later") {
+      return this.say({ kind: "later", taskId: task.task_id, digest, type: task.type, code: "E-TSK-048", reason: "" })
+    }
+    if (decision === "full") return this.say({ ...blank(task, digest), status: 160, code: "E-TSK-017", reason: "full" })
     this.journal.set(task.task_id, { task, digest, latest: blank(task, digest) })
     this.report(task.task_id, { status: 130 })
     if (decision === "approve") this.report(task.task_id, { approved: true })
+    else if (decision === "unable") this.report(task.task_id, { status: 160, code: "E-TSK-040", reason: "no refresh" })
     else this.report(task.task_id, { status: 160, code: "E-RSK-001", reason: "not today" })
   }
 
@@ -288,6 +296,7 @@ export class MemoryRelay implements RelayPort {
     this.#queue.push(() => {
       const node = this.nodes.get(nodeId)
       if (node?.online !== true) return
+      if (node.isHung) return void node.unread.push(frame)
       if (frame.kind === "envelope") this.envelopes.push({ to: nodeId, frame })
       node.receive(frame)
     })
@@ -300,6 +309,11 @@ export class MemoryRelay implements RelayPort {
   /** Drops what is on the way, as a crash does. */
   lose(): void {
     this.#queue.length = 0
+  }
+
+  silentMs(nodeId: string): number | undefined {
+    const node = this.nodes.get(nodeId)
+    return node?.online === true ? (node.isHung ? 3_600_000 : 0) : undefined
   }
 
   /** Delivers until nothing moves, or `steps` frames. Throws if that takes too many: a ping-pong. */

@@ -35,6 +35,7 @@ export interface RigOptions {
   readonly openTasks?: number
   readonly chains?: readonly ConfiguredChain[]
   readonly refresh?: RefreshPace
+  readonly windows?: { readonly asked: number; readonly running: number }
 }
 
 export class Rig implements AsyncDisposable {
@@ -78,7 +79,17 @@ export class Rig implements AsyncDisposable {
       relay: this.relay,
       documents: documentsBy(this.signer),
       now: this.clock.now,
-      pace: { attempts: 3, attemptMs: 60_000, retryMs: 100, nudgeMs: 30_000, ...this.options.pace },
+      pace: {
+        attempts: 3,
+        attemptMs: 60_000,
+        retryMs: 100,
+        nudgeMs: 30_000,
+        silentMs: 2_000,
+        slowMs: 10_000,
+        laterMs: 1_000,
+        ...this.options.pace,
+      },
+      windows: this.options.windows ?? { asked: 128, running: 128 },
       curves: this.options.curves ?? ["SECP256K1", "ED25519"],
       organisationName: "Test",
       openTasks: this.options.openTasks ?? 100,

@@ -122,7 +122,10 @@ function failed(error: unknown, log: Log): Response {
   if (error instanceof ApiFailure) {
     return Response.json(
       { error_code: error.errorCode, error_message: error.message, error_id },
-      { status: error.status },
+      {
+        status: error.status,
+        ...(error.retryAfter !== undefined && { headers: { "retry-after": String(error.retryAfter) } }),
+      },
     )
   }
   log.error("a request ended in an internal error", { error_id, error: errorText(error) })
@@ -132,8 +135,14 @@ function failed(error: unknown, log: Log): Response {
 
 async function signed(response: Response, key: Signer, nowMs: number): Promise<Response> {
   const body = await response.text()
+  const retryAfter = response.headers.get("retry-after")
   return new Response(body, {
     status: response.status,
-    headers: { "content-type": "application/json", "cache-control": "no-store", ...signatureHeaders(body, key, nowMs) },
+    headers: {
+      ...(retryAfter !== null && { "retry-after": retryAfter }),
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      ...signatureHeaders(body, key, nowMs),
+    },
   })
 }

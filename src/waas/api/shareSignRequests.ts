@@ -10,6 +10,7 @@ import type { ShareSignRequest } from "../store/model.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
+import { WaitQuery, waited } from "./wait.ts"
 
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/key_share_sign_requests"
 /** An unanswered check-up expires after 48 h (formats.md 8). */
@@ -64,15 +65,27 @@ export const shareSignRequestRoutes = (api: ApiContext): readonly Route[] => [
     method: "GET",
     path: `${REQUESTS}/:key_share_sign_request_id`,
     summary: "One key share check-up, with its signatures once they exist",
-    handle: async ({ params }) => {
-      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
-      const id = param(params, "key_share_sign_request_id")
-      const request = await api.store.shareSignRequest(id)
-      if (request?.vaultId !== vaultId) throw notFound("key share check-up", id)
-      return answerOf(api, request)
-    },
+    query: WaitQuery,
+    handle: async ({ params, query }) =>
+      answerOf(
+        api,
+        await waited(
+          api,
+          query,
+          (request) => request.shareSignRequestId,
+          () => requestIn(api, params),
+        ),
+      ),
   }),
 ]
+
+async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<ShareSignRequest> {
+  const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+  const id = param(params, "key_share_sign_request_id")
+  const request = await api.store.shareSignRequest(id)
+  if (request?.vaultId !== vaultId) throw notFound("key share check-up", id)
+  return request
+}
 
 const answerOf = async (api: ApiContext, request: ShareSignRequest): Promise<object> =>
   shareSignRequest(request, await api.engine.tasksOf(request))

@@ -9,17 +9,19 @@ import { CosignerError } from "../../errors.ts"
 import { FORMATS, MAX_PAYLOAD_BYTES } from "../../intent/reading.ts"
 import { formatPath, parsePath } from "../../keys/path.ts"
 import type { TaskPayload } from "../../wire/task.ts"
-import { type Candidates, chooseSigners, namedSigners } from "../engine/choose.ts"
+import { type Candidates, namedSigners, signersOrChoice } from "../engine/choose.ts"
 import { canonicalJson } from "../engine/outcome.ts"
 import { type AskedMessage, isBase64, withHashes } from "../engine/payloads.ts"
+import { isOpen, signRequestNow } from "../engine/requests.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { type JsonObject, signRequest } from "../shapes.ts"
-import type { CurveType, HolderGroup, SignRequest } from "../store/model.ts"
+import type { CurveType, HolderGroup, SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite } from "../store/store.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { ExtraInfo } from "./extraInfo.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
+import { WaitQuery, waited } from "./wait.ts"
 
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/sign_requests"
 const MAX_MESSAGES = 256
@@ -94,7 +96,17 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
     method: "GET",
     path: `${REQUESTS}/:sign_request_id`,
     summary: "One signing request, with its signatures once they exist",
-    handle: async ({ params }) => answerOf(api, await requestIn(api, params)),
+    query: WaitQuery,
+    handle: async ({ params, query }) =>
+      answerOf(
+        api,
+        await waited(
+          api,
+          query,
+          (request) => request.signRequestId,
+          () => requestIn(api, params),
+        ),
+      ),
   }),
   route({
     method: "POST",
@@ -109,7 +121,14 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
 ]
 
 const answerOf = async (api: ApiContext, request: SignRequest): Promise<object> =>
-  signRequest(request, await api.engine.tasksOf(request))
+  answerWith(api, request, await api.engine.tasksOf(request))
+
+/** What is open is shown as it is now: what nodes said on the way is not on the disk. */
+function answerWith(api: ApiContext, request: SignRequest, tasks: readonly WaasTask[]): object {
+  const now = isOpen(request.status) ? signRequestNow(request, tasks, request.updatedMs) : request
+  const shown = isOpen(now.status) ? now : request
+  return { ...signRequest(shown, tasks), waiting_for: isOpen(shown.status) ? api.engine.waitingFor(tasks) : [] }
+}
 
 async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<SignRequest> {
   const { vaultId } = await vaultOf(api, param(params, "vault_id"))
@@ -161,7 +180,7 @@ export async function createSignRequest(
     signatureType: body.signature_type,
     nodeIds:
       body.used_tss_node_ids === undefined
-        ? chooseSigners(group, candidates)
+        ? signersOrChoice(group, candidates)
         : namedSigners(group, body.used_tss_node_ids, candidates),
     messages: await withHashes(
       messages,

@@ -12,6 +12,7 @@ import type { TssRequest } from "../store/model.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
+import { WaitQuery, waited } from "./wait.ts"
 
 const REQUESTS = "/v2/wallets/mpc/vaults/:vault_id/tss_requests"
 
@@ -63,7 +64,16 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
     method: "GET",
     path: `${REQUESTS}/:tss_request_id`,
     summary: "One TSS request",
-    handle: async ({ params }) => tssRequest(await requestIn(api, params)),
+    query: WaitQuery,
+    handle: async ({ params, query }) =>
+      tssRequest(
+        await waited(
+          api,
+          query,
+          (request) => request.tssRequestId,
+          () => requestIn(api, params),
+        ),
+      ),
   }),
   route({
     method: "POST",

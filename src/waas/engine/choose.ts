@@ -34,7 +34,20 @@ export function namedSigners(
 }
 
 /**
- * Without a wish of the caller: those that are online before those that are not, designated signers before others, in
+ * Without a wish of the caller: all members that may sign, of whom each attempt takes those that are well (quorum.ts), if they are more
+ * than the threshold and read such a task. Otherwise the signers themselves. Throws 30032 where there are none.
+ */
+export function signersOrChoice(group: HolderGroup, candidates: Candidates): readonly string[] {
+  const nodeIds = group.holders.map(({ nodeId }) => nodeId)
+  const able = nodeIds.filter((id) => {
+    const { tasks, suites, readers } = candidates.versions(id)
+    return tasks.includes(3) && suites.includes(2) && VERSIONS.readers.some((reader) => readers.includes(reader))
+  })
+  return able.length > group.threshold ? able : chooseSigners(group, candidates)
+}
+
+/**
+ * The signers of a group some of whose members are of an earlier release, and the dealers of a reshare: those that are online before those that are not, designated signers before others, in
  * the group's order. With too few online the request waits for the rest of its choice until its deadline. All of them share a
  * suite; of two choices that are equally good otherwise, the one with the newer suite. Throws 30032 where there is none.
  */

@@ -22,7 +22,7 @@ interface Consequences {
   /** The records beside the tasks. */
   readonly writes: readonly StoreWrite[]
   /** The request's new status, for the log; undefined while it is the same. */
-  readonly status: { readonly status: string; readonly code: string; readonly reason: string } | undefined
+  readonly status: Pick<AnyRequest, "status" | "code" | "reason"> | undefined
 }
 
 export type AnyRequest = TssRequest | SignRequest | ShareSignRequest

@@ -35,6 +35,8 @@ import { batchesOf } from "./payloads.ts"
 import type { Documents } from "./ports.ts"
 import { curveNameOf } from "./requests.ts"
 
+const ALGORITHM = { 1: "ecdsa", 2: "eddsa", 3: "bip340" } as const
+
 /** Messages per task: beyond this a signing session gains nothing by growing (threshold.md 5.10). */
 const BATCH = 32
 
@@ -72,6 +74,7 @@ export interface SignWish {
   readonly fingerprint: string
   readonly curve: CurveType
   readonly signatureType: SignatureType
+  /** The signers; more than the threshold are all who may sign, and who does is chosen at each attempt. */
   readonly nodeIds: readonly string[]
   readonly messages: readonly SignMessage[]
   /** What messages name; with any, the tasks are of version 2. */
@@ -198,9 +201,11 @@ export function makeSignRequest(
     vault: mpcVault(vault),
     signer_key_share_holder_group: keyShareHolderGroup(group, by.online),
   }
+  const hasChoice = wish.nodeIds.length > group.threshold
   const tasks = batches.map(({ messages, payloads }, index): WaasTask => {
     const task: KeySignTask = {
-      ...(payloads.length === 0 ? { version: 1 } : { version: 2, payloads }),
+      version: hasChoice ? 3 : payloads.length === 0 ? 1 : 2,
+      ...(payloads.length > 0 && { payloads }),
       task_id: request.taskIds[index] ?? newUuid(),
       biz_task_id: request.signRequestId,
       created_ms: nowMs,
@@ -213,7 +218,14 @@ export function makeSignRequest(
       signature_type: wish.signatureType,
       messages,
     }
-    return taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
+    const record = taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
+    return {
+      ...record,
+      key: { shareGroupId: shareGroup.shareGroupId, algorithm: ALGORITHM[wish.signatureType] },
+      vaultId: vault.vaultId,
+      asked: {},
+      ...(hasChoice && { threshold: group.threshold }),
+    }
   })
   return { request, tasks }
 }

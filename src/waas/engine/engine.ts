@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
-import type { FromNode, Report } from "../../wire/frames.ts"
+import type { FromNode, Later, Report } from "../../wire/frames.ts"
 import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type {
@@ -21,6 +21,7 @@ import type {
   WaasTask,
 } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
+import { isLater } from "./causes.ts"
 import { type AnyRequest, missingRecord } from "./consequences.ts"
 import {
   type Making,
@@ -32,19 +33,22 @@ import {
   type SignWish,
   type TssWish,
 } from "./create.ts"
+import { RequestEndings } from "./endings.ts"
 import { EpochNews } from "./epochNews.ts"
 import { isNewest } from "./fencing.ts"
 import { type EnvelopeFrame, judgementOf, nodeReport, receiversOf } from "./frames.ts"
 import { GroupChanges } from "./groupChanges.ts"
 import { ReportQuota } from "./heard.ts"
-import { LiveTasks } from "./liveTasks.ts"
+import { LiveTasks, type Windows } from "./liveTasks.ts"
 import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
-import { cancelled, hasEnded, reported } from "./progress.ts"
+import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
+import { hasEnded, missing } from "./quorum.ts"
 import { REFRESH_DESCRIPTION, Refreshes, type RefreshPace } from "./refresh.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
+import { Turns } from "./turns.ts"
 
 export interface EngineOptions {
   readonly store: WaasStore
@@ -52,6 +56,7 @@ export interface EngineOptions {
   readonly documents: Documents
   readonly now: Clock
   readonly pace: Pace
+  readonly windows: Windows
   /** What a KeyGen request makes a key on. */
   readonly curves: readonly CurveType[]
   readonly organisationName: string
@@ -77,12 +82,13 @@ export class Engine {
   readonly #heard: ReportQuota
   readonly #known: Set<string>
   readonly #groups: GroupChanges
+  readonly #endings = new RequestEndings()
   readonly #news: EpochNews
   readonly #refreshes: Refreshes
   readonly #quotas = new RelayQuotas()
   /** What each node told in its latest hello; durable with its fencing token. */
   readonly #versions = new Map<string, NodeVersions>()
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
 
   private constructor(options: EngineOptions, nodeIds: readonly string[]) {
     this.#options = options
@@ -93,6 +99,7 @@ export class Engine {
       ...options,
       news: this.#news,
       versions: (nodeId) => this.versions(nodeId),
+      onEnded: (requestId) => this.#endings.ended(requestId),
       onRetired: (taskId) => {
         this.#heard.forget(taskId)
         this.#quotas.forget(taskId)
@@ -171,8 +178,8 @@ export class Engine {
 
   /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
   createSignRequest(wish: SignWish): Promise<SignRequest> {
-    return this.#serially(async () => {
-      const known = await this.#options.store.signRequestOf(wish.requestId)
+    return this.#durably(async () => {
+      const known = this.#live.requestUnder(wish.requestId) ?? (await this.#options.store.signRequestOf(wish.requestId))
       if (known !== undefined) {
         if (known.fingerprint === wish.fingerprint) return known
         throw new ApiFailure(30001, `request_id ${wish.requestId} was used for another request`)
@@ -202,16 +209,30 @@ export class Engine {
     })
   }
 
-  cancelSignRequest(id: string): Promise<SignRequest> {
-    return this.#serially(async () => {
-      await this.#cancel(await this.#options.store.signRequest(id), id)
-      return (await this.#options.store.signRequest(id)) ?? missingRecord(id)
-    })
+  async cancelSignRequest(id: string): Promise<SignRequest> {
+    await this.#durably(async () => this.#cancel(await this.#options.store.signRequest(id), id))
+    return (await this.#options.store.signRequest(id)) ?? missingRecord(id)
+  }
+
+  /** Resolves when the request has ended, when the signal fires, or when this process stops. */
+  whenEnded(requestId: string, signal: AbortSignal): Promise<void> {
+    return this.#endings.wait(requestId, signal)
+  }
+
+  /** Nobody is kept waiting from now on. */
+  close(): void {
+    this.#endings.close()
   }
 
   /** The tasks of a request in their order. */
   tasksOf(request: AnyRequest): Promise<readonly WaasTask[]> {
     return this.#live.tasksOf(request)
+  }
+
+  /** Who keeps the tasks of an open request from going on, and why; for people. */
+  waitingFor(tasks: readonly WaasTask[]): readonly string[] {
+    const at = this.#live.situation()
+    return [...new Set(tasks.flatMap((task) => (isFinal(task) ? [] : missing(task, at))))]
   }
 
   /** Whether a node may work, and if so how far it has come and what it speaks: durable when it resolves. */
@@ -229,20 +250,22 @@ export class Engine {
   /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
-    // Neither is a word on a task that counts: what was put off is asked for again (the nudge of liveTasks.ts).
-    if (frame.kind === "readiness") return this.#refreshes.told(nodeId, frame.refresh)
-    if (frame.kind === "later") return
-    const isHeard = await this.#heard.inTurn(nodeId, () => this.#serially(() => this.#report(nodeId, frame)))
+    if (frame.kind === "readiness") {
+      this.#refreshes.told(nodeId, frame.refresh)
+      return this.#durably(() => this.#live.onReadiness(nodeId, frame))
+    }
+    const work = () => (frame.kind === "later" ? this.#later(nodeId, frame) : this.#report(nodeId, frame))
+    const isHeard = await this.#heard.inTurn(nodeId, () => this.#durably(work))
     if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
   }
 
   onOnline(nodeId: string): Promise<void> {
-    return this.#serially(() => this.#live.onOnline(nodeId))
+    return this.#durably(() => this.#live.onOnline(nodeId))
   }
 
   /** Deadlines, retries, attempts that hang. To be called a few times a second. */
   tick(): Promise<void> {
-    return this.#serially(async () => {
+    return this.#durably(async () => {
       await this.#live.tick()
       await this.#refresh()
     })
@@ -255,10 +278,15 @@ export class Engine {
 
   // ---- inside ------------------------------------------------------------------------------------------------------
 
+  /** In turn, and resolved when what it did is on disk; others go on meanwhile. */
+  async #durably<T>(work: () => Promise<T>): Promise<T> {
+    const made = await this.#serially(work)
+    await this.#live.durable()
+    return made
+  }
+
   #serially<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(work)
-    this.#tail = done.catch(() => {})
-    return done
+    return this.#turns.take(work)
   }
 
   async #beginTss(wish: TssRequestWish): Promise<TssRequest> {
@@ -322,11 +350,19 @@ export class Engine {
     await this.#live.commit(tasks.map((before) => ({ before, ...cancelled(before, why) })))
   }
 
+  async #later(nodeId: string, { taskId, digest, code }: Pick<Later, "taskId" | "digest" | "code">): Promise<void> {
+    this.#live.leaveAlone(nodeId)
+    const task = this.#live.get(taskId)
+    if (task?.digest !== digest || !task.nodeIds.includes(nodeId)) return
+    await this.#live.commit([{ before: task, ...saidLater(task, nodeId, code, this.#live.situation()) }])
+  }
+
   async #report(nodeId: string, report: Report): Promise<void> {
     const task = await this.#live.find(report.taskId)
     if (task?.digest !== report.digest || !task.nodeIds.includes(nodeId)) {
       return this.#drop(nodeId, "report dropped: no such task for that node", report)
     }
+    if (report.status === 160 && isLater(report.code)) return this.#later(nodeId, report)
     // Whose ending stands is heard no more: what it repeats is not judged again, however often it comes.
     if (hasEnded(task.reports[nodeId])) {
       return this.#live.send(task, hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : [])
@@ -349,7 +385,7 @@ export class Engine {
     return this.#live.has(taskId) && this.#heard.take(taskId, nodeId)
   }
 
-  #drop(nodeId: string, why: string, { taskId }: Report): void {
+  #drop(nodeId: string, why: string, { taskId }: Pick<Report, "taskId">): void {
     this.#dropped.reports++
     this.#heard.complain(nodeId, why, { task: taskId })
   }

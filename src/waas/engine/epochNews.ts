@@ -4,7 +4,7 @@ import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { awaitingCheckups, latestCheckups } from "./checkups.ts"
 import type { Change } from "./consequences.ts"
 import { groupsWithNews, untoldEpochs } from "./epochs.ts"
-import { hasEnded } from "./progress.ts"
+import { hasEnded } from "./quorum.ts"
 
 interface Untold {
   /** Tasks whose certificates the node has not confirmed. */

@@ -10,6 +10,7 @@ import type { NodeReport, WaasTask } from "../store/model.ts"
 import { attemptOf, type Judgement, judge, judgeShares, outcomeDigest } from "./outcome.ts"
 import type { Documents } from "./ports.ts"
 import { isFinal, type OutgoingFrame } from "./progress.ts"
+import { signersOf } from "./quorum.ts"
 
 export type EnvelopeFrame = Extract<FromNode, { kind: "envelope" }>
 
@@ -77,8 +78,8 @@ export const nodeReport = (report: Report, judgement: Judgement | undefined, inc
 export function receiversOf(task: WaasTask | undefined, from: string, { receiver }: EnvelopeFrame): readonly string[] {
   // Those who have not finished may still need what the first to finish has sent.
   const runs = task !== undefined && task.attempt > 0 && (!isFinal(task) || task.state === "completed")
-  if (!runs || !task.nodeIds.includes(from)) return []
-  const others = task.nodeIds.filter((id) => id !== from)
+  if (!runs || !signersOf(task).includes(from)) return []
+  const others = signersOf(task).filter((id) => id !== from)
   if (receiver === undefined) return others
   // A receiver may be written as node id or as key.
   const party = parseParty(receiver)

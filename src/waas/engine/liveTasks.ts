@@ -1,29 +1,46 @@
 /**
  * The tasks in work: their steps, with all that follows from them, become durable in one commit, and only then do frames
  * leave. What a crash makes it forget it reads back from the store. The caller runs its methods one after another.
+ *
+ * Of a signature, durable are its request, the start of each attempt and its end; whom it asked and what nodes said on the way
+ * is in memory, and nodes say it again. Commits of one turn of the event loop are one (groupCommit.ts).
  */
 import { randomBytes } from "node:crypto"
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
+import type { Readiness } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
-import type { WaasTask } from "../store/model.ts"
+import type { SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { type AnyRequest, type Change, consequencesOf } from "./consequences.ts"
 import type { EpochNews } from "./epochNews.ts"
+import { FairQueue } from "./fairQueue.ts"
 import { frameOf } from "./frames.ts"
+import { GroupCommit } from "./groupCommit.ts"
+import { NodeHealth } from "./nodeHealth.ts"
+import { NodeLoad } from "./nodeLoad.ts"
 import type { Documents, Pace, RelayPort } from "./ports.ts"
 import {
+  asking,
+  begun,
   cameOnline,
   connected,
   isFinal,
   isSettled,
   type OutgoingFrame,
   type ProgressStep,
-  type Situation,
   ticked,
 } from "./progress.ts"
+import { isQueued, type Situation } from "./quorum.ts"
+import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
+
+/** Tasks of one node that wait for its approval or run, of the 256 that a node takes; and sessions of it that run at one time. */
+export interface Windows {
+  readonly asked: number
+  readonly running: number
+}
 
 interface LiveTasksOptions {
   readonly store: WaasStore
@@ -31,30 +48,58 @@ interface LiveTasksOptions {
   readonly documents: Documents
   readonly now: Clock
   readonly pace: Pace
+  readonly windows: Windows
   readonly news: EpochNews
   /** Tasks in work at one time; more are refused with 2026. */
   readonly openTasks: number
   /** What a node speaks, as it told when it last connected. */
   readonly versions: (nodeId: string) => NodeVersions
+  /** The request has ended, durably. */
+  readonly onEnded: (requestId: string) => void
   /** The task is no longer live. */
   readonly onRetired: (taskId: string) => void
   readonly log: Log
 }
 
+/** A queue that is full does not empty in a second. */
+const FULL_RETRY_SECONDS = 5
+/** So many tasks begin, or are asked for, before the event loop gets its turn again. */
+const MOST_AT_ONCE = 64
+/** After a longer pause between two ticks this process was stopped or busy, and nobody's silence means anything. */
+const MOST_TICK_MS = 1_000
+
 export class LiveTasks {
   readonly #options: LiveTasksOptions
-  /** Every task that still needs something, as the store has it. */
+  /** Every task that still needs something: what the store has, or will have with the commit that is due. */
   readonly #tasks = new Map<string, WaasTask>()
+  /** The signing requests of those tasks; and which of them came under which request_id. */
+  readonly #requests = new Map<string, SignRequest>()
+  readonly #requestIds = new Map<string, string>()
+  readonly #health: NodeHealth
+  readonly #load = new NodeLoad()
+  readonly #queue = new FairQueue()
+  /** Approved, and waiting for room to run, or for somebody to come back. */
+  readonly #ready = new Set<string>()
+  readonly #commits: GroupCommit
+  #open = 0
   #nudgedMs: number
+  /** By the monotonic clock. */
+  #tickedAt = performance.now()
+  #isTickLate = false
 
   constructor(options: LiveTasksOptions) {
     this.#options = options
+    this.#health = new NodeHealth(options)
+    this.#commits = new GroupCommit(options.store)
     this.#nudgedMs = options.now()
   }
 
   /** Reads back what was unfinished. */
   async load(): Promise<void> {
-    for (const task of await this.#options.store.liveTasks()) this.#tasks.set(task.taskId, task)
+    for (const task of await this.#options.store.liveTasks()) {
+      this.#keep(task)
+      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
+    }
   }
 
   get(taskId: string): WaasTask | undefined {
@@ -80,81 +125,173 @@ export class LiveTasks {
     return tasks.flatMap((task) => task ?? [])
   }
 
+  /** A signing request in work that came under this request_id, durable or about to be. */
+  requestUnder(requestId: string): SignRequest | undefined {
+    return this.#requests.get(this.#requestIds.get(requestId) ?? "")
+  }
+
+  /** Resolves when all that was done so far is durable; rejects if the store did not take it. */
+  durable(): Promise<void> {
+    return this.#commits.durable()
+  }
+
   situation(): Situation {
+    const { now, pace, relay, versions, windows } = this.#options
     return {
-      nowMs: this.#options.now(),
-      pace: this.#options.pace,
-      online: (nodeId) => this.#options.relay.online(nodeId),
-      versions: this.#options.versions,
+      nowMs: now(),
+      pace,
+      online: (nodeId) => relay.online(nodeId),
+      versions,
       newNonce: () => randomBytes(16).toString("hex"),
+      whyUnable: (nodeId, key) => this.#health.whyUnable(nodeId, key),
+      isSilent: (nodeId, sinceMs) => !this.#isTickLate && this.#health.isSilent(nodeId, sinceMs),
+      hasRoom: (nodeId) => {
+        const most = Math.min(windows.asked, Math.floor((this.#health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2))
+        return this.#load.of(nodeId).asked < most && !this.#health.isLeftAlone(nodeId)
+      },
+      mayRun: (nodeId) => this.#load.of(nodeId).running < windows.running,
+      load: (nodeId) => this.#load.of(nodeId).asked,
     }
   }
 
-  /** Stores a request with its tasks and asks the nodes. Throws 2026. */
+  /** Stores a request with its tasks, and asks the nodes when it is their turn. Throws 2026. `beside`: what is stored with them. */
   async begin(request: StoreWrite, tasks: readonly WaasTask[], beside: readonly StoreWrite[] = []): Promise<void> {
-    const open = [...this.#tasks.values()].filter((task) => !isFinal(task)).length
-    if (open + tasks.length > this.#options.openTasks) {
-      throw new ApiFailure(
-        2026,
-        `${open} tasks are in work, and ${this.#options.openTasks} are the most; try again later`,
-      )
+    const { openTasks, store, log } = this.#options
+    if (this.#open + tasks.length > openTasks) {
+      const what = `${this.#open} tasks are in work, and ${openTasks} are the most; try again later`
+      throw new ApiFailure(2026, what, FULL_RETRY_SECONDS)
     }
     const made = tasks.map((record): StoreWrite => ({ put: "task", record, live: true }))
-    await this.#options.store.commit([...beside, request, ...made, ...tasks.flatMap(toBeTold)])
-    for (const task of tasks) {
-      this.#tasks.set(task.taskId, task)
-      this.#options.log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
-      this.send(
-        task,
-        task.nodeIds.map((to): OutgoingFrame => ({ kind: "task", to })),
-      )
+    const writes = [...beside, request, ...made, ...tasks.flatMap(toBeTold)]
+    if (request.put === "signRequest") {
+      const { record } = request
+      this.#requests.set(record.signRequestId, record)
+      this.#requestIds.set(record.requestId, record.signRequestId)
+      this.#commits.add(writes, () => {
+        this.#forgetRequest(record)
+        for (const { taskId } of tasks) this.#forget(taskId)
+      })
+    } else {
+      await this.#commits.flush()
+      await store.commit(writes)
     }
+    for (const task of tasks) {
+      this.#keep(task)
+      log.info("task created", { task: task.taskId, type: task.type, request: task.request.id })
+      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
+      else
+        this.#say(
+          task,
+          [...task.nodeIds].map((to): OutgoingFrame => ({ kind: "task", to })),
+        )
+    }
+    await this.#pump()
   }
 
   /** Makes the steps of one request's tasks and everything that follows from them durable, then sends. */
   async commit(steps: readonly Change[]): Promise<void> {
-    const stepped = steps.filter(({ before, record }) => record !== before)
-    const repeated = steps.filter(({ before, record }) => record === before)
-    const changes = stepped[0] === undefined ? [] : await this.#store(stepped[0].record, stepped)
-    for (const { record, send } of [...changes, ...repeated]) this.send(record, send)
+    await this.#apply(steps)
+    await this.#pump()
   }
 
   /** The node has connected: it is told first of its epochs, then asked again for what it owes. */
   async onOnline(nodeId: string): Promise<void> {
+    this.#health.connected(nodeId)
     await this.#tellOfEpochs(nodeId)
     await this.#each((task) => connected(task, nodeId, this.situation()))
+    await this.#pump()
+  }
+
+  onReadiness(nodeId: string, readiness: Readiness): Promise<void> {
+    this.#health.said(nodeId, readiness)
+    return this.#pump()
+  }
+
+  /** The node said later. */
+  leaveAlone(nodeId: string): void {
+    this.#health.leaveAlone(nodeId)
   }
 
   /** Deadlines, retries, attempts that hang; retires what nobody waits for any more. */
   async tick(): Promise<void> {
+    const nowMs = this.#options.now()
+    this.#isTickLate = performance.now() > this.#tickedAt + MOST_TICK_MS
+    this.#tickedAt = performance.now()
     await this.#each((task) => ticked(task, this.situation()))
+    this.#isTickLate = false
+    await this.#commits.flush()
     for (const task of [...this.#tasks.values()]) {
-      if (isSettled(task, this.#options.now())) await this.#settle(task)
+      if (isSettled(task, nowMs)) await this.#settle(task)
     }
-    if (this.#options.now() >= this.#nudgedMs + this.#options.pace.nudgeMs) await this.#nudge()
+    if (nowMs >= this.#nudgedMs + this.#options.pace.nudgeMs) await this.#nudge()
+    await this.#pump()
   }
 
   send(task: WaasTask, sends: readonly OutgoingFrame[]): void {
+    this.#commits.whenDurable(() => this.#say(task, sends))
+  }
+
+  // ---- inside ------------------------------------------------------------------------------------------------------
+
+  #say(task: WaasTask, sends: readonly OutgoingFrame[]): void {
     for (const send of sends) {
       const frame = frameOf(task, send, this.#options.documents)
       if (frame !== undefined) this.#options.relay.send(send.to, frame)
     }
   }
 
+  async #apply(steps: readonly Change[]): Promise<void> {
+    const stepped = steps.filter(({ before, record }) => record !== before)
+    const repeated = steps.filter(({ before, record }) => record === before)
+    const changes = stepped[0] === undefined ? [] : await this.#store(stepped[0].record, stepped)
+    for (const { record, send } of [...changes, ...repeated]) this.send(record, send)
+  }
+
   async #each(step: (task: WaasTask) => ProgressStep): Promise<void> {
+    let looked = 0
     for (const { taskId } of [...this.#tasks.values()]) {
+      if (++looked % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
       // A sibling's step may have changed it meanwhile.
       const before = this.#tasks.get(taskId)
-      if (before !== undefined) await this.commit([{ before, ...step(before) }])
+      if (before === undefined) continue
+      const { record, send } = step(before)
+      if (record !== before || send.length > 0) await this.#apply([{ before, record, send }])
     }
   }
 
+  /** Begins what is ready, then asks for what waits, as far as nodes have room. */
+  async #pump(): Promise<void> {
+    let tried = 0
+    for (const taskId of [...this.#ready]) {
+      if (++tried > MOST_AT_ONCE) break
+      await this.#offer(taskId, (task) => begun(task, this.situation()))
+    }
+    await this.#queue.serve(MOST_AT_ONCE, async (taskId) => {
+      const task = this.#tasks.get(taskId)
+      if (task === undefined || !isQueued(task)) return "gone"
+      return (await this.#offer(taskId, () => asking(task, this.situation()))) ? "taken" : "waits"
+    })
+  }
+
+  async #offer(taskId: string, step: (task: WaasTask) => ProgressStep): Promise<boolean> {
+    const before = this.#tasks.get(taskId)
+    if (before === undefined) return false
+    const { record, send } = step(before)
+    if (record === before && send.length === 0) return false
+    await this.#apply([{ before, record, send }])
+    return true
+  }
+
+  /** Says again to each node what it owes an answer to: frames and reports may be lost. */
   async #nudge(): Promise<void> {
     this.#nudgedMs = this.#options.now()
-    const nodes = new Set([...this.#tasks.values()].flatMap((task) => task.nodeIds))
-    for (const node of nodes) {
-      if (this.#options.relay.online(node)) await this.#each((task) => cameOnline(task, node, this.situation()))
-    }
+    await this.#each((task) => {
+      const steps = task.nodeIds
+        .filter((id) => this.#options.relay.online(id))
+        .map((id) => cameOnline(task, id, this.situation()))
+      const began = steps.find(({ record }) => record !== task)
+      return began ?? { record: task, send: steps.flatMap(({ send }) => send) }
+    })
   }
 
   async #tellOfEpochs(nodeId: string): Promise<void> {
@@ -164,35 +301,99 @@ export class LiveTasks {
   }
 
   async #store({ request }: WaasTask, steps: readonly Change[]): Promise<readonly Change[]> {
-    const nowMs = this.#options.now()
-    const { changes, writes, status } = await consequencesOf(request, steps, {
-      store: this.#options.store,
-      tasksOf: (anyRequest) => this.tasksOf(anyRequest),
-      nowMs,
-    })
-    const tasks = changes.map(({ record }): StoreWrite => ({ put: "task", record, live: !isSettled(record, nowMs) }))
-    await this.#options.store.commit([...tasks, ...writes])
-    for (const { record } of changes) this.#keep(record, nowMs)
-    for (const nodeId of await this.#options.news.concerned(writes, changes)) {
-      if (this.#options.relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
+    if (request.kind !== "sign") return this.#storeNow(request, steps)
+    if (!steps.some(isDurable)) {
+      // One that was retired stays so: nobody waits for it, and its node is answered.
+      for (const { record } of steps) if (this.#tasks.has(record.taskId)) this.#keep(record)
+      return steps
     }
-    if (status !== undefined) this.#options.log.info("request changed state", { request: request.id, ...status })
+    const { store, now } = this.#options
+    const nowMs = now()
+    const signRequest = async (id: string) => this.#requests.get(id) ?? store.signRequest(id)
+    const { changes, writes, status } = await this.#consequences(request, steps, { ...store, signRequest })
+    const undone = changes.map(({ record }) => this.#tasks.get(record.taskId) ?? record)
+    const requests = writes.flatMap((write) => (write.put === "signRequest" ? [write.record] : []))
+    const requestsBefore = requests.flatMap(({ signRequestId: id }) => this.#requests.get(id) ?? [])
+    this.#commits.add([...changes.map(({ record }) => liveWrite(record, !isSettled(record, nowMs))), ...writes], () => {
+      for (const record of undone) this.#keep(record)
+      for (const record of requestsBefore) this.#requests.set(record.signRequestId, record)
+    })
+    for (const record of requests) this.#requests.set(record.signRequestId, record)
+    for (const { record } of changes) this.#keep(record)
+    this.#tellStatus(request.id, status)
     return changes
   }
 
-  #keep(record: WaasTask, nowMs: number): void {
-    if (isSettled(record, nowMs)) this.#retire(record.taskId)
-    else this.#tasks.set(record.taskId, record)
+  /** Set-ups and check-ups: what follows from them is read from the store, and each is a commit of its own. */
+  async #storeNow(request: WaasTask["request"], steps: readonly Change[]): Promise<readonly Change[]> {
+    const { store, now, news, relay } = this.#options
+    await this.#commits.flush()
+    const { changes, writes, status } = await this.#consequences(request, steps, store)
+    const nowMs = now()
+    await store.commit([...changes.map(({ record }) => liveWrite(record, !isSettled(record, nowMs))), ...writes])
+    for (const { record } of changes) {
+      if (isSettled(record, nowMs)) this.#retire(record)
+      else this.#keep(record)
+    }
+    for (const nodeId of await news.concerned(writes, changes)) {
+      if (relay.online(nodeId)) await this.#tellOfEpochs(nodeId)
+    }
+    this.#tellStatus(request.id, status)
+    return changes
+  }
+
+  #consequences(request: WaasTask["request"], steps: readonly Change[], store: WaasStore) {
+    const tasksOf = (anyRequest: AnyRequest) => this.tasksOf(anyRequest)
+    return consequencesOf(request, steps, { store, tasksOf, nowMs: this.#options.now() })
+  }
+
+  #tellStatus(request: string, status: Awaited<ReturnType<typeof consequencesOf>>["status"]): void {
+    if (status === undefined) return
+    this.#options.log.info("request changed state", { request, ...status })
+    if (!isOpen(status.status)) this.#commits.whenDurable(() => this.#options.onEnded(request))
+  }
+
+  #keep(record: WaasTask): void {
+    const before = this.#tasks.get(record.taskId)
+    this.#tasks.set(record.taskId, record)
+    this.#load.change(before, record)
+    this.#open += Number(!isFinal(record)) - Number(before !== undefined && !isFinal(before))
+    if (record.state === "ready") this.#ready.add(record.taskId)
+    else this.#ready.delete(record.taskId)
+    if (before?.state === record.state && before.attempt === record.attempt) return
     this.#options.log.debug("task changed state", { task: record.taskId, state: record.state, attempt: record.attempt })
   }
 
   async #settle(task: WaasTask): Promise<void> {
-    await this.#options.store.commit([{ put: "task", record: task, live: false }])
-    this.#retire(task.taskId)
+    if (task.request.kind === "sign") this.#commits.add([liveWrite(task, false)], () => this.#keep(task))
+    else await this.#options.store.commit([liveWrite(task, false)])
+    this.#retire(task)
   }
 
-  #retire(taskId: string): void {
+  #retire(task: WaasTask): void {
+    this.#forget(task.taskId)
+    const request = this.#requests.get(task.request.id)
+    if (request?.taskIds.every((id) => !this.#tasks.has(id)) === true) this.#forgetRequest(request)
+    this.#options.onRetired(task.taskId)
+  }
+
+  #forgetRequest({ signRequestId, requestId }: SignRequest): void {
+    this.#requests.delete(signRequestId)
+    this.#requestIds.delete(requestId)
+  }
+
+  #forget(taskId: string): void {
+    const before = this.#tasks.get(taskId)
+    if (before === undefined) return
+    this.#load.change(before, undefined)
+    if (!isFinal(before)) this.#open--
+    this.#ready.delete(taskId)
     this.#tasks.delete(taskId)
-    this.#options.onRetired(taskId)
   }
 }
+
+const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
+
+/** What must not be forgotten: a start that was signed, an end, a signature. The rest nodes say again. */
+const isDurable = ({ before, record }: Change): boolean =>
+  record.attempt !== before.attempt || record.outcome !== before.outcome || isFinal(record) !== isFinal(before)

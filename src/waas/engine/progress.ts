@@ -7,12 +7,27 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
-import { READ } from "../../tasks/report.ts"
-import type { StartTerms } from "../../wire/signed.ts"
+import { MAX_ATTEMPTS, type StartTerms } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
+import { causeOf, isRefusal, pauseMs, withCause } from "./causes.ts"
 import type { Judgement } from "./outcome.ts"
-import { type EndReason, endedBy, type Pace } from "./ports.ts"
-import { agreed, type VersionsOf } from "./versions.ts"
+import { type EndReason, endedBy } from "./ports.ts"
+import {
+  hasChoice,
+  hasEnded,
+  isApproved,
+  isReadApart,
+  missing,
+  putOff,
+  readingOf,
+  remaining,
+  type Situation,
+  signersFor,
+  signersOf,
+  toAsk,
+  wasAsked,
+} from "./quorum.ts"
+import { agreed } from "./versions.ts"
 
 export type OutgoingFrame =
   | { readonly kind: "task" | "start" | "outcomeStored" | "certificate"; readonly to: string }
@@ -21,15 +36,6 @@ export type OutgoingFrame =
 export interface ProgressStep {
   readonly record: WaasTask
   readonly send: readonly OutgoingFrame[]
-}
-
-export interface Situation {
-  readonly nowMs: number
-  readonly pace: Pace
-  online(nodeId: string): boolean
-  readonly versions: VersionsOf
-  /** 16 random bytes, hex; fresh each time. */
-  readonly newNonce: () => string
 }
 
 /** A report that belongs to this task, and what its outcome is worth; undefined when it brought none. */
@@ -42,12 +48,10 @@ interface ReportArrival {
 export const isFinal = ({ state }: WaasTask): boolean =>
   state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
 
-export const hasEnded = (report: Pick<NodeReport, "status"> | undefined): boolean =>
-  report !== undefined && report.status >= 160
-
 /** Whether the engine has nothing more to do for the task: it is over, and every node knows or has been given its time. */
 export const isSettled = (record: WaasTask, nowMs: number): boolean =>
-  isFinal(record) && (nowMs >= record.deadlineMs || record.nodeIds.every((id) => hasEnded(record.reports[id])))
+  isFinal(record) &&
+  (nowMs >= record.deadlineMs || record.nodeIds.every((id) => !wasAsked(record, id) || hasEnded(record.reports[id])))
 
 /** A node reported. */
 export function reported(before: WaasTask, { nodeId, report, judgement }: ReportArrival, at: Situation): ProgressStep {
@@ -56,10 +60,24 @@ export function reported(before: WaasTask, { nodeId, report, judgement }: Report
   if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
   // A node repeats itself when it is asked again: that is nothing to write down.
   const same = isDeepStrictEqual(before.reports[nodeId], report)
-  const record = same ? before : { ...before, reports: { ...before.reports, [nodeId]: report } }
+  const record = same ? before : heard(before, nodeId, report)
   if (isFinal(before)) return afterTheEnd(record, nodeId, report, judgement, ack)
   const step = whileOpen(record, nodeId, report, judgement, at)
   return { record: step.record, send: [...ack, ...step.send] }
+}
+
+/** Whoever reports has taken the task up, whatever it said before. */
+function heard(before: WaasTask, nodeId: string, report: NodeReport): WaasTask {
+  const { putOff: waiting, ...rest } = before
+  const { [nodeId]: _, ...others } = waiting ?? {}
+  const stillWaiting = Object.keys(others).length === 0 ? {} : { putOff: others }
+  return { ...rest, ...stillWaiting, reports: { ...before.reports, [nodeId]: report } }
+}
+
+/** The node takes the task up at another time: others are asked in its place. */
+export function saidLater(before: WaasTask, nodeId: string, code: string, at: Situation): ProgressStep {
+  if (isFinal(before) || before.reports[nodeId] !== undefined) return { record: before, send: [] }
+  return advanced(putOff(before, nodeId, code, at), at)
 }
 
 function afterTheEnd(
@@ -113,68 +131,88 @@ function whileOpen(
 ): ProgressStep {
   switch (report.status) {
     case 130:
-      if (record.state === "running") return strayed(record, nodeId, report, at)
-      return report.approved ? approvals(record, at) : { record, send: [] }
+      if (record.state !== "running") return report.approved ? approvals(record, at) : { record, send: [] }
+      return signersOf(record).includes(nodeId) ? strayed(record, nodeId, report, at) : { record, send: [] }
     case 140:
       if (report.code === "" || record.state !== "running") return { record, send: [] }
       return strayed(record, nodeId, report, at)
     case 160:
-      return ended(record, "rejected", { code: report.code, reason: report.reason })
+      if (isRefusal(report.code)) return ended(record, "rejected", { code: report.code, reason: report.reason })
+      return nodeGaveUp(record, nodeId, report, at)
     case 170:
     case 180:
-      return nodeGaveUp(record, nodeId, report)
+      return nodeGaveUp(record, nodeId, report, at)
     case 190:
-      return succeeded(record, nodeId, judgement)
+      return succeeded(record, nodeId, judgement, at)
   }
 }
 
-/** The last yes makes the task ready. */
+/** The last yes that it takes makes the task ready. */
 function approvals(record: WaasTask, at: Situation): ProgressStep {
-  const everybody = record.nodeIds.every((id) => record.reports[id]?.approved === true)
-  if (record.state !== "approving" || !everybody) return { record, send: [] }
+  if (record.state !== "approving") return advanced(record, at)
   const apart = readApart(record, at)
   if (apart !== undefined) return ended(record, "failed", endedBy(apart))
-  return begun({ ...record, state: "ready", attemptMs: at.nowMs }, at)
+  if (!isApproved(record)) return advanced(record, at)
+  return advanced({ ...record, state: "ready", attemptMs: at.nowMs }, at)
 }
 
 /**
  * In suite 2 the readings of payloads are part of the session's id: signers who read differently would never understand each other,
  * and each would think the others away. What each read is in its approval.
  */
-function readApart({ type, nodeIds, reports }: WaasTask, at: Situation): CosignerError | undefined {
-  const suite = type === "KeySign" ? agreed("suites", nodeIds, at.versions) : 1
-  if (typeof suite !== "number" || suite < 2) return undefined
-  const readings = nodeIds.map((id) => {
-    const reason = reports[id]?.reason ?? ""
-    return { id, read: reason.startsWith(READ) ? reason.slice(READ.length) : "nothing" }
-  })
-  if (new Set(readings.map(({ read }) => read)).size === 1) return undefined
-  return new CosignerError("E-WAA-029", { readings: readings.map(({ id, read }) => `${id} ${read}`) })
+function readApart(record: WaasTask, at: Situation): CosignerError | undefined {
+  const { type, nodeIds, reports } = record
+  const suite = type !== "KeySign" ? 1 : hasChoice(record) ? 2 : agreed("suites", nodeIds, at.versions)
+  if (typeof suite !== "number" || suite < 2 || !isReadApart(record)) return undefined
+  const approved = nodeIds.filter((id) => reports[id]?.approved === true)
+  return new CosignerError("E-WAA-029", { readings: approved.map((id) => `${id} ${readingOf(reports[id])}`) })
 }
 
-/** Begins the next attempt if the task waits for one, its pause is over and every participant is online. */
-function begun(record: WaasTask, at: Situation): ProgressStep {
+/** Begins the next attempt if it can, and otherwise asks whom it still needs. */
+function advanced(record: WaasTask, at: Situation): ProgressStep {
+  const step = begun(record, at)
+  return step.record === record && step.send.length === 0 ? asking(record, at) : step
+}
+
+/** Asks the nodes that the task still needs, as far as there is room. */
+export function asking(record: WaasTask, at: Situation): ProgressStep {
+  if (isFinal(record) || record.state === "running" || hasResult(record)) return { record, send: [] }
+  const nodeIds = toAsk(record, at)
+  if (nodeIds.length === 0) return { record, send: [] }
+  const send = nodeIds.map((to): OutgoingFrame => ({ kind: "task", to }))
+  if (record.asked === undefined) return { record: nodeIds.reduce((now, id) => putOff(now, id, "", at), record), send }
+  const asked = { ...record.asked, ...Object.fromEntries(nodeIds.map((id) => [id, at.nowMs])) }
+  return { record: { ...record, asked }, send }
+}
+
+/** Begins the next attempt if the task waits for one, its pause is over and those that it takes are there. */
+export function begun(record: WaasTask, at: Situation): ProgressStep {
   const waits = record.state === "ready" && at.nowMs >= record.attemptMs && !hasResult(record)
-  if (!waits || !record.nodeIds.every((id) => at.online(id))) return { record, send: [] }
-  const terms = hasSession(record) ? termsOf(record, at) : undefined
+  const signers = waits ? signersFor(record, at) : undefined
+  if (signers === undefined) return { record, send: [] }
+  const terms = hasSession(record) ? termsOf(record, signers, at) : undefined
   if (terms instanceof CosignerError) return ended(record, "failed", endedBy(terms))
   const { terms: _, ...before } = record
   const attempt = { state: "running", attempt: record.attempt + 1, attemptMs: at.nowMs } as const
-  const next: WaasTask = { ...before, ...attempt, ...(terms && { terms }) }
-  return { record: next, send: next.nodeIds.map((to) => ({ kind: "start", to })) }
+  const chosen = hasChoice(record) ? { signers } : {}
+  const next: WaasTask = { ...before, ...attempt, ...chosen, ...(terms && { terms }) }
+  return { record: next, send: signers.map((to) => ({ kind: "start", to })) }
 }
 
 /**
  * What the next start says beside its number; asked anew for each attempt, because a node may have been replaced by another release
  * since the signers were chosen. Undefined in suite 1.
  */
-function termsOf({ type, nodeIds, taskVersion }: WaasTask, at: Situation): StartTerms | undefined | CosignerError {
-  const suite = agreed("suites", nodeIds, at.versions, taskVersion ?? 1)
+function termsOf(record: WaasTask, signers: readonly string[], at: Situation): StartTerms | undefined | CosignerError {
+  const { type, taskVersion = 1 } = record
+  const suite = agreed("suites", signers, at.versions, taskVersion === 1 ? 1 : 2)
   if (typeof suite !== "number") return suite
   if (suite < 2) return undefined
   if (type !== "KeySign") return { suite: suite === 2 ? 2 : 3, nonce: at.newNonce() }
-  const reader = agreed("readers", nodeIds, at.versions)
-  return typeof reader === "number" ? { suite: 2, nonce: at.newNonce(), reader } : reader
+  const reader = agreed("readers", signers, at.versions)
+  if (typeof reader !== "number") return reader
+  const terms = { suite: 2, nonce: at.newNonce(), reader } as const
+  return hasChoice(record) ? { ...terms, signers } : terms
 }
 
 const hasSession = ({ type }: WaasTask): boolean => type !== "KeyShareSign"
@@ -185,22 +223,36 @@ function strayed(record: WaasTask, nodeId: string, report: NodeReport, at: Situa
   if (hasResult(record)) return { record, send: [{ kind: "certificate", to: nodeId }] }
   // It spoke before our start reached it; one that was away when we sent it is told again as it comes online.
   if (report.attempt < record.attempt) return { record, send: [] }
-  return attemptEnded(record, report.code === "" ? `${nodeId} lost its session` : `${report.code} ${report.reason}`, at)
+  // It knows a later attempt than this WaaS does, which was restored from an older copy: the next one is above both.
+  const known: WaasTask = { ...record, attempt: Math.min(report.attempt, MAX_ATTEMPTS) }
+  return attemptEnded(known, causeOf(record, nodeId, report), at)
 }
 
-function attemptEnded(record: WaasTask, why: string, at: Situation): ProgressStep {
+/** `blamed`: the nodes that another attempt had better do without, where it can. */
+function attemptEnded(
+  record: WaasTask,
+  { why, blamed }: { readonly why: string; readonly blamed: readonly string[] },
+  at: Situation,
+): ProgressStep {
+  const told = withCause(record, why, blamed)
   // A node that has given its result, though a bad one, takes part in no other attempt.
-  const gone = record.nodeIds.find((id) => hasEnded(record.reports[id]))
-  if (gone !== undefined || record.attempt >= at.pace.attempts) {
-    const error = new CosignerError("E-WAA-024", { attempts: record.attempt, last: why })
-    return ended(record, "failed", endedBy(error))
+  const left = remaining(told).length
+  if (left < (told.threshold ?? told.nodeIds.length) || told.attempt >= Math.min(at.pace.attempts, MAX_ATTEMPTS)) {
+    const error = new CosignerError("E-WAA-024", { attempts: told.attempt, last: why })
+    return ended(told, "failed", endedBy(error))
   }
-  const pause = at.pace.retryMs * 2 ** (record.attempt - 1)
-  return begun({ ...record, state: "ready", attemptMs: at.nowMs + pause }, at)
+  return advanced({ ...told, state: "ready", attemptMs: at.nowMs + pauseMs(told, at) }, at)
 }
 
-function nodeGaveUp(record: WaasTask, nodeId: string, { code, reason }: NodeReport): ProgressStep {
-  return ended(record, "failed", endedBy(new CosignerError("E-WAA-027", { node: nodeId, code, reason })))
+/** Its part of the task is over: where others can sign, they do. */
+function nodeGaveUp(record: WaasTask, nodeId: string, report: NodeReport, at: Situation): ProgressStep {
+  const { code, reason } = report
+  if (remaining(record).length < (record.threshold ?? record.nodeIds.length)) {
+    return ended(record, "failed", endedBy(new CosignerError("E-WAA-027", { node: nodeId, code, reason })))
+  }
+  const isSigner = record.state === "running" && signersOf(record).includes(nodeId)
+  if (isSigner) return attemptEnded(record, causeOf(record, nodeId, report), at)
+  return advanced(withCause(record, `${nodeId}: ${code} ${reason}`, [nodeId]), at)
 }
 
 /** Whether its result is a key that all participants must agree on. */
@@ -209,11 +261,14 @@ const isSetUp = ({ type }: WaasTask): boolean => type === "KeyGen" || type === "
 const hasResult = (record: WaasTask): boolean =>
   isSetUp(record) && Object.values(record.reports).some((report) => report.status === 190 && !report.refused)
 
-function succeeded(record: WaasTask, nodeId: string, judgement: Judgement | undefined): ProgressStep {
-  if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement)
+function succeeded(record: WaasTask, nodeId: string, judgement: Judgement | undefined, at: Situation): ProgressStep {
+  if (judgement === undefined || judgement.kind === "refused") return resultRefused(record, nodeId, judgement, at)
   if (judgement.kind !== "group") {
-    // Verified here, so one node's word is enough; the others find their own way to the same end.
-    return { record: { ...record, state: "completed", outcome: judgement.outcome }, send: [] }
+    // Verified here, so one node's word is enough; the other signers find their own way to the same end.
+    const completed: WaasTask = { ...record, state: "completed", outcome: judgement.outcome }
+    const spare = hasChoice(record) ? remaining(record).filter((id) => wasAsked(record, id)) : []
+    const idle = spare.filter((id) => !signersOf(record).includes(id))
+    return { record: completed, send: idle.map((to) => cancelTo(to, completed)) }
   }
   if (record.type === "KeyReshare") {
     const without = record.nodeIds.filter((id) => lostSession(record.reports[id], record.attempt))
@@ -237,19 +292,30 @@ const lostSession = (report: NodeReport | undefined, attempt: number): boolean =
   (report.status === 130 || (report.status === 140 && report.code !== ""))
 
 /** One bad signature leaves the task to the other nodes; a bad result of a set-up ends it, for all must agree. */
-function resultRefused(record: WaasTask, nodeId: string, judgement: Judgement | undefined): ProgressStep {
+function resultRefused(
+  record: WaasTask,
+  nodeId: string,
+  judgement: Judgement | undefined,
+  at: Situation,
+): ProgressStep {
   const problem = judgement?.kind === "refused" ? judgement.problem : "it has no outcome"
   const reports = record.reports
   if (isSetUp(record)) {
     return ended(record, "failed", endedBy(new CosignerError("E-WAA-025", { node: nodeId, problem })))
   }
-  if (!record.nodeIds.every((id) => hasEnded(reports[id]))) return { record, send: [] }
-  return ended(record, "failed", endedBy(new CosignerError("E-WAA-023", { nodes: record.nodeIds })))
+  const signers = signersOf(record)
+  if (!signers.every((id) => hasEnded(reports[id]))) return { record, send: [] }
+  if (remaining(record).length < (record.threshold ?? record.nodeIds.length)) {
+    return ended(record, "failed", endedBy(new CosignerError("E-WAA-023", { nodes: signers })))
+  }
+  const why = `no signature of ${signers.join(", ")} verifies, in attempt ${record.attempt}`
+  return attemptEnded(record, { why, blamed: signers }, at)
 }
 
 /** A node is there again: it may have missed anything, so it is told all that still matters. */
 export function cameOnline(record: WaasTask, nodeId: string, at: Situation): ProgressStep {
-  if (!record.nodeIds.includes(nodeId) || hasEnded(record.reports[nodeId])) return { record, send: [] }
+  const isTold = record.nodeIds.includes(nodeId) && wasAsked(record, nodeId)
+  if (!isTold || hasEnded(record.reports[nodeId])) return { record, send: [] }
   const task: OutgoingFrame = { kind: "task", to: nodeId }
   if (record.type === "KeyReshare" && record.state === "completed") {
     return { record, send: [task, { kind: "certificate", to: nodeId }] }
@@ -259,7 +325,8 @@ export function cameOnline(record: WaasTask, nodeId: string, at: Situation): Pro
   const { record: after, send } = begun(record, at)
   if (hasResult(record)) return { record: after, send: [task, { kind: "certificate", to: nodeId }] }
   // An attempt that begins just now is among `send` already.
-  const again: readonly OutgoingFrame[] = record.state === "running" ? [{ kind: "start", to: nodeId }] : []
+  const isSigner = record.state === "running" && signersOf(record).includes(nodeId)
+  const again: readonly OutgoingFrame[] = isSigner ? [{ kind: "start", to: nodeId }] : []
   return { record: after, send: [task, ...again, ...send] }
 }
 
@@ -271,9 +338,10 @@ export function connected(record: WaasTask, nodeId: string, at: Situation): Prog
   const step = cameOnline(record, nodeId, at)
   const report = record.reports[nodeId]
   const missed =
-    record.state === "running" && record.nodeIds.includes(nodeId) && (report?.attempt ?? 0) < record.attempt
+    record.state === "running" && signersOf(record).includes(nodeId) && (report?.attempt ?? 0) < record.attempt
   if (!missed || hasResult(record) || hasEnded(report) || record.attempt >= at.pace.attempts) return step
-  const next = attemptEnded(record, `${nodeId} was away as it began`, at)
+  const why = `${nodeId} was away as attempt ${record.attempt} began`
+  const next = attemptEnded(record, { why, blamed: [nodeId] }, at)
   return { record: next.record, send: [{ kind: "task", to: nodeId }, ...next.send] }
 }
 
@@ -281,21 +349,29 @@ export function connected(record: WaasTask, nodeId: string, at: Situation): Prog
 export function ticked(record: WaasTask, at: Situation): ProgressStep {
   if (isFinal(record)) return { record, send: [] }
   if (at.nowMs >= record.deadlineMs) {
-    return ended(record, "failed", endedBy(new CosignerError("E-WAA-020", { missing: missing(record, at) })))
+    const error = new CosignerError("E-WAA-020", { missing: missing(record, at), causes: record.causes ?? [] })
+    return ended(record, "failed", endedBy(error))
   }
-  const stuck = record.state === "running" && at.nowMs >= record.attemptMs + at.pace.attemptMs && !hasResult(record)
-  if (stuck) return attemptEnded(record, `no ending within ${at.pace.attemptMs} ms`, at)
-  return begun(record, at)
-}
-
-function missing(record: WaasTask, at: Situation): readonly string[] {
-  return record.nodeIds.flatMap((id) => {
-    const report = record.reports[id]
-    if (hasEnded(report)) return []
-    if (!at.online(id)) return [`${id} (offline)`]
-    if (report?.approved !== true) return [`${id} (no approval)`]
-    return record.attempt === 0 ? [] : [`${id} (no result)`]
-  })
+  if (record.state !== "running") {
+    // Who was never asked waits for its turn in the queue.
+    const isQueued = !record.nodeIds.some((id) => wasAsked(record, id))
+    return isQueued ? { record, send: [] } : advanced(record, at)
+  }
+  if (hasResult(record)) return { record, send: [] }
+  const ranMs = at.nowMs - record.attemptMs
+  if (hasChoice(record)) {
+    const silent = signersOf(record).filter((id) => !hasEnded(record.reports[id]) && at.isSilent(id, record.attemptMs))
+    if (silent.length > 0) {
+      const why = `${silent.join(", ")} fell silent in attempt ${record.attempt}`
+      return attemptEnded(record, { why, blamed: silent }, at)
+    }
+  }
+  const limitMs = hasChoice(record)
+    ? Math.min(at.pace.slowMs * 2 ** (record.attempt - 1), at.pace.attemptMs)
+    : at.pace.attemptMs
+  if (ranMs < limitMs) return { record, send: [] }
+  const why = `attempt ${record.attempt} had no ending within ${limitMs} ms`
+  return attemptEnded(record, { why, blamed: signersOf(record) }, at)
 }
 
 /** The API, or another task of the same request, ends it. */
@@ -310,7 +386,7 @@ function ended(
 ): ProgressStep {
   // A set-up that did not complete has no result, whatever some of its nodes hold.
   const record: WaasTask = { ...before, state, code, reason, outcome: undefined }
-  const others = record.nodeIds.filter((id) => !hasEnded(record.reports[id]))
+  const others = remaining(record).filter((id) => wasAsked(record, id))
   return { record, send: others.map((to) => cancelTo(to, record)) }
 }
 

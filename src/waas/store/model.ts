@@ -3,6 +3,7 @@
  * the tables are sqlite.ts's.
  */
 import type { Bytes } from "../../bytes.ts"
+import type { Algorithm } from "../../mpc/session.ts"
 import type { ReportStatus, TaskOutcome } from "../../wire/frames.ts"
 import type { StartTerms } from "../../wire/signed.ts"
 import type { SignatureType, SignMessage, TaskType } from "../../wire/task.ts"
@@ -186,6 +187,19 @@ export interface NodeReport {
 /** approving: waiting for every yes. ready: all said yes, the next attempt waits for all to be online. The rest is final. */
 type WaasTaskState = "approving" | "ready" | "running" | "completed" | "rejected" | "failed" | "cancelled"
 
+/** A node will be asked again from that moment on; how often it said later before; why. */
+interface PutOff {
+  readonly untilMs: number
+  readonly times: number
+  readonly code: string
+}
+
+/** The key that a KeySign signs with. */
+export interface TaskKey {
+  readonly shareGroupId: string
+  readonly algorithm: Algorithm
+}
+
 export interface WaasTask {
   readonly taskId: string
   readonly request: { readonly kind: "tss" | "sign" | "shareSign"; readonly id: string }
@@ -210,6 +224,21 @@ export interface WaasTask {
   readonly reports: Readonly<Record<string, NodeReport>>
   /** Of its document; absent for 1. */
   readonly taskVersion?: 2 | 3
+  /** Of version 3: so many of `nodeIds` sign. Absent where all take part. */
+  readonly threshold?: number
+  /** Of a KeySign: the key that signs, and whose turn it is in the queue. Absent where an earlier release wrote it. */
+  readonly key?: TaskKey
+  readonly vaultId?: string
+  /** Of a KeySign: who was sent the document, and when. Absent: everybody was. */
+  readonly asked?: Readonly<Record<string, number>>
+  /** Nodes that said later. */
+  readonly putOff?: Readonly<Record<string, PutOff>>
+  /** Of version 3: who signs in the attempt that was started last. */
+  readonly signers?: readonly string[]
+  /** Of how many attempts each node was the reason that they ended. */
+  readonly faults?: Readonly<Record<string, number>>
+  /** Why attempts ended, the latest ones, for people. */
+  readonly causes?: readonly string[]
   /** Of the attempt that was started last, where its suite has them: whoever is told of it again is told the same. */
   readonly terms?: StartTerms
   /** Of a KeyShareSign task only. */

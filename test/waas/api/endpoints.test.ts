@@ -318,6 +318,7 @@ test("a signing request: make, get, list", async () => {
     description: "rent",
     created_timestamp: rig.clock.nowMs,
     updated_timestamp: rig.clock.nowMs,
+    waiting_for: [rig.node(0), rig.node(1)].map(({ id }) => `${id} (no approval)`),
   })
   await rig.relay.settle()
   const done = (await caller.get(`${base}/sign_requests/${made.json.sign_request_id}`)).json
@@ -344,7 +345,9 @@ test("the same request_id and body is the same request, another body is 30001", 
   rig.node(0).online = false
   const spelt = { ...body, messages: [{ msg_hash: "0xabCD", bip32_path: "44/501/0/0/1", tweak: "" }] }
   const second = await caller.post(`${base}/sign_requests`, spelt)
-  expect([second.status, second.json]).toEqual([201, first.json])
+  const { waiting_for, ...same } = second.json
+  expect([second.status, same]).toEqual([201, { ...first.json, waiting_for: undefined }])
+  expect(waiting_for[0]).toContain("(offline)")
   const [third, fourth] = await Promise.all([
     caller.post(`${base}/sign_requests`, body),
     caller.post(`${base}/sign_requests`, body),
@@ -672,4 +675,39 @@ test("a node of which WaaS saw a later state is not admitted again, over restart
   // a refusal changes nothing, a commit that fails admits nobody
   rig.failCommits = true
   expect(rig.engine.admitFencingToken(id, { ...fencingToken, incarnation: 9 })).rejects.toThrow()
+})
+
+test("a caller that waits is told of the end at once, and after its time in any case", async () => {
+  await using rig = await Rig.open()
+  const { caller, base } = await withKeys(rig)
+  const made = await caller.post(`${base}/sign_requests`, newSign())
+  const one = `${base}/sign_requests/${made.json.sign_request_id}`
+  const waiting = caller.get(one, ["wait", "50"])
+  await Bun.sleep(20)
+  await rig.relay.settle()
+  expect((await waiting).json.status).toBe("Completed")
+  expect((await caller.get(one, ["wait", "50"])).json.status).toBe("Completed")
+  for (const node of rig.nodes) node.online = false
+  const open = await caller.post(`${base}/sign_requests`, newSign())
+  const other = `${base}/sign_requests/${open.json.sign_request_id}`
+  const begun = performance.now()
+  expect((await caller.get(other, ["wait", "1"])).json.status).toBe("Initializing")
+  expect(performance.now() - begun).toBeGreaterThan(900)
+  const stopped = caller.get(other, ["wait", "50"])
+  await Bun.sleep(20)
+  rig.engine.close()
+  expect((await stopped).json.status).toBe("Initializing")
+  for (const bad of ["51", "-1", "1.5", "x", "050"]) {
+    expect((await caller.get(other, ["wait", bad])).json.error_code).toBe(2006)
+  }
+})
+
+test("what WaaS has no room for gets 429, its code, and when to come again", async () => {
+  await using rig = await Rig.open({ openTasks: 2 })
+  const { caller, base } = await withKeys(rig)
+  for (const node of rig.nodes) node.online = false
+  for (let i = 0; i < 2; i++) expect((await caller.post(`${base}/sign_requests`, newSign())).status).toBe(201)
+  const refused = await caller.post(`${base}/sign_requests`, newSign())
+  expect([refused.status, refused.json.error_code]).toEqual([429, 2026])
+  expect(refused.headers.get("retry-after")).toBe("5")
 })

@@ -40,13 +40,13 @@ async function taskOf(rig: Rig, id: string): Promise<KeySignTask> {
   return task
 }
 
-test("a hash that is left out is the payload's, the task is of version 2, and it completes under suite 2", async () => {
+test("a hash that is left out is the payload's, any quorum may sign it, and it completes under suite 2", async () => {
   await using rig = await Rig.open()
   const { caller, path } = await madeVault(rig)
   const made = await caller.post(path, request())
   expect(made.status).toBe(201)
   const task = await taskOf(rig, made.json.sign_request_id)
-  expect(task.version).toBe(2)
+  expect(task.version).toBe(3)
   expect(task.payloads).toEqual([payload])
   expect(task.messages).toEqual([{ bip32_path: PATH, msg_hash: hash, tweak: "", payload: 0 }])
   await rig.relay.settle()
@@ -189,22 +189,29 @@ describe("signers who do not read a payload alike", () => {
 
   test("end the request by a code of its own, before any session", async () => {
     await using rig = await Rig.open()
-    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", "read 0xbb"))
+    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", "read 0xbb", "read 0xcc"))
     expect(answer.status).toBe("Failed")
     expect(answer.failed_reason).toStartWith("E-WAA-029")
-    expect(answer.failed_reason).toContain(`${ids[0]} 0xaa; ${ids[1]} 0xbb`)
+    expect(answer.failed_reason).toContain(`${ids[0]} 0xaa; ${ids[1]} 0xbb; ${ids[2]} 0xcc`)
   })
 
   test("one that read nothing is named too", async () => {
     await using rig = await Rig.open()
-    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", ""))
+    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", "", "read 0xcc"))
     expect(answer.failed_reason).toContain(`${ids[0]} 0xaa; ${ids[1]} nothing`)
+  })
+
+  test("another who reads it as one of them does signs with that one", async () => {
+    await using rig = await Rig.open()
+    const { ids, answer } = await ended(rig, () => PRESENT, reads("read 0xaa", "read 0xbb", "read 0xaa"))
+    expect(answer.status).toBe("Completed")
+    expect(answer.used_tss_node_ids).toEqual([ids[0], ids[2]])
   })
 
   test("alike, or under suite 1, they sign", async () => {
     for (const [versions, word] of [
-      [PRESENT, reads("read 0xaa", "read 0xaa")],
-      [BEFORE_VERSIONS, reads("read 0xaa", "")],
+      [PRESENT, reads("read 0xaa", "read 0xaa", "read 0xaa")],
+      [BEFORE_VERSIONS, reads("read 0xaa", "", "")],
     ] as const) {
       await using rig = await Rig.open()
       expect((await ended(rig, () => versions, word)).answer.status).toBe("Completed")

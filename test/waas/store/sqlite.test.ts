@@ -22,6 +22,8 @@ test("what was stored is what is read, after reopening too", async () => {
   const made = await rig.madeVault()
   const request = await rig.sign(made)
   await rig.relay.settle()
+  // What nodes said last is written with the end of the task.
+  await rig.pass(1)
   const before = {
     request: await rig.signed(request),
     tasks: await rig.engine.tasksOf(request),

@@ -1,0 +1,43 @@
+/** How many tasks each node has in work, and how many of its sessions run, as the engine's records have it. */
+import type { WaasTask } from "../store/model.ts"
+import { hasEnded, signersOf } from "./quorum.ts"
+
+interface Counts {
+  asked: number
+  running: number
+}
+
+const NONE: Readonly<Counts> = { asked: 0, running: 0 }
+
+export class NodeLoad {
+  readonly #counts = new Map<string, Counts>()
+
+  of(nodeId: string): Readonly<Counts> {
+    return this.#counts.get(nodeId) ?? NONE
+  }
+
+  /** The record that counted is another one now; undefined for none. */
+  change(before: WaasTask | undefined, after: WaasTask | undefined): void {
+    this.#count(before, -1)
+    this.#count(after, 1)
+  }
+
+  #count(record: WaasTask | undefined, by: 1 | -1): void {
+    if (record === undefined || isOver(record)) return
+    const { asked = {}, reports, state } = record
+    for (const id of new Set([...Object.keys(asked), ...Object.keys(reports)])) {
+      if (!hasEnded(reports[id])) this.#countsOf(id).asked += by
+    }
+    if (state !== "running") return
+    for (const id of signersOf(record)) if (!hasEnded(reports[id])) this.#countsOf(id).running += by
+  }
+
+  #countsOf(nodeId: string): Counts {
+    const counts = this.#counts.get(nodeId) ?? { asked: 0, running: 0 }
+    this.#counts.set(nodeId, counts)
+    return counts
+  }
+}
+
+const isOver = ({ state }: WaasTask): boolean =>
+  state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
