@@ -280,7 +280,11 @@ export class Engine {
 
   /** In turn, and resolved when what it did is on disk; others go on meanwhile. */
   async #durably<T>(work: () => Promise<T>): Promise<T> {
-    const made = await this.#serially(work)
+    const made = await this.#serially(work).catch(async (error: unknown) => {
+      // What it was refused for may be another's, that is about to be there.
+      await this.#live.durable().catch(() => {})
+      throw error
+    })
     await this.#live.durable()
     return made
   }
