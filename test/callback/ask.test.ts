@@ -162,6 +162,15 @@ test.each<[string, Answering, string]>([
   ["alg RS512", (a) => forge(claimsOf(approval(a)), { header: { alg: "RS512" }, hash: "RSA-SHA512" }), "E-RSK-115"],
   ["alg HS256 with the public key", (a) => hs256(claimsOf(approval(a))), "E-RSK-115"],
   ["a stranger's key", (a) => forge(claimsOf(approval(a)), { key: strangerKey.privateKey }), "E-RSK-116"],
+  [
+    "a stranger's key that the header brings along",
+    (a) => {
+      const jwk = strangerKey.publicKey.export({ format: "jwk" })
+      const header = { alg: "RS256", kid: "../../../../dev/null", jku: "http://127.0.0.1:9/keys", jwk }
+      return forge(claimsOf(approval(a)), { key: strangerKey.privateKey, header })
+    },
+    "E-RSK-116",
+  ],
   ["RS256 that says RS256 and is RS512", (a) => forge(claimsOf(approval(a)), { hash: "RSA-SHA512" }), "E-RSK-116"],
   ["an altered payload", (a) => altered(forge(claimsOf(approval(a)))), "E-RSK-116"],
   ["an expired token", (a) => forge(claimsOf(approval(a), { exp: inSeconds(-90) })), "E-RSK-117"],
