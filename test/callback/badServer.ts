@@ -218,6 +218,8 @@ function judgeSign(detail: Fields, extra: Fields, has: (fault: string) => boolea
   const transaction = Object(extra["transaction"])
   const shown = Object(Object(transaction.destination).account_output)
   const rawText = Object(transaction.raw_tx_info).unsigned_raw_tx
+  const believed = intentMistake(extra, detail)
+  if (believed !== undefined) return has(believed) ? { approve: true } : no("intent")
   if (detail["signature_type"] !== 1 && !has("tx-other-signature-type")) return no("type")
   if (rawText === undefined) return has("tx-no-raw") ? { approve: true } : no("raw")
   const raw = Buffer.from(String(rawText).slice(2), "hex")
@@ -230,6 +232,7 @@ function judgeSign(detail: Fields, extra: Fields, has: (fault: string) => boolea
   if (raw[0] === 4 && !has("tx-delegation")) return no("delegation")
   const typed = raw[0] === 2 || raw[0] === 4
   if (raw[0] === 2 && has("tx-eip1559")) return no("typed")
+  if (extra["intent"] !== undefined && has("intent-beside")) return no("intent")
   const { tree, rest } = lenient(typed ? raw.subarray(1) : raw)
   if (rest.length > 0 && !has("tx-trailing-bytes")) return no("rest")
   const list = Buffer.isBuffer(tree) ? [] : tree
@@ -242,6 +245,22 @@ function judgeSign(detail: Fields, extra: Fields, has: (fault: string) => boolea
   const target = Buffer.isBuffer(to) ? `0x${to.toString("hex")}` : ""
   if (target === "0x") return has("tx-contract-creation") ? { approve: true } : no("creation")
   return judgeWords(target, big(value), String(shown.address), String(shown.amount), has)
+}
+
+/** The mistake by which a server approves what the node's intent does not show; undefined where it and the transaction agree. */
+function intentMistake(extra: Fields, detail: Fields): string | undefined {
+  const [intent] = [extra["intent"] ?? []].flat().map((one): Fields => Object(one))
+  if (intent === undefined) return undefined
+  const format = String(intent["format"]).replace("/", "-")
+  const [hash] = [detail["msg_hash_list"] ?? []].flat()
+  if ([intent["digests"]].flat()[0] !== hash) return `intent-other-digest-${format}`
+  const effects = [intent["effects"]].flat().map((one): Fields => Object(one))
+  if (effects.some(({ kind }) => kind === "left_out")) return `intent-left-out-${format}`
+  const raw = Object(Object(extra["transaction"]).raw_tx_info).unsigned_raw_tx
+  const to = String(effects[0]?.["to"]).slice(2).toLowerCase()
+  if (String(raw).includes(to)) return undefined
+  // The intent is right about where people think it goes, or the transaction is.
+  return to === ALLOWED.slice(2).toLowerCase() ? `intent-other-raw-${format}` : "intent-contradicts"
 }
 
 function judgeWords(

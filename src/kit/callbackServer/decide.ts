@@ -10,6 +10,7 @@ import { offlineContext } from "../../intent/context.ts"
 import { DEFAULT_SETTINGS } from "../../intent/decoder.ts"
 import { addressOf, parseAddress, tokenAsset } from "../../intent/evm/address.ts"
 import { transactionDecoder } from "../../intent/evm/transaction.ts"
+import { effectJson } from "../../intent/json.ts"
 import { type Account, isProblem, type Reading } from "../../intent/reading.ts"
 import { intentText } from "../../intent/text.ts"
 import type { EvmChain, ReferenceRules } from "./config.ts"
@@ -65,9 +66,27 @@ function decideSign(rules: ReferenceRules, request: CallbackRequest): string | u
   const named = at(extraInfo, "transaction", "chain_id")
   if (named !== undefined && named !== chain.name)
     return `the transaction is for ${chain.name}, and extra_info names another chain`
+  const contradiction = refusedIntent(reading, `${hashes[0]}`, at(extraInfo, "intent"))
+  if (contradiction !== undefined) return contradiction
   if (reading.fee.max > chain.maxFee) return `its fee of up to ${formatEther(reading.fee.max)} is above the limit`
   return decideTransfer(chain, reading, extraInfo)
 }
+
+/** What the node says that it read must be what is read here, senders aside: these only the node derives. */
+function refusedIntent(reading: Reading, hash: string, intent: unknown): string | undefined {
+  if (intent === undefined) return undefined
+  const [shown, other] = Array.isArray(intent) ? intent : []
+  const digests = at(shown, "digests")
+  if (other !== undefined || !Array.isArray(digests) || digests.length !== 1 || digests[0] !== hash)
+    return "the node's intent is not of the digest that is to be signed"
+  const own = reading.effects.map((effect) => effectJson(effect))
+  if (at(shown, "chain") !== reading.chain || withoutSenders(at(shown, "effects")) !== withoutSenders(own))
+    return "the node's intent shows something else than the raw transaction"
+  return undefined
+}
+
+const withoutSenders = (effects: unknown): string =>
+  JSON.stringify(effects, (key, value: unknown) => (key === "from" ? undefined : value))
 
 interface AskedTransfer {
   readonly to: Bytes

@@ -3,7 +3,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js"
 import type { Bytes } from "../../bytes.ts"
 import { formatDecimal } from "../../intent/amount.ts"
 import { addressOf } from "../../intent/evm/address.ts"
-import { type Body, prefixed, type Reply, type ServerUnderTest, send, type TokenOver } from "./client.ts"
+import { approves, type Body, prefixed, type Reply, type ServerUnderTest, send, type TokenOver } from "./client.ts"
 import { legacy, type SampleTransfer } from "./rlpEncode.ts"
 
 /** critical: approves what must not be signed. major: fails a node or its operator. minor: departs from the documented form. */
@@ -54,7 +54,7 @@ export function keyGenBody(kit: Kit): Body {
 }
 
 /** How a signing request departs from the sample. */
-export interface SignOver {
+interface SignOver {
   readonly transfer?: Partial<SampleTransfer>
   readonly encode?: (transfer: SampleTransfer) => Bytes
   /** The digests; by default that of the raw transaction. */
@@ -62,6 +62,8 @@ export interface SignOver {
   /** What extra_info shows to people; by default what the sample says. */
   readonly shown?: { readonly address?: string; readonly amount?: string }
   readonly raw?: "absent"
+  /** `extra_info.intent`: what the node says that it read; by default it says nothing. */
+  readonly intent?: readonly unknown[]
   readonly detail?: Readonly<Record<string, unknown>>
 }
 
@@ -87,6 +89,7 @@ export function signBody(kit: Kit, over: SignOver = {}): Body {
     org: ORG,
     transaction: transactionOf(sample, raw, over),
     source_addresses: [{ address: addressOf(new Uint8Array(20).fill(7)), chain_id: sample.chainName }],
+    ...(over.intent === undefined ? {} : { intent: over.intent }),
   }
   return {
     request_id: kit.target.newId(),
@@ -137,3 +140,15 @@ export async function ask(kit: Kit, id: string, body: Body | string, over?: Toke
   if (reply.http === undefined) kit.unanswered.add(id)
   return reply
 }
+
+/** A request made of the sample, which must not be approved. */
+export const mustRefuse = (id: string, severity: Severity, what: string, over: (sample: Sample) => SignOver): Case => ({
+  id,
+  severity,
+  title: `refuses ${what}`,
+  needs: "transaction",
+  run: async (kit) => {
+    if (kit.sample === undefined) return undefined
+    return approves(await ask(kit, id, signBody(kit, over(kit.sample)))) ? "it approved" : undefined
+  },
+})

@@ -2,6 +2,7 @@
 
 import { answerCases } from "./cases/answers.ts"
 import { bodyCases } from "./cases/bodies.ts"
+import { intentCases } from "./cases/intents.ts"
 import { loadCases } from "./cases/load.ts"
 import { tokenCases } from "./cases/tokens.ts"
 import { transactionCases } from "./cases/transactions.ts"
@@ -13,6 +14,7 @@ export const allCases: readonly Case[] = [
   ...tokenCases,
   ...bodyCases,
   ...transactionCases,
+  ...intentCases,
   ...loadCases,
 ]
 

@@ -1,0 +1,98 @@
+/**
+ * Signing requests whose `extra_info.intent` (what the node read, formats.md 11) departs from the raw transaction or from the
+ * digest, in every format that a node reads. A server may decide by the intent alone; then it compares its digests, and takes no
+ * effect for granted that it does not know.
+ */
+import { copy } from "../../../bytes.ts"
+import { BITCOIN, evmChain, NATIVE_ASSETS, SOLANA, TRON } from "../../../intent/caip.ts"
+import { addressOf } from "../../../intent/evm/address.ts"
+import { FORMATS, type Format } from "../../../intent/reading.ts"
+import { approves } from "../client.ts"
+import { ask, type Case, digestOf, mustRefuse, type Sample, signBody, transferOf } from "../kit.ts"
+import { legacy } from "../rlpEncode.ts"
+
+export const intentCases: readonly Case[] = [
+  {
+    id: "intent-beside",
+    severity: "minor",
+    title: "approves the same transfer with the node's intent beside it",
+    needs: "transaction",
+    run: async (kit) => {
+      if (kit.sample === undefined) return undefined
+      const intent = [shown(kit.sample, "evm/transaction", digestOf(legacy(transferOf(kit.sample))))]
+      return approves(await ask(kit, "intent-beside", signBody(kit, { intent }))) ? undefined : "it refused"
+    },
+  },
+  mustRefuse(
+    "intent-contradicts",
+    "major",
+    "a transfer of which the node's intent shows another destination",
+    (sample) => {
+      const other = { ...sample, to: copy(sample.to).reverse() }
+      return { intent: [shown(other, "evm/transaction", digestOf(legacy(transferOf(sample))))] }
+    },
+  ),
+  ...FORMATS.flatMap((format) => [
+    mustRefuse(
+      named("intent-other-digest", format),
+      "critical",
+      `an intent of ${format} that is of another digest`,
+      (sample) => ({
+        raw: "absent",
+        hashes: [otherDigest(sample)],
+        intent: [shown(sample, format, digestOf(legacy(transferOf(sample))))],
+      }),
+    ),
+    mustRefuse(
+      named("intent-other-raw", format),
+      "critical",
+      `a raw transaction that an intent of ${format} does not show`,
+      (sample) => {
+        const transfer = { to: copy(sample.to).reverse() }
+        const digest = digestOf(legacy(transferOf(sample, transfer)))
+        return { transfer, intent: [shown(sample, format, digest)] }
+      },
+    ),
+    mustRefuse(
+      named("intent-left-out", format),
+      "critical",
+      `an intent of ${format} of which effects are left out`,
+      (sample) => {
+        const digest = digestOf(legacy(transferOf(sample)))
+        const { effects, ...rest } = shown(sample, format, digest)
+        return { raw: "absent", intent: [{ ...rest, effects: [...effects, { kind: "left_out", effects: "7" }] }] }
+      },
+    ),
+  ]),
+]
+
+function named(id: string, format: Format): string {
+  return `${id}-${format.replace("/", "-")}`
+}
+
+const otherDigest = (sample: Sample): string =>
+  digestOf(legacy(transferOf(sample, { value: sample.amount * 1_000n + 1n })))
+
+/** The sample's transfer as an intent of a format: what people are shown is good in every case. */
+function shown({ chainId, to, amount }: Sample, format: Format, digest: string) {
+  const chain = chainOf(format, chainId)
+  const asset = NATIVE_ASSETS.get(chain)?.id ?? `${chain}/slip44:60`
+  const address = addressOf(to)
+  return {
+    format,
+    chain,
+    from: [address],
+    effects: [{ kind: "transfer", from: address, to: address, asset, amount: amount.toString() }],
+    fee: { max: "21000000000000", asset, unbounded: false },
+    digests: [digest],
+    intent_hash: `0x${"00".repeat(32)}`,
+    text: [`transfer ${amount} base units of ${asset} to ${address} on ${chain}`],
+    messages: [0],
+  }
+}
+
+function chainOf(format: Format, chainId: bigint): string {
+  if (format.startsWith("bitcoin/")) return BITCOIN
+  if (format.startsWith("solana/")) return SOLANA
+  return format.startsWith("tron/") ? TRON : evmChain(chainId)
+}
