@@ -1,7 +1,7 @@
 /** docs/reference/ is what the code says, and says all of it. */
 import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { commandPages } from "../../scripts/docs/commands.ts"
 import { pages } from "../../scripts/docs/pages.ts"
 import { templateOf } from "../../scripts/docs/template.ts"
@@ -14,6 +14,10 @@ import { ROUTES } from "../../src/ops/port/routes.ts"
 
 const written = await pages()
 const pageOf = (name: string): string => written.get(name) ?? ""
+/** Pages that are written by hand for those who use it. */
+const guides = [
+  ...new Bun.Glob("docs/{tutorial,how-to,concepts}/*.md").scanSync({ cwd: join(import.meta.dir, "../..") }),
+].sort()
 const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 
 describe("docs/reference", () => {
@@ -90,10 +94,11 @@ describe("what the texts tell people to type", async () => {
     ...[...markdown.matchAll(/`(cosigner [a-z][^`]*)`/g)].map(([, line = ""]) => line),
   ]
   const root = join(import.meta.dir, "../..")
-  for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]) {
+  for (const file of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...guides]) {
     test(`${file}: commands and options that exist`, () => {
       const lines = typed(readFileSync(join(root, file), "utf8"))
-        .map((line) => line.trim().replace("cosigner help ", "cosigner "))
+        // what another command puts in, or makes of the answer, is no word of ours
+        .map((line) => (line.split(/\$\(| \| /)[0] ?? "").trim().replace("cosigner help ", "cosigner "))
         .filter((line) => !line.includes("<"))
       expect(lines.filter((line) => problemOf(line) !== undefined)).toEqual([])
       if (file === "README.md") expect(lines.length).toBeGreaterThan(20)
@@ -147,10 +152,56 @@ test("every file, folder and npm script that CONTRIBUTING names is there", () =>
   expect(named.filter((name) => name !== "or" && !Object.hasOwn(scripts, name))).toEqual([])
 })
 
-test("the configuration that README shows is accepted as it stands", () => {
-  const text = readFileSync(join(import.meta.dir, "../../README.md"), "utf8")
-  const blocks = [...text.matchAll(/^```toml\n(.*?)^```/gms)].map(([, block]) => block ?? "")
+const blocksOf = (path: string): readonly string[] =>
+  [...readFileSync(join(import.meta.dir, "../..", path), "utf8").matchAll(/^```toml\n(.*?)^```/gms)].map(
+    ([, block]) => block ?? "",
+  )
+
+test("the configuration that README and the guides show is accepted as it stands", () => {
+  const blocks = blocksOf("README.md")
   expect(blocks.length).toBeGreaterThan(2)
-  for (const block of blocks) expect(checkConfig(block, "README.toml").config).toBeDefined()
+  for (const block of [...blocks, ...guides.flatMap(blocksOf)]) {
+    expect(checkConfig(block, "README.toml").config).toBeDefined()
+  }
   expect(() => checkConfig(`${blocks[0]}\nunknown_key = 1\n`, "README.toml")).toThrow()
+})
+
+describe("links between documents", () => {
+  const root = join(import.meta.dir, "../..")
+  const anchorsOf = (text: string): ReadonlySet<string> =>
+    new Set([
+      ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id ?? ""),
+      ...[...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+        heading
+          .toLowerCase()
+          .replace(/<[^>]*>/g, "")
+          .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+          .trim()
+          .replaceAll(" ", "-"),
+      ),
+    ])
+  /** Links of a page that lead nowhere. */
+  function broken(path: string, text: string): readonly string[] {
+    return [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)]
+      .map(([, target = ""]) => target)
+      .filter((target) => {
+        const [file = "", anchor] = target.split("#")
+        const to = file === "" ? path : join(dirname(path), file)
+        if (!existsSync(join(root, to))) return true
+        return (
+          anchor !== undefined && to.endsWith(".md") && !anchorsOf(readFileSync(join(root, to), "utf8")).has(anchor)
+        )
+      })
+  }
+  for (const path of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...guides]) {
+    test(`${path}: lead somewhere`, () => {
+      expect(broken(path, readFileSync(join(root, path), "utf8"))).toEqual([])
+    })
+  }
+  test("one that leads nowhere would be found", () => {
+    expect(broken("docs/how-to/x.md", "[a](../../README.md) [b](nowhere.md) [c](../../README.md#no-such)")).toEqual([
+      "nowhere.md",
+      "../../README.md#no-such",
+    ])
+  })
 })

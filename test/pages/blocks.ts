@@ -3,7 +3,7 @@
  *
  *     ```sh                          a block that is run; it must end with exit code 0
  *     *Not run by the tests: why.*   on the line before a block that the machine of a test cannot have
- *     <!-- first: ... -->            lines that are run and not shown: what the page takes for granted
+ *     <!-- first: ... -->            lines that are run and not shown: what the page takes for granted; $SETUP is test/pages/setup
  *
  * The script has the line numbers of the page, so the shell itself names the line that fails.
  */
@@ -109,7 +109,12 @@ export async function runPage(name: string, page: string, timeoutMs = 120_000): 
   appendFileSync(output, "")
   const child = Bun.spawn(["setsid", "--wait", "bash", script], {
     cwd: home,
-    env: { PATH: `${dirname(binary)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`, HOME: home, PAGE: name },
+    env: {
+      PATH: `${dirname(binary)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
+      HOME: home,
+      PAGE: name,
+      SETUP: join(import.meta.dir, "setup"),
+    },
     stdin: "ignore",
     stdout: Bun.file(output),
     stderr: "ignore",
