@@ -5,6 +5,7 @@ import { type StaticDecode, Type } from "@sinclair/typebox"
 import { CosignerError } from "../errors.ts"
 import { isChainId } from "../intent/caip.ts"
 import { CHAIN_NAMES } from "../intent/chainNames.ts"
+import { parseAddress as parseEvmAddress } from "../intent/evm/address.ts"
 import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
@@ -27,6 +28,7 @@ import { templateOf } from "../settings/template.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
 import { type Chains, chainsOf, familyOf } from "./wallets/chains.ts"
+import { type AssetToken, tokensOf } from "./wallets/tokens.ts"
 
 export interface WaasConfig {
   readonly hostname: string
@@ -44,6 +46,7 @@ export interface WaasConfig {
     readonly openTasks: number
   }
   readonly chains: Chains
+  readonly tokens: readonly AssetToken[]
   /** Undefined: no refreshes but those that somebody asks for over the API. */
   readonly refresh: { readonly pauseMs: number } | undefined
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
@@ -154,6 +157,24 @@ const waas = tableOf("The coordinator.", {
     ),
     pause_hours: integer(1, 8760, 24, "Between two such requests of one group, whatever came of the first."),
   }),
+  tokens: listOf(
+    entryOf("A token that transfers may name.", {
+      id: word("ETH_USDC", "Its name in the REST API."),
+      chain: word("ETH", "The id of an enabled EVM chain."),
+      contract: parsed((text) => (parseEvmAddress(text) === undefined ? undefined : text), {
+        example: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
+        expected: "an address with 0x, in lower case or with its checksum",
+        description: "Of the ERC-20 contract.",
+      }),
+      decimals: requiredInteger(0, 77, 6, "Digits behind the decimal point of its amounts."),
+      symbol: Type.Optional(word("USDC", "Shown to people.")),
+    }),
+    {
+      maxItems: 1000,
+      expected: "a list of tables with id, chain, contract and decimals",
+      description: "ERC-20 tokens beside the native assets of the chains, which are named as their chain.",
+    },
+  ),
   webhooks: tableOf("Servers that WaaS tells what happens, registered over the REST API.", {
     hosts: listOf(word("hooks.example.com", "A host."), {
       maxItems: 100,
@@ -169,7 +190,7 @@ const waas = tableOf("The coordinator.", {
 })
 
 export const waasSchema = tableOf("The configuration of WaaS.", {
-  waas: refined(waas, function* ({ tls_cert, tls_key, listen, allow_plaintext, chains }): Generator<Refused> {
+  waas: refined(waas, function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens }): Generator<Refused> {
     for (const [nth, { id, caip2 }] of chains.entries()) {
       if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
         yield {
@@ -180,6 +201,15 @@ export const waasSchema = tableOf("The configuration of WaaS.", {
       }
       if (chains.findIndex((other) => other.id === id) !== nth) {
         yield { at: ["chains", nth, "id"], expected: "each name once", got: JSON.stringify(id) }
+      }
+    }
+    const enabled = chainsOf(chains).enabled
+    for (const [nth, { id, chain }] of tokens.entries()) {
+      if (!enabled.some(({ chainId, family }) => chainId === chain && family === "evm")) {
+        yield { at: ["tokens", nth, "chain"], expected: "the id of an enabled EVM chain", got: JSON.stringify(chain) }
+      }
+      if (enabled.some(({ chainId }) => chainId === id) || tokens.findIndex((other) => other.id === id) !== nth) {
+        yield { at: ["tokens", nth, "id"], expected: "each name once, and none of a chain", got: JSON.stringify(id) }
       }
     }
     if ((tls_cert === "") !== (tls_key === "")) {
@@ -230,8 +260,20 @@ export function parseConfig(
 }
 
 function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string): WaasConfig {
-  const { listen, tls_cert, tls_key, organisation, curves, deadlines, attempts, limits, chains, refresh, webhooks } =
-    settings
+  const {
+    listen,
+    tls_cert,
+    tls_key,
+    organisation,
+    curves,
+    deadlines,
+    attempts,
+    limits,
+    chains,
+    tokens,
+    refresh,
+    webhooks,
+  } = settings
   const at = (path: string) => (isAbsolute(path) ? path : join(dir, path))
   return {
     ...listen,
@@ -247,6 +289,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       openTasks: limits.open_tasks,
     },
     chains: chainsOf(chains),
+    tokens: tokensOf(chainsOf(chains), tokens),
     refresh: refresh.automatic ? { pauseMs: refresh.pause_hours * 3_600_000 } : undefined,
     webhooks: {
       hosts: webhooks.hosts,

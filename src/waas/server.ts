@@ -16,6 +16,7 @@ import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
 import { openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
+import { keepBroadcasting } from "./wallets/broadcast.ts"
 import { following } from "./wallets/progress.ts"
 import { startWebhookDelivery, type WebhookDelivery } from "./webhooks/delivery.ts"
 import { announcing } from "./webhooks/news.ts"
@@ -49,6 +50,12 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   const file = opened.adopt(openSqliteStore(files.database), (store) => store.close())
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
   const store = following(announcing(file, Date.now, webhooks.poke))
+  const stopping = new AbortController()
+  const broadcasting = keepBroadcasting({ store, chains: config.chains, fetch, now: Date.now, log }, stopping.signal)
+  opened.defer(async () => {
+    stopping.abort()
+    await broadcasting
+  })
   const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
   const relay = opened.adopt(relayFor(engine, keys.tasks, log), (relay) => relay.close())
@@ -61,6 +68,8 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
       online: late.port.online,
       organisationName: config.organisation,
       chains: config.chains,
+      tokens: config.tokens,
+      fetch,
       webhookHosts: config.webhooks.hosts,
       keyGenDeadlineMs: config.deadlines.keyGenMs,
       signDeadlineMs: config.deadlines.signMs,

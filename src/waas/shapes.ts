@@ -14,6 +14,7 @@ import type {
   WalletTransaction,
 } from "./store/model.ts"
 import type { Chain } from "./wallets/chains.ts"
+import type { AssetToken } from "./wallets/tokens.ts"
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -67,11 +68,43 @@ export const transaction = (record: WalletTransaction): JsonObject => ({
   source: record.source,
   destination: record.destination,
   ...(record.signature === "" ? {} : { result: { result_type: "Signature", signature: record.signature } }),
+  ...(record.tokenId === undefined ? {} : { token_id: record.tokenId }),
+  ...evmFields(record),
   initiator_type: "API",
   category: record.categories,
   description: record.description,
   created_timestamp: record.createdMs,
   updated_timestamp: record.updatedMs,
+})
+
+function evmFields({ chainId, draft, rawTx, transactionHash, block, process }: WalletTransaction): JsonObject {
+  if (draft === undefined) return {}
+  return {
+    ...(process === undefined ? {} : { transaction_process_type: process }),
+    fee: {
+      fee_type: "EVM_EIP_1559",
+      token_id: chainId,
+      max_fee_per_gas: draft.maxFeePerGas,
+      max_priority_fee_per_gas: draft.maxPriorityFeePerGas,
+      gas_limit: draft.gasLimit,
+    },
+    raw_tx_info: {
+      used_nonce: draft.nonce,
+      unsigned_raw_tx: draft.unsigned,
+      ...(rawTx === undefined ? {} : { raw_tx: rawTx }),
+    },
+    ...(transactionHash === undefined ? {} : { transaction_hash: transactionHash }),
+    ...(block === undefined ? {} : { block_info: { block_number: block.number, block_hash: block.hash } }),
+  }
+}
+
+export const tokenInfo = ({ tokenId, chain, symbol, decimals, contract }: AssetToken): JsonObject => ({
+  token_id: tokenId,
+  chain_id: chain.chainId,
+  symbol,
+  decimal: decimals,
+  ...(contract === undefined ? {} : { token_address: contract }),
+  fee_token_id: chain.chainId,
 })
 
 export const chainInfo = ({ chainId, symbol, caip2 }: Chain): JsonObject => ({

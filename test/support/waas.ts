@@ -20,6 +20,7 @@ import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
 import { following } from "../../src/waas/wallets/progress.ts"
+import { type ConfiguredToken, tokensOf } from "../../src/waas/wallets/tokens.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
 import { T0, TestClock } from "./clock.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
@@ -34,6 +35,7 @@ export interface RigOptions {
   readonly limits?: Partial<AuthLimits>
   readonly openTasks?: number
   readonly chains?: readonly ConfiguredChain[]
+  readonly tokens?: readonly ConfiguredToken[]
   readonly refresh?: RefreshPace
   readonly windows?: { readonly asked: number; readonly running: number }
 }
@@ -113,6 +115,8 @@ export class Rig implements AsyncDisposable {
       online: (id) => this.relay.online(id),
       organisationName: "Test",
       chains: chainsOf(this.options.chains ?? []),
+      tokens: tokensOf(chainsOf(this.options.chains ?? []), this.options.tokens ?? []),
+      fetch,
       webhookHosts: ["hooks.example.com", "127.0.0.1"],
       keyGenDeadlineMs: 3_600_000,
       signDeadlineMs: 600_000,

@@ -1,9 +1,11 @@
 /** What the endpoints work with. */
+import type { Fetch } from "../../outbound.ts"
 import type { Engine } from "../engine/engine.ts"
 import { notFound } from "../failure.ts"
 import type { HolderGroup, Vault } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Chains } from "../wallets/chains.ts"
+import type { AssetToken } from "../wallets/tokens.ts"
 
 export interface ApiContext {
   readonly store: WaasStore
@@ -13,6 +15,10 @@ export interface ApiContext {
   readonly organisationName: string
   /** What wallets may use. */
   readonly chains: Chains
+  /** What transfers may name. */
+  readonly tokens: readonly AssetToken[]
+  /** To endpoints of chains. */
+  readonly fetch: Fetch
   /** Whom webhooks may be sent to; empty: nobody. */
   readonly webhookHosts: readonly string[]
   /** Time from a request to its end, at most, unless a signing request says less. */

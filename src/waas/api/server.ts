@@ -22,6 +22,7 @@ import { shareSignRequestRoutes } from "./shareSignRequests.ts"
 import { signatureHeaders } from "./signedAnswer.ts"
 import { signRequestRoutes } from "./signRequests.ts"
 import { transactionRoutes } from "./transactions.ts"
+import { transferRoutes } from "./transfers.ts"
 import { tssRequestRoutes } from "./tssRequests.ts"
 import { vaultRoutes } from "./vaults.ts"
 import { walletRoutes } from "./wallets.ts"
@@ -45,6 +46,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...projectRoutes(context),
   ...walletRoutes(context),
   ...transactionRoutes(context),
+  ...transferRoutes(context),
   ...webhookRoutes(context),
 ]
 

@@ -2,46 +2,26 @@
  * Transactions of wallets as the published SDKs ask for them (formats.md 7.5). Each is signed by the signing request of the
  * same id. What `extra_info.transaction` tells risk control is made here; what is signed, nodes read from the payload.
  */
-import { randomUUID } from "node:crypto"
 import { type Static, Type } from "@sinclair/typebox"
-import { toHex, utf8 } from "../../bytes.ts"
-import { sha256 } from "../../crypto/frame.ts"
-import { checksummed } from "../../keys/addresses.ts"
-import { canonicalJson } from "../engine/outcome.ts"
-import { ApiFailure, notFound } from "../failure.ts"
-import { addressInfo, type JsonObject, transaction } from "../shapes.ts"
-import type { TransactionKind, Wallet, WalletAddress, WalletTransaction } from "../store/model.ts"
+import { ApiFailure } from "../failure.ts"
+import { type JsonObject, transaction } from "../shapes.ts"
+import type { WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
-import type { Chain } from "../wallets/chains.ts"
-import { MessageDestination, type SignatureWish, wantedSignature } from "../wallets/messages.ts"
+import { MessageDestination, wantedSignature } from "../wallets/messages.ts"
 import { STATUS } from "../wallets/progress.ts"
+import { addressOf, begun, commonFields, newTransaction, once, signing, transactionIn } from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
-import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
-import { createSignRequest } from "./signRequests.ts"
-import { enabledChain, shownWallet, walletShape } from "./wallets.ts"
+import { closed, Id, type Route, route, Words } from "./route.ts"
+import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
 const TRANSACTION = `${TRANSACTIONS}/:transaction_id`
 
-const SigningGroup = closed({
-  used_key_share_holder_group_id: Id,
-  used_tss_node_ids: Type.Optional(Type.Array(NodeIdText, { minItems: 2, maxItems: 32 })),
-})
-const Source = closed({
-  source_type: Type.Union([Type.Literal("Org-Controlled"), Type.Literal("User-Controlled")]),
-  wallet_id: Id,
-  address: Type.String({ minLength: 1, maxLength: 128 }),
-  mpc_used_key_share_holder_group: Type.Optional(SigningGroup),
-})
-
 const MessageSign = closed({
-  request_id: Words(1, 128),
+  ...commonFields,
   chain_id: Type.String({ minLength: 1, maxLength: 64 }),
-  source: Source,
   destination: MessageDestination,
-  description: Type.Optional(Words(0, 512)),
-  category_names: Type.Optional(Type.Array(Words(1, 64), { maxItems: 16 })),
 })
 type MessageSign = Static<typeof MessageSign>
 
@@ -60,11 +40,7 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
     path: `${TRANSACTION}/cancel`,
     role: "operate",
     summary: "Cancel a transaction that is not signed yet",
-    handle: async ({ params }) => {
-      const { transactionId } = await transactionIn(api, params)
-      await api.engine.cancelSignRequest(transactionId)
-      return begun((await api.store.transaction(transactionId)) ?? missing(transactionId))
-    },
+    handle: async ({ params }) => begun(await cancel(api, await transactionIn(api, params))),
   }),
   ...absent("resend", "WaaS does not watch chains, and so cannot tell what was dropped"),
   ...absent("drop", "WaaS does not watch chains; ask for a transaction of the same nonce to yourself"),
@@ -135,12 +111,6 @@ const approvals = ({ transactionId, requestId }: WalletTransaction): JsonObject 
   request_id: requestId,
 })
 
-const begun = ({ requestId, transactionId, status }: WalletTransaction): JsonObject => ({
-  request_id: requestId,
-  transaction_id: transactionId,
-  status,
-})
-
 function list() {
   return Type.Optional(Type.String({ minLength: 1, maxLength: 8192, description: "separated by commas" }))
 }
@@ -163,137 +133,31 @@ function filterOf(query: Readonly<Record<string, string | undefined>>): Transact
 
 const numberOf = (digits: string | undefined): number | undefined => (digits === undefined ? undefined : Number(digits))
 
-async function messageSign(api: ApiContext, body: MessageSign): Promise<WalletTransaction> {
-  const fingerprint = toHex(sha256(utf8(canonicalJson(body))))
-  const known = await sameRequest(api, body.request_id, fingerprint)
-  if (known !== undefined) return known
-  const chain = enabledChain(api, body.chain_id)
-  const wallet = await shownWallet(api, body.source.wallet_id)
-  const address = await addressOf(api, wallet, chain, body.source.address)
-  const wanted = wantedSignature(body.destination, address, chain)
-  const record = newTransaction(api, body, { fingerprint, wallet, chain, address, type: "MessageSign" })
-  try {
-    await signing(api, record, { wallet, chain, address, wanted, group: body.source.mpc_used_key_share_holder_group })
-  } catch (error) {
-    // the same request twice at once: the other one was first
-    const first = error instanceof ApiFailure && error.errorCode === 30001
-    const other = first ? await sameRequest(api, body.request_id, fingerprint) : undefined
-    if (other === undefined) throw error
-    return other
+const messageSign = (api: ApiContext, body: MessageSign): Promise<WalletTransaction> =>
+  once(api, body, async (fingerprint) => {
+    const chain = enabledChain(api, body.chain_id)
+    const wallet = await shownWallet(api, body.source.wallet_id)
+    const address = await addressOf(api, wallet, chain, body.source.address)
+    const wanted = wantedSignature(body.destination, address, chain)
+    const record = newTransaction(api, body, { fingerprint, wallet, chain, address, type: "MessageSign" })
+    await signing(api, record, { wallet, chain, address, wanted })
+    return record
+  })
+
+/** One that was only built has no signing request yet. */
+async function cancel(api: ApiContext, { transactionId, status }: WalletTransaction): Promise<WalletTransaction> {
+  if (status !== "Submitted") {
+    await api.engine.cancelSignRequest(transactionId)
+    return transactionNow(api, transactionId)
   }
-  return record
+  const before = await transactionNow(api, transactionId)
+  const after: WalletTransaction = { ...before, ...STATUS.Canceled, updatedMs: api.now() }
+  await api.store.commit([{ put: "transaction", record: after }])
+  return after
 }
 
-/** The transaction that came under this request_id before. Throws 30001 if that asked for another thing. */
-async function sameRequest(
-  api: ApiContext,
-  requestId: string,
-  fingerprint: string,
-): Promise<WalletTransaction | undefined> {
-  const known = await api.store.transactionOf(requestId)
-  if (known === undefined || known.fingerprint === fingerprint) return known
-  throw new ApiFailure(30001, `request_id ${requestId} was used for another request`)
-}
-
-interface TransactionParts {
-  readonly fingerprint: string
-  readonly wallet: Wallet
-  readonly chain: Chain
-  readonly address: WalletAddress
-  readonly type: TransactionKind
-}
-
-function newTransaction(api: ApiContext, body: MessageSign, parts: TransactionParts): WalletTransaction {
-  const { wallet, chain, address, type, fingerprint } = parts
-  const nowMs = api.now()
-  return {
-    transactionId: randomUUID(),
-    requestId: body.request_id,
-    fingerprint,
-    walletId: wallet.walletId,
-    vaultId: wallet.vaultId,
-    chainId: chain.chainId,
-    type,
-    ...STATUS.Initializing,
-    failedReason: "",
-    source: { source_type: body.source.source_type, wallet_id: wallet.walletId, address: address.address },
-    destination: body.destination,
-    signature: "",
-    description: body.description ?? "",
-    categories: body.category_names ?? [],
-    createdMs: nowMs,
-    updatedMs: nowMs,
-  }
-}
-
-interface MessageSigning {
-  readonly wallet: Wallet
-  readonly chain: Chain
-  readonly address: WalletAddress
-  readonly wanted: SignatureWish
-  readonly group: Static<typeof SigningGroup> | undefined
-}
-
-async function signing(api: ApiContext, record: WalletTransaction, parts: MessageSigning): Promise<void> {
-  const { wallet, chain, address, wanted, group } = parts
-  const { content, signatureType, tweak } = wanted
-  const message = { bip32_path: address.path, tweak }
-  const signed =
-    "digest" in content
-      ? { messages: [{ ...message, msg_hash: `0x${toHex(content.digest)}` }] }
-      : {
-          messages: [{ ...message, payload: 0 }],
-          payloads: [{ format: content.payload.format, data: Buffer.from(content.payload.data).toString("base64") }],
-        }
-  const body = {
-    request_id: record.requestId,
-    curve: chain.curve === "ed25519" ? ("ED25519" as const) : ("SECP256K1" as const),
-    signature_type: signatureType,
-    ...(group === undefined ? {} : { key_share_holder_group_id: group.used_key_share_holder_group_id }),
-    ...(group?.used_tss_node_ids === undefined ? {} : { used_tss_node_ids: group.used_tss_node_ids }),
-    ...signed,
-    extra_info: { wallet: await walletShape(api, wallet), ...told(record, address, content) },
-    description: record.description,
-  }
-  const made = {
-    signRequestId: record.transactionId,
-    beside: [{ put: "transaction", record }] as const,
-    chain: chain.caip2,
-  }
-  await createSignRequest(api, wallet.vaultId, body, made)
-}
-
-/** What a message is valid for is its payload's to say: nodes refuse a chain beside one that is valid on every chain. */
-function told(record: WalletTransaction, address: WalletAddress, content: SignatureWish["content"]): JsonObject {
-  const { chain_id, ...shape } = transaction(record)
-  const isAnyChain = "payload" in content && content.payload.format.startsWith("evm/") && record.type === "MessageSign"
-  return isAnyChain
-    ? { transaction: shape }
-    : { transaction: { ...shape, chain_id }, source_addresses: [addressInfo(address)] }
-}
-
-/** Throws 2006 for an address that is not the wallet's, on that chain. */
-async function addressOf(api: ApiContext, wallet: Wallet, chain: Chain, text: string): Promise<WalletAddress> {
-  const isHex = chain.family === "evm" && /^0x[0-9a-fA-F]{40}$/.test(text)
-  const spelt = isHex ? checksummed(text.slice(2).toLowerCase()) : text
-  const page = { limit: 1, after: undefined, before: undefined }
-  const filter = { walletId: wallet.walletId, chainIds: [chain.chainId], addresses: [spelt] }
-  const found = (await api.store.addresses(filter, page)).items[0]
-  if (found !== undefined) return found
-  throw new ApiFailure(
-    2006,
-    `body.source.address: the wallet ${wallet.walletId} has no address ${text} on ${chain.chainId}`,
-  )
-}
-
-/** Throws 2028. */
-async function transactionIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<WalletTransaction> {
-  const id = param(params, "transaction_id")
+async function transactionNow(api: ApiContext, id: string): Promise<WalletTransaction> {
   const found = await api.store.transaction(id)
-  if (found === undefined) throw notFound("transaction", id)
+  if (found === undefined) throw new TypeError(`the transaction ${id} was there a moment ago`)
   return found
-}
-
-function missing(id: string): never {
-  throw new TypeError(`the transaction ${id} was there a moment ago`)
 }

@@ -306,10 +306,40 @@ export interface WalletTransaction {
   readonly categories: readonly string[]
   readonly createdMs: number
   readonly updatedMs: number
+  /** What becomes of it once it is signed; absent for a message. */
+  readonly process?: TransactionProcess
+  /** Of a transfer. */
+  readonly tokenId?: string
+  /** Which group signs, and which of its nodes; absent: WaaS chooses. */
+  readonly signers?: { readonly groupId: string; readonly nodeIds?: readonly string[] }
+  /** Of an EVM transaction. */
+  readonly draft?: EvmDraft
+  /** Signed, `0x` hex, and its hash. */
+  readonly rawTx?: string
+  readonly transactionHash?: string
+  readonly block?: { readonly number: number; readonly hash: string }
 }
 
-export type TransactionKind = "MessageSign"
-export type TransactionStatus = "Submitted" | "PendingSignature" | "Completed" | "Failed" | "Rejected"
+export type TransactionKind = "MessageSign" | "Withdrawal" | "ContractCall"
+type TransactionProcess = "AutoProcess" | "BuildOnly" | "SignOnly"
+export type TransactionStatus =
+  | "Submitted"
+  | "PendingSignature"
+  | "Broadcasting"
+  | "Confirming"
+  | "Completed"
+  | "Failed"
+  | "Rejected"
+
+/** An unsigned EVM transaction; numbers in decimal digits. */
+export interface EvmDraft {
+  readonly nonce: number
+  readonly maxFeePerGas: string
+  readonly maxPriorityFeePerGas: string
+  readonly gasLimit: string
+  /** `0x` hex. */
+  readonly unsigned: string
+}
 
 /** Somebody's server that is told what happens (formats.md 7.5). */
 export interface WebhookEndpoint {

@@ -206,6 +206,12 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE api_keys ADD COLUMN role TEXT NOT NULL DEFAULT 'admin' CHECK (role IN ('read', 'operate', 'admin'));
   ALTER TABLE api_keys ADD COLUMN addresses TEXT NOT NULL DEFAULT '[]';
   `,
+  `
+  ALTER TABLE transactions ADD COLUMN address TEXT NOT NULL DEFAULT '';
+  ALTER TABLE transactions ADD COLUMN nonce INTEGER;
+  CREATE INDEX transactions_by_nonce ON transactions (wallet_id, chain_id, address, nonce);
+  CREATE INDEX transactions_on_their_way ON transactions (seq) WHERE status IN ('Broadcasting', 'Confirming');
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -124,6 +124,10 @@ export interface WalletStore {
   transaction(transactionId: string): Promise<WalletTransaction | undefined>
   transactionOf(requestId: string): Promise<WalletTransaction | undefined>
   transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<WalletTransaction>>
+  /** Those that are Broadcasting or Confirming, oldest first, at most `limit`. */
+  transactionsOnTheirWay(limit: number): Promise<readonly WalletTransaction[]>
+  /** The highest nonce among the address's transactions that did not fail; undefined without any. */
+  highestNonce(walletId: string, chainId: string, address: string): Promise<number | undefined>
 }
 
 /** Whom WaaS tells what happens, and what it still has to tell. */

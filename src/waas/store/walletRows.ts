@@ -4,7 +4,7 @@ import type { Project, Wallet, WalletAddress, WalletTransaction } from "./model.
 import { type Filter, type RowReaders, upsert } from "./rows.ts"
 import type { TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
-export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders): WalletStore {
+export function walletsOver(db: Database, { rowOf, rowsOf, page, guarded }: RowReaders): WalletStore {
   return {
     project: async (id) => rowOf<Project>("SELECT body FROM projects WHERE id = ?", id),
     projects: async (query) => page<Project>("projects", { where: "TRUE", values: [] }, query),
@@ -26,6 +26,19 @@ export function walletsOver(db: Database, { rowOf, page, guarded }: RowReaders):
     },
     transaction: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE id = ?", id),
     transactionOf: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE request_id = ?", id),
+    transactionsOnTheirWay: async (limit) =>
+      rowsOf<WalletTransaction>(
+        "SELECT body FROM transactions WHERE status IN ('Broadcasting', 'Confirming') ORDER BY seq LIMIT ?",
+        limit,
+      ),
+    async highestNonce(walletId, chainId, address) {
+      const sql = `SELECT max(nonce) AS nonce FROM transactions
+        WHERE wallet_id = ? AND chain_id = ? AND address = ? AND nonce IS NOT NULL AND status NOT IN ('Failed', 'Rejected')`
+      const row = guarded(() =>
+        db.query<{ nonce: number | null }, [string, string, string]>(sql).get(walletId, chainId, address),
+      )
+      return row?.nonce ?? undefined
+    },
     transactions: async (filter, query) => page<WalletTransaction>("transactions", wantedTransactions(filter), query),
   }
 }
@@ -77,7 +90,10 @@ export function putWallet(db: Database, write: WalletWrite): void {
     case "transaction": {
       const { transactionId, requestId, walletId, vaultId, chainId, type, status, createdMs } = write.record
       const parties = { request_id: requestId, wallet_id: walletId, vault_id: vaultId, chain_id: chainId }
-      upsert(db, "transactions", transactionId, { ...parties, type, status, created_ms: createdMs }, write.record)
+      const { draft, source } = write.record
+      const sender = { address: String(source["address"]), nonce: draft?.nonce ?? null }
+      const columns = { ...parties, ...sender, type, status, created_ms: createdMs }
+      upsert(db, "transactions", transactionId, columns, write.record)
       return
     }
     case "address": {

@@ -2,8 +2,17 @@
  * Transactions follow the signing requests that sign them: whenever a request is written, the transaction of its id is
  * written with it, in the same commit. Webhooks are told of what is written below this.
  */
-import type { SignRequest, SignStatus, TransactionStatus, WaasTask, WalletTransaction } from "../store/model.ts"
+import { fromHex } from "../../bytes.ts"
+import type {
+  EvmDraft,
+  SignRequest,
+  SignStatus,
+  TransactionStatus,
+  WaasTask,
+  WalletTransaction,
+} from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
+import { assembled } from "./evmDraft.ts"
 import { signatureText } from "./messages.ts"
 
 /** The store, but each commit that writes a signing request also writes its transaction as it then is. */
@@ -57,7 +66,23 @@ async function signed(
   const address = await addressOf(transaction, store)
   if (made === undefined || address === undefined) return transaction
   const recovery = made.signature_recovery === "" ? undefined : Number(made.signature_recovery)
+  if (transaction.draft !== undefined)
+    return withRawTransaction(transaction, transaction.draft, made.signature, recovery ?? 0)
   return { ...transaction, signature: signatureText(transaction, address, { signature: made.signature, recovery }) }
+}
+
+/** What is to be broadcast is on its way from now on; what is not, is complete. */
+function withRawTransaction(
+  transaction: WalletTransaction,
+  { unsigned }: EvmDraft,
+  signature: string,
+  recovery: number,
+): WalletTransaction {
+  const bytes = fromHex(signature.replace(/^0x/, ""))
+  if (bytes === undefined) throw new RangeError("a signature that was verified is no hex")
+  const { rawTx, hash } = assembled(unsigned, bytes, recovery)
+  const signed = { ...transaction, rawTx, transactionHash: hash }
+  return transaction.process === "SignOnly" ? signed : { ...signed, status: "Broadcasting", subStatus: "" }
 }
 
 async function addressOf({ walletId, chainId, source }: WalletTransaction, store: WaasStore) {

@@ -100,6 +100,8 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
 const TRANSACTION_EVENTS: Readonly<Record<TransactionStatus, WebhookEventType>> = {
   Submitted: "wallets.transaction.updated",
   PendingSignature: "wallets.transaction.updated",
+  Broadcasting: "wallets.transaction.updated",
+  Confirming: "wallets.transaction.updated",
   Completed: "wallets.transaction.succeeded",
   Failed: "wallets.transaction.failed",
   Rejected: "wallets.transaction.failed",

@@ -1,0 +1,96 @@
+/**
+ * Signed transactions on their way: sent to the chain's endpoint, and looked for in blocks. What WaaS knows of them lies in
+ * the store, so that a restart goes on where it was. Sending one twice does nothing: the chain takes a nonce once.
+ */
+import { errorText } from "../../errors.ts"
+import type { Log } from "../../log.ts"
+import type { Fetch } from "../../outbound.ts"
+import { sleep } from "../../sleep.ts"
+import { ApiFailure } from "../failure.ts"
+import type { WalletTransaction } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
+import type { Chains } from "./chains.ts"
+import { jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
+
+interface BroadcastParts {
+  readonly store: WaasStore
+  readonly chains: Chains
+  readonly fetch: Fetch
+  readonly now: () => number
+}
+
+const LOOK_MS = 4_000
+const AT_ONCE = 32
+
+/** Sends what is signed, and records how it went. Rejects with 2029 where the endpoint is away: nothing is changed then. */
+export async function broadcast(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
+  const rpc = rpcFor(record, parts)
+  try {
+    await rpc("eth_sendRawTransaction", [record.rawTx])
+  } catch (error) {
+    if (!(error instanceof RpcRefusal)) throw error
+    // Endpoints have no common word for "I have it already"; one that has it shows it.
+    if ((await rpc("eth_getTransactionByHash", [record.transactionHash]).catch(() => null)) === null) {
+      const failed = { status: "Failed", subStatus: "FailedBroadcasting", failedReason: error.message } as const
+      return write({ ...record, ...failed }, parts)
+    }
+  }
+  return write({ ...record, status: "Confirming", subStatus: "PendingBlockConfirmations" }, parts)
+}
+
+/** Looks for the transaction in a block; the same record while it is in none. */
+async function confirm(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
+  const receipt = await rpcFor(record, parts)("eth_getTransactionReceipt", [record.transactionHash])
+  if (typeof receipt !== "object" || receipt === null) return record
+  const block = {
+    number: Number(quantity(Reflect.get(receipt, "blockNumber"), "the block's number")),
+    hash: String(Reflect.get(receipt, "blockHash")).slice(0, 66),
+  }
+  const isSuccess = quantity(Reflect.get(receipt, "status"), "the receipt's status") === 1n
+  return write(
+    isSuccess
+      ? { ...record, block, status: "Completed", subStatus: "" }
+      : { ...record, block, status: "Failed", subStatus: "FailedOnChain", failedReason: "the chain reverted it" },
+    parts,
+  )
+}
+
+async function write(after: WalletTransaction, { store, now }: BroadcastParts): Promise<WalletTransaction> {
+  const record = { ...after, updatedMs: now() }
+  await store.commit([{ put: "transaction", record }])
+  return record
+}
+
+function rpcFor({ chainId }: WalletTransaction, { chains, fetch }: BroadcastParts) {
+  const chain = chains.enabled.find((enabled) => enabled.chainId === chainId)
+  if (chain === undefined) throw new ApiFailure(2029, `the chain ${chainId} is not enabled any more`)
+  return jsonRpcOf(chain, fetch)
+}
+
+/** Sends and looks again and again until stopped. The promise resolves when it has ended. */
+export async function keepBroadcasting(
+  parts: BroadcastParts & { readonly log: Log },
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      const open = await parts.store.transactionsOnTheirWay(AT_ONCE)
+      await Promise.all(open.map((record) => step(record, parts)))
+    } catch (error) {
+      parts.log.error("transactions could not be broadcast; they are tried again", { error: errorText(error) })
+    }
+    await sleep(LOOK_MS, stop)
+  }
+}
+
+async function step(record: WalletTransaction, parts: BroadcastParts & { readonly log: Log }): Promise<void> {
+  try {
+    await (record.status === "Broadcasting" ? broadcast(record, parts) : confirm(record, parts))
+  } catch (error) {
+    parts.log.warn("a transaction waits for its chain's endpoint", {
+      transaction: record.transactionId,
+      chain: record.chainId,
+      reason: errorText(error),
+    })
+  }
+}

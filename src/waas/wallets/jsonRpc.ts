@@ -1,0 +1,71 @@
+/**
+ * Questions to the JSON-RPC endpoint of an EVM chain. Its answers are a stranger's: bounded, read field by field, and never
+ * trusted with what is signed; nodes read the transaction themselves.
+ */
+import { errnoOf } from "../../files.ts"
+import { AS_IT_IS, type Fetch, readBounded, requestOptions } from "../../outbound.ts"
+import { ApiFailure } from "../failure.ts"
+import type { Chain } from "./chains.ts"
+
+const TIMEOUT_MS = 5_000
+const ANSWER_BYTES = 262_144
+
+export type JsonRpc = (method: string, params: readonly unknown[]) => Promise<unknown>
+
+/** What an endpoint answered instead of a result, in its words. */
+export class RpcRefusal extends Error {
+  override readonly name = "RpcRefusal"
+}
+
+/** Throws 2029 where the chain has no endpoint. The function rejects with 2029 for an endpoint that is away, RpcRefusal for an error it told. */
+export function jsonRpcOf(chain: Chain, fetch: Fetch): JsonRpc {
+  const { rpcUrl, chainId } = chain
+  if (rpcUrl === undefined) {
+    throw new ApiFailure(2029, `${chainId} has no endpoint here: give rpc_url in [[waas.chains]] of waas.toml`)
+  }
+  return async (method, params) => {
+    const answer = await asked(rpcUrl, JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }), chainId, fetch)
+    if (typeof answer !== "object" || answer === null) throw unusable(chainId, "it answered no JSON object")
+    const { error, result } = answer as { readonly error?: unknown; readonly result?: unknown }
+    if (error !== undefined && error !== null) throw new RpcRefusal(wordsOf(error))
+    return result
+  }
+}
+
+async function asked(url: string, body: string, chainId: string, fetch: Fetch): Promise<unknown> {
+  try {
+    const answer = await fetch(url, {
+      ...requestOptions(),
+      method: "POST",
+      headers: { "content-type": "application/json", ...AS_IT_IS },
+      body,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    const text = await readBounded(answer, ANSWER_BYTES)
+    if (text === undefined) throw unusable(chainId, `its answer is longer than ${ANSWER_BYTES} bytes`)
+    return JSON.parse(text.toString("utf8"))
+  } catch (error) {
+    if (error instanceof ApiFailure) throw error
+    const problem =
+      error instanceof SyntaxError
+        ? "its answer is no JSON"
+        : (errnoOf(error) ?? (error instanceof Error ? error.name : "unknown error"))
+    throw unusable(chainId, problem)
+  }
+}
+
+const unusable = (chainId: string, problem: string): ApiFailure =>
+  new ApiFailure(2029, `the endpoint of ${chainId} cannot be used: ${problem}`)
+
+/** Printable, short: it goes to the caller. */
+function wordsOf(error: unknown): string {
+  const message = typeof error === "object" && error !== null ? Reflect.get(error, "message") : undefined
+  const text = typeof message === "string" ? message : "an error without words"
+  return text.replace(/[^\x20-\x7e]/g, " ").slice(0, 300)
+}
+
+/** A quantity: `0x` and hex digits. Throws 2029. */
+export function quantity(value: unknown, what: string): bigint {
+  if (typeof value === "string" && /^0x[0-9a-fA-F]{1,64}$/.test(value)) return BigInt(value)
+  throw new ApiFailure(2029, `the endpoint answered no number for ${what}`)
+}
