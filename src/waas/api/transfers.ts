@@ -102,6 +102,7 @@ const sendRoutes = (api: ApiContext, turns: Turns): readonly Route[] => [
   }),
   route({
     method: "POST",
+    role: "operate",
     path: `${TRANSACTIONS}/estimate_fee`,
     summary: "What a transfer or a contract call would cost at most, by the chain's endpoint",
     body: Estimate,
@@ -117,6 +118,7 @@ const sendRoute = <S extends TSchema & { static: { request_id: string } }>(
 ): Route =>
   route({
     method: "POST",
+    role: "operate",
     path: `${TRANSACTIONS}/${name}`,
     summary,
     body: schema,
@@ -126,6 +128,7 @@ const sendRoute = <S extends TSchema & { static: { request_id: string } }>(
 const broadcastRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
+    role: "operate",
     path: `${TRANSACTIONS}/broadcast`,
     summary: "Broadcast transactions that were only signed",
     body: closed({ transaction_ids: Type.Array(Id, { minItems: 1, maxItems: 50 }) }),
@@ -140,6 +143,7 @@ const broadcastRoutes = (api: ApiContext): readonly Route[] => [
   }),
   route({
     method: "POST",
+    role: "operate",
     path: `${TRANSACTIONS}/:transaction_id/sign_and_broadcast`,
     summary: "Sign and broadcast a transaction that was only built",
     handle: async ({ params }) => {
