@@ -86,7 +86,7 @@ export const transferRoutes = (api: ApiContext): readonly Route[] => [
   ...tokenRoutes(api),
 ]
 
-const sendRoutes = (api: ApiContext, turns: Turns): readonly Route[] => [
+const sendRoutes = (api: ApiContext, turns: PerAddress): readonly Route[] => [
   sendRoute("transfer", "Transfer the native asset or a token of an EVM chain", Transfer, async (body) => {
     const token = tokenOf(api, body.token_id)
     const { wallet, address } = await sender(api, body.source, token.chain)
@@ -293,7 +293,7 @@ interface Wanted {
 
 const send = (
   api: ApiContext,
-  turns: Turns,
+  turns: PerAddress,
   body: Static<typeof Transfer> | Static<typeof ContractCall>,
   wanted: Wanted,
 ): Promise<WalletTransaction> =>
@@ -370,10 +370,10 @@ function requireBroadcastable({ transactionId, process, status, rawTx }: WalletT
 
 // ---- turns -------------------------------------------------------------------------------------------------------------
 
-type Turns = <T>(key: string, work: () => Promise<T>) => Promise<T>
+type PerAddress = <T>(key: string, work: () => Promise<T>) => Promise<T>
 
 /** Work of one key, one after another. */
-function inTurn(): Turns {
+function inTurn(): PerAddress {
   const tails = new Map<string, Promise<unknown>>()
   return (key, work) => {
     const done = (tails.get(key) ?? Promise.resolve()).then(work)
