@@ -74,8 +74,14 @@ export const profileOption = valueOr("--profile <file>", "the profile of this cl
 const readProfile = (file: string): Profile =>
   readSettings(clientSchema, parseDocument(readSource(file, true), file, clientSchema)).value.client
 
-/** The client that a profile describes. Dispose of it: it holds the API key. Throws E-CLI-033 for a key that cannot be used. */
-export function connect(file: string): { readonly client: Client; readonly profile: Profile } & Disposable {
+/** Holds the API key until it is disposed. */
+export interface WaasConnection extends Disposable {
+  readonly client: Client
+  readonly profile: Profile
+}
+
+/** The client that a profile describes. Throws E-CLI-033 for a key that cannot be used. */
+export function connect(file: string): WaasConnection {
   const profile = readProfile(file)
   const secret = readApiSecret(besides(file, profile.api_key_file))
   return {

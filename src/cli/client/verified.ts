@@ -2,7 +2,6 @@
  * What WaaS answers, held against what a client can work out itself: root keys against those that its profile names, child keys
  * derived from the root again, signatures under them. WaaS holds no secret; this is why its word need not be taken either.
  */
-import { randomUUID } from "node:crypto"
 import type { CurveName } from "../../crypto/curve.ts"
 import { CosignerError } from "../../errors.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
@@ -19,9 +18,6 @@ export const curveTypeOf = (curve: CurveName): CurveType => CURVE_TYPES[curve]
 
 /** E-CLI-032. */
 export const amiss = (what: string): CosignerError => new CosignerError("E-CLI-032", { what })
-
-/** The id of a request that may be sent twice and is carried out once. */
-export const requestIdOr = (given: string | undefined): string => given ?? randomUUID()
 
 /** The vault that a command is about: --vault, or the profile's. */
 export const vaultIdOf = (given: string | undefined, profile: Profile): string => {
