@@ -210,7 +210,8 @@ export interface Client {
   /** Asks one node for a check-up of its shares of a group. */
   readonly createCheckup: (vaultId: string, checkup: NewCheckup) => Promise<CheckupObject>
   readonly checkup: (vaultId: string, id: string) => Promise<CheckupObject>
-  readonly signRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  /** `wait`: seconds, up to 50, that the answer waits for the request to end. */
+  readonly signRequest: (vaultId: string, id: string, wait?: number) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly createWallet: (vaultId: string, name: string) => Promise<WalletObject>
   readonly wallet: (walletId: string) => Promise<WalletObject>
@@ -279,7 +280,8 @@ export function createClient(options: ClientOptions): Client {
     createSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests`, {}, request),
     createCheckup: (id, checkup) => ask("POST", `${vaults}/${id}/key_share_sign_requests`, {}, checkup),
     checkup: (id, request) => ask("GET", `${vaults}/${id}/key_share_sign_requests/${request}`),
-    signRequest: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}`),
+    signRequest: (id, request, wait) =>
+      ask("GET", `${vaults}/${id}/sign_requests/${request}`, wait === undefined ? {} : { wait: String(wait) }),
     cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),
     createWallet: (id, name) => {
       const kind = { wallet_type: "MPC", wallet_subtype: "Org-Controlled" }
