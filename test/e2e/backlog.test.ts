@@ -78,7 +78,7 @@ test(
     expect(Completed + refused).toBe(count)
     expect(Completed).toBeGreaterThanOrEqual(100)
   },
-  LONG ? 600_000 : 60_000,
+  LONG ? 600_000 : 120_000,
 )
 
 const REQUESTS = LONG ? 100 : 12
