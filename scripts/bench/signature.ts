@@ -46,6 +46,8 @@ interface Row {
   readonly per_second: number
   /** Of one of the two nodes that sign. */
   readonly node_commits: number
+  /** Of a node that signs, as its status port says after the run. */
+  readonly loop_p99_ms: number
   readonly syncs: number | undefined
   readonly floor_ms: number
 }
@@ -104,6 +106,7 @@ async function measured(
   const times = await load(deployment, vault, scheme, requests, atOnce)
   const tookMs = performance.now() - begun
   const commits = commitsOf(signer) - before
+  const loopMs = await loopDelayOf(signer)
   const counter = await countSyncs(pids)
   if (counter !== undefined) await load(deployment, vault, scheme, requests, atOnce)
   const syncs = await counter?.()
@@ -114,6 +117,7 @@ async function measured(
     p50_ms: rounded(median(times)),
     per_second: rounded((requests / tookMs) * 1000),
     node_commits: rounded(commits / requests),
+    loop_p99_ms: rounded(loopMs),
     syncs: syncs === undefined ? undefined : rounded(syncs / requests),
     floor_ms: rounded(floorMs),
   }
@@ -199,7 +203,10 @@ function startApprover(dir: string) {
   const file = join(dir, "approver.pem")
   writeFileSync(file, publicKey.export({ type: "spki", format: "pem" }), { mode: 0o600 })
   return {
-    toml: `[[callback.cb_server_v2]]
+    toml: `[status]
+enable = true
+listen = "unix:status.sock"
+[[callback.cb_server_v2]]
 service_address = "http://127.0.0.1:${server.port}/v2/check"
 pubkey_path = ${JSON.stringify(file)}
 `,
@@ -220,6 +227,13 @@ function commitsOf({ dir }: DeployedNode): number {
   using password = Secret.from(readFileSync(join(dir, ".password")))
   using store = openStore(join(dir, "db", "secrets.db"), password, { readOnly: true })
   return store.generation
+}
+
+/** 99 of 100 turns of its event loop were at most so late, ms. */
+async function loopDelayOf({ dir }: DeployedNode): Promise<number> {
+  const answer = await fetch("http://node/status", { unix: join(dir, "status.sock") })
+  const { event_loop: loop } = object(await answer.text())
+  return Number(Reflect.get(Object(loop), "p99_ms"))
 }
 
 function waasPid(dir: string): number {

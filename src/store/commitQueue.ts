@@ -1,12 +1,17 @@
 /**
  * Steps of many tasks in one commit: what falls into one turn of the event loop shares a transaction, and so a sync of the disk.
- * While that sync takes its time, the steps of the next commit gather. Between two commits I/O has its turn.
+ * Where steps come faster than the disk takes commits, the next commit waits for as long as the last one took: meanwhile I/O has its
+ * turn, and steps gather. A task that is alone waits for nothing.
  */
 
 /** Parts of one commit; what is more comes into the next. Bounds how long one commit keeps the event loop. */
 const MOST_TOGETHER = 64
+/** The longest pause between two commits. */
+const MOST_PAUSE_MS = 20
 
 interface QueuedStep {
+  /** Somebody waits for it. */
+  readonly isUrgent: boolean
   /** Runs the step inside the transaction. */
   run(): void
   done(): void
@@ -20,7 +25,9 @@ export class CommitQueue {
   readonly #commit: CommitTogether
   /** In the order in which they were asked for, which is the order in which they run. */
   #waiting: QueuedStep[] = []
-  #turn: ReturnType<typeof setImmediate> | undefined
+  #turn: Disposable | undefined
+  /** Until when the next commit waits for company, by the monotonic clock. */
+  #pauseEndMs = 0
   #timer: { readonly timeout: ReturnType<typeof setTimeout>; readonly atMs: number } | undefined
 
   constructor(commit: CommitTogether) {
@@ -29,14 +36,14 @@ export class CommitQueue {
 
   /** Runs `step` in the commit of this turn: resolves with what it returned once that is on the disk, and rejects with what it threw. */
   now<T>(step: () => T): Promise<T> {
-    const result = this.#add(step)
-    this.#turn ??= setImmediate(() => this.flush())
+    const result = this.#add(step, true)
+    this.#turn ??= this.#nextTurn()
     return result
   }
 
   /** The same in the next commit that anybody needs now, or in one of its own after `withinMs`. */
   soon<T>(step: () => T, withinMs: number): Promise<T> {
-    const result = this.#add(step)
+    const result = this.#add(step, false)
     const atMs = performance.now() + withinMs
     if (this.#timer === undefined || atMs < this.#timer.atMs) {
       clearTimeout(this.#timer?.timeout)
@@ -51,8 +58,12 @@ export class CommitQueue {
   flush(): void {
     this.#unschedule()
     const together = this.#waiting.splice(0, MOST_TOGETHER)
-    if (this.#waiting.length > 0) this.#turn = setImmediate(() => this.flush())
-    if (together.length === 0) return
+    if (together.length > 0) this.#commitAll(together)
+    if (this.#waiting.length > 0) this.#turn ??= this.#nextTurn()
+  }
+
+  #commitAll(together: readonly QueuedStep[]): void {
+    const begunMs = performance.now()
     try {
       const outcomes = this.#commit(together.map(({ run }) => run))
       for (const [at, one] of together.entries()) {
@@ -63,6 +74,19 @@ export class CommitQueue {
     } catch (error) {
       for (const { failed } of together) failed(error)
     }
+    const endedMs = performance.now()
+    const isBusy = together.filter(({ isUrgent }) => isUrgent).length > 1
+    this.#pauseEndMs = isBusy ? endedMs + Math.min(endedMs - begunMs, MOST_PAUSE_MS) : 0
+  }
+
+  #nextTurn(): Disposable {
+    const pauseMs = this.#pauseEndMs - performance.now()
+    if (pauseMs < 1) {
+      const turn = setImmediate(() => this.flush())
+      return { [Symbol.dispose]: () => clearImmediate(turn) }
+    }
+    const timeout = setTimeout(() => this.flush(), pauseMs)
+    return { [Symbol.dispose]: () => clearTimeout(timeout) }
   }
 
   /** Forgets what waits, as a crash would: its promises never settle. */
@@ -72,16 +96,17 @@ export class CommitQueue {
   }
 
   #unschedule(): void {
-    clearImmediate(this.#turn)
+    this.#turn?.[Symbol.dispose]()
     clearTimeout(this.#timer?.timeout)
     this.#turn = undefined
     this.#timer = undefined
   }
 
-  #add<T>(step: () => T): Promise<T> {
+  #add<T>(step: () => T, isUrgent: boolean): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     let value: { readonly of: T } | undefined
     this.#waiting.push({
+      isUrgent,
       run: () => {
         value = { of: step() }
       },

@@ -181,8 +181,12 @@ export class SecretsFile implements Disposable {
     this.#db.run("RELEASE part")
   }
 
-  /** Removes the undo journal, and with it what earlier commits had replaced. Between transactions. */
+  /**
+   * Removes the undo journal, and with it what earlier commits had replaced. Between transactions. Not where the file was moved or
+   * replaced: its name, and the journal's, may be another process's by now.
+   */
   dropJournal(): void {
+    if (!this.inPlace()) return
     this.#db.run("PRAGMA journal_mode = DELETE")
     this.#db.run("PRAGMA journal_mode = PERSIST")
     syncPath(dirname(this.path))

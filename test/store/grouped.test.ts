@@ -183,6 +183,33 @@ test("more steps than fit into one commit come into the next, in order, and I/O 
   expect(order).toEqual(["commit of 64", "turn", "commit of 64", "commit of 22"])
 })
 
+test("after a commit that steps shared the next one waits as long as that took, and takes what comes meanwhile; a lone step does not wait", async () => {
+  const commits: { readonly steps: number; readonly beganMs: number; endedMs: number }[] = []
+  const queue = new CommitQueue((parts) => {
+    const commit = { steps: parts.length, beganMs: performance.now(), endedMs: 0 }
+    commits.push(commit)
+    const outcomes = parts.map((part): PromiseSettledResult<unknown> => ({ status: "fulfilled", value: part() }))
+    Bun.sleepSync(15)
+    commit.endedMs = performance.now()
+    return outcomes
+  })
+  const step = () => queue.now(() => undefined)
+  await Promise.all([step(), step()])
+  const gathered = [step()]
+  setTimeout(() => gathered.push(step()), 1)
+  await gathered[0]
+  await Promise.all(gathered)
+  expect(commits.map(({ steps }) => steps)).toEqual([2, 2])
+  const [first, second] = commits
+  expect((second?.beganMs ?? 0) - (first?.endedMs ?? 0)).toBeGreaterThan(10)
+  // Whoever is alone again pays the pause once, and then none.
+  await step()
+  const lastMs = commits.at(-1)?.endedMs ?? 0
+  await step()
+  expect((commits.at(-1)?.beganMs ?? 0) - lastMs).toBeLessThan(10)
+  expect(commits.length).toBe(4)
+})
+
 const KILLS = 12
 
 test(`${KILLS} times kill -9 under shared commits: what was acknowledged is there, whole commits at a time`, async () => {

@@ -4,7 +4,7 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import type { StartTerms } from "../../src/wire/signed.ts"
 import type { KeySignTask } from "../../src/wire/task.ts"
-import type { World } from "./fakes.ts"
+import { approved, type World } from "./fakes.ts"
 import { startWith } from "./payloads.ts"
 import { approve, ask, full, keysign, parties, peer, self, setUp, signed, third, turn } from "./scenario.ts"
 
@@ -99,4 +99,21 @@ test("a store that cannot write puts the task off at once, and says which store"
   const [later] = w.sent
   expect(later).toMatchObject({ kind: "later", code: "E-TSK-048" })
   expect(later?.kind === "later" && later.reason).toContain("E-STO-013")
+})
+
+test("a decision that cannot be written takes back a claim that is not on the disk either, and puts the task off", async () => {
+  const { w, tasks } = setUp()
+  const { approve: approveRecord } = w.ports.journal
+  Object.assign(w.ports.journal, { approve: async () => full(), forsake: (taskId: string) => w.records.delete(taskId) })
+  const task = keysign(w)
+  ask(tasks, task)
+  await turn()
+  w.asked.splice(0).forEach(({ answer }) => void answer(approved))
+  await turn()
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: task.task_id, code: "E-TSK-048" })
+  expect([tasks.open(), w.records.size, w.unrecorded.at(-1)]).toEqual([0, 0, "E-TSK-048"])
+  // The disk has room again: the same task is asked for anew, and goes its way.
+  Object.assign(w.ports.journal, { approve: approveRecord })
+  await approve(w, tasks, task)
+  expect(w.records.get(task.task_id)?.state).toBe("approved")
 })
