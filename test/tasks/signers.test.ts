@@ -106,14 +106,17 @@ test("a decision that cannot be written takes back a claim that is not on the di
   const { approve: approveRecord } = w.ports.journal
   Object.assign(w.ports.journal, { approve: async () => full(), forsake: (taskId: string) => w.records.delete(taskId) })
   const task = keysign(w)
-  ask(tasks, task)
-  await turn()
-  w.asked.splice(0).forEach(({ answer }) => void answer(approved))
-  await turn()
+  const askAndAnswer = async () => {
+    ask(tasks, task)
+    await turn()
+    for (const { answer } of w.asked.splice(0)) answer(approved)
+    await turn()
+  }
+  await askAndAnswer()
   expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: task.task_id, code: "E-TSK-048" })
   expect([tasks.open(), w.records.size, w.unrecorded.at(-1)]).toEqual([0, 0, "E-TSK-048"])
   // The disk has room again: the same task is asked for anew, and goes its way.
   Object.assign(w.ports.journal, { approve: approveRecord })
-  await approve(w, tasks, task)
+  await askAndAnswer()
   expect(w.records.get(task.task_id)?.state).toBe("approved")
 })
