@@ -1,9 +1,10 @@
 /**
- * `npm run docs`: writes docs/reference/ from the tables of the code itself, and the list of policy rules from their
- * folder. `--check` writes nothing and fails where a page is not what the code says.
+ * `npm run docs`: writes docs/reference/ from the tables of the code itself, the list of policy rules from their folder, and the
+ * pictures of docs/concepts from their text. `--check` writes nothing and fails where a page is not what the code says.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
+import { svgOf } from "./docs/diagrams.ts"
 import { RULE_LIST, ruleListSource } from "./docs/ruleList.ts"
 import { root } from "./toolchain.ts"
 
@@ -16,6 +17,9 @@ await put(join(root, RULE_LIST), ruleListSource())
 // Only now: the pages are made from the code, and so from the list.
 const { pages } = await import("./docs/pages.ts")
 for (const [name, text] of await pages()) await put(join(folder, name), text)
+for (const source of new Bun.Glob("docs/concepts/*.diagram").scanSync({ cwd: root })) {
+  await put(join(root, source.replace(/diagram$/, "svg")), svgOf(await readFile(join(root, source), "utf8")))
+}
 
 async function put(path: string, text: string): Promise<void> {
   if ((await readFile(path, "utf8").catch(() => "")) === text) return
