@@ -328,6 +328,11 @@ export const table: readonly Row[] = [
     summary: "Have the nodes of a vault sign a message, a payload or a digest",
     load: async () => (await import("./client/sign.ts")).sign,
   },
+  {
+    path: ["client", "transfer"],
+    summary: "Have the nodes of a vault sign a payment on an EVM chain",
+    load: async () => (await import("./client/transfer.ts")).transfer,
+  },
   { path: ["client", "request"], summary: "Requests that were made" },
   {
     path: ["client", "request", "show"],

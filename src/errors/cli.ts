@@ -130,6 +130,12 @@ export const cliCodes = {
     what: (d) => `WaaS answered what is not so: ${d.what}`,
     next: "use nothing of that answer; find out who runs this WaaS, and compare its roots with `cosigner info group` on a node",
   }),
+  "E-CLI-034": entry<{ readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the chain's endpoint was of no use: ${d.problem}`,
+    next: "check --rpc-url, or give --nonce, --gas, --max-fee and --priority-fee yourself; nothing more was sent than this says",
+  }),
   "E-CLI-033": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.secrets,

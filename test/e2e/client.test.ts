@@ -6,7 +6,16 @@
 import { expect, test } from "bun:test"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { hashMessage, keccak256, parseEther, recoverAddress, recoverMessageAddress, serializeTransaction } from "viem"
+import {
+  hashMessage,
+  keccak256,
+  parseEther,
+  parseTransaction,
+  recoverAddress,
+  recoverMessageAddress,
+  recoverTransactionAddress,
+  serializeTransaction,
+} from "viem"
 import { generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { cosigner, type Ended } from "../support/binary.ts"
 import { addressAt } from "./addresses.ts"
@@ -54,6 +63,28 @@ const signatureOf = (request: Record<string, unknown>) => {
   const { signature, signature_recovery } = one!
   const yParity = Number(signature_recovery)
   return { r: `0x${signature.slice(0, 64)}`, s: `0x${signature.slice(64)}`, yParity } as const
+}
+
+/** Says what an endpoint of that chain says, and keeps what it is sent. */
+function evmEndpoint(chainId: string) {
+  const sent: `0x02${string}`[] = []
+  const answers: Readonly<Record<string, unknown>> = {
+    eth_chainId: chainId,
+    eth_getTransactionCount: "0x5",
+    eth_estimateGas: "0x56ce",
+    eth_maxPriorityFeePerGas: "0x3",
+    eth_getBlockByNumber: { baseFeePerGas: "0xa" },
+  }
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      const { method, params } = JSON.parse(await request.text())
+      if (method === "eth_sendRawTransaction") sent.push(params[0])
+      return Response.json({ jsonrpc: "2.0", id: 1, result: answers[method] ?? null })
+    },
+  })
+  return { sent, url: `http://127.0.0.1:${server.port}`, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
 test("profile, vault, group, keys, a message and a transaction, each verified; refusals have their exit code", async () => {
@@ -111,6 +142,25 @@ test("profile, vault, group, keys, a message and a transaction, each verified; r
 
   const digest = await json("client", "sign", ...vault, "--path", PATH, "--digest", hashMessage("x"), "--wait")
   expect(digest).toMatchObject({ status: "Completed", text: [expect.stringContaining("nobody can read")] })
+
+  const bob = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+  const pay = ["client", "transfer", ...vault, "--chain", "ETH", "--to", bob, "--amount", "0.1 ETH", "--wait"]
+  const fees = ["--nonce", "8", "--gas", "21000", "--max-fee", "20.5", "--priority-fee", "1"]
+  const paid = await json(...pay, "--path", PATH, ...fees)
+  const serializedTransaction = String(paid["raw_tx"]) as `0x02${string}`
+  expect(await recoverTransactionAddress({ serializedTransaction })).toBe(account)
+  expect(parseTransaction(serializedTransaction)).toMatchObject({
+    ...{ chainId: 1, nonce: 8, to: bob.toLowerCase(), value: parseEther("0.1"), gas: 21_000n },
+    ...{ maxFeePerGas: 20_500_000_000n, maxPriorityFeePerGas: 1_000_000_000n },
+  })
+  expect(paid["transaction_hash"]).toBe(keccak256(serializedTransaction))
+  await using endpoint = evmEndpoint("0x1")
+  const sent = await json(...pay, "--from", mine.address, "--wallet", wallet, "--rpc-url", endpoint.url, "--broadcast")
+  expect<readonly unknown[]>(endpoint.sent).toEqual([sent["raw_tx"]])
+  expect(parseTransaction(endpoint.sent[0] ?? "0x02")).toMatchObject({ nonce: 5, gas: 22_222n, maxFeePerGas: 23n })
+  await using other = evmEndpoint("0x89")
+  const strayed = await run(...pay, "--path", PATH, "--rpc-url", other.url, "--broadcast")
+  expect([strayed.exit, strayed.stderr, other.sent]).toEqual([4, expect.stringContaining("E-CLI-034"), []])
 
   expect(await json("client", "group", "checkup", groupId, ...vault)).toMatchObject([
     { proven: true },

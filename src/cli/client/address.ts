@@ -13,7 +13,7 @@ import { connect, type Profile, profileOption } from "./profile.ts"
 import { limitOption, walk } from "./vault.ts"
 import { amiss, checkedVault, rootOf } from "./verified.ts"
 
-const chainOption = value("--chain <id>", "the chain, as WaaS names it: ETH, BTC, SOL, TRON")
+export const chainOption = value("--chain <id>", "the chain, as WaaS names it: ETH, BTC, SOL, TRON")
 const encodingOption = choice(
   "--encoding <encoding>",
   "the form of a Bitcoin address (default ENCODING_BECH32)",
@@ -24,7 +24,7 @@ const encodingOption = choice(
 type AddressReads = Pick<Client, "wallet" | "vault" | "chain">
 
 /** A chain by its published name, whatever WaaS says of it; by WaaS's word only where the name is its own. */
-async function chainNamed(client: AddressReads, chainId: string): Promise<Chain> {
+export async function chainNamed(client: AddressReads, chainId: string): Promise<Chain> {
   const known = chainsOf([]).supported.find((chain) => chain.chainId === chainId)
   if (known !== undefined) return known
   const { caip2_chain_id: caip2 } = await client.chain(chainId)
@@ -134,7 +134,7 @@ export const verify = command({
     const at =
       wallet === undefined
         ? offline(profile, args.address, { path, chain, encoding })
-        : await told(client, profile, args.address, wallet)
+        : await addressIn(client, profile, args.address, wallet)
     out.result({ address: args.address, ...at, verified: true }, [
       `${args.address} is at ${at.path} of ${at.root_pubkey}`,
     ])
@@ -147,7 +147,12 @@ interface VaultPlace {
   readonly root_pubkey: string
 }
 
-async function told(client: Client, profile: Profile, address: string, walletId: string): Promise<VaultPlace> {
+export async function addressIn(
+  client: Client,
+  profile: Profile,
+  address: string,
+  walletId: string,
+): Promise<VaultPlace> {
   const { data } = await client.addresses(walletId, { addresses: address })
   const [found] = data
   if (found === undefined)

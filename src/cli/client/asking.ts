@@ -72,7 +72,7 @@ interface AskingWith {
   readonly asking: Asking
   readonly names: Names
   readonly out: Output
-  readonly addition?: (request: SignRequestObject, root: string) => Addition
+  readonly addition?: (request: SignRequestObject) => Promise<Addition>
 }
 
 const NOTHING: Addition = { fields: {}, lines: [] }
@@ -81,7 +81,7 @@ const NOTHING: Addition = { fields: {}, lines: [] }
 export async function askForSignatures(
   { client, profile }: WaasConnection,
   wish: Wish,
-  { asking, names, out, addition = () => NOTHING }: AskingWith,
+  { asking, names, out, addition = async () => NOTHING }: AskingWith,
 ): Promise<ExitCode> {
   const { vaultId, group, nodes, deadline } = asking
   const root = rootOf(checkedVault(await client.vault(vaultId), vaultId, profile), wish.curve)
@@ -113,7 +113,7 @@ export async function askForSignatures(
     signEnding(() => client.signRequest(vaultId, id)),
   )
   checkSignatures(root, done, planned.messages)
-  const { fields, lines } = addition(done, root)
+  const { fields, lines } = await addition(done)
   const words = text.map((line) => `signed: ${line}`)
   out.result({ ...done, ...told, ...fields, verified: true }, [...words, ...signLines(done), ...lines])
   return EXIT.ok
