@@ -39,6 +39,8 @@ export interface WaasConfig {
   readonly curves: readonly CurveType[]
   readonly deadlines: { readonly keyGenMs: number; readonly signMs: number }
   readonly attempts: { readonly most: number; readonly ms: number; readonly retryMs: number }
+  /** 0: everything is kept. */
+  readonly retentionMs: number
   readonly limits: {
     readonly bodyBytes: number
     readonly requestsPerSecond: number
@@ -103,6 +105,14 @@ const waas = tableOf("The coordinator.", {
     most: integer(1, 1000, 1000, "The most attempts of one task; its deadline ends them sooner."),
     seconds: integer(1, 3600, 120, "After how long an attempt counts as hung."),
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
+  }),
+  retention: tableOf("How long what has ended is kept.", {
+    sign_request_days: integer(
+      0,
+      36_500,
+      0,
+      "Days after which a signing request that ended is forgotten, with its tasks; its request_id counts as new from then on. 0 keeps everything.",
+    ),
   }),
   limits: tableOf("What callers may cost.", {
     body_bytes: integer(1024, 16_777_216, 2_097_152, "Bytes of one request's body; payloads are part of it."),
@@ -268,6 +278,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     curves,
     deadlines,
     attempts,
+    retention,
     limits,
     chains,
     tokens,
@@ -282,6 +293,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     curves,
     deadlines: { keyGenMs: deadlines.key_gen_seconds * 1000, signMs: deadlines.sign_seconds * 1000 },
     attempts: { most: attempts.most, ms: attempts.seconds * 1000, retryMs: attempts.retry_milliseconds },
+    retentionMs: retention.sign_request_days * 86_400_000,
     limits: {
       bodyBytes: limits.body_bytes,
       requestsPerSecond: limits.requests_per_second,

@@ -24,6 +24,9 @@ import { announcing } from "./webhooks/news.ts"
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
 const NUDGE_MS = 30_000
+/** A million a day at most leaves the database; a commit of that many rows takes milliseconds. */
+const FORGET_MS = 5_000
+const FORGOTTEN_AT_ONCE = 64
 /** A node that owes a word shows every half second that it lives (link/connection.ts). */
 const SILENT_MS = 2_000
 const SLOW_MS = 10_000
@@ -82,12 +85,14 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   const server = serve(config, relay, api)
   const running = opened.move()
   const ticking = keepTicking(engine, log)
+  const forgetting = keepForgetting(store, config.retentionMs, log)
   return {
     url: server.url.origin,
     publicKey: toHex(keys.tasks.publicKey),
     responseKey: toHex(keys.responses.publicKey),
     async stop() {
       clearInterval(ticking)
+      clearInterval(forgetting)
       engine.close()
       relay.close()
       await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
@@ -142,6 +147,16 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
         busy = false
       })
   }, TICK_MS)
+}
+
+/** Ended requests leave the database as the operator says: a few at a time, so that nobody waits for it. */
+function keepForgetting(store: WaasStore, retentionMs: number, log: Log): ReturnType<typeof setInterval> | undefined {
+  if (retentionMs === 0) return undefined
+  const forget = async (): Promise<void> => {
+    const count = await store.forgetEnded(Date.now() - retentionMs, FORGOTTEN_AT_ONCE)
+    if (count > 0) log.debug("ended signing requests were forgotten", { count })
+  }
+  return setInterval(() => void forget().catch((error: unknown) => stuck(log, error)), FORGET_MS)
 }
 
 const stuck = (log: Log, error: unknown): void =>

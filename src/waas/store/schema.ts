@@ -212,6 +212,15 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX transactions_by_nonce ON transactions (wallet_id, chain_id, address, nonce);
   CREATE INDEX transactions_on_their_way ON transactions (seq) WHERE status IN ('Broadcasting', 'Confirming');
   `,
+  // Lists of vaults do not walk through those of the other type; ended requests are found by their end, to be forgotten.
+  `
+  CREATE INDEX vaults_by_type ON vaults (type);
+  CREATE INDEX vaults_by_project ON vaults (type, project_id);
+  ALTER TABLE sign_requests ADD COLUMN ended_ms INTEGER;
+  UPDATE sign_requests SET ended_ms = json_extract(body, '$.updatedMs')
+    WHERE json_extract(body, '$.status') IN ('Completed', 'Declined', 'Failed', 'Canceled');
+  CREATE INDEX sign_requests_ended ON sign_requests (ended_ms) WHERE ended_ms IS NOT NULL;
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -204,5 +204,11 @@ export interface WaasStore extends WebhookStore, WalletStore {
    */
   spendNonce(digest: string, nowMs: number, windowMs: number): Promise<boolean>
 
+  /**
+   * Forgets signing requests that ended before that moment, with their tasks: the oldest, at most so many. Resolves with how many
+   * they were. Their request_id counts as new from then on.
+   */
+  forgetEnded(beforeMs: number, most: number): Promise<number>
+
   close(): Promise<void>
 }
