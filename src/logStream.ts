@@ -55,7 +55,9 @@ class Waiting implements WaitingStream {
     this.#retry = undefined
     this.#tellLost()
     while (this.#queue.length > 0 && isWritable(this.fd, Math.max(0, until - performance.now()))) {
-      if (!this.#writeSome()) Bun.sleepSync(1)
+      const done = this.#writeSome()
+      if (done === "gone") return
+      if (done === "full") Bun.sleepSync(1)
       this.#tellLost()
       if (performance.now() > until) return
     }
@@ -82,8 +84,12 @@ class Waiting implements WaitingStream {
 
   #drain(): void {
     this.#retry = undefined
+    // what could not be written before is told first, once: a reader that is gone is not asked in a loop
+    if (this.#queue.length === 0) this.#tellLost()
     while (this.#queue.length > 0) {
-      if (!isWritable(this.fd, 0) || !this.#writeSome()) {
+      const done = isWritable(this.fd, 0) ? this.#writeSome() : "full"
+      if (done === "gone") return
+      if (done === "full") {
         // Not unref'd: a timer that keeps nothing alive could be all that still brings the last lines out.
         this.#retry = setTimeout(() => this.#drain(), RETRY_MS)
         return
@@ -92,23 +98,23 @@ class Waiting implements WaitingStream {
     }
   }
 
-  /** Part of the first line; false if the reader must be waited for. */
-  #writeSome(): boolean {
+  /** Part of the first line. `full`: the reader must be waited for. `gone`: what was queued is lost, and the next line tries again. */
+  #writeSome(): "written" | "full" | "gone" {
     const [first] = this.#queue
-    if (first === undefined) return true
+    if (first === undefined) return "written"
     try {
       const written = writeSync(this.fd, first.subarray(0, CHUNK_BYTES))
       this.#queuedBytes -= written
       if (written < first.length) this.#queue[0] = first.subarray(written)
       else this.#queue.shift()
-      return true
+      return "written"
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "EAGAIN") return false
-      // Gone for good, or a full disk behind it: nobody is left to tell, and a node does not stop for it.
+      if (error instanceof Error && "code" in error && error.code === "EAGAIN") return "full"
+      // A pipe without a reader, or a full disk behind it: a node does not stop for it, and does not try in vain for ever.
       this.#lost += this.#queue.length
       this.#queue.length = 0
       this.#queuedBytes = 0
-      return true
+      return "gone"
     }
   }
 }

@@ -31,6 +31,31 @@ test("stderr on a full pipe that nobody reads: the node starts, runs and obeys S
   expect(child.exitCode).toBe(0)
 })
 
+test("stderr on a pipe whose reader has gone: the node runs, idles and obeys SIGTERM", async () => {
+  using node = await makeNode()
+  node.configure('[log.std]\nlevel = "trace"\n')
+  // the shell ends with its first line, and with it the only reader
+  const command = `exec 3>&1; { ${binary} start --key-file .password 2>&1 >&3 3>&- & echo $! >&3; } | head -n 1 >/dev/null`
+  const child = Bun.spawn(["sh", "-c", command], {
+    cwd: node.dir,
+    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: node.dir },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+  })
+  const pid = Number(Buffer.from((await child.stdout.getReader().read()).value ?? new Uint8Array(0)).toString())
+  try {
+    while (!existsSync(join(node.dir, "db", "secrets.db.in-force.json"))) await Bun.sleep(20)
+    process.kill(pid, "SIGTERM")
+    const isThere = () => existsSync(`/proc/${pid}`)
+    const until = performance.now() + 20_000
+    while (isThere() && performance.now() < until) await Bun.sleep(20)
+    expect(isThere()).toBe(false)
+  } finally {
+    if (existsSync(`/proc/${pid}`)) process.kill(pid, "SIGKILL")
+  }
+})
+
 test("a log file on a disk that hangs: the node starts, runs, answers and obeys SIGTERM", async () => {
   using node = await makeNode()
   const filename = join(node.dir, "hangs.log")
