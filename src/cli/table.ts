@@ -54,6 +54,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./exportShare.ts")).exportShare,
   },
   {
+    path: ["import-share"],
+    summary: "Take this node's share of a key over from a recovery file",
+    load: async () => (await import("./importShare.ts")).importShare,
+  },
+  {
     path: ["change-password"],
     summary: "Give the database another password",
     load: async () => (await import("./changePassword.ts")).changePassword,
@@ -190,7 +195,11 @@ export const table: readonly Row[] = [
     summary: "Run a small event server that prints what nodes report",
     load: async () => (await import("./eventServer.ts")).eventServer,
   },
-  { path: ["recovery"], summary: "Check recovery files, and derive keys from them, offline" },
+  {
+    path: ["recovery"],
+    summary: "The way out, step by step; its commands work offline",
+    load: async () => (await import("./recoverySteps.ts")).recovery,
+  },
   {
     path: ["recovery", "verify"],
     summary: "Check recovery files, alone and together",

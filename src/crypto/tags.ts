@@ -35,6 +35,9 @@ export const TAGS = [
   "checkup",
   "trial/sid",
   "trial/msg",
+  "import",
+  "import/record",
+  "import/destroyed",
   // Between a node and its WaaS; outside the threshold protocols, same framing.
   "waas/task",
   "waas/start",

@@ -204,4 +204,33 @@ export const keysCodes = {
     what: (d) => `${d.path} exists already, and is never overwritten`,
     next: "move it away, or name another file",
   }),
+  "E-KEY-036": entry<{
+    readonly file: string
+    readonly group: string
+    readonly expected: string
+    readonly found: string
+  }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.file}: the root key of group ${d.group} is ${d.found}, and ${d.expected} is expected`,
+    next: "find out whose file this is; nothing was imported",
+  }),
+  "E-KEY-037": entry<{ readonly file: string; readonly group: string; readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.file}: group ${d.group} cannot be imported: ${d.reason}`,
+    next: "see cosigner import-share --help for which files and dealers it takes; nothing was imported",
+  }),
+  "E-KEY-038": entry<{ readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `these records make no imported group: ${d.reason}`,
+    next: "give the records that import-share wrote on each of the dealers, run there with the same file group and the same --dealers",
+  }),
+  "E-KEY-039": entry<{ readonly group: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `this node does not import group ${d.group}: ${d.why}`,
+    next: "look at cosigner info group; a node takes a group over once, and only one that it has nothing of",
+  }),
 } as const

@@ -18,7 +18,8 @@ import { type PartyId, partyBytes } from "./party.ts"
 export type GroupStatus = "PREPARED" | "ACTIVE" | "SUPERSEDED" | "ERASED"
 
 /** keygen: a first epoch. extend: a new group beside the old one. replace: a new epoch of the same group. */
-export type GroupMode = "keygen" | "extend" | "replace"
+/** `import`: taken over from recovery files (threshold.md 6.5). */
+export type GroupMode = "keygen" | "extend" | "replace" | "import"
 
 export interface GroupMember {
   readonly party: PartyId

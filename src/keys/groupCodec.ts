@@ -30,7 +30,7 @@ const MAX_OT_STATE = 1 << 20
 
 // The place in the list is the byte on disk: append only.
 const CURVES: readonly CurveName[] = ["secp256k1", "ed25519"]
-const MODES: readonly GroupMode[] = ["keygen", "extend", "replace"]
+const MODES: readonly GroupMode[] = ["keygen", "extend", "replace", "import"]
 const STATUSES: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
 
 /** Throws RangeError for a record beyond the bounds: it could not be read back. */

@@ -10,6 +10,7 @@ import type { TaskRecord } from "../tasks/ports.ts"
 import { activeSignable, refreshDue, signableBy } from "../tasks/signable.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { decodeRecordedTask, type Task } from "../wire/task.ts"
+import { importStateOf } from "./inventory/imported.ts"
 import { type Delay, sizeOf } from "./measure.ts"
 import { cut, type GroupDocument, type StatusDocument, type TaskDocument } from "./port/documents.ts"
 import type { ReadinessItem } from "./readiness/watch.ts"
@@ -119,6 +120,8 @@ interface GroupSources {
   readonly bans: Store["bans"]
   readonly strikes: { readonly refused: Store["strikes"]["refused"] }
   readonly self: PartyId
+  /** All epochs that are on record. */
+  readonly epochs: () => readonly GroupPublic[]
 }
 
 export function groupDocument(group: GroupPublic, sources: GroupSources): GroupDocument {
@@ -139,6 +142,7 @@ export function groupDocument(group: GroupPublic, sources: GroupSources): GroupD
       reason: cut(problem?.message ?? ""),
       next: problem?.next ?? "",
     })),
+    imported: importStateOf(sources.epochs(), group.groupId),
     refresh_due: cut((group.status === "ACTIVE" ? refreshDue(group, bans) : undefined)?.message ?? ""),
     participants: group.members.map(({ party }) => ({
       node_id: nodeIdOf(party),

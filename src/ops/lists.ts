@@ -49,8 +49,9 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     log,
     open: () => {
       const struck = store.strikes.refused()
-      const sources = { bans: store.bans, strikes: { refused: () => struck }, self }
-      const byKey = new Map(store.groups.list().map((group) => [keyOf(group), group]))
+      const all = store.groups.list()
+      const sources = { bans: store.bans, strikes: { refused: () => struck }, self, epochs: () => all }
+      const byKey = new Map(all.map((group) => [keyOf(group), group]))
       return (key) => {
         const group = byKey.get(key)
         if (group === undefined) return undefined

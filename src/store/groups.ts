@@ -38,6 +38,21 @@ export class Groups implements GroupPort {
     })
   }
 
+  /** An epoch that was taken over from a recovery file, and its share, in the caller's transaction. E-STO-022 where anything of the group is here. */
+  import(tx: StoreTransaction, group: GroupPublic, secret: GroupSecret): void {
+    if (this.#ofGroup(group.groupId).length > 0 || group.mode !== "import") throw conflict(group)
+    this.#put(tx, group)
+    tx.put(GROUP_SECRET, epochName(group.groupId, group.epochId), secret)
+  }
+
+  /** The operator says that the old shares of an imported group are destroyed; `statement` is kept with the record. */
+  confirmImport(groupId: string, epochId: Bytes, statement: Bytes): void {
+    const group = this.#expect(groupId, epochId)
+    if (group.mode !== "import") throw conflict(group)
+    if (group.certificate?.length !== 0) return
+    this.#vault.transaction((tx) => void this.#put(tx, { ...group, certificate: [statement] }))
+  }
+
   acknowledge(group: GroupPublic): void {
     const { groupId, epochId } = group
     const known = this.get(groupId, epochId)

@@ -147,14 +147,19 @@ export const CHECKS = kind<UnprovenChecks>(
 export interface AwaitsRefresh {
   readonly groupId: string
   readonly epochId: Bytes
-  readonly why: "restored" | "rollback"
+  readonly why: "restored" | "rollback" | "import"
   readonly sinceMs: number
 }
 
 export const AWAITS_REFRESH = kind<AwaitsRefresh>(
   21,
   "awaits refresh",
-  c.struct<AwaitsRefresh>({ groupId: c.text, epochId: c.bytes, why: c.oneOf("restored", "rollback"), sinceMs: c.u64 }),
+  c.struct<AwaitsRefresh>({
+    groupId: c.text,
+    epochId: c.bytes,
+    why: c.oneOf("restored", "rollback", "import"),
+    sinceMs: c.u64,
+  }),
 )
 
 /** How this node's last check-up of one epoch's share went. */

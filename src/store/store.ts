@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
+import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
 import { Bans } from "./bans.ts"
@@ -228,6 +229,15 @@ export class Store implements Disposable {
         this.bans.awaitRefresh(tx, { groupId, epochId, why: "rollback", sinceMs: nowMs })
       }
       return incarnation
+    })
+  }
+
+  /** An imported epoch: the record, its share, and that ECDSA waits for the reshare that brings its one-time material, in one commit. */
+  importGroup(group: GroupPublic, secret: GroupSecret, nowMs: number): void {
+    const { groupId, epochId, curve } = group
+    this.#vault.transaction((tx) => {
+      this.groups.import(tx, group, secret)
+      if (curve === "secp256k1") this.bans.awaitRefresh(tx, { groupId, epochId, why: "import", sinceMs: nowMs })
     })
   }
 

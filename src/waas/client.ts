@@ -198,6 +198,8 @@ export interface Client {
   readonly vaults: (query: Query) => Promise<Page<VaultObject>>
   readonly vault: (vaultId: string) => Promise<VaultObject>
   readonly createVault: (name: string) => Promise<VaultObject>
+  /** The records as import-share writes them. */
+  readonly importGroup: (vaultId: string, records: readonly unknown[]) => Promise<GroupObject>
   readonly createGroup: (vaultId: string, group: NewGroup) => Promise<GroupObject>
   readonly group: (vaultId: string, groupId: string) => Promise<GroupObject>
   readonly groups: (vaultId: string, query: Query) => Promise<Page<GroupObject>>
@@ -266,6 +268,7 @@ export function createClient(options: ClientOptions): Client {
     vaults: (query) => ask("GET", vaults, { vault_type: "Org-Controlled", ...query }),
     vault: (id) => ask("GET", `${vaults}/${id}`),
     createVault: (name) => ask("POST", vaults, {}, { name, vault_type: "Org-Controlled" }),
+    importGroup: (id, records) => ask("POST", `${vaults}/${id}/key_share_holder_groups/import`, {}, { records }),
     createGroup: (id, group) => ask("POST", `${vaults}/${id}/key_share_holder_groups`, {}, group),
     group: (id, groupId) => ask("GET", `${vaults}/${id}/key_share_holder_groups/${groupId}`),
     groups: (id, query) => ask("GET", `${vaults}/${id}/key_share_holder_groups`, query),

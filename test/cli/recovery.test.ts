@@ -365,3 +365,13 @@ test("interrupted in the middle of a list: the unfinished file is gone", async (
   expect(said).toContain("E-KEY-034")
   expect(outputs("long")).toEqual([])
 }, 60_000)
+
+test("recovery alone explains the way out; each command that it names exists", async () => {
+  const { exit, stdout } = await cli(["recovery"])
+  expect(exit).toBe(0)
+  const named = [...stdout.matchAll(/^ {5}cosigner ((?:[a-z][a-z-]* )+)/gm)].map(([, words = ""]) => words.trim())
+  expect(named).toEqual(["export-share", "recovery verify", "import-share", "recovery reconstruct", "recovery derive"])
+  for (const words of named) expect((await cli([...words.split(" "), "--help"])).exit).toBe(0)
+  const listed = JSON.parse((await cli(["recovery", "--json"])).stdout)
+  expect(listed.map(({ step }: { step: number }) => step)).toEqual(listed.map((_: unknown, i: number) => i + 1))
+})

@@ -7,6 +7,7 @@ import { byShareId, formatGroupInfo, goTime, sharePublicKeyText } from "../../ke
 import type { PartyId } from "../../keys/party.ts"
 import type { Store } from "../../store/store.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
+import { importStateOf } from "./imported.ts"
 import type { Shown } from "./shown.ts"
 
 /** Of each group the epoch that signs, or the newest where none does yet. Throws E-CLI-011 for a `wanted` that is not here. */
@@ -41,6 +42,11 @@ function text(group: GroupPublic, self: PartyId, store: Store): readonly string[
     ...(waitsFor === "" ? [] : [`    Waits For: ${waitsFor}`]),
     ...kept.map((other) => `    Other Epoch: 0x${toHex(other.epochId)}, ${other.status}, share kept`),
     ...(store.bans.awaitsRefresh(group.groupId, group.epochId) ? ["    ECDSA: waits for a refresh"] : []),
+    ...(importStateOf(store.groups.list(), group.groupId) === "unconfirmed"
+      ? [
+          "    Imported: its old shares are alive until they are destroyed; then: cosigner import-share --confirm-destroyed",
+        ]
+      : []),
     ...(unusable.length === 0 ? [] : [`    Banned Node IDs: [${unusable.map(nodeIdOf).join(" ")}]`]),
   ]
 }
@@ -74,6 +80,7 @@ const json = (group: GroupPublic, self: PartyId, store: Store): object => ({
     share_public_key: sharePublicKeyText(member.sharePublicKey),
   })),
   last_checkup: checkupJson(group, store),
+  imported: importStateOf(store.groups.list(), group.groupId),
   ecdsa_waits_for_refresh: store.bans.awaitsRefresh(group.groupId, group.epochId),
   banned_node_ids: store.bans.unusable(group.groupId, group.epochId).map(nodeIdOf),
 })

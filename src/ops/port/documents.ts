@@ -142,7 +142,7 @@ export const groupSchema = closed({
     ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"],
     "No other than an ACTIVE one signs; algorithms says what with.",
   ),
-  mode: oneOf(["keygen", "extend", "replace"], "How it was made."),
+  mode: oneOf(["keygen", "extend", "replace", "import"], "How it was made."),
   curve: oneOf(["secp256k1", "ed25519"], "Of its key."),
   threshold: count("Nodes that it takes to sign."),
   created_ms: time("Made."),
@@ -156,6 +156,10 @@ export const groupSchema = closed({
       reason: words("The same, for people."),
       next: words("What to do about it."),
     }),
+  ),
+  imported: oneOf(
+    ["", "unconfirmed", "confirmed"],
+    "Whether it was taken over from recovery files, and whether the old shares are known to be destroyed.",
   ),
   refresh_due: words("Why it is to be refreshed before long, though it signs. Else empty."),
   participants: Type.Array(

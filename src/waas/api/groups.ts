@@ -11,6 +11,7 @@ import { keyShareHolder, keyShareHolderGroup } from "../shapes.ts"
 import type { Holder, HolderGroup } from "../store/model.ts"
 import type { HolderRow, PageQuery } from "../store/store.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
+import { importedHolders } from "./importedGroup.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { projectOf, requireProjectScheme } from "./projects.ts"
 import { closed, NodeIdText, param, type Route, route, Words } from "./route.ts"
@@ -71,6 +72,27 @@ const groupReads = (api: ApiContext): readonly Route[] => [
 ]
 
 const groupChanges = (api: ApiContext): readonly Route[] => [
+  route({
+    method: "POST",
+    path: `${GROUPS}/import`,
+    summary:
+      "The vault's main group as its nodes took it over from recovery files: the records that import-share wrote on each",
+    body: closed({
+      records: Type.Array(
+        closed({
+          node_id: NodeIdText,
+          group: Type.String({ pattern: "^[0-9a-f]+$", maxLength: 32_768 }),
+          signature: Type.String({ pattern: "^[0-9a-f]{128}$" }),
+        }),
+        { minItems: 2, maxItems: 2 * MAX_HOLDERS },
+      ),
+    }),
+    handle: async ({ params, body }) => {
+      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+      const group = await api.engine.importGroup(importedHolders(vaultId, body.records, api.now()))
+      return keyShareHolderGroup(group, api.online)
+    },
+  }),
   route({
     method: "POST",
     path: GROUPS,

@@ -149,6 +149,15 @@ export class Engine {
     })
   }
 
+  /** Stores the vault's main group as its nodes took it over from recovery files. Throws 2029 where the vault has one. */
+  importGroup(group: HolderGroup): Promise<HolderGroup> {
+    return this.#serially(async () => {
+      const imported = await this.#groups.import(group)
+      for (const { nodeId } of imported.holders) this.#known.add(nodeId)
+      return imported
+    })
+  }
+
   upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
     return this.#serially(() => this.#groups.upgradeToMain(groupId, original))
   }

@@ -6,7 +6,8 @@ import { ApiFailure, notFound } from "../failure.ts"
 import type { HolderGroup, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { isFinal } from "./progress.ts"
-import { isOpen } from "./requests.ts"
+import { isOpen, vaultWithKeys } from "./requests.ts"
+import { groupsOf } from "./reshare.ts"
 
 export class GroupChanges {
   readonly #store: WaasStore
@@ -30,6 +31,23 @@ export class GroupChanges {
     const given: readonly StoreWrite[] =
       main === undefined ? [] : [{ put: "group", record: { ...main, status: "Unavailable" } }]
     await this.#store.commit([...given, { put: "group", record: group }])
+    return group
+  }
+
+  /** A main group with its keys, and the vault's root keys, in one commit. Throws 2029 for a vault that has or makes keys, or a key that a group has. */
+  async import(group: HolderGroup): Promise<HolderGroup> {
+    const { vaultId } = group
+    const vault = await this.#store.vault(vaultId)
+    if (vault === undefined) throw notFound("vault", vaultId)
+    const others = await groupsOf(this.#store, vaultId)
+    const main = others.find(({ type, status }) => type === "MainGroup" && status !== "Unavailable")
+    if (main !== undefined) throw new ApiFailure(2029, `the vault has the main group ${main.groupId} already`)
+    if (vault.rootKeys.length > 0) throw new ApiFailure(2029, "the vault has had keys of its own already")
+    const records: readonly StoreWrite[] = [
+      { put: "group", record: group },
+      { put: "vault", record: vaultWithKeys(vault, group) },
+    ]
+    await this.#store.commit(records)
     return group
   }
 

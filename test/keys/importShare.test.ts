@@ -1,0 +1,305 @@
+/**
+ * Shares from files of another program, taken over by nodes and dealt again (threshold.md 6.5): the root key, its children and the chain code
+ * stay, whoever had a file; and every file, dealer or record that does not fit is refused.
+ */
+import { describe, expect, test } from "bun:test"
+import { ed25519 } from "@noble/curves/ed25519.js"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { toHex, utf8 } from "../../src/bytes.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
+import { CosignerError } from "../../src/errors.ts"
+import {
+  checkGroup,
+  checkShare,
+  type GroupPublic,
+  type GroupSecret,
+  rootExtendedPublicKey,
+} from "../../src/keys/group.ts"
+import { decodeGroupPublic, encodeGroupPublic } from "../../src/keys/groupCodec.ts"
+import { groupOfRecords, importRecord } from "../../src/keys/importRecord.ts"
+import { type ImportDealer, importedGroup, importedShare } from "../../src/keys/importShare.ts"
+import type { PartyId } from "../../src/keys/party.ts"
+import { OpeningKeys } from "../../src/keys/recoveryBox.ts"
+import { parseRecoveryFile, type RecoveryGroup } from "../../src/keys/recoveryFile.ts"
+import { proveShare } from "../../src/keys/recoverySet.ts"
+import type { MessageSignature, ReshareSpec, SessionSpec, SignSpec } from "../../src/mpc/session.ts"
+import { membersOf } from "../../src/mpc/sid.ts"
+import { Secret } from "../../src/secret.ts"
+import { identityAt, partyAt, runCluster } from "../mpc/cluster.ts"
+import { makeMembers, toSign } from "../mpc/specs.ts"
+import { type ForeignChoice, type ForeignGroup, foreignGroup } from "../support/foreignRecovery.ts"
+
+const PASSWORD = "another program's password"
+
+function fileOf(foreign: ForeignGroup, participant: number): RecoveryGroup {
+  const [group] = parseRecoveryFile(foreign.file(participant, PASSWORD), `file ${participant}`)
+  if (group === undefined) throw new Error("a file has a group")
+  return group
+}
+
+/** Dealer n of our nodes has the share of the file's participant `of[n]`. */
+const dealersOf = (group: RecoveryGroup, of: readonly number[]): readonly ImportDealer[] =>
+  of.map((index, n) => {
+    const participant = group.participants[index]
+    if (participant === undefined) throw new Error("no such participant")
+    return { participant, party: partyAt(n) }
+  })
+
+function proven(group: RecoveryGroup) {
+  using keys = new OpeningKeys(Secret.from(utf8(PASSWORD)))
+  return proveShare(group, keys)
+}
+
+interface Imported {
+  readonly group: GroupPublic
+  readonly secretOf: (party: PartyId) => GroupSecret
+}
+
+/** What the nodes have after the command ran on each of them. */
+function imported(foreign: ForeignGroup, of: readonly number[]): Imported {
+  const all = of.map((index, n) => {
+    const group = fileOf(foreign, index)
+    const dealers = dealersOf(group, of)
+    return { group: importedGroup(group, dealers), share: importedShare(proven(group), dealers, partyAt(n)) }
+  })
+  const [first] = all
+  if (first === undefined) throw new Error("nobody imports")
+  for (const { group } of all) expect(group).toEqual(first.group)
+  return {
+    group: first.group,
+    secretOf: (party) => {
+      const found = all.find((_, n) => partyAt(n) === party)?.share
+      if (found === undefined) throw new Error("no dealer")
+      return { share: Secret.from(found.expose()), pairs: [] }
+    },
+  }
+}
+
+async function reshared(old: Imported, size: number, threshold: number): Promise<Imported> {
+  const { group } = old
+  const dealers = membersOf(group)
+  const members = makeMembers(size)
+  const everybody = [...new Set([...dealers, ...members].map(({ party }) => party))].sort()
+  const secrets = new Map<PartyId, GroupSecret>()
+  const groups: GroupPublic[] = []
+  const specs = everybody.map((self): ReshareSpec => {
+    const isDealer = dealers.some(({ party }) => party === self)
+    return {
+      protocol: "reshare",
+      self,
+      taskId: "first reshare",
+      attempt: 1,
+      mode: "replace",
+      curve: group.curve,
+      oldGroupId: group.groupId,
+      newGroupId: group.groupId,
+      rootPublicKey: group.commitments[0] ?? group.sid,
+      chainCode: group.chainCode,
+      oldThreshold: group.threshold,
+      dealers,
+      newThreshold: threshold,
+      members,
+      createdMs: 1_800_000_000_000,
+      ...(group.curve === "secp256k1" && { suite: 3 as const }),
+      old: isDealer ? { group, secret: old.secretOf(self) } : undefined,
+    }
+  })
+  const runs = await runCluster(specs, {
+    onRecord: (party, record) => {
+      if (record.kind !== "prepared") return
+      groups.push(record.group)
+      const { share, pairs } = record.secret
+      const kept = {
+        share: Secret.from(share.expose()),
+        pairs: pairs.map((pair) => ({
+          ...pair,
+          zeroSeed: Secret.from(pair.zeroSeed.expose()),
+          otAlice: pair.otAlice && Secret.from(pair.otAlice.expose()),
+          otBob: pair.otBob && Secret.from(pair.otBob.expose()),
+        })),
+      }
+      secrets.set(party, kept)
+    },
+  })
+  for (const { ending } of runs.values()) expect(ending.kind).toBe("done")
+  const [made] = groups
+  if (made === undefined) throw new Error("nothing was made")
+  return {
+    group: { ...made, status: "ACTIVE", certificate: [] },
+    secretOf: (party) => {
+      const found = secrets.get(party)
+      if (found === undefined) throw new Error("no member")
+      return found
+    },
+  }
+}
+
+async function signed(
+  of: Imported,
+  signers: readonly PartyId[],
+  algorithm: SignSpec["algorithm"],
+  message: string,
+): Promise<MessageSignature> {
+  const digest = algorithm === "eddsa" ? utf8(message) : sha256(utf8(message))
+  const specs = signers.map(
+    (self): SessionSpec => ({
+      protocol: "sign",
+      self,
+      taskId: "t",
+      attempt: 1,
+      algorithm,
+      group: of.group,
+      secret: of.secretOf(self),
+      signers,
+      messages: [toSign(digest)],
+    }),
+  )
+  const runs = await runCluster(specs)
+  const [run] = runs.values()
+  if (run?.ending.kind !== "done" || run.ending.result.kind !== "signatures")
+    throw new Error(JSON.stringify(run?.ending))
+  const [signature] = run.ending.result.signatures
+  if (signature === undefined) throw new Error("no signature")
+  return signature
+}
+
+const SMALL_AND_LARGE = [1n, 2n, 2n ** 251n + 7n, 3n, 2n ** 128n + 1n]
+
+describe.each([
+  ["secp256k1 2 of 2", { curve: "secp256k1", threshold: 2, size: 2 }, [1, 0], 3, 2],
+  [
+    "secp256k1 2 of 3, small ids",
+    { curve: "secp256k1", threshold: 2, size: 3, shareIds: [1n, 2n, 3n], version: 1 },
+    [2, 0],
+    3,
+    2,
+  ],
+  [
+    "secp256k1 3 of 5, ids of every size",
+    { curve: "secp256k1", threshold: 3, size: 5, shareIds: SMALL_AND_LARGE, version: 2 },
+    [4, 2, 1],
+    4,
+    2,
+  ],
+  ["ed25519 2 of 2", { curve: "ed25519", threshold: 2, size: 2 }, [0, 1], 3, 2],
+  [
+    "ed25519 2 of 3, a large id",
+    { curve: "ed25519", threshold: 2, size: 3, shareIds: [3n, 2n ** 250n, 9n] },
+    [1, 2],
+    3,
+    3,
+  ],
+  [
+    "ed25519 3 of 5, ids of every size",
+    { curve: "ed25519", threshold: 3, size: 5, shareIds: SMALL_AND_LARGE },
+    [0, 3, 4],
+    5,
+    3,
+  ],
+] as const)("%s", (_, choice, of, size, threshold) => {
+  test("the key, its chain code and its children stay, and nodes without a file sign", async () => {
+    const foreign = foreignGroup({ ...(choice as ForeignChoice) })
+    const old = imported(foreign, of)
+    expect(rootExtendedPublicKey(old.group)).toBe(foreign.extendedKey)
+    checkGroup(old.group)
+    expect(decodeGroupPublic(encodeGroupPublic(old.group))).toEqual(old.group)
+    const after = await reshared(old, size, threshold)
+    expect(rootExtendedPublicKey(after.group)).toBe(foreign.extendedKey)
+    const parties = makeMembers(size).map(({ party }) => party)
+    const signers = parties.slice(size - threshold)
+    if (foreign.curve === "ed25519") {
+      const { signature } = await signed(after, signers, "eddsa", "pay")
+      expect(ed25519.verify(signature, utf8("pay"), foreign.rootKey, { zip215: false })).toBe(true)
+      return
+    }
+    const ecdsa = await signed(after, signers, "ecdsa", "pay")
+    expect(secp256k1.verify(ecdsa.signature, sha256(utf8("pay")), foreign.rootKey, { prehash: false })).toBe(true)
+  })
+})
+
+test("the dealers' shares are on one polynomial at their own share ids, and any other node's file gives the same key", () => {
+  const foreign = foreignGroup({ curve: "ed25519", threshold: 2, size: 3 })
+  const [a, b] = [imported(foreign, [0, 1]), imported(foreign, [1, 2])]
+  expect(rootExtendedPublicKey(a.group)).toBe(rootExtendedPublicKey(b.group))
+  expect(toHex(a.group.epochId)).not.toBe(toHex(b.group.epochId))
+  for (const { party } of a.group.members) checkShare(a.group, a.secretOf(party), party)
+})
+
+// ---- what is refused -----------------------------------------------------------------------------------------------
+
+const codeOf = (action: () => unknown): string => {
+  try {
+    action()
+    return "none"
+  } catch (error) {
+    return error instanceof CosignerError ? error.code : String(error)
+  }
+}
+
+describe("refused", () => {
+  const foreign = foreignGroup({ curve: "secp256k1", threshold: 2, size: 3 })
+  const group = fileOf(foreign, 0)
+  const [x, y] = dealersOf(group, [0, 1])
+  if (x === undefined || y === undefined) throw new Error("two dealers")
+  test.each([
+    ["too few dealers", [x]],
+    ["too many dealers", dealersOf(group, [0, 1, 2])],
+    ["a node twice", [x, { ...y, party: x.party }]],
+    ["a participant twice", [x, { ...y, participant: x.participant }]],
+    ["a participant of another file", [x, { ...y, participant: { ...y.participant } }]],
+  ])("%s", (_, dealers) => {
+    expect(codeOf(() => importedGroup(group, dealers))).toBe("E-KEY-037")
+  })
+  test("a threshold of one, and an id that no task could name", () => {
+    const one: RecoveryGroup = { ...group, threshold: 1 }
+    expect(codeOf(() => importedGroup(one, dealersOf(one, [0])))).toBe("E-KEY-037")
+    const named = fileOf(foreignGroup({ curve: "ed25519", threshold: 2, size: 2, groupId: "short" }), 0)
+    expect(codeOf(() => importedGroup(named, dealersOf(named, [0, 1])))).toBe("E-KEY-037")
+  })
+  test("any set of public shares that misses the root, whether its owner deals or not", () => {
+    const strange = fileOf(foreignGroup({ curve: "secp256k1", threshold: 2, size: 3 }), 0)
+    for (const wrong of [0, 1, 2]) {
+      const participants = group.participants.map((one, i) =>
+        i === wrong ? { ...one, sharePublicKey: strange.participants[i]?.sharePublicKey ?? one.sharePublicKey } : one,
+      )
+      const bad: RecoveryGroup = { ...group, participants, own: participants[0] ?? group.own }
+      expect(codeOf(() => importedGroup(bad, dealersOf(bad, [0, 1])))).toBe("E-KEY-014")
+    }
+  })
+  test("a wrong password, and a share that is not the public share's", () => {
+    using keys = new OpeningKeys(Secret.from(utf8("not the password")))
+    expect(codeOf(() => proveShare(group, keys))).toBe("E-KEY-015")
+    using right = new OpeningKeys(Secret.from(utf8(PASSWORD)))
+    const swapped = { ...group, own: group.participants[1] ?? group.own }
+    expect(codeOf(() => proveShare(swapped, right))).toBe("E-KEY-016")
+  })
+  test("participant sets that differ make other epochs, which no reshare takes together", () => {
+    const { group: whole } = imported(foreign, [0, 1])
+    const fewer: RecoveryGroup = { ...group, participants: group.participants.slice(0, 2) }
+    expect(toHex(importedGroup(fewer, dealersOf(fewer, [0, 1])).epochId)).not.toBe(toHex(whole.epochId))
+  })
+})
+
+test("the records of all members, signed and equal, are the group; anything else is not", () => {
+  const foreign = foreignGroup({ curve: "ed25519", threshold: 2, size: 3 })
+  const { group } = imported(foreign, [0, 2])
+  const { group: other } = imported(foreignGroup({ curve: "ed25519", threshold: 2, size: 2 }), [0, 1])
+  const by = (n: number, of: GroupPublic) => importRecord(of, partyAt(n), (bytes) => identityAt(partyAt(n)).sign(bytes))
+  const [a, b] = [by(0, group), by(1, group)]
+  expect(groupOfRecords([a, b])).toEqual(group)
+  // What became of the epoch since, and what the operator said of the old shares, changes nothing.
+  expect(by(0, { ...group, status: "ERASED", certificate: [utf8("destroyed")] })).toEqual(a)
+  const wrong = [
+    [],
+    [a],
+    [a, a],
+    [a, by(1, other)],
+    [a, by(2, group)],
+    [a, { ...b, signature: a.signature }],
+    [a, { ...b, group: `${b.group.slice(0, -2)}01` }],
+    [by(0, { ...group, mode: "keygen" }), by(1, { ...group, mode: "keygen" })],
+    [by(0, { ...group, createdMs: 9 }), by(1, { ...group, createdMs: 9 })],
+    [by(0, { ...group, threshold: 3 }), by(1, { ...group, threshold: 3 })],
+  ]
+  for (const records of wrong) expect(codeOf(() => groupOfRecords(records))).toMatch(/^E-KEY-0(38|07)$/)
+})
