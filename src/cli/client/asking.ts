@@ -24,7 +24,7 @@ import { flag, integer, list, value } from "../command.ts"
 import { profileOption, type WaasConnection } from "./profile.ts"
 import { signLines } from "./request.ts"
 import { vaultOption } from "./vault.ts"
-import { checkedVault, checkSignatures, curveTypeOf, rootOf } from "./verified.ts"
+import { amiss, checkedVault, checkSignatures, curveTypeOf, rootOf } from "./verified.ts"
 import { signEnding, timeoutOption, untilEnded } from "./wait.ts"
 
 /** What every command that asks for signatures takes. */
@@ -112,6 +112,8 @@ export async function askForSignatures(
     progress,
     signEnding(() => client.signRequest(vaultId, id)),
   )
+  if (done.signature_type !== wish.signatureType)
+    throw amiss(`request ${id} has signatures of type ${done.signature_type} where ${wish.signatureType} was asked for`)
   checkSignatures(root, done, planned.messages)
   const { fields, lines } = await addition(done)
   const words = text.map((line) => `signed: ${line}`)
