@@ -7,7 +7,7 @@ import { callText } from "../intent/evm/callText.ts"
 import { isUnread, type NamedCall, namedCall, type UnreadCall } from "../intent/evm/namedCall.ts"
 import type { Effect } from "../intent/reading.ts"
 import { fromEvm } from "../intent/tron/address.ts"
-import { withoutPrefixes } from "../intent/tron/calls.ts"
+import { withoutPrefixes } from "../intent/tron/callData.ts"
 import { accountKey, type Names, namesOf } from "./names.ts"
 
 /** Undefined where no ABI says what the effect is: it is no call, or its contract has none. */

@@ -2,10 +2,11 @@
  * Calls of contracts. TRON's virtual machine takes the same call data as the EVM, so the EVM's readers read them (TRC-20 is
  * ERC-20, TRC-721 is ERC-721, calls inside calls), and what they find is written in TRON's words here.
  */
-import { type Bytes, copy, toHex } from "../../bytes.ts"
+import type { Bytes } from "../../bytes.ts"
 import { EffectList } from "../evm/calls.ts"
 import type { Account, Effect } from "../reading.ts"
-import { fromEvm, PREFIX, toEvm } from "./address.ts"
+import { fromEvm, toEvm } from "./address.ts"
+import { withoutPrefixes } from "./callData.ts"
 
 interface ContractCall {
   readonly chain: string
@@ -30,31 +31,6 @@ export function effectsOfCall({ chain, native, from, to, data, value }: Contract
   return effects.list.map((effect) =>
     translated(effect.kind === "call" && effect.data === plain ? { ...effect, data } : effect),
   )
-}
-
-/** Where the arguments of TRC-20's methods are addresses: transfer, approve, transferFrom and two kinds of more. */
-const ADDRESS_WORDS: ReadonlyMap<string, readonly number[]> = new Map([
-  ["a9059cbb", [0]],
-  ["095ea7b3", [0]],
-  ["23b872dd", [0, 1]],
-  ["d73dd623", [0]],
-  ["39509351", [0]],
-])
-const WORD = 32
-/** Of the 12 bytes before an EVM address, the last. */
-const PREFIX_AT = 11
-
-/**
- * Many clients leave the prefix 0x41 before an address in call data. Contracts pass over it, or refuse it: to none is it another
- * address. Anything else before an address stays, and is refused as it is everywhere.
- */
-export function withoutPrefixes(data: Uint8Array): Bytes {
-  const plain = copy(data)
-  for (const word of ADDRESS_WORDS.get(toHex(data.subarray(0, 4))) ?? []) {
-    const at = 4 + WORD * word + PREFIX_AT
-    if (plain[at] === PREFIX) plain[at] = 0
-  }
-  return plain
 }
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/
