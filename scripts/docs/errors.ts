@@ -1,8 +1,9 @@
 /** errors.md, the runbook: every code with what it says, what to do next and, where an operator needs more, a note. And exit-codes.md. */
 import { type CodeEntry, EXIT } from "../../src/errors/entry.ts"
+import { NOTES } from "../../src/errors/runbook/notes.ts"
+import { RUNBOOK } from "../../src/errors/runbook.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { code, page, table } from "./markdown.ts"
-import { NOTES } from "./runbook.ts"
 import { templateOf } from "./template.ts"
 
 const AREAS: Readonly<Record<string, string>> = {
@@ -58,9 +59,23 @@ function entryOf(of: Code): string {
     `> ${templateOf(of).replaceAll("<", "\\<").replaceAll("\n", "\n> ")}`,
     "",
     `- **next:** ${next}`,
+    ...guideOf(of),
     ...(note === undefined ? [] : [`- **more:** ${note}`]),
     `- ${kind}, exit code ${exit}`,
   ].join("\n")
+}
+
+/** What the runbook adds; angle brackets and stars stay text. */
+function guideOf(of: Code): readonly string[] {
+  const guide = RUNBOOK[of]
+  if (guide === undefined) return []
+  const { causes, tell, act, over } = guide
+  return [
+    `- **causes:** ${causes.map((cause, i) => (causes.length > 1 ? `(${i + 1}) ${cause}` : cause)).join("; ")}`,
+    `- **tell them apart:** ${tell}`,
+    `- **do:** ${act}`,
+    `- **over when:** ${over}`,
+  ]
 }
 
 const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {

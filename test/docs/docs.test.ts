@@ -8,6 +8,7 @@ import { templateOf } from "../../scripts/docs/template.ts"
 import { globalOptions } from "../../src/cli/globals.ts"
 import { checkConfig } from "../../src/config/load.ts"
 import { template } from "../../src/config/template.ts"
+import { RUNBOOK } from "../../src/errors/runbook.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
 import { ROUTES } from "../../src/ops/port/routes.ts"
@@ -108,6 +109,12 @@ describe("what the texts tell people to type", async () => {
     const lines = all.flatMap(({ command }) => (command?.examples ?? []).map(([line]) => line))
     expect(lines.filter((line) => line.startsWith("cosigner ") && problemOf(line) !== undefined)).toEqual([])
   })
+  test("every command of the runbook", () => {
+    const texts = Object.values(RUNBOOK).flatMap((guide) => [...guide.causes, guide.tell, guide.act, guide.over])
+    const lines = texts.flatMap((text) => typed(text)).map((line) => line.trim())
+    expect(lines.length).toBeGreaterThan(30)
+    expect(lines.filter((line) => problemOf(line) !== undefined)).toEqual([])
+  })
   test("every next step of every code", () => {
     const steps = Object.values(codes).flatMap(({ next }) => (typeof next === "string" ? [next] : []))
     const lines = steps.flatMap((step) => step.match(/\bcosigner( [a-z]+(-[a-z]+)*)+/g) ?? [])
@@ -123,6 +130,31 @@ describe("what the texts tell people to type", async () => {
     expect(problemOf("cosigner config check --prodd")).toBe("--prodd")
     expect(problemOf("cosigner bogus")).toBe("no such command")
     expect(problemOf("cosigner config check --prod")).toBeUndefined()
+  })
+})
+
+describe("the runbook", () => {
+  test("every code of class fault or bug has its entry, and a person at night finds all four parts", () => {
+    const wanted = Object.keys(codes)
+      .filter(isCode)
+      .filter((code) => codes[code].kind !== "input")
+    expect(wanted.length).toBeGreaterThan(100)
+    expect(wanted.filter((code) => RUNBOOK[code] === undefined)).toEqual([])
+    for (const [code, guide] of Object.entries(RUNBOOK)) {
+      expect({ code, known: isCode(code), causes: guide.causes.length > 0 }).toEqual({
+        code,
+        known: true,
+        causes: true,
+      })
+      for (const text of [...guide.causes, guide.tell, guide.act, guide.over])
+        expect(`${code} ${text}`).toMatch(/^\S+ \S.{3,}[^.;,\s]$/)
+    }
+  })
+  test("codes and commands that it names exist", () => {
+    const texts = Object.values(RUNBOOK).flatMap((guide) => [...guide.causes, guide.tell, guide.act, guide.over])
+    const named = texts.flatMap((text) => text.match(/\bE-[A-Z]{3}-\d{3}\b/g) ?? [])
+    expect(named.filter((code) => !isCode(code))).toEqual([])
+    expect(named.length).toBeGreaterThan(20)
   })
 })
 

@@ -1,0 +1,164 @@
+/** Runbook of tasks on a node (E-TSK) and of WaaS (E-WAA). */
+import { guide } from "./guide.ts"
+
+const ASKED_AGAIN = "the same request, made again, ends with signatures"
+const LATER = "the node takes tasks again: `cosigner status` is ready, and WaaS gets on with the request"
+
+export const taskGuides = {
+  "E-TSK-004": guide(
+    ["a participant was offline or slow", "a callback server or a person took too long", "a clock is off"],
+    "the request at WaaS names who had not approved; E-STA-012 on a node is the clock",
+    "bring back who was missing, then ask again with a deadline that leaves time",
+    ASKED_AGAIN,
+  ),
+  "E-TSK-014": guide(
+    ["another participant went offline", "its session failed", "the machine is too slow for the session's limit"],
+    "the reason names the party; the same task in that node's log says why",
+    "nothing at first: WaaS begins another attempt. If it repeats, repair the named node, or sign without it",
+    "the task ends with 190",
+  ),
+  "E-TSK-015": guide(
+    ["a defect of the other node", "two processes run from one identity", "the other node was taken over"],
+    "`cosigner strikes` has the kind and evidence; `--json` holds what proves an EQUIV",
+    "sign without that participant, and have its operator explain it. Nothing of this node's secrets was lost by one such stop",
+    "sessions with that participant end with results; after an explanation `cosigner strikes pardon` forgives it",
+  ),
+  "E-TSK-017": guide(
+    ["WaaS or callers ask for too much at once", "sessions hang"],
+    "`cosigner status` counts open tasks and sessions; E-STA-013 or E-STA-014 accompany the second",
+    "wait: WaaS asks again. Spread the requests, or sign with other nodes",
+    LATER,
+  ),
+  "E-TSK-020": guide(
+    ["the store failed in the middle of a task", "a defect"],
+    "E-STO or E-STA-010 in the log just before is the first",
+    "repair the store; open tasks go on after that, or after a restart. Without a store error keep the log and report it",
+    "the task ends, and `cosigner doctor` has no failure",
+  ),
+  "E-TSK-031": guide(
+    ["an attempt ended after this node had sent its share of the signature"],
+    "the other participants' logs under the task id, and the chain: one of them may have the whole signature",
+    "do not ask for the same in another form before you have looked: both could be signed. The limits stay debited on purpose",
+    "you know for each message whether a signature exists",
+  ),
+  "E-TSK-033": guide(
+    ["WaaS asks for what rules refuse, again and again", "somebody tries rules out"],
+    "`cosigner_tasks_unrecorded_total` by code, and the tasks in `/tasks`, show what was asked",
+    "ask the operator of WaaS who asks. Approved tasks go on as always",
+    "the counter stands still, and refused tasks are recorded again",
+  ),
+  "E-TSK-034": guide(
+    ["another participant sends without end", "WaaS repeats messages"],
+    "the same sender in the logs of all participants is the first",
+    "sign without that node until its operator explains it; for WaaS see its log",
+    "sessions end with results",
+  ),
+  "E-TSK-035": guide(
+    ["many tasks are approved and never finished", "check-ups without end"],
+    "`/tasks` shows which type and how they ended",
+    "ask the operator of WaaS why. Wait for the daily allowance, or start the node again",
+    LATER,
+  ),
+  "E-TSK-036": guide(
+    ["many large payloads are in work at once"],
+    "`/tasks` shows how many are open",
+    "wait: WaaS asks again. Ask for fewer at a time",
+    LATER,
+  ),
+  "E-TSK-039": guide(
+    ["the node was upgraded, or [intent] changed, between approval and start"],
+    "the log has the reload or restart in between",
+    "ask again under a new request: it is judged anew",
+    ASKED_AGAIN,
+  ),
+  "E-TSK-045": guide(
+    ["this machine's clock is off", "that of WaaS is off"],
+    "see E-STA-012, which is the alarm of the same thing",
+    "set the clock; what was approved begins with the next attempt",
+    "readiness item `clock` is ok",
+  ),
+  "E-TSK-048": guide(
+    ["the node stops", "its store cannot write", "workers or the main thread do not answer"],
+    "`/readyz` of the node names the item",
+    "the entry of that item's code E-STA-01n; WaaS asks other nodes meanwhile",
+    LATER,
+  ),
+  "E-TSK-050": guide(
+    ["the node crashed in the middle of checks of one member, several times"],
+    "the log before each start says how the process ended: out of memory, a kill, a power cut",
+    "stop the crashes first. Then refresh the group: `cosigner client group reshare GROUP --kind refresh`, with rules that allow it",
+    "`cosigner info group` shows a new epoch, and readiness item `groups` is ok",
+  ),
+  "E-WAA-004": guide(
+    ["a second `cosigner waas start` on the folder", "the old one has not ended yet"],
+    "the process list, or `fuser -v waas.db`",
+    "stop one of them; a folder is served by one process",
+    "it starts and says where it listens",
+  ),
+  "E-WAA-006": guide(
+    ["the disk is full or fails", "owner or mode changed", "the file is damaged"],
+    "the problem in the text; `df -h`, `ls -l`, `dmesg`",
+    "repair the disk or the rights; for a damaged file restore the folder. Nodes keep shares and results meanwhile, and report results again",
+    "WaaS starts, and a request ends",
+  ),
+  "E-WAA-011": guide(
+    ["another program has the port", "the address is not this machine's", "a port below 1024 without the right to it"],
+    "`ss -ltnp`, `ip addr`",
+    "end that program, or change [waas] listen",
+    "it starts and says where it listens",
+  ),
+  "E-WAA-012": guide(
+    ["the request is wrong", "the API key is revoked or lacks the role", "WaaS is overloaded"],
+    "the number: 2003 and 2006 are the first, 2024 the second, 2026 the third",
+    "correct what the message names; the REST reference lists the numbers",
+    "the same command ends with 0",
+  ),
+  "E-WAA-013": guide(
+    ["WaaS does not run", "the address is wrong", "the response key is that of another WaaS"],
+    "the problem in the text: a refused connection, or a signature that does not verify",
+    "start WaaS, correct the address; take the response key from `cosigner waas info` on its machine, not from the network",
+    "the same command ends with 0",
+  ),
+  "E-WAA-020": guide(
+    ["nodes were offline", "a callback server did not answer", "attempts failed until the time was over"],
+    "the text names who was missing, and the causes of attempts before",
+    "bring those nodes back and look at their readiness, then make a new request",
+    "a new request ends with success",
+  ),
+  "E-WAA-022": guide(
+    ["one of the nodes is defective or hostile"],
+    "the result that threshold others share is the right one; the odd node's log has its version",
+    "the key is not used. Take that node out before you generate again, and keep its log",
+    "a new key generation ends with success",
+  ),
+  "E-WAA-023": guide(
+    ["the named nodes are defective or hostile", "WaaS and nodes derive differently, after a mixed upgrade"],
+    "versions of all named nodes; other signers give valid signatures in the first case",
+    "nothing was released. Sign with other nodes, and look at the named ones",
+    ASKED_AGAIN,
+  ),
+  "E-WAA-024": guide(
+    ["one participant fails each time", "the network between nodes and WaaS is too slow", "a ban or strikes"],
+    "the last reason, and the same task id in each node's log",
+    "repair or leave out the node that fails; see its code",
+    ASKED_AGAIN,
+  ),
+  "E-WAA-025": guide(
+    ["that node is of another release", "it is defective or hostile"],
+    "its version and log under the task id",
+    "the result is not used. Upgrade it, or sign without it",
+    ASKED_AGAIN,
+  ),
+  "E-WAA-026": guide(
+    ["the request's other task ended first"],
+    "that task's own reason",
+    "treat that one; this task would have been useless without it",
+    "a new request ends with success",
+  ),
+  "E-WAA-027": guide(
+    ["what the named code says"],
+    "the node's log under the task id",
+    "the entry of that code",
+    "a new request ends with success",
+  ),
+} as const
