@@ -3,12 +3,13 @@
  *
  * cosigner-linux-x64-v0.1.0.tar.gz holds the folder cosigner-linux-x64 with the binary, SHA256SUMS of every file in it,
  * the configuration's template, units, completions, man pages, documents (the specification among them), licence and bill
- * of materials.
+ * of materials. The same files stand in archives with the names that the published install scripts look for (release/published.ts).
  */
 import { createHash } from "node:crypto"
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { commonFiles, file, sumsOf } from "./release/contents.ts"
+import { publishedFiles, publishedNames } from "./release/published.ts"
 import type { Lock } from "./release/sbom.ts"
 import { gzip, type TarFile, tar } from "./release/tar.ts"
 import { mustRun, root } from "./toolchain.ts"
@@ -38,10 +39,18 @@ try {
       ({ path, bytes }) => !first.some((tarFile) => tarFile.path === path && same(tarFile.bytes, bytes)),
     )
     if (changed.length > 0) throw new Error(`not the same twice: ${changed.map(({ path }) => path).join(", ")}`)
-    const packed = gzip(tar(first, mtime))
-    if (!same(packed, gzip(tar(again, mtime)))) throw new Error(`${name} was not packed the same twice`)
-    await writeFile(join(out, name), packed)
-    sums.push(`${createHash("sha256").update(packed).digest("hex")}  ${name}\n`)
+    const packed = gzip(tar(inFolder(machine, first), mtime))
+    if (!same(packed, gzip(tar(inFolder(machine, again), mtime))))
+      throw new Error(`${name} was not packed the same twice`)
+    const published = gzip(tar(publishedFiles(machine, first), mtime))
+    const archives = [
+      [name, packed] as const,
+      ...publishedNames(machine, version).map((one) => [one, published] as const),
+    ]
+    for (const [archive, bytes] of archives) {
+      await writeFile(join(out, archive), bytes)
+      sums.push(`${createHash("sha256").update(bytes).digest("hex")}  ${archive}\n`)
+    }
     console.error(`${name} ${(packed.length / 1e6).toFixed(1)} MB, the same twice`)
   }
   await writeFile(join(out, "SHA256SUMS"), sums.join(""))
@@ -51,17 +60,22 @@ try {
   await rm(scratch, { recursive: true, force: true })
 }
 
-/** Everything in the package's folder, SHA256SUMS included. */
+/** Our own package, and the published names beside it. */
+function inFolder(machine: string, files: readonly TarFile[]): readonly TarFile[] {
+  return [...files, file("SHA256SUMS", sumsOf(files))].map((tarFile) => ({
+    ...tarFile,
+    path: `cosigner-${machine}/${tarFile.path}`,
+  }))
+}
+
+/** Everything in the package's folder but SHA256SUMS. */
 async function filesFor(machine: string): Promise<readonly TarFile[]> {
   const binary = join(scratch, machine, "cosigner")
   await mustRun("build.ts", "--target", `bun-${machine}`, "--outfile", binary)
   const common = await commonFiles({ version, date: time.toISOString().slice(0, 10) }, lock, time)
   const files: readonly TarFile[] = [file("cosigner", await readFile(binary), true), ...common]
   await rm(binary)
-  return [...files, file("SHA256SUMS", sumsOf(files))].map((tarFile) => ({
-    ...tarFile,
-    path: `cosigner-${machine}/${tarFile.path}`,
-  }))
+  return files
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

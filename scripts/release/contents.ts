@@ -12,7 +12,7 @@ import { type Lock, sbom } from "./sbom.ts"
 import type { TarFile } from "./tar.ts"
 
 const COMPLETIONS = { bash: "cosigner.bash", zsh: "_cosigner", fish: "cosigner.fish" } as const
-const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "Containerfile"]
 
 export async function commonFiles(edition: Edition, lock: Lock, time: Date): Promise<readonly TarFile[]> {
   const below = (pattern: string): readonly string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })]
