@@ -166,8 +166,10 @@ describe.skipIf(!isRoot)("its steps, carried out in a folder", () => {
     })
     let said = ""
     child.stderr.on("data", (piece: Uint8Array) => {
+      const wasRunning = said.includes('msg="running"')
       said += Buffer.from(piece).toString()
-      if (/msg="running"/.test(said)) child.kill("SIGTERM")
+      // once: a second one ends the process at once
+      if (!wasRunning && said.includes('msg="running"')) child.kill("SIGTERM")
     })
     const status = await new Promise<number | null>((resolve) => child.once("close", resolve))
     return { said, status }
