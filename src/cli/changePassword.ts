@@ -1,4 +1,7 @@
-/** `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten. A running node does it itself. */
+/**
+ * `cosigner change-password`: wraps the data key again, in one commit; no record is rewritten, and a running node does it itself.
+ * With --reencrypt a new data key is drawn and every record sealed again.
+ */
 import { join } from "node:path"
 import { charactersOf, LEAST_CHARACTERS, MOST_BYTES } from "../config/keyFile.ts"
 import { changeWithKeyFile } from "../config/passwordChange.ts"
@@ -6,9 +9,11 @@ import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { isTaken } from "../files.ts"
 import { askNode } from "../ops/admin/client.ts"
+import type { Output } from "../output.ts"
 import { Secret } from "../secret.ts"
+import { reencrypt } from "../store/reencrypt.ts"
 import { openStore } from "../store/store.ts"
-import { command } from "./command.ts"
+import { command, flag } from "./command.ts"
 import { CREDENTIAL } from "./password.ts"
 
 /** Whoever means to hand a password over on stdin has it ready: a pipe that stays silent is nobody. */
@@ -21,20 +26,34 @@ export const changePassword = command({
     "equal lines. A key file gets it too (FILE.bak keeps the old one until the next start), or nothing is changed. Backups keep",
     "the password they have. The old password still opens every copy of the database that was made before. The key under which",
     "records are sealed stays the same: whoever had the old password and such a copy can read later copies too. If the old password",
-    "was known to somebody, restore a fresh backup, which draws a new key, and refresh the groups by a reshare, which makes new shares.",
+    "was known to somebody, use --reencrypt: it draws a new key and seals every record again, in a new file that takes the place of",
+    "the old one whole. The node must not be running for it, because that would not see the new file. It does not undo what a copy",
+    "and the old password have shown already: refresh the groups by a reshare, which makes new shares, and make new backups.",
   ].join("\n"),
+  options: {
+    reencrypt: flag("--reencrypt", "draw a new key too, and seal every record again; the node must not be running"),
+  },
   examples: [
     ["cosigner change-password", "asks for the old one and the new one"],
+    [
+      "cosigner change-password --reencrypt",
+      "after somebody may have known the old one and had a copy of the database",
+    ],
     ["cosigner change-password --key-file .password < new-twice", "as scripts do: the new password on two lines"],
   ],
-  run: async ({ config, env, passwords, out }) => {
+  run: async ({ config, env, options, passwords, out }) => {
     const { db } = await config()
     const { key_file: keyFile } = db
     if (keyFile === undefined) requireNoCredential(env)
     using password = await passwords.existing(db)
     const forTerminal = { key_file: undefined, danger_allow_readable_key_file: false }
     using next = process.stdin.isTTY === true ? await passwords.fresh(forTerminal) : await fromStdin(db.path)
+    let records = 0
     const change = async (): Promise<void> => {
+      if (options.reencrypt) {
+        records = reencrypt(db.path, { password, next, progress: told(out) })
+        return
+      }
       const asked = await askNode(db.path, { command: "change-password" }, password, next)
       if (asked !== undefined) return
       using store = openStore(db.path, password, { readOnly: false })
@@ -42,8 +61,10 @@ export const changePassword = command({
     }
     if (keyFile === undefined) await change()
     else await changeWithKeyFile({ path: db.path, key_file: keyFile }, { before: password, next }, change)
-    out.result({ db: db.path, changed: true, key_file: keyFile ?? null }, [
+    const done = { db: db.path, changed: true, key_file: keyFile ?? null }
+    out.result(options.reencrypt ? { ...done, reencrypted_records: records } : done, [
       `Password changed: ${db.path}`,
+      ...(options.reencrypt ? [`Encrypted again under a new key: ${records} records`] : []),
       keyFile === undefined
         ? "Whatever hands the password to the node must hand over the new one before the next start"
         : `Key file changed: ${keyFile}; the old password is in ${keyFile}.bak until the next start`,
@@ -51,6 +72,16 @@ export const changePassword = command({
     return EXIT.ok
   },
 })
+
+/** A remark at each tenth of the way. */
+function told(out: Output): (done: number, total: number) => void {
+  let tenths = 0
+  return (done, total) => {
+    const now = Math.floor((10 * done) / total)
+    if (now > tenths) out.note(`cosigner: ${done} of ${total} records`)
+    tenths = Math.max(tenths, now)
+  }
+}
 
 function requireNoCredential(env: Readonly<Record<string, string | undefined>>): void {
   const folder = env["CREDENTIALS_DIRECTORY"]

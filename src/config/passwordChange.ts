@@ -13,6 +13,7 @@ import { dirname } from "node:path"
 import { CosignerError, errorText, isCode } from "../errors.ts"
 import { errnoOf, isTaken, NewFile, nameOver, syncPath } from "../files.ts"
 import type { Secret } from "../secret.ts"
+import { migrateIfDue } from "../store/migrate.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { MOST_BYTES, readKeyFile } from "./keyFile.ts"
 
@@ -110,11 +111,17 @@ function discard(file: string): void {
 }
 
 /**
- * Opens the database to be its node. If a change of its password was cut off, the key file is settled: `tell` hears of it.
- * Throws what openStore throws.
+ * Opens the database to be its node, and brings it to this program's format first. If a change of its password was cut off, the
+ * key file is settled. `tell` hears of both. Throws what openStore throws.
  */
 export function openAsNode(db: KeyedDatabase, password: Secret, tell: (note: string) => void): Store {
   const file = db.key_file === undefined ? undefined : resolved(db.key_file)
+  const migrated = migrateIfDue(db.path, Date.now())
+  if (migrated !== undefined) {
+    tell(
+      `the database had format ${migrated.from} and was migrated; the copy from before is ${migrated.copy}: no node may run on it`,
+    )
+  }
   try {
     const store = openStore(db.path, password, { readOnly: false })
     if (file !== undefined) discard(file)

@@ -197,4 +197,10 @@ export const storeCodes = {
       `${d.path} has ${d.names} names (hard links); two nodes could run on it, each with a lock beside its own name`,
     next: "stop every node that uses it, find the other names with find -samefile, and remove them; a hard link is no backup either: it changes with the file",
   }),
+  "E-STO-032": entry<OfFile & { readonly format: number; readonly wanted: number }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `${d.path} has format ${d.format}, and this program writes format ${d.wanted}`,
+    next: "bring it to the new format: cosigner migrate, or a start of the node; a copy of the file is kept first",
+  }),
 } as const

@@ -72,7 +72,7 @@ export const decodingAll =
     wipeSecrets(parseBody(path, kind, version, plain))
   }
 
-function wipeSecrets(value: unknown): void {
+export function wipeSecrets(value: unknown): void {
   if (value instanceof Secret) return value.wipe()
   if (Array.isArray(value)) return value.forEach(wipeSecrets)
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {

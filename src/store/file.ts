@@ -12,7 +12,9 @@ import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
-export const FORMAT = 1
+/** 2: a seal names the epoch of its subkey (seal.ts). Format 1 is read, and written after `migrate`, which a start does. */
+export const FORMAT = 2
+const OLDEST_READ = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
 const APPLICATION_ID = 0x4353474e
 const MAGIC = "SQLite format 3\0"
@@ -85,22 +87,36 @@ export class SecretsFile implements Disposable {
       makeFolder(dirname(path))
       using _lock = lockProcess(path)
       if (existsSync(path)) throw new CosignerError("E-STO-001", { path })
-      const draft = `${path}.new`
-      try {
-        for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
-        closeSync(createFile(draft))
-        using file = SecretsFile.#makeTable(draft)
-        fill(file)
-      } catch (error) {
-        for (const leftover of [draft, `${draft}-journal`]) rmSync(leftover, { force: true })
-        throw error
-      }
-      syncPath(draft)
-      // the process lock keeps others from this name; a second hard link would be a second name of the database
-      nameOver(draft, path)
+      SecretsFile.#put(path, fill)
     } catch (error) {
       throw asFault(error, path, "create")
     }
+  }
+
+  /** Puts another file in the place of this one, whole or not at all. This one is open for writing, and of no use afterwards. */
+  replaceWith(fill: (file: SecretsFile) => void): void {
+    try {
+      SecretsFile.#put(this.path, fill)
+    } catch (error) {
+      throw asFault(error, this.path, "replace")
+    }
+  }
+
+  /** The caller holds the lock of that name. */
+  static #put(path: string, fill: (file: SecretsFile) => void): void {
+    const draft = draftOf(path)
+    try {
+      removeDraft(path)
+      closeSync(createFile(draft))
+      using file = SecretsFile.#makeTable(draft)
+      fill(file)
+    } catch (error) {
+      removeDraft(path)
+      throw error
+    }
+    syncPath(draft)
+    // the process lock keeps others from this name; a second hard link would be a second name of the database
+    nameOver(draft, path)
   }
 
   static #makeTable(path: string): SecretsFile {
@@ -117,8 +133,11 @@ export class SecretsFile implements Disposable {
     let lock: Disposable | undefined
     let db: Database | undefined
     try {
-      checkHead(path)
-      if (!readOnly) lock = lockProcess(path)
+      checkHead(path, readOnly)
+      if (!readOnly) {
+        lock = lockProcess(path)
+        removeDraft(path)
+      }
       db = readOnly ? connectReader(path) : connect(path, false)
       checkTable(path, db)
       const file = new SecretsFile(path, readOnly, db, lock)
@@ -233,6 +252,13 @@ export class SecretsFile implements Disposable {
   }
 }
 
+const draftOf = (path: string): string => `${path}.new`
+
+/** What a process that was killed left of a file in the making. The caller holds the lock of `path`. */
+function removeDraft(path: string): void {
+  for (const leftover of [draftOf(path), `${draftOf(path)}-journal`]) rmSync(leftover, { force: true })
+}
+
 /** With every setting that durability rests on. */
 export function connect(path: string, readOnly: boolean): Database {
   const db = new Database(path, readOnly ? { readonly: true } : { readwrite: true, create: false })
@@ -273,9 +299,12 @@ function connectReader(path: string): Database {
 }
 
 /** Before SQLite sees the file: is it there, and is it one of ours? */
-function checkHead(path: string): void {
+function checkHead(path: string, readOnly: boolean): void {
   const format = formatOf(path)
-  if (format !== FORMAT) throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
+  if (format > FORMAT || format < OLDEST_READ) {
+    throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
+  }
+  if (format < FORMAT && !readOnly) throw new CosignerError("E-STO-032", { path, format, wanted: FORMAT })
   // Now, because SQLite would action on them: asked for a rollback journal it would quietly convert a file with another one.
   if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
 }

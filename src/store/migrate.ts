@@ -1,6 +1,6 @@
 /**
  * From an older format of the file to this program's: which steps are due, a copy for safety, and all steps in one
- * transaction. So far there is one format and no step; the way is here, so that the first one changes nothing else.
+ * transaction. None needs the password: what is sealed stays sealed.
  */
 
 import type { Database } from "bun:sqlite"
@@ -18,7 +18,14 @@ interface Migration {
   readonly run: (db: Database) => void
 }
 
-const MIGRATIONS: readonly Migration[] = []
+const MIGRATIONS: readonly Migration[] = [
+  {
+    from: 1,
+    what: "records written from now on are sealed under a subkey of their kind and epoch; older ones stay readable",
+    // the number alone: whoever does not know it must not write to the file any more
+    run: () => {},
+  },
+]
 
 interface MigrationPlan {
   readonly format: number
@@ -37,6 +44,15 @@ export function planMigration(path: string, target = FORMAT, known = MIGRATIONS)
     return step
   })
   return { format, target, steps }
+}
+
+/** Brings the file to this program's format if it is older; returns what was done, and the safety copy. */
+export function migrateIfDue(
+  path: string,
+  nowMs: number,
+): { readonly from: number; readonly copy: string } | undefined {
+  const plan = planMigration(path)
+  return plan.steps.length === 0 ? undefined : { from: plan.format, copy: migrate(path, plan, nowMs) }
 }
 
 /** Carries the plan out; returns the path of the safety copy. The node must not run: E-STO-003. */

@@ -7,7 +7,15 @@ import { asFault, damage } from "./faults.ts"
 import type { SecretsFile } from "./file.ts"
 import { headerChecksum, unwrapKey } from "./header.ts"
 import { codecOf, type RecordKind } from "./records.ts"
-import { type Head, ID_LENGTH, type RecordPlace, type RecordSealer, SEAL_LENGTH, type SealedRecord } from "./seal.ts"
+import {
+  type Head,
+  ID_LENGTH,
+  isSealLength,
+  type RecordPlace,
+  type RecordSealer,
+  SEAL_LENGTH,
+  type SealedRecord,
+} from "./seal.ts"
 
 export const HEADER_ID = new Uint8Array(ID_LENGTH)
 const HEADER_KIND = 0
@@ -83,7 +91,7 @@ export function assertForm(file: SecretsFile, record: SealedRecord): void {
 }
 
 export function assertHead(file: SecretsFile, { id, kind, version, seal }: Head): void {
-  const good = isBlob(id, ID_LENGTH) && isByte(kind) && isByte(version) && isBlob(seal, SEAL_LENGTH)
+  const good = isBlob(id, ID_LENGTH) && isByte(kind) && isByte(version) && isBlob(seal) && isSealLength(seal.length)
   if (!good) throw malformed(file)
 }
 
@@ -102,7 +110,10 @@ export function readHeader(file: SecretsFile): Uint8Array {
   try {
     const row = getRow(file, HEADER_ID)
     if (row === undefined) throw new CosignerError("E-STO-010", { path, what: "its header" })
-    const intact = row.kind === HEADER_KIND && row.version === HEADER_VERSION && equal(row.seal, headerSeal(row.box))
+    const intact =
+      row.kind === HEADER_KIND &&
+      row.version === HEADER_VERSION &&
+      equal(row.seal, headerSeal(row.box, row.seal.length))
     if (!intact) throw damage(path, "bits of its header have changed")
     return row.box
   } catch (error) {
@@ -147,6 +158,7 @@ export function parseBody<T>(path: string, kind: RecordKind<T>, version: number,
   throw new CosignerError("E-STO-027", { path, kind: kind.byte, version })
 }
 
-const headerSeal = (box: Uint8Array): Uint8Array => headerChecksum(box).subarray(0, SEAL_LENGTH)
+/** Format 1 kept as much of it as its seals were long. */
+const headerSeal = (box: Uint8Array, length = SEAL_LENGTH): Uint8Array => headerChecksum(box).subarray(0, length)
 
 const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

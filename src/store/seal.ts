@@ -3,13 +3,26 @@
  * the whole set. Knows bytes only; which record is what, and when it is written, is the vault's.
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from "node:crypto"
-import { type Bytes, concat, copy, u8 } from "../bytes.ts"
+import { type Bytes, concat, copy, u8, u32be, utf8 } from "../bytes.ts"
 import { Secret } from "../secret.ts"
 
 export const ID_LENGTH = 32
+const EPOCH_LENGTH = 4
 const NONCE_LENGTH = 12
-/** nonce || GCM tag. */
-export const SEAL_LENGTH = NONCE_LENGTH + 16
+const TAG_LENGTH = 16
+/** Nonce || GCM tag: how format 1 sealed, under one key for all boxes. Such records are read; none is written. */
+const SEAL_1_LENGTH = NONCE_LENGTH + TAG_LENGTH
+/** Epoch || nonce || GCM tag. */
+export const SEAL_LENGTH = EPOCH_LENGTH + SEAL_1_LENGTH
+export const isSealLength = (length: number): boolean => length === SEAL_LENGTH || length === SEAL_1_LENGTH
+
+/**
+ * Commits that share the subkeys of their records. A commit writes at most a few hundred records of a kind, so under one key
+ * fewer than 2^30 nonces of 96 bits are drawn: two are the same with a probability below 2^-36 (NIST SP 800-38D, 8.3).
+ */
+const COMMITS_PER_EPOCH = 2 ** 20
+/** Subkeys kept in memory: more epochs than one file has in years. */
+const MOST_SUBKEYS = 4096
 
 /** What the file shows of a record: a name that means nothing without the key, the kind, and the two parts of its box. */
 export interface SealedRecord {
@@ -33,15 +46,20 @@ export const addWeight = (sum: bigint, weight: bigint): bigint => (sum + weight)
 export const subtractWeight = (sum: bigint, weight: bigint): bigint => (sum - weight + MODULUS) % MODULUS
 
 export class RecordSealer implements Disposable {
-  readonly #keys: { readonly [name in "id" | "box" | "nonce" | "sum"]: Secret }
+  readonly #keys: { readonly [name in "id" | "box" | "subkeys" | "nonce" | "sum"]: Secret }
+  /** By kind and epoch. */
+  readonly #subkeys: Map<number, Secret> = new Map()
 
-  /** Four keys from the file's 32-byte data key, which stays the caller's. */
+  /** The keys of a file, from its 32-byte data key, which stays the caller's. */
   constructor(dataKey: Secret) {
-    const derive = (name: string): Secret =>
-      Secret.take(
-        new Uint8Array(hkdfSync("sha256", dataKey.expose(), new Uint8Array(0), `cosigner/store/1/${name}`, 32)),
-      )
-    this.#keys = { id: derive("id"), box: derive("box"), nonce: derive("nonce"), sum: derive("sum") }
+    const derive = (name: string): Secret => hkdf(dataKey, utf8(`cosigner/store/${name}`))
+    this.#keys = {
+      id: derive("1/id"),
+      box: derive("1/box"),
+      subkeys: derive("2/box"),
+      nonce: derive("1/nonce"),
+      sum: derive("1/sum"),
+    }
   }
 
   /** The id under which the record `name` of that kind is filed. */
@@ -49,21 +67,28 @@ export class RecordSealer implements Disposable {
     return copy(createHmac("sha256", this.#keys.id.expose()).update(u8(kind)).update(name).digest())
   }
 
-  seal(place: RecordPlace, plain: Uint8Array): SealedRecord {
+  /** `generation`: the commit that writes it. */
+  seal(place: RecordPlace, plain: Uint8Array, generation: number): SealedRecord {
+    const epoch = Math.floor(generation / COMMITS_PER_EPOCH)
     const nonce = this.#nonce(place, plain)
-    const cipher = createCipheriv("aes-256-gcm", this.#keys.box.expose(), nonce)
+    const cipher = createCipheriv("aes-256-gcm", this.#subkey(place.kind, epoch).expose(), nonce)
     cipher.setAAD(associated(place))
     const box = concat(cipher.update(plain), cipher.final())
-    return { ...place, seal: concat(nonce, cipher.getAuthTag()), box }
+    return { ...place, seal: concat(u32be(epoch), nonce, cipher.getAuthTag()), box }
   }
 
   /** The plain bytes, which the caller wipes; undefined when anything of the record is not as it was sealed. */
   open(record: SealedRecord): Buffer | undefined {
+    const { kind, seal } = record
+    const isFirst = seal.length === SEAL_1_LENGTH
+    const at = isFirst ? 0 : EPOCH_LENGTH
+    const key = isFirst ? this.#keys.box : this.#subkey(kind, uint32At(seal))
     // slice, not subarray: a view makes the engine build a buffer object around these few bytes, for every record.
-    const nonce = record.seal.slice(0, NONCE_LENGTH)
-    const decipher = createDecipheriv("aes-256-gcm", this.#keys.box.expose(), nonce, { authTagLength: 16 })
+    const decipher = createDecipheriv("aes-256-gcm", key.expose(), seal.slice(at, at + NONCE_LENGTH), {
+      authTagLength: TAG_LENGTH,
+    })
     decipher.setAAD(associated(record))
-    decipher.setAuthTag(record.seal.slice(NONCE_LENGTH))
+    decipher.setAuthTag(seal.slice(at + NONCE_LENGTH))
     const plain = decipher.update(record.box)
     try {
       decipher.final()
@@ -72,6 +97,21 @@ export class RecordSealer implements Disposable {
       plain.fill(0)
       return undefined
     }
+  }
+
+  #subkey(kind: number, epoch: number): Secret {
+    const index = kind * 2 ** 32 + epoch
+    const known = this.#subkeys.get(index)
+    if (known !== undefined) return known
+    if (this.#subkeys.size >= MOST_SUBKEYS) this.#forget()
+    const made = hkdf(this.#keys.subkeys, concat(u8(kind), u32be(epoch)))
+    this.#subkeys.set(index, made)
+    return made
+  }
+
+  #forget(): void {
+    for (const key of this.#subkeys.values()) key.wipe()
+    this.#subkeys.clear()
   }
 
   /** The record's share in the sum over all records. */
@@ -89,8 +129,17 @@ export class RecordSealer implements Disposable {
 
   [Symbol.dispose](): void {
     for (const key of Object.values(this.#keys)) key.wipe()
+    this.#forget()
   }
 }
+
+/** HKDF-SHA256 (RFC 5869) without salt: the input is a uniform key. 32 bytes. */
+const hkdf = (key: Secret, info: Uint8Array): Secret =>
+  Secret.take(new Uint8Array(hkdfSync("sha256", key.expose(), new Uint8Array(0), info, 32)))
+
+/** The first four bytes, big-endian. */
+const uint32At = (bytes: Uint8Array): number =>
+  (bytes[0] ?? 0) * 2 ** 24 + (((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0))
 
 // Fixed lengths throughout, hence injective.
 const associated = (place: RecordPlace): Bytes => concat(place.id, u8(place.kind), u8(place.version))

@@ -125,7 +125,7 @@ export class StoreTransaction {
     const body = encode(kind.codec, value)
     const plain = concat(u64be(this.generation), body)
     try {
-      return this.#sealer.seal({ id, kind: kind.byte, version: kind.version }, plain)
+      return this.#sealer.seal({ id, kind: kind.byte, version: kind.version }, plain, this.generation)
     } finally {
       body.fill(0)
       plain.fill(0)

@@ -25,6 +25,8 @@ export class RecordVault {
   #index: Index
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
   #dataVersion = 0
+  /** Commits before the first root of a file in the making. */
+  #begunAt = 0
   #current: StoreTransaction | undefined
   /** While parts of a group run: their transaction, and what undoes what they made memory remember, last first. */
   #group: { readonly tx: StoreTransaction; readonly undo: (() => void)[] } | undefined
@@ -57,10 +59,11 @@ export class RecordVault {
     this.#observe = observe
   }
 
-  /** Begins an empty file with this header; the first transaction adds the root. */
-  initialise(header: Bytes): void {
+  /** Begins an empty file with this header; the first transaction adds the root. It goes on counting commits from `generation`. */
+  initialise(header: Bytes, generation = 0): void {
+    this.#begunAt = generation
     writeHeader(this.#file, header)
-    this.#root = { ...this.#root, header: headerChecksum(header) }
+    this.#root = { ...this.#root, generation, header: headerChecksum(header) }
     this.#dataVersion = this.#readDataVersion()
   }
 
@@ -236,7 +239,7 @@ export class RecordVault {
 
   #generationOnDisk(): number | undefined {
     try {
-      return readRoot(this.#file, this.#sealer)?.generation ?? 0
+      return readRoot(this.#file, this.#sealer)?.generation ?? this.#begunAt
     } catch {
       return undefined
     }

@@ -121,6 +121,25 @@ test("change-password: one of the two passwords opens it, and never none or both
   expect([...seen].sort()).toEqual([false, true])
 })
 
+test("reencrypt: the old file or the new one, whole, and nothing beside it after the next start", async () => {
+  const seen = new Set<boolean>()
+  await everywhere(
+    "reencrypt",
+    async () => {},
+    (home) => {
+      const { db } = sceneOf(home)
+      const isNew = opens(db, OTHER)
+      expect(opens(db, PASSWORD)).toBe(!isNew)
+      seen.add(isNew)
+      using password = secret(isNew ? OTHER : PASSWORD)
+      using store = openStore(db, password, { readOnly: false })
+      expect(store.groups.list()).toHaveLength(2)
+      expect(readdirSync(home).filter((name) => name.includes(".new"))).toEqual([])
+    },
+  )
+  expect([...seen].sort()).toEqual([false, true])
+})
+
 test("change-password with a key file: the next start opens the database, whenever it died, and settles the file", async () => {
   const seen = new Set<string>()
   await everywhere(
@@ -173,14 +192,14 @@ test("migrate: the old format or the new one, whole; a copy from before beside t
     async () => {},
     (home) => {
       const { db } = sceneOf(home)
-      if (!opens(db, PASSWORD)) expect(formatOf(db)).toBe(2)
+      if (!opens(db, PASSWORD)) expect(formatOf(db)).toBe(3)
       const format = formatOf(db)
       formats.add(format)
-      const copies = readdirSync(home).filter((name) => /\.format1-\d+T\d+Z$/.test(name))
-      if (format === 2) expect(copies).toHaveLength(1)
+      const copies = readdirSync(home).filter((name) => /\.format2-\d+T\d+Z$/.test(name))
+      if (format === 3) expect(copies).toHaveLength(1)
       for (const copy of copies) expect(opens(join(home, copy), PASSWORD)).toBe(true)
       expect(readFileSync(db).length).toBeGreaterThan(0)
     },
   )
-  expect([...formats].sort()).toEqual([1, 2])
+  expect([...formats].sort()).toEqual([2, 3])
 })

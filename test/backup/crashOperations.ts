@@ -4,6 +4,7 @@ import { changeWithKeyFile } from "../../src/config/passwordChange.ts"
 import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/jobs/backupWork.ts"
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
+import { reencrypt } from "../../src/store/reencrypt.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
 import { KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
@@ -17,7 +18,7 @@ export interface Scene {
   readonly OTHER: string
 }
 
-export const NEXT_STEP = [{ from: 1, what: "a step that changes nothing", run: () => {} }]
+export const NEXT_STEP = [{ from: 2, what: "a step that changes nothing", run: () => {} }]
 
 export const STEPS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async backup({ db, file }) {
@@ -48,8 +49,13 @@ export const STEPS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = 
       store.changePassword(next, KDF)
     })
   },
+  async reencrypt({ db }) {
+    using password = secret(PASSWORD)
+    using next = secret(OTHER)
+    reencrypt(db, { password, next, kdf: KDF, progress: () => {} })
+  },
   async migrate({ db }) {
-    migrate(db, planMigration(db, 2, NEXT_STEP), 1)
+    migrate(db, planMigration(db, 3, NEXT_STEP), 1)
   },
 }
 

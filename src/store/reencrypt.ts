@@ -1,0 +1,169 @@
+/**
+ * The whole file under a new data key and a new password: every record is opened, sealed again under keys that nobody had
+ * before, and the new file takes the place of the old one in one rename. It goes on counting commits where the old one was,
+ * so it is the newer of the two to everybody who compares.
+ */
+import { randomBytes } from "node:crypto"
+import { type Bytes, copy, u64be, utf8 } from "../bytes.ts"
+import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
+import { CosignerError } from "../errors.ts"
+import { partyBytes } from "../keys/party.ts"
+import { Secret } from "../secret.ts"
+import { wipeSecrets } from "./check.ts"
+import { SecretsFile } from "./file.ts"
+import { wrapKey } from "./header.ts"
+import {
+  AWAITS_REFRESH,
+  BAN,
+  BOOTS,
+  CALLBACK_KEY,
+  CHECKS,
+  CHECKUP,
+  ENTROPY,
+  EVENT,
+  EVENT_KEY,
+  epochName,
+  GROUP,
+  GROUP_SECRET,
+  IDENTITY,
+  INCARNATION,
+  PROBE,
+  peerName,
+  type RecordKind,
+  ROOT,
+  SESSION,
+  STRIKES,
+  TASK,
+} from "./records.ts"
+import { FileIndex, getRow, NO_NAME, openHeader, parseBody, withPlain } from "./rows.ts"
+import { readRoot, scan } from "./scan.ts"
+import { RecordSealer, type SealedRecord } from "./seal.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import { RecordVault } from "./vault.ts"
+
+/** How many records one commit of the new file holds; it has no name before the last. */
+const BATCH = 256
+
+interface ReencryptOptions {
+  readonly password: Secret
+  readonly next: Secret
+  readonly kdf?: Kdf
+  /** Told now and then how many records of how many are done. */
+  readonly progress: (done: number, total: number) => void
+}
+
+/** A kind, and under which name a record of it is filed: ids are blinded by a key of the file, so every one changes. */
+interface Carried<T> {
+  readonly kind: RecordKind<T>
+  readonly nameOf: (value: T) => Uint8Array
+}
+
+type Resealed = (tx: StoreTransaction, record: SealedRecord) => void
+
+/**
+ * Returns the number of records. Throws what openStore throws for a file that is not whole, and E-STO-027 for a record that this
+ * version cannot read: then nothing has changed.
+ */
+export function reencrypt(path: string, { password, next, kdf = DEFAULT_KDF, progress }: ReencryptOptions): number {
+  using file = SecretsFile.open(path, false)
+  using dataKey = openHeader(file, password)
+  using sealer = new RecordSealer(dataKey)
+  const { size } = scan(file, sealer, "thorough", () => undefined)
+  const root = readRoot(file, sealer)
+  if (root === undefined) throw new CosignerError("E-STO-010", { path, what: "its root record" })
+  file.replaceWith((made) => {
+    using madeKey = Secret.take(copy(randomBytes(32)))
+    using madeSealer = new RecordSealer(madeKey)
+    const vault = new RecordVault(made, madeSealer, new FileIndex(made))
+    vault.initialise(wrapKey(madeKey, next, kdf), root.generation)
+    const reseal = resealing(file, sealer)
+    const rows = recordsOf(file, sealer)
+    for (let done = 0; done < size; progress(done, size)) {
+      done += vault.transaction((tx) => {
+        let count = 0
+        for (; count < BATCH; count++) {
+          const row = rows.next()
+          if (row.done === true) break
+          reseal(tx, row.value)
+        }
+        return count
+      })
+      if (done < size && done % BATCH !== 0) throw new CosignerError("E-CLI-001", { what: "records were lost" })
+    }
+    const checked = scan(made, madeSealer, "thorough", () => undefined)
+    if (checked.size !== size) throw new CosignerError("E-CLI-001", { what: "records were lost" })
+  })
+  return size
+}
+
+/** Every record beside header and root. */
+function* recordsOf(file: SecretsFile, sealer: RecordSealer): Generator<SealedRecord, void> {
+  const rootId = sealer.blind(ROOT.byte, NO_NAME)
+  for (const place of file.sql.places.all()) {
+    if (place.kind === 0 || Buffer.compare(place.id, rootId) === 0) continue
+    const row = getRow(file, place.id)
+    if (row === undefined) throw new CosignerError("E-STO-010", { path: file.path, what: "a record" })
+    yield row
+  }
+}
+
+const alone = <T>(kind: RecordKind<T>): Carried<T> => ({ kind, nameOf: () => NO_NAME })
+interface OfEpoch {
+  readonly groupId: string
+  readonly epochId: Bytes
+}
+const ofEpoch = <T extends OfEpoch>(kind: RecordKind<T>): Carried<T> => ({
+  kind,
+  nameOf: ({ groupId, epochId }) => epochName(groupId, epochId),
+})
+
+function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
+  const byKind = new Map<number, Resealed>()
+  const on = <T>({ kind, nameOf }: Carried<T>, also: (tx: StoreTransaction, value: T) => void = () => {}): void => {
+    byKind.set(kind.byte, (tx, record) => {
+      const value = opened(file, sealer, kind, record)
+      try {
+        tx.put(kind, nameOf(value), value)
+        also(tx, value)
+      } finally {
+        wipeSecrets(value)
+      }
+    })
+  }
+  for (const kind of [IDENTITY, ENTROPY, CALLBACK_KEY, EVENT_KEY]) on(alone(kind))
+  for (const kind of [BOOTS, PROBE, INCARNATION]) on(alone(kind))
+  // A share does not say whose it is: it is read by its group's name, and passed over where it stands.
+  on(ofEpoch(GROUP), (tx, { groupId, epochId }) => {
+    const name = epochName(groupId, epochId)
+    const row = getRow(file, sealer.blind(GROUP_SECRET.byte, name))
+    if (row === undefined) return
+    const secret = opened(file, sealer, GROUP_SECRET, row)
+    try {
+      tx.put(GROUP_SECRET, name, secret)
+    } finally {
+      wipeSecrets(secret)
+    }
+  })
+  byKind.set(GROUP_SECRET.byte, () => {})
+  on(ofEpoch(CHECKUP))
+  on(ofEpoch(AWAITS_REFRESH))
+  on({ kind: BAN, nameOf: ({ groupId, epochId, peer }) => peerName(groupId, epochId, peer) })
+  on({ kind: CHECKS, nameOf: ({ groupId, epochId, peer }) => peerName(groupId, epochId, peer) })
+  on({ kind: STRIKES, nameOf: ({ peer }) => partyBytes(peer) })
+  on({ kind: TASK, nameOf: ({ record }) => utf8(record.taskId) })
+  on({ kind: SESSION, nameOf: ({ row }) => row.sid })
+  on({ kind: EVENT, nameOf: ({ seq }) => u64be(seq) })
+  return (tx, record) => {
+    const reseal = byKind.get(record.kind)
+    if (reseal === undefined) {
+      throw new CosignerError("E-STO-027", { path: file.path, kind: record.kind, version: record.version })
+    }
+    reseal(tx, record)
+  }
+}
+
+function opened<T>(file: SecretsFile, sealer: RecordSealer, kind: RecordKind<T>, record: SealedRecord): T {
+  const found = withPlain(sealer, record, (plain) => parseBody(file.path, kind, record.version, plain))
+  if (found === undefined) throw new CosignerError("E-STO-011", { path: file.path, what: "a record" })
+  return found.value
+}
