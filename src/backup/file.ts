@@ -156,6 +156,8 @@ function headerError(path: string, headerProblem: HeaderProblem): CosignerError 
       return new CosignerError("E-BAK-005", { path })
     case "short":
       return new CosignerError("E-BAK-006", { path })
+    case "cost":
+      return damaged(path, "its header asks for a password cost that this program never sets")
     case "damaged":
       return damaged(path, "bits of its header have changed")
   }

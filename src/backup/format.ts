@@ -9,7 +9,7 @@
 import { hkdfSync, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, equal, secretEqual, u8, u16be, u32be, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { type Kdf, passwordKey } from "../crypto/passwordKey.ts"
+import { isAffordable, type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
 
 export const FORMAT = 1
@@ -29,8 +29,6 @@ export const MANIFEST = 255
 export const RECORD_HEAD = 6
 /** Longer than any record of the store. */
 export const MAX_BODY = 64 * 1024 * 1024
-
-const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
 
 interface OpenedHeader {
   /** Seals the chunks; bound to every byte of the header. */
@@ -58,7 +56,7 @@ export function newHeader(password: Secret, kdf: Kdf): OpenedHeader {
 export type HeaderProblem =
   | { readonly problem: "foreign" }
   | { readonly problem: "version"; readonly found: number }
-  | { readonly problem: "damaged" | "password" | "short" }
+  | { readonly problem: "cost" | "damaged" | "password" | "short" }
 
 /** The key of the stream behind this header, or why there is none. A wrong password is told from a damaged header. */
 export function openHeader(bytes: Uint8Array, password: Secret): OpenedHeader | HeaderProblem {
@@ -73,22 +71,10 @@ export function openHeader(bytes: Uint8Array, password: Secret): OpenedHeader | 
   const header = copy(bytes.subarray(0, HEADER_LENGTH))
   if (!equal(sha256(header.subarray(0, CHECKED)), header.subarray(CHECKED))) return { problem: "damaged" }
   const kdf: Kdf = { memoryKiB: from.getUint32(10), passes: from.getUint32(14), parallelism: from.getUint32(18) }
-  if (!isSane(kdf)) return { problem: "damaged" }
+  if (!isAffordable(kdf)) return { problem: "cost" }
   using root = passwordKey(password, kdf, header.subarray(22, 54))
   if (!secretEqual(checkOf(root), header.subarray(54, CHECKED))) return { problem: "password" }
   return { header, key: streamKey(root, header) }
-}
-
-/** A file from elsewhere may ask for any cost; beyond the limit it is refused rather than tried. */
-function isSane({ memoryKiB, passes, parallelism }: Kdf): boolean {
-  return (
-    passes >= 1 &&
-    passes <= LIMIT.passes &&
-    parallelism >= 1 &&
-    parallelism <= LIMIT.parallelism &&
-    memoryKiB >= 8 * parallelism &&
-    memoryKiB <= LIMIT.memoryKiB
-  )
 }
 
 export const recordHead = (kind: number, version: number, length: number): Bytes =>

@@ -8,7 +8,7 @@ import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import type { ExtendedPrivateKey } from "../keys/extendedKey.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
-import { MAX_FILE, parseRecoveryFile, type RecoveryGroup } from "../keys/recoveryFile.ts"
+import { MAX_FILE, parseRecoveryFile, type RecoveryGroup, recoveryText } from "../keys/recoveryFile.ts"
 import { checkPublicShares, checkTogether, type ProvenShare, proveShare, reconstruct } from "../keys/recoverySet.ts"
 import { type CommandBase, flag, list, refuse, rest } from "./command.ts"
 
@@ -34,7 +34,7 @@ async function readText(path: string): Promise<string> {
     const stat = statSync(path)
     if (!stat.isFile()) throw new CosignerError("E-KEY-032", { path, why: "it is not a regular file" })
     if (stat.size > MAX_FILE) throw new CosignerError("E-KEY-032", { path, why: "it is too large for a recovery file" })
-    return await readFile(path, "utf8")
+    return recoveryText(await readFile(path), path)
   } catch (cause) {
     if (cause instanceof CosignerError) throw cause
     throw new CosignerError("E-KEY-032", { path, why: whyNot(cause) }, { cause })

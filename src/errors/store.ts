@@ -5,7 +5,9 @@ interface OfFile {
   readonly path: string
 }
 
-const RESTORE = "do not edit the file; put back the last good copy and start again"
+/** A copy from before would undo bans; a restore knows that it is one, and says so to WaaS. */
+const RESTORE =
+  "do not edit the file and put no older copy in its place; move it away, keep it, and make the database anew from the newest backup: cosigner backup restore BACKUP"
 
 /** Codes E-STO-nnn: Secrets.db, from the password at the door to the single record. */
 export const storeCodes = {
@@ -37,7 +39,7 @@ export const storeCodes = {
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is not a secrets file of this program: ${d.found}`,
-    next: "name the right file with --db; if this is the right one it is damaged: put back the last good copy",
+    next: "name the right file with --db; if this is the right one it is damaged: move it away and restore the newest backup, cosigner backup restore BACKUP",
   }),
   "E-STO-006": entry<OfFile & { readonly format: number; readonly supported: number }>({
     kind: "input",
@@ -202,5 +204,11 @@ export const storeCodes = {
     exit: EXIT.secrets,
     what: (d) => `${d.path} has format ${d.format}, and this program writes format ${d.wanted}`,
     next: "bring it to the new format: cosigner migrate, or a start of the node; a copy of the file is kept first",
+  }),
+  "E-STO-033": entry<OfFile>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `${d.path} does not exist, and a node has run on it here: ${d.path}.guard remembers it`,
+    next: "find the file, or name it with --db; if it is lost, restore the newest backup: cosigner backup restore BACKUP. A new node would be another one, without these shares",
   }),
 } as const

@@ -14,7 +14,9 @@ import { Secret } from "../secret.ts"
 /** Above the 600 000 that OWASP asks of PBKDF2-HMAC-SHA256; about a quarter of a second. */
 export const ITERATIONS = 1_000_000
 /** Reading: beyond this a file would keep a computer busy for a minute and more, and nobody wrote such a one. */
-export const MAX_ITERATIONS = 200_000_000
+export const MAX_ITERATIONS = 10_000_000
+/** Of all different sealings of a file together: thousands of groups, each with a salt of its own. */
+export const MAX_TOTAL_ITERATIONS = 2_000_000_000
 /** The vendor's tool refuses shorter ones, and trims white space as we do. */
 const LEAST_PASSWORD = 8
 const NONCE = 12

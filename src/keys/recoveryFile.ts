@@ -15,7 +15,14 @@ import { decodeExtendedPublicKey, type ExtendedPublicKey } from "./extendedKey.t
 import { type GroupPublic, memberOf, rootExtendedPublicKey } from "./group.ts"
 import { byShareId, goTime, groupType, sharePublicKeyText } from "./groupInfo.ts"
 import type { PartyId } from "./party.ts"
-import { HASHES, MAX_ITERATIONS, type RecoveryKdf, type SealedShare, sealer } from "./recoveryBox.ts"
+import {
+  HASHES,
+  MAX_ITERATIONS,
+  MAX_TOTAL_ITERATIONS,
+  type RecoveryKdf,
+  type SealedShare,
+  sealer,
+} from "./recoveryBox.ts"
 import { malformed, RecoveryFields } from "./recoveryFields.ts"
 
 /** Format written. 1: the box holds the share's bytes. 2 and 3: it holds JSON around their base64. */
@@ -109,6 +116,26 @@ const kdfJson = (kdf: RecoveryKdf) => ({
 // ---- reading -------------------------------------------------------------------------------------------------------
 
 /**
+ * The text of a file that an editor or another system may have written anew: UTF-8 with or without a mark, or UTF-16 of either
+ * order. Throws E-KEY-010 for anything else.
+ */
+export function recoveryText(bytes: Uint8Array, file: string): string {
+  const [first, second] = bytes
+  const encoding =
+    (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
+      ? "utf-16le"
+      : (first === 0xfe && second === 0xff) || (first === 0 && second !== 0)
+        ? "utf-16be"
+        : "utf-8"
+  try {
+    // a mark at the start is taken off by the decoder
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new CosignerError("E-KEY-010", { file, reason: "its text is neither UTF-8 nor UTF-16" }, { cause })
+  }
+}
+
+/**
  * The groups of a file: an object with recovery_groups, a bare array, or a single group. `file` names it in errors.
  * Throws E-KEY-010 for what is cut, malformed or out of range, E-KEY-011 and E-KEY-012 for an unknown version or sealing,
  * E-KEY-013 for participants that contradict each other. No share is opened.
@@ -119,7 +146,21 @@ export function parseRecoveryFile(text: string, file: string): readonly Recovery
   if (groups.length === 0 || groups.length > MAX_GROUPS) throw malformed(file, "it holds no list of recovery groups")
   const read = groups.map((group, i) => readGroup(new RecoveryFields(group, file, `group ${i + 1}`)))
   if (new Set(read.map(({ groupId }) => groupId)).size !== read.length) throw malformed(file, "it names a group twice")
+  requireAffordable(read, file)
   return read
+}
+
+/** What all passwords of the file cost together: each sealing counts once, as it is derived once. */
+function requireAffordable(groups: readonly RecoveryGroup[], file: string): void {
+  const costs = new Map(
+    groups.map(({ sealed: { kdf } }) => [
+      `${kdf.hashType} ${kdf.length} ${kdf.iterations} ${toHex(kdf.salt)}`,
+      kdf.iterations,
+    ]),
+  )
+  let total = 0
+  for (const iterations of costs.values()) total += iterations
+  if (total > MAX_TOTAL_ITERATIONS) throw malformed(file, `its shares ask for ${total} iterations together`)
 }
 
 function listOfGroups(top: unknown): readonly unknown[] {

@@ -10,6 +10,7 @@ import { CosignerError } from "../errors.ts"
 import { createFile, makeFolder, nameOver, syncPath } from "../files.ts"
 import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
 import { lockProcess } from "./lock.ts"
+import { rollbackGuardPath } from "./rollbackGuard.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
 /** 2: a seal names the epoch of its subkey (seal.ts). Format 1 is read, and written after `migrate`, which a start does. */
@@ -309,9 +310,11 @@ function checkHead(path: string, readOnly: boolean): void {
   if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
 }
 
-/** The format of a file of ours, whatever its version. Throws E-STO-002, -005 and -007. */
+/** The format of a file of ours, whatever its version. Throws E-STO-002, -005, -007 and -033. */
 export function formatOf(path: string): number {
-  if (!existsSync(path)) throw new CosignerError("E-STO-002", { path })
+  if (!existsSync(path)) {
+    throw new CosignerError(existsSync(rollbackGuardPath(path)) ? "E-STO-033" : "E-STO-002", { path })
+  }
   const head = readHead(path)
   if (head.length < 100 && MAGIC.startsWith(head.subarray(0, 16).toString("latin1"))) {
     throw new CosignerError("E-STO-007", { path, bytes: head.length })

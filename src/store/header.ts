@@ -6,11 +6,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { type Bytes, concat, copy, utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { type Kdf, passwordKey } from "../crypto/passwordKey.ts"
+import { isAffordable, type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
-
-// A file from elsewhere may ask for any cost; beyond this it is refused rather than tried.
-const LIMIT: Kdf = { memoryKiB: 4 * 1024 * 1024, passes: 64, parallelism: 64 }
 
 interface StoreHeader {
   readonly kdf: Kdf
@@ -46,7 +43,7 @@ export function wrapKey(dataKey: Secret, password: Secret, kdf: Kdf): Bytes {
   return c.encode(codec, { kdf, salt, nonce, tag: copy(cipher.getAuthTag()), wrapped })
 }
 
-/** The data key; "malformed" when the bytes are no header, undefined when the password is not the right one. */
+/** The data key; "malformed" when the bytes are no header, or ask for a cost that is not affordable; undefined when the password is not the right one. */
 export function unwrapKey(bytes: Uint8Array, password: Secret): Secret | "malformed" | undefined {
   const header = parse(bytes)
   if (header === undefined) return "malformed"
@@ -68,15 +65,7 @@ export function unwrapKey(bytes: Uint8Array, password: Secret): Secret | "malfor
 function parse(bytes: Uint8Array): StoreHeader | undefined {
   try {
     const header = c.decode(codec, bytes)
-    const { memoryKiB, passes, parallelism } = header.kdf
-    const sane =
-      passes >= 1 &&
-      parallelism >= 1 &&
-      memoryKiB >= 8 * parallelism &&
-      memoryKiB <= LIMIT.memoryKiB &&
-      passes <= LIMIT.passes &&
-      parallelism <= LIMIT.parallelism
-    return sane ? header : undefined
+    return isAffordable(header.kdf) ? header : undefined
   } catch (error) {
     if (error instanceof c.Malformed) return undefined
     throw error

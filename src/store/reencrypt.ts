@@ -53,7 +53,7 @@ interface ReencryptOptions {
 }
 
 /** A kind, and under which name a record of it is filed: ids are blinded by a key of the file, so every one changes. */
-interface Carried<T> {
+interface FiledKind<T> {
   readonly kind: RecordKind<T>
   readonly nameOf: (value: T) => Uint8Array
 }
@@ -107,19 +107,19 @@ function* recordsOf(file: SecretsFile, sealer: RecordSealer): Generator<SealedRe
   }
 }
 
-const alone = <T>(kind: RecordKind<T>): Carried<T> => ({ kind, nameOf: () => NO_NAME })
+const alone = <T>(kind: RecordKind<T>): FiledKind<T> => ({ kind, nameOf: () => NO_NAME })
 interface OfEpoch {
   readonly groupId: string
   readonly epochId: Bytes
 }
-const ofEpoch = <T extends OfEpoch>(kind: RecordKind<T>): Carried<T> => ({
+const ofEpoch = <T extends OfEpoch>(kind: RecordKind<T>): FiledKind<T> => ({
   kind,
   nameOf: ({ groupId, epochId }) => epochName(groupId, epochId),
 })
 
 function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
   const byKind = new Map<number, Resealed>()
-  const on = <T>({ kind, nameOf }: Carried<T>, also: (tx: StoreTransaction, value: T) => void = () => {}): void => {
+  const on = <T>({ kind, nameOf }: FiledKind<T>, also: (tx: StoreTransaction, value: T) => void = () => {}): void => {
     byKind.set(kind.byte, (tx, record) => {
       const value = opened(file, sealer, kind, record)
       try {

@@ -125,7 +125,8 @@ export function readHeader(file: SecretsFile): Uint8Array {
 export function openHeader(file: SecretsFile, password: Secret): Secret {
   const dataKey = unwrapKey(readHeader(file), password)
   if (dataKey === undefined) throw new CosignerError("E-STO-004", { path: file.path })
-  if (dataKey === "malformed") throw damage(file.path, "its header is not one this program writes")
+  if (dataKey === "malformed")
+    throw damage(file.path, "its header, or the password cost in it, is not one this program writes")
   return dataKey
 }
 

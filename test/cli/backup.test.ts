@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -554,4 +555,62 @@ test("migrate has nothing to do, says so and exits 0, also with --dry-run", asyn
   }
   expect(equal(readFileSync(home.db), before)).toBe(true)
   expect(codeIn(await cli(["migrate", "--db", home.file("nowhere.db")]))).toBe("E-STO-002")
+})
+
+describe("next steps of a damaged or missing database do what they say", () => {
+  const nextOf = ({ stdout }: Outcome): string => JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}").error?.next ?? ""
+  const sign = (home: Home): Promise<Outcome> =>
+    cli(["share-sign", ...flags(home), "--group-id", ID(1), "--message", "x"])
+  /** A node with a backup, which has run on this host since. */
+  async function withBackup(): Promise<Home> {
+    const home = new Home()
+    home.create().close()
+    await create(home)
+    using store = home.open()
+    store.nextBoot()
+    writeRollbackGuard(home.db, store.fencingToken)
+    return home
+  }
+  for (const [code, damage] of [
+    ["E-STO-007", (db: string) => truncateSync(db, 8192)],
+    [
+      "E-STO-008",
+      (db: string) =>
+        writeFileSync(
+          db,
+          readFileSync(db).map((byte, i) => (i % 4096 === 4000 ? byte ^ 1 : byte)),
+        ),
+    ],
+  ] as const) {
+    test(`${code}: moved away and restored, the node works, and no older copy is asked for`, async () => {
+      using home = await withBackup()
+      damage(home.db)
+      const failed = await cli(["info", "group", ...flags(home)])
+      expect([codeIn(failed), nextOf(failed)]).toEqual([
+        code,
+        expect.stringContaining("cosigner backup restore BACKUP"),
+      ])
+      expect(nextOf(failed)).not.toMatch(/last good copy|cosigner init/)
+      renameSync(home.db, `${home.db}.damaged`)
+      expect((await restore(home, home.db)).exit).toBe(0)
+      expect((await sign(home)).exit).toBe(0)
+    })
+  }
+  test("E-STO-033: a host on which a node has run is never told to make a new one, and a restore helps", async () => {
+    using home = await withBackup()
+    rmSync(home.db)
+    for (const words of [["info", "group"], ["migrate"], ["change-password"], ["backup", "create"]]) {
+      const failed = await cli([...words, ...flags(home)])
+      if (codeIn(failed) === "E-BAK-021") continue
+      expect({ words, code: codeIn(failed) }).toEqual({ words, code: "E-STO-033" })
+      expect(nextOf(failed)).not.toContain("cosigner init")
+    }
+    expect((await restore(home, home.db)).exit).toBe(0)
+    expect((await sign(home)).exit).toBe(0)
+  })
+  test("E-STO-002: without a guard it names init, which makes one", async () => {
+    using home = new Home()
+    const failed = await cli(["info", "group", ...flags(home)])
+    expect([codeIn(failed), nextOf(failed)]).toEqual(["E-STO-002", expect.stringContaining("cosigner init")])
+  })
 })

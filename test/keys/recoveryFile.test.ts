@@ -6,7 +6,7 @@ import { CosignerError } from "../../src/errors.ts"
 import { decodeExtendedPublicKey, encodeExtendedPublicKey, rootPublicKey } from "../../src/keys/extendedKey.ts"
 import { rootExtendedPublicKey } from "../../src/keys/group.ts"
 import { ITERATIONS } from "../../src/keys/recoveryBox.ts"
-import { parseRecoveryFile } from "../../src/keys/recoveryFile.ts"
+import { parseRecoveryFile, recoveryText } from "../../src/keys/recoveryFile.ts"
 import { codeOf } from "./codeOf.ts"
 import { deal } from "./groups.ts"
 import { fileOf, nodeIdOf, PASSWORD, prove, withField } from "./recoveryFixtures.ts"
@@ -218,4 +218,22 @@ test("both spellings of an ed25519 key are one participant, in capitals too", ()
     one.share_public_key = `0X00${one.share_public_key.slice(2).toUpperCase()}`
   }
   expect(parseRecoveryFile(JSON.stringify(edwards), "f")[0]).toEqual(parseRecoveryFile(TEXT, "f")[1]!)
+})
+
+test("a file that an editor saved with a mark or as UTF-16 is read as it was", () => {
+  const utf16 = Buffer.from(TEXT, "utf16le")
+  const swapped = Buffer.from(utf16).swap16()
+  for (const bytes of [
+    Buffer.from(TEXT),
+    Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(TEXT)]),
+    Buffer.concat([Buffer.from([0xff, 0xfe]), utf16]),
+    Buffer.concat([Buffer.from([0xfe, 0xff]), swapped]),
+    utf16,
+    swapped,
+  ]) {
+    expect(parseRecoveryFile(recoveryText(bytes, "f"), "f")).toEqual(parseRecoveryFile(TEXT, "f"))
+  }
+  for (const bytes of [Buffer.from([0x7b, 0xff]), Buffer.from([0xff, 0xfe, 0x00, 0xd8])]) {
+    expect(codeOf(() => recoveryText(bytes, "f"))).toBe("E-KEY-010")
+  }
 })
