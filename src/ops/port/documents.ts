@@ -113,6 +113,10 @@ export type ItemDocument = Static<typeof itemSchema>
 
 export const historySchema = closed({
   interval_ms: count("Of one point."),
+  window: closed({
+    p50_ms: orNull(milliseconds("Median over all points, from claim to end of completed signing tasks.")),
+    p95_ms: orNull(milliseconds("95 of 100 of them took less.")),
+  }),
   points: Type.Array(
     closed({
       at_ms: time("Its beginning."),

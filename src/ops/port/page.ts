@@ -47,6 +47,8 @@ export const PAGE = `<!doctype html>
   <p class="quiet">It stays in this page. The file is named by status.token_path.</p>
 </form>
 <main id="main" tabindex="-1" hidden>
+  <ul id="flags" class="wide" aria-label="What is not as in production"></ul>
+  <section class="wide" aria-labelledby="h-risk"><h2 id="h-risk">Risk control</h2><ul id="risk"></ul></section>
   <section aria-labelledby="h-items"><h2 id="h-items">Readiness</h2><ul id="items"></ul></section>
   <section aria-labelledby="h-now"><h2 id="h-now">At work</h2><dl id="facts"></dl></section>
   <section class="wide" aria-labelledby="h-plots"><h2 id="h-plots">Last ten minutes</h2><div id="plots"></div></section>
@@ -64,7 +66,7 @@ export const PAGE = `<!doctype html>
     </table></div>
   </section>
   <section class="wide" aria-labelledby="h-groups"><h2 id="h-groups">Groups</h2><ul id="groups"></ul></section>
-  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Callback and event servers</h2><ul id="servers"></ul></section>
+  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Event servers</h2><ul id="servers"></ul></section>
 </main>
 <footer><p id="foot">Read-only. Figures are of this node alone.</p></footer>
 <script>${script}</script>

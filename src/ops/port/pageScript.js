@@ -69,10 +69,18 @@ function span(given) {
   return `${Math.floor(ms / 86_400_000)} days`
 }
 
-/** In the reader's time zone. @param {number} ms */
+/** In the reader's time zone, which is named. @param {number} ms */
 const clock = (ms) => {
-  const local = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 19).replace("T", " ")
+  const behindMin = new Date(ms).getTimezoneOffset()
+  const local = new Date(ms - behindMin * 60_000)
+  return `${local.toISOString().slice(0, 19).replace("T", " ")} ${zone(behindMin)}`
+}
+/** `+01:00`, or `UTC`. @param {number} behindMin */
+const zone = (behindMin) => {
+  if (behindMin === 0) return "UTC"
+  const min = Math.abs(behindMin)
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0")
+  return `${behindMin < 0 ? "+" : "-"}${two(Math.floor(min / 60))}:${two(min % 60)}`
 }
 /** @param {number} bytes */
 const size = (bytes) => (bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`)
@@ -147,6 +155,8 @@ function show(status, history, tasks) {
   document.title = `${status["ready"] ? "●" : "○"} cosigner ${short(status["node_id"])}`
   const who = byId("who")
   say(who, `${status["node_id"]} · ${status["environment"]} · ${status["version"]}`)
+  showFlags(status)
+  showRisk(status)
   showItems(status)
   showFacts(status)
   showPlots(history, status["now_ms"])
@@ -155,6 +165,57 @@ function show(status, history, tasks) {
   showServers(status)
   say(byId("foot"), `As of ${clock(status["now_ms"])}. Read-only; figures are of this node alone.`)
 }
+
+/**
+ * What makes this node another one than its reader may take it for.
+ * @param {Json} status
+ */
+function showFlags(status) {
+  const { risk, environment } = status
+  const flags = [
+    ...(risk.rules_enabled || risk.callback_servers.length > 0
+      ? []
+      : ["No control is on: neither rules nor a callback server. This node signs whatever WaaS asks."]),
+    ...(environment === "production" ? [] : [`Environment ${environment}: what production refuses is allowed here.`]),
+  ]
+  const list = byId("flags")
+  if (list.textContent === flags.join("")) return
+  list.replaceChildren(...flags.map((flag) => el("li", { class: flag.startsWith("No ") ? "failed" : "waiting" }, flag)))
+}
+
+/** @param {Json} status */
+function showRisk(status) {
+  const { risk } = status
+  byId("risk").replaceChildren(
+    el(
+      "li",
+      { class: risk.rules_enabled ? "ok" : "off" },
+      el("span", { class: "mark" }, risk.rules_enabled ? "on" : "off"),
+      el("span", {}, "embedded rules"),
+    ),
+    ...(risk.callback_servers.length > 0
+      ? []
+      : [el("li", { class: "off" }, el("span", { class: "mark" }, "none"), el("span", {}, "callback servers"))]),
+    ...risk.callback_servers.map((/** @type {Json} */ server) =>
+      serverLine(server, "callback", server["took_ms"] === null ? "" : `answered in ${span(server["took_ms"])}`),
+    ),
+  )
+}
+
+/**
+ * @param {Json} server
+ * @param {string} kind
+ * @param {string} detail
+ */
+const serverLine = (server, kind, detail) =>
+  el(
+    "li",
+    { class: server["healthy"] === null ? "waiting" : server["healthy"] ? "ok" : "failed" },
+    el("span", { class: "mark" }, server["healthy"] === null ? "unheard" : server["healthy"] ? "ok" : "failing"),
+    el("span", { class: "id" }, server["server"]),
+    el("span", { class: "why" }, server["failure"] === "" ? detail : server["failure"]),
+    el("span", { class: "quiet" }, kind),
+  )
 
 /** @param {Json} status */
 function showItems(status) {
@@ -350,44 +411,28 @@ function showGroups(groups) {
 
 /** @param {Json} status */
 function showServers(status) {
-  const { risk, event_servers: events } = status
-  /** @param {Json} server @param {string} kind @param {string} detail */
-  const line = (server, kind, detail) =>
-    el(
-      "li",
-      { class: server["healthy"] === null ? "waiting" : server["healthy"] ? "ok" : "failed" },
-      el("span", { class: "mark" }, server["healthy"] === null ? "unheard" : server["healthy"] ? "ok" : "failing"),
-      el("span", { class: "id" }, server["server"]),
-      el("span", { class: "why" }, server["failure"] === "" ? detail : server["failure"]),
-      el("span", { class: "quiet" }, kind),
-    )
-  const shown = [
-    ...risk.callback_servers.map((/** @type {Json} */ of) =>
-      line(of, "callback", of["took_ms"] === null ? "" : `answered in ${span(of["took_ms"])}`),
-    ),
-    ...events.map((/** @type {Json} */ of) => line(of, "events", `${of["pending"]} waiting, ${of["failed"]} given up`)),
-    el(
-      "li",
-      { class: risk.rules_enabled ? "ok" : "waiting" },
-      el("span", { class: "mark" }, risk.rules_enabled ? "on" : "off"),
-      el("span", {}, "embedded risk control rules"),
-    ),
-  ]
-  byId("servers").replaceChildren(...shown)
+  const shown = status["event_servers"].map((/** @type {Json} */ server) =>
+    serverLine(server, "events", `${server["pending"]} waiting, ${server["failed"]} given up`),
+  )
+  byId("servers").replaceChildren(...(shown.length > 0 ? shown : [el("li", { class: "quiet" }, "none")]))
 }
 
 // ---- plots -----------------------------------------------------------------------------------------------------------
 
+/** One unit is one pixel of the screen, so that text is as large on a phone as on a desk. */
 const BOX = { width: 600, height: 150, left: 54, right: 8, top: 10, bottom: 20 }
 const POINTS = 120
+const NARROWEST = 240
 
 /** @param {Json} history @param {number} nowMs */
 function showPlots(history, nowMs) {
-  const { points, interval_ms: step } = history
+  const { points, window: all, interval_ms: step } = history
+  const columns = matchMedia("(max-width: 56rem)").matches ? 1 : 2
+  BOX.width = Math.max(NARROWEST, Math.floor(byId("plots").clientWidth / columns) - (columns - 1) * 12)
   const newest = Math.floor(nowMs / step)
   /** @param {Json} point */
   const column = (point) => POINTS - 1 - (newest - Math.floor(point["at_ms"] / step))
-  byId("plots").replaceChildren(ratePlot(points, column, step), timePlot(points, column))
+  byId("plots").replaceChildren(ratePlot(points, column, step), timePlot(points, column, all))
 }
 
 /** @param {number} most */
@@ -432,10 +477,10 @@ function plot(title, text, marks, drawn, legend) {
 const legendOf = (entries) =>
   el("span", { class: "legend" }, ...entries.map(([name, kind]) => el("span", { class: `key ${kind}` }, name)))
 
-const columnWidth = (BOX.width - BOX.left - BOX.right) / POINTS
+const columnWidth = () => (BOX.width - BOX.left - BOX.right) / POINTS
 const innerHeight_ = BOX.height - BOX.top - BOX.bottom
 /** @param {number} column */
-const xOf = (column) => BOX.left + column * columnWidth
+const xOf = (column) => BOX.left + column * columnWidth()
 
 /** @param {Json[]} points @param {(point: Json) => number} column @param {number} step */
 function ratePlot(points, column, step) {
@@ -451,7 +496,7 @@ function ratePlot(points, column, step) {
         svg("rect", {
           x: xOf(column(point)) + 0.5,
           y: BOX.top + innerHeight_ - below,
-          width: columnWidth - 1,
+          width: Math.max(1, columnWidth() - 1),
           height,
           class: `bar ${kind}`,
         }),
@@ -468,27 +513,31 @@ function ratePlot(points, column, step) {
   return plot(`Tasks ended per ${step / 1000} s`, text, ["0", String(top / 2), String(top)], bars, legend)
 }
 
-/** @param {Json[]} points @param {(point: Json) => number} column */
-function timePlot(points, column) {
+/**
+ * The line of the larger value is drawn first and wider, so that equal ones are both seen.
+ * @param {Json[]} points
+ * @param {(point: Json) => number} column
+ * @param {Json} all quantiles of the whole window
+ */
+function timePlot(points, column, all) {
   const known = points.filter((point) => point["p95_ms"] !== null)
   const top = roundUp(Math.max(1, ...known.map((point) => point["p95_ms"])))
   const drawn = ["p95", "p50"].flatMap((kind) => {
     const spots = known.map((point) => ({
-      x: xOf(column(point)) + columnWidth / 2,
+      x: xOf(column(point)) + columnWidth() / 2,
       y: BOX.top + innerHeight_ * (1 - point[`${kind}_ms`] / top),
     }))
     const line = spots.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ")
     return [
       svg("polyline", { points: line, class: `line ${kind}` }),
-      ...spots.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 2, class: `dot ${kind}` })),
+      ...spots.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: kind === "p95" ? 3.5 : 1.5, class: `dot ${kind}` })),
     ]
   })
-  const last = known.at(-1)
-  const text =
-    last === undefined ? "no signature" : `median ${span(last["p50_ms"])}, 95 of 100 within ${span(last["p95_ms"])}`
+  const isEmpty = all["p95_ms"] === null
+  const text = isEmpty ? "no signature" : `median ${span(all["p50_ms"])}, 95 of 100 within ${span(all["p95_ms"])}`
   const legend = legendOf([
-    [last === undefined ? "median" : `median ${span(last["p50_ms"])}`, "p50"],
-    [last === undefined ? "p95" : `p95 ${span(last["p95_ms"])}`, "p95"],
+    [isEmpty ? "median" : `median ${span(all["p50_ms"])}`, "p50"],
+    [isEmpty ? "p95" : `p95 ${span(all["p95_ms"])}`, "p95"],
   ])
   return plot("Signing tasks, from claim to end", text, ["0", span(top / 2), span(top)], drawn, legend)
 }

@@ -14,6 +14,16 @@ test("points have the rates and the quantiles of their interval", () => {
   ])
 })
 
+test("the window's quantiles are of all its signatures, and not of the newest point", () => {
+  const history = createHistory()
+  for (let ms = 1; ms <= 100; ms++) history.ended("completed", 1_000, START + ms)
+  history.ended("completed", 1, START + INTERVAL_MS)
+  const { window, points } = history.document(START + INTERVAL_MS)
+  expect(points.at(-1)).toMatchObject({ p50_ms: 1, p95_ms: 1 })
+  expect(window).toEqual({ p50_ms: 1_000, p95_ms: 1_000 })
+  expect(createHistory().document(START).window).toEqual({ p50_ms: null, p95_ms: null })
+})
+
 test("memory is bounded, and what is old is gone", () => {
   const history = createHistory()
   for (let i = 0; i < 5 * POINTS; i++) history.ended("completed", 1, START + i * INTERVAL_MS)

@@ -260,6 +260,59 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
       expect([...roles]).toContain(role)
   })
 
+  test("risk control comes first, and a node without any, or not in production, says so", async () => {
+    const fresh = await browser.page()
+    await fresh.goto(it.url)
+    await fresh.until(`document.querySelector("#ready").textContent === "ready"`)
+    expect(await fresh.value(`document.querySelector("main section h2").textContent`)).toBe("Risk control")
+    const flags = () => fresh.value(`document.querySelector("#flags").innerText`)
+    it.status = statusOf({ environment: "production" })
+    it.beat()
+    await fresh.until(`document.querySelector("#flags").textContent === ""`)
+    it.status = statusOf({ environment: "development", risk: { rules_enabled: false, callback_servers: [] } })
+    it.beat()
+    await fresh.until(`document.querySelectorAll("#flags li").length === 2`)
+    expect(await flags()).toMatch(/No control is on[\s\S]*Environment development/)
+    expect(await fresh.value(`document.querySelector("#risk").innerText`)).toMatch(
+      /off[\s\S]*embedded rules[\s\S]*none[\s\S]*callback servers/,
+    )
+    it.status = statusOf()
+    it.beat()
+    await fresh.until(`document.querySelectorAll("#flags li").length === 1`)
+  })
+
+  test("times name their zone, and the legend is of the whole window, whose lines are both seen", async () => {
+    const elsewhere = await browser.page()
+    await elsewhere.send("Emulation.setTimezoneOverride", { timezoneId: "Asia/Kolkata" })
+    const { now_ms: nowMs } = it.status
+    for (let i = 0; i < 20; i++) it.history.ended("completed", 2_000, nowMs - 60_000)
+    it.history.ended("rejected", undefined, nowMs)
+    it.history.ended("completed", 10, nowMs)
+    it.tasks = [taskOf()]
+    await elsewhere.goto(it.url)
+    await elsewhere.until(`document.querySelectorAll("#plots .dot").length === 4`)
+    expect(await elsewhere.value(`document.querySelector("#foot").textContent`)).toMatch(/:\d\d \+05:30\./)
+    const legend = await elsewhere.value(`document.querySelectorAll("#plots .legend")[1].innerText`)
+    expect(legend).toMatch(/median 2\.0 s[\s\S]*p95 2\.0 s/)
+    const lines = await elsewhere.value(
+      `[...document.querySelectorAll("#plots .line")].map((line) => [line.className.baseVal, parseFloat(getComputedStyle(line).strokeWidth)])`,
+    )
+    expect(lines).toEqual([
+      ["line p95", 5],
+      ["line p50", 1.5],
+    ])
+  })
+
+  test("a state has one colour, in marks and in bars", async () => {
+    const colours = await page.value(`(() => {
+      const of = (name) => { const span = document.createElement("span"); span.className = "mark " + name; document.body.append(span); const { color } = getComputedStyle(span); span.remove(); return color }
+      const bar = (name) => { const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"); const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect"); rect.setAttribute("class", "bar " + name); svg.append(rect); document.body.append(svg); const { fill } = getComputedStyle(rect); svg.remove(); return fill }
+      return ["completed", "rejected", "failed"].map((name) => [of(name), bar(name)]).concat([[of("running"), of("claimed")]])
+    })()`)
+    for (const [mark, other] of colours) expect(mark).toBe(other)
+    expect(new Set(colours.map(([mark]: [string]) => mark)).size).toBe(4)
+  })
+
   test("it fits a narrow window, and follows the reader's colours", async () => {
     const narrow = await browser.page()
     await narrow.send("Emulation.setDeviceMetricsOverride", {
@@ -271,6 +324,12 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
     await narrow.goto(it.url)
     await narrow.until(`document.querySelector("#ready").textContent === "ready"`)
     expect(await narrow.value(`document.documentElement.scrollWidth`)).toBeLessThanOrEqual(360)
+    // the text of the charts is as large as it is on a desk
+    const heights = await narrow.value(
+      `[...document.querySelectorAll("#plots text")].map((text) => text.getBoundingClientRect().height)`,
+    )
+    expect(heights.length).toBeGreaterThan(6)
+    expect(Math.min(...heights)).toBeGreaterThanOrEqual(10)
     const ground = async (value: string): Promise<string> => {
       await narrow.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value }] })
       return narrow.value(`getComputedStyle(document.body).backgroundColor`)

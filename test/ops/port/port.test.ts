@@ -198,7 +198,7 @@ test("a snapshot with a field too many is never posted", () => {
   expect(() =>
     it.thread.beat(() => ({
       status: { ...statusOf(), secret: "hunter2" } as never,
-      history: { interval_ms: 1, points: [] },
+      history: { interval_ms: 1, window: { p50_ms: null, p95_ms: null }, points: [] },
       metrics: "",
     })),
   ).toThrow(expect.objectContaining({ code: "E-CLI-001" }))

@@ -5,7 +5,7 @@ import { parseListen } from "../../../src/config/listen.ts"
 import type { Log } from "../../../src/log.ts"
 import { type StatusDocument, type TaskDocument, taskSchema } from "../../../src/ops/port/documents.ts"
 import { createFeed } from "../../../src/ops/port/feed.ts"
-import { createHistory } from "../../../src/ops/port/history.ts"
+import { createHistory, type History } from "../../../src/ops/port/history.ts"
 import type { PortOptions, StallOptions } from "../../../src/ops/port/messages.ts"
 import { spawnPortThread } from "../../../src/ops/port/spawn.ts"
 import { checked, type StatusThread, startStatus } from "../../../src/ops/port/thread.ts"
@@ -86,6 +86,7 @@ export interface Rig extends AsyncDisposable {
   readonly log: string[]
   /** What the node is; sent with the next beat. */
   status: StatusDocument
+  readonly history: History
   /** Its tasks, newest first; told as soon as they are set. */
   tasks: TaskDocument[]
   beat(): void
@@ -139,6 +140,7 @@ export async function rig({ port = {}, stall, metrics, spawn, said }: Wanted = {
     url,
     log,
     status: statusOf(),
+    history: createHistory(),
     get tasks() {
       return shown
     },
@@ -150,7 +152,7 @@ export async function rig({ port = {}, stall, metrics, spawn, said }: Wanted = {
     beat: () =>
       thread.beat(() => ({
         status: it.status,
-        history: createHistory().document(START_MS),
+        history: it.history.document(it.status.now_ms),
         metrics: measured(),
       })),
     async settled() {
