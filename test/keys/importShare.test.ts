@@ -75,14 +75,18 @@ function imported(foreign: ForeignGroup, of: readonly number[]): Imported {
   }
 }
 
-async function reshared(old: Imported, size: number, threshold: number): Promise<Imported> {
+/** `groupOf`: the record that a dealer holds, where they do not all hold the same. */
+function reshareSpecs(
+  old: Imported,
+  size: number,
+  threshold: number,
+  groupOf: (party: PartyId) => GroupPublic,
+): readonly ReshareSpec[] {
   const { group } = old
   const dealers = membersOf(group)
   const members = makeMembers(size)
   const everybody = [...new Set([...dealers, ...members].map(({ party }) => party))].sort()
-  const secrets = new Map<PartyId, GroupSecret>()
-  const groups: GroupPublic[] = []
-  const specs = everybody.map((self): ReshareSpec => {
+  return everybody.map((self): ReshareSpec => {
     const isDealer = dealers.some(({ party }) => party === self)
     return {
       protocol: "reshare",
@@ -101,9 +105,15 @@ async function reshared(old: Imported, size: number, threshold: number): Promise
       members,
       createdMs: 1_800_000_000_000,
       ...(group.curve === "secp256k1" && { suite: 3 as const }),
-      old: isDealer ? { group, secret: old.secretOf(self) } : undefined,
+      old: isDealer ? { group: groupOf(self), secret: old.secretOf(self) } : undefined,
     }
   })
+}
+
+async function reshared(old: Imported, size: number, threshold: number): Promise<Imported> {
+  const specs = reshareSpecs(old, size, threshold, () => old.group)
+  const secrets = new Map<PartyId, GroupSecret>()
+  const groups: GroupPublic[] = []
   const runs = await runCluster(specs, {
     onRecord: (party, record) => {
       if (record.kind !== "prepared") return
@@ -273,10 +283,20 @@ describe("refused", () => {
     const swapped = { ...group, own: group.participants[1] ?? group.own }
     expect(codeOf(() => proveShare(swapped, right))).toBe("E-KEY-016")
   })
-  test("participant sets that differ make other epochs, which no reshare takes together", () => {
-    const { group: whole } = imported(foreign, [0, 1])
+  test("participant sets that differ make other epochs, which no reshare takes together", async () => {
+    const both = imported(foreign, [0, 1])
+    const { group: whole } = both
     const fewer: RecoveryGroup = { ...group, participants: group.participants.slice(0, 2) }
-    expect(toHex(importedGroup(fewer, dealersOf(fewer, [0, 1])).epochId)).not.toBe(toHex(whole.epochId))
+    const other = importedGroup(fewer, dealersOf(fewer, [0, 1]))
+    expect(toHex(other.epochId)).not.toBe(toHex(whole.epochId))
+    const runs = await runCluster(reshareSpecs(both, 3, 2, (party) => (party === partyAt(0) ? whole : other)))
+    for (const { ending, records, blames } of runs.values()) {
+      expect(ending.kind).toBe("blamed")
+      expect(records).toEqual([])
+      expect(blames.flatMap(({ parties }) => parties)).toEqual([])
+    }
+    const reasons = [...runs.values()].map(({ ending }) => (ending.kind === "blamed" ? ending.blame.reason : ""))
+    expect(reasons.some((reason) => reason.startsWith("epoch mismatch"))).toBe(true)
   })
 })
 

@@ -3,7 +3,9 @@ import { expect, test } from "bun:test"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
+import { importedGroup } from "../../src/keys/importShare.ts"
 import type { PartyId } from "../../src/keys/party.ts"
+import { parseRecoveryFile } from "../../src/keys/recoveryFile.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { reshareSid } from "../../src/mpc/sid.ts"
 import { keyReshareSids } from "../../src/tasks/keyreshare.ts"
@@ -12,6 +14,7 @@ import { isRefusal } from "../../src/tasks/plan.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import type { KeyReshareTask } from "../../src/wire/task.ts"
 import { dealGroup } from "../mpc/dealer.ts"
+import { foreignGroup } from "../support/foreignRecovery.ts"
 import { party, world } from "./fakes.ts"
 
 const DAY = 24 * 3_600_000
@@ -184,4 +187,30 @@ test("an earlier attempt of the same task does not stand in the way of the next,
   expect(attempted(0)).toBe("E-TSK-021")
   expect(attempted(1)).toBe("planned")
   expect(attempted(3)).toBe("planned")
+})
+
+test("an imported group is dealt on as any other, and a WaaS that lies about it is refused by its members' own records", () => {
+  const foreign = foreignGroup({ curve: "ed25519", threshold: 2, size: 3, groupId: old.groupId })
+  const [file] = parseRecoveryFile(foreign.file(0, "a password"), "f")
+  const [a, b] = file?.participants ?? []
+  if (file === undefined || a === undefined || b === undefined) throw new Error("three participants")
+  const imported = importedGroup(file, [
+    { participant: a, party: self },
+    { participant: b, party: peer },
+  ])
+  const root = { root_pub_key: foreign.extendedKey }
+  expect(verdict(self, [imported], root)).toBe("planned")
+  // To anybody, under any threshold, with nodes that never had a file.
+  const onward = { new_threshold: 3, new_node_ids: [third, fourth, self].map(nodeIdOf) }
+  expect(verdict(self, [imported], { ...root, ...onward })).toBe("planned")
+  expect(verdict(fourth, [], { ...root, ...onward })).toBe("planned")
+  for (const [lie, code] of [
+    [{ root_pub_key: OTHER_ROOT }, "E-TSK-007"],
+    [{ ...root, old_threshold: 3, used_node_ids: [self, peer, third].map(nodeIdOf) }, "E-TSK-009"],
+    // A holder of the third file is no dealer: its share is of the same key, and of no epoch of ours.
+    [{ ...root, used_node_ids: [self, third].map(nodeIdOf) }, "E-TSK-009"],
+    [{ ...root, curve: "secp256k1" }, "E-TSK-007"],
+  ] as const) {
+    expect(verdict(self, [imported], lie)).toBe(code)
+  }
 })
