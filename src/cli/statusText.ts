@@ -8,7 +8,7 @@ export function statusLines(statusDocument: StatusDocument, reasons: "all" | "ba
   return [
     `${statusDocument.ready ? "ready" : "NOT READY"}: ${statusDocument.node_id}, ${statusDocument.environment}, ${statusDocument.version}`,
     ...statusDocument.items.flatMap(({ name, state, reason, code, next }) => [
-      `  ${WORD[state]} ${name.padEnd(13)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
+      `  ${WORD[state]} ${name.padEnd(14)}${state === "ok" && reasons === "bad" ? "" : reason}`.trimEnd(),
       ...(code === "" ? [] : [`          ${code}: ${next}`]),
     ]),
     `link ${statusDocument.link.phase}, workers ${statusDocument.workers.alive} of ${statusDocument.workers.size}, sessions ${statusDocument.sessions_open} open`,
