@@ -31,9 +31,10 @@ const folder = (): string => temporaryFolder("e2e").path
 export async function testDeployment(
   count: number,
   toml: (node: DeployedNode) => string = () => "",
+  waas: (toml: string) => string = (toml) => toml,
 ): Promise<TestDeployment> {
   const dir = folder()
-  const deployment = await deploy({ words: [binary] }, dir, { count, toml })
+  const deployment = await deploy({ words: [binary] }, dir, { count, toml, waas })
   return {
     deployment,
     async [Symbol.asyncDispose]() {

@@ -3,7 +3,7 @@
  * and the processes that run there.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
@@ -38,6 +38,8 @@ interface DeploymentOptions {
   readonly logLevel?: Level
   /** Added to each node's configuration. */
   readonly toml?: (node: DeployedNode) => string
+  /** Makes of WaaS's configuration, as `waas init` writes it, the one that it starts with. */
+  readonly waas?: (toml: string) => string
   /** The address that nodes and callers are given for WaaS's own: of something that stands in between. */
   readonly inFront?: (url: string) => string
 }
@@ -47,6 +49,10 @@ export async function deploy(program: Program, dir: string, options: DeploymentO
   const { count, logLevel = "info", inFront = (url: string) => url } = options
   mkdirSync(join(dir, "logs"), { recursive: true, mode: 0o700 })
   const waas = await makeWaas(program, dir)
+  if (options.waas !== undefined) {
+    const config = join(dir, "waas", "waas.toml")
+    writeFileSync(config, options.waas(readFileSync(config, "utf8")))
+  }
   const actors = new Map<string, Actor>()
   const waasActor = startActor(
     program,

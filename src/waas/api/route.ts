@@ -75,6 +75,18 @@ function read<S extends TSchema>(schema: S, value: unknown, where: string): Stat
   throw new ApiFailure(2006, `${at}: ${(first?.message ?? "invalid").toLowerCase()}`)
 }
 
+/** A published call that has no meaning here: 2021, as for a path that is not served, with the reason. */
+export const notServed = (method: Method, path: string, why: string): Route =>
+  route({
+    method,
+    path,
+    role: "read",
+    summary: `Not served: ${why}`,
+    query: Type.Object({}),
+    body: Type.Object({}),
+    handle: () => Promise.reject(new ApiFailure(2021, `not served: ${why}`)),
+  })
+
 export const closed = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false })
 

@@ -3,7 +3,6 @@
  * same id. What `extra_info.transaction` tells risk control is made here; what is signed, nodes read from the payload.
  */
 import { type Static, Type } from "@sinclair/typebox"
-import { ApiFailure } from "../failure.ts"
 import { type JsonObject, transaction } from "../shapes.ts"
 import type { WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
@@ -12,7 +11,7 @@ import { STATUS } from "../wallets/progress.ts"
 import { addressOf, begun, commonFields, newTransaction, once, signing, transactionIn } from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
-import { closed, Id, type Route, route, Words } from "./route.ts"
+import { closed, Id, notServed, type Route, route, Words } from "./route.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
@@ -42,10 +41,15 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
     summary: "Cancel a transaction that is not signed yet",
     handle: async ({ params }) => begun(await cancel(api, await transactionIn(api, params))),
   }),
-  ...absent("resend", "WaaS does not watch chains, and so cannot tell what was dropped"),
-  ...absent("drop", "WaaS does not watch chains; ask for a transaction of the same nonce to yourself"),
-  ...absent(
-    "speedup",
+  notServed("POST", `${TRANSACTION}/resend`, "WaaS does not watch chains, and so cannot tell what was dropped"),
+  notServed(
+    "POST",
+    `${TRANSACTION}/drop`,
+    "WaaS does not watch chains; ask for a transaction of the same nonce to yourself",
+  ),
+  notServed(
+    "POST",
+    `${TRANSACTION}/speedup`,
     "WaaS does not watch chains; ask for the transaction again with the same nonce and a higher fee",
   ),
 ]
@@ -91,18 +95,6 @@ const transactionReads = (api: ApiContext): readonly Route[] => [
       const found = await Promise.all(ids.map((id) => api.store.transaction(id)))
       return { data: found.flatMap((one) => (one === undefined ? [] : [approvals(one)])) }
     },
-  }),
-]
-
-/** A call of the published service that has no meaning here: 2021, as for any other path that is not served, with the reason. */
-const absent = (verb: string, why: string): readonly Route[] => [
-  route({
-    method: "POST",
-    path: `${TRANSACTION}/${verb}`,
-    role: "operate",
-    summary: `Not served: ${why}`,
-    body: Type.Object({}),
-    handle: () => Promise.reject(new ApiFailure(2021, `${verb} is not served: ${why}`)),
   }),
 ]
 

@@ -13,7 +13,7 @@ import type { Chain } from "../wallets/chains.ts"
 import { type ApiContext, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { projectOf } from "./projects.ts"
-import { closed, Id, param, type Route, route, Words } from "./route.ts"
+import { closed, Id, notServed, param, type Route, route, Words } from "./route.ts"
 
 const WALLETS = "/v2/wallets"
 const WALLET = `${WALLETS}/:wallet_id`
@@ -30,6 +30,13 @@ export const walletRoutes = (api: ApiContext): readonly Route[] => [
   ...walletReads(api),
   ...walletChanges(api),
   ...addressRoutes(api),
+  ...[
+    `${WALLET}/tokens`,
+    `${WALLET}/tokens/:token_id`,
+    `${WALLET}/addresses/:address/tokens`,
+    `${WALLET}/chains/:chain_id/account/balances`,
+    `${WALLET}/utxos`,
+  ].map((path) => notServed("GET", path, "WaaS does not watch chains, and so knows no balances")),
 ]
 
 const chainQuery = {

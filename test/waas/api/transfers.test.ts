@@ -9,6 +9,7 @@ import { keepBroadcasting } from "../../../src/waas/wallets/broadcast.ts"
 import type { ConfiguredToken } from "../../../src/waas/wallets/tokens.ts"
 import { decodeTask } from "../../../src/wire/task.ts"
 import { VERSIONS } from "../../../src/wire/versions.ts"
+import { evmEndpoint as endpoint } from "../../support/evmEndpoint.ts"
 import { must, Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
@@ -18,38 +19,6 @@ const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 const TOKENS: readonly ConfiguredToken[] = [
   { id: "ETH_USDC", chain: "ETH", contract: USDC, decimals: 6, symbol: "USDC" },
 ]
-
-/** An endpoint of a chain. `answers` wins over its own words; an Error is told as the endpoint's error. */
-function endpoint(answers: Record<string, (params: readonly unknown[]) => unknown> = {}) {
-  const sent: string[] = []
-  const asked: string[] = []
-  const own: Record<string, (params: readonly unknown[]) => unknown> = {
-    eth_chainId: () => "0x1",
-    eth_getTransactionCount: () => "0x7",
-    eth_estimateGas: () => "0x5208",
-    eth_maxPriorityFeePerGas: () => "0x3b9aca00",
-    eth_getBlockByNumber: () => ({ baseFeePerGas: "0x2540be400" }),
-    eth_sendRawTransaction: ([raw]) => {
-      sent.push(String(raw))
-      return Transaction.from(String(raw)).hash
-    },
-    eth_getTransactionByHash: () => null,
-    eth_getTransactionReceipt: () => null,
-  }
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    async fetch(request) {
-      const { method, params } = (await request.json()) as { method: string; params: readonly unknown[] }
-      asked.push(method)
-      const result = (answers[method] ?? own[method])?.(params)
-      if (result instanceof Response) return result
-      const body = result instanceof Error ? { error: { code: -32000, message: result.message } } : { result }
-      return Response.json({ jsonrpc: "2.0", id: 1, ...body })
-    },
-  })
-  return { url: server.url.origin, sent, asked, answers, [Symbol.asyncDispose]: () => server.stop(true) }
-}
 
 async function withAddress(rig: Rig) {
   const caller = await Caller.of(rig)

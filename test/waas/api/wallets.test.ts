@@ -258,3 +258,11 @@ test("wallets and addresses are told to webhooks", async () => {
   expect(told[0].data.addresses[0]).toMatchObject(made[0])
   expect(told[1].data.wallet.name).toBe("new")
 })
+
+test("balances are not served, and say why", async () => {
+  await using rig = await Rig.open()
+  const { caller, path } = await withWallet(rig)
+  const answer = await caller.get(`${path}/tokens`, ["limit", "10"])
+  expect([answer.status, answer.json.error_code]).toEqual([404, 2021])
+  expect(answer.json.error_message).toContain("WaaS does not watch chains")
+})
