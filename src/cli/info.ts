@@ -44,7 +44,7 @@ export const group = command({
 export const task = command({
   summary: "Show what the journal knows of one task, or the newest tasks",
   details: [
-    "What was asked, what this node read in its payloads, the verdict, and how it ended. Payloads themselves are kept until the end.",
+    "What was asked, what this node read in its payloads, the verdict, and how it ended. Payloads themselves are kept until the end, small ones longer.",
     "A running node answers without the password.",
   ].join("\n"),
   args: { task: optional("task-id", "as in the log, in events and at WaaS; without it the newest are listed") },

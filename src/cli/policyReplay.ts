@@ -1,22 +1,11 @@
 /** `cosigner policy replay --since 30d`: the journal's tasks against a draft of the rules; what would have changed. */
 import { loadConfig } from "../config/load.ts"
 import { EXIT } from "../errors/entry.ts"
-import type { GroupPublic } from "../keys/group.ts"
 import { parseWindow } from "../policy/duration.ts"
 import { type Past, type Replayed, replay as replayTasks } from "../policy/replay.ts"
 import { openStore, type Store } from "../store/store.ts"
-import {
-  hasPayloads,
-  type IntentSettings,
-  intentKeyOf,
-  intentSettingsOf,
-  isUnread,
-  NO_INTENTS,
-  readIntents,
-} from "../tasks/intents.ts"
-import { ownGroup, policyRequest } from "../tasks/policyRequest.ts"
-import type { TaskRecord } from "../tasks/ports.ts"
-import { decodeRecordedTask } from "../wire/task.ts"
+import { type IntentSettings, intentSettingsOf } from "../tasks/intents.ts"
+import { recordedRequest } from "../tasks/recordedRequest.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 const since = (text: string): number => parseWindow(text) ?? refuse("--since", "a duration such as 12h or 30d", text)
@@ -49,7 +38,7 @@ export const replay = command({
       `${replayed.length} tasks, ${changed} of them would end otherwise`,
       ...(unread === 0
         ? []
-        : [`${unread} tasks with payloads are not judged: their payloads left the journal with their end`]),
+        : [`${unread} tasks are not judged: their payloads were large, and left the journal with their end`]),
     ])
     return EXIT.ok
   },
@@ -61,40 +50,15 @@ const line = ({ taskId, atMs, was, now }: Replayed): string =>
 /** As many as a journal keeps. */
 const EVERYTHING = 10_000_000
 
-/**
- * What can be judged anew, and how many tasks cannot: of those with payloads of their own the journal keeps hash and words alone.
- * Messages that are payloads, and the vendor's place for them, are read again.
- */
+/** What can be judged anew, and of how many tasks the journal has hash and words alone. */
 async function pastOf(store: Store, settings: IntentSettings): Promise<{ past: readonly Past[]; unread: number }> {
   const groups = store.groups.list()
   const past: Past[] = []
   let unread = 0
   for (const record of store.tasks.list({ limit: EVERYTHING })) {
-    const task = decodeRecordedTask(record.document)
-    if (!("problem" in task) && task.version !== 1) unread++
-    else
-      past.push({
-        request: await requestOf(record, task, groups, settings),
-        atMs: record.claimedMs,
-        verdict: record.verdict,
-      })
+    const request = await recordedRequest(record, groups, settings)
+    if (request === undefined) unread++
+    else past.push({ request, atMs: record.claimedMs, verdict: record.verdict })
   }
   return { past, unread }
-}
-
-async function requestOf(
-  { taskId }: TaskRecord,
-  task: ReturnType<typeof decodeRecordedTask>,
-  groups: readonly GroupPublic[],
-  settings: IntentSettings,
-): Promise<Past["request"]> {
-  if ("problem" in task) return { type: "unreadable", taskId, problem: task.problem }
-  const id = task.type === "KeySign" ? task.group_id : task.type === "KeyReshare" ? task.old_group_id : ""
-  // Every epoch of a group has the same root key.
-  const found = groups.find(({ groupId }) => groupId === id)
-  const group = found && ownGroup(found)
-  const isRead = group !== undefined && hasPayloads(task, settings)
-  const intents = isRead ? await readIntents(task, intentKeyOf(group.rootPubKey), settings) : NO_INTENTS
-  if (isUnread(intents)) return { type: "unreadable", taskId, problem: `${intents.code} ${intents.message}` }
-  return policyRequest(task, group, intents)
 }

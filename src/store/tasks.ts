@@ -366,7 +366,7 @@ const joined = (before: readonly Debit[], now: readonly Debit[]): readonly Debit
 
 const endedAs = (record: TaskRecord, end: Finish, nowMs: number): TaskRecord => ({
   ...record,
-  // What was signed is on the chain; a journal that kept every payload for months would be charged for it.
+  // What was signed is on the chain; a journal that kept every payload for months, and not small ones alone, would be charged for it.
   document: withoutPayloads(record.document),
   state: end.state,
   updatedMs: nowMs,

@@ -306,10 +306,14 @@ export function encodeTask(task: Task): Bytes {
 
 // ---- what a journal keeps ------------------------------------------------------------------------------------------
 
-/** The document without the bytes of its payloads, of which their digests stay. Any other document as it is. */
+/** Payloads of a task that has ended may stay if they have no more than this together: most have some hundred bytes. */
+export const MAX_KEPT_BYTES = 2048
+
+/** The document without the bytes of its payloads, of which their digests stay; small ones, and any other document, as they are. */
 export function withoutPayloads(document: Bytes): Bytes {
   const task = decodeTask(document)
   if ("problem" in task || task.type !== "KeySign" || task.payloads === undefined) return document
+  if (task.payloads.reduce((sum, { data }) => sum + decodedLength(data), 0) <= MAX_KEPT_BYTES) return document
   const payloads = task.payloads.map(({ format, data }): ForgottenPayload => {
     const bytes = payloadBytes(data)
     return { format, sha256: toHex(sha256(bytes)), bytes: bytes.length }
@@ -317,7 +321,7 @@ export function withoutPayloads(document: Bytes): Bytes {
   return utf8(JSON.stringify({ ...task, payloads }))
 }
 
-/** A task as the journal has it: as it was asked, or, once it has ended, without the bytes of its payloads. */
+/** A task as the journal has it: as it was asked, or, once it has ended, without the bytes of its large payloads. */
 export function decodeRecordedTask(document: Uint8Array): Task | FormProblem {
   const whole = decodeTask(document)
   if (!("problem" in whole)) return whole

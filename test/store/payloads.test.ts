@@ -1,18 +1,20 @@
-/** A payload's bytes are in the journal until its task has ended, and not a moment longer; a task that goes on keeps them. */
+/** A large payload's bytes are in the journal until its task has ended, and not a moment longer; a task that goes on keeps them. */
 import { expect, test } from "bun:test"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import type { Store } from "../../src/store/store.ts"
-import { decodeRecordedTask, encodeTask, taskDigest } from "../../src/wire/task.ts"
+import { decodeRecordedTask, encodeTask, MAX_KEPT_BYTES, taskDigest } from "../../src/wire/task.ts"
 import { readingNode, transfer, withPayloads } from "../tasks/payloads.ts"
 import { bytesOf, Folder, partyNo } from "./fixtures.ts"
 
 const { w } = readingNode()
-const { data } = transfer().payload
+/** Larger than what may stay. */
+const data = Buffer.alloc(MAX_KEPT_BYTES, 7).toString("base64")
+const payloads = [transfer().payload, { format: "evm/message", data }]
 const APPROVED: Verdict = { action: "approve", code: "", reason: "", rules: [] }
 const REJECTED: Verdict = { action: "reject", code: "E-INT-005", reason: "differs", rules: [] }
 
 function claim(store: Store, taskId: string): string {
-  const task = withPayloads(w, { task_id: taskId })
+  const task = withPayloads(w, { task_id: taskId, payloads })
   const document = encodeTask(task)
   const digest = taskDigest(document)
   const deadlineMs = task.deadline_ms

@@ -6,15 +6,25 @@ import { describe, expect, test } from "bun:test"
 import { H } from "../../src/crypto/frame.ts"
 import { intentHashText } from "../../src/intent/hash.ts"
 import { rootExtendedPublicKey } from "../../src/keys/group.ts"
+import { NO_INTENT_TABLE } from "../../src/policy/intentTable.ts"
+import { namesIn } from "../../src/policy/names.ts"
 import {
   DEFAULT_INTENT_SETTINGS,
   type Intents,
   intentKeyOf,
+  intentSettingsOf,
   readIntents,
   recordedIntents,
   taskIntentHash,
 } from "../../src/tasks/intents.ts"
-import { decodeRecordedTask, encodeTask, type KeySignTask, withoutPayloads } from "../../src/wire/task.ts"
+import { recordedRequest } from "../../src/tasks/recordedRequest.ts"
+import {
+  decodeRecordedTask,
+  encodeTask,
+  type KeySignTask,
+  MAX_KEPT_BYTES,
+  withoutPayloads,
+} from "../../src/wire/task.ts"
 import { approved, type World } from "./fakes.ts"
 import {
   bytesOf,
@@ -83,18 +93,51 @@ test("one reading is judged, bound to the session, recorded and told; the payloa
   expect(new Set(shown.map(taskIntentHash))).toEqual(new Set([intent!.hash]))
 })
 
-test("what the journal keeps of an ended task reads as the same task, without the payload's bytes", async () => {
+test("what the journal keeps of an ended task reads as the same task, without the bytes of large payloads", async () => {
   const { w } = readingNode()
-  const long = transfer({ to: EXCHANGE })
-  const task = withPayloads(w)
+  const small = transfer({ to: EXCHANGE }).payload
+  const large = { format: "evm/message", data: Buffer.alloc(MAX_KEPT_BYTES + 1).toString("base64") }
+  const task = withPayloads(w, { payloads: [small, large] })
   const document = encodeTask(task)
   const kept = withoutPayloads(document)
-  expect(new TextDecoder().decode(kept)).not.toContain(long.payload.data)
+  expect(new TextDecoder().decode(kept)).not.toContain(small.data)
+  expect(new TextDecoder().decode(kept)).not.toContain(large.data)
   expect(decodeRecordedTask(kept)).toEqual(withoutKey(task))
   expect(decodeRecordedTask(document)).toEqual(task)
   expect(withoutPayloads(kept)).toEqual(kept)
+  const whole = encodeTask(
+    withPayloads(w, { payloads: [{ ...large, data: Buffer.alloc(MAX_KEPT_BYTES).toString("base64") }] }),
+  )
+  expect(withoutPayloads(whole)).toEqual(whole)
   const plain = encodeTask(withoutPayload(task))
   expect(withoutPayloads(plain)).toEqual(plain)
+})
+
+test("an ended task is judged anew by what it did, under other names; a large one cannot be", async () => {
+  const { w } = readingNode()
+  const names = namesIn({
+    ...NO_INTENT_TABLE,
+    addresses: [{ name: "exchange", chain: "eip155:1", address: EXCHANGE }],
+  })
+  const requestOf = (task: KeySignTask) =>
+    recordedRequest({ taskId: "t", document: withoutPayloads(encodeTask(task)) }, [k1Group], intentSettingsOf(names))
+  const request = await requestOf(withPayloads(w))
+  expect(request).toMatchObject({
+    type: "key_sign",
+    intents: [{ reading: { effects: [{ kind: "transfer", to: EXCHANGE }] } }],
+  })
+  const large = { format: "evm/message", data: Buffer.alloc(MAX_KEPT_BYTES).toString("base64") }
+  const { payloads = [] } = withPayloads(w)
+  expect(await requestOf(withPayloads(w, { payloads: [...payloads, large] }))).toBeUndefined()
+  // Version 3 may name no payload at all, and then nothing was forgotten.
+  expect(await requestOf({ ...withoutPayload(withPayloads(w)), version: 3 })).toMatchObject({
+    type: "key_sign",
+    intents: [],
+  })
+  const lying = withPayloads(w, {
+    messages: [{ bip32_path: PATH, msg_hash: `0x${"00".repeat(32)}`, tweak: "", payload: 0 }],
+  })
+  expect(await requestOf(lying)).toMatchObject({ type: "unreadable", problem: expect.stringContaining("E-INT-005") })
 })
 
 const withoutKey = ({ payloads: _, ...task }: KeySignTask): KeySignTask => task
