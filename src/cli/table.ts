@@ -231,6 +231,11 @@ export const table: readonly Row[] = [
     summary: "Serve the REST API and the nodes' relay until a signal",
     load: async () => (await import("./waas.ts")).start,
   },
+  {
+    path: ["waas", "adopt"],
+    summary: "Make the vaults of a lost waas.db again from what nodes hold",
+    load: async () => (await import("./waasAdopt.ts")).adoptCommand,
+  },
   { path: ["waas", "key"], summary: "Say who may call the REST API" },
   {
     path: ["waas", "key", "create"],

@@ -58,7 +58,7 @@ const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number 
 /** The frame as a WaaS of that link version reads it; undefined for what it has no words for, and need not be told. */
 function asSpoken(frame: FromNode, version: number): FromNode | undefined {
   if (version >= LINK_WITH_READINESS || frame.kind === "report" || frame.kind === "envelope") return frame
-  if (frame.kind === "readiness" || version === 0) return undefined
+  if (frame.kind === "readiness" || frame.kind === "groups" || version === 0) return undefined
   return { ...frame, kind: "report", status: 160, attempt: 0, approved: false, outcome: undefined }
 }
 

@@ -4,9 +4,11 @@
  */
 import { type Bytes, fromHex } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { encodeGroupPublic } from "../keys/groupCodec.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { SignedDocument, ToNode } from "../wire/frames.ts"
+import { MAX_RECORDS } from "../wire/framesCodec.ts"
 import { type DocumentTag, decodeCancel, decodeStart, verifyDocument } from "../wire/signed.ts"
 import { decodeTask, type Task, taskDigest } from "../wire/task.ts"
 import { Admission } from "./admission.ts"
@@ -39,6 +41,9 @@ export interface TaskRunner {
 /** The longest a task may stay open: until its deadline has passed, neither its approval nor its record goes away. */
 const MAX_AHEAD_MS = 31 * 86_400_000
 
+/** Between two answers to a WaaS that asks for all groups: it costs a look at every record. */
+const TELL_AGAIN_MS = 2_000
+
 /** Documents of tasks in work, all together. */
 const MAX_OPEN_BYTES = 64 * 1024 * 1024
 
@@ -64,6 +69,7 @@ class Runner implements TaskRunner {
   /** Of the documents of all tasks in work: those with payloads are large, and the store holds them until their end. */
   #openBytes = 0
   #stopping = false
+  #toldGroupsMs = Number.NEGATIVE_INFINITY
 
   constructor(waasKey: Bytes, ports: TaskPorts) {
     this.#waasKey = waasKey
@@ -123,8 +129,22 @@ class Runner implements TaskRunner {
         return this.#onSuccession(frame)
       case "checkups":
         return retireByCheckups(frame, this.#ports)
+      case "tellGroups":
+        return this.#tellGroups()
       case "outcomeStored":
         return this.#delivered(frame.taskId)
+    }
+  }
+
+  /** Public records, to the WaaS whose key is pinned: it lost what it had of them. */
+  #tellGroups(): void {
+    const { groups, now, send, log } = this.#ports
+    if (now() < this.#toldGroupsMs + TELL_AGAIN_MS) return
+    this.#toldGroupsMs = now()
+    const records = groups.list().flatMap((group) => (group.status === "ACTIVE" ? [encodeGroupPublic(group)] : []))
+    log.info("WaaS asked for the groups of this node", { groups: records.length })
+    for (let at = 0; at === 0 || at < records.length; at += MAX_RECORDS) {
+      send({ kind: "groups", records: records.slice(at, at + MAX_RECORDS), isLast: at + MAX_RECORDS >= records.length })
     }
   }
 

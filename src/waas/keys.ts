@@ -9,7 +9,7 @@ import { waasTemplate } from "./config.ts"
 import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import { parseNetwork } from "./networks.ts"
-import type { ApiKey } from "./store/model.ts"
+import type { ApiKey, Organisation } from "./store/model.ts"
 import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
@@ -29,15 +29,18 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   const files = filesIn(dir)
   if (existsSync(files.key)) throw new CosignerError("E-WAA-001", { dir, file: files.key })
   writing(dir, () => makeFolder(dir))
-  const store = createSqliteStore(files.database, {
-    orgId: newUuid(),
-    bizOrgId: randomInt(100_000_000, 1_000_000_000),
-    createdMs: nowMs,
-  })
+  const store = createSqliteStore(files.database, newOrganisation(nowMs))
   await store.close()
   if (!existsSync(files.config)) writing(files.config, () => writeNew(files.config, waasTemplate()))
   return infoOf(files, createKeyFile(files))
 }
+
+/** Ids of its own: of an organisation whose database was lost, callers meet another one. */
+export const newOrganisation = (nowMs: number): Organisation => ({
+  orgId: newUuid(),
+  bizOrgId: randomInt(100_000_000, 1_000_000_000),
+  createdMs: nowMs,
+})
 
 /** Throws E-WAA-006 for whatever the file system says. */
 function writing(file: string, action: () => void): void {

@@ -214,6 +214,10 @@ function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
   })
 }
 
+/** The relay without an API, for nodes alone. */
+export const serveRelay = (config: WaasConfig, relay: Relay) =>
+  serve(config, relay, async () => new Response("adopting", { status: 503 }))
+
 function serve(config: WaasConfig, relay: Relay, api: ReturnType<typeof createApi>) {
   const address = `${config.hostname}:${config.port}`
   try {

@@ -49,6 +49,8 @@ export type ToNode =
     }
   /** WaaS has the outcome durably; the node may stop repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
+  /** A WaaS that lost its database asks for the groups that the node holds (formats.md 14). */
+  | { readonly kind: "tellGroups" }
 
 /** What one member signed with its share: 1 to 4096 bytes, 64 bytes. */
 export interface MemberCheckup {
@@ -87,6 +89,8 @@ export type FromNode =
   | Later
   /** How ready this node is; after each connection, and whenever it changes. From link version 3 on. */
   | Readiness
+  /** Public records of the groups that the node holds (keys/groupCodec.ts), in parts; each proves itself by its certificate. */
+  | { readonly kind: "groups"; readonly records: readonly Bytes[]; readonly isLast: boolean }
   /** receiver undefined: to all other participants of the task. */
   | {
       readonly kind: "envelope"

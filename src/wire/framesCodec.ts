@@ -53,8 +53,13 @@ const TO_NODE = {
   certificate: 6,
   succession: 7,
   checkups: 8,
+  tellGroups: 9,
 } as const
-const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84 } as const
+const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84, groups: 0x85 } as const
+
+/** Records in one frame of groups, and the longest of them: 32 members, and the acks of as many dealers besides. */
+export const MAX_RECORDS = 16
+const MAX_RECORD = 64 * 1024
 
 /** Groups that one readiness frame names at most; a node with more of them says so by the code of the first. */
 export const MAX_BLOCKED = 4096
@@ -81,6 +86,8 @@ export function encodeToNode(frame: ToNode): Bytes {
       const outcome = block(writeOutcome(frame.outcome))
       return checked(decodeToNode, head, signedBlock(frame.task), u32be(frame.attempt), outcome)
     }
+    case "tellGroups":
+      return checked(decodeToNode, head)
     case "checkups": {
       const made = frame.checkups.map((memberCheckup) =>
         concat(partyBytes(memberCheckup.party), block(memberCheckup.message), memberCheckup.signature),
@@ -95,6 +102,10 @@ export function encodeFromNode(frame: FromNode): Bytes {
   const head = u8(FROM_NODE[frame.kind])
   if (frame.kind === "report") return checked(decodeFromNode, head, reportFields(frame))
   if (frame.kind === "later") return checked(decodeFromNode, head, laterFields(frame))
+  if (frame.kind === "groups") {
+    const { records, isLast } = frame
+    return checked(decodeFromNode, head, flag(isLast), u8(records.length), ...records.map(block))
+  }
   if (frame.kind === "readiness") return checked(decodeFromNode, head, readinessFields(frame))
   return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
 }
@@ -128,6 +139,8 @@ export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
           epochId: from.take(32),
           checkups: checkups(from),
         }
+      case TO_NODE.tellGroups:
+        return { kind: "tellGroups" }
       default:
         return malformed("kind", "not known")
     }
@@ -143,6 +156,8 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
         return later(from)
       case FROM_NODE.readiness:
         return readiness(from)
+      case FROM_NODE.groups:
+        return { kind: "groups", isLast: from.flag(), records: records(from) }
       case FROM_NODE.envelope:
         return {
           kind: "envelope",
@@ -307,6 +322,12 @@ function readiness(from: ByteReader): Readiness {
   if (due > MAX_BLOCKED) malformed("refresh", `more than ${MAX_BLOCKED}`)
   const refresh = Array.from({ length: due }, () => groupId(from.text(2, 64), "groupId"))
   return { kind: "readiness", code, reason, open, most, blocked, refresh }
+}
+
+function records(from: ByteReader): readonly Bytes[] {
+  const count = from.u8()
+  if (count > MAX_RECORDS) malformed("records", `more than ${MAX_RECORDS}`)
+  return Array.from({ length: count }, () => from.block(1, MAX_RECORD))
 }
 
 const statusOf = (value: number): ReportStatus =>

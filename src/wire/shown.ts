@@ -14,6 +14,8 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
   switch (frame.kind) {
     case "report":
       return { ...common, task: frame.taskId, status: frame.status, attempt: frame.attempt, code: frame.code }
+    case "groups":
+      return { ...common, records: frame.records.length }
     case "later":
       return { ...common, task: frame.taskId, code: frame.code }
     case "readiness":
@@ -30,6 +32,7 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
     case "task":
     case "start":
     case "cancel":
+    case "tellGroups":
       return common
   }
 }

@@ -89,6 +89,7 @@ const toNode: readonly ToNode[] = [
   { kind: "certificate", taskId, acks: [utf8("one"), utf8("two")] },
   { kind: "succession", task: signed, attempt: 3, outcome: group },
   { kind: "outcomeStored", taskId },
+  { kind: "tellGroups" },
   checkups(members.map((party) => madeBy(party))),
   checkups([madeBy(members[0], { message: new Uint8Array(4096) })]),
 ]
@@ -101,6 +102,8 @@ const fromNode: readonly FromNode[] = [
   { kind: "envelope", taskId, receiver: undefined, envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
+  { kind: "groups", records: [], isLast: true },
+  { kind: "groups", records: [utf8("a"), utf8("record")], isLast: false },
   { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
   { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: [] },
   {

@@ -1,0 +1,58 @@
+/** `cosigner waas adopt`: the vaults of a WaaS whose database is lost, made again from what its nodes hold. */
+import { EXIT } from "../errors/entry.ts"
+import { textLog } from "../logText.ts"
+import { adopt } from "../waas/adopt.ts"
+import { readConfig } from "../waas/config.ts"
+import { filesIn } from "../waas/files.ts"
+import { command, list, refuse, value, valueOr } from "./command.ts"
+import { dirOption } from "./waas.ts"
+
+const seconds = (text: string): string =>
+  /^[1-9][0-9]{0,3}$/.test(text) ? text : refuse("--wait", "1 to 9999 seconds", text)
+
+export const adoptCommand = command({
+  summary: "Make the vaults of a lost waas.db again from what nodes hold",
+  details:
+    "Needs the folder's waas.key and waas.toml; waas.db may be missing, or an older copy. Stop WaaS first. The nodes, which have that key pinned, connect by themselves and tell which groups they hold; what the certificates of a group prove is stored. Names, wallets, API keys and requests are not known to nodes and are made anew.",
+  options: {
+    dir: dirOption,
+    nodes: list("--node <node-ids>", "the nodes to adopt, as `cosigner info node` shows them"),
+    listen: value("--listen <host:port>", "instead of [waas] listen: where the nodes look for WaaS"),
+    wait: valueOr("--wait <seconds>", "how long nodes may take to connect", "120", seconds),
+  },
+  examples: [["cosigner waas adopt --dir waas --node cosA...,cosB...,cosC...", "after the loss of waas/waas.db"]],
+  run: async ({ options, out }) => {
+    const files = filesIn(options.dir)
+    const log = textLog("info", "logfmt", (line) => process.stderr.write(line))
+    const config = readConfig(files, options.listen)
+    const made = await adopt(config, files, { nodeIds: options.nodes, limitMs: Number(options.wait) * 1000, log })
+    const { vaults, groups, skipped, silent } = made
+    out.result(
+      {
+        new_database: made.isNewDatabase,
+        vaults: vaults.map(({ vaultId, rootKeys }) => ({
+          vault_id: vaultId,
+          root_pubkeys: rootKeys.map(({ curve, rootPubkey }) => ({ curve, root_pubkey: rootPubkey })),
+          key_share_holder_groups: groups
+            .filter((group) => group.vaultId === vaultId)
+            .map(({ groupId, type, threshold, holders }) => ({
+              key_share_holder_group_id: groupId,
+              type,
+              threshold,
+              tss_node_ids: holders.map(({ nodeId }) => nodeId),
+            })),
+        })),
+        skipped: skipped.map(({ groupId, why }) => ({ tss_key_share_group_id: groupId, why })),
+        silent,
+      },
+      [
+        `Adopted ${vaults.length} vaults with ${groups.length} groups`,
+        ...vaults.map(({ vaultId, rootKeys }) => `  ${vaultId}  ${rootKeys.map((key) => key.rootPubkey).join("  ")}`),
+        ...skipped.map(({ groupId, why }) => `Not adopted: ${groupId}: ${why}`),
+        ...silent.map((nodeId) => `No answer of ${nodeId}`),
+        `Next: cosigner waas key create --dir ${files.dir} --name <who>, then: cosigner waas start --dir ${files.dir}`,
+      ],
+    )
+    return silent.length === 0 && skipped.length === 0 ? EXIT.ok : EXIT.failure
+  },
+})

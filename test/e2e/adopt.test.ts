@@ -1,0 +1,138 @@
+/** The database of WaaS is lost: its vaults come back from nothing but its key and its nodes, and sign again. */
+import { expect, test } from "bun:test"
+import { randomBytes, randomUUID } from "node:crypto"
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fromHex, toHex } from "../../src/bytes.ts"
+import { object, text } from "../../src/kit/demo/deployment.ts"
+import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
+import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import { solana } from "../../src/kit/demo/signatures.ts"
+import { Secret } from "../../src/secret.ts"
+import { type Client, createClient } from "../../src/waas/client.ts"
+import { binary } from "../support/binary.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
+
+const program = { words: [binary] }
+
+test("waas.db deleted after a kill: adopted from three nodes, the same keys sign", async () => {
+  const dir = temporaryFolder("adopt").path
+  mkdirSync(join(dir, "logs"))
+  const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
+  const listen = `127.0.0.1:${freePort()}`
+  const actors: Actor[] = []
+  const begin = async (name: string, args: readonly string[], cwd: string, said: string): Promise<Actor> => {
+    const actor = startActor(program, name, args, cwd, join(dir, "logs", `${name}.log`))
+    actors.push(actor)
+    await actor.line((line) => line.includes(said), 30_000)
+    return actor
+  }
+  const client = async (): Promise<Client> => {
+    const created = await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--name", "t", "--json"], dir)
+    const secret = fromHex(text(object(created), "secret"))
+    if (secret === undefined) throw new Error("an API key is hex")
+    return createClient({
+      baseUrl: `http://${listen}`,
+      apiKeyCurve: "ed25519",
+      apiKeySecret: Secret.take(secret),
+      responseKey: text(made, "response_key"),
+    })
+  }
+  const waas = () => begin("waas", ["waas", "start", "--dir", "waas", "--listen", listen], dir, "WaaS listening on ")
+  try {
+    const before = await client()
+    const first = await waas()
+    const nodes = await Promise.all(
+      ["node1", "node2", "node3"].map((name) => makeNode(dir, name, listen, text(made, "public_key"))),
+    )
+    const bound = await makeVault({ client: before }, nodes, 2)
+    await Promise.all(
+      nodes.map((node) =>
+        begin(node.name, ["start", "--key-file", ".password"], node.dir, "TSS Node registration accepted"),
+      ),
+    )
+    const vault = await generateKeys({ client: before }, bound)
+    expect(await signed(before, vault, 1)).toBe("Completed")
+
+    await first.end("SIGKILL")
+    for (const file of ["waas.db", "waas.db-wal", "waas.db-shm"]) rmSync(join(dir, "waas", file), { force: true })
+    const words = ["waas", "adopt", "--dir", "waas", "--listen", listen, "--wait", "60", "--json"]
+    const adopted = object(
+      await runToEnd(program, [...words, "--node", nodes.map(({ nodeId }) => nodeId).join(",")], dir),
+    )
+    expect(adopted).toMatchObject({
+      new_database: true,
+      skipped: [],
+      silent: [],
+      vaults: [
+        {
+          root_pubkeys: [
+            { curve: "SECP256K1", root_pubkey: vault.roots.secp256k1 },
+            { curve: "ED25519", root_pubkey: vault.roots.ed25519 },
+          ],
+          key_share_holder_groups: [{ type: "MainGroup", threshold: 2 }],
+        },
+      ],
+    })
+    const [found] = adopted["vaults"] as readonly {
+      vault_id: string
+      key_share_holder_groups: readonly { key_share_holder_group_id: string }[]
+    }[]
+    const after = await client()
+    await waas()
+    const again: DemoVault = {
+      vaultId: found?.vault_id ?? "",
+      holderGroupId: found?.key_share_holder_groups[0]?.key_share_holder_group_id ?? "",
+      roots: vault.roots,
+    }
+    expect(await signed(after, again, 2)).toBe("Completed")
+    // Adopted again, nothing is new.
+    await actors.at(-1)?.end("SIGTERM")
+    const more = object(await runToEnd(program, [...words, "--node", nodes.map(({ nodeId }) => nodeId).join(",")], dir))
+    expect(more).toMatchObject({ new_database: false, vaults: [], skipped: [] })
+  } finally {
+    for (const actor of actors.reverse()) await actor.end("SIGTERM")
+    rmSync(dir, { recursive: true, force: true })
+  }
+}, 180_000)
+
+async function signed(client: Client, vault: DemoVault, index: number): Promise<string> {
+  const wanted = solana(vault, index)
+  const asked = await client.createSignRequest(vault.vaultId, {
+    request_id: randomUUID(),
+    curve: "ED25519",
+    signature_type: 2,
+    messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
+    deadline_seconds: 60,
+  })
+  return until("a signature", async () => {
+    const now = await client.signRequest(vault.vaultId, asked.sign_request_id, 20)
+    if (["Initializing", "Approving", "Processing"].includes(now.status)) return undefined
+    return now.status === "Completed" ? now.status : now.failed_reason
+  })
+}
+
+async function makeNode(dir: string, name: string, listen: string, waasKey: string) {
+  const home = join(dir, name)
+  mkdirSync(join(home, "configs"), { recursive: true, mode: 0o700 })
+  writeFileSync(join(home, ".password"), randomBytes(32).toString("base64url"), { mode: 0o600 })
+  const made = object(await runToEnd(program, ["init", "--key-file", ".password", "--json"], home))
+  const config = join(home, "configs", "cosigner.toml")
+  const lines = [
+    'env = "development"',
+    "danger_allow_unguarded_signing = true",
+    "[websocket]",
+    `url = "ws://${listen}/ws"`,
+    `waas_public_key = "${waasKey}"`,
+  ]
+  writeFileSync(config, lines.join("\n"))
+  chmodSync(config, 0o600)
+  return { name, nodeId: text(made, "node_id"), dir: home }
+}
+
+function freePort(): number {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("") })
+  const { port = 0 } = server
+  void server.stop(true)
+  return port
+}
