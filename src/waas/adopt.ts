@@ -19,6 +19,9 @@ import type { HolderGroup, Vault } from "./store/model.ts"
 import { createSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
+/** A node answers once in 2 s; what was asked before is lost with its connection. */
+const ASK_AGAIN_MS = 3_000
+
 interface AdoptOptions {
   readonly nodeIds: readonly string[]
   /** How long nodes may take to connect and to answer. */
@@ -49,6 +52,14 @@ export async function adopt(config: WaasConfig, files: WaasFiles, options: Adopt
   const server = serveRelay(config, relay)
   opened.defer(() => server.stop(true))
   options.log.info(`WaaS listening on ${server.url.origin} to adopt`, { public_key: toHex(keys.tasks.publicKey) })
+  const asking = setInterval(() => {
+    const online = relay.online()
+    for (const nodeId of told.silent()) {
+      const party = parseNodeId(nodeId)
+      if (party !== undefined && online.has(party)) relay.send(party, { kind: "tellGroups" })
+    }
+  }, ASK_AGAIN_MS)
+  opened.defer(() => clearInterval(asking))
   await told.all(options.limitMs)
   const known = await knownShareGroups(store, told.answers())
   const { epochs, skipped } = provenEpochs(told.answers(), new Set(options.nodeIds))
@@ -95,6 +106,7 @@ function collector(nodeIds: readonly string[]): Collector {
   return {
     take(nodeId, frame) {
       if (frame.kind !== "groups" || done.has(nodeId)) return
+      // Asked twice it may tell some twice: they are one record to whoever counts them.
       records.set(nodeId, [...(records.get(nodeId) ?? []), ...frame.records])
       if (frame.isLast) done.add(nodeId)
       if (nodeIds.every((id) => done.has(id))) resolve()
