@@ -49,6 +49,7 @@ interface Row {
   /** Of a node that signs, as its status port says after the run. */
   readonly loop_p99_ms: number
   readonly syncs: number | undefined
+  readonly waas_syncs: number | undefined
   readonly floor_ms: number
 }
 
@@ -71,6 +72,7 @@ export async function benchSignature(): Promise<readonly Row[]> {
     await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
     const vault = await generateKeys(deployment, bound)
     const actors = await Promise.all(deployment.nodes.map((node) => giveRules(deployment, node)))
+    // WaaS first.
     const pids = [waasPid(dir), ...actors.map(({ pid }) => pid)]
     const rows: Row[] = []
     for (const scheme of SCHEMES) {
@@ -118,7 +120,8 @@ async function measured(
     per_second: rounded((requests / tookMs) * 1000),
     node_commits: rounded(commits / requests),
     loop_p99_ms: rounded(loopMs),
-    syncs: syncs === undefined ? undefined : rounded(syncs / requests),
+    syncs: syncs && rounded(syncs.all / requests),
+    waas_syncs: syncs && rounded(syncs.waas / requests),
     floor_ms: rounded(floorMs),
   }
 }
@@ -248,8 +251,13 @@ function waasPid(dir: string): number {
   return Number(pid)
 }
 
-/** Begins to count the syncs of these processes; what is returned ends that. Undefined where nobody can count them. */
-async function countSyncs(pids: readonly number[]): Promise<(() => Promise<number>) | undefined> {
+interface Syncs {
+  readonly all: number
+  readonly waas: number
+}
+
+/** Begins to count the syncs of WaaS and of nodes; what is returned ends that. Undefined where nobody can count them. */
+async function countSyncs(pids: readonly number[]): Promise<(() => Promise<Syncs>) | undefined> {
   const words = ["-f", "-e", "trace=fsync,fdatasync", ...pids.flatMap((pid) => ["-p", String(pid)])]
   if (Bun.which("strace") === null) return undefined
   const child = spawn("strace", words, { stdio: ["ignore", "ignore", "pipe"] })
@@ -267,7 +275,12 @@ async function countSyncs(pids: readonly number[]): Promise<(() => Promise<numbe
   lines.length = 0
   return async () => {
     await ended(child)
-    return lines.filter((line) => /f(?:data)?sync\(/.test(line)).length
+    const syncs = lines.filter((line) => /f(?:data)?sync\(/.test(line))
+    // Each process writes from its first thread.
+    return {
+      all: syncs.length,
+      waas: syncs.filter((line) => line.startsWith(`[pid ${String(pids[0]).padStart(5)}]`)).length,
+    }
   }
 }
 

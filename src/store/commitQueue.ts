@@ -5,7 +5,7 @@
  */
 
 /** Parts of one commit; what is more comes into the next. Bounds how long one commit keeps the event loop. */
-const MOST_TOGETHER = 64
+const MOST_TOGETHER = 32
 /** The longest pause between two commits. */
 const MOST_PAUSE_MS = 20
 

@@ -177,10 +177,10 @@ test("more steps than fit into one commit come into the next, in order, and I/O 
     order.push(`commit of ${parts.length}`)
     return parts.map((part) => ({ status: "fulfilled", value: part() }))
   })
-  const all = Array.from({ length: 150 }, (_, n) => queue.now(() => n))
+  const all = Array.from({ length: 80 }, (_, n) => queue.now(() => n))
   setImmediate(() => order.push("turn"))
-  expect(await Promise.all(all)).toEqual(Array.from({ length: 150 }, (_, n) => n))
-  expect(order).toEqual(["commit of 64", "turn", "commit of 64", "commit of 22"])
+  expect(await Promise.all(all)).toEqual(Array.from({ length: 80 }, (_, n) => n))
+  expect(order).toEqual(["commit of 32", "turn", "commit of 32", "commit of 16"])
 })
 
 test("after a commit that steps shared the next one waits as long as that took, and takes what comes meanwhile; a lone step does not wait", async () => {
