@@ -3,7 +3,7 @@
  * from there on a thread of the runtime's pool. A disk that is slow, full or gone (NFS) costs lines, which are counted and
  * told in the file as soon as it takes lines again.
  */
-import { close, fstatSync, openSync, renameSync, rmSync, write } from "node:fs"
+import { close, fstat, fstatSync, open, openSync, rename, rm, write } from "node:fs"
 import { promisify } from "node:util"
 import { sleep } from "./sleep.ts"
 
@@ -34,8 +34,14 @@ const CHUNK_BYTES = 64 * 1024
 const RETRY_MS = 1_000
 const NEWLINE = 0x0a
 
+// not one call on this thread once the file is open: each of them may hang as a write does
 const writeSome = promisify(write)
 const closeFile = promisify(close)
+const openFile = promisify(open)
+const statFile = promisify(fstat)
+const renameFile = promisify(rename)
+const removeFile = promisify(rm)
+const MODE = 0o600
 
 /** Throws what the system says if it cannot be opened. */
 export const openLogFile = (options: LogFileOptions): LogFile => new RotatingFile(options)
@@ -63,7 +69,9 @@ class RotatingFile implements LogFile {
 
   constructor(options: LogFileOptions) {
     this.#options = options
-    this.#open()
+    // the first time now, so that a file that cannot be there stops the start
+    this.#fd = openSync(options.path, "a", MODE)
+    this.#size = fstatSync(this.#fd).size
   }
 
   write(line: string): void {
@@ -166,9 +174,9 @@ class RotatingFile implements LogFile {
   }
 
   async #append(bytes: Buffer, onWritten: (at: number) => void): Promise<void> {
-    if (this.#fd === undefined) this.#open()
+    if (this.#fd === undefined) await this.#open()
     if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes) await this.#rotate()
-    const fd = this.#fd ?? this.#open()
+    const fd = this.#fd ?? (await this.#open())
     if (this.#isTorn) await writeSome(fd, Buffer.of(NEWLINE))
     this.#isTorn = false
     let at = 0
@@ -187,15 +195,15 @@ class RotatingFile implements LogFile {
   async #rotate(): Promise<void> {
     await this.#closeFd()
     const { path, maxFiles } = this.#options
-    for (let i = maxFiles - 1; i > 0; i--) renameIfThere(`${path}.${i}`, `${path}.${i + 1}`)
-    if (maxFiles > 0) renameIfThere(path, `${path}.1`)
-    else rmSync(path, { force: true })
+    for (let i = maxFiles - 1; i > 0; i--) await renameIfThere(`${path}.${i}`, `${path}.${i + 1}`)
+    if (maxFiles > 0) await renameIfThere(path, `${path}.1`)
+    else await removeFile(path, { force: true })
   }
 
-  #open(): number {
-    const fd = openSync(this.#options.path, "a", 0o600)
+  async #open(): Promise<number> {
+    const fd = await openFile(this.#options.path, "a", MODE)
     this.#fd = fd
-    this.#size = fstatSync(fd).size
+    this.#size = (await statFile(fd)).size
     return fd
   }
 
@@ -211,9 +219,9 @@ class RotatingFile implements LogFile {
   }
 }
 
-function renameIfThere(from: string, to: string): void {
+async function renameIfThere(from: string, to: string): Promise<void> {
   try {
-    renameSync(from, to)
+    await renameFile(from, to)
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error
   }

@@ -91,6 +91,30 @@ test("a log file that was moved away: SIGUSR1 and SIGHUP open a new one, and nei
   expect(readFileSync(at("node.log"), "utf8")).toContain("stopped")
 })
 
+test("a log file that cannot be opened anew without end, as on a disk that hangs: the node answers and obeys SIGTERM", async () => {
+  using node = await makeNode()
+  const filename = join(node.dir, "node.log")
+  const socket = join(node.dir, "status.sock")
+  node.configure(
+    `[log.file]\nenable = true\nlevel = "trace"\nfilename = ${JSON.stringify(filename)}\n[status]\nenable = true\nlisten = "unix:${socket}"\n`,
+  )
+  await using it = node.start()
+  await it.line(/msg="?running/)
+  // a pipe without a reader: to open it waits for one
+  renameSync(filename, `${filename}.old`)
+  Bun.spawnSync(["mkfifo", filename])
+  it.signal("SIGUSR1")
+  const told = async (): Promise<number> => {
+    const answer = await fetch("http://node/status", { unix: socket })
+    const { now_ms } = (await answer.json()) as { now_ms: number }
+    return now_ms
+  }
+  const before = await told()
+  while ((await told()) < before + 2_000) await Bun.sleep(100)
+  it.signal("SIGTERM")
+  expect((await it.ended).exit).toBe(0)
+})
+
 test("SIGHUP in the middle of the start does not end it", async () => {
   using node = await makeNode()
   node.configure("")
