@@ -1,12 +1,14 @@
 /** `cosigner info`, `cosigner info group [id]` and `cosigner info task [id]`. A running node answers them without the password. */
 import { EXIT } from "../errors/entry.ts"
+import { showAddress } from "../ops/inventory/address.ts"
 import { showGroups } from "../ops/inventory/groups.ts"
 import { selfOf } from "../ops/inventory/nodeKeys.ts"
 import { showSelf } from "../ops/inventory/self.ts"
 import { readSummary } from "../ops/inventory/summary.ts"
 import { showTasks } from "../ops/inventory/tasks.ts"
+import { ENCODINGS } from "../waas/wallets/addresses.ts"
 import { showBeside } from "./besideNode.ts"
-import { command, integer, optional, valueOr } from "./command.ts"
+import { choice, command, integer, optional, refuse, value, valueOr } from "./command.ts"
 import { hasPassword } from "./password.ts"
 
 export const info = command({
@@ -37,6 +39,35 @@ export const group = command({
       using seed = store.identity()
       return showGroups(store, selfOf(seed).party, group)
     })
+    return EXIT.ok
+  },
+})
+
+export const address = command({
+  summary: "Show an address of a group, derived by this node and attested with its identity key",
+  details: [
+    "The address is derived from this node's own record of the group, and what was derived is signed with the key that the node id names.",
+    "With --json that attestation is printed; `cosigner client address verify --attestation` demands those of enough nodes.",
+    "A running node answers without the password.",
+  ].join("\n"),
+  options: {
+    group: value("--group-id <id>", "the group, as `info group` shows it"),
+    path: value("--path <path>", "the path of the address"),
+    chain: value("--chain <name>", "the published name of the chain: ETH, BTC, SOL, TRON"),
+    encoding: choice("--encoding <encoding>", "the form of a Bitcoin address (default ENCODING_BECH32)", ENCODINGS),
+  },
+  examples: [
+    ["cosigner info address --group-id OoQG... --path m/44/60/0/0/5 --chain ETH --json > a.json", "for a client"],
+  ],
+  run: async (base) => {
+    const { group, path, chain, encoding } = base.options
+    const wanted = {
+      group_id: group ?? refuse("--group-id", "the id of a group", "none"),
+      path: path ?? refuse("--path", "a path", "none"),
+      chain: chain ?? refuse("--chain", "the name of a chain", "none"),
+      ...(encoding === undefined ? {} : { encoding }),
+    }
+    await showBeside(base, { command: "address", ...wanted }, (store) => showAddress(store, wanted))
     return EXIT.ok
   },
 })

@@ -34,6 +34,11 @@ export const table: readonly Row[] = [
     load: async () => (await import("./info.ts")).group,
   },
   {
+    path: ["info", "address"],
+    summary: "Show an address of a group, attested by this node",
+    load: async () => (await import("./info.ts")).address,
+  },
+  {
     path: ["info", "task"],
     summary: "Show what the journal knows of one task, or the newest tasks",
     load: async () => (await import("./info.ts")).task,

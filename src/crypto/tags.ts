@@ -45,6 +45,7 @@ export const TAGS = [
   "link/hello",
   // What a node says of itself beside its database; outside the protocols too.
   "summary",
+  "address",
   // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",

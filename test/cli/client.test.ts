@@ -94,7 +94,7 @@ describe("vaults", () => {
     response_key: "",
     api_key_file: "",
     api_key_curve: "ed25519",
-    vault: "",
+    ...{ vault: "", nodes: [], attestations: 2 },
     roots: roots.map((text) => ({ curve: "secp256k1" as const, text })),
   })
   const vault = (root: string, curve: "SECP256K1" | "ED25519" = "SECP256K1"): VaultObject => ({
@@ -136,7 +136,16 @@ describe("addresses", () => {
       chain: async (chain_id: string) => ({ chain_id, caip2_chain_id: caip2 }),
     }
     const profile: Profile = {
-      ...{ url: "", response_key: "", api_key_file: "", api_key_curve: "ed25519", vault: "", roots: [] },
+      ...{
+        url: "",
+        response_key: "",
+        api_key_file: "",
+        api_key_curve: "ed25519",
+        vault: "",
+        nodes: [],
+        attestations: 2,
+      },
+      roots: [],
     }
     return checkAddresses(client, profile, "w", [address]).then(
       () => "",

@@ -2,9 +2,13 @@
 import { describe, expect, test } from "bun:test"
 import { randomBytes } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
-import { HDKey } from "viem/accounts"
+import { pointCompress } from "tiny-secp256k1"
+import { HDKey, publicKeyToAddress } from "viem/accounts"
 import { fromHex, toHex } from "../../src/bytes.ts"
 import { checkupDigest } from "../../src/keys/checkupSign.ts"
+import { identityOf } from "../../src/mpc/envelope.ts"
+import { attestAddress } from "../../src/wire/attestation.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { type Answers, lyingWaas } from "./lyingWaas.ts"
 
 const HD = HDKey.fromMasterSeed(new Uint8Array(32).fill(7))
@@ -203,4 +207,56 @@ test("a new address that is somebody else's is not shown", async () => {
   })
   const { exit, stdout, stderr } = await waas.client("address", "new", "w", "--chain", "ETH")
   expect([exit, stdout, stderr]).toEqual([5, "", expect.stringContaining("E-CLI-032")])
+})
+
+describe("addresses by the word of nodes", () => {
+  const nodes = [1, 2, 3].map((seed) => identityOf(new Uint8Array(32).fill(seed)))
+  const named = nodes.slice(0, 2).map(({ party }) => nodeIdOf(party))
+  const profile = `nodes = ${JSON.stringify(named)}\nattestations = 2\n`
+  const address = publicKeyToAddress(`0x${toHex(pointCompress(HD.derive(PATH).publicKey!, false))}`)
+  const fields = {
+    ...{ group_id: "OoQGkknsPdPjLCmSuuSf", epoch_id: "ab", root_key: HD.publicExtendedKey, path: PATH },
+    ...{ encoding: "ENCODING_DEFAULT", chain: "eip155:1", address },
+  }
+  const by = (node: number, over: Partial<typeof fields> = {}) => attestAddress(nodes[node]!, { ...fields, ...over })
+  const verified = async (attestations: readonly object[], more = profile, shown = address) => {
+    await using waas = lyingWaas({}, more)
+    const files = attestations.map((one, i) => waas.file(`${i}.json`, JSON.stringify(one)))
+    const { exit, stderr } = await waas.client(
+      ...["address", "verify", shown, ...files.flatMap((file) => ["--attestation", file])],
+    )
+    return [exit, /E-[A-Z]{3}-\d{3}/.exec(stderr)?.[0] ?? ""]
+  }
+
+  test("as many as the profile demands, by nodes that it names, prove it; epochs may differ", async () => {
+    expect(await verified([by(0), by(1)])).toEqual([0, ""])
+    expect(await verified([by(0), by(1, { epoch_id: "cd" })])).toEqual([0, ""])
+  })
+  test.each<[string, readonly object[]]>([
+    ["too few", [by(0)]],
+    ["one node twice", [by(0), by(0, { epoch_id: "cd" })]],
+    ["a node that the profile does not name", [by(0), by(2)]],
+    ["one that its node did not sign", [by(0), { ...by(1), epoch_id: "cd" }]],
+    ["different paths", [by(0), by(1, { path: "m/44/60/0/0/6" })]],
+    ["different roots", [by(0), by(1, { root_key: OTHER.publicExtendedKey })]],
+    [
+      "a root that the address does not follow from",
+      [0, 1].map((node) => by(node, { root_key: OTHER.publicExtendedKey })),
+    ],
+    ["a chain that nobody knows", [0, 1].map((node) => by(node, { chain: "eip155:424242" }))],
+  ])("%s: refused", async (_, attestations) => {
+    expect(await verified(attestations)).toEqual([5, "E-CLI-032"])
+  })
+  test("another address than they attest, and a root that the profile does not name: refused", async () => {
+    expect(await verified([by(0), by(1)], profile, "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045")).toEqual([
+      5,
+      "E-CLI-032",
+    ])
+    const pinned = `${profile}roots = ["${OTHER.publicExtendedKey}"]\n`
+    expect(await verified([by(0), by(1)], pinned)).toEqual([5, "E-CLI-032"])
+  })
+  test("files that are none, and a profile without nodes, are mistakes", async () => {
+    expect(await verified([{ a: 1 }, by(1)])).toEqual([1, "E-CLI-002"])
+    expect(await verified([by(0), by(1)], "")).toEqual([1, "E-CLI-002"])
+  })
 })

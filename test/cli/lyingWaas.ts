@@ -12,10 +12,13 @@ import { cli, type Outcome } from "./world.ts"
 export type Answers = Readonly<Record<string, unknown>>
 
 export interface LyingWaas extends AsyncDisposable {
+  /** The name of a new file with that text. */
+  readonly file: (name: string, text: string) => string
   readonly client: (...args: readonly string[]) => Promise<Outcome>
 }
 
-export function lyingWaas(answers: Answers): LyingWaas {
+/** `more` is added to the profile. */
+export function lyingWaas(answers: Answers, more = ""): LyingWaas {
   const folder = temporaryFolder("client")
   const signer = ed25519Signer(Secret.from(new Uint8Array(32).fill(2)))
   const server = Bun.serve({
@@ -37,9 +40,13 @@ export function lyingWaas(answers: Answers): LyingWaas {
   writeFileSync(join(folder.path, "client.key"), `${"07".repeat(32)}\n`, { mode: 0o600 })
   writeFileSync(
     profile,
-    `[client]\nurl = "http://127.0.0.1:${server.port}"\nresponse_key = "${toHex(signer.publicKey)}"\napi_key_file = "client.key"\nvault = "v"\n`,
+    `[client]\nurl = "http://127.0.0.1:${server.port}"\nresponse_key = "${toHex(signer.publicKey)}"\napi_key_file = "client.key"\nvault = "v"\n${more}`,
   )
   return {
+    file: (name, text) => {
+      writeFileSync(folder.at(name), text)
+      return folder.at(name)
+    },
     client: (...args) => cli(["client", ...args, "--profile", profile]),
     async [Symbol.asyncDispose]() {
       await server.stop(true)

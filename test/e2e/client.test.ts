@@ -19,7 +19,7 @@ import {
 import { generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { cosigner, type Ended } from "../support/binary.ts"
 import { addressAt } from "./addresses.ts"
-import { type ScannedDeployment, scannedDeployment } from "./deployment.ts"
+import { runScanned, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 
 const PATH = "m/44/60/0/0/5"
 
@@ -118,6 +118,28 @@ test("profile, vault, group, keys, a message and a transaction, each verified; r
   const mine = ethereum[1]!
   const place = { address: mine.address, path: mine.path, root_pubkey: roots[0], verified: true }
   expect(await json("client", "address", "verify", mine.address, "--wallet", wallet)).toEqual(place)
+
+  const [shareGroup] = (await json("client", "group", "show", groupId, ...vault))["tss_key_share_groups"] as readonly {
+    readonly tss_key_share_group_id: string
+  }[]
+  const place84 = ["--path", "m/84/0/0/0/3", "--chain", "BTC"]
+  const files = it.deployment.nodes.map(({ name }) => `${name}.attestation`)
+  for (const [i, node] of it.deployment.nodes.entries()) {
+    const asked84 = ["info", "address", "--group-id", shareGroup?.tss_key_share_group_id ?? "", ...place84, "--json"]
+    const { exit, stdout, stderr } = await runScanned(it.surveillance, node, asked84)
+    expect([exit, stderr]).toEqual([0, ""])
+    writeFileSync(join(it.deployment.dir, files[i] ?? ""), stdout)
+  }
+  const profile = join(it.deployment.dir, "client.toml")
+  const named = JSON.stringify(it.deployment.nodes.map(({ nodeId }) => nodeId))
+  writeFileSync(profile, readFileSync(profile, "utf8").replace(/^#?nodes = .*$/m, `nodes = ${named}`))
+  const segwit = JSON.parse(readFileSync(join(it.deployment.dir, files[0] ?? ""), "utf8")).address
+  const attested = (...given: readonly string[]) =>
+    run("client", "address", "verify", segwit, ...given.flatMap((file) => ["--attestation", file]))
+  const both = await attested(...files)
+  expect([both.exit, both.stderr]).toEqual([0, ""])
+  const alone = await attested(files[0] ?? "", files[0] ?? "")
+  expect([alone.exit, alone.stderr]).toEqual([5, expect.stringContaining("1 of the profile's nodes attest")])
 
   const message = "Sign in to example.org"
   const signed = await json("client", "sign", ...vault, "--path", PATH, "--message", message, "--wait")

@@ -8,8 +8,9 @@ import { parsePath } from "../../keys/path.ts"
 import type { AddressObject, Client } from "../../waas/client.ts"
 import { addressesAt, ENCODINGS, encodingOn } from "../../waas/wallets/addresses.ts"
 import { type Chain, chainsOf, familyOf } from "../../waas/wallets/chains.ts"
-import { choice, command, integer, refuse, required, value, valueOr } from "../command.ts"
-import { connect, type Profile, profileOption } from "./profile.ts"
+import { choice, command, integer, list as listOption, refuse, required, value, valueOr } from "../command.ts"
+import { attestedPlace } from "./attested.ts"
+import { connect, type Profile, profileOption, readProfile } from "./profile.ts"
 import { limitOption, walk } from "./vault.ts"
 import { amiss, checkedVault, rootOf } from "./verified.ts"
 
@@ -112,6 +113,7 @@ export const verify = command({
   details: [
     "With --wallet, WaaS is asked for the address's path, and the address is derived again from the vault's root key.",
     "With --path and --chain nobody is asked: it is derived from the roots that the profile names.",
+    "With --attestation, files that `cosigner info address --json` printed on the nodes: as many as the profile demands must be by its nodes, and agree.",
     "Ends with exit code 5 unless it is.",
   ].join("\n"),
   args: { address: required("address", "as the chain spells it") },
@@ -119,6 +121,7 @@ export const verify = command({
     profile: profileOption,
     wallet: value("--wallet <id>", "the wallet that has it"),
     path: value("--path <path>", "the path that it stands at"),
+    attestations: listOption("--attestation <files>", "attestations of nodes"),
     chain: chainOption,
     encoding: encodingOption,
   },
@@ -126,21 +129,25 @@ export const verify = command({
     ["cosigner client address verify bc1q... --path m/84/0/0/0/3 --chain BTC", "by the profile's roots alone"],
   ],
   run: async ({ args, options, out }) => {
-    using connection = connect(options.profile)
-    const { client, profile } = connection
-    const { wallet, path, chain, encoding } = options
-    if ((wallet === undefined) === (path === undefined))
-      refuse("what to verify by", "--wallet, or --path and --chain", "")
+    const { wallet, path, attestations } = options
+    const ways = [wallet, path, attestations[0]].filter((way) => way !== undefined)
+    if (ways.length !== 1)
+      refuse("what to verify by", "--wallet, or --path and --chain, or --attestation", `${ways.length}`)
+    const { address } = args
     const at =
       wallet === undefined
-        ? offline(profile, args.address, { path, chain, encoding })
-        : await addressIn(client, profile, args.address, wallet)
-    out.result({ address: args.address, ...at, verified: true }, [
-      `${args.address} is at ${at.path} of ${at.root_pubkey}`,
-    ])
+        ? offline(readProfile(options.profile), address, options)
+        : await asked(options.profile, address, wallet)
+    out.result({ address, ...at, verified: true }, [`${address} is at ${at.path} of ${at.root_pubkey}`])
     return EXIT.ok
   },
 })
+
+/** By WaaS's word for its path. */
+async function asked(profileFile: string, address: string, walletId: string): Promise<VaultPlace> {
+  using connection = connect(profileFile)
+  return await addressIn(connection.client, connection.profile, address, walletId)
+}
 
 interface VaultPlace {
   readonly path: string
@@ -165,16 +172,17 @@ export async function addressIn(
 }
 
 interface StatedPlace {
+  readonly attestations: readonly string[]
   readonly path: string | undefined
   readonly chain: string | undefined
   readonly encoding: string | undefined
 }
 
-function offline(
-  { roots }: Profile,
-  address: string,
-  { path = "", chain: chainId = "", encoding }: StatedPlace,
-): VaultPlace {
+/** Without asking anybody, and without the API key. */
+function offline(profile: Profile, address: string, stated: StatedPlace): VaultPlace {
+  const { attestations, path = "", chain: chainId = "", encoding } = stated
+  if (attestations.length > 0) return attestedPlace(profile, address, attestations)
+  const { roots } = profile
   const chain = chainsOf([]).supported.find((one) => one.chainId === chainId)
   if (chain === undefined) return refuse("--chain", "the published name of a chain, such as ETH", chainId || "none")
   const own = roots.filter(({ curve }) => curve === chain.curve)

@@ -13,11 +13,12 @@ import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import { Secret } from "../../secret.ts"
 import { parseDocument, readSource } from "../../settings/file.ts"
 import { type DeepReadonly, readSettings } from "../../settings/read.ts"
-import { hex32, listOf, oneOf, parsed, path, tableOf, textOr, url } from "../../settings/schema.ts"
+import { hex32, integer, listOf, oneOf, parsed, path, tableOf, textOr, url } from "../../settings/schema.ts"
 import { templateOf } from "../../settings/template.ts"
 import type { Tree } from "../../settings/tree.ts"
 import { apiPublicKey, newApiKeyPair } from "../../waas/apiKey.ts"
 import { type Client, createClient } from "../../waas/client.ts"
+import { parseNodeId } from "../../wire/nodeId.ts"
 import { valueOr } from "../command.ts"
 
 const CURVES = ["ed25519", "secp256k1"] as const
@@ -50,6 +51,19 @@ const client = tableOf("A client of WaaS.", {
   api_key_file: path("client.key", "The secret API key, mode 600; relative paths are relative to this file."),
   api_key_curve: oneOf(CURVES, "ed25519", "The curve of that key."),
   vault: textOr("", "The vault of commands without --vault."),
+  nodes: listOf(
+    parsed((text) => (parseNodeId(text) === undefined ? undefined : text), {
+      example: "cos3EidQSgrh...",
+      expected: "a node id",
+      description: "A node.",
+    }),
+    {
+      expected: "a list of node ids",
+      uniqueItems: true,
+      description: "The nodes whose attestations of addresses count.",
+    },
+  ),
+  attestations: integer(1, 32, 2, "How many of them an address needs: the threshold of the group."),
   roots: listOf(
     parsed(parseRoot, {
       example: "xpub661My...",
@@ -71,7 +85,7 @@ export type Profile = DeepReadonly<StaticDecode<typeof client>>
 export const profileOption = valueOr("--profile <file>", "the profile of this client", "client.toml", (text) => text)
 
 /** Throws E-CFG-001 to E-CFG-003 for a file that is missing or not as it should be. */
-const readProfile = (file: string): Profile =>
+export const readProfile = (file: string): Profile =>
   readSettings(clientSchema, parseDocument(readSource(file, true), file, clientSchema)).value.client
 
 /** Holds the API key until it is disposed. */

@@ -7,6 +7,7 @@ import type { Rules } from "../../policy/schema.ts"
 import type { Store } from "../../store/store.ts"
 import { signLocally } from "../../tasks/localShareSign.ts"
 import { parseNodeId } from "../../wire/nodeId.ts"
+import { showAddress } from "../inventory/address.ts"
 import { showEvents } from "../inventory/events.ts"
 import { showGroups } from "../inventory/groups.ts"
 import { showSelf } from "../inventory/self.ts"
@@ -30,6 +31,8 @@ export function carryOut({ store, self, rules }: AdminNode, command: AdminComman
       return showSelf(store)
     case "groups":
       return showGroups(store, self, command.group_id)
+    case "address":
+      return showAddress(store, command)
     case "tasks":
       return showTasks(store, command.task_id, command.limit)
     case "events":

@@ -29,6 +29,7 @@ const none = {}
 const OPEN = {
   info: closed(none),
   groups: closed(none, { group_id: id }),
+  address: closed({ group_id: id, path: textUpTo(512), chain: id }, { encoding: id }),
   tasks: closed({ limit: integer(1, MAX_LISTED) }, { task_id: id }),
   events: closed({ limit: integer(1, MAX_LISTED) }),
   strikes: closed(none),

@@ -1,0 +1,80 @@
+/**
+ * A node's word that an address is a group's own (formats.md 7.6): it derived the address from its own record of the group, and signs
+ * what it found with its identity key. Enough of them make an address true whatever WaaS says: whoever would lie has to hold the
+ * keys of as many nodes as it takes to sign.
+ */
+import { type Bytes, fromHex, toHex, utf8 } from "../bytes.ts"
+import { Malformed } from "../codec.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
+import { frame } from "../crypto/frame.ts"
+import { type PartyId, partyBytes } from "../keys/party.ts"
+import { closed, oneOf, parseJson, text } from "./json.ts"
+import { nodeIdOf, parseNodeId } from "./nodeId.ts"
+
+/** What is attested, in the order in which it is signed. */
+interface AttestedAddress {
+  readonly group_id: string
+  /** Of the epoch that signs, hex. */
+  readonly epoch_id: string
+  /** xpub or cpub. */
+  readonly root_key: string
+  /** `m/44/60/0/0/5`. */
+  readonly path: string
+  /** The published name of the address's form, such as ENCODING_BECH32. */
+  readonly encoding: string
+  /** CAIP-2. */
+  readonly chain: string
+  readonly address: string
+}
+
+export interface AddressAttestation extends AttestedAddress {
+  readonly version: 1
+  readonly node_id: string
+  /** Ed25519 under the node id's key, hex. */
+  readonly signature: string
+}
+
+const MAX_BYTES = 4096
+
+const words = (most: number) => text(new RegExp(`^[!-~]{1,${most}}$`), "text without spaces")
+
+const form = closed({
+  version: oneOf(1),
+  node_id: words(128),
+  group_id: words(64),
+  epoch_id: text(/^(?:[0-9a-f]{2}){1,64}$/, "an epoch's id"),
+  root_key: words(128),
+  path: words(512),
+  encoding: words(64),
+  chain: words(64),
+  address: words(128),
+  signature: text(/^[0-9a-f]{128}$/, "a signature"),
+})
+
+const signedBytes = (nodeId: string, attested: AttestedAddress) => {
+  const { group_id, epoch_id, root_key, path, encoding, chain, address } = attested
+  const fields = [nodeId, group_id, epoch_id, root_key, path, encoding, chain, address]
+  return frame("address", ...fields.map(utf8))
+}
+
+/** `sign` is the identity key of `party`. */
+export function attestAddress(
+  { party, sign }: { readonly party: PartyId; readonly sign: (bytes: Bytes) => Bytes },
+  attested: AttestedAddress,
+): AddressAttestation {
+  const node_id = nodeIdOf(party)
+  return { version: 1, node_id, ...attested, signature: toHex(sign(signedBytes(node_id, attested))) }
+}
+
+/** Throws Malformed for what is none; whether its signature verifies is `isAttested`'s to say. */
+export const readAttestation = (document: Uint8Array): AddressAttestation => {
+  if (document.length > MAX_BYTES) throw new Malformed("$: longer than any attestation")
+  return form(parseJson(document, MAX_BYTES), "$")
+}
+
+export function isAttested({ node_id, signature, ...attested }: AddressAttestation): boolean {
+  const party = parseNodeId(node_id)
+  const bytes = fromHex(signature)
+  if (party === undefined || bytes === undefined) return false
+  return verifyEd25519(partyBytes(party), signedBytes(node_id, attested), bytes)
+}
