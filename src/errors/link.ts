@@ -36,7 +36,7 @@ export const linkCodes = {
     kind: "input",
     exit: EXIT.network,
     what: (d) => `this node speaks versions ${d.oldest} to ${d.newest} of the link protocol, and WaaS none of them`,
-    next: "compare `cosigner version` here and at WaaS and upgrade the older one; README has the order under Upgrade",
+    next: "compare `cosigner version` here and at WaaS and upgrade the older one; docs/how-to/upgrade.md has the order",
   }),
   "E-LNK-007": entry({
     kind: "fault",

@@ -191,7 +191,7 @@ export const taskCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `the start names version ${d.asked} of the reader of payloads, and this node has ${d.own.join(", ")}`,
-    next: "upgrade the older of node and WaaS; README has the order under Upgrade; nobody misbehaved",
+    next: "upgrade the older of node and WaaS; docs/how-to/upgrade.md has the order; nobody misbehaved",
   }),
   "E-TSK-038": entry({
     kind: "input",

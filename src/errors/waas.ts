@@ -134,7 +134,7 @@ export const waasCodes = {
     kind: "input",
     exit: EXIT.failure,
     what: (d) => `the signers share no ${d.what} with each other and this WaaS; outdated: ${d.outdated.join(", ")}`,
-    next: "upgrade what is named (README, Upgrade), or name other signers; nobody misbehaved",
+    next: "upgrade what is named (docs/how-to/upgrade.md), or name other signers; nobody misbehaved",
   }),
   "E-WAA-029": entry<{ readonly readings: readonly string[] }>({
     kind: "input",

@@ -102,7 +102,7 @@ describe("what the texts tell people to type", async () => {
         .map((line) => (line.split(/\$\(| \| /)[0] ?? "").trim().replace("cosigner help ", "cosigner "))
         .filter((line) => !line.includes("<"))
       expect(lines.filter((line) => problemOf(line) !== undefined)).toEqual([])
-      if (file === "README.md") expect(lines.length).toBeGreaterThan(20)
+      if (file === "README.md") expect(lines.length).toBeGreaterThan(15)
     })
   }
   test("every example of every command", () => {
@@ -191,8 +191,9 @@ const blocksOf = (path: string): readonly string[] =>
 
 test("the configuration that README and the guides show is accepted as it stands", () => {
   const blocks = blocksOf("README.md")
-  expect(blocks.length).toBeGreaterThan(2)
-  for (const block of [...blocks, ...guides.flatMap(blocksOf)]) {
+  const shown = [...blocks, ...guides.flatMap(blocksOf)]
+  expect(shown.length).toBeGreaterThan(5)
+  for (const block of shown) {
     expect(checkConfig(block, "README.toml").config).toBeDefined()
   }
   expect(() => checkConfig(`${blocks[0]}\nunknown_key = 1\n`, "README.toml")).toThrow()
