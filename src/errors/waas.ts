@@ -80,6 +80,13 @@ export const waasCodes = {
     what: (d) => `${JSON.stringify(d.address)} is neither an IP address nor a network`,
     next: "give an address such as 192.0.2.7, or a network such as 10.0.0.0/8 or 2001:db8::/32",
   }),
+  "E-WAA-015": entry<{ readonly file: string; readonly table: string; readonly id: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) =>
+      `${d.file}: the record ${d.id} of ${d.table} is not what was written: the disk or another program changed it`,
+    next: "keep the file for whoever looks into it; put back a copy from before, or delete it, then run: cosigner waas adopt",
+  }),
 
   "E-WAA-020": entry<{ readonly missing: readonly string[]; readonly causes: readonly string[] }>({
     kind: "fault",

@@ -14,7 +14,7 @@ import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
-import { openSqliteStore } from "./store/sqlite.ts"
+import { openCheckedStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 import { keepBroadcasting } from "./wallets/broadcast.ts"
 import { following } from "./wallets/progress.ts"
@@ -45,12 +45,12 @@ export interface RunningWaas {
   stop(): Promise<void>
 }
 
-/** Serves the folder until stopped. Throws E-WAA-002 to -006 and -011. */
+/** Serves the folder until stopped. Throws E-WAA-002 to -006, -011 and -015. */
 export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log): Promise<RunningWaas> {
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
   opened.use(lock(files))
-  const file = opened.adopt(openSqliteStore(files.database), (store) => store.close())
+  const file = opened.adopt(openCheckedStore(files.database), (store) => store.close())
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
   const store = following(announcing(file, Date.now, webhooks.poke))
   const stopping = new AbortController()

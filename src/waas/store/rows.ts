@@ -1,5 +1,6 @@
 /** Rows of waas.db: a record as JSON beside the columns that it is searched and ordered by. */
 import type { Database, SQLQueryBindings } from "bun:sqlite"
+import { hasSums, sumOf } from "./integrity.ts"
 import type { PageQuery, Slice } from "./store.ts"
 
 export interface Filter {
@@ -22,13 +23,20 @@ export function upsert(
   columns: Readonly<Record<string, SQLQueryBindings>>,
   body: object,
 ): void {
-  const all = { id, ...columns, body: JSON.stringify(body) }
+  const text = JSON.stringify(body)
+  const sum = hasSums(table) ? { sum: sumOf({ id, body: text, ...blobsOf(columns) }) } : {}
+  const all = { id, ...columns, body: text, ...sum }
   const names = Object.keys(all)
   const updates = names.filter((name) => name !== "id").map((name) => `${name} = excluded.${name}`)
   const marks = names.map(() => "?").join(", ")
   db.query(
     `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
   ).run(...Object.values(all))
+}
+
+const blobsOf = (columns: Readonly<Record<string, SQLQueryBindings>>) => {
+  const { document, signature } = columns
+  return document instanceof Uint8Array && signature instanceof Uint8Array ? { document, signature } : {}
 }
 
 /** Conditions joined by AND, without those whose value is undefined. */

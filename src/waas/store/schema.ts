@@ -221,6 +221,15 @@ const MIGRATIONS: readonly string[] = [
     WHERE json_extract(body, '$.status') IN ('Completed', 'Declined', 'Failed', 'Canceled');
   CREATE INDEX sign_requests_ended ON sign_requests (ended_ms) WHERE ended_ms IS NOT NULL;
   `,
+  // Sums of records (integrity.ts); none for those that are there.
+  `
+  ALTER TABLE vaults ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  ALTER TABLE holder_groups ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  ALTER TABLE tss_requests ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  ALTER TABLE sign_requests ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  ALTER TABLE share_sign_requests ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  ALTER TABLE tasks ADD COLUMN sum TEXT NOT NULL DEFAULT '';
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

@@ -6,6 +6,7 @@ import { Database, type SQLQueryBindings } from "bun:sqlite"
 import { chmodSync } from "node:fs"
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
+import { checkIntegrity } from "./integrity.ts"
 import type {
   ApiKey,
   Holder,
@@ -41,6 +42,20 @@ export function createSqliteStore(file: string, organisation: Organisation): Waa
 
 /** Opens a file that is there and brings it to this version. Throws E-WAA-005, E-WAA-006. */
 export const openSqliteStore = (file: string): WaasStore => guarded(file, () => storeOver(connect(file, false), file))
+
+/** The same for whoever is going to serve it: its records are what was written. Throws E-WAA-015 besides. */
+export function openCheckedStore(file: string): WaasStore {
+  return guarded(file, () => {
+    const db = connect(file, false)
+    try {
+      checkIntegrity(db, file)
+      return storeOver(db, file)
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  })
+}
 
 function connect(file: string, create: boolean): Database {
   const db = new Database(file, { create, readwrite: true, strict: true })

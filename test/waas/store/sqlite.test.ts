@@ -135,6 +135,8 @@ test("what a node was told of before share groups were on record: all set-ups of
     db.run(`DROP TABLE ${table}`)
   for (const index of ["vaults_by_type", "vaults_by_project", "sign_requests_ended"]) db.run(`DROP INDEX ${index}`)
   db.run("ALTER TABLE sign_requests DROP COLUMN ended_ms")
+  const summed = ["vaults", "holder_groups", "tss_requests", "sign_requests", "share_sign_requests", "tasks"]
+  for (const table of summed) db.run(`ALTER TABLE ${table} DROP COLUMN sum`)
   for (const column of ["role", "addresses"]) db.run(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.run("ALTER TABLE fencing_tokens RENAME TO standings")
   db.run("INSERT INTO standings VALUES ('left', ?)", ['{"lineage":7,"boot":1,"bootId":"aa","generation":9}'])
