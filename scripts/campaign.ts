@@ -1,0 +1,147 @@
+/**
+ * `npm run campaign -- NAME --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long; `all` runs
+ * each for so long. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
+ * sign any more. Everything is on the loopback, and ends by itself.
+ */
+import { parseArgs } from "node:util"
+import type { DemoVault } from "../src/kit/demo/keys.ts"
+import { Fleet } from "./campaign/fleet.ts"
+import { answerNow, type Signed, signed } from "./campaign/load.ts"
+import { buildBinary } from "./toolchain.ts"
+
+/** Uniform in [0, 1). */
+type Draw = () => number
+
+interface Campaign {
+  readonly what: string
+  /** Requests under way at one time. */
+  readonly atOnce: number
+  /** One fault; how many there were. */
+  readonly fault: (fleet: Fleet, draw: Draw) => Promise<number>
+}
+
+const between = (draw: Draw, least: number, most: number): number => Math.round(least + draw() * (most - least))
+const oneOf = (draw: Draw, names: readonly string[]): string => names[Math.floor(draw() * names.length)] ?? "waas"
+
+const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
+  kill: {
+    what: "kill -9 of a random process, WaaS among them",
+    atOnce: 4,
+    async fault(fleet, draw) {
+      await Bun.sleep(between(draw, 0, 1_500))
+      return Number(await fleet.restart(oneOf(draw, fleet.names), "SIGKILL"))
+    },
+  },
+  stop: {
+    what: "SIGSTOP of a random process for up to six seconds",
+    atOnce: 4,
+    async fault(fleet, draw) {
+      await Bun.sleep(between(draw, 0, 1_000))
+      return Number(await fleet.pause(oneOf(draw, fleet.names), between(draw, 100, 6_000)))
+    },
+  },
+  restart: {
+    what: "orderly restarts of a random node",
+    atOnce: 4,
+    async fault(fleet, draw) {
+      await Bun.sleep(between(draw, 0, 1_500))
+      return Number(await fleet.restart(oneOf(draw, fleet.names.slice(1)), "SIGTERM"))
+    },
+  },
+  backlog: {
+    what: "far more requests at one time than nodes take, and no other fault",
+    atOnce: 400,
+    async fault() {
+      await Bun.sleep(1_000)
+      return 0
+    },
+  },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: "string", default: "5" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  },
+})
+const [asked = ""] = positionals
+const names = asked === "all" ? Object.keys(CAMPAIGNS) : [asked]
+const minutes = Number(values.minutes)
+if (names.some((name) => CAMPAIGNS[name] === undefined) || !(minutes > 0 && minutes <= 1_440)) {
+  console.error(`npm run campaign -- ${[...Object.keys(CAMPAIGNS), "all"].join("|")} --minutes N [--seed S]`)
+  process.exit(2)
+}
+
+await buildBinary()
+console.log(`seed ${values.seed}`)
+const { fleet, vault } = await Fleet.start()
+let isSound = true
+try {
+  const rows = []
+  for (const name of names) rows.push(await run(name))
+  console.table(rows)
+} finally {
+  await fleet[Symbol.asyncDispose]()
+}
+process.exit(isSound ? 0 : 1)
+
+async function run(name: string): Promise<Readonly<Record<string, string | number>>> {
+  const campaign = CAMPAIGNS[name]
+  if (campaign === undefined) throw new RangeError("it was looked up")
+  const draw = drawFrom(Number(values.seed))
+  const end = performance.now() + minutes * 60_000
+  const isOver = (): boolean => performance.now() >= end
+  const all: Signed[] = []
+  const worker = async (first: number): Promise<void> => {
+    for (let index = first; !isOver(); index += campaign.atOnce) all.push(await signed(fleet.client, vault, index))
+  }
+  let faults = 0
+  const faulting = (async () => {
+    while (!isOver()) faults += await campaign.fault(fleet, draw)
+  })()
+  await Promise.all([...Array.from({ length: campaign.atOnce }, (_, index) => worker(index)), faulting])
+  const unfinished = all.filter(({ status }) => status !== "Completed")
+  for (const { id, status, reason } of unfinished) console.error(`${name}: ${id} ${status} ${reason}`)
+  const changed = await changedAnswers(all, vault)
+  const lame = await pairsThatDoNotSign(vault)
+  if (unfinished.length + changed + lame > 0) isSound = false
+  return {
+    campaign: name,
+    what: campaign.what,
+    faults,
+    requests: all.length,
+    completed: all.length - unfinished.length,
+    changed_answers: changed,
+    pairs_that_do_not_sign: lame,
+  }
+}
+
+async function changedAnswers(before: readonly Signed[], of: DemoVault): Promise<number> {
+  let changed = 0
+  for (const one of before) {
+    const now = await answerNow(fleet.client, of, one.id)
+    if (now.status !== one.status || now.signatures !== one.signatures) changed++
+  }
+  return changed
+}
+
+/** A share that was lost, or a pair that banned one another, shows as a pair of nodes that signs nothing. */
+async function pairsThatDoNotSign(of: DemoVault): Promise<number> {
+  const ids = fleet.nodes.map(({ nodeId }) => nodeId)
+  const pairs = ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b]))
+  const ends = await Promise.all(pairs.map((pair, index) => signed(fleet.client, of, index, pair)))
+  for (const { status, reason } of ends) if (status !== "Completed") console.error(`a pair: ${status} ${reason}`)
+  return ends.filter(({ status }) => status !== "Completed").length
+}
+
+/** Mulberry32: the same faults for the same seed, as far as processes keep the pace. */
+function drawFrom(seed: number): Draw {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

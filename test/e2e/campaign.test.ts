@@ -1,0 +1,15 @@
+/** Every campaign for some seconds: that each runs, finds nothing, and ends by itself. The long ones are `npm run campaign`. */
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+import { root } from "../support/binary.ts"
+
+test("faults of every kind under load: each request completes, no answer changes, every pair signs", async () => {
+  const child = Bun.spawn(
+    [process.execPath, join(root, "scripts", "campaign.ts"), "all", "--minutes", "0.1", "--seed", "7"],
+    { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+  )
+  const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  expect({ exit, stderr: exit === 0 ? "" : stderr }).toEqual({ exit: 0, stderr: "" })
+  expect(stdout).toContain("seed 7")
+  for (const name of ["kill", "stop", "restart", "backlog"]) expect(stdout).toContain(name)
+}, 240_000)
