@@ -226,7 +226,7 @@ describe("links between documents", () => {
         )
       })
   }
-  for (const path of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...guides]) {
+  for (const path of ["README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/README.md", ...guides]) {
     test(`${path}: lead somewhere`, () => {
       expect(broken(path, readFileSync(join(root, path), "utf8"))).toEqual([])
     })
