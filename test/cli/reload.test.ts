@@ -1,8 +1,9 @@
 /** What a running node says of an edit of its file: SIGHUP, readiness and `config show`, on the real binary. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
-import { existsSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { CosignerError } from "../../src/errors.ts"
 import { cosigner } from "../support/binary.ts"
 import { makeNode } from "../support/nodeProcess.ts"
 
@@ -80,6 +81,19 @@ test("the start log says the build mode that `version` says, and the environment
   await using it = node.start()
   expect(await it.line(/Build mode/)).toContain(mode)
   expect(await it.line(/Environment/)).toContain("Environment: sandbox")
+})
+
+test("what E-STA-007 says to write is a status port that opens, in a folder for its owner alone", async () => {
+  using node = await makeNode()
+  const { next } = new CosignerError("E-STA-007", { listen: "127.0.0.1:11040" })
+  const [line = "", path = ""] = /status\.(listen = "unix:[^"]+")/.exec(next)?.[1]?.match(/listen = "unix:(.*)"/) ?? []
+  node.configure(`[status]\nenable = true\n${line}\n`)
+  await using it = node.start()
+  await it.line(/status port open/)
+  await it.line(/msg="?running/)
+  expect(statSync(join(node.dir, dirname(path))).mode & 0o777).toBe(0o700)
+  // there, and not ready: no WaaS is
+  expect((await cosigner(["status", "--json"], { cwd: node.dir })).exit).toBe(1)
 })
 
 test("a status port that is taken ends the start, and nothing is said to go on", async () => {

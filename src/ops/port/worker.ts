@@ -4,8 +4,10 @@
  * digest of the port's token.
  */
 import { writeSync } from "node:fs"
+import { dirname } from "node:path"
 import { build } from "../../build.ts"
 import { CosignerError, describe, errorText } from "../../errors.ts"
+import { makeFolder } from "../../files.ts"
 import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
 import { removeStale } from "../staleSocket.ts"
@@ -123,6 +125,7 @@ async function open({ listen, token }: PortOptions): Promise<void> {
     const fetch = (request: Request, server: Bun.Server<undefined>) =>
       handle(request, clientOf(server.requestIP(request)))
     if (listen.kind === "unix") {
+      makeFolder(dirname(listen.path))
       await removeStale(listen.path)
       Bun.serve({ unix: listen.path, fetch, maxRequestBodySize: MAX_BODY, development: false })
       self.postMessage({ kind: "opened", address: `unix:${listen.path}` })
