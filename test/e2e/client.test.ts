@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from "bun:test"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   hashMessage,
@@ -46,16 +46,23 @@ function callerOf({ deployment, surveillance }: ScannedDeployment): Caller {
   }
 }
 
-/** A profile whose API key was made where it is used, and registered by its public half. */
-async function makeProfile({ deployment, surveillance }: ScannedDeployment, { json }: Caller): Promise<void> {
+/** A profile in `folder` whose API key was made where it is used, and registered by its public half. */
+async function makeProfile(
+  { deployment, surveillance }: ScannedDeployment,
+  { json }: Caller,
+  { folder = ".", allowed = [] }: { readonly folder?: string; readonly allowed?: readonly string[] } = {},
+): Promise<void> {
   const waas = await json("waas", "info", "--dir", "waas")
+  mkdirSync(join(deployment.dir, folder), { recursive: true })
   const made = await json(
-    ...["client", "init", "--url", deployment.url, "--response-key", String(waas["response_key"])],
+    ...["client", "init", "--profile", join(folder, "client.toml"), "--url", deployment.url],
+    ...["--response-key", String(waas["response_key"])],
   )
-  const file = join(deployment.dir, "client.key")
+  const file = join(deployment.dir, folder, "client.key")
   surveillance.leakScanner.secret("API key of a client", readFileSync(file, "utf8").trim())
   expect(statSync(file).mode & 0o777).toBe(0o600)
-  await json("waas", "key", "create", "--dir", "waas", "--name", "client", "--public-key", String(made["public_key"]))
+  const key = ["--name", "client", "--public-key", String(made["public_key"]), ...allowed]
+  await json("waas", "key", "create", "--dir", "waas", ...key)
 }
 
 const signatureOf = (request: Record<string, unknown>) => {
@@ -230,6 +237,18 @@ test("a client believes no root that its profile does not name, and no answer of
   expect((await verify(own)).exit).toBe(0)
   const theirs = await verify("0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045")
   expect([theirs.exit, theirs.stderr]).toEqual([5, expect.stringContaining("E-CLI-032")])
+
+  // What a key may not do, and where it may not be used from, WaaS refuses whoever asks.
+  for (const [folder, allowed, mayRead] of [
+    ["reader", ["--role", "read"], true],
+    ["elsewhere", ["--from", "203.0.113.0/24"], false],
+  ] as const) {
+    await makeProfile(it, caller, { folder, allowed })
+    const by = ["--profile", join(folder, "client.toml"), "--vault", vaultId]
+    const asked = await run("client", "sign", ...by, "--path", PATH, "--message", "hello")
+    expect([asked.exit, asked.stderr]).toEqual([5, expect.stringContaining("error 2025")])
+    expect((await run("client", "nodes", ...by)).exit).toBe(mayRead ? 0 : 5)
+  }
 
   writeFileSync(profile, before.replace(/^response_key = .*$/m, `response_key = "${"11".repeat(32)}"`))
   const forged = await sign()
