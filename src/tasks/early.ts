@@ -9,8 +9,13 @@ const MOST_OF_SENDER = 8
 /** 31 peers with the first round of a batch of 32 ECDSA signatures, the most there is. */
 const MOST_BYTES = 2 * 1024 * 1024
 
+interface EarlyEnvelope {
+  readonly sender: PartyId
+  readonly envelope: Bytes
+}
+
 export class EarlyEnvelopes {
-  #kept: Bytes[] = []
+  #kept: EarlyEnvelope[] = []
   #bytes = 0
   #senders = new Map<PartyId, number>()
 
@@ -20,11 +25,11 @@ export class EarlyEnvelopes {
     if (ofSender >= MOST_OF_SENDER) return
     if (this.#kept.length >= MOST || this.#bytes + envelope.length > MOST_BYTES) return
     this.#senders.set(sender, ofSender + 1)
-    this.#kept.push(envelope)
+    this.#kept.push({ sender, envelope })
     this.#bytes += envelope.length
   }
 
-  take(): readonly Bytes[] {
+  take(): readonly EarlyEnvelope[] {
     const taken = this.#kept
     this.#kept = []
     this.#bytes = 0

@@ -36,7 +36,7 @@ import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, r
 import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { isFinal } from "./ports.ts"
 import { attemptEnded, reportOf } from "./report.ts"
-import { SenderQuota } from "./senderQuota.ts"
+import { SessionInbox } from "./senderQuota.ts"
 import { fired, onFired } from "./signals.ts"
 import { amongSigners, planOfSigners, problemOfSigners } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
@@ -49,7 +49,7 @@ interface Running {
   readonly number: number
   readonly attempt: Attempt
   readonly plan: Plan
-  readonly quota: SenderQuota
+  readonly inbox: SessionInbox
 }
 
 /** How long after a failure of the store the end of a task is tried to be recorded again. */
@@ -125,22 +125,9 @@ export class TaskExecution {
   deliver(envelope: Bytes): void {
     const sender = senderOf(envelope)
     if (sender === undefined) return
-    if (this.#running !== undefined) this.#toSession(this.#running, sender, envelope)
+    this.#running?.inbox.deliver(sender, envelope)
     // Peers that were faster to begin an attempt do not say again what they said; what is not of its session it drops.
     if (this.#asked > this.#begunLast) this.#early.keep(sender, envelope)
-  }
-
-  /** Before anything is done for it: what is of no participant, or more than one can have to say, is dropped. */
-  #toSession({ attempt, plan, quota }: Running, sender: PartyId, envelope: Bytes): void {
-    if (sender === this.#ports.self || !plan.participants.includes(sender)) return
-    const taken = quota.take(sender, envelope.length)
-    if (taken !== "over") attempt.session.deliver(envelope)
-    if (taken !== "last") return
-    const peer = nodeIdOf(sender)
-    this.#ports.log.warn("a peer sends more than the session can need; the rest is dropped", {
-      task: this.task.task_id,
-      peer,
-    })
   }
 
   cancel(reason: string): void {
@@ -265,13 +252,12 @@ export class TaskExecution {
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
     })
-    const running: Running = { number, attempt, plan, quota: new SenderQuota() }
-    this.#running = running
+    const { participants } = plan
+    const deliver = (envelope: Bytes): void => attempt.session.deliver(envelope)
+    const inbox = new SessionInbox({ ...this.#ports, participants, taskId: task.task_id, deliver })
+    this.#running = { number, attempt, plan, inbox }
     this.#begunLast = number
-    for (const envelope of this.#early.take()) {
-      const sender = senderOf(envelope)
-      if (sender !== undefined) this.#toSession(running, sender, envelope)
-    }
+    for (const { sender, envelope } of this.#early.take()) inbox.deliver(sender, envelope)
     const ended = await this.#ended(attempt, plan)
     this.#running = undefined
     return this.#settle(ended, number, plan)

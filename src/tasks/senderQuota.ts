@@ -2,6 +2,10 @@
  * What one participant may send for one attempt of a task, bounded before anything is done with it: each envelope that reaches a session
  * costs it a check of a signature, and a session shares its worker with others.
  */
+import type { Bytes } from "../bytes.ts"
+import type { PartyId } from "../keys/party.ts"
+import type { Log } from "../log.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
 
 /**
  * No protocol has a participant say as much to one other: a set-up has ten rounds of a broadcast and a direct message each and a report, and the
@@ -21,6 +25,36 @@ export class SenderQuota {
     spent.envelopes++
     spent.bytes += bytes
     return isSpent(spent) ? "last" : "pass"
+  }
+}
+
+interface InboxParts {
+  readonly self: PartyId
+  readonly participants: readonly PartyId[]
+  readonly taskId: string
+  readonly log: Log
+  readonly deliver: (envelope: Bytes) => void
+}
+
+/** What reaches the session of one attempt: of its other participants alone, and of each no more than its share. */
+export class SessionInbox {
+  readonly #parts: InboxParts
+  readonly #quota = new SenderQuota()
+
+  constructor(parts: InboxParts) {
+    this.#parts = parts
+  }
+
+  deliver(sender: PartyId, envelope: Bytes): void {
+    const { self, participants, taskId, log, deliver } = this.#parts
+    if (sender === self || !participants.includes(sender)) return
+    const taken = this.#quota.take(sender, envelope.length)
+    if (taken !== "over") deliver(envelope)
+    if (taken !== "last") return
+    log.warn("a peer sends more than the session can need; the rest is dropped", {
+      task: taskId,
+      peer: nodeIdOf(sender),
+    })
   }
 }
 

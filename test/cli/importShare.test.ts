@@ -97,6 +97,25 @@ describe("two dealers of a 2-of-3 group", () => {
     expect(codeIn(await on(a, "import-share", "--confirm-destroyed", "NoNoNoNoNoNoNoNoNoNo"))).toBe("E-KEY-039")
   })
 
+  test("an imported share is in backups, and is the share that was imported after a restore", async () => {
+    const [a, b] = homes()
+    using _a = a
+    using _b = b
+    for (const of of ["k1", "ed"] as const) expect((await run(a, 0, of)).exit).toBe(0)
+    const out = a.file("backup.cosigner")
+    expect((await on(a, "backup", "create", "--password-file", a.backupKey, "--out", out)).exit).toBe(0)
+    const db = a.file("restored/secrets.db")
+    const restore = ["backup", "restore", out, "--password-file", a.backupKey, "--db", db, "--key-file", a.keyFile]
+    const restored = await cli(restore)
+    expect({ exit: restored.exit, stderr: restored.stderr }).toEqual({ exit: 0, stderr: "" })
+    using before = a.open()
+    using after = a.open(false, db)
+    for (const { groupId, epochId } of before.groups.list()) {
+      expect(after.groups.get(groupId, epochId)).toEqual(before.groups.get(groupId, epochId))
+      expect(after.groups.open(groupId, epochId).share.equals(before.groups.open(groupId, epochId).share)).toBe(true)
+    }
+  })
+
   test("what does not fit is refused, before anything is written", async () => {
     const [a, b] = homes()
     using _a = a

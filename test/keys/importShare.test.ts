@@ -6,8 +6,11 @@ import { describe, expect, test } from "bun:test"
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { toHex, utf8 } from "../../src/bytes.ts"
+import { K1 } from "../../src/crypto/curve.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
+import { lagrange } from "../../src/crypto/shamir.ts"
 import { CosignerError } from "../../src/errors.ts"
+import { encodeExtendedPublicKey, rootPublicKey as extendedRoot } from "../../src/keys/extendedKey.ts"
 import {
   checkGroup,
   checkShare,
@@ -322,4 +325,64 @@ test("the records of all members, signed and equal, are the group; anything else
     [by(0, { ...group, threshold: 3 }), by(1, { ...group, threshold: 3 })],
   ]
   for (const records of wrong) expect(codeOf(() => groupOfRecords(records))).toMatch(/^E-KEY-0(38|07)$/)
+})
+
+// ---- known answers of formats.md 5.3 -------------------------------------------------------------------------------
+
+const GOLDEN_ROOT =
+  "xpub661MyMwAqRbcGNFddDqGveSvN9jr1n1GMGFypyhqn34oKyMw9bvrych636CDwgBbLjdLgQRoQtmqPucPb1pZQVBZq3tuXXTQX8wP3JMWAak"
+const GOLDEN: readonly (readonly [string, string])[] = [
+  ["751341643106997665517612415491881522730", "02ad8728dce88aa210645cff8dea474114376796d81e4b4df76bfa3ea847131b57"],
+  ["914259450665435839517029445012417071559", "023633989378b01c2e66d5fd70666101546a310aaab2c08c7b5813be371d438c0d"],
+  ["997493310528521058725882883276549657588", "02a233d2d37297bcfc3092ea65997a29b72931b5ca343db5cd608c85a306be5994"],
+]
+
+test("known answer: every two of the published participants take over the published root key", () => {
+  const base = fileOf(foreignGroup({ curve: "secp256k1", threshold: 2, size: 3 }), 0)
+  const participants = GOLDEN.map(([shareId, key], i) => ({
+    nodeId: `node ${i}`,
+    shareId: BigInt(shareId),
+    sharePublicKey: Uint8Array.fromHex(key),
+  }))
+  const chainCode = Uint8Array.fromHex("b74087d551e44ef8d3a1270accb1977fd373c29fe6e235bc681c59a2137e1334")
+  const [own = base.own] = participants
+  const golden: RecoveryGroup = { ...base, participants, own, chainCode, rootExtendedPublicKey: GOLDEN_ROOT }
+  for (const of of [
+    [0, 1],
+    [1, 2],
+    [2, 0],
+  ]) {
+    expect(rootExtendedPublicKey(importedGroup(golden, dealersOf(golden, of)))).toBe(GOLDEN_ROOT)
+  }
+})
+
+test("known answer: the published private shares, scaled, are shares of the published root", () => {
+  const { Point } = secp256k1
+  const first = BigInt("0xc5218a708d35aa726bc5c4cf3712a2036c2245a0e996d201e4e661ab598bdf36")
+  const shares = [
+    BigInt("0x2e67c995c3b8aa49d02ffe13ad32926253f4b9b0e1bca458eccf82ba69dd9029"),
+    BigInt("0xc15f0e0d4689a34c6a36859fc2cda818265da481f2ba592fd506991300541577"),
+  ]
+  const root = BigInt("0xca82cd1cee09478cfd275fd427b5abacdfe9a0f7c6c4c96edf003d3b42ff027f")
+  const base = fileOf(foreignGroup({ curve: "secp256k1", threshold: 2, size: 2 }), 0)
+  const participants = shares.map((share, i) => ({
+    nodeId: `node ${i}`,
+    shareId: first + BigInt(i),
+    sharePublicKey: Uint8Array.from(Point.BASE.multiply(share).toBytes()),
+  }))
+  const rootKey = Uint8Array.from(Point.BASE.multiply(root).toBytes())
+  const rootExtended = encodeExtendedPublicKey(extendedRoot("secp256k1", rootKey, base.chainCode))
+  const golden: RecoveryGroup = { ...base, participants, rootExtendedPublicKey: rootExtended }
+  const dealers = dealersOf(golden, [0, 1])
+  const group = importedGroup(golden, dealers)
+  const scaled = shares.map((share, i) => importedShare({ group: golden, share }, dealers, partyAt(i)))
+  const lambdas = lagrange(
+    K1,
+    group.members.map(({ shareId }) => shareId),
+  )
+  const sum = scaled.reduce(
+    (total, share, i) => K1.mod(total + (lambdas[i] ?? 0n) * (K1.decodeScalar(share.expose()) ?? 0n)),
+    0n,
+  )
+  expect(sum).toBe(root)
 })

@@ -43,7 +43,7 @@ import { LiveTasks, type Windows } from "./liveTasks.ts"
 import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, missing } from "./quorum.ts"
-import { REFRESH_DESCRIPTION, Refreshes, type RefreshPace } from "./refresh.ts"
+import { Refreshes, type RefreshPace } from "./refresh.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
 import { isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
@@ -278,7 +278,7 @@ export class Engine {
   tick(): Promise<void> {
     return this.#durably(async () => {
       await this.#live.tick()
-      await this.#refresh()
+      await this.#refreshes.begin((wish) => this.#beginTss(wish))
     })
   }
 
@@ -316,29 +316,6 @@ export class Engine {
     const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
     await this.#live.begin({ put: "tssRequest", record: request }, tasks)
     return request
-  }
-
-  /** Refreshes that nodes asked for. One that cannot be made is told, and tried again as what is due is looked at again. */
-  async #refresh(): Promise<void> {
-    for (const due of await this.#refreshes.due()) {
-      const { groupId } = due.group
-      const reshare = {
-        type: "KeyReshare",
-        sourceGroupId: groupId,
-        dealers: undefined,
-        allowSharedNodes: true,
-      } as const
-      try {
-        const { tssRequestId } = await this.#beginTss({ ...due, reshare, description: REFRESH_DESCRIPTION })
-        this.#options.log.info("a refresh began that a node asked for", { group: groupId, request: tssRequestId })
-      } catch (error) {
-        if (!(error instanceof ApiFailure)) throw error
-        this.#options.log.warn("a refresh that a node asked for could not begin", {
-          group: groupId,
-          why: error.message,
-        })
-      }
-    }
   }
 
   async #making(): Promise<Making> {
@@ -410,9 +387,7 @@ export class Engine {
   #relay(from: string, envelope: EnvelopeFrame): void {
     const task = this.#live.get(envelope.taskId)
     const receivers = receiversOf(task, from, envelope)
-    const to = envelope.receiver === undefined ? undefined : receivers[0]
-    const passes = receivers.length > 0 && task !== undefined && this.#quotas.takes(task, from, to, envelope.envelope)
-    if (!passes) {
+    if (task === undefined || !this.#quotas.takes(task, from, receivers, envelope)) {
       this.#dropped.envelopes++
       return
     }

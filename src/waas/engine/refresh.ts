@@ -8,10 +8,11 @@
  */
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
-import type { HolderGroup, Vault, VaultType } from "../store/model.ts"
+import { ApiFailure } from "../failure.ts"
+import type { HolderGroup, TssRequest, Vault, VaultType } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
 import { isOpen } from "./requests.ts"
-import { groupsOf } from "./reshare.ts"
+import { groupsOf, type ReshareWish } from "./reshare.ts"
 
 export const REFRESH_DESCRIPTION = "refresh, asked for by a node"
 const VAULT_TYPES: readonly VaultType[] = ["Org-Controlled", "User-Controlled"]
@@ -40,6 +41,11 @@ interface DueRefresh {
   readonly deadlineMs: number
 }
 
+interface RefreshWish extends DueRefresh {
+  readonly reshare: ReshareWish
+  readonly description: string
+}
+
 export class Refreshes {
   readonly #parts: RefreshParts
   /** Share group ids by node: its latest word. */
@@ -56,8 +62,29 @@ export class Refreshes {
     else this.#asked.set(nodeId, new Set(shareGroupIds))
   }
 
+  /** Makes a request for each group that is to be refreshed now. One that cannot be made is told, and tried again at the next look. */
+  async begin(make: (wish: RefreshWish) => Promise<TssRequest>): Promise<void> {
+    const { log } = this.#parts
+    for (const due of await this.#due()) {
+      const { groupId } = due.group
+      const reshare = {
+        type: "KeyReshare",
+        sourceGroupId: groupId,
+        dealers: undefined,
+        allowSharedNodes: true,
+      } as const
+      try {
+        const { tssRequestId } = await make({ ...due, reshare, description: REFRESH_DESCRIPTION })
+        log.info("a refresh began that a node asked for", { group: groupId, request: tssRequestId })
+      } catch (error) {
+        if (!(error instanceof ApiFailure)) throw error
+        log.warn("a refresh that a node asked for could not begin", { group: groupId, why: error.message })
+      }
+    }
+  }
+
   /** The holder groups to be refreshed now: all of their nodes are there, and no request of theirs is open or too recent. */
-  async due(): Promise<readonly DueRefresh[]> {
+  async #due(): Promise<readonly DueRefresh[]> {
     const { now, pace } = this.#parts
     if (pace === undefined || this.#asked.size === 0 || now() - this.#lookedMs < LOOK_MS) return []
     this.#lookedMs = now()
