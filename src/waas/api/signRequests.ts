@@ -163,7 +163,7 @@ export async function createSignRequest(
   const fingerprint = toHex(sha256(utf8(canonicalJson({ vaultId, ...body, messages }))))
   const known = await api.store.signRequestOf(body.request_id)
   if (known?.fingerprint === fingerprint) return known
-  const group = await signingGroup(api, vaultId, body.key_share_holder_group_id)
+  const group = await signingGroup(api, vaultId, body.curve, body.key_share_holder_group_id)
   const candidates: Candidates = {
     least: body.payloads === undefined ? 1 : 2,
     online: api.online,
@@ -197,18 +197,36 @@ export async function createSignRequest(
   })
 }
 
-/** The group that was asked for, or the main group. Throws 2028, and 30032 unless it has its keys. */
-async function signingGroup(api: ApiContext, vaultId: string, groupId: string | undefined): Promise<HolderGroup> {
-  const group =
-    groupId === undefined
-      ? await api.store.groupOf(vaultId, "MainGroup", "Valid")
-      : await groupIn(api, vaultId, groupId)
+/** The group that was asked for, or the main group that has the key. Throws 2028, and 30032 unless it has its keys. */
+async function signingGroup(
+  api: ApiContext,
+  vaultId: string,
+  curve: CurveType,
+  groupId: string | undefined,
+): Promise<HolderGroup> {
+  const group = groupId === undefined ? await mainGroup(api, vaultId, curve) : await groupIn(api, vaultId, groupId)
   if (group === undefined) throw new ApiFailure(30032, `no main group of the vault ${vaultId} has its keys yet`)
   // One that is New may have the key on one curve already, when a reshare of the other did not come to its end.
   const hasKeys = group.status === "Valid" || (group.status === "New" && group.shareGroups.length > 0)
   if (!hasKeys) throw new ApiFailure(30032, `the group ${group.groupId} is ${group.status}, not Valid`)
   return group
 }
+
+/**
+ * A reshare moves the keys of a vault one by one: while one of two is through and the other not, two main groups have one each
+ * (engine/reshare.ts), and the one in use is that of the curve.
+ */
+async function mainGroup(api: ApiContext, vaultId: string, curve: CurveType): Promise<HolderGroup | undefined> {
+  const newest = { limit: MOST_MAIN_GROUPS, after: undefined, before: undefined }
+  const { items } = await api.store.groups({ vaultId, type: "MainGroup" }, newest)
+  const inUse = items.filter(({ status }) => status !== "Unavailable")
+  const holding = inUse.filter(({ shareGroups }) => shareGroups.some((shareGroup) => shareGroup.curve === curve))
+  const isValid = ({ status }: HolderGroup): boolean => status === "Valid"
+  return holding.find(isValid) ?? holding[0] ?? inUse.find(isValid)
+}
+
+/** One is in use, and one may be on its way; more were given up. */
+const MOST_MAIN_GROUPS = 50
 
 /**
  * The message in its one form: canonical path, lower-case hex. What else it must be, the task's own codec knows; which

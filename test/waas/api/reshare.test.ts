@@ -1,6 +1,7 @@
 /** Resharing through REST: what is answered, what is refused, and what becomes of groups. The protocol is test/reshare's. */
 import { expect, test } from "bun:test"
 import { CosignerError } from "../../../src/errors.ts"
+import { newUuid } from "../../../src/waas/ids.ts"
 import type { HolderGroup } from "../../../src/waas/store/model.ts"
 import { Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
@@ -145,4 +146,29 @@ test("the next step of a node that waits for a refresh is a request that WaaS ta
     JSON.parse(body.replaceAll("GROUP", main.groupId)),
   )
   expect([answer.status, answer.json["type"]]).toEqual([201, "KeyReshare"])
+})
+
+test("while a reshare has moved one of two keys, each curve is signed by the main group that has it", async () => {
+  await using rig = await Rig.open({ nodes: 6 })
+  const { vault, group: main } = await rig.madeVault()
+  const caller = await Caller.of(rig)
+  const moved = main.shareGroups.filter(({ curve }) => curve === "ED25519")
+  const target: HolderGroup = { ...main, groupId: newUuid(), status: "New", shareGroups: moved }
+  const left: HolderGroup = { ...main, shareGroups: main.shareGroups.filter(({ curve }) => curve === "SECP256K1") }
+  for (const record of [left, target]) await rig.store.commit([{ put: "group", record }])
+  for (const [curve, type, from] of [
+    ["ED25519", 2, target],
+    ["SECP256K1", 1, left],
+  ] as const) {
+    const asked = await caller.post(`/v2/wallets/mpc/vaults/${vault.vaultId}/sign_requests`, {
+      request_id: newUuid(),
+      curve,
+      signature_type: type,
+      messages: [{ bip32_path: type === 1 ? "m/44/60/0/0/1" : "m/44/501/0/0/1", msg_hash: `0x${"17".repeat(32)}` }],
+    })
+    expect([asked.status, asked.json.key_share_holder_group_id]).toEqual([201, from.groupId])
+    await rig.relay.settle()
+    const path = `/v2/wallets/mpc/vaults/${vault.vaultId}/sign_requests/${asked.json.sign_request_id}`
+    expect((await caller.get(path)).json.status).toBe("Completed")
+  }
 })
