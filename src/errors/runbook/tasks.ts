@@ -98,7 +98,7 @@ export const taskGuides = {
   "E-WAA-006": guide(
     ["the disk is full or fails", "owner or mode changed", "the file is damaged"],
     "the problem in the text; `df -h`, `ls -l`, `dmesg`",
-    "repair the disk or the rights; for a damaged file restore the folder. Nodes keep shares and results meanwhile, and report results again",
+    "repair the disk or the rights; for a damaged file restore the folder, or run `cosigner waas adopt`. Nodes keep shares and results meanwhile, and report results again",
     "WaaS starts, and a request ends",
   ),
   "E-WAA-011": guide(
@@ -118,6 +118,12 @@ export const taskGuides = {
     "the problem in the text: a refused connection, or a signature that does not verify",
     "start WaaS, correct the address; take the response key from `cosigner waas info` on its machine, not from the network",
     "the same command ends with 0",
+  ),
+  "E-WAA-015": guide(
+    ["the disk returned other bytes than were written", "another program or a person wrote to waas.db"],
+    "`dmesg` and the disk's health; who had the file open, and whether it was edited by hand",
+    "keep the file. Put a copy from before in its place, or take it away, then run `cosigner waas adopt`: vaults and groups come back from the nodes, with the same keys",
+    "WaaS starts, and `cosigner client vault list` shows the vaults",
   ),
   "E-WAA-020": guide(
     ["nodes were offline", "a callback server did not answer", "attempts failed until the time was over"],
