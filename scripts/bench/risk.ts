@@ -29,7 +29,7 @@ const RULE_ROUNDS = 3_000
 const CALLBACK_ROUNDS = 300
 
 export async function benchRisk(): Promise<Row[]> {
-  return [benchRules(), benchIntents(), ...(await benchCallbacks())]
+  return [benchRules(), benchIntents(), benchBroad(), benchFunctions(), ...(await benchCallbacks())]
 }
 
 const SIGN: KeySignRequest = {
@@ -95,39 +95,90 @@ const INTENT_ROUNDS = 1_000
 
 const account = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`
 
+const conditions = (i: number) => ({
+  effects: ["transfer", "approve"],
+  assets: ["ETH"],
+  max_fee: ["0.02 ETH"],
+  paths: ["m/44/60/0/0/*"],
+  initiators: ["ops"],
+  time_windows: [{ zone: ["Europe/Zurich", "UTC", "Asia/Tokyo"][i % 3] }],
+})
+const LIMITS = [{ name: "day", asset: "ETH", per: "all", window: "24h", max_amount: "1000 ETH" }]
+
 /** Every effect is covered by another entry, the last of them all by the last; each entry states most of its conditions. */
 function benchIntents(): Row {
   const allow = Array.from({ length: ENTRIES - 100 }, (_, i) => ({
+    ...conditions(i),
     name: `entry${i}`,
-    effects: ["transfer", "approve"],
-    assets: ["ETH"],
     to: [account(i), account(i + 10_000)],
     max_amount: ["1 ETH"],
-    max_fee: ["0.02 ETH"],
-    paths: ["m/44/60/0/0/*"],
-    initiators: ["ops"],
-    time_windows: [{ zone: ["Europe/Zurich", "UTC", "Asia/Tokyo"][i % 3] }],
   }))
   const deny = Array.from({ length: 100 }, (_, i) => ({
     name: `deny${i}`,
     effects: ["transfer"],
     to: [account(i + 90_000)],
   }))
-  const limits = [{ name: "day", asset: "ETH", per: "all", window: "24h", max_amount: "1000 ETH" }]
-  const checked = checkRules({ enable: true, key_sign: { reject_all: false, allow, deny, limits } })
+  return benchEntries(`evaluate ${ENTRIES} entries over ${EFFECTS} effects`, { allow, deny, limits: LIMITS })
+}
+
+/** No account sorts these out beforehand: all are for ETH, and the amounts of the effects fit the last alone. */
+function benchBroad(): Row {
+  const allow = Array.from({ length: ENTRIES - 100 }, (_, i) => ({
+    ...conditions(i),
+    name: `entry${i}`,
+    max_amount: [i === ENTRIES - 101 ? "1 ETH" : "0 ETH"],
+  }))
+  const deny = Array.from({ length: 100 }, (_, i) => ({
+    name: `deny${i}`,
+    assets: ["BTC"],
+    initiators: ["ops"],
+    chains: [`eip155:${i + 2}`],
+  }))
+  return benchEntries(`evaluate ${ENTRIES} entries without \`to\` over ${EFFECTS} effects`, {
+    allow,
+    deny,
+    limits: LIMITS,
+  })
+}
+
+/** Functions differ, in entries and effects: nothing is asked once for several effects. */
+function benchFunctions(): Row {
+  const selector = (i: number): string => `0x${i.toString(16).padStart(8, "0")}`
+  const allow = Array.from({ length: ENTRIES }, (_, i) => ({
+    name: `entry${i}`,
+    effects: ["call"],
+    selectors: [selector(i)],
+    max_fee: ["0.02 ETH"],
+  }))
+  const effects = Array.from({ length: EFFECTS }, (_, i): Effect => {
+    const to = account(i)
+    return {
+      kind: "call",
+      from: account(1),
+      to,
+      selector: selector(ENTRIES - 1 - i),
+      data: new Uint8Array(4),
+      value: 0n,
+    }
+  })
+  return benchEntries(`evaluate ${ENTRIES} entries by function over ${EFFECTS} calls`, { allow }, effects)
+}
+
+const transfers = Array.from({ length: EFFECTS }, (_, i): Effect => {
+  const to = account((i * 4 + 3) % (ENTRIES - 100))
+  return { kind: "transfer", from: account(1), to, asset: "eip155:1/slip44:60", amount: 1n }
+})
+
+function benchEntries(op: string, keySign: object, effects: readonly Effect[] = transfers): Row {
+  const checked = checkRules({ enable: true, key_sign: { reject_all: false, ...keySign } })
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
   const path = [44, 60, 0, 0, 5]
-  const asset = "eip155:1/slip44:60"
-  const effects = Array.from({ length: EFFECTS }, (_, i): Effect => {
-    const to = account((i * 4 + 3) % (ENTRIES - 100))
-    return { kind: "transfer", from: account(1), to, asset, amount: 1n }
-  })
   const reading: Reading = {
     format: "evm/transaction",
     chain: "eip155:1",
     from: [account(1)],
     effects,
-    fee: { max: 1n, asset, unbounded: false },
+    fee: { max: 1n, asset: "eip155:1/slip44:60", unbounded: false },
     nonce: "1",
     signs: [{ path, bytes: new Uint8Array(32) }],
   }
@@ -144,7 +195,7 @@ function benchIntents(): Row {
     if (verdict.action !== "approve") throw new Error(verdict.reason)
     return took
   })
-  return row(`evaluate ${ENTRIES} entries over ${EFFECTS} effects`, times, 2)
+  return row(op, times, 2)
 }
 
 async function benchCallbacks(): Promise<Row[]> {

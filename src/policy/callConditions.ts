@@ -133,34 +133,32 @@ const elementOf = (type: AbiType): AbiType => (type.kind === "list" ? elementOf(
 
 // ---- asking them -----------------------------------------------------------------------------------------------------
 
-/** Of an allow entry: undefined if they hold, else the key of the one that does not; `abi` where the ABI does not read the call. */
-export function missedByCall(
-  { selectors, arguments: wanted }: CallConditions,
-  view: EffectView,
-): "abi" | "selectors" | "arguments" | undefined {
-  const { call, selector } = view
-  if (call.is === "unknown") return "abi"
-  const isSelected =
-    selectors === undefined ||
-    (selector !== undefined && selectors.has(selector)) ||
-    (call.is === "known" && selectors.has(call.value.name))
-  if (!isSelected) return "selectors"
-  if (wanted === undefined) return undefined
-  if (call.is !== "known") return "arguments"
+/** Of an allow entry: whether the function is one that it names. */
+export const selects = ({ selectors }: CallConditions, { call, selector }: EffectView): boolean =>
+  selectors === undefined ||
+  (selector !== undefined && selectors.has(selector)) ||
+  (call.is === "known" && selectors.has(call.value.name))
+
+/** Of an allow entry: whether every value of every argument fits. */
+export function argumentsFit({ arguments: wanted }: CallConditions, view: EffectView): boolean {
+  if (wanted === undefined) return true
+  const { call } = view
+  if (call.is !== "known") return false
   return wanted.every((one) => {
     const values = argumentsAt(call.value, one.path)
     return values.length > 0 && values.every((value) => holds(one, value, view, reaches))
   })
-    ? undefined
-    : "arguments"
 }
 
-/** Of a deny entry: whether they match, where what is unknown matches. */
-export function matchesCall({ selectors, hasNames, arguments: wanted }: CallConditions, view: EffectView): boolean {
-  const { call, selector } = view
-  if (selectors !== undefined && selector !== undefined && !selectors.has(selector)) {
-    if (call.is === "unknown" ? !hasNames : !(call.is === "known" && selectors.has(call.value.name))) return false
-  }
+/** Of a deny entry: whether the function may be one that it names; what the ABI does not read may have any name. */
+export function maySelect({ selectors, hasNames }: CallConditions, { call, selector }: EffectView): boolean {
+  if (selectors === undefined || selector === undefined || selectors.has(selector)) return true
+  return call.is === "unknown" ? hasNames : call.is === "known" && selectors.has(call.value.name)
+}
+
+/** Of a deny entry: whether some value of every argument may be meant. */
+export function argumentsMayFit({ arguments: wanted }: CallConditions, view: EffectView): boolean {
+  const { call } = view
   if (wanted === undefined || call.is !== "known") return true
   return wanted.every((one) => {
     const values = argumentsAt(call.value, one.path)

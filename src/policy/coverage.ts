@@ -6,10 +6,19 @@
 import { toHex } from "../bytes.ts"
 import { chainOf } from "../intent/caip.ts"
 import type { Call, Effect, Transfer } from "../intent/reading.ts"
-import { ByTarget } from "./byTarget.ts"
 import { type EffectView, viewOf } from "./effectView.ts"
-import { type Allowing, coversFee, type Missed, type Moment, missedByEffect, missedByReading } from "./entry.ts"
+import {
+  type Allowing,
+  ceilingOf,
+  coversFee,
+  type Missed,
+  type Moment,
+  missedByEffect,
+  missedByKind,
+  missedByReading,
+} from "./entry.ts"
 import type { Names } from "./names.ts"
+import { firstSettled, Plans } from "./plans.ts"
 import type { Intent } from "./request.ts"
 
 interface Covered {
@@ -29,8 +38,11 @@ export class Coverage {
     const asked = new ReadingCoverage(this, intent, moment)
     const effects = asked.views.map((view) => asked.first(view) !== undefined)
     const by = new Set(asked.found)
-    const withCalls = effects.map((is, i) => is || isCoveredCall(asked.views, effects, i, this.names))
-    const all = withCalls.map((is, i) => is || (asked.views[i]?.effect.kind === "memo" && asked.anyMemo()))
+    const transfers = coveredTransfers(asked.views, effects)
+    const withCalls = effects.map((is, i) => is || isCoveredCall(asked.views[i], transfers, this.names))
+    const isMemo = (i: number): boolean => asked.views[i]?.effect.kind === "memo"
+    const anyMemo = withCalls.some((is, i) => !is && isMemo(i)) && asked.anyMemo()
+    const all = withCalls.map((is, i) => is || (anyMemo && isMemo(i)))
     return { effects: all, fee: asked.coversFee(), by }
   }
 
@@ -49,7 +61,7 @@ class ReadingCoverage {
   readonly views: readonly EffectView[]
   readonly found: Set<string> = new Set()
   readonly standing: readonly Allowing[]
-  readonly #byKind: Map<string, ByTarget<Allowing>> = new Map()
+  readonly #plans: Plans<Allowing>
 
   constructor(
     readonly coverage: Coverage,
@@ -58,44 +70,48 @@ class ReadingCoverage {
   ) {
     this.views = intent.reading.effects.map((effect) => viewOf(effect, intent, coverage.names))
     this.standing = coverage.entries.filter((entry) => missedByReading(entry, moment) === undefined)
+    this.#plans = this.#plansOf(this.standing)
   }
 
-  #covers(entry: Allowing, view: EffectView): boolean {
-    return missedByEffect(entry, view, this.coverage.names) === undefined
-  }
-
-  #candidates(view: EffectView): readonly Allowing[] {
-    const { kind } = view.effect
-    let entries = this.#byKind.get(kind)
-    if (entries === undefined) {
-      entries = new ByTarget(this.standing.filter(({ kinds }) => kinds?.has(kind)))
-      this.#byKind.set(kind, entries)
-    }
-    return entries.reaching(view)
+  #plansOf(entries: readonly Allowing[]): Plans<Allowing> {
+    const { names } = this.coverage
+    return new Plans(entries, {
+      fits: (entry, view) => missedByKind(entry, view, names) === undefined,
+      ceiling: ceilingOf,
+    })
   }
 
   first(view: EffectView): Allowing | undefined {
-    const entry = this.#candidates(view).find((one) => this.#covers(one, view))
+    const entry = this.#firstOf(this.#plans, view)
     if (entry !== undefined) this.found.add(entry.name)
     return entry
   }
 
-  #coversSomething(entry: Allowing, among: (view: EffectView) => boolean): boolean {
-    return this.views.some(
-      (view) => among(view) && entry.kinds?.has(view.effect.kind) === true && this.#covers(entry, view),
+  #firstOf(plans: Plans<Allowing>, view: EffectView): Allowing | undefined {
+    const { alike, open } = plans.for(view)
+    return (
+      firstSettled(alike, view) ??
+      open.reaching(view).find((entry) => missedByEffect(entry, view, this.coverage.names) === undefined)
     )
   }
 
+  /** Whether some effect is covered by one of the entries that `among` takes. */
+  #coversSomething(among: (entry: Allowing) => boolean, views: readonly EffectView[]): boolean {
+    const entries = this.standing.filter(among)
+    if (entries.length === 0) return false
+    const plans = this.#plansOf(entries)
+    return views.some((view) => this.#firstOf(plans, view) !== undefined)
+  }
+
   anyMemo(): boolean {
-    return this.standing.some(
-      (entry) => entry.anyMemo && this.#coversSomething(entry, ({ effect }) => effect.kind !== "memo"),
-    )
+    const others = this.views.filter(({ effect }) => effect.kind !== "memo")
+    return this.#coversSomething((entry) => entry.anyMemo, others)
   }
 
   coversFee(): boolean {
     const { fee } = this.intent.reading
     if (fee.max === 0n && !fee.unbounded) return true
-    return this.standing.some((entry) => coversFee(entry, fee) && this.#coversSomething(entry, () => true))
+    return this.#coversSomething((entry) => coversFee(entry, fee), this.views)
   }
 }
 
@@ -109,20 +125,30 @@ const TRANSFERS: Readonly<Record<string, { readonly words: number; readonly to: 
   "0x42842e0e": { words: 3, to: 1 },
 }
 
-/** Whether effect `i` is a call that does nothing but a transfer beside it, which is covered. */
-function isCoveredCall(views: readonly EffectView[], covered: readonly boolean[], i: number, names: Names): boolean {
-  const view = views[i]
+/** By what they move: an amount, or the id of a token. */
+type Transfers = ReadonlyMap<bigint, readonly Transfer[]>
+
+function coveredTransfers(views: readonly EffectView[], covered: readonly boolean[]): Transfers {
+  const byValue = new Map<bigint, Transfer[]>()
+  for (const [i, { effect }] of views.entries()) {
+    if (covered[i] !== true || effect.kind !== "transfer") continue
+    for (const value of new Set([effect.amount, effect.tokenId ?? effect.amount])) {
+      const known = byValue.get(value)
+      if (known === undefined) byValue.set(value, [effect])
+      else known.push(effect)
+    }
+  }
+  return byValue
+}
+
+/** Whether an effect is a call that does nothing but a transfer beside it, which is covered. */
+function isCoveredCall(view: EffectView | undefined, transfers: Transfers, names: Names): boolean {
   if (view === undefined || view.effect.kind !== "call" || view.to.is !== "known") return false
-  const call = view.effect
-  const made = transferOf(call)
+  const made = transferOf(view.effect)
   if (made === undefined) return false
   const contract = view.to.value.account
-  return views.some(
-    ({ effect }, j) =>
-      covered[j] === true &&
-      effect.kind === "transfer" &&
-      isTransferOf(effect, contract, view.chains[0] ?? "", made, names),
-  )
+  const chain = view.chains[0] ?? ""
+  return transfers.get(made.value)?.some((effect) => isTransferOf(effect, contract, chain, made, names)) === true
 }
 
 interface TransferCall {

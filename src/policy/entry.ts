@@ -4,7 +4,14 @@
  * that stands for nothing is broken, and a broken entry is an error of its rule.
  */
 import type { Fee } from "../intent/reading.ts"
-import { type CallConditions, callConditionsOf, matchesCall, missedByCall } from "./callConditions.ts"
+import {
+  argumentsFit,
+  argumentsMayFit,
+  type CallConditions,
+  callConditionsOf,
+  maySelect,
+  selects,
+} from "./callConditions.ts"
 import { doubtOf, meaningless } from "./doubt.ts"
 import { type EffectView, isAnyChain } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
@@ -152,17 +159,25 @@ export function coversFee({ maxFee, unboundedFee }: Allowing, { max, asset, unbo
 }
 
 /** Undefined if the conditions on a single effect hold. */
-export function missedByEffect(entry: Allowing, view: EffectView, names: Names): Missed | undefined {
+export const missedByEffect = (entry: Allowing, view: EffectView, names: Names): Missed | undefined =>
+  missedByKind(entry, view, names) ?? missedByTarget(entry, view)
+
+/** What effects of one kind, chain, asset, function and type have in common (plans.ts). */
+export function missedByKind(entry: Allowing, view: EffectView, names: Names): Missed | undefined {
   if (entry.kinds?.has(view.effect.kind) === false) return "effects"
   if (!chainsHold(entry, view)) return "chains"
   if (!assetHolds(entry, view, names)) return "assets"
+  if (view.call.is === "unknown") return "abi"
+  if (!selects(entry, view)) return "selectors"
+  if (entry.types !== undefined && !(view.encodeType !== undefined && entry.types.has(view.encodeType))) return "types"
+  return undefined
+}
+
+function missedByTarget(entry: Allowing, view: EffectView): Missed | undefined {
   if (entry.to !== undefined && !reaches(entry.to, view.to)) return "to"
   if (entry.contracts !== undefined && !(view.isContract && reaches(entry.contracts, view.to))) return "contracts"
-  const missed = missedByCall(entry, view)
-  if (missed !== undefined) return missed
-  if (entry.types !== undefined && !(view.encodeType !== undefined && entry.types.has(view.encodeType))) return "types"
-  if (entry.maxAmount !== undefined && !amountHolds(entry.maxAmount, view)) return "max_amount"
-  return undefined
+  if (!argumentsFit(entry, view)) return "arguments"
+  return amountHolds(entry, view) ? undefined : "max_amount"
 }
 
 const chainsHold = ({ chains }: Allowing, view: EffectView): boolean =>
@@ -175,29 +190,48 @@ const assetHolds = ({ assets }: Allowing, { asset }: EffectView, names: Names): 
   return asset.is === "absent" && assets === undefined
 }
 
-const amountHolds = (bounds: Bounds, { asset, amount }: EffectView): boolean =>
-  asset.is === "known" && amount !== undefined && holds(bounds, asset.value, amount)
+function amountHolds(entry: Allowing, view: EffectView): boolean {
+  const most = ceilingOf(entry, view)
+  return typeof most === "bigint" ? view.amount !== undefined && view.amount <= most : most === "any"
+}
+
+/** The most that the entry lets an effect move of its asset; "none" where it has to be bounded and cannot be. */
+export function ceilingOf({ maxAmount }: Allowing, { asset, amount }: EffectView): bigint | "any" | "none" {
+  if (maxAmount === undefined) return "any"
+  if (asset.is !== "known" || amount === undefined) return "none"
+  const max = maxAmount.byAsset.get(asset.value)
+  if (max !== undefined) return max
+  return maxAmount.any || maxAmount.byAsset.has(asset.value) ? "any" : "none"
+}
 
 const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly number[]): boolean =>
   patterns?.some((pattern) => matchesPath(pattern, path)) === true
 
-/** Whether a deny entry matches: every condition that it states, where what is unknown counts as a match. */
-export const matchesDeny = (entry: Conditions, view: EffectView, moment: Moment): boolean =>
-  matchesReading(entry, moment) && matchesEffect(entry, view)
-
-function matchesReading({ paths, initiators, windows }: Conditions, { signers, initiator, clockOf }: Moment): boolean {
+/** Whether what a deny entry asks of the reading as a whole matches, where what is unknown counts as a match. */
+export function matchesReading(
+  { paths, initiators, windows }: Conditions,
+  { signers, initiator, clockOf }: Moment,
+): boolean {
   if (paths !== undefined && !signers.some((path) => path === undefined || isUnder(paths, path))) return false
   if (initiators !== undefined && initiator !== undefined && !initiators.has(initiator)) return false
   return windows === undefined || windows.some((window) => openWindow(window, clockOf))
 }
 
-function matchesEffect(entry: Conditions, view: EffectView): boolean {
-  const { kinds, chains, assets, to, contracts, types } = entry
+export const matchesEffect = (entry: Conditions, view: EffectView): boolean =>
+  matchesKind(entry, view) && matchesTarget(entry, view)
+
+/** What effects of one kind, chain, asset, function and type have in common (plans.ts). */
+export function matchesKind(entry: Conditions, view: EffectView): boolean {
+  const { kinds, chains, assets, types } = entry
   if (kinds?.has(view.effect.kind) === false) return false
   if (chains !== undefined && !view.chains.some((chain) => isAnyChain(chain) || chains.has(chain))) return false
   if (assets !== undefined && view.asset.is === "known" && !assets.has(view.asset.value)) return false
+  return maySelect(entry, view) && (types === undefined || view.encodeType === undefined || types.has(view.encodeType))
+}
+
+function matchesTarget(entry: Conditions, view: EffectView): boolean {
+  const { to, contracts } = entry
   if (to !== undefined && !mayReach(to, view.to)) return false
   if (contracts !== undefined && view.isContract && !mayReach(contracts, view.to)) return false
-  if (!matchesCall(entry, view)) return false
-  return types === undefined || view.encodeType === undefined || types.has(view.encodeType)
+  return argumentsMayFit(entry, view)
 }

@@ -2,13 +2,21 @@
 import { intentText } from "../../intent/text.ts"
 import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
-import { ByTarget } from "../byTarget.ts"
 import { meaningless } from "../doubt.ts"
 import { type EffectView, viewOf } from "../effectView.ts"
-import { type Conditions, initiatorOf, type Moment, matchesDeny, momentOf, resolveDeny } from "../entry.ts"
+import {
+  type Conditions,
+  initiatorOf,
+  matchesEffect,
+  matchesKind,
+  matchesReading,
+  momentOf,
+  resolveDeny,
+} from "../entry.ts"
 import { lintDeny } from "../entryLint.ts"
 import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
 import type { Names } from "../names.ts"
+import { firstSettled, Plans } from "../plans.ts"
 import { type Ask, allow, defineRule, deny as denied, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
 import { clocks, uniqueNames } from "./allow.ts"
@@ -53,15 +61,15 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
       if ("broken" in resolved) throw meaningless(`${entry.name}: ${resolved.broken}`)
       return resolved.entry
     })
-  const entries = new ByTarget(sorted)
   return ({ intents, extraInfo }, { nowMs }) => {
     const clockOf = clocks(nowMs)
     const initiator = initiatorOf(extraInfo)
     for (const [i, intent] of intents.entries()) {
       const moment = momentOf(intent, initiator, clockOf)
+      const standing = sorted.filter((entry) => matchesReading(entry, moment))
+      const plans = new Plans(standing, { fits: matchesKind, ceiling: () => "any" })
       for (const [at, effect] of intent.reading.effects.entries()) {
-        const view = viewOf(effect, intent, names)
-        const entry = firstMatch(entries, view, moment)
+        const entry = firstMatch(plans, viewOf(effect, intent, names))
         if (entry === undefined) continue
         const text = intentText(intent.reading, annotationsOf(names))[at] ?? effect.kind
         return [denied(`${entry.name} matches effect ${at + 1} of payload ${i + 1} (${some([text])})`)]
@@ -71,7 +79,7 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
   }
 }
 
-function firstMatch(entries: ByTarget<Conditions>, view: EffectView, moment: Moment): Conditions | undefined {
-  for (const entry of entries.matching(view)) if (matchesDeny(entry, view, moment)) return entry
-  return undefined
+function firstMatch(plans: Plans<Conditions>, view: EffectView): Conditions | undefined {
+  const { alike, open } = plans.for(view)
+  return firstSettled(alike, view) ?? open.matching(view).find((entry) => matchesEffect(entry, view))
 }
