@@ -1,6 +1,7 @@
 /** rest.md: the REST API of WaaS and the status port of a node, from the route tables that serve them. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { ROUTES } from "../../src/ops/port/routes.ts"
+import { ANSWERS } from "../../src/waas/api/answers.ts"
 import type { ApiContext } from "../../src/waas/api/context.ts"
 import { routesOf } from "../../src/waas/api/server.ts"
 import { code, page, table } from "./markdown.ts"
@@ -38,8 +39,15 @@ export const restPage = (): string =>
       `${summary}. Role: ${role}.`,
       Object.keys(query.properties).length === 0 ? "" : `Query:\n\n${fields(query)}`,
       body === undefined ? "" : `Body:\n\n${fields(body)}`,
+      answerOf(`${method} ${path}`),
     ]),
   )
+
+function answerOf(call: string): string {
+  const schema = ANSWERS[call]
+  if (schema === undefined) return "Answers error 2021."
+  return `Answer${KindGuard.IsArray(schema) ? ", a list of" : ""}:\n\n${fields(KindGuard.IsArray(schema) ? schema.items : schema)}`
+}
 
 function fields(schema: TSchema): string {
   const rows = fieldRows(schema, "")

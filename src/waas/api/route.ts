@@ -80,7 +80,7 @@ export const notServed = (method: Method, path: string, why: string): Route =>
   route({
     method,
     path,
-    role: "read",
+    role: method === "GET" ? "read" : "operate",
     summary: `Not served: ${why}`,
     query: Type.Object({}),
     body: Type.Object({}),

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
+import { build } from "../../build.ts"
 import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
@@ -16,6 +17,7 @@ import { parseTarget, type RequestTarget } from "./canonical.ts"
 import type { ApiContext } from "./context.ts"
 import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
+import { openApiOf } from "./openapi.ts"
 import { projectRoutes } from "./projects.ts"
 import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
@@ -72,7 +74,12 @@ export function createApi(options: ApiOptions): Api {
     if (app === undefined) throw new TypeError("a key has a role that no routes were made for")
     return app.handle(rebuilt(request.method, target, body))
   }
+  const description = JSON.stringify(openApiOf(routes, build.version))
   return async (request, from) => {
+    // The same for everybody and nothing of anybody: how keys are used can be read without one.
+    if (request.method === "GET" && targetOf(request.url) === "/openapi.json") {
+      return new Response(description, { headers: { "content-type": "application/json" } })
+    }
     const begun = performance.now()
     const response = await proven(request, from).catch((error: unknown) => failed(error, options.log))
     options.log.trace("request answered", () => ({

@@ -1,5 +1,7 @@
 /** Signs requests as each of the vendor's SDKs does, and sends them to an API without a network. */
+import { Value } from "@sinclair/typebox/value"
 import { toHex } from "../../../src/bytes.ts"
+import { ANSWERS, ErrorAnswer } from "../../../src/waas/api/answers.ts"
 import { signedHash } from "../../../src/waas/api/canonical.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, signApiHash } from "../../../src/waas/apiKey.ts"
 import type { ApiKey } from "../../../src/waas/store/model.ts"
@@ -138,7 +140,9 @@ export class Caller {
   }
 
   async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-    return answerOf(await this.rig.api(this.request(method, path, options), options.from))
+    const answer = await answerOf(await this.rig.api(this.request(method, path, options), options.from))
+    requireShape(method, path, answer)
+    return answer
   }
 
   get = (path: string, ...query: Pairs): Promise<Answer> => this.call("GET", path, { query })
@@ -148,4 +152,22 @@ export class Caller {
 export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, json: JSON.parse(text) }
+}
+
+/** Each answer of each test is what the reference says of its call, or what it says of errors. */
+function requireShape(method: string, path: string, { status, json }: Answer): void {
+  const parts = path.split("/")
+  const call = Object.keys(ANSWERS)
+    .filter((name) => {
+      const [verb, pattern = ""] = name.split(" ")
+      const wanted = pattern.split("/")
+      const fits = (part: string, at: number) => part.startsWith(":") || part === parts[at]
+      return verb === method && wanted.length === parts.length && wanted.every(fits)
+    })
+    // `/events/definitions` before `/events/:event_id`
+    .sort((a, b) => a.split(":").length - b.split(":").length)[0]
+  const schema = status < 300 ? (call === undefined ? undefined : ANSWERS[call]) : ErrorAnswer
+  if (schema === undefined) throw new Error(`${method} ${path} answers ${status}, and no schema says what`)
+  const wrong = Value.Errors(schema, json).First()
+  if (wrong !== undefined) throw new Error(`${call}: ${wrong.path} ${wrong.message}: ${JSON.stringify(wrong.value)}`)
 }
