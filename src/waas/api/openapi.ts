@@ -2,7 +2,7 @@
 import { ANSWERS, ErrorAnswer } from "./answers.ts"
 import type { Route } from "./route.ts"
 
-type Document = Readonly<Record<string, unknown>>
+type OpenApiObject = Readonly<Record<string, unknown>>
 
 const SECURITY = {
   key: { type: "apiKey", in: "header", name: "BIZ-API-KEY", description: "public key, hex" },
@@ -16,7 +16,7 @@ const SECURITY = {
 } as const
 
 /** Calls that answer 2021 whatever is asked are left out. */
-export const openApiOf = (routes: readonly Route[], version: string): Document => ({
+export const openApiOf = (routes: readonly Route[], version: string): OpenApiObject => ({
   openapi: "3.1.0",
   info: {
     title: "cosigner WaaS",
@@ -37,7 +37,7 @@ const isServed = ({ method, path }: Route): boolean => Object.hasOwn(ANSWERS, `$
 
 const openPath = (path: string): string => path.replace(/:(\w+)/g, "{$1}")
 
-function operationOf({ method, path, summary, role, query, body }: Route): Document {
+function operationOf({ method, path, summary, role, query, body }: Route): OpenApiObject {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
