@@ -1,6 +1,7 @@
 /** `cosigner backup create | verify | restore`. The first two change nothing of the node; the last makes a new database. */
 import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import type { ConfigFile } from "../backup/configFile.ts"
 import type { Manifest } from "../backup/manifest.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -10,16 +11,16 @@ import {
   nameProven,
   proveBackup,
   restoreBackup,
-  scratchBeside,
-  unprovenOf,
   type Written,
   writeBackup,
 } from "../jobs/backupWork.ts"
+import { readConfigFiles, returnConfigFiles } from "../jobs/configFiles.ts"
+import { scratchBeside, unprovenOf } from "../jobs/scratch.ts"
 import type { Secret } from "../secret.ts"
 import { snapshotOf } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { permittedBeside } from "./besideNode.ts"
-import { command, list, required, value } from "./command.ts"
+import { command, flag, list, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"
 import { keyFileOf } from "./password.ts"
 
@@ -30,9 +31,11 @@ export const create = command({
   details: [
     "One encrypted file with identity, keys, shares and journal, under a password of its own. As soon as it is written it is",
     "restored in a scratch place and every share is proven against its public share; a backup that is not proven is removed.",
-    "One-time material of ECDSA stays out (it must never be used from a copy): after a restore ECDSA waits for a refresh.",
+    "One-time material of ECDSA stays out (it must never be used from a copy): after a restore ECDSA waits for a refresh. The",
+    "configuration and the keys of callback servers are not in it, unless --with-config puts them in; passwords never are.",
   ].join("\n"),
   options: {
+    withConfig: flag("--with-config", "put in the configuration, and the keys, certificates and ABIs that it names"),
     out: value("--out <file>", "where to; default: a name with the time in [backup] directory"),
     groups: list("--group-ids <ids>", "only these groups, beside the node's own keys and journal"),
     passwordFile,
@@ -43,8 +46,10 @@ export const create = command({
   ],
   run: async (base) => {
     const { options, out, passwords } = base
-    const { db, backup } = await base.config()
+    const config = await base.config()
+    const { db, backup } = config
     const nowMs = Date.now()
+    const files = options.withConfig ? readConfigFiles(config) : []
     const path = options.out ?? join(backup.directory, backupName(nowMs))
     if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
     using password = await passwords.existing(db)
@@ -52,12 +57,15 @@ export const create = command({
     using sealing = await newPassword(base, { what: `the backup ${path}`, file, db })
     const groups = options.groups
     const { bytes, manifest } = await permittedBeside(db.path, { command: "backup", group_ids: groups }, password, () =>
-      written({ db: db.path, path, groups, nowMs }, password, sealing),
+      written({ db: db.path, path, groups, nowMs, files }, password, sealing),
     )
-    out.result({ file: path, bytes, proven: true, ...manifest }, [
+    out.result({ file: path, bytes, proven: true, config_files: pathsOf(files), ...manifest }, [
       `Backup: ${path} (${bytes} bytes)`,
       ...described(manifest),
       `Proven: restored in a scratch place, every share belongs to its public share`,
+      files.length === 0
+        ? "Not in it: the configuration and the keys of callback servers (--with-config puts them in)"
+        : `Configuration in it: ${pathsOf(files).join(" ")}`,
     ])
     return EXIT.ok
   },
@@ -68,13 +76,26 @@ interface BackupOrder {
   readonly path: string
   readonly groups: readonly string[]
   readonly nowMs: number
+  readonly files: readonly ConfigFile[]
 }
 
-async function written({ db, path, groups, nowMs }: BackupOrder, password: Secret, sealing: Secret): Promise<Written> {
+const pathsOf = (files: readonly ConfigFile[]): readonly string[] => files.map(({ path }) => path)
+
+async function written(
+  { db, path, groups, nowMs, files }: BackupOrder,
+  password: Secret,
+  sealing: Secret,
+): Promise<Written> {
   using scratch = scratchBeside(path, nowMs)
   using snapshot = snapshotOf(db, password, join(scratch.path, "snapshot.db"))
   const chosen = groups.length === 0 ? undefined : new Set(groups)
-  const made = await writeBackup(unprovenOf(path), snapshot, { password: sealing, chosen, nowMs, pause: collecting() })
+  const made = await writeBackup(unprovenOf(path), snapshot, {
+    password: sealing,
+    chosen,
+    nowMs,
+    pause: collecting(),
+    files,
+  })
   // The password hash of the proof takes memory of its own: first what writing left behind goes.
   Bun.gc(true)
   proveOrRemove(path, sealing, nowMs)
@@ -106,10 +127,12 @@ export const verify = command({
     // A named password is enough: a backup is proven anywhere, without the node's configuration.
     const file = options.passwordFile ?? (await base.config()).backup.password_file
     using password = await existingPassword(base, { what: args.file, file, db: keyFileOf(base.globals) })
-    const { manifest, imported } = proveBackup(args.file, password, Date.now())
-    out.result({ file: args.file, proven: true, shares: imported.proven, ...manifest }, [
+    const { manifest, imported, files } = proveBackup(args.file, password, Date.now())
+    const result = { file: args.file, proven: true, shares: imported.proven, config_files: pathsOf(files), ...manifest }
+    out.result(result, [
       `Backup: ${args.file}`,
       ...described(manifest),
+      `Configuration in it: ${files.length === 0 ? "none" : pathsOf(files).join(" ")}`,
       `Proven: ${imported.proven} share(s) belong to their public shares`,
     ])
     return EXIT.ok
@@ -122,9 +145,13 @@ export const restore = command({
     "Writes to --db, which must not exist; asks for a new password for it. Stop and wipe the old node first: WaaS lets only",
     "one of two copies in. ECDSA waits in every restored group until a refresh (a KeyReshare to the same nodes) made new",
     "one-time material; EdDSA and Schnorr sign at once. A group that was reshared since the backup stays refused by its peers.",
+    "With --with-config the configuration in the backup comes back too: to its place, or to NAME.restored where another one is.",
   ].join("\n"),
   args: { file: required("file", "the backup") },
-  options: { passwordFile },
+  options: {
+    passwordFile,
+    withConfig: flag("--with-config", "write the configuration in it too; nothing is overwritten"),
+  },
   examples: [
     ["cosigner backup restore backups/backup-20261122T121314Z.cosigner --db db/secrets.db", "asks for both passwords"],
   ],
@@ -135,7 +162,7 @@ export const restore = command({
     const file = options.passwordFile ?? backup.password_file
     using password = await existingPassword(base, { what: args.file, file, db })
     using next = await passwords.fresh(db)
-    const { manifest, imported } = restoreBackup(args.file, password, {
+    const { manifest, imported, files } = restoreBackup(args.file, password, {
       db: db.path,
       password: next,
       nowMs: Date.now(),
@@ -145,6 +172,7 @@ export const restore = command({
       if (curve === "secp256k1" && status !== "ERASED") waiting.add(group_id)
     }
     const ids = [...waiting]
+    const returned = options.withConfig ? returnConfigFiles(files) : []
     const result = {
       db: db.path,
       restored: true,
@@ -152,12 +180,21 @@ export const restore = command({
       node_id: nodeIdOf(imported.party),
       ecdsa_waits_for_refresh: ids,
       created_ms: manifest.created_ms,
+      config_files: options.withConfig ? returned : pathsOf(files),
     }
     out.result(result, [
       `Restored: ${db.path}`,
       ...described(manifest),
       `Proven: ${imported.proven} share(s) belong to their public shares`,
       ...(ids.length === 0 ? [] : [`ECDSA waits for a refresh of: ${ids.join(" ")}`]),
+      ...(options.withConfig || files.length === 0
+        ? []
+        : [`Configuration in it, not written (--with-config): ${pathsOf(files).join(" ")}`]),
+      ...returned.map(({ path, written_to }) =>
+        written_to === path
+          ? `Configuration: ${path}`
+          : `Configuration: ${path} is another one and stays; the backup's is ${written_to}`,
+      ),
     ])
     return EXIT.ok
   },

@@ -145,4 +145,16 @@ export const backupCodes = {
     what: (d) => `the share of group ${d.group} may not sign: ${d.why}`,
     next: "see the rules of key_share_sign: cosigner policy explain",
   }),
+  "E-BAK-024": entry<OfBackupFile & { readonly tried: readonly string[] }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `there is no place to prove ${d.path} in: ${d.tried.join(", ")}`,
+    next: "set TMPDIR to a folder that this user may write and that has room for a database, then repeat",
+  }),
+  "E-BAK-025": entry<OfBackupFile & { readonly why: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} cannot go into the backup: ${d.why}`,
+    next: "make the configuration right (cosigner config check), or leave --with-config out; no backup was written",
+  }),
 } as const

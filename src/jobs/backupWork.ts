@@ -4,24 +4,24 @@
  */
 
 import { createHash, randomBytes } from "node:crypto"
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { basename, dirname, join } from "node:path"
+import { readdirSync } from "node:fs"
+import { basename, join } from "node:path"
+import { type ConfigFile, configRecord, isConfigFile, readConfigFile } from "../backup/configFile.ts"
 import { writing } from "../backup/faults.ts"
-import { BackupWriter, nameBackup, PARTIAL, readBackup } from "../backup/file.ts"
+import { BackupWriter, nameBackup, readBackup } from "../backup/file.ts"
 import type { BackupRecord } from "../backup/format.ts"
 import { GroupList, groupJson, type Manifest, type ManifestGroup } from "../backup/manifest.ts"
 import { build } from "../build.ts"
 import { copy, toHex } from "../bytes.ts"
 import type { Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
-import { makeFolder } from "../files.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import { checkStore } from "../store/check.ts"
 import type { Snapshot } from "../store/snapshot.ts"
 import { type Imported, importStore, type OnGroup } from "../store/transfer.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import { scratchToProve, unprovenOf } from "./scratch.ts"
 
 export interface Written {
   readonly manifest: Manifest
@@ -31,14 +31,12 @@ export interface Written {
 interface Proven {
   readonly manifest: Manifest
   readonly imported: Imported
+  /** Of the configuration; none unless they were asked for. */
+  readonly files: readonly ConfigFile[]
 }
 
 /** The scratch database lives for a second under a random key: its password needs no cost. */
 const SCRATCH_KDF: Kdf = { memoryKiB: 8, passes: 1, parallelism: 1 }
-const SCRATCH = ".cosigner-scratch-"
-const UNPROVEN = ".unproven"
-/** A scratch folder of this age was left by a crash. */
-const STALE_MS = 60 * 60 * 1000
 /** Between two pauses, ms. */
 const SLICE_MS = 4
 const IDENTITY_KIND = 2
@@ -53,6 +51,8 @@ interface WriteOptions {
   /** Awaited every few milliseconds, so that a node can go on with its work. */
   readonly pause: () => Promise<void>
   readonly kdf?: Kdf
+  /** Of the configuration, to travel along. */
+  readonly files?: readonly ConfigFile[]
 }
 
 /** Writes the snapshot's records to `path`: a whole file, or none. Throws E-BAK-012 for chosen groups that do not exist. */
@@ -65,6 +65,10 @@ export async function writeBackup(path: string, snapshot: Snapshot, options: Wri
     groups.add(named(group))
   })
   let [count, nodeId, sliceMs] = [0, "", performance.now()]
+  for (const file of options.files ?? []) {
+    writer.add(configRecord(file))
+    count++
+  }
   for (;;) {
     const next = records.next()
     if (next.done === true) {
@@ -116,16 +120,12 @@ const named = ({ groupId, epochId, curve, status, threshold }: Parameters<OnGrou
 
 /** Restores the backup in a scratch place, proves each share, and checks what came of it as a start would. Leaves nothing. */
 export function proveBackup(path: string, password: Secret, nowMs: number): Proven {
-  const scratch = mkdtempSync(join(tmpdir(), SCRATCH))
-  try {
-    using key = Secret.take(copy(randomBytes(32)))
-    const db = join(scratch, "secrets.db")
-    const proven = restoreBackup(path, password, { db, password: key, nowMs, kdf: SCRATCH_KDF })
-    checkStore(db, key)
-    return proven
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
-  }
+  using scratch = scratchToProve(path, nowMs)
+  using key = Secret.take(copy(randomBytes(32)))
+  const db = join(scratch.path, "secrets.db")
+  const proven = restoreBackup(path, password, { db, password: key, nowMs, kdf: SCRATCH_KDF })
+  checkStore(db, key)
+  return proven
 }
 
 interface RestoreOptions {
@@ -142,6 +142,7 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
   // Both lists have one order, and one text for each group: a hash is enough to compare them, and neither is kept for it.
   const passed = createHash("sha256")
   let groups = 0
+  const files: ConfigFile[] = []
   const refused = (what: string) => new CosignerError("E-BAK-013", { path, what })
   function* counted(): Generator<BackupRecord, void> {
     const read = readBackup(path, password)
@@ -152,7 +153,8 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
         break
       }
       if (++records % COLLECT_AFTER.records === 0) Bun.gc(true)
-      yield next.value
+      if (isConfigFile(next.value)) files.push(readConfigFile(path, next.value))
+      else yield next.value
     }
     if (manifest.records !== records) throw refused(`it names ${manifest.records} records and has ${records}`)
     const listed = createHash("sha256").update(manifest.groups.json)
@@ -165,27 +167,8 @@ export function restoreBackup(path: string, password: Secret, to: RestoreOptions
     ...(kdf === undefined ? {} : { kdf }),
   })
   if (manifest === undefined) throw new CosignerError("E-CLI-001", { what: "a backup ended without its manifest" })
-  return { manifest, imported }
+  return { manifest, imported, files }
 }
-
-/** A folder beside the backups for the snapshot, on the disk that has room for them. Dispose it. */
-export function scratchBeside(path: string, nowMs: number): Disposable & { readonly path: string } {
-  const folder = dirname(path)
-  const scratch = writing(path, () => {
-    makeFolder(folder)
-    for (const name of readdirSync(folder)) {
-      const old = join(folder, name)
-      const isLeftover =
-        name.startsWith(SCRATCH) || (name.startsWith(".") && (name.endsWith(UNPROVEN) || name.endsWith(PARTIAL)))
-      if (isLeftover && nowMs - statSync(old).mtimeMs > STALE_MS) rmSync(old, { recursive: true, force: true })
-    }
-    return mkdtempSync(join(folder, SCRATCH))
-  })
-  return { path: scratch, [Symbol.dispose]: () => rmSync(scratch, { recursive: true, force: true }) }
-}
-
-/** Where a backup waits for its proof: whatever has a backup's name was proven. */
-export const unprovenOf = (path: string): string => join(dirname(path), `.${basename(path)}${UNPROVEN}`)
 
 /** The backup has been proven: it gets its name. Throws E-BAK-001 if that is taken. */
 export function nameProven(path: string): void {

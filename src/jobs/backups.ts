@@ -9,16 +9,8 @@ import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Store } from "../store/store.ts"
-import {
-  backupName,
-  backupsIn,
-  nameProven,
-  scratchBeside,
-  timeOfBackup,
-  unprovenOf,
-  type Written,
-  writeBackup,
-} from "./backupWork.ts"
+import { backupName, backupsIn, nameProven, timeOfBackup, type Written, writeBackup } from "./backupWork.ts"
+import { scratchBeside, unprovenOf } from "./scratch.ts"
 
 export interface BackupJob {
   readonly store: Pick<Store, "snapshot">

@@ -2,10 +2,11 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { readKeyFile } from "../../src/config/keyFile.ts"
 import { openAsNode } from "../../src/config/passwordChange.ts"
 import { proveBackup } from "../../src/jobs/backupWork.ts"
+import { scratchBeside } from "../../src/jobs/scratch.ts"
 import { formatOf } from "../../src/store/file.ts"
 import { openStore } from "../../src/store/store.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
@@ -86,6 +87,21 @@ test("backup: the name appears with the whole file or not at all, and the databa
       expect(opens(db, PASSWORD)).toBe(true)
       if (existsSync(file)) expect(isProven(file)).toBe(true)
       expect(readdirSync(join(home, "backups")).filter((name) => !name.startsWith(".") && name !== "b")).toEqual([])
+      // the next run removes what this death left
+      const now = Date.now()
+      {
+        using scratch = scratchBeside(join(home, "backups", "next"), now)
+        // one that was killed before it had its lock is left alone for an hour
+        const left = readdirSync(join(home, "backups")).filter((name) => /^\.(?!cosigner-making-)/.test(name))
+        expect(left).toEqual([basename(scratch.path)])
+        using second = scratchBeside(join(home, "backups", "next"), now + 2 * 3_600_000)
+        expect(
+          readdirSync(join(home, "backups"))
+            .filter((name) => name.startsWith("."))
+            .sort(),
+        ).toEqual([basename(scratch.path), basename(second.path)].sort())
+      }
+      expect(readdirSync(join(home, "backups")).filter((name) => name.startsWith("."))).toEqual([])
     },
   )
   expect(steps).toBeGreaterThan(8)

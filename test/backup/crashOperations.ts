@@ -1,7 +1,8 @@
 /** The operations of the crash matrix, cheap passwords and all. Imported by the child after it has laid its traps. */
 import { join } from "node:path"
 import { changeWithKeyFile } from "../../src/config/passwordChange.ts"
-import { nameProven, restoreBackup, scratchBeside, unprovenOf, writeBackup } from "../../src/jobs/backupWork.ts"
+import { nameProven, restoreBackup, writeBackup } from "../../src/jobs/backupWork.ts"
+import { scratchBeside, unprovenOf } from "../../src/jobs/scratch.ts"
 import type { Secret } from "../../src/secret.ts"
 import { migrate, planMigration } from "../../src/store/migrate.ts"
 import { reencrypt } from "../../src/store/reencrypt.ts"

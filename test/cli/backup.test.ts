@@ -14,6 +14,8 @@ import {
 import { dirname, join } from "node:path"
 import { equal, fromHex, toHex, utf8 } from "../../src/bytes.ts"
 import { sha256 } from "../../src/crypto/frame.ts"
+import { isCode } from "../../src/errors.ts"
+import { scratchToProve } from "../../src/jobs/scratch.ts"
 import { verifyCheckup } from "../../src/keys/checkupSign.ts"
 import { memberOf } from "../../src/keys/group.ts"
 import { rollbackGuardPath, writeRollbackGuard } from "../../src/store/rollbackGuard.ts"
@@ -613,4 +615,107 @@ describe("next steps of a damaged or missing database do what they say", () => {
     const failed = await cli(["info", "group", ...flags(home)])
     expect([codeIn(failed), nextOf(failed)]).toEqual(["E-STO-002", expect.stringContaining("cosigner init")])
   })
+})
+
+describe("the configuration in a backup", () => {
+  const TOML = `[callback]
+[[callback.cb_server_v2]]
+service_address = "http://127.0.0.1:1/v2/check"
+pubkey_path = "KEY"
+`
+  function configured(home: Home): { readonly config: string; readonly key: string } {
+    const [config, key] = [home.file("configs/cosigner.toml"), home.file("configs/callback.pem")]
+    mkdirSync(home.file("configs"))
+    writeFileSync(config, TOML.replace("KEY", key), { mode: 0o600 })
+    writeFileSync(key, "a public key")
+    return { config, key }
+  }
+  test("is not there unless it is asked for, and that is said", async () => {
+    using home = new Home()
+    home.create().close()
+    const { config } = configured(home)
+    const made = await create(home, "--config", config)
+    expect(json(made)["config_files"]).toEqual([])
+    const args = flags(home).filter((word) => word !== "--json")
+    const told = await cli([
+      "backup",
+      "create",
+      ...args,
+      "--password-file",
+      home.backupKey,
+      "--out",
+      home.file("c"),
+      "--config",
+      config,
+    ])
+    expect(told.stdout).toContain("Not in it: the configuration and the keys of callback servers")
+  })
+  test("comes back with --with-config, and never over another file", async () => {
+    using home = new Home()
+    home.create().close()
+    const { config, key } = configured(home)
+    const made = await create(home, "--with-config", "--config", config)
+    expect(json(made)).toMatchObject({ proven: true, config_files: [config, key] })
+    expect(json(await verify(home))["config_files"]).toEqual([config, key])
+    const back = (db: string, ...more: readonly string[]): Promise<Outcome> =>
+      cli([
+        "backup",
+        "restore",
+        home.file(FILE),
+        "--password-file",
+        home.backupKey,
+        "--key-file",
+        home.keyFile,
+        "--db",
+        db,
+        "--json",
+        ...more,
+      ])
+    expect(json(await back(home.file("one/secrets.db")))["config_files"]).toEqual([config, key])
+    writeFileSync(config, "# another one")
+    rmSync(key)
+    const restored = json(await back(home.file("two/secrets.db"), "--with-config"))
+    expect(restored["config_files"]).toEqual([
+      { path: config, written_to: `${config}.restored` },
+      { path: key, written_to: key },
+    ])
+    expect(readFileSync(config, "utf8")).toBe("# another one")
+    expect(readFileSync(`${config}.restored`, "utf8")).toBe(TOML.replace("KEY", key))
+    expect([readFileSync(key, "utf8"), statSync(key).mode & 0o777]).toEqual(["a public key", 0o600])
+    // the same again finds everything in place; a third content finds no name
+    expect((await back(home.file("three/secrets.db"), "--with-config")).exit).toBe(0)
+    writeFileSync(`${config}.restored`, "# a third one")
+    expect(codeIn(await back(home.file("four/secrets.db"), "--with-config"))).toBe("E-BAK-001")
+  })
+  test("that cannot be read makes no backup", async () => {
+    using home = new Home()
+    home.create().close()
+    const { config, key } = configured(home)
+    rmSync(key)
+    expect(codeIn(await create(home, "--with-config", "--config", config))).toBe("E-BAK-025")
+    expect(existsSync(home.file(FILE))).toBe(false)
+  })
+})
+
+test("a backup is proven beside itself where there is no folder for temporary files, and otherwise TMPDIR is named", async () => {
+  using home = new Home()
+  home.create().close()
+  const args = ["backup", "create", ...flags(home), "--password-file", home.backupKey, "--out", home.file(FILE)]
+  const ended = Bun.spawnSync([process.execPath, join(root, "src", "main.ts"), ...args], {
+    cwd: home.path,
+    env: { TMPDIR: home.file("no such folder") },
+  })
+  expect([ended.exitCode, existsSync(home.file(FILE))]).toEqual([0, true])
+  expect(readdirSync(home.file("backups"))).toEqual(["b.cosigner"])
+  const before = process.env["TMPDIR"]
+  process.env["TMPDIR"] = home.file("no such folder")
+  try {
+    scratchToProve(home.file("nowhere/b.cosigner"), 1)
+    expect.unreachable()
+  } catch (error) {
+    expect(isCode(error, "E-BAK-024") && error.next).toContain("TMPDIR")
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"]
+    else process.env["TMPDIR"] = before
+  }
 })
