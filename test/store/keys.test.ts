@@ -5,6 +5,7 @@ import { createDecipheriv, createHmac } from "node:crypto"
 import { copyFileSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Bytes, concat, toHex, u8, u32be, utf8 } from "../../src/bytes.ts"
+import { openAsNode } from "../../src/config/passwordChange.ts"
 import { isCode } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
 import { formatOf } from "../../src/store/file.ts"
@@ -127,6 +128,20 @@ describe("a file of format 1", () => {
     expectOld(again)
     expect(again.verify()).toBeGreaterThan(5)
   })
+})
+
+test("a start brings it along by itself, and tells where the copy is", () => {
+  using file = old()
+  const notes: string[] = []
+  const named = { path: file.db, danger_allow_readable_key_file: false }
+  for (const told of [1, 1]) {
+    using password = secret(PASSWORD)
+    using store = openAsNode(named, password, (note) => notes.push(note))
+    expectOld(store)
+    expect(notes).toHaveLength(told)
+  }
+  expect(notes[0]).toMatch(/format 1 .*secrets\.db\.format1-\d+T\d+Z/)
+  expect(formatOf(file.db)).toBe(2)
 })
 
 // ---- another data key ------------------------------------------------------------------------------------------------
