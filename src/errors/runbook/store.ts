@@ -3,7 +3,7 @@ import { guide } from "./guide.ts"
 
 const STARTS = "the node starts, and `cosigner info group` lists every group"
 const RESTORE =
-  "stop, copy the file away for whoever looks into it, and restore the newest proven backup with `cosigner backup restore`"
+  "stop, move the file away for whoever looks into it, and restore the newest proven backup with `cosigner backup restore`"
 const OTHERS_SIGN = "The other nodes still sign if the threshold allows"
 const TAMPERED = guide(
   ["somebody changed the file, or put a part of another copy into it", "a restore that mixed two copies"],
@@ -139,6 +139,12 @@ export const storeGuides = {
     "`cosigner backup create` ends with 0 and says `Proven`",
   ),
   "E-BAK-019": DISK,
+  "E-BAK-024": guide(
+    ["the root of the container or unit is read-only and has no folder for temporary files", "a full or foreign /tmp"],
+    "both folders and what the system said of them stand in the text",
+    "set TMPDIR to a folder that the user may write (`--tmpfs /tmp` for a container), with room for a copy of the database",
+    "`cosigner backup create` ends with 0 and says `Proven`",
+  ),
   "E-KEY-007": TAMPERED,
   "E-KEY-008": TAMPERED,
   "E-KEY-022": DEFECT,
