@@ -107,7 +107,6 @@ async function guarded({ command, password, next }: AdminRequest): Promise<Admin
   if (reply.kind !== "header") return refusal(new CosignerError("E-CLI-001", { what: "no header came" }))
   const { header: before, path } = reply
   const dataKey = unwrapKey(before, password)
-  Bun.gc(true) // gives back what the key derivation took
   if (dataKey === "malformed") throw new CosignerError("E-STO-008", { path, where: "its header is not one of ours" })
   if (dataKey === undefined) {
     gate.wrong(performance.now())
