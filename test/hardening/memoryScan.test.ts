@@ -23,6 +23,8 @@ const PAUSE_MS = 10_000
 const CONVERSIONS_PER_SIGNATURE = 2
 /** In the key generation it is summed up, multiplied with the base point, and encoded. */
 const CONVERSIONS_OF_SET_UP = 3
+/** The key generation of two nodes has one trial signature (threshold.md 3.8), which begins as any other does. */
+const CONVERSIONS_OF_TRIAL = 1
 
 const why = whyUnreadable()
 if (why !== undefined) console.error(`skipped: a node's memory cannot be searched: ${why}`)
@@ -120,7 +122,9 @@ test.skipIf(why !== undefined)(
     const { [PUBLIC]: known = 0, [LIMBS]: limbs = 0, ...secrets } = Object.fromEntries(countIn(pid, needles))
     expect(known).toBeGreaterThan(0)
     expect(secrets).toEqual(Object.fromEntries(Object.keys(secrets).map((name) => [name, 0])))
-    expect(limbs).toBeLessThanOrEqual(SIGNATURES * CONVERSIONS_PER_SIGNATURE + CONVERSIONS_OF_SET_UP)
+    expect(limbs).toBeLessThanOrEqual(
+      SIGNATURES * CONVERSIONS_PER_SIGNATURE + CONVERSIONS_OF_SET_UP + CONVERSIONS_OF_TRIAL,
+    )
   },
   120_000,
 )
