@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import { OT_HASH_TO_CURVE_DST, TAGS } from "../src/crypto/tags.ts"
 import { EXIT } from "../src/errors/entry.ts"
+import { RUNBOOK } from "../src/errors/runbook.ts"
 import { codes } from "../src/errors.ts"
 
 const root = join(import.meta.dir, "..", "src")
@@ -423,6 +424,11 @@ describe("error codes", () => {
       expect(Object.values(EXIT)).toContain(exit)
       expect(["fault", "input", "bug"]).toContain(kind)
     }
+  })
+  test("of class fault or bug have an entry in the runbook", () => {
+    const without = catalogue.filter(([code, { kind }]) => kind !== "input" && !Object.hasOwn(RUNBOOK, code))
+    expect(without.map(([code]) => code)).toEqual([])
+    expect(Object.keys(RUNBOOK).length).toBeGreaterThan(100)
   })
   test("are all used: a code that nothing throws explains nothing", () => {
     const used = new Set(

@@ -106,7 +106,12 @@ describe("a node that signs", () => {
     const groups = await jsonOf(await get("/groups"))
     expect(Value.Check(groupsSchema, groups)).toBe(true)
     expect(groups.groups).toHaveLength(2)
-    const first = await jsonOf(await get("/tasks?limit=1"))
+    // tasks are told to the port a second after they change
+    let first = await jsonOf(await get("/tasks?limit=1"))
+    while (first.tasks[0]?.state !== "completed" || first.tasks[0].type !== "KeySign") {
+      await Bun.sleep(100)
+      first = await jsonOf(await get("/tasks?limit=1"))
+    }
     expect(Value.Check(tasksSchema, first)).toBe(true)
     expect(first.tasks[0]).toMatchObject({ type: "KeySign", state: "completed", verdict: { action: "approve" } })
     expect(first.next_skip).toBe(1)
