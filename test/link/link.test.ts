@@ -108,6 +108,44 @@ describe("a link comes up", () => {
     expect(waas.journal.entries[0]).toEqual({ kind: "online", party: node.identity.party, peer: "first" })
   })
 
+  test("a node with work shows that it lives, one without says nothing between heartbeats", async () => {
+    const waas = aWaas()
+    let hasWork = false
+    const timing = { ...QUICK, pingMs: 60_000, busyPingMs: 10 }
+    const node = aNode(waas, { timing, isWaitedFor: () => hasWork })
+    await node.online()
+    const silence = (): number => waas.relay.silentMs(node.identity.party) ?? Number.POSITIVE_INFINITY
+    while (silence() < 150) await new Promise((resolve) => setImmediate(resolve))
+    hasWork = true
+    // Heard again, and again after that.
+    for (let times = 0; times < 3; times++) {
+      while (silence() > 5) await new Promise((resolve) => setImmediate(resolve))
+      while (silence() <= 5) await new Promise((resolve) => setImmediate(resolve))
+    }
+    node.link.stop()
+    await waas.journal.until((all) => all.at(-1)?.kind === "offline")
+    expect(waas.relay.silentMs(node.identity.party)).toBeUndefined()
+  })
+
+  test("what a WaaS of before has no words for is said in its own, or not at all", async () => {
+    const waas = aWaas()
+    const later: FromNode = {
+      kind: "later",
+      taskId: "task-1",
+      digest: "ab".repeat(32),
+      type: "KeySign",
+      code: "E-TSK-017",
+      reason: "full",
+    }
+    const node = aNode(waas)
+    // Nobody's version is known yet: WaaS asks again when it is there.
+    expect(node.link.send(later)).toBe("queued")
+    expect(node.link.state().queue.frames).toBe(0)
+    await node.online()
+    node.link.send(later)
+    await waas.journal.until((all) => all.some((one) => one.kind === "frame" && one.frame.kind === "later"))
+  })
+
   test("the state tells phase, round trip and the offset of the clocks", async () => {
     const waas = aWaas({ clock: () => Date.now() + 71_000 })
     const node = aNode(waas, { timing: { ...QUICK, pingMs: 20 } })
