@@ -114,7 +114,9 @@ describe("a link comes up", () => {
     const timing = { ...QUICK, pingMs: 60_000, busyPingMs: 10 }
     const node = aNode(waas, { timing, isWaitedFor: () => hasWork })
     await node.online()
-    const silence = (): number => waas.relay.silentMs(node.identity.party) ?? Number.POSITIVE_INFINITY
+    await waas.journal.until((all) => all.some(({ kind }) => kind === "online"))
+    const silence = (): number => waas.relay.silentMs(node.identity.party) ?? Number.NaN
+    // Fifteen intervals without a word: NaN, were it offline, would end no loop below.
     while (silence() < 150) await new Promise((resolve) => setImmediate(resolve))
     hasWork = true
     // Heard again, and again after that.
