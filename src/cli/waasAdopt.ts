@@ -22,6 +22,7 @@ export const adoptCommand = command({
   },
   examples: [["cosigner waas adopt --dir waas --node cosA...,cosB...,cosC...", "after the loss of waas/waas.db"]],
   run: async ({ options, out }) => {
+    if (options.nodes.length === 0) refuse("--node", "the node ids to adopt", "none")
     const files = filesIn(options.dir)
     const log = textLog("info", "logfmt", (line) => process.stderr.write(line))
     const config = readConfig(files, options.listen)

@@ -167,13 +167,13 @@ url = "${events.url}"
   // ---- wrong passwords, and right ones in wrong places
   const wrong = keyFile(surveillance, one, "wrong.key", "wrong password")
   for (const args of [
-    ["info", "--key-file", wrong],
+    ["share-sign", "--message", "x", "--key-file", wrong],
     ["backup", "restore", "backups/one", "--password-file", wrong, "--key-file", wrong, "--db", "db/other.db"],
     ["recovery", "verify", ...files, "--key-file", join(one.dir, wrong), "--group-id", groupId],
     ["info", "-c", ".password", ...KEY],
     ["start", "-c", wrong, ...KEY],
     ["start", "--key-file", wrong],
-    ["info", "--key-file", "configs/cosigner.toml"],
+    ["share-sign", "--message", "x", "--key-file", "configs/cosigner.toml"],
   ]) {
     expect([args, await run([...args, "-v"])]).not.toEqual([args, 0])
   }

@@ -151,9 +151,11 @@ test("no refused command repeats a secret that it was given", async () => {
 describe("no secret is asked for where others can read it", () => {
   /** Options whose name sounds like a secret, and what is typed behind them. */
   const PUBLIC: Readonly<Record<string, string>> = {
+    "--api-key-file": "<file>",
     "--cb-pubkey": "<file>",
     "--cb-token-expire": "<minutes>",
     "--danger-allow-readable-key-file": "",
+    "--file-password-file": "<file>",
     "--key-file": "<file>",
     "--key-file (list)": "<files>",
     "--password-file": "<file>",
@@ -163,6 +165,7 @@ describe("no secret is asked for where others can read it", () => {
     "--key": "<xpub|cpub>",
     "--password-segment": "",
     "--private-keys": "",
+    "--response-key": "<hex>",
   }
   test("in the words of a command: options take files and public keys", async () => {
     const found: Record<string, string> = {}
