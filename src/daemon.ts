@@ -29,7 +29,7 @@ import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
 import type { Observers } from "./ops/observers.ts"
-import { openOperations } from "./ops/operations.ts"
+import { type Operations, openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
@@ -97,38 +97,13 @@ interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "eve
 
 /** Throws for keys that cannot be used; once it returns, failures are states and retries. */
 export async function startDaemon(startable: Startable, store: Store, log: Log): Promise<Daemon> {
-  const { config, link: target, callback, event, port, influx } = startable
   requireNewest(store)
   tellRecovery(store, log)
   keepSummary(store, (why) => log.warn(why))
   const stopping = new AbortController()
   using seed = store.identity()
-  const identity = identityOf(seed.expose())
-  const nodeId = nodeIdOf(identity.party)
-  log.info(`TSS Node ID: ${nodeId}`)
-  const operations = await openOperations({
-    config,
-    port,
-    influx,
-    store,
-    self: identity.party,
-    log,
-    limits: WATCH_LIMITS,
-    tickMs: TICK_MS,
-  })
-  const { observers } = operations
-  const base: NodeBase = {
-    config,
-    link: target,
-    callback,
-    event,
-    store,
-    log,
-    nodeId,
-    identity,
-    observers,
-    stopping: stopping.signal,
-  }
+  const { base, operations } = await openNode(startable, store, log, identityOf(seed.expose()), stopping.signal)
+  const { config, callback, nodeId, identity } = base
 
   const callbacks = startCallbacks(base)
   let rules = config.embedded_risk_control_rules
@@ -194,6 +169,25 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       rollbackGuard.stop()
     },
   }
+}
+
+/** What everything else is built on: who this node is, and what watches it. */
+async function openNode(
+  { config, link, callback, event, port, influx }: Startable,
+  store: Store,
+  log: Log,
+  identity: Identity,
+  stopping: AbortSignal,
+): Promise<{ readonly base: NodeBase; readonly operations: Operations }> {
+  const nodeId = nodeIdOf(identity.party)
+  log.info(`TSS Node ID: ${nodeId}`)
+  const operations = await openOperations({
+    ...{ config, port, influx, store, self: identity.party, log },
+    limits: WATCH_LIMITS,
+    tickMs: TICK_MS,
+  })
+  const { observers } = operations
+  return { base: { config, link, callback, event, store, log, nodeId, identity, observers, stopping }, operations }
 }
 
 function startNodeJobs({ config, store, identity, log, observers, stopping }: NodeBase): Promise<void> {

@@ -47,7 +47,7 @@ interface WaasTold {
 
 type GivenView = Omit<NodeView, "self" | "store" | "environment" | "provenMs">
 
-interface Operations {
+export interface Operations {
   readonly observers: Observers
   /** Where the status port is, as `status.listen` writes it; undefined while it is off. */
   readonly address: string | undefined

@@ -1,4 +1,5 @@
 /** What is said of how tasks and their attempts end: to WaaS, to events, to the log. */
+import { CosignerError } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
 import type { Report } from "../wire/frames.ts"
 import { type Refusal, refuse } from "./plan.ts"
@@ -48,3 +49,7 @@ export function whyNot(ending: Exclude<Ending, { kind: "done" }>, attempt: numbe
       return refuse("E-TSK-034", { attempt })
   }
 }
+
+/** The store could not read or write; everything else that is thrown has another cause. */
+export const isStoreFault = (error: unknown): error is CosignerError =>
+  error instanceof CosignerError && error.code.startsWith("E-STO-")

@@ -13,28 +13,26 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
 import { VERSIONS } from "../wire/versions.ts"
+import { eventsOfEnd, eventsOfVerdict, shownIntents } from "./announced.ts"
 import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { clockDecision, clockRefusal } from "./clock.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
-import { resumed, statusOf, tellEnd, unlessSigned, whyNot } from "./endings.ts"
+import { isStoreFault, resumed, tellEnd, unlessSigned, whyNot } from "./endings.ts"
 import {
   hasStatedPayloads,
   type Intents,
   isAsApproved,
   isUnread,
   NO_INTENTS,
-  taskIntentHash,
   unreadDecision,
   withIntents,
-  wordsOf,
 } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type CommandMailbox, mailbox } from "./mailbox.ts"
 import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
-import type { Alarm, Finish, OutboxEvent, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
-import { isFinal } from "./ports.ts"
+import { type Alarm, type Finish, isFinal, type TaskPorts, type TaskRecord } from "./ports.ts"
 import { attemptEnded, reportOf } from "./report.ts"
 import { SessionInbox } from "./senderQuota.ts"
 import { fired, onFired } from "./signals.ts"
@@ -165,7 +163,10 @@ export class TaskExecution {
     this.#ports.send(resumed(record) ?? reportOf(record))
     if (record.state === "rejected") return tellEnd(record, this.#ports)
     if (record.state === "approved") {
-      this.#ports.log.info(`${this.task.type} task approved`, { task: this.task.task_id, ...this.#shown() })
+      this.#ports.log.info(`${this.task.type} task approved`, {
+        task: this.task.task_id,
+        ...shownIntents(this.#intents),
+      })
     }
     if (!isFinal(record.state) && (isUnread(read) || !isAsApproved(this.task, record.verdict, read))) {
       return this.#fail(refuse("E-TSK-039", {}))
@@ -190,8 +191,7 @@ export class TaskExecution {
         if (off !== undefined) return off
         return withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
       },
-      (verdict) =>
-        verdict.action === "approve" ? this.#events(140, "") : this.#events(160, `${verdict.code} ${verdict.reason}`),
+      (verdict) => eventsOfVerdict(this.#ports, this.task, this.#intents, verdict),
     )
   }
 
@@ -322,7 +322,13 @@ export class TaskExecution {
   async #finish(asked: Finish, closing?: Bytes): Promise<void> {
     const end = this.#trueEnd(asked)
     const { journal, now } = this.#ports
-    const record = await journal.finish(this.task.task_id, end, now(), this.#eventsOf(end), closing)
+    const record = await journal.finish(
+      this.task.task_id,
+      end,
+      now(),
+      eventsOfEnd(this.#ports, this.task, this.#intents, end),
+      closing,
+    )
     tellEnd(record, this.#ports)
     this.#ports.send(reportOf(record))
   }
@@ -383,35 +389,9 @@ export class TaskExecution {
     this.#ports.send({ kind: "later", taskId: task.task_id, digest: this.#claimed.digest, type: task.type, ...why })
   }
 
-  #eventsOf(end: Finish): readonly OutboxEvent[] {
-    if (end.state === "completed") return this.#events(190, "", end.outcome)
-    return this.#events(statusOf(end.state), `${end.code} ${end.reason}`)
-  }
-
-  #events(status: TaskStatus, failedReason: string, outcome?: TaskOutcome): readonly OutboxEvent[] {
-    const intents = this.#intents.length === 0 ? {} : { intents: this.#intents }
-    return this.#ports.eventsFor({
-      task: this.task,
-      ...intents,
-      status,
-      failedReason,
-      outcome,
-      atMs: this.#ports.now(),
-    })
-  }
-
-  /** What is about to be signed, for a log line. */
-  #shown(): { readonly intent_hash?: string; readonly intent?: string } {
-    const hash = taskIntentHash(this.#intents)
-    return hash === undefined ? {} : { intent_hash: hash, intent: wordsOf(this.#intents) }
-  }
-
   #record(): TaskRecord {
     const record = this.#ports.journal.get(this.task.task_id)
     if (record === undefined) throw new CosignerError("E-CLI-001", { what: "a running task is not in the journal" })
     return record
   }
 }
-
-const isStoreFault = (error: unknown): error is CosignerError =>
-  error instanceof CosignerError && error.code.startsWith("E-STO-")

@@ -1,6 +1,6 @@
 /**
  * The relay: nodes connect to it, prove their keys, and are sent frames in order and exactly once while neither side
- * restarts. It can delay and drop, nothing else: what nodes action on is signed by WaaS or by one another.
+ * restarts. It can delay and drop, nothing else: what nodes act on is signed by WaaS or by one another.
  * Owns who is online, the channels, their bounds. What frames mean is the engine's; HTTP routes are the caller's.
  */
 import { randomBytes } from "node:crypto"
@@ -368,8 +368,6 @@ class NodeRelay implements Relay {
       peer.full = status === "later"
     }
   }
-
-  // ---- how a connection ends ---------------------------------------------------------------------------------------
 
   #refused(connection: NodeConnection, reason: RefusalReason): void {
     this.#count(reason)

@@ -45,96 +45,103 @@ export interface FeedOptions {
   readonly log: Log
 }
 
-export function createFeed({ name, most, portion, open, log }: FeedOptions): Feed {
+export const createFeed = (options: FeedOptions): Feed => new PortFeed(options)
+
+class PortFeed implements Feed {
+  readonly #options: FeedOptions
   /** From old to new. */
-  const orders = new Map<string, number>()
-  let top = 0
+  readonly #orders = new Map<string, number>()
+  #top = 0
   /** Changed since it was told, in the order of the changes. */
-  const fresh = new Set<string>()
+  readonly #fresh = new Set<string>()
   /** To be told when nothing is fresh; the next one last. */
-  let backlog: string[] = []
-  let gone: string[] = []
-  let isTold = false
+  #backlog: string[] = []
+  #gone: string[] = []
+  #isTold = false
 
-  function add(key: string): void {
-    orders.set(key, ++top)
-    if (orders.size <= most) return
-    const [oldest] = orders.keys()
-    if (oldest !== undefined) forget(oldest)
+  constructor(options: FeedOptions) {
+    this.#options = options
   }
 
-  function forget(key: string): void {
-    orders.delete(key)
-    fresh.delete(key)
-    gone.push(key)
+  added(key: string): void {
+    this.#orders.set(key, ++this.#top)
+    const [oldest] = this.#orders.keys()
+    if (this.#orders.size > this.#options.most && oldest !== undefined) this.#forget(oldest)
+    this.#fresh.add(key)
   }
 
-  function nextKey(): string | undefined {
-    const [first] = fresh
-    if (first !== undefined) {
-      fresh.delete(first)
-      return first
-    }
-    return backlog.pop()
+  changed(key: string): void {
+    if (!this.#orders.has(key)) return
+    // behind those that changed before it
+    this.#fresh.delete(key)
+    this.#fresh.add(key)
   }
 
-  return {
-    added(key) {
-      add(key)
-      fresh.add(key)
-    },
-    changed(key) {
-      if (!orders.has(key)) return
-      // behind those that changed before it
-      fresh.delete(key)
-      fresh.add(key)
-    },
-    replace(keys) {
-      const kept = keys.slice(-most)
-      const wanted = new Set(kept)
-      for (const key of orders.keys()) if (!wanted.has(key)) forget(key)
-      orders.clear()
-      for (const key of kept) orders.set(key, ++top)
-      backlog = [...kept]
-    },
-    again() {
-      fresh.clear()
-      backlog = [...orders.keys()]
-    },
-    dropUnless(exists) {
-      for (const key of [...orders.keys()]) if (!exists(key)) forget(key)
-    },
-    isSettled: () => fresh.size === 0 && backlog.length === 0,
-    next() {
-      const make = open()
-      const put: ShelfChange["put"][number][] = []
-      let characters = 0
-      while (put.length < portion.documents && characters < portion.characters) {
-        const key = nextKey()
-        if (key === undefined) break
-        const order = orders.get(key)
-        if (order === undefined) continue
-        const made = attempt(() => make(key))
-        if (made === undefined) {
-          forget(key)
-          continue
-        }
-        characters += made.text.length
-        put.push({ ...made, key, order })
+  replace(keys: readonly string[]): void {
+    const kept = keys.slice(-this.#options.most)
+    const wanted = new Set(kept)
+    for (const key of this.#orders.keys()) if (!wanted.has(key)) this.#forget(key)
+    this.#orders.clear()
+    for (const key of kept) this.#orders.set(key, ++this.#top)
+    this.#backlog = [...kept]
+  }
+
+  again(): void {
+    this.#fresh.clear()
+    this.#backlog = [...this.#orders.keys()]
+  }
+
+  dropUnless(exists: (key: string) => boolean): void {
+    for (const key of [...this.#orders.keys()]) if (!exists(key)) this.#forget(key)
+  }
+
+  isSettled(): boolean {
+    return this.#fresh.size === 0 && this.#backlog.length === 0
+  }
+
+  next(): ShelfChange {
+    const { portion, open } = this.#options
+    const make = open()
+    const put: ShelfChange["put"][number][] = []
+    let characters = 0
+    while (put.length < portion.documents && characters < portion.characters) {
+      const key = this.#nextKey()
+      if (key === undefined) break
+      const order = this.#orders.get(key)
+      if (order === undefined) continue
+      const made = this.#attempt(() => make(key))
+      if (made === undefined) {
+        this.#forget(key)
+        continue
       }
-      const left = gone
-      gone = []
-      return { put, gone: left }
-    },
+      characters += made.text.length
+      put.push({ ...made, key, order })
+    }
+    const gone = this.#gone
+    this.#gone = []
+    return { put, gone }
   }
 
-  function attempt(make: () => Listed | undefined): Listed | undefined {
+  #forget(key: string): void {
+    this.#orders.delete(key)
+    this.#fresh.delete(key)
+    this.#gone.push(key)
+  }
+
+  #nextKey(): string | undefined {
+    const [first] = this.#fresh
+    if (first === undefined) return this.#backlog.pop()
+    this.#fresh.delete(first)
+    return first
+  }
+
+  #attempt(make: () => Listed | undefined): Listed | undefined {
     try {
       return make()
     } catch (error) {
-      const fields = { what: name, ...codeField(error), error: errorText(error) }
-      if (!isTold) log.error("the status port leaves out what cannot be shown", fields)
-      isTold = true
+      const fields = { what: this.#options.name, ...codeField(error), error: errorText(error) }
+      if (!this.#isTold) this.#options.log.error("the status port leaves out what cannot be shown", fields)
+      this.#isTold = true
       return undefined
     }
   }

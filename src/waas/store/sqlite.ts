@@ -125,6 +125,32 @@ function storeOver(db: Database, file: string): WaasStore {
     shareSignRequest: async (id) => rowOf<ShareSignRequest>("SELECT body FROM share_sign_requests WHERE id = ?", id),
     shareSignRequests: async (filter, query) =>
       page<ShareSignRequest>("share_sign_requests", all(["vault_id = ?", filter.vaultId]), query),
+    ...tasksOver(db, file, rowOf),
+    ...apiKeysOver(db, file),
+    ...webhooksOver(db, reading),
+    ...walletsOver(db, reading),
+
+    async forgetEnded(beforeMs, most) {
+      return guarded(file, () => db.transaction(() => forgetEnded(db, beforeMs, most)).immediate())
+    },
+
+    async spendNonce(digest, nowMs, windowMs) {
+      return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs)).immediate())
+    },
+
+    async close() {
+      db.close()
+    },
+  }
+}
+
+type TaskReads = Pick<
+  WaasStore,
+  "fencingToken" | "fencingTokens" | "task" | "liveTasks" | "successions" | "toldOf" | "checkups"
+>
+
+function tasksOver(db: Database, file: string, rowOf: RowReaders["rowOf"]): TaskReads {
+  return {
     fencingToken: async (nodeId) =>
       rowOf<NodeFencingToken>("SELECT body FROM fencing_tokens WHERE node_id = ?", nodeId),
     fencingTokens: async () => fencingTokensOf(db, file),
@@ -142,22 +168,6 @@ function storeOver(db: Database, file: string): WaasStore {
       return rows.map((row) => row.node_id)
     },
     checkups: async (taskId) => checkupsOf(db, file, taskId),
-
-    ...apiKeysOver(db, file),
-    ...webhooksOver(db, reading),
-    ...walletsOver(db, reading),
-
-    async forgetEnded(beforeMs, most) {
-      return guarded(file, () => db.transaction(() => forgetEnded(db, beforeMs, most)).immediate())
-    },
-
-    async spendNonce(digest, nowMs, windowMs) {
-      return guarded(file, () => db.transaction(() => spend(db, digest, nowMs, windowMs)).immediate())
-    },
-
-    async close() {
-      db.close()
-    },
   }
 }
 
