@@ -16,6 +16,8 @@ const MOST_GROUPS = 2_000
 const PORTION: FeedOptions["portion"] = { documents: 100, characters: 1024 * 1024 }
 /** Looks between two searches for tasks that the journal has forgotten. */
 const FORGOTTEN_LOOKS = 60
+/** Looks after which a claim that is not on the disk is one that was taken back. */
+const FORSAKEN_LOOKS = 60
 
 export interface Lists {
   readonly feeds: { readonly tasks: Feed; readonly groups: Feed }
@@ -60,15 +62,33 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     },
   })
   tasks.replace(store.tasks.newest(MOST_TASKS))
+  /** Claimed, and not on the disk yet: by the looks that they have waited. */
+  const unwritten = new Map<string, number>()
+  /** Whether it was waited for and is on the disk now: from then on it is shown. */
+  const isWritten = (taskId: string): boolean => {
+    if (!unwritten.has(taskId) || !store.tasks.has(taskId)) return false
+    unwritten.delete(taskId)
+    tasks.added(taskId)
+    return true
+  }
   let areGroupsStale = true
   let looks = 0
   return {
     feeds: { tasks, groups },
-    taskChanged: (taskId, isNew) => (isNew ? tasks.added(taskId) : tasks.changed(taskId)),
+    taskChanged(taskId, isNew) {
+      if (isNew) unwritten.set(taskId, 0)
+      if (!isWritten(taskId)) tasks.changed(taskId)
+    },
     written(kinds) {
       for (const kind of kinds) if (OF_GROUPS.has(kind)) areGroupsStale = true
     },
     look() {
+      for (const [taskId, waited] of unwritten) {
+        if (isWritten(taskId)) continue
+        // a claim that was taken back is never written
+        if (waited >= FORSAKEN_LOOKS) unwritten.delete(taskId)
+        else unwritten.set(taskId, waited + 1)
+      }
       if (++looks % FORGOTTEN_LOOKS === 0) tasks.dropUnless((taskId) => store.tasks.has(taskId))
       // a pass over all groups ends before the next one begins: however often they change, each look costs one portion
       if (!areGroupsStale || !groups.isSettled()) return

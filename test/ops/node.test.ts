@@ -153,9 +153,12 @@ describe("a node that signs", () => {
     )
       await Bun.sleep(50)
     expect(points().every(({ tags }) => tags["job"] === "tss-node" && tags["instance"] === "7")).toBe(true)
-    // A family may come up between the two: names of points are names of the text.
-    const names = new Set([...readPrometheus(await (await get("/metrics")).text()).keys()])
-    expect([...new Set(points().map(({ measurement }) => measurement))].filter((name) => !names.has(name))).toEqual([])
+    // Names of points are names of the text, which the port is told a second after a family comes up.
+    const named = async (): Promise<boolean> => {
+      const names = new Set([...readPrometheus(await (await get("/metrics")).text()).keys()])
+      return points().every(({ measurement }) => names.has(measurement))
+    }
+    while (!(await named())) await Bun.sleep(100)
     expect([...logins]).toEqual([`Token ${USER}:${influxPassword}`])
   })
   test("answers `cosigner status`, for people and for programs", async () => {
