@@ -35,7 +35,7 @@ export const table: readonly Row[] = [
   },
   {
     path: ["info", "address"],
-    summary: "Show an address of a group, attested by this node",
+    summary: "Show an address of a group, derived by this node and attested with its identity key",
     load: async () => (await import("./info.ts")).address,
   },
   {
@@ -266,7 +266,7 @@ export const table: readonly Row[] = [
   { path: ["client", "vault"], summary: "The vaults: names for keys" },
   {
     path: ["client", "vault", "create"],
-    summary: "Make a vault",
+    summary: "Make a vault: a name for keys that nodes are yet to make",
     load: async () => (await import("./client/vault.ts")).create,
   },
   {
@@ -282,7 +282,7 @@ export const table: readonly Row[] = [
   { path: ["client", "group"], summary: "The groups of nodes that hold a vault's keys" },
   {
     path: ["client", "group", "create"],
-    summary: "Make a group of nodes",
+    summary: "Make a group of nodes that shall hold a vault's keys together",
     load: async () => (await import("./client/group.ts")).create,
   },
   {
@@ -292,33 +292,33 @@ export const table: readonly Row[] = [
   },
   {
     path: ["client", "group", "show"],
-    summary: "Show a group, its nodes and keys",
+    summary: "Show a group: its nodes, which are online, its keys",
     load: async () => (await import("./client/group.ts")).show,
   },
   {
     path: ["client", "group", "keygen"],
-    summary: "Have the nodes of a main group make the vault's keys",
+    summary: "Have the nodes of a main group make the vault's keys, on each curve",
     load: async () => (await import("./client/group.ts")).keygen,
   },
   {
     path: ["client", "group", "reshare"],
-    summary: "Deal the shares of a vault's keys again",
+    summary: "Deal the shares of a vault's keys again: to the same nodes, to others, or to a further group",
     load: async () => (await import("./client/group.ts")).reshare,
   },
   {
     path: ["client", "group", "checkup"],
-    summary: "Have nodes prove that they hold their shares",
+    summary: "Have nodes prove that they hold their shares of a group's keys",
     load: async () => (await import("./client/group.ts")).checkup,
   },
   { path: ["client", "wallet"], summary: "Wallets: names for addresses of a vault" },
   {
     path: ["client", "wallet", "create"],
-    summary: "Make a wallet of a vault",
+    summary: "Make a wallet: a name for addresses of a vault",
     load: async () => (await import("./client/wallet.ts")).create,
   },
   {
     path: ["client", "wallet", "list"],
-    summary: "List the wallets",
+    summary: "List the wallets, of one vault or of all",
     load: async () => (await import("./client/wallet.ts")).list,
   },
   {
@@ -329,12 +329,12 @@ export const table: readonly Row[] = [
   { path: ["client", "address"], summary: "Addresses, each derived again" },
   {
     path: ["client", "address", "new"],
-    summary: "Make addresses of a wallet",
+    summary: "Make addresses of a wallet, each at a path that was never used",
     load: async () => (await import("./client/address.ts")).create,
   },
   {
     path: ["client", "address", "list"],
-    summary: "List the addresses of a wallet",
+    summary: "List the addresses of a wallet, each derived again",
     load: async () => (await import("./client/address.ts")).list,
   },
   {

@@ -86,7 +86,7 @@ test("the key is bound to every byte of the header, and a cost beyond reason is 
     const costly = header.slice()
     new DataView(costly.buffer).setUint32(at, value)
     costly.set(sha256(costly.subarray(0, HEADER_LENGTH - 32)), HEADER_LENGTH - 32)
-    expect([at, value, openHeader(costly, password)]).toEqual([at, value, { problem: "damaged" }])
+    expect([at, value, openHeader(costly, password)]).toEqual([at, value, { problem: "cost" }])
   }
   expect(newHeader(password, KDF).header).not.toEqual(header)
 })
