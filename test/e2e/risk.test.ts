@@ -141,9 +141,9 @@ max = 3
   expect((await ended(deployment, vault, first)).status).toBe("Completed")
 
   // 2. killed between approval and signing: the approval is durable, nobody is asked again
-  await deployment.endNode(other, "SIGTERM")
   const second = await ask(deployment, vault, 2)
   await askedTimes(callback.asked, 3)
+  await deployment.endNode(other, "SIGTERM")
   callback.asked[2]!.answer("APPROVE")
   const approvals = (): number => life.lines().filter((line) => line.includes("KeySign task approved")).length
   await until("the second approval", async () => (approvals() === 2 ? true : undefined))
