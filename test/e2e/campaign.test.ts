@@ -5,7 +5,7 @@ import { root } from "../support/binary.ts"
 
 test("faults of every kind under load: each request completes, no answer changes, every pair signs", async () => {
   const child = Bun.spawn(
-    [process.execPath, join(root, "scripts", "campaign.ts"), "all", "--minutes", "0.1", "--seed", "7"],
+    [process.execPath, join(root, "scripts", "campaign.ts"), "all", "--minutes", "0.05", "--seed", "7"],
     { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   )
   const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])

@@ -17,9 +17,9 @@ import {
   serializeTransaction,
 } from "viem"
 import { generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
-import { cosigner, type Ended } from "../support/binary.ts"
+import type { Ended } from "../support/binary.ts"
 import { addressAt } from "./addresses.ts"
-import { runScanned, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
+import { runBeside, runScanned, type ScannedDeployment, scannedDeployment } from "./deployment.ts"
 
 const PATH = "m/44/60/0/0/5"
 
@@ -30,12 +30,8 @@ interface Caller {
 }
 
 /** Every command runs in the deployment's folder, where the profile is; the scanner reads what it says. */
-function callerOf({ deployment, surveillance }: ScannedDeployment): Caller {
-  const run = async (...args: readonly string[]): Promise<Ended> => {
-    const ended = await cosigner(args, { cwd: deployment.dir })
-    surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
-    return ended
-  }
+function callerOf(it: ScannedDeployment): Caller {
+  const run = (...args: readonly string[]): Promise<Ended> => runBeside(it, args)
   return {
     run,
     json: async (...args) => {

@@ -111,3 +111,13 @@ export async function runScanned(
   surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
   return ended
 }
+
+/** A command of the binary in the deployment's own folder; the scanner reads what it prints. */
+export async function runBeside(
+  { deployment, surveillance }: ScannedDeployment,
+  args: readonly string[],
+): Promise<Ended> {
+  const ended = await cosigner(args, { cwd: deployment.dir })
+  surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
+  return ended
+}
