@@ -8,6 +8,7 @@ import { template } from "../../src/config/template.ts"
 import { commandPages } from "../docs/commands.ts"
 import { root } from "../toolchain.ts"
 import { type Edition, manPages } from "./man.ts"
+import { fileManPages } from "./manFiles.ts"
 import { type Lock, sbom } from "./sbom.ts"
 import type { TarFile } from "./tar.ts"
 
@@ -21,9 +22,11 @@ export async function commonFiles(edition: Edition, lock: Lock, time: Date): Pro
   )
   const completions = SHELLS.map(async (shell) => file(`completions/${COMPLETIONS[shell]}`, await completion(shell)))
   const pages = [...manPages(await commandPages(), edition)].map(([name, text]) => file(`man/man1/${name}`, text))
+  const filePages = [...fileManPages(edition)].map(([name, text]) => file(`man/man5/${name}`, text))
   return [
     ...(await Promise.all([...copied, ...completions])),
     ...pages,
+    ...filePages,
     file("configs/cosigner.toml.template", template()),
     file("sbom.cdx.json", `${JSON.stringify(sbom(lock, time), null, 2)}\n`),
   ]

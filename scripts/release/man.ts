@@ -25,7 +25,7 @@ function overview(all: readonly CommandPage[], edition: Edition): string {
     ...head("cosigner", "server co-signer: holds one share of every key, signs what its rules approve", edition),
     ".SH SYNOPSIS",
     ".B cosigner",
-    text("<command> [options]"),
+    escaped("<command> [options]"),
     ".SH COMMANDS",
     ...all.flatMap(({ name, summary }) => term(name.replace(/^cosigner /, ""), summary)),
     ".SH OPTIONS",
@@ -44,11 +44,11 @@ function commandPage(of: CommandPage, edition: Edition): string {
   return [
     ...head(fileOf(name), summary, edition),
     ".SH SYNOPSIS",
-    `.B ${text(name)}`,
-    command === undefined ? text("<command>") : text(parts.join(" ")),
+    `.B ${escaped(name)}`,
+    command === undefined ? escaped("<command>") : escaped(parts.join(" ")),
     ".SH DESCRIPTION",
-    text(`${summary}.`),
-    ...(command === undefined || command.details === "" ? [] : [".PP", ...command.details.split("\n").map(text)]),
+    escaped(`${summary}.`),
+    ...(command === undefined || command.details === "" ? [] : [".PP", ...command.details.split("\n").map(escaped)]),
     ...(command === undefined ? [] : commandSections(command)),
     ...exitStatus(),
     ...seeAlso(["cosigner", ...below]),
@@ -70,24 +70,28 @@ function commandSections(command: NonNullable<CommandPage["command"]>): readonly
       ? []
       : [
           ".SH EXAMPLES",
-          ...command.examples.flatMap(([line, meaning]) => [".TP", text(meaning), ".EX", text(line), ".EE"]),
+          ...command.examples.flatMap(([line, meaning]) => [".TP", escaped(meaning), ".EX", escaped(line), ".EE"]),
         ]),
   ]
 }
 
 const head = (name: string, summary: string, { version, date }: Edition): readonly string[] => [
   '.\\" Made from the code by `npm run release`.',
-  `.TH ${text(name.toUpperCase())} 1 ${date} "cosigner ${text(version)}" "cosigner manual"`,
+  `.TH ${escaped(name.toUpperCase())} 1 ${date} "cosigner ${escaped(version)}" "cosigner manual"`,
   // ragged: long examples in the text cannot be stretched
   ".ad l",
   ".SH NAME",
-  `${text(name)} \\- ${text(summary)}`,
+  `${escaped(name)} \\- ${escaped(summary)}`,
 ]
 
 const options = (options: readonly Option<unknown>[]): readonly string[] =>
   options.flatMap((option) => term(option.flags, helpOf(option)))
 
-const term = (what: string, meaning: string): readonly string[] => [".TP", `.B ${text(what)}`, text(meaning)]
+export const term = (what: string, meaning: string): readonly string[] => [
+  ".TP",
+  `.B ${escaped(what)}`,
+  escaped(meaning),
+]
 
 const exitStatus = (): readonly string[] => [
   ".SH EXIT STATUS",
@@ -103,11 +107,11 @@ const files = (): readonly string[] => [
 
 const seeAlso = (names: readonly string[]): readonly string[] => [
   ".SH SEE ALSO",
-  ...names.map((name, i) => `.BR ${text(fileOf(name))} (1)${i === names.length - 1 ? "" : ","}`),
+  ...names.map((name, i) => `.BR ${escaped(fileOf(name))} (1)${i === names.length - 1 ? "" : ","}`),
 ]
 
 /** Nothing of it is an order to the formatter; a hyphen stays one that can be typed. */
-function text(plain: string): string {
-  const escaped = plain.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll('"', "\\(dq")
-  return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped
+export function escaped(plain: string): string {
+  const safe = plain.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll('"', "\\(dq")
+  return /^[.']/.test(safe) ? `\\&${safe}` : safe
 }

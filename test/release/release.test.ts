@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib"
 import { commandPages } from "../../scripts/docs/commands.ts"
 import { commonFiles, file, sumsOf } from "../../scripts/release/contents.ts"
 import { manPages } from "../../scripts/release/man.ts"
+import { fileManPages } from "../../scripts/release/manFiles.ts"
 import { type Lock, sbom } from "../../scripts/release/sbom.ts"
 import { gzip, tar } from "../../scripts/release/tar.ts"
 import { command, flag } from "../../src/cli/command.ts"
@@ -115,6 +116,16 @@ describe("man pages", () => {
       expect({ name, lacking: flags.filter((text) => !page.includes(text)) }).toEqual({ name, lacking: [] })
     }
   })
+  test("there is one for each configuration file, with every key of its tables", () => {
+    const pages = fileManPages(edition)
+    expect([...pages.keys()]).toEqual(["cosigner.toml.5", "waas.toml.5"])
+    for (const key of ["websocket.waas_public_key", "[[event.server]]", "event.server.url", "status.token_path"]) {
+      expect(pages.get("cosigner.toml.5")).toContain(`\n.B ${key.replaceAll("-", "\\-")}\n`)
+    }
+    for (const key of ["waas.listen", "[[waas.chains]]", "waas.chains.rpc_url", "waas.webhooks.hosts"]) {
+      expect(pages.get("waas.toml.5")).toContain(`\n.B ${key}\n`)
+    }
+  })
   test("have text that is no order to the formatter", () => {
     const evil = command({
       summary: "s",
@@ -135,7 +146,7 @@ describe("man pages", () => {
   if (!hasMandoc) console.error("skipped: mandoc is missing, the pages are not linted by it")
   const each = async (check: (path: string) => string) => {
     const said: string[] = []
-    for (const [name, text] of manPages(await commandPages(), edition)) {
+    for (const [name, text] of [...manPages(await commandPages(), edition), ...fileManPages(edition)]) {
       const path = join(folder, name)
       writeFileSync(path, text)
       const found = check(path)
