@@ -45,7 +45,8 @@ const endpointRoutes = (api: ApiContext): readonly Route[] => [
     summary: "The webhook endpoints, newest first",
     query: closed({ status: Type.Optional(EndpointStatus), event_type: Type.Optional(EventType), ...pageFields }),
     handle: async ({ query }) => {
-      const filter = { ...optional("status", query.status), ...optional("type", query.event_type) }
+      const { status, event_type: type } = query
+      const filter = { ...(status === undefined ? {} : { status }), ...(type === undefined ? {} : { type }) }
       return pageOf(await api.store.webhookEndpoints(filter, pageQuery(query)), webhookEndpoint)
     },
   }),
@@ -96,7 +97,12 @@ const eventRoutes = (api: ApiContext): readonly Route[] => [
     query: closed({ status: Type.Optional(EventStatus), type: Type.Optional(EventType), ...pageFields }),
     handle: async ({ params, query }) => {
       const { endpointId } = await endpointOf(api, params)
-      const filter = { endpointId, ...optional("status", query.status), ...optional("type", query.type) }
+      const { status, type } = query
+      const filter = {
+        endpointId,
+        ...(status === undefined ? {} : { status }),
+        ...(type === undefined ? {} : { type }),
+      }
       return pageOf(await api.store.webhookEvents(filter, pageQuery(query)), webhookEvent)
     },
   }),
@@ -192,7 +198,3 @@ async function eventOf(api: ApiContext, params: Readonly<Record<string, string>>
   if (event?.endpointId !== endpointId) throw notFound("webhook event", id)
   return event
 }
-
-/** An object with `name` where there is a value, and an empty one otherwise. */
-const optional = <const N extends string, T>(name: N, value: T | undefined) =>
-  value === undefined ? {} : ({ [name]: value } as { readonly [K in N]: T })

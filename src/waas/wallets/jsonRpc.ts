@@ -26,9 +26,9 @@ export function jsonRpcOf(chain: Chain, fetch: Fetch): JsonRpc {
   return async (method, params) => {
     const answer = await asked(rpcUrl, JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }), chainId, fetch)
     if (typeof answer !== "object" || answer === null) throw unusable(chainId, "it answered no JSON object")
-    const { error, result } = answer as { readonly error?: unknown; readonly result?: unknown }
+    const error: unknown = Reflect.get(answer, "error")
     if (error !== undefined && error !== null) throw new RpcRefusal(wordsOf(error))
-    return result
+    return Reflect.get(answer, "result")
   }
 }
 
