@@ -93,7 +93,7 @@ export class Mailbox {
   }
 
   #judge(bytes: Bytes): Arrival {
-    // What only drops needs no signature; whatever has any other effect stands below the check of it.
+    // Checks that only drop an envelope come before the signature is verified. Nothing is kept or blamed before that.
     if (bytes.length > this.#largest) return DROPPED
     const envelope = parseEnvelope(copy(bytes))
     if (envelope === undefined || !this.#isForUs(envelope)) return DROPPED

@@ -33,7 +33,7 @@ function participantsOf(spec: SessionSpec<unknown>): number {
   }
 }
 
-/** The pair that is together in most sets decides for all: a trial signature is as long as any other. */
+/** What one peer sends for trial signatures: no two members share more sets than `mostTogether`, and each takes as much as a signature. */
 function trialsOf(spec: DkgSpec | ReshareSpec<unknown>): number {
   const threshold = spec.protocol === "dkg" ? spec.threshold : spec.newThreshold
   return mostTogether(coveringSets(spec.members.length, threshold)) * 96 * KIB
