@@ -92,10 +92,16 @@ export function encodeRequest({ command, password, next }: AdminRequest): Bytes 
   return framed(c.encode(frame, { document: utf8(JSON.stringify({ command: name, ...fields })), password, next }))
 }
 
-/** Of a whole body. The caller disposes the passwords. Throws Malformed. */
+/** Of a whole body. The caller disposes the passwords; those of a request that is refused here are wiped here. Throws Malformed. */
 export function decodeRequest(body: Uint8Array): AdminRequest {
   const { document, password, next } = c.decode(frame, body)
-  return { command: readCommand(parseJson(document, MAX_REQUEST)), password, next }
+  try {
+    return { command: readCommand(parseJson(document, MAX_REQUEST)), password, next }
+  } catch (error) {
+    password.wipe()
+    next.wipe()
+    throw error
+  }
 }
 
 function readCommand(value: unknown): AdminCommand {
