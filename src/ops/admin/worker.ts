@@ -52,6 +52,7 @@ interface ConnectionState {
   /** Of the command that was permitted on this connection. */
   permitted: AdminRequest["command"] | undefined
   isBusy: boolean
+  isOver: boolean
   timer: ReturnType<typeof setTimeout> | undefined
   unsent: Uint8Array | undefined
 }
@@ -142,6 +143,7 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
     if (how === "permitted") state.permitted = command
   }
   state.isBusy = false
+  if (state.isOver) return wentAway(state)
   patience(connection, state.permitted === undefined ? REQUEST_MS : PERMITTED_MS)
   send(connection, encodeAnswer(answer))
 }
@@ -166,6 +168,13 @@ async function ended(connection: AdminConnection, body: Uint8Array): Promise<voi
   }
   await tell(state, permitted, outcome)
   connection.end()
+}
+
+/** A command that was permitted has an end in the log, whenever its connection ended. */
+function wentAway(state: ConnectionState): void {
+  const { permitted } = state
+  state.permitted = undefined
+  if (permitted !== undefined) void tell(state, permitted, "unknown: the command went away")
 }
 
 // ---- connections -----------------------------------------------------------------------------------------------------
@@ -205,6 +214,7 @@ function listen(address: string, uid: number): void {
           peer,
           permitted: undefined,
           isBusy: false,
+          isOver: false,
           timer: undefined,
           unsent: undefined,
         }
@@ -219,17 +229,19 @@ function listen(address: string, uid: number): void {
         }
         const body = reader.whole()
         if (body === undefined) return
+        // it came in time; what it waits for from here on is bounded by itself
+        clearTimeout(connection.data.timer)
         if (permitted === undefined) void serve(connection, body)
         else void ended(connection, body)
       },
       drain: flush,
       close(connection) {
         connections--
-        const { reader, timer, permitted } = connection.data
+        const { reader, timer } = connection.data
+        connection.data.isOver = true
         clearTimeout(timer)
         reader.clear()
-        if (permitted === undefined) return
-        void tell(connection.data, permitted, "unknown: the command went away")
+        wentAway(connection.data)
       },
       error() {},
     },

@@ -1,5 +1,5 @@
 /** Commands beside a running node: what the admin socket does, for whom, and what it refuses. */
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname } from "node:path"
@@ -9,6 +9,8 @@ import { verifyCheckup } from "../../../src/keys/checkupSign.ts"
 import { memberOf } from "../../../src/keys/group.ts"
 import { identityOf } from "../../../src/mpc/envelope.ts"
 import { PasswordGate } from "../../../src/ops/admin/passwordGate.ts"
+import { decodeRequest } from "../../../src/ops/admin/protocol.ts"
+import { Secret } from "../../../src/secret.ts"
 import { openStore } from "../../../src/store/store.ts"
 import { nodeIdOf } from "../../../src/wire/nodeId.ts"
 import { cli, type Outcome } from "../../cli/world.ts"
@@ -131,6 +133,20 @@ describe("with the password", () => {
       "backup done",
     ])
   })
+  test("a command that goes away before it is permitted has an end in the log too", async () => {
+    await using node = await running()
+    const ended = new Promise<void>((resolve) => {
+      const socket = connect(node.socket, () => {
+        socket.end(frame('{"command":"backup","group_ids":[]}', PASSWORD))
+        setTimeout(() => socket.destroy(), 1)
+      })
+      socket.on("close", () => resolve())
+    })
+    await ended
+    await node.said(2)
+    expect(node.lines[0]).toContain('info admin command {"command":"backup","outcome":"permitted"')
+    expect(node.lines[1]).toContain('warn admin command {"command":"backup","outcome":"unknown: the command went away"')
+  })
   test("after five wrong ones none is taken, the right one neither, and the log names each", async () => {
     await using node = await running()
     const sign = `{"command":"share-sign","group_id":"${ID(0)}","message":"hello"}`
@@ -232,6 +248,19 @@ describe("what it is asked", () => {
       code: "E-ADM-006",
     })
     expect(documentOf(await raw(node.socket, info.subarray(0, 3), info.subarray(3)))).toMatchObject({ done: true })
+  })
+  test("is answered although the main thread was busy for longer than a request may take to come", async () => {
+    await using node = await running({ busy: () => Bun.sleepSync(5_500) })
+    expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ done: true })
+  }, 20_000)
+  test("leaves no password behind where it is refused", () => {
+    const taken = spyOn(Secret, "from")
+    const body = frame('{"command":"freeze"}', PASSWORD, OTHER).slice(4)
+    expect(() => decodeRequest(body)).toThrow("$.command")
+    const secrets = taken.mock.results.map(({ value }) => value as Secret)
+    taken.mockRestore()
+    expect(secrets).toHaveLength(2)
+    for (const left of secrets) expect(() => left.expose()).toThrow("wiped")
   })
   test("comes in time, from so many at once, and so often", async () => {
     await using node = await running()

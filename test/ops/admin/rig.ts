@@ -19,28 +19,45 @@ export interface Running extends AsyncDisposable {
   readonly socket: string
   /** `level message field=value ...` of every line. */
   readonly lines: string[]
+  /** Resolves once there are so many of them. */
+  said(count: number): Promise<void>
 }
 
 interface RunningOptions {
   readonly rules?: Rules
   readonly prepare?: (store: Store) => void
+  /** What holds the main thread up before it carries out a command. */
+  readonly busy?: () => void
 }
 
-export async function running({ rules = RULES_OFF, prepare = () => {} }: RunningOptions = {}): Promise<Running> {
+export async function running({
+  rules = RULES_OFF,
+  prepare = () => {},
+  busy = () => {},
+}: RunningOptions = {}): Promise<Running> {
   const home = new Home()
   const store = home.create(1, rsaKey)
   prepare(store)
   const lines: string[] = []
-  const log = logTo((level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`))
+  const waiting = new Map<number, () => void>()
+  const log = logTo((level, message, fields) => {
+    lines.push(`${level} ${message} ${JSON.stringify(fields)}`)
+    waiting.get(lines.length)?.()
+  })
   const admin = await startAdmin({
     store,
-    carryOut: (command) => carryOut({ store, self: partyNo(0), rules: () => rules }, command),
+    carryOut: (command) => {
+      busy()
+      return carryOut({ store, self: partyNo(0), rules: () => rules }, command)
+    },
     log,
   })
   return {
     home,
     store,
     lines,
+    said: (count) =>
+      lines.length >= count ? Promise.resolve() : new Promise((resolve) => void waiting.set(count, resolve)),
     socket: admin.path ?? join(home.path, "no socket"),
     async [Symbol.asyncDispose]() {
       admin.stop()
