@@ -22,6 +22,10 @@ export const requestOptions = (proxy?: string): BunFetchRequestInit => ({
   proxy: proxy ?? (false as unknown as string),
 })
 
+/** A host of this machine alone, as a URL or an address names it. A name such as `127.example.com` is not one. */
+export const isLoopback = (hostname: string): boolean =>
+  ["localhost", "::1", "[::1]"].includes(hostname) || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+
 /** The body, as soon as it is complete; undefined as soon as it grows beyond `maxBytes`, and the rest is never read. */
 export async function readBounded(response: Response, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = []

@@ -10,6 +10,7 @@ import { CosignerError } from "../errors.ts"
 import { type EventServer, eventServers } from "../events/servers.ts"
 import { errnoOf, readPrivate, UnusableFile } from "../files.ts"
 import { certificatesIn, checkTarget, type LinkTarget } from "../link/options.ts"
+import { isLoopback } from "../outbound.ts"
 import { lint } from "../policy/lint.ts"
 import type { Secret } from "../secret.ts"
 import { anchorProblems } from "./anchors.ts"
@@ -150,9 +151,6 @@ function plainAddresses({ callback, event, metrics }: Config): readonly Cosigner
     return [new CosignerError("E-CFG-011", { key, host: url.host })]
   })
 }
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 

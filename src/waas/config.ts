@@ -6,6 +6,7 @@ import { CosignerError } from "../errors.ts"
 import { isChainId } from "../intent/caip.ts"
 import { CHAIN_NAMES } from "../intent/chainNames.ts"
 import { parseAddress as parseEvmAddress } from "../intent/evm/address.ts"
+import { isLoopback } from "../outbound.ts"
 import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
@@ -67,9 +68,6 @@ function parseAddress(text: string): Address | undefined {
   const port = Number(digits)
   return hostname === undefined || port > 65_535 ? undefined : { hostname, port }
 }
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
 const waas = tableOf("The coordinator.", {
   listen: parsed(parseAddress, {

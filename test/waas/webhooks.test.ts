@@ -210,6 +210,7 @@ test.each([
   ["https://hooks.example.com:8443/a", undefined],
   ["http://127.0.0.1:80/", undefined],
   ["http://hooks.example.com/a", "https://"],
+  ["http://127.example.com/a", "https://"],
   ["https://169.254.169.254/latest", "not in waas.webhooks.hosts"],
   ["https://hooks.example.com.evil.com/", "not in waas.webhooks.hosts"],
   ["https://u:p@hooks.example.com/", "user and password"],

@@ -2,6 +2,7 @@
  * Where WaaS may send webhooks to. An API key must not make WaaS call servers inside its operator's network, so that the
  * operator names the hosts; without a name there are no webhooks.
  */
+import { isLoopback } from "../../outbound.ts"
 
 /** Why WaaS does not call `url`; undefined if it does. `hosts`: `name` or `name:port`, as in the configuration. */
 export function problemOfTarget(url: string, hosts: readonly string[]): string | undefined {
@@ -11,8 +12,7 @@ export function problemOfTarget(url: string, hosts: readonly string[]): string |
   if (parsed === undefined) return "it is not an absolute URL"
   if (parsed.username !== "" || parsed.password !== "") return "user and password do not belong into it"
   if (parsed.hash !== "") return "a fragment does not belong into it"
-  const isLoopback = parsed.hostname === "localhost" || parsed.hostname === "[::1]" || /^127\./.test(parsed.hostname)
-  if (parsed.protocol !== "https:" && !(parsed.protocol === "http:" && isLoopback)) {
+  if (parsed.protocol !== "https:" && !(parsed.protocol === "http:" && isLoopback(parsed.hostname))) {
     return "it does not begin with https://; http is for a loopback address"
   }
   if (hosts.includes(parsed.host) || hosts.includes(parsed.hostname)) return undefined
