@@ -79,7 +79,7 @@ async function runDemo(deployment: Deployment, report: DemoReport): Promise<void
   report.step({ step: "vault", threshold: 2, participants: 3, ...vault.roots, ms }, `root keys made (${ms} ms)`)
   for (const [curve, root] of Object.entries(vault.roots)) report.say(`           ${curve}: ${root}`)
 
-  report.scenario("Signatures: any two nodes sign; one is killed and comes back in between")
+  report.scenario("Signatures: two of the three nodes sign; one is killed, the other two still sign, and it restarts")
   await signed(deployment, vault, report, [one, two], solana(vault, 0))
   await signed(deployment, vault, report, [one, two], ethereum(vault, 0))
   await deployment.endNode(two, "SIGKILL")

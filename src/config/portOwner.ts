@@ -1,4 +1,7 @@
-/** Who listens on a port of this machine, before a token is sent there: any user may take a port that the node does not hold. */
+/**
+ * Checks which user listens on a local port before a command sends the status token to it. While the node does not hold the
+ * port, any user of the machine can listen there and would receive the token.
+ */
 import { readFileSync, statSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import type { Listen } from "./listen.ts"

@@ -73,7 +73,7 @@ const client = tableOf("A client of WaaS.", {
     {
       expected: "a list of root extended public keys",
       description:
-        "The root keys that vaults may have. Where a curve has any, a vault with another root on it is refused, whatever WaaS says.",
+        "Root keys that this client accepts. If the list has a root key for a curve, the client refuses every other root key on that curve, even if WaaS reports it. A curve without an entry is not restricted.",
     },
   ),
 })
