@@ -12,72 +12,88 @@ interface PendingCommit {
   readonly said: (() => void)[]
   readonly undo: (() => void)[]
   readonly done: PromiseWithResolvers<void>
+  /** Its turn has come: it is written as soon as the one before it is. */
+  isDue: boolean
 }
 
 export class GroupCommit {
   readonly #store: Pick<WaasStore, "commit">
+  /** What is being gathered, and what the store has not answered for yet: one at a time, in the order in which they were gathered. */
   #batch: PendingCommit | undefined
-  #writing: Promise<void> | undefined
+  #writing: PendingCommit | undefined
 
   constructor(store: Pick<WaasStore, "commit">) {
     this.#store = store
   }
 
-  /** `undo` is called, latest first, if the store does not take the batch. */
+  /** `undo` is called, latest first, if the store does not take the batch or one before it. */
   add(writes: readonly StoreWrite[], undo: () => void): void {
     const batch = this.#open()
     for (const write of writes) batch.writes.set(keyOf(write, batch.writes.size), write)
     batch.undo.push(undo)
-    if (batch.writes.size >= MOST_WRITES) void this.flush().catch(() => {})
+    if (batch.writes.size >= MOST_WRITES) this.#isTurnOf(batch)
   }
 
   /** As soon as all that was added is durable; at once where nothing waits. Never, if it fails. */
   whenDurable(say: () => void): void {
-    if (this.#batch === undefined) say()
-    else this.#batch.said.push(say)
+    const last = this.#batch ?? this.#writing
+    if (last === undefined) say()
+    else last.said.push(say)
   }
 
   /** Resolves when all that was added is durable; rejects if the store did not take it. */
   durable(): Promise<void> {
-    return this.#batch?.done.promise ?? this.#writing ?? Promise.resolve()
+    return (this.#batch ?? this.#writing)?.done.promise ?? Promise.resolve()
   }
 
-  /** Writes now. */
+  /** Writes without waiting for more. */
   flush(): Promise<void> {
-    const batch = this.#batch
-    if (batch === undefined) return this.durable()
-    this.#batch = undefined
-    const writing = this.#write(batch)
-    this.#writing = writing
-    const isOver = (): void => {
-      if (this.#writing === writing) this.#writing = undefined
-    }
-    writing.then(isOver, isOver)
-    return writing
+    const durable = this.durable()
+    if (this.#batch !== undefined) this.#isTurnOf(this.#batch)
+    return durable
   }
 
   #open(): PendingCommit {
     if (this.#batch !== undefined) return this.#batch
     const done = Promise.withResolvers<void>()
     done.promise.catch(() => {})
-    this.#batch = { writes: new Map(), said: [], undo: [], done }
-    const opened = this.#batch
-    setImmediate(() => {
-      if (this.#batch === opened) void this.flush().catch(() => {})
-    })
+    const opened: PendingCommit = { writes: new Map(), said: [], undo: [], done, isDue: false }
+    this.#batch = opened
+    setImmediate(() => this.#isTurnOf(opened))
     return opened
   }
 
-  async #write({ writes, said, undo, done }: PendingCommit): Promise<void> {
+  #isTurnOf(batch: PendingCommit): void {
+    batch.isDue = true
+    if (this.#batch !== batch || this.#writing !== undefined) return
+    this.#batch = undefined
+    this.#writing = batch
+    void this.#write(batch)
+  }
+
+  async #write(batch: PendingCommit): Promise<void> {
     try {
-      await this.#store.commit([...writes.values()])
+      await this.#store.commit([...batch.writes.values()])
     } catch (error) {
+      this.#failed(batch, error)
+      return
+    }
+    this.#writing = undefined
+    for (const say of batch.said) say()
+    batch.done.resolve()
+    const next: PendingCommit | undefined = this.#batch
+    if (next?.isDue === true) this.#isTurnOf(next)
+  }
+
+  /** What was added meanwhile builds on what the store did not take, and fails with it. */
+  #failed(batch: PendingCommit, error: unknown): void {
+    const later = this.#batch
+    this.#batch = undefined
+    this.#writing = undefined
+    for (const { undo, done } of later === undefined ? [batch] : [later, batch]) {
       for (const step of undo.reverse()) step()
       done.reject(error)
-      throw error
     }
-    for (const say of said) say()
-    done.resolve()
   }
 }
 

@@ -20,14 +20,16 @@ export function following(store: WaasStore): WaasStore {
   return {
     ...store,
     async commit(writes) {
-      const tasks = writes.flatMap((write) => (write.put === "task" ? [write.record] : []))
-      const followed = await Promise.all(
-        writes.map((write) =>
-          write.put === "signRequest" ? transactionNow(write.record, writes, tasks, store) : undefined,
-        ),
-      )
-      const records = followed.filter((record) => record !== undefined)
-      await store.commit([...writes, ...records.map((record): StoreWrite => ({ put: "transaction", record }))])
+      const requests = writes.flatMap((write) => (write.put === "signRequest" ? [write.record] : []))
+      if (requests.length === 0) return store.commit(writes)
+      const now = new Map<string, WalletTransaction>()
+      for (const request of requests) {
+        const record = await transactionNow(request, writes, store)
+        if (record !== undefined) now.set(record.transactionId, record)
+      }
+      const others = writes.filter((write) => write.put !== "transaction" || !now.has(write.record.transactionId))
+      const followed = [...now.values()].map((record): StoreWrite => ({ put: "transaction", record }))
+      await store.commit([...others, ...followed])
     },
   }
 }
@@ -35,14 +37,15 @@ export function following(store: WaasStore): WaasStore {
 async function transactionNow(
   request: SignRequest,
   writes: readonly StoreWrite[],
-  tasks: readonly WaasTask[],
   store: WaasStore,
 ): Promise<WalletTransaction | undefined> {
-  // the commit that makes a request has its transaction as it begins
-  if (writes.some((write) => write.put === "transaction" && write.record.transactionId === request.signRequestId))
-    return undefined
-  const before = await store.transaction(request.signRequestId)
+  // one that begins in this commit may be further already
+  const begins = writes.findLast(
+    (write) => write.put === "transaction" && write.record.transactionId === request.signRequestId,
+  )
+  const before = begins?.put === "transaction" ? begins.record : await store.transaction(request.signRequestId)
   if (before === undefined) return undefined
+  const tasks = writes.flatMap((write) => (write.put === "task" ? [write.record] : []))
   const { status, subStatus } = STATUS[request.status]
   const after: WalletTransaction = {
     ...before,

@@ -317,3 +317,27 @@ test("the transaction of a commit that fails is not there, and one that is there
   const found = await signed(rig, at, asked)
   expect(verifyMessage(TEXT, found.result.signature)).toBe(at.address.address)
 })
+
+test("a request that ends in the commit in which it begins has a transaction that says so, told once", async () => {
+  await using rig = await Rig.open()
+  const at = await withAddress(rig)
+  const hook = { url: "https://hooks.example.com/", subscribed_events: ["wallets.transaction.created"] }
+  const endpoint = (await at.caller.post("/v2/webhooks/endpoints", hook)).json.endpoint_id
+  const asked = await at.signing({ destination_type: "EVM_EIP_191_Signature", message: HELLO })
+  const transaction = must(await rig.store.transaction(asked.json.transaction_id))
+  const request = must(await rig.store.signRequest(asked.json.transaction_id))
+  const id = crypto.randomUUID()
+  await rig.store.commit([
+    { put: "transaction", record: { ...transaction, transactionId: id, requestId: "other" } },
+    {
+      put: "signRequest",
+      record: { ...request, signRequestId: id, requestId: "other", status: "Declined", code: "E-RSK-001" },
+    },
+  ])
+  expect(must(await rig.store.transaction(id))).toMatchObject({
+    status: "Rejected",
+    failedReason: expect.stringMatching(/^E-RSK-001/),
+  })
+  const told = (await at.caller.get(`/v2/webhooks/endpoints/${endpoint}/events`)).json.data
+  expect(told.filter(({ data }: { data: { transaction_id: string } }) => data.transaction_id === id)).toHaveLength(1)
+})
