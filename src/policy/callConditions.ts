@@ -27,8 +27,10 @@ interface ArgumentCondition {
   readonly path: readonly string[]
   /** What an address must be, */
   readonly targets: Targets | undefined
-  /** and what anything else must be, as it is written. */
+  /** and what integers and texts must be, as it is written, */
   readonly texts: ReadonlySet<string> | undefined
+  /** and truth values and bytes, hex in lower case. */
+  readonly words: ReadonlySet<string> | undefined
   readonly max: bigint | undefined
 }
 
@@ -104,13 +106,40 @@ function argumentCondition(
   const account = wanted.in?.find((text) => text.startsWith("@"))
   if (account !== undefined && !types.every(({ kind }) => kind === "address"))
     throw meaningless(`the argument ${wanted.name} is no address, and cannot be ${account}`)
+  // In a deny entry it would match nothing, and refuse nothing.
+  const never = wanted.in?.find((text) => !types.some((type) => canBe(type, text)))
+  if (never !== undefined) throw meaningless(`the argument ${wanted.name} can never be ${never}`)
   return {
     path,
     targets: wanted.in && types.some(({ kind }) => kind === "address") ? targetsOf(wanted.in, names, "to") : undefined,
-    texts: wanted.in && new Set(wanted.in.map((text) => (text.startsWith("0x") ? text.toLowerCase() : text))),
+    // A text that looks like hex is not the same text in lower case.
+    texts: wanted.in && new Set(wanted.in),
+    words: wanted.in && new Set(wanted.in.map((text) => (text.startsWith("0x") ? text.toLowerCase() : text))),
     max: max === undefined ? undefined : boundOf(max, names),
   }
 }
+
+/** Whether a value of this type may be written so. */
+function canBe(type: AbiType, text: string): boolean {
+  switch (type.kind) {
+    case "uint":
+      return /^(?:0|[1-9]\d*)$/.test(text)
+    case "int":
+      return /^(?:0|-?[1-9]\d*)$/.test(text)
+    case "bool":
+      return text === "true" || text === "false"
+    case "fixed":
+      return HEX.test(text) && text.length === 2 + 2 * type.length
+    case "bytes":
+      return HEX.test(text)
+    case "address":
+      return text.startsWith("@") || !text.startsWith("0x") || /^0x[\da-f]{40}$/i.test(text)
+    default:
+      return true
+  }
+}
+
+const HEX = /^0x(?:[\da-f]{2})*$/i
 
 /** `250000 USDC`, or base units. */
 function boundOf(text: string, names: Names): bigint {
@@ -150,10 +179,11 @@ export function argumentsFit({ arguments: wanted }: CallConditions, view: Effect
   })
 }
 
-/** Of a deny entry: whether the function may be one that it names; what the ABI does not read may have any name. */
+/** Of a deny entry: whether the function may be one that it names. What no ABI reads may have any name. */
 export function maySelect({ selectors, hasNames }: CallConditions, { call, selector }: EffectView): boolean {
   if (selectors === undefined || selector === undefined || selectors.has(selector)) return true
-  return call.is === "unknown" ? hasNames : call.is === "known" && selectors.has(call.value.name)
+  if (call.is === "known") return selectors.has(call.value.name)
+  return hasNames && selector.startsWith("0x")
 }
 
 /** Of a deny entry: whether some value of every argument may be meant. */
@@ -167,7 +197,7 @@ export function argumentsMayFit({ arguments: wanted }: CallConditions, view: Eff
 }
 
 function holds(
-  { targets, texts, max }: ArgumentCondition,
+  { targets, texts, words, max }: ArgumentCondition,
   value: NamedValue,
   view: EffectView,
   isAmong: (targets: Targets, to: ViewField<ReturnType<typeof destinationAt>>) => boolean,
@@ -183,6 +213,7 @@ function holds(
     case "integer":
       return texts.has(value.value.toString())
     case "word":
+      return words?.has(value.text) === true
     case "text":
       return texts.has(value.text)
     default:

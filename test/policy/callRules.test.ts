@@ -34,6 +34,7 @@ const FUNCTIONS = [
   fn("pay", { name: "to", type: "address[]" }, { name: "what", type: "string" }, { name: "ok", type: "bool" }),
   fn("move", { name: "by", type: "int256" }),
   fn("pause"),
+  fn("grant", { name: "role", type: "bytes2" }, { name: "raw", type: "bytes" }),
 ]
 const ROUTER = "0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45"
 const PLAIN = "0xE592427A0AEce92De3Edee1F18E0157C05861564"
@@ -161,8 +162,40 @@ test.each<[string, object, Effect, string]>([
     callOf(Uint8Array.from(utf8("none"))),
     ok,
   ],
+  [
+    "a name, where the contract has no ABI",
+    { selectors: ["pause"] },
+    callOf(data("swap", { recipient: BOB, amountIn: 5n }), PLAIN),
+    DENIED,
+  ],
+  ["a selector, where the contract has no ABI", { selectors: ["0x01020304"] }, callOf(data("pause"), PLAIN), ok],
+  [
+    "a name, where the call is an operation by name",
+    { selectors: ["pause"] },
+    { ...callOf(data("pause"), PLAIN), selector: "VoteWitnessContract" } as Effect,
+    ok,
+  ],
+  [
+    "bytes in capitals",
+    { arguments: [{ name: "raw", in: ["0xAB"] }] },
+    callOf(data("grant", "0x0102", "0xab")),
+    DENIED,
+  ],
+  ["other bytes", { arguments: [{ name: "role", in: ["0xABCD"] }] }, callOf(data("grant", "0x0102", "0xab")), ok],
   ["a recipient", to("@exchange"), swap(), DENIED],
   ["another recipient", to("@exchange"), swap(CAROL), ok],
+  [
+    "a text that looks like hex",
+    { arguments: [{ name: "what", in: ["0xAB"] }] },
+    callOf(data("pay", [], "0xAB", true)),
+    DENIED,
+  ],
+  [
+    "the same text in lower case",
+    { arguments: [{ name: "what", in: ["0xAB"] }] },
+    callOf(data("pay", [], "0xab", true)),
+    ok,
+  ],
   [
     "one element of a list",
     { arguments: [{ name: "to", in: [BOB] }] },
@@ -179,6 +212,7 @@ test.each<[string, object, Effect, string]>([
   ["a function without the argument", to("@exchange"), callOf(data("pause")), DENIED],
   ["a call that the ABI does not read", to("@exchange"), callOf(Uint8Array.of(...data("pause"), 0)), DENIED],
   ["a contract without an ABI", to("@exchange"), callOf(data("pause"), PLAIN), DENIED],
+  ["a function of what has none", { effects: ["self"], selectors: ["pause"] }, { kind: "self", from: ALICE }, DENIED],
   ["no call at all", { effects: ["call"], ...to("@exchange") }, { kind: "self", from: ALICE }, ok],
 ])("deny: %s", (_, entry, effect, code) => {
   expect(verdictOf(deny(entry), intentOf([effect])).code).toBe(code)
@@ -225,6 +259,21 @@ test.each<[string, object, string]>([
   ["a bound of an address", allow({ arguments: [{ name: "to", max: "5" }] }), "is no integer"],
   ["a bound that is none", allow({ arguments: [{ name: "params.amountIn", max: "any ETH" }] }), "is no bound"],
   ["an account of an integer", allow({ arguments: [{ name: "params.amountIn", in: ["@exchange"] }] }), "is no address"],
+  [
+    "an integer as nobody writes it",
+    deny({ arguments: [{ name: "params.amountIn", in: ["5", "05"] }] }),
+    "can never be 05",
+  ],
+  ["an integer in hex", deny({ arguments: [{ name: "by", in: ["0x05"] }] }), "can never be 0x05"],
+  [
+    "a negative integer of an unsigned type",
+    deny({ arguments: [{ name: "params.amountIn", in: ["-5"] }] }),
+    "can never be -5",
+  ],
+  ["a truth value in capitals", deny({ arguments: [{ name: "ok", in: ["True"] }] }), "can never be True"],
+  ["half an address", deny({ arguments: [{ name: "to", in: [BOB.slice(0, 20)] }] }), "can never be 0x"],
+  ["fewer bytes than the type has", deny({ arguments: [{ name: "role", in: ["0x01"] }] }), "can never be 0x01"],
+  ["half a byte", deny({ arguments: [{ name: "raw", in: ["0x1"] }] }), "can never be 0x1"],
   ["a name that stands for nothing", allow(to("@nobody")), "no address is called @nobody"],
   ["a function that no ABI has", allow({ contracts: ["@router"], selectors: ["swapAll"] }), "has a function swapAll"],
   ["a function's name without ABI", allow({ contracts: ["@plain"], selectors: ["swap"] }), "none of @plain has an abi"],
