@@ -49,19 +49,26 @@ export function beginAttempt(
   const { attempt, intents } = start
   const checks = openChecks(locks)
   let sid: Bytes | undefined
+  let beginning: Promise<void> | undefined
   let refused: Refusal | undefined
   const io: HostIo = {
     ...sessionIo(task, plan, ports, checks, on.ban),
-    begin: async (begun) => {
-      refused = await begin(rowOf(begun, task.task_id, attempt, plan, ports), task, plan, intents, ports)
-      if (refused !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: refused.reason })
-      sid = begun
-      on.begun()
+    begin: (begun) => {
+      const row = rowOf(begun, task.task_id, attempt, plan, ports)
+      beginning = begin(row, task, plan, intents, ports).then((why) => {
+        refused = why
+        if (why !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: why.reason })
+        sid = begun
+        on.begun()
+      })
+      return beginning
     },
   }
   const session = ports.startSession(plan.open(start), io)
   const ended = session.ending
     .then(async (ending) => {
+      // A worker can die while the row is being written: whether there is a row to close is known only after that.
+      await beginning?.catch(() => undefined)
       // A verdict is a BAN or a "checked"; only a host that broke down leaves a check without one.
       const unproven = ending.kind === "crashed" ? checks.open() : []
       if (ending.kind === "done") return { ending, refused, closing: sid }

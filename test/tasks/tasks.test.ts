@@ -604,6 +604,27 @@ test("a session that breaks down leaves the check unproven that was open, and no
   expect(w.trace).toContain(`session crashed, unproven: ${peer}`)
 })
 
+test("a worker that dies while its session's row is on its way to the disk: the row is closed all the same", async () => {
+  const { w, tasks } = setUp()
+  const { journal } = w.ports
+  const { startSession } = journal
+  const disk = Promise.withResolvers<void>()
+  journal.startSession = async (...args) => {
+    await disk.promise
+    await startSession(...args)
+  }
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  start(tasks, task, 1)
+  await turn()
+  w.sessions[0]!.end({ kind: "crashed", reason: "its worker died" })
+  await turn()
+  disk.resolve()
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "" })
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-TSK-014" })
+  expect(w.trace).toContain("session crashed")
+})
+
 test("while a ban cannot be written, its peer gets no other check: a full disk grants no guesses", async () => {
   for (const store of ["bans", "journal"] as const) {
     const { w, tasks, first, second } = await twoSessions()
