@@ -15,6 +15,7 @@ import {
   type FromWorker,
   recordOf,
   type ToWorker,
+  transferOfCall,
   type WorkerCall,
   type WorkerIdentity,
 } from "./messages.ts"
@@ -159,7 +160,7 @@ class WorkerPool implements Pool {
 
   close(): void {
     this.#closed = true
-    for (const slot of this.#slots) slot.end("the node is stopping")
+    for (const slot of this.#slots.splice(0)) slot.end("the node is stopping")
   }
 
   // ---- workers -------------------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ class WorkerPool implements Pool {
 
   #bury(dead: WorkerSlot, reason: string): void {
     const at = this.#slots.indexOf(dead)
-    if (at < 0 || this.#closed) return
+    if (at < 0) return
     this.#slots.splice(at, 1)
     dead.end(`its worker died: ${reason}`)
     this.#options.onDeath(reason)
@@ -208,7 +209,7 @@ class WorkerPool implements Pool {
       return
     }
     const hosted = from.sessions.get(message.session)
-    if (hosted === undefined) return
+    if (hosted === undefined) return overwriteSecrets(message)
     switch (message.kind) {
       case "took":
         return this.#queue(hosted, -queuedBytes(message.length))
@@ -259,6 +260,12 @@ class WorkerPool implements Pool {
     const [most] = all.sort((a, b) => b.hosted.queued - a.hosted.queued)
     if (most !== undefined) this.#flooded(most.slot, most.session, most.hosted)
   }
+}
+
+/** Of a worker whose session ended before it was heard: nobody takes over what it hands out. */
+function overwriteSecrets(message: FromWorker): void {
+  if (message.kind !== "call") return
+  for (const buffer of transferOfCall(message.what)) new Uint8Array(buffer).fill(0)
 }
 
 /** Resolves when it is durable, or with the answer. */

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url"
 import { copy } from "../../src/bytes.ts"
 import { encodeGroupSecret } from "../../src/keys/groupCodec.ts"
 import { ban, sessionAbort } from "../../src/mpc/blame.ts"
+import type { DkgSpec } from "../../src/mpc/session.ts"
 import { Secret } from "../../src/secret.ts"
 import { MOST_QUEUED } from "../../src/workers/inbound.ts"
 import {
@@ -23,6 +24,7 @@ import {
 import { startPool } from "../../src/workers/pool.ts"
 import { encodedSpec } from "../support/encodedSpec.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { party } from "../tasks/fakes.ts"
 import { hosts, own } from "./hosts.ts"
 
 test("key generation and signatures on both curves, several sessions at once", async () => {
@@ -72,6 +74,29 @@ const secretOf = () => ({
   pairs: [],
 })
 
+/** A session that asks for nothing. */
+const io = {
+  send: () => undefined,
+  begin: async () => undefined,
+  blamed: async () => undefined,
+  mayRelease: async () => true,
+  record: async () => undefined,
+}
+
+const nobodys = () => ({ seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 })
+
+const setUp: DkgSpec = {
+  protocol: "dkg",
+  self: party(1),
+  taskId: "t",
+  attempt: 1,
+  groupId: "g",
+  curve: "ed25519",
+  threshold: 2,
+  members: [],
+  createdMs: 1,
+}
+
 test("a share that was prepared is wiped on this side when it is recorded", async () => {
   using it = await hosts(2, 1)
   await it.keygen("gen", "secp256k1", 2)
@@ -89,13 +114,6 @@ test("a specification that no session can be made of ends its own session alone"
   await it.keygen("gen", "ed25519", 2)
   const { group, party, pool, secret } = it.seats[0]!
   const running = it.sign("running", "eddsa", [0, 1], 1)
-  const io = {
-    send: () => undefined,
-    begin: async () => undefined,
-    blamed: async () => undefined,
-    mayRelease: async () => true,
-    record: async () => undefined,
-  }
   const spec = { protocol: "sign", self: party, taskId: "t", attempt: -1, algorithm: "eddsa" } as const
   const messages = [{ path: [1], message: new Uint8Array(1), taproot: undefined }]
   const signers = it.seats.map((seat) => seat.party)
@@ -109,13 +127,6 @@ test("the encoded secret leaves this thread with its session; what no worker tak
   using it = await hosts(2, 1)
   await it.keygen("gen", "ed25519", 2)
   const { group, party, pool, secret } = it.seats[0]!
-  const io = {
-    send: () => undefined,
-    begin: async () => undefined,
-    blamed: async () => undefined,
-    mayRelease: async () => true,
-    record: async () => undefined,
-  }
   const signers = it.seats.map((seat) => seat.party)
   const messages = [{ path: [1], message: new Uint8Array(1), taproot: undefined }]
   const spec = {
@@ -139,14 +150,57 @@ test("the encoded secret leaves this thread with its session; what no worker tak
   expect(await unreadable.ending).toMatchObject({ kind: "crashed", reason: expect.stringContaining("E-KEY-007") })
   expect(it.deaths).toEqual([])
 
-  const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
-  const nobody = await startPool({ ...own, size: 0, identity, onDeath: () => undefined })
+  const nobody = await startPool({ ...own, size: 0, identity: nobodys(), onDeath: () => undefined })
   const kept = copy(secret!)
   expect(await nobody.startSession({ ...spec, group: group!, secret: kept }, io).ending).toMatchObject({
     kind: "crashed",
   })
   expect(kept).toEqual(new Uint8Array(secret!.length))
 }, 60_000)
+
+test("a share that a worker prepares for a session that is over is overwritten unread", async () => {
+  const folder = temporaryFolder("pool").path
+  const program = join(folder, "late.js")
+  writeFileSync(
+    program,
+    `self.onmessage = ({ data }) => {
+       if (data.kind === "init") postMessage({ kind: "ready" })
+       if (data.kind === "ping") postMessage({ kind: "pong", at: data.at })
+       if (data.kind !== "start") return
+       const { session } = data
+       postMessage({ kind: "ended", session, ending: { kind: "cancelled" } })
+       const record = { kind: "prepared", group: {}, secret: new Uint8Array(64).fill(7) }
+       postMessage({ kind: "call", session, call: 1, what: { kind: "record", record } })
+     }`,
+  )
+  const late: Uint8Array[] = []
+  const spawn = (): Worker => {
+    const worker = new Worker(pathToFileURL(program))
+    worker.addEventListener("message", ({ data }) => {
+      if (data.kind === "call") late.push(data.what.record.secret)
+    })
+    return worker
+  }
+  const pool = await startPool({ ...own, spawn, size: 1, identity: nobodys(), onDeath: () => undefined })
+  expect(await pool.startSession(setUp, io).ending).toEqual({ kind: "cancelled" })
+  await pool.ping()
+  expect(late).toEqual([new Uint8Array(64)])
+  pool.close()
+  rmSync(folder, { recursive: true })
+})
+
+test("a closed pool begins no session, and keeps no share of one", async () => {
+  using it = await hosts(2, 1)
+  await it.keygen("gen", "ed25519", 2)
+  const { group, party, pool, secret } = it.seats[0]!
+  pool.close()
+  const kept = copy(secret!)
+  const { algorithm, attempt, protocol } = { algorithm: "eddsa", attempt: 1, protocol: "sign" } as const
+  const spec = { protocol, self: party, taskId: "t", attempt, algorithm, group: group!, secret: kept }
+  const { ending } = pool.startSession({ ...spec, signers: [], messages: [] }, io)
+  expect(await ending).toEqual({ kind: "crashed", reason: "no session worker is alive" })
+  expect(kept).toEqual(new Uint8Array(secret!.length))
+})
 
 test("workers that die are replaced, also when the first replacement cannot start", async () => {
   const folder = temporaryFolder("pool").path
@@ -162,10 +216,9 @@ test("workers that die are replaced, also when the first replacement cannot star
      }`,
   )
   const deaths: string[] = []
-  const identity = { seed: new Uint8Array(32), nodeSecret: new Uint8Array(32), bootCounter: 1 }
   const pool = await startPool({
     size: 1,
-    identity,
+    identity: nobodys(),
     spawn: () => new Worker(pathToFileURL(program)),
     mostQueued: MOST_QUEUED,
     onDeath: (reason) => {
