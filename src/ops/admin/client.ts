@@ -8,7 +8,7 @@ import { CosignerError } from "../../errors.ts"
 import { errnoOf } from "../../files.ts"
 import { Secret } from "../../secret.ts"
 import type { Shown } from "../inventory/shown.ts"
-import { addressOf, peerOf, socketOf, trusted } from "./place.ts"
+import { addressOf, isUserOrRoot, peerOf, socketOf, trusted } from "./place.ts"
 import {
   type AdminAnswer,
   type AdminCommand,
@@ -93,11 +93,12 @@ class Node {
     }
   }
 
-  /** By the kernel's word, where it gives one. Throws E-ADM-003. */
+  /** By the kernel's word. Throws E-ADM-003. */
   requireOwner(owner: number): void {
     const peer = this.#socket === undefined ? undefined : peerOf(this.#socket)
-    if (peer === undefined || peer.uid === owner || peer.uid === 0) return
-    const why = `user ${peer.uid} answers there (process ${peer.pid}), the database belongs to ${owner}`
+    if (isUserOrRoot(peer, owner)) return
+    const who = peer === undefined ? "the kernel does not say who" : `user ${peer.uid} (process ${peer.pid})`
+    const why = `${who} answers there, the database belongs to ${owner}`
     throw new CosignerError("E-ADM-003", { path: this.#path, why })
   }
 

@@ -92,3 +92,7 @@ export function peerOf(socket: object): AdminPeer | undefined {
     return undefined
   }
 }
+
+/** Whether the process at the other end is that user's or root's. Only where the system has no such word may it be unknown: there the modes decide. */
+export const isUserOrRoot = (peer: AdminPeer | undefined, uid: number): boolean =>
+  peer === undefined ? process.platform !== "linux" : peer.uid === uid || peer.uid === 0

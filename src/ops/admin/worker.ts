@@ -15,7 +15,7 @@ import { TokenBucket } from "../../tokenBucket.ts"
 import { removeStale } from "../staleSocket.ts"
 import { type AdminQuestion, type AdminReply, type FromAdmin, NOTHING, type ToAdmin } from "./messages.ts"
 import { PasswordGate } from "./passwordGate.ts"
-import { type AdminPeer, peerOf } from "./place.ts"
+import { type AdminPeer, isUserOrRoot, peerOf } from "./place.ts"
 import {
   type AdminAnswer,
   type AdminRequest,
@@ -65,7 +65,10 @@ let turn: Promise<unknown> = Promise.resolve()
 
 // ---- the main thread -------------------------------------------------------------------------------------------------
 
-/** Throws E-ADM-008 when it does not answer in time. */
+/** The main thread did not answer in time, and may yet do what it was asked: nobody is told that it did not. */
+class Unanswered extends Error {}
+
+/** Throws Unanswered. */
 async function ask(question: AdminQuestion): Promise<AdminReply> {
   const id = ++lastId
   const { promise, resolve } = Promise.withResolvers<AdminReply | undefined>()
@@ -75,7 +78,7 @@ async function ask(question: AdminQuestion): Promise<AdminReply> {
   const reply = await promise
   clearTimeout(timer)
   asked.delete(id)
-  if (reply === undefined) throw new CosignerError("E-ADM-008", { said: "its main thread does not answer" })
+  if (reply === undefined) throw new Unanswered()
   return reply
 }
 
@@ -105,7 +108,7 @@ async function guarded({ command, password, next }: AdminRequest): Promise<Admin
   const shut = gate.shut(performance.now())
   if (shut !== undefined) throw new CosignerError("E-ADM-004", shut)
   const reply = await ask({ kind: "header" })
-  if (reply.kind !== "header") return refusal(new CosignerError("E-CLI-001", { what: "no header came" }))
+  if (reply.kind === "answer") return reply.answer
   const { header: before, path } = reply
   const dataKey = unwrapKey(before, password)
   if (dataKey === "malformed") throw new CosignerError("E-STO-008", { path, where: "its header is not one of ours" })
@@ -125,27 +128,34 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   const state = connection.data
   state.isBusy = true
   let request: AdminRequest | undefined
-  let answer: AdminAnswer
+  /** Undefined: not known, and whoever asked hears the connection end (E-ADM-002). */
+  let answer: AdminAnswer | undefined
   try {
     request = decodeRequest(body)
     state.reader.clear()
     answer = await carriedOut(request)
   } catch (error) {
-    answer = refusal(asOurs(error))
+    if (!(error instanceof Unanswered)) answer = refusal(asOurs(error))
   }
   state.reader.clear()
   request?.password.wipe()
   request?.next.wipe()
   const command = request?.command
   if (command !== undefined && isGuarded(command)) {
-    const how = "problem" in answer ? answer.problem.code : isPermitted(command) ? "permitted" : "done"
+    const how = outcomeOf(command, answer)
     await tell(state, command, how)
     if (how === "permitted") state.permitted = command
   }
   state.isBusy = false
   if (state.isOver) return wentAway(state)
+  if (answer === undefined) return void connection.terminate()
   patience(connection, state.permitted === undefined ? REQUEST_MS : PERMITTED_MS)
   send(connection, encodeAnswer(answer))
+}
+
+function outcomeOf(command: AdminRequest["command"], answer: AdminAnswer | undefined): string {
+  if (answer === undefined) return "unknown: the main thread did not answer in time"
+  return "problem" in answer ? answer.problem.code : isPermitted(command) ? "permitted" : "done"
 }
 
 function asOurs(error: unknown): CosignerError {
@@ -199,9 +209,6 @@ function flush(connection: AdminConnection): void {
   if (state.permitted === undefined) connection.end()
 }
 
-const isOurs = (peer: AdminPeer | undefined, uid: number): boolean =>
-  peer === undefined || peer.uid === uid || peer.uid === 0
-
 function listen(address: string, uid: number): void {
   Bun.listen<ConnectionState>({
     unix: address,
@@ -219,7 +226,7 @@ function listen(address: string, uid: number): void {
           unsent: undefined,
         }
         patience(connection, REQUEST_MS)
-        if (connections > MAX_CONNECTIONS || !isOurs(peer, uid)) connection.terminate()
+        if (connections > MAX_CONNECTIONS || !isUserOrRoot(peer, uid)) connection.terminate()
       },
       data(connection, piece) {
         const { reader, isBusy, permitted } = connection.data

@@ -5,10 +5,12 @@ import { connect } from "node:net"
 import { dirname } from "node:path"
 import { utf8 } from "../../../src/bytes.ts"
 import { sha256 } from "../../../src/crypto/frame.ts"
+import { CosignerError } from "../../../src/errors.ts"
 import { verifyCheckup } from "../../../src/keys/checkupSign.ts"
 import { memberOf } from "../../../src/keys/group.ts"
 import { identityOf } from "../../../src/mpc/envelope.ts"
 import { PasswordGate } from "../../../src/ops/admin/passwordGate.ts"
+import { isUserOrRoot } from "../../../src/ops/admin/place.ts"
 import { decodeRequest } from "../../../src/ops/admin/protocol.ts"
 import { Secret } from "../../../src/secret.ts"
 import { openStore } from "../../../src/store/store.ts"
@@ -21,6 +23,7 @@ const on = (node: Running, ...words: readonly string[]): Promise<Outcome> => cli
 const withPassword = (node: Running, ...words: readonly string[]): Promise<Outcome> =>
   on(node, ...words, "--key-file", node.home.keyFile)
 const codeIn = ({ stderr }: Outcome): string | undefined => /E-[A-Z]{3}-\d{3}/.exec(stderr)?.[0]
+const STRANGER = 65_534
 const cheat = identityOf(sha256(utf8("cheat"))).party
 const strike = {
   peer: cheat,
@@ -199,6 +202,22 @@ describe("who may ask", () => {
     renameSync(`${node.socket}.aside`, node.socket)
     expect(node.lines).toEqual([])
   })
+  test("the node hears no other user, whatever the modes, and a command believes no other user", async () => {
+    await using node = await running()
+    const folders = [dirname(node.socket), dirname(node.home.db), node.home.path]
+    for (const folder of folders) chmodSync(folder, 0o755)
+    chmodSync(node.socket, 0o666)
+    process.seteuid?.(STRANGER)
+    try {
+      expect(await raw(node.socket, frame('{"command":"info"}'))).toHaveLength(0)
+    } finally {
+      process.seteuid?.(0)
+    }
+    expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ done: true })
+    expect(isUserOrRoot({ pid: 1, uid: STRANGER }, 0)).toBe(false)
+    expect(isUserOrRoot({ pid: 1, uid: 0 }, STRANGER)).toBe(true)
+    expect(isUserOrRoot(undefined, 0)).toBe(process.platform !== "linux")
+  })
   test("a socket that a killed node left is no node: the file is used, and the next start takes its place", async () => {
     await using first = await running()
     renameSync(first.socket, `${first.socket}.left`)
@@ -253,6 +272,26 @@ describe("what it is asked", () => {
     await using node = await running({ busy: () => Bun.sleepSync(5_500) })
     expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ done: true })
   }, 20_000)
+  test("is not called refused while the main thread may still carry it out", async () => {
+    await using node = await running({ busy: () => Bun.sleepSync(10_500) })
+    const sign = `{"command":"share-sign","group_id":"${ID(0)}","message":"hello"}`
+    expect(await raw(node.socket, frame(sign, PASSWORD))).toHaveLength(0)
+    await node.said(1)
+    expect(node.lines[0]).toContain('"outcome":"unknown: the main thread did not answer in time"')
+    expect(node.store.tasks.list({ type: "KeyShareSign", limit: 2 })).toHaveLength(1)
+  }, 20_000)
+  test("fails by the node's own error where the header cannot be read", async () => {
+    const error = new CosignerError("E-STO-008", { path: "x", where: "y" })
+    await using node = await running({
+      prepare: (store) =>
+        void spyOn(store, "header").mockImplementation(() => {
+          throw error
+        }),
+    })
+    expect(documentOf(await raw(node.socket, frame('{"command":"change-password"}', PASSWORD)))).toMatchObject({
+      code: "E-STO-008",
+    })
+  })
   test("leaves no password behind where it is refused", () => {
     const taken = spyOn(Secret, "from")
     const body = frame('{"command":"freeze"}', PASSWORD, OTHER).slice(4)
