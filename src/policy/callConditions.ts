@@ -10,10 +10,10 @@ import type { AbiType } from "../intent/evm/abiType.ts"
 import { argumentsAt, type NamedValue } from "../intent/evm/namedCall.ts"
 import { accountIn } from "./abiCalls.ts"
 import { meaningless } from "./doubt.ts"
-import { destinationAt, type EffectView, type ViewField } from "./effectView.ts"
+import { destinationAt, type EffectView } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
 import { type Names, parseAmount } from "./names.ts"
-import { mayReach, namedBy, reaches, type Targets, targetsOf } from "./targets.ts"
+import { namedBy, reaches, type Targets, targetsOf } from "./targets.ts"
 
 export interface CallConditions {
   /** Selectors, and functions or operations by name. */
@@ -175,7 +175,7 @@ export function argumentsFit({ arguments: wanted }: CallConditions, view: Effect
   if (call.is !== "known") return false
   return wanted.every((one) => {
     const values = argumentsAt(call.value, one.path)
-    return values.length > 0 && values.every((value) => holds(one, value, view, reaches))
+    return values.length > 0 && values.every((value) => holds(one, value, view))
   })
 }
 
@@ -192,23 +192,19 @@ export function argumentsMayFit({ arguments: wanted }: CallConditions, view: Eff
   if (wanted === undefined || call.is !== "known") return true
   return wanted.every((one) => {
     const values = argumentsAt(call.value, one.path)
-    return values.length === 0 || values.some((value) => holds(one, value, view, mayReach))
+    return values.length === 0 || values.some((value) => holds(one, value, view))
   })
 }
 
-function holds(
-  { targets, texts, words, max }: ArgumentCondition,
-  value: NamedValue,
-  view: EffectView,
-  isAmong: (targets: Targets, to: ViewField<ReturnType<typeof destinationAt>>) => boolean,
-): boolean {
+/** The value is known, and its chain is one that an ABI is configured for: both lists ask the same of it. */
+function holds({ targets, texts, words, max }: ArgumentCondition, value: NamedValue, view: EffectView): boolean {
   if (max !== undefined && !(value.kind === "integer" && value.value >= 0n && value.value <= max)) return false
   if (texts === undefined) return true
   switch (value.kind) {
     case "address": {
       const { reading, accounts } = view.intent
       const to = destinationAt(accountIn(value.bytes, reading.chain), reading.chain, accounts)
-      return targets !== undefined && isAmong(targets, { is: "known", value: to })
+      return targets !== undefined && reaches(targets, { is: "known", value: to })
     }
     case "integer":
       return texts.has(value.value.toString())

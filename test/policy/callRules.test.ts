@@ -34,6 +34,8 @@ const FUNCTIONS = [
   fn("pay", { name: "to", type: "address[]" }, { name: "what", type: "string" }, { name: "ok", type: "bool" }),
   fn("move", { name: "by", type: "int256" }),
   fn("pause"),
+  fn("mint", { name: "mixed", type: "uint256" }),
+  fn("give", { name: "mixed", type: "address" }),
   fn("grant", { name: "role", type: "bytes2" }, { name: "raw", type: "bytes" }),
 ]
 const ROUTER = "0x68b3465833fb72A70ecDF485E0e4C7bD8665Fc45"
@@ -99,6 +101,12 @@ test.each<[string, object, Effect, string]>([
   ["a function by its name", { contracts: ["@router"], selectors: ["swap"] }, swap(), ok],
   ["another function by its name", { contracts: ["@router"], selectors: ["pause"] }, swap(), NO],
   ["a function by its signature", { selectors: ["swap((address,uint256))"] }, swap(), ok],
+  [
+    "a function by its selector in capitals",
+    { selectors: ["0x6E6F6E65"] },
+    callOf(Uint8Array.from(utf8("none")), PLAIN),
+    ok,
+  ],
   ["a recipient by name", to("@exchange"), swap(), ok],
   ["another recipient", to("@exchange"), swap(CAROL), NO],
   ["one of two", to("@exchange", CAROL.toLowerCase()), swap(CAROL), ok],
@@ -258,6 +266,17 @@ test.each<[string, object, string]>([
   ["no condition", allow({ arguments: [{ name: "to" }] }), "has no condition"],
   ["a bound of an address", allow({ arguments: [{ name: "to", max: "5" }] }), "is no integer"],
   ["a bound that is none", allow({ arguments: [{ name: "params.amountIn", max: "any ETH" }] }), "is no bound"],
+  ["a bound of what is an address elsewhere", allow({ arguments: [{ name: "mixed", max: "5" }] }), "is no integer"],
+  [
+    "an account of what is an integer elsewhere",
+    allow({ arguments: [{ name: "mixed", in: ["@exchange"] }] }),
+    "is no address",
+  ],
+  [
+    "TRON: a function that no ABI has",
+    allow({ contracts: ["@tron"], selectors: ["swapAll"] }),
+    "has a function swapAll",
+  ],
   ["an account of an integer", allow({ arguments: [{ name: "params.amountIn", in: ["@exchange"] }] }), "is no address"],
   [
     "an integer as nobody writes it",

@@ -236,25 +236,41 @@ test(`${RUNS} random policies: what is asked once for many is answered as if it 
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(RUNS / 50)
 }, 3_600_000)
 
+/** What the rules say to one transfer of this much ether. */
+function verdictOf(list: readonly object[], amount: bigint) {
+  const checked = checkRules({ enable: true, key_sign: { reject_all: false, allow: list } }, NAMES)
+  if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
+  const path = [44, 60, 0, 0, 5]
+  const one: Intent = {
+    reading: {
+      format: "evm/transaction",
+      chain: "eip155:1",
+      from: [ALICE],
+      effects: [{ kind: "transfer", from: ALICE, to: BOB, asset: ETH, amount }],
+      fee: { max: 0n, asset: ETH, unbounded: false },
+      signs: [{ path, bytes: new Uint8Array(32) }],
+    },
+    accounts: new Map(),
+  }
+  const request = signRequest({ intents: [one], messages: [{ path, hash: "0x", payload: 0 }] })
+  return evaluate(checked.rules, request, NO_USAGE, NOW).verdict
+}
+const bounded = (name: string, most: bigint) => ({ name, effects: ["transfer"], max_amount: [wei(most)] })
+
 test("which entry is named does not depend on the order in the file", () => {
-  const rows = ["c", "a", "b"].map((name) => ({ name, effects: ["transfer"], max_amount: [wei(5n)] }))
-  const reasons = [rows, rows.toReversed()].map((list) => {
-    const checked = checkRules({ enable: true, key_sign: { reject_all: false, allow: list } }, NAMES)
-    if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
-    const one: Intent = {
-      reading: {
-        format: "evm/transaction",
-        chain: "eip155:1",
-        from: [ALICE],
-        effects: [{ kind: "transfer", from: ALICE, to: BOB, asset: ETH, amount: 5n }],
-        fee: { max: 0n, asset: ETH, unbounded: false },
-        signs: [{ path: [44, 60, 0, 0, 5], bytes: new Uint8Array(32) }],
-      },
-      accounts: new Map(),
-    }
-    const request = signRequest({ intents: [one], messages: [{ path: [44, 60, 0, 0, 5], hash: "0x", payload: 0 }] })
-    return evaluate(checked.rules, request, NO_USAGE, NOW).verdict.rules
-  })
+  const rows = ["c", "a", "b"].map((name) => bounded(name, 5n))
+  const reasons = [rows, rows.toReversed()].map((list) => verdictOf(list, 5n).rules)
   expect(reasons[0]).toEqual(reasons[1] ?? [])
   expect(JSON.stringify(reasons[0])).toContain("covered by a")
+})
+
+test.each([
+  [3n, "covered by a"],
+  [5n, "covered by a"],
+  [6n, "covered by d"],
+  [9n, "covered by d"],
+  [10n, "is covered by no entry"],
+])("a smaller bound behind a larger one hides nothing: %p", (amount, said) => {
+  const rows = [bounded("a", 5n), bounded("b", 3n), bounded("c", 2n), bounded("d", 9n), bounded("e", 1n)]
+  expect(JSON.stringify(verdictOf(rows, amount).rules)).toContain(said)
 })

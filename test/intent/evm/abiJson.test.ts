@@ -112,6 +112,14 @@ test.each<[string, string, number, number, string]>([
   ["an entry of another type", '[{"type":"functoin","name":"f","inputs":[]}]', 1, 10, "is no type of an ABI's entry"],
   ["a function without name", '[{"type":"function","inputs":[]}]', 1, 2, "no name"],
   ["a name that is none", '[{"name":"f(","inputs":[]}]', 1, 10, "no name of a function"],
+  ["an entry that is no object", '[3,{"name":"f","inputs":[]}]', 1, 2, "an entry of an ABI is an object"],
+  [
+    "a parameter's name that is none",
+    '[{"name":"f","inputs":[{"name":"a.b","type":"bool"}]}]',
+    1,
+    32,
+    "no name of a parameter",
+  ],
   ["no inputs", '[{"name":"f"}]', 1, 2, "no inputs"],
   ["an alias", '[{"name":"f","inputs":[{"name":"a","type":"uint"}]}]', 1, 43, '"uint" is no type'],
   ["a width that is none", '[{"name":"f","inputs":[{"name":"a","type":"uint9"}]}]', 1, 43, '"uint9" is no type'],
@@ -141,6 +149,26 @@ test.each<[string, string, number, number, string]>([
   ],
 ])("%s is refused where it stands", (_, text, line, column, why) => {
   expect(readAbi(utf8(text))).toEqual({ line, column, why: expect.stringContaining(why) })
+})
+
+test("more than 4 096 functions are refused", () => {
+  const many = (count: number) => json(Array.from({ length: count }, (_, i) => ({ name: `f${i}`, inputs: [] })))
+  expect(readAbi(many(4096))).toHaveProperty("size", 4096)
+  expect(readAbi(many(4097))).toMatchObject({ why: expect.stringContaining("more than 4096 functions") })
+})
+
+test("a text that is no UTF-8 is its bytes, and a byte order mark is part of the text", () => {
+  const item = fn("f", { name: "text", type: "bytes" })
+  const abi = abiOf([{ ...item, inputs: [{ name: "text", type: "string" }] }])
+  const read = (hex: `0x${string}`) => {
+    const data = bytesOf(encodeFunctionData({ abi: [item] as unknown as ViemAbi, args: [hex] }))
+    // Encoded alike; only the selector is another.
+    data.set(bytesOf(toFunctionSelector("f(string)")))
+    const call = namedCall(abi, data)
+    return isUnread(call) ? call.unread : call.arguments[0]?.value
+  }
+  expect(read("0xff61")).toEqual({ kind: "word", text: "0xff61" })
+  expect(read("0xefbbbf61")).toEqual({ kind: "text", text: "\ufeffa" })
 })
 
 test("bytes that are no UTF-8 are refused", () => {
