@@ -10,7 +10,7 @@ import { ApiFailure } from "../failure.ts"
 import type { WalletTransaction } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Chains } from "./chains.ts"
-import { jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
+import { type JsonRpc, jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
 
 interface BroadcastParts {
   readonly store: WaasStore
@@ -30,12 +30,23 @@ export async function broadcast(record: WalletTransaction, parts: BroadcastParts
   } catch (error) {
     if (!(error instanceof RpcRefusal)) throw error
     // Endpoints have no common word for "I have it already"; one that has it shows it.
-    if ((await rpc("eth_getTransactionByHash", [record.transactionHash]).catch(() => null)) === null) {
+    if (!(await isKnown(rpc, record))) {
       const failed = { status: "Failed", subStatus: "FailedBroadcasting", failedReason: error.message } as const
       return write({ ...record, ...failed }, parts)
     }
   }
   return write({ ...record, status: "Confirming", subStatus: "PendingBlockConfirmations" }, parts)
+}
+
+/** Rejects with 2029 for an endpoint that is away: it did not say that it lacks the transaction, whose nonce would be given out again. */
+async function isKnown(rpc: JsonRpc, { transactionHash }: WalletTransaction): Promise<boolean> {
+  try {
+    const found = await rpc("eth_getTransactionByHash", [transactionHash])
+    return typeof found === "object" && found !== null
+  } catch (error) {
+    if (error instanceof RpcRefusal) return false
+    throw error
+  }
 }
 
 /** Looks for the transaction in a block; the same record while it is in none. */

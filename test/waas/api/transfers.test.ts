@@ -242,6 +242,19 @@ test("what was only signed is broadcast on request; what the chain refuses faile
   })
 })
 
+test("an endpoint that refuses and is away before it says whether it has the transaction makes none fail", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1")
+  await rig.relay.settle()
+  rpc.answers["eth_sendRawTransaction"] = () => new Error("already known")
+  rpc.answers["eth_getTransactionByHash"] = () => new Response("<html>", { status: 502 })
+  await at.caller.post(`${TRANSACTIONS}/broadcast`, { transaction_ids: [asked.json.transaction_id] })
+  expect((await at.shown(asked)).status).not.toBe("Failed")
+  expect((await at.shown(await at.transfer("1"))).raw_tx_info.used_nonce).toBe(8)
+})
+
 test("an estimate names fees and gas", async () => {
   await using rpc = endpoint()
   await using rig = await open(rpc)
