@@ -319,17 +319,11 @@ const send = (
   )
 
 /**
- * The chain's own count, or the one after the highest that this WaaS gave out: transactions that are signed and not yet
- * broadcast keep their place.
+ * The lowest from the chain's own count on that no transaction holds: those that are signed and not yet broadcast keep their
+ * place, and the place of one that failed is filled, because those after it wait for it.
  */
-async function nextNonce(
-  api: ApiContext,
-  rpc: JsonRpc,
-  { walletId, chainId, address }: WalletAddress,
-): Promise<number> {
-  const given = await api.store.highestNonce(walletId, chainId, address)
-  return Math.max(await pendingNonce(rpc, address), given === undefined ? 0 : given + 1)
-}
+const nextNonce = async (api: ApiContext, rpc: JsonRpc, sender: WalletAddress): Promise<number> =>
+  api.store.freeNonce(sender, await pendingNonce(rpc, sender.address))
 
 function wantedOf({ draft }: WalletTransaction) {
   const data = fromHex(draft?.unsigned.slice(2) ?? "")

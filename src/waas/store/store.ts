@@ -126,8 +126,8 @@ export interface WalletStore {
   transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<WalletTransaction>>
   /** Those that are Broadcasting or Confirming, oldest first, at most `limit`. */
   transactionsOnTheirWay(limit: number): Promise<readonly WalletTransaction[]>
-  /** The highest nonce among the address's transactions that did not fail; undefined without any. */
-  highestNonce(walletId: string, chainId: string, address: string): Promise<number | undefined>
+  /** The lowest nonce, `least` or above, that no transaction of the address holds. One that failed before a block had it holds none. */
+  freeNonce(sender: Pick<WalletAddress, "walletId" | "chainId" | "address">, least: number): Promise<number>
 }
 
 /** Whom WaaS tells what happens, and what it still has to tell. */

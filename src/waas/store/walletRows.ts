@@ -31,13 +31,20 @@ export function walletsOver(db: Database, { rowOf, rowsOf, page, guarded }: RowR
         "SELECT body FROM transactions WHERE status IN ('Broadcasting', 'Confirming') ORDER BY seq LIMIT ?",
         limit,
       ),
-    async highestNonce(walletId, chainId, address) {
-      const sql = `SELECT max(nonce) AS nonce FROM transactions
-        WHERE wallet_id = ? AND chain_id = ? AND address = ? AND nonce IS NOT NULL AND status NOT IN ('Failed', 'Rejected')`
-      const row = guarded(() =>
-        db.query<{ nonce: number | null }, [string, string, string]>(sql).get(walletId, chainId, address),
-      )
-      return row?.nonce ?? undefined
+    async freeNonce({ walletId, chainId, address }, least) {
+      const sql = `SELECT nonce FROM transactions
+        WHERE wallet_id = ? AND chain_id = ? AND address = ? AND nonce >= ?
+          AND (status NOT IN ('Failed', 'Rejected') OR json_extract(body, '$.block') IS NOT NULL)
+        ORDER BY nonce`
+      return guarded(() => {
+        const held = db.query<{ nonce: number }, [string, string, string, number]>(sql)
+        let free = least
+        for (const { nonce } of held.iterate(walletId, chainId, address, least)) {
+          if (nonce > free) break
+          free = nonce + 1
+        }
+        return free
+      })
     },
     transactions: async (filter, query) => page<WalletTransaction>("transactions", wantedTransactions(filter), query),
   }

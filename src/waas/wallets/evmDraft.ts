@@ -7,7 +7,7 @@ import { type Bytes, concat, copy, fromHex, toHex, u8 } from "../../bytes.ts"
 import { encodeRlp } from "../../intent/evm/rlp.ts"
 import { ApiFailure } from "../failure.ts"
 import type { EvmDraft } from "../store/model.ts"
-import { type JsonRpc, quantity, RpcRefusal } from "./jsonRpc.ts"
+import { count, type JsonRpc, quantity, RpcRefusal } from "./jsonRpc.ts"
 
 /** What shall happen. `to` with 0x; undefined makes a contract. Amounts in wei. */
 export interface EvmCall {
@@ -45,7 +45,7 @@ export async function requireChain(rpc: JsonRpc, chainNumber: bigint): Promise<v
 
 /** The account's next nonce, transactions that wait to be mined included. */
 export const pendingNonce = async (rpc: JsonRpc, address: string): Promise<number> =>
-  Number(quantity(await rpc("eth_getTransactionCount", [address, "pending"]), "the nonce"))
+  count(await rpc("eth_getTransactionCount", [address, "pending"]), "the nonce")
 
 /** Throws 2029 with the endpoint's words for a call that would fail. */
 export async function feesOf(rpc: JsonRpc, call: EvmCall, wish: FeeWish): Promise<Fees> {

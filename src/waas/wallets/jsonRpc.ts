@@ -64,6 +64,13 @@ function wordsOf(error: unknown): string {
   return text.replace(/[^\x20-\x7e]/g, " ").slice(0, 300)
 }
 
+/** A quantity that is counted one by one, such as a nonce. Throws 2029, also where a number cannot hold it. */
+export function count(value: unknown, what: string): number {
+  const found = Number(quantity(value, what))
+  if (Number.isSafeInteger(found)) return found
+  throw new ApiFailure(2029, `the endpoint answered no number for ${what}`)
+}
+
 /** A quantity: `0x` and hex digits. Throws 2029. */
 export function quantity(value: unknown, what: string): bigint {
   if (typeof value === "string" && /^0x[0-9a-fA-F]{1,64}$/.test(value)) return BigInt(value)

@@ -161,6 +161,38 @@ test("a nonce of a transaction that failed is given out again", async () => {
   expect((await at.shown(await at.transfer("1"))).raw_tx_info.used_nonce).toBe(7)
 })
 
+test("the nonce of one that was cancelled in the middle is filled: the ones after it would wait for ever", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const nonceOf = async (answer: { json: { transaction_id: string } }) =>
+    (await at.shown(answer)).raw_tx_info.used_nonce
+  await at.transfer("1", { transaction_process_type: "BuildOnly" })
+  const middle = await at.transfer("2", { transaction_process_type: "BuildOnly" })
+  await at.transfer("3", { transaction_process_type: "BuildOnly" })
+  await at.caller.post(`${TRANSACTIONS}/${middle.json.transaction_id}/cancel`)
+  expect(await nonceOf(await at.transfer("4"))).toBe(8)
+  expect(await nonceOf(await at.transfer("5"))).toBe(10)
+})
+
+test("a nonce that a block has is not given out again, though the transaction was reverted and the endpoint lags", async () => {
+  await using rpc = endpoint({
+    eth_getTransactionReceipt: () => ({ blockNumber: "0x10", blockHash: `0x${"bb".repeat(32)}`, status: "0x0" }),
+  })
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1", { transaction_process_type: "AutoProcess" })
+  await rig.relay.settle()
+  for (const status of ["Confirming", "Failed"]) {
+    const stop = new AbortController()
+    const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+    while ((await at.shown(asked)).status !== status) await Bun.sleep(2)
+    stop.abort()
+    await over
+  }
+  expect((await at.shown(await at.transfer("1"))).raw_tx_info.used_nonce).toBe(8)
+})
+
 test("the same request is one transaction, and one nonce", async () => {
   await using rpc = endpoint()
   await using rig = await open(rpc)
@@ -316,6 +348,7 @@ test.each<[string, string, (params: readonly unknown[]) => unknown, string]>([
     "would fail: execution reverted",
   ],
   ["no number", "eth_getTransactionCount", () => "seven", "no number for the nonce"],
+  ["a nonce beyond 2^53", "eth_getTransactionCount", () => "0x20000000000001", "no number for the nonce"],
   ["no JSON", "eth_maxPriorityFeePerGas", () => new Response("<html>"), "no JSON"],
   ["too long an answer", "eth_chainId", () => new Response(" ".repeat(300_000)), "longer than"],
 ])("an endpoint of %s builds nothing", async (_name, method, answer, text) => {
