@@ -124,8 +124,8 @@ export interface WalletStore {
   transaction(transactionId: string): Promise<WalletTransaction | undefined>
   transactionOf(requestId: string): Promise<WalletTransaction | undefined>
   transactions(filter: TransactionFilter, page: PageQuery): Promise<Slice<WalletTransaction>>
-  /** Those that are Broadcasting or Confirming, oldest first, at most `limit`. */
-  transactionsOnTheirWay(limit: number): Promise<readonly WalletTransaction[]>
+  /** Those that are Broadcasting or Confirming, oldest first, at most `limit`; made later than `after`, if it is given. */
+  transactionsOnTheirWay(limit: number, after?: string): Promise<readonly WalletTransaction[]>
   /** The lowest nonce, `least` or above, that no transaction of the address holds. One that failed before a block had it holds none. */
   freeNonce(sender: Pick<WalletAddress, "walletId" | "chainId" | "address">, least: number): Promise<number>
 }

@@ -26,11 +26,11 @@ export function walletsOver(db: Database, { rowOf, rowsOf, page, guarded }: RowR
     },
     transaction: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE id = ?", id),
     transactionOf: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE request_id = ?", id),
-    transactionsOnTheirWay: async (limit) =>
-      rowsOf<WalletTransaction>(
-        "SELECT body FROM transactions WHERE status IN ('Broadcasting', 'Confirming') ORDER BY seq LIMIT ?",
-        limit,
-      ),
+    async transactionsOnTheirWay(limit, after = "") {
+      const sql = `SELECT body FROM transactions WHERE status IN ('Broadcasting', 'Confirming')
+        AND seq > coalesce((SELECT seq FROM transactions WHERE id = ?), 0) ORDER BY seq LIMIT ?`
+      return rowsOf<WalletTransaction>(sql, after, limit)
+    },
     async freeNonce({ walletId, chainId, address }, least) {
       const sql = `SELECT nonce FROM transactions
         WHERE wallet_id = ? AND chain_id = ? AND address = ? AND nonce >= ?

@@ -10,7 +10,7 @@ import { ApiFailure } from "../failure.ts"
 import type { WalletTransaction } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Chains } from "./chains.ts"
-import { type JsonRpc, jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
+import { count, hash32, type JsonRpc, jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
 
 interface BroadcastParts {
   readonly store: WaasStore
@@ -54,8 +54,8 @@ async function confirm(record: WalletTransaction, parts: BroadcastParts): Promis
   const receipt = await rpcFor(record, parts)("eth_getTransactionReceipt", [record.transactionHash])
   if (typeof receipt !== "object" || receipt === null) return record
   const block = {
-    number: Number(quantity(Reflect.get(receipt, "blockNumber"), "the block's number")),
-    hash: String(Reflect.get(receipt, "blockHash")).slice(0, 66),
+    number: count(Reflect.get(receipt, "blockNumber"), "the block's number"),
+    hash: hash32(Reflect.get(receipt, "blockHash"), "the block"),
   }
   const isSuccess = quantity(Reflect.get(receipt, "status"), "the receipt's status") === 1n
   return write(
@@ -85,12 +85,20 @@ export async function keepBroadcasting(
 ): Promise<void> {
   while (!stop.aborted) {
     try {
-      const open = await parts.store.transactionsOnTheirWay(AT_ONCE)
-      await Promise.all(open.map((record) => step(record, parts)))
+      await lookAtAll(parts, stop)
     } catch (error) {
       parts.log.error("transactions could not be broadcast; they are tried again", { error: errorText(error) })
     }
     await sleep(LOOK_MS, stop)
+  }
+}
+
+/** Some at a time, and all of them: what no block ever takes must not keep the later ones waiting. */
+async function lookAtAll(parts: BroadcastParts & { readonly log: Log }, stop: AbortSignal): Promise<void> {
+  let open = await parts.store.transactionsOnTheirWay(AT_ONCE)
+  while (open.length > 0 && !stop.aborted) {
+    await Promise.all(open.map((record) => step(record, parts)))
+    open = await parts.store.transactionsOnTheirWay(AT_ONCE, open.at(-1)?.transactionId)
   }
 }
 

@@ -71,6 +71,12 @@ export function count(value: unknown, what: string): number {
   throw new ApiFailure(2029, `the endpoint answered no number for ${what}`)
 }
 
+/** A hash of 32 bytes: `0x` and 64 hex digits. Throws 2029. */
+export function hash32(value: unknown, what: string): string {
+  if (typeof value === "string" && /^0x[0-9a-fA-F]{64}$/.test(value)) return value
+  throw new ApiFailure(2029, `the endpoint answered no hash of ${what}`)
+}
+
 /** A quantity: `0x` and hex digits. Throws 2029. */
 export function quantity(value: unknown, what: string): bigint {
   if (typeof value === "string" && /^0x[0-9a-fA-F]{1,64}$/.test(value)) return BigInt(value)

@@ -233,6 +233,47 @@ test("AutoProcess is broadcast and completes with its block", async () => {
   expect(rpc.sent).toHaveLength(1)
 })
 
+test("a receipt whose block has no hash completes nothing, and its words reach no caller", async () => {
+  await using rpc = endpoint({
+    eth_getTransactionReceipt: () => ({ blockNumber: "0x10", blockHash: "<script>", status: "0x1" }),
+  })
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1", { transaction_process_type: "AutoProcess" })
+  await rig.relay.settle()
+  const record = must(await rig.store.transaction(asked.json.transaction_id))
+  await rig.store.commit([{ put: "transaction", record: { ...record, status: "Confirming" } }])
+  const stop = new AbortController()
+  const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+  while (!rpc.asked.includes("eth_getTransactionReceipt")) await Bun.sleep(2)
+  stop.abort()
+  await over
+  const found = await at.shown(asked)
+  expect(found.status).toBe("Confirming")
+  expect(JSON.stringify(found)).not.toContain("<script>")
+})
+
+test("transactions that no block takes do not keep later ones from being broadcast", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const first = await at.transfer("1", { transaction_process_type: "BuildOnly" })
+  const record = must(await rig.store.transaction(first.json.transaction_id))
+  for (let i = 0; i < 40; i++) {
+    const stuck = { ...record, transactionId: `stuck-${i}`, requestId: `stuck-${i}`, status: "Confirming" } as const
+    await rig.store.commit([{ put: "transaction", record: stuck }])
+  }
+  await at.transfer("1", { transaction_process_type: "AutoProcess" })
+  await rig.relay.settle()
+  const stop = new AbortController()
+  const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+  const deadline = Date.now() + 3_000
+  while (rpc.sent.length === 0 && Date.now() < deadline) await Bun.sleep(2)
+  stop.abort()
+  await over
+  expect(rpc.sent).toHaveLength(1)
+})
+
 test("BuildOnly waits to be signed and broadcast, and can be cancelled before", async () => {
   await using rpc = endpoint()
   await using rig = await open(rpc)
