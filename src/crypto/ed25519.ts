@@ -34,7 +34,7 @@ export function isStrictKey(publicKey: Uint8Array): boolean {
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32) return false
   try {
-    // The key last: what verifies under no key at all, as most of a flood does, never costs the longer check.
+    // The key is checked last, because that check costs more: a flood of bad signatures fails before it.
     return verify(null, message, publicKeyOf("ed25519", publicKey), signature) && isStrictKey(publicKey)
   } catch {
     return false

@@ -4,7 +4,7 @@
  * turn, and steps gather. A task that is alone waits for nothing.
  */
 
-/** Parts of one commit; what is more comes into the next. Bounds how long one commit keeps the event loop. */
+/** Steps of one commit; the others wait for the next. Bounds how long one commit keeps the event loop. */
 const MOST_TOGETHER = 32
 /** The longest pause between two commits. */
 const MOST_PAUSE_MS = 20
@@ -54,7 +54,7 @@ export class CommitQueue {
     return result
   }
 
-  /** Commits what waits, at once; of very much a part, and the rest in the next turn. */
+  /** Commits now: the first MOST_TOGETHER of the waiting steps; the others in the next turns. */
   flush(): void {
     this.#unschedule()
     const together = this.#waiting.splice(0, MOST_TOGETHER)

@@ -62,7 +62,7 @@ export class Outbox {
     this.#subscribers = subscribers
   }
 
-  /** Told of each event that was added: at once, and on the disk by the next turn of the event loop if at all. One listener. */
+  /** Calls `listener` for each new event, perhaps before its commit. In the next turn of the event loop the event is on the disk, or was undone. One listener. */
   whenQueued(listener: () => void): void {
     this.#onQueued = listener
   }

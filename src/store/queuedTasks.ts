@@ -1,6 +1,6 @@
 /**
  * The journal as tasks use it: each step resolves when it is on the disk, and steps of different tasks share commits. A claim waits
- * for the first step of its task, so that a task costs no commit before it is decided; what a crash forgets of it, WaaS says again.
+ * for the first step of its task, so that a task costs no commit before it is decided. If a crash loses a claim, WaaS sends the task again.
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -9,9 +9,9 @@ import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } fro
 import type { CommitQueue } from "./commitQueue.ts"
 import { type ClaimedTask, claimedRecord, type Tasks } from "./tasks.ts"
 
-/** A task that is decided later than this has its claim, and the event of it, on the disk before. */
+/** A claim whose task has no step by then is written with its event in a commit of its own. */
 const CLAIM_MS = 250
-/** That WaaS has an outcome. Forgotten in a crash, the outcome is reported once more. */
+/** How long the note that WaaS has an outcome may wait. If a crash loses the note, the node reports the outcome once more. */
 const DELIVERED_MS = 2_000
 
 export class QueuedTasks implements TaskPort {
@@ -35,7 +35,7 @@ export class QueuedTasks implements TaskPort {
     if (known !== undefined) return { kind: known.digest === task.digest ? "known" : "conflict", record: known }
     this.#unwritten.set(taskId, task)
     const written = this.#queue.soon(() => this.#write(taskId), CLAIM_MS)
-    // What fails stays unwritten: the task's next step writes it, or fails likewise and says so.
+    // A claim that could not be written stays in memory: the task's next step writes it, or fails and tells its caller.
     written.then(() => this.#unwritten.delete(taskId)).catch(() => undefined)
     return { kind: "new", record: recordOf(task) }
   }

@@ -49,7 +49,7 @@ export class StoreTransaction {
     return this.changes.size === 0 && !this.#isNewHeader
   }
 
-  /** Whether it replaces or removes what nobody is to find again: a group's secret part, or the key under an old password. */
+  /** Whether it replaces or removes a group's secret part, or the data key wrapped under an old password: both must leave the disk. */
   get replacesSecret(): boolean {
     return this.#replacesSecret
   }
@@ -104,7 +104,7 @@ export class StoreTransaction {
     return { changes: new Map(this.changes), kinds: new Set(this.kinds), root: this.#root }
   }
 
-  /** Goes back to a mark, as the file has been. A secret that was replaced counts as replaced: that costs a journal and no more. */
+  /** Goes back to a mark; the caller has undone the file. `replacesSecret` stays set: that only removes a journal without need. */
   restore({ changes, kinds, root }: TransactionMark): void {
     this.#memory.length = 0
     this.#root = root

@@ -28,7 +28,7 @@ export class RecordVault {
   /** Commits before the first root of a file in the making. */
   #begunAt = 0
   #current: StoreTransaction | undefined
-  /** While parts of a group run: their transaction, and what undoes what they made memory remember, last first. */
+  /** While parts of a group run: their transaction, and the steps that undo their changes in memory, last first. */
   #group: { readonly tx: StoreTransaction; readonly undo: (() => void)[] } | undefined
   #stopped: CosignerError | undefined
   #observe: ObserveCommit = () => {}
@@ -221,7 +221,7 @@ export class RecordVault {
     }
   }
 
-  /** The commit stands, whatever comes of this: the journal is then overwritten by the next ones, or goes with the next start. */
+  /** A failure does not undo the commit: later commits overwrite the journal, or the next start removes it. */
   #forgetReplaced(): void {
     try {
       this.#file.dropJournal()

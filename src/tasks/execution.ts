@@ -248,7 +248,7 @@ export class TaskExecution {
     if (plan.kind === "alone") return this.#alone(number, plan)
     const start: AttemptStart = { attempt: number, terms, intents: this.#intents }
     const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
-      // Only what would be remembered is said: a node that dies before this has not begun, and WaaS must not believe it has.
+      // The report follows the durable row: a node that dies earlier has not begun, and WaaS must not believe that it has.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
       ban: this.#onBan,
     })
@@ -364,7 +364,7 @@ export class TaskExecution {
   async #broken(error: unknown): Promise<void> {
     const { log, now, alarm, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
-    // Nothing of it is on the disk, and nothing can be: that is no end of the task, and WaaS need not wait for this node to find one.
+    // The disk has no record of the task, and takes none: the task has not ended, and WaaS may ask other nodes without waiting for this one.
     if (isStoreFault(error) && journal.forsake(this.task.task_id)) return this.#later(error)
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {

@@ -55,7 +55,7 @@ export interface Plan {
   readonly group: GroupPublic | undefined
   /** Everybody who takes part, this node included. */
   readonly participants: readonly PartyId[]
-  /** They are all who may take part, more than do: such a plan is approved, and never opened. */
+  /** `participants` are all who may sign, more than the threshold. Such a plan can be approved; no session is opened by it. */
   readonly areCandidates?: boolean
   readonly kind: "sign" | "setup"
   /** Whether the session uses OT state that a ban protects (threshold.md 2.5). */

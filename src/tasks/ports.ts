@@ -91,8 +91,8 @@ export interface SessionRow {
 /** Promises resolve when the step is durable, and reject when nothing of it is. Steps run in the order in which they are asked for. */
 export interface TaskPort {
   /**
-   * Stands at once, and is durable with the task's next step at the latest: nobody may rely on it before. Forgotten in a crash, the
-   * task comes again as a new one.
+   * Takes effect at once; becomes durable with the task's next step or before. Nobody may rely on it until then: if a crash loses it,
+   * the task comes again as a new one.
    */
   claim(task: {
     readonly taskId: string
@@ -141,7 +141,7 @@ export interface TaskPort {
     events: readonly OutboxEvent[],
     closing: Bytes | undefined,
   ): Promise<TaskRecord>
-  /** Not at once: what a crash forgets of it is reported once more. */
+  /** Written with a later commit. If a crash loses it, the outcome is reported once more. */
   delivered(taskId: string): Promise<void>
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage

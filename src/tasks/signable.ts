@@ -1,6 +1,6 @@
 /**
  * Whether a group can sign, by algorithm, and if not, why: one reading of this node's records, which refuses tasks and which
- * readiness, the status port, measurements and `doctor` tell of. What it says yes to, a task is not refused for.
+ * readiness, the status port, measurements and `doctor` report. Where it answers yes, no task is refused for these records.
  */
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
@@ -84,7 +84,7 @@ function signableWith(group: SignableEpoch, algorithm: Algorithm, { bans, strike
   const able = parties.filter((party) => !struck.includes(party) && !blocked.includes(party))
   const byStrikes = struckOut(struck)
   const byBans = blockedAmong(group, algorithm, parties, bans)
-  // the one that decides is told; a pardon lifts the first, nothing but a new epoch the second
+  // Strikes are named where they alone prevent a quorum, since a pardon lifts them; only a new epoch lifts a ban.
   const problem = parties.length - struck.length < group.threshold ? byStrikes : (byBans ?? byStrikes)
   return { algorithm, ready: able.length >= group.threshold, problem }
 }

@@ -12,7 +12,7 @@ import type { TaskPorts } from "./ports.ts"
 export const amongSigners = (task: Task, terms: StartTerms | undefined): Task =>
   task.type === "KeySign" && terms?.signers !== undefined ? { ...task, used_node_ids: terms.signers } : task
 
-/** The plan of an attempt: never one of more than sign. */
+/** The plan of an attempt; refused where it names more signers than the threshold. */
 export function planOfSigners(task: Task, ports: TaskPorts): Plan | LonePlan | Refusal {
   const plan = planOf(task, ports)
   if (isRefusal(plan) || plan.kind === "alone" || plan.areCandidates !== true) return plan

@@ -50,10 +50,10 @@ export interface Pool {
 interface Hosted {
   readonly io: HostIo
   readonly end: (ending: Ending) => void
-  /** What may wait for it in its worker's queue, and what does. */
+  /** Bytes that may wait for it in its worker's queue, and bytes that wait now. */
   readonly mostQueued: number
   queued: number
-  /** It is about to end for what was queued: nothing more is. */
+  /** Its queue was full: it is being cancelled, and nothing more is queued for it. */
   isFlooded: boolean
 }
 
@@ -193,7 +193,7 @@ class WorkerPool implements Pool {
     this.#replace()
   }
 
-  /** Until it works: a machine without memory now has some later. */
+  /** Tries until it succeeds: a machine that is out of memory now may have some later. */
   #replace(): void {
     this.#addWorker().catch((error: unknown) => {
       if (this.#closed) return
@@ -238,7 +238,7 @@ class WorkerPool implements Pool {
     this.#relieve()
   }
 
-  /** Ends the session in an orderly way, once its worker has come so far; until then nothing more is queued for it. */
+  /** Cancels the session. Its worker takes the cancel after what is queued already; nothing more is queued meanwhile. */
   #flooded(slot: WorkerSlot, session: number, hosted: Hosted): void {
     this.#queue(hosted, -hosted.queued)
     hosted.isFlooded = true
@@ -251,7 +251,7 @@ class WorkerPool implements Pool {
     this.#queued += bytes
   }
 
-  /** Too much in all: the session that most is queued for goes, not the one that happens to be next. */
+  /** Where all sessions together have too much queued, the one with the most is cancelled. */
   #relieve(): void {
     if (this.#queued <= this.#options.mostQueued) return
     const all = this.#slots.flatMap((slot) =>

@@ -47,7 +47,7 @@ function best(
   return chosen
 }
 
-/** How often the pair that is together most often is. */
+/** The largest number of sets that any two indices share. */
 export function mostTogether(sets: readonly (readonly number[])[]): number {
   const times = new Map<string, number>()
   for (const set of sets) {

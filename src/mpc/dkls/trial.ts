@@ -34,7 +34,7 @@ interface TrialInput {
   /** Of the set-up. */
   readonly sid: Bytes
   readonly self: PartyId
-  /** What is to be recorded, if it signs. */
+  /** The new epoch; it is recorded only after it has signed. */
   readonly group: GroupPublic
   readonly secret: GroupSecret
   /** Of the set-up: what every two members agreed on. */
@@ -187,7 +187,7 @@ class TrialSet {
   #resume(inbox: Inbox): void {
     try {
       let next = this.#protocol.next(inbox)
-      // Nothing of a trial is worth a record: no ban outlives it, and no task counts as signed by it.
+      // A trial records nothing: a ban would name an epoch that does not exist yet, and no task is signed.
       while (!next.done && next.value.kind === "record") next = this.#protocol.next({ ...inbox, view: this.#view })
       this.step = next.done || next.value.kind === "record" ? undefined : next.value
     } catch (error) {
