@@ -13,6 +13,7 @@ import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { decodeExtendedPublicKey } from "./extendedKey.ts"
 import { checkGroup, type GroupPublic, MAX_MEMBERS, MIN_THRESHOLD } from "./group.ts"
+import { GROUP_ID } from "./groupId.ts"
 import { type PartyId, partyBytes } from "./party.ts"
 import type { RecoveryGroup, RecoveryParticipant } from "./recoveryFile.ts"
 import { checkPublicShares, type ProvenShare } from "./recoverySet.ts"
@@ -23,9 +24,6 @@ export interface ImportDealer {
   readonly participant: RecoveryParticipant
   readonly party: PartyId
 }
-
-/** Ids that tasks and records can carry (formats.md 6). */
-const GROUP_ID = /^[A-Za-z]{20}$/
 
 /**
  * The public record that all dealers make. Throws E-KEY-014 where public shares do not lead to the root key, E-KEY-037 for a group or dealers that cannot

@@ -33,6 +33,9 @@ export interface DkgSpec extends SessionCommon {
  */
 export type SetUpSuite = 2 | 3
 
+/** Every suite that a set-up may have been made in: undefined is suite 1. */
+export const SET_UP_SUITES: readonly (SetUpSuite | undefined)[] = [undefined, 2, 3]
+
 export type Algorithm = "ecdsa" | "eddsa" | "bip340"
 
 export interface MessageToSign {
@@ -48,7 +51,7 @@ export interface MessageToSign {
 
 /** What the id of a session from suite 2 on covers beside its task: the suite, and 16 random bytes of the start that began it. */
 export interface SuiteTerms {
-  readonly suite: 2 | 3
+  readonly suite: SetUpSuite
   readonly nonce: Bytes
 }
 

@@ -8,7 +8,7 @@ import { rootExtendedPublicKey } from "../keys/group.ts"
 import type { Member, PartyId } from "../keys/party.ts"
 import { shareIdOf } from "../keys/shareId.ts"
 import type { Generation } from "../mpc/reshare/succession.ts"
-import type { SessionResult, SetUpSuite } from "../mpc/session.ts"
+import { SET_UP_SUITES, type SessionResult, type SetUpSuite } from "../mpc/session.ts"
 import { type DkgTerms, dkgSid } from "../mpc/sid.ts"
 import type { GroupOutcome, TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
@@ -62,11 +62,9 @@ export const keyGenSids = (task: KeyGenTask, attempts: number): readonly Bytes[]
 
 /** The terms of attempts 1 to `attempts` in each suite that a start may have said. */
 export const inEverySuite = <T extends object>(attempts: number, termsOfAttempt: (attempt: number) => T) =>
-  Array.from({ length: attempts }, (_, i) => termsOfAttempt(i + 1)).flatMap((terms) => [
-    terms,
-    { ...terms, suite: 2 as const },
-    { ...terms, suite: 3 as const },
-  ])
+  Array.from({ length: attempts }, (_, i) => termsOfAttempt(i + 1)).flatMap((terms) =>
+    SET_UP_SUITES.map((suite) => ({ ...terms, ...(suite && { suite }) })),
+  )
 
 /** Share ids are derived from node ids, so that everybody can compute everybody's (threshold.md 1.2). */
 export const withShareIds = (parties: readonly PartyId[]): readonly Member[] =>

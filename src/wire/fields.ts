@@ -1,5 +1,7 @@
 /** Readers of the fields that task documents and outcomes share: ids, keys, hex. */
 import { CosignerError } from "../errors.ts"
+import { MAX_MEMBERS } from "../keys/group.ts"
+import { GROUP_ID } from "../keys/groupId.ts"
 import { formatPath, parsePath } from "../keys/path.ts"
 import { list, malformed, oneOf, type Read, text, textUpTo } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
@@ -11,10 +13,9 @@ export const MAX_MESSAGE = 64 * 1024
 /** The longest check-up message as text: 4096 bytes in hex, and 0x. */
 export const MAX_CHECKUP_TEXT = 2 * 4096 + 2
 export const MAX_MESSAGES = 1000
-export const MAX_MEMBERS = 32
 
 export const taskId = text(TASK_ID, "1 to 64 letters, digits and dashes")
-export const groupId = text(/^[A-Za-z]{20}$/, "20 letters")
+export const groupId = text(GROUP_ID, "20 letters")
 export const digest = text(/^[0-9a-f]{64}$/, "64 hex digits")
 export const extendedKey = text(/^[1-9A-HJ-NP-Za-km-z]{100,120}$/, "an extended public key")
 export const curve = oneOf("secp256k1", "ed25519")

@@ -8,8 +8,9 @@ import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
+import { MAX_MEMBERS } from "../keys/group.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
-import { groupId, MAX_MEMBERS, TASK_ID } from "./fields.ts"
+import { groupId, TASK_ID } from "./fields.ts"
 import {
   ALGORITHMS,
   type BlockedGroup,

@@ -1,5 +1,6 @@
 /** What a finished task brought, as JSON on the wire: closed reading of TaskOutcome. */
 import { type Bytes, utf8 } from "../bytes.ts"
+import { MAX_MEMBERS } from "../keys/group.ts"
 import {
   curve,
   digest,
@@ -7,7 +8,6 @@ import {
   groupId,
   hex,
   MAX_CHECKUP_TEXT,
-  MAX_MEMBERS,
   MAX_MESSAGE,
   MAX_MESSAGES,
   nodeId,

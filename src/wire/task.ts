@@ -11,6 +11,7 @@ import type { CurveName } from "../crypto/curve.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_PAYLOAD_BYTES } from "../intent/reading.ts"
+import { MAX_MEMBERS } from "../keys/group.ts"
 import {
   base64,
   curve,
@@ -18,7 +19,6 @@ import {
   extendedKey,
   groupId,
   MAX_CHECKUP_TEXT,
-  MAX_MEMBERS,
   MAX_MESSAGE,
   MAX_MESSAGES,
   nodeId,

@@ -14,7 +14,7 @@ import { type Acknowledged, certifies } from "../dkg/certificate.ts"
 import { epochIdOf } from "../dkg/epoch.ts"
 import { ackRoundOf } from "../dkg/rounds.ts"
 import { PROTOCOL, parseEnvelope } from "../envelope.ts"
-import type { SetUpSuite } from "../session.ts"
+import { SET_UP_SUITES, type SetUpSuite } from "../session.ts"
 import { type DkgTerms, dkgSid, type ReshareTerms, reshareSid } from "../sid.ts"
 
 interface Made {
@@ -112,7 +112,7 @@ interface MadeSession extends Omit<Acknowledged, "epochId"> {
 function sessionOf(madeEpoch: MadeEpoch): MadeSession | undefined {
   const claimed = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header
   if (claimed === undefined) return undefined
-  const suites = madeEpoch.terms.curve === "secp256k1" ? SUITES : [undefined]
+  const suites = madeEpoch.terms.curve === "secp256k1" ? SET_UP_SUITES : [undefined]
   const found = suites
     .map((suite) => ({ suite, sid: sidOf(madeEpoch, suite) }))
     .find(({ sid }) => equal(sid, claimed.sid))
@@ -123,8 +123,6 @@ function sessionOf(madeEpoch: MadeEpoch): MadeSession | undefined {
   const participants = [...new Set([...madeEpoch.terms.dealers.map(({ party }) => party), ...parties])]
   return { ...common, protocol: PROTOCOL.reshare, participants }
 }
-
-const SUITES: readonly (SetUpSuite | undefined)[] = [3, 2, undefined]
 
 function sidOf(madeEpoch: MadeEpoch, suite: SetUpSuite | undefined): Bytes {
   const inSuite = suite && { suite }
