@@ -1,6 +1,7 @@
 /** The name of a Unix socket before somebody listens there: what a killed node left behind goes, everything else stays. */
 import { lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
+import { errnoOf } from "../files.ts"
 
 /** A socket that a killed node left behind; one that somebody listens on stays, and so does anything else. */
 export async function removeStale(path: string): Promise<void> {
@@ -12,7 +13,8 @@ export async function removeStale(path: string): Promise<void> {
       socket.destroy()
       resolve(true)
     })
-    socket.on("error", () => resolve(false))
+    // any other failure, of permission or of a queue that is full, does not show that nobody listens
+    socket.on("error", (error) => resolve(errnoOf(error) !== "ECONNREFUSED"))
   })
   if (isAnswered) throw new Error("another process listens there")
   unlinkSync(path)
