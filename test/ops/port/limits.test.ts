@@ -24,6 +24,17 @@ test("clients that are remembered are bounded; who comes under ever new names me
   const admit = createLimits(PORT_RATES, 8)
   const given = Array.from({ length: 5_000 }, (_, i) => admit(`client ${i}`, "long", 0)).filter(Boolean).length
   expect(given).toBe(PORT_RATES.long.all.burst)
+
+  const forgetful = createLimits(PORT_RATES, 8)
+  const asks = (client: string) => forgetful(client, "long", 0)
+  while (asks("first")) {}
+  for (let i = 0; i < 7; i++) asks(`client ${i}`)
+  expect(asks("first")).toBe(false)
+  // it asked last, so the seven before it are forgotten first
+  for (let i = 7; i < 14; i++) asks(`client ${i}`)
+  expect(asks("first")).toBe(false)
+  for (let i = 14; i < 22; i++) asks(`client ${i}`)
+  expect(asks("first")).toBe(true)
 })
 
 const entry = (text: string): Listed => ({ text, labels: {} })
