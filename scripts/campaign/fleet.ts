@@ -1,6 +1,5 @@
 /** One WaaS and three nodes of the compiled binary on the loopback, each of which can be killed, stopped and started again. */
-import { randomBytes } from "node:crypto"
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
@@ -8,18 +7,14 @@ import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
+import { freePort } from "../../test/support/freePort.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
+import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary } from "../toolchain.ts"
 
 const program = { words: [binary] }
 const READY_MS = 60_000
 const LIMITS = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
-
-interface Member {
-  readonly name: string
-  readonly nodeId: string
-  readonly dir: string
-}
 
 /** A process of the fleet by its name: waas, node1, node2, node3. */
 export class Fleet implements AsyncDisposable {
@@ -28,10 +23,10 @@ export class Fleet implements AsyncDisposable {
   readonly #actors = new Map<string, Actor>()
   /** Names of processes that somebody is at work on. */
   readonly #busy = new Set<string>()
-  readonly nodes: readonly Member[]
+  readonly nodes: readonly UnguardedNode[]
   readonly client: Client
 
-  private constructor(dir: string, listen: string, nodes: readonly Member[], client: Client) {
+  private constructor(dir: string, listen: string, nodes: readonly UnguardedNode[], client: Client) {
     this.#dir = dir
     this.#listen = listen
     this.nodes = nodes
@@ -48,7 +43,9 @@ export class Fleet implements AsyncDisposable {
     if (apiKeySecret === undefined) throw new Error("an API key is hex")
     const listen = `127.0.0.1:${freePort()}`
     const names = ["node1", "node2", "node3"]
-    const nodes = await Promise.all(names.map((name) => makeNode(dir, name, listen, text(made, "public_key"))))
+    const nodes = await Promise.all(
+      names.map((name) => makeUnguardedNode(program, dir, name, listen, text(made, "public_key"))),
+    )
     const client = createClient({
       baseUrl: `http://${listen}`,
       apiKeyCurve: "ed25519",
@@ -115,30 +112,4 @@ export class Fleet implements AsyncDisposable {
     for (const [, actor] of all) await actor.end("SIGTERM")
     rmSync(this.#dir, { recursive: true, force: true })
   }
-}
-
-async function makeNode(dir: string, name: string, listen: string, waasKey: string): Promise<Member> {
-  const home = join(dir, name)
-  mkdirSync(join(home, "configs"), { recursive: true, mode: 0o700 })
-  writeFileSync(join(home, ".password"), randomBytes(32).toString("base64url"), { mode: 0o600 })
-  const made = object(await runToEnd(program, ["init", "--key-file", ".password", "--json"], home))
-  const config = join(home, "configs", "cosigner.toml")
-  const lines = [
-    'env = "development"',
-    "danger_allow_unguarded_signing = true",
-    "[websocket]",
-    `url = "ws://${listen}/ws"`,
-    `waas_public_key = "${waasKey}"`,
-  ]
-  writeFileSync(config, lines.join("\n"))
-  chmodSync(config, 0o600)
-  return { name, nodeId: text(made, "node_id"), dir: home }
-}
-
-/** Free a moment ago: WaaS comes back at the same address. */
-function freePort(): number {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("") })
-  const { port = 0 } = server
-  void server.stop(true)
-  return port
 }

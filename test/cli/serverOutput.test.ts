@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { FORM_FIELD, tokenSigner } from "../../src/wire/tssJwt.ts"
 import { binary, cosigner } from "../support/binary.ts"
+import { freePort } from "../support/freePort.ts"
 import { fullPipe } from "../support/fullPipe.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -12,14 +13,6 @@ setDefaultTimeout(60_000)
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
 const sign = tokenSigner(privateKey, "test key")
-
-function freePort(): number {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() })
-  const { port } = server
-  server.stop(true)
-  if (port === undefined) throw new Error("no port is free")
-  return port
-}
 
 async function unread(dir: string, args: readonly string[], port: number, use: (url: string) => Promise<void>) {
   using pipe = fullPipe(join(dir, "stdout"))

@@ -1,7 +1,7 @@
 /** The database of WaaS is lost: its vaults come back from nothing but its key and its nodes, and sign again. */
 import { expect, test } from "bun:test"
-import { randomBytes, randomUUID } from "node:crypto"
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fromHex, toHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
@@ -11,7 +11,9 @@ import { solana } from "../../src/kit/demo/signatures.ts"
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { binary } from "../support/binary.ts"
+import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { makeUnguardedNode } from "../support/unguardedNode.ts"
 
 const program = { words: [binary] }
 
@@ -43,7 +45,9 @@ test("waas.db deleted after a kill: adopted from three nodes, the same keys sign
     const before = await client()
     const first = await waas()
     const nodes = await Promise.all(
-      ["node1", "node2", "node3"].map((name) => makeNode(dir, name, listen, text(made, "public_key"))),
+      ["node1", "node2", "node3"].map((name) =>
+        makeUnguardedNode(program, dir, name, listen, text(made, "public_key")),
+      ),
     )
     const bound = await makeVault({ client: before }, nodes, 2)
     await Promise.all(
@@ -110,29 +114,4 @@ async function signed(client: Client, vault: DemoVault, index: number): Promise<
     if (["Initializing", "Approving", "Processing"].includes(now.status)) return undefined
     return now.status === "Completed" ? now.status : now.failed_reason
   })
-}
-
-async function makeNode(dir: string, name: string, listen: string, waasKey: string) {
-  const home = join(dir, name)
-  mkdirSync(join(home, "configs"), { recursive: true, mode: 0o700 })
-  writeFileSync(join(home, ".password"), randomBytes(32).toString("base64url"), { mode: 0o600 })
-  const made = object(await runToEnd(program, ["init", "--key-file", ".password", "--json"], home))
-  const config = join(home, "configs", "cosigner.toml")
-  const lines = [
-    'env = "development"',
-    "danger_allow_unguarded_signing = true",
-    "[websocket]",
-    `url = "ws://${listen}/ws"`,
-    `waas_public_key = "${waasKey}"`,
-  ]
-  writeFileSync(config, lines.join("\n"))
-  chmodSync(config, 0o600)
-  return { name, nodeId: text(made, "node_id"), dir: home }
-}
-
-function freePort(): number {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("") })
-  const { port = 0 } = server
-  void server.stop(true)
-  return port
 }

@@ -22,13 +22,12 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
 import { until } from "../../src/kit/demo/keys.ts"
 import type { SignatureObject } from "../../src/waas/client.ts"
+import { SENTENCE_ADDRESSES, SENTENCE_LIMIT, SENTENCE_TO, sentencePayout } from "../support/riskSentence.ts"
 import { addressAt } from "./addresses.ts"
 import { scannedDeployment } from "./deployment.ts"
 import { type Ask, eventServer, expectRefused, guardedVault, membersTable } from "./guarded.ts"
 
-const BOB = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
-const CAROL = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-const DAVE = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+const [BOB, CAROL] = SENTENCE_TO.exchange
 const EVE = "0x1111111111111111111111111111111111111111"
 const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 const ABI = parseAbi([
@@ -41,37 +40,15 @@ const PATH = "m/44/60/0/0/5"
 /** Five days from today on are the working week of this test, so that it holds on any day; the two others are its weekend. */
 function weekFrom(nowMs: number) {
   const names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-  const days = names.map((_, i) => names[(new Date(nowMs).getUTCDay() + i) % 7])
-  return { working: JSON.stringify(days.slice(0, 5)), weekend: JSON.stringify(days.slice(5)) }
+  const days = names.map((_, i) => names[(new Date(nowMs).getUTCDay() + i) % 7] ?? "")
+  return { working: days.slice(0, 5), weekend: days.slice(5) }
 }
 
 function sentence(node: DeployedNode, nodes: readonly DeployedNode[]): string {
   const { working, weekend } = weekFrom(Date.now())
-  const entry = (name: string, initiators: readonly string[], days: string): string => `
-[[embedded_risk_control_rules.key_sign.allow]]
-name = "${name}"
-effects = ["transfer"]
-assets = ["ETH"]
-chains = ["eip155:1"]
-to = ["@exchange", "@custodian"]
-initiators = ${JSON.stringify(initiators)}
-max_fee = ["0.02 ETH"]
-time_windows = [{ zone = "UTC", days = ${days} }]
-`
+  const zone = "UTC"
   return `
-[[intent.addresses]]
-name = "exchange"
-chain = "eip155:1"
-address = "${BOB}"
-[[intent.addresses]]
-name = "exchange"
-chain = "eip155:1"
-address = "${CAROL}"
-[[intent.addresses]]
-name = "custodian"
-chain = "eip155:1"
-address = "${DAVE}"
-
+${SENTENCE_ADDRESSES}
 [embedded_risk_control_rules]
 enable = true
 ${membersTable(nodes)}
@@ -82,14 +59,7 @@ reject_all = true
 [embedded_risk_control_rules.key_sign]
 reject_all = false
 required_node_ids = ["${node.nodeId}"]
-${entry("payout", ["ada", "grace"], working)}${entry("weekend", ["heidi"], weekend)}
-[[embedded_risk_control_rules.key_sign.limits]]
-name = "eth-day"
-asset = "ETH"
-per = "all"
-window = "24h"
-max_amount = "1 ETH"
-`
+${sentencePayout({ name: "payout", initiators: ["ada", "grace"], zone, days: working })}${sentencePayout({ name: "weekend", initiators: ["heidi"], zone, days: weekend })}${SENTENCE_LIMIT}`
 }
 
 interface Payment {

@@ -12,6 +12,7 @@ import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.t
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { root } from "../support/binary.ts"
+import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 /** A release's binary. */
@@ -161,12 +162,4 @@ async function makeNode(
   )
   chmodSync(config, 0o600)
   return { name, nodeId: text(made, "node_id"), dir: home }
-}
-
-/** Free a moment ago: WaaS has to come back at the same address. */
-function freePort(): number {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("") })
-  const { port = 0 } = server
-  void server.stop(true)
-  return port
 }

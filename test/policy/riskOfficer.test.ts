@@ -11,24 +11,12 @@ import { lint } from "../../src/policy/lint.ts"
 import { type Past, replay } from "../../src/policy/replay.ts"
 import type { KeySignRequest } from "../../src/policy/request.ts"
 import { RollingUsage } from "../../src/policy/rollingUsage.ts"
+import { SENTENCE_ADDRESSES, SENTENCE_LIMIT, sentencePayout } from "../support/riskSentence.ts"
 import { ALICE, BOB, CAROL, ETH, OWN, USDC } from "./intentSamples.ts"
 import { signRequest } from "./samples.ts"
 
 const EVE = "0x1111111111111111111111111111111111111111"
-const TOML = `
-[[intent.addresses]]
-name = "exchange"
-chain = "eip155:1"
-address = "${BOB}"
-[[intent.addresses]]
-name = "exchange"
-chain = "eip155:1"
-address = "${CAROL}"
-[[intent.addresses]]
-name = "custodian"
-chain = "eip155:1"
-address = "${OWN}"
-
+const TOML = `${SENTENCE_ADDRESSES}
 [embedded_risk_control_rules]
 enable = true
 [embedded_risk_control_rules.key_gen]
@@ -40,22 +28,7 @@ reject_all = true
 [embedded_risk_control_rules.key_sign]
 reject_all = false
 required_node_ids = ["n1"]
-[[embedded_risk_control_rules.key_sign.allow]]
-name = "payout"
-effects = ["transfer"]
-assets = ["ETH"]
-chains = ["eip155:1"]
-to = ["@exchange", "@custodian"]
-initiators = ["ada", "grace"]
-max_fee = ["0.02 ETH"]
-time_windows = [{ zone = "Europe/Zurich", days = ["mon", "tue", "wed", "thu", "fri"] }]
-[[embedded_risk_control_rules.key_sign.limits]]
-name = "eth-day"
-asset = "ETH"
-per = "all"
-window = "24h"
-max_amount = "1 ETH"
-`
+${sentencePayout({ name: "payout", initiators: ["ada", "grace"], zone: "Europe/Zurich", days: ["mon", "tue", "wed", "thu", "fri"] })}${SENTENCE_LIMIT}`
 const { embedded_risk_control_rules: rules } = checkConfig(TOML, "risk.toml").config
 /** A Wednesday. */
 const NOON = Date.parse("2026-11-25T11:00:00Z")
