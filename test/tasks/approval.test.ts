@@ -42,6 +42,20 @@ test("a start after the deadline begins nothing, though no timer has fired yet",
   expect(w.sessions.length).toBe(0)
 })
 
+test("callback servers are asked once: each attempt until the deadline stands on what they approved", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  for (const attempt of [1, 2, 3]) {
+    start(tasks, task, attempt)
+    await turn()
+    expect([w.sessions.length, w.asked.length]).toEqual([attempt, 1])
+  }
+  ask(tasks, task)
+  await turn()
+  expect(w.asked.length).toBe(1)
+})
+
 test("a session whose row is not written before the deadline is not begun", async () => {
   const { w, tasks } = setUp()
   const task = keysign(w)
