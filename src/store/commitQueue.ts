@@ -47,15 +47,20 @@ export class CommitQueue {
     const atMs = performance.now() + withinMs
     if (this.#timer === undefined || atMs < this.#timer.atMs) {
       clearTimeout(this.#timer?.timeout)
-      const timeout = setTimeout(() => this.flush(), withinMs)
+      const timeout = setTimeout(() => this.#commitNext(), withinMs)
       timeout.unref()
       this.#timer = { timeout, atMs }
     }
     return result
   }
 
-  /** Commits now: the first MOST_TOGETHER of the waiting steps; the others in the next turns. */
+  /** Commits every waiting step now, in as many commits as it takes. */
   flush(): void {
+    while (this.#waiting.length > 0) this.#commitNext()
+  }
+
+  /** Commits the first MOST_TOGETHER of the waiting steps; the others follow in the next turns. */
+  #commitNext(): void {
     this.#unschedule()
     const together = this.#waiting.splice(0, MOST_TOGETHER)
     if (together.length > 0) this.#commitAll(together)
@@ -82,10 +87,10 @@ export class CommitQueue {
   #nextTurn(): Disposable {
     const pauseMs = this.#pauseEndMs - performance.now()
     if (pauseMs < 1) {
-      const turn = setImmediate(() => this.flush())
+      const turn = setImmediate(() => this.#commitNext())
       return { [Symbol.dispose]: () => clearImmediate(turn) }
     }
-    const timeout = setTimeout(() => this.flush(), pauseMs)
+    const timeout = setTimeout(() => this.#commitNext(), pauseMs)
     return { [Symbol.dispose]: () => clearTimeout(timeout) }
   }
 

@@ -183,6 +183,18 @@ test("more steps than fit into one commit come into the next, in order, and I/O 
   expect(order).toEqual(["commit of 32", "turn", "commit of 32", "commit of 16"])
 })
 
+test("a flush leaves nothing behind, however much waits: the process may end after it", () => {
+  const commits: number[] = []
+  const queue = new CommitQueue((parts) => {
+    commits.push(parts.length)
+    return parts.map((part) => ({ status: "fulfilled", value: part() }))
+  })
+  for (let n = 0; n < 80; n++) void queue.soon(() => n, 60_000)
+  queue.flush()
+  queue.close()
+  expect(commits).toEqual([32, 32, 16])
+})
+
 test("after a commit that steps shared the next one waits as long as that took, and takes what comes meanwhile; a lone step does not wait", async () => {
   const commits: { readonly steps: number; readonly beganMs: number; endedMs: number }[] = []
   const queue = new CommitQueue((parts) => {
