@@ -108,6 +108,31 @@ test("a step that throws half-way takes its own changes back and no others", asy
   expect(store.verify()).toBeGreaterThan(0)
 })
 
+test("a claim that is written in the part of a step that throws is taken back with it, and written with the next step", async () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.outbox.subscribe([{ server: "s", eventTypes: ["e"] }])
+  const { journal } = store
+  let isFull = true
+  const claimed = {
+    ...event("a claimed"),
+    get body(): string {
+      if (isFull) throw new TypeError("no room")
+      return "a claimed"
+    },
+  }
+  journal.claim({ ...claimOf("a"), events: [claimed] })
+  store.flush()
+  isFull = false
+  const fails = journal.approve("a", 6, upTo(9), () => {
+    throw new TypeError("no event")
+  })
+  await expect(fails).rejects.toThrow("no event")
+  expect([store.tasks.has("a"), journal.get("a")?.state, store.outbox.backlog()]).toEqual([false, "claimed", []])
+  await approve(store, "a")
+  expect(seen(store)).toMatchObject({ usage: 1, backlog: [{ server: "s", pending: 2, failed: 0 }] })
+})
+
 test("a commit that does not reach the disk leaves no step behind, in memory neither; the steps can be asked for again", async () => {
   using folder = new Folder()
   using store = folder.create()
