@@ -24,7 +24,7 @@ export function evmEndpoint(answers: Record<string, (params: readonly unknown[])
     async fetch(request) {
       const { method, params } = (await request.json()) as { method: string; params: readonly unknown[] }
       asked.push(method)
-      const result = (answers[method] ?? own[method])?.(params)
+      const result = await (answers[method] ?? own[method])?.(params)
       if (result instanceof Response) return result
       const body = result instanceof Error ? { error: { code: -32000, message: result.message } } : { result }
       return Response.json({ jsonrpc: "2.0", id: 1, ...body })

@@ -9,6 +9,7 @@ import { build } from "../../build.ts"
 import { errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
+import { KeyedTurns } from "../engine/turns.ts"
 import { ApiFailure } from "../failure.ts"
 import type { ApiRole } from "../store/model.ts"
 import { type Authenticate, requireAddress, requireRole } from "./auth.ts"
@@ -47,9 +48,13 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...shareSignRequestRoutes(context),
   ...projectRoutes(context),
   ...walletRoutes(context),
-  ...transactionRoutes(context),
-  ...transferRoutes(context),
+  ...sendingRoutes(context, new KeyedTurns()),
   ...webhookRoutes(context),
+]
+
+const sendingRoutes = (context: ApiContext, turns: KeyedTurns): readonly Route[] => [
+  ...transactionRoutes(context, turns),
+  ...transferRoutes(context, turns),
 ]
 
 /** `from` is the IP address that the request comes from; a key with a list of addresses is of no use where it is not known. */

@@ -3,6 +3,7 @@
  * same id. What `extra_info.transaction` tells risk control is made here; what is signed, nodes read from the payload.
  */
 import { type Static, Type } from "@sinclair/typebox"
+import type { KeyedTurns } from "../engine/turns.ts"
 import { type JsonObject, transaction } from "../shapes.ts"
 import type { WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
@@ -11,7 +12,7 @@ import { STATUS } from "../wallets/progress.ts"
 import { addressOf, begun, commonFields, newTransaction, once, signing, transactionIn } from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
-import { closed, Id, notServed, type Route, route, Words } from "./route.ts"
+import { closed, Id, notServed, param, type Route, route, Words } from "./route.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
@@ -24,7 +25,7 @@ const MessageSign = closed({
 })
 type MessageSign = Static<typeof MessageSign>
 
-export const transactionRoutes = (api: ApiContext): readonly Route[] => [
+export const transactionRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
   ...transactionReads(api),
   route({
     method: "POST",
@@ -39,7 +40,10 @@ export const transactionRoutes = (api: ApiContext): readonly Route[] => [
     path: `${TRANSACTION}/cancel`,
     role: "operate",
     summary: "Cancel a transaction that is not signed yet",
-    handle: async ({ params }) => begun(await cancel(api, await transactionIn(api, params))),
+    handle: async ({ params }) =>
+      begun(
+        await turns.take(param(params, "transaction_id"), async () => cancel(api, await transactionIn(api, params))),
+      ),
   }),
   notServed("POST", `${TRANSACTION}/resend`, "WaaS does not watch chains, and so cannot tell what was dropped"),
   notServed(
@@ -137,13 +141,13 @@ const messageSign = (api: ApiContext, body: MessageSign): Promise<WalletTransact
   })
 
 /** One that was only built has no signing request yet. */
-async function cancel(api: ApiContext, { transactionId, status }: WalletTransaction): Promise<WalletTransaction> {
+async function cancel(api: ApiContext, built: WalletTransaction): Promise<WalletTransaction> {
+  const { transactionId, status } = built
   if (status !== "Submitted") {
     await api.engine.cancelSignRequest(transactionId)
     return transactionNow(api, transactionId)
   }
-  const before = await transactionNow(api, transactionId)
-  const after: WalletTransaction = { ...before, ...STATUS.Canceled, updatedMs: api.now() }
+  const after: WalletTransaction = { ...built, ...STATUS.Canceled, updatedMs: api.now() }
   await api.store.commit([{ put: "transaction", record: after }])
   return after
 }

@@ -6,10 +6,11 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { fromHex } from "../../bytes.ts"
 import { parseDecimal } from "../../intent/amount.ts"
 import { parseAddress } from "../../intent/evm/address.ts"
+import type { KeyedTurns } from "../engine/turns.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { type JsonObject, tokenInfo } from "../shapes.ts"
 import type { Wallet, WalletAddress, WalletTransaction } from "../store/model.ts"
-import { broadcast } from "../wallets/broadcast.ts"
+import { broadcastNow } from "../wallets/broadcast.ts"
 import type { Chain } from "../wallets/chains.ts"
 import {
   draftOf,
@@ -80,13 +81,13 @@ const Estimate = Type.Union([
   }),
 ])
 
-export const transferRoutes = (api: ApiContext): readonly Route[] => [
-  ...sendRoutes(api, inTurn()),
-  ...broadcastRoutes(api),
+export const transferRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
+  ...sendRoutes(api, turns),
+  ...broadcastRoutes(api, turns),
   ...tokenRoutes(api),
 ]
 
-const sendRoutes = (api: ApiContext, turns: PerAddress): readonly Route[] => [
+const sendRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
   sendRoute("transfer", "Transfer the native asset or a token of an EVM chain", Transfer, async (body) => {
     const token = tokenOf(api, body.token_id)
     const { wallet, address } = await sender(api, body.source, token.chain)
@@ -125,7 +126,7 @@ const sendRoute = <S extends TSchema & { static: { request_id: string } }>(
     handle: async ({ body }) => begun(await make(body)),
   })
 
-const broadcastRoutes = (api: ApiContext): readonly Route[] => [
+const broadcastRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
   route({
     method: "POST",
     role: "operate",
@@ -137,7 +138,7 @@ const broadcastRoutes = (api: ApiContext): readonly Route[] => [
         body.transaction_ids.map((transaction_id) => transactionIn(api, { transaction_id })),
       )
       for (const record of records) requireBroadcastable(record)
-      const sent = await Promise.all(records.map((record) => broadcast(record, api)))
+      const sent = await broadcastNow(records, api)
       return sent.map(({ requestId, transactionId }) => ({ request_id: requestId, transaction_id: transactionId }))
     },
   }),
@@ -146,23 +147,26 @@ const broadcastRoutes = (api: ApiContext): readonly Route[] => [
     role: "operate",
     path: `${TRANSACTIONS}/:transaction_id/sign_and_broadcast`,
     summary: "Sign and broadcast a transaction that was only built",
-    handle: async ({ params }) => {
-      const built = await transactionIn(api, params)
-      if (built.status !== "Submitted") throw new ApiFailure(2029, `the transaction is ${built.status}, not Submitted`)
-      const wallet = await shownWallet(api, built.walletId)
-      const chain = enabledChain(api, built.chainId)
-      const address = await addressOf(api, wallet, chain, String(built.source["address"]))
-      const record: WalletTransaction = {
-        ...built,
-        status: "PendingSignature",
-        subStatus: "Built",
-        updatedMs: api.now(),
-      }
-      await signing(api, record, { wallet, chain, address, wanted: wantedOf(record) })
-      return begun(record)
-    },
+    // A transaction is cancelled or signed, never both.
+    handle: ({ params }) => turns.take(param(params, "transaction_id"), () => signBuilt(api, params)),
   }),
 ]
+
+async function signBuilt(api: ApiContext, params: Readonly<Record<string, string>>): Promise<JsonObject> {
+  const built = await transactionIn(api, params)
+  if (built.status !== "Submitted") throw new ApiFailure(2029, `the transaction is ${built.status}, not Submitted`)
+  const wallet = await shownWallet(api, built.walletId)
+  const chain = enabledChain(api, built.chainId)
+  const address = await addressOf(api, wallet, chain, String(built.source["address"]))
+  const record: WalletTransaction = {
+    ...built,
+    status: "PendingSignature",
+    subStatus: "Built",
+    updatedMs: api.now(),
+  }
+  await signing(api, record, { wallet, chain, address, wanted: wantedOf(record) })
+  return begun(record)
+}
 
 const tokenRoutes = (api: ApiContext): readonly Route[] => [
   ...[TOKENS, "/v2/wallets/enabled_tokens"].map((path) =>
@@ -293,12 +297,12 @@ interface Wanted {
 
 const send = (
   api: ApiContext,
-  turns: PerAddress,
+  turns: KeyedTurns,
   body: Static<typeof Transfer> | Static<typeof ContractCall>,
   wanted: Wanted,
 ): Promise<WalletTransaction> =>
   // One after another for an address: two that are built at once would have the same nonce.
-  turns(`${wanted.chain.chainId} ${wanted.address.address}`, () =>
+  turns.take(`${wanted.chain.chainId} ${wanted.address.address}`, () =>
     once(api, body, async (fingerprint) => {
       const { wallet, address, chain, call, type, tokenId } = wanted
       const rpc = jsonRpcOf(chain, api.fetch)
@@ -360,19 +364,4 @@ function requireBroadcastable({ transactionId, process, status, rawTx }: WalletT
     2029,
     `the transaction ${transactionId} is ${status}; only SignOnly ones that are signed can be broadcast`,
   )
-}
-
-// ---- turns -------------------------------------------------------------------------------------------------------------
-
-type PerAddress = <T>(key: string, work: () => Promise<T>) => Promise<T>
-
-/** Work of one key, one after another. */
-function inTurn(): PerAddress {
-  const tails = new Map<string, Promise<unknown>>()
-  return (key, work) => {
-    const done = (tails.get(key) ?? Promise.resolve()).then(work)
-    const tail = done.catch(() => {}).finally(() => tails.get(key) === tail && tails.delete(key))
-    tails.set(key, tail)
-    return done
-  }
 }

@@ -19,3 +19,15 @@ export class Turns {
     this.#breathedAt = performance.now()
   }
 }
+
+/** Work of one key, one after another; that of other keys goes on meanwhile. */
+export class KeyedTurns {
+  readonly #tails = new Map<string, Promise<unknown>>()
+
+  take<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const done = (this.#tails.get(key) ?? Promise.resolve()).then(work)
+    const tail = done.catch(() => {}).finally(() => this.#tails.get(key) === tail && this.#tails.delete(key))
+    this.#tails.set(key, tail)
+    return done
+  }
+}

@@ -22,8 +22,29 @@ interface BroadcastParts {
 const LOOK_MS = 4_000
 const AT_ONCE = 32
 
+/**
+ * Records that these shall be broadcast, and sends them. One whose endpoint is away is sent later, and a crash in between
+ * forgets none. Rejects with 2029, and changes nothing, where a chain is not enabled or has no endpoint.
+ */
+export async function broadcastNow(
+  signed: readonly WalletTransaction[],
+  parts: BroadcastParts,
+): Promise<readonly WalletTransaction[]> {
+  for (const record of signed) rpcFor(record, parts)
+  const begun = signed.map(
+    (record): WalletTransaction => ({ ...record, status: "Broadcasting", subStatus: "", updatedMs: parts.now() }),
+  )
+  await parts.store.commit(begun.map((record) => ({ put: "transaction", record }) as const))
+  return Promise.all(begun.map((record) => broadcast(record, parts).catch((error: unknown) => later(record, error))))
+}
+
+function later(record: WalletTransaction, error: unknown): WalletTransaction {
+  if (error instanceof ApiFailure) return record
+  throw error
+}
+
 /** Sends what is signed, and records how it went. Rejects with 2029 where the endpoint is away: nothing is changed then. */
-export async function broadcast(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
+async function broadcast(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
   const rpc = rpcFor(record, parts)
   try {
     await rpc("eth_sendRawTransaction", [record.rawTx])

@@ -328,6 +328,46 @@ test("an endpoint that refuses and is away before it says whether it has the tra
   expect((await at.shown(await at.transfer("1"))).raw_tx_info.used_nonce).toBe(8)
 })
 
+test("that a transaction shall be broadcast is recorded before it is sent, and an endpoint that is away gets it later", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1")
+  await rig.relay.settle()
+  const id = asked.json.transaction_id
+  const seen: (string | undefined)[] = []
+  rpc.answers["eth_sendRawTransaction"] = async () => {
+    seen.push((await rig.store.transaction(id))?.status)
+    return new Response("<html>", { status: 502 })
+  }
+  expect((await at.caller.post(`${TRANSACTIONS}/broadcast`, { transaction_ids: [id] })).status).toBe(201)
+  expect(seen).toEqual(["Broadcasting"])
+  expect((await at.shown(asked)).status).toBe("Broadcasting")
+  delete rpc.answers["eth_sendRawTransaction"]
+  const stop = new AbortController()
+  const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+  while ((await at.shown(asked)).status !== "Confirming") await Bun.sleep(2)
+  stop.abort()
+  await over
+  expect(rpc.sent).toHaveLength(1)
+})
+
+test("a transaction that was only built is cancelled or signed, never both, whichever is asked first", async () => {
+  await using rpc = endpoint()
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  for (const order of [
+    ["sign_and_broadcast", "cancel"],
+    ["cancel", "sign_and_broadcast"],
+  ] as const) {
+    const built = await at.transfer("1", { transaction_process_type: "BuildOnly" })
+    const path = `${TRANSACTIONS}/${built.json.transaction_id}`
+    await Promise.all(order.map((verb) => at.caller.post(`${path}/${verb}`)))
+    await rig.relay.settle()
+    expect((await at.shown(built)).status).toBe("Failed")
+  }
+})
+
 test("an estimate names fees and gas", async () => {
   await using rpc = endpoint()
   await using rig = await open(rpc)
