@@ -15,9 +15,9 @@ if (skipped !== undefined) console.log(`skipped: ${skipped}`)
 
 /** Calls of the 48 that concern MPC wallets which have no place here, each with its reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  resend: "WaaS does not watch chains",
-  drop: "WaaS does not watch chains",
-  speedup: "WaaS does not watch chains",
+  resend: "send its raw_tx to the chain again",
+  drop: "WaaS builds no replacements",
+  speedup: "WaaS builds no replacements",
   "wallets.balances": "WaaS does not watch chains",
   "addresses.validity": "addresses are checked where they are used",
 }

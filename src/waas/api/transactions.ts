@@ -45,16 +45,20 @@ export const transactionRoutes = (api: ApiContext, turns: KeyedTurns): readonly 
         await turns.take(param(params, "transaction_id"), async () => cancel(api, await transactionIn(api, params))),
       ),
   }),
-  notServed("POST", `${TRANSACTION}/resend`, "WaaS does not watch chains, and so cannot tell what was dropped"),
+  notServed(
+    "POST",
+    `${TRANSACTION}/resend`,
+    "WaaS does not tell a dropped transaction from one that waits; send its raw_tx to the chain again",
+  ),
   notServed(
     "POST",
     `${TRANSACTION}/drop`,
-    "WaaS does not watch chains; ask for a transaction of the same nonce to yourself",
+    "WaaS builds no replacements; sign a transaction of the same nonce to yourself as a payload of sign_requests",
   ),
   notServed(
     "POST",
     `${TRANSACTION}/speedup`,
-    "WaaS does not watch chains; ask for the transaction again with the same nonce and a higher fee",
+    "WaaS builds no replacements; sign it with the same nonce and a higher fee as a payload of sign_requests",
   ),
 ]
 
