@@ -191,6 +191,7 @@ test.each<[string, object, readonly Effect[], string]>([
   ["not by a transfer of another amount", only({}), [call(), pay({ asset: USDC, amount: 4n })], NO],
   ["not by a transfer to somebody else", only({}), [call(), pay({ asset: USDC, amount: 5n, to: CAROL })], NO],
   ["not by one that is not covered", only({ to: ["@cold"] }), [call(), pay({ asset: USDC, amount: 5n })], NO],
+  ["not at a contract beside the token", only({}), [call({ to: CAROL }), pay({ asset: USDC, amount: 5n })], NO],
   [
     "not with bytes behind it",
     only({}),
@@ -241,6 +242,8 @@ test.each<[string, object, readonly Effect[], string]>([
   ["an effect without target", never({ to: ["@exchange"] }), [{ kind: "self", from: ALICE }], DENIED],
   ["an asset that is not said", never({ assets: ["USDC"] }), [pay({ asset: { unresolved: "?" } })], DENIED],
   ["another asset", never({ assets: ["USDC"] }), [pay()], ok],
+  ["an initiator that is not said", never({ initiators: ["eve"] }), [pay()], DENIED],
+  ["a contract, where none is spoken to", never({ contracts: ["@usdc"] }), [pay()], DENIED],
   [
     "every chain at once",
     never({ chains: ["eip155:1"], effects: ["delegate_7702"] }),
