@@ -226,3 +226,16 @@ test("transcripts: waas init, info, key create, list, revoke", async () => {
   const none = await cosigner("waas", "start", "--dir", fresh())
   expect([none.exit, none.stderr.includes("E-WAA-002")]).toEqual([2, true])
 })
+
+test("an endpoint's address, which may hold a key, is in no error text", () => {
+  const at = { dir: "/w", config: "/w/waas.toml" }
+  const wrong = '[[waas.chains]]\nid = "ETH"\nrpc_url = "htp://rpc.example.com/v2/SECRETKEY"\n'
+  let said = ""
+  try {
+    parseConfig(wrong, at)
+  } catch (error) {
+    said = String(error)
+  }
+  expect(said).toContain("waas.chains[0].rpc_url")
+  expect(said).not.toContain("SECRETKEY")
+})

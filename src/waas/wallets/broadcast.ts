@@ -53,10 +53,10 @@ async function broadcast(record: WalletTransaction, parts: BroadcastParts): Prom
     // Endpoints have no common word for "I have it already"; one that has it shows it.
     if (!(await isKnown(rpc, record))) {
       const failed = { status: "Failed", subStatus: "FailedBroadcasting", failedReason: error.message } as const
-      return write({ ...record, ...failed }, parts)
+      return write(record, { ...record, ...failed }, parts)
     }
   }
-  return write({ ...record, status: "Confirming", subStatus: "PendingBlockConfirmations" }, parts)
+  return write(record, { ...record, status: "Confirming", subStatus: "PendingBlockConfirmations" }, parts)
 }
 
 /** Rejects with 2029 for an endpoint that is away: it did not say that it lacks the transaction, whose nonce would be given out again. */
@@ -80,6 +80,7 @@ async function confirm(record: WalletTransaction, parts: BroadcastParts): Promis
   }
   const isSuccess = quantity(Reflect.get(receipt, "status"), "the receipt's status") === 1n
   return write(
+    record,
     isSuccess
       ? { ...record, block, status: "Completed", subStatus: "" }
       : { ...record, block, status: "Failed", subStatus: "FailedOnChain", failedReason: "the chain reverted it" },
@@ -87,7 +88,14 @@ async function confirm(record: WalletTransaction, parts: BroadcastParts): Promis
   )
 }
 
-async function write(after: WalletTransaction, { store, now }: BroadcastParts): Promise<WalletTransaction> {
+/** A caller and the loop may ask for the same transaction at once: what was found first stands. */
+async function write(
+  before: WalletTransaction,
+  after: WalletTransaction,
+  { store, now }: BroadcastParts,
+): Promise<WalletTransaction> {
+  const found = await store.transaction(before.transactionId)
+  if (found !== undefined && found.status !== before.status) return found
   const record = { ...after, updatedMs: now() }
   await store.commit([{ put: "transaction", record }])
   return record

@@ -472,3 +472,29 @@ test("tokens: native assets and those of the configuration", async () => {
   })
   expect((await caller.get("/v2/wallets/tokens/NONE")).json.error_code).toBe(2028)
 })
+
+test("an endpoint that answers late takes nothing back that was found meanwhile", async () => {
+  const late = Promise.withResolvers<string>()
+  const block = `0x${"bb".repeat(32)}`
+  let calls = 0
+  await using rpc = endpoint({
+    eth_sendRawTransaction: () => (++calls === 1 ? late.promise : "0x"),
+    eth_getTransactionReceipt: () => ({ blockNumber: "0x10", blockHash: block, status: "0x1" }),
+  })
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1")
+  await rig.relay.settle()
+  const sending = at.caller.post(`${TRANSACTIONS}/broadcast`, { transaction_ids: [asked.json.transaction_id] })
+  for (const wanted of ["Confirming", "Completed"]) {
+    while (calls === 0) await Bun.sleep(2)
+    const stop = new AbortController()
+    const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+    while ((await at.shown(asked)).status !== wanted) await Bun.sleep(2)
+    stop.abort()
+    await over
+  }
+  late.resolve("0x")
+  expect((await sending).status).toBe(201)
+  expect((await at.shown(asked)).status).toBe("Completed")
+})
