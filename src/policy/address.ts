@@ -24,6 +24,10 @@ export function spellingProblem(chain: string, address: string): string | undefi
   }
 }
 
+/** Whether some chain whose spelling is known here spells accounts so. */
+export const isAddress = (text: string): boolean =>
+  ["eip155:", "solana:", "tron:", "bip122:"].some((chain) => spellingProblem(chain, text) === undefined)
+
 function isEvm(address: string): boolean {
   if (!EVM.test(address)) return false
   const digits = address.slice(2)

@@ -1,4 +1,5 @@
 /** Accounts as rules name them (intents.md 5.1): `@name`, `@own:PATTERN` or an address; and whether something goes to one. */
+import { isAddress } from "./address.ts"
 import { meaningless } from "./doubt.ts"
 import { type Destination, isAnyChain, type ViewField } from "./effectView.ts"
 import type { NamedAddress, Names } from "./names.ts"
@@ -28,7 +29,11 @@ export function targetsOf(texts: readonly string[], names: Names, key: "to" | "c
 /** The chain of an address, and of own paths, is empty: they stand for themselves on every chain. */
 export function namedBy(text: string, names: Names, key: "to" | "contracts"): readonly NamedAddress[] {
   if (text.startsWith("@own:")) return [{ chain: "", key: undefined, path: ownPattern(text) }]
-  if (!text.startsWith("@")) return [{ chain: "", key: bareKey(text), path: undefined }]
+  if (!text.startsWith("@")) {
+    // in a deny entry a typing error would match nothing, and refuse nothing
+    if (!isAddress(text)) throw meaningless(`${text} is no address as any chain spells it`)
+    return [{ chain: "", key: bareKey(text), path: undefined }]
+  }
   const name = text.slice(1)
   const found = [...(key === "to" ? (names.addresses.get(name) ?? []) : []), ...(names.contracts.get(name) ?? [])]
   if (found.length === 0) throw meaningless(`no ${key === "to" ? "address" : "contract"} is called ${text}`)

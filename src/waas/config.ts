@@ -144,13 +144,14 @@ const waas = tableOf("The coordinator.", {
         requiredInteger(0, 0x7fff_ffff, 60, "SLIP-44 coin type of its paths; test networks have 1."),
       ),
       symbol: Type.Optional(word("ETH", "Of its native asset.")),
-      rpc_url: Type.Optional(
-        url(
+      rpc_url: Type.Optional({
+        ...url(
           { schemes: ["https", "http"], credentials: false },
           "https://rpc.example.com",
-          "JSON-RPC endpoint of an EVM chain: for nonces, fees and broadcasting.",
+          "JSON-RPC endpoint of an EVM chain: for nonces, fees and broadcasting. Many hold a key in their path, so no error shows it.",
         ),
-      ),
+        visible: "never",
+      }),
     }),
     {
       maxItems: 200,

@@ -262,13 +262,14 @@ test("deny: what is signed for every chain goes to the target on its chain too",
 })
 
 test("deny: a token account of Solana of which nobody can say whose it is matches every target", () => {
+  const somebody = "Vote111111111111111111111111111111111111111"
   const chain = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
   const asset = `${chain}/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v`
   const solana = (accounts: Intent["accounts"]) =>
     intentOf([pay({ to: "TokenAccount", asset })], { format: "solana/message", chain }, accounts)
-  expect(codeOf(never({ to: ["Somebody"] }), [solana(new Map())])).toBe(DENIED)
-  expect(codeOf(never({ to: ["Somebody"] }), [solana(new Map([["TokenAccount", { owner: "Alice" }]]))])).toBe(ok)
-  expect(codeOf(never({ to: ["Somebody"] }), [solana(new Map([["TokenAccount", { owner: "Somebody" }]]))])).toBe(DENIED)
+  expect(codeOf(never({ to: [somebody] }), [solana(new Map())])).toBe(DENIED)
+  expect(codeOf(never({ to: [somebody] }), [solana(new Map([["TokenAccount", { owner: "Alice" }]]))])).toBe(ok)
+  expect(codeOf(never({ to: [somebody] }), [solana(new Map([["TokenAccount", { owner: somebody }]]))])).toBe(DENIED)
 })
 
 test("a name that stands for nothing makes every task an error, and lint says which", () => {
@@ -279,6 +280,10 @@ test("a name that stands for nothing makes every task an error, and lint says wh
     only({ max_fee: ["0.0000000000000000001 ETH"] }),
     only({ to: ["@own:44"] }),
     never({ contracts: ["@nobody"] }),
+    // typing errors: a digit too few, a wrong capital, a name without its @
+    never({ to: ["0x70997970c51812dc3a010c7d01b50e0d17dc79c"] }),
+    never({ to: ["0x70997970C51812dc3A010C7d01b50e0d17dc79c8"] }),
+    never({ contracts: ["mixer"] }),
     { limits: [{ name: "one", asset: "GOLD", per: "all", window: "1h", max_amount: "1 GOLD" }] },
     { limits: [{ name: "one", asset: "ETH", per: "all", window: "1h", max_amount: "1 BTC" }] },
     { limits: [{ name: "one", asset: "ETH", per: "all", window: "1h", max_amount: "-1 ETH" }] },
@@ -287,7 +292,7 @@ test("a name that stands for nothing makes every task an error, and lint says wh
     const errors = lint(rulesFrom(keySign)).filter(({ severity }) => severity === "error")
     expect(errors.map(({ what }) => what.split(":")[0])).toEqual(["every task is an error"])
     // In words: what people are told names no line of our source.
-    expect(errors[0]?.what).toMatch(/(nobody|GOLD|ETH|BTC|@own:44)/)
+    expect(errors[0]?.what).toMatch(/(nobody|GOLD|ETH|BTC|@own:44|0x7099|mixer)/)
     expect(errors[0]?.what).not.toContain("RangeError")
   }
 })

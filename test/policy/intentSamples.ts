@@ -152,7 +152,10 @@ const evmReading = fc
 const psbtReading = fc
   .record({
     outpoints: fc.subarray(["a:0", "b:1", "c:2"], { minLength: 1 }),
-    to: fc.constantFrom("bc1qone", "bc1qtwo"),
+    to: fc.constantFrom(
+      "bc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq",
+      "bc1qppppppppppppppppppppppppppppppppppppppppp",
+    ),
     amount,
     fee: fc.constantFrom(0n, 100_000n),
     from: fc.constantFrom<readonly string[]>(["bc1qfrom"], ["bc1qfrom", "bc1qother"]),
@@ -220,9 +223,20 @@ const drop = (table: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined))
 const kinds = fc.uniqueArray(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 8 })
 const assets = fc.subarray(["ETH", "USDC", "BTC", STRANGE], { minLength: 1 })
-const to = fc.subarray(["@exchange", "@cold", "@own:m/44/60/0/0/7", BOB, CAROL.toLowerCase(), "@usdc", "bc1qone"], {
-  minLength: 1,
-})
+const to = fc.subarray(
+  [
+    "@exchange",
+    "@cold",
+    "@own:m/44/60/0/0/7",
+    BOB,
+    CAROL.toLowerCase(),
+    "@usdc",
+    "bc1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq",
+  ],
+  {
+    minLength: 1,
+  },
+)
 const initiators = fc.constantFrom(["ops"], ["ops", "eve"])
 const perAsset = (eth: readonly string[]) =>
   fc
