@@ -9,6 +9,7 @@ import type { Abi, AbiFunction, AbiParameter } from "../intent/evm/abiJson.ts"
 import type { AbiType } from "../intent/evm/abiType.ts"
 import { argumentsAt, type NamedValue } from "../intent/evm/namedCall.ts"
 import { accountIn } from "./abiCalls.ts"
+import { spellingProblem } from "./address.ts"
 import { meaningless } from "./doubt.ts"
 import { destinationAt, type EffectView } from "./effectView.ts"
 import type { AllowEntry, DenyEntry } from "./entrySchema.ts"
@@ -81,8 +82,8 @@ function abisFor({ contracts }: AnyEntry, names: Names): readonly Abi[] {
 
 /** Elsewhere than on EVM chains and TRON operations have names of their own, which no ABI says. */
 function demandFunction(text: string, { contracts }: AnyEntry, abis: readonly Abi[], names: Names): void {
-  const chains = (contracts ?? []).flatMap((one) => namedBy(one, names, "contracts")).map(({ chain }) => chain)
-  const isByAbi = chains.length > 0 && chains.every((chain) => ["eip155", "tron"].includes(namespaceOf(chain)))
+  const meant = (contracts ?? []).flatMap((one) => namedBy(one, names, "contracts"))
+  const isByAbi = meant.length > 0 && meant.every(({ chain, key }) => hasAbis(chain, key))
   if (!isByAbi || abis.some((abi) => [...abi.values()].some(({ name }) => name === text))) return
   throw meaningless(
     abis.length === 0
@@ -90,6 +91,12 @@ function demandFunction(text: string, { contracts }: AnyEntry, abis: readonly Ab
       : `no ABI of ${contracts?.join(", ")} has a function ${text}`,
   )
 }
+
+/** A bare address has no chain, and says by its spelling where it can stand. */
+const hasAbis = (chain: string, key: string | undefined): boolean =>
+  chain === ""
+    ? key !== undefined && ["eip155:", "tron:"].some((on) => spellingProblem(on, key) === undefined)
+    : ["eip155", "tron"].includes(namespaceOf(chain))
 
 function argumentCondition(
   wanted: NonNullable<AllowEntry["arguments"]>[number] | NonNullable<DenyEntry["arguments"]>[number],

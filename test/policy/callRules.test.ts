@@ -296,6 +296,7 @@ test.each<[string, object, string]>([
   ["a name that stands for nothing", allow(to("@nobody")), "no address is called @nobody"],
   ["a function that no ABI has", allow({ contracts: ["@router"], selectors: ["swapAll"] }), "has a function swapAll"],
   ["a function's name without ABI", allow({ contracts: ["@plain"], selectors: ["swap"] }), "none of @plain has an abi"],
+  ["a function's name of a bare address without ABI", deny({ contracts: [BOB], selectors: ["swap"] }), "has an abi"],
   [
     "deny: a function that no ABI has",
     deny({ contracts: ["@router"], selectors: ["swapAll"] }),
