@@ -243,7 +243,7 @@ describe("[log]", () => {
     const count = 25_000
     for (let i = 0; i < count; i++) {
       open.log.debug("x".repeat(50), { i })
-      if (i % 2_000 === 0) await inFile(file("rotate").filename, new RegExp(` i=${i}\n`))
+      if (i % 2_000 === 0) await inFolder(join(folder, "rotate"), new RegExp(` i=${i}\n`))
     }
     await open.close()
     const at = join(folder, "rotate")
@@ -324,4 +324,16 @@ describe("[log]", () => {
 /** Resolves when the file holds it. */
 async function inFile(path: string, wanted: RegExp): Promise<void> {
   while (!wanted.test(readFileSync(path, "utf8"))) await Bun.sleep(1)
+}
+
+/** Resolves when a file of the folder holds it. One that is renamed meanwhile is looked for again. */
+async function inFolder(path: string, wanted: RegExp): Promise<void> {
+  const text = (name: string) => {
+    try {
+      return readFileSync(join(path, name), "utf8")
+    } catch {
+      return ""
+    }
+  }
+  while (!readdirSync(path).some((name) => wanted.test(text(name)))) await Bun.sleep(1)
 }
