@@ -1,4 +1,7 @@
-/** What goes into a package beside the binary: the same for every machine. */
+/**
+ * What goes into a package beside the binary: the same for every machine. Its README is written for who has only the package;
+ * sources stay out, but for the example callback servers, which stand in kit/examples.
+ */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -13,24 +16,35 @@ import { type Lock, sbom } from "./sbom.ts"
 import type { TarFile } from "./tar.ts"
 
 const COMPLETIONS = { bash: "cosigner.bash", zsh: "_cosigner", fish: "cosigner.fish" } as const
-const DOCUMENTS = ["LICENSE", "README.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "Containerfile"]
+const DOCUMENTS = ["LICENSE", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "Containerfile"]
 
 export async function commonFiles(edition: Edition, lock: Lock, time: Date): Promise<readonly TarFile[]> {
   const below = (pattern: string): readonly string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })]
   const copied = [...DOCUMENTS, ...below("docs/**/*.{md,svg}"), ...below("systemd/**/*")].map(async (path) =>
-    file(path, await readFile(join(root, path))),
+    file(path, path.endsWith(".md") ? inPackage(await textOf(path)) : await readFile(join(root, path))),
   )
+  const examples = below(`${EXAMPLES}/**/*.{md,json,go,mod,java,py,txt,ts}`)
+    .filter((path) => !path.includes("node_modules"))
+    .map(async (path) => file(inPackage(path), await textOf(path)))
   const completions = SHELLS.map(async (shell) => file(`completions/${COMPLETIONS[shell]}`, await completion(shell)))
   const pages = [...manPages(await commandPages(), edition)].map(([name, text]) => file(`man/man1/${name}`, text))
   const filePages = [...fileManPages(edition)].map(([name, text]) => file(`man/man5/${name}`, text))
   return [
-    ...(await Promise.all([...copied, ...completions])),
+    file("README.md", await textOf("scripts/release/README.md")),
+    ...(await Promise.all([...copied, ...examples, ...completions])),
     ...pages,
     ...filePages,
     file("configs/cosigner.toml.template", template()),
     file("sbom.cdx.json", `${JSON.stringify(sbom(lock, time), null, 2)}\n`),
   ]
 }
+
+const textOf = (path: string): Promise<string> => readFile(join(root, path), "utf8")
+
+const EXAMPLES = "src/kit/examples"
+
+/** What a text, or a path, calls the examples in a package. */
+const inPackage = (text: string): string => text.replaceAll(EXAMPLES, "kit/examples")
 
 export const file = (path: string, content: string | Uint8Array, executable = false): TarFile => ({
   path,

@@ -2,7 +2,7 @@
  * A callback server with mistakes planted in it, one for each case of the conformance kit and named like it. Without any
  * it is a good server, written apart from the reference one and from its parsers.
  */
-import { createHmac, createPublicKey, createVerify } from "node:crypto"
+import { createHash, createHmac, createPublicKey, createVerify } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { forge, nodeKey, publicPem, serverKey, strangerKey } from "./kit.ts"
@@ -258,9 +258,42 @@ function intentMistake(extra: Fields, detail: Fields): string | undefined {
   if (effects.some(({ kind }) => kind === "left_out")) return `intent-left-out-${format}`
   const raw = Object(Object(extra["transaction"]).raw_tx_info).unsigned_raw_tx
   const to = String(effects[0]?.["to"]).slice(2).toLowerCase()
-  if (String(raw).includes(to)) return undefined
+  if (String(raw).includes(to))
+    return intent["intent_hash"] === hashOf(intent, detail) ? undefined : "intent-other-hash"
   // The intent is right about where people think it goes, or the transaction is.
   return to === ALLOWED.slice(2).toLowerCase() ? `intent-other-raw-${format}` : "intent-contradicts"
+}
+
+/** Of an intent with one transfer, from docs/spec/intents.md 6.1. */
+function hashOf(intent: Fields, detail: Fields): string {
+  const u32 = (n: number) => Buffer.from(n.toString(16).padStart(8, "0"), "hex").toString("latin1")
+  const listed = (...parts: readonly string[]) =>
+    u32(parts.length) + parts.map((part) => u32(part.length) + part).join("")
+  const tagged = (tag: string, ...fields: readonly string[]) => {
+    const head = `TSSN1${String.fromCharCode(tag.length)}${tag}${String.fromCharCode(fields.length)}`
+    const frame = head + fields.map((field) => u32(field.length) + field).join("")
+    return createHash("sha256").update(Buffer.from(frame, "latin1")).digest("latin1")
+  }
+  const [effect] = [intent["effects"]].flat().map((one): Fields => Object(one))
+  const { kind, from, to, asset, amount } = effect ?? {}
+  const fee = Object(intent["fee"])
+  const words = ["amount", `i${amount}`, "asset", `s${asset}`, "from", `s${from}`, "kind", `s${kind}`, "to", `s${to}`]
+  const digest = Buffer.from(String([intent["digests"]].flat()[0]).slice(2), "hex").toString("latin1")
+  const [path] = [detail["bip32_path_list"]].flat()
+  const hash = tagged(
+    "intent",
+    u32(1),
+    String(intent["format"]),
+    String(detail["root_pub_key"]),
+    String(intent["chain"]),
+    listed(String([intent["from"]].flat()[0])),
+    tagged("intent/effect", ...words),
+    listed(fee.max, fee.asset, String(fee.unbounded)),
+    listed(String(intent["nonce"])),
+    listed(),
+    listed(listed(listed(String(path)), listed(), digest)),
+  )
+  return `0x${Buffer.from(hash, "latin1").toString("hex")}`
 }
 
 function judgeWords(

@@ -10,9 +10,11 @@ import { offlineContext } from "../../intent/context.ts"
 import { DEFAULT_SETTINGS } from "../../intent/decoder.ts"
 import { addressOf, parseAddress, tokenAsset } from "../../intent/evm/address.ts"
 import { transactionDecoder } from "../../intent/evm/transaction.ts"
+import { intentHashText } from "../../intent/hash.ts"
 import { effectJson } from "../../intent/json.ts"
-import { type Account, isProblem, type Reading } from "../../intent/reading.ts"
+import { type Account, type Effect, isProblem, type Reading } from "../../intent/reading.ts"
 import { intentText } from "../../intent/text.ts"
+import { parsePath } from "../../keys/path.ts"
 import type { EvmChain, ReferenceRules } from "./config.ts"
 import { formatEther, looksLike } from "./words.ts"
 
@@ -66,23 +68,59 @@ function decideSign(rules: ReferenceRules, request: CallbackRequest): string | u
   const named = at(extraInfo, "transaction", "chain_id")
   if (named !== undefined && named !== chain.name)
     return `the transaction is for ${chain.name}, and extra_info names another chain`
-  const contradiction = refusedIntent(reading, `${hashes[0]}`, at(extraInfo, "intent"))
+  const contradiction = refusedIntent(reading, request)
   if (contradiction !== undefined) return contradiction
   if (reading.fee.max > chain.maxFee) return `its fee of up to ${formatEther(reading.fee.max)} is above the limit`
   return decideTransfer(chain, reading, extraInfo)
 }
 
-/** What the node says that it read must be what is read here, senders aside: these only the node derives. */
-function refusedIntent(reading: Reading, hash: string, intent: unknown): string | undefined {
-  if (intent === undefined) return undefined
+/**
+ * What the node says that it read must be what is read here, senders aside: these only the node derives. Its hash, which names the
+ * signing session, must be the hash of just that.
+ */
+function refusedIntent(reading: Reading, { detail, extraInfo }: CallbackRequest): string | undefined {
+  const intent = at(extraInfo, "intent")
+  const ofTask = at(extraInfo, "intent_hash")
+  if (intent === undefined && ofTask === undefined) return undefined
   const [shown, other] = Array.isArray(intent) ? intent : []
   const digests = at(shown, "digests")
-  if (other !== undefined || !Array.isArray(digests) || digests.length !== 1 || digests[0] !== hash)
+  const own = reading.signs.map(({ bytes }) => `0x${toHex(bytes)}`)
+  if (other !== undefined || JSON.stringify(digests) !== JSON.stringify(own))
     return "the node's intent is not of the digest that is to be signed"
-  const own = reading.effects.map((effect) => effectJson(effect))
-  if (at(shown, "chain") !== reading.chain || withoutSenders(at(shown, "effects")) !== withoutSenders(own))
+  const effects = reading.effects.map((effect) => effectJson(effect))
+  if (at(shown, "chain") !== reading.chain || withoutSenders(at(shown, "effects")) !== withoutSenders(effects))
     return "the node's intent shows something else than the raw transaction"
-  return undefined
+  const hash = hashFor(reading, detail, at(shown, "from"))
+  return hash !== undefined && hash === at(shown, "intent_hash") && (ofTask ?? hash) === hash
+    ? undefined
+    : "the intent hash is not that of what the node's intent shows"
+}
+
+/** The hash of the reading as its sender's; undefined where no sender, root key or path is named. */
+function hashFor(reading: Reading, detail: CallbackRequest["detail"], from: unknown): string | undefined {
+  const [sender, other] = Array.isArray(from) ? from : []
+  const { root_pub_key: root, bip32_path_list: paths } = detail
+  const [text] = Array.isArray(paths) ? paths : []
+  const path = pathOf(text)
+  if (typeof sender !== "string" || other !== undefined || typeof root !== "string" || path === undefined)
+    return undefined
+  const effects = reading.effects.map((effect) => bySender(effect, sender))
+  return intentHashText(
+    { ...reading, from: [sender], effects, signs: reading.signs.map((s) => ({ ...s, path })) },
+    root,
+  )
+}
+
+/** Here nobody derives the signer, so every account that waits for it has no name yet. */
+const bySender = (effect: Effect, sender: string): Effect =>
+  "from" in effect && typeof effect.from !== "string" ? { ...effect, from: sender } : effect
+
+function pathOf(text: unknown): readonly number[] | undefined {
+  try {
+    return typeof text === "string" ? parsePath(text) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 const withoutSenders = (effects: unknown): string =>

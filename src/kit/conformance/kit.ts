@@ -41,6 +41,13 @@ export interface Kit {
 
 export const ping: Body = { request_id: "", request_type: 0, request_detail: "", extra_info: "" }
 
+/** Who signs the sample, and at which path of which key. */
+export const SENDER = new Uint8Array(20).fill(7)
+export const SAMPLE_ROOT = "xpub"
+export const SAMPLE_PATH = "m/44/60/0/0/0"
+export const SAMPLE_GAS = 21_000n
+export const SAMPLE_GAS_PRICE = 1_000_000_000n
+
 const ORG = { org_id: "5f0c6a52-0000-4000-8000-000000000001" }
 
 export function keyGenBody(kit: Kit): Body {
@@ -74,9 +81,9 @@ export function signBody(kit: Kit, over: SignOver = {}): Body {
   const raw = (over.encode ?? legacy)(transferOf(sample, over.transfer))
   const detail = {
     group_id: "group-1",
-    root_pub_key: "xpub",
+    root_pub_key: SAMPLE_ROOT,
     used_node_ids: ["n1", "n2"],
-    bip32_path_list: ["m/44/60/0/0/0"],
+    bip32_path_list: [SAMPLE_PATH],
     msg_hash_list: over.hashes ?? [digestOf(raw)],
     tweak_list: [""],
     signature_type: 1,
@@ -88,7 +95,7 @@ export function signBody(kit: Kit, over: SignOver = {}): Body {
   const extra = {
     org: ORG,
     transaction: transactionOf(sample, raw, over),
-    source_addresses: [{ address: addressOf(new Uint8Array(20).fill(7)), chain_id: sample.chainName }],
+    source_addresses: [{ address: addressOf(SENDER), chain_id: sample.chainName }],
     ...(over.intent === undefined ? {} : { intent: over.intent }),
   }
   return {
@@ -104,8 +111,8 @@ export const transferOf = (sample: Sample, over: Partial<SampleTransfer> = {}): 
   to: sample.to,
   value: sample.amount,
   data: new Uint8Array(0),
-  gasPrice: 1_000_000_000n,
-  gas: 21_000n,
+  gasPrice: SAMPLE_GAS_PRICE,
+  gas: SAMPLE_GAS,
   ...over,
 })
 

@@ -22,6 +22,9 @@ function head(base: number, length: number): Bytes {
   return concat(u8(base + 55 + digits.length), digits)
 }
 
+/** Of every transaction here. */
+export const SAMPLE_NONCE = 9n
+
 export interface SampleTransfer {
   readonly chainId: bigint
   readonly to: Uint8Array
@@ -33,20 +36,24 @@ export interface SampleTransfer {
 
 /** With EIP-155's three closing fields. */
 export const legacy = (t: SampleTransfer): Bytes =>
-  encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data, t.chainId, 0n, 0n])
+  encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, t.value, t.data, t.chainId, 0n, 0n])
 
 /** As before EIP-155: valid on every chain. */
-export const withoutChain = (t: SampleTransfer): Bytes => encodeRlp([9n, t.gasPrice, t.gas, t.to, t.value, t.data])
+export const withoutChain = (t: SampleTransfer): Bytes =>
+  encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, t.value, t.data])
 
 /** The amount with a leading zero: another encoding of the same number, hence another hash. */
 export const padded = (t: SampleTransfer): Bytes =>
-  encodeRlp([9n, t.gasPrice, t.gas, t.to, concat(u8(0), shortest(t.value)), t.data, t.chainId, 0n, 0n])
+  encodeRlp([SAMPLE_NONCE, t.gasPrice, t.gas, t.to, concat(u8(0), shortest(t.value)), t.data, t.chainId, 0n, 0n])
 
 export const eip1559 = (t: SampleTransfer): Bytes =>
-  concat(u8(2), encodeRlp([t.chainId, 9n, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, []]))
+  concat(u8(2), encodeRlp([t.chainId, SAMPLE_NONCE, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, []]))
 
 /** The same payment as a transaction of type 4, with one authorization for every chain; its signature is made up. */
 export const delegating = (t: SampleTransfer): Bytes => {
   const authorization: RlpInput = [0n, new Uint8Array(20).fill(0xee), 0n, 1n, 7n, 9n]
-  return concat(u8(4), encodeRlp([t.chainId, 9n, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, [], [authorization]]))
+  return concat(
+    u8(4),
+    encodeRlp([t.chainId, SAMPLE_NONCE, 1n, t.gasPrice, t.gas, t.to, t.value, t.data, [], [authorization]]),
+  )
 }

@@ -3,13 +3,29 @@
  * digest, in every format that a node reads. A server may decide by the intent alone; then it compares its digests, and takes no
  * effect for granted that it does not know.
  */
-import { copy } from "../../../bytes.ts"
+import { copy, fromHex } from "../../../bytes.ts"
 import { BITCOIN, evmChain, NATIVE_ASSETS, SOLANA, TRON } from "../../../intent/caip.ts"
 import { addressOf } from "../../../intent/evm/address.ts"
-import { FORMATS, type Format } from "../../../intent/reading.ts"
+import { intentHashText } from "../../../intent/hash.ts"
+import { readingJson } from "../../../intent/json.ts"
+import { FORMATS, type Format, type Reading } from "../../../intent/reading.ts"
+import { parsePath } from "../../../keys/path.ts"
 import { approves } from "../client.ts"
-import { ask, type Case, digestOf, mustRefuse, type Sample, signBody, transferOf } from "../kit.ts"
-import { legacy } from "../rlpEncode.ts"
+import {
+  ask,
+  type Case,
+  digestOf,
+  mustRefuse,
+  SAMPLE_GAS,
+  SAMPLE_GAS_PRICE,
+  SAMPLE_PATH,
+  SAMPLE_ROOT,
+  type Sample,
+  SENDER,
+  signBody,
+  transferOf,
+} from "../kit.ts"
+import { legacy, SAMPLE_NONCE } from "../rlpEncode.ts"
 
 export const intentCases: readonly Case[] = [
   {
@@ -32,6 +48,10 @@ export const intentCases: readonly Case[] = [
       return { intent: [shown(other, "evm/transaction", digestOf(legacy(transferOf(sample))))] }
     },
   ),
+  mustRefuse("intent-other-hash", "minor", "an intent whose hash is not that of what it shows", (sample) => {
+    const intent = shown(sample, "evm/transaction", digestOf(legacy(transferOf(sample))))
+    return { intent: [{ ...intent, intent_hash: `0x${"5a".repeat(32)}` }] }
+  }),
   ...FORMATS.flatMap((format) => [
     mustRefuse(
       named("intent-other-digest", format),
@@ -59,8 +79,9 @@ export const intentCases: readonly Case[] = [
       `an intent of ${format} of which effects are left out`,
       (sample) => {
         const digest = digestOf(legacy(transferOf(sample)))
-        const { effects, ...rest } = shown(sample, format, digest)
-        return { raw: "absent", intent: [{ ...rest, effects: [...effects, { kind: "left_out", effects: "7" }] }] }
+        const intent = shown(sample, format, digest)
+        const effects = [intent["effects"], { kind: "left_out", effects: "7" }].flat()
+        return { raw: "absent", intent: [{ ...intent, effects }] }
       },
     ),
   ]),
@@ -73,22 +94,24 @@ function named(id: string, format: Format): string {
 const otherDigest = (sample: Sample): string =>
   digestOf(legacy(transferOf(sample, { value: sample.amount * 1_000n + 1n })))
 
-/** The sample's transfer as an intent of a format: what people are shown is good in every case. */
-function shown({ chainId, to, amount }: Sample, format: Format, digest: string) {
+type Shown = Readonly<Record<string, unknown>>
+
+/** The sample's transfer as an intent of a format, with its hash: what people are shown is good in every case. */
+function shown({ chainId, to, amount }: Sample, format: Format, digest: string): Shown {
   const chain = chainOf(format, chainId)
   const asset = NATIVE_ASSETS.get(chain)?.id ?? `${chain}/slip44:60`
-  const address = addressOf(to)
-  return {
+  const reading: Reading = {
     format,
     chain,
-    from: [address],
-    effects: [{ kind: "transfer", from: address, to: address, asset, amount: amount.toString() }],
-    fee: { max: "21000000000000", asset, unbounded: false },
-    digests: [digest],
-    intent_hash: `0x${"00".repeat(32)}`,
-    text: [`transfer ${amount} base units of ${asset} to ${address} on ${chain}`],
-    messages: [0],
+    from: [addressOf(SENDER)],
+    effects: [{ kind: "transfer", from: addressOf(SENDER), to: addressOf(to), asset, amount }],
+    fee: { max: SAMPLE_GAS * SAMPLE_GAS_PRICE, asset, unbounded: false },
+    nonce: SAMPLE_NONCE.toString(),
+    signs: [{ path: parsePath(SAMPLE_PATH), bytes: fromHex(digest.slice(2)) ?? new Uint8Array(0) }],
   }
+  const text = [`transfer ${amount} base units of ${asset} to ${addressOf(to)} on ${chain}`]
+  const intentHash = intentHashText(reading, SAMPLE_ROOT)
+  return { ...readingJson(reading, { intentHash, text }), messages: [0] }
 }
 
 function chainOf(format: Format, chainId: bigint): string {

@@ -1,0 +1,3 @@
+module callbackserver
+
+go 1.22
