@@ -94,10 +94,10 @@ function named(id: string, format: Format): string {
 const otherDigest = (sample: Sample): string =>
   digestOf(legacy(transferOf(sample, { value: sample.amount * 1_000n + 1n })))
 
-type Shown = Readonly<Record<string, unknown>>
+type IntentShown = Readonly<Record<string, unknown>>
 
 /** The sample's transfer as an intent of a format, with its hash: what people are shown is good in every case. */
-function shown({ chainId, to, amount }: Sample, format: Format, digest: string): Shown {
+function shown({ chainId, to, amount }: Sample, format: Format, digest: string): IntentShown {
   const chain = chainOf(format, chainId)
   const asset = NATIVE_ASSETS.get(chain)?.id ?? `${chain}/slip44:60`
   const reading: Reading = {
