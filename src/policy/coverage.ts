@@ -96,22 +96,21 @@ class ReadingCoverage {
   }
 
   /** Whether some effect is covered by one of the entries that `among` takes. */
-  #coversSomething(among: (entry: Allowing) => boolean, views: readonly EffectView[]): boolean {
+  #coversSomething(among: (entry: Allowing) => boolean): boolean {
     const entries = this.standing.filter(among)
     if (entries.length === 0) return false
     const plans = this.#plansOf(entries)
-    return views.some((view) => this.#firstOf(plans, view) !== undefined)
+    return this.views.some((view) => this.#firstOf(plans, view) !== undefined)
   }
 
   anyMemo(): boolean {
-    const others = this.views.filter(({ effect }) => effect.kind !== "memo")
-    return this.#coversSomething((entry) => entry.anyMemo, others)
+    return this.#coversSomething((entry) => entry.anyMemo)
   }
 
   coversFee(): boolean {
     const { fee } = this.intent.reading
     if (fee.max === 0n && !fee.unbounded) return true
-    return this.#coversSomething((entry) => coversFee(entry, fee), this.views)
+    return this.#coversSomething((entry) => coversFee(entry, fee))
   }
 }
 

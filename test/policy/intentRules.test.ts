@@ -144,6 +144,13 @@ test.each<[string, object, Intent, string]>([
     intentOf([pay()], { fee: { max: 1n, asset: ETH, unbounded: true } }),
     ok,
   ],
+  [
+    "no fee, of an asset that the entry does not bound",
+    only({ max_fee: ["1 ETH"] }),
+    intentOf([pay()], { fee: { max: 0n, asset: BTC, unbounded: false } }),
+    ok,
+  ],
+  ["a transfer to what is listed as a contract", only({ contracts: ["@usdc"] }), intentOf([pay({ to: TOKEN })]), NO],
   ["another path of the key", only({ paths: ["m/44/60/0/0/6"] }), intentOf([pay()]), NO],
   ["typed data for every chain", only({}), intentOf([pay()], { chain: "eip155:*" }), NO],
   ["typed data for every chain, named", only({ chains: ["eip155:*"] }), intentOf([pay()], { chain: "eip155:*" }), ok],
@@ -259,6 +266,29 @@ test("deny: what is signed for every chain goes to the target on its chain too",
   const anywhere = intentOf([pay()], { chain: "eip155:*", format: "evm/typed-data" })
   expect(codeOf(never({ to: ["@exchange"] }), [anywhere])).toBe(DENIED)
   expect(codeOf(never({ to: ["@usdc"] }), [anywhere])).toBe(ok)
+})
+
+test("deny: what is signed for every chain matches each chain, and an unknown path each pattern", () => {
+  expect(codeOf(never({ chains: ["eip155:1"] }), [intentOf([pay()], { chain: "eip155:*" })])).toBe(DENIED)
+  const unknown = intentOf([pay()], { signs: [{ path: undefined, bytes: new Uint8Array(32) }] })
+  expect(codeOf(never({ paths: ["m/9"] }), [unknown])).toBe(DENIED)
+  expect(codeOf(never({ paths: ["m/9"] }), [intentOf([pay()])])).toBe(ok)
+})
+
+test("allow: a call is not covered by the transfer of another token id, though the amount is the number of the id", () => {
+  const nft = `eip155:1/erc721:${BOB.toLowerCase()}/1`
+  const names = namesFrom({ ...INTENT, assets: [{ name: "NFT", id: nft, decimals: 0 }] })
+  const data = Uint8Array.from(
+    Buffer.from(
+      `42842e0e${[ALICE.slice(2).toLowerCase(), CAROL.slice(2).toLowerCase(), "1"].map(word).join("")}`,
+      "hex",
+    ),
+  )
+  const asked = (tokenId: bigint) => [
+    intentOf([call({ to: BOB, selector: "0x42842e0e", data }), pay({ asset: nft, to: CAROL, amount: 1n, tokenId })]),
+  ]
+  expect(codeOf(only({}), asked(1n), names)).toBe(ok)
+  expect(codeOf(only({}), asked(7n), names)).toBe(NO)
 })
 
 test("deny: a token account of Solana of which nobody can say whose it is matches every target", () => {
