@@ -26,9 +26,22 @@ export type AdminReply =
   | { readonly kind: "answer"; readonly answer: AdminAnswer }
   | { readonly kind: "header"; readonly header: Bytes; readonly path: string }
 
-export type ToAdmin =
-  | { readonly kind: "open"; readonly path: string; readonly address: string; readonly uid: number }
-  | { readonly kind: "reply"; readonly id: number; readonly reply: AdminReply }
+export interface AdminLimits {
+  /** For a whole request to come, and for its answer to be read, in ms. */
+  readonly requestMs: number
+  /** For the main thread to answer, in ms. */
+  readonly replyMs: number
+}
+
+export interface OpenAdmin {
+  readonly kind: "open"
+  readonly path: string
+  readonly address: string
+  readonly uid: number
+  readonly limits: AdminLimits
+}
+
+export type ToAdmin = OpenAdmin | { readonly kind: "reply"; readonly id: number; readonly reply: AdminReply }
 
 export type FromAdmin =
   | { readonly kind: "opened" }

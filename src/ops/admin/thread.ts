@@ -9,12 +9,13 @@ import type { Log } from "../../log.ts"
 import type { Store } from "../../store/store.ts"
 import type { Shown } from "../inventory/shown.ts"
 import {
+  type AdminLimits,
   type AdminQuestion,
   type AdminReply,
   type AdminTold,
   type FromAdmin,
   NOTHING,
-  type ToAdmin,
+  type OpenAdmin,
 } from "./messages.ts"
 import { addressOf, prepareFolder, socketOf } from "./place.ts"
 import { type AdminCommand, refusal } from "./protocol.ts"
@@ -22,6 +23,7 @@ import { type AdminCommand, refusal } from "./protocol.ts"
 // In the binary this module lies in the bundle's root, and the thread's program in the folder of its own entry point.
 const PROGRAM = new URL(build.mode === "compiled" ? "./ops/admin/worker.ts" : "./worker.ts", import.meta.url)
 
+const LIMITS: AdminLimits = { requestMs: 5_000, replyMs: 10_000 }
 const OPEN_MS = 10_000
 /** Between a death and the next start. */
 const RESTART_MS = 5_000
@@ -31,6 +33,7 @@ interface AdminSocketOptions {
   /** Throws what the command meets. */
   readonly carryOut: (command: AdminCommand) => Shown
   readonly log: Log
+  readonly limits?: AdminLimits
 }
 
 interface AdminSocket {
@@ -41,7 +44,7 @@ interface AdminSocket {
 
 /** Resolves when the socket is open, or when it is known that it does not open. Never rejects. */
 export async function startAdmin(options: AdminSocketOptions): Promise<AdminSocket> {
-  const { store, log } = options
+  const { store, log, limits = LIMITS } = options
   const path = socketOf(store.path)
   const uid = process.getuid?.() ?? -1
   const closed = (why: string): AdminSocket => {
@@ -56,7 +59,7 @@ export async function startAdmin(options: AdminSocketOptions): Promise<AdminSock
   } catch (error) {
     return closed(errorText(error))
   }
-  const thread = new AdminThread({ kind: "open", path, address, uid }, options)
+  const thread = new AdminThread({ kind: "open", path, address, uid, limits }, options)
   const why = await thread.opened
   if (why === undefined) return { path, stop: () => thread.stop(path) }
   thread.stop(undefined)
@@ -66,7 +69,7 @@ export async function startAdmin(options: AdminSocketOptions): Promise<AdminSock
 class AdminThread {
   /** Why it did not open, or undefined. */
   readonly opened: Promise<string | undefined>
-  readonly #open: ToAdmin
+  readonly #open: OpenAdmin
   readonly #options: AdminSocketOptions
   readonly #tellOpened: (why: string | undefined) => void
   #worker: Worker | undefined
@@ -74,7 +77,7 @@ class AdminThread {
   #wasOpen = false
   #isStopped = false
 
-  constructor(open: ToAdmin, options: AdminSocketOptions) {
+  constructor(open: OpenAdmin, options: AdminSocketOptions) {
     this.#open = open
     this.#options = options
     const { promise, resolve } = Promise.withResolvers<string | undefined>()

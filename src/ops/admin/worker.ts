@@ -13,7 +13,15 @@ import { libc } from "../../hardening/libc.ts"
 import { unwrapKey, wrapKey } from "../../store/header.ts"
 import { TokenBucket } from "../../tokenBucket.ts"
 import { removeStale } from "../staleSocket.ts"
-import { type AdminQuestion, type AdminReply, type FromAdmin, NOTHING, type ToAdmin } from "./messages.ts"
+import {
+  type AdminLimits,
+  type AdminQuestion,
+  type AdminReply,
+  type FromAdmin,
+  NOTHING,
+  type OpenAdmin,
+  type ToAdmin,
+} from "./messages.ts"
 import { PasswordGate } from "./passwordGate.ts"
 import { type AdminPeer, isUserOrRoot, peerOf } from "./place.ts"
 import {
@@ -35,12 +43,8 @@ declare const self: {
 }
 
 const MAX_CONNECTIONS = 16
-/** For a whole request to come, and for its answer to be read. */
-const REQUEST_MS = 5_000
 /** For a permitted command to say how it ended. */
 const PERMITTED_MS = 60 * 60 * 1000
-/** For the main thread to answer. */
-const REPLY_MS = 10_000
 /** Lists cost the main thread time: few at once, and a few a second. */
 const REQUESTS = { burst: 20, perSecond: 2 }
 
@@ -61,6 +65,8 @@ const gate = new PasswordGate()
 const bucket = new TokenBucket(REQUESTS, performance.now())
 const asked = new Map<number, (reply: AdminReply | undefined) => void>()
 let [connections, lastId] = [0, 0]
+/** The main thread says what holds. */
+let limits: AdminLimits = { requestMs: 0, replyMs: 0 }
 let turn: Promise<unknown> = Promise.resolve()
 
 // ---- the main thread -------------------------------------------------------------------------------------------------
@@ -72,7 +78,7 @@ class Unanswered extends Error {}
 async function ask(question: AdminQuestion): Promise<AdminReply> {
   const id = ++lastId
   const { promise, resolve } = Promise.withResolvers<AdminReply | undefined>()
-  const timer = setTimeout(resolve, REPLY_MS, undefined)
+  const timer = setTimeout(resolve, limits.replyMs, undefined)
   asked.set(id, resolve)
   self.postMessage({ kind: "ask", id, question })
   const reply = await promise
@@ -149,7 +155,7 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   state.isBusy = false
   if (state.isOver) return wentAway(state)
   if (answer === undefined) return void connection.terminate()
-  patience(connection, state.permitted === undefined ? REQUEST_MS : PERMITTED_MS)
+  patience(connection, state.permitted === undefined ? limits.requestMs : PERMITTED_MS)
   send(connection, encodeAnswer(answer))
 }
 
@@ -225,7 +231,7 @@ function listen(address: string, uid: number): void {
           timer: undefined,
           unsent: undefined,
         }
-        patience(connection, REQUEST_MS)
+        patience(connection, limits.requestMs)
         if (connections > MAX_CONNECTIONS || !isUserOrRoot(peer, uid)) connection.terminate()
       },
       data(connection, piece) {
@@ -255,7 +261,8 @@ function listen(address: string, uid: number): void {
   })
 }
 
-async function open(path: string, address: string, uid: number): Promise<void> {
+async function open({ path, address, uid, limits: stated }: OpenAdmin): Promise<void> {
+  limits = stated
   try {
     // Opens the C library now: once the node has sealed its code, nothing is loaded.
     if (process.platform === "linux") libc()
@@ -269,6 +276,6 @@ async function open(path: string, address: string, uid: number): Promise<void> {
 }
 
 self.addEventListener("message", ({ data }) => {
-  if (data.kind === "open") void open(data.path, data.address, data.uid)
+  if (data.kind === "open") void open(data)
   else asked.get(data.id)?.(data.reply)
 })

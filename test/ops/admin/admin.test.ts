@@ -269,11 +269,11 @@ describe("what it is asked", () => {
     expect(documentOf(await raw(node.socket, info.subarray(0, 3), info.subarray(3)))).toMatchObject({ done: true })
   })
   test("is answered although the main thread was busy for longer than a request may take to come", async () => {
-    await using node = await running({ busy: () => Bun.sleepSync(5_500) })
+    await using node = await running({ busy: () => Bun.sleepSync(1_300), limits: { requestMs: 1_000, replyMs: 10_000 } })
     expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ done: true })
   }, 20_000)
   test("is not called refused while the main thread may still carry it out", async () => {
-    await using node = await running({ busy: () => Bun.sleepSync(10_500) })
+    await using node = await running({ busy: () => Bun.sleepSync(800), limits: { requestMs: 5_000, replyMs: 500 } })
     const sign = `{"command":"share-sign","group_id":"${ID(0)}","message":"hello"}`
     expect(await raw(node.socket, frame(sign, PASSWORD))).toHaveLength(0)
     await node.said(1)
@@ -302,7 +302,7 @@ describe("what it is asked", () => {
     for (const left of secrets) expect(() => left.expose()).toThrow("wiped")
   })
   test("comes in time, from so many at once, and so often", async () => {
-    await using node = await running()
+    await using node = await running({ limits: { requestMs: 1_000, replyMs: 10_000 } })
     const silent = Array.from({ length: 16 }, () => connect(node.socket).on("error", () => {}))
     await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("connect", resolve))))
     expect(await raw(node.socket, frame('{"command":"info"}'))).toHaveLength(0)

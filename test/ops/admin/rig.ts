@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { concat, u32be, utf8 } from "../../../src/bytes.ts"
 import { errnoOf } from "../../../src/files.ts"
 import { carryOut } from "../../../src/ops/admin/carryOut.ts"
+import type { AdminLimits } from "../../../src/ops/admin/messages.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
@@ -28,12 +29,15 @@ interface RunningOptions {
   readonly prepare?: (store: Store) => void
   /** What holds the main thread up before it carries out a command. */
   readonly busy?: () => void
+  /** Those of a node are long. */
+  readonly limits?: AdminLimits
 }
 
 export async function running({
   rules = RULES_OFF,
   prepare = () => {},
   busy = () => {},
+  limits,
 }: RunningOptions = {}): Promise<Running> {
   const home = new Home()
   const store = home.create(1, rsaKey)
@@ -51,6 +55,7 @@ export async function running({
       return carryOut({ store, self: partyNo(0), rules: () => rules }, command)
     },
     log,
+    ...(limits && { limits }),
   })
   return {
     home,
