@@ -269,7 +269,10 @@ describe("what it is asked", () => {
     expect(documentOf(await raw(node.socket, info.subarray(0, 3), info.subarray(3)))).toMatchObject({ done: true })
   })
   test("is answered although the main thread was busy for longer than a request may take to come", async () => {
-    await using node = await running({ busy: () => Bun.sleepSync(1_300), limits: { requestMs: 1_000, replyMs: 10_000 } })
+    await using node = await running({
+      busy: () => Bun.sleepSync(1_300),
+      limits: { requestMs: 1_000, replyMs: 10_000 },
+    })
     expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ done: true })
   }, 20_000)
   test("is not called refused while the main thread may still carry it out", async () => {
