@@ -6,6 +6,20 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
 const USES_BINARY = ["test/support/binary.ts", "scripts/toolchain.ts"]
+/** Folders whose tests compute, and neither start processes nor wait: a second run takes them, beside the one of the others. */
+const COMPUTING = [
+  "adversary",
+  "crypto",
+  "intent",
+  "keys",
+  "mpc",
+  "policy",
+  "reshare",
+  "settings",
+  "tasks",
+  "vectors",
+  "wire",
+]
 const RELATIVE_IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]+\.ts)"/g
 
 /** Files below test/ that the words choose, as bun chooses them: a path contains one of them. No words choose all. */
@@ -15,6 +29,9 @@ export function selectedTests(root: string, words: readonly string[]): readonly 
     .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
     .sort()
 }
+
+/** Whether the file, as `selectedTests` names it, is of those that only compute. */
+export const isComputing = (path: string): boolean => COMPUTING.some((folder) => path.startsWith(`test/${folder}/`))
 
 /** Whether one of these files, given from `root`, or a file that it imports, uses the binary. */
 export function needsBinary(root: string, files: readonly string[]): boolean {

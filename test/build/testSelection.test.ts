@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { needsBinary, selectedTests } from "../../scripts/testSelection.ts"
+import { isComputing, needsBinary, selectedTests } from "../../scripts/testSelection.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const root = join(import.meta.dir, "..", "..")
@@ -19,6 +19,13 @@ test("words choose by path, and what begins with a dash is none", () => {
   expect(selectedTests(root, ["--bail", "crypto/gf128"])).toEqual(["test/crypto/gf128.test.ts"])
   expect(selectedTests(root, ["--bail"])).toEqual(selectedTests(root, []))
   expect(selectedTests(root, ["no such file"])).toEqual([])
+})
+
+test("tests that only compute run beside the others: none of them runs the binary, and each test is in one of the two runs", () => {
+  const computing = selectedTests(root, []).filter(isComputing)
+  expect(computing.length).toBeGreaterThan(100)
+  expect(needsBinary(root, computing)).toBe(false)
+  expect(isComputing("test/e2e/crypto/a.test.ts")).toBe(false)
 })
 
 test("imports are followed once each, in circles and late ones too", () => {

@@ -16,22 +16,24 @@ setDefaultTimeout(120_000)
 const TASKS = 1_200
 const SHOWN = 1_000
 
-function fill(db: string): void {
+/** All tasks at once: their steps share commits. */
+async function fill(db: string): Promise<void> {
   using store = openStore(db, Secret.take(utf8(PASSWORD)), { readOnly: false })
-  for (let i = 0; i < TASKS; i++) {
-    store.tasks.claim({ ...claimOf(`task-${i}`), deadlineMs: Date.now() + 60_000, nowMs: Date.now() })
-    store.tasks.approve(
+  const ends = Array.from({ length: TASKS }, (_, i) => {
+    store.journal.claim({ ...claimOf(`task-${i}`), deadlineMs: Date.now() + 60_000, nowMs: Date.now() })
+    return store.journal.approve(
       `task-${i}`,
       Date.now(),
       () => ({ verdict: REJECT, debits: [] }),
       () => [],
     )
-  }
+  })
+  await Promise.all(ends)
 }
 
 test("loops of GET /tasks make the main thread open no record, and a probe is answered among them", async () => {
   using node = await makeNode()
-  fill(join(node.dir, "db", "secrets.db"))
+  await fill(join(node.dir, "db", "secrets.db"))
   node.configure('[status]\nenable = true\nlisten = "127.0.0.1:0"\n')
   await using it = node.start()
   const port = /127\.0\.0\.1:(\d+)/.exec(await it.line(/status port open/))?.[1]
@@ -59,7 +61,7 @@ test("loops of GET /tasks make the main thread open no record, and a probe is an
     if (before === undefined) throw new Error("nobody has asked for a second")
     const answers = new Map<number, number>()
     let probes = 0
-    const until = performance.now() + 3_000
+    const until = performance.now() + 2_000
     const loop = async (path: string) => {
       while (performance.now() < until) {
         const answer = await get(path)
@@ -75,7 +77,7 @@ test("loops of GET /tasks make the main thread open no record, and a probe is an
       }
     }
     await Promise.all([...Array.from({ length: clients }, (_, i) => loop(`/tasks?limit=100&skip=${i}`)), probe()])
-    expect(answers.get(200)).toBeGreaterThan(100)
+    expect(answers.get(200)).toBeGreaterThan(60)
     expect([...answers.keys()].every((status) => status === 200 || status === 429)).toBe(true)
     expect(probes).toBeGreaterThan(5)
     let after = await opened()

@@ -7,7 +7,7 @@ import { STEPS } from "./crashChild.ts"
 import { codeOf, epochNo, Folder, partyNo, password } from "./fixtures.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
-const KILLS = LONG ? 5_000 : 208
+const KILLS = LONG ? 5_000 : 104
 const LANES = 2
 const CHILD = join(import.meta.dir, "crashChild.ts")
 
