@@ -335,6 +335,10 @@ function dial({ link, store, log, identity }: NodeBase, tasks: TaskRunner): Link
       ...link,
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
       fencingToken: () => ({ ...store.fencingToken, bootId }),
+      followed: {
+        latest: () => store.waas.followed(link.waasKey),
+        follow: (token) => store.waas.follow(link.waasKey, token),
+      },
       isWaitedFor: () => tasks.open() > 0,
       limits: CHANNEL_LIMITS,
       timing: LINK_TIMING,

@@ -41,6 +41,7 @@ export const TAGS = [
   // Between a node and its WaaS; outside the threshold protocols, same framing.
   "waas/task",
   "waas/start",
+  "waas/token",
   "waas/cancel",
   "link/hello",
   // What a node says of itself beside its database; outside the protocols too.

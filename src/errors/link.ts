@@ -111,4 +111,17 @@ export const linkCodes = {
     what: (d) => `what listens at ${d.url} answers without TLS`,
     next: "check host and port of websocket.url: wss:// belongs to the port where TLS is spoken, which is WaaS's own with tls_cert, or that of the proxy before it",
   }),
+  "E-LNK-022": entry<{ readonly shown: string; readonly seen: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this WaaS is an older copy of the one that this node followed: it shows ${d.shown}, and the node has seen ${d.seen}`,
+    next: "stop the older copy; where it is the one to go on with (after a restore, say), stop it and run on it: cosigner waas adopt; the node goes on trying",
+  }),
+  "E-LNK-023": entry({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: () => "this WaaS was shown that a newer copy of it is at work, and serves no node any more",
+    next: "its log and GET /readyz say E-WAA-060: stop it, or make it the newest with cosigner waas adopt; the node goes on trying",
+  }),
 } as const

@@ -108,6 +108,12 @@ export const statusCodes = {
     what: (d) => `${d.blocked} of ${d.groups} groups cannot sign: ${d.why}`,
     next: "take the next step of the code named for each group; /groups and cosigner doctor list them all: after a restore, a rollback or bans that is a refresh: a KeyReshare at WaaS with the group as source and target",
   }),
+  "E-STA-019": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) => `WaaS says that it cannot work: ${d.why}`,
+    next: "nothing is wrong with this node; tell whoever runs WaaS, whose log and GET /readyz say the same",
+  }),
   "E-STA-020": entry<{ readonly url: string; readonly reason: string }>({
     kind: "fault",
     exit: EXIT.network,

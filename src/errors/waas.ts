@@ -88,6 +88,20 @@ export const waasCodes = {
     next: "keep the file for whoever looks into it; put back a copy from before, or delete it, then run: cosigner waas adopt",
   }),
 
+  "E-WAA-060": entry<{ readonly own: string; readonly seen: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `this WaaS is an older copy: a node has followed a newer one of the same key (here ${d.own}; there ${d.seen}); it serves nobody any more`,
+    next: "stop it and let the newer one work; if that one is lost for good and this one is to go on: cosigner waas adopt",
+  }),
+  "E-WAA-061": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the store of WaaS takes no writes: ${d.why}`,
+    next: "nothing new is signed until it does: on the machine of WaaS check the disk's space, and that its mount is writable; it goes on by itself",
+  }),
+
   "E-WAA-020": entry<{ readonly missing: readonly string[]; readonly causes: readonly string[] }>({
     kind: "fault",
     exit: EXIT.failure,

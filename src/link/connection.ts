@@ -5,12 +5,14 @@
 
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../bytes.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import { isProof, prove, type Transcript } from "../wire/hello.ts"
 import { type ChannelPacket, decodePacket, encodePacket, HELLO_FORM, type Packet } from "../wire/packets.ts"
-import { common, LINK, markedNonce, NONCE_BYTES, rangeOf, VERSIONS } from "../wire/versions.ts"
+import { common, LINK, LINK_WITH_STANDING, markedNonce, NONCE_BYTES, rangeOf, VERSIONS } from "../wire/versions.ts"
+import { isTokenOf } from "../wire/waasToken.ts"
 import { type DialFailure, dialError, refusalError, wrongServer } from "./failure.ts"
+import { follow } from "./followed.ts"
 import { asBuffer, type LinkOptions, shownUrl } from "./options.ts"
 
 export interface Measured {
@@ -42,6 +44,8 @@ export class Connection {
   #phase: Phase = "dialing"
   #version = 0
   #failure: DialFailure | undefined
+  /** Of an older copy of WaaS: it is still told so, and nothing else is done for it. */
+  #outdated: CosignerError | undefined
   #helloAt = 0
   #unheard = 0
   #heardAt = performance.now()
@@ -56,7 +60,7 @@ export class Connection {
     this.#nodeNonce = markedNonce(randomBytes(NONCE_BYTES), LINK)
     this.#socket = this.#dial()
     this.#patience = setTimeout(() => {
-      this.fail(new CosignerError("E-LNK-003", { url: shownUrl(url), limitMs: timing.handshakeMs }))
+      this.fail(this.#outdated ?? new CosignerError("E-LNK-003", { url: shownUrl(url), limitMs: timing.handshakeMs }))
     }, timing.handshakeMs)
   }
 
@@ -124,11 +128,13 @@ export class Connection {
   #onClose(closeCode: number): void {
     if (!this.#leave()) return
     const failure = this.#failure
-    if (failure === undefined) this.#events.ended(new CosignerError("E-LNK-011", { closeCode }))
+    if (this.#outdated !== undefined) this.#events.ended(this.#outdated)
+    else if (failure === undefined) this.#events.ended(new CosignerError("E-LNK-011", { closeCode }))
     else this.#events.ended(dialError(this.#options, failure))
   }
 
   #onPacket(packet: Packet): void {
+    if (this.#outdated !== undefined) return this.fail(this.#outdated)
     if (packet.kind === "refused") return this.fail(refusalError(this.#options, packet.reason))
     if (this.#phase === "challenge" && packet.kind === "challenge") return this.#onChallenge(packet)
     if (this.#phase === "welcome" && packet.kind === "welcome") return this.#onWelcome()
@@ -137,8 +143,8 @@ export class Connection {
     this.fail(new CosignerError("E-LNK-010", { problem: `${packet.kind} out of place` }))
   }
 
-  #onChallenge({ waasNonce, waasMs, signature }: Challenge): void {
-    const { node, waasKey } = this.#options
+  #onChallenge({ waasNonce, waasMs, signature, standing }: Challenge): void {
+    const { node, waasKey, followed } = this.#options
     const version = common(LINK, rangeOf(waasNonce))
     if (version === undefined) return this.fail(refusalError(this.#options, "version"))
     const transcript: Transcript = {
@@ -148,12 +154,22 @@ export class Connection {
       nodeNonce: this.#nodeNonce,
       waasNonce,
       waasMs,
+      ...(standing && { standing }),
     }
     if (!isProof("waas", transcript, signature)) return this.fail(wrongServer(this.#options))
+    if (standing !== undefined && !isTokenOf(waasKey, standing)) return this.fail(wrongServer(this.#options))
     this.#measure(this.#helloAt, waasMs)
+    // Known durably before this node proves who it is, and so before anything is done for that WaaS.
+    const seen = followed?.latest()
+    try {
+      if (followed !== undefined) this.#outdated = follow(followed, standing)
+    } catch (error) {
+      const bug = () => new CosignerError("E-CLI-001", { what: `a WaaS could not be remembered: ${errorText(error)}` })
+      return this.fail(error instanceof CosignerError ? error : bug())
+    }
     this.#phase = "welcome"
     this.#version = version
-    this.#prove(transcript)
+    this.#prove(version >= LINK_WITH_STANDING && seen !== undefined ? { ...transcript, followed: seen } : transcript)
   }
 
   #prove(transcript: Transcript): void {
@@ -161,6 +177,7 @@ export class Connection {
     const said = {
       ...(fencingToken === undefined ? {} : { fencingToken: fencingToken() }),
       ...(transcript.version === 1 ? {} : { versions: VERSIONS }),
+      ...(transcript.followed && { followed: transcript.followed }),
     }
     this.send({ kind: "proof", signature: prove("node", { ...transcript, ...said }, node), ...said })
   }

@@ -59,6 +59,8 @@ export function refusalError(options: LinkOptions, reason: RefusalReason): Cosig
       return new CosignerError("E-LNK-015", { nodeId: ownId(options) })
     case "twin":
       return new CosignerError("E-LNK-016", { nodeId: ownId(options) })
+    case "fenced":
+      return new CosignerError("E-LNK-023", {})
     case "protocol":
       return new CosignerError("E-LNK-010", { problem: "WaaS says so" })
     case "busy":

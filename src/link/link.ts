@@ -6,13 +6,15 @@ import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError, errorText, isCode } from "../errors.ts"
 import { type Channel, type ChannelReceived, createChannel, type Depth, type PeerMemory } from "../wire/channel.ts"
-import type { FromNode, ToNode } from "../wire/frames.ts"
+import type { FromNode, Standing, ToNode } from "../wire/frames.ts"
 import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
 import { LINK_WITH_READINESS } from "../wire/versions.ts"
+import { isTokenOf } from "../wire/waasToken.ts"
 import { Connection, type Measured } from "./connection.ts"
-import { failureLine } from "./failure.ts"
+import { failureLine, wrongServer } from "./failure.ts"
+import { follow } from "./followed.ts"
 import { checkTarget, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
 
 export interface LinkHandlers {
@@ -34,6 +36,8 @@ export interface LinkState {
   readonly measured: Measured | undefined
   /** Since WaaS was last heard on this connection, ms; undefined without one. */
   readonly silentMs: number | undefined
+  /** What WaaS said last on this connection of why it takes no writes; undefined while it does, or says nothing of it. */
+  readonly waasProblem: { readonly code: string; readonly reason: string } | undefined
   /** How the last connection ended. */
   readonly lastError: CosignerError | undefined
   /** Frames that came or went no further, by reason. */
@@ -81,6 +85,7 @@ class NodeLink implements Link {
   #failures = 0
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
+  #waasProblem: LinkState["waasProblem"]
   /** A frame was refused for want of room, and its sender waits to be told of room. */
   #awaited = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -121,6 +126,7 @@ class NodeLink implements Link {
       failures: this.#failures,
       measured: this.#measured,
       silentMs: this.#connection?.silentMs(),
+      waasProblem: this.#waasProblem,
       lastError: this.#lastError,
       dropped: { ...this.#dropped },
       queue: this.#channel.depth(),
@@ -164,6 +170,7 @@ class NodeLink implements Link {
     const { log } = this.#options
     const wasOnline = this.#phase === "online"
     this.#connection = undefined
+    this.#waasProblem = undefined
     this.#lastError = error
     this.#channel.disconnect()
     const waitMs = this.#pauseAfter(error, wasOnline ? 0 : this.#failures)
@@ -249,7 +256,26 @@ class NodeLink implements Link {
       return log.warn("A frame from WaaS was dropped", { problem: frame.problem })
     }
     log.trace("frame in", () => shownFrame(frame, payload.length))
+    if (frame.kind === "standing") return this.#onStanding(frame)
     this.#guarded(() => this.#handlers.onFrame(frame))
+  }
+
+  /** Followed as at a handshake, but that a replica may be a moment behind: it is the same WaaS that the handshake let in. */
+  #onStanding({ token, code, reason }: Standing): void {
+    const { followed, waasKey, log } = this.#options
+    if (!isTokenOf(waasKey, token)) return this.#connection?.fail(wrongServer(this.#options))
+    this.#waasProblem = code === "" ? undefined : { code, reason }
+    const seen = followed?.latest()
+    if (followed === undefined) return
+    if (seen !== undefined && token.token.incarnation === seen.token.incarnation && token.token.mark < seen.token.mark)
+      return
+    try {
+      const outdated = follow(followed, token)
+      if (outdated !== undefined) this.#connection?.fail(outdated)
+    } catch (error) {
+      // Its own readiness says that the store does not write; the next word of WaaS is remembered again.
+      log.warn("how far WaaS has come could not be remembered", { why: errorText(error) })
+    }
   }
 
   #guarded(handle: () => void): void {

@@ -12,6 +12,7 @@ import type { Clock } from "../tasks/ports.ts"
 import type { ChannelLimits } from "../wire/channel.ts"
 import type { FencingToken } from "../wire/hello.ts"
 import type { Signer } from "../wire/signed.ts"
+import type { SignedWaasToken } from "../wire/waasToken.ts"
 
 export interface LinkTiming {
   /** From the dial to the end of the handshake, ms. The runtime's own limit is two minutes, too long to be of use. */
@@ -51,6 +52,8 @@ export interface LinkOptions {
   readonly node: Signer
   /** How far the database has come, asked at every connection; absent for a probe that is not the node at work. */
   readonly fencingToken?: () => FencingToken
+  /** Absent for a probe that is not the node at work: it follows nobody. */
+  readonly followed?: FollowedMemory
   /** PEM of the authorities to trust instead of the system's (which SSL_CERT_FILE names otherwise). */
   readonly ca: string | undefined
   readonly client: { readonly certificate: string; readonly key: Secret } | undefined
@@ -64,6 +67,14 @@ export interface LinkOptions {
   /** Uniform in [0, 1): spreads the reconnections of many nodes. */
   readonly jitter: () => number
   readonly log: Log
+}
+
+/** What the node remembers of its WaaS (store/waasTrust.ts). */
+export interface FollowedMemory {
+  /** The newest token that was followed. */
+  latest(): SignedWaasToken | undefined
+  /** On the disk when it returns. */
+  follow(token: SignedWaasToken): void
 }
 
 /** Where a link leads and what proves both ends, as a configuration has it. */

@@ -33,6 +33,7 @@ import {
   sessionsProbe,
   storeProbe,
   type WatchLimits,
+  waasProbe,
   workersProbe,
 } from "./readiness/probes.ts"
 import { tellReadiness } from "./readiness/told.ts"
@@ -249,6 +250,7 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
   return [
     storeProbe({ limits, clock, writtenAt: seen.writtenAt, write: () => store.probe(Date.now()) }),
     linkProbe(limits, view.link),
+    waasProbe(view.link),
     clockProbe(limits, view.link),
     workersProbe({ limits, clock, pool, size, onAnswer: onPing }),
     sessionsProbe(limits, clock, seen.openSessions),

@@ -29,6 +29,7 @@ import {
 import { openHeader, parseBody } from "./rows.ts"
 import { scan, type Visitors } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
+import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 const KINDS: readonly RecordKind<unknown>[] = [
   IDENTITY,
@@ -48,6 +49,8 @@ const KINDS: readonly RecordKind<unknown>[] = [
   AWAITS_REFRESH,
   CHECKUP,
   STRIKES,
+  FOLLOWED_WAAS,
+  TRUSTED_WAAS,
 ]
 
 /** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */

@@ -29,7 +29,12 @@ export interface RecordKind<T> {
 }
 
 /** Each codec is a version; the last is the one that is written. */
-const kind = <T>(byte: number, name: string, first: c.Codec<T>, ...later: readonly c.Codec<T>[]): RecordKind<T> => {
+export const kind = <T>(
+  byte: number,
+  name: string,
+  first: c.Codec<T>,
+  ...later: readonly c.Codec<T>[]
+): RecordKind<T> => {
   const versions = [first, ...later]
   return { byte, name, version: versions.length, codec: later.at(-1) ?? first, earlier: versions.slice(0, -1) }
 }

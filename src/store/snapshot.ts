@@ -37,6 +37,7 @@ import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody
 import { compare, readRoot, suspect } from "./scan.ts"
 import { addWeight, type Head, RecordSealer, type SealedRecord } from "./seal.ts"
 import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
+import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 /** What the records were, once all of them were read. */
 interface SnapshotSummary {
@@ -57,7 +58,9 @@ interface Carried {
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
-const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES].map(({ byte }) => byte)
+const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS].map(
+  ({ byte }) => byte,
+)
 /** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 

@@ -50,6 +50,7 @@ import { Snapshot } from "./snapshot.ts"
 import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
 import { type ObserveCommit, RecordVault } from "./vault.ts"
+import { WaasTrust } from "./waasTrust.ts"
 
 interface StoreInit {
   /** 32-byte Ed25519 seed: who this node is. */
@@ -127,6 +128,7 @@ export class Store implements Disposable {
   readonly bans: Bans
   readonly strikes: Strikes
   readonly outbox: Outbox
+  readonly waas: WaasTrust
   /** Empty for a reader. */
   readonly recovery: Recovery
   readonly #file: SecretsFile
@@ -145,6 +147,7 @@ export class Store implements Disposable {
     this.bans = new Bans(this.#vault, this.groups)
     this.strikes = new Strikes(this.#vault)
     this.outbox = new Outbox(this.#vault)
+    this.waas = new WaasTrust(this.#vault)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
     this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
     this.journal = new QueuedTasks(this.tasks, this.#queue)

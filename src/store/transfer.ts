@@ -39,6 +39,7 @@ import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
 import { RecordSealer } from "./seal.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
+import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 /** A record outside the database. Kind and version are the store's own. */
 export interface StoredRecord {
@@ -201,6 +202,10 @@ class ImportAdmission {
         return carry(SESSION, ({ row }) => row.sid)
       case EVENT.byte:
         return carry(EVENT, ({ seq }) => u64be(seq))
+      case FOLLOWED_WAAS.byte:
+        return carry(FOLLOWED_WAAS, ({ waasKey }) => waasKey)
+      case TRUSTED_WAAS.byte:
+        return carry(TRUSTED_WAAS, alone)
       default:
         throw new CosignerError("E-STO-027", { path: this.#path, kind: record.kind, version: record.version })
     }

@@ -133,6 +133,9 @@ class Runner implements TaskRunner {
         return this.#tellGroups()
       case "outcomeStored":
         return this.#delivered(frame.taskId)
+      case "standing":
+        // The link's own.
+        return
     }
   }
 

@@ -13,8 +13,10 @@ import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
 import { lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { newOrganisation } from "./keys.ts"
-import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
+import { createRelay } from "./relay.ts"
+import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { serveRelay } from "./server.ts"
+import { decideNewest, tokenSignerOf } from "./standing.ts"
 import type { HolderGroup, Vault } from "./store/model.ts"
 import { createSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
@@ -46,6 +48,8 @@ export async function adopt(config: WaasConfig, files: WaasFiles, options: Adopt
   opened.use(lock(files))
   const isNewDatabase = !existsSync(files.database)
   const store = opened.adopt(createSqliteStore(files.database, newOrganisation(Date.now())), (made) => made.close())
+  // The operator's decision: from here on every other copy is an older one, and nodes that followed it follow this one.
+  await decideNewest(store, Date.now())
   const told = collector(options.nodeIds)
   const relay = relayTo(keys.tasks, store, told, options)
   opened.defer(() => relay.close())
@@ -131,6 +135,15 @@ function relayTo(
   const parties = new Set(nodeIds.flatMap((nodeId) => parseNodeId(nodeId) ?? []))
   const relay = createRelay({
     signer,
+    fence: {
+      token: tokenSignerOf(store, signer),
+      // Decided by a clock that was ahead of ours: the node comes back at once, and meets a higher one.
+      async shown({ token }) {
+        await decideNewest(store, Date.now(), token)
+        return true
+      },
+      isFenced: () => false,
+    },
     isKnownNode: (party) => parties.has(party),
     admitFencingToken: async (party, { bootId, ...token }, versions) => {
       const now = { ...token, bootId: toHex(bootId), versions }

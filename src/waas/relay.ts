@@ -7,9 +7,8 @@ import { randomBytes } from "node:crypto"
 import { type Bytes, copy, equal } from "../bytes.ts"
 import { errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Log } from "../log.ts"
-import { CHANNEL_LIMITS, type Channel, type ChannelLimits, createChannel, type PeerMemory } from "../wire/channel.ts"
-import type { FromNode, ToNode } from "../wire/frames.ts"
+import { type Channel, createChannel } from "../wire/channel.ts"
+import type { ToNode } from "../wire/frames.ts"
 import { decodeFromNode, encodeToNode } from "../wire/framesCodec.ts"
 import type { FencingToken } from "../wire/hello.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
@@ -21,73 +20,12 @@ import {
   type RefusalReason,
 } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
-import type { Signer } from "../wire/signed.ts"
-import type { NodeVersions } from "../wire/versions.ts"
-import { type ConnectionLimits, NodeConnection, type NodeSaid, type RelayConnectionEvents } from "./relayConnection.ts"
+import { NodeConnection, type NodeSaid, type RelayConnectionEvents } from "./relayConnection.ts"
+import type { Relay, RelayDrop, RelayOptions } from "./relayOptions.ts"
 import { UnprovenConnections } from "./unproven.ts"
-
-export interface RelayLimits extends ConnectionLimits {
-  /** Of each node's queue, online or not. */
-  readonly channel: ChannelLimits
-  /** Connections that have not proved a key. The runtime holds up to one message's bytes of each before it shows them. */
-  readonly unproven: number
-  /** Nodes with a channel; beyond it, one that is offline and owed nothing makes room. */
-  readonly nodes: number
-}
-
-export const RELAY_LIMITS: RelayLimits = {
-  handshakeMs: 10_000,
-  silentMs: 45_000,
-  farewellMs: 2_000,
-  packetsPerSecond: 4_000,
-  bytesPerSecond: 64 * 1024 * 1024,
-  burstSeconds: 4,
-  channel: CHANNEL_LIMITS,
-  unproven: 32,
-  nodes: 4096,
-}
 
 /** A node is heard every 15 s; one that was silent for longer may have died and come back. */
 const TWIN_MS = 20_000
-
-export interface RelayOptions {
-  /** WaaS's key, which nodes have pinned. */
-  readonly signer: Signer
-  /** Whether a node that has proved its key may stay. */
-  isKnownNode(party: PartyId): boolean
-  /**
-   * Whether a node whose database has come so far may work: false for an older copy. The token and the versions that the node
-   * speaks are durable when it resolves; without it, all may.
-   */
-  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken, versions: NodeVersions) => Promise<boolean>
-  /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
-  onFrame(party: PartyId, frame: FromNode): void
-  /** Frames flow. After "restarted" the node remembers nothing of what it was told and had not written down. */
-  onOnline(party: PartyId, peer: PeerMemory): void
-  onOffline(party: PartyId): void
-  readonly clock: () => number
-  readonly log: Log
-  readonly limits: RelayLimits
-}
-
-type RelayDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull" | RefusalReason
-
-export interface Relay {
-  /** The upgrade of a request to `/ws`: to be tried before any other route; "other" is somebody else's. */
-  upgrade(request: Request, server: Bun.Server<NodeConnection>): "upgraded" | "other" | Response
-  readonly websocket: Bun.WebSocketHandler<NodeConnection>
-  /** "full": not taken, say it again later. Throws E-LNK-020 for a frame that nodes would refuse to read. */
-  send(party: PartyId, frame: ToNode): "queued" | "offline-queued" | "full"
-  online(): ReadonlySet<PartyId>
-  /** Since the node was heard last, ms; undefined while it is offline. */
-  silentMs(party: PartyId): number | undefined
-  /** Ends the node's connection and forgets what it was owed: it is no longer known. */
-  forget(party: PartyId): void
-  /** Frames dropped and connections refused since the start, by reason. */
-  dropped(): ReadonlyMap<RelayDrop, number>
-  /** Tells every node that WaaS is stopping. What was not acknowledged is forgotten. */
-  close(): void
-}
 
 interface Peer {
   readonly channel: Channel
@@ -129,13 +67,12 @@ class NodeRelay implements Relay {
   }
 
   upgrade(request: Request, server: Bun.Server<NodeConnection>): "upgraded" | "other" | Response {
-    const { signer, clock, limits } = this.#options
     if (new URL(request.url).pathname !== "/ws") return "other"
     if (this.#closing) return new Response("stopping", { status: 503 })
     // Browsers name the page that dials, nodes are none: a page must not reach a relay through its visitor.
     if (request.headers.has("origin")) return new Response("no place for browsers", { status: 403 })
     const address = server.requestIP(request)?.address ?? ""
-    const data = new NodeConnection(address, signer, clock, limits, this.#events)
+    const data = new NodeConnection(address, this.#options, this.#events)
     if (server.upgrade(request, { data })) return "upgraded"
     return new Response("a WebSocket is expected here", { status: 426, headers: { Upgrade: "websocket" } })
   }
@@ -170,10 +107,14 @@ class NodeRelay implements Relay {
     return this.#dropped
   }
 
+  refuseAll(reason: RefusalReason): void {
+    for (const connection of this.#connections) connection.refuse(reason)
+  }
+
   close(): void {
     this.#closing = true
     clearInterval(this.#sweep)
-    for (const connection of this.#connections) connection.refuse("stopping")
+    this.refuseAll("stopping")
     this.#peers.clear()
   }
 

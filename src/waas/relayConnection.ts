@@ -16,17 +16,19 @@ import {
   type Packet,
   type RefusalReason,
 } from "../wire/packets.ts"
-import type { Signer } from "../wire/signed.ts"
 import {
   BEFORE_VERSIONS,
   common,
   LINK,
+  LINK_WITH_STANDING,
   markedNonce,
   NONCE_BYTES,
   type NodeVersions,
   rangeOf,
   type Versions,
 } from "../wire/versions.ts"
+import { isNewestWaas, isTokenOf, type SignedWaasToken } from "../wire/waasToken.ts"
+import type { RelayOptions } from "./relayOptions.ts"
 
 type Socket = Bun.ServerWebSocket<NodeConnection>
 
@@ -65,11 +67,15 @@ export interface RelayConnectionEvents {
 
 type HandshakePhase =
   | { readonly kind: "hello" }
+  /** How far our own database has come is being looked up; until then nothing is said. */
+  | { readonly kind: "challenging" }
   | { readonly kind: "proof"; readonly transcript: Transcript; readonly party: PartyId }
   /** Whether it may stay is being found out; until then it has nothing to say. */
   | { readonly kind: "admitting" }
   | { readonly kind: "open"; readonly party: PartyId }
   | { readonly kind: "ended" }
+
+type NodeHello = Extract<Packet, { readonly kind: "hello" }>
 
 export class NodeConnection {
   #phase: HandshakePhase = { kind: "hello" }
@@ -84,11 +90,10 @@ export class NodeConnection {
   constructor(
     /** Where it comes from, as the socket says. */
     readonly address: string,
-    private readonly signer: Signer,
-    private readonly clock: () => number,
-    private readonly limits: ConnectionLimits,
+    private readonly options: Pick<RelayOptions, "signer" | "clock" | "limits" | "fence">,
     private readonly events: RelayConnectionEvents,
   ) {
+    const { limits } = options
     this.#packets = bucketOf(limits.packetsPerSecond, limits)
     this.#bytes = bucketOf(limits.bytesPerSecond, limits)
   }
@@ -110,7 +115,7 @@ export class NodeConnection {
 
   open(socket: Socket): void {
     this.#socket = socket
-    this.#patience = setTimeout(() => this.refuse("silent"), this.limits.handshakeMs)
+    this.#patience = setTimeout(() => this.refuse("silent"), this.options.limits.handshakeMs)
   }
 
   /** The socket is gone, whoever closed it. */
@@ -125,7 +130,7 @@ export class NodeConnection {
     const status = this.send({ kind: "refused", reason })
     this.closed()
     // Not close(): the runtime would then hold the socket until the other side agrees, which it need never do.
-    const farewellMs = status === "sent" ? this.limits.farewellMs : 0
+    const farewellMs = status === "sent" ? this.options.limits.farewellMs : 0
     this.#patience = setTimeout(() => this.#socket?.terminate(), farewellMs)
     this.events.refused(this, reason)
   }
@@ -140,7 +145,8 @@ export class NodeConnection {
 
   /** Refuses a proved node that has been silent for too long. */
   checkSilence(): void {
-    if (this.#phase.kind === "open" && performance.now() - this.#lastHeard > this.limits.silentMs) this.refuse("silent")
+    if (this.#phase.kind === "open" && performance.now() - this.#lastHeard > this.options.limits.silentMs)
+      this.refuse("silent")
   }
 
   /** sent: the socket has it. later: it has it, and wants no more until it drains. lost: the connection is broken. */
@@ -172,7 +178,7 @@ export class NodeConnection {
     if (phase.kind === "open") {
       switch (packet.kind) {
         case "ping":
-          this.send({ kind: "pong", stamp: packet.stamp, nowMs: this.clock() })
+          this.send({ kind: "pong", stamp: packet.stamp, nowMs: this.options.clock() })
           return
         case "resume":
         case "data":
@@ -183,34 +189,82 @@ export class NodeConnection {
     this.refuse("protocol")
   }
 
-  #challenge(hello: Extract<Packet, { readonly kind: "hello" }>): void {
+  #challenge(hello: NodeHello): void {
     const version = hello.form === HELLO_FORM ? common(LINK, rangeOf(hello.nodeNonce)) : undefined
     if (version === undefined) return this.refuse("version")
     const party = partyOf(hello.nodeKey)
     if (party === undefined) return this.refuse("protocol")
+    const { fence } = this.options
+    if (version < LINK_WITH_STANDING || fence === undefined) return this.#sendChallenge(hello, party, version)
+    this.#phase = { kind: "challenging" }
+    fence.token().then(
+      (standing) => {
+        if (this.#phase.kind === "challenging") this.#sendChallenge(hello, party, version, standing)
+      },
+      // A store that cannot be read: the node comes back.
+      () => this.refuse("busy"),
+    )
+  }
+
+  #sendChallenge(hello: NodeHello, party: PartyId, version: number, standing?: SignedWaasToken): void {
+    const { signer, clock } = this.options
     const transcript: Transcript = {
       version,
       nodeKey: hello.nodeKey,
-      waasKey: this.signer.publicKey,
+      waasKey: signer.publicKey,
       nodeNonce: hello.nodeNonce,
       waasNonce: markedNonce(randomBytes(NONCE_BYTES), LINK),
-      waasMs: this.clock(),
+      waasMs: clock(),
+      ...(standing && { standing }),
     }
     this.#phase = { kind: "proof", transcript, party }
     const { waasNonce, waasMs } = transcript
-    this.send({ kind: "challenge", waasNonce, waasMs, signature: prove("waas", transcript, this.signer) })
+    const signature = prove("waas", transcript, signer)
+    this.send({ kind: "challenge", waasNonce, waasMs, signature, ...(standing && { standing }) })
   }
 
   #prove(
     { transcript, party }: Extract<HandshakePhase, { readonly kind: "proof" }>,
-    { signature, fencingToken, versions }: Extract<Packet, { readonly kind: "proof" }>,
+    { signature, fencingToken, versions, followed }: Extract<Packet, { readonly kind: "proof" }>,
   ): void {
     // A relay that cuts the versions off, or adds some, has made another transcript than the one that is signed.
-    const signed = { ...transcript, ...(fencingToken && { fencingToken }), ...(versions && { versions }) }
+    const signed = {
+      ...transcript,
+      ...(fencingToken && { fencingToken }),
+      ...(versions && { versions }),
+      ...(followed && { followed }),
+    }
     if (!isProof("node", signed, signature)) return this.refuse("proof")
     if ((versions === undefined) !== (transcript.version === 1)) return this.refuse("protocol")
+    if (followed !== undefined && transcript.version < LINK_WITH_STANDING) return this.refuse("protocol")
     const said: NodeSaid = { fencingToken, versions: versionsOf(transcript.version, versions) }
     this.#phase = { kind: "admitting" }
+    const fenced = this.#fencedBy(transcript, followed)
+    if (fenced instanceof Promise) {
+      void fenced.then((refusal) => (refusal === undefined ? this.#admit(party, said) : this.refuse(refusal)))
+    } else if (fenced !== undefined) this.refuse(fenced)
+    else this.#admit(party, said)
+  }
+
+  /** Why no node is let in, once one has shown that a newer copy of this WaaS is at work. Only what our own key signed can show it. */
+  #fencedBy(
+    { standing, version }: Transcript,
+    followed: SignedWaasToken | undefined,
+  ): RefusalReason | undefined | Promise<RefusalReason | undefined> {
+    const { fence, signer } = this.options
+    const fenced = version < LINK_WITH_STANDING ? "busy" : "fenced"
+    if (fence?.isFenced() === true) return fenced
+    if (fence === undefined || followed === undefined || standing === undefined) return undefined
+    // An older token of a node is what it saw last; one of another key says nothing of us.
+    if (isNewestWaas(standing.token, followed.token) || !isTokenOf(signer.publicKey, followed)) return undefined
+    return fence.shown(followed).then(
+      (isFenced) => (isFenced ? fenced : undefined),
+      () => "busy" as const,
+    )
+  }
+
+  #admit(party: PartyId, said: NodeSaid): void {
+    if (this.#phase.kind !== "admitting") return
     const answer = this.events.admit(this, party, said)
     if (answer instanceof Promise) void answer.then((refusal) => this.#welcome(party, said, refusal))
     else this.#welcome(party, said, answer)

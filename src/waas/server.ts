@@ -4,16 +4,20 @@ import { toHex } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
+import type { Standing } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import { encodeCancel, encodeStart, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
+import { LINK_WITH_STANDING } from "../wire/versions.ts"
 import { authenticator } from "./api/auth.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
 import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
-import { createRelay, RELAY_LIMITS, type Relay } from "./relay.ts"
+import { createRelay } from "./relay.ts"
+import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
+import { StandingKeeper } from "./standing.ts"
 import { openCheckedStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 import { keepBroadcasting } from "./wallets/broadcast.ts"
@@ -24,6 +28,8 @@ import { announcing } from "./webhooks/news.ts"
 /** How often deadlines and retries are looked at. */
 const TICK_MS = 250
 const NUDGE_MS = 30_000
+/** How often the store proves that it takes writes, and nodes hear of it: a copy that is younger than this may pass for the newest. */
+const STANDING_MS = 10_000
 /** A million a day at most leaves the database; a commit of that many rows takes milliseconds. */
 const FORGET_MS = 5_000
 const FORGOTTEN_AT_ONCE = 64
@@ -61,7 +67,14 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
   })
   const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
-  const relay = opened.adopt(relayFor(engine, keys.tasks, log), (relay) => relay.close())
+  const standing = await StandingKeeper.open({
+    store: file,
+    signer: keys.tasks,
+    log,
+    tell: (frame) => late.tell(frame, (nodeId) => engine.versions(nodeId).link),
+    onFenced: () => late.refuseAll(),
+  })
+  const relay = opened.adopt(relayFor(engine, standing, keys.tasks, log), (relay) => relay.close())
   late.be(relay)
   const api = createApi({
     context: {
@@ -80,11 +93,13 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
     authenticate: authenticator(store, Date.now, config.limits),
     responseKey: keys.responses,
     bodyBytes: config.limits.bodyBytes,
+    closed: () => standing.fenced?.message,
     log,
   })
-  const server = serve(config, relay, api)
+  const server = serve(config, relay, async (request, from) => readinessAnswer(request, standing) ?? api(request, from))
   const running = opened.move()
   const ticking = keepTicking(engine, log)
+  const marking = setInterval(() => void standing.step(), STANDING_MS)
   const forgetting = keepForgetting(store, config.retentionMs, log)
   return {
     url: server.url.origin,
@@ -92,6 +107,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
     responseKey: toHex(keys.responses.publicKey),
     async stop() {
       clearInterval(ticking)
+      clearInterval(marking)
       clearInterval(forgetting)
       engine.close()
       relay.close()
@@ -169,7 +185,12 @@ export const documentsBy = (signer: Signer): Documents => ({
 })
 
 /** The engine exists before the relay that feeds it: until then nobody is online, and nothing is sent. */
-function lateRelay(): { readonly port: RelayPort; be(relay: Relay): void } {
+function lateRelay(): {
+  readonly port: RelayPort
+  tell(standing: Standing, linkOf: (nodeId: string) => number): void
+  refuseAll(): void
+  be(relay: Relay): void
+} {
   let relay: Relay | undefined
   // Asked for at each look at each task: reading a node id costs a hash.
   const parties = new Map<string, PartyId | undefined>()
@@ -192,26 +213,45 @@ function lateRelay(): { readonly port: RelayPort; be(relay: Relay): void } {
         if (party !== undefined) relay?.send(party, frame)
       },
     },
+    tell(standing, linkOf) {
+      for (const party of relay?.online() ?? []) {
+        if (linkOf(nodeIdOf(party)) >= LINK_WITH_STANDING) relay?.send(party, standing)
+      }
+    },
+    refuseAll: () => relay?.refuseAll("fenced"),
     be: (made) => {
       relay = made
     },
   }
 }
 
-function relayFor(engine: Engine, signer: Signer, log: Log): Relay {
+function relayFor(engine: Engine, standing: StandingKeeper, signer: Signer, log: Log): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
-  return createRelay({
+  const relay: Relay = createRelay({
     signer,
+    fence: standing,
     admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
       engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
     isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
     onFrame: (party, frame) => swallow(engine.onFrame(nodeIdOf(party), frame)),
-    onOnline: (party) => swallow(engine.onOnline(nodeIdOf(party))),
+    onOnline(party) {
+      if (engine.versions(nodeIdOf(party)).link >= LINK_WITH_STANDING) relay.send(party, standing.frame())
+      swallow(engine.onOnline(nodeIdOf(party)))
+    },
     onOffline: () => {},
     clock: Date.now,
     log,
     limits: RELAY_LIMITS,
   })
+  return relay
+}
+
+/** GET /readyz, for whoever watches or balances: no key is needed, and it says nothing of anybody. */
+function readinessAnswer(request: Request, standing: StandingKeeper): Response | undefined {
+  if (request.method !== "GET" || new URL(request.url).pathname !== "/readyz") return undefined
+  const items = standing.readiness()
+  const ready = items.every(({ state }) => state === "ok")
+  return Response.json({ ready, items }, { status: ready ? 200 : 503, headers: { "cache-control": "no-store" } })
 }
 
 /** The relay without an API, for nodes alone. */

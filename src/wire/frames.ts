@@ -5,6 +5,7 @@
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { TaskType } from "./task.ts"
+import type { SignedWaasToken } from "./waasToken.ts"
 
 /** Bytes that WaaS signed with its Ed25519 key, over frame(tag; document). */
 export interface SignedDocument {
@@ -51,6 +52,18 @@ export type ToNode =
   | { readonly kind: "outcomeStored"; readonly taskId: string }
   /** A WaaS that lost its database asks for the groups that the node holds (formats.md 14). */
   | { readonly kind: "tellGroups" }
+  /**
+   * How far the database of WaaS has come, every few seconds, and why it takes no writes just now (code and reason; empty while it
+   * does). From link version 4 on.
+   */
+  | Standing
+
+export interface Standing {
+  readonly kind: "standing"
+  readonly token: SignedWaasToken
+  readonly code: string
+  readonly reason: string
+}
 
 /** What one member signed with its share: 1 to 4096 bytes, 64 bytes. */
 export interface MemberCheckup {

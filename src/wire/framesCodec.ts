@@ -28,6 +28,7 @@ import { attempt, type FormProblem, malformed } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
 import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
+import { encodeSignedToken, readSignedToken } from "./waasToken.ts"
 
 const FRAME_VERSION = 1
 /** A task document of version 2 with its signature, and what is around it. */
@@ -55,6 +56,7 @@ const TO_NODE = {
   succession: 7,
   checkups: 8,
   tellGroups: 9,
+  standing: 18,
 } as const
 const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84, groups: 0x85 } as const
 
@@ -89,6 +91,10 @@ export function encodeToNode(frame: ToNode): Bytes {
     }
     case "tellGroups":
       return checked(decodeToNode, head)
+    case "standing": {
+      const reason = textBlock(frame.reason.slice(0, MAX_REASON / 4))
+      return checked(decodeToNode, head, encodeSignedToken(frame.token), textBlock(frame.code), reason)
+    }
     case "checkups": {
       const made = frame.checkups.map((memberCheckup) =>
         concat(partyBytes(memberCheckup.party), block(memberCheckup.message), memberCheckup.signature),
@@ -142,6 +148,13 @@ export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
         }
       case TO_NODE.tellGroups:
         return { kind: "tellGroups" }
+      case TO_NODE.standing:
+        return {
+          kind: "standing",
+          token: readSignedToken(from),
+          code: from.text(2, MAX_CODE),
+          reason: from.text(2, MAX_REASON),
+        }
       default:
         return malformed("kind", "not known")
     }

@@ -3,8 +3,8 @@
  * this connection: neither proof can be replayed, reflected, or used at another server.
  *
  *     node -> WaaS  hello      node key, node nonce
- *     WaaS -> node  challenge  WaaS nonce, WaaS clock, signature       the node checks it against its pinned key
- *     node -> WaaS  proof      versions, fencing token, signature      only now, and only to that key
+ *     WaaS -> node  challenge  WaaS nonce, clock, token, signature     the node checks it against its pinned key
+ *     node -> WaaS  proof      versions, both tokens, signature        only now, and only to that key
  *     WaaS -> node  welcome | refused
  *
  * Both nonces say which link versions their makers speak (versions.ts), and both signatures cover both nonces and the version
@@ -17,7 +17,8 @@ import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame } from "../crypto/frame.ts"
 import type { Signer } from "./signed.ts"
-import { encodeVersions, type Versions } from "./versions.ts"
+import { encodeVersions, LINK_WITH_STANDING, type Versions } from "./versions.ts"
+import { encodeSignedToken, type SignedWaasToken } from "./waasToken.ts"
 
 /**
  * How far the node's database had come when this connection was made. WaaS lets no older one in: it would be a copy that was
@@ -44,6 +45,10 @@ export interface Transcript {
   readonly nodeNonce: Bytes
   readonly waasNonce: Bytes
   readonly waasMs: number
+  /** Of WaaS's challenge, from link version 4 on: how far its database has come. */
+  readonly standing?: SignedWaasToken
+  /** Of the node's proof alone, from link version 4 on: the newest token of that WaaS that it followed. */
+  readonly followed?: SignedWaasToken
   /** Of the node's proof alone. Absent: a probe that is not the node at work. */
   readonly fencingToken?: FencingToken
   /** Of the node's proof alone, from link version 2 on. */
@@ -62,14 +67,19 @@ const signedBytes = (role: HelloRole, t: Transcript): Bytes =>
     t.nodeNonce,
     t.waasNonce,
     u64be(t.waasMs),
+    ...(t.version >= LINK_WITH_STANDING ? [tokenField(t.standing)] : []),
     ...(role === "node" ? saidByNode(t) : []),
   )
 
+const tokenField = (token: SignedWaasToken | undefined): Bytes =>
+  token === undefined ? new Uint8Array(0) : encodeSignedToken(token)
+
 /** From version 2 on each part has its own field, there or not; version 1 left an absent token out. */
-function saidByNode({ version, fencingToken, versions }: Transcript): readonly Bytes[] {
+function saidByNode({ version, fencingToken, versions, followed }: Transcript): readonly Bytes[] {
   const token = fencingToken === undefined ? new Uint8Array(0) : encodeFencingToken(fencingToken)
   if (version === 1) return token.length === 0 ? [] : [token]
-  return [token, versions === undefined ? new Uint8Array(0) : encodeVersions(versions)]
+  const said = [token, versions === undefined ? new Uint8Array(0) : encodeVersions(versions)]
+  return version >= LINK_WITH_STANDING ? [...said, tokenField(followed)] : said
 }
 
 export const prove = (role: HelloRole, transcript: Transcript, by: Signer): Bytes =>

@@ -8,6 +8,7 @@ import { MAX_FRAME_BYTES, MAX_FROM_NODE_BYTES } from "./framesCodec.ts"
 import { BOOT_ID_BYTES, encodeFencingToken, type FencingToken } from "./hello.ts"
 import { attempt, type FormProblem, malformed } from "./json.ts"
 import { encodeVersions, readVersions, type Versions } from "./versions.ts"
+import { encodeSignedToken, readSignedToken, type SignedWaasToken } from "./waasToken.ts"
 
 /** The form of the first packet, not the version of the link: it never changes, or an older WaaS could not read it. */
 export const HELLO_FORM = 1
@@ -33,6 +34,7 @@ export const REFUSALS = {
   silent: 9,
   rolledBack: 10,
   twin: 11,
+  fenced: 12,
 } as const
 export type RefusalReason = keyof typeof REFUSALS
 const REASONS = Object.keys(REFUSALS) as readonly RefusalReason[]
@@ -45,6 +47,8 @@ type HandshakePacket =
       /** Clock of WaaS, ms since 1970. */
       readonly waasMs: number
       readonly signature: Bytes
+      /** From link version 4 on. */
+      readonly standing?: SignedWaasToken
     }
   | {
       readonly kind: "proof"
@@ -52,6 +56,8 @@ type HandshakePacket =
       readonly fencingToken?: FencingToken
       /** From link version 2 on. */
       readonly versions?: Versions
+      /** From link version 4 on, where the node has followed a WaaS of that key. */
+      readonly followed?: SignedWaasToken
     }
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
@@ -76,6 +82,8 @@ const KIND = {
   welcome: 4,
   refused: 5,
   proofWithVersions: 6,
+  challengeWithToken: 7,
+  proofWithToken: 8,
   resume: 16,
   data: 17,
   ack: 18,
@@ -88,13 +96,19 @@ export function encodePacket(packet: Packet): Bytes {
   switch (packet.kind) {
     case "hello":
       return concat(kind, u8(packet.form), packet.nodeKey, packet.nodeNonce)
-    case "challenge":
-      return concat(kind, packet.waasNonce, u64be(packet.waasMs), packet.signature)
+    case "challenge": {
+      const { waasNonce, waasMs, signature, standing } = packet
+      if (standing === undefined) return concat(kind, waasNonce, u64be(waasMs), signature)
+      const token = encodeSignedToken(standing)
+      return concat(u8(KIND.challengeWithToken), waasNonce, u64be(waasMs), signature, token)
+    }
     case "proof": {
-      const { signature, fencingToken, versions } = packet
+      const { signature, fencingToken, versions, followed } = packet
       const token = fencingToken === undefined ? new Uint8Array(0) : encodeFencingToken(fencingToken)
       if (versions === undefined) return concat(kind, signature, token)
-      return concat(u8(KIND.proofWithVersions), signature, encodeVersions(versions), token)
+      if (followed === undefined) return concat(u8(KIND.proofWithVersions), signature, encodeVersions(versions), token)
+      const seen = encodeSignedToken(followed)
+      return concat(u8(KIND.proofWithToken), signature, encodeVersions(versions), seen, token)
     }
     case "welcome":
       return kind
@@ -129,8 +143,16 @@ function fields(kind: number, from: ByteReader): Packet {
       return hello(from)
     case KIND.challenge:
       return { kind: "challenge", waasNonce: from.take(32), waasMs: from.u64(), signature: from.take(64) }
+    case KIND.challengeWithToken: {
+      const [waasNonce, waasMs, signature] = [from.take(32), from.u64(), from.take(64)]
+      return { kind: "challenge", waasNonce, waasMs, signature, standing: readSignedToken(from) }
+    }
     case KIND.proof:
       return { kind: "proof", signature: from.take(64), ...fencingToken(from) }
+    case KIND.proofWithToken: {
+      const [signature, versions] = [from.take(64), readVersions(from)]
+      return { kind: "proof", signature, versions, followed: readSignedToken(from), ...fencingToken(from) }
+    }
     case KIND.proofWithVersions:
       return { kind: "proof", signature: from.take(64), versions: readVersions(from), ...fencingToken(from) }
     case KIND.welcome:

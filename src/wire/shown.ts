@@ -29,6 +29,8 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
       return { ...common, group: frame.outcome.group_id, attempt: frame.attempt }
     case "checkups":
       return { ...common, group: frame.groupId, members: frame.checkups.length }
+    case "standing":
+      return { ...common, incarnation: frame.token.token.incarnation, mark: frame.token.token.mark, code: frame.code }
     case "task":
     case "start":
     case "cancel":

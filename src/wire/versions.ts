@@ -38,9 +38,11 @@ export interface NodeVersions extends Versions {
 
 /** The link version from which on a node says "later" and how ready it is. */
 export const LINK_WITH_READINESS = 3
+/** The link version from which on WaaS says how far its database has come, and whether it can write. */
+export const LINK_WITH_STANDING = 4
 
 /** From the first that was released. The oldest may go when no node of the release before is left: docs/how-to/upgrade.md. */
-export const LINK: Range = { oldest: 1, newest: 3 }
+export const LINK: Range = { oldest: 1, newest: 4 }
 
 export const VERSIONS: Versions = { tasks: [1, 2, 3], suites: [1, 2, 3], readers: [READER_VERSION] }
 

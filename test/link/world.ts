@@ -5,8 +5,15 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { type Link, type LinkHandlers, startLink } from "../../src/link/link.ts"
 import { LINK_TIMING, type LinkOptions, type LinkTiming } from "../../src/link/options.ts"
 import type { Log } from "../../src/log.ts"
-import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits, type RelayOptions } from "../../src/waas/relay.ts"
+import { createRelay } from "../../src/waas/relay.ts"
 import type { NodeConnection } from "../../src/waas/relayConnection.ts"
+import {
+  RELAY_LIMITS,
+  type Relay,
+  type RelayLimits,
+  type RelayOptions,
+  type WaasFence,
+} from "../../src/waas/relayOptions.ts"
 import { CHANNEL_LIMITS, type PeerMemory } from "../../src/wire/channel.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import type { RefusalReason } from "../../src/wire/packets.ts"
@@ -74,6 +81,7 @@ export interface WaasOptions {
   readonly isKnown?: (party: PartyId) => boolean
   readonly onFrame?: (party: PartyId, frame: FromNode) => void
   readonly admitFencingToken?: RelayOptions["admitFencingToken"]
+  readonly fence?: WaasFence
   readonly limits?: Partial<RelayLimits>
   readonly tls?: Bun.TLSOptions
   readonly port?: number
@@ -95,6 +103,7 @@ export function startWaas(options: WaasOptions = {}): Waas {
     signer: identity,
     isKnownNode: options.isKnown ?? (() => true),
     ...(options.admitFencingToken === undefined ? {} : { admitFencingToken: options.admitFencingToken }),
+    ...(options.fence === undefined ? {} : { fence: options.fence }),
     onFrame(party, frame) {
       options.onFrame?.(party, frame)
       journal.add({ kind: "frame", party, frame })

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync } from "node:fs"
 import { type Bytes, concat, copy, u8, utf8 } from "../../src/bytes.ts"
-import { RELAY_LIMITS } from "../../src/waas/relay.ts"
+import { RELAY_LIMITS } from "../../src/waas/relayOptions.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { encodeFromNode, encodeToNode } from "../../src/wire/framesCodec.ts"
 import { type FencingToken, isProof, prove, type Transcript } from "../../src/wire/hello.ts"

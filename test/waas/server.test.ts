@@ -171,6 +171,26 @@ test("one process serves a folder; a revoked key stops working while it runs; an
   await expect(clientWith(waas.responseKey).organisation()).rejects.toMatchObject({ code: "E-WAA-013" })
 })
 
+test("/readyz needs no key and says what it looked at", async () => {
+  const folder = join(dir, "ready")
+  await waasInit(folder, Date.now())
+  const waas = await start(folder)
+  try {
+    const answer = await fetch(`${waas.url}/readyz`)
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({
+      ready: true,
+      items: [
+        { name: "store", state: "ok", code: "" },
+        { name: "newest", state: "ok", code: "" },
+      ],
+    })
+    expect((await fetch(`${waas.url}/readyz`, { method: "POST" })).status).toBeGreaterThanOrEqual(400)
+  } finally {
+    await waas.stop()
+  }
+})
+
 test("an address that is taken is said so, and the folder is free again", async () => {
   const folder = join(dir, "third")
   await waasInit(folder, Date.now())

@@ -1,13 +1,14 @@
 /** Who makes room when strangers hold all connections without proof. */
 import { expect, test } from "bun:test"
-import { RELAY_LIMITS } from "../../src/waas/relay.ts"
 import { NodeConnection } from "../../src/waas/relayConnection.ts"
+import { RELAY_LIMITS } from "../../src/waas/relayOptions.ts"
 import { networkOf, UnprovenConnections } from "../../src/waas/unproven.ts"
 import { newIdentity } from "../wire/documents.ts"
 
 const nothing = () => undefined
 const events = { admit: nothing, opened: nothing, packet: nothing, refused: nothing }
-const from = (address: string) => new NodeConnection(address, newIdentity(), Date.now, RELAY_LIMITS, events)
+const options = { signer: newIdentity(), clock: Date.now, limits: RELAY_LIMITS }
+const from = (address: string) => new NodeConnection(address, options, events)
 
 /** The addresses that are left after each of these came, in order, with room for so many. */
 function leftOf(most: number, addresses: readonly string[]): readonly string[] {

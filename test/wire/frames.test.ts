@@ -81,6 +81,8 @@ const report: Report = {
   outcome: undefined,
 }
 
+const token = { token: { incarnation: 1, mark: 2, markId: new Uint8Array(16).fill(3) }, signature }
+
 const toNode: readonly ToNode[] = [
   { kind: "task", task: signed },
   { kind: "start", start: signed },
@@ -90,6 +92,8 @@ const toNode: readonly ToNode[] = [
   { kind: "succession", task: signed, attempt: 3, outcome: group },
   { kind: "outcomeStored", taskId },
   { kind: "tellGroups" },
+  { kind: "standing", token, code: "", reason: "" },
+  { kind: "standing", token, code: "E-WAA-061", reason: "the disk is full" },
   checkups(members.map((party) => madeBy(party))),
   checkups([madeBy(members[0], { message: new Uint8Array(4096) })]),
 ]

@@ -17,11 +17,15 @@ import { numbersIn, sectionOf } from "./specTable.ts"
 
 const filled = (length: number, value: number): Uint8Array<ArrayBuffer> => new Uint8Array(length).fill(value)
 
+const standing = { token: { incarnation: 3, mark: 4, markId: filled(16, 7) }, signature: filled(64, 8) }
+
 const packets: readonly Packet[] = [
   { kind: "hello", form: 1, nodeKey: filled(32, 1), nodeNonce: filled(32, 2) },
   { kind: "challenge", waasNonce: filled(32, 3), waasMs: 1_795_341_000_000, signature: filled(64, 4) },
   { kind: "proof", signature: filled(64, 5) },
   { kind: "proof", signature: filled(64, 5), versions: VERSIONS },
+  { kind: "challenge", waasNonce: filled(32, 3), waasMs: 1_795_341_000_000, signature: filled(64, 4), standing },
+  { kind: "proof", signature: filled(64, 5), versions: VERSIONS, followed: standing },
   { kind: "welcome" },
   ...(Object.keys(REFUSALS) as RefusalReason[]).map((reason): Packet => ({ kind: "refused", reason })),
   { kind: "resume", epoch: filled(16, 6), knows: filled(16, 7), received: 8 },
@@ -33,13 +37,22 @@ const packets: readonly Packet[] = [
 
 test("every packet survives the way; those of the handshake are short", () => {
   for (const packet of packets) expect(decodePacket(encodePacket(packet))).toEqual(packet)
-  for (const packet of packets.slice(0, 5)) expect(encodePacket(packet).length).toBeLessThan(MAX_HANDSHAKE_BYTES)
+  for (const packet of packets.slice(0, 7)) expect(encodePacket(packet).length).toBeLessThan(MAX_HANDSHAKE_BYTES)
+  const most = { tasks: [1, 2, 3, 4, 5, 6, 7, 8], suites: [1, 2, 3, 4, 5, 6, 7, 8], readers: [1, 2, 3, 4, 5, 6, 7, 8] }
+  const fencingToken = { incarnation: 1, boot: 2, bootId: filled(16, 3), generation: 4 }
+  const longest: Packet = { kind: "proof", signature: filled(64, 5), versions: most, followed: standing, fencingToken }
+  expect(decodePacket(encodePacket(longest))).toEqual(longest)
+  expect(encodePacket(longest).length).toBeLessThan(MAX_HANDSHAKE_BYTES)
 })
 
+function suffixOf(packet: Packet): string {
+  if (packet.kind === "challenge") return packet.standing ? "WithToken" : ""
+  if (packet.kind !== "proof" || packet.versions === undefined) return ""
+  return packet.followed ? "WithToken" : "WithVersions"
+}
+
 test("kinds and reasons have the numbers of formats.md 13.1", () => {
-  const named = packets.map(
-    (packet) => `${packet.kind}${packet.kind === "proof" && packet.versions ? "WithVersions" : ""}`,
-  )
+  const named = packets.map((packet) => `${packet.kind}${suffixOf(packet)}`)
   const numbers = new Map(packets.map((packet, i) => [named[i] ?? "", encodePacket(packet)[0] ?? 0]))
   expect(numbersIn("13.1")).toEqual(numbers)
   const reasons = packets.flatMap((packet) => (packet.kind === "refused" ? [packet] : []))
@@ -59,7 +72,7 @@ test("shorter and longer forms are refused; only data may be of any length", () 
 })
 
 test("unknown kinds and reasons, numbers beyond 2^53 and too large packets are refused", () => {
-  for (const kind of [0, 7, 15, 21, 255]) expect("problem" in decodePacket(u8(kind))).toBe(true)
+  for (const kind of [0, 9, 15, 21, 255]) expect("problem" in decodePacket(u8(kind))).toBe(true)
   expect("problem" in decodePacket(concat(u8(5), u8(0)))).toBe(true)
   expect("problem" in decodePacket(concat(u8(5), u8(200)))).toBe(true)
   expect("problem" in decodePacket(concat(u8(18), filled(8, 0xff)))).toBe(true)

@@ -77,6 +77,12 @@ export const alarmGuides = {
     "refresh the group: `cosigner client group reshare GROUP --kind refresh`. Before you refresh after a ban, find out what happened to the named node: a ban is what honest nodes never cause",
     READY("item `groups`"),
   ),
+  "E-STA-019": guide(
+    ["the disk of WaaS is full", "it turned read-only", "its database is away"],
+    "the reason names the code and what the store of WaaS said; all nodes of that WaaS say the same",
+    "repair it on the machine of WaaS: see E-WAA-061. Nothing has to be done here, and nothing is lost here",
+    READY("item `waas`"),
+  ),
   "E-STA-020": guide(
     ["the server is down or slow", "token, bucket or database is wrong"],
     "the reason has the HTTP status: 401 and 404 are the second",
@@ -141,6 +147,22 @@ export const alarmGuides = {
     ["an older copy of secrets.db was put back", "a clone ran elsewhere and went further"],
     "ask who restored what and when; the newer copy is on some machine if it is a clone",
     "stop this node. Find the newest copy and run that one alone. Only if it is lost for good: `cosigner recover-rollback`, then refresh the ECDSA groups",
+    LINK_UP,
+  ),
+  "E-LNK-022": guide(
+    [
+      "a second WaaS was started on a copy of the first one's folder",
+      "an older waas.db was put back without a decision",
+      "an earlier release of WaaS took the place of this one",
+    ],
+    "the text has both positions: the incarnation and mark that it shows, and those that this node has seen; ask who copied or restored what",
+    "stop the older one. If it is the one to go on with, stop every other, then `cosigner waas adopt` on it: that raises its incarnation, and brings what nodes know and it does not",
+    LINK_UP,
+  ),
+  "E-LNK-023": guide(
+    ["the WaaS that this node reaches is an older copy, and another node has shown it so"],
+    "the log of WaaS and its GET /readyz say E-WAA-060",
+    "as for E-LNK-022; look also whether names or balancers lead to the older one",
     LINK_UP,
   ),
 } as const

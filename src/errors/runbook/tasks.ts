@@ -125,6 +125,21 @@ export const taskGuides = {
     "keep the file. Put a copy from before in its place, or take it away, then run `cosigner waas adopt`: vaults and groups come back from the nodes, with the same keys",
     "WaaS starts, and `cosigner client vault list` shows the vaults",
   ),
+  "E-WAA-060": guide(
+    [
+      "this WaaS runs on a copy, while the newer one runs elsewhere",
+      "its database is older than what nodes have followed: it was restored by hand",
+    ],
+    "find out whether another process serves nodes with this key; the text has both positions",
+    "the first: stop this one, for good. The second, once the newer one is known to be lost: stop this one, `cosigner waas adopt`, start it",
+    "GET /readyz of WaaS answers 200, and nodes are online",
+  ),
+  "E-WAA-061": guide(
+    ["the disk is full", "the file system turned read-only", "a network database is away"],
+    "`df -h` and `df -i` of the folder, `mount`, `dmesg`; the reason in the text",
+    "make room or remount: WaaS goes on by itself, and so do open requests within their deadlines. Nodes keep results until WaaS has stored them",
+    "GET /readyz of WaaS answers 200, and the item `waas` of the nodes is ok",
+  ),
   "E-WAA-020": guide(
     ["nodes were offline", "a callback server did not answer", "attempts failed until the time was over"],
     "the text names who was missing, and the causes of attempts before",

@@ -4,6 +4,7 @@
  */
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
+import type { LinkState } from "../../link/link.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
 import type { SessionInProgress } from "./sessions.ts"
 import type { Probe, ProbeFinding } from "./watch.ts"
@@ -118,6 +119,18 @@ export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe =>
     const off = clockOff(measured, limits.clockMs)
     if (off !== undefined) return failed(new CosignerError("E-STA-012", off))
     return ok(`${Math.round(measured.clockOffsetMs)} ms from the clock of WaaS`)
+  },
+})
+
+/** What WaaS says of its own store: while that takes no writes, nothing new is asked of this node. */
+export const waasProbe = (state: () => Pick<LinkState, "phase" | "waasProblem">): Probe => ({
+  name: "waas",
+  holdMs: 0,
+  look() {
+    const { waasProblem, phase } = state()
+    if (waasProblem === undefined)
+      return ok(phase === "online" ? "it says nothing against it" : "nothing is heard of it")
+    return failed(new CosignerError("E-STA-019", { why: `${waasProblem.code} ${waasProblem.reason}` }))
   },
 })
 

@@ -37,6 +37,8 @@ interface ApiOptions {
   /** Signs answers (formats.md 7.2); not the key that signs tasks. */
   readonly responseKey: Signer
   readonly bodyBytes: number
+  /** Why nothing is to be changed here any more; undefined while it may. */
+  readonly closed?: () => string | undefined
   readonly log: Log
 }
 
@@ -75,6 +77,8 @@ export function createApi(options: ApiOptions): Api {
     const body = await bodies.read(request, claimed.publicKey)
     const { role, addresses } = await claimed.prove({ method: request.method, target, body })
     requireAddress(addresses, from)
+    const closed = request.method === "GET" ? undefined : options.closed?.()
+    if (closed !== undefined) throw new ApiFailure(2029, closed)
     const app = apps[role]
     if (app === undefined) throw new TypeError("a key has a role that no routes were made for")
     return app.handle(rebuilt(request.method, target, body))

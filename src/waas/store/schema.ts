@@ -230,6 +230,16 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE share_sign_requests ADD COLUMN sum TEXT NOT NULL DEFAULT '';
   ALTER TABLE tasks ADD COLUMN sum TEXT NOT NULL DEFAULT '';
   `,
+  // How far the database has come (formats.md 14.1).
+  `
+  CREATE TABLE waas_token (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    incarnation INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    mark_id BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO waas_token (only, incarnation, mark, mark_id) VALUES (1, 1, 0, zeroblob(16));
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length

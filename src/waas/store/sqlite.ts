@@ -6,6 +6,7 @@ import { Database, type SQLQueryBindings } from "bun:sqlite"
 import { chmodSync } from "node:fs"
 import { copy } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
+import type { WaasToken } from "../../wire/waasToken.ts"
 import { checkIntegrity } from "./integrity.ts"
 import type {
   ApiKey,
@@ -92,6 +93,8 @@ function storeOver(db: Database, file: string): WaasStore {
       return found
     },
 
+    ...tokenOver(db, file),
+
     async commit(writes) {
       const work = () => {
         for (const write of writes) put(db, write)
@@ -141,6 +144,26 @@ function storeOver(db: Database, file: string): WaasStore {
     async close() {
       db.close()
     },
+  }
+}
+
+function tokenOver(db: Database, file: string): Pick<WaasStore, "waasToken" | "raiseWaasToken"> {
+  interface TokenRow {
+    readonly incarnation: number
+    readonly mark: number
+    readonly mark_id: Uint8Array
+  }
+  const tokenOf = (row: TokenRow | null): WaasToken => {
+    if (row === null) throw new CosignerError("E-WAA-006", { file, problem: "its token is missing" })
+    return { incarnation: row.incarnation, mark: row.mark, markId: copy(row.mark_id) }
+  }
+  const raise = `UPDATE waas_token SET mark = mark + 1, mark_id = ?, incarnation = max(incarnation, ?)
+    RETURNING incarnation, mark, mark_id`
+  return {
+    waasToken: async () =>
+      tokenOf(guarded(file, () => db.query<TokenRow, []>("SELECT incarnation, mark, mark_id FROM waas_token").get())),
+    raiseWaasToken: async ({ markId, incarnation = 0 }) =>
+      tokenOf(guarded(file, () => db.query<TokenRow, [Uint8Array, number]>(raise).get(markId, incarnation))),
   }
 }
 

@@ -2,6 +2,8 @@
  * The store of WaaS as the rest of it sees it: records in, records out, and one atomic, durable commit. Asynchronous so
  * that a networked database can stand behind it; the SQLite one is sqlite.ts.
  */
+import type { Bytes } from "../../bytes.ts"
+import type { WaasToken } from "../../wire/waasToken.ts"
 import type {
   ApiKey,
   GroupType,
@@ -153,6 +155,11 @@ export interface WebhookStore {
 
 export interface WaasStore extends WebhookStore, WalletStore {
   organisation(): Promise<Organisation>
+
+  /** How far this database has come: one token for all that serve it (formats.md 14.1). */
+  waasToken(): Promise<WaasToken>
+  /** The next mark, in that incarnation if it is given and higher; on disk when the promise resolves. Returns the new token. */
+  raiseWaasToken(next: { readonly markId: Bytes; readonly incarnation?: number }): Promise<WaasToken>
 
   /** All of it or nothing, on disk when the promise resolves. Rejects with E-WAA-006. */
   commit(writes: readonly StoreWrite[]): Promise<void>

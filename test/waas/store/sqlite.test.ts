@@ -123,6 +123,7 @@ test("what a node was told of before share groups were on record: all set-ups of
   const db = new Database(join(rig.dir, "waas.db"))
   db.run("DELETE FROM migrations WHERE version >= 5")
   for (const table of [
+    "waas_token",
     "webhook_logs",
     "webhook_events",
     "webhook_endpoints",

@@ -1,0 +1,86 @@
+/**
+ * Which WaaS this node follows: the key that its operator decided on, where that is another one than the configuration first named, and
+ * of each WaaS key the newest token that was seen (formats.md 14.1). Durable before anything is done for a WaaS that showed it.
+ */
+import { type Bytes, equal } from "../bytes.ts"
+import * as c from "../codec.ts"
+import type { SignedWaasToken, WaasToken } from "../wire/waasToken.ts"
+import { kind, type RecordKind } from "./records.ts"
+import { NO_NAME } from "./rows.ts"
+import type { RecordVault } from "./vault.ts"
+
+interface FollowedWaas {
+  readonly waasKey: Bytes
+  readonly token: WaasToken
+  readonly signature: Bytes
+}
+
+/** Named by the key of WaaS. */
+export const FOLLOWED_WAAS: RecordKind<FollowedWaas> = kind<FollowedWaas>(
+  40,
+  "followed WaaS",
+  c.struct<FollowedWaas>({
+    waasKey: c.fixed(32),
+    token: c.struct<WaasToken>({ incarnation: c.u64, mark: c.u64, markId: c.fixed(16) }),
+    signature: c.fixed(64),
+  }),
+)
+
+/** The operator's decision about the key of WaaS. */
+interface TrustedWaas {
+  readonly waasKey: Bytes
+  /** Keys that it took the place of: they are not trusted any more, whatever a file says. */
+  readonly replaced: readonly Bytes[]
+  readonly decidedMs: number
+}
+
+export const TRUSTED_WAAS: RecordKind<TrustedWaas> = kind<TrustedWaas>(
+  41,
+  "trusted WaaS",
+  c.struct<TrustedWaas>({ waasKey: c.fixed(32), replaced: c.list(c.fixed(32)), decidedMs: c.u64 }),
+)
+
+/** So many replaced keys are remembered; a decision is rare. */
+const MOST_REPLACED = 64
+
+export class WaasTrust {
+  readonly #vault: RecordVault
+
+  constructor(vault: RecordVault) {
+    this.#vault = vault
+  }
+
+  /** The newest token of that WaaS that this node followed. */
+  followed(waasKey: Uint8Array): SignedWaasToken | undefined {
+    const found = this.#vault.read(FOLLOWED_WAAS, waasKey)
+    return found && { token: found.token, signature: found.signature }
+  }
+
+  /** On the disk when it returns. */
+  follow(waasKey: Bytes, { token, signature }: SignedWaasToken): void {
+    this.#vault.transaction((tx) => tx.put(FOLLOWED_WAAS, waasKey, { waasKey, token, signature }))
+  }
+
+  /** Undefined where nobody decided: then the configuration's key counts. */
+  decision(): TrustedWaas | undefined {
+    return this.#vault.read(TRUSTED_WAAS, NO_NAME)
+  }
+
+  /**
+   * The operator's decision to follow the WaaS of that key from now on, whatever it says of itself, and no more that of the key so far.
+   * On the disk when it returns.
+   */
+  decide(waasKey: Bytes, before: Bytes | undefined, nowMs: number): TrustedWaas {
+    const known = this.decision()
+    const gone = [...(known === undefined ? [] : [...known.replaced, known.waasKey]), ...(before ? [before] : [])]
+    const replaced = gone.filter(
+      (key, at) => !equal(key, waasKey) && gone.findIndex((other) => equal(other, key)) === at,
+    )
+    const decision: TrustedWaas = { waasKey, replaced: replaced.slice(-MOST_REPLACED), decidedMs: nowMs }
+    this.#vault.transaction((tx) => {
+      tx.put(TRUSTED_WAAS, NO_NAME, decision)
+      if (this.followed(waasKey) !== undefined) tx.remove(FOLLOWED_WAAS, waasKey)
+    })
+    return decision
+  }
+}

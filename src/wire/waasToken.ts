@@ -1,0 +1,59 @@
+/**
+ * How far the database of a WaaS has come, signed by it (formats.md 14.1): nodes follow the newest token that they were shown and refuse
+ * an older one, so of two copies of one WaaS, or after an older copy was put back, one is fenced off. Pure.
+ */
+import { type Bytes, concat, equal, u64be } from "../bytes.ts"
+import type { ByteReader } from "../codec.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
+import { frame } from "../crypto/frame.ts"
+import type { Signer } from "./signed.ts"
+
+export interface WaasToken {
+  /** Raised by an operator's decision to go on from an older copy, or from none: the higher one is the WaaS. */
+  readonly incarnation: number
+  /** Counts up while it runs: at every start, and every few seconds. */
+  readonly mark: number
+  /** 16 random bytes of this mark: two copies that count alike differ in it. */
+  readonly markId: Bytes
+}
+
+export interface SignedWaasToken {
+  readonly token: WaasToken
+  readonly signature: Bytes
+}
+
+export const MARK_ID_BYTES = 16
+const SIGNATURE_BYTES = 64
+
+const encodeToken = ({ incarnation, mark, markId }: WaasToken): Bytes => concat(u64be(incarnation), u64be(mark), markId)
+
+export const encodeSignedToken = ({ token, signature }: SignedWaasToken): Bytes => concat(encodeToken(token), signature)
+
+export function readSignedToken(from: ByteReader): SignedWaasToken {
+  const [incarnation, mark] = [from.u64(), from.u64()]
+  const markId = from.take(MARK_ID_BYTES)
+  return { token: { incarnation, mark, markId }, signature: from.take(SIGNATURE_BYTES) }
+}
+
+const signedBytes = (token: WaasToken): Bytes => frame("waas/token", encodeToken(token))
+
+export const signToken = (by: Signer, token: WaasToken): SignedWaasToken => ({
+  token,
+  signature: by.sign(signedBytes(token)),
+})
+
+export const isTokenOf = (waasKey: Uint8Array, { token, signature }: SignedWaasToken): boolean =>
+  verifyEd25519(waasKey, signedBytes(token), signature)
+
+/** Whether a WaaS that stands so is the one that was seen, now or later. One mark belongs to one copy. */
+export function isNewestWaas(now: WaasToken, seen: WaasToken | undefined): boolean {
+  if (seen === undefined) return true
+  if (now.incarnation !== seen.incarnation) return now.incarnation > seen.incarnation
+  return now.mark === seen.mark ? equal(now.markId, seen.markId) : now.mark > seen.mark
+}
+
+export const isSameToken = (a: WaasToken, b: WaasToken): boolean =>
+  a.incarnation === b.incarnation && a.mark === b.mark && equal(a.markId, b.markId)
+
+/** For people. */
+export const tokenText = ({ incarnation, mark }: WaasToken): string => `incarnation ${incarnation}, mark ${mark}`

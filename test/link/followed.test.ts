@@ -1,0 +1,168 @@
+/** Two copies of one WaaS and nodes between them, over real connections: one copy is fenced off, and learns of it. */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+import type { FollowedMemory } from "../../src/link/options.ts"
+import { silentLog } from "../../src/log.ts"
+import { newUuid } from "../../src/waas/ids.ts"
+import { decideNewest, StandingKeeper } from "../../src/waas/standing.ts"
+import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
+import type { WaasStore } from "../../src/waas/store/store.ts"
+import type { Standing } from "../../src/wire/frames.ts"
+import type { SignedWaasToken } from "../../src/wire/waasToken.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { type Identity, newIdentity } from "../wire/documents.ts"
+import { type Node, type NodeOptions, startNode, startWaas, type Waas } from "./world.ts"
+
+setDefaultTimeout(20_000)
+
+const cleanUp: (() => unknown)[] = []
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step()
+})
+
+function aStore(file: string): WaasStore {
+  const store = createSqliteStore(file, { orgId: newUuid(), bizOrgId: 1, createdMs: 1 })
+  cleanUp.push(() => store.close())
+  return store
+}
+
+/** A copy of a store, as somebody else would serve it. */
+async function copied(store: WaasStore, folder: string, name: string): Promise<WaasStore> {
+  const copy = aStore(join(folder, name))
+  const { incarnation, mark, markId } = await store.waasToken()
+  for (;;) {
+    const { mark: now } = await copy.waasToken()
+    if (now === mark) return copy
+    await copy.raiseWaasToken({ markId, incarnation })
+  }
+}
+
+interface Copy {
+  readonly waas: Waas
+  readonly keeper: StandingKeeper
+  readonly told: Standing[]
+}
+
+async function serve(store: Pick<WaasStore, "waasToken" | "raiseWaasToken">, identity: Identity): Promise<Copy> {
+  const told: Standing[] = []
+  let waas: Waas | undefined
+  const keeper = await StandingKeeper.open({
+    store,
+    signer: identity,
+    log: silentLog,
+    tell(standing) {
+      told.push(standing)
+      for (const party of waas?.relay.online() ?? []) waas?.relay.send(party, standing)
+    },
+    onFenced: () => waas?.relay.refuseAll("fenced"),
+  })
+  waas = startWaas({ identity, fence: keeper })
+  const started = waas
+  cleanUp.push(() => started.stop())
+  return { waas, keeper, told }
+}
+
+function memory(): FollowedMemory & { readonly all: SignedWaasToken[] } {
+  const all: SignedWaasToken[] = []
+  return { all, latest: () => all.at(-1), follow: (token) => void all.push(token) }
+}
+
+function aNode(to: Waas, identity: Identity, followed: FollowedMemory, more: Partial<NodeOptions> = {}): Node {
+  const node = startNode(to, { identity, followed, ...more })
+  cleanUp.push(() => node.link.stop())
+  return node
+}
+
+test("the copy that a node has not followed is refused, learns why, and serves nobody any more", async () => {
+  const folder = temporaryFolder("followed").path
+  const [identity, one, other] = [newIdentity(), newIdentity(), newIdentity()]
+  const store = aStore(join(folder, "waas.db"))
+  const first = await serve(store, identity)
+  const copy = await copied(store, folder, "copy.db")
+  for (let step = 0; step < 2; step++) await first.keeper.step()
+  const remembers = memory()
+  const node = aNode(first.waas, one, remembers)
+  await Promise.all([node.online(), first.waas.journal.until((all) => all.some(({ kind }) => kind === "online"))])
+  expect(remembers.latest()?.token).toEqual(await store.waasToken())
+  await first.keeper.step()
+  while (remembers.all.length < 2) await Bun.sleep(5)
+  node.link.stop()
+
+  const second = await serve(copy, identity)
+  // It has followed nobody, so the copy is as good as any, for now.
+  const stranger = aNode(second.waas, other, memory())
+  await stranger.online()
+  const shown = aNode(second.waas, one, remembers)
+  await shown.ended("E-LNK-022")
+  await stranger.ended("E-LNK-023")
+  expect(second.keeper.fenced?.code).toBe("E-WAA-060")
+  expect(second.keeper.readiness().map(({ name, state }) => `${name} ${state}`)).toEqual(["store ok", "newest failed"])
+  expect(second.waas.relay.online().size).toBe(0)
+  // The way out: a decision.
+  await decideNewest(copy, Date.now())
+  const decided = await serve(copy, identity)
+  const back = aNode(decided.waas, one, remembers)
+  await back.online()
+  expect(decided.keeper.fenced).toBeUndefined()
+  const late = aNode(first.waas, one, remembers)
+  await late.ended("E-LNK-022")
+  expect(first.keeper.fenced?.code).toBe("E-WAA-060")
+})
+
+test("a token of another key, or none at all, is nothing to follow and fences nobody off", async () => {
+  const folder = temporaryFolder("followed").path
+  const [identity, one] = [newIdentity(), newIdentity()]
+  const { waas, keeper } = await serve(aStore(join(folder, "waas.db")), identity)
+  const foreign = memory()
+  const { keeper: elsewhere } = await serve(aStore(join(folder, "other.db")), newIdentity())
+  for (let step = 0; step < 5; step++) await elsewhere.step()
+  foreign.follow(await elsewhere.token())
+  const node = aNode(waas, one, foreign)
+  await node.ended("E-LNK-022")
+  expect(keeper.isFenced()).toBe(false)
+  // A WaaS that says nothing of how far it has come counts as older once one was followed.
+  const silent = startWaas({ identity })
+  cleanUp.push(() => silent.stop())
+  const before = aNode(silent, newIdentity(), memory())
+  await before.online()
+  const followed = memory()
+  followed.follow(await keeper.token())
+  await aNode(silent, newIdentity(), followed).ended("E-LNK-022")
+})
+
+test("what WaaS cannot write is told to the nodes, and that it can again", async () => {
+  const folder = temporaryFolder("followed").path
+  const store = aStore(join(folder, "waas.db"))
+  let isFull = false
+  const failing = {
+    ...store,
+    raiseWaasToken: (next: Parameters<WaasStore["raiseWaasToken"]>[0]) =>
+      isFull ? Promise.reject(new Error("database or disk is full")) : store.raiseWaasToken(next),
+  }
+  const { waas, keeper, told } = await serve(failing, newIdentity())
+  const node = aNode(waas, newIdentity(), memory())
+  await waas.journal.until((all) => all.some(({ kind }) => kind === "online"))
+  isFull = true
+  await keeper.step()
+  while (node.link.state().waasProblem === undefined) await Bun.sleep(5)
+  expect(node.link.state().waasProblem).toMatchObject({ code: "E-WAA-061" })
+  expect(keeper.readiness()[0]).toMatchObject({ name: "store", state: "failed", code: "E-WAA-061" })
+  isFull = false
+  await keeper.step()
+  while (node.link.state().waasProblem !== undefined) await Bun.sleep(5)
+  expect(told.map(({ code }) => code)).toEqual(["E-WAA-061", ""])
+})
+
+test("a node whose store takes no token follows nobody", async () => {
+  const folder = temporaryFolder("followed").path
+  const { waas } = await serve(aStore(join(folder, "waas.db")), newIdentity())
+  const full: FollowedMemory = {
+    latest: () => undefined,
+    follow() {
+      throw new Error("never written")
+    },
+  }
+  const node = aNode(waas, newIdentity(), full)
+  await node.journal.until((all) => all.some((one) => one.kind === "line" && one.line.level === "warn"))
+  expect(waas.relay.online().size).toBe(0)
+})
