@@ -264,7 +264,9 @@ export class LiveTasks {
     let tried = 0
     for (const taskId of [...this.#ready]) {
       if (++tried > MOST_AT_ONCE) break
-      await this.#offer(taskId, (task) => begun(task, this.situation()))
+      const hasBegun = await this.#offer(taskId, (task) => begun(task, this.situation()))
+      // To the end: those that wait for a node that is away keep nobody else from beginning.
+      if (!hasBegun && this.#ready.delete(taskId)) this.#ready.add(taskId)
     }
     await this.#queue.serve(MOST_AT_ONCE, async (taskId) => {
       const task = this.#tasks.get(taskId)

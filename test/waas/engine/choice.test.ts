@@ -294,3 +294,17 @@ test("commits are few: one request costs four, a hundred at once far fewer each"
   await run(1_000)
   for (const request of all) expect((await rig.signed(request)).status).toBe("Completed")
 })
+
+test("many that wait for the room of two nodes do not keep those of two others from beginning", async () => {
+  const windows = { asked: 128, running: 1 }
+  await using rig = await Rig.open({ curves: ["ED25519"], nodes: 4, windows })
+  const made = await rig.madeVault(2)
+  rig.node(0).behaviour = { attempt: () => "silent" }
+  rig.node(1).behaviour = { attempt: () => "silent" }
+  const ask = (first: number) => rig.sign(made, { nodeIds: [rig.node(first).id, rig.node(first + 1).id] })
+  for (let i = 0; i < 70; i++) await ask(0)
+  await rig.relay.settle()
+  const others = [await ask(2), await ask(2), await ask(2)]
+  await rig.relay.settle()
+  for (const other of others) expect((await rig.signed(other)).status).toBe("Completed")
+})
