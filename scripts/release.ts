@@ -1,5 +1,6 @@
 /**
  * `npm run release`: a package for each machine in dist/release, made twice and compared. `--only linux-x64` makes one.
+ * `--sign-key FILE --key-file PASSWORD-FILE` signs SHA256SUMS; `cosigner release-sign` does it later, on another machine.
  *
  * cosigner-linux-x64-v0.1.0.tar.gz holds the folder cosigner-linux-x64 with the binary, SHA256SUMS of every file in it,
  * the configuration's template, units, completions, man pages, documents (the specification among them), licence and bill
@@ -7,7 +8,9 @@
  */
 import { createHash } from "node:crypto"
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
+import { readKeyFile } from "../src/config/keyFile.ts"
+import { signRelease } from "../src/kit/release/keyFile.ts"
 import { commonFiles, file, sumsOf } from "./release/contents.ts"
 import { publishedFiles, publishedNames } from "./release/published.ts"
 import type { Lock } from "./release/sbom.ts"
@@ -16,14 +19,22 @@ import { mustRun, root } from "./toolchain.ts"
 
 const MACHINES = ["linux-x64", "linux-arm64", "darwin-arm64"] as const
 
-const at = process.argv.indexOf("--only")
-const chosen = at < 0 ? MACHINES : MACHINES.filter((machine) => machine === process.argv[at + 1])
+const given = (flag: string): string | undefined => {
+  const at = process.argv.indexOf(flag)
+  return at < 0 ? undefined : (process.argv[at + 1] ?? "")
+}
+const only = given("--only")
+const chosen = only === undefined ? MACHINES : MACHINES.filter((machine) => machine === only)
 if (chosen.length === 0) throw new Error(`--only takes one of ${MACHINES.join(", ")}`)
 
 const lock: Lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"))
 const version = `v${lock.version}`
 const time = commitTime()
 const mtime = Math.floor(time.getTime() / 1000)
+const signKey = given("--sign-key")
+const passwordFile = given("--key-file")
+if (signKey !== undefined && passwordFile === undefined)
+  throw new Error("--sign-key takes its password from --key-file FILE; or sign afterwards with cosigner release-sign")
 const target = join(root, "dist", "release")
 await mkdir(join(root, "dist"), { recursive: true })
 const scratch = await mkdtemp(join(root, "dist", ".release-"))
@@ -54,6 +65,11 @@ try {
     console.error(`${name} ${(packed.length / 1e6).toFixed(1)} MB, the same twice`)
   }
   await writeFile(join(out, "SHA256SUMS"), sums.join(""))
+  if (signKey !== undefined && passwordFile !== undefined) {
+    using password = readKeyFile(passwordFile, { allowReadable: false })
+    const { signature_file, key_id } = signRelease(join(out, "SHA256SUMS"), signKey, password, `cosigner ${version}`)
+    console.error(`${basename(signature_file)}, by key ${key_id}`)
+  }
   await rm(target, { recursive: true, force: true })
   await rename(out, target)
 } finally {
@@ -84,7 +100,7 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Of the commit, as the binary has it. */
 function commitTime(): Date {
-  const given = process.env["SOURCE_DATE_EPOCH"]
+  const epoch = process.env["SOURCE_DATE_EPOCH"]
   const { stdout } = Bun.spawnSync(["git", "log", "-1", "--format=%ct"], { cwd: root, stderr: "ignore" })
-  return new Date(Number(given ?? (stdout.toString().trim() || "0")) * 1000)
+  return new Date(Number(epoch ?? (stdout.toString().trim() || "0")) * 1000)
 }

@@ -384,6 +384,21 @@ export const table: readonly Row[] = [
     load: async () => (await import("./demo.ts")).demo,
   },
   {
+    path: ["release-key"],
+    summary: "Make the key that signs releases",
+    load: async () => (await import("./release.ts")).releaseKey,
+  },
+  {
+    path: ["release-sign"],
+    summary: "Sign the SHA256SUMS of a release",
+    load: async () => (await import("./release.ts")).releaseSign,
+  },
+  {
+    path: ["release-verify"],
+    summary: "Say whether a release is what its key signed",
+    load: async () => (await import("./release.ts")).releaseVerify,
+  },
+  {
     path: ["completion"],
     summary: "Print a completion script for a shell",
     load: async () => (await import("./completion.ts")).completion,

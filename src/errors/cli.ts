@@ -136,6 +136,18 @@ export const cliCodes = {
     what: (d) => `the chain's endpoint was of no use: ${d.problem}`,
     next: "check --rpc-url, or give --nonce, --gas, --max-fee and --priority-fee yourself; nothing more was sent than this says",
   }),
+  "E-CLI-040": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the release key ${d.file} was not used: ${d.problem}`,
+    next: "name a key that `cosigner release-key` or minisign made, and give its password; an existing key is never overwritten: choose another name",
+  }),
+  "E-CLI-041": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.file} is not shown to be what the release key signed: ${d.problem}`,
+    next: "use none of these files; download the release again, with its .minisig, and compare the public key with a source that the download has no part in",
+  }),
   "E-CLI-033": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.secrets,
