@@ -18,7 +18,7 @@ export interface ReleasePublicKey {
 }
 
 /** Dispose it. */
-export interface ReleaseKey extends ReleasePublicKey, Disposable {
+interface ReleaseKey extends ReleasePublicKey, Disposable {
   readonly seed: Secret
 }
 
