@@ -12,7 +12,7 @@ import type { Startable } from "./config/startup.ts"
 import { fetchTrusting } from "./config/trust.ts"
 import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
-import { eventsFor } from "./events/envelope.ts"
+import { eventsFor, freezeEvents } from "./events/envelope.ts"
 import { type Sender, startSender } from "./events/sender.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
@@ -22,27 +22,30 @@ import { clockOff } from "./link/clockOff.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
-import { type Identity, identityOf } from "./mpc/envelope.ts"
+import { type Identity, identityOf, isAbort } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
 import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
+import { freezingOf } from "./ops/freezing.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
 import type { Observers } from "./ops/observers.ts"
 import { type Operations, openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
+import { tellCallbacks, tellRecovery, tellRules } from "./ops/startLines.ts"
 import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
+import { groupsOf } from "./tasks/freeze.ts"
 import { type IntentSettings, intentSettingsOf, type ReadElsewhere } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
-import { REFRESH_FROM } from "./tasks/signable.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
+import { decodeRecordedTask } from "./wire/task.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
 import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
@@ -127,6 +130,13 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
     intents: () => settingsOf(rules.names),
   })
+  const freezing = freezingOf({
+    store,
+    log,
+    event: freezeEvents(nodeId, randomUUID),
+    onFrozen: () => endFrozen(store, tasks, link),
+  })
+  freezing.begin()
   tasks.resume()
   const up = dial(base, tasks)
   link = up
@@ -147,7 +157,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   const jobs = startNodeJobs(base)
   const admin = await startAdmin({
     store,
-    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules }, command),
+    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules, freezing }, command),
     log,
   })
   return {
@@ -161,6 +171,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       // First, because a node that is stopping looks broken.
       const unwatched = operations.stop()
       admin.stop()
+      freezing.stop()
       await endSessions(tasks, [pool, reader])
       up.stop()
       stopping.abort()
@@ -308,6 +319,7 @@ function makeTasks({ config, link, store, log, identity, observers }: NodeBase, 
     groups: store.groups,
     bans: store.bans,
     strikes: store.strikes,
+    freezes: store.freezes,
     risk,
     eventsFor: events.make,
     startSession: observers.startSession(pool.startSession, ({ protocol }) =>
@@ -355,35 +367,17 @@ function dial({ link, store, log, identity }: NodeBase, tasks: TaskRunner): Link
   )
 }
 
+/** What runs under a freeze ends, and what of it waits to be sent is taken back. */
+function endFrozen(store: Store, tasks: TaskRunner, link: Link | undefined): void {
+  tasks.frozen()
+  link?.withdraw(({ taskId, envelope }) => {
+    const record = store.journal.get(taskId)
+    const task = record === undefined ? undefined : decodeRecordedTask(record.document)
+    const isFrozen = task === undefined || "problem" in task || store.freezes.over(groupsOf(task)) !== undefined
+    return isFrozen && !isAbort(envelope)
+  })
+}
+
 function rsaKey(pkcs8: Secret): KeyObject {
   return createPrivateKey({ key: Buffer.from(pkcs8.expose().buffer), format: "der", type: "pkcs8" })
-}
-
-function tellRules(rules: Rules, log: Log): void {
-  log.info("Embedded Risk Control Rule:")
-  log.info(`|__ Enable: ${rules.enable}`)
-}
-
-/** Each server that every task needs the word of, as a person looks for it after an edit of the file. */
-function tellCallbacks(servers: Startable["callback"]["servers"], log: Log): void {
-  log.info("Callback Servers:")
-  if (servers.length === 0) log.info("|__ none")
-  for (const { address, version } of servers) log.info(`|__ ${address} (version ${version})`)
-}
-
-/** What the last process left behind: said once, because it raises counters that can block a peer (threshold.md 2.5 rule 9). */
-function tellRecovery(store: Store, log: Log): void {
-  const { sessions, checks } = store.recovery
-  if (sessions.length > 0)
-    log.warn("the last run ended in the middle of sessions; they are closed", { sessions: sessions.length })
-  for (const check of checks) log.warn("an unproven check was counted against a peer", { ...check })
-  for (const { groupId, peer, count, disabled } of store.bans.unproven()) {
-    if (count < REFRESH_FROM) continue
-    log.error("a peer has unproven checks; more than 8 end ECDSA with it until a reshare", {
-      group: groupId,
-      peer: nodeIdOf(peer),
-      count,
-      disabled,
-    })
-  }
 }

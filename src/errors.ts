@@ -9,6 +9,7 @@ import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
 import type { CodeEntry, ErrorKind, ExitCode } from "./errors/entry.ts"
+import { freezeCodes } from "./errors/freeze.ts"
 import { intentCodes } from "./errors/intent.ts"
 import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
@@ -24,6 +25,7 @@ export const codes = {
   ...backupCodes,
   ...cliCodes,
   ...configCodes,
+  ...freezeCodes,
   ...intentCodes,
   ...keysCodes,
   ...linkCodes,

@@ -20,14 +20,14 @@ export async function showBeside(
 ): Promise<void> {
   const { db } = await base.config()
   const answer = await askNode(db.path, asked)
-  if (answer !== undefined) return print(base, answer.shown)
+  if (answer !== undefined) return showShown(base, answer.shown)
   if (summary !== undefined) {
     base.out.note(`cosigner: from the signed summary beside ${db.path}; with --key-file the database itself is read`)
-    return print(base, summary)
+    return showShown(base, summary)
   }
   using password = await base.passwords.existing(db)
   using store = openStore(db.path, password, { readOnly: true })
-  print(base, read(store))
+  showShown(base, read(store))
 }
 
 /** Changes something: a running node does it itself, when the password is right; otherwise the file is opened to be changed. */
@@ -39,10 +39,10 @@ export async function changeBeside(
   const { db } = await base.config()
   using password = await base.passwords.existing(db)
   const answer = await askNode(db.path, asked, password)
-  if (answer !== undefined) return print(base, answer.shown)
+  if (answer !== undefined) return showShown(base, answer.shown)
   using store = openStore(db.path, password, { readOnly: false })
   requireNewest(store)
-  print(base, change(store))
+  showShown(base, change(store))
 }
 
 /**
@@ -66,4 +66,4 @@ export async function permittedBeside<T>(
   }
 }
 
-const print = ({ out }: CommandBase, { value, lines }: Shown): void => out.result(value, lines)
+export const showShown = ({ out }: CommandBase, { value, lines }: Shown): void => out.result(value, lines)

@@ -38,9 +38,9 @@ const named = (name: string, summary: string, details: readonly string[]): Comma
       await changeBeside(base, { command: "share-sign", group_id: groupId, message }, (store) => {
         using seed = store.identity()
         const { party: self } = selfOf(seed)
-        const { groups, tasks } = store
+        const { groups, tasks, freezes } = store
         const taskId = `local-${randomUUID()}`
-        const signer = { self, groups, tasks, rules, rng: systemRng, taskId, nowMs: Date.now() }
+        const signer = { self, groups, tasks, freezes, rules, rng: systemRng, taskId, nowMs: Date.now() }
         return showSignature(signLocally(signer, groupId, message))
       })
       return EXIT.ok

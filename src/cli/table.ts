@@ -79,6 +79,16 @@ export const table: readonly Row[] = [
     load: async () => (await import("./recoverRollback.ts")).recoverRollback,
   },
   {
+    path: ["freeze"],
+    summary: "Stop this node from signing, at once",
+    load: async () => (await import("./freeze.ts")).freeze,
+  },
+  {
+    path: ["unfreeze"],
+    summary: "Let a frozen node sign again",
+    load: async () => (await import("./freeze.ts")).unfreeze,
+  },
+  {
     path: ["strikes"],
     summary: "Show which nodes misbehaved in sessions with this one, and who is refused for it",
     load: async () => (await import("./strikes.ts")).strikes,

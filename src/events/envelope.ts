@@ -5,6 +5,7 @@
 import { toHex } from "../bytes.ts"
 import { boundedLines } from "../intent/json.ts"
 import { decodeExtendedPublicKey } from "../keys/extendedKey.ts"
+import type { Freeze } from "../tasks/freeze.ts"
 import { type Intents, NO_INTENTS, taskIntentHash } from "../tasks/intents.ts"
 import type { EventsFor, OutboxEvent, TaskChange, TaskStatus } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
@@ -25,9 +26,11 @@ const KINDS: Readonly<Record<TaskType, string>> = {
 const PHASES = ["created", "updated", "failed", "succeeded"] as const
 
 /** Every type that a server may ask for. */
-export const EVENT_TYPES: readonly string[] = Object.values(KINDS).flatMap((kind) =>
-  PHASES.map((phase) => `request.${kind}.${phase}`),
-)
+export const EVENT_TYPES: readonly string[] = [
+  ...Object.values(KINDS).flatMap((kind) => PHASES.map((phase) => `request.${kind}.${phase}`)),
+  "node.frozen",
+  "node.unfrozen",
+]
 
 const PHASE_OF: Readonly<Record<TaskStatus, (typeof PHASES)[number]>> = {
   110: "created",
@@ -54,6 +57,30 @@ export const eventsFor =
       data: dataOf(change),
     })
     return [{ eventId, eventType, createdMs: change.atMs, body }]
+  }
+
+/** That the node or one of its groups was frozen, or is no longer. */
+export const freezeEvents =
+  (nodeId: string, newId: () => string) =>
+  (eventType: "node.frozen" | "node.unfrozen", freeze: Freeze, createdMs: number): OutboxEvent => {
+    const eventId = newId()
+    const { groupId, sinceMs, end, reason, by } = freeze
+    const data = {
+      data_type: "Freeze",
+      group_id: groupId,
+      since_timestamp: sinceMs,
+      until_timestamp: end?.atMs ?? 0,
+      reason,
+      by,
+    }
+    const body = JSON.stringify({
+      event_id: eventId,
+      created_timestamp: createdMs,
+      node_id: nodeId,
+      event_type: eventType,
+      data,
+    })
+    return { eventId, eventType, createdMs, body }
   }
 
 /** A sign of life; has no data and never lies in the outbox. */

@@ -7,7 +7,7 @@ import { type Bytes, copy } from "../bytes.ts"
 import { CosignerError, errorText, isCode } from "../errors.ts"
 import { type Channel, type ChannelReceived, createChannel, type Depth, type PeerMemory } from "../wire/channel.ts"
 import type { FromNode, Standing, ToNode } from "../wire/frames.ts"
-import { decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
+import { decodeFromNode, decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
 import { LINK_WITH_READINESS } from "../wire/versions.ts"
@@ -50,10 +50,17 @@ type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
 export interface Link {
   /** "full": not taken; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
   send(frame: FromNode): "queued" | "full"
+  /**
+   * Takes envelopes back that WaaS has not acknowledged: those of which `isMeant` says so. If one of them may be on its way, the
+   * connection ends at once and what the system still holds of it is lost; the next one carries the rest.
+   */
+  withdraw(isMeant: (envelope: EnvelopeOut) => boolean): void
   state(): LinkState
   /** For good; unacknowledged frames are forgotten. */
   stop(): void
 }
+
+type EnvelopeOut = Extract<FromNode, { readonly kind: "envelope" }>
 
 /** The pause after `failures` connections that did not come up before this one, ms; the caller spreads it by chance. */
 const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number =>
@@ -117,6 +124,16 @@ class NodeLink implements Link {
       this.#pump()
     }
     return answer
+  }
+
+  withdraw(isMeant: (envelope: EnvelopeOut) => boolean): void {
+    const isOnItsWay = this.#channel.replace((encoded) => {
+      const frame = decodeFromNode(encoded)
+      if ("problem" in frame || frame.kind !== "envelope" || !isMeant(frame)) return undefined
+      // its number must not be missing; its receivers drop what is no envelope
+      return encodeFromNode({ ...frame, envelope: new Uint8Array(1) })
+    })
+    if (isOnItsWay) this.#connection?.fail(new CosignerError("E-FRZ-005", {}))
   }
 
   state(): LinkState {

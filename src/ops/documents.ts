@@ -119,6 +119,7 @@ function eventsOf({ store, eventServers }: NodeView): StatusDocument["event_serv
 interface GroupSources {
   readonly bans: Store["bans"]
   readonly strikes: { readonly refused: Store["strikes"]["refused"] }
+  readonly freezes: Store["freezes"]
   readonly self: PartyId
   /** All epochs that are on record. */
   readonly epochs: () => readonly GroupPublic[]

@@ -52,7 +52,13 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     open: () => {
       const struck = store.strikes.refused()
       const all = store.groups.list()
-      const sources = { bans: store.bans, strikes: { refused: () => struck }, self, epochs: () => all }
+      const sources = {
+        bans: store.bans,
+        strikes: { refused: () => struck },
+        freezes: store.freezes,
+        self,
+        epochs: () => all,
+      }
       const byKey = new Map(all.map((group) => [keyOf(group), group]))
       return (key) => {
         const group = byKey.get(key)

@@ -90,6 +90,10 @@ function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView,
   metrics.total("cosigner_store_commits_total", {}, store.generation)
   metrics.total("cosigner_store_records_opened_total", {}, store.recordsOpened)
   metrics.set("cosigner_bans", {}, store.bans.list().length)
+  const frozen = store.freezes.list()
+  const wholes = frozen.filter(({ groupId }) => groupId === "").length
+  metrics.set("cosigner_frozen", { scope: "node" }, wholes)
+  metrics.set("cosigner_frozen", { scope: "group" }, frozen.length - wholes)
   metrics.clear("cosigner_groups")
   for (const [key, count] of countedBy(store.groups.list(), ({ curve, status }) => `${curve} ${status}`)) {
     const [curve = "", status = ""] = key.split(" ")

@@ -26,6 +26,7 @@ import { type StatusThread, startStatus } from "./port/thread.ts"
 import {
   clockProbe,
   configProbe,
+  freezeProbe,
   groupsProbe,
   linkProbe,
   loopProbe,
@@ -255,6 +256,7 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
     workersProbe({ limits, clock, pool, size, onAnswer: onPing }),
     sessionsProbe(limits, clock, seen.openSessions),
     groupsProbe(() => activeSignable(store)),
+    freezeProbe(() => store.freezes.list()),
     configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })

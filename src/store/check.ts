@@ -16,12 +16,14 @@ import {
   ENTROPY,
   EVENT,
   EVENT_KEY,
+  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
   PROBE,
   type RecordKind,
+  SERVED,
   SESSION,
   STRIKES,
   TASK,
@@ -51,6 +53,8 @@ const KINDS: readonly RecordKind<unknown>[] = [
   STRIKES,
   FOLLOWED_WAAS,
   TRUSTED_WAAS,
+  FREEZE,
+  SERVED,
 ]
 
 /** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */

@@ -21,6 +21,7 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
+  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
@@ -29,6 +30,7 @@ import {
   type RecordKind,
   ROOT,
   type Root,
+  SERVED,
   SESSION,
   STRIKES,
   TASK,
@@ -58,7 +60,7 @@ interface Carried {
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
-const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS].map(
+const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED].map(
   ({ byte }) => byte,
 )
 /** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */

@@ -14,6 +14,7 @@ import { decodingAll } from "./check.ts"
 import { CommitQueue } from "./commitQueue.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
+import { Freezes } from "./freezes.ts"
 import { Groups } from "./groups.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
@@ -30,12 +31,14 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
+  FREEZE,
   GROUP,
   IDENTITY,
   INCARNATION,
   PROBE,
   type Queued,
   type RecordKind,
+  SERVED,
   SESSION,
   STRIKES,
   type StoredSession,
@@ -46,6 +49,7 @@ import type { DatabaseAge } from "./rollbackGuard.ts"
 import { NO_NAME, openHeader, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
+import { ServiceTime } from "./serviceTime.ts"
 import { Snapshot } from "./snapshot.ts"
 import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
@@ -129,6 +133,8 @@ export class Store implements Disposable {
   readonly strikes: Strikes
   readonly outbox: Outbox
   readonly waas: WaasTrust
+  readonly freezes: Freezes
+  readonly served: ServiceTime
   /** Empty for a reader. */
   readonly recovery: Recovery
   readonly #file: SecretsFile
@@ -148,6 +154,8 @@ export class Store implements Disposable {
     this.strikes = new Strikes(this.#vault)
     this.outbox = new Outbox(this.#vault)
     this.waas = new WaasTrust(this.#vault)
+    this.served = new ServiceTime(this.#vault)
+    this.freezes = new Freezes(this.#vault, this.outbox, this.served)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
     this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
     this.journal = new QueuedTasks(this.tasks, this.#queue)
@@ -340,6 +348,8 @@ export class Store implements Disposable {
       on(BAN, (ban) => this.bans.restoreBan(ban)),
       on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
       on(STRIKES, (record) => this.strikes.restore(record)),
+      on(FREEZE, (freeze) => this.freezes.restore(freeze)),
+      on(SERVED, (servedMs) => this.served.restore(servedMs)),
       on(AWAITS_REFRESH, (mark) => this.bans.restoreAwaiting(mark)),
       on(TASK, ({ record, seq, debits, debitedMs }) => {
         journal.push({ task: summaryOf(record), seq, debits, debitedMs })

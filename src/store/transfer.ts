@@ -25,12 +25,14 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
+  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
   peerName,
   type RecordKind,
+  SERVED,
   SESSION,
   STRIKES,
   TASK,
@@ -206,6 +208,10 @@ class ImportAdmission {
         return carry(FOLLOWED_WAAS, ({ waasKey }) => waasKey)
       case TRUSTED_WAAS.byte:
         return carry(TRUSTED_WAAS, alone)
+      case FREEZE.byte:
+        return carry(FREEZE, ({ groupId }) => utf8(groupId))
+      case SERVED.byte:
+        return carry(SERVED, alone)
       default:
         throw new CosignerError("E-STO-027", { path: this.#path, kind: record.kind, version: record.version })
     }

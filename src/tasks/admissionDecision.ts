@@ -1,8 +1,8 @@
 /** The decision on a task that is not in the journal, and comes into it only if it is approved. */
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
-import { clockRefusal } from "./clock.ts"
 import { askEverybody } from "./decision.ts"
+import { holdRefusal } from "./hold.ts"
 import { isUnread, unreadDecision } from "./intents.ts"
 import { intentsFor, planOf } from "./kinds.ts"
 import { isRefusal, type Refusal, refuse } from "./plan.ts"
@@ -12,8 +12,8 @@ import type { TaskPorts } from "./ports.ts"
 export async function decideFirst(task: Task, ports: TaskPorts, stop: AbortSignal): Promise<Verdict | Refusal> {
   const plan = planOf(task, ports)
   if (isRefusal(plan)) return plan
-  const off = clockRefusal(ports)
-  if (off !== undefined) return off
+  const held = holdRefusal(task, ports)
+  if (held !== undefined) return held
   const { deadline_ms: deadlineMs } = task
   const late = (): boolean => ports.now() >= deadlineMs
   if (late()) return refuse("E-TSK-004", { deadlineMs })

@@ -13,6 +13,7 @@ import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
+import { freezeRefusal, frozenError, groupsOf } from "./freeze.ts"
 import type { Intents } from "./intents.ts"
 import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
@@ -96,6 +97,8 @@ async function begin(
 ): Promise<Refusal | undefined> {
   const nowMs = ports.now()
   requireInTime(task, nowMs)
+  const frozen = freezeRefusal(task, ports)
+  if (frozen !== undefined) return frozen
   try {
     await ports.journal.startSession(row, nowMs, (usage) =>
       ports.risk.evaluate(task, plan.group, usage, nowMs, intents),
@@ -110,6 +113,12 @@ async function begin(
 /** The clock itself is asked: an alarm may come late, after a sleep of the machine say, and nothing may leave meanwhile. */
 function requireInTime({ deadline_ms: deadlineMs }: Task, nowMs: number): void {
   if (nowMs >= deadlineMs) throw new CosignerError("E-TSK-004", { deadlineMs })
+}
+
+/** The last look before a share leaves. */
+function requireThawed(task: Task, { freezes }: TaskPorts): void {
+  const freeze = freezes.over(groupsOf(task))
+  if (freeze !== undefined) throw frozenError(freeze)
 }
 
 const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: TaskPorts): SessionRow => ({
@@ -136,10 +145,11 @@ function sessionIo(
     const unusable = ports.bans.unusable(group.groupId, group.epochId)
     return !plan.participants.some((party) => unusable.includes(party))
   }
+  const isThawed = (): boolean => freezeRefusal(task, ports) === undefined
   return {
     send: (envelope) => {
-      // Asked once more where nothing can come between: a worker's message may have been on its way when the ban was written.
-      if (!isAbort(envelope) && !mayRelease()) return
+      // Asked once more where nothing can come between: a worker's message may have been on its way when the ban or the freeze came.
+      if (!isAbort(envelope) && !(mayRelease() && isThawed())) return
       ports.send({ kind: "envelope", taskId, receiver: receiverOf(envelope), envelope })
     },
     record: async (what: SessionRecord) => {
@@ -150,6 +160,7 @@ function sessionIo(
           return ports.groups.acknowledge(what.group)
         case "emitted":
           requireInTime(task, ports.now())
+          requireThawed(task, ports)
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":
           if (group === undefined) return

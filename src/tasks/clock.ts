@@ -2,7 +2,6 @@
  * Windows, limits and deadlines of the rules mean nothing by a clock that is wrong: then nothing is approved, and nothing that
  * was approved begins. What has begun goes on; its deadline is the earlier of two.
  */
-import type { Decision } from "../policy/decision.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 
@@ -10,10 +9,4 @@ import type { TaskPorts } from "./ports.ts"
 export function clockRefusal({ clockOff }: Pick<TaskPorts, "clockOff">): Refusal | undefined {
   const off = clockOff()
   return off === undefined ? undefined : refuse("E-TSK-045", off)
-}
-
-/** The same as a decision on a task. */
-export function clockDecision(ports: Pick<TaskPorts, "clockOff">): Decision | undefined {
-  const refusal = clockRefusal(ports)
-  return refusal && { verdict: { action: "reject", ...refusal, rules: [] }, debits: [] }
 }

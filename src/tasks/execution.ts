@@ -16,10 +16,11 @@ import { VERSIONS } from "../wire/versions.ts"
 import { eventsOfEnd, eventsOfVerdict, shownIntents } from "./announced.ts"
 import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
-import { clockDecision, clockRefusal } from "./clock.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { isStoreFault, resumed, tellEnd, unlessSigned, whyNot } from "./endings.ts"
+import { freezeRefusal } from "./freeze.ts"
+import { holdDecision, holdRefusal } from "./hold.ts"
 import {
   hasStatedPayloads,
   type Intents,
@@ -139,11 +140,14 @@ export class TaskExecution {
 
   /** A peer was banned: a running attempt of this epoch with it ends at once. */
   banned(groupId: string, peer: PartyId): void {
-    if (this.#running === undefined) return
-    const { plan, attempt } = this.#running
-    if (plan.group?.groupId === groupId && plan.ecdsa && plan.participants.includes(peer)) {
-      attempt.session.cancel("cancelled")
-    }
+    const plan = this.#running?.plan
+    const isWithIt = plan?.group?.groupId === groupId && plan.ecdsa && plan.participants.includes(peer)
+    if (isWithIt) this.#running?.attempt.session.cancel("cancelled")
+  }
+
+  /** A freeze began: an attempt that it is about ends at once. */
+  frozen(): void {
+    if (freezeRefusal(this.task, this.#ports) !== undefined) this.#running?.attempt.session.cancel("cancelled")
   }
 
   // ---- the execution --------------------------------------------------------------------------------------------------
@@ -178,7 +182,7 @@ export class TaskExecution {
     const { risk, journal, now } = this.#ports
     const asked = isUnread(read)
       ? unreadDecision(read).verdict
-      : (clockDecision(this.#ports)?.verdict ??
+      : (holdDecision(this.task, this.#ports)?.verdict ??
         this.#answered ??
         (await askEverybody(this.task, plan, read, this.#ports, this.#stop)))
     if (this.#isStopped()) return this.#claimed
@@ -187,9 +191,9 @@ export class TaskExecution {
       now(),
       (usage) => {
         if (isUnread(read)) return unreadDecision(read)
-        const off = clockDecision(this.#ports) // anew: callback servers may have taken minutes
-        if (off !== undefined) return off
-        return withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
+        // anew: callback servers may have taken minutes
+        const held = holdDecision(this.task, this.#ports)
+        return held ?? withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
       },
       (verdict) => eventsOfVerdict(this.#ports, this.task, this.#intents, verdict),
     )
@@ -224,8 +228,8 @@ export class TaskExecution {
   /** Why this node does not begin by such a start. Nobody is blamed, for a clock or for a release, and another start may come. */
   #unableFor(terms: StartTerms | undefined): Refusal | undefined {
     const { readers } = VERSIONS
-    const off = clockRefusal(this.#ports)
-    if (off !== undefined) return off
+    const held = holdRefusal(this.task, this.#ports)
+    if (held !== undefined) return held
     const unfit = problemOfSigners(this.task, terms)
     if (unfit !== undefined) return refuse("E-TSK-049", { problem: unfit })
     if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
@@ -304,7 +308,7 @@ export class TaskExecution {
       await this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
       return true
     }
-    const why = refused ?? whyNot(ending, number)
+    const why = refused ?? freezeRefusal(this.task, this.#ports) ?? whyNot(ending, number)
     if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
     // Also of an attempt that was not begun: WaaS waits for no other word of it.
     this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })

@@ -11,6 +11,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { Rules } from "../policy/schema.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { encodeTask, type KeyShareSignTask, taskDigest } from "../wire/task.ts"
+import { type FreezePort, freezeRefusal } from "./freeze.ts"
 import { messageBytes, planShareSign, signShares } from "./keyshareSign.ts"
 import { isRefusal } from "./plan.ts"
 import { judge } from "./policyRequest.ts"
@@ -30,6 +31,7 @@ interface LocalSigner {
   readonly self: PartyId
   readonly groups: Pick<GroupPort, "active" | "open" | "list">
   readonly tasks: LocalJournal
+  readonly freezes: FreezePort
   readonly rules: Rules
   readonly rng: Rng
   /** Unique; the task is filed under it. */
@@ -74,6 +76,8 @@ export function signLocally(signer: LocalSigner, groupId: string, message: strin
   const task = taskOf(signer, nodeId, group.groupId, hex)
   const wanted = planShareSign(task, signer)
   if (isRefusal(wanted)) throw new CosignerError("E-BAK-023", { group: group.groupId, why: wanted.reason })
+  const frozen = freezeRefusal(task, signer)
+  if (frozen !== undefined) throw new CosignerError("E-BAK-023", { group: group.groupId, why: frozen.reason })
   const document = encodeTask(task)
   const { deadline_ms: deadlineMs, type } = task
   tasks.claim({ taskId, digest: taskDigest(document), type, document, deadlineMs, nowMs, events: [] })

@@ -13,6 +13,7 @@ import type { Decision, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
+import type { FreezePort } from "./freeze.ts"
 import type { IntentSettings, Intents } from "./intents.ts"
 
 // ---- the journal -------------------------------------------------------------------------------------------------
@@ -286,6 +287,7 @@ export interface TaskPorts {
   readonly groups: GroupPort
   readonly bans: BanPort
   readonly strikes: StrikePort
+  readonly freezes: FreezePort
   readonly risk: RiskPort
   readonly eventsFor: EventsFor
   readonly startSession: StartSession

@@ -17,6 +17,7 @@ import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
 import { unlessSigned } from "./endings.ts"
 import { TaskExecution } from "./execution.ts"
+import { freezeRefusal } from "./freeze.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
@@ -32,6 +33,8 @@ export interface TaskRunner {
   resume(): void
   /** The link is up: reports that WaaS has not acknowledged are sent again. */
   onOnline(): void
+  /** A freeze began: what runs under it ends. */
+  frozen(): void
   /** Tasks in progress. */
   open(): number
   /** Suspends every execution and waits for their sessions to end; the journal carries them over to the next start. */
@@ -98,6 +101,10 @@ class Runner implements TaskRunner {
 
   onOnline(): void {
     for (const record of this.#ports.journal.unfinished()) this.#ports.send(reportOf(record))
+  }
+
+  frozen(): void {
+    for (const execution of this.#executions.values()) execution.frozen()
   }
 
   open(): number {
@@ -175,10 +182,13 @@ class Runner implements TaskRunner {
   #isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { limits, now } = this.#ports
     const tried = this.#pending.get(task.task_id)
+    const frozen = freezeRefusal(task, this.#ports)
     if (tried !== undefined) {
       if (tried.digest !== digest) this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     } else if (this.#stopping) {
       this.#later(task, digest, refuse("E-TSK-048", { why: "it is stopping" }))
+    } else if (frozen !== undefined) {
+      this.#later(task, digest, frozen)
     } else if (this.open() >= limits.openTasks) {
       this.#later(task, digest, refuse("E-TSK-017", { limit: limits.openTasks }))
     } else if (this.#openBytes + signed.document.length > MAX_OPEN_BYTES) {

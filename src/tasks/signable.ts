@@ -7,12 +7,14 @@ import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Algorithm } from "../mpc/session.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import { type FreezePort, frozenError } from "./freeze.ts"
 import type { BanPort, GroupPort, StrikePort } from "./ports.ts"
 
 /** The records that keep members from signing; the store has them under these names. */
 interface SigningRecords {
   readonly bans: Pick<BanPort, "unusable" | "awaitsRefresh" | "hiddenVerdicts">
   readonly strikes: Pick<StrikePort, "refused">
+  readonly freezes: FreezePort
 }
 
 export interface GroupRecords extends SigningRecords {
@@ -42,10 +44,10 @@ const algorithmsOf = (curve: GroupPublic["curve"]): readonly Algorithm[] =>
   curve === "ed25519" ? ["eddsa"] : ["ecdsa", "bip340"]
 
 /** Every ACTIVE epoch, and what its key can sign with. */
-export function activeSignable({ groups, bans, strikes }: GroupRecords): readonly GroupSignable[] {
+export function activeSignable({ groups, bans, strikes, freezes }: GroupRecords): readonly GroupSignable[] {
   // asked once: it may be dear, and there may be thousands of groups
   const refused = strikes.refused()
-  const records: SigningRecords = { bans, strikes: { refused: () => refused } }
+  const records: SigningRecords = { bans, strikes: { refused: () => refused }, freezes }
   return groups
     .list()
     .filter(({ status }) => status === "ACTIVE")
@@ -72,10 +74,13 @@ export function refreshDue(
 export const signableBy = (group: SignableEpoch, records: SigningRecords): readonly Signable[] =>
   algorithmsOf(group.curve).map((algorithm) => signableWith(group, algorithm, records))
 
-function signableWith(group: SignableEpoch, algorithm: Algorithm, { bans, strikes }: SigningRecords): Signable {
+function signableWith(group: SignableEpoch, algorithm: Algorithm, records: SigningRecords): Signable {
+  const { bans, strikes, freezes } = records
   const parties = group.members.map(({ party }) => party)
   const never = notActive(group)
   if (never !== undefined) return { algorithm, ready: false, problem: never }
+  const freeze = freezes.over([group.groupId])
+  if (freeze !== undefined) return { algorithm, ready: false, problem: frozenError(freeze) }
   const whole = blockedAmong(group, algorithm, [], bans)
   if (whole !== undefined) return { algorithm, ready: false, problem: whole }
   const refused = strikes.refused()

@@ -49,6 +49,11 @@ export interface Depth {
 }
 
 export interface Channel {
+  /**
+   * Puts another frame in the place of each that the peer has not acknowledged and that `instead` names one for: it keeps its number,
+   * so a peer that has the first takes the second for a duplicate. True: one of them is on its way on this connection.
+   */
+  replace(instead: (frame: Bytes) => Bytes | undefined): boolean
   /** Queues a frame, whether connected or not. "full": not taken; ask again when `hasRoom`. */
   send(frame: Bytes): "queued" | "full"
   /** A new connection, handshake done; whatever connection there was is forgotten. */
@@ -98,6 +103,22 @@ class NumberedChannel implements Channel {
     this.#queue.push(frame)
     this.#queueBytes += frame.length
     return "queued"
+  }
+
+  replace(instead: (frame: Bytes) => Bytes | undefined): boolean {
+    let isOnItsWay = false
+    this.#queue = this.#queue.map((frame, i) => {
+      const other = instead(frame)
+      if (other === undefined) return frame
+      const grown = other.length - frame.length
+      this.#queueBytes += grown
+      if (i < this.#sent) {
+        this.#sentBytes += grown
+        isOnItsWay = true
+      }
+      return other
+    })
+    return isOnItsWay
   }
 
   connect(): void {

@@ -138,8 +138,8 @@ test.each([
   expect(EVENT_TYPES).toContain(`request.keysign.${phase}`)
 })
 
-test("16 types; a server's own settings win; types and addresses are checked", () => {
-  expect(EVENT_TYPES.length).toBe(16)
+test("18 types; a server's own settings win; types and addresses are checked", () => {
+  expect(EVENT_TYPES.length).toBe(18)
   const table = {
     event_types: ["request.keysign.failed"],
     token_expire_minutes: 2,

@@ -230,8 +230,8 @@ export interface Wire {
   connections(): number
   /** Resets every connection. */
   cut(): void
-  /** From now on nothing passes either way, and nobody is told. */
-  swallow(): void
+  /** From now on nothing passes either way, and nobody is told; or everything does again. */
+  swallow(isOn?: boolean): void
   /** Stops and goes on reading what the server sends. */
   stall(): void
   flow(): void
@@ -294,8 +294,8 @@ export async function startWire(target: number): Promise<Wire> {
         near.resetAndDestroy()
         far.resetAndDestroy()
       }),
-    swallow() {
-      swallowing = true
+    swallow(isOn = true) {
+      swallowing = isOn
     },
     stall() {
       stalled = true

@@ -114,6 +114,7 @@ export class Node {
       groups: this.#mortal<GroupPort>(this.store.groups, GROUP_STEPS, isAlive),
       bans: this.store.bans,
       strikes: this.store.strikes,
+      freezes: this.store.freezes,
       // The simulated time does not wait for a decoder to be loaded.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

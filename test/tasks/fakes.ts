@@ -17,6 +17,7 @@ import type { EncodedSpec, Ending, HostIo } from "../../src/mpc/session.ts"
 import { type Decision, NO_USAGE } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
+import type { Freeze } from "../../src/tasks/freeze.ts"
 import { DEFAULT_INTENT_SETTINGS } from "../../src/tasks/intents.ts"
 import type {
   Ban,
@@ -72,6 +73,8 @@ export interface World {
   evaluate: RiskPort["evaluate"]
   /** What the clock's port says. */
   clockOff: ReturnType<TaskPorts["clockOff"]>
+  /** What its port says of every group. */
+  frozen: Freeze | undefined
   readonly clock: TestClock
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
@@ -263,6 +266,7 @@ export function world(
     groups,
     awaiting: new Set(),
     clockOff: undefined,
+    frozen: undefined,
     evaluate: (): Decision => ({ verdict: approved, debits: [] }),
     advance: (ms) => clock.advance(ms),
     nextReport: () =>
@@ -284,6 +288,7 @@ export function world(
         refused: () =>
           [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
+      freezes: { over: () => it.frozen },
       // No path implies a payload; tests of intents say otherwise.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

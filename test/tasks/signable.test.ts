@@ -32,7 +32,12 @@ const dealt = (curve: "secp256k1" | "ed25519", t = 2): GroupPublic => ({
 const K = dealt("secp256k1")
 const E = dealt("ed25519")
 
-const records = (w: World) => ({ groups: w.ports.groups, bans: w.ports.bans, strikes: w.ports.strikes })
+const records = (w: World) => ({
+  groups: w.ports.groups,
+  bans: w.ports.bans,
+  strikes: w.ports.strikes,
+  freezes: w.ports.freezes,
+})
 const ban = (w: World, who: PartyId): void =>
   w.ports.bans.add({ ...K, peer: who, reason: "", sid: sha256(utf8("s")), bannedMs: 1 })
 const strikeOut = (w: World, who: PartyId): void => {

@@ -350,3 +350,42 @@ describe("violations", () => {
     expect(a.memories.at(-1)).toBe("restarted")
   })
 })
+
+test("frames that are taken back keep their number: each arrives once, as it was or as what stands for it", () => {
+  const withReplacing = fc.array(
+    fc.oneof({ weight: 20, arbitrary: op }, { weight: 2, arbitrary: fc.constant("replace" as const) }),
+    LONG_RUN,
+  )
+  let replaced = 0
+  fc.assert(
+    fc.property(withReplacing, (steps) => {
+      const sides = [new Side("node"), new Side("waas")] as const
+      const [a, b] = sides
+      for (const step of steps) {
+        if (step !== "replace") {
+          scenario(step, sides)
+          continue
+        }
+        const inFlight = a.channel.depth().inFlight
+        const queued = a.sent.slice(a.sent.length - a.channel.depth().frames)
+        const isOnItsWay = a.channel.replace((frame) => (frame.length === 1 ? undefined : new Uint8Array(1)))
+        expect(isOnItsWay).toBe(queued.slice(0, inFlight).some((frame) => !frame.includes("|")))
+        for (const [i, frame] of queued.entries()) {
+          if (frame.includes("|")) continue
+          a.sent[a.sent.length - queued.length + i] = `${frame}|00`
+          replaced += 1
+        }
+        // the host ends the connection, as the link does
+        if (isOnItsWay) a.leave()
+      }
+      connect(a, b)
+      settle(a, b)
+      expect(b.got.length).toBe(a.sent.length)
+      for (const [i, got] of b.got.entries()) expect(a.sent[i]?.split("|")).toContain(got)
+      expect([...a.violations, ...b.violations]).toEqual([])
+      expect(a.channel.depth()).toEqual({ frames: 0, bytes: 0, inFlight: 0 })
+    }),
+    { seed: 10, numRuns: 300 },
+  )
+  expect(replaced).toBeGreaterThan(100)
+})

@@ -83,6 +83,12 @@ export const alarmGuides = {
     "repair it on the machine of WaaS: see E-WAA-061. Nothing has to be done here, and nothing is lost here",
     READY("item `waas`"),
   ),
+  "E-FRZ-004": guide(
+    ["somebody froze the node or a group: cosigner freeze on its host, or an approver's statement"],
+    "the reason names since when, until when, by whom and why; the log has the line `frozen`",
+    "deal with what it was frozen for; look at `cosigner info task` for approved tasks that nobody should have asked for; then cosigner unfreeze",
+    READY("item `freeze`"),
+  ),
   "E-STA-020": guide(
     ["the server is down or slow", "token, bucket or database is wrong"],
     "the reason has the HTTP status: 401 and 404 are the second",
@@ -129,6 +135,12 @@ export const alarmGuides = {
     ["WaaS restarted", "the network was cut"],
     "the log of WaaS says whether it started anew",
     "nothing: the node reconnects and resumes where it was",
+    LINK_UP,
+  ),
+  "E-FRZ-005": guide(
+    ["a freeze began while messages of its sessions were on their way"],
+    "the log has the line `frozen` right before it",
+    "nothing: the node reconnects and resumes where it was, without what it took back",
     LINK_UP,
   ),
   "E-LNK-013": guide(

@@ -149,4 +149,10 @@ export const storeGuides = {
   "E-KEY-008": TAMPERED,
   "E-KEY-022": DEFECT,
   "E-KEY-034": guide(["a signal ended the command"], "you, or a time limit", "run it again", "it ends with 0"),
+  "E-FRZ-002": guide(
+    ["the disk is full or read-only", "the database was moved or replaced under the running node"],
+    "the reason names the store's own code, E-STO-nnn; its entry here has more",
+    "leave the node running while you mend the disk: it signs nothing. Then `cosigner freeze` again. If it must stop, keep it stopped, or move `secrets.db` aside",
+    "`cosigner freeze` ends with 0 and `cosigner status` shows the freeze",
+  ),
 } as const

@@ -7,6 +7,7 @@ import type { Rules } from "../../policy/schema.ts"
 import type { Store } from "../../store/store.ts"
 import { signLocally } from "../../tasks/localShareSign.ts"
 import { parseNodeId } from "../../wire/nodeId.ts"
+import type { Freezing } from "../freezing.ts"
 import { showAddress } from "../inventory/address.ts"
 import { showEvents } from "../inventory/events.ts"
 import { showGroups } from "../inventory/groups.ts"
@@ -22,10 +23,11 @@ interface AdminNode {
   readonly self: PartyId
   /** The rules of the moment. */
   readonly rules: () => Rules
+  readonly freezing: Freezing
 }
 
 /** Throws what the command meets. */
-export function carryOut({ store, self, rules }: AdminNode, command: AdminCommand): Shown {
+export function carryOut({ store, self, rules, freezing }: AdminNode, command: AdminCommand): Shown {
   switch (command.command) {
     case "info":
       return showSelf(store)
@@ -48,6 +50,7 @@ export function carryOut({ store, self, rules }: AdminNode, command: AdminComman
             self,
             groups: store.groups,
             tasks: store.tasks,
+            freezes: store.freezes,
             rules: rules(),
             rng: systemRng,
             taskId: `local-${randomUUID()}`,
@@ -57,6 +60,12 @@ export function carryOut({ store, self, rules }: AdminNode, command: AdminComman
           command.message,
         ),
       )
+    case "freeze": {
+      const { group_id: groupId = "", for_ms: forMs, reason } = command
+      return freezing.freeze({ groupId, forMs, reason, by: "host" })
+    }
+    case "unfreeze":
+      return freezing.unfreeze(command.group_id)
     case "change-password":
     case "export-share":
     case "backup":

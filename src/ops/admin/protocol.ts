@@ -19,6 +19,7 @@ export const MAX_REQUEST = 64 * 1024
 export const MAX_ANSWER = 8 * 1024 * 1024
 const MAX_PASSWORD = 1024
 const MAX_LISTED = 1000
+const MAX_FREEZE_MS = 366 * 86_400_000
 const LENGTH = 4
 
 const id = text(/^[\x21-\x7e]{1,128}$/, "an id")
@@ -34,6 +35,10 @@ const OPEN = {
   events: closed({ limit: integer(1, MAX_LISTED) }),
   strikes: closed(none),
 }
+/** Anybody who can open the socket may stop the node: whoever can do that may kill it, too. */
+const BRAKE = {
+  freeze: closed({ reason: textUpTo(200) }, { group_id: id, for_ms: integer(1, MAX_FREEZE_MS) }),
+}
 /** These need the password, each time. */
 const GUARDED = {
   "strikes pardon": closed({ node_id: id }),
@@ -41,8 +46,9 @@ const GUARDED = {
   "change-password": closed(none),
   "export-share": closed({ group_ids: ids }),
   backup: closed({ group_ids: ids }),
+  unfreeze: closed(none, { group_id: id }),
 }
-const COMMANDS = { ...OPEN, ...GUARDED }
+const COMMANDS = { ...OPEN, ...BRAKE, ...GUARDED }
 
 type ReadBy<R> = R extends Read<infer T> ? T : never
 type CommandName = keyof typeof COMMANDS
@@ -51,6 +57,12 @@ export type AdminCommand = {
 }[CommandName]
 
 export const isGuarded = ({ command }: AdminCommand): boolean => Object.hasOwn(GUARDED, command)
+
+/** No rate keeps it out: it must not be refused because others ask much. */
+export const isBrake = ({ command }: AdminCommand): boolean => Object.hasOwn(BRAKE, command)
+
+/** The log names who asked for it, and how it ended. */
+export const isTold = (asked: AdminCommand): boolean => isGuarded(asked) || isBrake(asked)
 
 /** The node permits it and the command carries it out. */
 export const isPermitted = ({ command }: AdminCommand): boolean => command === "export-share" || command === "backup"
@@ -167,6 +179,14 @@ const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
   ["E-BAK-023", (data) => new CosignerError("E-BAK-023", closed({ ...ofGroup, why: line })(data, "$"))],
   ["E-ADM-004", (data) => new CosignerError("E-ADM-004", closed({ wrong: count, seconds: count })(data, "$"))],
   ["E-ADM-005", () => new CosignerError("E-ADM-005", {})],
+  [
+    "E-FRZ-003",
+    (data) =>
+      new CosignerError(
+        "E-FRZ-003",
+        closed({ groupId: textUpTo(128), frozen: list(textUpTo(128), 0, 100_000) })(data, "$"),
+      ),
+  ],
   ["E-ADM-006", (data) => new CosignerError("E-ADM-006", closed({ problem: line })(data, "$"))],
 ])
 

@@ -31,8 +31,10 @@ import {
   decodeRequest,
   encodeAnswer,
   FrameReader,
+  isBrake,
   isGuarded,
   isPermitted,
+  isTold,
   MAX_REQUEST,
   refusal,
 } from "./protocol.ts"
@@ -103,7 +105,7 @@ async function tell({ peer }: ConnectionState, { command }: AdminRequest["comman
 
 async function carriedOut(request: AdminRequest): Promise<AdminAnswer> {
   const { command } = request
-  if (!bucket.take(performance.now())) throw new CosignerError("E-ADM-005", {})
+  if (!isBrake(command) && !bucket.take(performance.now())) throw new CosignerError("E-ADM-005", {})
   if (!isGuarded(command)) return await answerOf({ kind: "carryOut", command })
   const mine = turn.then(() => guarded(request))
   turn = mine.catch(() => undefined)
@@ -147,7 +149,7 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   request?.password.wipe()
   request?.next.wipe()
   const command = request?.command
-  if (command !== undefined && isGuarded(command)) {
+  if (command !== undefined && isTold(command)) {
     const how = outcomeOf(command, answer)
     await tell(state, command, how)
     if (how === "permitted") state.permitted = command

@@ -95,6 +95,9 @@ export const CATALOGUE = {
   cosigner_groups_refresh_due: gauge(
     "ACTIVE epochs that are to be refreshed before long, or ECDSA with a member will end: crashes hid verdicts of checks.",
   ),
+  cosigner_frozen: gauge("1 while the whole node is frozen, by scope node; how many groups are, by scope group.", "", [
+    "scope",
+  ]),
   cosigner_bans: gauge("Bans of peers."),
 
   cosigner_workers: gauge("Session workers alive."),

@@ -23,7 +23,7 @@ const oneOf = <const W extends readonly string[]>(allowed: W, description: strin
 // ---- readiness and status --------------------------------------------------------------------------------------------
 
 const itemSchema = closed({
-  name: words("store, link, clock, workers, sessions, groups, configuration, loop or proof."),
+  name: words("store, link, clock, workers, sessions, groups, freeze, configuration, loop or proof."),
   state: oneOf(ITEM_STATES, "waiting: not known yet; the node is ready when all are ok."),
   reason: words("Why, for people."),
   code: words("E-STA-nnn when failed, else empty."),

@@ -5,7 +5,9 @@
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
 import type { LinkState } from "../../link/link.ts"
+import type { Freeze } from "../../tasks/freeze.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
+import { wordsOf } from "../freezing.ts"
 import type { SessionInProgress } from "./sessions.ts"
 import type { Probe, ProbeFinding } from "./watch.ts"
 
@@ -163,6 +165,22 @@ export const groupsProbe = (active: () => readonly GroupSignable[]): Probe => ({
     const notice = all.find(({ problem }) => problem !== undefined)?.problem
     if (notice === undefined) return ok(reason)
     return { state: "ok", reason: `${reason}; not every member can take part: ${notice.message}`, notice }
+  },
+})
+
+// ---- freeze -----------------------------------------------------------------------------------------------------------
+
+/** A frozen group is the item `groups`'s to fail; here it is named. */
+export const freezeProbe = (freezes: () => readonly Freeze[]): Probe => ({
+  name: "freeze",
+  holdMs: 0,
+  look() {
+    const all = freezes()
+    const [first] = all
+    if (first === undefined) return ok("nothing is frozen")
+    const reason = all.slice(0, NAMED).map(wordsOf).join("; ")
+    if (first.groupId === "") return failed(new CosignerError("E-FRZ-004", { what: reason }))
+    return { state: "ok", reason: `frozen: ${reason}`, notice: new CosignerError("E-FRZ-004", { what: reason }) }
   },
 })
 

@@ -8,7 +8,7 @@ import { MAX_BLOCKED } from "../../wire/framesCodec.ts"
 import type { ReadinessItem } from "./watch.ts"
 
 /** Without these a node carries out nothing. Groups are told one by one; the link is up where this is heard. */
-const OF_THE_NODE: readonly string[] = ["store", "clock", "workers", "sessions", "loop"]
+const OF_THE_NODE: readonly string[] = ["store", "clock", "workers", "sessions", "loop", "freeze"]
 const GROUPS = "groups"
 
 interface ToldParts {
@@ -36,7 +36,7 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
       const named = areNamed ? groups() : []
       const blocked = blockedOf(named)
       const refresh = named.flatMap(({ groupId, refresh }) => (refresh ? [groupId] : [])).slice(0, MAX_BLOCKED)
-      const [code, reason] = lacking === undefined ? ["", ""] : [lacking.code || "E-TSK-048", lacking.reason]
+      const [code, reason] = lacking === undefined ? ["", ""] : [lacking.code || "E-TSK-048", whyOf(lacking)]
       const now = JSON.stringify([sinceMs, code, blocked, refresh])
       if (now === said) return
       said = now
@@ -44,6 +44,9 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
     },
   }
 }
+
+/** Who froze the node, and why, is for its own operators. */
+const whyOf = ({ name, reason }: ReadinessItem): string => (name === "freeze" ? "it is frozen" : reason)
 
 const blockedOf = (groups: readonly GroupSignable[]): Readiness["blocked"] =>
   groups

@@ -25,6 +25,7 @@ const OWN_REASONS: readonly string[] = [
   "E-TSK-040",
   "E-TSK-045",
   "E-TSK-049",
+  "E-FRZ-001",
 ]
 const RESTARTED = /the node was restarted/
 

@@ -16,8 +16,8 @@ import { Secret } from "../../../src/secret.ts"
 import { openStore } from "../../../src/store/store.ts"
 import { nodeIdOf } from "../../../src/wire/nodeId.ts"
 import { cli, type Outcome } from "../../cli/world.ts"
-import { ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
-import { documentOf, frame, type Running, raw, running } from "./rig.ts"
+import { Home, ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
+import { documentOf, frame, type Running, raw, rsaKey, running } from "./rig.ts"
 
 const on = (node: Running, ...words: readonly string[]): Promise<Outcome> => cli([...words, "--db", node.home.db])
 const withPassword = (node: Running, ...words: readonly string[]): Promise<Outcome> =>
@@ -76,6 +76,56 @@ describe("without a password", () => {
       expect(documentOf(await raw(node.socket, frame(document)))).toMatchObject({ done: false, code: "E-STO-004" })
     }
     expect(readFileSync(node.home.db).equals(before)).toBe(true)
+  })
+})
+
+describe("the brake", () => {
+  test("freezes at once without a password, durably, and the log names who did it", async () => {
+    await using node = await running()
+    const out = await on(node, "freeze", "--reason", "drill", "--json")
+    expect([out.exit, JSON.parse(out.stdout)]).toMatchObject([0, { group_id: null, until_ms: null, reason: "drill" }])
+    expect(node.store.freezes.over([])?.by).toBe("host")
+    expect(node.lines.map((line) => line.split(" ").slice(0, 3).join(" "))).toEqual([
+      'warn frozen {"scope":"the',
+      "info admin command",
+    ])
+    expect(node.lines[1]).toContain(`"command":"freeze","outcome":"done","pid":${process.pid}`)
+    using copy = openStore(node.home.db, secret(PASSWORD), { readOnly: true })
+    expect(copy.freezes.list()).toHaveLength(1)
+    // and what the node signs by itself it does not sign
+    expect(codeIn(await withPassword(node, "share-sign", "--group-id", ID(0), "--message", "hello"))).toBe("E-BAK-023")
+    expect(node.store.tasks.list({ limit: 1 })).toHaveLength(0)
+  })
+  test("however much else is asked, and for a group that is here", async () => {
+    await using node = await running()
+    for (let n = 0; n < 40; n++) await raw(node.socket, frame('{"command":"info"}'))
+    expect(documentOf(await raw(node.socket, frame('{"command":"info"}')))).toMatchObject({ code: "E-ADM-005" })
+    const frozen = await on(node, "freeze", "--group", ID(0), "--for", "2h")
+    expect([frozen.exit, frozen.stdout]).toEqual([0, expect.stringContaining(`Frozen: group ${ID(0)}, since `)])
+    expect(codeIn(await on(node, "freeze", "--group", ID(7)))).toBe("E-CLI-011")
+    expect(codeIn(await on(node, "freeze", "--for", "soon"))).toBe("E-CLI-002")
+    expect(node.store.freezes.list().map(({ groupId }) => groupId)).toEqual([ID(0)])
+  })
+  test("is let go with the password alone", async () => {
+    await using node = await running()
+    node.store.freezes.freeze({ groupId: "", forMs: undefined, reason: "", by: "host" }, 1)
+    expect(documentOf(await raw(node.socket, frame('{"command":"unfreeze"}')))).toMatchObject({ code: "E-STO-004" })
+    expect(codeIn(await withPassword(node, "unfreeze", "--group", ID(0)))).toBe("E-FRZ-003")
+    expect(node.store.freezes.list()).toHaveLength(1)
+    expect((await withPassword(node, "unfreeze")).stdout).toStartWith("Unfrozen: the whole node")
+    expect(node.store.freezes.list()).toEqual([])
+    expect(codeIn(await withPassword(node, "unfreeze"))).toBe("E-FRZ-003")
+  })
+  test("works without a node, with the password", async () => {
+    using home = new Home()
+    home.create(1, rsaKey).close()
+    const run = (...words: readonly string[]) => cli([...words, "--db", home.db, "--key-file", home.keyFile])
+    expect((await run("freeze", "--reason", "no node")).stdout).toContain("Frozen: the whole node")
+    {
+      using store = openStore(home.db, secret(PASSWORD), { readOnly: true })
+      expect(store.freezes.over([])?.reason).toBe("no node")
+    }
+    expect((await run("unfreeze")).exit).toBe(0)
   })
 })
 
@@ -297,7 +347,7 @@ describe("what it is asked", () => {
   })
   test("leaves no password behind where it is refused", () => {
     const taken = spyOn(Secret, "from")
-    const body = frame('{"command":"freeze"}', PASSWORD, OTHER).slice(4)
+    const body = frame('{"command":"thaw"}', PASSWORD, OTHER).slice(4)
     expect(() => decodeRequest(body)).toThrow("$.command")
     const secrets = taken.mock.results.map(({ value }) => value as Secret)
     taken.mockRestore()

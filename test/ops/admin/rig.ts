@@ -3,16 +3,21 @@ import { generateKeyPairSync } from "node:crypto"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { concat, u32be, utf8 } from "../../../src/bytes.ts"
+import { freezeEvents } from "../../../src/events/envelope.ts"
 import { errnoOf } from "../../../src/files.ts"
 import { carryOut } from "../../../src/ops/admin/carryOut.ts"
 import type { AdminLimits } from "../../../src/ops/admin/messages.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
+import { freezingOf } from "../../../src/ops/freezing.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
 import { logTo } from "../../support/logTo.ts"
 import { Home, partyNo } from "../../support/nodeHome.ts"
 
-const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "der", type: "pkcs8" })
+export const rsaKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+  format: "der",
+  type: "pkcs8",
+})
 
 export interface Running extends AsyncDisposable {
   readonly home: Home
@@ -48,11 +53,13 @@ export async function running({
     lines.push(`${level} ${message} ${JSON.stringify(fields)}`)
     waiting.get(lines.length)?.()
   })
+  const event = freezeEvents("node", () => "event")
+  const freezing = freezingOf({ store, log, event, onFrozen: () => {} })
   const admin = await startAdmin({
     store,
     carryOut: (command) => {
       busy()
-      return carryOut({ store, self: partyNo(0), rules: () => rules }, command)
+      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing }, command)
     },
     log,
     ...(limits && { limits }),

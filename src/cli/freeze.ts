@@ -1,0 +1,90 @@
+/** `cosigner freeze` and `cosigner unfreeze`: the emergency brake of a node, with or without a running node. */
+import { EXIT } from "../errors/entry.ts"
+import { requireNewest } from "../jobs/rollbackGuard.ts"
+import { silentLog } from "../log.ts"
+import { askNode } from "../ops/admin/client.ts"
+import { freezingOf } from "../ops/freezing.ts"
+import { durationMs } from "../settings/schema.ts"
+import { openStore, type Store } from "../store/store.ts"
+import { changeBeside, showShown } from "./besideNode.ts"
+import { command, refuse, value } from "./command.ts"
+
+const MAX_REASON = 200
+const group = value("--group <id>", "only this group; without it the whole node, key generation included")
+
+export const freeze = command({
+  summary: "Stop this node from signing, at once",
+  details: [
+    "Within one second no new share leaves: nothing new is taken up or approved, running attempts end, and what was about to be sent is not.",
+    "Durable before the answer, through restarts, until `cosigner unfreeze` or the end that --for names. A running node needs no password",
+    "for it: whoever reaches its admin socket may stop it. Without a running node the database is written, which needs the password.",
+    "A freeze never shortens another. --for runs by the wall clock and by the node's time in service, and ends when both have passed.",
+  ].join("\n"),
+  options: {
+    for: value("--for <duration>", "ends by itself after that: 30m, 2h; without it, when it is lifted", readDuration),
+    group,
+    reason: value(
+      "--reason <text>",
+      `for the log and for cosigner status, at most ${MAX_REASON} characters`,
+      readReason,
+    ),
+  },
+  examples: [
+    ["cosigner freeze --reason 'keys of the API may be stolen'", "until somebody lifts it"],
+    ["cosigner freeze --for 2h --group OoQGkknsPdPjLCmSuuSf", "one group, for two hours"],
+  ],
+  run: async (base) => {
+    const { for: forMs, group: groupId, reason = "" } = base.options
+    const { db } = await base.config()
+    const answer = await askNode(db.path, {
+      command: "freeze",
+      reason,
+      ...(forMs === undefined ? {} : { for_ms: forMs }),
+      ...(groupId === undefined ? {} : { group_id: groupId }),
+    })
+    if (answer !== undefined) {
+      showShown(base, answer.shown)
+      return EXIT.ok
+    }
+    base.out.note("cosigner: no node runs here; the freeze is written to the database, for its next start")
+    using password = await base.passwords.existing(db)
+    using store = openStore(db.path, password, { readOnly: false })
+    requireNewest(store)
+    showShown(base, offline(store).freeze({ groupId: groupId ?? "", forMs, reason, by: "host" }))
+    return EXIT.ok
+  },
+})
+
+export const unfreeze = command({
+  summary: "Let a frozen node sign again",
+  details: [
+    "Needs the password, unlike the freeze. Without --group every freeze of the node is lifted, with it that of the group alone.",
+    "What was approved before the freeze and has not passed its deadline may then be signed: look at `cosigner info task` first.",
+  ].join("\n"),
+  options: { group: value("--group <id>", "only the freeze of this group") },
+  examples: [["cosigner unfreeze", "lifts everything"]],
+  run: async (base) => {
+    const { group: groupId } = base.options
+    const asked = { command: "unfreeze", ...(groupId === undefined ? {} : { group_id: groupId }) } as const
+    await changeBeside(base, asked, (store) => offline(store).unfreeze(groupId))
+    return EXIT.ok
+  },
+})
+
+/** Without a node nobody is told: event servers are the running node's. */
+const offline = (store: Store) =>
+  freezingOf({
+    store,
+    log: silentLog,
+    event: (eventType, _freeze, createdMs) => ({ eventId: "", eventType, createdMs, body: "" }),
+    onFrozen: () => {},
+  })
+
+function readDuration(text: string): number {
+  return durationMs(text) ?? refuse("--for", "a duration such as 30m or 2h, up to a year", text)
+}
+
+function readReason(text: string): string {
+  const isPlain = /^[^\p{Cc}]*$/u.test(text) && text.length <= MAX_REASON
+  return isPlain ? text : refuse("--reason", `one line of at most ${MAX_REASON} characters`, text.slice(0, 20))
+}

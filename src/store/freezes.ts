@@ -1,0 +1,123 @@
+/**
+ * The freezes of this node and of its groups (tasks/freeze.ts): in force before they are on the disk, and only lifted once that is
+ * on the disk. A freeze is never made shorter by another one; whoever may freeze may not thereby unfreeze.
+ */
+import { utf8 } from "../bytes.ts"
+import { CosignerError, errorText } from "../errors.ts"
+import { type Freeze, type FreezePort, hasEnded, type WaitEnd } from "../tasks/freeze.ts"
+import type { OutboxEvent } from "../tasks/ports.ts"
+import type { Outbox } from "./outbox.ts"
+import { FREEZE } from "./records.ts"
+import type { ServiceTime } from "./serviceTime.ts"
+import { restored, type StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
+
+export interface FreezeAsked {
+  /** Empty: the whole node. */
+  readonly groupId: string
+  /** Undefined: until somebody lifts it. */
+  readonly forMs: number | undefined
+  readonly reason: string
+  readonly by: string
+}
+
+/** What is told of a change, in the transaction that makes it. */
+interface Told {
+  readonly events?: readonly OutboxEvent[]
+  readonly also?: (tx: StoreTransaction) => void
+}
+
+export class Freezes implements FreezePort {
+  readonly #vault: RecordVault
+  readonly #outbox: Outbox
+  readonly #served: ServiceTime
+  readonly #byGroup: Map<string, Freeze> = new Map()
+
+  constructor(vault: RecordVault, outbox: Outbox, served: ServiceTime) {
+    this.#vault = vault
+    this.#outbox = outbox
+    this.#served = served
+  }
+
+  /** Takes a record found at the start. */
+  restore(freeze: Freeze): void {
+    this.#byGroup.set(freeze.groupId, freeze)
+  }
+
+  over(groupIds: readonly string[]): Freeze | undefined {
+    if (this.#byGroup.size === 0) return undefined
+    const frozen = ["", ...groupIds].find((groupId) => this.#byGroup.has(groupId))
+    return frozen === undefined ? undefined : this.#byGroup.get(frozen)
+  }
+
+  /** The node's own first, then by group id. */
+  list(): readonly Freeze[] {
+    return [...this.#byGroup.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
+  }
+
+  /**
+   * In force when this returns, and durable. Throws E-FRZ-002 where it could not be recorded: it is in force all the same, until
+   * this process ends. `told` is asked only where it changes anything.
+   */
+  freeze(asked: FreezeAsked, nowMs: number, told: (freeze: Freeze) => Told = () => ({})): Freeze {
+    const before = this.#byGroup.get(asked.groupId)
+    const end = later(before, this.#endOf(asked.forMs, nowMs))
+    const { groupId, reason, by } = asked
+    const freeze: Freeze = before === undefined ? { groupId, sinceMs: nowMs, end, reason, by } : { ...before, end }
+    if (before !== undefined && isSame(before.end, end)) return before
+    this.#byGroup.set(groupId, freeze)
+    try {
+      const { events = [], also } = told(freeze)
+      this.#vault.transaction((tx) => {
+        tx.put(FREEZE, utf8(groupId), freeze)
+        this.#served.put(tx)
+        this.#outbox.enqueue(tx, events)
+        also?.(tx)
+      })
+    } catch (error) {
+      throw new CosignerError("E-FRZ-002", { why: errorText(error) }, { cause: error })
+    }
+    return freeze
+  }
+
+  /** Lifts these, durably, before it returns. */
+  lift(groupIds: readonly string[], told: (lifted: readonly Freeze[]) => Told = () => ({})): readonly Freeze[] {
+    const lifted = groupIds.flatMap((groupId) => this.#byGroup.get(groupId) ?? [])
+    if (lifted.length === 0) return []
+    const { events = [], also } = told(lifted)
+    this.#vault.transaction((tx) => {
+      for (const freeze of lifted) {
+        tx.remove(FREEZE, utf8(freeze.groupId))
+        tx.remember(
+          () => void this.#byGroup.delete(freeze.groupId),
+          () => restored(this.#byGroup, freeze.groupId, freeze),
+        )
+      }
+      this.#outbox.enqueue(tx, events)
+      also?.(tx)
+    })
+    return lifted
+  }
+
+  /** Those whose time has passed, by the wall clock and in service. */
+  ended(nowMs: number): readonly Freeze[] {
+    return this.list().filter(({ end }) => end !== undefined && hasEnded(end, nowMs, this.#served.ms))
+  }
+
+  #endOf(forMs: number | undefined, nowMs: number): WaitEnd | undefined {
+    return forMs === undefined ? undefined : { atMs: nowMs + forMs, servedMs: this.#served.ms + forMs }
+  }
+}
+
+/** Of two ends the later, by each clock; no end is the latest. */
+function later(before: Freeze | undefined, next: WaitEnd | undefined): WaitEnd | undefined {
+  if (before === undefined) return next
+  if (before.end === undefined || next === undefined) return undefined
+  return {
+    atMs: Math.max(before.end.atMs, next.atMs),
+    servedMs: Math.max(before.end.servedMs, next.servedMs),
+  }
+}
+
+const isSame = (a: WaitEnd | undefined, b: WaitEnd | undefined): boolean =>
+  a?.atMs === b?.atMs && a?.servedMs === b?.servedMs
