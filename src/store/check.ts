@@ -6,6 +6,7 @@ import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
+import { FREEZE } from "./freezes.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -16,14 +17,12 @@ import {
   ENTROPY,
   EVENT,
   EVENT_KEY,
-  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
   PROBE,
   type RecordKind,
-  SERVED,
   SESSION,
   STRIKES,
   TASK,
@@ -31,6 +30,7 @@ import {
 import { openHeader, parseBody } from "./rows.ts"
 import { scan, type Visitors } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
+import { SERVED } from "./serviceTime.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 const KINDS: readonly RecordKind<unknown>[] = [

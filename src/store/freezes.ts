@@ -3,14 +3,28 @@
  * on the disk. A freeze is never made shorter by another one; whoever may freeze may not thereby unfreeze.
  */
 import { utf8 } from "../bytes.ts"
+import * as c from "../codec.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type Freeze, type FreezePort, hasEnded, type WaitEnd } from "../tasks/freeze.ts"
 import type { OutboxEvent } from "../tasks/ports.ts"
 import type { Outbox } from "./outbox.ts"
-import { FREEZE } from "./records.ts"
+import { kind, type RecordKind } from "./records.ts"
 import type { ServiceTime } from "./serviceTime.ts"
 import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
+
+/** Of the node (its group id is empty) or of one group. */
+export const FREEZE: RecordKind<Freeze> = kind<Freeze>(
+  50,
+  "freeze",
+  c.struct<Freeze>({
+    groupId: c.text,
+    sinceMs: c.u64,
+    end: c.optional(c.struct<WaitEnd>({ atMs: c.u64, servedMs: c.u64 })),
+    reason: c.text,
+    by: c.text,
+  }),
+)
 
 export interface FreezeAsked {
   /** Empty: the whole node. */

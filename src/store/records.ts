@@ -12,7 +12,6 @@ import { type CountDebit, type Debit, isAmount } from "../policy/decision.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
 import type { Secret } from "../secret.ts"
 import { currentDebits } from "../tasks/counters.ts"
-import type { Freeze, WaitEnd } from "../tasks/freeze.ts"
 import type { Ban, OutboxEvent, SessionRow, Strike, TaskRecord } from "../tasks/ports.ts"
 import { TASK_STATES } from "../tasks/ports.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
@@ -223,19 +222,6 @@ export const STRIKES = kind<StrikeRecord>(
     pardons: c.list(c.struct<Pardon>({ atMs: c.u64, strikes: c.u32 })),
   }),
 )
-
-// ---- freezes -------------------------------------------------------------------------------------------------------
-
-const waitEnd: c.Codec<WaitEnd> = c.struct<WaitEnd>({ atMs: c.u64, servedMs: c.u64 })
-
-/** Of the node (its group id is empty) or of one group. */
-export const FREEZE = kind<Freeze>(
-  40,
-  "freeze",
-  c.struct<Freeze>({ groupId: c.text, sinceMs: c.u64, end: c.optional(waitEnd), reason: c.text, by: c.text }),
-)
-/** Milliseconds that the node was in service, over all its starts. */
-export const SERVED = kind<number>(41, "service time", c.u64)
 
 // ---- the journal ---------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,14 @@
  * How long this node has been in service, over all its starts. It only grows, by a clock that nobody sets, so what waits by it
  * is shortened by no clock jump and no restart. A crash may lose the last seconds of it, which lengthens what waits.
  */
-import { SERVED } from "./records.ts"
+import * as c from "../codec.ts"
+import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
+
+/** Milliseconds that the node was in service, over all its starts. */
+export const SERVED: RecordKind<number> = kind<number>(51, "service time", c.u64)
 
 export class ServiceTime {
   readonly #vault: RecordVault

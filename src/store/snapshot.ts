@@ -9,6 +9,7 @@ import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Secret } from "../secret.ts"
 import { SecretsFile } from "./file.ts"
+import { FREEZE } from "./freezes.ts"
 import { headerChecksum } from "./header.ts"
 import {
   AWAITS_REFRESH,
@@ -21,7 +22,6 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
-  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
@@ -30,7 +30,6 @@ import {
   type RecordKind,
   ROOT,
   type Root,
-  SERVED,
   SESSION,
   STRIKES,
   TASK,
@@ -38,6 +37,7 @@ import {
 import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
 import { compare, readRoot, suspect } from "./scan.ts"
 import { addWeight, type Head, RecordSealer, type SealedRecord } from "./seal.ts"
+import { SERVED } from "./serviceTime.ts"
 import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 

@@ -14,7 +14,7 @@ import { decodingAll } from "./check.ts"
 import { CommitQueue } from "./commitQueue.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
-import { Freezes } from "./freezes.ts"
+import { FREEZE, Freezes } from "./freezes.ts"
 import { Groups } from "./groups.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
@@ -31,14 +31,12 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
-  FREEZE,
   GROUP,
   IDENTITY,
   INCARNATION,
   PROBE,
   type Queued,
   type RecordKind,
-  SERVED,
   SESSION,
   STRIKES,
   type StoredSession,
@@ -49,7 +47,7 @@ import type { DatabaseAge } from "./rollbackGuard.ts"
 import { NO_NAME, openHeader, parseBody, readHeader } from "./rows.ts"
 import type { Visit } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
-import { ServiceTime } from "./serviceTime.ts"
+import { SERVED, ServiceTime } from "./serviceTime.ts"
 import { Snapshot } from "./snapshot.ts"
 import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"

@@ -13,6 +13,7 @@ import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import { SecretsFile } from "./file.ts"
+import { FREEZE } from "./freezes.ts"
 import { wrapKey } from "./header.ts"
 import {
   AWAITS_REFRESH,
@@ -25,20 +26,19 @@ import {
   EVENT,
   EVENT_KEY,
   epochName,
-  FREEZE,
   GROUP,
   GROUP_SECRET,
   IDENTITY,
   INCARNATION,
   peerName,
   type RecordKind,
-  SERVED,
   SESSION,
   STRIKES,
   TASK,
 } from "./records.ts"
 import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
 import { RecordSealer } from "./seal.ts"
+import { SERVED } from "./serviceTime.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
