@@ -17,12 +17,15 @@ import {
   FORMAT,
   HEADER_LENGTH,
   type HeaderProblem,
+  MAGIC,
   MANIFEST,
   MAX_BODY,
   newHeader,
   openHeader,
   RECORD_HEAD,
   recordHead,
+  SEALED_KINDS,
+  type SealedKind,
 } from "./format.ts"
 import { type Manifest, manifestParts, readManifest } from "./manifest.ts"
 import { openChunk, SEALED_CHUNK, SealingStream } from "./stream.ts"
@@ -40,14 +43,14 @@ export class BackupWriter implements Disposable {
   #bytes = 0
 
   /** Throws E-BAK-001 if the file exists. Makes its folder, mode 700. */
-  constructor(path: string, password: Secret, kdf: Kdf = DEFAULT_KDF) {
+  constructor(path: string, password: Secret, kdf: Kdf = DEFAULT_KDF, kind: SealedKind = "node") {
     this.#path = path
     if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
     this.#file = writing(path, () => {
       makeFolder(dirname(path))
       return new NewFile(path, partialOf(path))
     })
-    const { key, header } = newHeader(password, kdf)
+    const { key, header } = newHeader(password, kdf, kind)
     this.#key = key
     this.#stream = new SealingStream(key, (sealed) => this.#write(sealed))
     this.#write(header)
@@ -66,7 +69,11 @@ export class BackupWriter implements Disposable {
 
   /** The last record; the file gets its name when every byte is on the disk. */
   finish(manifest: Manifest): void {
-    const parts = manifestParts(manifest)
+    this.finishWith(manifestParts(manifest))
+  }
+
+  /** The same with the bytes of a manifest of another kind, in parts. */
+  finishWith(parts: readonly Uint8Array[]): void {
     this.#stream.add(recordHead(MANIFEST, 1, lengthOf(parts)))
     for (const part of parts) this.#stream.add(part)
     this.#stream.finish()
@@ -106,6 +113,22 @@ export function nameBackup(draft: string, path: string): void {
  * the generator has returned. Throws E-BAK-002 to -007 and -013.
  */
 export function* readBackup(path: string, password: Secret): Generator<BackupRecord, Manifest> {
+  return readManifest(path, yield* readSealed(path, password, "node"))
+}
+
+/** Which kind a file says that it is; undefined for none of them. Throws E-BAK-002. */
+export function sealedKindOf(path: string): SealedKind | undefined {
+  const fd = reading(path, () => openSync(path, "r"))
+  try {
+    const start = readAt(path, fd, 0, MAGIC.node.length)
+    return SEALED_KINDS.find((kind) => equal(start, MAGIC[kind]))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The same of any kind: the return value is the bytes of its manifest. */
+export function* readSealed(path: string, password: Secret, kind: SealedKind): Generator<BackupRecord, Bytes> {
   const fd = reading(path, () => openSync(path, "r"))
   try {
     const { size } = reading(path, () => {
@@ -113,7 +136,7 @@ export function* readBackup(path: string, password: Secret): Generator<BackupRec
       if (!stat.isFile()) throw new CosignerError("E-BAK-003", { path })
       return stat
     })
-    const opened = openHeader(readAt(path, fd, 0, HEADER_LENGTH), password)
+    const opened = openHeader(readAt(path, fd, 0, HEADER_LENGTH), password, kind)
     if ("problem" in opened) throw headerError(path, opened)
     using key = opened.key
     const end = size - END.length
@@ -124,15 +147,15 @@ export function* readBackup(path: string, password: Secret): Generator<BackupRec
     for (;;) {
       const head = plain.take(RECORD_HEAD)
       const from = new DataView(head.buffer, head.byteOffset, head.byteLength)
-      const [kind, version, length] = [from.getUint8(0), from.getUint8(1), from.getUint32(2)]
+      const [record, version, length] = [from.getUint8(0), from.getUint8(1), from.getUint32(2)]
       if (length > MAX_BODY) throw damaged(path, "a record is longer than any")
       const body = plain.take(length)
-      if (kind === MANIFEST) {
+      if (record === MANIFEST) {
         if (!plain.isAtEnd()) throw damaged(path, "something stands behind its manifest")
-        return readManifest(path, body)
+        return body
       }
       try {
-        yield { kind, version, body }
+        yield { kind: record, version, body }
       } finally {
         body.fill(0)
       }

@@ -13,7 +13,10 @@ import { isAffordable, type Kdf, passwordKey } from "../crypto/passwordKey.ts"
 import { Secret } from "../secret.ts"
 
 export const FORMAT = 1
-const MAGIC = utf8("CSGNBKUP")
+/** What is sealed: a node's records, the database of a WaaS, or the signing key of one. None passes for another. */
+export const MAGIC = { node: utf8("CSGNBKUP"), waas: utf8("CSGNWAAS"), waasKey: utf8("CSGNWKEY") } as const
+export const SEALED_KINDS = ["node", "waas", "waasKey"] as const
+export type SealedKind = (typeof SEALED_KINDS)[number]
 export const END = utf8("CSGNEND\n")
 const CHECKED = 8 + 2 + 12 + 32 + 16
 export const HEADER_LENGTH = CHECKED + 32
@@ -37,11 +40,11 @@ interface OpenedHeader {
 }
 
 /** A new header and its key. */
-export function newHeader(password: Secret, kdf: Kdf): OpenedHeader {
+export function newHeader(password: Secret, kdf: Kdf, kind: SealedKind = "node"): OpenedHeader {
   const salt = copy(randomBytes(32))
   using root = passwordKey(password, kdf, salt)
   const head = concat(
-    MAGIC,
+    MAGIC[kind],
     u16be(FORMAT),
     u32be(kdf.memoryKiB),
     u32be(kdf.passes),
@@ -59,8 +62,13 @@ export type HeaderProblem =
   | { readonly problem: "cost" | "damaged" | "password" | "short" }
 
 /** The key of the stream behind this header, or why there is none. A wrong password is told from a damaged header. */
-export function openHeader(bytes: Uint8Array, password: Secret): OpenedHeader | HeaderProblem {
-  if (!equal(bytes.subarray(0, MAGIC.length), MAGIC.subarray(0, bytes.length)) || bytes.length === 0) {
+export function openHeader(
+  bytes: Uint8Array,
+  password: Secret,
+  kind: SealedKind = "node",
+): OpenedHeader | HeaderProblem {
+  const magic = MAGIC[kind]
+  if (!equal(bytes.subarray(0, magic.length), magic.subarray(0, bytes.length)) || bytes.length === 0) {
     return { problem: "foreign" }
   }
   if (bytes.length < 10) return { problem: "short" }

@@ -251,6 +251,27 @@ export const table: readonly Row[] = [
     summary: "Make the vaults of a lost waas.db again from what nodes hold",
     load: async () => (await import("./waasAdopt.ts")).adoptCommand,
   },
+  { path: ["waas", "backup"], summary: "Sealed, proven backups of a WaaS, and the way back from them" },
+  {
+    path: ["waas", "backup", "create"],
+    summary: "Write a proven backup of a WaaS; it may be running",
+    load: async () => (await import("./waasBackup.ts")).create,
+  },
+  {
+    path: ["waas", "backup", "key"],
+    summary: "Write a proven backup of a WaaS's signing key, once",
+    load: async () => (await import("./waasBackup.ts")).key,
+  },
+  {
+    path: ["waas", "backup", "verify"],
+    summary: "Prove a backup of a WaaS or of its key, with nothing but its password",
+    load: async () => (await import("./waasBackup.ts")).verify,
+  },
+  {
+    path: ["waas", "backup", "restore"],
+    summary: "Make the folder of a WaaS again from a backup, on any host",
+    load: async () => (await import("./waasBackup.ts")).restore,
+  },
   { path: ["waas", "key"], summary: "Say who may call the REST API" },
   {
     path: ["waas", "key", "create"],

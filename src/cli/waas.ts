@@ -1,11 +1,12 @@
 /** `cosigner waas init|info|start`: the coordinator's folder, and the process that serves it. */
 import { EXIT } from "../errors/entry.ts"
-import { LEVELS } from "../log.ts"
+import { makeApart, repeatWaasBackups } from "../jobs/waasBackups.ts"
+import { LEVELS, type Log } from "../log.ts"
 import { lostLines } from "../logging.ts"
 import { LAST_WORDS_MS, waitingStream } from "../logStream.ts"
 import { formatLine, textLog } from "../logText.ts"
-import { readConfig } from "../waas/config.ts"
-import { filesIn } from "../waas/files.ts"
+import { readConfig, type WaasConfig } from "../waas/config.ts"
+import { filesIn, type WaasFiles } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
 import { startWaas } from "../waas/server.ts"
 import { choice, command, value, valueOr } from "./command.ts"
@@ -63,10 +64,14 @@ export const start = command({
     const log = textLog(least, format, (line) => stderr.write(line))
     const stopped = signalled()
     try {
-      const waas = await startWaas(readConfig(files, options.listen), files, log)
+      const config = readConfig(files, options.listen)
+      const waas = await startWaas(config, files, log)
+      const stopping = new AbortController()
+      const backups = scheduled(config, files, log, stopping.signal)
       log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
       log.info(`WaaS stopping on ${await stopped}`)
-      await waas.stop()
+      stopping.abort()
+      await Promise.all([waas.stop(), backups])
       log.info("WaaS stopped")
       return EXIT.ok
     } finally {
@@ -74,6 +79,13 @@ export const start = command({
     }
   },
 })
+
+function scheduled({ backup }: WaasConfig, { dir, config }: WaasFiles, log: Log, signal: AbortSignal): Promise<void> {
+  const { everyMs, passwordFile, directory, keep } = backup
+  if (everyMs === undefined || passwordFile === undefined) return Promise.resolve()
+  const job = { dir, config, directory, keep, everyMs, passwordFile, log, now: Date.now, make: makeApart }
+  return repeatWaasBackups(job, signal)
+}
 
 /** The first signal that asks for an end. Listened for before the start, so that none is missed. */
 const signalled = (): Promise<string> =>

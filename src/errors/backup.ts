@@ -22,7 +22,7 @@ export const backupCodes = {
     kind: "input",
     exit: EXIT.secrets,
     what: (d) => `${d.path} is not a backup of this program`,
-    next: "name a file that cosigner backup create wrote; recovery files are read by: cosigner recovery",
+    next: "name a file that cosigner backup create wrote; those of WaaS are read by: cosigner waas backup; recovery files by: cosigner recovery",
   }),
   "E-BAK-004": entry<OfBackupFile & { readonly found: number; readonly supported: number }>({
     kind: "input",

@@ -101,6 +101,24 @@ export const waasCodes = {
     what: (d) => `the store of WaaS takes no writes: ${d.why}`,
     next: "nothing new is signed until it does: on the machine of WaaS check the disk's space, and that its mount is writable; it goes on by itself",
   }),
+  "E-WAA-062": entry<{ readonly file: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.file} is there already, and a restore overwrites nothing`,
+    next: "name an empty folder with --dir; or stop WaaS and move what is there away, if it is surely not needed",
+  }),
+  "E-WAA-063": entry<{ readonly file: string; readonly key: string; readonly wanted: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.file} holds the key ${d.key}, and the backup is of the WaaS with the key ${d.wanted}`,
+    next: "put the waas.key of that WaaS there, or name its backup with --key; if it is lost, restore into an empty folder with --new-key",
+  }),
+  "E-WAA-065": entry<{ readonly path: string; readonly what: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `${d.path} opens and cannot be restored: ${d.what}`,
+    next: "take another copy of the backup or an older one; nothing was restored from this one",
+  }),
 
   "E-WAA-020": entry<{ readonly missing: readonly string[]; readonly causes: readonly string[] }>({
     kind: "fault",

@@ -4,12 +4,12 @@
  */
 import { rmSync } from "node:fs"
 import { join } from "node:path"
-import { build } from "../build.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
 import type { Store } from "../store/store.ts"
 import { backupName, backupsIn, nameProven, timeOfBackup, type Written, writeBackup } from "./backupWork.ts"
+import { program } from "./program.ts"
 import { scratchBeside, unprovenOf } from "./scratch.ts"
 
 export interface BackupJob {
@@ -68,10 +68,6 @@ function prune(directory: string, keep: number): number {
   for (const path of old) rmSync(path, { force: true })
   return old.length
 }
-
-/** This program: the binary, or bun and the entry when run from source. */
-const program: readonly string[] =
-  build.mode === "compiled" ? [process.execPath] : [process.execPath, new URL("../main.ts", import.meta.url).pathname]
 
 /** `cosigner backup verify` in a process of its own: it takes memory and processor time that the node needs. */
 export async function proveApart(path: string, passwordFile: string): Promise<void> {

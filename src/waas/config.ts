@@ -12,11 +12,13 @@ import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
 import {
   boolean,
+  duration,
   entryOf,
   integer,
   listOf,
   oneOf,
   parsed,
+  pathOr,
   pathOrNone,
   type Refused,
   refined,
@@ -42,6 +44,13 @@ export interface WaasConfig {
   readonly attempts: { readonly most: number; readonly ms: number; readonly retryMs: number }
   /** 0: everything is kept. */
   readonly retentionMs: number
+  readonly backup: {
+    /** Undefined: none on a schedule. */
+    readonly everyMs: number | undefined
+    readonly directory: string
+    readonly keep: number
+    readonly passwordFile: string | undefined
+  }
   readonly limits: {
     readonly bodyBytes: number
     readonly requestsPerSecond: number
@@ -112,6 +121,15 @@ const waas = tableOf("The coordinator.", {
       "Days after which a signing request that ended is forgotten, with its tasks; its request_id counts as new from then on. 0 keeps everything.",
     ),
   }),
+  backup: tableOf(
+    "Sealed, proven backups of this folder's database and configuration on a schedule. On when an interval is set.",
+    {
+      interval: duration("", "How often."),
+      directory: pathOr("backups", "Where they are written, mode 700; relative paths are relative to this folder."),
+      keep: integer(1, 10_000, 14, "How many are kept."),
+      password_file: pathOrNone("File with the password of the backups, mode 600."),
+    },
+  ),
   limits: tableOf("What callers may cost.", {
     body_bytes: integer(1024, 16_777_216, 2_097_152, "Bytes of one request's body; payloads are part of it."),
     requests_per_second: integer(1, 10_000, 50, "Requests per second of one API key."),
@@ -199,40 +217,50 @@ const waas = tableOf("The coordinator.", {
 })
 
 export const waasSchema = tableOf("The configuration of WaaS.", {
-  waas: refined(waas, function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens }): Generator<Refused> {
-    for (const [nth, { id, caip2 }] of chains.entries()) {
-      if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
-        yield {
-          at: ["chains", nth, "id"],
-          expected: "a published name, or one with caip2 beside it",
-          got: JSON.stringify(id),
+  waas: refined(
+    waas,
+    function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens, backup }): Generator<Refused> {
+      for (const [nth, { id, caip2 }] of chains.entries()) {
+        if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
+          yield {
+            at: ["chains", nth, "id"],
+            expected: "a published name, or one with caip2 beside it",
+            got: JSON.stringify(id),
+          }
+        }
+        if (chains.findIndex((other) => other.id === id) !== nth) {
+          yield { at: ["chains", nth, "id"], expected: "each name once", got: JSON.stringify(id) }
         }
       }
-      if (chains.findIndex((other) => other.id === id) !== nth) {
-        yield { at: ["chains", nth, "id"], expected: "each name once", got: JSON.stringify(id) }
+      const enabled = chainsOf(chains).enabled
+      for (const [nth, { id, chain }] of tokens.entries()) {
+        if (!enabled.some(({ chainId, family }) => chainId === chain && family === "evm")) {
+          yield { at: ["tokens", nth, "chain"], expected: "the id of an enabled EVM chain", got: JSON.stringify(chain) }
+        }
+        if (enabled.some(({ chainId }) => chainId === id) || tokens.findIndex((other) => other.id === id) !== nth) {
+          yield { at: ["tokens", nth, "id"], expected: "each name once, and none of a chain", got: JSON.stringify(id) }
+        }
       }
-    }
-    const enabled = chainsOf(chains).enabled
-    for (const [nth, { id, chain }] of tokens.entries()) {
-      if (!enabled.some(({ chainId, family }) => chainId === chain && family === "evm")) {
-        yield { at: ["tokens", nth, "chain"], expected: "the id of an enabled EVM chain", got: JSON.stringify(chain) }
+      if (backup.interval !== "" && backup.password_file === "") {
+        yield {
+          at: ["backup", "password_file"],
+          expected: "a file: a schedule has nobody to ask for the password",
+          got: "none",
+        }
       }
-      if (enabled.some(({ chainId }) => chainId === id) || tokens.findIndex((other) => other.id === id) !== nth) {
-        yield { at: ["tokens", nth, "id"], expected: "each name once, and none of a chain", got: JSON.stringify(id) }
+      if ((tls_cert === "") !== (tls_key === "")) {
+        yield { at: ["tls_cert"], expected: "tls_cert and tls_key together", got: "one of them" }
       }
-    }
-    if ((tls_cert === "") !== (tls_key === "")) {
-      yield { at: ["tls_cert"], expected: "tls_cert and tls_key together", got: "one of them" }
-    }
-    const { hostname } = parseAddress(listen) ?? { hostname: "" }
-    if (tls_cert === "" && !isLoopback(hostname) && !allow_plaintext) {
-      yield {
-        at: ["listen"],
-        expected: "a loopback address, or tls_cert and tls_key, or allow_plaintext = true",
-        got: JSON.stringify(hostname),
+      const { hostname } = parseAddress(listen) ?? { hostname: "" }
+      if (tls_cert === "" && !isLoopback(hostname) && !allow_plaintext) {
+        yield {
+          at: ["listen"],
+          expected: "a loopback address, or tls_cert and tls_key, or allow_plaintext = true",
+          got: JSON.stringify(hostname),
+        }
       }
-    }
-  }),
+    },
+  ),
 })
 
 /** What `waas init` writes. */
@@ -278,6 +306,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     deadlines,
     attempts,
     retention,
+    backup,
     limits,
     chains,
     tokens,
@@ -293,6 +322,12 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     deadlines: { keyGenMs: deadlines.key_gen_seconds * 1000, signMs: deadlines.sign_seconds * 1000 },
     attempts: { most: attempts.most, ms: attempts.seconds * 1000, retryMs: attempts.retry_milliseconds },
     retentionMs: retention.sign_request_days * 86_400_000,
+    backup: {
+      everyMs: backup.interval,
+      directory: at(backup.directory),
+      keep: backup.keep,
+      passwordFile: backup.password_file === "" ? undefined : at(backup.password_file),
+    },
     limits: {
       bodyBytes: limits.body_bytes,
       requestsPerSecond: limits.requests_per_second,

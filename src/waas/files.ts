@@ -41,7 +41,7 @@ const SEED_TEXT = /^([0-9a-f]{64})\n?$/
 export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
   using seed = Secret.take(copy(randomBytes(32)))
   try {
-    writeNew(key, `${toHex(seed.expose())}\n`)
+    writeKeySeed({ key }, seed.expose())
   } catch (cause) {
     if (errnoOf(cause) === "EEXIST") throw new CosignerError("E-WAA-001", { dir, file: key })
     throw new CosignerError("E-WAA-006", { file: key, problem: errorWord(cause) }, { cause })
@@ -50,15 +50,24 @@ export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
 }
 
 /** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for other modes and other contents. */
-export function readKeyFile({ dir, key }: WaasFiles): WaasKeys {
+export function readKeyFile(files: Pick<WaasFiles, "dir" | "key">): WaasKeys {
+  using seed = readKeySeed(files)
+  return keysOf(seed)
+}
+
+/** Writes a key file of that seed, mode 600, durably. */
+export const writeKeySeed = ({ key }: Pick<WaasFiles, "key">, seed: Uint8Array): void =>
+  writeNew(key, `${toHex(seed)}\n`)
+
+/** What the key is made of, for whoever seals it. The caller disposes it. */
+export function readKeySeed({ dir, key }: Pick<WaasFiles, "dir" | "key">): Secret {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
   try {
     using text = readPrivate(key, 65)
     const hex = SEED_TEXT.exec(Buffer.from(text.expose()).toString("latin1"))?.[1]
     const seed = hex === undefined ? undefined : fromHex(hex)
     if (seed === undefined) throw refuse("it does not hold 64 hex digits")
-    using secret = Secret.take(seed)
-    return keysOf(secret)
+    return Secret.take(seed)
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error
     if (errnoOf(error.cause) === "ENOENT") throw new CosignerError("E-WAA-002", { dir, file: key })

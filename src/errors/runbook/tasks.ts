@@ -140,6 +140,12 @@ export const taskGuides = {
     "make room or remount: WaaS goes on by itself, and so do open requests within their deadlines. Nodes keep results until WaaS has stored them",
     "GET /readyz of WaaS answers 200, and the item `waas` of the nodes is ok",
   ),
+  "E-WAA-065": guide(
+    ["the file was put together from parts of others by somebody who has its password", "a defect of this program"],
+    "`cosigner waas backup verify` says it again; another backup of the same folder does not",
+    "use another backup, and keep this one for whoever looks into it",
+    "`cosigner waas backup verify` ends with 0",
+  ),
   "E-WAA-020": guide(
     ["nodes were offline", "a callback server did not answer", "attempts failed until the time was over"],
     "the text names who was missing, and the causes of attempts before",

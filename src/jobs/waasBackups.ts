@@ -1,0 +1,85 @@
+/**
+ * [waas.backup]: backups of a WaaS on a schedule. Each is made by `cosigner waas backup create` in a process of its own, which takes memory
+ * and processor time that the serving one needs; what has a backup's name was proven.
+ */
+import { readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { CosignerError, codeField, errorText } from "../errors.ts"
+import type { Log } from "../log.ts"
+import { program } from "./program.ts"
+import { repeat } from "./schedule.ts"
+
+const NAME = /^waas-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.cosigner$/
+
+/** `waas-20261122T121314Z.cosigner`: names sort by time. */
+export const waasBackupName = (nowMs: number): string =>
+  `waas-${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "")}.cosigner`
+
+interface WaasBackupJob {
+  readonly dir: string
+  readonly config: string
+  readonly directory: string
+  readonly everyMs: number
+  /** How many stay. */
+  readonly keep: number
+  readonly passwordFile: string
+  readonly log: Log
+  readonly now: () => number
+  /** Writes and proves one; rejects if it did not come to that. */
+  readonly make: (job: WaasBackupJob, path: string, signal: AbortSignal) => Promise<void>
+}
+
+/** Resolves once `signal` has fired and nothing is being done any more. */
+export const repeatWaasBackups = (job: WaasBackupJob, signal: AbortSignal): Promise<void> =>
+  repeat(
+    {
+      everyMs: job.everyMs,
+      lastMs: () => lastMs(job.directory),
+      action: (stopping) => backUpOnce(job, stopping),
+      failed: (error) => failed(job, error),
+      now: job.now,
+    },
+    signal,
+  )
+
+async function backUpOnce(job: WaasBackupJob, stopping: AbortSignal): Promise<boolean> {
+  const path = join(job.directory, waasBackupName(job.now()))
+  try {
+    await job.make(job, path, stopping)
+  } catch (error) {
+    failed(job, error)
+    return false
+  }
+  const old = backupsIn(job.directory).slice(0, -job.keep)
+  for (const name of old) rmSync(join(job.directory, name), { force: true })
+  job.log.info("a backup of WaaS was made and proven", { file: path, pruned: old.length })
+  return true
+}
+
+const failed = ({ log }: WaasBackupJob, error: unknown): void =>
+  log.error("a scheduled backup of WaaS failed", { ...codeField(error), why: errorText(error) })
+
+/** The command, apart; ended when this process stops, and what it had begun is removed by the next one. */
+export async function makeApart(job: WaasBackupJob, path: string, signal: AbortSignal): Promise<void> {
+  const where = ["--dir", job.dir, "--config", job.config, "--out", path, "--password-file", job.passwordFile]
+  const words = [...program, "waas", "backup", "create", ...where, "--json"]
+  const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe", signal })
+  const [said, exit] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (exit !== 0) throw new CosignerError("E-BAK-018", { path, said: said.trim().slice(-400) })
+}
+
+function backupsIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => NAME.test(name))
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+function lastMs(folder: string): number | undefined {
+  const [, year, month, day, hour, minute, second] = NAME.exec(backupsIn(folder).at(-1) ?? "") ?? []
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? undefined : ms
+}

@@ -1,0 +1,88 @@
+/**
+ * waas.db as a file that travels: a consistent copy beside a WaaS that serves it, and a copy that becomes a database again, looked at
+ * before anybody relies on it.
+ */
+import { Database } from "bun:sqlite"
+import { CosignerError } from "../../errors.ts"
+import { checkIntegrity } from "./integrity.ts"
+import { migrate } from "./schema.ts"
+
+/** What a copy holds, for people and for the comparison of two. */
+interface CopyCounts {
+  readonly vaults: number
+  readonly groups: number
+  readonly requests: number
+  readonly tasks: number
+}
+
+/** Which WaaS the copy is of, and how far it had come. */
+interface CopyToken {
+  readonly incarnation: number
+  readonly mark: number
+}
+
+interface DatabaseCopy {
+  readonly counts: CopyCounts
+  readonly token: CopyToken
+}
+
+/** Copies the database in one moment; a WaaS may be writing to it meanwhile, and waits for nothing. Throws E-WAA-006. */
+export function copyDatabase(from: string, to: string): void {
+  guarded(from, () => {
+    const db = new Database(from, { readwrite: true, create: false, strict: true })
+    try {
+      db.run("PRAGMA busy_timeout = 30000")
+      db.run("VACUUM INTO ?", [to])
+    } finally {
+      db.close()
+    }
+  })
+}
+
+/**
+ * Brings a copy to this version and looks at all that a start depends on. With `newest` it is made the newest of all copies, above
+ * whatever any node has followed. Nothing but this file is left. Throws E-WAA-005, -006 and -015.
+ */
+export function openCopy(file: string, newest?: { readonly nowMs: number }): DatabaseCopy {
+  return guarded(file, () => {
+    const db = new Database(file, { readwrite: true, create: false, strict: true })
+    try {
+      // No log beside it: the file is whole at every moment, and can be given another name.
+      db.run("PRAGMA journal_mode = DELETE")
+      db.run("PRAGMA synchronous = FULL")
+      migrate(db, file)
+      checkIntegrity(db, file)
+      if (newest !== undefined) {
+        const sql = `UPDATE waas_token SET incarnation = max(incarnation + 1, ?), mark = mark + 1, mark_id = randomblob(16)`
+        db.run(sql, [newest.nowMs])
+      }
+      const token = db.query<CopyToken, []>("SELECT incarnation, mark FROM waas_token").get()
+      if (token === null) throw new CosignerError("E-WAA-006", { file, problem: "its token is missing" })
+      return { counts: countsOf(db), token: { incarnation: token.incarnation, mark: token.mark } }
+    } finally {
+      db.close()
+    }
+  })
+}
+
+function countsOf(db: Database): CopyCounts {
+  const count = (table: string): number =>
+    db.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
+  return {
+    vaults: count("vaults"),
+    groups: count("holder_groups"),
+    requests: count("sign_requests") + count("tss_requests") + count("share_sign_requests"),
+    tasks: count("tasks"),
+  }
+}
+
+function guarded<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Error && error.name === "SQLiteError") {
+      throw new CosignerError("E-WAA-006", { file, problem: error.message }, { cause: error })
+    }
+    throw error
+  }
+}
