@@ -14,6 +14,7 @@ import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
 import { eventsFor, freezeEvents } from "./events/envelope.ts"
 import { type Sender, startSender } from "./events/sender.ts"
+import { type AuditKeeper, keepAudit } from "./jobs/auditKeeper.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
@@ -116,12 +117,14 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   tellRules(rules, log)
   tellCallbacks(callback.servers, log)
   const events = startEvents(base)
-  const pool = await startSessions(base, seed)
+  const audit = keepAudit(store, log)
+  const pool = await startSessions(base, seed, audit.started(rules))
   const rollbackGuard = keepRollbackGuard(store, log)
   let link: Link | undefined
   const tasks = makeTasks(base, {
     pool,
     events,
+    audit,
     risk: {
       evaluate: (task, group, usage, nowMs, intents) => judge(rules, task, group, usage, nowMs, intents),
       ask: (task, _group, signal, intents) => callbacks.asker.ask(task, signal, intents),
@@ -165,6 +168,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     reload(next, keys) {
       rules = next
       waiting = keys
+      audit.reloaded(next, keys)
       tellRules(rules, log)
     },
     async stop() {
@@ -177,6 +181,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
       stopping.abort()
       await Promise.all([callbacks.pings, events.sender?.over, unwatched, jobs])
       store.flush()
+      audit.stopped()
       rollbackGuard.stop()
     },
   }
@@ -275,7 +280,11 @@ function startEvents({ event: { servers, ca }, store, log, nodeId, observers, st
   return { sender, make }
 }
 
-function startSessions({ store, log, observers }: NodeBase, seed: Secret): Promise<Pool> {
+function startSessions(
+  { store, log, observers }: NodeBase,
+  seed: Secret,
+  started: ReturnType<AuditKeeper["started"]>,
+): Promise<Pool> {
   // Found out now, not by the first session.
   kernelRandom(1)
   using entropy = store.entropy()
@@ -286,7 +295,7 @@ function startSessions({ store, log, observers }: NodeBase, seed: Secret): Promi
     identity: {
       seed: copy(seed.expose()),
       nodeSecret: copy(entropy.expose()),
-      bootCounter: store.nextBoot(),
+      bootCounter: store.nextBoot({ nowMs: Date.now(), facts: started }),
     },
     onDeath: (reason) => {
       observers.workerDied()
@@ -298,6 +307,7 @@ function startSessions({ store, log, observers }: NodeBase, seed: Secret): Promi
 interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
   readonly pool: Pool
   readonly events: Events
+  readonly audit: AuditKeeper
   /** By the rules of the moment: a reload changes names too. */
   readonly intents: () => IntentSettings
 }
@@ -312,7 +322,7 @@ function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSetting
 }
 
 function makeTasks({ config, link, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {
-  const { pool, events, risk, send, clockOff, intents } = parts
+  const { pool, events, audit, risk, send, clockOff, intents } = parts
   return createTasks(link.waasKey, {
     self: identity.party,
     journal: observers.journal,
@@ -330,7 +340,10 @@ function makeTasks({ config, link, store, log, identity, observers }: NodeBase, 
     clockOff,
     alarm: alarmAt,
     log,
-    unrecorded: observers.taskUnrecorded,
+    unrecorded(type, code, digest) {
+      observers.taskUnrecorded(type, code)
+      audit.unrecorded(code, digest)
+    },
     limits: LIMITS,
     rng: systemRng,
     pathRules: config.signing.path_algorithms,

@@ -5,6 +5,7 @@
  * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
  */
 import { adminCodes } from "./errors/admin.ts"
+import { auditCodes } from "./errors/audit.ts"
 import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
 import { configCodes } from "./errors/config.ts"
@@ -22,6 +23,7 @@ import { waasCodes } from "./errors/waas.ts"
 
 export const codes = {
   ...adminCodes,
+  ...auditCodes,
   ...backupCodes,
   ...cliCodes,
   ...configCodes,

@@ -3,6 +3,8 @@
  * token under the server's own key, for our own request, that says APPROVE and no error, approves.
  */
 import type { KeyObject } from "node:crypto"
+import { toHex, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
 import type { Code } from "../errors.ts"
 import { openToken, type TokenFault } from "../wire/tssJwt.ts"
 
@@ -31,9 +33,10 @@ export interface NoDecision {
   readonly skewMs: number | undefined
 }
 
+/** `token`: the SHA-256 of the token that says so, hex; what auditors compare with the server's own records. */
 export type CallbackAnswer =
-  | { readonly kind: "approve"; readonly skewMs: number | undefined }
-  | { readonly kind: "reject"; readonly reason: string; readonly skewMs: number | undefined }
+  | { readonly kind: "approve"; readonly skewMs: number | undefined; readonly token?: string }
+  | { readonly kind: "reject"; readonly reason: string; readonly skewMs: number | undefined; readonly token?: string }
   | NoDecision
 
 export interface HttpAnswer {
@@ -81,7 +84,8 @@ export async function readAnswer(
   if (response.requestId !== "" && response.requestId !== requestId) {
     return failed("E-RSK-119", `it names ${JSON.stringify(response.requestId.slice(0, 80))}`, skewMs)
   }
-  return decide(response, requestId, http.status, skewMs)
+  const answer = decide(response, requestId, http.status, skewMs)
+  return answer.kind === "failed" ? answer : { ...answer, token: toHex(sha256(utf8(token))) }
 }
 
 interface AnswerBody {

@@ -91,8 +91,14 @@ const SLOW_MS = 1_000
 
 type RefusalCode = "E-RSK-101" | "E-RSK-102" | "E-RSK-103" | "E-RSK-104"
 type AskEnding =
-  | { readonly kind: "approve"; readonly server: string }
-  | { readonly kind: "refused"; readonly server: string; readonly code: RefusalCode; readonly reason: string }
+  | { readonly kind: "approve"; readonly server: string; readonly token: string | undefined }
+  | {
+      readonly kind: "refused"
+      readonly server: string
+      readonly code: RefusalCode
+      readonly reason: string
+      readonly token?: string | undefined
+    }
 
 /** Our own failure, such as a key that cannot sign: no different from no answer. */
 const broken = (server: CallbackServer, error: unknown): AskEnding => ({
@@ -126,8 +132,8 @@ async function askServer(
     const answer = await tryOnce(parts, server, requestId, body(server, requestId), all)
     // An approval that comes with or after the deadline is too late: the caller may have gone on already.
     if (all.aborted && answer.kind !== "reject") break
-    if (answer.kind === "approve") return { kind: "approve", server: server.address }
-    if (answer.kind === "reject") return refused("E-RSK-101", answer.reason)
+    if (answer.kind === "approve") return { kind: "approve", server: server.address, token: answer.token }
+    if (answer.kind === "reject") return { ...refused("E-RSK-101", answer.reason), token: answer.token }
     last = textOf(server, answer)
   }
   if (deadline.aborted) return refused("E-RSK-103", last)
@@ -170,8 +176,15 @@ function verdictOf(endings: readonly AskEnding[]): Verdict {
 
 function outcomeOf(ending: AskEnding): RuleOutcome {
   const rule = `callback:${ending.server}`
-  if (ending.kind === "approve") return { rule, outcome: "allow", reason: "approved" }
-  return { rule, outcome: ending.code === "E-RSK-101" ? "deny" : "error", reason: ending.reason }
+  if (ending.kind === "approve") return { rule, outcome: "allow", reason: `approved${answeredBy(ending)}` }
+  return {
+    rule,
+    outcome: ending.code === "E-RSK-101" ? "deny" : "error",
+    reason: `${ending.reason}${answeredBy(ending)}`,
+  }
 }
+
+/** For auditors, who compare it with what the server keeps. */
+const answeredBy = ({ token }: AskEnding): string => (token === undefined ? "" : `; answer sha256 ${token}`)
 
 const approvedBy = (rules: readonly RuleOutcome[]): Verdict => ({ action: "approve", code: "", reason: "", rules })

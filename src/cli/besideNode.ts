@@ -56,6 +56,7 @@ export async function permittedBeside<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   const node: AskedNode | undefined = await askNode(db, asked, password)
+  if (node === undefined) recordAlone(db, asked, password)
   try {
     const result = await action()
     await node?.ended("done")
@@ -63,6 +64,20 @@ export async function permittedBeside<T>(
   } catch (error) {
     await node?.ended(error instanceof CosignerError ? error.code : "E-CLI-001")
     throw error
+  }
+}
+
+/**
+ * For auditors, where no node does it. Whoever has file and password can read without a trace, on a copy at the latest: so the command
+ * goes on where this cannot be written, as beside a node without its socket.
+ */
+function recordAlone(db: string, { command }: AdminCommand, password: Secret): void {
+  try {
+    using store = openStore(db, password, { readOnly: false })
+    requireNewest(store)
+    store.audit.record(Date.now(), { kind: "command", facts: { command, by: "file" } })
+  } catch (error) {
+    if (!(error instanceof CosignerError)) throw error
   }
 }
 

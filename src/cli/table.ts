@@ -98,6 +98,32 @@ export const table: readonly Row[] = [
     summary: "Begin tasks with a refused node again",
     load: async () => (await import("./strikes.ts")).pardon,
   },
+  { path: ["audit"], summary: "The log for auditors: its keys, exports, proofs, reports, and verifying them" },
+  {
+    path: ["audit", "key"],
+    summary: "Print the keys by which others verify this node's log",
+    load: async () => (await import("./audit.ts")).key,
+  },
+  {
+    path: ["audit", "export"],
+    summary: "Write this node's log as files that anybody can verify",
+    load: async () => (await import("./audit.ts")).exportLog,
+  },
+  {
+    path: ["audit", "verify"],
+    summary: "Verify an exported log or a proof, with nothing but the keys",
+    load: async () => (await import("./audit.ts")).verify,
+  },
+  {
+    path: ["audit", "prove"],
+    summary: "Write proofs of what the log says of a task",
+    load: async () => (await import("./audit.ts")).prove,
+  },
+  {
+    path: ["audit", "report"],
+    summary: "Say what happened in some time: who asked, what was signed and refused, where time is missing",
+    load: async () => (await import("./auditReport.ts")).report,
+  },
   { path: ["backup"], summary: "Write, prove and restore backups of the whole node" },
   {
     path: ["backup", "create"],

@@ -47,6 +47,8 @@ export const TAGS = [
   // What a node says of itself beside its database; outside the protocols too.
   "summary",
   "address",
+  // The log for auditors (audit.md 3).
+  "audit/witness",
   // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",

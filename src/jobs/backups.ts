@@ -3,7 +3,7 @@
  * database; it is proven by a process of its own, which needs nothing but the file and its password.
  */
 import { rmSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
@@ -13,7 +13,7 @@ import { program } from "./program.ts"
 import { scratchBeside, unprovenOf } from "./scratch.ts"
 
 export interface BackupJob {
-  readonly store: Pick<Store, "snapshot">
+  readonly store: Pick<Store, "snapshot" | "audit">
   readonly directory: string
   /** How many proven backups stay. */
   readonly keep: number
@@ -40,6 +40,8 @@ export async function backUp(job: BackupJob): Promise<boolean> {
     const { bytes, manifest } = await written(job, path, unproven, nowMs)
     await job.prove(unproven, job.passwordFile)
     nameProven(path)
+    const facts = { file: basename(path), bytes, groups: manifest.groups.size }
+    job.store.audit.record(job.now(), { kind: "backup", facts })
     const pruned = prune(job.directory, job.keep)
     job.log.info("a backup was made and proven", { file: path, bytes, groups: manifest.groups.size, pruned })
     return true

@@ -8,6 +8,9 @@ import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import {
+  AUDIT_KEY,
+  AUDIT_LEAF,
+  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -55,6 +58,9 @@ const KINDS: readonly RecordKind<unknown>[] = [
   TRUSTED_WAAS,
   FREEZE,
   SERVED,
+  AUDIT_KEY,
+  AUDIT_LEAF,
+  AUDIT_TILE,
 ]
 
 /** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */

@@ -13,8 +13,11 @@ import { lockProcess } from "./lock.ts"
 import { rollbackGuardPath } from "./rollbackGuard.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
-/** 2: a seal names the epoch of its subkey (seal.ts). Format 1 is read, and written after `migrate`, which a start does. */
-export const FORMAT = 2
+/**
+ * 2: a seal names the epoch of its subkey (seal.ts). 3: every change is also a leaf of the log for auditors (auditLog.ts). Earlier
+ * formats are read, and written after `migrate`, which a start does.
+ */
+export const FORMAT = 3
 const OLDEST_READ = 1
 /** "CSGN" in the database header: tells our file from any other SQLite database. */
 const APPLICATION_ID = 0x4353474e

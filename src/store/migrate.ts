@@ -25,6 +25,12 @@ const MIGRATIONS: readonly Migration[] = [
     // the number alone: whoever does not know it must not write to the file any more
     run: () => {},
   },
+  {
+    from: 2,
+    what: "what the node decides is also written to a log for auditors, which begins now",
+    // the number alone: a release that knows no such log would leave gaps in it
+    run: () => {},
+  },
 ]
 
 interface MigrationPlan {

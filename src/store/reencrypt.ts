@@ -13,6 +13,9 @@ import { wipeSecrets } from "./check.ts"
 import { SecretsFile } from "./file.ts"
 import { wrapKey } from "./header.ts"
 import {
+  AUDIT_KEY,
+  AUDIT_LEAF,
+  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -130,7 +133,7 @@ function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
       }
     })
   }
-  for (const kind of [IDENTITY, ENTROPY, CALLBACK_KEY, EVENT_KEY]) on(alone(kind))
+  for (const kind of [IDENTITY, ENTROPY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY]) on(alone(kind))
   for (const kind of [BOOTS, PROBE, INCARNATION]) on(alone(kind))
   // A share does not say whose it is: it is read by its group's name, and passed over where it stands.
   on(ofEpoch(GROUP), (tx, { groupId, epochId }) => {
@@ -153,6 +156,8 @@ function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
   on({ kind: TASK, nameOf: ({ record }) => utf8(record.taskId) })
   on({ kind: SESSION, nameOf: ({ row }) => row.sid })
   on({ kind: EVENT, nameOf: ({ seq }) => u64be(seq) })
+  on({ kind: AUDIT_LEAF, nameOf: ({ seq }) => u64be(seq) })
+  on({ kind: AUDIT_TILE, nameOf: ({ index }) => u64be(index) })
   return (tx, record) => {
     const reseal = byKind.get(record.kind)
     if (reseal === undefined) {

@@ -12,6 +12,9 @@ import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { headerChecksum } from "./header.ts"
 import {
+  AUDIT_KEY,
+  AUDIT_LEAF,
+  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -59,10 +62,11 @@ interface Carried {
 }
 
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
-const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, BOOTS, INCARNATION]
-const AS_THEY_ARE: readonly number[] = [TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED].map(
-  ({ byte }) => byte,
-)
+const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY, BOOTS, INCARNATION]
+const AS_THEY_ARE: readonly number[] = [
+  ...[TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED],
+  ...[AUDIT_LEAF, AUDIT_TILE],
+].map(({ byte }) => byte)
 /** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
 const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
 

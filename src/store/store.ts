@@ -3,12 +3,15 @@
  * must not lose and must not show; what is done with it is decided elsewhere.
  */
 import { randomBytes } from "node:crypto"
-import { type Bytes, copy, equal } from "../bytes.ts"
+import type { AuditEntry } from "../audit/entry.ts"
+import { leafHash } from "../audit/merkle.ts"
+import { type Bytes, copy, equal, toHex } from "../bytes.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
+import { AuditLog, type FoundLog } from "./auditLog.ts"
 import { Bans } from "./bans.ts"
 import { decodingAll } from "./check.ts"
 import { CommitQueue } from "./commitQueue.ts"
@@ -20,6 +23,8 @@ import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import { QueuedTasks } from "./queuedTasks.ts"
 import {
+  AUDIT_LEAF,
+  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -133,6 +138,8 @@ export class Store implements Disposable {
   readonly waas: WaasTrust
   readonly freezes: Freezes
   readonly served: ServiceTime
+  /** What auditors are shown; whoever changes anything here appends to it in the same transaction. */
+  readonly audit: AuditLog
   /** Empty for a reader. */
   readonly recovery: Recovery
   readonly #file: SecretsFile
@@ -147,14 +154,15 @@ export class Store implements Disposable {
     this.#dataKey = dataKey
     this.#sealer = sealer
     this.#vault = new RecordVault(file, this.#sealer)
+    this.audit = new AuditLog(this.#vault)
     this.groups = new Groups(this.#vault)
     this.bans = new Bans(this.#vault, this.groups)
-    this.strikes = new Strikes(this.#vault)
+    this.strikes = new Strikes(this.#vault, this.audit)
     this.outbox = new Outbox(this.#vault)
     this.waas = new WaasTrust(this.#vault)
     this.served = new ServiceTime(this.#vault)
     this.freezes = new Freezes(this.#vault, this.outbox, this.served)
-    this.tasks = new Tasks(this.#vault, this.outbox, this.bans)
+    this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit)
     this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
     this.journal = new QueuedTasks(this.tasks, this.#queue)
     const cutOff = this.#load()
@@ -201,11 +209,15 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => tx.put(EVENT_KEY, NO_NAME, key))
   }
 
-  /** Counts this start of the node; durable, so that no number comes twice (threshold.md 1.5). The first is 1. */
-  nextBoot(): number {
+  /** Counts this start of the node; durable, so that no number comes twice (threshold.md 1.5). The first is 1. `started`: for auditors. */
+  nextBoot(started?: { readonly nowMs: number; readonly facts: AuditEntry["facts"] }): number {
     return this.#vault.transaction((tx) => {
       const boot = this.#own(BOOTS) + 1
       tx.put(BOOTS, NO_NAME, boot)
+      if (started !== undefined) {
+        const { nowMs, facts } = started
+        this.audit.append(tx, nowMs, { kind: "start", facts: { ...facts, boot, incarnation: this.incarnation } })
+      }
       return boot
     })
   }
@@ -231,8 +243,12 @@ export class Store implements Disposable {
    */
   acceptRollback(nowMs: number): number {
     return this.#vault.transaction((tx) => {
-      const incarnation = Math.max(this.incarnation + 1, nowMs)
+      const before = this.incarnation
+      const incarnation = Math.max(before + 1, nowMs)
       tx.put(INCARNATION, NO_NAME, incarnation)
+      const { size, root } = this.audit
+      const facts = { incarnation, before, size, root: toHex(root) }
+      this.audit.append(tx, nowMs, { kind: "rollback", facts })
       for (const { groupId, epochId, curve, status } of this.groups.list()) {
         if (curve !== "secp256k1" || status === "ERASED") continue
         this.bans.awaitRefresh(tx, { groupId, epochId, why: "rollback", sinceMs: nowMs })
@@ -247,6 +263,7 @@ export class Store implements Disposable {
     this.#vault.transaction((tx) => {
       this.groups.import(tx, group, secret)
       if (curve === "secp256k1") this.bans.awaitRefresh(tx, { groupId, epochId, why: "import", sinceMs: nowMs })
+      this.audit.append(tx, nowMs, { kind: "import", facts: { group: groupId, epoch: toHex(epochId), curve } })
     })
   }
 
@@ -270,7 +287,10 @@ export class Store implements Disposable {
   /** Wraps the data key under another password; one commit, and no record is rewritten. Copies made before keep the old one. */
   changePassword(next: Secret, kdf: Kdf = DEFAULT_KDF): void {
     const header = wrapKey(this.#dataKey, next, kdf)
-    this.#vault.transaction((tx) => tx.replaceHeader(header))
+    this.#vault.transaction((tx) => {
+      tx.replaceHeader(header)
+      this.audit.append(tx, Date.now(), { kind: "password", facts: { by: "command" } })
+    })
   }
 
   /** The clear header: what a password is compared with, elsewhere than on the thread that signs. */
@@ -285,6 +305,7 @@ export class Store implements Disposable {
         throw new CosignerError("E-STO-019", { path: this.path, why: "its password was changed meanwhile" })
       }
       tx.replaceHeader(header)
+      this.audit.append(tx, Date.now(), { kind: "password", facts: { by: "socket" } })
     })
   }
 
@@ -337,6 +358,8 @@ export class Store implements Disposable {
     const journal: Restored[] = []
     const events: Pick<Queued, "seq" | "deliveries">[] = []
     const cutOff: StoredSession[] = []
+    const tiles: FoundLog["tiles"][number][] = []
+    const leaves: FoundLog["leaves"][number][] = []
     const on = <T>(kind: RecordKind<T>, take: (value: T) => void): [number, Visit] => [
       kind.byte,
       (version, plain) => take(parseBody(this.path, kind, version, plain)),
@@ -356,10 +379,13 @@ export class Store implements Disposable {
         if (session.ended === undefined) cutOff.push(session)
       }),
       on(EVENT, ({ seq, deliveries }) => events.push({ seq, deliveries })),
+      on(AUDIT_TILE, ({ index, root }) => tiles.push({ index, root })),
+      on(AUDIT_LEAF, ({ seq, leaf }) => leaves.push({ seq, hash: leafHash(leaf) })),
     ])
     this.#vault.load((kind) => visitors.get(kind))
     this.tasks.restore(journal)
     this.outbox.restore(events)
+    this.audit.restore({ tiles, leaves })
     return this.readOnly ? [] : cutOff
   }
 }

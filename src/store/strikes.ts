@@ -4,6 +4,8 @@
  */
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import type { Strike, StrikePort } from "../tasks/ports.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import type { AuditLog } from "./auditLog.ts"
 import { STRIKES, type StrikeRecord } from "./records.ts"
 import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
@@ -15,11 +17,13 @@ export const KEPT_STRIKES = 32
 
 export class Strikes implements StrikePort {
   readonly #vault: RecordVault
+  readonly #audit: AuditLog
   /** Strikes since the last pardon. */
   readonly #counts: Map<PartyId, number> = new Map()
 
-  constructor(vault: RecordVault) {
+  constructor(vault: RecordVault, audit: AuditLog) {
     this.#vault = vault
+    this.#audit = audit
   }
 
   /** Takes a record found at the start. */
@@ -55,6 +59,7 @@ export class Strikes implements StrikePort {
     const before = this.#options(peer)
     if (before.count === 0) return 0
     this.#vault.transaction((tx) => {
+      this.#audit.append(tx, atMs, { kind: "pardon", facts: { node: nodeIdOf(peer), strikes: before.count } })
       const pardons = [...before.pardons, { atMs, strikes: before.count }].slice(-KEPT_STRIKES)
       this.#put(tx, { ...before, count: 0, pardons })
     })

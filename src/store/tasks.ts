@@ -8,6 +8,7 @@ import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Debit, Decision, Usage } from "../policy/decision.ts"
 import { RollingUsage } from "../policy/rollingUsage.ts"
+import { decided, ended, shareLeaves } from "../tasks/audited.ts"
 import {
   type Claim,
   type Finish,
@@ -18,6 +19,7 @@ import {
   type TaskRecord,
 } from "../tasks/ports.ts"
 import { withoutPayloads } from "../wire/task.ts"
+import type { AuditLog } from "./auditLog.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
 import { type Journal, SESSION, type StoredSession, TASK, type UnprovenChecks } from "./records.ts"
@@ -62,15 +64,17 @@ export class Tasks {
   readonly #vault: RecordVault
   readonly #outbox: Outbox
   readonly #bans: Bans
+  readonly #audit: AuditLog
   readonly #usage = new RollingUsage()
   /** In the order of claims. */
   readonly #summaries: Map<string, Summary> = new Map()
   #lastSeq = 0
 
-  constructor(vault: RecordVault, outbox: Outbox, bans: Bans) {
+  constructor(vault: RecordVault, outbox: Outbox, bans: Bans, audit: AuditLog) {
     this.#vault = vault
     this.#outbox = outbox
     this.#bans = bans
+    this.#audit = audit
   }
 
   get usage(): Usage {
@@ -119,6 +123,7 @@ export class Tasks {
       }
       this.#put(tx, { ...journal, record, debits: isApproved ? debits : [], debitedMs: nowMs })
       this.#outbox.enqueue(tx, events(verdict))
+      this.#audit.append(tx, nowMs, decided(record, this.#audit.rules))
       if (isApproved) {
         tx.remember(
           () => this.#usage.debit(taskId, nowMs, debits),
@@ -184,6 +189,7 @@ export class Tasks {
         record: { ...journal.record, state: "emitted", updatedMs: nowMs },
         emitted: [...journal.emitted, digest],
       })
+      this.#audit.append(tx, nowMs, shareLeaves(journal.record, digest))
     })
   }
 
@@ -192,22 +198,23 @@ export class Tasks {
       if (closing !== undefined) this.#closeOpen(tx, closing, "done", nowMs)
       const journal = this.#expect(taskId)
       const { record, debits, emitted } = journal
-      const ended = endedAs(record, end, nowMs)
+      const final = endedAs(record, end, nowMs)
       if (isFinal(record.state)) {
-        if (isDeepStrictEqual({ ...ended, updatedMs: record.updatedMs }, record)) return record
+        if (isDeepStrictEqual({ ...final, updatedMs: record.updatedMs }, record)) return record
         throw wrongState(journal, end.state)
       }
       if (end.state === "completed" && record.state === "claimed") throw wrongState(journal, end.state)
       const isReleased = end.state !== "completed" && emitted.length === 0
-      this.#put(tx, { ...journal, record: ended, debits: isReleased ? [] : debits })
+      this.#put(tx, { ...journal, record: final, debits: isReleased ? [] : debits })
       this.#outbox.enqueue(tx, events)
+      this.#audit.append(tx, nowMs, ended(record, end, emitted))
       if (isReleased) {
         tx.remember(
           () => this.#usage.release(taskId, debits),
           () => this.#usage.debit(taskId, journal.debitedMs, debits),
         )
       }
-      return ended
+      return final
     })
   }
 

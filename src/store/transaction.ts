@@ -31,6 +31,7 @@ export class StoreTransaction {
   readonly #markBefore: (id: string) => string | undefined
   #root: Root
   #isNewHeader = false
+  #step = 0
   #replacesSecret = false
 
   constructor(file: SecretsFile, sealer: RecordSealer, before: Root, markBefore: (id: string) => string | undefined) {
@@ -93,8 +94,14 @@ export class StoreTransaction {
     this.#memory.push({ apply, undo })
   }
 
+  /** Another number after each time that memory was brought up to date, or that changes were taken back. */
+  get step(): number {
+    return this.#step
+  }
+
   /** Applies what was to be remembered since the last call; what undoes it, last first. */
   applyMemory(): readonly (() => void)[] {
+    this.#step++
     const changes = this.#memory.splice(0)
     for (const { apply } of changes) apply()
     return changes.map(({ undo }) => undo).reverse()
@@ -106,6 +113,7 @@ export class StoreTransaction {
 
   /** Goes back to a mark; the caller has undone the file. `replacesSecret` stays set: that only removes a journal without need. */
   restore({ changes, kinds, root }: TransactionMark): void {
+    this.#step++
     this.#memory.length = 0
     this.#root = root
     this.changes.clear()

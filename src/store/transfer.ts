@@ -3,7 +3,8 @@
  * Every share is proven against its public share before the file gets its name, and ECDSA waits for a refresh.
  */
 import { randomBytes } from "node:crypto"
-import { type Bytes, copy, equal, u64be, utf8 } from "../bytes.ts"
+import { leafHash } from "../audit/merkle.ts"
+import { type Bytes, copy, equal, toHex, u64be, utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
 import { curveNamed } from "../crypto/curve.ts"
 import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
@@ -12,10 +13,14 @@ import { checkGroup, type GroupMember, type GroupPublic, memberOf } from "../key
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
+import { AuditLog, type FoundLog } from "./auditLog.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { wrapKey } from "./header.ts"
 import {
+  AUDIT_KEY,
+  AUDIT_LEAF,
+  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -137,6 +142,10 @@ class ImportAdmission {
   #self: PartyId | undefined
   #hasCallbackKey = false
   #hasBoots = false
+  readonly #log: { readonly tiles: FoundLog["tiles"][number][]; readonly leaves: FoundLog["leaves"][number][] } = {
+    tiles: [],
+    leaves: [],
+  }
 
   constructor(path: string, vault: RecordVault, nowMs: number, onGroup: OnGroup) {
     this.#path = path
@@ -212,6 +221,20 @@ class ImportAdmission {
         return carry(FREEZE, ({ groupId }) => utf8(groupId))
       case SERVED.byte:
         return carry(SERVED, alone)
+      case AUDIT_KEY.byte:
+        return carry(AUDIT_KEY, alone)
+      case AUDIT_LEAF.byte:
+        return carry(
+          AUDIT_LEAF,
+          ({ seq }) => u64be(seq),
+          ({ seq, leaf }) => this.#log.leaves.push({ seq, hash: leafHash(leaf) }),
+        )
+      case AUDIT_TILE.byte:
+        return carry(
+          AUDIT_TILE,
+          ({ index }) => u64be(index),
+          ({ index, root }) => this.#log.tiles.push({ index, root }),
+        )
       default:
         throw new CosignerError("E-STO-027", { path: this.#path, kind: record.kind, version: record.version })
     }
@@ -227,6 +250,11 @@ class ImportAdmission {
     tx.put(ENTROPY, NO_NAME, entropy)
     const incarnation = Math.max(this.#incarnation + 1, this.#nowMs)
     tx.put(INCARNATION, NO_NAME, incarnation)
+    const log = new AuditLog(this.#vault)
+    log.restore(this.#log)
+    const { size, root } = log
+    const facts = { incarnation, before: this.#incarnation, groups: this.#groups, size, root: toHex(root) }
+    log.append(tx, this.#nowMs, { kind: "restore", facts })
     return { party, records: this.#records, groups: this.#groups, proven: this.#proven, incarnation }
   }
 

@@ -389,7 +389,7 @@ export class TaskExecution {
   #later({ code, message }: CosignerError): void {
     const { task } = this
     const why = refuse("E-TSK-048", { why: `${code} ${message}` })
-    this.#ports.unrecorded(task.type, why.code)
+    this.#ports.unrecorded(task.type, why.code, this.#claimed.digest)
     this.#ports.send({ kind: "later", taskId: task.task_id, digest: this.#claimed.digest, type: task.type, ...why })
   }
 

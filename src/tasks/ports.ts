@@ -298,8 +298,8 @@ export interface TaskPorts {
   readonly clockOff: () => ClockOff | undefined
   readonly alarm: (atMs: number) => Alarm
   readonly log: Log
-  /** A task was refused without a record in the journal; to be counted. */
-  readonly unrecorded: (type: TaskType, code: string) => void
+  /** A task was refused without a record in the journal; to be counted. `digest`: of its document, hex. */
+  readonly unrecorded: (type: TaskType, code: string, digest: string) => void
   readonly limits: TaskLimits
   /** For what is signed without a session. */
   readonly rng: Rng

@@ -249,7 +249,7 @@ class Runner implements TaskRunner {
     digest: string,
     { code, reason }: { readonly code: string; readonly reason: string },
   ): void {
-    this.#ports.unrecorded(task.type, code)
+    this.#ports.unrecorded(task.type, code, digest)
     this.#log.say("warn", "refused a task", { task: task.task_id, code, reason })
     this.#ports.send({
       kind: "report",
@@ -267,7 +267,7 @@ class Runner implements TaskRunner {
 
   /** Not now, which is not no: nothing is kept of it, and WaaS may ask again (formats.md 12). */
   #later(task: Task, digest: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
-    this.#ports.unrecorded(task.type, code)
+    this.#ports.unrecorded(task.type, code, digest)
     this.#log.say("warn", "took up no task", { task: task.task_id, code, reason })
     this.#ports.send({ kind: "later", taskId: task.task_id, digest, type: task.type, code, reason })
   }

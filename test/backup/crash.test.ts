@@ -208,14 +208,14 @@ test("migrate: the old format or the new one, whole; a copy from before beside t
     async () => {},
     (home) => {
       const { db } = sceneOf(home)
-      if (!opens(db, PASSWORD)) expect(formatOf(db)).toBe(3)
+      if (!opens(db, PASSWORD)) expect(formatOf(db)).toBe(4)
       const format = formatOf(db)
       formats.add(format)
-      const copies = readdirSync(home).filter((name) => /\.format2-\d+T\d+Z$/.test(name))
-      if (format === 3) expect(copies).toHaveLength(1)
+      const copies = readdirSync(home).filter((name) => /\.format3-\d+T\d+Z$/.test(name))
+      if (format === 4) expect(copies).toHaveLength(1)
       for (const copy of copies) expect(opens(join(home, copy), PASSWORD)).toBe(true)
       expect(readFileSync(db).length).toBeGreaterThan(0)
     },
   )
-  expect([...formats].sort()).toEqual([2, 3])
+  expect([...formats].sort()).toEqual([3, 4])
 })

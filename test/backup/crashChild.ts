@@ -31,7 +31,7 @@ mock.module("node:fs", () => ({
 }))
 const run = Database.prototype.run
 Database.prototype.run = function (this: Database, ...args: Parameters<typeof run>) {
-  if (!/^(?:COMMIT|PRAGMA user_version = 3)/.test(args[0])) return run.apply(this, args)
+  if (!/^(?:COMMIT|PRAGMA user_version = 4)/.test(args[0])) return run.apply(this, args)
   step()
   const result = run.apply(this, args)
   step()

@@ -19,7 +19,7 @@ export interface Scene {
   readonly OTHER: string
 }
 
-export const NEXT_STEP = [{ from: 2, what: "a step that changes nothing", run: () => {} }]
+export const NEXT_STEP = [{ from: 3, what: "a step that changes nothing", run: () => {} }]
 
 export const STEPS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async backup({ db, file }) {
@@ -56,7 +56,7 @@ export const STEPS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = 
     reencrypt(db, { password, next, kdf: KDF, progress: () => {} })
   },
   async migrate({ db }) {
-    migrate(db, planMigration(db, 3, NEXT_STEP), 1)
+    migrate(db, planMigration(db, 4, NEXT_STEP), 1)
   },
 }
 

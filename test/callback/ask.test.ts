@@ -41,7 +41,13 @@ test("an approval approves, and the request is what the task says", async () => 
     action: "approve",
     code: "",
     reason: "",
-    rules: [{ rule: `callback:${risk.address}`, outcome: "allow", reason: "approved" }],
+    rules: [
+      {
+        rule: `callback:${risk.address}`,
+        outcome: "allow",
+        reason: expect.stringMatching(/^approved; answer sha256 [0-9a-f]{64}$/),
+      },
+    ],
   })
   const [body] = risk.asked
   expect(body).toMatchObject({ request_type: 2, extra_info: JSON.stringify(signTask.extra_info) })

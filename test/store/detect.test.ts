@@ -89,7 +89,7 @@ test("a wrong password, and nothing else, is E-STO-004", () => {
 test("a file that is not there, or not ours, or of a later format", () => {
   using folder = filled()
   expect(codeOf(() => openStore(`${folder.db}2`, password(), { readOnly: true }))).toBe("E-STO-002")
-  tamper(folder.db, (db) => db.run("PRAGMA user_version = 3"))
+  tamper(folder.db, (db) => db.run("PRAGMA user_version = 4"))
   expect(opening(folder)).toBe("E-STO-006")
   tamper(folder.db, (db) => db.run("PRAGMA application_id = 1"))
   expect(opening(folder)).toBe("E-STO-005")
@@ -147,7 +147,7 @@ test(
       if (bit % 5 > 0 && !LONG) continue
       using store = folder.open()
       approved(store, "t3")
-      expect(store.verify()).toBe(11)
+      expect(store.verify()).toBe(13)
     }
     expect(noticed).toBeGreaterThan(100)
   },

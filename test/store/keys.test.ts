@@ -116,7 +116,7 @@ describe("a file of format 1", () => {
   test("is migrated without its password, a copy first; new seals stand beside the old ones", () => {
     using file = old()
     const done = migrateIfDue(file.db, 1)
-    expect([done?.from, formatOf(file.db), formatOf(done?.copy ?? "")]).toEqual([1, 2, 1])
+    expect([done?.from, formatOf(file.db), formatOf(done?.copy ?? "")]).toEqual([1, 3, 1])
     expect(migrateIfDue(file.db, 2)).toBeUndefined()
     {
       using store = openWith(file.db, PASSWORD, false)
@@ -141,7 +141,7 @@ test("a start brings it along by itself, and tells where the copy is", () => {
     expect(notes).toHaveLength(told)
   }
   expect(notes[0]).toMatch(/format 1 .*secrets\.db\.format1-\d+T\d+Z/)
-  expect(formatOf(file.db)).toBe(2)
+  expect(formatOf(file.db)).toBe(3)
 })
 
 // ---- another data key ------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ test("a new password: the old one no longer opens, all is there, and one commit 
   expect(codeOf(() => folder.open())).toBe("E-STO-004")
   using store = openStore(folder.db, next, { readOnly: false })
   expect(store.tasks.get("t1")?.state).toBe("approved")
-  expect(store.verify()).toBe(5)
+  expect(store.verify()).toBe(7)
 })
 
 test("what an old password opens is as SECURITY says: older copies, and by their data key the newer ones; a restored file is another's", () => {

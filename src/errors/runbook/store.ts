@@ -43,6 +43,7 @@ const DAMAGED_BACKUP = guide(
 )
 
 export const storeGuides = {
+  "E-AUD-001": DEFECT,
   "E-STO-007": guide(
     ["a copy that was interrupted", "a disk that lost its last writes"],
     "size and date of the file against a backup; `dmesg`",

@@ -2,7 +2,9 @@
  * The main thread's side of the admin socket: starts the thread, does what only the owner of the store can, writes the log,
  * and starts the thread again should it die. A socket that cannot be opened stops nothing: it is said, and the node signs.
  */
+
 import { rmSync } from "node:fs"
+import type { AuditEntry } from "../../audit/entry.ts"
 import { build } from "../../build.ts"
 import { CosignerError, describe, errorText, placeIn } from "../../errors.ts"
 import type { Log } from "../../log.ts"
@@ -29,7 +31,7 @@ const OPEN_MS = 10_000
 const RESTART_MS = 5_000
 
 interface AdminSocketOptions {
-  readonly store: Pick<Store, "path" | "header" | "replaceHeader">
+  readonly store: Pick<Store, "path" | "header" | "replaceHeader" | "audit">
   /** Throws what the command meets. */
   readonly carryOut: (command: AdminCommand) => Shown
   readonly log: Log
@@ -132,6 +134,8 @@ class AdminThread {
       switch (question.kind) {
         case "tell":
           tell(log, question.told)
+          // A wrong password is in the node's own log alone: whoever reaches the socket could fill one that only grows.
+          if (isDone(question.told)) store.audit.record(Date.now(), commandEntry(question.told))
           return { kind: "answer", answer: { shown: NOTHING } }
         case "header":
           return { kind: "header", header: store.header(), path: store.path }
@@ -151,9 +155,15 @@ class AdminThread {
   }
 }
 
+const isDone = ({ outcome }: Pick<AdminTold, "outcome">): boolean => outcome === "done" || outcome === "permitted"
+
+function commandEntry({ command, outcome, peer }: AdminTold): AuditEntry {
+  return { kind: "command", facts: { command, outcome, uid: peer?.uid, by: "socket" } }
+}
+
 /** Who did what, as an auditor asks: every guarded command, and never what it was about. */
 function tell(log: Log, { command, outcome, peer }: AdminTold): void {
   const fields = { command, outcome, ...(peer === undefined ? {} : { pid: peer.pid, uid: peer.uid }) }
-  if (outcome === "done" || outcome === "permitted") log.info("admin command", fields)
+  if (isDone({ outcome })) log.info("admin command", fields)
   else log.warn("admin command", fields)
 }

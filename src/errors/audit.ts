@@ -1,0 +1,48 @@
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-AUD-nnn: the log for auditors, its exports, and what peers say of it. */
+export const auditCodes = {
+  "E-AUD-001": entry<{ readonly path: string }>({
+    kind: "bug",
+    exit: EXIT.bug,
+    what: (d) => `the log for auditors in ${d.path} lacks leaves, although every record of the file is there`,
+    next: "keep a copy of the file and report it; every leaf that was exported or backed up before stands",
+  }),
+  "E-AUD-002": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.path} has no log for auditors yet: no node that writes one was started with it`,
+    next: "start the node once with this version: cosigner start",
+  }),
+  "E-AUD-003": entry<{ readonly path: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.path} exists and is not an empty folder: an export is never mixed with other files`,
+    next: "name a new folder",
+  }),
+  "E-AUD-004": entry<{ readonly text: string; readonly role: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) =>
+      `${JSON.stringify(d.text)} is not the key of a ${d.role}: it was altered or cut, or is the other of the two`,
+    next: "have it printed again on the node that it belongs to: cosigner audit key",
+  }),
+  "E-AUD-005": entry<{ readonly path: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `${d.path} does not verify: ${d.problem}`,
+    next: "compare with another copy of the same export; if every copy fails, the log or its export was altered: keep it, and ask the node's operator and its witnesses",
+  }),
+  "E-AUD-006": entry<{ readonly task: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `the log says nothing of the task ${JSON.stringify(d.task)}`,
+    next: "look for its id: cosigner info task; leaves of long ago may have been pruned, and are in exports of then",
+  }),
+  "E-AUD-007": entry<{ readonly path: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.failure,
+    what: (d) => `${d.path} cannot be read or written: ${d.why}`,
+    next: "check the name, the rights and the space there",
+  }),
+} as const

@@ -1,0 +1,133 @@
+/**
+ * What goes into the log for auditors beside tasks and commands: start and stop, the rules in force, jumps of the clock, refusals that
+ * leave no other trace. Also packs the log's full tiles, so that no signature waits for it.
+ */
+import type { AuditEntry } from "../audit/entry.ts"
+import { build } from "../build.ts"
+import { concat, fromHex, toHex, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { codeField, errorText } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { Rules } from "../policy/schema.ts"
+import type { Store } from "../store/store.ts"
+
+/** Wall clock against monotonic clock: a machine that was asleep, or a clock that was set. */
+const JUMP_MS = 2_000
+/** Refusals without a record of their own share one leaf for so long: a flood of them costs no more. */
+const REFUSALS_MS = 60_000
+
+interface KeeperParts {
+  readonly store: Pick<Store, "audit">
+  readonly log: Log
+  /** ms since 1970. */
+  readonly now: () => number
+  /** Monotonic, ms. */
+  readonly clock: () => number
+}
+
+export interface AuditKeeper {
+  /** Of the leaf that counts the start; the store appends it (Store.nextBoot). */
+  started(rules: Rules): AuditEntry["facts"]
+  /** Other rules are in force from now on; `waiting` names keys that have changed and are not. */
+  reloaded(rules: Rules, waiting: readonly string[]): void
+  /** A task left no record: counted, and one leaf a minute tells of all of them. */
+  unrecorded(code: string, digest: string): void
+  /** About once a second. */
+  tick(): void
+  stopped(): void
+}
+
+export function createAuditKeeper({ store, log, now, clock }: KeeperParts): AuditKeeper {
+  const { audit } = store
+  let last = { wallMs: now(), at: clock() }
+  let refusals = noRefusals(clock())
+
+  function append(entry: AuditEntry): boolean {
+    try {
+      audit.record(now(), entry)
+      return true
+    } catch (error) {
+      log.error("the log for auditors could not be written", { ...codeField(error), why: errorText(error) })
+      return false
+    }
+  }
+
+  function tellRefusals(): void {
+    const { codes, hash, count } = refusals
+    if (count === 0 || append({ kind: "refusals", facts: { count, codes: Object.fromEntries(codes), hash } })) {
+      refusals = noRefusals(clock())
+    }
+  }
+
+  return {
+    started(rules) {
+      audit.ensureKey()
+      audit.rules = digestOf(rules)
+      const { version, commit } = build
+      return { version, commit, rules: audit.rules, enabled: rules.enable }
+    },
+    reloaded(rules, waiting) {
+      const before = audit.rules
+      audit.rules = digestOf(rules)
+      append({ kind: "config", facts: { before, rules: audit.rules, enabled: rules.enable, waiting } })
+    },
+    unrecorded(code, digest) {
+      const { codes, count, hash } = refusals
+      codes.set(code, (codes.get(code) ?? 0) + 1)
+      const bytes = concat(fromHex(hash) ?? utf8(""), fromHex(digest) ?? utf8(digest))
+      refusals = { ...refusals, count: count + 1, hash: toHex(sha256(bytes)) }
+    },
+    tick() {
+      const [wallMs, at] = [now(), clock()]
+      const byMs = Math.round(wallMs - last.wallMs - (at - last.at))
+      if (Math.abs(byMs) >= JUMP_MS) append({ kind: "clock", facts: { by_ms: byMs, before_ms: last.wallMs } })
+      last = { wallMs, at }
+      if (at - refusals.since >= REFUSALS_MS) tellRefusals()
+      try {
+        audit.pack()
+      } catch (error) {
+        log.warn("the log for auditors could not be packed", { ...codeField(error), why: errorText(error) })
+      }
+    },
+    stopped() {
+      tellRefusals()
+      append({ kind: "stop", facts: {} })
+    },
+  }
+}
+
+interface Refusals {
+  readonly since: number
+  readonly count: number
+  readonly codes: Map<string, number>
+  /** A chain over the digests of the documents, in the order in which they came. */
+  readonly hash: string
+}
+
+const noRefusals = (since: number): Refusals => ({ since, count: 0, codes: new Map(), hash: "" })
+
+/** SHA-256 of a checked configuration, whatever the order of its keys. */
+function digestOf(value: unknown): string {
+  const text = JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item === "bigint") return `${item}`
+    if (item instanceof Map || item instanceof Set) return [...item]
+    if (typeof item !== "object" || item === null || Array.isArray(item)) return item
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+  return toHex(sha256(utf8(text)))
+}
+
+const TICK_MS = 1_000
+
+/** By this machine's clocks, until it is stopped. */
+export function keepAudit(store: KeeperParts["store"], log: Log): AuditKeeper {
+  const keeper = createAuditKeeper({ store, log, now: Date.now, clock: () => performance.now() })
+  const timer = setInterval(() => keeper.tick(), TICK_MS)
+  return {
+    ...keeper,
+    stopped() {
+      clearInterval(timer)
+      keeper.stopped()
+    },
+  }
+}

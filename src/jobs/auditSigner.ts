@@ -1,0 +1,45 @@
+/** The log of this node as others know it: its name and keys, its checkpoints. The log's key is its own; the name is the node's (audit.md 3). */
+import { type Checkpoint, checkpointText, originOf, type SignedCheckpoint } from "../audit/checkpoint.ts"
+import { type NoteSigner, noteSigner } from "../audit/note.ts"
+import { H } from "../crypto/frame.ts"
+import { CosignerError } from "../errors.ts"
+import { identityOf } from "../mpc/envelope.ts"
+import type { Store } from "../store/store.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+
+interface LogSigners {
+  readonly log: NoteSigner
+  /** What this node signs as a witness of others' logs, by a key of its own. */
+  readonly witness: NoteSigner
+}
+
+/** Names of keys, by node id. */
+const logName = (nodeId: string): string => `cosigner/${nodeId}`
+const witnessName = (nodeId: string): string => `cosigner-witness/${nodeId}`
+
+/** Throws E-AUD-002 where the node was not started since it has a log. */
+export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): LogSigners {
+  using identity = store.identity()
+  const nodeId = nodeIdOf(identityOf(identity.expose()).party)
+  using seed = store.audit.key()
+  if (seed === undefined) throw new CosignerError("E-AUD-002", { path: store.path })
+  const witness = H("audit/witness", seed.expose())
+  try {
+    return {
+      log: noteSigner(logName(nodeId), "log", seed.expose()),
+      witness: noteSigner(witnessName(nodeId), "witness", witness),
+    }
+  } finally {
+    witness.fill(0)
+  }
+}
+
+/** The log as it is, signed now. */
+export function signedNow(
+  { audit, incarnation }: Pick<Store, "audit" | "incarnation">,
+  { log }: LogSigners,
+): SignedCheckpoint {
+  const checkpoint: Checkpoint = { origin: originOf(log.key.name, incarnation), size: audit.size, root: audit.root }
+  const text = checkpointText(checkpoint)
+  return { checkpoint, note: { text, signatures: [log.sign(text, 0)] } }
+}

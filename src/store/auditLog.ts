@@ -1,0 +1,222 @@
+/**
+ * The log for auditors in the database: leaves are appended in the transaction that they record, so neither can be without the
+ * other. Owns their order, the frontier of their tree, and how full tiles are kept; what a leaf says is its writer's (audit/entry.ts).
+ *
+ * A leaf is a record until 256 of them are one: then `pack` makes them a tile, in a commit of its own, so that a database of years
+ * has few records and no signature waits for it.
+ */
+import { randomBytes } from "node:crypto"
+import { type AuditEntry, leafBytes } from "../audit/entry.ts"
+import { type Frontier, frontierOf, grown, leafHash, NO_LEAVES, nodeHash, rangeRoot, rootOf } from "../audit/merkle.ts"
+import { bundleOf, leavesOf, TILE_WIDTH } from "../audit/tiles.ts"
+import { type Bytes, concat, copy, u64be } from "../bytes.ts"
+import { CosignerError } from "../errors.ts"
+import { Secret } from "../secret.ts"
+import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, type StoredTile } from "./records.ts"
+import { NO_NAME } from "./rows.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
+
+/** What the log needs of its records at the start. */
+export interface FoundLog {
+  readonly tiles: readonly Pick<StoredTile, "index" | "root">[]
+  readonly leaves: readonly { readonly seq: number; readonly hash: Bytes }[]
+}
+
+const TILE_LEVEL = Math.log2(TILE_WIDTH)
+
+export class AuditLog {
+  readonly #vault: RecordVault
+  #frontier: Frontier = NO_LEAVES
+  /** Of full tiles, by index. */
+  readonly #tileRoots: Bytes[] = []
+  /** Of the leaves behind them. */
+  readonly #loose: Bytes[] = []
+  /** What a transaction that is not on the disk yet has appended. */
+  #pending: { readonly tx: StoreTransaction; readonly step: number; readonly frontier: Frontier } | undefined
+  #rules = ""
+
+  constructor(vault: RecordVault) {
+    this.#vault = vault
+  }
+
+  /** Takes the records found at the start, in any order. Throws E-AUD-001 where one of them is missing. */
+  restore({ tiles, leaves }: FoundLog): void {
+    const roots = [...tiles].sort((a, b) => a.index - b.index)
+    const hashes = [...leaves].sort((a, b) => a.seq - b.seq)
+    const first = roots.length * TILE_WIDTH
+    const isWhole = roots.every(({ index }, at) => index === at) && hashes.every(({ seq }, at) => seq === first + at)
+    if (!isWhole) throw new CosignerError("E-AUD-001", { path: this.#vault.path })
+    this.#tileRoots.splice(0, Number.POSITIVE_INFINITY, ...roots.map(({ root }) => root))
+    this.#loose.splice(0, Number.POSITIVE_INFINITY, ...hashes.map(({ hash }) => hash))
+    const { size, peaks } = frontierOf(this.#tileRoots)
+    this.#frontier = this.#loose.reduce(grown, { size: size * TILE_WIDTH, peaks })
+  }
+
+  get size(): number {
+    return this.#frontier.size
+  }
+
+  get root(): Bytes {
+    return rootOf(this.#frontier)
+  }
+
+  /** The SHA-256 of the rules in force, hex; empty before the first. Decisions name it. */
+  get rules(): string {
+    return this.#rules
+  }
+
+  /** From now on. */
+  set rules(digest: string) {
+    this.#rules = digest
+  }
+
+  // ---- appending -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Appends a leaf in the caller's transaction, which is what it records: it is on the disk with that, or neither is. Returns its
+   * number. Facts that are too long are cut, and hold no secret.
+   */
+  append(tx: StoreTransaction, nowMs: number, entry: AuditEntry): number {
+    const before = this.#ahead(tx)
+    const seq = before.size
+    const leaf = leafBytes({ ...entry, seq, atMs: nowMs })
+    const hash = leafHash(leaf)
+    const frontier = grown(before, hash)
+    tx.put(AUDIT_LEAF, u64be(seq), { seq, leaf })
+    this.#pending = { tx, step: tx.step, frontier }
+    tx.remember(
+      () => {
+        this.#frontier = frontier
+        this.#loose.push(hash)
+      },
+      () => {
+        this.#frontier = before
+        this.#loose.pop()
+      },
+    )
+    return seq
+  }
+
+  /** The same in a transaction of its own: for what changes nothing in the database. */
+  record(nowMs: number, ...entries: readonly AuditEntry[]): void {
+    this.#vault.transaction((tx) => {
+      for (const entry of entries) this.append(tx, nowMs, entry)
+    })
+  }
+
+  /** With what this transaction has appended so far. */
+  #ahead(tx: StoreTransaction): Frontier {
+    const pending = this.#pending
+    return pending?.tx === tx && pending.step === tx.step ? pending.frontier : this.#frontier
+  }
+
+  // ---- the log's key ---------------------------------------------------------------------------------------------------
+
+  /** The seed of the log's key, the caller's to dispose; undefined before the node's first start with a log. */
+  key(): Secret | undefined {
+    return this.#vault.read(AUDIT_KEY, NO_NAME)
+  }
+
+  /** Makes the key if there is none: a node that was made by an earlier version gets one at its first start. */
+  ensureKey(): void {
+    if (this.#vault.has(AUDIT_KEY, NO_NAME)) return
+    using seed = Secret.take(copy(randomBytes(32)))
+    this.#vault.transaction((tx) => tx.put(AUDIT_KEY, NO_NAME, seed))
+  }
+
+  // ---- what is kept ----------------------------------------------------------------------------------------------------
+
+  /** Makes a tile of the oldest 256 loose leaves; false if there are not so many. One commit. */
+  pack(): boolean {
+    if (this.#loose.length < TILE_WIDTH) return false
+    const index = this.#tileRoots.length
+    const seqs = Array.from({ length: TILE_WIDTH }, (_, at) => index * TILE_WIDTH + at)
+    const hashes = this.#loose.slice(0, TILE_WIDTH)
+    const root = rootOf(frontierOf(hashes))
+    const bundle = bundleOf(seqs.map((seq) => this.#looseLeaf(seq)))
+    this.#vault.transaction((tx) => {
+      for (const seq of seqs) tx.remove(AUDIT_LEAF, u64be(seq))
+      tx.put(AUDIT_TILE, u64be(index), { index, root, hashes: concat(...hashes), bundle })
+      tx.remember(
+        () => {
+          this.#tileRoots.push(root)
+          this.#loose.splice(0, TILE_WIDTH)
+        },
+        () => {
+          this.#tileRoots.pop()
+          this.#loose.unshift(...hashes)
+        },
+      )
+    })
+    return true
+  }
+
+  /** How many tiles are full, and kept as one record each. */
+  get fullTiles(): number {
+    return this.#tileRoots.length
+  }
+
+  /** The hashes of a tile (audit/tiles.ts). */
+  tile(level: number, index: number, width: number): Bytes {
+    if (level === 0) return concat(...this.#hashes(index).slice(0, width))
+    return concat(
+      ...Array.from({ length: width }, (_, at) => this.subtree(TILE_LEVEL * level, TILE_WIDTH * index + at)),
+    )
+  }
+
+  /** So many leaves from `index` * 256 on; undefined where they were pruned. Throws RangeError for leaves that are not there. */
+  bundle(index: number, width: number): readonly Bytes[] | undefined {
+    const first = index * TILE_WIDTH
+    if (first + width > this.size) throw new RangeError(`leaves to ${first + width} of ${this.size}`)
+    if (index >= this.#tileRoots.length) return Array.from({ length: width }, (_, at) => this.#looseLeaf(first + at))
+    const { bundle } = this.#tile(index)
+    if (bundle.length === 0) return undefined
+    const leaves = leavesOf(bundle, TILE_WIDTH)
+    if (leaves === undefined) throw new CosignerError("E-AUD-001", { path: this.#vault.path })
+    return leaves.slice(0, width)
+  }
+
+  /** The root of a complete subtree, of this log as it is. */
+  readonly subtree = (level: number, index: number): Bytes => {
+    if (level >= TILE_LEVEL) return this.#above(level - TILE_LEVEL, index)
+    const first = index * 2 ** level
+    const tile = Math.floor(first / TILE_WIDTH)
+    const at = first - tile * TILE_WIDTH
+    const hashes = this.#hashes(tile)
+    return rangeRoot(0, 2 ** level, (under, i) =>
+      rootOf(frontierOf(hashes.slice(at + i * 2 ** under, at + (i + 1) * 2 ** under))),
+    )
+  }
+
+  /** The root that the log had at a size. */
+  rootAt(size: number): Bytes {
+    return size === this.size ? this.root : rangeRoot(0, size, this.subtree)
+  }
+
+  #above(level: number, index: number): Bytes {
+    if (level > 0) return nodeHash(this.#above(level - 1, 2 * index), this.#above(level - 1, 2 * index + 1))
+    return this.#tileRoots[index] ?? rootOf(frontierOf(this.#hashes(index).slice(0, TILE_WIDTH)))
+  }
+
+  /** The hashes of the leaves of a tile; of the loose ones all behind them too. */
+  #hashes(tile: number): readonly Bytes[] {
+    const full = this.#tileRoots.length
+    if (tile >= full) return this.#loose.slice((tile - full) * TILE_WIDTH)
+    const { hashes } = this.#tile(tile)
+    return Array.from({ length: TILE_WIDTH }, (_, at) => hashes.slice(at * 32, (at + 1) * 32))
+  }
+
+  #tile(index: number): StoredTile {
+    return this.#there(this.#vault.read(AUDIT_TILE, u64be(index)))
+  }
+
+  #looseLeaf(seq: number): Bytes {
+    return this.#there(this.#vault.read(AUDIT_LEAF, u64be(seq))).leaf
+  }
+
+  #there<T>(record: T | undefined): T {
+    if (record === undefined) throw new CosignerError("E-AUD-001", { path: this.#vault.path })
+    return record
+  }
+}

@@ -1,0 +1,106 @@
+/** What auditors are told of tasks: of each decision, of each share that leaves, of each end (audit.md 2). Says no more than hashes of what was signed. */
+
+import { type AuditEntry, canonical } from "../audit/entry.ts"
+import { type Bytes, toHex, utf8 } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import { initiatorOf } from "../policy/entry.ts"
+import type { TaskOutcome } from "../wire/frames.ts"
+import { decodeRecordedTask } from "../wire/task.ts"
+import { recordedIntents, taskIntentHash } from "./intents.ts"
+import type { Finish, TaskRecord } from "./ports.ts"
+
+/** Of the words of all intents together; their hash stands for the rest. */
+const MOST_WORDS = 600
+/** Outcomes of rules in one leaf; `verdict` is the hash of all of them. */
+const MOST_RULES = 16
+const MOST_REASON = 120
+
+const hashOf = (text: string): string => toHex(sha256(utf8(text)))
+
+/** `rules`: the SHA-256 of the rules in force. */
+export function decided(record: TaskRecord, rules: string): AuditEntry {
+  const { taskId, type, digest, verdict } = record
+  const intents = recordedIntents(verdict)
+  const outcomes = (verdict?.rules ?? []).filter(({ rule }) => rule !== "intent")
+  const words = intents.map(({ text }) => text).join("; ")
+  return {
+    kind: "decision",
+    facts: {
+      task: taskId,
+      type,
+      document: digest,
+      ...asked(record),
+      intent: taskIntentHash(intents),
+      words: words === "" ? undefined : cut(words, MOST_WORDS),
+      rules,
+      decision: verdict?.action,
+      code: verdict?.code || undefined,
+      reason: verdict?.reason ? cut(verdict.reason, MOST_REASON * 2) : undefined,
+      outcomes: outcomes.slice(0, MOST_RULES).map(({ rule, outcome, reason }) => {
+        const why = outcome === "allow" && !rule.startsWith("callback:") && !rule.startsWith("approval") ? "" : reason
+        return [cut(rule, MOST_REASON), outcome, rule.startsWith("callback:") ? withAnswer(why) : cut(why, MOST_REASON)]
+      }),
+      verdict: verdict && hashOf(canonical({ ...verdict, rules: verdict.rules.map((rule) => ({ ...rule })) })),
+    },
+  }
+}
+
+/** The moment after which a signature may exist. */
+export const shareLeaves = ({ taskId, attempt }: TaskRecord, digest: Bytes): AuditEntry => ({
+  kind: "share",
+  facts: { task: taskId, attempt, message: toHex(digest) },
+})
+
+export function ended(record: TaskRecord, end: Finish, emitted: readonly Bytes[]): AuditEntry {
+  const { taskId, type, attempt } = record
+  const result = end.state === "completed" ? resultOf(end.outcome) : { code: end.code, reason: cut(end.reason, 200) }
+  return { kind: "end", facts: { task: taskId, type, attempt, state: end.state, shares: emitted.length, ...result } }
+}
+
+function resultOf(outcome: TaskOutcome): AuditEntry["facts"] {
+  switch (outcome.type) {
+    case "group":
+      return {
+        group: outcome.group_id,
+        epoch: outcome.epoch_id,
+        root_key: outcome.root_extended_public_key,
+        threshold: outcome.threshold,
+        members: outcome.participants.map(({ node_id }) => node_id),
+      }
+    case "signatures":
+    case "shareSignatures":
+      return {
+        signatures: outcome.signatures.length,
+        signature: hashOf(outcome.signatures.map(({ signature }) => signature).join("\n")),
+      }
+  }
+}
+
+/** Who is asked for what, as the document says it. */
+function asked({ document }: TaskRecord): AuditEntry["facts"] {
+  const task = decodeRecordedTask(document)
+  if ("problem" in task) return {}
+  const initiator = initiatorOf(task.extra_info)
+  switch (task.type) {
+    case "KeySign":
+      return {
+        group: task.group_id,
+        initiator,
+        messages: task.messages.length,
+        message: hashOf(task.messages.map(({ msg_hash }) => msg_hash).join("\n")),
+      }
+    case "KeyReshare":
+      return { group: task.old_group_id, initiator }
+    case "KeyGen":
+    case "KeyShareSign":
+      return { initiator }
+  }
+}
+
+/** The hash at its end stays, whatever the server said. */
+const withAnswer = (why: string): string => {
+  const at = why.lastIndexOf("; answer sha256 ")
+  return at < 0 ? cut(why, MOST_REASON) : `${cut(why.slice(0, at), MOST_REASON)}${why.slice(at)}`
+}
+
+const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text)
