@@ -3,6 +3,7 @@
  * Start: keys, workers, risk control, events, tasks of the last run, link. Stop: the reverse, so that nothing is asked of
  * what has gone already.
  */
+
 import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { copy } from "./bytes.ts"
@@ -126,8 +127,9 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     events,
     audit,
     risk: {
-      evaluate: (task, group, usage, nowMs, intents) => judge(rules, task, group, usage, nowMs, intents),
-      ask: (task, _group, signal, intents) => callbacks.asker.ask(task, signal, intents),
+      evaluate: (task, group, usage, nowMs, intents, presented) =>
+        judge(rules, task, group, usage, nowMs, intents, presented),
+      ask: (task, _group, signal, intents, words) => callbacks.asker.ask(task, signal, intents, words),
     },
     send: (frame) => void link?.send(frame),
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),

@@ -5,6 +5,7 @@
  * mpc/; Fault, bad input and Bug are this file's. A code is stable and is what programs match; the text is for people.
  */
 import { adminCodes } from "./errors/admin.ts"
+import { approvalCodes } from "./errors/approvals.ts"
 import { auditCodes } from "./errors/audit.ts"
 import { backupCodes } from "./errors/backup.ts"
 import { cliCodes } from "./errors/cli.ts"
@@ -24,6 +25,7 @@ import { waasCodes } from "./errors/waas.ts"
 export const codes = {
   ...adminCodes,
   ...auditCodes,
+  ...approvalCodes,
   ...backupCodes,
   ...cliCodes,
   ...configCodes,

@@ -72,7 +72,7 @@ const LEAVES = new Set([
   "build.ts",
   "errors",
 ])
-const PURE = ["settings", "crypto", "audit", "keys", "intent", "mpc", "policy", "wire", "tasks"]
+const PURE = ["settings", "crypto", "audit", "keys", "intent", "mpc", "approvals", "policy", "wire", "tasks"]
 /** What every edge may use, and no pure part. */
 const EDGE_WORDS = new Set(["files.ts", "outbound.ts", "sleep.ts"])
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])

@@ -4,6 +4,7 @@
  * Verdict; nothing here throws because of a server.
  */
 
+import type { Word } from "../approvals/word.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import type { Fetch } from "../outbound.ts"
 import type { RuleOutcome, Verdict } from "../policy/verdict.ts"
@@ -36,7 +37,7 @@ export interface Tried {
 export interface Asker {
   readonly servers: readonly CallbackServer[]
   /** Approves at once when no server is configured: whether that may be, the config has decided. */
-  ask(task: Task, signal: AbortSignal, intents?: Intents): Promise<Verdict>
+  ask(task: Task, signal: AbortSignal, intents?: Intents, words?: readonly Word[]): Promise<Verdict>
   /** Never rejects. */
   ping(server: CallbackServer, signal: AbortSignal): Promise<CallbackAnswer>
 }
@@ -58,12 +59,12 @@ interface AskerParts {
 export function createAsker(parts: AskerParts): Asker {
   return {
     servers: parts.servers,
-    async ask(task, signal, intents = NO_INTENTS) {
+    async ask(task, signal, intents = NO_INTENTS, words = []) {
       if (task.type === "KeyShareSign" && !parts.askKeyShareSign) return approvedBy([])
       // Fires when the caller's signal does, or when one server has rejected.
       const cancel = new AbortController()
       const all = AbortSignal.any([signal, cancel.signal])
-      const body: BodyFor = ({ version }, requestId) => taskBody(version, requestId, task, intents)
+      const body: BodyFor = ({ version }, requestId) => taskBody(version, requestId, task, intents, words)
       const endings = await Promise.all(
         parts.servers.map(async (server) => {
           const ending = await askServer(parts, server, body, signal, all).catch((error: unknown) =>

@@ -2,6 +2,9 @@
  * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (formats.md 1.3, 1.7, 1.8, 1.10). All
  * four fields are always there, details and extra_info are JSON texts and never empty: some servers crash otherwise.
  */
+import { signedJson } from "../approvals/json.ts"
+import { secondsText } from "../approvals/statement.ts"
+import type { Word } from "../approvals/word.ts"
 import { type Intents, intentsJson, NO_INTENTS, taskIntentHash } from "../tasks/intents.ts"
 import { REQUEST_TYPES, requestDetail } from "../wire/requestDetail.ts"
 import type { Task } from "../wire/task.ts"
@@ -25,19 +28,37 @@ export function taskBody(
   requestId: string,
   task: Task,
   intents: Intents = NO_INTENTS,
+  words: readonly Word[] = [],
 ): string {
   return text({
     request_id: requestId,
     request_type: REQUEST_TYPES[task.type],
     request_detail: JSON.stringify(version === 1 ? detailV1(task) : requestDetail(task)),
-    extra_info: JSON.stringify(version === 1 ? extraInfoV1(task) : extraInfoV2(task, intents)),
+    extra_info: JSON.stringify(version === 1 ? extraInfoV1(task) : extraInfoV2(task, intents, words)),
   })
 }
 
-function extraInfoV2({ extra_info }: Task, intents: Intents): Readonly<Record<string, unknown>> {
+function extraInfoV2(
+  { extra_info }: Task,
+  intents: Intents,
+  words: readonly Word[],
+): Readonly<Record<string, unknown>> {
   const hash = taskIntentHash(intents)
-  return hash === undefined ? extra_info : { ...extra_info, intent: intentsJson(intents), intent_hash: hash }
+  return {
+    ...extra_info,
+    ...(hash === undefined ? {} : { intent: intentsJson(intents), intent_hash: hash }),
+    ...(words.length === 0 ? {} : { approvals: words.map(approvalJson) }),
+  }
 }
+
+/** What the node verified itself; a server that holds the same keys can do so again. */
+const approvalJson = ({ statement, signed }: Word): Readonly<Record<string, unknown>> => ({
+  approver: statement.approver,
+  decision: statement.decision,
+  not_after: secondsText(statement.notAfter),
+  nonce: statement.nonce,
+  ...signedJson(signed),
+})
 
 function detailV1(task: Task): Readonly<Record<string, unknown>> {
   const { biz_task_id: _, ...detail } = requestDetail(task)

@@ -4,6 +4,7 @@
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { intentSchema } from "../policy/intentTable.ts"
+import { approverGroupsSchema, approversSchema } from "../policy/people.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { DeepReadonly } from "../settings/read.ts"
 import { boolean, oneOf, tableOf } from "../settings/schema.ts"
@@ -40,6 +41,8 @@ const tables = {
   backup,
   checkup,
   intent: intentSchema,
+  approvers: approversSchema,
+  approver_groups: approverGroupsSchema,
 }
 
 export const configSchema = tableOf("The configuration of a node.", {

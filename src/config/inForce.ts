@@ -45,12 +45,12 @@ export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): R
 }
 
 /** The rules, and the names that they are written with. */
-const RELOADED_TABLES = [RULES_TABLE, "intent"] as const
+const RELOADED_TABLES = [RULES_TABLE, "intent", "approvers", "approver_groups"] as const
 
 const isReloaded = (key: string): boolean =>
   key === "log.std.level" ||
   key === "log.file.level" ||
-  RELOADED_TABLES.some((table) => key === table || key.startsWith(`${table}.`))
+  RELOADED_TABLES.some((table) => key === table || key.startsWith(`${table}.`) || key.startsWith(`${table}[`))
 
 const pairs = (tree: Readonly<Tree>): readonly (readonly [key: string, value: string])[] =>
   lines(tree).map((line) => {

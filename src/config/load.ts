@@ -5,6 +5,7 @@
 import { CosignerError } from "../errors.ts"
 import { isTaken } from "../files.ts"
 import { namesIn } from "../policy/names.ts"
+import { peopleIn } from "../policy/people.ts"
 import { RULES_OFF, withNames } from "../policy/schema.ts"
 import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
@@ -65,6 +66,8 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
 export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
   const document = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
   const { value, tree, said } = readSettings(configSchema, document, { overrides, wins: WINS })
-  const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, namesIn(value.intent, readAbis(value.intent)))
+  const people = peopleIn(value.approvers, value.approver_groups)
+  const names = namesIn(value.intent, readAbis(value.intent), people)
+  const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, names)
   return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree, said }
 }

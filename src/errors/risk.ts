@@ -59,6 +59,9 @@ export const riskCodes = {
   "E-RSK-023": denied(
     "`cosigner policy check` lists every name and amount that stands for nothing; mend them and reload",
   ),
+  "E-RSK-024": denied(
+    "the task waits until the approvals that it names have come, at most until its deadline: `cosigner policy explain --task FILE` names them",
+  ),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",
     exit: EXIT.failure,

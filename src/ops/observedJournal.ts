@@ -32,9 +32,9 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
     async approve(taskId, nowMs, decide, events) {
       // A task that was decided before keeps its verdict, and is not counted again.
       let isNew = false
-      const decideOnce: typeof decide = (usage) => {
+      const decideOnce: typeof decide = (usage, isSpent) => {
         isNew = true
-        return decide(usage)
+        return decide(usage, isSpent)
       }
       const record = await port.approve(taskId, nowMs, decideOnce, events)
       if (isNew && record.verdict !== undefined) observer.decided(record.verdict)
@@ -73,6 +73,7 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
       return port.usage
     },
     get: (taskId) => port.get(taskId),
+    words: (taskId) => port.words(taskId),
     list: (filter) => port.list(filter),
     unfinished: () => port.unfinished(),
   }

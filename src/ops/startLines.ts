@@ -1,4 +1,5 @@
 /** What a node says of itself at its start: the rules and servers that it has, and what the last run left behind. */
+import { fingerprintOf } from "../approvals/sshKey.ts"
 import type { Startable } from "../config/startup.ts"
 import type { Log } from "../log.ts"
 import type { Rules } from "../policy/schema.ts"
@@ -9,6 +10,10 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 export function tellRules(rules: Rules, log: Log): void {
   log.info("Embedded Risk Control Rule:")
   log.info(`|__ Enable: ${rules.enable}`)
+  for (const { name, keys } of rules.names.people.approvers.values()) {
+    const shown = keys.map((key) => (key.kind === "ssh" ? fingerprintOf(key.ssh) : `passkey at ${key.passkey.origin}`))
+    log.info(`|__ Approver: ${name} (${shown.join(", ")})`)
+  }
 }
 
 /** Each server that every task needs the word of, as a person looks for it after an edit of the file. */

@@ -1,4 +1,5 @@
 /** What risk control is asked with and what it answers: the counters, what an approval takes from them, the decision. */
+import type { Bytes } from "../bytes.ts"
 import type { Verdict } from "./verdict.ts"
 
 /** Rolling counters: of signatures, and of amounts of an asset in its base units. */
@@ -41,8 +42,34 @@ export type Debit = CountDebit | AmountDebit
 
 export const isAmount = (debit: Debit): debit is AmountDebit => typeof debit.amount === "bigint"
 
+/** A word of people that would end a denial: the one that asks for the task, or approvals of a group. */
+export type Awaited =
+  | { readonly kind: "request" }
+  | {
+      readonly kind: "approvals"
+      readonly group: string
+      readonly min: number
+      /** Members who have approved already. */
+      readonly by: readonly string[]
+    }
+
+/** A person's word that a decision consumes: it counts for nothing else from then on. */
+export interface SpentWord {
+  readonly approver: string
+  readonly decision: "request" | "approve" | "reject"
+  readonly nonce: string
+  /** Statement and signature, as approvals/approver.ts encodes them. */
+  readonly signed: Bytes
+}
+
 export interface Decision {
   readonly verdict: Verdict
+  /** Written in the transaction that writes the verdict. */
+  readonly words?: readonly SpentWord[]
+  /** Of a rejection that words of people alone would end: which. Then the task may wait for them; it is not approved. */
+  readonly awaits?: readonly Awaited[]
+  /** Who of those that have to approve said no. */
+  readonly vetoed?: string
   /** Applied only when the verdict approves. Each counter once; of amounts, once for each name that they replace by. */
   readonly debits: readonly Debit[]
 }

@@ -55,25 +55,18 @@ interface Bounds {
 /** What holds for the whole of one reading at one moment. */
 export interface Moment {
   readonly signers: readonly (readonly number[] | undefined)[]
-  readonly initiator: string | undefined
+  /** Who asked for it (initiators.ts); empty where nobody knows. */
+  readonly initiators: readonly string[]
   readonly fee: Fee
   readonly clockOf: (zone: string) => WallClock
 }
 
-export const momentOf = ({ reading }: Intent, initiator: string | undefined, clockOf: Moment["clockOf"]): Moment => ({
+export const momentOf = ({ reading }: Intent, initiators: readonly string[], clockOf: Moment["clockOf"]): Moment => ({
   signers: reading.signs.map(({ path }) => path),
-  initiator,
+  initiators,
   fee: reading.fee,
   clockOf,
 })
-
-/** extra_info.transaction.initiator, which is WaaS's word. */
-export function initiatorOf(extraInfo: Readonly<Record<string, unknown>>): string | undefined {
-  const { transaction } = extraInfo
-  const initiator: unknown =
-    typeof transaction === "object" && transaction !== null ? Reflect.get(transaction, "initiator") : undefined
-  return typeof initiator === "string" && initiator !== "" ? initiator : undefined
-}
 
 // ---- reading entries -------------------------------------------------------------------------------------------------
 
@@ -141,10 +134,11 @@ const holds = ({ byAsset, any }: Bounds, asset: string, amount: bigint): boolean
 }
 
 /** Undefined if the entry covers the effects of a reading as far as the reading as a whole is asked; else what does not hold. */
-export function missedByReading(entry: Allowing, { signers, initiator, fee, clockOf }: Moment): Missed | undefined {
+export function missedByReading(entry: Allowing, { signers, initiators, fee, clockOf }: Moment): Missed | undefined {
   if (entry.paths !== undefined && !signers.every((path) => path !== undefined && isUnder(entry.paths, path)))
     return "paths"
-  if (entry.initiators !== undefined && (initiator === undefined || !entry.initiators.has(initiator)))
+  const { initiators: named } = entry
+  if (named !== undefined && (initiators.length === 0 || !initiators.every((name) => named.has(name))))
     return "initiators"
   if (entry.windows !== undefined && !entry.windows.some((window) => openWindow(window, clockOf))) return "time_windows"
   if (fee.max > 0n && entry.maxFee !== undefined && !holds(entry.maxFee, fee.asset, fee.max)) return "max_fee"
@@ -209,11 +203,11 @@ const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly nu
 
 /** Whether what a deny entry asks of the reading as a whole matches, where what is unknown counts as a match. */
 export function matchesReading(
-  { paths, initiators, windows }: Conditions,
-  { signers, initiator, clockOf }: Moment,
+  { paths, initiators: named, windows }: Conditions,
+  { signers, initiators, clockOf }: Moment,
 ): boolean {
   if (paths !== undefined && !signers.some((path) => path === undefined || isUnder(paths, path))) return false
-  if (initiators !== undefined && initiator !== undefined && !initiators.has(initiator)) return false
+  if (named !== undefined && initiators.length > 0 && !initiators.some((name) => named.has(name))) return false
   return windows === undefined || windows.some((window) => openWindow(window, clockOf))
 }
 

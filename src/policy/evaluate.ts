@@ -4,7 +4,8 @@
  * inside a rule is an "error" outcome, and that rejects.
  */
 import { errorText } from "../errors.ts"
-import { type Debit, type Decision, isAmount, type Usage } from "./decision.ts"
+import { type Awaited, type Debit, type Decision, isAmount, type Usage } from "./decision.ts"
+import { NOBODY, type Presented } from "./people.ts"
 import type { PolicyRequest, UnreadableRequest } from "./request.ts"
 import { type Facts, type RuleOpinion, type SectionRules, some } from "./rule.ts"
 import type { Rules } from "./schema.ts"
@@ -16,6 +17,7 @@ export function evaluate(
   request: PolicyRequest | UnreadableRequest,
   usage: Usage,
   nowMs: number,
+  presented: Presented = NOBODY,
 ): Decision {
   if (request.type === "unreadable") return refused("request", "E-RSK-016", request.problem)
   if (!rules.enable) return off
@@ -23,7 +25,9 @@ export function evaluate(
     if (!Number.isSafeInteger(nowMs) || nowMs < 0) throw new RangeError(`the time ${nowMs} is no time`)
     if (!Object.hasOwn(rules.sections, request.type)) throw new TypeError("no rule applies")
     const section = rules.sections[request.type]
-    return section === undefined ? closed(request.type) : decide(askAll(section, request, { usage, nowMs, section }))
+    return section === undefined
+      ? closed(request.type)
+      : decide(askAll(section, request, { usage, nowMs, section, presented }))
   } catch (error) {
     return refused("rules", "E-RSK-001", some([errorText(error)]))
   }
@@ -52,8 +56,18 @@ function decide(asked: readonly RuleOpinion[]): Decision {
     return { verdict: { action: "approve", code: "", reason: "", rules }, debits }
   }
   const { rule, reason } = first.outcome
-  return { verdict: { action: "reject", code: first.code, reason: `${rule}: ${reason}`, rules }, debits: [] }
+  const verdict = { action: "reject", code: first.code, reason: `${rule}: ${reason}`, rules } as const
+  const refusing = asked.filter(({ outcome }) => outcome.outcome !== "allow")
+  const veto = asked.find(({ isVetoed }) => isVetoed)?.outcome.reason
+  const vetoed = veto === undefined ? {} : { vetoed: veto }
+  // What people cannot end is a refusal, whatever else is missing.
+  if (refusing.some(({ awaits }) => awaits.length === 0)) return { verdict, debits: [], ...vetoed }
+  return { verdict, debits: [], awaits: once(refusing.flatMap(({ awaits }) => awaits)) }
 }
+
+const once = (awaited: readonly Awaited[]): readonly Awaited[] => [
+  ...new Map(awaited.map((one) => [one.kind === "request" ? "request" : `${one.group} ${one.min}`, one])).values(),
+]
 
 /** Each once: whoever asks for a counter asks for the same amount of it. */
 function together(debits: readonly Debit[]): readonly Debit[] {

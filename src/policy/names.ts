@@ -11,6 +11,7 @@ import { checksummed } from "../keys/addresses.ts"
 import { meaningless } from "./doubt.ts"
 import { type IntentTable, NO_INTENT_TABLE } from "./intentTable.ts"
 import { matchesPath, type PathPattern } from "./pathPattern.ts"
+import { NO_PEOPLE, type People } from "./people.ts"
 
 interface Asset {
   readonly name: string
@@ -54,10 +55,15 @@ export interface Names {
   readonly accounts: ReadonlyMap<string, readonly string[]>
   /** Of contracts, by account as `accountKey` has it. */
   readonly abis: ReadonlyMap<string, Abi>
+  readonly people: People
 }
 
 /** `abis` has what the files say that the table names, by their paths. Throws RangeError where one is missing. */
-export function namesIn(table: IntentTable, abis: ReadonlyMap<string, Abi> = new Map()): Names {
+export function namesIn(
+  table: IntentTable,
+  abis: ReadonlyMap<string, Abi> = new Map(),
+  people: People = NO_PEOPLE,
+): Names {
   const configured = table.assets.map(({ name, id, decimals }) => ({ name, id: assetKey(id), decimals }))
   const natives = [...NATIVE_ASSETS.values()].filter(({ id }) => !configured.some((asset) => asset.id === id))
   const assets: readonly Asset[] = [...natives, ...configured]
@@ -76,6 +82,7 @@ export function namesIn(table: IntentTable, abis: ReadonlyMap<string, Abi> = new
   const byAccount = Map.groupBy([...addresses, ...contracts], ({ key }) => key ?? "")
   return {
     table,
+    people,
     assets: new Map(assets.map((asset) => [asset.id, asset])),
     assetsByName: Map.groupBy(assets, ({ name }) => name),
     addresses: Map.groupBy(addresses, ({ name }) => name),

@@ -2,10 +2,14 @@
 import type { Names } from "./names.ts"
 import type { LintFinding } from "./rule.ts"
 
-export function lintNames({ table, assetsByName }: Names): readonly LintFinding[] {
+export function lintNames({ table, assetsByName, people }: Names): readonly LintFinding[] {
   const findings: LintFinding[] = []
   const say = (severity: LintFinding["severity"], where: string, what: string): void => {
     findings.push({ severity, where, what })
+  }
+  for (const [name, members] of people.groups) {
+    const strangers = members.filter((member) => !people.approvers.has(member))
+    if (strangers.length > 0) say("error", `approver_groups.${name}`, `no approver is called ${strangers.join(", ")}`)
   }
   for (const { name, address, path } of table.addresses) {
     if (address === undefined && path === undefined)

@@ -7,9 +7,10 @@
 import type { StaticDecode, StaticEncode, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import type { Code } from "../errors.ts"
-import type { Debit, Usage } from "./decision.ts"
+import type { Awaited, Debit, Usage } from "./decision.ts"
 import { doubtOf } from "./doubt.ts"
 import type { Names } from "./names.ts"
+import type { Presented } from "./people.ts"
 import type { PolicyRequest, RequestOf, Section } from "./request.ts"
 import type { RuleOutcome } from "./verdict.ts"
 
@@ -18,6 +19,8 @@ export interface Facts {
   readonly usage: Usage
   /** Milliseconds since 1970. */
   readonly nowMs: number
+  /** What people said of the task, as far as this node verified it. */
+  readonly presented: Presented
   /** The section that the rule stands in. */
   readonly section: SectionRules
 }
@@ -32,6 +35,10 @@ export interface RuleAnswer {
   readonly debits: readonly Debit[]
   /** Of an error. */
   readonly code?: Code
+  /** Of a denial that words of people would end, and which. */
+  readonly awaits?: readonly Awaited[]
+  /** A person whose approval is needed said no. */
+  readonly isVetoed?: boolean
 }
 
 export const allow = (reason: string, debits: readonly Debit[] = []): RuleAnswer => ({
@@ -137,6 +144,8 @@ export interface RuleOpinion {
   /** Of its denial or error. */
   readonly code: Code
   readonly debits: readonly Debit[]
+  readonly awaits: readonly Awaited[]
+  readonly isVetoed: boolean
 }
 
 /** The table of a section; every value in it fits the schema of its rule. */
@@ -234,14 +243,27 @@ const concerns = <K extends Section>(request: PolicyRequest, sections: readonly 
 
 function asked(rule: string, code: Code, check: () => readonly RuleAnswer[]): readonly RuleOpinion[] {
   const error = (doubt: Code, reason: string): readonly RuleOpinion[] => [
-    { outcome: { rule, outcome: "error", reason: some([reason]) }, code: doubt, debits: [] },
+    {
+      outcome: { rule, outcome: "error", reason: some([reason]) },
+      code: doubt,
+      debits: [],
+      awaits: [],
+      isVetoed: false,
+    },
   ]
   try {
     const answers = check()
     if (answers.length === 0) return error("E-RSK-001", "the rule gave no answer")
     return answers.map((answer) => {
       const outcome = outcomeOf(rule, answer)
-      return { outcome, code: outcome.outcome === "error" ? (answer.code ?? "E-RSK-001") : code, debits: answer.debits }
+      return {
+        outcome,
+        code: outcome.outcome === "error" ? (answer.code ?? "E-RSK-001") : code,
+        debits: answer.debits,
+        // Only a denial waits: an error is none, whatever it says.
+        awaits: outcome.outcome === "deny" ? (answer.awaits ?? EMPTY) : EMPTY,
+        isVetoed: outcome.outcome === "deny" && answer.isVetoed === true,
+      }
     })
   } catch (cause) {
     const { code: doubt, reason } = doubtOf(cause)

@@ -4,6 +4,8 @@ import { allow } from "./rules/allow.ts"
 import { allowedGroups } from "./rules/allowedGroups.ts"
 import { allowedPaths } from "./rules/allowedPaths.ts"
 import { allowedRootKeys } from "./rules/allowedRootKeys.ts"
+import { approvals } from "./rules/approvals.ts"
+import { approvalsOfSetup } from "./rules/approvalsOfSetup.ts"
 import { blindPaths } from "./rules/blindPaths.ts"
 import { curves } from "./rules/curves.ts"
 import { deny } from "./rules/deny.ts"
@@ -23,6 +25,8 @@ export const LISTED: readonly AnyRule[] = [
   allowedGroups,
   allowedPaths,
   allowedRootKeys,
+  approvals,
+  approvalsOfSetup,
   blindPaths,
   curves,
   deny,

@@ -4,6 +4,7 @@
  */
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
+import { APPROVALS } from "./approvals.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
@@ -46,6 +47,7 @@ const KINDS: readonly RecordKind<unknown>[] = [
   GROUP,
   GROUP_SECRET,
   TASK,
+  APPROVALS,
   SESSION,
   BAN,
   CHECKS,

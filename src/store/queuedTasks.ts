@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Decision, Usage } from "../policy/decision.ts"
+import type { Decision, SpentWord, Usage } from "../policy/decision.ts"
 import type { Claim, Finish, OutboxEvent, SessionRow, TaskPort, TaskRecord } from "../tasks/ports.ts"
 import type { CommitQueue } from "./commitQueue.ts"
 import { type ClaimedTask, claimedRecord, type Tasks } from "./tasks.ts"
@@ -47,7 +47,7 @@ export class QueuedTasks implements TaskPort {
   approve(
     taskId: string,
     nowMs: number,
-    decide: (usage: Usage) => Decision,
+    decide: Parameters<TaskPort["approve"]>[2],
     events: Parameters<TaskPort["approve"]>[3],
   ): Promise<TaskRecord> {
     return this.#step(taskId, () => this.#tasks.approve(taskId, nowMs, decide, events))
@@ -83,6 +83,10 @@ export class QueuedTasks implements TaskPort {
     if (this.#tasks.has(taskId)) return this.#tasks.get(taskId)
     const claim = this.#unwritten.get(taskId)
     return claim && recordOf(claim)
+  }
+
+  words(taskId: string): readonly SpentWord[] {
+    return this.#tasks.has(taskId) ? this.#tasks.words(taskId) : []
   }
 
   list(filter: Parameters<TaskPort["list"]>[0]): readonly TaskRecord[] {

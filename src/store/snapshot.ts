@@ -8,6 +8,7 @@ import { encode } from "../codec.ts"
 import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Secret } from "../secret.ts"
+import { APPROVALS } from "./approvals.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { headerChecksum } from "./header.ts"
@@ -64,7 +65,7 @@ interface Carried {
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [
-  ...[TASK, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED],
+  ...[TASK, APPROVALS, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED],
   ...[AUDIT_LEAF, AUDIT_TILE],
 ].map(({ byte }) => byte)
 /** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */

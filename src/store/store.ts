@@ -11,6 +11,7 @@ import { CosignerError } from "../errors.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
 import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
+import { APPROVALS, Approvals } from "./approvals.ts"
 import { AuditLog, type FoundLog } from "./auditLog.ts"
 import { Bans } from "./bans.ts"
 import { decodingAll } from "./check.ts"
@@ -146,6 +147,7 @@ export class Store implements Disposable {
   readonly #dataKey: Secret
   readonly #sealer: RecordSealer
   readonly #vault: RecordVault
+  readonly #approvals: Approvals
   readonly #queue: CommitQueue
 
   /** Takes all three over. Use openStore. */
@@ -162,7 +164,8 @@ export class Store implements Disposable {
     this.waas = new WaasTrust(this.#vault)
     this.served = new ServiceTime(this.#vault)
     this.freezes = new Freezes(this.#vault, this.outbox, this.served)
-    this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit)
+    this.#approvals = new Approvals(this.#vault)
+    this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit, this.#approvals)
     this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
     this.journal = new QueuedTasks(this.tasks, this.#queue)
     const cutOff = this.#load()
@@ -375,6 +378,7 @@ export class Store implements Disposable {
       on(TASK, ({ record, seq, debits, debitedMs }) => {
         journal.push({ task: summaryOf(record), seq, debits, debitedMs })
       }),
+      on(APPROVALS, (approvals) => this.#approvals.restore(approvals)),
       on(SESSION, (session) => {
         if (session.ended === undefined) cutOff.push(session)
       }),

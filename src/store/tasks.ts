@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util"
 import { type Bytes, equal, toHex, utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Debit, Decision, Usage } from "../policy/decision.ts"
+import type { Debit, Decision, SpentWord, Usage } from "../policy/decision.ts"
 import { RollingUsage } from "../policy/rollingUsage.ts"
 import { decided, ended, shareLeaves } from "../tasks/audited.ts"
 import {
@@ -19,6 +19,7 @@ import {
   type TaskRecord,
 } from "../tasks/ports.ts"
 import { withoutPayloads } from "../wire/task.ts"
+import type { Approvals } from "./approvals.ts"
 import type { AuditLog } from "./auditLog.ts"
 import type { Bans } from "./bans.ts"
 import type { Outbox } from "./outbox.ts"
@@ -63,6 +64,7 @@ export type ClaimedTask = Parameters<TaskPort["claim"]>[0]
 export class Tasks {
   readonly #vault: RecordVault
   readonly #outbox: Outbox
+  readonly #approvals: Approvals
   readonly #bans: Bans
   readonly #audit: AuditLog
   readonly #usage = new RollingUsage()
@@ -70,7 +72,8 @@ export class Tasks {
   readonly #summaries: Map<string, Summary> = new Map()
   #lastSeq = 0
 
-  constructor(vault: RecordVault, outbox: Outbox, bans: Bans, audit: AuditLog) {
+  constructor(vault: RecordVault, outbox: Outbox, bans: Bans, audit: AuditLog, approvals: Approvals) {
+    this.#approvals = approvals
     this.#vault = vault
     this.#outbox = outbox
     this.#bans = bans
@@ -104,13 +107,13 @@ export class Tasks {
   approve(
     taskId: string,
     nowMs: number,
-    decide: (usage: Usage) => Decision,
+    decide: Parameters<TaskPort["approve"]>[2],
     events: Parameters<TaskPort["approve"]>[3],
   ): TaskRecord {
     return this.#vault.transaction((tx) => {
       const journal = this.#expect(taskId)
       if (journal.record.state !== "claimed") return journal.record
-      const { verdict, debits } = decide(this.#usage)
+      const { verdict, debits, words = [] } = decide(this.#usage, (nonce) => this.#approvals.isSpent(nonce, taskId))
       const isApproved = verdict.action === "approve"
       const record: TaskRecord = {
         ...journal.record,
@@ -124,6 +127,7 @@ export class Tasks {
       this.#put(tx, { ...journal, record, debits: isApproved ? debits : [], debitedMs: nowMs })
       this.#outbox.enqueue(tx, events(verdict))
       this.#audit.append(tx, nowMs, decided(record, this.#audit.rules))
+      this.#approvals.spend(tx, taskId, words)
       if (isApproved) {
         tx.remember(
           () => this.#usage.debit(taskId, nowMs, debits),
@@ -228,6 +232,10 @@ export class Tasks {
     })
   }
 
+  words(taskId: string): readonly SpentWord[] {
+    return this.#approvals.of(taskId)
+  }
+
   get(taskId: string): TaskRecord | undefined {
     return this.#vault.read(TASK, utf8(taskId))?.record
   }
@@ -326,6 +334,7 @@ export class Tasks {
 
   #forget(tx: StoreTransaction, { record, sids, debits, debitedMs }: Journal): void {
     tx.remove(TASK, utf8(record.taskId))
+    this.#approvals.forget(tx, record.taskId)
     for (const sid of sids) tx.remove(SESSION, sid)
     tx.remember(
       () => {

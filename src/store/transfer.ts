@@ -13,6 +13,7 @@ import { checkGroup, type GroupMember, type GroupPublic, memberOf } from "../key
 import { type PartyId, partyBytes } from "../keys/party.ts"
 import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
+import { APPROVALS } from "./approvals.ts"
 import { AuditLog, type FoundLog } from "./auditLog.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
@@ -209,6 +210,8 @@ class ImportAdmission {
         return carry(STRIKES, ({ peer }) => partyBytes(peer))
       case TASK.byte:
         return carry(TASK, ({ record: task }) => utf8(task.taskId))
+      case APPROVALS.byte:
+        return carry(APPROVALS, ({ taskId }) => utf8(taskId))
       case SESSION.byte:
         return carry(SESSION, ({ row }) => row.sid)
       case EVENT.byte:

@@ -14,7 +14,6 @@ import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
 import { freezeRefusal, frozenError, groupsOf } from "./freeze.ts"
-import type { Intents } from "./intents.ts"
 import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
@@ -47,7 +46,7 @@ export function beginAttempt(
   locks: CheckLocks,
   on: AttemptEvents,
 ): Attempt {
-  const { attempt, intents } = start
+  const { attempt } = start
   const checks = openChecks(locks)
   let sid: Bytes | undefined
   let beginning: Promise<void> | undefined
@@ -56,7 +55,7 @@ export function beginAttempt(
     ...sessionIo(task, plan, ports, checks, on.ban),
     begin: (begun) => {
       const row = rowOf(begun, task.task_id, attempt, plan, ports)
-      beginning = begin(row, task, plan, intents, ports).then((why) => {
+      beginning = begin(row, task, plan, start, ports).then((why) => {
         refused = why
         if (why !== undefined) throw new CosignerError("E-TSK-014", { attempt, reason: why.reason })
         sid = begun
@@ -92,7 +91,7 @@ async function begin(
   row: SessionRow,
   task: Task,
   plan: Plan,
-  intents: Intents,
+  { intents, presented }: AttemptStart,
   ports: TaskPorts,
 ): Promise<Refusal | undefined> {
   const nowMs = ports.now()
@@ -101,7 +100,7 @@ async function begin(
   if (frozen !== undefined) return frozen
   try {
     await ports.journal.startSession(row, nowMs, (usage) =>
-      ports.risk.evaluate(task, plan.group, usage, nowMs, intents),
+      ports.risk.evaluate(task, plan.group, usage, nowMs, intents, presented),
     )
     return undefined
   } catch (error) {

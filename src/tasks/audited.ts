@@ -3,7 +3,7 @@
 import { type AuditEntry, canonical } from "../audit/entry.ts"
 import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
-import { initiatorOf } from "../policy/entry.ts"
+import { statedInitiator } from "../policy/initiators.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { decodeRecordedTask } from "../wire/task.ts"
 import { recordedIntents, taskIntentHash } from "./intents.ts"
@@ -37,7 +37,7 @@ export function decided(record: TaskRecord, rules: string): AuditEntry {
       code: verdict?.code || undefined,
       reason: verdict?.reason ? cut(verdict.reason, MOST_REASON * 2) : undefined,
       outcomes: outcomes.slice(0, MOST_RULES).map(({ rule, outcome, reason }) => {
-        const why = outcome === "allow" && !rule.startsWith("callback:") && !rule.startsWith("approval") ? "" : reason
+        const why = outcome === "allow" && !rule.startsWith("callback:") && !rule.includes(".require.") ? "" : reason
         return [cut(rule, MOST_REASON), outcome, rule.startsWith("callback:") ? withAnswer(why) : cut(why, MOST_REASON)]
       }),
       verdict: verdict && hashOf(canonical({ ...verdict, rules: verdict.rules.map((rule) => ({ ...rule })) })),
@@ -80,7 +80,7 @@ function resultOf(outcome: TaskOutcome): AuditEntry["facts"] {
 function asked({ document }: TaskRecord): AuditEntry["facts"] {
   const task = decodeRecordedTask(document)
   if ("problem" in task) return {}
-  const initiator = initiatorOf(task.extra_info)
+  const initiator = statedInitiator(task.extra_info)
   switch (task.type) {
     case "KeySign":
       return {

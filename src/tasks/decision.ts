@@ -2,25 +2,37 @@
 import type { Decision } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
+import type { Consent } from "./consent.ts"
 import type { Intents } from "./intents.ts"
-import type { LonePlan, Plan } from "./plan.ts"
+import { type LonePlan, type Plan, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
+import { presentedBy } from "./words.ts"
 
-/** Asks the callback servers, if the embedded rules approve so far; their refusal otherwise. */
+/**
+ * The embedded rules; then people, where the rules wait for their words; then the callback servers, if the rules approve. Their
+ * refusal otherwise. Without `consent` nobody is waited for: E-APR-004.
+ */
 export async function askEverybody(
   task: Task,
   plan: Plan | LonePlan,
   intents: Intents,
   { risk, journal, now }: TaskPorts,
   stop: AbortSignal,
+  consent?: Consent,
 ): Promise<Verdict> {
-  const { verdict } = risk.evaluate(task, plan.group, journal.usage, now(), intents)
-  return verdict.action === "approve" ? risk.ask(task, plan.group, stop, intents) : verdict
+  for (;;) {
+    const words = consent?.standing() ?? []
+    const { verdict, awaits = [] } = risk.evaluate(task, plan.group, journal.usage, now(), intents, presentedBy(words))
+    if (verdict.action === "approve") return risk.ask(task, plan.group, stop, intents, words)
+    if (consent === undefined && awaits.length > 0) return { ...verdict, ...refuse("E-APR-004", {}) }
+    if (consent === undefined || awaits.length === 0 || stop.aborted) return verdict
+    await consent.more(awaits, stop)
+  }
 }
 
 /** Approves only what both mechanisms approve; every rule's outcome is kept. */
 export function both(embedded: Decision, callbacks: Verdict): Decision {
   if (embedded.verdict.action !== "approve") return embedded
   const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]
-  return { verdict: { ...callbacks, rules }, debits: embedded.debits }
+  return { ...embedded, verdict: { ...callbacks, rules } }
 }

@@ -2,6 +2,7 @@
 import { CosignerError } from "../errors.ts"
 import type { Ending } from "../mpc/session.ts"
 import type { Report } from "../wire/frames.ts"
+import type { Task } from "../wire/task.ts"
 import { type Refusal, refuse } from "./plan.ts"
 import type { Finish, TaskPorts, TaskRecord, TaskStatus } from "./ports.ts"
 import { attemptEnded } from "./report.ts"
@@ -31,6 +32,21 @@ export function tellEnd(record: TaskRecord, ports: Pick<TaskPorts, "log">): void
   const session = `${record.taskId}:${record.attempt}`
   if (record.state === "completed") ports.log.info(`${record.type} task completed in session ${session}`, {})
   else ports.log.warn(`${record.type} task ${record.state}`, { session, code: record.code, reason: record.reason })
+}
+
+export const late = ({ deadline_ms: deadlineMs }: Pick<Task, "deadline_ms">): Refusal =>
+  refuse("E-TSK-004", { deadlineMs })
+
+/** The store has no record of the task and takes none: not now, which is not no. */
+export function tellLater(
+  { task_id: taskId, type }: Task,
+  { digest }: Pick<TaskRecord, "digest">,
+  { code, message }: CosignerError,
+  { unrecorded, send }: Pick<TaskPorts, "unrecorded" | "send">,
+): void {
+  const why = refuse("E-TSK-048", { why: `${code} ${message}` })
+  unrecorded(type, why.code, digest)
+  send({ kind: "later", taskId, digest, type, ...why })
 }
 
 /** Why an attempt ended without a result, and another may come. */

@@ -12,24 +12,16 @@ import type { TaskOutcome } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
-import { VERSIONS } from "../wire/versions.ts"
 import { eventsOfEnd, eventsOfVerdict, shownIntents } from "./announced.ts"
 import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
+import { Consent } from "./consent.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
-import { isStoreFault, resumed, tellEnd, unlessSigned, whyNot } from "./endings.ts"
+import { isStoreFault, late, resumed, tellEnd, tellLater, unlessSigned, whyNot } from "./endings.ts"
 import { freezeRefusal } from "./freeze.ts"
-import { holdDecision, holdRefusal } from "./hold.ts"
-import {
-  hasStatedPayloads,
-  type Intents,
-  isAsApproved,
-  isUnread,
-  NO_INTENTS,
-  unreadDecision,
-  withIntents,
-} from "./intents.ts"
+import { holdDecision } from "./hold.ts"
+import { type Intents, isAsApproved, isUnread, NO_INTENTS, unreadDecision, withIntents } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type CommandMailbox, mailbox } from "./mailbox.ts"
 import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
@@ -37,7 +29,7 @@ import { type Alarm, type Finish, isFinal, type TaskPorts, type TaskRecord } fro
 import { attemptEnded, reportOf } from "./report.ts"
 import { SessionInbox } from "./senderQuota.ts"
 import { fired, onFired } from "./signals.ts"
-import { amongSigners, planOfSigners, problemOfSigners } from "./signers.ts"
+import { amongSigners, planOfSigners, unableFor } from "./signers.ts"
 import { retireBefore } from "./succession.ts"
 
 type TaskCommand =
@@ -70,6 +62,8 @@ export class TaskExecution {
   /** Fires with the deadline, a cancel, or the end of the process. */
   readonly #stop: AbortSignal
   readonly #early = new EarlyEnvelopes()
+  readonly #consent: Consent
+  #vetoed: string | undefined
   /** The highest attempt that was asked for, and the one begun last. */
   #asked: number
   #begunLast: number
@@ -94,6 +88,10 @@ export class TaskExecution {
     this.#ports = ports
     this.#locks = locks
     this.#onBan = onBan
+    this.#consent = new Consent(task, claimed.digest, ports, (reason) => {
+      this.#vetoed = reason
+      this.#cancelled.abort(reason)
+    })
     this.#asked = claimed.attempt
     this.#begunLast = claimed.attempt
     this.#alarm = ports.alarm(task.deadline_ms)
@@ -129,6 +127,15 @@ export class TaskExecution {
     if (this.#asked > this.#begunLast) this.#early.keep(sender, envelope)
   }
 
+  /** Of a person, as WaaS brought it. */
+  word(signed: Uint8Array): void {
+    this.#consent.take(signed)
+  }
+
+  tellAwaited(): void {
+    this.#consent.tell()
+  }
+
   cancel(reason: string): void {
     this.#cancelled.abort(reason)
   }
@@ -161,7 +168,10 @@ export class TaskExecution {
     const reading = intentsFor(this.task, plan, this.#ports)
     // Most tasks have no payload, and go on in the same turn.
     const read = reading instanceof Promise ? await reading : reading
-    if (!isUnread(read)) this.#intents = read
+    if (!isUnread(read)) {
+      this.#intents = read
+      this.#consent.begin(plan.group, read)
+    }
     const record = this.#claimed.state === "claimed" ? await this.#decide(plan, read) : this.#claimed
     if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
     this.#ports.send(resumed(record) ?? reportOf(record))
@@ -184,16 +194,20 @@ export class TaskExecution {
       ? unreadDecision(read).verdict
       : (holdDecision(this.task, this.#ports)?.verdict ??
         this.#answered ??
-        (await askEverybody(this.task, plan, read, this.#ports, this.#stop)))
+        (await askEverybody(this.task, plan, read, this.#ports, this.#stop, this.#consent)))
     if (this.#isStopped()) return this.#claimed
     return journal.approve(
       this.task.task_id,
       now(),
-      (usage) => {
+      (usage, isSpent) => {
         if (isUnread(read)) return unreadDecision(read)
         // anew: callback servers may have taken minutes
         const held = holdDecision(this.task, this.#ports)
-        return held ?? withIntents(both(risk.evaluate(this.task, plan.group, usage, now(), read), asked), read)
+        if (held !== undefined) return held
+        const decision = this.#consent.decide(isSpent, (presented) =>
+          risk.evaluate(this.task, plan.group, usage, now(), read, presented),
+        )
+        return withIntents(both(decision, asked), read)
       },
       (verdict) => eventsOfVerdict(this.#ports, this.task, this.#intents, verdict),
     )
@@ -215,7 +229,7 @@ export class TaskExecution {
         this.#ports.send(attemptEnded(record, why))
         continue
       }
-      const unable = this.#unableFor(command.terms)
+      const unable = unableFor(this.task, command.terms, this.#ports)
       if (unable !== undefined) {
         this.#ports.send({ ...attemptEnded(record, unable), attempt: command.attempt })
         continue
@@ -223,19 +237,6 @@ export class TaskExecution {
       if (await this.#attempt(command.attempt, command.terms)) return
       record = this.#ports.journal.get(this.task.task_id) ?? record
     }
-  }
-
-  /** Why this node does not begin by such a start. Nobody is blamed, for a clock or for a release, and another start may come. */
-  #unableFor(terms: StartTerms | undefined): Refusal | undefined {
-    const { readers } = VERSIONS
-    const held = holdRefusal(this.task, this.#ports)
-    if (held !== undefined) return held
-    const unfit = problemOfSigners(this.task, terms)
-    if (unfit !== undefined) return refuse("E-TSK-049", { problem: unfit })
-    if (terms === undefined) return hasStatedPayloads(this.task) ? refuse("E-TSK-038", {}) : undefined
-    if (this.task.type !== "KeySign") return undefined
-    const { reader: asked = 0 } = terms
-    return readers.includes(asked) ? undefined : refuse("E-TSK-037", { asked, own: readers })
   }
 
   /** Whether the task is over. */
@@ -250,7 +251,8 @@ export class TaskExecution {
       return isOver
     }
     if (plan.kind === "alone") return this.#alone(number, plan)
-    const start: AttemptStart = { attempt: number, terms, intents: this.#intents }
+    const presented = this.#consent.presented()
+    const start: AttemptStart = { attempt: number, terms, intents: this.#intents, presented }
     const attempt = beginAttempt(task, start, plan, this.#ports, this.#locks, {
       // The report follows the durable row: a node that dies earlier has not begun, and WaaS must not believe that it has.
       begun: () => this.#ports.send({ ...reportOf(this.#record()), status: 140, attempt: number }),
@@ -270,7 +272,8 @@ export class TaskExecution {
   /** Whether the task is over. It has no session to be refused at, so the rules are asked here once more. */
   async #alone(number: number, plan: LonePlan): Promise<boolean> {
     const { risk, journal, now } = this.#ports
-    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now(), this.#intents)
+    const presented = this.#consent.presented()
+    const { verdict } = risk.evaluate(this.task, plan.group, journal.usage, now(), this.#intents, presented)
     if (verdict.action !== "approve") {
       const { code, reason } = verdict
       this.#ports.send({ ...attemptEnded(this.#record(), refuse("E-TSK-030", { code, reason })), attempt: number })
@@ -356,7 +359,8 @@ export class TaskExecution {
   /** The ending that a fired stop asks for; none when the node merely goes down. */
   async #finishStopped(): Promise<void> {
     if (this.#suspended.signal.aborted) return
-    if (!this.#cancelled.signal.aborted) return this.#fail(refuse("E-TSK-004", { deadlineMs: this.task.deadline_ms }))
+    if (this.#vetoed !== undefined) return this.#fail(refuse("E-APR-002", { reason: this.#vetoed }))
+    if (!this.#cancelled.signal.aborted) return this.#fail(this.#consent.late() ?? late(this.task))
     const reason = String(this.#cancelled.signal.reason)
     await this.#finish({ state: "cancelled", ...refuse("E-TSK-005", { reason }) })
   }
@@ -369,7 +373,8 @@ export class TaskExecution {
     const { log, now, alarm, journal } = this.#ports
     log.error("task stopped", { task: this.task.task_id, ...codeField(error), error: errorText(error) })
     // The disk has no record of the task, and takes none: the task has not ended, and WaaS may ask other nodes without waiting for this one.
-    if (isStoreFault(error) && journal.forsake(this.task.task_id)) return this.#later(error)
+    if (isStoreFault(error) && journal.forsake(this.task.task_id))
+      return tellLater(this.task, this.#claimed, error, this.#ports)
     const why = refuse("E-TSK-020", { reason: error instanceof CosignerError ? error.code : "an internal error" })
     while (!this.#suspended.signal.aborted) {
       try {
@@ -384,13 +389,6 @@ export class TaskExecution {
         await fired(AbortSignal.any([later.signal, this.#suspended.signal]))
       }
     }
-  }
-
-  #later({ code, message }: CosignerError): void {
-    const { task } = this
-    const why = refuse("E-TSK-048", { why: `${code} ${message}` })
-    this.#ports.unrecorded(task.type, why.code, this.#claimed.digest)
-    this.#ports.send({ kind: "later", taskId: task.task_id, digest: this.#claimed.digest, type: task.type, ...why })
   }
 
   #record(): TaskRecord {

@@ -344,8 +344,8 @@ export function withIntents(decision: Decision, intents: Intents): Decision {
     const cut = words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS)}… (${text.length} effects)` : words
     return { rule: RULE, outcome: "allow", reason: `${hash} ${cut}` }
   })
-  const { verdict, debits } = decision
-  return { verdict: { ...verdict, rules: [...read, ...verdict.rules] }, debits }
+  const { verdict } = decision
+  return { ...decision, verdict: { ...verdict, rules: [...read, ...verdict.rules] } }
 }
 
 /** A payload that is not read is no approval, whatever the rules would say. */

@@ -6,6 +6,7 @@ import { type Code, CosignerError, type DataOf } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { EncodedSpec, SessionResult } from "../mpc/session.ts"
+import type { Presented } from "../policy/people.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import type { StartTerms } from "../wire/signed.ts"
 import type { Intents } from "./intents.ts"
@@ -38,6 +39,8 @@ export interface AttemptStart {
   /** Of suite 2. */
   readonly terms: StartTerms | undefined
   readonly intents: Intents
+  /** What people said of the task. */
+  readonly presented: Presented
 }
 
 /** A task that this node carries out by itself: no session, no other node, and no second attempt. */

@@ -10,6 +10,7 @@ import { type GroupPublic, rootExtendedPublicKey } from "../keys/group.ts"
 import { parsePath } from "../keys/path.ts"
 import type { Decision, Usage } from "../policy/decision.ts"
 import { evaluate } from "../policy/evaluate.ts"
+import type { Presented } from "../policy/people.ts"
 import type { KeySignRequest, PolicyRequest, SignatureName, UnreadableRequest } from "../policy/request.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
@@ -46,8 +47,10 @@ export function judge(
   usage: Usage,
   nowMs: number,
   intents: Intents = NO_INTENTS,
+  presented?: Presented,
 ): Decision {
-  return evaluate(rules, policyRequest(task, group === undefined ? undefined : ownGroup(group), intents), usage, nowMs)
+  const request = policyRequest(task, group === undefined ? undefined : ownGroup(group), intents)
+  return evaluate(rules, request, usage, nowMs, presented)
 }
 
 /** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */

@@ -2,6 +2,8 @@
  * Everything a task may do to the world, as types of functions. The daemon wires the real ones, tests wire Maps.
  * What a store function says it recorded survives a power cut: when it returns, or when what it returns resolves.
  */
+
+import type { Word } from "../approvals/word.ts"
 import type { Bytes } from "../bytes.ts"
 import type { Rng } from "../crypto/random.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
@@ -9,7 +11,8 @@ import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
 import type { EncodedSpec, Ending, HostIo } from "../mpc/session.ts"
-import type { Decision, Usage } from "../policy/decision.ts"
+import type { Decision, SpentWord, Usage } from "../policy/decision.ts"
+import type { Presented } from "../policy/people.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
 import type { Task, TaskType } from "../wire/task.ts"
@@ -108,13 +111,14 @@ export interface TaskPort {
   /** Takes a claim back that is not durable yet; false if it is, or if there is none. */
   forsake(taskId: string): boolean
   /**
-   * Reads the usage, decides, debits and writes the verdict in one transaction. Only from state claimed: an approved
-   * or final task keeps its verdict, which is returned. The task becomes approved or rejected.
+   * Reads the usage, decides, debits, consumes the words of people and writes the verdict in one transaction. Only from state
+   * claimed: an approved or final task keeps its verdict, which is returned. The task becomes approved or rejected. `isSpent` says
+   * of a nonce whether another task consumed it.
    */
   approve(
     taskId: string,
     nowMs: number,
-    decide: (usage: Usage) => Decision,
+    decide: (usage: Usage, isSpent: (nonce: string) => boolean) => Decision,
     events: (verdict: Verdict) => readonly OutboxEvent[],
   ): Promise<TaskRecord>
   /**
@@ -147,6 +151,8 @@ export interface TaskPort {
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
+  /** What of people's words the verdict on a task consumed, each with its signature; none where there was nothing to consume. */
+  words(taskId: string): readonly SpentWord[]
   /** Newest first; `skip` of them left out before `limit` are taken. */
   list(filter: {
     readonly state?: TaskState
@@ -230,9 +236,23 @@ export interface StrikePort {
 
 export interface RiskPort {
   /** The embedded rules; pure. `group` is this node's own record of the group that the task is about, if it has one. */
-  evaluate(task: Task, group: GroupPublic | undefined, usage: Usage, nowMs: number, intents: Intents): Decision
+  evaluate(
+    task: Task,
+    group: GroupPublic | undefined,
+    usage: Usage,
+    nowMs: number,
+    intents: Intents,
+    /** What people said of the task, verified; left out, nobody said anything. */
+    presented?: Presented,
+  ): Decision
   /** Every callback server; rejects when any does, or cannot be understood, or when the signal fires. Never throws. */
-  ask(task: Task, group: GroupPublic | undefined, signal: AbortSignal, intents: Intents): Promise<Verdict>
+  ask(
+    task: Task,
+    group: GroupPublic | undefined,
+    signal: AbortSignal,
+    intents: Intents,
+    words: readonly Word[],
+  ): Promise<Verdict>
 }
 
 /** TSSStatus of formats.md 1.9. */

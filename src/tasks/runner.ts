@@ -101,6 +101,7 @@ class Runner implements TaskRunner {
 
   onOnline(): void {
     for (const record of this.#ports.journal.unfinished()) this.#ports.send(reportOf(record))
+    for (const execution of this.#executions.values()) execution.tellAwaited()
   }
 
   frozen(): void {
@@ -136,6 +137,8 @@ class Runner implements TaskRunner {
         return this.#onSuccession(frame)
       case "checkups":
         return retireByCheckups(frame, this.#ports)
+      case "approval":
+        return this.#executions.get(frame.taskId)?.word(frame.signed)
       case "tellGroups":
         return this.#tellGroups()
       case "outcomeStored":
@@ -220,6 +223,7 @@ class Runner implements TaskRunner {
       return this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     }
     send(reportOf(claim.record))
+    this.#executions.get(task.task_id)?.tellAwaited()
     if (!this.#executions.has(task.task_id) && !isFinal(claim.record.state)) this.#begin(task, claim.record, answered)
   }
 
@@ -234,6 +238,7 @@ class Runner implements TaskRunner {
         done()
         if (this.#stopping) return // WaaS asks again after the next start
         if ("action" in answer && answer.action === "approve") this.#claim(task, signed, digest, answer)
+        else if (answer.code === "E-APR-004") this.#later(task, digest, answer)
         else this.#refuseUnclaimed(task, digest, answer)
       })
       .catch((error: unknown) => {

@@ -4,6 +4,9 @@
  */
 import type { StartTerms } from "../wire/signed.ts"
 import type { Task } from "../wire/task.ts"
+import { VERSIONS } from "../wire/versions.ts"
+import { holdRefusal } from "./hold.ts"
+import { hasStatedPayloads } from "./intents.ts"
 import { planOf } from "./kinds.ts"
 import { isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
@@ -20,10 +23,23 @@ export function planOfSigners(task: Task, ports: TaskPorts): Plan | LonePlan | R
 }
 
 /** What is wrong with the signers of a start; whether they are as many as the threshold, their plan says. */
-export function problemOfSigners(task: Task, terms: StartTerms | undefined): string | undefined {
+function problemOfSigners(task: Task, terms: StartTerms | undefined): string | undefined {
   const signers = terms?.signers
   if (task.version !== 3) return signers === undefined ? undefined : "it names signers, and the task has its own"
   if (signers === undefined) return "it names no signers"
   const mayNot = task.type === "KeySign" ? signers.find((id) => !task.used_node_ids.includes(id)) : signers[0]
   return mayNot === undefined ? undefined : `${mayNot} is none of those who may sign`
+}
+
+/** Why this node does not begin by such a start. Nobody is blamed, for a clock or for a release, and another start may come. */
+export function unableFor(task: Task, terms: StartTerms | undefined, ports: TaskPorts): Refusal | undefined {
+  const { readers } = VERSIONS
+  const held = holdRefusal(task, ports)
+  if (held !== undefined) return held
+  const unfit = problemOfSigners(task, terms)
+  if (unfit !== undefined) return refuse("E-TSK-049", { problem: unfit })
+  if (terms === undefined) return hasStatedPayloads(task) ? refuse("E-TSK-038", {}) : undefined
+  if (task.type !== "KeySign") return undefined
+  const { reader: asked = 0 } = terms
+  return readers.includes(asked) ? undefined : refuse("E-TSK-037", { asked, own: readers })
 }

@@ -4,6 +4,7 @@
  */
 import type { Bytes } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
+import type { Awaited } from "../policy/decision.ts"
 import type { TaskType } from "./task.ts"
 import type { SignedWaasToken } from "./waasToken.ts"
 
@@ -50,6 +51,11 @@ export type ToNode =
     }
   /** WaaS has the outcome durably; the node may stop repeating it. */
   | { readonly kind: "outcomeStored"; readonly taskId: string }
+  /**
+   * A person's word on a task (approvals/approver.ts, encodeSignedStatement). It proves itself, so WaaS does not sign it. From link
+   * version 4 on.
+   */
+  | { readonly kind: "approval"; readonly taskId: string; readonly signed: Bytes }
   /** A WaaS that lost its database asks for the groups that the node holds (formats.md 14). */
   | { readonly kind: "tellGroups" }
   /**
@@ -102,6 +108,8 @@ export type FromNode =
   | Later
   /** How ready this node is; after each connection, and whenever it changes. From link version 3 on. */
   | Readiness
+  /** The words of people that a task waits for; WaaS then brings those that it has. From link version 4 on. */
+  | Awaits
   /** Public records of the groups that the node holds (keys/groupCodec.ts), in parts; each proves itself by its certificate. */
   | { readonly kind: "groups"; readonly records: readonly Bytes[]; readonly isLast: boolean }
   /** receiver undefined: to all other participants of the task. */
@@ -120,6 +128,13 @@ export interface Later {
   /** E-... and its sentence. */
   readonly code: string
   readonly reason: string
+}
+
+export interface Awaits {
+  readonly kind: "awaits"
+  readonly taskId: string
+  readonly digest: string
+  readonly awaited: readonly Awaited[]
 }
 
 export interface Readiness {

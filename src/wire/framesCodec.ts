@@ -3,7 +3,9 @@
  * caller's to drop and count; nothing of it is used.
  */
 
-import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
+import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
+import { APPROVER_NAME } from "../approvals/statement.ts"
+import { type Bytes, concat, fromHex, toHex, u8, u16be, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
@@ -13,6 +15,7 @@ import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
 import { groupId, TASK_ID } from "./fields.ts"
 import {
   ALGORITHMS,
+  type Awaits,
   type BlockedGroup,
   type FromNode,
   type GroupOutcome,
@@ -57,8 +60,9 @@ const TO_NODE = {
   checkups: 8,
   tellGroups: 9,
   standing: 18,
+  approval: 10,
 } as const
-const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84, groups: 0x85 } as const
+const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84, groups: 0x85, awaits: 0x86 } as const
 
 /** Records in one frame of groups, and the longest of them: 32 members, and the acks of as many dealers besides. */
 export const MAX_RECORDS = 16
@@ -95,6 +99,8 @@ export function encodeToNode(frame: ToNode): Bytes {
       const reason = textBlock(frame.reason.slice(0, MAX_REASON / 4))
       return checked(decodeToNode, head, encodeSignedToken(frame.token), textBlock(frame.code), reason)
     }
+    case "approval":
+      return checked(decodeToNode, head, textBlock(frame.taskId), block(frame.signed))
     case "checkups": {
       const made = frame.checkups.map((memberCheckup) =>
         concat(partyBytes(memberCheckup.party), block(memberCheckup.message), memberCheckup.signature),
@@ -113,6 +119,7 @@ export function encodeFromNode(frame: FromNode): Bytes {
     const { records, isLast } = frame
     return checked(decodeFromNode, head, flag(isLast), u8(records.length), ...records.map(block))
   }
+  if (frame.kind === "awaits") return checked(decodeFromNode, head, awaitsFields(frame))
   if (frame.kind === "readiness") return checked(decodeFromNode, head, readinessFields(frame))
   return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
 }
@@ -155,6 +162,8 @@ export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
           code: from.text(2, MAX_CODE),
           reason: from.text(2, MAX_REASON),
         }
+      case TO_NODE.approval:
+        return { kind: "approval", taskId: taskId(from), signed: from.block(1, MAX_SIGNED_BYTES) }
       default:
         return malformed("kind", "not known")
     }
@@ -170,6 +179,8 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
         return later(from)
       case FROM_NODE.readiness:
         return readiness(from)
+      case FROM_NODE.awaits:
+        return { kind: "awaits", taskId: taskId(from), digest: toHex(from.take(32)), awaited: awaited(from) }
       case FROM_NODE.groups:
         return { kind: "groups", isLast: from.flag(), records: records(from) }
       case FROM_NODE.envelope:
@@ -305,6 +316,39 @@ function later(from: ByteReader): Later {
     code: from.text(2, MAX_CODE),
     reason: from.text(2, MAX_REASON),
   }
+}
+
+const MAX_AWAITED = 64
+const MAX_NAME = 64
+/** Of those who approved already; a list of more says no more of what is missing. */
+const MAX_BY = 255
+
+function awaitsFields({ taskId: id, digest, awaited: missing }: Awaits): Bytes {
+  const list = missing.slice(0, MAX_AWAITED)
+  return concat(
+    textBlock(id),
+    fromHex(digest) ?? new Uint8Array(0),
+    u8(list.length),
+    ...list.map((one) => {
+      if (one.kind === "request") return flag(false)
+      const by = one.by.slice(0, MAX_BY)
+      return concat(flag(true), textBlock(one.group), u16be(one.min), u8(by.length), ...by.map(textBlock))
+    }),
+  )
+}
+
+function awaited(from: ByteReader): Awaits["awaited"] {
+  const list = from.list(MAX_AWAITED, (): Awaits["awaited"][number] => {
+    if (!from.flag()) return { kind: "request" }
+    const group = name(from)
+    return { kind: "approvals", group, min: from.u16(), by: from.list(MAX_BY, () => name(from)) }
+  })
+  return list.length > 0 ? list : malformed("awaited", "nothing")
+}
+
+function name(from: ByteReader): string {
+  const text = from.text(2, MAX_NAME)
+  return APPROVER_NAME.test(text) ? text : malformed("name", "not one of a person or a group")
 }
 
 function readinessFields({ code, reason, open, most, blocked, refresh }: Readiness): Bytes {

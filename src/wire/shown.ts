@@ -22,6 +22,9 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
       return { ...common, code: frame.code, open: frame.open, blocked: frame.blocked.length }
     case "envelope":
       return { ...common, task: frame.taskId, ...shownEnvelope(frame.envelope) }
+    case "awaits":
+      return { ...common, task: frame.taskId, words: frame.awaited.length }
+    case "approval":
     case "certificate":
     case "outcomeStored":
       return { ...common, task: frame.taskId }

@@ -147,7 +147,7 @@ const MAX_MS = 8.64e15
 const threshold = integer(2, MAX_MEMBERS)
 
 /** Keys under which servers are shown what this node itself read; a task that fills them would speak in its name. */
-const RESERVED = ["intent", "intent_hash"]
+const RESERVED = ["intent", "intent_hash", "approvals"]
 
 function extraInfo(value: unknown, at: string): Readonly<Record<string, unknown>> {
   const info = anObject(value, at)

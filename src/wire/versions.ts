@@ -41,6 +41,9 @@ export const LINK_WITH_READINESS = 3
 /** The link version from which on WaaS says how far its database has come, and whether it can write. */
 export const LINK_WITH_STANDING = 4
 
+/** The link version from which on words of people travel. */
+export const LINK_WITH_APPROVALS = 4
+
 /** From the first that was released. The oldest may go when no node of the release before is left: docs/how-to/upgrade.md. */
 export const LINK: Range = { oldest: 1, newest: 4 }
 

@@ -12,7 +12,6 @@ import { NO_USAGE } from "../../src/policy/decision.ts"
 import { viewOf } from "../../src/policy/effectView.ts"
 import {
   coversFee,
-  initiatorOf,
   matchesEffect,
   matchesReading,
   missedByEffect,
@@ -23,8 +22,10 @@ import {
 } from "../../src/policy/entry.ts"
 import type { AllowEntry, DenyEntry } from "../../src/policy/entrySchema.ts"
 import { evaluate } from "../../src/policy/evaluate.ts"
+import { initiatorsOf } from "../../src/policy/initiators.ts"
 import { intentSchema } from "../../src/policy/intentTable.ts"
 import { namesIn } from "../../src/policy/names.ts"
+import { NO_PEOPLE, NOBODY } from "../../src/policy/people.ts"
 import type { Intent } from "../../src/policy/request.ts"
 import { allow, clocks } from "../../src/policy/rules/allow.ts"
 import { deny } from "../../src/policy/rules/deny.ts"
@@ -166,9 +167,9 @@ function judge(
   allows: readonly AllowEntry[],
   denies: readonly DenyEntry[],
   one: Intent,
-  initiator: string | undefined,
+  initiators: readonly string[],
 ) {
-  const moment = momentOf(one, initiator, clocks(NOW))
+  const moment = momentOf(one, initiators, clocks(NOW))
   const views = one.reading.effects.map((each) => viewOf(each, one, NAMES))
   const refuses = denies.some((row) => {
     const resolved = resolveDeny(row, NAMES)
@@ -222,7 +223,7 @@ test(`${RUNS} random policies: what is asked once for many is answered as if it 
           allow.valueIn(section) ?? [],
           deny.valueIn(section) ?? [],
           one,
-          initiatorOf(request.extraInfo),
+          initiatorsOf(request.extraInfo, NO_PEOPLE, NOBODY),
         )
         expect([outcome("allow"), outcome("deny") ?? "allow"]).toEqual([
           wanted.allowed ? "allow" : "deny",

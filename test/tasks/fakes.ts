@@ -14,7 +14,7 @@ import { type PartyId, partyOf } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
 import type { EncodedSpec, Ending, HostIo } from "../../src/mpc/session.ts"
-import { type Decision, NO_USAGE } from "../../src/policy/decision.ts"
+import { type Decision, NO_USAGE, type SpentWord } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type { Freeze } from "../../src/tasks/freeze.ts"
@@ -61,6 +61,8 @@ export interface World {
   readonly sessions: FakeSession[]
   readonly asked: { signal: AbortSignal; answer: (verdict: Verdict) => void }[]
   readonly records: Map<string, TaskRecord>
+  /** Of people, consumed by the verdict on each task. */
+  readonly words: Map<string, readonly SpentWord[]>
   readonly rows: SessionRow[]
   readonly bans: Ban[]
   readonly strikes: Strike[]
@@ -84,7 +86,7 @@ export interface World {
 
 export function world(
   self: PartyId,
-  shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups">>,
+  shared?: Partial<Pick<World, "records" | "rows" | "bans" | "groups" | "words">>,
   startSession?: StartSession,
 ): World {
   const clock = new TestClock(1_795_000_000_000)
@@ -92,6 +94,7 @@ export function world(
   const waiting: ((report: Extract<FromNode, { kind: "report" }>) => void)[] = []
   const unread: Extract<FromNode, { kind: "report" }>[] = []
   const records = shared?.records ?? new Map<string, TaskRecord>()
+  const words = shared?.words ?? new Map<string, readonly SpentWord[]>()
   const rows = shared?.rows ?? []
   const bans = shared?.bans ?? []
   const strikes: Strike[] = []
@@ -152,7 +155,10 @@ export function world(
     async approve(taskId, at, decide, eventsOf) {
       const record = need(taskId)
       if (record.state !== "claimed") return record
-      const { verdict, debits: asks } = decide(usage)
+      const spentBy = (nonce: string) => [...words].find(([, list]) => list.some((word) => word.nonce === nonce))?.[0]
+      const isSpent = (nonce: string) => ![undefined, taskId].includes(spentBy(nonce))
+      const { verdict, debits: asks, words: spent = [] } = decide(usage, isSpent)
+      words.set(taskId, spent)
       events.push(...eventsOf(verdict))
       if (verdict.action === "approve")
         debits.set(
@@ -206,6 +212,7 @@ export function world(
       if (record !== undefined && isFinal(record.state)) records.set(taskId, { ...record, delivered: true })
     },
     get: (taskId) => records.get(taskId),
+    words: (taskId) => words.get(taskId) ?? [],
     list: () => [...records.values()].reverse(),
     unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
   }
@@ -259,6 +266,7 @@ export function world(
     sessions,
     asked,
     records,
+    words,
     rows,
     bans,
     strikes,

@@ -8,6 +8,7 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { parseRecoveryFile } from "../../src/keys/recoveryFile.ts"
 import { shareIdOf } from "../../src/keys/shareId.ts"
 import { reshareSid } from "../../src/mpc/sid.ts"
+import { NOBODY } from "../../src/policy/people.ts"
 import { keyReshareSids } from "../../src/tasks/keyreshare.ts"
 import { planOf } from "../../src/tasks/kinds.ts"
 import { isRefusal } from "../../src/tasks/plan.ts"
@@ -98,7 +99,7 @@ test("the same content under another deadline is another session: ids outlive th
   const sidOf = (keyReshareTask: KeyReshareTask): string => {
     const plan = planOf(keyReshareTask, w.ports)
     if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-    const spec = plan.open({ attempt: 1, terms: undefined, intents: [] })
+    const spec = plan.open({ attempt: 1, terms: undefined, intents: [], presented: NOBODY })
     return spec.protocol === "reshare" ? toHex(reshareSid(spec)) : ""
   }
   const of = task(w.ports.now())
@@ -124,7 +125,7 @@ test("a start of suite 2 or 3 makes a set-up of that suite where there are pairs
       [{ suite: 2, nonce }, hasPairs ? 2 : undefined],
       [{ suite: 3, nonce }, hasPairs ? 3 : undefined],
     ] as const) {
-      const spec = plan.open({ attempt: 1, terms, intents: [] })
+      const spec = plan.open({ attempt: 1, terms, intents: [], presented: NOBODY })
       if (spec.protocol !== "reshare") throw new Error("another protocol")
       expect(spec.suite).toBe(expected)
       expect(keyReshareSids(of, 1).map(toHex)).toContain(toHex(reshareSid(spec)))
@@ -155,7 +156,7 @@ test("an earlier attempt of the same task does not stand in the way of the next,
   const keyReshareTask = task(w.ports.now())
   const plan = planOf(keyReshareTask, w.ports)
   if (isRefusal(plan) || !("open" in plan)) throw new Error("no plan")
-  const spec = plan.open({ attempt: 1, terms: undefined, intents: [] })
+  const spec = plan.open({ attempt: 1, terms: undefined, intents: [], presented: NOBODY })
   if (spec.protocol !== "reshare") throw new Error("another protocol")
   const { certificate: _, ...rest } = old
   const first: GroupPublic = {

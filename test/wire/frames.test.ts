@@ -94,6 +94,7 @@ const toNode: readonly ToNode[] = [
   { kind: "tellGroups" },
   { kind: "standing", token, code: "", reason: "" },
   { kind: "standing", token, code: "E-WAA-061", reason: "the disk is full" },
+  { kind: "approval", taskId, signed: utf8("a word and its signature") },
   checkups(members.map((party) => madeBy(party))),
   checkups([madeBy(members[0], { message: new Uint8Array(4096) })]),
 ]
@@ -108,6 +109,12 @@ const fromNode: readonly FromNode[] = [
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
   { kind: "groups", records: [], isLast: true },
   { kind: "groups", records: [utf8("a"), utf8("record")], isLast: false },
+  {
+    kind: "awaits",
+    taskId,
+    digest: "ab".repeat(32),
+    awaited: [{ kind: "request" }, { kind: "approvals", group: "treasury", min: 2, by: ["alice", "bob"] }],
+  },
   { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
   { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: [] },
   {

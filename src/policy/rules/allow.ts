@@ -7,9 +7,10 @@ import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
 import { Coverage } from "../coverage.ts"
 import { meaningless } from "../doubt.ts"
-import { initiatorOf, type Moment, momentOf, resolveAllow } from "../entry.ts"
+import { type Moment, momentOf, resolveAllow } from "../entry.ts"
 import { lintAllow } from "../entryLint.ts"
 import { type AllowEntry, allowEntry } from "../entrySchema.ts"
+import { awaitsInitiator, initiatorsOf } from "../initiators.ts"
 import type { Names } from "../names.ts"
 import type { Intent, KeySignRequest } from "../request.ts"
 import { type Ask, allow as allowed, defineRule, deny, type RuleAnswer, type SettingProblem, some } from "../rule.ts"
@@ -120,19 +121,30 @@ export function coverageOf(list: readonly AllowEntry[], names: Names): Coverage 
 
 function askAllow(list: readonly AllowEntry[], names: Names): Ask<"key_sign"> {
   const coverage = coverageOf(list, names)
-  return ({ intents, extraInfo }, { nowMs }) => {
+  // What would be covered whoever asked for it.
+  const byAnybody = new Coverage(
+    coverage.entries.map((entry) => ({ ...entry, initiators: undefined })),
+    names,
+  )
+  return ({ intents, extraInfo }, { nowMs, presented }) => {
     const clockOf = clocks(nowMs)
-    const initiator = initiatorOf(extraInfo)
+    const initiators = initiatorsOf(extraInfo, names.people, presented)
     const by = new Set<string>()
     for (const [i, intent] of intents.entries()) {
-      const moment = momentOf(intent, initiator, clockOf)
+      const moment = momentOf(intent, initiators, clockOf)
       const answer = askOne(coverage, intent, moment, i, by)
-      if (answer !== undefined) return [answer]
+      if (answer === undefined) continue
+      const isOpen =
+        awaitsInitiator(list, names.people, presented) &&
+        intents.every((one, at) => askOne(byAnybody, one, momentOf(one, [], clockOf), at, new Set()) === undefined)
+      return [isOpen ? { ...answer, awaits: REQUEST } : answer]
     }
     if (intents.length === 0) return [allowed("no payload: blind_paths decides")]
     return [allowed(by.size === 0 ? "nothing needs an entry" : `covered by ${some([...by].toSorted(), 8)}`)]
   }
 }
+
+const REQUEST = [{ kind: "request" }] as const
 
 function askOne(
   coverage: Coverage,

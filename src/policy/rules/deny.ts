@@ -4,20 +4,14 @@ import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
 import { meaningless } from "../doubt.ts"
 import { type EffectView, viewOf } from "../effectView.ts"
-import {
-  type Conditions,
-  initiatorOf,
-  matchesEffect,
-  matchesKind,
-  matchesReading,
-  momentOf,
-  resolveDeny,
-} from "../entry.ts"
+import { type Conditions, matchesEffect, matchesKind, matchesReading, momentOf, resolveDeny } from "../entry.ts"
 import { lintDeny } from "../entryLint.ts"
 import { type DenyEntry, denyEntry, EFFECT_KINDS } from "../entrySchema.ts"
+import { awaitsInitiator, initiatorsOf } from "../initiators.ts"
 import type { Names } from "../names.ts"
 import { firstSettled, Plans } from "../plans.ts"
-import { type Ask, allow, defineRule, deny as denied, some } from "../rule.ts"
+import type { KeySignRequest } from "../request.ts"
+import { type Ask, allow, defineRule, deny as denied, type Facts, some } from "../rule.ts"
 import { effectsOf, readable } from "../ruleCases.ts"
 import { clocks, uniqueNames } from "./allow.ts"
 
@@ -61,22 +55,39 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
       if ("broken" in resolved) throw meaningless(`${entry.name}: ${resolved.broken}`)
       return resolved.entry
     })
-  return ({ intents, extraInfo }, { nowMs }) => {
-    const clockOf = clocks(nowMs)
-    const initiator = initiatorOf(extraInfo)
-    for (const [i, intent] of intents.entries()) {
-      const moment = momentOf(intent, initiator, clockOf)
-      const standing = sorted.filter((entry) => matchesReading(entry, moment))
-      const plans = new Plans(standing, { fits: matchesKind, ceiling: () => "any" })
-      for (const [at, effect] of intent.reading.effects.entries()) {
-        const entry = firstMatch(plans, viewOf(effect, intent, names))
-        if (entry === undefined) continue
-        const text = intentText(intent.reading, annotationsOf(names))[at] ?? effect.kind
-        return [denied(`${entry.name} matches effect ${at + 1} of payload ${i + 1} (${some([text])})`)]
-      }
-    }
-    return [allow(`none of ${sorted.length} entries matches`)]
+  const anybodys = sorted.filter(({ initiators }) => initiators === undefined)
+  return (request, facts) => {
+    const match = matchIn(anybodys, request, facts, names)
+    if (match !== undefined) return [denied(match)]
+    const named = anybodys.length === sorted.length ? undefined : matchIn(sorted, request, facts, names)
+    if (named === undefined) return [allow(`none of ${sorted.length} entries matches`)]
+    // Whom it names did perhaps not ask for it: once somebody signed, that is known.
+    const isOpen = awaitsInitiator(sorted, names.people, facts.presented)
+    return [isOpen ? { ...denied(named), awaits: [{ kind: "request" }] } : denied(named)]
   }
+}
+
+/** The first entry that matches an effect of the task, in words. */
+function matchIn(
+  entries: readonly Conditions[],
+  { intents, extraInfo }: KeySignRequest,
+  { nowMs, presented }: Facts,
+  names: Names,
+): string | undefined {
+  const clockOf = clocks(nowMs)
+  const initiators = initiatorsOf(extraInfo, names.people, presented)
+  for (const [i, intent] of intents.entries()) {
+    const moment = momentOf(intent, initiators, clockOf)
+    const standing = entries.filter((entry) => matchesReading(entry, moment))
+    const plans = new Plans(standing, { fits: matchesKind, ceiling: () => "any" })
+    for (const [at, effect] of intent.reading.effects.entries()) {
+      const entry = firstMatch(plans, viewOf(effect, intent, names))
+      if (entry === undefined) continue
+      const text = intentText(intent.reading, annotationsOf(names))[at] ?? effect.kind
+      return `${entry.name} matches effect ${at + 1} of payload ${i + 1} (${some([text])})`
+    }
+  }
+  return undefined
 }
 
 function firstMatch(plans: Plans<Conditions>, view: EffectView): Conditions | undefined {

@@ -260,7 +260,7 @@ export class Engine {
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
     // Only a WaaS that adopts asks for them (waas/adopt.ts).
-    if (frame.kind === "groups") return
+    if (frame.kind === "groups" || frame.kind === "awaits") return
     if (frame.kind === "readiness") {
       this.#refreshes.told(nodeId, frame.refresh)
       return this.#durably(() => this.#live.onReadiness(nodeId, frame))

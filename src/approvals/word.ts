@@ -1,0 +1,44 @@
+/**
+ * Whether a signed statement counts for a task: it is in the one form, speaks of exactly this task, group, epoch and reading, and the
+ * approver that it names signed it with the key that this node's own file has of them. Who carried it does not matter.
+ */
+import { type Approver, problemOfSigned, type SignedStatement } from "./approver.ts"
+import { type ApprovalStatement, isUnfit, readStatement, type StatementSubject, type Unfit } from "./statement.ts"
+
+/** A person's word on one task, verified. */
+export interface Word {
+  readonly statement: ApprovalStatement
+  readonly signed: SignedStatement
+}
+
+/** So far ahead a word may end at most. */
+const MAX_WORD_SECONDS = 31 * 86_400
+
+/** Cheap comparisons come first, so that what is about something else costs no verification. */
+export function wordOn(
+  signed: SignedStatement,
+  subject: StatementSubject,
+  approvers: ReadonlyMap<string, Approver>,
+): Word | Unfit {
+  const statement = readStatement(signed.statement)
+  if (isUnfit(statement)) return statement
+  const other = differing(statement, subject)
+  if (other !== undefined) return { problem: `it is about another ${other}` }
+  const approver = approvers.get(statement.approver)
+  if (approver === undefined) return { problem: `this node knows no approver ${statement.approver}` }
+  const problem = problemOfSigned(signed.statement, signed.signature, approver, "cosigner-approval")
+  return problem === undefined ? { statement, signed } : { problem }
+}
+
+function differing(statement: ApprovalStatement, subject: StatementSubject): keyof StatementSubject | undefined {
+  for (const field of ["task", "document", "intent", "group", "epoch"] as const) {
+    if (statement[field] !== subject[field]) return field
+  }
+  const { reading } = statement
+  const isSame = reading.length === subject.reading.length && reading.every((line, i) => line === subject.reading[i])
+  return isSame ? undefined : "reading"
+}
+
+/** Whether its time has come to an end, or lies further ahead than anybody's may. */
+export const isInTime = ({ statement: { notAfter } }: Word, nowMs: number): boolean =>
+  nowMs < notAfter * 1000 && notAfter * 1000 <= nowMs + MAX_WORD_SECONDS * 1000

@@ -1,0 +1,30 @@
+import { EXIT, entry } from "./entry.ts"
+
+/** Codes E-APR-nnn: words of people on a task. */
+export const approvalCodes = {
+  "E-APR-001": entry<{ readonly missing: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the deadline of the task passed before people had agreed; missing: ${d.missing}`,
+    next: "ask for it again and tell the approvers in time, or raise approval_deadline of the vault",
+  }),
+  "E-APR-002": entry<{ readonly reason: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the task was rejected by a person after it had been approved: ${d.reason}`,
+    next: "ask whoever rejected it; a new request needs new approvals",
+  }),
+  "E-APR-003": entry<{ readonly approver: string; readonly nonce: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the word of ${d.approver} with nonce ${d.nonce} was consumed by another task`,
+    next: "let the approver sign again: each statement has a nonce of its own",
+  }),
+  "E-APR-004": entry<Record<never, never>>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: () =>
+      "the task needs approvals of people, and this node takes up no task to wait for them while so many come to nothing",
+    next: "ask again later; [signing] and docs/how-to say what bounds the tasks that a node keeps",
+  }),
+} as const

@@ -1,0 +1,205 @@
+/**
+ * [[approvers]] and [[approver_groups]]: who may ask for tasks and approve them. A group with a name that nobody has, or with a member
+ * that is no approver, does not stop the start; the rule that needs it is an error until somebody mends it (namesLint.ts says so).
+ */
+import { type StaticDecode, Type } from "@sinclair/typebox"
+import type { Approver } from "../approvals/approver.ts"
+import { readSshPublicKey } from "../approvals/sshKey.ts"
+import { APPROVER_NAME, isUnfit } from "../approvals/statement.ts"
+import { MAX_CREDENTIAL_ID, type Passkey, readCoseKey } from "../approvals/webauthn.ts"
+import { type Bytes, copy } from "../bytes.ts"
+import { entryOf, listOf, type Refused, refined, textThat, url } from "../settings/schema.ts"
+
+export interface People {
+  /** By name. */
+  readonly approvers: ReadonlyMap<string, Approver>
+  /** Names of members, by name of the group. */
+  readonly groups: ReadonlyMap<string, readonly string[]>
+}
+
+/** What people said of one task, each verified by this node. Nothing that WaaS merely says is in it. */
+export interface Presented {
+  /** Who asked for it: at most one name in an honest world. None of them counts as an approver. */
+  readonly requestedBy: ReadonlySet<string>
+  readonly approvedBy: ReadonlySet<string>
+  readonly rejectedBy: ReadonlySet<string>
+}
+
+export const NOBODY: Presented = { requestedBy: new Set(), approvedBy: new Set(), rejectedBy: new Set() }
+
+const MAX_APPROVERS = 256
+
+/** base64url without padding, in its one form. */
+function fromBase64Url(text: string): Bytes | undefined {
+  const bytes = Buffer.from(text, "base64url")
+  return bytes.length > 0 && bytes.toString("base64url") === text ? copy(bytes) : undefined
+}
+
+const name = (example: string, description: string) =>
+  textThat(
+    (text) => APPROVER_NAME.test(text),
+    { name: "name of a person", expected: "1 to 64 of a-z, 0-9, dot, dash and underscore", example },
+    description,
+  )
+
+const approver = entryOf("A person: with `key`, with the four of a passkey, or with both, of which either counts.", {
+  name: name("alice", "Unique in the list; statements and groups name it."),
+  key: Type.Optional(
+    textThat(
+      (text) => !isUnfit(readSshPublicKey(text)),
+      {
+        name: "public key of OpenSSH",
+        expected:
+          "a line of a .pub file: ssh-ed25519, ecdsa-sha2-nistp256, or one of the two that live in a security key",
+        example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBI/EkN/mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L alice",
+      },
+      "The line of a .pub file of ssh-keygen.",
+    ),
+  ),
+  credential_id: Type.Optional(
+    textThat(
+      (text) => (fromBase64Url(text)?.length ?? MAX_CREDENTIAL_ID + 1) <= MAX_CREDENTIAL_ID,
+      { name: "credential id", expected: "base64url without padding", example: "Y3JlZGVudGlhbA" },
+      "Of a passkey.",
+    ),
+  ),
+  public_key: Type.Optional(
+    textThat(
+      (text) => passkeyOf(text) !== undefined,
+      {
+        name: "COSE key",
+        expected: "a COSE key of ES256 or EdDSA, in base64url without padding",
+        example: "pAEBAycgBiFYIBI_EkN_mHBgq4Z81bGW0iDEfnPm2cOyaRMgvc1HdV0L",
+      },
+      "Of a passkey: its COSE key.",
+    ),
+  ),
+  rp_id: Type.Optional(
+    textThat(
+      (text) => /^[a-z0-9.-]{1,253}$/.test(text),
+      { name: "relying party", expected: "a host name in lower case", example: "approvals.example.com" },
+      "Of a passkey: the relying party that it was made for.",
+    ),
+  ),
+  origin: Type.Optional(
+    url(
+      { schemes: ["https", "http"], credentials: false },
+      "https://approvals.example.com",
+      "Of a passkey: the origin at which it may sign; no other counts.",
+    ),
+  ),
+})
+
+const PASSKEY_KEYS = ["credential_id", "public_key", "rp_id", "origin"] as const
+
+function passkeyOf(text: string): Passkey["publicKey"] | undefined {
+  const bytes = fromBase64Url(text)
+  const key = bytes && readCoseKey(bytes)
+  return key === undefined || isUnfit(key) ? undefined : key
+}
+
+type WrittenApprover = Readonly<StaticDecode<typeof approver>>
+
+function approverProblems(list: readonly WrittenApprover[]): readonly Refused[] {
+  return list.flatMap((one, i): readonly Refused[] => {
+    const refused = (key: string, expected: string, got: string): readonly Refused[] => [
+      { at: [i, key], expected, got },
+    ]
+    if (list.findIndex((other) => other.name === one.name) < i)
+      return refused("name", "a name of its own for each approver", one.name)
+    const said = PASSKEY_KEYS.filter((key) => one[key] !== undefined)
+    if (said.length > 0 ? said.length < PASSKEY_KEYS.length : one.key === undefined)
+      return refused(
+        PASSKEY_KEYS.find((key) => one[key] === undefined) ?? "key",
+        `a public key, or all of ${PASSKEY_KEYS.join(", ")}`,
+        "nothing",
+      )
+    if (one.origin !== undefined && new URL(one.origin).origin !== one.origin)
+      return refused("origin", "scheme, host and port alone, such as https://approvals.example.com", one.origin)
+    // One person under two names would count twice.
+    const mine = keyTexts(one)
+    const same = list.findIndex((other) => keyTexts(other).some((text) => mine.includes(text)))
+    return same < i ? refused("name", "keys of nobody else", `${one.name}, with a key of ${list[same]?.name}`) : []
+  })
+}
+
+/** A comment behind a key names nobody. */
+const keyTexts = ({ key, public_key }: WrittenApprover): readonly string[] => [
+  ...(key === undefined ? [] : [key.split(" ").slice(0, 2).join(" ")]),
+  ...(public_key === undefined ? [] : [public_key]),
+]
+
+export const approversSchema = refined(
+  listOf(approver, {
+    description: "Who may ask for tasks and approve them, each by a signature that this node verifies itself.",
+    expected: `a list of at most ${MAX_APPROVERS} tables`,
+    maxItems: MAX_APPROVERS,
+  }),
+  approverProblems,
+)
+
+const group = entryOf("Approvers who count together.", {
+  name: name("treasury", "Unique in the list; `require` entries name it."),
+  members: Type.Array(name("alice", "A name of [[approvers]]."), {
+    minItems: 1,
+    maxItems: MAX_APPROVERS,
+    uniqueItems: true,
+    example: ["alice", "bob", "carol"],
+    description: "Names of [[approvers]].",
+    expected: "a list of different names",
+  }),
+})
+
+export const approverGroupsSchema = refined(
+  listOf(group, {
+    description: "Approvers who count together: `require` asks for so many of a group.",
+    expected: `a list of at most ${MAX_APPROVERS} tables`,
+    maxItems: MAX_APPROVERS,
+  }),
+  (list: readonly StaticDecode<typeof group>[]): readonly Refused[] =>
+    list.flatMap(({ name: own }, i) =>
+      list.findIndex((other) => other.name === own) < i
+        ? [{ at: [i, "name"], expected: "a name of its own for each group", got: own }]
+        : [],
+    ),
+)
+
+/** The people of tables that fit their schemas. */
+export function peopleIn(
+  approvers: readonly WrittenApprover[],
+  groups: readonly { readonly name: string; readonly members: readonly string[] }[],
+): People {
+  return {
+    approvers: new Map(
+      approvers.flatMap((one) => {
+        const read = approverOf(one)
+        return read === undefined ? [] : [[one.name, read] as const]
+      }),
+    ),
+    groups: new Map(groups.map(({ name: own, members }) => [own, members])),
+  }
+}
+
+export const NO_PEOPLE: People = peopleIn([], [])
+
+function approverOf({
+  name: own,
+  key,
+  credential_id,
+  public_key,
+  rp_id,
+  origin,
+}: WrittenApprover): Approver | undefined {
+  const ssh = key === undefined ? undefined : readSshPublicKey(key)
+  const publicKey = passkeyOf(public_key ?? "")
+  const credentialId = fromBase64Url(credential_id ?? "")
+  const passkey =
+    publicKey === undefined || credentialId === undefined || rp_id === undefined || origin === undefined
+      ? undefined
+      : { credentialId, publicKey, rpId: rp_id, origin }
+  const keys = [
+    ...(ssh === undefined || isUnfit(ssh) ? [] : [{ kind: "ssh", ssh } as const]),
+    ...(passkey === undefined ? [] : [{ kind: "passkey", passkey } as const]),
+  ]
+  return keys.length === 0 ? undefined : { name: own, keys }
+}

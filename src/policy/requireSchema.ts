@@ -1,0 +1,76 @@
+/** What one `require` entry may say, as data: how many of whom, and for what. What it means is requirement.ts's. */
+import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
+import { entryOf, itemsOf, line, requiredInteger, requiredOneOf, word } from "../settings/schema.ts"
+import { denyEntry } from "./entrySchema.ts"
+import type { SettingProblem } from "./rule.ts"
+import { rollingWindow } from "./words.ts"
+
+const MAX_MEMBERS = 256
+
+const who = {
+  name: Type.Optional(word("large", "Unique in the list; verdicts name it. Left out: its group and number.")),
+  group: word("treasury", "A name of [[approver_groups]]."),
+  min: requiredInteger(
+    1,
+    MAX_MEMBERS,
+    2,
+    "How many of its members must approve; whoever asked for the task is none of them.",
+  ),
+}
+
+/** `denyEntry`'s conditions but its own name; what is unknown matches, as there. */
+const { name: _, ...conditions } = denyEntry.properties
+
+const requireEntry = entryOf(
+  "Approvals that are needed where all conditions match that it states; what is unknown matches.",
+  {
+    ...who,
+    above: Type.Optional(
+      line(
+        "50000 USDC",
+        "Only where the task moves more than this of the asset: transfers out, approvals and the highest fees, all payloads together.",
+      ),
+    ),
+    window: Type.Optional(
+      rollingWindow(
+        "With it, `above` is compared with all that moved within this time, this task included, so that splitting evades nothing.",
+      ),
+    ),
+    per: Type.Optional(
+      requiredOneOf(
+        ["all", "group", "destination", "source"],
+        "all",
+        "What `above` adds up: everything, which is the default, one key, each destination or each source.",
+      ),
+    ),
+    ...conditions,
+  },
+)
+
+export type RequireEntry = StaticDecode<typeof requireEntry>
+type WrittenRequire = StaticEncode<typeof requireEntry>
+
+/** Of key_gen and key_reshare, which move nothing. */
+const requireSetupEntry = entryOf("Approvals that are needed.", who)
+export type RequireSetupEntry = StaticDecode<typeof requireSetupEntry>
+
+const EXAMPLE: readonly WrittenRequire[] = [{ group: "treasury", min: 2, above: "50000 USDC", window: "24h" }]
+
+export const requireList = itemsOf(requireEntry, EXAMPLE, "Entries.")
+export const requireSetupList = itemsOf(requireSetupEntry, [{ group: "treasury", min: 2 }], "Entries.")
+
+/** What verdicts call an entry. */
+export const labelOf = ({ name, group, min }: RequireSetupEntry): string => name ?? `${group}-${min}`
+
+export const requireProblems = (list: readonly WrittenRequire[]): readonly SettingProblem[] =>
+  list.flatMap((one, i): readonly SettingProblem[] => {
+    const refused = (key: string, expected: string, got: string): readonly SettingProblem[] => [
+      { at: [i, key], expected, got },
+    ]
+    if (list.findIndex((other) => labelOf(other) === labelOf(one)) < i)
+      return refused("name", "a name of its own for each entry", labelOf(one))
+    if (one.above === undefined && one.window !== undefined)
+      return refused("window", "above, which it is the time of", "none")
+    if (one.above === undefined && one.per !== undefined) return refused("per", "above, which it divides", "none")
+    return []
+  })

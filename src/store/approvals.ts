@@ -1,0 +1,80 @@
+/** Words of people that verdicts consumed, each with its signature: for as long as the record of their task lives, and for no other task. */
+import { utf8 } from "../bytes.ts"
+import * as c from "../codec.ts"
+import { CosignerError } from "../errors.ts"
+import type { SpentWord } from "../policy/decision.ts"
+import { kind, type RecordKind } from "./records.ts"
+import type { StoreTransaction } from "./transaction.ts"
+import type { RecordVault } from "./vault.ts"
+
+interface TaskApprovals {
+  readonly taskId: string
+  readonly words: readonly SpentWord[]
+}
+
+export const APPROVALS: RecordKind<TaskApprovals> = kind<TaskApprovals>(
+  24,
+  "approvals",
+  c.struct<TaskApprovals>({
+    taskId: c.text,
+    words: c.list(
+      c.struct<SpentWord>({
+        approver: c.text,
+        decision: c.oneOf("request", "approve", "reject"),
+        nonce: c.text,
+        signed: c.bytes,
+      }),
+    ),
+  }),
+)
+
+export class Approvals {
+  readonly #vault: RecordVault
+  /** The task that consumed each nonce. */
+  readonly #spent: Map<string, string> = new Map()
+
+  constructor(vault: RecordVault) {
+    this.#vault = vault
+  }
+
+  restore({ taskId, words }: TaskApprovals): void {
+    for (const { nonce } of words) this.#spent.set(nonce, taskId)
+  }
+
+  of(taskId: string): readonly SpentWord[] {
+    return this.#vault.read(APPROVALS, utf8(taskId))?.words ?? []
+  }
+
+  /** By another task. */
+  isSpent(nonce: string, taskId: string): boolean {
+    const by = this.#spent.get(nonce)
+    return by !== undefined && by !== taskId
+  }
+
+  /** In the transaction of the verdict. Throws E-APR-003 for a word of another task. */
+  spend(tx: StoreTransaction, taskId: string, words: readonly SpentWord[]): void {
+    if (words.length === 0) return
+    const again = words.find(({ nonce }) => this.isSpent(nonce, taskId))
+    if (again !== undefined) throw new CosignerError("E-APR-003", { approver: again.approver, nonce: again.nonce })
+    tx.put(APPROVALS, utf8(taskId), { taskId, words })
+    tx.remember(
+      () => this.restore({ taskId, words }),
+      () => this.#release(words),
+    )
+  }
+
+  /** With the record of the task. */
+  forget(tx: StoreTransaction, taskId: string): void {
+    const words = this.of(taskId)
+    if (words.length === 0) return
+    tx.remove(APPROVALS, utf8(taskId))
+    tx.remember(
+      () => this.#release(words),
+      () => this.restore({ taskId, words }),
+    )
+  }
+
+  #release(words: readonly SpentWord[]): void {
+    for (const { nonce } of words) this.#spent.delete(nonce)
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Whether people agree with one task: waits for their words where the rules ask for them, tells WaaS what is missing, and hears a
+ * rejection for as long as nothing was signed. Which words are needed is the rules' to say, which count is words.ts's.
+ */
+import { toHex } from "../bytes.ts"
+import type { GroupPublic } from "../keys/group.ts"
+import type { Awaited, Decision } from "../policy/decision.ts"
+import { NOBODY, type Presented } from "../policy/people.ts"
+import type { Task } from "../wire/task.ts"
+import { type Intents, NO_INTENTS } from "./intents.ts"
+import { mailbox } from "./mailbox.ts"
+import { type Refusal, refuse } from "./plan.ts"
+import type { TaskPorts } from "./ports.ts"
+import { subjectOf } from "./subject.ts"
+import { presentedBy, spentWord, TaskWords } from "./words.ts"
+
+export class Consent {
+  readonly #task: Task
+  readonly #digest: string
+  readonly #ports: TaskPorts
+  readonly #onVeto: (reason: string) => void
+  readonly #news = mailbox<true>()
+  #group: GroupPublic | undefined
+  #intents: Intents = NO_INTENTS
+  #words: TaskWords | undefined
+  #awaited: readonly Awaited[] = []
+
+  /** `onVeto`: a member of a group that had to approve rejects what is approved already. */
+  constructor(task: Task, digest: string, ports: TaskPorts, onVeto: (reason: string) => void) {
+    this.#task = task
+    this.#digest = digest
+    this.#ports = ports
+    this.#onVeto = onVeto
+  }
+
+  /** From now on it is known what a word must be about. What came before is said again by WaaS, which is told what is missing. */
+  begin(group: GroupPublic | undefined, intents: Intents): void {
+    const ports = this.#ports
+    this.#group = group
+    this.#intents = intents
+    const epoch = group && toHex(group.epochId)
+    const subject = subjectOf(this.#task, this.#digest, epoch, intents)
+    this.#words = new TaskWords(subject, () => ports.intents.names.people, ports.now())
+  }
+
+  /** A word that WaaS brought. */
+  take(signed: Uint8Array): void {
+    const { log, now } = this.#ports
+    const taken = this.#words?.take(signed, now())
+    if (taken === undefined) return
+    if (taken !== true) return log.debug("a word of a person does not count", { task: this.#task.task_id, why: taken })
+    this.#news.put(true)
+    const state = this.#ports.journal.get(this.#task.task_id)?.state
+    if (state !== "approved" && state !== "running") return
+    const { vetoed } = this.#evaluate(this.presented())
+    if (vetoed !== undefined) this.#onVeto(vetoed)
+  }
+
+  /** Returns once somebody said something new, or with the signal. */
+  async more(awaited: readonly Awaited[], stop: AbortSignal): Promise<void> {
+    this.#awaited = awaited
+    this.tell()
+    await this.#news.next(stop)
+    if (!stop.aborted) this.#awaited = []
+  }
+
+  /** To WaaS, which then brings what it has: at once, and again whenever it was out of touch. */
+  tell(): void {
+    if (this.#awaited.length === 0) return
+    this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, awaited: this.#awaited })
+  }
+
+  /** Why the task ended with its deadline, where that is what it still waited for. */
+  late(): Refusal | undefined {
+    if (this.#awaited.length === 0) return undefined
+    return refuse("E-APR-001", { missing: this.#awaited.map(wordsOf).join(", ") })
+  }
+
+  standing() {
+    return this.#words?.standing(this.#ports.now()) ?? []
+  }
+
+  /** The decision over what stands at this moment, with what it consumes; in the transaction that writes it. */
+  decide(isSpent: (nonce: string) => boolean, evaluate: (presented: Presented) => Decision): Decision {
+    const words = this.#words?.standing(this.#ports.now(), isSpent) ?? []
+    const decision = evaluate(presentedBy(words))
+    return words.length === 0 ? decision : { ...decision, words: words.map(spentWord) }
+  }
+
+  /** What was consumed with the verdict, verified again, and what stands beside it. */
+  presented(): Presented {
+    if (this.#words === undefined) return NOBODY
+    const consumed = this.#ports.journal.words(this.#task.task_id).map(({ signed }) => signed)
+    return presentedBy([...this.#words.recall(consumed), ...this.standing()])
+  }
+
+  #evaluate(presented: Presented): Decision {
+    const { risk, journal, now } = this.#ports
+    return risk.evaluate(this.#task, this.#group, journal.usage, now(), this.#intents, presented)
+  }
+}
+
+const wordsOf = (one: Awaited): string =>
+  one.kind === "request"
+    ? "the signed word of whoever asks for it"
+    : `${one.min - one.by.length} more of ${one.group}${one.by.length === 0 ? "" : ` (${one.by.join(", ")} approved)`}`

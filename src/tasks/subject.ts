@@ -1,0 +1,67 @@
+/**
+ * What a statement about a task is about, and what the task does in words that every node and every approver's own binary finds alike:
+ * of the payloads what this release reads in them, without names of anybody's file and without notes; of everything else the document.
+ */
+import { readingLines, type StatementSubject } from "../approvals/statement.ts"
+import { intentText } from "../intent/text.ts"
+import type { KeyReshareTask, KeySignTask, Task } from "../wire/task.ts"
+import { type Intents, taskIntentHash } from "./intents.ts"
+
+/** `digest`: of the document (wire/task.ts). `epoch`: of the share that signs, hex; of a KeySign alone, since others make epochs. */
+export function subjectOf(task: Task, digest: string, epoch: string | undefined, intents: Intents): StatementSubject {
+  return {
+    task: task.task_id,
+    document: digest,
+    intent: taskIntentHash(intents),
+    group: groupOf(task),
+    epoch: task.type === "KeySign" ? epoch : undefined,
+    reading: readingLines(wordsOf(task, intents)),
+  }
+}
+
+function groupOf(task: Task): string | undefined {
+  switch (task.type) {
+    case "KeyGen":
+    case "KeySign":
+      return task.group_id
+    case "KeyReshare":
+      return task.new_group_id
+    case "KeyShareSign":
+      return undefined
+  }
+}
+
+function wordsOf(task: Task, intents: Intents): readonly string[] {
+  switch (task.type) {
+    case "KeyGen":
+      return [
+        `make a new key on ${task.curve}: any ${task.threshold} of these ${task.node_ids.length} nodes sign`,
+        ...task.node_ids.map((id) => `node ${id}`),
+      ]
+    case "KeySign":
+      return signWords(task, intents)
+    case "KeyReshare":
+      return reshareWords(task)
+    case "KeyShareSign":
+      return task.details.map(({ group_id }) => `prove the share of group ${group_id}`)
+  }
+}
+
+function signWords({ messages }: KeySignTask, intents: Intents): readonly string[] {
+  const read = intents.flatMap(({ reading: { notes: _, ...reading } }) => intentText(reading))
+  const blind = messages.flatMap(({ bip32_path, msg_hash }, i) =>
+    intents.some(({ messages: own }) => own.includes(i))
+      ? []
+      : [`sign at ${bip32_path} what nobody can read: ${msg_hash}`],
+  )
+  return [...read, ...blind]
+}
+
+function reshareWords(task: KeyReshareTask): readonly string[] {
+  const { new_threshold, new_node_ids, old_group_id, root_pub_key } = task
+  return [
+    `${task.mode === "replace" ? "give new shares of" : "give to another group"} the key ${root_pub_key} of group ${old_group_id}`,
+    `from then on any ${new_threshold} of these ${new_node_ids.length} nodes sign`,
+    ...new_node_ids.map((id) => `node ${id}`),
+  ]
+}

@@ -1,0 +1,110 @@
+/**
+ * The words of people on one task (approvals.md 3): those that WaaS brought and this node verified. Order, repetition and doubles
+ * change nothing: of each person's words of one kind the one that holds longest is kept. What is not verified leaves no trace but a
+ * line in the log, and costs at most so many verifications a second.
+ */
+import { decodeSignedStatement, encodeSignedStatement } from "../approvals/approver.ts"
+import { isUnfit, type StatementSubject } from "../approvals/statement.ts"
+import { isInTime, type Word, wordOn } from "../approvals/word.ts"
+import { type Bytes, toHex } from "../bytes.ts"
+import { sha256 } from "../crypto/frame.ts"
+import type { SpentWord } from "../policy/decision.ts"
+import type { People, Presented } from "../policy/people.ts"
+import { TokenBucket } from "../tokenBucket.ts"
+
+/** Beyond it a word waits until WaaS says it again; verifying one costs about a millisecond. */
+const VERIFICATIONS = { burst: 256, perSecond: 16 }
+/** Of what did not count: more are verified again instead of remembered. */
+const REMEMBERED = 4096
+
+export class TaskWords {
+  readonly #subject: StatementSubject
+  readonly #people: () => People
+  readonly #bucket: TokenBucket
+  readonly #seen: Set<string> = new Set()
+  /** By approver and kind. */
+  readonly #words: Map<string, Word> = new Map()
+  /** Whose keys the words were verified with. */
+  #verifiedWith: People
+
+  /** `people` are those of the moment: the rules can be read again. */
+  constructor(subject: StatementSubject, people: () => People, nowMs: number) {
+    this.#subject = subject
+    this.#people = people
+    this.#verifiedWith = people()
+    this.#bucket = new TokenBucket(VERIFICATIONS, nowMs)
+  }
+
+  get subject(): StatementSubject {
+    return this.#subject
+  }
+
+  /** True where it says something new that counts; a text where it does not count, and why; undefined where it was known. */
+  take(bytes: Uint8Array, nowMs: number): true | string | undefined {
+    this.#verifyAgain()
+    const name = toHex(sha256(bytes))
+    if (this.#seen.has(name)) return undefined
+    const word = this.#verified(bytes, nowMs)
+    if (word === undefined) return undefined
+    if (this.#seen.size >= REMEMBERED) this.#seen.clear()
+    this.#seen.add(name)
+    if (isUnfit(word)) return word.problem
+    const { approver, decision, notAfter } = word.statement
+    const key = `${decision} ${approver}`
+    const known = this.#words.get(key)
+    if (known !== undefined && known.statement.notAfter >= notAfter) return undefined
+    this.#words.set(key, word)
+    return true
+  }
+
+  #verified(bytes: Uint8Array, nowMs: number) {
+    const signed = decodeSignedStatement(bytes)
+    if (isUnfit(signed)) return signed
+    if (this.#bucket.tokens(nowMs) < 1) return undefined
+    const word = wordOn(signed, this.#subject, this.#people().approvers)
+    // What failed before its signature was looked at cost nothing worth counting.
+    this.#bucket.charge(1)
+    return word
+  }
+
+  /** Words that count at this moment, under the keys of this moment. `isSpent`: by its nonce, for another task. */
+  standing(nowMs: number, isSpent: (nonce: string) => boolean = () => false): readonly Word[] {
+    this.#verifyAgain()
+    return [...this.#words.values()].filter((word) => isInTime(word, nowMs) && !isSpent(word.statement.nonce))
+  }
+
+  /** Where the file has other people by now: who is gone, or has another key, has said nothing. */
+  #verifyAgain(): void {
+    const people = this.#people()
+    if (people === this.#verifiedWith) return
+    this.#verifiedWith = people
+    this.#seen.clear()
+    for (const [key, word] of this.#words) {
+      if (isUnfit(wordOn(word.signed, this.#subject, people.approvers))) this.#words.delete(key)
+    }
+  }
+
+  /** What was consumed with the approval: its time may have passed since; its keys must still be those of the file. */
+  recall(consumed: readonly Bytes[]): readonly Word[] {
+    const { approvers } = this.#people()
+    return consumed.flatMap((bytes) => {
+      const signed = decodeSignedStatement(bytes)
+      const word = isUnfit(signed) ? signed : wordOn(signed, this.#subject, approvers)
+      return isUnfit(word) ? [] : [word]
+    })
+  }
+}
+
+export function presentedBy(words: readonly Word[]): Presented {
+  const by = (decision: Word["statement"]["decision"]): ReadonlySet<string> =>
+    new Set(words.filter(({ statement }) => statement.decision === decision).map(({ statement }) => statement.approver))
+  return { requestedBy: by("request"), approvedBy: by("approve"), rejectedBy: by("reject") }
+}
+
+/** As the journal keeps it. */
+export const spentWord = ({ statement, signed }: Word): SpentWord => ({
+  approver: statement.approver,
+  decision: statement.decision,
+  nonce: statement.nonce,
+  signed: encodeSignedStatement(signed),
+})
