@@ -37,3 +37,47 @@ export async function readBounded(response: Response, maxBytes: number): Promise
   }
   return Buffer.concat(chunks)
 }
+
+interface FormPost {
+  readonly url: string
+  readonly form: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly proxy?: string | undefined
+  readonly timeoutMs: number
+  /** The caller's own end. */
+  readonly signal: AbortSignal
+}
+
+/** `late`: the time was up. Otherwise the runtime's error, of which only its name may be told: its text may repeat the address. */
+type FormAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly late: boolean; readonly error: unknown }
+
+/** One POST of a form. The connection ends with it, whatever of the answer `read` has left unread. */
+export async function postForm<T>(
+  fetch: Fetch,
+  { url, form, headers = {}, proxy, timeoutMs, signal }: FormPost,
+  read: (response: Response) => T | Promise<T>,
+): Promise<FormAnswer<T>> {
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort("timeout"), timeoutMs)
+  const onAbort = () => abort.abort("outside")
+  signal.addEventListener("abort", onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    const response = await fetch(url, {
+      ...requestOptions(proxy),
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", ...AS_IT_IS, ...headers },
+      body: new URLSearchParams({ ...form }).toString(),
+      signal: abort.signal,
+    })
+    return { ok: true, value: await read(response) }
+  } catch (error) {
+    return { ok: false, late: abort.signal.reason === "timeout", error }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener("abort", onAbort)
+    abort.abort("done")
+  }
+}

@@ -3,18 +3,12 @@
  * proxy of the environment used, nothing unpacked. Every way of failing is a typed value.
  */
 import { errnoOf } from "../files.ts"
-import { AS_IT_IS, type Fetch, readBounded, requestOptions } from "../outbound.ts"
+import { type Fetch, postForm, readBounded } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { HttpAnswer, NoDecision, TryCode } from "./answer.ts"
 
 /** Answers are one token; the largest known ones have two kilobytes. */
 export const MAX_ANSWER_BYTES = 256 * 1024
-
-const OURS: Readonly<Record<string, string>> = {
-  "content-type": "application/x-www-form-urlencoded",
-  accept: "*/*",
-  ...AS_IT_IS,
-}
 
 export async function postToken(
   fetch: Fetch,
@@ -23,33 +17,17 @@ export async function postToken(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<HttpAnswer | NoDecision> {
-  // Its own controller, so that leaving early also ends the connection.
-  const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort("timeout"), timeoutMs)
-  const onAbort = () => abort.abort("outside")
-  signal.addEventListener("abort", onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    const response = await fetch(address, {
-      ...requestOptions(),
-      method: "POST",
-      headers: OURS,
-      body: new URLSearchParams({ [FORM_FIELD]: token }).toString(),
-      signal: abort.signal,
-    })
+  const form = { [FORM_FIELD]: token }
+  const post = { url: address, form, headers: { accept: "*/*" }, timeoutMs, signal }
+  const answer = await postForm(fetch, post, async (response) => {
     if (response.status >= 300 && response.status < 400) return failed("E-RSK-112", `HTTP ${response.status}`)
     // Bytes that are no UTF-8 become marks, and then no token.
     const body = (await readBounded(response, MAX_ANSWER_BYTES))?.toString("utf8")
     if (body === undefined) return failed("E-RSK-113", `${MAX_ANSWER_BYTES} bytes`)
     return { status: response.status, body, dateMs: dateOf(response) }
-  } catch (error) {
-    if (abort.signal.reason === "timeout") return failed("E-RSK-111", `${timeoutMs / 1000} s`)
-    return failed("E-RSK-110", nameOf(error))
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener("abort", onAbort)
-    abort.abort("done")
-  }
+  })
+  if (answer.ok) return answer.value
+  return answer.late ? failed("E-RSK-111", `${timeoutMs / 1000} s`) : failed("E-RSK-110", nameOf(answer.error))
 }
 
 function dateOf(response: Response): number | undefined {

@@ -3,12 +3,12 @@
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
 import { type Listen, parseListen, readToken } from "../config/listen.ts"
-import { requireOwner } from "../config/portOwner.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type StatusDocument, statusSchema } from "../ops/port/documents.ts"
 import { sleep } from "../sleep.ts"
 import { command, flag } from "./command.ts"
+import { requireOwner } from "./portOwner.ts"
 import { statusLines } from "./statusText.ts"
 
 /** Not ready. An unreachable node ends the command with 2, through its error. */

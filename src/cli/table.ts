@@ -320,6 +320,27 @@ export const table: readonly Row[] = [
     summary: "Write the profile of a client, and make its API key",
     load: async () => (await import("./client/init.ts")).init,
   },
+  { path: ["client", "project"], summary: "Projects: each fixes threshold and nodes of its vaults' groups" },
+  {
+    path: ["client", "project", "create"],
+    summary: "Make a project",
+    load: async () => (await import("./client/project.ts")).create,
+  },
+  {
+    path: ["client", "project", "list"],
+    summary: "List the projects",
+    load: async () => (await import("./client/project.ts")).list,
+  },
+  {
+    path: ["client", "project", "show"],
+    summary: "Show a project",
+    load: async () => (await import("./client/project.ts")).show,
+  },
+  {
+    path: ["client", "project", "rename"],
+    summary: "Give a project another name",
+    load: async () => (await import("./client/project.ts")).rename,
+  },
   { path: ["client", "vault"], summary: "The vaults: names for keys" },
   {
     path: ["client", "vault", "create"],
@@ -335,6 +356,11 @@ export const table: readonly Row[] = [
     path: ["client", "vault", "show"],
     summary: "Show a vault and its root keys",
     load: async () => (await import("./client/vault.ts")).show,
+  },
+  {
+    path: ["client", "vault", "rename"],
+    summary: "Give a vault another name",
+    load: async () => (await import("./client/vault.ts")).rename,
   },
   { path: ["client", "group"], summary: "The groups of nodes that hold a vault's keys" },
   {
@@ -382,6 +408,11 @@ export const table: readonly Row[] = [
     path: ["client", "wallet", "show"],
     summary: "Show a wallet",
     load: async () => (await import("./client/wallet.ts")).show,
+  },
+  {
+    path: ["client", "wallet", "rename"],
+    summary: "Give a wallet another name",
+    load: async () => (await import("./client/wallet.ts")).rename,
   },
   { path: ["client", "address"], summary: "Addresses, each derived again" },
   {

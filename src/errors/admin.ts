@@ -40,7 +40,7 @@ export const adminCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `the node does not take this admin command: ${d.problem}`,
-    next: "use the same version of this program as the node: cosigner version, and the node's log",
+    next: "use the same version of this program as the node: `cosigner version` says this one's, and the first lines of the node's log its own",
   }),
   "E-ADM-007": entry<{ readonly reason: string }>({
     kind: "fault",

@@ -1,6 +1,6 @@
 /** One POST of one event to one server. Taken means HTTP 200 or 201; the body of the answer is nobody's business. */
 import { errnoOf } from "../files.ts"
-import { AS_IT_IS, type Fetch, requestOptions } from "../outbound.ts"
+import { type Fetch, postForm } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
 import type { EventServer } from "./servers.ts"
 
@@ -21,32 +21,18 @@ export async function deliver(
   token: string,
   signal: AbortSignal,
 ): Promise<NotTaken | undefined> {
-  const abort = new AbortController()
+  const { url, proxy } = server
   const timeoutMs = server.requestTimeoutSeconds * 1000
-  const timer = setTimeout(() => abort.abort("timeout"), timeoutMs)
-  const onAbort = () => abort.abort("outside")
-  signal.addEventListener("abort", onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    const response = await fetch(server.url, {
-      ...requestOptions(server.proxy),
-      method: "POST",
-      headers: { "content-type": "application/x-www-form-urlencoded", ...AS_IT_IS },
-      body: new URLSearchParams({ [FORM_FIELD]: token }).toString(),
-      signal: abort.signal,
-    })
-    const { status } = response
-    if (status === 200 || status === 201) return undefined
-    return { reason: `HTTP ${status}`, isOfEvent: OF_EVENT.has(status) }
-  } catch (error) {
-    if (abort.signal.reason === "timeout") return unreached(`no answer within ${timeoutMs / 1000} s`)
-    return unreached(errnoOf(error) ?? (error instanceof Error ? error.name : "unknown error"))
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener("abort", onAbort)
-    // Ends the connection, and with it a body that nobody reads.
-    abort.abort("done")
+  // Of the answer the status alone is read.
+  const post = { url, proxy, form: { [FORM_FIELD]: token }, timeoutMs, signal }
+  const answer = await postForm(fetch, post, ({ status }) => status)
+  if (answer.ok) {
+    const { value: status } = answer
+    return status === 200 || status === 201 ? undefined : { reason: `HTTP ${status}`, isOfEvent: OF_EVENT.has(status) }
   }
+  if (answer.late) return unreached(`no answer within ${timeoutMs / 1000} s`)
+  const { error } = answer
+  return unreached(errnoOf(error) ?? (error instanceof Error ? error.name : "unknown error"))
 }
 
 const unreached = (reason: string): NotTaken => ({ reason, isOfEvent: false })

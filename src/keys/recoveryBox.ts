@@ -5,7 +5,7 @@
  * The format binds nothing to the box, so whoever opens one must compare the share with its public key: recoverySet.ts.
  */
 import { createCipheriv, createDecipheriv, pbkdf2Sync } from "node:crypto"
-import { type Bytes, beToBig, bigToBe, concat, copy, toHex, utf8 } from "../bytes.ts"
+import { type Bytes, beToBig, bigToBe, concat, toHex, utf8 } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import type { Rng } from "../crypto/random.ts"
 import { CosignerError } from "../errors.ts"
@@ -71,7 +71,7 @@ function seal(key: Secret, nonce: Bytes, curve: CurveName, share: Secret): Bytes
   const scalar = curveNamed(curve).decodeScalar(share.expose())
   if (scalar === undefined) throw new RangeError("a share is 32 bytes below the group order")
   using bytes = Secret.take(bigToBe(scalar, 32))
-  using plain = Secret.take(utf8(JSON.stringify({ encrypted_share: Buffer.from(bytes.expose()).toString("base64") })))
+  using plain = Secret.take(utf8(JSON.stringify({ encrypted_share: bytes.expose().toBase64() })))
   const cipher = createCipheriv("aes-256-gcm", key.expose(), nonce)
   return concat(nonce, cipher.update(plain.expose()), cipher.final(), cipher.getAuthTag())
 }
@@ -127,10 +127,15 @@ function decrypt(box: Bytes, key: Secret): Secret | undefined {
 /** The share's bytes from the JSON around them in versions 2 and 3. */
 function unwrap(plain: Secret): Secret | undefined {
   try {
-    const inner: unknown = JSON.parse(Buffer.from(plain.expose()).toString("utf8"))
+    const inner: unknown = JSON.parse(new TextDecoder().decode(plain.expose()))
     if (typeof inner !== "object" || inner === null || !("encrypted_share" in inner)) return undefined
     const { encrypted_share: text } = inner
-    return typeof text === "string" ? Secret.take(copy(Buffer.from(text, "base64"))) : undefined
+    if (typeof text !== "string") return undefined
+    // a slice of a pool that others get next
+    const decoded = Buffer.from(text, "base64")
+    const share = Secret.from(decoded)
+    decoded.fill(0)
+    return share
   } catch {
     return undefined
   }
@@ -140,7 +145,12 @@ function deriveKey(password: Secret, kdf: RecoveryKdf): Secret {
   const hash = HASHES.get(kdf.hashType)
   if (hash === undefined) throw new TypeError("a Kdf has a known hash")
   const trimmed = trimmedPassword(password.expose())
-  return Secret.from(pbkdf2Sync(trimmed, kdf.salt, kdf.iterations, kdf.length, hash.digest))
+  const derived = pbkdf2Sync(trimmed, kdf.salt, kdf.iterations, kdf.length, hash.digest)
+  try {
+    return Secret.from(derived)
+  } finally {
+    derived.fill(0)
+  }
 }
 
 /** A view without ASCII white space at both ends, as the vendor's tool reads a typed password. */

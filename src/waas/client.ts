@@ -5,6 +5,7 @@
 import { fromHex, toHex } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError, errorText } from "../errors.ts"
+import { errnoOf } from "../files.ts"
 import type { Secret } from "../secret.ts"
 import type { SignatureType } from "../wire/task.ts"
 import { signedHash } from "./api/canonical.ts"
@@ -26,6 +27,14 @@ interface ClientOptions {
 export interface Page<T> {
   readonly data: readonly T[]
   readonly pagination: { readonly before: string; readonly after: string; readonly total_count: number }
+}
+
+export interface ProjectObject {
+  readonly project_id: string
+  readonly name: string
+  readonly participants: number
+  readonly threshold: number
+  readonly created_timestamp: number
 }
 
 export interface VaultObject {
@@ -197,7 +206,14 @@ export interface Client {
   readonly organisation: () => Promise<{ readonly org_id: string; readonly name: string }>
   readonly vaults: (query: Query) => Promise<Page<VaultObject>>
   readonly vault: (vaultId: string) => Promise<VaultObject>
-  readonly createVault: (name: string) => Promise<VaultObject>
+  readonly createVault: (name: string, projectId?: string) => Promise<VaultObject>
+  readonly renameVault: (vaultId: string, name: string) => Promise<VaultObject>
+  readonly projects: (query: Query) => Promise<Page<ProjectObject>>
+  readonly project: (projectId: string) => Promise<ProjectObject>
+  readonly createProject: (
+    project: Pick<ProjectObject, "name" | "participants" | "threshold">,
+  ) => Promise<ProjectObject>
+  readonly renameProject: (projectId: string, name: string) => Promise<ProjectObject>
   /** The records as import-share writes them. */
   readonly importGroup: (vaultId: string, records: readonly unknown[]) => Promise<GroupObject>
   readonly createGroup: (vaultId: string, group: NewGroup) => Promise<GroupObject>
@@ -216,6 +232,7 @@ export interface Client {
   readonly signRequest: (vaultId: string, id: string, wait?: number) => Promise<SignRequestObject>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
   readonly createWallet: (vaultId: string, name: string) => Promise<WalletObject>
+  readonly renameWallet: (walletId: string, name: string) => Promise<WalletObject>
   readonly wallet: (walletId: string) => Promise<WalletObject>
   readonly wallets: (query: Query) => Promise<Page<WalletObject>>
   readonly createAddresses: (walletId: string, wanted: NewAddresses) => Promise<readonly AddressObject[]>
@@ -263,11 +280,20 @@ export function createClient(options: ClientOptions): Client {
   // The answers' shapes are the server's own (shapes.ts), and their signature says that they are its.
   const ask = async <T>(...args: Parameters<typeof call>): Promise<T> => (await call(...args)) as T
   const vaults = "/wallets/mpc/vaults"
+  const projects = "/wallets/mpc/projects"
   return {
     organisation: () => ask("GET", "/organizations/info"),
     vaults: (query) => ask("GET", vaults, { vault_type: "Org-Controlled", ...query }),
     vault: (id) => ask("GET", `${vaults}/${id}`),
-    createVault: (name) => ask("POST", vaults, {}, { name, vault_type: "Org-Controlled" }),
+    createVault: (name, project) => {
+      const kind = { name, vault_type: "Org-Controlled" }
+      return ask("POST", vaults, {}, project === undefined ? kind : { ...kind, project_id: project })
+    },
+    renameVault: (id, name) => ask("PUT", `${vaults}/${id}`, {}, { name }),
+    projects: (query) => ask("GET", projects, query),
+    project: (id) => ask("GET", `${projects}/${id}`),
+    createProject: (project) => ask("POST", projects, {}, project),
+    renameProject: (id, name) => ask("PUT", `${projects}/${id}`, {}, { name }),
     importGroup: (id, records) => ask("POST", `${vaults}/${id}/key_share_holder_groups/import`, {}, { records }),
     createGroup: (id, group) => ask("POST", `${vaults}/${id}/key_share_holder_groups`, {}, group),
     group: (id, groupId) => ask("GET", `${vaults}/${id}/key_share_holder_groups/${groupId}`),
@@ -290,6 +316,7 @@ export function createClient(options: ClientOptions): Client {
       const kind = { wallet_type: "MPC", wallet_subtype: "Org-Controlled" }
       return ask("POST", "/wallets", {}, { ...kind, name, vault_id: id })
     },
+    renameWallet: (id, name) => ask("PUT", `/wallets/${id}`, {}, { wallet_type: "MPC", name }),
     wallet: (id) => ask("GET", `/wallets/${id}`),
     wallets: (query) => ask("GET", "/wallets", query),
     createAddresses: (id, wanted) => ask("POST", `/wallets/${id}/addresses`, {}, wanted),
@@ -303,8 +330,17 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, { ...init, redirect: "error" })
   } catch (cause) {
-    throw new CosignerError("E-WAA-013", { url, problem: errorText(cause) }, { cause })
+    throw new CosignerError("E-WAA-013", { url, problem: reachProblem(cause) }, { cause })
   }
+}
+
+/** What keeps a request from its server, in words where the system's name says little. */
+function reachProblem(cause: unknown): string {
+  const code = errnoOf(cause)
+  if (code === "EACCES" || code === "EPERM")
+    return `this process may not connect there (${code}): a firewall, a sandbox or the service's own unit forbids it`
+  if (code === "ENOTFOUND") return "its host has no address (ENOTFOUND)"
+  return code === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : errorText(cause)
 }
 
 function verifyAnswer(responseKey: string, url: string, headers: Headers, answer: string): void {

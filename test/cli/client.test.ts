@@ -12,6 +12,7 @@ import { Secret } from "../../src/secret.ts"
 import { signedHash } from "../../src/waas/api/canonical.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { type AddressObject, createClient, type SignRequestObject, type VaultObject } from "../../src/waas/client.ts"
+import { freePort } from "../support/freePort.ts"
 
 const HD = HDKey.fromMasterSeed(new Uint8Array(32).fill(7))
 const OTHER = HDKey.fromMasterSeed(new Uint8Array(32).fill(8))
@@ -167,6 +168,13 @@ describe("addresses", () => {
     expect(await judged(told(addressOf(HD), { encoding: "ENCODING_P2TR" }))).toBe("E-CLI-032")
     expect(await judged(told(addressOf(HD), { encoding: "ENCODING_OF_NOBODY" }))).toBe("E-CLI-032")
   })
+})
+
+test("a WaaS that is not there is said to be that", async () => {
+  using secret = Secret.from(new Uint8Array(32).fill(1))
+  const baseUrl = `http://127.0.0.1:${freePort()}`
+  const client = createClient({ baseUrl, apiKeyCurve: "ed25519", apiKeySecret: secret, responseKey: undefined })
+  await expect(client.organisation()).rejects.toThrow(/nothing listens there \(ECONNREFUSED\)/)
 })
 
 test("an answer that was kept is not taken again, however well it is signed", async () => {

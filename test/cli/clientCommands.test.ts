@@ -56,6 +56,51 @@ function signing(hd: HDKey, change: (asked: AskedMessage) => AskedMessage = (ask
   }
 }
 
+describe("projects and names", () => {
+  const project = { project_id: "p", name: "payments", participants: 3, threshold: 2, created_timestamp: 1 }
+  const page = (...data: readonly unknown[]) => ({
+    data,
+    pagination: { before: "", after: "", total_count: data.length },
+  })
+  const echo = (over: object) => (body: object) => ({ ...over, ...body })
+  test("a project is made, listed, shown and renamed, and a vault is made in it", async () => {
+    await using waas = lyingWaas({
+      "POST /wallets/mpc/projects": echo(project),
+      "GET /wallets/mpc/projects": page(project),
+      "GET /wallets/mpc/projects/p": project,
+      "PUT /wallets/mpc/projects/p": echo(project),
+      "POST /wallets/mpc/vaults": echo(vaultWith()),
+    })
+    const json = async (...args: readonly string[]) => {
+      const { exit, stdout, stderr } = await waas.client(...args, "--json")
+      expect([exit, stderr]).toEqual([0, ""])
+      return JSON.parse(stdout)
+    }
+    const scheme = ["--threshold", "3", "--participants", "5"]
+    const wanted = { name: "new", threshold: 3, participants: 5 }
+    expect(await json("project", "create", "new", ...scheme)).toMatchObject(wanted)
+    expect(await json("project", "list")).toEqual([project])
+    expect(await json("project", "show", "p")).toEqual(project)
+    expect(await json("project", "rename", "p", "other")).toMatchObject({ name: "other" })
+    expect(await json("vault", "create", "v", "--project", "p")).toMatchObject({ name: "v", project_id: "p" })
+    const lacking = await waas.client("project", "create", "new", "--threshold", "2")
+    expect([lacking.exit, lacking.stderr]).toEqual([1, expect.stringContaining("E-CLI-002")])
+  })
+  test("a vault and a wallet are renamed; an answer about another vault is not believed", async () => {
+    const wallet = { wallet_id: "w", wallet_type: "MPC", wallet_subtype: "Org-Controlled", name: "old", vault_id: "v" }
+    await using waas = lyingWaas({
+      "PUT /wallets/mpc/vaults/v": echo(vaultWith(HD.publicExtendedKey)),
+      "PUT /wallets/mpc/vaults/x": echo(vaultWith(OTHER.publicExtendedKey)),
+      "PUT /wallets/w": echo(wallet),
+    })
+    const renamed = await waas.client("vault", "rename", "v", "cold")
+    expect([renamed.exit, renamed.stdout]).toEqual([0, expect.stringContaining("v  cold\n")])
+    const lied = await waas.client("vault", "rename", "x", "cold")
+    expect([lied.exit, lied.stdout, lied.stderr]).toEqual([5, "", expect.stringContaining("E-CLI-032")])
+    expect((await waas.client("wallet", "rename", "w", "new")).stdout).toBe("w  new  vault v\n")
+  })
+})
+
 describe("sign", () => {
   const sign = ["sign", "--path", PATH, "--message", "hello", "--wait"]
   test("of the vault's key is shown, with what it says", async () => {

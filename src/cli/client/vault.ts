@@ -1,4 +1,4 @@
-/** `cosigner client vault create|list|show` and `cosigner client nodes`. */
+/** `cosigner client vault create|list|show|rename` and `cosigner client nodes`. */
 import { EXIT } from "../../errors/entry.ts"
 import type { HolderObject, Page, VaultObject } from "../../waas/client.ts"
 import { command, integer, optional, required, value, valueOr } from "../command.ts"
@@ -36,11 +36,14 @@ const lines = ({ vault_id, name, root_pubkeys }: VaultObject): readonly string[]
 export const create = command({
   summary: "Make a vault: a name for keys that nodes are yet to make",
   args: { name: required("name", "for people") },
-  options: { profile: profileOption },
+  options: {
+    profile: profileOption,
+    project: value("--project <id>", "the project that fixes threshold and nodes of its main groups"),
+  },
   examples: [["cosigner client vault create treasury", "then: cosigner client group create"]],
   run: async ({ args, options, out }) => {
     using connection = connect(options.profile)
-    const vault = await connection.client.createVault(args.name)
+    const vault = await connection.client.createVault(args.name, options.project)
     out.result(vault, [`Vault: ${vault.vault_id}`, `Next: cosigner client group create --vault ${vault.vault_id} ...`])
     return EXIT.ok
   },
@@ -80,6 +83,19 @@ export const show = command({
       out.note(
         `WaaS alone says so; once compared with a node, put into ${options.profile}: roots = ${JSON.stringify(roots)}`,
       )
+    return EXIT.ok
+  },
+})
+
+export const rename = command({
+  summary: "Give a vault another name",
+  args: { vault: required("vault-id", "as `client vault list` shows it"), name: required("name", "for people") },
+  options: { profile: profileOption },
+  run: async ({ args, options, out }) => {
+    using connection = connect(options.profile)
+    const { client, profile } = connection
+    const vault = checkedVault(await client.renameVault(args.vault, args.name), args.vault, profile)
+    out.result(vault, lines(vault))
     return EXIT.ok
   },
 })

@@ -1,4 +1,4 @@
-/** `cosigner client wallet create|list|show`: names for addresses of one vault. */
+/** `cosigner client wallet create|list|show|rename`: names for addresses of one vault. */
 import { EXIT } from "../../errors/entry.ts"
 import type { WalletObject } from "../../waas/client.ts"
 import { command, required } from "../command.ts"
@@ -48,6 +48,18 @@ export const show = command({
   run: async ({ args, options, out }) => {
     using connection = connect(options.profile)
     const wallet = await connection.client.wallet(args.wallet)
+    out.result(wallet, [line(wallet)])
+    return EXIT.ok
+  },
+})
+
+export const rename = command({
+  summary: "Give a wallet another name",
+  args: { wallet: required("wallet-id", "as `client wallet list` shows it"), name: required("name", "for people") },
+  options: { profile: profileOption },
+  run: async ({ args, options, out }) => {
+    using connection = connect(options.profile)
+    const wallet = await connection.client.renameWallet(args.wallet, args.name)
     out.result(wallet, [line(wallet)])
     return EXIT.ok
   },
