@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { EXIT } from "../errors/entry.ts"
+import { auditAct } from "../kit/demo/audit.ts"
 import { type Deployment, deploy } from "../kit/demo/deployment.ts"
 import { intentScenario } from "../kit/demo/intents.ts"
 import { generateKeys, makeVault } from "../kit/demo/keys.ts"
@@ -23,7 +24,7 @@ export const demo = command({
     "Runs this program as one WaaS and three nodes, as separate processes on loopback, in a temporary folder. They generate",
     "a 2-of-3 vault on both curves and sign real transactions with each pair of nodes, one of which is killed in between.",
     "Rules, a callback server and what the nodes read in transactions stop what was not meant to be signed.",
-    "Then one is lost for good, and the others reshare the keys to a new set of nodes.",
+    "Then one is lost for good, and the others reshare the keys to a new set of nodes. In the end every node's log is verified.",
   ].join("\n"),
   options: {
     keep: flag("--keep", "keep the folder: databases, configurations and logs"),
@@ -102,4 +103,7 @@ async function runDemo(deployment: Deployment, report: DemoReport): Promise<void
 
   report.scenario("Recovery: a node is backed up, wiped and restored; then the root key is put together offline")
   await recoveryAct(self, deployment, after, report, [two, three, newcomer])
+
+  report.scenario("Evidence: the log of each node, exported and verified offline")
+  await auditAct(self, deployment, report, [two, three, newcomer])
 }

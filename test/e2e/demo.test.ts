@@ -138,6 +138,8 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   const made = steps.map((step) => step["step"])
   expect(made).toEqual(expect.arrayContaining(["backup", "wipe", "restore", "refresh", "export"]))
   expect(steps.find((step) => step["step"] === "reconstruct")).toMatchObject({ matches: true })
+  const logs = steps.filter((step) => step["step"] === "audit")
+  expect(logs.map(({ leaves }) => Number(leaves) > 10)).toEqual([true, true, true])
 
   const signatures = steps.filter((step) => step["step"] === "sign")
   for (const step of signatures) expect(verifies(step)).toBe(true)
