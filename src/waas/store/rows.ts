@@ -1,40 +1,51 @@
-/** Rows of waas.db: a record as JSON beside the columns that it is searched and ordered by. */
-import type { Database, SQLQueryBindings } from "bun:sqlite"
+/** Rows of the store: a record as JSON beside the columns that it is searched and ordered by. */
 import { hasSums, sumOf } from "./integrity.ts"
+import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
 import type { PageQuery, Slice } from "./store.ts"
 
 export interface Filter {
   readonly where: string
-  readonly values: readonly SQLQueryBindings[]
+  readonly values: readonly SqlValue[]
 }
 
 interface StoredRow {
-  readonly seq: number
+  /** A text where the database has numbers that are larger than ours. */
+  readonly seq: number | string
   readonly body: string
 }
 
-// The file is this program's own, of a schema version that was checked: what was written is what is read.
+// The database is this program's own, of a schema version that was checked: what was written is what is read.
 export const decode = <T>(body: string): T => JSON.parse(body) as T
 
+export async function rowOf<T>(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<T | undefined> {
+  return (await rowsOf<T>(db, sql, ...values))[0]
+}
+
+export async function rowsOf<T>(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<readonly T[]> {
+  const rows = await db.all<{ readonly body: string }>(sql, values)
+  return rows.map((row) => decode<T>(row.body))
+}
+
+/** A record with a known id replaces the earlier one. */
 export function upsert(
-  db: Database,
   table: string,
   id: string,
-  columns: Readonly<Record<string, SQLQueryBindings>>,
+  columns: Readonly<Record<string, SqlValue>>,
   body: object,
-): void {
+): Statement {
   const text = JSON.stringify(body)
   const sum = hasSums(table) ? { sum: sumOf({ id, body: text, ...blobsOf(columns) }) } : {}
   const all = { id, ...columns, body: text, ...sum }
   const names = Object.keys(all)
   const updates = names.filter((name) => name !== "id").map((name) => `${name} = excluded.${name}`)
   const marks = names.map(() => "?").join(", ")
-  db.query(
-    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
-  ).run(...Object.values(all))
+  return {
+    sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks}) ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
+    values: Object.values(all),
+  }
 }
 
-const blobsOf = (columns: Readonly<Record<string, SQLQueryBindings>>) => {
+const blobsOf = (columns: Readonly<Record<string, SqlValue>>) => {
   const { document, signature } = columns
   return document instanceof Uint8Array && signature instanceof Uint8Array ? { document, signature } : {}
 }
@@ -48,42 +59,37 @@ export function all(...conditions: readonly (readonly [sql: string, value: strin
 /** A page costs the same however long its list is: of a longer one it tells that it has so many (formats.md 7.3). */
 export const MOST_COUNTED = 10_000
 
-export function pageOf<T>(db: Database, table: string, filter: Filter, query: PageQuery): Slice<T> {
-  const rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]): readonly StoredRow[] =>
-    db
-      .query<StoredRow, SQLQueryBindings[]>(
-        `SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`,
-      )
-      .all(...filter.values, ...values, limit)
-  const found = rowsOfPage(rows, query)
+type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => Promise<readonly StoredRow[]>
+
+export async function pageOf<T>(db: SqlDatabase, table: string, filter: Filter, query: PageQuery): Promise<Slice<T>> {
+  const rows: Rows = (extra, order, limit, ...values) =>
+    db.all<StoredRow>(`SELECT seq, body FROM ${table} WHERE ${filter.where} ${extra} ORDER BY seq ${order} LIMIT ?`, [
+      ...filter.values,
+      ...values,
+      limit,
+    ])
+  const found = await rowsOfPage(rows, query)
   const first = found.at(0)?.seq
   const last = found.at(-1)?.seq
-  const count = db
-    .query<{ total: number }, SQLQueryBindings[]>(
-      `SELECT count(*) AS total FROM (SELECT 1 FROM ${table} WHERE ${filter.where} LIMIT ${MOST_COUNTED})`,
-    )
-    .get(...filter.values)
+  const [newer, older, count] = await Promise.all([
+    first === undefined ? [] : rows("AND seq > ?", "ASC", 1, Number(first)),
+    last === undefined ? [] : rows("AND seq < ?", "DESC", 1, Number(last)),
+    db.all<{ readonly total: number | string }>(
+      `SELECT count(*) AS total FROM (SELECT 1 FROM ${table} WHERE ${filter.where} LIMIT ${MOST_COUNTED}) AS counted`,
+      filter.values,
+    ),
+  ])
   return {
     items: found.map((row) => decode<T>(row.body)),
-    before: first !== undefined && rows("AND seq > ?", "ASC", 1, first).length > 0 ? first : undefined,
-    after: last !== undefined && rows("AND seq < ?", "DESC", 1, last).length > 0 ? last : undefined,
-    total: count?.total ?? 0,
+    before: newer.length > 0 ? Number(first) : undefined,
+    after: older.length > 0 ? Number(last) : undefined,
+    total: Number(count[0]?.total ?? 0),
   }
 }
 
-type Rows = (extra: string, order: "ASC" | "DESC", limit: number, ...values: number[]) => readonly StoredRow[]
-
-function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): readonly StoredRow[] {
+async function rowsOfPage(rows: Rows, { limit, after, before }: PageQuery): Promise<readonly StoredRow[]> {
   if (after !== undefined) return rows("AND seq < ?", "DESC", limit, after)
   if (before === undefined) return rows("", "DESC", limit)
-  const upwards = before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before)
+  const upwards = await (before === "infinity" ? rows("", "ASC", limit) : rows("AND seq > ?", "ASC", limit, before))
   return [...upwards].reverse()
-}
-
-/** How the parts of the store read; what SQLite throws is E-WAA-006. */
-export interface RowReaders {
-  readonly rowOf: <T>(sql: string, ...values: SQLQueryBindings[]) => T | undefined
-  readonly rowsOf: <T>(sql: string, ...values: SQLQueryBindings[]) => readonly T[]
-  readonly page: <T>(table: string, filter: Filter, query: PageQuery) => Slice<T>
-  readonly guarded: <T>(work: () => T) => T
 }

@@ -1,52 +1,50 @@
-/** Projects, wallets, addresses and the counters of their paths in waas.db. */
-import type { Database } from "bun:sqlite"
+/** Projects, wallets, addresses and the counters of their paths, as rows. */
 import type { Project, Wallet, WalletAddress, WalletTransaction } from "./model.ts"
-import { type Filter, type RowReaders, upsert } from "./rows.ts"
-import type { TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
+import { type Filter, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
+import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { PageQuery, TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
-export function walletsOver(db: Database, { rowOf, rowsOf, page, guarded }: RowReaders): WalletStore {
+export function walletsOver(db: SqlDatabase): WalletStore {
+  const one = <T>(sql: string, ...values: SqlValue[]) => rowOf<T>(db, sql, ...values)
+  const page = <T>(table: string, filter: Filter, query: PageQuery) => pageOf<T>(db, table, filter, query)
   return {
-    project: async (id) => rowOf<Project>("SELECT body FROM projects WHERE id = ?", id),
-    projects: async (query) => page<Project>("projects", { where: "TRUE", values: [] }, query),
-    wallet: async (id) => rowOf<Wallet>("SELECT body FROM wallets WHERE id = ?", id),
-    wallets: async (filter, query) => page<Wallet>("wallets", shownWallets(filter), query),
-    async addresses({ walletId, chainIds, addresses }, query) {
+    project: (id) => one<Project>("SELECT body FROM projects WHERE id = ?", id),
+    projects: (query) => page<Project>("projects", { where: "TRUE", values: [] }, query),
+    wallet: (id) => one<Wallet>("SELECT body FROM wallets WHERE id = ?", id),
+    wallets: (filter, query) => page<Wallet>("wallets", shownWallets(filter), query),
+    addresses({ walletId, chainIds, addresses }, query) {
       const conditions = ["wallet_id = ?", ...listed("chain_id", chainIds), ...listed("address", addresses)]
       const values = [walletId, ...(chainIds ?? []), ...(addresses ?? [])]
       return page<WalletAddress>("addresses", { where: conditions.join(" AND "), values }, query)
     },
     async takeAddressIndices(vaultId, prefix, count) {
       const sql = `INSERT INTO address_counters (vault_id, prefix, next) VALUES (?, ?, ?)
-        ON CONFLICT (vault_id, prefix) DO UPDATE SET next = next + ? RETURNING next`
-      const row = guarded(() =>
-        db.query<{ next: number }, [string, string, number, number]>(sql).get(vaultId, prefix, count, count),
-      )
-      if (row === null) throw new TypeError("an INSERT that returns gave nothing back")
-      return row.next - count
+        ON CONFLICT (vault_id, prefix) DO UPDATE SET next = address_counters.next + ? RETURNING next`
+      const [row] = await db.all<{ readonly next: number | string }>(sql, [vaultId, prefix, count, count])
+      if (row === undefined) throw new TypeError("an INSERT that returns gave nothing back")
+      return Number(row.next) - count
     },
-    transaction: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE id = ?", id),
-    transactionOf: async (id) => rowOf<WalletTransaction>("SELECT body FROM transactions WHERE request_id = ?", id),
-    async transactionsOnTheirWay(limit, after = "") {
+    transaction: (id) => one<WalletTransaction>("SELECT body FROM transactions WHERE id = ?", id),
+    transactionOf: (id) => one<WalletTransaction>("SELECT body FROM transactions WHERE request_id = ?", id),
+    transactionsOnTheirWay(limit, after = "") {
       const sql = `SELECT body FROM transactions WHERE status IN ('Broadcasting', 'Confirming')
         AND seq > coalesce((SELECT seq FROM transactions WHERE id = ?), 0) ORDER BY seq LIMIT ?`
-      return rowsOf<WalletTransaction>(sql, after, limit)
+      return rowsOf<WalletTransaction>(db, sql, after, limit)
     },
     async freeNonce({ walletId, chainId, address }, least) {
       const sql = `SELECT nonce FROM transactions
         WHERE wallet_id = ? AND chain_id = ? AND address = ? AND nonce >= ?
-          AND (status NOT IN ('Failed', 'Rejected') OR json_extract(body, '$.block') IS NOT NULL)
+          AND (status NOT IN ('Failed', 'Rejected') OR ${db.json.has("body", "block")})
         ORDER BY nonce`
-      return guarded(() => {
-        const held = db.query<{ nonce: number }, [string, string, string, number]>(sql)
-        let free = least
-        for (const { nonce } of held.iterate(walletId, chainId, address, least)) {
-          if (nonce > free) break
-          free = nonce + 1
-        }
-        return free
-      })
+      let free = least
+      for (const row of await db.all<{ readonly nonce: number | string }>(sql, [walletId, chainId, address, least])) {
+        const nonce = Number(row.nonce)
+        if (nonce > free) break
+        free = nonce + 1
+      }
+      return free
     },
-    transactions: async (filter, query) => page<WalletTransaction>("transactions", wantedTransactions(filter), query),
+    transactions: (filter, query) => page<WalletTransaction>("transactions", wantedTransactions(filter), query),
   }
 }
 
@@ -84,15 +82,13 @@ function shownWallets({ vaultId, projectId, vaultType }: Parameters<WalletStore[
   }
 }
 
-export function putWallet(db: Database, write: WalletWrite): void {
+export function putWallet(write: WalletWrite): Statement {
   switch (write.put) {
     case "project":
-      upsert(db, "projects", write.record.projectId, {}, write.record)
-      return
+      return upsert("projects", write.record.projectId, {}, write.record)
     case "wallet": {
       const { walletId, vaultId, deleted } = write.record
-      upsert(db, "wallets", walletId, { vault_id: vaultId, deleted: deleted ? 1 : 0 }, write.record)
-      return
+      return upsert("wallets", walletId, { vault_id: vaultId, deleted: deleted ? 1 : 0 }, write.record)
     }
     case "transaction": {
       const { transactionId, requestId, walletId, vaultId, chainId, type, status, createdMs } = write.record
@@ -100,14 +96,12 @@ export function putWallet(db: Database, write: WalletWrite): void {
       const { draft, source } = write.record
       const sender = { address: String(source["address"]), nonce: draft?.nonce ?? null }
       const columns = { ...parties, ...sender, type, status, created_ms: createdMs }
-      upsert(db, "transactions", transactionId, columns, write.record)
-      return
+      return upsert("transactions", transactionId, columns, write.record)
     }
     case "address": {
       const { walletId, chainId, address } = write.record
       const columns = { wallet_id: walletId, chain_id: chainId, address }
-      upsert(db, "addresses", `${chainId}:${address}`, columns, write.record)
-      return
+      return upsert("addresses", `${chainId}:${address}`, columns, write.record)
     }
   }
 }

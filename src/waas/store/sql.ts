@@ -1,0 +1,29 @@
+/**
+ * What the store asks of a database: statements that SQLite and Postgres both understand, with `?` for each value, and the few
+ * expressions that they spell in two ways. sqlite.ts and postgres.ts carry them out.
+ */
+
+export type SqlValue = string | number | null | Uint8Array
+
+export interface Statement {
+  readonly sql: string
+  readonly values: readonly SqlValue[]
+}
+
+/** Expressions over a column that holds a record as JSON. */
+export interface JsonWords {
+  /** True where the record has the field. */
+  has(column: string, field: string): string
+  /** A table of the texts in the record's list, with the one column `value`. */
+  texts(column: string, field: string, alias: string): string
+}
+
+export interface SqlDatabase {
+  /** How errors call it: a file, or an address without a password. */
+  readonly name: string
+  readonly json: JsonWords
+  all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
+  /** All or nothing, and durable when it resolves: how many rows each of them changed. */
+  write(statements: readonly Statement[]): Promise<readonly number[]>
+  close(): Promise<void>
+}
