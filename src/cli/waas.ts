@@ -62,16 +62,23 @@ export const start = command({
     const format = process.stderr.isTTY ? "terminal" : "logfmt"
     const stderr = waitingStream(2, process.stderr.isTTY, (count) => `${formatLine(lostLines(count), format)}\n`)
     const log = textLog(least, format, (line) => stderr.write(line))
-    const stopped = signalled()
+    const stopping = new AbortController()
+    const stopped = signalled().finally(() => stopping.abort())
     try {
       const config = readConfig(files, options.listen)
-      const waas = await startWaas(config, files, log)
-      const stopping = new AbortController()
-      const backups = scheduled(config, files, log, stopping.signal)
-      log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
-      log.info(`WaaS stopping on ${await stopped}`)
-      stopping.abort()
-      await Promise.all([waas.stop(), backups])
+      let backups: Promise<void> | undefined
+      for (;;) {
+        const waas = await startWaas(config, files, log, stopping.signal)
+        if (waas === undefined) break
+        backups ??= scheduled(config, files, log, stopping.signal)
+        log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
+        const end = await Promise.race([stopped, waas.lost])
+        if (typeof end === "string") log.info(`WaaS stopping on ${end}`)
+        else log.error(end.message, { code: end.code, next: end.next })
+        await waas.stop()
+        if (stopping.signal.aborted) break
+      }
+      await backups
       log.info("WaaS stopped")
       return EXIT.ok
     } finally {

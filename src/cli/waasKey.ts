@@ -22,16 +22,17 @@ export const create = command({
     ["cosigner waas key create --name ops --public-key 5f3e...", "a key that was made elsewhere"],
     ["cosigner waas key create --name payouts --role operate --from 10.1.0.0/16", "it signs, and changes no vault"],
   ],
-  run: async ({ options, out }) => {
+  run: async ({ options, globals, out }) => {
     const { dir, name, publicKey, role = "admin", addresses } = options
     if (publicKey !== undefined) {
-      const key = await waasKeyAdd(dir, { name, role, addresses, publicKey }, Date.now())
+      const key = await waasKeyAdd(dir, { name, role, addresses, publicKey }, Date.now(), globals.config)
       out.result({ name, role, from: addresses, public_key: key.publicKey }, [
         `API key registered: ${key.publicKey} (${role})`,
       ])
       return EXIT.ok
     }
-    const pair = await waasKeyCreate(dir, { name, role, addresses, curve: options.curve ?? "ed25519" }, Date.now())
+    const parts = { name, role, addresses, curve: options.curve ?? "ed25519" } as const
+    const pair = await waasKeyCreate(dir, parts, Date.now(), globals.config)
     using secret = pair.secret
     const shown = toHex(secret.expose())
     out.result({ name, role, from: addresses, curve: pair.curve, public_key: pair.publicKey, secret: shown }, [
@@ -47,8 +48,8 @@ export const create = command({
 export const list = command({
   summary: "List the API keys",
   options: { dir: dirOption },
-  run: async ({ options, out }) => {
-    const keys = await waasKeyList(options.dir)
+  run: async ({ options, globals, out }) => {
+    const keys = await waasKeyList(options.dir, globals.config)
     const rows = keys.map(({ publicKey, name, role, addresses, createdMs, revokedMs }) => ({
       public_key: publicKey,
       name,
@@ -72,8 +73,8 @@ export const revoke = command({
   summary: "Revoke an API key, at once and for good",
   args: { key: required("public-key", "as `waas key list` shows it") },
   options: { dir: dirOption },
-  run: async ({ options, args, out }) => {
-    await waasKeyRevoke(options.dir, args.key, Date.now())
+  run: async ({ options, globals, args, out }) => {
+    await waasKeyRevoke(options.dir, args.key, Date.now(), globals.config)
     out.result({ revoked: args.key }, [`API key revoked: ${args.key}`])
     return EXIT.ok
   },

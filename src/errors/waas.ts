@@ -181,4 +181,30 @@ export const waasCodes = {
     what: (d) => `the signers do not read the payload alike: ${d.readings.join("; ")}`,
     next: "compare their [intent] settings and versions with `cosigner info task` on each; nothing was signed, and nobody is to blame",
   }),
+
+  "E-WAA-070": entry<{ readonly store: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the database ${d.store} does not answer: ${d.problem}`,
+    next: "check the database, its address and what lies in between; a running WaaS goes on by itself once it answers",
+  }),
+  "E-WAA-071": entry<{ readonly store: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the database ${d.store} refused: ${d.problem}`,
+    next: "see the database's own log; the user of [waas.store] url needs to own its database, or the right to create and change tables in it",
+  }),
+  "E-WAA-073": entry<{ readonly key: string; readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `[waas.store] ${d.key}: ${d.file} cannot be used: ${d.problem}`,
+    next: "correct the path or the file; keys and passwords are plain files of mode 600, certificates are PEM",
+  }),
+  "E-WAA-074": entry<{ readonly store: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) =>
+      `another WaaS has taken over the work of this one in ${d.store}, since it was not heard there for a while`,
+    next: "nothing is lost: this process starts again by itself; look for what stopped it or kept it from its database",
+  }),
 } as const

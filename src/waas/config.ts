@@ -30,6 +30,7 @@ import {
 import { templateOf } from "../settings/template.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
+import { type PostgresSettings, parseStoreUrl } from "./store/postgresSettings.ts"
 import { type Chains, chainsOf, familyOf } from "./wallets/chains.ts"
 import { type AssetToken, tokensOf } from "./wallets/tokens.ts"
 
@@ -59,6 +60,8 @@ export interface WaasConfig {
   }
   readonly chains: Chains
   readonly tokens: readonly AssetToken[]
+  /** A shared database; undefined: waas.db of the folder. */
+  readonly store: PostgresSettings | undefined
   /** Undefined: no refreshes but those that somebody asks for over the API. */
   readonly refresh: { readonly pauseMs: number } | undefined
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
@@ -112,6 +115,30 @@ const waas = tableOf("The coordinator.", {
     most: integer(1, 1000, 1000, "The most attempts of one task; its deadline ends them sooner."),
     seconds: integer(1, 3600, 120, "After how long an attempt counts as hung."),
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
+  }),
+  store: tableOf("Where vaults, requests and tasks are kept. Empty: in waas.db of this folder.", {
+    url: {
+      ...parsed((text) => (text === "" ? { none: true as const } : parseStoreUrl(text)), {
+        fallback: "",
+        example: "postgres://waas@db.example.com/waas",
+        expected: "postgres://user@host:port/database, without parameters",
+        description: "A Postgres database (14 or later) that is for WaaS alone. See docs/how-to/replicas.md.",
+      }),
+      visible: "never" as const,
+    },
+    password_file: pathOrNone(
+      "A file of mode 600 with the user's password, read at each connection. Otherwise the systemd credential waas-store-password, or the URL's.",
+    ),
+    socket_folder: pathOrNone(
+      "The folder of the server's Unix socket, instead of host and TLS; the URL's port names the socket.",
+    ),
+    ca_path: pathOrNone(
+      "PEM of the authorities that the server's certificate is verified with. Empty: those of the system.",
+    ),
+    cert_path: pathOrNone("PEM of a client certificate."),
+    key_path: pathOrNone("PEM of its private key, mode 600."),
+    allow_plaintext: boolean(false, "Connects without TLS to another host than this one."),
+    connections: integer(2, 100, 8, "The most connections to it at one time."),
   }),
   retention: tableOf("How long what has ended is kept.", {
     sign_request_days: integer(
@@ -219,7 +246,7 @@ const waas = tableOf("The coordinator.", {
 export const waasSchema = tableOf("The configuration of WaaS.", {
   waas: refined(
     waas,
-    function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens, backup }): Generator<Refused> {
+    function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens, backup, store }): Generator<Refused> {
       for (const [nth, { id, caip2 }] of chains.entries()) {
         if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
           yield {
@@ -247,6 +274,12 @@ export const waasSchema = tableOf("The configuration of WaaS.", {
           expected: "a file: a schedule has nobody to ask for the password",
           got: "none",
         }
+      }
+      if (backup.interval !== "" && store.url !== "") {
+        yield { at: ["backup", "interval"], expected: "no schedule beside [waas.store] url", got: "both" }
+      }
+      if ((store.cert_path === "") !== (store.key_path === "")) {
+        yield { at: ["store", "cert_path"], expected: "cert_path and key_path together", got: "one of them" }
       }
       if ((tls_cert === "") !== (tls_key === "")) {
         yield { at: ["tls_cert"], expected: "tls_cert and tls_key together", got: "one of them" }
@@ -305,6 +338,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     curves,
     deadlines,
     attempts,
+    store,
     retention,
     backup,
     limits,
@@ -321,6 +355,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     curves,
     deadlines: { keyGenMs: deadlines.key_gen_seconds * 1000, signMs: deadlines.sign_seconds * 1000 },
     attempts: { most: attempts.most, ms: attempts.seconds * 1000, retryMs: attempts.retry_milliseconds },
+    store: storeOf(store, at),
     retentionMs: retention.sign_request_days * 86_400_000,
     backup: {
       everyMs: backup.interval,
@@ -342,5 +377,27 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       timeoutMs: webhooks.timeout_seconds * 1000,
       keepMs: webhooks.keep_days * 86_400_000,
     },
+  }
+}
+
+/** TLS with a verified certificate, but for this machine itself or where the operator says so. */
+function storeOf(
+  settings: DeepReadonly<StaticDecode<typeof waas>>["store"],
+  at: (path: string) => string,
+): PostgresSettings | undefined {
+  const { url, connections } = settings
+  if ("none" in url) return undefined
+  const file = (path: string) => (path === "" ? undefined : at(path))
+  const caFile = file(settings.ca_path)
+  const [certFile, keyFile] = [file(settings.cert_path), file(settings.key_path)]
+  const client = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile }
+  const socketFolder = file(settings.socket_folder)
+  const isPlain = (isLoopback(url.hostname) || settings.allow_plaintext) && caFile === undefined && client === undefined
+  return {
+    ...url,
+    passwordFile: file(settings.password_file),
+    socketFolder,
+    tls: socketFolder !== undefined || isPlain ? undefined : { caFile, client },
+    connections,
   }
 }

@@ -1,16 +1,15 @@
 /** What `cosigner waas init`, `info` and `cosigner waas key ...` do: the folder, and who may call the REST API. */
-import { randomInt } from "node:crypto"
 import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { makeFolder, writeNew } from "../files.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
-import { waasTemplate } from "./config.ts"
+import { readConfig, waasTemplate } from "./config.ts"
 import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
-import { newUuid } from "./ids.ts"
 import { parseNetwork } from "./networks.ts"
-import type { ApiKey, Organisation } from "./store/model.ts"
-import { createSqliteStore, openSqliteStore } from "./store/sqlite.ts"
+import { newOrganisation, openStore } from "./opening.ts"
+import type { ApiKey } from "./store/model.ts"
+import { createSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
 interface WaasInfo {
@@ -34,13 +33,6 @@ export async function waasInit(dir: string, nowMs: number): Promise<WaasInfo> {
   if (!existsSync(files.config)) writing(files.config, () => writeNew(files.config, waasTemplate()))
   return infoOf(files, createKeyFile(files))
 }
-
-/** Ids of its own: of an organisation whose database was lost, callers meet another one. */
-export const newOrganisation = (nowMs: number): Organisation => ({
-  orgId: newUuid(),
-  bizOrgId: randomInt(100_000_000, 1_000_000_000),
-  createdMs: nowMs,
-})
 
 /** Throws E-WAA-006 for whatever the file system says. */
 function writing(file: string, action: () => void): void {
@@ -71,9 +63,10 @@ export async function waasKeyCreate(
   dir: string,
   { curve, ...parts }: NewKey & { readonly curve: ApiKeyCurve },
   nowMs: number,
+  config?: string,
 ): Promise<ApiKeyPair> {
   const pair = newApiKeyPair(curve)
-  await waasKeyAdd(dir, { ...parts, publicKey: pair.publicKey }, nowMs)
+  await waasKeyAdd(dir, { ...parts, publicKey: pair.publicKey }, nowMs, config)
   return pair
 }
 
@@ -82,32 +75,35 @@ export async function waasKeyAdd(
   dir: string,
   { publicKey: text, ...parts }: NewKey & { readonly publicKey: string },
   nowMs: number,
+  config?: string,
 ): Promise<ApiKey> {
   const publicKey = parseApiKey(text)
   const odd = parts.addresses.find((address) => parseNetwork(address) === undefined)
   if (odd !== undefined) throw new CosignerError("E-WAA-014", { address: odd })
   const key: ApiKey = { publicKey, ...parts, createdMs: nowMs, revokedMs: undefined }
-  return inStore(dir, async (store) => {
+  return inStore(dir, config, async (store) => {
     if (!(await store.addApiKey(key))) throw new CosignerError("E-WAA-009", { key: publicKey })
     return key
   })
 }
 
 /** All keys, revoked ones too, oldest first. */
-export const waasKeyList = (dir: string): Promise<readonly ApiKey[]> => inStore(dir, (store) => store.apiKeys())
+export const waasKeyList = (dir: string, config?: string): Promise<readonly ApiKey[]> =>
+  inStore(dir, config, (store) => store.apiKeys())
 
 /** From the next request on the key is refused, also by a WaaS that runs. Throws E-WAA-010. */
-export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: number): Promise<void> {
+export async function waasKeyRevoke(dir: string, publicKey: string, nowMs: number, config?: string): Promise<void> {
   const key = parseApiKey(publicKey)
-  return inStore(dir, async (store) => {
+  return inStore(dir, config, async (store) => {
     if (!(await store.revokeApiKey(key, nowMs))) throw new CosignerError("E-WAA-010", { key })
   })
 }
 
-async function inStore<T>(dir: string, work: (store: WaasStore) => Promise<T>): Promise<T> {
-  const { database } = filesIn(dir)
-  if (!existsSync(database)) throw new CosignerError("E-WAA-002", { dir, file: database })
-  const store = openSqliteStore(database)
+/** The store that waas.toml names, of the folder or another file. */
+async function inStore<T>(dir: string, config: string | undefined, work: (store: WaasStore) => Promise<T>): Promise<T> {
+  const folder = filesIn(dir)
+  const files = { ...folder, config: config ?? folder.config }
+  const store = await openStore(readConfig(files), files)
   try {
     return await work(store)
   } finally {

@@ -14,11 +14,11 @@ import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
 import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
-import { errorWord, lock, readKeyFile, type WaasFiles } from "./files.ts"
+import { errorWord, readKeyFile, type WaasFiles } from "./files.ts"
+import { serveStore } from "./opening.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
-import { openCheckedStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 import { keepBroadcasting } from "./wallets/broadcast.ts"
 import { following } from "./wallets/progress.ts"
@@ -48,15 +48,26 @@ export interface RunningWaas {
   /** Hex; what nodes pin. */
   readonly publicKey: string
   readonly responseKey: string
+  /** Another WaaS has taken over the shared store: this one is to be stopped. */
+  readonly lost: Promise<CosignerError>
   stop(): Promise<void>
 }
 
-/** Serves the folder until stopped. Throws E-WAA-002 to -006, -011 and -015. */
-export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log): Promise<RunningWaas> {
+/**
+ * Serves the folder until stopped. With a shared store that another process serves it first waits; undefined if the signal fires
+ * meanwhile. Throws E-WAA-002 to -006, -011, -015 and -070 to -073.
+ */
+export async function startWaas(
+  config: WaasConfig,
+  files: WaasFiles,
+  log: Log,
+  signal: AbortSignal,
+): Promise<RunningWaas | undefined> {
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
-  opened.use(lock(files))
-  const file = opened.adopt(openCheckedStore(files.database), (store) => store.close())
+  const served = await serveStore(config, files, { log, signal })
+  if (served === undefined) return undefined
+  const file = opened.use(served).store
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
   const store = following(announcing(file, Date.now, webhooks.poke))
   const stopping = new AbortController()
@@ -105,6 +116,7 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
     url: server.url.origin,
     publicKey: toHex(keys.tasks.publicKey),
     responseKey: toHex(keys.responses.publicKey),
+    lost: served.lost,
     async stop() {
       clearInterval(ticking)
       clearInterval(marking)
@@ -113,7 +125,10 @@ export async function startWaas(config: WaasConfig, files: WaasFiles, log: Log):
       relay.close()
       await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
       await server.stop(true)
+      // A database that is away by now would keep the last turn for ever.
+      const givingUp = setTimeout(() => served.giveUp(), DRAIN_MS)
       await engine.idle()
+      clearTimeout(givingUp)
       await running.disposeAsync()
     },
   }

@@ -16,6 +16,9 @@ import type { RefreshPace } from "../../src/waas/engine/refresh.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
+import { openPostgres } from "../../src/waas/store/postgres.ts"
+import { type PostgresSettings, parseStoreUrl } from "../../src/waas/store/postgresSettings.ts"
+import { storeOver } from "../../src/waas/store/records.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
@@ -23,10 +26,24 @@ import { following } from "../../src/waas/wallets/progress.ts"
 import { type ConfiguredToken, tokensOf } from "../../src/waas/wallets/tokens.ts"
 import { announcing } from "../../src/waas/webhooks/news.ts"
 import { T0, TestClock } from "./clock.ts"
+import { newDatabase } from "./postgres.ts"
 import { MemoryRelay, type SimulatedNode, Vaults } from "./simulatedNodes.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
 
 export const LIMITS: AuthLimits = { requestsPerSecond: 1000, burst: 1000 }
+
+/** A Postgres on which every rig has a database of its own; otherwise each has a file. */
+const SHARED = process.env["COSIGNER_STORE_URL"]
+export const isSharedStore = SHARED !== undefined
+
+/** Of a test's own server. */
+export const postgresSettings = (url: string): PostgresSettings => ({
+  ...must(parseStoreUrl(url)),
+  passwordFile: undefined,
+  socketFolder: undefined,
+  tls: undefined,
+  connections: 4,
+})
 
 export interface RigOptions {
   readonly nodes?: number
@@ -50,6 +67,8 @@ export class Rig implements AsyncDisposable {
   readonly clock = new TestClock()
   /** Set to make the next commits fail. */
   failCommits = false
+  /** Of its own database, on a shared store. */
+  #url: string | undefined
   /** Webhook events were written. */
   onNews: () => void = () => {}
   engine!: Engine
@@ -69,8 +88,7 @@ export class Rig implements AsyncDisposable {
 
   /** Opens the store's file again and everything on it, as a new process would. */
   async start(): Promise<void> {
-    const organisation = { orgId: newUuid(), bizOrgId: 1, createdMs: T0 }
-    const store = createSqliteStore(join(this.dir, "waas.db"), organisation)
+    const store = await this.#openStore()
     const failing: WaasStore = {
       ...store,
       commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
@@ -105,6 +123,13 @@ export class Rig implements AsyncDisposable {
       bodyBytes: 100_000,
       log: silentLog,
     })
+  }
+
+  async #openStore(): Promise<WaasStore> {
+    const organisation = { orgId: newUuid(), bizOrgId: 1, createdMs: T0 }
+    if (SHARED === undefined) return createSqliteStore(join(this.dir, "waas.db"), organisation)
+    this.#url ??= await newDatabase(SHARED)
+    return storeOver(await openPostgres(postgresSettings(this.#url), () => organisation))
   }
 
   context(): ApiContext {

@@ -15,8 +15,8 @@ import { silentLog } from "../../src/log.ts"
 import { Secret } from "../../src/secret.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { createClient } from "../../src/waas/client.ts"
-import { readConfig } from "../../src/waas/config.ts"
-import { filesIn } from "../../src/waas/files.ts"
+import { readConfig, type WaasConfig } from "../../src/waas/config.ts"
+import { filesIn, type WaasFiles } from "../../src/waas/files.ts"
 import { waasInit, waasKeyCreate, waasKeyRevoke } from "../../src/waas/keys.ts"
 import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
@@ -31,8 +31,11 @@ const WHOLE = { role: "admin", addresses: [] } as const
 const dir = temporaryFolder("waas-server").path
 afterAll(() => rmSync(dir, { recursive: true }))
 
+const serving = async (config: WaasConfig, files: WaasFiles): Promise<RunningWaas> =>
+  must(await startWaas(config, files, silentLog, new AbortController().signal))
+
 const start = (folder: string, listen = "127.0.0.1:0"): Promise<RunningWaas> =>
-  startWaas(readConfig(filesIn(folder), listen), filesIn(folder), silentLog)
+  serving(readConfig(filesIn(folder), listen), filesIn(folder))
 
 interface Linked {
   readonly node: SimulatedNode
@@ -212,7 +215,7 @@ test.skipIf(certificates === undefined)("with a certificate it speaks TLS, and o
   writeFileSync(join(folder, "c.pem"), server.cert)
   writeFileSync(join(folder, "k.pem"), server.key)
   writeFileSync(files.config, '[waas]\nlisten = "127.0.0.1:0"\ntls_cert = "c.pem"\ntls_key = "k.pem"\n')
-  const waas = await startWaas(readConfig(files), files, silentLog)
+  const waas = await serving(readConfig(files), files)
   try {
     const port = new URL(waas.url).port
     expect(waas.url).toStartWith("https:")
@@ -224,7 +227,7 @@ test.skipIf(certificates === undefined)("with a certificate it speaks TLS, and o
     await waas.stop()
   }
   writeFileSync(join(folder, "c.pem"), "not a certificate")
-  await expect(startWaas(readConfig(files), files, silentLog)).rejects.toMatchObject({ code: "E-WAA-011" })
+  await expect(serving(readConfig(files), files)).rejects.toMatchObject({ code: "E-WAA-011" })
 })
 
 test("a body above the cap is answered with a signed error, not read", async () => {

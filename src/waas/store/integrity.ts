@@ -7,6 +7,7 @@ import { concat, toHex, utf8 } from "../../bytes.ts"
 import { block } from "../../codec.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
+import type { SqlDatabase } from "./sql.ts"
 
 /** Tables whose records have sums. A migration that changes a body empties the sums of its table. */
 const TABLES = ["vaults", "holder_groups", "tss_requests", "sign_requests", "share_sign_requests", "tasks"] as const
@@ -35,15 +36,26 @@ export function checkIntegrity(db: Database, file: string): void {
   if (found?.quick_check !== "ok") {
     throw new CosignerError("E-WAA-006", { file, problem: `it is damaged: ${found?.quick_check ?? "no answer"}` })
   }
-  for (const table of TABLES) {
-    const blobs = table === "tasks" ? ", document, signature" : ""
-    // A record of an earlier release has no sum before it is written again.
-    const latest = `SELECT id, body, sum${blobs} FROM ${table} ORDER BY seq DESC LIMIT ${MOST_OF_HISTORY}`
-    const live = `SELECT id, body, sum${blobs} FROM tasks WHERE live = 1`
-    for (const sql of table === "tasks" ? [latest, live] : [latest]) {
-      for (const row of db.query<SummedRow & { readonly sum: string }, []>(sql).iterate()) {
-        if (row.sum !== "" && row.sum !== sumOf(row)) throw new CosignerError("E-WAA-015", { file, table, id: row.id })
-      }
-    }
+  for (const { table, sql } of SUMMED) {
+    for (const row of db.query<StoredSum, []>(sql).iterate()) compare(table, row, file)
   }
+}
+
+/** The same where pages are somebody else's matter. Throws E-WAA-015. */
+export async function checkSums(db: SqlDatabase): Promise<void> {
+  for (const { table, sql } of SUMMED) for (const row of await db.all<StoredSum>(sql, [])) compare(table, row, db.name)
+}
+
+type StoredSum = SummedRow & { readonly sum: string }
+
+const SUMMED: readonly { readonly table: string; readonly sql: string }[] = TABLES.flatMap((table) => {
+  const blobs = table === "tasks" ? ", document, signature" : ""
+  const latest = `SELECT id, body, sum${blobs} FROM ${table} ORDER BY seq DESC LIMIT ${MOST_OF_HISTORY}`
+  const live = `SELECT id, body, sum${blobs} FROM tasks WHERE live = 1`
+  return (table === "tasks" ? [latest, live] : [latest]).map((sql) => ({ table, sql }))
+})
+
+function compare(table: string, row: StoredSum, file: string): void {
+  // A record of an earlier release has no sum before it is written again.
+  if (row.sum !== "" && row.sum !== sumOf(row)) throw new CosignerError("E-WAA-015", { file, table, id: row.id })
 }

@@ -23,7 +23,9 @@ export interface SqlDatabase {
   readonly name: string
   readonly json: JsonWords
   all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
-  /** All or nothing, and durable when it resolves: how many rows each of them changed. */
+  /** Records: all or nothing, and durable when it resolves. */
+  commit(statements: readonly Statement[]): Promise<void>
+  /** The same for what may be written beside whoever serves the store: how many rows each of them changed. */
   write(statements: readonly Statement[]): Promise<readonly number[]>
   close(): Promise<void>
 }

@@ -9,7 +9,7 @@ import { checkIntegrity } from "./integrity.ts"
 import type { Organisation } from "./model.ts"
 import { storeOver } from "./records.ts"
 import { migrate } from "./schema.ts"
-import type { SqlDatabase } from "./sql.ts"
+import type { SqlDatabase, Statement } from "./sql.ts"
 import type { WaasStore } from "./store.ts"
 
 /** How long a statement waits for another process's write. */
@@ -58,23 +58,29 @@ function connect(file: string, create: boolean): Database {
   }
 }
 
-const sqliteDatabase = (db: Database, file: string): SqlDatabase => ({
-  name: file,
-  json: {
-    has: (column, field) => `json_extract(${column}, '$.${field}') IS NOT NULL`,
-    texts: (column, field, alias) => `json_each(${column}, '$.${field}') AS ${alias}`,
-  },
-  all: async <Row>(sql: string, values: readonly SQLQueryBindings[]) =>
-    guarded(file, () => db.query<Row, SQLQueryBindings[]>(sql).all(...values)),
-  async write(statements) {
+function sqliteDatabase(db: Database, file: string): SqlDatabase {
+  const write = (statements: readonly Statement[]) => {
     const work = () =>
       statements.map(({ sql, values }) => db.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes)
     return guarded(file, () => db.transaction(work).immediate())
-  },
-  async close() {
-    db.close()
-  },
-})
+  }
+  return {
+    name: file,
+    json: {
+      has: (column, field) => `json_extract(${column}, '$.${field}') IS NOT NULL`,
+      texts: (column, field, alias) => `json_each(${column}, '$.${field}') AS ${alias}`,
+    },
+    all: async <Row>(sql: string, values: readonly SQLQueryBindings[]) =>
+      guarded(file, () => db.query<Row, SQLQueryBindings[]>(sql).all(...values)),
+    async commit(statements) {
+      write(statements)
+    },
+    write: async (statements) => write(statements),
+    async close() {
+      db.close()
+    },
+  }
+}
 
 /** SQLite's own failures as E-WAA-006; everything else passes. */
 function guarded<T>(file: string, work: () => T): T {

@@ -1,0 +1,69 @@
+/** Which store a WaaS has: the file in its folder, or the database that waas.toml names; for commands, and for who serves it. */
+import { randomInt } from "node:crypto"
+import { existsSync } from "node:fs"
+import { hostname } from "node:os"
+import { CosignerError } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { WaasConfig } from "./config.ts"
+import { lock, type WaasFiles } from "./files.ts"
+import { newUuid } from "./ids.ts"
+import { checkSums } from "./store/integrity.ts"
+import type { Organisation } from "./store/model.ts"
+import { openPostgres } from "./store/postgres.ts"
+import { storeOver } from "./store/records.ts"
+import { becomeActive } from "./store/replica.ts"
+import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
+import type { WaasStore } from "./store/store.ts"
+
+/** Ids of its own: of an organisation whose database was lost, callers meet another one. */
+export const newOrganisation = (nowMs: number): Organisation => ({
+  orgId: newUuid(),
+  bizOrgId: randomInt(100_000_000, 1_000_000_000),
+  createdMs: nowMs,
+})
+
+/** For a command beside whoever serves it. Throws E-WAA-002, E-WAA-005, E-WAA-006, E-WAA-070 to -073. */
+export async function openStore({ store }: Pick<WaasConfig, "store">, files: WaasFiles): Promise<WaasStore> {
+  if (store !== undefined) return storeOver(await openPostgres(store, () => newOrganisation(Date.now())))
+  if (!existsSync(files.database)) throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.database })
+  return openSqliteStore(files.database)
+}
+
+export interface ServedStore extends AsyncDisposable {
+  readonly store: WaasStore
+  /** Another process has taken over; never of a file, which is locked. */
+  readonly lost: Promise<CosignerError>
+  /** What hangs because the database is away fails from now on. */
+  giveUp(): void
+}
+
+/**
+ * For the one process that serves it: what it holds is what was written. Where another one serves a shared store it waits, and comes
+ * back with nothing once the signal fires. Throws E-WAA-004, E-WAA-005, E-WAA-006, E-WAA-015 and E-WAA-070 to -073.
+ */
+export async function serveStore(
+  { store: settings }: Pick<WaasConfig, "store">,
+  files: WaasFiles,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<ServedStore | undefined> {
+  await using opened = new AsyncDisposableStack()
+  opened.use(lock(files))
+  if (settings === undefined) {
+    const store = opened.adopt(openCheckedStore(files.database), (made) => made.close())
+    const kept = opened.move()
+    return { store, lost: new Promise(() => {}), giveUp() {}, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  }
+  const db = opened.adopt(await openPostgres(settings, () => newOrganisation(Date.now())), (made) => made.close())
+  const name = `${hostname()} pid ${process.pid}`
+  const replica = await becomeActive(db, { name, log, signal })
+  if (replica === undefined) return undefined
+  opened.use(replica)
+  await checkSums(db)
+  const kept = opened.move()
+  return {
+    store: storeOver(db),
+    lost: replica.lost,
+    giveUp: () => db.giveUp(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The store on Postgres, by the runtime's own client. Reads are asked again for a while when the database is away; commits until it
+ * is known what became of them, by a number that each has: one that was carried out is not carried out twice, and one that comes
+ * late is not carried out at all. A process that was declared dead (replica.ts) commits nothing more.
+ */
+import { SQL, type TransactionSQL } from "bun"
+import { CosignerError } from "../../errors.ts"
+import { sleep } from "../../sleep.ts"
+import type { Organisation } from "./model.ts"
+import { asStoreError, isAway, NoAnswer, problemOf } from "./postgresErrors.ts"
+import { migratePostgres } from "./postgresSchema.ts"
+import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
+import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+
+/** Longer than the server lets a statement take. */
+const ANSWER_MS = 15_000
+/** How long a read is asked again: whoever waits for it may ask again too. */
+const READ_MS = 2_000
+const PAUSE_MS = 50
+const MOST_PAUSE_MS = 1_000
+
+type Work<T> = (sql: SQL) => Promise<T>
+
+export class Postgres implements SqlDatabase {
+  readonly name: string
+  readonly json = {
+    has: (column: string, field: string) => `(${column}::json -> '${field}') IS NOT NULL`,
+    texts: (column: string, field: string, alias: string) =>
+      `json_array_elements_text(${column}::json -> '${field}') AS ${alias} (value)`,
+  }
+  readonly #options: Bun.SQL.Options
+  #sql: SQL
+  readonly #closing = new AbortController()
+  /** What commits are known by; undefined: this process does not serve the store. */
+  #replica: { readonly id: string; committed: number } | undefined
+  #commits: Promise<unknown> = Promise.resolve()
+  #awaySinceMs: number | undefined
+  #problem = ""
+
+  constructor(settings: PostgresSettings) {
+    this.name = shownStore(settings)
+    this.#options = clientOptions(settings)
+    this.#sql = new SQL(this.#options)
+  }
+
+  /** From now on commits are this replica's, and fail with E-WAA-074 once it is declared dead. */
+  commitAs(replicaId: string): void {
+    this.#replica = { id: replicaId, committed: 0 }
+  }
+
+  /** Since when the database has not answered, and what was the matter last; undefined while it answers. */
+  away(): { readonly sinceMs: number; readonly problem: string } | undefined {
+    return this.#awaySinceMs === undefined ? undefined : { sinceMs: this.#awaySinceMs, problem: this.#problem }
+  }
+
+  async all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
+    return this.#asked((client) => client.unsafe<Row[]>(numbered(sql), [...values]), READ_MS)
+  }
+
+  /** Once, whatever comes: some of it must not be done twice. */
+  async write(statements: readonly Statement[]): Promise<readonly number[]> {
+    return this.#asked(
+      (client) =>
+        client.begin(async (tx) => (await all(tx, statements)).map(({ count }: { readonly count: number }) => count)),
+      0,
+    )
+  }
+
+  commit(statements: readonly Statement[]): Promise<void> {
+    const done = this.#commits.then(() => this.#commit(statements))
+    this.#commits = done.catch(() => {})
+    return done
+  }
+
+  /** Waits no longer for a database that is away: what hangs fails now. */
+  giveUp(): void {
+    this.#closing.abort()
+  }
+
+  async close(): Promise<void> {
+    this.giveUp()
+    await this.#sql.close({ timeout: 0 })
+  }
+
+  /** Work on one connection of its own. */
+  async reserved<T>(work: (connection: Awaited<ReturnType<SQL["reserve"]>>) => Promise<T>): Promise<T> {
+    return this.#asked(async (client) => {
+      const connection = await client.reserve()
+      try {
+        return await work(connection)
+      } finally {
+        connection.release()
+      }
+    }, 0)
+  }
+
+  async transaction<T>(work: (tx: TransactionSQL) => Promise<T>): Promise<T> {
+    return this.#asked((client) => client.begin(work), 0)
+  }
+
+  // ---- inside ------------------------------------------------------------------------------------------------------
+
+  async #commit(statements: readonly Statement[]): Promise<void> {
+    const replica = this.#replica
+    if (replica === undefined) {
+      await this.write(statements)
+      return
+    }
+    const number = replica.committed + 1
+    await this.#asked(
+      (client) =>
+        client.begin(async (tx) => {
+          if (await isTurn(tx, replica.id, number, this.name)) await all(tx, statements)
+        }),
+      Number.POSITIVE_INFINITY,
+    )
+    replica.committed = number
+  }
+
+  /** Asked again for `limitMs` while the database is away. Throws E-WAA-070, E-WAA-071. */
+  async #asked<T>(work: Work<T>, limitMs: number): Promise<T> {
+    const startedAt = performance.now()
+    for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MOST_PAUSE_MS)) {
+      try {
+        const found = await this.#within(work)
+        this.#awaySinceMs = undefined
+        return found
+      } catch (error) {
+        if (!isAway(error)) throw asStoreError(error, this.name)
+        this.#awaySinceMs ??= Date.now()
+        this.#problem = problemOf(error)
+        const isOver = performance.now() - startedAt + pauseMs > limitMs || this.#closing.signal.aborted
+        if (isOver) throw asStoreError(error, this.name)
+        await sleep(pauseMs, this.#closing.signal)
+      }
+    }
+  }
+
+  async #within<T>(work: Work<T>): Promise<T> {
+    const client = this.#sql
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const limit = setTimeout(() => reject(new NoAnswer(`no answer within ${ANSWER_MS / 1000} s`)), ANSWER_MS)
+    const giveUp = (): void => reject(new NoAnswer("this process stops"))
+    this.#closing.signal.addEventListener("abort", giveUp, { once: true })
+    const working = work(client)
+    try {
+      return await Promise.race([working, late])
+    } catch (error) {
+      // A connection on which nothing comes stays in the client's pool: all of them are left behind.
+      if (error instanceof NoAnswer) {
+        working.catch(() => {})
+        this.#replaced(client)
+      }
+      throw error
+    } finally {
+      clearTimeout(limit)
+      this.#closing.signal.removeEventListener("abort", giveUp)
+    }
+  }
+
+  #replaced(client: SQL): void {
+    if (this.#sql !== client || this.#closing.signal.aborted) return
+    this.#sql = new SQL(this.#options)
+    client.close({ timeout: 0 }).catch(() => {})
+  }
+}
+
+/** Whether this commit is still to be carried out. Throws E-WAA-074 for a replica that was declared dead. */
+async function isTurn(tx: TransactionSQL, id: string, number: number, store: string): Promise<boolean> {
+  const taken = await tx.unsafe(
+    "UPDATE replicas SET committed = $2 WHERE id = $1 AND alive AND committed < $2 RETURNING id",
+    [id, number],
+  )
+  if (taken.length > 0) return true
+  const [row] = await tx.unsafe<{ readonly alive: boolean; readonly committed: string }[]>(
+    "SELECT alive, committed FROM replicas WHERE id = $1",
+    [id],
+  )
+  if (row?.alive !== true) throw new CosignerError("E-WAA-074", { store })
+  if (Number(row.committed) === number) return false
+  throw new CosignerError("E-CLI-001", { what: `commit ${number} of a replica came after ${row.committed}` })
+}
+
+const all = (tx: TransactionSQL, statements: readonly Statement[]) =>
+  Promise.all(statements.map(({ sql, values }) => tx.unsafe(numbered(sql), [...values])))
+
+/** `?` as Postgres numbers it. Of the few statements there are each is rewritten once. */
+function numbered(sql: string): string {
+  const known = NUMBERED.get(sql)
+  if (known !== undefined) return known
+  let number = 0
+  const made = sql.replace(/\?/g, () => `$${++number}`)
+  if (NUMBERED.size >= MOST_NUMBERED) NUMBERED.clear()
+  NUMBERED.set(sql, made)
+  return made
+}
+const NUMBERED = new Map<string, string>()
+const MOST_NUMBERED = 1_000
+
+/**
+ * Brings the database to this version, and makes it this organisation's if it is nobody's yet. Throws E-WAA-005, E-WAA-070, E-WAA-071,
+ * E-WAA-073.
+ */
+export async function openPostgres(settings: PostgresSettings, organisation: () => Organisation): Promise<Postgres> {
+  const db = new Postgres(settings)
+  try {
+    await db.reserved((connection) => migratePostgres(connection, db.name))
+    const sql = "INSERT INTO organisation (only_one, body) VALUES (1, ?) ON CONFLICT DO NOTHING"
+    await db.write([{ sql, values: [JSON.stringify(organisation())] }])
+    return db
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}

@@ -1,0 +1,35 @@
+/** What a failure of the Postgres client means: the database is away, or it refused this one thing. */
+import { SQL } from "bun"
+import { CosignerError, errorText } from "../../errors.ts"
+
+/** No answer in time. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer"
+}
+
+/**
+ * Classes of SQLSTATE that say nothing about the statement: lost or refused connections, resources, shutdown, a conflict with
+ * another transaction. The rest of class 57 is a statement that was ended by a limit.
+ */
+const AWAY = /^(?:08|53[0-3]|57P|58|40001|40P01|25006|55P03|57014)/
+
+export function isAway(error: unknown): boolean {
+  if (error instanceof NoAnswer) return true
+  if (error instanceof SQL.PostgresError)
+    return error.code !== "ERR_POSTGRES_SERVER_ERROR" || AWAY.test(error.errno ?? "")
+  // What TLS and sockets say: `SELF_SIGNED_CERT_IN_CHAIN`, `ECONNRESET`.
+  return error instanceof Error && "code" in error && !(error instanceof CosignerError)
+}
+
+/** The client's own failures as E-WAA-070 and -071; everything else passes. No statement and no value is in them. */
+export function asStoreError(error: unknown, store: string): unknown {
+  if (isAway(error)) return new CosignerError("E-WAA-070", { store, problem: problemOf(error) }, { cause: error })
+  if (!(error instanceof SQL.PostgresError)) return error
+  return new CosignerError("E-WAA-071", { store, problem: problemOf(error) }, { cause: error })
+}
+
+/** `detail` quotes values of rows, so it stays out. */
+export function problemOf(error: unknown): string {
+  if (!(error instanceof SQL.PostgresError)) return errorText(error)
+  return error.errno === undefined ? error.message : `${error.message} (${error.errno})`
+}

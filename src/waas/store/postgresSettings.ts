@@ -1,0 +1,139 @@
+/** Where a Postgres is and what proves both ends, as waas.toml has it; read to what the runtime's client takes. */
+import { X509Certificate } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { CosignerError, errorText } from "../../errors.ts"
+import { isTaken, readPrivate } from "../../files.ts"
+
+export interface PostgresSettings {
+  readonly hostname: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+  /** As the URL has it; undefined: from a file, or none. */
+  readonly password: string | undefined
+  readonly passwordFile: string | undefined
+  /** Folder of the server's Unix socket, instead of host and port. */
+  readonly socketFolder: string | undefined
+  readonly tls: PostgresTls | undefined
+  /** At one time. */
+  readonly connections: number
+}
+
+export interface PostgresTls {
+  readonly caFile: string | undefined
+  readonly client: { readonly certFile: string; readonly keyFile: string } | undefined
+}
+
+/** The systemd credential that has the password, a file in $CREDENTIALS_DIRECTORY. */
+const CREDENTIAL = "waas-store-password"
+const MOST_PASSWORD = 4096
+const MOST_KEY = 65_536
+
+export type StoreAddress = Pick<PostgresSettings, "hostname" | "port" | "user" | "database" | "password">
+
+/** `postgres://user:password@host:port/database`; undefined for anything else, parameters included. */
+export function parseStoreUrl(text: string): StoreAddress | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !["postgres:", "postgresql:"].includes(url.protocol)) return undefined
+  const database = decoded(url.pathname.slice(1))
+  const user = decoded(url.username)
+  const password = decoded(url.password)
+  if (url.hostname === "" || url.search !== "" || url.hash !== "" || /\s/.test(text)) return undefined
+  if (database === undefined || database === "" || database.includes("/")) return undefined
+  if (user === undefined || user === "" || password === undefined) return undefined
+  return {
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? 5432 : Number(url.port),
+    user,
+    database,
+    password: password === "" ? undefined : password,
+  }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** For logs and errors: without a password. */
+export function shownStore({ hostname, port, user, database, socketFolder }: PostgresSettings): string {
+  const host = socketFolder ?? `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
+  return `postgres://${user}@${host}/${database}`
+}
+
+/** The options of the runtime's client. Throws E-WAA-073 for files that cannot be used. */
+export function clientOptions(settings: PostgresSettings): Bun.SQL.Options {
+  const { hostname, port, user, database, socketFolder, tls, connections } = settings
+  // Read once now, so that a start says at once what is wrong, and again for each connection: it may be replaced meanwhile.
+  passwordOf(settings)
+  return {
+    adapter: "postgres",
+    hostname,
+    port,
+    username: user,
+    database,
+    password: () => passwordOf(settings),
+    ...(socketFolder === undefined ? {} : { path: join(socketFolder, `.s.PGSQL.${port}`) }),
+    // Anything but an object with this flag encrypts for whoever answers.
+    tls: tls === undefined ? "disable" : { rejectUnauthorized: true, ...tlsFiles(tls) },
+    max: connections,
+    connectionTimeout: CONNECT_SECONDS,
+    connection: SESSION,
+  }
+}
+
+const CONNECT_SECONDS = 5
+
+/** Nothing waits for ever in the server either, and a commit is on its disk before it is acknowledged. */
+const SESSION = {
+  application_name: "cosigner-waas",
+  synchronous_commit: "on",
+  statement_timeout: 10_000,
+  lock_timeout: 5_000,
+  idle_in_transaction_session_timeout: 10_000,
+}
+
+function passwordOf({ password, passwordFile }: PostgresSettings): string {
+  const folder = process.env["CREDENTIALS_DIRECTORY"]
+  const credential = folder === undefined ? undefined : join(folder, CREDENTIAL)
+  const file = passwordFile ?? (credential !== undefined && isTaken(credential) ? credential : undefined)
+  return file === undefined ? (password ?? "") : textOf("password_file", file, MOST_PASSWORD).replace(/\r?\n$/, "")
+}
+
+function tlsFiles({ caFile, client }: PostgresTls) {
+  const ca = caFile === undefined ? undefined : certificates("ca_path", caFile)
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(client === undefined
+      ? {}
+      : { cert: certificates("cert_path", client.certFile), key: textOf("key_path", client.keyFile, MOST_KEY) }),
+  }
+}
+
+/** The file's PEM, each certificate in it read: the runtime reports a bad one as a failed connection only. */
+function certificates(key: string, file: string): string {
+  try {
+    const pem = readFileSync(file, "utf8")
+    const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+    if (blocks.length === 0) throw new TypeError("there is no PEM certificate in it")
+    return blocks.map((block) => new X509Certificate(block).toString()).join("")
+  } catch (error) {
+    throw unusable(key, file, error)
+  }
+}
+
+function textOf(key: string, file: string, most: number): string {
+  try {
+    using secret = readPrivate(file, most)
+    return Buffer.from(secret.expose()).toString("utf8")
+  } catch (error) {
+    throw unusable(key, file, error)
+  }
+}
+
+const unusable = (key: string, file: string, cause: unknown): CosignerError =>
+  new CosignerError("E-WAA-073", { key, file, problem: errorText(cause) }, { cause })
