@@ -207,4 +207,10 @@ export const waasCodes = {
       `another WaaS has taken over the work of this one in ${d.store}, since it was not heard there for a while`,
     next: "nothing is lost: this process starts again by itself; look for what stopped it or kept it from its database",
   }),
+  "E-WAA-077": entry<{ readonly command: string; readonly store: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.command} is for a database in a file, and this WaaS has ${d.store}`,
+    next: "back up and restore that database with its own tools (docs/how-to/replicas.md)",
+  }),
 } as const

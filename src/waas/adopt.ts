@@ -12,7 +12,7 @@ import { provenEpochs, type TellingNode, vaultsOf } from "./adoption.ts"
 import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
 import { lock, readKeyFile, type WaasFiles } from "./files.ts"
-import { newOrganisation } from "./opening.ts"
+import { newOrganisation, refuseShared } from "./opening.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { serveRelay } from "./server.ts"
@@ -43,6 +43,7 @@ interface Adoption {
 
 /** Stores what is new, in one commit. Throws E-WAA-002 to -006 and -011. */
 export async function adopt(config: WaasConfig, files: WaasFiles, options: AdoptOptions): Promise<Adoption> {
+  refuseShared(config, "adopt")
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
   opened.use(lock(files))

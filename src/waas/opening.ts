@@ -10,6 +10,7 @@ import { newUuid } from "./ids.ts"
 import { checkSums } from "./store/integrity.ts"
 import type { Organisation } from "./store/model.ts"
 import { openPostgres } from "./store/postgres.ts"
+import { shownStore } from "./store/postgresSettings.ts"
 import { storeOver } from "./store/records.ts"
 import { becomeActive } from "./store/replica.ts"
 import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
@@ -27,6 +28,11 @@ export async function openStore({ store }: Pick<WaasConfig, "store">, files: Waa
   if (store !== undefined) return storeOver(await openPostgres(store, () => newOrganisation(Date.now())))
   if (!existsSync(files.database)) throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.database })
   return openSqliteStore(files.database)
+}
+
+/** Throws E-WAA-077 for what a shared database is not for. */
+export function refuseShared({ store }: Pick<WaasConfig, "store">, command: string): void {
+  if (store !== undefined) throw new CosignerError("E-WAA-077", { command, store: shownStore(store) })
 }
 
 export interface ServedStore extends AsyncDisposable {

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SQL } from "bun"
 import { freePort } from "./freePort.ts"
@@ -38,7 +38,15 @@ export interface TestPostgres extends Disposable {
   start(): void
 }
 
-export function startPostgres(settings: readonly string[] = []): TestPostgres {
+/** Who has to prove itself; everybody else is trusted. */
+export const ROLE_WITH_PASSWORD = "keeper"
+const ACCESS = `host all ${ROLE_WITH_PASSWORD} all scram-sha-256\nhost all all all trust\nlocal all all trust\n`
+
+/** `files` stand in its data folder, readable for it alone. */
+export function startPostgres(
+  settings: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
+): TestPostgres {
   const bin = programs()
   if (bin === undefined) throw new Error("there is no Postgres")
   const folder = temporaryFolder("postgres")
@@ -49,6 +57,10 @@ export function startPostgres(settings: readonly string[] = []): TestPostgres {
   const data = folder.at("data")
   const port = freePort()
   run([...as, join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "waas", "--no-sync", "-E", "UTF8", "--locale=C"])
+  for (const [name, text] of Object.entries({ ...files, "pg_hba.conf": ACCESS })) {
+    writeFileSync(join(data, name), text, { mode: 0o600 })
+    if (isRoot) run(["chown", "postgres", join(data, name)])
+  }
   const options = [`-p ${port}`, "-c listen_addresses=127.0.0.1", `-c unix_socket_directories=${folder.path}`]
   const all = [...options, ...settings.map((setting) => `-c ${setting}`)].join(" ")
   const ctl = (...words: readonly string[]) => run([...as, join(bin, "pg_ctl"), "-D", data, "-w", "-t", "30", ...words])
@@ -86,6 +98,3 @@ function run(command: readonly string[]): void {
   const { status, stderr, error } = spawnSync(program, words, { stdio: ["ignore", "ignore", "pipe"], cwd: "/" })
   if (status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.toString()}`)
 }
-
-/** What the server logged. */
-export const serverLog = ({ folder }: TestPostgres): string => readFileSync(join(folder, "log"), "utf8")

@@ -8,14 +8,45 @@ import { newApiKeyPair } from "../../src/waas/apiKey.ts"
 import { parseConfig, readConfig, waasTemplate } from "../../src/waas/config.ts"
 import { filesIn, lock, readKeyFile } from "../../src/waas/files.ts"
 import { waasInit, waasKeyAdd, waasKeyCreate, waasKeyList, waasKeyRevoke } from "../../src/waas/keys.ts"
+import { shownStore } from "../../src/waas/store/postgresSettings.ts"
 import { cli } from "../cli/world.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { must } from "../support/waas.ts"
 
 const dir = temporaryFolder("waas-folder").path
 afterAll(() => rmSync(dir, { recursive: true }))
 let folders = 0
 const fresh = () => join(dir, `w${folders++}`)
 const code = (text: string) => expect.objectContaining({ code: text })
+
+test("a shared store: TLS with a verified certificate, but for this machine; a password is shown nowhere", () => {
+  const at = { dir: "/w", config: "/w/waas.toml" }
+  const store = (toml: string) => parseConfig(`[waas.store]\n${toml}`, at).store
+  expect(parseConfig("", at).store).toBeUndefined()
+  expect(store('url = "postgres://us%40er:p%3Aw@[2001:db8::1]:6000/d"\nca_path = "ca.pem"')).toEqual({
+    hostname: "2001:db8::1",
+    port: 6000,
+    user: "us@er",
+    database: "d",
+    password: "p:w",
+    passwordFile: undefined,
+    socketFolder: undefined,
+    tls: { caFile: "/w/ca.pem", client: undefined },
+    connections: 8,
+  })
+  const tlsOf = (toml: string) => store(toml)?.tls
+  expect(tlsOf('url = "postgres://u@db.example.com/d"')).toEqual({ caFile: undefined, client: undefined })
+  expect(tlsOf('url = "postgres://u@127.0.0.1/d"')).toBeUndefined()
+  expect(tlsOf('url = "postgres://u@127.0.0.1/d"\nca_path = "c"')).toEqual({ caFile: "/w/c", client: undefined })
+  expect(tlsOf('url = "postgres://u@db.example.com/d"\nallow_plaintext = true')).toBeUndefined()
+  const client = { certFile: "/w/c", keyFile: "/w/k" }
+  expect(tlsOf('url = "postgres://u@h/d"\ncert_path = "c"\nkey_path = "k"')).toEqual({ caFile: undefined, client })
+  const settings = must(store('url = "postgres://u:topsecret@h/d"'))
+  expect(shownStore(settings)).toBe("postgres://u@h:5432/d")
+  const wrong = () => store('url = "postgres://u:topsecret@h/d?x=1"')
+  expect(wrong).toThrow(expect.objectContaining({ code: "E-CFG-003" }))
+  expect(wrong).not.toThrow(/topsecret/)
+})
 
 test("init makes a private folder, once", async () => {
   const folder = fresh()
@@ -127,6 +158,14 @@ test.each([
   ["no port", '[waas]\nlisten = "127.0.0.1"', "waas.listen", "waas.toml:2"],
   ["a port that is none", '[waas]\nlisten = "127.0.0.1:70000"', "waas.listen", "waas.toml:2"],
   ["plain HTTP to the world", '[waas]\nlisten = "0.0.0.0:80"', "waas.listen", "waas.toml:2"],
+  [
+    "a shared store with parameters in its URL",
+    '[waas.store]\nurl = "postgres://u@h/d?sslmode=disable"',
+    "waas.store.url",
+    "waas.toml:2",
+  ],
+  ["a shared store without a database", '[waas.store]\nurl = "postgres://u@h"', "waas.store.url", "waas.toml:2"],
+  ["half of a client certificate", '[waas.store]\ncert_path = "c.pem"', "waas.store.cert_path", "waas.toml:2"],
   ["half of TLS", '[waas]\ntls_cert = "c.pem"', "waas.tls_cert", "waas.toml:2"],
 ])("a configuration with %s is refused at its place", (_name, text, key, file) => {
   expect(() => parseConfig(text, at)).toThrow(

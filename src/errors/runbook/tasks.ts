@@ -188,4 +188,33 @@ export const taskGuides = {
     "the entry of that code",
     "a new request ends with success",
   ),
+  "E-WAA-070": guide(
+    [
+      "the database is stopped, restarts, or fails over",
+      "a firewall or a name in between changed",
+      "its certificate is not the one of that host, or its authority is not that of ca_path",
+    ],
+    "the problem in the text; `pg_isready -h HOST -p PORT`, `psql URL` from the same machine",
+    "bring the database back. Nothing need be done to WaaS: what was being committed is committed once, requests that were refused meanwhile are to be made again, and nodes repeat what they reported",
+    "the log has no more of it, and a request ends",
+  ),
+  "E-WAA-071": guide(
+    [
+      "the user lacks rights, or its password is wrong",
+      "the database's disk is full",
+      "the database is not there, or is not for WaaS alone",
+    ],
+    "the SQLSTATE in the text: 28 is the password, 42501 a right, 53100 the disk, 3D000 no such database",
+    "correct what it names; give the user a database that it owns",
+    "WaaS starts and says which replica it is, and a request ends",
+  ),
+  "E-WAA-074": guide(
+    [
+      "this machine or process stood still for longer than the lease",
+      "it could not reach the database for that long, while another WaaS could",
+    ],
+    "its log before that line; the load of the machine and the way to the database",
+    "nothing at once: the other one carries the requests on, and this process stands by from then on. Remove what stopped it",
+    "one of the processes says that it serves the shared store, and the requests end",
+  ),
 } as const

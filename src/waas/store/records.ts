@@ -31,15 +31,8 @@ export function storeOver(db: SqlDatabase): WaasStore {
       if (found !== undefined) return found
       throw new CosignerError("E-WAA-006", { file: db.name, problem: "its organisation is missing" })
     },
-<<<<<<< HEAD
     ...tokenOver(db),
-
-    async commit(writes) {
-      await db.write(writes.flatMap(statementsOf))
-    },
-=======
     commit: async (writes) => db.commit(writes.flatMap(statementsOf)),
->>>>>>> 2ac675fe (feat(waas): a store on Postgres, and one process at a time that serves it)
 
     vault: (id) => one<Vault>("SELECT body FROM vaults WHERE id = ?", id),
     vaults: (filter, query) =>
