@@ -35,7 +35,7 @@ export function refuseShared({ store }: Pick<WaasConfig, "store">, command: stri
   if (store !== undefined) throw new CosignerError("E-WAA-077", { command, store: shownStore(store) })
 }
 
-export interface ServedStore extends AsyncDisposable {
+interface ServedStore extends AsyncDisposable {
   readonly store: WaasStore
   /** Another process has taken over; never of a file, which is locked. */
   readonly lost: Promise<CosignerError>

@@ -12,6 +12,7 @@ import { RUNBOOK } from "../../src/errors/runbook.ts"
 import { type Code, codes } from "../../src/errors.ts"
 import { CATALOGUE } from "../../src/ops/metrics/catalogue.ts"
 import { ROUTES } from "../../src/ops/port/routes.ts"
+import { parseConfig } from "../../src/waas/config.ts"
 
 const written = await pages()
 const pageOf = (name: string): string => written.get(name) ?? ""
@@ -189,7 +190,10 @@ test("the configuration that README and the guides show is accepted as it stands
   const shown = [...blocks, ...guides.flatMap(blocksOf)]
   expect(shown.length).toBeGreaterThan(5)
   for (const block of shown) {
-    expect(checkConfig(block, "README.toml").config).toBeDefined()
+    const isOfWaas = /^\[waas/m.test(block)
+    const read = () =>
+      isOfWaas ? parseConfig(block, { dir: ".", config: "waas.toml" }) : checkConfig(block, "README.toml").config
+    expect(read()).toBeDefined()
   }
   expect(() => checkConfig(`${blocks[0]}\nunknown_key = 1\n`, "README.toml")).toThrow()
 })

@@ -10,7 +10,7 @@ import type { Organisation } from "./model.ts"
 import { asStoreError, isAway, NoAnswer, problemOf } from "./postgresErrors.ts"
 import { migratePostgres } from "./postgresSchema.ts"
 import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
-import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 
 /** Longer than the server lets a statement take. */
 const ANSWER_MS = 15_000
@@ -58,7 +58,7 @@ export class Postgres implements SqlDatabase {
   }
 
   /** Once, whatever comes: some of it must not be done twice. */
-  async write(statements: readonly Statement[]): Promise<readonly number[]> {
+  async write(statements: readonly SqlStatement[]): Promise<readonly number[]> {
     return this.#asked(
       (client) =>
         client.begin(async (tx) => (await all(tx, statements)).map(({ count }: { readonly count: number }) => count)),
@@ -66,7 +66,7 @@ export class Postgres implements SqlDatabase {
     )
   }
 
-  commit(statements: readonly Statement[]): Promise<void> {
+  commit(statements: readonly SqlStatement[]): Promise<void> {
     const done = this.#commits.then(() => this.#commit(statements))
     this.#commits = done.catch(() => {})
     return done
@@ -100,7 +100,7 @@ export class Postgres implements SqlDatabase {
 
   // ---- inside ------------------------------------------------------------------------------------------------------
 
-  async #commit(statements: readonly Statement[]): Promise<void> {
+  async #commit(statements: readonly SqlStatement[]): Promise<void> {
     const replica = this.#replica
     if (replica === undefined) {
       await this.write(statements)
@@ -181,7 +181,7 @@ async function isTurn(tx: TransactionSQL, id: string, number: number, store: str
   throw new CosignerError("E-CLI-001", { what: `commit ${number} of a replica came after ${row.committed}` })
 }
 
-const all = (tx: TransactionSQL, statements: readonly Statement[]) =>
+const all = (tx: TransactionSQL, statements: readonly SqlStatement[]) =>
   Promise.all(statements.map(({ sql, values }) => tx.unsafe(numbered(sql), [...values])))
 
 /** `?` as Postgres numbers it. Of the few statements there are each is rewritten once. */

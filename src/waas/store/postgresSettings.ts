@@ -20,7 +20,7 @@ export interface PostgresSettings {
   readonly connections: number
 }
 
-export interface PostgresTls {
+interface PostgresTls {
   readonly caFile: string | undefined
   readonly client: { readonly certFile: string; readonly keyFile: string } | undefined
 }
@@ -30,7 +30,7 @@ const CREDENTIAL = "waas-store-password"
 const MOST_PASSWORD = 4096
 const MOST_KEY = 65_536
 
-export type StoreAddress = Pick<PostgresSettings, "hostname" | "port" | "user" | "database" | "password">
+type StoreAddress = Pick<PostgresSettings, "hostname" | "port" | "user" | "database" | "password">
 
 /** `postgres://user:password@host:port/database`; undefined for anything else, parameters included. */
 export function parseStoreUrl(text: string): StoreAddress | undefined {

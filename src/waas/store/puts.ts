@@ -1,12 +1,12 @@
 /** What a change of the store is in statements: of each record its row, and of a group its holders too. */
 import type { Holder, SignRequest } from "./model.ts"
 import { upsert } from "./rows.ts"
-import type { Statement } from "./sql.ts"
+import type { SqlStatement } from "./sql.ts"
 import type { HolderRow, StoreWrite } from "./store.ts"
 import { putWallet } from "./walletRows.ts"
 import { putWebhook } from "./webhookRows.ts"
 
-export function statementsOf(write: StoreWrite): readonly Statement[] {
+export function statementsOf(write: StoreWrite): readonly SqlStatement[] {
   switch (write.put) {
     case "vault": {
       const { vaultId, type, projectId } = write.record
@@ -51,7 +51,7 @@ export function statementsOf(write: StoreWrite): readonly Statement[] {
 }
 
 /** Rows that are no records of their own. */
-function beside(write: Extract<StoreWrite, { readonly put: "fencingToken" | "succession" | "checkup" }>): Statement {
+function beside(write: Extract<StoreWrite, { readonly put: "fencingToken" | "succession" | "checkup" }>): SqlStatement {
   switch (write.put) {
     case "fencingToken":
       return {
@@ -76,7 +76,7 @@ function beside(write: Extract<StoreWrite, { readonly put: "fencingToken" | "suc
 const isEnded = (status: SignRequest["status"]): boolean =>
   status === "Completed" || status === "Declined" || status === "Failed" || status === "Canceled"
 
-function putHolder(groupId: string, vaultId: string, holder: Holder): Statement {
+function putHolder(groupId: string, vaultId: string, holder: Holder): SqlStatement {
   const row: HolderRow = { holder, groupId }
   return {
     sql: `INSERT INTO holders (group_id, vault_id, node_id, body) VALUES (?, ?, ?, ?)

@@ -17,7 +17,7 @@ import type {
 import { statementsOf } from "./puts.ts"
 import { forgetEnded } from "./retention.ts"
 import { all, decode, type Filter, pageOf, rowOf } from "./rows.ts"
-import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { HolderRow, PageQuery, WaasStore } from "./store.ts"
 import { walletsOver } from "./walletRows.ts"
 import { webhooksOver } from "./webhookRows.ts"
@@ -63,7 +63,7 @@ export function storeOver(db: SqlDatabase): WaasStore {
 
     forgetEnded: (beforeMs, most) => forgetEnded(db, beforeMs, most),
     async spendNonce(digest, nowMs, windowMs) {
-      const old: Statement = { sql: "DELETE FROM nonces WHERE seen_ms < ?", values: [nowMs - windowMs] }
+      const old: SqlStatement = { sql: "DELETE FROM nonces WHERE seen_ms < ?", values: [nowMs - windowMs] }
       const sql = "INSERT INTO nonces (digest, seen_ms) VALUES (?, ?) ON CONFLICT DO NOTHING"
       const [, added] = await db.write([old, { sql, values: [digest, nowMs] }])
       return added === 1

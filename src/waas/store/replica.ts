@@ -16,7 +16,7 @@ const TAKING_OVER = 2
 /** How often whoever stands by looks. */
 const LOOK_MS = 500
 
-export interface Replica extends AsyncDisposable {
+interface Replica extends AsyncDisposable {
   readonly id: string
   /** Resolves with E-WAA-074 when others have taken over. */
   readonly lost: Promise<CosignerError>

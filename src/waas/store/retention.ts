@@ -1,6 +1,6 @@
 /** Signing requests that ended long ago, and their tasks, leave the database where the operator says so. */
 import { decode } from "./rows.ts"
-import type { SqlDatabase, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement } from "./sql.ts"
 
 /** Not while a node may still have a word to say of one of its tasks, nor where a transaction shows it. */
 const forgotten = ({ json }: SqlDatabase): string => `
@@ -14,9 +14,9 @@ const forgotten = ({ json }: SqlDatabase): string => `
 /** Of those that ended before that moment the oldest, at most so many; how many they were. */
 export async function forgetEnded(db: SqlDatabase, beforeMs: number, most: number): Promise<number> {
   const rows = await db.all<{ readonly id: string; readonly body: string }>(forgotten(db), [beforeMs, most])
-  const removals = rows.flatMap(({ id, body }): readonly Statement[] => [
+  const removals = rows.flatMap(({ id, body }): readonly SqlStatement[] => [
     ...decode<{ readonly taskIds: readonly string[] }>(body).taskIds.map(
-      (taskId): Statement => ({ sql: "DELETE FROM tasks WHERE id = ?", values: [taskId] }),
+      (taskId): SqlStatement => ({ sql: "DELETE FROM tasks WHERE id = ?", values: [taskId] }),
     ),
     { sql: "DELETE FROM sign_requests WHERE id = ?", values: [id] },
   ])

@@ -1,6 +1,6 @@
 /** Rows of the store: a record as JSON beside the columns that it is searched and ordered by. */
 import { hasSums, sumOf } from "./integrity.ts"
-import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, Slice } from "./store.ts"
 
 export interface Filter {
@@ -32,7 +32,7 @@ export function upsert(
   id: string,
   columns: Readonly<Record<string, SqlValue>>,
   body: object,
-): Statement {
+): SqlStatement {
   const text = JSON.stringify(body)
   const sum = hasSums(table) ? { sum: sumOf({ id, body: text, ...blobsOf(columns) }) } : {}
   const all = { id, ...columns, body: text, ...sum }

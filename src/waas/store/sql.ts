@@ -5,13 +5,13 @@
 
 export type SqlValue = string | number | null | Uint8Array
 
-export interface Statement {
+export interface SqlStatement {
   readonly sql: string
   readonly values: readonly SqlValue[]
 }
 
 /** Expressions over a column that holds a record as JSON. */
-export interface JsonWords {
+interface JsonWords {
   /** True where the record has the field. */
   has(column: string, field: string): string
   /** A table of the texts in the record's list, with the one column `value`. */
@@ -24,8 +24,8 @@ export interface SqlDatabase {
   readonly json: JsonWords
   all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
   /** Records: all or nothing, and durable when it resolves. */
-  commit(statements: readonly Statement[]): Promise<void>
+  commit(statements: readonly SqlStatement[]): Promise<void>
   /** The same for what may be written beside whoever serves the store: how many rows each of them changed. */
-  write(statements: readonly Statement[]): Promise<readonly number[]>
+  write(statements: readonly SqlStatement[]): Promise<readonly number[]>
   close(): Promise<void>
 }

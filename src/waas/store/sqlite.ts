@@ -9,7 +9,7 @@ import { checkIntegrity } from "./integrity.ts"
 import type { Organisation } from "./model.ts"
 import { storeOver } from "./records.ts"
 import { migrate } from "./schema.ts"
-import type { SqlDatabase, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement } from "./sql.ts"
 import type { WaasStore } from "./store.ts"
 
 /** How long a statement waits for another process's write. */
@@ -59,7 +59,7 @@ function connect(file: string, create: boolean): Database {
 }
 
 function sqliteDatabase(db: Database, file: string): SqlDatabase {
-  const write = (statements: readonly Statement[]) => {
+  const write = (statements: readonly SqlStatement[]) => {
     const work = () =>
       statements.map(({ sql, values }) => db.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes)
     return guarded(file, () => db.transaction(work).immediate())

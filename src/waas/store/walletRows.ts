@@ -1,7 +1,7 @@
 /** Projects, wallets, addresses and the counters of their paths, as rows. */
 import type { Project, Wallet, WalletAddress, WalletTransaction } from "./model.ts"
 import { type Filter, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
-import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
 export function walletsOver(db: SqlDatabase): WalletStore {
@@ -82,7 +82,7 @@ function shownWallets({ vaultId, projectId, vaultType }: Parameters<WalletStore[
   }
 }
 
-export function putWallet(write: WalletWrite): Statement {
+export function putWallet(write: WalletWrite): SqlStatement {
   switch (write.put) {
     case "project":
       return upsert("projects", write.record.projectId, {}, write.record)

@@ -1,7 +1,7 @@
 /** Webhook endpoints, events and deliveries as rows. */
 import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "./model.ts"
 import { all, type Filter, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
-import type { SqlDatabase, SqlValue, Statement } from "./sql.ts"
+import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, WebhookStore, WebhookWrite } from "./store.ts"
 
 export function webhooksOver(db: SqlDatabase): WebhookStore {
@@ -35,7 +35,7 @@ export function webhooksOver(db: SqlDatabase): WebhookStore {
   }
 }
 
-export function putWebhook(write: WebhookWrite): Statement {
+export function putWebhook(write: WebhookWrite): SqlStatement {
   switch (write.put) {
     case "webhookEndpoint":
       return upsert("webhook_endpoints", write.record.endpointId, { status: write.record.status }, write.record)
