@@ -15,7 +15,9 @@ import type { Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { makeFolder, NewFile, nameNew, writeNew } from "../files.ts"
 import type { Secret } from "../secret.ts"
+import { readConfig } from "../waas/config.ts"
 import { readKeyFile, readKeySeed, type WaasFiles, writeKeySeed } from "../waas/files.ts"
+import { refuseShared } from "../waas/opening.ts"
 import { copyDatabase, openCopy } from "../waas/store/copy.ts"
 import { scratchBeside, scratchToProve, unprovenOf } from "./scratch.ts"
 
@@ -63,13 +65,14 @@ interface SealOptions {
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
-/** A proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003 and -006. */
+/** A proven backup at `path`, of a WaaS that may be running. Throws E-BAK-001, -008 to -010, -018 and -024, E-WAA-002, -003, -006 and -077. */
 export function backUpWaas(
   files: WaasFiles,
   path: string,
   options: SealOptions,
 ): { readonly manifest: WaasManifest; readonly bytes: number } {
   if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
+  if (existsSync(files.config)) refuseShared(readConfig(files), "waas backup")
   const publicKey = toHex(readKeyFile(files).tasks.publicKey)
   if (!existsSync(files.database)) throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.database })
   const unproven = unprovenOf(path)

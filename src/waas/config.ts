@@ -30,7 +30,8 @@ import {
 import { templateOf } from "../settings/template.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
-import { type PostgresSettings, parseStoreUrl } from "./store/postgresSettings.ts"
+import type { PostgresSettings } from "./store/postgresSettings.ts"
+import { storeOf, storeTable } from "./storeConfig.ts"
 import { type Chains, chainsOf, familyOf } from "./wallets/chains.ts"
 import { type AssetToken, tokensOf } from "./wallets/tokens.ts"
 
@@ -116,30 +117,7 @@ const waas = tableOf("The coordinator.", {
     seconds: integer(1, 3600, 120, "After how long an attempt counts as hung."),
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
   }),
-  store: tableOf("Where vaults, requests and tasks are kept. Empty: in waas.db of this folder.", {
-    url: {
-      ...parsed((text) => (text === "" ? { none: true as const } : parseStoreUrl(text)), {
-        fallback: "",
-        example: "postgres://waas@db.example.com/waas",
-        expected: "postgres://user@host:port/database, without parameters",
-        description: "A Postgres database (14 or later) that is for WaaS alone. See docs/how-to/replicas.md.",
-      }),
-      visible: "never" as const,
-    },
-    password_file: pathOrNone(
-      "A file of mode 600 with the user's password, read at each connection. Otherwise the systemd credential waas-store-password, or the URL's.",
-    ),
-    socket_folder: pathOrNone(
-      "The folder of the server's Unix socket, instead of host and TLS; the URL's port names the socket.",
-    ),
-    ca_path: pathOrNone(
-      "PEM of the authorities that the server's certificate is verified with. Empty: those of the system.",
-    ),
-    cert_path: pathOrNone("PEM of a client certificate."),
-    key_path: pathOrNone("PEM of its private key, mode 600."),
-    allow_plaintext: boolean(false, "Connects without TLS to another host than this one."),
-    connections: integer(2, 100, 8, "The most connections to it at one time."),
-  }),
+  store: storeTable,
   retention: tableOf("How long what has ended is kept.", {
     sign_request_days: integer(
       0,
@@ -377,27 +355,5 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
       timeoutMs: webhooks.timeout_seconds * 1000,
       keepMs: webhooks.keep_days * 86_400_000,
     },
-  }
-}
-
-/** TLS with a verified certificate, but for this machine itself or where the operator says so. */
-function storeOf(
-  settings: DeepReadonly<StaticDecode<typeof waas>>["store"],
-  at: (path: string) => string,
-): PostgresSettings | undefined {
-  const { url, connections } = settings
-  if ("none" in url) return undefined
-  const file = (path: string) => (path === "" ? undefined : at(path))
-  const caFile = file(settings.ca_path)
-  const [certFile, keyFile] = [file(settings.cert_path), file(settings.key_path)]
-  const client = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile }
-  const socketFolder = file(settings.socket_folder)
-  const isPlain = (isLoopback(url.hostname) || settings.allow_plaintext) && caFile === undefined && client === undefined
-  return {
-    ...url,
-    passwordFile: file(settings.password_file),
-    socketFolder,
-    tls: socketFolder !== undefined || isPlain ? undefined : { caFile, client },
-    connections,
   }
 }
