@@ -15,7 +15,7 @@ export function evmEndpoint(answers: Record<string, (params: readonly unknown[])
       sent.push(String(raw))
       return Transaction.from(String(raw)).hash
     },
-    eth_getTransactionByHash: () => null,
+    eth_getTransactionByHash: ([hash]) => (sent.some((raw) => Transaction.from(raw).hash === hash) ? { hash } : null),
     eth_getTransactionReceipt: () => null,
   }
   const server = Bun.serve({

@@ -72,8 +72,9 @@ async function isKnown(rpc: JsonRpc, { transactionHash }: WalletTransaction): Pr
 
 /** Looks for the transaction in a block; the same record while it is in none. */
 async function confirm(record: WalletTransaction, parts: BroadcastParts): Promise<WalletTransaction> {
-  const receipt = await rpcFor(record, parts)("eth_getTransactionReceipt", [record.transactionHash])
-  if (typeof receipt !== "object" || receipt === null) return record
+  const rpc = rpcFor(record, parts)
+  const receipt = await rpc("eth_getTransactionReceipt", [record.transactionHash])
+  if (typeof receipt !== "object" || receipt === null) return waiting(rpc, record)
   const block = {
     number: count(Reflect.get(receipt, "blockNumber"), "the block's number"),
     hash: hash32(Reflect.get(receipt, "blockHash"), "the block"),
@@ -86,6 +87,16 @@ async function confirm(record: WalletTransaction, parts: BroadcastParts): Promis
       : { ...record, block, status: "Failed", subStatus: "FailedOnChain", failedReason: "the chain reverted it" },
     parts,
   )
+}
+
+/**
+ * Sends a transaction again that its endpoint has forgotten: pools drop what pays little, and a restart drops all. One that the endpoint then
+ * refuses stays what it is: another endpoint's block may still have it, and nobody may believe its nonce free.
+ */
+async function waiting(rpc: JsonRpc, record: WalletTransaction): Promise<WalletTransaction> {
+  const { rawTx } = record
+  if (rawTx !== undefined && !(await isKnown(rpc, record))) await rpc("eth_sendRawTransaction", [rawTx])
+  return record
 }
 
 /** A caller and the loop may ask for the same transaction at once: what was found first stands. */

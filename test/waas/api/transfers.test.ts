@@ -234,6 +234,35 @@ test("AutoProcess is broadcast and completes with its block", async () => {
   expect(rpc.sent).toHaveLength(1)
 })
 
+test("a transaction that its endpoint has forgotten is sent again, and stays Confirming where it is refused", async () => {
+  let isKnown = true
+  await using rpc = endpoint({
+    eth_getTransactionByHash: () => (isKnown ? {} : null),
+  })
+  await using rig = await open(rpc)
+  const at = await withAddress(rig)
+  const asked = await at.transfer("1", { transaction_process_type: "AutoProcess" })
+  await rig.relay.settle()
+  /** Until the endpoint was asked this once more. */
+  const lookedUntil = async (method: string) => {
+    const stop = new AbortController()
+    const before = rpc.asked.filter((one) => one === method).length
+    const over = keepBroadcasting({ ...rig.context(), log: silentLog }, stop.signal)
+    while (rpc.asked.filter((one) => one === method).length === before) await Bun.sleep(2)
+    stop.abort()
+    await over
+    return (await at.shown(asked)).status
+  }
+  expect(await lookedUntil("eth_sendRawTransaction")).toBe("Confirming")
+  expect(await lookedUntil("eth_getTransactionByHash")).toBe("Confirming")
+  expect(rpc.sent).toHaveLength(1)
+  isKnown = false
+  expect(await lookedUntil("eth_sendRawTransaction")).toBe("Confirming")
+  expect(rpc.sent).toEqual([rpc.sent[0]!, rpc.sent[0]!])
+  rpc.answers["eth_sendRawTransaction"] = () => new Error("txpool is full")
+  expect(await lookedUntil("eth_sendRawTransaction")).toBe("Confirming")
+})
+
 test("a receipt whose block has no hash completes nothing, and its words reach no caller", async () => {
   await using rpc = endpoint({
     eth_getTransactionReceipt: () => ({ blockNumber: "0x10", blockHash: "<script>", status: "0x1" }),
