@@ -104,6 +104,7 @@ function refusesByIntents(steps: readonly Step[]): void {
       chain: "eip155:1",
       text: [expect.stringMatching(/^transfer 0\.3 ETH to 0x[0-9a-fA-F]{40} \(@exchange\) on eip155:1, fee at most/)],
       hash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+      at_ms: expect.any(Number),
     },
   ])
   const refusals = steps.filter(({ step, by }) => step === "refused" && (by === "intent" || by === "rule"))
@@ -143,6 +144,8 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
 
   const signatures = steps.filter((step) => step["step"] === "sign")
   for (const step of signatures) expect(verifies(step)).toBe(true)
+  // who tries it for the first time sees a signature within a minute
+  expect(Number(signatures[0]?.["at_ms"])).toBeLessThan(60_000)
   const ofScheme = (scheme: string) => signatures.filter((step) => step["scheme"] === scheme)
   expect(ofScheme("eddsa").length).toBeGreaterThanOrEqual(3)
   expect(ofScheme("ecdsa").length).toBeGreaterThanOrEqual(2)

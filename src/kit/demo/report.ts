@@ -1,4 +1,4 @@
-/** What the demo says: steps for people, or one JSON object per line. */
+/** What the demo says: steps for people, or one JSON object per line, each with the time since the demo began. */
 import type { Output } from "../../output.ts"
 
 export interface DemoReport {
@@ -11,11 +11,12 @@ export interface DemoReport {
 
 export function reportTo(out: Output): DemoReport {
   const begun = performance.now()
-  const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`
+  const passed = (): number => Math.round(performance.now() - begun)
+  const clock = (): string => `${(passed() / 1000).toFixed(1).padStart(5)} s`
   return {
     scenario: (title) => out.line(`\n${title}`),
     step: (data, line) => {
-      if (out.json) out.value(data)
+      if (out.json) out.value({ ...data, at_ms: passed() })
       else out.line(`  ${clock()}  ${line}`)
     },
     say: (line) => out.line(line),
