@@ -6,7 +6,7 @@
 
 import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
 import { availableParallelism } from "node:os"
-import { copy } from "./bytes.ts"
+import { type Bytes, copy } from "./bytes.ts"
 import { type Asker, createAsker } from "./callback/ask.ts"
 import { createMonitor, type Monitor, runPings } from "./callback/monitor.ts"
 import type { Startable } from "./config/startup.ts"
@@ -30,11 +30,13 @@ import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
 import { freezingOf } from "./ops/freezing.ts"
+import type { Shown } from "./ops/inventory/shown.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
 import type { Observers } from "./ops/observers.ts"
 import { type Operations, openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import { tellCallbacks, tellRecovery, tellRules } from "./ops/startLines.ts"
+import { WaasInForce } from "./ops/waasInForce.ts"
 import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
@@ -96,6 +98,7 @@ interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "eve
   readonly nodeId: string
   readonly identity: Identity
   readonly observers: Observers
+  readonly waas: WaasInForce
   /** Fires when the node stops. */
   readonly stopping: AbortSignal
 }
@@ -160,9 +163,14 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   }
   operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })
   const jobs = startNodeJobs(base)
+  const trustWaas = (key: Bytes): Shown => {
+    const shown = base.waas.trust(key, Date.now())
+    up.trust(key)
+    return shown
+  }
   const admin = await startAdmin({
     store,
-    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules, freezing }, command),
+    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules, freezing, trustWaas }, command),
     log,
   })
   return {
@@ -205,7 +213,11 @@ async function openNode(
     tickMs: TICK_MS,
   })
   const { observers } = operations
-  return { base: { config, link, callback, event, store, log, nodeId, identity, observers, stopping }, operations }
+  const waas = new WaasInForce(store, link.waasKey, log)
+  return {
+    base: { config, link, callback, event, store, log, nodeId, identity, observers, waas, stopping },
+    operations,
+  }
 }
 
 function startNodeJobs({ config, store, identity, log, observers, stopping }: NodeBase): Promise<void> {
@@ -323,9 +335,9 @@ function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSetting
   }
 }
 
-function makeTasks({ config, link, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {
+function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {
   const { pool, events, audit, risk, send, clockOff, intents } = parts
-  return createTasks(link.waasKey, {
+  return createTasks(waas.key, {
     self: identity.party,
     journal: observers.journal,
     groups: store.groups,
@@ -355,17 +367,15 @@ function makeTasks({ config, link, store, log, identity, observers }: NodeBase, 
   })
 }
 
-function dial({ link, store, log, identity }: NodeBase, tasks: TaskRunner): Link {
+function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner): Link {
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
   return startLink(
     {
       ...link,
       node: { publicKey: partyBytes(identity.party), sign: (message) => identity.sign(copy(message)) },
       fencingToken: () => ({ ...store.fencingToken, bootId }),
-      followed: {
-        latest: () => store.waas.followed(link.waasKey),
-        follow: (token) => store.waas.follow(link.waasKey, token),
-      },
+      waasKey: waas.key(),
+      followed: waas,
       isWaitedFor: () => tasks.open() > 0,
       limits: CHANNEL_LIMITS,
       timing: LINK_TIMING,

@@ -256,6 +256,11 @@ export const table: readonly Row[] = [
     summary: "Derive child keys and addresses from a root key",
     load: async () => (await import("./recoveryDerive.ts")).derive,
   },
+  {
+    path: ["trust-waas"],
+    summary: "Trust the WaaS of another key from now on, and no more the one before",
+    load: async () => (await import("./trustWaas.ts")).trustWaasCommand,
+  },
   { path: ["waas"], summary: "Run the coordinator that nodes and callers connect to" },
   {
     path: ["waas", "init"],

@@ -4,6 +4,7 @@ import { textLog } from "../logText.ts"
 import { adopt } from "../waas/adopt.ts"
 import { readConfig } from "../waas/config.ts"
 import { filesIn } from "../waas/files.ts"
+import type { HolderGroup } from "../waas/store/model.ts"
 import { command, list, refuse, value, valueOr } from "./command.ts"
 import { dirOption } from "./waas.ts"
 
@@ -13,7 +14,7 @@ const seconds = (text: string): string =>
 export const adoptCommand = command({
   summary: "Make the vaults of a lost waas.db again from what nodes hold",
   details:
-    "Needs the folder's waas.key and waas.toml; waas.db may be missing, or an older copy. Stop WaaS first. The nodes, which have that key pinned, connect by themselves and tell which groups they hold; what the certificates of a group prove is stored. Names, wallets, API keys and requests are not known to nodes and are made anew.",
+    "Needs the folder's waas.key and waas.toml; waas.db may be missing, or an older copy. Stop WaaS first. From then on nodes follow this copy and no other. They have that key pinned, or trust it by `cosigner trust-waas`; they connect by themselves and tell which groups they hold, and what the certificates of a group prove is stored: vaults and groups that are new here, and reshares since an older copy. Names, wallets, API keys and requests are not known to nodes and are made anew.",
   options: {
     dir: dirOption,
     nodes: list("--node <node-ids>", "the nodes to adopt, as `cosigner info node` shows them"),
@@ -27,27 +28,27 @@ export const adoptCommand = command({
     const log = textLog("info", "logfmt", (line) => process.stderr.write(line))
     const config = readConfig(files, options.listen)
     const made = await adopt(config, files, { nodeIds: options.nodes, limitMs: Number(options.wait) * 1000, log })
-    const { vaults, groups, skipped, silent } = made
+    const { vaults, groups, advanced, lost, skipped, silent } = made
     out.result(
       {
         new_database: made.isNewDatabase,
         vaults: vaults.map(({ vaultId, rootKeys }) => ({
           vault_id: vaultId,
           root_pubkeys: rootKeys.map(({ curve, rootPubkey }) => ({ curve, root_pubkey: rootPubkey })),
-          key_share_holder_groups: groups
-            .filter((group) => group.vaultId === vaultId)
-            .map(({ groupId, type, threshold, holders }) => ({
-              key_share_holder_group_id: groupId,
-              type,
-              threshold,
-              tss_node_ids: holders.map(({ nodeId }) => nodeId),
-            })),
+          key_share_holder_groups: groups.filter((group) => group.vaultId === vaultId).map(shownGroup),
         })),
+        changed_groups: groups
+          .filter((group) => !vaults.some(({ vaultId }) => vaultId === group.vaultId))
+          .map(shownGroup),
+        advanced,
+        lost_tasks: lost.map(({ taskId, type, status }) => ({ task_id: taskId, type, status })),
         skipped: skipped.map(({ groupId, why }) => ({ tss_key_share_group_id: groupId, why })),
         silent,
       },
       [
-        `Adopted ${vaults.length} vaults with ${groups.length} groups`,
+        `Adopted ${vaults.length} vaults with ${groups.length} groups, new or changed`,
+        ...advanced.map((groupId) => `Reshared since, and up to date now: ${groupId}`),
+        ...lost.map(({ taskId, type }) => `Lost with the database: ${type} task ${taskId}`),
         ...vaults.map(({ vaultId, rootKeys }) => `  ${vaultId}  ${rootKeys.map((key) => key.rootPubkey).join("  ")}`),
         ...skipped.map(({ groupId, why }) => `Not adopted: ${groupId}: ${why}`),
         ...silent.map((nodeId) => `No answer of ${nodeId}`),
@@ -56,4 +57,12 @@ export const adoptCommand = command({
     )
     return silent.length === 0 && skipped.length === 0 ? EXIT.ok : EXIT.failure
   },
+})
+
+const shownGroup = ({ groupId, type, status, threshold, holders }: HolderGroup) => ({
+  key_share_holder_group_id: groupId,
+  type,
+  status,
+  threshold,
+  tss_node_ids: holders.map(({ nodeId }) => nodeId),
 })

@@ -124,4 +124,24 @@ export const linkCodes = {
     what: () => "this WaaS was shown that a newer copy of it is at work, and serves no node any more",
     next: "its log and GET /readyz say E-WAA-060: stop it, or make it the newest with cosigner waas adopt; the node goes on trying",
   }),
+  "E-LNK-024": entry<{ readonly configured: string; readonly trusted: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) =>
+      `the configuration names the WaaS key ${d.configured}, which is not trusted any more; the node follows ${d.trusted}, as its operator decided`,
+    next: "write that key into [websocket] waas_public_key",
+  }),
+  "E-LNK-025": entry<{ readonly configured: string; readonly trusted: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) =>
+      `the configuration names the WaaS key ${d.configured}, and this node's operator decided to trust ${d.trusted}`,
+    next: "write the trusted key into [websocket] waas_public_key; or, if the other one is meant: cosigner trust-waas",
+  }),
+  "E-LNK-026": entry({
+    kind: "input",
+    exit: EXIT.ok,
+    what: () => "the operator trusts another WaaS from now on",
+    next: "nothing: the node dials again with the new key",
+  }),
 } as const

@@ -56,6 +56,8 @@ export interface Link {
    */
   withdraw(isMeant: (envelope: EnvelopeOut) => boolean): void
   state(): LinkState
+  /** From now on only the WaaS of that key; a connection to another one ends. */
+  trust(waasKey: Bytes): void
   /** For good; unacknowledged frames are forgotten. */
   stop(): void
 }
@@ -81,7 +83,7 @@ export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
 }
 
 class NodeLink implements Link {
-  readonly #options: LinkOptions
+  #options: LinkOptions
   readonly #handlers: LinkHandlers
   readonly #channel: Channel
   readonly #dropped: Record<LinkDrop, number> = { malformed: 0, duplicate: 0, handlerFailed: 0, queueFull: 0 }
@@ -149,6 +151,13 @@ class NodeLink implements Link {
       dropped: { ...this.#dropped },
       queue: this.#channel.depth(),
     }
+  }
+
+  trust(waasKey: Bytes): void {
+    this.#options = { ...this.#options, waasKey }
+    if (this.#phase === "stopped") return
+    if (this.#connection === undefined) return this.#dialIn(0)
+    this.#connection.fail(new CosignerError("E-LNK-026", {}))
   }
 
   stop(): void {

@@ -59,10 +59,12 @@ interface PendingDecision {
 }
 
 /** Tasks of this process. Nothing begins before `resume`, or the first frame. */
-export const createTasks = (waasKey: Bytes, ports: TaskPorts): TaskRunner => new Runner(waasKey, ports)
+export const createTasks = (waasKey: Bytes | (() => Bytes), ports: TaskPorts): TaskRunner =>
+  new Runner(typeof waasKey === "function" ? waasKey : () => waasKey, ports)
 
 class Runner implements TaskRunner {
-  readonly #waasKey: Bytes
+  /** Of the moment: an operator may trust another WaaS while the node runs. */
+  readonly #waasKey: () => Bytes
   readonly #ports: TaskPorts
   readonly #executions = new Map<string, TaskExecution>()
   readonly #pending = new Map<string, PendingDecision>()
@@ -74,7 +76,7 @@ class Runner implements TaskRunner {
   #stopping = false
   #toldGroupsMs = Number.NEGATIVE_INFINITY
 
-  constructor(waasKey: Bytes, ports: TaskPorts) {
+  constructor(waasKey: () => Bytes, ports: TaskPorts) {
     this.#waasKey = waasKey
     this.#ports = ports
     this.#admission = new Admission(ports.limits.journal, ports.log, ports.now())
@@ -368,7 +370,7 @@ class Runner implements TaskRunner {
   }
 
   #isVerified(tag: DocumentTag, signed: SignedDocument): boolean {
-    if (verifyDocument(this.#waasKey, tag, signed)) return true
+    if (verifyDocument(this.#waasKey(), tag, signed)) return true
     const why = refuse("E-TSK-002", { what: tag })
     this.#log.say("error", "dropped a document that the pinned WaaS key did not sign", { ...why })
     return false

@@ -8,9 +8,12 @@ import { errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { FromNode } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import { provenEpochs, type TellingNode, vaultsOf } from "./adoption.ts"
+import { decodeTask, type TaskType } from "../wire/task.ts"
+import { provenEpochs, type TellingNode } from "./adoption.ts"
+import { caughtUp, type KnownVault } from "./catchUp.ts"
 import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
+import { groupsOf } from "./engine/reshare.ts"
 import { lock, readKeyFile, type WaasFiles } from "./files.ts"
 import { newOrganisation, refuseShared } from "./opening.ts"
 import { createRelay } from "./relay.ts"
@@ -23,6 +26,8 @@ import type { WaasStore } from "./store/store.ts"
 
 /** A node answers once in 2 s; what was asked before is lost with its connection. */
 const ASK_AGAIN_MS = 3_000
+/** Tasks that are told of; more are not counted. */
+const MOST_REPORTS = 10_000
 
 interface AdoptOptions {
   readonly nodeIds: readonly string[]
@@ -31,9 +36,20 @@ interface AdoptOptions {
   readonly log: Log
 }
 
+/** What a node said of a task last. */
+interface LostTask {
+  readonly taskId: string
+  readonly type: TaskType
+  readonly status: number
+}
+
 interface Adoption {
   readonly vaults: readonly Vault[]
   readonly groups: readonly HolderGroup[]
+  /** Share groups of the database that were reshared since, and are up to date now. */
+  readonly advanced: readonly string[]
+  /** Tasks that nodes know and the database does not: their requests are lost. */
+  readonly lost: readonly LostTask[]
   /** What was not adopted, and why. */
   readonly skipped: readonly { readonly groupId: string; readonly why: string }[]
   /** Named nodes that did not answer in time. */
@@ -66,34 +82,55 @@ export async function adopt(config: WaasConfig, files: WaasFiles, options: Adopt
   }, ASK_AGAIN_MS)
   opened.defer(() => clearInterval(asking))
   await told.all(options.limitMs)
-  const known = await knownShareGroups(store, told.answers())
   const { epochs, skipped } = provenEpochs(told.answers(), new Set(options.nodeIds))
   const names = new Map(options.nodeIds.map((nodeId, index) => [nodeId, `node ${index + 1}`]))
-  const fresh = epochs.filter(({ groupId }) => !known.has(groupId))
-  const { vaults, groups } = vaultsOf(fresh, (nodeId) => names.get(nodeId) ?? nodeId)
+  const known = epochs.length === 0 ? [] : await knownVaults(store)
+  const now = caughtUp(epochs, known, await openShareGroups(store), (nodeId) => names.get(nodeId) ?? nodeId)
   await store.commit([
-    ...vaults.map((record) => ({ put: "vault", record }) as const),
-    ...groups.map((record) => ({ put: "group", record }) as const),
+    ...now.vaults.map((record) => ({ put: "vault", record }) as const),
+    ...now.groups.map((record) => ({ put: "group", record }) as const),
   ])
-  return { vaults, groups, skipped, silent: told.silent(), isNewDatabase }
+  return {
+    vaults: now.vaults,
+    groups: now.groups,
+    advanced: now.advanced,
+    skipped: [...skipped, ...now.skipped],
+    lost: await unknownTasks(store, told.reports()),
+    silent: told.silent(),
+    isNewDatabase,
+  }
 }
 
-/** Share groups that the database has: they stay as they are. */
-async function knownShareGroups(store: WaasStore, told: readonly TellingNode[]): Promise<ReadonlySet<string>> {
-  const known = new Set<string>()
-  if (told.length === 0) return known
+async function knownVaults(store: WaasStore): Promise<readonly KnownVault[]> {
+  const known: KnownVault[] = []
   for (const type of ["Org-Controlled", "User-Controlled"] as const) {
     let after: number | undefined
     do {
       const vaults = await store.vaults({ type }, { limit: 100, after, before: undefined })
-      for (const { vaultId } of vaults.items) {
-        const { items } = await store.groups({ vaultId }, { limit: 1000, after: undefined, before: undefined })
-        for (const { shareGroups } of items) for (const { shareGroupId } of shareGroups) known.add(shareGroupId)
-      }
+      for (const vault of vaults.items) known.push({ vault, groups: await groupsOf(store, vault.vaultId) })
       after = vaults.after
     } while (after !== undefined)
   }
   return known
+}
+
+/** Share groups that unfinished tasks of the database make: the engine hears of their end from the nodes. */
+async function openShareGroups(store: WaasStore): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>()
+  for (const { document } of await store.liveTasks()) {
+    const task = decodeTask(document)
+    if ("problem" in task) continue
+    if (task.type === "KeyGen") ids.add(task.group_id)
+    if (task.type === "KeyReshare") ids.add(task.new_group_id)
+  }
+  return ids
+}
+
+/** What nodes have still to tell of tasks that this database never heard of: begun after the copy was made, and lost with it. */
+async function unknownTasks(store: WaasStore, reports: readonly LostTask[]): Promise<readonly LostTask[]> {
+  const lost: LostTask[] = []
+  for (const report of reports) if ((await store.task(report.taskId)) === undefined) lost.push(report)
+  return lost
 }
 
 interface Collector {
@@ -101,15 +138,22 @@ interface Collector {
   /** Resolves when every named node has answered, or after so long. */
   all(limitMs: number): Promise<void>
   answers(): readonly TellingNode[]
+  /** Of each task the latest that any node said. */
+  reports(): readonly LostTask[]
   silent(): readonly string[]
 }
 
 function collector(nodeIds: readonly string[]): Collector {
   const records = new Map<string, Uint8Array[]>()
   const done = new Set<string>()
+  const reports = new Map<string, LostTask>()
   const { promise, resolve } = Promise.withResolvers<void>()
   return {
     take(nodeId, frame) {
+      if (frame.kind === "report" && reports.size < MOST_REPORTS) {
+        const { taskId, type, status } = frame
+        reports.set(taskId, { taskId, type, status })
+      }
       if (frame.kind !== "groups" || done.has(nodeId)) return
       // Asked twice it may tell some twice: they are one record to whoever counts them.
       records.set(nodeId, [...(records.get(nodeId) ?? []), ...frame.records])
@@ -123,6 +167,7 @@ function collector(nodeIds: readonly string[]): Collector {
     },
     // One that was cut off in the middle has not answered.
     answers: () => [...done].map((nodeId) => ({ nodeId, records: records.get(nodeId) ?? [] })),
+    reports: () => [...reports.values()],
     silent: () => nodeIds.filter((id) => !done.has(id)),
   }
 }

@@ -167,8 +167,9 @@ const byPrecedence = (a: Unit, b: Unit): number =>
 
 const isExtended = (unit: Unit): boolean => unit.some(({ mode }) => mode === "extend")
 
-function holderGroup(
-  unit: Unit,
+/** The holder group of share groups that were set up together. */
+export function holderGroup(
+  unit: readonly GroupPublic[],
   vaultId: string,
   type: HolderGroup["type"],
   nameOf: (nodeId: string) => string,

@@ -166,3 +166,17 @@ test("a node whose store takes no token follows nobody", async () => {
   await node.journal.until((all) => all.some((one) => one.kind === "line" && one.line.level === "warn"))
   expect(waas.relay.online().size).toBe(0)
 })
+
+test("once another key is trusted, the connection to the WaaS of the old one ends and no other comes up", async () => {
+  const [old, next] = [newIdentity(), newIdentity()]
+  const before = startWaas({ identity: old })
+  const node = aNode(before, newIdentity(), memory())
+  await node.online()
+  node.link.trust(next.publicKey)
+  await node.ended("E-LNK-026")
+  await node.ended("E-LNK-004")
+  await before.stop()
+  const after = startWaas({ identity: next, port: before.port })
+  cleanUp.push(() => after.stop())
+  await node.online(2)
+})

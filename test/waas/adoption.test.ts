@@ -1,91 +1,12 @@
 /** A WaaS that lost its database believes certificates and threshold members, and no single node. */
 import { expect, test } from "bun:test"
 import { concat, copy, utf8 } from "../../src/bytes.ts"
-import { type CurveName, curveNamed } from "../../src/crypto/curve.ts"
-import { commitments as committed, evaluateCommitted } from "../../src/crypto/feldman.ts"
-import { sha256 } from "../../src/crypto/frame.ts"
-import { randomPolynomial } from "../../src/crypto/shamir.ts"
 import { type GroupPublic, rootExtendedPublicKey } from "../../src/keys/group.ts"
-import { encodeGroupPublic } from "../../src/keys/groupCodec.ts"
-import { shareIdOf } from "../../src/keys/shareId.ts"
 import { epochIdOf } from "../../src/mpc/dkg/epoch.ts"
 import { ackRoundOf } from "../../src/mpc/dkg/rounds.ts"
-import { encodeHeader, type Identity, identityOf, KIND, makeEnvelope, PROTOCOL } from "../../src/mpc/envelope.ts"
-import { provenEpochs, type TellingNode, vaultsOf } from "../../src/waas/adoption.ts"
-import { nodeIdOf } from "../../src/wire/nodeId.ts"
-import { seededRng } from "../mpc/network.ts"
-
-const nodes: readonly Identity[] = [1, 2, 3]
-  .map((n) => identityOf(new Uint8Array(32).fill(n)))
-  .sort((a, b) => (a.party < b.party ? -1 : 1))
-const ids = nodes.map(({ party }) => nodeIdOf(party))
-const named = new Set(ids)
-
-interface Wish {
-  readonly curve?: CurveName
-  readonly groupId?: string
-  readonly createdMs?: number
-  readonly seed?: string
-  readonly mode?: GroupPublic["mode"]
-  readonly members?: readonly Identity[]
-}
-
-/** A 2-of-n group with the acks of all its members. */
-function certified(wish: Wish = {}): GroupPublic {
-  const {
-    curve: name = "ed25519",
-    groupId = "AbcdefghijklmnopqrsT",
-    createdMs = 5,
-    seed = "one",
-    mode = "keygen",
-  } = wish
-  const curve = curveNamed(name)
-  const points = committed(curve, randomPolynomial(curve, 2, seededRng(`${seed} ${name}`)))
-  const holders = wish.members ?? nodes
-  const members = holders.map(({ party }) => {
-    const shareId = shareIdOf(party)
-    return { party, shareId, sharePublicKey: curve.encodePoint(evaluateCommitted(curve, points, shareId)) }
-  })
-  const commitments = points.map((point) => curve.encodePoint(point))
-  const [publicKey] = commitments
-  if (publicKey === undefined) throw new Error("a polynomial has a constant term")
-  const [sid, ackView, chainCode] = ["sid", "view", "chain"].map((word) =>
-    sha256(utf8(`${word} ${seed} ${name} ${createdMs}`)),
-  )
-  if (sid === undefined || ackView === undefined || chainCode === undefined) throw new Error("three words")
-  const epochId = epochIdOf(sid, ackView, publicKey, members, chainCode)
-  const parent =
-    mode === "keygen" ? {} : { parent: { groupId: "parent", epochId: sid, dealers: holders.map(({ party }) => party) } }
-  const group = {
-    groupId,
-    epochId,
-    curve: name,
-    mode,
-    threshold: 2,
-    members,
-    commitments,
-    chainCode,
-    createdMs,
-    sid,
-    ackView,
-  }
-  const header = {
-    protocol: mode === "keygen" ? PROTOCOL.dkg : PROTOCOL.reshare,
-    round: ackRoundOf(undefined),
-    kind: KIND.broadcast,
-    bodyLength: 32,
-    sid,
-    receiver: undefined,
-    view: ackView,
-  }
-  const certificate = holders.map((by) => makeEnvelope(by, encodeHeader({ ...header, sender: by.party }), epochId))
-  return { ...group, status: "ACTIVE", certificate, ...parent }
-}
-
-const toldBy = (indices: readonly number[], ...epochs: readonly GroupPublic[]): readonly TellingNode[] =>
-  indices.map((index) => ({ nodeId: ids[index] ?? "", records: epochs.map((epoch) => encodeGroupPublic(epoch)) }))
-
-const nameOf = (nodeId: string): string => `n${ids.indexOf(nodeId)}`
+import { encodeHeader, identityOf, KIND, makeEnvelope, PROTOCOL } from "../../src/mpc/envelope.ts"
+import { provenEpochs, vaultsOf } from "../../src/waas/adoption.ts"
+import { certified, ids, named, nameOf, nodes, toldBy } from "./certified.ts"
 
 test("both curves of one set-up are one vault with one main group, as threshold nodes hold it", () => {
   const [secp, ed] = [certified({ curve: "secp256k1", groupId: "SecpdefghijklmnopqrsT" }), certified()]

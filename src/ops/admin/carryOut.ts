@@ -1,5 +1,6 @@
 /** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
 import { randomUUID } from "node:crypto"
+import type { Bytes } from "../../bytes.ts"
 import { systemRng } from "../../crypto/random.ts"
 import { CosignerError } from "../../errors.ts"
 import type { PartyId } from "../../keys/party.ts"
@@ -16,18 +17,21 @@ import { showSignature } from "../inventory/shareSignature.ts"
 import type { Shown } from "../inventory/shown.ts"
 import { pardonPeer, showStrikes } from "../inventory/strikes.ts"
 import { showTasks } from "../inventory/tasks.ts"
+import { parseWaasKey } from "../inventory/waasTrust.ts"
 import type { AdminCommand } from "./protocol.ts"
 
 interface AdminNode {
   readonly store: Store
   readonly self: PartyId
+  /** Written down, and the link changes over. */
+  readonly trustWaas: (key: Bytes) => Shown
   /** The rules of the moment. */
   readonly rules: () => Rules
   readonly freezing: Freezing
 }
 
 /** Throws what the command meets. */
-export function carryOut({ store, self, rules, freezing }: AdminNode, command: AdminCommand): Shown {
+export function carryOut({ store, self, rules, freezing, trustWaas }: AdminNode, command: AdminCommand): Shown {
   switch (command.command) {
     case "info":
       return showSelf(store)
@@ -66,11 +70,19 @@ export function carryOut({ store, self, rules, freezing }: AdminNode, command: A
     }
     case "unfreeze":
       return freezing.unfreeze(command.group_id)
+    case "trust-waas":
+      return trustWaas(keyOf(command.public_key))
     case "change-password":
     case "export-share":
     case "backup":
       throw new CosignerError("E-CLI-001", { what: `${command.command} is not the main thread's` })
   }
+}
+
+function keyOf(publicKey: string): Bytes {
+  const key = parseWaasKey(publicKey)
+  if (key === undefined) throw new CosignerError("E-ADM-006", { problem: "the public key is none" })
+  return key
 }
 
 function partyOf(nodeId: string): PartyId {

@@ -44,6 +44,7 @@ const GUARDED = {
   "strikes pardon": closed({ node_id: id }),
   "share-sign": closed({ group_id: id, message: textUpTo(8194) }),
   "change-password": closed(none),
+  "trust-waas": closed({ public_key: text(/^[0-9a-f]{64}$/, "an Ed25519 public key in hex") }),
   "export-share": closed({ group_ids: ids }),
   backup: closed({ group_ids: ids }),
   unfreeze: closed(none, { group_id: id }),

@@ -3,7 +3,7 @@ import { describe, expect, spyOn, test } from "bun:test"
 import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname } from "node:path"
-import { utf8 } from "../../../src/bytes.ts"
+import { toHex, utf8 } from "../../../src/bytes.ts"
 import { sha256 } from "../../../src/crypto/frame.ts"
 import { CosignerError } from "../../../src/errors.ts"
 import { verifyCheckup } from "../../../src/keys/checkupSign.ts"
@@ -79,6 +79,9 @@ describe("without a password", () => {
   })
 })
 
+/** Of RFC 8032, test 1. */
+const WAAS_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+
 describe("the brake", () => {
   test("freezes at once without a password, durably, and the log names who did it", async () => {
     await using node = await running()
@@ -153,6 +156,22 @@ describe("with the password", () => {
     expect(node.store.strikes.refused()).toEqual([cheat])
     expect((await withPassword(node, "strikes", "pardon", nodeIdOf(cheat))).stdout).toContain("3 strikes")
     expect(node.store.strikes.refused()).toEqual([])
+  })
+  test("trust-waas: durably, beside a running node and without one", async () => {
+    await using node = await running()
+    const asked = `{"command":"trust-waas","public_key":"${WAAS_KEY}"}`
+    expect(documentOf(await raw(node.socket, frame(asked)))).toMatchObject({ done: false, code: "E-STO-004" })
+    expect(node.store.waas.decision()).toBeUndefined()
+    const out = await withPassword(node, "trust-waas", WAAS_KEY, "--json")
+    expect([out.exit, JSON.parse(out.stdout)]).toMatchObject([0, { waas_public_key: WAAS_KEY, replaced: [] }])
+    expect(toHex(node.store.waas.decision()?.waasKey ?? new Uint8Array(0))).toBe(WAAS_KEY)
+    for (const odd of ["", WAAS_KEY.slice(1), "00".repeat(32), WAAS_KEY.toUpperCase()]) {
+      expect(codeIn(await withPassword(node, "trust-waas", odd))).toMatch(/^E-CLI-00[12]$/)
+    }
+    renameSync(node.socket, `${node.socket}.aside`)
+    // The node has the file, so nobody else may change it meanwhile.
+    expect(codeIn(await withPassword(node, "trust-waas", WAAS_KEY))).toBe("E-STO-003")
+    renameSync(`${node.socket}.aside`, node.socket)
   })
   test("change-password: the new one opens the file, the old one does not, and the node goes on", async () => {
     await using node = await running()

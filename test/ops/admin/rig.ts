@@ -2,13 +2,14 @@
 import { generateKeyPairSync } from "node:crypto"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { concat, u32be, utf8 } from "../../../src/bytes.ts"
+import { type Bytes, concat, u32be, utf8 } from "../../../src/bytes.ts"
 import { freezeEvents } from "../../../src/events/envelope.ts"
 import { errnoOf } from "../../../src/files.ts"
 import { carryOut } from "../../../src/ops/admin/carryOut.ts"
 import type { AdminLimits } from "../../../src/ops/admin/messages.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
 import { freezingOf } from "../../../src/ops/freezing.ts"
+import { trustWaas } from "../../../src/ops/inventory/waasTrust.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
 import { logTo } from "../../support/logTo.ts"
@@ -59,7 +60,8 @@ export async function running({
     store,
     carryOut: (command) => {
       busy()
-      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing }, command)
+      const trust = (key: Bytes) => trustWaas(store, key, undefined, Date.now())
+      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing, trustWaas: trust }, command)
     },
     log,
     ...(limits && { limits }),

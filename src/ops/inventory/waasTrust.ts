@@ -1,0 +1,45 @@
+/** Which WaaS this node trusts: the operator's decision, and which key counts at a start (formats.md 14.2). */
+import { type Bytes, equal, fromHex, toHex } from "../../bytes.ts"
+import { isStrictKey } from "../../crypto/ed25519.ts"
+import { CosignerError } from "../../errors.ts"
+import type { Store } from "../../store/store.ts"
+import type { Shown } from "./shown.ts"
+
+/** 64 hex digits of an Ed25519 key; undefined for anything else. */
+export function parseWaasKey(text: string): Bytes | undefined {
+  const key = /^[0-9a-f]{64}$/.test(text) ? fromHex(text) : undefined
+  return key !== undefined && isStrictKey(key) ? key : undefined
+}
+
+/** Trusts that key from now on; `before` is the one in force so far, where there is one. On the disk when it returns. */
+export function trustWaas(store: Pick<Store, "waas">, key: Bytes, before: Bytes | undefined, nowMs: number): Shown {
+  const { waasKey, replaced, decidedMs } = store.waas.decide(key, before, nowMs)
+  const [trusted, gone] = [toHex(waasKey), replaced.map(toHex)]
+  return {
+    value: { waas_public_key: trusted, replaced: gone, decided_ms: decidedMs },
+    lines: [
+      `Trusted from now on: the WaaS with the key ${trusted}`,
+      ...(before === undefined || equal(before, key)
+        ? ["What was known of how far it had come is forgotten: the node follows whichever copy it meets first"]
+        : [`Not trusted any more: ${toHex(before)}`]),
+      `In the configuration: [websocket] waas_public_key = "${trusted}"`,
+    ],
+  }
+}
+
+/**
+ * The key that counts: the operator's decision, where there is one, above a key in the file that it replaced. `tell` hears that the file
+ * is behind. Throws E-LNK-025 for a key in the file that nobody decided on.
+ */
+export function trustedWaasKey(
+  store: Pick<Store, "waas">,
+  configured: Bytes,
+  tell: (warning: CosignerError) => void,
+): Bytes {
+  const decision = store.waas.decision()
+  if (decision === undefined || equal(decision.waasKey, configured)) return configured
+  const keys = { configured: toHex(configured), trusted: toHex(decision.waasKey) }
+  if (!decision.replaced.some((key) => equal(key, configured))) throw new CosignerError("E-LNK-025", keys)
+  tell(new CosignerError("E-LNK-024", keys))
+  return decision.waasKey
+}
