@@ -24,11 +24,12 @@ import { clockOff } from "./link/clockOff.ts"
 import { type Link, startLink } from "./link/link.ts"
 import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
-import { type Identity, identityOf, isAbort } from "./mpc/envelope.ts"
+import { type Identity, identityOf } from "./mpc/envelope.ts"
 import { MAX_BATCH } from "./mpc/sid.ts"
 import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
+import { endFrozen } from "./ops/endFrozen.ts"
 import { freezingOf } from "./ops/freezing.ts"
 import type { Shown } from "./ops/inventory/shown.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
@@ -41,7 +42,6 @@ import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
-import { groupsOf } from "./tasks/freeze.ts"
 import { type IntentSettings, intentSettingsOf, type ReadElsewhere } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
@@ -49,7 +49,6 @@ import { createTasks, type TaskRunner } from "./tasks/runner.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
 import { nodeIdOf } from "./wire/nodeId.ts"
-import { decodeRecordedTask } from "./wire/task.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
 import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
@@ -390,17 +389,6 @@ function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner)
       onWritable: () => tasks.onOnline(),
     },
   )
-}
-
-/** What runs under a freeze ends, and what of it waits to be sent is taken back. */
-function endFrozen(store: Store, tasks: TaskRunner, link: Link | undefined): void {
-  tasks.frozen()
-  link?.withdraw(({ taskId, envelope }) => {
-    const record = store.journal.get(taskId)
-    const task = record === undefined ? undefined : decodeRecordedTask(record.document)
-    const isFrozen = task === undefined || "problem" in task || store.freezes.over(groupsOf(task)) !== undefined
-    return isFrozen && !isAbort(envelope)
-  })
 }
 
 function rsaKey(pkcs8: Secret): KeyObject {

@@ -211,6 +211,6 @@ export const waasCodes = {
     kind: "input",
     exit: EXIT.config,
     what: (d) => `${d.command} is for a database in a file, and this WaaS has ${d.store}`,
-    next: "back up and restore that database with its own tools (docs/how-to/replicas.md)",
+    next: "back up and restore that database with its own tools (docs/how-to/replicas.md); after a restore: cosigner waas adopt",
   }),
 } as const

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs"
 import { toHex } from "../bytes.ts"
-import { errorText } from "../errors.ts"
+import { CosignerError, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { FromNode } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
@@ -15,7 +15,7 @@ import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
 import { groupsOf } from "./engine/reshare.ts"
 import { lock, readKeyFile, type WaasFiles } from "./files.ts"
-import { newOrganisation, refuseShared } from "./opening.ts"
+import { newOrganisation, serveStore } from "./opening.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { serveRelay } from "./server.ts"
@@ -59,12 +59,10 @@ interface Adoption {
 
 /** Stores what is new, in one commit. Throws E-WAA-002 to -006 and -011. */
 export async function adopt(config: WaasConfig, files: WaasFiles, options: AdoptOptions): Promise<Adoption> {
-  refuseShared(config, "adopt")
   await using opened = new AsyncDisposableStack()
   const keys = readKeyFile(files)
-  opened.use(lock(files))
-  const isNewDatabase = !existsSync(files.database)
-  const store = opened.adopt(createSqliteStore(files.database, newOrganisation(Date.now())), (made) => made.close())
+  const isNewDatabase = config.store === undefined && !existsSync(files.database)
+  const store = await storeToFill(config, files, options, opened)
   // The operator's decision: from here on every other copy is an older one, and nodes that followed it follow this one.
   await decideNewest(store, Date.now())
   const told = collector(options.nodeIds)
@@ -99,6 +97,22 @@ export async function adopt(config: WaasConfig, files: WaasFiles, options: Adopt
     silent: told.silent(),
     isNewDatabase,
   }
+}
+
+/** Nobody else serves it meanwhile. A shared one is there, or made by its own tools; waas.db may be missing. */
+async function storeToFill(
+  config: WaasConfig,
+  files: WaasFiles,
+  { log, limitMs }: AdoptOptions,
+  opened: AsyncDisposableStack,
+): Promise<WaasStore> {
+  if (config.store === undefined) {
+    opened.use(lock(files))
+    return opened.adopt(createSqliteStore(files.database, newOrganisation(Date.now())), (made) => made.close())
+  }
+  const served = await serveStore(config, files, { log, signal: AbortSignal.timeout(limitMs) })
+  if (served === undefined) throw new CosignerError("E-WAA-004", { dir: files.dir })
+  return opened.use(served).store
 }
 
 async function knownVaults(store: WaasStore): Promise<readonly KnownVault[]> {
