@@ -75,6 +75,8 @@ const LEAVES = new Set([
 const PURE = ["settings", "crypto", "audit", "keys", "intent", "mpc", "approvals", "policy", "wire", "tasks"]
 /** What every edge may use, and no pure part. */
 const EDGE_WORDS = new Set(["files.ts", "outbound.ts", "sleep.ts"])
+/** Between the words and the edges: what listeners for people share. */
+const PANEL = "panel"
 const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
 const WIRING = [
   "lockdown.ts",
@@ -99,9 +101,10 @@ function heightOf(part: string): number {
   if (LEAVES.has(part)) return 0
   if (PURE.includes(part)) return 1 + PURE.indexOf(part)
   if (EDGE_WORDS.has(part)) return 1 + PURE.length
-  if (EDGES.has(part)) return 2 + PURE.length
-  if (part.startsWith("daemon")) return 3 + PURE.length + WIRING.indexOf("daemon.ts")
-  if (WIRING.includes(part)) return 3 + PURE.length + WIRING.indexOf(part)
+  if (part === PANEL) return 2 + PURE.length
+  if (EDGES.has(part)) return 3 + PURE.length
+  if (part.startsWith("daemon")) return 4 + PURE.length + WIRING.indexOf("daemon.ts")
+  if (WIRING.includes(part)) return 4 + PURE.length + WIRING.indexOf(part)
   return Number.NaN
 }
 

@@ -3,8 +3,8 @@
  * port, any user of the machine can listen there and would receive the token.
  */
 import { readFileSync, statSync } from "node:fs"
-import type { Listen } from "../config/listen.ts"
 import { CosignerError } from "../errors.ts"
+import type { Listen } from "../panel/listen.ts"
 
 type TcpListen = Extract<Listen, { readonly kind: "tcp" }>
 

@@ -2,10 +2,11 @@
 
 import { Value } from "@sinclair/typebox/value"
 import type { Config } from "../config/config.ts"
-import { type Listen, parseListen, readToken } from "../config/listen.ts"
+import { parseListen, readToken } from "../config/listen.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type StatusDocument, statusSchema } from "../ops/port/documents.ts"
+import type { Listen } from "../panel/listen.ts"
 import { sleep } from "../sleep.ts"
 import { command, flag } from "./command.ts"
 import { requireOwner } from "./portOwner.ts"

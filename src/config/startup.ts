@@ -11,13 +11,14 @@ import { type EventServer, eventServers } from "../events/servers.ts"
 import { errnoOf, readPrivate, UnusableFile } from "../files.ts"
 import { certificatesIn, checkTarget, type LinkTarget } from "../link/options.ts"
 import { isLoopback } from "../outbound.ts"
+import { digestOf, type Listen } from "../panel/listen.ts"
 import { lint } from "../policy/lint.ts"
 import type { Secret } from "../secret.ts"
 import { anchorProblems } from "./anchors.ts"
 import { type Config, isProduction } from "./config.ts"
 import { type InfluxTarget, influxTarget } from "./influxTarget.ts"
 import { readKeyFile } from "./keyFile.ts"
-import { digestOf, type Listen, parseListen, readToken } from "./listen.ts"
+import { parseListen, readToken } from "./listen.ts"
 
 /** A configuration with everything loaded that `start` takes from files. Dispose it if no node takes it over. */
 export interface Startable extends Disposable {

@@ -3,12 +3,12 @@ import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
+import { createFeed, type Feed, type FeedOptions } from "../panel/feed.ts"
+import { checked } from "../panel/schemas.ts"
 import { AWAITS_REFRESH, BAN, CHECKS, GROUP, STRIKES } from "../store/records.ts"
 import type { Store } from "../store/store.ts"
 import { groupDocument, taskDocument } from "./documents.ts"
 import { groupSchema, taskSchema } from "./port/documents.ts"
-import { createFeed, type Feed, type FeedOptions } from "./port/feed.ts"
-import { checked } from "./port/thread.ts"
 
 const MOST_TASKS = 1_000
 const MOST_GROUPS = 2_000

@@ -10,9 +10,9 @@ import { charactersOf, LEAST_CHARACTERS } from "../../config/keyFile.ts"
 import { DEFAULT_KDF } from "../../crypto/passwordKey.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { libc } from "../../hardening/libc.ts"
+import { removeStale } from "../../panel/staleSocket.ts"
 import { unwrapKey, wrapKey } from "../../store/header.ts"
 import { TokenBucket } from "../../tokenBucket.ts"
-import { removeStale } from "../staleSocket.ts"
 import {
   type AdminLimits,
   type AdminQuestion,

@@ -3,22 +3,12 @@
  * come from them. Every field is named here on purpose; nothing is passed through whole, so that no secret can slip in.
  */
 
-import { type Static, type TSchema, Type } from "@sinclair/typebox"
+import { type Static, Type } from "@sinclair/typebox"
+import { atMost, closed, count, milliseconds, nextSkip, oneOf, orNull, skip, time, words } from "../../panel/schemas.ts"
 import { TASK_STATES } from "../../tasks/ports.ts"
 import { TASK_TYPES } from "../../wire/task.ts"
 
-const closed = <P extends Record<string, TSchema>>(properties: P, description = "") =>
-  Type.Object(properties, { additionalProperties: false, ...(description === "" ? {} : { description }) })
-const words = (description: string) => Type.String({ maxLength: 4096, description })
-const count = (description: string) => Type.Integer({ minimum: 0, description })
-const time = (description: string) =>
-  Type.Integer({ minimum: 0, description: `${description} Milliseconds since 1970.` })
-const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
-const milliseconds = (description: string) => Type.Number({ description: `${description} Milliseconds.` })
-
 const ITEM_STATES = ["ok", "waiting", "failed"] as const
-const oneOf = <const W extends readonly string[]>(allowed: W, description: string) =>
-  Type.Unsafe<W[number]>(Type.String({ enum: [...allowed], pattern: `^(?:${allowed.join("|")})$`, description }))
 
 // ---- readiness and status --------------------------------------------------------------------------------------------
 
@@ -132,12 +122,7 @@ export type HistoryDocument = Static<typeof historySchema>
 
 // ---- groups ----------------------------------------------------------------------------------------------------------
 
-const digits = (most: number, fallback: number, description: string) =>
-  Type.Integer({ minimum: 0, maximum: most, default: fallback, description })
-const skip = digits(100_000, 0, "Leave out so many of the newest.")
-const nextSkip = orNull(count("skip of the next page; null: there is none."))
-
-export const groupsQuery = closed({ skip, limit: { ...digits(500, 100, "At most so many."), minimum: 1 } })
+export const groupsQuery = closed({ skip, limit: atMost(500, 100) })
 
 export const groupSchema = closed({
   group_id: words("The group."),
@@ -183,7 +168,7 @@ export const tasksQuery = closed({
   state: Type.Optional(oneOf(TASK_STATES, "Only tasks in this state.")),
   type: Type.Optional(oneOf(TASK_TYPES, "Only tasks of this type.")),
   skip,
-  limit: { ...digits(100, 20, "At most so many."), minimum: 1 },
+  limit: atMost(100, 20),
 })
 
 const ruleSchema = closed({
@@ -229,6 +214,3 @@ export const errorSchema = closed({
   message: words("What happened."),
   next: words("What to do."),
 })
-
-/** Cut where a schema would refuse it: a long text must not take the whole document away. */
-export const cut = (text: string): string => (text.length <= 4096 ? text : `${text.slice(0, 4093)}...`)

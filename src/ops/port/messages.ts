@@ -1,11 +1,11 @@
 /**
- * What the main thread and the thread of the status port say to each other: structured-cloneable data. The thread asks
- * nothing: there is no message by which a question of a client could reach the main thread.
+ * What the main thread says to the thread of the status port: structured-cloneable data. What that answers is
+ * panel/thread.ts's.
  */
 import type { Bytes } from "../../bytes.ts"
-import type { Listen } from "../../config/listen.ts"
+import type { ShelfChange } from "../../panel/feed.ts"
+import type { Listen } from "../../panel/listen.ts"
 import type { HistoryDocument, StatusDocument } from "./documents.ts"
-import type { ShelfChange } from "./feed.ts"
 
 export interface PortOptions {
   readonly listen: Listen
@@ -34,7 +34,3 @@ export type ToThread =
   | { readonly kind: "changed"; readonly list: ListName; readonly change: ShelfChange }
 
 export type ListName = "tasks" | "groups"
-
-export type FromThread =
-  /** `address`: as `status.listen` has it, with the port that was really taken. */
-  { readonly kind: "opened"; readonly address: string } | { readonly kind: "refused"; readonly why: string }

@@ -2,21 +2,23 @@
  * The page at /: markup, style and script in one answer, none of it from elsewhere. The policy names script and style by
  * their digests, so that nothing else runs on it whatever text it shows; the script puts text into the document as text only.
  */
-import { createHash } from "node:crypto"
+
+import { digestSource, scriptOf, styleOf } from "../../panel/look.ts"
 import { TASK_STATES } from "../../tasks/ports.ts"
 import { TASK_TYPES } from "../../wire/task.ts"
-import style from "./page.css" with { type: "text" }
-import script from "./pageScript.js" with { type: "text" }
+import ownStyle from "./page.css" with { type: "text" }
+import ownScript from "./pageScript.js" with { type: "text" }
+
+const style = styleOf(ownStyle)
+const script = scriptOf(ownScript)
 
 const options = (words: readonly string[]): string =>
   ['<option value="">any</option>', ...words.map((word) => `<option>${word}</option>`)].join("")
 
-const digest = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
-
 export const CSP = [
   "default-src 'none'",
-  `script-src ${digest(script)}`,
-  `style-src ${digest(style)}`,
+  `script-src ${digestSource(script)}`,
+  `style-src ${digestSource(style)}`,
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -48,8 +50,8 @@ export const PAGE = `<!doctype html>
 </form>
 <main id="main" tabindex="-1" hidden>
   <ul id="flags" class="wide" aria-label="What is not as in production"></ul>
-  <section class="wide" aria-labelledby="h-risk"><h2 id="h-risk">Risk control</h2><ul id="risk"></ul></section>
-  <section aria-labelledby="h-items"><h2 id="h-items">Readiness</h2><ul id="items"></ul></section>
+  <section class="wide" aria-labelledby="h-risk"><h2 id="h-risk">Risk control</h2><ul id="risk" class="lines"></ul></section>
+  <section aria-labelledby="h-items"><h2 id="h-items">Readiness</h2><ul id="items" class="lines"></ul></section>
   <section aria-labelledby="h-now"><h2 id="h-now">At work</h2><dl id="facts"></dl></section>
   <section class="wide" aria-labelledby="h-plots"><h2 id="h-plots">Last ten minutes</h2><div id="plots"></div></section>
   <section class="wide" aria-labelledby="h-tasks">
@@ -65,8 +67,8 @@ export const PAGE = `<!doctype html>
       <tbody></tbody>
     </table></div>
   </section>
-  <section class="wide" aria-labelledby="h-groups"><h2 id="h-groups">Groups</h2><ul id="groups"></ul></section>
-  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Event servers</h2><ul id="servers"></ul></section>
+  <section class="wide" aria-labelledby="h-groups"><h2 id="h-groups">Groups</h2><ul id="groups" class="lines"></ul></section>
+  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Event servers</h2><ul id="servers" class="lines"></ul></section>
 </main>
 <footer><p id="foot">Read-only. Figures are of this node alone.</p></footer>
 <script>${script}</script>

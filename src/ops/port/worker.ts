@@ -4,18 +4,17 @@
  * digest of the port's token.
  */
 import { writeSync } from "node:fs"
-import { dirname } from "node:path"
 import { build } from "../../build.ts"
 import { CosignerError, describe, errorText } from "../../errors.ts"
-import { makeFolder } from "../../files.ts"
 import { isWritable } from "../../logStream.ts"
 import { formatLine } from "../../logText.ts"
-import { removeStale } from "../staleSocket.ts"
+import { createLimits } from "../../panel/limits.ts"
+import { serveOn } from "../../panel/serve.ts"
+import { createShelf } from "../../panel/shelf.ts"
+import type { FromThread } from "../../panel/thread.ts"
 import type { ItemDocument } from "./documents.ts"
-import { createLimits } from "./limits.ts"
-import type { FromThread, PortOptions, PortSnapshot, StallOptions, ToThread } from "./messages.ts"
+import type { PortOptions, PortSnapshot, StallOptions, ToThread } from "./messages.ts"
 import type { KnownState } from "./port.ts"
-import { createShelf } from "./shelf.ts"
 
 declare const self: {
   postMessage(message: FromThread): void
@@ -106,15 +105,11 @@ function stalled(item: ItemDocument, ms: number): ItemDocument {
 
 // ---- the port --------------------------------------------------------------------------------------------------------
 
-/** Questions have no body. */
-const MAX_BODY = 4096
-const IDLE_SECONDS = 10
-
 async function open({ listen, token }: PortOptions): Promise<void> {
   try {
     const { createPort } = await import("./port.ts")
     const admit = createLimits()
-    const handle = createPort({
+    const answer = createPort({
       listen,
       token,
       version: build.version,
@@ -122,35 +117,11 @@ async function open({ listen, token }: PortOptions): Promise<void> {
       lists,
       admit: (client, weight) => admit(client, weight, performance.now()),
     })
-    const fetch = (request: Request, server: Bun.Server<undefined>) =>
-      handle(request, clientOf(server.requestIP(request)))
-    if (listen.kind === "unix") {
-      makeFolder(dirname(listen.path))
-      await removeStale(listen.path)
-      Bun.serve({ unix: listen.path, fetch, maxRequestBodySize: MAX_BODY, development: false })
-      self.postMessage({ kind: "opened", address: `unix:${listen.path}` })
-    } else {
-      const { port } = Bun.serve({
-        hostname: listen.hostname,
-        port: listen.port,
-        fetch,
-        maxRequestBodySize: MAX_BODY,
-        idleTimeout: IDLE_SECONDS,
-        development: false,
-        // Without development mode the runtime would share the port with whoever asks for it.
-        reusePort: false,
-      })
-      const host = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname
-      self.postMessage({ kind: "opened", address: `${host}:${port}` })
-    }
+    self.postMessage({ kind: "opened", address: await serveOn(listen, answer) })
   } catch (error) {
     self.postMessage({ kind: "refused", why: errorText(error) })
   }
 }
-
-/** A connection; whoever reaches a unix socket is its owner. */
-const clientOf = (peer: Bun.SocketAddress | null): string | undefined =>
-  peer === null || peer.address === "" ? undefined : `${peer.address} ${peer.port}`
 
 self.addEventListener("message", ({ data }) => {
   switch (data.kind) {

@@ -1,5 +1,6 @@
 /** A thread of the status port that says it is open, and dies of the first beat. */
-import type { FromThread, ToThread } from "../../../src/ops/port/messages.ts"
+import type { ToThread } from "../../../src/ops/port/messages.ts"
+import type { FromThread } from "../../../src/panel/thread.ts"
 
 declare const self: {
   postMessage(message: FromThread): void

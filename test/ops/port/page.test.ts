@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { utf8 } from "../../../src/bytes.ts"
-import { digestOf } from "../../../src/config/listen.ts"
+import { digestOf } from "../../../src/panel/listen.ts"
+import { scriptOf } from "../../../src/panel/look.ts"
 import { type Browser, chromium, openBrowser, type Page } from "./browser.ts"
 import { folder, type Rig, rig, START_MS, statusOf, taskOf } from "./rig.ts"
 
@@ -15,7 +16,7 @@ const status = join(import.meta.dir, "..", "..", "..", "src", "ops", "port")
 test("the script of the page passes the strict type check, with the types of a browser", async () => {
   using at = folder()
   const script = join(at.path, "pageScript.js")
-  writeFileSync(script, await Bun.file(join(status, "pageScript.js")).text())
+  writeFileSync(script, scriptOf(await Bun.file(join(status, "pageScript.js")).text()))
   const tsc = join(import.meta.dir, "..", "..", "..", "node_modules", ".bin", "tsc")
   const flags = [
     "--ignoreConfig",

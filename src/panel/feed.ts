@@ -2,8 +2,8 @@
  * The main thread's side of a list that the status port shows: which documents are to be told anew, and how many of them at
  * one look. It is driven by what changes in the node, never by who asks, so that a question costs the main thread nothing.
  */
-import { codeField, errorText } from "../../errors.ts"
-import type { Log } from "../../log.ts"
+import { codeField, errorText } from "../errors.ts"
+import type { Log } from "../log.ts"
 
 /** A document as the port shows it: checked JSON, and what it can be asked for by. */
 export interface Listed {

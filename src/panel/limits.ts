@@ -3,7 +3,7 @@
  * port learns nothing else of it. Long answers have a budget of their own, so that whoever reads lists all day does not keep
  * the readiness probe from its answer.
  */
-import { type BucketRate, TokenBucket } from "../../tokenBucket.ts"
+import { type BucketRate, TokenBucket } from "../tokenBucket.ts"
 
 /** Lists and measurements, or the few bytes of health and readiness. */
 export type Weight = "long" | "short"

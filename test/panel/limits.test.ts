@@ -1,10 +1,10 @@
 /** What the status port gives one client and all of them, and what of its lists is kept. */
 import { expect, test } from "bun:test"
-import { silentLog } from "../../../src/log.ts"
-import { createFeed, type Listed } from "../../../src/ops/port/feed.ts"
-import { createLimits, PORT_RATES } from "../../../src/ops/port/limits.ts"
-import { createShelf } from "../../../src/ops/port/shelf.ts"
-import { jsonOf, rig, taskOf } from "./rig.ts"
+import { silentLog } from "../../src/log.ts"
+import { createFeed, type Listed } from "../../src/panel/feed.ts"
+import { createLimits, PORT_RATES } from "../../src/panel/limits.ts"
+import { createShelf } from "../../src/panel/shelf.ts"
+import { jsonOf, rig, taskOf } from "../ops/port/rig.ts"
 
 test("one client takes its own share alone, all of them take what there is, and it comes back", () => {
   const admit = createLimits()

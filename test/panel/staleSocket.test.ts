@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import { chmodSync, existsSync, renameSync } from "node:fs"
 import { join } from "node:path"
-import { removeStale } from "../../src/ops/staleSocket.ts"
+import { removeStale } from "../../src/panel/staleSocket.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const STRANGER = 65_534
