@@ -19,6 +19,7 @@ const ENTRIES = [
   "src/workers/readerProgram.ts",
   "src/ops/port/worker.ts",
   "src/ops/admin/worker.ts",
+  "src/waas/console/worker.ts",
 ]
 
 /**

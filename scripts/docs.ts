@@ -1,6 +1,8 @@
 /**
  * `npm run docs`: writes docs/reference/ from the tables of the code itself, the list of policy rules from their folder, and the
  * pictures of docs/concepts from their text. `--check` writes nothing and fails where a page is not what the code says.
+ * `--screenshots` also takes those of docs/images anew, in a headless Chromium; fonts make them differ between machines, so that
+ * nothing compares them.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
@@ -10,6 +12,7 @@ import { root } from "./toolchain.ts"
 
 const folder = join(root, "docs", "reference")
 const isCheck = process.argv.includes("--check")
+const withScreenshots = process.argv.includes("--screenshots")
 
 await mkdir(folder, { recursive: true })
 const stale: string[] = []
@@ -19,6 +22,15 @@ const { pages } = await import("./docs/pages.ts")
 for (const [name, text] of await pages()) await put(join(folder, name), text)
 for (const source of new Bun.Glob("docs/concepts/*.diagram").scanSync({ cwd: root })) {
   await put(join(root, source.replace(/diagram$/, "svg")), svgOf(await readFile(join(root, source), "utf8")))
+}
+
+if (withScreenshots) {
+  const { screenshots } = await import("./docs/screenshots.ts")
+  for (const [name, png] of await screenshots()) {
+    await mkdir(join(root, "docs", "images"), { recursive: true })
+    await writeFile(join(root, "docs", "images", name), png)
+    console.error(`${name} ${Math.round(png.length / 1000)} kB`)
+  }
 }
 
 async function put(path: string, text: string): Promise<void> {

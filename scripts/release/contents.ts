@@ -20,7 +20,7 @@ const DOCUMENTS = ["LICENSE", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", 
 
 export async function commonFiles(edition: Edition, lock: Lock, time: Date): Promise<readonly TarFile[]> {
   const below = (pattern: string): readonly string[] => [...new Bun.Glob(pattern).scanSync({ cwd: root })]
-  const copied = [...DOCUMENTS, ...below("docs/**/*.{md,svg}"), ...below("systemd/**/*")].map(async (path) =>
+  const copied = [...DOCUMENTS, ...below("docs/**/*.{md,svg,png}"), ...below("systemd/**/*")].map(async (path) =>
     file(path, path.endsWith(".md") ? inPackage(await textOf(path)) : await readFile(join(root, path))),
   )
   const examples = below(`${EXAMPLES}/**/*.{md,json,go,mod,java,py,txt,ts}`)

@@ -213,4 +213,28 @@ export const waasCodes = {
     what: (d) => `${d.command} is for a database in a file, and this WaaS has ${d.store}`,
     next: "back up and restore that database with its own tools (docs/how-to/replicas.md); after a restore: cosigner waas adopt",
   }),
+  "E-WAA-080": entry<{ readonly address: string; readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the console cannot be served at ${d.address}: ${d.why}`,
+    next: "choose another waas.console.listen, or stop the program that holds it; waas.console.enable = false starts without the page",
+  }),
+  "E-WAA-081": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `the token of the console in ${d.file} cannot be used: ${d.problem}`,
+    next: "remove the file, and the start makes a new one; or write one line of 16 to 512 visible characters, mode 600",
+  }),
+  "E-WAA-082": entry<{ readonly reason: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the thread of the console died: ${d.reason}`,
+    next: "it is started again, and requests go on; if it repeats, keep the log and report it",
+  }),
+  "E-WAA-083": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `the console could not look at WaaS: ${d.why}`,
+    next: "it tries again every second, and its page says how old its picture is; look at the database",
+  }),
 } as const

@@ -47,14 +47,15 @@ export function otherSite(request: Request): Response | undefined {
   return refusal(403, "other_site", "a page of another site asked", "open the page itself")
 }
 
+/** The token of the Authorization header. */
+export const bearerOf = (request: Request): string | undefined =>
+  /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1]
+
 /** Whether the request carries the token, of which this is the digest. */
-export function hasToken(request: Request, token: Bytes): boolean {
-  const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? ""
-  return isToken(given, token)
-}
+export const hasToken = (request: Request, token: Bytes): boolean => isToken(bearerOf(request) ?? "", token)
 
 /** In a time that tells nothing of the token. */
-const isToken = (given: string, token: Bytes): boolean => timingSafeEqual(digestOf(utf8(given)), token)
+export const isToken = (given: string, token: Bytes): boolean => timingSafeEqual(digestOf(utf8(given)), token)
 
 /** The path of an absolute URL, without a full parse: this is asked for every request. */
 export function pathOf(url: string): string {

@@ -30,8 +30,14 @@ export interface Feed {
   dropUnless(exists: (key: string) => boolean): void
   /** Whether everything was told. */
   isSettled(): boolean
+  /** Whether it is among those that are shown. */
+  has(key: string): boolean
   /** The next portion. Never throws: a document that cannot be made is left out, and said once. */
   next(): ShelfChange
+  /** The same for documents that take their time: these keys are made and given. What changes meanwhile is told again. */
+  take(): readonly string[]
+  /** undefined: it is no more. */
+  give(made: ReadonlyMap<string, Listed | undefined>): ShelfChange
 }
 
 export interface FeedOptions {
@@ -40,8 +46,8 @@ export interface FeedOptions {
   readonly most: number
   /** Documents at one look, and how much text; the first is told whatever its size. */
   readonly portion: { readonly documents: number; readonly characters: number }
-  /** Called once a portion: what makes its documents; undefined for one that is no more. */
-  readonly open: () => (key: string) => Listed | undefined
+  /** Called once a portion of `next`: what makes its documents; undefined for one that is no more. */
+  readonly open?: () => (key: string) => Listed | undefined
   readonly log: Log
 }
 
@@ -95,13 +101,43 @@ class PortFeed implements Feed {
     for (const key of [...this.#orders.keys()]) if (!exists(key)) this.#forget(key)
   }
 
+  has(key: string): boolean {
+    return this.#orders.has(key)
+  }
+
+  take(): readonly string[] {
+    const keys: string[] = []
+    while (keys.length < this.#options.portion.documents) {
+      const key = this.#nextKey()
+      if (key === undefined) break
+      if (this.#orders.has(key)) keys.push(key)
+    }
+    return keys
+  }
+
+  give(made: ReadonlyMap<string, Listed | undefined>): ShelfChange {
+    const put: ShelfChange["put"][number][] = []
+    let characters = 0
+    for (const [key, listed] of made) {
+      const order = this.#orders.get(key)
+      if (order === undefined) continue
+      if (listed === undefined) this.#forget(key)
+      else if (characters >= this.#options.portion.characters) this.#fresh.add(key)
+      else {
+        characters += listed.text.length
+        put.push({ ...listed, key, order })
+      }
+    }
+    return { put, gone: this.#takeGone() }
+  }
+
   isSettled(): boolean {
     return this.#fresh.size === 0 && this.#backlog.length === 0
   }
 
   next(): ShelfChange {
     const { portion, open } = this.#options
-    const make = open()
+    const make = open?.() ?? (() => undefined)
     const put: ShelfChange["put"][number][] = []
     let characters = 0
     while (put.length < portion.documents && characters < portion.characters) {
@@ -117,9 +153,13 @@ class PortFeed implements Feed {
       characters += made.text.length
       put.push({ ...made, key, order })
     }
+    return { put, gone: this.#takeGone() }
+  }
+
+  #takeGone(): readonly string[] {
     const gone = this.#gone
     this.#gone = []
-    return { put, gone }
+    return gone
   }
 
   #forget(key: string): void {

@@ -10,7 +10,7 @@ export type FromThread =
   /** `address`: as the configuration has it, with the port that was really taken. */
   { readonly kind: "opened"; readonly address: string } | { readonly kind: "refused"; readonly why: string }
 
-interface PageThread<M> {
+export interface PageThread<M> {
   /** Where it listens; undefined where it does not. */
   readonly address: string | undefined
   /** Nothing while there is no thread. */

@@ -7,6 +7,7 @@ import { isChainId } from "../intent/caip.ts"
 import { CHAIN_NAMES } from "../intent/chainNames.ts"
 import { parseAddress as parseEvmAddress } from "../intent/evm/address.ts"
 import { isLoopback } from "../outbound.ts"
+import { type Listen, listenIn } from "../panel/listen.ts"
 import { parseDocument, readSource } from "../settings/file.ts"
 import type { Overrides } from "../settings/overlay.ts"
 import { type DeepReadonly, readSettings } from "../settings/read.ts"
@@ -28,6 +29,7 @@ import {
   word,
 } from "../settings/schema.ts"
 import { templateOf } from "../settings/template.ts"
+import type { ConsoleSettings } from "./console/console.ts"
 import type { WaasFiles } from "./files.ts"
 import type { CurveType } from "./store/model.ts"
 import type { PostgresSettings } from "./store/postgresSettings.ts"
@@ -65,6 +67,8 @@ export interface WaasConfig {
   readonly store: PostgresSettings | undefined
   /** Undefined: no refreshes but those that somebody asks for over the API. */
   readonly refresh: { readonly pauseMs: number } | undefined
+  /** Undefined: it is off. */
+  readonly console: ConsoleSettings | undefined
   readonly webhooks: { readonly hosts: readonly string[]; readonly timeoutMs: number; readonly keepMs: number }
 }
 
@@ -80,6 +84,11 @@ function parseAddress(text: string): Address | undefined {
   const hostname = v6 ?? name
   const port = Number(digits)
   return hostname === undefined || port > 65_535 ? undefined : { hostname, port }
+}
+
+function consoleListen(text: string): Listen | undefined {
+  const found = listenIn(text)
+  return typeof found === "string" ? undefined : found
 }
 
 const waas = tableOf("The coordinator.", {
@@ -207,6 +216,19 @@ const waas = tableOf("The coordinator.", {
       description: "ERC-20 tokens beside the native assets of the chains, which are named as their chain.",
     },
   ),
+  console: tableOf("A page for people, on a listener of its own on this machine. Read-only; off unless enabled.", {
+    enable: boolean(false, "Whether the page is served."),
+    listen: parsed((text) => consoleListen(text), {
+      fallback: "127.0.0.1:11051",
+      example: "127.0.0.1:11051",
+      expected: "an address of this machine alone, as in 127.0.0.1:11051, [::1]:11051 or unix:PATH",
+      description: "Where the page is served; port 0 takes a free one. From elsewhere it is reached through `ssh -L`.",
+    }),
+    token_path: pathOr(
+      "console.token",
+      "File with the token that opens it, one line of 16 to 512 visible characters, mode 600; made at the start where it is missing.",
+    ),
+  }),
   webhooks: tableOf("Servers that WaaS tells what happens, registered over the REST API.", {
     hosts: listOf(word("hooks.example.com", "A host."), {
       maxItems: 100,
@@ -323,6 +345,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     chains,
     tokens,
     refresh,
+    console: page,
     webhooks,
   } = settings
   const at = (path: string) => (isAbsolute(path) ? path : join(dir, path))
@@ -350,6 +373,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     chains: chainsOf(chains),
     tokens: tokensOf(chainsOf(chains), tokens),
     refresh: refresh.automatic ? { pauseMs: refresh.pause_hours * 3_600_000 } : undefined,
+    console: page.enable ? { listen: page.listen, tokenFile: at(page.token_path) } : undefined,
     webhooks: {
       hosts: webhooks.hosts,
       timeoutMs: webhooks.timeout_seconds * 1000,

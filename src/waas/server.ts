@@ -12,6 +12,7 @@ import { LINK_WITH_STANDING } from "../wire/versions.ts"
 import { authenticator } from "./api/auth.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
+import { attachedConsole, storeNowOf } from "./console/attached.ts"
 import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, readKeyFile, type WaasFiles } from "./files.ts"
@@ -48,6 +49,8 @@ export interface RunningWaas {
   /** Hex; what nodes pin. */
   readonly publicKey: string
   readonly responseKey: string
+  /** Where the console is; undefined while it is off. */
+  readonly console: string | undefined
   /** Another WaaS has taken over the shared store: this one is to be stopped. */
   readonly lost: Promise<CosignerError>
   stop(): Promise<void>
@@ -55,7 +58,7 @@ export interface RunningWaas {
 
 /**
  * Serves the folder until stopped. With a shared store that another process serves it first waits; undefined if the signal fires
- * meanwhile. Throws E-WAA-002 to -006, -011, -015 and -070 to -073.
+ * meanwhile. Throws E-WAA-002 to -006, -011, -015, -070 to -073, -080 and -081.
  */
 export async function startWaas(
   config: WaasConfig,
@@ -69,7 +72,8 @@ export async function startWaas(
   if (served === undefined) return undefined
   const file = opened.use(served).store
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
-  const store = following(announcing(file, Date.now, webhooks.poke))
+  const page = attachedConsole()
+  const store = page.observing(following(announcing(file, Date.now, webhooks.poke)))
   const stopping = new AbortController()
   const broadcasting = keepBroadcasting({ store, chains: config.chains, fetch, now: Date.now, log }, stopping.signal)
   opened.defer(async () => {
@@ -108,15 +112,27 @@ export async function startWaas(
     log,
   })
   const server = serve(config, relay, async (request, from) => readinessAnswer(request, standing) ?? api(request, from))
+  opened.defer(() => server.stop(true))
+  const publicKey = toHex(keys.tasks.publicKey)
+  opened.defer(page.stop)
+  await page.open(config, {
+    store,
+    engine,
+    url: server.url.origin,
+    publicKey,
+    storeNow: storeNowOf(config, files),
+    log,
+  })
   const running = opened.move()
   const ticking = keepTicking(engine, log)
   const marking = setInterval(() => void standing.step(), STANDING_MS)
   const forgetting = keepForgetting(store, config.retentionMs, log)
   return {
     url: server.url.origin,
-    publicKey: toHex(keys.tasks.publicKey),
+    publicKey,
     responseKey: toHex(keys.responses.publicKey),
     lost: served.lost,
+    console: page.address(),
     async stop() {
       clearInterval(ticking)
       clearInterval(marking)

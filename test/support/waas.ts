@@ -10,6 +10,7 @@ import { type AuthLimits, authenticator } from "../../src/waas/api/auth.ts"
 import type { ApiContext } from "../../src/waas/api/context.ts"
 import { createApi } from "../../src/waas/api/server.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
+import { observing } from "../../src/waas/console/console.ts"
 import { Engine } from "../../src/waas/engine/engine.ts"
 import type { Pace } from "../../src/waas/engine/ports.ts"
 import type { RefreshPace } from "../../src/waas/engine/refresh.ts"
@@ -20,7 +21,7 @@ import { openPostgres } from "../../src/waas/store/postgres.ts"
 import { type PostgresSettings, parseStoreUrl } from "../../src/waas/store/postgresSettings.ts"
 import { storeOver } from "../../src/waas/store/records.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
-import type { WaasStore } from "../../src/waas/store/store.ts"
+import type { StoreWrite, WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
 import { following } from "../../src/waas/wallets/progress.ts"
 import { type ConfiguredToken, tokensOf } from "../../src/waas/wallets/tokens.ts"
@@ -71,6 +72,8 @@ export class Rig implements AsyncDisposable {
   #url: string | undefined
   /** Webhook events were written. */
   onNews: () => void = () => {}
+  /** Records were written, durably. */
+  onWritten: (writes: readonly StoreWrite[]) => void = () => {}
   engine!: Engine
   store!: WaasStore
   api!: ReturnType<typeof createApi>
@@ -93,7 +96,8 @@ export class Rig implements AsyncDisposable {
       ...store,
       commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
     }
-    this.store = following(announcing(failing, this.clock.now, () => this.onNews()))
+    const announced = announcing(failing, this.clock.now, () => this.onNews())
+    this.store = observing(following(announced), (writes) => this.onWritten(writes))
     this.engine = await Engine.open({
       store: this.store,
       relay: this.relay,

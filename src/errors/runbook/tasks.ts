@@ -217,4 +217,22 @@ export const taskGuides = {
     "nothing at once: the other one carries the requests on, and this process stands by from then on. Remove what stopped it",
     "one of the processes says that it serves the shared store, and the requests end",
   ),
+  "E-WAA-080": guide(
+    ["another program has the port", "something else stands where the socket belongs"],
+    "`ss -ltnp` names the program; `ls -l` shows what is at the path",
+    "end that program, or change waas.console.listen",
+    "WaaS starts, and its log says `console open`",
+  ),
+  "E-WAA-082": guide(
+    ["memory pressure", "a defect of this program"],
+    "the reason in the text; the kernel log names an out-of-memory kill",
+    "nothing at once: the thread starts again, and nothing else depends on it. If it repeats, keep the log and report it",
+    "the page answers, and the log says `the console is open again`",
+  ),
+  "E-WAA-083": guide(
+    ["the database does not answer", "a defect of this program"],
+    "errors with E-WAA-006 beside it are the first; nothing else in the log is the second",
+    "treat the database first. Requests go on as far as it allows; the page alone is not current",
+    "the line `As of` at the end of the page moves on",
+  ),
 } as const

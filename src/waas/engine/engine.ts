@@ -40,6 +40,7 @@ import { type EnvelopeFrame, judgementOf, nodeReport, receiversOf } from "./fram
 import { GroupChanges } from "./groupChanges.ts"
 import { ReportQuota } from "./heard.ts"
 import { LiveTasks, type Windows } from "./liveTasks.ts"
+import { type EngineLook, lookAt } from "./looked.ts"
 import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
 import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, missing } from "./quorum.ts"
@@ -65,12 +66,6 @@ export interface EngineOptions {
   /** Of refreshes that nodes ask for; undefined: WaaS makes none by itself. */
   readonly refresh: RefreshPace | undefined
   readonly log: Log
-}
-
-/** What was dropped, since the start. */
-interface Dropped {
-  readonly envelopes: number
-  readonly reports: number
 }
 
 type TssRequestWish = Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined }
@@ -134,9 +129,13 @@ export class Engine {
     return this.#versions.get(nodeId) ?? BEFORE_VERSIONS
   }
 
-  get dropped(): Dropped {
+  /** Since the start. */
+  get dropped(): { readonly envelopes: number; readonly reports: number } {
     return this.#dropped
   }
+
+  /** For people. */
+  look = (): EngineLook => lookAt(this.#live, this.#options.relay, (nodeId) => this.versions(nodeId))
 
   // ---- requests ----------------------------------------------------------------------------------------------------
 

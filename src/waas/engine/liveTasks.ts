@@ -75,8 +75,8 @@ export class LiveTasks {
   /** The signing requests of those tasks; and which of them came under which request_id. */
   readonly #requests = new Map<string, SignRequest>()
   readonly #requestIds = new Map<string, string>()
-  readonly #health: NodeHealth
-  readonly #load = new NodeLoad()
+  readonly health: NodeHealth
+  readonly loads = new NodeLoad()
   readonly #queue = new FairQueue()
   /** Approved, and waiting for room to run, or for somebody to come back. */
   readonly #ready = new Set<string>()
@@ -89,7 +89,7 @@ export class LiveTasks {
 
   constructor(options: LiveTasksOptions) {
     this.#options = options
-    this.#health = new NodeHealth(options)
+    this.health = new NodeHealth(options)
     this.#commits = new GroupCommit(options.store)
     this.#nudgedMs = options.now()
   }
@@ -143,14 +143,14 @@ export class LiveTasks {
       online: (nodeId) => relay.online(nodeId),
       versions,
       newNonce: () => randomBytes(16).toString("hex"),
-      whyUnable: (nodeId, key) => this.#health.whyUnable(nodeId, key),
-      isSilent: (nodeId, sinceMs) => !this.#isTickLate && this.#health.isSilent(nodeId, sinceMs),
+      whyUnable: (nodeId, key) => this.health.whyUnable(nodeId, key),
+      isSilent: (nodeId, sinceMs) => !this.#isTickLate && this.health.isSilent(nodeId, sinceMs),
       hasRoom: (nodeId) => {
-        const most = Math.min(windows.asked, Math.floor((this.#health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2))
-        return this.#load.of(nodeId).asked < most && !this.#health.isLeftAlone(nodeId)
+        const most = Math.min(windows.asked, Math.floor((this.health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2))
+        return this.loads.of(nodeId).asked < most && !this.health.isLeftAlone(nodeId)
       },
-      mayRun: (nodeId) => this.#load.of(nodeId).running < windows.running,
-      load: (nodeId) => this.#load.of(nodeId).asked,
+      mayRun: (nodeId) => this.loads.of(nodeId).running < windows.running,
+      load: (nodeId) => this.loads.of(nodeId).asked,
     }
   }
 
@@ -196,20 +196,20 @@ export class LiveTasks {
 
   /** The node has connected: it is told first of its epochs, then asked again for what it owes. */
   async onOnline(nodeId: string): Promise<void> {
-    this.#health.connected(nodeId)
+    this.health.connected(nodeId)
     await this.#tellOfEpochs(nodeId)
     await this.#each((task) => connected(task, nodeId, this.situation()))
     await this.#pump()
   }
 
   onReadiness(nodeId: string, readiness: Readiness): Promise<void> {
-    this.#health.said(nodeId, readiness)
+    this.health.said(nodeId, readiness)
     return this.#pump()
   }
 
   /** The node said later. */
   leaveAlone(nodeId: string): void {
-    this.#health.leaveAlone(nodeId)
+    this.health.leaveAlone(nodeId)
   }
 
   /** Deadlines, retries, attempts that hang; retires what nobody waits for any more. */
@@ -358,7 +358,7 @@ export class LiveTasks {
   #keep(record: WaasTask): void {
     const before = this.#tasks.get(record.taskId)
     this.#tasks.set(record.taskId, record)
-    this.#load.change(before, record)
+    this.loads.change(before, record)
     this.#open += Number(!isFinal(record)) - Number(before !== undefined && !isFinal(before))
     if (record.state === "ready") this.#ready.add(record.taskId)
     else this.#ready.delete(record.taskId)
@@ -387,7 +387,7 @@ export class LiveTasks {
   #forget(taskId: string): void {
     const before = this.#tasks.get(taskId)
     if (before === undefined) return
-    this.#load.change(before, undefined)
+    this.loads.change(before, undefined)
     if (!isFinal(before)) this.#open--
     this.#ready.delete(taskId)
     this.#tasks.delete(taskId)

@@ -29,6 +29,11 @@ export class NodeHealth {
     this.#readiness.set(nodeId, { said: readiness, blocked })
   }
 
+  /** What it said last on this connection. */
+  of(nodeId: string): Readiness | undefined {
+    return this.#readiness.get(nodeId)?.said
+  }
+
   /** A new connection: what it said before was of another start, perhaps. */
   connected(nodeId: string): void {
     this.#readiness.delete(nodeId)

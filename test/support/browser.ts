@@ -1,7 +1,7 @@
 /** A headless Chromium, driven by its own protocol over a WebSocket; ended and removed with the scope. */
 
 import { rmSync } from "node:fs"
-import { temporaryFolder } from "../../support/temporaryFolder.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 
 export const chromium: string | undefined =
   process.env["COSIGNER_CHROMIUM"] ??
@@ -23,9 +23,14 @@ export interface Page {
   /** Resolves when the expression is true. */
   until(expression: string): Promise<void>
   key(key: string): Promise<void>
+  /** How wide and high the window is, and whether the reader wants it dark. */
+  shown(window: { readonly width: number; readonly height: number; readonly dark?: boolean }): Promise<void>
+  /** A PNG of the window, or of the whole page below it. */
+  picture(whole?: boolean): Promise<Buffer>
 }
 
 export interface Browser extends AsyncDisposable {
+  /** Each is of a reader of its own: it has no cookie of another. */
   page(): Promise<Page>
 }
 
@@ -74,7 +79,8 @@ export async function openBrowser(program: string): Promise<Browser> {
 
   return {
     async page() {
-      const { targetId } = await send("Target.createTarget", { url: "about:blank" })
+      const { browserContextId } = await send("Target.createBrowserContext")
+      const { targetId } = await send("Target.createTarget", { url: "about:blank", browserContextId })
       const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true })
       const problems: string[] = []
       listeners.add((message) => {
@@ -117,6 +123,16 @@ export async function openBrowser(program: string): Promise<Browser> {
             if (performance.now() > give_up) throw new Error(`never true: ${expression}; ${problems.join("; ")}`)
             await Bun.sleep(20)
           }
+        },
+        async shown({ width, height, dark = false }) {
+          const mobile = width < 600
+          await ask("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile })
+          const features = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]
+          await ask("Emulation.setEmulatedMedia", { features })
+        },
+        async picture(whole = false) {
+          const { data } = await ask("Page.captureScreenshot", { format: "png", captureBeyondViewport: whole })
+          return Buffer.from(data, "base64")
         },
         async key(key) {
           const windowsVirtualKeyCode = KEYS[key]

@@ -1,0 +1,65 @@
+/** The console beside a WaaS that starts and stops: the store is observed from the beginning, the page is there at the end. */
+import { statSync } from "node:fs"
+import type { Log } from "../../log.ts"
+import type { WaasConfig } from "../config.ts"
+import type { Engine } from "../engine/engine.ts"
+import type { WaasFiles } from "../files.ts"
+import { shownStore } from "../store/postgresSettings.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
+import { observing, type RunningConsole, startConsole } from "./console.ts"
+import type { StoreNow } from "./overview.ts"
+
+interface AttachedParts {
+  readonly store: WaasStore
+  readonly engine: Engine
+  readonly url: string
+  readonly publicKey: string
+  readonly storeNow: () => StoreNow
+  readonly log: Log
+}
+
+interface AttachedConsole {
+  /** The store, but what is written is shown. */
+  observing(store: WaasStore): WaasStore
+  /** Where the configuration has it. Throws E-WAA-080 and E-WAA-081. */
+  open(config: WaasConfig, parts: AttachedParts): Promise<void>
+  /** undefined while it is off. */
+  address(): string | undefined
+  stop(): void
+}
+
+export function attachedConsole(): AttachedConsole {
+  let page: RunningConsole | undefined
+  return {
+    // What was written before there is a page it finds by itself.
+    observing: (store) => observing(store, (writes: readonly StoreWrite[]) => page?.written(writes)),
+    async open(config, { store, engine, url, publicKey, storeNow, log }) {
+      if (config.console === undefined) return
+      const startedMs = Date.now()
+      page = await startConsole({
+        settings: config.console,
+        chains: config.chains.enabled.map(({ caip2, coinType }) => ({ caip2, coinType })),
+        store,
+        engine,
+        fixed: { organisation: config.organisation, url, publicKey, startedMs, webhookHosts: config.webhooks.hosts },
+        storeNow,
+        replicas: async () => [],
+        now: Date.now,
+        log,
+      })
+    },
+    address: () => page?.address,
+    stop: () => page?.stop(),
+  }
+}
+
+/** Of a store that was opened just now: its records were held against their sums. */
+export function storeNowOf({ store }: Pick<WaasConfig, "store">, { database }: WaasFiles): () => StoreNow {
+  const checkedMs = Date.now()
+  if (store !== undefined) return () => ({ kind: "postgres", place: shownStore(store), bytes: undefined, checkedMs })
+  return () => {
+    // With the log that SQLite writes ahead.
+    const sizes = [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+    return { kind: "sqlite", place: database, bytes: sizes.reduce((sum, size) => sum + size), checkedMs }
+  }
+}

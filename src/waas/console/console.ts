@@ -1,0 +1,137 @@
+/**
+ * The console of WaaS as the rest of it sees it: what is written is seen through `observing`, and once a second what is known goes to
+ * the console's thread. Nothing of WaaS waits for it, and without it WaaS would work the same.
+ */
+import { randomBytes } from "node:crypto"
+import type { Bytes } from "../../bytes.ts"
+import { CosignerError, codeField, describe, errorText } from "../../errors.ts"
+import { isTaken, writeNew } from "../../files.ts"
+import type { Log } from "../../log.ts"
+import { digestOf, type Listen, listenText, tokenIn } from "../../panel/listen.ts"
+import { type PageThread, startPageThread } from "../../panel/thread.ts"
+import { errorWord } from "../files.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
+import type { KnownChain } from "./intents.ts"
+import { createLooker, type LookerParts } from "./looker.ts"
+import type { ToConsole } from "./messages.ts"
+import { createRecent, type Recent } from "./recent.ts"
+import type { ConsoleList } from "./site.ts"
+import { spawnConsole } from "./spawn.ts"
+
+export interface ConsoleSettings {
+  readonly listen: Listen
+  readonly tokenFile: string
+}
+
+export interface ConsoleParts extends Omit<LookerParts, "recent" | "lastCommitMs"> {
+  readonly settings: ConsoleSettings
+  readonly chains: readonly KnownChain[]
+  readonly log: Log
+  /** Makes the thread; `spawnConsole` where it is not said. */
+  readonly spawn?: () => Worker
+}
+
+export interface RunningConsole {
+  /** As `waas.console.listen` has it, with the port that was really taken. */
+  readonly address: string
+  written(writes: readonly StoreWrite[]): void
+  /** Looks now; for tests, and once a second by itself. Never rejects. */
+  look(): Promise<void>
+  stop(): void
+}
+
+const LOOK_MS = 1_000
+const TOKEN_BYTES = 32
+
+/** The store, but each commit is also told, once it is durable. */
+export function observing(store: WaasStore, written: (writes: readonly StoreWrite[]) => void): WaasStore {
+  return {
+    ...store,
+    async commit(writes) {
+      await store.commit(writes)
+      written(writes)
+    },
+  }
+}
+
+/** Opens the listener. Throws E-WAA-080 and E-WAA-081. */
+export async function startConsole(parts: ConsoleParts): Promise<RunningConsole> {
+  const { settings, log, store, now } = parts
+  const token = tokenOf(settings.tokenFile, log)
+  const recent = createRecent(store, log)
+  let lastCommitMs: number | undefined
+  const looker = createLooker({ ...parts, recent, lastCommitMs: () => lastCommitMs })
+  const thread = await threadOf(parts, token, recent)
+  let isLooking = false
+  let isBroken = false
+  let isStopped = false
+
+  async function look(): Promise<void> {
+    if (isLooking) return
+    isLooking = true
+    try {
+      for (const message of await looker.look()) thread.tell(message)
+      isBroken = false
+    } catch (error) {
+      if (isStopped) return
+      const failure = new CosignerError("E-WAA-083", { why: errorText(error) })
+      if (!isBroken) log.error(describe(failure), { code: failure.code, ...codeField(error) })
+      isBroken = true
+    } finally {
+      isLooking = false
+    }
+  }
+
+  await look()
+  const timer = setInterval(() => void look(), LOOK_MS)
+  const address = thread.address ?? listenText(settings.listen)
+  log.info("console open", { address, token_file: settings.tokenFile })
+  return {
+    address,
+    written(writes) {
+      lastCommitMs = now()
+      looker.written(writes)
+    },
+    look,
+    stop() {
+      isStopped = true
+      clearInterval(timer)
+      thread.stop()
+    },
+  }
+}
+
+async function threadOf(parts: ConsoleParts, token: Bytes, recent: Recent): Promise<PageThread<ToConsole>> {
+  const { settings, chains, log, spawn = spawnConsole } = parts
+  const address = listenText(settings.listen)
+  return startPageThread<ToConsole, ConsoleList>({
+    open: { kind: "open", listen: settings.listen, token, chains },
+    listens: true,
+    feeds: [
+      ["requests", recent.requests],
+      ["vaults", recent.vaults],
+    ],
+    changed: (list, change) => ({ kind: "changed", list, change }),
+    spawn,
+    log,
+    againText: "the console is open again",
+    died: (reason) => new CosignerError("E-WAA-082", { reason }),
+    notOpened: (why, cause) => new CosignerError("E-WAA-080", { address, why }, { cause }),
+  })
+}
+
+/** The digest of the token in the file; where there is no file, of one that is made and written there. Throws E-WAA-081. */
+function tokenOf(file: string, log: Log): Bytes {
+  if (!isTaken(file)) {
+    try {
+      writeNew(file, `${randomBytes(TOKEN_BYTES).toString("base64url")}\n`)
+    } catch (cause) {
+      throw new CosignerError("E-WAA-081", { file, problem: errorWord(cause) }, { cause })
+    }
+    log.info("the console's token was made", { token_file: file })
+  }
+  const found = tokenIn(file)
+  if (typeof found === "string") throw new CosignerError("E-WAA-081", { file, problem: found })
+  using token = found
+  return digestOf(token.expose())
+}

@@ -1,0 +1,210 @@
+/** One look at WaaS for its console: what is known just now, and of each list the next portion, as messages to the thread. */
+import { isDeepStrictEqual } from "node:util"
+import { CosignerError } from "../../errors.ts"
+import type { Listed } from "../../panel/feed.ts"
+import { checked } from "../../panel/schemas.ts"
+import type { Engine } from "../engine/engine.ts"
+import { isOpen, signRequestNow } from "../engine/requests.ts"
+import type { NodeFencingToken, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
+import { type ConsoleEndpoint, type Overview, overviewSchema, requestSchema, vaultSchema } from "./documents.ts"
+import { MOST_DOCUMENT } from "./intents.ts"
+import type { ToConsole } from "./messages.ts"
+import { endpointDocuments, type FixedFacts, nodeDocument, overviewOf, type StoreNow } from "./overview.ts"
+import { type Recent, requestKey } from "./recent.ts"
+import { type KindedRequest, requestDocument } from "./requestDocument.ts"
+import type { ToldRequest } from "./requestShelf.ts"
+import { vaultDocument } from "./vaultDocument.ts"
+
+export interface LookerParts {
+  readonly store: WaasStore
+  readonly engine: Pick<Engine, "look" | "tasksOf" | "waitingFor">
+  readonly fixed: FixedFacts
+  readonly storeNow: () => StoreNow
+  readonly replicas: () => Promise<Overview["replicas"]>
+  readonly now: () => number
+}
+
+interface LookerState extends LookerParts {
+  readonly recent: Recent
+  readonly lastCommitMs: () => number | undefined
+}
+
+interface Looker {
+  /** By this process, durably. */
+  written(writes: readonly StoreWrite[]): void
+  look(): Promise<readonly ToConsole[]>
+}
+
+/** Looks between two searches for what other processes wrote, and between two looks at what changes slowly. */
+const SEARCH_LOOKS = 60
+const SLOW_LOOKS = 5
+const MOST_NODES = 200
+const MOST_GROUPS = 50
+/** Of open requests so many of the newest are watched as they go on. */
+const MOST_WATCHED = 200
+const MOST_NAMES = 3
+
+export function createLooker(parts: LookerState): Looker {
+  const { store, engine, recent } = parts
+  const names = new Map<string, ReadonlySet<string>>()
+  const open = new Map<string, Watched>()
+  let looks = 0
+  let slow: Slow = { nodeIds: [], tokens: new Map(), endpoints: [], replicas: [] }
+  let isStale = true
+  let nodeStates: unknown
+
+  async function documentsOf(keys: readonly string[], one: (key: string) => Promise<Listed | undefined>) {
+    const made = new Map<string, Listed | undefined>()
+    for (const key of keys) made.set(key, await one(key))
+    return made
+  }
+
+  async function requestOf(key: string): Promise<Listed | undefined> {
+    const kinded = await kindedOf(store, key)
+    if (kinded === undefined) return undefined
+    const { request } = kinded
+    const tasks = await engine.tasksOf(request)
+    const waitingFor = isOpen(request.status) ? engine.waitingFor(tasks) : []
+    const groupId = kinded.kind === "tss" ? kinded.request.targetGroupId : kinded.request.groupId
+    const document = requestDocument({
+      kinded: asNow(kinded, tasks),
+      tasks,
+      vaultName: (await store.vault(request.vaultId))?.name ?? "",
+      group: await store.group(groupId),
+      transaction: kinded.kind === "sign" ? await store.transaction(kinded.request.signRequestId) : undefined,
+      waitingFor,
+    })
+    open.delete(key)
+    if (document.state === "open") open.set(key, { tasks, waitingFor })
+    const documents = kinded.kind === "sign" ? tasks.map(documentText) : []
+    const told: ToldRequest = { document: checked(requestSchema, document), documents }
+    return {
+      text: JSON.stringify(told),
+      labels: { state: document.state, kind: document.kind, vault: request.vaultId },
+    }
+  }
+
+  async function vaultOf(vaultId: string): Promise<Listed | undefined> {
+    const vault = await store.vault(vaultId)
+    if (vault === undefined) return undefined
+    const { items } = await store.groups({ vaultId }, { limit: MOST_GROUPS, after: undefined, before: undefined })
+    for (const { nodeId, name } of items.flatMap(({ holders }) => holders)) {
+      const known = names.get(nodeId) ?? new Set()
+      if (name !== "" && known.size < MOST_NAMES) names.set(nodeId, new Set([...known, name]))
+    }
+    return { text: JSON.stringify(checked(vaultSchema, vaultDocument(vault, items, engine.look()))), labels: {} }
+  }
+
+  /** Those whose tasks went on, or that wait for somebody else now. */
+  function watch(): void {
+    const look = engine.look()
+    for (const [key, { tasks, waitingFor }] of [...open].slice(-MOST_WATCHED)) {
+      const now = tasks.map(({ taskId }, i) => look.task(taskId) ?? tasks[i])
+      const isSame = now.every((task, i) => task === tasks[i])
+      if (!isSame || !isDeepStrictEqual(engine.waitingFor(tasks), waitingFor)) recent.requests.changed(key)
+    }
+    for (const key of open.keys()) if (!recent.requests.has(key)) open.delete(key)
+  }
+
+  function nodesNow(): Overview["nodes"] {
+    const look = engine.look()
+    const known = slow.nodeIds.slice(0, MOST_NODES)
+    const nodes = known.map((id) => nodeDocument(id, [...(names.get(id) ?? [])], slow.tokens.get(id), look))
+    const states = nodes.map(({ node_id, state, blocked }) => ({ node_id, state, blocked }))
+    if (!isDeepStrictEqual(states, nodeStates)) recent.nodesChanged()
+    nodeStates = states
+    return nodes
+  }
+
+  return {
+    written(writes) {
+      recent.written(writes)
+      if (writes.some(({ put }) => SLOW_RECORDS.has(put))) isStale = true
+    },
+    async look() {
+      if (looks % SEARCH_LOOKS === 0) await recent.look()
+      if (isStale || looks % SLOW_LOOKS === 0) {
+        isStale = false
+        slow = await slowOf(parts)
+      }
+      looks++
+      watch()
+      const nodes = nodesNow()
+      const vaults = recent.vaults.give(await documentsOf(recent.vaults.take(), vaultOf))
+      const requests = recent.requests.give(await documentsOf(recent.requests.take(), requestOf))
+      const overview = overviewOf({
+        fixed: parts.fixed,
+        nodes,
+        nodesLeftOut: slow.nodeIds.length - nodes.length,
+        endpoints: slow.endpoints,
+        replicas: slow.replicas,
+        store: parts.storeNow(),
+        lastCommitMs: parts.lastCommitMs(),
+        openRequests: open.size,
+        nowMs: parts.now(),
+      })
+      return [
+        { kind: "changed", list: "vaults", change: vaults },
+        { kind: "changed", list: "requests", change: requests },
+        { kind: "beat", overview: JSON.stringify(checked(overviewSchema, overview)) },
+      ]
+    },
+  }
+}
+
+interface Watched {
+  readonly tasks: readonly WaasTask[]
+  readonly waitingFor: readonly string[]
+}
+
+/** What `Slow` is made from, but for deliveries and what other processes write. */
+const SLOW_RECORDS: ReadonlySet<StoreWrite["put"]> = new Set(["group", "fencingToken", "webhookEndpoint"])
+
+interface Slow {
+  readonly nodeIds: readonly string[]
+  readonly tokens: ReadonlyMap<string, NodeFencingToken>
+  readonly endpoints: readonly ConsoleEndpoint[]
+  readonly replicas: Overview["replicas"]
+}
+
+async function slowOf({ store, replicas }: LookerState): Promise<Slow> {
+  return {
+    nodeIds: await store.nodeIds(),
+    tokens: await store.fencingTokens(),
+    endpoints: await endpointDocuments(store),
+    replicas: await replicas(),
+  }
+}
+
+async function kindedOf(store: WaasStore, key: string): Promise<KindedRequest | undefined> {
+  const id = key.slice(key.indexOf(":") + 1)
+  switch (key) {
+    case requestKey("sign", id): {
+      const request = await store.signRequest(id)
+      return request && { kind: "sign", request }
+    }
+    case requestKey("tss", id): {
+      const request = await store.tssRequest(id)
+      return request && { kind: "tss", request }
+    }
+    case requestKey("shareSign", id): {
+      const request = await store.shareSignRequest(id)
+      return request && { kind: "shareSign", request }
+    }
+    default:
+      throw new CosignerError("E-CLI-001", { what: "the console was told of a request of no kind" })
+  }
+}
+
+/** What nodes said on the way is not on the disk (api/signRequests.ts). */
+function asNow(kinded: KindedRequest, tasks: readonly WaasTask[]): KindedRequest {
+  if (kinded.kind !== "sign" || !isOpen(kinded.request.status)) return kinded
+  const now = signRequestNow(kinded.request, tasks, kinded.request.updatedMs)
+  return isOpen(now.status) ? { kind: "sign", request: now } : kinded
+}
+
+function documentText({ document }: WaasTask): string {
+  const text = Buffer.from(document).toString("base64")
+  return text.length > MOST_DOCUMENT ? "" : text
+}

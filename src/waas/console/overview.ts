@@ -1,0 +1,140 @@
+/** The overview of the console: nodes, webhook endpoints, the store. Field by field, from what WaaS knows just now. */
+import { build } from "../../build.ts"
+import { cut } from "../../panel/schemas.ts"
+import type { EngineLook } from "../engine/looked.ts"
+import type { NodeFencingToken, WebhookEndpoint } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
+import type { ConsoleEndpoint, ConsoleNode, Overview } from "./documents.ts"
+
+export interface StoreNow {
+  readonly kind: "sqlite" | "postgres"
+  /** Without a password. */
+  readonly place: string
+  readonly bytes: number | undefined
+  /** undefined: its records were not held against their sums at this start. */
+  readonly checkedMs: number | undefined
+}
+
+/** What of WaaS never changes while it runs. */
+export interface FixedFacts {
+  readonly organisation: string
+  readonly url: string
+  readonly publicKey: string
+  readonly startedMs: number
+  readonly webhookHosts: readonly string[]
+}
+
+interface OverviewParts {
+  readonly fixed: FixedFacts
+  readonly nodes: readonly ConsoleNode[]
+  readonly nodesLeftOut: number
+  readonly endpoints: readonly ConsoleEndpoint[]
+  readonly store: StoreNow
+  readonly replicas: Overview["replicas"]
+  readonly lastCommitMs: number | undefined
+  readonly openRequests: number
+  readonly nowMs: number
+}
+
+const MOST_WORDS = 512
+
+export function overviewOf(parts: OverviewParts): Overview {
+  const { fixed, store } = parts
+  return {
+    version: build.version,
+    organisation: cut(fixed.organisation, MOST_WORDS),
+    url: fixed.url,
+    public_key: fixed.publicKey,
+    started_ms: fixed.startedMs,
+    now_ms: parts.nowMs,
+    open_requests: parts.openRequests,
+    nodes: [...parts.nodes],
+    nodes_left_out: parts.nodesLeftOut,
+    webhooks: {
+      hosts: fixed.webhookHosts.map((host) => cut(host, MOST_WORDS)),
+      endpoints: [...parts.endpoints],
+    },
+    store: {
+      kind: store.kind,
+      place: cut(store.place, MOST_WORDS),
+      bytes: store.bytes ?? null,
+      last_commit_ms: parts.lastCommitMs ?? null,
+      checked_ms: store.checkedMs ?? null,
+    },
+    replicas: parts.replicas,
+  }
+}
+
+// ---- nodes -----------------------------------------------------------------------------------------------------------
+
+const MOST_BLOCKED = 100
+
+export function nodeDocument(
+  nodeId: string,
+  names: readonly string[],
+  token: NodeFencingToken | undefined,
+  look: EngineLook,
+): ConsoleNode {
+  const { isOnline, silentMs, readiness, versions, asked, running } = look.node(nodeId)
+  const isSilent = look.whyUnable(nodeId, undefined) === "silent"
+  const state = isOnline ? (isSilent ? "silent" : readiness?.code ? "not ready" : "ready") : "away"
+  return {
+    node_id: nodeId,
+    names: names.map((name) => cut(name, MOST_WORDS)),
+    state,
+    code: readiness?.code ?? "",
+    reason: cut(readiness?.reason ?? "", MOST_WORDS),
+    silent_ms: silentMs === undefined ? null : Math.round(silentMs),
+    blocked: (readiness?.blocked ?? []).slice(0, MOST_BLOCKED).map(({ groupId, algorithm, code }) => ({
+      group_id: groupId,
+      algorithm,
+      code,
+    })),
+    refresh: [...(readiness?.refresh ?? [])].slice(0, MOST_BLOCKED),
+    asked,
+    running,
+    link: isOnline ? versions.link : 0,
+    incarnation: token?.incarnation ?? 0,
+    starts: token?.boot ?? 0,
+    commits: token?.generation ?? 0,
+  }
+}
+
+// ---- webhooks --------------------------------------------------------------------------------------------------------
+
+const MOST_ENDPOINTS = 50
+const ONE = { limit: 1, after: undefined, before: undefined }
+
+export async function endpointDocuments(store: WaasStore): Promise<readonly ConsoleEndpoint[]> {
+  const { items } = await store.webhookEndpoints({}, { ...ONE, limit: MOST_ENDPOINTS })
+  return Promise.all(items.map((endpoint) => endpointDocument(endpoint, store)))
+}
+
+async function endpointDocument(endpoint: WebhookEndpoint, store: WaasStore): Promise<ConsoleEndpoint> {
+  const { endpointId } = endpoint
+  const [waiting, failed, latest] = await Promise.all([
+    store.webhookEvents({ endpointId, status: "Retrying" }, ONE),
+    store.webhookEvents({ endpointId, status: "Failed" }, ONE),
+    store.webhookEvents({ endpointId }, ONE),
+  ])
+  const event = waiting.items[0] ?? latest.items[0]
+  const log = event === undefined ? undefined : (await store.webhookLogs({ eventId: event.eventId }, ONE)).items[0]
+  return {
+    endpoint_id: endpointId,
+    server: serverOf(endpoint.url),
+    description: cut(endpoint.description, MOST_WORDS),
+    active: endpoint.status === "STATUS_ACTIVE",
+    event_types: endpoint.eventTypes.length,
+    waiting: waiting.total,
+    failed: failed.total,
+    last_ms: log?.createdMs ?? null,
+    failure: cut(log?.failure ?? "", MOST_WORDS),
+  }
+}
+
+/** Path and query may hold a secret of the endpoint's owner. */
+function serverOf(url: string): string {
+  if (!URL.canParse(url)) return ""
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}

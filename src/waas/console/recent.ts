@@ -1,0 +1,141 @@
+/**
+ * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. What this process writes
+ * is seen as it is written; what another one writes to the same database is found by looking again from time to time.
+ */
+import type { Log } from "../../log.ts"
+import { createFeed, type Feed } from "../../panel/feed.ts"
+import type { GroupType, VaultType, WaasTask } from "../store/model.ts"
+import type { StoreWrite, WaasStore } from "../store/store.ts"
+
+const MOST_REQUESTS = 500
+const MOST_VAULTS = 200
+/** At one look, which is one second. */
+const PORTION = { documents: 50, characters: 1024 * 1024 }
+/** Of each vault, when all of them are looked at. */
+const OF_EACH_VAULT = 50
+
+export interface Recent {
+  readonly requests: Feed
+  readonly vaults: Feed
+  /** Written by this process, durably. */
+  written(writes: readonly StoreWrite[]): void
+  /** Finds what others wrote, and at the start what is there. */
+  look(): Promise<void>
+  /** Vaults whose documents depend on how nodes are. */
+  nodesChanged(): void
+}
+
+type RequestKey = `${WaasTask["request"]["kind"]}:${string}`
+
+export const requestKey = (kind: WaasTask["request"]["kind"], id: string): RequestKey => `${kind}:${id}`
+
+/** The key of the request that a write is of, or about; whether it is the request itself. */
+function requestOf(write: StoreWrite): { readonly key: string; readonly isItself: boolean } | undefined {
+  switch (write.put) {
+    case "signRequest":
+      return { key: requestKey("sign", write.record.signRequestId), isItself: true }
+    case "tssRequest":
+      return { key: requestKey("tss", write.record.tssRequestId), isItself: true }
+    case "shareSignRequest":
+      return { key: requestKey("shareSign", write.record.shareSignRequestId), isItself: true }
+    case "task":
+      return { key: requestKey(write.record.request.kind, write.record.request.id), isItself: false }
+    case "transaction":
+      return { key: requestKey("sign", write.record.transactionId), isItself: false }
+    default:
+      return undefined
+  }
+}
+
+export function createRecent(store: WaasStore, log: Log): Recent {
+  const requests = createFeed({ name: "requests", most: MOST_REQUESTS, portion: PORTION, log })
+  const vaults = createFeed({ name: "vaults", most: MOST_VAULTS, portion: PORTION, log })
+  let vaultIds: readonly string[] = []
+
+  function seen(feed: Feed, key: string, isItself: boolean): void {
+    if (feed.has(key)) feed.changed(key)
+    else if (isItself) feed.added(key)
+  }
+
+  return {
+    requests,
+    vaults,
+    written(writes) {
+      for (const write of writes) {
+        const request = requestOf(write)
+        if (request !== undefined) seen(requests, request.key, request.isItself)
+        if (write.put === "vault") {
+          seen(vaults, write.record.vaultId, true)
+          vaultIds = [...new Set([...vaultIds, write.record.vaultId])].slice(-MOST_VAULTS)
+        }
+        if (write.put === "group") vaults.changed(write.record.vaultId)
+      }
+    },
+    async look() {
+      const found = await newest(store)
+      vaultIds = found.vaults
+      // A list that is as it was is not told again.
+      if (found.vaults.some((key) => !vaults.has(key))) vaults.replace(found.vaults)
+      if (found.requests.some((key) => !requests.has(key))) requests.replace(found.requests)
+    },
+    nodesChanged() {
+      for (const vaultId of vaultIds) vaults.changed(vaultId)
+    },
+  }
+}
+
+const FIRST = { after: undefined, before: undefined }
+const VAULT_TYPES: readonly VaultType[] = ["Org-Controlled", "User-Controlled"]
+const GROUP_TYPES: readonly GroupType[] = ["MainGroup", "SigningGroup", "RecoveryGroup"]
+
+interface Dated {
+  readonly key: string
+  readonly createdMs: number
+}
+
+/** From old to new. */
+async function newest(
+  store: WaasStore,
+): Promise<{ readonly vaults: readonly string[]; readonly requests: readonly string[] }> {
+  const vaults: Dated[] = []
+  for (const type of VAULT_TYPES) {
+    const { items } = await store.vaults({ type }, { limit: MOST_VAULTS, ...FIRST })
+    vaults.push(...items.map(({ vaultId, createdMs }) => ({ key: vaultId, createdMs })))
+  }
+  const shown = oldToNew(vaults, MOST_VAULTS)
+  const requests: Dated[] = []
+  for (const vaultId of shown) {
+    requests.push(...(await requestsOf(store, vaultId)))
+    // Not all at once: others have their turn between two vaults.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return { vaults: shown, requests: oldToNew(requests, MOST_REQUESTS) }
+}
+
+const oldToNew = (dated: readonly Dated[], most: number): readonly string[] =>
+  [...dated]
+    .sort((a, b) => a.createdMs - b.createdMs)
+    .slice(-most)
+    .map(({ key }) => key)
+
+async function requestsOf(store: WaasStore, vaultId: string): Promise<readonly Dated[]> {
+  const page = { limit: OF_EACH_VAULT, ...FIRST }
+  const signed = await store.signRequests({ vaultId }, page)
+  const checkups = await store.shareSignRequests({ vaultId }, page)
+  const made: Dated[] = []
+  for (const type of GROUP_TYPES) {
+    const groups = await store.groups({ vaultId, type }, page)
+    for (const { groupId } of groups.items) {
+      const { items } = await store.tssRequests({ vaultId, groupId }, page)
+      made.push(...items.map(({ tssRequestId, createdMs }) => ({ key: requestKey("tss", tssRequestId), createdMs })))
+    }
+  }
+  return [
+    ...made,
+    ...signed.items.map(({ signRequestId, createdMs }) => ({ key: requestKey("sign", signRequestId), createdMs })),
+    ...checkups.items.map((one) => ({
+      key: requestKey("shareSign", one.shareSignRequestId),
+      createdMs: one.createdMs,
+    })),
+  ]
+}

@@ -1,0 +1,141 @@
+/** The console in its own thread, beside a WaaS: its token, its place, and what becomes of it when something fails. */
+import { afterAll, expect, test } from "bun:test"
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import type { Log } from "../../../src/log.ts"
+import { listenIn } from "../../../src/panel/listen.ts"
+import { parseConfig } from "../../../src/waas/config.ts"
+import { type ConsoleParts, startConsole } from "../../../src/waas/console/console.ts"
+import { filesIn } from "../../../src/waas/files.ts"
+import { jsonOf } from "../../ops/port/rig.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
+import { Rig } from "../../support/waas.ts"
+
+const folder = temporaryFolder("console")
+afterAll(() => folder[Symbol.dispose]())
+
+const said: string[] = []
+const line = (level: string) => (message: string) => void said.push(`${level} ${message}`)
+const log: Log = {
+  error: line("error"),
+  warn: line("warn"),
+  info: line("info"),
+  debug: line("debug"),
+  trace: line("trace"),
+}
+
+const LISTEN = listenIn("127.0.0.1:0")
+
+function partsOf(rig: Rig, tokenFile: string, more: Partial<ConsoleParts> = {}): ConsoleParts {
+  if (typeof LISTEN === "string") throw new Error(LISTEN)
+  return {
+    settings: { listen: LISTEN, tokenFile },
+    chains: [],
+    store: rig.store,
+    engine: rig.engine,
+    fixed: { organisation: "Test", url: "http://127.0.0.1:1", publicKey: "00", startedMs: 0, webhookHosts: [] },
+    storeNow: () => ({ kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: 1 }),
+    replicas: async () => [],
+    now: rig.clock.now,
+    log,
+    ...more,
+  }
+}
+
+test("it makes its token where there is none, serves from its thread, and shows what is written since", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const tokenFile = folder.at("console.token")
+  const page = await startConsole(partsOf(rig, tokenFile))
+  try {
+    rig.onWritten = page.written
+    expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
+    const token = readFileSync(tokenFile, "utf8").trim()
+    expect(token).toMatch(/^[\w-]{43}$/)
+    expect(said.join("\n")).not.toContain(token)
+    const ask = (path: string) =>
+      fetch(`http://${page.address}${path}`, { headers: { authorization: `Bearer ${token}` } })
+    const { vault } = await rig.madeVault()
+    await page.look()
+    expect((await jsonOf(await ask("/vaults"))).vaults).toMatchObject([
+      { vault_id: vault.vaultId, groups: [{ status: "Valid" }] },
+    ])
+    let requests: readonly unknown[] = []
+    // Payloads are read in the thread: its answer comes when it has read.
+    while (requests.length === 0) requests = (await jsonOf(await ask("/requests"))).requests
+    expect(requests).toMatchObject([{ kind: "key", what: "KeyGen", state: "done" }])
+    expect((await jsonOf(await ask("/overview"))).overview.nodes).toHaveLength(3)
+    expect((await fetch(`http://${page.address}/overview`)).status).toBe(401)
+  } finally {
+    page.stop()
+  }
+})
+
+test("a token that others can read, or that is none, stops the start", async () => {
+  await using rig = await Rig.open()
+  const tokenFile = folder.at("bad.token")
+  writeFileSync(tokenFile, "0123456789abcdef\n", { mode: 0o600 })
+  chmodSync(tokenFile, 0o644)
+  await expect(startConsole(partsOf(rig, tokenFile))).rejects.toThrow(expect.objectContaining({ code: "E-WAA-081" }))
+  rmSync(tokenFile)
+  writeFileSync(tokenFile, "short\n", { mode: 0o600 })
+  await expect(startConsole(partsOf(rig, tokenFile))).rejects.toThrow(expect.objectContaining({ code: "E-WAA-081" }))
+  await expect(startConsole(partsOf(rig, folder.at("nowhere", "token")))).rejects.toThrow(
+    expect.objectContaining({ code: "E-WAA-081" }),
+  )
+})
+
+test("a place that is taken stops the start", async () => {
+  await using rig = await Rig.open()
+  const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("") })
+  const listen = listenIn(`127.0.0.1:${other.port}`)
+  if (typeof listen === "string") throw new Error(listen)
+  const parts = partsOf(rig, folder.at("console.token"))
+  const starting = startConsole({ ...parts, settings: { ...parts.settings, listen } })
+  await expect(starting).rejects.toThrow(expect.objectContaining({ code: "E-WAA-080" }))
+  await other.stop(true)
+})
+
+test("a store that cannot be read is said once, and so is a thread that died", async () => {
+  await using rig = await Rig.open()
+  said.length = 0
+  let threads = 0
+  const died = Promise.withResolvers<void>()
+  const spawn = (): Worker => {
+    threads++
+    const worker = new Worker(new URL("./mortalConsole.ts", import.meta.url).href)
+    worker.addEventListener("error", () => died.resolve())
+    return worker
+  }
+  let isBroken = false
+  const storeNow = () => {
+    if (isBroken) throw new Error("no answer")
+    return { kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: 1 } as const
+  }
+  const page = await startConsole(partsOf(rig, folder.at("console.token"), { spawn, storeNow }))
+  try {
+    isBroken = true
+    await page.look()
+    await page.look()
+    expect(said.filter((words) => words.includes("the console could not look"))).toHaveLength(1)
+    isBroken = false
+    await page.look()
+    await died.promise
+    expect(said.join("\n")).toContain("the thread of the console died")
+    expect(threads).toBe(1)
+  } finally {
+    page.stop()
+  }
+})
+
+test("it is off unless it is asked for, and is for this machine alone", () => {
+  const files = filesIn("waas")
+  const read = (text: string) => parseConfig(text, files).console
+  expect(read("")).toBeUndefined()
+  expect(read("[waas.console]\nenable = true\n")).toEqual({
+    listen: { kind: "tcp", hostname: "127.0.0.1", port: 11_051 },
+    tokenFile: "waas/console.token",
+  })
+  for (const listen of ["0.0.0.0:11051", "192.168.1.2:11051", "waas.example.com:11051", "[::]:11051"])
+    expect(() => read(`[waas.console]\nenable = true\nlisten = "${listen}"\n`)).toThrow(
+      expect.objectContaining({ code: "E-CFG-003" }),
+    )
+})
