@@ -1,13 +1,61 @@
 /** rest.md: the REST API of WaaS and the status port of a node, from the route tables that serve them. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
+import { toHex } from "../../src/bytes.ts"
 import { ROUTES } from "../../src/ops/port/routes.ts"
+import { Secret } from "../../src/secret.ts"
 import { ANSWERS } from "../../src/waas/api/answers.ts"
+import { signedHash } from "../../src/waas/api/canonical.ts"
 import type { ApiContext } from "../../src/waas/api/context.ts"
 import { routesOf } from "../../src/waas/api/server.ts"
+import { apiPublicKey, signApiHash } from "../../src/waas/apiKey.ts"
+import { API_ERRORS } from "../../src/waas/failure.ts"
 import { code, page, table } from "./markdown.ts"
 
 // the handlers are never called: the routes are read as data
 const none: ApiContext = Object.create(null)
+
+const AUTHENTICATION: readonly string[] = [
+  "### Authentication",
+  "Every request carries three headers; every answer two, which prove it. Keys and signatures are hex.",
+  table(
+    ["header", "value"],
+    [
+      ["`BIZ-API-KEY`", "the public half of an API key: Ed25519 (32 bytes) or secp256k1 (33)"],
+      [
+        "`BIZ-API-NONCE`",
+        "any text of up to 128 characters, as a rule the time in milliseconds; a POST or PUT that was taken is not taken again",
+      ],
+      ["`BIZ-API-SIGNATURE`", "over the request, as below"],
+      ["`BIZ-TIMESTAMP`", "of an answer: Unix time in milliseconds"],
+      ["`BIZ-RESP-SIGNATURE`", "of an answer: Ed25519 under the response key (`cosigner waas info`)"],
+    ],
+  ),
+  [
+    "```",
+    'request   = METHOD "|" PATH "|" NONCE "|" QUERY "|" BODY        PATH with /v2; QUERY as sent, without "?"; BODY as sent, or ""',
+    "signature = Ed25519(SHA256(SHA256(request)))                    or ECDSA on secp256k1, low s, DER",
+    'answer    = BODY "|" BIZ-TIMESTAMP                               signed the same way',
+    "```",
+  ].join("\n"),
+  "Worked example, with the Ed25519 key whose seed is 32 bytes of 07:",
+  example(),
+]
+
+/** One request, signed by the code that clients sign with. */
+function example(): string {
+  using seed = Secret.from(new Uint8Array(32).fill(7))
+  const request = "GET|/v2/wallets/mpc/vaults|1790000000000|vault_type=Org-Controlled&limit=10|"
+  const hash = signedHash(request)
+  return [
+    "```",
+    `request              ${request}`,
+    `SHA256(SHA256(...))  ${toHex(hash)}`,
+    `BIZ-API-KEY          ${apiPublicKey("ed25519", seed)}`,
+    "BIZ-API-NONCE        1790000000000",
+    `BIZ-API-SIGNATURE    ${toHex(signApiHash("ed25519", seed, hash))}`,
+    "```",
+  ].join("\n")
+}
 
 export const restPage = (): string =>
   page(
@@ -30,10 +78,20 @@ export const restPage = (): string =>
     ),
     "## The REST API of WaaS",
     [
-      "Every request is signed by an API key (`cosigner waas key create`), every answer by the key that `waas init` prints. POST answers",
-      '201, GET and PUT 200. An error is `{"error_code", "error_message", "error_id"}`. Unknown fields are refused. Each call needs a role of the key: read, operate (which may read too) or admin (which may do all). Pages have `limit`, and',
-      "`before` or `after` with the cursors of the page before.",
+      "JSON throughout, UTF-8. POST answers 201, GET and PUT 200. Unknown fields are refused. Each call needs a role of the key: read, operate (which may read too) or admin (which may do all).",
+      "`GET /openapi.json` describes all of it for programs, and needs no key. The same with `curl`: [call the REST API](../how-to/call-the-api.md).",
     ].join("\n"),
+    ...AUTHENTICATION,
+    "### Pages",
+    "Lists come in pages: `limit` (1 to 50, default 10), and `after` or `before` with the cursor that the page before gave. An empty `after` in the answer is the end; `before=infinity` is the last page. `total_count` counts up to 10 000.",
+    "### Waiting",
+    "`?wait=SECONDS` (0 to 50) on the GET of one sign request, TSS request or key share sign request answers when it has ended, or after so many seconds with what it is then. At most 2 048 callers wait at one time; others are answered at once.",
+    "### Errors",
+    '`{"error_code", "error_message", "error_id"}`, signed as every answer. Programs go by `error_code`; `error_id` stands in the log of WaaS.',
+    table(
+      ["error_code", "HTTP", "means", "what to do"],
+      Object.entries(API_ERRORS).map(([number, { http, meaning, what }]) => [number, String(http), meaning, what]),
+    ),
     ...routesOf(none).flatMap(({ method, path, summary, role, query, body }) => [
       `### ${method} ${path}`,
       `${summary}. Role: ${role}.`,

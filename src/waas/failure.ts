@@ -3,23 +3,40 @@
  * goes to the caller as it is, so it never holds a secret, a path of this machine or a stack.
  */
 
-/** The vendor's error codes, each with its HTTP status. */
-const STATUS = {
-  2000: 500, // internal
-  2003: 400, // missing parameter
-  2006: 400, // invalid parameter
-  2021: 404, // no such endpoint
-  2024: 401, // API key or signature
-  2025: 403, // a proven key that may not do that
-  2026: 429, // too many requests
-  2028: 404, // not found
-  2029: 400, // not in a state for that
-  30001: 400, // request_id already used
-  30032: 400, // no signing group available
-  60005: 400, // cannot cancel
-} as const
+interface ApiError {
+  readonly http: number
+  readonly meaning: string
+  /** For the caller. */
+  readonly what: string
+}
 
-type ErrorCode = keyof typeof STATUS
+const error = (http: number, meaning: string, what: string): ApiError => ({ http, meaning, what })
+
+/** The vendor's error codes, each with its HTTP status. */
+export const API_ERRORS = {
+  2000: error(500, "internal", "keep `error_id`: the log of WaaS has it beside the cause"),
+  2003: error(400, "a parameter is missing", "the message names it"),
+  2006: error(400, "a parameter is invalid or unknown", "the message names it and what it must be"),
+  2021: error(404, "no such endpoint", "a published call that has no meaning here says why"),
+  2024: error(
+    401,
+    "the API key or the signature is not accepted",
+    "see Authentication; a used request is not taken twice",
+  ),
+  2025: error(403, "a proven key that may not do that", "its role or its addresses: `cosigner waas key list`"),
+  2026: error(429, "too many requests, or too many tasks in work", "wait as many seconds as `Retry-After` says"),
+  2028: error(404, "not found", "the message names what there is not"),
+  2029: error(400, "not in a state for that", "the message says which state it is in"),
+  30001: error(
+    400,
+    "the request_id was used for another request",
+    "take a new one; the same request again is answered as before",
+  ),
+  30032: error(400, "no signing group is available", "make the keys first, or name a group that has them"),
+  60005: error(400, "it cannot be cancelled any more", "look at what it is now"),
+} as const satisfies Readonly<Record<number, ApiError>>
+
+type ErrorCode = keyof typeof API_ERRORS
 
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure"
@@ -32,7 +49,7 @@ export class ApiFailure extends Error {
     retryAfter = 1,
   ) {
     super(message)
-    this.status = STATUS[errorCode]
+    this.status = API_ERRORS[errorCode].http
     this.retryAfter = this.status === 429 ? retryAfter : undefined
   }
 }
