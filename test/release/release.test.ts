@@ -102,7 +102,7 @@ describe("a package", () => {
     const dead = files
       .filter(({ path }) => path.endsWith(".md"))
       .flatMap(({ path, bytes }) => {
-        const links = [...new TextDecoder().decode(bytes).matchAll(/\]\(([^)#\s:]+)[^)]*\)/g)].map(
+        const links = [...new TextDecoder().decode(bytes).matchAll(/\]\((?![a-z]+:)([^)#\s]+)[^)]*\)/g)].map(
           ([, link]) => link ?? "",
         )
         return links.filter((link) => !packed.has(join(path, "..", link))).map((link) => `${path}: ${link}`)
