@@ -15,7 +15,8 @@ import { systemRng } from "./crypto/random.ts"
 import { CosignerError, describe } from "./errors.ts"
 import { eventsFor, freezeEvents } from "./events/envelope.ts"
 import { type Sender, startSender } from "./events/sender.ts"
-import { type AuditKeeper, keepAudit } from "./jobs/auditKeeper.ts"
+import { keepAudit, type NodeLog } from "./jobs/auditKeeper.ts"
+import type { PeerWitnesses } from "./jobs/auditPeers.ts"
 import { lastProvenMs } from "./jobs/backups.ts"
 import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
@@ -29,7 +30,7 @@ import { MAX_BATCH } from "./mpc/sid.ts"
 import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
-import { endFrozen } from "./ops/endFrozen.ts"
+import { endHeld } from "./ops/endHeld.ts"
 import { freezingOf } from "./ops/freezing.ts"
 import type { Shown } from "./ops/inventory/shown.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
@@ -47,8 +48,9 @@ import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
+import type { FromNode } from "./wire/frames.ts"
 import { BOOT_ID_BYTES } from "./wire/hello.ts"
-import { nodeIdOf } from "./wire/nodeId.ts"
+import { nodeIdOf, parseNodeId } from "./wire/nodeId.ts"
 import { tokenSigner } from "./wire/tssJwt.ts"
 import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
@@ -120,10 +122,11 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   tellRules(rules, log)
   tellCallbacks(callback.servers, log)
   const events = startEvents(base)
-  const audit = keepAudit(store, log)
+  let link: Link | undefined
+  const send = (frame: FromNode): void => void link?.send(frame)
+  const audit = keepAudit({ store, identity, log, send, onDoubt: () => endHeld(store, tasks, link) })
   const pool = await startSessions(base, seed, audit.started(rules))
   const rollbackGuard = keepRollbackGuard(store, log)
-  let link: Link | undefined
   const tasks = makeTasks(base, {
     pool,
     events,
@@ -133,7 +136,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
         judge(rules, task, group, usage, nowMs, intents, presented),
       ask: (task, _group, signal, intents, words) => callbacks.asker.ask(task, signal, intents, words),
     },
-    send: (frame) => void link?.send(frame),
+    send,
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
     intents: () => settingsOf(rules.names),
   })
@@ -141,11 +144,11 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     store,
     log,
     event: freezeEvents(nodeId, randomUUID),
-    onFrozen: () => endFrozen(store, tasks, link),
+    onFrozen: () => endHeld(store, tasks, link),
   })
   freezing.begin()
   tasks.resume()
-  const up = dial(base, tasks)
+  const up = dial(base, tasks, audit.peers)
   link = up
 
   const view = {
@@ -158,6 +161,7 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     eventServers: () => events.sender?.states() ?? [],
     rulesEnabled: () => rules.enable,
     waitingKeys: () => waiting,
+    witnesses: audit.peers.state,
     backupMs: () => lastProvenMs(config.backup.directory),
   }
   operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })
@@ -296,7 +300,7 @@ function startEvents({ event: { servers, ca }, store, log, nodeId, observers, st
 function startSessions(
   { store, log, observers }: NodeBase,
   seed: Secret,
-  started: ReturnType<AuditKeeper["started"]>,
+  started: ReturnType<NodeLog["started"]>,
 ): Promise<Pool> {
   // Found out now, not by the first session.
   kernelRandom(1)
@@ -320,7 +324,7 @@ function startSessions(
 interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
   readonly pool: Pool
   readonly events: Events
-  readonly audit: AuditKeeper
+  readonly audit: NodeLog
   /** By the rules of the moment: a reload changes names too. */
   readonly intents: () => IntentSettings
 }
@@ -343,6 +347,7 @@ function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, 
     bans: store.bans,
     strikes: store.strikes,
     freezes: store.freezes,
+    logDoubt: () => store.witnessing.doubt,
     risk,
     eventsFor: events.make,
     startSession: observers.startSession(pool.startSession, ({ protocol }) =>
@@ -366,7 +371,7 @@ function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, 
   })
 }
 
-function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner): Link {
+function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner, peers: PeerWitnesses): Link {
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
   return startLink(
     {
@@ -383,8 +388,14 @@ function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner)
       log,
     },
     {
-      onFrame: (frame) => tasks.onFrame(frame),
-      onOnline: () => tasks.onOnline(),
+      onFrame(frame) {
+        if (frame.kind === "peer") peers.onMessage(parseNodeId(frame.sender), frame.message)
+        else tasks.onFrame(frame)
+      },
+      onOnline() {
+        tasks.onOnline()
+        peers.onOnline()
+      },
       onOffline: (why) => log.warn("the link to WaaS is down", { code: why.code, why: describe(why) }),
       onWritable: () => tasks.onOnline(),
     },

@@ -16,7 +16,7 @@ const sha256 = (...parts: readonly Uint8Array[]): Bytes => copy(hash("sha256", c
 
 export const leafHash = (leaf: Uint8Array): Bytes => sha256(LEAF, leaf)
 export const nodeHash = (left: Uint8Array, right: Uint8Array): Bytes => sha256(NODE, left, right)
-const EMPTY_ROOT = sha256()
+export const EMPTY_ROOT = sha256()
 
 // ---- growing -------------------------------------------------------------------------------------------------------
 
@@ -50,10 +50,10 @@ export const frontierOf = (hashes: readonly Bytes[]): Frontier => hashes.reduce(
 // ---- proofs --------------------------------------------------------------------------------------------------------
 
 /** The root of the complete subtree of 2^level leaves that begins at leaf index * 2^level. */
-type SubtreeHash = (level: number, index: number) => Bytes
+export type SubtreeHash = (level: number, index: number) => Bytes
 
 /** The largest power of two below `n`, which is above 1. */
-function split(n: number): number {
+export function split(n: number): number {
   let k = 1
   while (k * 2 < n) k *= 2
   return k

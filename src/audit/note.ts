@@ -18,7 +18,7 @@ export interface NoteKey {
   readonly publicKey: Bytes
 }
 
-interface SignatureLine {
+export interface SignatureLine {
   readonly name: string
   readonly keyId: Bytes
   readonly signature: Bytes
@@ -97,7 +97,7 @@ const signedBytes = (role: NoteRole, text: string, seconds: number): Bytes =>
 
 // ---- notes ---------------------------------------------------------------------------------------------------------
 
-const signatureText = ({ name, keyId, signature }: SignatureLine): string =>
+export const signatureText = ({ name, keyId, signature }: SignatureLine): string =>
   `— ${name} ${base64(concat(keyId, signature))}\n`
 
 export const noteText = ({ text, signatures }: SignedNote): string =>

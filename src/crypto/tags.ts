@@ -49,6 +49,7 @@ export const TAGS = [
   "address",
   // The log for auditors (audit.md 3).
   "audit/witness",
+  "audit/peer",
   // What a payload was read as (intents.md 6.1).
   "intent",
   "intent/effect",

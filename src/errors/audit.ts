@@ -45,4 +45,18 @@ export const auditCodes = {
     what: (d) => `${d.path} cannot be read or written: ${d.why}`,
     next: "check the name, the rights and the space there",
   }),
+  "E-AUD-008": entry<{ readonly from: string }>({
+    kind: "fault",
+    exit: EXIT.refused,
+    what: (d) =>
+      `${d.from} has a checkpoint that this node's log signed and that is not of the log as it is: this database went back, or a copy of it was at work elsewhere. The node signs nothing until an operator decides`,
+    next: "find out where the newest copy of the database is, and start that; if it is lost for good: stop the node, then cosigner recover-rollback --yes-i-understand",
+  }),
+  "E-AUD-009": entry<{ readonly sinceMs: number | undefined; readonly unseen: number }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) =>
+      `no witness has cosigned this node's log ${d.sinceMs === undefined ? "yet" : `since ${new Date(d.sinceMs).toISOString()}`}; ${d.unseen} leaves are seen by nobody else`,
+    next: "see whether the other nodes of its groups are online and of this release, and whether WaaS is; signing goes on meanwhile",
+  }),
 } as const

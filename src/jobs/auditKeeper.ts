@@ -8,8 +8,13 @@ import { concat, fromHex, toHex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
+import type { Identity } from "../mpc/envelope.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { Store } from "../store/store.ts"
+import type { FromNode } from "../wire/frames.ts"
+import { nodeIdOf } from "../wire/nodeId.ts"
+import { createPeerWitnesses, type PeerWitnesses } from "./auditPeers.ts"
+import { logSigners } from "./auditSigner.ts"
 
 /** Wall clock against monotonic clock: a machine that was asleep, or a clock that was set. */
 const JUMP_MS = 2_000
@@ -25,7 +30,7 @@ interface KeeperParts {
   readonly clock: () => number
 }
 
-export interface AuditKeeper {
+interface AuditKeeper {
   /** Of the leaf that counts the start; the store appends it (Store.nextBoot). */
   started(rules: Rules): AuditEntry["facts"]
   /** Other rules are in force from now on; `waiting` names keys that have changed and are not. */
@@ -61,7 +66,6 @@ export function createAuditKeeper({ store, log, now, clock }: KeeperParts): Audi
 
   return {
     started(rules) {
-      audit.ensureKey()
       audit.rules = digestOf(rules)
       const { version, commit } = build
       return { version, commit, rules: audit.rules, enabled: rules.enable }
@@ -119,12 +123,38 @@ function digestOf(value: unknown): string {
 
 const TICK_MS = 1_000
 
-/** By this machine's clocks, until it is stopped. */
-export function keepAudit(store: KeeperParts["store"], log: Log): AuditKeeper {
+interface NodeLogParts extends Pick<KeeperParts, "log"> {
+  readonly store: Store
+  readonly identity: Identity
+  readonly send: (frame: FromNode) => void
+  /** A peer has shown that the log went back. */
+  readonly onDoubt: () => void
+}
+
+/** The keeper of a node's log and its witnesses, by this machine's clocks until it is stopped. */
+export interface NodeLog extends Pick<AuditKeeper, "started" | "reloaded" | "unrecorded" | "stopped"> {
+  readonly peers: PeerWitnesses
+}
+
+export function keepAudit({ store, identity, log, send, onDoubt }: NodeLogParts): NodeLog {
   const keeper = createAuditKeeper({ store, log, now: Date.now, clock: () => performance.now() })
-  const timer = setInterval(() => keeper.tick(), TICK_MS)
+  store.audit.ensureKey()
+  const peers = createPeerWitnesses({
+    store,
+    self: identity,
+    signers: logSigners(store),
+    send: (receiver, message) => send({ kind: "peer", receiver: nodeIdOf(receiver), message }),
+    now: Date.now,
+    onDoubt,
+    log,
+  })
+  const timer = setInterval(() => {
+    keeper.tick()
+    peers.tick()
+  }, TICK_MS)
   return {
     ...keeper,
+    peers,
     stopped() {
       clearInterval(timer)
       keeper.stopped()

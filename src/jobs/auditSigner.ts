@@ -7,15 +7,15 @@ import { identityOf } from "../mpc/envelope.ts"
 import type { Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 
-interface LogSigners {
+export interface LogSigners {
   readonly log: NoteSigner
   /** What this node signs as a witness of others' logs, by a key of its own. */
   readonly witness: NoteSigner
 }
 
 /** Names of keys, by node id. */
-const logName = (nodeId: string): string => `cosigner/${nodeId}`
-const witnessName = (nodeId: string): string => `cosigner-witness/${nodeId}`
+export const logName = (nodeId: string): string => `cosigner/${nodeId}`
+export const witnessName = (nodeId: string): string => `cosigner-witness/${nodeId}`
 
 /** Throws E-AUD-002 where the node was not started since it has a log. */
 export function logSigners(store: Pick<Store, "audit" | "identity" | "path">): LogSigners {

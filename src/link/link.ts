@@ -10,7 +10,7 @@ import type { FromNode, Standing, ToNode } from "../wire/frames.ts"
 import { decodeFromNode, decodeToNode, encodeFromNode } from "../wire/framesCodec.ts"
 import { type ChannelPacket, EPOCH_BYTES } from "../wire/packets.ts"
 import { shownFrame } from "../wire/shown.ts"
-import { LINK_WITH_APPROVALS, LINK_WITH_READINESS } from "../wire/versions.ts"
+import { LINK_WITH_APPROVALS, LINK_WITH_PEERS, LINK_WITH_READINESS } from "../wire/versions.ts"
 import { isTokenOf } from "../wire/waasToken.ts"
 import { Connection, type Measured } from "./connection.ts"
 import { failureLine, wrongServer } from "./failure.ts"
@@ -71,6 +71,7 @@ const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number 
 /** The frame as a WaaS of that link version reads it; undefined for what it has no words for, and need not be told. */
 function asSpoken(frame: FromNode, version: number): FromNode | undefined {
   if (frame.kind === "awaits") return version >= LINK_WITH_APPROVALS ? frame : undefined
+  if (frame.kind === "peer") return version >= LINK_WITH_PEERS ? frame : undefined
   if (version >= LINK_WITH_READINESS || frame.kind === "report" || frame.kind === "envelope") return frame
   if (frame.kind === "readiness" || frame.kind === "groups" || version === 0) return undefined
   return { ...frame, kind: "report", status: 160, attempt: 0, approved: false, outcome: undefined }

@@ -23,6 +23,7 @@ import { createHistory, type History } from "./port/history.ts"
 import type { StallOptions } from "./port/messages.ts"
 import { spawnPortThread } from "./port/spawn.ts"
 import { type StatusThread, startStatus } from "./port/thread.ts"
+import { auditProbe } from "./readiness/auditProbe.ts"
 import {
   clockProbe,
   configProbe,
@@ -257,6 +258,7 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
     sessionsProbe(limits, clock, seen.openSessions),
     groupsProbe(() => activeSignable(store)),
     freezeProbe(() => store.freezes.list()),
+    auditProbe({ now: Date.now, state: view.witnesses, doubt: () => store.witnessing.doubt }),
     configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })

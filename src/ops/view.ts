@@ -1,4 +1,6 @@
 /** What operations see of the rest of the node: functions that only look. The daemon gives them. */
+
+import type { WitnessState } from "../audit/witnessing.ts"
 import type { ServerState } from "../callback/monitor.ts"
 import type { EventServerState } from "../events/sender.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -20,6 +22,7 @@ export interface NodeView {
   /** Keys of the configuration that changed since the start and wait for a restart. */
   readonly waitingKeys: () => readonly string[]
   readonly rulesEnabled: () => boolean
+  readonly witnesses: () => WitnessState
   /** Of the last backup, ms since 1970; undefined: none is known. */
   readonly backupMs: () => number | undefined
   /** When a share of this node was last seen to sign, by a task or a check-up. */

@@ -5,13 +5,11 @@
 import { CosignerError } from "../errors.ts"
 import { Secret } from "../secret.ts"
 import { APPROVALS } from "./approvals.ts"
+import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } from "./auditRecords.ts"
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import {
-  AUDIT_KEY,
-  AUDIT_LEAF,
-  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -63,6 +61,9 @@ const KINDS: readonly RecordKind<unknown>[] = [
   AUDIT_KEY,
   AUDIT_LEAF,
   AUDIT_TILE,
+  WITNESSED,
+  COSIGNED,
+  LOG_DOUBT,
 ]
 
 /** Returns the number of records; throws what a start would throw, and E-STO-027 for a record that nobody could read. */

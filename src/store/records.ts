@@ -43,7 +43,7 @@ export const kind = <T>(
 export const codecOf = <T>(known: RecordKind<T>, version: number): c.Codec<T> | undefined =>
   version === known.version ? known.codec : known.earlier[version - 1]
 
-const party: c.Codec<PartyId> = c.map(
+export const party: c.Codec<PartyId> = c.map(
   c.fixed(32),
   (bytes) => {
     const id = partyOf(bytes)
@@ -382,34 +382,4 @@ export const EVENT = kind<Queued>(
       c.struct<Delivery>({ server: c.text, state: c.oneOf("pending", "failed"), attempts: c.u32, lastMs: c.u64 }),
     ),
   }),
-)
-
-// ---- the log for auditors ------------------------------------------------------------------------------------------
-
-/** Seed of the log's own Ed25519 key, and of what it signs as a witness. */
-export const AUDIT_KEY = kind<Secret>(30, "audit key", c.secret)
-
-interface StoredLeaf {
-  readonly seq: number
-  readonly leaf: Bytes
-}
-
-/** A leaf that is in no full tile yet. */
-export const AUDIT_LEAF = kind<StoredLeaf>(31, "audit leaf", c.struct<StoredLeaf>({ seq: c.u64, leaf: c.bytes }))
-
-/** 256 leaves, as an export has them. */
-export interface StoredTile {
-  readonly index: number
-  /** Of the subtree of its leaves. */
-  readonly root: Bytes
-  /** The tile of level 0. */
-  readonly hashes: Bytes
-  /** The bundle of entries; empty where they were pruned. */
-  readonly bundle: Bytes
-}
-
-export const AUDIT_TILE = kind<StoredTile>(
-  32,
-  "audit tile",
-  c.struct<StoredTile>({ index: c.u64, root: c.fixed(32), hashes: c.fixed(256 * 32), bundle: c.bytes }),
 )

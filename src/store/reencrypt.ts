@@ -9,13 +9,11 @@ import { DEFAULT_KDF, type Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError } from "../errors.ts"
 import { partyBytes } from "../keys/party.ts"
 import { Secret } from "../secret.ts"
+import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } from "./auditRecords.ts"
 import { wipeSecrets } from "./check.ts"
 import { SecretsFile } from "./file.ts"
 import { wrapKey } from "./header.ts"
 import {
-  AUDIT_KEY,
-  AUDIT_LEAF,
-  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -156,6 +154,9 @@ function resealing(file: SecretsFile, sealer: RecordSealer): Resealed {
   on({ kind: TASK, nameOf: ({ record }) => utf8(record.taskId) })
   on({ kind: SESSION, nameOf: ({ row }) => row.sid })
   on({ kind: EVENT, nameOf: ({ seq }) => u64be(seq) })
+  on({ kind: WITNESSED, nameOf: ({ party }) => partyBytes(party) })
+  on(alone(COSIGNED))
+  on(alone(LOG_DOUBT))
   on({ kind: AUDIT_LEAF, nameOf: ({ seq }) => u64be(seq) })
   on({ kind: AUDIT_TILE, nameOf: ({ index }) => u64be(index) })
   return (tx, record) => {

@@ -9,13 +9,11 @@ import { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Secret } from "../secret.ts"
 import { APPROVALS } from "./approvals.ts"
+import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } from "./auditRecords.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { headerChecksum } from "./header.ts"
 import {
-  AUDIT_KEY,
-  AUDIT_LEAF,
-  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -66,10 +64,10 @@ interface Carried {
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [
   ...[TASK, APPROVALS, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED],
-  ...[AUDIT_LEAF, AUDIT_TILE],
+  ...[AUDIT_LEAF, AUDIT_TILE, WITNESSED, COSIGNED],
 ].map(({ byte }) => byte)
-/** New entropy is drawn by whoever restores; a probe and a check-up speak of this file. Shares are read with their group. */
-const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, ...OWN].map(({ byte }) => byte)
+/** New entropy is drawn by whoever restores; a probe, a check-up and a doubt speak of this file. Shares are read with their group. */
+const LEFT_OUT: readonly number[] = [ENTROPY, PROBE, CHECKUP, GROUP_SECRET, LOG_DOUBT, ...OWN].map(({ byte }) => byte)
 
 export class Snapshot implements Disposable {
   readonly #file: SecretsFile

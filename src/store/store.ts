@@ -13,6 +13,7 @@ import { Secret } from "../secret.ts"
 import type { SessionRow } from "../tasks/ports.ts"
 import { APPROVALS, Approvals } from "./approvals.ts"
 import { AuditLog, type FoundLog } from "./auditLog.ts"
+import { AUDIT_LEAF, AUDIT_TILE, LOG_DOUBT } from "./auditRecords.ts"
 import { Bans } from "./bans.ts"
 import { decodingAll } from "./check.ts"
 import { CommitQueue } from "./commitQueue.ts"
@@ -24,8 +25,6 @@ import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
 import { QueuedTasks } from "./queuedTasks.ts"
 import {
-  AUDIT_LEAF,
-  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -59,6 +58,7 @@ import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
 import { type ObserveCommit, RecordVault } from "./vault.ts"
 import { WaasTrust } from "./waasTrust.ts"
+import { WitnessMemory } from "./witnessMemory.ts"
 
 interface StoreInit {
   /** 32-byte Ed25519 seed: who this node is. */
@@ -141,6 +141,7 @@ export class Store implements Disposable {
   readonly served: ServiceTime
   /** What auditors are shown; whoever changes anything here appends to it in the same transaction. */
   readonly audit: AuditLog
+  readonly witnessing: WitnessMemory
   /** Empty for a reader. */
   readonly recovery: Recovery
   readonly #file: SecretsFile
@@ -157,6 +158,7 @@ export class Store implements Disposable {
     this.#sealer = sealer
     this.#vault = new RecordVault(file, this.#sealer)
     this.audit = new AuditLog(this.#vault)
+    this.witnessing = new WitnessMemory(this.#vault, this.audit)
     this.groups = new Groups(this.#vault)
     this.bans = new Bans(this.#vault, this.groups)
     this.strikes = new Strikes(this.#vault, this.audit)
@@ -252,6 +254,7 @@ export class Store implements Disposable {
       const { size, root } = this.audit
       const facts = { incarnation, before, size, root: toHex(root) }
       this.audit.append(tx, nowMs, { kind: "rollback", facts })
+      this.witnessing.settle(tx)
       for (const { groupId, epochId, curve, status } of this.groups.list()) {
         if (curve !== "secp256k1" || status === "ERASED") continue
         this.bans.awaitRefresh(tx, { groupId, epochId, why: "rollback", sinceMs: nowMs })
@@ -383,6 +386,7 @@ export class Store implements Disposable {
         if (session.ended === undefined) cutOff.push(session)
       }),
       on(EVENT, ({ seq, deliveries }) => events.push({ seq, deliveries })),
+      on(LOG_DOUBT, (doubt) => this.witnessing.restore(doubt)),
       on(AUDIT_TILE, ({ index, root }) => tiles.push({ index, root })),
       on(AUDIT_LEAF, ({ seq, leaf }) => leaves.push({ seq, hash: leafHash(leaf) })),
     ])

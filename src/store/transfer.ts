@@ -15,13 +15,11 @@ import { identityOf } from "../mpc/envelope.ts"
 import { Secret } from "../secret.ts"
 import { APPROVALS } from "./approvals.ts"
 import { AuditLog, type FoundLog } from "./auditLog.ts"
+import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, WITNESSED } from "./auditRecords.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { wrapKey } from "./header.ts"
 import {
-  AUDIT_KEY,
-  AUDIT_LEAF,
-  AUDIT_TILE,
   AWAITS_REFRESH,
   BAN,
   BOOTS,
@@ -224,6 +222,10 @@ class ImportAdmission {
         return carry(FREEZE, ({ groupId }) => utf8(groupId))
       case SERVED.byte:
         return carry(SERVED, alone)
+      case WITNESSED.byte:
+        return carry(WITNESSED, (log) => partyBytes(log.party))
+      case COSIGNED.byte:
+        return carry(COSIGNED, alone)
       case AUDIT_KEY.byte:
         return carry(AUDIT_KEY, alone)
       case AUDIT_LEAF.byte:

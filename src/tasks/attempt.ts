@@ -13,7 +13,8 @@ import { statementOf } from "../mpc/statement.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import type { Task } from "../wire/task.ts"
 import { type CheckLocks, type OpenChecks, openChecks } from "./checks.ts"
-import { freezeRefusal, frozenError, groupsOf } from "./freeze.ts"
+import { frozenError, groupsOf } from "./freeze.ts"
+import { releaseRefusal } from "./hold.ts"
 import { type AttemptStart, type Plan, type Refusal, refuse } from "./plan.ts"
 import type { HostedSession, SessionRow, TaskPorts } from "./ports.ts"
 
@@ -96,8 +97,8 @@ async function begin(
 ): Promise<Refusal | undefined> {
   const nowMs = ports.now()
   requireInTime(task, nowMs)
-  const frozen = freezeRefusal(task, ports)
-  if (frozen !== undefined) return frozen
+  const held = releaseRefusal(task, ports)
+  if (held !== undefined) return held
   try {
     await ports.journal.startSession(row, nowMs, (usage) =>
       ports.risk.evaluate(task, plan.group, usage, nowMs, intents, presented),
@@ -115,9 +116,11 @@ function requireInTime({ deadline_ms: deadlineMs }: Task, nowMs: number): void {
 }
 
 /** The last look before a share leaves. */
-function requireThawed(task: Task, { freezes }: TaskPorts): void {
+function requireReleased(task: Task, { freezes, logDoubt }: TaskPorts): void {
   const freeze = freezes.over(groupsOf(task))
   if (freeze !== undefined) throw frozenError(freeze)
+  const doubt = logDoubt()
+  if (doubt !== undefined) throw new CosignerError("E-AUD-008", { from: doubt.from })
 }
 
 const rowOf = (sid: Bytes, taskId: string, attempt: number, plan: Plan, ports: TaskPorts): SessionRow => ({
@@ -144,7 +147,7 @@ function sessionIo(
     const unusable = ports.bans.unusable(group.groupId, group.epochId)
     return !plan.participants.some((party) => unusable.includes(party))
   }
-  const isThawed = (): boolean => freezeRefusal(task, ports) === undefined
+  const isThawed = (): boolean => releaseRefusal(task, ports) === undefined
   return {
     send: (envelope) => {
       // Asked once more where nothing can come between: a worker's message may have been on its way when the ban or the freeze came.
@@ -159,7 +162,7 @@ function sessionIo(
           return ports.groups.acknowledge(what.group)
         case "emitted":
           requireInTime(task, ports.now())
-          requireThawed(task, ports)
+          requireReleased(task, ports)
           return ports.journal.emitted(taskId, what.digest, ports.now())
         case "checking":
           if (group === undefined) return

@@ -19,8 +19,7 @@ import { Consent } from "./consent.ts"
 import { askEverybody, both } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { isStoreFault, late, resumed, tellEnd, tellLater, unlessSigned, whyNot } from "./endings.ts"
-import { freezeRefusal } from "./freeze.ts"
-import { holdDecision } from "./hold.ts"
+import { holdDecision, releaseRefusal } from "./hold.ts"
 import { type Intents, isAsApproved, isUnread, NO_INTENTS, unreadDecision, withIntents } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type CommandMailbox, mailbox } from "./mailbox.ts"
@@ -154,7 +153,7 @@ export class TaskExecution {
 
   /** A freeze began: an attempt that it is about ends at once. */
   frozen(): void {
-    if (freezeRefusal(this.task, this.#ports) !== undefined) this.#running?.attempt.session.cancel("cancelled")
+    if (releaseRefusal(this.task, this.#ports) !== undefined) this.#running?.attempt.session.cancel("cancelled")
   }
 
   // ---- the execution --------------------------------------------------------------------------------------------------
@@ -311,7 +310,7 @@ export class TaskExecution {
       await this.#fail(refuse("E-TSK-015", { kind: ending.blame.kind, parties: ending.blame.parties.map(nodeIdOf) }))
       return true
     }
-    const why = refused ?? freezeRefusal(this.task, this.#ports) ?? whyNot(ending, number)
+    const why = refused ?? releaseRefusal(this.task, this.#ports) ?? whyNot(ending, number)
     if (ending.kind === "flooded") this.#ports.log.error("attempt ended", { task: this.task.task_id, ...why })
     // Also of an attempt that was not begun: WaaS waits for no other word of it.
     this.#ports.send({ ...attemptEnded(this.#record(), why), attempt: number })

@@ -316,6 +316,8 @@ export interface TaskPorts {
   readonly now: Clock
   /** Undefined while the clocks agree, and before they were compared. */
   readonly clockOff: () => ClockOff | undefined
+  /** Somebody has a checkpoint of this node's log that contradicts it. */
+  readonly logDoubt: () => { readonly from: string } | undefined
   readonly alarm: (atMs: number) => Alarm
   readonly log: Log
   /** A task was refused without a record in the journal; to be counted. `digest`: of its document, hex. */

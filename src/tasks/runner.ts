@@ -17,7 +17,7 @@ import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
 import { unlessSigned } from "./endings.ts"
 import { TaskExecution } from "./execution.ts"
-import { freezeRefusal } from "./freeze.ts"
+import { releaseRefusal } from "./hold.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
@@ -146,7 +146,8 @@ class Runner implements TaskRunner {
       case "outcomeStored":
         return this.#delivered(frame.taskId)
       case "standing":
-        // The link's own.
+      case "peer":
+        // The link's own, and the daemon's.
         return
     }
   }
@@ -187,13 +188,13 @@ class Runner implements TaskRunner {
   #isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { limits, now } = this.#ports
     const tried = this.#pending.get(task.task_id)
-    const frozen = freezeRefusal(task, this.#ports)
+    const held = releaseRefusal(task, this.#ports)
     if (tried !== undefined) {
       if (tried.digest !== digest) this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     } else if (this.#stopping) {
       this.#later(task, digest, refuse("E-TSK-048", { why: "it is stopping" }))
-    } else if (frozen !== undefined) {
-      this.#later(task, digest, frozen)
+    } else if (held !== undefined) {
+      this.#later(task, digest, held)
     } else if (this.open() >= limits.openTasks) {
       this.#later(task, digest, refuse("E-TSK-017", { limit: limits.openTasks }))
     } else if (this.#openBytes + signed.document.length > MAX_OPEN_BYTES) {

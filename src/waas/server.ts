@@ -8,7 +8,7 @@ import type { Standing } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import { encodeCancel, encodeStart, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
-import { LINK_WITH_STANDING } from "../wire/versions.ts"
+import { LINK_WITH_PEERS, LINK_WITH_STANDING } from "../wire/versions.ts"
 import { authenticator } from "./api/auth.ts"
 import { createApi } from "./api/server.ts"
 import type { WaasConfig } from "./config.ts"
@@ -17,6 +17,7 @@ import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, readKeyFile, type WaasFiles } from "./files.ts"
 import { serveStore } from "./opening.ts"
+import { PeerRelay } from "./peerRelay.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
@@ -258,13 +259,21 @@ function lateRelay(): {
 
 function relayFor(engine: Engine, standing: StandingKeeper, signer: Signer, log: Log): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
+  const peers = new PeerRelay({
+    send: (party, frame) => void relay.send(party, frame),
+    hears: (party) => relay.online().has(party) && engine.versions(nodeIdOf(party)).link >= LINK_WITH_PEERS,
+    clock: () => performance.now(),
+  })
   const relay: Relay = createRelay({
     signer,
     fence: standing,
     admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
       engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
     isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
-    onFrame: (party, frame) => swallow(engine.onFrame(nodeIdOf(party), frame)),
+    onFrame(party, frame) {
+      if (frame.kind === "peer") peers.relay(party, frame)
+      else swallow(engine.onFrame(nodeIdOf(party), frame))
+    },
     onOnline(party) {
       if (engine.versions(nodeIdOf(party)).link >= LINK_WITH_STANDING) relay.send(party, standing.frame())
       swallow(engine.onOnline(nodeIdOf(party)))

@@ -63,6 +63,8 @@ export type ToNode =
    * does). From link version 4 on.
    */
   | Standing
+  /** What a peer says of its log or of this node's (audit/peerMessage.ts), signed for this node; from link version 4 on. */
+  | { readonly kind: "peer"; readonly sender: string; readonly message: Bytes }
 
 export interface Standing {
   readonly kind: "standing"
@@ -112,6 +114,8 @@ export type FromNode =
   | Awaits
   /** Public records of the groups that the node holds (keys/groupCodec.ts), in parts; each proves itself by its certificate. */
   | { readonly kind: "groups"; readonly records: readonly Bytes[]; readonly isLast: boolean }
+  /** To one other node, if it is online; nothing is kept for it. From link version 4 on. */
+  | { readonly kind: "peer"; readonly receiver: string; readonly message: Bytes }
   /** receiver undefined: to all other participants of the task. */
   | {
       readonly kind: "envelope"

@@ -5,6 +5,7 @@
 
 import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
 import { APPROVER_NAME } from "../approvals/statement.ts"
+import { MAX_PEER_MESSAGE } from "../audit/peerMessage.ts"
 import { type Bytes, concat, fromHex, toHex, u8, u16be, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
@@ -59,10 +60,19 @@ const TO_NODE = {
   succession: 7,
   checkups: 8,
   tellGroups: 9,
+  peer: 14,
   standing: 18,
   approval: 10,
 } as const
-const FROM_NODE = { report: 0x81, envelope: 0x82, later: 0x83, readiness: 0x84, groups: 0x85, awaits: 0x86 } as const
+const FROM_NODE = {
+  report: 0x81,
+  envelope: 0x82,
+  later: 0x83,
+  readiness: 0x84,
+  groups: 0x85,
+  awaits: 0x86,
+  peer: 0x8a,
+} as const
 
 /** Records in one frame of groups, and the longest of them: 32 members, and the acks of as many dealers besides. */
 export const MAX_RECORDS = 16
@@ -95,6 +105,8 @@ export function encodeToNode(frame: ToNode): Bytes {
     }
     case "tellGroups":
       return checked(decodeToNode, head)
+    case "peer":
+      return checked(decodeToNode, head, textBlock(frame.sender), block(frame.message))
     case "standing": {
       const reason = textBlock(frame.reason.slice(0, MAX_REASON / 4))
       return checked(decodeToNode, head, encodeSignedToken(frame.token), textBlock(frame.code), reason)
@@ -120,6 +132,7 @@ export function encodeFromNode(frame: FromNode): Bytes {
     return checked(decodeFromNode, head, flag(isLast), u8(records.length), ...records.map(block))
   }
   if (frame.kind === "awaits") return checked(decodeFromNode, head, awaitsFields(frame))
+  if (frame.kind === "peer") return checked(decodeFromNode, head, textBlock(frame.receiver), block(frame.message))
   if (frame.kind === "readiness") return checked(decodeFromNode, head, readinessFields(frame))
   return checked(decodeFromNode, head, textBlock(frame.taskId), textBlock(frame.receiver ?? ""), block(frame.envelope))
 }
@@ -155,6 +168,8 @@ export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
         }
       case TO_NODE.tellGroups:
         return { kind: "tellGroups" }
+      case TO_NODE.peer:
+        return { kind: "peer", sender: nodeIdIn(from), message: from.block(1, MAX_PEER_MESSAGE) }
       case TO_NODE.standing:
         return {
           kind: "standing",
@@ -183,6 +198,8 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
         return { kind: "awaits", taskId: taskId(from), digest: toHex(from.take(32)), awaited: awaited(from) }
       case FROM_NODE.groups:
         return { kind: "groups", isLast: from.flag(), records: records(from) }
+      case FROM_NODE.peer:
+        return { kind: "peer", receiver: nodeIdIn(from), message: from.block(1, MAX_PEER_MESSAGE) }
       case FROM_NODE.envelope:
         return {
           kind: "envelope",
@@ -233,6 +250,11 @@ function receiver(from: ByteReader): string | undefined {
   const text = from.text(2, 64)
   if (text === "") return undefined
   return (parseNodeId(text) ?? parseParty(text)) ? text : malformed("receiver", "not a node")
+}
+
+function nodeIdIn(from: ByteReader): string {
+  const text = from.text(2, 64)
+  return parseNodeId(text) === undefined ? malformed("node", "not a node id") : text
 }
 
 function acks(from: ByteReader): readonly Bytes[] {

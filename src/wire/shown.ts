@@ -34,6 +34,8 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
       return { ...common, group: frame.groupId, members: frame.checkups.length }
     case "standing":
       return { ...common, incarnation: frame.token.token.incarnation, mark: frame.token.token.mark, code: frame.code }
+    case "peer":
+      return { ...common, peer: "sender" in frame ? frame.sender : frame.receiver }
     case "task":
     case "start":
     case "cancel":

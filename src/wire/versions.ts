@@ -40,6 +40,8 @@ export interface NodeVersions extends Versions {
 export const LINK_WITH_READINESS = 3
 /** The link version from which on WaaS says how far its database has come, and whether it can write. */
 export const LINK_WITH_STANDING = 4
+/** The link version from which on nodes say things to each other beside tasks. */
+export const LINK_WITH_PEERS = 4
 
 /** The link version from which on words of people travel. */
 export const LINK_WITH_APPROVALS = 4

@@ -1,5 +1,6 @@
 /** The tree against the known answers of RFC 6962's reference code, against the definition by recursion, and against every wrong proof. */
 import { describe, expect, test } from "bun:test"
+import { consistencyProof, isConsistent } from "../../src/audit/consistency.ts"
 import {
   frontierOf,
   grown,
@@ -92,4 +93,31 @@ test("every inclusion proof verifies for its leaf, place and tree alone", () => 
   }
   expect(rootByInclusion(3, 3, leaves[0] ?? utf8(""), [])).toBeUndefined()
   expect(() => inclusionProof(3, 3, at)).toThrow(RangeError)
+})
+
+test("every consistency proof verifies between its two trees alone", () => {
+  const leaves = hashes(40)
+  const at = subtrees(leaves)
+  const head = (size: number) => ({ size, root: rootOf(frontierOf(leaves.slice(0, size))) })
+  for (let size = 0; size <= leaves.length; size++) {
+    for (let from = 0; from <= size; from++) {
+      const [before, after] = [head(from), head(size)]
+      const path = consistencyProof(from, size, at)
+      expect(isConsistent(before, after, path)).toBe(true)
+      expect(isConsistent({ ...before, root: flipped(before.root) }, after, path)).toBe(false)
+      if (from > 0) expect(isConsistent(before, { ...after, root: flipped(after.root) }, path)).toBe(false)
+      expect(isConsistent(before, after, [...path, before.root])).toBe(false)
+      if (path.length > 0) expect(isConsistent(before, after, path.slice(1))).toBe(false)
+      if (from < size) expect(isConsistent(after, before, path)).toBe(false)
+      for (const n of path.keys()) {
+        expect(
+          isConsistent(
+            before,
+            after,
+            path.map((hash, m) => (m === n ? flipped(hash) : hash)),
+          ),
+        ).toBe(false)
+      }
+    }
+  }
 })

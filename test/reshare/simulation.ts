@@ -115,6 +115,7 @@ export class Node {
       bans: this.store.bans,
       strikes: this.store.strikes,
       freezes: this.store.freezes,
+      logDoubt: () => undefined,
       // The simulated time does not wait for a decoder to be loaded.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

@@ -77,6 +77,7 @@ export interface World {
   clockOff: ReturnType<TaskPorts["clockOff"]>
   /** What its port says of every group. */
   frozen: Freeze | undefined
+  doubt: { readonly from: string } | undefined
   readonly clock: TestClock
   /** Moves the clock and fires the alarms that are due. */
   advance(ms: number): void
@@ -275,6 +276,7 @@ export function world(
     awaiting: new Set(),
     clockOff: undefined,
     frozen: undefined,
+    doubt: undefined,
     evaluate: (): Decision => ({ verdict: approved, debits: [] }),
     advance: (ms) => clock.advance(ms),
     nextReport: () =>
@@ -297,6 +299,7 @@ export function world(
           [...Map.groupBy(strikes, ({ peer }) => peer)].filter(([, items]) => items.length >= 3).map(([peer]) => peer),
       },
       freezes: { over: () => it.frozen },
+      logDoubt: () => it.doubt,
       // No path implies a payload; tests of intents say otherwise.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

@@ -111,3 +111,24 @@ test("every group that a task uses or makes is looked at", () => {
   const { w } = setUp()
   expect(groupsOf(keysign(w))).toEqual([group.groupId])
 })
+
+test("a log in doubt holds all that a freeze of the node does, and says why", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  const session = await running(w, tasks, task)
+  const before = w.sent.length
+  w.doubt = { from: "a peer" }
+  expect(session.io.record({ kind: "emitted", digest: sha256(utf8("share")) })).rejects.toMatchObject({
+    code: "E-AUD-008",
+  })
+  session.io.send(envelopeTo(undefined))
+  expect(w.sent.length).toBe(before)
+  tasks.frozen()
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "E-AUD-008" })
+  start(tasks, task, 2)
+  expect(await w.nextReport()).toMatchObject({ attempt: 2, code: "E-AUD-008" })
+  expect(await decideFirst(keysign(w), w.ports, new AbortController().signal)).toMatchObject({ code: "E-AUD-008" })
+  ask(tasks, keysign(w, { task_id: "task-2" }))
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: "task-2", code: "E-AUD-008" })
+})

@@ -92,6 +92,7 @@ const toNode: readonly ToNode[] = [
   { kind: "succession", task: signed, attempt: 3, outcome: group },
   { kind: "outcomeStored", taskId },
   { kind: "tellGroups" },
+  { kind: "peer", sender: someNodeIds(1)[0] ?? "", message: utf8("signed") },
   { kind: "standing", token, code: "", reason: "" },
   { kind: "standing", token, code: "E-WAA-061", reason: "the disk is full" },
   { kind: "approval", taskId, signed: utf8("a word and its signature") },
@@ -107,6 +108,7 @@ const fromNode: readonly FromNode[] = [
   { kind: "envelope", taskId, receiver: undefined, envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: someNodeIds(1)[0], envelope: utf8("sealed") },
   { kind: "envelope", taskId, receiver: newIdentity().party, envelope: utf8("sealed") },
+  { kind: "peer", receiver: someNodeIds(1)[0] ?? "", message: utf8("signed") },
   { kind: "groups", records: [], isLast: true },
   { kind: "groups", records: [utf8("a"), utf8("record")], isLast: false },
   {

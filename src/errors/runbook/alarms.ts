@@ -5,6 +5,27 @@ const READY = (item: string) => `\`cosigner status\` shows ${item} as ok, and th
 const LINK_UP = "the log says `TSS Node registration accepted` again, and readiness item `link` is ok"
 
 export const alarmGuides = {
+  "E-AUD-008": guide(
+    [
+      "an older copy of the database was put in the place of the newest",
+      "a snapshot of the machine or disk was rolled back",
+      "a copy of the node ran elsewhere",
+      "the disk lost commits that it had acknowledged",
+    ],
+    "`cosigner audit report` ends where this copy ends; the peer that is named has the later checkpoint (its operator finds it with `cosigner audit report`). Who restored, cloned or rolled back what, and when?",
+    "find the newest copy and start that. If it is lost for good: stop the node, `cosigner recover-rollback --yes-i-understand`, start it, refresh its groups by a reshare. Until then the other nodes sign if the threshold allows",
+    READY("item `log`"),
+  ),
+  "E-AUD-009": guide(
+    [
+      "the other nodes of its groups are offline",
+      "they run a release that knows no witnesses",
+      "WaaS is of such a release",
+    ],
+    "`cosigner client nodes` shows who is online; `cosigner version` on each host",
+    "bring the nodes back, upgrade them and WaaS; nothing is lost meanwhile, the next checkpoint covers all leaves",
+    READY("item `log`, without a notice"),
+  ),
   "E-STA-004": guide(
     ["the node does not run", "[status] is off, or another file was asked", "the port is another one"],
     "`systemctl status cosigner` tells the first; `cosigner config show` in the node's folder the others",

@@ -8,7 +8,7 @@ import { MAX_BLOCKED } from "../../wire/framesCodec.ts"
 import type { ReadinessItem } from "./watch.ts"
 
 /** Without these a node carries out nothing. Groups are told one by one; the link is up where this is heard. */
-const OF_THE_NODE: readonly string[] = ["store", "clock", "workers", "sessions", "loop", "freeze"]
+const OF_THE_NODE: readonly string[] = ["store", "log", "clock", "workers", "sessions", "loop", "freeze"]
 const GROUPS = "groups"
 
 interface ToldParts {

@@ -258,8 +258,8 @@ export class Engine {
   /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
-    // Only a WaaS that adopts asks for them (waas/adopt.ts).
-    if (frame.kind === "groups" || frame.kind === "awaits") return
+    // Only a WaaS that adopts asks for groups (waas/adopt.ts); what peers say is the relay's (waas/peerRelay.ts).
+    if (frame.kind === "groups" || frame.kind === "awaits" || frame.kind === "peer") return
     if (frame.kind === "readiness") {
       this.#refreshes.told(nodeId, frame.refresh)
       return this.#durably(() => this.#live.onReadiness(nodeId, frame))

@@ -1,0 +1,40 @@
+/** Readiness of the log for auditors: whether somebody contradicts it, and how old what others have seen of it is. */
+import type { WitnessState } from "../../audit/witnessing.ts"
+import { CosignerError } from "../../errors.ts"
+import type { Probe } from "./watch.ts"
+
+/** Peers are asked each minute; one that is away for a while alarms nobody. */
+const UNSEEN_MS = 5 * 60_000
+
+interface AuditProbeParts {
+  readonly now: () => number
+  readonly state: () => WitnessState
+  readonly doubt: () => { readonly from: string } | undefined
+}
+
+export function auditProbe({ now, state, doubt }: AuditProbeParts): Probe {
+  /** Since when leaves are there that nobody else has seen. */
+  let unseenSince: number | undefined
+  return {
+    name: "log",
+    holdMs: 0,
+    look() {
+      const contradicted = doubt()
+      if (contradicted !== undefined) {
+        return { state: "failed", error: new CosignerError("E-AUD-008", { from: contradicted.from }) }
+      }
+      const { unseen, cosignedMs, by, peers } = state()
+      unseenSince = unseen === 0 ? undefined : (unseenSince ?? now())
+      if (peers === 0) return { state: "ok", reason: "no other node is a witness of it" }
+      const age =
+        cosignedMs === undefined ? "not yet cosigned" : `cosigned ${ago(now() - cosignedMs)} by ${by} of ${peers}`
+      const reason = unseen === 0 ? age : `${age}, ${unseen} leaves since`
+      const isOld = now() - Math.max(unseenSince ?? now(), cosignedMs ?? 0) > UNSEEN_MS
+      if (!isOld) return { state: "ok", reason }
+      const notice = new CosignerError("E-AUD-009", { sinceMs: cosignedMs, unseen })
+      return { state: "ok", reason: notice.message, notice }
+    },
+  }
+}
+
+const ago = (ms: number): string => `${Math.max(0, Math.round(ms / 1000))} s ago`
