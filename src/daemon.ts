@@ -39,11 +39,10 @@ import { type Operations, openOperations } from "./ops/operations.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import { tellCallbacks, tellRecovery, tellRules } from "./ops/startLines.ts"
 import { WaasInForce } from "./ops/waasInForce.ts"
-import type { Names } from "./policy/names.ts"
 import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
-import { type IntentSettings, intentSettingsOf, type ReadElsewhere } from "./tasks/intents.ts"
+import type { IntentSettings } from "./tasks/intents.ts"
 import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
@@ -55,7 +54,7 @@ import { tokenSigner } from "./wire/tssJwt.ts"
 import { MOST_QUEUED } from "./workers/inbound.ts"
 import { kernelRandom } from "./workers/kernelRandom.ts"
 import { type Pool, startPool } from "./workers/pool.ts"
-import { startReader } from "./workers/reader.ts"
+import { onceForNames, startReader } from "./workers/reader.ts"
 import { spawnSessionWorker } from "./workers/spawn.ts"
 
 export interface Daemon {
@@ -327,15 +326,6 @@ interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
   readonly audit: NodeLog
   /** By the rules of the moment: a reload changes names too. */
   readonly intents: () => IntentSettings
-}
-
-/** Made once for each table of names. */
-function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSettings {
-  let made: { readonly names: Names; readonly settings: IntentSettings } | undefined
-  return (names) => {
-    if (made?.names !== names) made = { names, settings: { ...intentSettingsOf(names), elsewhere } }
-    return made.settings
-  }
 }
 
 function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {

@@ -8,7 +8,13 @@ import { placeIn } from "../errors.ts"
 import { problem } from "../intent/problem.ts"
 import type { Problem as IntentProblem } from "../intent/reading.ts"
 import type { Names } from "../policy/names.ts"
-import type { IntentKey, Intents, ReadElsewhere } from "../tasks/intents.ts"
+import {
+  type IntentKey,
+  type IntentSettings,
+  type Intents,
+  intentSettingsOf,
+  type ReadElsewhere,
+} from "../tasks/intents.ts"
 import type { KeySignTask } from "../wire/task.ts"
 import type { FromReader, ToReader } from "./readerMessages.ts"
 
@@ -143,3 +149,12 @@ class ReaderThread implements Reader {
 
 const gone = (reason: string): IntentProblem =>
   problem("E-INT-001", "payloads", `the thread that reads payloads: ${reason}`)
+
+/** How payloads are read with large ones elsewhere: made once for each table of names. */
+export function onceForNames(elsewhere: ReadElsewhere): (names: Names) => IntentSettings {
+  let made: { readonly names: Names; readonly settings: IntentSettings } | undefined
+  return (names) => {
+    if (made?.names !== names) made = { names, settings: { ...intentSettingsOf(names), elsewhere } }
+    return made.settings
+  }
+}
