@@ -12,7 +12,7 @@ import type { Organisation } from "./store/model.ts"
 import { openPostgres } from "./store/postgres.ts"
 import { shownStore } from "./store/postgresSettings.ts"
 import { storeOver } from "./store/records.ts"
-import { becomeActive } from "./store/replica.ts"
+import { becomeActive, type ReplicaSeen, replicasSeen } from "./store/replica.ts"
 import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
@@ -41,7 +41,11 @@ interface ServedStore extends AsyncDisposable {
   readonly lost: Promise<CosignerError>
   /** What hangs because the database is away fails from now on. */
   giveUp(): void
+  /** Who serves a shared store, or did; nobody of a file. */
+  replicas(): Promise<readonly ReplicaSeen[]>
 }
+
+const MOST_REPLICAS = 10
 
 /**
  * For the one process that serves it: what it holds is what was written. Where another one serves a shared store it waits, and comes
@@ -57,7 +61,13 @@ export async function serveStore(
   if (settings === undefined) {
     const store = opened.adopt(openCheckedStore(files.database), (made) => made.close())
     const kept = opened.move()
-    return { store, lost: new Promise(() => {}), giveUp() {}, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+    return {
+      store,
+      lost: new Promise(() => {}),
+      giveUp() {},
+      replicas: async () => [],
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    }
   }
   const db = opened.adopt(await openPostgres(settings, () => newOrganisation(Date.now())), (made) => made.close())
   const name = `${hostname()} pid ${process.pid}`
@@ -70,6 +80,7 @@ export async function serveStore(
     store: storeOver(db),
     lost: replica.lost,
     giveUp: () => db.giveUp(),
+    replicas: () => replicasSeen(db, MOST_REPLICAS),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }

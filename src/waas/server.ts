@@ -122,6 +122,8 @@ export async function startWaas(
     url: server.url.origin,
     publicKey,
     storeNow: storeNowOf(config, files),
+    replicas: served.replicas,
+    items: () => standing.readiness(),
     log,
   })
   const running = opened.move()

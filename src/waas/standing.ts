@@ -33,7 +33,7 @@ interface StandingParts {
   readonly onFenced: () => void
 }
 
-interface WaasReadinessItem {
+export interface WaasReadinessItem {
   readonly name: "store" | "newest"
   readonly state: "ok" | "failed"
   readonly code: string

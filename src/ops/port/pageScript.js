@@ -444,15 +444,20 @@ function ratePlot(points, column, step) {
 function timePlot(points, column, all) {
   const known = points.filter((point) => point["p95_ms"] !== null)
   const top = roundUp(Math.max(1, ...known.map((point) => point["p95_ms"])))
+  // What stands between two others is in the line; dots of all of them would hide it where it is narrow.
+  const columns = new Set(known.map(column))
   const drawn = ["p95", "p50"].flatMap((kind) => {
     const spots = known.map((point) => ({
+      column: column(point),
       x: xOf(column(point)) + columnWidth() / 2,
       y: BOX.top + innerHeight_ * (1 - point[`${kind}_ms`] / top),
     }))
     const line = spots.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ")
     return [
       svg("polyline", { points: line, class: `line ${kind}` }),
-      ...spots.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: kind === "p95" ? 3.5 : 1.5, class: `dot ${kind}` })),
+      ...spots
+        .filter(({ column: at }) => !columns.has(at - 1) || !columns.has(at + 1))
+        .map(({ x, y }) => svg("circle", { cx: x, cy: y, r: kind === "p95" ? 3.5 : 1.5, class: `dot ${kind}` })),
     ]
   })
   const isEmpty = all["p95_ms"] === null

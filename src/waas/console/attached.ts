@@ -4,7 +4,9 @@ import type { Log } from "../../log.ts"
 import type { WaasConfig } from "../config.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { WaasFiles } from "../files.ts"
+import type { WaasReadinessItem } from "../standing.ts"
 import { shownStore } from "../store/postgresSettings.ts"
+import type { ReplicaSeen } from "../store/replica.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { observing, type RunningConsole, startConsole } from "./console.ts"
 import type { StoreNow } from "./overview.ts"
@@ -15,6 +17,8 @@ interface AttachedParts {
   readonly url: string
   readonly publicKey: string
   readonly storeNow: () => StoreNow
+  readonly replicas: () => Promise<readonly ReplicaSeen[]>
+  readonly items: () => readonly WaasReadinessItem[]
   readonly log: Log
 }
 
@@ -33,19 +37,15 @@ export function attachedConsole(): AttachedConsole {
   return {
     // What was written before there is a page it finds by itself.
     observing: (store) => observing(store, (writes: readonly StoreWrite[]) => page?.written(writes)),
-    async open(config, { store, engine, url, publicKey, storeNow, log }) {
+    async open(config, { url, publicKey, ...parts }) {
       if (config.console === undefined) return
       const startedMs = Date.now()
       page = await startConsole({
         settings: config.console,
         chains: config.chains.enabled.map(({ caip2, coinType }) => ({ caip2, coinType })),
-        store,
-        engine,
+        ...parts,
         fixed: { organisation: config.organisation, url, publicKey, startedMs, webhookHosts: config.webhooks.hosts },
-        storeNow,
-        replicas: async () => [],
         now: Date.now,
-        log,
       })
     },
     address: () => page?.address,

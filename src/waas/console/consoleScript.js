@@ -83,10 +83,11 @@ function show(told, vaults, requests) {
   byId("main").hidden = false
   const away = overview.nodes.filter((/** @type {Json} */ node) => node["state"] !== "ready").length
   const isOld = silentMs > OLD_MS
-  byId("ready").className = isOld ? "failed" : away === 0 ? "ok" : "waiting"
+  const isWell = !isOld && overview.items.every((/** @type {Json} */ item) => item["state"] === "ok")
+  byId("ready").className = !isWell ? "failed" : away === 0 ? "ok" : "waiting"
   const ready = `${overview.nodes.length - away} of ${several(overview.nodes.length, "node")} ready`
   say(byId("ready"), isOld ? `no word from WaaS for ${span(silentMs)}` : ready)
-  document.title = `${away === 0 && !isOld ? "●" : "○"} ${overview.organisation} · cosigner WaaS`
+  document.title = `${away === 0 && isWell ? "●" : "○"} ${overview.organisation} · cosigner WaaS`
   say(byId("who"), `${overview.organisation} · ${overview.url} · ${overview.version}`)
   showFlags(overview, vaults["vaults"])
   showNodes(overview)
@@ -124,7 +125,10 @@ function showFlags(overview, vaults) {
       kind: "waiting",
       text: `Webhooks to ${one["server"]} fail: ${one["failure"]}`,
     }))
-  const flags = [...stuck, ...failing].slice(0, 10)
+  const own = overview["items"]
+    .filter((/** @type {Json} */ item) => item["state"] !== "ok")
+    .map((/** @type {Json} */ item) => ({ kind: "failed", text: `${item["code"]} ${item["reason"]}; ${item["next"]}` }))
+  const flags = [...own, ...stuck, ...failing].slice(0, 10)
   place("flags", flags, () => flags.map(({ kind, text }) => el("li", { class: kind }, text)))
 }
 
@@ -461,6 +465,10 @@ function showStore(overview, nowMs) {
       store.last_commit_ms === null ? "none since the start" : `${span(nowMs - store.last_commit_ms)} ago`,
     ],
     ["Integrity", store.checked_ms === null ? "not checked at this start" : `checked ${clock(store.checked_ms)}`],
+    ...overview["items"].map((/** @type {Json} */ item) => [
+      item["name"] === "store" ? "Takes writes" : "Newest copy",
+      item["state"] === "ok" ? "yes" : `no: ${item["code"]}`,
+    ]),
     ["Open requests", overview["open_requests"]],
     ["Running for", span(nowMs - overview["started_ms"])],
     ["Place", store.place, true],
@@ -478,10 +486,9 @@ function showStore(overview, nowMs) {
           el(
             "li",
             {},
-            mark(one["role"]),
+            mark(one["serves"] ? "ready" : "quiet", one["serves"] ? "serves" : "served"),
             el("span", { class: "id" }, one["name"]),
-            el("span", { class: "why" }, one["note"]),
-            el("span", { class: "quiet" }, one["seen_ms"] === null ? "" : `heard ${span(nowMs - one["seen_ms"])} ago`),
+            el("span", { class: "quiet" }, `heard ${span(nowMs - one["seen_ms"])} ago`),
           ),
         )),
   )

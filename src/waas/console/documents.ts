@@ -51,6 +51,15 @@ export const overviewSchema = closed({
   public_key: words("That nodes pin, hex."),
   started_ms: time("This process started."),
   now_ms: time("This was made."),
+  items: Type.Array(
+    closed({
+      name: words("store or newest."),
+      state: oneOf(["ok", "failed"], "As GET /readyz of the REST port says it."),
+      code: words("E-WAA-nnn when failed, else empty."),
+      reason: words("Why, for people."),
+      next: words("What to do when failed."),
+    }),
+  ),
   open_requests: count("Among those that are shown."),
   nodes: Type.Array(nodeSchema),
   nodes_left_out: count("More than are shown."),
@@ -65,9 +74,8 @@ export const overviewSchema = closed({
   replicas: Type.Array(
     closed({
       name: words("The process."),
-      role: words("What it does."),
-      seen_ms: orNull(time("It was last heard.")),
-      note: words("About it, for people."),
+      serves: Type.Boolean({ description: "Or did before." }),
+      seen_ms: time("The database heard it last, by its own clock."),
     }),
   ),
 })

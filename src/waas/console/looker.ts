@@ -5,7 +5,9 @@ import type { Listed } from "../../panel/feed.ts"
 import { checked } from "../../panel/schemas.ts"
 import type { Engine } from "../engine/engine.ts"
 import { isOpen, signRequestNow } from "../engine/requests.ts"
+import type { WaasReadinessItem } from "../standing.ts"
 import type { NodeFencingToken, WaasTask } from "../store/model.ts"
+import type { ReplicaSeen } from "../store/replica.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { type ConsoleEndpoint, type Overview, overviewSchema, requestSchema, vaultSchema } from "./documents.ts"
 import { MOST_DOCUMENT } from "./intents.ts"
@@ -21,7 +23,9 @@ export interface LookerParts {
   readonly engine: Pick<Engine, "look" | "tasksOf" | "waitingFor">
   readonly fixed: FixedFacts
   readonly storeNow: () => StoreNow
-  readonly replicas: () => Promise<Overview["replicas"]>
+  readonly replicas: () => Promise<readonly ReplicaSeen[]>
+  /** How WaaS itself is. */
+  readonly items: () => readonly WaasReadinessItem[]
   readonly now: () => number
 }
 
@@ -139,6 +143,7 @@ export function createLooker(parts: LookerState): Looker {
         nodesLeftOut: slow.nodeIds.length - nodes.length,
         endpoints: slow.endpoints,
         replicas: slow.replicas,
+        items: parts.items(),
         store: parts.storeNow(),
         lastCommitMs: parts.lastCommitMs(),
         openRequests: open.size,
@@ -165,7 +170,7 @@ interface Slow {
   readonly nodeIds: readonly string[]
   readonly tokens: ReadonlyMap<string, NodeFencingToken>
   readonly endpoints: readonly ConsoleEndpoint[]
-  readonly replicas: Overview["replicas"]
+  readonly replicas: readonly ReplicaSeen[]
 }
 
 async function slowOf({ store, replicas }: LookerState): Promise<Slow> {

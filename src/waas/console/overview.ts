@@ -2,7 +2,9 @@
 import { build } from "../../build.ts"
 import { cut } from "../../panel/schemas.ts"
 import type { EngineLook } from "../engine/looked.ts"
+import type { WaasReadinessItem } from "../standing.ts"
 import type { NodeFencingToken, WebhookEndpoint } from "../store/model.ts"
+import type { ReplicaSeen } from "../store/replica.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { ConsoleEndpoint, ConsoleNode, Overview } from "./documents.ts"
 
@@ -30,7 +32,8 @@ interface OverviewParts {
   readonly nodesLeftOut: number
   readonly endpoints: readonly ConsoleEndpoint[]
   readonly store: StoreNow
-  readonly replicas: Overview["replicas"]
+  readonly replicas: readonly ReplicaSeen[]
+  readonly items: readonly WaasReadinessItem[]
   readonly lastCommitMs: number | undefined
   readonly openRequests: number
   readonly nowMs: number
@@ -47,6 +50,13 @@ export function overviewOf(parts: OverviewParts): Overview {
     public_key: fixed.publicKey,
     started_ms: fixed.startedMs,
     now_ms: parts.nowMs,
+    items: parts.items.map(({ name, state, code, reason, next }) => ({
+      name,
+      state,
+      code,
+      reason: cut(reason, MOST_WORDS),
+      next: cut(next, MOST_WORDS),
+    })),
     open_requests: parts.openRequests,
     nodes: [...parts.nodes],
     nodes_left_out: parts.nodesLeftOut,
@@ -61,7 +71,11 @@ export function overviewOf(parts: OverviewParts): Overview {
       last_commit_ms: parts.lastCommitMs ?? null,
       checked_ms: store.checkedMs ?? null,
     },
-    replicas: parts.replicas,
+    replicas: parts.replicas.map(({ name, isAlive, seenMs }) => ({
+      name: cut(name, MOST_WORDS),
+      serves: isAlive,
+      seen_ms: seenMs,
+    })),
   }
 }
 

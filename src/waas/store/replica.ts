@@ -68,6 +68,22 @@ async function claimed(db: Postgres, name: string): Promise<{ readonly id: strin
   })
 }
 
+/** A process that serves the store, or did. */
+export interface ReplicaSeen {
+  readonly name: string
+  readonly isAlive: boolean
+  /** By the database's clock. */
+  readonly seenMs: number
+}
+
+/** The newest of them first, for people; who stands by is not among them before it serves. */
+export async function replicasSeen(db: Pick<Postgres, "all">, most: number): Promise<readonly ReplicaSeen[]> {
+  const sql = `SELECT name, alive, floor(extract(epoch FROM seen) * 1000)::text AS seen_ms
+    FROM replicas ORDER BY id DESC LIMIT ?`
+  const rows = await db.all<{ readonly name: string; readonly alive: boolean; readonly seen_ms: string }>(sql, [most])
+  return rows.map(({ name, alive, seen_ms }) => ({ name, isAlive: alive, seenMs: Number(seen_ms) }))
+}
+
 function beating(db: Postgres, id: string, log: Log): Replica {
   const { promise: lost, resolve } = Promise.withResolvers<CosignerError>()
   const stopping = new AbortController()

@@ -9,6 +9,7 @@ import { filesIn } from "../../../src/waas/files.ts"
 import { jsonOf } from "../../ops/port/rig.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { Rig } from "../../support/waas.ts"
+import { ITEMS } from "./sample.ts"
 
 const folder = temporaryFolder("console")
 afterAll(() => folder[Symbol.dispose]())
@@ -35,6 +36,7 @@ function partsOf(rig: Rig, tokenFile: string, more: Partial<ConsoleParts> = {}):
     fixed: { organisation: "Test", url: "http://127.0.0.1:1", publicKey: "00", startedMs: 0, webhookHosts: [] },
     storeNow: () => ({ kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: 1 }),
     replicas: async () => [],
+    items: () => ITEMS,
     now: rig.clock.now,
     log,
     ...more,

@@ -18,9 +18,6 @@ test("the script of the console passes the strict type check, with the types of 
   expect(await typeErrors(scriptOf(own))).toBe("")
 })
 
-/** What a page does without being told, in its own time: asks now. */
-const ask = (page: Page): Promise<void> => page.value(`void document.dispatchEvent(new Event("visibilitychange"))`)
-
 async function entered(browser: Browser, it: Sample, token = TOKEN): Promise<Page> {
   const page = await browser.page()
   await page.goto(it.url)
@@ -100,19 +97,23 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
       }),
     ]
     it.requests = [requestWith({ id: "a-new-one" }), ...REQUESTS]
-    await ask(page)
     await page.until(`document.querySelector("#ready").textContent === "1 of 3 nodes ready"`)
     await page.until(`document.querySelectorAll("#requests tbody tr").length === 5`)
     expect(await text("#flags")).toContain("Treasury: MainGroup cannot sign with ecdsa, 1 of the 2 nodes")
     expect(await page.value(`document.querySelectorAll("#requests details")[2].open`)).toBe(true)
+    it.overview = overviewWith({
+      items: [{ name: "store", state: "failed", code: "E-WAA-061", reason: "no space", next: "look at the disk" }],
+      replicas: [{ name: "host pid 7", serves: true, seen_ms: overviewWith().now_ms - 400 }],
+    })
+    await page.until(`document.querySelector("#flags").innerText.includes("E-WAA-061 no space; look at the disk")`)
+    expect(await page.value(`document.querySelector("#ready").className`)).toBe("failed")
+    expect(await text("#replicas")).toMatch(/serves[\s\S]*host pid 7[\s\S]*400 ms ago/)
     it.silentMs = 60_000
-    await ask(page)
     await page.until(`document.querySelector("#ready").textContent.startsWith("no word from WaaS for 1 min")`)
     it.silentMs = 0
     it.overview = overviewWith()
     it.requests = REQUESTS
     it.vaults = [vaultWith()]
-    await ask(page)
     await page.until(READY)
   })
 
@@ -128,14 +129,12 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     await page.until(`document.querySelector("#requests tbody").innerText === "none"`)
     for (const id of ["state", "kind", "vault"]) await choose(id, "")
     it.requests = Array.from({ length: 25 }, (_, i) => requestWith({ id: `request-${i}` }))
-    await ask(page)
     await page.until(`document.querySelector("#page").textContent === "1 to 20"`)
     await page.value(`document.querySelector("#older").click()`)
     await page.until(`document.querySelector("#page").textContent === "21 to 25"`)
     await page.value(`document.querySelector("#newer").click()`)
     await page.until(`document.querySelector("#page").textContent === "1 to 20"`)
     it.vaults = Array.from({ length: 12 }, (_, i) => vaultWith({ vault_id: `vault-${i}`, name: `vault ${i}` }))
-    await ask(page)
     await page.until(`document.querySelector("#vaults-page").textContent === "1 to 10"`)
     await page.value(`document.querySelector("#vaults-older").click()`)
     await page.until(`document.querySelector("#vaults-page").textContent === "11 to 12"`)
@@ -143,7 +142,6 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     await page.until(`document.querySelector("#vaults-page").textContent === "1 to 10"`)
     it.requests = REQUESTS
     it.vaults = [vaultWith()]
-    await ask(page)
     await page.until(`document.querySelectorAll("#requests tbody tr").length === 4`)
   })
 
@@ -203,9 +201,9 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
         endpoints: endpoint === undefined ? [] : [{ ...endpoint, server: evil, description: evil, failure: evil }],
       },
       store: { ...overviewWith().store, kind: evil, place: evil },
-      replicas: [{ name: evil, role: evil, seen_ms: null, note: evil }],
+      replicas: [{ name: evil, serves: true, seen_ms: 1 }],
+      items: [{ name: evil, state: "failed", code: evil, reason: evil, next: evil }],
     })
-    await ask(page)
     for (const id of ["who", "nodes", "requests", "vaults", "webhooks", "facts", "replicas", "flags"])
       await page.until(`document.querySelector("#${id}").textContent.includes("onerror")`)
     expect(
@@ -220,7 +218,6 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     it.overview = overviewWith()
     it.requests = REQUESTS
     it.vaults = [vaultWith()]
-    await ask(page)
     await page.until(READY)
   })
 
@@ -328,7 +325,6 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     const left = await entered(browser, going)
     await left.until(READY)
     await going[Symbol.asyncDispose]()
-    await ask(left)
     await left.until(`document.querySelector("#ready").textContent === "no answer"`)
   })
 })

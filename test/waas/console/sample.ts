@@ -14,6 +14,7 @@ import {
   vaultSchema,
 } from "../../../src/waas/console/documents.ts"
 import { createSite } from "../../../src/waas/console/site.ts"
+import type { WaasReadinessItem } from "../../../src/waas/standing.ts"
 
 export const NOW_MS = Date.UTC(2026, 10, 22, 12, 30)
 export const TOKEN = "0123456789abcdef0123456789abcdef"
@@ -45,6 +46,11 @@ export const nodeOf = (i: 0 | 1 | 2, more: Partial<ConsoleNode> = {}): ConsoleNo
 
 const GROUP = "3f6b9c1d2e4f58a7b6c5d4e3f2a1b0c9d8e7f6a5"
 
+export const ITEMS: readonly WaasReadinessItem[] = [
+  { name: "store", state: "ok", code: "", reason: "takes writes", next: "" },
+  { name: "newest", state: "ok", code: "", reason: "no node knows a newer copy", next: "" },
+]
+
 export const overviewWith = (more: Partial<Overview> = {}): Overview => ({
   version: "v0.1.0",
   organisation: "Example Ltd",
@@ -52,6 +58,7 @@ export const overviewWith = (more: Partial<Overview> = {}): Overview => ({
   public_key: "a3".repeat(32),
   started_ms: NOW_MS - 5 * 86_400_000,
   now_ms: NOW_MS,
+  items: [...ITEMS],
   open_requests: 1,
   nodes: [
     nodeOf(0),

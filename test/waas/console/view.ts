@@ -15,6 +15,7 @@ import { createLooker } from "../../../src/waas/console/looker.ts"
 import { createRecent } from "../../../src/waas/console/recent.ts"
 import { createRequestShelf } from "../../../src/waas/console/requestShelf.ts"
 import type { Rig } from "../../support/waas.ts"
+import { ITEMS } from "./sample.ts"
 
 export interface View {
   /** Looks as often as it takes to be told everything. */
@@ -47,6 +48,7 @@ export function viewOf(rig: Rig): View {
     },
     storeNow: () => ({ kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: rig.clock.nowMs }),
     replicas: async () => [],
+    items: () => ITEMS,
     now: rig.clock.now,
     recent,
     lastCommitMs: () => lastCommitMs,

@@ -15,7 +15,7 @@ import type { Vault } from "../../../src/waas/store/model.ts"
 import { openPostgres, Postgres } from "../../../src/waas/store/postgres.ts"
 import { type PostgresSettings, shownStore } from "../../../src/waas/store/postgresSettings.ts"
 import { storeOver } from "../../../src/waas/store/records.ts"
-import { becomeActive, LEASE_MS } from "../../../src/waas/store/replica.ts"
+import { becomeActive, LEASE_MS, replicasSeen } from "../../../src/waas/store/replica.ts"
 import { makeCertificates } from "../../link/certificates.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
 import { ROLE_WITH_PASSWORD, startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
@@ -169,6 +169,12 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
       code: "E-WAA-074",
     })
     expect(Number(third.id)).toBeGreaterThan(Number((await second).id))
+    const seen = await replicasSeen(a, 2)
+    expect(seen.map(({ name, isAlive }) => [name, isAlive])).toEqual([
+      ["a again", true],
+      ["b", false],
+    ])
+    expect(Math.abs(Date.now() - (seen[0]?.seenMs ?? 0))).toBeLessThan(60_000)
     const found = await storeOver(a).vaults(
       { type: "Org-Controlled" },
       { limit: 9, after: undefined, before: undefined },
