@@ -36,8 +36,8 @@ export const info = command({
   details:
     "What nodes pin in [websocket] waas_public_key, and what REST clients verify answers with. May run beside it.",
   options: { dir: dirOption },
-  run: async ({ options, out }) => {
-    const { files, publicKey, responseKey } = waasInfo(options.dir)
+  run: async ({ options, globals, out }) => {
+    const { files, publicKey, responseKey } = await waasInfo(options.dir, globals.config)
     out.result({ dir: files.dir, config: files.config, public_key: publicKey, response_key: responseKey }, [
       `WaaS public key (for the nodes): ${publicKey}`,
       `Response key (for REST clients): ${responseKey}`,

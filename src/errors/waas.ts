@@ -207,6 +207,12 @@ export const waasCodes = {
       `another WaaS has taken over the work of this one in ${d.store}, since it was not heard there for a while`,
     next: "nothing is lost: this process starts again by itself; look for what stopped it or kept it from its database",
   }),
+  "E-WAA-075": entry<{ readonly program: string; readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `[waas] key_command: ${d.program}: ${d.problem}`,
+    next: "run it by hand: `public-key` as its last word gives 32 bytes, `sign` 64 for any input, in hex or base64, within 5 s",
+  }),
   "E-WAA-077": entry<{ readonly command: string; readonly store: string }>({
     kind: "input",
     exit: EXIT.config,

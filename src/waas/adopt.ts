@@ -14,7 +14,8 @@ import { caughtUp, type KnownVault } from "./catchUp.ts"
 import type { WaasConfig } from "./config.ts"
 import { isNewest } from "./engine/fencing.ts"
 import { groupsOf } from "./engine/reshare.ts"
-import { lock, readKeyFile, type WaasFiles } from "./files.ts"
+import { lock, type WaasFiles } from "./files.ts"
+import { waasKeys } from "./keyCommand.ts"
 import { newOrganisation, serveStore } from "./opening.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
@@ -60,7 +61,7 @@ interface Adoption {
 /** Stores what is new, in one commit. Throws E-WAA-002 to -006 and -011. */
 export async function adopt(config: WaasConfig, files: WaasFiles, options: AdoptOptions): Promise<Adoption> {
   await using opened = new AsyncDisposableStack()
-  const keys = readKeyFile(files)
+  const keys = await waasKeys(config, files)
   const isNewDatabase = config.store === undefined && !existsSync(files.database)
   const store = await storeToFill(config, files, options, opened)
   // The operator's decision: from here on every other copy is an older one, and nodes that followed it follow this one.

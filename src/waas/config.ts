@@ -25,6 +25,7 @@ import {
   refined,
   requiredInteger,
   tableOf,
+  text,
   url,
   word,
 } from "../settings/schema.ts"
@@ -63,6 +64,8 @@ export interface WaasConfig {
   }
   readonly chains: Chains
   readonly tokens: readonly AssetToken[]
+  /** A program and its words, which signs in the place of waas.key; empty: the file. */
+  readonly keyCommand: readonly string[]
   /** A shared database; undefined: waas.db of the folder. */
   readonly store: PostgresSettings | undefined
   /** Undefined: no refreshes but those that somebody asks for over the API. */
@@ -127,6 +130,13 @@ const waas = tableOf("The coordinator.", {
     retry_milliseconds: integer(0, 60_000, 500, "The pause between two attempts."),
   }),
   store: storeTable,
+  key_command: listOf(text("/usr/local/bin/waas-sign", "A word of the command."), {
+    maxItems: 32,
+    expected: "a list of texts, the first an absolute path",
+    example: ["/usr/local/bin/waas-sign"],
+    description:
+      "A program that signs in the place of waas.key, for a key in a KMS or HSM; waas.key then signs REST answers alone. See docs/how-to/replicas.md.",
+  }),
   retention: tableOf("How long what has ended is kept.", {
     sign_request_days: integer(
       0,
@@ -246,7 +256,17 @@ const waas = tableOf("The coordinator.", {
 export const waasSchema = tableOf("The configuration of WaaS.", {
   waas: refined(
     waas,
-    function* ({ tls_cert, tls_key, listen, allow_plaintext, chains, tokens, backup, store }): Generator<Refused> {
+    function* ({
+      tls_cert,
+      tls_key,
+      listen,
+      allow_plaintext,
+      chains,
+      tokens,
+      backup,
+      store,
+      key_command,
+    }): Generator<Refused> {
       for (const [nth, { id, caip2 }] of chains.entries()) {
         if (caip2 === undefined && !CHAIN_NAMES.has(id)) {
           yield {
@@ -277,6 +297,9 @@ export const waasSchema = tableOf("The configuration of WaaS.", {
       }
       if (backup.interval !== "" && store.url !== "") {
         yield { at: ["backup", "interval"], expected: "no schedule beside [waas.store] url", got: "both" }
+      }
+      if (key_command[0] !== undefined && !isAbsolute(key_command[0])) {
+        yield { at: ["key_command", 0], expected: "an absolute path", got: JSON.stringify(key_command[0]) }
       }
       if ((store.cert_path === "") !== (store.key_path === "")) {
         yield { at: ["store", "cert_path"], expected: "cert_path and key_path together", got: "one of them" }
@@ -339,6 +362,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     deadlines,
     attempts,
     store,
+    key_command,
     retention,
     backup,
     limits,
@@ -357,6 +381,7 @@ function configOf(settings: DeepReadonly<StaticDecode<typeof waas>>, dir: string
     deadlines: { keyGenMs: deadlines.key_gen_seconds * 1000, signMs: deadlines.sign_seconds * 1000 },
     attempts: { most: attempts.most, ms: attempts.seconds * 1000, retryMs: attempts.retry_milliseconds },
     store: storeOf(store, at),
+    keyCommand: key_command,
     retentionMs: retention.sign_request_days * 86_400_000,
     backup: {
       everyMs: backup.interval,

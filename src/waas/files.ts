@@ -28,7 +28,7 @@ export const filesIn = (dir: string): WaasFiles => ({
   lock: join(dir, "waas.lock"),
 })
 
-export interface WaasKeys {
+interface WaasKeys {
   /** Signs tasks; nodes pin its public key. */
   readonly tasks: Signer
   /** Signs REST answers: another key, so that no answer can ever pass for a task. */

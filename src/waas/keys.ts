@@ -5,7 +5,8 @@ import { CosignerError } from "../errors.ts"
 import { makeFolder, writeNew } from "../files.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
 import { readConfig, waasTemplate } from "./config.ts"
-import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles, type WaasKeys } from "./files.ts"
+import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles } from "./files.ts"
+import { waasKeys } from "./keyCommand.ts"
 import { parseNetwork } from "./networks.ts"
 import { newOrganisation, openStore } from "./opening.ts"
 import type { ApiKey } from "./store/model.ts"
@@ -44,12 +45,17 @@ function writing(file: string, action: () => void): void {
 }
 
 /** The same of a folder that is there. Throws E-WAA-002 without a key file, E-WAA-003 for one that cannot be used. */
-export function waasInfo(dir: string): WaasInfo {
-  const files = filesIn(dir)
-  return infoOf(files, readKeyFile(files))
+export async function waasInfo(dir: string, config?: string): Promise<WaasInfo> {
+  const folder = filesIn(dir)
+  const files = { ...folder, config: config ?? folder.config }
+  if (!existsSync(files.config)) return infoOf(files, readKeyFile(files))
+  return infoOf(files, await waasKeys(readConfig(files), files))
 }
 
-const infoOf = (files: WaasFiles, { tasks, responses }: WaasKeys): WaasInfo => ({
+const infoOf = (
+  files: WaasFiles,
+  { tasks, responses }: Pick<Awaited<ReturnType<typeof waasKeys>>, "tasks" | "responses">,
+): WaasInfo => ({
   files,
   publicKey: toHex(tasks.publicKey),
   responseKey: toHex(responses.publicKey),

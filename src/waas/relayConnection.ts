@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto"
+import type { Bytes } from "../bytes.ts"
 import { type PartyId, partyOf } from "../keys/party.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import { type FencingToken, isProof, prove, type Transcript } from "../wire/hello.ts"
@@ -219,8 +220,12 @@ export class NodeConnection {
     }
     this.#phase = { kind: "proof", transcript, party }
     const { waasNonce, waasMs } = transcript
-    const signature = prove("waas", transcript, signer)
-    this.send({ kind: "challenge", waasNonce, waasMs, signature, ...(standing && { standing }) })
+    const challenge = (signature: Bytes) =>
+      this.send({ kind: "challenge", waasNonce, waasMs, signature, ...(standing && { standing }) })
+    const signed = prove("waas", transcript, signer)
+    if (!(signed instanceof Promise)) challenge(signed)
+    // A key that is somewhere else and does not answer: the node comes back.
+    else signed.then(challenge).catch(() => this.refuse("busy"))
   }
 
   #prove(

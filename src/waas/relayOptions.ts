@@ -5,7 +5,7 @@ import { CHANNEL_LIMITS, type ChannelLimits, type PeerMemory } from "../wire/cha
 import type { FromNode, ToNode } from "../wire/frames.ts"
 import type { FencingToken } from "../wire/hello.ts"
 import type { RefusalReason } from "../wire/packets.ts"
-import type { Signer } from "../wire/signed.ts"
+import type { RemoteSigner } from "../wire/signed.ts"
 import type { NodeVersions } from "../wire/versions.ts"
 import type { SignedWaasToken } from "../wire/waasToken.ts"
 import type { ConnectionLimits, NodeConnection } from "./relayConnection.ts"
@@ -43,7 +43,7 @@ export interface WaasFence {
 
 export interface RelayOptions {
   /** WaaS's key, which nodes have pinned. */
-  readonly signer: Signer
+  readonly signer: RemoteSigner
   /** Whether a node that has proved its key may stay. */
   isKnownNode(party: PartyId): boolean
   /**

@@ -6,7 +6,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import type { Standing } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
-import { encodeCancel, encodeStart, type Signer, signDocument } from "../wire/signed.ts"
+import { encodeCancel, encodeStart, type RemoteSigner, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
 import { LINK_WITH_PEERS, LINK_WITH_STANDING } from "../wire/versions.ts"
 import { authenticator } from "./api/auth.ts"
@@ -15,7 +15,8 @@ import type { WaasConfig } from "./config.ts"
 import { attachedConsole, storeNowOf } from "./console/attached.ts"
 import { Engine, type EngineOptions } from "./engine/engine.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
-import { errorWord, readKeyFile, type WaasFiles } from "./files.ts"
+import { errorWord, type WaasFiles } from "./files.ts"
+import { waasKeys } from "./keyCommand.ts"
 import { serveStore } from "./opening.ts"
 import { PeerRelay } from "./peerRelay.ts"
 import { createRelay } from "./relay.ts"
@@ -68,7 +69,7 @@ export async function startWaas(
   signal: AbortSignal,
 ): Promise<RunningWaas | undefined> {
   await using opened = new AsyncDisposableStack()
-  const keys = readKeyFile(files)
+  const keys = await waasKeys(config, files)
   const served = await serveStore(config, files, { log, signal })
   if (served === undefined) return undefined
   const file = opened.use(served).store
@@ -90,7 +91,7 @@ export async function startWaas(
     tell: (frame) => late.tell(frame, (nodeId) => engine.versions(nodeId).link),
     onFenced: () => late.refuseAll(),
   })
-  const relay = opened.adopt(relayFor(engine, standing, keys.tasks, log), (relay) => relay.close())
+  const relay = opened.adopt(relayFor(engine, standing, keys.challenges, log), (relay) => relay.close())
   late.be(relay)
   const api = createApi({
     context: {
@@ -160,7 +161,7 @@ const engineOptions = (
   config: WaasConfig,
   store: WaasStore,
   relay: RelayPort,
-  signer: Signer,
+  signer: RemoteSigner,
   log: Log,
 ): EngineOptions => ({
   store,
@@ -212,7 +213,7 @@ function keepForgetting(store: WaasStore, retentionMs: number, log: Log): Return
 const stuck = (log: Log, error: unknown): void =>
   log.error("the engine failed; it tries again", { error: errorText(error) })
 
-export const documentsBy = (signer: Signer): Documents => ({
+export const documentsBy = (signer: RemoteSigner): Documents => ({
   task: (task) => signDocument(signer, "waas/task", encodeTask(task)),
   start: (startDocument) => signDocument(signer, "waas/start", encodeStart(startDocument)),
   cancel: (cancelDocument) => signDocument(signer, "waas/cancel", encodeCancel(cancelDocument)),
@@ -259,7 +260,7 @@ function lateRelay(): {
   }
 }
 
-function relayFor(engine: Engine, standing: StandingKeeper, signer: Signer, log: Log): Relay {
+function relayFor(engine: Engine, standing: StandingKeeper, signer: RemoteSigner, log: Log): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
   const peers = new PeerRelay({
     send: (party, frame) => void relay.send(party, frame),

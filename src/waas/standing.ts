@@ -8,7 +8,7 @@ import { copy } from "../bytes.ts"
 import { CosignerError, describe, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Standing } from "../wire/frames.ts"
-import type { Signer } from "../wire/signed.ts"
+import type { RemoteSigner } from "../wire/signed.ts"
 import {
   isNewestWaas,
   isSameToken,
@@ -25,7 +25,7 @@ type TokenStore = Pick<WaasStore, "waasToken" | "raiseWaasToken">
 
 interface StandingParts {
   readonly store: TokenStore
-  readonly signer: Signer
+  readonly signer: RemoteSigner
   readonly log: Log
   /** To every node that is online and has words for it. */
   readonly tell: (standing: Standing) => void
@@ -54,11 +54,11 @@ export async function decideNewest(store: TokenStore, nowMs: number, seen?: Waas
 }
 
 /** Signs each token once. */
-export function tokenSignerOf(store: TokenStore, signer: Signer): () => Promise<SignedWaasToken> {
+export function tokenSignerOf(store: TokenStore, signer: RemoteSigner): () => Promise<SignedWaasToken> {
   let last: SignedWaasToken | undefined
   return async () => {
     const token = await store.waasToken()
-    if (last === undefined || !isSameToken(last.token, token)) last = signToken(signer, token)
+    if (last === undefined || !isSameToken(last.token, token)) last = await signToken(signer, token)
     return last
   }
 }
@@ -80,7 +80,7 @@ export class StandingKeeper implements WaasFence {
   /** Counts this start, durably, before any node hears of it. Throws E-WAA-006. */
   static async open(parts: StandingParts): Promise<StandingKeeper> {
     const token = await parts.store.raiseWaasToken({ markId: newMarkId() })
-    return new StandingKeeper(parts, signToken(parts.signer, token))
+    return new StandingKeeper(parts, await signToken(parts.signer, token))
   }
 
   /** Every few seconds: a durable write, and the nodes hear how it went. Never rejects. */
@@ -88,7 +88,7 @@ export class StandingKeeper implements WaasFence {
     const { store, signer, log, tell } = this.#parts
     if (this.#fenced !== undefined) return
     try {
-      this.#said = signToken(signer, await store.raiseWaasToken({ markId: newMarkId() }))
+      this.#said = await signToken(signer, await store.raiseWaasToken({ markId: newMarkId() }))
       if (this.#problem !== undefined) log.info("the store of WaaS takes writes again")
       this.#problem = undefined
     } catch (error) {

@@ -16,7 +16,7 @@
 import { type Bytes, concat, u8, u64be, utf8 } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame } from "../crypto/frame.ts"
-import type { Signer } from "./signed.ts"
+import type { RemoteSigner, Signer } from "./signed.ts"
 import { encodeVersions, LINK_WITH_STANDING, type Versions } from "./versions.ts"
 import { encodeSignedToken, type SignedWaasToken } from "./waasToken.ts"
 
@@ -82,8 +82,11 @@ function saidByNode({ version, fencingToken, versions, followed }: Transcript): 
   return version >= LINK_WITH_STANDING ? [...said, tokenField(followed)] : said
 }
 
-export const prove = (role: HelloRole, transcript: Transcript, by: Signer): Bytes =>
-  by.sign(signedBytes(role, transcript))
+export function prove(role: HelloRole, transcript: Transcript, by: Signer): Bytes
+export function prove(role: HelloRole, transcript: Transcript, by: RemoteSigner): Bytes | Promise<Bytes>
+export function prove(role: HelloRole, transcript: Transcript, by: RemoteSigner) {
+  return by.sign(signedBytes(role, transcript))
+}
 
 export const isProof = (role: HelloRole, transcript: Transcript, signature: Uint8Array): boolean =>
   verifyEd25519(role === "node" ? transcript.nodeKey : transcript.waasKey, signedBytes(role, transcript), signature)

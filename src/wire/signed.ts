@@ -22,16 +22,31 @@ export interface Signer {
   sign(message: Uint8Array): Bytes
 }
 
+/** A key that may be somewhere else: its signatures are checked before they come, and may take a while. */
+export interface RemoteSigner {
+  readonly publicKey: Bytes
+  sign(message: Uint8Array): Bytes | Promise<Bytes>
+}
+
+/** What is made of a signature, as soon as it is there. */
+export const onceSigned = <T>(signature: Bytes | Promise<Bytes>, make: (signature: Bytes) => T): T | Promise<T> =>
+  signature instanceof Promise ? signature.then(make) : make(signature)
+
 export type DocumentTag = Extract<Tag, "waas/task" | "waas/start" | "waas/cancel">
 
 export function signerOf(privateKey: KeyObject): Signer {
   return { publicKey: rawPublicKey(privateKey), sign: (message) => copy(sign(null, message, privateKey)) }
 }
 
-export const signDocument = (by: Signer, tag: DocumentTag, document: Bytes): SignedDocument => ({
-  document,
-  signature: by.sign(frame(tag, document)),
-})
+export function signDocument(by: Signer, tag: DocumentTag, document: Bytes): SignedDocument
+export function signDocument(
+  by: RemoteSigner,
+  tag: DocumentTag,
+  document: Bytes,
+): SignedDocument | Promise<SignedDocument>
+export function signDocument(by: RemoteSigner, tag: DocumentTag, document: Bytes) {
+  return onceSigned(by.sign(frame(tag, document)), (signature): SignedDocument => ({ document, signature }))
+}
 
 export const verifyDocument = (publicKey: Uint8Array, tag: DocumentTag, signed: SignedDocument): boolean =>
   verifyEd25519(publicKey, frame(tag, signed.document), signed.signature)

@@ -6,7 +6,7 @@ import { type Bytes, concat, equal, u64be } from "../bytes.ts"
 import type { ByteReader } from "../codec.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { frame } from "../crypto/frame.ts"
-import type { Signer } from "./signed.ts"
+import { onceSigned, type RemoteSigner, type Signer } from "./signed.ts"
 
 export interface WaasToken {
   /** Raised by an operator's decision to go on from an older copy, or from none: the higher one is the WaaS. */
@@ -37,10 +37,11 @@ export function readSignedToken(from: ByteReader): SignedWaasToken {
 
 const signedBytes = (token: WaasToken): Bytes => frame("waas/token", encodeToken(token))
 
-export const signToken = (by: Signer, token: WaasToken): SignedWaasToken => ({
-  token,
-  signature: by.sign(signedBytes(token)),
-})
+export function signToken(by: Signer, token: WaasToken): SignedWaasToken
+export function signToken(by: RemoteSigner, token: WaasToken): SignedWaasToken | Promise<SignedWaasToken>
+export function signToken(by: RemoteSigner, token: WaasToken) {
+  return onceSigned(by.sign(signedBytes(token)), (signature): SignedWaasToken => ({ token, signature }))
+}
 
 export const isTokenOf = (waasKey: Uint8Array, { token, signature }: SignedWaasToken): boolean =>
   verifyEd25519(waasKey, signedBytes(token), signature)

@@ -1,7 +1,7 @@
 /** The whole of WaaS on a loopback port: REST over HTTP, nodes over real links, keys and lock on disk. */
 
 import { afterAll, expect, test } from "bun:test"
-import { createPublicKey, randomBytes, randomUUID, verify } from "node:crypto"
+import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID, verify } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { concat, copy, fromHex, toHex } from "../../src/bytes.ts"
@@ -83,70 +83,93 @@ async function until<T>(ask: () => Promise<T>, done: (t: T) => boolean): Promise
 
 const SPKI = must(fromHex("302a300506032b6570032100"))
 
-test("vault, keys, signatures over HTTP and links; a restart in between loses nothing", async () => {
-  const folder = join(dir, "main")
-  await waasInit(folder, Date.now())
-  using secret = (await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "ed25519" }, Date.now())).secret
-  let waas = await start(folder)
-  const client = createClient({
-    baseUrl: waas.url,
-    apiKeyCurve: "ed25519",
-    apiKeySecret: secret,
-    responseKey: waas.responseKey,
-  })
-  const vaults = new Vaults()
-  const nodes = [0, 1, 2].map(() => linked(waas, vaults))
-  try {
-    const { vault_id: vault } = await client.createVault("main")
-    const group = await client.createGroup(vault, {
-      key_share_holder_group_type: "MainGroup",
-      participants: 3,
-      threshold: 2,
-      key_share_holders: nodes.map(({ id }, i) => ({ name: `n${i}`, type: "API", tss_node_id: id, signer: i < 2 })),
-    })
-    const request = await client.createKeyGen(vault, group.key_share_holder_group_id, "first")
-    for (const node of nodes) node.connect()
-    await until(
-      () => client.tssRequest(vault, request.tss_request_id),
-      ({ status }) => status === "Success",
-    )
-    const holders = await client.holders(vault, {})
-    expect(holders.data.map((holder) => holder.online)).toEqual([true, true, true])
+/** A program that signs as an HSM's would, with a key that WaaS never sees. */
+function keyCommand(folder: string): string {
+  const { privateKey } = generateKeyPairSync("ed25519")
+  const script = join(folder, "hsm.mjs")
+  const pem = JSON.stringify(privateKey.export({ type: "pkcs8", format: "pem" }))
+  writeFileSync(
+    script,
+    `import { createPublicKey, sign } from "node:crypto"
+import { readFileSync } from "node:fs"
+const publicKey = () => createPublicKey(${pem}).export({ type: "spki", format: "der" }).subarray(-32)
+console.log((process.argv.at(-1) === "sign" ? sign(null, readFileSync(0), ${pem}) : publicKey()).toString("hex"))`,
+  )
+  return `key_command = [${JSON.stringify(process.execPath)}, ${JSON.stringify(script)}]\n`
+}
 
-    must(nodes[1]).node.behaviour = { decide: () => "silent" }
-    const message = "0x0102"
-    const path = "m/44/501/7"
-    const sign = await client.createSignRequest(vault, {
-      request_id: randomUUID(),
-      curve: "ED25519",
-      signature_type: 2,
-      used_tss_node_ids: [must(nodes[0]).id, must(nodes[1]).id],
-      messages: [{ bip32_path: path, msg_hash: message }],
+test.each([
+  ["main", () => ""],
+  ["hsm", keyCommand],
+] as const)(
+  "vault, keys, signatures over HTTP and links; a restart in between loses nothing (%s)",
+  async (name, more) => {
+    const folder = join(dir, name)
+    const { files } = await waasInit(folder, Date.now())
+    writeFileSync(files.config, `[waas]\n${more(folder)}`)
+    using secret = (await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "ed25519" }, Date.now())).secret
+    let waas = await start(folder)
+    const client = createClient({
+      baseUrl: waas.url,
+      apiKeyCurve: "ed25519",
+      apiKeySecret: secret,
+      responseKey: waas.responseKey,
     })
-    await until(
-      async () => must(nodes[0]).node.journal.size,
-      (size) => size === 3,
-    )
-    await waas.stop()
-    must(nodes[1]).node.behaviour = {}
-    waas = await start(folder, new URL(waas.url).host)
-    const done = await until(
-      () => client.signRequest(vault, sign.sign_request_id),
-      ({ status }) => status === "Completed",
-    )
-    const root = decodeExtendedPublicKey(
-      must((await client.vault(vault)).root_pubkeys.find((of) => of.curve === "ED25519")).root_pubkey,
-    )
-    const child = deriveTweak("ed25519", root.publicKey, root.chainCode, parsePath(path)).publicKey
-    const key = createPublicKey({ key: Buffer.from(concat(SPKI, child)), format: "der", type: "spki" })
-    const [signature] = done.signatures
-    expect(signature?.public_key).toBe(toHex(child))
-    expect(verify(null, must(fromHex("0102")), key, must(fromHex(must(signature).signature)))).toBe(true)
-  } finally {
-    for (const node of nodes) node.disconnect()
-    await waas.stop()
-  }
-}, 20_000)
+    const vaults = new Vaults()
+    const nodes = [0, 1, 2].map(() => linked(waas, vaults))
+    try {
+      const { vault_id: vault } = await client.createVault("main")
+      const group = await client.createGroup(vault, {
+        key_share_holder_group_type: "MainGroup",
+        participants: 3,
+        threshold: 2,
+        key_share_holders: nodes.map(({ id }, i) => ({ name: `n${i}`, type: "API", tss_node_id: id, signer: i < 2 })),
+      })
+      const request = await client.createKeyGen(vault, group.key_share_holder_group_id, "first")
+      for (const node of nodes) node.connect()
+      await until(
+        () => client.tssRequest(vault, request.tss_request_id),
+        ({ status }) => status === "Success",
+      )
+      const holders = await client.holders(vault, {})
+      expect(holders.data.map((holder) => holder.online)).toEqual([true, true, true])
+
+      must(nodes[1]).node.behaviour = { decide: () => "silent" }
+      const message = "0x0102"
+      const path = "m/44/501/7"
+      const sign = await client.createSignRequest(vault, {
+        request_id: randomUUID(),
+        curve: "ED25519",
+        signature_type: 2,
+        used_tss_node_ids: [must(nodes[0]).id, must(nodes[1]).id],
+        messages: [{ bip32_path: path, msg_hash: message }],
+      })
+      await until(
+        async () => must(nodes[0]).node.journal.size,
+        (size) => size === 3,
+      )
+      await waas.stop()
+      must(nodes[1]).node.behaviour = {}
+      waas = await start(folder, new URL(waas.url).host)
+      const done = await until(
+        () => client.signRequest(vault, sign.sign_request_id),
+        ({ status }) => status === "Completed",
+      )
+      const root = decodeExtendedPublicKey(
+        must((await client.vault(vault)).root_pubkeys.find((of) => of.curve === "ED25519")).root_pubkey,
+      )
+      const child = deriveTweak("ed25519", root.publicKey, root.chainCode, parsePath(path)).publicKey
+      const key = createPublicKey({ key: Buffer.from(concat(SPKI, child)), format: "der", type: "spki" })
+      const [signature] = done.signatures
+      expect(signature?.public_key).toBe(toHex(child))
+      expect(verify(null, must(fromHex("0102")), key, must(fromHex(must(signature).signature)))).toBe(true)
+    } finally {
+      for (const node of nodes) node.disconnect()
+      await waas.stop()
+    }
+  },
+  20_000,
+)
 
 test("one process serves a folder; a revoked key stops working while it runs; answers must be WaaS's own", async () => {
   const folder = join(dir, "second")

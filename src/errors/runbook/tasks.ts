@@ -208,6 +208,12 @@ export const taskGuides = {
     "correct what it names; give the user a database that it owns",
     "WaaS starts and says which replica it is, and a request ends",
   ),
+  "E-WAA-075": guide(
+    ["the KMS or HSM does not answer, or refuses", "its credentials have run out", "the key was replaced there"],
+    "the problem in the text; the command by hand, as the user of the service: `printf x | COMMAND sign`",
+    "repair what it needs. Requests that could not be signed got an error; a start that could not is signed in the next attempt. After a new key the nodes need its public half in [websocket] waas_public_key",
+    "the log has no more of it, and a request ends",
+  ),
   "E-WAA-074": guide(
     [
       "this machine or process stood still for longer than the lease",

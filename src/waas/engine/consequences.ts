@@ -115,3 +115,9 @@ async function keysMade(
 export function missingRecord(id: string): never {
   throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })
 }
+
+export const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
+
+/** What must not be forgotten: a start that was signed, an end, a signature. The rest nodes say again. */
+export const isDurable = ({ before, record }: Change): boolean =>
+  record.attempt !== before.attempt || record.outcome !== before.outcome || isFinal(record) !== isFinal(before)

@@ -4,6 +4,7 @@
  */
 import { isCode } from "../../errors.ts"
 import type { Clock } from "../../tasks/ports.ts"
+import type { SignedDocument } from "../../wire/frames.ts"
 import {
   type KeyGenTask,
   type KeyReshareTask,
@@ -89,10 +90,10 @@ export interface SignWish {
 }
 
 /** One task per curve, for all nodes of the group; of a reshare for those that deal besides. */
-export function makeTssRequest(
+export async function makeTssRequest(
   wish: TssWish,
   by: Making,
-): { readonly request: TssRequest; readonly tasks: readonly WaasTask[] } {
+): Promise<{ readonly request: TssRequest; readonly tasks: readonly WaasTask[] }> {
   const { vault, group, from } = wish
   const nowMs = by.now()
   const request: TssRequest = {
@@ -123,7 +124,7 @@ export function makeTssRequest(
     deadline_ms: wish.deadlineMs,
     extra_info: extraInfo,
   }
-  const tasks = request.taskIds.map((taskId, index): WaasTask => {
+  const making = request.taskIds.map(async (taskId, index): Promise<WaasTask> => {
     const shareGroup = from?.shareGroups[index]
     if (from !== undefined && shareGroup !== undefined) {
       const task = reshareTask({ ...common, task_id: taskId }, group, from, shareGroup)
@@ -141,7 +142,7 @@ export function makeTssRequest(
     }
     return taskRecord(task, { kind: "tss", id: request.tssRequestId }, task.node_ids, by)
   })
-  return { request, tasks }
+  return { request, tasks: await Promise.all(making) }
 }
 
 /** KeyReshare replaces the epoch of the key's group; the others make another group of the same key. */
@@ -168,10 +169,10 @@ function reshareTask(
 }
 
 /** A signing request: one task for every 32 messages. Throws 30032 if the group has no key on that curve. */
-export function makeSignRequest(
+export async function makeSignRequest(
   wish: SignWish,
   by: Making,
-): { readonly request: SignRequest; readonly tasks: readonly WaasTask[] } {
+): Promise<{ readonly request: SignRequest; readonly tasks: readonly WaasTask[] }> {
   const { vault, group } = wish
   const nowMs = by.now()
   const shareGroup = group.shareGroups.find(({ curve }) => curve === wish.curve)
@@ -202,7 +203,7 @@ export function makeSignRequest(
     signer_key_share_holder_group: keyShareHolderGroup(group, by.online),
   }
   const hasChoice = wish.nodeIds.length > group.threshold
-  const tasks = batches.map(({ messages, payloads }, index): WaasTask => {
+  const making = batches.map(async ({ messages, payloads }, index): Promise<WaasTask> => {
     const task: KeySignTask = {
       version: hasChoice ? 3 : payloads.length === 0 ? 1 : 2,
       ...(payloads.length > 0 && { payloads }),
@@ -218,7 +219,7 @@ export function makeSignRequest(
       signature_type: wish.signatureType,
       messages,
     }
-    const record = taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
+    const record = await taskRecord(task, { kind: "sign", id: request.signRequestId }, task.used_node_ids, by)
     return {
       ...record,
       key: { shareGroupId: shareGroup.shareGroupId, algorithm: ALGORITHM[wish.signatureType] },
@@ -227,7 +228,7 @@ export function makeSignRequest(
       ...(hasChoice && { threshold: group.threshold }),
     }
   })
-  return { request, tasks }
+  return { request, tasks: await Promise.all(making) }
 }
 
 export interface ShareSignWish {
@@ -241,10 +242,10 @@ export interface ShareSignWish {
 }
 
 /** A check-up of one node's shares of a group: one task, over all its keys. */
-export function makeShareSignRequest(
+export async function makeShareSignRequest(
   wish: ShareSignWish,
   by: Making,
-): { readonly request: ShareSignRequest; readonly tasks: readonly WaasTask[] } {
+): Promise<{ readonly request: ShareSignRequest; readonly tasks: readonly WaasTask[] }> {
   const { vault, group, nodeId, message, shareKeys } = wish
   const nowMs = by.now()
   const taskId = newUuid()
@@ -278,17 +279,17 @@ export function makeShareSignRequest(
     node_id: nodeId,
     details: shareKeys.map(({ shareGroupId }) => ({ group_id: shareGroupId, message })),
   }
-  const record = taskRecord(task, { kind: "shareSign", id: request.shareSignRequestId }, [nodeId], by)
+  const record = await taskRecord(task, { kind: "shareSign", id: request.shareSignRequestId }, [nodeId], by)
   return { request, tasks: [{ ...record, shareKeys }] }
 }
 
-function taskRecord(
+async function taskRecord(
   task: Task,
   request: WaasTask["request"],
   nodeIds: readonly string[],
   { documents, now }: Making,
-): WaasTask {
-  const { document, signature } = signed(task, documents)
+): Promise<WaasTask> {
+  const { document, signature } = await signed(task, documents)
   return {
     taskId: task.task_id,
     request,
@@ -311,9 +312,9 @@ function taskRecord(
 }
 
 /** What nodes would not read was asked for by the caller: the shapes that are ours alone always fit. */
-function signed(task: Task, documents: Documents): ReturnType<Documents["task"]> {
+async function signed(task: Task, documents: Documents): Promise<SignedDocument> {
   try {
-    return documents.task(task)
+    return await documents.task(task)
   } catch (error) {
     if (isCode(error, "E-LNK-020")) throw new ApiFailure(2006, `nodes would refuse it: ${error.data.problem}`)
     throw error

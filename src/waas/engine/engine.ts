@@ -46,7 +46,7 @@ import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, missing } from "./quorum.ts"
 import { Refreshes, type RefreshPace } from "./refresh.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
-import { isOpen } from "./requests.ts"
+import { earlierRequest, isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
 import { Turns } from "./turns.ts"
@@ -185,14 +185,14 @@ export class Engine {
   }
 
   /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
-  createSignRequest(wish: SignWish): Promise<SignRequest> {
+  async createSignRequest(wish: SignWish): Promise<SignRequest> {
+    const before = await earlierRequest(wish, this.#live, this.#options.store)
+    if (before !== undefined) return before
+    // Signed before its turn comes: the key may be somewhere else, and nobody else is to wait for it.
+    const { request, tasks } = await makeSignRequest(wish, await this.#making())
     return this.#durably(async () => {
-      const known = this.#live.requestUnder(wish.requestId) ?? (await this.#options.store.signRequestOf(wish.requestId))
-      if (known !== undefined) {
-        if (known.fingerprint === wish.fingerprint) return known
-        throw new ApiFailure(30001, `request_id ${wish.requestId} was used for another request`)
-      }
-      const { request, tasks } = makeSignRequest(wish, await this.#making())
+      const known = await earlierRequest(wish, this.#live, this.#options.store)
+      if (known !== undefined) return known
       await this.#live.begin({ put: "signRequest", record: request }, tasks, wish.beside)
       return request
     })
@@ -203,7 +203,7 @@ export class Engine {
     return this.#serially(async () => {
       const tasksOf = (request: AnyRequest) => this.tasksOf(request)
       const shareKeys = await shareKeysOf(wish.group, wish.nodeId, this.#options.store, tasksOf)
-      const { request, tasks } = makeShareSignRequest({ ...wish, shareKeys }, await this.#making())
+      const { request, tasks } = await makeShareSignRequest({ ...wish, shareKeys }, await this.#making())
       await this.#live.begin({ put: "shareSignRequest", record: request }, tasks)
       return request
     })
@@ -312,7 +312,7 @@ export class Engine {
       if (main !== undefined) throw new ApiFailure(2029, `the vault has its keys already: ${main.groupId}`)
     }
     const curves = this.#options.curves
-    const { request, tasks } = makeTssRequest({ ...wish, group, curves, from }, await this.#making())
+    const { request, tasks } = await makeTssRequest({ ...wish, group, curves, from }, await this.#making())
     await this.#live.begin({ put: "tssRequest", record: request }, tasks)
     return request
   }

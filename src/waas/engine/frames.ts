@@ -3,7 +3,7 @@
 import { fromHex } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { parseParty } from "../../keys/party.ts"
-import type { FromNode, GroupOutcome, Report, ToNode } from "../../wire/frames.ts"
+import type { FromNode, GroupOutcome, Report, SignedDocument, ToNode } from "../../wire/frames.ts"
 import { nodeIdOf } from "../../wire/nodeId.ts"
 import { decodeTask } from "../../wire/task.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
@@ -14,24 +14,26 @@ import { signersOf } from "./quorum.ts"
 
 export type EnvelopeFrame = Extract<FromNode, { kind: "envelope" }>
 
-/** Undefined for a certificate that the task does not have. */
-export function frameOf(task: WaasTask, send: OutgoingFrame, documents: Documents): ToNode | undefined {
+/** Undefined for a certificate that the task does not have; later where the key is somewhere else. */
+export function frameOf(
+  task: WaasTask,
+  send: OutgoingFrame,
+  documents: Documents,
+): ToNode | undefined | Promise<ToNode> {
   const { taskId, digest } = task
   switch (send.kind) {
     case "task":
       return { kind: "task", task: { document: task.document, signature: task.signature } }
     case "start":
-      return {
-        kind: "start",
-        start: documents.start({
-          task_id: taskId,
-          digest,
-          attempt: task.attempt,
-          ...(task.terms && { terms: task.terms }),
-        }),
-      }
+      return framed(
+        documents.start({ task_id: taskId, digest, attempt: task.attempt, ...(task.terms && { terms: task.terms }) }),
+        (start) => ({ kind: "start", start }),
+      )
     case "cancel":
-      return { kind: "cancel", cancel: documents.cancel({ task_id: taskId, digest, reason: send.reason }) }
+      return framed(documents.cancel({ task_id: taskId, digest, reason: send.reason }), (cancel) => ({
+        kind: "cancel",
+        cancel,
+      }))
     case "outcomeStored":
       return { kind: "outcomeStored", taskId }
     case "certificate": {
@@ -41,6 +43,11 @@ export function frameOf(task: WaasTask, send: OutgoingFrame, documents: Document
     }
   }
 }
+
+const framed = (
+  signed: SignedDocument | Promise<SignedDocument>,
+  frame: (signed: SignedDocument) => ToNode,
+): ToNode | Promise<ToNode> => (signed instanceof Promise ? signed.then(frame) : frame(signed))
 
 /** Everything that proves a set-up, to participants and bystanders alike. */
 function succession(task: WaasTask, outcome: GroupOutcome): ToNode | undefined {

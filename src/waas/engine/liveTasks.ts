@@ -13,10 +13,11 @@ import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
 import type { SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
-import { type AnyRequest, type Change, consequencesOf } from "./consequences.ts"
+import { type AnyRequest, type Change, consequencesOf, isDurable, liveWrite } from "./consequences.ts"
 import type { EpochNews } from "./epochNews.ts"
 import { FairQueue } from "./fairQueue.ts"
 import { frameOf } from "./frames.ts"
+import { FramesInOrder, signedOnce } from "./framesInOrder.ts"
 import { GroupCommit } from "./groupCommit.ts"
 import { NodeHealth } from "./nodeHealth.ts"
 import { NodeLoad } from "./nodeLoad.ts"
@@ -81,6 +82,7 @@ export class LiveTasks {
   /** Approved, and waiting for room to run, or for somebody to come back. */
   readonly #ready = new Set<string>()
   readonly #commits: GroupCommit
+  readonly #frames: FramesInOrder
   #open = 0
   #nudgedMs: number
   /** By the monotonic clock. */
@@ -91,6 +93,7 @@ export class LiveTasks {
     this.#options = options
     this.health = new NodeHealth(options)
     this.#commits = new GroupCommit(options.store)
+    this.#frames = new FramesInOrder(options.relay, options.log)
     this.#nudgedMs = options.now()
   }
 
@@ -234,9 +237,10 @@ export class LiveTasks {
   // ---- inside ------------------------------------------------------------------------------------------------------
 
   #say(task: WaasTask, sends: readonly OutgoingFrame[]): void {
+    const documents = signedOnce(this.#options.documents)
     for (const send of sends) {
-      const frame = frameOf(task, send, this.#options.documents)
-      if (frame !== undefined) this.#options.relay.send(send.to, frame)
+      const frame = frameOf(task, send, documents)
+      if (frame !== undefined) this.#frames.send(send.to, frame)
     }
   }
 
@@ -393,9 +397,3 @@ export class LiveTasks {
     this.#tasks.delete(taskId)
   }
 }
-
-const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
-
-/** What must not be forgotten: a start that was signed, an end, a signature. The rest nodes say again. */
-const isDurable = ({ before, record }: Change): boolean =>
-  record.attempt !== before.attempt || record.outcome !== before.outcome || isFinal(record) !== isFinal(before)

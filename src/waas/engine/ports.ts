@@ -14,9 +14,9 @@ export interface RelayPort {
 
 /** Documents signed with WaaS's key. `task` throws E-LNK-020 for a task that nodes would refuse to read. */
 export interface Documents {
-  task(task: Task): SignedDocument
-  start(startDocument: StartDocument): SignedDocument
-  cancel(cancelDocument: CancelDocument): SignedDocument
+  task(task: Task): SignedDocument | Promise<SignedDocument>
+  start(startDocument: StartDocument): SignedDocument | Promise<SignedDocument>
+  cancel(cancelDocument: CancelDocument): SignedDocument | Promise<SignedDocument>
 }
 
 export interface Pace {

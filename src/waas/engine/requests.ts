@@ -1,6 +1,7 @@
 /** What a request's state is, read off its tasks; and what becomes of the vault and the group when a key is made. */
 import type { CurveName } from "../../crypto/curve.ts"
 import type { GroupOutcome } from "../../wire/frames.ts"
+import { ApiFailure } from "../failure.ts"
 import type {
   CurveType,
   HolderGroup,
@@ -13,6 +14,7 @@ import type {
   Vault,
   WaasTask,
 } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
 import type { EndReason } from "./ports.ts"
 
 export const curveTypeOf = (curve: CurveName): CurveType => (curve === "secp256k1" ? "SECP256K1" : "ED25519")
@@ -90,4 +92,15 @@ export function validGroup(group: HolderGroup, tasks: readonly WaasTask[]): Hold
 export function vaultWithKeys(vault: Vault, main: HolderGroup): Vault {
   const rootKeys = main.shareGroups.map(({ curve, rootPubkey }): RootKey => ({ curve, rootPubkey }))
   return { ...vault, rootKeys }
+}
+
+/** The signing request that came under this request_id before. Throws 30001 if that asked another thing. */
+export async function earlierRequest(
+  { requestId, fingerprint }: Pick<SignRequest, "requestId" | "fingerprint">,
+  live: { requestUnder(requestId: string): SignRequest | undefined },
+  store: Pick<WaasStore, "signRequestOf">,
+): Promise<SignRequest | undefined> {
+  const known = live.requestUnder(requestId) ?? (await store.signRequestOf(requestId))
+  if (known === undefined || known.fingerprint === fingerprint) return known
+  throw new ApiFailure(30001, `request_id ${requestId} was used for another request`)
 }

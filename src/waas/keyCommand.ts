@@ -1,0 +1,120 @@
+/**
+ * Where WaaS's signing key is: in its file, or behind a command, so that it can live in a KMS or HSM. The command is run for each
+ * signature: its last word is `sign`, the bytes stand on its standard input, and it answers with the Ed25519 signature over them; with
+ * `public-key` it answers with the key. Answers are 64 or 32 bytes, in hex or base64. Every signature is verified before it is used.
+ */
+import { type Bytes, copy, fromHex } from "../bytes.ts"
+import { isStrictKey, verifyEd25519 } from "../crypto/ed25519.ts"
+import { CosignerError } from "../errors.ts"
+import type { RemoteSigner, Signer } from "../wire/signed.ts"
+import type { WaasConfig } from "./config.ts"
+import { readKeyFile, type WaasFiles } from "./files.ts"
+
+interface ServingKeys {
+  /** Signs tasks, starts, cancels and what stands of the database; nodes pin its public key. */
+  readonly tasks: RemoteSigner
+  /** The same key, for whoever dials: strangers never wait in the row of tasks. */
+  readonly challenges: RemoteSigner
+  /** Signs REST answers: of the file, another key. */
+  readonly responses: Signer
+}
+
+/** One answer; an HSM that is slower than this is not one to sign with. */
+const ANSWER_MS = 5_000
+/** Of its output; what a signature needs is 129. */
+const MOST_BYTES = 1_024
+/** Processes at one time, for tasks and for those who dial. */
+const MOST_TASKS = 6
+const MOST_CHALLENGES = 2
+/** Those who wait for one. */
+const MOST_WAITING = 4_096
+
+/** Throws E-WAA-002, E-WAA-003, E-WAA-075. */
+export async function waasKeys(
+  { keyCommand: words }: Pick<WaasConfig, "keyCommand">,
+  files: Pick<WaasFiles, "dir" | "key">,
+): Promise<ServingKeys> {
+  const { tasks, responses } = readKeyFile(files)
+  if (words.length === 0) return { tasks, challenges: tasks, responses }
+  const publicKey = decoded(await answerOf(words, "public-key", new Uint8Array(0)), 32)
+  if (publicKey === undefined || !isStrictKey(publicKey)) {
+    throw failed(words, "its answer to public-key is not the public key of an Ed25519 key pair")
+  }
+  return {
+    tasks: commandSigner(words, publicKey, MOST_TASKS),
+    challenges: commandSigner(words, publicKey, MOST_CHALLENGES),
+    responses,
+  }
+}
+
+/** At most so many processes at one time; the others wait in order. */
+function commandSigner(words: readonly string[], publicKey: Bytes, most: number): RemoteSigner {
+  const waiting: (() => void)[] = []
+  let running = 0
+  const turn = async (): Promise<void> => {
+    if (running < most) {
+      running++
+      return
+    }
+    if (waiting.length >= MOST_WAITING) throw failed(words, `${MOST_WAITING} signatures are waited for already`)
+    await new Promise<void>((resolve) => waiting.push(resolve))
+  }
+  const done = (): void => {
+    const next = waiting.shift()
+    if (next === undefined) running--
+    else next()
+  }
+  return {
+    publicKey,
+    async sign(message) {
+      await turn()
+      try {
+        const signature = decoded(await answerOf(words, "sign", message), 64)
+        if (signature === undefined) throw failed(words, "its answer to sign is not a signature of 64 bytes")
+        if (verifyEd25519(publicKey, message, signature)) return signature
+        throw failed(words, "its signature does not verify under the public key that it gave at the start")
+      } finally {
+        done()
+      }
+    },
+  }
+}
+
+async function answerOf(words: readonly string[], verb: "sign" | "public-key", input: Uint8Array): Promise<string> {
+  const [program = "", ...rest] = words
+  try {
+    await using child = Bun.spawn([program, ...rest, verb], {
+      stdin: copy(input),
+      stdout: "pipe",
+      stderr: "ignore",
+      timeout: ANSWER_MS,
+      killSignal: "SIGKILL",
+      maxBuffer: MOST_BYTES,
+    })
+    const text = await child.stdout.text()
+    await child.exited
+    if (child.signalCode !== null)
+      throw failed(
+        words,
+        `it was ended by ${child.signalCode}: slower than ${ANSWER_MS / 1000} s, or more than ${MOST_BYTES} bytes`,
+      )
+    if (child.exitCode !== 0) throw failed(words, `it ended with ${child.exitCode}`)
+    return text.trim()
+  } catch (cause) {
+    if (cause instanceof CosignerError) throw cause
+    throw failed(words, "it cannot be run", cause)
+  }
+}
+
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+
+/** So many bytes in hex or base64, and nothing else. */
+function decoded(text: string, bytes: number): Bytes | undefined {
+  if (text.length === 2 * bytes) return fromHex(text.toLowerCase())
+  if (!BASE64.test(text)) return undefined
+  const made = copy(Buffer.from(text, "base64"))
+  return made.length === bytes ? made : undefined
+}
+
+const failed = ([program = ""]: readonly string[], problem: string, cause?: unknown): CosignerError =>
+  new CosignerError("E-WAA-075", { program, problem }, { cause })
