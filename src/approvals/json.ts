@@ -1,9 +1,11 @@
 /** A signed statement as JSON: in REST bodies, callback bodies, lists and files of people. Bytes are base64url without padding. */
-import type { SignedStatement } from "./approver.ts"
-import { armorSshsig } from "./sshsig.ts"
+import { type Bytes, copy, utf8 } from "../bytes.ts"
+import type { ApproverSignature, SignedStatement } from "./approver.ts"
+import { armorSshsig, dearmorSshsig } from "./sshsig.ts"
+import { isUnfit, type Unfit } from "./statement.ts"
 
 /** Exactly one of the two signatures. */
-interface SignedJson {
+export interface SignedJson {
   /** The statement's text. */
   readonly statement: string
   /** Of SSH keys: as ssh-keygen writes it, `-----BEGIN SSH SIGNATURE-----`. */
@@ -34,4 +36,32 @@ export function signedJson({ statement, signature }: SignedStatement): SignedJso
       signature: base64url(bytes),
     },
   }
+}
+
+export function signedFromJson({ statement, ssh_signature, passkey }: SignedJson): SignedStatement | Unfit {
+  if ((ssh_signature === undefined) === (passkey === undefined)) {
+    return { problem: "it has not exactly one of ssh_signature and passkey" }
+  }
+  const signature = ssh_signature === undefined ? fromPasskey(passkey) : fromArmor(ssh_signature)
+  return isUnfit(signature) ? signature : { statement: utf8(statement), signature }
+}
+
+function fromArmor(text: string): ApproverSignature | Unfit {
+  const blob = dearmorSshsig(text)
+  return isUnfit(blob) ? blob : { kind: "ssh", blob }
+}
+
+function fromPasskey(passkey: PasskeyJson | undefined): ApproverSignature | Unfit {
+  const bytes = (text = ""): Bytes | undefined => {
+    const read = Buffer.from(text, "base64url")
+    return read.length > 0 && read.toString("base64url") === text ? copy(read) : undefined
+  }
+  const credentialId = bytes(passkey?.credential_id)
+  const authenticatorData = bytes(passkey?.authenticator_data)
+  const clientDataJson = bytes(passkey?.client_data_json)
+  const signature = bytes(passkey?.signature)
+  if (!credentialId || !authenticatorData || !clientDataJson || !signature) {
+    return { problem: "a field of its passkey is not base64url in its one form" }
+  }
+  return { kind: "passkey", assertion: { credentialId, authenticatorData, clientDataJson, signature } }
 }

@@ -17,7 +17,22 @@ const MAGIC = utf8("SSHSIG")
 export const MAX_SSHSIG_BYTES = 2048
 const BEGIN = "-----BEGIN SSH SIGNATURE-----"
 const END = "-----END SSH SIGNATURE-----"
+const MAX_ARMORED = 4096
 const USER_PRESENT = 0x01
+
+/** The bytes of an armored signature: the whole text, and nothing around it but a line end. */
+export function dearmorSshsig(text: string): Bytes | Unfit {
+  if (text.length > MAX_ARMORED) return { problem: "too long for a signature of ssh-keygen" }
+  const lines = text.trimEnd().split(/\r?\n/)
+  const [first, ...rest] = lines
+  if (first !== BEGIN || rest.pop() !== END) return { problem: `not between \`${BEGIN}\` and \`${END}\`` }
+  if (rest.some((line) => !/^[A-Za-z0-9+/]{1,76}={0,2}$/.test(line))) return { problem: "a line of it is no base64" }
+  const base64 = rest.join("")
+  const bytes = Buffer.from(base64, "base64")
+  return bytes.length > 0 && bytes.toString("base64") === base64
+    ? copy(bytes)
+    : { problem: "its base64 is not in the one form" }
+}
 
 /** As ssh-keygen writes it. */
 export function armorSshsig(blob: Uint8Array): string {

@@ -12,7 +12,7 @@ export const create = command({
   options: {
     dir: dirOption,
     name: valueOr("--name <name>", "whose key it is, for people", "unnamed", (text) => text),
-    role: choice("--role <role>", "what it may do (default admin)", ["read", "operate", "admin"]),
+    role: choice("--role <role>", "what it may do (default admin)", ["read", "approve", "operate", "admin"]),
     addresses: listOption("--from <addresses>", "IP addresses or networks that it is used from (default: anywhere)"),
     curve: choice("--curve <curve>", "of a new key pair (default ed25519)", ["ed25519", "secp256k1"]),
     publicKey: value("--public-key <hex>", "register this key instead of making a pair"),

@@ -67,7 +67,9 @@ export class Consent {
   /** To WaaS, which then brings what it has: at once, and again whenever it was out of touch. */
   tell(): void {
     if (this.#awaited.length === 0) return
-    this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, awaited: this.#awaited })
+    const awaited = this.#awaited
+    const epoch = this.#words?.subject.epoch
+    this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, epoch, awaited })
   }
 
   /** Why the task ended with its deadline, where that is what it still waited for. */

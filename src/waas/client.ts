@@ -2,6 +2,8 @@
  * A typed caller of the REST API: signs every request, verifies every answer. For `cosigner demo`, for tests, and as the
  * shortest description of how to call WaaS.
  */
+
+import type { SignedJson } from "../approvals/json.ts"
 import { fromHex, toHex } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -127,9 +129,32 @@ export interface SignRequestObject {
   readonly status: SignStatus
   readonly signatures: readonly SignatureObject[]
   readonly failed_reason: string
+  readonly awaits_approval?: boolean
   readonly description: string
   readonly created_timestamp: number
   readonly updated_timestamp: number
+}
+
+/** The tasks of a request as people have to look at them. All of it but signatures is WaaS's word: read the document. */
+interface ApprovalsObject {
+  readonly tasks: readonly {
+    readonly task_id: string
+    /** Its exact bytes, as text. */
+    readonly document: string
+    readonly state: string
+    readonly deadline_timestamp: number
+    readonly awaited: readonly {
+      readonly tss_node_id: string
+      readonly epoch?: string
+      readonly request: boolean
+      readonly groups: readonly {
+        readonly group: string
+        readonly min: number
+        readonly approved_by: readonly string[]
+      }[]
+    }[]
+    readonly approvals: readonly (SignedJson & { readonly approver: string; readonly decision: string })[]
+  }[]
 }
 
 /** Of one node: its signatures over the message, with its own share of each of the group's keys. */
@@ -230,7 +255,11 @@ export interface Client {
   readonly checkup: (vaultId: string, id: string) => Promise<CheckupObject>
   /** `wait`: seconds, up to 50, that the answer waits for the request to end. */
   readonly signRequest: (vaultId: string, id: string, wait?: number) => Promise<SignRequestObject>
+  readonly signRequests: (vaultId: string, query: Query) => Promise<Page<SignRequestObject>>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  readonly approvals: (vaultId: string, signRequestId: string) => Promise<ApprovalsObject>
+  /** Hands over what a person signed. */
+  readonly approve: (vaultId: string, signRequestId: string, signed: SignedJson) => Promise<ApprovalsObject>
   readonly createWallet: (vaultId: string, name: string) => Promise<WalletObject>
   readonly renameWallet: (walletId: string, name: string) => Promise<WalletObject>
   readonly wallet: (walletId: string) => Promise<WalletObject>
@@ -311,6 +340,9 @@ export function createClient(options: ClientOptions): Client {
     checkup: (id, request) => ask("GET", `${vaults}/${id}/key_share_sign_requests/${request}`),
     signRequest: (id, request, wait) =>
       ask("GET", `${vaults}/${id}/sign_requests/${request}`, wait === undefined ? {} : { wait: String(wait) }),
+    signRequests: (id, query) => ask("GET", `${vaults}/${id}/sign_requests`, query),
+    approvals: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}/approvals`),
+    approve: (id, request, signed) => ask("POST", `${vaults}/${id}/sign_requests/${request}/approvals`, {}, signed),
     cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),
     createWallet: (id, name) => {
       const kind = { wallet_type: "MPC", wallet_subtype: "Org-Controlled" }

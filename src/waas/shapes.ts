@@ -120,6 +120,7 @@ export const mpcVault = (vault: Vault): JsonObject => ({
   name: vault.name,
   type: vault.type,
   root_pubkeys: vault.rootKeys.map(({ rootPubkey, curve }) => ({ root_pubkey: rootPubkey, curve })),
+  ...(vault.approvalDeadlineMs === undefined ? {} : { approval_deadline_seconds: vault.approvalDeadlineMs / 1000 }),
   created_timestamp: vault.createdMs,
 })
 

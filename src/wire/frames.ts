@@ -138,6 +138,8 @@ export interface Awaits {
   readonly kind: "awaits"
   readonly taskId: string
   readonly digest: string
+  /** Of the share that signs, hex: statements name it. Undefined where none does. */
+  readonly epoch: string | undefined
   readonly awaited: readonly Awaited[]
 }
 

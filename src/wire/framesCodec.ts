@@ -195,7 +195,7 @@ export function decodeFromNode(bytes: Uint8Array): FromNode | FormProblem {
       case FROM_NODE.readiness:
         return readiness(from)
       case FROM_NODE.awaits:
-        return { kind: "awaits", taskId: taskId(from), digest: toHex(from.take(32)), awaited: awaited(from) }
+        return awaits(from)
       case FROM_NODE.groups:
         return { kind: "groups", isLast: from.flag(), records: records(from) }
       case FROM_NODE.peer:
@@ -341,15 +341,17 @@ function later(from: ByteReader): Later {
 }
 
 const MAX_AWAITED = 64
+const MAX_EPOCH = 64
 const MAX_NAME = 64
 /** Of those who approved already; a list of more says no more of what is missing. */
 const MAX_BY = 255
 
-function awaitsFields({ taskId: id, digest, awaited: missing }: Awaits): Bytes {
+function awaitsFields({ taskId: id, digest, epoch = "", awaited: missing }: Awaits): Bytes {
   const list = missing.slice(0, MAX_AWAITED)
   return concat(
     textBlock(id),
     fromHex(digest) ?? new Uint8Array(0),
+    block(fromHex(epoch) ?? new Uint8Array(0)),
     u8(list.length),
     ...list.map((one) => {
       if (one.kind === "request") return flag(false)
@@ -357,6 +359,11 @@ function awaitsFields({ taskId: id, digest, awaited: missing }: Awaits): Bytes {
       return concat(flag(true), textBlock(one.group), u16be(one.min), u8(by.length), ...by.map(textBlock))
     }),
   )
+}
+
+function awaits(from: ByteReader): Awaits {
+  const [id, digest, epoch] = [taskId(from), toHex(from.take(32)), toHex(from.block(0, MAX_EPOCH))]
+  return { kind: "awaits", taskId: id, digest, epoch: epoch === "" ? undefined : epoch, awaited: awaited(from) }
 }
 
 function awaited(from: ByteReader): Awaits["awaited"] {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { decodeSignedStatement, encodeSignedStatement, problemOfSigned } from "../../src/approvals/approver.ts"
 import { fingerprintOf, readSshPublicKey, type SshKey } from "../../src/approvals/sshKey.ts"
-import { armorSshsig, problemOfSshsig } from "../../src/approvals/sshsig.ts"
+import { armorSshsig, dearmorSshsig, problemOfSshsig } from "../../src/approvals/sshsig.ts"
 import { readCoseKey } from "../../src/approvals/webauthn.ts"
 import { type Bytes, copy, utf8 } from "../../src/bytes.ts"
 import {
@@ -52,6 +52,24 @@ describe("signatures of ssh-keygen", () => {
       expect(armorSshsig(blob)).toBe(armored)
     })
   }
+
+  test("armor is taken in its one form", () => {
+    const [{ armored } = { armored: "" }] = vectors.signatures
+    expect(dearmorSshsig(armored.trimEnd())).toEqual(blobOf(armored))
+    expect(dearmorSshsig(armored.replaceAll("\n", "\r\n"))).toEqual(blobOf(armored))
+    const broken = [
+      "",
+      armored.replace("BEGIN SSH", "BEGIN PGP"),
+      armored.replace("-----END SSH SIGNATURE-----\n", ""),
+      `x\n${armored}`,
+      `${armored}x\n`,
+      armored.replace("U1NI", "U1N*"),
+      "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n",
+      "-----BEGIN SSH SIGNATURE-----\nAB==\n-----END SSH SIGNATURE-----\n",
+      armored.replace("\n", `\n${"A".repeat(5000)}\n`),
+    ]
+    for (const text of broken) expect(dearmorSshsig(text)).toHaveProperty("problem")
+  })
 })
 
 describe("keys of OpenSSH", () => {

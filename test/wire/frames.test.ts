@@ -115,8 +115,10 @@ const fromNode: readonly FromNode[] = [
     kind: "awaits",
     taskId,
     digest: "ab".repeat(32),
+    epoch: "cd".repeat(32),
     awaited: [{ kind: "request" }, { kind: "approvals", group: "treasury", min: 2, by: ["alice", "bob"] }],
   },
+  { kind: "awaits", taskId, digest: "ab".repeat(32), epoch: undefined, awaited: [{ kind: "request" }] },
   { kind: "later", taskId, digest: "ab".repeat(32), type: "KeySign", code: "E-TSK-017", reason: "full" },
   { kind: "readiness", code: "", reason: "", open: 0, most: 256, blocked: [], refresh: [] },
   {

@@ -37,6 +37,7 @@ const MpcVault = Answer("MPCVault", {
   name: Text,
   type: Words("Org-Controlled", "User-Controlled"),
   root_pubkeys: Type.Array(Answer("RootPubkey", { root_pubkey: Text, curve: Curve })),
+  approval_deadline_seconds: Some(Count),
   created_timestamp: Millis,
 })
 const Holder = Answer("KeyShareHolder", {
@@ -102,9 +103,44 @@ const SignRequest = Answer("SignRequest", {
   ),
   failed_reason: Text,
   waiting_for: Some(Type.Array(Text, { description: "nodes that it waits for, and what of each" })),
+  awaits_approval: Some(Type.Boolean({ description: "nodes wait for words of people" })),
   description: Text,
   created_timestamp: Millis,
   updated_timestamp: Millis,
+})
+const SignedWord = {
+  statement: Text,
+  ssh_signature: Some(Text),
+  passkey: Some(
+    Answer("Passkey", { credential_id: Text, authenticator_data: Text, client_data_json: Text, signature: Text }),
+  ),
+} as const
+const TaskApprovals = Answer("TaskApprovals", {
+  tasks: Type.Array(
+    Answer("TaskToApprove", {
+      task_id: Text,
+      document: Type.String({ description: "the task's document; its SHA-256 is what statements name" }),
+      state: Text,
+      deadline_timestamp: Millis,
+      awaited: Type.Array(
+        Answer("AwaitedWords", {
+          tss_node_id: Text,
+          epoch: Some(Type.String({ description: "what statements name as epoch; absent for none" })),
+          request: Type.Boolean({ description: "the word of whoever asks for it" }),
+          groups: Type.Array(Answer("AwaitedGroup", { group: Text, min: Count, approved_by: Type.Array(Text) })),
+        }),
+      ),
+      approvals: Type.Array(
+        Answer("Approval", {
+          approver: Text,
+          decision: Words("request", "approve", "reject"),
+          not_after: Text,
+          nonce: Text,
+          ...SignedWord,
+        }),
+      ),
+    }),
+  ),
 })
 const ShareSignRequest = Answer("KeyShareSignRequest", {
   key_share_sign_request_id: Text,
@@ -265,10 +301,14 @@ export const ANSWERS: Readonly<Record<string, TSchema>> = {
   [`POST ${TSS}`]: TssRequest,
   [`GET ${TSS}/:tss_request_id`]: TssRequest,
   [`POST ${TSS}/:tss_request_id/cancel`]: TssRequest,
+  [`GET ${TSS}/:tss_request_id/approvals`]: TaskApprovals,
+  [`POST ${TSS}/:tss_request_id/approvals`]: TaskApprovals,
   [`GET ${SIGN}`]: PageOf("SignRequests", SignRequest),
   [`POST ${SIGN}`]: SignRequest,
   [`GET ${SIGN}/:sign_request_id`]: SignRequest,
   [`POST ${SIGN}/:sign_request_id/cancel`]: SignRequest,
+  [`GET ${SIGN}/:sign_request_id/approvals`]: TaskApprovals,
+  [`POST ${SIGN}/:sign_request_id/approvals`]: TaskApprovals,
   [`GET ${CHECKUPS}`]: PageOf("KeyShareSignRequests", ShareSignRequest),
   [`POST ${CHECKUPS}`]: ShareSignRequest,
   [`GET ${CHECKUPS}/:key_share_sign_request_id`]: ShareSignRequest,

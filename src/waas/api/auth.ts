@@ -98,7 +98,7 @@ async function spend(store: ApiKeyStore, nowMs: number, key: ApiKey, hash: Bytes
   if (!fresh) throw new ApiFailure(2024, "this very request was received before; sign it again with a new nonce")
 }
 
-const RANK: Readonly<Record<ApiRole, number>> = { read: 0, operate: 1, admin: 2 }
+const RANK: Readonly<Record<ApiRole, number>> = { read: 0, approve: 1, operate: 2, admin: 3 }
 
 /** Throws 2025. */
 export function requireRole(role: ApiRole, least: ApiRole): void {

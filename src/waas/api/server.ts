@@ -65,10 +65,10 @@ type Api = (request: Request, from?: string) => Promise<Response>
 /** Never rejects: whatever goes wrong is an answer. */
 export function createApi(options: ApiOptions): Api {
   const routes = routesOf(options.context)
-  const [read, operate, admin] = (["read", "operate", "admin"] as const).map((role) =>
+  const [read, approve, operate, admin] = (["read", "approve", "operate", "admin"] as const).map((role) =>
     router(routes, role, options.log),
   )
-  const apps = { read, operate, admin }
+  const apps = { read, approve, operate, admin }
   const bodies = bodyReader(options)
   const proven = async (request: Request, from: string | undefined): Promise<Response> => {
     const target = parseTarget(targetOf(request.url))

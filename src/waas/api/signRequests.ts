@@ -17,6 +17,7 @@ import { ApiFailure, notFound } from "../failure.ts"
 import { type JsonObject, signRequest } from "../shapes.ts"
 import type { CurveType, HolderGroup, SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite } from "../store/store.ts"
+import { approvalRoutes } from "./approvals.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { ExtraInfo } from "./extraInfo.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
@@ -118,6 +119,7 @@ export const signRequestRoutes = (api: ApiContext): readonly Route[] => [
       return answerOf(api, await api.engine.cancelSignRequest(signRequestId))
     },
   }),
+  ...approvalRoutes(api, `${REQUESTS}/:sign_request_id`, (params) => requestIn(api, params)),
 ]
 
 const answerOf = async (api: ApiContext, request: SignRequest): Promise<object> =>
@@ -127,7 +129,12 @@ const answerOf = async (api: ApiContext, request: SignRequest): Promise<object> 
 function answerWith(api: ApiContext, request: SignRequest, tasks: readonly WaasTask[]): object {
   const now = isOpen(request.status) ? signRequestNow(request, tasks, request.updatedMs) : request
   const shown = isOpen(now.status) ? now : request
-  return { ...signRequest(shown, tasks), waiting_for: isOpen(shown.status) ? api.engine.waitingFor(tasks) : [] }
+  const isWaiting = isOpen(shown.status)
+  return {
+    ...signRequest(shown, tasks),
+    waiting_for: isWaiting ? api.engine.waitingFor(tasks) : [],
+    awaits_approval: isWaiting && tasks.some(({ awaits = {} }) => Object.keys(awaits).length > 0),
+  }
 }
 
 async function requestIn(api: ApiContext, params: Readonly<Record<string, string>>): Promise<SignRequest> {
@@ -170,7 +177,8 @@ export async function createSignRequest(
     versions: (nodeId) => api.engine.versions(nodeId),
   }
   const payloads = payloadsOf(body)
-  const limitMs = body.deadline_seconds === undefined ? api.signDeadlineMs : body.deadline_seconds * 1000
+  const usualMs = vault.approvalDeadlineMs ?? api.signDeadlineMs
+  const limitMs = body.deadline_seconds === undefined ? usualMs : body.deadline_seconds * 1000
   return api.engine.createSignRequest({
     vault,
     group,

@@ -9,6 +9,7 @@ import type { ReshareWish } from "../engine/reshare.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { tssRequest } from "../shapes.ts"
 import type { TssRequest } from "../store/model.ts"
+import { approvalRoutes } from "./approvals.ts"
 import { type ApiContext, groupIn, vaultOf } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
 import { closed, Id, NodeIdText, param, type Route, route, Words } from "./route.ts"
@@ -87,6 +88,7 @@ export const tssRequestRoutes = (api: ApiContext): readonly Route[] => [
       return { ...tssRequest(cancelled), status: "Success" }
     },
   }),
+  ...approvalRoutes(api, `${REQUESTS}/:tss_request_id`, (params) => requestIn(api, params)),
 ]
 
 function reshareWish(body: Static<typeof NewTssRequest>): ReshareWish | undefined {

@@ -1,5 +1,6 @@
 /** Vaults, and who we are: `/organizations/info`, `/wallets/mpc/vaults`, `/wallets/mpc/cobo_key_share_holders`. */
 import { Type } from "@sinclair/typebox"
+import { ApiFailure } from "../failure.ts"
 import { newUuid } from "../ids.ts"
 import { mpcVault, orgInfo } from "../shapes.ts"
 import type { Vault } from "../store/model.ts"
@@ -62,11 +63,25 @@ export const vaultRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "PUT",
     path: "/v2/wallets/mpc/vaults/:vault_id",
-    summary: "Rename a vault",
-    body: closed({ name: Name }),
-    handle: async ({ params, body }) => {
-      const vault = await api.engine.renameVault(param(params, "vault_id"), body.name)
-      return mpcVault(vault)
+    summary: "Rename a vault, or give its signing requests another time to be approved in",
+    body: closed({
+      name: Type.Optional(Name),
+      approval_deadline_seconds: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 604_800, description: "0: as all others; a day is 86400" }),
+      ),
+    }),
+    handle: async ({ params, body: { name, approval_deadline_seconds: seconds } }) => {
+      if (name === undefined && seconds === undefined) throw new ApiFailure(2003, "body.name is missing")
+      const changed = (vault: Vault): Vault => {
+        const { approvalDeadlineMs: before, ...rest } = vault
+        const ms = seconds === undefined ? before : seconds * 1000
+        return {
+          ...rest,
+          name: name ?? vault.name,
+          ...(ms === undefined || ms === 0 ? {} : { approvalDeadlineMs: ms }),
+        }
+      }
+      return mpcVault(await api.engine.changeVault(param(params, "vault_id"), changed))
     },
   }),
 ]

@@ -120,4 +120,8 @@ export const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put
 
 /** What must not be forgotten: a start that was signed, an end, a signature. The rest nodes say again. */
 export const isDurable = ({ before, record }: Change): boolean =>
-  record.attempt !== before.attempt || record.outcome !== before.outcome || isFinal(record) !== isFinal(before)
+  record.attempt !== before.attempt ||
+  record.outcome !== before.outcome ||
+  record.approvals !== before.approvals ||
+  (record.awaits === undefined) !== (before.awaits === undefined) ||
+  isFinal(record) !== isFinal(before)

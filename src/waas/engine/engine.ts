@@ -3,14 +3,12 @@
  * first, then said. Envelopes between nodes pass through and are never kept.
  */
 import { isDeepStrictEqual } from "node:util"
+import type { SignedStatement } from "../../approvals/approver.ts"
 import { CosignerError } from "../../errors.ts"
-import type { Log } from "../../log.ts"
-import type { Clock } from "../../tasks/ports.ts"
-import type { FromNode, Later, Report } from "../../wire/frames.ts"
+import type { Awaits, FromNode, Later, Report } from "../../wire/frames.ts"
 import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type {
-  CurveType,
   HolderGroup,
   NodeFencingToken,
   NodeReport,
@@ -20,7 +18,7 @@ import type {
   Vault,
   WaasTask,
 } from "../store/model.ts"
-import type { WaasStore } from "../store/store.ts"
+import { approvalAdded, awaited, taskOfWord } from "./approvals.ts"
 import { isLater } from "./causes.ts"
 import { type AnyRequest, missingRecord } from "./consequences.ts"
 import {
@@ -39,34 +37,18 @@ import { isNewest } from "./fencing.ts"
 import { type EnvelopeFrame, judgementOf, nodeReport, receiversOf } from "./frames.ts"
 import { GroupChanges } from "./groupChanges.ts"
 import { ReportQuota } from "./heard.ts"
-import { LiveTasks, type Windows } from "./liveTasks.ts"
+import { LiveTasks } from "./liveTasks.ts"
 import { type EngineLook, lookAt } from "./looked.ts"
-import { type Documents, endedBy, type Pace, type RelayPort } from "./ports.ts"
+import type { EngineOptions } from "./options.ts"
+import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, missing } from "./quorum.ts"
-import { Refreshes, type RefreshPace } from "./refresh.ts"
+import { Refreshes } from "./refresh.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
 import { earlierRequest, isOpen } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
 import { Turns } from "./turns.ts"
-
-export interface EngineOptions {
-  readonly store: WaasStore
-  readonly relay: RelayPort
-  readonly documents: Documents
-  readonly now: Clock
-  readonly pace: Pace
-  readonly windows: Windows
-  /** What a KeyGen request makes a key on. */
-  readonly curves: readonly CurveType[]
-  readonly organisationName: string
-  /** Tasks in work at one time; more are refused with 2026. */
-  readonly openTasks: number
-  /** Of refreshes that nodes ask for; undefined: WaaS makes none by itself. */
-  readonly refresh: RefreshPace | undefined
-  readonly log: Log
-}
 
 type TssRequestWish = Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined }
 
@@ -166,14 +148,8 @@ export class Engine {
   }
 
   /** Throws 2028. In turn with everything else that writes vaults. */
-  renameVault(vaultId: string, name: string): Promise<Vault> {
-    return this.#serially(async () => {
-      const vault = await this.#options.store.vault(vaultId)
-      if (vault === undefined) throw notFound("vault", vaultId)
-      const renamed: Vault = { ...vault, name }
-      await this.#options.store.commit([{ put: "vault", record: renamed }])
-      return renamed
-    })
+  changeVault(vaultId: string, change: (vault: Vault) => Vault): Promise<Vault> {
+    return this.#serially(() => this.#groups.changeVault(vaultId, change))
   }
 
   /**
@@ -222,6 +198,14 @@ export class Engine {
     return (await this.#options.store.signRequest(id)) ?? missingRecord(id)
   }
 
+  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006 and 60005. */
+  addApproval(request: AnyRequest, signed: SignedStatement): Promise<void> {
+    return this.#durably(async () => {
+      const { task } = taskOfWord(signed, await this.tasksOf(request))
+      await this.#live.commit([{ before: task, ...approvalAdded(task, signed, (id) => this.versions(id)) }])
+    })
+  }
+
   /** Resolves when the request has ended, when the signal fires, or when this process stops. */
   whenEnded(requestId: string, signal: AbortSignal): Promise<void> {
     return this.#endings.wait(requestId, signal)
@@ -259,12 +243,17 @@ export class Engine {
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
     if (frame.kind === "envelope") return this.#relay(nodeId, frame)
     // Only a WaaS that adopts asks for groups (waas/adopt.ts); what peers say is the relay's (waas/peerRelay.ts).
-    if (frame.kind === "groups" || frame.kind === "awaits" || frame.kind === "peer") return
+    if (frame.kind === "groups" || frame.kind === "peer") return
     if (frame.kind === "readiness") {
       this.#refreshes.told(nodeId, frame.refresh)
       return this.#durably(() => this.#live.onReadiness(nodeId, frame))
     }
-    const work = () => (frame.kind === "later" ? this.#later(nodeId, frame) : this.#report(nodeId, frame))
+    const work = () =>
+      frame.kind === "later"
+        ? this.#later(nodeId, frame)
+        : frame.kind === "awaits"
+          ? this.#awaits(nodeId, frame)
+          : this.#report(nodeId, frame)
     const isHeard = await this.#heard.inTurn(nodeId, () => this.#durably(work))
     if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
   }
@@ -346,6 +335,15 @@ export class Engine {
     const task = this.#live.get(taskId)
     if (task?.digest !== digest || !task.nodeIds.includes(nodeId)) return
     await this.#live.commit([{ before: task, ...saidLater(task, nodeId, code, this.#live.situation()) }])
+  }
+
+  async #awaits(nodeId: string, frame: Awaits): Promise<void> {
+    const task = this.#live.get(frame.taskId)
+    const isOfTask = task?.digest === frame.digest && task.nodeIds.includes(nodeId)
+    if (!isOfTask || !this.#heard.take(task.taskId, nodeId)) {
+      return this.#drop(nodeId, "what a node waits for was dropped: no such task, or said too often", frame)
+    }
+    await this.#live.commit([{ before: task, ...awaited(task, nodeId, frame) }])
   }
 
   async #report(nodeId: string, report: Report): Promise<void> {

@@ -34,6 +34,8 @@ export function frameOf(
         kind: "cancel",
         cancel,
       }))
+    case "approval":
+      return { kind: "approval", taskId, signed: send.signed }
     case "outcomeStored":
       return { kind: "outcomeStored", taskId }
     case "certificate": {

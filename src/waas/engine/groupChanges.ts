@@ -3,7 +3,7 @@
  * a time: none while a request that makes or replaces its keys is open. The caller runs them one after another.
  */
 import { ApiFailure, notFound } from "../failure.ts"
-import type { HolderGroup, WaasTask } from "../store/model.ts"
+import type { HolderGroup, Vault, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { isFinal } from "./progress.ts"
 import { isOpen, vaultWithKeys } from "./requests.ts"
@@ -55,6 +55,15 @@ export class GroupChanges {
    * A signing group becomes the main group, and the main group a signing group or Unavailable. Only records change: the
    * nodes' shares are what they were, so a group that is invalid here can still sign for whoever asks its nodes.
    */
+  /** Throws 2028. */
+  async changeVault(vaultId: string, change: (vault: Vault) => Vault): Promise<Vault> {
+    const vault = await this.#store.vault(vaultId)
+    if (vault === undefined) throw notFound("vault", vaultId)
+    const changed = change(vault)
+    await this.#store.commit([{ put: "vault", record: changed }])
+    return changed
+  }
+
   async upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
     const group = await this.atRest(groupId)
     if (group.type !== "SigningGroup" || group.status !== "Valid") {

@@ -13,6 +13,7 @@ import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
 import type { SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
+import { againTo } from "./approvals.ts"
 import { type AnyRequest, type Change, consequencesOf, isDurable, liveWrite } from "./consequences.ts"
 import type { EpochNews } from "./epochNews.ts"
 import { FairQueue } from "./fairQueue.ts"
@@ -62,6 +63,8 @@ interface LiveTasksOptions {
   readonly log: Log
 }
 
+/** Tasks of one node that wait for people, of the 256 that a node takes: nobody knows beforehand which will. */
+const MOST_WAITING = 120
 /** A queue that is full does not empty in a second. */
 const FULL_RETRY_SECONDS = 5
 /** So many tasks begin, or are asked for, before the event loop gets its turn again. */
@@ -97,7 +100,6 @@ export class LiveTasks {
     this.#nudgedMs = options.now()
   }
 
-  /** Reads back what was unfinished. */
   async load(): Promise<void> {
     for (const task of await this.#options.store.liveTasks()) {
       this.#keep(task)
@@ -149,8 +151,10 @@ export class LiveTasks {
       whyUnable: (nodeId, key) => this.health.whyUnable(nodeId, key),
       isSilent: (nodeId, sinceMs) => !this.#isTickLate && this.health.isSilent(nodeId, sinceMs),
       hasRoom: (nodeId) => {
-        const most = Math.min(windows.asked, Math.floor((this.health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2))
-        return this.loads.of(nodeId).asked < most && !this.health.isLeftAlone(nodeId)
+        const half = Math.floor((this.health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2)
+        const { asked, waiting } = this.loads.of(nodeId)
+        if (asked >= Math.min(windows.asked, half) || waiting >= Math.min(MOST_WAITING, half)) return false
+        return !this.health.isLeftAlone(nodeId)
       },
       mayRun: (nodeId) => this.loads.of(nodeId).running < windows.running,
       load: (nodeId) => this.loads.of(nodeId).asked,
@@ -294,7 +298,7 @@ export class LiveTasks {
     await this.#each((task) => {
       const steps = task.nodeIds
         .filter((id) => this.#options.relay.online(id))
-        .map((id) => cameOnline(task, id, this.situation()))
+        .map((id) => againTo(task, id) ?? cameOnline(task, id, this.situation()))
       const began = steps.find(({ record }) => record !== task)
       return began ?? { record: task, send: steps.flatMap(({ send }) => send) }
     })

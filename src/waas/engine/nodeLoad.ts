@@ -3,11 +3,13 @@ import type { WaasTask } from "../store/model.ts"
 import { hasEnded, signersOf } from "./quorum.ts"
 
 interface Counts {
+  /** Without those that wait for people, who may take a day. */
   asked: number
+  waiting: number
   running: number
 }
 
-const NONE: Readonly<Counts> = { asked: 0, running: 0 }
+const NONE: Readonly<Counts> = { asked: 0, waiting: 0, running: 0 }
 
 export class NodeLoad {
   readonly #counts = new Map<string, Counts>()
@@ -24,16 +26,16 @@ export class NodeLoad {
 
   #count(record: WaasTask | undefined, by: 1 | -1): void {
     if (record === undefined || isOver(record)) return
-    const { asked = {}, reports, state } = record
+    const { asked = {}, awaits = {}, reports, state } = record
     for (const id of new Set([...Object.keys(asked), ...Object.keys(reports)])) {
-      if (!hasEnded(reports[id])) this.#countsOf(id).asked += by
+      if (!hasEnded(reports[id])) this.#countsOf(id)[awaits[id] === undefined ? "asked" : "waiting"] += by
     }
     if (state !== "running") return
     for (const id of signersOf(record)) if (!hasEnded(reports[id])) this.#countsOf(id).running += by
   }
 
   #countsOf(nodeId: string): Counts {
-    const counts = this.#counts.get(nodeId) ?? { asked: 0, running: 0 }
+    const counts = this.#counts.get(nodeId) ?? { asked: 0, waiting: 0, running: 0 }
     this.#counts.set(nodeId, counts)
     return counts
   }

@@ -6,9 +6,11 @@
  * cancelled from anywhere before the end. A final state never changes.
  */
 import { isDeepStrictEqual } from "node:util"
+import type { Bytes } from "../../bytes.ts"
 import { CosignerError } from "../../errors.ts"
 import { MAX_ATTEMPTS, type StartTerms } from "../../wire/signed.ts"
 import type { NodeReport, WaasTask } from "../store/model.ts"
+import { settledPeople } from "./awaited.ts"
 import { causeOf, isRefusal, pauseMs, withCause } from "./causes.ts"
 import type { Judgement } from "./outcome.ts"
 import { type EndReason, endedBy } from "./ports.ts"
@@ -32,6 +34,7 @@ import { agreed } from "./versions.ts"
 export type OutgoingFrame =
   | { readonly kind: "task" | "start" | "outcomeStored" | "certificate"; readonly to: string }
   | { readonly kind: "cancel"; readonly to: string; readonly reason: string }
+  | { readonly kind: "approval"; readonly to: string; readonly signed: Bytes }
 
 export interface ProgressStep {
   readonly record: WaasTask
@@ -48,7 +51,7 @@ interface ReportArrival {
 export const isFinal = ({ state }: WaasTask): boolean =>
   state === "completed" || state === "rejected" || state === "failed" || state === "cancelled"
 
-/** Whether the engine has nothing more to do for the task: it is over, and every node knows or has been given its time. */
+/** Whether nothing more is to be done for the task: it is over, and every node knows or has been given its time. */
 export const isSettled = (record: WaasTask, nowMs: number): boolean =>
   isFinal(record) &&
   (nowMs >= record.deadlineMs || record.nodeIds.every((id) => !wasAsked(record, id) || hasEnded(record.reports[id])))
@@ -71,7 +74,8 @@ function heard(before: WaasTask, nodeId: string, report: NodeReport): WaasTask {
   const { putOff: waiting, ...rest } = before
   const { [nodeId]: _, ...others } = waiting ?? {}
   const stillWaiting = Object.keys(others).length === 0 ? {} : { putOff: others }
-  return { ...rest, ...stillWaiting, reports: { ...before.reports, [nodeId]: report } }
+  const settled = settledPeople({ ...rest, ...stillWaiting }, nodeId, report)
+  return { ...settled, reports: { ...before.reports, [nodeId]: report } }
 }
 
 /** The node takes the task up at another time: others are asked in its place. */

@@ -5,6 +5,7 @@
  */
 import { READ } from "../../tasks/report.ts"
 import type { NodeReport, TaskKey, WaasTask } from "../store/model.ts"
+import { awaitedText } from "./awaited.ts"
 import type { Pace } from "./ports.ts"
 import type { VersionsOf } from "./versions.ts"
 
@@ -85,7 +86,9 @@ function toAskOfChoice(record: WaasTask, at: Situation): readonly string[] {
   const deciding = remaining(record).filter((id) => {
     const sinceMs = asked[id]
     if (sinceMs === undefined || reports[id]?.approved === true) return false
-    const isHoped = at.nowMs < sinceMs + at.pace.slowMs && at.whyUnable(id, record.key) === undefined
+    // Whoever waits for people is not slow.
+    const isInTime = record.awaits?.[id] !== undefined || at.nowMs < sinceMs + at.pace.slowMs
+    const isHoped = isInTime && at.whyUnable(id, record.key) === undefined
     return isHoped && !at.isSilent(id, sinceMs)
   })
   const lacking = threshold - approved.length - deciding.length
@@ -141,6 +144,8 @@ export function missing(record: WaasTask, at: Pick<Situation, "whyUnable" | "onl
     const why = at.whyUnable(id, record.key)
     if (why !== undefined) return [`${id} (${why})`]
     if (report?.approved === true) return record.attempt === 0 || hasChoice(record) ? [] : [`${id} (no result)`]
+    const waits = record.awaits?.[id]
+    if (waits !== undefined) return [`${id} (waits for ${awaitedText(waits.words)})`]
     const later = record.putOff?.[id]?.code ?? ""
     if (later !== "") return [`${id} (later: ${later})`]
     return [wasAsked(record, id) ? `${id} (no approval)` : `${id} (not asked yet)`]

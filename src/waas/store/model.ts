@@ -4,6 +4,7 @@
  */
 import type { Bytes } from "../../bytes.ts"
 import type { Algorithm } from "../../mpc/session.ts"
+import type { Awaited } from "../../policy/decision.ts"
 import type { ReportStatus, TaskOutcome } from "../../wire/frames.ts"
 import type { StartTerms } from "../../wire/signed.ts"
 import type { SignatureType, SignMessage, TaskType } from "../../wire/task.ts"
@@ -18,8 +19,8 @@ export interface Organisation {
   readonly createdMs: number
 }
 
-/** What a key may do: read reads; operate signs and makes addresses too; admin changes vaults, groups and keys as well. */
-export type ApiRole = "read" | "operate" | "admin"
+/** What a key may do: read reads; approve hands over words of people as well; operate signs and makes addresses too; admin changes vaults, groups and keys as well. */
+export type ApiRole = "read" | "approve" | "operate" | "admin"
 
 export interface ApiKey {
   /** Lower-case hex: 64 digits (ed25519) or 66 (secp256k1, compressed). */
@@ -47,6 +48,8 @@ export interface Vault {
   readonly type: VaultType
   /** Empty until the main group is Valid; from then on fixed. */
   readonly rootKeys: readonly RootKey[]
+  /** The time that its signing requests get to be approved and signed; absent: that of every other request. */
+  readonly approvalDeadlineMs?: number
   readonly createdMs: number
 }
 
@@ -200,6 +203,12 @@ export interface TaskKey {
   readonly algorithm: Algorithm
 }
 
+interface AwaitedWords {
+  /** Hex. */
+  readonly epoch: string | undefined
+  readonly words: readonly Awaited[]
+}
+
 export interface WaasTask {
   readonly taskId: string
   readonly request: { readonly kind: "tss" | "sign" | "shareSign"; readonly id: string }
@@ -241,6 +250,10 @@ export interface WaasTask {
   readonly causes?: readonly string[]
   /** Of the attempt that was started last, where its suite has them: whoever is told of it again is told the same. */
   readonly terms?: StartTerms
+  /** Nodes that wait for words of people, with the epoch that statements name there. */
+  readonly awaits?: Readonly<Record<string, AwaitedWords>>
+  /** Words of people, in the order in which they came: base64 of approvals/approver.ts's form. */
+  readonly approvals?: readonly string[]
   /** Of a KeyShareSign task only. */
   readonly shareKeys?: readonly ShareKey[]
 }

@@ -14,7 +14,7 @@ const MIGRATIONS: readonly string[] = [
     name TEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     revoked_ms BIGINT,
-    role TEXT NOT NULL CHECK (role IN ('read', 'operate', 'admin')),
+    role TEXT NOT NULL CHECK (role IN ('read', 'approve', 'operate', 'admin')),
     addresses TEXT NOT NULL
   );
   CREATE TABLE vaults (

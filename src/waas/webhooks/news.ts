@@ -4,7 +4,7 @@
  */
 import { newUuid } from "../ids.ts"
 import { addressInfo, mpcVault, transaction, tssRequest, walletInfo } from "../shapes.ts"
-import type { TransactionStatus, TssRequestStatus, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
+import type { TransactionStatus, TssRequestStatus, WaasTask, WebhookEndpoint, WebhookEvent } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import type { WebhookEventType } from "./types.ts"
 
@@ -75,6 +75,8 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
         data,
       }
     }
+    case "task":
+      return wordsOn(write.record, store)
     case "wallet": {
       const { walletId, vaultId } = write.record
       const vault = await store.vault(vaultId)
@@ -95,6 +97,19 @@ async function changeOf(write: StoreWrite, store: WaasStore): Promise<Announceme
     default:
       return undefined
   }
+}
+
+/** That people are waited for, and that somebody spoke. Most tasks have neither, and cost no look. */
+async function wordsOn(task: WaasTask, store: WaasStore): Promise<Announcement | undefined> {
+  const { taskId, request, approvals = [], awaits, deadlineMs } = task
+  if (awaits === undefined && approvals.length === 0) return undefined
+  const before = await store.task(taskId)
+  const common = { data_type: "Approval", task_id: taskId, request_id: request.id, deadline_timestamp: deadlineMs }
+  if (approvals.length > (before?.approvals?.length ?? 0)) {
+    return { type: "wallets.mpc.approval.received", objectId: taskId, data: { ...common, approvals: approvals.length } }
+  }
+  if (awaits === undefined || before?.awaits !== undefined) return undefined
+  return { type: "wallets.mpc.approval.awaited", objectId: taskId, data: common }
 }
 
 const TRANSACTION_EVENTS: Readonly<Record<TransactionStatus, WebhookEventType>> = {

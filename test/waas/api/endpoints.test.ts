@@ -319,6 +319,7 @@ test("a signing request: make, get, list", async () => {
     created_timestamp: rig.clock.nowMs,
     updated_timestamp: rig.clock.nowMs,
     waiting_for: [rig.node(0), rig.node(1)].map(({ id }) => `${id} (no approval)`),
+    awaits_approval: false,
   })
   await rig.relay.settle()
   const done = (await caller.get(`${base}/sign_requests/${made.json.sign_request_id}`)).json

@@ -6,7 +6,7 @@ import type { ApiRole } from "../../../src/waas/store/model.ts"
 import { Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
-const ROLES: readonly ApiRole[] = ["read", "operate", "admin"]
+const ROLES: readonly ApiRole[] = ["read", "approve", "operate", "admin"]
 
 test("each route of the API answers 403 with 2025 to every role below its own, and to no other", async () => {
   await using rig = await Rig.open()
@@ -29,6 +29,8 @@ test("who reads cannot sign, who signs cannot change vaults, groups, keys, walle
     routes.filter((route) => route.role === role).map(({ method, path }) => `${method} ${path}`)
   expect(of("read").every((route) => route.startsWith("GET "))).toBe(true)
   expect(of("operate").filter((route) => !/sign_requests|addresses|transactions/.test(route))).toEqual([])
+  expect(of("approve").every((route) => /^POST .*_requests\/:\w+\/approvals$/.test(route))).toBe(true)
+  expect(of("approve").length).toBe(2)
   for (const route of [
     "POST /v2/wallets/mpc/vaults",
     "POST /v2/wallets/mpc/vaults/:vault_id/tss_requests",

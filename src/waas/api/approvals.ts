@@ -1,0 +1,99 @@
+/**
+ * Words of people on the tasks of a request (approvals.md 5): what an approver's own program needs to decide for itself, and where
+ * it hands over what was signed. Nothing here is proof of anything: the program reads the document, and nodes verify signatures.
+ */
+import { type Static, Type } from "@sinclair/typebox"
+import { decodeSignedStatement } from "../../approvals/approver.ts"
+import { signedFromJson, signedJson } from "../../approvals/json.ts"
+import { isUnfit, MAX_STATEMENT_BYTES, readStatement, secondsText } from "../../approvals/statement.ts"
+import type { Awaited } from "../../policy/decision.ts"
+import { wordsOf } from "../engine/approvals.ts"
+import type { AnyRequest } from "../engine/consequences.ts"
+import { ApiFailure } from "../failure.ts"
+import type { JsonObject } from "../shapes.ts"
+import type { WaasTask } from "../store/model.ts"
+import type { ApiContext } from "./context.ts"
+import { closed, type Route, route } from "./route.ts"
+
+const Base64Url = (most: number) => Type.String({ pattern: "^[A-Za-z0-9_-]+$", maxLength: Math.ceil((most * 4) / 3) })
+
+const NewApproval = closed({
+  statement: Type.String({ minLength: 1, maxLength: MAX_STATEMENT_BYTES, description: "the text that was signed" }),
+  ssh_signature: Type.Optional(Type.String({ maxLength: 4096, description: "as `ssh-keygen -Y sign` writes it" })),
+  passkey: Type.Optional(
+    closed({
+      credential_id: Base64Url(1023),
+      authenticator_data: Base64Url(1024),
+      client_data_json: Base64Url(2048),
+      signature: Base64Url(128),
+    }),
+  ),
+})
+
+/** `path` is that of one request; `find` is the request, or throws 2028. */
+export const approvalRoutes = (
+  api: ApiContext,
+  path: string,
+  find: (params: Readonly<Record<string, string>>) => Promise<AnyRequest>,
+): readonly Route[] => [
+  route({
+    method: "GET",
+    path: `${path}/approvals`,
+    summary: "The tasks of a request as people have to look at them: documents, what is waited for, what was signed",
+    handle: async ({ params }) => answerOf(await api.engine.tasksOf(await find(params))),
+  }),
+  route({
+    method: "POST",
+    path: `${path}/approvals`,
+    role: "approve",
+    summary: "Hand over what a person signed: that they ask for a task, approve or reject it",
+    body: NewApproval,
+    handle: async ({ params, body }) => {
+      const request = await find(params)
+      await api.engine.addApproval(request, signedOf(body))
+      return answerOf(await api.engine.tasksOf(request))
+    },
+  }),
+]
+
+/** Throws 2006. */
+function signedOf({ statement, ssh_signature, passkey }: Static<typeof NewApproval>) {
+  const signed = signedFromJson({
+    statement,
+    ...(ssh_signature === undefined ? {} : { ssh_signature }),
+    ...(passkey === undefined ? {} : { passkey }),
+  })
+  if (isUnfit(signed)) throw new ApiFailure(2006, `body: ${signed.problem}`)
+  return signed
+}
+
+const answerOf = (tasks: readonly WaasTask[]): JsonObject => ({ tasks: tasks.map(taskOf) })
+
+const taskOf = (task: WaasTask): JsonObject => ({
+  task_id: task.taskId,
+  // Its exact bytes: a task document is ASCII and UTF-8 JSON in one form.
+  document: Buffer.from(task.document).toString("utf8"),
+  state: task.state,
+  deadline_timestamp: task.deadlineMs,
+  awaited: Object.entries(task.awaits ?? {}).map(([nodeId, { epoch, words }]) => ({
+    tss_node_id: nodeId,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...awaitedOf(words),
+  })),
+  approvals: wordsOf(task).map(approvalOf),
+})
+
+const awaitedOf = (words: readonly Awaited[]): JsonObject => ({
+  request: words.some(({ kind }) => kind === "request"),
+  groups: words.flatMap((one) =>
+    one.kind === "approvals" ? [{ group: one.group, min: one.min, approved_by: [...one.by] }] : [],
+  ),
+})
+
+function approvalOf(word: Uint8Array): JsonObject {
+  const signed = decodeSignedStatement(word)
+  const statement = isUnfit(signed) ? signed : readStatement(signed.statement)
+  if (isUnfit(signed) || isUnfit(statement)) throw new TypeError("a word was kept that is none")
+  const { approver, decision, notAfter, nonce } = statement
+  return { approver, decision, not_after: secondsText(notAfter), nonce, ...signedJson(signed) }
+}

@@ -1,0 +1,86 @@
+/**
+ * Words of people on their way from approvers to nodes (approvals.md 5). WaaS looks at their form, so that what it carries is about a
+ * task of its own, and at nothing else: it knows no approver, and whether a word counts each node says for itself.
+ */
+import { encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
+import { type ApprovalStatement, isUnfit, readStatement } from "../../approvals/statement.ts"
+import { type Bytes, copy } from "../../bytes.ts"
+import type { Awaits } from "../../wire/frames.ts"
+import { LINK_WITH_APPROVALS } from "../../wire/versions.ts"
+import { ApiFailure } from "../failure.ts"
+import type { WaasTask } from "../store/model.ts"
+import { isFinal, type OutgoingFrame, type ProgressStep } from "./progress.ts"
+import { hasEnded, wasAsked } from "./quorum.ts"
+import type { VersionsOf } from "./versions.ts"
+
+/** Of one approver and one decision: more would be somebody who fills the list. */
+const MOST_OF_ONE = 8
+const MOST = 128
+/** Of one task, all words together. */
+const MOST_BYTES = 1024 * 1024
+
+const bytesOf = (word: string): Bytes => copy(Buffer.from(word, "base64"))
+
+/** The words of a task, as nodes read them. */
+export const wordsOf = ({ approvals = [] }: Pick<WaasTask, "approvals">): readonly Bytes[] => approvals.map(bytesOf)
+
+const sent = (record: WaasTask, to: string): readonly OutgoingFrame[] =>
+  wordsOf(record).map((signed) => ({ kind: "approval", to, signed }))
+
+/** A node waits for words: it gets those that are here. */
+export function awaited(record: WaasTask, nodeId: string, { awaited, epoch }: Awaits): ProgressStep {
+  if (isFinal(record) || hasEnded(record.reports[nodeId])) return { record, send: [] }
+  const awaits = { ...record.awaits, [nodeId]: { epoch, words: awaited } }
+  return { record: { ...record, awaits }, send: sent(record, nodeId) }
+}
+
+/** To a node that waits, what it may have missed; undefined for one that does not. */
+export const againTo = (record: WaasTask, nodeId: string): ProgressStep | undefined =>
+  record.awaits?.[nodeId] === undefined ? undefined : { record, send: sent(record, nodeId) }
+
+/** The task of a request that the word names; it is open. Throws 2006 and 60005. */
+export function taskOfWord(
+  signed: SignedStatement,
+  tasks: readonly WaasTask[],
+): { readonly task: WaasTask; readonly statement: ApprovalStatement } {
+  const statement = readStatement(signed.statement)
+  if (isUnfit(statement)) throw new ApiFailure(2006, `body.statement: ${statement.problem}`)
+  const task = tasks.find(({ taskId }) => taskId === statement.task)
+  if (task === undefined) throw new ApiFailure(2006, "body.statement: it names no task of this request")
+  if (task.digest !== statement.document) throw new ApiFailure(2006, "body.statement: it names another document")
+  if (isFinal(task)) throw new ApiFailure(60005, `the task ${task.taskId} has ended: ${task.state}`)
+  return { task, statement }
+}
+
+/** The word is kept and goes to every node that has the task. The same word again changes nothing. Throws 2006 and 2026. */
+export function approvalAdded(record: WaasTask, signed: SignedStatement, versions: VersionsOf): ProgressStep {
+  const { statement } = taskOfWord(signed, [record])
+  const word = Buffer.from(encodeSignedStatement(signed)).toString("base64")
+  const { approvals = [] } = record
+  if (approvals.includes(word)) return { record, send: [] }
+  const alike = approvals.filter((known) => {
+    const { approver, decision } = statementIn(known)
+    return approver === statement.approver && decision === statement.decision
+  })
+  if (alike.length >= MOST_OF_ONE)
+    throw new ApiFailure(2006, `${MOST_OF_ONE} such words of ${statement.approver} are here`)
+  const all = [...approvals, word]
+  const bytes = all.reduce((sum, one) => sum + (one.length / 4) * 3, 0)
+  if (all.length > MOST || bytes > MOST_BYTES) throw new ApiFailure(2006, "no more words are kept of one task")
+  const to = record.nodeIds.filter(
+    (id) => wasAsked(record, id) && !hasEnded(record.reports[id]) && versions(id).link >= LINK_WITH_APPROVALS,
+  )
+  return {
+    record: { ...record, approvals: all },
+    send: to.map((id) => ({ kind: "approval", to: id, signed: bytesOf(word) })),
+  }
+}
+
+function statementIn(word: string): Pick<ApprovalStatement, "approver" | "decision"> {
+  // u32 length and statement come first (approvals/approver.ts).
+  const bytes = bytesOf(word)
+  const length = new DataView(bytes.buffer).getUint32(0)
+  const statement = readStatement(bytes.subarray(4, 4 + length))
+  if (isUnfit(statement)) throw new TypeError("a word was kept that is none")
+  return statement
+}

@@ -1,0 +1,25 @@
+/** What an engine is made of, and for. */
+import type { Log } from "../../log.ts"
+import type { Clock } from "../../tasks/ports.ts"
+import type { CurveType } from "../store/model.ts"
+import type { WaasStore } from "../store/store.ts"
+import type { Windows } from "./liveTasks.ts"
+import type { Documents, Pace, RelayPort } from "./ports.ts"
+import type { RefreshPace } from "./refresh.ts"
+
+export interface EngineOptions {
+  readonly store: WaasStore
+  readonly relay: RelayPort
+  readonly documents: Documents
+  readonly now: Clock
+  readonly pace: Pace
+  readonly windows: Windows
+  /** What a KeyGen request makes a key on. */
+  readonly curves: readonly CurveType[]
+  readonly organisationName: string
+  /** Tasks in work at one time; more are refused with 2026. */
+  readonly openTasks: number
+  /** Of refreshes that nodes ask for; undefined: WaaS makes none by itself. */
+  readonly refresh: RefreshPace | undefined
+  readonly log: Log
+}
