@@ -63,6 +63,7 @@ export async function scannedDeployment(count: number, { toml, words }: Scanned 
       logLevel: "trace",
       inFront,
       toml: (node) => surveillance.configure(node, toml?.(node, surveillance) ?? ""),
+      waas: (toml) => surveillance.configureWaas(toml),
     })
     set.nodes.forEach(openCheaply)
     const deployment = surveillance.over(set)

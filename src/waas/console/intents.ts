@@ -19,8 +19,8 @@ export interface KnownChain {
   readonly coinType: number
 }
 
-/** Base64 digits of one task's document. Nodes read longer ones. */
-export const MOST_DOCUMENT = 256 * 1024
+/** Bytes of one task's document. Nodes read longer ones. */
+export const MOST_DOCUMENT = 192 * 1024
 const MOST_INTENTS = 8
 const MOST_TEXT = 4096
 

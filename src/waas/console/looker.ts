@@ -209,7 +209,5 @@ function asNow(kinded: KindedRequest, tasks: readonly WaasTask[]): KindedRequest
   return isOpen(now.status) ? { kind: "sign", request: now } : kinded
 }
 
-function documentText({ document }: WaasTask): string {
-  const text = Buffer.from(document).toString("base64")
-  return text.length > MOST_DOCUMENT ? "" : text
-}
+const documentText = ({ document }: WaasTask): string =>
+  document.length > MOST_DOCUMENT ? "" : Buffer.from(document).toString("base64")

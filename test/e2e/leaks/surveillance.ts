@@ -21,6 +21,8 @@ export interface Surveillance {
   inFront(url: string): string
   /** The configuration of a node with a status port, and an InfluxDB unless it has one; plants their secrets. */
   configure(node: DeployedNode, toml: string): string
+  /** The configuration of WaaS with its console, whose token is planted. */
+  configureWaas(toml: string): string
   /** The bearer token of a node's status port, which is `status.sock` in its folder. */
   tokenOf(node: DeployedNode): string
   /** The process of a node that was started last. */
@@ -43,6 +45,7 @@ const EVERY_MS = 1_000
 /** Asked once; the others change. */
 const FIXED_PAGES = ["/", "/openapi.json"]
 const PAGES = Object.values(ROUTES).map(({ path }) => path)
+const CONSOLE = ["/", "/overview", "/vaults?limit=100", "/requests?limit=100"]
 
 /** Where the secrets of a deployment belong. Nothing else is an exception, in any test. */
 export const AT_HOME: readonly Exception[] = [
@@ -126,10 +129,29 @@ export function openSurveillance(dir: string): Surveillance {
     asked.add(node.name)
   }
 
+  let consoleToken = ""
+  /** Everything that the console of WaaS answers. */
+  async function askConsole(): Promise<void> {
+    const socket = join(dir, "waas", "console.sock")
+    if (!existsSync(socket)) return
+    for (const path of CONSOLE) {
+      try {
+        const answer = await fetch(`http://waas${path}`, {
+          unix: socket,
+          headers: { authorization: `Bearer ${consoleToken}` },
+          signal: AbortSignal.timeout(2_000),
+        })
+        leakScanner.hear("status", `waas ${path}`, `${answer.status}\n${await answer.text()}\n`)
+      } catch {
+        return // it has just ended, or was killed
+      }
+    }
+  }
+
   let round: Promise<unknown> = Promise.resolve()
   const look = (): void => {
     for (const node of live.values()) databases.copy(node.name, node.dir)
-    round = Promise.all([...live.values()].map(ask))
+    round = Promise.all([...[...live.values()].map(ask), askConsole()])
   }
   const timer = setInterval(look, EVERY_MS)
 
@@ -176,6 +198,12 @@ export function openSurveillance(dir: string): Surveillance {
       }
       return `\n${tables.join("\n")}\n`
     },
+    configureWaas(toml) {
+      consoleToken = plant("token of the console", "waas/console.token")
+      writeFileSync(join(dir, "waas", "console.token"), `${consoleToken}\n`, { mode: 0o600 })
+      const table = "[waas.console]\n"
+      return toml.replace(table, `${table}enable = true\nlisten = "unix:waas/console.sock"\n`)
+    },
     tokenOf: ({ name }) => tokens.get(name) ?? "",
     actorOf(node) {
       const actor = actors.get(node.name)
@@ -200,7 +228,7 @@ export function openSurveillance(dir: string): Surveillance {
         },
         async endAll() {
           const ending = [...live.values()]
-          await beforeTheEnd(ending)
+          await Promise.all([beforeTheEnd(ending), askConsole()])
           await deployment.endAll()
           afterTheEnd(ending)
         },
@@ -249,6 +277,7 @@ const knownOf = (nodes: readonly DeployedNode[]) => {
     { channel: "file", what: "a node in the database of WaaS", text: id },
     { channel: "status", what: "a node's status", text: `"node_id":"${id}"` },
     { channel: "status", what: "Prometheus text", text: "# TYPE cosigner_build_info gauge" },
+    { channel: "status", what: "the console of WaaS", text: '"nodes_left_out":0' },
     { channel: "influx", what: "a measurement", text: "cosigner_build_info," },
     { channel: "rest", what: "an answer", text: `"tss_node_id":"${id}"` },
     { channel: "frames", what: "a task", text: id },
