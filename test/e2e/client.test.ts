@@ -149,6 +149,13 @@ test("profile, vault, group, keys, a message and a transaction, each verified; r
   expect(signed).toMatchObject({ status: "Completed", verified: true, text: [expect.stringContaining(message)] })
   expect(await recoverMessageAddress({ message, signature: signatureOf(signed) })).toBe(account)
 
+  // one word to look for: the request's id stands in the log of WaaS, and in that of each node that signed
+  const id = String(signed["sign_request_id"])
+  const telling = [...new Bun.Glob("logs/*.log").scanSync({ cwd: it.deployment.dir })].filter((log) =>
+    readFileSync(join(it.deployment.dir, log), "utf8").includes(id),
+  )
+  expect(telling.sort()).toEqual(["logs/node1.log", "logs/node2.log", "logs/waas.log"])
+
   const raw = serializeTransaction({
     ...{ type: "eip1559", chainId: 1, nonce: 7, to: account, value: parseEther("0.5") },
     ...{ gas: 21_000n, maxFeePerGas: 10n ** 9n, maxPriorityFeePerGas: 0n },

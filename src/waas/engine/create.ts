@@ -89,6 +89,13 @@ export interface SignWish {
   readonly beside?: readonly StoreWrite[]
 }
 
+/**
+ * One word to look for everywhere: a request's first task has the request's own id, further ones the same with -2, -3 behind it. So
+ * the answers of WaaS, its log, those of the nodes, events and callback requests all hold it.
+ */
+const taskIdsOf = (requestId: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => (index === 0 ? requestId : `${requestId}-${index + 1}`))
+
 /** One task per curve, for all nodes of the group; of a reshare for those that deal besides. */
 export async function makeTssRequest(
   wish: TssWish,
@@ -96,15 +103,16 @@ export async function makeTssRequest(
 ): Promise<{ readonly request: TssRequest; readonly tasks: readonly WaasTask[] }> {
   const { vault, group, from } = wish
   const nowMs = by.now()
+  const tssRequestId = newTssRequestId(nowMs)
   const request: TssRequest = {
-    tssRequestId: newTssRequestId(nowMs),
+    tssRequestId,
     vaultId: vault.vaultId,
     type: from?.type ?? "KeyGen",
     ...(from && { source: { groupId: from.group.groupId, nodeIds: from.dealers } }),
     targetGroupId: group.groupId,
     status: "PendingKeyHolderConfirmation",
     description: wish.description,
-    taskIds: (from?.shareGroups ?? wish.curves).map(newUuid),
+    taskIds: taskIdsOf(tssRequestId, (from?.shareGroups ?? wish.curves).length),
     code: "",
     reason: "",
     createdMs: nowMs,
@@ -178,8 +186,9 @@ export async function makeSignRequest(
   const shareGroup = group.shareGroups.find(({ curve }) => curve === wish.curve)
   if (shareGroup === undefined) throw new ApiFailure(30032, `the group ${group.groupId} has no key on ${wish.curve}`)
   const batches = batchesOf(wish.messages, wish.payloads, BATCH)
+  const signRequestId = wish.signRequestId ?? newUuid()
   const request: SignRequest = {
-    signRequestId: wish.signRequestId ?? newUuid(),
+    signRequestId,
     requestId: wish.requestId,
     fingerprint: wish.fingerprint,
     vaultId: vault.vaultId,
@@ -190,7 +199,7 @@ export async function makeSignRequest(
     messages: wish.messages,
     status: "Initializing",
     description: wish.description,
-    taskIds: batches.map(newUuid),
+    taskIds: taskIdsOf(signRequestId, batches.length),
     code: "",
     reason: "",
     createdMs: nowMs,
@@ -250,7 +259,7 @@ export async function makeShareSignRequest(
   const nowMs = by.now()
   const taskId = newUuid()
   const request: ShareSignRequest = {
-    shareSignRequestId: newUuid(),
+    shareSignRequestId: taskId,
     vaultId: vault.vaultId,
     groupId: group.groupId,
     nodeId,

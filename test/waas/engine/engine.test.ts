@@ -90,7 +90,7 @@ test("33 messages become two tasks, in order, and one of them failing fails the 
   }))
   const of = { curve: "SECP256K1", signatureType: 1, messages } as const
   const request = await rig.sign(made, of)
-  expect(request.taskIds.length).toBe(2)
+  expect(request.taskIds).toEqual([request.signRequestId, `${request.signRequestId}-2`])
   await rig.relay.settle()
   const tasks = await rig.engine.tasksOf(await rig.signed(request))
   const paths = tasks.flatMap(({ outcome }) =>
