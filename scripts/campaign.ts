@@ -1,62 +1,14 @@
 /**
- * `npm run campaign -- NAME --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long; `all` runs
- * each for so long. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
+ * `npm run campaign -- NAME... --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long each; `all` is
+ * every kind. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
  * sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
 import type { DemoVault } from "../src/kit/demo/keys.ts"
+import { CAMPAIGNS, type Draw } from "./campaign/faults.ts"
 import { Fleet } from "./campaign/fleet.ts"
 import { answerNow, type Signed, signed } from "./campaign/load.ts"
 import { buildBinary } from "./toolchain.ts"
-
-/** Uniform in [0, 1). */
-type Draw = () => number
-
-interface Campaign {
-  readonly what: string
-  /** Requests under way at one time. */
-  readonly atOnce: number
-  /** One fault; how many there were. */
-  readonly fault: (fleet: Fleet, draw: Draw) => Promise<number>
-}
-
-const between = (draw: Draw, least: number, most: number): number => Math.round(least + draw() * (most - least))
-const oneOf = (draw: Draw, names: readonly string[]): string => names[Math.floor(draw() * names.length)] ?? "waas"
-
-const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
-  kill: {
-    what: "kill -9 of a random process, WaaS among them",
-    atOnce: 4,
-    async fault(fleet, draw) {
-      await Bun.sleep(between(draw, 0, 1_500))
-      return Number(await fleet.restart(oneOf(draw, fleet.names), "SIGKILL"))
-    },
-  },
-  stop: {
-    what: "SIGSTOP of a random process for up to six seconds",
-    atOnce: 4,
-    async fault(fleet, draw) {
-      await Bun.sleep(between(draw, 0, 1_000))
-      return Number(await fleet.pause(oneOf(draw, fleet.names), between(draw, 100, 6_000)))
-    },
-  },
-  restart: {
-    what: "orderly restarts of a random node",
-    atOnce: 4,
-    async fault(fleet, draw) {
-      await Bun.sleep(between(draw, 0, 1_500))
-      return Number(await fleet.restart(oneOf(draw, fleet.names.slice(1)), "SIGTERM"))
-    },
-  },
-  backlog: {
-    what: "far more requests at one time than nodes take, and no other fault",
-    atOnce: 400,
-    async fault() {
-      await Bun.sleep(1_000)
-      return 0
-    },
-  },
-}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,10 +17,9 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
   },
 })
-const [asked = ""] = positionals
-const names = asked === "all" ? Object.keys(CAMPAIGNS) : [asked]
+const names = positionals.includes("all") ? Object.keys(CAMPAIGNS) : positionals
 const minutes = Number(values.minutes)
-if (names.some((name) => CAMPAIGNS[name] === undefined) || !(minutes > 0 && minutes <= 1_440)) {
+if (names.length === 0 || names.some((name) => CAMPAIGNS[name] === undefined) || !(minutes > 0 && minutes <= 1_440)) {
   console.error(`npm run campaign -- ${[...Object.keys(CAMPAIGNS), "all"].join("|")} --minutes N [--seed S]`)
   process.exit(2)
 }
@@ -89,7 +40,10 @@ process.exit(isSound ? 0 : 1)
 async function run(name: string): Promise<Readonly<Record<string, string | number>>> {
   const campaign = CAMPAIGNS[name]
   if (campaign === undefined) throw new RangeError("it was looked up")
+  const missing = campaign.missing?.()
+  if (missing !== undefined) return { campaign: name, what: `left out: ${missing}` }
   const draw = drawFrom(Number(values.seed))
+  const back = await campaign.prepare?.(fleet)
   const end = performance.now() + minutes * 60_000
   const isOver = (): boolean => performance.now() >= end
   const all: Signed[] = []
@@ -101,6 +55,7 @@ async function run(name: string): Promise<Readonly<Record<string, string | numbe
     while (!isOver()) faults += await campaign.fault(fleet, draw)
   })()
   await Promise.all([...Array.from({ length: campaign.atOnce }, (_, index) => worker(index)), faulting])
+  await back?.()
   const unfinished = all.filter(({ status }) => status !== "Completed")
   for (const { id, status, reason } of unfinished) console.error(`${name}: ${id} ${status} ${reason}`)
   const changed = await changedAnswers(all, vault)

@@ -1,6 +1,6 @@
 /** One WaaS and three nodes of the compiled binary on the loopback, each of which can be killed, stopped and started again. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
@@ -10,11 +10,24 @@ import { type Client, createClient } from "../../src/waas/client.ts"
 import { freePort } from "../../test/support/freePort.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
-import { binary } from "../toolchain.ts"
+import { binary, root } from "../toolchain.ts"
+import { Wire } from "./wire.ts"
 
-const program = { words: [binary] }
+/** So that a limit on the size of its files is an error of its writes, and not its end (setrlimit(2)). */
+const program = { words: ["bash", "-c", 'trap "" XFSZ; exec "$0" "$@"', binary] }
 const READY_MS = 60_000
 const LIMITS = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
+
+/** WaaS from source, whose clock can be set. */
+const withClock = (file: string) => ({
+  words: [
+    "bash",
+    "-c",
+    `export CAMPAIGN_CLOCK='${file}'; exec "$0" "$@"`,
+    process.execPath,
+    ...["--preload", join(import.meta.dir, "fakeClock.ts"), join(root, "src", "main.ts")],
+  ],
+})
 
 /** A process of the fleet by its name: waas, node1, node2, node3. */
 export class Fleet implements AsyncDisposable {
@@ -25,12 +38,22 @@ export class Fleet implements AsyncDisposable {
   readonly #busy = new Set<string>()
   readonly nodes: readonly UnguardedNode[]
   readonly client: Client
+  /** From each node to WaaS. */
+  readonly wires: ReadonlyMap<string, Wire>
+  #isClockOurs = false
 
-  private constructor(dir: string, listen: string, nodes: readonly UnguardedNode[], client: Client) {
-    this.#dir = dir
-    this.#listen = listen
-    this.nodes = nodes
-    this.client = client
+  private constructor(parts: {
+    readonly dir: string
+    readonly listen: string
+    readonly nodes: readonly UnguardedNode[]
+    readonly client: Client
+    readonly wires: ReadonlyMap<string, Wire>
+  }) {
+    this.#dir = parts.dir
+    this.#listen = parts.listen
+    this.nodes = parts.nodes
+    this.client = parts.client
+    this.wires = parts.wires
   }
 
   static async start(): Promise<{ readonly fleet: Fleet; readonly vault: DemoVault }> {
@@ -41,10 +64,15 @@ export class Fleet implements AsyncDisposable {
     const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", "waas", "--json"], dir))
     const apiKeySecret = fromHex(text(key, "secret"))
     if (apiKeySecret === undefined) throw new Error("an API key is hex")
-    const listen = `127.0.0.1:${freePort()}`
+    const port = freePort()
+    const listen = `127.0.0.1:${port}`
     const names = ["node1", "node2", "node3"]
+    const wires = new Map<string, Wire>()
+    for (const name of names) wires.set(name, await Wire.start(() => port))
     const nodes = await Promise.all(
-      names.map((name) => makeUnguardedNode(program, dir, name, listen, text(made, "public_key"))),
+      names.map((name) =>
+        makeUnguardedNode(program, dir, name, `127.0.0.1:${wires.get(name)?.port}`, text(made, "public_key")),
+      ),
     )
     const client = createClient({
       baseUrl: `http://${listen}`,
@@ -52,7 +80,7 @@ export class Fleet implements AsyncDisposable {
       apiKeySecret: Secret.take(apiKeySecret),
       responseKey: text(made, "response_key"),
     })
-    const fleet = new Fleet(dir, listen, nodes, client)
+    const fleet = new Fleet({ dir, listen, nodes, client, wires })
     await fleet.begin("waas")
     const bound = await makeVault(fleet, nodes, 2)
     await Promise.all(names.map((name) => fleet.begin(name)))
@@ -69,7 +97,8 @@ export class Fleet implements AsyncDisposable {
       ? ["start", "--key-file", ".password"]
       : ["waas", "start", "--dir", "waas", "--listen", this.#listen]
     const log = join(this.#dir, "logs", `${name}.log`)
-    const actor = startActor(program, name, args, node?.dir ?? this.#dir, log)
+    const starts = node === undefined && this.#isClockOurs ? withClock(this.#clockFile) : program
+    const actor = startActor(starts, name, args, node?.dir ?? this.#dir, log)
     this.#actors.set(name, actor)
     const ready = node ? "Start to register service" : "WaaS listening on "
     // A node whose WaaS is away meanwhile has started all the same.
@@ -95,6 +124,59 @@ export class Fleet implements AsyncDisposable {
     })
   }
 
+  /**
+   * No file of it can become longer (a full disk), or be written at all beyond its first page (as on one that is read-only), for so
+   * long. True if it was done.
+   */
+  async fillDisk(name: string, how: "full" | "read-only", ms: number): Promise<boolean> {
+    return this.#alone(name, async () => {
+      const pid = this.#actors.get(name)?.pid
+      if (pid === undefined) return
+      const node = this.nodes.find((one) => one.name === name)
+      const database = node === undefined ? join(this.#dir, "waas", "waas.db") : join(node.dir, "db", "secrets.db")
+      const limit = (bytes: string) => Bun.spawn(["prlimit", "--pid", String(pid), `--fsize=${bytes}:`]).exited
+      await limit(how === "full" ? String(statSync(database).size) : "4096")
+      await Bun.sleep(ms)
+      await limit("unlimited")
+    })
+  }
+
+  get #clockFile(): string {
+    return join(this.#dir, "clock")
+  }
+
+  /** WaaS starts again with a clock that can be set, until the result is called. */
+  async takeClock(): Promise<() => Promise<void>> {
+    this.setClock(0)
+    this.#isClockOurs = true
+    await this.restart("waas", "SIGTERM")
+    return async () => {
+      this.#isClockOurs = false
+      await this.restart("waas", "SIGTERM")
+    }
+  }
+
+  setClock(offsetMs: number): void {
+    writeFileSync(`${this.#clockFile}.new`, String(offsetMs))
+    renameSync(`${this.#clockFile}.new`, this.#clockFile)
+  }
+
+  /** Every node starts again with that behind its configuration, until the result is called. */
+  async configure(toml: (dir: string) => string): Promise<() => Promise<void>> {
+    const before = this.nodes.map(({ dir, name }) => {
+      const file = join(dir, "configs", "cosigner.toml")
+      return { file, name, text: readFileSync(file, "utf8") }
+    })
+    const again = async (make: (text: string, file: string) => string): Promise<void> => {
+      for (const { file, name, text } of before) {
+        writeFileSync(file, make(text, file), { mode: 0o600 })
+        await this.restart(name, "SIGTERM")
+      }
+    }
+    await again((text, file) => `${text}\n${toml(dirname(file))}\n`)
+    return () => again((text) => text)
+  }
+
   async #alone(name: string, work: () => Promise<void>): Promise<boolean> {
     if (this.#busy.has(name)) return false
     this.#busy.add(name)
@@ -110,6 +192,7 @@ export class Fleet implements AsyncDisposable {
     const last = (name: string) => Number(name === "waas")
     const all = [...this.#actors].sort(([a], [b]) => last(a) - last(b))
     for (const [, actor] of all) await actor.end("SIGTERM")
+    for (const wire of this.wires.values()) await wire[Symbol.asyncDispose]()
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }

@@ -56,7 +56,8 @@ async function persistently<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
     } catch (error) {
-      const isBusy = isCode(error, "E-WAA-012") && error.data.status === 429
+      // 500: its disk takes nothing just now. The request has an id, so that it is asked once.
+      const isBusy = isCode(error, "E-WAA-012") && (error.data.status === 429 || error.data.status === 500)
       if (!(isBusy || isCode(error, "E-WAA-013")) || performance.now() > end) throw error
       await Bun.sleep(100)
     }

@@ -17,7 +17,7 @@ import { checkLocks } from "./checks.ts"
 import { retireByCheckups } from "./checkups.ts"
 import { unlessSigned } from "./endings.ts"
 import { TaskExecution } from "./execution.ts"
-import { releaseRefusal } from "./hold.ts"
+import { holdRefusal } from "./hold.ts"
 import { certified } from "./kinds.ts"
 import { refuse } from "./plan.ts"
 import type { TaskPorts, TaskRecord } from "./ports.ts"
@@ -49,6 +49,9 @@ const TELL_AGAIN_MS = 2_000
 
 /** Documents of tasks in work, all together. */
 const MAX_OPEN_BYTES = 64 * 1024 * 1024
+
+/** What is no word against a task: approvals that have yet to come, a clock that is off. */
+const NOT_NOW: readonly string[] = ["E-APR-004", "E-TSK-045"]
 
 /** A task that is being decided before it is claimed. */
 interface PendingDecision {
@@ -188,7 +191,7 @@ class Runner implements TaskRunner {
   #isUnwelcome(task: Task, signed: SignedDocument, digest: string): boolean {
     const { limits, now } = this.#ports
     const tried = this.#pending.get(task.task_id)
-    const held = releaseRefusal(task, this.#ports)
+    const held = holdRefusal(task, this.#ports)
     if (tried !== undefined) {
       if (tried.digest !== digest) this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     } else if (this.#stopping) {
@@ -241,7 +244,7 @@ class Runner implements TaskRunner {
         done()
         if (this.#stopping) return // WaaS asks again after the next start
         if ("action" in answer && answer.action === "approve") this.#claim(task, signed, digest, answer)
-        else if (answer.code === "E-APR-004") this.#later(task, digest, answer)
+        else if (NOT_NOW.includes(answer.code)) this.#later(task, digest, answer)
         else this.#refuseUnclaimed(task, digest, answer)
       })
       .catch((error: unknown) => {

@@ -18,13 +18,15 @@ test("the limit is readiness's, and the error of measurement is on top", () => {
   ])
 })
 
-test("30 s off: a new task is not approved, and no callback server is asked", async () => {
+test("30 s off: a new task is put off, nothing is kept of it, and it is taken up once the clock is right", async () => {
   const { w, tasks } = setUp()
   w.clockOff = OFF
   ask(tasks, keysign(w))
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", code: "E-TSK-045" })
+  expect([w.asked.length, w.sessions.length, w.records.size]).toEqual([0, 0, 0])
+  w.clockOff = undefined
+  ask(tasks, keysign(w))
   expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
-  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-045", approved: false })
-  expect([w.asked.length, w.sessions.length]).toEqual([0, 0])
 })
 
 test("nor where the clock went wrong while the callback servers were asked", async () => {
