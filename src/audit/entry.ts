@@ -56,7 +56,7 @@ export interface AuditLeaf extends AuditEntry {
 /** The version of the document. */
 const VERSION = 1
 /** Of a whole leaf. */
-export const MAX_LEAF = 3072
+export const MAX_LEAF = 2816
 const MAX_TEXT = 1024
 const MAX_ITEMS = 64
 

@@ -11,7 +11,7 @@ import { toHex, utf8 } from "../bytes.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { readLeaves, writeExport, writeNewBytes } from "../jobs/auditExport.ts"
-import { logSigners, signedNow } from "../jobs/auditSigner.ts"
+import { checkpointsNow, logSigners } from "../jobs/auditSigner.ts"
 import type { AuditLog } from "../store/auditLog.ts"
 import { keyOf, moment, onFiles, time, verifiedExport, withStore } from "./auditFiles.ts"
 import { command, flag, list, refuse, required, value, valueOr } from "./command.ts"
@@ -48,16 +48,19 @@ export const exportLog = command({
     if (existsSync(dir) && (!statSync(dir).isDirectory() || readdirSync(dir).length > 0)) {
       throw new CosignerError("E-AUD-003", { path: dir })
     }
-    const { signed, written } = await withStore(base, (store) => {
-      const signed = signedNow(store, logSigners(store))
+    const { signed, cosigned, written } = await withStore(base, (store) => {
+      const checkpoints = checkpointsNow(store, logSigners(store))
       const since = base.options.since === undefined ? 0 : firstSince(store.audit, base.options.since)
-      const written = onFiles(dir, () => writeExport(store.audit, dir, { signed, cosigned: undefined }, since))
-      return { signed, written }
+      const written = onFiles(dir, () => writeExport(store.audit, dir, checkpoints, since))
+      return { ...checkpoints, written }
     })
     const { origin, size, root } = signed.checkpoint
     base.out.result({ dir, origin, size, root: toHex(root), leaves: written }, [
       `Exported: ${dir}`,
       `Log: ${origin}, ${size} leaves, root ${toHex(root)}`,
+      cosigned === undefined
+        ? "Cosigned: as it is, or by nobody"
+        : `Cosigned: the first ${cosigned.checkpoint.size} leaves`,
       ...(written === size ? [] : [`Leaves in it: the last ${written}`]),
     ])
     return EXIT.ok
@@ -151,10 +154,11 @@ export const prove = command({
     const { task } = base.args
     const { dir } = base.options
     const files = await withStore(base, (store) => {
-      const signed = signedNow(store, logSigners(store))
+      const { signed: newest, cosigned } = checkpointsNow(store, logSigners(store))
       const proofs = provable(store.audit, task)
       if (proofs.length === 0) throw new CosignerError("E-AUD-006", { task })
       return proofs.map(({ leaf, index, kind }) => {
+        const signed = cosigned !== undefined && index < cosigned.checkpoint.size ? cosigned : newest
         const path = inclusionProof(index, signed.checkpoint.size, store.audit.subtree)
         const file = join(dir, `${task.replaceAll(/[^\w-]/g, "_")}-${index}-${kind}.tlog-proof`)
         onFiles(file, () => writeNewBytes(file, utf8(proofText({ leaf, index, path, signed }))))

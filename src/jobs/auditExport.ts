@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto"
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { SignedCheckpoint } from "../audit/checkpoint.ts"
 import { type AuditLeaf, parseLeaf } from "../audit/entry.ts"
 import { CHECKPOINT, COSIGNED, type ExportReader, LEAVES, linesOf } from "../audit/exported.ts"
 import { noteText } from "../audit/note.ts"
@@ -10,17 +9,13 @@ import { bundleOf, TILE_WIDTH, type Tile, tilePath, tilesOf } from "../audit/til
 import { type Bytes, copy, utf8 } from "../bytes.ts"
 import { makeFolder, NewFile, nameNew } from "../files.ts"
 import type { AuditLog } from "../store/auditLog.ts"
-
-interface ExportedCheckpoints {
-  readonly signed: SignedCheckpoint
-  readonly cosigned: SignedCheckpoint | undefined
-}
+import type { ShownCheckpoints } from "./auditSigner.ts"
 
 /** Writes all files but the leaves before `since`. Returns the number of leaves written. */
 export function writeExport(
   audit: AuditLog,
   folder: string,
-  { signed, cosigned }: ExportedCheckpoints,
+  { signed, cosigned }: ShownCheckpoints,
   since: number,
 ): number {
   const { size } = signed.checkpoint

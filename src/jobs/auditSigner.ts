@@ -1,6 +1,7 @@
 /** The log of this node as others know it: its name and keys, its checkpoints. The log's key is its own; the name is the node's (audit.md 3). */
-import { type Checkpoint, checkpointText, originOf, type SignedCheckpoint } from "../audit/checkpoint.ts"
+import { type Checkpoint, checkpointText, originOf, parseSigned, type SignedCheckpoint } from "../audit/checkpoint.ts"
 import { type NoteSigner, noteSigner } from "../audit/note.ts"
+import { equal } from "../bytes.ts"
 import { H } from "../crypto/frame.ts"
 import { CosignerError } from "../errors.ts"
 import { identityOf } from "../mpc/envelope.ts"
@@ -42,4 +43,29 @@ export function signedNow(
   const checkpoint: Checkpoint = { origin: originOf(log.key.name, incarnation), size: audit.size, root: audit.root }
   const text = checkpointText(checkpoint)
   return { checkpoint, note: { text, signatures: [log.sign(text, 0)] } }
+}
+
+export interface ShownCheckpoints {
+  /** Of the log as it is; the cosigned one, where that is it. */
+  readonly signed: SignedCheckpoint
+  /** The newest that others have cosigned, where it is an earlier one. */
+  readonly cosigned: SignedCheckpoint | undefined
+}
+
+/** What others are shown of the log. */
+export function checkpointsNow(
+  store: Pick<Store, "audit" | "incarnation" | "witnessing">,
+  signers: LogSigners,
+): ShownCheckpoints {
+  const signed = signedNow(store, signers)
+  const cosigned = parseSigned(store.witnessing.cosigned ?? "")
+  const { origin, size } = signed.checkpoint
+  // One of an earlier incarnation, or of a log in doubt, is of another log.
+  const isOurs =
+    cosigned !== undefined &&
+    cosigned.checkpoint.origin === origin &&
+    cosigned.checkpoint.size <= size &&
+    equal(store.audit.rootAt(cosigned.checkpoint.size), cosigned.checkpoint.root)
+  if (!isOurs) return { signed, cosigned: undefined }
+  return cosigned.checkpoint.size === size ? { signed: cosigned, cosigned: undefined } : { signed, cosigned }
 }

@@ -21,7 +21,7 @@ import {
   witnessNo,
 } from "./world.ts"
 
-const MUTATIONS = process.env["COSIGNER_LONG"] === "1" ? 10_000 : 400
+const MUTATIONS = process.env["COSIGNER_LONG"] === "1" ? 10_000 : 250
 const WITNESSES = [witnessNo(1), witnessNo(2)]
 const OPTIONS = { key: LOG.key, witnesses: WITNESSES.map(({ key }) => key), isPartial: false }
 

@@ -2,7 +2,7 @@
 import { type Checkpoint, checkpointText } from "../../src/audit/checkpoint.ts"
 import { leafBytes } from "../../src/audit/entry.ts"
 import { CHECKPOINT, COSIGNED, type ExportReader, LEAVES, linesOf } from "../../src/audit/exported.ts"
-import { frontierOf, leafHash, rangeRoot, rootOf } from "../../src/audit/merkle.ts"
+import { frontierOf, leafHash, nodeHash, rangeRoot, rootOf } from "../../src/audit/merkle.ts"
 import { type NoteSigner, noteSigner, noteText } from "../../src/audit/note.ts"
 import { bundleOf, TILE_WIDTH, tilePath, tilesOf } from "../../src/audit/tiles.ts"
 import { type Bytes, concat, utf8 } from "../../src/bytes.ts"
@@ -18,10 +18,20 @@ export const leafNo = (seq: number, words = "x"): Bytes =>
 export const leaves = (count: number, words?: string): readonly Bytes[] =>
   Array.from({ length: count }, (_, seq) => leafNo(seq, words))
 
+/** Roots of complete subtrees; of one that is not, as far as it goes. */
 export const subtreesOf = (all: readonly Bytes[]) => {
-  const hashes = all.map(leafHash)
-  return (level: number, index: number): Bytes =>
-    rootOf(frontierOf(hashes.slice(index * 2 ** level, (index + 1) * 2 ** level)))
+  const rows: (readonly Bytes[])[] = [all.map(leafHash)]
+  const row = (level: number): readonly Bytes[] => {
+    const known = rows[level]
+    if (known !== undefined) return known
+    const below = row(level - 1)
+    const made = Array.from({ length: Math.floor(below.length / 2) }, (_, i) =>
+      nodeHash(below[2 * i] ?? utf8(""), below[2 * i + 1] ?? utf8("")),
+    )
+    rows[level] = made
+    return made
+  }
+  return (level: number, index: number): Bytes => row(level)[index] ?? utf8("")
 }
 
 interface SignOptions {
