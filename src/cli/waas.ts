@@ -1,10 +1,12 @@
 /** `cosigner waas init|info|start`: the coordinator's folder, and the process that serves it. */
 import { EXIT } from "../errors/entry.ts"
+import { isCode } from "../errors.ts"
 import { makeApart, repeatWaasBackups } from "../jobs/waasBackups.ts"
 import { LEVELS, type Log } from "../log.ts"
 import { lostLines } from "../logging.ts"
 import { LAST_WORDS_MS, waitingStream } from "../logStream.ts"
 import { formatLine, textLog } from "../logText.ts"
+import { sleep } from "../sleep.ts"
 import { readConfig, type WaasConfig } from "../waas/config.ts"
 import { filesIn, type WaasFiles } from "../waas/files.ts"
 import { waasInfo, waasInit } from "../waas/keys.ts"
@@ -68,7 +70,9 @@ export const start = command({
       const config = readConfig(files, options.listen)
       let backups: Promise<void> | undefined
       for (;;) {
-        const waas = await startWaas(config, files, log, stopping.signal)
+        const start = () => startWaas(config, files, log, stopping.signal)
+        // Once it has served, it comes back by itself, whatever its database does meanwhile.
+        const waas = await (backups === undefined ? start() : persistently(start, log, stopping.signal))
         if (waas === undefined) break
         backups ??= scheduled(config, files, log, stopping.signal)
         log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
@@ -86,6 +90,22 @@ export const start = command({
     }
   },
 })
+
+const RETRY_MS = 1_000
+
+/** Again and again while the shared database is away; undefined once the signal fires. */
+async function persistently<T>(start: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await start()
+    } catch (error) {
+      if (!isCode(error, "E-WAA-070")) throw error
+      log.warn(error.message, { code: error.code, next: error.next })
+      await sleep(RETRY_MS, signal)
+    }
+  }
+  return undefined
+}
 
 function scheduled({ backup }: WaasConfig, { dir, config }: WaasFiles, log: Log, signal: AbortSignal): Promise<void> {
   const { everyMs, passwordFile, directory, keep } = backup

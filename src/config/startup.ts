@@ -126,9 +126,14 @@ function* unguarded(config: Config): Generator<CosignerError> {
 // ---- production ------------------------------------------------------------------------------------------------------
 
 function* exposed({ websocket }: Config): Generator<CosignerError> {
-  if (websocket.url === undefined || websocket.url.startsWith("wss:")) return
   const why = "only wss:// keeps others from reading and delaying what passes"
-  yield new CosignerError("E-CFG-005", { key: "websocket.url", why })
+  const isPlain = (url: string): boolean => !url.startsWith("wss:")
+  if (websocket.url !== undefined && isPlain(websocket.url)) {
+    yield new CosignerError("E-CFG-005", { key: "websocket.url", why })
+  }
+  for (const [index, url] of websocket.urls.entries()) {
+    if (isPlain(url)) yield new CosignerError("E-CFG-005", { key: `websocket.urls[${index}]`, why })
+  }
 }
 
 /** Whoever has an account on the machine could read what is signed, and by whom. */
@@ -157,7 +162,7 @@ function plainAddresses({ callback, event, metrics }: Config): readonly Cosigner
 
 /** Undefined where a key is missing, which `unfit` has told. Throws E-LNK-012 and E-CFG-006. */
 export function linkTarget({ websocket }: Config): LinkTarget | undefined {
-  const { url, waas_public_key, proxy, ca_path, client_cert_path, client_key_path } = websocket
+  const { url, urls, waas_public_key, proxy, ca_path, client_cert_path, client_key_path } = websocket
   const waasKey = waas_public_key === undefined ? undefined : fromHex(waas_public_key)
   const ca = authorities("websocket.ca_path", ca_path)
   const client = clientOf(client_cert_path, client_key_path)
@@ -165,7 +170,7 @@ export function linkTarget({ websocket }: Config): LinkTarget | undefined {
     client?.key.wipe()
     return undefined
   }
-  const target = { url, waasKey, proxy, ca, client }
+  const target = { url, others: urls, waasKey, proxy, ca, client }
   try {
     checkTarget(target)
     return target

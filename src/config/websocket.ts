@@ -1,6 +1,6 @@
 /** [websocket]: the connection to WaaS, and the key that signs every task. */
 import { Type } from "@sinclair/typebox"
-import { hex32, path, type Refused, refined, tableOf, url } from "../settings/schema.ts"
+import { hex32, listOf, path, type Refused, refined, tableOf, url } from "../settings/schema.ts"
 
 /** The relay answers at /ws alone; a prefix is a reverse proxy's. */
 function* relayPath(address: string): Generator<Refused> {
@@ -12,17 +12,21 @@ function* relayPath(address: string): Generator<Refused> {
   }
 }
 
+const relayUrl = (example: string, description: string) =>
+  refined(url({ schemes: ["wss", "ws"], credentials: false }, example, description), relayPath)
+
 export const websocket = tableOf("The one connection of the node, outwards to WaaS.", {
   url: Type.Optional(
-    refined(
-      url(
-        { schemes: ["wss", "ws"], credentials: false },
-        "wss://waas.example.com/ws",
-        "WaaS; the path ends in /ws. Production takes wss:// alone. Flag: --ws-url.",
-      ),
-      relayPath,
-    ),
+    relayUrl("wss://waas.example.com/ws", "WaaS; the path ends in /ws. Production takes wss:// alone. Flag: --ws-url."),
   ),
+  urls: listOf(relayUrl("wss://waas-2.example.com/ws", "An address."), {
+    maxItems: 15,
+    uniqueItems: true,
+    expected: "a list of at most 15 URLs whose paths end in /ws",
+    example: ["wss://waas-2.example.com/ws", "wss://waas-3.example.com/ws"],
+    description:
+      "Further addresses of the same WaaS, where it runs on several machines: what does not answer is left for the next.",
+  }),
   waas_public_key: Type.Optional(
     hex32(
       "The Ed25519 public key of WaaS, 64 hex digits: tasks signed by any other key are refused. Flag: --waas-public-key.",

@@ -94,6 +94,9 @@ class NodeLink implements Link {
   #version = 0
   #sinceMs: number
   #failures = 0
+  /** Where WaaS may be met, and whose turn it is: one that did not come up is left for the next. */
+  readonly #urls: readonly string[]
+  #turn = 0
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
   #waasProblem: LinkState["waasProblem"]
@@ -111,6 +114,7 @@ class NodeLink implements Link {
     this.#handlers = handlers
     this.#channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), options.limits)
     this.#sinceMs = options.clock()
+    this.#urls = [options.url, ...(options.others ?? [])]
     this.#dial()
   }
 
@@ -175,23 +179,27 @@ class NodeLink implements Link {
   }
 
   #dial(): void {
-    const { log, url } = this.#options
+    const { log } = this.#options
+    const url = this.#urls[this.#turn % this.#urls.length] ?? this.#options.url
     this.#enter("connecting")
     log.info(`WebSocket connecting to ${shownUrl(url)}`, {})
-    this.#connection = new Connection(this.#options, {
-      opened: () => log.info("Start to register service", {}),
-      established: (version) => {
-        this.#version = version
-        log.info("[Websocket.Client] connected.", {})
-        this.#channel.connect()
-        this.#pump()
+    this.#connection = new Connection(
+      { ...this.#options, url },
+      {
+        opened: () => log.info("Start to register service", {}),
+        established: (version) => {
+          this.#version = version
+          log.info("[Websocket.Client] connected.", {})
+          this.#channel.connect()
+          this.#pump()
+        },
+        measured: (measured) => {
+          this.#measured = measured
+        },
+        packet: (packet) => this.#onPacket(packet),
+        ended: (error) => this.#onEnd(error),
       },
-      measured: (measured) => {
-        this.#measured = measured
-      },
-      packet: (packet) => this.#onPacket(packet),
-      ended: (error) => this.#onEnd(error),
-    })
+    )
   }
 
   #onEnd(error: CosignerError): void {
@@ -203,6 +211,7 @@ class NodeLink implements Link {
     this.#channel.disconnect()
     const waitMs = this.#pauseAfter(error, wasOnline ? 0 : this.#failures)
     this.#failures = wasOnline ? 0 : this.#failures + 1
+    if (!wasOnline) this.#turn++
     this.#enter("waiting")
     log.warn(failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
     this.#dialIn(waitMs)
@@ -213,8 +222,12 @@ class NodeLink implements Link {
     const { timing, jitter } = this.#options
     // A second node with the same key would take the connection back at once, and so on for ever.
     this.#refusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
-    const capMs = this.#isWaitedFor() ? Math.min(timing.waitedForCapMs, timing.backoffCapMs) : timing.backoffCapMs
-    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(failures, timing, capMs)
+    const count = this.#urls.length
+    const isHasty = count > 1 || this.#isWaitedFor()
+    // Of several the one that works has to be found again soon: in a round of them as long as one address has while it is waited for.
+    const capMs = isHasty ? Math.min(timing.waitedForCapMs / count, timing.backoffCapMs) : timing.backoffCapMs
+    const rounds = Math.floor(failures / count)
+    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(rounds, timing, capMs)
     return Math.round(pause * (0.5 + jitter() / 2))
   }
 

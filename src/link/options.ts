@@ -46,6 +46,8 @@ export const LINK_TIMING: LinkTiming = {
 export interface LinkOptions {
   /** `wss://host/ws`; `ws:` is for loopback and tests, which config/ decides. */
   readonly url: string
+  /** Where the same WaaS may be met too. */
+  readonly others?: readonly string[]
   /** The pinned Ed25519 key of WaaS, 32 bytes. */
   readonly waasKey: Bytes
   /** The node's identity. */
@@ -78,11 +80,12 @@ export interface FollowedMemory {
 }
 
 /** Where a link leads and what proves both ends, as a configuration has it. */
-export type LinkTarget = Pick<LinkOptions, "url" | "waasKey" | "proxy" | "ca" | "client">
+export type LinkTarget = Pick<LinkOptions, "url" | "others" | "waasKey" | "proxy" | "ca" | "client">
 
 /** Throws E-LNK-012 for a target that cannot work. */
 export function checkTarget(options: LinkTarget): void {
   checkUrl("websocket.url", options.url, ["ws:", "wss:"], false)
+  for (const other of options.others ?? []) checkUrl("websocket.urls", other, ["ws:", "wss:"], false)
   if (options.proxy !== undefined) checkUrl("websocket.proxy", options.proxy, ["http:", "https:"], true)
   if (options.waasKey.length !== 32) refuse("websocket.waas_public_key", "an Ed25519 public key has 32 bytes")
   if (!isStrictKey(options.waasKey)) refuse("websocket.waas_public_key", "not the public key of any Ed25519 key pair")

@@ -39,10 +39,20 @@ interface ServedStore extends AsyncDisposable {
   readonly store: WaasStore
   /** Another process has taken over; never of a file, which is locked. */
   readonly lost: Promise<CosignerError>
+  /** E-WAA-070 while the shared database is away. */
+  problem(): CosignerError | undefined
   /** What hangs because the database is away fails from now on. */
   giveUp(): void
   /** Who serves a shared store, or did; nobody of a file. */
   replicas(): Promise<readonly ReplicaSeen[]>
+}
+
+interface ServeOptions {
+  readonly log: Log
+  /** Ends the wait for another process that serves. */
+  readonly signal: AbortSignal
+  /** The shared store has not heard this process for so long that others may have taken over. */
+  readonly onUnheard: () => void
 }
 
 const MOST_REPLICAS = 10
@@ -54,7 +64,7 @@ const MOST_REPLICAS = 10
 export async function serveStore(
   { store: settings }: Pick<WaasConfig, "store">,
   files: WaasFiles,
-  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+  { log, signal, onUnheard }: ServeOptions,
 ): Promise<ServedStore | undefined> {
   await using opened = new AsyncDisposableStack()
   opened.use(lock(files))
@@ -64,6 +74,7 @@ export async function serveStore(
     return {
       store,
       lost: new Promise(() => {}),
+      problem: () => undefined,
       giveUp() {},
       replicas: async () => [],
       [Symbol.asyncDispose]: () => kept.disposeAsync(),
@@ -71,14 +82,17 @@ export async function serveStore(
   }
   const db = opened.adopt(await openPostgres(settings, () => newOrganisation(Date.now())), (made) => made.close())
   const name = `${hostname()} pid ${process.pid}`
-  const replica = await becomeActive(db, { name, log, signal })
+  const replica = await becomeActive(db, { name, log, signal, onUnheard })
   if (replica === undefined) return undefined
   opened.use(replica)
+  // Of what hangs nothing would be carried out any more.
+  void replica.lost.then(() => db.giveUp())
   await checkSums(db)
   const kept = opened.move()
   return {
     store: storeOver(db),
     lost: replica.lost,
+    problem: () => db.away(),
     giveUp: () => db.giveUp(),
     replicas: () => replicasSeen(db, MOST_REPLICAS),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -6,6 +6,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { Log } from "../log.ts"
 import type { Standing } from "../wire/frames.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
+import type { RefusalReason } from "../wire/packets.ts"
 import { encodeCancel, encodeStart, type RemoteSigner, type Signer, signDocument } from "../wire/signed.ts"
 import { encodeTask } from "../wire/task.ts"
 import { LINK_WITH_PEERS, LINK_WITH_STANDING } from "../wire/versions.ts"
@@ -71,7 +72,10 @@ export async function startWaas(
 ): Promise<RunningWaas | undefined> {
   await using opened = new AsyncDisposableStack()
   const keys = await waasKeys(config, files)
-  const served = await serveStore(config, files, { log, signal })
+  const late = lateRelay()
+  // Nodes look for whoever has taken over; if nobody has, they find this one again as soon as its store answers.
+  const onUnheard = () => late.refuseAll("busy")
+  const served = await serveStore(config, files, { log, signal, onUnheard })
   if (served === undefined) return undefined
   const file = opened.use(served).store
   const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
@@ -83,14 +87,14 @@ export async function startWaas(
     stopping.abort()
     await broadcasting
   })
-  const late = lateRelay()
   const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
   const standing = await StandingKeeper.open({
     store: file,
     signer: keys.tasks,
     log,
     tell: (frame) => late.tell(frame, (nodeId) => engine.versions(nodeId).link),
-    onFenced: () => late.refuseAll(),
+    problem: served.problem,
+    onFenced: () => late.refuseAll("fenced"),
   })
   const relay = opened.adopt(relayFor(engine, standing, keys.challenges, log), (relay) => relay.close())
   late.be(relay)
@@ -224,7 +228,7 @@ export const documentsBy = (signer: RemoteSigner): Documents => ({
 function lateRelay(): {
   readonly port: RelayPort
   tell(standing: Standing, linkOf: (nodeId: string) => number): void
-  refuseAll(): void
+  refuseAll(reason: RefusalReason): void
   be(relay: Relay): void
 } {
   let relay: Relay | undefined
@@ -254,7 +258,7 @@ function lateRelay(): {
         if (linkOf(nodeIdOf(party)) >= LINK_WITH_STANDING) relay?.send(party, standing)
       }
     },
-    refuseAll: () => relay?.refuseAll("fenced"),
+    refuseAll: (reason) => relay?.refuseAll(reason),
     be: (made) => {
       relay = made
     },

@@ -29,6 +29,8 @@ interface StandingParts {
   readonly log: Log
   /** To every node that is online and has words for it. */
   readonly tell: (standing: Standing) => void
+  /** What the store knows to be the matter with itself before it is written to again. */
+  readonly problem?: () => CosignerError | undefined
   /** Once: a newer copy is at work, and nobody is to be served any more. */
   readonly onFenced: () => void
 }
@@ -133,7 +135,7 @@ export class StandingKeeper implements WaasFence {
   /** As GET /readyz shows it. */
   readiness(): readonly WaasReadinessItem[] {
     return [
-      itemOf("store", "takes writes", this.#problem),
+      itemOf("store", "takes writes", this.#parts.problem?.() ?? this.#problem),
       itemOf("newest", "no node knows a newer copy", this.#fenced),
     ]
   }

@@ -29,6 +29,20 @@ export async function checkNetwork(config: Config, store: Store | undefined): Pr
     throw error
   }
   if (options === undefined) return [skipped("waas.handshake", "websocket.url or websocket.waas_public_key is not set")]
+  let found: readonly Finding[] = []
+  // Of several addresses one is that of the WaaS that serves.
+  for (const url of [options.url, ...(options.others ?? [])]) {
+    found = await checkAddress({ ...options, url }, config, store)
+    if (found.every(({ level }) => level !== "failure")) return found
+  }
+  return found
+}
+
+async function checkAddress(
+  options: LinkOptions,
+  config: Config,
+  store: Store | undefined,
+): Promise<readonly Finding[]> {
   const { url, proxy } = options
   const via = new URL(proxy ?? url)
   const port = Number(via.port || (["wss:", "https:"].includes(via.protocol) ? 443 : 80))

@@ -34,8 +34,7 @@ export class Postgres implements SqlDatabase {
   /** What commits are known by; undefined: this process does not serve the store. */
   #replica: { readonly id: string; committed: number } | undefined
   #commits: Promise<unknown> = Promise.resolve()
-  #awaySinceMs: number | undefined
-  #problem = ""
+  #away: CosignerError | undefined
 
   constructor(settings: PostgresSettings) {
     this.name = shownStore(settings)
@@ -48,9 +47,9 @@ export class Postgres implements SqlDatabase {
     this.#replica = { id: replicaId, committed: 0 }
   }
 
-  /** Since when the database has not answered, and what was the matter last; undefined while it answers. */
-  away(): { readonly sinceMs: number; readonly problem: string } | undefined {
-    return this.#awaySinceMs === undefined ? undefined : { sinceMs: this.#awaySinceMs, problem: this.#problem }
+  /** E-WAA-070 while the database does not answer. */
+  away(): CosignerError | undefined {
+    return this.#away
   }
 
   async all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
@@ -123,12 +122,11 @@ export class Postgres implements SqlDatabase {
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MOST_PAUSE_MS)) {
       try {
         const found = await this.#within(work)
-        this.#awaySinceMs = undefined
+        this.#away = undefined
         return found
       } catch (error) {
         if (!isAway(error)) throw asStoreError(error, this.name)
-        this.#awaySinceMs ??= Date.now()
-        this.#problem = problemOf(error)
+        this.#away = new CosignerError("E-WAA-070", { store: this.name, problem: problemOf(error) })
         const isOver = performance.now() - startedAt + pauseMs > limitMs || this.#closing.signal.aborted
         if (isOver) throw asStoreError(error, this.name)
         await sleep(pauseMs, this.#closing.signal)

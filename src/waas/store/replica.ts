@@ -28,6 +28,8 @@ interface ReplicaOptions {
   readonly log: Log
   /** Ends the wait of one that stands by. */
   readonly signal: AbortSignal
+  /** The store has not heard this process for as long as others wait before they take over: they may have. */
+  readonly onUnheard: () => void
 }
 
 /** Waits until no other process serves, and serves from then on. Undefined once the signal fires. Throws E-WAA-070, E-WAA-071. */
@@ -35,17 +37,29 @@ export async function becomeActive(db: Postgres, options: ReplicaOptions): Promi
   const { signal, log } = options
   let told = ""
   while (!signal.aborted) {
-    const claim = await claimed(db, options.name)
+    const claim = await claimed(db, options.name).catch(unlessAway)
+    if (claim instanceof CosignerError) {
+      if (told !== claim.message) log.warn(claim.message, { code: claim.code, next: claim.next })
+      told = claim.message
+      await sleep(LOOK_MS, signal)
+      continue
+    }
     if ("id" in claim) {
       db.commitAs(claim.id)
       log.info("This WaaS serves the shared store", { store: db.name, replica: claim.id })
-      return beating(db, claim.id, log)
+      return beating(db, claim.id, options)
     }
     if (told !== claim.active) log.info("Another WaaS serves the shared store; this one stands by", claim)
     told = claim.active
     await sleep(LOOK_MS, signal)
   }
   return undefined
+}
+
+/** A database that is away comes back; everything else is for people. */
+function unlessAway(error: unknown): CosignerError {
+  if (isCode(error, "E-WAA-070")) return error
+  throw error
 }
 
 /** A number for this process, if nobody else is alive; otherwise who is. Who was silent for too long is dead from then on. */
@@ -84,16 +98,28 @@ export async function replicasSeen(db: Pick<Postgres, "all">, most: number): Pro
   return rows.map(({ name, alive, seen_ms }) => ({ name, isAlive: alive, seenMs: Number(seen_ms) }))
 }
 
-function beating(db: Postgres, id: string, log: Log): Replica {
+function beating(db: Postgres, id: string, { log, onUnheard }: ReplicaOptions): Replica {
   const { promise: lost, resolve } = Promise.withResolvers<CosignerError>()
   const stopping = new AbortController()
+  let heardAt = performance.now()
+  let isUnheard = false
+  // By a timer of its own: a beat that hangs tells nothing.
+  const watching = setInterval(() => {
+    const isLate = performance.now() > heardAt + LEASE_MS
+    if (isLate && !isUnheard) onUnheard()
+    isUnheard = isLate
+  }, BEAT_MS)
   const beat = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await sleep(BEAT_MS, stopping.signal)
       if (stopping.signal.aborted) return
       try {
         const sql = "UPDATE replicas SET seen = clock_timestamp() WHERE id = ? AND alive RETURNING id"
-        if ((await db.all(sql, [id])).length > 0) continue
+        const askedAt = performance.now()
+        if ((await db.all(sql, [id])).length > 0) {
+          heardAt = askedAt
+          continue
+        }
         resolve(new CosignerError("E-WAA-074", { store: db.name }))
         return
       } catch (error) {
@@ -110,6 +136,7 @@ function beating(db: Postgres, id: string, log: Log): Replica {
     lost,
     async [Symbol.asyncDispose]() {
       stopping.abort()
+      clearInterval(watching)
       await beats
       // Whoever stands by need not wait for the silence. If this fails, it does.
       await db.write([{ sql: "UPDATE replicas SET alive = FALSE WHERE id = ?", values: [id] }]).catch(() => {})

@@ -53,7 +53,7 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
   const opened = async (change: Partial<PostgresSettings> = {}) =>
     openPostgres({ ...postgresSettings(await server().database()), ...change }, organisation)
   const serving = async (db: Postgres, name = "a") =>
-    must(await becomeActive(db, { name, log: silentLog, signal: forever }))
+    must(await becomeActive(db, { name, log: silentLog, signal: forever, onUnheard() {} }))
 
   test("the tests of any store, of the engine and of the REST API", () => {
     const files = ["store/contract.test.ts", "engine", "api"].map((name) => `test/waas/${name}`)
@@ -147,7 +147,7 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     await using b = await disposable(openPostgres(settings, organisation))
     const first = await serving(a, "a")
     const giveUp = new AbortController()
-    const never = becomeActive(b, { name: "b", log: silentLog, signal: giveUp.signal })
+    const never = becomeActive(b, { name: "b", log: silentLog, signal: giveUp.signal, onUnheard() {} })
     giveUp.abort()
     expect(await never).toBeUndefined()
     const second = serving(b, "b")
@@ -180,6 +180,21 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
       { limit: 9, after: undefined, before: undefined },
     )
     expect(found.items).toEqual([])
+  }, 60_000)
+
+  test("a process that the store has not heard for the lease says so, and is heard again", async () => {
+    using own = startPostgres(["fsync=off"])
+    await using db = await disposable(openPostgres(postgresSettings(await own.database()), organisation))
+    const unheard = Promise.withResolvers<void>()
+    const signal = forever
+    const replica = must(await becomeActive(db, { name: "a", log: silentLog, signal, onUnheard: unheard.resolve }))
+    own.stop("immediate")
+    await unheard.promise
+    expect(db.away()?.code).toBe("E-WAA-070")
+    own.start()
+    // Nobody else stood by: it is the same replica that goes on.
+    await storeOver(db).commit([{ put: "vault", record: vault("after") }])
+    await replica[Symbol.asyncDispose]()
   }, 60_000)
 
   test("a record that changed is found out", async () => {
