@@ -11,7 +11,7 @@ import { fileManPages } from "../../scripts/release/manFiles.ts"
 import { type Lock, sbom } from "../../scripts/release/sbom.ts"
 import { gzip, tar } from "../../scripts/release/tar.ts"
 import { command, flag } from "../../src/cli/command.ts"
-import { root } from "../support/binary.ts"
+import { cosigner, root } from "../support/binary.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const folder = temporaryFolder("release").path
@@ -241,13 +241,23 @@ describe("the bill of materials", () => {
 })
 
 test.skipIf(process.env["COSIGNER_LONG"] !== "1")(
-  "the whole of it, for one machine, is the binary that was tested",
-  () => {
-    const { exitCode } = Bun.spawnSync([process.execPath, "scripts/release.ts", "--only", "linux-x64"], {
+  "the whole of it, for one machine, is the binary that was tested, and is signed",
+  async () => {
+    const password = join(folder, "password")
+    writeFileSync(password, "a password of releases\n", { mode: 0o600 })
+    const key = join(folder, "release.key")
+    const made = await cosigner(["release-key", "--out", key, "--key-file", password], { cwd: folder })
+    expect([made.exit, made.stderr]).toEqual([0, ""])
+    const signing = ["--sign-key", key, "--key-file", password]
+    const { exitCode } = Bun.spawnSync([process.execPath, "scripts/release.ts", "--only", "linux-x64", ...signing], {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
     })
     expect(exitCode).toBe(0)
+    const verify = ["release-verify", "SHA256SUMS", "--key", join(folder, "release.pub"), "--json"]
+    const verified = await cosigner(verify, { cwd: join(root, "dist/release") })
+    expect(JSON.parse(verified.stdout)).toMatchObject({ trusted_comment: `cosigner v${lock.version}`, absent: [] })
+    expect(JSON.parse(verified.stdout).as_signed).toHaveLength(4)
     const { exitCode: intact } = Bun.spawnSync(["sha256sum", "--check", "SHA256SUMS"], {
       cwd: join(root, "dist/release"),
     })
