@@ -77,7 +77,7 @@ const PURE = ["settings", "crypto", "audit", "keys", "intent", "mpc", "approvals
 const EDGE_WORDS = new Set(["files.ts", "outbound.ts", "sleep.ts"])
 /** Between the words and the edges: what listeners for people share. */
 const PANEL = "panel"
-const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening"])
+const EDGES = new Set(["store", "backup", "link", "callback", "events", "waas", "workers", "hardening", "signers"])
 const WIRING = [
   "lockdown.ts",
   "output.ts",

@@ -12,7 +12,7 @@ import { isPrintable, printable } from "../intent/problem.ts"
 
 const DECISIONS = ["request", "approve", "reject"] as const
 /** `request` is the initiator's own word that the task is wanted. */
-type ApprovalDecision = (typeof DECISIONS)[number]
+export type ApprovalDecision = (typeof DECISIONS)[number]
 
 /** What a statement is about: everything that makes it worthless elsewhere. */
 export interface StatementSubject {

@@ -24,6 +24,7 @@ export const demo = command({
     "Runs this program as one WaaS and three nodes, as separate processes on loopback, in a temporary folder. They generate",
     "a 2-of-3 vault on both curves and sign real transactions with each pair of nodes, one of which is killed in between.",
     "Rules, a callback server and what the nodes read in transactions stop what was not meant to be signed.",
+    "A large payout waits for two people, who approve it with SSH keys of their own.",
     "Then one is lost for good, and the others reshare the keys to a new set of nodes. In the end every node's log is verified.",
   ].join("\n"),
   options: {
@@ -95,7 +96,7 @@ async function runDemo(deployment: Deployment, report: DemoReport): Promise<void
   report.scenario("Risk control: node1's own rules and its callback server must both approve")
   await riskScenario(self, deployment, vault, report, one, two)
 
-  report.scenario("Intents: every node reads what it signs; node1 has rules over what transactions do")
+  report.scenario("Intents: every node reads what it signs; node1 has rules over what transactions do, and asks people")
   await intentScenario(self, deployment, vault, report, [one, two, three])
 
   report.scenario("A node is lost for good: the other two deal the same keys to a new set of three")

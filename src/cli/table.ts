@@ -319,6 +319,37 @@ export const table: readonly Row[] = [
     summary: "Revoke an API key, at once and for good",
     load: async () => (await import("./waasKey.ts")).revoke,
   },
+  { path: ["approve"], summary: "Read what waits for people, and approve or reject it with your own key" },
+  {
+    path: ["approve", "list"],
+    summary: "List what waits for people, each task read here",
+    load: async () => (await import("./approve/list.ts")).list,
+  },
+  {
+    path: ["approve", "show"],
+    summary: "Show a task that waits: what it does, and what nobody here could verify",
+    load: async () => (await import("./approve/list.ts")).show,
+  },
+  {
+    path: ["approve", "approve"],
+    summary: "Approve a task with your own key",
+    load: async () => (await import("./approve/decide.ts")).approve,
+  },
+  {
+    path: ["approve", "reject"],
+    summary: "Reject a task: the word of one member is enough",
+    load: async () => (await import("./approve/decide.ts")).reject,
+  },
+  {
+    path: ["approve", "request"],
+    summary: "Confirm that you asked for a task, which makes you its initiator",
+    load: async () => (await import("./approve/decide.ts")).request,
+  },
+  {
+    path: ["approvals-page"],
+    summary: "Serve a page on which people approve with passkeys; never where WaaS runs",
+    load: async () => (await import("./approve/page.ts")).approvalsPage,
+  },
   { path: ["client"], summary: "Ask WaaS for keys, addresses and signatures, and verify what it answers" },
   {
     path: ["client", "init"],

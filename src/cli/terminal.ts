@@ -20,7 +20,15 @@ const POLL_MS = 15
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 /** Asks on the controlling terminal, whatever stdin and stdout are, and shows nothing of what is typed. */
-export async function askTerminal(prompt: string): Promise<Secret> {
+export const askTerminal = (prompt: string): Promise<Secret> => typedLine(prompt, true)
+
+/** As `askTerminal`, but what is typed is shown: whether it is `yes`. */
+export async function confirmTerminal(prompt: string): Promise<boolean> {
+  using typed = await typedLine(prompt, false)
+  return Buffer.from(typed.expose()).toString("latin1").trim().toLowerCase() === "yes"
+}
+
+async function typedLine(prompt: string, isHidden: boolean): Promise<Secret> {
   const fd = openTerminal()
   const terminal = new ReadStream(fd)
   const line = new TypedLine()
@@ -29,7 +37,7 @@ export async function askTerminal(prompt: string): Promise<Secret> {
   for (const signal of ENDING) process.once(signal, end)
   try {
     // before the prompt: whoever answers it at once is not shown
-    terminal.setRawMode(true)
+    terminal.setRawMode(isHidden)
     writeSync(fd, prompt)
     while (!line.take(readTerminal(fd))) {
       if (ended.signal.aborted) throw new CosignerError("E-CLI-008", {})
@@ -40,7 +48,7 @@ export async function askTerminal(prompt: string): Promise<Secret> {
     for (const signal of ENDING) process.removeListener(signal, end)
     line.wipe()
     terminal.setRawMode(false)
-    writeSync(fd, "\n")
+    if (isHidden) writeSync(fd, "\n")
     terminal.destroy()
   }
 }

@@ -154,4 +154,52 @@ export const cliCodes = {
     what: (d) => `the API key ${d.file} was not used: ${d.problem}`,
     next: "it must be a plain file of mode 600 with the 64 hex digits of the secret; `cosigner client init` makes one",
   }),
+  "E-CLI-045": entry<{ readonly file: string; readonly why: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the OpenSSH key ${d.file} cannot be used: ${d.why}`,
+    next: "give an unencrypted ssh-ed25519 or ecdsa-sha2-nistp256 key of mode 600, as `ssh-keygen -t ed25519` makes; for a key with a passphrase and for a security key add --with ssh-keygen, or ssh-add it and give its .pub file",
+  }),
+  "E-CLI-046": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `the ssh-agent did not sign: ${d.why}`,
+    next: "see with `ssh-add -l` what the agent holds, and add the key with `ssh-add FILE`; SSH_AUTH_SOCK must name the agent's socket",
+  }),
+  "E-CLI-047": entry<{ readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.secrets,
+    what: (d) => `ssh-keygen did not sign: ${d.why}`,
+    next: "read what ssh-keygen itself said above; it needs OpenSSH 8.2 or newer, and a security key must be plugged in and touched",
+  }),
+  "E-CLI-048": entry<{ readonly why: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `nothing was signed and nothing sent: ${d.why}`,
+    next: "answer yes on a terminal; a program that has looked at the task itself gives --yes",
+  }),
+  "E-CLI-049": entry<{ readonly why: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `the signature counts for nothing, and nothing was sent: ${d.why}`,
+    next: "sign the statement that --statement-only prints for this request now, in the namespace cosigner-approval and with the key that [[approvers]] has under your name",
+  }),
+  "E-CLI-050": entry<{ readonly id: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `what request ${d.id} asks for cannot be read: ${d.problem}`,
+    next: "look the problem's own code up in the error reference; a task that cannot be read is to be rejected: cosigner approve reject",
+  }),
+  "E-CLI-051": entry<{ readonly file: string; readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.secrets,
+    what: (d) => `the TLS key ${d.file} was not used: ${d.problem}`,
+    next: "it must be a plain file of mode 600 with a private key in PEM",
+  }),
+  "E-CLI-052": entry<{ readonly id: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `no node waits for people with a task of request ${d.id}`,
+    next: "a node asks once it has the task and its rules `require` somebody: `cosigner client request show ID` says how the request stands, `cosigner approve list` what waits",
+  }),
 } as const

@@ -136,7 +136,7 @@ export interface SignRequestObject {
 }
 
 /** The tasks of a request as people have to look at them. All of it but signatures is WaaS's word: read the document. */
-interface ApprovalsObject {
+export interface ApprovalsObject {
   readonly tasks: readonly {
     readonly task_id: string
     /** Its exact bytes, as text. */
@@ -247,6 +247,9 @@ export interface Client {
   readonly holders: (vaultId: string, query: Query) => Promise<Page<HolderObject>>
   readonly createKeyGen: (vaultId: string, groupId: string, description: string) => Promise<TssRequestObject>
   readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
+  readonly tssRequests: (vaultId: string, query: Query) => Promise<Page<TssRequestObject>>
+  readonly tssApprovals: (vaultId: string, id: string) => Promise<ApprovalsObject>
+  readonly approveTss: (vaultId: string, id: string, signed: SignedJson) => Promise<ApprovalsObject>
   readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
   readonly createReshare: (vaultId: string, reshare: NewReshare) => Promise<TssRequestObject>
   readonly createSignRequest: (vaultId: string, request: SignRequestInput) => Promise<SignRequestObject>
@@ -334,6 +337,9 @@ export function createClient(options: ClientOptions): Client {
     },
     createReshare: (id, reshare) => ask("POST", `${vaults}/${id}/tss_requests`, {}, reshare),
     tssRequest: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}`),
+    tssRequests: (id, query) => ask("GET", `${vaults}/${id}/tss_requests`, query),
+    tssApprovals: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}/approvals`),
+    approveTss: (id, request, signed) => ask("POST", `${vaults}/${id}/tss_requests/${request}/approvals`, {}, signed),
     cancelTssRequest: (id, request) => ask("POST", `${vaults}/${id}/tss_requests/${request}/cancel`),
     createSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests`, {}, request),
     createCheckup: (id, checkup) => ask("POST", `${vaults}/${id}/key_share_sign_requests`, {}, checkup),

@@ -117,8 +117,9 @@ export async function runScanned(
 export async function runBeside(
   { deployment, surveillance }: ScannedDeployment,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const ended = await cosigner(args, { cwd: deployment.dir })
+  const ended = await cosigner(args, { cwd: deployment.dir, env })
   surveillance.logTap.said(0, args, ended.stdout + ended.stderr)
   return ended
 }

@@ -18,9 +18,12 @@ import { formatPath } from "../../keys/path.ts"
 import type { Output } from "../../output.ts"
 import { annotationsOf } from "../../policy/annotations.ts"
 import { chainsOf, type Names, readerSettings } from "../../policy/names.ts"
+import { SIGNING_WAYS } from "../../signers/open.ts"
 import type { SignRequestInput, SignRequestObject } from "../../waas/client.ts"
 import type { SignatureType, SignMessage } from "../../wire/task.ts"
-import { flag, integer, list, value } from "../command.ts"
+import { deskOf } from "../approve/desk.ts"
+import { type Initiator, signOwnRequest } from "../approve/initiator.ts"
+import { choice, flag, integer, list, value } from "../command.ts"
 import { profileOption, type WaasConnection } from "./profile.ts"
 import { signLines } from "./request.ts"
 import { vaultOption } from "./vault.ts"
@@ -36,6 +39,9 @@ export const askingOptions = {
   requestId: value("--request-id <id>", "the same id is the same request, however often it is sent"),
   description: value("--description <text>", "for people"),
   deadline: value("--deadline <seconds>", "until when the nodes may sign", integer(1, 604_800)),
+  as: value("--as <name>", "your name in [[approvers]]: the request is signed by its initiator"),
+  key: value("--key <file>", "the initiator's OpenSSH key; of a key in the ssh-agent its .pub file"),
+  with: choice("--with <way>", "who opens the key (default: file, of a .pub file agent)", SIGNING_WAYS),
   wait: flag("--wait", "wait until it has ended, verify the signatures, and say how it goes"),
   timeout: timeoutOption,
 }
@@ -50,6 +56,7 @@ interface Asking {
   readonly deadline: number | undefined
   readonly wait: boolean
   readonly timeout: number
+  readonly initiator: Initiator | undefined
 }
 
 /** What is asked for. */
@@ -74,6 +81,9 @@ interface AskingWith {
   readonly out: Output
   readonly addition?: (request: SignRequestObject) => Promise<Addition>
 }
+
+/** A node may still ask people. */
+const UNDECIDED: ReadonlySet<string> = new Set(["Initializing", "Approving"])
 
 const NOTHING: Addition = { fields: {}, lines: [] }
 
@@ -100,6 +110,12 @@ export async function askForSignatures(
     ...(deadline === undefined ? {} : { deadline_seconds: deadline }),
   })
   const id = asked.sign_request_id
+  if (asking.initiator !== undefined) {
+    const desk = deskOf({ client, profile }, vaultId, names)
+    const isOpen = async () => UNDECIDED.has((await client.signRequest(vaultId, id)).status)
+    const own = { desk, id, asked: planned.messages, isOpen, seconds: asking.timeout }
+    if (!(await signOwnRequest(own, asking.initiator))) out.note("no node asked for the initiator's word")
+  }
   const { text, intentHash } = planned
   const told = { text, ...(intentHash === undefined ? {} : { intent_hash: intentHash }) }
   if (!asking.wait) {

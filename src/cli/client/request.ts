@@ -10,7 +10,7 @@ import { checkedVault, checkSignatures, rootOf, vaultIdOf } from "./verified.ts"
 import { signEnding, timeoutOption, tssEnding, untilEnded } from "./wait.ts"
 
 /** formats.md 6: decimal digits that begin with a time. */
-const isTssRequest = (id: string): boolean => /^\d{32}$/.test(id)
+export const isTssRequest = (id: string): boolean => /^\d{32}$/.test(id)
 
 /** The request as WaaS has it, once its signatures were verified under the vault's root key. */
 async function verifiedRequest(

@@ -5,6 +5,7 @@ import { FORMATS, type Format } from "../../intent/reading.ts"
 import { parsePath } from "../../keys/path.ts"
 import { algorithmOf } from "../../keys/pathRule.ts"
 import { chainsOf, type Names, NO_NAMES, namesIn } from "../../policy/names.ts"
+import { initiatorOf } from "../approve/initiator.ts"
 import { choice, command, list, refuse, value } from "../command.ts"
 import { bytesOfFile, signingMessage } from "../payloads.ts"
 import { askForSignatures, askingOptions, type Wish } from "./asking.ts"
@@ -35,7 +36,8 @@ export const sign = command({
     const { options, out, globals } = base
     using connection = connect(options.profile)
     const names = globals.config === undefined ? NO_NAMES : namesIn((await base.config()).intent)
-    const asking = { ...options, vaultId: vaultIdOf(options.vault, connection.profile) }
+    using initiator = await initiatorOf(options, base.env["SSH_AUTH_SOCK"])
+    const asking = { ...options, vaultId: vaultIdOf(options.vault, connection.profile), initiator }
     return await askForSignatures(connection, wishOf(options, names), { asking, names, out })
   },
 })

@@ -22,6 +22,7 @@ import {
   requireChain,
 } from "../../waas/wallets/evmDraft.ts"
 import { type JsonRpc, jsonRpcOf, RpcRefusal } from "../../waas/wallets/jsonRpc.ts"
+import { initiatorOf } from "../approve/initiator.ts"
 import { command, flag, integer, refuse, url, value } from "../command.ts"
 import { addressIn, chainNamed, chainOption } from "./address.ts"
 import { askForSignatures, askingOptions, type Wish } from "./asking.ts"
@@ -73,7 +74,8 @@ export const transfer = command({
     const { rpcUrl, broadcast, wait } = options
     if (broadcast && (!wait || rpcUrl === undefined)) refuse("--broadcast", "given with --wait and --rpc-url", "")
     const names = globals.config === undefined ? NO_NAMES : namesIn((await base.config()).intent)
-    const asking = { ...options, vaultId: vaultIdOf(options.vault, connection.profile) }
+    using initiator = await initiatorOf(options, base.env["SSH_AUTH_SOCK"])
+    const asking = { ...options, vaultId: vaultIdOf(options.vault, connection.profile), initiator }
     const chain = await chainNamed(connection.client, options.chain ?? refuse("--chain", "the id of a chain", "none"))
     if (chain.family !== "evm") refuse("--chain", "an EVM chain; elsewhere sign a --payload", chain.chainId)
     const payer = await payerOf(connection, asking.vaultId, chain, options)

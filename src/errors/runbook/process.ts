@@ -147,6 +147,22 @@ export const processGuides = {
     "give --rpc-url of an endpoint that works, or nonce, gas and fees yourself. If a transaction was signed before, look at the chain before you ask for another with the same nonce",
     "the command ends with 0",
   ),
+  "E-CLI-046": guide(
+    ["the agent has not the key", "its owner refused, or did not touch the security key", "the agent ended"],
+    "`ssh-add -l`, and the reason in the text",
+    "`ssh-add FILE`, or sign with --with ssh-keygen, or with --statement-only elsewhere",
+    AGAIN,
+  ),
+  "E-CLI-047": guide(
+    [
+      "OpenSSH is missing or older than 8.2",
+      "the security key was not touched, or another one is plugged in",
+      "the passphrase was wrong",
+    ],
+    "what ssh-keygen itself wrote above the error",
+    "install OpenSSH; or take --statement-only to a machine that has it, and give the signature back with --signature",
+    AGAIN,
+  ),
   "E-ADM-001": guide(
     ["the folder of the socket is not the node's", "another program holds the path"],
     "`ls -l` of the path and its folder",

@@ -8,6 +8,7 @@ import { toHex, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
 import { CosignerError } from "../../errors.ts"
 import { checksummed } from "../../keys/addresses.ts"
+import { approvedPayout, makePeople } from "./approvals.ts"
 import { type DeployedNode, type Deployment, object, text } from "./deployment.ts"
 import { type DemoVault, sign } from "./keys.ts"
 import {
@@ -35,7 +36,7 @@ const addressOf = (account: Uint8Array): string => checksummed(toHex(account))
 const MILLI_ETH = 10n ** 15n
 const READY_MS = 30_000
 
-const RULES = `
+const NAMES = `
 [[intent.addresses]]
 name = "exchange"
 chain = "eip155:1"
@@ -48,7 +49,9 @@ decimals = 6
 name = "token"
 chain = "eip155:1"
 address = "${addressOf(TOKEN)}"
+`
 
+const RULES = `${NAMES}
 [embedded_risk_control_rules]
 enable = true
 [embedded_risk_control_rules.key_sign]
@@ -97,7 +100,8 @@ export async function intentScenario(
 ): Promise<void> {
   const config = join(guarded.dir, "configs", "cosigner.toml")
   const before = readFileSync(config)
-  appendFileSync(config, RULES)
+  const people = makePeople(deployment, "1000 TOK", NAMES)
+  appendFileSync(config, `${RULES}${people.toml}`)
   const actor = await deployment.startNode(guarded)
   try {
     report.step(
@@ -121,6 +125,7 @@ export async function intentScenario(
     await refused("rule", pair, allChangePsbt(vault, "PSBT that is all change, but for a huge fee", HUGE_FEE))
     for (const n of [1, 2]) await signed(deployment, vault, report, pair, payout(vault, n))
     await refused("rule", pair, { ...payout(vault, 3), what: "fourth payout of the day" })
+    await approvedPayout({ program, deployment, vault, report, nodes: pair, people }, largePayout(vault))
   } finally {
     await deployment.endNode(guarded, "SIGTERM")
     writeFileSync(config, before)
@@ -134,6 +139,16 @@ const UNPROVEN = { ...COIN, back: 4_990_000n, isProven: false }
 /** 0.3 ETH to the exchange: three of them fit into the day. */
 const payout = (vault: DemoVault, nonce: number): Readable =>
   ethereumPayload(vault, "payout of 0.3 ETH", { index: 10, nonce, to: EXCHANGE, value: 300n * MILLI_ETH })
+
+/** Above what ops may have signed alone. */
+const largePayout = (vault: DemoVault): Readable =>
+  ethereumPayload(vault, "payout of 5 000 TOK", {
+    index: 12,
+    nonce: 0,
+    to: TOKEN,
+    value: 0n,
+    data: tokenTransfer(EXCHANGE, 5_000_000_000n),
+  })
 
 /** Without a message, what is to be signed is left to the payload. */
 type Refusable = Omit<Readable, "message"> & Partial<Pick<Readable, "message">>

@@ -84,6 +84,8 @@ export async function sign(
   deployment: Pick<Deployment, "client">,
   vault: DemoVault,
   wish: AskedSignature,
+  /** What happens once it is asked for, and before it can end. */
+  meanwhile: (requestId: string) => Promise<void> = async () => undefined,
 ): Promise<SigningAnswer> {
   const begun = performance.now()
   const asked = await deployment.client.createSignRequest(vault.vaultId, {
@@ -96,6 +98,7 @@ export async function sign(
     extra_info: wish.extraInfo,
     deadline_seconds: 60,
   })
+  await meanwhile(asked.sign_request_id)
   return until("a signature", async () => {
     const now = await deployment.client.signRequest(vault.vaultId, asked.sign_request_id)
     const [signature] = now.signatures

@@ -128,12 +128,13 @@ export async function signed(
   nodes: readonly DeployedNode[],
   wanted: WantedSignature,
   extraInfo: Readonly<Record<string, unknown>> = {},
+  meanwhile?: (requestId: string) => Promise<void>,
 ): Promise<void> {
   const { curve, scheme, path, message, tweak, publicKey } = wanted
   const signatureType = scheme === "ecdsa" ? 1 : scheme === "eddsa" ? 2 : 3
   const asked = { curve, signatureType, path, message, tweak, nodes, extraInfo } as const
   const payload = wanted.payload === undefined ? {} : { payload: wanted.payload }
-  const answer = await sign(deployment, vault, { ...asked, ...payload })
+  const answer = await sign(deployment, vault, { ...asked, ...payload }, meanwhile)
   if (answer.kind !== "signed") {
     throw new CosignerError("E-CLI-022", { what: `${wanted.what} was ${answer.status}: ${answer.reason}` })
   }

@@ -1,0 +1,125 @@
+/** The desk of a profile: tasks that wait for people at WaaS, each read here, and the place where signed statements go. */
+import type { SignedStatement } from "../../approvals/approver.ts"
+import { signedFromJson, signedJson } from "../../approvals/json.ts"
+import { isUnfit, readStatement } from "../../approvals/statement.ts"
+import { utf8 } from "../../bytes.ts"
+import { CosignerError } from "../../errors.ts"
+import { readApprovers } from "../../kit/approving/approvers.ts"
+import type { Desk, WaitingTask } from "../../kit/approving/desk.ts"
+import { type HandedOut, readHandedOut } from "../../kit/approving/reading.ts"
+import { type Names, NO_NAMES } from "../../policy/names.ts"
+import type { People } from "../../policy/people.ts"
+import { intentSettingsOf } from "../../tasks/intents.ts"
+import type { ApprovalsObject, TssRequestObject } from "../../waas/client.ts"
+import { connect, type WaasConnection } from "../client/profile.ts"
+import { isTssRequest } from "../client/request.ts"
+import { walk } from "../client/vault.ts"
+import { amiss, vaultIdOf } from "../client/verified.ts"
+import type { CommandBase, ValuesOf } from "../command.ts"
+import type { deskOptions } from "./options.ts"
+
+interface OpenDesk extends Disposable {
+  readonly desk: Desk
+  readonly people: People | undefined
+}
+
+/** Names of [intent] are those of the file that --config names, otherwise those of the approvers file. */
+export async function openDesk(base: CommandBase, options: ValuesOf<typeof deskOptions>): Promise<OpenDesk> {
+  const known = options.approvers === undefined ? undefined : readApprovers(options.approvers)
+  const configured =
+    base.globals.config === undefined ? undefined : (await base.config()).embedded_risk_control_rules.names
+  const names = configured ?? known ?? NO_NAMES
+  const connection = connect(options.profile)
+  return {
+    people: known?.people,
+    desk: deskOf(connection, vaultIdOf(options.vault, connection.profile), names),
+    [Symbol.dispose]: () => connection[Symbol.dispose](),
+  }
+}
+
+export function deskOf(
+  { client, profile }: Pick<WaasConnection, "client" | "profile">,
+  vaultId: string,
+  names: Names,
+): Desk {
+  const knowledge = { settings: intentSettingsOf(names), roots: profile.roots.map(({ text }) => text) }
+  const approvals = (id: string): Promise<ApprovalsObject> =>
+    isTssRequest(id) ? client.tssApprovals(vaultId, id) : client.approvals(vaultId, id)
+  const tasksOf = async (id: string): Promise<readonly WaitingTask[]> =>
+    await Promise.all(handedOut(id, await approvals(id)).map((one) => readHandedOut(one, knowledge)))
+  return {
+    async open(id) {
+      const tasks = await tasksOf(id)
+      if (tasks.length === 0) throw new CosignerError("E-CLI-052", { id })
+      return tasks
+    },
+    async waiting(most) {
+      const signing = await walk(most, (query) => client.signRequests(vaultId, query))
+      const keys: TssRequestObject[] = []
+      for (const { key_share_holder_group_id } of await walk(MOST_GROUPS, (query) => client.groups(vaultId, query)))
+        keys.push(
+          ...(await walk(most, (query) => client.tssRequests(vaultId, { key_share_holder_group_id, ...query }))),
+        )
+      const ids = [
+        ...signing.flatMap(({ sign_request_id: id, awaits_approval }) => (awaits_approval === true ? [id] : [])),
+        ...keys.flatMap(({ tss_request_id: id, status }) => (TSS_ENDED.has(status) ? [] : [id])),
+      ]
+      const found: WaitingTask[] = []
+      for (const id of ids) found.push(...(await tasksOf(id)))
+      return found
+    },
+    async send(id, signed) {
+      const json = signedJson(signed)
+      await (isTssRequest(id) ? client.approveTss(vaultId, id, json) : client.approve(vaultId, id, json))
+    },
+  }
+}
+
+/** Newest first: key generations and reshares of older ones ended long ago. */
+const MOST_GROUPS = 10
+
+const TSS_ENDED: ReadonlySet<string> = new Set(["Success", "KeyHolderConfirmationFailed", "KeyGeneratingFailed"])
+
+type HandedTask = ApprovalsObject["tasks"][number]
+
+/** Tasks that a node waits with, or that somebody said something of: others have no epoch yet that a statement could name. */
+function handedOut(requestId: string, { tasks }: ApprovalsObject): readonly HandedOut[] {
+  return tasks
+    .filter(({ awaited, approvals }) => awaited.length > 0 || approvals.length > 0)
+    .map((task) => {
+      const signed = task.approvals.flatMap((one) => signedOf(one))
+      return {
+        requestId,
+        document: utf8(task.document),
+        epoch: epochOf(task, signed),
+        awaited: awaitedText(task),
+        signed,
+      }
+    })
+}
+
+function signedOf(given: HandedTask["approvals"][number]): readonly SignedStatement[] {
+  const signed = signedFromJson(given)
+  return isUnfit(signed) ? [] : [signed]
+}
+
+/** As nodes that wait say it. Once none waits any more, as those said who signed before: a rejection still counts then. */
+function epochOf({ task_id, awaited }: HandedTask, signed: readonly SignedStatement[]): string | undefined {
+  const stated = signed.flatMap(({ statement }) => {
+    const read = readStatement(statement)
+    return isUnfit(read) ? [] : [read.epoch]
+  })
+  const epochs = new Set(awaited.length > 0 ? awaited.map(({ epoch }) => epoch) : stated)
+  if (epochs.size > 1) throw amiss(`nodes wait for task ${task_id} with shares of different epochs`)
+  return [...epochs][0]
+}
+
+function awaitedText({ awaited }: HandedTask): string {
+  const words = awaited.flatMap(({ request, groups }) => [
+    ...(request ? ["whoever asked for it"] : []),
+    ...groups.map(
+      ({ group, min, approved_by: by }) => `${min} of ${group}${by.length === 0 ? "" : ` (${by.join(", ")})`}`,
+    ),
+  ])
+  return words.length === 0 ? "nobody any more" : [...new Set(words)].join(", ")
+}
