@@ -62,13 +62,19 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
   let lastCommitMs: number | undefined
   const looker = createLooker({ ...parts, recent, lastCommitMs: () => lastCommitMs })
   const thread = await threadOf(parts, token, recent)
-  let isLooking = false
+  let last: Promise<void> = Promise.resolve()
+  let waiting = 0
   let isBroken = false
   let isStopped = false
 
-  async function look(): Promise<void> {
-    if (isLooking) return
-    isLooking = true
+  /** One after the other. */
+  function look(): Promise<void> {
+    waiting++
+    last = last.then(lookNow)
+    return last
+  }
+
+  async function lookNow(): Promise<void> {
     try {
       for (const message of await looker.look()) thread.tell(message)
       isBroken = false
@@ -78,12 +84,15 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
       if (!isBroken) log.error(describe(failure), { code: failure.code, ...codeField(error) })
       isBroken = true
     } finally {
-      isLooking = false
+      waiting--
     }
   }
 
   await look()
-  const timer = setInterval(() => void look(), LOOK_MS)
+  const timer = setInterval(() => {
+    // A slow store must not pile them up.
+    if (waiting === 0) void look()
+  }, LOOK_MS)
   const address = thread.address ?? listenText(settings.listen)
   log.info("console open", { address, token_file: settings.tokenFile })
   return {

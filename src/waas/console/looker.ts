@@ -40,8 +40,8 @@ interface Looker {
   look(): Promise<readonly ToConsole[]>
 }
 
-/** Looks between two searches for what other processes wrote, and between two looks at what changes slowly. */
-const SEARCH_LOOKS = 60
+/** Looks after which everything is made anew, and between two looks at what changes slowly. */
+const AGAIN_LOOKS = 600
 const SLOW_LOOKS = 5
 const MOST_NODES = 200
 const MOST_GROUPS = 50
@@ -127,7 +127,8 @@ export function createLooker(parts: LookerState): Looker {
       if (writes.some(({ put }) => SLOW_RECORDS.has(put))) isStale = true
     },
     async look() {
-      if (looks % SEARCH_LOOKS === 0) await recent.look()
+      if (looks === 0) await recent.look()
+      else if (looks % AGAIN_LOOKS === 0) recent.again()
       if (isStale || looks % SLOW_LOOKS === 0) {
         isStale = false
         slow = await slowOf(parts)

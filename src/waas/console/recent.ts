@@ -1,6 +1,6 @@
 /**
- * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. What this process writes
- * is seen as it is written; what another one writes to the same database is found by looking again from time to time.
+ * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. One process writes to
+ * a store at a time: what it writes is seen as it is written, and what was there before is found at the start.
  */
 import type { Log } from "../../log.ts"
 import { createFeed, type Feed } from "../../panel/feed.ts"
@@ -11,16 +11,18 @@ const MOST_REQUESTS = 500
 const MOST_VAULTS = 200
 /** At one look, which is one second. */
 const PORTION = { documents: 50, characters: 1024 * 1024 }
-/** Of each vault, when all of them are looked at. */
-const OF_EACH_VAULT = 50
+/** Of each vault at least so many are looked at for the newest of all. */
+const OF_EACH_VAULT = 20
 
 export interface Recent {
   readonly requests: Feed
   readonly vaults: Feed
   /** Written by this process, durably. */
   written(writes: readonly StoreWrite[]): void
-  /** Finds what others wrote, and at the start what is there. */
+  /** Finds what is there; once, at the start. */
   look(): Promise<void>
+  /** Everything is made anew, which finds what has left the store. */
+  again(): void
   /** Vaults whose documents depend on how nodes are. */
   nodesChanged(): void
 }
@@ -74,9 +76,12 @@ export function createRecent(store: WaasStore, log: Log): Recent {
     async look() {
       const found = await newest(store)
       vaultIds = found.vaults
-      // A list that is as it was is not told again.
-      if (found.vaults.some((key) => !vaults.has(key))) vaults.replace(found.vaults)
-      if (found.requests.some((key) => !requests.has(key))) requests.replace(found.requests)
+      vaults.replace(found.vaults)
+      requests.replace(found.requests)
+    },
+    again() {
+      vaults.again()
+      requests.again()
     },
     nodesChanged() {
       for (const vaultId of vaultIds) vaults.changed(vaultId)
@@ -100,12 +105,14 @@ async function newest(
   const vaults: Dated[] = []
   for (const type of VAULT_TYPES) {
     const { items } = await store.vaults({ type }, { limit: MOST_VAULTS, ...FIRST })
-    vaults.push(...items.map(({ vaultId, createdMs }) => ({ key: vaultId, createdMs })))
+    // From old to new, those of one moment too.
+    vaults.push(...items.toReversed().map(({ vaultId, createdMs }) => ({ key: vaultId, createdMs })))
   }
   const shown = oldToNew(vaults, MOST_VAULTS)
+  const each = Math.min(MOST_REQUESTS, Math.max(OF_EACH_VAULT, Math.ceil((2 * MOST_REQUESTS) / shown.length)))
   const requests: Dated[] = []
   for (const vaultId of shown) {
-    requests.push(...(await requestsOf(store, vaultId)))
+    requests.push(...(await requestsOf(store, vaultId, each)))
     // Not all at once: others have their turn between two vaults.
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -118,8 +125,8 @@ const oldToNew = (dated: readonly Dated[], most: number): readonly string[] =>
     .slice(-most)
     .map(({ key }) => key)
 
-async function requestsOf(store: WaasStore, vaultId: string): Promise<readonly Dated[]> {
-  const page = { limit: OF_EACH_VAULT, ...FIRST }
+async function requestsOf(store: WaasStore, vaultId: string, limit: number): Promise<readonly Dated[]> {
+  const page = { limit, ...FIRST }
   const signed = await store.signRequests({ vaultId }, page)
   const checkups = await store.shareSignRequests({ vaultId }, page)
   const made: Dated[] = []
@@ -131,9 +138,11 @@ async function requestsOf(store: WaasStore, vaultId: string): Promise<readonly D
     }
   }
   return [
-    ...made,
-    ...signed.items.map(({ signRequestId, createdMs }) => ({ key: requestKey("sign", signRequestId), createdMs })),
-    ...checkups.items.map((one) => ({
+    ...made.toReversed(),
+    ...signed.items
+      .toReversed()
+      .map(({ signRequestId, createdMs }) => ({ key: requestKey("sign", signRequestId), createdMs })),
+    ...checkups.items.toReversed().map((one) => ({
       key: requestKey("shareSign", one.shareSignRequestId),
       createdMs: one.createdMs,
     })),

@@ -57,14 +57,19 @@ test("it makes its token where there is none, serves from its thread, and shows 
       fetch(`http://${page.address}${path}`, { headers: { authorization: `Bearer ${token}` } })
     const { vault } = await rig.madeVault()
     await page.look()
-    expect((await jsonOf(await ask("/vaults"))).vaults).toMatchObject([
-      { vault_id: vault.vaultId, groups: [{ status: "Valid" }] },
-    ])
-    let requests: readonly unknown[] = []
-    // Payloads are read in the thread: its answer comes when it has read.
-    while (requests.length === 0) requests = (await jsonOf(await ask("/requests"))).requests
-    expect(requests).toMatchObject([{ kind: "key", what: "KeyGen", state: "done" }])
-    expect((await jsonOf(await ask("/overview"))).overview.nodes).toHaveLength(3)
+    /** What was told reaches the thread in its own time. */
+    const until = async (path: string, isThere: (answer: Awaited<ReturnType<typeof jsonOf>>) => boolean) => {
+      for (;;) {
+        const answer = await jsonOf(await ask(path))
+        if (isThere(answer)) return answer
+        await Bun.sleep(2)
+      }
+    }
+    const { vaults } = await until("/vaults", (answer) => answer.vaults[0]?.groups[0]?.status === "Valid")
+    expect(vaults).toMatchObject([{ vault_id: vault.vaultId }])
+    const { requests } = await until("/requests", (answer) => answer.requests[0]?.state === "done")
+    expect(requests).toMatchObject([{ kind: "key", what: "KeyGen" }])
+    await until("/overview", (answer) => answer.overview.nodes.length === 3)
     expect((await fetch(`http://${page.address}/overview`)).status).toBe(401)
   } finally {
     page.stop()

@@ -184,6 +184,22 @@ test("a console that starts later finds what was there, in its order", async () 
   expect(view.requests({ kind: "key" })).toHaveLength(1)
 })
 
+test("what retention took from the store leaves the console too", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const view = viewOf(rig)
+  const made = await rig.madeVault()
+  await rig.sign(made)
+  await rig.relay.settle()
+  await view.look()
+  expect(view.requests({ kind: "signature", state: "done" })).toHaveLength(1)
+  await rig.pass(700_000)
+  await rig.pass(1)
+  expect(await rig.store.forgetEnded(rig.clock.nowMs, 10)).toBe(1)
+  for (let i = 0; i < 600; i++) await view.look()
+  expect(view.requests({ kind: "signature" })).toEqual([])
+  expect(view.requests({ kind: "key" })).toHaveLength(1)
+})
+
 test("of a webhook's address scheme and host are shown, and how its deliveries go", async () => {
   await using rig = await Rig.open()
   const endpoint = {
