@@ -7,6 +7,7 @@ import { runPage, scriptOf } from "./blocks.ts"
 /** Run in the long suite alone. */
 const LONG = new Map([
   ["docs/how-to/approvals.md", "people ask, approve and sign elsewhere; `cosigner demo` does so in every run"],
+  ["docs/how-to/audit.md", "three nodes cosign, which they are asked to every 20 s"],
   ["docs/how-to/waas-recovery.md", "WaaS is lost three times, and its nodes come back to it each time"],
 ])
 
