@@ -7,8 +7,6 @@
 import { createPrivateKey, type KeyObject, randomBytes, randomInt, randomUUID } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { type Bytes, copy } from "./bytes.ts"
-import { type Asker, createAsker } from "./callback/ask.ts"
-import { createMonitor, type Monitor, runPings } from "./callback/monitor.ts"
 import type { Startable } from "./config/startup.ts"
 import { fetchTrusting } from "./config/trust.ts"
 import { systemRng } from "./crypto/random.ts"
@@ -30,20 +28,21 @@ import { MAX_BATCH } from "./mpc/sid.ts"
 import { carryOut } from "./ops/admin/carryOut.ts"
 import { startAdmin } from "./ops/admin/thread.ts"
 import { alarmAt } from "./ops/alarm.ts"
+import { type AskedServers, type Callbacks, callbacksOf } from "./ops/callbacks.ts"
 import { endHeld } from "./ops/endHeld.ts"
 import { freezingOf } from "./ops/freezing.ts"
 import type { Shown } from "./ops/inventory/shown.ts"
 import { keepSummary } from "./ops/inventory/summary.ts"
+import { judgeBy, type NodePolicy, policyOf } from "./ops/nodePolicy.ts"
 import type { Observers } from "./ops/observers.ts"
 import { type Operations, openOperations } from "./ops/operations.ts"
+import { ordersOf } from "./ops/orders.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import { tellCallbacks, tellRecovery, tellRules } from "./ops/startLines.ts"
 import { WaasInForce } from "./ops/waasInForce.ts"
-import type { Rules } from "./policy/schema.ts"
 import type { Secret } from "./secret.ts"
 import type { Store } from "./store/store.ts"
 import type { IntentSettings } from "./tasks/intents.ts"
-import { judge } from "./tasks/policyRequest.ts"
 import type { TaskLimits, TaskPorts } from "./tasks/ports.ts"
 import { createTasks, type TaskRunner } from "./tasks/runner.ts"
 import { CHANNEL_LIMITS } from "./wire/channel.ts"
@@ -60,10 +59,10 @@ import { spawnSessionWorker } from "./workers/spawn.ts"
 export interface Daemon {
   readonly nodeId: string
   /**
-   * Puts a checked rule set in the place of the old one; tasks that are decided from now on see it. `waiting` names what else
+   * Puts a checked policy in the place of the old one; tasks that are decided from now on see it. `waiting` names what else
    * has changed in the file and is not in force before a restart.
    */
-  reload(rules: Rules, waiting: readonly string[]): void
+  reload(policy: NodePolicy, waiting: readonly string[]): void
   /** Resolves when every task is suspended, events in flight are settled, and nothing runs any more. The store stays open. */
   stop(): Promise<void>
 }
@@ -104,40 +103,44 @@ interface NodeBase extends Pick<Startable, "config" | "link" | "callback" | "eve
 }
 
 /** Throws for keys that cannot be used; once it returns, failures are states and retries. */
-export async function startDaemon(startable: Startable, store: Store, log: Log): Promise<Daemon> {
+export async function startDaemon(
+  startable: Startable,
+  store: Store,
+  log: Log,
+  policy: NodePolicy = policyOf(startable),
+): Promise<Daemon> {
   requireNewest(store)
   tellRecovery(store, log)
   keepSummary(store, (why) => log.warn(why))
   const stopping = new AbortController()
   using seed = store.identity()
   const { base, operations } = await openNode(startable, store, log, identityOf(seed.expose()), stopping.signal)
-  const { config, callback, nodeId, identity } = base
+  const { config, nodeId, identity } = base
 
-  const callbacks = startCallbacks(base)
-  let rules = config.embedded_risk_control_rules
+  const callbacks = startCallbacks(base, policy)
+  let present = policy
   const reader = startReader()
   const settingsOf = onceForNames(reader.read)
   let waiting: readonly string[] = []
-  tellRules(rules, log)
-  tellCallbacks(callback.servers, log)
+  tellRules(policy.rules, log)
+  tellCallbacks(policy.servers, log)
   const events = startEvents(base)
   let link: Link | undefined
   const send = (frame: FromNode): void => void link?.send(frame)
   const audit = keepAudit({ store, identity, log, send, onDoubt: () => endHeld(store, tasks, link) })
-  const pool = await startSessions(base, seed, audit.started(rules))
+  const pool = await startSessions(base, seed, audit.started(policy.rules))
   const rollbackGuard = keepRollbackGuard(store, log)
   const tasks = makeTasks(base, {
     pool,
     events,
     audit,
     risk: {
-      evaluate: (task, group, usage, nowMs, intents, presented) =>
-        judge(rules, task, group, usage, nowMs, intents, presented),
-      ask: (task, _group, signal, intents, words) => callbacks.asker.ask(task, signal, intents, words),
+      evaluate: (...asked) => judgeBy(present, ...asked),
+      ask: callbacks.ask,
     },
     send,
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
-    intents: () => settingsOf(rules.names),
+    intents: () => settingsOf(present.rules.names),
   })
   const freezing = freezingOf({
     store,
@@ -146,6 +149,8 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     onFrozen: () => endHeld(store, tasks, link),
   })
   freezing.begin()
+  const people = () => present.rules.names.people
+  const orders = ordersOf({ nodeId, store, freezing, people, log, now: Date.now })
   tasks.resume()
   const up = dial(base, tasks, audit.peers)
   link = up
@@ -156,9 +161,9 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
     pool,
     poolSize: POOL_SIZE,
     tasksOpen: () => tasks.open(),
-    callbackServers: callbacks.monitor.states,
+    callbackServers: callbacks.states,
     eventServers: () => events.sender?.states() ?? [],
-    rulesEnabled: () => rules.enable,
+    rulesEnabled: () => present.rules.enable,
     waitingKeys: () => waiting,
     witnesses: audit.peers.state,
     backupMs: () => lastProvenMs(config.backup.directory),
@@ -172,16 +177,18 @@ export async function startDaemon(startable: Startable, store: Store, log: Log):
   }
   const admin = await startAdmin({
     store,
-    carryOut: (command) => carryOut({ store, self: identity.party, rules: () => rules, freezing, trustWaas }, command),
+    carryOut: (command) =>
+      carryOut({ store, self: identity.party, rules: () => present.rules, freezing, orders, trustWaas }, command),
     log,
   })
   return {
     nodeId,
     reload(next, keys) {
-      rules = next
+      present = next
+      callbacks.use(next)
       waiting = keys
-      audit.reloaded(next, keys)
-      tellRules(rules, log)
+      audit.reloaded(next.rules, keys)
+      tellRules(next.rules, log)
     },
     async stop() {
       // First, because a node that is stopping looks broken.
@@ -235,31 +242,22 @@ async function endSessions(tasks: TaskRunner, threads: readonly { close(): void 
   await suspended
 }
 
-interface Callbacks {
-  readonly asker: Asker
-  readonly monitor: Monitor
-  /** Resolves once no more pings are sent. */
-  readonly pings: Promise<void>
-}
-
-function startCallbacks({ config, callback: { servers, ca }, store, observers, stopping }: NodeBase): Callbacks {
+function startCallbacks(
+  { config, callback: { ca }, store, observers, stopping }: NodeBase,
+  { servers, askKeyShareSign }: AskedServers,
+): Callbacks {
   using callbackSecret = store.callbackKey()
-  const monitor = createMonitor(servers.map(({ address }) => address))
-  const asker = createAsker({
-    servers,
+  return callbacksOf({
+    asked: { servers, askKeyShareSign },
     settings: config.callback,
     sign: tokenSigner(rsaKey(callbackSecret), "the node's callback key"),
-    askKeyShareSign: config.callback.ask_key_share_sign,
     fetch: fetchTrusting(ca),
     now: Date.now,
     newId: randomUUID,
-    observe: (tried) => {
-      monitor.observe(tried)
-      observers.callbackTried(tried)
-    },
+    observe: observers.callbackTried,
+    pingMs: config.callback.monitor_interval,
+    stopping,
   })
-  const { monitor_interval: pingMs } = config.callback
-  return { asker, monitor, pings: pingMs === undefined ? Promise.resolve() : runPings(asker, pingMs, stopping) }
 }
 
 interface Events {

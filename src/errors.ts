@@ -16,6 +16,7 @@ import { intentCodes } from "./errors/intent.ts"
 import { keysCodes } from "./errors/keys.ts"
 import { linkCodes } from "./errors/link.ts"
 import { opsCodes } from "./errors/ops.ts"
+import { policyCodes } from "./errors/policy.ts"
 import { riskCodes } from "./errors/risk.ts"
 import { statusCodes } from "./errors/status.ts"
 import { storeCodes } from "./errors/store.ts"
@@ -34,6 +35,7 @@ export const codes = {
   ...keysCodes,
   ...linkCodes,
   ...opsCodes,
+  ...policyCodes,
   ...riskCodes,
   ...statusCodes,
   ...storeCodes,

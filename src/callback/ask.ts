@@ -42,7 +42,7 @@ export interface Asker {
   ping(server: CallbackServer, signal: AbortSignal): Promise<CallbackAnswer>
 }
 
-interface AskerParts {
+export interface AskerParts {
   readonly servers: readonly CallbackServer[]
   readonly settings: CallbackSettings
   /** Signs with the node's callback key. */

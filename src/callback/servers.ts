@@ -22,15 +22,25 @@ interface Configured {
   readonly pubkey_path: string
 }
 
-/** One server of [callback], its key read. Throws E-RSK-130 and E-RSK-131. */
+/** One server of [callback], its key read; from `files` alone, where these are given. Throws E-RSK-130 and E-RSK-131. */
 export const callbackServer = (
   { service_address, pubkey_path }: Configured,
   version: CallbackVersion,
+  files?: ReadonlyMap<string, string>,
 ): CallbackServer => ({
   address: checkServerUrl(service_address),
   version,
-  publicKey: readServerKey(pubkey_path),
+  publicKey: files === undefined ? readServerKey(pubkey_path) : keyIn(files, pubkey_path),
 })
+
+/** A key that a policy bundle holds. */
+function keyIn(files: ReadonlyMap<string, string>, file: string): KeyObject {
+  const pem = files.get(file)
+  if (pem === undefined) {
+    throw new CosignerError("E-RSK-131", { file, problem: "the policy bundle does not have it in [files]" })
+  }
+  return publicKeyOf(pem, file, "E-RSK-131")
+}
 
 /** The servers of [callback], in order: cb_server, then cb_server_v2. Throws E-RSK-130 and E-RSK-131. */
 export const callbackServers = (config: {
@@ -59,6 +69,11 @@ function readPublicKey(file: string, code: "E-RSK-131" | "E-RSK-133"): KeyObject
   } catch (error) {
     throw bad(`it cannot be read (${errnoOf(error) ?? "unknown error"})`, error)
   }
+  return publicKeyOf(pem, file, code)
+}
+
+function publicKeyOf(pem: string, file: string, code: "E-RSK-131" | "E-RSK-133"): KeyObject {
+  const bad = (problem: string, cause?: unknown) => new CosignerError(code, { file, problem }, { cause })
   if (pem.length > MAX_PEM || !SPKI_PEM.test(pem.trimStart())) throw bad("it is not one `BEGIN PUBLIC KEY` block")
   let key: KeyObject
   try {

@@ -4,10 +4,12 @@ import { requireNewest } from "../jobs/rollbackGuard.ts"
 import { silentLog } from "../log.ts"
 import { askNode } from "../ops/admin/client.ts"
 import { freezingOf } from "../ops/freezing.ts"
+import { requireHostMayUnfreeze } from "../ops/inventory/policy.ts"
 import { durationMs } from "../settings/schema.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { changeBeside, showShown } from "./besideNode.ts"
 import { command, refuse, value } from "./command.ts"
+import { lastingFor, orderOptions, sendOrder, writeOut } from "./orders.ts"
 
 const MAX_REASON = 200
 const group = value("--group <id>", "only this group; without it the whole node, key generation included")
@@ -18,11 +20,13 @@ export const freeze = command({
     "Within one second no new share leaves: nothing new is taken up or approved, running attempts end, and what was about to be sent is not.",
     "Durable before the answer, through restarts, until `cosigner unfreeze` or the end that --for names. A running node needs no password",
     "for it: whoever reaches its admin socket may stop it. Without a running node the database is written, which needs the password.",
+    "An approver freezes from afar: --as prints the order, ssh-keygen -Y sign -n cosigner-freeze signs it, --signed gives both to the node.",
     "A freeze never shortens another. --for runs by the wall clock and by the node's time in service, and ends when both have passed.",
   ].join("\n"),
   options: {
     for: value("--for <duration>", "ends by itself after that: 30m, 2h; without it, when it is lifted", readDuration),
     group,
+    ...orderOptions,
     reason: value(
       "--reason <text>",
       `for the log and for cosigner status, at most ${MAX_REASON} characters`,
@@ -35,6 +39,12 @@ export const freeze = command({
   ],
   run: async (base) => {
     const { for: forMs, group: groupId, reason = "" } = base.options
+    if (base.options.signed !== undefined) return sendOrder(base, base.options.signed)
+    if (base.options.as !== undefined) {
+      const until = forMs === undefined ? undefined : Math.ceil((Date.now() + forMs) / 1000)
+      const about = groupId === undefined ? "node" : `group ${groupId}`
+      return writeOut(base, base.options, { kind: "freeze", about, until, notAfter: lastingFor(base.options) })
+    }
     const { db } = await base.config()
     const answer = await askNode(db.path, {
       command: "freeze",
@@ -58,15 +68,29 @@ export const freeze = command({
 export const unfreeze = command({
   summary: "Let a frozen node sign again",
   details: [
-    "Needs the password, unlike the freeze. Without --group every freeze of the node is lifted, with it that of the group alone.",
+    "Needs the password, unlike the freeze. On a node that follows a policy bundle it needs owners instead: each prints the order with --as,",
+    "signs it (ssh-keygen -Y sign -n cosigner-freeze), and gives it to the node with --signed. Without --group every freeze of the node is lifted, with it that of the group alone.",
     "What was approved before the freeze and has not passed its deadline may then be signed: look at `cosigner info task` first.",
   ].join("\n"),
-  options: { group: value("--group <id>", "only the freeze of this group") },
+  options: { group: value("--group <id>", "only the freeze of this group"), ...orderOptions },
   examples: [["cosigner unfreeze", "lifts everything"]],
   run: async (base) => {
     const { group: groupId } = base.options
+    if (base.options.signed !== undefined) return sendOrder(base, base.options.signed)
+    if (base.options.as !== undefined) {
+      const about = groupId === undefined ? "everything" : `group ${groupId}`
+      return writeOut(base, base.options, {
+        kind: "unfreeze",
+        about,
+        until: undefined,
+        notAfter: lastingFor(base.options),
+      })
+    }
     const asked = { command: "unfreeze", ...(groupId === undefined ? {} : { group_id: groupId }) } as const
-    await changeBeside(base, asked, (store) => offline(store).unfreeze(groupId))
+    await changeBeside(base, asked, (store) => {
+      requireHostMayUnfreeze(store)
+      return offline(store).unfreeze(groupId)
+    })
     return EXIT.ok
   },
 })

@@ -51,7 +51,10 @@ const line = ({ taskId, atMs, was, now }: Replayed): string =>
 const EVERYTHING = 10_000_000
 
 /** What can be judged anew, and of how many tasks the journal has hash and words alone. */
-async function pastOf(store: Store, settings: IntentSettings): Promise<{ past: readonly Past[]; unread: number }> {
+export async function pastOf(
+  store: Store,
+  settings: IntentSettings,
+): Promise<{ past: readonly Past[]; unread: number }> {
   const groups = store.groups.list()
   const past: Past[] = []
   let unread = 0

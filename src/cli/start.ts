@@ -12,16 +12,21 @@ import {
 } from "../config/inForce.ts"
 import { type Loaded, readConfig } from "../config/load.ts"
 import { openAsNode } from "../config/passwordChange.ts"
-import { requireStartable } from "../config/startup.ts"
+import { documentOf, type PolicyInForce, policyInForce } from "../config/policyInForce.ts"
+import { requireStartable, type Startable } from "../config/startup.ts"
 import { type Daemon, startDaemon } from "../daemon.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
 import { openNotifier } from "../hardening/notify.ts"
 import { lockMemory, sealCode } from "../hardening/process.ts"
+import { requireNewest } from "../jobs/rollbackGuard.ts"
 import type { Log } from "../log.ts"
 import { formatOnStderr, lostLines, type OpenLog, openLog } from "../logging.ts"
 import { LAST_WORDS_MS, type WaitingStream, waitingStream } from "../logStream.ts"
 import { formatLine } from "../logText.ts"
+import { type NodePolicy, policyOf } from "../ops/nodePolicy.ts"
+import type { BundleDocument } from "../policy/bundle.ts"
+import type { Store } from "../store/store.ts"
 import { command } from "./command.ts"
 import { overridesOf, startFlags } from "./startFlags.ts"
 import { hardenOrRefuse, type TellOperator } from "./startHardening.ts"
@@ -40,10 +45,9 @@ export const start = command({
     ["cosigner start", "asks for the password"],
   ],
   run: async ({ globals, options, passwords, env }) => {
-    const load = () => readConfig(globals, overridesOf(options))
+    const load: LoadPolicy = (policy) => readConfig(globals, overridesOf(options), policy)
     const loaded = load()
     const { config } = loaded
-    const started = inForce(loaded)
     const warnings: CosignerError[] = []
     const startable = requireStartable(config, (warning) => warnings.push(warning))
     const stderr = standardError(config.log.std.format)
@@ -66,17 +70,24 @@ export const start = command({
       Bun.gc(true) // gives back what the key derivation took
       // listened for before the start, so that a stop in the middle of it is a clean one too
       const ending = endingSignal()
-      const daemon = await startDaemon(startable, store, log)
+      requireNewest(store)
+      const policy = policyInForce(store.policies, loaded, load, Date.now())
+      const startWith = followed(startable, policy)
+      // a danger key may be of a version that is not in force
+      if (startWith !== startable) hardenOrRefuse(startWith.config, env, tell)
+      if (policy.told !== undefined) log.warn(policy.told)
+      const daemon = await startDaemon(startWith, store, log, nodePolicy(startWith, policy))
       // The workers run and everything is loaded: what the start alone needed goes, then memory is locked for good.
       Bun.gc(true)
       for (const shortfall of [lockMemory(), sealCode()]) if (shortfall !== undefined) tell(shortfall)
-      const settings = new SettingsInForce({ loaded, started, opened, daemon, tell })
+      const started = inForce(policy.loaded)
+      using settings = new SettingsInForce({ loaded: policy.loaded, started, opened, daemon, tell, load, store })
       log.info("running")
       const running = `node ${daemon.nodeId}`
       notifier.ready(running)
       const onHangUp = (): void => {
         notifier.reloading()
-        settings.reload(load)
+        settings.reload()
         notifier.ready(running)
       }
       process.on("SIGHUP", onHangUp)
@@ -98,6 +109,22 @@ export const start = command({
     }
   },
 })
+
+/** The host's file, with the policy of the bundle that it names, or of another document. */
+type LoadPolicy = (policy?: BundleDocument) => Loaded
+
+/** With the policy in force; the same where that is the file's. */
+function followed(startable: Startable, { loaded }: PolicyInForce): Startable {
+  if (loaded.bundle === undefined) return startable
+  startable[Symbol.dispose]()
+  return requireStartable(loaded.config)
+}
+
+function nodePolicy(startable: Startable, { waiting }: PolicyInForce): NodePolicy {
+  if (waiting === undefined) return policyOf(startable)
+  using next = requireStartable(waiting.config)
+  return policyOf(startable, next)
+}
 
 /** stderr, which this process never waits for while it runs. */
 function standardError(format: Loaded["config"]["log"]["std"]["format"]): WaitingStream {
@@ -126,28 +153,59 @@ interface Parts {
   readonly opened: OpenLog
   readonly daemon: Daemon
   readonly tell: TellOperator
+  readonly load: LoadPolicy
+  readonly store: Pick<Store, "policies">
 }
+
+/** Between two looks whether a version of the policy has waited long enough. */
+const LOOK_MS = 1_000
 
 /** What is in force since the start, and what SIGHUP may change of it. */
 class SettingsInForce {
   readonly #parts: Parts
   readonly #sinceMs = Date.now()
+  /** The version that waits, as the daemon knows it. */
+  #waiting: number | undefined
+
+  readonly #timer: ReturnType<typeof setInterval>
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#waiting = parts.store.policies.followed?.waiting?.version
     this.#record(parts.loaded)
+    this.#timer = setInterval(() => this.#ripen(), LOOK_MS)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  /** A version that has waited long enough comes into force; one that was vetoed counts no more. */
+  #ripen(): void {
+    const { opened, store } = this.#parts
+    try {
+      const isRipe = store.policies.ripen(Date.now(), (waiting) => documentOf(waiting).terms.leave)
+      if (isRipe) opened.log.warn(`version ${store.policies.record?.active.version} of the policy is in force`)
+      const waiting = store.policies.followed?.waiting?.version
+      if (isRipe || waiting !== this.#waiting) this.reload()
+    } catch (error) {
+      opened.log.error("a policy that waited could not be put in force", { ...codeField(error), why: errorText(error) })
+    }
   }
 
   /** Takes rules and log levels from the file; names what else has changed, because it is not in force. */
-  reload(load: () => Loaded): void {
-    const { started, opened, daemon, tell } = this.#parts
+  reload(): void {
+    const { started, opened, daemon, tell, load, store } = this.#parts
     const { log } = opened
     try {
-      const next = load()
+      const policy = policyInForce(store.policies, load(), load, Date.now())
+      if (policy.told !== undefined) log.warn(policy.told)
+      const { loaded: next } = policy
       const { config } = next
-      requireStartable(config)[Symbol.dispose]()
-      const waiting = waitingKeys(started, inForce(next))
-      daemon.reload(config.embedded_risk_control_rules, waiting)
+      using startable = requireStartable(config)
+      const waiting = waitingKeys(started, inForce(next), next.bundle !== undefined)
+      this.#waiting = store.policies.followed?.waiting?.version
+      daemon.reload(nodePolicy(startable, policy), waiting)
       opened.setLevels({ std: config.log.std.level, file: config.log.file.level })
       this.#record(next)
       log.info("rules and log levels were reloaded")

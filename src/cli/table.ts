@@ -193,6 +193,42 @@ export const table: readonly Row[] = [
     summary: "Try a draft of the rules on the tasks of the journal",
     load: async () => (await import("./policyReplay.ts")).replay,
   },
+  {
+    path: ["policy", "diff"],
+    summary: "Say what changes between two policies, and what would have ended otherwise",
+    load: async () => (await import("./policyDiff.ts")).diff,
+  },
+  { path: ["policy", "bundle"], summary: "Policy as a file that its owners sign" },
+  {
+    path: ["policy", "bundle", "make"],
+    summary: "Make a policy bundle of a draft, for its owners to sign",
+    load: async () => (await import("./policyBundle.ts")).make,
+  },
+  {
+    path: ["policy", "bundle", "sign"],
+    summary: "Add the signature of an owner to a policy bundle",
+    load: async () => (await import("./policyBundle.ts")).sign,
+  },
+  {
+    path: ["policy", "bundle", "verify"],
+    summary: "Check a policy bundle: who signed it, and whether a node can follow it",
+    load: async () => (await import("./policyBundle.ts")).verify,
+  },
+  {
+    path: ["policy", "status"],
+    summary: "Show the policy bundle that this node follows",
+    load: async () => (await import("./policyNode.ts")).status,
+  },
+  {
+    path: ["policy", "veto"],
+    summary: "Stop a version of the policy that waits, as one of its owners",
+    load: async () => (await import("./policyNode.ts")).veto,
+  },
+  {
+    path: ["policy", "recover"],
+    summary: "Take a bundle over whose owners the ones in force did not sign, because they lost their keys",
+    load: async () => (await import("./policyNode.ts")).recover,
+  },
   { path: ["intent"], summary: "Payloads, as a node reads them before it signs" },
   {
     path: ["intent", "decode"],

@@ -1,26 +1,33 @@
 /** The files of [[intent.contracts]] abi, read: what rules ask of arguments means nothing without them. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
+import { utf8 } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { errnoOf } from "../files.ts"
 import { type Abi, isAbiProblem, readAbi } from "../intent/evm/abiJson.ts"
 import type { IntentTable } from "../policy/intentTable.ts"
+import type { PolicyFiles } from "./policyBundle.ts"
 
 /** An ABI has kilobytes; a build's artifact has the code of the contract beside it. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** By path. Throws E-CFG-015 with the key, and the line and column where a file is not as compilers write it. */
-export function readAbis({ contracts }: IntentTable): ReadonlyMap<string, Abi> {
+/** By path; from `files` alone, where these are given. Throws E-CFG-015 with the key, and the line and column where a file is not as compilers write it. */
+export function readAbis({ contracts }: IntentTable, files?: PolicyFiles): ReadonlyMap<string, Abi> {
   const abis = new Map<string, Abi>()
   for (const [i, { abi: path }] of contracts.entries()) {
     if (path === undefined || abis.has(path)) continue
     const unusable = (why: string): never => {
       throw new CosignerError("E-CFG-015", { key: `intent.contracts[${i}].abi`, path, why })
     }
-    const read = readAbi(bytesOf(path, unusable))
+    const read = readAbi(files === undefined ? bytesOf(path, unusable) : bytesIn(files, path, unusable))
     if (isAbiProblem(read)) return unusable(`line ${read.line}, column ${read.column}: ${read.why}`)
     abis.set(path, read)
   }
   return abis
+}
+
+function bytesIn(files: PolicyFiles, path: string, unusable: (why: string) => never): Uint8Array {
+  const content = files.get(path)
+  return content === undefined ? unusable("the policy bundle does not have it in [files]") : utf8(content)
 }
 
 function bytesOf(path: string, unusable: (why: string) => never): Uint8Array {

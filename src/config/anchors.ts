@@ -24,20 +24,26 @@ const anchors = (config: Config): Named => [
 ]
 
 /** The keys, certificates and ABIs that a configuration names. */
-export function anchorFiles({ callback, event, intent, websocket }: Config): Named {
+export function anchorFiles({ callback, event, intent, websocket, policyFiles }: Config): Named {
   const named: readonly (readonly [string, string | undefined])[] = [
     ["websocket.ca_path", websocket.ca_path],
     ["websocket.client_cert_path", websocket.client_cert_path],
     ["websocket.client_key_path", websocket.client_key_path],
     ["callback.ca_path", callback.ca_path],
     ["event.ca_path", event.ca_path],
+    ...(policyFiles === undefined ? namedByPolicy({ callback, intent }) : []),
+  ]
+  return named.flatMap(([key, path]) => (path === undefined ? [] : [[key, path] as const]))
+}
+
+function namedByPolicy({ callback, intent }: Pick<Config, "callback" | "intent">) {
+  return [
     ...intent.contracts.map(({ abi }, i) => [`intent.contracts[${i}].abi`, abi] as const),
     ...callback.cb_server.map(({ pubkey_path }, i) => [`callback.cb_server[${i}].pubkey_path`, pubkey_path] as const),
     ...callback.cb_server_v2.map(
       ({ pubkey_path }, i) => [`callback.cb_server_v2[${i}].pubkey_path`, pubkey_path] as const,
     ),
   ]
-  return named.flatMap(([key, path]) => (path === undefined ? [] : [[key, path] as const]))
 }
 
 const GROUP_OR_OTHERS = 0o022

@@ -15,6 +15,8 @@ import { db } from "./db.ts"
 import { event } from "./event.ts"
 import { log } from "./log.ts"
 import { metrics } from "./metrics.ts"
+import { policy } from "./policy.ts"
+import type { PolicyFiles } from "./policyBundle.ts"
 import { rules } from "./rules.ts"
 import { signing } from "./signing.ts"
 import { status } from "./status.ts"
@@ -40,6 +42,7 @@ const tables = {
   status,
   backup,
   checkup,
+  policy,
   intent: intentSchema,
   approvers: approversSchema,
   approver_groups: approverGroupsSchema,
@@ -69,4 +72,6 @@ export type Config = Omit<Tables, typeof RULES_TABLE> & {
   readonly [RULES_TABLE]: Rules
   /** Where it was read; undefined when no file was there and the defaults stand. */
   readonly source: string | undefined
+  /** What the policy's files hold, where it comes from a bundle; undefined: they are on the disk. */
+  readonly policyFiles: PolicyFiles | undefined
 }

@@ -20,10 +20,12 @@ export function inForce({ config, tree }: Loaded): InForce {
   return new Map([...pairs(tree), ...files])
 }
 
-/** The keys that differ and wait for a restart; one of the lists that changed in length is named by its entries. */
-export function waitingKeys(running: InForce, file: InForce): readonly string[] {
+/** The keys that differ and wait for a restart; callback servers of a bundle do not. one of the lists that changed in length is named by its entries. */
+export function waitingKeys(running: InForce, file: InForce, isOfBundle = false): readonly string[] {
   const names = new Set([...running.keys(), ...file.keys()])
-  return [...names].filter((key) => running.get(key) !== file.get(key) && !isReloaded(key)).sort()
+  const isLive = (key: string): boolean =>
+    isReloaded(key) || (isOfBundle && /^callback\.(?:cb_server|ask_key_share_sign)/.test(key))
+  return [...names].filter((key) => running.get(key) !== file.get(key) && !isLive(key)).sort()
 }
 
 /** The tree that a node has in force which was started with one and has reloaded another. */

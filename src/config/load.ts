@@ -4,6 +4,7 @@
  */
 import { CosignerError } from "../errors.ts"
 import { isTaken } from "../files.ts"
+import type { BundleDocument, PolicyBundle } from "../policy/bundle.ts"
 import { namesIn } from "../policy/names.ts"
 import { peopleIn } from "../policy/people.ts"
 import { RULES_OFF, withNames } from "../policy/schema.ts"
@@ -13,6 +14,7 @@ import { frozen, readSettings } from "../settings/read.ts"
 import type { Tree } from "../settings/tree.ts"
 import { readAbis } from "./abiFiles.ts"
 import { type Config, configSchema, DEFAULT_FILE, PUBLISHED_FILE } from "./config.ts"
+import { bundleOf, filesIn, withPolicy } from "./policyBundle.ts"
 
 /** The global flags. */
 interface Selection {
@@ -28,6 +30,8 @@ export interface Loaded {
   readonly tree: Readonly<Tree>
   /** Which flag said a key, by the key. */
   readonly said: ReadonlyMap<string, string>
+  /** What the file names; `config` and `tree` have its policy, or that of another document that was asked for. */
+  readonly bundle: PolicyBundle | undefined
 }
 
 /** -c, -d, --key-file and --ws-url say where things are, and stand above the file. */
@@ -40,10 +44,11 @@ export const loadConfig = (selection: Selection, overrides: Overrides = {}): Con
  * The file of --config, or the default one, or the published one where it alone is there. Without any of them the defaults
  * stand: a first `init` needs no configuration. Throws E-CFG-013 where both are there, because either might be the one meant.
  */
-export function readConfig(selection: Selection, overrides: Overrides = {}): Loaded {
+export function readConfig(selection: Selection, overrides: Overrides = {}, policy?: BundleDocument): Loaded {
   const file = selection.config ?? presentFile()
   const source = readSource(file, selection.config !== undefined)
-  return checkConfig(source ?? "", source === undefined ? undefined : file, { ...overrides, ...selected(selection) })
+  const named = source === undefined ? undefined : file
+  return checkConfig(source ?? "", named, { ...overrides, ...selected(selection) }, policy)
 }
 
 function presentFile(): string {
@@ -62,12 +67,25 @@ function selected({ db, keyFile, allowReadableKeyFile }: Selection): Overrides {
   }
 }
 
-/** Checks the text of a configuration; `file` is its name in messages, undefined where there is none. */
-export function checkConfig(source: string, file: string | undefined, overrides: Overrides = {}): Loaded {
-  const document = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
+/**
+ * Checks the text of a configuration; `file` is its name in messages, undefined where there is none. `policy`: the document of a bundle
+ * to take the policy from, in the place of the one that the file names.
+ */
+export function checkConfig(
+  source: string,
+  file: string | undefined,
+  overrides: Overrides = {},
+  policy?: BundleDocument,
+): Loaded {
+  const host = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
+  const bundle = bundleOf(host)
+  const followed = policy ?? bundle?.document
+  const document = followed === undefined ? host : withPolicy(host, followed)
+  const policyFiles = followed && filesIn(followed)
   const { value, tree, said } = readSettings(configSchema, document, { overrides, wins: WINS })
   const people = peopleIn(value.approvers, value.approver_groups)
-  const names = namesIn(value.intent, readAbis(value.intent), people)
+  const names = namesIn(value.intent, readAbis(value.intent, policyFiles), people)
   const rules = withNames(value.embedded_risk_control_rules ?? RULES_OFF, names)
-  return { config: frozen({ ...value, embedded_risk_control_rules: rules, source: file }), tree, said }
+  const config = frozen({ ...value, embedded_risk_control_rules: rules, source: file, policyFiles })
+  return { config, tree, said, bundle }
 }

@@ -196,11 +196,11 @@ function read(key: string, path: string): string {
 }
 
 /** One loader for each callback server. */
-const servers = ({ callback }: Config): readonly (() => CallbackServer)[] => {
+const servers = ({ callback, policyFiles }: Config): readonly (() => CallbackServer)[] => {
   const loaders = (table: "cb_server" | "cb_server_v2", version: 1 | 2) =>
     callback[table].map((configured, i) => () => {
-      requireUsable(`callback.${table}[${i}].pubkey_path`, configured.pubkey_path)
-      return callbackServer(configured, version)
+      if (policyFiles === undefined) requireUsable(`callback.${table}[${i}].pubkey_path`, configured.pubkey_path)
+      return callbackServer(configured, version, policyFiles)
     })
   return [...loaders("cb_server", 1), ...loaders("cb_server_v2", 2)]
 }

@@ -14,7 +14,7 @@ import type { Shown } from "./inventory/shown.ts"
 type FreezeEvent = (type: "node.frozen" | "node.unfrozen", freeze: Freeze, atMs: number) => OutboxEvent
 
 interface FreezingParts {
-  readonly store: Pick<Store, "freezes" | "served" | "groups">
+  readonly store: Pick<Store, "freezes" | "served" | "groups" | "policies">
   readonly log: Log
   readonly event: FreezeEvent
   /** A freeze is in force: whatever runs under it has to end. */
@@ -25,7 +25,7 @@ export interface Freezing {
   /** Durable when it returns. Throws E-CLI-011 for a group that is not here, E-FRZ-002. */
   freeze(asked: FreezeAsked): Shown
   /** Undefined: every freeze. Throws E-FRZ-003 where nothing is frozen by that name. */
-  unfreeze(groupId: string | undefined): Shown
+  unfreeze(groupId: string | undefined, by?: string): Shown
   /** Looks for freezes whose time has passed, from now on. */
   begin(): void
   stop(): void
@@ -39,7 +39,7 @@ export function freezingOf(parts: FreezingParts): Freezing {
   let timer: ReturnType<typeof setInterval> | undefined
   return {
     freeze: (asked) => freeze(parts, asked),
-    unfreeze: (groupId) => unfreeze(parts, groupId, Date.now()),
+    unfreeze: (groupId, by = "host") => unfreeze(parts, groupId, by, Date.now()),
     begin() {
       const { store, log } = parts
       for (const frozen of store.freezes.list()) log.warn("frozen since before this start", fieldsOf(frozen))
@@ -65,7 +65,7 @@ function freeze(parts: FreezingParts, asked: FreezeAsked): Shown {
   requireKnown(store, asked.groupId)
   const nowMs = Date.now()
   try {
-    const frozen = store.freezes.freeze(asked, nowMs, (made) => ({ events: [event("node.frozen", made, nowMs)] }))
+    const frozen = store.freezes.freeze(asked, nowMs, (made) => [event("node.frozen", made, nowMs)])
     log.warn("frozen", fieldsOf(frozen))
     return { value: shownJson(frozen), lines: [`Frozen: ${wordsOf(frozen)}`] }
   } finally {
@@ -84,14 +84,13 @@ function requireKnown({ groups }: FreezingParts["store"], groupId: string): void
 function unfreeze(
   { store, log, event }: Pick<FreezingParts, "store" | "log" | "event">,
   groupId: string | undefined,
+  by: string,
   nowMs: number,
 ): Shown {
   const frozen = store.freezes.list().map((one) => one.groupId)
   const named = groupId === undefined ? frozen : frozen.filter((one) => one === groupId)
   if (named.length === 0) throw new CosignerError("E-FRZ-003", { groupId: groupId ?? "", frozen })
-  const lifted = store.freezes.lift(named, (all) => ({
-    events: all.map((one) => event("node.unfrozen", one, nowMs)),
-  }))
+  const lifted = store.freezes.lift(named, by, nowMs, (all) => all.map((one) => event("node.unfrozen", one, nowMs)))
   for (const one of lifted) log.warn("unfrozen", fieldsOf(one))
   return { value: lifted.map(shownJson), lines: lifted.map((one) => `Unfrozen: ${wordsOf(one)}`) }
 }
@@ -105,10 +104,13 @@ export function endFreezes(
   const ended = store.freezes.ended(nowMs)
   store.freezes.lift(
     ended.map(({ groupId }) => groupId),
-    (all) => ({ events: all.map((one) => event("node.unfrozen", one, nowMs)) }),
+    "time",
+    nowMs,
+    (all) => all.map((one) => event("node.unfrozen", one, nowMs)),
   )
   for (const one of ended) log.warn("unfrozen: its time has passed", fieldsOf(one))
-  const waits = store.freezes.list().some(({ end }) => end !== undefined)
+  const isPolicyWaiting = store.policies.followed?.waiting !== undefined
+  const waits = isPolicyWaiting || store.freezes.list().some(({ end }) => end !== undefined)
   if (isDue && waits) store.served.keep()
   return isDue
 }

@@ -31,6 +31,7 @@ import {
   groupsProbe,
   linkProbe,
   loopProbe,
+  policyProbe,
   proofProbe,
   sessionsProbe,
   storeProbe,
@@ -259,6 +260,7 @@ function probesOf(parts: OperationsParts, onPing: (tookMs: number) => void): rea
     groupsProbe(() => activeSignable(store)),
     freezeProbe(() => store.freezes.list()),
     auditProbe({ now: Date.now, state: view.witnesses, doubt: () => store.witnessing.doubt }),
+    policyProbe(() => store.policies.followed),
     configProbe(view.waitingKeys),
     loopProbe(limits, clock, (ms) => {
       metrics.add("cosigner_alarms_total", { item: "loop" })

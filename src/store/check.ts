@@ -9,6 +9,7 @@ import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } fro
 import { asFault } from "./faults.ts"
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
+import { POLICY } from "./policies.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -33,6 +34,7 @@ import { openHeader, parseBody } from "./rows.ts"
 import { scan, type Visitors } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
 import { SERVED } from "./serviceTime.ts"
+import { SPENT_ORDERS } from "./spentOrders.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
 const KINDS: readonly RecordKind<unknown>[] = [
@@ -57,6 +59,8 @@ const KINDS: readonly RecordKind<unknown>[] = [
   FOLLOWED_WAAS,
   TRUSTED_WAAS,
   FREEZE,
+  POLICY,
+  SPENT_ORDERS,
   SERVED,
   AUDIT_KEY,
   AUDIT_LEAF,

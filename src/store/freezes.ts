@@ -7,10 +7,11 @@ import * as c from "../codec.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { type Freeze, type FreezePort, hasEnded, type WaitEnd } from "../tasks/freeze.ts"
 import type { OutboxEvent } from "../tasks/ports.ts"
+import type { AuditLog } from "./auditLog.ts"
 import type { Outbox } from "./outbox.ts"
 import { kind, type RecordKind } from "./records.ts"
 import type { ServiceTime } from "./serviceTime.ts"
-import { restored, type StoreTransaction } from "./transaction.ts"
+import { restored } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
 /** Of the node (its group id is empty) or of one group. */
@@ -35,20 +36,16 @@ export interface FreezeAsked {
   readonly by: string
 }
 
-/** What is told of a change, in the transaction that makes it. */
-interface Told {
-  readonly events?: readonly OutboxEvent[]
-  readonly also?: (tx: StoreTransaction) => void
-}
-
 export class Freezes implements FreezePort {
   readonly #vault: RecordVault
   readonly #outbox: Outbox
   readonly #served: ServiceTime
+  readonly #audit: AuditLog
   readonly #byGroup: Map<string, Freeze> = new Map()
 
-  constructor(vault: RecordVault, outbox: Outbox, served: ServiceTime) {
+  constructor(vault: RecordVault, outbox: Outbox, served: ServiceTime, audit: AuditLog) {
     this.#vault = vault
+    this.#audit = audit
     this.#outbox = outbox
     this.#served = served
   }
@@ -71,9 +68,9 @@ export class Freezes implements FreezePort {
 
   /**
    * In force when this returns, and durable. Throws E-FRZ-002 where it could not be recorded: it is in force all the same, until
-   * this process ends. `told` is asked only where it changes anything.
+   * this process ends. `events` are asked for only where it changes anything.
    */
-  freeze(asked: FreezeAsked, nowMs: number, told: (freeze: Freeze) => Told = () => ({})): Freeze {
+  freeze(asked: FreezeAsked, nowMs: number, events: (freeze: Freeze) => readonly OutboxEvent[] = () => []): Freeze {
     const before = this.#byGroup.get(asked.groupId)
     const end = later(before, this.#endOf(asked.forMs, nowMs))
     const { groupId, reason, by } = asked
@@ -81,12 +78,13 @@ export class Freezes implements FreezePort {
     if (before !== undefined && isSame(before.end, end)) return before
     this.#byGroup.set(groupId, freeze)
     try {
-      const { events = [], also } = told(freeze)
       this.#vault.transaction((tx) => {
         tx.put(FREEZE, utf8(groupId), freeze)
         this.#served.put(tx)
-        this.#outbox.enqueue(tx, events)
-        also?.(tx)
+        this.#outbox.enqueue(tx, events(freeze))
+        const { by: first } = freeze
+        const until = { until: end?.atMs, reason: asked.reason }
+        this.#audit.append(tx, nowMs, { kind: "freeze", facts: { group: groupId, by: asked.by, first, ...until } })
       })
     } catch (error) {
       throw new CosignerError("E-FRZ-002", { why: errorText(error) }, { cause: error })
@@ -94,21 +92,26 @@ export class Freezes implements FreezePort {
     return freeze
   }
 
-  /** Lifts these, durably, before it returns. */
-  lift(groupIds: readonly string[], told: (lifted: readonly Freeze[]) => Told = () => ({})): readonly Freeze[] {
+  /** Lifts these, durably, before it returns. `by`: who lifts them, or `time`. */
+  lift(
+    groupIds: readonly string[],
+    by: string,
+    nowMs: number,
+    events: (lifted: readonly Freeze[]) => readonly OutboxEvent[] = () => [],
+  ): readonly Freeze[] {
     const lifted = groupIds.flatMap((groupId) => this.#byGroup.get(groupId) ?? [])
     if (lifted.length === 0) return []
-    const { events = [], also } = told(lifted)
     this.#vault.transaction((tx) => {
       for (const freeze of lifted) {
         tx.remove(FREEZE, utf8(freeze.groupId))
+        const facts = { group: freeze.groupId, by, frozen_by: freeze.by, since: freeze.sinceMs }
+        this.#audit.append(tx, nowMs, { kind: "unfreeze", facts })
         tx.remember(
           () => void this.#byGroup.delete(freeze.groupId),
           () => restored(this.#byGroup, freeze.groupId, freeze),
         )
       }
-      this.#outbox.enqueue(tx, events)
-      also?.(tx)
+      this.#outbox.enqueue(tx, events(lifted))
     })
     return lifted
   }

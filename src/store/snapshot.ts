@@ -13,6 +13,7 @@ import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, LOG_DOUBT, WITNESSED } fro
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { headerChecksum } from "./header.ts"
+import { POLICY } from "./policies.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -40,6 +41,7 @@ import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody
 import { compare, readRoot, suspect } from "./scan.ts"
 import { addWeight, type Head, RecordSealer, type SealedRecord } from "./seal.ts"
 import { SERVED } from "./serviceTime.ts"
+import { SPENT_ORDERS } from "./spentOrders.ts"
 import { EPOCH_SHARE, type OnGroup, type StoredRecord } from "./transfer.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
 
@@ -63,7 +65,7 @@ interface Carried {
 /** Records that go as they are; of these a node's own keys come first, whatever their place in the file. */
 const OWN: readonly RecordKind<unknown>[] = [IDENTITY, CALLBACK_KEY, EVENT_KEY, AUDIT_KEY, BOOTS, INCARNATION]
 const AS_THEY_ARE: readonly number[] = [
-  ...[TASK, APPROVALS, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED],
+  ...[TASK, APPROVALS, SESSION, EVENT, STRIKES, FOLLOWED_WAAS, TRUSTED_WAAS, FREEZE, SERVED, POLICY, SPENT_ORDERS],
   ...[AUDIT_LEAF, AUDIT_TILE, WITNESSED, COSIGNED],
 ].map(({ byte }) => byte)
 /** New entropy is drawn by whoever restores; a probe, a check-up and a doubt speak of this file. Shares are read with their group. */

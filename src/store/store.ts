@@ -23,6 +23,7 @@ import { FREEZE, Freezes } from "./freezes.ts"
 import { Groups } from "./groups.ts"
 import { wrapKey } from "./header.ts"
 import { Outbox } from "./outbox.ts"
+import { POLICY, Policies } from "./policies.ts"
 import { QueuedTasks } from "./queuedTasks.ts"
 import {
   AWAITS_REFRESH,
@@ -54,6 +55,7 @@ import type { Visit } from "./scan.ts"
 import { RecordSealer } from "./seal.ts"
 import { SERVED, ServiceTime } from "./serviceTime.ts"
 import { Snapshot } from "./snapshot.ts"
+import { SPENT_ORDERS, SpentOrders } from "./spentOrders.ts"
 import { Strikes } from "./strikes.ts"
 import { type Restored, summaryOf, Tasks } from "./tasks.ts"
 import { type ObserveCommit, RecordVault } from "./vault.ts"
@@ -139,6 +141,8 @@ export class Store implements Disposable {
   readonly waas: WaasTrust
   readonly freezes: Freezes
   readonly served: ServiceTime
+  readonly policies: Policies
+  readonly spentOrders: SpentOrders
   /** What auditors are shown; whoever changes anything here appends to it in the same transaction. */
   readonly audit: AuditLog
   readonly witnessing: WitnessMemory
@@ -165,7 +169,9 @@ export class Store implements Disposable {
     this.outbox = new Outbox(this.#vault)
     this.waas = new WaasTrust(this.#vault)
     this.served = new ServiceTime(this.#vault)
-    this.freezes = new Freezes(this.#vault, this.outbox, this.served)
+    this.freezes = new Freezes(this.#vault, this.outbox, this.served, this.audit)
+    this.spentOrders = new SpentOrders(this.#vault)
+    this.policies = new Policies(this.#vault, this.served, this.audit)
     this.#approvals = new Approvals(this.#vault)
     this.tasks = new Tasks(this.#vault, this.outbox, this.bans, this.audit, this.#approvals)
     this.#queue = new CommitQueue((parts) => this.#vault.group(parts))
@@ -376,6 +382,8 @@ export class Store implements Disposable {
       on(CHECKS, (checks) => this.bans.restoreChecks(checks)),
       on(STRIKES, (record) => this.strikes.restore(record)),
       on(FREEZE, (freeze) => this.freezes.restore(freeze)),
+      on(SPENT_ORDERS, (spent) => this.spentOrders.restore(spent)),
+      on(POLICY, (record) => this.policies.restore(record)),
       on(SERVED, (servedMs) => this.served.restore(servedMs)),
       on(AWAITS_REFRESH, (mark) => this.bans.restoreAwaiting(mark)),
       on(TASK, ({ record, seq, debits, debitedMs }) => {

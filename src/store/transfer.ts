@@ -19,6 +19,7 @@ import { AUDIT_KEY, AUDIT_LEAF, AUDIT_TILE, COSIGNED, WITNESSED } from "./auditR
 import { SecretsFile } from "./file.ts"
 import { FREEZE } from "./freezes.ts"
 import { wrapKey } from "./header.ts"
+import { POLICY } from "./policies.ts"
 import {
   AWAITS_REFRESH,
   BAN,
@@ -43,6 +44,7 @@ import {
 import { FileIndex, NO_NAME, parseBody, withPlain } from "./rows.ts"
 import { RecordSealer } from "./seal.ts"
 import { SERVED } from "./serviceTime.ts"
+import { SPENT_ORDERS } from "./spentOrders.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import { RecordVault } from "./vault.ts"
 import { FOLLOWED_WAAS, TRUSTED_WAAS } from "./waasTrust.ts"
@@ -226,6 +228,10 @@ class ImportAdmission {
         return carry(WITNESSED, (log) => partyBytes(log.party))
       case COSIGNED.byte:
         return carry(COSIGNED, alone)
+      case POLICY.byte:
+        return carry(POLICY, alone)
+      case SPENT_ORDERS.byte:
+        return carry(SPENT_ORDERS, alone)
       case AUDIT_KEY.byte:
         return carry(AUDIT_KEY, alone)
       case AUDIT_LEAF.byte:

@@ -16,6 +16,8 @@ const uncommented = (): string =>
   template()
     .replace(/^#(?=[[a-z"])/gm, "")
     .replace("abi/router.json", abi)
+    // a bundle and the parts of a policy beside it exclude one another
+    .replace(/^bundle = .*$/m, "")
 
 /** The dotted names of every key of the schema; lists and maps by their own name. */
 function keysOf(schema: TSchema, prefix = ""): readonly string[] {
@@ -47,7 +49,7 @@ test("with every comment taken it is correct, and has every key of the schema", 
   const { tree } = checkConfig(uncommented(), FILE)
   const keys = keysOf(configSchema)
   expect(keys.length).toBeGreaterThan(50)
-  expect(keys.filter((key) => !has(tree, key))).toEqual([])
+  expect(keys.filter((key) => !has(tree, key))).toEqual(["policy.bundle"])
 })
 
 test("every line fits a terminal of 120 columns", () => {

@@ -51,7 +51,7 @@ test("a freeze of the node is over every group, one of a group over that alone; 
       ["a", 5],
     ])
     if (readOnly) continue
-    store.freezes.lift([""])
+    store.freezes.lift([""], "host", 7)
     expect(store.freezes.over(["b"])).toBeUndefined()
     expect(store.verify()).toBeGreaterThan(0)
   }

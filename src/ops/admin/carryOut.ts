@@ -1,5 +1,8 @@
 /** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
 import { randomUUID } from "node:crypto"
+import type { SignedStatement } from "../../approvals/approver.ts"
+import { readSignedOrder } from "../../approvals/order.ts"
+import { isUnfit } from "../../approvals/statement.ts"
 import type { Bytes } from "../../bytes.ts"
 import { systemRng } from "../../crypto/random.ts"
 import { CosignerError } from "../../errors.ts"
@@ -12,12 +15,14 @@ import type { Freezing } from "../freezing.ts"
 import { showAddress } from "../inventory/address.ts"
 import { showEvents } from "../inventory/events.ts"
 import { showGroups } from "../inventory/groups.ts"
+import { requireHostMayUnfreeze, showPolicy } from "../inventory/policy.ts"
 import { showSelf } from "../inventory/self.ts"
 import { showSignature } from "../inventory/shareSignature.ts"
 import type { Shown } from "../inventory/shown.ts"
 import { pardonPeer, showStrikes } from "../inventory/strikes.ts"
 import { showTasks } from "../inventory/tasks.ts"
 import { parseWaasKey } from "../inventory/waasTrust.ts"
+import type { Orders } from "../orders.ts"
 import type { AdminCommand } from "./protocol.ts"
 
 interface AdminNode {
@@ -28,10 +33,12 @@ interface AdminNode {
   /** The rules of the moment. */
   readonly rules: () => Rules
   readonly freezing: Freezing
+  readonly orders: Orders
 }
 
 /** Throws what the command meets. */
-export function carryOut({ store, self, rules, freezing, trustWaas }: AdminNode, command: AdminCommand): Shown {
+export function carryOut(node: AdminNode, command: AdminCommand): Shown {
+  const { store, self, rules, freezing, orders, trustWaas } = node
   switch (command.command) {
     case "info":
       return showSelf(store)
@@ -69,9 +76,14 @@ export function carryOut({ store, self, rules, freezing, trustWaas }: AdminNode,
       return freezing.freeze({ groupId, forMs, reason, by: "host" })
     }
     case "unfreeze":
+      requireHostMayUnfreeze(store)
       return freezing.unfreeze(command.group_id)
     case "trust-waas":
       return trustWaas(keyOf(command.public_key))
+    case "order":
+      return orders.take(signedOrder(command.order))
+    case "policy status":
+      return showPolicy(store)
     case "change-password":
     case "export-share":
     case "backup":
@@ -83,6 +95,13 @@ function keyOf(publicKey: string): Bytes {
   const key = parseWaasKey(publicKey)
   if (key === undefined) throw new CosignerError("E-ADM-006", { problem: "the public key is none" })
   return key
+}
+
+/** Throws E-POL-007. */
+function signedOrder(text: string): SignedStatement {
+  const signed = readSignedOrder(text)
+  if (isUnfit(signed)) throw new CosignerError("E-POL-007", { problem: signed.problem })
+  return signed
 }
 
 function partyOf(nodeId: string): PartyId {

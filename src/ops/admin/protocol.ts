@@ -6,6 +6,8 @@
  * `export-share` and `backup` are done by the command itself, on the file. The node compares the password, permits it, and
  * the command says in a second frame on the same connection how it ended.
  */
+
+import { MAX_SIGNED_ORDER } from "../../approvals/order.ts"
 import { type Bytes, concat, u32be, utf8 } from "../../bytes.ts"
 import * as c from "../../codec.ts"
 import { CosignerError } from "../../errors.ts"
@@ -34,10 +36,13 @@ const OPEN = {
   tasks: closed({ limit: integer(1, MAX_LISTED) }, { task_id: id }),
   events: closed({ limit: integer(1, MAX_LISTED) }),
   strikes: closed(none),
+  "policy status": closed(none),
 }
 /** Anybody who can open the socket may stop the node: whoever can do that may kill it, too. */
 const BRAKE = {
   freeze: closed({ reason: textUpTo(200) }, { group_id: id, for_ms: integer(1, MAX_FREEZE_MS) }),
+  /** Carries its own authority: the signature of a person. */
+  order: closed({ order: textUpTo(MAX_SIGNED_ORDER) }),
 }
 /** These need the password, each time. */
 const GUARDED = {
@@ -188,6 +193,9 @@ const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
         closed({ groupId: textUpTo(128), frozen: list(textUpTo(128), 0, 100_000) })(data, "$"),
       ),
   ],
+  ["E-POL-007", (data) => new CosignerError("E-POL-007", closed({ problem: line })(data, "$"))],
+  ["E-POL-009", () => new CosignerError("E-POL-009", {})],
+  ["E-POL-010", (data) => new CosignerError("E-POL-010", closed({ min: count })(data, "$"))],
   ["E-ADM-006", (data) => new CosignerError("E-ADM-006", closed({ problem: line })(data, "$"))],
 ])
 

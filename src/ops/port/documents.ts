@@ -13,7 +13,7 @@ const ITEM_STATES = ["ok", "waiting", "failed"] as const
 // ---- readiness and status --------------------------------------------------------------------------------------------
 
 const itemSchema = closed({
-  name: words("store, link, clock, workers, sessions, groups, freeze, configuration, loop or proof."),
+  name: words("store, link, clock, workers, sessions, groups, freeze, policy, configuration, loop or proof."),
   state: oneOf(ITEM_STATES, "waiting: not known yet; the node is ready when all are ok."),
   reason: words("Why, for people."),
   code: words("E-STA-nnn when failed, else empty."),

@@ -5,6 +5,7 @@
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
 import type { LinkState } from "../../link/link.ts"
+import type { PolicyRecord } from "../../store/policies.ts"
 import type { Freeze } from "../../tasks/freeze.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
 import { wordsOf } from "../freezing.ts"
@@ -181,6 +182,23 @@ export const freezeProbe = (freezes: () => readonly Freeze[]): Probe => ({
     const reason = all.slice(0, NAMED).map(wordsOf).join("; ")
     if (first.groupId === "") return failed(new CosignerError("E-FRZ-004", { what: reason }))
     return { state: "ok", reason: `frozen: ${reason}`, notice: new CosignerError("E-FRZ-004", { what: reason }) }
+  },
+})
+
+// ---- policy bundle ----------------------------------------------------------------------------------------------------
+
+/** A version that waits takes nothing from signing, and is named as long as it waits. */
+export const policyProbe = (record: () => PolicyRecord | undefined): Probe => ({
+  name: "policy",
+  holdMs: 0,
+  look() {
+    const followed = record()
+    if (followed === undefined) return ok("no bundle is followed")
+    const { active, waiting } = followed
+    const reason = `version ${active.version} of a bundle, signed by ${active.owners.join(", ")}`
+    if (waiting === undefined) return ok(reason)
+    const notice = new CosignerError("E-POL-008", { version: waiting.version, atMs: waiting.end.atMs })
+    return { state: "ok", reason: `${reason}; ${notice.message}`, notice }
   },
 })
 

@@ -10,8 +10,10 @@ import type { AdminLimits } from "../../../src/ops/admin/messages.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
 import { freezingOf } from "../../../src/ops/freezing.ts"
 import { trustWaas } from "../../../src/ops/inventory/waasTrust.ts"
+import { ordersOf } from "../../../src/ops/orders.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
+import { nodeIdOf } from "../../../src/wire/nodeId.ts"
 import { logTo } from "../../support/logTo.ts"
 import { Home, partyNo } from "../../support/nodeHome.ts"
 
@@ -56,12 +58,14 @@ export async function running({
   })
   const event = freezeEvents("node", () => "event")
   const freezing = freezingOf({ store, log, event, onFrozen: () => {} })
+  const people = () => rules.names.people
+  const orders = ordersOf({ nodeId: nodeIdOf(partyNo(0)), store, freezing, people, log, now: Date.now })
   const admin = await startAdmin({
     store,
     carryOut: (command) => {
       busy()
       const trust = (key: Bytes) => trustWaas(store, key, undefined, Date.now())
-      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing, trustWaas: trust }, command)
+      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing, orders, trustWaas: trust }, command)
     },
     log,
     ...(limits && { limits }),

@@ -1,0 +1,106 @@
+/**
+ * What a person orders a node to do (bundle.md 3): freeze, unfreeze, veto a policy that waits. A text in one form, as the statements of
+ * tasks are: what is not exactly what the writer writes is no order.
+ */
+import { type Bytes, equal, utf8 } from "../bytes.ts"
+import { decodeUtf8, Malformed } from "../codec.ts"
+import type { SignatureNamespace, SignedStatement } from "./approver.ts"
+import { dearmorSshsig } from "./sshsig.ts"
+import { APPROVER_NAME, isUnfit, secondsOf, secondsText, type Unfit } from "./statement.ts"
+
+const ORDERS = ["freeze", "unfreeze", "veto"] as const
+type OrderKind = (typeof ORDERS)[number]
+
+export interface Order {
+  readonly kind: OrderKind
+  /** The id of the one node that it is for. */
+  readonly node: string
+  /** `node`, `everything` (of unfreeze), `group ID`, or `policy VERSION DIGEST` (of veto). */
+  readonly about: string
+  /** Of a freeze, unix seconds: it ends by itself. Undefined: when it is lifted. */
+  readonly until: number | undefined
+  readonly approver: string
+  /** Unix seconds: from then on it counts no more. */
+  readonly notAfter: number
+  /** 32 hex digits that were drawn for this order alone. */
+  readonly nonce: string
+}
+
+export const NAMESPACE_OF: Readonly<Record<OrderKind, SignatureNamespace>> = {
+  freeze: "cosigner-freeze",
+  unfreeze: "cosigner-freeze",
+  veto: "cosigner-policy",
+}
+
+const ABOUT: Readonly<Record<OrderKind, RegExp>> = {
+  freeze: /^(?:node|group [\x21-\x7e]{1,128})$/,
+  unfreeze: /^(?:node|everything|group [\x21-\x7e]{1,128})$/,
+  veto: /^policy [1-9]\d{0,9} [0-9a-f]{64}$/,
+}
+const NODE = /^[A-Za-z0-9]{16,96}$/
+const NONCE = /^[0-9a-f]{32}$/
+const NEVER = "lifted"
+const MAX_ORDER_BYTES = 2048
+/** Statement and armored signature. */
+export const MAX_SIGNED_ORDER = 8192
+
+export function writeOrder({ kind, node, about, until, approver, notAfter, nonce }: Order): Bytes {
+  const fit = NODE.test(node) && ABOUT[kind].test(about) && APPROVER_NAME.test(approver) && NONCE.test(nonce)
+  if (!fit || (until !== undefined && kind !== "freeze")) throw new RangeError("there is no such order")
+  const end = kind === "freeze" ? [`until: ${until === undefined ? NEVER : secondsText(until)}`] : []
+  const fields = [`node: ${node}`, `about: ${about}`, ...end, `approver: ${approver}`]
+  const last = [`not-after: ${secondsText(notAfter)}`, `nonce: ${nonce}`, ""]
+  return utf8([`cosigner ${kind} v1`, ...fields, ...last].join("\n"))
+}
+
+export function readOrder(bytes: Uint8Array): Order | Unfit {
+  const text = bytes.length > MAX_ORDER_BYTES ? undefined : textOf(bytes)
+  if (text === undefined) return { problem: "it is too long, or no UTF-8" }
+  const [, word] = /^cosigner (\w+) v1\n/.exec(text) ?? []
+  const kind = ORDERS.find((known) => known === word)
+  if (kind === undefined) return { problem: `its first line is not \`cosigner ${ORDERS.join("|")} v1\`` }
+  const field = (name: string): string => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1] ?? ""
+  const [end, notAfter] = [field("until"), secondsOf(field("not-after"))]
+  const until = kind === "freeze" && end !== NEVER ? secondsOf(end) : undefined
+  if (notAfter === undefined || (kind === "freeze" && end !== NEVER && until === undefined)) {
+    return { problem: "a moment in it is none" }
+  }
+  const order: Order = {
+    ...{ kind, until, notAfter },
+    node: field("node"),
+    about: field("about"),
+    approver: field("approver"),
+    nonce: field("nonce"),
+  }
+  return isWritten(order, bytes) ? order : { problem: "not in the one form of an order" }
+}
+
+function isWritten(order: Order, bytes: Uint8Array): boolean {
+  try {
+    return equal(writeOrder(order), bytes)
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decodeUtf8(bytes, "order")
+  } catch (error) {
+    if (error instanceof Malformed) return undefined
+    throw error
+  }
+}
+
+// ---- signed ------------------------------------------------------------------------------------------------------------
+
+const BEGIN = "-----BEGIN SSH SIGNATURE-----"
+
+/** An order and its signature in one text: `cat order order.sig`. */
+export function readSignedOrder(text: string): SignedStatement | Unfit {
+  const at = text.indexOf(BEGIN)
+  if (text.length > MAX_SIGNED_ORDER || at < 0) return { problem: "it has no signature of ssh-keygen behind it" }
+  const blob = dearmorSshsig(text.slice(at))
+  return isUnfit(blob) ? blob : { statement: utf8(text.slice(0, at)), signature: { kind: "ssh", blob } }
+}

@@ -1,0 +1,70 @@
+/** Orders of people to a node (approvals/order.ts): printed to be signed, and given to the node once they are. */
+import { randomBytes } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { MAX_SIGNED_ORDER, type Order, writeOrder } from "../approvals/order.ts"
+import { toHex } from "../bytes.ts"
+import { EXIT, type ExitCode } from "../errors/entry.ts"
+import { CosignerError } from "../errors.ts"
+import { askNode } from "../ops/admin/client.ts"
+import { durationMs } from "../settings/schema.ts"
+import { showShown } from "./besideNode.ts"
+import { type CommandBase, refuse, value } from "./command.ts"
+
+export const orderOptions = {
+  as: value("--as <name>", "who orders it, by the name in [[approvers]]: prints the order to sign"),
+  signed: value("--signed <file>", "the order with its signature behind it: gives it to the node"),
+  node: value("--node <id>", "the node that it is for (default: the one that runs here)"),
+  validFor: value("--valid-for <duration>", "how long the order may travel (default 1h)", lasting),
+}
+
+interface OrderGiven {
+  readonly as?: string | undefined
+  readonly node?: string | undefined
+  readonly validFor?: number | undefined
+}
+
+function lasting(text: string): number {
+  return durationMs(text) ?? refuse("--valid-for", "a duration such as 30m or 24h", text)
+}
+
+const HOUR_MS = 3_600_000
+export const lastingFor = ({ validFor = HOUR_MS }: OrderGiven): number => Math.ceil((Date.now() + validFor) / 1000)
+
+/** Prints the order's bytes, and nothing else. */
+export async function writeOut(
+  base: CommandBase,
+  given: OrderGiven,
+  order: Pick<Order, "kind" | "about" | "until" | "notAfter">,
+): Promise<ExitCode> {
+  const approver = given.as ?? refuse("--as", "your name in [[approvers]]", "nothing")
+  const node = given.node ?? (await nodeHere(base))
+  try {
+    const bytes = writeOrder({ ...order, node, approver, nonce: toHex(new Uint8Array(randomBytes(16))) })
+    const text = Buffer.from(bytes).toString("utf8")
+    base.out.result({ order: text }, [text.slice(0, -1)])
+    return EXIT.ok
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return refuse("the order", "a name of [[approvers]], a node id and a group id", `${approver}, ${node}`)
+  }
+}
+
+async function nodeHere({ config }: CommandBase): Promise<string> {
+  const { db } = await config()
+  const answer = await askNode(db.path, { command: "info" })
+  const { node_id: nodeId }: { node_id?: unknown } = Object(answer?.shown.value)
+  return typeof nodeId === "string" ? nodeId : refuse("--node", "a node id, where no node runs", "nothing")
+}
+
+/** Gives a signed order to the node that runs here. */
+export async function sendOrder(base: CommandBase, file: string): Promise<ExitCode> {
+  const order = readFileSync(file, "utf8")
+  if (order.length > MAX_SIGNED_ORDER)
+    return refuse("--signed", "an order with its signature behind it", "a longer file")
+  const { db } = await base.config()
+  const answer = await askNode(db.path, { command: "order", order })
+  if (answer === undefined)
+    throw new CosignerError("E-CLI-002", { what: "--signed", expected: "a running node", got: "none" })
+  showShown(base, answer.shown)
+  return EXIT.ok
+}

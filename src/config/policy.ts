@@ -1,0 +1,13 @@
+/** [policy]: the signed bundle that this node follows, and on whose terms it takes the first one (bundle.md 2.3). */
+import { Type } from "@sinclair/typebox"
+import { integer, path, tableOf, text } from "../settings/schema.ts"
+
+export const policy = tableOf(
+  "Policy as a signed bundle: rules, [intent], approvers, callback servers, danger keys and waas_public_key come from it and stand nowhere else in this file.",
+  {
+    bundle: Type.Optional(path("configs/policy.bundle", "The bundle; read at the start and at SIGHUP.")),
+    owners: Type.Optional(text("owners", "Of the first bundle: the approver group in it that owns it.")),
+    min: Type.Optional(integer(1, 256, 2, "Of the first bundle: how many owners sign.")),
+    delay: Type.Optional(text("24h", "Of the first bundle: how long what loosens waits.")),
+  },
+)

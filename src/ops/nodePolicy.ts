@@ -1,0 +1,36 @@
+/** What decides on a node's tasks at this moment: the policy of its file, or of the bundle that it follows, and what waits beside that. */
+import type { Startable } from "../config/startup.ts"
+import type { Rules } from "../policy/schema.ts"
+import { stricter } from "../policy/stricter.ts"
+import { judge } from "../tasks/policyRequest.ts"
+import type { RiskPort } from "../tasks/ports.ts"
+import { type AskedServers, withWaiting } from "./callbacks.ts"
+
+export interface NodePolicy extends AskedServers {
+  readonly rules: Rules
+  /** Of a version that waits: it must approve as well. */
+  readonly also: Rules | undefined
+}
+
+type PolicySource = Pick<Startable, "config" | "callback">
+
+/** Of a configuration; `waiting` is that of a version that waits. */
+export function policyOf(startable: PolicySource, waiting?: PolicySource): NodePolicy {
+  const asked = ({ config, callback }: PolicySource): AskedServers => ({
+    servers: callback.servers,
+    askKeyShareSign: config.callback.ask_key_share_sign,
+  })
+  return {
+    ...withWaiting(asked(startable), waiting && asked(waiting)),
+    rules: startable.config.embedded_risk_control_rules,
+    also: waiting?.config.embedded_risk_control_rules,
+  }
+}
+
+export function judgeBy(
+  { rules, also }: Pick<NodePolicy, "rules" | "also">,
+  ...asked: Parameters<RiskPort["evaluate"]>
+): ReturnType<RiskPort["evaluate"]> {
+  const first = judge(rules, ...asked)
+  return also === undefined ? first : stricter(first, () => judge(also, ...asked))
+}

@@ -1,0 +1,117 @@
+/**
+ * What people order a node to do by their signatures (approvals/order.ts), whoever carries these: an approver freezes, owners of the
+ * policy unfreeze and veto. The node looks at its own file alone, and each order counts once.
+ */
+import { problemOfSigned, type SignedStatement } from "../approvals/approver.ts"
+import { NAMESPACE_OF, type Order, readOrder } from "../approvals/order.ts"
+import { isUnfit } from "../approvals/statement.ts"
+import { documentOf } from "../config/policyInForce.ts"
+import { CosignerError } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { BundleTerms } from "../policy/bundle.ts"
+import type { People } from "../policy/people.ts"
+import type { Store } from "../store/store.ts"
+import type { Freezing } from "./freezing.ts"
+import type { Shown } from "./inventory/shown.ts"
+
+interface OrderParts {
+  readonly nodeId: string
+  readonly store: Pick<Store, "policies" | "spentOrders">
+  readonly freezing: Freezing
+  /** Of the policy in force. */
+  readonly people: () => People
+  readonly log: Log
+  readonly now: () => number
+}
+
+export interface Orders {
+  /** Throws E-POL-007 for what does not count, and what the order meets. */
+  take(signed: SignedStatement): Shown
+}
+
+const MAX_AHEAD_MS = 31 * 86_400_000
+
+export function ordersOf(parts: OrderParts): Orders {
+  /** Owners who said that a freeze be lifted, until their words end. */
+  const unfreezing = new Map<string, Map<string, number>>()
+  return {
+    take(signed) {
+      const order = verified(signed, parts)
+      parts.log.warn("an order was taken", { order: order.kind, about: order.about, by: order.approver })
+      switch (order.kind) {
+        case "freeze":
+          return freeze(order, parts)
+        case "unfreeze":
+          return unfreeze(order, unfreezing, parts)
+        case "veto":
+          return veto(order, parts)
+      }
+    },
+  }
+}
+
+const no = (problem: string): CosignerError => new CosignerError("E-POL-007", { problem })
+
+/** Cheap comparisons first; then it is spent, so that it counts once whatever follows. */
+function verified(signed: SignedStatement, { nodeId, store, people, now }: OrderParts): Order {
+  const order = readOrder(signed.statement)
+  if (isUnfit(order)) throw no(order.problem)
+  const notAfterMs = order.notAfter * 1000
+  if (order.node !== nodeId) throw no("it is for another node")
+  if (now() >= notAfterMs) throw no("its time is over")
+  if (notAfterMs > now() + MAX_AHEAD_MS) throw no("its time ends more than 31 days from now")
+  const approver = people().approvers.get(order.approver)
+  if (approver === undefined) throw no(`this node knows no approver ${order.approver}`)
+  const problem = problemOfSigned(signed.statement, signed.signature, approver, NAMESPACE_OF[order.kind])
+  if (problem !== undefined) throw no(problem)
+  if (order.kind !== "freeze") requireOwner(order, store, people())
+  if (!store.spentOrders.spend({ nonce: order.nonce, notAfterMs }, now())) throw no("it was carried out before")
+  return order
+}
+
+/** The terms of the policy in force. Throws E-POL-007 for who is none of its owners. */
+function requireOwner({ approver }: Order, { policies }: OrderParts["store"], people: People): BundleTerms {
+  const { followed } = policies
+  if (followed === undefined) throw no("this node follows no policy bundle, so nobody owns its policy")
+  const { terms } = documentOf(followed.active)
+  if (people.groups.get(terms.owners)?.includes(approver) !== true) throw no(`${approver} is no owner of the policy`)
+  return terms
+}
+
+const groupOf = (about: string): string => (about.startsWith("group ") ? about.slice(6) : "")
+
+function freeze({ about, until, approver }: Order, { freezing, now }: OrderParts): Shown {
+  const forMs = until === undefined ? undefined : Math.max(1, until * 1000 - now())
+  return freezing.freeze({ groupId: groupOf(about), forMs, reason: "ordered", by: approver })
+}
+
+function unfreeze(
+  order: Order,
+  words: Map<string, Map<string, number>>,
+  { freezing, store, people, now }: OrderParts,
+): Shown {
+  const { unfreezeMin } = requireOwner(order, store, people())
+  const { about } = order
+  const said = new Map([...(words.get(about) ?? [])].filter(([, untilMs]) => untilMs > now()))
+  said.set(order.approver, order.notAfter * 1000)
+  words.set(about, said)
+  if (said.size < unfreezeMin) {
+    const names = [...said.keys()].sort()
+    return {
+      value: { owners: names, needed: unfreezeMin },
+      lines: [`${said.size} of ${unfreezeMin} owners: ${names.join(", ")}`],
+    }
+  }
+  words.delete(about)
+  const groupId = about === "everything" ? undefined : groupOf(about)
+  return freezing.unfreeze(groupId, [...said.keys()].sort().join(", "))
+}
+
+function veto({ about, approver }: Order, { store, now }: OrderParts): Shown {
+  const waiting = store.policies.followed?.waiting
+  if (waiting === undefined) throw new CosignerError("E-POL-009", {})
+  const { version, digest } = waiting
+  if (about !== `policy ${version} ${digest}`) throw no(`version ${version} waits, and it is about another`)
+  store.policies.veto(approver, now())
+  return { value: { version, vetoed_by: approver }, lines: [`Vetoed: version ${version}, by ${approver}`] }
+}

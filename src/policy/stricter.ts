@@ -1,0 +1,27 @@
+/** Two rule sets that must both approve: the one in force, and the one that waits to be, whose tighter parts count already (bundle.md 2.4). */
+import { type Debit, type Decision, isAmount } from "./decision.ts"
+
+/** The first that does not approve; otherwise both, with all that either takes from the counters. */
+export function stricter(first: Decision, second: () => Decision): Decision {
+  if (first.verdict.action !== "approve") return first
+  const other = second()
+  if (other.verdict.action !== "approve") return other
+  const words = [...(first.words ?? []), ...(other.words ?? [])]
+  return {
+    ...first,
+    verdict: { ...first.verdict, rules: [...first.verdict.rules, ...other.verdict.rules] },
+    debits: larger([...first.debits, ...other.debits]),
+    ...(words.length === 0 ? {} : { words: [...new Map(words.map((word) => [word.nonce, word])).values()] }),
+  }
+}
+
+/** Each counter once. What names stand for may differ between the two: then more is counted. */
+function larger(debits: readonly Debit[]): readonly Debit[] {
+  const byName = new Map<string, Debit>()
+  for (const debit of debits) {
+    const name = isAmount(debit) ? `${debit.counter} ${debit.replaces}` : debit.counter
+    const known = byName.get(name)
+    if (known === undefined || known.amount < debit.amount) byName.set(name, debit)
+  }
+  return [...byName.values()]
+}
