@@ -514,6 +514,11 @@ export const table: readonly Row[] = [
   },
   { path: ["client", "request"], summary: "Requests that were made" },
   {
+    path: ["client", "request", "list"],
+    summary: "List the signing requests of a vault",
+    load: async () => (await import("./client/request.ts")).list,
+  },
+  {
     path: ["client", "request", "show"],
     summary: "Show a request; its signatures are verified again",
     load: async () => (await import("./client/request.ts")).show,

@@ -116,7 +116,7 @@ export const cliCodes = {
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `${d.what} is ${d.status} after ${d.seconds} s; it goes on without this command`,
-    next: "ask again with: cosigner client request show <id>; `cosigner client nodes` shows which nodes are online",
+    next: "ask again with: cosigner client request show <id> (`request list` has the ids); `cosigner client nodes` shows which nodes are online",
   }),
   "E-CLI-031": entry<{ readonly what: string; readonly status: string; readonly reason: string }>({
     kind: "input",

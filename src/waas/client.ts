@@ -130,6 +130,8 @@ export interface SignRequestObject {
   readonly signatures: readonly SignatureObject[]
   readonly failed_reason: string
   readonly awaits_approval?: boolean
+  /** Nodes that have not answered yet. */
+  readonly waiting_for?: readonly string[]
   readonly description: string
   readonly created_timestamp: number
   readonly updated_timestamp: number

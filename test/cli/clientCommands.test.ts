@@ -142,6 +142,42 @@ describe("sign", () => {
   })
 })
 
+describe("requests", () => {
+  const page = (...data: readonly unknown[]) => ({
+    data,
+    pagination: { before: "", after: "", total_count: data.length },
+  })
+  const request = (hd: HDKey, over: object = {}) => ({
+    ...{ sign_request_id: "s", request_id: "r", vault_id: "v", key_share_holder_group_id: "g", used_tss_node_ids: [] },
+    ...{ curve: "SECP256K1", signature_type: 1, failed_reason: "", description: "rent", status: "Completed" },
+    ...{ created_timestamp: 1_790_000_000_123, updated_timestamp: 1 },
+    signatures: [signatureBy(hd, PATH, `0x${"ab".repeat(32)}`)],
+    ...over,
+  })
+  test("are listed, and one whose signature is not of the vault is not shown", async () => {
+    const open = request(HD, { sign_request_id: "t", status: "Approving", signatures: [], waiting_for: ["cosNode"] })
+    const at = `GET ${VAULT}/sign_requests`
+    await using waas = lyingWaas({ ...VAULT_ANSWER, [at]: page(open, request(HD)), [`${at}/t`]: open })
+    const { stdout } = await waas.client("request", "list")
+    expect(stdout.split("\n").slice(0, 2)).toEqual(
+      ["t", "s"].map((id) => `${id}  2026-09-21T14:13:20Z  ${id === "s" ? "Completed" : "Approving"}  rent`),
+    )
+    expect((await waas.client("request", "show", "t")).stdout).toContain("Waiting for: cosNode")
+    await using lying = lyingWaas({ ...VAULT_ANSWER, [at]: page(request(OTHER)) })
+    const lied = await lying.client("request", "list")
+    expect([lied.exit, lied.stdout, lied.stderr]).toEqual([5, "", expect.stringContaining("E-CLI-032")])
+  })
+  test("an answer about another request is not shown as the one that was asked for", async () => {
+    const at = `GET ${VAULT}/sign_requests/mine`
+    await using waas = lyingWaas({ ...VAULT_ANSWER, [at]: request(HD) })
+    const { exit, stdout, stderr } = await waas.client("request", "show", "mine")
+    expect([exit, stdout, stderr]).toEqual([5, "", expect.stringMatching(/E-CLI-032 .*asked for request mine/)])
+    const tss = "1".repeat(32)
+    await using keys = lyingWaas({ [`GET ${VAULT}/tss_requests/${tss}`]: { tss_request_id: "2", status: "Success" } })
+    expect((await keys.client("request", "show", tss)).exit).toBe(5)
+  })
+})
+
 describe("transfer", () => {
   const bob = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
   const fees = ["--nonce", "1", "--gas", "21000", "--max-fee", "20", "--priority-fee", "1"]

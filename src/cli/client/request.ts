@@ -1,12 +1,12 @@
-/** `cosigner client request show|cancel`: a signing request or a TSS request, told apart by the form of its id. */
+/** `cosigner client request list|show|cancel`: a signing request or a TSS request, told apart by the form of its id. */
 import { EXIT } from "../../errors/entry.ts"
 import { decodeExtendedPublicKey } from "../../keys/extendedKey.ts"
 import type { Client, SignRequestObject, TssRequestObject } from "../../waas/client.ts"
 import { curveNameOf } from "../../waas/engine/requests.ts"
 import { command, flag, required } from "../command.ts"
 import { connect, type Profile, profileOption } from "./profile.ts"
-import { vaultOption } from "./vault.ts"
-import { checkedVault, checkSignatures, rootOf, vaultIdOf } from "./verified.ts"
+import { limitOption, vaultOption, walk } from "./vault.ts"
+import { amiss, checkedVault, checkSignatures, rootOf, vaultIdOf } from "./verified.ts"
 import { signEnding, timeoutOption, tssEnding, untilEnded } from "./wait.ts"
 
 /** formats.md 6: decimal digits that begin with a time. */
@@ -31,6 +31,7 @@ async function verifiedRequest(
 export const signLines = (request: SignRequestObject): readonly string[] => [
   `Request: ${request.sign_request_id} (${request.status})`,
   ...(request.failed_reason === "" ? [] : [`Reason: ${request.failed_reason}`]),
+  ...(request.waiting_for ?? []).map((node) => `Waiting for: ${node}`),
   ...request.signatures.flatMap(({ bip32_path, msg_hash, public_key, signature, signature_recovery }) => [
     `${bip32_path} signed ${msg_hash.length > 66 ? `${msg_hash.slice(0, 66)}...` : msg_hash}`,
     `  public key ${public_key}`,
@@ -42,6 +43,34 @@ const tssLines = (request: TssRequestObject): readonly string[] => [
   `Request: ${request.tss_request_id} ${request.type} (${request.status})`,
   ...(request.failed_reason === undefined ? [] : [`Reason: ${request.failed_reason}`]),
 ]
+
+/** The answer is about what was asked for. */
+function sameId<T>(asked: string, told: string, answer: T): T {
+  if (told !== asked) throw amiss(`asked for request ${asked}, it told of ${told}`)
+  return answer
+}
+
+const when = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z")
+
+export const list = command({
+  summary: "List the signing requests of a vault; their signatures are verified again",
+  options: { profile: profileOption, vault: vaultOption, limit: limitOption },
+  run: async ({ options, out }) => {
+    using connection = connect(options.profile)
+    const { client, profile } = connection
+    const vaultId = vaultIdOf(options.vault, profile)
+    const found = await walk(options.limit, (query) => client.signRequests(vaultId, query))
+    const vault = checkedVault(await client.vault(vaultId), vaultId, profile)
+    for (const request of found)
+      if (request.signatures.length > 0) checkSignatures(rootOf(vault, curveNameOf(request.curve)), request)
+    const rows = found.map((request) => ({ ...request, verified: request.signatures.length > 0 }))
+    const lines = found.map(({ sign_request_id, status, created_timestamp, description }) =>
+      `${sign_request_id}  ${when(created_timestamp)}  ${status}  ${description}`.trimEnd(),
+    )
+    out.result(rows, lines.length === 0 ? ["No signing requests yet"] : lines)
+    return EXIT.ok
+  },
+})
 
 export const show = command({
   summary: "Show a request; its signatures are verified again",
@@ -59,12 +88,18 @@ export const show = command({
     const { id } = args
     const progress = { what: `request ${id}`, seconds: options.timeout, out }
     if (isTssRequest(id)) {
-      const ask = () => client.tssRequest(vaultId, id)
+      const ask = async () => {
+        const found = await client.tssRequest(vaultId, id)
+        return sameId(id, found.tss_request_id, found)
+      }
       const request = options.wait ? await untilEnded(progress, tssEnding(ask)) : await ask()
       out.result(request, tssLines(request))
       return EXIT.ok
     }
-    const ask = () => client.signRequest(vaultId, id)
+    const ask = async () => {
+      const found = await client.signRequest(vaultId, id)
+      return sameId(id, found.sign_request_id, found)
+    }
     const request = options.wait ? await untilEnded(progress, signEnding(ask)) : await ask()
     await verifiedRequest(client, profile, vaultId, request)
     out.result({ ...request, verified: request.signatures.length > 0 }, signLines(request))
