@@ -37,7 +37,7 @@ function chosen(id) {
 
 function requestsPath() {
   const asked = new URLSearchParams({ skip: String(memory.skip), limit: String(PAGE) })
-  for (const name of ["state", "kind", "vault"]) if (chosen(name) !== "") asked.set(name, chosen(name))
+  for (const name of ["state", "kind", "waits", "vault"]) if (chosen(name) !== "") asked.set(name, chosen(name))
   return `/requests?${asked}`
 }
 
@@ -128,7 +128,17 @@ function showFlags(overview, vaults) {
   const own = overview["items"]
     .filter((/** @type {Json} */ item) => item["state"] !== "ok")
     .map((/** @type {Json} */ item) => ({ kind: "failed", text: `${item["code"]} ${item["reason"]}; ${item["next"]}` }))
-  const flags = [...own, ...stuck, ...failing].slice(0, 10)
+  const asked = overview["awaiting_people"]
+  const people =
+    asked === 0
+      ? []
+      : [
+          {
+            kind: "waiting",
+            text: `${several(asked, "request")} ${asked === 1 ? "waits" : "wait"} for words of people.`,
+          },
+        ]
+  const flags = [...own, ...stuck, ...people, ...failing].slice(0, 10)
   place("flags", flags, () => flags.map(({ kind, text }) => el("li", { class: kind }, text)))
 }
 
@@ -291,10 +301,16 @@ function whyLines(request) {
     )
   const code = request["code"]
   const reason = code === "" ? [] : [el("p", { class: "why" }, el("code", {}, code), ` ${request["reason"]}`)]
-  const waits = request["waiting_for"].map((/** @type {string} */ text) =>
-    el("p", { class: "waits" }, `waits for ${text}`),
-  )
-  return [...refusals, ...(refusals.length > 0 ? [] : reason), ...waits]
+  const waits = request["waiting_for"]
+    // what is said of people below, once for all nodes
+    .filter((/** @type {string} */ text) => !text.includes("(waits for "))
+    .map((/** @type {string} */ text) => el("p", { class: "waits" }, `waits for ${text}`))
+  const people = request["tasks"]
+    .flatMap((/** @type {Json} */ task) => task["awaits"])
+    .map((/** @type {Json} */ { text, nodes }) =>
+      el("p", { class: "people" }, `waits for people: ${text}, at ${nodes.join(", ")}`),
+    )
+  return [...refusals, ...(refusals.length > 0 ? [] : reason), ...people, ...waits]
 }
 
 /** @param {Json | null} transaction */
@@ -353,6 +369,9 @@ function nodesCell(task) {
           ),
         ),
       ),
+    ),
+    ...task["people"].map((/** @type {Json} */ { approver, decision, not_after_ms: untilMs }) =>
+      el("p", { class: "quiet" }, `${approver}: ${decision}, until ${clock(untilMs)}`),
     ),
     el("p", { class: "quiet" }, "task ", idText(task["task_id"])),
     ...causes.map((/** @type {string} */ cause) => el("p", { class: "quiet" }, cause)),
@@ -507,7 +526,7 @@ function turnVaultsTo(skip) {
   void poll()
 }
 
-for (const id of ["state", "kind", "vault"]) byId(id).addEventListener("change", () => turnTo(0))
+for (const id of ["state", "kind", "waits", "vault"]) byId(id).addEventListener("change", () => turnTo(0))
 byId("newer").addEventListener("click", () => turnTo(memory.skip - PAGE))
 byId("older").addEventListener("click", () => turnTo(memory.skip + PAGE))
 byId("vaults-newer").addEventListener("click", () => turnVaultsTo(memory.vaultSkip - VAULTS))

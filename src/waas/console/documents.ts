@@ -61,6 +61,7 @@ export const overviewSchema = closed({
     }),
   ),
   open_requests: count("Among those that are shown."),
+  awaiting_people: count("Of those, requests that wait for words of people."),
   nodes: Type.Array(nodeSchema),
   nodes_left_out: count("More than are shown."),
   webhooks: closed({ hosts: Type.Array(words("That may be called.")), endpoints: Type.Array(endpointSchema) }),
@@ -123,7 +124,18 @@ export const vaultsQuery = closed({ skip, limit: atMost(100, 20) })
 
 export const REQUEST_STATES = ["open", "done", "refused", "failed", "cancelled"] as const
 export const REQUEST_KINDS = ["signature", "key", "check-up"] as const
-const SAID = ["asked", "not asked", "later", "approved", "signing", "done", "refused", "failed", "cancelled"] as const
+const SAID = [
+  "asked",
+  "not asked",
+  "later",
+  "awaits people",
+  "approved",
+  "signing",
+  "done",
+  "refused",
+  "failed",
+  "cancelled",
+] as const
 
 const taskSchema = closed({
   task_id: words("The same id in the logs of the nodes."),
@@ -140,6 +152,19 @@ const taskSchema = closed({
     }),
   ),
   causes: Type.Array(words("Why an attempt ended.")),
+  awaits: Type.Array(
+    closed({
+      text: words("Words of people that a decision still needs."),
+      nodes: Type.Array(words("Where, by name.")),
+    }),
+  ),
+  people: Type.Array(
+    closed({
+      approver: words("Who is said to have signed; nodes know their keys, WaaS does not."),
+      decision: words("request, approve or reject."),
+      not_after_ms: time("It counts no longer."),
+    }),
+  ),
 })
 
 export const requestSchema = closed({
@@ -168,6 +193,7 @@ export const requestSchema = closed({
     }),
   ),
   tasks: Type.Array(taskSchema),
+  awaits_people: Type.Boolean({ description: "A node waits for words of people." }),
   waiting_for: Type.Array(words("Who keeps it from going on, and why.")),
   code: words("Why it failed."),
   reason: words("The same, for people."),
@@ -180,6 +206,7 @@ export type ConsoleRequest = Static<typeof requestSchema>
 export const requestsQuery = closed({
   state: Type.Optional(oneOf(REQUEST_STATES, "Only those in this state.")),
   kind: Type.Optional(oneOf(REQUEST_KINDS, "Only those of this kind.")),
+  waits: Type.Optional(oneOf(["people"], "people: only those that wait for words of people.")),
   vault: Type.Optional(Type.String({ maxLength: 64, description: "Only those of this vault." })),
   skip,
   limit: atMost(100, 20),

@@ -80,12 +80,17 @@ export function createLooker(parts: LookerState): Looker {
       waitingFor,
     })
     open.delete(key)
-    if (document.state === "open") open.set(key, { tasks, waitingFor })
+    if (document.state === "open") open.set(key, { tasks, waitingFor, awaitsPeople: document.awaits_people })
     const documents = kinded.kind === "sign" ? tasks.map(documentText) : []
     const told: ToldRequest = { document: checked(requestSchema, document), documents }
     return {
       text: JSON.stringify(told),
-      labels: { state: document.state, kind: document.kind, vault: request.vaultId },
+      labels: {
+        state: document.state,
+        kind: document.kind,
+        vault: request.vaultId,
+        waits: document.awaits_people ? "people" : "",
+      },
     }
   }
 
@@ -148,6 +153,7 @@ export function createLooker(parts: LookerState): Looker {
         store: parts.storeNow(),
         lastCommitMs: parts.lastCommitMs(),
         openRequests: open.size,
+        awaitingPeople: [...open.values()].filter(({ awaitsPeople }) => awaitsPeople).length,
         nowMs: parts.now(),
       })
       return [
@@ -162,6 +168,7 @@ export function createLooker(parts: LookerState): Looker {
 interface Watched {
   readonly tasks: readonly WaasTask[]
   readonly waitingFor: readonly string[]
+  readonly awaitsPeople: boolean
 }
 
 /** What `Slow` is made from, but for deliveries and what other processes write. */

@@ -36,6 +36,7 @@ interface OverviewParts {
   readonly items: readonly WaasReadinessItem[]
   readonly lastCommitMs: number | undefined
   readonly openRequests: number
+  readonly awaitingPeople: number
   readonly nowMs: number
 }
 
@@ -58,6 +59,7 @@ export function overviewOf(parts: OverviewParts): Overview {
       next: cut(next, MOST_WORDS),
     })),
     open_requests: parts.openRequests,
+    awaiting_people: parts.awaitingPeople,
     nodes: [...parts.nodes],
     nodes_left_out: parts.nodesLeftOut,
     webhooks: {

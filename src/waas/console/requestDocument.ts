@@ -1,6 +1,11 @@
 /** One request as the console shows it, from the records of WaaS. What its payloads do is read in the console's thread (intents.ts). */
+import { decodeSignedStatement } from "../../approvals/approver.ts"
+import { isUnfit, readStatement } from "../../approvals/statement.ts"
 import { cut } from "../../panel/schemas.ts"
+import { wordsOf } from "../engine/approvals.ts"
+import { awaitedText } from "../engine/awaited.ts"
 import { isRefusal } from "../engine/causes.ts"
+import { isFinal } from "../engine/progress.ts"
 import { hasEnded, signersOf, wasAsked } from "../engine/quorum.ts"
 import { isOpen } from "../engine/requests.ts"
 import type {
@@ -30,6 +35,7 @@ interface RequestParts {
 
 const ALGORITHM = { 1: "ECDSA", 2: "EdDSA", 3: "BIP-340" } as const
 const PATHS = 3
+const MOST_PEOPLE = 20
 /** Of texts of strangers; whole documents must stay small. */
 const MOST_WORDS = 512
 
@@ -59,6 +65,7 @@ export function requestDocument(parts: RequestParts): ConsoleRequest {
             hash: transaction.transactionHash ?? "",
           },
     tasks: tasks.map((task) => taskOf(task, names)),
+    awaits_people: isOpen(request.status) && tasks.some((task) => awaited(task, names).length > 0),
     waiting_for: waitingFor.map((words) => cut(words, MOST_WORDS)),
     code: request.code,
     reason: cut(request.reason, MOST_WORDS),
@@ -124,13 +131,35 @@ function taskOf(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleRequ
       }
     }),
     causes: (task.causes ?? []).map((cause) => cut(cause, MOST_WORDS)),
+    awaits: [...awaited(task, names)],
+    people: wordsOf(task).slice(-MOST_PEOPLE).flatMap(personOf),
   }
+}
+
+/** What nodes wait for, and where; what several wait for stands once. */
+function awaited(task: WaasTask, names: ReadonlyMap<string, string>): ConsoleRequest["tasks"][number]["awaits"] {
+  if (isFinal(task)) return []
+  const places = Object.entries(task.awaits ?? {}).map(([nodeId, { words }]) => ({ nodeId, text: awaitedText(words) }))
+  return [...Map.groupBy(places, ({ text }) => text)].map(([text, where]) => ({
+    text: cut(text, MOST_WORDS),
+    nodes: where.map(({ nodeId }) => cut(names.get(nodeId) || nodeId, MOST_WORDS)),
+  }))
+}
+
+/** Whether it counts the nodes say. */
+function personOf(word: Uint8Array): ConsoleRequest["tasks"][number]["people"] {
+  const signed = decodeSignedStatement(word)
+  const statement = isUnfit(signed) ? signed : readStatement(signed.statement)
+  if (isUnfit(statement)) return []
+  const { approver, decision, notAfter } = statement
+  return [{ approver, decision, not_after_ms: notAfter * 1000 }]
 }
 
 function saidBy(task: WaasTask, nodeId: string, report: NodeReport | undefined): SaidWord {
   if (report !== undefined && hasEnded(report)) return ENDED[report.status] ?? "failed"
   if (report?.status === 140 && report.code === "" && signersOf(task).includes(nodeId)) return "signing"
   if (report?.approved === true) return "approved"
+  if (task.awaits?.[nodeId] !== undefined) return "awaits people"
   if (task.putOff?.[nodeId] !== undefined) return "later"
   return wasAsked(task, nodeId) ? "asked" : "not asked"
 }

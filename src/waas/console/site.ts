@@ -129,8 +129,8 @@ function data(parts: SiteParts, path: string, request: Request): Response {
     case "/vaults":
       return withQuery(vaultsQuery, request, (query) => listed(parts, "vaults", {}, query))
     case "/requests":
-      return withQuery(requestsQuery, request, ({ state, kind, vault, ...place }) => {
-        const wanted = Object.entries({ state, kind, vault }).flatMap(([name, value]) =>
+      return withQuery(requestsQuery, request, ({ state, kind, waits, vault, ...place }) => {
+        const wanted = Object.entries({ state, kind, waits, vault }).flatMap(([name, value]) =>
           value === undefined ? [] : [[name, value] as const],
         )
         return listed(parts, "requests", Object.fromEntries(wanted), place)

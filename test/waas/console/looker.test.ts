@@ -3,6 +3,8 @@ import { expect, test } from "bun:test"
 import { keccak256, parseEther, serializeTransaction } from "viem"
 import { fromHex, toHex } from "../../../src/bytes.ts"
 import { newUuid } from "../../../src/waas/ids.ts"
+import { VERSIONS } from "../../../src/wire/versions.ts"
+import { sshApprover } from "../../support/approvers.ts"
 import { must, Rig } from "../../support/waas.ts"
 import { viewOf } from "./view.ts"
 
@@ -84,6 +86,41 @@ test("who refused is named, with code and reason; the key generation stands behi
     ["done", "done", "done"],
     ["done", "done", "done"],
   ])
+})
+
+test("what waits for people says for whom and where, and whose words are here; nothing does once it is decided", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const view = viewOf(rig)
+  for (const node of rig.nodes) {
+    const token = { incarnation: 0, boot: 1, bootId: node.id, generation: 1, versions: { ...VERSIONS, link: 4 } }
+    await rig.engine.admitFencingToken(node.id, token)
+    node.behaviour = { decide: (task) => (task.type === "KeyGen" ? "approve" : "silent") }
+  }
+  const made = await rig.madeVault()
+  const request = await rig.sign(made)
+  await rig.relay.settle()
+  const [task] = await rig.engine.tasksOf(request)
+  const { taskId, digest } = must(task)
+  const awaited = [{ kind: "approvals" as const, group: "treasury", min: 2, by: ["alice"] }]
+  for (const node of rig.nodes.slice(0, 2))
+    await rig.engine.onFrame(node.id, { kind: "awaits", taskId, digest, epoch: "cd".repeat(32), awaited })
+  const alice = sshApprover("alice")
+  const word = alice.sign({
+    ...{ task: taskId, document: digest, intent: undefined, group: undefined, epoch: "cd".repeat(32), reading: ["x"] },
+    ...{ decision: "approve" as const, approver: "alice", notAfter: 1_900_000_000, nonce: "1".padStart(32, "0") },
+  })
+  await rig.engine.addApproval(request, word)
+  await view.look()
+  const [shown] = view.requests({ waits: "people" })
+  expect(shown?.tasks[0]?.awaits).toEqual([{ text: "2 of treasury (alice)", nodes: ["n0", "n1"] }])
+  expect(shown?.tasks[0]?.people).toEqual([{ approver: "alice", decision: "approve", not_after_ms: 1_900_000_000_000 }])
+  expect(shown?.tasks[0]?.nodes.map(({ said }) => said)).toEqual(["awaits people", "awaits people"])
+  expect(view.overview().awaiting_people).toBe(1)
+  await rig.engine.cancelSignRequest(request.signRequestId)
+  await view.look()
+  expect(view.requests({ waits: "people" })).toEqual([])
+  expect(view.requests({ state: "cancelled" })[0]).toMatchObject({ awaits_people: false, tasks: [{ awaits: [] }] })
+  expect(view.overview().awaiting_people).toBe(0)
 })
 
 test("what a payload does is said in words by the decoders of the nodes; one that nobody reads says why", async () => {

@@ -67,7 +67,8 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
   test("it shows nodes, vaults, requests with their intents, who refused and why, webhooks and the store", async () => {
     expect(await text("#nodes")).toMatch(/Frankfurt[\s\S]*not ready[\s\S]*E-STA-010[\s\S]*ecdsa is blocked/)
     expect(await text("#requests tbody")).toMatch(/transfer 12000 USDC to 0x52908400098527886E0F7030069857D2E4169EE7/)
-    expect(await text("#requests tbody")).toMatch(/waits for Zurich \(no approval\)/)
+    expect(await text("#requests tbody")).toMatch(/waits for people: 2 of treasury \(alice\), at Frankfurt, Zurich/)
+    expect(await text("#flags")).toContain("1 request waits for words of people.")
     expect(await text("#requests tbody")).toMatch(/Frankfurt refused: E-RSK-025 400 ETH to an address/)
     expect(await text("#vaults")).toMatch(
       /Treasury[\s\S]*ecdsa 2 of 3[\s\S]*Paris: its key is blocked[\s\S]*first epoch/,
@@ -128,6 +129,9 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     await choose("kind", "check-up")
     await page.until(`document.querySelector("#requests tbody").innerText === "none"`)
     for (const id of ["state", "kind", "vault"]) await choose(id, "")
+    await choose("waits", "people")
+    await page.until(`document.querySelectorAll("#requests tbody tr").length === 1`)
+    await choose("waits", "")
     it.requests = Array.from({ length: 25 }, (_, i) => requestWith({ id: `request-${i}` }))
     await page.until(`document.querySelector("#page").textContent === "1 to 20"`)
     await page.value(`document.querySelector("#older").click()`)
@@ -163,6 +167,8 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
         tasks: of.tasks.map((task) => ({
           ...task,
           ...{ task_id: evil, state: evil, causes: [evil] },
+          awaits: [{ text: evil, nodes: [evil] }],
+          people: [{ approver: evil, decision: evil, not_after_ms: 1 }],
           nodes: task.nodes.map((node) => ({
             ...node,
             node_id: evil,

@@ -163,6 +163,7 @@ describe("what it answers", () => {
     expect(await ids("state=refused")).toEqual(["02"])
     expect(await ids("kind=key")).toEqual(["00"])
     expect(await ids("vault=nobody")).toEqual([])
+    expect(await ids("waits=people")).toEqual(["03"])
     expect(await ids("skip=1&limit=2")).toEqual(["02", "01"])
     expect((await jsonOf(await get("/requests?skip=1&limit=2"))).next_skip).toBe(3)
   })
