@@ -6,6 +6,7 @@ import { type Past, type Replayed, replay as replayTasks } from "../policy/repla
 import { openStore, type Store } from "../store/store.ts"
 import { type IntentSettings, intentSettingsOf } from "../tasks/intents.ts"
 import { recordedRequest } from "../tasks/recordedRequest.ts"
+import { saidIn } from "../tasks/words.ts"
 import { command, flag, refuse, value, valueOr } from "./command.ts"
 
 const since = (text: string): number => parseWindow(text) ?? refuse("--since", "a duration such as 12h or 30d", text)
@@ -61,7 +62,10 @@ export async function pastOf(
   for (const record of store.tasks.list({ limit: EVERYTHING })) {
     const request = await recordedRequest(record, groups, settings)
     if (request === undefined) unread++
-    else past.push({ request, atMs: record.claimedMs, verdict: record.verdict })
+    else {
+      const presented = saidIn(store.tasks.words(record.taskId))
+      past.push({ request, atMs: record.claimedMs, verdict: record.verdict, presented })
+    }
   }
   return { past, unread }
 }

@@ -158,7 +158,8 @@ export function groupDocument(group: GroupPublic, sources: GroupSources): GroupD
 
 const PATHS = 3
 
-export function taskDocument(record: TaskRecord): TaskDocument {
+/** `waitsFor`: what of people's words a task that is not decided lacks. */
+export function taskDocument(record: TaskRecord, waitsFor = ""): TaskDocument {
   const { verdict } = record
   const decoded = decodeRecordedTask(record.document)
   const task = "problem" in decoded ? undefined : decoded
@@ -192,7 +193,7 @@ export function taskDocument(record: TaskRecord): TaskDocument {
           },
     intents: recordedIntents(verdict).map(({ hash, text }) => ({ hash, text: cut(text) })),
     code: record.code,
-    reason: cut(record.reason),
+    reason: cut(record.reason === "" && waitsFor !== "" ? `waits for ${waitsFor}` : record.reason),
     delivered: record.delivered,
   }
 }

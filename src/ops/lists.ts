@@ -40,7 +40,7 @@ export function createLists(store: Store, self: PartyId, log: Log): Lists {
     open: () => (taskId) => {
       const record = store.tasks.get(taskId)
       if (record === undefined) return undefined
-      const document = checked(taskSchema, taskDocument(record))
+      const document = checked(taskSchema, taskDocument(record, store.journal.waitsFor(taskId)))
       return { text: JSON.stringify(document), labels: { state: record.state, type: record.type } }
     },
   })

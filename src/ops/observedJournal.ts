@@ -74,6 +74,11 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
     },
     get: (taskId) => port.get(taskId),
     words: (taskId) => port.words(taskId),
+    waits(taskId, missing) {
+      port.waits(taskId, missing)
+      observer.changed(taskId, false)
+    },
+    waitsFor: (taskId) => port.waitsFor(taskId),
     list: (filter) => port.list(filter),
     unfinished: () => port.unfinished(),
   }

@@ -25,6 +25,7 @@ export function lintAllow(list: readonly AllowEntry[], linting: Linting): void {
     const resolved = resolveAllow(entry, names)
     if ("broken" in resolved) say("error", `every task is an error: ${resolved.broken}`)
     lintReach(entry, say)
+    lintInitiators(entry, names, say)
     lintWidth(entry, limited !== undefined, say)
     const twin = list.findIndex((other) => Value.Equal({ ...other, name: "" }, { ...entry, name: "" }))
     if (twin < i) say("warning", `unreachable: ${list[twin]?.name} says the same`)
@@ -34,6 +35,13 @@ export function lintAllow(list: readonly AllowEntry[], linting: Linting): void {
   if (!list.some(({ max_fee }) => max_fee !== undefined))
     report("warning", "no entry has max_fee: only what costs no fee passes")
   lintUnlimited(list, limited ?? new Set(), linting)
+}
+
+/** Where the node knows approvers, only they ask for anything. */
+function lintInitiators({ initiators }: Pick<AllowEntry, "initiators">, { people }: Names, say: Say): void {
+  if (initiators === undefined || people.approvers.size === 0) return
+  const strangers = initiators.filter((name) => !people.approvers.has(name))
+  if (strangers.length > 0) say("error", `initiators: no approver is called ${strangers.join(", ")}`)
 }
 
 /** Conditions that no effect of the entry's kinds can fulfil. */
@@ -89,6 +97,7 @@ export function lintDeny(list: readonly DenyEntry[], { names, report }: Linting)
     const say: Say = (severity, what) => report(severity, what, `.${entry.name}`)
     const resolved = resolveDeny(entry, names)
     if ("broken" in resolved) say("error", `every task is an error: ${resolved.broken}`)
+    lintInitiators(entry, names, say)
     const conditions = Object.keys(entry).filter((key) => key !== "name")
     if (conditions.length === 0) say("error", "it states no condition: every payload is refused")
     const empty = Object.entries(entry).filter(([, value]) => Array.isArray(value) && value.length === 0)

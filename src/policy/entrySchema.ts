@@ -94,7 +94,7 @@ const shared = {
     itemsOf(
       word("ops", "A name."),
       ["ops"],
-      "Who asked for it: extra_info.transaction.initiator, which is WaaS's word.",
+      "Who asked for it: names of [[approvers]] who signed that they do; where there are none, extra_info.transaction.initiator, which is WaaS's word.",
     ),
   ),
   time_windows: Type.Optional(

@@ -4,6 +4,7 @@
  * Tasks before `sinceMs` fill the counters and are not reported.
  */
 import { evaluate } from "./evaluate.ts"
+import type { Presented } from "./people.ts"
 import type { PolicyRequest, UnreadableRequest } from "./request.ts"
 import { RollingUsage } from "./rollingUsage.ts"
 import type { Rules } from "./schema.ts"
@@ -14,6 +15,8 @@ export interface Past {
   readonly atMs: number
   /** As journalled; undefined if none was reached. */
   readonly verdict: Verdict | undefined
+  /** What people had said, as the verdict consumed it. */
+  readonly presented?: Presented
 }
 
 export interface Replayed {
@@ -29,7 +32,7 @@ export function replay(draft: Rules, tasks: readonly Past[], sinceMs: number): r
   const usage = new RollingUsage()
   const out: Replayed[] = []
   for (const past of tasks.toSorted((a, b) => a.atMs - b.atMs)) {
-    const { verdict, debits } = evaluate(draft, past.request, usage, past.atMs)
+    const { verdict, debits } = evaluate(draft, past.request, usage, past.atMs, past.presented)
     usage.debit(past.request.taskId, past.atMs, debits)
     if (past.atMs < sinceMs) continue
     const was = embedded(past.verdict)

@@ -20,6 +20,8 @@ export class QueuedTasks implements TaskPort {
   /** Claims that are not on the disk yet. */
   readonly #unwritten: Map<string, ClaimedTask> = new Map()
 
+  readonly #waits: Map<string, string> = new Map()
+
   constructor(tasks: Tasks, queue: CommitQueue) {
     this.#tasks = tasks
     this.#queue = queue
@@ -83,6 +85,15 @@ export class QueuedTasks implements TaskPort {
     if (this.#tasks.has(taskId)) return this.#tasks.get(taskId)
     const claim = this.#unwritten.get(taskId)
     return claim && recordOf(claim)
+  }
+
+  waits(taskId: string, missing: string): void {
+    if (missing === "") this.#waits.delete(taskId)
+    else this.#waits.set(taskId, missing)
+  }
+
+  waitsFor(taskId: string): string {
+    return this.#waits.get(taskId) ?? ""
   }
 
   words(taskId: string): readonly SpentWord[] {

@@ -5,6 +5,7 @@
 import { toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Awaited, Decision } from "../policy/decision.ts"
+import { awaitedWords } from "../policy/explain.ts"
 import { NOBODY, type Presented } from "../policy/people.ts"
 import type { Task } from "../wire/task.ts"
 import { type Intents, NO_INTENTS } from "./intents.ts"
@@ -46,9 +47,12 @@ export class Consent {
   /** A word that WaaS brought. */
   take(signed: Uint8Array): void {
     const { log, now } = this.#ports
+    const task = this.#task.task_id
     const taken = this.#words?.take(signed, now())
     if (taken === undefined) return
-    if (taken !== true) return log.debug("a word of a person does not count", { task: this.#task.task_id, why: taken })
+    if (typeof taken === "string") return log.debug("a word of a person does not count", { task, why: taken })
+    const { approver, decision } = taken.statement
+    log.info("a word of a person counts", { task, approver, decision })
     this.#news.put(true)
     const state = this.#ports.journal.get(this.#task.task_id)?.state
     if (state !== "approved" && state !== "running") return
@@ -58,10 +62,15 @@ export class Consent {
 
   /** Returns once somebody said something new, or with the signal. */
   async more(awaited: readonly Awaited[], stop: AbortSignal): Promise<void> {
+    const { journal, log } = this.#ports
+    const missing = awaited.map(awaitedWords).join(", ")
     this.#awaited = awaited
+    journal.waits(this.#task.task_id, missing)
+    log.info("a task waits for people", { task: this.#task.task_id, missing })
     this.tell()
     await this.#news.next(stop)
     if (!stop.aborted) this.#awaited = []
+    journal.waits(this.#task.task_id, "")
   }
 
   /** To WaaS, which then brings what it has: at once, and again whenever it was out of touch. */
@@ -75,7 +84,7 @@ export class Consent {
   /** Why the task ended with its deadline, where that is what it still waited for. */
   late(): Refusal | undefined {
     if (this.#awaited.length === 0) return undefined
-    return refuse("E-APR-001", { missing: this.#awaited.map(wordsOf).join(", ") })
+    return refuse("E-APR-001", { missing: this.#awaited.map(awaitedWords).join(", ") })
   }
 
   standing() {
@@ -101,8 +110,3 @@ export class Consent {
     return risk.evaluate(this.#task, this.#group, journal.usage, now(), this.#intents, presented)
   }
 }
-
-const wordsOf = (one: Awaited): string =>
-  one.kind === "request"
-    ? "the signed word of whoever asks for it"
-    : `${one.min - one.by.length} more of ${one.group}${one.by.length === 0 ? "" : ` (${one.by.join(", ")} approved)`}`

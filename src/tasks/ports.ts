@@ -151,6 +151,9 @@ export interface TaskPort {
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
+  /** What a task that is not decided waits for, in words for people; empty: for nothing. In memory alone. */
+  waits(taskId: string, missing: string): void
+  waitsFor(taskId: string): string
   /** What of people's words the verdict on a task consumed, each with its signature; none where there was nothing to consume. */
   words(taskId: string): readonly SpentWord[]
   /** Newest first; `skip` of them left out before `limit` are taken. */

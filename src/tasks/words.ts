@@ -39,8 +39,8 @@ export class TaskWords {
     return this.#subject
   }
 
-  /** True where it says something new that counts; a text where it does not count, and why; undefined where it was known. */
-  take(bytes: Uint8Array, nowMs: number): true | string | undefined {
+  /** The word where it says something new that counts; a text where it does not count, and why; undefined where it was known. */
+  take(bytes: Uint8Array, nowMs: number): Word | string | undefined {
     this.#verifyAgain()
     const name = toHex(sha256(bytes))
     if (this.#seen.has(name)) return undefined
@@ -54,7 +54,7 @@ export class TaskWords {
     const known = this.#words.get(key)
     if (known !== undefined && known.statement.notAfter >= notAfter) return undefined
     this.#words.set(key, word)
-    return true
+    return word
   }
 
   #verified(bytes: Uint8Array, nowMs: number) {
@@ -95,9 +95,12 @@ export class TaskWords {
   }
 }
 
-export function presentedBy(words: readonly Word[]): Presented {
-  const by = (decision: Word["statement"]["decision"]): ReadonlySet<string> =>
-    new Set(words.filter(({ statement }) => statement.decision === decision).map(({ statement }) => statement.approver))
+export const presentedBy = (words: readonly Word[]): Presented => saidIn(words.map(({ statement }) => statement))
+
+/** By the names alone, of words that were verified when they were consumed. */
+export function saidIn(words: readonly Pick<SpentWord, "approver" | "decision">[]): Presented {
+  const by = (decision: SpentWord["decision"]): ReadonlySet<string> =>
+    new Set(words.filter((word) => word.decision === decision).map(({ approver }) => approver))
   return { requestedBy: by("request"), approvedBy: by("approve"), rejectedBy: by("reject") }
 }
 

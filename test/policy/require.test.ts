@@ -293,3 +293,14 @@ describe("the file", () => {
     expect(found(toml(entry('group = "treasury"\nmin = 2'))).join("\n")).not.toContain("require")
   })
 })
+
+test("initiators that no approver is called are an error of lint, where there are approvers", () => {
+  const allow =
+    '[[embedded_risk_control_rules.key_sign.allow]]\nname = "payout"\neffects = ["transfer"]\ninitiators = ["ada", "zoe"]\n'
+  const found = (people: string) =>
+    lint(rulesOf(toml(allow, people).replace(/\[\[embedded_risk_control_rules.key_gen.require\]\][^[]*/, "")))
+      .filter(({ what }) => what.includes("initiators"))
+      .map(({ where, what }) => `${where} ${what}`)
+  expect(found(PEOPLE)).toEqual(["key_sign.allow.payout initiators: no approver is called zoe"])
+  expect(found("")).toEqual([])
+})

@@ -96,6 +96,7 @@ export function world(
   const unread: Extract<FromNode, { kind: "report" }>[] = []
   const records = shared?.records ?? new Map<string, TaskRecord>()
   const words = shared?.words ?? new Map<string, readonly SpentWord[]>()
+  const waits = new Map<string, string>()
   const rows = shared?.rows ?? []
   const bans = shared?.bans ?? []
   const strikes: Strike[] = []
@@ -214,6 +215,8 @@ export function world(
     },
     get: (taskId) => records.get(taskId),
     words: (taskId) => words.get(taskId) ?? [],
+    waits: (taskId, missing) => void waits.set(taskId, missing),
+    waitsFor: (taskId) => waits.get(taskId) ?? "",
     list: () => [...records.values()].reverse(),
     unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
   }

@@ -203,7 +203,7 @@ export const taskSchema = closed({
     closed({ hash: words("Of what was read in a payload."), text: words("What it does, in words.") }),
   ),
   code: words("Of a task that did not complete."),
-  reason: words("Why it did not."),
+  reason: words("Why it did not; of one that waits for people, what it waits for."),
   delivered: Type.Boolean({ description: "WaaS has stored the outcome." }),
 })
 export type TaskDocument = Static<typeof taskSchema>

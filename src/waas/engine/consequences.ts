@@ -118,7 +118,7 @@ export function missingRecord(id: string): never {
 
 export const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
 
-/** What must not be forgotten: a start that was signed, an end, a signature. The rest nodes say again. */
+/** What must not be forgotten: a start that was signed, an end, a signature, a word of a person, that people are waited for. */
 export const isDurable = ({ before, record }: Change): boolean =>
   record.attempt !== before.attempt ||
   record.outcome !== before.outcome ||

@@ -61,8 +61,10 @@ function signStatus(tasks: readonly WaasTask[]): SignStatus {
   if (tasks.some(({ state }) => state === "cancelled")) return "Canceled"
   if (tasks.every(({ state }) => state === "completed")) return "Completed"
   if (tasks.every(({ state }) => state !== "approving")) return "Processing"
-  return tasks.every(allHeard) ? "Approving" : "Initializing"
+  return tasks.every((task) => allHeard(task) || waitsForPeople(task)) ? "Approving" : "Initializing"
 }
+
+const waitsForPeople = ({ awaits = {} }: WaasTask): boolean => Object.keys(awaits).length > 0
 
 /** Every participant has the task. */
 const allHeard = ({ nodeIds, reports }: WaasTask): boolean => nodeIds.every((id) => reports[id] !== undefined)

@@ -1,0 +1,163 @@
+/**
+ * Two of three people, with keys that ssh-keygen made and signs with, before three real nodes sign: above a limit, whoever asks is
+ * none of the two, a word for another task is none for this one, one rejection ends it, and a node that is started again waits on.
+ */
+import { expect, test } from "bun:test"
+import { randomBytes, randomUUID } from "node:crypto"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Hex, keccak256, parseEther, serializeTransaction } from "viem"
+import { type ApprovalStatement, writeStatement } from "../../src/approvals/statement.ts"
+import { copy, toHex } from "../../src/bytes.ts"
+import { until } from "../../src/kit/demo/keys.ts"
+import { runToEnd } from "../../src/kit/demo/processes.ts"
+import { DEFAULT_INTENT_SETTINGS, intentKeyOf, isUnread, readIntents } from "../../src/tasks/intents.ts"
+import { subjectOf } from "../../src/tasks/subject.ts"
+import { decodeTask, taskDigest } from "../../src/wire/task.ts"
+import { readyVault, scannedDeployment } from "./deployment.ts"
+
+const LONG = process.env["COSIGNER_LONG"] === "1"
+const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
+const PATH = "m/44/60/0/0/5"
+const NAMES = ["alice", "bob", "carol"] as const
+type Name = (typeof NAMES)[number]
+
+const config = (keys: Readonly<Record<Name, string>>): string => `
+${NAMES.map((name) => `[[approvers]]\nname = "${name}"\nkey = "${keys[name]}"`).join("\n")}
+[[approver_groups]]
+name = "treasury"
+members = ["alice", "bob", "carol"]
+[embedded_risk_control_rules]
+enable = true
+[embedded_risk_control_rules.key_gen]
+reject_all = false
+ALLOW_LIST
+[embedded_risk_control_rules.key_sign]
+reject_all = false
+[[embedded_risk_control_rules.key_sign.require]]
+group = "treasury"
+min = 2
+above = "1 ETH"
+`
+
+function payment(value: string, nonce: number): { readonly raw: Hex; readonly hash: Hex } {
+  const raw = serializeTransaction({
+    ...{ type: "eip1559", chainId: 1, nonce, to: EXCHANGE, value: parseEther(value) },
+    ...{ gas: 21_000n, maxFeePerGas: 1_000_000_000n, maxPriorityFeePerGas: 0n },
+  })
+  return { raw, hash: keccak256(raw) }
+}
+
+/** Keys of three people, made and used by ssh-keygen. */
+async function people(folder: string) {
+  mkdirSync(folder)
+  const program = { words: ["ssh-keygen"] }
+  const keys: Record<string, string> = {}
+  for (const name of NAMES) {
+    const type = name === "bob" ? ["-t", "ecdsa", "-b", "256"] : ["-t", "ed25519"]
+    await runToEnd(program, ["-q", ...type, "-N", "", "-C", name, "-f", name], folder)
+    keys[name] = (await Bun.file(join(folder, `${name}.pub`)).text()).trim()
+  }
+  const sign = async (name: Name, statement: Uint8Array): Promise<string> => {
+    const file = `${randomUUID()}.txt`
+    writeFileSync(join(folder, file), statement)
+    await runToEnd(program, ["-q", "-Y", "sign", "-n", "cosigner-approval", "-f", name, file], folder)
+    return Bun.file(join(folder, `${file}.sig`)).text()
+  }
+  return { keys: { alice: keys["alice"] ?? "", bob: keys["bob"] ?? "", carol: keys["carol"] ?? "" }, sign }
+}
+
+test.if(LONG)(
+  "a payment above the limit is signed once two people who did not ask for it agree, and never before",
+  async () => {
+    await using scanned = await scannedDeployment(3)
+    const { deployment } = scanned
+    const { keys, sign } = await people(join(deployment.dir, "people"))
+    for (const node of deployment.nodes) {
+      const allow = `[[embedded_risk_control_rules.key_gen.allow_list]]\nthreshold = 2\nnode_ids = ${JSON.stringify(deployment.nodes.map(({ nodeId }) => nodeId))}`
+      const file = join(node.dir, "configs", "cosigner.toml")
+      writeFileSync(file, `${await Bun.file(file).text()}\n${config(keys).replace("ALLOW_LIST", allow)}`)
+    }
+    const vault = await readyVault(deployment, 2)
+    const { client } = deployment
+
+    const ask = async (value: string, nonce: number): Promise<string> => {
+      const { raw, hash } = payment(value, nonce)
+      const { sign_request_id: id } = await client.createSignRequest(vault.vaultId, {
+        ...{ request_id: randomUUID(), curve: "SECP256K1", signature_type: 1, deadline_seconds: 120 },
+        key_share_holder_group_id: vault.holderGroupId,
+        messages: [{ bip32_path: PATH, msg_hash: hash, payload: 0 }],
+        payloads: [{ format: "evm/transaction", data: Buffer.from(raw.slice(2), "hex").toString("base64") }],
+      })
+      return id
+    }
+    const statusOf = async (id: string) => (await client.signRequest(vault.vaultId, id)).status
+    const ended = (id: string) =>
+      until("the end of a request", async () => {
+        const now = await client.signRequest(vault.vaultId, id)
+        return ["Completed", "Declined", "Failed", "Canceled"].includes(now.status) ? now : undefined
+      })
+    /** Once two nodes wait for what `is` looks for. */
+    const waits = (id: string, is: (by: readonly string[], request: boolean) => boolean) =>
+      until("nodes that wait for people", async () => {
+        const { tasks } = await client.approvals(vault.vaultId, id)
+        const [task] = tasks
+        const waiting = (task?.awaited ?? []).filter(({ groups, request }) => is(groups[0]?.approved_by ?? [], request))
+        return task !== undefined && waiting.length >= 2 ? task : undefined
+      })
+    const statementOf = async (
+      id: string,
+      name: Name,
+      decision: ApprovalStatement["decision"],
+    ): Promise<Uint8Array> => {
+      const { document, awaited } = await waits(id, () => true)
+      const bytes = copy(Buffer.from(document))
+      const task = decodeTask(bytes)
+      if ("problem" in task || task.type !== "KeySign") throw new Error("a KeySign")
+      const intents = await readIntents(task, intentKeyOf(task.root_pub_key), DEFAULT_INTENT_SETTINGS)
+      if (isUnread(intents)) throw new Error(intents.message)
+      const subject = subjectOf(task, taskDigest(bytes), awaited[0]?.epoch, intents)
+      expect(subject.reading[0]).toContain(`to ${EXCHANGE}`)
+      const notAfter = Math.floor(Date.now() / 1000) + 600
+      return writeStatement({ ...subject, decision, approver: name, notAfter, nonce: toHex(randomBytes(16)) })
+    }
+    const say = async (id: string, name: Name, decision: ApprovalStatement["decision"]) => {
+      const statement = await statementOf(id, name, decision)
+      const word = { statement: Buffer.from(statement).toString(), ssh_signature: await sign(name, statement) }
+      await client.approve(vault.vaultId, id, word)
+      return word
+    }
+
+    // At most the limit: nobody is asked.
+    expect((await ended(await ask("0.5", 0))).status).toBe("Completed")
+
+    const large = await ask("2", 1)
+    const other = await ask("3", 2)
+    await say(large, "carol", "request")
+    await say(large, "carol", "approve")
+    const bobs = await say(other, "bob", "approve")
+    await expect(client.approve(vault.vaultId, large, bobs)).rejects.toThrow()
+    await say(large, "alice", "approve")
+    await waits(large, (by, request) => !request && by.join() === "alice")
+    expect(await statusOf(large)).toBe("Approving")
+
+    // A node that is started again is told everything again.
+    const [first] = deployment.nodes
+    if (first === undefined) throw new Error("three nodes")
+    await deployment.endNode(first, "SIGKILL")
+    await deployment.startNode(first)
+    await waits(large, (by, request) => !request && by.join() === "alice")
+
+    await say(large, "bob", "approve")
+    const done = await ended(large)
+    expect(done).toMatchObject({ status: "Completed", failed_reason: "" })
+    expect(done.signatures).toHaveLength(1)
+
+    await say(other, "alice", "request")
+    await say(other, "carol", "reject")
+    const refused = await ended(other)
+    expect(refused).toMatchObject({ status: "Declined", signatures: [] })
+    expect(refused.failed_reason).toContain("E-RSK-024")
+    expect(refused.failed_reason).toContain("rejected by carol of treasury")
+  },
+)
