@@ -100,6 +100,8 @@ class NodeLink implements Link {
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
   #waasProblem: LinkState["waasProblem"]
+  /** What WaaS said last could not be written down. */
+  #isForgetful = false
   /** A frame was refused for want of room, and its sender waits to be told of room. */
   #awaited = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -313,9 +315,11 @@ class NodeLink implements Link {
     try {
       const outdated = follow(followed, token)
       if (outdated !== undefined) this.#connection?.fail(outdated)
+      this.#isForgetful = false
     } catch (error) {
       // Its own readiness says that the store does not write; the next word of WaaS is remembered again.
-      log.warn("how far WaaS has come could not be remembered", { why: errorText(error) })
+      if (!this.#isForgetful) log.warn("how far WaaS has come could not be remembered", { why: errorText(error) })
+      this.#isForgetful = true
     }
   }
 

@@ -8,7 +8,7 @@ import { decideNewest, StandingKeeper } from "../../src/waas/standing.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
 import type { Standing } from "../../src/wire/frames.ts"
-import type { SignedWaasToken } from "../../src/wire/waasToken.ts"
+import { type SignedWaasToken, signToken } from "../../src/wire/waasToken.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 import { type Node, type NodeOptions, startNode, startWaas, type Waas } from "./world.ts"
@@ -98,6 +98,8 @@ test("the copy that a node has not followed is refused, learns why, and serves n
   expect(second.keeper.fenced?.code).toBe("E-WAA-060")
   expect(second.keeper.readiness().map(({ name, state }) => `${name} ${state}`)).toEqual(["store ok", "newest failed"])
   expect(second.waas.relay.online().size).toBe(0)
+  // Nor a node that has followed nobody, from now on.
+  await aNode(second.waas, newIdentity(), memory()).ended("E-LNK-023")
   // The way out: a decision.
   await decideNewest(copy, Date.now())
   const decided = await serve(copy, identity)
@@ -179,4 +181,42 @@ test("once another key is trusted, the connection to the WaaS of the old one end
   const after = startWaas({ identity: next, port: before.port })
   cleanUp.push(() => after.stop())
   await node.online(2)
+})
+
+test("a token that another key signed is believed in no place", async () => {
+  const folder = temporaryFolder("followed").path
+  const [identity, stranger] = [newIdentity(), newIdentity()]
+  const forged = signToken(stranger, { incarnation: 9, mark: 9, markId: new Uint8Array(16).fill(9) })
+  const waas = startWaas({
+    identity,
+    fence: { token: async () => forged, shown: async () => false, isFenced: () => false },
+  })
+  cleanUp.push(() => waas.stop())
+  const remembers = memory()
+  await aNode(waas, newIdentity(), remembers).ended("E-LNK-004")
+  expect(remembers.all).toEqual([])
+  const honest = await serve(aStore(join(folder, "waas.db")), identity)
+  const node = aNode(honest.waas, newIdentity(), remembers)
+  await honest.waas.journal.until((all) => all.some(({ kind }) => kind === "online"))
+  honest.waas.relay.send(node.identity.party, { kind: "standing", token: forged, code: "", reason: "" })
+  await node.ended("E-LNK-004")
+  expect(remembers.all.every(({ token }) => token.incarnation !== 9)).toBe(true)
+})
+
+test("a replica that is a moment behind its own store is not taken for an older copy", async () => {
+  const folder = temporaryFolder("followed").path
+  const store = aStore(join(folder, "waas.db"))
+  const { keeper, waas } = await serve(store, newIdentity())
+  const stale = await keeper.token()
+  await keeper.step()
+  const remembers = memory()
+  remembers.follow(await keeper.token())
+  const behind = startWaas({
+    identity: waas.identity,
+    fence: { token: async () => stale, shown: (followed) => keeper.shown(followed), isFenced: () => keeper.isFenced() },
+  })
+  cleanUp.push(() => behind.stop())
+  // The node hangs up and comes back; by then the replica has looked again.
+  await aNode(behind, newIdentity(), remembers).ended("E-LNK-022")
+  expect(keeper.isFenced()).toBe(false)
 })

@@ -6,6 +6,7 @@ import type { PartyId } from "../../src/keys/party.ts"
 import { type FencingToken, prove, type Transcript } from "../../src/wire/hello.ts"
 import { decodePacket, encodePacket, type Packet } from "../../src/wire/packets.ts"
 import { BEFORE_VERSIONS, LINK, markedNonce, type NodeVersions, VERSIONS } from "../../src/wire/versions.ts"
+import { signToken } from "../../src/wire/waasToken.ts"
 import { Journal, startNode, startWaas, type Waas } from "../link/world.ts"
 import { type Identity, newIdentity } from "../wire/documents.ts"
 
@@ -204,6 +205,76 @@ test("a node that chose version 2 or later must tell its versions, and one that 
     expect(heard.entries.at(-1)).toEqual({ kind: "refused", reason: "protocol" })
     expect(told.entries).toEqual([])
   }
+})
+
+const token = (by: Identity, mark: number) =>
+  signToken(by, { incarnation: 1, mark, markId: new Uint8Array(16).fill(mark) })
+
+test("neither the token of WaaS nor the one that the node followed can be changed or taken away", async () => {
+  const identity = newIdentity()
+  const alterations: readonly (readonly [string, Alter, string])[] = [
+    [
+      "another token of the same WaaS",
+      (packet) => (packet.kind === "challenge" ? { ...packet, standing: token(identity, 9) } : packet),
+      "E-LNK-004",
+    ],
+    [
+      "the token taken away",
+      ({ ...packet }) => {
+        if (packet.kind === "challenge") delete (packet as { standing?: unknown }).standing
+        return packet
+      },
+      "E-LNK-004",
+    ],
+    [
+      "what the node followed, older",
+      (packet) => (packet.kind === "proof" ? { ...packet, followed: token(identity, 1) } : packet),
+      "E-LNK-007",
+    ],
+    [
+      "what the node followed, taken away",
+      ({ ...packet }) => {
+        if (packet.kind === "proof") delete (packet as { followed?: unknown }).followed
+        return packet
+      },
+      "E-LNK-007",
+    ],
+  ]
+  for (const [what, alter, code] of alterations) {
+    const fence = { token: async () => token(identity, 5), shown: async () => true, isFenced: () => false }
+    const waas = startWaas({ identity, fence })
+    cleanUp.push(() => waas.stop())
+    const followed = { latest: () => token(identity, 4), follow: () => {} }
+    const victim = startNode(carrier(waas, alter), { fencingToken: () => fencingToken, followed })
+    cleanUp.push(() => victim.link.stop())
+    await victim.ended(code)
+    expect([what, waas.relay.online().size]).toEqual([what, 0])
+  }
+})
+
+test("a token in the proof of a link version that has none is refused", async () => {
+  const { waas } = listeningWaas()
+  const odd = newIdentity()
+  const heard = new Journal<Packet>()
+  const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
+  socket.binaryType = "arraybuffer"
+  cleanUp.push(() => socket.terminate())
+  const nodeNonce = markedNonce(randomBytes(32), { oldest: 1, newest: 3 })
+  socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey: odd.publicKey, nodeNonce }))
+  socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
+    const packet = decodePacket(new Uint8Array(event.data))
+    if ("problem" in packet) throw new TypeError(packet.problem)
+    heard.add(packet)
+    if (packet.kind !== "challenge") return
+    const { waasNonce, waasMs } = packet
+    const waasKey = waas.identity.publicKey
+    const transcript: Transcript = { version: 3, nodeKey: odd.publicKey, waasKey, nodeNonce, waasNonce, waasMs }
+    const said = { fencingToken, versions: VERSIONS }
+    const signature = prove("node", { ...transcript, ...said }, odd)
+    socket.send(encodePacket({ kind: "proof", signature, ...said, followed: token(waas.identity, 1) }))
+  }
+  await heard.until((all) => all.some(({ kind }) => kind === "refused"))
+  expect(heard.entries.at(-1)).toEqual({ kind: "refused", reason: "protocol" })
 })
 
 test("a range without a common version ends with the code that says so", async () => {

@@ -16,15 +16,18 @@ import { Secret } from "../../src/secret.ts"
 import { ed25519Signer } from "../../src/waas/apiKey.ts"
 import { createClient } from "../../src/waas/client.ts"
 import { readConfig, type WaasConfig } from "../../src/waas/config.ts"
-import { filesIn, type WaasFiles } from "../../src/waas/files.ts"
+import { filesIn, readKeyFile, type WaasFiles } from "../../src/waas/files.ts"
 import { waasInit, waasKeyCreate, waasKeyRevoke } from "../../src/waas/keys.ts"
 import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { signToken } from "../../src/wire/waasToken.ts"
 import { makeCertificates } from "../link/certificates.ts"
+import { startNode } from "../link/world.ts"
 import { SimulatedNode, Vaults } from "../support/simulatedNodes.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { must } from "../support/waas.ts"
+import { newIdentity } from "../wire/documents.ts"
 
 const WHOLE = { role: "admin", addresses: [] } as const
 
@@ -212,6 +215,49 @@ test("/readyz needs no key and says what it looked at", async () => {
       ],
     })
     expect((await fetch(`${waas.url}/readyz`, { method: "POST" })).status).toBeGreaterThanOrEqual(400)
+  } finally {
+    await waas.stop()
+  }
+})
+
+test("a WaaS that was shown a newer copy of itself changes nothing more, and says why", async () => {
+  const folder = join(dir, "fenced")
+  await waasInit(folder, Date.now())
+  const pair = await waasKeyCreate(folder, { name: "test", ...WHOLE, curve: "ed25519" }, Date.now())
+  using secret = pair.secret
+  const waas = await start(folder)
+  try {
+    const client = createClient({
+      baseUrl: waas.url,
+      apiKeyCurve: "ed25519",
+      apiKeySecret: secret,
+      responseKey: waas.responseKey,
+    })
+    await client.createVault("before")
+    // As an operator's decision elsewhere has it: signed with the key that both copies have.
+    const newer = { incarnation: 7, mark: 1, markId: new Uint8Array(16).fill(1) }
+    const followed = signToken(readKeyFile(filesIn(folder)).tasks, newer)
+    const identity = newIdentity()
+    const memory = { latest: () => followed, follow: () => {} }
+    const node = startNode(
+      { identity: { ...identity, publicKey: must(fromHex(waas.publicKey)) }, port: Number(new URL(waas.url).port) },
+      { followed: memory },
+    )
+    await node.ended("E-LNK-022")
+    node.link.stop()
+    await until(
+      () => fetch(`${waas.url}/readyz`),
+      ({ status }) => status === 503,
+    )
+    expect(await (await fetch(`${waas.url}/readyz`)).json()).toMatchObject({
+      ready: false,
+      items: [
+        { name: "store", state: "ok" },
+        { name: "newest", state: "failed", code: "E-WAA-060" },
+      ],
+    })
+    await expect(client.createVault("after")).rejects.toMatchObject({ data: { status: 400, errorCode: 2029 } })
+    expect((await client.vaults({})).data.map(({ name }) => name)).toEqual(["before"])
   } finally {
     await waas.stop()
   }

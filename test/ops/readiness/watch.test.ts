@@ -12,6 +12,7 @@ import {
   sessionsProbe,
   storeProbe,
   WATCH_LIMITS,
+  waasProbe,
   workersProbe,
 } from "../../../src/ops/readiness/probes.ts"
 import { sessionBook } from "../../../src/ops/readiness/sessions.ts"
@@ -185,6 +186,22 @@ describe("link and clock", () => {
     phase = "online"
     look(5_000)
     expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-LNK-011", "info recovered"])
+  })
+  test("a WaaS that says that it takes no writes, once and until it says otherwise", () => {
+    const it = world()
+    let waasProblem: { readonly code: string; readonly reason: string } | undefined
+    const look = it.watch(waasProbe(() => ({ phase: "online", waasProblem })))
+    expect(isReady(look())).toBe(true)
+    waasProblem = { code: "E-WAA-061", reason: "the disk is full" }
+    expect(look()[0]).toMatchObject({
+      state: "failed",
+      code: "E-STA-019",
+      reason: expect.stringContaining("E-WAA-061"),
+    })
+    look(5_000)
+    waasProblem = undefined
+    expect(isReady(look())).toBe(true)
+    expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-STA-019", "info recovered"])
   })
   test("a link that was never up is waited for", () => {
     const it = world()
