@@ -1,6 +1,6 @@
 /**
  * `npm run campaign -- NAME... --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long each; `all` is
- * every kind. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
+ * every kind but `replicas`: several WaaS on one Postgres (Debian's package), alone. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
  * sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
@@ -8,6 +8,7 @@ import type { DemoVault } from "../src/kit/demo/keys.ts"
 import { CAMPAIGNS, type Draw } from "./campaign/faults.ts"
 import { Fleet } from "./campaign/fleet.ts"
 import { answerNow, type Signed, signed } from "./campaign/load.ts"
+import { replicas } from "./campaign/replicas.ts"
 import { buildBinary } from "./toolchain.ts"
 
 const { values, positionals } = parseArgs({
@@ -19,8 +20,17 @@ const { values, positionals } = parseArgs({
 })
 const names = positionals.includes("all") ? Object.keys(CAMPAIGNS) : positionals
 const minutes = Number(values.minutes)
+if (names.join() === "replicas" && minutes > 0 && minutes <= 1_440) {
+  await buildBinary()
+  console.log(`seed ${values.seed}`)
+  const found = await replicas(minutes, drawFrom(Number(values.seed)))
+  console.table([found.row])
+  process.exit(found.isSound ? 0 : 1)
+}
 if (names.length === 0 || names.some((name) => CAMPAIGNS[name] === undefined) || !(minutes > 0 && minutes <= 1_440)) {
-  console.error(`npm run campaign -- ${[...Object.keys(CAMPAIGNS), "all"].join("|")} --minutes N [--seed S]`)
+  console.error(
+    `npm run campaign -- ${[...Object.keys(CAMPAIGNS), "all", "replicas"].join("|")} --minutes N [--seed S]`,
+  )
   process.exit(2)
 }
 

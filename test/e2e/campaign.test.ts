@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { root } from "../support/binary.ts"
+import { whyNoPostgres } from "../support/postgres.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const SHORT = ["kill", "stop", "restart", "backlog"]
@@ -19,3 +20,18 @@ test("faults of every kind under load: each request completes, no answer changes
   expect(stdout).toContain("seed 7")
   for (const name of LONG ? [...SHORT, ...MORE] : SHORT) expect(stdout).toContain(` ${name} `)
 }, 240_000)
+
+if (whyNoPostgres !== undefined) console.log(`no campaign on a shared store: ${whyNoPostgres}`)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "several WaaS on one Postgres: each request ends once, soon after any fault",
+  async () => {
+    const child = Bun.spawn(
+      [process.execPath, join(root, "scripts", "campaign.ts"), "replicas", "--minutes", "2", "--seed", "7"],
+      { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    )
+    const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+    expect({ exit, stderr: exit === 0 ? "" : stderr + stdout }).toEqual({ exit: 0, stderr: "" })
+  },
+  400_000,
+)
