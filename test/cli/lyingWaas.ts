@@ -13,7 +13,9 @@ export type Answers = Readonly<Record<string, unknown>>
 
 export interface LyingWaas extends AsyncDisposable {
   /** The name of a new file with that text. */
-  readonly file: (name: string, text: string) => string
+  readonly file: (name: string, text: string | Uint8Array, mode?: number) => string
+  /** A command with the profile. */
+  readonly run: (...args: readonly string[]) => Promise<Outcome>
   readonly client: (...args: readonly string[]) => Promise<Outcome>
 }
 
@@ -43,10 +45,11 @@ export function lyingWaas(answers: Answers, more = ""): LyingWaas {
     `[client]\nurl = "http://127.0.0.1:${server.port}"\nresponse_key = "${toHex(signer.publicKey)}"\napi_key_file = "client.key"\nvault = "v"\n${more}`,
   )
   return {
-    file: (name, text) => {
-      writeFileSync(folder.at(name), text)
+    file: (name, text, mode = 0o644) => {
+      writeFileSync(folder.at(name), text, { mode })
       return folder.at(name)
     },
+    run: (...args) => cli([...args, "--profile", profile]),
     client: (...args) => cli(["client", ...args, "--profile", profile]),
     async [Symbol.asyncDispose]() {
       await server.stop(true)
