@@ -7,7 +7,7 @@ import { describe, expect, test } from "bun:test"
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DeployedNode } from "../../src/kit/demo/deployment.ts"
-import { generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
+import { generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import { startActor } from "../../src/kit/demo/processes.ts"
 import type { Ended } from "../support/binary.ts"
 import { chromium, openBrowser } from "../support/browser.ts"
@@ -36,6 +36,10 @@ name = "payout"
 effects = ["transfer"]
 assets = ["ETH"]
 max_fee = ["0.02 ETH"]
+[[embedded_risk_control_rules.key_gen.require]]
+name = "keys"
+group = "treasury"
+min = 1
 [[embedded_risk_control_rules.key_sign.require]]
 name = "large"
 group = "treasury"
@@ -103,7 +107,20 @@ async function office(it: ScannedDeployment, keys: TemporaryFolder): Promise<Off
   await json("waas", "key", "create", "--dir", "waas", "--name", "office", "--public-key", String(made["public_key"]))
   const bound = await makeVault(deployment, deployment.nodes, 2)
   await Promise.all(deployment.nodes.map((node) => deployment.startNode(node)))
-  const vault = await generateKeys(deployment, bound)
+  const making = generateKeys(deployment, bound)
+  const say = (decision: string, id: string, name: Person, ...more: readonly string[]) =>
+    json("approve", decision, id, "--as", name, "--key", keyOf(name), "--approvers", approvers, "--yes", ...more)
+  // a key generation waits for people too: one request with a task for each curve
+  const inVault = ["--vault", bound.vaultId]
+  const keyRequest = await until("a key generation that waits", async () => {
+    const [first, second]: unknown[] = Object(await json("approve", "list", ...inVault))
+    return second === undefined ? undefined : String(Reflect.get(Object(first), "request_id"))
+  })
+  await say("request", keyRequest, "ops", ...inVault)
+  expect(await say("approve", keyRequest, "ada", ...inVault)).toMatchObject({
+    tasks: [{ type: "KeyGen" }, { type: "KeyGen" }],
+  })
+  const vault = await making
   const profile = join(dir, "client.toml")
   const named = `[client]\nvault = "${vault.vaultId}"\nroots = ${JSON.stringify(Object.values(vault.roots))}`
   writeFileSync(profile, readFileSync(profile, "utf8").replace("[client]", named))
@@ -120,8 +137,7 @@ async function office(it: ScannedDeployment, keys: TemporaryFolder): Promise<Off
       )
       return String(asked["sign_request_id"])
     },
-    say: (decision, id, name, ...more) =>
-      json("approve", decision, id, "--as", name, "--key", keyOf(name), "--approvers", approvers, "--yes", ...more),
+    say,
     ended: async (id) => {
       const { stdout, stderr } = await run("client", "request", "show", id, "--wait", "--json")
       return JSON.parse(stdout.trim() === "" ? (stderr.trim().split("\n").at(-1) ?? "{}") : stdout)
@@ -140,7 +156,16 @@ describe.skipIf(!isLong || missing.length > 0)("people", () => {
     expect(await ended(await ask("0.5", 0))).toMatchObject({ status: "Completed" })
 
     // a key file, then ssh-agent
+    const watching = startActor(
+      it.program,
+      "watch",
+      ["approve", "list", "--watch", "--json"],
+      dir,
+      join(dir, "watch.log"),
+    )
     const first = await ask("2", 1)
+    expect(JSON.parse(await watching.line((line) => line.includes(first), 20_000))).toMatchObject({ request_id: first })
+    await watching.end("SIGTERM")
     const listed = (await json("approve", "list", "--approvers", approvers)) as unknown as readonly Record<
       string,
       unknown

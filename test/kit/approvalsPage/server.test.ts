@@ -1,16 +1,27 @@
 /** The approvals page without a browser: what it hands out, and what it refuses to send on. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
+import type { Approver } from "../../../src/approvals/approver.ts"
 import { readStatement, writeStatement } from "../../../src/approvals/statement.ts"
 import { utf8 } from "../../../src/bytes.ts"
+import { readApprovers } from "../../../src/kit/approving/approvers.ts"
 import { ORIGIN, type PasskeyTestKey, passkeyApprover, passkeyTestKey, sshApprover } from "../../support/approvers.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { PAYMENT, type PageRig, pageRig, waitingTask } from "./rig.ts"
 
 const ada = passkeyApprover("ada")
 const bob = passkeyApprover("bob", "EdDSA")
+/** With a passkey of another page. */
+const elsewhere: Approver = {
+  name: "erin",
+  keys: bob.approver.keys.map((key) =>
+    key.kind === "passkey" ? { ...key, passkey: { ...key.passkey, origin: "https://other.example.com" } } : key,
+  ),
+}
 let it: PageRig
 beforeAll(async () => {
   it = await pageRig(ORIGIN)
-  it.approvers = [ada.approver, sshApprover("carol").approver]
+  it.approvers = [ada.approver, sshApprover("carol").approver, elsewhere]
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
@@ -145,6 +156,11 @@ test("a new passkey shows that it signs, and its entry is told", async () => {
     )
     expect(entry).toContain(`public_key = "${Buffer.from(key.cose).toString("base64url")}"`)
     expect(it.entries.at(-1)).toBe(entry)
+    using folder = temporaryFolder("entry")
+    writeFileSync(folder.at("approvers.toml"), entry)
+    const keys = readApprovers(folder.at("approvers.toml")).people.approvers.get("dan")?.keys
+    const passkey = { credentialId: key.credentialId, rpId: "approvals.example.com", origin: ORIGIN }
+    expect(keys).toMatchObject([{ kind: "passkey", passkey }])
     const wrong: readonly object[] = [
       { ...made, name: "eve", statement, assertion },
       { ...made, statement: statement.replace("nonce: ", "nonce: 0"), assertion },
