@@ -100,7 +100,12 @@ function show(status, history, tasks) {
  */
 function showFlags(status) {
   const { risk, environment } = status
+  const frozen = status["items"].filter(
+    (/** @type {Json} */ item) =>
+      item["name"] === "freeze" && (item["state"] === "failed" || item["reason"].startsWith("frozen")),
+  )
   const flags = [
+    ...frozen.map((/** @type {Json} */ item) => `Frozen: ${item["reason"].replace(/^frozen: /, "")}`),
     ...(risk.rules_enabled || risk.callback_servers.length > 0
       ? []
       : ["No control is on: neither rules nor a callback server. This node signs whatever WaaS asks."]),
@@ -108,7 +113,9 @@ function showFlags(status) {
   ]
   const list = byId("flags")
   if (list.textContent === flags.join("")) return
-  list.replaceChildren(...flags.map((flag) => el("li", { class: flag.startsWith("No ") ? "failed" : "waiting" }, flag)))
+  list.replaceChildren(
+    ...flags.map((flag) => el("li", { class: /^(?:No|Frozen:?) /.test(flag) ? "failed" : "waiting" }, flag)),
+  )
 }
 
 /** @param {Json} status */

@@ -1,5 +1,5 @@
 /**
- * The console as one function from Request to Response: who may look, what is asked, and the answer from what the main thread told
+ * The console (formats.md 7.7) as one function from Request to Response: who may look, what is asked, and the answer from what the main thread told
  * last. Read-only: but for the sessions of its readers nothing here changes anything.
  */
 import type { Static, TObject } from "@sinclair/typebox"

@@ -262,6 +262,11 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
     expect(await fresh.value(`document.querySelector("#risk").innerText`)).toMatch(
       /off[\s\S]*embedded rules[\s\S]*none[\s\S]*callback servers/,
     )
+    const [first] = statusOf().items
+    const frozen = { name: "freeze", reason: "frozen: group 3f6b, by ada: a drill" }
+    it.status = statusOf({ items: first === undefined ? [] : [{ ...first, ...frozen }] })
+    it.beat()
+    await fresh.until(`document.querySelector("#flags .failed")?.textContent === "Frozen: group 3f6b, by ada: a drill"`)
     it.status = statusOf()
     it.beat()
     await fresh.until(`document.querySelectorAll("#flags li").length === 1`)
