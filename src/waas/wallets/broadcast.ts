@@ -122,19 +122,24 @@ function rpcFor({ chainId }: WalletTransaction, { chains, fetch }: BroadcastPart
 export async function keepBroadcasting(
   parts: BroadcastParts & { readonly log: Log },
   stop: AbortSignal,
+  everyMs: number = LOOK_MS,
 ): Promise<void> {
+  const told = new Map<string, string>()
   while (!stop.aborted) {
     try {
-      await lookAtAll(parts, stop)
+      await lookAtAll({ ...parts, told }, stop)
     } catch (error) {
       parts.log.error("transactions could not be broadcast; they are tried again", { error: errorText(error) })
     }
-    await sleep(LOOK_MS, stop)
+    await sleep(everyMs, stop)
   }
 }
 
+/** `told`: why each transaction waits, as the log says it already: one whose nonce another has taken waits for ever. */
+type LoopParts = BroadcastParts & { readonly log: Log; readonly told: Map<string, string> }
+
 /** Some at a time, and all of them: what no block ever takes must not keep the later ones waiting. */
-async function lookAtAll(parts: BroadcastParts & { readonly log: Log }, stop: AbortSignal): Promise<void> {
+async function lookAtAll(parts: LoopParts, stop: AbortSignal): Promise<void> {
   let open = await parts.store.transactionsOnTheirWay(AT_ONCE)
   while (open.length > 0 && !stop.aborted) {
     await Promise.all(open.map((record) => step(record, parts)))
@@ -142,14 +147,16 @@ async function lookAtAll(parts: BroadcastParts & { readonly log: Log }, stop: Ab
   }
 }
 
-async function step(record: WalletTransaction, parts: BroadcastParts & { readonly log: Log }): Promise<void> {
+async function step(record: WalletTransaction, parts: LoopParts): Promise<void> {
+  const { log, told } = parts
+  const { transactionId, chainId } = record
   try {
     await (record.status === "Broadcasting" ? broadcast(record, parts) : confirm(record, parts))
+    told.delete(transactionId)
   } catch (error) {
-    parts.log.warn("a transaction waits for its chain's endpoint", {
-      transaction: record.transactionId,
-      chain: record.chainId,
-      reason: errorText(error),
-    })
+    const reason = errorText(error)
+    if (told.get(transactionId) === reason) return
+    told.set(transactionId, reason)
+    log.warn("a transaction waits for its chain's endpoint", { transaction: transactionId, chain: chainId, reason })
   }
 }

@@ -10,6 +10,7 @@ import type { ConfiguredToken } from "../../../src/waas/wallets/tokens.ts"
 import { decodeTask } from "../../../src/wire/task.ts"
 import { VERSIONS } from "../../../src/wire/versions.ts"
 import { evmEndpoint as endpoint } from "../../support/evmEndpoint.ts"
+import { logTo } from "../../support/logTo.ts"
 import { must, Rig } from "../../support/waas.ts"
 import { Caller } from "./caller.ts"
 
@@ -260,7 +261,17 @@ test("a transaction that its endpoint has forgotten is sent again, and stays Con
   expect(await lookedUntil("eth_sendRawTransaction")).toBe("Confirming")
   expect(rpc.sent).toEqual([rpc.sent[0]!, rpc.sent[0]!])
   rpc.answers["eth_sendRawTransaction"] = () => new Error("txpool is full")
-  expect(await lookedUntil("eth_sendRawTransaction")).toBe("Confirming")
+  // asked again and again, and told once
+  const said: string[] = []
+  const stop = new AbortController()
+  const before = rpc.asked.length
+  const log = logTo((level, message) => void said.push(`${level}: ${message}`))
+  const over = keepBroadcasting({ ...rig.context(), log }, stop.signal, 1)
+  while (rpc.asked.slice(before).filter((one) => one === "eth_sendRawTransaction").length < 3) await Bun.sleep(2)
+  stop.abort()
+  await over
+  expect(said).toEqual(["warn: a transaction waits for its chain's endpoint"])
+  expect((await at.shown(asked)).status).toBe("Confirming")
 })
 
 test("a receipt whose block has no hash completes nothing, and its words reach no caller", async () => {
