@@ -129,7 +129,7 @@ export const restore = command({
   summary: "Make the folder of a WaaS again from a backup, on any host",
   details: [
     "Writes waas.db (and waas.toml, if there is none) into --dir and overwrites nothing. Stop every other copy of this WaaS first: the restored",
-    "one becomes the newest, and nodes follow no other from then on. waas.key has to be there, comes from its own backup (--key), or is made",
+    "one becomes the newest, and nodes follow no other from then on. waas.key has to be there, comes from its own backup (--key-backup), or is made",
     "anew (--new-key) where it is lost; then each node's operator runs `cosigner trust-waas` with the new public key.",
     "Vaults and groups that are younger than the backup come back from the nodes: cosigner waas adopt. Requests since then are lost.",
   ].join("\n"),
@@ -137,7 +137,7 @@ export const restore = command({
   options: {
     dir: dirOption,
     passwordFile,
-    key: value("--key <file>", "backup of the signing key"),
+    keyBackup: value("--key-backup <file>", "backup of the signing key"),
     keyPasswordFile: value("--key-password-file <file>", "file with the password of that one, mode 600"),
     newKey: flag("--new-key", "make another signing key: the old one is lost"),
   },
@@ -146,7 +146,10 @@ export const restore = command({
       "cosigner waas backup restore waas-20261122T121314Z.cosigner --dir waas",
       "waas/waas.key is there, or comes later",
     ],
-    ["cosigner waas backup restore waas-20261122T121314Z.cosigner --dir waas --key waas-key.cosigner", "both backups"],
+    [
+      "cosigner waas backup restore waas-20261122T121314Z.cosigner --dir waas --key-backup waas-key.cosigner",
+      "both backups",
+    ],
   ],
   run: async (base) => {
     const { args, options, out, globals } = base
@@ -155,10 +158,10 @@ export const restore = command({
     using password = await existingPassword(base, { what: args.file, file: options.passwordFile, db })
     const nowMs = Date.now()
     const hasKey = existsSync(files.key)
-    if (hasKey && (options.key !== undefined || options.newKey)) {
+    if (hasKey && (options.keyBackup !== undefined || options.newKey)) {
       throw new CosignerError("E-WAA-062", { file: files.key })
     }
-    const { key } = options
+    const key = options.keyBackup
     if (key !== undefined) {
       // First, so that a wrong password or another WaaS's key leaves nothing behind.
       const { public_key } = proveWaasBackup(args.file, password, nowMs)

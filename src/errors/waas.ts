@@ -111,7 +111,7 @@ export const waasCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `${d.file} holds the key ${d.key}, and the backup is of the WaaS with the key ${d.wanted}`,
-    next: "put the waas.key of that WaaS there, or name its backup with --key; if it is lost, restore into an empty folder with --new-key",
+    next: "put the waas.key of that WaaS there, or name its backup with --key-backup; if it is lost, restore into an empty folder with --new-key",
   }),
   "E-WAA-065": entry<{ readonly path: string; readonly what: string }>({
     kind: "fault",

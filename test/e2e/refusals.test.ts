@@ -162,7 +162,12 @@ describe("no secret is asked for where others can read it", () => {
     "--node-key": "<file>",
     "--public-key": "<hex>",
     "--waas-public-key": "<hex>",
-    "--key": "<xpub|cpub>",
+    "--key": "<key> <xpub|cpub>",
+    "--key-backup": "<file>",
+    "--key-password-file": "<file>",
+    "--new-key": "",
+    "--tls-key": "<file>",
+    "--yes-owners-lost-their-keys": "<version>",
     "--password-segment": "",
     "--private-keys": "",
     "--response-key": "<hex>",
@@ -174,7 +179,9 @@ describe("no secret is asked for where others can read it", () => {
       for (const { flags, kind } of [...own, ...Object.values(globalOptions)]) {
         const [, name = "", value = ""] = /(--[\w-]+)(?: (<[^>]+>))?$/.exec(flags) ?? []
         if (!/pass|secret|token|key|pin|seed|mnemonic|private|credential/.test(name)) continue
-        found[kind === "list" && value === "<files>" ? `${name} (list)` : name] = value
+        const at = kind === "list" && value === "<files>" ? `${name} (list)` : name
+        const known = found[at]?.split(" ") ?? []
+        found[at] = [...new Set([...known, value])].sort().join(" ")
       }
     }
     expect(found).toEqual(PUBLIC)
@@ -189,6 +196,8 @@ describe("no secret is asked for where others can read it", () => {
       "HOME",
       "NOTIFY_SOCKET",
       "PATH",
+      // Where an agent listens that holds a key: no secret.
+      "SSH_AUTH_SOCK",
       "WATCHDOG_PID",
       "WATCHDOG_USEC",
     ])

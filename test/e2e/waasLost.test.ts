@@ -189,7 +189,7 @@ test.if(LONG)(
     rmSync(join(world.dir, "waas", "waas.key"))
     const restored = await world.json(
       ...["waas", "backup", "restore", "old.cosigner", "--dir", "waas", "--password-file", "pw"],
-      ...["--key", "key.cosigner", "--key-password-file", "pw"],
+      ...["--key-backup", "key.cosigner", "--key-password-file", "pw"],
     )
     expect(restored).toMatchObject({ restored: true, counts: { vaults: 1, groups: 1 } })
     const adopted = await world.adopt("waas")
