@@ -127,7 +127,8 @@ export async function startDaemon(
   const events = startEvents(base)
   let link: Link | undefined
   const send = (frame: FromNode): void => void link?.send(frame)
-  const audit = keepAudit({ store, identity, log, send, onDoubt: () => endHeld(store, tasks, link) })
+  const onHeld = (): void => endHeld(store, tasks, link)
+  const audit = keepAudit({ ...base, send, onDoubt: onHeld })
   const pool = await startSessions(base, seed, audit.started(policy.rules))
   const rollbackGuard = keepRollbackGuard(store, log)
   const tasks = makeTasks(base, {
@@ -142,12 +143,7 @@ export async function startDaemon(
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
     intents: () => settingsOf(present.rules.names),
   })
-  const freezing = freezingOf({
-    store,
-    log,
-    event: freezeEvents(nodeId, randomUUID),
-    onFrozen: () => endHeld(store, tasks, link),
-  })
+  const freezing = freezingOf({ store, log, event: freezeEvents(nodeId, randomUUID), onFrozen: onHeld })
   freezing.begin()
   const people = () => present.rules.names.people
   const orders = ordersOf({ nodeId, store, freezing, people, log, now: Date.now })
@@ -165,7 +161,7 @@ export async function startDaemon(
     eventServers: () => events.sender?.states() ?? [],
     rulesEnabled: () => present.rules.enable,
     waitingKeys: () => waiting,
-    witnesses: audit.peers.state,
+    witnesses: audit.state,
     backupMs: () => lastProvenMs(config.backup.directory),
   }
   operations.begin(view, { tell: (frame) => void up.send(frame), mostTasks: LIMITS.openTasks })

@@ -3,6 +3,7 @@
  * HTTP and between nodes. Owns no memory: what a witness saw last is handed over, and what it is to remember handed back.
  */
 import { type Bytes, equal } from "../bytes.ts"
+import type { CosignerError } from "../errors.ts"
 import { incarnationOf, isOfLog, parseSigned, type SignedCheckpoint, sizeOf } from "./checkpoint.ts"
 import { isConsistent } from "./consistency.ts"
 import { HASH_BYTES, MAX_PROOF } from "./merkle.ts"
@@ -100,4 +101,6 @@ export interface WitnessState {
   readonly cosignedMs: number | undefined
   readonly by: number
   readonly peers: number
+  /** Of a witness or an anchor elsewhere. */
+  readonly problem: CosignerError | undefined
 }

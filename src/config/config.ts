@@ -8,6 +8,7 @@ import { approverGroupsSchema, approversSchema } from "../policy/people.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { DeepReadonly } from "../settings/read.ts"
 import { boolean, oneOf, tableOf } from "../settings/schema.ts"
+import { audit } from "./audit.ts"
 import { backup } from "./backup.ts"
 import { callback } from "./callback.ts"
 import { checkup } from "./checkup.ts"
@@ -40,6 +41,7 @@ const tables = {
   log,
   metrics,
   status,
+  audit,
   backup,
   checkup,
   policy,

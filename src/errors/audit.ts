@@ -59,4 +59,10 @@ export const auditCodes = {
       `no witness has cosigned this node's log ${d.sinceMs === undefined ? "yet" : `since ${new Date(d.sinceMs).toISOString()}`}; ${d.unseen} leaves are seen by nobody else`,
     next: "see whether the other nodes of its groups are online and of this release, and whether WaaS is; signing goes on meanwhile",
   }),
+  "E-AUD-010": entry<{ readonly name: string; readonly why: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `${d.name} does not take the checkpoints of this node's log: ${d.why}`,
+    next: "run it by hand, or write there as the node's user; the next checkpoint covers all leaves, and signing goes on meanwhile",
+  }),
 } as const

@@ -2,9 +2,13 @@
  * What goes into the log for auditors beside tasks and commands: start and stop, the rules in force, jumps of the clock, refusals that
  * leave no other trace. Also packs the log's full tiles, so that no signature waits for it.
  */
+import type { SignedCheckpoint } from "../audit/checkpoint.ts"
 import type { AuditEntry } from "../audit/entry.ts"
+import type { WitnessState } from "../audit/witnessing.ts"
 import { build } from "../build.ts"
 import { concat, fromHex, toHex, utf8 } from "../bytes.ts"
+import type { Config } from "../config/config.ts"
+import { fetchTrusting } from "../config/trust.ts"
 import { sha256 } from "../crypto/frame.ts"
 import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
@@ -13,8 +17,9 @@ import type { Rules } from "../policy/schema.ts"
 import type { Store } from "../store/store.ts"
 import type { FromNode } from "../wire/frames.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import { anchorsOf, keepAnchors, remoteWitnesses } from "./auditAnchors.ts"
 import { createPeerWitnesses, type PeerWitnesses } from "./auditPeers.ts"
-import { logSigners } from "./auditSigner.ts"
+import { checkpointsNow, type LogSigners, logSigners } from "./auditSigner.ts"
 
 /** Wall clock against monotonic clock: a machine that was asleep, or a clock that was set. */
 const JUMP_MS = 2_000
@@ -122,9 +127,20 @@ function digestOf(value: unknown): string {
 }
 
 const TICK_MS = 1_000
+/** Between two checkpoints that are put elsewhere. */
+const ANCHOR_TICKS = 60
+/** So old, what was cosigned is waited for no longer. */
+const COSIGNED_MS = 5 * 60_000
+
+/** A cosigned checkpoint is worth more; where nobody cosigns, the log's own has to do. */
+function toAnchor(store: Store, signers: LogSigners, { cosignedMs = 0 }: WitnessState): SignedCheckpoint {
+  const { signed, cosigned } = checkpointsNow(store, signers)
+  return cosigned !== undefined && Date.now() - cosignedMs < COSIGNED_MS ? cosigned : signed
+}
 
 interface NodeLogParts extends Pick<KeeperParts, "log"> {
   readonly store: Store
+  readonly config: Pick<Config, "audit">
   readonly identity: Identity
   readonly send: (frame: FromNode) => void
   /** A peer has shown that the log went back. */
@@ -134,27 +150,42 @@ interface NodeLogParts extends Pick<KeeperParts, "log"> {
 /** The keeper of a node's log and its witnesses, by this machine's clocks until it is stopped. */
 export interface NodeLog extends Pick<AuditKeeper, "started" | "reloaded" | "unrecorded" | "stopped"> {
   readonly peers: PeerWitnesses
+  /** With what is wrong with anchors. */
+  readonly state: () => WitnessState
 }
 
-export function keepAudit({ store, identity, log, send, onDoubt }: NodeLogParts): NodeLog {
+export function keepAudit({ store, config, identity, log, send, onDoubt }: NodeLogParts): NodeLog {
   const keeper = createAuditKeeper({ store, log, now: Date.now, clock: () => performance.now() })
   store.audit.ensureKey()
+  const signers = logSigners(store)
+  const anchors = keepAnchors(anchorsOf(config.audit), log)
   const peers = createPeerWitnesses({
     store,
     self: identity,
-    signers: logSigners(store),
+    signers,
+    remotes: remoteWitnesses(config.audit, fetchTrusting(undefined)),
     send: (receiver, message) => send({ kind: "peer", receiver: nodeIdOf(receiver), message }),
     now: Date.now,
     onDoubt,
     log,
   })
-  const timer = setInterval(() => {
+  let ticks = 0
+  const tick = (): void => {
     keeper.tick()
     peers.tick()
+    if (++ticks % ANCHOR_TICKS === 0) anchors.put(toAnchor(store, signers, peers.state()))
+  }
+  const timer = setInterval(() => {
+    try {
+      tick()
+    } catch (error) {
+      log.error("the log for auditors was not looked after", { ...codeField(error), why: errorText(error) })
+    }
   }, TICK_MS)
   return {
     ...keeper,
     peers,
+    state: () => ({ ...peers.state(), problem: anchors.failing() ?? peers.state().problem }),
     stopped() {
       clearInterval(timer)
       keeper.stopped()

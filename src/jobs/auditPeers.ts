@@ -33,6 +33,7 @@ import type { Identity } from "../mpc/envelope.ts"
 import type { Store } from "../store/store.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
+import { asRefused, type RemoteWitness, refusedBy } from "./auditAnchors.ts"
 import { type LogSigners, logName, signedNow, witnessName } from "./auditSigner.ts"
 
 /** Between two checkpoints that peers are asked to cosign. */
@@ -54,6 +55,8 @@ interface PeerWitnessParts {
   readonly store: Pick<Store, "audit" | "witnessing" | "incarnation" | "groups">
   readonly self: Pick<Identity, "party" | "sign">
   readonly signers: LogSigners
+  /** Witnesses beside the peers. */
+  readonly remotes: readonly RemoteWitness[]
   readonly send: (receiver: PartyId, message: Bytes) => void
   /** ms since 1970. */
   readonly now: () => number
@@ -72,7 +75,7 @@ interface NewestCosigned {
 interface AskedCheckpoint {
   readonly signed: SignedCheckpoint
   readonly atMs: number
-  readonly cosignatures: Map<PartyId, SignatureLine>
+  readonly cosignatures: Map<string, SignatureLine>
   /** Peers that were told a second time, from what they had seen. */
   readonly again: Set<PartyId>
 }
@@ -83,10 +86,11 @@ export function createPeerWitnesses(parts: PeerWitnessParts): PeerWitnesses {
 
 class Peers implements PeerWitnesses {
   readonly #parts: PeerWitnessParts
-  /** How much of this log each peer has seen, as far as this process knows. */
-  readonly #seen = new Map<PartyId, number>()
+  /** How much of this log each witness has seen, as far as this process knows. */
+  readonly #seen = new Map<string, number>()
   readonly #rates = new Map<PartyId, TokenBucket>()
   #asked: AskedCheckpoint | undefined
+  readonly #remoteProblems = new Map<string, CosignerError>()
   #newest: NewestCosigned | undefined
 
   constructor(parts: PeerWitnessParts) {
@@ -123,7 +127,14 @@ class Peers implements PeerWitnesses {
   readonly state = (): WitnessState => {
     const { audit } = this.#parts.store
     const { size = 0, atMs, by = 0 } = this.#newest ?? {}
-    return { unseen: audit.size - size, cosignedMs: atMs, by, peers: this.#peers().length }
+    const peers = this.#peers().length + this.#parts.remotes.length
+    return {
+      unseen: audit.size - size,
+      cosignedMs: atMs,
+      by,
+      peers,
+      problem: this.#remoteProblems.values().next().value,
+    }
   }
 
   // ---- as a log ------------------------------------------------------------------------------------------------------
@@ -133,25 +144,48 @@ class Peers implements PeerWitnesses {
     if (store.witnessing.doubt !== undefined) return
     this.#asked = { signed: signedNow(store, signers), atMs: now(), cosignatures: new Map(), again: new Set() }
     for (const peer of this.#peers()) this.#tell(peer, this.#asked.signed)
+    for (const remote of this.#parts.remotes) this.#askRemote(remote, this.#asked, false)
   }
 
   #tell(peer: PartyId, signed: SignedCheckpoint): void {
-    const { audit } = this.#parts.store
+    const { key } = this.#parts.signers.log
+    this.#say(peer, { kind: "request", key, status: 0, text: this.#requestTo(peer, signed) })
+  }
+
+  #requestTo(witness: string, signed: SignedCheckpoint): string {
     const { size } = signed.checkpoint
-    const old = this.#seen.get(peer) ?? 0
-    const proof = old <= size ? consistencyProof(old, size, audit.subtree) : []
-    this.#say(peer, {
-      kind: "request",
-      key: this.#parts.signers.log.key,
-      status: 0,
-      text: requestText({ old, proof, signed }),
-    })
+    const old = this.#seen.get(witness) ?? 0
+    const proof = old <= size ? consistencyProof(old, size, this.#parts.store.audit.subtree) : []
+    return requestText({ old, proof, signed })
+  }
+
+  /** Its refusals are its own word, without the log's signature: they are told, and stop nobody. */
+  #askRemote(remote: RemoteWitness, asked: AskedCheckpoint, isAgain: boolean): void {
+    const { url, key, ask } = remote
+    ask(this.#requestTo(url, asked.signed))
+      .then(({ status, text }) => {
+        if (status === 200) {
+          if (!this.#cosigned(url, key, asked, text)) throw refusedBy(url, "its answer is no cosignature by its key")
+          this.#remoteProblems.delete(url)
+          return
+        }
+        const size = sizeIn(text)
+        if (status !== 409 || size === undefined || isAgain) throw refusedBy(url, `HTTP ${status}`)
+        if (size > asked.signed.checkpoint.size) throw refusedBy(url, `it has seen ${size} leaves, more than there are`)
+        this.#seen.set(url, size)
+        this.#askRemote(remote, asked, true)
+      })
+      .catch((error: unknown) => {
+        const problem = asRefused(url, error)
+        if (!this.#remoteProblems.has(url)) this.#parts.log.warn(problem.message, { code: problem.code })
+        this.#remoteProblems.set(url, problem)
+      })
   }
 
   #onAnswer(peer: PartyId, { key, status, text }: PeerMessage): void {
     const asked = this.#asked
     if (asked === undefined || !this.#isWitness(peer, key)) return
-    if (status === 200) return this.#cosigned(peer, key, asked, text)
+    if (status === 200) return void this.#cosigned(peer, key, asked, text)
     const theirs = checkpointIn(text)
     const { signers, store, now } = this.#parts
     const { log } = signers
@@ -178,17 +212,20 @@ class Peers implements PeerWitnesses {
     this.#tell(peer, asked.signed)
   }
 
-  #cosigned(peer: PartyId, key: NoteKey, asked: AskedCheckpoint, text: string): void {
+  #cosigned(witness: string, key: NoteKey, asked: AskedCheckpoint, text: string): boolean {
     const { note, checkpoint } = asked.signed
     const lines = parseSignatures(text) ?? []
     const atMs = signedBy({ text: note.text, signatures: lines }, key)
     const line = lines.find(({ name }) => name === key.name)
-    if (atMs === undefined || line === undefined) return
-    this.#seen.set(peer, checkpoint.size)
-    asked.cosignatures.set(peer, line)
+    if (atMs === undefined || line === undefined) return false
+    this.#seen.set(witness, checkpoint.size)
+    // Of an earlier one it says nothing new.
+    if (asked !== this.#asked) return true
+    asked.cosignatures.set(witness, line)
     const signatures = [...note.signatures, ...asked.cosignatures.values()]
     this.#parts.store.witnessing.cosign(noteText({ text: note.text, signatures }))
     this.#newest = { size: checkpoint.size, atMs, by: asked.cosignatures.size }
+    return true
   }
 
   /** A key that the peer's identity signed for; the first one stays, or a peer could be two witnesses. */

@@ -10,11 +10,11 @@ import type { Store } from "../store/store.ts"
 import type { ShareSigner } from "../tasks/keyshareSign.ts"
 import { backUp, lastProvenMs, proveApart } from "./backups.ts"
 import { checkUp } from "./checkups.ts"
-import { forget } from "./journal.ts"
+import { forget, forgetLeaves } from "./journal.ts"
 import { type Repeated, repeat } from "./schedule.ts"
 
 interface Upkept {
-  readonly config: Pick<Config, "backup" | "checkup">
+  readonly config: Pick<Config, "audit" | "backup" | "checkup">
   readonly store: Store
   readonly signer: ShareSigner
   readonly log: Log
@@ -38,6 +38,17 @@ export async function startJobs({ config, store, signer, log, proven }: Upkept, 
       (stop) => forget(forgetting, stop),
     ),
   ]
+  const { keep_days: keepDays } = config.audit
+  if (keepDays !== undefined) {
+    const job = { audit: store.audit, keepMs: keepDays * 86_400_000, now, log }
+    jobs.push(
+      regularly(
+        86_400_000,
+        () => undefined,
+        (stop) => forgetLeaves(job, stop),
+      ),
+    )
+  }
   if (interval !== undefined && passwordFile !== undefined) {
     const readPassword = (file: string) => readKeyFile(file)
     const job = { store, directory, keep, passwordFile, readPassword, prove: proveApart, now, log }

@@ -3,8 +3,10 @@
  * that signs for years does not grow for years. Which of them may go at all is the store's to say.
  */
 import { setImmediate } from "node:timers/promises"
+import { TILE_WIDTH } from "../audit/tiles.ts"
 import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
+import type { AuditLog } from "../store/auditLog.ts"
 import type { Outbox } from "../store/outbox.ts"
 import type { Tasks } from "../store/tasks.ts"
 
@@ -42,6 +44,28 @@ export async function forget({ tasks, outbox, now, log }: ForgetJob, signal: Abo
     return !signal.aborted
   } catch (error) {
     log.error("old tasks could not be removed from the journal", {
+      ...codeField(error),
+      why: errorText(error),
+    })
+    return false
+  }
+}
+
+interface LeavesJob {
+  readonly audit: Pick<AuditLog, "prune">
+  readonly keepMs: number
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** [audit] keep_days: leaves of the log for auditors that are older go, and their hashes stay. True if none is left. */
+export async function forgetLeaves({ audit, keepMs, now, log }: LeavesJob, signal: AbortSignal): Promise<boolean> {
+  try {
+    const tiles = await untilNone(() => audit.prune(now() - keepMs, now()), signal)
+    if (tiles > 0) log.info("old leaves of the log for auditors were forgotten", { leaves: tiles * TILE_WIDTH })
+    return !signal.aborted
+  } catch (error) {
+    log.error("old leaves of the log for auditors could not be forgotten", {
       ...codeField(error),
       why: errorText(error),
     })

@@ -6,7 +6,7 @@
  * has few records and no signature waits for it.
  */
 import { randomBytes } from "node:crypto"
-import { type AuditEntry, leafBytes } from "../audit/entry.ts"
+import { type AuditEntry, leafBytes, parseLeaf } from "../audit/entry.ts"
 import { type Frontier, frontierOf, grown, leafHash, NO_LEAVES, nodeHash, rangeRoot, rootOf } from "../audit/merkle.ts"
 import { bundleOf, leavesOf, TILE_WIDTH } from "../audit/tiles.ts"
 import { type Bytes, concat, copy, u64be } from "../bytes.ts"
@@ -35,6 +35,8 @@ export class AuditLog {
   /** What a transaction that is not on the disk yet has appended. */
   #pending: { readonly tx: StoreTransaction; readonly step: number; readonly frontier: Frontier } | undefined
   #rules = ""
+  /** Tiles before this one have no leaves any more; looked for again after a start. */
+  #pruned = 0
 
   constructor(vault: RecordVault) {
     this.#vault = vault
@@ -150,6 +152,31 @@ export class AuditLog {
       )
     })
     return true
+  }
+
+  /**
+   * Forgets the leaves of up to `limit` tiles, oldest first, all of whose leaves are older; their hashes stay, and with them every
+   * proof. One commit, with a leaf that says so. Returns how many tiles; repeat until 0.
+   */
+  prune(beforeMs: number, nowMs: number, limit = 8): number {
+    const old: StoredTile[] = []
+    for (let index = this.#pruned; index < this.#tileRoots.length && old.length < limit; index++) {
+      const tile = this.#tile(index)
+      if (tile.bundle.length > 0) {
+        const last = leavesOf(tile.bundle, TILE_WIDTH)?.at(-1)
+        if (last === undefined) throw new CosignerError("E-AUD-001", { path: this.#vault.path })
+        if (parseLeaf(last).atMs >= beforeMs) break
+        old.push(tile)
+      } else if (old.length === 0) this.#pruned = index + 1
+    }
+    const [first] = old
+    if (first === undefined) return 0
+    this.#vault.transaction((tx) => {
+      for (const tile of old) tx.put(AUDIT_TILE, u64be(tile.index), { ...tile, bundle: new Uint8Array(0) })
+      const facts = { from: first.index * TILE_WIDTH, to: (first.index + old.length) * TILE_WIDTH - 1 }
+      this.append(tx, nowMs, { kind: "prune", facts })
+    })
+    return old.length
   }
 
   /** How many tiles are full, and kept as one record each. */

@@ -6,10 +6,11 @@ import { afterEach, describe, expect, test } from "bun:test"
 import { copyFileSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { parseSigned, type SignedCheckpoint } from "../../src/audit/checkpoint.ts"
-import { noteKeyText, noteSigner, noteText, signedBy } from "../../src/audit/note.ts"
+import { noteKeyText, noteSigner, noteText, signatureText, signedBy } from "../../src/audit/note.ts"
 import { encodePeerMessage } from "../../src/audit/peerMessage.ts"
-import { refusalText } from "../../src/audit/witnessing.ts"
+import { refusalText, witnessed } from "../../src/audit/witnessing.ts"
 import { type Bytes, utf8 } from "../../src/bytes.ts"
+import type { RemoteWitness } from "../../src/jobs/auditAnchors.ts"
 import { createPeerWitnesses, type PeerWitnesses } from "../../src/jobs/auditPeers.ts"
 import { type LogSigners, logSigners, signedNow } from "../../src/jobs/auditSigner.ts"
 import { type PartyId, partyBytes } from "../../src/keys/party.ts"
@@ -58,6 +59,7 @@ class World {
   readonly nodes: PeerNode[] = []
   readonly waiting: Message[] = []
   readonly seen: Message[] = []
+  remotes: readonly RemoteWitness[] = []
 
   constructor() {
     for (const [n, from] of templates().entries()) {
@@ -91,6 +93,7 @@ class World {
         store: node.store,
         self: node.identity,
         signers,
+        remotes: this.remotes,
         send: (to, bytes) => this.waiting.push({ from: node.identity.party, to, bytes }),
         now: () => this.nowMs,
         onDoubt: () => {
@@ -384,4 +387,54 @@ test("a witness that cannot write down what it saw does not cosign it", () => {
   world.tick()
   expect(witnessesOf(world, 0)).toBe(1)
   expect(world.node(1).said.some((line) => line.includes("not acted upon"))).toBe(true)
+})
+
+test("a witness elsewhere cosigns too; what it says without proof is told and stops nobody", async () => {
+  const world = new World()
+  const witness = noteSigner("witness.test/w1", "witness", digest("elsewhere"))
+  let last: SignedCheckpoint | undefined
+  let claims: string | undefined
+  const done: Promise<unknown>[] = []
+  const ask = async (text: string) => {
+    if (claims !== undefined) return { status: 409, text: claims }
+    const made = witnessed(text, world.node(0).signers.log.key, last)
+    if (made.status !== 200) return { status: made.status, text: `${made.known?.checkpoint.size ?? 0}\n` }
+    last = made.signed
+    return { status: 200, text: signatureText(witness.sign(made.signed.note.text, world.nowMs)) }
+  }
+  const counted = (text: string) => {
+    const answer = ask(text)
+    done.push(answer)
+    return answer
+  }
+  world.remotes = [{ url: "https://witness.test", key: witness.key, ask: counted }]
+  const node = world.reopen(0)
+  const settled = async (): Promise<void> => {
+    for (let n = 0; n < 5; n++) {
+      await Promise.all(done)
+      await Promise.resolve()
+    }
+  }
+  world.work(0, 3)
+  world.tick()
+  await settled()
+  expect(signedBy(cosignedOf(node).note, witness.key)).toBeDefined()
+  expect(node.peers.state()).toMatchObject({ unseen: 0, by: 3, peers: 3, problem: undefined })
+  // Of a start it knows nothing of what the witness has seen, and learns it from the refusal.
+  const again = world.reopen(0)
+  world.work(0, 3)
+  world.tick()
+  await settled()
+  expect(again.peers.state()).toMatchObject({ unseen: 0, by: 3 })
+  claims = "99999\n"
+  world.work(0, 1)
+  world.tick()
+  await settled()
+  expect(again.peers.state()).toMatchObject({ unseen: 0, by: 2, problem: { code: "E-AUD-010" } })
+  expect([again.doubts, again.store.witnessing.doubt]).toEqual([0, undefined])
+  claims = undefined
+  world.work(0, 1)
+  world.tick()
+  await settled()
+  expect(again.peers.state()).toMatchObject({ by: 3, problem: undefined })
 })

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { type AuditKind, parseLeaf } from "../../src/audit/entry.ts"
-import { frontierOf, leafHash, rangeRoot, rootOf } from "../../src/audit/merkle.ts"
+import { frontierOf, inclusionProof, leafHash, rangeRoot, rootByInclusion, rootOf } from "../../src/audit/merkle.ts"
 import { type Bytes, copy, toHex } from "../../src/bytes.ts"
+import { readLeaves } from "../../src/jobs/auditExport.ts"
 import { reencrypt } from "../../src/store/reencrypt.ts"
 import { openStore, type Store } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
@@ -170,4 +171,30 @@ test("the log travels in backups, and a restore is its next leaf; a new data key
   using again = folder.open()
   expect(again.audit.size).toBe(302)
   expectWhole(again)
+})
+
+test("old leaves go in whole tiles; hashes, root and every proof stay, and a leaf says what went", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const { audit } = store
+  for (const atMs of [10, 20, 30]) {
+    audit.record(atMs, ...Array.from({ length: 256 }, (_, n) => ({ kind: "config" as const, facts: { n } })))
+    audit.pack()
+  }
+  const [root, kept] = [toHex(audit.root), audit.bundle(0, 256)?.[7]]
+  if (kept === undefined) throw new Error("it is there")
+  expect(audit.prune(10, 40)).toBe(0)
+  expect([audit.prune(25, 40, 1), audit.prune(25, 40), audit.prune(25, 40)]).toEqual([1, 1, 0])
+  expect([audit.bundle(0, 256), audit.bundle(1, 256), audit.bundle(2, 256)?.length]).toEqual([
+    undefined,
+    undefined,
+    256,
+  ])
+  expect([audit.size, toHex(audit.rootAt(768))]).toEqual([770, root])
+  expect([...readLeaves(audit)].slice(-2)).toMatchObject([
+    { kind: "prune", facts: { from: 0, to: 255 } },
+    { kind: "prune", facts: { from: 256, to: 511 } },
+  ])
+  const path = inclusionProof(7, 768, audit.subtree)
+  expect(toHex(rootByInclusion(7, 768, leafHash(kept), path) ?? new Uint8Array(0))).toBe(root)
 })

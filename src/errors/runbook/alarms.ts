@@ -16,6 +16,16 @@ export const alarmGuides = {
     "find the newest copy and start that. If it is lost for good: stop the node, `cosigner recover-rollback --yes-i-understand`, start it, refresh its groups by a reshare. Until then the other nodes sign if the threshold allows",
     READY("item `log`"),
   ),
+  "E-AUD-010": guide(
+    [
+      "the storage or the program is away, full or refuses",
+      "it was renamed, or its rights changed",
+      "a witness has seen more of the log than there is",
+    ],
+    "the reason names what the system said; run [audit] anchor_command by hand with `cosigner audit export` beside it, or write into anchor_folder as the node's user",
+    "repair it; nothing is lost, the next checkpoint covers all leaves. If a witness has seen more, treat it as E-AUD-008",
+    READY("item `log`, without a notice"),
+  ),
   "E-AUD-009": guide(
     [
       "the other nodes of its groups are offline",

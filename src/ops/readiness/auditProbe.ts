@@ -23,8 +23,9 @@ export function auditProbe({ now, state, doubt }: AuditProbeParts): Probe {
       if (contradicted !== undefined) {
         return { state: "failed", error: new CosignerError("E-AUD-008", { from: contradicted.from }) }
       }
-      const { unseen, cosignedMs, by, peers } = state()
+      const { unseen, cosignedMs, by, peers, problem } = state()
       unseenSince = unseen === 0 ? undefined : (unseenSince ?? now())
+      if (problem !== undefined) return { state: "ok", reason: problem.message, notice: problem }
       if (peers === 0) return { state: "ok", reason: "no other node is a witness of it" }
       const age =
         cosignedMs === undefined ? "not yet cosigned" : `cosigned ${ago(now() - cosignedMs)} by ${by} of ${peers}`

@@ -1,0 +1,129 @@
+/**
+ * Where checkpoints go beside the other nodes (docs/spec/audit.md 4.2): a folder, a command, witnesses by URL. Each is somebody else's: it may
+ * be away, slow or wrong, and nothing of the node waits for it.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { SignedCheckpoint } from "../audit/checkpoint.ts"
+import { type NoteKey, noteText, parseNoteKey } from "../audit/note.ts"
+import { MAX_WITNESS_TEXT } from "../audit/witnessing.ts"
+import { utf8 } from "../bytes.ts"
+import type { Config } from "../config/config.ts"
+import { CosignerError, errorText } from "../errors.ts"
+import { errnoOf, makeFolder, writeNew } from "../files.ts"
+import type { Log } from "../log.ts"
+import { type Fetch, readBounded, requestOptions } from "../outbound.ts"
+
+/** Why a checkpoint was not taken. */
+export const refusedBy = (name: string, why: string): CosignerError<"E-AUD-010"> =>
+  new CosignerError("E-AUD-010", { name, why })
+
+export const asRefused = (name: string, error: unknown): CosignerError =>
+  error instanceof CosignerError ? error : refusedBy(name, errorText(error))
+
+const COMMAND_MS = 30_000
+const WITNESS_MS = 10_000
+
+interface Anchor {
+  readonly name: string
+  /** Rejects where it did not take it. */
+  readonly put: (signed: SignedCheckpoint) => Promise<void>
+}
+
+/** A witness that is asked over HTTP (C2SP tlog-witness). */
+export interface RemoteWitness {
+  readonly url: string
+  readonly key: NoteKey
+  /** Rejects where no answer came. */
+  readonly ask: (text: string) => Promise<{ readonly status: number; readonly text: string }>
+}
+
+export const remoteWitnesses = ({ witnesses }: Config["audit"], fetch: Fetch): readonly RemoteWitness[] =>
+  witnesses.flatMap(({ url, key: text }) => {
+    const key = parseNoteKey(text)
+    if (key === undefined) return []
+    return [{ url, key, ask: (asked: string) => posted(fetch, `${url.replace(/\/+$/, "")}/add-checkpoint`, asked) }]
+  })
+
+async function posted(fetch: Fetch, url: string, body: string) {
+  const signal = AbortSignal.timeout(WITNESS_MS)
+  const response = await fetch(url, { ...requestOptions(), method: "POST", body, signal })
+  const text = (await readBounded(response, MAX_WITNESS_TEXT))?.toString("utf8") ?? ""
+  return { status: response.status, text }
+}
+
+export function anchorsOf({ anchor_folder: folder, anchor_command: words }: Config["audit"]): readonly Anchor[] {
+  const anchors: Anchor[] = []
+  if (folder !== undefined) anchors.push({ name: folder, put: async (signed) => inFolder(folder, signed) })
+  if (words.length > 0) anchors.push({ name: words[0] ?? "", put: (signed) => byCommand(words, signed) })
+  return anchors
+}
+
+/** One file for each size; on storage where nothing is overwritten, what is there already stays and must be the same. */
+function inFolder(folder: string, { checkpoint, note }: SignedCheckpoint): void {
+  makeFolder(folder)
+  const name = checkpoint.origin.replaceAll(/[^\w-]/g, "_")
+  const path = join(folder, `${name}-${String(checkpoint.size).padStart(12, "0")}.checkpoint`)
+  try {
+    writeNew(path, noteText(note))
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error
+    if (readFileSync(path, "utf8").startsWith(`${note.text}\n`)) return
+    throw refusedBy(folder, "another checkpoint of that size is there")
+  }
+}
+
+async function byCommand(words: readonly string[], { note }: SignedCheckpoint): Promise<void> {
+  const [program = "", ...rest] = words
+  await using child = Bun.spawn([program, ...rest], {
+    stdin: utf8(noteText(note)),
+    stdout: "ignore",
+    stderr: "ignore",
+    timeout: COMMAND_MS,
+    killSignal: "SIGKILL",
+  })
+  await child.exited
+  if (child.signalCode !== null) throw refusedBy(program, `it was ended by ${child.signalCode}`)
+  if (child.exitCode !== 0) throw refusedBy(program, `it ended with ${child.exitCode}`)
+}
+
+interface AnchorKeeper {
+  /** The newest checkpoint that is to be put elsewhere; does nothing while an earlier one is on its way. */
+  put(signed: SignedCheckpoint): void
+  /** What does not take checkpoints, and why. */
+  readonly failing: () => CosignerError | undefined
+  /** Resolves when nothing is on its way. */
+  readonly idle: () => Promise<unknown>
+}
+
+/** A failure is logged once, and tried again with the next checkpoint. */
+export function keepAnchors(anchors: readonly Anchor[], log: Log): AnchorKeeper {
+  const failures = new Map<string, CosignerError>()
+  let size = 0
+  let underWay: Promise<unknown> | undefined
+
+  async function one({ name, put }: Anchor, signed: SignedCheckpoint): Promise<boolean> {
+    try {
+      await put(signed)
+      if (failures.delete(name)) log.info("checkpoints are taken again", { anchor: name })
+      return true
+    } catch (error) {
+      const failure = asRefused(name, error)
+      if (!failures.has(name)) log.error(failure.message, { code: failure.code })
+      failures.set(name, failure)
+      return false
+    }
+  }
+
+  return {
+    put(signed) {
+      if (underWay !== undefined || anchors.length === 0 || signed.checkpoint.size === size) return
+      underWay = Promise.all(anchors.map((anchor) => one(anchor, signed))).then((taken) => {
+        underWay = undefined
+        if (taken.every((isTaken) => isTaken)) size = signed.checkpoint.size
+      })
+    },
+    failing: () => failures.values().next().value,
+    idle: async () => underWay,
+  }
+}
