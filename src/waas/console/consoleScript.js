@@ -38,6 +38,9 @@ function chosen(id) {
 function requestsPath() {
   const asked = new URLSearchParams({ skip: String(memory.skip), limit: String(PAGE) })
   for (const name of ["state", "kind", "waits", "vault"]) if (chosen(name) !== "") asked.set(name, chosen(name))
+  const find = byId("find")
+  const id = find instanceof HTMLInputElement ? find.value.trim() : ""
+  if (id !== "") asked.set("find", id)
   return `/requests?${asked}`
 }
 
@@ -527,6 +530,7 @@ function turnVaultsTo(skip) {
 }
 
 for (const id of ["state", "kind", "waits", "vault"]) byId(id).addEventListener("change", () => turnTo(0))
+byId("find").addEventListener("input", () => turnTo(0))
 byId("newer").addEventListener("click", () => turnTo(memory.skip - PAGE))
 byId("older").addEventListener("click", () => turnTo(memory.skip + PAGE))
 byId("vaults-newer").addEventListener("click", () => turnVaultsTo(memory.vaultSkip - VAULTS))

@@ -203,11 +203,31 @@ export const requestSchema = closed({
 })
 export type ConsoleRequest = Static<typeof requestSchema>
 
+/** What a request can be asked for by: its state, and every id that people may have of it. */
+export const labelsOf = ({ id, request_id, tasks, ...request }: ConsoleRequest): Readonly<Record<string, string>> => ({
+  state: request.state,
+  kind: request.kind,
+  vault: request.vault_id,
+  waits: request.awaits_people ? "people" : "",
+  ...Object.fromEntries(
+    [id, request_id, ...tasks.map(({ task_id }) => task_id)]
+      .filter((of) => of !== "")
+      .map((of) => [findLabel(of), "yes"]),
+  ),
+})
+export const findLabel = (id: string): string => `id ${id}`
+
 export const requestsQuery = closed({
   state: Type.Optional(oneOf(REQUEST_STATES, "Only those in this state.")),
   kind: Type.Optional(oneOf(REQUEST_KINDS, "Only those of this kind.")),
   waits: Type.Optional(oneOf(["people"], "people: only those that wait for words of people.")),
   vault: Type.Optional(Type.String({ maxLength: 64, description: "Only those of this vault." })),
+  find: Type.Optional(
+    Type.String({
+      maxLength: 128,
+      description: "Only those of this id: the request's, a task's, or the caller's own.",
+    }),
+  ),
   skip,
   limit: atMost(100, 20),
 })

@@ -9,7 +9,14 @@ import type { WaasReadinessItem } from "../standing.ts"
 import type { NodeFencingToken, WaasTask } from "../store/model.ts"
 import type { ReplicaSeen } from "../store/replica.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
-import { type ConsoleEndpoint, type Overview, overviewSchema, requestSchema, vaultSchema } from "./documents.ts"
+import {
+  type ConsoleEndpoint,
+  labelsOf,
+  type Overview,
+  overviewSchema,
+  requestSchema,
+  vaultSchema,
+} from "./documents.ts"
 import { MOST_DOCUMENT } from "./intents.ts"
 import type { ToConsole } from "./messages.ts"
 import { endpointDocuments, type FixedFacts, nodeDocument, overviewOf, type StoreNow } from "./overview.ts"
@@ -85,12 +92,7 @@ export function createLooker(parts: LookerState): Looker {
     const told: ToldRequest = { document: checked(requestSchema, document), documents }
     return {
       text: JSON.stringify(told),
-      labels: {
-        state: document.state,
-        kind: document.kind,
-        vault: request.vaultId,
-        waits: document.awaits_people ? "people" : "",
-      },
+      labels: labelsOf(document),
     }
   }
 

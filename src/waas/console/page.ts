@@ -65,6 +65,7 @@ export const CONSOLE_PAGE = `${head('\n<script src="/console.js" defer></script>
       <label>Kind <select id="kind">${options(REQUEST_KINDS)}</select></label>
       <label>Waits for <select id="waits"><option value="">any</option><option>people</option></select></label>
       <label>Vault <select id="vault"><option value="">any</option></select></label>
+      <label>Id <input id="find" type="search" size="24" maxlength="128" spellcheck="false" autocomplete="off"></label>
       <span class="pages"><button id="newer" type="button">Newer</button> <span id="page"></span>
       <button id="older" type="button">Older</button></span>
     </div>

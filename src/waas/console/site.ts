@@ -9,7 +9,7 @@ import type { Weight } from "../../panel/limits.ts"
 import type { Listen } from "../../panel/listen.ts"
 import type { Answer } from "../../panel/serve.ts"
 import type { Shelf } from "../../panel/shelf.ts"
-import { noQuery, requestsQuery, vaultsQuery } from "./documents.ts"
+import { findLabel, noQuery, requestsQuery, vaultsQuery } from "./documents.ts"
 import { CONSOLE_CSP, CONSOLE_PAGE, LOGIN_CSP, loginPage, SCRIPT, STYLE } from "./page.ts"
 import { createSessions, type Sessions } from "./sessions.ts"
 
@@ -129,11 +129,12 @@ function data(parts: SiteParts, path: string, request: Request): Response {
     case "/vaults":
       return withQuery(vaultsQuery, request, (query) => listed(parts, "vaults", {}, query))
     case "/requests":
-      return withQuery(requestsQuery, request, ({ state, kind, waits, vault, ...place }) => {
+      return withQuery(requestsQuery, request, ({ state, kind, waits, vault, find, ...place }) => {
         const wanted = Object.entries({ state, kind, waits, vault }).flatMap(([name, value]) =>
           value === undefined ? [] : [[name, value] as const],
         )
-        return listed(parts, "requests", Object.fromEntries(wanted), place)
+        const found = find === undefined ? {} : { [findLabel(find)]: "yes" }
+        return listed(parts, "requests", { ...Object.fromEntries(wanted), ...found }, place)
       })
     default:
       return refusal(404, "not_found", "there is no such place", "there are /overview, /vaults and /requests")

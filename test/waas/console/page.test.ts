@@ -129,6 +129,13 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     await choose("kind", "check-up")
     await page.until(`document.querySelector("#requests tbody").innerText === "none"`)
     for (const id of ["state", "kind", "vault"]) await choose(id, "")
+    const find = (id: string) =>
+      page.value(
+        `void (document.querySelector("#find").value = ${JSON.stringify(id)}, document.querySelector("#find").dispatchEvent(new Event("input")))`,
+      )
+    await find(" invoice-2026-1187 ")
+    await page.until(`document.querySelectorAll("#requests tbody tr").length === 1`)
+    await find("")
     await choose("waits", "people")
     await page.until(`document.querySelectorAll("#requests tbody tr").length === 1`)
     await choose("waits", "")

@@ -8,6 +8,7 @@ import {
   type ConsoleNode,
   type ConsoleRequest,
   type ConsoleVault,
+  labelsOf,
   type Overview,
   overviewSchema,
   requestSchema,
@@ -314,13 +315,7 @@ export function sample({ admit = () => true, clock = () => 0 }: Wanted = {}): Sa
     clock,
     known: () => ({ overview: JSON.stringify(checked(overviewSchema, it.overview)), silentMs: it.silentMs }),
     lists: {
-      requests: shelfOf(
-        () => it.requests.map((one) => checked(requestSchema, one)),
-        ({ state, kind, awaits_people, vault_id: vault }) => ({
-          ...{ state, kind, vault },
-          waits: awaits_people ? "people" : "",
-        }),
-      ),
+      requests: shelfOf(() => it.requests.map((one) => checked(requestSchema, one)), labelsOf),
       vaults: shelfOf(
         () => it.vaults.map((one) => checked(vaultSchema, one)),
         () => ({}),

@@ -164,6 +164,13 @@ describe("what it answers", () => {
     expect(await ids("kind=key")).toEqual(["00"])
     expect(await ids("vault=nobody")).toEqual([])
     expect(await ids("waits=people")).toEqual(["03"])
+    for (const id of [
+      "5a0f8b52-0d8c-4ea8-9d27-20d1d2f0aa02",
+      "0b9a8c7d-6e5f-4a3b-9c2d-1e0f1a2b3c02",
+      "invoice-2026-1188",
+    ])
+      expect(await ids(`find=${id}`)).toEqual(["02"])
+    for (const id of ["invoice", "", "__proto__", "state"]) expect(await ids(`find=${id}`)).toEqual([])
     expect(await ids("skip=1&limit=2")).toEqual(["02", "01"])
     expect((await jsonOf(await get("/requests?skip=1&limit=2"))).next_skip).toBe(3)
   })
