@@ -36,7 +36,7 @@ import { keepSummary } from "./ops/inventory/summary.ts"
 import { judgeBy, type NodePolicy, policyOf } from "./ops/nodePolicy.ts"
 import type { Observers } from "./ops/observers.ts"
 import { type Operations, openOperations } from "./ops/operations.ts"
-import { ordersOf } from "./ops/orders.ts"
+import { type Orders, ordersOf } from "./ops/orders.ts"
 import { WATCH_LIMITS } from "./ops/readiness/probes.ts"
 import { tellCallbacks, tellRecovery, tellRules } from "./ops/startLines.ts"
 import { WaasInForce } from "./ops/waasInForce.ts"
@@ -146,9 +146,9 @@ export async function startDaemon(
   const freezing = freezingOf({ store, log, event: freezeEvents(nodeId, randomUUID), onFrozen: onHeld })
   freezing.begin()
   const people = () => present.rules.names.people
-  const orders = ordersOf({ nodeId, store, freezing, people, log, now: Date.now })
+  const orders = ordersOf({ nodeId, store, freezing, people, log, now: Date.now, clock: () => performance.now() })
   tasks.resume()
-  const up = dial(base, tasks, audit.peers)
+  const up = dial(base, tasks, audit.peers, orders)
   link = up
 
   const view = {
@@ -355,7 +355,8 @@ function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, 
   })
 }
 
-function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner, peers: PeerWitnesses): Link {
+function dial(base: NodeBase, tasks: TaskRunner, peers: PeerWitnesses, orders: Orders): Link {
+  const { link, store, log, identity, waas } = base
   const bootId = copy(randomBytes(BOOT_ID_BYTES))
   return startLink(
     {
@@ -374,6 +375,7 @@ function dial({ link, store, log, identity, waas }: NodeBase, tasks: TaskRunner,
     {
       onFrame(frame) {
         if (frame.kind === "peer") peers.onMessage(parseNodeId(frame.sender), frame.message)
+        else if (frame.kind === "order") orders.onOrder(frame.order)
         else tasks.onFrame(frame)
       },
       onOnline() {

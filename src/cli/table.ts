@@ -465,6 +465,11 @@ export const table: readonly Row[] = [
     summary: "Have nodes prove that they hold their shares of a group's keys",
     load: async () => (await import("./client/group.ts")).checkup,
   },
+  {
+    path: ["client", "order"],
+    summary: "Hand a signed order to a node through WaaS: freeze, unfreeze, veto",
+    load: async () => (await import("./client/order.ts")).order,
+  },
   { path: ["client", "wallet"], summary: "Wallets: names for addresses of a vault" },
   {
     path: ["client", "wallet", "create"],

@@ -3,14 +3,15 @@
  * policy unfreeze and veto. The node looks at its own file alone, and each order counts once.
  */
 import { problemOfSigned, type SignedStatement } from "../approvals/approver.ts"
-import { NAMESPACE_OF, type Order, readOrder } from "../approvals/order.ts"
+import { NAMESPACE_OF, type Order, readOrder, readSignedOrder } from "../approvals/order.ts"
 import { isUnfit } from "../approvals/statement.ts"
 import { documentOf } from "../config/policyInForce.ts"
-import { CosignerError } from "../errors.ts"
+import { CosignerError, codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { BundleTerms } from "../policy/bundle.ts"
 import type { People } from "../policy/people.ts"
 import type { Store } from "../store/store.ts"
+import { TokenBucket } from "../tokenBucket.ts"
 import type { Freezing } from "./freezing.ts"
 import type { Shown } from "./inventory/shown.ts"
 
@@ -22,32 +23,56 @@ interface OrderParts {
   readonly people: () => People
   readonly log: Log
   readonly now: () => number
+  /** Monotonic, ms. */
+  readonly clock: () => number
 }
 
 export interface Orders {
   /** Throws E-POL-007 for what does not count, and what the order meets. */
-  take(signed: SignedStatement): Shown
+  take(text: string): Shown
+  /** One that WaaS brought. Never throws: what does not count is told to the log, and so many a minute are looked at. */
+  onOrder(text: string): void
 }
+
+/** Verifying costs: a WaaS that floods with orders gets no further than this. */
+const FROM_AFAR = { burst: 20, perSecond: 0.2 }
 
 const MAX_AHEAD_MS = 31 * 86_400_000
 
 export function ordersOf(parts: OrderParts): Orders {
   /** Owners who said that a freeze be lifted, until their words end. */
   const unfreezing = new Map<string, Map<string, number>>()
+  const bucket = new TokenBucket(FROM_AFAR, parts.clock())
+  const carriedOut = (text: string): Shown => {
+    const order = verified(signedOrder(text), parts)
+    parts.log.warn("an order was taken", { order: order.kind, about: order.about, by: order.approver })
+    switch (order.kind) {
+      case "freeze":
+        return freeze(order, parts)
+      case "unfreeze":
+        return unfreeze(order, unfreezing, parts)
+      case "veto":
+        return veto(order, parts)
+    }
+  }
   return {
-    take(signed) {
-      const order = verified(signed, parts)
-      parts.log.warn("an order was taken", { order: order.kind, about: order.about, by: order.approver })
-      switch (order.kind) {
-        case "freeze":
-          return freeze(order, parts)
-        case "unfreeze":
-          return unfreeze(order, unfreezing, parts)
-        case "veto":
-          return veto(order, parts)
+    take: carriedOut,
+    onOrder(text) {
+      if (!bucket.take(parts.clock())) return
+      try {
+        carriedOut(text)
+      } catch (error) {
+        parts.log.warn("an order by way of WaaS was not carried out", { ...codeField(error), why: errorText(error) })
       }
     },
   }
+}
+
+/** Throws E-POL-007. */
+function signedOrder(text: string): SignedStatement {
+  const signed = readSignedOrder(text)
+  if (isUnfit(signed)) throw no(signed.problem)
+  return signed
 }
 
 const no = (problem: string): CosignerError => new CosignerError("E-POL-007", { problem })

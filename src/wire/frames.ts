@@ -56,6 +56,8 @@ export type ToNode =
    * version 4 on.
    */
   | { readonly kind: "approval"; readonly taskId: string; readonly signed: Bytes }
+  /** A person's order to this node, and its signature (approvals/order.ts). It proves itself. From link version 4 on. */
+  | { readonly kind: "order"; readonly order: string }
   /** A WaaS that lost its database asks for the groups that the node holds (formats.md 14). */
   | { readonly kind: "tellGroups" }
   /**

@@ -4,6 +4,7 @@
  */
 
 import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
+import { MAX_SIGNED_ORDER } from "../approvals/order.ts"
 import { APPROVER_NAME } from "../approvals/statement.ts"
 import { MAX_PEER_MESSAGE } from "../audit/peerMessage.ts"
 import { type Bytes, concat, fromHex, toHex, u8, u16be, u32be } from "../bytes.ts"
@@ -63,6 +64,7 @@ const TO_NODE = {
   peer: 14,
   standing: 18,
   approval: 10,
+  order: 11,
 } as const
 const FROM_NODE = {
   report: 0x81,
@@ -111,6 +113,8 @@ export function encodeToNode(frame: ToNode): Bytes {
       const reason = textBlock(frame.reason.slice(0, MAX_REASON / 4))
       return checked(decodeToNode, head, encodeSignedToken(frame.token), textBlock(frame.code), reason)
     }
+    case "order":
+      return checked(decodeToNode, head, textBlock(frame.order))
     case "approval":
       return checked(decodeToNode, head, textBlock(frame.taskId), block(frame.signed))
     case "checkups": {
@@ -166,6 +170,8 @@ export function decodeToNode(bytes: Uint8Array): ToNode | FormProblem {
           epochId: from.take(32),
           checkups: checkups(from),
         }
+      case TO_NODE.order:
+        return { kind: "order", order: from.text(2, MAX_SIGNED_ORDER) }
       case TO_NODE.tellGroups:
         return { kind: "tellGroups" }
       case TO_NODE.peer:

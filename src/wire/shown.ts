@@ -40,6 +40,7 @@ export function shownFrame(frame: ToNode | FromNode, bytes: number): ShownFrame 
     case "start":
     case "cancel":
     case "tellGroups":
+    case "order":
       return common
   }
 }

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { writeOrder } from "../../src/approvals/order.ts"
 import { armorSshsig } from "../../src/approvals/sshsig.ts"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { until } from "../../src/kit/demo/keys.ts"
@@ -101,6 +102,28 @@ ${membersTable(deployment.nodes)}\n[embedded_risk_control_rules.key_sign]\nrejec
     const between = ends.filter(({ atMs }) => atMs > tightenedMs && atMs < waitsMs + DELAY_MS - 2_000)
     expect(between.length).toBeGreaterThan(5)
     expect(new Set(between.map(({ end }) => end))).toEqual(new Set(["E-RSK-009"]))
+    // one of its people freezes it from afar, and the others lift that together
+    const order = (kind: "freeze" | "unfreeze", name: keyof typeof KEYS): string => {
+      const about = kind === "freeze" ? "node" : "everything"
+      const notAfter = Math.ceil(Date.now() / 1000) + 600
+      const nonce = randomUUID().replaceAll("-", "")
+      const bytes = writeOrder({ kind, node: first.nodeId, about, until: undefined, approver: name, notAfter, nonce })
+      return Buffer.from(bytes).toString() + armorSshsig(KEYS[name].sign(bytes, "cosigner-freeze"))
+    }
+    const hand = (text: string) =>
+      deployment.client.call("POST", `/wallets/mpc/nodes/${first.nodeId}/orders`, {}, { order: text })
+    const isFrozen = async () => {
+      const { stdout } = await runScanned(surveillance, first, ["status", "--json"])
+      return stdout.includes("E-FRZ-004")
+    }
+    await hand(order("freeze", "alice"))
+    await until("the freeze", async () => ((await isFrozen()) ? true : undefined))
+    expect((await runScanned(surveillance, first, ["unfreeze", "--key-file", ".password"])).stderr).toContain(
+      "E-POL-010",
+    )
+    await hand(order("unfreeze", "alice"))
+    await hand(order("unfreeze", "bob"))
+    await until("the end of the freeze", async () => ((await isFrozen()) ? undefined : true))
     // without its bundle it does not start
     await deployment.endNode(first, "SIGTERM")
     writeFileSync(toml, host)

@@ -27,6 +27,10 @@ function approverOf(name: string, { line }: SshTestKey): Approver {
   return { name, keys: [{ kind: "ssh", ssh }] }
 }
 
+/** As people put the two together. */
+const textOf = ({ statement, signature }: SignedStatement): string =>
+  Buffer.from(statement).toString("utf8") + armorSshsig(signature.kind === "ssh" ? signature.blob : new Uint8Array(0))
+
 let drawn = 0
 const orderOf = (over: Partial<Order> = {}): Order => ({
   kind: "freeze",
@@ -55,10 +59,18 @@ function rig(followsBundle = true) {
   const approvers = new Map(Object.entries(KEYS).map(([name, key]) => [name, approverOf(name, key)]))
   const people = () => ({ approvers, groups: new Map([["owners", ["alice", "bob"]]]) })
   const freezing = freezingOf({ store, log: silentLog, event: freezeEvents(NODE, () => "e"), onFrozen: () => {} })
-  const orders = ordersOf({ nodeId: NODE, store, freezing, people, log: silentLog, now: () => time.nowMs })
+  const orders = ordersOf({
+    nodeId: NODE,
+    store,
+    freezing,
+    people,
+    log: silentLog,
+    now: () => time.nowMs,
+    clock: () => 0,
+  })
   const takeSigned = (signed: SignedStatement): unknown => {
     try {
-      return orders.take(signed).value
+      return orders.take(textOf(signed)).value
     } catch (error) {
       return Reflect.get(Object(error), "code")
     }
@@ -67,6 +79,7 @@ function rig(followsBundle = true) {
   return {
     store,
     time,
+    orders,
     take,
     takeSigned,
     [Symbol.dispose]() {
@@ -120,10 +133,23 @@ test("a flipped bit anywhere in an order or its signature is no order", () => {
     expect(it.takeSigned({ statement, signature: { kind: "ssh", blob: bent(signature.blob, at) } })).toBe("E-POL-007")
   }
   expect(it.store.freezes.list()).toEqual([])
-  const text = Buffer.from(statement).toString("utf8") + armorSshsig(signature.blob)
+  const text = textOf({ statement, signature })
   expect(readSignedOrder(text)).toEqual({ statement, signature })
   expect(readSignedOrder(text.slice(0, 100))).toMatchObject({ problem: expect.stringContaining("no signature") })
   expect(it.takeSigned({ statement, signature })).toMatchObject({ by: "alice" })
+})
+
+test("one that WaaS brings counts as any other does; of a flood it looks at a few", () => {
+  using it = rig()
+  const order = signedBy(orderOf())
+  it.orders.onOrder(textOf(order))
+  expect(it.store.freezes.over([])?.by).toBe("alice")
+  it.store.freezes.lift([""], "host", NOW)
+  for (const bad of ["", "cosigner freeze v1\n", textOf(order)]) it.orders.onOrder(bad)
+  expect(it.store.freezes.list()).toEqual([])
+  for (let n = 0; n < 40; n++) it.orders.onOrder("junk")
+  it.orders.onOrder(textOf(signedBy(orderOf())))
+  expect(it.store.freezes.list()).toEqual([])
 })
 
 test("owners lift a freeze together, each once; whoever is no owner does not", () => {

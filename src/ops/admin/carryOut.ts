@@ -1,8 +1,5 @@
 /** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
 import { randomUUID } from "node:crypto"
-import type { SignedStatement } from "../../approvals/approver.ts"
-import { readSignedOrder } from "../../approvals/order.ts"
-import { isUnfit } from "../../approvals/statement.ts"
 import type { Bytes } from "../../bytes.ts"
 import { systemRng } from "../../crypto/random.ts"
 import { CosignerError } from "../../errors.ts"
@@ -81,7 +78,7 @@ export function carryOut(node: AdminNode, command: AdminCommand): Shown {
     case "trust-waas":
       return trustWaas(keyOf(command.public_key))
     case "order":
-      return orders.take(signedOrder(command.order))
+      return orders.take(command.order)
     case "policy status":
       return showPolicy(store)
     case "change-password":
@@ -95,13 +92,6 @@ function keyOf(publicKey: string): Bytes {
   const key = parseWaasKey(publicKey)
   if (key === undefined) throw new CosignerError("E-ADM-006", { problem: "the public key is none" })
   return key
-}
-
-/** Throws E-POL-007. */
-function signedOrder(text: string): SignedStatement {
-  const signed = readSignedOrder(text)
-  if (isUnfit(signed)) throw new CosignerError("E-POL-007", { problem: signed.problem })
-  return signed
 }
 
 function partyOf(nodeId: string): PartyId {

@@ -295,6 +295,7 @@ export const ANSWERS: Readonly<Record<string, TSchema>> = {
   [`GET ${GROUPS}/:group_id`]: Group,
   [`PUT ${GROUPS}/:group_id`]: Group,
   [`POST ${GROUPS}/:group_id/delete`]: Submitted,
+  "POST /v2/wallets/mpc/nodes/:tss_node_id/orders": Submitted,
   [`GET ${VAULT}/key_share_holders`]: PageOf("KeyShareHolders", Holder),
   [`GET ${VAULT}/key_share_holders/:tss_node_id`]: Holder,
   [`GET ${TSS}`]: PageOf("TSSRequests", TssRequest),

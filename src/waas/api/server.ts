@@ -19,6 +19,7 @@ import type { ApiContext } from "./context.ts"
 import { problemOfJson } from "./exactJson.ts"
 import { groupRoutes } from "./groups.ts"
 import { openApiOf } from "./openapi.ts"
+import { orderRoutes } from "./orders.ts"
 import { projectRoutes } from "./projects.ts"
 import type { Route } from "./route.ts"
 import { shareSignRequestRoutes } from "./shareSignRequests.ts"
@@ -48,6 +49,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...tssRequestRoutes(context),
   ...signRequestRoutes(context),
   ...shareSignRequestRoutes(context),
+  ...orderRoutes(context),
   ...projectRoutes(context),
   ...walletRoutes(context),
   ...sendingRoutes(context, new KeyedTurns()),

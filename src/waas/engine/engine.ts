@@ -40,6 +40,7 @@ import { ReportQuota } from "./heard.ts"
 import { LiveTasks } from "./liveTasks.ts"
 import { type EngineLook, lookAt } from "./looked.ts"
 import type { EngineOptions } from "./options.ts"
+import { passOn } from "./orders.ts"
 import { endedBy } from "./ports.ts"
 import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, missing } from "./quorum.ts"
@@ -204,6 +205,11 @@ export class Engine {
       const { task } = taskOfWord(signed, await this.tasksOf(request))
       await this.#live.commit([{ before: task, ...approvalAdded(task, signed, (id) => this.versions(id)) }])
     })
+  }
+
+  /** A person's order to a node. False: it cannot be passed on now. */
+  order(nodeId: string, order: string): boolean {
+    return passOn(this.#options.relay, this.versions(nodeId), nodeId, order)
   }
 
   /** Resolves when the request has ended, when the signal fires, or when this process stops. */

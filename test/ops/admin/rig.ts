@@ -59,7 +59,7 @@ export async function running({
   const event = freezeEvents("node", () => "event")
   const freezing = freezingOf({ store, log, event, onFrozen: () => {} })
   const people = () => rules.names.people
-  const orders = ordersOf({ nodeId: nodeIdOf(partyNo(0)), store, freezing, people, log, now: Date.now })
+  const orders = ordersOf({ nodeId: nodeIdOf(partyNo(0)), store, freezing, people, log, now: Date.now, clock: () => 0 })
   const admin = await startAdmin({
     store,
     carryOut: (command) => {

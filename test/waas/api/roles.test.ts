@@ -29,8 +29,10 @@ test("who reads cannot sign, who signs cannot change vaults, groups, keys, walle
     routes.filter((route) => route.role === role).map(({ method, path }) => `${method} ${path}`)
   expect(of("read").every((route) => route.startsWith("GET "))).toBe(true)
   expect(of("operate").filter((route) => !/sign_requests|addresses|transactions/.test(route))).toEqual([])
-  expect(of("approve").every((route) => /^POST .*_requests\/:\w+\/approvals$/.test(route))).toBe(true)
-  expect(of("approve").length).toBe(2)
+  expect(of("approve").every((route) => /^POST .*(_requests\/:\w+\/approvals|nodes\/:\w+\/orders)$/.test(route))).toBe(
+    true,
+  )
+  expect(of("approve").length).toBe(3)
   for (const route of [
     "POST /v2/wallets/mpc/vaults",
     "POST /v2/wallets/mpc/vaults/:vault_id/tss_requests",
