@@ -56,8 +56,8 @@ async function persistently<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
     } catch (error) {
-      // 500: its disk takes nothing just now. The request has an id, so that it is asked once.
-      const isBusy = isCode(error, "E-WAA-012") && (error.data.status === 429 || error.data.status === 500)
+      // 500: its disk takes nothing just now; 503: its database is away. The request has an id, so that it is asked once.
+      const isBusy = isCode(error, "E-WAA-012") && [429, 500, 503].includes(error.data.status)
       if (!(isBusy || isCode(error, "E-WAA-013")) || performance.now() > end) throw error
       await Bun.sleep(100)
     }

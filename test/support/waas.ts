@@ -66,8 +66,8 @@ export class Rig implements AsyncDisposable {
   readonly nodes: readonly SimulatedNode[]
   readonly dir = temporaryFolder("waas").path
   readonly clock = new TestClock()
-  /** Set to make the next commits fail. */
-  failCommits = false
+  /** Set to make the next commits fail; an error of its own, or that of a full disk. */
+  failCommits: boolean | Error = false
   /** Of its own database, on a shared store. */
   #url: string | undefined
   /** Webhook events were written. */
@@ -94,7 +94,10 @@ export class Rig implements AsyncDisposable {
     const store = await this.#openStore()
     const failing: WaasStore = {
       ...store,
-      commit: (writes) => (this.failCommits ? Promise.reject(new Error("disk full")) : store.commit(writes)),
+      commit: (writes) => {
+        if (this.failCommits === false) return store.commit(writes)
+        return Promise.reject(this.failCommits === true ? new Error("disk full") : this.failCommits)
+      },
     }
     const announced = announcing(failing, this.clock.now, () => this.onNews())
     this.store = observing(following(announced), (writes) => this.onWritten(writes))

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto"
 import { Elysia } from "elysia"
 import { build } from "../../build.ts"
-import { errorText } from "../../errors.ts"
+import { errorText, isCode } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
 import { KeyedTurns } from "../engine/turns.ts"
@@ -136,6 +136,8 @@ function rebuilt(method: string, { path, query }: RequestTarget, body: string): 
   return new Request(url, { method, body, headers: { "content-type": "application/json" } })
 }
 
+const AWAY_RETRY_SECONDS = 2
+
 /** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
@@ -146,6 +148,14 @@ function failed(error: unknown, log: Log): Response {
         status: error.status,
         ...(error.retryAfter !== undefined && { headers: { "retry-after": String(error.retryAfter) } }),
       },
+    )
+  }
+  if (isCode(error, "E-WAA-070")) {
+    log.warn("a request found the database away", { error_id, error: error.message })
+    const error_message = "the database of WaaS is away: ask again; under one request_id it stays one request"
+    return Response.json(
+      { error_code: 2000, error_message, error_id },
+      { status: 503, headers: { "retry-after": String(AWAY_RETRY_SECONDS) } },
     )
   }
   log.error("a request ended in an internal error", { error_id, error: errorText(error) })

@@ -30,6 +30,13 @@ export function asStoreError(error: unknown, store: string): unknown {
 
 /** `detail` quotes values of rows, so it stays out. */
 export function problemOf(error: unknown): string {
-  if (!(error instanceof SQL.PostgresError)) return errorText(error)
+  if (error instanceof NoAnswer) return error.message
+  if (!(error instanceof SQL.PostgresError)) return codeOf(error) ?? errorText(error)
   return error.errno === undefined ? error.message : `${error.message} (${error.errno})`
+}
+
+/** A word such as `SELF_SIGNED_CERT_IN_CHAIN` or `ECONNRESET`. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined
+  return /^[A-Z][A-Z0-9_]{2,60}$/.test(error.code) ? error.code : undefined
 }

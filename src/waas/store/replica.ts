@@ -71,6 +71,7 @@ async function claimed(db: Postgres, name: string): Promise<{ readonly id: strin
       [LEASE_MS / 1000],
     )
     if (active !== undefined) return { active: `${active.name} (replica ${active.id})` }
+    await tx.unsafe("DELETE FROM replicas WHERE NOT alive AND seen < clock_timestamp() - interval '30 days'")
     // Waits for the commit that is on its way, and for none after it.
     await tx.unsafe("UPDATE replicas SET alive = FALSE WHERE alive")
     const [row] = await tx.unsafe<{ readonly id: string }[]>(

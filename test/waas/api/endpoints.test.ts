@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import { randomUUID } from "node:crypto"
 import fc from "fast-check"
+import { CosignerError } from "../../../src/errors.ts"
 import { routesOf } from "../../../src/waas/api/server.ts"
 import { newNodeId } from "../../support/simulatedNodes.ts"
 import { must, Rig } from "../../support/waas.ts"
@@ -132,6 +133,18 @@ test("an internal error is told by its id alone", async () => {
   expect([answer.status, answer.json.error_code]).toEqual([500, 2000])
   expect(answer.text).not.toContain("disk full")
   expect(answer.json.error_message).toContain(answer.json.error_id)
+})
+
+test("a database that is away is said so, with when to ask again", async () => {
+  await using rig = await Rig.open()
+  const caller = await Caller.of(rig)
+  rig.failCommits = new CosignerError("E-WAA-070", { store: "postgres://u@h:1/d", problem: "refused" })
+  const request = caller.request("POST", VAULTS, { body: { name: "a", vault_type: "Org-Controlled" } })
+  const answer = await rig.api(request)
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"])
+  const text = await answer.text()
+  expect(text).toContain('"error_code":2000')
+  expect(text).not.toContain("postgres")
 })
 
 test("groups: make, get, list by type", async () => {

@@ -232,7 +232,11 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
       const [shown] = await known.all<{ readonly client_dn: string }>(encrypted, [])
       expect(String(shown?.client_dn)).toBe("/CN=client")
       await expect(over({ tls: { caFile: undefined, client: undefined } })).rejects.toMatchObject({ code: "E-WAA-070" })
-      await expect(over({ tls: { caFile: otherFile, client: undefined } })).rejects.toMatchObject({ code: "E-WAA-070" })
+      const distrusted = over({ tls: { caFile: otherFile, client: undefined } })
+      await expect(distrusted).rejects.toMatchObject({
+        code: "E-WAA-070",
+        data: { problem: expect.stringMatching(/CERT/) },
+      })
       await expect(over({ hostname: "127.0.0.1" })).rejects.toMatchObject({ code: "E-WAA-070" })
       await expect(over({ tls: { caFile: proof.keyFile, client: undefined } })).rejects.toMatchObject({
         code: "E-WAA-073",
