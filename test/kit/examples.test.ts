@@ -1,11 +1,13 @@
 /**
  * The example callback servers of src/kit/examples, each graded by `cosigner callback-test`. One whose language is not installed is
- * skipped with the reason; Go and Java are compiled and belong to the long run; Python is named by COSIGNER_EXAMPLE_PYTHON.
+ * skipped with the reason; Go and Java are compiled and belong to the long run; Python is named by COSIGNER_EXAMPLE_PYTHON. The long
+ * run also goes through the first hour with each of them as the nodes' callback server: real nodes' requests, intents and hashes.
  */
 import { expect, test } from "bun:test"
 import { generateKeyPairSync, type KeyObject } from "node:crypto"
-import { cpSync, writeFileSync } from "node:fs"
+import { cpSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { runPage } from "../pages/blocks.ts"
 import { cosigner, root } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -70,7 +72,7 @@ for (const { language, skipped, build, run } of examples) {
     async () => {
       using temporary = temporaryFolder(`example-${language}`)
       const folder = temporary.path
-      cpSync(join(root, "src/kit/examples", language), folder, { recursive: true })
+      make(language, build, folder)
       const example = await Bun.file(join(root, "src/kit/examples/config.example.json")).json()
       const listen = `127.0.0.1:${await freePort()}`
       writeFileSync(join(folder, "config.json"), JSON.stringify({ ...example, listen }))
@@ -80,10 +82,6 @@ for (const { language, skipped, build, run } of examples) {
       writeFileSync(join(folder, "node-callback-pub.key"), pem(node.publicKey))
       writeFileSync(join(folder, "callback-server.key"), pem(server.privateKey))
       writeFileSync(join(folder, "server-pub.key"), pem(server.publicKey))
-      for (const command of build) {
-        const { exitCode, stderr, stdout } = Bun.spawnSync([...command], { cwd: folder })
-        expect([command[1], exitCode, exitCode === 0 ? "" : `${stdout}${stderr}`]).toEqual([command[1], 0, ""])
-      }
       const child = Bun.spawn([...run(folder), join(folder, "config.json")], {
         stdout: "ignore",
         stderr: Bun.file(join(folder, "log")),
@@ -114,6 +112,33 @@ for (const { language, skipped, build, run } of examples) {
     },
     120_000,
   )
+  test.skipIf(!LONG || skipped !== undefined)(
+    `the first hour with the example in ${language} as the nodes' callback server`,
+    async () => {
+      using temporary = temporaryFolder(`example-${language}`)
+      const folder = temporary.path
+      make(language, build, folder)
+      const example = await Bun.file(join(root, "src/kit/examples/config.example.json")).json()
+      const nodes = ["a", "b", "c"].map((node) => `../${node}-callback.pem`)
+      const config = JSON.stringify({ ...example, node_public_keys: nodes })
+      const page = readFileSync(join(root, "docs/tutorial/first-hour.md"), "utf8")
+      const theirs = "cosigner callback-server -c risk/callback-server.toml > risk.log"
+      const ours = `echo '${config}' > risk/config.json; ${run(folder).join(" ")} risk/config.json > risk.log`
+      expect(page).toContain(theirs)
+      const { exit, said } = await runPage("first-hour.md", page.replace(theirs, ours))
+      expect({ exit, said: exit === 0 ? "" : said.slice(-3000) }).toEqual({ exit: 0, said: "" })
+      expect(said).toMatch(/"intent":\["transfer 0\.25 ETH to /)
+    },
+    150_000,
+  )
+}
+
+function make(language: string, build: Example["build"], folder: string): void {
+  cpSync(join(root, "src/kit/examples", language), folder, { recursive: true })
+  for (const command of build) {
+    const { exitCode, stderr, stdout } = Bun.spawnSync([...command], { cwd: folder })
+    expect([command[1], exitCode, exitCode === 0 ? "" : `${stdout}${stderr}`]).toEqual([command[1], 0, ""])
+  }
 }
 
 /** Resolves when the server answers; rejects when it has ended instead. */
