@@ -103,7 +103,8 @@ function sshsigOf(blob: Uint8Array): ReadSshsig | Unfit {
   const key = readSshKeyBlob(sshString(from, 1024))
   if ("problem" in key) return key
   const namespace = sshString(from, 64).toString("latin1")
-  if (sshString(from, 0).length > 0) return { problem: "its reserved field is in use" }
+  // Reserved: empty, or another format.
+  sshString(from, 0)
   const hash = sshString(from, 16).toString("latin1")
   if (hash !== "sha256" && hash !== "sha512") return { problem: "another hash than SHA-256 or SHA-512" }
   const signature = new ByteReader(sshString(from, 512))

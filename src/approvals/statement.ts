@@ -115,7 +115,8 @@ export function readStatement(bytes: Uint8Array): ApprovalStatement | Unfit {
   const text = textOf(bytes)
   if (text === undefined) return { problem: "not UTF-8" }
   const lines = text.split("\n")
-  if (lines.pop() !== "") return { problem: "its last line has no end" }
+  // Behind the last line end; anything else there would be missing when the statement is written again.
+  lines.pop()
   if (lines[0] !== FIRST_LINE) return { problem: `its first line is not \`${FIRST_LINE}\`` }
   const values: string[] = []
   for (const [i, [name, form]] of FIELDS.entries()) {

@@ -83,6 +83,10 @@ describe("keys of OpenSSH", () => {
     const [type = "", base64 = ""] = line.split(" ")
     expect(readSshPublicKey(`${type} ${base64}`)).toEqual(readSshPublicKey(`${line}\n`))
     expect(fingerprintOf(keyOf(line))).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/)
+    // The two last bits of the last letter are in no byte.
+    const last = base64.replace(/(.)=$/, (_, letter: string) => `${String.fromCharCode(letter.charCodeAt(0) + 1)}=`)
+    expect(Buffer.from(last, "base64")).toEqual(Buffer.from(base64, "base64"))
+    expect(readSshPublicKey(`${type} ${last}`)).toEqual({ problem: "its base64 is not in the one form" })
     const off = flipped(Buffer.from(base64, "base64"), 60)
     const compressed = Buffer.concat([sshText(type), sshText("nistp256"), sshText(Buffer.alloc(33, 2))])
     const smallOrder = Buffer.concat([sshText("ssh-ed25519"), sshText(Buffer.from([1, ...Array(31).fill(0)]))])
@@ -102,6 +106,28 @@ describe("keys of OpenSSH", () => {
       `${type} ${"A".repeat(4000)}`,
     ]
     for (const text of broken) expect(readSshPublicKey(text)).toHaveProperty("problem")
+  })
+})
+
+describe("ECDSA signatures", () => {
+  test("hold their two numbers in the one form: no zero too many, none too few, no sign", () => {
+    const made = sshTestKey("ecdsa-sha2-nistp256")
+    const key = keyOf(made.line)
+    const problems = (number: (value: Uint8Array) => Buffer) =>
+      Array.from({ length: 16 }, () =>
+        problemOfSshsig(made.sign(MESSAGE, NAMESPACE, { number }), MESSAGE, key, NAMESPACE),
+      )
+    expect(problems((value) => sshText(Buffer.concat([Buffer.from([0]), value])))).toContainEqual(
+      expect.stringContaining("another form"),
+    )
+    expect(problems((value) => sshText(value))).toContainEqual(expect.stringContaining("negative"))
+    for (const extra of [2, 40]) {
+      for (const problem of problems((value) => sshText(Buffer.concat([Buffer.alloc(extra), value])))) {
+        expect(problem).toBeString()
+      }
+    }
+    expect(problems(() => sshText(Buffer.alloc(0)))).not.toContain(undefined)
+    expect(problems(() => sshText(Buffer.from([0])))).not.toContain(undefined)
   })
 })
 

@@ -77,6 +77,7 @@ describe("a statement", () => {
         expect(writeStatement(read)).toEqual(changed)
       }
     }
+    for (const end of ["  more", " ", "x"]) expect(isUnfit(readStatement(utf8(`${TEXT}${end}`)))).toBe(true)
     const lines = TEXT.trimEnd().split("\n")
     const refused = (changed: readonly string[]) =>
       expect(isUnfit(readStatement(utf8(`${changed.join("\n")}\n`)))).toBe(true)
@@ -100,7 +101,8 @@ describe("a statement", () => {
     expect(() => writeStatement({ ...STATEMENT, reading: [] })).toThrow(RangeError)
     expect(() => writeStatement({ ...STATEMENT, notAfter: 1.5 })).toThrow(RangeError)
     expect(isUnfit(readStatement(utf8(TEXT.replace("12-02", "02-30"))))).toBe(true)
-    expect(isUnfit(readStatement(new Uint8Array(MAX_STATEMENT_BYTES + 1)))).toBe(true)
+    const long = utf8(TEXT + "  a\n".repeat(MAX_STATEMENT_BYTES / 4))
+    expect(readStatement(long)).toMatchObject({ problem: expect.stringContaining("longer than") })
     expect(isUnfit(readStatement(utf8(`\uFEFF${TEXT}`)))).toBe(true)
     expect(isUnfit(readStatement(Uint8Array.of(...utf8(TEXT), 0x20, 0x20, 0xff, 0x0a)))).toBe(true)
   })

@@ -139,13 +139,21 @@ describe("a link comes up", () => {
       code: "E-TSK-017",
       reason: "full",
     }
+    const awaits: FromNode = {
+      ...{ kind: "awaits", taskId: "task-1", digest: "ab".repeat(32), epoch: undefined },
+      awaited: [{ kind: "request" }],
+    }
     const node = aNode(waas)
     // Nobody's version is known yet: WaaS asks again when it is there.
     expect(node.link.send(later)).toBe("queued")
+    expect(node.link.send(awaits)).toBe("queued")
     expect(node.link.state().queue.frames).toBe(0)
     await node.online()
     node.link.send(later)
-    await waas.journal.until((all) => all.some((one) => one.kind === "frame" && one.frame.kind === "later"))
+    node.link.send(awaits)
+    for (const kind of ["later", "awaits"]) {
+      await waas.journal.until((all) => all.some((one) => one.kind === "frame" && one.frame.kind === kind))
+    }
   })
 
   test("the state tells phase, round trip and the offset of the clocks", async () => {

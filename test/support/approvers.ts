@@ -47,7 +47,13 @@ export interface SshTestKey {
   sign(
     message: Uint8Array,
     namespace?: string,
-    options?: { readonly hash?: "sha256" | "sha512"; readonly flags?: number; readonly counter?: number },
+    options?: {
+      readonly hash?: "sha256" | "sha512"
+      readonly flags?: number
+      readonly counter?: number
+      /** How the two numbers of an ECDSA signature are written, other than OpenSSH does. */
+      readonly number?: (value: Uint8Array) => Buffer
+    },
   ): Bytes
 }
 
@@ -63,21 +69,21 @@ export function sshTestKey(type: SshKind, comment = "test"): SshTestKey {
   ])
   return {
     line: `${type} ${blob.toString("base64")} ${comment}`,
-    sign(message, namespace = "cosigner-approval", { hash = "sha512", flags = 1, counter = 7 } = {}) {
+    sign(message, namespace = "cosigner-approval", { hash = "sha512", flags = 1, counter = 7, number = mpint } = {}) {
       const head = [sshText(namespace), sshText(""), sshText(hash)]
       const signed = Buffer.concat([Buffer.from("SSHSIG"), ...head, sshText(hashed(message, hash))])
       const device = Buffer.concat([Buffer.from([flags]), u32(counter)])
       const covered = isDevice ? Buffer.concat([hashed(Buffer.from("ssh:")), device, hashed(signed)]) : signed
-      const signature = isEcdsa ? ecdsaPair(covered, key) : sign(null, covered, key)
+      const signature = isEcdsa ? ecdsaPair(covered, key, number) : sign(null, covered, key)
       const value = Buffer.concat([sshText(type), sshText(signature), ...(isDevice ? [device] : [])])
       return copy(Buffer.concat([Buffer.from("SSHSIG"), u32(1), sshText(blob), ...head, sshText(value)]))
     },
   }
 }
 
-function ecdsaPair(message: Uint8Array, key: KeyObject): Buffer {
+function ecdsaPair(message: Uint8Array, key: KeyObject, number: (value: Uint8Array) => Buffer): Buffer {
   const pair = sign("sha256", message, { key, dsaEncoding: "ieee-p1363" })
-  return Buffer.concat([mpint(pair.subarray(0, 32)), mpint(pair.subarray(32))])
+  return Buffer.concat([number(pair.subarray(0, 32)), number(pair.subarray(32))])
 }
 
 export const RP_ID = "approvals.example.com"

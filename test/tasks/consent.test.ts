@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { encodeSignedStatement } from "../../src/approvals/approver.ts"
+import { decodeSignedStatement, encodeSignedStatement } from "../../src/approvals/approver.ts"
 import { type ApprovalStatement, isUnfit, type StatementSubject } from "../../src/approvals/statement.ts"
-import { wordOn } from "../../src/approvals/word.ts"
+import { isInTime, wordOn } from "../../src/approvals/word.ts"
 import { copy, toHex } from "../../src/bytes.ts"
 import type { SpentWord } from "../../src/policy/decision.ts"
 import { NO_INTENT_TABLE } from "../../src/policy/intentTable.ts"
@@ -17,11 +17,12 @@ import { intentSettingsOf, NO_INTENTS } from "../../src/tasks/intents.ts"
 import { judge } from "../../src/tasks/policyRequest.ts"
 import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { subjectOf } from "../../src/tasks/subject.ts"
-import type { KeySignTask } from "../../src/wire/task.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import type { KeyGenTask, KeySignTask } from "../../src/wire/task.ts"
 import { passkeyApprover, sshApprover, type TestApprover } from "../support/approvers.ts"
 import { runs } from "../support/runs.ts"
 import { approved, rejected, type World, world } from "./fakes.ts"
-import { ask, cancel, digestOf, group, keysign, self, start, turn, waas } from "./scenario.ts"
+import { ask, cancel, digestOf, group, keysign, parties, self, start, turn, waas } from "./scenario.ts"
 
 const alice = sshApprover("alice")
 const bob = sshApprover("bob", "sk-ecdsa-sha2-nistp256@openssh.com")
@@ -261,6 +262,32 @@ describe("a task that needs two of treasury", () => {
   })
 })
 
+test("a new key waits for people too, and their words name the nodes that will hold it", async () => {
+  const node_ids = parties.map(nodeIdOf)
+  const key_gen = {
+    reject_all: false,
+    allow_list: [{ threshold: 2, node_ids }],
+    require: [{ group: "treasury", min: 1 }],
+  }
+  const node = nodeWith({}, { enable: true, key_gen })
+  const { task_id, biz_task_id, created_ms, deadline_ms } = node.task
+  const task: KeyGenTask = {
+    ...{ version: 1, type: "KeyGen", task_id, biz_task_id, created_ms, deadline_ms, extra_info: {} },
+    ...{ group_id: "NbcdefghijklmnopqrsT", curve: "ed25519", threshold: 2, node_ids },
+  }
+  ask(node.tasks, task)
+  await turn()
+  expect(awaited(node)).toMatchObject({ epoch: undefined, awaited: [{ kind: "request" }, { min: 1 }] })
+  const about = subjectOf(task, digestOf(task), undefined, NO_INTENTS)
+  expect(about.reading).toEqual([
+    "make a new key on ed25519: any 2 of these 3 nodes sign",
+    ...node_ids.map((id) => `node ${id}`),
+  ])
+  await bring(node, saying(node, bob, "request", about), saying(node, carol, "approve", about))
+  await servers(node)
+  expect(stateOf(node)).toBe("approved")
+})
+
 describe("what does not count", () => {
   const node = nodeWith()
   const about = subject(node)
@@ -295,30 +322,43 @@ describe("what does not count", () => {
     expect(awaited(waits)).toMatchObject({ awaited: [{ kind: "approvals", by: ["carol"] }] })
   })
 
-  test("mutated, moved and recombined words of all kinds of keys", () => {
-    const good = [alice, bob, carol].map((who) => saying(node, who, "approve"))
+  test("mutated, moved, late and recombined words of all kinds of keys", () => {
+    const people = [alice, bob, carol]
+    const good = people.map((who) => saying(node, who, "approve"))
     for (const signed of good) expect(counts(signed)).toBe(true)
-    const elsewhere = [alice, bob, carol].map((who) => saying(node, who, "approve", { task: "task-2" }))
     const bytesOf = good.map(encodeSignedStatement)
+    const nowMs = node.w.ports.now()
+    const elsewhere: readonly Partial<ApprovalStatement>[] = [
+      { task: "task-2" },
+      { document: "00".repeat(32) },
+      { group: "ZbcdefghijklmnopqrsT" },
+      { epoch: "00".repeat(32) },
+      { notAfter: Math.floor(nowMs / 1000) - 1 },
+      { notAfter: Math.floor(nowMs / 1000) + 40 * 86_400 },
+    ]
+    const isTaken = (signed: ReturnType<TestApprover["sign"]>): boolean => {
+      const word = wordOn(signed, about, approvers)
+      return !isUnfit(word) && isInTime(word, nowMs)
+    }
     fc.assert(
       fc.property(fc.nat(2), fc.nat(), fc.integer({ min: 1, max: 255 }), fc.nat(3), (who, at, by, how) => {
-        const signed = good[who]
-        const bytes = copy(bytesOf[who] ?? new Uint8Array(0))
-        const w = nodeWith()
-        if (signed === undefined) throw new Error("three")
-        if (how === 0) {
-          const statement = copy(signed.statement)
-          statement[at % statement.length] = (statement[at % statement.length] ?? 0) ^ by
-          expect(counts({ ...signed, statement })).toBe(false)
-        } else if (how === 1) {
-          const other = elsewhere[(who + by) % 3]
-          if (other !== undefined)
-            expect(counts({ statement: signed.statement, signature: other.signature })).toBe(false)
-        } else {
-          bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ by
-          ask(w.tasks, w.task)
-          w.tasks.onFrame({ kind: "approval", taskId: w.task.task_id, signed: bytes })
+        const [signed, person, raw] = [good[who], people[who], copy(bytesOf[who] ?? new Uint8Array(0))]
+        if (signed === undefined || person === undefined) throw new Error("three")
+        const changed = (bytes: Uint8Array) => {
+          const out = copy(bytes)
+          out[at % out.length] = (out[at % out.length] ?? 0) ^ by
+          return out
         }
+        if (how === 0) return expect(isTaken({ ...signed, statement: changed(signed.statement) })).toBe(false)
+        if (how === 1) {
+          const read = decodeSignedStatement(changed(raw))
+          return expect(!isUnfit(read) && isTaken(read)).toBe(false)
+        }
+        const other = saying(node, person, "approve", elsewhere[at % elsewhere.length] ?? {})
+        if (how === 2) return expect(isTaken(other)).toBe(false)
+        const words = [other, ...good.filter((one) => one !== signed)]
+        const signature = words[by % words.length]?.signature ?? other.signature
+        expect(isTaken({ statement: signed.statement, signature })).toBe(false)
       }),
       { numRuns: runs(300, 10_000) },
     )
@@ -348,7 +388,7 @@ describe("a WaaS that lies", () => {
           await node.tasks.stop()
         },
       ),
-      { numRuns: runs(40, 2000) },
+      { numRuns: runs(25, 400) },
     )
   })
 })
