@@ -162,7 +162,7 @@ describe("no secret is asked for where others can read it", () => {
     "--node-key": "<file>",
     "--public-key": "<hex>",
     "--waas-public-key": "<hex>",
-    "--key": "<key> <xpub|cpub>",
+    "--key": "<file> <key> <xpub|cpub>",
     "--key-backup": "<file>",
     "--key-password-file": "<file>",
     "--new-key": "",
