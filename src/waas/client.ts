@@ -159,6 +159,11 @@ export interface ApprovalsObject {
   }[]
 }
 
+/** Each has one of the two ids. */
+interface AwaitingObject {
+  readonly requests: readonly { readonly sign_request_id?: string; readonly tss_request_id?: string }[]
+}
+
 /** Of one node: its signatures over the message, with its own share of each of the group's keys. */
 export interface CheckupObject {
   readonly key_share_sign_request_id: string
@@ -249,7 +254,6 @@ export interface Client {
   readonly holders: (vaultId: string, query: Query) => Promise<Page<HolderObject>>
   readonly createKeyGen: (vaultId: string, groupId: string, description: string) => Promise<TssRequestObject>
   readonly tssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
-  readonly tssRequests: (vaultId: string, query: Query) => Promise<Page<TssRequestObject>>
   readonly tssApprovals: (vaultId: string, id: string) => Promise<ApprovalsObject>
   readonly approveTss: (vaultId: string, id: string, signed: SignedJson) => Promise<ApprovalsObject>
   readonly cancelTssRequest: (vaultId: string, id: string) => Promise<TssRequestObject>
@@ -262,6 +266,8 @@ export interface Client {
   readonly signRequest: (vaultId: string, id: string, wait?: number) => Promise<SignRequestObject>
   readonly signRequests: (vaultId: string, query: Query) => Promise<Page<SignRequestObject>>
   readonly cancelSignRequest: (vaultId: string, id: string) => Promise<SignRequestObject>
+  /** Requests that wait for people, newest first. */
+  readonly awaiting: (vaultId: string) => Promise<AwaitingObject>
   readonly approvals: (vaultId: string, signRequestId: string) => Promise<ApprovalsObject>
   /** Hands over what a person signed. */
   readonly approve: (vaultId: string, signRequestId: string, signed: SignedJson) => Promise<ApprovalsObject>
@@ -339,7 +345,6 @@ export function createClient(options: ClientOptions): Client {
     },
     createReshare: (id, reshare) => ask("POST", `${vaults}/${id}/tss_requests`, {}, reshare),
     tssRequest: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}`),
-    tssRequests: (id, query) => ask("GET", `${vaults}/${id}/tss_requests`, query),
     tssApprovals: (id, request) => ask("GET", `${vaults}/${id}/tss_requests/${request}/approvals`),
     approveTss: (id, request, signed) => ask("POST", `${vaults}/${id}/tss_requests/${request}/approvals`, {}, signed),
     cancelTssRequest: (id, request) => ask("POST", `${vaults}/${id}/tss_requests/${request}/cancel`),
@@ -349,6 +354,7 @@ export function createClient(options: ClientOptions): Client {
     signRequest: (id, request, wait) =>
       ask("GET", `${vaults}/${id}/sign_requests/${request}`, wait === undefined ? {} : { wait: String(wait) }),
     signRequests: (id, query) => ask("GET", `${vaults}/${id}/sign_requests`, query),
+    awaiting: (id) => ask("GET", `${vaults}/${id}/approvals`),
     approvals: (id, request) => ask("GET", `${vaults}/${id}/sign_requests/${request}/approvals`),
     approve: (id, request, signed) => ask("POST", `${vaults}/${id}/sign_requests/${request}/approvals`, {}, signed),
     cancelSignRequest: (id, request) => ask("POST", `${vaults}/${id}/sign_requests/${request}/cancel`),

@@ -44,18 +44,9 @@ function office(tasks: readonly object[], more = `roots = ["${ROOT}"]\n`, answer
     posted.push(body)
     return { tasks }
   }
-  const page = (data: readonly object[]) => ({ data, pagination: { before: "", after: "", total_count: data.length } })
   const waas = lyingWaas(
     {
-      [`GET ${VAULT}/sign_requests`]: page([
-        { sign_request_id: "r", awaits_approval: true },
-        { sign_request_id: "old", awaits_approval: false },
-      ]),
-      [`GET ${VAULT}/key_share_holder_groups`]: page([{ key_share_holder_group_id: "g" }]),
-      [`GET ${VAULT}/tss_requests`]: page([
-        { tss_request_id: TSS, status: "KeyHolderConfirming" },
-        { tss_request_id: TSS.replace(/1$/, "2"), status: "Success" },
-      ]),
+      [`GET ${VAULT}/approvals`]: { requests: [{ sign_request_id: "r" }, { tss_request_id: TSS }] },
       ...answers,
       ...Object.fromEntries(
         [`sign_requests/r`, `tss_requests/${TSS}`].flatMap((at) => [

@@ -91,6 +91,11 @@ test("a word is kept and goes to every node that has the task, exactly as it cam
   ])
   const seen = (await caller.call("GET", path)).json
   expect(seen.awaits_approval).toBe(true)
+  const inVault = path.replace(/sign_requests.*/, "approvals")
+  const id = path.split("/").at(-1)
+  expect((await caller.call("GET", inVault)).json).toEqual({ requests: [{ sign_request_id: id }] })
+  const none = await caller.call("GET", inVault.replace(/vaults\/[^/]+/, `vaults/${crypto.randomUUID()}`))
+  expect(none.status).toBe(404)
   expect(seen.waiting_for.join()).toContain("waits for the asker, 2 of treasury (carol)")
 
   // Nothing is lost with the process.
@@ -136,6 +141,7 @@ test("a request that has ended takes no word, and keeps those that it had", asyn
   expect(json.tasks[0].state).toBe("cancelled")
   expect(json.tasks[0].approvals).toHaveLength(1)
   expect((await caller.call("GET", path)).json.awaits_approval).toBe(false)
+  expect((await caller.call("GET", path.replace(/sign_requests.*/, "approvals"))).json).toEqual({ requests: [] })
 })
 
 test("a node of before is sent no word, and a node cannot say what it waits for of another's task", async () => {

@@ -10,10 +10,9 @@ import { type HandedOut, readHandedOut } from "../../kit/approving/reading.ts"
 import { type Names, NO_NAMES } from "../../policy/names.ts"
 import type { People } from "../../policy/people.ts"
 import { intentSettingsOf } from "../../tasks/intents.ts"
-import type { ApprovalsObject, TssRequestObject } from "../../waas/client.ts"
+import type { ApprovalsObject } from "../../waas/client.ts"
 import { connect, type WaasConnection } from "../client/profile.ts"
 import { isTssRequest } from "../client/request.ts"
-import { walk } from "../client/vault.ts"
 import { amiss, vaultIdOf } from "../client/verified.ts"
 import type { CommandBase, ValuesOf } from "../command.ts"
 import type { deskOptions } from "./options.ts"
@@ -54,18 +53,10 @@ export function deskOf(
       return tasks
     },
     async waiting(most) {
-      const signing = await walk(most, (query) => client.signRequests(vaultId, query))
-      const keys: TssRequestObject[] = []
-      for (const { key_share_holder_group_id } of await walk(MOST_GROUPS, (query) => client.groups(vaultId, query)))
-        keys.push(
-          ...(await walk(most, (query) => client.tssRequests(vaultId, { key_share_holder_group_id, ...query }))),
-        )
-      const ids = [
-        ...signing.flatMap(({ sign_request_id: id, awaits_approval }) => (awaits_approval === true ? [id] : [])),
-        ...keys.flatMap(({ tss_request_id: id, status }) => (TSS_ENDED.has(status) ? [] : [id])),
-      ]
+      const { requests } = await client.awaiting(vaultId)
+      const ids = requests.flatMap(({ sign_request_id, tss_request_id }) => sign_request_id ?? tss_request_id ?? [])
       const found: WaitingTask[] = []
-      for (const id of ids) found.push(...(await tasksOf(id)))
+      for (const id of ids.slice(0, most)) found.push(...(await tasksOf(id)))
       return found
     },
     async send(id, signed) {
@@ -74,11 +65,6 @@ export function deskOf(
     },
   }
 }
-
-/** Newest first: key generations and reshares of older ones ended long ago. */
-const MOST_GROUPS = 10
-
-const TSS_ENDED: ReadonlySet<string> = new Set(["Success", "KeyHolderConfirmationFailed", "KeyGeneratingFailed"])
 
 type HandedTask = ApprovalsObject["tasks"][number]
 

@@ -142,6 +142,11 @@ const TaskApprovals = Answer("TaskApprovals", {
     }),
   ),
 })
+const Awaiting = Answer("Awaiting", {
+  requests: Type.Array(Answer("AwaitingRequest", { sign_request_id: Some(Text), tss_request_id: Some(Text) }), {
+    description: "each has one of the two ids; what waits in it: GET its approvals",
+  }),
+})
 const ShareSignRequest = Answer("KeyShareSignRequest", {
   key_share_sign_request_id: Text,
   vault_id: Text,
@@ -308,6 +313,7 @@ export const ANSWERS: Readonly<Record<string, TSchema>> = {
   [`POST ${SIGN}`]: SignRequest,
   [`GET ${SIGN}/:sign_request_id`]: SignRequest,
   [`POST ${SIGN}/:sign_request_id/cancel`]: SignRequest,
+  "GET /v2/wallets/mpc/vaults/:vault_id/approvals": Awaiting,
   [`GET ${SIGN}/:sign_request_id/approvals`]: TaskApprovals,
   [`POST ${SIGN}/:sign_request_id/approvals`]: TaskApprovals,
   [`GET ${CHECKUPS}`]: PageOf("KeyShareSignRequests", ShareSignRequest),

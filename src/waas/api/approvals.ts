@@ -12,8 +12,8 @@ import type { AnyRequest } from "../engine/consequences.ts"
 import { ApiFailure } from "../failure.ts"
 import type { JsonObject } from "../shapes.ts"
 import type { WaasTask } from "../store/model.ts"
-import type { ApiContext } from "./context.ts"
-import { closed, type Route, route } from "./route.ts"
+import { type ApiContext, vaultOf } from "./context.ts"
+import { closed, param, type Route, route } from "./route.ts"
 
 const Base64Url = (most: number) => Type.String({ pattern: "^[A-Za-z0-9_-]+$", maxLength: Math.ceil((most * 4) / 3) })
 
@@ -29,6 +29,28 @@ const NewApproval = closed({
     }),
   ),
 })
+
+/** So many at once; who has seen to these asks again. */
+const MOST_WAITING = 200
+
+export const awaitingRoute = (api: ApiContext): Route =>
+  route({
+    method: "GET",
+    path: "/v2/wallets/mpc/vaults/:vault_id/approvals",
+    summary: "The requests of a vault whose tasks wait for people, newest first, at most 200",
+    handle: async ({ params }) => {
+      const { vaultId } = await vaultOf(api, param(params, "vault_id"))
+      const found = new Map<string, JsonObject>()
+      for (const task of api.engine.look().awaiting()) {
+        if (found.size === MOST_WAITING) break
+        const { kind, id } = task.request
+        const isOurs = (task.vaultId ?? (await api.store.tssRequest(id))?.vaultId) === vaultId
+        if (isOurs && kind !== "shareSign")
+          found.set(id, kind === "sign" ? { sign_request_id: id } : { tss_request_id: id })
+      }
+      return { requests: [...found.values()] }
+    },
+  })
 
 /** `path` is that of one request; `find` is the request, or throws 2028. */
 export const approvalRoutes = (

@@ -12,6 +12,7 @@ import type { Signer } from "../../wire/signed.ts"
 import { KeyedTurns } from "../engine/turns.ts"
 import { ApiFailure } from "../failure.ts"
 import type { ApiRole } from "../store/model.ts"
+import { awaitingRoute } from "./approvals.ts"
 import { type Authenticate, requireAddress, requireRole } from "./auth.ts"
 import { bodyReader } from "./body.ts"
 import { parseTarget, type RequestTarget } from "./canonical.ts"
@@ -50,6 +51,7 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   ...signRequestRoutes(context),
   ...shareSignRequestRoutes(context),
   ...orderRoutes(context),
+  awaitingRoute(context),
   ...projectRoutes(context),
   ...walletRoutes(context),
   ...sendingRoutes(context, new KeyedTurns()),

@@ -4,6 +4,7 @@ import type { NodeVersions } from "../../wire/versions.ts"
 import type { TaskKey, WaasTask } from "../store/model.ts"
 import type { LiveTasks } from "./liveTasks.ts"
 import type { RelayPort } from "./ports.ts"
+import { isFinal } from "./progress.ts"
 
 interface NodeNow {
   readonly isOnline: boolean
@@ -23,6 +24,8 @@ export interface EngineLook {
   whyUnable(nodeId: string, key: TaskKey | undefined): string | undefined
   /** undefined for a task that needs nothing more. */
   task(taskId: string): WaasTask | undefined
+  /** Tasks with which a node waits for words of people, newest first. */
+  awaiting(): readonly WaasTask[]
 }
 
 export const lookAt = (live: LiveTasks, relay: RelayPort, versions: (nodeId: string) => NodeVersions): EngineLook => ({
@@ -35,4 +38,8 @@ export const lookAt = (live: LiveTasks, relay: RelayPort, versions: (nodeId: str
   }),
   whyUnable: (nodeId, key) => live.health.whyUnable(nodeId, key),
   task: (taskId) => live.get(taskId),
+  awaiting: () =>
+    [...live.values()]
+      .filter((task) => !isFinal(task) && Object.keys(task.awaits ?? {}).length > 0)
+      .sort((one, other) => other.createdMs - one.createdMs),
 })
