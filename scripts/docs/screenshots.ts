@@ -1,6 +1,8 @@
 /** The pictures of docs/images: both pages in a headless Chromium, with what the tests make up for them. */
 import type { TaskDocument } from "../../src/ops/port/documents.ts"
+import { pageRig, waitingTask } from "../../test/kit/approvalsPage/rig.ts"
 import { rig, START_MS, statusOf, taskOf } from "../../test/ops/port/rig.ts"
+import { passkeyApprover } from "../../test/support/approvers.ts"
 import { type Browser, chromium, openBrowser, type Page } from "../../test/support/browser.ts"
 import { sample, TOKEN } from "../../test/waas/console/sample.ts"
 import { withPalette } from "./palette.ts"
@@ -14,7 +16,7 @@ const MOST_BYTES = 150_000
 export async function screenshots(): Promise<ReadonlyMap<string, Buffer>> {
   if (chromium === undefined) throw new Error("no chromium is installed (apt-get install chromium)")
   await using browser = await openBrowser(chromium)
-  const made = new Map([...(await ofConsole(browser)), ...(await ofNode(browser))])
+  const made = new Map([...(await ofConsole(browser)), ...(await ofNode(browser)), ...(await ofApprovals(browser))])
   for (const [name, png] of made) {
     if (png.length > MOST_BYTES) throw new Error(`${name} has ${png.length} bytes, and ${MOST_BYTES} are the most`)
   }
@@ -67,6 +69,35 @@ async function ofNode(browser: Browser): Promise<ReadonlyMap<string, Buffer>> {
     ["node.png", await taken(page, DESK)],
     ["node-phone.png", await taken(page, PHONE, true, "#h-plots")],
   ])
+}
+
+async function ofApprovals(browser: Browser): Promise<ReadonlyMap<string, Buffer>> {
+  await using it = await pageRig()
+  const { name, keys } = passkeyApprover("alice").approver
+  const ofPage = { rpId: "localhost", origin: it.origin }
+  it.approvers = [
+    {
+      name,
+      keys: keys.map((key) => (key.kind === "passkey" ? { ...key, passkey: { ...key.passkey, ...ofPage } } : key)),
+    },
+  ]
+  const made = waitingTask()
+  it.tasks = [
+    waitingTask({
+      task: { ...made.task, deadline_ms: Date.UTC(2026, 10, 22, 13) },
+      subject: { ...made.subject, task: "0b9a8c7d-6e5f-4a3b-9c2d-1e0f1a2b3c03" },
+      requestId: "5a0f8b52-0d8c-4ea8-9d27-20d1d2f0aa03",
+      words: ["transfer 12000 USDC to 0x52908400098527886E0F7030069857D2E4169EE7 on eip155:1, fee at most 0.002 ETH"],
+      awaited: "2 of treasury (bob)",
+      signed: [],
+    }),
+  ]
+  const page = await pageIn(browser)
+  const window = { width: 800, height: 640 }
+  await page.shown(window)
+  await page.goto(it.origin)
+  await page.until(`document.querySelectorAll(".words li").length === 1`)
+  return new Map([["approvals.png", await taken(page, window)]])
 }
 
 const CALLBACK = {
