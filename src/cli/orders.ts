@@ -1,17 +1,21 @@
 /** Orders of people to a node (approvals/order.ts): printed to be signed, and given to the node once they are. */
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { MAX_SIGNED_ORDER, type Order, writeOrder } from "../approvals/order.ts"
+import { MAX_SIGNED_ORDER, NAMESPACE_OF, type Order, writeOrder } from "../approvals/order.ts"
+import { armorSshsig } from "../approvals/sshsig.ts"
 import { toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { askNode } from "../ops/admin/client.ts"
 import { durationMs } from "../settings/schema.ts"
+import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
 import { showShown } from "./besideNode.ts"
-import { type CommandBase, refuse, value } from "./command.ts"
+import { type CommandBase, choice, refuse, value } from "./command.ts"
 
 export const orderOptions = {
   as: value("--as <name>", "who orders it, by the name in [[approvers]]: prints the order to sign"),
+  key: value("--key <file>", "with --as: your OpenSSH key; prints the order with its signature behind it"),
+  with: choice("--with <way>", "who opens the key (default: file, of a .pub file agent)", SIGNING_WAYS),
   signed: value("--signed <file>", "the order with its signature behind it: gives it to the node"),
   node: value("--node <id>", "the node that it is for (default: the one that runs here)"),
   validFor: value("--valid-for <duration>", "how long the order may travel (default 1h)", lasting),
@@ -19,6 +23,8 @@ export const orderOptions = {
 
 interface OrderGiven {
   readonly as?: string | undefined
+  readonly key?: string | undefined
+  readonly with?: SigningWay | undefined
   readonly node?: string | undefined
   readonly validFor?: number | undefined
 }
@@ -30,7 +36,7 @@ function lasting(text: string): number {
 const HOUR_MS = 3_600_000
 export const lastingFor = ({ validFor = HOUR_MS }: OrderGiven): number => Math.ceil((Date.now() + validFor) / 1000)
 
-/** Prints the order's bytes, and nothing else. */
+/** Prints the order's bytes and, with a key, the signature behind them; nothing else. */
 export async function writeOut(
   base: CommandBase,
   given: OrderGiven,
@@ -40,13 +46,25 @@ export async function writeOut(
   const node = given.node ?? (await nodeHere(base))
   try {
     const bytes = writeOrder({ ...order, node, approver, nonce: toHex(new Uint8Array(randomBytes(16))) })
-    const text = Buffer.from(bytes).toString("utf8")
+    const text = Buffer.from(bytes).toString("utf8") + (await signatureOf(base, given, order.kind, bytes))
     base.out.result({ order: text }, [text.slice(0, -1)])
     return EXIT.ok
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return refuse("the order", "a name of [[approvers]], a node id and a group id", `${approver}, ${node}`)
   }
+}
+
+/** Armored; empty where it is signed elsewhere. */
+async function signatureOf(
+  { env }: CommandBase,
+  { key: file, with: way }: OrderGiven,
+  kind: Order["kind"],
+  order: Uint8Array,
+): Promise<string> {
+  if (file === undefined) return ""
+  using signer = await openSigner({ file, way, agent: env["SSH_AUTH_SOCK"] })
+  return armorSshsig(await signer.sign(NAMESPACE_OF[kind], order))
 }
 
 async function nodeHere({ config }: CommandBase): Promise<string> {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { dearmorSshsig } from "../approvals/sshsig.ts"
 import { isUnfit } from "../approvals/statement.ts"
+import { type Bytes, utf8 } from "../bytes.ts"
 import { checkConfig } from "../config/load.ts"
 import { readBundleFile } from "../config/policyBundle.ts"
 import { checkStart } from "../config/startup.ts"
@@ -21,7 +22,8 @@ import { lint } from "../policy/lint.ts"
 import type { People } from "../policy/people.ts"
 import { readSource } from "../settings/file.ts"
 import { isTree, type Tree } from "../settings/tree.ts"
-import { command, flag, refuse, required, value } from "./command.ts"
+import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
+import { choice, command, flag, refuse, required, value } from "./command.ts"
 
 const READABLE = 0o644
 
@@ -52,25 +54,33 @@ export const make = command({
 export const sign = command({
   summary: "Add the signature of an owner to a policy bundle",
   details: [
-    "Without --signature it prints the document, which is what is signed, and nothing else:",
+    "With --key it signs here. With neither --key nor --signature it prints the document, which is what is signed, and nothing else:",
     "`cosigner policy bundle sign FILE --as NAME | ssh-keygen -Y sign -n cosigner-policy -f KEY > FILE.sig`",
     "Read it first, and compare it with what is in force: `cosigner policy diff`.",
   ].join("\n"),
   args: { file: required("file", "the bundle") },
   options: {
     as: value("--as <name>", "the owner, by its name in [[approvers]]"),
-    signature: value("--signature <file>", "what ssh-keygen made"),
+    key: value("--key <file>", "sign with this OpenSSH key; of a key in the ssh-agent its .pub file"),
+    with: choice("--with <way>", "who opens the key (default: file, of a .pub file agent)", SIGNING_WAYS),
+    signature: value("--signature <file>", "what ssh-keygen made elsewhere"),
   },
-  examples: [["cosigner policy bundle sign policy.bundle --as alice --signature alice.sig", "adds it"]],
-  run: async ({ args, options, out }) => {
+  examples: [
+    [
+      "cosigner policy bundle sign policy.bundle --as alice --key ~/.ssh/id_ed25519",
+      "signs with a key on this machine",
+    ],
+    ["cosigner policy bundle sign policy.bundle --as alice --signature alice.sig", "adds what was signed elsewhere"],
+  ],
+  run: async ({ args, options, out, env }) => {
     const bundle = readBundleFile(args.file)
     const owner = options.as ?? refuse("--as", "the name of an owner", "nothing")
-    if (options.signature === undefined) {
+    if (options.signature === undefined && options.key === undefined) {
       out.result({ document: bundle.document.text }, [bundle.document.text.slice(0, -1)])
       return EXIT.ok
     }
-    const blob = dearmorSshsig(readFileSync(options.signature, "utf8"))
-    if (isUnfit(blob)) throw new CosignerError("E-POL-001", { file: options.signature, problem: blob.problem })
+    const { key: file = "", with: way, signature } = options
+    const blob = signature === undefined ? await signedWith(file, way, env, bundle.document) : broughtFrom(signature)
     const added: OwnerSignature = { owner, blob }
     const others = bundle.signatures.filter((one) => !sameSignature(one, added) && one.owner !== owner)
     const signed = { ...bundle, signatures: [...others, added] }
@@ -79,8 +89,7 @@ export const sign = command({
       { owners: "" },
       peopleWith(bundle.document, owner),
     )
-    if (owners.length === 0)
-      throw new CosignerError("E-POL-001", { file: options.signature, problem: refused.join("; ") })
+    if (owners.length === 0) throw new CosignerError("E-POL-001", { file: args.file, problem: refused.join("; ") })
     replaceFile(args.file, writeBundle(signed), READABLE)
     out.result({ file: args.file, signatures: signed.signatures.map((one) => one.owner) }, [
       `Signed: ${signed.signatures.map((one) => one.owner).join(", ")}`,
@@ -121,6 +130,22 @@ export const verify = command({
     return isEnough ? EXIT.ok : EXIT.refused
   },
 })
+
+async function signedWith(
+  file: string,
+  way: SigningWay | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  { text }: BundleDocument,
+): Promise<Bytes> {
+  using signer = await openSigner({ file, way, agent: env["SSH_AUTH_SOCK"] })
+  return await signer.sign("cosigner-policy", utf8(text))
+}
+
+function broughtFrom(file: string): Bytes {
+  const blob = dearmorSshsig(readFileSync(file, "utf8"))
+  if (isUnfit(blob)) throw new CosignerError("E-POL-001", { file, problem: blob.problem })
+  return blob
+}
 
 // ---- documents -----------------------------------------------------------------------------------------------------------
 

@@ -187,7 +187,12 @@ class SettingsInForce {
       const isRipe = store.policies.ripen(Date.now(), (waiting) => documentOf(waiting).terms.leave)
       if (isRipe) opened.log.warn(`version ${store.policies.record?.active.version} of the policy is in force`)
       const waiting = store.policies.followed?.waiting?.version
-      if (isRipe || waiting !== this.#waiting) this.reload()
+      if (isRipe && store.policies.followed === undefined) {
+        this.#waiting = undefined
+        opened.log.warn(
+          "the node follows bundles no more: its policy stays until a restart with a file that states one",
+        )
+      } else if (isRipe || waiting !== this.#waiting) this.reload()
     } catch (error) {
       opened.log.error("a policy that waited could not be put in force", { ...codeField(error), why: errorText(error) })
     }

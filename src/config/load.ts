@@ -80,7 +80,7 @@ export function checkConfig(
   const host = parseDocument(source, file ?? DEFAULT_FILE, configSchema)
   const bundle = bundleOf(host)
   const followed = policy ?? bundle?.document
-  const document = followed === undefined ? host : withPolicy(host, followed)
+  const document = followed === undefined ? host : withPolicy(host, followed, Object.keys(overrides))
   const policyFiles = followed && filesIn(followed)
   const { value, tree, said } = readSettings(configSchema, document, { overrides, wins: WINS })
   const people = peopleIn(value.approvers, value.approver_groups)

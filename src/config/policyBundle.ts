@@ -33,9 +33,11 @@ export function bundleOf(host: Document): PolicyBundle | undefined {
   return typeof file === "string" ? readBundleFile(file) : undefined
 }
 
-/** Throws E-POL-002 for keys of a policy that the host's file has beside the bundle. */
-export function withPolicy(host: Document, { tree }: BundleDocument): Document {
-  const beside = POLICY_KEYS.filter((path) => valueAt(host.tree, path) !== undefined).map((path) => path.join("."))
+/** Throws E-POL-002 for keys of a policy that the host's file has beside the bundle, or that a flag says. */
+export function withPolicy(host: Document, { tree }: BundleDocument, flags: readonly string[]): Document {
+  const beside = POLICY_KEYS.filter(
+    (path) => valueAt(host.tree, path) !== undefined || flags.includes(path.join(".")),
+  ).map((path) => path.join("."))
   if (beside.length > 0) throw new CosignerError("E-POL-002", { file: host.name, keys: beside })
   const merged: Tree = { ...host.tree }
   for (const [key, inner = ""] of POLICY_KEYS) {

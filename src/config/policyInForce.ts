@@ -67,6 +67,9 @@ function takeBundle(policies: Policies, loaded: Loaded, loadWith: LoadWith, nowM
     if (isVetoed(followed, bundle))
       return `version ${version} of the policy was vetoed; version ${followed.active.version} stays`
   }
+  if (record?.hasLeft === true && record.active.digest === bundle.document.digest) {
+    throw new CosignerError("E-POL-011", { version })
+  }
   const highest = record?.highest ?? 0
   if (version <= highest) throw new CosignerError("E-POL-004", { version, highest, isOther: version === highest })
   return followed === undefined

@@ -70,4 +70,10 @@ export const policyCodes = {
     what: (d) => `this node follows a policy bundle: ${d.min} of its owners lift a freeze, and not its host`,
     next: "have owners sign what cosigner unfreeze --statement prints, then cosigner unfreeze --signed with their signatures",
   }),
+  "E-POL-011": entry<{ readonly version: number }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `with version ${d.version} this node has left bundles, and its configuration still names that one`,
+    next: "remove [policy] from the configuration and state the policy there; or name a bundle of a higher version",
+  }),
 } as const

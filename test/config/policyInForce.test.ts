@@ -167,6 +167,15 @@ test("from then on a file without it, or with parts of the policy beside it, sta
   expect(code(() => node.look())).toBe("E-POL-002")
 })
 
+test("nor does a flag say what is the policy's", () => {
+  using node = new Node()
+  node.put(FIRST)
+  for (const key of ["db.danger_allow_readable_key_file", "websocket.waas_public_key"]) {
+    const said = { [key]: { flag: "--flag", value: key.startsWith("db") ? true : KEY } }
+    expect(code(() => checkConfig(node.host, "cosigner.toml", said))).toBe("E-POL-002")
+  }
+})
+
 test("what tightens is in force at once, what loosens waits; both rules count meanwhile", () => {
   using node = new Node()
   node.put(FIRST)
@@ -295,6 +304,7 @@ test("leaving needs owners and the delay; then the file alone counts again", () 
   expect(node.look().told).toContain("bundle.leave")
   node.pass(DAY)
   expect(node.store.policies.ripen(node.atMs, () => true)).toBe(true)
+  expect(code(() => node.look())).toBe("E-POL-011")
   node.host = '[websocket]\nurl = "wss://waas.example.com/ws"\n'
   expect(node.look().loaded.bundle).toBeUndefined()
   expect(node.store.policies.followed).toBeUndefined()

@@ -1,0 +1,104 @@
+/** Policies as files, for people: made, signed, verified and compared without a node. */
+import { afterAll, expect, test } from "bun:test"
+import { generateKeyPairSync } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import { armorSshsig } from "../../src/approvals/sshsig.ts"
+import { utf8 } from "../../src/bytes.ts"
+import { sshTestKey } from "../support/approvers.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
+import { cli } from "./world.ts"
+
+const dir = temporaryFolder("policy-bundle")
+afterAll(() => dir[Symbol.dispose]())
+const KEYS = { alice: sshTestKey("ssh-ed25519"), bob: sshTestKey("ssh-ed25519") }
+const pem = dir.at("server.pem")
+writeFileSync(
+  pem,
+  generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "pem", type: "spki" }),
+)
+
+const draft = (version: number, batch: number, more = ""): string => {
+  const file = dir.at(`policy${version}.toml`)
+  const people = Object.entries(KEYS).map(([name, { line }]) => `[[approvers]]\nname = "${name}"\nkey = "${line}"\n`)
+  writeFileSync(
+    file,
+    `[bundle]\nversion = ${version}\nowners = "owners"\nmin = 2\ndelay = "24h"\n[embedded_risk_control_rules]\nenable = true
+[embedded_risk_control_rules.key_sign]\nreject_all = false\nmax_batch = ${batch}\n[[approver_groups]]\nname = "owners"\nmembers = ["alice", "bob"]
+${people.join("")}[[callback.cb_server_v2]]\nservice_address = "https://risk.example.com/v2/check"\npubkey_path = "${pem}"\n${more}`,
+  )
+  return file
+}
+const policy = async (...words: readonly string[]) => {
+  const { exit, stdout, stderr } = await cli(["policy", ...words, "--json"])
+  return {
+    exit,
+    answer: stdout === "" ? undefined : JSON.parse(stdout),
+    code: /E-[A-Z]{3}-\d{3}/.exec(stderr + stdout)?.[0],
+  }
+}
+async function signed(file: string, name: keyof typeof KEYS, namespace = "cosigner-policy") {
+  const { answer } = await policy("bundle", "sign", file, "--as", name)
+  const signature = dir.at(`${name}.sig`)
+  writeFileSync(signature, armorSshsig(KEYS[name].sign(utf8(answer.document), namespace)))
+  return policy("bundle", "sign", file, "--as", name, "--signature", signature)
+}
+
+test("from a draft to a bundle that enough owners signed, and what the next one changes", async () => {
+  const first = dir.at("first.bundle")
+  expect(await policy("bundle", "make", draft(1, 4), "--out", first)).toMatchObject({ exit: 0, answer: { version: 1 } })
+  // what it names is in it
+  expect(readFileSync(first, "utf8")).toContain("-----BEGIN PUBLIC KEY-----")
+  expect((await policy("bundle", "make", draft(1, 4), "--out", first)).exit).not.toBe(0)
+  expect((await policy("bundle", "verify", first)).exit).toBe(5)
+  expect((await signed(first, "alice", "cosigner-approval")).code).toBe("E-POL-001")
+  expect(await signed(first, "alice")).toMatchObject({ exit: 0, answer: { signatures: ["alice"] } })
+  expect(await signed(first, "alice")).toMatchObject({ answer: { signatures: ["alice"] } })
+  expect(await policy("bundle", "verify", first)).toMatchObject({ exit: 5, answer: { signed: ["alice"], needed: 2 } })
+  await signed(first, "bob")
+  expect(await policy("bundle", "verify", first)).toMatchObject({ exit: 0, answer: { enough: true } })
+
+  const next = dir.at("next.bundle")
+  await policy(
+    "bundle",
+    "make",
+    draft(
+      2,
+      40,
+      '[[callback.cb_server_v2]]\nservice_address = "https://second.example.com/v2/check"\npubkey_path = "' +
+        pem +
+        '"\n',
+    ),
+    "--out",
+    next,
+  )
+  const { answer } = await policy("diff", first, next)
+  expect(answer.loosens).toBe(true)
+  expect(
+    answer.changes.map(({ where, tendency }: { where: string; tendency: string }) => `${where} ${tendency}`),
+  ).toEqual([
+    "embedded_risk_control_rules.key_sign.max_batch loosens",
+    "callback.cb_server_v2[https://second.example.com/v2/check] tightens",
+  ])
+  expect((await policy("diff", next, next)).answer).toMatchObject({ changes: [], loosens: false })
+  expect((await cli(["policy", "diff", first, next])).stdout).toContain(
+    "LOOSENS   embedded_risk_control_rules.key_sign.max_batch: 4 -> 40",
+  )
+})
+
+test("a draft that no node could follow makes no bundle", async () => {
+  const out = dir.at("bad.bundle")
+  const text = readFileSync(draft(3, 4), "utf8")
+  for (const bad of [
+    text.replace('owners = "owners"', 'owners = "nobody"'),
+    text.replace("min = 2", "min = 3"),
+    text.replace(pem, "/nowhere.pem"),
+    text.replace("max_batch = 4", "required_node_ids = []"),
+    text.replace("max_batch = 4", "max_bach = 4"),
+    `${text}[status]\nenable = true\n`,
+  ]) {
+    writeFileSync(dir.at("bad.toml"), bad)
+    const { exit } = await policy("bundle", "make", dir.at("bad.toml"), "--out", out)
+    expect(exit).not.toBe(0)
+  }
+  expect(await Bun.file(out).exists()).toBe(false)
+})
