@@ -12,6 +12,8 @@ export interface ReportedTask {
   readonly decision: string
   readonly code: string
   readonly reason: string
+  /** Whose words the decision consumed: `name: request`, `approve` or `reject`. */
+  readonly people: readonly string[]
   /** `rule: outcome (reason)` of those that have something to say: callback servers, approvals, refusals. */
   readonly by: readonly string[]
   readonly rules: string
@@ -40,7 +42,7 @@ export interface AuditReport {
   readonly acts: readonly AuditLeaf[]
 }
 
-const OF_TASKS: readonly string[] = ["decision", "share", "end", "refusals"]
+const OF_TASKS: readonly string[] = ["approval", "decision", "share", "end", "refusals"]
 
 /** Takes leaves in their order; those outside of the time count only for the gap that leads into it. */
 export class ReportWriter {
@@ -84,15 +86,19 @@ export class ReportWriter {
   #task({ kind, facts, atMs }: AuditLeaf): void {
     const task = said(facts["task"])
     const known = this.#tasks.get(task) ?? { ...NOTHING, task, type: said(facts["type"]), atMs }
-    if (kind === "share") this.#tasks.set(task, { ...known, sharesMs: [...known.sharesMs, atMs] })
-    else if (kind === "end") this.#tasks.set(task, { ...known, end: said(facts["state"]), ...endOf(facts) })
-    else this.#tasks.set(task, { ...known, ...decisionOf(facts) })
+    if (kind === "approval") {
+      const word = `${said(facts["approver"])}: ${said(facts["decision"])}`
+      this.#tasks.set(task, { ...known, people: [...known.people, word] })
+    } else if (kind === "share") this.#tasks.set(task, { ...known, sharesMs: [...known.sharesMs, atMs] })
+    else if (kind === "end")
+      this.#tasks.set(task, { ...known, type: said(facts["type"]), end: said(facts["state"]), ...endOf(facts) })
+    else this.#tasks.set(task, { ...known, type: said(facts["type"]), ...decisionOf(facts) })
   }
 }
 
 const NOTHING: Omit<ReportedTask, "task" | "type" | "atMs"> = {
   ...{ initiator: "", words: "", intent: "", decision: "", code: "", reason: "", by: [], rules: "" },
-  ...{ sharesMs: [], end: "", signature: "" },
+  ...{ people: [], sharesMs: [], end: "", signature: "" },
 }
 
 type LeafFacts = AuditLeaf["facts"]

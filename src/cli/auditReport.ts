@@ -59,13 +59,14 @@ function linesOf({ leaves, tasks, refusals, gaps, acts }: AuditReport): readonly
 }
 
 function taskLines(task: ReportedTask): readonly string[] {
-  const { atMs, type, initiator, words, intent, decision, code, reason, by, sharesMs, end, signature } = task
+  const { atMs, type, initiator, words, intent, decision, code, reason, people, by, sharesMs, end, signature } = task
   const said = (name: string, text: string): readonly string[] => (text === "" ? [] : [`    ${name}: ${text}`])
   return [
     `${time(atMs)} ${type} ${task.task}: ${[decision, end].filter((word) => word !== "").join(", ")}`,
     ...said("Asked by, as WaaS says", initiator),
     ...said("What", words),
     ...said("Intent", intent),
+    ...said("People", people.join("; ")),
     ...said("By", by.join("; ")),
     ...said("Why not", `${code} ${reason}`.trim()),
     ...said("Shares left", sharesMs.map(time).join(", ")),

@@ -42,7 +42,9 @@ export async function changeBeside(
   if (answer !== undefined) return showShown(base, answer.shown)
   using store = openStore(db.path, password, { readOnly: false })
   requireNewest(store)
-  showShown(base, change(store))
+  const shown = change(store)
+  store.audit.record(Date.now(), { kind: "command", facts: { command: asked.command, by: "file" } })
+  showShown(base, shown)
 }
 
 /**

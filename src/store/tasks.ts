@@ -8,7 +8,7 @@ import { CosignerError } from "../errors.ts"
 import type { PartyId } from "../keys/party.ts"
 import type { Debit, Decision, SpentWord, Usage } from "../policy/decision.ts"
 import { RollingUsage } from "../policy/rollingUsage.ts"
-import { decided, ended, shareLeaves } from "../tasks/audited.ts"
+import { consumed, decided, ended, shareLeaves } from "../tasks/audited.ts"
 import {
   type Claim,
   type Finish,
@@ -126,8 +126,9 @@ export class Tasks {
       }
       this.#put(tx, { ...journal, record, debits: isApproved ? debits : [], debitedMs: nowMs })
       this.#outbox.enqueue(tx, events(verdict))
-      this.#audit.append(tx, nowMs, decided(record, this.#audit.rules))
       this.#approvals.spend(tx, taskId, words)
+      for (const word of words) this.#audit.append(tx, nowMs, consumed(taskId, word))
+      this.#audit.append(tx, nowMs, decided(record, this.#audit.rules))
       if (isApproved) {
         tx.remember(
           () => this.#usage.debit(taskId, nowMs, debits),

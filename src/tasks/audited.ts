@@ -3,6 +3,7 @@
 import { type AuditEntry, canonical } from "../audit/entry.ts"
 import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
+import type { SpentWord } from "../policy/decision.ts"
 import { statedInitiator } from "../policy/initiators.ts"
 import type { TaskOutcome } from "../wire/frames.ts"
 import { decodeRecordedTask } from "../wire/task.ts"
@@ -44,6 +45,12 @@ export function decided(record: TaskRecord, rules: string): AuditEntry {
     },
   }
 }
+
+/** A person's word that the decision behind it consumed. */
+export const consumed = (task: string, { approver, decision, nonce, signed }: SpentWord): AuditEntry => ({
+  kind: "approval",
+  facts: { task, approver, decision, nonce, signed: toHex(sha256(signed)) },
+})
 
 /** The moment after which a signature may exist. */
 export const shareLeaves = ({ taskId, attempt }: TaskRecord, digest: Bytes): AuditEntry => ({

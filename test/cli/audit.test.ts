@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { utf8 } from "../../src/bytes.ts"
 import { APPROVE, claimOf, REJECT } from "../store/fixtures.ts"
 import { Home } from "../support/nodeHome.ts"
 import { cli, type Outcome } from "./world.ts"
@@ -11,6 +12,11 @@ const on = (home: Home, ...words: readonly string[]): Promise<Outcome> =>
 const json = ({ stdout }: Outcome) => JSON.parse(stdout)
 
 const NOON = Date.UTC(2026, 11, 1, 12)
+
+const WORDS = [
+  { approver: "ann", decision: "request", nonce: "01", signed: utf8("ann's") },
+  { approver: "bob", decision: "approve", nonce: "02", signed: utf8("bob's") },
+] as const
 
 /** A day of a node: it starts, signs one task of two, stops, and starts again. */
 function lived(home: Home): void {
@@ -27,7 +33,7 @@ function lived(home: Home): void {
     store.tasks.approve(
       id,
       NOON + 1000,
-      () => ({ verdict, debits: [] }),
+      () => ({ verdict, debits: [], words: id === "task-1" ? WORDS : [] }),
       () => [],
     )
   }
@@ -45,14 +51,14 @@ test("a log goes out, and is verified by whoever has its key", async () => {
   const dir = home.file("out")
   const exported = await on(home, "audit", "export", dir)
   expect(exported).toMatchObject({ exit: 0, stderr: "" })
-  expect(exported.stdout).toContain("7 leaves")
-  expect(readFileSync(join(dir, "leaves.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(7)
+  expect(exported.stdout).toContain("9 leaves")
+  expect(readFileSync(join(dir, "leaves.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(9)
 
   const verified = await cli(["audit", "verify", dir, "--key", log])
   expect(verified).toMatchObject({ exit: 0, stderr: "" })
   expect(json(await cli(["audit", "verify", dir, "--key", log, "--json"]))).toMatchObject({
     verified: true,
-    size: 7,
+    size: 9,
     first_leaf: 0,
   })
 
@@ -66,7 +72,7 @@ test("a log goes out, and is verified by whoever has its key", async () => {
   }
   expect((await cli(["audit", "verify", dir])).exit).toBe(1)
 
-  const path = join(dir, "tile", "entries", "000.p", "7")
+  const path = join(dir, "tile", "entries", "000.p", "9")
   writeFileSync(path, readFileSync(path).fill(0, 9, 10))
   const altered = await cli(["audit", "verify", dir, "--key", log])
   expect([altered.exit, altered.stderr]).toEqual([5, expect.stringContaining(path)])
@@ -82,10 +88,10 @@ test("a part goes out, and says that it is one", async () => {
   }
   const { log } = json(await on(home, "audit", "key", "--json"))
   const exported = await on(home, "audit", "export", home.file("part"), "--since", "2026-12-01T13:30:00Z", "--json")
-  expect(json(exported)).toMatchObject({ size: 308, leaves: 52 })
+  expect(json(exported)).toMatchObject({ size: 310, leaves: 54 })
   expect((await cli(["audit", "verify", home.file("part"), "--key", log])).stderr).toContain("--partial")
   const verified = await cli(["audit", "verify", home.file("part"), "--key", log, "--partial"])
-  expect([verified.exit, verified.stdout]).toEqual([0, expect.stringContaining("256 to 307")])
+  expect([verified.exit, verified.stdout]).toEqual([0, expect.stringContaining("256 to 309")])
 })
 
 test("a proof of each leaf of a task stands alone", async () => {
@@ -94,13 +100,18 @@ test("a proof of each leaf of a task stands alone", async () => {
   const { log } = json(await on(home, "audit", "key", "--json"))
   const made = await on(home, "audit", "prove", "task-1", "--dir", home.file("proofs"))
   expect(made.exit).toBe(0)
-  expect(readdirSync(home.file("proofs")).sort()).toEqual(["task-1-1-decision.tlog-proof", "task-1-3-end.tlog-proof"])
-  const file = join(home.file("proofs"), "task-1-1-decision.tlog-proof")
+  expect(readdirSync(home.file("proofs")).sort()).toEqual([
+    "task-1-1-approval.tlog-proof",
+    "task-1-2-approval.tlog-proof",
+    "task-1-3-decision.tlog-proof",
+    "task-1-5-end.tlog-proof",
+  ])
+  const file = join(home.file("proofs"), "task-1-3-decision.tlog-proof")
   const verified = await cli(["audit", "verify", file, "--key", log, "--json"])
   expect(json(verified)).toMatchObject({
-    leaf: { seq: 1, kind: "decision", facts: { task: "task-1", words: "send 5 USDC to Ann" } },
+    leaf: { seq: 3, kind: "decision", facts: { task: "task-1", words: "send 5 USDC to Ann" } },
   })
-  writeFileSync(file, readFileSync(file, "utf8").replace("index 1", "index 2"))
+  writeFileSync(file, readFileSync(file, "utf8").replace("index 3", "index 2"))
   expect(await cli(["audit", "verify", file, "--key", log])).toMatchObject({ exit: 5 })
   const none = await on(home, "audit", "prove", "task-9")
   expect([none.exit, none.stderr]).toEqual([1, expect.stringContaining("E-AUD-006")])
@@ -112,9 +123,10 @@ test("a report says who asked for what, who decided, what was refused, and where
   const { stdout, exit } = await on(home, "audit", "report", "--from", "2026-12-01", "--to", "2026-12-02")
   expect(exit).toBe(0)
   for (const part of [
-    "Leaves: 7; tasks: 2, completed 1, rejected 1",
+    "Leaves: 9; tasks: 2, completed 1, rejected 1",
     "KeySign task-1: approve, completed",
     "What: send 5 USDC to Ann",
+    "People: ann: request; bob: approve",
     "By: callback:https://a.test: allow (approved)",
     "KeySign task-2: reject, rejected",
     "Why not: E-RSK-001 not allowed",

@@ -133,12 +133,17 @@ describe("a file of format 1", () => {
 test("a start brings it along by itself, and tells where the copy is", () => {
   using file = old()
   const notes: string[] = []
+  let seen = 0
   const named = { path: file.db, danger_allow_readable_key_file: false }
   for (const told of [1, 1]) {
     using password = secret(PASSWORD)
     using store = openAsNode(named, password, (note) => notes.push(note))
     expectOld(store)
     expect(notes).toHaveLength(told)
+    // The log for auditors begins with the first start of a release that has one.
+    expect([store.audit.size, store.audit.key() === undefined]).toEqual(seen === 0 ? [0, true] : [1, false])
+    store.audit.ensureKey()
+    if (seen++ === 0) store.nextBoot({ nowMs: 1, facts: {} })
   }
   expect(notes[0]).toMatch(/format 1 .*secrets\.db\.format1-\d+T\d+Z/)
   expect(formatOf(file.db)).toBe(3)
