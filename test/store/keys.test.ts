@@ -143,7 +143,7 @@ test("a start brings it along by itself, and tells where the copy is", () => {
     // The log for auditors begins with the first start of a release that has one.
     expect([store.audit.size, store.audit.key() === undefined]).toEqual(seen === 0 ? [0, true] : [1, false])
     store.audit.ensureKey()
-    if (seen++ === 0) store.nextBoot({ nowMs: 1, facts: {} })
+    if (seen++ === 0) store.audit.record(1, { kind: "stop", facts: {} })
   }
   expect(notes[0]).toMatch(/format 1 .*secrets\.db\.format1-\d+T\d+Z/)
   expect(formatOf(file.db)).toBe(3)
