@@ -71,8 +71,7 @@ export const start = command({
       let backups: Promise<void> | undefined
       for (;;) {
         const start = () => startWaas(config, files, log, stopping.signal)
-        // Once it has served, it comes back by itself, whatever its database does meanwhile.
-        const waas = await (backups === undefined ? start() : persistently(start, log, stopping.signal))
+        const waas = await persistently(start, log, stopping.signal)
         if (waas === undefined) break
         backups ??= scheduled(config, files, log, stopping.signal)
         log.info(`WaaS listening on ${waas.url}`, { public_key: waas.publicKey, response_key: waas.responseKey })
@@ -93,14 +92,19 @@ export const start = command({
 
 const RETRY_MS = 1_000
 
-/** Again and again while the shared database is away; undefined once the signal fires. */
+/**
+ * Again and again while the shared database is away, as after the start of a whole site; undefined once the signal fires. What is the
+ * matter is told once, and again when it is another thing.
+ */
 async function persistently<T>(start: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T | undefined> {
+  let told = ""
   while (!signal.aborted) {
     try {
       return await start()
     } catch (error) {
       if (!isCode(error, "E-WAA-070")) throw error
-      log.warn(error.message, { code: error.code, next: error.next })
+      if (told !== error.message) log.warn(error.message, { code: error.code, next: error.next })
+      told = error.message
       await sleep(RETRY_MS, signal)
     }
   }

@@ -209,7 +209,7 @@ export const waasCodes = {
   }),
   "E-WAA-075": entry<{ readonly program: string; readonly problem: string }>({
     kind: "fault",
-    exit: EXIT.secrets,
+    exit: EXIT.failure,
     what: (d) => `[waas] key_command: ${d.program}: ${d.problem}`,
     next: "run it by hand: `public-key` as its last word gives 32 bytes, `sign` 64 for any input, in hex or base64, within 5 s",
   }),

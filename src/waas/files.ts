@@ -4,10 +4,10 @@
  */
 import { Database } from "bun:sqlite"
 import { hkdfSync, randomBytes } from "node:crypto"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { copy, fromHex, toHex, utf8 } from "../bytes.ts"
 import { CosignerError, errorText } from "../errors.ts"
-import { errnoOf, readPrivate, UnusableFile, writeNew } from "../files.ts"
+import { errnoOf, isTaken, readPrivate, UnusableFile, writeNew } from "../files.ts"
 import { Secret } from "../secret.ts"
 import type { Signer } from "../wire/signed.ts"
 import { ed25519Signer } from "./apiKey.ts"
@@ -24,7 +24,7 @@ export const filesIn = (dir: string): WaasFiles => ({
   dir,
   config: join(dir, "waas.toml"),
   database: join(dir, "waas.db"),
-  key: join(dir, "waas.key"),
+  key: credentialOf("waas-key") ?? join(dir, "waas.key"),
   lock: join(dir, "waas.lock"),
 })
 
@@ -63,7 +63,7 @@ export const writeKeySeed = ({ key }: Pick<WaasFiles, "key">, seed: Uint8Array):
 export function readKeySeed({ dir, key }: Pick<WaasFiles, "dir" | "key">): Secret {
   const refuse = (problem: string, cause?: unknown) => new CosignerError("E-WAA-003", { file: key, problem }, { cause })
   try {
-    using text = readPrivate(key, 65)
+    using text = readPrivate(key, 65, { allowReadable: isCredential(key) })
     const hex = SEED_TEXT.exec(Buffer.from(text.expose()).toString("latin1"))?.[1]
     const seed = hex === undefined ? undefined : fromHex(hex)
     if (seed === undefined) throw refuse("it does not hold 64 hex digits")
@@ -74,6 +74,16 @@ export function readKeySeed({ dir, key }: Pick<WaasFiles, "dir" | "key">): Secre
     throw refuse(error.message, error)
   }
 }
+
+/** The file of a systemd credential, where the unit names it. */
+export function credentialOf(name: string): string | undefined {
+  const folder = process.env["CREDENTIALS_DIRECTORY"]
+  const file = folder === undefined ? undefined : join(folder, name)
+  return file !== undefined && isTaken(file) ? file : undefined
+}
+
+/** Whether systemd made it: its folder is the service's own, and its modes are those that systemd gives. */
+export const isCredential = (file: string): boolean => dirname(file) === process.env["CREDENTIALS_DIRECTORY"]
 
 function keysOf(seed: Secret): WaasKeys {
   const info = utf8("cosigner/waas/responses")

@@ -1,14 +1,14 @@
 /** The signing key behind a command: what it answers is checked before it is used, and it is bounded in time, output and number. */
 import { afterAll, expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
-import { writeFileSync } from "node:fs"
+import { chmodSync, writeFileSync } from "node:fs"
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { verifyEd25519 } from "../../src/crypto/ed25519.ts"
 import { rawPublicKey } from "../../src/crypto/rawKeys.ts"
 import type { Log } from "../../src/log.ts"
 import { silentLog } from "../../src/log.ts"
 import { FramesInOrder, signedOnce } from "../../src/waas/engine/framesInOrder.ts"
-import { createKeyFile, readKeyFile } from "../../src/waas/files.ts"
+import { createKeyFile, filesIn, readKeyFile } from "../../src/waas/files.ts"
 import { waasKeys } from "../../src/waas/keyCommand.ts"
 import type { ToNode } from "../../src/wire/frames.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -148,4 +148,22 @@ test("a start for several nodes is signed once", () => {
   })
   for (const attempt of [1, 1, 1]) documents.start({ task_id: "t", digest: "d", attempt })
   expect(signed).toBe(1)
+})
+
+test("a systemd credential stands above the file", () => {
+  using credentials = temporaryFolder("credentials")
+  const before = process.env["CREDENTIALS_DIRECTORY"]
+  const own = readKeyFile(files).tasks.publicKey
+  try {
+    process.env["CREDENTIALS_DIRECTORY"] = credentials.path
+    // A unit with other credentials than this one.
+    expect(readKeyFile(filesIn(folder.path)).tasks.publicKey).toEqual(own)
+    const { tasks } = createKeyFile({ ...files, key: credentials.at("waas-key") })
+    // As systemd may hand it over; the file of the folder has to be private.
+    chmodSync(credentials.at("waas-key"), 0o440)
+    expect(readKeyFile(filesIn(folder.path)).tasks.publicKey).toEqual(tasks.publicKey)
+  } finally {
+    if (before === undefined) delete process.env["CREDENTIALS_DIRECTORY"]
+    else process.env["CREDENTIALS_DIRECTORY"] = before
+  }
 })

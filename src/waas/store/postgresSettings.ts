@@ -3,7 +3,8 @@ import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError, errorText } from "../../errors.ts"
-import { isTaken, readPrivate } from "../../files.ts"
+import { readPrivate } from "../../files.ts"
+import { credentialOf, isCredential } from "../files.ts"
 
 export interface PostgresSettings {
   readonly hostname: string
@@ -98,9 +99,7 @@ const SESSION = {
 }
 
 function passwordOf({ password, passwordFile }: PostgresSettings): string {
-  const folder = process.env["CREDENTIALS_DIRECTORY"]
-  const credential = folder === undefined ? undefined : join(folder, CREDENTIAL)
-  const file = passwordFile ?? (credential !== undefined && isTaken(credential) ? credential : undefined)
+  const file = passwordFile ?? credentialOf(CREDENTIAL)
   return file === undefined ? (password ?? "") : textOf("password_file", file, MOST_PASSWORD).replace(/\r?\n$/, "")
 }
 
@@ -128,7 +127,7 @@ function certificates(key: string, file: string): string {
 
 function textOf(key: string, file: string, most: number): string {
   try {
-    using secret = readPrivate(file, most)
+    using secret = readPrivate(file, most, { allowReadable: isCredential(file) })
     return Buffer.from(secret.expose()).toString("utf8")
   } catch (error) {
     throw unusable(key, file, error)
