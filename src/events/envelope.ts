@@ -99,6 +99,7 @@ function dataOf({
   intents = NO_INTENTS,
   status,
   failedReason,
+  approvals,
   outcome,
 }: TaskChange): Readonly<Record<string, unknown>> {
   return {
@@ -110,6 +111,7 @@ function dataOf({
     extra_info: JSON.stringify(task.extra_info),
     ...intentOf(intents),
     failed_reason: failedReason,
+    ...(approvals === undefined ? {} : { approvals }),
     ...(outcome === undefined ? {} : { result: resultOf(task, outcome) }),
   }
 }

@@ -74,8 +74,8 @@ export function observedJournal(port: TaskPort, observer: JournalObserver, log: 
     },
     get: (taskId) => port.get(taskId),
     words: (taskId) => port.words(taskId),
-    waits(taskId, missing) {
-      port.waits(taskId, missing)
+    waits(taskId, missing, events) {
+      port.waits(taskId, missing, events)
       observer.changed(taskId, false)
     },
     waitsFor: (taskId) => port.waitsFor(taskId),

@@ -87,7 +87,8 @@ export class QueuedTasks implements TaskPort {
     return claim && recordOf(claim)
   }
 
-  waits(taskId: string, missing: string): void {
+  waits(taskId: string, missing: string, events: readonly OutboxEvent[]): void {
+    if (events.length > 0) this.#queue.soon(() => this.#tasks.tell(events), CLAIM_MS).catch(() => undefined)
     if (missing === "") this.#waits.delete(taskId)
     else this.#waits.set(taskId, missing)
   }

@@ -233,6 +233,10 @@ export class Tasks {
     })
   }
 
+  tell(events: readonly OutboxEvent[]): void {
+    this.#vault.transaction((tx) => this.#outbox.enqueue(tx, events))
+  }
+
   words(taskId: string): readonly SpentWord[] {
     return this.#approvals.of(taskId)
   }

@@ -1,10 +1,9 @@
 /** What is told of a task as it goes on: to event servers, and in log lines. */
 import type { Verdict } from "../policy/verdict.ts"
-import type { TaskOutcome } from "../wire/frames.ts"
 import type { Task } from "../wire/task.ts"
 import { statusOf } from "./endings.ts"
 import { type Intents, taskIntentHash, wordsOf } from "./intents.ts"
-import type { Finish, OutboxEvent, TaskPorts, TaskStatus } from "./ports.ts"
+import type { Finish, OutboxEvent, TaskChange, TaskPorts } from "./ports.ts"
 
 type EventPorts = Pick<TaskPorts, "eventsFor" | "now">
 
@@ -12,27 +11,37 @@ export const eventsOfVerdict = (
   ports: EventPorts,
   task: Task,
   intents: Intents,
-  { action, code, reason }: Verdict,
+  { action, code, reason, rules }: Verdict,
+): readonly OutboxEvent[] => {
+  const said = rules.filter(({ rule }) => rule.includes(".require.")).map((one) => one.reason)
+  const approvals = said.length === 0 ? {} : { approvals: said.join("; ") }
+  return action === "approve"
+    ? eventsAt(ports, task, intents, { status: 140, failedReason: "", ...approvals })
+    : eventsAt(ports, task, intents, { status: 160, failedReason: `${code} ${reason}`, ...approvals })
+}
+
+/** People are waited for, who have not said enough yet. */
+export const eventsOfWaiting = (
+  ports: EventPorts,
+  task: Task,
+  intents: Intents,
+  missing: string,
 ): readonly OutboxEvent[] =>
-  action === "approve"
-    ? eventsAt(ports, task, intents, 140, "")
-    : eventsAt(ports, task, intents, 160, `${code} ${reason}`)
+  eventsAt(ports, task, intents, { status: 130, failedReason: "", approvals: `waits for ${missing}` })
 
 export const eventsOfEnd = (ports: EventPorts, task: Task, intents: Intents, end: Finish): readonly OutboxEvent[] =>
   end.state === "completed"
-    ? eventsAt(ports, task, intents, 190, "", end.outcome)
-    : eventsAt(ports, task, intents, statusOf(end.state), `${end.code} ${end.reason}`)
+    ? eventsAt(ports, task, intents, { status: 190, failedReason: "", outcome: end.outcome })
+    : eventsAt(ports, task, intents, { status: statusOf(end.state), failedReason: `${end.code} ${end.reason}` })
 
 function eventsAt(
   { eventsFor, now }: EventPorts,
   task: Task,
   intents: Intents,
-  status: TaskStatus,
-  failedReason: string,
-  outcome?: TaskOutcome,
+  change: Pick<TaskChange, "status" | "failedReason" | "approvals"> & Partial<Pick<TaskChange, "outcome">>,
 ): readonly OutboxEvent[] {
   const read = intents.length === 0 ? {} : { intents }
-  return eventsFor({ task, ...read, status, failedReason, outcome, atMs: now() })
+  return eventsFor({ task, ...read, outcome: undefined, ...change, atMs: now() })
 }
 
 /** What is about to be signed, for a log line. */

@@ -8,6 +8,7 @@ import type { Awaited, Decision } from "../policy/decision.ts"
 import { awaitedWords } from "../policy/explain.ts"
 import { NOBODY, type Presented } from "../policy/people.ts"
 import type { Task } from "../wire/task.ts"
+import { eventsOfWaiting } from "./announced.ts"
 import { type Intents, NO_INTENTS } from "./intents.ts"
 import { mailbox } from "./mailbox.ts"
 import { type Refusal, refuse } from "./plan.ts"
@@ -65,12 +66,12 @@ export class Consent {
     const { journal, log } = this.#ports
     const missing = awaited.map(awaitedWords).join(", ")
     this.#awaited = awaited
-    journal.waits(this.#task.task_id, missing)
+    journal.waits(this.#task.task_id, missing, eventsOfWaiting(this.#ports, this.#task, this.#intents, missing))
     log.info("a task waits for people", { task: this.#task.task_id, missing })
     this.tell()
     await this.#news.next(stop)
     if (!stop.aborted) this.#awaited = []
-    journal.waits(this.#task.task_id, "")
+    journal.waits(this.#task.task_id, "", [])
   }
 
   /** To WaaS, which then brings what it has: at once, and again whenever it was out of touch. */

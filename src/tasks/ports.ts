@@ -151,8 +151,11 @@ export interface TaskPort {
   /** The counters as they stand, for a first look before callback servers are asked; approve() reads them again. */
   readonly usage: Usage
   get(taskId: string): TaskRecord | undefined
-  /** What a task that is not decided waits for, in words for people; empty: for nothing. In memory alone. */
-  waits(taskId: string, missing: string): void
+  /**
+   * What a task that is not decided waits for, in words for people; empty: for nothing. In memory alone, but for the events, which are
+   * written soon: should the store not take them, the task still waits, and says so again.
+   */
+  waits(taskId: string, missing: string, events: readonly OutboxEvent[]): void
   waitsFor(taskId: string): string
   /** What of people's words the verdict on a task consumed, each with its signature; none where there was nothing to consume. */
   words(taskId: string): readonly SpentWord[]
@@ -269,6 +272,8 @@ export interface TaskChange {
   readonly status: TaskStatus
   readonly failedReason: string
   readonly outcome: TaskOutcome | undefined
+  /** What people said of it, or are waited for, in words; absent where nobody is asked. */
+  readonly approvals?: string
   readonly atMs: number
 }
 

@@ -204,3 +204,13 @@ test("what was read is told once it was, and of many effects the first hundred l
   expect(Object.keys(data())).not.toContain("intent_hash")
   expect(Object.keys(data([]))).not.toContain("intent")
 })
+
+test("people who are waited for, or who agreed, stand in the event's data", () => {
+  const [event] = build({
+    ...{ task: signTask, status: 130, failedReason: "", outcome: undefined, atMs: 1_795_340_699_000 },
+    approvals: "waits for 2 more of treasury",
+  })
+  expect(event?.eventType).toBe("request.keysign.updated")
+  expect(JSON.parse(event?.body ?? "").data.approvals).toBe("waits for 2 more of treasury")
+  expect(one(signTask, 140).body.data).not.toHaveProperty("approvals")
+})

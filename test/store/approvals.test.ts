@@ -87,3 +87,17 @@ test("words go with the record of their task", () => {
   expect(store.tasks.get("t2")?.state).toBe("approved")
   store.verify()
 })
+
+test("that a task waits is in memory, and the event of it on the disk", async () => {
+  using folder = new Folder()
+  using store = folder.create()
+  store.outbox.subscribe([{ server: "s", eventTypes: ["e"] }])
+  store.tasks.claim(claimOf("t1"))
+  const event = { eventId: "e1", eventType: "e", createdMs: 1, body: "{}" }
+  store.journal.waits("t1", "2 of treasury", [event])
+  expect(store.journal.waitsFor("t1")).toBe("2 of treasury")
+  store.flush()
+  expect(store.outbox.backlog()).toEqual([{ server: "s", pending: 1, failed: 0 }])
+  store.journal.waits("t1", "", [])
+  expect(store.journal.waitsFor("t1")).toBe("")
+})

@@ -42,7 +42,11 @@ interface Node {
   people: People
 }
 
-function nodeWith(shared: Partial<Pick<World, "records" | "words" | "rows">> = {}, written: object = RULES): Node {
+function nodeWith(
+  shared: Partial<Pick<World, "records" | "words" | "rows">> = {},
+  written: object = RULES,
+  journal?: World["ports"]["limits"]["journal"],
+): Node {
   const w = world(self, { groups: [group], ...shared })
   let names = namesIn(NO_INTENT_TABLE, new Map(), PEOPLE)
   const rulesOf = (): Rules => {
@@ -56,6 +60,7 @@ function nodeWith(shared: Partial<Pick<World, "records" | "words" | "rows">> = {
   const settings = () => ({ ...intentSettingsOf(names), chainsOf: () => [] })
   const ports = {
     ...w.ports,
+    limits: { ...w.ports.limits, ...(journal && { journal }) },
     get intents() {
       return settings()
     },
@@ -117,10 +122,15 @@ describe("a task that needs two of treasury", () => {
       digest: digestOf(node.task),
       awaited: [{ kind: "request" }, { kind: "approvals", group: "treasury", min: 2, by: [] }],
     })
+    expect(node.w.ports.journal.waitsFor(node.task.task_id)).toBe(
+      "the signed word of whoever asks for it, 2 more of treasury",
+    )
+    expect(node.w.events.map(({ eventType }) => eventType)).toEqual(["110", "130"])
     const words = [saying(node, alice, "request"), saying(node, bob, "approve"), saying(node, carol, "approve")]
     await bring(node, ...words.toReversed(), ...words, ...words)
     await servers(node)
     expect(stateOf(node)).toBe("approved")
+    expect(node.w.ports.journal.waitsFor(node.task.task_id)).toBe("")
     const spent = node.w.words.get(node.task.task_id) ?? []
     expect(spent.map(({ approver, decision }: SpentWord) => `${decision} ${approver}`).toSorted()).toEqual([
       "approve bob",
@@ -260,6 +270,21 @@ describe("a task that needs two of treasury", () => {
     node.tasks.onOnline()
     expect(told()).toBe(3)
   })
+})
+
+test("a node whose journal is short of room takes up no task to wait for people, which is no refusal", async () => {
+  const limits = { refused: { burstBytes: 1, bytesPerDay: 1 }, idle: { burstBytes: 1_000_000, bytesPerDay: 1_000_000 } }
+  const node = nodeWith({}, RULES, limits)
+  for (const task_id of ["task-0", "task-1"]) {
+    const task = { ...node.task, task_id }
+    ask(node.tasks, task)
+    await turn()
+    cancel(node.tasks, task)
+    await turn()
+  }
+  expect(node.w.records.get("task-0")?.state).toBe("cancelled")
+  expect(node.w.records.has("task-1")).toBe(false)
+  expect(node.w.sent.findLast(({ kind }) => kind === "later")).toMatchObject({ taskId: "task-1", code: "E-APR-004" })
 })
 
 test("a new key waits for people too, and their words name the nodes that will hold it", async () => {

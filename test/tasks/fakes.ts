@@ -215,7 +215,10 @@ export function world(
     },
     get: (taskId) => records.get(taskId),
     words: (taskId) => words.get(taskId) ?? [],
-    waits: (taskId, missing) => void waits.set(taskId, missing),
+    waits(taskId, missing, more) {
+      waits.set(taskId, missing)
+      events.push(...more)
+    },
     waitsFor: (taskId) => waits.get(taskId) ?? "",
     list: () => [...records.values()].reverse(),
     unfinished: () => [...records.values()].filter((record) => !isFinal(record.state) || !record.delivered),
