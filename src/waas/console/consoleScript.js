@@ -99,7 +99,10 @@ function show(told, vaults, requests) {
   showVaults(vaults)
   showWebhooks(overview, nowMs)
   showStore(overview, nowMs)
-  say(byId("foot"), `As of ${clock(nowMs)}. Read-only; what nodes sign, they decide.`)
+  say(
+    byId("foot"),
+    `As of ${clock(nowMs)}. Read-only: the newest 500 requests and 200 vaults. What nodes sign, they decide.`,
+  )
 }
 
 /** @param {string} name @param {string} text */

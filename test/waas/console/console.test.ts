@@ -1,14 +1,16 @@
 /** The console in its own thread, beside a WaaS: its token, its place, and what becomes of it when something fails. */
 import { afterAll, expect, test } from "bun:test"
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import type { Log } from "../../../src/log.ts"
+import { type Log, silentLog } from "../../../src/log.ts"
 import { listenIn } from "../../../src/panel/listen.ts"
-import { parseConfig } from "../../../src/waas/config.ts"
+import { parseConfig, readConfig } from "../../../src/waas/config.ts"
 import { type ConsoleParts, startConsole } from "../../../src/waas/console/console.ts"
 import { filesIn } from "../../../src/waas/files.ts"
+import { waasInit } from "../../../src/waas/keys.ts"
+import { startWaas } from "../../../src/waas/server.ts"
 import { jsonOf } from "../../ops/port/rig.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
-import { Rig } from "../../support/waas.ts"
+import { must, Rig } from "../../support/waas.ts"
 import { ITEMS } from "./sample.ts"
 
 const folder = temporaryFolder("console")
@@ -131,6 +133,26 @@ test("a store that cannot be read is said once, and so is a thread that died", a
   } finally {
     page.stop()
   }
+})
+
+test("beside a WaaS that starts and stops: on its listener alone, and gone with it", async () => {
+  const dir = folder.at("waas")
+  const { files } = await waasInit(dir, 1)
+  writeFileSync(files.config, '[waas]\n[waas.console]\nenable = true\nlisten = "127.0.0.1:0"\n')
+  const signal = new AbortController().signal
+  const waas = must(await startWaas(readConfig(files, "127.0.0.1:0"), files, silentLog, signal))
+  const page = `http://${waas.console}`
+  try {
+    const headers = { authorization: `Bearer ${readFileSync(folder.at("waas", "console.token"), "utf8").trim()}` }
+    const { overview } = await jsonOf(await fetch(`${page}/overview`, { headers }))
+    expect(overview).toMatchObject({ url: waas.url, public_key: waas.publicKey, store: { kind: "sqlite" } })
+    expect(overview.items.map(({ state }: { state: string }) => state)).toEqual(["ok", "ok"])
+    for (const path of ["/", "/console.js", "/overview", "/requests", "/login"])
+      expect((await fetch(`${waas.url}${path}`, { headers })).status).toBe(404)
+  } finally {
+    await waas.stop()
+  }
+  await expect(fetch(page)).rejects.toThrow()
 })
 
 test("it is off unless it is asked for, and is for this machine alone", () => {
