@@ -8,9 +8,13 @@ import { signedFromJson } from "../../src/approvals/json.ts"
 import { armorSshsig } from "../../src/approvals/sshsig.ts"
 import { readStatement } from "../../src/approvals/statement.ts"
 import { toHex, utf8 } from "../../src/bytes.ts"
+import { watchDesk } from "../../src/cli/approve/watch.ts"
+import { CosignerError } from "../../src/errors.ts"
 import { rootExtendedPublicKey } from "../../src/keys/group.ts"
+import type { WaitingTask } from "../../src/kit/approving/desk.ts"
 import { openKeyFile } from "../../src/signers/keyFile.ts"
 import { encodeTask, type KeySignTask, type Task } from "../../src/wire/task.ts"
+import { waitingTask } from "../kit/approvalsPage/rig.ts"
 import { ED, P256 } from "../signers/sshKeys.ts"
 import { world } from "../tasks/fakes.ts"
 import { EXCHANGE, k1Group, transfer, withPayloads } from "../tasks/payloads.ts"
@@ -249,5 +253,75 @@ describe("client sign --as", () => {
   test("ends where no node says anything", async () => {
     await using waas = office([handed(payout, [])], undefined, signing("Approving"))
     expect((await ask(waas)).stderr).toContain("E-CLI-052")
+  })
+})
+
+describe("watching", () => {
+  const one = waitingTask()
+  const two = waitingTask({ subject: { ...one.subject, task: "task-2" } })
+  const away = new CosignerError("E-WAA-013", { url: "http://127.0.0.1", problem: "nobody" })
+
+  /** Each round of the desk, until the last one ends the watch. */
+  async function watched(rounds: readonly (readonly WaitingTask[] | CosignerError)[]) {
+    const ended = new AbortController()
+    const told: string[] = []
+    const noted: string[] = []
+    let round = 0
+    const waiting = async (): Promise<readonly WaitingTask[]> => {
+      const now = rounds[round++]
+      if (round >= rounds.length) ended.abort()
+      if (now instanceof CosignerError) throw now
+      return now ?? []
+    }
+    await watchDesk(
+      { waiting },
+      {
+        ...{ most: 10, signal: ended.signal, pollMs: 0 },
+        tell: ({ subject }) => told.push(subject.task),
+        note: (text) => noted.push(text),
+      },
+    )
+    return { told, noted }
+  }
+
+  test("tells each task once as long as it waits", async () => {
+    expect((await watched([[one], [one, two], [two], [one]])).told).toEqual(["task-1", "task-2", "task-1"])
+  })
+  test("goes on after a WaaS that was out of reach, which is said once", async () => {
+    const { told, noted } = await watched([[one], away, away, [one, two], away, []])
+    expect(told).toEqual(["task-1", "task-2"])
+    expect(noted).toHaveLength(2)
+  })
+  test("ends with an answer that is not so", async () => {
+    const lie = new CosignerError("E-CLI-032", { what: "a task of another key" })
+    await expect(watched([[one], lie, []])).rejects.toMatchObject({ code: "E-CLI-032" })
+  })
+})
+
+describe("the page is not served", () => {
+  const wrong: readonly (readonly [what: string, args: readonly string[], says: string])[] = [
+    ["to others without TLS", ["--listen", "0.0.0.0:0"], "a loopback address, or --tls-cert and --tls-key"],
+    ["at no address", ["--listen", "nowhere"], "an address and a port"],
+    ["under a name that browsers give no passkeys", ["--origin", "http://approvals.example.com"], "https://"],
+    ["under a name with a path", ["--origin", "https://approvals.example.com/page"], "https://"],
+    ["with half of a TLS key", ["--tls-cert", "cert.pem"], "given with --tls-key"],
+  ]
+  for (const [what, args, says] of wrong) {
+    test(what, async () => {
+      await using waas = office([])
+      const { exit, stderr } = await waas.run("approvals-page", ...args)
+      expect([exit, stderr]).toEqual([1, expect.stringContaining(says)])
+    })
+  }
+  test("with a TLS key that others can read, or under no name", async () => {
+    await using waas = office([])
+    const tls = ["--tls-cert", waas.file("cert", "x"), "--tls-key", waas.file("open", "x", 0o644)]
+    const origin = ["--origin", "https://approvals.example.com"]
+    expect(await waas.run("approvals-page", ...tls, ...origin)).toMatchObject({
+      exit: 3,
+      stderr: expect.stringContaining("E-CLI-051"),
+    })
+    const key = ["--tls-cert", waas.file("cert", "x"), "--tls-key", waas.file("closed", "x", 0o600)]
+    expect((await waas.run("approvals-page", ...key)).stderr).toContain("--origin")
   })
 })

@@ -3,7 +3,8 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { verify as verifyWith } from "node:crypto"
 import { chmodSync, writeFileSync } from "node:fs"
 import { p256 } from "@noble/curves/nist.js"
-import { armorSshsig } from "../../src/approvals/sshsig.ts"
+import { readSshPublicKey } from "../../src/approvals/sshKey.ts"
+import { armorSshsig, problemOfSshsig } from "../../src/approvals/sshsig.ts"
 import { type Bytes, concat, copy, equal, u8, u32be, utf8 } from "../../src/bytes.ts"
 import { ByteReader, block } from "../../src/codec.ts"
 import { publicKeyOf } from "../../src/crypto/rawKeys.ts"
@@ -12,6 +13,7 @@ import { agentSigner } from "../../src/signers/agent.ts"
 import { newKeyFile, openKeyFile, publicKeyIn } from "../../src/signers/keyFile.ts"
 import { openSigner } from "../../src/signers/open.ts"
 import { sshsigInput } from "../../src/signers/signer.ts"
+import { sshTestKey } from "../support/approvers.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { ED, ED_SIGNATURE, LOCKED, P256 } from "./sshKeys.ts"
 
@@ -146,6 +148,14 @@ function agentOf(answers: readonly Uint8Array[]) {
 const identities = (...keys: readonly Uint8Array[]): Bytes =>
   block(concat(u8(12), u32be(keys.length), ...keys.map((key) => concat(block(key), block(utf8("comment"))))))
 
+/** The signature inside an SSHSIG, as its key made it. */
+function tailOf(sshsig: Bytes): Bytes {
+  const from = new ByteReader(sshsig)
+  from.take(6 + 4)
+  for (let i = 0; i < 4; i++) from.block(0, 1000)
+  return from.block(1, 1000)
+}
+
 describe("an agent", () => {
   const key = blobOf(ED.pub)
   test("signs with a key that it holds", async () => {
@@ -156,6 +166,17 @@ describe("an agent", () => {
     const signer = await openSigner({ file: fileOf(ED.pub, 0o644), way: undefined, agent: agent.path })
     expect(equal(signer.publicKey, key)).toBe(true)
     expect(armorSshsig(await signer.sign(NAMESPACE, HELLO))).toBe(ED_SIGNATURE)
+  })
+  test("signs with a security key that it holds: flags and counter are part of the signature", async () => {
+    for (const type of ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"] as const) {
+      const device = sshTestKey(type)
+      const ssh = readSshPublicKey(device.line)
+      if ("problem" in ssh) throw new Error(ssh.problem)
+      const made = device.sign(HELLO)
+      using agent = agentOf([identities(ssh.blob), block(concat(u8(14), block(tailOf(made))))])
+      const signer = await openSigner({ file: fileOf(device.line, 0o644), way: "agent", agent: agent.path })
+      expect(problemOfSshsig(await signer.sign(NAMESPACE, HELLO), HELLO, ssh, NAMESPACE)).toBeUndefined()
+    }
   })
   const wrong: readonly (readonly [what: string, answers: readonly Uint8Array[], why: string])[] = [
     ["without the key", [identities(blobOf(P256.pub))], "holds 1 keys, and not this one"],

@@ -1,14 +1,12 @@
 /** `cosigner approve list|show`: what waits for people, each task read here. */
 import { EXIT } from "../../errors/entry.ts"
 import type { WaitingTask } from "../../kit/approving/desk.ts"
-import { sleep } from "../../sleep.ts"
 import { limitOption } from "../client/vault.ts"
 import { command, flag, required } from "../command.ts"
 import { openDesk } from "./desk.ts"
 import { deskOptions } from "./options.ts"
 import { shownJson, shownLines } from "./shown.ts"
-
-const POLL_MS = 2_000
+import { watchDesk } from "./watch.ts"
 
 export const list = command({
   summary: "List what waits for people, each task read here",
@@ -18,14 +16,6 @@ export const list = command({
     const { options, out } = base
     using opened = await openDesk(base, options)
     const { desk, people } = opened
-    const told = new Set<string>()
-    const tell = (waiting: readonly WaitingTask[]) => {
-      for (const one of waiting) {
-        if (told.has(one.subject.task)) continue
-        told.add(one.subject.task)
-        out.result(shownJson(one, people), shownLines(one, people))
-      }
-    }
     if (!options.watch) {
       const waiting = await desk.waiting(options.limit)
       const lines = waiting.flatMap((one) => shownLines(one, people))
@@ -37,10 +27,8 @@ export const list = command({
     }
     const ended = new AbortController()
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.abort())
-    while (!ended.signal.aborted) {
-      tell(await desk.waiting(options.limit))
-      await sleep(POLL_MS, ended.signal)
-    }
+    const tell = (one: WaitingTask) => out.result(shownJson(one, people), shownLines(one, people))
+    await watchDesk(desk, { most: options.limit, tell, note: out.note, signal: ended.signal })
     return EXIT.ok
   },
 })

@@ -8,6 +8,7 @@ import { readStatement } from "../../../src/approvals/statement.ts"
 import { readCoseKey } from "../../../src/approvals/webauthn.ts"
 import { copy } from "../../../src/bytes.ts"
 import { scriptOf } from "../../../src/panel/look.ts"
+import { makeCertificates } from "../../link/certificates.ts"
 import { barriersOf } from "../../support/accessible.ts"
 import { type Browser, chromium, openBrowser, type Page } from "../../support/browser.ts"
 import { typeErrors } from "../../support/pageTypes.ts"
@@ -18,6 +19,18 @@ if (isLong && chromium === undefined)
   console.log("skipped: the approvals page in a browser, because no chromium is installed (apt-get install chromium)")
 
 const source = join(import.meta.dir, "..", "..", "..", "src", "kit", "approvalsPage", "pageScript.js")
+
+test.skipIf(!isLong)("over TLS the page is its own name's, and nothing else's", async () => {
+  const certificates = makeCertificates()
+  if (certificates === undefined) return
+  const { server, ca, otherCa } = certificates
+  await using it = await pageRig(undefined, server)
+  const get = (authority: string) =>
+    fetch(`${it.origin}/tasks`, { tls: { ca: authority } }).then(({ status }) => status)
+  expect(it.origin).toStartWith("https://localhost:")
+  expect(await get(ca)).toBe(200)
+  await expect(get(otherCa)).rejects.toThrow()
+})
 
 describe.skipIf(!isLong || chromium === undefined)("in a browser", () => {
   let browser: Browser

@@ -41,9 +41,13 @@ export interface PageRig extends AsyncDisposable {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
 }
 
-export async function pageRig(origin?: string): Promise<PageRig> {
+export async function pageRig(
+  origin?: string,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<PageRig> {
   const port = await freePort()
-  const place = new URL(origin ?? `http://localhost:${port}`)
+  const scheme = tls === undefined ? "http" : "https"
+  const place = new URL(origin ?? `${scheme}://localhost:${port}`)
   const rig = { tasks: [waitingTask()] as readonly WaitingTask[], approvers: [] as readonly Approver[], stepMs: 1000 }
   let nowMs = Date.now()
   const sent: SignedStatement[] = []
@@ -65,7 +69,7 @@ export async function pageRig(origin?: string): Promise<PageRig> {
       now: () => nowMs,
       onEntry: (entry) => entries.push(entry),
     },
-    { hostname: "127.0.0.1", port, tls: undefined, origin },
+    { hostname: "127.0.0.1", port, tls, origin: tls === undefined ? origin : place.origin },
   )
   const ask = (path: string, init: RequestInit, headers: Record<string, string>) => {
     nowMs += rig.stepMs
