@@ -3,7 +3,7 @@ import { describe, isCode } from "../../errors.ts"
 import type { Desk, WaitingTask } from "../../kit/approving/desk.ts"
 import { sleep } from "../../sleep.ts"
 
-interface Watched {
+interface WatchedDesk {
   readonly most: number
   readonly tell: (task: WaitingTask) => void
   readonly note: (text: string) => void
@@ -14,7 +14,7 @@ interface Watched {
 const POLL_MS = 2_000
 
 /** Returns with the signal. What is amiss with WaaS's answers ends it. */
-export async function watchDesk(desk: Pick<Desk, "waiting">, watched: Watched): Promise<void> {
+export async function watchDesk(desk: Pick<Desk, "waiting">, watched: WatchedDesk): Promise<void> {
   const { most, tell, note, signal, pollMs = POLL_MS } = watched
   let told: ReadonlySet<string> = new Set()
   let lost = ""
