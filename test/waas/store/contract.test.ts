@@ -229,3 +229,20 @@ test("the lowest nonce that nothing holds; what failed before a block had it hol
     "t7",
   ])
 })
+
+test("how far it has come moves by one, to a higher incarnation alone, and is what was moved to after reopening too", async () => {
+  await using rig = await Rig.open()
+  const id = (byte: number) => new Uint8Array(16).fill(byte)
+  const begun = await rig.store.waasToken()
+  const next = await rig.store.raiseWaasToken({ markId: id(1) })
+  expect(next).toEqual({ incarnation: begun.incarnation, mark: begun.mark + 1, markId: id(1) })
+  const decided = await rig.store.raiseWaasToken({ markId: id(2), incarnation: 1_796_000_000_000 })
+  expect(decided).toEqual({ incarnation: 1_796_000_000_000, mark: begun.mark + 2, markId: id(2) })
+  const lower = await rig.store.raiseWaasToken({ markId: id(3), incarnation: 5 })
+  expect(lower).toEqual({ ...decided, mark: decided.mark + 1, markId: id(3) })
+  await rig.crash()
+  expect(await rig.store.waasToken()).toEqual(lower)
+  // Many at once are as many marks, each of them somebody's own.
+  const all = await Promise.all(Array.from({ length: 10 }, (_, i) => rig.store.raiseWaasToken({ markId: id(10 + i) })))
+  expect(all.map(({ mark }) => mark).sort((a, b) => a - b)).toEqual(all.map((_, i) => lower.mark + 1 + i))
+})
