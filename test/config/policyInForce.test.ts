@@ -249,6 +249,30 @@ test("owners, each once, of the version in force, over exactly this document, fo
   expect(node.store.policies.followed?.active.version).toBe(3)
 })
 
+test("an approver who is no owner counts for nothing here", () => {
+  using node = new Node()
+  const dave = sshTestKey("ssh-ed25519")
+  const more = (text: string) => `${text}\n[[approvers]]\nname = "dave"\nkey = "${dave.line}"\n`
+  node.put(signed(more(draft({ version: 3 })), ["alice", "bob"]))
+  node.look()
+  const next = more(draft({ version: 4, batch: 8 }))
+  const byDave = `signed: dave\n${armorSshsig(dave.sign(utf8(next), "cosigner-policy"))}`
+  node.put(signed(next, ["alice"]).replace("document:\n", `${byDave}document:\n`))
+  expect(code(() => node.look())).toBe("E-POL-005")
+})
+
+test("the delay is that of the version in force, whatever the next one says", () => {
+  using node = new Node()
+  node.put(FIRST)
+  node.look()
+  node.put(signed(draft({ version: 4 }).replace('"24h"', '"1m"'), ["alice", "bob"]))
+  expect(node.look().told).toContain("bundle.delay_ms")
+  node.pass(DAY - 1)
+  expect(node.ripen()).toBe(false)
+  node.pass(1)
+  expect(node.ripen()).toBe(true)
+})
+
 test("a version only rises: a lower one, the same with another document, and a replay are refused", () => {
   using node = new Node()
   node.put(FIRST)

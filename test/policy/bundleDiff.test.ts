@@ -16,7 +16,7 @@ import { SeededRandom } from "../support/seededRandom.ts"
 import { INTENT, intentRequest, section } from "./intentSamples.ts"
 import { NOW, randomRequest } from "./samples.ts"
 
-const RUNS = process.env["COSIGNER_LONG"] === "1" ? 20_000 : 300
+const RUNS = process.env["COSIGNER_LONG"] === "1" ? 20_000 : 150
 const NAMES = namesIn(Value.Decode(intentSchema, withDefaults(intentSchema, INTENT)))
 type Table = Readonly<Record<string, unknown>>
 

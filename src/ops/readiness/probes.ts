@@ -195,7 +195,10 @@ export const policyProbe = (record: () => PolicyRecord | undefined): Probe => ({
     const followed = record()
     if (followed === undefined) return ok("no bundle is followed")
     const { active, waiting } = followed
-    const reason = `version ${active.version} of a bundle, signed by ${active.owners.join(", ")}`
+    const earlier = followed.history.filter(({ version }) => version !== active.version && version !== waiting?.version)
+    const before = earlier.slice(-NAMED).map(({ version, fate }) => `${version} ${fate}`)
+    const past = before.length === 0 ? "" : `; before: ${before.join(", ")}`
+    const reason = `version ${active.version} of a bundle, signed by ${active.owners.join(", ")}${past}`
     if (waiting === undefined) return ok(reason)
     const notice = new CosignerError("E-POL-008", { version: waiting.version, atMs: waiting.end.atMs })
     return { state: "ok", reason: `${reason}; ${notice.message}`, notice }
