@@ -8,9 +8,9 @@
  * The script has the line numbers of the page, so the shell itself names the line that fails.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { dirname, join } from "node:path"
 import { binary } from "../support/binary.ts"
+import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 export interface Script {
@@ -66,17 +66,9 @@ function typed(line: string, open: string, commands: string[]): string {
 }
 
 /** Ports of loopback addresses on the page, each with a free one to use in its place. */
-async function freePorts(text: string): Promise<ReadonlyMap<string, string>> {
+function freePorts(text: string): ReadonlyMap<string, string> {
   const named = new Set([...text.matchAll(/(?:127\.0\.0\.1|localhost):(\d{4,5})/g)].map(([, port]) => port ?? ""))
-  const servers = [...named].map((port) => ({ port, server: createServer().listen(0, "127.0.0.1") }))
-  const ports = new Map<string, string>()
-  for (const { port, server } of servers) {
-    if (!server.listening) await new Promise((resolve) => server.once("listening", resolve))
-    const address = server.address()
-    ports.set(port, typeof address === "object" && address !== null ? String(address.port) : port)
-  }
-  await Promise.all(servers.map(({ server }) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  return new Map([...named].map((port) => [port, String(freePort())]))
 }
 
 /** Where the shell stops: the page, the line, and the last of what was said. */
@@ -96,7 +88,7 @@ export interface PageRun {
 export async function runPage(name: string, page: string, timeoutMs = 120_000): Promise<PageRun> {
   using folder = temporaryFolder("docs")
   const { lines } = scriptOf(page)
-  const ports = await freePorts(lines.join("\n"))
+  const ports = freePorts(lines.join("\n"))
   const body = lines
     .slice(1)
     .join("\n")
