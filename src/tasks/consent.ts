@@ -2,7 +2,7 @@
  * Whether people agree with one task: waits for their words where the rules ask for them, tells WaaS what is missing, and hears a
  * rejection for as long as nothing was signed. Which words are needed is the rules' to say, which count is words.ts's.
  */
-import { toHex } from "../bytes.ts"
+import { equal, toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { Awaited, Decision } from "../policy/decision.ts"
 import { awaitedWords } from "../policy/explain.ts"
@@ -49,7 +49,7 @@ export class Consent {
   take(signed: Uint8Array): void {
     const { log, now } = this.#ports
     const task = this.#task.task_id
-    const taken = this.#words?.take(signed, now())
+    const taken = this.#current()?.take(signed, now())
     if (taken === undefined) return
     if (typeof taken === "string") return log.debug("a word of a person does not count", { task, why: taken })
     const { approver, decision } = taken.statement
@@ -78,7 +78,7 @@ export class Consent {
   tell(): void {
     if (this.#awaited.length === 0) return
     const awaited = this.#awaited
-    const epoch = this.#words?.subject.epoch
+    const epoch = this.#current()?.subject.epoch
     this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, epoch, awaited })
   }
 
@@ -89,21 +89,30 @@ export class Consent {
   }
 
   standing() {
-    return this.#words?.standing(this.#ports.now()) ?? []
+    return this.#current()?.standing(this.#ports.now()) ?? []
   }
 
   /** The decision over what stands at this moment, with what it consumes; in the transaction that writes it. */
   decide(isSpent: (nonce: string) => boolean, evaluate: (presented: Presented) => Decision): Decision {
-    const words = this.#words?.standing(this.#ports.now(), isSpent) ?? []
+    const words = this.#current()?.standing(this.#ports.now(), isSpent) ?? []
     const decision = evaluate(presentedBy(words))
     return words.length === 0 ? decision : { ...decision, words: words.map(spentWord) }
   }
 
   /** What was consumed with the verdict, verified again, and what stands beside it. */
   presented(): Presented {
-    if (this.#words === undefined) return NOBODY
+    const words = this.#current()
+    if (words === undefined) return NOBODY
     const consumed = this.#ports.journal.words(this.#task.task_id).map(({ signed }) => signed)
-    return presentedBy([...this.#words.recall(consumed), ...this.standing()])
+    return presentedBy([...words.recall(consumed), ...this.standing()])
+  }
+
+  /** Words name the epoch of the share that signs: with another epoch of the group nothing of before counts. */
+  #current(): TaskWords | undefined {
+    const now = this.#group && this.#ports.groups.active(this.#group.groupId)
+    const isSame = now === undefined || (this.#group !== undefined && equal(now.epochId, this.#group.epochId))
+    if (!isSame) this.begin(now, this.#intents)
+    return this.#words
   }
 
   #evaluate(presented: Presented): Decision {

@@ -7,7 +7,8 @@ import fc from "fast-check"
 import { decodeSignedStatement, encodeSignedStatement } from "../../src/approvals/approver.ts"
 import { type ApprovalStatement, isUnfit, type StatementSubject } from "../../src/approvals/statement.ts"
 import { isInTime, wordOn } from "../../src/approvals/word.ts"
-import { copy, toHex } from "../../src/bytes.ts"
+import { copy, toHex, utf8 } from "../../src/bytes.ts"
+import { sha256 } from "../../src/crypto/frame.ts"
 import type { SpentWord } from "../../src/policy/decision.ts"
 import { NO_INTENT_TABLE } from "../../src/policy/intentTable.ts"
 import { namesIn } from "../../src/policy/names.ts"
@@ -238,6 +239,37 @@ describe("a task that needs two of treasury", () => {
     await bring(node, saying(node, carol, "approve"))
     expect(node.w.asked).toHaveLength(0)
     expect(awaited(node)).toMatchObject({ awaited: [{ kind: "approvals", by: ["carol"] }] })
+  })
+
+  test("needs words anew once the group has another epoch, before the approval and after it", async () => {
+    const another = { ...group, epochId: sha256(utf8("another epoch")) }
+    const renewed = (node: Node) => node.w.groups.splice(0, node.w.groups.length, another)
+    const before = await waiting()
+    await bring(before, saying(before, alice, "request"), saying(before, bob, "approve"))
+    renewed(before)
+    await bring(before, saying(before, carol, "approve"))
+    before.tasks.onOnline()
+    expect(before.w.asked).toHaveLength(0)
+    expect(awaited(before)).toMatchObject({ epoch: toHex(another.epochId) })
+    const epoch = toHex(another.epochId)
+    for (const [who, decision] of [
+      [alice, "request"],
+      [bob, "approve"],
+      [carol, "approve"],
+    ] as const) {
+      await bring(before, saying(before, who, decision, { epoch }))
+    }
+    await servers(before)
+    expect(stateOf(before)).toBe("approved")
+
+    const after = await waiting()
+    await bring(after, saying(after, alice, "request"), saying(after, bob, "approve"), saying(after, carol, "approve"))
+    await servers(after)
+    renewed(after)
+    start(after.tasks, after.task, 1)
+    await turn()
+    expect(stateOf(after)).toBe("approved")
+    expect(after.w.sent.at(-1)).toMatchObject({ kind: "report", code: "E-TSK-030" })
   })
 
   test("is cancelled by WaaS as any other", async () => {
