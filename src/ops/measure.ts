@@ -85,11 +85,15 @@ function collectLink(metrics: Metrics, view: NodeView): void {
   metrics.set("cosigner_clock_offset_seconds", {}, seconds(measured.clockOffsetMs))
 }
 
-function collectStore(metrics: Metrics, { store, backupMs, provenMs }: NodeView, nowMs: number): void {
+function collectStore(metrics: Metrics, { store, witnesses, backupMs, provenMs }: NodeView, nowMs: number): void {
   metrics.set("cosigner_store_bytes", {}, sizeOf(store.path))
   metrics.total("cosigner_store_commits_total", {}, store.generation)
   metrics.total("cosigner_store_records_opened_total", {}, store.recordsOpened)
   metrics.set("cosigner_bans", {}, store.bans.list().length)
+  const { unseen, cosignedMs } = witnesses()
+  metrics.total("cosigner_log_leaves_total", {}, store.audit.size)
+  metrics.set("cosigner_log_unseen_leaves", {}, unseen)
+  if (cosignedMs !== undefined) metrics.set("cosigner_log_cosigned_age_seconds", {}, seconds(nowMs - cosignedMs))
   const frozen = store.freezes.list()
   const wholes = frozen.filter(({ groupId }) => groupId === "").length
   metrics.set("cosigner_frozen", { scope: "node" }, wholes)

@@ -99,6 +99,12 @@ export const CATALOGUE = {
     "scope",
   ]),
   cosigner_bans: gauge("Bans of peers."),
+  cosigner_log_leaves_total: counter("Leaves of the log for auditors."),
+  cosigner_log_unseen_leaves: gauge("Leaves of the log that no witness has seen."),
+  cosigner_log_cosigned_age_seconds: gauge(
+    "Since a witness cosigned the log; absent before the first time.",
+    "seconds",
+  ),
 
   cosigner_workers: gauge("Session workers alive."),
   cosigner_worker_deaths_total: counter("Session workers that died."),
