@@ -255,6 +255,8 @@ function taskRow(task, nowMs) {
       el("span", { class: `mark ${task["state"]}` }, task["state"]),
       ...(task["attempt"] > 1 ? [el("span", { class: "quiet" }, ` attempt ${task["attempt"]}`)] : []),
       ...(task["code"] === "" ? [] : [el("p", { class: "why" }, el("code", {}, task["code"]), ` ${task["reason"]}`)]),
+      // without a code: what it waits for
+      ...(task["code"] !== "" || task["reason"] === "" ? [] : [el("p", { class: "people" }, task["reason"])]),
     ),
     el("td", {}, verdictCell(task["verdict"])),
     el("td", { class: "number" }, tookText(task, nowMs)),

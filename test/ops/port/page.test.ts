@@ -93,6 +93,14 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
     await page.until(`!document.querySelector("#tasks tbody").innerText.includes("task-intent")`)
   })
 
+  test("a task that waits for people says for whom", async () => {
+    const waits = { state: "claimed", code: "", reason: "waits for 2 of treasury (alice)", verdict: null } as const
+    it.tasks = [taskOf({ task_id: "task-people", ...waits }), ...it.tasks]
+    await page.until(`document.querySelector("#tasks .people")?.innerText === "waits for 2 of treasury (alice)"`)
+    it.tasks = it.tasks.slice(1)
+    await page.until(`document.querySelector("#tasks .people") === null`)
+  })
+
   test("details that a reader opened stay open while the page lives", async () => {
     await page.value(`(document.querySelectorAll("#tasks details")[0].open = true)`)
     it.tasks = [taskOf({ task_id: "task-3" }), ...it.tasks.slice(1)]
