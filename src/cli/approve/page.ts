@@ -67,7 +67,7 @@ export const approvalsPage = command({
       },
       { ...listen, tls, origin: options.origin },
     )
-    out.tell({ event: "listening", url: page.origin }, `The page is ${page.origin}`)
+    out.tell({ event: "listening", url: page.origin, port: page.port }, `The page is ${page.origin}`)
     await new Promise<void>((resolve) => {
       process.once("SIGINT", () => resolve())
       process.once("SIGTERM", () => resolve())

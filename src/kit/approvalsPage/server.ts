@@ -59,6 +59,8 @@ interface PageListen {
 
 interface PageServer {
   readonly origin: string
+  /** That was really taken. */
+  readonly port: number
   readonly stop: () => Promise<void>
 }
 
@@ -79,9 +81,10 @@ export function servePage(parts: PageParts, { hostname, port, tls, origin }: Pag
     idleTimeout: IDLE_SECONDS,
     development: false,
   })
-  const place = placeOf(origin ?? `http://localhost:${server.port}`)
+  const taken = server.port ?? port
+  const place = placeOf(origin ?? `${tls === undefined ? "http" : "https"}://localhost:${taken}`)
   const handle = pageHandler(parts, place)
-  return { origin: place.origin, stop: () => server.stop(true) }
+  return { origin: place.origin, port: taken, stop: () => server.stop(true) }
 }
 
 const placeOf = (origin: string): PagePlace => ({ origin, rpId: new URL(origin).hostname })

@@ -3,7 +3,6 @@ import type { Approver, SignedStatement } from "../../../src/approvals/approver.
 import { CosignerError } from "../../../src/errors.ts"
 import { servePage } from "../../../src/kit/approvalsPage/server.ts"
 import type { WaitingTask } from "../../../src/kit/approving/desk.ts"
-import { freePort } from "../../support/freePort.ts"
 import { world } from "../../tasks/fakes.ts"
 import { withPayloads } from "../../tasks/payloads.ts"
 import { self } from "../../tasks/scenario.ts"
@@ -45,9 +44,6 @@ export async function pageRig(
   origin?: string,
   tls?: { readonly cert: string; readonly key: string },
 ): Promise<PageRig> {
-  const port = await freePort()
-  const scheme = tls === undefined ? "http" : "https"
-  const place = new URL(origin ?? `${scheme}://localhost:${port}`)
   const rig = { tasks: [waitingTask()] as readonly WaitingTask[], approvers: [] as readonly Approver[], stepMs: 1000 }
   let nowMs = Date.now()
   const sent: SignedStatement[] = []
@@ -69,8 +65,10 @@ export async function pageRig(
       now: () => nowMs,
       onEntry: (entry) => entries.push(entry),
     },
-    { hostname: "127.0.0.1", port, tls, origin: tls === undefined ? origin : place.origin },
+    { hostname: "127.0.0.1", port: 0, tls, origin },
   )
+  const { port } = server
+  const place = new URL(server.origin)
   const ask = (path: string, init: RequestInit, headers: Record<string, string>) => {
     nowMs += rig.stepMs
     return fetch(`http://127.0.0.1:${port}${path}`, {
