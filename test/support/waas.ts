@@ -66,6 +66,8 @@ export class Rig implements AsyncDisposable {
   readonly nodes: readonly SimulatedNode[]
   readonly dir = temporaryFolder("waas").path
   readonly clock = new TestClock()
+  /** Commits wait for it. */
+  heldCommits: Promise<void> | undefined
   /** Set to make the next commits fail; an error of its own, or that of a full disk. */
   failCommits: boolean | Error = false
   /** Of its own database, on a shared store. */
@@ -94,9 +96,10 @@ export class Rig implements AsyncDisposable {
     const store = await this.#openStore()
     const failing: WaasStore = {
       ...store,
-      commit: (writes) => {
+      commit: async (writes) => {
+        await this.heldCommits
         if (this.failCommits === false) return store.commit(writes)
-        return Promise.reject(this.failCommits === true ? new Error("disk full") : this.failCommits)
+        throw this.failCommits === true ? new Error("disk full") : this.failCommits
       },
     }
     const announced = announcing(failing, this.clock.now, () => this.onNews())

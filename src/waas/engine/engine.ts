@@ -163,8 +163,6 @@ export class Engine {
 
   /** Begins to sign, or answers the request that came under this request_id before. Throws 30001 if that asked another thing. */
   async createSignRequest(wish: SignWish): Promise<SignRequest> {
-    const before = await earlierRequest(wish, this.#live, this.#options.store)
-    if (before !== undefined) return before
     // Signed before its turn comes: the key may be somewhere else, and nobody else is to wait for it.
     const { request, tasks } = await makeSignRequest(wish, await this.#making())
     return this.#durably(async () => {

@@ -696,3 +696,34 @@ test("a main group that never got its keys makes room for another; one that has 
   const third = await rig.group(vault)
   expect(await errorCodeOf(rig.keyGen(vault, third))).toBe(2029)
 })
+
+test("a request that came twice at once is answered to both when it is durable, and not before", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  const held = Promise.withResolvers<void>()
+  rig.heldCommits = held.promise
+  let answered = 0
+  const turns = async () => {
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const ask = (fingerprint: string) =>
+    rig.sign(made, { requestId: "same", fingerprint }).then(
+      ({ signRequestId }) => {
+        answered++
+        return signRequestId
+      },
+      (error: unknown) => {
+        answered++
+        return error
+      },
+    )
+  const asked = [ask("f")]
+  await turns()
+  asked.push(ask("f"), ask("another"))
+  await turns()
+  expect(answered).toBe(0)
+  held.resolve()
+  const [first, second, third] = await Promise.all(asked)
+  expect(second).toBe(must(first))
+  expect(third).toMatchObject({ errorCode: 30001 })
+})
