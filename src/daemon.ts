@@ -185,6 +185,7 @@ export async function startDaemon(
       waiting = keys
       audit.reloaded(next.rules, keys)
       tellRules(next.rules, log)
+      tasks.reconsider()
     },
     async stop() {
       // First, because a node that is stopping looks broken.

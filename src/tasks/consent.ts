@@ -26,6 +26,7 @@ export class Consent {
   #intents: Intents = NO_INTENTS
   #words: TaskWords | undefined
   #awaited: readonly Awaited[] = []
+  #missing = ""
 
   /** `onVeto`: a member of a group that had to approve rejects what is approved already. */
   constructor(task: Task, digest: string, ports: TaskPorts, onVeto: (reason: string) => void) {
@@ -61,22 +62,38 @@ export class Consent {
     if (vetoed !== undefined) this.#onVeto(vetoed)
   }
 
-  /** Returns once somebody said something new, or with the signal. */
+  /** Returns once somebody said something new, the rules may be others, or with the signal. Tells what is missing meanwhile. */
   async more(awaited: readonly Awaited[], stop: AbortSignal): Promise<void> {
-    const { journal, log } = this.#ports
-    const missing = awaited.map(awaitedWords).join(", ")
     this.#awaited = awaited
-    journal.waits(this.#task.task_id, missing, eventsOfWaiting(this.#ports, this.#task, this.#intents, missing))
-    log.info("a task waits for people", { task: this.#task.task_id, missing })
-    this.tell()
+    this.#say(awaited.map(awaitedWords).join(", "))
+    this.#tell()
     await this.#news.next(stop)
     if (!stop.aborted) this.#awaited = []
-    journal.waits(this.#task.task_id, "", [])
   }
 
-  /** To WaaS, which then brings what it has: at once, and again whenever it was out of touch. */
-  tell(): void {
-    if (this.#awaited.length === 0) return
+  /** Nobody waits any more, or not as before: the rules are asked again, and WaaS is told, which may have missed it. */
+  reconsider(): void {
+    if (this.#awaited.length > 0) this.#news.put(true)
+  }
+
+  /** The rules wait for nobody any more. */
+  settled(): void {
+    this.#say("")
+  }
+
+  /** In the log, at the status port and to event servers; the same is said once. */
+  #say(missing: string): void {
+    if (missing === this.#missing) return
+    this.#missing = missing
+    const { journal, log } = this.#ports
+    const task = this.#task.task_id
+    if (missing === "") return journal.waits(task, "", [])
+    log.info("a task waits for people", { task, missing })
+    journal.waits(task, missing, eventsOfWaiting(this.#ports, this.#task, this.#intents, missing))
+  }
+
+  /** To WaaS, which then brings what it has. */
+  #tell(): void {
     const awaited = this.#awaited
     const epoch = this.#current()?.subject.epoch
     this.#ports.send({ kind: "awaits", taskId: this.#task.task_id, digest: this.#digest, epoch, awaited })

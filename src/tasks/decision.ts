@@ -23,6 +23,7 @@ export async function askEverybody(
   for (;;) {
     const words = consent?.standing() ?? []
     const { verdict, awaits = [] } = risk.evaluate(task, plan.group, journal.usage, now(), intents, presentedBy(words))
+    if (awaits.length === 0) consent?.settled()
     if (verdict.action === "approve") return risk.ask(task, plan.group, stop, intents, words)
     if (consent === undefined && awaits.length > 0) return { ...verdict, ...refuse("E-APR-004", {}) }
     if (consent === undefined || awaits.length === 0 || stop.aborted) return verdict

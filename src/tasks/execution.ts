@@ -131,8 +131,8 @@ export class TaskExecution {
     this.#consent.take(signed)
   }
 
-  tellAwaited(): void {
-    this.#consent.tell()
+  reconsider(): void {
+    this.#consent.reconsider()
   }
 
   cancel(reason: string): void {

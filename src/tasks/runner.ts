@@ -33,6 +33,8 @@ export interface TaskRunner {
   resume(): void
   /** The link is up: reports that WaaS has not acknowledged are sent again. */
   onOnline(): void
+  /** The rules are others: tasks that wait for people ask them again, and tell WaaS what is missing. */
+  reconsider(): void
   /** A freeze began: what runs under it ends. */
   frozen(): void
   /** Tasks in progress. */
@@ -106,7 +108,11 @@ class Runner implements TaskRunner {
 
   onOnline(): void {
     for (const record of this.#ports.journal.unfinished()) this.#ports.send(reportOf(record))
-    for (const execution of this.#executions.values()) execution.tellAwaited()
+    this.reconsider()
+  }
+
+  reconsider(): void {
+    for (const execution of this.#executions.values()) execution.reconsider()
   }
 
   frozen(): void {
@@ -229,7 +235,7 @@ class Runner implements TaskRunner {
       return this.#refuseUnclaimed(task, digest, refuse("E-TSK-001", { taskId: task.task_id }))
     }
     send(reportOf(claim.record))
-    this.#executions.get(task.task_id)?.tellAwaited()
+    this.#executions.get(task.task_id)?.reconsider()
     if (!this.#executions.has(task.task_id) && !isFinal(claim.record.state)) this.#begin(task, claim.record, answered)
   }
 

@@ -39,8 +39,9 @@ interface Node {
   readonly w: World
   readonly tasks: TaskRunner
   readonly task: KeySignTask
-  /** Who this node knows: a reload changes it. */
+  /** Who this node knows, and what it asks: a reload changes both. */
   people: People
+  rules: object
 }
 
 function nodeWith(
@@ -50,8 +51,9 @@ function nodeWith(
 ): Node {
   const w = world(self, { groups: [group], ...shared })
   let names = namesIn(NO_INTENT_TABLE, new Map(), PEOPLE)
+  let said = written
   const rulesOf = (): Rules => {
-    const checked = checkRules(written, names)
+    const checked = checkRules(said, names)
     if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
     return checked.rules
   }
@@ -72,6 +74,13 @@ function nodeWith(
     task: keysign(w, { deadline_ms: w.ports.now() + 3_600_000 }),
     get people() {
       return names.people
+    },
+    get rules() {
+      return said
+    },
+    set rules(next: object) {
+      said = next
+      rules = rulesOf()
     },
     set people(people: People) {
       names = namesIn(NO_INTENT_TABLE, new Map(), people)
@@ -249,6 +258,7 @@ describe("a task that needs two of treasury", () => {
     renewed(before)
     await bring(before, saying(before, carol, "approve"))
     before.tasks.onOnline()
+    await turn()
     expect(before.w.asked).toHaveLength(0)
     expect(awaited(before)).toMatchObject({ epoch: toHex(another.epochId) })
     const epoch = toHex(another.epochId)
@@ -298,9 +308,34 @@ describe("a task that needs two of treasury", () => {
     const told = () => node.w.sent.filter(({ kind }) => kind === "awaits").length
     expect(told()).toBe(1)
     ask(node.tasks, node.task)
+    await turn()
     expect(told()).toBe(2)
     node.tasks.onOnline()
+    await turn()
     expect(told()).toBe(3)
+    // Of which event servers hear once.
+    expect(node.w.events.filter(({ eventType }) => eventType === "130")).toHaveLength(1)
+  })
+
+  test("takes up rules that are reloaded: people who are new to the file, and needs that are gone", async () => {
+    const node = await waiting()
+    const dora = sshApprover("dora")
+    await bring(node, saying(node, alice, "request"), saying(node, dora, "approve"), saying(node, bob, "approve"))
+    expect(awaited(node)).toMatchObject({ awaited: [{ by: ["bob"] }] })
+    node.people = {
+      approvers: new Map([...PEOPLE.approvers, ["dora", dora.approver]]),
+      groups: new Map([["treasury", ["alice", "bob", "dora"]]]),
+    }
+    node.tasks.reconsider()
+    await turn()
+    // WaaS says all again.
+    await bring(node, saying(node, dora, "approve"))
+    expect(node.w.asked).toHaveLength(1)
+    const free = await waiting()
+    free.rules = { enable: true, key_sign: { reject_all: false } }
+    free.tasks.reconsider()
+    await turn()
+    expect(free.w.asked).toHaveLength(1)
   })
 })
 
