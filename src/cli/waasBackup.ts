@@ -195,7 +195,7 @@ function nextSteps({ dir, key }: WaasFiles, hasKey: boolean, made: string | unde
 }
 
 const described = ({ public_key, created_ms, counts, token }: WaasManifest): readonly string[] => [
-  `Public key of waas.key: ${public_key}`,
+  ...(public_key === undefined ? [] : [`Public key of waas.key: ${public_key}`]),
   `Created: ${new Date(created_ms).toISOString()}, incarnation ${token.incarnation}, mark ${token.mark}`,
   `Holds: ${counts.vaults} vaults, ${counts.groups} groups, ${counts.requests} requests, ${counts.tasks} tasks`,
 ]

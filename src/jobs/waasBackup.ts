@@ -12,7 +12,7 @@ import type { SealedKind } from "../backup/format.ts"
 import { build } from "../build.ts"
 import { toHex, utf8 } from "../bytes.ts"
 import type { Kdf } from "../crypto/passwordKey.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { CosignerError, errorText, isCode } from "../errors.ts"
 import { makeFolder, NewFile, nameNew, writeNew } from "../files.ts"
 import type { Secret } from "../secret.ts"
 import { readConfig } from "../waas/config.ts"
@@ -36,8 +36,8 @@ const schema = Type.Object(
   {
     program: Type.String({ maxLength: 64 }),
     created_ms: Count,
-    /** Of the signing key, which is not in it. */
-    public_key: Hex32,
+    /** Of the key in waas.key, which is not in it; absent where the key was not at hand. */
+    public_key: Type.Optional(Hex32),
     token: Type.Object({ incarnation: Count, mark: Count }, { additionalProperties: false }),
     counts: Type.Object(
       { vaults: Count, groups: Count, requests: Count, tasks: Count },
@@ -73,7 +73,7 @@ export function backUpWaas(
 ): { readonly manifest: WaasManifest; readonly bytes: number } {
   if (existsSync(path)) throw new CosignerError("E-BAK-001", { path })
   if (existsSync(files.config)) refuseShared(readConfig(files), "waas backup")
-  const publicKey = toHex(readKeyFile(files).tasks.publicKey)
+  const publicKey = keyAtHand(files)
   if (!existsSync(files.database)) throw new CosignerError("E-WAA-002", { dir: files.dir, file: files.database })
   const unproven = unprovenOf(path)
   try {
@@ -92,7 +92,17 @@ export function backUpWaas(
 interface Sealing {
   readonly path: string
   readonly unproven: string
-  readonly publicKey: string
+  readonly publicKey: string | undefined
+}
+
+/** A key that only the service gets, as a systemd credential, is not there for a command beside it. */
+function keyAtHand(files: WaasFiles): string | undefined {
+  try {
+    return toHex(readKeyFile(files).tasks.publicKey)
+  } catch (error) {
+    if (isCode(error, "E-WAA-002")) return undefined
+    throw error
+  }
 }
 
 function sealed(files: WaasFiles, { path, unproven, publicKey }: Sealing, options: SealOptions) {
@@ -110,7 +120,7 @@ function sealed(files: WaasFiles, { path, unproven, publicKey }: Sealing, option
   const manifest: WaasManifest = {
     program: build.version,
     created_ms: options.nowMs,
-    public_key: publicKey,
+    ...(publicKey !== undefined && { public_key: publicKey }),
     token,
     counts,
     database_bytes: bytes,
@@ -216,14 +226,18 @@ export function restoreWaas(files: WaasFiles, { path, password, nowMs }: Restore
 }
 
 /** Writes waas.key of a folder that has none. Throws E-WAA-062, and -063 for the key of another WaaS. */
-export function restoreKey(files: WaasFiles, { path, password }: Omit<RestoreParts, "nowMs">, publicKey: string): void {
+export function restoreKey(
+  files: WaasFiles,
+  { path, password }: Omit<RestoreParts, "nowMs">,
+  publicKey: string | undefined,
+): void {
   if (existsSync(files.key)) throw new CosignerError("E-WAA-062", { file: files.key })
   writing(files.key, () => makeFolder(files.dir))
   const draft = { dir: files.dir, key: join(files.dir, `.${basename(files.key)}.restoring`) }
   rmSync(draft.key, { force: true })
   try {
     const { public_key } = keyUnsealed(path, password, draft)
-    if (public_key !== publicKey)
+    if (publicKey !== undefined && public_key !== publicKey)
       throw new CosignerError("E-WAA-063", { file: path, key: public_key, wanted: publicKey })
     writing(files.key, () => nameNew(draft.key, files.key))
   } finally {
@@ -231,7 +245,8 @@ export function restoreKey(files: WaasFiles, { path, password }: Omit<RestorePar
   }
 }
 
-function requireKey(files: WaasFiles, wanted: string): void {
+function requireKey(files: WaasFiles, wanted: string | undefined): void {
+  if (wanted === undefined) return
   const key = toHex(readKeyFile(files).tasks.publicKey)
   if (key !== wanted) throw new CosignerError("E-WAA-063", { file: files.key, key, wanted })
 }

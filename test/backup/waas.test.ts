@@ -96,7 +96,7 @@ test("the key travels apart, and fits its own WaaS alone", async () => {
   const [path, key] = [folder.at("b.cosigner"), folder.at("k.cosigner")]
   const { manifest } = backUpWaas(files, path, { password, nowMs, kdf: KDF, tell })
   const sealed = backUpKey(files, key, { password: other, nowMs, kdf: KDF, tell })
-  expect(sealed.public_key).toBe(manifest.public_key)
+  expect(sealed.public_key).toBe(manifest.public_key ?? "")
   expect(proveKeyBackup(key, other, nowMs)).toEqual(sealed)
   const seed = readFileSync(files.key, "utf8").trim()
   expect(readFileSync(key).toString("hex").includes(seed)).toBe(false)
@@ -108,7 +108,7 @@ test("the key travels apart, and fits its own WaaS alone", async () => {
   const to = filesIn(folder.at("restored"))
   restoreKey(to, { path: key, password: other }, manifest.public_key)
   restoreWaas(to, { path, password, nowMs })
-  expect(toHex(readKeyFile(to).tasks.publicKey)).toBe(manifest.public_key)
+  expect(toHex(readKeyFile(to).tasks.publicKey)).toBe(manifest.public_key ?? "")
   expect(codeOf(() => restoreKey(to, { path: key, password: other }, manifest.public_key))).toBe("E-WAA-062")
   const strange = filesIn(folder.at("strange"))
   expect(codeOf(() => restoreKey(strange, { path: key, password: other }, "00".repeat(32)))).toBe("E-WAA-063")
@@ -118,6 +118,22 @@ test("the key travels apart, and fits its own WaaS alone", async () => {
   await Bun.file(third.database).delete()
   expect(codeOf(() => restoreWaas(third, { path, password, nowMs }))).toBe("E-WAA-063")
   expect(existsSync(third.database)).toBe(false)
+})
+
+test("a folder whose key is not at hand is backed up without its name", async () => {
+  using folder = temporaryFolder("waas-backup")
+  using password = secret("a password for a backup")
+  const { files, store } = await aWaas(folder, 1)
+  await store.close()
+  await Bun.file(files.key).delete()
+  const path = folder.at("b.cosigner")
+  const { manifest } = backUpWaas(files, path, { password, nowMs, kdf: KDF, tell })
+  expect(manifest.public_key).toBeUndefined()
+  expect(proveWaasBackup(path, password, nowMs)).toEqual(manifest)
+  await waasInit(folder.at("other"), nowMs)
+  const other = filesIn(folder.at("other"))
+  await Bun.file(other.database).delete()
+  expect(restoreWaas(other, { path, password, nowMs }).incarnation).toBe(nowMs)
 })
 
 test("a wrong password, a cut and a changed bit anywhere are told, and nothing is left", async () => {
