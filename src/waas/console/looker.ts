@@ -56,22 +56,66 @@ const MOST_GROUPS = 50
 const MOST_WATCHED = 200
 const MOST_NAMES = 3
 
-export function createLooker(parts: LookerState): Looker {
-  const { store, engine, recent } = parts
-  const names = new Map<string, ReadonlySet<string>>()
-  const open = new Map<string, Watched>()
-  let looks = 0
-  let slow: Slow = { nodeIds: [], tokens: new Map(), endpoints: [], replicas: [] }
-  let isStale = true
-  let nodeStates: unknown
+export const createLooker = (parts: LookerState): Looker => new StoreLooker(parts)
 
-  async function documentsOf(keys: readonly string[], one: (key: string) => Promise<Listed | undefined>) {
-    const made = new Map<string, Listed | undefined>()
-    for (const key of keys) made.set(key, await one(key))
-    return made
+class StoreLooker implements Looker {
+  readonly #parts: LookerState
+  readonly #names = new Map<string, ReadonlySet<string>>()
+  readonly #open = new Map<string, Watched>()
+  #looks = 0
+  #slow: Slow = { nodeIds: [], tokens: new Map(), endpoints: [], replicas: [] }
+  #isStale = true
+  #nodeStates: unknown
+
+  constructor(parts: LookerState) {
+    this.#parts = parts
   }
 
-  async function requestOf(key: string): Promise<Listed | undefined> {
+  written(writes: readonly StoreWrite[]): void {
+    this.#parts.recent.written(writes)
+    if (writes.some(({ put }) => SLOW_RECORDS.has(put))) this.#isStale = true
+  }
+
+  async look(): Promise<readonly ToConsole[]> {
+    const { recent } = this.#parts
+    if (this.#looks === 0) await recent.look()
+    else if (this.#looks % AGAIN_LOOKS === 0) recent.again()
+    if (this.#isStale || this.#looks % SLOW_LOOKS === 0) {
+      this.#isStale = false
+      this.#slow = await slowOf(this.#parts)
+    }
+    this.#looks++
+    this.#watch()
+    const nodes = this.#nodesNow()
+    const vaults = recent.vaults.give(await documentsOf(recent.vaults.take(), (key) => this.#vaultOf(key)))
+    const requests = recent.requests.give(await documentsOf(recent.requests.take(), (key) => this.#requestOf(key)))
+    return [
+      { kind: "changed", list: "vaults", change: vaults },
+      { kind: "changed", list: "requests", change: requests },
+      { kind: "beat", overview: JSON.stringify(checked(overviewSchema, this.#overview(nodes))) },
+    ]
+  }
+
+  #overview(nodes: Overview["nodes"]): Overview {
+    const { fixed, items, storeNow, lastCommitMs, now } = this.#parts
+    const { nodeIds, endpoints, replicas } = this.#slow
+    return overviewOf({
+      fixed,
+      nodes,
+      nodesLeftOut: nodeIds.length - nodes.length,
+      endpoints,
+      replicas,
+      items: items(),
+      store: storeNow(),
+      lastCommitMs: lastCommitMs(),
+      openRequests: this.#open.size,
+      awaitingPeople: [...this.#open.values()].filter(({ awaitsPeople }) => awaitsPeople).length,
+      nowMs: now(),
+    })
+  }
+
+  async #requestOf(key: string): Promise<Listed | undefined> {
+    const { store, engine } = this.#parts
     const kinded = await kindedOf(store, key)
     if (kinded === undefined) return undefined
     const { request } = kinded
@@ -86,85 +130,53 @@ export function createLooker(parts: LookerState): Looker {
       transaction: kinded.kind === "sign" ? await store.transaction(kinded.request.signRequestId) : undefined,
       waitingFor,
     })
-    open.delete(key)
-    if (document.state === "open") open.set(key, { tasks, waitingFor, awaitsPeople: document.awaits_people })
+    this.#open.delete(key)
+    if (document.state === "open") this.#open.set(key, { tasks, waitingFor, awaitsPeople: document.awaits_people })
     const documents = kinded.kind === "sign" ? tasks.map(documentText) : []
     const told: ToldRequest = { document: checked(requestSchema, document), documents }
-    return {
-      text: JSON.stringify(told),
-      labels: labelsOf(document),
-    }
+    return { text: JSON.stringify(told), labels: labelsOf(document) }
   }
 
-  async function vaultOf(vaultId: string): Promise<Listed | undefined> {
+  async #vaultOf(vaultId: string): Promise<Listed | undefined> {
+    const { store, engine } = this.#parts
     const vault = await store.vault(vaultId)
     if (vault === undefined) return undefined
     const { items } = await store.groups({ vaultId }, { limit: MOST_GROUPS, after: undefined, before: undefined })
     for (const { nodeId, name } of items.flatMap(({ holders }) => holders)) {
-      const known = names.get(nodeId) ?? new Set()
-      if (name !== "" && known.size < MOST_NAMES) names.set(nodeId, new Set([...known, name]))
+      const known = this.#names.get(nodeId) ?? new Set()
+      if (name !== "" && known.size < MOST_NAMES) this.#names.set(nodeId, new Set([...known, name]))
     }
     return { text: JSON.stringify(checked(vaultSchema, vaultDocument(vault, items, engine.look()))), labels: {} }
   }
 
   /** Those whose tasks went on, or that wait for somebody else now. */
-  function watch(): void {
+  #watch(): void {
+    const { engine, recent } = this.#parts
     const look = engine.look()
-    for (const [key, { tasks, waitingFor }] of [...open].slice(-MOST_WATCHED)) {
+    for (const [key, { tasks, waitingFor }] of [...this.#open].slice(-MOST_WATCHED)) {
       const now = tasks.map(({ taskId }, i) => look.task(taskId) ?? tasks[i])
       const isSame = now.every((task, i) => task === tasks[i])
       if (!isSame || !isDeepStrictEqual(engine.waitingFor(tasks), waitingFor)) recent.requests.changed(key)
     }
-    for (const key of open.keys()) if (!recent.requests.has(key)) open.delete(key)
+    for (const key of this.#open.keys()) if (!recent.requests.has(key)) this.#open.delete(key)
   }
 
-  function nodesNow(): Overview["nodes"] {
-    const look = engine.look()
-    const known = slow.nodeIds.slice(0, MOST_NODES)
-    const nodes = known.map((id) => nodeDocument(id, [...(names.get(id) ?? [])], slow.tokens.get(id), look))
+  #nodesNow(): Overview["nodes"] {
+    const look = this.#parts.engine.look()
+    const { nodeIds, tokens } = this.#slow
+    const known = nodeIds.slice(0, MOST_NODES)
+    const nodes = known.map((id) => nodeDocument(id, [...(this.#names.get(id) ?? [])], tokens.get(id), look))
     const states = nodes.map(({ node_id, state, blocked }) => ({ node_id, state, blocked }))
-    if (!isDeepStrictEqual(states, nodeStates)) recent.nodesChanged()
-    nodeStates = states
+    if (!isDeepStrictEqual(states, this.#nodeStates)) this.#parts.recent.nodesChanged()
+    this.#nodeStates = states
     return nodes
   }
+}
 
-  return {
-    written(writes) {
-      recent.written(writes)
-      if (writes.some(({ put }) => SLOW_RECORDS.has(put))) isStale = true
-    },
-    async look() {
-      if (looks === 0) await recent.look()
-      else if (looks % AGAIN_LOOKS === 0) recent.again()
-      if (isStale || looks % SLOW_LOOKS === 0) {
-        isStale = false
-        slow = await slowOf(parts)
-      }
-      looks++
-      watch()
-      const nodes = nodesNow()
-      const vaults = recent.vaults.give(await documentsOf(recent.vaults.take(), vaultOf))
-      const requests = recent.requests.give(await documentsOf(recent.requests.take(), requestOf))
-      const overview = overviewOf({
-        fixed: parts.fixed,
-        nodes,
-        nodesLeftOut: slow.nodeIds.length - nodes.length,
-        endpoints: slow.endpoints,
-        replicas: slow.replicas,
-        items: parts.items(),
-        store: parts.storeNow(),
-        lastCommitMs: parts.lastCommitMs(),
-        openRequests: open.size,
-        awaitingPeople: [...open.values()].filter(({ awaitsPeople }) => awaitsPeople).length,
-        nowMs: parts.now(),
-      })
-      return [
-        { kind: "changed", list: "vaults", change: vaults },
-        { kind: "changed", list: "requests", change: requests },
-        { kind: "beat", overview: JSON.stringify(checked(overviewSchema, overview)) },
-      ]
-    },
-  }
+async function documentsOf(keys: readonly string[], one: (key: string) => Promise<Listed | undefined>) {
+  const made = new Map<string, Listed | undefined>()
+  for (const key of keys) made.set(key, await one(key))
+  return made
 }
 
 interface Watched {
