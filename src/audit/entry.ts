@@ -6,7 +6,7 @@ import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import { decodeUtf8, Malformed } from "../codec.ts"
 import { sha256 } from "../crypto/frame.ts"
 
-const AUDIT_KINDS = [
+export const AUDIT_KINDS = [
   // the node
   "start",
   "stop",

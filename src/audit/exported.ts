@@ -30,6 +30,8 @@ interface VerifyOptions {
   readonly witnesses: readonly NoteKey[]
   /** Leaves may be missing at the beginning: an export of a part, or of a log that was pruned. */
   readonly isPartial: boolean
+  /** Checkpoints of the same key from before, with where they are from: the log must begin with each. */
+  readonly earlier?: readonly { readonly path: string; readonly text: string }[]
   /** Told of every leaf, in order. */
   readonly onLeaf?: (leaf: AuditLeaf) => void
 }
@@ -65,11 +67,15 @@ export function verifyExport(reader: ExportReader, options: VerifyOptions): Veri
   }
   const first = firstLeaf(reader, size, options.isPartial)
   expectFiles(reader, size, first)
-  const walk = new Walk(reader, options, first, cosigned?.checkpoint.size)
+  const earlier = (options.earlier ?? []).map(({ path, text }) => ({ path, signed: signedIn(path, text, options.key) }))
+  const before = [...earlier, ...(cosigned === undefined ? [] : [{ path: COSIGNED, signed: cosigned }])]
+  const walk = new Walk(reader, options, first, new Set(before.map(({ signed }) => signed.checkpoint.size)))
   const frontier = walk.over(size)
   if (!equal(rootOf(frontier), root)) throw new ExportProblem(CHECKPOINT, "the tiles have another root than it says")
-  if (cosigned !== undefined && !equal(walk.rootThen ?? utf8(""), cosigned.checkpoint.root)) {
-    throw new ExportProblem(COSIGNED, "the log that the tiles have does not begin with that one")
+  for (const { path, signed } of before) {
+    if (!equal(walk.rootsThen.get(signed.checkpoint.size) ?? utf8(""), signed.checkpoint.root)) {
+      throw new ExportProblem(path, "the log that the tiles have does not begin with that one")
+    }
   }
   if (!equal(walk.digest(), reader.digest(LEAVES)))
     throw new ExportProblem(LEAVES, "its lines are not the leaves of the tiles")
@@ -79,7 +85,11 @@ export function verifyExport(reader: ExportReader, options: VerifyOptions): Veri
 
 function checkpointIn(reader: ExportReader, path: string, key: NoteKey): SignedCheckpoint {
   if (!reader.paths.includes(path)) throw new ExportProblem(path, "it is missing")
-  const signed = parseSigned(textOf(reader.read(path)) ?? "")
+  return signedIn(path, textOf(reader.read(path)) ?? "", key)
+}
+
+function signedIn(path: string, text: string, key: NoteKey): SignedCheckpoint {
+  const signed = parseSigned(text)
   if (signed === undefined) throw new ExportProblem(path, "it is no signed checkpoint")
   if (!isOfLog(signed, key)) throw new ExportProblem(path, "it is not signed by that key")
   return signed
@@ -119,18 +129,19 @@ class Walk {
   readonly #reader: ExportReader
   readonly #options: VerifyOptions
   readonly #first: number
-  readonly #then: number | undefined
+  readonly #then: ReadonlySet<number>
   readonly #lines = createHash("sha256")
   #frontier: Frontier = NO_LEAVES
-  rootThen: Bytes | undefined
+  /** By size, of the sizes that were asked for. */
+  readonly rootsThen = new Map<number, Bytes>()
   incarnation: number | undefined
 
-  constructor(reader: ExportReader, options: VerifyOptions, first: number, then: number | undefined) {
+  constructor(reader: ExportReader, options: VerifyOptions, first: number, then: ReadonlySet<number>) {
     this.#reader = reader
     this.#options = options
     this.#first = first
     this.#then = then
-    if (then === 0) this.rootThen = rootOf(NO_LEAVES)
+    if (then.has(0)) this.rootsThen.set(0, rootOf(NO_LEAVES))
   }
 
   over(size: number): Frontier {
@@ -166,7 +177,8 @@ class Walk {
       const leaf = leaves?.[at]
       if (leaf !== undefined) this.#leaf(path, start + at, leaf, hash)
       this.#frontier = grown(this.#frontier, hash)
-      if (this.#frontier.size === this.#then) this.rootThen = rootOf(this.#frontier)
+      const { size } = this.#frontier
+      if (this.#then.has(size)) this.rootsThen.set(size, rootOf(this.#frontier))
     }
   }
 

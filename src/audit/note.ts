@@ -31,7 +31,7 @@ export interface SignedNote {
 }
 
 /** Of a whole note; a checkpoint with a hundred cosignatures is smaller. */
-const MAX_NOTE = 32 * 1024
+export const MAX_NOTE = 32 * 1024
 const MAX_SIGNATURES = 100
 const NAME = /^[^\s+\p{Cc}]{1,200}$/u
 

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { type AuditLeaf, parseLeaf } from "../audit/entry.ts"
 import { textOf, type VerifiedExport } from "../audit/exported.ts"
 import { inclusionProof } from "../audit/merkle.ts"
-import { type NoteKey, noteKeyText, signedBy } from "../audit/note.ts"
+import { MAX_NOTE, type NoteKey, noteKeyText, signedBy } from "../audit/note.ts"
 import { MAX_PROOF_FILE, parseProof, proofText, provenLeaf } from "../audit/proof.ts"
 import { TILE_WIDTH } from "../audit/tiles.ts"
 import { toHex, utf8 } from "../bytes.ts"
@@ -87,17 +87,26 @@ export const verify = command({
   options: {
     key: keyOption,
     witnesses: list("--witness <keys>", "keys of witnesses that must have cosigned, between commas or repeated"),
+    earlier: list(
+      "--earlier <files>",
+      "checkpoints of before, with which the log must begin: of exports, anchors, peers",
+    ),
     partial: flag("--partial", "leaves may be missing at the beginning, as in exports with --since"),
   },
   examples: [
     ["cosigner audit verify log-2026-12 --key KEY", "the whole log"],
+    [
+      "cosigner audit verify log-2026-12 --key KEY --earlier log-2026-11/checkpoint",
+      "and that it goes on from November's",
+    ],
     ["cosigner audit verify TASK-7-share.tlog-proof --key KEY --witness W1 --witness W2", "one leaf, and who saw it"],
   ],
   run: async ({ args: { path }, options, out }) => {
     const key = options.key ?? refuse("--key", "the log's key", "")
     const witnesses = options.witnesses.map((text) => keyOf(text, "witness"))
     if (onFiles(path, () => statSync(path)).isDirectory()) {
-      const verified = verifiedExport(path, { key, witnesses, isPartial: options.partial })
+      const earlier = options.earlier.map((file) => ({ path: file, text: textIn(file, MAX_NOTE) }))
+      const verified = verifiedExport(path, { key, witnesses, earlier, isPartial: options.partial })
       out.result(jsonOf(verified), linesOfVerified(verified))
       return EXIT.ok
     }
@@ -125,12 +134,15 @@ const linesOfVerified = ({ origin, size, root, first, cosigned }: VerifiedExport
   ...cosigned.map((one) => `Cosigned: ${one.name} at ${time(one.atMs)}, ${one.size} leaves`),
 ]
 
+/** Empty for a file that is larger than any, or no text. */
+const textIn = (path: string, most: number): string =>
+  onFiles(path, () => (statSync(path).size > most ? "" : (textOf(readFileSync(path)) ?? "")))
+
 function verifiedProof(path: string, key: NoteKey, witnesses: readonly NoteKey[]) {
   const not = (problem: string): never => {
     throw new CosignerError("E-AUD-005", { path, problem })
   }
-  const bytes = onFiles(path, () => (statSync(path).size > MAX_PROOF_FILE ? utf8("") : readFileSync(path)))
-  const proof = parseProof(textOf(bytes) ?? "") ?? not("it is no proof, and no folder of an export")
+  const proof = parseProof(textIn(path, MAX_PROOF_FILE)) ?? not("it is no proof, and no folder of an export")
   const leaf = provenLeaf(proof, key)
   if (typeof leaf === "string") return not(leaf)
   const { signed } = proof

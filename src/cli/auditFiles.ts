@@ -35,7 +35,11 @@ export function verifiedExport(path: string, options: Parameters<typeof verifyEx
     return onFiles(path, () => verifyExport(exportReader(path), options))
   } catch (error) {
     if (!(error instanceof ExportProblem)) throw error
-    throw new CosignerError("E-AUD-005", { path: join(path, error.path), problem: error.message })
+    const isOfExport = options.earlier?.every((one) => one.path !== error.path) ?? true
+    throw new CosignerError("E-AUD-005", {
+      path: isOfExport ? join(path, error.path) : error.path,
+      problem: error.message,
+    })
   }
 }
 

@@ -1,7 +1,9 @@
 /** Leaves: one form, bounded, and what is read is exactly what is written. */
 import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import fc from "fast-check"
-import { type AuditEntry, leafBytes, MAX_LEAF, parseLeaf } from "../../src/audit/entry.ts"
+import { AUDIT_KINDS, type AuditEntry, leafBytes, MAX_LEAF, parseLeaf } from "../../src/audit/entry.ts"
 import { utf8 } from "../../src/bytes.ts"
 import { Malformed } from "../../src/codec.ts"
 
@@ -47,4 +49,14 @@ test("nothing else is read", () => {
   ]) {
     expect(() => parseLeaf(utf8(bad))).toThrow(Malformed)
   }
+})
+
+test("every kind is in the specification, and no other", () => {
+  const spec = readFileSync(join(import.meta.dir, "../../docs/spec/audit.md"), "utf8")
+  const [, table = ""] = spec.split("| kind | when | facts |")
+  const [rows = ""] = table.split("\n\n")
+  const named = rows
+    .split("\n")
+    .flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`(\w+)`/g)].map(([, kind]) => kind))
+  expect([...named].sort()).toEqual([...AUDIT_KINDS].sort())
 })

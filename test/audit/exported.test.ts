@@ -65,6 +65,19 @@ test("a part verifies as a part, and says from where", () => {
   expect(problemOf(hole, { ...OPTIONS, isPartial: true })).not.toBe("")
 })
 
+test("a log begins with every checkpoint of before, or does not verify", () => {
+  const all = leaves(700)
+  const earlier = (size: number, text = checkpointOf(all.slice(0, size))) => [{ path: `at ${size}`, text }]
+  const problem = (options: { readonly earlier: ReturnType<typeof earlier> }) =>
+    problemOf(filesOf(all), { ...OPTIONS, witnesses: [], ...options })
+  for (const size of [0, 1, 256, 699, 700]) expect(problem({ earlier: earlier(size) })).toBe("")
+  const forked = checkpointOf(all.slice(0, 300).with(3, leafNo(3, "forked")))
+  expect(problem({ earlier: earlier(300, forked) })).toContain("at 300: the log")
+  expect(problem({ earlier: earlier(701, checkpointOf(leaves(701))) })).toContain("does not begin")
+  expect(problem({ earlier: earlier(9, checkpointOf(all.slice(0, 9), { by: OTHER_LOG })) })).toContain("not signed")
+  expect(problem({ earlier: earlier(9, "x") })).toContain("no signed checkpoint")
+})
+
 // ---- changes -------------------------------------------------------------------------------------------------------
 
 const SIZE = 530

@@ -62,6 +62,12 @@ test("a log goes out, and is verified by whoever has its key", async () => {
     first_leaf: 0,
   })
 
+  const earlier = ["--earlier", join(dir, "checkpoint")]
+  expect((await cli(["audit", "verify", dir, "--key", log, ...earlier])).exit).toBe(0)
+  writeFileSync(home.file("other"), readFileSync(join(dir, "checkpoint"), "utf8").replace("\n9\n", "\n8\n"))
+  const forged = await cli(["audit", "verify", dir, "--key", log, "--earlier", home.file("other")])
+  expect([forged.exit, forged.stderr]).toEqual([5, expect.stringContaining(`${home.file("other")} does not verify`)])
+
   // Not cosigned, by that witness at least; a witness's key is no log's; a damaged key is none.
   expect(await cli(["audit", "verify", dir, "--key", log, "--witness", witness])).toMatchObject({
     exit: 5,
