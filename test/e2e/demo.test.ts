@@ -139,6 +139,14 @@ test("the demo signs on both curves with every pair of nodes, and libsecp256k1 a
   const made = steps.map((step) => step["step"])
   expect(made).toEqual(expect.arrayContaining(["backup", "wipe", "restore", "refresh", "export"]))
   expect(steps.find((step) => step["step"] === "reconstruct")).toMatchObject({ matches: true })
+  // two people approved a payout that a third had asked for, each with what their own program read
+  const words = steps.filter((step) => step["step"] === "word")
+  expect(words.map(({ decision, approver }) => `${decision} ${approver}`)).toEqual([
+    "request ops",
+    "approve ada",
+    "approve bob",
+  ])
+  for (const { text } of words) expect(JSON.stringify(text)).toContain("transfer 5 000 TOK to 0x")
   const logs = steps.filter((step) => step["step"] === "audit")
   expect(logs.map(({ leaves }) => Number(leaves) > 10)).toEqual([true, true, true])
 
