@@ -4,7 +4,9 @@ import { generateKeyPairSync } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { armorSshsig } from "../../src/approvals/sshsig.ts"
 import { utf8 } from "../../src/bytes.ts"
+import { rsaKey } from "../ops/admin/rig.ts"
 import { sshTestKey } from "../support/approvers.ts"
+import { Home, ID } from "../support/nodeHome.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { cli } from "./world.ts"
 
@@ -101,4 +103,21 @@ test("a draft that no node could follow makes no bundle", async () => {
     expect(exit).not.toBe(0)
   }
   expect(await Bun.file(out).exists()).toBe(false)
+})
+
+test("on a node it is said which tasks of the journal would have ended otherwise", async () => {
+  using home = new Home()
+  home.create(1, rsaKey).close()
+  const node = ["--db", home.db, "--key-file", home.keyFile]
+  expect((await cli(["share-sign", "--group-id", ID(0), "--message", "hello", ...node])).exit).toBe(0)
+  const section = (shut: boolean) => `[embedded_risk_control_rules.key_share_sign]\nreject_all = ${shut}\n`
+  const [open, shut] = [dir.at("open.bundle"), dir.at("shut.bundle")]
+  await policy("bundle", "make", draft(4, 4, section(false)), "--out", open)
+  await policy("bundle", "make", draft(5, 4, section(true)), "--out", shut)
+  const { answer } = await policy("diff", open, shut, "--since", "30d", ...node)
+  expect(answer).toMatchObject({
+    loosens: false,
+    tasks: [{ was: "approve", is: expect.stringContaining("E-RSK-003") }],
+  })
+  expect((await policy("diff", open, open, "--since", "30d", ...node)).answer).toMatchObject({ tasks: [] })
 })
