@@ -20,6 +20,13 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step()
 })
 
+/** Goes once its stores are closed. */
+function aFolder(): string {
+  const folder = temporaryFolder("followed")
+  cleanUp.push(() => folder[Symbol.dispose]())
+  return folder.path
+}
+
 function aStore(file: string): WaasStore {
   const store = createSqliteStore(file, { orgId: newUuid(), bizOrgId: 1, createdMs: 1 })
   cleanUp.push(() => store.close())
@@ -74,7 +81,7 @@ function aNode(to: Waas, identity: Identity, followed: FollowedMemory, more: Par
 }
 
 test("the copy that a node has not followed is refused, learns why, and serves nobody any more", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const [identity, one, other] = [newIdentity(), newIdentity(), newIdentity()]
   const store = aStore(join(folder, "waas.db"))
   const first = await serve(store, identity)
@@ -112,7 +119,7 @@ test("the copy that a node has not followed is refused, learns why, and serves n
 })
 
 test("a token of another key, or none at all, is nothing to follow and fences nobody off", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const [identity, one] = [newIdentity(), newIdentity()]
   const { waas, keeper } = await serve(aStore(join(folder, "waas.db")), identity)
   const foreign = memory()
@@ -133,7 +140,7 @@ test("a token of another key, or none at all, is nothing to follow and fences no
 })
 
 test("what WaaS cannot write is told to the nodes, and that it can again", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const store = aStore(join(folder, "waas.db"))
   let isFull = false
   const failing = {
@@ -156,7 +163,7 @@ test("what WaaS cannot write is told to the nodes, and that it can again", async
 })
 
 test("a node whose store takes no token follows nobody", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const { waas } = await serve(aStore(join(folder, "waas.db")), newIdentity())
   const full: FollowedMemory = {
     latest: () => undefined,
@@ -184,7 +191,7 @@ test("once another key is trusted, the connection to the WaaS of the old one end
 })
 
 test("a token that another key signed is believed in no place", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const [identity, stranger] = [newIdentity(), newIdentity()]
   const forged = signToken(stranger, { incarnation: 9, mark: 9, markId: new Uint8Array(16).fill(9) })
   const waas = startWaas({
@@ -204,7 +211,7 @@ test("a token that another key signed is believed in no place", async () => {
 })
 
 test("a replica that is a moment behind its own store is not taken for an older copy", async () => {
-  const folder = temporaryFolder("followed").path
+  const folder = aFolder()
   const store = aStore(join(folder, "waas.db"))
   const { keeper, waas } = await serve(store, newIdentity())
   const stale = await keeper.token()
