@@ -5,7 +5,8 @@
 import { EXIT } from "../errors/entry.ts"
 import { command, type Option, refuse, required } from "./command.ts"
 import { globalOptions } from "./globals.ts"
-import { type Row, table } from "./table.ts"
+import type { Row } from "./row.ts"
+import { table } from "./table.ts"
 
 export const SHELLS = ["bash", "zsh", "fish"] as const
 

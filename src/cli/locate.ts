@@ -3,7 +3,8 @@
  * shape is not known yet: a word after an unknown flag is taken as its value only if it names no command.
  */
 import { globalOptions } from "./globals.ts"
-import { type Row, table } from "./table.ts"
+import type { Row } from "./row.ts"
+import { table } from "./table.ts"
 
 interface Located {
   /** The deepest row that argv names; undefined if it names none. */

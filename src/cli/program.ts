@@ -7,7 +7,7 @@ import { CosignerError } from "../errors.ts"
 import type { WriteText } from "../output.ts"
 import type { Command, CommandOptions, GivenTexts, Option } from "./command.ts"
 import { globalOptions } from "./globals.ts"
-import type { Row } from "./table.ts"
+import type { Row } from "./row.ts"
 
 interface Chosen {
   readonly row: Row

@@ -12,7 +12,8 @@ import { readGlobals } from "./globals.ts"
 import { locate } from "./locate.ts"
 import { passwords } from "./password.ts"
 import { program, usageError } from "./program.ts"
-import { type Row, table } from "./table.ts"
+import type { Row } from "./row.ts"
+import { table } from "./table.ts"
 
 interface World {
   readonly env: Readonly<Record<string, string | undefined>>

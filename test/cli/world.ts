@@ -1,6 +1,7 @@
 /** A command line run in this process: what it printed, and its exit code. */
+
+import type { Row } from "../../src/cli/row.ts"
 import { run } from "../../src/cli/run.ts"
-import type { Row } from "../../src/cli/table.ts"
 
 export interface Outcome {
   readonly exit: number
