@@ -100,7 +100,7 @@ export const waasTable: readonly Row[] = [
   { path: ["client", "project"], summary: "Projects: each fixes threshold and nodes of its vaults' groups" },
   {
     path: ["client", "project", "create"],
-    summary: "Make a project",
+    summary: "Make a project: main groups of its vaults have so many nodes and this threshold",
     load: async () => (await import("./client/project.ts")).create,
   },
   {
@@ -225,7 +225,7 @@ export const waasTable: readonly Row[] = [
   { path: ["client", "request"], summary: "Requests that were made" },
   {
     path: ["client", "request", "list"],
-    summary: "List the signing requests of a vault",
+    summary: "List the signing requests of a vault; their signatures are verified again",
     load: async () => (await import("./client/request.ts")).list,
   },
   {
