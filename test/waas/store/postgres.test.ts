@@ -49,7 +49,8 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     started ??= startPostgres(["fsync=off", "max_connections=300"])
     return started
   }
-  afterAll(() => started?.[Symbol.dispose]())
+  // Some gigabytes of files.
+  afterAll(() => started?.[Symbol.dispose](), 300_000)
   const opened = async (change: Partial<PostgresSettings> = {}) =>
     openPostgres({ ...postgresSettings(await server().database()), ...change }, organisation)
   const serving = async (db: Postgres, name = "a") =>

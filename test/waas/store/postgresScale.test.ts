@@ -30,7 +30,8 @@ const pages = [first, { ...first, after: 500 }, { ...first, before: 500 }, { ...
 
 describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
   let started: TestPostgres | undefined
-  afterAll(() => started?.[Symbol.dispose]())
+  // Some gigabytes of files.
+  afterAll(() => started?.[Symbol.dispose](), 300_000)
 
   test("100 000 vaults and a million ended tasks", async () => {
     started = startPostgres(["fsync=off", "max_wal_size=4GB"])
