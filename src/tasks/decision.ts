@@ -1,9 +1,11 @@
 /** The two mechanisms of risk control together: the embedded rules first, then every callback server, and both must approve. */
-import type { Decision } from "../policy/decision.ts"
+import type { Problem as IntentProblem } from "../intent/reading.ts"
+import type { Decision, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import type { Consent } from "./consent.ts"
-import type { Intents } from "./intents.ts"
+import { holdDecision } from "./hold.ts"
+import { type Intents, isUnread, unreadDecision, withIntents } from "./intents.ts"
 import { type LonePlan, type Plan, refuse } from "./plan.ts"
 import type { TaskPorts } from "./ports.ts"
 import { presentedBy } from "./words.ts"
@@ -31,8 +33,33 @@ export async function askEverybody(
   }
 }
 
+interface AskedTask {
+  readonly task: Task
+  readonly plan: Plan | LonePlan
+  readonly read: Intents | IntentProblem
+  /** What everybody said. */
+  readonly asked: Verdict
+  readonly consent: Consent
+}
+
+/** What is recorded: the rules once more, since callback servers and people may have taken minutes. Throws E-TSK-045. */
+export function decideAnew(
+  { task, plan, read, asked, consent }: AskedTask,
+  ports: TaskPorts,
+  usage: Usage,
+  isSpent: (nonce: string) => boolean,
+): Decision {
+  if (isUnread(read)) return unreadDecision(read)
+  const held = holdDecision(task, ports)
+  if (held !== undefined) return held
+  const decision = consent.decide(isSpent, (presented) =>
+    ports.risk.evaluate(task, plan.group, usage, ports.now(), read, presented),
+  )
+  return withIntents(both(decision, asked), read)
+}
+
 /** Approves only what both mechanisms approve; every rule's outcome is kept. */
-export function both(embedded: Decision, callbacks: Verdict): Decision {
+function both(embedded: Decision, callbacks: Verdict): Decision {
   if (embedded.verdict.action !== "approve") return embedded
   const rules = callbacks === embedded.verdict ? callbacks.rules : [...embedded.verdict.rules, ...callbacks.rules]
   return { ...embedded, verdict: { ...callbacks, rules } }

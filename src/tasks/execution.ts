@@ -16,15 +16,16 @@ import { eventsOfEnd, eventsOfVerdict, shownIntents } from "./announced.ts"
 import { type Attempt, beginAttempt, type EndedAttempt } from "./attempt.ts"
 import type { CheckLocks } from "./checks.ts"
 import { Consent } from "./consent.ts"
-import { askEverybody, both } from "./decision.ts"
+import { askEverybody, decideAnew } from "./decision.ts"
 import { EarlyEnvelopes } from "./early.ts"
 import { isStoreFault, late, resumed, tellEnd, tellLater, unlessSigned, whyNot } from "./endings.ts"
 import { holdDecision, releaseRefusal } from "./hold.ts"
-import { type Intents, isAsApproved, isUnread, NO_INTENTS, unreadDecision, withIntents } from "./intents.ts"
+import { type Intents, isAsApproved, isUnread, NO_INTENTS, unreadDecision } from "./intents.ts"
 import { certified, intentsFor, madeOutcome, planOf } from "./kinds.ts"
 import { type CommandMailbox, mailbox } from "./mailbox.ts"
 import { type AttemptStart, isRefusal, type LonePlan, type Plan, type Refusal, refuse } from "./plan.ts"
 import { type Alarm, type Finish, isFinal, type TaskPorts, type TaskRecord } from "./ports.ts"
+import { Postponement } from "./postponement.ts"
 import { attemptEnded, reportOf } from "./report.ts"
 import { SessionInbox } from "./senderQuota.ts"
 import { fired, onFired } from "./signals.ts"
@@ -62,6 +63,7 @@ export class TaskExecution {
   readonly #stop: AbortSignal
   readonly #early = new EarlyEnvelopes()
   readonly #consent: Consent
+  readonly #postponement: Postponement
   #vetoed: string | undefined
   /** The highest attempt that was asked for, and the one begun last. */
   #asked: number
@@ -91,6 +93,7 @@ export class TaskExecution {
       this.#vetoed = reason
       this.#cancelled.abort(reason)
     })
+    this.#postponement = new Postponement(task, claimed.digest, ports)
     this.#asked = claimed.attempt
     this.#begunLast = claimed.attempt
     this.#alarm = ports.alarm(task.deadline_ms)
@@ -133,6 +136,7 @@ export class TaskExecution {
 
   reconsider(): void {
     this.#consent.reconsider()
+    this.#postponement.reconsider()
   }
 
   cancel(reason: string): void {
@@ -171,7 +175,9 @@ export class TaskExecution {
       this.#intents = read
       this.#consent.begin(plan.group, read)
     }
-    const record = this.#claimed.state === "claimed" ? await this.#decide(plan, read) : this.#claimed
+    const decide = (): Promise<TaskRecord> => this.#decide(plan, read)
+    const decided = this.#claimed.state === "claimed" && (await this.#postponement.decided(decide, this.#stop))
+    const record = decided || this.#claimed
     if (!isFinal(record.state) && this.#isStopped()) return this.#finishStopped()
     this.#ports.send(resumed(record) ?? reportOf(record))
     if (record.state === "rejected") return tellEnd(record, this.#ports)
@@ -187,8 +193,9 @@ export class TaskExecution {
     await this.#attempts(record)
   }
 
+  /** Throws E-TSK-045. */
   async #decide(plan: Plan | LonePlan, read: Intents | IntentProblem): Promise<TaskRecord> {
-    const { risk, journal, now } = this.#ports
+    const { journal, now } = this.#ports
     const asked = isUnread(read)
       ? unreadDecision(read).verdict
       : (holdDecision(this.task, this.#ports)?.verdict ??
@@ -198,16 +205,8 @@ export class TaskExecution {
     return journal.approve(
       this.task.task_id,
       now(),
-      (usage, isSpent) => {
-        if (isUnread(read)) return unreadDecision(read)
-        // anew: callback servers may have taken minutes
-        const held = holdDecision(this.task, this.#ports)
-        if (held !== undefined) return held
-        const decision = this.#consent.decide(isSpent, (presented) =>
-          risk.evaluate(this.task, plan.group, usage, now(), read, presented),
-        )
-        return withIntents(both(decision, asked), read)
-      },
+      (usage, isSpent) =>
+        decideAnew({ task: this.task, plan, read, asked, consent: this.#consent }, this.#ports, usage, isSpent),
       (verdict) => eventsOfVerdict(this.#ports, this.task, this.#intents, verdict),
     )
   }

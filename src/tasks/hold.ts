@@ -1,4 +1,5 @@
 /** What keeps a node from approving and beginning a task just now, without a word against it: a freeze, a log that went back, or a clock that is wrong. */
+import { CosignerError } from "../errors.ts"
 import type { Decision } from "../policy/decision.ts"
 import type { Task } from "../wire/task.ts"
 import { clockRefusal } from "./clock.ts"
@@ -21,8 +22,11 @@ function doubtRefusal({ logDoubt }: Pick<TaskPorts, "logDoubt">): Refusal | unde
   return doubt && refuse("E-AUD-008", { from: doubt.from })
 }
 
-/** The same as a decision on the task. */
+/** What speaks against the task, as a decision. Throws E-TSK-045 while the clock is wrong, which is no word against it. */
 export function holdDecision(task: Task, ports: HoldPorts): Decision | undefined {
-  const refusal = holdRefusal(task, ports)
-  return refusal && { verdict: { action: "reject", ...refusal, rules: [] }, debits: [] }
+  const refusal = releaseRefusal(task, ports)
+  if (refusal !== undefined) return { verdict: { action: "reject", ...refusal, rules: [] }, debits: [] }
+  const off = ports.clockOff()
+  if (off !== undefined) throw new CosignerError("E-TSK-045", off)
+  return undefined
 }

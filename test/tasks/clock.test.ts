@@ -29,13 +29,42 @@ test("30 s off: a new task is put off, nothing is kept of it, and it is taken up
   expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
 })
 
-test("nor where the clock went wrong while the callback servers were asked", async () => {
+test("a clock that goes wrong while the callback servers are asked puts the decision off, and ends nothing", async () => {
   const { w, tasks } = setUp()
-  ask(tasks, keysign(w))
+  const task = keysign(w)
+  ask(tasks, task)
   await w.nextReport()
   w.clockOff = OFF
   w.asked.at(-1)?.answer(approved)
-  expect(await w.nextReport()).toMatchObject({ status: 160, code: "E-TSK-045", approved: false })
+  await turn()
+  expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: task.task_id, code: "E-TSK-045" })
+  expect([w.records.get(task.task_id)?.state, tasks.open()]).toEqual(["claimed", 1])
+  // WaaS asks again, too early and then in time.
+  ask(tasks, task)
+  await turn()
+  expect(w.sent.filter(({ kind }) => kind === "later")).toHaveLength(2)
+  expect(w.asked).toHaveLength(1)
+  w.clockOff = undefined
+  ask(tasks, task)
+  await turn()
+  w.asked.at(-1)?.answer(approved)
+  await turn()
+  expect(w.sent.at(-1)).toMatchObject({ kind: "report", status: 130, approved: true })
+  expect(w.records.get(task.task_id)?.state).toBe("approved")
+})
+
+test("a decision that was put off ends with the task's deadline", async () => {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  ask(tasks, task)
+  await w.nextReport()
+  w.clockOff = OFF
+  w.asked.at(-1)?.answer(approved)
+  await turn()
+  w.clock.advance(60_000)
+  await turn()
+  expect(w.records.get(task.task_id)).toMatchObject({ state: "failed", code: "E-TSK-004" })
+  expect(tasks.open()).toBe(0)
 })
 
 test("a task that is decided before its claim is refused with the same code", async () => {
