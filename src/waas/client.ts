@@ -1,30 +1,12 @@
 /**
- * A typed caller of the REST API: signs every request, verifies every answer. For `cosigner demo`, for tests, and as the
- * shortest description of how to call WaaS.
+ * A typed caller of the REST API, by signedCall.ts. For `cosigner demo`, for tests, and as the shortest description of how to call
+ * WaaS.
  */
 
 import type { SignedJson } from "../approvals/json.ts"
-import { fromHex, toHex } from "../bytes.ts"
-import { verifyEd25519 } from "../crypto/ed25519.ts"
-import { CosignerError, errorText } from "../errors.ts"
-import { errnoOf } from "../files.ts"
-import type { Secret } from "../secret.ts"
 import type { SignatureType } from "../wire/task.ts"
-import { signedHash } from "./api/canonical.ts"
-import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"
+import { type ClientOptions, type Query, type SignedCall, signedCaller } from "./signedCall.ts"
 import type { CurveType, GroupType, SignStatus, TssRequestStatus, VaultType } from "./store/model.ts"
-
-interface ClientOptions {
-  /** `http://127.0.0.1:11050`, without /v2. */
-  readonly baseUrl: string
-  readonly apiKeyCurve: ApiKeyCurve
-  /** Stays the caller's to dispose. */
-  readonly apiKeySecret: Secret
-  /** Hex; with it every answer must carry a signature that verifies. */
-  readonly responseKey: string | undefined
-  /** How far an answer's time may be from this clock; any answer is taken without it. */
-  readonly maxAgeMs?: number
-}
 
 export interface Page<T> {
   readonly data: readonly T[]
@@ -232,8 +214,6 @@ interface NewReshare {
   readonly description?: string
 }
 
-type Query = Readonly<Record<string, string>>
-
 export interface Client {
   readonly organisation: () => Promise<{ readonly org_id: string; readonly name: string }>
   readonly vaults: (query: Query) => Promise<Page<VaultObject>>
@@ -278,47 +258,15 @@ export interface Client {
   readonly createAddresses: (walletId: string, wanted: NewAddresses) => Promise<readonly AddressObject[]>
   readonly addresses: (walletId: string, query: Query) => Promise<Page<AddressObject>>
   readonly chain: (chainId: string) => Promise<ChainObject>
-  /** Any other endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. */
-  readonly call: (method: "GET" | "POST" | "PUT", path: string, query?: Query, body?: unknown) => Promise<unknown>
+  /** Any other endpoint. */
+  readonly call: SignedCall
 }
 
 /** Calls reject with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
 export function createClient(options: ClientOptions): Client {
-  const key = apiPublicKey(options.apiKeyCurve, options.apiKeySecret)
-  let last = 0
-  // Milliseconds, as the SDKs have them, but never the same twice: equal requests must not be the same request.
-  const nonce = (): string => {
-    last = Math.max(last + 1, Date.now())
-    return String(last)
-  }
-
-  async function call(method: "GET" | "POST" | "PUT", below: string, query: Query = {}, body?: unknown) {
-    const path = `/v2${below}`
-    const search = new URLSearchParams({ ...query }).toString()
-    const text = body === undefined ? "" : JSON.stringify(body)
-    const fresh = nonce()
-    const hash = signedHash([method, path, fresh, search, text].join("|"))
-    const url = `${options.baseUrl}${path}${search === "" ? "" : `?${search}`}`
-    const response = await reach(url, {
-      method,
-      headers: {
-        "content-type": "application/json",
-        "BIZ-API-KEY": key,
-        "BIZ-API-NONCE": fresh,
-        "BIZ-API-SIGNATURE": toHex(signApiHash(options.apiKeyCurve, options.apiKeySecret, hash)),
-      },
-      ...(text === "" ? {} : { body: text }),
-    })
-    const answer = await response.text()
-    if (options.responseKey !== undefined) verifyAnswer(options.responseKey, url, response.headers, answer)
-    if (options.maxAgeMs !== undefined) requireRecent(options.maxAgeMs, url, response.headers)
-    const value = parsed(url, answer)
-    if (!response.ok) throw refusal(response.status, value)
-    return value
-  }
-
+  const call = signedCaller(options)
   // The answers' shapes are the server's own (shapes.ts), and their signature says that they are its.
-  const ask = async <T>(...args: Parameters<typeof call>): Promise<T> => (await call(...args)) as T
+  const ask = async <T>(...args: Parameters<SignedCall>): Promise<T> => (await call(...args)) as T
   const vaults = "/wallets/mpc/vaults"
   const projects = "/wallets/mpc/projects"
   return {
@@ -370,50 +318,4 @@ export function createClient(options: ClientOptions): Client {
     chain: (id) => ask("GET", `/wallets/chains/${encodeURIComponent(id)}`),
     call,
   }
-}
-
-async function reach(url: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, { ...init, redirect: "error" })
-  } catch (cause) {
-    throw new CosignerError("E-WAA-013", { url, problem: reachProblem(cause) }, { cause })
-  }
-}
-
-/** What keeps a request from its server, in words where the system's name says little. */
-function reachProblem(cause: unknown): string {
-  const code = errnoOf(cause)
-  if (code === "EACCES" || code === "EPERM")
-    return `this process may not connect there (${code}): a firewall, a sandbox or the service's own unit forbids it`
-  if (code === "ENOTFOUND") return "its host has no address (ENOTFOUND)"
-  return code === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : errorText(cause)
-}
-
-function verifyAnswer(responseKey: string, url: string, headers: Headers, answer: string): void {
-  const timestamp = headers.get("biz-timestamp") ?? ""
-  const signature = fromHex(headers.get("biz-resp-signature") ?? "")
-  const key = fromHex(responseKey)
-  const verifies =
-    key !== undefined && signature !== undefined && verifyEd25519(key, signedHash(`${answer}|${timestamp}`), signature)
-  if (!verifies) throw new CosignerError("E-WAA-013", { url, problem: "the answer's signature does not verify" })
-}
-
-/** What was answered long ago may not be so any more: whoever kept an answer must not be able to give it again. */
-function requireRecent(maxAgeMs: number, url: string, headers: Headers): void {
-  const awayMs = Math.abs(Date.now() - Number(headers.get("biz-timestamp") ?? "NaN"))
-  if (!(awayMs <= maxAgeMs)) throw new CosignerError("E-WAA-013", { url, problem: "the answer is not of this time" })
-}
-
-function parsed(url: string, answer: string): unknown {
-  try {
-    return JSON.parse(answer)
-  } catch (cause) {
-    throw new CosignerError("E-WAA-013", { url, problem: "the answer is not JSON" }, { cause })
-  }
-}
-
-function refusal(status: number, value: unknown): CosignerError {
-  const field = (name: string): unknown => (typeof value === "object" && value !== null ? Reflect.get(value, name) : "")
-  const errorCode = Number(field("error_code"))
-  return new CosignerError("E-WAA-012", { status, errorCode, message: String(field("error_message")) })
 }

@@ -1,0 +1,111 @@
+/** One call of the REST API as a caller makes it: signed with its API key, and its answer verified. */
+import { fromHex, toHex } from "../bytes.ts"
+import { verifyEd25519 } from "../crypto/ed25519.ts"
+import { CosignerError, errorText } from "../errors.ts"
+import { errnoOf } from "../files.ts"
+import type { Secret } from "../secret.ts"
+import { signedHash } from "./api/canonical.ts"
+import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:11050`, without /v2. */
+  readonly baseUrl: string
+  readonly apiKeyCurve: ApiKeyCurve
+  /** Stays the caller's to dispose. */
+  readonly apiKeySecret: Secret
+  /** Hex; with it every answer must carry a signature that verifies. */
+  readonly responseKey: string | undefined
+  /** How far an answer's time may be from this clock; any answer is taken without it. */
+  readonly maxAgeMs?: number
+}
+
+export type Query = Readonly<Record<string, string>>
+
+/** Any endpoint: the path below /v2, e.g. `/wallets/mpc/vaults`. Rejects with E-WAA-012 for an error answer and E-WAA-013 for no usable one. */
+export type SignedCall = (
+  method: "GET" | "POST" | "PUT",
+  below: string,
+  query?: Query,
+  body?: unknown,
+) => Promise<unknown>
+
+export function signedCaller(options: ClientOptions): SignedCall {
+  const key = apiPublicKey(options.apiKeyCurve, options.apiKeySecret)
+  let last = 0
+  // Milliseconds, as the SDKs have them, but never the same twice: equal requests must not be the same request.
+  const nonce = (): string => {
+    last = Math.max(last + 1, Date.now())
+    return String(last)
+  }
+
+  return async (method, below, query = {}, body) => {
+    const path = `/v2${below}`
+    const search = new URLSearchParams({ ...query }).toString()
+    const text = body === undefined ? "" : JSON.stringify(body)
+    const fresh = nonce()
+    const hash = signedHash([method, path, fresh, search, text].join("|"))
+    const url = `${options.baseUrl}${path}${search === "" ? "" : `?${search}`}`
+    const response = await reach(url, {
+      method,
+      headers: {
+        "content-type": "application/json",
+        "BIZ-API-KEY": key,
+        "BIZ-API-NONCE": fresh,
+        "BIZ-API-SIGNATURE": toHex(signApiHash(options.apiKeyCurve, options.apiKeySecret, hash)),
+      },
+      ...(text === "" ? {} : { body: text }),
+    })
+    const answer = await response.text()
+    if (options.responseKey !== undefined) verifyAnswer(options.responseKey, url, response.headers, answer)
+    if (options.maxAgeMs !== undefined) requireRecent(options.maxAgeMs, url, response.headers)
+    const value = parsed(url, answer)
+    if (!response.ok) throw refusal(response.status, value)
+    return value
+  }
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...init, redirect: "error" })
+  } catch (cause) {
+    throw new CosignerError("E-WAA-013", { url, problem: reachProblem(cause) }, { cause })
+  }
+}
+
+/** What keeps a request from its server, in words where the system's name says little. */
+function reachProblem(cause: unknown): string {
+  const code = errnoOf(cause)
+  if (code === "EACCES" || code === "EPERM")
+    return `this process may not connect there (${code}): a firewall, a sandbox or the service's own unit forbids it`
+  if (code === "ENOTFOUND") return "its host has no address (ENOTFOUND)"
+  return code === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : errorText(cause)
+}
+
+function verifyAnswer(responseKey: string, url: string, headers: Headers, answer: string): void {
+  const timestamp = headers.get("biz-timestamp") ?? ""
+  const signature = fromHex(headers.get("biz-resp-signature") ?? "")
+  const key = fromHex(responseKey)
+  const verifies =
+    key !== undefined && signature !== undefined && verifyEd25519(key, signedHash(`${answer}|${timestamp}`), signature)
+  if (!verifies) throw new CosignerError("E-WAA-013", { url, problem: "the answer's signature does not verify" })
+}
+
+/** What was answered long ago may not be so any more: whoever kept an answer must not be able to give it again. */
+function requireRecent(maxAgeMs: number, url: string, headers: Headers): void {
+  const awayMs = Math.abs(Date.now() - Number(headers.get("biz-timestamp") ?? "NaN"))
+  if (!(awayMs <= maxAgeMs)) throw new CosignerError("E-WAA-013", { url, problem: "the answer is not of this time" })
+}
+
+function parsed(url: string, answer: string): unknown {
+  try {
+    return JSON.parse(answer)
+  } catch (cause) {
+    throw new CosignerError("E-WAA-013", { url, problem: "the answer is not JSON" }, { cause })
+  }
+}
+
+function refusal(status: number, value: unknown): CosignerError {
+  const field = (name: string): unknown => (typeof value === "object" && value !== null ? Reflect.get(value, name) : "")
+  const errorCode = Number(field("error_code"))
+  return new CosignerError("E-WAA-012", { status, errorCode, message: String(field("error_message")) })
+}
