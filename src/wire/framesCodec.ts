@@ -5,32 +5,28 @@
 
 import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
 import { MAX_SIGNED_ORDER } from "../approvals/order.ts"
-import { APPROVER_NAME } from "../approvals/statement.ts"
 import { MAX_PEER_MESSAGE } from "../audit/peerMessage.ts"
-import { type Bytes, concat, fromHex, toHex, u8, u16be, u32be } from "../bytes.ts"
+import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
 import { MAX_MESSAGE as MAX_CHECKUP_MESSAGE } from "../keys/checkupSign.ts"
 import { MAX_MEMBERS } from "../keys/group.ts"
 import { type PartyId, parseParty, partyBytes, partyOf } from "../keys/party.ts"
-import { groupId, TASK_ID } from "./fields.ts"
-import {
-  ALGORITHMS,
-  type Awaits,
-  type BlockedGroup,
-  type FromNode,
-  type GroupOutcome,
-  type Later,
-  type MemberCheckup,
-  type Readiness,
-  type Report,
-  type ReportStatus,
-  type SignedDocument,
-  type ToNode,
+import { groupId } from "./fields.ts"
+import type {
+  FromNode,
+  GroupOutcome,
+  Later,
+  MemberCheckup,
+  Report,
+  ReportStatus,
+  SignedDocument,
+  ToNode,
 } from "./frames.ts"
 import { attempt, type FormProblem, malformed } from "./json.ts"
 import { parseNodeId } from "./nodeId.ts"
+import { awaits, awaitsFields, MAX_CODE, MAX_REASON, readiness, readinessFields, taskId } from "./nodeStateCodec.ts"
 import { MAX_OUTCOME_BYTES, readOutcome, writeOutcome } from "./outcome.ts"
 import { MAX_TASK_BYTES, TASK_TYPES } from "./task.ts"
 import { encodeSignedToken, readSignedToken } from "./waasToken.ts"
@@ -44,8 +40,6 @@ const MAX_ENVELOPE_BYTES = 2 * 1024 * 1024
 export const MAX_FROM_NODE_BYTES = MAX_ENVELOPE_BYTES + 64 * 1024
 
 const MAX_SMALL_DOCUMENT = 4096
-const MAX_CODE = 64
-const MAX_REASON = 4096
 /** The acks of 32 members and of as many dealers that leave. */
 const MAX_ACKS = 64
 const MAX_ACK = 4096
@@ -79,9 +73,6 @@ const FROM_NODE = {
 /** Records in one frame of groups, and the longest of them: 32 members, and the acks of as many dealers besides. */
 export const MAX_RECORDS = 16
 const MAX_RECORD = 64 * 1024
-
-/** Groups that one readiness frame names at most; a node with more of them says so by the code of the first. */
-export const MAX_BLOCKED = 4096
 
 const STATUSES: readonly ReportStatus[] = [130, 140, 160, 170, 180, 190]
 
@@ -246,11 +237,6 @@ function signed(from: ByteReader, max: number): SignedDocument {
   return { signature, document: from.block(1, max) }
 }
 
-function taskId(from: ByteReader): string {
-  const id = from.text(2, 64)
-  return TASK_ID.test(id) ? id : malformed("taskId", "not an id")
-}
-
 /** A node id or the hex of its key; empty: everybody. */
 function receiver(from: ByteReader): string | undefined {
   const text = from.text(2, 64)
@@ -344,77 +330,6 @@ function later(from: ByteReader): Later {
     code: from.text(2, MAX_CODE),
     reason: from.text(2, MAX_REASON),
   }
-}
-
-const MAX_AWAITED = 64
-const MAX_EPOCH = 64
-const MAX_NAME = 64
-/** Of those who approved already; a list of more says no more of what is missing. */
-const MAX_BY = 255
-
-function awaitsFields({ taskId: id, digest, epoch = "", awaited: missing }: Awaits): Bytes {
-  const list = missing.slice(0, MAX_AWAITED)
-  return concat(
-    textBlock(id),
-    fromHex(digest) ?? new Uint8Array(0),
-    block(fromHex(epoch) ?? new Uint8Array(0)),
-    u8(list.length),
-    ...list.map((one) => {
-      if (one.kind === "request") return flag(false)
-      const by = one.by.slice(0, MAX_BY)
-      return concat(flag(true), textBlock(one.group), u16be(one.min), u8(by.length), ...by.map(textBlock))
-    }),
-  )
-}
-
-function awaits(from: ByteReader): Awaits {
-  const [id, digest, epoch] = [taskId(from), toHex(from.take(32)), toHex(from.block(0, MAX_EPOCH))]
-  return { kind: "awaits", taskId: id, digest, epoch: epoch === "" ? undefined : epoch, awaited: awaited(from) }
-}
-
-function awaited(from: ByteReader): Awaits["awaited"] {
-  const list = from.list(MAX_AWAITED, (): Awaits["awaited"][number] => {
-    if (!from.flag()) return { kind: "request" }
-    const group = name(from)
-    return { kind: "approvals", group, min: from.u16(), by: from.list(MAX_BY, () => name(from)) }
-  })
-  return list.length > 0 ? list : malformed("awaited", "nothing")
-}
-
-function name(from: ByteReader): string {
-  const text = from.text(2, MAX_NAME)
-  return APPROVER_NAME.test(text) ? text : malformed("name", "not one of a person or a group")
-}
-
-function readinessFields({ code, reason, open, most, blocked, refresh }: Readiness): Bytes {
-  return concat(
-    textBlock(code),
-    textBlock(reason.slice(0, MAX_REASON / 4)),
-    u32be(open),
-    u32be(most),
-    u32be(blocked.length),
-    ...blocked.map((one) => concat(textBlock(one.groupId), u8(ALGORITHMS.indexOf(one.algorithm)), textBlock(one.code))),
-    u32be(refresh.length),
-    ...refresh.map(textBlock),
-  )
-}
-
-function readiness(from: ByteReader): Readiness {
-  const [code, reason, open, most] = [from.text(2, MAX_CODE), from.text(2, MAX_REASON), from.u32(), from.u32()]
-  const count = from.u32()
-  if (count > MAX_BLOCKED) malformed("blocked", `more than ${MAX_BLOCKED}`)
-  const blocked = Array.from(
-    { length: count },
-    (): BlockedGroup => ({
-      groupId: groupId(from.text(2, 64), "groupId"),
-      algorithm: ALGORITHMS[from.u8()] ?? malformed("algorithm", "not known"),
-      code: from.text(2, MAX_CODE),
-    }),
-  )
-  const due = from.u32()
-  if (due > MAX_BLOCKED) malformed("refresh", `more than ${MAX_BLOCKED}`)
-  const refresh = Array.from({ length: due }, () => groupId(from.text(2, 64), "groupId"))
-  return { kind: "readiness", code, reason, open, most, blocked, refresh }
 }
 
 function records(from: ByteReader): readonly Bytes[] {

@@ -4,7 +4,7 @@
  */
 import type { GroupSignable } from "../../tasks/signable.ts"
 import type { Readiness } from "../../wire/frames.ts"
-import { MAX_BLOCKED } from "../../wire/framesCodec.ts"
+import { MAX_BLOCKED } from "../../wire/nodeStateCodec.ts"
 import type { ReadinessItem } from "./watch.ts"
 
 /** Without these a node carries out nothing. Groups are told one by one; the link is up where this is heard. */
