@@ -129,6 +129,13 @@ function inBatches(records: Iterable<StoredRecord>): (tx: StoreTransaction, inta
   }
 }
 
+/** Takes over one record under the name that its value has. */
+type Carry = <T>(kind: RecordKind<T>, nameOf: (value: T) => Uint8Array, also?: (value: T) => void) => void
+
+const alone = (): Bytes => NO_NAME
+const ofEpoch = ({ groupId, epochId }: { readonly groupId: string; readonly epochId: Bytes }): Bytes =>
+  epochName(groupId, epochId)
+
 /** What has come so far, counted; the file itself says which records these were. */
 class ImportAdmission {
   readonly #path: string
@@ -162,11 +169,7 @@ class ImportAdmission {
 
   take(tx: StoreTransaction, record: StoredRecord): void {
     this.#records++
-    const carry = <T>(
-      kind: RecordKind<T>,
-      nameOf: (value: T) => Uint8Array,
-      also: (value: T) => void = () => {},
-    ): void => {
+    const carry: Carry = (kind, nameOf, also = () => {}) => {
       const value = parse(this.#path, kind, record)
       try {
         also(value)
@@ -175,9 +178,6 @@ class ImportAdmission {
         if (value instanceof Secret) value.wipe()
       }
     }
-    const alone = (): Bytes => NO_NAME
-    const ofEpoch = ({ groupId, epochId }: { readonly groupId: string; readonly epochId: Bytes }): Bytes =>
-      epochName(groupId, epochId)
     switch (record.kind) {
       case IDENTITY.byte:
         return carry(IDENTITY, alone, (seed) => {
@@ -216,6 +216,14 @@ class ImportAdmission {
         return carry(SESSION, ({ row }) => row.sid)
       case EVENT.byte:
         return carry(EVENT, ({ seq }) => u64be(seq))
+      default:
+        return this.#takeOfNode(carry, record)
+    }
+  }
+
+  /** What belongs to the node as a whole: whom it follows, its brake, its policy, its log. */
+  #takeOfNode(carry: Carry, record: StoredRecord): void {
+    switch (record.kind) {
       case FOLLOWED_WAAS.byte:
         return carry(FOLLOWED_WAAS, ({ waasKey }) => waasKey)
       case TRUSTED_WAAS.byte:
