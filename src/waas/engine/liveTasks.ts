@@ -22,7 +22,7 @@ import { FramesInOrder, signedOnce } from "./framesInOrder.ts"
 import { GroupCommit } from "./groupCommit.ts"
 import { NodeHealth } from "./nodeHealth.ts"
 import { NodeLoad } from "./nodeLoad.ts"
-import type { Documents, Pace, RelayPort } from "./ports.ts"
+import type { Documents, Pace, RelayPort, Windows } from "./ports.ts"
 import {
   asking,
   begun,
@@ -37,12 +37,6 @@ import {
 import { isQueued, type Situation } from "./quorum.ts"
 import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
-
-/** Tasks of one node that wait for its approval or run, of the 256 that a node takes; and sessions of it that run at one time. */
-export interface Windows {
-  readonly asked: number
-  readonly running: number
-}
 
 interface LiveTasksOptions {
   readonly store: WaasStore

@@ -3,8 +3,7 @@ import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
 import type { CurveType } from "../store/model.ts"
 import type { WaasStore } from "../store/store.ts"
-import type { Windows } from "./liveTasks.ts"
-import type { Documents, Pace, RelayPort } from "./ports.ts"
+import type { Documents, Pace, RelayPort, Windows } from "./ports.ts"
 import type { RefreshPace } from "./refresh.ts"
 
 export interface EngineOptions {

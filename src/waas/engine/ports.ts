@@ -36,6 +36,12 @@ export interface Pace {
   readonly nudgeMs: number
 }
 
+/** Tasks of one node that wait for its approval or run, of the 256 that a node takes; and sessions of it that run at one time. */
+export interface Windows {
+  readonly asked: number
+  readonly running: number
+}
+
 /** An E-… code and its sentence, as a request carries them. */
 export interface EndReason {
   readonly code: string
