@@ -154,7 +154,8 @@ test("after a restart everything pending is resumed: tries count on, the interva
   for (const row of outbox.rows) row.server = sink.url
   await using second = running([serverAt(sink.url, { retryTimes: 3, sleepSeconds: 0.4 })], outbox)
   await second.tried(1_100)
-  expect((sink.got[0]?.atMs ?? 0) - triedAt).toBeGreaterThanOrEqual(390)
+  // The interval counts from the end of a try, which the server saw begin, late if this machine is busy.
+  expect((sink.got[0]?.atMs ?? 0) - triedAt).toBeGreaterThanOrEqual(300)
   expect(ids(sink.got)).toEqual(Array.from({ length: 1_100 }, (_, i) => `e${i}`))
 })
 

@@ -325,13 +325,13 @@ describe("the main thread", () => {
   test("while it lasts another thread says so, once, on stderr", async () => {
     const program = `
       const { rig } = await import(${JSON.stringify(`${import.meta.dir}/../port/rig.ts`)})
-      const it = await rig({ stall: { limitMs: 300, format: "logfmt" } })
+      const it = await rig({ stall: { limitMs: 600, format: "logfmt" } })
       await it.settled()
       const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); }
-      block(1300)
+      block(1900)
       for (let i = 0; i < 8; i++) { it.beat(); await Bun.sleep(100) }
       console.error("between")
-      block(1300)
+      block(1900)
       process.exit(0)`
     const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "pipe" })
     const lines = (await child.stderr.text()).trim().split("\n")
