@@ -328,10 +328,10 @@ describe("the main thread", () => {
       const it = await rig({ stall: { limitMs: 600, format: "logfmt" } })
       await it.settled()
       const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); }
-      block(1900)
+      block(1300)
       for (let i = 0; i < 8; i++) { it.beat(); await Bun.sleep(100) }
       console.error("between")
-      block(1900)
+      block(1300)
       process.exit(0)`
     const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "pipe" })
     const lines = (await child.stderr.text()).trim().split("\n")
