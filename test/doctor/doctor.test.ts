@@ -167,6 +167,19 @@ describe("what is wrong is found:", () => {
     const report = await configured(wrongKey(), () => doctor(KEY))
     expect(report.codes("waas.handshake")).toEqual(["E-LNK-004"])
     expect(report.exit).toBe(2)
+    // The operator may have decided on that server's key, which only the database knows.
+    const closed = await configured(wrongKey(), () => doctor(["--closed"]))
+    expect(closed.of("waas.handshake")).toMatchObject([{ level: "warning", code: "E-LNK-004" }])
+    expect(closed.of("waas.key")[0]?.text).toContain("not known here")
+  })
+  test("a file that names a key which is not trusted any more: WaaS proves the one that is", async () => {
+    const trusted = /waas_public_key = "([0-9a-f]+)"/.exec(well)?.[1] ?? ""
+    const report = await configured(wrongKey(), async () => {
+      expect((await cosigner(["trust-waas", trusted, ...KEY], { cwd: dir })).exit).toBe(0)
+      return doctor(KEY)
+    })
+    expect(report.codes("waas.key")).toEqual(["E-LNK-024"])
+    expect(report.of("waas.handshake")[0]?.level).toBe("ok")
   })
   test("a port where nobody listens, a name that does not exist", async () => {
     const shut = await configured(well.replace(/url = "[^"]+"/, 'url = "ws://127.0.0.1:9/ws"'), () => doctor(KEY))
