@@ -17,8 +17,10 @@ export const dirOption = valueOr("--dir <dir>", "the folder of this WaaS", "waas
 
 export const init = command({
   summary: "Create a WaaS: its folder, its signing key, its database",
-  details:
+  details: [
     "Nodes pin the public key that is printed, in [websocket] waas_public_key. Keep waas.key apart from copies of waas.db: whoever has it can ask nodes for signatures, which their rules still decide on.",
+    "waas.db is the embedded database. With [waas.store] url in waas.toml nothing reads or writes it, and it may be removed.",
+  ].join("\n"),
   options: { dir: dirOption },
   examples: [["cosigner waas init --dir waas", "a WaaS in ./waas"]],
   run: async ({ options, out }) => {
@@ -34,15 +36,16 @@ export const init = command({
 })
 
 export const info = command({
-  summary: "Show the public keys of a WaaS",
+  summary: "Show the public keys of a WaaS, and which database is in force",
   details:
-    "What nodes pin in [websocket] waas_public_key, and what REST clients verify answers with. May run beside it.",
+    "What nodes pin in [websocket] waas_public_key, what REST clients verify answers with, and where vaults, requests and tasks are kept. May run beside it.",
   options: { dir: dirOption },
   run: async ({ options, globals, out }) => {
-    const { files, publicKey, responseKey } = await waasInfo(options.dir, globals.config)
-    out.result({ dir: files.dir, config: files.config, public_key: publicKey, response_key: responseKey }, [
+    const { files, publicKey, responseKey, store } = await waasInfo(options.dir, globals.config)
+    out.result({ dir: files.dir, config: files.config, public_key: publicKey, response_key: responseKey, store }, [
       `WaaS public key (for the nodes): ${publicKey}`,
       `Response key (for REST clients): ${responseKey}`,
+      `Database: ${store}`,
     ])
     return EXIT.ok
   },

@@ -4,12 +4,13 @@ import { toHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
 import { makeFolder, writeNew } from "../files.ts"
 import { type ApiKeyCurve, type ApiKeyPair, newApiKeyPair, parseApiKey } from "./apiKey.ts"
-import { readConfig, waasTemplate } from "./config.ts"
+import { readConfig, type WaasConfig, waasTemplate } from "./config.ts"
 import { createKeyFile, errorWord, filesIn, readKeyFile, type WaasFiles } from "./files.ts"
 import { waasKeys } from "./keyCommand.ts"
 import { parseNetwork } from "./networks.ts"
 import { newOrganisation, openStore } from "./opening.ts"
 import type { ApiKey } from "./store/model.ts"
+import { shownStore } from "./store/postgresSettings.ts"
 import { createSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
@@ -19,6 +20,8 @@ interface WaasInfo {
   readonly publicKey: string
   /** Hex; REST clients that verify answers use it. */
   readonly responseKey: string
+  /** Where vaults, requests and tasks are: waas.db of the folder, or the shared database, without a password. */
+  readonly store: string
 }
 
 /**
@@ -49,14 +52,17 @@ export async function waasInfo(dir: string, config?: string): Promise<WaasInfo> 
   const folder = filesIn(dir)
   const files = { ...folder, config: config ?? folder.config }
   if (!existsSync(files.config)) return infoOf(files, readKeyFile(files))
-  return infoOf(files, await waasKeys(readConfig(files), files))
+  const settings = readConfig(files)
+  return infoOf(files, await waasKeys(settings, files), settings)
 }
 
 const infoOf = (
   files: WaasFiles,
   { tasks, responses }: Pick<Awaited<ReturnType<typeof waasKeys>>, "tasks" | "responses">,
+  { store }: Partial<Pick<WaasConfig, "store">> = {},
 ): WaasInfo => ({
   files,
+  store: store === undefined ? files.database : shownStore(store),
   publicKey: toHex(tasks.publicKey),
   responseKey: toHex(responses.publicKey),
 })

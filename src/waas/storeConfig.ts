@@ -11,7 +11,8 @@ export const storeTable = tableOf("Where vaults, requests and tasks are kept. Em
       fallback: "",
       example: "postgres://waas@db.example.com/waas",
       expected: "postgres://user@host:port/database, without parameters",
-      description: "A Postgres database (14 or later) that is for WaaS alone. See docs/how-to/replicas.md.",
+      description:
+        "A Postgres database (14 or later) that is for WaaS alone; waas.db is then unused. See docs/how-to/replicas.md.",
     }),
     visible: "never" as const,
   },
