@@ -46,6 +46,7 @@ const LATER_MS = 1_000
 const WINDOWS = { asked: 128, running: 16 }
 /** How long requests in work may take to end after a stop. */
 const DRAIN_MS = 5_000
+const DRAIN_LOOK_MS = 10
 
 export interface RunningWaas {
   /** `http://127.0.0.1:11050`, with the port that was really taken. The API is below /v2, the relay at /ws. */
@@ -148,7 +149,7 @@ export async function startWaas(
       clearInterval(forgetting)
       engine.close()
       relay.close()
-      await Promise.race([server.stop(false), Bun.sleep(DRAIN_MS)])
+      await Promise.race([server.stop(false), allAnswered(server)])
       await server.stop(true)
       // A database that is away by now would keep the last turn for ever.
       const givingUp = setTimeout(() => served.giveUp(), DRAIN_MS)
@@ -305,6 +306,16 @@ function readinessAnswer(request: Request, standing: StandingKeeper): Response |
 /** The relay without an API, for nodes alone. */
 export const serveRelay = (config: WaasConfig, relay: Relay) =>
   serve(config, relay, async () => new Response("adopting", { status: 503 }))
+
+/**
+ * Resolves once every answer was sent and every node let go, or after DRAIN_MS. The runtime's own stop also waits for connections
+ * whose body was refused and is read by nobody.
+ */
+async function allAnswered(server: Pick<Bun.Server<unknown>, "pendingRequests" | "pendingWebSockets">): Promise<void> {
+  const untilMs = performance.now() + DRAIN_MS
+  const isBusy = (): boolean => server.pendingRequests + server.pendingWebSockets > 0
+  while (isBusy() && performance.now() < untilMs) await Bun.sleep(DRAIN_LOOK_MS)
+}
 
 function serve(config: WaasConfig, relay: Relay, api: ReturnType<typeof createApi>) {
   const address = `${config.hostname}:${config.port}`
