@@ -7,6 +7,7 @@ import { type Decision, isAmount, NO_USAGE, type Usage } from "../policy/decisio
 import { evaluate } from "../policy/evaluate.ts"
 import { explain as lines } from "../policy/explain.ts"
 import { explainIntents } from "../policy/explainIntents.ts"
+import type { People, Presented } from "../policy/people.ts"
 import { openStore } from "../store/store.ts"
 import {
   hasPayloads,
@@ -20,7 +21,7 @@ import {
 } from "../tasks/intents.ts"
 import { type OwnGroup, ownGroup, policyRequest, rootKeyOf } from "../tasks/policyRequest.ts"
 import { decodeTask, type Task } from "../wire/task.ts"
-import { type CommandBase, command, flag, refuse, value } from "./command.ts"
+import { type CommandBase, command, flag, list, refuse, value } from "./command.ts"
 
 const EXAMPLE =
   '{"version":1,"task_id":"t-1","biz_task_id":"b-1","created_ms":1795340000000,"deadline_ms":1795340060000,' +
@@ -34,23 +35,27 @@ export const explain = command({
     task: value("--task <file>", "the task document, JSON"),
     at: value("--at <time>", "at that moment instead of now, as 2026-11-22T10:00:00Z", timeOf),
     withoutDb: flag("--without-db", "believe the task's own group and root key, and take all counters for zero"),
+    requestedBy: list("--requested-by <name>", "as if that approver had asked for the task by a signature"),
+    approvedBy: list("--approved-by <name>", "as if that approver had approved it; may be repeated"),
   },
   examples: [
     ["cosigner policy explain -c draft.toml --task task.json --without-db", "a draft, on a machine without a node"],
+    ["cosigner policy explain --task task.json --requested-by ada --approved-by bea,cy", "what their words would do"],
   ],
   run: async (base) => {
     const { options, config, out } = base
     const task = readTask(options.task ?? refuse("--task", "a file", "nothing"))
     const { embedded_risk_control_rules: rules } = await config()
     const settings = intentSettingsOf(rules.names)
+    const presented = supposed(options, rules.names.people)
     const nowMs = options.at ?? Date.now()
     const decide = async (group: OwnGroup | undefined, usage: Usage): Promise<Explained> => {
       const isRead = group !== undefined && hasPayloads(task, settings)
       const intents = isRead ? await readIntents(task, intentKeyOf(group.rootPubKey), settings) : NO_INTENTS
       if (isUnread(intents)) return { decision: unreadDecision(intents), effects: [] }
       const request = policyRequest(task, group, intents)
-      const decision = withIntents(evaluate(rules, request, usage, nowMs), intents)
-      return { decision, effects: request.type === "key_sign" ? explainIntents(rules, request, nowMs) : [] }
+      const decision = withIntents(evaluate(rules, request, usage, nowMs, presented), intents)
+      return { decision, effects: request.type === "key_sign" ? explainIntents(rules, request, nowMs, presented) : [] }
     }
     const { decision, effects } = await (options.withoutDb
       ? decide(believed(task), NO_USAGE)
@@ -69,6 +74,20 @@ interface Explained {
   readonly decision: Decision
   /** Lines: what each payload does, and what each entry says of it. */
   readonly effects: readonly string[]
+}
+
+/** What the named approvers would have said. E-CLI-002 for a name that nobody has: no word of theirs would ever count. */
+function supposed(
+  { requestedBy, approvedBy }: { readonly requestedBy: readonly string[]; readonly approvedBy: readonly string[] },
+  { approvers }: People,
+): Presented {
+  const known = (option: string, names: readonly string[]): ReadonlySet<string> =>
+    new Set(names.map((name) => (approvers.has(name) ? name : refuse(option, "a name of [[approvers]]", name))))
+  return {
+    requestedBy: known("--requested-by", requestedBy),
+    approvedBy: known("--approved-by", approvedBy),
+    rejectedBy: new Set(),
+  }
 }
 
 async function withRecords<T>(

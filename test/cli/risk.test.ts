@@ -13,6 +13,7 @@ import { createStore } from "../../src/store/store.ts"
 import { judge } from "../../src/tasks/policyRequest.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { encodeTask, type KeyGenTask, taskDigest } from "../../src/wire/task.ts"
+import { sshTestKey } from "../support/approvers.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { EXCHANGE, readingNode, withPayloads } from "../tasks/payloads.ts"
 import { cli } from "./world.ts"
@@ -169,6 +170,36 @@ test("policy explain --at looks at the time windows of that moment", async () =>
   expect((await explain("2026-11-23T09:00:00Z")).exit).toBe(0)
   expect((await explain("2026-11-22T09:00:00Z")).exit).toBe(5)
   expect((await explain("tomorrow")).exit).toBe(1)
+})
+
+test("policy explain says what words of people would do, as if they had been said", async () => {
+  const person = (name: string) => `[[approvers]]\nname = "${name}"\nkey = "${sshTestKey("ssh-ed25519").line}"\n`
+  const people = `${["ada", "bea", "cy"].map(person).join("")}
+[[approver_groups]]
+name = "treasury"
+members = ["ada", "bea", "cy"]
+`
+  const require = '[[embedded_risk_control_rules.key_gen.require]]\ngroup = "treasury"\nmin = 2\n'
+  const file = write("people.toml", `${people}[embedded_risk_control_rules]\n${RULES}${require}`)
+  const task = write("t.json", JSON.stringify(keyGen("t", [a, b])))
+  const explain = (...words: string[]) =>
+    cli(["policy", "explain", "--task", task, "-c", file, "--without-db", ...words])
+  const nobody = await explain()
+  expect(nobody.exit).toBe(5)
+  expect(nobody.stdout).toContain("waits  2 more of treasury\n")
+  const one = await explain("--requested-by", "ada", "--approved-by", "bea")
+  expect(one.exit).toBe(5)
+  expect(one.stdout).toContain("waits  1 more of treasury (bea approved)\n")
+  // Whoever asks does not count as one who approves.
+  expect((await explain("--requested-by", "ada", "--approved-by", "bea,ada")).exit).toBe(5)
+  expect((await explain("--approved-by", "bea,cy")).stdout).toContain("waits  the signed word of whoever asks for it\n")
+  const both = await explain("--requested-by", "ada", "--approved-by", "bea", "--approved-by", "cy")
+  expect([both.exit, both.stdout.includes("=> approve")]).toEqual([0, true])
+  for (const option of ["--approved-by", "--requested-by"]) {
+    const stranger = await explain(option, "zoe")
+    expect(stranger.exit).toBe(1)
+    expect(stranger.stderr).toContain("a name of [[approvers]]")
+  }
 })
 
 test("policy replay: what a draft would have changed, and since when", async () => {
