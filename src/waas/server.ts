@@ -311,7 +311,9 @@ export const serveRelay = (config: WaasConfig, relay: Relay) =>
  * Resolves once every answer was sent and every node let go, or after DRAIN_MS. The runtime's own stop also waits for connections
  * whose body was refused and is read by nobody.
  */
-async function allAnswered(server: Pick<Bun.Server<unknown>, "pendingRequests" | "pendingWebSockets">): Promise<void> {
+export async function allAnswered(
+  server: Pick<Bun.Server<unknown>, "pendingRequests" | "pendingWebSockets">,
+): Promise<void> {
   const untilMs = performance.now() + DRAIN_MS
   const isBusy = (): boolean => server.pendingRequests + server.pendingWebSockets > 0
   while (isBusy() && performance.now() < untilMs) await Bun.sleep(DRAIN_LOOK_MS)

@@ -1,6 +1,7 @@
 /** Commits that many tasks share: each step keeps its own fate, all of them one commit's, also where the process dies in between. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
+import { CosignerError } from "../../src/errors.ts"
 import type { Usage } from "../../src/policy/decision.ts"
 import { CommitQueue } from "../../src/store/commitQueue.ts"
 import { openStore, type Store } from "../../src/store/store.ts"
@@ -183,6 +184,27 @@ test("a claim that nobody decides reaches the disk by itself; one that did not c
   await promise
   expect(store.tasks.get("b")?.state).toBe("claimed")
   expect([store.tasks.get("a"), journal.forsake("b")]).toEqual([undefined, false])
+})
+
+test("a decision that throws records nothing: the task stays claimed beside others of the commit, and is decided later", async () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const { journal } = store
+  for (const task of ["a", "b"]) journal.claim(claimOf(task))
+  const off = new CosignerError("E-TSK-045", { offsetMs: 30_000, limitMs: 5_000 })
+  const putOff = journal.approve(
+    "a",
+    6,
+    () => {
+      throw off
+    },
+    () => [event("never")],
+  )
+  const steps = await Promise.allSettled([putOff, approve(store, "b")])
+  expect(steps.map(({ status }) => status)).toEqual(["rejected", "fulfilled"])
+  expect([journal.get("a")?.state, seen(store).usage]).toEqual(["claimed", 1])
+  await approve(store, "a")
+  expect(seen(store)).toMatchObject({ usage: 2, states: ["approved", "approved", undefined] })
 })
 
 test("what a ban erased is in neither the file nor its undo journal", () => {

@@ -18,7 +18,7 @@ import { createClient } from "../../src/waas/client.ts"
 import { readConfig, type WaasConfig } from "../../src/waas/config.ts"
 import { filesIn, readKeyFile, type WaasFiles } from "../../src/waas/files.ts"
 import { waasInit, waasKeyCreate, waasKeyRevoke } from "../../src/waas/keys.ts"
-import { type RunningWaas, startWaas } from "../../src/waas/server.ts"
+import { allAnswered, type RunningWaas, startWaas } from "../../src/waas/server.ts"
 import { CHANNEL_LIMITS } from "../../src/wire/channel.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { signToken } from "../../src/wire/waasToken.ts"
@@ -328,4 +328,28 @@ test("a body above the cap is answered with a signed error, not read", async () 
     // What was refused and is on its way still does not hold the stop for the 5 s that requests in work have.
     expect(performance.now() - beganMs).toBeLessThan(4_000)
   }
+})
+
+test("a request in work at the stop is answered before the connections are cut", async () => {
+  const [entered, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const order: string[] = []
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch() {
+      entered.resolve()
+      await release.promise
+      order.push("answered")
+      return new Response("whole")
+    },
+  })
+  const asked = fetch(server.url)
+  await entered.promise
+  const over = allAnswered(server).then(() => order.push("over"))
+  await new Promise((resolve) => setImmediate(resolve))
+  release.resolve()
+  await over
+  await server.stop(true)
+  expect(await (await asked).text()).toBe("whole")
+  expect(order).toEqual(["answered", "over"])
 })
