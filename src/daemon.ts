@@ -174,7 +174,7 @@ export async function startDaemon(
   const admin = await startAdmin({
     store,
     carryOut: (command) =>
-      carryOut({ store, self: identity.party, rules: () => present.rules, freezing, orders, trustWaas }, command),
+      carryOut({ store, self: identity.party, policy: () => present, freezing, orders, trustWaas }, command),
     log,
   })
   return {

@@ -15,7 +15,7 @@ import {
 } from "./webauthn.ts"
 
 /** What signatures are for: one that was made for another purpose is none. */
-export type SignatureNamespace = "cosigner-approval" | "cosigner-policy" | "cosigner-freeze"
+export type SignatureNamespace = "cosigner-approval" | "cosigner-policy" | "cosigner-freeze" | "cosigner-operation"
 
 type ApproverKey =
   | { readonly kind: "ssh"; readonly ssh: SshKey }

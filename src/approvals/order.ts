@@ -1,5 +1,6 @@
 /**
- * What a person orders a node to do (bundle.md 3): freeze, unfreeze, veto a policy that waits. A text in one form, as the statements of
+ * What a person orders a node to do (bundle.md 3): freeze, unfreeze, veto a policy that waits; and what they order its
+ * host to do (approvals.md 7): export shares, restore a backup. A text in one form, as the statements of
  * tasks are: what is not exactly what the writer writes is no order.
  */
 import { type Bytes, equal, utf8 } from "../bytes.ts"
@@ -8,14 +9,14 @@ import type { SignatureNamespace, SignedStatement } from "./approver.ts"
 import { dearmorSshsig } from "./sshsig.ts"
 import { APPROVER_NAME, isUnfit, secondsOf, secondsText, type Unfit } from "./statement.ts"
 
-const ORDERS = ["freeze", "unfreeze", "veto"] as const
-type OrderKind = (typeof ORDERS)[number]
+const ORDERS = ["freeze", "unfreeze", "veto", "export-share", "restore"] as const
+export type OrderKind = (typeof ORDERS)[number]
 
 export interface Order {
   readonly kind: OrderKind
   /** The id of the one node that it is for. */
   readonly node: string
-  /** `node`, `everything` (of unfreeze), `group ID`, or `policy VERSION DIGEST` (of veto). */
+  /** `node`, `everything` (of unfreeze), `group ID`, `policy VERSION DIGEST` (of veto); of the others aboutShares and aboutBackup. */
   readonly about: string
   /** Of a freeze, unix seconds: it ends by itself. Undefined: when it is lifted. */
   readonly until: number | undefined
@@ -30,12 +31,16 @@ export const NAMESPACE_OF: Readonly<Record<OrderKind, SignatureNamespace>> = {
   freeze: "cosigner-freeze",
   unfreeze: "cosigner-freeze",
   veto: "cosigner-policy",
+  "export-share": "cosigner-operation",
+  restore: "cosigner-operation",
 }
 
 const ABOUT: Readonly<Record<OrderKind, RegExp>> = {
   freeze: /^(?:node|group [\x21-\x7e]{1,128})$/,
   unfreeze: /^(?:node|everything|group [\x21-\x7e]{1,128})$/,
   veto: /^policy [1-9]\d{0,9} [0-9a-f]{64}$/,
+  "export-share": /^(?:all active groups|groups(?: [\x21-\x7e]{1,128}){1,64})$/,
+  restore: /^backup [0-9a-f]{64}$/,
 }
 const NODE = /^[A-Za-z0-9]{16,96}$/
 const NONCE = /^[0-9a-f]{32}$/
@@ -44,19 +49,28 @@ const MAX_ORDER_BYTES = 2048
 /** Statement and armored signature. */
 export const MAX_SIGNED_ORDER = 8192
 
+/** Of an order to export the shares of these groups; of none: of every group that is active then. */
+export const aboutShares = (groupIds: readonly string[]): string =>
+  groupIds.length === 0 ? "all active groups" : ["groups", ...[...new Set(groupIds)].sort()].join(" ")
+
+/** Of an order to restore the backup whose file has this SHA-256, in hex. */
+export const aboutBackup = (sha256: string): string => `backup ${sha256}`
+
 export function writeOrder({ kind, node, about, until, approver, notAfter, nonce }: Order): Bytes {
   const fit = NODE.test(node) && ABOUT[kind].test(about) && APPROVER_NAME.test(approver) && NONCE.test(nonce)
   if (!fit || (until !== undefined && kind !== "freeze")) throw new RangeError("there is no such order")
   const end = kind === "freeze" ? [`until: ${until === undefined ? NEVER : secondsText(until)}`] : []
   const fields = [`node: ${node}`, `about: ${about}`, ...end, `approver: ${approver}`]
   const last = [`not-after: ${secondsText(notAfter)}`, `nonce: ${nonce}`, ""]
-  return utf8([`cosigner ${kind} v1`, ...fields, ...last].join("\n"))
+  const order = utf8([`cosigner ${kind} v1`, ...fields, ...last].join("\n"))
+  if (order.length > MAX_ORDER_BYTES) throw new RangeError("no order is that long")
+  return order
 }
 
 export function readOrder(bytes: Uint8Array): Order | Unfit {
   const text = bytes.length > MAX_ORDER_BYTES ? undefined : textOf(bytes)
   if (text === undefined) return { problem: "it is too long, or no UTF-8" }
-  const [, word] = /^cosigner (\w+) v1\n/.exec(text) ?? []
+  const [, word] = /^cosigner ([\w-]+) v1\n/.exec(text) ?? []
   const kind = ORDERS.find((known) => known === word)
   if (kind === undefined) return { problem: `its first line is not \`cosigner ${ORDERS.join("|")} v1\`` }
   const field = (name: string): string => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1] ?? ""

@@ -1,8 +1,11 @@
 /** `cosigner backup create | verify | restore`. The first two change nothing of the node; the last makes a new database. */
+import { createHash } from "node:crypto"
 import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { aboutBackup, type Order } from "../approvals/order.ts"
 import type { ConfigFile } from "../backup/configFile.ts"
 import type { Manifest } from "../backup/manifest.ts"
+import type { Config } from "../config/config.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import {
@@ -16,12 +19,14 @@ import {
 } from "../jobs/backupWork.ts"
 import { readConfigFiles, returnConfigFiles } from "../jobs/configFiles.ts"
 import { scratchBeside, unprovenOf } from "../jobs/scratch.ts"
+import { demandedOrders, demandsOf, isDemanded, type Operation, spendOrders } from "../ops/operationOrders.ts"
 import type { Secret } from "../secret.ts"
-import { snapshotOf } from "../store/store.ts"
+import { openStore, snapshotOf } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { permittedBeside } from "./besideNode.ts"
-import { command, flag, list, required, value } from "./command.ts"
+import { command, flag, list, refuse, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"
+import { lastingFor, operationOptions, readOrders, writeOut } from "./orders.ts"
 import { keyFileOf } from "./password.ts"
 
 const passwordFile = value("--password-file <file>", "file with the password of the backup, mode 600")
@@ -146,27 +151,41 @@ export const restore = command({
     "one of two copies in. ECDSA waits in every restored group until a refresh (a KeyReshare to the same nodes) made new",
     "one-time material; EdDSA and Schnorr sign at once. A group that was reshared since the backup stays refused by its peers.",
     "With --with-config the configuration in the backup comes back too: to its place, or to NAME.restored where another one is.",
+    "Where [[operation_approvals]] of the configuration given here says so, people order it first: --as prints the order for this file and",
+    "--node, --key signs it, and --signed names the signed orders. That binds this command, not who reads the backup with another program.",
   ].join("\n"),
   args: { file: required("file", "the backup") },
   options: {
     passwordFile,
     withConfig: flag("--with-config", "write the configuration in it too; nothing is overwritten"),
+    ...operationOptions,
   },
   examples: [
     ["cosigner backup restore backups/backup-20261122T121314Z.cosigner --db db/secrets.db", "asks for both passwords"],
   ],
   run: async (base) => {
     const { args, options, out, passwords } = base
-    const { db, backup } = await base.config()
+    if (options.as !== undefined) {
+      const about = aboutBackup(await sha256Of(args.file))
+      return writeOut(base, options, { kind: "restore", about, until: undefined, notAfter: lastingFor(options) })
+    }
+    const orders = readOrders(options.signed)
+    const config = await base.config()
+    const { db, backup } = config
     if (existsSync(db.path)) throw new CosignerError("E-STO-001", { path: db.path })
     const file = options.passwordFile ?? backup.password_file
     using password = await existingPassword(base, { what: args.file, file, db })
+    const ordered = await orderedRestore(config, args.file, password, orders)
     using next = await passwords.fresh(db)
     const { manifest, imported, files } = restoreBackup(args.file, password, {
       db: db.path,
       password: next,
       nowMs: Date.now(),
     })
+    if (ordered !== undefined) {
+      using store = openStore(db.path, next, { readOnly: false })
+      spendOrders(store, ordered.operation, ordered.orders)
+    }
     const waiting = new Set<string>()
     for (const { group_id, curve, status } of manifest.groups) {
       if (curve === "secp256k1" && status !== "ERASED") waiting.add(group_id)
@@ -199,6 +218,32 @@ export const restore = command({
     return EXIT.ok
   },
 })
+
+/**
+ * What people ordered, where this configuration demands that; which node it is of is known once the backup is open, so it is proven
+ * first. Throws E-APR-005 and E-APR-006, before a database is made.
+ */
+async function orderedRestore(
+  config: Config,
+  file: string,
+  password: Secret,
+  orders: readonly string[],
+): Promise<{ readonly operation: Operation; readonly orders: readonly Order[] } | undefined> {
+  const demands = [demandsOf(config)]
+  if (!isDemanded("restore", demands)) return undefined
+  const nowMs = Date.now()
+  const { manifest } = proveBackup(file, password, nowMs)
+  const about = aboutBackup(await sha256Of(file))
+  const operation = { kind: "restore", about, nodeId: manifest.node_id, nowMs } as const
+  return { operation, orders: demandedOrders(operation, demands, orders) }
+}
+
+async function sha256Of(file: string): Promise<string> {
+  if (!existsSync(file)) return refuse("argument file", "a backup", `no ${file}`)
+  const hash = createHash("sha256")
+  for await (const piece of Bun.file(file).stream()) hash.update(piece)
+  return hash.digest("hex")
+}
 
 const described = ({ node_id, created_ms, groups, generation }: Manifest): readonly string[] => [
   `Node ID: ${node_id}`,

@@ -56,9 +56,11 @@ export async function permittedBeside<T>(
   asked: AdminCommand,
   password: Secret,
   action: () => Promise<T>,
+  /** Where no node runs: throws unless the command may be carried out, and leaves a leaf if it was asked for one. */
+  alone: () => void = () => recordAlone(db, asked, password),
 ): Promise<T> {
   const node: AskedNode | undefined = await askNode(db, asked, password)
-  if (node === undefined) recordAlone(db, asked, password)
+  if (node === undefined) alone()
   try {
     const result = await action()
     await node?.ended("done")
@@ -73,7 +75,7 @@ export async function permittedBeside<T>(
  * For auditors, where no node does it. Whoever has file and password can read without a trace, on a copy at the latest: so the command
  * goes on where this cannot be written, as beside a node without its socket.
  */
-function recordAlone(db: string, { command }: AdminCommand, password: Secret): void {
+export function recordAlone(db: string, { command }: Pick<AdminCommand, "command">, password: Secret): void {
   try {
     using store = openStore(db, password, { readOnly: false })
     requireNewest(store)

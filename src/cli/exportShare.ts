@@ -1,24 +1,30 @@
 /** `cosigner export-share`: recovery files for the case that this software is gone (formats.md 5), proven as soon as they are written. */
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { aboutShares } from "../approvals/order.ts"
 import { writing } from "../backup/faults.ts"
 import type { Config } from "../config/config.ts"
+import { readConfig } from "../config/load.ts"
+import { documentOf } from "../config/policyInForce.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { makeFolder, writeNew } from "../files.ts"
+import { requireNewest } from "../jobs/rollbackGuard.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import { checkShare, wipeGroupSecret } from "../keys/group.ts"
 import { OpeningKeys } from "../keys/recoveryBox.ts"
 import { encodeRecoveryFile, parseRecoveryFile, type ShareToExport } from "../keys/recoveryFile.ts"
 import { checkPublicShares, proveShare } from "../keys/recoverySet.ts"
 import { selfOf } from "../ops/inventory/nodeKeys.ts"
+import { demandedOrders, demandsOf, isDemanded, spendOrders } from "../ops/operationOrders.ts"
 import type { Secret } from "../secret.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
-import { permittedBeside } from "./besideNode.ts"
+import { permittedBeside, recordAlone } from "./besideNode.ts"
 import { type CommandBase, command, list, value, valueOr } from "./command.ts"
 import { newPassword } from "./newPassword.ts"
+import { lastingFor, operationOptions, readOrders, writeOut } from "./orders.ts"
 
 export const exportShare = command({
   summary: "Write encrypted recovery files of this node's key shares",
@@ -27,22 +33,33 @@ export const exportShare = command({
     "without a terminal the key file's password serves, and that is said. Beside a running node that compares the password first",
     "and logs the export. Whoever has the files and",
     "passwords of enough nodes has the key: keep them apart, offline.",
+    "Where [[operation_approvals]] says so, people order it first: --as prints the order for exactly these groups, --key signs it, and",
+    "--signed names the signed orders. That binds this command and the running node, not who reads the database with another program.",
   ].join("\n"),
   options: {
     groups: list("--group-ids <ids>", "the groups, between commas; all active ones if absent"),
     dir: valueOr("--export-dir <dir>", "where the file goes", "recovery", (text) => text),
     passwordFile: value("--password-file <file>", "file with the password of the recovery file, mode 600"),
+    ...operationOptions,
   },
   examples: [["cosigner export-share --group-ids OoQGkknsPdPjLCmSuuSf --export-dir recovery", "asks for passwords"]],
   run: async (base) => {
     const { options, out, passwords } = base
-    const { db } = await base.config()
+    const about = aboutShares(options.groups)
+    if (options.as !== undefined) {
+      const order = { kind: "export-share", about, until: undefined, notAfter: lastingFor(options) } as const
+      return writeOut(base, options, order)
+    }
+    const orders = readOrders(options.signed)
+    const config = await base.config()
+    const { db } = config
     using password = await passwords.existing(db)
     const exported = await permittedBeside(
       db.path,
-      { command: "export-share", group_ids: options.groups },
+      { command: "export-share", group_ids: options.groups, ...(orders.length === 0 ? {} : { orders }) },
       password,
       () => written(base, db, options, password),
+      () => permitAlone(base, config, { about, orders }, password),
     )
     const { file, node_id, group_ids } = exported
     out.result({ file, node_id, group_ids, proven: true }, [
@@ -53,6 +70,36 @@ export const exportShare = command({
     return EXIT.ok
   },
 })
+
+/**
+ * Without a node: by the policy that the database follows and the one that waits, or by the file. What people ordered is spent before
+ * anything is written; where it cannot be, nothing is exported. Throws E-APR-005 and E-APR-006.
+ */
+function permitAlone(
+  { globals }: Pick<CommandBase, "globals">,
+  config: Config,
+  { about, orders }: { readonly about: string; readonly orders: readonly string[] },
+  password: Secret,
+): void {
+  const { db } = config
+  const { nodeId, policies } = lookedAt(db.path, password)
+  const configs = policies.length === 0 ? [config] : policies.map((one) => readConfig(globals, {}, one).config)
+  const demands = configs.map(demandsOf)
+  if (!isDemanded("export-share", demands)) return recordAlone(db.path, { command: "export-share" }, password)
+  const operation = { kind: "export-share", about, nodeId, nowMs: Date.now() } as const
+  const demanded = demandedOrders(operation, demands, orders)
+  using store = openStore(db.path, password, { readOnly: false })
+  requireNewest(store)
+  spendOrders(store, operation, demanded)
+}
+
+function lookedAt(path: string, password: Secret) {
+  using store = openStore(path, password, { readOnly: true })
+  using seed = store.identity()
+  const { followed } = store.policies
+  const kept = followed === undefined ? [] : [followed.active, ...(followed.waiting ? [followed.waiting] : [])]
+  return { nodeId: selfOf(seed).nodeId, policies: kept.map(documentOf) }
+}
 
 interface ExportOptions {
   readonly groups: readonly string[]

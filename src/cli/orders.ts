@@ -1,16 +1,17 @@
 /** Orders of people to a node (approvals/order.ts): printed to be signed, and given to the node once they are. */
 import { randomBytes } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { MAX_SIGNED_ORDER, NAMESPACE_OF, type Order, writeOrder } from "../approvals/order.ts"
 import { armorSshsig } from "../approvals/sshsig.ts"
 import { toHex } from "../bytes.ts"
 import { EXIT, type ExitCode } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { askNode } from "../ops/admin/client.ts"
+import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS } from "../policy/operations.ts"
 import { durationMs } from "../settings/schema.ts"
 import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
 import { showShown } from "./besideNode.ts"
-import { type CommandBase, choice, refuse, value } from "./command.ts"
+import { type CommandBase, choice, list, refuse, value } from "./command.ts"
 
 export const orderOptions = {
   as: value("--as <name>", "who orders it, by the name in [[approvers]]: prints the order to sign"),
@@ -19,6 +20,12 @@ export const orderOptions = {
   signed: value("--signed <file>", "the order with its signature behind it: gives it to the node"),
   node: value("--node <id>", "the node that it is for (default: the one that runs here)"),
   validFor: value("--valid-for <duration>", "how long the order may travel (default 1h)", lasting),
+}
+
+/** Of what the host does itself where people ordered it (approvals.md 7). */
+export const operationOptions = {
+  ...orderOptions,
+  signed: list("--signed <files>", "what people ordered, each order with its signature in a file, between commas"),
 }
 
 interface OrderGiven {
@@ -72,6 +79,18 @@ async function nodeHere({ config }: CommandBase): Promise<string> {
   const answer = await askNode(db.path, { command: "info" })
   const { node_id: nodeId }: { node_id?: unknown } = Object(answer?.shown.value)
   return typeof nodeId === "string" ? nodeId : refuse("--node", "a node id, where no node runs", "nothing")
+}
+
+/** The texts of signed orders. */
+export function readOrders(files: readonly string[]): readonly string[] {
+  if (files.length > MAX_OPERATION_ORDERS)
+    refuse("--signed", `at most ${MAX_OPERATION_ORDERS} files`, `${files.length}`)
+  return files.map((file) => {
+    const size = statSync(file, { throwIfNoEntry: false })?.size
+    if (size === undefined || size > MAX_OPERATION_ORDER)
+      return refuse("--signed", "orders with their signatures behind them", size === undefined ? `no ${file}` : file)
+    return readFileSync(file, "utf8")
+  })
 }
 
 /** Gives a signed order to the node that runs here. */

@@ -4,6 +4,7 @@
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { intentSchema } from "../policy/intentTable.ts"
+import { operationApprovalsSchema } from "../policy/operations.ts"
 import { approverGroupsSchema, approversSchema } from "../policy/people.ts"
 import type { Rules } from "../policy/schema.ts"
 import type { DeepReadonly } from "../settings/read.ts"
@@ -48,6 +49,7 @@ const tables = {
   intent: intentSchema,
   approvers: approversSchema,
   approver_groups: approverGroupsSchema,
+  operation_approvals: operationApprovalsSchema,
 }
 
 export const configSchema = tableOf("The configuration of a node.", {

@@ -47,7 +47,7 @@ export function withReloaded(started: Readonly<Tree>, newest: Readonly<Tree>): R
 }
 
 /** The rules, and the names that they are written with. */
-const RELOADED_TABLES = [RULES_TABLE, "intent", "approvers", "approver_groups"] as const
+const RELOADED_TABLES = [RULES_TABLE, "intent", "approvers", "approver_groups", "operation_approvals"] as const
 
 const isReloaded = (key: string): boolean =>
   key === "log.std.level" ||

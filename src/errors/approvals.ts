@@ -27,4 +27,22 @@ export const approvalCodes = {
       "the task needs approvals of people, and this node takes up no task to wait for them while so many come to nothing",
     next: "ask again later; [signing] and docs/how-to say what bounds the tasks that a node keeps",
   }),
+  "E-APR-005": entry<{
+    readonly operation: string
+    readonly group: string
+    readonly min: number
+    readonly agreed: readonly string[]
+  }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) =>
+      `${d.operation} needs orders of ${d.min} different members of ${d.group}, and has ${d.agreed.length === 0 ? "none" : `those of ${d.agreed.join(", ")}`}`,
+    next: "let them sign what the same command prints with --as NAME, and give it the signed orders with --signed FILE,FILE",
+  }),
+  "E-APR-006": entry<{ readonly problem: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `an order of a person does not count: ${d.problem}`,
+    next: "let that person sign a new order for this node, for exactly what is to be done; each counts once",
+  }),
 } as const

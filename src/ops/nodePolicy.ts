@@ -5,11 +5,14 @@ import { stricter } from "../policy/stricter.ts"
 import { judge } from "../tasks/policyRequest.ts"
 import type { RiskPort } from "../tasks/ports.ts"
 import { type AskedServers, withWaiting } from "./callbacks.ts"
+import { type Demands, demandsOf } from "./operationOrders.ts"
 
 export interface NodePolicy extends AskedServers {
   readonly rules: Rules
   /** Of a version that waits: it must approve as well. */
   readonly also: Rules | undefined
+  /** What the host needs orders of people for, by what is in force and by what waits. */
+  readonly demands: readonly Demands[]
 }
 
 type PolicySource = Pick<Startable, "config" | "callback">
@@ -24,6 +27,7 @@ export function policyOf(startable: PolicySource, waiting?: PolicySource): NodeP
     ...withWaiting(asked(startable), waiting && asked(waiting)),
     rules: startable.config.embedded_risk_control_rules,
     also: waiting?.config.embedded_risk_control_rules,
+    demands: [startable, ...(waiting === undefined ? [] : [waiting])].map(({ config }) => demandsOf(config)),
   }
 }
 

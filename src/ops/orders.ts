@@ -2,8 +2,8 @@
  * What people order a node to do by their signatures (approvals/order.ts), whoever carries these: an approver freezes, owners of the
  * policy unfreeze and veto. The node looks at its own file alone, and each order counts once.
  */
-import { problemOfSigned, type SignedStatement } from "../approvals/approver.ts"
-import { NAMESPACE_OF, type Order, readOrder, readSignedOrder } from "../approvals/order.ts"
+import type { SignedStatement } from "../approvals/approver.ts"
+import { type Order, type OrderKind, readSignedOrder } from "../approvals/order.ts"
 import { isUnfit } from "../approvals/statement.ts"
 import { documentOf } from "../config/policyInForce.ts"
 import { CosignerError, codeField, errorText } from "../errors.ts"
@@ -14,6 +14,7 @@ import type { Store } from "../store/store.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import type { Freezing } from "./freezing.ts"
 import type { Shown } from "./inventory/shown.ts"
+import { orderIn, problemOfSigner } from "./operationOrders.ts"
 
 interface OrderParts {
   readonly nodeId: string
@@ -37,7 +38,10 @@ export interface Orders {
 /** Verifying costs: a WaaS that floods with orders gets no further than this. */
 const FROM_AFAR = { burst: 20, perSecond: 0.2 }
 
-const MAX_AHEAD_MS = 31 * 86_400_000
+/** Those that the node carries out itself. */
+type NodeOrder = Order & { readonly kind: Exclude<OrderKind, "export-share" | "restore"> }
+
+const isForNode = (order: Order): order is NodeOrder => order.kind !== "export-share" && order.kind !== "restore"
 
 export function ordersOf(parts: OrderParts): Orders {
   /** Owners who said that a freeze be lifted, until their words end. */
@@ -78,19 +82,16 @@ function signedOrder(text: string): SignedStatement {
 const no = (problem: string): CosignerError => new CosignerError("E-POL-007", { problem })
 
 /** Cheap comparisons first; then it is spent, so that it counts once whatever follows. */
-function verified(signed: SignedStatement, { nodeId, store, people, now }: OrderParts): Order {
-  const order = readOrder(signed.statement)
+function verified(signed: SignedStatement, { nodeId, store, people, now }: OrderParts): NodeOrder {
+  const order = orderIn(signed, { nodeId, nowMs: now() })
   if (isUnfit(order)) throw no(order.problem)
-  const notAfterMs = order.notAfter * 1000
-  if (order.node !== nodeId) throw no("it is for another node")
-  if (now() >= notAfterMs) throw no("its time is over")
-  if (notAfterMs > now() + MAX_AHEAD_MS) throw no("its time ends more than 31 days from now")
-  const approver = people().approvers.get(order.approver)
-  if (approver === undefined) throw no(`this node knows no approver ${order.approver}`)
-  const problem = problemOfSigned(signed.statement, signed.signature, approver, NAMESPACE_OF[order.kind])
+  // before it is spent: whoever carries one must not be able to use it up
+  if (!isForNode(order)) throw no(`it is given to cosigner ${order.kind === "restore" ? "backup restore" : order.kind}`)
+  const problem = problemOfSigner(signed, order, people())
   if (problem !== undefined) throw no(problem)
   if (order.kind !== "freeze") requireOwner(order, store, people())
-  if (!store.spentOrders.spend({ nonce: order.nonce, notAfterMs }, now())) throw no("it was carried out before")
+  if (!store.spentOrders.spend({ nonce: order.nonce, notAfterMs: order.notAfter * 1000 }, now()))
+    throw no("it was carried out before")
   return order
 }
 

@@ -62,6 +62,7 @@ export const POLICY_KEYS: readonly (readonly string[])[] = [
   ["intent"],
   ["approvers"],
   ["approver_groups"],
+  ["operation_approvals"],
   ["callback", "cb_server"],
   ["callback", "cb_server_v2"],
   ["callback", "ask_key_share_sign"],

@@ -44,6 +44,7 @@ export function policyChanges(before: Readonly<Tree>, after: Readonly<Tree>): re
     ...whole("intent", before, after, "what names stand for, or how payloads are read"),
     ...whole("approvers", before, after, "who may approve"),
     ...whole("approver_groups", before, after, "who counts together"),
+    ...operations(before["operation_approvals"], after["operation_approvals"]),
     ...callbacks(before, after),
     ...wholeIn("websocket", "waas_public_key", before, after, "whose tasks are taken"),
     ...switches(before, after),
@@ -155,6 +156,9 @@ const isListed = (key: string): key is keyof typeof LISTED => Object.hasOwn(LIST
 function whole(key: string, before: Readonly<Tree>, after: Readonly<Tree>, what: string): readonly PolicyChange[] {
   return change(key, isSame(before[key], after[key]) ? "same" : "loosens", what)
 }
+
+const operations = (before: unknown, after: unknown): readonly PolicyChange[] =>
+  change("operation_approvals", forbidding(before, after), "what the host needs orders for")
 
 function wholeIn(
   table: string,

@@ -1,13 +1,13 @@
 /** What a running node does for an admin command whose password was compared already: the same functions as without a node. */
 import { randomUUID } from "node:crypto"
+import { aboutShares } from "../../approvals/order.ts"
 import type { Bytes } from "../../bytes.ts"
 import { systemRng } from "../../crypto/random.ts"
 import { CosignerError } from "../../errors.ts"
 import type { PartyId } from "../../keys/party.ts"
-import type { Rules } from "../../policy/schema.ts"
 import type { Store } from "../../store/store.ts"
 import { signLocally } from "../../tasks/localShareSign.ts"
-import { parseNodeId } from "../../wire/nodeId.ts"
+import { nodeIdOf, parseNodeId } from "../../wire/nodeId.ts"
 import type { Freezing } from "../freezing.ts"
 import { showAddress } from "../inventory/address.ts"
 import { showEvents } from "../inventory/events.ts"
@@ -19,7 +19,10 @@ import type { Shown } from "../inventory/shown.ts"
 import { pardonPeer, showStrikes } from "../inventory/strikes.ts"
 import { showTasks } from "../inventory/tasks.ts"
 import { parseWaasKey } from "../inventory/waasTrust.ts"
+import type { NodePolicy } from "../nodePolicy.ts"
+import { demandedOrders, spendOrders } from "../operationOrders.ts"
 import type { Orders } from "../orders.ts"
+import { NOTHING } from "./messages.ts"
 import type { AdminCommand } from "./protocol.ts"
 
 interface AdminNode {
@@ -27,15 +30,15 @@ interface AdminNode {
   readonly self: PartyId
   /** Written down, and the link changes over. */
   readonly trustWaas: (key: Bytes) => Shown
-  /** The rules of the moment. */
-  readonly rules: () => Rules
+  /** That of the moment. */
+  readonly policy: () => Pick<NodePolicy, "rules" | "demands">
   readonly freezing: Freezing
   readonly orders: Orders
 }
 
 /** Throws what the command meets. */
 export function carryOut(node: AdminNode, command: AdminCommand): Shown {
-  const { store, self, rules, freezing, orders, trustWaas } = node
+  const { store, self, policy, freezing, orders, trustWaas } = node
   switch (command.command) {
     case "info":
       return showSelf(store)
@@ -59,7 +62,7 @@ export function carryOut(node: AdminNode, command: AdminCommand): Shown {
             groups: store.groups,
             tasks: store.tasks,
             freezes: store.freezes,
-            rules: rules(),
+            rules: policy().rules,
             rng: systemRng,
             taskId: `local-${randomUUID()}`,
             nowMs: Date.now(),
@@ -81,11 +84,23 @@ export function carryOut(node: AdminNode, command: AdminCommand): Shown {
       return orders.take(command.order)
     case "policy status":
       return showPolicy(store)
-    case "change-password":
     case "export-share":
+      return permitExport(node, command)
+    case "change-password":
     case "backup":
       throw new CosignerError("E-CLI-001", { what: `${command.command} is not the main thread's` })
   }
+}
+
+/** The command does it; whether it may is the node's to say. Throws E-APR-005 and E-APR-006. */
+function permitExport(
+  { store, self, policy }: Pick<AdminNode, "store" | "self" | "policy">,
+  { group_ids, orders = [] }: Extract<AdminCommand, { readonly command: "export-share" }>,
+): Shown {
+  const about = aboutShares(group_ids)
+  const operation = { kind: "export-share", about, nodeId: nodeIdOf(self), nowMs: Date.now() } as const
+  spendOrders(store, operation, demandedOrders(operation, policy().demands, orders))
+  return NOTHING
 }
 
 function keyOf(publicKey: string): Bytes {

@@ -11,6 +11,7 @@ import { MAX_SIGNED_ORDER } from "../../approvals/order.ts"
 import { type Bytes, concat, u32be, utf8 } from "../../bytes.ts"
 import * as c from "../../codec.ts"
 import { CosignerError } from "../../errors.ts"
+import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS } from "../../policy/operations.ts"
 import { Secret } from "../../secret.ts"
 import { closed, integer, list, oneOf, parseJson, type Read, text, textUpTo } from "../../wire/json.ts"
 import type { Shown } from "../inventory/shown.ts"
@@ -50,7 +51,8 @@ const GUARDED = {
   "share-sign": closed({ group_id: id, message: textUpTo(8194) }),
   "change-password": closed(none),
   "trust-waas": closed({ public_key: text(/^[0-9a-f]{64}$/, "an Ed25519 public key in hex") }),
-  "export-share": closed({ group_ids: ids }),
+  /** With what people ordered, where the configuration demands it. */
+  "export-share": closed({ group_ids: ids }, { orders: list(textUpTo(MAX_OPERATION_ORDER), 0, MAX_OPERATION_ORDERS) }),
   backup: closed({ group_ids: ids }),
   unfreeze: closed(none, { group_id: id }),
 }
@@ -193,6 +195,15 @@ const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
         closed({ groupId: textUpTo(128), frozen: list(textUpTo(128), 0, 100_000) })(data, "$"),
       ),
   ],
+  [
+    "E-APR-005",
+    (data) =>
+      new CosignerError(
+        "E-APR-005",
+        closed({ operation: line, group: line, min: count, agreed: list(line, 0, MAX_OPERATION_ORDERS) })(data, "$"),
+      ),
+  ],
+  ["E-APR-006", (data) => new CosignerError("E-APR-006", closed({ problem: line })(data, "$"))],
   ["E-POL-007", (data) => new CosignerError("E-POL-007", closed({ problem: line })(data, "$"))],
   ["E-POL-009", () => new CosignerError("E-POL-009", {})],
   ["E-POL-010", (data) => new CosignerError("E-POL-010", closed({ min: count })(data, "$"))],

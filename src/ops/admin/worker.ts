@@ -125,7 +125,7 @@ async function guarded({ command, password, next }: AdminRequest): Promise<Admin
     throw new CosignerError("E-STO-004", { path })
   }
   using key = dataKey
-  if (isPermitted(command)) return { shown: NOTHING }
+  if (command.command === "backup") return { shown: NOTHING }
   if (command.command !== "change-password") return await answerOf({ kind: "carryOut", command })
   if (charactersOf(next) < LEAST_CHARACTERS) throw new CosignerError("E-CLI-005", { least: LEAST_CHARACTERS })
   return await answerOf({ kind: "replaceHeader", before, header: wrapKey(key, next, DEFAULT_KDF) })

@@ -10,6 +10,7 @@ import type { AdminLimits } from "../../../src/ops/admin/messages.ts"
 import { startAdmin } from "../../../src/ops/admin/thread.ts"
 import { freezingOf } from "../../../src/ops/freezing.ts"
 import { trustWaas } from "../../../src/ops/inventory/waasTrust.ts"
+import type { Demands } from "../../../src/ops/operationOrders.ts"
 import { ordersOf } from "../../../src/ops/orders.ts"
 import { RULES_OFF, type Rules } from "../../../src/policy/schema.ts"
 import type { Store } from "../../../src/store/store.ts"
@@ -34,6 +35,7 @@ export interface Running extends AsyncDisposable {
 
 interface RunningOptions {
   readonly rules?: Rules
+  readonly demands?: readonly Demands[]
   readonly prepare?: (store: Store) => void
   /** What holds the main thread up before it carries out a command. */
   readonly busy?: () => void
@@ -43,6 +45,7 @@ interface RunningOptions {
 
 export async function running({
   rules = RULES_OFF,
+  demands = [],
   prepare = () => {},
   busy = () => {},
   limits,
@@ -65,7 +68,10 @@ export async function running({
     carryOut: (command) => {
       busy()
       const trust = (key: Bytes) => trustWaas(store, key, undefined, Date.now())
-      return carryOut({ store, self: partyNo(0), rules: () => rules, freezing, orders, trustWaas: trust }, command)
+      return carryOut(
+        { store, self: partyNo(0), policy: () => ({ rules, demands }), freezing, orders, trustWaas: trust },
+        command,
+      )
     },
     log,
     ...(limits && { limits }),

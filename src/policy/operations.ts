@@ -1,0 +1,35 @@
+/**
+ * [[operation_approvals]]: what the host does beyond signing that people must order first (approvals.md 7). A group with a name that
+ * nobody has can order nothing: what needs it is refused until somebody mends it.
+ */
+import { type StaticDecode, Type } from "@sinclair/typebox"
+import type { DeepReadonly } from "../settings/read.ts"
+import { entryOf, listOf, oneOf, requiredInteger, word } from "../settings/schema.ts"
+
+const OPERATIONS = ["export_share", "restore"] as const
+
+/** So many signed orders of such a length fit into one request to a running node. */
+export const MAX_OPERATION_ORDERS = 12
+export const MAX_OPERATION_ORDER = 4096
+
+const entry = entryOf("People who must order an operation before this host does it.", {
+  for: Type.Array(oneOf(OPERATIONS, undefined, "An operation."), {
+    minItems: 1,
+    maxItems: OPERATIONS.length,
+    uniqueItems: true,
+    example: ["export_share", "restore"],
+    description: "`export_share`: cosigner export-share. `restore`: cosigner backup restore.",
+    expected: 'a list of "export_share", "restore"',
+  }),
+  group: word("treasury", "A name of [[approver_groups]]."),
+  min: requiredInteger(1, MAX_OPERATION_ORDERS, 2, "How many different members of it must order it."),
+})
+
+export type OperationEntry = DeepReadonly<StaticDecode<typeof entry>>
+
+export const operationApprovalsSchema = listOf(entry, {
+  description:
+    "Operations of the host that need signed orders of people. They bind the command and the running node: whoever has the database and its password can read it with another program.",
+  expected: "a list of at most 16 tables",
+  maxItems: 16,
+})
