@@ -32,8 +32,8 @@ export type Signed = Extract<TaskOutcome, { type: "signatures" }>["signatures"][
 
 /** What a node does at each step; the default is a node that does its work. */
 export interface Behaviour {
-  /** To a task: approve, reject, say nothing, put it off (in the words of before, if full), or be unable to carry it out. */
-  decide?: (task: Task) => "approve" | "reject" | "silent" | "later" | "full" | "unable"
+  /** To a task: approve, reject, say nothing, put it off (in the words of before, if full; claimed, if undecided), or be unable to carry it out. */
+  decide?: (task: Task) => "approve" | "reject" | "silent" | "later" | "full" | "undecided" | "unable"
   /** To a start: do the work, end the attempt without a result, give up, or say nothing. */
   attempt?: (task: Task, attempt: number) => "work" | "abort" | "fail" | "silent"
   /** To its outcome before it is reported. */
@@ -158,6 +158,7 @@ interface Journal {
 }
 
 export class SimulatedNode {
+  readonly #undecided = new Set<string>()
   readonly journal = new Map<string, Journal>()
   readonly received: ToNode[] = []
   readonly cancelled: string[] = []
@@ -212,7 +213,8 @@ export class SimulatedNode {
     const task = decodeTask(signed.document)
     if ("problem" in task) throw new Error(task.problem)
     const known = this.journal.get(task.task_id)
-    if (known !== undefined) return this.say(known.latest)
+    if (known !== undefined) this.say(known.latest)
+    if (known !== undefined && !this.#undecided.has(task.task_id)) return
     const decision = this.behaviour.decide?.(task) ?? "approve"
     if (decision === "silent") return
     const digest = taskDigest(signed.document)
@@ -222,6 +224,11 @@ export class SimulatedNode {
     if (decision === "full") return this.say({ ...blank(task, digest), status: 160, code: "E-TSK-017", reason: "full" })
     this.journal.set(task.task_id, { task, digest, latest: blank(task, digest) })
     this.report(task.task_id, { status: 130 })
+    if (decision === "undecided") {
+      this.#undecided.add(task.task_id)
+      return this.say({ kind: "later", taskId: task.task_id, digest, type: task.type, code: "E-TSK-045", reason: "" })
+    }
+    this.#undecided.delete(task.task_id)
     if (decision === "approve") this.report(task.task_id, { approved: true })
     else if (decision === "unable") this.report(task.task_id, { status: 160, code: "E-TSK-040", reason: "no refresh" })
     else this.report(task.task_id, { status: 160, code: "E-RSK-001", reason: "not today" })

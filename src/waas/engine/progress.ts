@@ -78,10 +78,11 @@ function heard(before: WaasTask, nodeId: string, report: NodeReport): WaasTask {
   return { ...settled, reports: { ...before.reports, [nodeId]: report } }
 }
 
-/** The node takes the task up at another time: others are asked in its place. */
+/** The node takes the task up, or decides on it, at another time: others are asked in its place. What it decided stands. */
 export function saidLater(before: WaasTask, nodeId: string, code: string, at: Situation): ProgressStep {
-  if (isFinal(before) || before.reports[nodeId] !== undefined) return { record: before, send: [] }
-  return advanced(putOff(before, nodeId, code, at), at)
+  const { [nodeId]: said, ...reports } = before.reports
+  if (isFinal(before) || said?.approved === true || hasEnded(said)) return { record: before, send: [] }
+  return advanced(putOff({ ...before, reports }, nodeId, code, at), at)
 }
 
 function afterTheEnd(

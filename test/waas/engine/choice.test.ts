@@ -171,6 +171,19 @@ test("one node with nobody to take its place is named as what is waited for", as
   expect(waiting).toContain(`${rig.node(1).id} (later: E-TSK-048)`)
 })
 
+test("a node that puts a task off after its claim is asked again, and signs", async () => {
+  const { rig, sign, run } = await anyTwo()
+  await using _ = rig
+  rig.node(0).online = false
+  rig.node(1).behaviour = { decide: () => "undecided" }
+  const request = await sign()
+  await rig.relay.settle()
+  expect(rig.engine.waitingFor(await rig.engine.tasksOf(request))).toContain(`${rig.node(1).id} (later: E-TSK-045)`)
+  rig.node(1).behaviour = {}
+  await run(5_000)
+  expect((await rig.signed(request)).status).toBe("Completed")
+})
+
 test("a rule or a callback server that refuses declines; another reason of one node fails over, of all fails", async () => {
   const { rig, sign, run } = await anyTwo()
   await using _ = rig
