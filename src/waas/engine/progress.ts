@@ -1,6 +1,5 @@
 /**
- * How one task goes on: pure steps from (record, what happened) to (record, what to send). The engine makes the new
- * record durable before anything of `send` leaves; the same step on the same record always says the same.
+ * How one task goes on: pure steps from (record, what happened) to (record, what to send). The engine makes the new record durable first.
  *
  * approving -> ready -> running -> completed | failed, back to ready when an attempt ends without a result; rejected and
  * cancelled from anywhere before the end. A final state never changes.
