@@ -9,6 +9,8 @@ const USES_BINARY = ["test/support/binary.ts", "scripts/toolchain.ts"]
 /** Folders whose tests compute, and neither start processes nor wait: a second run takes them, beside the one of the others. */
 const COMPUTING = [
   "adversary",
+  "approvals",
+  "audit",
   "crypto",
   "intent",
   "keys",
@@ -18,6 +20,7 @@ const COMPUTING = [
   "settings",
   "tasks",
   "vectors",
+  "waas/engine",
   "wire",
 ]
 const RELATIVE_IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]+\.ts)"/g
