@@ -10,7 +10,7 @@ export const waasTable: readonly Row[] = [
   },
   {
     path: ["waas", "info"],
-    summary: "Show the public keys of a WaaS",
+    summary: "Show the public keys of a WaaS, and which database is in force",
     load: async () => (await import("./waas.ts")).info,
   },
   {
