@@ -84,6 +84,15 @@ export interface PageRun {
   readonly said: string
 }
 
+/** Whatever a page that was ended in the middle left: it has a session of its own. */
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch {
+    // nobody is left
+  }
+}
+
 /** Runs a page; its background processes end with it. */
 export async function runPage(name: string, page: string, timeoutMs = 120_000): Promise<PageRun> {
   using folder = temporaryFolder("docs")
@@ -113,5 +122,6 @@ export async function runPage(name: string, page: string, timeoutMs = 120_000): 
     timeout: timeoutMs,
   })
   await child.exited
+  endGroup(child.pid)
   return { exit: child.exitCode, said: await Bun.file(output).text() }
 }

@@ -15,6 +15,15 @@ const root = join(import.meta.dir, "../..")
 const pages = [...new Bun.Glob("docs/{tutorial,how-to}/*.md").scanSync({ cwd: root })].sort()
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 
+/** One letter of the kernel; empty where there is no such process. */
+function readState(pid: number): string {
+  try {
+    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? ""
+  } catch {
+    return ""
+  }
+}
+
 describe("the blocks of a page", () => {
   const page = [
     "# A page",
@@ -59,6 +68,15 @@ describe("the blocks of a page", () => {
     const started = performance.now()
     expect(await runPage("p.md", "# P\n```sh\nsleep 60 &\necho done\n```\n")).toEqual({ exit: 0, said: "done\n" })
     expect(performance.now() - started).toBeLessThan(30_000)
+  })
+  test("that take too long leave no process behind", async () => {
+    const { exit, said } = await runPage("p.md", "# P\n```sh\nsleep 600 &\necho $!\nsleep 600\n```\n", 1_000)
+    expect(exit).not.toBe(0)
+    // Gone, or not yet reaped.
+    expect(readState(Number(said.trim()))).toMatch(/^(?:|Z)$/)
+  })
+  test("take no text that base64 may have by chance for the end of a key", () => {
+    for (const path of pages) expect(read(path)).not.toMatch(/\/(?:BEGIN|END)\//)
   })
 })
 
