@@ -31,7 +31,9 @@ import { openToken, tokenSigner } from "../../src/wire/tssJwt.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 
 const binary = join(import.meta.dir, "..", "..", "dist", "cosigner")
-const ALONE = 15
+/** A service that has just started is compiled while it works. */
+const WARM_UP = 100
+const ALONE = 30
 const AT_ONCE = 16
 const LOADED = 64
 const FLOOR_COMMITS = 30
@@ -74,7 +76,7 @@ export async function benchSignature(): Promise<readonly Row[]> {
     const pids = [waasPid(dir), ...actors.map(({ pid }) => pid)]
     const rows: Row[] = []
     for (const scheme of SCHEMES) {
-      await load(deployment, vault, scheme, 4, 1)
+      await load(deployment, vault, scheme, WARM_UP, 1)
       for (const [requests, atOnce] of [
         [ALONE, 1],
         [LOADED, AT_ONCE],
