@@ -6,6 +6,7 @@
 import { type Bytes, equal, utf8 } from "../bytes.ts"
 import { decodeUtf8, Malformed } from "../codec.ts"
 import type { SignatureNamespace, SignedStatement } from "./approver.ts"
+import { MAX_SIGNED_ORDER } from "./orderLimits.ts"
 import { dearmorSshsig } from "./sshsig.ts"
 import { APPROVER_NAME, isUnfit, secondsOf, secondsText, type Unfit } from "./statement.ts"
 
@@ -46,8 +47,6 @@ const NODE = /^[A-Za-z0-9]{16,96}$/
 const NONCE = /^[0-9a-f]{32}$/
 const NEVER = "lifted"
 const MAX_ORDER_BYTES = 2048
-/** Statement and armored signature. */
-export const MAX_SIGNED_ORDER = 8192
 
 /** Of an order to export the shares of these groups; of none: of every group that is active then. */
 export const aboutShares = (groupIds: readonly string[]): string =>

@@ -3,14 +3,11 @@
  * nobody has can order nothing: what needs it is refused until somebody mends it.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
+import { MAX_OPERATION_ORDERS } from "../approvals/orderLimits.ts"
 import type { DeepReadonly } from "../settings/read.ts"
 import { entryOf, listOf, oneOf, requiredInteger, word } from "../settings/schema.ts"
 
 const OPERATIONS = ["export_share", "restore"] as const
-
-/** So many signed orders of such a length fit into one request to a running node. */
-export const MAX_OPERATION_ORDERS = 12
-export const MAX_OPERATION_ORDER = 4096
 
 const entry = entryOf("People who must order an operation before this host does it.", {
   for: Type.Array(oneOf(OPERATIONS, undefined, "An operation."), {

@@ -4,7 +4,7 @@
  */
 
 import { MAX_SIGNED_BYTES } from "../approvals/approver.ts"
-import { MAX_SIGNED_ORDER } from "../approvals/order.ts"
+import { MAX_SIGNED_ORDER } from "../approvals/orderLimits.ts"
 import { MAX_PEER_MESSAGE } from "../audit/peerMessage.ts"
 import { type Bytes, concat, fromHex, toHex, u8, u32be } from "../bytes.ts"
 import { ByteReader, block, flag, textBlock } from "../codec.ts"

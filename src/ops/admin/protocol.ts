@@ -7,11 +7,10 @@
  * the command says in a second frame on the same connection how it ended.
  */
 
-import { MAX_SIGNED_ORDER } from "../../approvals/order.ts"
+import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS, MAX_SIGNED_ORDER } from "../../approvals/orderLimits.ts"
 import { type Bytes, concat, u32be, utf8 } from "../../bytes.ts"
 import * as c from "../../codec.ts"
 import { CosignerError } from "../../errors.ts"
-import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS } from "../../policy/operations.ts"
 import { Secret } from "../../secret.ts"
 import { closed, integer, list, oneOf, parseJson, type Read, text, textUpTo } from "../../wire/json.ts"
 import type { Shown } from "../inventory/shown.ts"

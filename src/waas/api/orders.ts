@@ -3,7 +3,8 @@
  * node's to say, which looks at its own file; what a freeze did is seen in the node's readiness.
  */
 import { Type } from "@sinclair/typebox"
-import { MAX_SIGNED_ORDER, readOrder, readSignedOrder } from "../../approvals/order.ts"
+import { readOrder, readSignedOrder } from "../../approvals/order.ts"
+import { MAX_SIGNED_ORDER } from "../../approvals/orderLimits.ts"
 import { isUnfit } from "../../approvals/statement.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import type { ApiContext } from "./context.ts"
