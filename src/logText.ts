@@ -115,6 +115,9 @@ const quoted = (text: string): string => (/^[\w.:/@+-]+$/.test(text) ? text : JS
 const visible = (line: string): string =>
   line.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
+/** The same for text that has lines and tabs of its own, as commands print it. */
+export const visibleLines = (text: string): string => text.replace(/[^\n\t]+/g, (part) => visible(part))
+
 const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g

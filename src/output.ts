@@ -1,9 +1,11 @@
 /**
  * What a command prints: results to stdout, remarks to stderr. With --json stdout carries JSON alone, one value per line.
  * Writes are synchronous, so that nothing is lost at the end; a reader that went away (`| head -1`) is not an error.
+ * Text of strangers stands in both: what would drive the terminal, or is not seen, is escaped as in logs.
  */
 import { writeSync } from "node:fs"
 import { CosignerError } from "./errors.ts"
+import { visibleLines } from "./logText.ts"
 
 export interface Output {
   readonly json: boolean
@@ -21,15 +23,15 @@ export type WriteText = (fd: 1 | 2, text: string) => void
 
 export const output = (json: boolean, write: WriteText = writeAll): Output => {
   const line = (text: string) => {
-    if (!json) write(1, `${text}\n`)
+    if (!json) write(1, `${visibleLines(text)}\n`)
   }
-  const value = (value: unknown) => write(1, `${JSON.stringify(value, bigints)}\n`)
+  const value = (value: unknown) => write(1, `${visibleLines(JSON.stringify(value, bigints))}\n`)
   return {
     json,
     line,
     value,
     result: (answer, lines) => (json ? value(answer) : lines.forEach(line)),
-    note: (text) => write(2, `${text}\n`),
+    note: (text) => write(2, `${visibleLines(text)}\n`),
   }
 }
 
