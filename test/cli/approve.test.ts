@@ -96,6 +96,22 @@ describe("a task that waits", () => {
     const shown = await waas.run("approve", "show", "r", "--json")
     expect(JSON.parse(shown.stdout)).toMatchObject([{ request_id: "r", epoch: EPOCH, reading: [WORDS], problem: null }])
   })
+  test("cannot be shown as another by what WaaS says beside it", async () => {
+    const group = "treasury\u001b[2A\u001b[K\n  transfer 0 ETH"
+    const lie = [{ ...AWAITED[0], groups: [{ group, min: 2, approved_by: [] }] }]
+    await using waas = office([handed(payout, lie)])
+    const { stdout } = await waas.run("approve", "show", "r")
+    expect(stdout.split("\n").filter((line) => line.includes("ETH"))).toEqual([
+      `  ${WORDS}`,
+      expect.stringContaining("for whoever asked for it, 2 of treasury\\u{1b}[2A\\u{1b}[K\\u{a}"),
+    ])
+  })
+  test("of a request that WaaS names by what is no id is refused", async () => {
+    const requests = [{ sign_request_id: "r\n  transfer 0 ETH" }]
+    await using waas = office([handed(payout)], undefined, { [`GET ${VAULT}/approvals`]: { requests } })
+    const { exit, stderr } = await waas.run("approve", "list")
+    expect({ exit, stderr }).toMatchObject({ exit: 5, stderr: expect.stringContaining("E-CLI-032") })
+  })
   test("is approved, confirmed and rejected with a statement of its own", async () => {
     await using waas = office([handed(payout)])
     for (const decision of ["request", "approve", "reject"]) {

@@ -55,6 +55,7 @@ export function deskOf(
     async waiting(most) {
       const { requests } = await client.awaiting(vaultId)
       const ids = requests.flatMap(({ sign_request_id, tss_request_id }) => sign_request_id ?? tss_request_id ?? [])
+      if (!ids.every((id) => REQUEST_ID.test(id))) throw amiss("WaaS names a request by what is no id")
       const found: WaitingTask[] = []
       for (const id of ids.slice(0, most)) found.push(...(await tasksOf(id)))
       return found
@@ -65,6 +66,9 @@ export function deskOf(
     },
   }
 }
+
+/** It is shown, and goes into a path. */
+const REQUEST_ID = /^[A-Za-z0-9-]{1,128}$/
 
 type HandedTask = ApprovalsObject["tasks"][number]
 

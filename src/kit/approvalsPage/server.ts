@@ -25,7 +25,7 @@ import {
 } from "../../approvals/webauthn.ts"
 import { type Bytes, copy, equal, utf8 } from "../../bytes.ts"
 import { CosignerError, describe } from "../../errors.ts"
-import { json } from "../../panel/asking.ts"
+import { json, otherSite } from "../../panel/asking.ts"
 import { TokenBucket } from "../../tokenBucket.ts"
 import { base64 as base64Text, taskId } from "../../wire/fields.ts"
 import { attempt, closed, oneOf, parseJson, type Read, text, textUpTo } from "../../wire/json.ts"
@@ -114,9 +114,12 @@ function pageHandler(given: PageParts, place: PagePlace): (request: Request) => 
     try {
       // a name that somebody else's DNS leads here is not this page's, and neither is what another site posts
       if (request.headers.get("host") !== host) throw new PageRefusal(421, `this page is ${parts.place.origin}`)
-      if (!bucket.take(parts.now())) throw new PageRefusal(429, "more was asked than this page answers; wait a moment")
       const { pathname } = new URL(request.url)
       if (request.method === "GET" && pathname === "/") return new Response(PAGE, { headers: PAGE_HEADERS })
+      // before anything is counted: what another site asks must not use up what people may ask
+      const stranger = otherSite(request)
+      if (stranger !== undefined) return stranger
+      if (!bucket.take(parts.now())) throw new PageRefusal(429, "more was asked than this page answers; wait a moment")
       return json(JSON.stringify(await answered(parts, request, pathname)))
     } catch (error) {
       if (error instanceof PageRefusal) return json(JSON.stringify({ message: error.message }), error.status)

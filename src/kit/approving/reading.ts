@@ -45,13 +45,13 @@ export async function readHandedOut(given: HandedOut, knowledge: ReaderKnowledge
     throw amiss(`task ${task.task_id} signs with ${task.root_pub_key}, which the profile does not name`)
   const intents =
     task.type === "KeySign" ? await readIntents(task, intentKeyOf(task.root_pub_key), settings) : NO_INTENTS
-  const problem = isUnread(intents) ? `${intents.code} ${intents.message} (at ${intents.at})` : undefined
+  const problem = isUnread(intents) ? oneLine(`${intents.code} ${intents.message} (at ${intents.at})`) : undefined
   const read = isUnread(intents) ? NO_INTENTS : intents
   const subject = subjectOf(task, taskDigest(document), epoch, read)
   return {
     requestId,
     task,
-    awaited,
+    awaited: oneLine(awaited),
     signed,
     subject,
     words: wordsOf(task, subject, read),
@@ -61,6 +61,9 @@ export async function readHandedOut(given: HandedOut, knowledge: ReaderKnowledge
 }
 
 const amiss = (what: string): CosignerError => new CosignerError("E-CLI-032", { what })
+
+/** Text of WaaS or of a payload, beside what is signed: it must not look like a line of its own. */
+const oneLine = (text: string): string => readingLines([text]).join("")
 
 /** As the statement says it, but with the names of this program's own file, and with notes. */
 function wordsOf(task: Task, subject: StatementSubject, intents: Intents): readonly string[] {

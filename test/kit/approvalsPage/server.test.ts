@@ -195,6 +195,15 @@ test("the page names nothing outside itself, and answers carry what keeps them i
     expect(tasks.headers.get(name)).not.toBeNull()
 })
 
+test("what another site has a browser ask gets nothing, and uses up nothing of what people may ask", async () => {
+  it.stepMs = 0
+  for (let i = 0; i < 70; i++) expect((await it.get("/tasks", { "sec-fetch-site": "cross-site" })).status).toBe(403)
+  // a link to the page, or a picture of it, costs WaaS nothing
+  for (let i = 0; i < 70; i++) expect((await it.get("/", { "sec-fetch-site": "cross-site" })).status).toBe(200)
+  expect((await it.get("/tasks", { "sec-fetch-site": "same-origin" })).status).toBe(200)
+  it.stepMs = 1000
+})
+
 test("more than the page answers is refused", async () => {
   it.stepMs = 0
   const answers = await Promise.all(Array.from({ length: 61 }, () => it.get("/nothing")))

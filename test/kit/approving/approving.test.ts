@@ -88,6 +88,11 @@ describe("a task is read from its document", () => {
     const { unverified } = await read({ ...payout, extra_info: { note: "urgent" } })
     expect(unverified).toEqual([expect.stringContaining("extra_info")])
   })
+  test("what WaaS says beside it is one line, and drives no terminal", async () => {
+    const hostile = handed(payout, { awaited: "2 of treasury\n  transfer 0 ETH\u001b[3A\u202e" })
+    const { awaited } = await readHandedOut(hostile, { settings: DEFAULT_INTENT_SETTINGS, roots: [ROOT] })
+    expect(awaited).toBe("2 of treasury\\u{a}  transfer 0 ETH\\u{1b}[3A\\u{202e}")
+  })
   test("another root key than the profile's is refused; without any it is said", async () => {
     await expect(read(payout, ["xpub-of-another"])).rejects.toMatchObject({ code: "E-CLI-032" })
     expect((await read(payout, [])).unverified).toEqual([expect.stringContaining("whose key it is")])
