@@ -6,8 +6,6 @@
  * is in memory, and nodes say it again. Commits of one turn of the event loop are one (groupCommit.ts).
  */
 import { randomBytes } from "node:crypto"
-import type { Log } from "../../log.ts"
-import type { Clock } from "../../tasks/ports.ts"
 import type { Readiness } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
@@ -22,7 +20,7 @@ import { FramesInOrder, signedOnce } from "./framesInOrder.ts"
 import { GroupCommit } from "./groupCommit.ts"
 import { NodeHealth } from "./nodeHealth.ts"
 import { NodeLoad } from "./nodeLoad.ts"
-import type { Documents, Pace, RelayPort, Windows } from "./ports.ts"
+import type { EngineOptions } from "./options.ts"
 import {
   asking,
   begun,
@@ -38,23 +36,15 @@ import { isQueued, type Situation } from "./quorum.ts"
 import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
 
-interface LiveTasksOptions {
-  readonly store: WaasStore
-  readonly relay: RelayPort
-  readonly documents: Documents
-  readonly now: Clock
-  readonly pace: Pace
-  readonly windows: Windows
+interface LiveTasksOptions
+  extends Pick<EngineOptions, "store" | "relay" | "documents" | "now" | "pace" | "windows" | "openTasks" | "log"> {
   readonly news: EpochNews
-  /** Tasks in work at one time; more are refused with 2026. */
-  readonly openTasks: number
   /** What a node speaks, as it told when it last connected. */
   readonly versions: (nodeId: string) => NodeVersions
   /** The request has ended, durably. */
   readonly onEnded: (requestId: string) => void
   /** The task is no longer live. */
   readonly onRetired: (taskId: string) => void
-  readonly log: Log
 }
 
 /** Tasks of one node that wait for people, of the 256 that a node takes: nobody knows beforehand which will. */
