@@ -212,3 +212,13 @@ test("a schedule keeps so many, tells what failed, and tries again", async () =>
   expect(readdirSync(directory)).toHaveLength(2)
   expect(readdirSync(directory).every((name) => name <= waasBackupName(clock))).toBe(true)
 })
+
+test("a WaaS on a shared database is backed up by that database's own tools, and the command says so", async () => {
+  using folder = temporaryFolder("waas-backup")
+  using password = secret("a password for a backup")
+  const { files, store } = await aWaas(folder, 1)
+  await store.close()
+  writeFileSync(files.config, '[waas.store]\nurl = "postgres://waas@db.example.com/waas"\n', { mode: 0o600 })
+  expect(codeOf(() => backUpWaas(files, folder.at("w.backup"), { password, nowMs, kdf: KDF, tell }))).toBe("E-WAA-077")
+  expect(existsSync(folder.at("w.backup"))).toBe(false)
+})

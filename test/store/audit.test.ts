@@ -198,3 +198,15 @@ test("old leaves go in whole tiles; hashes, root and every proof stay, and a lea
   const path = inclusionProof(7, 768, audit.subtree)
   expect(toHex(rootByInclusion(7, 768, leafHash(kept), path) ?? new Uint8Array(0))).toBe(root)
 })
+
+test("a log of which a leaf is missing, in the middle or before the first, is not read", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const hash = leafHash(copy(new Uint8Array(1)))
+  for (const seqs of [[1], [0, 2], [0, 0]]) {
+    const leaves = seqs.map((seq) => ({ seq, hash }))
+    expect(() => store.audit.restore({ tiles: [], leaves })).toThrow(expect.objectContaining({ code: "E-AUD-001" }))
+  }
+  const tiles = [{ index: 1, root: hash }]
+  expect(() => store.audit.restore({ tiles, leaves: [] })).toThrow(expect.objectContaining({ code: "E-AUD-001" }))
+})
