@@ -122,7 +122,8 @@ class NodeLink implements Link {
 
   send(said: FromNode): "queued" | "full" {
     const frame = asSpoken(said, this.#version)
-    if (frame === undefined) return "queued"
+    // What is for whoever is online now is not kept for later: the queue is for tasks.
+    if (frame === undefined || (frame.kind === "peer" && this.#phase !== "online")) return "queued"
     const encoded = encodeFromNode(frame)
     const answer = this.#channel.send(encoded)
     this.#options.log.trace("frame out", () => ({ ...shownFrame(frame, encoded.length), answer }))

@@ -1,6 +1,7 @@
 /** What a node takes back is not sent: neither what waits for a link, nor what is on its way when the connection stalls. */
 import { expect, setDefaultTimeout, test } from "bun:test"
 import type { FromNode } from "../../src/wire/frames.ts"
+import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import { numbered, startNode, startWaas, startWire, type Waas } from "./world.ts"
 
 setDefaultTimeout(20_000)
@@ -32,6 +33,24 @@ test("envelopes that wait for the link are replaced, and others are sent as they
   wire.cut()
   await waas.journal.until(() => heard(waas).length >= 3)
   expect(heard(waas)).toEqual([blank("task-a"), envelope("task-b", 1), blank("task-a")])
+  node.link.stop()
+  await wire.close()
+  await waas.stop()
+})
+
+test("messages for whoever is online now are not kept for a later connection", async () => {
+  const waas = startWaas()
+  const wire = await startWire(waas.port)
+  const node = startNode({ identity: waas.identity, port: wire.port })
+  await node.online()
+  const said: FromNode = { kind: "peer", receiver: nodeIdOf(node.identity.party), message: numbered(1, 40) }
+  node.link.send(said)
+  await waas.journal.until(() => heard(waas).length === 1)
+  wire.cut()
+  await node.journal.until((all) => all.some(({ kind }) => kind === "offline"))
+  const { frames } = node.link.state().queue
+  for (let n = 0; n < 20; n++) node.link.send(said)
+  expect(node.link.state().queue.frames).toBe(frames)
   node.link.stop()
   await wire.close()
   await waas.stop()
