@@ -69,7 +69,9 @@ export function leafBytes({ kind, facts, seq, atMs }: AuditLeaf): Bytes {
     const text = made(canonical(cut) === whole ? cut : { ...cut, cut: toHex(sha256(utf8(whole))) })
     if (Buffer.byteLength(text) <= MAX_LEAF) return utf8(text)
   }
-  return utf8(made({ cut: toHex(sha256(utf8(whole))), ...scalars(facts) }))
+  const least = { cut: toHex(sha256(utf8(whole))) }
+  const text = made({ ...least, ...scalars(facts) })
+  return utf8(Buffer.byteLength(text) <= MAX_LEAF ? text : made(least))
 }
 
 /** Reads what `leafBytes` writes, and nothing else. Throws Malformed. */

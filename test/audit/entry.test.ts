@@ -30,6 +30,10 @@ test("whatever the facts, a leaf is written, bounded, and read again; what was c
   )
   const long = parseLeaf(leafBytes({ kind: "config", facts: { words: "x".repeat(9000), n: 1 }, seq: 1, atMs: 2 }))
   expect(long.facts).toMatchObject({ n: 1, cut: expect.stringMatching(/^[0-9a-f]{64}$/) })
+  // Each of these characters is six bytes of JSON.
+  const names = Array.from({ length: 20 }, (_, n) => [`fact${n}`, "\u0001".repeat(2000)])
+  const worst = leafBytes({ kind: "config", facts: Object.fromEntries(names), seq: 1, atMs: 2 })
+  expect(Object.keys(parseLeaf(worst).facts)).toEqual(["cut"])
 })
 
 test("nothing else is read", () => {
