@@ -65,6 +65,8 @@ export function verifyExport(reader: ExportReader, options: VerifyOptions): Veri
   if (cosigned !== undefined && (cosigned.checkpoint.origin !== origin || cosigned.checkpoint.size > size)) {
     throw new ExportProblem(COSIGNED, "it is of another log, or of a longer one")
   }
+  // Before anything is counted up to a size that only the log's key vouches for.
+  if (size / TILE_WIDTH > reader.paths.length) throw new ExportProblem(CHECKPOINT, "most of the tiles are missing")
   const first = firstLeaf(reader, size, options.isPartial)
   expectFiles(reader, size, first)
   const earlier = (options.earlier ?? []).map(({ path, text }) => ({ path, signed: signedIn(path, text, options.key) }))

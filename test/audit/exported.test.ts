@@ -65,6 +65,16 @@ test("a part verifies as a part, and says from where", () => {
   expect(problemOf(hole, { ...OPTIONS, isPartial: true })).not.toBe("")
 })
 
+test("a size that no folder holds is refused at once, whoever signed it", () => {
+  const files = filesOf(leaves(3))
+  for (const size of [2 ** 40, Number.MAX_SAFE_INTEGER]) {
+    files.set(CHECKPOINT, utf8(checkpointOf(leaves(3), { over: { size } })))
+    for (const isPartial of [false, true]) {
+      expect(problemOf(files, { ...OPTIONS, witnesses: [], isPartial })).toContain("most of the tiles are missing")
+    }
+  }
+})
+
 test("a log begins with every checkpoint of before, or does not verify", () => {
   const all = leaves(700)
   const earlier = (size: number, text = checkpointOf(all.slice(0, size))) => [{ path: `at ${size}`, text }]
