@@ -25,15 +25,13 @@ export function auditProbe({ now, state, doubt }: AuditProbeParts): Probe {
       }
       const { unseen, cosignedMs, by, peers, problem } = state()
       unseenSince = unseen === 0 ? undefined : (unseenSince ?? now())
-      if (problem !== undefined) return { state: "ok", reason: problem.message, notice: problem }
+      const isOld = peers > 0 && now() - Math.max(unseenSince ?? now(), cosignedMs ?? 0) > UNSEEN_MS
+      const notice = isOld ? new CosignerError("E-AUD-009", { sinceMs: cosignedMs, unseen }) : problem
+      if (notice !== undefined) return { state: "ok", reason: notice.message, notice }
       if (peers === 0) return { state: "ok", reason: "no other node is a witness of it" }
       const age =
         cosignedMs === undefined ? "not yet cosigned" : `cosigned ${ago(now() - cosignedMs)} by ${by} of ${peers}`
-      const reason = unseen === 0 ? age : `${age}, ${unseen} leaves since`
-      const isOld = now() - Math.max(unseenSince ?? now(), cosignedMs ?? 0) > UNSEEN_MS
-      if (!isOld) return { state: "ok", reason }
-      const notice = new CosignerError("E-AUD-009", { sinceMs: cosignedMs, unseen })
-      return { state: "ok", reason: notice.message, notice }
+      return { state: "ok", reason: unseen === 0 ? age : `${age}, ${unseen} leaves since` }
     },
   }
 }

@@ -32,6 +32,9 @@ test("says who has seen how much, notices what nobody has seen for long, and fai
   expect(look()).toMatchObject({ state: "ok", reason: "cosigned 0 s ago by 1 of 2, 1 leaves since" })
   state = { ...state, problem: new CosignerError("E-AUD-010", { name: "anchors", why: "full" }) }
   expect(look()).toMatchObject({ state: "ok", notice: { code: "E-AUD-010" } })
+  // An anchor that fails does not hide that nobody cosigns.
+  nowMs += 6 * MINUTE
+  expect(look()).toMatchObject({ state: "ok", notice: { code: "E-AUD-009" } })
   doubt = { from: "a peer" }
   expect(look()).toMatchObject({ state: "failed", error: { code: "E-AUD-008" } })
 })
