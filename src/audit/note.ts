@@ -32,7 +32,7 @@ export interface SignedNote {
 
 /** Of a whole note; a checkpoint with a hundred cosignatures is smaller. */
 export const MAX_NOTE = 32 * 1024
-const MAX_SIGNATURES = 100
+export const MAX_SIGNATURES = 100
 const NAME = /^[^\s+\p{Cc}]{1,200}$/u
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
@@ -130,15 +130,22 @@ export function parseSignatures(lines: string): readonly SignatureLine[] | undef
 }
 
 /** When the key signed: of a witness, ms since 1970; of a log, 0. Undefined if no line is a signature of that key. */
-export function signedBy({ text, signatures }: SignedNote, key: NoteKey): number | undefined {
+export const signedBy = (note: SignedNote, key: NoteKey): number | undefined => verified(note, key)?.atMs
+
+/** The line that is a signature of that key: others may only have its name. */
+export const lineBy = (note: SignedNote, key: NoteKey): SignatureLine | undefined => verified(note, key)?.line
+
+function verified({ text, signatures }: SignedNote, key: NoteKey) {
   const id = keyIdOf(key)
-  for (const { name, keyId, signature } of signatures) {
+  for (const line of signatures) {
+    const { name, keyId, signature } = line
     if (name !== key.name || !equal(keyId, id)) continue
     const at = key.role === "log" ? 0 : 8
     if (signature.length !== at + 64) continue
     const seconds = at === 0 ? 0 : Number(Buffer.from(signature).readBigUInt64BE(0))
     if (!Number.isSafeInteger(seconds * 1000)) continue
-    if (verifyEd25519(key.publicKey, signedBytes(key.role, text, seconds), signature.slice(at))) return seconds * 1000
+    if (verifyEd25519(key.publicKey, signedBytes(key.role, text, seconds), signature.slice(at)))
+      return { line, atMs: seconds * 1000 }
   }
   return undefined
 }

@@ -6,13 +6,14 @@
 import { isOfLog, originOf, parseSigned, type SignedCheckpoint } from "../audit/checkpoint.ts"
 import { consistencyProof } from "../audit/consistency.ts"
 import {
+  lineBy,
+  MAX_SIGNATURES,
   type NoteKey,
   noteKeyText,
   noteText,
   parseSignatures,
   type SignatureLine,
   signatureText,
-  signedBy,
 } from "../audit/note.ts"
 import { decodePeerMessage, encodePeerMessage, type PeerMessage } from "../audit/peerMessage.ts"
 import {
@@ -215,16 +216,17 @@ class Peers implements PeerWitnesses {
   #cosigned(witness: string, key: NoteKey, asked: AskedCheckpoint, text: string): boolean {
     const { note, checkpoint } = asked.signed
     const lines = parseSignatures(text) ?? []
-    const atMs = signedBy({ text: note.text, signatures: lines }, key)
-    const line = lines.find(({ name }) => name === key.name)
-    if (atMs === undefined || line === undefined) return false
+    const line = lineBy({ text: note.text, signatures: lines }, key)
+    if (line === undefined) return false
     this.#seen.set(witness, checkpoint.size)
-    // Of an earlier one it says nothing new.
-    if (asked !== this.#asked) return true
+    // Of an earlier one, or again, it says nothing new.
+    if (asked !== this.#asked || asked.cosignatures.has(witness)) return true
+    if (note.signatures.length + asked.cosignatures.size === MAX_SIGNATURES) return true
     asked.cosignatures.set(witness, line)
     const signatures = [...note.signatures, ...asked.cosignatures.values()]
     this.#parts.store.witnessing.cosign(noteText({ text: note.text, signatures }))
-    this.#newest = { size: checkpoint.size, atMs, by: asked.cosignatures.size }
+    // By this node's clock: a witness that dates it ahead would hide that nobody cosigns any more.
+    this.#newest = { size: checkpoint.size, atMs: this.#parts.now(), by: asked.cosignatures.size }
     return true
   }
 
@@ -238,7 +240,7 @@ class Peers implements PeerWitnesses {
   }
 
   #stored(): NewestCosigned | undefined {
-    const { store, signers } = this.#parts
+    const { store, signers, now } = this.#parts
     const signed = parseSigned(store.witnessing.cosigned ?? "")
     if (signed === undefined) return undefined
     const { origin, size } = signed.checkpoint
@@ -248,7 +250,7 @@ class Peers implements PeerWitnesses {
         ? []
         : Number(Buffer.from(signature).readBigUInt64BE(0)) * 1000,
     )
-    return { size, atMs: Math.max(0, ...times), by: times.length }
+    return { size, atMs: Math.min(now(), Math.max(0, ...times)), by: times.length }
   }
 
   // ---- as a witness --------------------------------------------------------------------------------------------------
@@ -267,9 +269,9 @@ class Peers implements PeerWitnesses {
     }
     const { checkpoint, note } = made.signed
     if (made.isNew) {
-      const kept = { text: note.text, signatures: note.signatures.filter(({ name }) => name === key.name) }
+      const line = lineBy(note, key)
       const begins = last !== undefined && last.checkpoint.origin !== checkpoint.origin
-      witnessing.saw(peer, keyText, noteText(kept), begins)
+      witnessing.saw(peer, keyText, noteText({ text: note.text, signatures: line ? [line] : [] }), begins)
     }
     this.#say(peer, { ...answer, status: 200, text: signatureText(signers.witness.sign(note.text, now())) })
   }

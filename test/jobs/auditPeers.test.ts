@@ -313,6 +313,44 @@ describe("a liar stops nobody", () => {
     world.deliver({ from: liar.identity.party, to: world.node(0).identity.party, bytes })
     expect(world.node(0).store.witnessing.cosigned).toBe(before)
   })
+  test("with a date far off, or lines of its name around its signature: the checkpoint stays one that verifies", () => {
+    const world = new World()
+    world.tick()
+    world.work(0, 5)
+    world.nowMs += 60_000
+    const node = world.node(0)
+    node.peers.tick()
+    const requests = world.waiting.splice(0)
+    const { key, sign } = world.node(1).signers.witness
+    const { text } = signedNow(node.store, node.signers).note
+    const junk = { name: key.name, keyId: new Uint8Array(4), signature: new Uint8Array(9_000) }
+    const answer = [junk, sign(text, 8e15), junk].map(signatureText).join("")
+    answerTo(world, 1, 200, answer)
+    expect([node.peers.state().by, node.peers.state().cosignedMs]).toEqual([1, world.nowMs])
+    expect(noteText(cosignedOf(node).note)).not.toContain(signatureText(junk))
+    expect(signedBy(cosignedOf(node).note, key)).toBe(8e15)
+    // Said again it is no further commit, and the honest one's is added.
+    const { generation } = node.store
+    answerTo(world, 1, 200, answer)
+    expect(node.store.generation).toBe(generation)
+    for (const message of requests.filter(({ to }) => to === world.node(2).identity.party)) world.deliver(message)
+    world.settle()
+    expect(witnessesOf(world, 0)).toBe(2)
+    expect(world.reopen(0).peers.state()).toMatchObject({ by: 2, cosignedMs: world.nowMs })
+  })
+  test("with lines of its log's name in a request: what is kept has the one that verifies", () => {
+    const world = new World()
+    const [liar, node] = [world.node(0), world.node(1)]
+    const { log } = liar.signers
+    const { text, signatures } = signedNow(liar.store, liar.signers).note
+    const junk = { name: log.key.name, keyId: new Uint8Array(4), signature: new Uint8Array(9_000) }
+    const request = `old 0\n\n${noteText({ text, signatures: [junk, ...signatures, junk] })}`
+    const addresses = { sender: partyBytes(liar.identity.party), receiver: partyBytes(node.identity.party) }
+    const message = { kind: "request", key: log.key, status: 0, text: request } as const
+    const bytes = encodePeerMessage(message, addresses, (b) => liar.identity.sign(b))
+    world.deliver({ from: liar.identity.party, to: node.identity.party, bytes })
+    expect(node.store.witnessing.of(liar.identity.party).note).toBe(noteText({ text, signatures }))
+  })
   test("with a second log key, or another node's name", () => {
     const world = new World()
     world.tick()
@@ -437,4 +475,27 @@ test("a witness elsewhere cosigns too; what it says without proof is told and st
   world.tick()
   await settled()
   expect(again.peers.state()).toMatchObject({ by: 3, problem: undefined })
+})
+
+test("more witnesses than a note has lines: it stays one that is read", async () => {
+  const world = new World()
+  const answers: Promise<unknown>[] = []
+  world.remotes = Array.from({ length: 105 }, (_, n) => {
+    const { key, sign } = noteSigner(`witness.test/${n}`, "witness", digest(`witness ${n}`))
+    const ask = async (text: string) => {
+      const made = witnessed(text, world.node(0).signers.log.key, undefined)
+      return { status: made.status, text: made.status === 200 ? signatureText(sign(made.signed.note.text, 9_000)) : "" }
+    }
+    const asked = (text: string) => {
+      const answer = ask(text)
+      answers.push(answer)
+      return answer
+    }
+    return { url: `https://witness.test/${n}`, key, ask: asked }
+  })
+  const node = world.reopen(0)
+  world.work(0, 1)
+  world.tick()
+  for (let n = 0; n < 3; n++) await Promise.all(answers)
+  expect(cosignedOf(node).note.signatures).toHaveLength(100)
 })
