@@ -6,6 +6,8 @@
 import { type Bytes, copy, fromHex } from "../bytes.ts"
 import { isStrictKey, verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError } from "../errors.ts"
+import { errnoOf } from "../files.ts"
+import { readBounded } from "../outbound.ts"
 import type { RemoteSigner, Signer } from "../wire/signed.ts"
 import type { WaasConfig } from "./config.ts"
 import { readKeyFile, type WaasFiles } from "./files.ts"
@@ -33,22 +35,23 @@ const MOST_WAITING = 4_096
 export async function waasKeys(
   { keyCommand: words }: Pick<WaasConfig, "keyCommand">,
   files: Pick<WaasFiles, "dir" | "key">,
+  answerMs = ANSWER_MS,
 ): Promise<ServingKeys> {
   const { tasks, responses } = readKeyFile(files)
   if (words.length === 0) return { tasks, challenges: tasks, responses }
-  const publicKey = decoded(await answerOf(words, "public-key", new Uint8Array(0)), 32)
+  const publicKey = decoded(await answerOf(words, "public-key", new Uint8Array(0), answerMs), 32)
   if (publicKey === undefined || !isStrictKey(publicKey)) {
     throw failed(words, "its answer to public-key is not the public key of an Ed25519 key pair")
   }
   return {
-    tasks: commandSigner(words, publicKey, MOST_TASKS),
-    challenges: commandSigner(words, publicKey, MOST_CHALLENGES),
+    tasks: commandSigner(words, publicKey, MOST_TASKS, answerMs),
+    challenges: commandSigner(words, publicKey, MOST_CHALLENGES, answerMs),
     responses,
   }
 }
 
 /** At most so many processes at one time; the others wait in order. */
-function commandSigner(words: readonly string[], publicKey: Bytes, most: number): RemoteSigner {
+function commandSigner(words: readonly string[], publicKey: Bytes, most: number, answerMs: number): RemoteSigner {
   const waiting: (() => void)[] = []
   let running = 0
   const turn = async (): Promise<void> => {
@@ -69,7 +72,7 @@ function commandSigner(words: readonly string[], publicKey: Bytes, most: number)
     async sign(message) {
       await turn()
       try {
-        const signature = decoded(await answerOf(words, "sign", message), 64)
+        const signature = decoded(await answerOf(words, "sign", message, answerMs), 64)
         if (signature === undefined) throw failed(words, "its answer to sign is not a signature of 64 bytes")
         if (verifyEd25519(publicKey, message, signature)) return signature
         throw failed(words, "its signature does not verify under the public key that it gave at the start")
@@ -80,29 +83,40 @@ function commandSigner(words: readonly string[], publicKey: Bytes, most: number)
   }
 }
 
-async function answerOf(words: readonly string[], verb: "sign" | "public-key", input: Uint8Array): Promise<string> {
-  const [program = "", ...rest] = words
+/** A process group of its own: one that takes too long, or says too much, is ended with all that it started. */
+async function answerOf(words: readonly string[], verb: "sign" | "public-key", input: Uint8Array, answerMs: number) {
+  const child = started([...words, verb], input)
+  const { promise: late, resolve } = Promise.withResolvers<"late">()
+  const limit = setTimeout(() => resolve("late"), answerMs)
   try {
-    await using child = Bun.spawn([program, ...rest, verb], {
-      stdin: copy(input),
-      stdout: "pipe",
-      stderr: "ignore",
-      timeout: ANSWER_MS,
-      killSignal: "SIGKILL",
-      maxBuffer: MOST_BYTES,
-    })
-    const text = await child.stdout.text()
-    await child.exited
-    if (child.signalCode !== null)
-      throw failed(
-        words,
-        `it was ended by ${child.signalCode}: slower than ${ANSWER_MS / 1000} s, or more than ${MOST_BYTES} bytes`,
-      )
-    if (child.exitCode !== 0) throw failed(words, `it ended with ${child.exitCode}`)
-    return text.trim()
+    const said = await Promise.race([readBounded(new Response(child.stdout), MOST_BYTES), late])
+    if (said === undefined) throw failed(words, `it says more than ${MOST_BYTES} bytes`)
+    const exit = said === "late" ? "late" : await Promise.race([child.exited, late])
+    if (said === "late" || exit === "late") throw failed(words, `it did not answer within ${answerMs / 1000} s`)
+    if (exit !== 0) throw failed(words, `it ended with ${child.signalCode ?? exit}`)
+    return said.toString("latin1").trim()
+  } catch (error) {
+    endGroup(child.pid)
+    throw error
+  } finally {
+    clearTimeout(limit)
+  }
+}
+
+function started(words: readonly string[], input: Uint8Array) {
+  try {
+    return Bun.spawn([...words], { stdin: copy(input), stdout: "pipe", stderr: "ignore", detached: true })
   } catch (cause) {
-    if (cause instanceof CosignerError) throw cause
     throw failed(words, "it cannot be run", cause)
+  }
+}
+
+/** A wrapper's own end would leave behind what it waits for, and the pipe with it. */
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch (error) {
+    if (errnoOf(error) !== "ESRCH") throw error
   }
 }
 

@@ -1,7 +1,7 @@
 /** The signing key behind a command: what it answers is checked before it is used, and it is bounded in time, output and number. */
 import { afterAll, expect, test } from "bun:test"
 import { generateKeyPairSync } from "node:crypto"
-import { chmodSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { copy, toHex, utf8 } from "../../src/bytes.ts"
 import { verifyEd25519 } from "../../src/crypto/ed25519.ts"
 import { rawPublicKey } from "../../src/crypto/rawKeys.ts"
@@ -65,7 +65,7 @@ test.each([
     /not a signature of 64 bytes/,
   ],
   ["a failure", `console.error("SECRET"); process.exit(3)`, /ended with 3/],
-  ["too much", `process.stdout.write("a".repeat(1 << 20))`, /ended by/],
+  ["too much", `process.stdout.write("a".repeat(1 << 20))`, /more than 1024 bytes/],
 ])("%s is not", async (name, sign, why) => {
   const { tasks } = await waasKeys({ keyCommand: command(name.replaceAll(/\W/g, "-"), sign) }, files)
   const said = await Promise.resolve(tasks.sign(utf8("m"))).then(
@@ -81,6 +81,25 @@ test("without a public key, or a program, nothing starts", async () => {
   for (const keyCommand of [bad, [folder.at("none")]]) {
     await expect(waasKeys({ keyCommand }, files)).rejects.toMatchObject({ code: "E-WAA-075" })
   }
+})
+
+test("a wrapper that hangs is ended with all that it waits for, and holds nobody up", async () => {
+  const wrapper = folder.at("wrapper.sh")
+  writeFileSync(wrapper, `#!/bin/sh\necho $$ > ${folder.at("pid")}\nsleep 100 | cat\n`)
+  chmodSync(wrapper, 0o700)
+  await expect(waasKeys({ keyCommand: [wrapper] }, files, 300)).rejects.toMatchObject({
+    code: "E-WAA-075",
+    data: { problem: "it did not answer within 0.3 s" },
+  })
+  const group = Number(readFileSync(folder.at("pid"), "utf8"))
+  const isLeft = () => {
+    try {
+      return process.kill(-group, 0)
+    } catch {
+      return false
+    }
+  }
+  while (isLeft()) await Bun.sleep(2)
 })
 
 test("so many processes at one time for tasks; who dials has a row of its own", async () => {
