@@ -7,7 +7,7 @@ import { SQL, type TransactionSQL } from "bun"
 import { CosignerError } from "../../errors.ts"
 import { sleep } from "../../sleep.ts"
 import type { Organisation } from "./model.ts"
-import { asStoreError, isAway, NoAnswer, problemOf } from "./postgresErrors.ts"
+import { asStoreError, isAway, isNotLetIn, NoAnswer, problemOf } from "./postgresErrors.ts"
 import { migratePostgres } from "./postgresSchema.ts"
 import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
 import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
@@ -16,6 +16,8 @@ import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 const ANSWER_MS = 15_000
 /** How long a read is asked again: whoever waits for it may ask again too. */
 const READ_MS = 2_000
+/** A commit may have been carried out though its answer was lost: only what was said of itself ends it. */
+const UNTIL_KNOWN = Number.POSITIVE_INFINITY
 const PAUSE_MS = 50
 const MOST_PAUSE_MS = 1_000
 
@@ -32,7 +34,7 @@ export class Postgres implements SqlDatabase {
   #sql: SQL
   readonly #closing = new AbortController()
   /** What commits are known by; undefined: this process does not serve the store. */
-  #replica: { readonly id: string; committed: number } | undefined
+  #replica: { readonly id: string; numbered: number } | undefined
   #commits: Promise<unknown> = Promise.resolve()
   #away: CosignerError | undefined
 
@@ -44,7 +46,7 @@ export class Postgres implements SqlDatabase {
 
   /** From now on commits are this replica's, and fail with E-WAA-074 once it is declared dead. */
   commitAs(replicaId: string): void {
-    this.#replica = { id: replicaId, committed: 0 }
+    this.#replica = { id: replicaId, numbered: 0 }
   }
 
   /** E-WAA-070 while the database does not answer. */
@@ -105,15 +107,15 @@ export class Postgres implements SqlDatabase {
       await this.write(statements)
       return
     }
-    const number = replica.committed + 1
+    // Of a commit that nobody waits for any more it is not known whether it was carried out: its number is not given again.
+    const number = ++replica.numbered
     await this.#asked(
       (client) =>
         client.begin(async (tx) => {
           if (await isTurn(tx, replica.id, number, this.name)) await all(tx, statements)
         }),
-      Number.POSITIVE_INFINITY,
+      UNTIL_KNOWN,
     )
-    replica.committed = number
   }
 
   /** Asked again for `limitMs` while the database is away. Throws E-WAA-070, E-WAA-071. */
@@ -125,7 +127,8 @@ export class Postgres implements SqlDatabase {
         this.#away = undefined
         return found
       } catch (error) {
-        if (!isAway(error)) throw asStoreError(error, this.name)
+        const isNoAnswer = isAway(error) || (limitMs === UNTIL_KNOWN && isNotLetIn(error))
+        if (!isNoAnswer) throw asStoreError(error, this.name)
         this.#away = new CosignerError("E-WAA-070", { store: this.name, problem: problemOf(error) })
         const isOver = performance.now() - startedAt + pauseMs > limitMs || this.#closing.signal.aborted
         if (isOver) throw asStoreError(error, this.name)

@@ -1,6 +1,6 @@
 /** What a failure of the Postgres client means: the database is away, or it refused this one thing. */
 import { SQL } from "bun"
-import { CosignerError, errorText } from "../../errors.ts"
+import { CosignerError, errorText, isCode } from "../../errors.ts"
 
 /** No answer in time. */
 export class NoAnswer extends Error {
@@ -20,6 +20,10 @@ export function isAway(error: unknown): boolean {
   // What TLS and sockets say: `SELF_SIGNED_CERT_IN_CHAIN`, `ECONNRESET`.
   return error instanceof Error && "code" in error && !(error instanceof CosignerError)
 }
+
+/** A connection could not be opened for want of the right password, file or database: no answer to what was to be sent on it. */
+export const isNotLetIn = (error: unknown): boolean =>
+  isCode(error, "E-WAA-073") || (error instanceof SQL.PostgresError && /^(?:28|3D)/.test(error.errno ?? ""))
 
 /** The client's own failures as E-WAA-070 and -071; everything else passes. No statement and no value is in them. */
 export function asStoreError(error: unknown, store: string): unknown {

@@ -126,6 +126,21 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     expect(await store.vault(record.vaultId)).toEqual(record)
   })
 
+  test("a commit that was given up and comes all the same takes nothing from the next one", async () => {
+    await using db = await disposable(opened())
+    await using _ = await serving(db)
+    await db.write([{ sql: "CREATE TABLE carried_out (number INTEGER)", values: [] }])
+    const add = (number: number) => ({ sql: "INSERT INTO carried_out (number) VALUES (?)", values: [number] })
+    const slow = db.commit([{ sql: "SELECT pg_sleep(0.4)", values: [] }, add(1)])
+    const sleeping = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    while ((await db.all(sleeping, [])).length === 0);
+    db.giveUp()
+    await expect(slow).rejects.toMatchObject({ code: "E-WAA-070" })
+    await db.commit([add(2)])
+    const rows = await db.all<{ readonly number: number }>("SELECT number FROM carried_out", [])
+    expect(rows.map(({ number }) => number)).toContain(2)
+  }, 60_000)
+
   test("a server that is stopped: reads say so, commits wait, and go on once it is there again", async () => {
     using own = startPostgres()
     await using db = await disposable(openPostgres(postgresSettings(await own.database()), organisation))
@@ -270,6 +285,17 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     )
     expect(wrong).toMatchObject({ code: "E-WAA-071" })
     expect(errorText(wrong)).not.toMatch(/shut|sesame|this one/)
+    // What became of a commit may not be known yet when the database stops to let us in: it waits for the right password.
+    await using _ = await serving(db)
+    const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${ROLE_WITH_PASSWORD}'`
+    const record = vault("waits")
+    await admin.unsafe(cut)
+    const committed = storeOver(db).commit([{ put: "vault", record }])
+    while (!/28P01/.test(errorText(db.away()))) await Bun.sleep(5)
+    expect(errorText(db.away())).not.toMatch(/shut|sesame|this one/)
+    writeFileSync(file, "open sesame")
+    await committed
+    expect(await storeOver(db).vault(record.vaultId)).toEqual(record)
     chmodSync(file, 0o644)
     await expect(openPostgres(settings, organisation)).rejects.toMatchObject({ code: "E-WAA-073" })
     await admin.close()
