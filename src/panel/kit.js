@@ -84,3 +84,58 @@ function setDisabled(id, isDisabled) {
   const button = byId(id)
   if (button instanceof HTMLButtonElement) button.disabled = isDisabled
 }
+
+// ---- lists -----------------------------------------------------------------------------------------------------------
+
+/** By id: what a row was made from, and the row. @type {Map<string, { stamp: string, row: HTMLTableRowElement }>} */
+const rows = new Map()
+
+/**
+ * One page of a list in its table, with the buttons `newer` and `older`. Rows that stay as they are keep the focus, and all keep
+ * their open details. Returns the rows.
+ * @param {string} table
+ * @param {Json[]} list
+ * @param {{ idName: string, skip: number, nextSkip: number | null, draw: (one: Json) => HTMLTableRowElement }} how
+ */
+function showRows(table, list, { idName, skip, nextSkip, draw }) {
+  const shown = list.map((one) => rowOf(one, one[idName], draw))
+  const ids = new Set(list.map((one) => one[idName]))
+  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id)
+  const body = byId(table).querySelector("tbody")
+  if (body === null) throw new Error(`${table} is no table`)
+  shown.forEach((row, i) => {
+    if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null)
+  })
+  while (body.children.length > shown.length) body.lastElementChild?.remove()
+  const colspan = String(byId(table).querySelectorAll("thead th").length)
+  if (shown.length === 0) body.append(el("tr", {}, el("td", { colspan, class: "quiet" }, "none")))
+  say(byId("page"), list.length === 0 ? "" : `${skip + 1} to ${skip + list.length}`)
+  setDisabled("newer", skip === 0)
+  setDisabled("older", nextSkip === null)
+  return shown
+}
+
+/** @param {Json} one @param {string} id @param {(one: Json) => HTMLTableRowElement} draw */
+function rowOf(one, id, draw) {
+  const stamp = JSON.stringify(one)
+  const known = rows.get(id)
+  if (known?.stamp === stamp) return known.row
+  const row = draw(one)
+  const details = row.querySelector("details")
+  if (details !== null) details.open = known?.row.querySelector("details")?.open ?? false
+  rows.set(id, { stamp, row })
+  return row
+}
+
+/**
+ * What signatures will do, as it was read from their payloads; each effect on a line of its own, nothing shortened.
+ * @param {Json[]} intents
+ */
+const intentLines = (intents) =>
+  intents.map(({ hash, text }) =>
+    el(
+      "ul",
+      { class: "intent", title: `intent ${hash}` },
+      .../** @type {string} */ (text).split("\n").map((line) => el("li", {}, line)),
+    ),
+  )

@@ -9,5 +9,18 @@ import kit from "./kit.js" with { type: "text" }
 export const styleOf = (own: string): string => `${base}${own}`
 export const scriptOf = (own: string): string => `${kit}${own}`
 
-/** A text in the policy of a page, by its digest. */
-export const digestSource = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
+const digestSource = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
+
+/** The policy of a page whose script and style stand in it: these run, named by their digests, and nothing else does. */
+export const policyOf = (script: string, style: string): string =>
+  [
+    "default-src 'none'",
+    `script-src ${digestSource(script)}`,
+    `style-src ${digestSource(style)}`,
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join("; ")

@@ -3,7 +3,7 @@
  * digests, so that nothing else runs on it whatever text a task brings.
  */
 import { HEADERS } from "../../panel/asking.ts"
-import { digestSource, scriptOf, styleOf } from "../../panel/look.ts"
+import { policyOf, scriptOf, styleOf } from "../../panel/look.ts"
 import css from "./page.css" with { type: "text" }
 import js from "./pageScript.js" with { type: "text" }
 
@@ -13,17 +13,7 @@ const script = scriptOf(js)
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   ...HEADERS,
   "content-type": "text/html; charset=utf-8",
-  "content-security-policy": [
-    "default-src 'none'",
-    `script-src ${digestSource(script)}`,
-    `style-src ${digestSource(style)}`,
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ].join("; "),
+  "content-security-policy": policyOf(script, style),
   "permissions-policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
 }
 

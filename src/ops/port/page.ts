@@ -3,7 +3,7 @@
  * their digests, so that nothing else runs on it whatever text it shows; the script puts text into the document as text only.
  */
 
-import { digestSource, scriptOf, styleOf } from "../../panel/look.ts"
+import { policyOf, scriptOf, styleOf } from "../../panel/look.ts"
 import { TASK_STATES } from "../../tasks/ports.ts"
 import { TASK_TYPES } from "../../wire/task.ts"
 import ownStyle from "./page.css" with { type: "text" }
@@ -15,17 +15,7 @@ const script = scriptOf(ownScript)
 const options = (words: readonly string[]): string =>
   ['<option value="">any</option>', ...words.map((word) => `<option>${word}</option>`)].join("")
 
-export const CSP = [
-  "default-src 'none'",
-  `script-src ${digestSource(script)}`,
-  `style-src ${digestSource(style)}`,
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ")
+export const CSP = policyOf(script, style)
 
 export const PAGE = `<!doctype html>
 <html lang="en">

@@ -12,8 +12,6 @@ const ALGORITHMS = /** @type {Record<string, string>} */ ({ 1: "ECDSA", 2: "EdDS
 
 /** @type {{ token: string, skip: number, polls: number, groups: Json[] }} */
 const memory = { token: "", skip: 0, polls: 0, groups: [] }
-/** @type {Map<string, { stamp: string, row: HTMLTableRowElement }>} */
-const rows = new Map()
 let isPolling = false
 let isLocked = false
 
@@ -197,32 +195,9 @@ function showFacts(status) {
 
 /** @param {Json} tasks @param {number} nowMs */
 function showTasks(tasks, nowMs) {
-  const body = byId("tasks").querySelector("tbody")
-  if (body === null) return
-  const list = /** @type {Json[]} */ (tasks["tasks"])
-  const shown = list.map((task) => {
-    const stamp = JSON.stringify(task)
-    const known = rows.get(task["task_id"])
-    if (known?.stamp === stamp) return known.row
-    const row = taskRow(task, nowMs)
-    const wasOpen = known?.row.querySelector("details")?.open ?? false
-    const details = row.querySelector("details")
-    if (details !== null) details.open = wasOpen
-    rows.set(task["task_id"], { stamp, row })
-    return row
-  })
-  const ids = new Set(list.map((task) => task["task_id"]))
-  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id)
-  // Rows that stay where they are keep the focus and their open details.
-  shown.forEach((row, i) => {
-    if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null)
-  })
-  while (body.children.length > shown.length) body.lastElementChild?.remove()
-  if (shown.length === 0) body.append(el("tr", {}, el("td", { colspan: "5", class: "quiet" }, "none")))
-  const last = memory.skip + list.length
-  say(byId("page"), list.length === 0 ? "" : `${memory.skip + 1} to ${last}`)
-  setDisabled("newer", memory.skip === 0)
-  setDisabled("older", tasks["next_skip"] === null)
+  /** @param {Json} task */
+  const draw = (task) => taskRow(task, nowMs)
+  showRows("tasks", tasks["tasks"], { idName: "task_id", skip: memory.skip, nextSkip: tasks["next_skip"], draw })
 }
 
 /** @param {Json} task */
@@ -263,20 +238,6 @@ function taskRow(task, nowMs) {
     el("td", { class: "number" }, clock(task["claimed_ms"])),
   )
   return row
-}
-
-/**
- * What the signatures of a task will do, as the node read it; each effect on a line of its own, nothing shortened.
- * @param {Json[]} intents
- */
-function intentLines(intents) {
-  return intents.map(({ hash, text }) =>
-    el(
-      "ul",
-      { class: "intent", title: `intent ${hash}` },
-      .../** @type {string} */ (text).split("\n").map((line) => el("li", {}, line)),
-    ),
-  )
 }
 
 /** @param {Json | null} verdict */

@@ -13,8 +13,6 @@ const OLD_MS = 5000
 
 /** @type {{ skip: number, vaultSkip: number }} */
 const memory = { skip: 0, vaultSkip: 0 }
-/** @type {Map<string, { stamp: string, row: HTMLTableRowElement }>} */
-const rows = new Map()
 /** What was drawn last, by the id of its place. @type {Map<string, string>} */
 const drawn = new Map()
 let isPolling = false
@@ -218,31 +216,9 @@ function showVaultChoice(vaults) {
 
 /** @param {Json} answer @param {number} nowMs */
 function showRequests(answer, nowMs) {
-  const body = byId("requests").querySelector("tbody")
-  if (body === null) return
   const list = /** @type {Json[]} */ (answer["requests"])
-  const shown = list.map((request) => {
-    const stamp = JSON.stringify(request)
-    const known = rows.get(request["id"])
-    if (known?.stamp === stamp) return known.row
-    const row = requestRow(request)
-    const wasOpen = known?.row.querySelector("details")?.open ?? false
-    const details = row.querySelector("details")
-    if (details !== null) details.open = wasOpen
-    rows.set(request["id"], { stamp, row })
-    return row
-  })
-  const ids = new Set(list.map((request) => request["id"]))
-  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id)
-  // Rows that stay where they are keep the focus and their open details.
-  shown.forEach((row, i) => {
-    if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null)
-  })
-  while (body.children.length > shown.length) body.lastElementChild?.remove()
-  if (shown.length === 0) body.append(el("tr", {}, el("td", { colspan: "4", class: "quiet" }, "none")))
-  say(byId("page"), list.length === 0 ? "" : `${memory.skip + 1} to ${memory.skip + list.length}`)
-  setDisabled("newer", memory.skip === 0)
-  setDisabled("older", answer["next_skip"] === null)
+  const how = { idName: "id", skip: memory.skip, nextSkip: answer["next_skip"], draw: requestRow }
+  const shown = showRows("requests", list, how)
   for (const [i, request] of list.entries()) {
     const took = shown[i]?.querySelector(".took")
     if (took instanceof HTMLElement) say(took, tookText(request, nowMs))
@@ -324,20 +300,6 @@ function transactionLine(transaction) {
   if (transaction === null) return []
   const { type, chain, status, hash } = transaction
   return [el("p", { class: "quiet" }, `${type} on ${chain}, ${status} `, ...(hash === "" ? [] : [idText(hash)]))]
-}
-
-/**
- * What the signatures will do, as the decoders of the nodes read it; each effect on a line of its own, nothing shortened.
- * @param {Json[]} intents
- */
-function intentLines(intents) {
-  return intents.map(({ hash, text }) =>
-    el(
-      "ul",
-      { class: "intent", title: `intent ${hash}` },
-      .../** @type {string} */ (text).split("\n").map((line) => el("li", {}, line)),
-    ),
-  )
 }
 
 /** @param {Json} node */
