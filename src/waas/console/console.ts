@@ -76,16 +76,23 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
 
   async function lookNow(): Promise<void> {
     try {
-      for (const message of await looker.look()) thread.tell(message)
-      isBroken = false
+      const { messages, failure } = await looker.look()
+      for (const message of messages) thread.tell(message)
+      if (failure === undefined) isBroken = false
+      else broken(failure)
     } catch (error) {
-      if (isStopped) return
-      const failure = new CosignerError("E-WAA-083", { why: errorText(error) })
-      if (!isBroken) log.error(describe(failure), { code: failure.code, ...codeField(error) })
-      isBroken = true
+      broken(error)
     } finally {
       waiting--
     }
+  }
+
+  /** Said once, until a look is whole again. */
+  function broken(error: unknown): void {
+    if (isStopped) return
+    const failure = new CosignerError("E-WAA-083", { why: errorText(error) })
+    if (!isBroken) log.error(describe(failure), { code: failure.code, ...codeField(error) })
+    isBroken = true
   }
 
   await look()

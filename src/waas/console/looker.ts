@@ -1,7 +1,7 @@
 /** One look at WaaS for its console: what is known just now, and of each list the next portion, as messages to the thread. */
 import { isDeepStrictEqual } from "node:util"
 import { CosignerError } from "../../errors.ts"
-import type { Listed } from "../../panel/feed.ts"
+import type { Feed, Listed } from "../../panel/feed.ts"
 import { checked } from "../../panel/schemas.ts"
 import type { Engine } from "../engine/engine.ts"
 import { isOpen, signRequestNow } from "../engine/requests.ts"
@@ -44,7 +44,13 @@ interface LookerState extends LookerParts {
 interface Looker {
   /** By this process, durably. */
   written(writes: readonly StoreWrite[]): void
-  look(): Promise<readonly ToConsole[]>
+  look(): Promise<Look>
+}
+
+interface Look {
+  readonly messages: readonly ToConsole[]
+  /** Why a document could not be made; undefined where all could. */
+  readonly failure: unknown
 }
 
 /** Looks after which everything is made anew, and between two looks at what changes slowly. */
@@ -76,7 +82,7 @@ class StoreLooker implements Looker {
     if (writes.some(({ put }) => SLOW_RECORDS.has(put))) this.#isStale = true
   }
 
-  async look(): Promise<readonly ToConsole[]> {
+  async look(): Promise<Look> {
     const { recent } = this.#parts
     if (this.#looks === 0) await recent.look()
     else if (this.#looks % AGAIN_LOOKS === 0) recent.again()
@@ -87,13 +93,16 @@ class StoreLooker implements Looker {
     this.#looks++
     this.#watch()
     const nodes = this.#nodesNow()
-    const vaults = recent.vaults.give(await documentsOf(recent.vaults.take(), (key) => this.#vaultOf(key)))
-    const requests = recent.requests.give(await documentsOf(recent.requests.take(), (key) => this.#requestOf(key)))
-    return [
-      { kind: "changed", list: "vaults", change: vaults },
-      { kind: "changed", list: "requests", change: requests },
-      { kind: "beat", overview: JSON.stringify(checked(overviewSchema, this.#overview(nodes))) },
-    ]
+    const vaults = await portionOf(recent.vaults, (key) => this.#vaultOf(key))
+    const requests = await portionOf(recent.requests, (key) => this.#requestOf(key))
+    return {
+      messages: [
+        { kind: "changed", list: "vaults", change: vaults.change },
+        { kind: "changed", list: "requests", change: requests.change },
+        { kind: "beat", overview: JSON.stringify(checked(overviewSchema, this.#overview(nodes))) },
+      ],
+      failure: vaults.failure ?? requests.failure,
+    }
   }
 
   #overview(nodes: Overview["nodes"]): Overview {
@@ -173,10 +182,22 @@ class StoreLooker implements Looker {
   }
 }
 
-async function documentsOf(keys: readonly string[], one: (key: string) => Promise<Listed | undefined>) {
+/** What is due of a list. A document that cannot be made is tried again at the next look, and keeps no other away. */
+async function portionOf(feed: Feed, one: (key: string) => Promise<Listed | undefined>) {
   const made = new Map<string, Listed | undefined>()
-  for (const key of keys) made.set(key, await one(key))
-  return made
+  const failed: string[] = []
+  let failure: unknown
+  for (const key of feed.take()) {
+    try {
+      made.set(key, await one(key))
+    } catch (error) {
+      failure ??= error
+      failed.push(key)
+    }
+  }
+  const change = feed.give(made)
+  for (const key of failed) feed.changed(key)
+  return { change, failure }
 }
 
 interface Watched {

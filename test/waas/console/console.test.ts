@@ -45,6 +45,30 @@ function partsOf(rig: Rig, tokenFile: string, more: Partial<ConsoleParts> = {}):
   }
 }
 
+test("what keeps it from looking is said once, and again after it could look", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const { vault } = rig.store
+  const away = () => Promise.reject(new Error("away"))
+  await rig.madeVault()
+  rig.store.vault = away
+  const before = said.length
+  const failures = () => said.slice(before).filter((text) => text.includes("E-WAA-083"))
+  const page = await startConsole(partsOf(rig, folder.at("looks.token")))
+  try {
+    await page.look()
+    expect(failures()).toEqual([expect.stringMatching(/^error E-WAA-083 the console could not look at WaaS: Error/)])
+    rig.store.vault = vault
+    await page.look()
+    rig.store.vault = away
+    rig.onWritten = page.written
+    await rig.vault()
+    await page.look()
+    expect(failures()).toHaveLength(2)
+  } finally {
+    page.stop()
+  }
+})
+
 test("it makes its token where there is none, serves from its thread, and shows what is written since", async () => {
   await using rig = await Rig.open({ curves: ["ED25519"] })
   const tokenFile = folder.at("console.token")

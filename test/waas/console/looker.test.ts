@@ -123,6 +123,28 @@ test("what waits for people says for whom and where, and whose words are here; n
   expect(view.overview().awaiting_people).toBe(0)
 })
 
+test("a request that cannot be read just now keeps no other away, and comes with the next look", async () => {
+  await using rig = await Rig.open({ curves: ["ED25519"] })
+  const made = await rig.madeVault()
+  const [lost, other] = [await rig.sign(made), await rig.sign(made)]
+  await rig.relay.settle()
+  const read = rig.store.signRequest
+  rig.store.signRequest = async (id) => {
+    if (id === lost.signRequestId) throw new Error("away")
+    return await read(id)
+  }
+  const view = viewOf(rig)
+  await view.once()
+  expect(view.failures()).toBe(1)
+  expect(view.overview().nodes).toHaveLength(3)
+  const ids = () => view.requests({ kind: "signature" }).map(({ id }) => id)
+  expect(ids()).toEqual([other.signRequestId])
+  rig.store.signRequest = read
+  await view.once()
+  expect(view.failures()).toBe(1)
+  expect(ids()).toContain(lost.signRequestId)
+})
+
 test("what a payload does is said in words by the decoders of the nodes; one that nobody reads says why", async () => {
   await using rig = await Rig.open()
   const view = viewOf(rig)

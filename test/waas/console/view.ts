@@ -20,6 +20,10 @@ import { ITEMS } from "./sample.ts"
 export interface View {
   /** Looks as often as it takes to be told everything. */
   look(): Promise<void>
+  /** Looks once. */
+  once(): Promise<void>
+  /** Looks that failed to make a document. */
+  failures(): number
   overview(): Overview
   /** Newest first. */
   requests(labels?: Readonly<Record<string, string>>): readonly ConsoleRequest[]
@@ -58,9 +62,12 @@ export function viewOf(rig: Rig): View {
   let overview = ""
   let told = 0
   let most = 0
+  let failures = 0
 
   async function once(): Promise<void> {
-    for (const message of await looker.look()) {
+    const { messages, failure } = await looker.look()
+    if (failure !== undefined) failures++
+    for (const message of messages) {
       if (message.kind === "beat") overview = message.overview
       if (message.kind !== "changed") continue
       told += message.change.put.length
@@ -76,6 +83,8 @@ export function viewOf(rig: Rig): View {
       await once()
       while (!recent.requests.isSettled() || !recent.vaults.isSettled()) await once()
     },
+    once,
+    failures: () => failures,
     overview: () => read(overviewSchema, overview),
     requests: (labels = {}) => shelves.requests.page(labels, 0, 1000).texts.map((text) => read(requestSchema, text)),
     vaults: () => shelves.vaults.page({}, 0, 1000).texts.map((text) => read(vaultSchema, text)),
