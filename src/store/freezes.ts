@@ -42,6 +42,8 @@ export class Freezes implements FreezePort {
   readonly #served: ServiceTime
   readonly #audit: AuditLog
   readonly #byGroup: Map<string, Freeze> = new Map()
+  /** Groups whose freeze is in force and not on the disk. */
+  readonly #unrecorded: Set<string> = new Set()
 
   constructor(vault: RecordVault, outbox: Outbox, served: ServiceTime, audit: AuditLog) {
     this.#vault = vault
@@ -75,8 +77,9 @@ export class Freezes implements FreezePort {
     const end = later(before, this.#endOf(asked.forMs, nowMs))
     const { groupId, reason, by } = asked
     const freeze: Freeze = before === undefined ? { groupId, sinceMs: nowMs, end, reason, by } : { ...before, end }
-    if (before !== undefined && isSame(before.end, end)) return before
+    if (before !== undefined && isSame(before.end, end) && !this.#unrecorded.has(groupId)) return before
     this.#byGroup.set(groupId, freeze)
+    this.#unrecorded.add(groupId)
     try {
       this.#vault.transaction((tx) => {
         tx.put(FREEZE, utf8(groupId), freeze)
@@ -89,6 +92,7 @@ export class Freezes implements FreezePort {
     } catch (error) {
       throw new CosignerError("E-FRZ-002", { why: errorText(error) }, { cause: error })
     }
+    this.#unrecorded.delete(groupId)
     return freeze
   }
 

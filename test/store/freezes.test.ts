@@ -115,6 +115,20 @@ test("one that cannot be recorded is in force all the same, and says so", () => 
   expect(store.freezes.over([])).toBeDefined()
 })
 
+test("one that could not be recorded is recorded when somebody freezes again", () => {
+  using folder = new Folder()
+  {
+    using store = folder.create()
+    const full = () => {
+      throw new Error("the disk is full")
+    }
+    expect(() => store.freezes.freeze(asked(), 5, full)).toThrow(expect.objectContaining({ code: "E-FRZ-002" }))
+    expect(store.freezes.freeze(asked(), 6)).toMatchObject({ sinceMs: 5 })
+  }
+  using again = folder.open(true)
+  expect(again.freezes.over([])).toMatchObject({ sinceMs: 5 })
+})
+
 test("a restored backup is frozen as the node was", () => {
   using folder = new Folder()
   {
