@@ -181,7 +181,7 @@ export async function startDaemon(
     nodeId,
     reload(next, keys) {
       present = next
-      callbacks.use(next)
+      if (next.isOfBundle) callbacks.use(next)
       waiting = keys
       audit.reloaded(next.rules, keys)
       tellRules(next.rules, log)

@@ -13,6 +13,8 @@ export interface NodePolicy extends AskedServers {
   readonly also: Rules | undefined
   /** What the host needs orders of people for, by what is in force and by what waits. */
   readonly demands: readonly Demands[]
+  /** Its callback servers count at once; those of the host's own file from the next start on. */
+  readonly isOfBundle: boolean
 }
 
 type PolicySource = Pick<Startable, "config" | "callback">
@@ -24,6 +26,7 @@ export function policyOf(startable: PolicySource, waiting?: PolicySource): NodeP
     askKeyShareSign: config.callback.ask_key_share_sign,
   })
   return {
+    isOfBundle: startable.config.policyFiles !== undefined,
     ...withWaiting(asked(startable), waiting && asked(waiting)),
     rules: startable.config.embedded_risk_control_rules,
     also: waiting?.config.embedded_risk_control_rules,

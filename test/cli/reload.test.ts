@@ -60,6 +60,8 @@ describe("a callback server that is added to the file of a running node", () => 
         file: '"http://127.0.0.1:9/v2/check"',
       })
       expect(await doctor()).toMatchObject({ level: "warning", code: "E-CFG-012" })
+      const { stdout } = await cosigner(["status", "--json"], { cwd: node.dir })
+      expect(JSON.parse(stdout).risk.callback_servers).toEqual([])
       const people = await cosigner(["config", "show"], { cwd: node.dir })
       expect(people.stdout).toContain("# callback.cb_server_v2[0].service_address: running none, file")
       it.signal("SIGTERM")
