@@ -68,7 +68,7 @@ export const policyCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `this node follows a policy bundle: ${d.min} of its owners lift a freeze, and not its host`,
-    next: "have owners sign what cosigner unfreeze --statement prints, then cosigner unfreeze --signed with their signatures",
+    next: "each owner signs the order that cosigner unfreeze --as NAME prints, and gives it to the node: cosigner unfreeze --signed FILE",
   }),
   "E-POL-011": entry<{ readonly version: number }>({
     kind: "input",

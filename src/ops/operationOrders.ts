@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts"
 import { CosignerError } from "../errors.ts"
 import type { OperationEntry } from "../policy/operations.ts"
 import type { People } from "../policy/people.ts"
+import type { SpentOrder } from "../store/spentOrders.ts"
 import type { Store } from "../store/store.ts"
 
 const MAX_AHEAD_MS = 31 * 86_400_000
@@ -113,6 +114,12 @@ function givenIn(text: string, operation: Operation): Given {
   return { signed, order }
 }
 
+export const spentOf = ({ nonce, approver, notAfter }: Order): SpentOrder => ({
+  nonce,
+  approver,
+  notAfterMs: notAfter * 1000,
+})
+
 /** Each counts once: durable when this returns, with a leaf that names who ordered it. Throws E-APR-006 for one that was used. */
 export function spendOrders(
   { spentOrders, audit }: Pick<Store, "spentOrders" | "audit">,
@@ -120,9 +127,10 @@ export function spendOrders(
   orders: readonly Order[],
 ): void {
   if (orders.length === 0) return
-  for (const { approver, nonce, notAfter } of orders) {
-    if (!spentOrders.spend({ nonce, notAfterMs: notAfter * 1000 }, nowMs)) throw no(`${approver}: it was used before`)
-  }
   const approvers = [...new Set(orders.map(({ approver }) => approver))].sort()
-  audit.record(nowMs, { kind: "command", facts: { command: kind, about, approvers, by: "orders" } })
+  const facts = { command: kind, about, approvers, by: "orders" }
+  const unspent = spentOrders.spend(orders.map(spentOf), nowMs, (tx) =>
+    audit.append(tx, nowMs, { kind: "command", facts }),
+  )
+  if (unspent !== undefined) throw no(`${unspent.approver}: ${unspent.why}`)
 }

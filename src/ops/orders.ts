@@ -14,7 +14,7 @@ import type { Store } from "../store/store.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 import type { Freezing } from "./freezing.ts"
 import type { Shown } from "./inventory/shown.ts"
-import { orderIn, problemOfSigner } from "./operationOrders.ts"
+import { orderIn, problemOfSigner, spentOf } from "./operationOrders.ts"
 
 interface OrderParts {
   readonly nodeId: string
@@ -90,8 +90,8 @@ function verified(signed: SignedStatement, { nodeId, store, people, now }: Order
   const problem = problemOfSigner(signed, order, people())
   if (problem !== undefined) throw no(problem)
   if (order.kind !== "freeze") requireOwner(order, store, people())
-  if (!store.spentOrders.spend({ nonce: order.nonce, notAfterMs: order.notAfter * 1000 }, now()))
-    throw no("it was carried out before")
+  const unspent = store.spentOrders.spend([spentOf(order)], now())
+  if (unspent !== undefined) throw no(unspent.why)
   return order
 }
 
@@ -116,9 +116,12 @@ function unfreeze(
   words: Map<string, Map<string, number>>,
   { freezing, store, people, now }: OrderParts,
 ): Shown {
-  const { unfreezeMin } = requireOwner(order, store, people())
+  const { unfreezeMin, owners } = requireOwner(order, store, people())
   const { about } = order
-  const said = new Map([...(words.get(about) ?? [])].filter(([, untilMs]) => untilMs > now()))
+  // whoever is no owner any more has no word left
+  const isOwner = (name: string): boolean => people().groups.get(owners)?.includes(name) === true
+  const before = [...(words.get(about) ?? [])].filter(([name, untilMs]) => untilMs > now() && isOwner(name))
+  const said = new Map(before)
   said.set(order.approver, order.notAfter * 1000)
   words.set(about, said)
   if (said.size < unfreezeMin) {

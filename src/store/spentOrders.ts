@@ -2,11 +2,12 @@
 import * as c from "../codec.ts"
 import { kind, type RecordKind } from "./records.ts"
 import { NO_NAME } from "./rows.ts"
-import { restored } from "./transaction.ts"
+import { restored, type StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
 
-interface SpentOrder {
+export interface SpentOrder {
   readonly nonce: string
+  readonly approver: string
   /** ms since 1970. */
   readonly notAfterMs: number
 }
@@ -14,11 +15,11 @@ interface SpentOrder {
 export const SPENT_ORDERS: RecordKind<readonly SpentOrder[]> = kind<readonly SpentOrder[]>(
   53,
   "spent orders",
-  c.list(c.struct<SpentOrder>({ nonce: c.text, notAfterMs: c.u64 })),
+  c.list(c.struct<SpentOrder>({ nonce: c.text, approver: c.text, notAfterMs: c.u64 })),
 )
 
-/** More in their time are no orders of people. */
-const MOST_SPENT = 4096
+/** Of one person in their time. Each has room of their own: nobody can use up what another's veto needs. */
+const MOST_SPENT = 64
 
 export class SpentOrders {
   readonly #vault: RecordVault
@@ -33,19 +34,32 @@ export class SpentOrders {
     this.#kept.set("spent", spent)
   }
 
-  /** False: it was spent before, or there is no room to remember it. Durable when this returns. */
-  spend(order: SpentOrder, nowMs: number): boolean {
+  /**
+   * All of them or none: durable when this returns, with what `beside` puts into the same transaction. Otherwise what is wrong with
+   * the first that cannot be spent.
+   */
+  spend(orders: readonly SpentOrder[], nowMs: number, beside: (tx: StoreTransaction) => void = () => {}): Unspent {
     const before = this.#kept.get("spent")
-    const live = (before ?? []).filter(({ notAfterMs }) => notAfterMs > nowMs)
-    if (live.length >= MOST_SPENT || live.some(({ nonce }) => nonce === order.nonce)) return false
-    const spent = [...live, order]
+    let spent = (before ?? []).filter(({ notAfterMs }) => notAfterMs > nowMs)
+    for (const order of orders) {
+      const { nonce, approver } = order
+      const own = spent.filter((one) => one.approver === approver)
+      if (own.some((one) => one.nonce === nonce)) return { approver, why: "it was used before" }
+      if (own.length >= MOST_SPENT)
+        return { approver, why: `${MOST_SPENT} orders of this person are remembered, until the time of each is over` }
+      spent = [...spent, order]
+    }
     this.#vault.transaction((tx) => {
       tx.put(SPENT_ORDERS, NO_NAME, spent)
+      beside(tx)
       tx.remember(
         () => this.restore(spent),
         () => restored(this.#kept, "spent", before),
       )
     })
-    return true
+    return undefined
   }
 }
+
+/** Undefined: they are spent. */
+type Unspent = { readonly approver: string; readonly why: string } | undefined

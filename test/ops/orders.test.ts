@@ -57,7 +57,8 @@ function rig(followsBundle = true) {
   if (followsBundle) store.policies.adopt(adopted, NOW)
   const time = { nowMs: NOW }
   const approvers = new Map(Object.entries(KEYS).map(([name, key]) => [name, approverOf(name, key)]))
-  const people = () => ({ approvers, groups: new Map([["owners", ["alice", "bob"]]]) })
+  const owners = ["alice", "bob"]
+  const people = () => ({ approvers, groups: new Map([["owners", owners]]) })
   const freezing = freezingOf({ store, log: silentLog, event: freezeEvents(NODE, () => "e"), onFrozen: () => {} })
   const orders = ordersOf({
     nodeId: NODE,
@@ -79,6 +80,7 @@ function rig(followsBundle = true) {
   return {
     store,
     time,
+    owners,
     orders,
     take,
     takeSigned,
@@ -164,7 +166,11 @@ test("owners lift a freeze together, each once; whoever is no owner does not", (
   const notAfter = NOW / 1000 + 7200
   expect(it.take(lift({ approver: "bob", notAfter }))).toEqual({ owners: ["bob"], needed: 2 })
   expect(it.store.freezes.list()).toHaveLength(1)
-  expect(it.take(lift({ notAfter }))).toMatchObject([{ group_id: null }])
+  // nor does the word of who is no owner any more
+  it.owners.splice(0, 2, "alice", "carol")
+  expect(it.take(lift({ notAfter }))).toEqual({ owners: ["alice"], needed: 2 })
+  it.owners.splice(0, 2, "alice", "bob")
+  expect(it.take(lift({ approver: "bob", notAfter }))).toMatchObject([{ group_id: null }])
   expect(it.store.freezes.list()).toEqual([])
 })
 
@@ -185,15 +191,36 @@ test("without a bundle nobody owns the policy", () => {
   expect(it.take(orderOf({ kind: "veto", about: `policy 4 ${"bb".repeat(32)}` }))).toBe("E-POL-007")
 })
 
+const spentBy = (approver: string, nonce: string, notAfterMs = 100) => ({ approver, nonce, notAfterMs })
+const USED = { approver: "alice", why: "it was used before" }
+
 test("what was carried out is remembered through a restart, and forgotten when its time is over", () => {
   using folder = new Folder()
   {
     using store = folder.create()
-    expect(store.spentOrders.spend({ nonce: "a", notAfterMs: 100 }, 1)).toBe(true)
-    expect(store.spentOrders.spend({ nonce: "a", notAfterMs: 100 }, 1)).toBe(false)
+    expect(store.spentOrders.spend([spentBy("alice", "a")], 1)).toBeUndefined()
+    expect(store.spentOrders.spend([spentBy("alice", "a")], 1)).toEqual(USED)
   }
   using store = folder.open()
-  expect(store.spentOrders.spend({ nonce: "a", notAfterMs: 100 }, 99)).toBe(false)
-  expect(store.spentOrders.spend({ nonce: "b", notAfterMs: 200 }, 100)).toBe(true)
+  expect(store.spentOrders.spend([spentBy("alice", "a")], 99)).toEqual(USED)
+  expect(store.spentOrders.spend([spentBy("alice", "b", 200)], 100)).toBeUndefined()
   expect(store.verify()).toBeGreaterThan(0)
+})
+
+test("of several orders all are spent or none, and one that stands there twice is none", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const twice = [spentBy("alice", "a"), spentBy("bob", "b"), spentBy("alice", "a")]
+  expect(store.spentOrders.spend(twice, 1)).toEqual(USED)
+  expect(store.spentOrders.spend(twice.slice(0, 2), 1)).toBeUndefined()
+})
+
+test("nobody uses up what another's order needs: neither its room nor its nonce", () => {
+  using folder = new Folder()
+  using store = folder.create()
+  const flood = Array.from({ length: 64 }, (_, i) => spentBy("alice", `${i}`))
+  expect(store.spentOrders.spend(flood, 1)).toBeUndefined()
+  expect(store.spentOrders.spend([spentBy("alice", "64")], 1)).toMatchObject({ approver: "alice" })
+  expect(store.spentOrders.spend([spentBy("bob", "0")], 1)).toBeUndefined()
+  expect(store.spentOrders.spend([spentBy("alice", "64", 200)], 100)).toBeUndefined()
 })
