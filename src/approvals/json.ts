@@ -23,6 +23,12 @@ interface PasskeyJson {
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
 
+/** At least one byte, in the one form without padding; undefined for every other text. */
+export function fromBase64Url(text = ""): Bytes | undefined {
+  const bytes = Buffer.from(text, "base64url")
+  return bytes.length > 0 && bytes.toString("base64url") === text ? copy(bytes) : undefined
+}
+
 export function signedJson({ statement, signature }: SignedStatement): SignedJson {
   const text = Buffer.from(statement).toString("utf8")
   if (signature.kind === "ssh") return { statement: text, ssh_signature: armorSshsig(signature.blob) }
@@ -52,14 +58,10 @@ function fromArmor(text: string): ApproverSignature | Unfit {
 }
 
 function fromPasskey(passkey: PasskeyJson | undefined): ApproverSignature | Unfit {
-  const bytes = (text = ""): Bytes | undefined => {
-    const read = Buffer.from(text, "base64url")
-    return read.length > 0 && read.toString("base64url") === text ? copy(read) : undefined
-  }
-  const credentialId = bytes(passkey?.credential_id)
-  const authenticatorData = bytes(passkey?.authenticator_data)
-  const clientDataJson = bytes(passkey?.client_data_json)
-  const signature = bytes(passkey?.signature)
+  const credentialId = fromBase64Url(passkey?.credential_id)
+  const authenticatorData = fromBase64Url(passkey?.authenticator_data)
+  const clientDataJson = fromBase64Url(passkey?.client_data_json)
+  const signature = fromBase64Url(passkey?.signature)
   if (!credentialId || !authenticatorData || !clientDataJson || !signature) {
     return { problem: "a field of its passkey is not base64url in its one form" }
   }

@@ -2,7 +2,7 @@
  * Public keys of OpenSSH (RFC 4253 6.6, RFC 5656, RFC 8709, OpenSSH PROTOCOL.u2f): the four kinds that approvers may have. A key has one
  * form here, its blob: base64 with other padding, a name that differs from the blob's, a point in another form is no key.
  */
-import { type Bytes, copy, equal, toHex } from "../bytes.ts"
+import { type Bytes, copy, equal } from "../bytes.ts"
 import { ByteReader, Malformed } from "../codec.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -77,6 +77,4 @@ export const isSameKey = (a: SshKey, b: SshKey): boolean => equal(a.blob, b.blob
 
 /** `SHA256:…`, as ssh-keygen -l shows it. */
 export const fingerprintOf = ({ blob }: SshKey): string =>
-  `SHA256:${Buffer.from(toHex(sha256(blob)), "hex")
-    .toString("base64")
-    .replace(/=+$/, "")}`
+  `SHA256:${Buffer.from(sha256(blob)).toString("base64").replace(/=+$/, "")}`

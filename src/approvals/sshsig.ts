@@ -5,7 +5,7 @@
  * Of security keys, somebody must have touched it (the flag of user presence). Their counter is signed and not compared: it tells clones
  * of a device apart, and the statement's nonce is what counts once.
  */
-import { type Bytes, concat, copy, toHex, u8, u32be, utf8 } from "../bytes.ts"
+import { type Bytes, concat, copy, equal, u8, u32be, utf8 } from "../bytes.ts"
 import { ByteReader, block, Malformed } from "../codec.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { sha256, sha512 } from "../crypto/frame.ts"
@@ -98,7 +98,7 @@ function readSshsig(blob: Uint8Array): ReadSshsig | Unfit {
 
 function sshsigOf(blob: Uint8Array): ReadSshsig | Unfit {
   const from = new ByteReader(blob)
-  if (toHex(from.take(MAGIC.length)) !== toHex(MAGIC)) return { problem: "it does not begin as one of ssh-keygen" }
+  if (!equal(from.take(MAGIC.length), MAGIC)) return { problem: "it does not begin as one of ssh-keygen" }
   if (from.u32() !== 1) return { problem: "another version of the format" }
   const key = readSshKeyBlob(sshString(from, 1024))
   if ("problem" in key) return key

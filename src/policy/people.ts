@@ -4,10 +4,11 @@
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { Approver } from "../approvals/approver.ts"
+import { fromBase64Url } from "../approvals/json.ts"
 import { readSshPublicKey } from "../approvals/sshKey.ts"
 import { APPROVER_NAME, isUnfit } from "../approvals/statement.ts"
 import { MAX_CREDENTIAL_ID, type Passkey, readCoseKey } from "../approvals/webauthn.ts"
-import { type Bytes, copy } from "../bytes.ts"
+import { toHex } from "../bytes.ts"
 import { entryOf, listOf, type Refused, refined, textThat, url } from "../settings/schema.ts"
 
 export interface People {
@@ -28,12 +29,6 @@ export interface Presented {
 export const NOBODY: Presented = { requestedBy: new Set(), approvedBy: new Set(), rejectedBy: new Set() }
 
 const MAX_APPROVERS = 256
-
-/** base64url without padding, in its one form. */
-function fromBase64Url(text: string): Bytes | undefined {
-  const bytes = Buffer.from(text, "base64url")
-  return bytes.length > 0 && bytes.toString("base64url") === text ? copy(bytes) : undefined
-}
 
 const name = (example: string, description: string) =>
   textThat(
@@ -101,6 +96,7 @@ function passkeyOf(text: string): Passkey["publicKey"] | undefined {
 type WrittenApprover = Readonly<StaticDecode<typeof approver>>
 
 function approverProblems(list: readonly WrittenApprover[]): readonly Refused[] {
+  const keys = list.map(pointsOf)
   return list.flatMap((one, i): readonly Refused[] => {
     const refused = (key: string, expected: string, got: string): readonly Refused[] => [
       { at: [i, key], expected, got },
@@ -117,17 +113,16 @@ function approverProblems(list: readonly WrittenApprover[]): readonly Refused[] 
     if (one.origin !== undefined && new URL(one.origin).origin !== one.origin)
       return refused("origin", "scheme, host and port alone, such as https://approvals.example.com", one.origin)
     // One person under two names would count twice.
-    const mine = keyTexts(one)
-    const same = list.findIndex((other) => keyTexts(other).some((text) => mine.includes(text)))
-    return same < i ? refused("name", "keys of nobody else", `${one.name}, with a key of ${list[same]?.name}`) : []
+    const same = keys.findIndex((others) => others.some((point) => keys[i]?.includes(point)))
+    return same >= 0 && same < i
+      ? refused("name", "keys of nobody else", `${one.name}, with a key of ${list[same]?.name}`)
+      : []
   })
 }
 
-/** A comment behind a key names nobody. */
-const keyTexts = ({ key, public_key }: WrittenApprover): readonly string[] => [
-  ...(key === undefined ? [] : [key.split(" ").slice(0, 2).join(" ")]),
-  ...(public_key === undefined ? [] : [public_key]),
-]
+/** The same key is the same person, whatever its comment says, and whether it is written as an SSH key or as a passkey. */
+const pointsOf = (one: WrittenApprover): readonly string[] =>
+  (approverOf(one)?.keys ?? []).map((key) => toHex(key.kind === "ssh" ? key.ssh.key : key.passkey.publicKey.key))
 
 export const approversSchema = refined(
   listOf(approver, {
@@ -192,7 +187,7 @@ function approverOf({
 }: WrittenApprover): Approver | undefined {
   const ssh = key === undefined ? undefined : readSshPublicKey(key)
   const publicKey = passkeyOf(public_key ?? "")
-  const credentialId = fromBase64Url(credential_id ?? "")
+  const credentialId = fromBase64Url(credential_id)
   const passkey =
     publicKey === undefined || credentialId === undefined || rp_id === undefined || origin === undefined
       ? undefined

@@ -60,7 +60,11 @@ export function requirement(entry: RequireEntry, names: Names): (request: KeySig
   const threshold = above === undefined ? undefined : amountOf(above, window, per, names)
   return (request, facts) => {
     const { presented } = facts
-    if (!concerns(resolved.entry, request, facts, names)) return allow("it does not concern the task")
+    if (!concerns(resolved.entry, request, facts, names)) {
+      // What moves counts in the window all the same: a sum of which one part matches can be split into tasks too.
+      const debits = threshold?.window === undefined ? [] : exceeds(threshold, request, facts).debits
+      return allow("it does not concern the task", debits)
+    }
     const moved = threshold === undefined ? undefined : exceeds(threshold, request, facts)
     if (moved !== undefined && !moved.isAbove) return allow(moved.words, moved.debits)
     return askPeople(

@@ -9,13 +9,21 @@ import { lint } from "../../src/policy/lint.ts"
 import { NOBODY, type Presented } from "../../src/policy/people.ts"
 import type { KeySignRequest, PolicyRequest } from "../../src/policy/request.ts"
 import { RollingUsage } from "../../src/policy/rollingUsage.ts"
-import { passkeyTestKey, sshTestKey } from "../support/approvers.ts"
+import { type PasskeyTestKey, passkeyTestKey, sshTestKey } from "../support/approvers.ts"
 import { ALICE, BOB, CAROL, ETH } from "./intentSamples.ts"
 import { NOW, noUsage, signRequest } from "./samples.ts"
 
 const KEYS = { ada: sshTestKey("ssh-ed25519").line, bea: sshTestKey("ecdsa-sha2-nistp256").line }
 const passkey = passkeyTestKey("ES256")
+const edPasskey = passkeyTestKey("EdDSA")
 const b64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
+const passkeyOf = (name: string, { credentialId, cose }: PasskeyTestKey): string => `[[approvers]]
+name = "${name}"
+credential_id = "${b64(credentialId)}"
+public_key = "${b64(cose)}"
+rp_id = "approvals.example.com"
+origin = "https://approvals.example.com"
+`
 const PEOPLE = `
 [[approvers]]
 name = "ada"
@@ -23,13 +31,7 @@ key = "${KEYS.ada}"
 [[approvers]]
 name = "bea"
 key = "${KEYS.bea}"
-[[approvers]]
-name = "cy"
-credential_id = "${b64(passkey.credentialId)}"
-public_key = "${b64(passkey.cose)}"
-rp_id = "approvals.example.com"
-origin = "https://approvals.example.com"
-[[approver_groups]]
+${passkeyOf("cy", passkey)}[[approver_groups]]
 name = "treasury"
 members = ["ada", "bea", "cy"]
 [[approver_groups]]
@@ -182,6 +184,22 @@ describe("above", () => {
     expect(large.debits.length).toBeGreaterThan(0)
     expect(ask(500, NOBODY, NOW + 25 * 3_600_000)).toBe("approve")
   })
+  test("a window counts what the entry does not match: a sum is not evaded by splitting it into tasks of which one matches", () => {
+    const elsewhere = rulesOf(
+      toml(entry('group = "treasury"\nmin = 1\nabove = "1 ETH"\nwindow = "24h"\nto = ["@exchange"]')),
+    )
+    const first = evaluate(elsewhere, payments(900), noUsage, NOW)
+    expect(outcome(first)).toBe("approve")
+    const usage = new RollingUsage()
+    usage.debit("first", NOW, first.debits)
+    const second = payments(1, 200)
+      .intents.slice(1)
+      .map((intent) => ({
+        ...intent,
+        reading: { ...intent.reading, effects: intent.reading.effects.map((one) => ({ ...one, to: CAROL })) },
+      }))
+    expect(outcome(evaluate(elsewhere, { ...payments(200), intents: second }, usage, NOW + 1))).toBe("waits")
+  })
 })
 
 describe("conditions", () => {
@@ -270,6 +288,12 @@ describe("the file", () => {
     expect(problemOf(person("Ada L", KEYS.ada))).toContain("approvers[0].name")
     expect(problemOf(person("ada", KEYS.ada) + person("ada", KEYS.bea))).toContain("a name of its own")
     expect(problemOf(person("ada", KEYS.ada) + person("bea", `${KEYS.ada} again`))).toContain("keys of nobody else")
+    const blob = Buffer.concat([
+      Buffer.from("\0\0\0\x0bssh-ed25519\0\0\0\x20"),
+      edPasskey.cose.subarray(edPasskey.cose.length - 32),
+    ])
+    const both = `${person("ada", `ssh-ed25519 ${blob.toString("base64")}`)}${passkeyOf("bea", edPasskey)}`
+    expect(problemOf(both)).toContain("keys of nobody else")
     expect(problemOf('[[approvers]]\nname = "ada"\n')).toContain("a public key, or all of")
     expect(problemOf(`${person("ada", KEYS.ada)}rp_id = "x.example.com"\n`)).toContain("all of")
     expect(problemOf(PEOPLE.replace('"https://approvals.example.com"', '"https://approvals.example.com/x"'))).toContain(
