@@ -6,7 +6,7 @@ export const approvalCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `the deadline of the task passed before people had agreed; missing: ${d.missing}`,
-    next: "ask for it again and tell the approvers in time, or raise approval_deadline of the vault",
+    next: "ask for it again and tell the approvers in time, or raise approval_deadline_seconds of the vault",
   }),
   "E-APR-002": entry<{ readonly reason: string }>({
     kind: "input",
@@ -25,7 +25,7 @@ export const approvalCodes = {
     exit: EXIT.refused,
     what: () =>
       "the task needs approvals of people, and this node takes up no task to wait for them while so many come to nothing",
-    next: "ask again later; [signing] and docs/how-to say what bounds the tasks that a node keeps",
+    next: "ask again in some minutes; if it goes on, ask the operator of WaaS why so many of its tasks come to nothing",
   }),
   "E-APR-005": entry<{
     readonly operation: string

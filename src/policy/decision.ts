@@ -62,6 +62,9 @@ export interface SpentWord {
   readonly signed: Bytes
 }
 
+/** Whether another task consumed a word of this approver with this nonce. */
+export type IsSpent = (word: Pick<SpentWord, "approver" | "nonce">) => boolean
+
 export interface Decision {
   readonly verdict: Verdict
   /** Written in the transaction that writes the verdict. */

@@ -28,9 +28,13 @@ export const APPROVALS: RecordKind<TaskApprovals> = kind<TaskApprovals>(
   }),
 )
 
+type Named = Pick<SpentWord, "approver" | "nonce">
+
+const nameOf = ({ approver, nonce }: Named): string => `${approver} ${nonce}`
+
 export class Approvals {
   readonly #vault: RecordVault
-  /** The task that consumed each nonce. */
+  /** The task that consumed each word, by approver and nonce: nobody uses up what another person signed. */
   readonly #spent: Map<string, string> = new Map()
 
   constructor(vault: RecordVault) {
@@ -38,7 +42,7 @@ export class Approvals {
   }
 
   restore({ taskId, words }: TaskApprovals): void {
-    for (const { nonce } of words) this.#spent.set(nonce, taskId)
+    for (const word of words) this.#spent.set(nameOf(word), taskId)
   }
 
   of(taskId: string): readonly SpentWord[] {
@@ -46,15 +50,15 @@ export class Approvals {
   }
 
   /** By another task. */
-  isSpent(nonce: string, taskId: string): boolean {
-    const by = this.#spent.get(nonce)
+  isSpent(word: Named, taskId: string): boolean {
+    const by = this.#spent.get(nameOf(word))
     return by !== undefined && by !== taskId
   }
 
   /** In the transaction of the verdict. Throws E-APR-003 for a word of another task. */
   spend(tx: StoreTransaction, taskId: string, words: readonly SpentWord[]): void {
     if (words.length === 0) return
-    const again = words.find(({ nonce }) => this.isSpent(nonce, taskId))
+    const again = words.find((word) => this.isSpent(word, taskId))
     if (again !== undefined) throw new CosignerError("E-APR-003", { approver: again.approver, nonce: again.nonce })
     tx.put(APPROVALS, utf8(taskId), { taskId, words })
     tx.remember(
@@ -75,6 +79,6 @@ export class Approvals {
   }
 
   #release(words: readonly SpentWord[]): void {
-    for (const { nonce } of words) this.#spent.delete(nonce)
+    for (const word of words) this.#spent.delete(nameOf(word))
   }
 }

@@ -113,7 +113,7 @@ export class Tasks {
     return this.#vault.transaction((tx) => {
       const journal = this.#expect(taskId)
       if (journal.record.state !== "claimed") return journal.record
-      const { verdict, debits, words = [] } = decide(this.#usage, (nonce) => this.#approvals.isSpent(nonce, taskId))
+      const { verdict, debits, words = [] } = decide(this.#usage, (word) => this.#approvals.isSpent(word, taskId))
       const isApproved = verdict.action === "approve"
       const record: TaskRecord = {
         ...journal.record,

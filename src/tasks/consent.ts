@@ -4,7 +4,7 @@
  */
 import { equal, toHex } from "../bytes.ts"
 import type { GroupPublic } from "../keys/group.ts"
-import type { Awaited, Decision } from "../policy/decision.ts"
+import type { Awaited, Decision, IsSpent } from "../policy/decision.ts"
 import { awaitedWords } from "../policy/explain.ts"
 import { NOBODY, type Presented } from "../policy/people.ts"
 import type { Task } from "../wire/task.ts"
@@ -110,7 +110,7 @@ export class Consent {
   }
 
   /** The decision over what stands at this moment, with what it consumes; in the transaction that writes it. */
-  decide(isSpent: (nonce: string) => boolean, evaluate: (presented: Presented) => Decision): Decision {
+  decide(isSpent: IsSpent, evaluate: (presented: Presented) => Decision): Decision {
     const words = this.#current()?.standing(this.#ports.now(), isSpent) ?? []
     const decision = evaluate(presentedBy(words))
     return words.length === 0 ? decision : { ...decision, words: words.map(spentWord) }

@@ -1,6 +1,6 @@
 /** The two mechanisms of risk control together: the embedded rules first, then every callback server, and both must approve. */
 import type { Problem as IntentProblem } from "../intent/reading.ts"
-import type { Decision, Usage } from "../policy/decision.ts"
+import type { Decision, IsSpent, Usage } from "../policy/decision.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Task } from "../wire/task.ts"
 import type { Consent } from "./consent.ts"
@@ -47,7 +47,7 @@ export function decideAnew(
   { task, plan, read, asked, consent }: AskedTask,
   ports: TaskPorts,
   usage: Usage,
-  isSpent: (nonce: string) => boolean,
+  isSpent: IsSpent,
 ): Decision {
   if (isUnread(read)) return unreadDecision(read)
   const held = holdDecision(task, ports)

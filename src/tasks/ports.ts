@@ -11,7 +11,7 @@ import type { PartyId } from "../keys/party.ts"
 import type { PathRule } from "../keys/pathRule.ts"
 import type { Log } from "../log.ts"
 import type { EncodedSpec, Ending, HostIo } from "../mpc/session.ts"
-import type { Decision, SpentWord, Usage } from "../policy/decision.ts"
+import type { Decision, IsSpent, SpentWord, Usage } from "../policy/decision.ts"
 import type { Presented } from "../policy/people.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FromNode, TaskOutcome } from "../wire/frames.ts"
@@ -118,7 +118,7 @@ export interface TaskPort {
   approve(
     taskId: string,
     nowMs: number,
-    decide: (usage: Usage, isSpent: (nonce: string) => boolean) => Decision,
+    decide: (usage: Usage, isSpent: IsSpent) => Decision,
     events: (verdict: Verdict) => readonly OutboxEvent[],
   ): Promise<TaskRecord>
   /**

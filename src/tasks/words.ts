@@ -8,14 +8,14 @@ import { isUnfit, type StatementSubject } from "../approvals/statement.ts"
 import { isInTime, type Word, wordOn } from "../approvals/word.ts"
 import { type Bytes, toHex } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
-import type { SpentWord } from "../policy/decision.ts"
+import type { IsSpent, SpentWord } from "../policy/decision.ts"
 import type { People, Presented } from "../policy/people.ts"
 import { TokenBucket } from "../tokenBucket.ts"
 
 /** Beyond it a word waits until WaaS says it again; verifying one costs about a millisecond. */
 const VERIFICATIONS = { burst: 256, perSecond: 16 }
-/** Of what did not count: more are verified again instead of remembered. */
-const REMEMBERED = 4096
+/** Words that were looked at, more than WaaS keeps of one task: beyond it they are verified again instead of remembered. */
+const REMEMBERED = 512
 
 export class TaskWords {
   readonly #subject: StatementSubject
@@ -46,6 +46,8 @@ export class TaskWords {
     if (this.#seen.has(name)) return undefined
     const word = this.#verified(bytes, nowMs)
     if (word === undefined) return undefined
+    // Neither remembered nor kept: it may come into its time, and must not stand in the way of one that is in it.
+    if (!isUnfit(word) && !isInTime(word, nowMs)) return "its time is over, or ends too far ahead"
     if (this.#seen.size >= REMEMBERED) this.#seen.clear()
     this.#seen.add(name)
     if (isUnfit(word)) return word.problem
@@ -60,17 +62,14 @@ export class TaskWords {
   #verified(bytes: Uint8Array, nowMs: number) {
     const signed = decodeSignedStatement(bytes)
     if (isUnfit(signed)) return signed
-    if (this.#bucket.tokens(nowMs) < 1) return undefined
-    const word = wordOn(signed, this.#subject, this.#people().approvers)
-    // What failed before its signature was looked at cost nothing worth counting.
-    this.#bucket.charge(1)
-    return word
+    if (!this.#bucket.take(nowMs)) return undefined
+    return wordOn(signed, this.#subject, this.#people().approvers)
   }
 
   /** Words that count at this moment, under the keys of this moment. `isSpent`: by its nonce, for another task. */
-  standing(nowMs: number, isSpent: (nonce: string) => boolean = () => false): readonly Word[] {
+  standing(nowMs: number, isSpent: IsSpent = () => false): readonly Word[] {
     this.#verifyAgain()
-    return [...this.#words.values()].filter((word) => isInTime(word, nowMs) && !isSpent(word.statement.nonce))
+    return [...this.#words.values()].filter((word) => isInTime(word, nowMs) && !isSpent(word.statement))
   }
 
   /** Where the file has other people by now: who is gone, or has another key, has said nothing. */

@@ -33,12 +33,13 @@ test("a word is consumed with the verdict, outlives a restart and a backup, and 
     "t2",
     7,
     (_, isSpent) => {
-      seen.push(isSpent("n1"), isSpent("n2"), isSpent("n3"))
+      seen.push(...[word("n1"), word("n2", "bob"), word("n2"), word("n3")].map(isSpent))
       return { verdict: REJECT, debits: [], words: [word("n3", "carol")] }
     },
     () => [],
   )
-  expect(seen).toEqual([true, true, false])
+  // What bob signed used up bob's nonce, and nobody else's.
+  expect(seen).toEqual([true, true, false, false])
   expect(store.tasks.words("t2")).toEqual([word("n3", "carol")])
   // Whoever decides without looking changes nothing at all.
   store.tasks.claim(claimOf("t3"))
@@ -81,7 +82,7 @@ test("words go with the record of their task", () => {
   store.tasks.approve(
     "t2",
     7,
-    (_, isSpent) => ({ verdict: isSpent("n1") ? REJECT : APPROVE, debits: [] }),
+    (_, isSpent) => ({ verdict: isSpent(word("n1")) ? REJECT : APPROVE, debits: [] }),
     () => [],
   )
   expect(store.tasks.get("t2")?.state).toBe("approved")

@@ -289,6 +289,17 @@ describe("a task that needs two of treasury", () => {
     expect(stateOf(node)).toBe("cancelled")
   })
 
+  test("a word that ends too far ahead counts for nothing, and is in the way of none that counts", async () => {
+    const node = await waiting()
+    const notAfter = Math.floor(node.w.ports.now() / 1000) + 32 * 86_400
+    const tooFar = saying(node, bob, "approve", { notAfter })
+    await bring(node, saying(node, alice, "request"), saying(node, carol, "approve"), tooFar)
+    expect(node.w.asked).toHaveLength(0)
+    await bring(node, saying(node, bob, "approve"), tooFar)
+    await servers(node)
+    expect(stateOf(node)).toBe("approved")
+  })
+
   test("consumes no nonce that another task consumed", async () => {
     const node = await waiting()
     const nonce = "ab".repeat(16)

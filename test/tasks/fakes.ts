@@ -14,7 +14,7 @@ import { type PartyId, partyOf } from "../../src/keys/party.ts"
 import { DEFAULT_PATH_RULES } from "../../src/keys/pathRule.ts"
 import { silentLog } from "../../src/log.ts"
 import type { EncodedSpec, Ending, HostIo } from "../../src/mpc/session.ts"
-import { type Decision, NO_USAGE, type SpentWord } from "../../src/policy/decision.ts"
+import { type Decision, type IsSpent, NO_USAGE, type SpentWord } from "../../src/policy/decision.ts"
 import type { Verdict } from "../../src/policy/verdict.ts"
 import { Secret } from "../../src/secret.ts"
 import type { Freeze } from "../../src/tasks/freeze.ts"
@@ -157,8 +157,10 @@ export function world(
     async approve(taskId, at, decide, eventsOf) {
       const record = need(taskId)
       if (record.state !== "claimed") return record
-      const spentBy = (nonce: string) => [...words].find(([, list]) => list.some((word) => word.nonce === nonce))?.[0]
-      const isSpent = (nonce: string) => ![undefined, taskId].includes(spentBy(nonce))
+      const isSpent: IsSpent = ({ approver, nonce }) =>
+        [...words].some(
+          ([by, list]) => by !== taskId && list.some((word) => word.nonce === nonce && word.approver === approver),
+        )
       const { verdict, debits: asks, words: spent = [] } = decide(usage, isSpent)
       words.set(taskId, spent)
       events.push(...eventsOf(verdict))
