@@ -62,8 +62,10 @@ export interface SpentWord {
   readonly signed: Bytes
 }
 
-/** Whether another task consumed a word of this approver with this nonce. */
-export type IsSpent = (word: Pick<SpentWord, "approver" | "nonce">) => boolean
+/** What counts once of all words. */
+export type SpentName = Pick<SpentWord, "approver" | "nonce">
+/** Whether another task consumed it. */
+export type IsSpent = (word: SpentName) => boolean
 
 export interface Decision {
   readonly verdict: Verdict

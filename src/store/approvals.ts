@@ -2,7 +2,7 @@
 import { utf8 } from "../bytes.ts"
 import * as c from "../codec.ts"
 import { CosignerError } from "../errors.ts"
-import type { SpentWord } from "../policy/decision.ts"
+import type { SpentName, SpentWord } from "../policy/decision.ts"
 import { kind, type RecordKind } from "./records.ts"
 import type { StoreTransaction } from "./transaction.ts"
 import type { RecordVault } from "./vault.ts"
@@ -28,9 +28,7 @@ export const APPROVALS: RecordKind<TaskApprovals> = kind<TaskApprovals>(
   }),
 )
 
-type Named = Pick<SpentWord, "approver" | "nonce">
-
-const nameOf = ({ approver, nonce }: Named): string => `${approver} ${nonce}`
+const nameOf = ({ approver, nonce }: SpentName): string => `${approver} ${nonce}`
 
 export class Approvals {
   readonly #vault: RecordVault
@@ -50,7 +48,7 @@ export class Approvals {
   }
 
   /** By another task. */
-  isSpent(word: Named, taskId: string): boolean {
+  isSpent(word: SpentName, taskId: string): boolean {
     const by = this.#spent.get(nameOf(word))
     return by !== undefined && by !== taskId
   }
