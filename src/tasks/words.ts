@@ -66,10 +66,14 @@ export class TaskWords {
     return wordOn(signed, this.#subject, this.#people().approvers)
   }
 
-  /** Words that count at this moment, under the keys of this moment. `isSpent`: by its nonce, for another task. */
+  /**
+   * Words that count at this moment, under the keys of this moment. `isSpent`: by its nonce, for another task. A rejection that
+   * counted once stands: while servers are asked its time must not pass unheard.
+   */
   standing(nowMs: number, isSpent: IsSpent = () => false): readonly Word[] {
     this.#verifyAgain()
-    return [...this.#words.values()].filter((word) => isInTime(word, nowMs) && !isSpent(word.statement))
+    const isDue = (word: Word): boolean => word.statement.decision === "reject" || isInTime(word, nowMs)
+    return [...this.#words.values()].filter((word) => isDue(word) && !isSpent(word.statement))
   }
 
   /** Where the file has other people by now: who is gone, or has another key, has said nothing. */

@@ -118,6 +118,13 @@ async function waiting(node = nodeWith()): Promise<Node> {
   return node
 }
 
+/** Alice asks for it, bob and carol approve. */
+const agreeing = (node: Node, more: Partial<ApprovalStatement> = {}) => [
+  saying(node, alice, "request", more),
+  saying(node, bob, "approve", more),
+  saying(node, carol, "approve", more),
+]
+
 /** The callback servers were asked, and agree. */
 async function servers(node: Node): Promise<void> {
   expect(node.w.asked).toHaveLength(1)
@@ -136,7 +143,7 @@ describe("a task that needs two of treasury", () => {
       "the signed word of whoever asks for it, 2 more of treasury",
     )
     expect(node.w.events.map(({ eventType }) => eventType)).toEqual(["110", "130"])
-    const words = [saying(node, alice, "request"), saying(node, bob, "approve"), saying(node, carol, "approve")]
+    const words = agreeing(node)
     await bring(node, ...words.toReversed(), ...words, ...words)
     await servers(node)
     expect(stateOf(node)).toBe("approved")
@@ -183,7 +190,7 @@ describe("a task that needs two of treasury", () => {
 
   test("is refused by a rejection that comes after the approval, while nothing was signed", async () => {
     const node = await waiting()
-    await bring(node, saying(node, alice, "request"), saying(node, bob, "approve"), saying(node, carol, "approve"))
+    await bring(node, ...agreeing(node))
     await servers(node)
     await bring(node, saying(node, bob, "reject"))
     expect(node.w.records.get(node.task.task_id)).toMatchObject({ state: "failed", code: "E-APR-002" })
@@ -191,25 +198,30 @@ describe("a task that needs two of treasury", () => {
 
   test("is refused where a server refuses, and where a word's time ends while servers are asked", async () => {
     const refused = await waiting()
-    await bring(
-      refused,
-      saying(refused, alice, "request"),
-      saying(refused, bob, "approve"),
-      saying(refused, carol, "approve"),
-    )
+    await bring(refused, ...agreeing(refused))
     refused.w.asked[0]?.answer(rejected)
     await turn()
     expect(stateOf(refused)).toBe("rejected")
     const late = await waiting()
-    await bring(late, saying(late, alice, "request"), saying(late, bob, "approve"), saying(late, carol, "approve"))
+    await bring(late, ...agreeing(late))
     late.w.advance(601_000)
     await servers(late)
     expect(late.w.records.get(late.task.task_id)).toMatchObject({ state: "rejected", code: "E-RSK-024" })
   })
 
+  test("is refused by a rejection whose time ends while servers are asked", async () => {
+    const node = await waiting()
+    const notAfter = Math.floor(node.w.ports.now() / 1000) + 1200
+    await bring(node, ...agreeing(node, { notAfter }))
+    await bring(node, saying(node, bob, "reject"))
+    node.w.advance(601_000)
+    await servers(node)
+    expect(node.w.records.get(node.task.task_id)).toMatchObject({ state: "rejected", code: "E-RSK-024" })
+  })
+
   test("goes on after a restart: WaaS is told what is missing, and says all of it again", async () => {
     const before = await waiting()
-    const words = [saying(before, alice, "request"), saying(before, bob, "approve"), saying(before, carol, "approve")]
+    const words = agreeing(before)
     await bring(before, ...words.slice(0, 2))
     await before.tasks.stop()
     const after = nodeWith({ records: before.w.records, words: before.w.words, rows: before.w.rows })
@@ -231,7 +243,7 @@ describe("a task that needs two of treasury", () => {
 
   test("is not begun by a node whose file has lost an approver since", async () => {
     const node = await waiting()
-    await bring(node, saying(node, alice, "request"), saying(node, bob, "approve"), saying(node, carol, "approve"))
+    await bring(node, ...agreeing(node))
     await servers(node)
     node.people = { ...PEOPLE, approvers: new Map([...PEOPLE.approvers].filter(([name]) => name !== "bob")) }
     start(node.tasks, node.task, 1)
@@ -383,7 +395,7 @@ test("a new key waits for people too, and their words name the nodes that will h
   expect(awaited(node)).toMatchObject({ epoch: undefined, awaited: [{ kind: "request" }, { min: 1 }] })
   const about = subjectOf(task, digestOf(task), undefined, NO_INTENTS)
   expect(about.reading).toEqual([
-    "make a new key on ed25519: any 2 of these 3 nodes sign",
+    "make a new key on ed25519: any 2 of these 3 nodes can sign",
     ...node_ids.map((id) => `node ${id}`),
   ])
   await bring(node, saying(node, bob, "request", about), saying(node, carol, "approve", about))
