@@ -1,6 +1,6 @@
 /**
- * A decision that a wrong clock puts off. WaaS hears *later*, and the task stays open and undecided: it is decided when WaaS asks
- * for it again, and ends with its deadline or a cancel as any other.
+ * A decision that a wrong clock puts off. WaaS hears *later*. The task stays open until WaaS asks for it again and it is decided, or
+ * until its deadline or a cancel ends it.
  */
 import { CosignerError } from "../errors.ts"
 import type { Task } from "../wire/task.ts"

@@ -35,7 +35,7 @@ function wordsOf(task: Task, intents: Intents): readonly string[] {
   switch (task.type) {
     case "KeyGen":
       return [
-        `make a new key on ${task.curve}: any ${task.threshold} of these ${task.node_ids.length} nodes sign`,
+        `make a new key on ${task.curve}: any ${task.threshold} of these ${task.node_ids.length} nodes can sign`,
         ...task.node_ids.map((id) => `node ${id}`),
       ]
     case "KeySign":
@@ -61,7 +61,7 @@ function reshareWords(task: KeyReshareTask): readonly string[] {
   const { new_threshold, new_node_ids, old_group_id, root_pub_key } = task
   return [
     `${task.mode === "replace" ? "give new shares of" : "give to another group"} the key ${root_pub_key} of group ${old_group_id}`,
-    `from then on any ${new_threshold} of these ${new_node_ids.length} nodes sign`,
+    `from then on any ${new_threshold} of these ${new_node_ids.length} nodes can sign`,
     ...new_node_ids.map((id) => `node ${id}`),
   ]
 }

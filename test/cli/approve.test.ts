@@ -147,7 +147,7 @@ describe("a task that waits", () => {
     const args = ["--as", "ada", "--key", waas.key, "--yes"]
     expect((await waas.run("approve", "approve", TSS, ...args)).exit).toBe(0)
     const { reading, epoch } = statedIn(waas.posted[0])
-    expect(reading[0]).toContain("make a new key on secp256k1: any 2 of these 2 nodes sign")
+    expect(reading[0]).toContain("make a new key on secp256k1: any 2 of these 2 nodes can sign")
     expect(epoch).toBeUndefined()
   })
   test("that was approved can still be rejected, under the epoch that others stated", async () => {

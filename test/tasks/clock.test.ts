@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { clockOff } from "../../src/link/clockOff.ts"
 import { decideFirst } from "../../src/tasks/admissionDecision.ts"
 import { approved } from "./fakes.ts"
-import { approve, ask, keysign, running, setUp, start, turn } from "./scenario.ts"
+import { ask, beginsOnceReleased, keysign, setUp, turn } from "./scenario.ts"
 
 const OFF = { offsetMs: 30_000, limitMs: 5_000 }
 
@@ -74,17 +74,13 @@ test("a task that is decided before its claim is refused with the same code", as
   expect(w.asked).toHaveLength(0)
 })
 
-test("an approved task does not begin while the clock is off, stays open, and begins once it is right", async () => {
-  const { w, tasks } = setUp()
-  const task = keysign(w)
-  await approve(w, tasks, task)
-  w.clockOff = OFF
-  start(tasks, task, 1)
-  expect(await w.nextReport()).toMatchObject({ attempt: 1, code: "E-TSK-045" })
-  await turn()
-  expect(w.sessions).toHaveLength(0)
-  expect(w.records.get(task.task_id)?.state).toBe("approved")
-  w.clockOff = undefined
-  await running(w, tasks, task, 2)
-  expect(w.sessions).toHaveLength(1)
-})
+test("an approved task does not begin while the clock is off, stays open, and begins once it is right", () =>
+  beginsOnceReleased(
+    (w) => {
+      w.clockOff = OFF
+    },
+    (w) => {
+      w.clockOff = undefined
+    },
+    "E-TSK-045",
+  ))

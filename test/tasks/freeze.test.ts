@@ -7,7 +7,19 @@ import { decideFirst } from "../../src/tasks/admissionDecision.ts"
 import { type Freeze, groupsOf, hasEnded } from "../../src/tasks/freeze.ts"
 import { createTasks } from "../../src/tasks/runner.ts"
 import { approved, envelopeTo, world } from "./fakes.ts"
-import { approve, ask, group, keysign, running, self, setUp, start, turn, waas } from "./scenario.ts"
+import {
+  approve,
+  ask,
+  beginsOnceReleased,
+  group,
+  keysign,
+  running,
+  self,
+  setUp,
+  start,
+  turn,
+  waas,
+} from "./scenario.ts"
 
 const WHOLE: Freeze = { groupId: "", sinceMs: 1, end: undefined, reason: "keys may be stolen", by: "host" }
 
@@ -39,20 +51,16 @@ test("nor where it is decided before its claim", async () => {
   expect(await decideFirst(keysign(w), w.ports, new AbortController().signal)).toMatchObject({ code: "E-FRZ-001" })
 })
 
-test("an approved task does not begin while it is frozen, stays open, and begins once that is lifted", async () => {
-  const { w, tasks } = setUp()
-  const task = keysign(w)
-  await approve(w, tasks, task)
-  w.frozen = WHOLE
-  start(tasks, task, 1)
-  expect(await w.nextReport()).toMatchObject({ attempt: 1, code: "E-FRZ-001" })
-  await turn()
-  expect(w.sessions).toHaveLength(0)
-  expect(w.records.get(task.task_id)?.state).toBe("approved")
-  w.frozen = undefined
-  await running(w, tasks, task, 2)
-  expect(w.sessions).toHaveLength(1)
-})
+test("an approved task does not begin while it is frozen, stays open, and begins once that is lifted", () =>
+  beginsOnceReleased(
+    (w) => {
+      w.frozen = WHOLE
+    },
+    (w) => {
+      w.frozen = undefined
+    },
+    "E-FRZ-001",
+  ))
 
 test("a running attempt ends, its share does not leave, and the task stays open", async () => {
   const { w, tasks } = setUp()

@@ -97,6 +97,26 @@ export async function running(w: World, tasks: TaskRunner, task: Task, attempt =
   return session
 }
 
+/** An approved task does not begin while `hold` holds it: it says `code`, stays open, and begins once `release` was called. */
+export async function beginsOnceReleased(
+  hold: (w: World) => void,
+  release: (w: World) => void,
+  code: string,
+): Promise<void> {
+  const { w, tasks } = setUp()
+  const task = keysign(w)
+  await approve(w, tasks, task)
+  hold(w)
+  start(tasks, task, 1)
+  expect(await w.nextReport()).toMatchObject({ attempt: 1, code })
+  await turn()
+  expect(w.sessions).toHaveLength(0)
+  expect(w.records.get(task.task_id)?.state).toBe("approved")
+  release(w)
+  await running(w, tasks, task, 2)
+  expect(w.sessions).toHaveLength(1)
+}
+
 /** Everything that can go on has gone on. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
