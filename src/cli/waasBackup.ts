@@ -17,7 +17,7 @@ import {
 import { waasBackupName } from "../jobs/waasBackups.ts"
 import { readConfig } from "../waas/config.ts"
 import { createKeyFile, filesIn, type WaasFiles } from "../waas/files.ts"
-import { type CommandBase, command, flag, required, value } from "./command.ts"
+import { type CommandBase, command, flag, refuse, required, value } from "./command.ts"
 import { existingPassword, newPassword } from "./newPassword.ts"
 import { keyFileOf } from "./password.ts"
 import { dirOption } from "./waas.ts"
@@ -97,7 +97,8 @@ export const key = command({
 
 export const verify = command({
   summary: "Prove a backup of a WaaS or of its key, with nothing but its password",
-  details: "Restores it in a scratch place and looks at it as a start would. Needs no WaaS and no network.",
+  details:
+    "A database is restored in a scratch place and looked at as a start would; a key is opened in memory alone. Needs no WaaS and no network.",
   args: { file: required("file", "the backup") },
   options: { passwordFile },
   examples: [["cosigner waas backup verify backups/waas-20261122T121314Z.cosigner", "asks for its password"]],
@@ -107,7 +108,7 @@ export const verify = command({
     const isKey = sealedKindOf(args.file) === "waasKey"
     using password = await existingPassword(base, wanted)
     if (isKey) {
-      const manifest = proveKeyBackup(args.file, password, Date.now())
+      const manifest = proveKeyBackup(args.file, password)
       out.result({ file: args.file, what: "key", proven: true, ...manifest }, [
         `Backup of a signing key: ${args.file}`,
         `WaaS public key: ${manifest.public_key}`,
@@ -153,6 +154,7 @@ export const restore = command({
   ],
   run: async (base) => {
     const { args, options, out, globals } = base
+    if (options.keyBackup !== undefined && options.newKey) refuse("a restore", "--key-backup or --new-key", "both")
     const files = filesIn(options.dir)
     const db = keyFileOf(globals)
     using password = await existingPassword(base, { what: args.file, file: options.passwordFile, db })

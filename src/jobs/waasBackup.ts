@@ -1,6 +1,6 @@
 /**
  * Sealed backups of a WaaS: its database and its configuration in one file, its signing key in another, so that who has the one has not
- * the other. Each is proven by a restore in a scratch place before it gets its name. Puts waas/store and backup/ together.
+ * the other. Each is proven before it gets its name: a database by a restore in a scratch place, a key in memory alone. Puts waas/store and backup/ together.
  */
 import { closeSync, existsSync, openSync, readSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
@@ -14,9 +14,9 @@ import { toHex, utf8 } from "../bytes.ts"
 import type { Kdf } from "../crypto/passwordKey.ts"
 import { CosignerError, errorText, isCode } from "../errors.ts"
 import { makeFolder, NewFile, nameNew, writeNew } from "../files.ts"
-import type { Secret } from "../secret.ts"
+import { Secret } from "../secret.ts"
 import { readConfig } from "../waas/config.ts"
-import { readKeyFile, readKeySeed, type WaasFiles, writeKeySeed } from "../waas/files.ts"
+import { readKeyFile, readKeySeed, type WaasFiles, waasKeysOf, writeKeySeed } from "../waas/files.ts"
 import { refuseShared } from "../waas/opening.ts"
 import { copyDatabase, openCopy } from "../waas/store/copy.ts"
 import { scratchBeside, scratchToProve, unprovenOf } from "./scratch.ts"
@@ -26,6 +26,7 @@ const DATABASE = 1
 const CONFIG = 2
 const SEED = 3
 const VERSION = 1
+const SEED_BYTES = 32
 const PIECE = 1024 * 1024
 /** Between two lines about how far it has come. */
 const TOLD_BYTES = 256 * 1024 * 1024
@@ -163,7 +164,7 @@ export function backUpKey(files: WaasFiles, path: string, { password, nowMs, kdf
     using writer = new BackupWriter(unproven, password, kdf, "waasKey")
     writer.add({ kind: SEED, version: VERSION, body: seed.expose() })
     writer.finishWith([utf8(JSON.stringify(manifest))])
-    proveKeyBackup(unproven, password, nowMs)
+    proveKeyBackup(unproven, password)
     writing(path, () => nameBackup(unproven, path))
     return manifest
   } finally {
@@ -185,10 +186,11 @@ export function proveWaasBackup(path: string, password: Secret, nowMs: number): 
   return manifest
 }
 
-export function proveKeyBackup(path: string, password: Secret, nowMs: number): KeyManifest {
-  using scratch = scratchToProve(path, nowMs)
-  const key = join(scratch.path, "waas.key")
-  return keyUnsealed(path, password, { dir: scratch.path, key })
+/** Opens it: the key in it is the one that it names. Nothing of it touches a disk. Throws E-BAK-002 to -007 and -013, E-WAA-065. */
+export function proveKeyBackup(path: string, password: Secret): KeyManifest {
+  const { seed, manifest } = keyUnsealed(path, password)
+  using _ = seed
+  return manifest
 }
 
 interface RestoreParts {
@@ -205,10 +207,10 @@ interface RestoredWaas {
   readonly config: string | undefined
 }
 
-/** Makes waas.db of a folder that has none; it gets its name when it is whole. Throws E-WAA-062 and -063. */
+/** Makes waas.db of a folder that has none; it gets its name when it is whole. Throws E-WAA-062, -063 and -077. */
 export function restoreWaas(files: WaasFiles, { path, password, nowMs }: RestoreParts): RestoredWaas {
-  const taken = [files.database, `${files.database}-wal`].find((file) => existsSync(file))
-  if (taken !== undefined) throw new CosignerError("E-WAA-062", { file: taken })
+  if (existsSync(files.config)) refuseShared(readConfig(files), "waas backup restore")
+  requireAbsent(databaseOf(files))
   writing(files.database, () => makeFolder(files.dir))
   const draft = join(files.dir, `.${basename(files.database)}.restoring`)
   rmSync(draft, { force: true })
@@ -225,24 +227,28 @@ export function restoreWaas(files: WaasFiles, { path, password, nowMs }: Restore
   }
 }
 
-/** Writes waas.key of a folder that has none. Throws E-WAA-062, and -063 for the key of another WaaS. */
+/** Writes waas.key of a folder that has neither key nor database. Throws E-WAA-062, and -063 for the key of another WaaS. */
 export function restoreKey(
   files: WaasFiles,
   { path, password }: Omit<RestoreParts, "nowMs">,
   publicKey: string | undefined,
 ): void {
-  if (existsSync(files.key)) throw new CosignerError("E-WAA-062", { file: files.key })
-  writing(files.key, () => makeFolder(files.dir))
-  const draft = { dir: files.dir, key: join(files.dir, `.${basename(files.key)}.restoring`) }
-  rmSync(draft.key, { force: true })
-  try {
-    const { public_key } = keyUnsealed(path, password, draft)
-    if (publicKey !== undefined && public_key !== publicKey)
-      throw new CosignerError("E-WAA-063", { file: path, key: public_key, wanted: publicKey })
-    writing(files.key, () => nameNew(draft.key, files.key))
-  } finally {
-    rmSync(draft.key, { force: true })
-  }
+  requireAbsent([files.key, ...databaseOf(files)])
+  const { seed, manifest } = keyUnsealed(path, password)
+  using _ = seed
+  if (publicKey !== undefined && manifest.public_key !== publicKey)
+    throw new CosignerError("E-WAA-063", { file: path, key: manifest.public_key, wanted: publicKey })
+  writing(files.key, () => {
+    makeFolder(files.dir)
+    writeKeySeed(files, seed.expose())
+  })
+}
+
+const databaseOf = ({ database }: WaasFiles): readonly string[] => [database, `${database}-wal`]
+
+function requireAbsent(files: readonly string[]): void {
+  const taken = files.find((file) => existsSync(file))
+  if (taken !== undefined) throw new CosignerError("E-WAA-062", { file: taken })
 }
 
 function requireKey(files: WaasFiles, wanted: string | undefined): void {
@@ -274,17 +280,21 @@ function unsealed(path: string, password: Secret, database: string) {
   return { manifest, config: manifest.config ? Buffer.concat(config).toString("utf8") : undefined }
 }
 
-/** The key file of a key's backup, written to `files.key`; the key is the one that the backup names. */
-function keyUnsealed(path: string, password: Secret, files: Pick<WaasFiles, "dir" | "key">): KeyManifest {
+/** The key of a key's backup, the caller's to dispose; it is the one that the backup names. */
+function keyUnsealed(path: string, password: Secret): { readonly seed: Secret; readonly manifest: KeyManifest } {
+  using unsealed = new DisposableStack()
+  let seed: Secret | undefined
   const manifest = manifestOf(path, keySchema, password, "waasKey", (kind, body) => {
-    if (kind !== SEED) return false
-    writing(files.key, () => writeKeySeed(files, body))
+    if (kind !== SEED || seed !== undefined || body.length !== SEED_BYTES) return false
+    seed = unsealed.use(Secret.from(body))
     return true
   })
-  if (!existsSync(files.key)) throw new CosignerError("E-WAA-065", { path, what: "there is no key in it" })
-  const key = toHex(readKeyFile(files).tasks.publicKey)
-  if (key === manifest.public_key) return manifest
-  throw new CosignerError("E-WAA-065", { path, what: `it names the key ${manifest.public_key} and has ${key}` })
+  if (seed === undefined) throw new CosignerError("E-WAA-065", { path, what: "there is no key in it" })
+  const key = toHex(waasKeysOf(seed).tasks.publicKey)
+  if (key !== manifest.public_key)
+    throw new CosignerError("E-WAA-065", { path, what: `it names the key ${manifest.public_key} and has ${key}` })
+  unsealed.move()
+  return { seed, manifest }
 }
 
 /** Reads the whole file; `take` is handed each record, and says whether it knows the kind. */

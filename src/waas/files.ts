@@ -46,13 +46,13 @@ export function createKeyFile({ dir, key }: WaasFiles): WaasKeys {
     if (errnoOf(cause) === "EEXIST") throw new CosignerError("E-WAA-001", { dir, file: key })
     throw new CosignerError("E-WAA-006", { file: key, problem: errorWord(cause) }, { cause })
   }
-  return keysOf(seed)
+  return waasKeysOf(seed)
 }
 
 /** Reads the key. Throws E-WAA-002 if it is missing, E-WAA-003 for other modes and other contents. */
 export function readKeyFile(files: Pick<WaasFiles, "dir" | "key">): WaasKeys {
   using seed = readKeySeed(files)
-  return keysOf(seed)
+  return waasKeysOf(seed)
 }
 
 /** Writes a key file of that seed, mode 600, durably. */
@@ -85,7 +85,8 @@ export function credentialOf(name: string): string | undefined {
 /** Whether systemd made it: its folder is the service's own, and its modes are those that systemd gives. */
 export const isCredential = (file: string): boolean => dirname(file) === process.env["CREDENTIALS_DIRECTORY"]
 
-function keysOf(seed: Secret): WaasKeys {
+/** The key pairs of that seed. */
+export function waasKeysOf(seed: Secret): WaasKeys {
   const info = utf8("cosigner/waas/responses")
   using responses = Secret.take(copy(new Uint8Array(hkdfSync("sha256", seed.expose(), new Uint8Array(), info, 32))))
   return { tasks: ed25519Signer(seed), responses: ed25519Signer(responses) }

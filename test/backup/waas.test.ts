@@ -1,7 +1,7 @@
 /** Backups of a WaaS: taken beside a writer, proven, damaged in every part, restored into nothing but empty folders; on a schedule. */
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { toHex } from "../../src/bytes.ts"
 import type { Kdf } from "../../src/crypto/passwordKey.ts"
 import { CosignerError } from "../../src/errors.ts"
@@ -19,6 +19,7 @@ import { filesIn, readKeyFile } from "../../src/waas/files.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { waasInit } from "../../src/waas/keys.ts"
 import { createSqliteStore, openCheckedStore } from "../../src/waas/store/sqlite.ts"
+import { cli } from "../cli/world.ts"
 import { T0 } from "../support/clock.ts"
 import { secret } from "../support/nodeHome.ts"
 import { type TemporaryFolder, temporaryFolder } from "../support/temporaryFolder.ts"
@@ -97,13 +98,13 @@ test("the key travels apart, and fits its own WaaS alone", async () => {
   const { manifest } = backUpWaas(files, path, { password, nowMs, kdf: KDF, tell })
   const sealed = backUpKey(files, key, { password: other, nowMs, kdf: KDF, tell })
   expect(sealed.public_key).toBe(manifest.public_key ?? "")
-  expect(proveKeyBackup(key, other, nowMs)).toEqual(sealed)
+  expect(proveKeyBackup(key, other)).toEqual(sealed)
   const seed = readFileSync(files.key, "utf8").trim()
   expect(readFileSync(key).toString("hex").includes(seed)).toBe(false)
   expect(readFileSync(path).toString("hex").includes(Buffer.from(seed).toString("hex"))).toBe(false)
   // Neither passes for the other.
   expect(codeOf(() => proveWaasBackup(key, other, nowMs))).toBe("E-BAK-003")
-  expect(codeOf(() => proveKeyBackup(path, password, nowMs))).toBe("E-BAK-003")
+  expect(codeOf(() => proveKeyBackup(path, password))).toBe("E-BAK-003")
 
   const to = filesIn(folder.at("restored"))
   restoreKey(to, { path: key, password: other }, manifest.public_key)
@@ -112,12 +113,37 @@ test("the key travels apart, and fits its own WaaS alone", async () => {
   expect(codeOf(() => restoreKey(to, { path: key, password: other }, manifest.public_key))).toBe("E-WAA-062")
   const strange = filesIn(folder.at("strange"))
   expect(codeOf(() => restoreKey(strange, { path: key, password: other }, "00".repeat(32)))).toBe("E-WAA-063")
-  expect(readdirSync(strange.dir)).toEqual([])
+  expect(existsSync(strange.dir)).toBe(false)
+  // A folder that has a database gets no key: the two might be of different WaaS, or of different times.
+  writeFileSync(`${filesIn(folder.path).database}-wal`, "")
+  expect(codeOf(() => restoreKey(filesIn(folder.path), { path: key, password: other }, undefined))).toBe("E-WAA-062")
   await waasInit(folder.at("third"), nowMs)
   const third = filesIn(folder.at("third"))
   await Bun.file(third.database).delete()
   expect(codeOf(() => restoreWaas(third, { path, password, nowMs }))).toBe("E-WAA-063")
   expect(existsSync(third.database)).toBe(false)
+})
+
+test("a folder whose database is a shared one is not restored into", async () => {
+  using folder = temporaryFolder("waas-backup")
+  using password = secret("a password for a backup")
+  const { files, store } = await aWaas(folder, 1)
+  await store.close()
+  const path = folder.at("b.cosigner")
+  backUpWaas(files, path, { password, nowMs, kdf: KDF, tell })
+  const shared = filesIn(folder.at("shared"))
+  mkdirSync(shared.dir)
+  writeFileSync(shared.config, '[waas.store]\nurl = "postgres://waas:hush@db.example.com/waas"\n')
+  const refused = { code: "E-WAA-077", message: expect.not.stringContaining("hush") }
+  expect(() => restoreWaas(shared, { path, password, nowMs })).toThrow(expect.objectContaining(refused))
+  expect(readdirSync(shared.dir)).toEqual(["waas.toml"])
+})
+
+test("a restore takes the old key or makes a new one, and not both", async () => {
+  using folder = temporaryFolder("waas-backup")
+  const both = ["--key-backup", "k.cosigner", "--new-key"]
+  const { exit, stderr } = await cli(["waas", "backup", "restore", "b.cosigner", "--dir", folder.at("w"), ...both])
+  expect([exit, stderr]).toEqual([1, expect.stringContaining("E-CLI-002")])
 })
 
 test("a folder whose key is not at hand is backed up without its name", async () => {
