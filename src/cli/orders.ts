@@ -12,6 +12,7 @@ import { durationMs } from "../settings/schema.ts"
 import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
 import { showShown } from "./besideNode.ts"
 import { type CommandBase, choice, list, refuse, value } from "./command.ts"
+import { textOfFile } from "./payloads.ts"
 
 export const orderOptions = {
   as: value("--as <name>", "who orders it, by the name in [[approvers]]: prints the order to sign"),
@@ -95,7 +96,7 @@ export function readOrders(files: readonly string[]): readonly string[] {
 
 /** Gives a signed order to the node that runs here. */
 export async function sendOrder(base: CommandBase, file: string): Promise<ExitCode> {
-  const order = readFileSync(file, "utf8")
+  const order = textOfFile("--signed", file)
   if (order.length > MAX_SIGNED_ORDER)
     return refuse("--signed", "an order with its signature behind it", "a longer file")
   const { db } = await base.config()

@@ -24,6 +24,9 @@ export function bytesOfFile(flag: string, file: string): Bytes {
   return bytes.slice(0, length)
 }
 
+/** The same as text. */
+export const textOfFile = (flag: string, file: string): string => Buffer.from(bytesOfFile(flag, file)).toString("utf8")
+
 const PLACE = /^([^@]+)(?:@(0|[1-9]\d{0,5}))?$/
 
 /** Whether the last level of a path is of the curve of Ed25519 is the caller's to say: no path tells. */

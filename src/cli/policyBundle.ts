@@ -1,5 +1,4 @@
 /** `cosigner policy bundle make|sign|verify`: a policy as a file that its owners sign (bundle.md 2). Needs no node. */
-import { readFileSync } from "node:fs"
 import { dearmorSshsig } from "../approvals/sshsig.ts"
 import { isUnfit } from "../approvals/statement.ts"
 import { type Bytes, utf8 } from "../bytes.ts"
@@ -24,6 +23,7 @@ import { readSource } from "../settings/file.ts"
 import { isTree, type Tree } from "../settings/tree.ts"
 import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
 import { choice, command, flag, refuse, required, value } from "./command.ts"
+import { textOfFile } from "./payloads.ts"
 
 const READABLE = 0o644
 
@@ -142,7 +142,7 @@ async function signedWith(
 }
 
 function broughtFrom(file: string): Bytes {
-  const blob = dearmorSshsig(readFileSync(file, "utf8"))
+  const blob = dearmorSshsig(textOfFile("--signature", file))
   if (isUnfit(blob)) throw new CosignerError("E-POL-001", { file, problem: blob.problem })
   return blob
 }

@@ -121,3 +121,19 @@ test("on a node it is said which tasks of the journal would have ended otherwise
   })
   expect((await policy("diff", open, open, "--since", "30d", ...node)).answer).toMatchObject({ tasks: [] })
 })
+
+test("a file of somebody's signature that is not there is the caller's mistake, and no bug", async () => {
+  const bundle = dir.at("unsigned.bundle")
+  expect((await policy("bundle", "make", draft(1, 4), "--out", bundle)).exit).toBe(0)
+  const missing = dir.at("missing")
+  const commands = [
+    ["policy", "bundle", "sign", bundle, "--as", "alice", "--signature", missing],
+    ["freeze", "--signed", missing],
+    ["client", "order", missing],
+  ]
+  for (const words of commands) {
+    const { exit, stderr } = await cli(words)
+    expect({ exit, stderr }).toEqual({ exit: 1, stderr: expect.stringContaining("E-CLI-002") })
+    expect(stderr).toContain("a file that can be read")
+  }
+})

@@ -1,10 +1,10 @@
 /** `cosigner client order FILE`: an order that a person signed, by way of WaaS to the node that it names. */
-import { readFileSync } from "node:fs"
 import { readOrder, readSignedOrder } from "../../approvals/order.ts"
 import { isUnfit } from "../../approvals/statement.ts"
 import { EXIT } from "../../errors/entry.ts"
 import { CosignerError } from "../../errors.ts"
 import { command, required } from "../command.ts"
+import { textOfFile } from "../payloads.ts"
 import { connect, profileOption } from "./profile.ts"
 
 export const order = command({
@@ -15,7 +15,7 @@ export const order = command({
   options: { profile: profileOption },
   examples: [["cosigner client order signed", "an approver freezes a node from afar"]],
   run: async ({ args, options, out }) => {
-    const text = readFileSync(args.file, "utf8")
+    const text = textOfFile("FILE", args.file)
     const signed = readSignedOrder(text)
     const read = isUnfit(signed) ? signed : readOrder(signed.statement)
     if (isUnfit(read)) throw new CosignerError("E-POL-007", { problem: read.problem })
