@@ -1,11 +1,11 @@
 /**
- * The main thread's side of a list that the status port shows: which documents are to be told anew, and how many of them at
- * one look. It is driven by what changes in the node, never by who asks, so that a question costs the main thread nothing.
+ * The main thread's side of a list that a page shows: which documents are to be told anew, and how many of them at
+ * one look. It is driven by what changes, never by who asks, so that a question costs the main thread nothing.
  */
 import { codeField, errorText } from "../errors.ts"
 import type { Log } from "../log.ts"
 
-/** A document as the port shows it: checked JSON, and what it can be asked for by. */
+/** A document as a page shows it: checked JSON, and what it can be asked for by. */
 export interface Listed {
   readonly text: string
   readonly labels: Readonly<Record<string, string>>
@@ -180,7 +180,7 @@ class PortFeed implements Feed {
       return make()
     } catch (error) {
       const fields = { what: this.#options.name, ...codeField(error), error: errorText(error) }
-      if (!this.#isTold) this.#options.log.error("the status port leaves out what cannot be shown", fields)
+      if (!this.#isTold) this.#options.log.error("a page leaves out what cannot be shown", fields)
       this.#isTold = true
       return undefined
     }

@@ -1,6 +1,6 @@
 /**
- * How much of the status port one client may take, and all of them together. On loopback a client is its connection: the
- * port learns nothing else of it. Long answers have a budget of their own, so that whoever reads lists all day does not keep
+ * How much of a page one client may take, and all of them together. On loopback a client is its connection: the
+ * listener learns nothing else of it. Long answers have a budget of their own, so that whoever reads lists all day does not keep
  * the readiness probe from its answer.
  */
 import { type BucketRate, TokenBucket } from "../tokenBucket.ts"

@@ -33,5 +33,5 @@ export const cut = (text: string, most = 4096): string => (text.length <= most ?
 export function checked<T>(schema: TSchema, document: T): T {
   if (Value.Check(schema, document)) return document
   const first = Value.Errors(schema, document).First()
-  throw new CosignerError("E-CLI-001", { what: `a status document is wrong at ${first?.path}: ${first?.message}` })
+  throw new CosignerError("E-CLI-001", { what: `a document of a page is wrong at ${first?.path}: ${first?.message}` })
 }

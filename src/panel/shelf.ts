@@ -1,4 +1,4 @@
-/** A list as the thread of the status port keeps it: documents as checked text, newest first, within bounds. */
+/** A list as the thread of a page keeps it: documents as checked text, newest first, within bounds. */
 import type { Listed, ShelfChange } from "./feed.ts"
 
 export interface Shelf {
@@ -13,7 +13,7 @@ export interface Shelf {
 
 type Shelved = Listed & { readonly order: number }
 
-/** Beyond `mostCharacters` the oldest go, so that long documents cannot take the memory of the node. */
+/** Beyond `mostCharacters` the oldest go, so that long documents cannot take the memory of the process. */
 export function createShelf(mostCharacters: number): Shelf {
   const entries = new Map<string, Shelved>()
   let characters = 0
