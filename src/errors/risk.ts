@@ -60,7 +60,7 @@ export const riskCodes = {
     "`cosigner policy check` lists every name and amount that stands for nothing; mend them and reload",
   ),
   "E-RSK-024": denied(
-    "the task waits until the approvals that it names have come, at most until its deadline: `cosigner policy explain --task FILE` names them",
+    "a task waits for approvals until its deadline: `cosigner policy explain --task FILE` names those that it needs. One that a person rejected, or for which a word had ended when it was decided, needs a new request",
   ),
   "E-RSK-020": entry<{ readonly file: string; readonly problem: string }>({
     kind: "input",

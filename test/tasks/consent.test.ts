@@ -18,6 +18,7 @@ import { intentSettingsOf, NO_INTENTS } from "../../src/tasks/intents.ts"
 import { judge } from "../../src/tasks/policyRequest.ts"
 import { createTasks, type TaskRunner } from "../../src/tasks/runner.ts"
 import { subjectOf } from "../../src/tasks/subject.ts"
+import { TaskWords } from "../../src/tasks/words.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
 import type { KeyGenTask, KeySignTask } from "../../src/wire/task.ts"
 import { passkeyApprover, sshApprover, type TestApprover } from "../support/approvers.ts"
@@ -359,6 +360,36 @@ describe("a task that needs two of treasury", () => {
     free.tasks.reconsider()
     await turn()
     expect(free.w.asked).toHaveLength(1)
+  })
+})
+
+describe("words of strangers", () => {
+  const node = nodeWith()
+  const about = subject(node)
+  const nowMs = node.w.ports.now()
+  const words = () => new TaskWords(about, () => PEOPLE, nowMs)
+  const strangers = Array.from({ length: 513 }, (_, i) =>
+    encodeSignedStatement(saying(node, eve, "approve", { task: `other-${i}` })),
+  )
+  const strange = (i: number) => strangers[i] ?? new Uint8Array(0)
+  const good = encodeSignedStatement(saying(node, alice, "approve"))
+  test("cost so many looks at once and so many a second; one that was looked at costs nothing more", () => {
+    const taken = words()
+    for (let i = 0; i < 1000; i++) taken.take(strange(i % 255), nowMs)
+    expect(taken.take(good, nowMs)).toHaveProperty("statement")
+    const flooded = words()
+    for (let i = 0; i < 256; i++) expect(flooded.take(strange(i), nowMs)).toBeString()
+    expect(flooded.take(good, nowMs)).toBeUndefined()
+    expect(flooded.take(good, nowMs + 1000)).toHaveProperty("statement")
+  })
+  test("are remembered up to a bound, and then looked at again", () => {
+    const taken = words()
+    const at = (i: number): number => nowMs + i * 100
+    expect(taken.take(strange(0), at(0))).toBeString()
+    for (let i = 1; i < 512; i++) taken.take(strange(i), at(i))
+    expect(taken.take(strange(0), at(512))).toBeUndefined()
+    taken.take(strange(512), at(513))
+    expect(taken.take(strange(0), at(514))).toBeString()
   })
 })
 
