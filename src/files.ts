@@ -22,6 +22,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs"
+import { link, lstat, mkdir, open, rename, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { Secret } from "./secret.ts"
 
@@ -69,9 +70,10 @@ function made(folder: string): string | undefined {
   }
 }
 
+const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+
 /** A new, empty file, open for writing. EEXIST if anything has that name, a link included. */
-export const createFile = (path: string, mode = OWNER_ONLY): number =>
-  openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
+export const createFile = (path: string, mode = OWNER_ONLY): number => openSync(path, NEW, mode)
 
 /** All of the bytes: one call may write fewer than it was given. */
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -93,10 +95,13 @@ function linked(draft: string, path: string): boolean {
     linkSync(draft, path)
     return true
   } catch (cause) {
-    if (isTaken(path)) throw Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST", path })
+    if (isTaken(path)) throw taken(path, cause)
     return false
   }
 }
+
+const taken = (path: string, cause: unknown): Error =>
+  Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST", path })
 
 /** A file that is either complete or not there. Dispose it: a draft that was not finished is removed. */
 export class NewFile implements Disposable {
@@ -161,6 +166,29 @@ export const writeNew = (path: string, text: string, mode = OWNER_ONLY): void =>
 
 /** Writes a whole file in place of the one that may be there, durably: at every moment one of the two is whole. */
 export const replaceFile = (path: string, text: string, mode = OWNER_ONLY): void => write(path, text, mode, nameOver)
+
+/**
+ * As writeNew, by other threads than the caller's: for a folder that may be away, as a mounted one may, and then holds up whoever
+ * waits for it. Makes the folder, mode 700.
+ */
+export async function writeNewAway(path: string, text: string): Promise<void> {
+  const draft = `${path}.new`
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await rm(draft, { force: true })
+  try {
+    await using file = await open(draft, NEW, OWNER_ONLY)
+    await file.writeFile(text)
+    await file.sync()
+    await link(draft, path).catch(async (cause: unknown) => {
+      if (await lstat(path).catch(() => undefined)) throw taken(path, cause)
+      await rename(draft, path)
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
+  await using folder = await open(dirname(path), "r")
+  await folder.sync()
+}
 
 function write(path: string, text: string, mode: number, name: (draft: string, path: string) => void): void {
   using file = new NewFile(path, `${path}.new`, mode)

@@ -2,7 +2,7 @@
  * Where checkpoints go beside the other nodes (docs/spec/audit.md 4.2): a folder, a command, witnesses by URL. Each is somebody else's: it may
  * be away, slow or wrong, and nothing of the node waits for it.
  */
-import { readFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { SignedCheckpoint } from "../audit/checkpoint.ts"
 import { type NoteKey, noteText, parseNoteKey } from "../audit/note.ts"
@@ -10,7 +10,7 @@ import { MAX_WITNESS_TEXT } from "../audit/witnessing.ts"
 import { utf8 } from "../bytes.ts"
 import type { Config } from "../config/config.ts"
 import { CosignerError, errorText } from "../errors.ts"
-import { errnoOf, makeFolder, writeNew } from "../files.ts"
+import { errnoOf, writeNewAway } from "../files.ts"
 import type { Log } from "../log.ts"
 import { type Fetch, readBounded, requestOptions } from "../outbound.ts"
 
@@ -54,21 +54,20 @@ async function posted(fetch: Fetch, url: string, body: string) {
 
 export function anchorsOf({ anchor_folder: folder, anchor_command: words }: Config["audit"]): readonly Anchor[] {
   const anchors: Anchor[] = []
-  if (folder !== undefined) anchors.push({ name: folder, put: async (signed) => inFolder(folder, signed) })
+  if (folder !== undefined) anchors.push({ name: folder, put: (signed) => inFolder(folder, signed) })
   if (words.length > 0) anchors.push({ name: words[0] ?? "", put: (signed) => byCommand(words, signed) })
   return anchors
 }
 
 /** One file for each size; on storage where nothing is overwritten, what is there already stays and must be the same. */
-function inFolder(folder: string, { checkpoint, note }: SignedCheckpoint): void {
-  makeFolder(folder)
+async function inFolder(folder: string, { checkpoint, note }: SignedCheckpoint): Promise<void> {
   const name = checkpoint.origin.replaceAll(/[^\w-]/g, "_")
   const path = join(folder, `${name}-${String(checkpoint.size).padStart(12, "0")}.checkpoint`)
   try {
-    writeNew(path, noteText(note))
+    await writeNewAway(path, noteText(note))
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error
-    if (readFileSync(path, "utf8").startsWith(`${note.text}\n`)) return
+    if ((await readFile(path, "utf8")).startsWith(`${note.text}\n`)) return
     throw refusedBy(folder, "another checkpoint of that size is there")
   }
 }
@@ -88,7 +87,7 @@ async function byCommand(words: readonly string[], { note }: SignedCheckpoint): 
 }
 
 interface AnchorKeeper {
-  /** The newest checkpoint that is to be put elsewhere; does nothing while an earlier one is on its way. */
+  /** The newest checkpoint that is to be put elsewhere: to each that has not got it, and is not at an earlier one. */
   put(signed: SignedCheckpoint): void
   /** What does not take checkpoints, and why. */
   readonly failing: () => CosignerError | undefined
@@ -96,34 +95,37 @@ interface AnchorKeeper {
   readonly idle: () => Promise<unknown>
 }
 
-/** A failure is logged once, and tried again with the next checkpoint. */
+/** A failure is logged once, and tried again with the next checkpoint. None waits for another. */
 export function keepAnchors(anchors: readonly Anchor[], log: Log): AnchorKeeper {
-  const failures = new Map<string, CosignerError>()
-  let size = 0
-  let underWay: Promise<unknown> | undefined
+  const failures = new Map<Anchor, CosignerError>()
+  const sizes = new Map<Anchor, number>()
+  const underWay = new Map<Anchor, Promise<void>>()
 
-  async function one({ name, put }: Anchor, signed: SignedCheckpoint): Promise<boolean> {
+  function failed(anchor: Anchor, failure: CosignerError): void {
+    if (!failures.has(anchor)) log.error(failure.message, { code: failure.code })
+    failures.set(anchor, failure)
+  }
+
+  async function one(anchor: Anchor, signed: SignedCheckpoint): Promise<void> {
     try {
-      await put(signed)
-      if (failures.delete(name)) log.info("checkpoints are taken again", { anchor: name })
-      return true
+      await anchor.put(signed)
+      sizes.set(anchor, signed.checkpoint.size)
+      if (failures.delete(anchor)) log.info("checkpoints are taken again", { anchor: anchor.name })
     } catch (error) {
-      const failure = asRefused(name, error)
-      if (!failures.has(name)) log.error(failure.message, { code: failure.code })
-      failures.set(name, failure)
-      return false
+      failed(anchor, asRefused(anchor.name, error))
+    } finally {
+      underWay.delete(anchor)
     }
   }
 
   return {
     put(signed) {
-      if (underWay !== undefined || anchors.length === 0 || signed.checkpoint.size === size) return
-      underWay = Promise.all(anchors.map((anchor) => one(anchor, signed))).then((taken) => {
-        underWay = undefined
-        if (taken.every((isTaken) => isTaken)) size = signed.checkpoint.size
-      })
+      for (const anchor of anchors) {
+        if (underWay.has(anchor)) failed(anchor, refusedBy(anchor.name, "it is still at the checkpoint before"))
+        else if (sizes.get(anchor) !== signed.checkpoint.size) underWay.set(anchor, one(anchor, signed))
+      }
     },
     failing: () => failures.values().next().value,
-    idle: async () => underWay,
+    idle: () => Promise.all(underWay.values()),
   }
 }

@@ -43,6 +43,33 @@ test("a folder gets a file for each size, and another tree of one size is told",
   expect([said, keeper.failing()?.code]).toEqual([["error"], "E-AUD-010"])
 })
 
+test("a folder that does not answer holds nobody up, and that is told", async () => {
+  const { path: above } = temporaryFolder("anchors")
+  const folder = join(above, "anchors")
+  mkdirSync(folder)
+  const path = join(folder, "cosigner_test-000000000003.checkpoint")
+  // What has the name is a pipe: to read it waits until somebody writes.
+  await Bun.spawn(["mkfifo", path]).exited
+  const [folderAnchor] = anchorsOf({ ...NOTHING, anchor_folder: folder })
+  if (folderAnchor === undefined) throw new Error("it is one")
+  const got: number[] = []
+  const other = { name: "other", put: async ({ checkpoint }: SignedCheckpoint) => void got.push(checkpoint.size) }
+  const keeper = keepAnchors(
+    [folderAnchor, other],
+    logTo(() => {}),
+  )
+  keeper.put(signedOf(3))
+  const idle = keeper.idle()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(keeper.failing()).toBeUndefined()
+  keeper.put(signedOf(4))
+  expect([got, keeper.failing()?.message]).toEqual([[3, 4], expect.stringContaining("still at the checkpoint before")])
+  await Bun.spawn(["sh", "-c", 'echo another > "$0"', path]).exited
+  await idle
+  expect(keeper.failing()?.message).toContain("another checkpoint of that size is there")
+  expect(readdirSync(folder)).toEqual(["cosigner_test-000000000003.checkpoint"])
+})
+
 test("a command gets it on its standard input; while it fails that is said once, and it is tried again", async () => {
   const { path } = temporaryFolder("anchors")
   const command = join(path, "anchor")
