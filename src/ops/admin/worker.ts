@@ -96,9 +96,20 @@ async function answerOf(question: AdminQuestion): Promise<AdminAnswer> {
   throw new CosignerError("E-CLI-001", { what: "the main thread answered another question" })
 }
 
-/** Resolves when the line is written, or when the main thread does not say so in time: what was done is answered all the same. */
-async function tell({ peer }: ConnectionState, { command }: AdminRequest["command"], outcome: string): Promise<void> {
-  await ask({ kind: "tell", told: { command, outcome, peer } }).catch(() => undefined)
+/** Undefined where the main thread does not say in time whether line and leaf are written: what was done is answered all the same. */
+async function tell({ peer }: ConnectionState, { command }: AdminRequest["command"], outcome: string) {
+  return await answerOf({ kind: "tell", told: { command, outcome, peer } }).catch(() => undefined)
+}
+
+/** The answer to a command that is permitted: only once the log for auditors has it. */
+async function permittedOnRecord(state: ConnectionState, command: AdminRequest["command"], answer: AdminAnswer) {
+  const told = await tell(state, command, "permitted")
+  if (told === undefined || "problem" in told) {
+    await tell(state, command, told === undefined ? UNKNOWN : told.problem.code)
+    return told
+  }
+  state.permitted = command
+  return answer
 }
 
 // ---- commands --------------------------------------------------------------------------------------------------------
@@ -151,8 +162,8 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   const command = request?.command
   if (command !== undefined && isTold(command)) {
     const how = outcomeOf(command, answer)
-    await tell(state, command, how)
-    if (how === "permitted") state.permitted = command
+    if (how === "permitted" && answer !== undefined) answer = await permittedOnRecord(state, command, answer)
+    else await tell(state, command, how)
   }
   state.isBusy = false
   if (state.isOver) return wentAway(state)
@@ -161,8 +172,10 @@ async function serve(connection: AdminConnection, body: Uint8Array): Promise<voi
   send(connection, encodeAnswer(answer))
 }
 
+const UNKNOWN = "unknown: the main thread did not answer in time"
+
 function outcomeOf(command: AdminRequest["command"], answer: AdminAnswer | undefined): string {
-  if (answer === undefined) return "unknown: the main thread did not answer in time"
+  if (answer === undefined) return UNKNOWN
   return "problem" in answer ? answer.problem.code : isPermitted(command) ? "permitted" : "done"
 }
 

@@ -13,7 +13,7 @@ import { PasswordGate } from "../../../src/ops/admin/passwordGate.ts"
 import { isUserOrRoot } from "../../../src/ops/admin/place.ts"
 import { decodeRequest } from "../../../src/ops/admin/protocol.ts"
 import { Secret } from "../../../src/secret.ts"
-import { openStore } from "../../../src/store/store.ts"
+import { openStore, type Store } from "../../../src/store/store.ts"
 import { nodeIdOf } from "../../../src/wire/nodeId.ts"
 import { cli, type Outcome } from "../../cli/world.ts"
 import { Home, ID, OTHER, PASSWORD, partyNo, secret } from "../../support/nodeHome.ts"
@@ -204,6 +204,19 @@ describe("with the password", () => {
       "backup permitted",
       "backup done",
     ])
+  })
+  test("nothing is permitted that the log for auditors has not got", async () => {
+    const prepare = ({ audit }: Store): void => {
+      audit.record = () => {
+        throw new CosignerError("E-STO-016", { path: "secrets.db", action: "write to" })
+      }
+    }
+    await using node = await running({ prepare })
+    const file = node.home.file("one.cosigner")
+    const made = await withPassword(node, "backup", "create", "--out", file, "--password-file", node.home.backupKey)
+    expect([codeIn(made), existsSync(file)]).toEqual(["E-ADM-008", false])
+    expect(made.stderr).toContain("E-STO-016")
+    expect(node.lines.at(-1)).toContain('"outcome":"E-STO-016"')
   })
   test("a command that goes away before it is permitted has an end in the log too", async () => {
     await using node = await running()
