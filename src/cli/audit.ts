@@ -87,10 +87,7 @@ export const verify = command({
   options: {
     key: keyOption,
     witnesses: list("--witness <keys>", "keys of witnesses that must have cosigned, between commas or repeated"),
-    earlier: list(
-      "--earlier <files>",
-      "checkpoints of before, with which the log must begin: of exports, anchors, peers",
-    ),
+    earlier: list("--earlier <files>", "checkpoints of before, with which the log must begin: of exports, of anchors"),
     partial: flag("--partial", "leaves may be missing at the beginning, as in exports with --since"),
   },
   examples: [

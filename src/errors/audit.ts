@@ -31,7 +31,7 @@ export const auditCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `${d.path} does not verify: ${d.problem}`,
-    next: "compare with another copy of the same export; if every copy fails, the log or its export was altered: keep it, and ask the node's operator and its witnesses",
+    next: "compare with another copy of the same export; if every copy fails, the log or its export was altered: keep it, and have the node export again to another folder",
   }),
   "E-AUD-006": entry<{ readonly task: string }>({
     kind: "input",
@@ -63,6 +63,6 @@ export const auditCodes = {
     kind: "fault",
     exit: EXIT.network,
     what: (d) => `${d.name} does not take the checkpoints of this node's log: ${d.why}`,
-    next: "run it by hand, or write there as the node's user; the next checkpoint covers all leaves, and signing goes on meanwhile",
+    next: "run it by hand, or write there as the node's user; where it has other leaves than this node, or more, look for a newer copy of the database first. The next checkpoint covers all leaves, and signing goes on meanwhile",
   }),
 } as const
