@@ -4,11 +4,15 @@ import { randomBytes } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { pointCompress } from "tiny-secp256k1"
 import { HDKey, publicKeyToAddress } from "viem/accounts"
+import { writeOrder } from "../../src/approvals/order.ts"
+import { armorSshsig } from "../../src/approvals/sshsig.ts"
 import { fromHex, toHex } from "../../src/bytes.ts"
 import { checkupDigest } from "../../src/keys/checkupSign.ts"
 import { identityOf } from "../../src/mpc/envelope.ts"
 import { attestAddress } from "../../src/wire/attestation.ts"
 import { nodeIdOf } from "../../src/wire/nodeId.ts"
+import { sshTestKey } from "../support/approvers.ts"
+import { partyNo } from "../support/nodeHome.ts"
 import { type Answers, lyingWaas } from "./lyingWaas.ts"
 
 const HD = HDKey.fromMasterSeed(new Uint8Array(32).fill(7))
@@ -55,6 +59,32 @@ function signing(hd: HDKey, change: (asked: AskedMessage) => AskedMessage = (ask
     [`GET ${VAULT}/sign_requests/s`]: () => request(signatures, "Completed"),
   }
 }
+
+describe("an order", () => {
+  const key = sshTestKey("ssh-ed25519")
+  const node = nodeIdOf(partyNo(0))
+  const [until, notAfter, nonce] = [undefined, 2_000_000_000, "0".repeat(32)]
+  const order = writeOrder({ kind: "freeze", node, about: "node", until, approver: "alice", notAfter, nonce })
+  const signed = Buffer.from(order).toString() + armorSshsig(key.sign(order, "cosigner-freeze"))
+  const posted: unknown[] = []
+  const answers = { [`POST /wallets/mpc/nodes/${node}/orders`]: (body: unknown) => posted.push(body) && {} }
+
+  test("goes to the node that it names, as it was signed", async () => {
+    await using waas = lyingWaas(answers)
+    const { exit, stdout } = await waas.client("order", waas.file("order", signed))
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: `Handed on: freeze, to ${node}\n` })
+    expect(posted).toEqual([{ order: signed }])
+  })
+  test("that is none, or has no signature, is not sent", async () => {
+    await using waas = lyingWaas(answers)
+    const before = posted.length
+    for (const text of [Buffer.from(order).toString(), signed.replace("freeze", "thaw")]) {
+      const { exit, stderr } = await waas.client("order", waas.file("order", text))
+      expect({ exit, stderr }).toEqual({ exit: 5, stderr: expect.stringContaining("E-POL-007") })
+    }
+    expect(posted).toHaveLength(before)
+  })
+})
 
 describe("projects and names", () => {
   const project = { project_id: "p", name: "payments", participants: 3, threshold: 2, created_timestamp: 1 }
