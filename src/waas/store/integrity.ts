@@ -36,24 +36,49 @@ export function checkIntegrity(db: Database, file: string): void {
   if (found?.quick_check !== "ok") {
     throw new CosignerError("E-WAA-006", { file, problem: `it is damaged: ${found?.quick_check ?? "no answer"}` })
   }
-  for (const { table, sql } of SUMMED) {
-    for (const row of db.query<StoredSum, []>(sql).iterate()) compare(table, row, file)
+  for (const part of SUMMED) {
+    for (const row of db.query<StoredSum, number[]>(sqlOf(part)).iterate(NEWEST, part.most)) compare(part.table, row, file)
   }
 }
 
 /** The same where pages are somebody else's matter. Throws E-WAA-015. */
 export async function checkSums(db: SqlDatabase): Promise<void> {
-  for (const { table, sql } of SUMMED) for (const row of await db.all<StoredSum>(sql, [])) compare(table, row, db.name)
+  for (const { most, ...part } of SUMMED) {
+    let before: StoredSum["seq"] | undefined = NEWEST
+    for (let left = most; before !== undefined && left > 0; left -= AT_ONCE) {
+      const rows: readonly StoredSum[] = await db.all<StoredSum>(sqlOf(part), [before, Math.min(left, AT_ONCE)])
+      for (const row of rows) compare(part.table, row, db.name)
+      before = rows.at(-1)?.seq
+    }
+  }
 }
 
-type StoredSum = SummedRow & { readonly sum: string }
+/** Rows that are in memory at one time: a task with its payloads may have megabytes. */
+const AT_ONCE = 100
+const NEWEST = Number.MAX_SAFE_INTEGER
 
-const SUMMED: readonly { readonly table: string; readonly sql: string }[] = TABLES.flatMap((table) => {
+interface StoredSum extends SummedRow {
+  /** A text where the database has numbers that are larger than ours. */
+  readonly seq: number | string
+  readonly sum: string
+}
+
+interface SummedPart {
+  readonly table: string
+  readonly where: string
+  readonly most: number
+}
+
+const SUMMED: readonly SummedPart[] = [
+  ...TABLES.map((table) => ({ table, where: "TRUE", most: MOST_OF_HISTORY })),
+  { table: "tasks", where: "live = 1", most: NEWEST },
+]
+
+/** The latest before a place in the order of creation, at most so many. */
+function sqlOf({ table, where }: Pick<SummedPart, "table" | "where">): string {
   const blobs = table === "tasks" ? ", document, signature" : ""
-  const latest = `SELECT id, body, sum${blobs} FROM ${table} ORDER BY seq DESC LIMIT ${MOST_OF_HISTORY}`
-  const live = `SELECT id, body, sum${blobs} FROM tasks WHERE live = 1`
-  return (table === "tasks" ? [latest, live] : [latest]).map((sql) => ({ table, sql }))
-})
+  return `SELECT seq, id, body, sum${blobs} FROM ${table} WHERE ${where} AND seq < ? ORDER BY seq DESC LIMIT ?`
+}
 
 function compare(table: string, row: StoredSum, file: string): void {
   // A record of an earlier release has no sum before it is written again.

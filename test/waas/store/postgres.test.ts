@@ -215,7 +215,9 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
 
   test("a record that changed is found out", async () => {
     await using db = await disposable(opened())
-    await storeOver(db).commit([{ put: "vault", record: vault("v") }])
+    // The oldest of more than are read at one time.
+    const all = ["v", ...Array.from({ length: 250 }, () => "other")].map(vault)
+    await storeOver(db).commit(all.map((record) => ({ put: "vault", record })))
     await checkSums(db)
     await db.write([{ sql: 'UPDATE vaults SET body = replace(body, \'"name":"v"\', \'"name":"w"\')', values: [] }])
     await expect(checkSums(db)).rejects.toMatchObject({ code: "E-WAA-015" })
