@@ -38,7 +38,8 @@ function parseQuery(raw: string): ReadonlyMap<string, string> | undefined {
     const at = part.indexOf("=")
     const key = at < 0 ? part : part.slice(0, at)
     const value = at < 0 ? "" : percentDecode(part.slice(at + 1).replaceAll("+", " "))
-    if (!KEY.test(key) || value === undefined || pairs.has(key)) return undefined
+    // No record has a zero character, and not every database can be asked for one.
+    if (!KEY.test(key) || value === undefined || value.includes("\0") || pairs.has(key)) return undefined
     pairs.set(key, value)
   }
   return pairs

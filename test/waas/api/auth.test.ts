@@ -323,6 +323,7 @@ test.each([
   "/v1/a",
   "/v2",
   "/v2/a?b=1&",
+  "/v2/a?b=%00",
 ])("a target that could be read in two ways is none: %s", (target) => {
   expect(parseTarget(target)).toBeUndefined()
 })
