@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite"
 import { CosignerError } from "../../errors.ts"
 import { checkIntegrity } from "./integrity.ts"
 import { migrate } from "./schema.ts"
+import { guarded } from "./sqlite.ts"
 
 /** What a copy holds, for people and for the comparison of two. */
 interface CopyCounts {
@@ -73,16 +74,5 @@ function countsOf(db: Database): CopyCounts {
     groups: count("holder_groups"),
     requests: count("sign_requests") + count("tss_requests") + count("share_sign_requests"),
     tasks: count("tasks"),
-  }
-}
-
-function guarded<T>(file: string, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof Error && error.name === "SQLiteError") {
-      throw new CosignerError("E-WAA-006", { file, problem: error.message }, { cause: error })
-    }
-    throw error
   }
 }

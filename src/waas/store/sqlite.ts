@@ -83,7 +83,7 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
 }
 
 /** SQLite's own failures as E-WAA-006; everything else passes. */
-function guarded<T>(file: string, work: () => T): T {
+export function guarded<T>(file: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
