@@ -223,21 +223,13 @@ test("neither the token of WaaS nor the one that the node followed can be change
       (packet) => (packet.kind === "challenge" ? { ...packet, standing: token(identity, 9) } : packet),
       "E-LNK-004",
     ],
-    [
-      "the token taken away",
-      without("challenge", "standing"),
-      "E-LNK-004",
-    ],
+    ["the token taken away", without("challenge", "standing"), "E-LNK-004"],
     [
       "what the node followed, older",
       (packet) => (packet.kind === "proof" ? { ...packet, followed: token(identity, 1) } : packet),
       "E-LNK-007",
     ],
-    [
-      "what the node followed, taken away",
-      without("proof", "followed"),
-      "E-LNK-007",
-    ],
+    ["what the node followed, taken away", without("proof", "followed"), "E-LNK-007"],
   ]
   for (const [what, alter, code] of alterations) {
     const fence = { token: async () => token(identity, 5), shown: async () => true, isFenced: () => false }

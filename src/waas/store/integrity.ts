@@ -37,7 +37,8 @@ export function checkIntegrity(db: Database, file: string): void {
     throw new CosignerError("E-WAA-006", { file, problem: `it is damaged: ${found?.quick_check ?? "no answer"}` })
   }
   for (const part of SUMMED) {
-    for (const row of db.query<StoredSum, number[]>(sqlOf(part)).iterate(NEWEST, part.most)) compare(part.table, row, file)
+    for (const row of db.query<StoredSum, number[]>(sqlOf(part)).iterate(NEWEST, part.most))
+      compare(part.table, row, file)
   }
 }
 
