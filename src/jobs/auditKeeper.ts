@@ -1,6 +1,6 @@
 /**
  * What goes into the log for auditors beside tasks and commands: start and stop, the rules in force, jumps of the clock, refusals that
- * leave no other trace. Also packs the log's full tiles, so that no signature waits for it.
+ * leave no other trace. Also packs the log's full tiles, apart from the commits of signatures.
  */
 import type { SignedCheckpoint } from "../audit/checkpoint.ts"
 import type { AuditEntry } from "../audit/entry.ts"

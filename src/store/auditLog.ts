@@ -3,7 +3,7 @@
  * other. Owns their order, the frontier of their tree, and how full tiles are kept; what a leaf says is its writer's (audit/entry.ts).
  *
  * A leaf is a record until 256 of them are one: then `pack` makes them a tile, in a commit of its own, so that a database of years
- * has few records and no signature waits for it.
+ * has few records and no signature's commit grows by it.
  */
 import { randomBytes } from "node:crypto"
 import { type AuditEntry, leafBytes, parseLeaf } from "../audit/entry.ts"
