@@ -20,6 +20,7 @@ import { openStore, type Store } from "../store/store.ts"
 import { nodeIdOf, parseNodeId } from "../wire/nodeId.ts"
 import { type CommandBase, command, list, optional, refuse, value } from "./command.ts"
 import { loadFiles, theGroup } from "./recoveryInput.ts"
+import { written } from "./written.ts"
 
 /** Beyond this a file would keep the node's computer busy for seconds: no share that is to be used on was sealed so. */
 const MAX_ITERATIONS = 20_000_000
@@ -103,7 +104,7 @@ async function take(base: CommandBase, group: RecoveryGroup, options: Options) {
   const { party, ...record } = importRecord(imported, self.party, (bytes) => self.sign(bytes))
   const path = options.record ?? `import-${group.groupId}-${nodeIdOf(self.party)}.json`
   const signed = { node_id: nodeIdOf(party), ...record }
-  writeNew(path, `${JSON.stringify(signed, null, 2)}\n`)
+  written(path, () => writeNew(path, `${JSON.stringify(signed, null, 2)}\n`))
   base.out.result(
     {
       group_id: group.groupId,

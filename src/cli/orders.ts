@@ -1,6 +1,5 @@
 /** Orders of people to a node (approvals/order.ts): printed to be signed, and given to the node once they are. */
 import { randomBytes } from "node:crypto"
-import { readFileSync, statSync } from "node:fs"
 import { NAMESPACE_OF, type Order, writeOrder } from "../approvals/order.ts"
 import { MAX_OPERATION_ORDER, MAX_OPERATION_ORDERS, MAX_SIGNED_ORDER } from "../approvals/orderLimits.ts"
 import { armorSshsig } from "../approvals/sshsig.ts"
@@ -87,10 +86,10 @@ export function readOrders(files: readonly string[]): readonly string[] {
   if (files.length > MAX_OPERATION_ORDERS)
     refuse("--signed", `at most ${MAX_OPERATION_ORDERS} files`, `${files.length}`)
   return files.map((file) => {
-    const size = statSync(file, { throwIfNoEntry: false })?.size
-    if (size === undefined || size > MAX_OPERATION_ORDER)
-      return refuse("--signed", "orders with their signatures behind them", size === undefined ? `no ${file}` : file)
-    return readFileSync(file, "utf8")
+    const order = textOfFile("--signed", file)
+    return order.length > MAX_OPERATION_ORDER
+      ? refuse("--signed", "orders with their signatures behind them", file)
+      : order
   })
 }
 

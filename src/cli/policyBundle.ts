@@ -24,6 +24,7 @@ import { isTree, type Tree } from "../settings/tree.ts"
 import { openSigner, SIGNING_WAYS, type SigningWay } from "../signers/open.ts"
 import { choice, command, flag, refuse, required, value } from "./command.ts"
 import { textOfFile } from "./payloads.ts"
+import { written } from "./written.ts"
 
 const READABLE = 0o644
 
@@ -41,7 +42,7 @@ export const make = command({
     const file = options.out ?? refuse("--out", "a file", "nothing")
     const document = documentIn(withFiles(readSource(args.draft, true), args.draft), args.draft)
     requireFit(document, args.draft)
-    writeNew(file, writeBundle({ document, signatures: [] }), READABLE)
+    written(file, () => writeNew(file, writeBundle({ document, signatures: [] }), READABLE))
     const { version, owners, min } = document.terms
     out.result({ file, version, document: document.digest }, [
       `Bundle: ${file}, version ${version}, document ${document.digest}`,
@@ -90,7 +91,7 @@ export const sign = command({
       peopleWith(bundle.document, owner),
     )
     if (owners.length === 0) throw new CosignerError("E-POL-001", { file: args.file, problem: refused.join("; ") })
-    replaceFile(args.file, writeBundle(signed), READABLE)
+    written(args.file, () => replaceFile(args.file, writeBundle(signed), READABLE))
     out.result({ file: args.file, signatures: signed.signatures.map((one) => one.owner) }, [
       `Signed: ${signed.signatures.map((one) => one.owner).join(", ")}`,
     ])

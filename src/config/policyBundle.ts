@@ -4,7 +4,7 @@
  */
 
 import { isUnfit } from "../approvals/statement.ts"
-import { CosignerError, errorText } from "../errors.ts"
+import { CosignerError, errorText, isCode } from "../errors.ts"
 import { type BundleDocument, POLICY_KEYS, type PolicyBundle, readBundle } from "../policy/bundle.ts"
 import { readSource } from "../settings/file.ts"
 import { type Document, isTree, type Tree } from "../settings/tree.ts"
@@ -19,7 +19,7 @@ export function readBundleFile(file: string): PolicyBundle {
   try {
     bundle = readBundle(readSource(file, true))
   } catch (error) {
-    if (error instanceof CosignerError) throw bad(errorText(error), error)
+    if (error instanceof CosignerError) throw bad(isCode(error, "E-CFG-001") ? error.data.why : errorText(error), error)
     throw error
   }
   if (isUnfit(bundle)) throw bad(bundle.problem)

@@ -55,7 +55,7 @@ export const cliCodes = {
     kind: "fault",
     exit: EXIT.failure,
     what: (d) => `${d.path} cannot be written: ${d.why}`,
-    next: "check the folder, its owner and the space on the disk",
+    next: "check the name, the owner of the folder and the space on the disk",
   }),
   "E-CLI-011": entry<{ readonly what: string; readonly known: readonly string[] }>({
     kind: "input",

@@ -17,7 +17,7 @@ export const configCodes = {
     kind: "input",
     exit: EXIT.config,
     what: (d) => `the configuration ${d.file} cannot be read: ${d.why}`,
-    next: "name another with --config, or write an annotated one: cosigner config init, waas init or callback-server init",
+    next: "name a file that is there, the configuration with --config; an annotated one is written by: cosigner config init, waas init or callback-server init",
   }),
   "E-CFG-002": entry<{ readonly where: string; readonly why: string }>({
     kind: "input",

@@ -22,7 +22,7 @@ export const freezeCodes = {
     exit: EXIT.refused,
     what: (d) =>
       `${scopeOf(d.groupId)} is not frozen; ${d.frozen.length === 0 ? "nothing is" : `frozen: ${d.frozen.map(scopeOf).join(", ")}`}`,
-    next: "name what is frozen, as cosigner status shows it; without --group every freeze of the node is lifted",
+    next: "name with --group what the text says is frozen; without --group every freeze of the node is lifted; where nothing is frozen there is nothing to do",
   }),
   "E-FRZ-004": entry<{ readonly what: string }>({
     kind: "fault",

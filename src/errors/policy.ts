@@ -50,7 +50,7 @@ export const policyCodes = {
     kind: "input",
     exit: EXIT.refused,
     what: (d) => `this statement does not count: ${d.problem}`,
-    next: "make a new one with the command that asked for it, on this node's own host, and sign exactly its bytes",
+    next: "make a new one for this node with the command that printed it, and sign exactly its bytes",
   }),
   "E-POL-008": entry<{ readonly version: number; readonly atMs: number }>({
     kind: "input",

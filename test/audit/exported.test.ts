@@ -1,6 +1,7 @@
 /** An exported log verifies; any change of it, of a proof, or of the tree that is signed for, does not. COSIGNER_LONG=1: ten thousand changes. */
 import { expect, test } from "bun:test"
 import { checkpointText, parseSigned } from "../../src/audit/checkpoint.ts"
+import { leafBytes } from "../../src/audit/entry.ts"
 import { CHECKPOINT, COSIGNED, ExportProblem, LEAVES, linesOf, verifyExport } from "../../src/audit/exported.ts"
 import { inclusionProof } from "../../src/audit/merkle.ts"
 import { noteText } from "../../src/audit/note.ts"
@@ -86,6 +87,20 @@ test("a log begins with every checkpoint of before, or does not verify", () => {
   expect(problem({ earlier: earlier(701, checkpointOf(leaves(701))) })).toContain("does not begin")
   expect(problem({ earlier: earlier(9, checkpointOf(all.slice(0, 9), { by: OTHER_LOG })) })).toContain("not signed")
   expect(problem({ earlier: earlier(9, "x") })).toContain("no signed checkpoint")
+})
+
+test("what the log's own key signed is no log either, where a leaf names another place or the origin another restore", () => {
+  const problem = (all: readonly Bytes[], origin = LOG.key.name) => {
+    const files = filesOf(all)
+    files.set(CHECKPOINT, utf8(checkpointOf(all, { over: { origin } })))
+    return problemOf(files, { ...OPTIONS, witnesses: [] })
+  }
+  const restored = leafBytes({ kind: "restore", facts: { incarnation: 7 }, seq: 2, atMs: 9000 })
+  const all = [...leaves(2), restored]
+  expect([problem(leaves(3)), problem(all, `${LOG.key.name}/7`)]).toEqual(["", ""])
+  expect(problem(leaves(3).with(1, leafNo(7)))).toContain("leaf 1 names another place")
+  for (const origin of [LOG.key.name, `${LOG.key.name}/8`]) expect(problem(all, origin)).toContain("the last restore")
+  expect(problem(leaves(3), `${LOG.key.name}/7`)).toContain("the last restore")
 })
 
 // ---- changes -------------------------------------------------------------------------------------------------------

@@ -50,7 +50,17 @@ test("from a draft to a bundle that enough owners signed, and what the next one 
   expect(await policy("bundle", "make", draft(1, 4), "--out", first)).toMatchObject({ exit: 0, answer: { version: 1 } })
   // what it names is in it
   expect(readFileSync(first, "utf8")).toContain("-----BEGIN PUBLIC KEY-----")
-  expect((await policy("bundle", "make", draft(1, 4), "--out", first)).exit).not.toBe(0)
+  expect((await policy("bundle", "make", draft(1, 4), "--out", first)).code).toBe("E-CLI-009")
+  const absent = dir.at("absent")
+  expect((await policy("bundle", "sign", first, "--as", "alice", "--signature", absent)).code).toBe("E-CLI-002")
+  const { stderr } = await cli(["policy", "bundle", "verify", absent])
+  expect(stderr).toContain("no policy bundle that can be used: there is no such file")
+  for (const words of [
+    ["freeze", "--signed", absent],
+    ["client", "order", absent],
+  ]) {
+    expect((await cli(words)).stderr).toContain("E-CLI-002")
+  }
   expect((await policy("bundle", "verify", first)).exit).toBe(5)
   expect((await signed(first, "alice", "cosigner-approval")).code).toBe("E-POL-001")
   expect(await signed(first, "alice")).toMatchObject({ exit: 0, answer: { signatures: ["alice"] } })

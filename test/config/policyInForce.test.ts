@@ -136,8 +136,11 @@ test("the first one is the host's decision, on the terms that its file states, a
     node.host = host.replace(stated, said)
     expect(code(() => node.look())).toBe("E-POL-006")
   }
-  expect(node.store.policies.record).toBeUndefined()
   node.host = host
+  node.put(signed(draft({ version: 3, more: "leave = true" }), ["alice", "bob"]))
+  expect(code(() => node.look())).toBe("E-POL-006")
+  expect(node.store.policies.record).toBeUndefined()
+  node.put(FIRST)
   expect(node.batch).toBe(16)
   expect(node.store.policies.followed?.active).toMatchObject({ version: 3, owners: ["alice", "bob"] })
   node.restart()

@@ -6,9 +6,18 @@ import { afterEach, describe, expect, test } from "bun:test"
 import { copyFileSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { parseSigned, type SignedCheckpoint } from "../../src/audit/checkpoint.ts"
-import { noteKeyText, noteSigner, noteText, signatureText, signedBy } from "../../src/audit/note.ts"
-import { encodePeerMessage } from "../../src/audit/peerMessage.ts"
-import { refusalText, witnessed } from "../../src/audit/witnessing.ts"
+import { consistencyProof } from "../../src/audit/consistency.ts"
+import {
+  type NoteKey,
+  type NoteSigner,
+  noteKeyText,
+  noteSigner,
+  noteText,
+  signatureText,
+  signedBy,
+} from "../../src/audit/note.ts"
+import { decodePeerMessage, encodePeerMessage } from "../../src/audit/peerMessage.ts"
+import { refusalText, requestText, witnessed } from "../../src/audit/witnessing.ts"
 import { type Bytes, utf8 } from "../../src/bytes.ts"
 import type { RemoteWitness } from "../../src/jobs/auditAnchors.ts"
 import { createPeerWitnesses, type PeerWitnesses } from "../../src/jobs/auditPeers.ts"
@@ -350,6 +359,43 @@ describe("a liar stops nobody", () => {
     const bytes = encodePeerMessage(message, addresses, (b) => liar.identity.sign(b))
     world.deliver({ from: liar.identity.party, to: node.identity.party, bytes })
     expect(node.store.witnessing.of(liar.identity.party).note).toBe(noteText({ text, signatures }))
+  })
+  /** What node 0 asks node 1 to cosign; the status that it is answered with, undefined for no answer. */
+  const asked = (world: World, key: NoteKey, request: string, from = world.node(0)): number | undefined => {
+    const node = world.node(1)
+    const receiver = partyBytes(node.identity.party)
+    const message = { kind: "request", key, status: 0, text: request } as const
+    const addresses = { sender: partyBytes(from.identity.party), receiver }
+    const bytes = encodePeerMessage(message, addresses, (signed) => from.identity.sign(signed))
+    world.waiting.splice(0)
+    world.deliver({ from: from.identity.party, to: node.identity.party, bytes })
+    const [answer] = world.waiting
+    return answer && decodePeerMessage(answer.bytes, { sender: receiver, receiver: addresses.sender })?.status
+  }
+  test("with a longer log that does not begin with what was seen, or that another key signed", () => {
+    const world = new World()
+    world.tick()
+    const [log, node] = [world.node(0), world.node(1)]
+    const { size: old } = cosignedOf(log).checkpoint
+    world.work(0, 9)
+    const grown = signedNow(log.store, log.signers)
+    const proof = consistencyProof(old, grown.checkpoint.size, log.store.audit.subtree)
+    const { key } = log.signers.log
+    const signedBy = (by: NoteSigner, text: string) => parseSigned(noteText({ text, signatures: [by.sign(text, 0)] }))
+    const other = grown.note.text.replace(/\n[^\n]+\n$/, `\n${Buffer.alloc(32, 1).toString("base64")}\n`)
+    const forked = signedBy(log.signers.log, other)
+    const second = noteSigner(key.name, "log", digest("second"))
+    const moved = signedBy(second, grown.note.text)
+    if (forked === undefined || moved === undefined) throw new Error("they are checkpoints")
+    const kept = node.store.witnessing.of(log.identity.party)
+    expect(asked(world, key, requestText({ old, proof, signed: forked }))).toBe(422)
+    expect(asked(world, key, requestText({ old, proof: [], signed: grown }))).toBe(422)
+    expect(asked(world, second.key, requestText({ old, proof, signed: moved }))).toBe(403)
+    expect(node.store.witnessing.of(log.identity.party)).toEqual(kept)
+    // A node of no group with it, whatever it signs, is not answered.
+    const stranger = { ...log, identity: identityOf(digest("stranger")) }
+    expect(asked(world, key, requestText({ old, proof, signed: grown }), stranger)).toBeUndefined()
+    expect(asked(world, key, requestText({ old, proof, signed: grown }))).toBe(200)
   })
   test("with a second log key, or another node's name", () => {
     const world = new World()

@@ -11,6 +11,7 @@ import {
   openSecretKey,
   parsePublicKey,
   publicKeyFile,
+  secretKeyFile,
   signatureFile,
   verifySignature,
 } from "../../src/kit/release/minisign.ts"
@@ -114,6 +115,8 @@ test("the commands make a key, sign with it, and verify; what was changed ends w
     "cosigner v1",
   ])
   expect([signed.exit, signed.stderr]).toEqual([0, ""])
+  const absent = await cli(["release-sign", at("absent"), "--key", at("r.key"), "--key-file", passwordFile])
+  expect([absent.exit, absent.stderr]).toEqual([1, expect.stringContaining("E-CLI-002 file must be a file")])
   const verify = (key = publicKey) => cli(["release-verify", sums, "--key", key, "--json"])
   expect(JSON.parse((await verify()).stdout)).toMatchObject({
     trusted_comment: "cosigner v1",
@@ -154,6 +157,9 @@ test("the secret key opens with its password alone, and not once it was changed"
   // 2^56 times the memory; no password
   expect(() => openSecretKey(altered(53, 0x01), password)).toThrow("costs more")
   expect(() => openSecretKey(altered(2, 0x00), password)).toThrow("under a password")
+  using other = newReleaseKey(rng)
+  const halves = secretKeyFile({ ...opened, publicKey: other.publicKey }, password, rng)
+  expect(() => openSecretKey(halves, password)).toThrow("do not belong together")
 })
 
 const minisign = Bun.which("minisign")

@@ -56,7 +56,10 @@ interface Signed {
 
 /** Signs a file, beside it: FILE.minisig, replaced if it is there. */
 export function signRelease(file: string, keyFile: string, password: Secret, comment: string): Signed {
-  const hash = hashed(file)
+  const hash = hashed(
+    file,
+    () => new CosignerError("E-CLI-002", { what: "file", expected: "a file that can be read", got: file }),
+  )
   using text = privateText(keyFile)
   using key = ofKey(keyFile, () => openSecretKey(Buffer.from(text.expose()).toString("latin1"), password))
   const signature = ofKey(keyFile, () => signatureFile(key, hash, comment))
@@ -109,7 +112,7 @@ export function verifyRelease(file: string, folder: string, key: ReleasePublicKe
   const isList = basename(file).startsWith("SHA256SUMS")
   // Of a list, what is read once is both hashed and believed.
   const list = isList ? contentsOf(file, MAX_SUMS, refuse) : undefined
-  const hash = list === undefined ? hashed(file) : fileHash().update(list).digest()
+  const hash = list === undefined ? hashed(file, refuse) : fileHash().update(list).digest()
   const trusted = verifiedBy(key, hash, signature.toString("latin1"), refuse)
   const signed = { file, key_id: keyIdText(key.id), trusted_comment: trusted }
   if (list === undefined) return { ...signed, as_signed: [], absent: [] }
@@ -137,12 +140,11 @@ function verifiedBy(key: ReleasePublicKey, hash: Uint8Array, signature: string, 
   }
 }
 
-/** E-CLI-041 for a file that cannot be read. */
-function hashed(file: string): Uint8Array {
+function hashed(file: string, refuse: Refuse): Uint8Array {
   try {
     return hashOfFile(file)
   } catch (cause) {
-    throw new CosignerError("E-CLI-041", { file, problem: `it cannot be read: ${whyOf(cause)}` }, { cause })
+    throw refuse(`it cannot be read: ${whyOf(cause)}`, cause)
   }
 }
 

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { CosignerError, errorText } from "../../errors.ts"
-import { readPrivate } from "../../files.ts"
+import { errnoOf, readPrivate, UnusableFile } from "../../files.ts"
 import { credentialOf, isCredential } from "../files.ts"
 
 export interface PostgresSettings {
@@ -118,8 +118,8 @@ function certificates(key: string, file: string): string {
   try {
     const pem = readFileSync(file, "utf8")
     const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-    if (blocks.length === 0) throw new TypeError("there is no PEM certificate in it")
-    return blocks.map((block) => new X509Certificate(block).toString()).join("")
+    if (blocks.length === 0) throw new UnusableFile("there is no PEM certificate in it")
+    return blocks.map(certificate).join("")
   } catch (error) {
     throw unusable(key, file, error)
   }
@@ -134,5 +134,15 @@ function textOf(key: string, file: string, most: number): string {
   }
 }
 
-const unusable = (key: string, file: string, cause: unknown): CosignerError =>
-  new CosignerError("E-WAA-073", { key, file, problem: errorText(cause) }, { cause })
+function certificate(block: string): string {
+  try {
+    return new X509Certificate(block).toString()
+  } catch (cause) {
+    throw new UnusableFile("one of its certificates cannot be read", { cause })
+  }
+}
+
+function unusable(key: string, file: string, cause: unknown): CosignerError {
+  const problem = cause instanceof UnusableFile ? cause.message : (errnoOf(cause) ?? errorText(cause))
+  return new CosignerError("E-WAA-073", { key, file, problem }, { cause })
+}

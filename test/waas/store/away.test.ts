@@ -22,12 +22,14 @@ test("what the client needs and is not there is said by its key", async () => {
   using folder = temporaryFolder("away")
   const { files } = await waasInit(folder.at("w"), Date.now())
   const store = '[waas.store]\nurl = "postgres://waas@127.0.0.1:1/waas"\n'
-  for (const [line, key] of [
-    ['password_file = "none"', "password_file"],
-    ['ca_path = "none.pem"', "ca_path"],
-    ['cert_path = "none.pem"\nkey_path = "none.key"', "cert_path"],
+  writeFileSync(folder.at("w/no.pem"), "no certificate\n")
+  for (const [line, key, problem] of [
+    ['password_file = "none"', "password_file", "there is no such file"],
+    ['ca_path = "none.pem"', "ca_path", "ENOENT"],
+    ['ca_path = "no.pem"', "ca_path", "there is no PEM certificate in it"],
+    ['cert_path = "none.pem"\nkey_path = "none.key"', "cert_path", "ENOENT"],
   ] as const) {
     writeFileSync(files.config, `${store}${line}\n`)
-    await expect(waasKeyList(files.dir)).rejects.toMatchObject({ code: "E-WAA-073", data: { key } })
+    await expect(waasKeyList(files.dir)).rejects.toMatchObject({ code: "E-WAA-073", data: { key, problem } })
   }
 })
