@@ -6,12 +6,10 @@ export function stricter(first: Decision, second: () => Decision): Decision {
   if (first.verdict.action !== "approve") return first
   const other = second()
   if (other.verdict.action !== "approve") return other
-  const words = [...(first.words ?? []), ...(other.words ?? [])]
   return {
     ...first,
     verdict: { ...first.verdict, rules: [...first.verdict.rules, ...other.verdict.rules] },
     debits: larger([...first.debits, ...other.debits]),
-    ...(words.length === 0 ? {} : { words: [...new Map(words.map((word) => [word.nonce, word])).values()] }),
   }
 }
 
