@@ -73,6 +73,11 @@ test("a word is kept and goes to every node that has the task, exactly as it cam
   await says(second, ["carol"])
   await rig.relay.settle()
   expect(wordsAt(second)).toEqual([...words.map(hex), ...words.map(hex)])
+  const stored = rig.engine.look().task(task.taskId)
+  await says(second, ["carol"])
+  await rig.relay.settle()
+  expect(wordsAt(second)).toHaveLength(6)
+  expect(rig.engine.look().task(task.taskId)).toBe(must(stored))
 
   const { json } = await caller.call("GET", `${path}/approvals`)
   expect(json.tasks).toHaveLength(1)

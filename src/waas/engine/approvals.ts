@@ -2,6 +2,7 @@
  * Words of people on their way from approvers to nodes (approvals.md 5). WaaS looks at their form, so that what it carries is about a
  * task of its own, and at nothing else: it knows no approver, and whether a word counts each node says for itself.
  */
+import { isDeepStrictEqual } from "node:util"
 import { encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
 import { type ApprovalStatement, isUnfit, readStatement } from "../../approvals/statement.ts"
 import { type Bytes, copy } from "../../bytes.ts"
@@ -30,8 +31,11 @@ const sent = (record: WaasTask, to: string): readonly OutgoingFrame[] =>
 /** A node waits for words: it gets those that are here. */
 export function awaited(record: WaasTask, nodeId: string, { awaited, epoch }: Awaits): ProgressStep {
   if (isFinal(record) || hasEnded(record.reports[nodeId])) return { record, send: [] }
-  const awaits = { ...record.awaits, [nodeId]: { epoch, words: awaited } }
-  return { record: { ...record, awaits }, send: sent(record, nodeId) }
+  const said = { epoch, words: awaited }
+  const send = sent(record, nodeId)
+  // Said again, with each connection say: nothing is to be stored.
+  if (isDeepStrictEqual(record.awaits?.[nodeId], said)) return { record, send }
+  return { record: { ...record, awaits: { ...record.awaits, [nodeId]: said } }, send }
 }
 
 /** To a node that waits, what it may have missed; undefined for one that does not. */
