@@ -11,6 +11,7 @@ export const trustWaasCommand = command({
     "ask this node for signatures, which its rules and callback servers still decide on. The decision is written to the database: the old key is not",
     "trusted any more, whatever the configuration says, until the file names the new one too. A running node changes over at once, when the",
     "password is right. With the key that is trusted already, the node forgets how far that WaaS had come, and follows whichever copy it meets.",
+    "A node that follows a policy bundle takes no key but the one that its owners signed.",
   ].join("\n"),
   args: { key: required("public-key", "of WaaS, 64 hex digits, as `cosigner waas info` shows it") },
   examples: [["cosigner trust-waas 5f3e...", "on each node of that WaaS"]],

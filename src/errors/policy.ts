@@ -76,4 +76,10 @@ export const policyCodes = {
     what: (d) => `with version ${d.version} this node has left bundles, and its configuration still names that one`,
     next: "remove [policy] from the configuration and state the policy there; or name a bundle of a higher version",
   }),
+  "E-POL-012": entry<{ readonly named: string }>({
+    kind: "input",
+    exit: EXIT.refused,
+    what: (d) => `this node follows a policy bundle, and its owners say which WaaS counts: ${d.named}`,
+    next: "have owners sign a bundle of a higher version that names the other key; if a key was stolen, cosigner freeze meanwhile",
+  }),
 } as const

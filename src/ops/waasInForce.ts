@@ -9,12 +9,12 @@ import type { Shown } from "./inventory/shown.ts"
 import { trustedWaasKey, trustWaas } from "./inventory/waasTrust.ts"
 
 export class WaasInForce implements FollowedMemory {
-  readonly #store: Pick<Store, "waas">
+  readonly #store: Pick<Store, "waas" | "policies">
   readonly #log: Log
   #key: Bytes
 
   /** Throws E-LNK-025. */
-  constructor(store: Pick<Store, "waas">, configured: Bytes, log: Log) {
+  constructor(store: Pick<Store, "waas" | "policies">, configured: Bytes, log: Log) {
     this.#store = store
     this.#log = log
     this.#key = trustedWaasKey(store, configured, (warning) => log.warn(describe(warning), { code: warning.code }))

@@ -1,6 +1,6 @@
 /** Which WaaS a node trusts and follows: durable, over backups too, and above what the file says. */
 import { expect, test } from "bun:test"
-import { copy } from "../../src/bytes.ts"
+import { copy, toHex } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { trustedWaasKey, trustWaas } from "../../src/ops/inventory/waasTrust.ts"
 import { openStore, snapshotOf } from "../../src/store/store.ts"
@@ -66,4 +66,18 @@ test("the decision stands above a key in the file that it replaced; a key that n
   trustWaas(store, one.publicKey, one.publicKey, 3)
   expect(store.waas.followed(one.publicKey)).toBeUndefined()
   expect(store.waas.decision()?.replaced).toEqual([other.publicKey])
+})
+
+test("where the node follows a bundle, its owners say which WaaS counts and not its host", () => {
+  using home = new Home()
+  using store = home.create(0)
+  const document = `[bundle]\nversion = 1\nowners = "owners"\nmin = 1\ndelay = "24h"\n[websocket]\nwaas_public_key = "${toHex(one.publicKey)}"\n`
+  const inForce = (configured: typeof one) => trustedWaasKey(store, configured.publicKey, () => {})
+  // decided before, and told by the owners to follow the key that was given up
+  trustWaas(store, other.publicKey, one.publicKey, 1)
+  store.policies.adopt({ version: 1, digest: "aa".repeat(32), document, owners: ["alice"] }, 2)
+  expect(codeOf(() => inForce(one))).toBe("E-LNK-025")
+  expect(codeOf(() => trustWaas(store, third.publicKey, one.publicKey, 3))).toBe("E-POL-012")
+  trustWaas(store, one.publicKey, other.publicKey, 4)
+  expect(inForce(one)).toEqual(one.publicKey)
 })

@@ -16,7 +16,7 @@ interface KeyInForce {
 }
 
 /** `configured`: the file's. `store`: undefined where it was not opened. */
-export function keyInForce(store: Pick<Store, "waas"> | undefined, configured: Bytes): KeyInForce {
+export function keyInForce(store: Pick<Store, "waas" | "policies"> | undefined, configured: Bytes): KeyInForce {
   if (store === undefined) {
     const why =
       "the database was not opened: WaaS is compared with the key of the file, and whether that one is in force"

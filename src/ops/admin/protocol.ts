@@ -206,6 +206,7 @@ const RELAYED: ReadonlyMap<string, (data: unknown) => CosignerError> = new Map<
   ["E-POL-007", (data) => new CosignerError("E-POL-007", closed({ problem: line })(data, "$"))],
   ["E-POL-009", () => new CosignerError("E-POL-009", {})],
   ["E-POL-010", (data) => new CosignerError("E-POL-010", closed({ min: count })(data, "$"))],
+  ["E-POL-012", (data) => new CosignerError("E-POL-012", closed({ named: line })(data, "$"))],
   ["E-ADM-006", (data) => new CosignerError("E-ADM-006", closed({ problem: line })(data, "$"))],
 ])
 

@@ -1,7 +1,9 @@
 /** Which WaaS this node trusts: the operator's decision, and which key counts at a start (formats.md 14.2). */
 import { type Bytes, equal, fromHex, toHex } from "../../bytes.ts"
+import { documentOf } from "../../config/policyInForce.ts"
 import { isStrictKey } from "../../crypto/ed25519.ts"
 import { CosignerError } from "../../errors.ts"
+import { isTree } from "../../settings/tree.ts"
 import type { Store } from "../../store/store.ts"
 import type { Shown } from "./shown.ts"
 
@@ -11,8 +13,18 @@ export function parseWaasKey(text: string): Bytes | undefined {
   return key !== undefined && isStrictKey(key) ? key : undefined
 }
 
-/** Trusts that key from now on; `before` is the one in force so far, where there is one. On the disk when it returns. */
-export function trustWaas(store: Pick<Store, "waas">, key: Bytes, before: Bytes | undefined, nowMs: number): Shown {
+/**
+ * Trusts that key from now on; `before` is the one in force so far, where there is one. On the disk when it returns. Throws E-POL-012
+ * for a key other than that of the bundle that the node follows.
+ */
+export function trustWaas(
+  store: Pick<Store, "waas" | "policies">,
+  key: Bytes,
+  before: Bytes | undefined,
+  nowMs: number,
+): Shown {
+  const named = ownersWaasKey(store)
+  if (named !== undefined && named !== toHex(key)) throw new CosignerError("E-POL-012", { named })
   const { waasKey, replaced, decidedMs } = store.waas.decide(key, before, nowMs)
   const [trusted, gone] = [toHex(waasKey), replaced.map(toHex)]
   return {
@@ -27,19 +39,27 @@ export function trustWaas(store: Pick<Store, "waas">, key: Bytes, before: Bytes 
   }
 }
 
+/** Undefined where the node follows no bundle: then its operator decides. */
+function ownersWaasKey({ policies: { followed } }: Pick<Store, "policies">): string | undefined {
+  if (followed === undefined) return undefined
+  const websocket = documentOf(followed.active).tree["websocket"]
+  return isTree(websocket) ? String(websocket["waas_public_key"]).toLowerCase() : "none"
+}
+
 /**
  * The key that counts: the operator's decision, where there is one, above a key in the file that it replaced. `tell` hears that the file
- * is behind. Throws E-LNK-025 for a key in the file that nobody decided on.
+ * is behind. Throws E-LNK-025 for a key in the file that nobody decided on, and for one in a bundle that the decision is not for.
  */
 export function trustedWaasKey(
-  store: Pick<Store, "waas">,
+  store: Pick<Store, "waas" | "policies">,
   configured: Bytes,
   tell: (warning: CosignerError) => void,
 ): Bytes {
   const decision = store.waas.decision()
   if (decision === undefined || equal(decision.waasKey, configured)) return configured
   const keys = { configured: toHex(configured), trusted: toHex(decision.waasKey) }
-  if (!decision.replaced.some((key) => equal(key, configured))) throw new CosignerError("E-LNK-025", keys)
+  const isOwners = store.policies.followed !== undefined
+  if (isOwners || !decision.replaced.some((key) => equal(key, configured))) throw new CosignerError("E-LNK-025", keys)
   tell(new CosignerError("E-LNK-024", keys))
   return decision.waasKey
 }
