@@ -5,7 +5,7 @@ import { aboutShares } from "../approvals/order.ts"
 import { writing } from "../backup/faults.ts"
 import type { Config } from "../config/config.ts"
 import { readConfig } from "../config/load.ts"
-import { documentOf } from "../config/policyInForce.ts"
+import { configsInForce } from "../config/policyInForce.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError, errorText } from "../errors.ts"
@@ -82,9 +82,8 @@ function permitAlone(
   password: Secret,
 ): void {
   const { db } = config
-  const { nodeId, policies } = lookedAt(db.path, password)
-  const configs = policies.length === 0 ? [config] : policies.map((one) => readConfig(globals, {}, one).config)
-  const demands = configs.map(demandsOf)
+  const { nodeId, inForce, waiting } = lookedAt(config, globals, password)
+  const demands = [inForce, ...(waiting === undefined ? [] : [waiting])].map(demandsOf)
   if (!isDemanded("export-share", demands)) return recordAlone(db.path, { command: "export-share" }, password)
   const operation = { kind: "export-share", about, nodeId, nowMs: Date.now() } as const
   const demanded = demandedOrders(operation, demands, orders)
@@ -93,12 +92,11 @@ function permitAlone(
   spendOrders(store, operation, demanded)
 }
 
-function lookedAt(path: string, password: Secret) {
-  using store = openStore(path, password, { readOnly: true })
+function lookedAt(config: Config, globals: CommandBase["globals"], password: Secret) {
+  using store = openStore(config.db.path, password, { readOnly: true })
   using seed = store.identity()
-  const { followed } = store.policies
-  const kept = followed === undefined ? [] : [followed.active, ...(followed.waiting ? [followed.waiting] : [])]
-  return { nodeId: selfOf(seed).nodeId, policies: kept.map(documentOf) }
+  const configs = configsInForce(store.policies, config, (document) => readConfig(globals, {}, document))
+  return { nodeId: selfOf(seed).nodeId, ...configs }
 }
 
 interface ExportOptions {

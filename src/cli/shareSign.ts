@@ -1,10 +1,13 @@
 /** `cosigner share-sign`: the share check-up signature (formats.md 4.1, 8). Goes through the rules and into the journal. */
 import { randomUUID } from "node:crypto"
+import { readConfig } from "../config/load.ts"
+import { configsInForce } from "../config/policyInForce.ts"
 import { systemRng } from "../crypto/random.ts"
 import { EXIT } from "../errors/entry.ts"
 import { CosignerError } from "../errors.ts"
 import { selfOf } from "../ops/inventory/nodeKeys.ts"
 import { showSignature } from "../ops/inventory/shareSignature.ts"
+import type { BundleDocument } from "../policy/bundle.ts"
 import { signLocally } from "../tasks/localShareSign.ts"
 import { changeBeside } from "./besideNode.ts"
 import { type Command, command, value } from "./command.ts"
@@ -34,13 +37,16 @@ const named = (name: string, summary: string, details: readonly string[]): Comma
       if (groupId === undefined)
         throw new CosignerError("E-CLI-002", { what: "--group-id", expected: "a group", got: "" })
       if (name === "sign") base.out.note("cosigner: `sign` is called `share-sign` now; the old name still works")
-      const { embedded_risk_control_rules: rules } = await base.config()
+      const own = await base.config()
       await changeBeside(base, { command: "share-sign", group_id: groupId, message }, (store) => {
         using seed = store.identity()
         const { party: self } = selfOf(seed)
         const { groups, tasks, freezes } = store
+        const load = (document: BundleDocument) => readConfig(base.globals, {}, document)
+        const { inForce, waiting } = configsInForce(store.policies, own, load)
+        const policy = { rules: inForce.embedded_risk_control_rules, also: waiting?.embedded_risk_control_rules }
         const taskId = `local-${randomUUID()}`
-        const signer = { self, groups, tasks, freezes, rules, rng: systemRng, taskId, nowMs: Date.now() }
+        const signer = { self, groups, tasks, freezes, policy, rng: systemRng, taskId, nowMs: Date.now() }
         return showSignature(signLocally(signer, groupId, message))
       })
       return EXIT.ok

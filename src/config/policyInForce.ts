@@ -15,6 +15,7 @@ import {
 import { policyChanges } from "../policy/bundleDiff.ts"
 import { parseWindow } from "../policy/duration.ts"
 import type { AdoptedBundle, Policies, PolicyRecord } from "../store/policies.ts"
+import type { Config } from "./config.ts"
 import type { Loaded } from "./load.ts"
 import { checkStart } from "./startup.ts"
 
@@ -45,6 +46,23 @@ export function policyInForce(policies: Policies, loaded: Loaded, loadWith: Load
     waiting: waiting === undefined ? undefined : loadWith(documentOf(waiting)),
     told,
   }
+}
+
+interface ConfigsInForce {
+  readonly inForce: Config
+  /** Of a version that waits. */
+  readonly waiting: Config | undefined
+}
+
+/** What counts where no node runs: what the database follows and what waits beside it, or else the file's own. */
+export function configsInForce(
+  { followed }: Pick<Policies, "followed">,
+  own: Config,
+  loadWith: LoadWith,
+): ConfigsInForce {
+  if (followed === undefined) return { inForce: own, waiting: undefined }
+  const configOf = (bundle: AdoptedBundle): Config => loadWith(documentOf(bundle)).config
+  return { inForce: configOf(followed.active), waiting: followed.waiting && configOf(followed.waiting) }
 }
 
 export function documentOf({ document }: Pick<AdoptedBundle, "document">): BundleDocument {

@@ -1,16 +1,10 @@
 /** What decides on a node's tasks at this moment: the policy of its file, or of the bundle that it follows, and what waits beside that. */
 import type { Startable } from "../config/startup.ts"
-import type { Rules } from "../policy/schema.ts"
-import { stricter } from "../policy/stricter.ts"
-import { judge } from "../tasks/policyRequest.ts"
-import type { RiskPort } from "../tasks/ports.ts"
+import type { RulesInForce } from "../tasks/policyRequest.ts"
 import { type AskedServers, withWaiting } from "./callbacks.ts"
 import { type Demands, demandsOf } from "./operationOrders.ts"
 
-export interface NodePolicy extends AskedServers {
-  readonly rules: Rules
-  /** Of a version that waits: it must approve as well. */
-  readonly also: Rules | undefined
+export interface NodePolicy extends AskedServers, RulesInForce {
   /** What the host needs orders of people for, by what is in force and by what waits. */
   readonly demands: readonly Demands[]
   /** Its callback servers count at once; those of the host's own file from the next start on. */
@@ -32,12 +26,4 @@ export function policyOf(startable: PolicySource, waiting?: PolicySource): NodeP
     also: waiting?.config.embedded_risk_control_rules,
     demands: [startable, ...(waiting === undefined ? [] : [waiting])].map(({ config }) => demandsOf(config)),
   }
-}
-
-export function judgeBy(
-  { rules, also }: Pick<NodePolicy, "rules" | "also">,
-  ...asked: Parameters<RiskPort["evaluate"]>
-): ReturnType<RiskPort["evaluate"]> {
-  const first = judge(rules, ...asked)
-  return also === undefined ? first : stricter(first, () => judge(also, ...asked))
 }

@@ -8,13 +8,13 @@ import { CosignerError } from "../errors.ts"
 import { memberOf } from "../keys/group.ts"
 import { sharePublicKeyText } from "../keys/groupInfo.ts"
 import type { PartyId } from "../keys/party.ts"
-import type { Rules } from "../policy/schema.ts"
 import { nodeIdOf } from "../wire/nodeId.ts"
 import { encodeTask, type KeyShareSignTask, taskDigest } from "../wire/task.ts"
 import { type FreezePort, freezeRefusal } from "./freeze.ts"
+import { NO_INTENTS } from "./intents.ts"
 import { messageBytes, planShareSign, signShares } from "./keyshareSign.ts"
 import { isRefusal } from "./plan.ts"
-import { judge } from "./policyRequest.ts"
+import { judgeBy, type RulesInForce } from "./policyRequest.ts"
 import type { Finish, GroupPort, OutboxEvent, TaskPort, TaskRecord } from "./ports.ts"
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -32,7 +32,7 @@ interface LocalSigner {
   readonly groups: Pick<GroupPort, "active" | "open" | "list">
   readonly tasks: LocalJournal
   readonly freezes: FreezePort
-  readonly rules: Rules
+  readonly policy: RulesInForce
   readonly rng: Rng
   /** Unique; the task is filed under it. */
   readonly taskId: string
@@ -68,7 +68,7 @@ function readMessage(given: string): { readonly hex: string; readonly encoding: 
  * Throws E-BAK-022 for a message that cannot be signed, E-CLI-011 and E-BAK-014 for a group that cannot be meant, E-BAK-023 for what the rules or the records refuse.
  */
 export function signLocally(signer: LocalSigner, groupId: string, message: string): ShareSignature {
-  const { self, groups, tasks, rules, taskId, nowMs } = signer
+  const { self, groups, tasks, policy, taskId, nowMs } = signer
   const nodeId = nodeIdOf(self)
   const { hex, encoding } = readMessage(message)
   const group = groups.active(groupId)
@@ -84,7 +84,7 @@ export function signLocally(signer: LocalSigner, groupId: string, message: strin
   const { verdict } = tasks.approve(
     taskId,
     nowMs,
-    (usage) => judge(rules, task, undefined, usage, nowMs),
+    (usage) => judgeBy(policy, task, undefined, usage, nowMs, NO_INTENTS),
     () => [],
   )
   if (verdict?.action !== "approve") {

@@ -13,8 +13,10 @@ import { evaluate } from "../policy/evaluate.ts"
 import type { Presented } from "../policy/people.ts"
 import type { KeySignRequest, PolicyRequest, SignatureName, UnreadableRequest } from "../policy/request.ts"
 import type { Rules } from "../policy/schema.ts"
+import { stricter } from "../policy/stricter.ts"
 import type { KeyReshareTask, KeySignTask, SignatureType, Task } from "../wire/task.ts"
 import { type Intents, NO_INTENTS } from "./intents.ts"
+import type { RiskPort } from "./ports.ts"
 
 const SIGNATURE_NAMES: Readonly<Record<SignatureType, SignatureName>> = { 1: "ECDSA", 2: "EdDSA", 3: "Schnorr" }
 
@@ -51,6 +53,17 @@ export function judge(
 ): Decision {
   const request = policyRequest(task, group === undefined ? undefined : ownGroup(group), intents)
   return evaluate(rules, request, usage, nowMs, presented)
+}
+
+/** What is in force, and a version of the policy that waits, which must approve as well (bundle.md 2.4). */
+export interface RulesInForce {
+  readonly rules: Rules
+  readonly also: Rules | undefined
+}
+
+export function judgeBy({ rules, also }: RulesInForce, ...asked: Parameters<RiskPort["evaluate"]>): Decision {
+  const first = judge(rules, ...asked)
+  return also === undefined ? first : stricter(first, () => judge(also, ...asked))
 }
 
 /** `group` is this node's record of the group that the task is about: needed for KeySign, the old one for KeyReshare. */

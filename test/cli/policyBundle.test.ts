@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { armorSshsig } from "../../src/approvals/sshsig.ts"
 import { utf8 } from "../../src/bytes.ts"
+import type { Store } from "../../src/store/store.ts"
 import { rsaKey } from "../ops/admin/rig.ts"
 import { sshTestKey } from "../support/approvers.ts"
 import { Home, ID } from "../support/nodeHome.ts"
@@ -146,4 +147,30 @@ test("a file of somebody's signature that is not there is the caller's mistake, 
     expect({ exit, stderr }).toEqual({ exit: 1, stderr: expect.stringContaining("E-CLI-002") })
     expect(stderr).toContain("a file that can be read")
   }
+})
+
+test("share-sign without a node obeys the policy that the database follows and what waits beside it, whatever file is given", async () => {
+  const document = (isShut: boolean): string =>
+    '[bundle]\nversion = 1\nowners = "owners"\nmin = 1\ndelay = "24h"\n[embedded_risk_control_rules]\nenable = true\n' +
+    `[embedded_risk_control_rules.key_share_sign]\nreject_all = ${isShut}\n`
+  const bundle = (version: number, isShut: boolean) => {
+    return { version, digest: "aa".repeat(32), document: document(isShut), owners: ["alice"] }
+  }
+  using home = new Home()
+  home.create(1, rsaKey).close()
+  const node = ["--db", home.db, "--key-file", home.keyFile]
+  const said = async () => {
+    const { stderr } = await cli(["share-sign", "--group-id", ID(0), "--message", "hello", ...node])
+    return /E-[A-Z]+-\d{3}/.exec(stderr)?.[0] ?? "none"
+  }
+  const change = (what: (store: Store) => void): void => {
+    using store = home.open()
+    what(store)
+  }
+  change((store) => store.policies.adopt(bundle(1, false), 1))
+  expect(await said()).toBe("none")
+  change((store) => void store.policies.wait(bundle(2, true), 1000, false, 1))
+  expect(await said()).toBe("E-BAK-023")
+  change((store) => store.policies.adopt(bundle(3, true), 1))
+  expect(await said()).toBe("E-BAK-023")
 })

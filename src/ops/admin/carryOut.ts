@@ -31,7 +31,7 @@ interface AdminNode {
   /** Written down, and the link changes over. */
   readonly trustWaas: (key: Bytes) => Shown
   /** That of the moment. */
-  readonly policy: () => Pick<NodePolicy, "rules" | "demands">
+  readonly policy: () => Pick<NodePolicy, "rules" | "also" | "demands">
   readonly freezing: Freezing
   readonly orders: Orders
 }
@@ -62,7 +62,7 @@ export function carryOut(node: AdminNode, command: AdminCommand): Shown {
             groups: store.groups,
             tasks: store.tasks,
             freezes: store.freezes,
-            rules: policy().rules,
+            policy: policy(),
             rng: systemRng,
             taskId: `local-${randomUUID()}`,
             nowMs: Date.now(),

@@ -69,7 +69,14 @@ export async function running({
       busy()
       const trust = (key: Bytes) => trustWaas(store, key, undefined, Date.now())
       return carryOut(
-        { store, self: partyNo(0), policy: () => ({ rules, demands }), freezing, orders, trustWaas: trust },
+        {
+          store,
+          self: partyNo(0),
+          policy: () => ({ rules, also: undefined, demands }),
+          freezing,
+          orders,
+          trustWaas: trust,
+        },
         command,
       )
     },
