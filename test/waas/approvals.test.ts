@@ -135,6 +135,25 @@ test("what is no word, or about another task, is refused; so is what fills the l
   expect((await caller.call("POST", `${path}/cancel`)).status).toBe(403)
 })
 
+test("a rejection that came while a node was away is brought to it once it is back, though it waits for nobody any more", async () => {
+  const { rig, nodes, task, says, word, give } = await waiting()
+  await using _ = rig
+  const node = must(nodes[0])
+  await says(node)
+  const approved = { kind: "report", taskId: task.taskId, digest: task.digest, type: "KeySign", status: 130 } as const
+  await rig.engine.onFrame(node.id, {
+    ...{ ...approved, approved: true, attempt: 0, code: "", reason: "", outcome: undefined },
+  })
+  node.online = false
+  const rejection = word(alice, { decision: "reject" })
+  await give(rejection)
+  await rig.relay.settle()
+  expect(wordsAt(node)).toEqual([])
+  await rig.online(node)
+  await rig.relay.settle()
+  expect(wordsAt(node)).toEqual([hex(rejection)])
+})
+
 test("a request that has ended takes no word, and keeps those that it had", async () => {
   const { rig, nodes, word, give, path, caller, says, request } = await waiting()
   await using _ = rig
@@ -153,6 +172,8 @@ test("a node of before is sent no word, and a node cannot say what it waits for 
   const { rig, nodes, word, give, says, request } = await waiting(3)
   await using _ = rig
   await give(word(alice))
+  await rig.relay.settle()
+  await rig.engine.onOnline(must(nodes[0]).id)
   await rig.relay.settle()
   for (const node of nodes) expect(wordsAt(node)).toEqual([])
   await says(must(rig.nodes[2]))

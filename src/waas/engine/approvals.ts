@@ -42,6 +42,18 @@ export function awaited(record: WaasTask, nodeId: string, { awaited, epoch }: Aw
 export const againTo = (record: WaasTask, nodeId: string): ProgressStep | undefined =>
   record.awaits?.[nodeId] === undefined ? undefined : { record, send: sent(record, nodeId) }
 
+/** Whether a word on the task is of use to the node, and it can read it. */
+const hears = (record: WaasTask, nodeId: string, versions: VersionsOf): boolean =>
+  wasAsked(record, nodeId) && !hasEnded(record.reports[nodeId]) && versions(nodeId).link >= LINK_WITH_APPROVALS
+
+/** With all words for a node that is back: a rejection may have come while it was away. One that waits says so, and gets them then. */
+export function withWords(step: ProgressStep, nodeId: string, versions: VersionsOf): ProgressStep {
+  const { record, send } = step
+  const isWaiting = record.awaits?.[nodeId] !== undefined
+  if (isFinal(record) || isWaiting || !record.nodeIds.includes(nodeId) || !hears(record, nodeId, versions)) return step
+  return { record, send: [...send, ...sent(record, nodeId)] }
+}
+
 /** The task of a request that the word names; it is open. Throws 2006 and 60005. */
 export function taskOfWord(
   signed: SignedStatement,
@@ -71,9 +83,7 @@ export function approvalAdded(record: WaasTask, signed: SignedStatement, version
   const all = [...approvals, word]
   const bytes = all.reduce((sum, one) => sum + (one.length / 4) * 3, 0)
   if (all.length > MOST || bytes > MOST_BYTES) throw new ApiFailure(2006, "no more words are kept of one task")
-  const to = record.nodeIds.filter(
-    (id) => wasAsked(record, id) && !hasEnded(record.reports[id]) && versions(id).link >= LINK_WITH_APPROVALS,
-  )
+  const to = record.nodeIds.filter((id) => hears(record, id, versions))
   return {
     record: { ...record, approvals: all },
     send: to.map((id) => ({ kind: "approval", to: id, signed: bytesOf(word) })),

@@ -11,7 +11,7 @@ import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
 import type { SignRequest, WaasTask } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
-import { againTo } from "./approvals.ts"
+import { againTo, withWords } from "./approvals.ts"
 import { type AnyRequest, type Change, consequencesOf, isDurable, liveWrite } from "./consequences.ts"
 import type { EpochNews } from "./epochNews.ts"
 import { FairQueue } from "./fairQueue.ts"
@@ -189,7 +189,8 @@ export class LiveTasks {
   async onOnline(nodeId: string): Promise<void> {
     this.health.connected(nodeId)
     await this.#tellOfEpochs(nodeId)
-    await this.#each((task) => connected(task, nodeId, this.situation()))
+    const { versions } = this.#options
+    await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions))
     await this.#pump()
   }
 
