@@ -3,6 +3,7 @@ import { fromHex, toHex } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
 import { CosignerError, errorText } from "../errors.ts"
 import { errnoOf } from "../files.ts"
+import { AS_IT_IS, readBounded } from "../outbound.ts"
 import type { Secret } from "../secret.ts"
 import { signedHash } from "./api/canonical.ts"
 import { type ApiKeyCurve, apiPublicKey, signApiHash } from "./apiKey.ts"
@@ -45,17 +46,17 @@ export function signedCaller(options: ClientOptions): SignedCall {
     const fresh = nonce()
     const hash = signedHash([method, path, fresh, search, text].join("|"))
     const url = `${options.baseUrl}${path}${search === "" ? "" : `?${search}`}`
-    const response = await reach(url, {
+    const { response, answer } = await reach(url, {
       method,
       headers: {
         "content-type": "application/json",
+        ...AS_IT_IS,
         "BIZ-API-KEY": key,
         "BIZ-API-NONCE": fresh,
         "BIZ-API-SIGNATURE": toHex(signApiHash(options.apiKeyCurve, options.apiKeySecret, hash)),
       },
       ...(text === "" ? {} : { body: text }),
     })
-    const answer = await response.text()
     if (options.responseKey !== undefined) verifyAnswer(options.responseKey, url, response.headers, answer)
     if (options.maxAgeMs !== undefined) requireRecent(options.maxAgeMs, url, response.headers)
     const value = parsed(url, answer)
@@ -64,12 +65,24 @@ export function signedCaller(options: ClientOptions): SignedCall {
   }
 }
 
-async function reach(url: string, init: RequestInit): Promise<Response> {
+/** More than a page of the longest records. It is read before its signature can be verified, so anybody on the way may send it. */
+const MAX_ANSWER = 64 * 1024 * 1024
+/** The longest wait that can be asked for, and time for the answer. */
+const ANSWER_MS = 180_000
+
+async function reach(
+  url: string,
+  init: RequestInit,
+): Promise<{ readonly response: Response; readonly answer: string }> {
   try {
-    return await fetch(url, { ...init, redirect: "error" })
+    const signal = AbortSignal.timeout(ANSWER_MS)
+    const response = await fetch(url, { ...init, redirect: "error", decompress: false, signal })
+    const body = await readBounded(response, MAX_ANSWER)
+    if (body !== undefined) return { response, answer: body.toString("utf8") }
   } catch (cause) {
     throw new CosignerError("E-WAA-013", { url, problem: reachProblem(cause) }, { cause })
   }
+  throw new CosignerError("E-WAA-013", { url, problem: `the answer is longer than ${MAX_ANSWER} bytes` })
 }
 
 /** What keeps a request from its server, in words where the system's name says little. */

@@ -1,5 +1,6 @@
 /** What `cosigner client` refuses to believe of WaaS: each lie alone, in answers that are signed as they should be. */
 import { describe, expect, test } from "bun:test"
+import { createServer } from "node:net"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { pointCompress } from "tiny-secp256k1"
 import { HDKey, publicKeyToAddress } from "viem/accounts"
@@ -175,6 +176,35 @@ test("a WaaS that is not there is said to be that", async () => {
   const baseUrl = `http://127.0.0.1:${freePort()}`
   const client = createClient({ baseUrl, apiKeyCurve: "ed25519", apiKeySecret: secret, responseKey: undefined })
   await expect(client.organisation()).rejects.toThrow(/nothing listens there \(ECONNREFUSED\)/)
+})
+
+test("an answer that has no end, that breaks off, or that is packed though nobody asked for that, is none", async () => {
+  using secret = Secret.from(new Uint8Array(32).fill(1))
+  const packed = Bun.gzipSync("{}")
+  const endless = Array.from({ length: 66 }, () => new Uint8Array(1024 * 1024).fill(0x20))
+  const answers: readonly (readonly [head: string, chunks: readonly Uint8Array[], why: string])[] = [
+    ["content-length: 80000000", endless, "longer than 67108864 bytes"],
+    ["content-length: 100", [new Uint8Array(10)], ""],
+    [`content-encoding: gzip\r\ncontent-length: ${packed.length}`, [packed], "not JSON"],
+  ]
+  for (const [head, chunks, why] of answers) {
+    const server = createServer((socket) => {
+      // whoever does not want the rest goes away
+      socket.on("error", () => undefined)
+      socket.once("data", () => {
+        socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n`)
+        for (const chunk of chunks) socket.write(chunk)
+        socket.end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const address = server.address()
+    const baseUrl = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`
+    const client = createClient({ baseUrl, apiKeyCurve: "ed25519", apiKeySecret: secret, responseKey: undefined })
+    const failed = { code: "E-WAA-013", message: expect.stringContaining(why) }
+    await expect(client.organisation()).rejects.toMatchObject(failed)
+    server.close()
+  }
 })
 
 test("an answer that was kept is not taken again, however well it is signed", async () => {
