@@ -59,7 +59,7 @@ export const exportLog = command({
       `Exported: ${dir}`,
       `Log: ${origin}, ${size} leaves, root ${toHex(root)}`,
       cosigned === undefined
-        ? "Cosigned: as it is, or by nobody"
+        ? `Cosigned: ${signed.note.signatures.length > 1 ? "all of it" : "by nobody yet"}`
         : `Cosigned: the first ${cosigned.checkpoint.size} leaves`,
       ...(written === size ? [] : [`Leaves in it: the last ${written}`]),
     ])

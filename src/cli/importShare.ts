@@ -116,7 +116,7 @@ async function take(base: CommandBase, group: RecoveryGroup, options: Options) {
     [
       `Imported: group ${group.groupId}, ${group.curve}, root ${group.rootExtendedPublicKey}`,
       `Record for WaaS: ${path}`,
-      "Next: the same on each other dealer; the records to WaaS; then a KeyReshare to the nodes that are to hold the key.",
+      "Next: run this command on each other dealer, give the records to WaaS, then ask for a KeyReshare to the nodes that are to hold the key.",
       `WARNING: any ${group.threshold} of these ${group.participants.length} old shares still reconstruct the key, whatever the new group is. After the reshare, destroy`,
       "the recovery files, databases, phones and backups that hold them:",
       ...group.participants.map(({ nodeId, shareId }) => `  participant ${nodeId}, share ${shareId}`),

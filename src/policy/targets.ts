@@ -31,7 +31,7 @@ export function namedBy(text: string, names: Names, key: "to" | "contracts"): re
   if (text.startsWith("@own:")) return [{ chain: "", key: undefined, path: ownPattern(text) }]
   if (!text.startsWith("@")) {
     // in a deny entry a typing error would match nothing, and refuse nothing
-    if (!isAddress(text)) throw meaningless(`${text} is no address as any chain spells it`)
+    if (!isAddress(text)) throw meaningless(`${text} is not spelled as an address of any chain`)
     return [{ chain: "", key: bareKey(text), path: undefined }]
   }
   const name = text.slice(1)
@@ -42,7 +42,7 @@ export function namedBy(text: string, names: Names, key: "to" | "contracts"): re
 
 function ownPattern(text: string): PathPattern {
   const pattern = parsePathPattern(text.slice("@own:".length))
-  if (pattern === undefined) throw meaningless(`${text} is not @own: and a path pattern`)
+  if (pattern === undefined) throw meaningless(`behind @own: there is no path pattern in ${text}`)
   return pattern
 }
 

@@ -81,33 +81,27 @@ await call("vaults.list", mpc, "listMpcVaults", "User-Controlled", {})
 await call("vaults.get", mpc, "getMpcVaultById", id)
 await call("vaults.update", mpc, "updateMpcVaultById", id, { UpdateMpcVaultByIdRequest: { name: "w" } })
 
-const newGroup = (type, nodes) => ({
-  CreateKeyShareHolderGroupRequest: {
-    key_share_holder_group_type: type,
-    participants: nodes.length,
-    threshold: 2,
-    key_share_holders: nodes.map(([name, node]) => ({ name, type: "API", tss_node_id: node, signer: true })),
-  },
-})
+const makeGroup = (name, type, nodes) =>
+  call(name, mpc, "createKeyShareHolderGroup", id, {
+    CreateKeyShareHolderGroupRequest: {
+      key_share_holder_group_type: type,
+      participants: nodes.length,
+      threshold: 2,
+      key_share_holders: nodes.map(([holder, node]) => ({
+        name: holder,
+        type: "API",
+        tss_node_id: node,
+        signer: true,
+      })),
+    },
+  })
 
 const { nodes } = given
-const group = await call(
-  "groups.create",
-  mpc,
-  "createKeyShareHolderGroup",
-  id,
-  newGroup("MainGroup", nodes.slice(0, 3)),
-)
+const group = await makeGroup("groups.create", "MainGroup", nodes.slice(0, 3))
 const groupId = group.key_share_holder_group_id
 await call("groups.list", mpc, "listKeyShareHolderGroups", id, {})
 await call("groups.get", mpc, "getKeyShareHolderGroupById", id, groupId)
-const unused = await call(
-  "groups.create (signing)",
-  mpc,
-  "createKeyShareHolderGroup",
-  id,
-  newGroup("SigningGroup", nodes.slice(3, 5)),
-)
+const unused = await makeGroup("groups.create (signing)", "SigningGroup", nodes.slice(3, 5))
 await call("groups.delete", mpc, "deleteKeyShareHolderGroupById", id, unused.key_share_holder_group_id)
 
 const answered = new Promise((resolve) => createInterface({ input: process.stdin }).once("line", resolve))
@@ -139,22 +133,10 @@ const fromGroup = (name, target) =>
     },
   })
 
-const absent = await call(
-  "groups.create (with a node that is away)",
-  mpc,
-  "createKeyShareHolderGroup",
-  id,
-  newGroup("SigningGroup", nodes.slice(4, 6)),
-)
+const absent = await makeGroup("groups.create (with a node that is away)", "SigningGroup", nodes.slice(4, 6))
 const pending = await fromGroup("tss_requests.create (to cancel)", absent)
 await call("tss_requests.cancel", mpc, "cancelTssRequestById", id, pending.tss_request_id)
-const second = await call(
-  "groups.create (second)",
-  mpc,
-  "createKeyShareHolderGroup",
-  id,
-  newGroup("SigningGroup", nodes.slice(3, 5)),
-)
+const second = await makeGroup("groups.create (second)", "SigningGroup", nodes.slice(3, 5))
 const reshared = await fromGroup("tss_requests.create (KeyGenFromKeyGroup)", second)
 await until("the second group", () => mpc.getTssRequestById(id, reshared.tss_request_id), succeeded)
 
