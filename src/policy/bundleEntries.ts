@@ -152,7 +152,8 @@ export function limiting(before: PolicyEntry, after: PolicyEntry): Tendency {
       ? "same"
       : amounts([before["max_amount"]], [after["max_amount"]], "none"),
     longer(oldWindow, after["window"]),
-    flag(before["approvals"] === false, after["approvals"] === false),
+    // with approvals and without it has a counter of its own each, and the other one may be empty
+    (before["approvals"] === false) === (after["approvals"] === false) ? "same" : "loosens",
     others(before, after, ["max", "max_amount", "window", "approvals"]),
   ])
 }

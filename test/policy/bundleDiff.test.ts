@@ -189,6 +189,19 @@ test("of every rule, where all others let both requests pass", () => {
   }
 }, 600_000)
 
+test("a limit that counts approvals by now counts on another counter, which may be empty", () => {
+  const limit = (approvals?: boolean) =>
+    sign({ limits: [{ name: "daily", per: "all", window: "1d", asset: "ETH", max_amount: "1 ETH", approvals }] })
+  for (const [before, after] of [
+    [false, true],
+    [false, undefined],
+    [true, false],
+  ] as const) {
+    expect(of(limit(before), limit(after))).toEqual(["embedded_risk_control_rules.key_sign.limits[daily] loosens"])
+  }
+  expect(of(limit(true), limit(undefined))).toEqual([])
+})
+
 // ---- what is said of it ------------------------------------------------------------------------------------------------
 
 const of = (before: object, after: object) =>
