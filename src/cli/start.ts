@@ -190,7 +190,7 @@ class SettingsInForce {
       if (isRipe && store.policies.followed === undefined) {
         this.#waiting = undefined
         opened.log.warn(
-          "the node follows bundles no more: its policy stays until a restart with a file that states one",
+          "the node follows bundles no more: its policy stays until the configuration states one and SIGHUP or a restart takes it up",
         )
       } else if (isRipe || waiting !== this.#waiting) this.reload()
     } catch (error) {
