@@ -17,7 +17,7 @@ import {
   signersOf,
   writeBundle,
 } from "../policy/bundle.ts"
-import { lint } from "../policy/lint.ts"
+import { lintPolicy } from "../policy/lint.ts"
 import type { People } from "../policy/people.ts"
 import { readSource } from "../settings/file.ts"
 import { isTree, type Tree } from "../settings/tree.ts"
@@ -169,7 +169,7 @@ function peopleWith(document: BundleDocument, owner: string): People {
 
 function requireFit(document: BundleDocument, file: string): void {
   const config = configOf(document)
-  const found = lint(config.embedded_risk_control_rules).find(({ severity }) => severity === "error")
+  const found = lintPolicy(config).find(({ severity }) => severity === "error")
   const problem =
     problemOfOwners(document.terms, config.embedded_risk_control_rules.names.people) ??
     (found && `${found.where}: ${found.what}`) ??

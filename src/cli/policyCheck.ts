@@ -1,6 +1,6 @@
 /** `cosigner policy check`: what is odd about rules that parse. Rules that do not are the configuration's error. */
 import { EXIT } from "../errors/entry.ts"
-import { lint } from "../policy/lint.ts"
+import { lintPolicy } from "../policy/lint.ts"
 import { command } from "./command.ts"
 
 export const check = command({
@@ -8,8 +8,9 @@ export const check = command({
   details: "Exits 2 on an error: a part that rejects everything by accident. Warnings name parts without effect.",
   examples: [["cosigner policy check -c draft.toml", "a draft, before a running node reads it"]],
   run: async ({ config, out }) => {
-    const { embedded_risk_control_rules: rules, source } = await config()
-    const findings = lint(rules)
+    const checked = await config()
+    const { embedded_risk_control_rules: rules, source } = checked
+    const findings = lintPolicy(checked)
     const errors = findings.filter(({ severity }) => severity === "error").length
     out.result({ file: source ?? null, enabled: rules.enable, findings }, [
       ...findings.map(({ severity, where, what }) => `${severity.padEnd(7)}  ${where}: ${what}`),

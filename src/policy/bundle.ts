@@ -10,7 +10,7 @@ import { sha256 } from "../crypto/frame.ts"
 import { parseToml } from "../settings/toml.ts"
 import { isTree, type Tree } from "../settings/tree.ts"
 import { parseWindow } from "./duration.ts"
-import type { People } from "./people.ts"
+import { type People, sshMembers } from "./people.ts"
 
 /** What the [bundle] table says. */
 export interface BundleTerms {
@@ -187,9 +187,9 @@ export function signersOf(
 export function problemOfOwners({ owners, min, unfreezeMin }: BundleTerms, people: People): string | undefined {
   const members = people.groups.get(owners)
   if (members === undefined) return `no approver group is called ${owners}`
-  const withKey = members.filter((name) => people.approvers.get(name)?.keys.some(({ kind }) => kind === "ssh"))
-  if (withKey.length < members.length)
-    return `an owner needs an SSH key: ${members.find((name) => !withKey.includes(name))}`
+  const withKey = sshMembers(people, owners) ?? []
+  const without = members.find((name) => !withKey.includes(name))
+  if (without !== undefined) return `an owner needs an SSH key: ${without}`
   const most = Math.max(min, unfreezeMin)
   return members.length < most ? `${owners} has ${members.length} members, and ${most} are to sign` : undefined
 }

@@ -6,7 +6,9 @@
 
 import type { Names } from "./names.ts"
 import { lintNames } from "./namesLint.ts"
+import type { OperationEntry } from "./operations.ts"
 import { SECTIONS } from "./request.ts"
+import { lintOperations } from "./requireLint.ts"
 import type { LintFinding, SectionRules } from "./rule.ts"
 import { rejectAll } from "./rules/rejectAll.ts"
 import type { Rules } from "./schema.ts"
@@ -16,6 +18,17 @@ export function lint({ enable, sections, names }: Rules): readonly LintFinding[]
   if (SECTIONS.every((name) => sections[name] === undefined)) return []
   return [{ severity: "warning", where: "enable", what: "the module is off: nothing below is asked" }]
 }
+
+interface LintedPolicy {
+  readonly embedded_risk_control_rules: Rules
+  readonly operation_approvals: readonly OperationEntry[]
+}
+
+/** The rules of a configuration, and what its host needs orders for. */
+export const lintPolicy = ({ embedded_risk_control_rules: rules, operation_approvals }: LintedPolicy) => [
+  ...lint(rules),
+  ...lintOperations(operation_approvals, rules.names.people),
+]
 
 function lintSection(name: string, section: SectionRules | undefined, names: Names): readonly LintFinding[] {
   if (section === undefined)

@@ -175,6 +175,10 @@ export function peopleIn(
   }
 }
 
+/** Members who can sign with an SSH key, as orders and bundles are signed; undefined: no such group. */
+export const sshMembers = ({ approvers, groups }: People, group: string): readonly string[] | undefined =>
+  groups.get(group)?.filter((member) => approvers.get(member)?.keys.some(({ kind }) => kind === "ssh"))
+
 export const NO_PEOPLE: People = peopleIn([], [])
 
 function approverOf({

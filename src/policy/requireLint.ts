@@ -1,10 +1,12 @@
-/** What is odd about `require` entries: groups that stand for nothing, and numbers that nobody can reach. */
+/** What is odd where people must agree: groups that stand for nothing, and numbers that nobody can reach. */
 
 import { doubtOf } from "./doubt.ts"
+import type { OperationEntry } from "./operations.ts"
+import { type People, sshMembers } from "./people.ts"
 import { requirement } from "./requirement.ts"
 import type { RequireEntry, RequireSetupEntry } from "./requireSchema.ts"
 import { labelOf } from "./requireSchema.ts"
-import type { Linting } from "./rule.ts"
+import type { LintFinding, Linting } from "./rule.ts"
 
 export function lintRequire(
   list: readonly (RequireEntry | RequireSetupEntry)[],
@@ -31,4 +33,15 @@ export function lintRequire(
     else if (one.min === known.length)
       say("warning", `all of ${one.group} must approve: what one of them asks for can never be approved`)
   }
+}
+
+/** Of [[operation_approvals]]: whoever orders an operation signs with an SSH key. */
+export function lintOperations(list: readonly OperationEntry[], people: People): readonly LintFinding[] {
+  return list.flatMap(({ group, min }, i): readonly LintFinding[] => {
+    const members = sshMembers(people, group)
+    const error = (what: string) => [{ severity: "error", where: `operation_approvals[${i}]`, what } as const]
+    if (members === undefined) return error(`no group is called ${group}: what it is for is refused`)
+    if (min <= members.length) return []
+    return error(`${group} has ${members.length} members with an SSH key: ${min} can never order what it is for`)
+  })
 }

@@ -108,6 +108,8 @@ test("a draft that no node could follow makes no bundle", async () => {
     text.replace("max_batch = 4", "required_node_ids = []"),
     text.replace("max_batch = 4", "max_bach = 4"),
     `${text}[status]\nenable = true\n`,
+    `${text}[[operation_approvals]]\nfor = ["restore"]\ngroup = "nobody"\nmin = 1\n`,
+    `${text}[[operation_approvals]]\nfor = ["restore"]\ngroup = "owners"\nmin = 3\n`,
   ]) {
     writeFileSync(dir.at("bad.toml"), bad)
     const { exit } = await policy("bundle", "make", dir.at("bad.toml"), "--out", out)

@@ -111,6 +111,11 @@ test("policy check: clean, with findings, and with rules that do not parse", asy
   const found = await cli(["policy", "check", "-c", empty, "--json"])
   expect(found.exit).toBe(2)
   expect(JSON.parse(found.stdout)).toMatchObject({ findings: [{ severity: "error", where: "key_gen.allow_list" }] })
+  const entry = '\n[[operation_approvals]]\nfor = ["restore"]\ngroup = "nobody"\nmin = 1\n'
+  const orders = await cli(["policy", "check", "-c", config("orders.toml", RULES + entry), "--json"])
+  expect(JSON.parse(orders.stdout)).toMatchObject({
+    findings: [{ severity: "error", where: "operation_approvals[0]", what: expect.stringContaining("nobody") }],
+  })
   const bad = config("bad.toml", RULES.replace("reject_all = true", 'reject_all = "yes"'))
   const refused = await cli(["policy", "check", "-c", bad])
   expect(refused.exit).toBe(2)

@@ -2,7 +2,7 @@
 import type { Config } from "../../config/config.ts"
 import { checkStart } from "../../config/startup.ts"
 import { CosignerError } from "../../errors.ts"
-import { lint } from "../../policy/lint.ts"
+import { lintPolicy } from "../../policy/lint.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
 
 export function checkSettings(config: Config): readonly Finding[] {
@@ -24,8 +24,9 @@ function* dangers(config: Config): Generator<Finding> {
   }
 }
 
-function checkRules({ embedded_risk_control_rules: rules }: Config): readonly Finding[] {
-  const findings = lint(rules)
+function checkRules(config: Config): readonly Finding[] {
+  const { embedded_risk_control_rules: rules } = config
+  const findings = lintPolicy(config)
   if (findings.length === 0)
     return [
       rules.enable ? ok("config.rules", "no contradictions") : skipped("config.rules", "the embedded rules are off"),
