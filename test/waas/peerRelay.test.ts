@@ -28,3 +28,19 @@ test("one node's message reaches the one it names, under the sender's proved nam
   nowMs = 1000
   expect(relay.relay(a, to(nodeIdOf(b)))).toBe(true)
 })
+
+test("many senders together do not fill one receiver's queue, and reach the others", () => {
+  const [victim, other] = [partyNo(0), partyNo(1)]
+  let nowMs = 0
+  const relay = new PeerRelay({ send: () => {}, hears: () => true, clock: () => nowMs })
+  const message = utf8("m")
+  const senders = Array.from({ length: 20 }, (_, n) => partyNo(10 + n))
+  const flood = (): number => {
+    const sent = senders.flatMap((sender) => Array.from({ length: 100 }, () => sender))
+    return sent.filter((sender) => relay.relay(sender, { kind: "peer", receiver: nodeIdOf(victim), message })).length
+  }
+  expect(flood()).toBe(256)
+  nowMs = 1000
+  expect(flood()).toBe(32)
+  expect(relay.relay(victim, { kind: "peer", receiver: nodeIdOf(other), message })).toBe(true)
+})
