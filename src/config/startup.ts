@@ -9,7 +9,7 @@ import { type CallbackServer, callbackServer } from "../callback/servers.ts"
 import { CosignerError } from "../errors.ts"
 import { type EventServer, eventServers } from "../events/servers.ts"
 import { errnoOf, readPrivate, UnusableFile } from "../files.ts"
-import { certificatesIn, checkTarget, type LinkTarget } from "../link/options.ts"
+import { certificatesOf, checkTarget, type LinkTarget } from "../link/options.ts"
 import { isLoopback } from "../outbound.ts"
 import { digestOf, type Listen } from "../panel/listen.ts"
 import { lint } from "../policy/lint.ts"
@@ -182,13 +182,13 @@ export function linkTarget({ websocket }: Config): LinkTarget | undefined {
 
 function clientOf(certPath: string | undefined, keyPath: string | undefined): LinkTarget["client"] {
   if (certPath === undefined || keyPath === undefined) return undefined
-  const certificate = certificatesIn("websocket.client_cert_path", read("websocket.client_cert_path", certPath))
+  const certificate = certificatesOf("websocket.client_cert_path", read("websocket.client_cert_path", certPath))
   return { certificate, key: readSecret("websocket.client_key_path", keyPath) }
 }
 
 /** The certificates of a PEM file; undefined without a path. Throws E-CFG-006 and E-LNK-012. */
 export const authorities = (key: string, path: string | undefined): string | undefined =>
-  path === undefined ? undefined : certificatesIn(key, read(key, path))
+  path === undefined ? undefined : certificatesOf(key, read(key, path))
 
 function read(key: string, path: string): string {
   requireUsable(key, path)

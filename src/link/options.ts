@@ -2,9 +2,10 @@
  * What a link is made of, and the checks that can be made before the first connection: a link that could never come up
  * stops the start with E-LNK-012 instead of retrying for ever.
  */
-import { createPrivateKey, X509Certificate } from "node:crypto"
+import { createPrivateKey, type X509Certificate } from "node:crypto"
 import type { Bytes } from "../bytes.ts"
 import { isStrictKey } from "../crypto/ed25519.ts"
+import { certificatesIn } from "../crypto/pem.ts"
 import { CosignerError } from "../errors.ts"
 import type { Log } from "../log.ts"
 import type { Secret } from "../secret.ts"
@@ -116,21 +117,15 @@ function checkUrl(key: string, text: string, protocols: readonly string[], mayHa
   if (url.hash !== "") refuse(key, "a fragment has no place in it")
 }
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
-
-/**
- * The certificates of a PEM file, each read, because the runtime reports a bad one as a failed connection only; and nothing
- * else of the file: a byte order mark before the first one would make the runtime find none. Throws E-LNK-012.
- */
-export const certificatesIn = (key: string, pem: string): string =>
+/** The certificates of a PEM file, and nothing else of it. Throws E-LNK-012. */
+export const certificatesOf = (key: string, pem: string): string =>
   certificates(key, pem)
     .map((certificate) => certificate.toString())
     .join("")
 
 function certificates(key: string, pem: string): readonly [X509Certificate, ...X509Certificate[]] {
-  const blocks = pem.match(CERTIFICATE) ?? []
   try {
-    const [first, ...others] = blocks.map((block) => new X509Certificate(block))
+    const [first, ...others] = certificatesIn(pem)
     if (first !== undefined) return [first, ...others]
   } catch {
     refuse(key, "one of its certificates cannot be read")

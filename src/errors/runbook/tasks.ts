@@ -192,6 +192,7 @@ export const taskGuides = {
     [
       "the database is stopped, restarts, or fails over",
       "a firewall or a name in between changed",
+      "its disk is full (53100), or it has no connection left (53300)",
       "its certificate is not the one of that host, or its authority is not that of ca_path",
     ],
     "the problem in the text; `pg_isready -h HOST -p PORT`, `psql URL` from the same machine",
@@ -199,12 +200,8 @@ export const taskGuides = {
     "the log has no more of it, and a request ends",
   ),
   "E-WAA-071": guide(
-    [
-      "the user lacks rights, or its password is wrong",
-      "the database's disk is full",
-      "the database is not there, or is not for WaaS alone",
-    ],
-    "the SQLSTATE in the text: 28 is the password, 42501 a right, 53100 the disk, 3D000 no such database",
+    ["the user lacks rights, or its password is wrong", "the database is not there, or is not for WaaS alone"],
+    "the SQLSTATE in the text: 28 is the password, 42501 a right, 3D000 no such database",
     "correct what it names; give the user a database that it owns",
     "WaaS starts and says which replica it is, and a request ends",
   ),

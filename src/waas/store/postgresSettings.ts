@@ -1,7 +1,7 @@
 /** Where a Postgres is and what proves both ends, as waas.toml has it; read to what the runtime's client takes. */
-import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { certificatesIn } from "../../crypto/pem.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { errnoOf, readPrivate, UnusableFile } from "../../files.ts"
 import { credentialOf, isCredential } from "../files.ts"
@@ -113,15 +113,22 @@ function tlsFiles({ caFile, client }: PostgresTls) {
   }
 }
 
-/** The file's PEM, each certificate in it read: the runtime reports a bad one as a failed connection only. */
+/** The file's certificates, and nothing else of it. */
 function certificates(key: string, file: string): string {
   try {
-    const pem = readFileSync(file, "utf8")
-    const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-    if (blocks.length === 0) throw new UnusableFile("there is no PEM certificate in it")
-    return blocks.map(certificate).join("")
+    const all = readable(readFileSync(file, "utf8"))
+    if (all.length === 0) throw new UnusableFile("there is no PEM certificate in it")
+    return all.join("")
   } catch (error) {
     throw unusable(key, file, error)
+  }
+}
+
+function readable(pem: string): readonly string[] {
+  try {
+    return certificatesIn(pem).map((certificate) => certificate.toString())
+  } catch (cause) {
+    throw new UnusableFile("one of its certificates cannot be read", { cause })
   }
 }
 
@@ -131,14 +138,6 @@ function textOf(key: string, file: string, most: number): string {
     return Buffer.from(secret.expose()).toString("utf8")
   } catch (error) {
     throw unusable(key, file, error)
-  }
-}
-
-function certificate(block: string): string {
-  try {
-    return new X509Certificate(block).toString()
-  } catch (cause) {
-    throw new UnusableFile("one of its certificates cannot be read", { cause })
   }
 }
 

@@ -263,6 +263,26 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     60_000,
   )
 
+  test("a server that says that it has no TLS is told neither user nor password", async () => {
+    const heard: number[] = []
+    using plain = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, bytes) {
+          heard.push(bytes.length)
+          socket.write("N")
+        },
+      },
+    })
+    const tls = { caFile: undefined, client: undefined }
+    const settings = { ...postgresSettings(server().url("none")), port: plain.port, password: "hush", tls }
+    await expect(openPostgres(settings, organisation)).rejects.toMatchObject({ code: "E-WAA-070" })
+    // The question for TLS has 8 bytes, and whatever names somebody has more.
+    expect(heard).not.toEqual([])
+    expect(heard.filter((length) => length > 8)).toEqual([])
+  }, 30_000)
+
   test("a password comes from its file each time, and is in no error", async () => {
     const pg = server()
     const admin = new SQL({ url: pg.url("postgres"), max: 1 })
