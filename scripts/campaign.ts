@@ -7,7 +7,7 @@ import { parseArgs } from "node:util"
 import type { DemoVault } from "../src/kit/demo/keys.ts"
 import { CAMPAIGNS, type Draw } from "./campaign/faults.ts"
 import { Fleet } from "./campaign/fleet.ts"
-import { answerNow, type Signed, signed } from "./campaign/load.ts"
+import { answerNow, pairsThatDoNotSign, type Signed, signed } from "./campaign/load.ts"
 import { replicas } from "./campaign/replicas.ts"
 import { buildBinary } from "./toolchain.ts"
 
@@ -24,6 +24,7 @@ if (names.join() === "replicas" && minutes > 0 && minutes <= 1_440) {
   await buildBinary()
   console.log(`seed ${values.seed}`)
   const found = await replicas(minutes, drawFrom(Number(values.seed)))
+  console.table(found.rows)
   console.table([found.row])
   process.exit(found.isSound ? 0 : 1)
 }
@@ -69,7 +70,7 @@ async function run(name: string): Promise<Readonly<Record<string, string | numbe
   const unfinished = all.filter(({ status }) => status !== "Completed")
   for (const { id, status, reason } of unfinished) console.error(`${name}: ${id} ${status} ${reason}`)
   const changed = await changedAnswers(all, vault)
-  const lame = await pairsThatDoNotSign(vault)
+  const lame = await pairsThatDoNotSign(fleet.client, vault, fleet.nodes)
   if (unfinished.length + changed + lame > 0) isSound = false
   return {
     campaign: name,
@@ -89,15 +90,6 @@ async function changedAnswers(before: readonly Signed[], of: DemoVault): Promise
     if (now.status !== one.status || now.signatures !== one.signatures) changed++
   }
   return changed
-}
-
-/** A share that was lost, or a pair that banned one another, shows as a pair of nodes that signs nothing. */
-async function pairsThatDoNotSign(of: DemoVault): Promise<number> {
-  const ids = fleet.nodes.map(({ nodeId }) => nodeId)
-  const pairs = ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b]))
-  const ends = await Promise.all(pairs.map((pair, index) => signed(fleet.client, of, index, pair)))
-  for (const { status, reason } of ends) if (status !== "Completed") console.error(`a pair: ${status} ${reason}`)
-  return ends.filter(({ status }) => status !== "Completed").length
 }
 
 /** Mulberry32: the same faults for the same seed, as far as processes keep the pace. */

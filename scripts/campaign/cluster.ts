@@ -1,4 +1,7 @@
-/** Three WaaS processes on one Postgres, four nodes that know all three, and the faults that they are put to. */
+/**
+ * Several WaaS processes on one Postgres, nodes that know all of them, and the faults that they are put to. Between each node and each
+ * WaaS is a wire of its own.
+ */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SQL } from "bun"
@@ -7,112 +10,115 @@ import { object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
 import { Secret } from "../../src/secret.ts"
-import { type Client, createClient } from "../../src/waas/client.ts"
+import type { Client } from "../../src/waas/client.ts"
 import { freePort } from "../../test/support/freePort.ts"
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary } from "../toolchain.ts"
-import { type Balancer, startBalancer } from "./balancer.ts"
+import { Callers, type Target } from "./callers.ts"
+import type { Draw } from "./faults.ts"
+import { Wire } from "./wire.ts"
 
 const program = { words: [binary] }
 const READY_MS = 60_000
-const WAAS: readonly string[] = ["waas1", "waas2", "waas3"]
-const NODES: readonly string[] = ["node1", "node2", "node3", "node4"]
+const LIMITS = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
+
+const numbered = (name: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => `${name}${index + 1}`)
+
+interface Parts {
+  readonly dir: string
+  /** Of each replica, in the order of `replicas`. */
+  readonly targets: readonly Target[]
+  readonly replicas: readonly string[]
+  readonly nodes: readonly UnguardedNode[]
+  readonly postgres: TestPostgres
+  readonly url: string
+  readonly callers: Callers
+  /** By the node's name, in the order of `replicas`. */
+  readonly wires: ReadonlyMap<string, readonly Wire[]>
+}
 
 export class Cluster implements AsyncDisposable {
-  readonly #dir: string
-  readonly #ports: readonly number[]
+  readonly #parts: Parts
   readonly #actors = new Map<string, Actor>()
-  readonly postgres: TestPostgres
-  readonly #url: string
-  readonly #balancer: Balancer
-  readonly nodes: readonly UnguardedNode[]
-  readonly client: Client
 
-  private constructor(parts: {
-    readonly dir: string
-    readonly ports: readonly number[]
-    readonly postgres: TestPostgres
-    readonly url: string
-    readonly balancer: Balancer
-    readonly nodes: readonly UnguardedNode[]
-    readonly client: Client
-  }) {
-    this.#dir = parts.dir
-    this.#ports = parts.ports
-    this.postgres = parts.postgres
-    this.#url = parts.url
-    this.#balancer = parts.balancer
-    this.nodes = parts.nodes
-    this.client = parts.client
+  private constructor(parts: Parts) {
+    this.#parts = parts
   }
 
-  static async start(): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
+  /** A vault of 2 of all nodes, with keys. */
+  static async start(
+    count: { readonly replicas: number; readonly nodes: number },
+    draw: Draw,
+  ): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
     const dir = temporaryFolder("cluster").path
     mkdirSync(join(dir, "logs"))
     const postgres = startPostgres()
     const url = await postgres.database()
-    const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas1", "--json"], dir))
-    const limits = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
-    writeFileSync(join(dir, "waas1", "waas.toml"), `[waas.store]\nurl = "${url}"\n${limits}`, { mode: 0o600 })
-    for (const name of WAAS.slice(1)) cpSync(join(dir, "waas1"), join(dir, name), { recursive: true })
-    const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", "waas1", "--json"], dir))
-    const apiKeySecret = fromHex(text(key, "secret"))
-    if (apiKeySecret === undefined) throw new Error("an API key is hex")
-    const ports = WAAS.map(freePort)
-    const waasKey = text(made, "public_key")
+    const replicas = numbered("waas", count.replicas)
+    const { waasKey, targets } = await makeReplicas(dir, url, replicas)
+    const wires = new Map<string, readonly Wire[]>()
     const nodes: UnguardedNode[] = []
-    for (const name of NODES) {
-      const node = await makeUnguardedNode(program, dir, name, `127.0.0.1:${ports[0]}`, waasKey)
-      const config = join(node.dir, "configs", "cosigner.toml")
-      const others = ports.slice(1).map((port) => `"ws://127.0.0.1:${port}/ws"`)
-      writeFileSync(config, `${readFileSync(config, "utf8")}\nurls = [${others.join(", ")}]\n`, { mode: 0o600 })
-      nodes.push(node)
+    for (const [index, name] of numbered("node", count.nodes).entries()) {
+      const ways = await Promise.all(targets.map(({ port }) => Wire.start(() => port)))
+      wires.set(name, ways)
+      nodes.push(await makeNode(dir, name, turned(ways, index), waasKey))
     }
-    const balancer = await startBalancer(ports)
-    const client = createClient({
-      baseUrl: `http://127.0.0.1:${balancer.port}`,
-      apiKeyCurve: "ed25519",
-      apiKeySecret: Secret.take(apiKeySecret),
-      responseKey: text(made, "response_key"),
-    })
-    const cluster = new Cluster({ dir, ports, postgres, url, balancer, nodes, client })
-    await cluster.begin("waas1")
-    for (const name of WAAS.slice(1)) await cluster.begin(name)
-    while ((await cluster.active()) === undefined) await Bun.sleep(100)
-    await Bun.sleep(1_000)
+    const callers = await Callers.start(targets, draw)
+    const cluster = new Cluster({ dir, targets, replicas, nodes, postgres, url, callers, wires })
+    for (const name of replicas) await cluster.begin(name)
+    if (!(await callers.untilReady(1, READY_MS))) throw new Error("no WaaS serves")
     const bound = await makeVault(cluster, nodes, 2)
-    await Promise.all(NODES.map((name) => cluster.begin(name)))
+    await Promise.all(nodes.map(({ name }) => cluster.begin(name)))
     return { cluster, vault: await generateKeys(cluster, bound) }
   }
 
+  get callers(): Callers {
+    return this.#parts.callers
+  }
+
+  /** Each call to another replica. */
+  get client(): Client {
+    return this.callers.client
+  }
+
+  get nodes(): readonly UnguardedNode[] {
+    return this.#parts.nodes
+  }
+
+  get replicas(): readonly string[] {
+    return this.#parts.replicas
+  }
+
+  get postgres(): TestPostgres {
+    return this.#parts.postgres
+  }
+
+  /** The way of that node to that replica. */
+  wire(node: string, replica: string): Wire {
+    const wire = this.#parts.wires.get(node)?.[this.replicas.indexOf(replica)]
+    if (wire === undefined) throw new RangeError(`no way from ${node} to ${replica}`)
+    return wire
+  }
+
   async begin(name: string): Promise<void> {
+    const { dir, targets } = this.#parts
     const node = this.nodes.find((one) => one.name === name)
-    const port = this.#ports[WAAS.indexOf(name)]
+    const port = targets[this.replicas.indexOf(name)]?.port
     const args = node
       ? ["start", "--key-file", ".password"]
       : ["waas", "start", "--dir", name, "--listen", `127.0.0.1:${port}`]
-    const actor = startActor(program, name, args, node?.dir ?? this.#dir, join(this.#dir, "logs", `${name}.log`))
+    const actor = startActor(program, name, args, node?.dir ?? dir, join(dir, "logs", `${name}.log`))
     this.#actors.set(name, actor)
+    // One whose database or WaaS is away meanwhile has started all the same.
     const words = node ? ["Start to register service", "E-LNK-001"] : ["WaaS listening on ", "stands by", "E-WAA-070"]
     await actor.line((line) => words.some((word) => line.includes(word)), READY_MS)
   }
 
-  /** The one whose port answers. */
-  async active(): Promise<string | undefined> {
-    for (const [index, port] of this.#ports.entries()) {
-      const answer = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(500) }).catch(
-        () => {},
-      )
-      if (answer?.status === 200) return WAAS[index]
-    }
-    return undefined
-  }
-
-  async kill(name: string): Promise<void> {
-    await this.#actors.get(name)?.end("SIGKILL")
-    await this.begin(name)
+  async end(name: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await this.#actors.get(name)?.end(signal)
   }
 
   async pause(name: string, ms: number): Promise<void> {
@@ -131,20 +137,61 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Requests for signatures that the database has, and how often a process began to serve it. */
-  async counts(): Promise<{ readonly requests: number; readonly replicas: number }> {
-    const sql = new SQL({ url: this.#url, max: 1 })
-    const [row] = await sql.unsafe<{ readonly requests: string; readonly replicas: string }[]>(
-      "SELECT (SELECT count(*) FROM sign_requests) AS requests, (SELECT count(*) FROM replicas) AS replicas",
+  async counts(): Promise<{ readonly requests: number; readonly starts: number }> {
+    const sql = new SQL({ url: this.#parts.url, max: 1 })
+    const [row] = await sql.unsafe<{ readonly requests: string; readonly starts: string }[]>(
+      "SELECT (SELECT count(*) FROM sign_requests) AS requests, (SELECT count(*) FROM replicas) AS starts",
     )
     await sql.close()
-    return { requests: Number(row?.requests), replicas: Number(row?.replicas) }
+    return { requests: Number(row?.requests), starts: Number(row?.starts) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { callers, wires, postgres, dir } = this.#parts
     const all = [...this.#actors].sort(([a], [b]) => a.localeCompare(b))
     for (const [, actor] of all) await actor.end("SIGTERM")
-    await this.#balancer[Symbol.asyncDispose]()
-    this.postgres[Symbol.dispose]()
-    if (process.env["COSIGNER_KEEP"] !== "1") rmSync(this.#dir, { recursive: true, force: true })
+    await callers[Symbol.asyncDispose]()
+    for (const ways of wires.values()) for (const wire of ways) await wire[Symbol.asyncDispose]()
+    postgres[Symbol.dispose]()
+    if (process.env["COSIGNER_KEEP"] !== "1") rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** The folders, with one key; and for each replica a port and an API key of its own. */
+async function makeReplicas(
+  dir: string,
+  url: string,
+  names: readonly string[],
+): Promise<{ readonly waasKey: string; readonly targets: readonly Target[] }> {
+  const [first = "", ...others] = names
+  const made = object(await runToEnd(program, ["waas", "init", "--dir", first, "--json"], dir))
+  writeFileSync(join(dir, first, "waas.toml"), `[waas.store]\nurl = "${url}"\n${LIMITS}`, { mode: 0o600 })
+  for (const name of others) cpSync(join(dir, first), join(dir, name), { recursive: true })
+  const targets: Target[] = []
+  for (const name of names) {
+    const key = object(await runToEnd(program, ["waas", "key", "create", "--dir", name, "--name", name, "--json"], dir))
+    const secret = fromHex(text(key, "secret"))
+    if (secret === undefined) throw new Error("an API key is hex")
+    const responseKey = text(made, "response_key")
+    targets.push({
+      port: freePort(),
+      access: { apiKeyCurve: "ed25519", apiKeySecret: Secret.take(secret), responseKey },
+    })
+  }
+  return { waasKey: text(made, "public_key"), targets }
+}
+
+async function makeNode(dir: string, name: string, ways: readonly Wire[], waasKey: string): Promise<UnguardedNode> {
+  const [first, ...others] = ways
+  const node = await makeUnguardedNode(program, dir, name, `127.0.0.1:${first?.port}`, waasKey)
+  const config = join(node.dir, "configs", "cosigner.toml")
+  const urls = others.map(({ port }) => `"ws://127.0.0.1:${port}/ws"`)
+  writeFileSync(config, `${readFileSync(config, "utf8")}\nurls = [${urls.join(", ")}]\n`, { mode: 0o600 })
+  return node
+}
+
+/** So that no replica is the first address of every node. */
+function turned<T>(all: readonly T[], by: number): readonly T[] {
+  const start = by % all.length
+  return [...all.slice(start), ...all.slice(0, start)]
 }

@@ -89,7 +89,7 @@ export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
     },
   },
   link: {
-    what: "the connection of a random node is delayed, loses packets, drips, goes half-open, or is reset",
+    what: "the connection of a random node is delayed, loses packets, drips, goes half-open, is reset, or cut",
     atOnce: 4,
     async fault(fleet, draw) {
       await Bun.sleep(between(draw, 0, 1_000))

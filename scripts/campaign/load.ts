@@ -2,12 +2,14 @@
 import { randomUUID } from "node:crypto"
 import { toHex } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
-import type { DemoVault } from "../../src/kit/demo/keys.ts"
-import { solana } from "../../src/kit/demo/signatures.ts"
+import { bytesOf, type DemoVault } from "../../src/kit/demo/keys.ts"
+import { ethereum, solana, verifies, type WantedSignature } from "../../src/kit/demo/signatures.ts"
 import type { Client, SignRequestObject } from "../../src/waas/client.ts"
 
 /** Longer than any fault of a campaign; what is not signed by then was not survived. */
 const DEADLINE_SECONDS = 300
+const EDDSA = { curve: "ED25519", signature_type: 2 } as const
+const ECDSA = { curve: "SECP256K1", signature_type: 1 } as const
 const OPEN: readonly string[] = ["Initializing", "Approving", "Processing"]
 
 export interface Signed {
@@ -17,31 +19,78 @@ export interface Signed {
   readonly signatures: string
 }
 
+export interface Asking {
+  /** Which nodes; WaaS chooses where they are left out. */
+  readonly nodeIds?: readonly string[]
+  /** The same request so many times at once; 1 unless given. */
+  readonly times?: number
+  /** Somebody cancels it at once. */
+  readonly isCanceled?: boolean
+  /** EdDSA unless given. */
+  readonly scheme?: "eddsa" | "ecdsa"
+}
+
 /** Asks again and again under one request_id while WaaS is away or says 429: that makes one request. */
 export async function signed(
   client: Client,
   vault: DemoVault,
   index: number,
-  nodeIds?: readonly string[],
+  { nodeIds, times = 1, isCanceled = false, scheme = "eddsa" }: Asking = {},
 ): Promise<Signed> {
-  const wanted = solana(vault, index)
+  const wanted = scheme === "eddsa" ? solana(vault, index) : ethereum(vault, index)
   const body = {
     request_id: randomUUID(),
-    curve: "ED25519",
-    signature_type: 2,
+    ...(scheme === "eddsa" ? EDDSA : ECDSA),
     ...(nodeIds && { used_tss_node_ids: nodeIds }),
     messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
     deadline_seconds: DEADLINE_SECONDS,
   } as const
-  const asked = await persistently(() => client.createSignRequest(vault.vaultId, body))
+  const ask = () => persistently(() => client.createSignRequest(vault.vaultId, body))
+  const [asked, ...others] = await Promise.all([ask(), ...Array.from({ length: times - 1 }, ask)])
+  const stranger = others.find(({ sign_request_id: id }) => id !== asked.sign_request_id)
+  if (stranger !== undefined)
+    return { ...shown(stranger), status: "Doubled", reason: `${asked.sign_request_id} is the same` }
+  if (isCanceled) await canceled(client, vault, asked.sign_request_id)
   for (;;) {
     const now = await persistently(() => client.signRequest(vault.vaultId, asked.sign_request_id, 10))
-    if (!OPEN.includes(now.status)) return shown(now)
+    if (OPEN.includes(now.status)) continue
+    return now.status === "Completed" && !isSigned(wanted, now)
+      ? { ...shown(now), status: "Wrong", reason: "the signature does not verify" }
+      : shown(now)
   }
+}
+
+/** What has ended meanwhile stays as it is. */
+async function canceled(client: Client, vault: DemoVault, id: string): Promise<void> {
+  try {
+    await persistently(() => client.cancelSignRequest(vault.vaultId, id))
+  } catch (error) {
+    if (!isCode(error, "E-WAA-012")) throw error
+  }
+}
+
+function isSigned(wanted: WantedSignature, { signatures }: SignRequestObject): boolean {
+  const [only, ...more] = signatures
+  if (only === undefined || more.length > 0) return false
+  const { signature, signature_recovery: recovery } = only
+  return verifies(wanted, bytesOf(signature), recovery === "" ? undefined : Number(recovery))
 }
 
 export const answerNow = async (client: Client, vault: DemoVault, id: string): Promise<Signed> =>
   shown(await persistently(() => client.signRequest(vault.vaultId, id)))
+
+/** A share that was lost, or a pair that banned one another, shows as a pair of nodes that signs nothing. */
+export async function pairsThatDoNotSign(
+  client: Client,
+  vault: DemoVault,
+  nodes: readonly { readonly nodeId: string }[],
+): Promise<number> {
+  const ids = nodes.map(({ nodeId }) => nodeId)
+  const pairs = ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b]))
+  const ends = await Promise.all(pairs.map((nodeIds, index) => signed(client, vault, index, { nodeIds })))
+  for (const { status, reason } of ends) if (status !== "Completed") console.error(`a pair: ${status} ${reason}`)
+  return ends.filter(({ status }) => status !== "Completed").length
+}
 
 const shown = (request: SignRequestObject): Signed => ({
   id: request.sign_request_id,

@@ -1,7 +1,7 @@
-/** The way from one node to WaaS, over a loopback port of its own: delays, stalls, drips, goes half-open or is reset, as a fault asks. */
+/** The way from one process to another, over a loopback port of its own: delays, stalls, drips, goes half-open, is reset or cut, as a fault asks. */
 import { createConnection, createServer, type Server, type Socket } from "node:net"
 
-export const LINK_FAULTS = ["delay", "loss", "drip", "half-open", "reset"] as const
+export const LINK_FAULTS = ["delay", "loss", "drip", "half-open", "reset", "cut"] as const
 type LinkFault = (typeof LINK_FAULTS)[number]
 
 /** Uniform in [0, 1). */
@@ -37,14 +37,16 @@ export class Wire implements AsyncDisposable {
   /** Plays the fault for so long; half-open connections end with a reset, since their ends do not know of one another. */
   async suffer(fault: LinkFault, ms: number, draw: Draw): Promise<void> {
     this.#draw = draw
-    if (fault === "reset") return this.#reset()
+    if (fault === "reset") return this.reset()
     this.#fault = fault
+    if (fault === "cut") this.reset()
     await Bun.sleep(ms)
     this.#fault = undefined
-    if (fault === "half-open") this.#reset()
+    if (fault === "half-open") this.reset()
   }
 
   #connect(near: Socket): void {
+    if (this.#fault === "cut") return void near.resetAndDestroy()
     const far = createConnection(this.#target(), "127.0.0.1")
     const pair = [near, far] as const
     this.#pairs.add(pair)
@@ -87,7 +89,8 @@ export class Wire implements AsyncDisposable {
     to.write(bytes)
   }
 
-  #reset(): void {
+  /** Of every connection; the next ones are carried. */
+  reset(): void {
     for (const [near, far] of [...this.#pairs]) {
       near.resetAndDestroy()
       far.resetAndDestroy()

@@ -162,7 +162,7 @@ export async function signed(
 }
 
 /** With other code than the nodes': node:crypto for Ed25519, noble for secp256k1. */
-function verifies(
+export function verifies(
   { scheme, message, publicKey }: WantedSignature,
   signature: Bytes,
   recid: number | undefined,
