@@ -1,7 +1,8 @@
 /**
  * `npm run campaign -- NAME... --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long each; `all` is
- * every kind but `replicas`: several WaaS on one Postgres (Debian's package), alone. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does not
- * sign any more. Everything is on the loopback, and ends by itself.
+ * every kind but `replicas`: several WaaS on one Postgres (Debian's package), alone; it goes on until each of its faults was there and 500
+ * requests have ended. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does
+ * not sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
 import type { DemoVault } from "../src/kit/demo/keys.ts"

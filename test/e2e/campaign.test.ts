@@ -27,11 +27,12 @@ test.skipIf(whyNoPostgres !== undefined)(
   "several WaaS on one Postgres: each request ends once, soon after any fault",
   async () => {
     const child = Bun.spawn(
-      [process.execPath, join(root, "scripts", "campaign.ts"), "replicas", "--minutes", "2", "--seed", "7"],
+      [process.execPath, join(root, "scripts", "campaign.ts"), "replicas", "--minutes", "0.1", "--seed", "7"],
       { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     )
     const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
     expect({ exit, stderr: exit === 0 ? "" : stderr + stdout }).toEqual({ exit: 0, stderr: "" })
+    expect(stdout).toContain(" kill -9 of waas3 ")
   },
-  400_000,
+  600_000,
 )
