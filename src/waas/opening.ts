@@ -7,12 +7,14 @@ import type { Log } from "../log.ts"
 import type { WaasConfig } from "./config.ts"
 import { lock, type WaasFiles } from "./files.ts"
 import { newUuid } from "./ids.ts"
+import { alone } from "./store/alone.ts"
 import { checkSums } from "./store/integrity.ts"
 import type { Organisation } from "./store/model.ts"
 import { openPostgres } from "./store/postgres.ts"
 import { shownStore } from "./store/postgresSettings.ts"
 import { storeOver } from "./store/records.ts"
 import { becomeActive, type ReplicaSeen, replicasSeen } from "./store/replica.ts"
+import type { SharedStore } from "./store/shared.ts"
 import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
@@ -37,6 +39,7 @@ export function refuseShared({ store }: Pick<WaasConfig, "store">, command: stri
 
 interface ServedStore extends AsyncDisposable {
   readonly store: WaasStore
+  readonly shared: SharedStore
   /** Another process has taken over; never of a file, which is locked. */
   readonly lost: Promise<CosignerError>
   /** E-WAA-070 while the shared database is away. */
@@ -73,6 +76,7 @@ export async function serveStore(
     const kept = opened.move()
     return {
       store,
+      shared: alone(store),
       lost: new Promise(() => {}),
       problem: () => undefined,
       giveUp() {},
@@ -89,8 +93,10 @@ export async function serveStore(
   void replica.lost.then(() => db.giveUp())
   await checkSums(db)
   const kept = opened.move()
+  const store = storeOver(db)
   return {
-    store: storeOver(db),
+    store,
+    shared: alone(store),
     lost: replica.lost,
     problem: () => db.away(),
     giveUp: () => db.giveUp(),

@@ -1,0 +1,57 @@
+/** A store that one process serves: everything is its own, and there is nobody to agree with. */
+import { isNewest } from "../engine/fencing.ts"
+import { KeyedTurns } from "../engine/turns.ts"
+import type { NodeFencingToken } from "./model.ts"
+import type { Errand, KeptErrand, SharedStore, StoreNews, TaskOwner } from "./shared.ts"
+import type { WaasStore } from "./store.ts"
+
+export function alone(store: Pick<WaasStore, "fencingToken" | "commit" | "liveTasks">): SharedStore {
+  const turns = new KeyedTurns()
+  const listeners = new Set<(news: StoreNews) => void>()
+  const errands = new Map<string, KeptErrand>()
+  let numbered = 0
+  const tell = (news: StoreNews): void => {
+    for (const listener of listeners) listener(news)
+  }
+  const isOpen = async (
+    isIt: (task: { readonly taskId: string; readonly request: { readonly id: string } }) => boolean,
+  ) => (await store.liveTasks()).some(isIt)
+  return {
+    replicaId: "1",
+    isLeader: () => true,
+    living: () => 1,
+    exclusively: (name, work) => turns.take(name, work),
+    takeOver: async () => [],
+    ownerOf: async (taskId): Promise<TaskOwner> => ((await isOpen((task) => task.taskId === taskId)) ? "own" : "none"),
+    async leaveErrand(requestId: string, errand: Errand) {
+      if (!(await isOpen(({ request }) => request.id === requestId))) return false
+      const id = `${++numbered}`
+      errands.set(id, { id, requestId, errand })
+      tell({ kind: "errands" })
+      return true
+    },
+    errands: async () => [...errands.values()],
+    async errandDone(id) {
+      errands.delete(id)
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return {
+        [Symbol.dispose]: () => {
+          listeners.delete(listener)
+        },
+      }
+    },
+    tell,
+    // Of the connections of one process its relay knows.
+    admit: (nodeId: string, token: NodeFencingToken) =>
+      turns.take(`fencing ${nodeId}`, async () => {
+        if (!isNewest(token, await store.fencingToken(nodeId))) return "behind"
+        await store.commit([{ put: "fencingToken", nodeId, record: token }])
+        return "newest"
+      }),
+    left: async () => {},
+    handOver: async () => false,
+    resign: async () => {},
+  }
+}
