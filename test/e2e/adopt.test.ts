@@ -1,19 +1,18 @@
 /** The database of WaaS is lost: its vaults come back from nothing but its key and its nodes, and sign again. */
 import { expect, test } from "bun:test"
-import { randomUUID } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { fromHex, toHex } from "../../src/bytes.ts"
+import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
-import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
+import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { solana } from "../../src/kit/demo/signatures.ts"
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { binary } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { makeUnguardedNode } from "../support/unguardedNode.ts"
+import { signed } from "./signed.ts"
 
 const program = { words: [binary] }
 
@@ -99,19 +98,3 @@ test("waas.db deleted after a kill: adopted from three nodes, the same keys sign
     rmSync(dir, { recursive: true, force: true })
   }
 }, 180_000)
-
-async function signed(client: Client, vault: DemoVault, index: number): Promise<string> {
-  const wanted = solana(vault, index)
-  const asked = await client.createSignRequest(vault.vaultId, {
-    request_id: randomUUID(),
-    curve: "ED25519",
-    signature_type: 2,
-    messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
-    deadline_seconds: 60,
-  })
-  return until("a signature", async () => {
-    const now = await client.signRequest(vault.vaultId, asked.sign_request_id, 20)
-    if (["Initializing", "Approving", "Processing"].includes(now.status)) return undefined
-    return now.status === "Completed" ? now.status : now.failed_reason
-  })
-}

@@ -4,21 +4,20 @@
  * told meanwhile. In the long suite alone.
  */
 import { expect, test } from "bun:test"
-import { randomUUID } from "node:crypto"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fromHex, toHex } from "../../src/bytes.ts"
+import { fromHex } from "../../src/bytes.ts"
 import { isCode } from "../../src/errors.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault, until } from "../../src/kit/demo/keys.ts"
 import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
-import { solana } from "../../src/kit/demo/signatures.ts"
 import { Secret } from "../../src/secret.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import { binary } from "../support/binary.ts"
 import { freePort } from "../support/freePort.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../support/unguardedNode.ts"
+import { signed } from "./signed.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const READY_MS = 60_000
@@ -86,24 +85,6 @@ class World implements AsyncDisposable {
     for (const actor of [...this.actors.values()].reverse()) await actor.end("SIGTERM")
     rmSync(this.dir, { recursive: true, force: true })
   }
-}
-
-const OPEN = ["Initializing", "Approving", "Processing"]
-
-async function signed(client: Client, vault: DemoVault, index: number): Promise<string> {
-  const wanted = solana(vault, index)
-  const asked = await client.createSignRequest(vault.vaultId, {
-    request_id: randomUUID(),
-    curve: "ED25519",
-    signature_type: 2,
-    messages: [{ bip32_path: wanted.path, msg_hash: `0x${toHex(wanted.message)}`, tweak: "" }],
-    deadline_seconds: 60,
-  })
-  return until("a signature", async () => {
-    const now = await client.signRequest(vault.vaultId, asked.sign_request_id, 20)
-    if (OPEN.includes(now.status)) return undefined
-    return now.status === "Completed" ? now.status : now.failed_reason
-  })
 }
 
 /** Asks on and on until WaaS is gone; how many were signed. */

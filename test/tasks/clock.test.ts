@@ -29,7 +29,8 @@ test("30 s off: a new task is put off, nothing is kept of it, and it is taken up
   expect(await w.nextReport()).toMatchObject({ status: 130, approved: false })
 })
 
-test("a clock that goes wrong while the callback servers are asked puts the decision off, and ends nothing", async () => {
+/** A task of which the callback servers say yes once the clock has gone wrong. */
+async function decidedWhileOff() {
   const { w, tasks } = setUp()
   const task = keysign(w)
   ask(tasks, task)
@@ -37,6 +38,11 @@ test("a clock that goes wrong while the callback servers are asked puts the deci
   w.clockOff = OFF
   w.asked.at(-1)?.answer(approved)
   await turn()
+  return { w, tasks, task }
+}
+
+test("a clock that goes wrong while the callback servers are asked puts the decision off, and ends nothing", async () => {
+  const { w, tasks, task } = await decidedWhileOff()
   expect(w.sent.at(-1)).toMatchObject({ kind: "later", taskId: task.task_id, code: "E-TSK-045" })
   expect([w.records.get(task.task_id)?.state, tasks.open()]).toEqual(["claimed", 1])
   // WaaS asks again, too early and then in time.
@@ -54,13 +60,7 @@ test("a clock that goes wrong while the callback servers are asked puts the deci
 })
 
 test("a decision that was put off ends with the task's deadline", async () => {
-  const { w, tasks } = setUp()
-  const task = keysign(w)
-  ask(tasks, task)
-  await w.nextReport()
-  w.clockOff = OFF
-  w.asked.at(-1)?.answer(approved)
-  await turn()
+  const { w, tasks, task } = await decidedWhileOff()
   w.clock.advance(60_000)
   await turn()
   expect(w.records.get(task.task_id)).toMatchObject({ state: "failed", code: "E-TSK-004" })

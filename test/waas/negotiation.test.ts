@@ -1,7 +1,7 @@
 /** A node and a WaaS of different age, and a relay in between that would like them to speak an older version than they could. */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test"
 import { randomBytes } from "node:crypto"
-import { copy } from "../../src/bytes.ts"
+import { type Bytes, copy } from "../../src/bytes.ts"
 import type { PartyId } from "../../src/keys/party.ts"
 import { type FencingToken, prove, type Transcript } from "../../src/wire/hello.ts"
 import { decodePacket, encodePacket, type Packet } from "../../src/wire/packets.ts"
@@ -83,6 +83,29 @@ function node(to: { readonly port: number; readonly identity: Identity }): Retur
   return started
 }
 
+/** A node without a link: it answers the challenge as `proof` has it, and notes what WaaS says. */
+function handshaking(
+  waas: Waas,
+  { publicKey: nodeKey }: Identity,
+  nodeNonce: Bytes,
+  proof: (challenged: Omit<Transcript, "version">) => Packet,
+): Journal<Packet> {
+  const heard = new Journal<Packet>()
+  const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
+  socket.binaryType = "arraybuffer"
+  cleanUp.push(() => socket.terminate())
+  socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey, nodeNonce }))
+  socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
+    const packet = decodePacket(new Uint8Array(event.data))
+    if ("problem" in packet) throw new TypeError(packet.problem)
+    heard.add(packet)
+    if (packet.kind !== "challenge") return
+    const { waasNonce, waasMs } = packet
+    socket.send(encodePacket(proof({ nodeKey, waasKey: waas.identity.publicKey, nodeNonce, waasNonce, waasMs })))
+  }
+  return heard
+}
+
 test("a node and a WaaS of this release speak the newest link, and WaaS learns the rest", async () => {
   const { waas, told } = listeningWaas()
   const alike = node(waas)
@@ -99,24 +122,11 @@ test("through a carrier that alters nothing too", async () => {
 test("a node of before is understood, and taken for what it is", async () => {
   const { waas, told } = listeningWaas()
   const old = newIdentity()
-  const heard = new Journal<Packet>()
-  const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
-  socket.binaryType = "arraybuffer"
-  cleanUp.push(() => socket.terminate())
   // As c2cf136 did it: a random nonce, version 1 under both signatures, the token right behind the signature.
-  const nodeNonce = copy(randomBytes(32))
-  socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey: old.publicKey, nodeNonce }))
-  socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
-    const packet = decodePacket(new Uint8Array(event.data))
-    if ("problem" in packet) throw new TypeError(packet.problem)
-    heard.add(packet)
-    if (packet.kind !== "challenge") return
-    const { waasNonce, waasMs } = packet
-    const waasKey = waas.identity.publicKey
-    const transcript: Transcript = { version: 1, nodeKey: old.publicKey, waasKey, nodeNonce, waasNonce, waasMs }
-    const signature = prove("node", { ...transcript, fencingToken }, old)
-    socket.send(encodePacket({ kind: "proof", signature, fencingToken }))
-  }
+  const heard = handshaking(waas, old, copy(randomBytes(32)), (challenged) => {
+    const signature = prove("node", { ...challenged, version: 1, fencingToken }, old)
+    return { kind: "proof", signature, fencingToken }
+  })
   await heard.until((all) => all.some(({ kind }) => kind === "welcome"))
   expect(told.entries).toEqual([{ party: old.party, versions: BEFORE_VERSIONS }])
 })
@@ -246,24 +256,12 @@ test("neither the token of WaaS nor the one that the node followed can be change
 test("a token in the proof of a link version that has none is refused", async () => {
   const { waas } = listeningWaas()
   const odd = newIdentity()
-  const heard = new Journal<Packet>()
-  const socket = new WebSocket(`ws://127.0.0.1:${waas.port}/ws`)
-  socket.binaryType = "arraybuffer"
-  cleanUp.push(() => socket.terminate())
-  const nodeNonce = markedNonce(randomBytes(32), { oldest: 1, newest: 3 })
-  socket.onopen = () => socket.send(encodePacket({ kind: "hello", form: 1, nodeKey: odd.publicKey, nodeNonce }))
-  socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
-    const packet = decodePacket(new Uint8Array(event.data))
-    if ("problem" in packet) throw new TypeError(packet.problem)
-    heard.add(packet)
-    if (packet.kind !== "challenge") return
-    const { waasNonce, waasMs } = packet
-    const waasKey = waas.identity.publicKey
-    const transcript: Transcript = { version: 3, nodeKey: odd.publicKey, waasKey, nodeNonce, waasNonce, waasMs }
+  const nonce = markedNonce(randomBytes(32), { oldest: 1, newest: 3 })
+  const heard = handshaking(waas, odd, nonce, (challenged) => {
     const said = { fencingToken, versions: VERSIONS }
-    const signature = prove("node", { ...transcript, ...said }, odd)
-    socket.send(encodePacket({ kind: "proof", signature, ...said, followed: token(waas.identity, 1) }))
-  }
+    const signature = prove("node", { ...challenged, version: 3, ...said }, odd)
+    return { kind: "proof", signature, ...said, followed: token(waas.identity, 1) }
+  })
   await heard.until((all) => all.some(({ kind }) => kind === "refused"))
   expect(heard.entries.at(-1)).toEqual({ kind: "refused", reason: "protocol" })
 })
