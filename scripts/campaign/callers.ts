@@ -14,7 +14,7 @@ const PATIENCE_MS = 1_000
 
 interface Served {
   readonly port: number
-  readonly wire: Wire
+  readonly wire: Wire | undefined
   readonly client: Client
   isReady: boolean
 }
@@ -40,15 +40,12 @@ export class Callers implements AsyncDisposable {
     this.#checking = this.#check()
   }
 
-  static async start(targets: readonly Target[], draw: Draw): Promise<Callers> {
+  /** Without wires nothing stands in between: a call to one that stops answering waits for it. */
+  static async start(targets: readonly Target[], draw: Draw, hasWires: boolean): Promise<Callers> {
     const all = targets.map(async ({ port, access }) => {
-      const wire = await Wire.start(() => port)
-      return {
-        port,
-        wire,
-        client: createClient({ ...access, baseUrl: `http://127.0.0.1:${wire.port}` }),
-        isReady: false,
-      }
+      const wire = hasWires ? await Wire.start(() => port) : undefined
+      const baseUrl = `http://127.0.0.1:${wire?.port ?? port}`
+      return { port, wire, client: createClient({ ...access, baseUrl }), isReady: false }
     })
     return new Callers(await Promise.all(all), draw)
   }
@@ -56,6 +53,13 @@ export class Callers implements AsyncDisposable {
   /** Those that say they are ready. */
   ready(): readonly Client[] {
     return this.#all.filter(({ isReady }) => isReady).map(({ client }) => client)
+  }
+
+  /** Of the replica at that place, ready or not. */
+  clientAt(index: number): Client {
+    const one = this.#all[index]
+    if (one === undefined) throw new RangeError(`no replica at ${index}`)
+    return one.client
   }
 
   /** Waits until so many are ready, at most so long; whether they were. */
@@ -80,7 +84,7 @@ export class Callers implements AsyncDisposable {
       while (!signal.aborted) {
         const was = served.isReady
         served.isReady = await isReady(served.port)
-        if (was && !served.isReady) served.wire.reset()
+        if (was && !served.isReady) served.wire?.reset()
         await sleep(CHECK_MS, signal)
       }
     }
@@ -90,7 +94,7 @@ export class Callers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort()
     await this.#checking
-    for (const { wire } of this.#all) await wire[Symbol.asyncDispose]()
+    for (const { wire } of this.#all) await wire?.[Symbol.asyncDispose]()
   }
 }
 

@@ -2,7 +2,7 @@
  * Several WaaS processes on one Postgres, nodes that know all of them, and the faults that they are put to. Between each node and each
  * WaaS is a wire of its own.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SQL } from "bun"
 import { fromHex } from "../../src/bytes.ts"
@@ -22,10 +22,22 @@ import { Wire } from "./wire.ts"
 
 const program = { words: [binary] }
 const READY_MS = 60_000
-const LIMITS = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
+const SETTINGS = `[waas.limits]
+requests_per_second = 10000
+burst = 100000
+[waas.webhooks]
+hosts = ["127.0.0.1"]
+`
 
 const numbered = (name: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${name}${index + 1}`)
+
+export interface Size {
+  readonly replicas: number
+  readonly nodes: number
+  /** What is cut is cut there; without, everybody connects directly. */
+  readonly hasWires?: boolean
+}
 
 interface Parts {
   readonly dir: string
@@ -50,7 +62,7 @@ export class Cluster implements AsyncDisposable {
 
   /** A vault of 2 of all nodes, with keys. */
   static async start(
-    count: { readonly replicas: number; readonly nodes: number },
+    { hasWires = true, ...count }: Size,
     draw: Draw,
   ): Promise<{ readonly cluster: Cluster; readonly vault: DemoVault }> {
     const dir = temporaryFolder("cluster").path
@@ -62,11 +74,11 @@ export class Cluster implements AsyncDisposable {
     const wires = new Map<string, readonly Wire[]>()
     const nodes: UnguardedNode[] = []
     for (const [index, name] of numbered("node", count.nodes).entries()) {
-      const ways = await Promise.all(targets.map(({ port }) => Wire.start(() => port)))
-      wires.set(name, ways)
-      nodes.push(await makeNode(dir, name, turned(ways, index), waasKey))
+      const ways = hasWires ? await Promise.all(targets.map(({ port }) => Wire.start(() => port))) : undefined
+      if (ways !== undefined) wires.set(name, ways)
+      nodes.push(await makeNode(dir, name, turned<{ readonly port: number }>(ways ?? targets, index), waasKey))
     }
-    const callers = await Callers.start(targets, draw)
+    const callers = await Callers.start(targets, draw, hasWires)
     const cluster = new Cluster({ dir, targets, replicas, nodes, postgres, url, callers, wires })
     for (const name of replicas) await cluster.begin(name)
     if (!(await callers.untilReady(1, READY_MS))) throw new Error("no WaaS serves")
@@ -82,6 +94,11 @@ export class Cluster implements AsyncDisposable {
   /** Each call to another replica. */
   get client(): Client {
     return this.callers.client
+  }
+
+  /** Calls to that replica alone. */
+  clientOf(replica: string): Client {
+    return this.callers.clientAt(this.replicas.indexOf(replica))
   }
 
   get nodes(): readonly UnguardedNode[] {
@@ -129,6 +146,15 @@ export class Cluster implements AsyncDisposable {
     process.kill(pid, "SIGCONT")
   }
 
+  /** Each node starts again with that behind its configuration. */
+  async configure(toml: string): Promise<void> {
+    for (const { name, dir } of this.nodes) {
+      await this.end(name, "SIGTERM")
+      appendFileSync(join(dir, "configs", "cosigner.toml"), toml)
+      await this.begin(name)
+    }
+  }
+
   /** Every connection of WaaS to its database. */
   async cutStore(): Promise<void> {
     const sql = new SQL({ url: this.postgres.url("postgres"), max: 1 })
@@ -144,6 +170,28 @@ export class Cluster implements AsyncDisposable {
     )
     await sql.close()
     return { requests: Number(row?.requests), starts: Number(row?.starts) }
+  }
+
+  /** What nodes hold against one another: none of them did anything wrong. */
+  async strikes(): Promise<readonly string[]> {
+    const each = this.nodes.map(async ({ name, dir }) => {
+      const listed: unknown = JSON.parse(await runToEnd(program, ["strikes", "--json", "--key-file", ".password"], dir))
+      return Array.isArray(listed) ? listed.map((record) => `${name}: ${JSON.stringify(record)}`) : [`${name}: no list`]
+    })
+    return (await Promise.all(each)).flat()
+  }
+
+  /** How often which error code stands in the logs of processes whose names begin so. */
+  codes(names: string): string {
+    const folder = join(this.#parts.dir, "logs")
+    const counts = new Map<string, number>()
+    for (const file of readdirSync(folder).filter((one) => one.startsWith(names))) {
+      for (const [code] of readFileSync(join(folder, file), "utf8").matchAll(/E-[A-Z]{3}-\d{3}/g)) {
+        counts.set(code, (counts.get(code) ?? 0) + 1)
+      }
+    }
+    const sorted = [...counts].sort(([, a], [, b]) => b - a)
+    return sorted.map(([code, count]) => `${code} ${count}`).join(", ")
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,7 +213,7 @@ async function makeReplicas(
 ): Promise<{ readonly waasKey: string; readonly targets: readonly Target[] }> {
   const [first = "", ...others] = names
   const made = object(await runToEnd(program, ["waas", "init", "--dir", first, "--json"], dir))
-  writeFileSync(join(dir, first, "waas.toml"), `[waas.store]\nurl = "${url}"\n${LIMITS}`, { mode: 0o600 })
+  writeFileSync(join(dir, first, "waas.toml"), `[waas.store]\nurl = "${url}"\n${SETTINGS}`, { mode: 0o600 })
   for (const name of others) cpSync(join(dir, first), join(dir, name), { recursive: true })
   const targets: Target[] = []
   for (const name of names) {
@@ -181,7 +229,12 @@ async function makeReplicas(
   return { waasKey: text(made, "public_key"), targets }
 }
 
-async function makeNode(dir: string, name: string, ways: readonly Wire[], waasKey: string): Promise<UnguardedNode> {
+async function makeNode(
+  dir: string,
+  name: string,
+  ways: readonly { readonly port: number }[],
+  waasKey: string,
+): Promise<UnguardedNode> {
   const [first, ...others] = ways
   const node = await makeUnguardedNode(program, dir, name, `127.0.0.1:${first?.port}`, waasKey)
   const config = join(node.dir, "configs", "cosigner.toml")

@@ -203,13 +203,16 @@ async function judged(
     // At each replica: it has all nodes.
     lame += await pairsThatDoNotSign(client, vault, cluster.nodes)
   }
+  const strikes = await cluster.strikes()
+  for (const strike of strikes) console.error(`replicas: ${strike}`)
+  for (const names of ["waas", "node"]) console.error(`codes in the logs of each ${names}: ${cluster.codes(names)}`)
   const pairs = (ready.length * cluster.nodes.length * (cluster.nodes.length - 1)) / 2
   const { requests, starts } = await cluster.counts()
   // A request that was made twice would stand there twice.
   const twice = Math.abs(requests - all.length - pairs) + (all.length - new Set(all.map(({ id }) => id)).size)
   const met = all.filter((one) => faults.some((fault) => isDuring(one, fault)))
   const p99 = quantile(met, 0.99)
-  const isSound = unfinished.length + changed + twice + lame === 0 && p99 <= MOST_MS
+  const isSound = unfinished.length + changed + twice + lame + strikes.length === 0 && p99 <= MOST_MS
   return {
     isSound,
     rows: FAULTS.map(({ name }) => suffered(name, all, faults)),
@@ -223,6 +226,7 @@ async function judged(
       changed_answers: changed,
       made_twice: twice,
       pairs_that_do_not_sign: lame,
+      strikes: strikes.length,
       met_a_fault: met.length,
       p50_ms: quantile(all, 0.5),
       p99_ms_after_a_fault: p99,

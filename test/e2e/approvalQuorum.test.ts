@@ -3,18 +3,15 @@
  * none of the two, a word for another task is none for this one, one rejection ends it, and a node that is started again waits on.
  */
 import { expect, test } from "bun:test"
-import { randomBytes, randomUUID } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Hex, keccak256, parseEther, serializeTransaction } from "viem"
-import { type ApprovalStatement, writeStatement } from "../../src/approvals/statement.ts"
-import { copy, toHex } from "../../src/bytes.ts"
+import type { ApprovalDecision } from "../../src/approvals/statement.ts"
 import { until } from "../../src/kit/demo/keys.ts"
 import { runToEnd } from "../../src/kit/demo/processes.ts"
-import { DEFAULT_INTENT_SETTINGS, intentKeyOf, isUnread, readIntents } from "../../src/tasks/intents.ts"
-import { subjectOf } from "../../src/tasks/subject.ts"
-import { decodeTask, taskDigest } from "../../src/wire/task.ts"
 import { readyVault, scannedDeployment } from "./deployment.ts"
+import { awaited, wordOn } from "./words.ts"
 
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const EXCHANGE = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
@@ -97,32 +94,11 @@ test.if(LONG)(
         const now = await client.signRequest(vault.vaultId, id)
         return ["Completed", "Declined", "Failed", "Canceled"].includes(now.status) ? now : undefined
       })
-    /** Once two nodes wait for what `is` looks for. */
     const waits = (id: string, is: (by: readonly string[], request: boolean) => boolean) =>
-      until("nodes that wait for people", async () => {
-        const { tasks } = await client.approvals(vault.vaultId, id)
-        const [task] = tasks
-        const waiting = (task?.awaited ?? []).filter(({ groups, request }) => is(groups[0]?.approved_by ?? [], request))
-        return task !== undefined && waiting.length >= 2 ? task : undefined
-      })
-    const statementOf = async (
-      id: string,
-      name: Name,
-      decision: ApprovalStatement["decision"],
-    ): Promise<Uint8Array> => {
-      const { document, awaited } = await waits(id, () => true)
-      const bytes = copy(Buffer.from(document))
-      const task = decodeTask(bytes)
-      if ("problem" in task || task.type !== "KeySign") throw new Error("a KeySign")
-      const intents = await readIntents(task, intentKeyOf(task.root_pub_key), DEFAULT_INTENT_SETTINGS)
-      if (isUnread(intents)) throw new Error(intents.message)
-      const subject = subjectOf(task, taskDigest(bytes), awaited[0]?.epoch, intents)
-      expect(subject.reading[0]).toContain(`to ${EXCHANGE}`)
-      const notAfter = Math.floor(Date.now() / 1000) + 600
-      return writeStatement({ ...subject, decision, approver: name, notAfter, nonce: toHex(randomBytes(16)) })
-    }
-    const say = async (id: string, name: Name, decision: ApprovalStatement["decision"]) => {
-      const statement = await statementOf(id, name, decision)
+      awaited(client, vault.vaultId, id, is)
+    const say = async (id: string, name: Name, decision: ApprovalDecision) => {
+      const { statement, reading } = await wordOn(await waits(id, () => true), name, decision)
+      expect(reading[0]).toContain(`to ${EXCHANGE}`)
       const word = { statement: Buffer.from(statement).toString(), ssh_signature: await sign(name, statement) }
       await client.approve(vault.vaultId, id, word)
       return word

@@ -21,12 +21,13 @@ function programs(): string | undefined {
 }
 
 /** Undefined where one can be started. */
+export const missingPostgres: string | undefined =
+  programs() === undefined
+    ? "no initdb: install Debian's postgresql, or name its programs in COSIGNER_POSTGRES_BIN"
+    : undefined
+/** The same for a test. */
 export const whyNoPostgres: string | undefined =
-  process.env["COSIGNER_LONG"] !== "1"
-    ? "in the long suite only"
-    : programs() === undefined
-      ? "no initdb: install Debian's postgresql, or name its programs in COSIGNER_POSTGRES_BIN"
-      : undefined
+  process.env["COSIGNER_LONG"] !== "1" ? "in the long suite only" : missingPostgres
 
 export interface TestPostgres extends Disposable {
   readonly port: number
@@ -48,7 +49,7 @@ export function startPostgres(
   files: Readonly<Record<string, string>> = {},
 ): TestPostgres {
   const bin = programs()
-  if (bin === undefined) throw new Error("there is no Postgres")
+  if (bin === undefined) throw new Error(missingPostgres)
   const folder = temporaryFolder("postgres")
   const isRoot = process.getuid?.() === 0
   // It refuses to run as root; Debian's package brings a user for it.
