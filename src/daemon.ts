@@ -20,7 +20,8 @@ import { startJobs } from "./jobs/jobs.ts"
 import { keepRollbackGuard, requireNewest } from "./jobs/rollbackGuard.ts"
 import { partyBytes } from "./keys/party.ts"
 import { clockOff } from "./link/clockOff.ts"
-import { type Link, startLink } from "./link/link.ts"
+import type { Link } from "./link/link.ts"
+import { startLink } from "./link/links.ts"
 import { LINK_TIMING } from "./link/options.ts"
 import type { Log } from "./log.ts"
 import { type Identity, identityOf } from "./mpc/envelope.ts"
@@ -141,6 +142,7 @@ export async function startDaemon(
       ask: callbacks.ask,
     },
     send,
+    commanded: (taskId) => link?.commanded(taskId),
     clockOff: () => clockOff(link?.state().measured, WATCH_LIMITS.clockMs),
     intents: () => settingsOf(present.rules.names),
   })
@@ -316,7 +318,7 @@ function startSessions(
   })
 }
 
-interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
+interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "commanded" | "clockOff"> {
   readonly pool: Pool
   readonly events: Events
   readonly audit: NodeLog
@@ -325,7 +327,7 @@ interface TaskParts extends Pick<TaskPorts, "risk" | "send" | "clockOff"> {
 }
 
 function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, parts: TaskParts): TaskRunner {
-  const { pool, events, audit, risk, send, clockOff, intents } = parts
+  const { pool, events, audit, risk, send, commanded, clockOff, intents } = parts
   return createTasks(waas.key, {
     self: identity.party,
     journal: observers.journal,
@@ -340,6 +342,7 @@ function makeTasks({ config, waas, store, log, identity, observers }: NodeBase, 
       protocol === "sign" ? LIMITS.signSessionMs : LIMITS.setupSessionMs,
     ),
     send,
+    commanded,
     now: Date.now,
     clockOff,
     alarm: alarmAt,
@@ -380,12 +383,12 @@ function dial(base: NodeBase, tasks: TaskRunner, peers: PeerWitnesses, orders: O
         else if (frame.kind === "order") orders.onOrder(frame.order)
         else tasks.onFrame(frame)
       },
-      onOnline() {
-        tasks.onOnline()
-        peers.onOnline()
+      onOnline(_peer, { isFirst, concerns }) {
+        tasks.onOnline(concerns)
+        if (isFirst) peers.onOnline()
       },
       onOffline: (why) => log.warn("the link to WaaS is down", { code: why.code, why: describe(why) }),
-      onWritable: () => tasks.onOnline(),
+      onWritable: (concerns) => tasks.onOnline(concerns),
     },
   )
 }

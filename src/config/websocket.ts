@@ -15,7 +15,7 @@ function* relayPath(address: string): Generator<Refused> {
 const relayUrl = (example: string, description: string) =>
   refined(url({ schemes: ["wss", "ws"], credentials: false }, example, description), relayPath)
 
-export const websocket = tableOf("The one connection of the node, outwards to WaaS.", {
+export const websocket = tableOf("The connections of the node: outwards, to WaaS and its replicas.", {
   url: Type.Optional(
     relayUrl("wss://waas.example.com/ws", "WaaS; the path ends in /ws. Production takes wss:// alone. Flag: --ws-url."),
   ),
@@ -25,7 +25,7 @@ export const websocket = tableOf("The one connection of the node, outwards to Wa
     expected: "a list of at most 15 URLs whose paths end in /ws",
     example: ["wss://waas-2.example.com/ws", "wss://waas-3.example.com/ws"],
     description:
-      "Further addresses of the same WaaS, where it runs on several machines: what does not answer is left for the next.",
+      "Further replicas of the same WaaS, each at its own address: the node has a link to every one of them at one time.",
   }),
   waas_public_key: Type.Optional(
     hex32(

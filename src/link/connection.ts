@@ -104,6 +104,7 @@ export class Connection {
     clearTimeout(this.#patience)
     clearInterval(this.#heartbeat)
     clearInterval(this.#signOfLife)
+    this.#options.proofAnswered?.()
     return true
   }
 
@@ -184,6 +185,7 @@ export class Connection {
 
   #onWelcome(): void {
     this.#phase = "open"
+    this.#options.proofAnswered?.()
     clearTimeout(this.#patience)
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.timing.pingMs)
     this.#signOfLife = setInterval(() => this.#showLife(), this.#options.timing.busyPingMs)

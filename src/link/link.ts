@@ -1,6 +1,7 @@
 /**
- * The node's link to WaaS: it dials out, stays up, and carries frames in order and exactly once while neither side
- * restarts. Owns reconnection, the channel, the state that metrics and status show, and the lines that say how it stands.
+ * The node's link to one address of WaaS: it dials out, stays up, and carries frames in order and exactly once while neither side
+ * restarts. Owns reconnection, the channel, the state that metrics and status show, and the lines that say how it stands. Several of them
+ * as one are links.ts's.
  */
 import { randomBytes } from "node:crypto"
 import { type Bytes, copy } from "../bytes.ts"
@@ -15,16 +16,26 @@ import { isTokenOf } from "../wire/waasToken.ts"
 import { Connection, type Measured } from "./connection.ts"
 import { failureLine, wrongServer } from "./failure.ts"
 import { follow } from "./followed.ts"
-import { checkTarget, type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
+import { type LinkOptions, type LinkTiming, shownUrl } from "./options.ts"
+
+/** Of a link that came up, or has room again: whether what is to be said of a task goes by it. */
+export type Concerns = (taskId: string) => boolean
+
+interface CameUp {
+  /** No other link to WaaS is up. */
+  readonly isFirst: boolean
+  readonly concerns: Concerns
+}
 
 export interface LinkHandlers {
   /** A frame of WaaS; acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */
   onFrame(frame: ToNode): void
   /** Frames flow. After "restarted", frames that WaaS had not acknowledged are sent again, and earlier ones may be lost to it. */
-  onOnline(peer: PeerMemory): void
+  onOnline(peer: PeerMemory, cameUp: CameUp): void
+  /** WaaS is met nowhere any more. */
   onOffline(why: CosignerError): void
-  /** After a "full": there is room again. */
-  onWritable(): void
+  /** After a "full" there is room again; or the replica that had these tasks is gone, and others are there. */
+  onWritable(concerns: Concerns): void
 }
 
 export interface LinkState {
@@ -33,6 +44,8 @@ export interface LinkState {
   readonly sinceMs: number
   /** Connections that did not come up since the last one that did. */
   readonly failures: number
+  /** Connections that came up since the start. */
+  readonly connections: number
   readonly measured: Measured | undefined
   /** Since WaaS was last heard on this connection, ms; undefined without one. */
   readonly silentMs: number | undefined
@@ -43,6 +56,23 @@ export interface LinkState {
   /** Frames that came or went no further, by reason. */
   readonly dropped: Readonly<Record<LinkDrop, number>>
   readonly queue: Depth
+  /** Where WaaS may be met, in the order of the configuration. */
+  readonly replicas: readonly ReplicaState[]
+}
+
+/** One address of WaaS. */
+interface ReplicaState {
+  /** Without user, password and query. */
+  readonly url: string
+  readonly phase: LinkState["phase"]
+  /** When this phase began, ms since 1970. */
+  readonly sinceMs: number
+  /** When frames ceased to flow, or the start; undefined while they do. */
+  readonly awaySinceMs: number | undefined
+  readonly failures: number
+  readonly rttMs: number | undefined
+  readonly queuedFrames: number
+  readonly lastError: CosignerError | undefined
 }
 
 type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
@@ -50,6 +80,8 @@ type LinkDrop = "malformed" | "duplicate" | "handlerFailed" | "queueFull"
 export interface Link {
   /** "full": not taken; wait for onWritable. Throws E-LNK-020 for a frame that WaaS would refuse to read. */
   send(frame: FromNode): "queued" | "full"
+  /** The frame that is being handled is a command about this task: what is said of it from now on goes where that came from. */
+  commanded(taskId: string): void
   /**
    * Takes envelopes back that WaaS has not acknowledged: those of which `isMeant` says so. If one of them may be on its way, the
    * connection ends at once and what the system still holds of it is lost; the next one carries the rest.
@@ -62,7 +94,7 @@ export interface Link {
   stop(): void
 }
 
-type EnvelopeOut = Extract<FromNode, { readonly kind: "envelope" }>
+export type EnvelopeOut = Extract<FromNode, { readonly kind: "envelope" }>
 
 /** The pause after `failures` connections that did not come up before this one, ms; the caller spreads it by chance. */
 const backoffMs = (failures: number, timing: LinkTiming, capMs: number): number =>
@@ -77,13 +109,10 @@ function asSpoken(frame: FromNode, version: number): FromNode | undefined {
   return { ...frame, kind: "report", status: 160, attempt: 0, approved: false, outcome: undefined }
 }
 
-/** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
-export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
-  checkTarget(options)
-  return new NodeLink(options, handlers)
-}
+const EVERY_TASK: Concerns = () => true
 
-class NodeLink implements Link {
+/** Dials at once. */
+export class NodeLink implements Link {
   #options: LinkOptions
   readonly #handlers: LinkHandlers
   readonly #channel: Channel
@@ -93,10 +122,9 @@ class NodeLink implements Link {
   /** Of the connection that was made last; 0 before the first. */
   #version = 0
   #sinceMs: number
+  #awaySinceMs: number | undefined
   #failures = 0
-  /** Where WaaS may be met, and whose turn it is: one that did not come up is left for the next. */
-  readonly #urls: readonly string[]
-  #turn = 0
+  #connections = 0
   #measured: Measured | undefined
   #lastError: CosignerError | undefined
   #waasProblem: LinkState["waasProblem"]
@@ -116,7 +144,7 @@ class NodeLink implements Link {
     this.#handlers = handlers
     this.#channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), options.limits)
     this.#sinceMs = options.clock()
-    this.#urls = [options.url, ...(options.others ?? [])]
+    this.#awaySinceMs = this.#sinceMs
     this.#dial()
   }
 
@@ -131,10 +159,25 @@ class NodeLink implements Link {
       this.#dropped.queueFull += 1
       this.#awaited = true
     } else {
-      this.#hasten()
+      this.hasten()
       this.#pump()
     }
     return answer
+  }
+
+  /** One address, one home. */
+  commanded(): void {}
+
+  isOnline(): boolean {
+    return this.#phase === "online"
+  }
+
+  /** Something is to be sent, or no other link is up, in the middle of a long pause. */
+  hasten(): void {
+    const { timing, jitter } = this.#options
+    if (this.#phase !== "waiting" || this.#refusedForGood || !this.#isUrgent(this.#failures)) return
+    if (this.#retryAt - performance.now() <= timing.waitedForCapMs) return
+    this.#dialIn(Math.round(timing.waitedForCapMs * (0.5 + jitter() / 2)))
   }
 
   withdraw(isMeant: (envelope: EnvelopeOut) => boolean): void {
@@ -152,12 +195,14 @@ class NodeLink implements Link {
       phase: this.#phase,
       sinceMs: this.#sinceMs,
       failures: this.#failures,
+      connections: this.#connections,
       measured: this.#measured,
       silentMs: this.#connection?.silentMs(),
       waasProblem: this.#waasProblem,
       lastError: this.#lastError,
       dropped: { ...this.#dropped },
       queue: this.#channel.depth(),
+      replicas: [this.#replica()],
     }
   }
 
@@ -176,45 +221,57 @@ class NodeLink implements Link {
     this.#connection = undefined
   }
 
+  #replica(): ReplicaState {
+    return {
+      url: shownUrl(this.#options.url),
+      phase: this.#phase,
+      sinceMs: this.#sinceMs,
+      awaySinceMs: this.#awaySinceMs,
+      failures: this.#failures,
+      rttMs: this.#measured?.rttMs,
+      queuedFrames: this.#channel.depth().frames,
+      lastError: this.#lastError,
+    }
+  }
+
   #enter(next: LinkState["phase"]): void {
     this.#phase = next
     this.#sinceMs = this.#options.clock()
+    this.#awaySinceMs = next === "online" ? undefined : (this.#awaySinceMs ?? this.#sinceMs)
   }
 
   #dial(): void {
-    const { log } = this.#options
-    const url = this.#urls[this.#turn % this.#urls.length] ?? this.#options.url
+    const { log, url } = this.#options
     this.#enter("connecting")
     log.info(`WebSocket connecting to ${shownUrl(url)}`, {})
-    this.#connection = new Connection(
-      { ...this.#options, url },
-      {
-        opened: () => log.info("Start to register service", {}),
-        established: (version) => {
-          this.#version = version
-          log.info("[Websocket.Client] connected.", {})
-          this.#channel.connect()
-          this.#pump()
-        },
-        measured: (measured) => {
-          this.#measured = measured
-        },
-        packet: (packet) => this.#onPacket(packet),
-        ended: (error) => this.#onEnd(error),
+    this.#connection = new Connection(this.#options, {
+      opened: () => log.info("Start to register service", {}),
+      established: (version) => {
+        this.#version = version
+        log.info("[Websocket.Client] connected.", {})
+        this.#channel.connect()
+        this.#pump()
       },
-    )
+      measured: (measured) => {
+        this.#measured = measured
+      },
+      packet: (packet) => this.#onPacket(packet),
+      ended: (error) => this.#onEnd(error),
+    })
   }
 
   #onEnd(error: CosignerError): void {
     const { log } = this.#options
     const wasOnline = this.#phase === "online"
+    // A replica may be a moment behind another: what it has to catch up with says nothing of how long it was away.
+    const isBehind = isCode(error, "E-LNK-022") && this.#lastError?.code !== error.code
+    const failures = wasOnline || isBehind ? 0 : this.#failures
     this.#connection = undefined
     this.#waasProblem = undefined
     this.#lastError = error
     this.#channel.disconnect()
-    const waitMs = this.#pauseAfter(error, wasOnline ? 0 : this.#failures)
-    this.#failures = wasOnline ? 0 : this.#failures + 1
-    if (!wasOnline) this.#turn++
+    this.#failures = wasOnline ? 0 : failures + 1
+    const waitMs = this.#pauseAfter(error, failures)
     this.#enter("waiting")
     log.warn(failureLine(error), { code: error.code, next: error.next, retryInMs: waitMs })
     this.#dialIn(waitMs)
@@ -225,13 +282,13 @@ class NodeLink implements Link {
     const { timing, jitter } = this.#options
     // A second node with the same key would take the connection back at once, and so on for ever.
     this.#refusedForGood = isCode(error, "E-LNK-008") || isCode(error, "E-LNK-015")
-    const count = this.#urls.length
-    const isHasty = count > 1 || this.#isWaitedFor()
-    // Of several the one that works has to be found again soon: in a round of them as long as one address has while it is waited for.
-    const capMs = isHasty ? Math.min(timing.waitedForCapMs / count, timing.backoffCapMs) : timing.backoffCapMs
-    const rounds = Math.floor(failures / count)
-    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(rounds, timing, capMs)
+    const capMs = this.#isUrgent(failures) ? Math.min(timing.waitedForCapMs, timing.backoffCapMs) : timing.backoffCapMs
+    const pause = this.#refusedForGood ? timing.backoffCapMs : backoffMs(failures, timing, capMs)
     return Math.round(pause * (0.5 + jitter() / 2))
+  }
+
+  #isUrgent(failures: number): boolean {
+    return this.#options.isUrgent?.({ failures }) ?? this.#isWaitedFor()
   }
 
   #isWaitedFor(): boolean {
@@ -242,14 +299,6 @@ class NodeLink implements Link {
     clearTimeout(this.#retry)
     this.#retryAt = performance.now() + waitMs
     this.#retry = setTimeout(() => this.#dial(), waitMs)
-  }
-
-  /** A frame is queued in the middle of a long pause. */
-  #hasten(): void {
-    const { timing, jitter } = this.#options
-    if (this.#phase !== "waiting" || this.#refusedForGood) return
-    if (this.#retryAt - performance.now() <= timing.waitedForCapMs) return
-    this.#dialIn(Math.round(timing.waitedForCapMs * (0.5 + jitter() / 2)))
   }
 
   #pump(): void {
@@ -264,7 +313,7 @@ class NodeLink implements Link {
     this.#onReceived(this.#channel.receive(packet))
     if (this.#awaited && this.#channel.hasRoom()) {
       this.#awaited = false
-      this.#guarded(() => this.#handlers.onWritable())
+      this.#guarded(() => this.#handlers.onWritable(EVERY_TASK))
     }
     this.#pump()
   }
@@ -288,8 +337,9 @@ class NodeLink implements Link {
 
   #onResumed(peer: PeerMemory): void {
     this.#enter("online")
+    this.#connections += 1
     this.#options.log.info("TSS Node registration accepted", { peer, ...this.#measured })
-    this.#guarded(() => this.#handlers.onOnline(peer))
+    this.#guarded(() => this.#handlers.onOnline(peer, { isFirst: true, concerns: EVERY_TASK }))
   }
 
   #onFrame(payload: Bytes): void {

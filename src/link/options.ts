@@ -47,7 +47,7 @@ export const LINK_TIMING: LinkTiming = {
 export interface LinkOptions {
   /** `wss://host/ws`; `ws:` is for loopback and tests, which config/ decides. */
   readonly url: string
-  /** Where the same WaaS may be met too. */
+  /** Where further replicas of the same WaaS are: each has a link of its own. */
   readonly others?: readonly string[]
   /** The pinned Ed25519 key of WaaS, 32 bytes. */
   readonly waasKey: Bytes
@@ -55,6 +55,8 @@ export interface LinkOptions {
   readonly node: Signer
   /** How far the database has come, asked at every connection; absent for a probe that is not the node at work. */
   readonly fencingToken?: () => FencingToken
+  /** That proof was answered, or never will be; once or more after each. */
+  readonly proofAnswered?: () => void
   /** Absent for a probe that is not the node at work: it follows nobody. */
   readonly followed?: FollowedMemory
   /** PEM of the authorities to trust instead of the system's (which SSL_CERT_FILE names otherwise). */
@@ -64,6 +66,8 @@ export interface LinkOptions {
   readonly proxy: string | undefined
   /** Whether work of the node waits for the link, besides the frames in its queue. */
   readonly isWaitedFor?: () => boolean
+  /** Whether this link is to be dialled in haste; absent: while something waits for it. */
+  readonly isUrgent?: (link: { readonly failures: number }) => boolean
   readonly limits: ChannelLimits
   readonly timing: LinkTiming
   readonly clock: Clock
@@ -82,6 +86,11 @@ export interface FollowedMemory {
 
 /** Where a link leads and what proves both ends, as a configuration has it. */
 export type LinkTarget = Pick<LinkOptions, "url" | "others" | "waasKey" | "proxy" | "ca" | "client">
+
+/** Each address once, the configuration's first one first. */
+export function addressesOf({ url, others = [] }: Pick<LinkTarget, "url" | "others">): readonly [string, ...string[]] {
+  return [url, ...new Set(others.filter((other) => other !== url))]
+}
 
 /** Throws E-LNK-012 for a target that cannot work. */
 export function checkTarget(options: LinkTarget): void {

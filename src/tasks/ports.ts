@@ -321,6 +321,8 @@ export interface TaskPorts {
   readonly startSession: StartSession
   /** Hands a frame to the link. Best effort: what matters is repeated until WaaS has stored it. */
   readonly send: (frame: FromNode) => void
+  /** WaaS has just said task, start or cancel of it: what is sent of it from now on is for the replica that did. */
+  readonly commanded: (taskId: string) => void
   readonly now: Clock
   /** Undefined while the clocks agree, and before they were compared. */
   readonly clockOff: () => ClockOff | undefined

@@ -31,8 +31,8 @@ export interface TaskRunner {
   onFrame(frame: ToNode): void
   /** Takes up what an earlier run of this node left unfinished. Once, before the first frame. */
   resume(): void
-  /** The link is up: reports that WaaS has not acknowledged are sent again. */
-  onOnline(): void
+  /** WaaS, or another replica of it, is there: of the tasks that concern it, reports that are not acknowledged are sent again. */
+  onOnline(concerns?: (taskId: string) => boolean): void
   /** The rules are others: tasks that wait for people ask them again, and tell WaaS what is missing. */
   reconsider(): void
   /** A freeze began: what runs under it ends. */
@@ -106,9 +106,11 @@ class Runner implements TaskRunner {
     }
   }
 
-  onOnline(): void {
-    for (const record of this.#ports.journal.unfinished()) this.#ports.send(reportOf(record))
-    this.reconsider()
+  onOnline(concerns: (taskId: string) => boolean = () => true): void {
+    for (const record of this.#ports.journal.unfinished()) {
+      if (concerns(record.taskId)) this.#ports.send(reportOf(record))
+    }
+    for (const [taskId, execution] of this.#executions) if (concerns(taskId)) execution.reconsider()
   }
 
   reconsider(): void {
@@ -181,6 +183,7 @@ class Runner implements TaskRunner {
     if ("problem" in task) {
       return this.#log.say("error", "dropped a task", { ...refuse("E-TSK-003", { problem: task.problem }) })
     }
+    this.#ports.commanded(task.task_id)
     const digest = taskDigest(signed.document)
     try {
       const known = this.#ports.journal.get(task.task_id)
@@ -331,6 +334,7 @@ class Runner implements TaskRunner {
     if (!this.#isVerified("waas/start", signed)) return
     const start = decodeStart(signed.document)
     if ("problem" in start) return this.#log.say("error", "dropped a start that cannot be read", { ...start })
+    this.#ports.commanded(start.task_id)
     const record = this.#recordFor(start.task_id, start.digest)
     if (record === undefined) return
     const execution = this.#executions.get(record.taskId)
@@ -342,6 +346,7 @@ class Runner implements TaskRunner {
     if (!this.#isVerified("waas/cancel", signed)) return
     const cancel = decodeCancel(signed.document)
     if ("problem" in cancel) return this.#log.say("error", "dropped a cancel that cannot be read", { ...cancel })
+    this.#ports.commanded(cancel.task_id)
     const tried = this.#pending.get(cancel.task_id)
     if (tried?.digest === cancel.digest) return tried.stop.abort(cancel.reason)
     const record = this.#recordFor(cancel.task_id, cancel.digest)

@@ -530,36 +530,6 @@ describe("one side restarts", () => {
   })
 })
 
-describe("one WaaS at several addresses", () => {
-  test("what does not come up is left for the next, and what was not acknowledged is offered there", async () => {
-    const identity = newIdentity()
-    const first = startWaas({ identity })
-    const dead = startWaas({ identity })
-    await dead.stop()
-    const second = aWaas({ identity })
-    const others = [dead, second].map(({ port }) => `ws://127.0.0.1:${port}/ws`)
-    const node = aNode(first, { others })
-    await meet(first, node)
-    await first.stop()
-    node.link.send(fromNode(7))
-    await frameCount(second, 1)
-    expect(numbersOf(heard(second))).toEqual([7])
-    expect(second.relay.online().has(node.identity.party)).toBe(true)
-  })
-
-  test("a connection that was cut is made again where it was", async () => {
-    const identity = newIdentity()
-    const first = aWaas({ identity })
-    const second = aWaas({ identity })
-    const wire = await aWire(first)
-    const node = aNode(through(wire, first), { others: [`ws://127.0.0.1:${second.port}/ws`] })
-    await node.online()
-    wire.cut()
-    await node.online(2)
-    expect(second.relay.online().size).toBe(0)
-  })
-})
-
 describe("what does not answer", () => {
   test("a WaaS that falls silent is noticed, and the link recovers", async () => {
     const waas = aWaas()

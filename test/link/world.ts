@@ -2,7 +2,8 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net"
 import { CosignerError } from "../../src/errors.ts"
 import type { PartyId } from "../../src/keys/party.ts"
-import { type Link, type LinkHandlers, startLink } from "../../src/link/link.ts"
+import type { Link, LinkHandlers } from "../../src/link/link.ts"
+import { startLink } from "../../src/link/links.ts"
 import { LINK_TIMING, type LinkOptions, type LinkTiming } from "../../src/link/options.ts"
 import type { Log } from "../../src/log.ts"
 import { createRelay } from "../../src/waas/relay.ts"
@@ -200,13 +201,13 @@ export function startNode(waas: Pick<Waas, "identity" | "port">, options: NodeOp
         handlers?.onFrame?.(frame)
         journal.add({ kind: "frame", frame })
       },
-      onOnline(peer) {
-        handlers?.onOnline?.(peer)
+      onOnline(peer, cameUp) {
+        handlers?.onOnline?.(peer, cameUp)
         journal.add({ kind: "online", peer })
       },
       onOffline: (why) => journal.add({ kind: "offline", code: why.code }),
-      onWritable() {
-        handlers?.onWritable?.()
+      onWritable(concerns) {
+        handlers?.onWritable?.(concerns)
         journal.add({ kind: "writable" })
       },
     },

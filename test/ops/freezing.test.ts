@@ -87,7 +87,7 @@ test("readiness fails for the whole node, and names a group; WaaS hears the code
   })
   const told: Readiness[] = []
   const { look } = tellReadiness({
-    link: () => ({ phase: "online", sinceMs: 1 }),
+    link: () => ({ phase: "online", connections: 1 }),
     open: () => 0,
     most: 1,
     groups: () => [],

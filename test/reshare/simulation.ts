@@ -116,6 +116,7 @@ export class Node {
       strikes: this.store.strikes,
       freezes: this.store.freezes,
       logDoubt: () => undefined,
+      commanded: () => {},
       // The simulated time does not wait for a decoder to be loaded.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

@@ -69,6 +69,8 @@ export interface World {
   readonly events: OutboxEvent[]
   /** Codes of tasks that were refused without a record. */
   readonly unrecorded: string[]
+  /** Each time that WaaS commanded something about a task, and how much had been sent by then. */
+  readonly commanded: { readonly taskId: string; readonly sent: number }[]
   readonly groups: GroupPublic[]
   /** Ids of groups whose ECDSA waits for a refresh. */
   readonly awaiting: Set<string>
@@ -108,6 +110,7 @@ export function world(
   const asked: World["asked"] = []
   const events: OutboxEvent[] = []
   const unrecorded: string[] = []
+  const commanded: World["commanded"] = []
 
   const need = (taskId: string): TaskRecord => {
     const record = records.get(taskId)
@@ -269,6 +272,7 @@ export function world(
 
   const it: World = {
     unrecorded,
+    commanded,
     clock,
     trace,
     sent,
@@ -308,6 +312,7 @@ export function world(
       },
       freezes: { over: () => it.frozen },
       logDoubt: () => it.doubt,
+      commanded: (taskId) => void commanded.push({ taskId, sent: sent.length }),
       // No path implies a payload; tests of intents say otherwise.
       intents: { ...DEFAULT_INTENT_SETTINGS, chainsOf: () => [] },
       risk: {

@@ -12,7 +12,7 @@ const OF_THE_NODE: readonly string[] = ["store", "log", "clock", "workers", "ses
 const GROUPS = "groups"
 
 interface ToldParts {
-  readonly link: () => { readonly phase: string; readonly sinceMs: number }
+  readonly link: () => { readonly phase: string; readonly connections: number }
   readonly open: () => number
   readonly most: number
   /** May be dear: asked only while readiness names a group, as blocked or in a notice. */
@@ -29,7 +29,7 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
   let said = ""
   return {
     look(items) {
-      const { phase, sinceMs } = link()
+      const { phase, connections } = link()
       if (phase !== "online") return
       const lacking = items.find(({ name, state }) => OF_THE_NODE.includes(name) && state !== "ok")
       const areNamed = items.some(({ name, code }) => name === GROUPS && code !== "")
@@ -37,7 +37,7 @@ export function tellReadiness({ link, open, most, groups, tell }: ToldParts): To
       const blocked = blockedOf(named)
       const refresh = named.flatMap(({ groupId, refresh }) => (refresh ? [groupId] : [])).slice(0, MAX_BLOCKED)
       const [code, reason] = lacking === undefined ? ["", ""] : [lacking.code || "E-TSK-048", whyOf(lacking)]
-      const now = JSON.stringify([sinceMs, code, blocked, refresh])
+      const now = JSON.stringify([connections, code, blocked, refresh])
       if (now === said) return
       said = now
       tell({ kind: "readiness", code, reason, open: open(), most, blocked, refresh })

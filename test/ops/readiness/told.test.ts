@@ -17,7 +17,7 @@ const item = (name: string, state: ReadinessItem["state"] = "ok", code = ""): Re
 
 test("what is new is told once, after each connection again, and never while the link is down", () => {
   const told: Readiness[] = []
-  const link = { phase: "online", sinceMs: 1 }
+  const link = { phase: "online", connections: 1 }
   let asked = 0
   const problem = new CosignerError("E-TSK-040", { groupId: "g" })
   const { look } = tellReadiness({
@@ -58,7 +58,7 @@ test("what is new is told once, after each connection again, and never while the
   expect(told.at(-1)).toMatchObject({ code: "", blocked: [{ groupId: "g", algorithm: "ecdsa", code: "E-TSK-040" }] })
   look(good)
   expect(told.length).toBe(4)
-  link.sinceMs = 2
+  link.connections = 2
   look(good)
   expect(told.length).toBe(5)
   look([item("workers", "waiting"), ...good.slice(0, 3)])
@@ -69,7 +69,7 @@ test("a group whose refresh is due is told while it still signs, and when that i
   const told: Readiness[] = []
   let isDue = true
   const { look } = tellReadiness({
-    link: () => ({ phase: "online", sinceMs: 1 }),
+    link: () => ({ phase: "online", connections: 1 }),
     open: () => 0,
     most: 256,
     groups: () => {
