@@ -209,9 +209,9 @@ function relayTo(
     admitFencingToken: async (party, { bootId, ...token }, versions) => {
       const now = { ...token, bootId: toHex(bootId), versions }
       const nodeId = nodeIdOf(party)
-      if (!isNewest(now, await store.fencingToken(nodeId))) return false
+      if (!isNewest(now, await store.fencingToken(nodeId))) return "behind"
       await store.commit([{ put: "fencingToken", nodeId, record: now }])
-      return true
+      return "newest"
     },
     onFrame: (party, frame) => told.take(nodeIdOf(party), frame),
     onOnline: (party) => {

@@ -37,7 +37,7 @@ export function refuseShared({ store }: Pick<WaasConfig, "store">, command: stri
   if (store !== undefined) throw new CosignerError("E-WAA-077", { command, store: shownStore(store) })
 }
 
-interface ServedStore extends AsyncDisposable {
+export interface ServedStore extends AsyncDisposable {
   readonly store: WaasStore
   readonly shared: SharedStore
   /** Another process has taken over; never of a file, which is locked. */

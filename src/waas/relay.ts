@@ -44,6 +44,8 @@ class NodeRelay implements Relay {
   readonly #peers = new Map<PartyId, Peer>()
   readonly #online = new Set<PartyId>()
   readonly #connections = new Set<NodeConnection>()
+  /** Those that other replicas know of, and how they are told that one has ended. */
+  readonly #known = new Map<NodeConnection, () => void>()
   readonly #unproven: UnprovenConnections
   readonly #dropped = new Map<RelayDrop, number>()
   readonly #events: RelayConnectionEvents
@@ -168,16 +170,30 @@ class NodeRelay implements Relay {
     const elsewhere = this.#besideTwin(party, fencingToken)
     if (elsewhere !== undefined) return elsewhere
     return admitFencingToken(party, fencingToken, versions).then(
-      (isNewest) => {
-        if (isNewest) return this.#register(connection, party, said)
-        log.warn("A node with an older copy of its database was refused", { nodeId: nodeIdOf(party) })
-        return "rolledBack"
+      (admission) => {
+        if (admission === "newest") return this.#admitted(connection, party, { ...said, fencingToken })
+        const nodeId = nodeIdOf(party)
+        if (admission === "twin") log.warn("A second copy of a node that another replica hears was refused", { nodeId })
+        else log.warn("A node with an older copy of its database was refused", { nodeId })
+        return admission === "twin" ? "twin" : "rolledBack"
       },
       (error: unknown) => {
         this.#failed(error)
         return "busy"
       },
     )
+  }
+
+  /** From now on the other replicas know of this connection, until it has ended. */
+  #admitted(
+    connection: NodeConnection,
+    party: PartyId,
+    said: NodeSaid & { readonly fencingToken: FencingToken },
+  ): RefusalReason | undefined {
+    this.#known.set(connection, () => this.#options.onLeft?.(party, said.fencingToken))
+    if (!connection.hasEnded) return this.#register(connection, party, said)
+    this.#leave(connection)
+    return "busy"
   }
 
   /** Two starts of one node at a time: the one that is heard stays. Restarted, a node's old connection is closed or soon silent. */
@@ -316,6 +332,8 @@ class NodeRelay implements Relay {
   }
 
   #leave(connection: NodeConnection): void {
+    const tell = this.#known.get(connection)
+    if (this.#known.delete(connection)) tell?.()
     const peer = this.#peerBehind(connection)
     if (connection.party !== undefined && peer !== undefined) this.#detach(connection.party, peer)
   }

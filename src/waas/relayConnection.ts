@@ -109,6 +109,10 @@ export class NodeConnection {
     return this.#said
   }
 
+  get hasEnded(): boolean {
+    return this.#phase.kind === "ended"
+  }
+
   /** Since it was last heard, ms. */
   silentMs(): number {
     return performance.now() - this.#lastHeard

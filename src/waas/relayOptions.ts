@@ -9,6 +9,7 @@ import type { RemoteSigner } from "../wire/signed.ts"
 import type { NodeVersions } from "../wire/versions.ts"
 import type { SignedWaasToken } from "../wire/waasToken.ts"
 import type { ConnectionLimits, NodeConnection } from "./relayConnection.ts"
+import type { SharedStore } from "./store/shared.ts"
 
 export interface RelayLimits extends ConnectionLimits {
   /** Of each node's queue, online or not. */
@@ -47,10 +48,16 @@ export interface RelayOptions {
   /** Whether a node that has proved its key may stay. */
   isKnownNode(party: PartyId): boolean
   /**
-   * Whether a node whose database has come so far may work: false for an older copy. The token and the versions that the node
-   * speaks are durable when it resolves; without it, all may.
+   * Whether a node whose database has come so far may work: "behind" is an older copy, "twin" another start that another replica
+   * hears. The token and the versions that the node speaks are durable when it resolves; without it, all may.
    */
-  readonly admitFencingToken?: (party: PartyId, fencingToken: FencingToken, versions: NodeVersions) => Promise<boolean>
+  readonly admitFencingToken?: (
+    party: PartyId,
+    fencingToken: FencingToken,
+    versions: NodeVersions,
+  ) => Promise<Awaited<ReturnType<SharedStore["admit"]>>>
+  /** A connection that it called the newest has ended; once for each. */
+  onLeft?(party: PartyId, fencingToken: FencingToken): void
   /** Absent: nodes are told nothing of how far the database has come. */
   readonly fence?: WaasFence
   /** Acknowledged when this returns. What it throws is logged as a bug, and the frame counts as seen. */

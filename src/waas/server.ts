@@ -19,11 +19,12 @@ import type { EngineOptions } from "./engine/options.ts"
 import type { Documents, RelayPort } from "./engine/ports.ts"
 import { errorWord, type WaasFiles } from "./files.ts"
 import { waasKeys } from "./keyCommand.ts"
-import { serveStore } from "./opening.ts"
+import { type ServedStore, serveStore } from "./opening.ts"
 import { PeerRelay } from "./peerRelay.ts"
 import { createRelay } from "./relay.ts"
 import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
+import type { SharedStore } from "./store/shared.ts"
 import type { WaasStore } from "./store/store.ts"
 import { keepBroadcasting } from "./wallets/broadcast.ts"
 import { following } from "./wallets/progress.ts"
@@ -79,16 +80,21 @@ export async function startWaas(
   const served = await serveStore(config, files, { log, signal, onUnheard })
   if (served === undefined) return undefined
   const file = opened.use(served).store
-  const webhooks = opened.adopt(webhooksOf(config, file, keys.responses, log), (webhooks) => webhooks.stop())
+  const { shared } = served
+  const webhooks = opened.adopt(webhooksOf(config, served, keys.responses, log), (webhooks) => webhooks.stop())
+  opened.use(shared.subscribe(({ kind }) => kind === "webhooks" && webhooks.poke()))
   const page = attachedConsole()
-  const store = page.observing(following(announcing(file, Date.now, webhooks.poke)))
+  const onNews = () => shared.tell({ kind: "webhooks" })
+  const announced = announcing(file, Date.now, onNews, () => shared.living() === 1)
+  const store = page.observing(following(announced))
   const stopping = new AbortController()
-  const broadcasting = keepBroadcasting({ store, chains: config.chains, fetch, now: Date.now, log }, stopping.signal)
+  const sending = { store, shared, chains: config.chains, fetch, now: Date.now, log }
+  const broadcasting = keepBroadcasting(sending, stopping.signal)
   opened.defer(async () => {
     stopping.abort()
     await broadcasting
   })
-  const engine = await Engine.open(engineOptions(config, store, late.port, keys.tasks, log))
+  const engine = await Engine.open({ ...engineOptions(config, late.port, keys.tasks, log), store, shared })
   const standing = await StandingKeeper.open({
     store: file,
     signer: keys.tasks,
@@ -102,6 +108,7 @@ export async function startWaas(
   const api = createApi({
     context: {
       store,
+      shared,
       engine,
       now: Date.now,
       online: late.port.online,
@@ -136,7 +143,7 @@ export async function startWaas(
   const running = opened.move()
   const ticking = keepTicking(engine, log)
   const marking = setInterval(() => void standing.step(), STANDING_MS)
-  const forgetting = keepForgetting(store, config.retentionMs, log)
+  const forgetting = keepForgetting(store, shared, config.retentionMs, log)
   return {
     url: server.url.origin,
     publicKey,
@@ -160,17 +167,28 @@ export async function startWaas(
   }
 }
 
-const webhooksOf = (config: WaasConfig, store: WaasStore, responseKey: Signer, log: Log): WebhookDelivery =>
-  startWebhookDelivery({ store, responseKey, ...config.webhooks, now: Date.now, fetch, log })
+const webhooksOf = (
+  config: WaasConfig,
+  { store, shared }: ServedStore,
+  responseKey: Signer,
+  log: Log,
+): WebhookDelivery =>
+  startWebhookDelivery({
+    store,
+    isLeader: () => shared.isLeader(),
+    responseKey,
+    ...config.webhooks,
+    now: Date.now,
+    fetch,
+    log,
+  })
 
 const engineOptions = (
   config: WaasConfig,
-  store: WaasStore,
   relay: RelayPort,
   signer: RemoteSigner,
   log: Log,
-): EngineOptions => ({
-  store,
+): Omit<EngineOptions, "store" | "shared"> => ({
   relay,
   documents: documentsBy(signer),
   now: Date.now,
@@ -207,9 +225,15 @@ function keepTicking(engine: Engine, log: Log): ReturnType<typeof setInterval> {
 }
 
 /** Ended requests leave the database as the operator says: a few at a time, so that nobody waits for it. */
-function keepForgetting(store: WaasStore, retentionMs: number, log: Log): ReturnType<typeof setInterval> | undefined {
+function keepForgetting(
+  store: WaasStore,
+  shared: SharedStore,
+  retentionMs: number,
+  log: Log,
+): ReturnType<typeof setInterval> | undefined {
   if (retentionMs === 0) return undefined
   const forget = async (): Promise<void> => {
+    if (!shared.isLeader()) return
     const count = await store.forgetEnded(Date.now() - retentionMs, FORGOTTEN_AT_ONCE)
     if (count > 0) log.debug("ended signing requests were forgotten", { count })
   }
@@ -278,6 +302,7 @@ function relayFor(engine: Engine, standing: StandingKeeper, signer: RemoteSigner
     fence: standing,
     admitFencingToken: (party, { bootId, ...fencingToken }, versions) =>
       engine.admitFencingToken(nodeIdOf(party), { ...fencingToken, bootId: toHex(bootId), versions }),
+    onLeft: (party, { bootId }) => swallow(engine.left(nodeIdOf(party), toHex(bootId))),
     isKnownNode: (party: PartyId) => engine.isKnownNode(nodeIdOf(party)),
     onFrame(party, frame) {
       if (frame.kind === "peer") peers.relay(party, frame)

@@ -27,6 +27,7 @@ import { Engine } from "../../src/waas/engine/engine.ts"
 import type { ReshareWish } from "../../src/waas/engine/reshare.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
+import { alone } from "../../src/waas/store/alone.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { WaasStore } from "../../src/waas/store/store.ts"
@@ -273,6 +274,7 @@ export class Simulation implements AsyncDisposable {
     this.store = createSqliteStore(join(this.dir, "waas.db"), { orgId: newUuid(), bizOrgId: 1, createdMs: T0 })
     this.engine = await Engine.open({
       store: this.store,
+      shared: alone(this.store),
       relay: {
         send: (nodeId, frame) => {
           const to = this.nodes.find((node) => node.nodeId === nodeId)

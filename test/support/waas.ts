@@ -16,10 +16,12 @@ import type { Pace } from "../../src/waas/engine/ports.ts"
 import type { RefreshPace } from "../../src/waas/engine/refresh.ts"
 import { newUuid } from "../../src/waas/ids.ts"
 import { documentsBy } from "../../src/waas/server.ts"
+import { alone } from "../../src/waas/store/alone.ts"
 import type { CurveType, HolderGroup, SignRequest, TssRequest, Vault } from "../../src/waas/store/model.ts"
 import { openPostgres } from "../../src/waas/store/postgres.ts"
 import { type PostgresSettings, parseStoreUrl } from "../../src/waas/store/postgresSettings.ts"
 import { storeOver } from "../../src/waas/store/records.ts"
+import type { SharedStore } from "../../src/waas/store/shared.ts"
 import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
 import type { StoreWrite, WaasStore } from "../../src/waas/store/store.ts"
 import { type ConfiguredChain, chainsOf } from "../../src/waas/wallets/chains.ts"
@@ -78,6 +80,7 @@ export class Rig implements AsyncDisposable {
   onWritten: (writes: readonly StoreWrite[]) => void = () => {}
   engine!: Engine
   store!: WaasStore
+  shared!: SharedStore
   api!: ReturnType<typeof createApi>
 
   private constructor(readonly options: RigOptions) {
@@ -104,8 +107,10 @@ export class Rig implements AsyncDisposable {
     }
     const announced = announcing(failing, this.clock.now, () => this.onNews())
     this.store = observing(following(announced), (writes) => this.onWritten(writes))
+    this.shared = alone(this.store)
     this.engine = await Engine.open({
       store: this.store,
+      shared: this.shared,
       relay: this.relay,
       documents: documentsBy(this.signer),
       now: this.clock.now,
@@ -145,6 +150,7 @@ export class Rig implements AsyncDisposable {
   context(): ApiContext {
     return {
       store: this.store,
+      shared: this.shared,
       engine: this.engine,
       now: this.clock.now,
       online: (id) => this.relay.online(id),

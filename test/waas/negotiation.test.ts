@@ -28,7 +28,7 @@ function listeningWaas(): { readonly waas: Waas; readonly told: Journal<Told> } 
   const waas = startWaas({
     admitFencingToken: async (party, _token, versions) => {
       told.add({ party, versions })
-      return true
+      return "newest"
     },
   })
   cleanUp.push(() => waas.stop())

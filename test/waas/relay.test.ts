@@ -427,7 +427,7 @@ describe("copies of one node", () => {
     ...over,
   })
   const upright = (admit: (fencingToken: FencingToken) => boolean = () => true): Waas =>
-    aWaas({ admitFencingToken: async (_, it) => admit(it) })
+    aWaas({ admitFencingToken: async (_, it) => (admit(it) ? "newest" : "behind") })
 
   test("a second start beside one that is heard is refused, and the first is not disturbed", async () => {
     const waas = upright()

@@ -53,6 +53,7 @@ function customer(answer: (nth: number) => number = () => 200) {
 function delivering(rig: Rig, fetchWith: Fetch = fetch) {
   const delivery = startWebhookDelivery({
     store: rig.store,
+    isLeader: () => rig.shared.isLeader(),
     responseKey: rig.responses,
     hosts: ["127.0.0.1"],
     timeoutMs: 2000,

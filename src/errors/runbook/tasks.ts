@@ -220,6 +220,12 @@ export const taskGuides = {
     "nothing at once: the other one carries the requests on, and this process stands by from then on. Remove what stopped it",
     "one of the processes says that it serves the shared store, and the requests end",
   ),
+  "E-WAA-085": guide(
+    ["that replica stands still or has lost its database, and its lease is not over", "it has a long backlog"],
+    "the overview of the console, or GET /readyz of each replica: which of them live",
+    "nothing, as a rule: after its lease another replica takes the request over, and does what was asked. Ask again then",
+    "the request has ended, or its approvals show the word",
+  ),
   "E-WAA-080": guide(
     ["another program has the port", "something else stands where the socket belongs"],
     "`ss -ltnp` names the program; `ls -l` shows what is at the path",

@@ -189,6 +189,13 @@ export async function transactionIn(
   return found
 }
 
+/** A transaction is cancelled or signed, never both, whichever replicas are asked. */
+export const oneByOne = <T>(
+  { shared }: ApiContext,
+  params: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> => shared.exclusively(`transaction ${param(params, "transaction_id")}`, work)
+
 /** What the published calls answer when a transaction begins. */
 export const begun = ({ requestId, transactionId, status }: WalletTransaction): JsonObject => ({
   request_id: requestId,

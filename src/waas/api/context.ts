@@ -3,6 +3,7 @@ import type { Fetch } from "../../outbound.ts"
 import type { Engine } from "../engine/engine.ts"
 import { notFound } from "../failure.ts"
 import type { HolderGroup, Vault } from "../store/model.ts"
+import type { SharedStore } from "../store/shared.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Chains } from "../wallets/chains.ts"
 import type { AssetToken } from "../wallets/tokens.ts"
@@ -10,6 +11,7 @@ import type { AssetToken } from "../wallets/tokens.ts"
 export interface ApiContext {
   readonly store: WaasStore
   readonly engine: Engine
+  readonly shared: SharedStore
   readonly now: () => number
   readonly online: (nodeId: string) => boolean
   readonly organisationName: string

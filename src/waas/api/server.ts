@@ -9,7 +9,6 @@ import { build } from "../../build.ts"
 import { errorText, isCode } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import type { Signer } from "../../wire/signed.ts"
-import { KeyedTurns } from "../engine/turns.ts"
 import { ApiFailure } from "../failure.ts"
 import type { ApiRole } from "../store/model.ts"
 import { awaitingRoute } from "./approvals.ts"
@@ -54,13 +53,9 @@ export const routesOf = (context: ApiContext): readonly Route[] => [
   awaitingRoute(context),
   ...projectRoutes(context),
   ...walletRoutes(context),
-  ...sendingRoutes(context, new KeyedTurns()),
+  ...transactionRoutes(context),
+  ...transferRoutes(context),
   ...webhookRoutes(context),
-]
-
-const sendingRoutes = (context: ApiContext, turns: KeyedTurns): readonly Route[] => [
-  ...transactionRoutes(context, turns),
-  ...transferRoutes(context, turns),
 ]
 
 /** `from` is the IP address that the request comes from; a key with a list of addresses is of no use where it is not known. */
@@ -140,6 +135,13 @@ function rebuilt(method: string, { path, query }: RequestTarget, body: string): 
 
 const AWAY_RETRY_SECONDS = 2
 
+/** Of what is not now, why; undefined for everything else. */
+function laterWords(error: unknown): string | undefined {
+  if (isCode(error, "E-WAA-070")) return "the database of WaaS is away"
+  if (isCode(error, "E-WAA-085")) return "the replica of WaaS that works on it has not answered in time"
+  return undefined
+}
+
 /** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */
 function failed(error: unknown, log: Log): Response {
   const error_id = randomUUID().replaceAll("-", "")
@@ -152,9 +154,10 @@ function failed(error: unknown, log: Log): Response {
       },
     )
   }
-  if (isCode(error, "E-WAA-070")) {
-    log.warn("a request found the database away", { error_id, error: error.message })
-    const error_message = "the database of WaaS is away: ask again; under one request_id it stays one request"
+  const later = laterWords(error)
+  if (later !== undefined) {
+    log.warn("a request is to be made again", { error_id, error: errorText(error) })
+    const error_message = `${later}: ask again; under one request_id it stays one request`
     return Response.json(
       { error_code: 2000, error_message, error_id },
       { status: 503, headers: { "retry-after": String(AWAY_RETRY_SECONDS) } },

@@ -3,16 +3,15 @@
  * same id. What `extra_info.transaction` tells risk control is made here; what is signed, nodes read from the payload.
  */
 import { type Static, Type } from "@sinclair/typebox"
-import type { KeyedTurns } from "../engine/turns.ts"
 import { type JsonObject, transaction } from "../shapes.ts"
 import type { WalletTransaction } from "../store/model.ts"
 import type { TransactionFilter } from "../store/store.ts"
 import { MessageDestination, wantedSignature } from "../wallets/messages.ts"
 import { STATUS } from "../wallets/progress.ts"
-import { addressOf, begun, commonFields, newTransaction, once, signing, transactionIn } from "./asking.ts"
+import { addressOf, begun, commonFields, newTransaction, once, oneByOne, signing, transactionIn } from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { pageFields, pageOf, pageQuery } from "./page.ts"
-import { closed, Id, notServed, param, type Route, route, Words } from "./route.ts"
+import { closed, Id, notServed, type Route, route, Words } from "./route.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
 
 const TRANSACTIONS = "/v2/transactions"
@@ -25,7 +24,7 @@ const MessageSign = closed({
 })
 type MessageSign = Static<typeof MessageSign>
 
-export const transactionRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
+export const transactionRoutes = (api: ApiContext): readonly Route[] => [
   ...transactionReads(api),
   route({
     method: "POST",
@@ -41,9 +40,7 @@ export const transactionRoutes = (api: ApiContext, turns: KeyedTurns): readonly 
     role: "operate",
     summary: "Cancel a transaction that is not signed yet",
     handle: async ({ params }) =>
-      begun(
-        await turns.take(param(params, "transaction_id"), async () => cancel(api, await transactionIn(api, params))),
-      ),
+      begun(await oneByOne(api, params, async () => cancel(api, await transactionIn(api, params)))),
   }),
   notServed(
     "POST",

@@ -6,7 +6,6 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { fromHex } from "../../bytes.ts"
 import { parseDecimal } from "../../intent/amount.ts"
 import { parseAddress } from "../../intent/evm/address.ts"
-import type { KeyedTurns } from "../engine/turns.ts"
 import { ApiFailure, notFound } from "../failure.ts"
 import { type JsonObject, tokenInfo } from "../shapes.ts"
 import type { Wallet, WalletAddress, WalletTransaction } from "../store/model.ts"
@@ -23,7 +22,17 @@ import {
 } from "../wallets/evmDraft.ts"
 import { type JsonRpc, jsonRpcOf } from "../wallets/jsonRpc.ts"
 import type { AssetToken } from "../wallets/tokens.ts"
-import { addressOf, begun, commonFields, newTransaction, once, Source, signing, transactionIn } from "./asking.ts"
+import {
+  addressOf,
+  begun,
+  commonFields,
+  newTransaction,
+  once,
+  oneByOne,
+  Source,
+  signing,
+  transactionIn,
+} from "./asking.ts"
 import type { ApiContext } from "./context.ts"
 import { closed, Id, param, type Route, route } from "./route.ts"
 import { enabledChain, shownWallet } from "./wallets.ts"
@@ -81,25 +90,25 @@ const Estimate = Type.Union([
   }),
 ])
 
-export const transferRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
-  ...sendRoutes(api, turns),
-  ...broadcastRoutes(api, turns),
+export const transferRoutes = (api: ApiContext): readonly Route[] => [
+  ...sendRoutes(api),
+  ...broadcastRoutes(api),
   ...tokenRoutes(api),
 ]
 
-const sendRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
+const sendRoutes = (api: ApiContext): readonly Route[] => [
   sendRoute("transfer", "Transfer the native asset or a token of an EVM chain", Transfer, async (body) => {
     const token = tokenOf(api, body.token_id)
     const { wallet, address } = await sender(api, body.source, token.chain)
     const call = transferCall(token, address, body.destination.account_output)
     const kind = { type: "Withdrawal", tokenId: token.tokenId } as const
-    return send(api, turns, body, { wallet, address, chain: token.chain, call, ...kind })
+    return send(api, body, { wallet, address, chain: token.chain, call, ...kind })
   }),
   sendRoute("contract_call", "Call a contract of an EVM chain", ContractCall, async (body) => {
     const chain = evmChain(enabledChain(api, body.chain_id))
     const { wallet, address } = await sender(api, body.source, chain)
     const call = contractCall(chain, address, body.destination)
-    return send(api, turns, body, { wallet, address, chain, call, type: "ContractCall", tokenId: undefined })
+    return send(api, body, { wallet, address, chain, call, type: "ContractCall", tokenId: undefined })
   }),
   route({
     method: "POST",
@@ -126,7 +135,7 @@ const sendRoute = <S extends TSchema & { static: { request_id: string } }>(
     handle: async ({ body }) => begun(await make(body)),
   })
 
-const broadcastRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] => [
+const broadcastRoutes = (api: ApiContext): readonly Route[] => [
   route({
     method: "POST",
     role: "operate",
@@ -147,8 +156,7 @@ const broadcastRoutes = (api: ApiContext, turns: KeyedTurns): readonly Route[] =
     role: "operate",
     path: `${TRANSACTIONS}/:transaction_id/sign_and_broadcast`,
     summary: "Sign and broadcast a transaction that was only built",
-    // A transaction is cancelled or signed, never both.
-    handle: ({ params }) => turns.take(param(params, "transaction_id"), () => signBuilt(api, params)),
+    handle: ({ params }) => oneByOne(api, params, () => signBuilt(api, params)),
   }),
 ]
 
@@ -297,12 +305,11 @@ interface Wanted {
 
 const send = (
   api: ApiContext,
-  turns: KeyedTurns,
   body: Static<typeof Transfer> | Static<typeof ContractCall>,
   wanted: Wanted,
 ): Promise<WalletTransaction> =>
   // One after another for an address: two that are built at once would have the same nonce.
-  turns.take(`${wanted.chain.chainId} ${wanted.address.address}`, () =>
+  api.shared.exclusively(`address ${wanted.chain.chainId} ${wanted.address.address}`, () =>
     once(api, body, async (fingerprint) => {
       const { wallet, address, chain, call, type, tokenId } = wanted
       const rpc = jsonRpcOf(chain, api.fetch)

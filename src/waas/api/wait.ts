@@ -5,6 +5,9 @@ import type { ShareSignRequest, SignRequest, TssRequest } from "../store/model.t
 import type { ApiContext } from "./context.ts"
 import { closed } from "./route.ts"
 
+/** How often the end of a request is looked for that another replica works on: its word may be lost. */
+const LOOK_MS = 2_000
+
 /** Below what the server lets a silent connection live. */
 export const WaitQuery = closed({
   wait: Type.Optional(
@@ -22,15 +25,18 @@ export async function waited<R extends TssRequest | SignRequest | ShareSignReque
   idOf: (request: R) => string,
   find: () => Promise<R>,
 ): Promise<R> {
-  const request = await find()
-  if (wait === "0" || !isOpen(request.status)) return request
-  const stop = new AbortController()
-  const ended = engine.whenEnded(
-    idOf(request),
-    AbortSignal.any([stop.signal, AbortSignal.timeout(Number(wait) * 1000)]),
-  )
-  // It may have ended between the first look and this one.
-  if (!isOpen((await find()).status)) stop.abort()
-  await ended
-  return find()
+  let request = await find()
+  if (wait === "0") return request
+  const over = AbortSignal.timeout(Number(wait) * 1000)
+  while (isOpen(request.status) && !over.aborted) {
+    const stop = new AbortController()
+    const signals = [stop.signal, over, ...(engine.worksOn(request) ? [] : [AbortSignal.timeout(LOOK_MS)])]
+    const ended = engine.whenEnded(idOf(request), AbortSignal.any(signals))
+    // It may have ended between the last look and this one.
+    request = await find()
+    if (!isOpen(request.status)) stop.abort()
+    if (!(await ended)) return request
+    request = await find()
+  }
+  return request
 }

@@ -158,9 +158,7 @@ const walletChanges = (api: ApiContext): readonly Route[] => [
       enable_auto_sweep: Type.Optional(Type.Literal(false)),
     }),
     handle: async ({ params, body }) => {
-      const before = await walletOf(api, params)
-      const renamed: Wallet = { ...before, name: body.name ?? before.name }
-      await api.store.commit([{ put: "wallet", record: renamed }])
+      const renamed = await changeWallet(api, params, (before) => ({ ...before, name: body.name ?? before.name }))
       return walletShape(api, renamed)
     },
   }),
@@ -169,11 +167,23 @@ const walletChanges = (api: ApiContext): readonly Route[] => [
     path: `${WALLET}/delete`,
     summary: "Delete a wallet: it is no longer shown; the vault keeps the keys of its addresses",
     handle: async ({ params }) => {
-      await api.store.commit([{ put: "wallet", record: { ...(await walletOf(api, params)), deleted: true } }])
+      await changeWallet(api, params, (before) => ({ ...before, deleted: true }))
       return { submitted: true }
     },
   }),
 ]
+
+/** One change after another: a new name brings no wallet back that was deleted meanwhile. */
+const changeWallet = (
+  api: ApiContext,
+  params: Readonly<Record<string, string>>,
+  change: (before: Wallet) => Wallet,
+): Promise<Wallet> =>
+  api.shared.exclusively(`wallet ${param(params, "wallet_id")}`, async () => {
+    const changed = change(await walletOf(api, params))
+    await api.store.commit([{ put: "wallet", record: changed }])
+    return changed
+  })
 
 const NewAddresses = closed({
   chain_id: Type.String({ minLength: 1, maxLength: 64 }),

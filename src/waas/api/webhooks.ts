@@ -69,16 +69,19 @@ const endpointRoutes = (api: ApiContext): readonly Route[] => [
     summary: "Change what an endpoint is told, or whether it is told anything",
     body: ChangedEndpoint,
     handle: async ({ params, body }) => {
-      const before = await endpointOf(api, params)
       requireKnown(body.subscribed_events ?? [])
-      const changed: WebhookEndpoint = {
-        ...before,
-        eventTypes: body.subscribed_events ?? before.eventTypes,
-        status: body.status ?? before.status,
-        description: body.description ?? before.description,
+      const change = async () => {
+        const before = await endpointOf(api, params)
+        const changed: WebhookEndpoint = {
+          ...before,
+          eventTypes: body.subscribed_events ?? before.eventTypes,
+          status: body.status ?? before.status,
+          description: body.description ?? before.description,
+        }
+        await api.store.commit([{ put: "webhookEndpoint", record: changed }])
+        return webhookEndpoint(changed)
       }
-      await api.store.commit([{ put: "webhookEndpoint", record: changed }])
-      return webhookEndpoint(changed)
+      return api.shared.exclusively(`endpoint ${param(params, "endpoint_id")}`, change)
     },
   }),
 ]

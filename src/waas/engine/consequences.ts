@@ -111,6 +111,15 @@ async function keysMade(
   return [{ put: "group", record: group }, { put: "vault", record: vaultWithKeys(vault, group) }, ...news]
 }
 
+/** The request that a task belongs to. */
+export async function requestOf(
+  { kind, id }: WaasTask["request"],
+  store: Pick<WaasStore, "signRequest" | "shareSignRequest" | "tssRequest">,
+): Promise<AnyRequest | undefined> {
+  if (kind === "sign") return store.signRequest(id)
+  return kind === "tss" ? store.tssRequest(id) : store.shareSignRequest(id)
+}
+
 /** Every record that another one names was written with it or before it. */
 export function missingRecord(id: string): never {
   throw new CosignerError("E-CLI-001", { what: `the record ${id} of a task is missing` })

@@ -8,9 +8,9 @@ export class RequestEndings {
   #count = 0
   #isClosed = false
 
-  /** Resolves when the request has ended, or the signal fires. */
-  async wait(requestId: string, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#isClosed || this.#count >= MOST_WAITING) return
+  /** Resolves when the request has ended, may have, or the signal fires. False: nobody is kept waiting, now or any more. */
+  async wait(requestId: string, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted || this.#isClosed || this.#count >= MOST_WAITING) return false
     const { promise, resolve } = Promise.withResolvers<void>()
     const waiting = this.#waiting.get(requestId) ?? new Set()
     this.#waiting.set(requestId, waiting.add(resolve))
@@ -19,6 +19,7 @@ export class RequestEndings {
     signal.addEventListener("abort", stop, { once: true })
     try {
       await promise
+      return !this.#isClosed
     } finally {
       signal.removeEventListener("abort", stop)
       this.#count--
@@ -31,9 +32,14 @@ export class RequestEndings {
     for (const tell of this.#waiting.get(requestId) ?? []) tell()
   }
 
+  /** Word of ends may have been lost: everybody looks for themselves. */
+  mayHaveEnded(): void {
+    for (const requestId of this.#waiting.keys()) this.ended(requestId)
+  }
+
   /** WaaS stops: everybody gets an answer. */
   close(): void {
     this.#isClosed = true
-    for (const requestId of this.#waiting.keys()) this.ended(requestId)
+    this.mayHaveEnded()
   }
 }

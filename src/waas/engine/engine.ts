@@ -1,26 +1,24 @@
 /**
  * The engine takes requests and hears nodes, one event at a time. What an event changes goes through liveTasks.ts: durable
- * first, then said. Envelopes between nodes pass through and are never kept.
+ * first, then said. Envelopes between nodes pass through and are never kept. Where several replicas serve one store each works on its
+ * own requests; what it is asked about those of others it answers from the store, or leaves for them there (errands.ts).
  */
-import { isDeepStrictEqual } from "node:util"
 import type { SignedStatement } from "../../approvals/approver.ts"
-import { CosignerError } from "../../errors.ts"
-import type { Awaits, FromNode, Later, Report } from "../../wire/frames.ts"
-import { BEFORE_VERSIONS, type NodeVersions } from "../../wire/versions.ts"
-import { ApiFailure, notFound } from "../failure.ts"
+import { errorText } from "../../errors.ts"
+import type { FromNode } from "../../wire/frames.ts"
+import type { NodeVersions } from "../../wire/versions.ts"
+import { ApiFailure } from "../failure.ts"
 import type {
   HolderGroup,
   NodeFencingToken,
-  NodeReport,
   ShareSignRequest,
   SignRequest,
   TssRequest,
   Vault,
   WaasTask,
 } from "../store/model.ts"
-import { approvalAdded, awaited, taskOfWord } from "./approvals.ts"
-import { isLater } from "./causes.ts"
-import { type AnyRequest, missingRecord } from "./consequences.ts"
+import type { SharedStore, StoreNews } from "../store/shared.ts"
+import type { AnyRequest } from "./consequences.ts"
 import {
   type Making,
   makeShareSignRequest,
@@ -33,70 +31,75 @@ import {
 } from "./create.ts"
 import { RequestEndings } from "./endings.ts"
 import { EpochNews } from "./epochNews.ts"
-import { isNewest } from "./fencing.ts"
-import { type EnvelopeFrame, judgementOf, nodeReport, receiversOf } from "./frames.ts"
+import { Errands } from "./errands.ts"
 import { GroupChanges } from "./groupChanges.ts"
-import { ReportQuota } from "./heard.ts"
-import { LiveTasks } from "./liveTasks.ts"
+import { KnownNodes } from "./knownNodes.ts"
+import { LiveTasks, SET_UPS } from "./liveTasks.ts"
 import { type EngineLook, lookAt } from "./looked.ts"
+import { NodesSay } from "./nodesSay.ts"
 import type { EngineOptions } from "./options.ts"
 import { passOn } from "./orders.ts"
-import { endedBy } from "./ports.ts"
-import { cancelled, isFinal, reported, saidLater } from "./progress.ts"
-import { hasEnded, missing } from "./quorum.ts"
+import { isFinal } from "./progress.ts"
+import { missing } from "./quorum.ts"
 import { Refreshes } from "./refresh.ts"
-import { RelayQuotas } from "./relayQuotas.ts"
-import { earlierRequest, isOpen } from "./requests.ts"
+import { earlierRequest } from "./requests.ts"
 import { groupsOf, type ReshareWish, reshareFrom } from "./reshare.ts"
 import { shareKeysOf } from "./shareKeys.ts"
-import { Turns } from "./turns.ts"
+import { KeyedTurns, Turns } from "./turns.ts"
 
 type TssRequestWish = Omit<TssWish, "curves" | "from"> & { readonly reshare: ReshareWish | undefined }
+
+/** Tasks of a replica that is gone, at one tick. */
+const MOST_TAKEN = 256
 
 export class Engine {
   readonly #options: EngineOptions
   readonly #live: LiveTasks
-  readonly #dropped = { envelopes: 0, reports: 0 }
-  readonly #heard: ReportQuota
-  readonly #known: Set<string>
+  readonly #nodes: NodesSay
+  readonly #known: KnownNodes
   readonly #groups: GroupChanges
   readonly #endings = new RequestEndings()
   readonly #news: EpochNews
   readonly #refreshes: Refreshes
-  readonly #quotas = new RelayQuotas()
-  /** What each node told in its latest hello; durable with its fencing token. */
-  readonly #versions = new Map<string, NodeVersions>()
   readonly #turns = new Turns()
+  /** Connections of one node, one after another. */
+  readonly #admissions = new KeyedTurns()
+  readonly #errands: Errands
+  readonly #subscription: Disposable
+  /** There may be. */
+  #hasOrphans = true
 
-  private constructor(options: EngineOptions, nodeIds: readonly string[]) {
+  private constructor(options: EngineOptions, known: KnownNodes) {
     this.#options = options
-    this.#known = new Set(nodeIds)
-    this.#heard = new ReportQuota(options.now, options.log)
+    this.#known = known
     this.#news = new EpochNews(options.store)
     this.#live = new LiveTasks({
       ...options,
       news: this.#news,
-      versions: (nodeId) => this.versions(nodeId),
-      onEnded: (requestId) => this.#endings.ended(requestId),
-      onRetired: (taskId) => {
-        this.#heard.forget(taskId)
-        this.#quotas.forget(taskId)
-      },
+      versions: (nodeId) => known.versions(nodeId),
+      // Here it is heard as everywhere (#onNews).
+      onEnded: (requestId) => options.shared.tell({ kind: "ended", requestId }),
+      onRetired: (taskId) => this.#nodes.forget(taskId),
+    })
+    const own = { ...options, live: this.#live, news: this.#news, endings: this.#endings }
+    this.#nodes = new NodesSay({ ...own, durably: (work) => this.#durably(work) })
+    this.#errands = new Errands({
+      ...own,
+      versions: (nodeId) => known.versions(nodeId),
+      durably: (work) => this.#durably(work),
     })
     this.#refreshes = new Refreshes({
       ...options,
       online: (nodeId) => options.relay.online(nodeId),
       pace: options.refresh,
     })
-    this.#groups = new GroupChanges(options.store, () => this.#live.values())
+    this.#groups = new GroupChanges(options.store)
+    this.#subscription = options.shared.subscribe((news) => this.#onNews(news))
   }
 
   /** An engine that has read back what was unfinished. */
   static async open(options: EngineOptions): Promise<Engine> {
-    const engine = new Engine(options, await options.store.nodeIds())
-    for (const [nodeId, { versions }] of await options.store.fencingTokens()) {
-      if (versions !== undefined) engine.#versions.set(nodeId, versions)
-    }
+    const engine = new Engine(options, await KnownNodes.open(options.store))
     await engine.#live.load()
     await engine.tick()
     return engine
@@ -109,12 +112,12 @@ export class Engine {
 
   /** What the node speaks, as it told when it last connected. */
   versions(nodeId: string): NodeVersions {
-    return this.#versions.get(nodeId) ?? BEFORE_VERSIONS
+    return this.#known.versions(nodeId)
   }
 
   /** Since the start. */
   get dropped(): { readonly envelopes: number; readonly reports: number } {
-    return this.#dropped
+    return this.#nodes.dropped
   }
 
   /** For people. */
@@ -124,33 +127,25 @@ export class Engine {
 
   /** Stores a new group (groupChanges.ts): its nodes are known from then on. */
   createGroup(group: HolderGroup): Promise<HolderGroup> {
-    return this.#serially(async () => {
-      const created = await this.#groups.create(group)
-      for (const { nodeId } of created.holders) this.#known.add(nodeId)
-      return created
-    })
+    return this.#withNodes(() => this.#groups.create(group))
   }
 
   /** Stores the vault's main group as its nodes took it over from recovery files. Throws 2029 where the vault has one. */
   importGroup(group: HolderGroup): Promise<HolderGroup> {
-    return this.#serially(async () => {
-      const imported = await this.#groups.import(group)
-      for (const { nodeId } of imported.holders) this.#known.add(nodeId)
-      return imported
-    })
+    return this.#withNodes(() => this.#groups.import(group))
   }
 
   upgradeToMain(groupId: string, original: "Invalidate" | "ConvertToSigningGroup"): Promise<HolderGroup> {
-    return this.#serially(() => this.#groups.upgradeToMain(groupId, original))
+    return this.#setUps(() => this.#groups.upgradeToMain(groupId, original))
   }
 
   deleteGroup(groupId: string): Promise<void> {
-    return this.#serially(() => this.#groups.delete(groupId))
+    return this.#setUps(() => this.#groups.delete(groupId))
   }
 
   /** Throws 2028. In turn with everything else that writes vaults. */
   changeVault(vaultId: string, change: (vault: Vault) => Vault): Promise<Vault> {
-    return this.#serially(() => this.#groups.changeVault(vaultId, change))
+    return this.#setUps(() => this.#groups.changeVault(vaultId, change))
   }
 
   /**
@@ -165,12 +160,16 @@ export class Engine {
   async createSignRequest(wish: SignWish): Promise<SignRequest> {
     // Signed before its turn comes: the key may be somewhere else, and nobody else is to wait for it.
     const { request, tasks } = await makeSignRequest(wish, await this.#making())
-    return this.#durably(async () => {
-      const known = await earlierRequest(wish, this.#live, this.#options.store)
-      if (known !== undefined) return known
-      await this.#live.begin({ put: "signRequest", record: request }, tasks, wish.beside)
-      return request
-    })
+    const begin = () =>
+      this.#durably(async () => {
+        const known = await earlierRequest(wish, this.#live, this.#options.store)
+        if (known !== undefined) return known
+        await this.#live.begin({ put: "signRequest", record: request }, tasks, wish.beside)
+        await this.#live.pump()
+        return request
+      })
+    // Until it is durable: the same at another replica finds it then.
+    return this.#options.shared.exclusively(`request ${wish.requestId}`, begin)
   }
 
   /** Asks one node to sign with its shares of a group. Throws 30032 for a group without keys, 2006 for a node that is not in it. */
@@ -180,29 +179,23 @@ export class Engine {
       const shareKeys = await shareKeysOf(wish.group, wish.nodeId, this.#options.store, tasksOf)
       const { request, tasks } = await makeShareSignRequest({ ...wish, shareKeys }, await this.#making())
       await this.#live.begin({ put: "shareSignRequest", record: request }, tasks)
+      await this.#live.pump()
       return request
     })
   }
 
-  /** Throws 2028, and 60005 once the request has ended. */
+  /** Throws 2028, 60005 once the request has ended, and E-WAA-085 where its own replica does not answer. */
   cancelTssRequest(id: string): Promise<TssRequest> {
-    return this.#serially(async () => {
-      await this.#cancel(await this.#options.store.tssRequest(id), id)
-      return (await this.#options.store.tssRequest(id)) ?? missingRecord(id)
-    })
+    return this.#errands.cancelled(id, () => this.#options.store.tssRequest(id))
   }
 
-  async cancelSignRequest(id: string): Promise<SignRequest> {
-    await this.#durably(async () => this.#cancel(await this.#options.store.signRequest(id), id))
-    return (await this.#options.store.signRequest(id)) ?? missingRecord(id)
+  cancelSignRequest(id: string): Promise<SignRequest> {
+    return this.#errands.cancelled(id, () => this.#options.store.signRequest(id))
   }
 
-  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006 and 60005. */
+  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006, 60005 and E-WAA-085. */
   addApproval(request: AnyRequest, signed: SignedStatement): Promise<void> {
-    return this.#durably(async () => {
-      const { task } = taskOfWord(signed, await this.tasksOf(request))
-      await this.#live.commit([{ before: task, ...approvalAdded(task, signed, (id) => this.versions(id)) }])
-    })
+    return this.#errands.addApproval(request, signed)
   }
 
   /** A person's order to a node. False: it cannot be passed on now. */
@@ -210,13 +203,22 @@ export class Engine {
     return passOn(this.#options.relay, this.versions(nodeId), nodeId, order)
   }
 
-  /** Resolves when the request has ended, when the signal fires, or when this process stops. */
-  whenEnded(requestId: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the request has ended, when it may have, when the signal fires, or when this process stops. False: it is not waited
+   * for any more.
+   */
+  whenEnded(requestId: string, signal: AbortSignal): Promise<boolean> {
     return this.#endings.wait(requestId, signal)
+  }
+
+  /** Whether this replica works on the request, and so hears of its end for certain. */
+  worksOn(request: AnyRequest): boolean {
+    return this.#live.worksOn(request)
   }
 
   /** Nobody is kept waiting from now on. */
   close(): void {
+    this.#subscription[Symbol.dispose]()
     this.#endings.close()
   }
 
@@ -225,41 +227,39 @@ export class Engine {
     return this.#live.tasksOf(request)
   }
 
-  /** Who keeps the tasks of an open request from going on, and why; for people. */
+  /** Who keeps the tasks of an open request from going on, and why; for people. Of those of another replica only that one knows. */
   waitingFor(tasks: readonly WaasTask[]): readonly string[] {
     const at = this.#live.situation()
-    return [...new Set(tasks.flatMap((task) => (isFinal(task) ? [] : missing(task, at))))]
+    const own = tasks.filter((task) => !isFinal(task) && this.#live.has(task.taskId))
+    return [...new Set(own.flatMap((task) => missing(task, at)))]
   }
 
   /** Whether a node may work, and if so how far it has come and what it speaks: durable when it resolves. */
-  admitFencingToken(nodeId: string, now: NodeFencingToken): Promise<boolean> {
-    return this.#serially(async () => {
-      if (!isNewest(now, await this.#options.store.fencingToken(nodeId))) return false
-      await this.#options.store.commit([{ put: "fencingToken", nodeId, record: now }])
-      this.#versions.set(nodeId, now.versions ?? BEFORE_VERSIONS)
-      return true
+  admitFencingToken(nodeId: string, now: NodeFencingToken): ReturnType<SharedStore["admit"]> {
+    return this.#admissions.take(nodeId, async () => {
+      const admission = await this.#options.shared.admit(nodeId, now)
+      if (admission === "newest") this.#known.speaks(nodeId, now.versions)
+      return admission
     })
+  }
+
+  /** The connection with which that start of the node was let in has ended. */
+  left(nodeId: string, bootId: string): Promise<void> {
+    return this.#admissions.take(nodeId, () => this.#options.shared.left(nodeId, bootId))
   }
 
   // ---- what happens ------------------------------------------------------------------------------------------------
 
   /** A frame of a node whose identity the relay has proven. Never rejects but for a store that fails. */
   async onFrame(nodeId: string, frame: FromNode): Promise<void> {
-    if (frame.kind === "envelope") return this.#relay(nodeId, frame)
+    if (frame.kind === "envelope") return this.#nodes.relay(nodeId, frame)
     // Only a WaaS that adopts asks for groups (waas/adopt.ts); what peers say is the relay's (waas/peerRelay.ts).
     if (frame.kind === "groups" || frame.kind === "peer") return
     if (frame.kind === "readiness") {
       this.#refreshes.told(nodeId, frame.refresh)
       return this.#durably(() => this.#live.onReadiness(nodeId, frame))
     }
-    const work = () =>
-      frame.kind === "later"
-        ? this.#later(nodeId, frame)
-        : frame.kind === "awaits"
-          ? this.#awaits(nodeId, frame)
-          : this.#report(nodeId, frame)
-    const isHeard = await this.#heard.inTurn(nodeId, () => this.#durably(work))
-    if (!isHeard) this.#drop(nodeId, "report dropped: too many of that node wait", frame)
+    await this.#nodes.onFrame(nodeId, frame)
   }
 
   onOnline(nodeId: string): Promise<void> {
@@ -269,8 +269,10 @@ export class Engine {
   /** Deadlines, retries, attempts that hang. To be called a few times a second. */
   tick(): Promise<void> {
     return this.#durably(async () => {
+      if (this.#hasOrphans) await this.#takeOver()
       await this.#live.tick()
-      await this.#refreshes.begin((wish) => this.#beginTss(wish))
+      await this.#known.lookIfWanted()
+      if (this.#options.shared.isLeader()) await this.#refreshes.begin((wish) => this.#beginTss(wish))
     })
   }
 
@@ -296,7 +298,25 @@ export class Engine {
     return this.#turns.take(work)
   }
 
+  /** In turn with all replicas. */
+  #setUps<T>(work: () => Promise<T>): Promise<T> {
+    return this.#serially(() => this.#options.shared.exclusively(SET_UPS, work))
+  }
+
+  async #withNodes(make: () => Promise<HolderGroup>): Promise<HolderGroup> {
+    const made = await this.#setUps(make)
+    const nodeIds = made.holders.map(({ nodeId }) => nodeId)
+    if (this.#known.add(nodeIds)) this.#options.shared.tell({ kind: "nodes" })
+    return made
+  }
+
   async #beginTss(wish: TssRequestWish): Promise<TssRequest> {
+    const request = await this.#options.shared.exclusively(SET_UPS, () => this.#tssBegun(wish))
+    await this.#live.pump()
+    return request
+  }
+
+  async #tssBegun(wish: TssRequestWish): Promise<TssRequest> {
     const group = await this.#groups.atRest(wish.group.groupId)
     const from = wish.reshare && (await this.#reshareFrom(wish.reshare, group))
     if (from === undefined) {
@@ -326,74 +346,35 @@ export class Engine {
     return reshareFrom(wish, target, groups, this.#live.situation())
   }
 
-  async #cancel(request: TssRequest | SignRequest | undefined, id: string): Promise<void> {
-    if (request === undefined) throw notFound("request", id)
-    if (!isOpen(request.status)) throw new ApiFailure(60005, `the request ${id} has ended: ${request.status}`)
-    const why = endedBy(new CosignerError("E-WAA-021", {}))
-    const tasks = await this.tasksOf(request)
-    await this.#live.commit(tasks.map((before) => ({ before, ...cancelled(before, why) })))
+  /** Requests that nobody works on: as after a restart of whoever did. */
+  async #takeOver(): Promise<void> {
+    this.#hasOrphans = false
+    const taken = await this.#options.shared.takeOver(MOST_TAKEN).catch((error: unknown) => {
+      this.#hasOrphans = true
+      throw error
+    })
+    if (taken.length === 0) return
+    // Until there are none: others take theirs meanwhile.
+    this.#hasOrphans = true
+    this.#options.log.info("requests that nobody works on were taken over", { tasks: taken.length })
+    await this.#live.takeOver(taken)
+    this.#onNews({ kind: "errands" })
   }
 
-  async #later(nodeId: string, { taskId, digest, code }: Pick<Later, "taskId" | "digest" | "code">): Promise<void> {
-    this.#live.leaveAlone(nodeId)
-    const task = this.#live.get(taskId)
-    if (task?.digest !== digest || !task.nodeIds.includes(nodeId)) return
-    await this.#live.commit([{ before: task, ...saidLater(task, nodeId, code, this.#live.situation()) }])
+  #onNews(news: StoreNews): void {
+    const { kind } = news
+    if (kind === "orphans" || kind === "rescan") this.#hasOrphans = true
+    if (kind === "ended") this.#endings.ended(news.requestId)
+    if (kind === "rescan") this.#endings.mayHaveEnded()
+    const looks = [
+      ...(kind === "nodes" || kind === "rescan" ? [this.#known.look()] : []),
+      ...(kind === "errands" || kind === "rescan" ? [this.#errands.look()] : []),
+    ]
+    for (const look of looks) void look.catch((error: unknown) => this.#unseen(error))
   }
 
-  async #awaits(nodeId: string, frame: Awaits): Promise<void> {
-    const task = this.#live.get(frame.taskId)
-    const isOfTask = task?.digest === frame.digest && task.nodeIds.includes(nodeId)
-    if (!isOfTask || !this.#heard.take(task.taskId, nodeId)) {
-      return this.#drop(nodeId, "what a node waits for was dropped: no such task, or said too often", frame)
-    }
-    await this.#live.commit([{ before: task, ...awaited(task, nodeId, frame) }])
-  }
-
-  async #report(nodeId: string, report: Report): Promise<void> {
-    const task = await this.#live.find(report.taskId)
-    if (task?.digest !== report.digest || !task.nodeIds.includes(nodeId)) {
-      return this.#drop(nodeId, "report dropped: no such task for that node", report)
-    }
-    if (report.status === 160 && isLater(report.code)) return this.#later(nodeId, report)
-    // Whose ending stands is heard no more: what it repeats is not judged again, however often it comes.
-    if (hasEnded(task.reports[nodeId])) {
-      return this.#live.send(task, hasEnded(report) ? [{ kind: "outcomeStored", to: nodeId }] : [])
-    }
-    const judgement = judgementOf(task, report)
-    if (judgement?.kind === "refused") {
-      this.#options.log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
-    }
-    if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
-      return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
-    }
-    const incarnation = hasEnded(report) ? await this.#news.incarnationOf(nodeId) : 0
-    const arrival = { nodeId, report: nodeReport(report, judgement, incarnation), judgement }
-    await this.#live.commit([{ before: task, ...reported(task, arrival, this.#live.situation()) }])
-  }
-
-  /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
-  #mayWrite({ taskId, reports }: WaasTask, nodeId: string, report: NodeReport): boolean {
-    if (isDeepStrictEqual(reports[nodeId], report)) return true
-    return this.#live.has(taskId) && this.#heard.take(taskId, nodeId)
-  }
-
-  #drop(nodeId: string, why: string, { taskId }: Pick<Report, "taskId">): void {
-    this.#dropped.reports++
-    this.#heard.complain(nodeId, why, { task: taskId })
-  }
-
-  // ---- frames ------------------------------------------------------------------------------------------------------
-
-  #relay(from: string, envelope: EnvelopeFrame): void {
-    const task = this.#live.get(envelope.taskId)
-    const receivers = receiversOf(task, from, envelope)
-    if (task === undefined || !this.#quotas.takes(task, from, receivers, envelope)) {
-      this.#dropped.envelopes++
-      return
-    }
-    for (const id of receivers) {
-      this.#options.relay.send(id, { kind: "envelope", taskId: envelope.taskId, envelope: envelope.envelope })
-    }
+  #unseen(error: unknown): void {
+    const sentence = "what other replicas left here could not be looked at; it is tried again"
+    this.#options.log.warn(sentence, { error: errorText(error) })
   }
 }

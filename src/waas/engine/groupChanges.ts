@@ -3,19 +3,16 @@
  * a time: none while a request that makes or replaces its keys is open. The caller runs them one after another.
  */
 import { ApiFailure, notFound } from "../failure.ts"
-import type { HolderGroup, Vault, WaasTask } from "../store/model.ts"
+import type { HolderGroup, TssRequest, Vault } from "../store/model.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
-import { isFinal } from "./progress.ts"
 import { isOpen, vaultWithKeys } from "./requests.ts"
 import { groupsOf } from "./reshare.ts"
 
 export class GroupChanges {
   readonly #store: WaasStore
-  readonly #liveTasks: () => Iterable<WaasTask>
 
-  constructor(store: WaasStore, liveTasks: () => Iterable<WaasTask>) {
+  constructor(store: WaasStore) {
     this.#store = store
-    this.#liveTasks = liveTasks
   }
 
   /**
@@ -97,19 +94,23 @@ export class GroupChanges {
     const group = await this.#store.group(groupId)
     if (group === undefined) throw notFound("key share holder group", groupId)
     await this.#refuseWhileOpen(group)
-    for (const task of this.#liveTasks()) {
-      if (isFinal(task) || task.request.kind !== "tss") continue
-      const request = await this.#store.tssRequest(task.request.id)
-      if (request?.source?.groupId !== groupId) continue
-      throw new ApiFailure(2029, `the request ${request.tssRequestId} from that group is still open`)
+    // Whoever works on them, what is open is in the store: of each group at most its newest request.
+    for (const { groupId: target } of await groupsOf(this.#store, group.vaultId)) {
+      const open = await this.#openOf(group.vaultId, target)
+      if (open?.source?.groupId !== groupId) continue
+      throw new ApiFailure(2029, `the request ${open.tssRequestId} from that group is still open`)
     }
     return group
   }
 
   async #refuseWhileOpen({ vaultId, groupId }: HolderGroup): Promise<void> {
+    const open = await this.#openOf(vaultId, groupId)
+    if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
+  }
+
+  async #openOf(vaultId: string, groupId: string): Promise<TssRequest | undefined> {
     const newest = { limit: 1, after: undefined, before: undefined }
     const { items } = await this.#store.tssRequests({ vaultId, groupId }, newest)
-    const open = items.find(({ status }) => isOpen(status))
-    if (open !== undefined) throw new ApiFailure(2029, `the request ${open.tssRequestId} for that group is still open`)
+    return items.find(({ status }) => isOpen(status))
   }
 }

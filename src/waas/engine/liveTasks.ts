@@ -5,7 +5,6 @@
  * Of a signature, durable are its request, the start of each attempt and its end; whom it asked and what nodes said on the way
  * is in memory, and nodes say it again. Commits of one turn of the event loop are one (groupCommit.ts).
  */
-import { randomBytes } from "node:crypto"
 import type { Readiness } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
@@ -35,9 +34,16 @@ import {
 import { isQueued, type Situation } from "./quorum.ts"
 import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
+import { situationOf } from "./situation.ts"
+
+/** One replica at a time makes and changes groups, and what becomes of them. */
+export const SET_UPS = "set-ups"
 
 interface LiveTasksOptions
-  extends Pick<EngineOptions, "store" | "relay" | "documents" | "now" | "pace" | "windows" | "openTasks" | "log"> {
+  extends Pick<
+    EngineOptions,
+    "store" | "shared" | "relay" | "documents" | "now" | "pace" | "windows" | "openTasks" | "log"
+  > {
   readonly news: EpochNews
   /** What a node speaks, as it told when it last connected. */
   readonly versions: (nodeId: string) => NodeVersions
@@ -47,8 +53,6 @@ interface LiveTasksOptions
   readonly onRetired: (taskId: string) => void
 }
 
-/** Tasks of one node that wait for people, of the 256 that a node takes: nobody knows beforehand which will. */
-const MOST_WAITING = 120
 /** A queue that is full does not empty in a second. */
 const FULL_RETRY_SECONDS = 5
 /** So many tasks begin, or are asked for, before the event loop gets its turn again. */
@@ -85,9 +89,17 @@ export class LiveTasks {
   }
 
   async load(): Promise<void> {
-    for (const task of await this.#options.store.liveTasks()) {
-      this.#keep(task)
-      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
+    this.#take(await this.#options.store.liveTasks())
+  }
+
+  /** Tasks of a process that is dead are this one's from now on, with what that one forgot: as after a restart of it. */
+  async takeOver(tasks: readonly WaasTask[]): Promise<void> {
+    this.#take(tasks)
+    const { relay, versions } = this.#options
+    const taskIds = tasks.map(({ taskId }) => taskId)
+    for (const nodeId of new Set(tasks.flatMap(({ nodeIds }) => nodeIds))) {
+      if (!relay.online(nodeId)) continue
+      await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions), taskIds)
     }
   }
 
@@ -101,6 +113,11 @@ export class LiveTasks {
 
   values(): Iterable<WaasTask> {
     return this.#tasks.values()
+  }
+
+  /** Whether this process works on the request. */
+  worksOn({ taskIds }: AnyRequest): boolean {
+    return taskIds.some((id) => this.#tasks.has(id))
   }
 
   /** The task, live or ended. */
@@ -124,28 +141,16 @@ export class LiveTasks {
     return this.#commits.durable()
   }
 
-  situation(): Situation {
-    const { now, pace, relay, versions, windows } = this.#options
-    return {
-      nowMs: now(),
-      pace,
-      online: (nodeId) => relay.online(nodeId),
-      versions,
-      newNonce: () => randomBytes(16).toString("hex"),
-      whyUnable: (nodeId, key) => this.health.whyUnable(nodeId, key),
-      isSilent: (nodeId, sinceMs) => !this.#isTickLate && this.health.isSilent(nodeId, sinceMs),
-      hasRoom: (nodeId) => {
-        const half = Math.floor((this.health.most(nodeId) ?? Number.POSITIVE_INFINITY) / 2)
-        const { asked, waiting } = this.loads.of(nodeId)
-        if (asked >= Math.min(windows.asked, half) || waiting >= Math.min(MOST_WAITING, half)) return false
-        return !this.health.isLeftAlone(nodeId)
-      },
-      mayRun: (nodeId) => this.loads.of(nodeId).running < windows.running,
-      load: (nodeId) => this.loads.of(nodeId).asked,
-    }
+  /** The same, without waiting for more to write with it. */
+  flush(): Promise<void> {
+    return this.#commits.flush()
   }
 
-  /** Stores a request with its tasks, and asks the nodes when it is their turn. Throws 2026. `beside`: what is stored with them. */
+  situation(): Situation {
+    return situationOf({ ...this.#options, health: this.health, loads: this.loads, isLate: this.#isTickLate })
+  }
+
+  /** Stores a request with its tasks; nodes are asked when it is their turn (`pump`). Throws 2026. `beside`: what is stored with them. */
   async begin(request: StoreWrite, tasks: readonly WaasTask[], beside: readonly StoreWrite[] = []): Promise<void> {
     const { openTasks, store, log } = this.#options
     if (this.#open + tasks.length > openTasks) {
@@ -176,13 +181,12 @@ export class LiveTasks {
           [...task.nodeIds].map((to): OutgoingFrame => ({ kind: "task", to })),
         )
     }
-    await this.#pump()
   }
 
   /** Makes the steps of one request's tasks and everything that follows from them durable, then sends. */
   async commit(steps: readonly Change[]): Promise<void> {
     await this.#apply(steps)
-    await this.#pump()
+    await this.pump()
   }
 
   /** The node has connected: it is told first of its epochs, then asked again for what it owes. */
@@ -191,12 +195,12 @@ export class LiveTasks {
     await this.#tellOfEpochs(nodeId)
     const { versions } = this.#options
     await this.#each((task) => withWords(connected(task, nodeId, this.situation()), nodeId, versions))
-    await this.#pump()
+    await this.pump()
   }
 
   onReadiness(nodeId: string, readiness: Readiness): Promise<void> {
     this.health.said(nodeId, readiness)
-    return this.#pump()
+    return this.pump()
   }
 
   /** The node said later. */
@@ -216,7 +220,7 @@ export class LiveTasks {
       if (isSettled(task, nowMs)) await this.#settle(task)
     }
     if (nowMs >= this.#nudgedMs + this.#options.pace.nudgeMs) await this.#nudge()
-    await this.#pump()
+    await this.pump()
   }
 
   send(task: WaasTask, sends: readonly OutgoingFrame[]): void {
@@ -240,9 +244,12 @@ export class LiveTasks {
     for (const { record, send } of [...changes, ...repeated]) this.send(record, send)
   }
 
-  async #each(step: (task: WaasTask) => ProgressStep): Promise<void> {
+  async #each(
+    step: (task: WaasTask) => ProgressStep,
+    taskIds: readonly string[] = [...this.#tasks.keys()],
+  ): Promise<void> {
     let looked = 0
-    for (const { taskId } of [...this.#tasks.values()]) {
+    for (const taskId of taskIds) {
       if (++looked % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
       // A sibling's step may have changed it meanwhile.
       const before = this.#tasks.get(taskId)
@@ -253,7 +260,7 @@ export class LiveTasks {
   }
 
   /** Begins what is ready, then asks for what waits, as far as nodes have room. */
-  async #pump(): Promise<void> {
+  async pump(): Promise<void> {
     let tried = 0
     for (const taskId of [...this.#ready]) {
       if (++tried > MOST_AT_ONCE) break
@@ -296,7 +303,11 @@ export class LiveTasks {
   }
 
   async #store({ request }: WaasTask, steps: readonly Change[]): Promise<readonly Change[]> {
-    if (request.kind !== "sign") return this.#storeNow(request, steps)
+    // What follows from a set-up changes groups and vaults, which those of other replicas change too.
+    if (request.kind === "tss") {
+      return this.#options.shared.exclusively(SET_UPS, () => this.#storeNow(request, steps))
+    }
+    if (request.kind === "shareSign") return this.#storeNow(request, steps)
     if (!steps.some(isDurable)) {
       // One that was retired stays so: nobody waits for it, and its node is answered.
       for (const { record } of steps) if (this.#tasks.has(record.taskId)) this.#keep(record)
@@ -346,6 +357,13 @@ export class LiveTasks {
     if (status === undefined) return
     this.#options.log.info("request changed state", { request, ...status })
     if (!isOpen(status.status)) this.#commits.whenDurable(() => this.#options.onEnded(request))
+  }
+
+  #take(tasks: readonly WaasTask[]): void {
+    for (const task of tasks) {
+      this.#keep(task)
+      if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
+    }
   }
 
   #keep(record: WaasTask): void {

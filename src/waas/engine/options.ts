@@ -2,12 +2,14 @@
 import type { Log } from "../../log.ts"
 import type { Clock } from "../../tasks/ports.ts"
 import type { CurveType } from "../store/model.ts"
+import type { SharedStore } from "../store/shared.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Documents, Pace, RelayPort, Windows } from "./ports.ts"
 import type { RefreshPace } from "./refresh.ts"
 
 export interface EngineOptions {
   readonly store: WaasStore
+  readonly shared: SharedStore
   readonly relay: RelayPort
   readonly documents: Documents
   readonly now: Clock

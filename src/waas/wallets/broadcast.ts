@@ -8,6 +8,7 @@ import type { Fetch } from "../../outbound.ts"
 import { sleep } from "../../sleep.ts"
 import { ApiFailure } from "../failure.ts"
 import type { WalletTransaction } from "../store/model.ts"
+import type { SharedStore } from "../store/shared.ts"
 import type { WaasStore } from "../store/store.ts"
 import type { Chains } from "./chains.ts"
 import { count, hash32, type JsonRpc, jsonRpcOf, quantity, RpcRefusal } from "./jsonRpc.ts"
@@ -17,6 +18,7 @@ interface BroadcastParts {
   readonly chains: Chains
   readonly fetch: Fetch
   readonly now: () => number
+  readonly shared: Pick<SharedStore, "exclusively" | "isLeader">
 }
 
 const LOOK_MS = 4_000
@@ -99,17 +101,19 @@ async function waiting(rpc: JsonRpc, record: WalletTransaction): Promise<WalletT
   return record
 }
 
-/** A caller and the loop may ask for the same transaction at once: what was found first stands. */
+/** A caller, of any replica, and the loop may ask for the same transaction at once: what was found first stands. */
 async function write(
   before: WalletTransaction,
   after: WalletTransaction,
-  { store, now }: BroadcastParts,
+  { store, now, shared }: BroadcastParts,
 ): Promise<WalletTransaction> {
-  const found = await store.transaction(before.transactionId)
-  if (found !== undefined && found.status !== before.status) return found
-  const record = { ...after, updatedMs: now() }
-  await store.commit([{ put: "transaction", record }])
-  return record
+  return shared.exclusively(`broadcast ${before.transactionId}`, async () => {
+    const found = await store.transaction(before.transactionId)
+    if (found !== undefined && found.status !== before.status) return found
+    const record = { ...after, updatedMs: now() }
+    await store.commit([{ put: "transaction", record }])
+    return record
+  })
 }
 
 function rpcFor({ chainId }: WalletTransaction, { chains, fetch }: BroadcastParts) {
@@ -118,7 +122,7 @@ function rpcFor({ chainId }: WalletTransaction, { chains, fetch }: BroadcastPart
   return jsonRpcOf(chain, fetch)
 }
 
-/** Sends and looks again and again until stopped. The promise resolves when it has ended. */
+/** Sends and looks again and again until stopped, where one process does so for all. The promise resolves when it has ended. */
 export async function keepBroadcasting(
   parts: BroadcastParts & { readonly log: Log },
   stop: AbortSignal,
@@ -127,7 +131,7 @@ export async function keepBroadcasting(
   const told = new Map<string, string>()
   while (!stop.aborted) {
     try {
-      await lookAtAll({ ...parts, told }, stop)
+      if (parts.shared.isLeader()) await lookAtAll({ ...parts, told }, stop)
     } catch (error) {
       parts.log.error("transactions could not be broadcast; they are tried again", { error: errorText(error) })
     }

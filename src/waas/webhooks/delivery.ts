@@ -18,6 +18,8 @@ import { problemOfTarget } from "./target.ts"
 
 interface WebhookDeliveryParts {
   readonly store: WaasStore
+  /** Whether this process delivers, which one does for all. */
+  readonly isLeader: () => boolean
   /** Signs as it signs REST answers (formats.md 7.2). */
   readonly responseKey: Signer
   /** Judged again at every delivery: what an operator takes from the list is not called any more. */
@@ -77,6 +79,10 @@ async function deliverAll(
   }
   let forgotMs = Number.NEGATIVE_INFINITY
   while (!stopping.aborted) {
+    if (!parts.isLeader()) {
+      await rest()
+      continue
+    }
     try {
       if (parts.now() - forgotMs > FORGET_EVERY_MS) {
         forgotMs = parts.now()

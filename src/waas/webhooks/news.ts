@@ -17,13 +17,26 @@ interface Announcement {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** The store, but each commit also writes the events that follow from it. `onNews`: some were written. */
-export function announcing(store: WaasStore, now: () => number, onNews: () => void): WaasStore {
+/** Of other replicas that change them too: so long an endpoint that is new there is not told of what is written here. */
+const FRESH_MS = 1_000
+
+/** The store, but each commit also writes the events that follow from it. `onNews`: some were written. `isAlone`: nobody else writes. */
+export function announcing(
+  store: WaasStore,
+  now: () => number,
+  onNews: () => void,
+  isAlone: () => boolean = () => true,
+): WaasStore {
   let endpoints: readonly WebhookEndpoint[] | undefined
+  let readAt = 0
   return {
     ...store,
     async commit(writes) {
-      endpoints ??= await store.activeWebhookEndpoints()
+      if (!isAlone() && performance.now() > readAt + FRESH_MS) endpoints = undefined
+      if (endpoints === undefined) {
+        readAt = performance.now()
+        endpoints = await store.activeWebhookEndpoints()
+      }
       const events = await eventsOf(writes, endpoints, store, now())
       await store.commit([...writes, ...events.map((record): StoreWrite => ({ put: "webhookEvent", record }))])
       if (writes.some(({ put }) => put === "webhookEndpoint")) endpoints = undefined

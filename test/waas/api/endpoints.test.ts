@@ -680,12 +680,14 @@ test("a node of which WaaS saw a later state is not admitted again, over restart
   await using rig = await Rig.open()
   const id = rig.node(0).id
   const fencingToken = { incarnation: 0, boot: 4, bootId: "aa", generation: 50 }
-  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(true)
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe("newest")
   await rig.crash()
-  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(false)
-  expect(await rig.engine.admitFencingToken(rig.node(1).id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe(true)
-  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 5, bootId: "cc", generation: 51 })).toBe(true)
-  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe(false)
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe("behind")
+  expect(await rig.engine.admitFencingToken(rig.node(1).id, { ...fencingToken, boot: 3, bootId: "bb" })).toBe("newest")
+  expect(await rig.engine.admitFencingToken(id, { ...fencingToken, boot: 5, bootId: "cc", generation: 51 })).toBe(
+    "newest",
+  )
+  expect(await rig.engine.admitFencingToken(id, fencingToken)).toBe("behind")
   // a refusal changes nothing, a commit that fails admits nobody
   rig.failCommits = true
   expect(rig.engine.admitFencingToken(id, { ...fencingToken, incarnation: 9 })).rejects.toThrow()

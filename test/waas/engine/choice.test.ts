@@ -12,7 +12,7 @@ async function anyTwo(options: RigOptions = {}) {
   const rig = await Rig.open({ curves: ["ED25519"], pace: { attempts: 1000 }, ...options })
   for (const node of rig.nodes) {
     const token = { incarnation: 0, boot: 1, bootId: node.id, generation: 1, versions: { ...VERSIONS, link: 3 } }
-    expect(await rig.engine.admitFencingToken(node.id, token)).toBe(true)
+    expect(await rig.engine.admitFencingToken(node.id, token)).toBe("newest")
   }
   const made = await rig.madeVault(2)
   const sign = (vault = made) => rig.sign(vault, { nodeIds: rig.nodes.map(({ id }) => id) })

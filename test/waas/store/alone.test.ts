@@ -49,7 +49,5 @@ test("an errand is for an open request, comes again until it is done, and is tol
   expect(kept).toMatchObject({ requestId: request.signRequestId, errand: { kind: "cancel" } })
   await shared.errandDone(must(kept).id)
   expect(await shared.errands()).toEqual([])
-  const [task] = await rig.engine.tasksOf(request)
-  expect(await shared.ownerOf(must(task).taskId)).toBe("own")
   expect(await shared.ownerOf("unknown")).toBe("none")
 })

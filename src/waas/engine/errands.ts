@@ -1,0 +1,168 @@
+/**
+ * What callers ask about requests that are under way: that they end, or that a person's word goes with them. Only the replica that works
+ * on a request can do it. Another one leaves it for that one in the store, and waits, so that whoever asked gets the answer that the
+ * other would give. An errand may be done twice: it changes nothing then.
+ */
+import { decodeSignedStatement, encodeSignedStatement, type SignedStatement } from "../../approvals/approver.ts"
+import { isUnfit } from "../../approvals/statement.ts"
+import { copy } from "../../bytes.ts"
+import { CosignerError } from "../../errors.ts"
+import { ApiFailure, notFound } from "../failure.ts"
+import type { WaasTask } from "../store/model.ts"
+import type { KeptErrand, SharedStore } from "../store/shared.ts"
+import type { WaasStore } from "../store/store.ts"
+import { approvalAdded, taskOfWord } from "./approvals.ts"
+import { type AnyRequest, missingRecord, requestOf } from "./consequences.ts"
+import type { RequestEndings } from "./endings.ts"
+import type { LiveTasks } from "./liveTasks.ts"
+import { endedBy } from "./ports.ts"
+import { cancelled, isFinal } from "./progress.ts"
+import { isOpen } from "./requests.ts"
+import type { VersionsOf } from "./versions.ts"
+
+/** How long a caller waits for the other replica, and how often it looks: word of what was done may be lost. */
+const WAIT_MS = 5_000
+const LOOK_MS = 100
+
+interface ErrandParts {
+  readonly shared: SharedStore
+  readonly store: WaasStore
+  readonly live: LiveTasks
+  readonly endings: RequestEndings
+  readonly versions: VersionsOf
+  /** In turn with everything else, and durable when it resolves. */
+  readonly durably: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+export class Errands {
+  readonly #parts: ErrandParts
+  #isLooking = false
+  #isLeft = false
+
+  constructor(parts: ErrandParts) {
+    this.#parts = parts
+  }
+
+  /** The request as it ended. Throws 2028, 60005 once it has ended otherwise, and E-WAA-085 where its own replica does not answer. */
+  async cancelled<R extends AnyRequest>(id: string, find: () => Promise<R | undefined>): Promise<R> {
+    const isOurs = await this.#parts.durably(async () => {
+      const request = await find()
+      if (request === undefined) throw notFound("request", id)
+      if (!isOpen(request.status)) throw hasEnded(request, id)
+      return this.#cancel(request)
+    })
+    if (!isOurs) await this.#cancelElsewhere(id, find)
+    return (await find()) ?? missingRecord(id)
+  }
+
+  /** Keeps a person's word on a task of the request, and brings it to the nodes that have it. Throws 2006, 60005 and E-WAA-085. */
+  async addApproval(request: AnyRequest, signed: SignedStatement): Promise<void> {
+    const foreign = await this.#parts.durably(() => this.#keepWord(request, signed))
+    if (foreign !== undefined) await this.#wordElsewhere(foreign, signed)
+  }
+
+  /** Does what others left for this replica: one look at a time, and what is left meanwhile makes another. */
+  async look(): Promise<void> {
+    this.#isLeft = true
+    if (this.#isLooking) return
+    this.#isLooking = true
+    const { shared, durably } = this.#parts
+    try {
+      while (this.#isLeft) {
+        this.#isLeft = false
+        for (const kept of await shared.errands()) {
+          if (await durably(() => this.#carryOut(kept))) await shared.errandDone(kept.id)
+        }
+      }
+    } finally {
+      this.#isLooking = false
+    }
+  }
+
+  // ---- here --------------------------------------------------------------------------------------------------------
+
+  /** False for a request of another replica. */
+  async #cancel(request: AnyRequest): Promise<boolean> {
+    const { live } = this.#parts
+    if (!live.worksOn(request)) return false
+    const why = endedBy(new CosignerError(CANCELLED, {}))
+    const tasks = await live.tasksOf(request)
+    await live.commit(tasks.map((before) => ({ before, ...cancelled(before, why) })))
+    return true
+  }
+
+  /** The task that the word is about, where another replica has to keep it. */
+  async #keepWord(request: AnyRequest, signed: SignedStatement): Promise<WaasTask | undefined> {
+    const { live, versions } = this.#parts
+    const { task } = taskOfWord(signed, await live.tasksOf(request))
+    const step = approvalAdded(task, signed, versions)
+    if (!live.has(task.taskId)) return step.record === task ? undefined : task
+    await live.commit([{ before: task, ...step }])
+    return undefined
+  }
+
+  /** False where it is another replica's by now. */
+  async #carryOut({ requestId, errand }: KeptErrand): Promise<boolean> {
+    const { live, store } = this.#parts
+    // Its first task has the request's own id (create.ts).
+    const task = await live.find(requestId)
+    const request = task && (await requestOf(task.request, store))
+    if (request === undefined || !isOpen(request.status)) return true
+    if (!live.worksOn(request)) return false
+    try {
+      const signed = errand.kind === "approval" ? wordIn(errand.word) : undefined
+      if (errand.kind === "cancel") await this.#cancel(request)
+      else if (signed !== undefined) await this.#keepWord(request, signed)
+    } catch (error) {
+      // Refused here, and not to be tried again.
+      if (!(error instanceof ApiFailure)) throw error
+    }
+    return true
+  }
+
+  // ---- elsewhere ---------------------------------------------------------------------------------------------------
+
+  async #cancelElsewhere(id: string, find: () => Promise<AnyRequest | undefined>): Promise<void> {
+    // Not left where it has ended meanwhile: then that is found at once.
+    await this.#parts.shared.leaveErrand(id, { kind: "cancel" })
+    const request = await this.#until(id, async () => {
+      const found = (await find()) ?? missingRecord(id)
+      return isOpen(found.status) ? undefined : found
+    })
+    if (request.code !== CANCELLED) throw hasEnded(request, id)
+  }
+
+  async #wordElsewhere({ taskId, request }: WaasTask, signed: SignedStatement): Promise<void> {
+    const { shared, store } = this.#parts
+    const word = Buffer.from(encodeSignedStatement(signed)).toString("base64")
+    const isKept = ({ approvals = [] }: WaasTask): boolean => approvals.includes(word)
+    await shared.leaveErrand(request.id, { kind: "approval", word })
+    const task = await this.#until(request.id, async () => {
+      const found = (await store.task(taskId)) ?? missingRecord(taskId)
+      return isFinal(found) || isKept(found) ? found : undefined
+    })
+    if (!isKept(task)) throw new ApiFailure(60005, `the task ${taskId} has ended: ${task.state}`)
+  }
+
+  async #until<T>(requestId: string, look: () => Promise<T | undefined>): Promise<T> {
+    const untilMs = performance.now() + WAIT_MS
+    while (performance.now() < untilMs) {
+      const found = await look()
+      if (found !== undefined) return found
+      await this.#parts.endings.wait(requestId, AbortSignal.timeout(LOOK_MS))
+    }
+    throw new CosignerError("E-WAA-085", { request: requestId })
+  }
+}
+
+/** The code of a request that was ended through the API. */
+const CANCELLED = "E-WAA-021"
+
+const hasEnded = ({ status }: AnyRequest, id: string): ApiFailure =>
+  new ApiFailure(60005, `the request ${id} has ended: ${status}`)
+
+/** Undefined for a word that no caller can have handed over. */
+function wordIn(word: string): SignedStatement | undefined {
+  const signed = decodeSignedStatement(copy(Buffer.from(word, "base64")))
+  return isUnfit(signed) ? undefined : signed
+}
