@@ -1,5 +1,6 @@
 /** How things are just now, for the steps of tasks (quorum.ts): who is there, who has room, and what nodes said of themselves. */
 import { randomBytes } from "node:crypto"
+import type { SharedStore } from "../store/shared.ts"
 import type { NodeHealth } from "./nodeHealth.ts"
 import type { NodeLoad } from "./nodeLoad.ts"
 import type { EngineOptions } from "./options.ts"
@@ -12,7 +13,8 @@ const MOST_WAITING = 120
 /** What a replica may use of a node however many there are: a node that has too much says later, and callers may all ask one replica. */
 const LEAST: Windows = { asked: 32, running: 6 }
 
-interface SituationParts extends Pick<EngineOptions, "now" | "pace" | "relay" | "windows" | "shared"> {
+interface SituationParts extends Pick<EngineOptions, "now" | "pace" | "relay" | "windows"> {
+  readonly shared: Pick<SharedStore, "living">
   readonly versions: VersionsOf
   readonly health: NodeHealth
   readonly loads: NodeLoad
@@ -43,7 +45,7 @@ export function situationOf({ health, loads, isLate, ...parts }: SituationParts)
 }
 
 /** Replicas share what a node takes: together they ask for no more than one would. */
-export const windowsAmong = (windows: Windows, replicas: number): Windows => ({
+const windowsAmong = (windows: Windows, replicas: number): Windows => ({
   asked: shareOf(windows.asked, replicas, LEAST.asked),
   running: shareOf(windows.running, replicas, LEAST.running),
 })
