@@ -213,7 +213,7 @@ describe("several replicas at one time", () => {
 describe("the fencing token", () => {
   test("proofs that are under way at one time say the same one, the next says the newest", async () => {
     const told: number[] = []
-    const gates = [0, 1, 2].map(() => Promise.withResolvers<boolean>())
+    const gates = [0, 1, 2].map(() => Promise.withResolvers<"newest">())
     const identity = newIdentity()
     const [a, b, c] = gates.map(({ promise }) =>
       replica(identity, {
@@ -231,13 +231,13 @@ describe("the fencing token", () => {
     const node = aNode([a, b, c], { fencingToken, timing: { ...QUICK, handshakeMs: 15_000 } })
     while (told.length < 3) await new Promise((resolve) => setImmediate(resolve))
     expect(told).toEqual([10, 10, 10])
-    gates[1]?.resolve(true)
+    gates[1]?.resolve("newest")
     await linked(node, b)
     // One that is cut off while others wait says what those said.
     b.relay.forget(node.identity.party)
     while (told.length < 4) await new Promise((resolve) => setImmediate(resolve))
     expect(told).toEqual([10, 10, 10, 10])
-    for (const gate of gates) gate.resolve(true)
+    for (const gate of gates) gate.resolve("newest")
     await Promise.all([node.online(4), linked(node, a)])
     a.relay.forget(node.identity.party)
     while (told.length < 5) await new Promise((resolve) => setImmediate(resolve))
@@ -251,7 +251,7 @@ describe("the fencing token", () => {
     const good = replica(identity, {
       async admitFencingToken(_party, token: FencingToken) {
         told.push(token.generation)
-        return true
+        return "newest"
       },
     })
     let generation = 10
