@@ -249,4 +249,22 @@ export const waasCodes = {
     what: (d) => `the console could not look at WaaS: ${d.why}`,
     next: "it tries again every second, and its page says how old its picture is; look at the database",
   }),
+  "E-WAA-086": entry<{ readonly problem: string }>({
+    kind: "fault",
+    exit: EXIT.failure,
+    what: (d) => `another WaaS works on that request now, so nothing was written: ${d.problem}`,
+    next: "nothing is lost: the other one carries the request on; ask again",
+  }),
+  "E-WAA-088": entry<{ readonly name: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `other work of the kind "${d.name}" took too long on this store; nothing was begun`,
+    next: "ask again in a moment; if it repeats, look for a WaaS of this store that hangs, and at the database",
+  }),
+  "E-WAA-090": entry<{ readonly requestId: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `too much waits for the WaaS that works on request ${d.requestId}`,
+    next: "ask again in a moment: that WaaS looks every second, and another one takes over if it is gone",
+  }),
 } as const

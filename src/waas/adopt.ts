@@ -111,7 +111,12 @@ async function storeToFill(
     opened.use(lock(files))
     return opened.adopt(createSqliteStore(files.database, newOrganisation(Date.now())), (made) => made.close())
   }
-  const served = await serveStore(config, files, { log, signal: AbortSignal.timeout(limitMs), onUnheard() {} })
+  const served = await serveStore(config, files, {
+    log,
+    signal: AbortSignal.timeout(limitMs),
+    onUnheard() {},
+    isAlone: true,
+  })
   if (served === undefined) throw new CosignerError("E-WAA-004", { dir: files.dir })
   return opened.use(served).store
 }

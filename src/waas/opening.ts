@@ -8,13 +8,15 @@ import type { WaasConfig } from "./config.ts"
 import { lock, type WaasFiles } from "./files.ts"
 import { newUuid } from "./ids.ts"
 import { alone } from "./store/alone.ts"
+import { enter } from "./store/entering.ts"
 import { checkSums } from "./store/integrity.ts"
 import type { Organisation } from "./store/model.ts"
 import { openPostgres } from "./store/postgres.ts"
 import { shownStore } from "./store/postgresSettings.ts"
 import { storeOver } from "./store/records.ts"
-import { becomeActive, type ReplicaSeen, replicasSeen } from "./store/replica.ts"
+import { type ReplicaSeen, replicasSeen } from "./store/replica.ts"
 import type { SharedStore } from "./store/shared.ts"
+import { SharedPostgres } from "./store/sharedPostgres.ts"
 import { openCheckedStore, openSqliteStore } from "./store/sqlite.ts"
 import type { WaasStore } from "./store/store.ts"
 
@@ -52,22 +54,25 @@ export interface ServedStore extends AsyncDisposable {
 
 interface ServeOptions {
   readonly log: Log
-  /** Ends the wait for another process that serves. */
+  /** Ends the wait for whoever serves alone, or for all others. */
   readonly signal: AbortSignal
   /** The shared store has not heard this process for so long that others may have taken over. */
   readonly onUnheard: () => void
+  /** Waits until no other process serves the store; it has all the work then, and others wait for its end. */
+  readonly isAlone: boolean
 }
 
 const MOST_REPLICAS = 10
+const MOST_TAKEN = 200
 
 /**
- * For the one process that serves it: what it holds is what was written. Where another one serves a shared store it waits, and comes
- * back with nothing once the signal fires. Throws E-WAA-004, E-WAA-005, E-WAA-006, E-WAA-015 and E-WAA-070 to -073.
+ * For a process that serves it: what it holds is what was written. Where it has to wait for others, it comes back with nothing once the
+ * signal fires. Throws E-WAA-004, E-WAA-005, E-WAA-006, E-WAA-015 and E-WAA-070 to -073.
  */
 export async function serveStore(
   { store: settings }: Pick<WaasConfig, "store">,
   files: WaasFiles,
-  { log, signal, onUnheard }: ServeOptions,
+  { log, signal, onUnheard, isAlone }: ServeOptions,
 ): Promise<ServedStore | undefined> {
   await using opened = new AsyncDisposableStack()
   opened.use(lock(files))
@@ -85,18 +90,21 @@ export async function serveStore(
     }
   }
   const db = opened.adopt(await openPostgres(settings, () => newOrganisation(Date.now())), (made) => made.close())
+  // Before it is counted among those that serve.
+  await checkSums(db)
   const name = `${hostname()} pid ${process.pid}`
-  const replica = await becomeActive(db, { name, log, signal, onUnheard })
+  const replica = await enter(db, { name, log, signal, onUnheard, isAlone })
   if (replica === undefined) return undefined
   opened.use(replica)
   // Of what hangs nothing would be carried out any more.
   void replica.lost.then(() => db.giveUp())
-  await checkSums(db)
+  const shared = opened.use(new SharedPostgres({ db, replica, log }))
+  // What others left is this one's before its engine looks for its work.
+  if (isAlone) while ((await shared.takeOver(MOST_TAKEN)).length > 0);
   const kept = opened.move()
-  const store = storeOver(db)
   return {
-    store,
-    shared: alone(store),
+    store: storeOver(db),
+    shared,
     lost: replica.lost,
     problem: () => db.away(),
     giveUp: () => db.giveUp(),

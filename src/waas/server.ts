@@ -77,7 +77,7 @@ export async function startWaas(
   const late = lateRelay()
   // Nodes look for whoever has taken over; if nobody has, they find this one again as soon as its store answers.
   const onUnheard = () => late.refuseAll("busy")
-  const served = await serveStore(config, files, { log, signal, onUnheard })
+  const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: true })
   if (served === undefined) return undefined
   const file = opened.use(served).store
   const { shared } = served

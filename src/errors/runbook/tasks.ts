@@ -217,7 +217,7 @@ export const taskGuides = {
       "it could not reach the database for that long, while another WaaS could",
     ],
     "its log before that line; the load of the machine and the way to the database",
-    "nothing at once: the other one carries the requests on, and this process stands by from then on. Remove what stopped it",
+    "nothing at once: the other one carries the requests on, and this process starts again and serves with a new number. Remove what stopped it",
     "one of the processes says that it serves the shared store, and the requests end",
   ),
   "E-WAA-085": guide(
@@ -243,5 +243,23 @@ export const taskGuides = {
     "errors with E-WAA-006 beside it are the first; nothing else in the log is the second",
     "treat the database first. Requests go on as far as it allows; the page alone is not current",
     "the line `As of` at the end of the page moves on",
+  ),
+  "E-WAA-086": guide(
+    ["a request was taken over or handed over while this WaaS still wrote to it", "a defect of this program"],
+    "the log of the other WaaS for that task; E-WAA-074 beside it is a process that was not heard",
+    "nothing at once: the other one carries the request on. If it repeats for one request, keep both logs and report it",
+    "the request ends",
+  ),
+  "E-WAA-088": guide(
+    ["a WaaS of this store hangs in the middle of such work", "the database is slow, or away for moments"],
+    "the logs of all WaaS of this store at that time; the locks and the load of the database",
+    "restart the one that hangs: what it held is free once it is not heard for 5 s. Callers ask again",
+    "the call is answered",
+  ),
+  "E-WAA-090": guide(
+    ["the WaaS that works on the request hangs, or cannot read its database", "somebody repeats one call without end"],
+    "which replica works on it, and its log; the callers of that request",
+    "restart that WaaS: another one takes its requests over. Stop whoever repeats",
+    "the calls are answered, and the request ends",
   ),
 } as const

@@ -10,7 +10,7 @@ import type { Organisation } from "./model.ts"
 import { asStoreError, isAway, isNotLetIn, NoAnswer, problemOf } from "./postgresErrors.ts"
 import { migratePostgres } from "./postgresSchema.ts"
 import { clientOptions, type PostgresSettings, shownStore } from "./postgresSettings.ts"
-import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
+import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 
 /** Longer than the server lets a statement take. */
 const ANSWER_MS = 15_000
@@ -21,6 +21,8 @@ const UNTIL_KNOWN = Number.POSITIVE_INFINITY
 const PAUSE_MS = 50
 const MOST_PAUSE_MS = 1_000
 
+const EVERYBODYS: Filter = { where: "TRUE", values: [] }
+
 type Work<T> = (sql: SQL) => Promise<T>
 
 export class Postgres implements SqlDatabase {
@@ -30,7 +32,7 @@ export class Postgres implements SqlDatabase {
     texts: (column: string, field: string, alias: string) =>
       `json_array_elements_text(${column}::json -> '${field}') AS ${alias} (value)`,
   }
-  readonly #options: Bun.SQL.Options
+  readonly #options: Bun.SQL.PostgresOrMySQLOptions
   #sql: SQL
   readonly #closing = new AbortController()
   /** What commits are known by; undefined: this process does not serve the store. */
@@ -47,6 +49,10 @@ export class Postgres implements SqlDatabase {
   /** From now on commits are this replica's, and fail with E-WAA-074 once it is declared dead. */
   commitAs(replicaId: string): void {
     this.#replica = { id: replicaId, numbered: 0 }
+  }
+
+  ownTasks(): Filter {
+    return this.#replica === undefined ? EVERYBODYS : { where: "replica = ?", values: [this.#replica.id] }
   }
 
   /** E-WAA-070 while the database does not answer. */
@@ -93,6 +99,12 @@ export class Postgres implements SqlDatabase {
         connection.release()
       }
     }, 0)
+  }
+
+  /** A client of its own, for news: they need not be on a disk, and none of them waits for records. */
+  newsClient(): SQL {
+    const { connection, ...options } = this.#options
+    return new SQL({ ...options, max: 1, connection: { ...connection, synchronous_commit: "off" } })
   }
 
   async transaction<T>(work: (tx: TransactionSQL) => Promise<T>): Promise<T> {
@@ -169,7 +181,8 @@ export class Postgres implements SqlDatabase {
 /** Whether this commit is still to be carried out. Throws E-WAA-074 for a replica that was declared dead. */
 async function isTurn(tx: TransactionSQL, id: string, number: number, store: string): Promise<boolean> {
   const taken = await tx.unsafe(
-    "UPDATE replicas SET committed = $2 WHERE id = $1 AND alive AND committed < $2 RETURNING id",
+    `UPDATE replicas SET committed = $2 WHERE id = $1 AND alive AND committed < $2
+     RETURNING set_config('cosigner.replica', id::text, TRUE)`,
     [id, number],
   )
   if (taken.length > 0) return true

@@ -25,10 +25,14 @@ export function isAway(error: unknown): boolean {
 export const isNotLetIn = (error: unknown): boolean =>
   isCode(error, "E-WAA-073") || (error instanceof SQL.PostgresError && /^(?:28|3D)/.test(error.errno ?? ""))
 
-/** The client's own failures as E-WAA-070 and -071; everything else passes. No statement and no value is in them. */
+/** As the trigger of `tasks` says it (postgresSchema.ts). */
+const NOT_OURS = "CO001"
+
+/** The client's own failures as E-WAA-070, -071 and -086; everything else passes. No statement and no value is in them. */
 export function asStoreError(error: unknown, store: string): unknown {
   if (isAway(error)) return new CosignerError("E-WAA-070", { store, problem: problemOf(error) }, { cause: error })
   if (!(error instanceof SQL.PostgresError)) return error
+  if (error.errno === NOT_OURS) return new CosignerError("E-WAA-086", { problem: error.message }, { cause: error })
   return new CosignerError("E-WAA-071", { store, problem: problemOf(error) }, { cause: error })
 }
 

@@ -1,9 +1,13 @@
 /**
- * The tables in Postgres, and how an older database becomes a newer one. They are those of waas.db (schema.ts), and two of their
- * own: the processes that serve the store, and the steps that were taken. One process at a time brings a database forward.
+ * The tables in Postgres, and how an older database becomes a newer one. They are those of waas.db (schema.ts), and some of their
+ * own: the processes that serve the store and what they agree on, and the steps that were taken. One process at a time brings a
+ * database forward.
  */
 import type { ReservedSQL } from "bun"
 import { CosignerError } from "../../errors.ts"
+
+/** Of the advisory locks of this program's own: "cosi". */
+export const LOCKS = 0x636f_7369
 
 /** One entry per schema version, never changed once released: a change is a new entry. */
 const MIGRATIONS: readonly string[] = [
@@ -200,12 +204,78 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX replicas_alive ON replicas (id) WHERE alive;
   `,
+  // Any number of replicas. A process of before served alone: it is dead from now on, and gets no other number, since that must say now
+  // whether it is alone. Its row comes first: it holds that while it commits, and the tables after it.
+  // `tasks.replica` is who works on a task: 0 is nobody, and -7 says that it was handed to 7, which has not taken it yet.
+  `
+  UPDATE replicas SET alive = FALSE WHERE alive;
+  ALTER TABLE replicas ADD COLUMN alone BOOLEAN NOT NULL DEFAULT TRUE;
+  ALTER TABLE replicas ALTER COLUMN alone DROP DEFAULT;
+  ALTER TABLE tasks ADD COLUMN replica BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE tasks ADD COLUMN request TEXT NOT NULL DEFAULT '';
+  UPDATE tasks SET request = coalesce(body::json -> 'request' ->> 'id', '') WHERE live = 1;
+  CREATE INDEX tasks_by_replica ON tasks (replica, seq) WHERE live = 1;
+  CREATE INDEX tasks_by_request ON tasks (request) WHERE live = 1;
+  CREATE FUNCTION cosigner_own_task() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+      me BIGINT := coalesce(nullif(current_setting('cosigner.replica', true), '')::bigint, 0);
+    BEGIN
+      IF TG_OP = 'INSERT' OR (OLD.live <> 1 AND NEW.live = 1) THEN
+        NEW.replica := me;
+        NEW.request := coalesce(NEW.body::json -> 'request' ->> 'id', '');
+      ELSIF OLD.live = 1 AND OLD.replica = NEW.replica AND OLD.replica <> me THEN
+        RAISE EXCEPTION 'task % is not of replica %', OLD.id, me USING ERRCODE = 'CO001';
+      END IF;
+      RETURN NEW;
+    END $$;
+  CREATE TRIGGER own_task BEFORE INSERT OR UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION cosigner_own_task();
+  CREATE FUNCTION cosigner_free_owners(me BIGINT) RETURNS SETOF BIGINT LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE owners AS (
+      (SELECT replica FROM tasks WHERE live = 1 ORDER BY replica LIMIT 1)
+      UNION ALL
+      SELECT (SELECT replica FROM tasks WHERE live = 1 AND replica > owners.replica ORDER BY replica LIMIT 1)
+      FROM owners WHERE owners.replica IS NOT NULL
+    )
+    SELECT owners.replica FROM owners
+    WHERE owners.replica = -me OR NOT EXISTS (SELECT 1 FROM replicas WHERE id = abs(owners.replica) AND alive)
+  $$;
+  CREATE FUNCTION cosigner_take_over(me BIGINT, most INTEGER) RETURNS SETOF tasks LANGUAGE plpgsql AS $$
+    DECLARE
+      free BIGINT[];
+      chosen TEXT[];
+    BEGIN
+      PERFORM pg_advisory_xact_lock(${LOCKS}, 2);
+      IF NOT EXISTS (SELECT 1 FROM replicas WHERE id = me AND alive) THEN
+        RETURN;
+      END IF;
+      free := ARRAY(SELECT * FROM cosigner_free_owners(me));
+      chosen := ARRAY(
+        SELECT oldest.request FROM unnest(free) AS owner, LATERAL (
+          SELECT request FROM tasks WHERE live = 1 AND replica = owner ORDER BY seq LIMIT most
+        ) AS oldest LIMIT most);
+      RETURN QUERY UPDATE tasks SET replica = me
+        WHERE live = 1 AND request = ANY (chosen) AND replica = ANY (free) RETURNING tasks.*;
+    END $$;
+  CREATE TABLE errands (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    request TEXT NOT NULL,
+    body TEXT NOT NULL
+  );
+  CREATE UNIQUE INDEX errands_once ON errands (request, md5(body));
+  CREATE TABLE claims (name TEXT PRIMARY KEY, replica BIGINT NOT NULL);
+  CREATE INDEX claims_by_replica ON claims (replica);
+  CREATE TABLE node_links (
+    node_id TEXT NOT NULL,
+    replica BIGINT NOT NULL,
+    boot_id TEXT NOT NULL,
+    PRIMARY KEY (node_id, replica)
+  );
+  CREATE INDEX node_links_by_replica ON node_links (replica);
+  `,
 ]
 
 const SCHEMA_VERSION = MIGRATIONS.length
 
-/** Of the advisory locks of this program's own: "cosi". */
-export const LOCKS = 0x636f_7369
 const MIGRATING = 1
 
 /** Brings the database to this program's version, each step in a transaction of its own. Throws E-WAA-005 for a newer one. */

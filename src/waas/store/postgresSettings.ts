@@ -67,7 +67,7 @@ export function shownStore({ hostname, port, user, database, socketFolder }: Pos
 }
 
 /** The options of the runtime's client. Throws E-WAA-073 for files that cannot be used. */
-export function clientOptions(settings: PostgresSettings): Bun.SQL.Options {
+export function clientOptions(settings: PostgresSettings): Bun.SQL.PostgresOrMySQLOptions {
   const { hostname, port, user, database, socketFolder, tls, connections } = settings
   // Read once now, so that a start says at once what is wrong, and again for each connection: it may be replaced meanwhile.
   passwordOf(settings)
@@ -89,13 +89,16 @@ export function clientOptions(settings: PostgresSettings): Bun.SQL.Options {
 
 const CONNECT_SECONDS = 5
 
-/** Nothing waits for ever in the server either, and a commit is on its disk before it is acknowledged. */
+/**
+ * Nothing waits for ever in the server either, and a commit is on its disk before it is acknowledged. Whoever stands still in the middle
+ * of a commit keeps others from taking its work over: not for longer than the lease (replica.ts).
+ */
 const SESSION = {
   application_name: "cosigner-waas",
   synchronous_commit: "on",
   statement_timeout: 10_000,
   lock_timeout: 5_000,
-  idle_in_transaction_session_timeout: 10_000,
+  idle_in_transaction_session_timeout: 4_000,
 }
 
 function passwordOf({ password, passwordFile }: PostgresSettings): string {

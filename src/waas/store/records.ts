@@ -16,8 +16,8 @@ import type {
 } from "./model.ts"
 import { statementsOf } from "./puts.ts"
 import { forgetEnded } from "./retention.ts"
-import { all, decode, type Filter, pageOf, rowOf } from "./rows.ts"
-import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
+import { all, decode, pageOf, rowOf } from "./rows.ts"
+import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { HolderRow, PageQuery, WaasStore } from "./store.ts"
 import { walletsOver } from "./walletRows.ts"
 import { webhooksOver } from "./webhookRows.ts"
@@ -111,7 +111,10 @@ function tasksOver(db: SqlDatabase): TaskReads {
     },
     task: async (id) => (await tasksWhere(db, "id = ?", id))[0],
     // The number stands in the text: only so does SQLite use the index of live tasks alone.
-    liveTasks: () => tasksWhere(db, "live = 1"),
+    liveTasks() {
+      const own = db.ownTasks()
+      return tasksWhere(db, `live = 1 AND ${own.where}`, ...own.values)
+    },
     successions(nodeId) {
       const groups = `SELECT share_group_id FROM successions AS own WHERE node_id = ? AND EXISTS
         (SELECT 1 FROM successions WHERE share_group_id = own.share_group_id AND is_reshare = 1)`
@@ -166,18 +169,21 @@ function apiKeysOver(db: SqlDatabase): Pick<WaasStore, "apiKey" | "apiKeys" | "a
 }
 
 async function tasksWhere(db: SqlDatabase, where: string, ...values: SqlValue[]): Promise<readonly WaasTask[]> {
-  interface TaskRow {
-    readonly body: string
-    readonly document: Uint8Array
-    readonly signature: Uint8Array
-  }
   const rows = await db.all<TaskRow>(`SELECT body, document, signature FROM tasks WHERE ${where} ORDER BY seq`, values)
-  return rows.map((row) => ({
-    ...decode<Omit<WaasTask, "document" | "signature">>(row.body),
-    document: copy(row.document),
-    signature: copy(row.signature),
-  }))
+  return rows.map(taskOf)
 }
+
+export interface TaskRow {
+  readonly body: string
+  readonly document: Uint8Array
+  readonly signature: Uint8Array
+}
+
+export const taskOf = (row: TaskRow): WaasTask => ({
+  ...decode<Omit<WaasTask, "document" | "signature">>(row.body),
+  document: copy(row.document),
+  signature: copy(row.signature),
+})
 
 async function checkupsOf(db: SqlDatabase, taskId: string): Promise<readonly VerifiedCheckup[]> {
   interface CheckupRow {

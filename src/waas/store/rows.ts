@@ -1,12 +1,7 @@
 /** Rows of the store: a record as JSON beside the columns that it is searched and ordered by. */
 import { hasSums, sumOf } from "./integrity.ts"
-import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
+import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, Slice } from "./store.ts"
-
-export interface Filter {
-  readonly where: string
-  readonly values: readonly SqlValue[]
-}
 
 interface StoredRow {
   /** A text where the database has numbers that are larger than ours. */

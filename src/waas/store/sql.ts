@@ -10,6 +10,12 @@ export interface SqlStatement {
   readonly values: readonly SqlValue[]
 }
 
+/** A condition, and the values in it. */
+export interface Filter {
+  readonly where: string
+  readonly values: readonly SqlValue[]
+}
+
 /** Expressions over a column that holds a record as JSON. */
 interface JsonWords {
   /** True where the record has the field. */
@@ -22,6 +28,8 @@ export interface SqlDatabase {
   /** How errors call it: a file, or an address without a password. */
   readonly name: string
   readonly json: JsonWords
+  /** Over `tasks`: those that are this process's to work on. */
+  ownTasks(): Filter
   all<Row>(sql: string, values: readonly SqlValue[]): Promise<readonly Row[]>
   /** Records: all or nothing, and durable when it resolves. */
   commit(statements: readonly SqlStatement[]): Promise<void>

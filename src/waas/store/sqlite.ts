@@ -70,6 +70,7 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
       has: (column, field) => `json_extract(${column}, '$.${field}') IS NOT NULL`,
       texts: (column, field, alias) => `json_each(${column}, '$.${field}') AS ${alias}`,
     },
+    ownTasks: () => ({ where: "TRUE", values: [] }),
     all: async <Row>(sql: string, values: readonly SQLQueryBindings[]) =>
       guarded(file, () => db.query<Row, SQLQueryBindings[]>(sql).all(...values)),
     async commit(statements) {

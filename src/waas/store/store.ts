@@ -191,6 +191,7 @@ export interface WaasStore extends WebhookStore, WalletStore {
   /** Of every node that ever connected, by node id. */
   fencingTokens(): Promise<ReadonlyMap<string, NodeFencingToken>>
   task(taskId: string): Promise<WaasTask | undefined>
+  /** Those of this process (shared.ts), the oldest first. */
   liveTasks(): Promise<readonly WaasTask[]>
   /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */
   successions(nodeId: string): Promise<readonly WaasTask[]>

@@ -1,7 +1,7 @@
 /** Projects, wallets, addresses and the counters of their paths, as rows. */
 import type { Project, Wallet, WalletAddress, WalletTransaction } from "./model.ts"
-import { type Filter, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
-import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
+import { pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
+import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, TransactionFilter, WalletStore, WalletWrite } from "./store.ts"
 
 export function walletsOver(db: SqlDatabase): WalletStore {

@@ -1,7 +1,7 @@
 /** Webhook endpoints, events and deliveries as rows. */
 import type { WebhookEndpoint, WebhookEvent, WebhookLog } from "./model.ts"
-import { all, type Filter, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
-import type { SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
+import { all, pageOf, rowOf, rowsOf, upsert } from "./rows.ts"
+import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
 import type { PageQuery, WebhookStore, WebhookWrite } from "./store.ts"
 
 export function webhooksOver(db: SqlDatabase): WebhookStore {

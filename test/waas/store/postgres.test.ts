@@ -10,12 +10,13 @@ import { SQL } from "bun"
 import { errorText } from "../../../src/errors.ts"
 import { silentLog } from "../../../src/log.ts"
 import { newUuid } from "../../../src/waas/ids.ts"
+import { enter } from "../../../src/waas/store/entering.ts"
 import { checkSums } from "../../../src/waas/store/integrity.ts"
 import type { Vault } from "../../../src/waas/store/model.ts"
 import { openPostgres, Postgres } from "../../../src/waas/store/postgres.ts"
 import { type PostgresSettings, shownStore } from "../../../src/waas/store/postgresSettings.ts"
 import { storeOver } from "../../../src/waas/store/records.ts"
-import { becomeActive, LEASE_MS, replicasSeen } from "../../../src/waas/store/replica.ts"
+import { LEASE_MS, replicasSeen } from "../../../src/waas/store/replica.ts"
 import { makeCertificates } from "../../link/certificates.ts"
 import { lossyProxy } from "../../support/lossyProxy.ts"
 import { ROLE_WITH_PASSWORD, startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
@@ -54,7 +55,7 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
   const opened = async (change: Partial<PostgresSettings> = {}) =>
     openPostgres({ ...postgresSettings(await server().database()), ...change }, organisation)
   const serving = async (db: Postgres, name = "a") =>
-    must(await becomeActive(db, { name, log: silentLog, signal: forever, onUnheard() {} }))
+    must(await enter(db, { name, log: silentLog, signal: forever, onUnheard() {}, isAlone: true }))
 
   test("the tests of any store, of the engine and of the REST API", () => {
     const files = ["store/contract.test.ts", "engine", "api"].map((name) => `test/waas/${name}`)
@@ -163,7 +164,7 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     await using b = await disposable(openPostgres(settings, organisation))
     const first = await serving(a, "a")
     const giveUp = new AbortController()
-    const never = becomeActive(b, { name: "b", log: silentLog, signal: giveUp.signal, onUnheard() {} })
+    const never = enter(b, { name: "b", log: silentLog, signal: giveUp.signal, onUnheard() {}, isAlone: true })
     giveUp.abort()
     expect(await never).toBeUndefined()
     const second = serving(b, "b")
@@ -203,7 +204,9 @@ describe.skipIf(whyNoPostgres !== undefined)("Postgres", () => {
     await using db = await disposable(openPostgres(postgresSettings(await own.database()), organisation))
     const unheard = Promise.withResolvers<void>()
     const signal = forever
-    const replica = must(await becomeActive(db, { name: "a", log: silentLog, signal, onUnheard: unheard.resolve }))
+    const replica = must(
+      await enter(db, { name: "a", log: silentLog, signal, onUnheard: unheard.resolve, isAlone: false }),
+    )
     own.stop("immediate")
     await unheard.promise
     expect(db.away()?.code).toBe("E-WAA-070")

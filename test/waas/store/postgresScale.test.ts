@@ -77,6 +77,7 @@ describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
 const recording = (db: SqlDatabase, seen: Set<string>): SqlDatabase => ({
   name: db.name,
   json: db.json,
+  ownTasks: () => db.ownTasks(),
   commit: (statements) => db.commit(statements),
   write: (statements) => db.write(statements),
   close: () => db.close(),
