@@ -22,7 +22,8 @@ export interface WorkerIdentity {
 }
 
 export type ToWorker =
-  | { readonly kind: "init"; readonly identity: WorkerIdentity }
+  /** `memory` is the worker's as long as it lives. */
+  | { readonly kind: "init"; readonly identity: WorkerIdentity; readonly memory: WebAssembly.Memory }
   | { readonly kind: "start"; readonly session: number; readonly spec: EncodedSpec }
   | { readonly kind: "deliver"; readonly session: number; readonly envelope: Bytes }
   | { readonly kind: "cancel"; readonly session: number; readonly reason: "deadline" | "cancelled" | "flooded" }

@@ -3,6 +3,7 @@
  * use all cores and the main thread stays free for the link, the store and the status port. What a session makes durable
  * is done here, on the main thread, between its call and our answer.
  */
+import { makeMemory } from "../crypto/wasm.ts"
 import { CosignerError, errorText, placeIn } from "../errors.ts"
 import { wipeGroupSecret } from "../keys/group.ts"
 import type { Ending, HostIo } from "../mpc/session.ts"
@@ -92,9 +93,15 @@ class WorkerPool implements Pool {
   /** What waits for all sessions that are not flooded, bytes. */
   #queued = 0
   #closed = false
+  /**
+   * For workers to come: made now, as none can be made once the process has locked its memory. One more than there are workers, for one
+   * that takes a dead one's place before that has let go of its own.
+   */
+  readonly #memories: WebAssembly.Memory[]
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#memories = Array.from({ length: options.size + 1 }, makeMemory)
   }
 
   async start(): Promise<void> {
@@ -166,6 +173,8 @@ class WorkerPool implements Pool {
   // ---- workers -------------------------------------------------------------------------------------------------------
 
   async #addWorker(): Promise<void> {
+    const memory = this.#memories.pop()
+    if (memory === undefined) throw new Error("those that died are not gone yet")
     const slot = new WorkerSlot(this.#options.spawn())
     const ready = Promise.withResolvers<void>()
     const died = (reason: string): void => {
@@ -177,8 +186,13 @@ class WorkerPool implements Pool {
       else this.#onMessage(slot, event.data)
     })
     slot.worker.addEventListener("error", (event) => died(`it threw at ${placeIn(event.message)}`))
-    slot.worker.addEventListener("close", () => died("it was closed"))
-    slot.post({ kind: "init", identity: { ...this.#options.identity, worker: ++this.#workers } })
+    slot.worker.addEventListener("close", () => {
+      // Nobody computes in it any more. What a session left there goes.
+      new Uint8Array(memory.buffer).fill(0)
+      this.#memories.push(memory)
+      died("it was closed")
+    })
+    slot.post({ kind: "init", identity: { ...this.#options.identity, worker: ++this.#workers }, memory })
     await ready.promise
     if (this.#closed) slot.worker.terminate()
     else this.#slots.push(slot)

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { copy } from "../bytes.ts"
+import { useMemory } from "../crypto/wasm.ts"
 import { type GroupSecret, wipeGroupSecret } from "../keys/group.ts"
 import { crash } from "../mpc/crash.ts"
 import { identityOf } from "../mpc/envelope.ts"
@@ -99,6 +100,7 @@ function answer(id: number, ok: boolean, value: boolean): void {
 self.addEventListener("message", ({ data }) => {
   switch (data.kind) {
     case "init":
+      useMemory(data.memory)
       start = hostFor(data.identity)
       return self.postMessage({ kind: "ready" })
     case "start":

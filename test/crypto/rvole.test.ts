@@ -17,38 +17,83 @@ import {
   multiplyAsBob,
   type Products,
 } from "../../src/crypto/rvole.ts"
-import { addMasked, LIMBS, limbsOf, subtract, summand } from "../../src/crypto/rvoleLimbs.ts"
+import { rvoleKernel, WIDTH } from "../../src/crypto/rvoleKernel.ts"
 import { dealtTrees } from "../mpc/dkls/group.ts"
 import { seededRng } from "../mpc/network.ts"
 
 const Q = K1.order
-const intOf = (limbs: Uint16Array): bigint => leToBig(new Uint8Array(limbs.slice().buffer))
+// What may go wrong in a word is a carry: numbers at the edges of words and of q are as frequent as any others.
 const any256 = fc.oneof(
   fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }),
   fc.constantFrom(0n, 1n, Q - 1n, Q, Q + 1n, (1n << 256n) - 1n, (1n << 256n) - Q, 1n << 255n, 0xffff_ffffn),
+  fc.constantFrom(
+    (1n << 64n) - 1n,
+    1n << 64n,
+    (1n << 192n) - 1n,
+    ((1n << 64n) - 1n) << 128n,
+    ((1n << 128n) - 1n) << 128n,
+  ),
 )
-const scalar = fc.oneof(fc.bigInt({ min: 0n, max: Q - 1n }), fc.constantFrom(0n, 1n, Q - 1n))
+const scalar = any256.map((value) => value % Q)
+const many = <T>(length: number, values: fc.Arbitrary<T>) => fc.array(values, { minLength: length, maxLength: length })
+const bitAt = (bits: Uint32Array, j: number): number => ((bits[j >> 5] ?? 0) >>> (j & 31)) & 1
 
-test("limbs: a - b + c mod q, canonical", () => {
-  fc.assert(
-    fc.property(any256, any256, scalar, (a, b, c) => {
-      const out = new Uint16Array(2 * LIMBS)
-      subtract(limbsOf(a, LIMBS), limbsOf(b, LIMBS), summand(c), out, LIMBS)
-      expect(intOf(out.subarray(LIMBS))).toBe((((a - b + c) % Q) + Q) % Q)
-    }),
-    { seed: 1, numRuns: 2000 },
-  )
+test("the kernel against BigInt: ta, y, the checks and both sums, for every OT of a product", () => {
+  const bits = fc.uint32Array({ minLength: XI / 32, maxLength: XI / 32 })
+  const numbers = many(XI * WIDTH, any256)
+  const check = (a: bigint[], b: bigint[], inputs: bigint[], gs: bigint[], choices: Uint32Array, rest: bigint[]) => {
+    using kernel = rvoleKernel()
+    const [etap, t0, t1] = rest as [bigint, bigint, bigint]
+    a.forEach((value, i) => void kernel.pads[i]?.set(bigToLe(value, 32)))
+    b.forEach((value, i) => void kernel.flipped[i]?.set(bigToLe(value, 32)))
+    kernel.mask(inputs)
+    const ta = kernel.flipped.map(leToBig)
+    expect(ta).toEqual(a.map((value, i) => K1.mod(value - (b[i] ?? 0n) + (inputs[i % WIDTH] ?? 0n))))
+
+    kernel.choose(choices, bigToLe(etap, 32))
+    const y = a.map((value, i) => {
+      const chosen = BigInt(bitAt(choices, Math.floor(i / WIDTH)))
+      return K1.mod(value + chosen * ((ta[i] ?? 0n) - (i % WIDTH === 2 ? etap : 0n)))
+    })
+    expect(kernel.pads.map((pad) => leToBig(pad) % Q)).toEqual(y)
+
+    const words = concat(...gs.map((value) => bigToLe(value, 32)))
+    const sums = kernel.combine(words, [t0, t1])
+    const of = (j: number, w: number) => y[WIDTH * j + w] ?? 0n
+    const checks = gs.map((_, j) => leToBig(kernel.checks.slice(32 * j, 32 * (j + 1))))
+    expect(checks).toEqual(gs.map((_, j) => K1.mod(of(j, 2) + t0 * of(j, 0) + t1 * of(j, 1))))
+    expect(sums).toEqual([0, 1].map((w) => K1.mod(gs.reduce((sum, value, j) => sum + value * of(j, w), 0n))) as never)
+    const selected = gs.reduce((sum, value, j) => sum + value * BigInt(bitAt(choices, j)), 0n)
+    expect(kernel.select(words, choices)).toBe(K1.mod(selected))
+  }
+  fc.assert(fc.property(numbers, numbers, many(WIDTH, scalar), many(XI, scalar), bits, many(3, scalar), check), {
+    seed: 1,
+    numRuns: 12,
+  })
 })
 
-test("limbs: a + b under a mask, congruent modulo q and below 2^256", () => {
-  fc.assert(
-    fc.property(any256, scalar, fc.boolean(), (a, b, on) => {
-      const sum = limbsOf(a, LIMBS)
-      addMasked(sum, limbsOf(b, LIMBS), 0, on ? -1 : 0)
-      expect(intOf(sum) % Q).toBe((a + (on ? b : 0n)) % Q)
-    }),
-    { seed: 2, numRuns: 2000 },
-  )
+test("the kernel with all numbers at their largest: nothing overflows", () => {
+  using kernel = rvoleKernel()
+  const largest = (1n << 256n) - 1n
+  for (const pad of kernel.pads) pad.set(bigToLe(largest, 32))
+  for (const pad of kernel.flipped) pad.fill(0)
+  kernel.mask([Q - 1n, Q - 1n, Q - 1n])
+  expect(kernel.flipped.map(leToBig)).toEqual(kernel.flipped.map(() => (largest + Q - 1n) % Q))
+  const words = concat(...Array.from({ length: XI }, () => bigToLe(Q - 1n, 32)))
+  const sum = (-BigInt(XI) * largest) % Q
+  expect(kernel.combine(words, [Q - 1n, Q - 1n])).toEqual([K1.mod(sum), K1.mod(sum)])
+  expect(leToBig(kernel.checks.slice(0, 32))).toBe(K1.mod(-largest))
+})
+
+test("the kernel's memory is wiped when a product is left", () => {
+  const kept = rvoleKernel()
+  {
+    using kernel = rvoleKernel()
+    for (const pad of [...kernel.pads, ...kernel.flipped]) pad.fill(7)
+    kernel.combine(new Uint8Array(XI * 32).fill(1), [5n, 6n])
+    kernel.choose(new Uint32Array(XI / 32).fill(0xffff_ffff), new Uint8Array(32).fill(9))
+  }
+  expect(Buffer.from(kept.allPads.buffer).every((byte) => byte === 0)).toBe(true)
 })
 
 const rng = seededRng("rvole")
@@ -167,7 +212,7 @@ test("scalars of q and above are not canonical", () => {
 
 test("the multiplier is the gadget's sum over Bob's bits", () => {
   let sum = 0n
-  for (let j = 0; j < XI; j++) if (bitOf(j) === 1) sum += g.scalars[j] ?? 0n
+  for (let j = 0; j < XI; j++) if (bitOf(j) === 1) sum += leToBig(g.slice(32 * j, 32 * (j + 1)))
   expect(one.b[0]).toBe(sum % Q)
 })
 

@@ -267,3 +267,20 @@ test("what crosses the border arrives whole, and the sender's secret bytes are g
   const ending = { kind: "blamed" as const, blame: sessionAbort("view mismatch") }
   expect(endingOf(structuredClone(plainEnding(ending)))).toEqual(ending)
 }, 60_000)
+
+test("a worker that is started under locked memory computes in the memory that was made before", () => {
+  const at = (path: string) => JSON.stringify(join(import.meta.dir, "..", "..", "src", path))
+  const program = `
+    import { makeMemory, useMemory } from ${at("crypto/wasm.ts")}
+    import { rvoleKernel } from ${at("crypto/rvoleKernel.ts")}
+    import { lockMemory, sealCode } from ${at("hardening/process.ts")}
+    const memory = makeMemory()
+    lockMemory()
+    sealCode()
+    useMemory(memory)
+    using kernel = rvoleKernel()
+    kernel.mask([1n, 2n, 3n])
+    console.log(kernel.flipped.slice(0, 3).map((bytes) => bytes[0]).join())`
+  const { stdout, exitCode } = Bun.spawnSync([process.execPath, "-e", program])
+  expect([stdout.toString(), exitCode]).toEqual(["1,2,3\n", 0])
+})

@@ -1,0 +1,177 @@
+/**
+ * Unsigned integers as little-endian 64-bit words in the variables of a WebAssembly function: sums, products, and residues
+ * modulo 2^256 - c. All of it is straight-line code without a branch: the time depends on no value.
+ */
+import type { Local, WasmBody } from "./wasm.ts"
+
+/** Words, the lowest first. */
+export type Wide = readonly Local[]
+
+/** Words of a residue. */
+export const RESIDUE_WORDS = 4
+
+/** Emits arithmetic into one function; the variables of its intermediate results are used again and again. */
+export class WideWords {
+  readonly #carry: Local
+  readonly #mask: Local
+  readonly #sum: Wide
+  readonly #high: Wide
+
+  constructor(readonly body: WasmBody) {
+    this.#carry = body.word()
+    this.#mask = body.word()
+    this.#sum = body.words(RESIDUE_WORDS)
+    this.#high = body.words(5)
+  }
+
+  load(address: Local, offset: number, into: Wide): void {
+    into.forEach(
+      (word, i) =>
+        void this.body
+          .get(address)
+          .load(offset + 8 * i)
+          .set(word),
+    )
+  }
+
+  store(from: Wide, address: Local, offset: number): void {
+    from.forEach((word, i) => void this.body.get(address, word).store(offset + 8 * i))
+  }
+
+  clear(into: Wide): void {
+    for (const word of into) this.body.constant(0n).set(word)
+  }
+
+  copy(from: Wide, into: Wide): void {
+    into.forEach((word, i) => void this.body.get(at(from, i)).set(word))
+  }
+
+  /** into += from; `from` has at most as many words. Returns the variable that holds the carry, until the next operation. */
+  add(into: Wide, from: Wide): Local {
+    return this.#carried(into, (i) => (i < from.length ? this.body.get(at(from, i)) : this.body.constant(0n)))
+  }
+
+  /** into += from & mask, mask 0 or all ones. */
+  addMasked(into: Wide, from: Wide, mask: Local): Local {
+    return this.#carried(into, (i) =>
+      i < from.length ? this.body.get(at(from, i), mask).and() : this.body.constant(0n),
+    )
+  }
+
+  /** into -= from; into is not smaller, or the caller takes it modulo 2^(64 * its words). */
+  sub(into: Wide, from: Wide): void {
+    const { body } = this
+    body.constant(0n).set(this.#carry)
+    into.forEach((word, i) => {
+      // word - from - borrow as a number of 128 bits: its high word is 0, or all ones after a borrow.
+      body.get(word).constant(0n)
+      if (i < from.length) body.get(at(from, i)).constant(0n)
+      else body.constant(0n).constant(0n)
+      body.sub128().get(this.#carry).constant(0n).sub128()
+      body.constant(63n).shiftRight().set(this.#carry).set(word)
+    })
+  }
+
+  /** into += a * b from word `from` of it on; what the last carry reaches must fit. */
+  addProduct(into: Wide, a: Wide, b: Wide): void {
+    const { body } = this
+    a.forEach((x, i) => {
+      body.constant(0n).set(this.#carry)
+      b.forEach((y, j) => {
+        const word = at(into, i + j)
+        // At most (2^64-1)^2 + 2 (2^64-1): it fits 128 bits.
+        body.get(x, y).mulWide().get(word).constant(0n).add128().get(this.#carry).constant(0n).add128()
+        body.set(this.#carry).set(word)
+      })
+      this.#ripple(into, i + b.length)
+    })
+  }
+
+  /**
+   * `value`, below 2^bits, modulo 2^256 - c to the congruent number below 2^256 that `residue` holds then; not canonical yet. `value` has
+   * five to nine words and is used up.
+   */
+  fold(value: Wide, bits: number, c: readonly bigint[], residue: Wide): void {
+    let [now, bound] = [value, bits]
+    while (now.length > RESIDUE_WORDS + 1) {
+      const high = this.#high.slice(0, now.length - RESIDUE_WORDS)
+      this.copy(now.slice(RESIDUE_WORDS), high)
+      this.clear(now.slice(RESIDUE_WORDS))
+      this.#addConstantProduct(now, high, c)
+      bound = Math.max(bound - 256 + bitsOf(c), 256) + 1
+      now = now.slice(0, Math.ceil(bound / 64))
+    }
+    this.#foldTop(now, c)
+    this.#foldTop(now, c)
+    this.copy(now.slice(0, RESIDUE_WORDS), residue)
+  }
+
+  /** residue below 2^256 to the canonical one below 2^256 - c. */
+  canonical(residue: Wide, c: readonly bigint[]): void {
+    const { body } = this
+    this.copy(residue, this.#sum)
+    // residue + c reaches 2^256 exactly where residue reaches the modulus, and is then the difference.
+    const carry = this.#carried(this.#sum, (i) => body.constant(c[i] ?? 0n))
+    body.constant(0n).get(carry).sub().set(this.#mask)
+    residue.forEach((word, i) => {
+      body.get(word, word, at(this.#sum, i)).xor().get(this.#mask).and().xor().set(word)
+    })
+  }
+
+  /** The word above 2^256, times c, to where it belongs. What was below 2^316 is then below 2^256 + 2^190, and after a second time below 2^256. */
+  #foldTop(value: Wide, c: readonly bigint[]): void {
+    const [top] = this.#high
+    const highest = at(value, RESIDUE_WORDS)
+    if (top === undefined) throw new RangeError("no word")
+    this.body.get(highest).set(top).constant(0n).set(highest)
+    this.#addConstantProduct(value.slice(0, RESIDUE_WORDS + 1), [top], c)
+  }
+
+  #addConstantProduct(into: Wide, a: Wide, c: readonly bigint[]): void {
+    const { body } = this
+    a.forEach((x, i) => {
+      body.constant(0n).set(this.#carry)
+      c.forEach((factor, j) => {
+        const word = at(into, i + j)
+        body.get(x)
+        if (factor === 1n) body.constant(0n)
+        else body.constant(factor).mulWide()
+        body.get(word).constant(0n).add128().get(this.#carry).constant(0n).add128()
+        body.set(this.#carry).set(word)
+      })
+      this.#ripple(into, i + c.length)
+    })
+  }
+
+  /** The carry into the words from `from` on. */
+  #ripple(into: Wide, from: number): void {
+    for (const word of into.slice(from)) {
+      this.body.get(word).constant(0n).get(this.#carry).constant(0n).add128().set(this.#carry).set(word)
+    }
+  }
+
+  #carried(into: Wide, push: (i: number) => void): Local {
+    const { body } = this
+    body.constant(0n).set(this.#carry)
+    into.forEach((word, i) => {
+      body.get(word).constant(0n)
+      push(i)
+      body.constant(0n).add128().get(this.#carry).constant(0n).add128().set(this.#carry).set(word)
+    })
+    return this.#carry
+  }
+}
+
+/** 64-bit words of `value`, as few as hold it. */
+export function wordsOf(value: bigint): readonly bigint[] {
+  return value === 0n ? [] : [value & 0xffff_ffff_ffff_ffffn, ...wordsOf(value >> 64n)]
+}
+
+const bitsOf = (words: readonly bigint[]): number =>
+  64 * (words.length - 1) + (words[words.length - 1] ?? 0n).toString(2).length
+
+export function at(value: Wide, i: number): Local {
+  const word = value[i]
+  if (word === undefined) throw new RangeError("a number has fewer words")
+  return word
+}
