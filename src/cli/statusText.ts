@@ -12,11 +12,22 @@ export function statusLines(statusDocument: StatusDocument, reasons: "all" | "ba
       ...(code === "" ? [] : [`          ${code}: ${next}`]),
     ]),
     `link ${statusDocument.link.phase}, workers ${statusDocument.workers.alive} of ${statusDocument.workers.size}, sessions ${statusDocument.sessions_open} open`,
+    ...replicaLines(statusDocument.link.replicas),
     `tasks ${tasks.open} open; since the start ${tasks.completed} completed, ${tasks.rejected} rejected, ${tasks.failed} failed, ${tasks.cancelled} cancelled`,
     `groups ${groups.active} active, ${groups.blocked} of them cannot sign with every algorithm, peers banned ${groups.bans}, rules ${risk.rules_enabled ? "on" : "off"}`,
     ...risk.callback_servers.map((server) => serverLine("callback server", server)),
     ...events.map((server) => serverLine("event server", server)),
   ].map(plain)
+}
+
+/** One address is what the line of the link says already. */
+function replicaLines(replicas: StatusDocument["link"]["replicas"]): readonly string[] {
+  if (replicas.length <= 1) return []
+  return replicas.map(({ url, phase, rtt_ms: rttMs, failures, queued_frames: queued, last_error: error }) => {
+    if (phase === "online") return `replica ${url}: online${rttMs === null ? "" : `, ${rttMs.toFixed(1)} ms`}`
+    const why = error === null ? "" : `, ${error.code} ${error.message}`
+    return `replica ${url}: ${phase}, ${failures} failed, ${queued} frames wait${why}`
+  })
 }
 
 function serverLine(kind: string, server: { server: string; healthy: boolean | null; failure: string }): string {

@@ -144,4 +144,10 @@ export const linkCodes = {
     what: () => "the operator trusts another WaaS from now on",
     next: "nothing: the node dials again with the new key",
   }),
+  "E-LNK-027": entry<{ readonly up: number; readonly of: number; readonly away: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `${d.up} of ${d.of} replicas of WaaS are linked; not ${d.away}`,
+    next: "the node works through the others; look whether that replica runs, and why it is not reached: cosigner doctor",
+  }),
 } as const

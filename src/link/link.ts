@@ -61,15 +61,16 @@ export interface LinkState {
 }
 
 /** One address of WaaS. */
-interface ReplicaState {
+export interface ReplicaState {
   /** Without user, password and query. */
   readonly url: string
   readonly phase: LinkState["phase"]
   /** When this phase began, ms since 1970. */
   readonly sinceMs: number
-  /** When frames ceased to flow, or the start; undefined while they do. */
-  readonly awaySinceMs: number | undefined
+  /** Since frames ceased to flow, or the start, ms; undefined while they do. */
+  readonly awayMs: number | undefined
   readonly failures: number
+  readonly silentMs: number | undefined
   readonly rttMs: number | undefined
   readonly queuedFrames: number
   readonly lastError: CosignerError | undefined
@@ -122,7 +123,8 @@ export class NodeLink implements Link {
   /** Of the connection that was made last; 0 before the first. */
   #version = 0
   #sinceMs: number
-  #awaySinceMs: number | undefined
+  /** By the monotonic clock. */
+  #awaySince: number | undefined = performance.now()
   #failures = 0
   #connections = 0
   #measured: Measured | undefined
@@ -144,7 +146,6 @@ export class NodeLink implements Link {
     this.#handlers = handlers
     this.#channel = createChannel(() => copy(randomBytes(EPOCH_BYTES)), options.limits)
     this.#sinceMs = options.clock()
-    this.#awaySinceMs = this.#sinceMs
     this.#dial()
   }
 
@@ -226,8 +227,9 @@ export class NodeLink implements Link {
       url: shownUrl(this.#options.url),
       phase: this.#phase,
       sinceMs: this.#sinceMs,
-      awaySinceMs: this.#awaySinceMs,
+      awayMs: this.#awaySince === undefined ? undefined : performance.now() - this.#awaySince,
       failures: this.#failures,
+      silentMs: this.#connection?.silentMs(),
       rttMs: this.#measured?.rttMs,
       queuedFrames: this.#channel.depth().frames,
       lastError: this.#lastError,
@@ -237,7 +239,7 @@ export class NodeLink implements Link {
   #enter(next: LinkState["phase"]): void {
     this.#phase = next
     this.#sinceMs = this.#options.clock()
-    this.#awaySinceMs = next === "online" ? undefined : (this.#awaySinceMs ?? this.#sinceMs)
+    this.#awaySince = next === "online" ? undefined : (this.#awaySince ?? performance.now())
   }
 
   #dial(): void {

@@ -2,8 +2,10 @@
 
 import { build } from "../build.ts"
 import { toHex } from "../bytes.ts"
+import type { CosignerError } from "../errors.ts"
 import type { GroupPublic } from "../keys/group.ts"
 import type { PartyId } from "../keys/party.ts"
+import type { ReplicaState } from "../link/link.ts"
 import { cut } from "../panel/schemas.ts"
 import type { Store } from "../store/store.ts"
 import { recordedIntents } from "../tasks/intents.ts"
@@ -75,7 +77,7 @@ export function statusDocument(view: NodeView, present: Present): StatusDocument
 }
 
 function linkOf(view: NodeView): StatusDocument["link"] {
-  const { phase, sinceMs, silentMs, measured, failures, lastError, queue } = view.link()
+  const { phase, sinceMs, silentMs, measured, failures, lastError, queue, replicas } = view.link()
   return {
     phase,
     since_ms: sinceMs,
@@ -84,12 +86,24 @@ function linkOf(view: NodeView): StatusDocument["link"] {
     clock_offset_ms: measured?.clockOffsetMs ?? null,
     failures,
     queued_frames: queue.frames,
-    last_error:
-      lastError === undefined
-        ? null
-        : { code: lastError.code, message: cut(lastError.message), next: cut(lastError.next) },
+    last_error: errorOf(lastError),
+    replicas: replicas.map(replicaOf),
   }
 }
+
+const replicaOf = (replica: ReplicaState): StatusDocument["link"]["replicas"][number] => ({
+  url: replica.url,
+  phase: replica.phase,
+  since_ms: replica.sinceMs,
+  silent_ms: replica.silentMs ?? null,
+  rtt_ms: replica.rttMs ?? null,
+  failures: replica.failures,
+  queued_frames: replica.queuedFrames,
+  last_error: errorOf(replica.lastError),
+})
+
+const errorOf = (error: CosignerError | undefined): StatusDocument["link"]["last_error"] =>
+  error === undefined ? null : { code: error.code, message: cut(error.message), next: cut(error.next) }
 
 const callbacksOf = (view: NodeView): StatusDocument["risk"]["callback_servers"] =>
   view.callbackServers().map((serverState) => ({

@@ -73,12 +73,18 @@ export function collect(metrics: Metrics, view: NodeView, delay: Delay, nowMs: n
 }
 
 function collectLink(metrics: Metrics, view: NodeView): void {
-  const { phase, measured, failures, dropped, queue } = view.link()
+  const { phase, measured, failures, dropped, queue, replicas } = view.link()
   metrics.set("cosigner_link_up", {}, phase === "online" ? 1 : 0)
   metrics.set("cosigner_link_failures", {}, failures)
   metrics.set("cosigner_link_queued_frames", {}, queue.frames)
   for (const [reason, count] of Object.entries(dropped)) {
     metrics.total("cosigner_link_dropped_frames_total", { reason }, count)
+  }
+  for (const { url, phase, rttMs, failures, queuedFrames } of replicas) {
+    metrics.set("cosigner_replica_up", { url }, phase === "online" ? 1 : 0)
+    metrics.set("cosigner_replica_failures", { url }, failures)
+    metrics.set("cosigner_replica_queued_frames", { url }, queuedFrames)
+    if (rttMs !== undefined) metrics.set("cosigner_replica_rtt_seconds", { url }, seconds(rttMs))
   }
   if (measured === undefined) return
   metrics.set("cosigner_link_rtt_seconds", {}, seconds(measured.rttMs))

@@ -93,6 +93,58 @@ const contents = (): readonly string[] =>
     })
     .sort()
 
+const DEAD = "ws://127.0.0.1:1/ws"
+/** The right address, and another one where nobody listens. */
+const withDead = (isFirst: boolean): string => {
+  const [, url = ""] = /^url = "([^"]+)"$/m.exec(well) ?? []
+  const [one, other] = isFirst ? [DEAD, url] : [url, DEAD]
+  return well.replace(`url = "${url}"`, `url = "${one}"\nurls = ["${other}"]`)
+}
+
+describe("several replicas of WaaS", () => {
+  test("each address is tried; while one is good another one is a warning, and without any a failure", async () => {
+    for (const isFirst of [true, false]) {
+      const report = await configured(withDead(isFirst), () => doctor(["--closed"]))
+      const [dead, good] = ["failed", "accepts connections"].map((text) =>
+        report.of("waas.connection").find((found) => found.text.includes(text)),
+      )
+      expect(dead).toMatchObject({ level: "warning", code: "E-LNK-001" })
+      expect(dead?.text).toStartWith(`${DEAD}: `)
+      expect(good?.level).toBe("ok")
+      expect(report.of("waas.handshake").map(({ level }) => level)).toEqual(["ok"])
+    }
+    // WaaS does not let this node in: then no replica is good
+    const none = await configured(withDead(false), () => doctor(KEY))
+    expect(none.of("waas.connection").map(({ level }) => level)).toEqual(["ok", "failure"])
+    expect(none.codes("waas.admission")).toEqual(["E-LNK-005"])
+  })
+  test("a node that runs shows each, in its status, its measurements and to doctor", async () => {
+    const shown = '\n[status]\nenable = true\nlisten = "unix:status.sock"\n'
+    await configured(`${withDead(false)}${shown}`, async () => {
+      const actor = startActor({ words: [binary] }, "node", ["start", ...KEY], dir, join(dir, "node.log"))
+      try {
+        await actor.line((text) => text.includes("not bound to any app"), 20_000)
+        const refused = /^replica ws:\/\/127\.0\.0\.1:\d+\/ws: .*E-LNK-005 .*$/m
+        const away = /^replica ws:\/\/127\.0\.0\.1:1\/ws: .*E-LNK-001 .*$/m
+        // what the port says is up to a second old
+        for (let text = ""; !refused.test(text) || !away.test(text); ) {
+          text = (await cosigner(["status"], { cwd: dir })).stdout
+        }
+        const metrics = await (await fetch("http://node/metrics", { unix: join(dir, "status.sock") })).text()
+        expect(metrics).toContain(`cosigner_replica_up{url="${DEAD}"} 0`)
+        const json: unknown = JSON.parse((await cosigner(["status", "--json"], { cwd: dir })).stdout)
+        expect(json).toMatchObject({
+          link: { replicas: [{ rtt_ms: expect.any(Number) }, { url: DEAD, rtt_ms: null }] },
+        })
+        const { text } = await doctor(["--closed"])
+        for (const code of ["E-LNK-001", "E-LNK-005"]) expect(text).toContain(`"code":"${code}"`)
+      } finally {
+        await actor.end("SIGTERM")
+      }
+    })
+  })
+})
+
 describe("a node that is well", () => {
   test("is told so, check by check, and nothing is changed or shown", async () => {
     const before = contents()

@@ -112,7 +112,7 @@ describe("several replicas at one time", () => {
     await linked(node, a, b, c)
     expect(node.isFirst).toEqual([true, false, false])
     expect(node.link.state()).toMatchObject({ phase: "online", connections: 3 })
-    expect(node.link.state().replicas.map(({ url, phase, awaySinceMs }) => [url, phase, awaySinceMs])).toEqual(
+    expect(node.link.state().replicas.map(({ url, phase, awayMs }) => [url, phase, awayMs])).toEqual(
       [a, b, c].map((waas) => [urlOf(waas), "online", undefined]),
     )
     await commandedBy(b, node, "task-1")

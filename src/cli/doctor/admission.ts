@@ -4,7 +4,7 @@
  */
 import type { Config } from "../../config/config.ts"
 import { CosignerError } from "../../errors.ts"
-import type { LinkOptions } from "../../link/options.ts"
+import { type LinkOptions, shownUrl } from "../../link/options.ts"
 import type { Store } from "../../store/store.ts"
 import { askStatus } from "../status.ts"
 import { type Finding, failure, ok, skipped } from "./finding.ts"
@@ -18,7 +18,7 @@ export async function checkAdmission(
   config: Pick<Config, "db" | "status">,
   store: Store | undefined,
 ): Promise<Finding> {
-  if (holderOf(`${config.db.path}.lock`) !== undefined) return wordOfNode(config.status)
+  if (holderOf(`${config.db.path}.lock`) !== undefined) return wordOfNode(config.status, shownUrl(options.url))
   if (store === undefined) return skipped(CHECK, "the database was not opened, and the node's key is in it")
   using seed = store.identity()
   try {
@@ -30,14 +30,16 @@ export async function checkAdmission(
   }
 }
 
-async function wordOfNode(status: Config["status"]): Promise<Finding> {
+async function wordOfNode(status: Config["status"], url: string): Promise<Finding> {
   if (!status.enable) return skipped(CHECK, "the node runs, and its status port, which would tell, is off")
   try {
     const { link } = await askStatus(status)
-    if (link.phase === "online") return ok(CHECK, "the running node is online")
-    if (link.last_error === null) return skipped(CHECK, `the running node is ${link.phase}`)
-    const { code, message, next } = link.last_error
-    return { check: CHECK, level: "failure", text: `the running node is ${link.phase}: ${message}`, code, next }
+    // Without a line of its own the node was started with another configuration.
+    const { phase, last_error: error } = link.replicas.find((replica) => replica.url === url) ?? link
+    if (phase === "online") return ok(CHECK, "the running node is online")
+    if (error === null) return skipped(CHECK, `the running node is ${phase}`)
+    const { code, message, next } = error
+    return { check: CHECK, level: "failure", text: `the running node is ${phase}: ${message}`, code, next }
   } catch (error) {
     if (error instanceof CosignerError)
       return skipped(CHECK, `the running node does not tell: ${error.code} ${error.message}`)

@@ -8,7 +8,7 @@ import { connect } from "node:net"
 import type { Config } from "../../config/config.ts"
 import { CosignerError, errorText } from "../../errors.ts"
 import { errnoOf } from "../../files.ts"
-import { type LinkOptions, shownUrl } from "../../link/options.ts"
+import { addressesOf, type LinkOptions, shownUrl } from "../../link/options.ts"
 import type { Store } from "../../store/store.ts"
 import { checkAdmission } from "./admission.ts"
 import { type Finding, failure, ok, skipped, warning } from "./finding.ts"
@@ -32,13 +32,28 @@ export async function checkNetwork(config: Config, store: Store | undefined): Pr
   if (options === undefined) return [skipped("waas.handshake", "websocket.url or websocket.waas_public_key is not set")]
   const { key, isCertain, finding } = keyInForce(store, options.waasKey)
   if (key === undefined) return [finding]
-  let found: readonly Finding[] = []
-  // Of several addresses one is that of the WaaS that serves.
-  for (const url of [options.url, ...(options.others ?? [])]) {
-    found = await checkAddress({ ...options, waasKey: key, url }, config, store)
-    if (found.every(({ level }) => level !== "failure")) break
-  }
-  return [finding, ...found.map((one) => (isCertain ? one : doubted(one)))]
+  const target = { ...options, waasKey: key }
+  const found = await Promise.all(
+    addressesOf(options).map(async (url) => ({ url, findings: await checkAddress({ ...target, url }, config, store) })),
+  )
+  return [finding, ...ofReplicas(found).map((one) => (isCertain ? one : doubted(one)))]
+}
+
+interface CheckedAddress {
+  readonly url: string
+  readonly findings: readonly Finding[]
+}
+
+/** A node works through any replica that is good: another one that is not is a warning. */
+function ofReplicas(checked: readonly CheckedAddress[]): readonly Finding[] {
+  if (checked.length <= 1) return checked.flatMap(({ findings }) => findings)
+  const isAnyGood = checked.some(({ findings }) => findings.every(({ level }) => level !== "failure"))
+  return checked.flatMap(({ url, findings }) =>
+    findings.map((one): Finding => {
+      const text = `${shownUrl(url)}: ${one.text}`
+      return isAnyGood && one.level === "failure" ? { ...one, text, level: "warning" } : { ...one, text }
+    }),
+  )
 }
 
 /** Another key than the file's is no failure for sure where the operator may have decided on it. */

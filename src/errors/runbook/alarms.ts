@@ -192,6 +192,16 @@ export const alarmGuides = {
     "stop this node. Find the newest copy and run that one alone. Only if it is lost for good: `cosigner recover-rollback`, then refresh the ECDSA groups",
     LINK_UP,
   ),
+  "E-LNK-027": guide(
+    [
+      "that replica of WaaS is stopped or restarts",
+      "its machine or the way to it is down",
+      "its address is not that of a replica any more",
+    ],
+    "`cosigner status` has a line for each replica with the code of its last error; `cosigner doctor` tries each address; other nodes that name the same replica say that it is the replica",
+    "bring it back, or take its address out of [websocket] urls. Nothing is urgent while others are there: requests go on through them, and the node dials it again at most half a minute apart",
+    "the item `link` of `cosigner status` names as many replicas as there are",
+  ),
   "E-LNK-022": guide(
     [
       "a second WaaS was started on a copy of the first one's folder",

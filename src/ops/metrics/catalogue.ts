@@ -78,6 +78,10 @@ export const CATALOGUE = {
   cosigner_link_failures: gauge("Connections that failed or ended since the last good one."),
   cosigner_link_dropped_frames_total: counter("Frames that came or went no further.", ["reason"]),
   cosigner_link_queued_frames: gauge("Frames that WaaS has not acknowledged."),
+  cosigner_replica_up: gauge("1 while the link to this replica of WaaS is up.", "", ["url"]),
+  cosigner_replica_rtt_seconds: gauge("Round trip to it, as last measured.", "seconds", ["url"]),
+  cosigner_replica_failures: gauge("Connections to it that failed since the last good one.", "", ["url"]),
+  cosigner_replica_queued_frames: gauge("Frames that it has not acknowledged.", "", ["url"]),
   cosigner_clock_offset_seconds: gauge("Clock of WaaS minus ours; exact to half a round trip.", "seconds"),
 
   cosigner_store_commit_seconds: seconds("One transaction of the store: done or undone.", COMMIT_SECONDS, ["outcome"]),

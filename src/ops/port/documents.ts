@@ -25,17 +25,33 @@ const itemSchema = closed({
 export const readySchema = closed({ ready: Type.Boolean(), items: Type.Array(itemSchema) })
 export const healthSchema = closed({ alive: Type.Literal(true), version: words("Of this program.") })
 
+const PHASES = ["connecting", "online", "waiting", "stopped"] as const
+
+const linkErrorSchema = orNull(
+  closed({ code: words("E-LNK-nnn."), message: words("What happened."), next: words("What to do.") }),
+)
+
+const replicaSchema = closed({
+  url: words("Its address, without user, password and query."),
+  phase: oneOf(PHASES, "Where the link to it stands."),
+  since_ms: time("In this phase since."),
+  silent_ms: orNull(milliseconds("Since it was last heard on this connection.")),
+  rtt_ms: orNull(milliseconds("Round trip.")),
+  failures: count("Connections that failed since the last good one."),
+  queued_frames: count("Not acknowledged by it."),
+  last_error: linkErrorSchema,
+})
+
 const linkSchema = closed({
-  phase: oneOf(["connecting", "online", "waiting", "stopped"], "Where the link to WaaS stands."),
+  phase: oneOf(PHASES, "Where the link to WaaS stands; online while that to any replica is."),
   since_ms: time("In this phase since."),
   silent_ms: orNull(milliseconds("Since WaaS was last heard on this connection.")),
   rtt_ms: orNull(milliseconds("Round trip.")),
   clock_offset_ms: orNull(milliseconds("Clock of WaaS minus ours.")),
   failures: count("Connections that failed or ended since the last good one."),
   queued_frames: count("Not acknowledged by WaaS."),
-  last_error: orNull(
-    closed({ code: words("E-LNK-nnn."), message: words("What happened."), next: words("What to do.") }),
-  ),
+  last_error: linkErrorSchema,
+  replicas: Type.Array(replicaSchema, { description: "One for each address of the configuration, in its order." }),
 })
 
 const callbackSchema = closed({

@@ -58,7 +58,7 @@ export const PAGE = `<!doctype html>
     </table></div>
   </section>
   <section class="wide" aria-labelledby="h-groups"><h2 id="h-groups">Groups</h2><ul id="groups" class="lines"></ul></section>
-  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Event servers</h2><ul id="servers" class="lines"></ul></section>
+  <section class="wide" aria-labelledby="h-servers"><h2 id="h-servers">Servers</h2><ul id="servers" class="lines"></ul></section>
 </main>
 <footer><p id="foot">Read-only. Figures are of this node alone.</p></footer>
 <script>${script}</script>

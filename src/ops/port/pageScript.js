@@ -179,7 +179,7 @@ function showFacts(status) {
     ["Groups that sign", groups.active - groups.blocked],
     ["Groups blocked", groups.blocked],
     ["Peers banned", groups.bans],
-    ["Link to WaaS", link.rtt_ms === null ? link.phase : `${link.phase}, ${span(link.rtt_ms)}`],
+    ["Link to WaaS", linkText(link)],
     ["Clock offset", link.clock_offset_ms === null ? "unknown" : `${Math.round(link.clock_offset_ms)} ms`],
     ["Workers", `${workers.alive} of ${workers.size}`],
     ["Thread delay p99", `${loop.p99_ms.toFixed(1)} ms`],
@@ -191,6 +191,17 @@ function showFacts(status) {
   byId("facts").replaceChildren(
     ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value)))),
   )
+}
+
+/** @param {Json} link */
+function linkText(link) {
+  const { phase, rtt_ms: rttMs, replicas } = link
+  const up = replicas.filter((/** @type {Json} */ replica) => replica["phase"] === "online").length
+  return [
+    phase,
+    ...(rttMs === null ? [] : [span(rttMs)]),
+    ...(replicas.length > 1 ? [`${up} of ${replicas.length} replicas`] : []),
+  ].join(", ")
 }
 
 /** @param {Json} tasks @param {number} nowMs */
@@ -301,11 +312,23 @@ function showGroups(groups) {
   byId("groups").replaceChildren(...(shown.length > 0 ? shown : [el("li", { class: "quiet" }, "none yet")]))
 }
 
+/** @param {Json} replica */
+function replicaLine({ url, phase, rtt_ms: rttMs, queued_frames: queued, last_error: error }) {
+  const detail = `${rttMs === null ? "" : `${span(rttMs)}, `}${several(queued, "frame")} waiting`
+  const healthy = phase === "online" ? true : error === null ? null : false
+  const failure = healthy === false ? `${error["code"]} ${error["message"]}` : ""
+  return serverLine({ server: url, healthy, failure }, "WaaS", detail)
+}
+
 /** @param {Json} status */
 function showServers(status) {
-  const shown = status["event_servers"].map((/** @type {Json} */ server) =>
-    serverLine(server, "events", `${server["pending"]} waiting, ${server["failed"]} given up`),
-  )
+  const { replicas } = status["link"]
+  const shown = [
+    ...(replicas.length > 1 ? replicas.map(replicaLine) : []),
+    ...status["event_servers"].map((/** @type {Json} */ server) =>
+      serverLine(server, "events", `${server["pending"]} waiting, ${server["failed"]} given up`),
+    ),
+  ]
   byId("servers").replaceChildren(...(shown.length > 0 ? shown : [el("li", { class: "quiet" }, "none")]))
 }
 

@@ -4,7 +4,7 @@
  */
 import { CosignerError, errorText } from "../../errors.ts"
 import { clockOff } from "../../link/clockOff.ts"
-import type { LinkState } from "../../link/link.ts"
+import type { LinkState, ReplicaState } from "../../link/link.ts"
 import type { PolicyRecord } from "../../store/policies.ts"
 import type { Freeze } from "../../tasks/freeze.ts"
 import type { GroupSignable } from "../../tasks/signable.ts"
@@ -95,17 +95,19 @@ interface LinkView {
   readonly silentMs: number | undefined
   readonly measured: { readonly rttMs: number; readonly clockOffsetMs: number } | undefined
   readonly lastError: CosignerError | undefined
+  readonly replicas: readonly Pick<ReplicaState, "url" | "phase" | "silentMs" | "awayMs" | "lastError">[]
 }
 
 export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => ({
   name: "link",
   holdMs: limits.linkHoldMs,
   look() {
-    const { phase, silentMs = 0, lastError } = state()
+    const { phase, silentMs = 0, lastError, replicas } = state()
     const down = (why: string): ProbeFinding => failed(new CosignerError("E-STA-011", { why }))
     if (phase === "online") {
       const seconds = Math.round(silentMs / 1000)
-      return silentMs <= limits.linkSilentMs ? ok(`heard ${ago(silentMs)}`) : down(`nothing was heard for ${seconds} s`)
+      if (silentMs > limits.linkSilentMs) return down(`nothing was heard for ${seconds} s`)
+      return linked(replicas, limits, `heard ${ago(silentMs)}`)
     }
     // its own code and next step say more than that the link is down
     if (lastError !== undefined) return failed(lastError)
@@ -113,7 +115,21 @@ export const linkProbe = (limits: WatchLimits, state: () => LinkView): Probe => 
   },
 })
 
-export const clockProbe = (limits: WatchLimits, state: () => LinkView): Probe => ({
+/** Ready with any replica; one that is away for long is named in a notice. */
+function linked(replicas: LinkView["replicas"], limits: WatchLimits, heard: string): ProbeFinding {
+  const of = replicas.length
+  if (of <= 1) return ok(heard)
+  const isUp = ({ phase, silentMs = 0 }: LinkView["replicas"][number]) =>
+    phase === "online" && silentMs <= limits.linkSilentMs
+  const up = replicas.filter(isUp).length
+  const reason = `${heard}; ${up} of ${of} replicas`
+  const gone = replicas.filter((one) => !isUp(one) && (one.awayMs ?? limits.linkHoldMs) >= limits.linkHoldMs)
+  if (gone.length === 0) return ok(reason)
+  const away = gone.map(({ url, lastError }) => (lastError === undefined ? url : `${url} (${lastError.code})`))
+  return { state: "ok", reason, notice: new CosignerError("E-LNK-027", { up, of, away: away.join(", ") }) }
+}
+
+export const clockProbe = (limits: WatchLimits, state: () => Pick<LinkView, "measured">): Probe => ({
   name: "clock",
   holdMs: 0,
   look() {

@@ -159,6 +159,16 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
         ],
       },
       event_servers: [{ server: evil, healthy: null, last_taken_ms: null, failure: evil, pending: 1, failed: 0 }],
+      link: {
+        ...statusOf().link,
+        replicas: [
+          ...statusOf().link.replicas,
+          {
+            ...{ url: evil, phase: "waiting", since_ms: 0, silent_ms: null, rtt_ms: null, failures: 1 },
+            ...{ queued_frames: 2, last_error: { code: "E-LNK-001", message: evil, next: evil } },
+          },
+        ],
+      },
     })
     it.beat()
     await page.until(`document.querySelector("#who").textContent.includes("onerror")`)
@@ -176,6 +186,13 @@ describe.skipIf(chromium === undefined)("in a browser", () => {
     ).toEqual([])
     expect(await page.value(`window.hit`)).toBeUndefined()
     expect(await page.value(`document.querySelector("#tasks .why").textContent`)).toContain(evil)
+    expect(await page.value(`document.querySelector("#facts").innerText`)).toContain("1 of 2 replicas")
+    const servers = await page.value(`[...document.querySelectorAll("#servers li")].map((li) => li.textContent)`)
+    expect(servers).toEqual([
+      expect.stringMatching(/^ok\s*wss:\/\/waas\.example\.com\/ws.*WaaS$/),
+      expect.stringContaining(`E-LNK-001 ${evil}`),
+      expect.stringContaining(evil),
+    ])
     it.status = statusOf()
     it.tasks = [taskOf()]
     it.beat()

@@ -40,6 +40,18 @@ export const statusOf = (more: Partial<StatusDocument> = {}): StatusDocument => 
     failures: 0,
     queued_frames: 0,
     last_error: null,
+    replicas: [
+      {
+        url: "wss://waas.example.com/ws",
+        phase: "online",
+        since_ms: START_MS,
+        silent_ms: 12,
+        rtt_ms: 1.5,
+        failures: 0,
+        queued_frames: 0,
+        last_error: null,
+      },
+    ],
   },
   store: { bytes: 49_152, commits: 7, last_backup_ms: null },
   workers: { alive: 2, size: 2, ping_ms: 1.25 },

@@ -3,6 +3,28 @@ import { expect, test } from "bun:test"
 import { linkProbe, WATCH_LIMITS } from "../../../src/ops/readiness/probes.ts"
 import { QUICK, startNode, startWaas, startWire } from "../../link/world.ts"
 
+test("a node that lost one of three replicas says so, and is ready", async () => {
+  const first = startWaas()
+  const others = [1, 2].map(() => startWaas({ identity: first.identity }))
+  const node = startNode(first, { others: others.map(({ port }) => `ws://127.0.0.1:${port}/ws`) })
+  try {
+    const { look } = linkProbe({ ...WATCH_LIMITS, linkHoldMs: 0 }, () => node.link.state())
+    await node.online(3)
+    expect(look()).toMatchObject({ state: "ok", reason: expect.stringContaining("3 of 3 replicas") })
+    await others[0]?.stop()
+    await node.journal.until(() => node.link.state().replicas[1]?.phase !== "online")
+    const away = `ws://127.0.0.1:${others[0]?.port}/ws`
+    expect(look()).toMatchObject({
+      state: "ok",
+      reason: expect.stringContaining("2 of 3 replicas"),
+      notice: { code: "E-LNK-027", data: { up: 2, of: 3, away: expect.stringContaining(away) } },
+    })
+  } finally {
+    node.link.stop()
+    for (const waas of [first, ...others]) await waas.stop()
+  }
+})
+
 test("silence on a link that is up takes readiness away before the link itself gives up", async () => {
   const waas = startWaas()
   const wire = await startWire(waas.port)

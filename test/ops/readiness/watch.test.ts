@@ -160,6 +160,7 @@ describe("link and clock", () => {
     silentMs: 0,
     measured: { rttMs: 10, clockOffsetMs: 3 },
     lastError: undefined,
+    replicas: [],
   }
 
   test("a link that is up and silent fails within 30 s", () => {
@@ -202,6 +203,23 @@ describe("link and clock", () => {
     waasProblem = undefined
     expect(isReady(look())).toBe(true)
     expect(it.lines.map((line) => line.slice(0, 15))).toEqual(["error E-STA-019", "info recovered"])
+  })
+  test("with some replicas away it is ready; one that stays away is named, and nobody is alarmed", () => {
+    const it = world()
+    const lastError = new CosignerError("E-LNK-011", { closeCode: 1006 })
+    const up = { url: "wss://a/ws", phase: "online", silentMs: 0, awayMs: undefined, lastError: undefined } as const
+    const away = { url: "wss://b/ws", phase: "waiting", silentMs: undefined, awayMs: 9_000, lastError } as const
+    let replicas: Parameters<typeof linkProbe>[1] extends () => { replicas: infer R } ? R : never = [up, up, away]
+    const look = it.watch(linkProbe(WATCH_LIMITS, () => ({ ...online, replicas })))
+    expect(look()[0]).toMatchObject({ state: "ok", reason: "heard 0.0 s ago; 2 of 3 replicas", code: "" })
+    replicas = [up, { ...away, awayMs: 10_000 }, { ...up, url: "wss://c/ws", silentMs: 21_000 }]
+    const [item] = look(60_000)
+    expect(item).toMatchObject({ state: "ok", reason: "heard 0.0 s ago; 1 of 3 replicas", code: "E-LNK-027" })
+    expect(it.lines).toEqual([])
+    replicas = [up, up, up]
+    expect(look()[0]).toMatchObject({ reason: "heard 0.0 s ago; 3 of 3 replicas", code: "" })
+    replicas = [up]
+    expect(look()[0]).toMatchObject({ reason: "heard 0.0 s ago", code: "" })
   })
   test("a link that was never up is waited for", () => {
     const it = world()
