@@ -1,15 +1,16 @@
 /**
- * `npm run campaign -- NAME... --minutes N [--seed S]`: faults of one kind on the compiled binary under load, for so long each; `all` is
- * every kind but `replicas`: several WaaS on one Postgres (Debian's package), alone; it goes on until each of its faults was there and 500
- * requests have ended. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or a pair of nodes does
- * not sign any more. Everything is on the loopback, and ends by itself.
+ * `npm run campaign -- NAME... --minutes N [--kills N] [--seed S]`: faults of one kind on the compiled binary under load, for so long
+ * each; `all` is every kind but `replicas`: several WaaS on one Postgres (Debian's package), alone; it goes on until each of its faults was
+ * there and 500 requests have ended. Prints the seed and a table. Exit 1 if a request did not complete, an answer changed, or nodes do not sign any more. Everything is on the loopback, and ends by itself.
  */
 import { parseArgs } from "node:util"
-import type { DemoVault } from "../src/kit/demo/keys.ts"
-import { CAMPAIGNS, type Draw } from "./campaign/faults.ts"
+import { drawFrom } from "./campaign/draw.ts"
+import { CAMPAIGNS } from "./campaign/faults.ts"
 import { Fleet } from "./campaign/fleet.ts"
-import { answerNow, pairsThatDoNotSign, type Signed, signed } from "./campaign/load.ts"
+import { kills } from "./campaign/kills.ts"
+import { answerNow, type Signed, signed } from "./campaign/load.ts"
 import { replicas } from "./campaign/replicas.ts"
+import { lameQuorums, makeKeys, openVault, type Ward } from "./campaign/vaults.ts"
 import { buildBinary } from "./toolchain.ts"
 
 const { values, positionals } = parseArgs({
@@ -17,50 +18,70 @@ const { values, positionals } = parseArgs({
   options: {
     minutes: { type: "string", default: "5" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    kills: { type: "string", default: String(Number.MAX_SAFE_INTEGER) },
+    nodes: { type: "string", default: "5" },
   },
 })
-const names = positionals.includes("all") ? Object.keys(CAMPAIGNS) : positionals
+const ALL = ["kill", ...Object.keys(CAMPAIGNS)]
+const names = positionals.includes("all") ? ALL : positionals
 const minutes = Number(values.minutes)
-if (names.join() === "replicas" && minutes > 0 && minutes <= 1_440) {
-  await buildBinary()
-  console.log(`seed ${values.seed}`)
-  const found = await replicas(minutes, drawFrom(Number(values.seed)))
-  console.table(found.rows)
-  console.table([found.row])
-  process.exit(found.isSound ? 0 : 1)
-}
-if (names.length === 0 || names.some((name) => CAMPAIGNS[name] === undefined) || !(minutes > 0 && minutes <= 1_440)) {
-  console.error(
-    `npm run campaign -- ${[...Object.keys(CAMPAIGNS), "all", "replicas"].join("|")} --minutes N [--seed S]`,
-  )
+const seed = Number(values.seed)
+const wish = { minutes, seed, kills: Number(values.kills), nodes: Number(values.nodes) }
+const isSane = minutes > 0 && minutes <= 1_440 && seed >= 0 && wish.kills > 0 && wish.nodes >= 3 && wish.nodes <= 8
+if (names.length === 0 || names.some((name) => ![...ALL, "replicas"].includes(name)) || !isSane) {
+  const usage = `${[...ALL, "all", "replicas"].join("|")} --minutes N [--seed S]`
+  console.error(`npm run campaign -- ${usage}\nof kill also: [--kills N], whichever is over first, and [--nodes 3..8]`)
   process.exit(2)
 }
 
 await buildBinary()
-console.log(`seed ${values.seed}`)
-const { fleet, vault } = await Fleet.start()
+console.log(`seed ${seed}`)
 let isSound = true
-try {
-  const rows = []
-  for (const name of names) rows.push(await run(name))
-  console.table(rows)
-} finally {
-  await fleet[Symbol.asyncDispose]()
+if (names.includes("replicas")) {
+  const found = await replicas(minutes, drawFrom(seed))
+  console.table(found.rows)
+  console.table([found.row])
+  isSound &&= found.isSound
 }
+if (names.includes("kill")) {
+  const found = await kills(wish)
+  console.table(found.moments)
+  console.table([found.row])
+  isSound &&= found.isSound
+}
+const others = names.filter((name) => CAMPAIGNS[name] !== undefined)
+if (others.length > 0) await onOneFleet()
 process.exit(isSound ? 0 : 1)
 
-async function run(name: string): Promise<Readonly<Record<string, string | number>>> {
+async function onOneFleet(): Promise<void> {
+  const fleet = await Fleet.start({ nodes: 3, level: "info" })
+  try {
+    const opened = await openVault(fleet.client, { nodes: fleet.nodes, threshold: 2 })
+    await Promise.all(fleet.nodes.map(({ name }) => fleet.begin(name)))
+    const ward = await makeKeys(fleet.client, opened)
+    const rows = []
+    for (const name of others) rows.push(await run(name, fleet, ward))
+    console.table(rows)
+  } finally {
+    await fleet[Symbol.asyncDispose]()
+  }
+}
+
+async function run(name: string, fleet: Fleet, ward: Ward): Promise<Readonly<Record<string, string | number>>> {
   const campaign = CAMPAIGNS[name]
   if (campaign === undefined) throw new RangeError("it was looked up")
   const missing = campaign.missing?.()
   if (missing !== undefined) return { campaign: name, what: `left out: ${missing}` }
-  const draw = drawFrom(Number(values.seed))
+  const draw = drawFrom(seed)
   const back = await campaign.prepare?.(fleet)
   const end = performance.now() + minutes * 60_000
   const isOver = (): boolean => performance.now() >= end
   const all: Signed[] = []
   const worker = async (first: number): Promise<void> => {
-    for (let index = first; !isOver(); index += campaign.atOnce) all.push(await signed(fleet.client, vault, index))
+    for (let index = first; !isOver(); index += campaign.atOnce) {
+      const scheme = index % 2 === 0 ? "eddsa" : "ecdsa"
+      all.push(await signed(fleet.client, ward.vault, index, { scheme }))
+    }
   }
   let faults = 0
   const faulting = (async () => {
@@ -70,8 +91,8 @@ async function run(name: string): Promise<Readonly<Record<string, string | numbe
   await back?.()
   const unfinished = all.filter(({ status }) => status !== "Completed")
   for (const { id, status, reason } of unfinished) console.error(`${name}: ${id} ${status} ${reason}`)
-  const changed = await changedAnswers(all, vault)
-  const lame = await pairsThatDoNotSign(fleet.client, vault, fleet.nodes)
+  const changed = await changedAnswers(fleet, all, ward)
+  const lame = await lameQuorums(fleet.client, ward, 3)
   if (unfinished.length + changed + lame > 0) isSound = false
   return {
     campaign: name,
@@ -80,26 +101,16 @@ async function run(name: string): Promise<Readonly<Record<string, string | numbe
     requests: all.length,
     completed: all.length - unfinished.length,
     changed_answers: changed,
-    pairs_that_do_not_sign: lame,
+    quorums_that_do_not_sign: lame,
   }
 }
 
-async function changedAnswers(before: readonly Signed[], of: DemoVault): Promise<number> {
+async function changedAnswers({ client }: Fleet, before: readonly Signed[], { vault }: Ward): Promise<number> {
   let changed = 0
   for (const one of before) {
-    const now = await answerNow(fleet.client, of, one.id)
+    if (one.id === "") continue
+    const now = await answerNow(client, vault, one.id)
     if (now.status !== one.status || now.signatures !== one.signatures) changed++
   }
   return changed
-}
-
-/** Mulberry32: the same faults for the same seed, as far as processes keep the pace. */
-function drawFrom(seed: number): Draw {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -6,7 +6,7 @@
 import { sleep } from "../../src/sleep.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
 import type { ClientOptions } from "../../src/waas/signedCall.ts"
-import type { Draw } from "./faults.ts"
+import type { Draw } from "./draw.ts"
 import { Wire } from "./wire.ts"
 
 const CHECK_MS = 300

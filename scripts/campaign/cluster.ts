@@ -17,7 +17,7 @@ import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
 import { binary } from "../toolchain.ts"
 import { Callers, type Target } from "./callers.ts"
-import type { Draw } from "./faults.ts"
+import type { Draw } from "./draw.ts"
 import { Wire } from "./wire.ts"
 
 const program = { words: [binary] }

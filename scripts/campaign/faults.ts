@@ -1,10 +1,8 @@
 /** The faults of each campaign: what one of them does to the fleet, and how many requests are under way meanwhile. */
 import { CALLBACK_FAULTS, Callbacks } from "./callbacks.ts"
+import { between, type Draw, oneOf } from "./draw.ts"
 import type { Fleet } from "./fleet.ts"
 import { LINK_FAULTS } from "./wire.ts"
-
-/** Uniform in [0, 1). */
-export type Draw = () => number
 
 export interface Campaign {
   readonly what: string
@@ -16,13 +14,6 @@ export interface Campaign {
   readonly fault: (fleet: Fleet, draw: Draw) => Promise<number>
   /** Why it cannot be played on this machine. */
   readonly missing?: () => string | undefined
-}
-
-const between = (draw: Draw, least: number, most: number): number => Math.round(least + draw() * (most - least))
-const oneOf = <T>(draw: Draw, all: readonly T[]): T => {
-  const one = all[Math.floor(draw() * all.length)]
-  if (one === undefined) throw new RangeError("one of none")
-  return one
 }
 
 /** Nodes take a clock that is 5 s off for wrong; requests live 300 s, and callers' times may be as far off. */
@@ -54,14 +45,6 @@ function callbackCampaign(): Campaign {
 }
 
 export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
-  kill: {
-    what: "kill -9 of a random process, WaaS among them",
-    atOnce: 4,
-    async fault(fleet, draw) {
-      await Bun.sleep(between(draw, 0, 1_500))
-      return Number(await fleet.restart(oneOf(draw, fleet.names), "SIGKILL"))
-    },
-  },
   stop: {
     what: "SIGSTOP of a random process for up to six seconds",
     atOnce: 4,

@@ -1,12 +1,25 @@
-/** One WaaS and three nodes of the compiled binary on the loopback, each of which can be killed, stopped and started again. */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+/** One WaaS and some nodes of the compiled binary on the loopback, each of which can be killed, stopped and started again. */
+
+import { Database } from "bun:sqlite"
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
 import { object, text } from "../../src/kit/demo/deployment.ts"
-import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
-import { type Actor, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import { type Actor, type Program, runToEnd, startActor } from "../../src/kit/demo/processes.ts"
+import type { Level } from "../../src/log.ts"
 import { Secret } from "../../src/secret.ts"
+import { FORMAT } from "../../src/store/file.ts"
 import { type Client, createClient } from "../../src/waas/client.ts"
+import { openCheaply } from "../../test/support/cheapUnlock.ts"
 import { freePort } from "../../test/support/freePort.ts"
 import { temporaryFolder } from "../../test/support/temporaryFolder.ts"
 import { makeUnguardedNode, type UnguardedNode } from "../../test/support/unguardedNode.ts"
@@ -14,8 +27,11 @@ import { binary, root } from "../toolchain.ts"
 import { Wire } from "./wire.ts"
 
 /** So that a limit on the size of its files is an error of its writes, and not its end (setrlimit(2)). */
-const program = { words: ["bash", "-c", 'trap "" XFSZ; exec "$0" "$@"', binary] }
+const program: Program = { words: ["bash", "-c", 'trap "" XFSZ; exec "$0" "$@"', binary] }
 const READY_MS = 60_000
+/** All that processes said stays, for whoever looks into what was found. */
+const KEPT = process.env["COSIGNER_KEEP"] === "1"
+const configOf = ({ dir }: UnguardedNode): string => join(dir, "configs", "cosigner.toml")
 const LIMITS = "[waas.limits]\nrequests_per_second = 10000\nburst = 100000\n"
 
 /** WaaS from source, whose clock can be set. */
@@ -29,7 +45,18 @@ const withClock = (file: string) => ({
   ],
 })
 
-/** A process of the fleet by its name: waas, node1, node2, node3. */
+interface Ear {
+  readonly wanted: RegExp
+  readonly heard: () => void
+}
+
+interface FleetOptions {
+  readonly nodes: number
+  /** Of every process. */
+  readonly level: Level
+}
+
+/** A process of the fleet by its name: waas, node1, node2, ... */
 export class Fleet implements AsyncDisposable {
   readonly #dir: string
   readonly #listen: string
@@ -40,6 +67,9 @@ export class Fleet implements AsyncDisposable {
   readonly client: Client
   /** From each node to WaaS. */
   readonly wires: ReadonlyMap<string, Wire>
+  readonly #level: Level
+  /** Who waits for a line of which process. */
+  readonly #ears = new Map<string, Set<Ear>>()
   #isClockOurs = false
 
   private constructor(parts: {
@@ -48,15 +78,18 @@ export class Fleet implements AsyncDisposable {
     readonly nodes: readonly UnguardedNode[]
     readonly client: Client
     readonly wires: ReadonlyMap<string, Wire>
+    readonly level: Level
   }) {
     this.#dir = parts.dir
+    this.#level = parts.level
     this.#listen = parts.listen
     this.nodes = parts.nodes
     this.client = parts.client
     this.wires = parts.wires
   }
 
-  static async start(): Promise<{ readonly fleet: Fleet; readonly vault: DemoVault }> {
+  /** WaaS is up. Nodes are made, and not started: WaaS admits a node once a group names it. */
+  static async start({ nodes: count, level }: FleetOptions): Promise<Fleet> {
     const dir = temporaryFolder("campaign").path
     mkdirSync(join(dir, "logs"))
     const made = object(await runToEnd(program, ["waas", "init", "--dir", "waas", "--json"], dir))
@@ -66,7 +99,7 @@ export class Fleet implements AsyncDisposable {
     if (apiKeySecret === undefined) throw new Error("an API key is hex")
     const port = freePort()
     const listen = `127.0.0.1:${port}`
-    const names = ["node1", "node2", "node3"]
+    const names = Array.from({ length: count }, (_, index) => `node${index + 1}`)
     const wires = new Map<string, Wire>()
     for (const name of names) wires.set(name, await Wire.start(() => port))
     const nodes = await Promise.all(
@@ -74,17 +107,17 @@ export class Fleet implements AsyncDisposable {
         makeUnguardedNode(program, dir, name, `127.0.0.1:${wires.get(name)?.port}`, text(made, "public_key")),
       ),
     )
+    nodes.forEach(openCheaply)
+    for (const node of nodes) appendFileSync(configOf(node), `\n[log.std]\nlevel = "${level}"\n`)
     const client = createClient({
       baseUrl: `http://${listen}`,
       apiKeyCurve: "ed25519",
       apiKeySecret: Secret.take(apiKeySecret),
       responseKey: text(made, "response_key"),
     })
-    const fleet = new Fleet({ dir, listen, nodes, client, wires })
+    const fleet = new Fleet({ dir, listen, nodes, client, wires, level })
     await fleet.begin("waas")
-    const bound = await makeVault(fleet, nodes, 2)
-    await Promise.all(names.map((name) => fleet.begin(name)))
-    return { fleet, vault: await generateKeys(fleet, bound) }
+    return fleet
   }
 
   get names(): readonly string[] {
@@ -92,17 +125,56 @@ export class Fleet implements AsyncDisposable {
   }
 
   async begin(name: string): Promise<void> {
+    await this.ready(this.spawn(name))
+  }
+
+  /** Starts the process, and waits for nothing. */
+  spawn(name: string): Actor {
     const node = this.nodes.find((one) => one.name === name)
     const args = node
       ? ["start", "--key-file", ".password"]
-      : ["waas", "start", "--dir", "waas", "--listen", this.#listen]
+      : ["waas", "start", "--dir", "waas", "--listen", this.#listen, "--log-level", this.#level]
     const log = join(this.#dir, "logs", `${name}.log`)
-    const starts = node === undefined && this.#isClockOurs ? withClock(this.#clockFile) : program
+    // The life before this one stays: half an hour at level trace would be gigabytes.
+    if (existsSync(log) && !KEPT) renameSync(log, `${log}.before`)
+    const starts: Program = {
+      ...(node === undefined && this.#isClockOurs ? withClock(this.#clockFile) : program),
+      logTap: { started: () => {}, said: (_pid, _args, said) => this.#hear(name, said) },
+    }
     const actor = startActor(starts, name, args, node?.dir ?? this.#dir, log)
     this.#actors.set(name, actor)
-    const ready = node ? "Start to register service" : "WaaS listening on "
+    return actor
+  }
+
+  /** Rejects if the process ends before it is up. */
+  async ready(actor: Actor): Promise<void> {
+    const ready = actor.name === "waas" ? "WaaS listening on " : "Start to register service"
     // A node whose WaaS is away meanwhile has started all the same.
     await actor.line((line) => line.includes(ready) || line.includes("E-LNK-001"), READY_MS)
+  }
+
+  /** Resolves with true when the process says such a line from now on, with false after so long. */
+  hears(name: string, wanted: RegExp, ms: number): Promise<boolean> {
+    const ears = this.#ears.get(name) ?? new Set<Ear>()
+    this.#ears.set(name, ears)
+    return new Promise((resolve) => {
+      const end = (isHeard: boolean): void => {
+        clearTimeout(timer)
+        ears.delete(ear)
+        resolve(isHeard)
+      }
+      const ear = { wanted, heard: () => end(true) }
+      const timer = setTimeout(() => end(false), ms)
+      ears.add(ear)
+    })
+  }
+
+  #hear(name: string, said: string): void {
+    for (const ear of [...(this.#ears.get(name) ?? [])]) if (ear.wanted.test(said)) ear.heard()
+  }
+
+  async kill(name: string): Promise<void> {
+    await this.#actors.get(name)?.end("SIGKILL")
   }
 
   /** False where somebody is at work on it already. */
@@ -141,6 +213,24 @@ export class Fleet implements AsyncDisposable {
     })
   }
 
+  /**
+   * Its database is of the format before, and `cosigner migrate` is killed after so long, and carried out then. False if it was done
+   * sooner. The process does not run.
+   */
+  async killMigration(name: string, ms: number): Promise<boolean> {
+    const node = this.nodes.find((one) => one.name === name)
+    if (node === undefined) return false
+    using db = new Database(join(node.dir, "db", "secrets.db"))
+    db.run(`PRAGMA user_version = ${FORMAT - 1}`)
+    db.close(true)
+    const child = Bun.spawn([binary, "migrate"], { cwd: node.dir, stdio: ["ignore", "ignore", "ignore"] })
+    await Bun.sleep(ms)
+    child.kill("SIGKILL")
+    await child.exited
+    await runToEnd(program, ["migrate"], node.dir)
+    return child.signalCode === "SIGKILL"
+  }
+
   get #clockFile(): string {
     return join(this.#dir, "clock")
   }
@@ -163,9 +253,9 @@ export class Fleet implements AsyncDisposable {
 
   /** Every node starts again with that behind its configuration, until the result is called. */
   async configure(toml: (dir: string) => string): Promise<() => Promise<void>> {
-    const before = this.nodes.map(({ dir, name }) => {
-      const file = join(dir, "configs", "cosigner.toml")
-      return { file, name, text: readFileSync(file, "utf8") }
+    const before = this.nodes.map((node) => {
+      const file = configOf(node)
+      return { file, name: node.name, text: readFileSync(file, "utf8") }
     })
     const again = async (make: (text: string, file: string) => string): Promise<void> => {
       for (const { file, name, text } of before) {
@@ -193,6 +283,7 @@ export class Fleet implements AsyncDisposable {
     const all = [...this.#actors].sort(([a], [b]) => last(a) - last(b))
     for (const [, actor] of all) await actor.end("SIGTERM")
     for (const wire of this.wires.values()) await wire[Symbol.asyncDispose]()
-    rmSync(this.#dir, { recursive: true, force: true })
+    if (KEPT) console.error(`kept: ${this.#dir}`)
+    else rmSync(this.#dir, { recursive: true, force: true })
   }
 }

@@ -13,6 +13,7 @@ const ECDSA = { curve: "SECP256K1", signature_type: 1 } as const
 const OPEN: readonly string[] = ["Initializing", "Approving", "Processing"]
 
 export interface Signed {
+  /** Empty where WaaS refused to take the request. */
   readonly id: string
   readonly status: string
   readonly reason: string
@@ -31,11 +32,20 @@ export interface Asking {
 }
 
 /** Asks again and again under one request_id while WaaS is away or says 429: that makes one request. */
-export async function signed(
+export async function signed(client: Client, vault: DemoVault, index: number, asking: Asking = {}): Promise<Signed> {
+  try {
+    return await asked(client, vault, index, asking)
+  } catch (error) {
+    if (!isCode(error, "E-WAA-012")) throw error
+    return { id: "", status: `HTTP ${error.data.status}`, reason: error.data.message, signatures: "" }
+  }
+}
+
+async function asked(
   client: Client,
   vault: DemoVault,
   index: number,
-  { nodeIds, times = 1, isCanceled = false, scheme = "eddsa" }: Asking = {},
+  { nodeIds, times = 1, isCanceled = false, scheme = "eddsa" }: Asking,
 ): Promise<Signed> {
   const wanted = scheme === "eddsa" ? solana(vault, index) : ethereum(vault, index)
   const body = {
@@ -46,13 +56,13 @@ export async function signed(
     deadline_seconds: DEADLINE_SECONDS,
   } as const
   const ask = () => persistently(() => client.createSignRequest(vault.vaultId, body))
-  const [asked, ...others] = await Promise.all([ask(), ...Array.from({ length: times - 1 }, ask)])
-  const stranger = others.find(({ sign_request_id: id }) => id !== asked.sign_request_id)
+  const [first, ...others] = await Promise.all([ask(), ...Array.from({ length: times - 1 }, ask)])
+  const stranger = others.find(({ sign_request_id: id }) => id !== first.sign_request_id)
   if (stranger !== undefined)
-    return { ...shown(stranger), status: "Doubled", reason: `${asked.sign_request_id} is the same` }
-  if (isCanceled) await canceled(client, vault, asked.sign_request_id)
+    return { ...shown(stranger), status: "Doubled", reason: `${first.sign_request_id} is the same` }
+  if (isCanceled) await canceled(client, vault, first.sign_request_id)
   for (;;) {
-    const now = await persistently(() => client.signRequest(vault.vaultId, asked.sign_request_id, 10))
+    const now = await persistently(() => client.signRequest(vault.vaultId, first.sign_request_id, 10))
     if (OPEN.includes(now.status)) continue
     return now.status === "Completed" && !isSigned(wanted, now)
       ? { ...shown(now), status: "Wrong", reason: "the signature does not verify" }
@@ -79,7 +89,7 @@ function isSigned(wanted: WantedSignature, { signatures }: SignRequestObject): b
 export const answerNow = async (client: Client, vault: DemoVault, id: string): Promise<Signed> =>
   shown(await persistently(() => client.signRequest(vault.vaultId, id)))
 
-/** A share that was lost, or a pair that banned one another, shows as a pair of nodes that signs nothing. */
+/** A share that was lost shows as a pair of nodes that signs nothing, and a ban as one that makes no ECDSA. */
 export async function pairsThatDoNotSign(
   client: Client,
   vault: DemoVault,
@@ -87,7 +97,11 @@ export async function pairsThatDoNotSign(
 ): Promise<number> {
   const ids = nodes.map(({ nodeId }) => nodeId)
   const pairs = ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b]))
-  const ends = await Promise.all(pairs.map((nodeIds, index) => signed(client, vault, index, { nodeIds })))
+  const ends = await Promise.all(
+    pairs.flatMap((nodeIds, index) =>
+      (["eddsa", "ecdsa"] as const).map((scheme) => signed(client, vault, index, { nodeIds, scheme })),
+    ),
+  )
   for (const { status, reason } of ends) if (status !== "Completed") console.error(`a pair: ${status} ${reason}`)
   return ends.filter(({ status }) => status !== "Completed").length
 }
@@ -99,7 +113,8 @@ const shown = (request: SignRequestObject): Signed => ({
   signatures: JSON.stringify(request.signatures),
 })
 
-async function persistently<T>(ask: () => Promise<T>): Promise<T> {
+/** Asks until WaaS gives an answer that is its last word. What is asked is asked more than once, perhaps. */
+export async function persistently<T>(ask: () => Promise<T>): Promise<T> {
   const end = performance.now() + DEADLINE_SECONDS * 1000
   for (;;) {
     try {

@@ -5,7 +5,7 @@
  */
 import type { DemoVault } from "../../src/kit/demo/keys.ts"
 import { Cluster } from "./cluster.ts"
-import type { Draw } from "./faults.ts"
+import type { Draw } from "./draw.ts"
 import { answerNow, pairsThatDoNotSign, type Signed, signed } from "./load.ts"
 
 /** What requests that met a fault may take, the slowest hundredth left out. */

@@ -1,11 +1,9 @@
 /** The way from one process to another, over a loopback port of its own: delays, stalls, drips, goes half-open, is reset or cut, as a fault asks. */
 import { createConnection, createServer, type Server, type Socket } from "node:net"
+import type { Draw } from "./draw.ts"
 
 export const LINK_FAULTS = ["delay", "loss", "drip", "half-open", "reset", "cut"] as const
 type LinkFault = (typeof LINK_FAULTS)[number]
-
-/** Uniform in [0, 1). */
-type Draw = () => number
 
 const PIECE = 64
 /** What TCP makes of a lost packet: the bytes behind it wait for the retransmission. */

@@ -16,12 +16,15 @@ const STATUS: Readonly<Record<TaskState, ReportStatus>> = {
   cancelled: 180,
 }
 
+/** Approved, and not over: WaaS may begin a session at any time, perhaps a WaaS that knows nothing but what nodes say to it now. */
+const mayBegin = ({ state }: TaskRecord): boolean => state === "approved" || state === "running" || state === "emitted"
+
 /** What WaaS compares before it begins a session of suite 2: signers with different readings would wait for each other in vain. */
 export const READ = "read "
 
 /** The latest report of a task, made from its durable record alone. */
 export function reportOf(record: TaskRecord): Report {
-  const read = record.state === "approved" ? taskIntentHash(recordedIntents(record.verdict)) : undefined
+  const read = mayBegin(record) ? taskIntentHash(recordedIntents(record.verdict)) : undefined
   return {
     kind: "report",
     taskId: record.taskId,

@@ -12,7 +12,17 @@ const NAMES = LONG ? ["all"] : SHORT
 
 test("faults of every kind under load: each request completes, no answer changes, every pair signs", async () => {
   const child = Bun.spawn(
-    [process.execPath, join(root, "scripts", "campaign.ts"), ...NAMES, "--minutes", "0.05", "--seed", "7"],
+    [
+      process.execPath,
+      join(root, "scripts", "campaign.ts"),
+      ...NAMES,
+      "--minutes",
+      "0.05",
+      "--seed",
+      "7",
+      "--nodes",
+      "3",
+    ],
     { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   )
   const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])

@@ -4,14 +4,12 @@
  * secrets that they had looked for in it.
  */
 
-import { readFileSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { rmSync } from "node:fs"
 import { type DeployedNode, type Deployment, deploy } from "../../src/kit/demo/deployment.ts"
 import { type DemoVault, generateKeys, makeVault } from "../../src/kit/demo/keys.ts"
 import type { Program } from "../../src/kit/demo/processes.ts"
-import { Secret } from "../../src/secret.ts"
-import { openStore } from "../../src/store/store.ts"
 import { binary, cosigner, type Ended } from "../support/binary.ts"
+import { openCheaply } from "../support/cheapUnlock.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { openSurveillance, type Surveillance } from "./leaks/surveillance.ts"
 
@@ -86,13 +84,6 @@ export async function scannedDeployment(count: number, { toml, words }: Scanned 
     rmSync(dir, { recursive: true, force: true })
     throw error
   }
-}
-
-/** Nodes are started again and again, and opened by the leakScanner in the end: what a password costs is tested elsewhere. */
-function openCheaply({ dir }: DeployedNode): void {
-  using password = Secret.from(readFileSync(join(dir, ".password")))
-  using store = openStore(join(dir, "db", "secrets.db"), password, { readOnly: false })
-  store.changePassword(password, { memoryKiB: 64, passes: 1, parallelism: 1 })
 }
 
 /** All nodes up and a vault with keys on both curves. */

@@ -78,7 +78,8 @@ test("one reading is judged, bound to the session, recorded and told; the payloa
   expect(intent?.hash).toBe(intentHashText(intent!.reading, rootExtendedPublicKey(k1Group)))
 
   startWith(tasks, task, 1, TERMS)
-  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "" })
+  // A WaaS that starts anew meanwhile learns from it what this node read.
+  expect(await w.nextReport()).toMatchObject({ status: 140, attempt: 1, code: "", reason: `read ${intent?.hash}` })
   const session = w.sessions.at(-1)
   expect(session?.spec).toMatchObject({
     protocol: "sign",

@@ -18,7 +18,7 @@ import { ReportQuota } from "./heard.ts"
 import type { LiveTasks } from "./liveTasks.ts"
 import type { RelayPort } from "./ports.ts"
 import { reported, saidLater } from "./progress.ts"
-import { hasEnded } from "./quorum.ts"
+import { hasEnded, withReading } from "./quorum.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
 
 interface NodesSayParts {
@@ -139,7 +139,7 @@ export class NodesSay {
 
   /** Whether a report that is no ending may cost a commit: nothing for what was said before, and only so often otherwise. */
   #mayWrite({ taskId, reports }: WaasTask, nodeId: string, report: NodeReport): boolean {
-    if (isDeepStrictEqual(reports[nodeId], report)) return true
+    if (isDeepStrictEqual(reports[nodeId], withReading(report, reports[nodeId]))) return true
     return this.#parts.live.has(taskId) && this.#heard.take(taskId, nodeId)
   }
 

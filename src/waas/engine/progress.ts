@@ -27,6 +27,7 @@ import {
   signersOf,
   toAsk,
   wasAsked,
+  withReading,
 } from "./quorum.ts"
 import { agreed } from "./versions.ts"
 
@@ -61,8 +62,9 @@ export function reported(before: WaasTask, { nodeId, report, judgement }: Report
   // The first ending of a node stands: a repetition is acknowledged, a change of mind is not heard.
   if (hasEnded(before.reports[nodeId])) return { record: before, send: ack }
   // A node repeats itself when it is asked again: that is nothing to write down.
-  const same = isDeepStrictEqual(before.reports[nodeId], report)
-  const record = same ? before : heard(before, nodeId, report)
+  const said = withReading(report, before.reports[nodeId])
+  const same = isDeepStrictEqual(before.reports[nodeId], said)
+  const record = same ? before : heard(before, nodeId, said)
   if (isFinal(before)) return afterTheEnd(record, nodeId, report, judgement, ack)
   const step = whileOpen(record, nodeId, report, judgement, at)
   return { record: step.record, send: [...ack, ...step.send] }
@@ -169,7 +171,9 @@ function readApart(record: WaasTask, at: Situation): CosignerError | undefined {
   const suite = type !== "KeySign" ? 1 : hasChoice(record) ? 2 : agreed("suites", nodeIds, at.versions)
   if (typeof suite !== "number" || suite < 2 || !isReadApart(record)) return undefined
   const approved = nodeIds.filter((id) => reports[id]?.approved === true)
-  return new CosignerError("E-WAA-029", { readings: approved.map((id) => `${id} ${readingOf(reports[id])}`) })
+  return new CosignerError("E-WAA-029", {
+    readings: approved.map((id) => `${id} ${readingOf(reports[id]) ?? "(not said)"}`),
+  })
 }
 
 /** Begins the next attempt if it can, and otherwise asks whom it still needs. */

@@ -129,10 +129,19 @@ export function isReadApart(record: WaasTask): boolean {
   return approved.length >= threshold && alike(approved, reports).length + left.length - approved.length < threshold
 }
 
-/** What the node read in the payloads, as its approval says. */
-export function readingOf(report: NodeReport | undefined): string {
-  const reason = report?.reason ?? ""
-  return reason.startsWith(READ) ? reason.slice(READ.length) : "nothing"
+const NOTHING = "nothing"
+
+/** What the node read in the payloads, as its approval says; undefined where it has not said so to this WaaS. */
+export function readingOf(report: NodeReport | undefined): string | undefined {
+  if (report?.reason.startsWith(READ)) return report.reason.slice(READ.length)
+  // A report of an attempt has no room for it beside the cause, and nodes of before say it in none.
+  return report?.read ?? (report?.status === 130 && report.approved ? NOTHING : undefined)
+}
+
+/** The report, with what the node read if only an earlier one of its says that: what was approved is never read again. */
+export function withReading(report: NodeReport, before: NodeReport | undefined): NodeReport {
+  const read = readingOf(report) === undefined ? readingOf(before) : undefined
+  return read === undefined || hasEnded(report) ? report : { ...report, read }
 }
 
 /** Who keeps an open task from going on, and why; for people. */
@@ -156,11 +165,20 @@ export function missing(record: WaasTask, at: Pick<Situation, "whyUnable" | "onl
 const usable = (record: WaasTask, at: Situation): readonly string[] =>
   remaining(record).filter((id) => record.reports[id]?.approved === true && at.whyUnable(id, record.key) === undefined)
 
-/** The most of them that read the payloads alike: others would never understand each other (threshold.md 2.1). */
+/**
+ * The most of them that read the payloads alike: others would never understand each other (threshold.md 2.1). Whoever has not said is
+ * taken to have read what most did: otherwise a task whose WaaS or nodes started anew would never begin again.
+ */
 function alike(nodeIds: readonly string[], reports: WaasTask["reports"]): readonly string[] {
-  const byReading = [...Map.groupBy(nodeIds, (id) => readingOf(reports[id])).values()]
-  return byReading.reduce((most, group) => (group.length > most.length ? group : most), [])
+  const { [UNSAID]: unsaid = [], ...byReading } = Object.groupBy(nodeIds, (id) => readingOf(reports[id]) ?? UNSAID)
+  const most = Object.values(byReading).reduce<readonly string[]>(
+    (most, group = []) => (group.length > most.length ? group : most),
+    [],
+  )
+  return nodeIds.filter((id) => most.includes(id) || unsaid.includes(id))
 }
+
+const UNSAID = ""
 
 /** Those that ended the fewest attempts first, then those with the least to do; equals in an order that differs by task. */
 function ranked(record: WaasTask, at: Situation, nodeIds: readonly string[]): readonly string[] {

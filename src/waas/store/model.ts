@@ -179,6 +179,8 @@ export interface NodeReport {
   readonly approved: boolean
   readonly code: string
   readonly reason: string
+  /** What the node read in the payloads, where it said so before and this report does not. */
+  readonly read?: string
   /** SHA-256 of the outcome in canonical JSON, hex; empty without an outcome. */
   readonly outcomeDigest: string
   /** The outcome does not answer the task or does not verify. */

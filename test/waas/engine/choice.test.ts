@@ -115,6 +115,38 @@ test("a node that hangs in the middle of an attempt is gone on without after two
   expect(hung.cancelled).toEqual([...request.taskIds])
 })
 
+test.each([
+  ["within one life of WaaS", false],
+  ["though WaaS has forgotten what they read", true],
+])("nodes whose attempt ended sign with one that has only approved, %s", async (_what, dies) => {
+  const { rig, sign, run } = await anyTwo()
+  await using _ = rig
+  // Only its approval says what a node has read, as of nodes of before.
+  const { toEngine } = rig.relay
+  rig.relay.toEngine = (id, frame) => {
+    const isApproval = frame.kind === "report" && frame.status === 130 && frame.approved
+    return toEngine(id, isApproval ? { ...frame, reason: "read 0xaa" } : frame)
+  }
+  for (const node of rig.nodes) node.behaviour = { attempt: (_task, attempt) => (attempt === 1 ? "silent" : "work") }
+  const request = await sign()
+  await rig.relay.settle()
+  const [first, second] = must(await signersOf(rig, request)).map((id) =>
+    must(rig.nodes.find((node) => node.id === id)),
+  )
+  const taskId = must(request.taskIds[0])
+  for (const node of [must(first), must(second)]) {
+    node.report(taskId, { code: "E-TSK-998", reason: "a peer was silent" })
+  }
+  must(second).online = false
+  await rig.relay.settle()
+  if (dies) await rig.crash()
+  await run(10_000)
+  expect((await rig.signed(request)).status).toBe("Completed")
+  const signers = must(await signersOf(rig, request))
+  expect(signers).toContain(must(first).id)
+  expect(signers).not.toContain(must(second).id)
+})
+
 test("a restart is told as one, by the number of the attempt", async () => {
   const { rig, sign, run } = await anyTwo()
   await using _ = rig
