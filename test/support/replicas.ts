@@ -20,6 +20,7 @@ import type { StoreWrite, WaasStore } from "../../src/waas/store/store.ts"
 import type { FromNode, ToNode } from "../../src/wire/frames.ts"
 import { decodeCancel, decodeStart, type StartDocument } from "../../src/wire/signed.ts"
 import { decodeTask } from "../../src/wire/task.ts"
+import { LINK, VERSIONS } from "../../src/wire/versions.ts"
 import { T0, TestClock } from "./clock.ts"
 import { newNodeId, SimulatedNode, Vaults } from "./simulatedNodes.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
@@ -35,6 +36,8 @@ class Board {
   readonly alive: string[] = []
   /** Who works on a request; nobody once that one is dead, or gave it up. */
   readonly owners = new Map<string, string>()
+  /** To whom a request was handed that is nobody's until they take it. */
+  readonly heirs = new Map<string, string>()
   readonly errands = new Map<string, KeptErrand>()
   readonly links = new Map<string, Map<string, string>>()
   readonly listeners = new Map<string, Set<Listener>>()
@@ -100,9 +103,14 @@ class Board {
       exclusively: (name, work) => this.claims.take(name, work),
       takeOver: async (most) => {
         if (!this.alive.includes(id)) throw new Fenced(`${id} is dead`)
-        const orphans = (await this.store.liveTasks()).filter(({ request }) => this.ownerOf(request.id) === undefined)
+        const isFree = (requestId: string): boolean =>
+          this.ownerOf(requestId) === undefined && (this.heirs.get(requestId) ?? id) === id
+        const orphans = (await this.store.liveTasks()).filter(({ request }) => isFree(request.id))
         const requests = new Set(orphans.slice(0, most).map(({ request }) => request.id))
-        for (const requestId of requests) this.owners.set(requestId, id)
+        for (const requestId of requests) {
+          this.owners.set(requestId, id)
+          this.heirs.delete(requestId)
+        }
         return orphans.filter(({ request }) => requests.has(request.id))
       },
       ownerOf: async (taskId) => {
@@ -137,6 +145,7 @@ class Board {
         const other = [...(this.links.get(nodeId)?.keys() ?? [])].find((replica) => replica !== id)
         if (other === undefined || this.owners.get(requestId) !== id) return false
         this.owners.delete(requestId)
+        this.heirs.set(requestId, other)
         this.tell(id, { kind: "orphans" })
         return true
       },
@@ -250,7 +259,7 @@ export class Replicas implements AsyncDisposable {
   /** The node says what it has to say wherever its routing brings it. */
   async link(replica: Replica, node: SimulatedNode): Promise<void> {
     this.#cut.delete(`${replica.id} ${node.id}`)
-    const token = { incarnation: 0, boot: 1, bootId: node.id, generation: 1 }
+    const token = { incarnation: 0, boot: 1, bootId: node.id, generation: 1, versions: { ...VERSIONS, link: LINK.newest } }
     await replica.engine.admitFencingToken(node.id, token).catch(unlessFenced)
     await replica.engine.onOnline(node.id).catch(unlessFenced)
     for (const { latest } of node.journal.values()) if (!node.stored.includes(latest.taskId)) this.#say(node.id, latest)

@@ -9,6 +9,7 @@ import { isUnfit, MAX_STATEMENT_BYTES, readStatement, secondsText } from "../../
 import type { Awaited } from "../../policy/decision.ts"
 import { wordsOf } from "../engine/approvals.ts"
 import type { AnyRequest } from "../engine/consequences.ts"
+import { isFinal } from "../engine/progress.ts"
 import { ApiFailure } from "../failure.ts"
 import type { JsonObject } from "../shapes.ts"
 import type { WaasTask } from "../store/model.ts"
@@ -41,7 +42,7 @@ export const awaitingRoute = (api: ApiContext): Route =>
     handle: async ({ params }) => {
       const { vaultId } = await vaultOf(api, param(params, "vault_id"))
       const found = new Map<string, JsonObject>()
-      for (const task of api.engine.look().awaiting()) {
+      for (const task of await awaitingTasks(api, vaultId)) {
         if (found.size === MOST_WAITING) break
         const { kind, id } = task.request
         const isOurs = (task.vaultId ?? (await api.store.tssRequest(id))?.vaultId) === vaultId
@@ -51,6 +52,17 @@ export const awaitingRoute = (api: ApiContext): Route =>
       return { requests: [...found.values()] }
     },
   })
+
+/** Newest first. Those of other replicas are in the store; of this one's the store may have the last word yet to come. */
+async function awaitingTasks({ engine, store, shared }: ApiContext, vaultId: string): Promise<readonly WaasTask[]> {
+  const own = engine.look().awaiting()
+  if (shared.living() === 1) return own
+  const known = new Set(own.map(({ taskId }) => taskId))
+  const others = (await store.awaitingTasks(vaultId, MOST_WAITING)).filter(
+    (task) => !known.has(task.taskId) && !isFinal(task),
+  )
+  return [...own, ...others].sort((one, other) => other.createdMs - one.createdMs)
+}
 
 /** `path` is that of one request; `find` is the request, or throws 2028. */
 export const approvalRoutes = (

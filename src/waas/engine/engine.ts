@@ -33,6 +33,7 @@ import { RequestEndings } from "./endings.ts"
 import { EpochNews } from "./epochNews.ts"
 import { Errands } from "./errands.ts"
 import { GroupChanges } from "./groupChanges.ts"
+import { HandOvers } from "./handOvers.ts"
 import { KnownNodes } from "./knownNodes.ts"
 import { LiveTasks, SET_UPS } from "./liveTasks.ts"
 import { type EngineLook, lookAt } from "./looked.ts"
@@ -65,6 +66,7 @@ export class Engine {
   /** Connections of one node, one after another. */
   readonly #admissions = new KeyedTurns()
   readonly #errands: Errands
+  readonly #handOvers: HandOvers
   readonly #subscription: Disposable
   /** There may be. */
   #hasOrphans = true
@@ -88,9 +90,11 @@ export class Engine {
       versions: (nodeId) => known.versions(nodeId),
       durably: (work) => this.#durably(work),
     })
+    const online = (nodeId: string) => options.relay.online(nodeId)
+    this.#handOvers = new HandOvers({ ...own, online })
     this.#refreshes = new Refreshes({
       ...options,
-      online: (nodeId) => options.relay.online(nodeId),
+      online,
       pace: options.refresh,
     })
     this.#groups = new GroupChanges(options.store)
@@ -271,6 +275,7 @@ export class Engine {
     return this.#durably(async () => {
       if (this.#hasOrphans) await this.#takeOver()
       await this.#live.tick()
+      await this.#handOvers.look()
       await this.#known.lookIfWanted()
       if (this.#options.shared.isLeader()) await this.#refreshes.begin((wish) => this.#beginTss(wish))
     })

@@ -34,6 +34,7 @@ import {
 import { isQueued, type Situation } from "./quorum.ts"
 import { isOpen } from "./requests.ts"
 import { toBeTold } from "./reshare.ts"
+import { SigningAtWork } from "./signingAtWork.ts"
 import { situationOf } from "./situation.ts"
 
 /** One replica at a time makes and changes groups, and what becomes of them. */
@@ -64,9 +65,8 @@ export class LiveTasks {
   readonly #options: LiveTasksOptions
   /** Every task that still needs something: what the store has, or will have with the commit that is due. */
   readonly #tasks = new Map<string, WaasTask>()
-  /** The signing requests of those tasks; and which of them came under which request_id. */
-  readonly #requests = new Map<string, SignRequest>()
-  readonly #requestIds = new Map<string, string>()
+  /** The signing requests of those tasks. */
+  readonly #signing = new SigningAtWork()
   readonly health: NodeHealth
   readonly loads = new NodeLoad()
   readonly #queue = new FairQueue()
@@ -90,6 +90,25 @@ export class LiveTasks {
 
   async load(): Promise<void> {
     this.#take(await this.#options.store.liveTasks())
+  }
+
+  /** Another replica works on some of it: what is this one's is in the store, as after a restart. */
+  async reload(): Promise<void> {
+    for (const taskId of [...this.#tasks.keys()]) this.#forget(taskId)
+    this.#signing.clear()
+    await this.load()
+  }
+
+  /** The tasks of a request, which are not at work here any more; all that was done of them is durable. */
+  async release(requestId: string): Promise<readonly WaasTask[]> {
+    await this.flush()
+    const tasks = [...this.#tasks.values()].filter(({ request }) => request.id === requestId)
+    for (const { taskId } of tasks) {
+      this.#forget(taskId)
+      this.#options.onRetired(taskId)
+    }
+    this.#signing.forget(requestId)
+    return tasks
   }
 
   /** Tasks of a process that is dead are this one's from now on, with what that one forgot: as after a restart of it. */
@@ -133,7 +152,7 @@ export class LiveTasks {
 
   /** A signing request in work that came under this request_id, durable or about to be. */
   requestUnder(requestId: string): SignRequest | undefined {
-    return this.#requests.get(this.#requestIds.get(requestId) ?? "")
+    return this.#signing.under(requestId)
   }
 
   /** Resolves when all that was done so far is durable; rejects if the store did not take it. */
@@ -161,10 +180,9 @@ export class LiveTasks {
     const writes = [...beside, request, ...made, ...tasks.flatMap(toBeTold)]
     if (request.put === "signRequest") {
       const { record } = request
-      this.#requests.set(record.signRequestId, record)
-      this.#requestIds.set(record.requestId, record.signRequestId)
+      this.#signing.keep(record)
       this.#commits.add(writes, () => {
-        this.#forgetRequest(record)
+        this.#signing.forget(record.signRequestId)
         for (const { taskId } of tasks) this.#forget(taskId)
       })
     } else {
@@ -315,16 +333,16 @@ export class LiveTasks {
     }
     const { store, now } = this.#options
     const nowMs = now()
-    const signRequest = async (id: string) => this.#requests.get(id) ?? store.signRequest(id)
+    const signRequest = async (id: string) => this.#signing.get(id) ?? store.signRequest(id)
     const { changes, writes, status } = await this.#consequences(request, steps, { ...store, signRequest })
     const undone = changes.map(({ record }) => this.#tasks.get(record.taskId) ?? record)
     const requests = writes.flatMap((write) => (write.put === "signRequest" ? [write.record] : []))
-    const requestsBefore = requests.flatMap(({ signRequestId: id }) => this.#requests.get(id) ?? [])
+    const requestsBefore = requests.flatMap(({ signRequestId: id }) => this.#signing.get(id) ?? [])
     this.#commits.add([...changes.map(({ record }) => liveWrite(record, !isSettled(record, nowMs))), ...writes], () => {
       for (const record of undone) this.#keep(record)
-      for (const record of requestsBefore) this.#requests.set(record.signRequestId, record)
+      for (const record of requestsBefore) this.#signing.keep(record)
     })
-    for (const record of requests) this.#requests.set(record.signRequestId, record)
+    for (const record of requests) this.#signing.keep(record)
     for (const { record } of changes) this.#keep(record)
     this.#tellStatus(request.id, status)
     return changes
@@ -359,8 +377,9 @@ export class LiveTasks {
     if (!isOpen(status.status)) this.#commits.whenDurable(() => this.#options.onEnded(request))
   }
 
+  /** Of what is at work here already the store is behind. */
   #take(tasks: readonly WaasTask[]): void {
-    for (const task of tasks) {
+    for (const task of tasks.filter(({ taskId }) => !this.#tasks.has(taskId))) {
       this.#keep(task)
       if (isQueued(task)) this.#queue.add(task.vaultId ?? task.request.id, task.taskId)
     }
@@ -385,14 +404,9 @@ export class LiveTasks {
 
   #retire(task: WaasTask): void {
     this.#forget(task.taskId)
-    const request = this.#requests.get(task.request.id)
-    if (request?.taskIds.every((id) => !this.#tasks.has(id)) === true) this.#forgetRequest(request)
+    const request = this.#signing.get(task.request.id)
+    if (request?.taskIds.every((id) => !this.#tasks.has(id)) === true) this.#signing.forget(request.signRequestId)
     this.#options.onRetired(task.taskId)
-  }
-
-  #forgetRequest({ signRequestId, requestId }: SignRequest): void {
-    this.#requests.delete(signRequestId)
-    this.#requestIds.delete(requestId)
   }
 
   #forget(taskId: string): void {

@@ -29,6 +29,7 @@ export class Postgres implements SqlDatabase {
   readonly name: string
   readonly json = {
     has: (column: string, field: string) => `(${column}::json -> '${field}') IS NOT NULL`,
+    text: (column: string, field: string) => `(${column}::json ->> '${field}')`,
     texts: (column: string, field: string, alias: string) =>
       `json_array_elements_text(${column}::json -> '${field}') AS ${alias} (value)`,
   }

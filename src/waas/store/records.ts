@@ -98,7 +98,7 @@ function tokenOver(db: SqlDatabase): Pick<WaasStore, "waasToken" | "raiseWaasTok
 
 type TaskReads = Pick<
   WaasStore,
-  "fencingToken" | "fencingTokens" | "task" | "liveTasks" | "successions" | "toldOf" | "checkups"
+  "fencingToken" | "fencingTokens" | "task" | "liveTasks" | "awaitingTasks" | "successions" | "toldOf" | "checkups"
 >
 
 function tasksOver(db: SqlDatabase): TaskReads {
@@ -114,6 +114,11 @@ function tasksOver(db: SqlDatabase): TaskReads {
     liveTasks() {
       const own = db.ownTasks()
       return tasksWhere(db, `live = 1 AND ${own.where}`, ...own.values)
+    },
+    awaitingTasks(vaultId, most) {
+      const [awaits, vault] = [db.json.has("body", "awaits"), db.json.text("body", "vaultId")]
+      const newest = `SELECT id FROM tasks WHERE live = 1 AND ${awaits} AND coalesce(${vault}, ?) = ? ORDER BY seq DESC LIMIT ?`
+      return tasksWhere(db, `id IN (${newest})`, vaultId, vaultId, most)
     },
     successions(nodeId) {
       const groups = `SELECT share_group_id FROM successions AS own WHERE node_id = ? AND EXISTS

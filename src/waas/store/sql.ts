@@ -20,6 +20,8 @@ export interface Filter {
 interface JsonWords {
   /** True where the record has the field. */
   has(column: string, field: string): string
+  /** The field's text; null where it has none. */
+  text(column: string, field: string): string
   /** A table of the texts in the record's list, with the one column `value`. */
   texts(column: string, field: string, alias: string): string
 }

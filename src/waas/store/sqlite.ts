@@ -68,6 +68,7 @@ function sqliteDatabase(db: Database, file: string): SqlDatabase {
     name: file,
     json: {
       has: (column, field) => `json_extract(${column}, '$.${field}') IS NOT NULL`,
+      text: (column, field) => `json_extract(${column}, '$.${field}')`,
       texts: (column, field, alias) => `json_each(${column}, '$.${field}') AS ${alias}`,
     },
     ownTasks: () => ({ where: "TRUE", values: [] }),

@@ -193,6 +193,8 @@ export interface WaasStore extends WebhookStore, WalletStore {
   task(taskId: string): Promise<WaasTask | undefined>
   /** Those of this process (shared.ts), the oldest first. */
   liveTasks(): Promise<readonly WaasTask[]>
+  /** Live tasks of every process with which nodes wait for people, of that vault or of set-ups of any; the newest, at most so many. */
+  awaitingTasks(vaultId: string, most: number): Promise<readonly WaasTask[]>
   /** Set-ups, completed or not, of the reshared groups that this node is to be told of, in the order they were made. */
   successions(nodeId: string): Promise<readonly WaasTask[]>
   /** The nodes that are to be told of the set-ups of that share group. */

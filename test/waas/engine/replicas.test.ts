@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test"
 import { ApiFailure } from "../../../src/waas/failure.ts"
 import type { SignRequest } from "../../../src/waas/store/model.ts"
+import { sshApprover } from "../../support/approvers.ts"
 import { Replicas } from "../../support/replicas.ts"
 import { must } from "../../support/waas.ts"
 
@@ -272,4 +273,69 @@ test("another start of a node that one replica hears is refused by the others", 
   await all.replica(0).engine.left(id, id)
   expect(await all.replica(1).engine.admitFencingToken(id, again)).toBe("newest")
   expect(await all.replica(0).engine.admitFencingToken(id, { ...again, boot: 1 })).toBe("behind")
+})
+
+test("a request that waits for a node which another replica hears goes to that one", async () => {
+  await using all = await Replicas.open(3)
+  const made = await all.madeVault()
+  await all.cut(all.replica(0), all.node(1))
+  await all.cut(all.replica(1), all.node(1))
+  const request = await all.sign(made, all.replica(0))
+  await all.settle()
+  expect((await all.signed(request)).status).toBe("Initializing")
+  await all.until(async () => (await all.store.liveTasks()).length === 0)
+  await expectCompleted(all, request)
+  expect(all.starts.filter(({ task_id }) => task_id === request.signRequestId).map(({ by }) => by)).toEqual([
+    all.replica(2).id,
+    all.replica(2).id,
+  ])
+})
+
+test("where nobody hears the node, a request stays where it is", async () => {
+  await using all = await Replicas.open(2)
+  const made = await all.madeVault()
+  all.node(1).online = false
+  for (const replica of all.replicas) await all.cut(replica, all.node(1))
+  const request = await all.sign(made, all.replica(0))
+  for (let i = 0; i < 40; i++) await all.pass(250)
+  await all.settle()
+  expect(all.board.owners.get(request.signRequestId)).toBe(all.replica(0).id)
+  all.node(1).online = true
+  await all.link(all.replica(0), all.node(1))
+  await all.until(async () => (await all.store.liveTasks()).length === 0)
+  await expectCompleted(all, request)
+})
+
+test("a person's word goes to the replica that works on the task, and from there to the nodes", async () => {
+  await using all = await Replicas.open(2)
+  const made = await all.madeVault()
+  for (const node of all.nodes) node.behaviour = { decide: () => "silent" }
+  const request = await all.sign(made, all.replica(0))
+  await all.settle()
+  const { digest, taskId } = must(await all.store.task(request.signRequestId))
+  const awaits = { kind: "awaits", taskId, digest, epoch: undefined, awaited: [] } as const
+  await all.replica(0).engine.onFrame(all.node(0).id, awaits)
+  // Whoever is asked knows for whom people are waited.
+  const awaiting = async (vaultId: string) => (await all.store.awaitingTasks(vaultId, 10)).map((task) => task.taskId)
+  expect(await awaiting(made.vault.vaultId)).toEqual([taskId])
+  expect(await awaiting("another")).toEqual([])
+
+  const word = (nonce: string) =>
+    sshApprover("alice").sign({
+      ...{ task: taskId, document: digest, intent: undefined, group: undefined, epoch: "cd".repeat(32), reading: ["x"] },
+      ...{ decision: "approve", approver: "alice", notAfter: 1_900_000_000, nonce: nonce.padStart(32, "0") },
+    })
+  const { engine } = all.replica(1)
+  const first = word("1")
+  await engine.addApproval(request, first)
+  await engine.addApproval(request, first)
+  expect(must(await all.store.task(taskId)).approvals).toHaveLength(1)
+  expect(all.board.errands.size).toBe(0)
+  await all.settle()
+  expect(all.node(0).received.filter(({ kind }) => kind === "approval")).toHaveLength(1)
+  // The same checks, wherever it is handed over.
+  for (let i = 2; i <= 8; i++) await engine.addApproval(request, word(`${i}`))
+  expect(await errorCodeOf(engine.addApproval(request, word("9")))).toBe(2006)
+  await engine.cancelSignRequest(request.signRequestId)
+  expect(await errorCodeOf(engine.addApproval(request, word("a")))).toBe(60005)
 })
