@@ -219,12 +219,6 @@ export const waasCodes = {
     what: (d) => `${d.command} is for a database in a file, and this WaaS has ${d.store}`,
     next: "back up and restore that database with its own tools (docs/how-to/replicas.md); after a restore: cosigner waas adopt",
   }),
-  "E-WAA-085": entry<{ readonly request: string }>({
-    kind: "fault",
-    exit: EXIT.network,
-    what: (d) => `the replica that works on the request ${d.request} has not answered in time`,
-    next: "ask again: what was asked is kept, and done by whoever works on the request next",
-  }),
   "E-WAA-080": entry<{ readonly address: string; readonly why: string }>({
     kind: "fault",
     exit: EXIT.network,
@@ -248,6 +242,12 @@ export const waasCodes = {
     exit: EXIT.failure,
     what: (d) => `the console could not look at WaaS: ${d.why}`,
     next: "it tries again every second, and its page says how old its picture is; look at the database",
+  }),
+  "E-WAA-085": entry<{ readonly request: string }>({
+    kind: "fault",
+    exit: EXIT.network,
+    what: (d) => `the replica that works on the request ${d.request} has not answered in time`,
+    next: "ask again: what was asked is kept, and done by whoever works on the request next",
   }),
   "E-WAA-086": entry<{ readonly problem: string }>({
     kind: "fault",

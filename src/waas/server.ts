@@ -22,7 +22,7 @@ import { waasKeys } from "./keyCommand.ts"
 import { type ServedStore, serveStore } from "./opening.ts"
 import { PeerRelay } from "./peerRelay.ts"
 import { createRelay } from "./relay.ts"
-import { RELAY_LIMITS, type Relay } from "./relayOptions.ts"
+import { RELAY_LIMITS, type Relay, type RelayLimits } from "./relayOptions.ts"
 import { StandingKeeper } from "./standing.ts"
 import type { SharedStore } from "./store/shared.ts"
 import type { WaasStore } from "./store/store.ts"
@@ -48,6 +48,10 @@ const WINDOWS = { asked: 128, running: 16 }
 /** How long requests in work may take to end after a stop. */
 const DRAIN_MS = 5_000
 const DRAIN_LOOK_MS = 10
+/** How long its work stays this process's own while answers are sent: other replicas go on with it then. */
+const RESIGN_MS = 1_000
+/** A node that may have gone to another replica is not held here: it says every 15 s that it lives. */
+const SHARED_SILENT_MS = 20_000
 
 export interface RunningWaas {
   /** `http://127.0.0.1:11050`, with the port that was really taken. The API is below /v2, the relay at /ws. */
@@ -63,8 +67,8 @@ export interface RunningWaas {
 }
 
 /**
- * Serves the folder until stopped. With a shared store that another process serves it first waits; undefined if the signal fires
- * meanwhile. Throws E-WAA-002 to -006, -011, -015, -070 to -073, -080 and -081.
+ * Serves the folder until stopped; a shared store beside whoever else serves it. While somebody adopts into that one it waits, and
+ * comes back with nothing if the signal fires meanwhile. Throws E-WAA-002 to -006, -011, -015, -070 to -073, -080 and -081.
  */
 export async function startWaas(
   config: WaasConfig,
@@ -77,7 +81,7 @@ export async function startWaas(
   const late = lateRelay()
   // Nodes look for whoever has taken over; if nobody has, they find this one again as soon as its store answers.
   const onUnheard = () => late.refuseAll("busy")
-  const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: true })
+  const served = await serveStore(config, files, { log, signal, onUnheard, isAlone: false })
   if (served === undefined) return undefined
   const file = opened.use(served).store
   const { shared } = served
@@ -103,7 +107,10 @@ export async function startWaas(
     problem: served.problem,
     onFenced: () => late.refuseAll("fenced"),
   })
-  const relay = opened.adopt(relayFor(engine, standing, keys.challenges, log), (relay) => relay.close())
+  const limits = config.store === undefined ? RELAY_LIMITS : { ...RELAY_LIMITS, silentMs: SHARED_SILENT_MS }
+  const relay = opened.adopt(relayFor({ engine, standing, signer: keys.challenges, limits, log }), (made) =>
+    made.close(),
+  )
   late.be(relay)
   const api = createApi({
     context: {
@@ -126,7 +133,9 @@ export async function startWaas(
     closed: () => standing.fenced?.message,
     log,
   })
-  const server = serve(config, relay, async (request, from) => readinessAnswer(request, standing) ?? api(request, from))
+  const among = config.store === undefined ? undefined : shared
+  const readiness = (request: Request) => readinessAnswer(request, standing, among)
+  const server = serve(config, relay, async (request, from) => readiness(request) ?? api(request, from))
   opened.defer(() => server.stop(true))
   const publicKey = toHex(keys.tasks.publicKey)
   opened.defer(page.stop)
@@ -150,21 +159,34 @@ export async function startWaas(
     responseKey: toHex(keys.responses.publicKey),
     lost: served.lost,
     console: page.address(),
-    async stop() {
-      clearInterval(ticking)
-      clearInterval(marking)
-      clearInterval(forgetting)
-      engine.close()
-      relay.close()
-      await Promise.race([server.stop(false), allAnswered(server)])
-      await server.stop(true)
-      // A database that is away by now would keep the last turn for ever.
-      const givingUp = setTimeout(() => served.giveUp(), DRAIN_MS)
-      await engine.idle()
-      clearTimeout(givingUp)
-      await running.disposeAsync()
-    },
+    stop: () => stopped({ engine, relay, server, served, running, timers: [ticking, marking, forgetting] }),
   }
+}
+
+interface RunningParts {
+  readonly engine: Engine
+  readonly relay: Relay
+  readonly server: Bun.Server<unknown>
+  readonly served: ServedStore
+  readonly running: AsyncDisposableStack
+  readonly timers: readonly (ReturnType<typeof setInterval> | undefined)[]
+}
+
+async function stopped({ engine, relay, server, served, running, timers }: RunningParts): Promise<void> {
+  for (const timer of timers) clearInterval(timer)
+  engine.close()
+  relay.close()
+  const drained = Promise.race([server.stop(false), allAnswered(server)])
+  await Promise.race([drained, Bun.sleep(RESIGN_MS)])
+  // A database that is away by now would keep the last turn for ever.
+  const givingUp = setTimeout(() => served.giveUp(), DRAIN_MS)
+  await engine.idle()
+  // Whoever still waits for an answer is told to ask again; the requests wait for nobody.
+  await served.shared.resign()
+  clearTimeout(givingUp)
+  await drained
+  await server.stop(true)
+  await running.disposeAsync()
 }
 
 const webhooksOf = (
@@ -290,7 +312,15 @@ function lateRelay(): {
   }
 }
 
-function relayFor(engine: Engine, standing: StandingKeeper, signer: RemoteSigner, log: Log): Relay {
+interface RelayParts {
+  readonly engine: Engine
+  readonly standing: StandingKeeper
+  readonly signer: RemoteSigner
+  readonly limits: RelayLimits
+  readonly log: Log
+}
+
+function relayFor({ engine, standing, signer, limits, log }: RelayParts): Relay {
   const swallow = (work: Promise<void>): void => void work.catch((error: unknown) => stuck(log, error))
   const peers = new PeerRelay({
     send: (party, frame) => void relay.send(party, frame),
@@ -315,17 +345,23 @@ function relayFor(engine: Engine, standing: StandingKeeper, signer: RemoteSigner
     onOffline: () => {},
     clock: Date.now,
     log,
-    limits: RELAY_LIMITS,
+    limits,
   })
   return relay
 }
 
 /** GET /readyz, for whoever watches or balances: no key is needed, and it says nothing of anybody. */
-function readinessAnswer(request: Request, standing: StandingKeeper): Response | undefined {
+function readinessAnswer(
+  request: Request,
+  standing: StandingKeeper,
+  among: SharedStore | undefined,
+): Response | undefined {
   if (request.method !== "GET" || new URL(request.url).pathname !== "/readyz") return undefined
   const items = standing.readiness()
   const ready = items.every(({ state }) => state === "ok")
-  return Response.json({ ready, items }, { status: ready ? 200 : 503, headers: { "cache-control": "no-store" } })
+  const replica = among && { id: among.replicaId, leads: among.isLeader(), living: among.living() }
+  const body = { ready, items, ...(replica && { replica }) }
+  return Response.json(body, { status: ready ? 200 : 503, headers: { "cache-control": "no-store" } })
 }
 
 /** The relay without an API, for nodes alone. */

@@ -259,7 +259,13 @@ export class Replicas implements AsyncDisposable {
   /** The node says what it has to say wherever its routing brings it. */
   async link(replica: Replica, node: SimulatedNode): Promise<void> {
     this.#cut.delete(`${replica.id} ${node.id}`)
-    const token = { incarnation: 0, boot: 1, bootId: node.id, generation: 1, versions: { ...VERSIONS, link: LINK.newest } }
+    const token = {
+      incarnation: 0,
+      boot: 1,
+      bootId: node.id,
+      generation: 1,
+      versions: { ...VERSIONS, link: LINK.newest },
+    }
     await replica.engine.admitFencingToken(node.id, token).catch(unlessFenced)
     await replica.engine.onOnline(node.id).catch(unlessFenced)
     for (const { latest } of node.journal.values()) if (!node.stored.includes(latest.taskId)) this.#say(node.id, latest)

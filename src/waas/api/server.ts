@@ -138,8 +138,11 @@ const AWAY_RETRY_SECONDS = 2
 /** Of what is not now, why; undefined for everything else. */
 function laterWords(error: unknown): string | undefined {
   if (isCode(error, "E-WAA-070")) return "the database of WaaS is away"
+  if (isCode(error, "E-WAA-074")) return "another WaaS has taken over the work of this one"
   if (isCode(error, "E-WAA-085")) return "the replica of WaaS that works on it has not answered in time"
-  return undefined
+  if (isCode(error, "E-WAA-086")) return "another replica of WaaS works on it now"
+  if (isCode(error, "E-WAA-088")) return "other work of this kind is under way"
+  return isCode(error, "E-WAA-090") ? "too much waits for the replica of WaaS that works on it" : undefined
 }
 
 /** The error body of formats.md 7.3. What is not the caller's doing is told to the log, and to the caller by its id alone. */

@@ -4,7 +4,7 @@
  * own requests; what it is asked about those of others it answers from the store, or leaves for them there (errands.ts).
  */
 import type { SignedStatement } from "../../approvals/approver.ts"
-import { errorText } from "../../errors.ts"
+import { errorText, isCode } from "../../errors.ts"
 import type { FromNode } from "../../wire/frames.ts"
 import type { NodeVersions } from "../../wire/versions.ts"
 import { ApiFailure } from "../failure.ts"
@@ -274,7 +274,7 @@ export class Engine {
   tick(): Promise<void> {
     return this.#durably(async () => {
       if (this.#hasOrphans) await this.#takeOver()
-      await this.#live.tick()
+      await this.#live.tick().catch((error: unknown) => this.#reload(error))
       await this.#handOvers.look()
       await this.#known.lookIfWanted()
       if (this.#options.shared.isLeader()) await this.#refreshes.begin((wish) => this.#beginTss(wish))
@@ -364,6 +364,12 @@ export class Engine {
     this.#options.log.info("requests that nobody works on were taken over", { tasks: taken.length })
     await this.#live.takeOver(taken)
     this.#onNews({ kind: "errands" })
+  }
+
+  /** Where another replica works on what this one thought its own, the store knows better: nothing here waits for that. */
+  async #reload(error: unknown): Promise<void> {
+    if (isCode(error, "E-WAA-086")) await this.#live.reload()
+    throw error
   }
 
   #onNews(news: StoreNews): void {

@@ -322,7 +322,14 @@ test("a person's word goes to the replica that works on the task, and from there
 
   const word = (nonce: string) =>
     sshApprover("alice").sign({
-      ...{ task: taskId, document: digest, intent: undefined, group: undefined, epoch: "cd".repeat(32), reading: ["x"] },
+      ...{
+        task: taskId,
+        document: digest,
+        intent: undefined,
+        group: undefined,
+        epoch: "cd".repeat(32),
+        reading: ["x"],
+      },
       ...{ decision: "approve", approver: "alice", notAfter: 1_900_000_000, nonce: nonce.padStart(32, "0") },
     })
   const { engine } = all.replica(1)
