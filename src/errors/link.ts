@@ -150,4 +150,10 @@ export const linkCodes = {
     what: (d) => `${d.up} of ${d.of} replicas of WaaS are linked; not ${d.away}`,
     next: "the node works through the others; look whether that replica runs, and why it is not reached: cosigner doctor",
   }),
+  "E-LNK-028": entry<{ readonly url: string; readonly other: string }>({
+    kind: "input",
+    exit: EXIT.config,
+    what: (d) => `${d.url} leads to the same process of WaaS as ${d.other}`,
+    next: "name each replica once, by an address of its own and not by that of a load balancer, in [websocket] url and urls; the node works through the other address",
+  }),
 } as const

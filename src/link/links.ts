@@ -2,19 +2,23 @@
  * A node's links: one to each address of its WaaS, as one link. Where there is one address it is that link itself. Owns who is told of what,
  * by routes.ts, and when a link is dialled hastily.
  */
-import type { Bytes } from "../bytes.ts"
+import { type Bytes, equal } from "../bytes.ts"
 import type { CosignerError } from "../errors.ts"
 import type { Log, LogFields } from "../log.ts"
 import type { PeerMemory } from "../wire/channel.ts"
 import type { FromNode } from "../wire/frames.ts"
 import { joined } from "./joined.ts"
-import { type EnvelopeOut, type Link, type LinkHandlers, type LinkState, NodeLink } from "./link.ts"
+import type { EnvelopeOut, Link, LinkHandlers, LinkState } from "./link.ts"
+import { NodeLink } from "./nodeLink.ts"
 import { OneToken } from "./oneToken.ts"
 import { addressesOf, checkTarget, type LinkOptions, shownUrl } from "./options.ts"
 import { Routes } from "./routes.ts"
 
 /** Some two minutes: a replica that starts again is found soon, one that is gone for long is not dialled in haste for ever. */
 const HASTY_DIALS = 24
+
+/** Within so many first pauses a link whose connection another one took is up again. */
+const TAKEN_BACK = 8
 
 /** Dials at once. Throws E-LNK-012 for options that cannot work; everything later is a state and a retry. */
 export function startLink(options: LinkOptions, handlers: LinkHandlers): Link {
@@ -29,6 +33,8 @@ class Links implements Link {
   readonly #links: readonly [NodeLink, ...NodeLink[]]
   readonly #routes: Routes<NodeLink>
   readonly #token: OneToken | undefined
+  /** Links that are not dialled while another one has the process that they led to. */
+  readonly #sameProcess = new Map<NodeLink, NodeLink>()
   /** Since any link is up, or none, ms since 1970. */
   #sinceMs: number
 
@@ -79,7 +85,11 @@ class Links implements Link {
         ...this.#options,
         ...{ url, others: [], log: named(log, shownUrl(url)) },
         ...(token && { fencingToken: () => token.say(link), proofAnswered: () => token.answered(link) }),
-        isUrgent: ({ failures }) => failures < HASTY_DIALS || !this.#isOnline(),
+        siblings: {
+          isUrgent: (failures) => failures < HASTY_DIALS || !this.#isOnline(),
+          sameAs: () => this.#sameAs(link),
+          mayDial: () => this.#mayDial(link),
+        },
       },
       {
         onFrame: (frame) => this.#routes.hear(link, frame, () => this.#handlers.onFrame(frame)),
@@ -93,6 +103,30 @@ class Links implements Link {
 
   #isOnline(): boolean {
     return this.#links.some((link) => link.isOnline())
+  }
+
+  /**
+   * A process keeps one connection of a node: where two addresses lead to it, the earlier one has it, and has it back when the later one
+   * has just taken it.
+   */
+  #sameAs(link: NodeLink): string | undefined {
+    const epoch = link.peerEpoch()
+    if (epoch === undefined) return undefined
+    const justNowMs = TAKEN_BACK * this.#options.timing.backoffMs
+    for (const other of this.#links) {
+      if (other === link) return undefined
+      const theirs = other.peerEpoch()
+      if (theirs === undefined || !equal(theirs, epoch) || other.awayMs() > justNowMs) continue
+      this.#sameProcess.set(link, other)
+      return other.url
+    }
+    return undefined
+  }
+
+  #mayDial(link: NodeLink): boolean {
+    if (this.#sameProcess.get(link)?.isOnline() === true) return false
+    this.#sameProcess.delete(link)
+    return true
   }
 
   #onOnline(link: NodeLink, peer: PeerMemory): void {

@@ -66,14 +66,24 @@ export interface LinkOptions {
   readonly proxy: string | undefined
   /** Whether work of the node waits for the link, besides the frames in its queue. */
   readonly isWaitedFor?: () => boolean
-  /** Whether this link is to be dialled in haste; absent: while something waits for it. */
-  readonly isUrgent?: (link: { readonly failures: number }) => boolean
+  /** Of one of several links. */
+  readonly siblings?: LinkSiblings
   readonly limits: ChannelLimits
   readonly timing: LinkTiming
   readonly clock: Clock
   /** Uniform in [0, 1): spreads the reconnections of many nodes. */
   readonly jitter: () => number
   readonly log: Log
+}
+
+/** What a link asks of those beside it. */
+interface LinkSiblings {
+  /** Whether it is to be dialled in haste. Alone, it is while something waits for it. */
+  isUrgent(failures: number): boolean
+  /** The address that leads to the same process of WaaS, and has it; asked when this link has come up. */
+  sameAs(): string | undefined
+  /** Not while the link that has the same process is up. */
+  mayDial(): boolean
 }
 
 /** What the node remembers of its WaaS (store/waasTrust.ts). */

@@ -65,6 +65,8 @@ export interface Channel {
   /** Whether the queue is at most half full. */
   hasRoom(): boolean
   depth(): Depth
+  /** Of the peer's process, as it said last; undefined before it did. */
+  peerEpoch(): Bytes | undefined
 }
 
 const NOBODY: Bytes = new Uint8Array(EPOCH_BYTES)
@@ -163,6 +165,10 @@ class NumberedChannel implements Channel {
 
   depth(): Depth {
     return { frames: this.#queue.length, bytes: this.#queueBytes, inFlight: this.#sent }
+  }
+
+  peerEpoch(): Bytes | undefined {
+    return this.#peer
   }
 
   /** One frame is always let through, however large it is. */

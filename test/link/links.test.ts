@@ -266,6 +266,55 @@ describe("the fencing token", () => {
   })
 })
 
+describe("two addresses of one process", () => {
+  const waits = (node: Node): readonly unknown[] =>
+    node.link.state().replicas.map(({ phase, lastError }) => [phase, lastError?.code])
+
+  test("the earlier one has it, the later one waits and takes over when that is lost", async () => {
+    const waas = replica(newIdentity())
+    const [first, second] = [await startWire(waas.port), await startWire(waas.port)]
+    for (const wire of [first, second]) cleanUp.push(() => wire.close())
+    const node = aNode([first, second].map(({ port }) => ({ identity: waas.identity, port })))
+    const settles = () =>
+      node.journal.until(
+        () =>
+          node.link.state().replicas[0]?.phase === "online" &&
+          node.link.state().replicas[1]?.phase === "waiting" &&
+          node.link.state().replicas[1]?.lastError?.code === "E-LNK-028",
+      )
+    await settles()
+    // The later one is not dialled any more: ten of its longest pauses.
+    const dialled = second.connections()
+    await new Promise((resolve) => setTimeout(resolve, 10 * QUICK.backoffCapMs))
+    expect([second.connections(), waits(node)[1]]).toEqual([dialled, ["waiting", "E-LNK-028"]])
+    // What WaaS says is heard, and is answered.
+    await commandedBy(waas, node, "task-1")
+    node.link.send(later("task-1"))
+    await hears(waas, "later")
+    await first.close()
+    await node.journal.until(() => node.link.state().replicas[1]?.phase === "online")
+  })
+
+  test("the later one keeps it where the earlier one has been away for a while", async () => {
+    const waas = replica(newIdentity())
+    const [first, second] = [await startWire(waas.port), await startWire(waas.port)]
+    for (const wire of [first, second]) cleanUp.push(() => wire.close())
+    second.swallow()
+    const timing = { ...QUICK, handshakeMs: 100 }
+    const node = aNode(
+      [first, second].map(({ port }) => ({ identity: waas.identity, port })),
+      { timing },
+    )
+    await linked(node, waas)
+    await first.close()
+    while ((node.link.state().replicas[0]?.awayMs ?? 0) < 10 * QUICK.backoffMs) await Bun.sleep(5)
+    second.swallow(false)
+    second.cut()
+    await node.online(2)
+    expect(waits(node)[1]).toEqual(["online", expect.not.stringContaining("E-LNK-028")])
+  })
+})
+
 describe("how soon a replica that is away is dialled", () => {
   const pauses = (node: Node, waas: { readonly port: number }): readonly unknown[] =>
     node.journal.entries.flatMap((one) =>
