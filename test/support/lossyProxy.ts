@@ -1,15 +1,22 @@
-/** A TCP proxy on the loopback that loses the answer to what it is told to: the server has done it, and the client hears nothing. */
+/**
+ * A TCP proxy on the loopback that loses the answer to what it is told to: the server has done it, and the client hears nothing. It can
+ * also hang, as a network does that drops everything: no connection ends, and nothing comes any more.
+ */
 import { connect, createServer, type Socket } from "node:net"
 
 export interface LossyProxy extends Disposable {
   readonly port: number
   /** How often an answer was lost. */
   lost(): number
+  /** Of all connections that there are; later ones are served. */
+  hang(): void
 }
 
 /** `times`: so many requests that contain `words` lose their answer, and their connection with it. */
-export async function lossyProxy(target: number, words: string, times: number): Promise<LossyProxy> {
+export async function lossyProxy(target: number, words = "", times = 0): Promise<LossyProxy> {
   let left = times
+  let numbered = 0
+  let hanging = 0
   const sockets = new Set<Socket>()
   const kept = (socket: Socket): Socket => {
     sockets.add(socket)
@@ -19,7 +26,9 @@ export async function lossyProxy(target: number, words: string, times: number): 
     const client = kept(socket)
     const upstream = kept(connect(target, "127.0.0.1"))
     let isLosing = false
+    const number = ++numbered
     client.on("data", (data) => {
+      if (number <= hanging) return
       if (left > 0 && data.includes(words)) {
         left--
         isLosing = true
@@ -27,6 +36,7 @@ export async function lossyProxy(target: number, words: string, times: number): 
       upstream.write(data)
     })
     upstream.on("data", (data) => {
+      if (number <= hanging) return
       if (isLosing) client.destroy()
       else client.write(data)
     })
@@ -39,6 +49,9 @@ export async function lossyProxy(target: number, words: string, times: number): 
   return {
     port: address.port,
     lost: () => times - left,
+    hang() {
+      hanging = numbered
+    },
     [Symbol.dispose]() {
       server.close()
       for (const socket of sockets) socket.destroy()

@@ -279,7 +279,7 @@ const SCHEMA_VERSION = MIGRATIONS.length
 const MIGRATING = 1
 
 /** Brings the database to this program's version, each step in a transaction of its own. Throws E-WAA-005 for a newer one. */
-export async function migratePostgres(connection: ReservedSQL, name: string): Promise<void> {
+export async function migratePostgres(connection: ReservedSQL, name: string, to = SCHEMA_VERSION): Promise<void> {
   await connection.unsafe("SELECT pg_advisory_lock($1, $2)", [LOCKS, MIGRATING])
   try {
     await connection.unsafe("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)")
@@ -291,7 +291,7 @@ export async function migratePostgres(connection: ReservedSQL, name: string): Pr
       throw new CosignerError("E-WAA-005", { file: name, found: version, known: SCHEMA_VERSION })
     }
     for (const [index, sql] of MIGRATIONS.entries()) {
-      if (index < version) continue
+      if (index < version || index >= to) continue
       // Several statements in one message are one transaction.
       await connection.unsafe(`${sql}; INSERT INTO migrations (version) VALUES (${index + 1})`)
     }

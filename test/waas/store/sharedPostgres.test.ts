@@ -1,108 +1,12 @@
 /**
- * What several processes of one real Postgres agree on (long suite): who works on which request, whose commits count, one at a time by
- * name, errands, starts of nodes, news, and an older release that meets a newer one. Each process is a client of its own.
+ * Who works on what among several processes of one real Postgres (long suite): takeovers, whose commits count, who is declared dead and
+ * who is not, handing over.
  */
 import { afterAll, describe, expect, test } from "bun:test"
 import { SQL } from "bun"
-import { silentLog } from "../../../src/log.ts"
-import { newUuid } from "../../../src/waas/ids.ts"
-import { enter } from "../../../src/waas/store/entering.ts"
-import type { NodeFencingToken, Vault, WaasTask } from "../../../src/waas/store/model.ts"
-import { openPostgres, type Postgres } from "../../../src/waas/store/postgres.ts"
-import { storeOver } from "../../../src/waas/store/records.ts"
-import { LEASE_MS, type Replica } from "../../../src/waas/store/replica.ts"
-import type { StoreNews } from "../../../src/waas/store/shared.ts"
-import { SharedPostgres } from "../../../src/waas/store/sharedPostgres.ts"
-import type { WaasStore } from "../../../src/waas/store/store.ts"
+import { LEASE_MS } from "../../../src/waas/store/replica.ts"
 import { startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
-import { must, postgresSettings } from "../../support/waas.ts"
-
-const forever = new AbortController().signal
-const organisation = () => ({ orgId: newUuid(), bizOrgId: 1, createdMs: 1 })
-
-interface Process extends AsyncDisposable {
-  readonly db: Postgres
-  readonly store: WaasStore
-  readonly replica: Replica
-  readonly shared: SharedPostgres
-  readonly news: StoreNews[]
-  /** Resolves once it has heard such news, from now on. */
-  heard(kind: StoreNews["kind"]): Promise<StoreNews>
-}
-
-async function started(url: string, name = "a"): Promise<Process> {
-  await using opened = new AsyncDisposableStack()
-  const db = opened.adopt(await openPostgres(postgresSettings(url), organisation), (made) => made.close())
-  const replica = opened.use(
-    must(await enter(db, { name, log: silentLog, signal: forever, onUnheard() {}, isAlone: false })),
-  )
-  const shared = opened.use(new SharedPostgres({ db, replica, log: silentLog }))
-  const news: StoreNews[] = []
-  const waiting = new Set<(one: StoreNews) => void>()
-  shared.subscribe((one) => {
-    news.push(one)
-    for (const wait of waiting) wait(one)
-  })
-  const kept = opened.move()
-  return {
-    db,
-    store: storeOver(db),
-    replica,
-    shared,
-    news,
-    heard(kind) {
-      const { promise, resolve } = Promise.withResolvers<StoreNews>()
-      waiting.add((one) => {
-        if (one.kind === kind) resolve(one)
-      })
-      return promise
-    },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  }
-}
-
-const vault: Vault = {
-  vaultId: "v",
-  projectId: undefined,
-  name: "v",
-  type: "Org-Controlled",
-  rootKeys: [],
-  createdMs: 1,
-}
-
-const task = (taskId: string, requestId: string, change: Partial<WaasTask> = {}): WaasTask => ({
-  taskId,
-  request: { kind: "sign", id: requestId },
-  type: "KeySign",
-  document: new Uint8Array([1]),
-  signature: new Uint8Array([2]),
-  digest: "d",
-  nodeIds: [],
-  createdMs: 1,
-  deadlineMs: 2,
-  state: "running",
-  attempt: 1,
-  attemptMs: 1,
-  code: "",
-  reason: "",
-  outcome: undefined,
-  reports: {},
-  ...change,
-})
-
-const put = (record: WaasTask, live = true) => ({ put: "task" as const, record, live })
-const idsOf = (tasks: readonly WaasTask[]) => tasks.map(({ taskId }) => taskId)
-const token = (boot: number, change: Partial<NodeFencingToken> = {}): NodeFencingToken => ({
-  incarnation: 1,
-  boot,
-  bootId: `boot ${boot}`,
-  generation: boot,
-  ...change,
-})
-
-/** As another process finds it after the lease: the next steady look does the same (see the test of it). */
-const declaredDead = ({ db }: Process, { replica }: Process) =>
-  db.write([{ sql: "UPDATE replicas SET alive = FALSE WHERE id = ?", values: [replica.id] }])
+import { declaredDead, idsOf, put, started, task, token, vault } from "../../support/sharedProcesses.ts"
 
 describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres", () => {
   let pg: TestPostgres | undefined
@@ -240,7 +144,6 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     const url = await server().database()
     await using a = await started(url, "a")
     await using b = await started(url, "b")
-    await b.heard("rescan")
     const told = b.heard("orphans")
     const last = a.store.commit([put(task("t", "r", { attempt: 7 }))])
     await a.shared.resign()
