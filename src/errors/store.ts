@@ -113,12 +113,6 @@ export const storeCodes = {
     what: (d) => `${d.path} was ${d.how} while it was open; nothing more is written or signed`,
     next: "find out who did it, make sure that one file and one node are left, then start again",
   }),
-  "E-STO-018": entry<OfFile>({
-    kind: "fault",
-    exit: EXIT.secrets,
-    what: (d) => `${d.path} has an unfinished commit beside it (${d.path}-journal) that cannot be undone read-only`,
-    next: "run the command as the owner of the file, or start the node once; never delete the journal",
-  }),
   "E-STO-019": entry<OfFile & { readonly why: string }>({
     kind: "bug",
     exit: EXIT.bug,
@@ -173,12 +167,6 @@ export const storeCodes = {
     exit: EXIT.bug,
     what: (d) => `${d.path} holds a genuine record of kind ${d.kind}, version ${d.version}, that cannot be read`,
     next: "run the version that wrote the file, or a later one; if it did, keep the file and report it",
-  }),
-  "E-STO-028": entry<OfFile>({
-    kind: "fault",
-    exit: EXIT.secrets,
-    what: (d) => `${d.path} changed while it was being read: a running node is at work on it`,
-    next: "repeat the command",
   }),
   "E-STO-029": entry<OfFile>({
     kind: "fault",

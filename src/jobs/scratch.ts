@@ -10,10 +10,9 @@ import { PARTIAL } from "../backup/file.ts"
 import { CosignerError, isCode } from "../errors.ts"
 import { errnoOf, makeFolder } from "../files.ts"
 import { lockProcess } from "../store/lock.ts"
+import { MAKING } from "../store/privateCopy.ts"
 
 const SCRATCH = ".cosigner-scratch-"
-/** Before it has its lock. */
-const UNLOCKED = ".cosigner-making-"
 const LOCK = "in-use"
 const UNPROVEN = ".unproven"
 /** A process takes its lock within a moment. */
@@ -53,11 +52,11 @@ export function scratchToProve(path: string, nowMs: number): ScratchFolder {
 }
 
 function scratchIn(folder: string): ScratchFolder {
-  const made = mkdtempSync(join(folder, UNLOCKED))
+  const made = mkdtempSync(join(folder, MAKING))
   let lock: Disposable | undefined
   try {
     lock = lockProcess(join(made, LOCK))
-    const path = join(folder, basename(made).replace(UNLOCKED, SCRATCH))
+    const path = join(folder, basename(made).replace(MAKING, SCRATCH))
     renameSync(made, path)
     const held = lock
     return {
@@ -81,7 +80,7 @@ function clearScratch(folder: string, nowMs: number): boolean {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name)
     const stat =
-      name.startsWith(SCRATCH) || name.startsWith(UNLOCKED) ? lstatSync(path, { throwIfNoEntry: false }) : undefined
+      name.startsWith(SCRATCH) || name.startsWith(MAKING) ? lstatSync(path, { throwIfNoEntry: false }) : undefined
     if (stat === undefined || !stat.isDirectory() || (uid !== undefined && stat.uid !== uid)) continue
     const isLeft = name.startsWith(SCRATCH) ? !isLocked(join(path, LOCK)) : nowMs - stat.mtimeMs > STALE_MS
     if (isLeft) rmSync(path, { recursive: true, force: true })

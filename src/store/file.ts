@@ -1,47 +1,23 @@
 /**
  * Secrets.db as a file: one SQLite database of one table, made and opened the one way in which every commit is on the
- * disk when it returns and a plain copy of the idle file is complete. What the rows mean is the vault's.
+ * disk when it returns and a plain copy of the idle file is complete (connection.ts). What the rows mean is the vault's.
  */
 
-import { Database, type Statement } from "bun:sqlite"
-import { closeSync, constants, copyFileSync, existsSync, rmSync, statSync } from "node:fs"
+import type { Database, Statement } from "bun:sqlite"
+import { closeSync, copyFileSync, existsSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { CosignerError } from "../errors.ts"
 import { createFile, makeFolder, nameOver, syncPath } from "../files.ts"
-import { asFault, damage, readHead, sqliteCode } from "./faults.ts"
+import { CommitLog, closeLog, connect, pageCount, unreserve } from "./connection.ts"
+import { asFault, damage } from "./faults.ts"
+import { checkHead, checkTable, defineTable } from "./fileFormat.ts"
+import { CopyGate } from "./gate.ts"
 import { lockProcess } from "./lock.ts"
-import { rollbackGuardPath } from "./rollbackGuard.ts"
+import { COPY, copyWhole, privateCopy, settle } from "./privateCopy.ts"
 import type { Head, RecordPlace, SealedRecord } from "./seal.ts"
 
-/**
- * 2: a seal names the epoch of its subkey (seal.ts). 3: every change is also a leaf of the log for auditors (auditLog.ts). Earlier
- * formats are read, and written after `migrate`, which a start does.
- */
-export const FORMAT = 3
-const OLDEST_READ = 1
-/** "CSGN" in the database header: tells our file from any other SQLite database. */
-const APPLICATION_ID = 0x4353474e
-const MAGIC = "SQLite format 3\0"
-const PAGE = 4096
 /** 64 MiB. */
 const LARGE_PAGES = 16_384
-const FIRST_PAGE = "its first page is not as this program writes it"
-
-// Kept word for word by SQLite, and compared word for word at every start.
-const SCHEMA = `CREATE TABLE record (
-  -- A cosigner secrets file. Do not change anything here: each change is detected and stops the node.
-  id BLOB PRIMARY KEY, -- HMAC-SHA256 of the record's kind and name; 32 zero bytes for the clear header
-  kind INTEGER NOT NULL,
-  version INTEGER NOT NULL,
-  seal BLOB NOT NULL, -- AES-256-GCM nonce and tag; before the box, so that a scan does not read the box
-  box BLOB NOT NULL -- ciphertext; the header: argon2id parameters, salt and the wrapped data key
-) STRICT, WITHOUT ROWID`
-
-/** Never overwrites; shares the blocks where the file system can. */
-const COPY = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
-
-/** How long a commit waits for a reader (a copy by SQLite, \`cosigner info\`) before it gives up. */
-const BUSY_MS = 5_000
 
 interface Statements {
   readonly get: Statement<Omit<SealedRecord, "id">, [Uint8Array]>
@@ -52,23 +28,32 @@ interface Statements {
   readonly heads: Statement<Head, []>
   readonly head: Statement<Omit<Head, "id">, [Uint8Array]>
   readonly places: Statement<RecordPlace, []>
-  readonly dataVersion: Statement<{ readonly data_version: number }, []>
+}
+
+/** What a writer has besides the connection. */
+interface Writing {
+  readonly log: CommitLog
+  /** Of the file, closed last. */
+  readonly fd: number
+  /** Neither for a file in the making: nobody else knows its name. */
+  readonly lock?: Disposable
+  readonly gate?: CopyGate
 }
 
 export class SecretsFile implements Disposable {
   readonly #db: Database
-  readonly #lock: Disposable | undefined
+  readonly #writing: Writing | undefined
   readonly #inode: string
   readonly sql: Statements
+  #isClosed = false
 
   private constructor(
     readonly path: string,
-    readonly readOnly: boolean,
     db: Database,
-    lock: Disposable | undefined,
+    writing: Writing | undefined,
   ) {
     this.#db = db
-    this.#lock = lock
+    this.#writing = writing
     this.#inode = inodeOf(path)
     this.sql = {
       get: db.prepare("SELECT kind, version, seal, box FROM record WHERE id = ?"),
@@ -78,8 +63,11 @@ export class SecretsFile implements Disposable {
       heads: db.prepare("SELECT id, kind, version, seal FROM record ORDER BY id"),
       head: db.prepare("SELECT kind, version, seal FROM record WHERE id = ?"),
       places: db.prepare("SELECT id, kind, version FROM record"),
-      dataVersion: db.prepare("PRAGMA data_version"),
     }
+  }
+
+  get readOnly(): boolean {
+    return this.#writing === undefined
   }
 
   /**
@@ -100,6 +88,8 @@ export class SecretsFile implements Disposable {
   /** Puts another file in the place of this one, whole or not at all. This one is open for writing, and of no use afterwards. */
   replaceWith(fill: (file: SecretsFile) => void): void {
     try {
+      // First: a log that stayed behind would be taken for the new file's.
+      this.#rest()
       SecretsFile.#put(this.path, fill)
     } catch (error) {
       throw asFault(error, this.path, "replace")
@@ -124,39 +114,78 @@ export class SecretsFile implements Disposable {
   }
 
   static #makeTable(path: string): SecretsFile {
-    const db = connect(path, false)
-    db.run(`PRAGMA page_size = ${PAGE}`)
-    db.run(`PRAGMA application_id = ${APPLICATION_ID}`)
-    db.run(`PRAGMA user_version = ${FORMAT}`)
-    db.run(SCHEMA)
-    return new SecretsFile(path, false, db, undefined)
-  }
-
-  /** Opens what `create` made. A writer takes the process lock; a reader works beside it and changes nothing. */
-  static open(path: string, readOnly: boolean): SecretsFile {
-    let lock: Disposable | undefined
+    const fd = openSync(path, "r+")
     let db: Database | undefined
     try {
-      checkHead(path, readOnly)
-      if (!readOnly) {
-        lock = lockProcess(path)
-        removeDraft(path)
-      }
-      db = readOnly ? connectReader(path) : connect(path, false)
-      checkTable(path, db)
-      const file = new SecretsFile(path, readOnly, db, lock)
-      if (!readOnly) file.dropJournal()
-      return file
+      db = connect(path, "write")
+      defineTable(db)
+      return new SecretsFile(path, db, { log: new CommitLog(db, path, fd), fd })
     } catch (error) {
       db?.close()
-      lock?.[Symbol.dispose]()
+      closeSync(fd)
+      throw error
+    }
+  }
+
+  /** Opens what `create` made. A writer takes the process lock; a reader has a copy of this moment, and changes nothing. */
+  static open(path: string, readOnly: boolean): SecretsFile {
+    try {
+      checkHead(path, readOnly)
+      if (!readOnly) return SecretsFile.#openWriter(path)
+      using copy = privateCopy(path)
+      return SecretsFile.#openReader(path, copy.path)
+    } catch (error) {
       throw asFault(error, path, "open")
     }
   }
 
-  /** A copy of a file that nobody writes to: the caller holds its lock. Undoes first what a crash cut off. */
+  /** Copies the file to `to`, beside a node at work on it too, and opens the copy to read it. */
+  static openCopy(path: string, to: string): SecretsFile {
+    try {
+      checkHead(path, true)
+      copyWhole(path, to)
+      return SecretsFile.#openReader(to, to)
+    } catch (error) {
+      rmSync(to, { force: true })
+      throw asFault(error, path, "copy")
+    }
+  }
+
+  static #openReader(path: string, at: string): SecretsFile {
+    const db = connect(at, "read")
+    const fd = openSync(at, "r")
+    try {
+      checkTable(path, fd, db)
+      return new SecretsFile(path, db, undefined)
+    } catch (error) {
+      db.close()
+      throw error
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  static #openWriter(path: string): SecretsFile {
+    using opened = new DisposableStack()
+    const lock = opened.use(lockProcess(path))
+    removeDraft(path)
+    const gate = opened.use(CopyGate.ofWriter(path))
+    using _alone = gate.alone()
+    const fd = openSync(path, "r+")
+    opened.defer(() => closeSync(fd))
+    const db = connect(path, "write")
+    opened.defer(() => db.close())
+    unreserve(fd, pageCount(db))
+    checkTable(path, fd, db)
+    syncPath(dirname(path))
+    const file = new SecretsFile(path, db, { log: new CommitLog(db, path, fd), fd, lock, gate })
+    opened.move()
+    return file
+  }
+
+  /** A copy of a file that nobody writes to: the caller holds its lock. Settles first what a crash cut off. */
   static copy(path: string, to: string): void {
-    const db = connect(path, false)
+    const db = connect(path, "write")
     try {
       db.query("SELECT count(*) FROM sqlite_schema").get()
       copyFileSync(path, to, COPY)
@@ -165,28 +194,30 @@ export class SecretsFile implements Disposable {
     }
   }
 
-  /** A copy of this moment under a new name; no commit can fall into it. For a file in use it takes as long as a plain copy. */
-  copyTo(path: string): void {
+  /** A copy of this moment under a new name, opened to read it. Of a writer; it takes as long as a plain copy. */
+  copyTo(path: string): SecretsFile {
     try {
-      if (!this.readOnly) return copyFileSync(this.path, path, COPY)
-      this.begin()
-      // BEGIN alone takes no lock: reading does, and keeps it until the end of the copy.
-      this.sql.places.iterate().next()
-      copyFileSync(this.path, path, COPY)
+      // Not by name: to close another descriptor of the file would drop the connection's locks (POSIX record locks).
+      copyOpen(this.#writer().fd, path)
+      settle(path)
+      return SecretsFile.#openReader(path, path)
     } catch (error) {
+      rmSync(path, { force: true })
       throw asFault(error, path, "copy the database to")
-    } finally {
-      this.rollback()
     }
   }
 
   /** Begins at once with the write lock, or as a reader with a stable view. */
   begin(): void {
-    this.#db.run(this.readOnly ? "BEGIN" : "BEGIN IMMEDIATE")
+    if (this.#writing === undefined) this.#db.run("BEGIN")
+    else this.#writing.log.begin()
   }
 
+  /** On the disk, and in the file alone, when it returns. Throws before the commit while somebody copies the file for too long. */
   commit(): void {
-    this.#db.run("COMMIT")
+    const { gate, log } = this.#writer()
+    using _alone = gate?.alone()
+    log.commit()
   }
 
   /** Begins a part of the transaction that can be undone by itself. */
@@ -205,14 +236,28 @@ export class SecretsFile implements Disposable {
   }
 
   /**
-   * Removes the undo journal, and with it what earlier commits had replaced. Between transactions. Not where the file was moved or
-   * replaced: its name, and the journal's, may be another process's by now.
+   * Empties the log of what earlier commits had replaced. Between transactions. Not where the file was moved or replaced: its name,
+   * and the log's, may be another process's by now.
    */
-  dropJournal(): void {
+  emptyLog(): void {
+    if (this.inPlace()) this.#writer().log.empty()
+  }
+
+  /** The file stands alone, with no log; the same condition. */
+  #rest(): void {
     if (!this.inPlace()) return
-    this.#db.run("PRAGMA journal_mode = DELETE")
-    this.#db.run("PRAGMA journal_mode = PERSIST")
+    const { gate, log } = this.#writer()
+    using _alone = gate?.alone()
+    log[Symbol.dispose]()
+    closeLog(this.#db, this.path)
     syncPath(dirname(this.path))
+  }
+
+  #writer(): Writing {
+    if (this.#writing === undefined) {
+      throw new CosignerError("E-STO-019", { path: this.path, why: "it was opened to read only" })
+    }
+    return this.#writing
   }
 
   /** SQLite may have rolled back by itself; then there is nothing left to do. */
@@ -225,10 +270,10 @@ export class SecretsFile implements Disposable {
    * pages is spared it at the start: whatever is stored there the scan opens and authenticates anyway.
    */
   checkPages(how: "start" | "thorough"): void {
-    // Asked of SQLite: to open and close the file here would drop the locks of this transaction (POSIX record locks).
-    const pages = this.#db.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0
+    // What is to be looked at is the disk.
+    if (how === "thorough") this.#db.run("PRAGMA shrink_memory")
     const free = this.#db.query<{ freelist_count: number }, []>("PRAGMA freelist_count").get()?.freelist_count ?? 0
-    if (how === "start" && free === 0 && pages > LARGE_PAGES) return
+    if (how === "start" && free === 0 && pageCount(this.#db) > LARGE_PAGES) return
     const rows = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all()
     const found = rows[0]?.quick_check
     if (found !== "ok") throw damage(this.path, `its pages do not fit together (${found})`)
@@ -244,15 +289,22 @@ export class SecretsFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
     try {
-      if (!this.readOnly) this.dropJournal()
+      if (!this.readOnly) this.#rest()
     } catch {
-      // Its header is zero: whoever opens the file next ignores it.
+      // Every commit is in the file: what stays beside it repeats it at most.
     }
+    this.#writing?.log[Symbol.dispose]()
     // SQLite keeps a closed file open for as long as one of its statements lives.
     for (const statement of Object.values(this.sql)) statement.finalize()
     this.#db.close(true)
-    this.#lock?.[Symbol.dispose]()
+    if (this.#writing === undefined) return
+    const { fd, gate, lock } = this.#writing
+    closeSync(fd)
+    gate?.[Symbol.dispose]()
+    lock?.[Symbol.dispose]()
   }
 }
 
@@ -260,107 +312,23 @@ const draftOf = (path: string): string => `${path}.new`
 
 /** What a process that was killed left of a file in the making. The caller holds the lock of `path`. */
 function removeDraft(path: string): void {
-  for (const leftover of [draftOf(path), `${draftOf(path)}-journal`]) rmSync(leftover, { force: true })
+  for (const beside of ["", "-journal", "-wal"]) rmSync(draftOf(path) + beside, { force: true })
 }
 
-/** With every setting that durability rests on. */
-export function connect(path: string, readOnly: boolean): Database {
-  const db = new Database(path, readOnly ? { readonly: true } : { readwrite: true, create: false })
-  db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
-  db.run("PRAGMA trusted_schema = OFF")
-  db.run("PRAGMA cell_size_check = ON")
-  if (readOnly) return db
-  // No write-ahead log: between two commits the file alone is the whole truth, and a plain copy of it is worth as much as it.
-  // The undo journal stays and is made invalid by a synced zero over its header: to make and remove a file for each commit
-  // costs several times as much. What it still holds of the state before is removed where that must go (dropJournal).
-  db.run("PRAGMA journal_mode = PERSIST")
-  // EXTRA: a journal that is removed all the same must not come back after a power cut, and with it the state before.
-  db.run("PRAGMA synchronous = EXTRA")
-  db.run("PRAGMA fullfsync = ON")
-  db.run("PRAGMA secure_delete = ON")
-  return db
-}
-
-/** A reader cannot undo a commit that a crash cut off; a writer does it on the reader's behalf. */
-function connectReader(path: string): Database {
-  const db = connect(path, true)
+/** All that an open file has, into a new one. */
+function copyOpen(fd: number, to: string): void {
+  const copied = createFile(to)
   try {
-    db.query("SELECT count(*) FROM sqlite_schema").get()
-    return db
-  } catch (error) {
-    db.close()
-    if (!existsSync(`${path}-journal`) || !/^SQLITE_(?:READONLY|CANTOPEN)/.test(sqliteCode(error) ?? "")) throw error
+    const block = new Uint8Array(1 << 20)
+    for (let at = 0; ; ) {
+      const length = readSync(fd, block, 0, block.length, at)
+      if (length === 0) return
+      for (let done = 0; done < length; ) done += writeSync(copied, block, done, length - done, at + done)
+      at += length
+    }
+  } finally {
+    closeSync(copied)
   }
-  try {
-    using _lock = lockProcess(path)
-    const writer = connect(path, false)
-    writer.query("SELECT count(*) FROM sqlite_schema").get()
-    writer.close()
-  } catch (error) {
-    throw new CosignerError("E-STO-018", { path }, { cause: error })
-  }
-  return connect(path, true)
-}
-
-/** Before SQLite sees the file: is it there, and is it one of ours? */
-function checkHead(path: string, readOnly: boolean): void {
-  const format = formatOf(path)
-  if (format > FORMAT || format < OLDEST_READ) {
-    throw new CosignerError("E-STO-006", { path, format, supported: FORMAT })
-  }
-  if (format < FORMAT && !readOnly) throw new CosignerError("E-STO-032", { path, format, wanted: FORMAT })
-  // Now, because SQLite would action on them: asked for a rollback journal it would quietly convert a file with another one.
-  if (!constantsAsWritten(readHead(path))) throw damage(path, FIRST_PAGE)
-}
-
-/** The format of a file of ours, whatever its version. Throws E-STO-002, -005, -007 and -033. */
-export function formatOf(path: string): number {
-  if (!existsSync(path)) {
-    throw new CosignerError(existsSync(rollbackGuardPath(path)) ? "E-STO-033" : "E-STO-002", { path })
-  }
-  const head = readHead(path)
-  if (head.length < 100 && MAGIC.startsWith(head.subarray(0, 16).toString("latin1"))) {
-    throw new CosignerError("E-STO-007", { path, bytes: head.length })
-  }
-  if (head.length < 100 || head.subarray(0, 16).toString("latin1") !== MAGIC) {
-    throw new CosignerError("E-STO-005", { path, found: "it is no SQLite database" })
-  }
-  if (head.readUInt32BE(68) !== APPLICATION_ID) {
-    throw new CosignerError("E-STO-005", { path, found: "it is some other SQLite database" })
-  }
-  return head.readUInt32BE(60)
-}
-
-/** After SQLite has undone what a crash cut off. */
-function checkTable(path: string, db: Database): void {
-  const table = db.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema").get()
-  if (table?.sql !== SCHEMA) throw damage(path, "its table is not the one this program makes")
-  const page = readHead(path, PAGE)
-  const isSettled = page.readUInt32BE(24) === page.readUInt32BE(92) // both: the number of the last commit
-  if (!isSettled || !firstPageAsWritten(page)) throw damage(path, FIRST_PAGE)
-  if (statSync(path).size !== PAGE * page.readUInt32BE(28)) throw damage(path, "its length is not the one it names")
-}
-
-/** The fields of the SQLite file header that never change here; the offsets are those of its file format document. */
-function constantsAsWritten(head: Buffer): boolean {
-  const unused = [48, 52, 64, 72, 76, 80, 84, 88]
-  return (
-    head.readUInt16BE(16) === PAGE &&
-    head.readUInt32BE(18) === 0x01_01_00_40 && // rollback journal for writers and readers, no reserved space, 64
-    head.readUInt16BE(22) === 0x20_20 && // 32, 32
-    head.readUInt32BE(44) === 4 && // schema format
-    head.readUInt32BE(56) === 1 && // UTF-8
-    unused.every((at) => head.readUInt32BE(at) === 0)
-  )
-}
-
-/**
- * The first page holds the schema's one row, never rewritten: between its pointer and its text there is nothing but zeros.
- * A second row (a trigger, a view) would have its pointer there.
- */
-function firstPageAsWritten(page: Buffer): boolean {
-  const textAt = page.readUInt16BE(105)
-  return page.subarray(110, textAt).every((byte) => byte === 0)
 }
 
 const inodeOf = (path: string): string => {

@@ -7,8 +7,10 @@ import type { Database } from "bun:sqlite"
 import { existsSync, rmSync } from "node:fs"
 import { CosignerError } from "../errors.ts"
 import { nameOver, syncPath } from "../files.ts"
+import { connect } from "./connection.ts"
 import { asFault } from "./faults.ts"
-import { connect, FORMAT, formatOf, SecretsFile } from "./file.ts"
+import { SecretsFile } from "./file.ts"
+import { FORMAT, formatOf } from "./fileFormat.ts"
 import { lockProcess } from "./lock.ts"
 
 /** From one format to the next. Runs inside the one transaction of all steps. */
@@ -67,7 +69,7 @@ export function migrate(path: string, { format, target, steps }: MigrationPlan, 
   try {
     using _lock = lockProcess(path)
     keepCopy(path, safety)
-    const db = connect(path, false)
+    const db = connect(path, "write")
     try {
       db.transaction(() => {
         for (const step of steps) step.run(db)

@@ -37,7 +37,17 @@ import {
   STRIKES,
   TASK,
 } from "./records.ts"
-import { assertHead, generationOf, getRow, HEADER_ID, NO_NAME, PREFIX, parseBody, withPlain } from "./rows.ts"
+import {
+  assertHead,
+  generationOf,
+  getRow,
+  HEADER_ID,
+  NO_NAME,
+  openHeader,
+  PREFIX,
+  parseBody,
+  withPlain,
+} from "./rows.ts"
 import { compare, readRoot, suspect } from "./scan.ts"
 import { addWeight, type Head, RecordSealer, type SealedRecord } from "./seal.ts"
 import { SERVED } from "./serviceTime.ts"
@@ -80,12 +90,19 @@ export class Snapshot implements Disposable {
     this.#sealer = sealer
   }
 
-  /** Copies `file` to `to` and opens the copy. The data key stays the caller's. */
+  /** Copies an open `file` to `to` and opens the copy. The data key stays the caller's. */
   static take(file: SecretsFile, to: string, dataKey: Secret): Snapshot {
-    file.copyTo(to)
+    return new Snapshot(file.copyTo(to), new RecordSealer(dataKey))
+  }
+
+  /** The same of a file that a node may be at work on. */
+  static of(path: string, to: string, password: Secret): Snapshot {
+    const file = SecretsFile.openCopy(path, to)
     try {
-      return new Snapshot(SecretsFile.open(to, true), new RecordSealer(dataKey))
+      using dataKey = openHeader(file, password)
+      return new Snapshot(file, new RecordSealer(dataKey))
     } catch (error) {
+      file[Symbol.dispose]()
       rmSync(to, { force: true })
       throw error
     }
@@ -203,7 +220,7 @@ export class Snapshot implements Disposable {
     const { path } = this.#file
     this.#sealer[Symbol.dispose]()
     this.#file[Symbol.dispose]()
-    for (const leftover of [path, `${path}-journal`]) rmSync(leftover, { force: true })
+    rmSync(path, { force: true })
   }
 }
 

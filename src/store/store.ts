@@ -125,9 +125,7 @@ export function openStore(path: string, password: Secret, options: { readonly re
  * original. The copy is removed when the snapshot is disposed.
  */
 export function snapshotOf(path: string, password: Secret, to: string): Snapshot {
-  using file = SecretsFile.open(path, true)
-  using dataKey = openHeader(file, password)
-  return Snapshot.take(file, to, dataKey)
+  return Snapshot.of(path, to, password)
 }
 
 export class Store implements Disposable {

@@ -24,7 +24,6 @@ export class RecordVault {
   readonly #sealer: RecordSealer
   #index: Index
   #root: Root = { generation: 0, count: 0, sum: 0n, header: new Uint8Array(32) }
-  #dataVersion = 0
   /** Commits before the first root of a file in the making. */
   #begunAt = 0
   #current: StoreTransaction | undefined
@@ -64,7 +63,6 @@ export class RecordVault {
     this.#begunAt = generation
     writeHeader(this.#file, header)
     this.#root = { ...this.#root, generation, header: headerChecksum(header) }
-    this.#dataVersion = this.#readDataVersion()
   }
 
   /** Checks the whole file and takes it into use; throws, and uses nothing of it, at the first thing that is not right. */
@@ -74,7 +72,6 @@ export class RecordVault {
       const { root } = scan(this.#file, this.#sealer, "start", visitors, (id, mark) => index.set(id, mark))
       this.#root = root
       this.#index = index
-      this.#dataVersion = this.#readDataVersion()
     })
   }
 
@@ -195,10 +192,6 @@ export class RecordVault {
     if (this.#current !== undefined) throw new CosignerError("E-STO-019", { path, why: "a transaction is still open" })
     if (!this.#file.inPlace()) throw this.#changedBeneath("moved or replaced")
     this.#file.begin()
-    if (this.#readDataVersion() !== this.#dataVersion) {
-      this.#undo()
-      throw this.#changedBeneath("changed by another program")
-    }
     this.#current = new StoreTransaction(this.#file, this.#sealer, this.#root, (id) => this.#markOf(id))
     return this.#current
   }
@@ -221,10 +214,10 @@ export class RecordVault {
     }
   }
 
-  /** A failure does not undo the commit: later commits overwrite the journal, or the next start removes it. */
+  /** A failure does not undo the commit: later commits overwrite the log, or the end of the process removes it. */
   #forgetReplaced(): void {
     try {
-      this.#file.dropJournal()
+      this.#file.emptyLog()
     } catch {}
   }
 
@@ -252,18 +245,12 @@ export class RecordVault {
 
   #expect(record: SealedRecord | undefined, mark: string): SealedRecord {
     if (record !== undefined && markOf(record) === mark) return record
-    const { path, readOnly } = this.#file
-    if (readOnly) throw new CosignerError("E-STO-028", { path })
+    const { path } = this.#file
     if (record === undefined) throw new CosignerError("E-STO-010", { path, what: "a record" })
     throw new CosignerError("E-STO-011", { path, what: "a record" })
   }
 
-  #readDataVersion(): number {
-    return this.#file.sql.dataVersion.get()?.data_version ?? -1
-  }
-
   #changedBeneath(how: string): CosignerError {
-    if (this.#file.readOnly) return new CosignerError("E-STO-028", { path: this.path })
     this.#stopped = new CosignerError("E-STO-017", { path: this.path, how })
     return this.#stopped
   }

@@ -6,7 +6,7 @@ import { GroupList, type ManifestGroup } from "../../src/backup/manifest.ts"
 import { toHex, utf8 } from "../../src/bytes.ts"
 import { CosignerError } from "../../src/errors.ts"
 import { restoreBackup } from "../../src/jobs/backupWork.ts"
-import { openStore } from "../../src/store/store.ts"
+import { snapshotOf } from "../../src/store/store.ts"
 import { importStore, type StoredRecord } from "../../src/store/transfer.ts"
 import { Home, KDF, OTHER, PASSWORD, secret } from "../support/nodeHome.ts"
 
@@ -136,8 +136,7 @@ test("a mark of before, that ECDSA waits, gives way to that of the restore, whic
   using home = new Home()
   using password = secret(PASSWORD)
   const read = (path: string): Records => {
-    using store = openStore(path, password, { readOnly: true })
-    using snapshot = store.snapshot(home.file("snapshot.db"))
+    using snapshot = snapshotOf(path, password, home.file("snapshot.db"))
     const found: StoredRecord[] = []
     for (const record of snapshot.records(undefined)) if (record !== undefined) found.push(keep(record))
     return found

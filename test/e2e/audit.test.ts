@@ -26,7 +26,7 @@ function onDatabase<T>({ dir }: DeployedNode, readOnly: boolean, use: (store: St
 /** As whoever puts an older copy back would: past the host's guard, and past what WaaS knows of its age. */
 function putBack(node: DeployedNode, copy: string, generation: number): void {
   const db = join(node.dir, "db", "secrets.db")
-  for (const behind of [`${db}.guard`, `${db}-journal`]) rmSync(behind, { force: true })
+  for (const behind of [`${db}.guard`, `${db}-wal`]) rmSync(behind, { force: true })
   copyFileSync(copy, db)
   onDatabase(node, false, (store) => {
     for (let n = 0; n < 5; n++) store.nextBoot()

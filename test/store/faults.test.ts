@@ -33,9 +33,9 @@ test("creation makes the folders 0700, and never overwrites what is there", () =
 test("a creation that was cut off leaves nothing under the name, and the next one clears up", () => {
   using folder = new Folder()
   writeFileSync(`${folder.db}.new`, "half a file")
-  writeFileSync(`${folder.db}.new-journal`, "half a journal")
+  for (const beside of ["-journal", "-wal"]) writeFileSync(`${folder.db}.new${beside}`, "half a log")
   expect(create(folder.db)).toBe("none")
-  expect(readdirSync(folder.path).sort()).toEqual(["secrets.db", "secrets.db.lock"])
+  expect(readdirSync(folder.path).sort()).toEqual(["secrets.db", "secrets.db.gate", "secrets.db.lock"])
 })
 
 test("a creation that fails leaves nothing behind", () => {
@@ -67,7 +67,7 @@ test("a file that may grow no further: a typed error, what was acknowledged stan
   using folder = new Folder()
   folder.create().close()
   const { code, steps } = fillUp(folder, ["bash", "-c", 'ulimit -f 1000; exec "$0" "$@"'])
-  expect(code).toBe("E-STO-015")
+  expect(code).toBe("E-STO-013")
   expect(steps).toBeGreaterThan(20)
   using store = folder.open()
   // The first commit and the steps; at most one more closes a session that the child left running.

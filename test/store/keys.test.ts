@@ -8,7 +8,7 @@ import { type Bytes, concat, toHex, u8, u32be, utf8 } from "../../src/bytes.ts"
 import { openAsNode } from "../../src/config/passwordChange.ts"
 import { isCode } from "../../src/errors.ts"
 import { Secret } from "../../src/secret.ts"
-import { formatOf } from "../../src/store/file.ts"
+import { formatOf } from "../../src/store/fileFormat.ts"
 import { unwrapKey } from "../../src/store/header.ts"
 import { migrateIfDue } from "../../src/store/migrate.ts"
 import { reencrypt } from "../../src/store/reencrypt.ts"
@@ -226,7 +226,9 @@ describe("reencrypt", () => {
     store.close()
     using wrong = secret(OTHER)
     expect(() => reencrypt(home.db, { password: wrong, next: wrong, kdf: KDF, progress: () => {} })).toThrow("password")
-    expect(readFileSync(home.db).equals(before)).toBe(true)
+    // but for the numbers by which SQLite counts that somebody had it open
+    const records = (file: Buffer): Buffer => file.subarray(100)
+    expect(records(readFileSync(home.db)).equals(records(before))).toBe(true)
   })
 })
 

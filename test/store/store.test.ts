@@ -176,7 +176,8 @@ test("what is erased is overwritten in the file, not only unlinked", () => {
   using folder = new Folder()
   using store = folder.create()
   store.groups.prepare(groupNo("g", 0), groupSecret(0, 9000))
-  using db = new Database(folder.db, { readonly: true })
+  const copy = folder.copyTo("copy.db")
+  using db = new Database(copy, { readwrite: true, create: false })
   const box = db.query<{ box: Uint8Array }, []>("SELECT box FROM record WHERE kind = 8").get()?.box ?? new Uint8Array(0)
   // Pieces that lie within one page each, wherever the pages begin.
   const pieces = [100, 5000, 12_000, 20_000].map((at) => box.slice(at, at + 32))

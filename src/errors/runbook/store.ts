@@ -6,7 +6,10 @@ const RESTORE =
   "stop, move the file away for whoever looks into it, and restore the newest proven backup with `cosigner backup restore`"
 const OTHERS_SIGN = "The other nodes still sign if the threshold allows"
 const TAMPERED = guide(
-  ["somebody changed the file, or put a part of another copy into it", "a restore that mixed two copies"],
+  [
+    "somebody changed the file, or put a part of another copy into it",
+    "a restore that mixed two copies, as where a copy came beside the `-wal` of the file before it",
+  ],
   "ask who had access and what was restored when; records do not do this by accident, and a failing disk damages (E-STO-008) instead",
   `treat it as tampering until you know better: ${RESTORE}, on another machine. ${OTHERS_SIGN}. Then refresh the groups, so that copies of the old shares are worthless`,
   STARTS,
@@ -66,7 +69,7 @@ export const storeGuides = {
   "E-STO-016": guide(
     ["a cosigner command hangs, stopped by a terminal", "an sqlite shell or a backup program holds the file"],
     "`fuser -v secrets.db` names the process",
-    "end that process; then repeat. Copy the database with `cosigner backup create` alone",
+    "end that process; then repeat. Copy the database with `cosigner backup create`, or with `cp`, and not with SQLite",
     "the same command ends with 0",
   ),
   "E-STO-017": guide(
@@ -74,12 +77,6 @@ export const storeGuides = {
     "what changed it and when: the job's log, `stat` of file and folder",
     "make sure that one file and one node are left, put the right file back, then start. If you cannot tell which is newer, the start does (E-BAK-015)",
     STARTS,
-  ),
-  "E-STO-018": guide(
-    ["the node was killed in a commit", "the command runs as another user"],
-    "the owner of the journal beside the file",
-    "run the command as the owner, or start the node once: it undoes the commit. Never delete the journal, or the file is damaged",
-    "the journal is gone and the command ends with 0",
   ),
   "E-STO-019": DEFECT,
   "E-STO-022": DEFECT,
@@ -96,12 +93,6 @@ export const storeGuides = {
     "`cosigner version` against the release that ran last on it",
     "run the release that wrote it, or a later one; there is no way back but a backup made before `cosigner migrate`",
     STARTS,
-  ),
-  "E-STO-028": guide(
-    ["a running node commits at the same time"],
-    "`cosigner status` answers",
-    "repeat the command",
-    "the same command ends with 0",
   ),
   "E-STO-029": DISK,
   "E-BAK-006": DAMAGED_BACKUP,

@@ -57,7 +57,7 @@ export class Databases implements Disposable {
     const to = join(this.#folder, String(this.#copies.length))
     try {
       mkdirSync(to)
-      for (const name of ["secrets.db", "secrets.db-journal"]) {
+      for (const name of ["secrets.db", "secrets.db-wal"]) {
         if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name))
       }
       this.#copies.push({ node, path: join(to, "secrets.db"), password: readFileSync(key) })

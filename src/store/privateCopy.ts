@@ -1,0 +1,96 @@
+/**
+ * What a reader reads: a copy of its own, taken between two commits of a node that may be at work on the file. So it sees one moment
+ * for as long as it likes, and holds up a commit for no longer than the copy takes.
+ */
+import { Database } from "bun:sqlite"
+import { closeSync, constants, copyFileSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { errnoOf } from "../files.ts"
+import { connect, pageCount, unreserve } from "./connection.ts"
+import { readHead, sqliteCode } from "./faults.ts"
+import { BUSY_MS, CopyGate } from "./gate.ts"
+
+/** Begins the name of a folder that no living process has needed for an hour, if it is that old. */
+export const MAKING = ".cosigner-making-"
+
+/** Never overwrites; shares the blocks where the file system can. */
+export const COPY: number = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
+
+/** The byte of the header that says so. */
+const AT_REST = 1
+
+/** No room, or not ours to write: another folder may do. */
+const ELSEWHERE = /^(?:ENOSPC|EDQUOT|EROFS|EACCES|EPERM)$/
+
+interface PrivateCopy extends Disposable {
+  readonly path: string
+}
+
+/** Beside the file, or where that cannot be in the system's folder for temporary files (TMPDIR). Dispose it; a database that is open stays readable. */
+export function privateCopy(path: string): PrivateCopy {
+  try {
+    return copyIn(dirname(path), path)
+  } catch (error) {
+    if (!ELSEWHERE.test(errnoOf(error) ?? "")) throw error
+    return copyIn(tmpdir(), path)
+  }
+}
+
+function copyIn(folder: string, path: string): PrivateCopy {
+  const made = mkdtempSync(join(folder, MAKING))
+  try {
+    const copy = join(made, basename(path))
+    copyWhole(path, copy)
+    return { path: copy, [Symbol.dispose]: () => rmSync(made, { recursive: true, force: true }) }
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** The file with what a crash may have left beside it, which is settled in the copy: the original is not touched. */
+export function copyWhole(path: string, to: string): void {
+  const file = realpathSync(path)
+  using gate = CopyGate.ofReader(file)
+  {
+    using _shared = gate?.shared()
+    using _held = againstEarlierRelease(file)
+    for (const beside of ["", "-wal", "-journal"]) {
+      if (beside === "" || existsSync(file + beside)) copyFileSync(file + beside, to + beside, COPY)
+    }
+  }
+  settle(to)
+}
+
+/** A node of an earlier release knows no gate: it waits for SQLite's own readers. Nothing where nobody commits in that way. */
+function againstEarlierRelease(path: string): Disposable {
+  const db = new Database(path, { readonly: true })
+  const held = { [Symbol.dispose]: () => db.close() }
+  if (readHead(path).at(18) !== AT_REST) return held
+  db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+  try {
+    db.run("BEGIN")
+    db.query("SELECT count(*) FROM sqlite_schema").get()
+  } catch (error) {
+    // A commit that a crash cut off, which nobody may undo here: nobody commits either.
+    if (sqliteCode(error)?.startsWith("SQLITE_BUSY")) throw error
+  }
+  return held
+}
+
+/** Makes a copy stand alone, as a file at rest does. */
+export function settle(path: string): void {
+  const fd = openSync(path, "r+")
+  try {
+    const db = connect(path, "scratch")
+    try {
+      unreserve(fd, pageCount(db))
+    } finally {
+      db.close(true)
+    }
+  } finally {
+    closeSync(fd)
+    for (const beside of ["-wal", "-journal"]) rmSync(path + beside, { force: true })
+  }
+}
