@@ -311,7 +311,9 @@ describe("nothing is overwritten or half-written", () => {
     const ended = Bun.spawnSync(["bash", "-c", `trap '' XFSZ; ulimit -f 8; ${line}`], { cwd: home.path })
     expect(ended.exitCode).not.toBe(0)
     expect(ended.stderr.toString()).toMatch(/E-(?:BAK-008|STO-013)/)
-    expect(readFileSync(home.db).equals(live)).toBe(true)
+    // but for the numbers by which SQLite counts that somebody had it open
+    expect(readFileSync(home.db).subarray(100).equals(live.subarray(100))).toBe(true)
+    home.open().close()
     expect(namesIn(home.file("backups"))).toEqual([])
   })
 })
