@@ -1,13 +1,17 @@
 /** Webhooks: who is told what, in which order, how often, and whom WaaS never calls (formats.md 7.5). */
 import { expect, test } from "bun:test"
 import { verify } from "node:crypto"
+import { join } from "node:path"
 import { fromHex } from "../../src/bytes.ts"
 import { publicKeyOf } from "../../src/crypto/rawKeys.ts"
 import { silentLog } from "../../src/log.ts"
 import type { Fetch } from "../../src/outbound.ts"
 import { signedHash } from "../../src/waas/api/canonical.ts"
 import type { WebhookEvent } from "../../src/waas/store/model.ts"
+import { createSqliteStore } from "../../src/waas/store/sqlite.ts"
+import type { WaasStore } from "../../src/waas/store/store.ts"
 import { startWebhookDelivery, stepped } from "../../src/waas/webhooks/delivery.ts"
+import { announcing } from "../../src/waas/webhooks/news.ts"
 import { problemOfTarget } from "../../src/waas/webhooks/target.ts"
 import { EVENT_TYPES } from "../../src/waas/webhooks/types.ts"
 import { must, Rig } from "../support/waas.ts"
@@ -282,4 +286,58 @@ test("events are forgotten after their time, with their deliveries", async () =>
   expect((await caller.get(`${ENDPOINTS}/${id}/events`)).json.data).toHaveLength(1)
   await rig.store.forgetWebhookEvents(rig.clock.nowMs + 1)
   expect((await caller.get(`${ENDPOINTS}/${id}/events`)).json.data).toEqual([])
+})
+
+test("an endpoint that another replica made is told of what is written from then on", async () => {
+  await using rig = await Rig.open()
+  const store = createSqliteStore(join(rig.dir, "shared.db"), await rig.store.organisation())
+  using _ = { [Symbol.dispose]: () => void store.close() }
+  const [one, other] = [0, 1].map(() =>
+    announcing(
+      store,
+      rig.clock.now,
+      () => {},
+      () => false,
+    ),
+  )
+  const vault = (name: string) => ({
+    ...{ vaultId: name, projectId: undefined, name, type: "Org-Controlled" as const },
+    ...{ rootKeys: [], createdMs: rig.clock.nowMs },
+  })
+  await must(other).commit([{ put: "vault", record: vault("before") }])
+  const record = {
+    ...{ endpointId: "e", url: "https://hooks.example.com/", eventTypes: ["mpc_vaults.created"], description: "" },
+    ...{ status: "STATUS_ACTIVE" as const, createdMs: rig.clock.nowMs },
+  }
+  await must(one).commit([{ put: "webhookEndpoint", record }])
+  await must(other).commit([{ put: "vault", record: vault("after") }])
+  const page = { limit: 10, after: undefined, before: undefined }
+  const { items } = await store.webhookEvents({ endpointId: "e" }, page)
+  expect(items.map(({ objectId }) => objectId)).toEqual(["after"])
+})
+
+test("who does not lead delivers nothing, and goes on once it does", async () => {
+  await using rig = await Rig.open()
+  await using endpoint = customer()
+  let leads = false
+  let looks = 0
+  const store: WaasStore = {
+    ...rig.store,
+    forgetWebhookEvents: async (beforeMs) => {
+      looks++
+      return rig.store.forgetWebhookEvents(beforeMs)
+    },
+  }
+  const delivery = startWebhookDelivery({
+    ...{ store, isLeader: () => leads, responseKey: rig.responses, hosts: ["127.0.0.1"], timeoutMs: 2000 },
+    ...{ keepMs: 2_592_000_000, now: rig.clock.now, fetch, log: silentLog },
+  })
+  rig.onNews = delivery.poke
+  const { caller } = await registered(rig, endpoint.url)
+  await caller.post("/v2/wallets/mpc/vaults", { name: "v", vault_type: "Org-Controlled" })
+  expect([looks, endpoint.received]).toEqual([0, []])
+  leads = true
+  delivery.poke()
+  await endpoint.until(1)
+  await delivery.stop()
 })

@@ -127,10 +127,13 @@ export function missingRecord(id: string): never {
 
 export const liveWrite = (record: WaasTask, live: boolean): StoreWrite => ({ put: "task", record, live })
 
-/** What must not be forgotten: a start that was signed, an end, a signature, a word of a person, that people are waited for. */
+/**
+ * What must not be forgotten, or is to be seen at every replica: a start that was signed, an end, a signature, a word of a person, who waits
+ * for people.
+ */
 export const isDurable = ({ before, record }: Change): boolean =>
   record.attempt !== before.attempt ||
   record.outcome !== before.outcome ||
   record.approvals !== before.approvals ||
-  (record.awaits === undefined) !== (before.awaits === undefined) ||
+  record.awaits !== before.awaits ||
   isFinal(record) !== isFinal(before)

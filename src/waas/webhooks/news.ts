@@ -17,10 +17,10 @@ interface Announcement {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Of other replicas that change them too: so long an endpoint that is new there is not told of what is written here. */
-const FRESH_MS = 1_000
-
-/** The store, but each commit also writes the events that follow from it. `onNews`: some were written. `isAlone`: nobody else writes. */
+/**
+ * The store, but each commit also writes the events that follow from it. `onNews`: some were written. `isAlone`: no other replica
+ * changes the endpoints.
+ */
 export function announcing(
   store: WaasStore,
   now: () => number,
@@ -28,22 +28,24 @@ export function announcing(
   isAlone: () => boolean = () => true,
 ): WaasStore {
   let endpoints: readonly WebhookEndpoint[] | undefined
-  let readAt = 0
   return {
     ...store,
     async commit(writes) {
-      if (!isAlone() && performance.now() > readAt + FRESH_MS) endpoints = undefined
-      if (endpoints === undefined) {
-        readAt = performance.now()
-        endpoints = await store.activeWebhookEndpoints()
-      }
-      const events = await eventsOf(writes, endpoints, store, now())
+      if (!isAlone()) endpoints = undefined
+      if (endpoints === undefined && writes.some(isTold)) endpoints = await store.activeWebhookEndpoints()
+      const events = await eventsOf(writes, endpoints ?? [], store, now())
       await store.commit([...writes, ...events.map((record): StoreWrite => ({ put: "webhookEvent", record }))])
       if (writes.some(({ put }) => put === "webhookEndpoint")) endpoints = undefined
       if (events.length > 0 || writes.some(({ put }) => put === "webhookEvent")) onNews()
     },
   }
 }
+
+/** Whether an event may follow from it. */
+const isTold = (write: StoreWrite): boolean =>
+  ANNOUNCED.has(write.put) || (write.put === "task" && (write.record.awaits ?? write.record.approvals) !== undefined)
+
+const ANNOUNCED: ReadonlySet<StoreWrite["put"]> = new Set(["tssRequest", "vault", "wallet", "address", "transaction"])
 
 async function eventsOf(
   writes: readonly StoreWrite[],
