@@ -1,4 +1,4 @@
-/** Who may approve: a name and its keys, an SSH key, a passkey or both, and whether a signature over a statement is that key's. */
+/** Who may approve: a name and its keys (an SSH key, a passkey or both), and the check that a signature over a statement was made with that key. */
 import { type Bytes, concat, u8 } from "../bytes.ts"
 import { ByteReader, block, Malformed } from "../codec.ts"
 import type { SshKey } from "./sshKey.ts"
@@ -14,7 +14,7 @@ import {
   problemOfAssertion,
 } from "./webauthn.ts"
 
-/** What signatures are for: one that was made for another purpose is none. */
+/** The purposes of signatures. A signature made for one purpose does not count for another. */
 export type SignatureNamespace = "cosigner-approval" | "cosigner-policy" | "cosigner-freeze" | "cosigner-operation"
 
 type ApproverKey =
@@ -23,7 +23,7 @@ type ApproverKey =
 
 export interface Approver {
   readonly name: string
-  /** At least one, at most one of each kind; each counts alone. */
+  /** At least one, at most one of each kind. A signature by any one of them counts. */
   readonly keys: readonly ApproverKey[]
 }
 
@@ -31,15 +31,16 @@ export type ApproverSignature =
   /** The bytes inside the armor. */
   { readonly kind: "ssh"; readonly blob: Bytes } | { readonly kind: "passkey"; readonly assertion: Assertion }
 
-/** A statement as it travels: its bytes, and whose signature it is said to have. */
+/** A statement as it travels: its bytes and the signature that came with them. */
 export interface SignedStatement {
   readonly statement: Bytes
   readonly signature: ApproverSignature
 }
 
 /**
- * Undefined where `signature` is this approver's over exactly these bytes; otherwise why it is not. A passkey has no namespaces: its
- * challenge covers the statement, whose first line names its purpose, so what is signed with passkeys must begin with such a line.
+ * Returns undefined if `signature` is this approver's signature over exactly these bytes, otherwise why it is not. A passkey has no
+ * namespaces. Its challenge covers the statement, whose first line names its purpose, so every text signed with passkeys must begin
+ * with such a line.
  */
 export function problemOfSigned(
   statement: Uint8Array,
@@ -59,7 +60,7 @@ export function problemOfSigned(
 
 const KINDS = ["ssh", "passkey"] as const
 
-/** As frames and records hold it. */
+/** The encoding in frames and records. */
 export function encodeSignedStatement({ statement, signature }: SignedStatement): Bytes {
   const head = concat(block(statement), u8(KINDS.indexOf(signature.kind)))
   if (signature.kind === "ssh") return concat(head, block(signature.blob))

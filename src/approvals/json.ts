@@ -8,9 +8,9 @@ import { isUnfit, type Unfit } from "./statement.ts"
 export interface SignedJson {
   /** The statement's text. */
   readonly statement: string
-  /** Of SSH keys: as ssh-keygen writes it, `-----BEGIN SSH SIGNATURE-----`. */
+  /** For an SSH key: as ssh-keygen writes it, `-----BEGIN SSH SIGNATURE-----`. */
   readonly ssh_signature?: string
-  /** Of passkeys. */
+  /** For a passkey. */
   readonly passkey?: PasskeyJson
 }
 
@@ -23,7 +23,7 @@ interface PasskeyJson {
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
 
-/** At least one byte, in the one form without padding; undefined for every other text. */
+/** Decodes at least one byte in the one form without padding; undefined for any other text. */
 export function fromBase64Url(text = ""): Bytes | undefined {
   const bytes = Buffer.from(text, "base64url")
   return bytes.length > 0 && bytes.toString("base64url") === text ? copy(bytes) : undefined

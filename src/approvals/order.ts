@@ -1,7 +1,7 @@
 /**
- * What a person orders a node to do (bundle.md 3): freeze, unfreeze, veto a policy that waits; and what they order its
- * host to do (approvals.md 7): export shares, restore a backup. A text in one form, as the statements of
- * tasks are: what is not exactly what the writer writes is no order.
+ * Orders that a person signs. An order tells a node to freeze, to unfreeze or to veto a policy that waits (bundle.md 3), or
+ * tells its host to export shares or restore a backup (approvals.md 7). An order is a text in one form, like the statements about
+ * tasks: bytes that the writer would not write exactly so are not an order.
  */
 import { type Bytes, equal, utf8 } from "../bytes.ts"
 import { decodeUtf8, Malformed } from "../codec.ts"
@@ -17,12 +17,12 @@ export interface Order {
   readonly kind: OrderKind
   /** The id of the one node that it is for. */
   readonly node: string
-  /** `node`, `everything` (of unfreeze), `group ID`, `policy VERSION DIGEST` (of veto); of the others aboutShares and aboutBackup. */
+  /** `node`, `everything` (unfreeze), `group ID`, `policy VERSION DIGEST` (veto); for export and restore see aboutShares and aboutBackup. */
   readonly about: string
-  /** Of a freeze, unix seconds: it ends by itself. Undefined: when it is lifted. */
+  /** For a freeze: unix seconds at which it ends by itself. Undefined: it ends when it is lifted. */
   readonly until: number | undefined
   readonly approver: string
-  /** Unix seconds: from then on it counts no more. */
+  /** Unix seconds; from then on the order counts no more. */
   readonly notAfter: number
   /** 32 hex digits that were drawn for this order alone. */
   readonly nonce: string
@@ -48,11 +48,11 @@ const NONCE = /^[0-9a-f]{32}$/
 const NEVER = "lifted"
 const MAX_ORDER_BYTES = 2048
 
-/** Of an order to export the shares of these groups; of none: of every group that is active then. */
+/** `about` of an order to export the shares of these groups; without groups: of every group that is active at that time. */
 export const aboutShares = (groupIds: readonly string[]): string =>
   groupIds.length === 0 ? "all active groups" : ["groups", ...[...new Set(groupIds)].sort()].join(" ")
 
-/** Of an order to restore the backup whose file has this SHA-256, in hex. */
+/** `about` of an order to restore the backup whose file has this SHA-256, in hex. */
 export const aboutBackup = (sha256: string): string => `backup ${sha256}`
 
 export function writeOrder({ kind, node, about, until, approver, notAfter, nonce }: Order): Bytes {

@@ -1,6 +1,6 @@
 /**
  * ECDSA on P-256 with SHA-256 (FIPS 186-5), as OpenSSH keys and passkeys use it. A key is an uncompressed point of the curve. Both
- * values of s are taken: neither format asks for the low one, and what counts once is the statement's nonce, never the signature.
+ * values of s are accepted: neither format asks for the low one, and replay is prevented by the statement's nonce, not by the signature.
  */
 import { p256 } from "@noble/curves/nist.js"
 
@@ -15,7 +15,7 @@ export function isP256Key(point: Uint8Array): boolean {
   }
 }
 
-/** compact: r and s, 32 bytes each. der: an ECDSA-Sig-Value of X.509, in DER and no other BER. */
+/** compact: r and s, 32 bytes each. der: an ECDSA-Sig-Value of X.509, in DER; other BER is refused. */
 export function verifyP256(
   point: Uint8Array,
   message: Uint8Array,

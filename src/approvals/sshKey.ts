@@ -1,6 +1,6 @@
 /**
- * Public keys of OpenSSH (RFC 4253 6.6, RFC 5656, RFC 8709, OpenSSH PROTOCOL.u2f): the four kinds that approvers may have. A key has one
- * form here, its blob: base64 with other padding, a name that differs from the blob's, a point in another form is no key.
+ * Public keys of OpenSSH (RFC 4253 6.6, RFC 5656, RFC 8709, OpenSSH PROTOCOL.u2f): the four kinds that approvers may have. A key has
+ * one form here, its blob. Base64 with other padding, a name that differs from the blob's, and a point in another form are refused.
  */
 import { type Bytes, copy, equal } from "../bytes.ts"
 import { ByteReader, Malformed } from "../codec.ts"
@@ -19,11 +19,11 @@ type SshKeyType = (typeof SSH_KEY_TYPES)[number]
 
 export interface SshKey {
   readonly type: SshKeyType
-  /** What is compared, and what a signature carries. */
+  /** The bytes that are compared, and that a signature carries. */
   readonly blob: Bytes
   /** Ed25519: 32 bytes. P-256: the uncompressed point. */
   readonly key: Bytes
-  /** Of keys that live in a security key: whom it signs for, `ssh:` mostly. */
+  /** For keys in a security key: the application that it signs for, mostly `ssh:`. */
   readonly application: Bytes | undefined
 }
 
@@ -31,7 +31,7 @@ const MAX_TEXT = 2048
 const MAX_BLOB = 1024
 const MAX_APPLICATION = 256
 
-/** A line as `ssh-keygen` writes it: type, base64, and a comment that says nothing to us. */
+/** A line as `ssh-keygen` writes it: type, base64, and a comment that is ignored. */
 export function readSshPublicKey(text: string): SshKey | Unfit {
   if (text.length > MAX_TEXT) return { problem: "too long for a public key of OpenSSH" }
   const [, name = "", base64 = ""] = /^([a-z0-9@.-]+) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?\n?$/.exec(text) ?? []

@@ -1,9 +1,9 @@
 /**
  * Signatures over files as `ssh-keygen -Y sign` makes them (OpenSSH PROTOCOL.sshsig), verified under one known key and one known
- * namespace. A signature names its purpose: one that was made for another namespace is none here.
+ * namespace. A signature names its purpose, so a signature that was made for another namespace does not verify here.
  *
- * Of security keys, somebody must have touched it (the flag of user presence). Their counter is signed and not compared: it tells clones
- * of a device apart, and the statement's nonce is what counts once.
+ * A signature of a security key must show that somebody touched it (the flag of user presence). Its counter is signed but not
+ * compared: the counter would only tell clones of a device apart, and the statement's nonce already prevents replay.
  */
 import { type Bytes, concat, copy, equal, u8, u32be, utf8 } from "../bytes.ts"
 import { ByteReader, block, Malformed } from "../codec.ts"
@@ -20,7 +20,7 @@ const END = "-----END SSH SIGNATURE-----"
 const MAX_ARMORED = 4096
 const USER_PRESENT = 0x01
 
-/** The bytes of an armored signature: the whole text, and nothing around it but a line end. */
+/** The bytes of an armored signature. The text must be the whole armor, with nothing around it but a line end. */
 export function dearmorSshsig(text: string): Bytes | Unfit {
   if (text.length > MAX_ARMORED) return { problem: "too long for a signature of ssh-keygen" }
   const lines = text.trimEnd().split(/\r?\n/)
@@ -51,11 +51,11 @@ interface SshSignature {
   readonly type: string
   /** Ed25519: 64 bytes. P-256: r and s, 32 bytes each. */
   readonly bytes: Bytes
-  /** Of security keys: flags and counter as they are signed. */
+  /** For security keys: flags and counter as they are signed. */
   readonly device: { readonly flags: number; readonly counter: number } | undefined
 }
 
-/** Undefined where `blob` is `key`'s signature over `message` for `namespace`; otherwise why it is not. */
+/** Returns undefined if `blob` is `key`'s signature over `message` for `namespace`, otherwise why it is not. */
 export function problemOfSshsig(
   blob: Uint8Array,
   message: Uint8Array,
@@ -103,7 +103,7 @@ function sshsigOf(blob: Uint8Array): ReadSshsig | Unfit {
   const key = readSshKeyBlob(sshString(from, 1024))
   if ("problem" in key) return key
   const namespace = sshString(from, 64).toString("latin1")
-  // Reserved: empty, or another format.
+  // The reserved field is empty; otherwise this is another format.
   sshString(from, 0)
   const hash = sshString(from, 16).toString("latin1")
   if (hash !== "sha256" && hash !== "sha512") return { problem: "another hash than SHA-256 or SHA-512" }
@@ -128,7 +128,7 @@ function ecdsaPair(from: ByteReader): Bytes {
   return pair
 }
 
-/** A positive `mpint` (RFC 4251 5) below 2^256, in the one form: no leading zero but the one that keeps it positive. */
+/** A positive `mpint` (RFC 4251 5) below 2^256, in the one form: its only leading zero is the one that keeps it positive. */
 function mpint32(from: ByteReader): Bytes {
   const bytes = from.block(1, 33)
   const [first = 0, second = 0] = bytes

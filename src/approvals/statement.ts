@@ -1,8 +1,8 @@
 /**
- * What a person signs to ask for a task, to approve it or to reject it (approvals.md 1): a text that people can read, in one form. What
- * is not exactly what the writer writes is no statement, so two readers never see two things in one signature.
+ * What a person signs to ask for a task, to approve it or to reject it (approvals.md 1): a text that people can read, in one form.
+ * Bytes that the writer would not write exactly so are not a statement, so two readers never see two things in one signature.
  *
- * The lines of the reading stand behind two spaces and hold no line end and no letter that people do not see: no text of a stranger
+ * Each line of the reading begins with two spaces and holds no line end and no invisible character, so that no text of a stranger
  * can look like a field.
  */
 import { type Bytes, equal, utf8 } from "../bytes.ts"
@@ -11,20 +11,20 @@ import { boundedLines } from "../intent/json.ts"
 import { isPrintable, printable } from "../intent/problem.ts"
 
 const DECISIONS = ["request", "approve", "reject"] as const
-/** `request` is the initiator's own word that the task is wanted. */
+/** `request` is the initiator's statement that the task is wanted. */
 export type ApprovalDecision = (typeof DECISIONS)[number]
 
-/** What a statement is about: everything that makes it worthless elsewhere. */
+/** What a statement is about. Each field makes it worthless for anything else. */
 export interface StatementSubject {
   readonly task: string
   /** SHA-256 of the task's document, hex. */
   readonly document: string
-  /** Hash of all that the task's payloads do (intents.md 6.1), `0x` hex; undefined where nothing was read. */
+  /** Hash of everything that the task's payloads do (intents.md 6.1), `0x` hex; undefined if no payload was read. */
   readonly intent: string | undefined
   readonly group: string | undefined
-  /** Of the share that signs, hex. */
+  /** Epoch of the share that signs, hex. */
   readonly epoch: string | undefined
-  /** What the task does, without anybody's annotations; of `readingLines`. */
+  /** What the task does, without annotations; made by `readingLines`. */
   readonly reading: readonly string[]
 }
 
@@ -32,13 +32,13 @@ export interface ApprovalStatement extends StatementSubject {
   readonly decision: ApprovalDecision
   /** A name of [[approvers]]. */
   readonly approver: string
-  /** Unix seconds: from then on it counts no more. */
+  /** Unix seconds; from then on the statement counts no more. */
   readonly notAfter: number
   /** 32 hex digits that were drawn for this statement alone. */
   readonly nonce: string
 }
 
-/** A statement that cannot be, and why. */
+/** Why a text is not a valid statement. */
 export interface Unfit {
   readonly problem: string
 }
@@ -68,7 +68,7 @@ const FIELDS: readonly (readonly [name: string, form: RegExp])[] = [
   ["nonce", NONCE],
 ]
 
-/** Lines as a statement has them: what people would not see is escaped, and what is too long says how much is missing. */
+/** Lines in the form that a statement has: invisible characters are escaped, and text that is too long is cut and says how much is missing. */
 export function readingLines(lines: readonly string[]): readonly string[] {
   const shown = lines.map((line) => {
     const visible = printable(line)
@@ -79,7 +79,7 @@ export function readingLines(lines: readonly string[]): readonly string[] {
   return boundedLines(shown, MAX_READING, MAX_LINES - 1)
 }
 
-/** Throws RangeError for what no statement can say. */
+/** Throws RangeError for a value that no statement can express. */
 export function writeStatement(statement: ApprovalStatement): Bytes {
   const values = valuesOf(statement)
   for (const [i, [name, form]] of FIELDS.entries()) {
@@ -109,13 +109,13 @@ const isReading = (lines: readonly string[]): boolean =>
   lines.reduce((sum, line) => sum + line.length, 0) <= MAX_READING + MAX_LINE &&
   lines.every((line) => line !== "" && isPrintable(line) && !/[\r\n\t]/.test(line))
 
-/** The statement of exactly these bytes. */
+/** The statement that is encoded by exactly these bytes. */
 export function readStatement(bytes: Uint8Array): ApprovalStatement | Unfit {
   if (bytes.length > MAX_STATEMENT_BYTES) return { problem: `longer than ${MAX_STATEMENT_BYTES} bytes` }
   const text = textOf(bytes)
   if (text === undefined) return { problem: "not UTF-8" }
   const lines = text.split("\n")
-  // Behind the last line end; anything else there would be missing when the statement is written again.
+  // Drops the part after the last line end. If it was not empty, the statement written again would differ.
   lines.pop()
   if (lines[0] !== FIRST_LINE) return { problem: `its first line is not \`${FIRST_LINE}\`` }
   const values: string[] = []
@@ -156,7 +156,7 @@ function textOf(bytes: Uint8Array): string | undefined {
 
 const DAYS_BEFORE_1970 = 719_468
 
-/** RFC 3339 in UTC. A pure folder has no Date, whose leniency has no place here either. */
+/** RFC 3339 in UTC. A pure folder has no Date, and Date's lenient parsing must not be used here. */
 export function secondsText(seconds: number): string {
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_SECONDS) throw new RangeError("no such moment")
   const days = Math.floor(seconds / 86_400)
@@ -178,7 +178,7 @@ export function secondsText(seconds: number): string {
   return `${civilYear.toString().padStart(4, "0")}-${two(civilMonth)}-${two(day)}T${time}Z`
 }
 
-/** Unix seconds of a text of `secondsText`; undefined for every other. */
+/** Unix seconds of a text that `secondsText` wrote; undefined for any other text. */
 export function secondsOf(text: string): number | undefined {
   const found = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})Z$/.exec(text)
   if (found === null) return undefined

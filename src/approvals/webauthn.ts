@@ -1,10 +1,10 @@
 /**
- * Assertions of passkeys (WebAuthn Level 2, 7.2) over a statement: the challenge is SHA-256 of the statement, so a browser that shows
- * something else still signs exactly it. Origin and relying party are pinned with the key, and the device must have asked a person twice
- * over: presence and verification.
+ * Assertions of passkeys (WebAuthn Level 2, 7.2) over a statement. The challenge is SHA-256 of the statement, so even a browser that
+ * shows something else signs exactly the statement. Origin and relying party are pinned with the key, and the device must have checked
+ * the person twice: presence and verification.
  *
- * The client's data is JSON that a browser wrote. It is taken in the one serialisation that WebAuthn fixes (5.8.1.1), and no member may
- * stand twice in it: a reader that looks for the first and one that takes the last would see two challenges.
+ * The client data is JSON that a browser wrote. Only the one serialisation that WebAuthn fixes (5.8.1.1) is accepted, and no member may
+ * occur twice: a reader that takes the first one and a reader that takes the last one would see two challenges.
  */
 import { type Bytes, concat, copy, equal, utf8 } from "../bytes.ts"
 import { isStrictKey, verifyEd25519 } from "../crypto/ed25519.ts"
@@ -69,7 +69,7 @@ export function readCoseKey(bytes: Uint8Array): CoseKey | Unfit {
 
 const startsWith = (bytes: Uint8Array, head: Uint8Array): boolean => equal(bytes.subarray(0, head.length), head)
 
-/** Undefined where the assertion is the passkey's word on `message`; otherwise why it is not. */
+/** Returns undefined if the assertion is the passkey's signature over `message`, otherwise why it is not. */
 export function problemOfAssertion(assertion: Assertion, message: Uint8Array, passkey: Passkey): string | undefined {
   const { credentialId, authenticatorData, clientDataJson, signature } = assertion
   if (!equal(credentialId, passkey.credentialId)) return "it was made with another passkey"
@@ -96,7 +96,7 @@ function problemOfData(data: Uint8Array, { rpId }: Passkey): string | undefined 
 
 const challengeOf = (message: Uint8Array): string => Buffer.from(sha256(message)).toString("base64url")
 
-/** WebAuthn 5.8.1.1 fixes how a client writes these, in this order; what it may add comes behind. */
+/** WebAuthn 5.8.1.1 fixes how a client writes these members, in this order. Members that a client adds come after them. */
 function problemOfClientData(json: Uint8Array, message: Uint8Array, { origin }: Passkey): string | undefined {
   if (json.length > MAX_CLIENT_DATA) return "its client data is too long"
   const tree = attempt(() => parseJsonTree(json))
@@ -108,7 +108,7 @@ function problemOfClientData(json: Uint8Array, message: Uint8Array, { origin }: 
   if (said("type") !== "webauthn.get") return "it is no assertion"
   if (said("challenge") !== challengeOf(message)) return "it was made for another statement"
   if (said("origin") !== origin) return "it was made at another origin"
-  // Clients of Level 1 do not say it.
+  // Clients of Level 1 do not send it.
   if ((said("crossOrigin") ?? "false") !== "false" || tree.members.has("topOrigin")) {
     return "it was made in a frame of another origin"
   }

@@ -1,20 +1,21 @@
 /**
- * Whether a signed statement counts for a task: it is in the one form, speaks of exactly this task, group, epoch and reading, and the
- * approver that it names signed it with the key that this node's own file has of them. Who carried it does not matter.
+ * Decides whether a signed statement (here: a word) counts for a task. It must be in the one form and be about exactly this task, group,
+ * epoch and reading. The approver that it names must have signed it with the key that this node's own file has for them. It does not
+ * matter who carried it.
  */
 import { type Approver, problemOfSigned, type SignedStatement } from "./approver.ts"
 import { type ApprovalStatement, isUnfit, readStatement, type StatementSubject, type Unfit } from "./statement.ts"
 
-/** A person's word on one task, verified. */
+/** A person's signed statement about one task, verified. */
 export interface Word {
   readonly statement: ApprovalStatement
   readonly signed: SignedStatement
 }
 
-/** So far ahead a word may end at most. */
+/** A statement may end at most this far ahead. */
 const MAX_WORD_SECONDS = 31 * 86_400
 
-/** Cheap comparisons come first, so that what is about something else costs no verification. */
+/** Makes the cheap comparisons first, so that a statement about something else costs no verification. */
 export function wordOn(
   signed: SignedStatement,
   subject: StatementSubject,
@@ -39,6 +40,6 @@ function differing(statement: ApprovalStatement, subject: StatementSubject): key
   return isSame ? undefined : "reading"
 }
 
-/** Whether its time has come to an end, or lies further ahead than anybody's may. */
+/** False if the statement has expired, or ends further ahead than is allowed. */
 export const isInTime = ({ statement: { notAfter } }: Word, nowMs: number): boolean =>
   nowMs < notAfter * 1000 && notAfter * 1000 <= nowMs + MAX_WORD_SECONDS * 1000

@@ -1,16 +1,16 @@
-/** Checkpoints (C2SP tlog-checkpoint): which tree a log has, as the text of a signed note. */
+/** Checkpoints (C2SP tlog-checkpoint): the text of a signed note that states which tree a log has. */
 import type { Bytes } from "../bytes.ts"
 import { HASH_BYTES } from "./merkle.ts"
 import { base64, fromBase64, type NoteKey, parseNote, type SignedNote, signedBy } from "./note.ts"
 
 export interface Checkpoint {
-  /** Which log it is. */
+  /** Names the log. */
   readonly origin: string
   readonly size: number
   readonly root: Bytes
 }
 
-/** A checkpoint under the log's signature, as it travels. */
+/** A checkpoint signed by the log, as it travels. */
 export interface SignedCheckpoint {
   readonly checkpoint: Checkpoint
   readonly note: SignedNote
@@ -18,7 +18,7 @@ export interface SignedCheckpoint {
 
 export const checkpointText = ({ origin, size, root }: Checkpoint): string => `${origin}\n${size}\n${base64(root)}\n`
 
-/** Undefined for what is no checkpoint, or has lines of extension: our logs write none. */
+/** Undefined for text that is not a checkpoint, or that has extension lines: our logs write none. */
 function parseCheckpoint(text: string): Checkpoint | undefined {
   const [origin = "", size = "", root = "", end, ...more] = text.split("\n")
   const bytes = fromBase64(root)
@@ -32,24 +32,24 @@ export function sizeOf(text: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
 }
 
-/** Undefined for what is no signed checkpoint; whose it is, is not looked at. */
+/** Undefined for text that is not a signed checkpoint. Does not check who signed it. */
 export function parseSigned(text: string): SignedCheckpoint | undefined {
   const note = parseNote(text)
   const checkpoint = note && parseCheckpoint(note.text)
   return checkpoint === undefined || note === undefined || checkpoint.size < 0 ? undefined : { checkpoint, note }
 }
 
-/** A log goes by the name of its key; each decision to go on from an older copy of the node begins another (audit.md 3). */
+/** A log has the name of its key. Each decision to go on from an older copy of the node begins another log (audit.md 3). */
 export const originOf = (keyName: string, incarnation: number): string =>
   incarnation === 0 ? keyName : `${keyName}/${incarnation}`
 
-/** The incarnation that an origin of this key names; undefined for an origin of another. */
+/** The incarnation that an origin of this key names; undefined for an origin of another key. */
 export function incarnationOf(origin: string, keyName: string): number | undefined {
   if (origin === keyName) return 0
   const number = origin.startsWith(`${keyName}/`) ? sizeOf(origin.slice(keyName.length + 1)) : undefined
   return number === 0 ? undefined : number
 }
 
-/** Whether the log signed it, under an origin of its own. */
+/** Whether the log signed it, under one of its own origins. */
 export const isOfLog = ({ checkpoint, note }: SignedCheckpoint, key: NoteKey): boolean =>
   key.role === "log" && incarnationOf(checkpoint.origin, key.name) !== undefined && signedBy(note, key) !== undefined

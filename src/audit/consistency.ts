@@ -1,4 +1,4 @@
-/** Consistency of two trees (RFC 6962 2.1.2): that one is the beginning of the other, proven and verified. */
+/** Consistency of two trees (RFC 6962 2.1.2): makes and verifies proofs that one tree is the beginning of the other. */
 import { type Bytes, equal } from "../bytes.ts"
 import { EMPTY_ROOT, MAX_PROOF, nodeHash, rangeRoot, type SubtreeHash, split } from "./merkle.ts"
 
@@ -29,7 +29,7 @@ interface TreeHead {
   readonly root: Uint8Array
 }
 
-/** Whether the tree of `after` begins with that of `before` (RFC 9162 2.1.4.2). */
+/** Whether the tree of `after` begins with the tree of `before` (RFC 9162 2.1.4.2). */
 export function isConsistent(before: TreeHead, after: TreeHead, path: readonly Uint8Array[]): boolean {
   if (before.size > after.size || path.length > MAX_PROOF) return false
   if (before.size === 0) return path.length === 0 && equal(before.root, EMPTY_ROOT)

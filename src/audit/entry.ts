@@ -1,6 +1,6 @@
 /**
  * What a leaf of the log says: one JSON document, with its keys sorted at every depth, in one line of bounded length. Owns the
- * kinds; what belongs to each is in docs/spec/audit.md, and whoever records makes it.
+ * kinds of leaves. docs/spec/audit.md lists the facts of each kind; the code that records a leaf supplies them.
  */
 import { type Bytes, toHex, utf8 } from "../bytes.ts"
 import { decodeUtf8, Malformed } from "../codec.ts"
@@ -38,10 +38,10 @@ export const AUDIT_KINDS = [
 export type AuditKind = (typeof AUDIT_KINDS)[number]
 
 type AuditScalar = string | number | boolean
-/** Undefined is left out. */
+/** A field that is undefined is left out. */
 export type AuditValue = AuditScalar | undefined | readonly AuditValue[] | { readonly [name: string]: AuditValue }
 
-/** What was done or decided. `facts` must hold no secret: an export is for auditors. */
+/** An act or a decision. `facts` must hold no secret: auditors get exports. */
 export interface AuditEntry {
   readonly kind: AuditKind
   readonly facts: { readonly [name: string]: AuditValue }
@@ -55,12 +55,12 @@ export interface AuditLeaf extends AuditEntry {
 
 /** The version of the document. */
 const VERSION = 1
-/** Of a whole leaf. */
+/** Bytes of a whole leaf. */
 export const MAX_LEAF = 2816
 const MAX_TEXT = 1024
 const MAX_ITEMS = 64
 
-/** The bytes of a leaf. What is longer than a leaf may be is cut, and says so; never throws but for a bug. */
+/** The bytes of a leaf. A value that is too long for a leaf is cut, and the leaf says so. Throws only for a bug. */
 export function leafBytes({ kind, facts, seq, atMs }: AuditLeaf): Bytes {
   const made = (said: AuditValue): string => canonical({ at: atMs, facts: said, kind, seq, v: VERSION })
   const whole = canonical(facts)
@@ -74,7 +74,7 @@ export function leafBytes({ kind, facts, seq, atMs }: AuditLeaf): Bytes {
   return utf8(Buffer.byteLength(text) <= MAX_LEAF ? text : made(least))
 }
 
-/** Reads what `leafBytes` writes, and nothing else. Throws Malformed. */
+/** Reads exactly what `leafBytes` writes. Throws Malformed for anything else. */
 export function parseLeaf(bytes: Uint8Array): AuditLeaf {
   const text = decodeUtf8(bytes, "leaf")
   if (bytes.length > MAX_LEAF) throw new Malformed("a leaf is too long")
@@ -98,11 +98,11 @@ function inOneForm(text: string): AuditRecord {
 
 type AuditRecord = Readonly<Record<string, AuditValue>>
 
-/** What JSON gives is no more than this, but for null. */
+/** Apart from null, JSON yields no other kinds of values than these. */
 const isRecord = (value: unknown): value is AuditRecord =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** JSON with sorted keys. Throws TypeError for a number that is not a whole one, and for null. */
+/** JSON with sorted keys. Throws TypeError for a number that is not whole, and for null. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value))
     return `[${value
@@ -130,7 +130,7 @@ function bounded(value: AuditValue, most: number): AuditValue {
 
 const isList = (value: AuditValue): value is readonly AuditValue[] => Array.isArray(value)
 
-/** The short facts of a leaf that fits in no other way. */
+/** Only the short facts, for a leaf that does not fit in any other way. */
 const scalars = (facts: AuditRecord): AuditRecord =>
   Object.fromEntries(
     Object.entries(facts)

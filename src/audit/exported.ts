@@ -1,6 +1,6 @@
 /**
- * Verifies an exported log (docs/spec/audit.md 5) with nothing but the log's key: that it is one tree, whole, under a checkpoint that the
- * key signed, that its leaves are what the tree hashes, and that the witnesses who are named have seen it. Trusts nothing it reads.
+ * Verifies an exported log (docs/spec/audit.md 5) with the log's key alone: the log is one complete tree, under a checkpoint that the
+ * key signed; its leaves are what the tree hashes; the named witnesses have seen it. Trusts nothing that it reads.
  */
 import { createHash } from "node:crypto"
 import { type Bytes, concat, equal, utf8 } from "../bytes.ts"
@@ -12,27 +12,27 @@ import { type NoteKey, signedBy } from "./note.ts"
 import { leavesOf, TILE_WIDTH, type Tile, tilePath, tilesOf } from "./tiles.ts"
 
 export const CHECKPOINT = "checkpoint"
-/** The newest one that witnesses signed, where it is not the same. */
+/** The newest checkpoint that witnesses signed, if it is not the same one. */
 export const COSIGNED = "checkpoint.cosigned"
 export const LEAVES = "leaves.jsonl"
 
 /** The files of an export. */
 export interface ExportReader {
-  /** Paths of all files, relative, in any order. */
+  /** Relative paths of all files, in any order. */
   readonly paths: readonly string[]
   read(path: string): Bytes
-  /** SHA-256 of a file that may be large. */
+  /** SHA-256 of a file, which may be large. */
   digest(path: string): Uint8Array
 }
 
 interface VerifyOptions {
   readonly key: NoteKey
   readonly witnesses: readonly NoteKey[]
-  /** Leaves may be missing at the beginning: an export of a part, or of a log that was pruned. */
+  /** Leaves may be missing at the beginning, because the export is a part or the log was pruned. */
   readonly isPartial: boolean
-  /** Checkpoints of the same key from before, with where they are from: the log must begin with each. */
+  /** Earlier checkpoints of the same key, with the places they come from. The log must begin with each of them. */
   readonly earlier?: readonly { readonly path: string; readonly text: string }[]
-  /** Told of every leaf, in order. */
+  /** Called with every leaf, in order. */
   readonly onLeaf?: (leaf: AuditLeaf) => void
 }
 
@@ -40,9 +40,9 @@ export interface VerifiedExport {
   readonly origin: string
   readonly size: number
   readonly root: Bytes
-  /** The first leaf that is there; `size` where there is none. */
+  /** The first leaf of the export; `size` if it has none. */
   readonly first: number
-  /** When each of the named witnesses signed, in their order, and how far the log went then. */
+  /** When each of the named witnesses signed, in their order, and the size of the log at that time. */
   readonly cosigned: readonly { readonly name: string; readonly atMs: number; readonly size: number }[]
 }
 
@@ -57,7 +57,7 @@ export class ExportProblem extends Error {
   }
 }
 
-/** Throws ExportProblem for the first thing that is not right. */
+/** Throws ExportProblem for the first problem found. */
 export function verifyExport(reader: ExportReader, options: VerifyOptions): VerifiedExport {
   const signed = checkpointIn(reader, CHECKPOINT, options.key)
   const cosigned = reader.paths.includes(COSIGNED) ? checkpointIn(reader, COSIGNED, options.key) : undefined
@@ -65,7 +65,7 @@ export function verifyExport(reader: ExportReader, options: VerifyOptions): Veri
   if (cosigned !== undefined && (cosigned.checkpoint.origin !== origin || cosigned.checkpoint.size > size)) {
     throw new ExportProblem(COSIGNED, "it is of another log, or of a longer one")
   }
-  // Before anything is counted up to a size that only the log's key vouches for.
+  // This comes first: only the log's key vouches for the size, and nothing may count up to it unchecked.
   if (size / TILE_WIDTH > reader.paths.length) throw new ExportProblem(CHECKPOINT, "most of the tiles are missing")
   const first = firstLeaf(reader, size, options.isPartial)
   expectFiles(reader, size, first)
@@ -97,7 +97,7 @@ function signedIn(path: string, text: string, key: NoteKey): SignedCheckpoint {
   return signed
 }
 
-/** Undefined for bytes that are no UTF-8, which every reader would mend in a way of its own. */
+/** Undefined for bytes that are not UTF-8: each reader would repair them in its own way. */
 export function textOf(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes).toString("utf8")
   return equal(utf8(text), bytes) ? text : undefined
@@ -114,7 +114,7 @@ function firstLeaf({ paths }: ExportReader, size: number, isPartial: boolean): n
   return first
 }
 
-/** Exactly the files of such a log: one that is missing was taken away, one that is too many was never signed for. */
+/** The export must have exactly the files of such a log: a missing file was removed, and an additional file was never signed. */
 function expectFiles({ paths }: ExportReader, size: number, first: number): void {
   const expected = new Set([CHECKPOINT, LEAVES])
   for (const tile of tilesOf(size)) {
@@ -126,7 +126,7 @@ function expectFiles({ paths }: ExportReader, size: number, first: number): void
   for (const path of expected) throw new ExportProblem(path, "it is missing")
 }
 
-/** Reads tiles in their order, each held against those below it. */
+/** Reads tiles in their order, and compares each with the tiles below it. */
 class Walk {
   readonly #reader: ExportReader
   readonly #options: VerifyOptions
@@ -134,7 +134,7 @@ class Walk {
   readonly #then: ReadonlySet<number>
   readonly #lines = createHash("sha256")
   #frontier: Frontier = NO_LEAVES
-  /** By size, of the sizes that were asked for. */
+  /** Roots by size, for the sizes that were asked for. */
   readonly rootsThen = new Map<number, Bytes>()
   incarnation: number | undefined
 
@@ -165,7 +165,7 @@ class Walk {
     return this.#frontier
   }
 
-  /** Of the lines that the leaves make. */
+  /** Digest of the lines that the leaves make. */
   digest(): Uint8Array {
     return this.#lines.digest()
   }
@@ -211,7 +211,7 @@ function hashesOf(path: string, bytes: Bytes, width: number): readonly Bytes[] {
   return Array.from({ length: width }, (_, at) => bytes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES))
 }
 
-/** The last decision to go on from an older copy is a leaf, and the origin names it. */
+/** The last decision to go on from an older copy must be a leaf, and the origin must name it. */
 function expectIncarnation(origin: string, key: NoteKey, said: number | undefined, first: number): void {
   const named = incarnationOf(origin, key.name)
   if (said === undefined ? first > 0 || named === 0 : named === said) return

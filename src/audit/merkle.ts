@@ -1,12 +1,12 @@
 /**
  * The Merkle tree of RFC 6962: its hashes, the compact frontier that an appending log keeps, and proofs of inclusion,
- * made and verified. Owns no storage: whoever proves hands over the hashes of complete subtrees.
+ * made and verified. Owns no storage: the caller supplies the hashes of complete subtrees.
  */
 import { hash } from "node:crypto"
 import { type Bytes, concat, copy } from "../bytes.ts"
 
 export const HASH_BYTES = 32
-/** More would be a tree of more than 2^63 leaves. */
+/** A longer proof would need a tree of more than 2^63 leaves. */
 export const MAX_PROOF = 63
 
 const LEAF = Uint8Array.of(0)
@@ -20,7 +20,7 @@ export const EMPTY_ROOT = sha256()
 
 // ---- growing -------------------------------------------------------------------------------------------------------
 
-/** What an appending log needs of a tree: the roots of its complete subtrees, largest first. */
+/** The part of a tree that an appending log needs: the roots of its complete subtrees, largest first. */
 export interface Frontier {
   readonly size: number
   readonly peaks: readonly Bytes[]
@@ -44,7 +44,7 @@ export function rootOf({ peaks }: Frontier): Bytes {
   return last === undefined ? EMPTY_ROOT : others.reduce((right, left) => nodeHash(left, right), last)
 }
 
-/** Of leaves that are all at hand. */
+/** The frontier of leaves that are all available. */
 export const frontierOf = (hashes: readonly Bytes[]): Frontier => hashes.reduce(grown, NO_LEAVES)
 
 // ---- proofs --------------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ export function inclusionProof(index: number, size: number, at: SubtreeHash): re
   return path.reverse()
 }
 
-/** The root that the proof leads to (RFC 9162 2.1.3.2); undefined where it is too short, too long, or for no such tree. */
+/** The root that the proof leads to (RFC 9162 2.1.3.2); undefined if the proof is too short, too long, or for a tree that cannot be. */
 export function rootByInclusion(
   index: number,
   size: number,

@@ -30,7 +30,7 @@ export interface SignedNote {
   readonly signatures: readonly SignatureLine[]
 }
 
-/** Of a whole note; a checkpoint with a hundred cosignatures is smaller. */
+/** Length of a whole note; a checkpoint with a hundred cosignatures is smaller. */
 export const MAX_NOTE = 32 * 1024
 export const MAX_SIGNATURES = 100
 const NAME = /^[^\s+\p{Cc}]{1,200}$/u
@@ -49,10 +49,10 @@ const keyMaterial = ({ role, publicKey }: NoteKey): Bytes => concat(u8(ALGORITHM
 
 const keyIdOf = (key: NoteKey): Bytes => sha256(concat(utf8(`${key.name}\n`), keyMaterial(key))).slice(0, 4)
 
-/** As people exchange it: `name+id+base64`. */
+/** The form in which people exchange keys: `name+id+base64`. */
 export const noteKeyText = (key: NoteKey): string => `${key.name}+${toHex(keyIdOf(key))}+${base64(keyMaterial(key))}`
 
-/** Undefined for what is not such a text, or names another id than its own. */
+/** Undefined for text that is not in this form, or that names another id than the key's own. */
 export function parseNoteKey(text: string): NoteKey | undefined {
   const [name = "", id = "", material = "", ...more] = splitKey(text)
   const bytes = fromBase64(material)
@@ -73,11 +73,11 @@ function splitKey(text: string): readonly string[] {
 /** Signs as one key. */
 export interface NoteSigner {
   readonly key: NoteKey
-  /** `atMs` goes into what a witness signs, and into nothing else. */
+  /** `atMs` is part of what a witness signs. A log's signature ignores it. */
   sign(text: string, atMs: number): SignatureLine
 }
 
-/** The signer of a 32-byte Ed25519 seed, which stays the caller's. */
+/** The signer of a 32-byte Ed25519 seed. The caller keeps owning the seed. */
 export function noteSigner(name: string, role: NoteRole, seed: Uint8Array): NoteSigner {
   const secret = privateKeyOf("ed25519", seed)
   const key: NoteKey = { name, role, publicKey: rawPublicKey(secret) }
@@ -103,10 +103,10 @@ export const signatureText = ({ name, keyId, signature }: SignatureLine): string
 export const noteText = ({ text, signatures }: SignedNote): string =>
   `${text}\n${signatures.map(signatureText).join("")}`
 
-/** Undefined for what is not exactly a note: a text, an empty line, one signature line or more. */
+/** Undefined unless the text is exactly a note: a text, an empty line, one signature line or more. */
 export function parseNote(note: string): SignedNote | undefined {
   if (note.length > MAX_NOTE || !note.isWellFormed() || !note.endsWith("\n")) return undefined
-  // No other control character than the newline (C2SP signed-note).
+  // The only control character allowed is the newline (C2SP signed-note).
   if (/[^\P{Cc}\n]/u.test(note)) return undefined
   const end = note.lastIndexOf("\n\n")
   if (end < 0) return undefined
@@ -115,7 +115,7 @@ export function parseNote(note: string): SignedNote | undefined {
   return { text: note.slice(0, end + 1), signatures }
 }
 
-/** Signature lines as a witness answers with them. */
+/** Parses the signature lines of a witness's answer. */
 export function parseSignatures(lines: string): readonly SignatureLine[] | undefined {
   if (lines.length > MAX_NOTE || (lines !== "" && !lines.endsWith("\n"))) return undefined
   const texts = lines === "" ? [] : lines.slice(0, -1).split("\n")
@@ -129,10 +129,10 @@ export function parseSignatures(lines: string): readonly SignatureLine[] | undef
   return read.every((line) => line !== undefined) ? read : undefined
 }
 
-/** When the key signed: of a witness, ms since 1970; of a log, 0. Undefined if no line is a signature of that key. */
+/** When the key signed: ms since 1970 for a witness, 0 for a log. Undefined if no line is a signature of that key. */
 export const signedBy = (note: SignedNote, key: NoteKey): number | undefined => verified(note, key)?.atMs
 
-/** The line that is a signature of that key: others may only have its name. */
+/** The line that is a signature of that key. Other lines may have the same name. */
 export const lineBy = (note: SignedNote, key: NoteKey): SignatureLine | undefined => verified(note, key)?.line
 
 function verified({ text, signatures }: SignedNote, key: NoteKey) {

@@ -1,6 +1,6 @@
 /**
- * One message between nodes about their logs, through WaaS's relay: signed by the sender's identity for one receiver, so that WaaS can
- * withhold and repeat, and nothing else. It names the sender's key, log's or witness's, which the signature thereby binds to the node.
+ * One message between nodes about their logs, sent through WaaS's relay. The sender's identity signs it for one receiver, so WaaS can
+ * withhold and repeat it and do nothing else. It names the sender's log key or witness key, and the signature binds that key to the node.
  */
 import { type Bytes, concat, u8, u16be, utf8 } from "../bytes.ts"
 import { ByteReader, block, Malformed } from "../codec.ts"
@@ -11,14 +11,14 @@ import { MAX_WITNESS_TEXT } from "./witnessing.ts"
 
 const VERSION = 1
 const KINDS = { request: 1, answer: 2 } as const
-/** Of a whole message. */
+/** Length of a whole message. */
 export const MAX_PEER_MESSAGE = MAX_WITNESS_TEXT + 1024
 
 export interface PeerMessage {
   readonly kind: keyof typeof KINDS
-  /** Of a request the log's key, of an answer the witness's. */
+  /** In a request the log's key, in an answer the witness's. */
   readonly key: NoteKey
-  /** Of an answer (witnessing.ts); of a request 0. */
+  /** In an answer the status (witnessing.ts), in a request 0. */
   readonly status: number
   readonly text: string
 }
@@ -44,7 +44,7 @@ export function encodePeerMessage(
   return concat(body, sign(signedBytes(addresses, body)))
 }
 
-/** Undefined for whatever the sender has not signed for this receiver in the one form. */
+/** Undefined unless the sender signed it for this receiver in the one form. */
 export function decodePeerMessage(bytes: Uint8Array, addresses: PeerAddresses): PeerMessage | undefined {
   const end = bytes.length - 64
   if (end < 0 || bytes.length > MAX_PEER_MESSAGE) return undefined

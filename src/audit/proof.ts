@@ -7,7 +7,7 @@ import { HASH_BYTES, leafHash, MAX_PROOF, rootByInclusion } from "./merkle.ts"
 import { base64, fromBase64, type NoteKey, noteText } from "./note.ts"
 
 const FIRST_LINE = "c2sp.org/tlog-proof@v1"
-/** Of a whole file. */
+/** Length of a whole file. */
 export const MAX_PROOF_FILE = 64 * 1024
 
 interface LeafProof {
@@ -20,7 +20,7 @@ interface LeafProof {
 export const proofText = ({ leaf, index, path, signed }: LeafProof): string =>
   [FIRST_LINE, `extra ${base64(leaf)}`, `index ${index}`, ...path.map(base64), "", noteText(signed.note)].join("\n")
 
-/** Undefined for what is no such file. What it proves is `provenLeaf`'s to say. */
+/** Undefined for text that is not such a file. `provenLeaf` checks what it proves. */
 export function parseProof(text: string): LeafProof | undefined {
   if (text.length > MAX_PROOF_FILE) return undefined
   const end = text.indexOf("\n\n")
@@ -35,7 +35,7 @@ export function parseProof(text: string): LeafProof | undefined {
   return { leaf, index, path: path.filter((hash) => hash !== undefined), signed }
 }
 
-/** The leaf, if the log of that key has it in this place; a problem otherwise. */
+/** The leaf, if the log of that key has it at this place; otherwise a problem. */
 export function provenLeaf({ leaf, index, path, signed }: LeafProof, key: NoteKey): AuditLeaf | string {
   if (!isOfLog(signed, key)) return "its checkpoint is not signed by that key"
   const { size, root } = signed.checkpoint

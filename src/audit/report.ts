@@ -1,20 +1,20 @@
-/** What happened in some time, from the leaves of a log: who asked, what it was in words, who approved, what was refused, and where time is missing. */
+/** A report over a period, made from the leaves of a log: who asked, what it was in words, who approved, what was refused, and where time is missing. */
 import type { AuditLeaf, AuditValue } from "./entry.ts"
 
 export interface ReportedTask {
   readonly task: string
   readonly type: string
   readonly atMs: number
-  /** WaaS's word. */
+  /** As WaaS states it. */
   readonly initiator: string
   readonly words: string
   readonly intent: string
   readonly decision: string
   readonly code: string
   readonly reason: string
-  /** Whose words the decision consumed: `name: request`, `approve` or `reject`. */
+  /** The people whose statements the decision consumed: `name: request`, `approve` or `reject`. */
   readonly people: readonly string[]
-  /** `rule: outcome (reason)` of those that have something to say: callback servers, approvals, refusals. */
+  /** `rule: outcome (reason)` of the rules worth showing: callback servers, approvals, refusals. */
   readonly by: readonly string[]
   readonly rules: string
   /** When shares left. */
@@ -35,16 +35,16 @@ export interface AuditReport {
   readonly toMs: number
   readonly leaves: number
   readonly tasks: readonly ReportedTask[]
-  /** Tasks that were refused and left no record of their own. */
+  /** Refused tasks that have no record of their own. */
   readonly refusals: readonly { readonly atMs: number; readonly count: number; readonly codes: string }[]
   readonly gaps: readonly ReportedGap[]
-  /** Everything else, as it is. */
+  /** All other leaves, unchanged. */
   readonly acts: readonly AuditLeaf[]
 }
 
 const OF_TASKS: readonly string[] = ["approval", "decision", "share", "end", "refusals"]
 
-/** Takes leaves in their order; those outside of the time count only for the gap that leads into it. */
+/** Takes leaves in their order. Leaves outside of the period only matter for the gap at its beginning. */
 export class ReportWriter {
   readonly #fromMs: number
   readonly #toMs: number

@@ -1,4 +1,4 @@
-/** Tiles (C2SP tlog-tiles): which files hold the hashes and the leaves of a log of some size, and what is in them. */
+/** Tiles (C2SP tlog-tiles): the files that hold the hashes and the leaves of a log of a given size, and their contents. */
 import { type Bytes, concat, u16be } from "../bytes.ts"
 
 /** Leaves of a tile, and hashes in one. */
@@ -34,7 +34,7 @@ export function* tilesOf(size: number): Generator<Tile, void> {
 export const bundleOf = (leaves: readonly Uint8Array[]): Bytes =>
   concat(...leaves.flatMap((leaf) => [u16be(leaf.length), leaf]))
 
-/** Undefined for what is not exactly so many leaves. */
+/** Undefined unless there are exactly that many leaves. */
 export function leavesOf(bundle: Uint8Array, width: number): readonly Bytes[] | undefined {
   const leaves: Bytes[] = []
   let at = 0

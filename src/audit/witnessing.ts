@@ -1,6 +1,6 @@
 /**
- * What a log and its witnesses say to each other (C2SP tlog-witness), as texts, and what a witness makes of a request: the same over
- * HTTP and between nodes. Owns no memory: what a witness saw last is handed over, and what it is to remember handed back.
+ * The messages between a log and its witnesses (C2SP tlog-witness), as texts, and how a witness answers a request. The same code serves
+ * HTTP and nodes. Owns no memory: the caller passes in what the witness saw last, and gets back what it must remember.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import type { CosignerError } from "../errors.ts"
@@ -9,7 +9,7 @@ import { isConsistent } from "./consistency.ts"
 import { HASH_BYTES, MAX_PROOF } from "./merkle.ts"
 import { base64, fromBase64, type NoteKey, noteText } from "./note.ts"
 
-/** Of a request or an answer. */
+/** Length of a request or an answer. */
 export const MAX_WITNESS_TEXT = 48 * 1024
 
 interface WitnessRequest {
@@ -32,16 +32,16 @@ function parseRequest(text: string): WitnessRequest | undefined {
   return proof.length > MAX_PROOF ? undefined : { old, proof: proof.filter((hash) => hash !== undefined), signed }
 }
 
-/** HTTP's numbers, over a relay too. */
+/** HTTP status numbers, also used over a relay. */
 type WitnessStatus = 200 | 400 | 403 | 409 | 422
 
 export type Witnessed =
-  /** To be remembered before it is cosigned. */
+  /** The caller must remember it before it cosigns. */
   | { readonly status: 200; readonly signed: SignedCheckpoint; readonly isNew: boolean }
   | { readonly status: Exclude<WitnessStatus, 200>; readonly known: SignedCheckpoint | undefined }
 
 /**
- * What becomes of a request, beside what was seen last of that log. A later incarnation begins another log, of which nothing was seen.
+ * Judges a request against what was last seen of that log. A later incarnation begins another log, of which nothing was seen.
  */
 export function witnessed(text: string, key: NoteKey, last: SignedCheckpoint | undefined): Witnessed {
   const request = parseRequest(text)
@@ -64,22 +64,22 @@ export function witnessed(text: string, key: NoteKey, last: SignedCheckpoint | u
   return { status: 200, signed, isNew: true }
 }
 
-/** What a refusal says: the size that was seen last, and between nodes the checkpoint itself, which the log has signed. */
+/** The text of a refusal: the size that was seen last, and between nodes also the checkpoint, which the log has signed. */
 export const refusalText = (known: SignedCheckpoint | undefined): string =>
   known === undefined ? "0\n" : `${known.checkpoint.size}\n${noteText(known.note)}`
 
-/** The checkpoint in a refusal; undefined where there is none. */
+/** The checkpoint in a refusal; undefined if there is none. */
 export function checkpointIn(text: string): SignedCheckpoint | undefined {
   const end = text.indexOf("\n")
   return end < 0 || text.length > MAX_WITNESS_TEXT ? undefined : parseSigned(text.slice(end + 1))
 }
 
-/** The size that a refusal names; undefined for anything else. */
+/** The size that a refusal names; undefined for other text. */
 export const sizeIn = (text: string): number | undefined => sizeOf(text.split("\n", 1)[0] ?? "")
 
 /**
- * Whether a checkpoint that this log signed cannot be of the log as it is: it goes further, has another root, or is of a later
- * incarnation. Anybody may bring it: nobody but the log's key can have made it.
+ * Whether a checkpoint that this log signed contradicts the log as it is: it goes further, has another root, or is of a later
+ * incarnation. Only the log's key can have made it, so it does not matter who brings it.
  */
 export function contradicts(
   signed: SignedCheckpoint,
@@ -93,7 +93,7 @@ export function contradicts(
   return size > own.size || !equal(root, own.rootAt(size))
 }
 
-/** How a log stands with its witnesses. */
+/** The state of a log towards its witnesses. */
 export interface WitnessState {
   /** Leaves that no witness has seen. */
   readonly unseen: number
@@ -101,6 +101,6 @@ export interface WitnessState {
   readonly cosignedMs: number | undefined
   readonly by: number
   readonly peers: number
-  /** Of a witness or an anchor elsewhere. */
+  /** A problem of a witness or of an external anchor. */
   readonly problem: CosignerError | undefined
 }

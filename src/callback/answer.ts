@@ -8,7 +8,7 @@ import { sha256 } from "../crypto/frame.ts"
 import type { Code } from "../errors.ts"
 import { openToken, type TokenFault } from "../wire/tssJwt.ts"
 
-/** The codes of a try that brought no decision. */
+/** The codes of a try that gave no decision. */
 export type TryCode = Extract<
   Code,
   | "E-RSK-110"
@@ -29,11 +29,11 @@ export interface NoDecision {
   readonly kind: "failed"
   readonly code: TryCode
   readonly reason: string
-  /** The server's clock minus ours, where the answer tells. */
+  /** The server's clock minus ours, if the answer shows it. */
   readonly skewMs: number | undefined
 }
 
-/** `token`: the SHA-256 of the token that says so, hex; what auditors compare with the server's own records. */
+/** `token`: the SHA-256, in hex, of the token with the answer. Auditors compare it with the server's own records. */
 export type CallbackAnswer =
   | { readonly kind: "approve"; readonly skewMs: number | undefined; readonly token?: string }
   | { readonly kind: "reject"; readonly reason: string; readonly skewMs: number | undefined; readonly token?: string }
@@ -55,14 +55,14 @@ const TOKEN_CODES: Readonly<Record<TokenFault, TryCode>> = {
   claims: "E-RSK-120",
 }
 
-/** Reads the answer to the request `requestId`; for a ping that is "", and APPROVE then means: alive. */
+/** Reads the answer to the request `requestId`. For a ping `requestId` is "", and APPROVE means that the server is alive. */
 export async function readAnswer(
   http: HttpAnswer,
   publicKey: KeyObject,
   requestId: string,
   nowMs: number,
 ): Promise<CallbackAnswer> {
-  // Only a signed clock is evidence; the header's is a hint for people.
+  // Only a signed clock is evidence; the clock of the Date header is a hint for people.
   const dateSkew = http.dateMs === undefined ? undefined : http.dateMs - nowMs
   const failed = (code: TryCode, reason: string, skewMs = dateSkew): NoDecision => ({
     kind: "failed",
@@ -103,15 +103,15 @@ function decide(response: AnswerBody, requestId: string, http: number, skewMs: n
   if (action !== "" && action !== "APPROVE")
     return failed("E-RSK-120", `its action is ${JSON.stringify(action.slice(0, 40))}`)
   if (status !== 0) {
-    // One of the known servers says "no" in just this way; an error with a 4xx will not get better either.
+    // One of the known servers says "no" in this way, and trying again after a 4xx does not help.
     return http >= 400 && http < 500 ? { kind: "reject", reason: says, skewMs } : failed("E-RSK-121", says)
   }
   // A ping is answered with or without an action.
   if (requestId === "") return { kind: "approve", skewMs }
   if (action === "") return failed("E-RSK-120", "it has neither an action nor an error")
-  // Yes and no in one answer is in doubt, and doubt is denial.
+  // Yes and no in one answer leave a doubt, and doubt is denial.
   if (error !== "") return failed("E-RSK-120", `it approves and names an error: ${error}`)
-  // Without our id an old approval would do for any task.
+  // Without our id an old approval could be used for any task.
   if (response.requestId !== requestId) return failed("E-RSK-119", "its approval names no request")
   return { kind: "approve", skewMs }
 }
@@ -150,5 +150,5 @@ function parseResponse(json: string): AnswerBody | undefined {
   return { requestId, status, action, error: printable(error) }
 }
 
-/** The server's own words go into logs and to WaaS: one line, of bounded length. */
+/** The server's own text goes into logs and to WaaS, so it is one line of bounded length. */
 const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").slice(0, MAX_ERROR)

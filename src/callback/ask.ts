@@ -1,7 +1,7 @@
 /**
- * The callback risk control: every configured server is asked at once, and all must approve. One reject cancels the
- * rest; a server that gives no usable answer in all its tries, or not before the deadline, has rejected. The answer is a
- * Verdict; nothing here throws because of a server.
+ * The callback risk control: it asks every configured server at once, and all must approve. One reject cancels the
+ * other requests. A server that gives no usable answer in all its tries, or none before the deadline, counts as a reject. The
+ * result is a Verdict; nothing here throws because of a server.
  */
 
 import type { Word } from "../approvals/word.ts"
@@ -26,7 +26,7 @@ export interface CallbackSettings {
   readonly request_timeout: number
 }
 
-/** What one try brought; for the monitor, metrics and the log. */
+/** The result of one try, for the monitor, metrics and the log. */
 export interface Tried {
   readonly server: string
   readonly answer: CallbackAnswer
@@ -36,7 +36,7 @@ export interface Tried {
 
 export interface Asker {
   readonly servers: readonly CallbackServer[]
-  /** Approves at once when no server is configured: whether that may be, the config has decided. */
+  /** Approves at once if no server is configured: the config has already decided whether that is allowed. */
   ask(task: Task, signal: AbortSignal, intents?: Intents, words?: readonly Word[]): Promise<Verdict>
   /** Never rejects. */
   ping(server: CallbackServer, signal: AbortSignal): Promise<CallbackAnswer>
@@ -47,7 +47,7 @@ export interface AskerParts {
   readonly settings: CallbackSettings
   /** Signs with the node's callback key. */
   readonly sign: SignToken
-  /** KeyShareSign is asked only where the operator switched it on: the known servers reject it (formats.md 1.3 rule 5). */
+  /** KeyShareSign is sent only where the operator switched it on: the known servers reject it (formats.md 1.3 rule 5). */
   readonly askKeyShareSign: boolean
   readonly fetch: Fetch
   readonly now: () => number
@@ -86,7 +86,7 @@ export function createAsker(parts: AskerParts): Asker {
   }
 }
 
-/** After so many tries in a row a server is not asked faster than this, whatever sleep_seconds says: it may be down for days. */
+/** After this many tries in a row a server is asked no faster than this, whatever sleep_seconds says: it may be down for days. */
 const QUICK_TRIES = 20
 const SLOW_MS = 1_000
 
@@ -101,7 +101,7 @@ type AskEnding =
       readonly token?: string | undefined
     }
 
-/** Our own failure, such as a key that cannot sign: no different from no answer. */
+/** A failure of our own, such as a key that cannot sign, counts like no answer. */
 const broken = (server: CallbackServer, error: unknown): AskEnding => ({
   kind: "refused",
   server: server.address,
@@ -131,7 +131,7 @@ async function askServer(
     if (tries > 0) await sleep(Math.max(pause * 1000, tries > QUICK_TRIES ? SLOW_MS : 0), all)
     if (all.aborted) break
     const answer = await tryOnce(parts, server, requestId, body(server, requestId), all)
-    // An approval that comes with or after the deadline is too late: the caller may have gone on already.
+    // An approval at or after the deadline is too late: the caller may have gone on already.
     if (all.aborted && answer.kind !== "reject") break
     if (answer.kind === "approve") return { kind: "approve", server: server.address, token: answer.token }
     if (answer.kind === "reject") return { ...refused("E-RSK-101", answer.reason), token: answer.token }
@@ -161,10 +161,10 @@ async function tryOnce(
 const textOf = (server: CallbackServer, { code, reason }: NoDecision): string =>
   `${code} ${new CosignerError(code, { server: server.address, reason }).message}`
 
-/** What a server decided is told before what merely failed, and both before what was cancelled for their sake. */
+/** A server's decision is named before a mere failure, and both before a request that was cancelled because of them. */
 const IN_ORDER: readonly RefusalCode[] = ["E-RSK-101", "E-RSK-102", "E-RSK-103", "E-RSK-104"]
 
-/** Approves only if nobody refused, whatever the refusal is. */
+/** Approves only if no server refused, for whatever reason. */
 function verdictOf(endings: readonly AskEnding[]): Verdict {
   const rules = endings.map(outcomeOf)
   const [first] = endings
@@ -185,7 +185,7 @@ function outcomeOf(ending: AskEnding): RuleOutcome {
   }
 }
 
-/** For auditors, who compare it with what the server keeps. */
+/** For auditors, who compare it with the server's records. */
 const answeredBy = ({ token }: AskEnding): string => (token === undefined ? "" : `; answer sha256 ${token}`)
 
 const approvedBy = (rules: readonly RuleOutcome[]): Verdict => ({ action: "approve", code: "", reason: "", rules })

@@ -1,6 +1,6 @@
 /**
  * The body of a request to a callback server: TSSCallbackRequest, versions 1 and 2 (formats.md 1.3, 1.7, 1.8, 1.10). All
- * four fields are always there, details and extra_info are JSON texts and never empty: some servers crash otherwise.
+ * four fields are always present; details and extra_info are JSON texts and never empty, because some servers crash otherwise.
  */
 import { signedJson } from "../approvals/json.ts"
 import { secondsText } from "../approvals/statement.ts"
@@ -22,7 +22,7 @@ const text = (body: CallbackRequestBody): string => JSON.stringify(body)
 
 export const pingBody = (): string => text({ request_id: "", request_type: 0, request_detail: "", extra_info: "" })
 
-/** `intents`: what this node read in the task's payloads; servers of version 2 are shown it, and ignore fields they do not know. */
+/** `intents`: what this node read in the task's payloads. Servers of version 2 get it, and ignore fields that they do not know. */
 export function taskBody(
   version: CallbackVersion,
   requestId: string,
@@ -51,7 +51,7 @@ function extraInfoV2(
   }
 }
 
-/** What the node verified itself; a server that holds the same keys can do so again. */
+/** Statements that the node has verified itself. A server that has the same keys can verify them again. */
 const approvalJson = ({ statement, signed }: Word): Readonly<Record<string, unknown>> => ({
   approver: statement.approver,
   decision: statement.decision,
@@ -65,13 +65,13 @@ function detailV1(task: Task): Readonly<Record<string, unknown>> {
   return detail
 }
 
-/** TransactionType numbers of version 1 by the kind of destination of version 2. */
+/** TransactionType numbers of version 1, by the kind of destination of version 2. */
 const OPERATIONS: Readonly<Record<string, number>> = { Address: 100, EVM_Contract: 200 }
 const SIGN_MESSAGE = 300
 
 /**
- * Version 1 has a flat record. Fields are filled from the objects of version 2 as far as these have them; whatever has
- * no counterpart is left out, as old nodes did.
+ * Version 1 has a flat record. Its fields are filled from the objects of version 2 as far as these have them; a field
+ * without counterpart is left out, as old nodes did.
  */
 function extraInfoV1(task: Task): Readonly<Record<string, unknown>> {
   const info = task.extra_info

@@ -1,21 +1,21 @@
 /**
- * What is known of each callback server: when it last answered, what last went wrong, how far its clock is off. Fed by
- * every try of a task and, where monitor_interval is set, by pings. It informs status and metrics; it decides nothing.
+ * The health of each callback server: when it last answered, what last went wrong, how far its clock is off. Every try of a
+ * task feeds it, and pings do where monitor_interval is set. Status and metrics show it; it decides nothing.
  */
 import { sleep } from "../sleep.ts"
 import type { Asker, Tried } from "./ask.ts"
 
 export interface ServerState {
   readonly server: string
-  /** undefined: not heard of yet. */
+  /** Undefined: no try has ended yet. */
   readonly healthy: boolean | undefined
   readonly lastAnswerMs: number | undefined
   readonly lastTookMs: number | undefined
   /** The server's clock minus ours, as last seen. */
   readonly skewMs: number | undefined
-  /** Tries in a row that brought no decision. */
+  /** Tries in a row that gave no decision. */
   readonly failures: number
-  /** Code and reason of the last of them; empty if the last try was good. */
+  /** Code and reason of the last failed try; empty if the last try succeeded. */
   readonly failure: string
 }
 
@@ -57,7 +57,7 @@ const unheard = (server: string): ServerState => ({
   failure: "",
 })
 
-/** Pings every server now and then every `intervalMs` until the signal fires; a slow round delays the next, never overlaps it. */
+/** Pings every server now and then every `intervalMs` until the signal fires. A slow round delays the next one and never overlaps it. */
 export async function runPings(asker: Asker, intervalMs: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await Promise.all(asker.servers.map((server) => asker.ping(server, signal)))

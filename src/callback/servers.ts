@@ -1,6 +1,6 @@
 /**
- * The configured callback servers, checked at the start of the node: addresses, and the public keys that their answers
- * are verified with. A server whose key cannot be used stops the start: there is no node that runs with fewer servers.
+ * The configured callback servers, checked at the start of the node: their addresses, and the public keys that verify their
+ * answers. A server whose key cannot be used stops the start, so no node ever runs with fewer servers than configured.
  */
 
 import { createPublicKey, type KeyObject } from "node:crypto"
@@ -22,7 +22,7 @@ interface Configured {
   readonly pubkey_path: string
 }
 
-/** One server of [callback], its key read; from `files` alone, where these are given. Throws E-RSK-130 and E-RSK-131. */
+/** One server of [callback] with its key. The key comes only from `files`, if these are given. Throws E-RSK-130 and E-RSK-131. */
 export const callbackServer = (
   { service_address, pubkey_path }: Configured,
   version: CallbackVersion,
@@ -60,7 +60,7 @@ export const readServerKey = (file: string): KeyObject => readPublicKey(file, "E
 /** The key that verifies a node's requests or events, as their receiver has it. Throws E-RSK-133. */
 export const readNodeKey = (file: string): KeyObject => readPublicKey(file, "E-RSK-133")
 
-/** An RSA public key from an SPKI PEM file. Private keys and certificates are refused: they are other things. */
+/** An RSA public key from an SPKI PEM file. Private keys and certificates are refused. */
 function readPublicKey(file: string, code: "E-RSK-131" | "E-RSK-133"): KeyObject {
   const bad = (problem: string, cause?: unknown) => new CosignerError(code, { file, problem }, { cause })
   let pem: string

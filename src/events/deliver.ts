@@ -1,4 +1,4 @@
-/** One POST of one event to one server. Taken means HTTP 200 or 201; the body of the answer is nobody's business. */
+/** One POST of one event to one server. HTTP 200 or 201 means that the server took it; the body of the answer is ignored. */
 import { errnoOf } from "../files.ts"
 import { type Fetch, postForm } from "../outbound.ts"
 import { FORM_FIELD } from "../wire/tssJwt.ts"
@@ -7,11 +7,11 @@ import type { EventServer } from "./servers.ts"
 /** Why a server did not take an event. */
 export interface NotTaken {
   readonly reason: string
-  /** The server answered, and what it refused may be this event alone: others have their turn meanwhile. */
+  /** The server answered, and may refuse only this event. Other events are sent meanwhile. */
   readonly isOfEvent: boolean
 }
 
-/** Other answers (401, 404, 429, 503 and their like) say the same of every event. */
+/** Other answers (401, 404, 429, 503 and so on) would be the same for every event. */
 const OF_EVENT: ReadonlySet<number> = new Set([400, 409, 413, 415, 422, 500])
 
 /** Undefined if the server took the event, otherwise why not. */
@@ -23,7 +23,7 @@ export async function deliver(
 ): Promise<NotTaken | undefined> {
   const { url, proxy } = server
   const timeoutMs = server.requestTimeoutSeconds * 1000
-  // Of the answer the status alone is read.
+  // Reads only the status of the answer.
   const post = { url, proxy, form: { [FORM_FIELD]: token }, timeoutMs, signal }
   const answer = await postForm(fetch, post, ({ status }) => status)
   if (answer.ok) {

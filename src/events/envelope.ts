@@ -1,6 +1,6 @@
 /**
- * TSSEvent, what event servers get (formats.md 2): the envelope, and the data of the four kinds of task as the SDKs type
- * them. Numbers where they have numbers, details as an object, extra_info as a JSON text.
+ * TSSEvent, what event servers get (formats.md 2): the envelope, and the data of the four kinds of task, typed as in the SDKs:
+ * numbers where they have numbers, details as an object, extra_info as a JSON text.
  */
 import { toHex } from "../bytes.ts"
 import { boundedLines } from "../intent/json.ts"
@@ -13,7 +13,7 @@ import { PROTOCOL_NUMBERS, requestDetail } from "../wire/requestDetail.ts"
 import type { Task, TaskType } from "../wire/task.ts"
 
 export const PING = "ping"
-/** Of an intent's words in one event. */
+/** Lines of an intent's description in one event. */
 const MOST_LINES = 100
 const MOST_CHARACTERS = 64 * 1024
 
@@ -43,7 +43,7 @@ const PHASE_OF: Readonly<Record<TaskStatus, (typeof PHASES)[number]>> = {
   190: "succeeded",
 }
 
-/** The events of every change of a task; which servers get them is the outbox's and the configuration's. */
+/** The events for every change of a task. The outbox and the configuration decide which servers get them. */
 export const eventsFor =
   (nodeId: string, newId: () => string): EventsFor =>
   (change) => {
@@ -59,7 +59,7 @@ export const eventsFor =
     return [{ eventId, eventType, createdMs: change.atMs, body }]
   }
 
-/** That the node or one of its groups was frozen, or is no longer. */
+/** Events that say that the node or one of its groups was frozen or unfrozen. */
 export const freezeEvents =
   (nodeId: string, newId: () => string) =>
   (eventType: "node.frozen" | "node.unfrozen", freeze: Freeze, createdMs: number): OutboxEvent => {
@@ -83,7 +83,7 @@ export const freezeEvents =
     return { eventId, eventType, createdMs, body }
   }
 
-/** A sign of life; has no data and never lies in the outbox. */
+/** A sign of life. It has no data and is never in the outbox. */
 export const pingEvent = (nodeId: string, eventId: string, nowMs: number): OutboxEvent => ({
   eventId,
   eventType: PING,
@@ -91,7 +91,7 @@ export const pingEvent = (nodeId: string, eventId: string, nowMs: number): Outbo
   body: JSON.stringify({ event_id: eventId, created_timestamp: nowMs, node_id: nodeId, event_type: PING }),
 })
 
-/** The request that an event of ours reports on: the first of its name, before all that others wrote. Undefined for a ping. */
+/** The request that one of our events reports on. Takes the first member of that name, before any text of others. Undefined for a ping. */
 export const requestIdOf = ({ body }: OutboxEvent): string | undefined => /"request_id":"([^"\\]+)"/.exec(body)?.[1]
 
 function dataOf({
@@ -116,7 +116,7 @@ function dataOf({
   }
 }
 
-/** What this node read; absent before it was, and where there is nothing to read. */
+/** What this node read; absent before it was read, and if there is nothing to read. */
 function intentOf(intents: Intents): Readonly<Record<string, unknown>> {
   const hash = taskIntentHash(intents)
   return hash === undefined
@@ -160,7 +160,7 @@ function resultOf(task: Task, outcome: TaskOutcome): Readonly<Record<string, unk
   }
 }
 
-/** TSSGroup. The group id stands for all three ids, but the epoch's names the protocol's own group. */
+/** TSSGroup. The group id is used for all three ids, except that the epoch's id names the protocol's own group. */
 function groupOf(task: Task, group: Extract<TaskOutcome, { type: "group" }>): Readonly<Record<string, unknown>> {
   return {
     id: group.group_id,

@@ -1,7 +1,7 @@
 /**
- * Sends the outbox to the event servers: one at a time, at a fixed interval until it is taken or the tries are spent. A slow
- * server delays no other, and an event that a server refuses delays only those of the same request: per server and request
- * events keep their order. Everything it needs to know after a restart lies in the outbox.
+ * Sends the outbox to the event servers. Each server gets one event at a time, at a fixed interval, until it takes the event or the
+ * tries are spent. A slow server delays no other, and an event that a server refuses delays only those of the same request: events
+ * keep their order per server and request. The outbox holds everything that the sender needs to know after a restart.
  */
 
 import { CosignerError, errorText } from "../errors.ts"
@@ -13,13 +13,13 @@ import { deliver, type NotTaken } from "./deliver.ts"
 import { pingEvent, requestIdOf } from "./envelope.ts"
 import type { EventServer } from "./servers.ts"
 
-/** What lies in the store, per server; each call is durable when it returns. */
+/** What the store holds per server. Each call is durable when it returns. */
 export interface OutboxPort {
-  /** The oldest event after `after` (0: of all) that `server` (its URL) is still to get. */
+  /** The oldest event after `after` (0: of all) that `server` (its URL) has not got yet. */
   next(server: string, after?: number): OutboxItem | undefined
   attempted(server: string, seq: number, nowMs: number): void
   delivered(server: string, seq: number): void
-  /** The tries are spent: kept as failed, and the next event has its turn. */
+  /** The tries are spent: the event is kept as failed, and the next one follows. */
   failed(server: string, seq: number): void
 }
 
@@ -28,16 +28,16 @@ interface OutboxItem {
   readonly event: OutboxEvent
   /** Tries so far. */
   readonly attempts: number
-  /** Of the last try; 0 before the first. */
+  /** Time of the last try; 0 before the first. */
   readonly lastMs: number
 }
 
 export interface EventServerState {
   readonly server: string
-  /** undefined: nothing was sent yet. */
+  /** Undefined: nothing was sent yet. */
   readonly healthy: boolean | undefined
   readonly lastTakenMs: number | undefined
-  /** Why the last try failed; empty if it did not. */
+  /** Why the last try failed; empty if it succeeded. */
   readonly failure: string
 }
 
@@ -54,7 +54,7 @@ export interface Sent {
 interface SenderParts {
   readonly servers: readonly EventServer[]
   readonly outbox: OutboxPort
-  /** With the node's event key. */
+  /** Signs with the node's event key. */
   readonly sign: SignToken
   readonly nodeId: string
   readonly newId: () => string
@@ -64,18 +64,18 @@ interface SenderParts {
 }
 
 export interface Sender {
-  /** Something was written to the outbox: look now. Events of an open transaction are seen once it is committed. */
+  /** Tells the sender that the outbox was written to. Events of an open transaction become visible once it is committed. */
   poke(): void
   states(): readonly EventServerState[]
   /** Resolves when all loops have ended, soon after the signal. */
   readonly over: Promise<void>
 }
 
-/** A poke can be forgotten, an event must not wait for the next one. */
+/** A poke can be lost, and an event must not have to wait for the next one. */
 const LOOK_ANYWAY_MS = 5_000
-/** After a failure of our own, whatever the interval. */
+/** Pause after a failure of our own, whatever the interval. */
 const MIN_PAUSE_MS = 10
-/** Requests with a refused event at a time, per server. With more, what it refuses is hardly the events. */
+/** Requests with a refused event at a time, per server. With more, the events are hardly the cause of the refusals. */
 const MAX_ASIDE = 64
 const PING_TRIES = 3
 const PING_PAUSE_MS = 3_000
@@ -92,7 +92,7 @@ export function startSender(parts: SenderParts, signal: AbortSignal): Sender {
       : [sendAll(line), pingRegularly(line, server.monitorIntervalMs)]
   })
   return {
-    // After the current turn: store transactions are synchronous, so by then what was written is committed.
+    // Looks after the current turn: store transactions are synchronous, so by then what was written is committed.
     poke: () => void setTimeout(() => [...sleepers].forEach((wake) => void wake()), 0),
     states: () => [...states.values()],
     over: Promise.all(loops).then(() => undefined),
@@ -106,13 +106,13 @@ interface ServerQueue {
   /** Called to end a wait for new events. */
   readonly sleepers: Set<() => void>
   readonly states: Map<string, EventServerState>
-  /** By request: its oldest event, which the server refused. Later ones of the request wait for it, others do not. */
+  /** For each request its oldest event that the server refused. Later events of this request wait for it, others do not. */
   readonly aside: Map<string, SetAside>
 }
 
 interface SetAside {
   readonly seq: number
-  /** When it is tried again, by the monotonic clock. */
+  /** When to try it again, by the monotonic clock. */
   readonly dueAt: number
 }
 
@@ -122,7 +122,7 @@ async function sendAll(line: ServerQueue): Promise<void> {
     try {
       await sendNext(line)
     } catch (error) {
-      // A full disk, say: what is not recorded as sent is sent again, and a node does not stop signing for its events.
+      // For example a full disk. An event that is not recorded as sent is sent again, and the node goes on signing.
       unwell(line, `the outbox failed: ${errorText(error)}`)
       await sleep(Math.max(MIN_PAUSE_MS, server.sleepSeconds * 1000), signal)
     }
@@ -157,7 +157,7 @@ function nextInTurn({ parts, server, aside }: ServerQueue): OutboxItem | undefin
   return item
 }
 
-/** Fixed interval from the last try, also across a restart; never longer, whatever the clock was set to. */
+/** A fixed interval from the last try, also across a restart; never longer, even if the clock was set. */
 function waitFor(item: OutboxItem, server: EventServer, nowMs: number): number {
   if (item.attempts === 0) return 0
   const interval = server.sleepSeconds * 1000
@@ -166,10 +166,10 @@ function waitFor(item: OutboxItem, server: EventServer, nowMs: number): number {
 
 async function sendOne(line: ServerQueue, item: OutboxItem): Promise<void> {
   const { parts, server, signal } = line
-  // Counted before it is sent: a crash in between must not grant tries for ever.
+  // Counts the try before it sends: a crash in between must not grant tries without end.
   parts.outbox.attempted(server.url, item.seq, parts.now())
   const { failure, tookMs } = await post(line, item.event)
-  // Shut down in mid-send: nothing is known, so the event stays and is sent again.
+  // Stopped in the middle of a send: the outcome is unknown, so the event stays and is sent again.
   if (signal.aborted && failure !== undefined) return
   const givenUp = failure !== undefined && server.retryTimes > 0 && item.attempts >= server.retryTimes
   if (failure === undefined) parts.outbox.delivered(server.url, item.seq)
@@ -202,7 +202,7 @@ async function pingRegularly(line: ServerQueue, intervalMs: number): Promise<voi
   }
 }
 
-/** A new token for every try: an old one may have expired while the server was down. */
+/** Makes a new token for every try: an old one may have expired while the server was down. */
 async function post({ parts, server, signal }: ServerQueue, event: OutboxEvent) {
   const startMs = parts.now()
   const token = await parts.sign(event.body, startMs + server.tokenExpireMinutes * 60_000)
@@ -235,7 +235,7 @@ function unwell({ server: { url }, states }: ServerQueue, reason: string): void 
   })
 }
 
-/** Until there may be a new event, or the signal fires. */
+/** Waits until there may be a new event, or the signal fires. */
 async function waitForEvents({ signal, sleepers, aside }: ServerQueue): Promise<void> {
   const untilDue = [...aside.values()].map(({ dueAt }) => Math.max(0, dueAt - performance.now()))
   const woken = new AbortController()

@@ -1,4 +1,4 @@
-/** The event servers as they are used: each with its own settings, the table's where it has none, all checked. */
+/** The event servers as the sender uses them: each with its own settings or the table's defaults, all checked. */
 import { CosignerError } from "../errors.ts"
 import { checkServerUrl } from "../wire/serverUrl.ts"
 import { EVENT_TYPES } from "./envelope.ts"
@@ -11,9 +11,9 @@ export interface EventServer {
   readonly retryTimes: number
   readonly sleepSeconds: number
   readonly requestTimeoutSeconds: number
-  /** undefined: none, also not the environment's. */
+  /** Undefined: no proxy, not even the environment's. */
   readonly proxy: string | undefined
-  /** undefined: no pings. */
+  /** Undefined: no pings. */
   readonly monitorIntervalMs: number | undefined
 }
 
@@ -31,7 +31,7 @@ type Own = { readonly [K in keyof EventSettings]?: EventSettings[K] | undefined 
 
 /**
  * The servers of [event]. Throws E-RSK-130 for an address, E-RSK-203 for a type that does not exist, and E-RSK-205 for an
- * address that comes twice, however it is spelt.
+ * address that occurs twice, however it is spelt.
  */
 export function eventServers(config: EventSettings & { readonly server: readonly Own[] }): readonly EventServer[] {
   const servers = config.server.map((own) => serverOf(own, config))
