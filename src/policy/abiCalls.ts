@@ -1,4 +1,4 @@
-/** Calls of contracts whose ABI the configuration has: which function it is, and what its arguments are. */
+/** Calls of contracts whose ABI is configured: which function a call is, and what its arguments are. */
 
 import { toHex } from "../bytes.ts"
 import { namespaceOf } from "../intent/caip.ts"
@@ -10,7 +10,7 @@ import { fromEvm } from "../intent/tron/address.ts"
 import { withoutPrefixes } from "../intent/tron/callData.ts"
 import { accountKey, type Names, namesOf } from "./names.ts"
 
-/** Undefined where no ABI says what the effect is: it is no call, or its contract has none. */
+/** Undefined if no ABI describes the effect: it is not a call, or its contract has no ABI. */
 export function callOf(effect: Effect, chain: string, { abis }: Names): NamedCall | UnreadCall | undefined {
   if (effect.kind !== "call" && effect.kind !== "delegatecall") return undefined
   if (abis.size === 0 || typeof effect.to !== "string") return undefined
@@ -19,7 +19,7 @@ export function callOf(effect: Effect, chain: string, { abis }: Names): NamedCal
   return namedCall(abi, namespaceOf(chain) === "tron" ? withoutPrefixes(effect.data) : effect.data)
 }
 
-/** For people; undefined where no ABI says more than the selector. */
+/** A description for people; undefined if no ABI says more than the selector. */
 export function callWords(effect: Effect, chain: string, names: Names): string | undefined {
   const call = callOf(effect, chain, names)
   if (call === undefined) return undefined

@@ -1,4 +1,4 @@
-/** Whether an account is spelt as its chain spells accounts: a typing error in the file must not wait for a payment. */
+/** Whether an account is spelt as its chain spells accounts. A typing error in the file must be found now and not at a payment. */
 import { namespaceOf } from "../intent/caip.ts"
 import { checksummed } from "../keys/addresses.ts"
 import { decodeBase58, decodeBase58Check } from "../keys/base58.ts"
@@ -6,7 +6,7 @@ import { decodeBase58, decodeBase58Check } from "../keys/base58.ts"
 const EVM = /^0x[0-9a-fA-F]{40}$/
 const BECH32 = /^(?:bc|tb|bcrt)1[02-9ac-hj-np-z]{8,87}$/
 
-/** Undefined if it is well spelt, or if the chain is none whose spelling is known here; else what was expected. */
+/** Undefined if the address is spelt correctly, or if the spelling of its chain is not known here; otherwise what was expected. */
 export function spellingProblem(chain: string, address: string): string | undefined {
   switch (namespaceOf(chain)) {
     case "eip155":
@@ -24,7 +24,7 @@ export function spellingProblem(chain: string, address: string): string | undefi
   }
 }
 
-/** Whether some chain whose spelling is known here spells accounts so. */
+/** Whether some chain whose spelling is known here spells accounts like this. */
 export const isAddress = (text: string): boolean =>
   ["eip155:", "solana:", "tron:", "bip122:"].some((chain) => spellingProblem(chain, text) === undefined)
 

@@ -1,4 +1,4 @@
-/** Limits of an amount of an asset, which may stand under one name on several chains; what counts is spending.ts's. */
+/** Limits of an amount of an asset, whose name may stand for assets on several chains. spending.ts says what counts. */
 import { formatDecimal } from "../intent/amount.ts"
 import { meaningless } from "./doubt.ts"
 import { formatWindow } from "./duration.ts"

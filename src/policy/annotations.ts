@@ -1,4 +1,4 @@
-/** What texts say of assets, accounts and calls beyond the reading: the names of the node's own file. */
+/** The names from the node's own file that texts add to the assets, accounts and calls of a reading. */
 import type { Annotations } from "../intent/text.ts"
 import { callWords } from "./abiCalls.ts"
 import { type Names, namesOf } from "./names.ts"

@@ -1,6 +1,6 @@
 /**
- * A policy bundle as a file (bundle.md 2.1): signatures of owners, and the document that they are over, which is TOML and stands in it
- * as it is. Owns the form of the file and of the [bundle] table; what the other tables say is the configuration's.
+ * A policy bundle as a file (bundle.md 2.1): the signatures of owners, and the signed document, which is TOML and is contained
+ * unchanged. Owns the form of the file and of the [bundle] table; the configuration owns the meaning of the other tables.
  */
 import { type Approver, problemOfSigned } from "../approvals/approver.ts"
 import { armorSshsig, dearmorSshsig } from "../approvals/sshsig.ts"
@@ -12,14 +12,14 @@ import { isTree, type Tree } from "../settings/tree.ts"
 import { parseWindow } from "./duration.ts"
 import { type People, sshMembers } from "./people.ts"
 
-/** What the [bundle] table says. */
+/** The contents of the [bundle] table. */
 export interface BundleTerms {
   readonly version: number
   /** The group of approvers that makes the next version. */
   readonly owners: string
   /** How many of them must sign it. */
   readonly min: number
-  /** How long what loosens waits. */
+  /** How long a change that loosens waits. */
   readonly delayMs: number
   /** How many of them lift a freeze. */
   readonly unfreezeMin: number
@@ -29,7 +29,7 @@ export interface BundleTerms {
 
 export interface OwnerSignature {
   readonly owner: string
-  /** Of `ssh-keygen -Y sign -n cosigner-policy`, without its armor. */
+  /** Made by `ssh-keygen -Y sign -n cosigner-policy`, without its armor. */
   readonly blob: Bytes
 }
 
@@ -56,7 +56,7 @@ const MAX_OWNERS = 256
 const HOUR_MS = 3_600_000
 const MAX_DELAY_MS = 31 * 24 * HOUR_MS
 
-/** Keys of a document, each by its way from the top. Everything else is the host's own. */
+/** Keys of a document, each as its path from the top. All other keys are the host's own. */
 export const POLICY_KEYS: readonly (readonly string[])[] = [
   ["embedded_risk_control_rules"],
   ["intent"],
@@ -105,7 +105,7 @@ function readSignatures(text: string): readonly OwnerSignature[] | Unfit {
   return signatures
 }
 
-/** Throws E-CFG-002 for what is no TOML. */
+/** Throws E-CFG-002 for text that is not TOML. */
 export function readDocument(text: string): BundleDocument | Unfit {
   if (!text.endsWith("\n")) return { problem: "its last line has no end" }
   const { tree } = parseToml(text, "the bundle's document")
@@ -155,13 +155,13 @@ const isCount = (value: unknown, most: number): value is number =>
 // ---- owners ------------------------------------------------------------------------------------------------------------
 
 export interface SignedBy {
-  /** Owners whose signature is theirs, each once. */
+  /** Owners whose signature verifies, each once. */
   readonly owners: readonly string[]
-  /** Why others do not count. */
+  /** Why other signatures do not count. */
   readonly refused: readonly string[]
 }
 
-/** Who of the owners has signed the document. A name counts once, whatever stands beside it. */
+/** Which owners have signed the document. A name counts once, even if several signatures have it. */
 export function signersOf(
   { document, signatures }: PolicyBundle,
   { owners }: Pick<BundleTerms, "owners">,
@@ -183,7 +183,7 @@ export function signersOf(
   return { owners: [...signed], refused }
 }
 
-/** Whether there are owners enough to make the next version: a policy that nobody can change is a mistake. */
+/** Whether there are enough owners to make the next version: a policy that nobody can change is a mistake. */
 export function problemOfOwners({ owners, min, unfreezeMin }: BundleTerms, people: People): string | undefined {
   const members = people.groups.get(owners)
   if (members === undefined) return `no approver group is called ${owners}`

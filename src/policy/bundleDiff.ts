@@ -1,6 +1,6 @@
 /**
- * What a bundle changes, part by part: what lets less pass is in force at once, what lets more pass waits (bundle.md 2.4). In doubt a
- * change loosens. Compares the tables of two documents that have been checked; names in rules are those of the same document.
+ * What a bundle changes, part by part. A change that lets less pass is in force at once; a change that lets more pass waits (bundle.md
+ * 2.4). In doubt a change loosens. Compares the tables of two checked documents; names in rules refer to the same document.
  */
 import type { Tree } from "../settings/tree.ts"
 import { isTree } from "../settings/tree.ts"
@@ -28,7 +28,7 @@ export interface PolicyChange {
   /** `embedded_risk_control_rules.key_sign.allow[payout]` */
   readonly where: string
   readonly tendency: Exclude<Tendency, "same">
-  /** In words. */
+  /** The change in words. */
   readonly what: string
 }
 
@@ -102,7 +102,7 @@ function section(at: string, before: unknown, after: unknown): readonly PolicyCh
 
 const isClosed = (value: unknown): boolean => !isTree(value) || value["reject_all"] !== false
 
-/** Under the names that rules have now. */
+/** The table with rules under their present names. */
 function renamed(table: Readonly<Tree>): Readonly<Tree> {
   const nameOf = (key: string) => RULES.find(({ formerKey }) => formerKey === key)?.key ?? key
   return Object.fromEntries(Object.entries(table).map(([key, value]) => [nameOf(key), value]))
@@ -123,7 +123,7 @@ const COMPARED: Readonly<Record<string, (before: unknown, after: unknown) => Ten
   max_batch: bounding,
 }
 
-/** Lists whose entries have names; what one that comes or goes does, and what a change of one does. */
+/** Lists whose entries have names: what it means that an entry is added or removed, and that an entry changes. */
 const LISTED = {
   allow: { added: "loosens", changed: allowing, nameOf: ownName },
   deny: { added: "tightens", changed: denying, nameOf: ownName },
@@ -136,7 +136,7 @@ function rule(at: string, key: string, before: unknown, after: unknown): readonl
   const compared = COMPARED[key]
   if (compared !== undefined) return change(at, compared(before, after), `${said(before)} -> ${said(after)}`)
   if (!isListed(key)) return change(at, "loosens", `${said(before)} -> ${said(after)}`)
-  // without any entry every payload passes, with an empty list none does
+  // Without a list every payload passes; with an empty list none does.
   if (key === "allow" && before === undefined) return change(at, "tightens", "payloads need an entry that covers them")
   if (key === "allow" && after === undefined) return change(at, "loosens", "payloads need no entry any more")
   const { added, changed, nameOf } = LISTED[key]
@@ -203,7 +203,7 @@ function switches(before: Readonly<Tree>, after: Readonly<Tree>): readonly Polic
   })
 }
 
-/** One that comes or goes does so with what names it. */
+/** A file that is added or removed belongs to the part that names it. */
 const files = (before: Readonly<Tree>, after: Readonly<Tree>): readonly PolicyChange[] =>
   Object.keys(before).flatMap((path) =>
     change(

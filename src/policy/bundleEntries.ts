@@ -1,10 +1,10 @@
 /**
- * Whether what one rule says by now lets less pass than before: lists that permit, lists that forbid, entries, limits, required
- * approvals. What is not plainly tighter is looser. Works on settings as they are written and have been checked.
+ * Whether a rule lets less pass than before: lists that permit, lists that forbid, entries, limits, required
+ * approvals. A change that is not plainly tighter counts as looser. Works on settings as they are written, after their check.
  */
 import { formOf } from "./bundleForm.ts"
 
-/** What a change does to what may pass. */
+/** How a change affects what may pass. */
 export type Tendency = "same" | "tightens" | "loosens"
 
 type PolicyEntry = Readonly<Record<string, unknown>>
@@ -26,23 +26,23 @@ const within = (inner: readonly unknown[], outer: readonly unknown[]): boolean =
   return inner.every((item) => known.has(formOf(item)))
 }
 
-/** A list of which one item is enough to pass; left out, everything passes. */
+/** A list of which one matching item is enough to pass. If it is left out, everything passes. */
 export function permitting(before: unknown, after: unknown): Tendency {
   if (isSame(before, after)) return "same"
   if (before === undefined) return "tightens"
   return after !== undefined && within(listOf(after), listOf(before)) ? "tightens" : "loosens"
 }
 
-/** The same where a list that is left out lets nothing pass. */
+/** The same for a list that lets nothing pass if it is left out. */
 export const permittingNone = (before: unknown, after: unknown): Tendency => permitting(before ?? [], after ?? [])
 
-/** A list of which each item refuses something. */
+/** A list in which each item refuses something. */
 export function forbidding(before: unknown, after: unknown): Tendency {
   if (isSame(before ?? [], after ?? [])) return "same"
   return within(listOf(before), listOf(after)) ? "tightens" : "loosens"
 }
 
-/** A list of which each item is asked for; one that is empty refuses everything. */
+/** A list in which each item is demanded; an empty list refuses everything. */
 export function demanding(before: unknown, after: unknown): Tendency {
   if (isSame(before, after)) return "same"
   if (before === undefined) return "tightens"
@@ -52,7 +52,7 @@ export function demanding(before: unknown, after: unknown): Tendency {
     : "loosens"
 }
 
-/** The most of something; left out, there is no bound. */
+/** A maximum. If it is left out, there is no bound. */
 export function bounding(before: unknown, after: unknown): Tendency {
   if (before === after) return "same"
   if (before === undefined) return "tightens"
@@ -73,7 +73,7 @@ export function pairs(before: unknown, after: unknown, nameOf: (entry: PolicyEnt
   return [...new Set([...old.keys(), ...young.keys()])].sort().flatMap((name): readonly Pairing[] => {
     const [a = [], b = []] = [old.get(name), young.get(name)]
     if (a.length <= 1 && b.length <= 1) return [{ name, before: a[0], after: b[0] }]
-    // several of one name: those that are the same are, and of the others nobody knows which became which
+    // Several entries may have one name. Equal ones are the same; nobody knows which of the others became which.
     const [gone, come] = [a.filter((one) => !has(b, one)), b.filter((one) => !has(a, one))]
     return [
       ...gone.map((one) => ({ name, before: one, after: undefined })),
@@ -86,17 +86,17 @@ const has = (all: readonly PolicyEntry[], one: PolicyEntry): boolean => all.some
 
 export const ownName = ({ name }: PolicyEntry): string => String(name ?? "")
 
-/** Of a `require` entry: approvals of one group are told apart by their names alone. */
+/** The name of a `require` entry: only names tell apart several entries of one group. */
 export const requireName = ({ name, group }: PolicyEntry): string => String(name ?? `of ${String(group)}`)
 
 // ---- what one entry covers ---------------------------------------------------------------------------------------------
 
-/** Conditions that an entry may lose or gain by being left out: fewer then match. */
+/** Conditions under which fewer effects match; without them an entry matches more. */
 const NARROWED_BY_ANY = ["to", "contracts", "selectors", "types", "paths", "initiators"] as const
-/** Left out, these mean a choice of their own, so that one that is added may cover more. */
+/** Without these a default choice applies, so adding one of them may make the entry cover more. */
 const NARROWED_WITHIN = ["effects", "chains", "assets", "time_windows", "arguments"] as const
 
-/** An entry of `allow`: it covers fewer effects, or more. */
+/** How a change of an `allow` entry affects what it covers: fewer effects, or more. */
 export function allowing(before: PolicyEntry, after: PolicyEntry): Tendency {
   if (isSame(before, after)) return "same"
   const lists = NARROWED_BY_ANY.map((key) => permitting(before[key], after[key]))
@@ -122,7 +122,7 @@ export function allowing(before: PolicyEntry, after: PolicyEntry): Tendency {
 
 const MATCHED = [...NARROWED_BY_ANY, "effects", "chains", "assets", "time_windows"] as const
 
-/** An entry of `deny`, or the conditions of `require`: it matches more, or less. */
+/** How a change of a `deny` entry, or of the conditions of `require`, affects what it matches: more, or less. */
 function matching(before: PolicyEntry, after: PolicyEntry): Tendency {
   const lists = MATCHED.map((key): Tendency => {
     if (isSame(before[key], after[key])) return "same"
@@ -152,13 +152,13 @@ export function limiting(before: PolicyEntry, after: PolicyEntry): Tendency {
       ? "same"
       : amounts([before["max_amount"]], [after["max_amount"]], "none"),
     longer(oldWindow, after["window"]),
-    // with approvals and without it has a counter of its own each, and the other one may be empty
+    // A limit with approvals and one without have counters of their own, and the other counter may be empty.
     (before["approvals"] === false) === (after["approvals"] === false) ? "same" : "loosens",
     others(before, after, ["max", "max_amount", "window", "approvals"]),
   ])
 }
 
-/** Approvals that are needed: of more people, in more cases. */
+/** How a change of required approvals affects them: more people, or in more cases. */
 export function requiring(before: PolicyEntry, after: PolicyEntry): Tendency {
   if (isSame(before, after)) return "same"
   const [old, young] = [before["min"], after["min"]]
@@ -181,14 +181,14 @@ export function requiring(before: PolicyEntry, after: PolicyEntry): Tendency {
 
 const flag = (before: boolean, after: boolean): Tendency => (before === after ? "same" : after ? "loosens" : "tightens")
 
-/** A difference in any other key says what nobody here knows. */
+/** Nobody here knows the meaning of a difference in any other key. */
 function others(before: PolicyEntry, after: PolicyEntry, known: readonly string[], only?: readonly string[]): Tendency {
   const keys =
     only ?? [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => !known.includes(key))
   return keys.every((key) => isSame(before[key], after[key])) ? "same" : "loosens"
 }
 
-/** `above` of a requirement: left out, it always applies. */
+/** `above` of a requirement: if it is left out, the requirement always applies. */
 function above(before: unknown, after: unknown): Tendency {
   if (before === after) return "same"
   if (after === undefined) return "tightens"
@@ -203,7 +203,7 @@ function durationOf(text: unknown): number | undefined {
   return count === undefined || ms === undefined ? undefined : Number(count) * ms
 }
 
-/** A window counts more the longer it is. */
+/** The longer a window is, the more it counts. */
 function longer(before: unknown, after: unknown): Tendency {
   if (before === after) return "same"
   if (before === undefined) return "tightens"
@@ -211,13 +211,13 @@ function longer(before: unknown, after: unknown): Tendency {
   return old !== undefined && young !== undefined && young >= old ? (young === old ? "same" : "tightens") : "loosens"
 }
 
-/** Amounts by asset. An asset that is left out is not covered; a list that is left out means `absent`. */
+/** Amounts by asset. An asset that is not in the list is not covered; a list that is left out means `absent`. */
 function amounts(before: unknown, after: unknown, absent: "any" | "none"): Tendency {
   if (isSame(before, after)) return "same"
   if (before === undefined) return absent === "any" ? "tightens" : "loosens"
   if (after === undefined) return absent === "any" ? "loosens" : "tightens"
   const [old, young] = [listOf(before).map(amountOf), listOf(after).map(amountOf)]
-  // one bound may stand before another on the same asset: then less of them is not less
+  // One bound may hide another on the same asset; then removing one does not tighten.
   const areAlone = old.every(({ unit, isAny }) => !isAny && !unit.includes("/"))
   if (!areAlone && !isSame(units(old), units(young))) return "loosens"
   const isLess = young.every((one) => {

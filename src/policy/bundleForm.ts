@@ -1,4 +1,4 @@
-/** One text for each value of a bundle, whatever the order of its keys: what is compared, and what differs. */
+/** One text for each value of a bundle, whatever the order of its keys. It is used to compare values and to show differences. */
 
 export function formOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(formOf).join(",")}]`

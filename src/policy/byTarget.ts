@@ -1,13 +1,13 @@
-/** Entries by the accounts that they name: of hundreds, few are asked of one effect. */
+/** An index of entries by the accounts that they name: of hundreds of entries, only a few have to be evaluated for one effect. */
 import { type EffectView, isAnyChain } from "./effectView.ts"
 import type { Conditions } from "./entry.ts"
 import type { Targets } from "./targets.ts"
 
 export class ByTarget<C extends Conditions> {
-  /** That name no account, or a path. */
+  /** Entries that name no account, or that name a path. */
   readonly #anywhere: readonly C[]
   readonly #byAccount: ReadonlyMap<string, readonly C[]>
-  /** Whether some are here by the contracts that they name, which ask nothing of an effect that speaks to none. */
+  /** Whether some entries are here because of the contracts that they name. These do not concern an effect that calls no contract. */
   readonly #hasContracts: boolean
 
   constructor(readonly entries: readonly C[]) {
@@ -24,14 +24,14 @@ export class ByTarget<C extends Conditions> {
     this.#byAccount = byAccount
   }
 
-  /** Whichever could reach where the effect goes; one more than once, where several names lead to it. */
+  /** The entries that could cover the effect's destination; an entry occurs more than once if several of its names lead there. */
   reaching({ to }: EffectView): readonly C[] {
     if (to.is !== "known" || this.#byAccount.size === 0) return this.#anywhere
     const named = to.value.keys.flatMap((key) => this.#byAccount.get(key) ?? [])
     return named.length === 0 ? this.#anywhere : [...named, ...this.#anywhere]
   }
 
-  /** For conditions that what is unknown matches. */
+  /** The same for conditions that an unknown value matches. */
   matching(view: EffectView): readonly C[] {
     const isCertain =
       view.to.is === "known" &&
@@ -42,7 +42,7 @@ export class ByTarget<C extends Conditions> {
   }
 }
 
-/** What it goes to, if that is accounts alone. */
+/** The destinations of an entry, if all of them are accounts. */
 function accountsOf({ to, contracts }: Conditions): Targets | undefined {
   const targets = to ?? contracts
   return targets?.paths.length === 0 ? targets : undefined

@@ -1,6 +1,6 @@
 /**
- * Conditions on functions by name and on arguments, of contracts whose ABI is configured (intents.md 5.2). An argument is named
- * by a dotted path; where it stands in lists, all of its values must fit in an allow entry, and one is enough in a deny entry.
+ * Conditions on functions by name and on arguments, for contracts with a configured ABI (intents.md 5.2). A dotted path names an
+ * argument. If the path leads through lists, all of its values must fit in an allow entry, and one is enough in a deny entry.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { toHex, utf8 } from "../bytes.ts"
@@ -19,25 +19,25 @@ import { namedBy, reaches, type Targets, targetsOf } from "./targets.ts"
 export interface CallConditions {
   /** Selectors, and functions or operations by name. */
   readonly selectors: ReadonlySet<string> | undefined
-  /** Whether functions are named, and not only selectors. */
+  /** Whether functions are named, and not only selectors are given. */
   readonly hasNames: boolean
   readonly arguments: readonly ArgumentCondition[] | undefined
 }
 
 interface ArgumentCondition {
   readonly path: readonly string[]
-  /** What an address must be, */
+  /** Allowed addresses. */
   readonly targets: Targets | undefined
-  /** and what integers and texts must be, as it is written, */
+  /** Allowed integers and texts, as they are written. */
   readonly texts: ReadonlySet<string> | undefined
-  /** and truth values and bytes, hex in lower case. */
+  /** Allowed truth values and bytes; hex in lower case. */
   readonly words: ReadonlySet<string> | undefined
   readonly max: bigint | undefined
 }
 
 type AnyEntry = AllowEntry | DenyEntry
 
-/** Throws what `meaningless` makes for a function or an argument that no ABI has. */
+/** Throws the error of `meaningless` for a function or an argument that no ABI has. */
 export function callConditionsOf(entry: AnyEntry, names: Names): CallConditions {
   const { selectors, arguments: wanted } = entry
   const bare = (selectors ?? []).filter((text) => !isSelector(text))
@@ -57,7 +57,7 @@ export function callConditionsOf(entry: AnyEntry, names: Names): CallConditions 
 const SIGNATURE = /^\w+\(.*\)$/
 const isSelector = (text: string): boolean => SIGNATURE.test(text) || text.startsWith("0x")
 
-/** `transfer(address,uint256)` by its first four bytes of Keccak; anything else as it is written, hex in lower case. */
+/** For `transfer(address,uint256)` its first four bytes of Keccak; other text as it is written, hex in lower case. */
 const selectorOf = (text: string): string =>
   SIGNATURE.test(text)
     ? `0x${toHex(keccak_256(utf8(text)).subarray(0, 4))}`
@@ -68,7 +68,7 @@ const selectorOf = (text: string): string =>
 const isNamed = (texts: readonly string[], selector: string, name: string): boolean =>
   texts.some((text) => text === name || selectorOf(text) === selector)
 
-/** Of the contracts that the entry names, or of all. */
+/** The ABIs of the contracts that the entry names, or all of them. */
 function abisFor({ contracts }: AnyEntry, names: Names): readonly Abi[] {
   if (contracts === undefined) return [...names.abis.values()]
   const keys = contracts
@@ -80,7 +80,7 @@ function abisFor({ contracts }: AnyEntry, names: Names): readonly Abi[] {
   return keys.flatMap((key) => names.abis.get(key) ?? [])
 }
 
-/** Elsewhere than on EVM chains and TRON operations have names of their own, which no ABI says. */
+/** Outside of EVM chains and TRON, operations have names of their own, which no ABI has. */
 function demandFunction(text: string, { contracts }: AnyEntry, abis: readonly Abi[], names: Names): void {
   const meant = (contracts ?? []).flatMap((one) => namedBy(one, names, "contracts"))
   const isByAbi = meant.length > 0 && meant.every(({ chain, key }) => hasAbis(chain, key))
@@ -92,7 +92,7 @@ function demandFunction(text: string, { contracts }: AnyEntry, abis: readonly Ab
   )
 }
 
-/** A bare address has no chain, and says by its spelling where it can stand. */
+/** A bare address has no chain; its spelling shows on which chains it can be. */
 const hasAbis = (chain: string, key: string | undefined): boolean =>
   chain === ""
     ? key !== undefined && ["eip155:", "tron:"].some((on) => spellingProblem(on, key) === undefined)
@@ -113,20 +113,20 @@ function argumentCondition(
   const account = wanted.in?.find((text) => text.startsWith("@"))
   if (account !== undefined && !types.every(({ kind }) => kind === "address"))
     throw meaningless(`the argument ${wanted.name} is no address, and cannot be ${account}`)
-  // In a deny entry it would match nothing, and refuse nothing.
+  // In a deny entry such a value would match nothing, and refuse nothing.
   const never = wanted.in?.find((text) => !types.some((type) => canBe(type, text)))
   if (never !== undefined) throw meaningless(`the argument ${wanted.name} can never be ${never}`)
   return {
     path,
     targets: wanted.in && types.some(({ kind }) => kind === "address") ? targetsOf(wanted.in, names, "to") : undefined,
-    // A text that looks like hex is not the same text in lower case.
+    // A text that looks like hex must keep its case.
     texts: wanted.in && new Set(wanted.in),
     words: wanted.in && new Set(wanted.in.map((text) => (text.startsWith("0x") ? text.toLowerCase() : text))),
     max: max === undefined ? undefined : boundOf(max, names),
   }
 }
 
-/** Whether a value of this type may be written so. */
+/** Whether a value of this type may be written like this. */
 function canBe(type: AbiType, text: string): boolean {
   switch (type.kind) {
     case "uint":
@@ -169,13 +169,13 @@ const elementOf = (type: AbiType): AbiType => (type.kind === "list" ? elementOf(
 
 // ---- asking them -----------------------------------------------------------------------------------------------------
 
-/** Of an allow entry: whether the function is one that it names. */
+/** For an allow entry: whether it names the function. */
 export const selects = ({ selectors }: CallConditions, { call, selector }: EffectView): boolean =>
   selectors === undefined ||
   (selector !== undefined && selectors.has(selector)) ||
   (call.is === "known" && selectors.has(call.value.name))
 
-/** Of an allow entry: whether every value of every argument fits. */
+/** For an allow entry: whether every value of every argument fits. */
 export function argumentsFit({ arguments: wanted }: CallConditions, view: EffectView): boolean {
   if (wanted === undefined) return true
   const { call } = view
@@ -186,14 +186,14 @@ export function argumentsFit({ arguments: wanted }: CallConditions, view: Effect
   })
 }
 
-/** Of a deny entry: whether the function may be one that it names. What no ABI reads may have any name. */
+/** For a deny entry: whether it may name the function. A call that no ABI reads may have any name. */
 export function maySelect({ selectors, hasNames }: CallConditions, { call, selector }: EffectView): boolean {
   if (selectors === undefined || selector === undefined || selectors.has(selector)) return true
   if (call.is === "known") return selectors.has(call.value.name)
   return hasNames && selector.startsWith("0x")
 }
 
-/** Of a deny entry: whether some value of every argument may be meant. */
+/** For a deny entry: whether it may mean some value of every argument. */
 export function argumentsMayFit({ arguments: wanted }: CallConditions, view: EffectView): boolean {
   const { call } = view
   if (wanted === undefined || call.is !== "known") return true
@@ -203,7 +203,7 @@ export function argumentsMayFit({ arguments: wanted }: CallConditions, view: Eff
   })
 }
 
-/** The value is known, and its chain is one that an ABI is configured for: both lists ask the same of it. */
+/** Whether the value fits. It is known, and an ABI is configured for its chain, so allow and deny entries judge it alike. */
 function holds({ targets, texts, words, max }: ArgumentCondition, value: NamedValue, view: EffectView): boolean {
   if (max !== undefined && !(value.kind === "integer" && value.value >= 0n && value.value <= max)) return false
   if (texts === undefined) return true

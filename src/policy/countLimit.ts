@@ -1,6 +1,6 @@
 /**
  * Limits of signatures. `group` counts by the key, not by the group's id: a reshare of mode extend puts the same key under
- * another id, and must not begin at zero.
+ * another id, and its count must not begin at zero.
  */
 import { formatPath } from "../keys/path.ts"
 import type { CountDebit } from "./decision.ts"
@@ -19,7 +19,7 @@ export function askCount(limit: Limit, request: KeySignRequest, { usage, nowMs }
   return used + debit.amount <= max ? allow(sums, [debit]) : deny(sums)
 }
 
-/** The counter of one key, named as KeySignRequest.rootKey has it. */
+/** The counter of one key, named after KeySignRequest.rootKey. */
 export const keyCounter = (rootKey: string): string => `sign/key/${rootKey}`
 
 function counterOf({ per, path_prefix: prefix = [] }: Limit, request: KeySignRequest): string {

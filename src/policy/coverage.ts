@@ -1,6 +1,6 @@
 /**
- * Which allow entries cover what a reading does. Every effect and the fee must be covered by at least one entry all of whose
- * conditions hold. Besides: a call to a listed token's own transfer function is covered by the transfer that it makes, and a
+ * Which allow entries cover the effects of a reading. At least one entry all of whose conditions hold must cover every effect and the
+ * fee. In addition, a call to a listed token's own transfer function is covered by the transfer that it makes, and a
  * memo by an entry with `memo = "any"` that covers something else.
  */
 import { toHex } from "../bytes.ts"
@@ -24,7 +24,7 @@ import type { Intent } from "./request.ts"
 interface Covered {
   readonly effects: readonly boolean[]
   readonly fee: boolean
-  /** Entries by which something is covered, as far as they were asked. */
+  /** Entries that cover something, as far as they were evaluated. */
   readonly by: ReadonlySet<string>
 }
 
@@ -46,7 +46,7 @@ export class Coverage {
     return { effects: all, fee: asked.coversFee(), by }
   }
 
-  /** Every entry of an effect and why those that do not cover it do not: for people. */
+  /** For people: every entry for an effect, and why each entry that does not cover it does not. */
   reasons(intent: Intent, moment: Moment, effect: Effect): readonly { entry: string; missed: Missed | undefined }[] {
     const view = viewOf(effect, intent, this.names)
     return this.entries.map((entry) => ({
@@ -56,7 +56,7 @@ export class Coverage {
   }
 }
 
-/** One reading under all entries. What holds for the whole reading is asked once of each, and leaves those that may cover something. */
+/** One reading under all entries. Evaluates conditions on the whole reading once for each entry, and keeps the entries that may cover something. */
 class ReadingCoverage {
   readonly views: readonly EffectView[]
   readonly found: Set<string> = new Set()
@@ -95,7 +95,7 @@ class ReadingCoverage {
     )
   }
 
-  /** Whether some effect is covered by one of the entries that `among` takes. */
+  /** Whether an entry that `among` accepts covers some effect. */
   #coversSomething(among: (entry: Allowing) => boolean): boolean {
     const entries = this.standing.filter(among)
     if (entries.length === 0) return false
@@ -124,7 +124,7 @@ const TRANSFERS: Readonly<Record<string, { readonly words: number; readonly to: 
   "0x42842e0e": { words: 3, to: 1 },
 }
 
-/** By what they move: an amount, or the id of a token. */
+/** Transfers by what they move: an amount, or the id of a token. */
 type Transfers = ReadonlyMap<bigint, readonly Transfer[]>
 
 function coveredTransfers(views: readonly EffectView[], covered: readonly boolean[]): Transfers {
@@ -140,7 +140,7 @@ function coveredTransfers(views: readonly EffectView[], covered: readonly boolea
   return byValue
 }
 
-/** Whether an effect is a call that does nothing but a transfer beside it, which is covered. */
+/** Whether an effect is a call that does nothing but make a transfer that is listed beside it and is covered. */
 function isCoveredCall(view: EffectView | undefined, transfers: Transfers, names: Names): boolean {
   if (view === undefined || view.effect.kind !== "call" || view.to.is !== "known") return false
   const made = transferOf(view.effect)
@@ -164,7 +164,7 @@ function transferOf({ selector, data }: Call): TransferCall | undefined {
   return { to, value: BigInt(`0x${toHex(word(form.words - 1))}`) }
 }
 
-/** The transfer of `contract`'s own token, listed, that the call says. TRON has one call in a transaction, and spells accounts otherwise. */
+/** The transfer of `contract`'s own listed token that the call makes. TRON has one call in a transaction, and spells accounts differently. */
 function isTransferOf(effect: Transfer, contract: string, chain: string, made: TransferCall, names: Names): boolean {
   const { asset, to, amount, tokenId } = effect
   if (typeof asset !== "string" || typeof to !== "string" || !names.assets.has(asset) || chainOf(asset) !== chain)

@@ -1,4 +1,4 @@
-/** An effect as conditions ask of it: the fields that kinds share, whatever each calls them, and what is unknown of them. */
+/** An effect in the form that conditions judge: the fields that kinds share, whatever each kind calls them, and which of them are unknown. */
 import { ANY_EVM, namespaceOf } from "../intent/caip.ts"
 import { isUnread, type NamedCall } from "../intent/evm/namedCall.ts"
 import type { Account, Effect, Reading } from "../intent/reading.ts"
@@ -7,7 +7,7 @@ import { callOf } from "./abiCalls.ts"
 import { accountKey, assetKey, type Names, namesOf } from "./names.ts"
 import type { Intent } from "./request.ts"
 
-/** Of a field: absent where the kind has none, unknown where the payload does not say it. */
+/** A field: absent if the kind has none, unknown if the payload does not state it. */
 export type ViewField<T> = { readonly is: "known"; readonly value: T } | typeof ABSENT | typeof UNKNOWN
 
 const ABSENT = { is: "absent" } as const
@@ -15,20 +15,20 @@ const UNKNOWN = { is: "unknown" } as const
 
 export interface EffectView {
   readonly effect: Effect
-  /** What it is an effect of. */
+  /** The intent that the effect belongs to. */
   readonly intent: Intent
-  /** The reading's chain, and that of an authorization for another. */
+  /** The reading's chain, and for an authorization also the chain that it is for. */
   readonly chains: readonly string[]
   /** CAIP-19. */
   readonly asset: ViewField<string>
   readonly amount: bigint | undefined
   /** Destination, spender, delegate, contract, new authority. */
   readonly to: ViewField<Destination>
-  /** Whether `to` is a contract whose code the effect speaks to. */
+  /** Whether `to` is a contract whose code the effect calls. */
   readonly isContract: boolean
   readonly selector: string | undefined
   readonly encodeType: string | undefined
-  /** By the ABI of its contract: absent where there is none, unknown where the ABI does not read it. */
+  /** Read with the ABI of its contract: absent if there is no ABI, unknown if the ABI does not read the call. */
   readonly call: ViewField<NamedCall>
 }
 
@@ -38,9 +38,9 @@ export interface Destination {
   readonly chain: string
   /** Every spelling by which a target may name it: itself and the owner of a token account, each with its chain and without. */
   readonly keys: readonly string[]
-  /** This key's own path to it. */
+  /** This key's own path to the account. */
   readonly ownPath: readonly number[] | undefined
-  /** Nobody can say whose it is: a token account that is neither configured nor anybody's associated one. */
+  /** The owner is unknown: a token account that is neither configured nor anybody's associated one. */
   readonly isStrange: boolean
 }
 
@@ -71,14 +71,14 @@ function callField(effect: Effect, chain: string, names: Names): ViewField<Named
   return isUnread(call) ? UNKNOWN : { is: "known", value: call }
 }
 
-/** The same text as the names have, which is compared at once. */
+/** Uses the same string object as the names, which makes comparing fast. */
 function assetField(asset: Account, { assets }: Names): ViewField<string> {
   if (typeof asset !== "string") return UNKNOWN
   const id = assetKey(asset)
   return { is: "known", value: assets.get(id)?.id ?? id }
 }
 
-/** Whichever the effect has. */
+/** The destination, spender, delegate, contract or new authority, whichever the effect has. */
 export function targetOf(effect: Effect): Account | undefined {
   switch (effect.kind) {
     case "approve":
@@ -119,7 +119,7 @@ function destinationOf(
   return { is: "known", value: { ...destination, isStrange } }
 }
 
-/** `stated` is the path that the reading itself says. */
+/** `stated` is the path that the reading itself states. */
 export function destinationAt(
   account: string,
   chain: string,
@@ -136,7 +136,7 @@ export function destinationAt(
   return { account, chain, keys, ownPath, isStrange: false }
 }
 
-/** Solana: tokens go to accounts of which the message does not say whose they are. */
+/** On Solana tokens go to accounts, and the message does not state their owners. */
 const isTokenAccount = (effect: Effect, chain: string): boolean =>
   namespaceOf(chain) === "solana" &&
   effect.kind === "transfer" &&

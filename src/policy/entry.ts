@@ -1,6 +1,6 @@
 /**
- * Allow and deny entries against the effects of a reading (intents.md 5.2). A condition on a field that is absent or unknown
- * fails in an allow entry and matches in a deny entry. Names are resolved once, when the rules are read; an entry with a name
+ * Judges the effects of a reading by allow and deny entries (intents.md 5.2). A condition on a field that is absent or unknown
+ * fails in an allow entry and matches in a deny entry. Names are resolved once, when the rules are read. An entry with a name
  * that stands for nothing is broken, and a broken entry is an error of its rule.
  */
 import type { Fee } from "../intent/reading.ts"
@@ -22,10 +22,10 @@ import { mayReach, reaches, type Targets, targetsOf } from "./targets.ts"
 import { openWindow, type TimeWindow } from "./timeWindow.ts"
 import type { WallClock } from "./zone.ts"
 
-/** A condition that does not hold, by its key; `abi` is a call that its contract's ABI does not read. */
+/** A condition that does not hold, by its key; `abi` stands for a call that its contract's ABI does not read. */
 export type Missed = keyof AllowEntry | "abi"
 
-/** Names resolved. */
+/** Conditions with their names resolved. */
 export interface Conditions extends CallConditions {
   readonly name: string
   readonly kinds: ReadonlySet<string> | undefined
@@ -52,10 +52,10 @@ interface Bounds {
   readonly any: boolean
 }
 
-/** What holds for the whole of one reading at one moment. */
+/** The facts that hold for the whole of one reading at one moment. */
 export interface Moment {
   readonly signers: readonly (readonly number[] | undefined)[]
-  /** Who asked for it (initiators.ts); empty where nobody knows. */
+  /** Who asked for the task (initiators.ts); empty if nobody knows. */
   readonly initiators: readonly string[]
   readonly fee: Fee
   readonly clockOf: (zone: string) => WallClock
@@ -72,7 +72,7 @@ export const momentOf = ({ reading }: Intent, initiators: readonly string[], clo
 
 type Resolved<C> = { readonly entry: C } | { readonly broken: string }
 
-/** Either the entry with its names resolved, or what is wrong with it. */
+/** Either the entry with its names resolved, or why they cannot be. */
 export function resolveAllow(entry: AllowEntry, names: Names): Resolved<Allowing> {
   return attempt(() => ({
     ...conditionsOf(entry, names),
@@ -133,7 +133,7 @@ const holds = ({ byAsset, any }: Bounds, asset: string, amount: bigint): boolean
   return max === undefined ? any || byAsset.has(asset) : amount <= max
 }
 
-/** Undefined if the entry covers the effects of a reading as far as the reading as a whole is asked; else what does not hold. */
+/** Evaluates the conditions on the reading as a whole. Undefined if they hold; otherwise the one that does not. */
 export function missedByReading(entry: Allowing, { signers, initiators, fee, clockOf }: Moment): Missed | undefined {
   if (entry.paths !== undefined && !signers.every((path) => path !== undefined && isUnder(entry.paths, path)))
     return "paths"
@@ -145,7 +145,7 @@ export function missedByReading(entry: Allowing, { signers, initiators, fee, clo
   return undefined
 }
 
-/** Whether an entry that covers an effect of the reading covers its fee as well. */
+/** Whether an entry that covers an effect of the reading also covers its fee. */
 export function coversFee({ maxFee, unboundedFee }: Allowing, { max, asset, unbounded }: Fee): boolean {
   if (unbounded && !unboundedFee) return false
   if (max === 0n && !unbounded) return true
@@ -156,7 +156,7 @@ export function coversFee({ maxFee, unboundedFee }: Allowing, { max, asset, unbo
 export const missedByEffect = (entry: Allowing, view: EffectView, names: Names): Missed | undefined =>
   missedByKind(entry, view, names) ?? missedByTarget(entry, view)
 
-/** What effects of one kind, chain, asset, function and type have in common (plans.ts). */
+/** Conditions on what effects of one kind, chain, asset, function and type have in common (plans.ts). */
 export function missedByKind(entry: Allowing, view: EffectView, names: Names): Missed | undefined {
   if (entry.kinds?.has(view.effect.kind) === false) return "effects"
   if (!chainsHold(entry, view)) return "chains"
@@ -189,7 +189,7 @@ function amountHolds(entry: Allowing, view: EffectView): boolean {
   return typeof most === "bigint" ? view.amount !== undefined && view.amount <= most : most === "any"
 }
 
-/** The most that the entry lets an effect move of its asset; "none" where it has to be bounded and cannot be. */
+/** The largest amount of its asset that the entry lets an effect move; "none" if it must be bounded and cannot be. */
 export function ceilingOf({ maxAmount }: Allowing, { asset, amount }: EffectView): bigint | "any" | "none" {
   if (maxAmount === undefined) return "any"
   if (asset.is !== "known" || amount === undefined) return "none"
@@ -201,7 +201,7 @@ export function ceilingOf({ maxAmount }: Allowing, { asset, amount }: EffectView
 const isUnder = (patterns: readonly PathPattern[] | undefined, path: readonly number[]): boolean =>
   patterns?.some((pattern) => matchesPath(pattern, path)) === true
 
-/** Whether what a deny entry asks of the reading as a whole matches, where what is unknown counts as a match. */
+/** Whether a deny entry's conditions on the reading as a whole match; an unknown value counts as a match. */
 export function matchesReading(
   { paths, initiators: named, windows }: Conditions,
   { signers, initiators, clockOf }: Moment,
@@ -214,7 +214,7 @@ export function matchesReading(
 export const matchesEffect = (entry: Conditions, view: EffectView): boolean =>
   matchesKind(entry, view) && matchesTarget(entry, view)
 
-/** What effects of one kind, chain, asset, function and type have in common (plans.ts). */
+/** Conditions on what effects of one kind, chain, asset, function and type have in common (plans.ts). */
 export function matchesKind(entry: Conditions, view: EffectView): boolean {
   const { kinds, chains, assets, types } = entry
   if (kinds?.has(view.effect.kind) === false) return false

@@ -1,4 +1,4 @@
-/** What is odd about allow and deny entries: names that stand for nothing, parts never reached, what no limit counts. */
+/** Lint for allow and deny entries: names that stand for nothing, parts that are never reached, assets that no limit counts. */
 import { type TSchema, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import { resolveAmount } from "./amountLimit.ts"
@@ -37,7 +37,7 @@ export function lintAllow(list: readonly AllowEntry[], linting: Linting): void {
   lintUnlimited(list, limited ?? new Set(), linting)
 }
 
-/** Where the node knows approvers, only they ask for anything. */
+/** If the node knows approvers, only approvers can ask for a task. */
 function lintInitiators({ initiators }: Pick<AllowEntry, "initiators">, { people }: Names, say: Say): void {
   if (initiators === undefined || people.approvers.size === 0) return
   const strangers = initiators.filter((name) => !people.approvers.has(name))
@@ -107,13 +107,13 @@ export function lintDeny(list: readonly DenyEntry[], { names, report }: Linting)
   }
 }
 
-/** Whether a deny entry that asks for nothing but kinds names all of the entry's. */
+/** Whether a deny entry has no condition but kinds, and names all kinds of the entry. */
 const refusesAllOf = ({ name: _, effects, ...conditions }: DenyEntry, entry: AllowEntry): boolean =>
   Object.keys(conditions).length === 0 &&
   entry.effects.length > 0 &&
   (effects === undefined || entry.effects.every((kind) => effects.includes(kind)))
 
-/** Ids of the assets that some limit counts; undefined where there is no limit by amount. */
+/** Ids of the assets that some limit counts; undefined if there is no limit by amount. */
 function limitedAssets(section: SectionRules, names: Names): ReadonlySet<string> | undefined {
   const limits: readonly Limit[] = entriesIn(Type.Array(limitSchema), section.written["limits"])
   const amounts = limits.filter(({ asset }) => asset !== undefined)
@@ -125,11 +125,11 @@ function assetsOf(limit: Limit, names: Names): readonly string[] {
   try {
     return [...resolveAmount(limit, names).assets]
   } catch {
-    // It has a finding of its own.
+    // lint reports this elsewhere
     return []
   }
 }
 
-/** Another rule's value, which the schema has accepted. */
+/** The value of another rule, which the schema has accepted. */
 const entriesIn = <S extends TSchema>(schema: S, written: unknown) =>
   Value.Check(schema, written) ? Value.Decode(schema, written) : Value.Decode(schema, [])

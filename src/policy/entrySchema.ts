@@ -1,4 +1,4 @@
-/** What an allow or deny entry may say, as data. What it means is entry.ts's. */
+/** The schema of an allow or deny entry. entry.ts has the meaning. */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { EffectKind } from "../intent/reading.ts"
 import { entryOf, itemsOf, line, requiredBoolean, requiredOneOf, word } from "../settings/schema.ts"
@@ -36,7 +36,7 @@ const argumentIn = Type.Optional(
   ),
 )
 
-/** Conditions of both lists. One that is left out is not asked. */
+/** Conditions of both lists. A condition that is left out is not evaluated. */
 const shared = {
   chains: Type.Optional(
     itemsOf(

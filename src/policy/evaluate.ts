@@ -1,6 +1,6 @@
 /**
- * The embedded risk control module: rules and a request to a decision. Pure: usage and time are arguments. Every rule is
- * evaluated, any deny wins, and the order of rules decides nothing but which denial is named first. Whatever goes wrong
+ * The embedded risk control module: from rules and a request to a decision. Pure: usage and time are arguments. Every rule is
+ * evaluated and any deny wins. The order of rules only decides which denial is named first. An exception
  * inside a rule is an "error" outcome, and that rejects.
  */
 import { errorText } from "../errors.ts"
@@ -11,7 +11,7 @@ import { type Facts, type RuleOpinion, type SectionRules, some } from "./rule.ts
 import type { Rules } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 
-/** What the rules say of the request at `nowMs` (ms since 1970), and what an approval takes from the counters. */
+/** The rules' decision about the request at `nowMs` (ms since 1970), and what an approval takes from the counters. */
 export function evaluate(
   rules: Rules,
   request: PolicyRequest | UnreadableRequest,
@@ -60,7 +60,7 @@ function decide(asked: readonly RuleOpinion[]): Decision {
   const refusing = asked.filter(({ outcome }) => outcome.outcome !== "allow")
   const veto = asked.find(({ isVetoed }) => isVetoed)?.outcome.reason
   const vetoed = veto === undefined ? {} : { vetoed: veto }
-  // What people cannot end is a refusal, whatever else is missing.
+  // If people cannot end a denial, it is a refusal, whatever else is missing.
   if (refusing.some(({ awaits }) => awaits.length === 0)) return { verdict, debits: [], ...vetoed }
   return { verdict, debits: [], awaits: once(refusing.flatMap(({ awaits }) => awaits)) }
 }
@@ -69,7 +69,7 @@ const once = (awaited: readonly Awaited[]): readonly Awaited[] => [
   ...new Map(awaited.map((one) => [one.kind === "request" ? "request" : `${one.group} ${one.min}`, one])).values(),
 ]
 
-/** Each once: whoever asks for a counter asks for the same amount of it. */
+/** Each debit once: rules that name the same counter name the same amount. */
 function together(debits: readonly Debit[]): readonly Debit[] {
   const byName = new Map<string, Debit>()
   for (const debit of debits) {

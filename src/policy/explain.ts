@@ -1,7 +1,7 @@
 /** A decision as text for people: every rule, its answer and why. */
 import type { Awaited, Decision } from "./decision.ts"
 
-/** What of people's words is missing, for people. */
+/** Which statements of people are missing, as a text for people. */
 export const awaitedWords = (one: Awaited): string =>
   one.kind === "request"
     ? "the signed word of whoever asks for it"

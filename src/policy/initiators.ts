@@ -1,6 +1,6 @@
 /**
- * Who asked for a task, as conditions on `initiators` see it. Where the node knows approvers, they are those whose signed word it
- * verified. Where it knows none, it is extra_info.transaction.initiator, which is WaaS's word.
+ * Who asked for a task, for conditions on `initiators`. If the node knows approvers, they are the people whose signed request it
+ * verified. If it knows none, it is extra_info.transaction.initiator, which WaaS states without proof.
  */
 import type { People, Presented } from "./people.ts"
 
@@ -14,14 +14,14 @@ export function initiatorsOf(
   return stated === undefined ? [] : [stated]
 }
 
-/** What WaaS says. */
+/** The initiator that WaaS states. */
 export function statedInitiator({ transaction }: Readonly<Record<string, unknown>>): string | undefined {
   const initiator: unknown =
     typeof transaction === "object" && transaction !== null ? Reflect.get(transaction, "initiator") : undefined
   return typeof initiator === "string" && initiator !== "" ? initiator : undefined
 }
 
-/** Whether `initiators` decides here and nobody has signed yet: then the task waits for that word instead of being refused. */
+/** Whether `initiators` decides here and nobody has signed yet: then the task waits for that statement instead of being refused. */
 export const awaitsInitiator = (
   entries: readonly { readonly initiators?: unknown }[],
   { approvers }: People,

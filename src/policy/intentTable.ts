@@ -1,6 +1,6 @@
 /**
- * [intent]: what a node's own file says of assets, addresses, contracts, lookup tables, and of which chain a path signs for.
- * Names are what rules speak of; none of it changes what a payload means, but for what `readerSettings` hands to decoders.
+ * [intent]: the node's own table of assets, addresses, contracts and lookup tables, and of the chain that a path signs for.
+ * Rules use its names. None of it changes the meaning of a payload, except what `readerSettings` gives to decoders.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { isAssetId, isChainId, namespaceOf } from "../intent/caip.ts"
@@ -43,7 +43,7 @@ const pathPattern = (example: string, description: string) =>
 
 const tables = "a list of tables"
 
-/** A typing error in an address must not wait for a payment. */
+/** A typing error in an address must be found now and not at a payment. */
 const misspelt = (list: readonly { readonly chain: string; readonly address?: string }[]): readonly Refused[] =>
   list.flatMap(({ chain: on, address }, i) => {
     const expected = address === undefined ? undefined : spellingProblem(on, address)
@@ -116,7 +116,7 @@ interface WithAbi {
   readonly abi?: string
 }
 
-/** Call data is the EVM's and TRON's; and of two ABIs of one contract nobody could say which is meant. */
+/** Only the EVM and TRON have call data. If a contract had two ABIs, nobody could say which one is meant. */
 function abisAmiss(list: readonly WithAbi[]): readonly Refused[] {
   const seen = new Set<string>()
   return list.flatMap(({ chain: on, address, abi }, i): readonly Refused[] => {

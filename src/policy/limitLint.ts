@@ -1,4 +1,4 @@
-/** What is odd about limits: one that can never be reached, one that another one beats, one that does not bind what it seems to. */
+/** Lint for limits: a limit that can never be reached, one that another limit makes useless, one that does not bind what it seems to. */
 
 import { formatDecimal } from "../intent/amount.ts"
 import { formatPath } from "../keys/path.ts"
@@ -41,7 +41,7 @@ const isTighter = (other: Limit, one: Limit): boolean =>
   formatPath(other.path_prefix ?? []) === formatPath(one.path_prefix ?? []) &&
   beats(BigInt(other.max ?? 0), other, BigInt(one.max ?? 0), one)
 
-/** Whether `other` refuses whatever `one` refuses; of two that say the same, the first by name stays. */
+/** Whether `other` refuses everything that `one` refuses; of two equal limits the first by name stays. */
 const beats = (otherMax: bigint, other: Limit, max: bigint, one: Limit): boolean =>
   otherMax <= max &&
   other.window >= one.window &&
@@ -71,12 +71,12 @@ function isTighterAmount(other: Limit, one: Limit, limit: AmountLimit, names: Li
   try {
     return beats(resolveAmount(other, names).max, other, limit.max, one)
   } catch {
-    // It has a finding of its own.
+    // lint reports this elsewhere
     return false
   }
 }
 
-/** Each of n nodes gives a share to at most its own limit, and t of them sign: n/t of it in all. */
+/** Each of n nodes gives a share to at most its own limit, and t of them sign, so the group reaches n/t of the limit. */
 function worstCase({ max, unit, decimals }: AmountLimit): string {
   const half = formatDecimal((max * 3n) / 2n, decimals)
   return (

@@ -1,4 +1,4 @@
-/** What one limit may say, as data: a number of signatures, or an amount of an asset. */
+/** The schema of one limit: a number of signatures, or an amount of an asset. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
 import { entryOf, line, requiredBoolean, requiredInteger, requiredOneOf, word } from "../settings/schema.ts"
 import type { SettingProblem } from "./rule.ts"
@@ -29,7 +29,7 @@ export const limitSchema = entryOf("One limit.", {
 export type Limit = StaticDecode<typeof limitSchema>
 export type WrittenLimit = StaticEncode<typeof limitSchema>
 
-/** What the schema cannot say: unique names, and which keys go together. */
+/** Checks that the schema cannot express: unique names, and which keys go together. */
 export const limitProblems = (list: readonly WrittenLimit[]): readonly SettingProblem[] =>
   list.flatMap((one, i) =>
     [
@@ -53,7 +53,7 @@ function prefixProblem({ per, path_prefix: prefix }: WrittenLimit): SettingProbl
   return prefix === undefined ? undefined : problem("path_prefix", 'no path_prefix unless per = "path_prefix"', prefix)
 }
 
-/** Either signatures or an amount, and each with its own scopes. */
+/** A limit is of signatures or of an amount, and each has its own scopes. */
 function kindProblem({ max, asset, max_amount, per, approvals }: WrittenLimit): SettingProblem | undefined {
   if (asset === undefined) {
     if (max_amount !== undefined) return problem("asset", "the asset of max_amount", asset)

@@ -1,7 +1,7 @@
 /**
- * What is odd about a set of rules that parses: parts that can never be reached, parts that contradict each other, empty
- * lists. An error is a set that rejects everything of a kind by accident; a warning is a part that does nothing. What is
- * odd about one rule, the rule says.
+ * Lint for a set of rules that parses: parts that can never be reached, parts that contradict each other, empty
+ * lists. An error is a set that rejects everything of a kind by accident; a warning is a part that does nothing. Each rule
+ * lints its own value.
  */
 
 import type { Names } from "./names.ts"
@@ -24,7 +24,7 @@ interface LintedPolicy {
   readonly operation_approvals: readonly OperationEntry[]
 }
 
-/** The rules of a configuration, and what its host needs orders for. */
+/** Lints the rules of a configuration, and the operations for which its host needs orders. */
 export const lintPolicy = ({ embedded_risk_control_rules: rules, operation_approvals }: LintedPolicy) => [
   ...lint(rules),
   ...lintOperations(operation_approvals, rules.names.people),
@@ -33,7 +33,7 @@ export const lintPolicy = ({ embedded_risk_control_rules: rules, operation_appro
 function lintSection(name: string, section: SectionRules | undefined, names: Names): readonly LintFinding[] {
   if (section === undefined)
     return [{ severity: "warning", where: name, what: "no such section: every task of this kind is rejected" }]
-  // Where everything is rejected already, nothing else is worth a word.
+  // If everything is rejected already, nothing else is worth reporting.
   const isShut = rejectAll.valueIn(section) === true
   const rules = section.rules.filter(({ key }) => !isShut || key === rejectAll.key)
   const findings: LintFinding[] = section.renamed.map(({ key, formerKey }) => ({

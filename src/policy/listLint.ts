@@ -1,4 +1,4 @@
-/** What lint says of any list: one that is written and empty, one that names a word twice. */
+/** Lint for any list: a list that is written but empty, and a list that has a word twice. */
 import type { Linting } from "./rule.ts"
 
 /** `emptyRejects`: no task passes an empty list. */

@@ -6,14 +6,14 @@ import type { Linting, SettingProblem } from "./rule.ts"
 export const membersSchema = (description: string) =>
   itemsOf(word("NODE-ID-1", "A node id."), ["NODE-ID-1", "NODE-ID-2"], description)
 
-/** A node that `asked` names twice is never a match. */
+/** Never matches if `asked` names a node twice. */
 export function sameSet(allowed: readonly string[], asked: readonly string[]): boolean {
   const left = new Set(allowed)
   const right = new Set(asked)
   return left.size === right.size && right.size === asked.length && asked.every((node) => left.has(node))
 }
 
-/** For cases that must not match; two nodes are enough for it. */
+/** For cases that must not match; two nodes are enough. */
 export const anotherThreshold = (threshold: number): number => (threshold === 1 ? 2 : threshold - 1)
 
 export function thresholdProblems(

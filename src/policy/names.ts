@@ -1,6 +1,6 @@
 /**
  * What the names in rules stand for: assets, addresses and contracts of [intent], and the built-in native assets. A name may
- * stand for several of a kind, on several chains. Also what decoders and texts need of the same table.
+ * stand for several things of a kind, on several chains. Also what decoders and texts need from the same table.
  */
 
 import { parseDecimal } from "../intent/amount.ts"
@@ -20,10 +20,10 @@ interface Asset {
   readonly decimals: number
 }
 
-/** Where a name's entry stands: an account, or the addresses of this key's own paths. */
+/** What a name's entry stands for: an account, or the addresses of this key's own paths. */
 export interface NamedAddress {
   readonly chain: string
-  /** As `accountKey` has it. */
+  /** In the form of `accountKey`. */
   readonly key: string | undefined
   readonly path: PathPattern | undefined
 }
@@ -43,7 +43,7 @@ export const accountKey = (chain: string, account: string): string =>
 /** EVM addresses in lower case, as readings have asset ids. */
 export const assetKey = (id: string): string => (namespaceOf(id) === "eip155" ? id.toLowerCase() : id)
 
-/** Plain data, so that two files that say the same are the same. */
+/** Plain data, so that two files with the same contents are equal. */
 export interface Names {
   readonly table: IntentTable
   /** Every listed asset, by CAIP-19 id. */
@@ -51,14 +51,14 @@ export interface Names {
   readonly assetsByName: ReadonlyMap<string, readonly Asset[]>
   readonly addresses: ReadonlyMap<string, readonly NamedAddress[]>
   readonly contracts: ReadonlyMap<string, readonly NamedAddress[]>
-  /** Names by account, as `accountKey` has it. */
+  /** Names by account, in the form of `accountKey`. */
   readonly accounts: ReadonlyMap<string, readonly string[]>
-  /** Of contracts, by account as `accountKey` has it. */
+  /** ABIs of contracts, by account in the form of `accountKey`. */
   readonly abis: ReadonlyMap<string, Abi>
   readonly people: People
 }
 
-/** `abis` has what the files say that the table names, by their paths. Throws RangeError where one is missing. */
+/** `abis` has the contents of the files that the table names, by their paths. Throws RangeError if one is missing. */
 export function namesIn(
   table: IntentTable,
   abis: ReadonlyMap<string, Abi> = new Map(),
@@ -102,7 +102,7 @@ function abiIn(abis: ReadonlyMap<string, Abi>, path: string): Abi {
   return abi
 }
 
-/** Every listed asset of a name, or the one of a CAIP-19 id, listed or not. Undefined: nothing has that name. */
+/** Every listed asset of a name, or the asset of a CAIP-19 id, listed or not. Undefined: nothing has that name. */
 export function assetsOf(text: string, { assets, assetsByName }: Names): readonly Asset[] | undefined {
   if (!text.includes("/")) return assetsByName.get(text)
   if (!isAssetId(text)) return undefined
@@ -115,7 +115,7 @@ export const namesOf = (chain: string, account: string, { accounts }: Names): re
 
 export const NO_NAMES = namesIn(NO_INTENT_TABLE)
 
-/** Assets that amounts can be added up of. Throws E-RSK-023 with what is wrong. */
+/** Assets whose amounts can be added up. Throws E-RSK-023 with the reason. */
 export function sameDecimals(text: string, names: Names): readonly Asset[] {
   const assets = assetsOf(text, names)
   if (assets === undefined) throw meaningless(`no asset is called ${text}`)
@@ -124,7 +124,7 @@ export function sameDecimals(text: string, names: Names): readonly Asset[] {
   return assets
 }
 
-/** `1.5 ETH`, `any BTC`, `1000 eip155:1/erc20:0x…` (base units where it is not listed). Throws E-RSK-023. */
+/** `1.5 ETH`, `any BTC`, `1000 eip155:1/erc20:0x…` (base units if the asset is not listed). Throws E-RSK-023. */
 export function parseAmount(text: string, names: Names): Amount {
   const [number = "", unit = "", more] = text.split(" ")
   if (more !== undefined || unit === "") throw meaningless(`${text} is no amount such as "1.5 ETH"`)
@@ -147,7 +147,7 @@ const PROGRAMS = {
   "token-2022": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
 } as const
 
-/** What of the table changes how payloads are read. */
+/** The part of the table that changes how payloads are read. */
 export const readerSettings = (table: IntentTable): Settings => ({
   nativeAssets: new Map(
     table.assets.filter(({ id }) => id.includes("/slip44:")).map(({ id }) => [chainOf(id), assetKey(id)]),

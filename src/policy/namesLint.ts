@@ -1,4 +1,4 @@
-/** What is odd about [intent]: entries that stand for nothing, names that stand for two things. */
+/** Lint for [intent]: entries that stand for nothing, names that stand for two things. */
 import type { Names } from "./names.ts"
 import type { LintFinding } from "./rule.ts"
 

@@ -1,6 +1,6 @@
 /**
- * [[operation_approvals]]: what the host does beyond signing that people must order first (approvals.md 7). A group with a name that
- * nobody has can order nothing: what needs it is refused until somebody mends it.
+ * [[operation_approvals]]: operations of the host, other than signing, that people must order first (approvals.md 7). A group name
+ * without a group can order nothing: the operation is refused until somebody corrects the name.
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import { MAX_OPERATION_ORDERS } from "../approvals/orderLimits.ts"

@@ -1,12 +1,12 @@
 /**
- * Patterns of BIP-32 paths, as allowed_paths has them: `m/44/60/0/0-99`. A level is a number, a range, or a star for any;
- * a last level of two stars stands for any number of further levels, none included. Otherwise the depth must be equal.
+ * Patterns of BIP-32 paths, for allowed_paths: `m/44/60/0/0-99`. A level is a number, a range, or a star for any number;
+ * two stars as the last level stand for any number of further levels, including none. Otherwise the depth must be equal.
  */
 import { HARDENED, MAX_DEPTH } from "../keys/path.ts"
 
 export interface PathPattern {
   readonly text: string
-  /** The least and the greatest index of each level, both included. */
+  /** The smallest and the largest index of each level, both included. */
   readonly levels: readonly { readonly min: number; readonly max: number }[]
   /** Ends in `**`. */
   readonly deeper: boolean
@@ -15,7 +15,7 @@ export interface PathPattern {
 const LEVEL = /^(0|[1-9][0-9]{0,9})(?:-(0|[1-9][0-9]{0,9}))?$/
 const ANY = { min: 0, max: HARDENED - 1 }
 
-/** The pattern, or undefined if the text is none. */
+/** The pattern, or undefined if the text is not a pattern. */
 export function parsePathPattern(text: string): PathPattern | undefined {
   const [root, ...rest] = text.split("/")
   if (root !== "m" || rest.length > MAX_DEPTH) return undefined
@@ -43,7 +43,7 @@ export function matchesPath(pattern: PathPattern, path: readonly number[]): bool
   })
 }
 
-/** Whether every path of `inner` is one of `outer`; for lint. */
+/** Whether every path of `inner` is also one of `outer`; for lint. */
 export function covers(outer: PathPattern, inner: PathPattern): boolean {
   if (inner.deeper && !outer.deeper) return false
   if (outer.deeper ? inner.levels.length < outer.levels.length : inner.levels.length !== outer.levels.length)

@@ -1,6 +1,6 @@
 /**
- * [[approvers]] and [[approver_groups]]: who may ask for tasks and approve them. A group with a name that nobody has, or with a member
- * that is no approver, does not stop the start; the rule that needs it is an error until somebody mends it (namesLint.ts says so).
+ * [[approvers]] and [[approver_groups]]: who may ask for tasks and approve them. A group name without a group, or with a member
+ * that is not an approver, does not stop the start. The rule that needs it is an error until somebody corrects it (namesLint.ts).
  */
 import { type StaticDecode, Type } from "@sinclair/typebox"
 import type { Approver } from "../approvals/approver.ts"
@@ -18,9 +18,9 @@ export interface People {
   readonly groups: ReadonlyMap<string, readonly string[]>
 }
 
-/** What people said of one task, each verified by this node. Nothing that WaaS merely says is in it. */
+/** What people signed about one task, each signature verified by this node. It holds nothing that WaaS only states. */
 export interface Presented {
-  /** Who asked for it: at most one name in an honest world. None of them counts as an approver. */
+  /** Who asked for the task: without fraud at most one name. None of them counts as an approver. */
   readonly requestedBy: ReadonlySet<string>
   readonly approvedBy: ReadonlySet<string>
   readonly rejectedBy: ReadonlySet<string>
@@ -120,7 +120,7 @@ function approverProblems(list: readonly WrittenApprover[]): readonly Refused[] 
   })
 }
 
-/** The same key is the same person, whatever its comment says, and whether it is written as an SSH key or as a passkey. */
+/** Equal keys are the same person, whatever their comments, and whether written as an SSH key or as a passkey. */
 const pointsOf = (one: WrittenApprover): readonly string[] =>
   (approverOf(one)?.keys ?? []).map((key) => toHex(key.kind === "ssh" ? key.ssh.key : key.passkey.publicKey.key))
 
@@ -175,7 +175,7 @@ export function peopleIn(
   }
 }
 
-/** Members who can sign with an SSH key, as orders and bundles are signed; undefined: no such group. */
+/** Members who can sign with an SSH key, which orders and bundles need; undefined: there is no such group. */
 export const sshMembers = ({ approvers, groups }: People, group: string): readonly string[] | undefined =>
   groups.get(group)?.filter((member) => approvers.get(member)?.keys.some(({ kind }) => kind === "ssh"))
 

@@ -1,29 +1,29 @@
 /**
- * Hundreds of entries over hundreds of effects, without asking each of each. Most effects of a payload differ in destination and
- * amount alone: what entries ask of kind, chain, asset, function and type is asked once for all that agree in these. What is
- * left of an entry is at most a bound, its accounts and its arguments. Who is asked changes; what is answered does not.
+ * Evaluates hundreds of entries over hundreds of effects without evaluating each pair. Most effects of a payload differ only in destination
+ * and amount. So the conditions on kind, chain, asset, function and type are evaluated once for all effects that agree in these. Of an
+ * entry at most a bound, its accounts and its arguments remain to be evaluated. This changes only the work, never the answer.
  */
 import { ByTarget } from "./byTarget.ts"
 import type { EffectView } from "./effectView.ts"
 import type { Conditions } from "./entry.ts"
 
 interface EntryPlan<C> {
-  /** Of which nothing is left to ask but `ceiling`; in their order. */
+  /** Entries of which only `ceiling` remains to be checked; in their order. */
   readonly alike: readonly Settled<C>[]
-  /** The others, by account. */
+  /** The other entries, by account. */
   readonly open: ByTarget<C & Conditions>
 }
 
 interface Settled<C> {
   readonly entry: C
-  /** The highest that this entry or one before it takes; undefined is any amount. */
+  /** The highest amount that this entry or one before it accepts; undefined is any amount. */
   readonly reach: bigint | undefined
 }
 
 interface Questions<C> {
-  /** Whether all holds that an entry asks of what `keyOf` has. */
+  /** Whether all conditions of an entry on the fields of `keyOf` hold. */
   readonly fits: (entry: C, view: EffectView) => boolean
-  /** The most that the entry takes of the effect's asset: "any", or "none". */
+  /** The largest amount of the effect's asset that the entry accepts: "any", or "none". */
   readonly ceiling: (entry: C, view: EffectView) => bigint | "any" | "none"
 }
 
@@ -61,7 +61,7 @@ export class Plans<C extends Conditions> {
   }
 }
 
-/** The first whose bound takes the amount; an effect without amount meets entries without bounds alone. */
+/** The first entry whose bound accepts the amount. For an effect without amount only entries without bounds count. */
 export function firstSettled<C>(alike: readonly Settled<C>[], { amount }: EffectView): C | undefined {
   let low = 0
   let high = alike.length
@@ -77,7 +77,7 @@ export function firstSettled<C>(alike: readonly Settled<C>[], { amount }: Effect
 const isSettled = (entry: Conditions): boolean =>
   entry.to === undefined && entry.contracts === undefined && entry.arguments === undefined
 
-/** Everything that `fits` and `ceiling` may look at. A line feed stands in no name, chain, asset or selector. */
+/** Everything that `fits` and `ceiling` may look at. No name, chain, asset or selector contains a line feed. */
 function keyOf({ effect, chains, asset, selector, encodeType, call }: EffectView): string {
   const named = call.is === "known" ? call.value.name : ""
   const worth = asset.is === "known" ? asset.value : ""

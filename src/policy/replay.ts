@@ -1,6 +1,6 @@
 /**
- * Journalled tasks against a draft of the rules: what would have changed. The counters are those that the draft itself
- * would have led to: every task that it approves is debited, also one that later failed, so the answer is never too kind.
+ * Evaluates journalled tasks under a draft of the rules, to show what would have changed. The counters are those that the draft itself
+ * would have led to: every task that it approves is debited, also a task that later failed, so the result is never too lenient.
  * Tasks before `sinceMs` fill the counters and are not reported.
  */
 import { evaluate } from "./evaluate.ts"
@@ -13,16 +13,16 @@ import type { Verdict } from "./verdict.ts"
 export interface Past {
   readonly request: PolicyRequest | UnreadableRequest
   readonly atMs: number
-  /** As journalled; undefined if none was reached. */
+  /** As journalled; undefined if no verdict was reached. */
   readonly verdict: Verdict | undefined
-  /** What people had said, as the verdict consumed it. */
+  /** The statements of people that the verdict consumed. */
   readonly presented?: Presented
 }
 
 export interface Replayed {
   readonly taskId: string
   readonly atMs: number
-  /** What the embedded rules of that day said; callback servers are left out. */
+  /** The answer of the embedded rules at that time; callback servers are left out. */
   readonly was: "approve" | "reject" | "undecided"
   readonly now: Verdict
   readonly changed: boolean

@@ -1,6 +1,6 @@
 /**
  * The request that the embedded rules judge: a closed, parsed form of a task, completed from this node's own records. It
- * is data; how it is made of a task document is tasks/policyRequest.ts's. Names are those of the TOML.
+ * is data; tasks/policyRequest.ts makes it from a task document. Names are those of the TOML.
  */
 import type { CurveName } from "../crypto/curve.ts"
 import type { Reading } from "../intent/reading.ts"
@@ -16,7 +16,7 @@ export const CURVES = ["secp256k1", "ed25519"] as const satisfies readonly Curve
 
 interface CommonRequest {
   readonly taskId: string
-  /** Context that WaaS repeats. Rules may ask for its presence, never for the truth of it. */
+  /** Context that WaaS states. Rules may ask for its presence, but must not rely on its truth. */
   readonly extraInfo: Readonly<Record<string, unknown>>
 }
 
@@ -31,7 +31,7 @@ interface KeyGenRequest extends CommonRequest {
 export interface KeySignRequest extends CommonRequest {
   readonly type: "key_sign"
   readonly groupId: string
-  /** xpub or cpub, of this node's own record of the group. */
+  /** xpub or cpub, from this node's own record of the group. */
   readonly rootPubKey: string
   /** The key itself, whatever group holds it: curve and root public key, `secp256k1/02ab...`. */
   readonly rootKey: string
@@ -39,7 +39,7 @@ export interface KeySignRequest extends CommonRequest {
   readonly signatureType: SignatureName
   readonly usedNodeIds: readonly string[]
   readonly messages: readonly KeySignMessage[]
-  /** What the payloads of the task are, each read by this node and held against the messages that name it. */
+  /** The readings of the task's payloads. This node made each of them, and compared it with the messages that name it. */
   readonly intents: readonly Intent[]
 }
 
@@ -47,21 +47,21 @@ interface KeySignMessage {
   readonly path: readonly number[]
   /** `0x` hex of what will be signed: a digest, or for EdDSA the message. */
   readonly hash: string
-  /** Which of the intents it belongs to; absent: the hash is all that is known of it. */
+  /** The intent that it belongs to. Absent: only the hash is known. */
   readonly payload?: number
 }
 
-/** A reading and what this node itself knows of the accounts in it. */
+/** A reading, and what this node itself knows about the accounts in it. */
 export interface Intent {
   readonly reading: Reading
-  /** By account, in the spelling of the reading. Nothing that the task merely says is in it. */
+  /** By account, in the spelling of the reading. It holds nothing that the task only states. */
   readonly accounts: ReadonlyMap<string, KnownAccount>
 }
 
 export interface KnownAccount {
-  /** The path of the group's key that it is the address of, derived by this node. */
+  /** The path of the group's key to this address, derived by this node. */
   readonly ownPath?: readonly number[]
-  /** Solana: whose associated token account it is, derived by this node. */
+  /** Solana: the owner of the associated token account, derived by this node. */
   readonly owner?: string
 }
 
@@ -88,7 +88,7 @@ export type PolicyRequest = KeyGenRequest | KeySignRequest | KeyReshareRequest |
 /** The requests that the rules of a section judge. */
 export type RequestOf<K extends Section> = Extract<PolicyRequest, { readonly type: K }>
 
-/** A task that cannot be turned into a request: rejected without asking any rule. */
+/** A task that cannot be turned into a request. It is rejected without evaluating any rule. */
 export interface UnreadableRequest {
   readonly type: "unreadable"
   readonly taskId: string

@@ -1,4 +1,4 @@
-/** What is odd where people must agree: groups that stand for nothing, and numbers that nobody can reach. */
+/** Lint for required approvals: groups that stand for nothing, and numbers that cannot be reached. */
 
 import { doubtOf } from "./doubt.ts"
 import type { OperationEntry } from "./operations.ts"
@@ -35,7 +35,7 @@ export function lintRequire(
   }
 }
 
-/** Of [[operation_approvals]]: whoever orders an operation signs with an SSH key. */
+/** For [[operation_approvals]]: a person who orders an operation signs with an SSH key. */
 export function lintOperations(list: readonly OperationEntry[], people: People): readonly LintFinding[] {
   return list.flatMap(({ group, min }, i): readonly LintFinding[] => {
     const members = sshMembers(people, group)

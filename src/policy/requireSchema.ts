@@ -1,4 +1,4 @@
-/** What one `require` entry may say, as data: how many of whom, and for what. What it means is requirement.ts's. */
+/** The schema of a `require` entry: how many people of which group, and for what. requirement.ts has the meaning. */
 import { type StaticDecode, type StaticEncode, Type } from "@sinclair/typebox"
 import { entryOf, itemsOf, line, requiredInteger, requiredOneOf, word } from "../settings/schema.ts"
 import { denyEntry } from "./entrySchema.ts"
@@ -18,7 +18,7 @@ const who = {
   ),
 }
 
-/** `denyEntry`'s conditions but its own name; what is unknown matches, as there. */
+/** The conditions of `denyEntry` without its name. An unknown value matches, as there. */
 const { name: _, ...conditions } = denyEntry.properties
 
 const requireEntry = entryOf(
@@ -50,7 +50,7 @@ const requireEntry = entryOf(
 export type RequireEntry = StaticDecode<typeof requireEntry>
 type WrittenRequire = StaticEncode<typeof requireEntry>
 
-/** Of key_gen and key_reshare, which move nothing. */
+/** For key_gen and key_reshare, which move no assets. */
 const requireSetupEntry = entryOf("Approvals that are needed.", who)
 export type RequireSetupEntry = StaticDecode<typeof requireSetupEntry>
 
@@ -59,7 +59,7 @@ const EXAMPLE: readonly WrittenRequire[] = [{ group: "treasury", min: 2, above: 
 export const requireList = itemsOf(requireEntry, EXAMPLE, "Entries.")
 export const requireSetupList = itemsOf(requireSetupEntry, [{ group: "treasury", min: 2 }], "Entries.")
 
-/** What verdicts call an entry. */
+/** The name of an entry in verdicts. */
 export const labelOf = ({ name, group, min }: RequireSetupEntry): string => name ?? `${group}-${min}`
 
 export const requireProblems = (list: readonly WrittenRequire[]): readonly SettingProblem[] =>

@@ -1,9 +1,9 @@
 /**
- * Whether a `require` entry applies to a request, and whether what people said fulfils it. An entry applies where its conditions
- * match, as those of a deny entry do: what is unknown matches. Every entry that applies must be fulfilled; none waives another.
+ * Whether a `require` entry applies to a request, and whether the statements of people fulfil it. An entry applies where its conditions
+ * match, as those of a deny entry do: an unknown value matches. Every entry that applies must be fulfilled; none waives another.
  *
- * Where one applies, the task also needs the word of whoever asked for it, and no asker counts as an approver. One member's rejection
- * refuses the task for good. Until then, what is missing is named (`awaits`), and nothing is approved.
+ * If an entry applies, the task also needs the statement of the person who asked for it, and no asker counts as an approver. One
+ * member's rejection refuses the task for good. Until then `awaits` names what is missing, and nothing is approved.
  */
 import { formatDecimal } from "../intent/amount.ts"
 import { resolveAmount } from "./amountLimit.ts"
@@ -52,7 +52,7 @@ export function askPeople(
 
 // ---- whether it applies ------------------------------------------------------------------------------------------------
 
-/** One entry, ready to be asked. Throws E-RSK-023 with what is wrong with its names. */
+/** One entry, ready to be evaluated. Throws E-RSK-023 with the reason if its names cannot be resolved. */
 export function requirement(entry: RequireEntry, names: Names): (request: KeySignRequest, facts: Facts) => RuleAnswer {
   const { group, min, above, window, per = "all", name: _, ...conditions } = entry
   const resolved = resolveDeny({ ...conditions, name: labelOf(entry) }, names)
@@ -61,7 +61,7 @@ export function requirement(entry: RequireEntry, names: Names): (request: KeySig
   return (request, facts) => {
     const { presented } = facts
     if (!concerns(resolved.entry, request, facts, names)) {
-      // What moves counts in the window all the same: a sum of which one part matches can be split into tasks too.
+      // What moves counts in the window in any case. Otherwise a sum of which only one part matches could be split into tasks.
       const debits = threshold?.window === undefined ? [] : exceeds(threshold, request, facts).debits
       return allow("it does not concern the task", debits)
     }
@@ -77,7 +77,7 @@ export function requirement(entry: RequireEntry, names: Names): (request: KeySig
   }
 }
 
-/** Whether some message of the task, or some effect of it, is what the conditions speak of. */
+/** Whether the conditions are about some message of the task, or some effect of it. */
 function concerns(entry: Conditions, request: KeySignRequest, facts: Facts, names: Names): boolean {
   const clockOf = clocks(facts.nowMs)
   const initiators = initiatorsOf(request.extraInfo, names.people, facts.presented)
@@ -87,7 +87,7 @@ function concerns(entry: Conditions, request: KeySignRequest, facts: Facts, name
     return intent.reading.effects.some((effect) => matchesEffect(entry, viewOf(effect, intent, names)))
   })
   if (isRead) return true
-  // Of a digest nothing is known but its path: every other condition matches.
+  // Of a digest only the path is known, so every other condition matches.
   const { paths, windows, initiators: named } = entry
   const isTime = windows === undefined || windows.some((one) => openWindow(one, clockOf))
   const isAsker = named === undefined || initiators.length === 0 || initiators.some((name) => named.has(name))
@@ -138,7 +138,7 @@ function exceeds(
   return {
     isAbove: isBlind || most > max,
     words: isBlind ? "a digest, of which nobody knows what it moves" : words(most),
-    // Only what a window counts is kept: a counter that nobody reads would be debited for nothing.
+    // Keeps a debit only if a window counts it: otherwise a counter that nobody reads would be debited.
     debits: window === undefined ? [] : debits,
   }
 }

@@ -1,4 +1,4 @@
-/** The rolling counters in memory. They have no record of their own: each debit lies in the journal of its task. */
+/** The rolling counters in memory. They have no record of their own: the journal of a task holds its debits. */
 import { type AmountDebit, type Debit, isAmount, type Replaced, type Usage } from "./decision.ts"
 
 interface Count {
@@ -27,7 +27,7 @@ export class RollingUsage implements Usage {
   #count(counter: string, sinceMs: number, except: string | undefined): number {
     const counts = this.#counts.get(counter) ?? []
     let sum = 0
-    // Windows look back from now: the end of the list is all that is ever read.
+    // Windows look back from now, so only the end of the list is ever read.
     for (let i = counts.length - 1; i >= 0; i--) {
       const count = counts[i]
       if (count === undefined || count.atMs < sinceMs) break
@@ -68,7 +68,7 @@ export class RollingUsage implements Usage {
         if (amounts?.isEmpty === true) this.#amounts.delete(counter)
       } else {
         const counts = this.#counts.get(counter) ?? []
-        // Mostly it is one of the last, of many thousands; and a task has one entry for each of its debits.
+        // Usually it is one of the last of many thousands; and a task has one entry for each of its debits.
         const at = counts.findLastIndex((count) => count.taskId === taskId)
         if (at >= 0) counts.splice(at, 1)
         if (counts.length === 0) this.#counts.delete(counter)
@@ -77,7 +77,7 @@ export class RollingUsage implements Usage {
   }
 }
 
-/** Debits that replace one another. One that stands alone is a group of its own. */
+/** Debits that replace one another. An independent debit is a group of its own. */
 interface Group {
   readonly name: string
   members: readonly RollingMember[]
@@ -93,7 +93,7 @@ interface RollingMember {
 /** One counter of amounts. */
 class Amounts {
   readonly #byName: Map<string, Group> = new Map()
-  /** Ascending by their latest member. */
+  /** Ascending by the time of their latest member. */
   readonly #order: Group[] = []
 
   get isEmpty(): boolean {

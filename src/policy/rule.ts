@@ -1,7 +1,7 @@
 /**
- * What a rule of [embedded_risk_control_rules] is: data, one file for each in rules/. The one list of them (ruleList.ts)
- * is what reads the configuration, writes its template and reference, evaluates, lints and explains; so a key that is
- * accepted is a key that is asked. A rule that gives no answer, or one that is none of the three, is an error, and an
+ * Defines a rule of [embedded_risk_control_rules]: data, one file for each in rules/. The one list of rules (ruleList.ts)
+ * reads the configuration, writes its template and reference, evaluates, lints and explains. So every key that is
+ * accepted is also evaluated. A rule that gives no answer, or an answer that is not one of the three, is an error, and an
  * error rejects.
  */
 import type { StaticDecode, StaticEncode, TSchema } from "@sinclair/typebox"
@@ -14,28 +14,28 @@ import type { Presented } from "./people.ts"
 import type { PolicyRequest, RequestOf, Section } from "./request.ts"
 import type { RuleOutcome } from "./verdict.ts"
 
-/** Everything that a rule may know beside the request: no rule reads a clock or a store of its own. */
+/** Everything that a rule may know besides the request: no rule reads a clock or a store of its own. */
 export interface Facts {
   readonly usage: Usage
   /** Milliseconds since 1970. */
   readonly nowMs: number
-  /** What people said of the task, as far as this node verified it. */
+  /** The statements of people about the task that this node verified. */
   readonly presented: Presented
-  /** The section that the rule stands in. */
+  /** The section that contains the rule. */
   readonly section: SectionRules
 }
 
 export interface RuleAnswer {
   readonly outcome: RuleOutcome["outcome"]
-  /** Why, for people; in every case. */
+  /** Why, for people; always present. */
   readonly reason: string
-  /** Which entry of the rule answers, where each answers for itself: `hourly` of `limits.hourly`. */
+  /** The entry of the rule that answers, if entries answer separately: `hourly` of `limits.hourly`. */
   readonly entry?: string
   /** What approving the request takes from the counters. */
   readonly debits: readonly Debit[]
-  /** Of an error. */
+  /** For an error. */
   readonly code?: Code
-  /** Of a denial that words of people would end, and which. */
+  /** For a denial that statements of people would end: which ones. */
   readonly awaits?: readonly Awaited[]
   /** A person whose approval is needed said no. */
   readonly isVetoed?: boolean
@@ -48,7 +48,7 @@ export const allow = (reason: string, debits: readonly Debit[] = []): RuleAnswer
 })
 export const deny = (reason: string): RuleAnswer => ({ outcome: "deny", reason, debits: [] })
 
-/** The answer of one entry; whatever goes wrong in it is this entry's error, and the others still answer. */
+/** The answer of one entry. An exception in it is only this entry's error, and the others still answer. */
 export function entry(name: string, ask: () => RuleAnswer): RuleAnswer {
   try {
     return { ...ask(), entry: name }
@@ -59,7 +59,7 @@ export function entry(name: string, ask: () => RuleAnswer): RuleAnswer {
 }
 
 export interface SettingProblem {
-  /** Keys and list indices from the table that was checked down to the value. */
+  /** Keys and list indices that lead from the checked table to the value. */
   readonly at: readonly (string | number)[]
   readonly expected: string
   readonly got: string
@@ -72,32 +72,32 @@ export interface LintFinding {
   readonly what: string
 }
 
-/** Reports a finding about the part of a rule that is being looked at. */
+/** Reports a finding about the part of a rule that is being checked. */
 export type Say = (severity: LintFinding["severity"], what: string) => void
 
 /** What lint of one rule sees: its own section, and where to report. */
 export interface Linting {
   readonly section: SectionRules
   readonly names: Names
-  /** `below` is what of the rule is meant: `[1]`, `.hourly`; empty for all of it. */
+  /** `below` names the part of the rule: `[1]`, `.hourly`; empty for all of it. */
   readonly report: (severity: LintFinding["severity"], what: string, below?: string) => void
 }
 
-/** A number from 0 to `below` - 1, of a source that the caller seeds. */
+/** A number from 0 to `below` - 1, from a source that the caller seeds. */
 export type Draw = (below: number) => number
 
-/** A request that some setting of the rule refuses, found by the rule itself. */
+/** A request that some setting of the rule refuses, made by the rule itself. */
 export interface RefusedSample<R extends PolicyRequest, W> {
   readonly setting: W
   readonly request: R
-  /** Where the counters decide. */
+  /** If the counters decide. */
   readonly usage?: Usage
 }
 
 /** The answers of a rule to one request. */
 export type Ask<K extends Section> = (request: RequestOf<K>, facts: Facts) => readonly RuleAnswer[]
 
-/** `check` asks right away; `prepare` first makes of the value, once, what each request is then held against. */
+/** `check` judges a request right away. `prepare` first turns the value, once, into a function that judges each request. */
 type Checking<K extends Section, V> =
   | { readonly check: (value: V, request: RequestOf<K>, facts: Facts) => readonly RuleAnswer[] }
   | { readonly prepare: (value: V, names: Names) => Ask<K> }
@@ -110,19 +110,19 @@ interface Stated<K extends Section, S extends TSchema> {
   /** Its name in earlier releases, which is still read. */
   readonly formerKey?: string
   readonly sections: readonly K[]
-  /** Of the value in the TOML; leaves that mean more than their text decode themselves. */
+  /** The schema of the value in the TOML. Leaves that mean more than their text decode themselves. */
   readonly schema: S
-  /** What the rule asks, for the annotated file and the reference. */
+  /** A description of the rule, for the annotated file and the reference. */
   readonly doc: string
-  /** Of its denial. The rules are asked in the order of their codes, and the first denial names the verdict. */
+  /** The code of its denial. Rules are evaluated in the order of their codes, and the first denial names the verdict. */
   readonly code?: Code
-  /** What it means that the key is not there. */
+  /** The meaning of a missing key. */
   readonly absent: "not asked" | "a problem" | "asked as empty"
-  /** Of a rule that is asked as empty: whether it is, where a section does not have it. */
+  /** For a rule that is "asked as empty": whether this applies to a section that does not have the key. */
   readonly needed?: (table: WrittenTable) => boolean
-  /** What a schema cannot say; only values that fit the schema come here. */
+  /** Checks that a schema cannot express. Gets only values that fit the schema. */
   readonly problems?: (written: StaticEncode<S>) => readonly SettingProblem[]
-  /** What is odd about a value that parses: parts never reached, contradictions. */
+  /** Lint for a value that parses: parts that are never reached, contradictions. */
   readonly lint?: (value: StaticDecode<S>, linting: Linting) => void
   /** A setting that lets the request pass. */
   readonly allows: (request: RequestOf<K>, nowMs: number, draw: Draw) => StaticEncode<S>
@@ -130,7 +130,7 @@ interface Stated<K extends Section, S extends TSchema> {
   readonly refuses: (request: RequestOf<K>, nowMs: number, draw: Draw) => RefusedSample<RequestOf<K>, StaticEncode<S>>
 }
 
-/** A rule with what was written of it in one section. */
+/** A rule together with its value in one section. */
 interface BoundRule {
   readonly key: string
   readonly code: Code
@@ -141,7 +141,7 @@ interface BoundRule {
 
 export interface RuleOpinion {
   readonly outcome: RuleOutcome
-  /** Of its denial or error. */
+  /** The code of its denial or error. */
   readonly code: Code
   readonly debits: readonly Debit[]
   readonly awaits: readonly Awaited[]
@@ -157,11 +157,11 @@ export interface SectionRules {
   readonly written: WrittenTable
   /** In the order in which they are asked. */
   readonly rules: readonly BoundRule[]
-  /** Rules that stood there under a former name. */
+  /** Rules that were written under a former name. */
   readonly renamed: readonly Pick<AnyRule, "key" | "formerKey">[]
 }
 
-/** A rule whatever its value's type. */
+/** A rule, whatever the type of its value. */
 export interface AnyRule {
   readonly key: string
   readonly formerKey: string | undefined
@@ -170,9 +170,9 @@ export interface AnyRule {
   readonly doc: string
   readonly code: Code
   readonly absent: "not asked" | "a problem" | "asked as empty"
-  /** Of a value that fits the schema. */
+  /** For a value that fits the schema. */
   readonly problems: (written: unknown) => readonly SettingProblem[]
-  /** Undefined where the rule is not asked. The table is the section's; what it has of the rule fits the schema. */
+  /** Undefined if the rule is not evaluated. The table is the section's; the rule's value in it fits the schema. */
   readonly bind: (section: Section, table: WrittenTable, names: Names) => BoundRule | undefined
   readonly allows: (request: PolicyRequest, nowMs: number, draw: Draw) => unknown
   readonly refuses: (request: PolicyRequest, nowMs: number, draw: Draw) => RefusedSample<PolicyRequest, unknown>
@@ -180,7 +180,7 @@ export interface AnyRule {
 
 /** `V` is the value as checks see it. */
 interface Rule<V> extends AnyRule {
-  /** The value in a section; undefined where it is not written. */
+  /** The value in a section; undefined if it is not written. */
   readonly valueIn: (section: SectionRules) => V | undefined
 }
 
@@ -200,7 +200,7 @@ export function defineRule<const K extends Section, S extends TSchema>(spec: Rul
     try {
       return spec.prepare(value, names)
     } catch (error) {
-      // The set parses and lint says what is wrong; until somebody mends it, every request is an error of this rule.
+      // The set parses, and lint says what is wrong. Until somebody corrects it, every request is an error of this rule.
       return () => {
         throw error
       }
@@ -260,7 +260,7 @@ function asked(rule: string, code: Code, check: () => readonly RuleAnswer[]): re
         outcome,
         code: outcome.outcome === "error" ? (answer.code ?? "E-RSK-001") : code,
         debits: answer.debits,
-        // Only a denial waits: an error is none, whatever it says.
+        // Only a denial waits; an error never does, whatever it says.
         awaits: outcome.outcome === "deny" ? (answer.awaits ?? EMPTY) : EMPTY,
         isVetoed: outcome.outcome === "deny" && answer.isVetoed === true,
       }
@@ -273,7 +273,7 @@ function asked(rule: string, code: Code, check: () => readonly RuleAnswer[]): re
 
 function outcomeOf(rule: string, { outcome, reason, entry: name }: RuleAnswer): RuleOutcome {
   const full = name === undefined ? rule : `${rule}.${name}`
-  // Only what says so exactly allows: a rule that answers nonsense has not approved.
+  // Only an exact "allow" allows: a rule with an invalid answer has not approved.
   if (outcome === "allow" || outcome === "deny") return { rule: full, outcome, reason }
   return { rule: full, outcome: "error", reason }
 }

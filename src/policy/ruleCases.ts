@@ -1,4 +1,4 @@
-/** Requests with something to read in them, from which the rules over intents make the cases that they alone refuse. */
+/** Requests with readable payloads. The rules over intents derive from them the cases that they alone refuse. */
 import type { Effect, Reading } from "../intent/reading.ts"
 import type { Intent, KeySignRequest } from "./request.ts"
 
@@ -6,7 +6,7 @@ const FROM = "0x0f76F604fd7762Bd94B48CA2523F69ab9665c97f"
 const TO = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 const ETH = "eip155:1/slip44:60"
 
-/** The request itself if something can be read in it; else with its first message as a payment of one wei. */
+/** The request itself if it has a readable payload; otherwise the request with its first message as a payment of one wei. */
 export function readable(request: KeySignRequest): KeySignRequest {
   const [first, ...others] = request.messages
   if (request.intents.length > 0 || first === undefined) return request

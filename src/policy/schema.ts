@@ -1,7 +1,7 @@
 /**
  * [embedded_risk_control_rules]: from a TOML table to Rules, by the list of rules alone. Closed: an unknown key, a wrong
- * type, a value out of range is a problem with its place, and one problem refuses the whole set. What file and line that
- * place is, the config knows.
+ * type and a value out of range are problems with a place, and one problem refuses the whole set. The config knows the file and line
+ * of a place.
  *
  * A section that is absent while the module is on rejects every task of its kind.
  */
@@ -14,7 +14,7 @@ import { SECTIONS, type Section } from "./request.ts"
 import type { AnyRule, SectionRules, SettingProblem } from "./rule.ts"
 import { LISTED } from "./ruleList.ts"
 
-/** In the order in which they are asked: that of their codes. */
+/** In the order of evaluation, which is the order of their codes. */
 export const RULES: readonly AnyRule[] = LISTED.toSorted((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0))
 
 export const rulesOf = (section: Section): readonly AnyRule[] =>
@@ -22,7 +22,7 @@ export const rulesOf = (section: Section): readonly AnyRule[] =>
 
 export interface Rules {
   readonly enable: boolean
-  /** What was written; a section that was not is undefined. */
+  /** The sections as written; undefined for a section that was not written. */
   readonly sections: Readonly<Record<Section, SectionRules | undefined>>
   /** What the names in the rules stand for. */
   readonly names: Names
@@ -58,7 +58,7 @@ const sectionSchema = (section: Section): TSchema =>
     { additionalProperties: false, description: SECTION_DOCS[section], expected: "a table" },
   )
 
-/** The table as TypeBox has it. Rules say more of their values than this can: checkRules asks them. */
+/** The table as TypeBox sees it. Rules make further checks of their values in checkRules. */
 export const rulesSchema: TSchema = Type.Object(
   {
     enable: Type.Optional(requiredBoolean(false, ENABLE_DOC)),
@@ -87,7 +87,7 @@ export function checkRules(value: unknown, names: Names = NO_NAMES): Checked {
   }
 }
 
-/** The same rules with names that stand for something. */
+/** The same rules with their names resolved. */
 export function withNames({ enable, sections }: Rules, names: Names): Rules {
   const named = SECTIONS.map((section) => {
     const before = sections[section]
@@ -112,7 +112,7 @@ function bound(section: Section, written: unknown, names: Names): SectionRules |
   return { section, written: table, rules, renamed }
 }
 
-/** One problem for each place: a missing key is also a wrong type to TypeBox, and one of the two is enough. */
+/** One problem for each place: for TypeBox a missing key is also a wrong type, and one of the two is enough. */
 function schemaProblems(value: unknown): readonly SettingProblem[] {
   const dates = notTables(rulesSchema, value, [])
   const seen = new Set(dates.map(({ at }) => at.join("/")))
@@ -127,7 +127,7 @@ function schemaProblems(value: unknown): readonly SettingProblem[] {
   return problems
 }
 
-/** To TypeBox a date is an object without members, and so a table with everything left out. */
+/** TypeBox takes a date for an object without members, and so for a table with everything left out. */
 function notTables(schema: TSchema, value: unknown, at: SettingProblem["at"]): readonly SettingProblem[] {
   if (value === undefined) return []
   if (KindGuard.IsArray(schema) && Array.isArray(value))
@@ -155,7 +155,7 @@ function ruleProblems(value: unknown): readonly SettingProblem[] {
 
 const namesOf = ({ key, formerKey }: AnyRule): readonly string[] => (formerKey === undefined ? [key] : [key, formerKey])
 
-/** A rule under both of its names: which of them is meant, nobody can tell. */
+/** A rule is written under both of its names, and nobody can tell which one is meant. */
 function twice(section: Section, { key, formerKey }: AnyRule, written: object): readonly SettingProblem[] {
   if (formerKey === undefined || !Object.hasOwn(written, key) || !Object.hasOwn(written, formerKey)) return []
   return [{ at: [section, formerKey], expected: `${key} alone, which is its name now`, got: "both" }]

@@ -1,10 +1,10 @@
 /**
- * What an intent takes from a limit by amount, and what the counters come to with it (intents.md 5.3). Transfers out count,
- * approvals unless the limit says otherwise, and the highest fee. What cannot be counted is an error. Sums are exact.
+ * What an intent takes from a limit by amount, and the resulting state of the counters (intents.md 5.3). Transfers out count,
+ * approvals unless the limit says otherwise, and the highest fee. An effect that cannot be counted is an error. Sums are exact.
  *
  * Transactions that spend the same thing (an outpoint; the nonce of an account on a chain) replace one another: at most one of
- * them can happen, so they debit their largest, at the time of the latest. Of a transaction with several inputs only one stands
- * for it, and only those that spend this very one share its debit: so any two members of a group exclude each other.
+ * them can take effect, so they debit their largest, at the time of the latest. Only one input stands for a transaction with several
+ * inputs, and only transactions that spend this very input share its debit. So any two members of a group exclude each other.
  */
 import { NATIVE_ASSETS } from "../intent/caip.ts"
 import type { Account, Effect, Reading } from "../intent/reading.ts"
@@ -21,10 +21,10 @@ export interface Spends {
   readonly approvals: boolean
 }
 
-/** What one intent takes, by what is counted together and by asset: `scopes` of `{asset: base units}`. */
+/** What one intent takes, by the scope of counting and by asset: `scopes` of `{asset: base units}`. */
 type Taken = Map<string, Map<string, bigint>>
 
-/** The accounts that one limit bounds each for itself; `""` where it bounds everything together. Throws where it cannot be counted. */
+/** The accounts that one limit bounds separately; `""` if it bounds everything together. Throws if an effect cannot be counted. */
 function takenBy(limit: Spends, intent: Intent): Taken {
   const { reading } = intent
   const taken: Taken = new Map()
@@ -75,11 +75,11 @@ function scopesOf({ per }: Spends, effect: Effect, i: number, reading: Reading):
   }
   const from = "from" in effect ? effect.from : undefined
   if (typeof from !== "string") throw uncountable(`effect ${i + 1}: whose funds move is not in the payload`)
-  // Coins of several addresses are spent together, and the effects name one of them.
+  // Coins of several addresses are spent together, but the effects name only one address.
   return reading.from.includes(from) ? reading.from : [from]
 }
 
-/** Nobody in particular gets the fee: it counts for every destination of its transaction. */
+/** Nobody in particular receives the fee, so it counts for every destination of its transaction. */
 function feeScopes({ per }: Spends, { from, effects }: Reading): readonly string[] {
   if (per === "all" || per === "group") return [""]
   if (per === "source") {
@@ -90,7 +90,7 @@ function feeScopes({ per }: Spends, { from, effects }: Reading): readonly string
   return to.size === 0 ? ["nobody"] : [...to]
 }
 
-/** Names of what the transaction spends and no other can spend as well; none where nothing is known of it. */
+/** Names of what the transaction spends and what no second transaction can spend; none if nothing is known about it. */
 export function spentBy({ format, chain, from, nonce }: Reading): readonly string[] {
   if (nonce === undefined) return []
   if (format === "bitcoin/psbt")
@@ -102,7 +102,7 @@ export function spentBy({ format, chain, from, nonce }: Reading): readonly strin
   return format === "evm/transaction" && from[0] !== undefined ? [`${chain} ${from[0]} ${nonce}`] : []
 }
 
-/** Named by what they count, never by the limit. */
+/** Counters are named by what they count, never by the limit. */
 function counterOf({ per, approvals }: Spends, scope: string, asset: string, rootKey: string): string {
   const what = approvals ? "amount" : "transfers"
   switch (per) {
@@ -118,10 +118,10 @@ function counterOf({ per, approvals }: Spends, scope: string, asset: string, roo
 }
 
 export interface ScopeUse {
-  /** The account that is bounded for itself; empty where everything is together. */
+  /** The account that is bounded separately; empty if everything is counted together. */
   readonly scope: string
   readonly used: bigint
-  /** What counts with the request approved. */
+  /** The total if the request is approved. */
   readonly total: bigint
 }
 
@@ -130,7 +130,7 @@ interface Spending {
   readonly debits: readonly AmountDebit[]
 }
 
-/** Throws where something cannot be counted. */
+/** Throws if something cannot be counted. */
 export function spending(
   limit: Spends,
   intents: readonly Intent[],
@@ -167,7 +167,7 @@ export function spending(
   }
 }
 
-/** All assets of the limit in one scope, those too of which the request takes nothing. */
+/** All assets of the limit in one scope, including those of which the request takes nothing. */
 function together(
   limit: Spends,
   scope: string,
@@ -191,7 +191,7 @@ function together(
 class AmountTally {
   readonly used: bigint
   #alone = 0n
-  /** Largest of the request's own, by what it replaces. */
+  /** The largest amounts of this request, by what they replace. */
   readonly #replacing: Map<string, bigint> = new Map()
 
   constructor(

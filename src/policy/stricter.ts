@@ -1,7 +1,7 @@
-/** Two rule sets that must both approve: the one in force, and the one that waits to be, whose tighter parts count already (bundle.md 2.4). */
+/** Combines two rule sets that must both approve: the one in force, and the one that waits, whose tighter parts count already (bundle.md 2.4). */
 import { type Debit, type Decision, isAmount } from "./decision.ts"
 
-/** The first that does not approve; otherwise both, with all that either takes from the counters. */
+/** The first decision that does not approve; otherwise both, with everything that either takes from the counters. */
 export function stricter(first: Decision, second: () => Decision): Decision {
   if (first.verdict.action !== "approve") return first
   const other = second()
@@ -13,7 +13,7 @@ export function stricter(first: Decision, second: () => Decision): Decision {
   }
 }
 
-/** Each counter once. What names stand for may differ between the two: then more is counted. */
+/** Each counter once. Names may stand for different things in the two sets; then the larger debit counts. */
 function larger(debits: readonly Debit[]): readonly Debit[] {
   const byName = new Map<string, Debit>()
   for (const debit of debits) {

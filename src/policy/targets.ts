@@ -1,4 +1,4 @@
-/** Accounts as rules name them (intents.md 5.1): `@name`, `@own:PATTERN` or an address; and whether something goes to one. */
+/** Accounts as rules name them (intents.md 5.1): `@name`, `@own:PATTERN` or an address; and whether a destination is one of them. */
 import { isAddress } from "./address.ts"
 import { meaningless } from "./doubt.ts"
 import { type Destination, isAnyChain, type ViewField } from "./effectView.ts"
@@ -8,12 +8,12 @@ import { matchesPath, type PathPattern, parsePathPattern } from "./pathPattern.t
 export interface Targets {
   /** Accounts without their chains. */
   readonly bare: ReadonlySet<string>
-  /** As `accountKey` has them, of every chain; a bare address without one. */
+  /** In the form of `accountKey`, on every chain; a bare address without chain. */
   readonly accounts: ReadonlySet<string>
   readonly paths: readonly { readonly chain: string | undefined; readonly pattern: PathPattern }[]
 }
 
-/** Throws what `meaningless` makes for a name that stands for nothing. */
+/** Throws the error of `meaningless` for a name that stands for nothing. */
 export function targetsOf(texts: readonly string[], names: Names, key: "to" | "contracts"): Targets {
   const named = texts.flatMap((text) => namedBy(text, names, key))
   const accounts = named.flatMap((one) => one.key ?? [])
@@ -26,11 +26,11 @@ export function targetsOf(texts: readonly string[], names: Names, key: "to" | "c
   }
 }
 
-/** The chain of an address, and of own paths, is empty: they stand for themselves on every chain. */
+/** The chain of an address and of own paths is empty: they stand for themselves on every chain. */
 export function namedBy(text: string, names: Names, key: "to" | "contracts"): readonly NamedAddress[] {
   if (text.startsWith("@own:")) return [{ chain: "", key: undefined, path: ownPattern(text) }]
   if (!text.startsWith("@")) {
-    // in a deny entry a typing error would match nothing, and refuse nothing
+    // In a deny entry a typing error would match nothing, and refuse nothing.
     if (!isAddress(text)) throw meaningless(`${text} is not spelled as an address of any chain`)
     return [{ chain: "", key: bareKey(text), path: undefined }]
   }
@@ -46,7 +46,7 @@ function ownPattern(text: string): PathPattern {
   return pattern
 }
 
-/** A bare address stands for itself on every chain that spells it so. */
+/** A bare address stands for itself on every chain that spells accounts like this. */
 const bareKey = (address: string): string => (address.startsWith("0x") ? address.toLowerCase() : address)
 
 export function reaches({ accounts, paths }: Targets, to: ViewField<Destination>): boolean {
@@ -59,7 +59,7 @@ export function reaches({ accounts, paths }: Targets, to: ViewField<Destination>
   )
 }
 
-/** Whether a deny entry's target may be meant: what holds on every chain holds on the target's too. */
+/** Whether a deny entry may mean the destination: an effect on every chain is also on the target's chain. */
 export function mayReach(targets: Targets, to: ViewField<Destination>): boolean {
   if (to.is !== "known" || to.value.isStrange || reaches(targets, to)) return true
   if (!isAnyChain(to.value.chain)) return false

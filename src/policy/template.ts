@@ -1,4 +1,4 @@
-/** The annotated [embedded_risk_control_rules] that `config init` writes, made from the list of rules. All of it is commented. */
+/** The annotated [embedded_risk_control_rules] that `config init` writes, generated from the list of rules. All lines are comments. */
 import { KindGuard, type TSchema } from "@sinclair/typebox"
 import { isTree } from "../settings/tree.ts"
 import { SECTIONS, type Section } from "./request.ts"
@@ -24,7 +24,7 @@ export function rulesTemplate(table: string): readonly string[] {
   ]
 }
 
-/** A rule that stands in several sections is explained in the first. Lists of tables end a table, so they stand last. */
+/** A rule that occurs in several sections is explained in the first one. Lists of tables end a table, so they come last. */
 function sectionLines(table: string, section: Section, explained: Set<string>): readonly string[] {
   const rules = rulesOf(section).map((rule) => {
     const isKnown = explained.has(rule.doc)

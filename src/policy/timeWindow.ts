@@ -37,7 +37,7 @@ export function windowProblems(
   return [{ at: [...at, "to"], expected: "a time after `from`; a night is two windows", got: `${to} after ${from}` }]
 }
 
-/** Whether `outer` is open whenever `inner` is, and `inner` ever. */
+/** Whether `outer` is open whenever `inner` is, and `inner` is ever open. */
 export const windowWithin = (inner: TimeWindow, outer: TimeWindow): boolean =>
   outer.zone === inner.zone &&
   daysOf(inner).length > 0 &&

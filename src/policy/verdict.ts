@@ -1,4 +1,4 @@
-/** The answer of risk control. A refusal is a value, never an exception; whatever is in doubt is a refusal. */
+/** The answer of risk control. A refusal is a value, never an exception; a doubt is a refusal. */
 
 export interface RuleOutcome {
   /** The rule as the TOML names it, e.g. `key_sign.allowed_paths`, or `callback:<address>`. */
@@ -10,7 +10,7 @@ export interface RuleOutcome {
 
 export interface Verdict {
   readonly action: "approve" | "reject"
-  /** E-RSK-nnn of the first deny, empty on approve. */
+  /** E-RSK-nnn of the first denial, empty on approve. */
   readonly code: string
   readonly reason: string
   /** Every rule that was evaluated, not only the deciding one. */

@@ -1,6 +1,6 @@
 /**
- * Values that only rules have, as words of a schema (settings/schema.ts): zones, times of day, windows, paths. What is written as a
- * text is decoded to what rules compare, and encoded back for the samples of rules.
+ * Schema types for values that only rules have (settings/schema.ts): zones, times of day, windows, paths. A value that is written
+ * as a text is decoded to what rules compare, and encoded back for the samples of rules.
  */
 import { Type } from "@sinclair/typebox"
 import { formatPath, parsePath } from "../keys/path.ts"

@@ -1,6 +1,6 @@
 /**
- * The wall clock of a named zone at a given moment. The moment is an argument; the tables of the zones are the runtime's
- * (Intl), so daylight saving is theirs: an hour that does not exist is never reached, one that comes twice counts twice.
+ * The wall clock of a named zone at a given moment. The moment is an argument. The tables of the zones are the runtime's
+ * (Intl), and so is daylight saving: an hour that does not exist is never reached, and one that occurs twice counts twice.
  */
 
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
@@ -12,12 +12,12 @@ export interface WallClock {
   readonly minute: number
 }
 
-// Making a formatter costs a hundred times its use. Keyed by checked zone names alone, so it stays small.
+// Making a formatter costs a hundred times its use. The keys are only checked zone names, so the map stays small.
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 const NAME = /^(?:UTC|[A-Z][A-Za-z]+(?:\/[A-Z][A-Za-z0-9_+-]*)+)$/
 
-/** Names of places and UTC; not offsets and not abbreviations, which know no daylight saving. */
+/** Accepts names of places and UTC, but no offsets and no abbreviations, because these know no daylight saving. */
 export function isZone(zone: string): boolean {
   if (!NAME.test(zone)) return false
   try {

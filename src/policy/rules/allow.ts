@@ -1,6 +1,6 @@
 /**
- * allow: what may be signed, of what this node reads. Every effect of every payload, and its fee, must be covered by at least
- * one entry all of whose conditions hold; the order of entries never matters.
+ * allow: which transactions may be signed, by what this node reads in them. At least one entry all of whose conditions hold must cover
+ * every effect of every payload, and its fee. The order of entries never matters.
  */
 import { intentText } from "../../intent/text.ts"
 import { itemsOf } from "../../settings/schema.ts"
@@ -60,7 +60,7 @@ export const allow = defineRule({
   allows: allowing,
   refuses: (given, _, draw) => {
     const request = readable(given)
-    // What covers everything, but for one of its conditions.
+    // An entry that would cover everything if it did not have one condition.
     const narrow = allowing(request).map((entry) => ({ ...entry, paths: ["m/2147483647/2147483647"] }))
     return { setting: draw(2) === 0 ? [] : narrow, request }
   },
@@ -74,7 +74,7 @@ export function uniqueNames(list: readonly { readonly name: string }[]): readonl
   )
 }
 
-/** One entry for what has an asset, one for what has none. */
+/** One entry for effects with an asset, one for effects without. */
 function allowing(request: KeySignRequest): {
   name: string
   effects: AllowEntry["effects"]
@@ -107,7 +107,7 @@ function allowing(request: KeySignRequest): {
 
 // ---- asking ------------------------------------------------------------------------------------------------------------
 
-/** Entries sorted by name, so that which one is named never depends on the file's order. Throws for a broken one. */
+/** Entries sorted by name, so that the entry that is named never depends on the file's order. Throws for a broken entry. */
 export function coverageOf(list: readonly AllowEntry[], names: Names): Coverage {
   const entries = list
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -121,7 +121,7 @@ export function coverageOf(list: readonly AllowEntry[], names: Names): Coverage 
 
 function askAllow(list: readonly AllowEntry[], names: Names): Ask<"key_sign"> {
   const coverage = coverageOf(list, names)
-  // What would be covered whoever asked for it.
+  // Whether the task would be covered, whoever asked for it.
   const byAnybody = new Coverage(
     coverage.entries.map((entry) => ({ ...entry, initiators: undefined })),
     names,
@@ -168,7 +168,7 @@ function askOne(
   return covered.fee ? undefined : deny(`payload ${i + 1}: its fee is covered by no entry that covers an effect of it`)
 }
 
-/** Wall clocks of one moment; reading one costs more than everything else that an entry asks. */
+/** Wall clocks of one moment. Reading one costs more than everything else that an entry evaluates. */
 export function clocks(nowMs: number): (zone: string) => WallClock {
   const known = new Map<string, WallClock>()
   return (zone) => {

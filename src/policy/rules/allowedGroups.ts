@@ -1,4 +1,4 @@
-/** allowed_groups: every group that the task would use is named. */
+/** allowed_groups: the list must name every group that the task would use. */
 
 import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
@@ -22,7 +22,7 @@ export const allowedGroups = defineRule({
   },
   lint: (list, linting) => lintList(list, linting, true),
   allows: (request) => ["another", ...groupsOf(request)],
-  // All but one of them, where there are several.
+  // If there are several groups: names all but one of them.
   refuses: (request, _, draw) => {
     const used = [...new Set(groupsOf(request))]
     const without = draw(used.length)

@@ -1,4 +1,4 @@
-/** allowed_paths: the path of every message matches one of the patterns. */
+/** allowed_paths: the path of every message must match one of the patterns. */
 import { formatPath } from "../../keys/path.ts"
 import { itemsOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

@@ -1,4 +1,4 @@
-/** allowed_root_keys: the root key of the group, from this node's own record, is named. */
+/** allowed_root_keys: the list must name the root key of the group, taken from this node's own record. */
 
 import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

@@ -1,4 +1,4 @@
-/** require: approvals that signatures need, each by the approver's own signature, which this node verifies. */
+/** require: the approvals that a signature needs, each with the approver's own signature, which this node verifies. */
 import { lintRequire } from "../requireLint.ts"
 import { requirement } from "../requirement.ts"
 import { labelOf, type RequireEntry, requireList, requireProblems } from "../requireSchema.ts"

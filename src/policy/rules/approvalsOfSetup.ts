@@ -1,4 +1,4 @@
-/** require, of new keys and of changes of their members. */
+/** require, for new keys and for changes of their members. */
 import { lintRequire } from "../requireLint.ts"
 import { askPeople } from "../requirement.ts"
 import { labelOf, requireProblems, requireSetupList } from "../requireSchema.ts"

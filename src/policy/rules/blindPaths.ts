@@ -1,6 +1,6 @@
 /**
- * blind_paths: where a digest may be signed without the payload behind it. Once entries or limits speak of what a payload does,
- * everything else needs one: a digest alone would pass by all of them.
+ * blind_paths: the paths on which a digest may be signed without its payload. Once entries or limits judge what a payload does,
+ * every other message needs a payload: a digest alone would evade all of them.
  */
 import { formatPath } from "../../keys/path.ts"
 import { itemsOf } from "../../settings/schema.ts"
@@ -55,7 +55,7 @@ function withBlind(request: KeySignRequest): KeySignRequest {
   }
 }
 
-/** Whether something in the section speaks of what payloads do. */
+/** Whether some rule of the section judges what payloads do. */
 function asksForPayloads(written: WrittenTable): boolean {
   const limits: readonly unknown[] = Array.isArray(written["limits"]) ? written["limits"] : []
   const deny: readonly unknown[] = Array.isArray(written["deny"]) ? written["deny"] : []

@@ -1,4 +1,4 @@
-/** curves: secp256k1, ed25519. */
+/** curves: the curves that a task may use, secp256k1 or ed25519. */
 
 import { itemsOf, requiredOneOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

@@ -1,4 +1,4 @@
-/** deny: what must not be signed, of what this node reads. One entry that matches one effect refuses the task. */
+/** deny: which transactions must not be signed, by what this node reads in them. One entry that matches one effect refuses the task. */
 import { intentText } from "../../intent/text.ts"
 import { itemsOf } from "../../settings/schema.ts"
 import { annotationsOf } from "../annotations.ts"
@@ -61,7 +61,7 @@ function askDeny(list: readonly DenyEntry[], names: Names): Ask<"key_sign"> {
     if (match !== undefined) return [denied(match)]
     const named = anybodys.length === sorted.length ? undefined : matchIn(sorted, request, facts, names)
     if (named === undefined) return [allow(`none of ${sorted.length} entries matches`)]
-    // Whom it names did perhaps not ask for it: once somebody signed, that is known.
+    // Perhaps the person that the entry names did not ask for the task. This is known once somebody has signed.
     const isOpen = awaitsInitiator(sorted, names.people, facts.presented)
     return [isOpen ? { ...denied(named), awaits: [{ kind: "request" }] } : denied(named)]
   }

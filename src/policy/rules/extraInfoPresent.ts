@@ -1,6 +1,6 @@
 /**
- * extra_info_present: context that must come with a task, so that callback servers and auditors have it. It asks for
- * presence and guards nothing: extra_info is what WaaS says, WaaS can fill in anything, and no rule believes it.
+ * extra_info_present: context that must come with a task, so that callback servers and auditors have it. The rule only checks
+ * presence and guards nothing: WaaS can write anything into extra_info, and no rule trusts it.
  */
 
 import { itemsOf, word } from "../../settings/schema.ts"

@@ -1,4 +1,4 @@
-/** forbidden_node_ids: which of the group's nodes must not take part. */
+/** forbidden_node_ids: the nodes of the group that must not take part. */
 
 import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

@@ -1,4 +1,4 @@
-/** allow_list of key_gen, the vendor's: which new keys may be made. */
+/** allow_list of key_gen, a rule of the published format: which new keys may be made. */
 
 import { entryOf, itemsOf, requiredInteger } from "../../settings/schema.ts"
 import { anotherThreshold, lintEntries, membersSchema, sameSet, thresholdProblems } from "../members.ts"

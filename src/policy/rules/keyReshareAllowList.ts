@@ -1,4 +1,4 @@
-/** allow_list of key_reshare, the vendor's: to which nodes a key may go. */
+/** allow_list of key_reshare, a rule of the published format: to which nodes a key may go. */
 
 import { entryOf, itemsOf, requiredInteger, word } from "../../settings/schema.ts"
 import { anotherThreshold, lintEntries, membersSchema, sameSet, thresholdProblems } from "../members.ts"

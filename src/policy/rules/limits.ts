@@ -1,9 +1,9 @@
 /**
- * limits: signatures or an amount per rolling window. A debit made exactly one window ago still counts, and so does one from
- * what the clock now calls the future.
+ * limits: signatures or an amount per rolling window. A debit made exactly one window ago still counts, and so does a debit from a time
+ * that is in the future by the clock.
  *
  * Counters are named by what they count, never by the limit: two limits over the same thing share one counter, and a
- * limit that is renamed, widened or narrowed keeps its history. Only what a limit asks for is counted, so a new kind of
+ * limit that is renamed, widened or narrowed keeps its history. Only what some limit uses is counted, so a new kind of
  * limit starts at zero.
  */
 import { Type } from "@sinclair/typebox"
@@ -64,7 +64,7 @@ export const limits = defineRule({
   refuses: (request, _, draw) => (draw(2) === 0 ? manySignatures(request, draw) : largeAmount(readable(request), draw)),
 })
 
-/** What is wrong with the names of a limit is its own error, at each request. */
+/** If a name of a limit cannot be resolved, this is the limit's own error at each request. */
 function asking(limit: Limit, names: Names): (request: KeySignRequest, facts: Facts) => RuleAnswer {
   if (limit.asset === undefined) return (request, facts) => askCount(limit, request, facts)
   try {
@@ -94,7 +94,7 @@ function manySignatures(request: KeySignRequest, draw: Draw): LimitCase {
   return { setting: Value.Encode(schema, [{ ...narrow, max }]), request, usage: { ...NO_USAGE, count: () => used } }
 }
 
-/** Payments of which each fee alone is too much. */
+/** Payments whose fee alone is too much for the limit. */
 function largeAmount(request: KeySignRequest, draw: Draw): LimitCase {
   const asset = "eip155:1/slip44:60"
   const fee = { max: 1_000_001n, asset, unbounded: false }

@@ -1,4 +1,4 @@
-/** max_batch: messages of one task. */
+/** max_batch: the largest number of messages in one task. */
 
 import { requiredInteger } from "../../settings/schema.ts"
 import type { RequestOf } from "../request.ts"
@@ -22,7 +22,7 @@ export const maxBatch = defineRule({
 const sizeOf = (request: RequestOf<"key_sign" | "key_share_sign">): number =>
   request.type === "key_sign" ? request.messages.length : request.groupIds.length
 
-/** With everything that it asks for asked twice, and one allowed less. */
+/** The request with every message twice, and a limit one below its number. */
 function refused(request: RequestOf<"key_sign" | "key_share_sign">) {
   const setting = sizeOf(request) * 2 - 1
   if (request.type === "key_sign")

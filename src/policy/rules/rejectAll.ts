@@ -1,4 +1,4 @@
-/** reject_all: the vendor's switch for a whole kind of task. It has no default: whoever writes a section says whether it is open. */
+/** reject_all: the switch of the published format for a whole kind of task. It has no default: every written section must state it. */
 
 import { requiredBoolean } from "../../settings/schema.ts"
 import { SECTIONS } from "../request.ts"

@@ -1,4 +1,4 @@
-/** required_node_ids: which of the group's nodes must take part. */
+/** required_node_ids: the nodes of the group that must take part. */
 
 import { itemsOf, word } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

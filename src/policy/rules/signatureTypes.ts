@@ -1,4 +1,4 @@
-/** signature_types: ECDSA, EdDSA, Schnorr. */
+/** signature_types: the kinds of signature that a task may ask for: ECDSA, EdDSA, Schnorr. */
 
 import { itemsOf, requiredOneOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"

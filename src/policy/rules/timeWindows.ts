@@ -1,4 +1,4 @@
-/** time_windows: now lies in one of the windows, on the wall clock of the window's own zone. */
+/** time_windows: the current time must be in one of the windows, on the wall clock of the window's own zone. */
 import type { StaticDecode } from "@sinclair/typebox"
 import { itemsOf } from "../../settings/schema.ts"
 import { lintList } from "../listLint.ts"
