@@ -1,6 +1,6 @@
 /**
  * The address list of a wallet, as the vendor's portal exports it (formats.md 5.2), row by row: which key each row asks
- * for, that it is the one the list names, and the columns added to it. No file is touched here.
+ * for, whether this is the key that the list names, and the columns added to it. This file touches no files on disk.
  */
 import { toHex } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -13,11 +13,11 @@ import { parsePath } from "./path.ts"
 const ADDRESS_KINDS: readonly AddressKind[] = ["btc-p2wpkh", "btc-p2tr", "eth", "tron", "sol"]
 const ADDRESS_AT = 2
 
-/** Paths are not hardened, so the key of one row and the root extended public key are the root key (BIP 32, "Security"). */
+/** Paths are not hardened, so the key of one row together with the root extended public key gives the root key (BIP 32, "Security"). */
 const GIVES_ROOT = "with the root extended public key it gives the root private key"
 const PRIVATE_COLUMNS = [`hex private key (${GIVES_ROOT})`, `extended private key (${GIVES_ROOT})`]
 
-/** Where a shape of the list has its columns; without a curve column all rows are secp256k1. */
+/** The columns of one form of the list. Without a curve column all rows are secp256k1. */
 interface ListShape {
   readonly columns: number
   readonly curveAt: number | undefined
@@ -37,7 +37,7 @@ export interface ListRow {
 export type RowResult =
   /** `confirmed`: the row's own address is one of the child's. */
   | { readonly kind: "derived"; readonly text: string; readonly confirmed: boolean }
-  /** A row of a curve whose root key was not given. */
+  /** A row of a curve for which no root key was given. */
   | { readonly kind: "skipped" }
   | { readonly kind: "bad"; readonly line: number; readonly problem: string }
 
@@ -51,7 +51,7 @@ export class AddressList {
     readonly file: string,
   ) {}
 
-  /** The heading of the answer. Throws E-KEY-030 unless the row is one of the two headings. */
+  /** The heading of the output. Throws E-KEY-030 unless the row is one of the two headings. */
   heading(row: ListRow): string {
     const [first] = row.cells
     const has = (columns: number) => row.cells.length === columns
@@ -99,11 +99,11 @@ export class AddressList {
   }
 }
 
-/** One row with its line end; RFC 4180 says which fields are quoted. */
+/** One row with its line end, quoted as RFC 4180 says. */
 const csvLine = (cells: readonly string[]): string =>
   `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`
 
-// Hex addresses are written in any case; base58 ones differ by case, and one of ours equals none of theirs by accident.
+// Hex addresses may be written in any case. In base58 the case matters, but no two different addresses are equal without it by accident.
 const isOneOf = (address: string, known: readonly string[]): boolean => {
   const plain = address.trim()
   if (plain === "") return false

@@ -1,6 +1,6 @@
 /**
  * Addresses of child keys, encoding only: Bitcoin P2WPKH (BIP-141, BIP-173) and P2TR key path (BIP-341, BIP-350),
- * Ethereum (EIP-55), TRON, Solana. Which chain a key is meant for is not known here: the path's convention says that.
+ * Ethereum (EIP-55), TRON, Solana. This file does not know the chain that a key is for: the path's convention says it.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { ripemd160 } from "@noble/hashes/legacy.js"
@@ -24,8 +24,8 @@ interface AddressOfKind {
 export type AddressKind = "btc-p2wpkh" | "btc-p2tr" | "eth" | "tron" | "sol"
 
 /**
- * Every address that a key of this curve can have, main networks; `publicKey` is enc(P). Throws E-KEY-004.
- * Whoever has just derived the key hands its point along, and spares the decoding.
+ * Every address that a key of this curve can have on main networks; `publicKey` is enc(P). Throws E-KEY-004.
+ * A caller that has just derived the key passes its point, which saves the decoding.
  */
 export function addressesOf(
   curve: CurveName,
@@ -64,7 +64,7 @@ export function checksummed(hex: string): string {
 
 export const tronAddress = (publicKey: Uint8Array): string => tronForm(keccakAddress(decoded("secp256k1", publicKey)))
 
-/** The 32 bytes of the key themselves. */
+/** The address is the 32 bytes of the key itself. */
 export function solanaAddress(publicKey: Uint8Array): string {
   decoded("ed25519", publicKey)
   return encodeBase58(publicKey)

@@ -1,12 +1,12 @@
 /**
- * Base58 with the Bitcoin alphabet, and base58check (a double SHA-256 checksum of 4 bytes): extended keys, addresses and
- * node ids are written in it. The library's, with a bound on what is read. Lengths and versions are the callers' to check.
+ * Base58 with the Bitcoin alphabet, and base58check (a double SHA-256 checksum of 4 bytes), for extended keys, addresses and
+ * node ids. Uses the library, with a bound on the input. Callers check lengths and versions.
  */
 import { base58, createBase58check } from "@scure/base"
 import { type Bytes, copy } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
 
-/** Longer texts are refused: the conversion is quadratic, and nothing of ours is longer than an extended key (112). */
+/** Longer texts are refused: the conversion is quadratic, and none of our texts is longer than an extended key (112). */
 const MAX_TEXT = 256
 
 const base58check = createBase58check((bytes: Uint8Array) => sha256(bytes))
@@ -21,7 +21,7 @@ export const encodeBase58Check = (payload: Uint8Array): string => base58check.en
 /** The payload, or undefined when the text is not base58 or its checksum is wrong. */
 export const decodeBase58Check = (text: string): Bytes | undefined => decoded(text, base58check.decode)
 
-/** The library throws for what it does not read. */
+/** The library throws for a text that it cannot read. */
 function decoded(text: string, decode: (text: string) => Uint8Array): Bytes | undefined {
   if (text.length > MAX_TEXT) return undefined
   try {

@@ -2,8 +2,8 @@
  * The share check-up signature (threshold.md 8, external form): a node signs with its own share, and nobody else's, to show
  * that it still holds it. The caller gives message bytes, never a digest; the node hashes them itself.
  *
- * Safe under these conditions alone: h = SHA-256(message) is computed here, nonces are hedged and never the caller's, and
- * the untweaked share signs. Who may ask, how often, and the journal are the task's.
+ * It is safe only under these conditions: h = SHA-256(message) is computed here, nonces are hedged and never come from the caller, and
+ * the untweaked share signs. The task decides who may ask and how often, and writes the journal.
  */
 import { createPublicKey, verify } from "node:crypto"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
@@ -17,13 +17,13 @@ import { Secret } from "../secret.ts"
 export const MAX_MESSAGE = 4096
 const SIGNATURE = 64
 
-/** h, what is signed: SHA-256 of the message. */
+/** h, the signed digest: SHA-256 of the message. */
 export const checkupDigest = (message: Uint8Array): Bytes => sha256(message)
 
 /**
- * 64 bytes: r || s big-endian and low-s on secp256k1, R || z of RFC 8032's form on Ed25519; both over h, and verified
+ * 64 bytes: r || s big-endian and low-s on secp256k1, R || z in the form of RFC 8032 on Ed25519. Both are over h, and verified
  * before they are returned. `share` is sc(s_i), `rng` gives the hedge of the nonce. Throws E-KEY-009 for a message that
- * is empty or too long, and E-CLI-001 if the share is none of `sharePublicKey`.
+ * is empty or too long, and E-CLI-001 if the share does not belong to `sharePublicKey`.
  */
 export function signCheckup(
   curve: CurveName,

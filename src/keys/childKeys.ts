@@ -1,6 +1,6 @@
 /**
- * Many children of one root. Lists of addresses share all but the last level of their paths, so the parents of earlier
- * paths are kept: one level of work per row instead of five.
+ * Derives many children of one root. Lists of addresses share all but the last level of their paths, so the parents of earlier
+ * paths are kept: this saves four of five levels of work per row.
  */
 import { beToBig } from "../bytes.ts"
 import type { Point } from "../crypto/curve.ts"
@@ -15,13 +15,13 @@ import {
 } from "./extendedKey.ts"
 import { formatPath } from "./path.ts"
 
-/** Parents kept; when there are more, all are forgotten and the work is done again. */
+/** Number of parents kept. Beyond it all are forgotten and derived again. */
 const KEPT = 4096
 
 interface ChildKey {
   readonly child: ExtendedPublicKey
   readonly point: Point
-  /** With a private root; the caller disposes its scalar. */
+  /** If the root is private; the caller disposes its scalar. */
   readonly secret: ExtendedPrivateKey | undefined
 }
 
@@ -39,7 +39,7 @@ export class ChildKeys {
     return new ChildKeys(root, undefined)
   }
 
-  /** The private key stays the caller's: it is used until the caller disposes it. */
+  /** The caller owns the private key; it is used until the caller disposes it. */
   static ofPrivate(root: ExtendedPrivateKey): ChildKeys {
     return new ChildKeys(neuter(root), root)
   }

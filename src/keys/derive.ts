@@ -20,7 +20,7 @@ interface Derived {
   readonly chainCode: Bytes
 }
 
-/** A key on the way down, as a point: whoever holds one derives on without decoding it again. */
+/** A derived key with its point, so that further derivation does not decode it again. */
 export interface DerivationNode extends Derived {
   readonly point: Point
 }
@@ -41,7 +41,7 @@ export function deriveTweak(
   return { tweak: at.tweak, publicKey: at.publicKey, chainCode: at.chainCode }
 }
 
-/** Where derivation begins, checked: a point of the prime-order group. Throws E-KEY-004. */
+/** The key where derivation begins, after the check that it is a point of the prime-order group. Throws E-KEY-004. */
 export function derivationRoot(group: Curve, publicKey: Uint8Array, chainCode: Uint8Array): DerivationNode {
   if (chainCode.length !== 32) throw new RangeError(`a chain code has 32 bytes, not ${chainCode.length}`)
   const point = group.decodePoint(publicKey)
@@ -49,7 +49,7 @@ export function derivationRoot(group: Curve, publicKey: Uint8Array, chainCode: U
   return { tweak: 0n, publicKey: copy(publicKey), chainCode: copy(chainCode), point }
 }
 
-/** One level down; the tweak goes on adding up. `level` is for the error of a child that does not exist. */
+/** Derives one level further and adds its tweak. `level` is for the error of a child that does not exist. */
 export function deriveStep(group: Curve, parent: DerivationNode, index: number, level: number): DerivationNode {
   const { left, right } = childHash(group, parent.publicKey, parent.chainCode, index)
   const point = left === undefined ? undefined : addTweak(group, parent.point, left)
@@ -58,8 +58,8 @@ export function deriveStep(group: Curve, parent: DerivationNode, index: number, 
 }
 
 /**
- * Nodes derived before: public data that never changes, at 0.1 to 0.2 ms each. Wallets sign below the same parents, and
- * often under the same keys. The least recently used goes first.
+ * Keeps derived nodes: public data that never changes and costs 0.1 to 0.2 ms each. Wallets sign below the same parents, and
+ * often under the same keys. The least recently used node is dropped first.
  */
 export class DerivationCache {
   readonly #kept = new Map<string, DerivationNode>()
@@ -71,7 +71,7 @@ export class DerivationCache {
     return this.#kept.size
   }
 
-  /** As deriveTweak, with its errors. The bytes of what it returns are the cache's: to be read, not written. */
+  /** Like deriveTweak, with its errors. The cache owns the returned bytes: callers must not write to them. */
   nodeAt(group: Curve, publicKey: Uint8Array, chainCode: Uint8Array, path: readonly number[]): DerivationNode {
     const root = `${group.name} ${toHex(publicKey)} ${toHex(chainCode)}`
     const at = (depth: number): DerivationNode => {

@@ -1,10 +1,10 @@
-/** How a node stands to its groups after reshares: which epoch of each it shows, and what that one still waits for (threshold.md 6.4). */
+/** The state of a node's groups after reshares: which epoch of each group it shows, and what that epoch still waits for (threshold.md 6.4). */
 import { type GroupPublic, memberOf, outranks } from "./group.ts"
 import type { PartyId } from "./party.ts"
 
 /**
- * One epoch of each group: the ACTIVE one, else the newest of those this node is a member of; groups in the order they were
- * made. A group that this node only dealt to, or was told of, is none of its own.
+ * One epoch of each group: the ACTIVE one, otherwise the newest one of which this node is a member; groups in the order they were
+ * made. A group that this node only dealt to, or was only told of, is not one of its own.
  */
 export function ownEpochs(all: readonly GroupPublic[], self: PartyId): readonly GroupPublic[] {
   const current = new Map<string, GroupPublic>()
@@ -18,7 +18,7 @@ export function ownEpochs(all: readonly GroupPublic[], self: PartyId): readonly 
 interface EpochStatus {
   /** What has to happen next, in a sentence; empty when nothing is missing. */
   readonly waitsFor: string
-  /** Epochs of the group beside this one whose shares this node still keeps. */
+  /** Other epochs of the group whose shares this node still keeps. */
   readonly kept: readonly GroupPublic[]
   /** The certified epoch that ended this one. */
   readonly supersededBy: GroupPublic | undefined

@@ -1,8 +1,8 @@
 /**
- * Extended keys as text: the 78-byte BIP-32 layout in base58check, for both curves (formats.md 5.4). Owns every field's
- * check and the step from parent to child; the arithmetic of a step is derive.ts's.
+ * Extended keys as text: the 78-byte BIP-32 layout in base58check, for both curves (formats.md 5.4). Owns the checks of all
+ * fields and the step from parent to child; derive.ts has the arithmetic of a step.
  *
- * A private key is held as a Secret, its text is not: what encodeExtendedPrivateKey returns stays in memory until it is
+ * A private key is held as a Secret, but its text is not: the string that encodeExtendedPrivateKey returns stays in memory until it is
  * collected, as every JavaScript string does.
  */
 import { ripemd160 } from "@noble/hashes/legacy.js"
@@ -69,7 +69,7 @@ export function encodeExtendedPrivateKey(key: ExtendedPrivateKey): string {
   return encodeBase58Check(layout.expose())
 }
 
-/** Throws E-KEY-005 for anything but an xpub or cpub of which every field is valid, E-KEY-004 for a key off the curve. */
+/** Throws E-KEY-005 unless the text is an xpub or cpub whose fields are all valid, E-KEY-004 for a key off the curve. */
 export function decodeExtendedPublicKey(text: string): ExtendedPublicKey {
   const { node, key } = decode(text)
   const publicKey = node.curve === "ed25519" ? withoutZero(key, "the key field") : key
@@ -83,7 +83,7 @@ export function neuter({ scalar, ...node }: ExtendedPrivateKey): ExtendedPublicK
   return { ...node, publicKey: group.encodePoint(group.multiplyBase(beToBig(scalar.expose()))) }
 }
 
-/** An extended key together with its point and the tweak that leads to it from where derivation began. */
+/** An extended key with its point and the tweak that leads to it from the key where derivation began. */
 export interface Position {
   readonly key: ExtendedPublicKey
   readonly node: DerivationNode
@@ -109,7 +109,7 @@ export function derivePosition(from: Position, path: readonly number[]): Positio
   return at
 }
 
-/** The private key of `publicHalf`; that scalar * G is its key is the caller's to know. */
+/** The private key of `publicHalf`. The caller must know that scalar * G is its key. */
 export function withScalar({ publicKey: _, ...node }: ExtendedPublicKey, scalar: bigint): ExtendedPrivateKey {
   return { ...node, scalar: Secret.take(bigToBe(curveNamed(node.curve).mod(scalar), 32)) }
 }
@@ -135,7 +135,7 @@ function head(node: ExtendedKeyNode, visibility: Visibility): Bytes {
   )
 }
 
-// Fields of 32 bytes are written behind a zero byte, so that both curves and both halves fill 33.
+// Fields of 32 bytes follow a zero byte, so that both curves and both halves fill 33 bytes.
 const keyField = (key: Uint8Array): Bytes => (key.length === 33 ? copy(key) : concat(u8(0), key))
 
 function decode(text: string): { readonly node: ExtendedKeyNode; readonly key: Bytes } {

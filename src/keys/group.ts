@@ -1,6 +1,6 @@
 /**
- * The group record: what a node knows of one key on one curve at one epoch (threshold.md 1.2, 3.7, 6.4).
- * The public part is small and read often; the secret part is large, sealed apart from it, and opened to sign.
+ * The group record: what a node knows about one key on one curve at one epoch (threshold.md 1.2, 3.7, 6.4).
+ * The public part is small and often read. The secret part is large, sealed separately, and opened only to sign.
  */
 import { type Bytes, compareBytes, equal } from "../bytes.ts"
 import { type Curve, type CurveName, curveNamed, type Point } from "../crypto/curve.ts"
@@ -12,8 +12,8 @@ import { encodeExtendedPublicKey, rootPublicKey } from "./extendedKey.ts"
 import { type PartyId, partyBytes } from "./party.ts"
 
 /**
- * PREPARED never signs. SUPERSEDED never signs again; its share is kept until the retention condition, then ERASED: this node
- * holds no share of the epoch, or never held one because it only dealt to it or was told of it.
+ * PREPARED never signs. SUPERSEDED never signs again; its share is kept until the retention condition. Then it is ERASED: this node
+ * holds no share of the epoch. A node that only dealt to an epoch, or was only told of it, never held one.
  */
 export type GroupStatus = "PREPARED" | "ACTIVE" | "SUPERSEDED" | "ERASED"
 
@@ -42,22 +42,22 @@ export interface GroupPublic {
   /** enc(PK), enc(A_1) .. enc(A_{t-1}). */
   readonly commitments: readonly Bytes[]
   readonly chainCode: Bytes
-  /** Milliseconds of the task that made this epoch; ranks epochs of one group. */
+  /** Time in milliseconds of the task that made this epoch; it ranks epochs of one group. */
   readonly createdMs: number
-  /** The session that made it, and the view its acks carry: what a certificate is verified against. */
+  /** The session that made it, and the view that its acks carry. A certificate is verified against both. */
   readonly sid: Bytes
   readonly ackView: Bytes
   /** The signed acks of all participants; absent while PREPARED. */
   readonly certificate?: readonly Bytes[]
-  /** Of the set-up that made it; absent: suite 1. It says in which round the acks are (threshold.md 3.5). */
+  /** Suite of the set-up that made it; absent: suite 1. It determines the round of the acks (threshold.md 3.5). */
   readonly suite?: 2 | 3
-  /** What a reshare started from; its dealers acknowledge the new epoch as well as its members do. */
+  /** The epoch that a reshare started from. Its dealers acknowledge the new epoch, and so do the new members. */
   readonly parent?: Parent
 }
 
 export interface Parent {
   readonly groupId: string
-  /** NO_EPOCH in the record of an epoch that this node was only told of, and knows as another one's parent. */
+  /** NO_EPOCH in the record of an epoch that this node was only told of, and knows only as the parent of another. */
   readonly epochId: Bytes
   /** In ascending order of party. */
   readonly dealers: readonly PartyId[]
@@ -104,7 +104,7 @@ export function rootExtendedPublicKey(group: Pick<GroupPublic, "curve" | "commit
   return encodeExtendedPublicKey(rootPublicKey(group.curve, rootKey, group.chainCode))
 }
 
-/** Epochs of one group rank by time of their task, then by id: every node that sees two certificates picks the same one. */
+/** Epochs of one group rank by the time of their task, then by id, so every node that sees two certificates picks the same one. */
 export const outranks = (a: Rank, b: Rank): boolean =>
   a.createdMs !== b.createdMs ? a.createdMs > b.createdMs : compareBytes(a.epochId, b.epochId) > 0
 
@@ -120,8 +120,8 @@ export const memberOf = (group: GroupPublic, party: PartyId): GroupMember | unde
   group.members.find((member) => member.party === party)
 
 /**
- * Whether the public record is one that a DKG could have made: bounds, order, share ids, every point valid and every
- * S_j on the committed polynomial. Throws E-KEY-007. Costs t*n point multiplications: once per record and start.
+ * Whether a DKG could have made the public record: bounds, order, share ids, every point valid and every
+ * S_j on the committed polynomial. Throws E-KEY-007. Costs t*n point multiplications, once per record and start.
  */
 export function checkGroup(group: GroupPublic): void {
   const curve = curveNamed(group.curve)
@@ -140,8 +140,8 @@ export function checkGroup(group: GroupPublic): void {
 }
 
 /**
- * Whether the sealed share is the one whose public half the record shows: s_i*G == S_i (threshold.md 10.3 no. 23).
- * Throws E-KEY-008, and E-KEY-007 when `self` is no member. One multiplication: at every opening.
+ * Whether the sealed share fits the public share in the record: s_i*G == S_i (threshold.md 10.3 no. 23).
+ * Throws E-KEY-008, and E-KEY-007 if `self` is not a member. Costs one multiplication at every opening.
  */
 export function checkShare(group: GroupPublic, secret: GroupSecret, self: PartyId): void {
   const curve = curveNamed(group.curve)

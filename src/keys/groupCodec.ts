@@ -1,7 +1,7 @@
 /**
- * The bytes of a group record at rest: the public part and the secret part, each with a version byte, closed, and of one
- * encoding per value. Structure and bounds are checked here; that the points fit together is checkGroup's, that the share
- * fits is checkShare's, and sealing is the store's.
+ * The bytes of a group record at rest: the public part and the secret part, each with a version byte, closed, and with one
+ * encoding per value. This file checks structure and bounds. checkGroup checks that the points fit together, checkShare that the
+ * share fits, and the store seals.
  */
 import { type Bytes, beToBig, bigToBe, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
 import { ByteReader, Malformed, Writer } from "../codec.ts"
@@ -20,7 +20,7 @@ import {
 import { type PartyId, partyBytes, partyOf } from "./party.ts"
 
 const VERSION = 1
-/** Of the public part of an epoch by its suite, otherwise as version 1: what was written before keeps its bytes. */
+/** Versions of the public part by the suite of its epoch. All others have version 1, so records that were written before keep their bytes. */
 const VERSION_OF_SUITE = { 2: 2, 3: 3 } as const
 const MAX_GROUP_ID = 64
 const MAX_ACK = 4096
@@ -28,12 +28,12 @@ const MAX_ACK = 4096
 const MAX_ACKS = 2 * MAX_MEMBERS
 const MAX_OT_STATE = 1 << 20
 
-// The place in the list is the byte on disk: append only.
+// The position in the list is the byte on disk: append only.
 const CURVES: readonly CurveName[] = ["secp256k1", "ed25519"]
 const MODES: readonly GroupMode[] = ["keygen", "extend", "replace", "import"]
 const STATUSES: readonly GroupStatus[] = ["PREPARED", "ACTIVE", "SUPERSEDED", "ERASED"]
 
-/** Throws RangeError for a record beyond the bounds: it could not be read back. */
+/** Throws RangeError for a record beyond the bounds, because it could not be read back. */
 export function encodeGroupPublic(group: GroupPublic): Bytes {
   return concat(
     u8(group.suite === undefined ? VERSION : VERSION_OF_SUITE[group.suite]),
@@ -56,7 +56,7 @@ export function encodeGroupPublic(group: GroupPublic): Bytes {
   )
 }
 
-/** undefined for anything that encodeGroupPublic does not write. */
+/** undefined for bytes that encodeGroupPublic does not write. */
 export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
   return decoding(bytes, [VERSION, VERSION_OF_SUITE[2], VERSION_OF_SUITE[3]], (r, version) => {
     const groupId = r.text(1, MAX_GROUP_ID)
@@ -78,7 +78,7 @@ export function decodeGroupPublic(bytes: Uint8Array): GroupPublic | undefined {
 
 /** The caller owns and wipes the bytes. */
 export function encodeGroupSecret(secret: GroupSecret): Bytes {
-  // Into one buffer: what is joined from parts leaves the parts behind, where nobody wipes them.
+  // Writes into one buffer: joining parts would leave the parts behind unwiped.
   const out = new Writer()
   out.add(u8(VERSION))
   out.add(exactly(secret.share.expose(), 32))
@@ -92,7 +92,7 @@ export function encodeGroupSecret(secret: GroupSecret): Bytes {
   return out.finish()
 }
 
-/** undefined for anything that encodeGroupSecret does not write. The caller disposes the Secrets. */
+/** undefined for bytes that encodeGroupSecret does not write. The caller disposes the Secrets. */
 export function decodeGroupSecret(bytes: Uint8Array): GroupSecret | undefined {
   return decoding(bytes, [VERSION], (r) => {
     const share = Secret.take(r.take(32))
@@ -175,7 +175,7 @@ function index<T>(names: readonly T[], name: T): Bytes {
   return u8(names.indexOf(name))
 }
 
-/** Runs a decoder over all of `bytes`; what it cannot read, and what it leaves over, is undefined. */
+/** Runs a decoder over all of `bytes`. Undefined if it cannot read them, or leaves some over. */
 function decoding<T>(
   bytes: Uint8Array,
   versions: readonly number[],

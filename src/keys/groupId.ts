@@ -6,7 +6,7 @@ export const GROUP_ID = /^[A-Za-z]{20}$/
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const LENGTH = 20
-// The largest multiple of 52 in a byte: what lies above is thrown away, so that every letter is equally likely.
+// The largest multiple of 52 in a byte. Larger values are discarded, so that every letter is equally likely.
 const BELOW = 208
 
 export function newGroupId(rng: Rng): string {

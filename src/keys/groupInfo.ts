@@ -1,6 +1,6 @@
 /**
  * A group as text: the block of `info group` that people and scripts know (formats.md 4.2), and the spellings that it
- * shares with the recovery file. Pure string building; the heading and our own lines around it are the command's.
+ * shares with the recovery file. Only builds strings; the command adds the heading and our own lines around the block.
  */
 import { toHex } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -10,7 +10,7 @@ import type { PartyId } from "./party.ts"
 /** TSSGroupType: 1 ECDSA, 2 EdDSA. */
 export const groupType = (curve: CurveName): 1 | 2 => (curve === "secp256k1" ? 1 : 2)
 
-/** `0x` hex of the encoded point, 33 bytes on secp256k1 and 32 on Ed25519: one spelling wherever files are compared. */
+/** `0x` hex of the encoded point, 33 bytes on secp256k1 and 32 on Ed25519; the same spelling wherever files are compared. */
 export const sharePublicKeyText = (publicKey: Uint8Array): string => `0x${toHex(publicKey)}`
 
 /** Members in the order of the block and of the recovery file: ascending share id. */

@@ -1,6 +1,6 @@
 /**
- * What a node says of a group that it took over from a recovery file: the public record, signed with the node's identity
- * (threshold.md 6.5). WaaS takes a group from the records of all its members, which must be the same bytes.
+ * A node's statement about a group that it imported from a recovery file: the public record, signed with the node's identity
+ * (threshold.md 6.5). WaaS accepts a group from the records of all its members, which must be the same bytes.
  */
 import { type Bytes, equal, fromHex, toHex } from "../bytes.ts"
 import { verifyEd25519 } from "../crypto/ed25519.ts"
@@ -23,12 +23,12 @@ export function importRecord(group: GroupPublic, party: PartyId, sign: (bytes: B
   return { party, group: toHex(record), signature: toHex(sign(frame("import/record", record))) }
 }
 
-/** As it was when it was imported, whatever became of it: the same bytes from every member, at any time. */
+/** The record as it was when it was imported, whatever happened since: every member gives the same bytes at any time. */
 const asImported = (group: GroupPublic): GroupPublic => ({ ...group, status: "ACTIVE", certificate: [] })
 
 /**
- * The group that these records are of. Throws E-KEY-038 unless they are of all its members, one of each, signed by them, the same bytes, and a
- * sound record of an import.
+ * The group of these records. Throws E-KEY-038 unless there is one record of each member, signed by that member, all have the same bytes, and
+ * they are a sound record of an import.
  */
 export function groupOfRecords(records: readonly ImportRecord[]): GroupPublic {
   const [first] = records

@@ -1,8 +1,9 @@
 /**
- * Shares from recovery files as shares of an epoch of ours (threshold.md 6.5). Exactly threshold holders of a file's group, the dealers, each
- * scale their own share, s'_i = (lambda_i of the file's ids / lambda_i of ours) s_i. The scaled shares are those of the one polynomial of degree t-1 through
- * them at the dealers' own share ids, and its value at 0 is the root key as before: an epoch of threshold t with the dealers as members,
- * which any reshare takes on from. Everything but the own share is public, so every dealer makes the same record, and nobody holds the key.
+ * Turns shares from recovery files into shares of an epoch of ours (threshold.md 6.5). Exactly threshold holders of a file's group are the
+ * dealers. Each scales its own share: s'_i = (lambda_i of the file's ids / lambda_i of ours) s_i. The scaled shares lie on one polynomial
+ * of degree t-1 at the dealers' own share ids, and its value at 0 is the same root key. So they form an epoch of threshold t with the
+ * dealers as members, and any reshare can go on from it. Only a dealer's own share is secret, so every dealer makes the same record, and
+ * nobody holds the key.
  */
 import { type Bytes, equal, u32be, utf8 } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
@@ -19,15 +20,15 @@ import type { RecoveryGroup, RecoveryParticipant } from "./recoveryFile.ts"
 import { checkPublicShares, type ProvenShare } from "./recoverySet.ts"
 import { shareIdOf } from "./shareId.ts"
 
-/** A participant of the file, and the node that has its share from now on. */
+/** A participant of the file, and the node that holds its share from now on. */
 export interface ImportDealer {
   readonly participant: RecoveryParticipant
   readonly party: PartyId
 }
 
 /**
- * The public record that all dealers make. Throws E-KEY-014 where public shares do not lead to the root key, E-KEY-037 for a group or dealers that cannot
- * be taken over.
+ * The public record that all dealers make. Throws E-KEY-014 if public shares do not lead to the root key, E-KEY-037 if the group or the dealers
+ * cannot be imported.
  */
 export function importedGroup(group: RecoveryGroup, dealers: readonly ImportDealer[]): GroupPublic {
   requireFit(group, dealers)
@@ -61,7 +62,7 @@ export function importedGroup(group: RecoveryGroup, dealers: readonly ImportDeal
     })),
     commitments: encoded,
     chainCode: group.chainCode,
-    // Older than whatever is made here: every reshare outranks it.
+    // Older than every epoch made here, so that every reshare outranks it.
     createdMs: 0,
     sid: new Uint8Array(32),
     ackView: new Uint8Array(32),
@@ -80,7 +81,7 @@ export function importedShare({ group, share }: ProvenShare, dealers: readonly I
   return Secret.take(curve.encodeScalar(curve.mod(factor * share)))
 }
 
-/** lambda of the file's share ids over lambda of ours, of each dealer. */
+/** For each dealer: lambda of the file's share ids over lambda of ours. */
 function factorsOf(curve: Curve, dealers: readonly ImportDealer[]): readonly bigint[] {
   const theirs = lagrange(
     curve,

@@ -1,4 +1,4 @@
-/** Who takes part: a party is a node, and a node is its Ed25519 identity key (threshold.md 1.2). */
+/** Parties: a party is a node, and a node is identified by its Ed25519 identity key (threshold.md 1.2). */
 import { type Bytes, fromHex, toHex } from "../bytes.ts"
 
 declare const party: unique symbol

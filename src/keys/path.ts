@@ -1,10 +1,10 @@
 /**
  * Derivation paths as text and as numbers. Only non-hardened indices exist here: hardening needs the private key, which
- * no node has. What a path may be used for is pathRule.ts's, what it derives is derive.ts's.
+ * no node has. pathRule.ts says what a path may be used for, derive.ts what it derives.
  */
 import { CosignerError } from "../errors.ts"
 
-/** First hardened index of BIP-32: every index of ours is below it. */
+/** First hardened index of BIP-32; all our indices are below it. */
 export const HARDENED = 0x8000_0000
 
 /** Deeper paths are refused: BIP-32 would go to 255, real wallets to 6, and every level costs a point addition. */

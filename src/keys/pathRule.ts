@@ -1,8 +1,8 @@
 /**
- * One child key, one algorithm: which paths of a secp256k1 group sign ECDSA and which BIP-340 (threshold.md 7.4). A static
- * rule on the path alone; nothing is remembered, so a restored backup cannot forget and a first request cannot poison.
+ * One child key has one algorithm: which paths of a secp256k1 group sign ECDSA and which BIP-340 (threshold.md 7.4). The rule is static
+ * and depends on the path alone. Nothing is remembered, so a restored backup cannot forget it and a first request cannot poison it.
  *
- * The longest matching prefix decides; where none matches, ECDSA. Ed25519 has one algorithm and needs no rule.
+ * The longest matching prefix decides; if none matches, ECDSA. Ed25519 has one algorithm and needs no rule.
  */
 import { CosignerError } from "../errors.ts"
 import { formatPath, parsePath } from "./path.ts"
@@ -30,7 +30,7 @@ export function algorithmOf(
   return best?.algorithm ?? "ecdsa"
 }
 
-/** Whether a message may be signed under this path with this algorithm. The curve is the caller's to match. */
+/** Whether a message may be signed under this path with this algorithm. The caller checks the curve. */
 export const mayUse = (
   path: readonly number[],
   algorithm: Secp256k1Algorithm | "eddsa",
@@ -45,7 +45,7 @@ export function parsePathRules(table: Readonly<Record<string, string>>): readonl
     if (algorithm !== "ecdsa" && algorithm !== "bip340") {
       throw new CosignerError("E-KEY-006", { rule: text, reason: "the algorithm is neither ecdsa nor bip340" })
     }
-    // Two spellings of one path must not give two answers.
+    // Two spellings of one path must not have two algorithms.
     const canonical = formatPath(prefix)
     if (seen.has(canonical)) throw new CosignerError("E-KEY-006", { rule: text, reason: "the path is listed twice" })
     seen.add(canonical)

@@ -2,7 +2,7 @@
  * The seal of a share in a recovery file (formats.md 5.1): PBKDF2-HMAC over a password, AES-GCM without associated data,
  * nonce || ciphertext || tag. The share inside is a big-endian integer on both curves.
  *
- * The format binds nothing to the box, so whoever opens one must compare the share with its public key: recoverySet.ts.
+ * The format binds nothing to the box, so code that opens one must compare the share with its public key: recoverySet.ts.
  */
 import { createCipheriv, createDecipheriv, pbkdf2Sync } from "node:crypto"
 import { type Bytes, beToBig, bigToBe, concat, toHex, utf8 } from "../bytes.ts"
@@ -13,11 +13,11 @@ import { Secret } from "../secret.ts"
 
 /** Above the 600 000 that OWASP asks of PBKDF2-HMAC-SHA256; about a quarter of a second. */
 export const ITERATIONS = 1_000_000
-/** Reading: beyond this a file would keep a computer busy for a minute and more, and nobody wrote such a one. */
+/** Bound for reading: more iterations would keep a computer busy for over a minute, and no known program writes such a file. */
 export const MAX_ITERATIONS = 10_000_000
-/** Of all different sealings of a file together: thousands of groups, each with a salt of its own. */
+/** Bound for all different sealings of a file together; it allows thousands of groups, each with a salt of its own. */
 export const MAX_TOTAL_ITERATIONS = 2_000_000_000
-/** The vendor's tool refuses shorter ones, and trims white space as we do. */
+/** The vendor's tool refuses shorter passwords, and trims white space as we do. */
 const LEAST_PASSWORD = 8
 const NONCE = 12
 const TAG = 16
@@ -39,7 +39,7 @@ export const HASHES: ReadonlyMap<number, { readonly goName: string; readonly dig
 ])
 
 export interface RecoveryKdf {
-  /** Of the derived key, in bytes: AES-128, -192 or -256. */
+  /** Length of the derived key in bytes: AES-128, -192 or -256. */
   readonly length: 16 | 24 | 32
   readonly iterations: number
   readonly salt: Bytes
@@ -76,7 +76,7 @@ function seal(key: Secret, nonce: Bytes, curve: CurveName, share: Secret): Bytes
   return concat(nonce, cipher.update(plain.expose()), cipher.final(), cipher.getAuthTag())
 }
 
-/** Derived keys of one password: the groups of a file usually share a salt, and a derivation takes a while. Dispose it. */
+/** Derived keys of one password: the groups of a file usually share a salt, and a derivation is slow. Dispose it. */
 export class OpeningKeys implements Disposable {
   readonly #keys = new Map<string, Secret>()
   constructor(readonly password: Secret) {}
@@ -97,8 +97,8 @@ export class OpeningKeys implements Disposable {
 }
 
 /**
- * The share in the box, modulo q, or undefined: a wrong password and a damaged box cannot be told apart. Whether it is
- * the right share is not known here. Throws E-KEY-023 for a password that no such file can have.
+ * The share in the box, modulo q. Undefined if it does not open: a wrong password and a damaged box cannot be distinguished. Does not
+ * check that it is the right share. Throws E-KEY-023 for a password that no such file can have.
  */
 export function openShare(sealed: SealedShare, curve: CurveName, keys: OpeningKeys): bigint | undefined {
   using plain = decrypt(sealed.box, keys.keyFor(sealed.kdf))
@@ -131,7 +131,7 @@ function unwrap(plain: Secret): Secret | undefined {
     if (typeof inner !== "object" || inner === null || !("encrypted_share" in inner)) return undefined
     const { encrypted_share: text } = inner
     if (typeof text !== "string") return undefined
-    // a slice of a pool that others get next
+    // Buffer.from returns a slice of a pool that later buffers share.
     const decoded = Buffer.from(text, "base64")
     const share = Secret.from(decoded)
     decoded.fill(0)
@@ -153,7 +153,7 @@ function deriveKey(password: Secret, kdf: RecoveryKdf): Secret {
   }
 }
 
-/** A view without ASCII white space at both ends, as the vendor's tool reads a typed password. */
+/** A view without ASCII white space at both ends; the vendor's tool trims a typed password in the same way. */
 function trimmedPassword(bytes: Bytes): Bytes {
   const isSpace = (byte: number | undefined) => byte === 0x20 || (byte !== undefined && byte >= 0x09 && byte <= 0x0d)
   let [start, end] = [0, bytes.length]

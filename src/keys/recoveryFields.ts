@@ -1,6 +1,6 @@
 /**
- * Reading the JSON of a recovery file field by field: every field has a type and a bound, and an error names the field
- * and never its value. Unknown fields are passed over.
+ * Reads the JSON of a recovery file field by field. Every field has a type and a bound, and an error names the field
+ * and never its value. Unknown fields are ignored.
  */
 import { type Bytes, copy, fromHex } from "../bytes.ts"
 import { CosignerError } from "../errors.ts"
@@ -14,7 +14,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 export class RecoveryFields {
   readonly #values: Readonly<Record<string, unknown>>
 
-  /** `at` says which object of the file this is. Throws E-KEY-010 if `value` is no object. */
+  /** `at` names this object of the file. Throws E-KEY-010 if `value` is not an object. */
   constructor(
     value: unknown,
     readonly file: string,
@@ -69,7 +69,7 @@ export class RecoveryFields {
     return word
   }
 
-  /** A positive decimal without sign or leading zeros; what it is modulo q is the caller's to judge. */
+  /** A positive decimal without sign or leading zeros. The caller judges its value modulo q. */
   decimal(name: string): bigint {
     const text = this.#values[name]
     if (text === "0") return 0n

@@ -1,8 +1,8 @@
 /**
  * The recovery file (formats.md 5.1): one node's shares of one or more groups, each sealed under a password. Owns the JSON
- * form in both directions; the sealing is recoveryBox.ts's, what several files say together is recoverySet.ts's.
+ * form in both directions. recoveryBox.ts owns the sealing, recoverySet.ts what several files prove together.
  *
- * Reading is strict in what it uses and tolerant of unknown fields: these files outlive programs, come from other makers,
+ * Reading is strict in the fields that it uses and tolerant of unknown fields: these files outlive programs and come from other makers,
  * and everything in them that matters is proven against the root key afterwards.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
@@ -28,21 +28,21 @@ import { malformed, RecoveryFields } from "./recoveryFields.ts"
 /** Format written. 1: the box holds the share's bytes. 2 and 3: it holds JSON around their base64. */
 const VERSION = 3
 const MAX_PARTICIPANTS = 1000
-/** Bytes that a caller should read at most: a file of 10 000 groups of 32 is about 70 MB. */
+/** The most bytes that a caller should read: a file of 10 000 groups of 32 is about 70 MB. */
 export const MAX_FILE = 256 * 1024 * 1024
 const MAX_GROUPS = 100_000
 
 export interface RecoveryParticipant {
   readonly nodeId: string
-  /** As written; what counts is its residue modulo q. */
+  /** As written; only its residue modulo q matters. */
   readonly shareId: bigint
   /** enc(S_j). */
   readonly sharePublicKey: Bytes
 }
 
-/** One group of a file: everything public that it says, and the sealed share. */
+/** One group of a file: all its public fields, and the sealed share. */
 export interface RecoveryGroup {
-  /** The file's name as the caller knows it, for messages. */
+  /** The file's name, for messages. */
   readonly file: string
   readonly version: 1 | 2 | 3
   readonly groupId: string
@@ -52,7 +52,7 @@ export interface RecoveryGroup {
   readonly rootExtendedPublicKey: string
   readonly chainCode: Bytes
   readonly participants: readonly RecoveryParticipant[]
-  /** The one of participants whose share this is. */
+  /** The participant to whom this share belongs. */
   readonly own: RecoveryParticipant
   readonly sealed: SealedShare
 }
@@ -67,8 +67,8 @@ export interface ShareToExport {
 }
 
 /**
- * The text of a recovery file. One key derivation serves the whole file: every box has its own nonce, and an export of
- * thousands of groups stays a matter of seconds. Throws E-KEY-023 for a password too short to be read back.
+ * The text of a recovery file. One key derivation serves the whole file, because every box has its own nonce. So an export of
+ * thousands of groups takes seconds. Throws E-KEY-023 for a password too short to be read back.
  */
 export function encodeRecoveryFile(
   shares: readonly ShareToExport[],
@@ -116,8 +116,8 @@ const kdfJson = (kdf: RecoveryKdf) => ({
 // ---- reading -------------------------------------------------------------------------------------------------------
 
 /**
- * The text of a file that an editor or another system may have written anew: UTF-8 with or without a mark, or UTF-16 of either
- * order. Throws E-KEY-010 for anything else.
+ * The text of a file that an editor or another system may have rewritten: UTF-8 with or without a byte order mark, or UTF-16 of either
+ * byte order. Throws E-KEY-010 for anything else.
  */
 export function recoveryText(bytes: Uint8Array, file: string): string {
   const [first, second] = bytes
@@ -128,7 +128,7 @@ export function recoveryText(bytes: Uint8Array, file: string): string {
         ? "utf-16be"
         : "utf-8"
   try {
-    // a mark at the start is taken off by the decoder
+    // The decoder removes a byte order mark at the start.
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch (cause) {
     throw new CosignerError("E-KEY-010", { file, reason: "its text is neither UTF-8 nor UTF-16" }, { cause })
@@ -137,8 +137,8 @@ export function recoveryText(bytes: Uint8Array, file: string): string {
 
 /**
  * The groups of a file: an object with recovery_groups, a bare array, or a single group. `file` names it in errors.
- * Throws E-KEY-010 for what is cut, malformed or out of range, E-KEY-011 and E-KEY-012 for an unknown version or sealing,
- * E-KEY-013 for participants that contradict each other. No share is opened.
+ * Throws E-KEY-010 for text that is cut, malformed or out of range, E-KEY-011 and E-KEY-012 for an unknown version or sealing,
+ * E-KEY-013 for participants that contradict each other. Opens no share.
  */
 export function parseRecoveryFile(text: string, file: string): readonly RecoveryGroup[] {
   const top = parseJson(text, file)
@@ -150,7 +150,7 @@ export function parseRecoveryFile(text: string, file: string): readonly Recovery
   return read
 }
 
-/** What all passwords of the file cost together: each sealing counts once, as it is derived once. */
+/** Checks what all sealings of the file cost together. Equal sealings count once, because they are derived once. */
 function requireAffordable(groups: readonly RecoveryGroup[], file: string): void {
   const costs = new Map(
     groups.map(({ sealed: { kdf } }) => [
@@ -173,7 +173,7 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    // JSON.parse quotes what it stumbled over; a recovery file's text has no place in a message.
+    // JSON.parse quotes the text where it fails, and a recovery file's text must not appear in a message.
     const reason = text.trim() === "" ? "it is empty" : "it is not JSON, or was cut short"
     throw new CosignerError("E-KEY-010", { file, reason }, { cause: cause instanceof Error ? cause.name : undefined })
   }
@@ -224,7 +224,7 @@ function readParticipant(fields: RecoveryFields, curve: CurveName): RecoveryPart
 export const sameParticipant = (a: RecoveryParticipant, b: RecoveryParticipant): boolean =>
   a.nodeId === b.nodeId && a.shareId === b.shareId && toHex(a.sharePublicKey) === toHex(b.sharePublicKey)
 
-/** What makes these no participants of one group: ids count modulo q (threshold.md 1.2), and 0 would be the key itself. */
+/** Why these cannot be participants of one group: ids count modulo q (threshold.md 1.2), and 0 would be the key itself. */
 function contradictionAmong(participants: readonly RecoveryParticipant[], order: bigint): string | undefined {
   const ids = participants.map(({ shareId }) => shareId % order)
   const repeats = (values: readonly unknown[]) => new Set(values).size !== values.length
@@ -235,7 +235,7 @@ function contradictionAmong(participants: readonly RecoveryParticipant[], order:
   return undefined
 }
 
-/** enc(S): Ed25519 keys may stand behind one byte, which the vendor's tool ignores; secp256k1 ones may be uncompressed. */
+/** enc(S). An Ed25519 key may follow one byte, which the vendor's tool ignores; a secp256k1 key may be uncompressed. */
 function readPoint(fields: RecoveryFields, name: string, curve: CurveName): Bytes {
   const bytes = fields.prefixedHex(name, 32, 65)
   const point = curve === "secp256k1" ? compressed(bytes) : bytes.length === 33 ? bytes.slice(1) : bytes
@@ -253,7 +253,7 @@ function compressed(bytes: Bytes): Bytes | undefined {
   }
 }
 
-/** The root extended public key, which must be a root, of this curve, with the chain code that stands beside it. */
+/** The root extended public key. It must be a root, of this curve, with the chain code that the file states beside it. */
 function readRootKey(info: RecoveryFields, curve: CurveName, chainCode: Bytes): string {
   const name = "root_extended_public_key"
   const text = info.text(name, 128)

@@ -1,6 +1,6 @@
 /**
- * What recovery files prove, alone and together (formats.md 5.2), and the root key that enough of them make (5.3).
- * Every check that needs no password comes first, and no key is made of shares that were not each proven.
+ * What recovery files prove, alone and together (formats.md 5.2), and the root key that enough of them give (5.3).
+ * Every check that needs no password comes first, and no key is made from shares that were not each proven.
  */
 import { type Bytes, equal, toHex } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
@@ -16,7 +16,7 @@ import {
 import { type OpeningKeys, openShare } from "./recoveryBox.ts"
 import { type RecoveryGroup, type RecoveryParticipant, sameParticipant } from "./recoveryFile.ts"
 
-/** A share that was opened and proven to be the one its public share was made from. */
+/** A share that was opened and proven to belong to its public share. */
 export interface ProvenShare {
   readonly group: RecoveryGroup
   /** In [1, q). */
@@ -24,7 +24,7 @@ export interface ProvenShare {
 }
 
 /**
- * Whether the public shares lead to the root key: participants 1 .. t-1 with each of the others in turn, so that every
+ * Whether the public shares lead to the root key: tests participants 1 .. t-1 with each of the others in turn, so that every
  * public share is used. Throws E-KEY-014.
  */
 export function checkPublicShares(group: RecoveryGroup): void {
@@ -52,7 +52,7 @@ function checkPair(a: RecoveryGroup, b: RecoveryGroup): void {
   if (a.groupId !== b.groupId) throw differs("id")
   if (a.curve !== b.curve) throw differs("curve")
   if (a.rootExtendedPublicKey !== b.rootExtendedPublicKey) throw differs("root extended public key")
-  // The same key in other hands, or in other numbers: a resharing lies between the two.
+  // The same key with other holders or other numbers: the files are from before and after a reshare.
   const reshared = (field: string) => new CosignerError("E-KEY-019", { files, group, field })
   if (a.threshold !== b.threshold) throw reshared("threshold")
   if (!sameSet(a.participants, b.participants)) throw reshared("participants")
@@ -68,7 +68,7 @@ function sameSet(a: readonly RecoveryParticipant[], b: readonly RecoveryParticip
   return a.length === b.length && a.every(known)
 }
 
-/** Opens a share and compares it with its public share. Throws E-KEY-015 if it does not open, E-KEY-016 if it is another. */
+/** Opens a share and compares it with its public share. Throws E-KEY-015 if it does not open, E-KEY-016 if they do not fit. */
 export function proveShare(group: RecoveryGroup, keys: OpeningKeys): ProvenShare {
   const at = { file: group.file, group: group.groupId }
   const share = openShare(group.sealed, group.curve, keys)
@@ -82,8 +82,8 @@ export function proveShare(group: RecoveryGroup, keys: OpeningKeys): ProvenShare
 }
 
 /**
- * The root key of proven shares of at least `threshold` nodes. Throws E-KEY-021 for too few, and as checkTogether and
- * checkPublicShares do: those checks are made here again, so that no order of calls can leave them out.
+ * The root key of proven shares of at least `threshold` nodes. Throws E-KEY-021 for too few shares, and the errors of checkTogether and
+ * checkPublicShares: it repeats those checks, so that no order of calls can leave them out.
  */
 export function reconstruct(proven: readonly ProvenShare[]): ExtendedPrivateKey {
   const [first] = proven

@@ -1,6 +1,6 @@
 /**
- * The abort report (threshold.md 12, ABORT-B). It says that the session is over and nothing about why but this: whether the
- * views differed, and then every signed broadcast that its sender holds, so that whoever signed two can be proven to have.
+ * The abort report (threshold.md 12, ABORT-B). It says that the session is over. The only reason that it gives is whether the
+ * views differed. If they did, it carries every signed broadcast that its sender holds, so that a party that signed two can be proven guilty.
  */
 import { type Bytes, concat, u8, u32be } from "../bytes.ts"
 import { type Envelope, isAuthentic, parseEnvelope } from "./envelope.ts"
@@ -22,7 +22,7 @@ export const encodeAbort = (abort: Abort): Bytes =>
     ...abort.originals.flatMap((envelope) => [u32be(envelope.length), envelope]),
   )
 
-/** undefined for anything that encodeAbort does not make; the originals are not looked into. */
+/** undefined for bytes that encodeAbort does not make. Does not look into the originals. */
 export function decodeAbort(body: Bytes): Abort | undefined {
   const kind =
     body[0] === CLASS.protocol ? "protocol" : body[0] === CLASS["view mismatch"] ? "view mismatch" : undefined
@@ -41,7 +41,7 @@ export function decodeAbort(body: Bytes): Abort | undefined {
   return at === body.length ? { kind, originals } : undefined
 }
 
-/** The originals that their senders signed; what is not authentic proves nothing. */
+/** The originals that their senders signed. Others prove nothing. */
 export function authenticOriginals(abort: Abort): readonly Envelope[] {
   const envelopes = abort.originals.flatMap((bytes) => parseEnvelope(bytes) ?? [])
   return envelopes.filter(isAuthentic)

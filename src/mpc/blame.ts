@@ -15,7 +15,7 @@ export class Blame extends Error {
     readonly parties: readonly PartyId[],
     /** Stable, short, for the local audit log; never sent to anybody (threshold.md 2.5 rule 5). */
     readonly reason: string,
-    /** Signed envelopes that prove it to anybody; empty where only this node could see it. */
+    /** Signed envelopes that prove the fault to anybody; empty if only this node could see it. */
     readonly evidence: readonly Bytes[] = [],
   ) {
     super(`${kind}: ${reason}`)

@@ -1,6 +1,6 @@
 /**
- * The envelope: what travels between nodes (threshold.md 12). A fixed header, the body, and the sender's signature over the
- * frame of both (1.8). Decoding is closed: what is not exactly an envelope of this version is undefined.
+ * The envelope: the message format between nodes (threshold.md 12). A fixed header, the body, and the sender's signature over the
+ * frame of both (1.8). Decoding is closed: bytes that are not exactly an envelope of this version give undefined.
  */
 
 import { sign } from "node:crypto"
@@ -23,7 +23,7 @@ export type ProtocolCode = (typeof PROTOCOL)[keyof typeof PROTOCOL]
 export const KIND = { broadcast: 0, clear: 1, sealed: 2 } as const
 export type EnvelopeKind = (typeof KIND)[keyof typeof KIND]
 
-/** The round of the abort report (abort.ts), which belongs to no round. */
+/** The round number of the abort report (abort.ts), which belongs to no round. */
 export const ABORT_ROUND = 0
 
 export interface Header {
@@ -44,7 +44,7 @@ export interface Envelope {
   readonly headerBytes: Bytes
   readonly body: Bytes
   readonly signature: Bytes
-  /** All of it, as it travelled. */
+  /** All bytes of the envelope, as received. */
   readonly bytes: Bytes
 }
 
@@ -101,24 +101,24 @@ export function parseEnvelope(bytes: Bytes): Envelope | undefined {
 export const isAuthentic = ({ header, headerBytes, body, signature }: Envelope): boolean =>
   isSigned(header, headerBytes, sha256(body), signature)
 
-/** The same where of the body only its SHA-256 is known. */
+/** The same if only the SHA-256 of the body is known. */
 export const isSigned = (header: Header, headerBytes: Bytes, bodyDigest: Bytes, signature: Bytes): boolean =>
   verifyEd25519(partyBytes(header.sender), signedBytes(headerBytes, bodyDigest), signature)
 
-/** Whether both say the same, whatever their signatures' bytes. */
+/** Whether both have the same content, even if their signatures' bytes differ. */
 export const sameContent = (a: Envelope, b: Envelope): boolean =>
   equal(a.headerBytes, b.headerBytes) && equal(a.body, b.body)
 
-/** The party that an envelope names as its sender, without a look at anything else of it; undefined: it cannot be an envelope. */
+/** The party that an envelope names as its sender; nothing else of it is checked. Undefined: it cannot be an envelope. */
 export const senderOf = (envelope: Bytes): PartyId | undefined =>
   envelope.length < HEADER_LENGTH + SIGNATURE_LENGTH || !equal(envelope.subarray(0, 4), MAGIC)
     ? undefined
     : partyOf(envelope.subarray(45, 77))
 
-/** To whom an envelope of ours goes; undefined: to all other participants. */
+/** The receiver of one of our envelopes; undefined: all other participants. */
 export const receiverOf = (envelope: Bytes): PartyId | undefined => parseEnvelope(envelope)?.header.receiver
 
-/** Whether an envelope of ours is an abort report. */
+/** Whether one of our envelopes is an abort report. */
 export const isAbort = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.round === ABORT_ROUND
 
 export function parseHeader(bytes: Bytes): Header | undefined {

@@ -1,5 +1,5 @@
 /**
- * What a round is. A protocol is a synchronous generator: it yields a step and is resumed with what the step brought.
+ * Defines a round. A protocol is a synchronous generator: it yields a step and is resumed with the step's result.
  *
  *     const { broadcasts, view: h1 } = yield* exchange({
  *       stage: DKLS.commit,
@@ -7,9 +7,9 @@
  *     })
  *     yield* record({ kind: "emitted", digest })
  *
- * The order of the rounds is the text of the generator. Delivery, signatures, sealing, views, duplicates and deadlines
- * are run.ts's; a protocol sees decoded messages of exactly the parties that it asked for, itself excluded. It says
- * that a session is over by throwing Blame; whatever else it throws is a bug of ours.
+ * The order of the rounds is the text of the generator. run.ts owns delivery, signatures, sealing, views, duplicates and deadlines.
+ * A protocol sees decoded messages of exactly the parties that it asked for, itself excluded. It ends a session by throwing Blame;
+ * any other exception is a bug of ours.
  */
 import type { Bytes } from "../bytes.ts"
 import type { GroupPublic, GroupSecret } from "../keys/group.ts"
@@ -23,18 +23,18 @@ export interface BodyCodec<M> {
   /** The exact length of every encoding, in bytes. Checked before decode is called. */
   readonly size: number
   encode(message: M): Bytes
-  /** undefined when malformed in any way: the sender is then at fault. */
+  /** undefined for malformed bytes; the sender is then at fault. */
   decode(bytes: Bytes): M | undefined
 }
 
-/** clear: signed only. Keys: signed and encrypted to the receiver, under what the ephemeral keys of round 1 agreed on. */
+/** clear: signed only. Keys: signed, and encrypted to the receiver under keys agreed with the ephemeral keys of round 1. */
 export type DirectChannel = "clear" | SealingKeys
 
-/** One round as run.ts carries it out. Each half may be absent; a party that only listens sends nothing. */
+/** One round in the form that run.ts carries out. Each half may be absent; a party that only listens sends nothing. */
 export interface ExchangeStep {
   readonly kind: "exchange"
   readonly round: number
-  /** What the round is for, in words. */
+  /** The purpose of the round, in words. */
   readonly stage: string
   readonly broadcast?: {
     readonly send?: Bytes
@@ -58,7 +58,7 @@ interface RecordStep {
 export type SessionRecord =
   /** The complete new epoch, to be stored PREPARED before the ack is sent (threshold.md 3.5, 6.4). */
   | { readonly kind: "prepared"; readonly group: GroupPublic; readonly secret: GroupSecret }
-  /** The same promise by a dealer who is no member of the new epoch, and so has nothing of it but the public record. */
+  /** The same promise by a dealer that is not a member of the new epoch, and so has only its public record. */
   | { readonly kind: "acknowledged"; readonly group: GroupPublic }
   /** From here on the task counts as signed whatever happens next (threshold.md 5.8 round 3; FROST: z released). */
   | { readonly kind: "emitted"; readonly digest: Bytes }
@@ -79,7 +79,7 @@ export interface Inbox {
 
 export type Protocol<T> = Generator<Step, T, Inbox>
 
-/** A round as a protocol states it: what it sends, encoded, and how it reads each of those that it waits for. */
+/** A round in the form that a protocol states: what it sends, encoded, and how it reads each message that it waits for. */
 interface Round<B, D> {
   readonly stage: Stage
   readonly broadcast?: {
@@ -94,7 +94,7 @@ interface Round<B, D> {
   }
 }
 
-/** What a round brought: a message of every party that was waited for, in ascending order of party. */
+/** The result of a round: a message of every party that it waited for, in ascending order of party. */
 interface RoundResult<B, D> {
   readonly broadcasts: ReadonlyMap<PartyId, B>
   readonly directs: ReadonlyMap<PartyId, D>
@@ -122,12 +122,12 @@ export function* exchange<B = never, D = never>(spec: Round<B, D>): Protocol<Rou
   }
 }
 
-/** Goes on only when `what` is durable. */
+/** Continues only when `what` is durable. */
 export function* record(what: SessionRecord): Protocol<void> {
   yield { kind: "record", record: what }
 }
 
-/** The common case of `from`: everybody's message has the same form. */
+/** The common case of `from`: the messages of all parties have the same form. */
 export const allOf = <M>(parties: Iterable<PartyId>, codec: BodyCodec<M>): ReadonlyMap<PartyId, BodyCodec<M>> =>
   by(parties, () => codec)
 

@@ -1,7 +1,7 @@
 /**
- * Hosts sessions: from a specification, which is plain data, to a running protocol. Everything else it needs is handed
- * in, so that it runs in a worker as well as on the main thread. Which task may begin is decided elsewhere; what this
- * file refuses is what no session can be made of.
+ * Hosts sessions: turns a specification, which is plain data, into a running protocol. The caller supplies everything else, so
+ * that it runs in a worker as well as on the main thread. Other code decides which task may begin; this
+ * file refuses a specification from which no session can be made.
  */
 import { type Bytes, equal, toHex } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
@@ -38,7 +38,7 @@ import type { SessionShape } from "./shape.ts"
 import { dkgSid, MAX_BATCH, membersOf, reshareSid, signPayload, signSid } from "./sid.ts"
 import { type SigningKey, signingKeys } from "./signingKey.ts"
 
-/** A session as its specification makes it, before it runs. */
+/** A session made from its specification, before it runs. */
 export interface Prepared {
   readonly sid: Bytes
   readonly shape: SessionShape
@@ -46,8 +46,8 @@ export interface Prepared {
 }
 
 /**
- * `entropy` is asked once per session and never gives the same twice (threshold.md 1.5). A specification that no session can
- * be made of ends as crashed with its code, before `begin`.
+ * `entropy` is called once per session and never gives the same value twice (threshold.md 1.5). If no session can be made from a
+ * specification, it ends as crashed with its code, before `begin`.
  */
 export function sessionHost(
   identity: Identity,
@@ -69,7 +69,7 @@ export function sessionHost(
   }
 }
 
-/** Throws the code of what no session can be made of; the share's code, should it not be the record's, among them. */
+/** Throws an error with a code if no session can be made, also if the share does not belong to the record. */
 export function prepareSession(
   spec: SessionSpec,
   self: PartyId,
@@ -87,7 +87,7 @@ export function prepareSession(
   }
 }
 
-/** That the record's points fit together (threshold.md 10.3 no. 23): once per host, because it costs t*n multiplications. */
+/** Checks that the record's points fit together (threshold.md 10.3 no. 23); once per host, because it costs t*n multiplications. */
 function requireSound(spec: SessionSpec, sound: Set<string>): void {
   const group = spec.protocol === "sign" ? spec.group : spec.protocol === "reshare" ? spec.old?.group : undefined
   if (group === undefined) return
@@ -99,7 +99,7 @@ function requireSound(spec: SessionSpec, sound: Set<string>): void {
 
 const refuse = (problem: string) => new CosignerError("E-TSK-009", { problem })
 
-/** Bounds of a set of nodes that hold, or are to hold, shares of one polynomial. */
+/** Bounds for a set of nodes that hold, or will hold, shares of one polynomial. */
 function requireSharers(curve: CurveName, threshold: number, members: readonly Member[]): void {
   if (members.length > MAX_MEMBERS) throw refuse(`${members.length} members, and ${MAX_MEMBERS} are the most`)
   if (!Number.isInteger(threshold) || threshold < MIN_THRESHOLD || threshold > members.length) {
@@ -110,7 +110,7 @@ function requireSharers(curve: CurveName, threshold: number, members: readonly M
   if (!areShareIds(curveNamed(curve), shareIds)) throw refuse("share ids are not distinct scalars")
 }
 
-/** No pairs, nothing to confirm. */
+/** Ed25519 has no pairs, so there is nothing to confirm. */
 function requireSuite({ curve, suite }: DkgSpec | ReshareSpec): void {
   if (suite !== undefined && curve !== "secp256k1") throw refuse(`suite ${suite} on ${curve}`)
 }
@@ -152,7 +152,7 @@ function prepareReshare(spec: ReshareSpec): Prepared {
   }
 }
 
-/** The old group as the task has it must be the one of the record. */
+/** The old group in the task must be the old group of the record. */
 function requireOld(spec: ReshareSpec, old: GroupPublic): void {
   const [publicKey] = old.commitments
   const sameKey = publicKey && equal(publicKey, spec.rootPublicKey) && equal(old.chainCode, spec.chainCode)

@@ -1,7 +1,7 @@
 /**
- * What has arrived in one session. Decides about every envelope: not ours (dropped), kept until its round, proof that
- * its sender cheats, or an abort. At most one message per (round, sender, kind), each of a length known beforehand: that
- * bounds the memory of a session. Deciding when a round is complete and resuming the protocol is run.ts's.
+ * The received messages of one session. Decides about every envelope: not ours (dropped), kept until its round, proof that
+ * its sender cheats, or an abort. It keeps at most one message per (round, sender, kind), each of a length known beforehand, which
+ * bounds the memory of a session. run.ts decides when a round is complete and resumes the protocol.
  */
 import { type Bytes, copy, equal } from "../bytes.ts"
 import type { PartyId } from "../keys/party.ts"
@@ -44,7 +44,7 @@ export class Mailbox {
     this.#largest = largestEnvelope(shape)
   }
 
-  /** Envelopes that did not belong here, for the host's counters. */
+  /** Number of envelopes that did not belong here, for the host's counters. */
   get dropped(): number {
     return this.#dropped
   }
@@ -55,7 +55,7 @@ export class Mailbox {
     return arrival
   }
 
-  /** One of our own broadcasts: evidence, should another claim that we sent something else. */
+  /** Keeps one of our own broadcasts as evidence, in case another party claims that we sent something else. */
   keepOwn(bytes: Bytes): void {
     const envelope = parseEnvelope(bytes)
     if (envelope !== undefined) this.#kept.set(slot(envelope), envelope)
@@ -65,7 +65,7 @@ export class Mailbox {
     return this.#kept.get(slotOf(round, kind, sender))
   }
 
-  /** Whether the sender of any message of this round has seen other broadcasts than `view` says. */
+  /** Whether a message of this round shows that its sender has seen other broadcasts than `view` covers. */
   hasDissenters(round: number, view: Bytes): boolean {
     return [...this.#kept.values()].some(
       ({ header }) => header.round === round && header.sender !== this.self && !equal(header.view, view),
@@ -77,7 +77,7 @@ export class Mailbox {
     return [...this.#kept.values()].filter(({ header }) => header.kind === KIND.broadcast).map(({ bytes }) => bytes)
   }
 
-  /** EQUIV, if an original in the report and one held here are two versions of one broadcast. */
+  /** EQUIV if an original in the report and one held here are two versions of one broadcast. */
   equivocationIn(abort: Abort): Blame | undefined {
     for (const theirs of authenticOriginals(abort)) {
       const { sid, protocol, kind, sender } = theirs.header
@@ -93,7 +93,7 @@ export class Mailbox {
   }
 
   #judge(bytes: Bytes): Arrival {
-    // Checks that only drop an envelope come before the signature is verified. Nothing is kept or blamed before that.
+    // Checks that only drop an envelope come before its signature is verified. Nothing is kept or blamed before that.
     if (bytes.length > this.#largest) return DROPPED
     const envelope = parseEnvelope(copy(bytes))
     if (envelope === undefined || !this.#isForUs(envelope)) return DROPPED
@@ -139,8 +139,8 @@ const twoVersions = (a: Envelope, b: Envelope): Blame =>
   equivocation(a.header.sender, `two versions of one message of round ${a.header.round}`, [a.bytes, b.bytes])
 
 /**
- * No envelope of the session is longer: the longest body, or an abort with every broadcast of every round, ours among
- * them, which is as long as the longest of its round.
+ * The longest envelope of the session: the longest body, or an abort with every broadcast of every round, including ours, each
+ * as long as the longest of its round.
  */
 function largestEnvelope({ rounds }: SessionShape): number {
   const around = HEADER_LENGTH + SIGNATURE_LENGTH

@@ -1,7 +1,7 @@
 /**
- * Drives any protocol (ARCHITECTURE, "A protocol is a generator"): sends a round's messages signed and sealed, takes
- * everybody else's, makes records durable in between; one typed ending. Written once, so that no protocol knows of envelopes, and none of its secrets
- * outlives an abort: the generator is returned, whereby its `using` declarations wipe.
+ * Drives any protocol (ARCHITECTURE, "A protocol is a generator"): sends a round's messages signed and sealed, receives
+ * everybody else's, makes records durable in between, and ends in one typed way. It is written once, so that no protocol handles
+ * envelopes, and no secret of a protocol outlives an abort: an aborted generator is returned, so its `using` declarations wipe.
  *
  * Order on each message (threshold.md 14): signature, session, length (mailbox.ts); view; seal; then the protocol's decoding.
  */
@@ -37,7 +37,7 @@ interface RunContext {
 }
 
 export interface Run extends RunningSession {
-  /** Envelopes that did not belong to the session. */
+  /** Number of envelopes that did not belong to the session. */
   readonly dropped: number
 }
 
@@ -56,10 +56,10 @@ export function runSession(context: RunContext, protocol: Protocol<SessionResult
   }
 }
 
-/** Why a session is over before its protocol is. */
+/** Why a session ends before its protocol does. */
 type Stop = Exclude<Ending, { readonly kind: "done" }>
 
-/** Thrown inside run() alone, to leave the protocol's loop. */
+/** Thrown only inside run(), to leave the protocol's loop. */
 class Stopped extends Error {}
 
 class ProtocolRun {
@@ -69,7 +69,7 @@ class ProtocolRun {
   #over = false
   #stop: Stop | undefined
   #wake: () => void = () => {}
-  /** Who has not yet shown its broadcasts after views differed; undefined unless that is waited for. */
+  /** The parties that have not yet shown their broadcasts after views differed; undefined unless the session waits for them. */
   #awaited: Set<PartyId> | undefined
 
   constructor(
@@ -116,7 +116,7 @@ class ProtocolRun {
     }
   }
 
-  /** The first reason stands; but while reports are waited for, one that names somebody is a better one. */
+  /** The first reason stays. But while the session waits for reports, a reason that names somebody replaces it. */
   stop(why: Stop): void {
     if (this.#stop === undefined || (this.#awaited !== undefined && namesSomebody(why))) this.#stop = why
     this.#awaited = undefined
@@ -146,7 +146,7 @@ class ProtocolRun {
     }
   }
 
-  /** What the protocol itself threw stands above whatever came from outside meanwhile: a ban must not be lost to a deadline. */
+  /** What the protocol itself threw takes precedence over outside events: a deadline must not hide a ban. */
   #verdict(error: unknown): void {
     this.#stop = error instanceof Blame ? { kind: "blamed", blame: error } : crash(error, this.#stage)
     this.#awaited = undefined
@@ -193,7 +193,7 @@ class ProtocolRun {
     return encodeHeader({ protocol, round, kind, bodyLength, sid, sender: identity.party, receiver, view: this.#view })
   }
 
-  /** Resolves when everything that the step waits for is here and says that its sender saw what we saw. */
+  /** Resolves when all messages of the step are here and show that their senders saw what we saw. */
   async #arrived(step: ExchangeStep): Promise<void> {
     const expected = expectedIn(step, this.context.shape)
     for (;;) {
@@ -234,9 +234,9 @@ class ProtocolRun {
   }
 
   /**
-   * Somebody saw other broadcasts than we did. Nothing secret is evaluated any more; everybody shows what it holds and
+   * Another party saw other broadcasts than we did. From now on no secret is evaluated. Every party shows what it holds and
    * waits for what the others hold, until two originals meet that prove an equivocation, all have reported, or the
-   * deadline comes. Evidence that is missing blames nobody (threshold.md 2.2).
+   * deadline comes. Missing evidence blames nobody (threshold.md 2.2).
    */
   #report(reason: "view mismatch" | "peer aborted"): void {
     const { identity, shape } = this.context
@@ -260,7 +260,7 @@ class ProtocolRun {
     this.#wake()
   }
 
-  /** Blame is durable before anybody hears of it; who cannot record it says nothing. */
+  /** Blame is durable before anybody hears of it. A node that cannot record it sends nothing. */
   async #end(stop: Stop): Promise<Ending> {
     if (stop.kind === "blamed") {
       try {
@@ -269,18 +269,18 @@ class ProtocolRun {
         return { kind: "crashed", reason: `blame was not recorded: ${errorText(error)}` }
       }
     }
-    // Whoever holds two versions of a broadcast passes both on, so that those who wait for proof have it too.
+    // A node that holds two versions of a broadcast passes both on, so that nodes that wait for proof get it too.
     const originals = stop.kind === "blamed" ? stop.blame.evidence.filter(isBroadcast) : []
     this.#sendAbort({ kind: originals.length > 0 ? "view mismatch" : "protocol", originals })
     return stop
   }
 
-  /** A courtesy: a host that cannot send it any more changes nothing of how the session ended. */
+  /** Sending is a courtesy: if the host cannot send any more, the ending stays the same. */
   #sendAbort(abort: Abort): void {
     try {
       this.io.send(this.#broadcast(ABORT_ROUND, encodeAbort(abort)))
     } catch {
-      // The peers' deadlines end it for them.
+      // The peers end the session by their deadlines.
     }
   }
 
@@ -301,7 +301,7 @@ const namesSomebody = (stop: Stop): boolean => stop.kind === "blamed" && stop.bl
 
 const isBroadcast = (envelope: Bytes): boolean => parseEnvelope(envelope)?.header.kind === KIND.broadcast
 
-/** What the step waits for; its sizes must be those of the shape, by which messages were let in. */
+/** The messages that the step waits for. Their sizes must equal those of the shape, by which messages were accepted. */
 function expectedIn(
   step: ExchangeStep,
   shape: SessionShape,

@@ -4,7 +4,7 @@ import type { Bytes } from "../bytes.ts"
 export class Scratch implements Disposable {
   readonly #kept: Bytes[] = []
 
-  /** Takes the bytes over and hands them back. */
+  /** Takes ownership of the bytes and returns them. */
   keep(bytes: Bytes): Bytes {
     this.#kept.push(bytes)
     return bytes

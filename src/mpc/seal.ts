@@ -1,5 +1,5 @@
 /**
- * Sealing of what one party tells one other (threshold.md 1.8): X25519 between keys made for this session alone, one AES-256-GCM
+ * Seals messages from one party to another (threshold.md 1.8): X25519 between keys made for this session only, one AES-256-GCM
  * key per direction, the round as nonce, the envelope's header as associated data.
  *
  *     using mine = ephemeralKey(rng)                        // public key into the round-1 broadcast
@@ -20,7 +20,7 @@ export const EPHEMERAL_LENGTH = 32
 /** The keys of one session with every peer; erased with it. */
 export interface SealingKeys extends Disposable {
   seal(to: PartyId, round: number, header: Bytes, body: Bytes): Bytes
-  /** undefined if it does not open: with equal views that is the sender's fault. */
+  /** undefined if it does not open; with equal views this is the sender's fault. */
   open(from: PartyId, round: number, header: Bytes, box: Bytes): Bytes | undefined
 }
 

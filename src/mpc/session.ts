@@ -1,6 +1,6 @@
 /**
- * What a session is from outside: a specification that is plain data, a stream of envelopes in and out, records that
- * must be durable before it goes on, and one typed ending. Whoever hosts it (this thread or a worker) sees no more.
+ * A session seen from outside: a specification that is plain data, a stream of envelopes in and out, records that
+ * must be durable before it goes on, and one typed ending. Its host (this thread or a worker) sees nothing else.
  */
 import type { Bytes } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -28,8 +28,8 @@ export interface DkgSpec extends SessionCommon {
 }
 
 /**
- * Of secp256k1 alone. 2: every pair confirms its state before anybody acknowledges (threshold.md 3.5). 3: besides, the key signs before
- * anybody acknowledges (3.8). Absent: suite 1.
+ * secp256k1 only. 2: every pair confirms its state before anybody acknowledges (threshold.md 3.5). 3: in addition, members sign with the
+ * key before anybody acknowledges (3.8). Absent: suite 1.
  */
 export type SetUpSuite = 2 | 3
 
@@ -45,11 +45,11 @@ export interface MessageToSign {
   readonly message: Bytes
   /** bip340 only: undefined = plain BIP-340; empty = Taproot key path without scripts; 32 bytes = with that merkle root. */
   readonly taproot: Bytes | undefined
-  /** The hash of what this node read in the message's payload, 32 bytes; absent without a payload, and in suite 1. */
+  /** The hash of this node's reading of the message's payload, 32 bytes; absent without a payload, and in suite 1. */
   readonly intent?: Bytes
 }
 
-/** What the id of a session from suite 2 on covers beside its task: the suite, and 16 random bytes of the start that began it. */
+/** What a session id from suite 2 on covers in addition to the task: the suite, and 16 random bytes of the start that began it. */
 export interface SuiteTerms {
   readonly suite: SetUpSuite
   readonly nonce: Bytes
@@ -75,7 +75,7 @@ export interface ReshareSpec<S = GroupSecret> extends SessionCommon {
   readonly newGroupId: string
   /** enc(PK), pinned by the approved task. */
   readonly rootPublicKey: Bytes
-  /** Likewise: the two are the group's extended key, and so every address. */
+  /** Also pinned by the task. Both together are the group's extended key, which determines every address. */
   readonly chainCode: Bytes
   readonly oldThreshold: number
   /** Dealers with their old share ids; a node that holds no old record derives them from the node ids in the task. */
@@ -88,11 +88,11 @@ export interface ReshareSpec<S = GroupSecret> extends SessionCommon {
   readonly old: { readonly group: GroupPublic; readonly secret: S | undefined } | undefined
 }
 
-/** As a protocol reads it. */
+/** The specification as a protocol reads it. */
 export type SessionSpec<S = GroupSecret> = DkgSpec | SignSpec<S> | ReshareSpec<S>
 
 /**
- * As a task hands it to whoever hosts the session: the group's secret part is still the bytes that the store held
+ * The specification as a task passes it to the host of the session: the group's secret part is still the bytes that the store held
  * (keys/groupCodec.ts), in a buffer of their own. They are decoded once, where the session runs.
  */
 export type EncodedSpec = SessionSpec<Bytes>
@@ -122,25 +122,25 @@ export type Ending =
   | { readonly kind: "blamed"; readonly blame: Blame }
   | { readonly kind: "deadline" }
   | { readonly kind: "cancelled" }
-  /** More came for it than it can ever need: its host would take no more. */
+  /** More messages came than the session can ever need; its host would accept no more. */
   | { readonly kind: "flooded" }
   /** The host failed (worker died, out of memory, a broken invariant): no party is to blame. */
   | { readonly kind: "crashed"; readonly reason: string }
 
 export interface SessionIo {
-  /** One complete signed envelope, to be relayed to its receiver (or to all participants). Held back until the row is durable. */
+  /** One complete signed envelope for its receiver (or for all participants). Held back until the row is durable. */
   send(envelope: Bytes): void
   /** Resolves when the record is durable; a rejection ends the session as crashed before anything more is sent. */
   record(record: SessionRecord): Promise<void>
   /** Resolves when the blame is durable (a BAN with the erasure of threshold.md 2.5): before the abort, or anything else, is sent. */
   blamed(blame: Blame, sid: Bytes): Promise<void>
-  /** Asked immediately before the messages of round 2 and later are released: false ends the session (a ban came in). */
+  /** Called immediately before the messages of round 2 and later are released; false ends the session (a ban came in). */
   mayRelease(): Promise<boolean>
 }
 
 export interface HostIo extends SessionIo {
   /**
-   * The session's id is known: resolves when its row is durable, and nothing is sent before. A rejection (a sid or attempt
+   * Called with the session's id. Resolves when its row is durable; nothing is sent before. A rejection (a sid or attempt
    * that was used before) ends the session as crashed.
    */
   begin(sid: Bytes): Promise<void>
@@ -148,7 +148,7 @@ export interface HostIo extends SessionIo {
 
 export interface RunningSession {
   readonly sid: Bytes
-  /** Never throws: what does not belong to the session is dropped and counted. */
+  /** Never throws: an envelope that does not belong to the session is dropped and counted. */
   deliver(envelope: Bytes): void
   cancel(reason: "deadline" | "cancelled" | "flooded"): void
   readonly ending: Promise<Ending>

@@ -1,6 +1,6 @@
 /**
- * The shape of a session: in which round who sends what, and how long it is. Known before the first message, so that a
- * message of a later round is held only if it can belong there (threshold.md 1.8, 12).
+ * The shape of a session: which party sends what in which round, and how long it is. The shape is known before the first message, so
+ * that a message of a later round is kept only if it can belong there (threshold.md 1.8, 12).
  */
 import type { PartyId } from "../keys/party.ts"
 import { type EnvelopeKind, KIND, type ProtocolCode } from "./envelope.ts"
@@ -8,16 +8,16 @@ import { TAG_LENGTH } from "./seal.ts"
 
 export interface RoundShape {
   readonly round: number
-  /** Sizes of plain bodies by sender; whoever is absent sends none. */
+  /** Sizes of plain bodies by sender; a sender that is absent sends none. */
   readonly broadcast?: ReadonlyMap<PartyId, number>
   readonly direct?: { readonly sealed: boolean; readonly from: ReadonlyMap<PartyId, number> }
 }
 
 export interface SessionShape {
   readonly protocol: ProtocolCode
-  /** Everybody who takes part, this party included. */
+  /** All participants, this party included. */
   readonly participants: readonly PartyId[]
-  /** From the point of view of this party: directs are those that it receives. */
+  /** From the point of view of this party: the directs are those that it receives. */
   readonly rounds: readonly RoundShape[]
 }
 

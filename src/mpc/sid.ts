@@ -1,6 +1,6 @@
 /**
- * Session ids (threshold.md 2.1). Each node computes its own from its own records and the task that it approved: whoever means
- * another path, group, set or version means another session, and the messages never meet.
+ * Session ids (threshold.md 2.1). Each node computes its own from its own records and the task that it approved. A node that means
+ * another path, group, set or version means another session, and their messages never meet.
  */
 import { type Bytes, concat, u8, u32be, u64be, utf8 } from "../bytes.ts"
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
@@ -11,7 +11,7 @@ import { type Member, type PartyId, partyBytes } from "../keys/party.ts"
 import type { Algorithm, DkgSpec, MessageToSign, ReshareSpec, SignSpec, SuiteTerms } from "./session.ts"
 import type { SigningKey } from "./signingKey.ts"
 
-/** Messages of one session; beyond it a task is split (threshold.md 5.10). The frame itself ends at 62. */
+/** Messages of one session; a larger task is split (threshold.md 5.10). The frame itself would allow 62. */
 export const MAX_BATCH = 32
 
 interface SidInput {
@@ -29,7 +29,7 @@ interface SidInput {
   readonly active: readonly Member[]
   readonly payload: Bytes
   readonly suite: 1 | 2 | 3
-  /** Of a signature in suite 2: the start's 16 random bytes. A set-up is recognised later by an id worked out from its task alone. */
+  /** For a signature of suite 2: the start's 16 random bytes. A set-up is recognised later by an id computed from its task alone. */
   readonly startNonce?: Bytes
 }
 
@@ -64,7 +64,7 @@ const SIGNING: Readonly<Record<Algorithm, string>> = {
   bip340: "frost-secp256k1-sha256-tr",
 }
 
-/** What a key generation's id depends on. */
+/** The inputs of a key generation's id. */
 export type DkgTerms = Omit<DkgSpec, "protocol" | "self">
 
 export function dkgSid(dkgTerms: DkgTerms): Bytes {
@@ -74,12 +74,12 @@ export function dkgSid(dkgTerms: DkgTerms): Bytes {
     protocol: "dkg",
     epochId: NO_EPOCH,
     active: dkgTerms.members,
-    // Beyond threshold.md 2.1: it ranks epochs, so nodes that were told different times must not make one together.
+    // The time is included because it ranks epochs: nodes that were told different times must not make an epoch together.
     payload: H("dkg/payload", utf8(dkgTerms.curve), utf8(dkgTerms.groupId), u64be(dkgTerms.createdMs)),
   })
 }
 
-/** What a reshare's id depends on: only what a node that is new to the group can know from the approved task. */
+/** The inputs of a reshare's id: only values that a node that is new to the group can know from the approved task. */
 export type ReshareTerms = Omit<ReshareSpec, "protocol" | "self" | "chainCode" | "old">
 
 /** H("reshare/payload"; mode, old group id, enc(PK), t_old, created) is the payload; members and group are the new ones. */

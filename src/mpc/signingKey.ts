@@ -1,7 +1,7 @@
 /**
  * The key that a message is signed under, as a map of the root's shares (threshold.md 5.11, 7.2): s' = ±s_i + offset, the same
- * for everybody, so PK' = ±PK + offset*G and S'_j = ±S_j + offset*G. Derivation, BIP-340's even y and BIP-341's tweak all
- * are such maps.
+ * for all parties, so PK' = ±PK + offset*G and S'_j = ±S_j + offset*G. Derivation, BIP-340's even y and BIP-341's tweak are all
+ * such maps.
  */
 import { type Bytes, beToBig, concat, u8, utf8 } from "../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../crypto/curve.ts"
@@ -21,7 +21,7 @@ export interface SigningKey {
   readonly publicKey: Bytes
 }
 
-/** The root's share, or any other scalar that maps like it, under the child key. */
+/** The root's share, or another scalar that maps in the same way, under the child key. */
 export const signingScalar = (curve: Curve, key: SigningKey, scalar: bigint): bigint =>
   curve.mod((key.negate ? -scalar : scalar) + key.offset)
 
@@ -30,8 +30,8 @@ export const signingPoint = (curve: Curve, key: SigningKey, point: Point): Point
   curve.add(key.negate ? curve.negate(point) : point, curve.multiplyBasePublic(key.offset))
 
 /**
- * The keys of a batch, in its order; their nodes from `derived` as far as they are known there. Throws E-KEY-nnn for a path that has no key, RangeError for a merkle root that is
- * neither empty nor 32 bytes.
+ * The keys of a batch, in its order. Takes nodes from `derived` if it has them. Throws E-KEY-nnn for a path that has no key, RangeError
+ * for a merkle root that is neither empty nor 32 bytes.
  */
 export function signingKeys(
   group: GroupPublic,
@@ -50,7 +50,7 @@ export function signingKeys(
   })
 }
 
-/** BIP-340 knows keys by their x alone and means the point of even y. */
+/** BIP-340 identifies keys by x alone and means the point with even y. */
 function evenKey(curve: Curve, key: SigningKey): SigningKey {
   const publicKey = key.encoded.subarray(1)
   if (key.encoded[0] === 2) return { ...key, publicKey }

@@ -1,6 +1,6 @@
 /**
- * The rounds of all protocols by name: what a round is for, in a protocol's text, in traces and in the reasons of endings. The
- * numbers are the wire's (threshold.md 12).
+ * The rounds of all protocols by name. The names say what a round is for, in a protocol's text, in traces and in the reasons of endings.
+ * The numbers are those on the wire (threshold.md 12).
  */
 import { PROTOCOL, type ProtocolCode } from "./envelope.ts"
 
@@ -12,7 +12,7 @@ export interface Stage {
 /** `round 2 (multiply)`. */
 export const inWords = ({ round, name }: Stage): string => `round ${round} (${name})`
 
-/** Of key generation and resharing: threshold.md 3, 6.2. No number means one thing in one suite and another in another. */
+/** Key generation and resharing: threshold.md 3, 6.2. No number means different things in different suites. */
 export const SET_UP = {
   commit: { round: 1, name: "commit" },
   deal: { round: 2, name: "deal" },
@@ -26,14 +26,14 @@ export const SET_UP = {
   acknowledgeTried: { round: 10, name: "acknowledge tried" },
 } as const
 
-/** Of ECDSA: threshold.md 5.8. */
+/** ECDSA: threshold.md 5.8. */
 export const DKLS = {
   commit: { round: 1, name: "commit" },
   multiply: { round: 2, name: "multiply" },
   release: { round: 3, name: "release" },
 } as const
 
-/** Of EdDSA and BIP-340: threshold.md 7.3. */
+/** EdDSA and BIP-340: threshold.md 7.3. */
 export const FROST = {
   commit: { round: 1, name: "commit" },
   release: { round: 2, name: "release" },
@@ -46,7 +46,7 @@ const OF_PROTOCOL: Readonly<Partial<Record<ProtocolCode, Readonly<Record<string,
   [PROTOCOL.frost]: FROST,
 }
 
-/** The name of a round as an envelope has it; undefined for what no protocol of ours has. */
+/** The name of a round by the numbers of an envelope; undefined if no protocol has it. */
 export function stageName(protocol: number, round: number): string | undefined {
   const found = Object.entries(OF_PROTOCOL).find(([code]) => Number(code) === protocol)
   return Object.values(found?.[1] ?? {}).find((stage) => stage.round === round)?.name

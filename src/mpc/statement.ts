@@ -1,6 +1,6 @@
 /**
- * What is left of a signed envelope when its body is left out: header, SHA-256 of the body, signature. It proves as much about
- * its sender in 237 bytes, and so two of them are an equivocation that can be kept and shown to anybody (threshold.md 2.2, 2.4).
+ * A signed envelope without its body: header, SHA-256 of the body, signature. It proves as much about
+ * its sender in 237 bytes. So two of them are an equivocation that can be kept and shown to anybody (threshold.md 2.2, 2.4).
  */
 import { type Bytes, concat, copy, equal } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -24,13 +24,13 @@ interface Statement {
   readonly signature: Bytes
 }
 
-/** Undefined for what is no envelope. */
+/** Undefined for bytes that are not an envelope. */
 export function statementOf(envelope: Bytes): Bytes | undefined {
   const parsed = parseEnvelope(envelope)
   return parsed && concat(parsed.headerBytes, sha256(parsed.body), parsed.signature)
 }
 
-/** Undefined for anything but a statement that the sender in its header signed. */
+/** Undefined unless the bytes are a statement that the sender in its header signed. */
 export function parseStatement(bytes: Uint8Array): Statement | undefined {
   if (bytes.length !== HEADER_LENGTH + DIGEST_LENGTH + SIGNATURE_LENGTH) return undefined
   const headerBytes = copy(bytes.subarray(0, HEADER_LENGTH))
@@ -42,8 +42,8 @@ export function parseStatement(bytes: Uint8Array): Statement | undefined {
 }
 
 /**
- * Who signed two versions of one message; undefined unless these two statements prove it. An honest node may report its abort
- * more than once, so reports prove nothing.
+ * The party that signed two versions of one message; undefined unless these two statements prove it. An honest node may report its
+ * abort more than once, so reports prove nothing.
  */
 export function equivocatorOf(one: Uint8Array, other: Uint8Array): PartyId | undefined {
   const a = parseStatement(one)

@@ -1,6 +1,6 @@
 /**
  * Commit certificates (threshold.md 3.5): the signed acks of all participants on one (sid, view, epoch id). A certificate proves
- * itself, whoever hands it on; without one an epoch stays PREPARED and never signs.
+ * itself, whoever passes it on. Without one an epoch stays PREPARED and never signs.
  */
 import { type Bytes, equal } from "../../bytes.ts"
 import type { GroupPublic } from "../../keys/group.ts"
@@ -8,7 +8,7 @@ import type { PartyId } from "../../keys/party.ts"
 import { isAuthentic, KIND, PROTOCOL, parseEnvelope } from "../envelope.ts"
 import { ackRoundOf } from "./rounds.ts"
 
-/** What every ack of a certificate has to say, and who has to say it. */
+/** What every ack of a certificate must state, and whose acks there must be. */
 export interface Acknowledged {
   readonly protocol: typeof PROTOCOL.dkg | typeof PROTOCOL.reshare
   readonly sid: Bytes
@@ -19,7 +19,7 @@ export interface Acknowledged {
   readonly participants: readonly PartyId[]
 }
 
-/** Whether these are the acks of exactly the participants, one of each, authentic, all on the same epoch. */
+/** Whether these are the acks of exactly the participants: one of each, authentic, all on the same epoch. */
 export function certifies(acknowledged: Acknowledged, acks: readonly Bytes[]): boolean {
   const signers = new Set(acks.map((bytes) => ackBy(acknowledged, bytes)))
   return (
@@ -29,7 +29,7 @@ export function certifies(acknowledged: Acknowledged, acks: readonly Bytes[]): b
 
 /**
  * The same for the epoch of a record that this node made or acknowledged itself. The members alone cannot certify a
- * reshare: its dealers have to acknowledge it as well, or any nodes could declare somebody else's epoch over (threshold.md 6.2).
+ * reshare. Its dealers must acknowledge it too; otherwise any nodes could declare somebody else's epoch over (threshold.md 6.2).
  */
 export function verifyCertificate(group: GroupPublic, acks: readonly Bytes[]): boolean {
   return (group.mode === "keygen" || group.parent !== undefined) && certifies(acknowledged(group), acks)
@@ -44,7 +44,7 @@ const acknowledged = (group: GroupPublic): Acknowledged => ({
   participants: [...new Set([...group.members.map(({ party }) => party), ...(group.parent?.dealers ?? [])])],
 })
 
-/** Whose ack of exactly this epoch it is; undefined if it is none. */
+/** The party whose ack of exactly this epoch these bytes are; undefined if they are not one. */
 function ackBy(acknowledged: Acknowledged, bytes: Bytes): PartyId | undefined {
   const envelope = parseEnvelope(bytes)
   if (envelope === undefined) return undefined

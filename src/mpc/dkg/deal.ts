@@ -1,4 +1,4 @@
-/** One dealer's deal: made by itself, checked by everybody else (threshold.md 3.1 to 3.3). Every failed check is its FAULT. */
+/** One dealer's deal: the dealer makes it, and everybody else checks it (threshold.md 3.1 to 3.3). Every failed check is the dealer's FAULT. */
 import { type Bytes, concat } from "../../bytes.ts"
 import { commitTo, opens, SALT_LENGTH, type Speaker } from "../../crypto/commit.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
@@ -10,7 +10,7 @@ import { type Member, partyBytes } from "../../keys/party.ts"
 import { fault } from "../blame.ts"
 import type { Opening } from "./messages.ts"
 
-/** What a deal is bound to. */
+/** The values that a deal is bound to. */
 export interface DealContext {
   readonly curve: Curve
   readonly sid: Bytes
@@ -26,17 +26,17 @@ export interface OwnDeal {
   readonly commitment: Bytes
 }
 
-/** A deal as it came in over rounds 1 and 2. */
+/** A deal as received over rounds 1 and 2. */
 export interface ReceivedDeal {
   readonly dealer: Member
   readonly commitment: Bytes
   readonly opening: Opening
   readonly chainCode: Bytes
-  /** f(x) at this party's share id; undefined if it is no member. */
+  /** f(x) at this party's share id; undefined if this party is not a member. */
   readonly share: bigint | undefined
 }
 
-/** A constant is given when an old share is dealt again. */
+/** `constant` is given when an old share is dealt again. */
 export function makeDeal(
   context: DealContext,
   dealer: Member,
@@ -52,7 +52,7 @@ export function makeDeal(
   return { polynomial, points, encoded, chainCode, salt, commitment }
 }
 
-/** The proofs are made only now: they bind h1, and what they prove can no longer change. */
+/** The proofs are made only now, because they bind h1; what they prove can no longer change. */
 export function openDeal(context: DealContext, dealer: Member, deal: OwnDeal, h1: Bytes, rng: Rng): Opening {
   const proofs = deal.polynomial.map((coefficient, k) =>
     prove(proofContext(context, dealer, h1, k), coefficient, deal.points[k] ?? context.curve.identity, rng),
@@ -60,7 +60,7 @@ export function openDeal(context: DealContext, dealer: Member, deal: OwnDeal, h1
   return { salt: deal.salt, encoded: deal.encoded, points: deal.points, proofs }
 }
 
-/** `constant`: the A_0 that it must show, if that is fixed. `member`: this party, if it receives a share. */
+/** `constant`: the A_0 that the deal must show, if that is fixed. `member`: this party, if it receives a share. */
 export function checkDeal(
   context: DealContext,
   { dealer, commitment, opening, chainCode, share }: ReceivedDeal,

@@ -1,4 +1,4 @@
-/** Distributed key generation (threshold.md 3): the set-up in which everybody deals a fresh secret and a fresh chain code. */
+/** Distributed key generation (threshold.md 3): the set-up in which every party deals a fresh secret and a fresh chain code. */
 import type { Bytes } from "../../bytes.ts"
 import { type Curve, curveNamed } from "../../crypto/curve.ts"
 import { H } from "../../crypto/frame.ts"
@@ -47,7 +47,7 @@ function outline(spec: DkgSpec, startOtSetup: StartOtSetup | undefined): Omit<Se
   }
 }
 
-/** chain code = H("cc"; sid, h1, sc(x_j) and cc_j of each): nobody alone chooses it, and h1 fixed every part of it. */
+/** chain code = H("cc"; sid, h1, sc(x_j) and cc_j of each): no single party chooses it, and h1 fixed every part of it. */
 const fresh = (curve: Curve, sid: Bytes, rng: Rng): DealSource => ({
   statementLength: 0,
   statement: new Uint8Array(0),

@@ -1,4 +1,4 @@
-/** What a set-up makes of all deals: the public key and its committed polynomial, the public shares, the epoch id (threshold.md 3.3, 3.5). */
+/** What follows from all deals of a set-up: the public key and its committed polynomial, the public shares, the epoch id (threshold.md 3.3, 3.5). */
 import { type Bytes, u32be } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
 import { evaluateCommitted, sumCommitted } from "../../crypto/feldman.ts"
@@ -15,7 +15,7 @@ export interface Epoch {
   readonly chainCode: Bytes
 }
 
-/** A sum that is the identity is an attack or a miracle, and nobody can be named for it. */
+/** A sum that is the identity means an attack or an improbable accident, and nobody can be named for it. */
 export function epochOf(
   curve: Curve,
   sid: Bytes,

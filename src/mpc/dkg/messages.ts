@@ -1,6 +1,6 @@
 /**
- * The messages of a set-up, dealing and receiving told apart so that a DKG and a reshare have the same ones (threshold.md 12:
- * in a DKG everybody does both).
+ * The messages of a set-up. They separate dealing from receiving, so that a DKG and a reshare have the same messages (threshold.md 12:
+ * in a DKG every party does both).
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import { COMMITMENT_LENGTH, SALT_LENGTH } from "../../crypto/commit.ts"
@@ -14,7 +14,7 @@ export const NONCE_LENGTH = 32
 export const CHAIN_CODE_LENGTH = 32
 export const ZERO_HALF_LENGTH = 32
 
-/** What a participant is in the set-up; in a DKG everybody is both. */
+/** The role of a participant in the set-up; in a DKG every party is dealer and member. */
 export interface Role {
   readonly deals: boolean
   readonly receives: boolean
@@ -24,7 +24,7 @@ export interface Role {
 export interface Hello {
   readonly nonce: Bytes
   readonly ephemeral: Bytes
-  /** Dealers only: what is dealt again (empty in a DKG), and the commitment to polynomial and chain code. */
+  /** Dealers only: the epoch that is dealt again (empty in a DKG), and the commitment to polynomial and chain code. */
   readonly deal: { readonly statement: Bytes; readonly commitment: Bytes } | undefined
 }
 
@@ -44,7 +44,7 @@ export function helloCodec(role: Role, statementLength: number): BodyCodec<Hello
   }
 }
 
-/** Round 2, broadcast by dealers: the polynomial in the exponent, and that its coefficients are known. */
+/** Round 2, broadcast by dealers: the polynomial in the exponent, and proofs that the dealer knows its coefficients. */
 export interface Opening {
   readonly salt: Bytes
   /** enc(A_0) .. enc(A_{t-1}), joined: what the commitment covers. */
@@ -82,7 +82,7 @@ interface Dealt {
   readonly pair: { readonly zeroHalf: Bytes; readonly ot1: Bytes } | undefined
 }
 
-/** Decoding takes the body over: the fields are views of it, and the share's bytes are wiped once they are read. */
+/** The decoder takes ownership of the body: fields are views of it, and it wipes the share's bytes once they are read. */
 export function dealtCodec(curve: Curve, sender: Role, ot1Length: number): BodyCodec<Dealt> {
   const fromDealer = sender.deals ? 32 + CHAIN_CODE_LENGTH : 0
   const fromMember = sender.receives ? ZERO_HALF_LENGTH + ot1Length : 0

@@ -27,7 +27,7 @@ import {
 } from "./messages.ts"
 import type { SetUp } from "./setUp.ts"
 
-/** The acks of suite 1 do not wait for the pairs; those of suite 2 come after each pair has confirmed its state, those of suite 3 after the key has signed. */
+/** The acks of suite 1 do not wait for the pairs. Those of suite 2 come after each pair has confirmed its state, those of suite 3 after members have signed with the key. */
 function ackStage(suite: SetUpSuite | undefined): Stage {
   switch (suite) {
     case undefined:
@@ -43,18 +43,18 @@ const EPOCH_ID_LENGTH = 32
 const CONFIRMATION_LENGTH = 32
 const NOTHING: Bytes = new Uint8Array(0)
 
-/** What the messages of a set-up depend on. */
+/** The inputs that determine the messages of a set-up. */
 type Outline = Pick<SetUp, "curve" | "self" | "threshold" | "dealers" | "members" | "startOtSetup"> & {
   readonly source: Pick<SetUp["source"], "statementLength">
   readonly record: Pick<SetUp["record"], "suite">
 }
 
-/** Everybody who takes part, ascending. */
+/** All participants, ascending. */
 export function participantsOf(setUp: Pick<SetUp, "dealers" | "members">): readonly PartyId[] {
   return [...new Set([...setUp.dealers, ...setUp.members].map(({ party }) => party))].sort()
 }
 
-/** What this party may receive, and how long it is. */
+/** The messages that this party may receive, and their lengths. */
 export function roundsOf(outline: Outline): readonly RoundShape[] {
   const peers = participantsOf(outline).filter((party) => party !== outline.self)
   const { hello, opening, dealt } = codecs(outline)
@@ -147,7 +147,7 @@ export function* openRound(
       const commitment = hellos.get(dealer.party)?.deal?.commitment
       if (opening === undefined || commitment === undefined) return []
       const mine = directs.get(dealer.party)?.dealt
-      // An old-only dealer is dealt nothing, and knows the chain code: in a reshare all deal the same one.
+      // A dealer that is not a member is dealt nothing, and knows the chain code: in a reshare all deal the same one.
       return [{ dealer, commitment, opening, chainCode: mine?.chainCode ?? setUp.source.chainCode, share: mine?.share }]
     }),
     pairs: new Map(
@@ -172,8 +172,8 @@ export function* otRound(
 }
 
 /**
- * From suite 2 on: every two members prove to one another that they hold the same state of their pair (kc, threshold.md 2.3), while there is
- * nothing yet that could be certified. Whoever altered its half knows it, and nobody else can: so it names the pair.
+ * From suite 2 on: every two members prove to one another that they hold the same state of their pair (kc, threshold.md 2.3), before
+ * anything exists that could be certified. Only the party that altered its half knows it did, so a failure names the pair.
  */
 export function* confirmRound(
   setUp: SetUp,

@@ -1,7 +1,7 @@
 /**
  * The one set-up routine (threshold.md 3, 6): dealers deal, members receive, all participants acknowledge. A DKG is a set-up
- * in which everybody does both and the dealt secrets are fresh; a reshare deals the shares of an old epoch. What differs
- * is a Source; the order of things is this file's, the messages of each round are rounds.ts's.
+ * in which every party does both and the dealt secrets are fresh; a reshare deals the shares of an old epoch. A DealSource holds
+ * the differences. This file owns the order of the steps, rounds.ts the messages of each round.
  */
 import { type Bytes, equal } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
@@ -29,25 +29,25 @@ import { checkDeal, makeDeal, type OwnDeal, openDeal, type ReceivedDeal } from "
 import { type Epoch, epochOf } from "./epoch.ts"
 import { ackRound, commitRound, confirmRound, openRound, otRound } from "./rounds.ts"
 
-/** Where the dealt secrets come from; its functions throw Blame where dealers contradict one another or older records. */
+/** Where the dealt secrets come from. Its functions throw Blame if dealers contradict one another or older records. */
 export interface DealSource {
-  /** What each dealer states in round 1 of the epoch that it deals again; empty in a DKG. */
+  /** Length of what each dealer states in round 1 about the epoch that it deals again; empty in a DKG. */
   readonly statementLength: number
   readonly statement: Bytes
   /** This party's a_{i,0}; undefined: random. */
   readonly constant: bigint | undefined
   /** The chain code that this party deals; wiped at the end. */
   readonly chainCode: Bytes
-  /** What the other dealers' statements fix; before anything of round 2 is sent. */
+  /** What the other dealers' statements fix; called before anything of round 2 is sent. */
   agree(statements: ReadonlyMap<PartyId, Bytes>): Agreed
-  /** The group's chain code from those dealt, in ascending order of dealer, this party's own included. */
+  /** The group's chain code from the dealt ones, in ascending order of dealer, this party's own included. */
   chainCodeOf(h1: Bytes, dealt: readonly { readonly dealer: Member; readonly chainCode: Bytes }[]): Bytes
 }
 
 export interface Agreed {
-  /** The A_{i,0} that each dealer must show; a dealer who is not in it may show any. */
+  /** The A_{i,0} that each dealer must show. A dealer that is not in it may show any. */
   readonly constants: ReadonlyMap<PartyId, Point>
-  /** enc(PK), where the key is not to be a new one. */
+  /** enc(PK), if the key must not be a new one. */
   readonly publicKey: Bytes | undefined
   readonly parent: Parent | undefined
 }
@@ -62,7 +62,7 @@ export interface SetUp {
   /** Ascending; with their share ids in the new epoch. */
   readonly members: readonly Member[]
   readonly source: DealSource
-  /** secp256k1 alone: what every two members set up besides. */
+  /** secp256k1 only: the OT set-up between every two members. */
   readonly startOtSetup: StartOtSetup | undefined
   readonly record: {
     readonly groupId: string
@@ -131,7 +131,7 @@ function sumUp(setUp: SetUp, h1: Bytes, h2: Bytes, own: OwnDeal | undefined, rec
   return epochOf(setUp.curve, setUp.sid, h2, polynomials, setUp.members, setUp.source.chainCodeOf(h1, dealt))
 }
 
-/** s_j = sum f_i(x_j), checked against S_j once more: what is stored is what the others will count on. */
+/** s_j = sum f_i(x_j), checked against S_j once more, because the other members will rely on the stored share. */
 function shareFrom(
   { curve }: SetUp,
   self: Member,
@@ -165,7 +165,7 @@ const recordOf = (
   ...(parent && { parent }),
 })
 
-/** Complete and durable before the ack, which is a promise to keep it. */
+/** The record is complete and durable before the ack, because the ack is a promise to keep it. */
 function* prepare(group: GroupPublic, share: Secret, pairs: readonly PairState[]): Protocol<void> {
   try {
     yield* record({ kind: "prepared", group, secret: { share, pairs } })
@@ -174,7 +174,7 @@ function* prepare(group: GroupPublic, share: Secret, pairs: readonly PairState[]
   }
 }
 
-/** The pairs' states until they are recorded: wiped however the session ends. */
+/** The pairs' states until they are recorded. They are wiped however the session ends. */
 class HeldPairs implements Disposable {
   constructor(readonly pairs: readonly PairState[]) {}
 

@@ -1,6 +1,6 @@
 /**
- * The ban rule around checks on secrets (threshold.md 2.5): whether such a check passes tells the peer something about our OT
- * state, so its beginning and its verdict are on record, and whatever goes wrong inside counts as a failure.
+ * The ban rule for checks on secrets (threshold.md 2.5). Whether such a check passes tells the peer something about our OT
+ * state. So its beginning and its verdict are recorded, and any error inside counts as a failure.
  */
 import type { PartyId } from "../../keys/party.ts"
 import { ban } from "../blame.ts"
@@ -12,8 +12,8 @@ export interface CheckResult<T> {
 }
 
 /**
- * Runs `check` on signed input of `peer` whose sid, view and confirmation matched. Throws BAN(peer) unless it passes,
- * also when it throws: an error that a peer can provoke would otherwise hide the same predicate.
+ * Runs `check` on signed input of `peer` whose sid, view and confirmation matched. Throws BAN(peer) unless it passes.
+ * An error inside `check` is also a BAN: an error that a peer can provoke would otherwise hide the same predicate.
  */
 export function* guarded<T>(peer: PartyId, reason: string, check: () => CheckResult<T>): Protocol<T> {
   yield* record({ kind: "checking", peer })
@@ -27,7 +27,7 @@ function passedOrBanned<T>(peer: PartyId, reason: string, check: () => CheckResu
   try {
     verdict = check()
   } catch (error) {
-    // Our own lack of memory is not the peer's doing: the session crashes, and the open check is counted (rule 9).
+    // The peer is not at fault if this node is out of memory: the session crashes, and the open check is counted (rule 9).
     if (isOutOfMemory(error)) throw error
     throw ban(peer, `${reason}: threw`)
   }
@@ -35,5 +35,5 @@ function passedOrBanned<T>(peer: PartyId, reason: string, check: () => CheckResu
   return verdict.value
 }
 
-// The engine has no other mark for it than this text.
+// The engine marks this error only by its text.
 const isOutOfMemory = (error: unknown): boolean => error instanceof RangeError && error.message === "Out of memory"

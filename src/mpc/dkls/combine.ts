@@ -1,6 +1,6 @@
 /**
- * The end of a session: everybody's shares to signatures, each verified before it is returned. The signature is low-s, as
- * chains demand, and its recovery id is proven by recovering the key.
+ * The end of a session: turns everybody's shares into signatures and verifies each before it is returned. A signature is low-s, as
+ * chains demand, and recovering the key proves its recovery id.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, concat, equal, u8 } from "../../bytes.ts"
@@ -10,7 +10,7 @@ import { at } from "./commit.ts"
 import type { Released } from "./release.ts"
 import { type EcdsaMessage, type SignerContext, unattributed } from "./signerContext.ts"
 
-/** Any message that does not verify ends the session without output: only a cheat can bring that about. */
+/** A message whose signature does not verify ends the session without output; only a cheating party can cause this. */
 export const combine = (signer: SignerContext, { R, r, shares }: Released): readonly MessageSignature[] =>
   signer.context.messages.map((message, n) => {
     const u = K1.mod(shares.reduce((sum, share) => sum + at(share.u, n), 0n))
@@ -20,7 +20,7 @@ export const combine = (signer: SignerContext, { R, r, shares }: Released): read
     return signed
   })
 
-/** undefined unless (r, s) and the recovery id lead back to the message's key. */
+/** undefined unless (r, s) and the recovery id lead to the message's key. */
 function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint): MessageSignature | undefined {
   const s = K1.mod(quotient)
   const high = s > K1.order >> 1n
@@ -34,7 +34,7 @@ function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint):
 }
 
 /**
- * Recovery finds the one key under which the signature verifies with that nonce point: it implies the verifier's equation,
+ * Recovery finds the one key under which the signature verifies with that nonce point. It implies the verifier's equation
  * and costs one verification instead of two.
  */
 function recovers(digest: Bytes, signature: Bytes, recoveryId: number, publicKey: Bytes): boolean {

@@ -1,5 +1,5 @@
 /**
- * Round 1 of a signature: nonces and their commitment to everybody; to each peer the confirmation of the pair's state and
+ * Round 1 of a signature. To everybody: nonces and the commitment to them. To each peer: the confirmation of the pair's state, and
  * the OT extension with this party as Bob, whose choice bits encode its multipliers.
  */
 import { type Bytes, concat, secretEqual } from "../../bytes.ts"
@@ -35,7 +35,7 @@ interface AsBob {
   readonly chi: readonly bigint[]
 }
 
-/** What is known of one peer after round 1. */
+/** What this party knows about one peer after round 1. */
 export interface Committed {
   readonly pair: OpenPair
   readonly bob: AsBob
@@ -53,7 +53,7 @@ export interface AfterCommit {
   readonly links: readonly Committed[]
 }
 
-/** Ends with every peer's state confirmed: no OT is evaluated against a peer that holds another epoch (threshold.md 2.3). */
+/** Ends once every peer's state is confirmed: no OT is evaluated against a peer that holds another epoch (threshold.md 2.3). */
 export function* commit(signer: OpenSignerContext): Protocol<AfterCommit> {
   const { context, scope, count, pairs, peers } = signer
   const { sid, self, rng } = context
@@ -107,14 +107,14 @@ function startAsBob({ context, scope, x, count }: OpenSignerContext, pair: OpenP
   for (;;) {
     const extended = scope.use(extend(pair.bob, psid1, XI * count, context.rng))
     const chi = multipliers(extended.choices, pair.bobGadget, count)
-    // A multiplier of 0 would check nothing; it comes up once in 2^256 tries.
+    // A multiplier of 0 would check nothing; it occurs once in 2^256 tries.
     if (chi.every((b) => b !== 0n)) return { psid1, extended, chi }
   }
 }
 
 export const speakerOf = (party: PartyId, x: Bytes): Speaker => ({ nodeId: partyBytes(party), shareId: x })
 
-/** The value of a party that the exchange waited for. */
+/** The value of a party, which the exchange has waited for. */
 export function of<T>(heard: ReadonlyMap<PartyId, T>, party: PartyId): T {
   const value = heard.get(party)
   if (value === undefined) throw new TypeError("a peer's message is missing")

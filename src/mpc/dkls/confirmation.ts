@@ -1,12 +1,12 @@
 /**
- * kc (threshold.md 2.3): the proof that two nodes hold the same state of their pair. In a set-up of suite 2 it precedes the acks, and in a
- * signature everything of OT.
+ * kc (threshold.md 2.3): the proof that two nodes hold the same state of their pair. From suite 2 on, members exchange it in a set-up
+ * before the acks. In a signature it is checked before anything of OT.
  */
 import type { Bytes } from "../../bytes.ts"
 import { H } from "../../crypto/frame.ts"
 
 interface ConfirmedState {
-  /** Live bytes of the pair's zero-share seed, which both halves made. */
+  /** Live bytes of the pair's zero-share seed, made from both halves. */
   readonly zeroSeed: Bytes
   /** Digest of the epoch, the two share ids and both OT transcripts. */
   readonly pairId: Bytes

@@ -1,13 +1,13 @@
 /**
- * Covering designs: sets of t out of n that together contain every pair (threshold.md 3.8). The same list at every node, because it depends
- * on n and t alone.
+ * Covering designs: sets of t out of n that together contain every pair (threshold.md 3.8). Every node has the same list, because it
+ * depends only on n and t.
  */
 
 /**
  * Sets of `size` of the indices 0 .. count - 1, each ascending, such that every two indices are together in one of them. Greedy: each
- * set begins with the first pair that is in none, and takes whoever makes the most new pairs in it, of several the one that is in the fewest
- * sets. For 2 <= size <= count <= 32 that is at most
- * 1.7 times as many as the Schönheim bound says are needed, and no two indices are together more than nine times.
+ * set begins with the first pair that is in no set. It then takes the index that makes the most new pairs in it, and among several such
+ * indices the one that is in the fewest sets. For 2 <= size <= count <= 32 this makes at most
+ * 1.7 times as many sets as the Schönheim bound, and no two indices are together more than nine times.
  */
 export function coveringSets(count: number, size: number): readonly (readonly number[])[] {
   const together = new Uint8Array(count * count)

@@ -1,6 +1,6 @@
 /**
- * The bodies of an ECDSA signing session (threshold.md 12): fixed layouts, closed decoding. What decodes has canonical scalars
- * and points of the group other than the identity; nothing here depends on a secret of the receiver.
+ * The bodies of an ECDSA signing session (threshold.md 12): fixed layouts, closed decoding. A decoded body has canonical scalars
+ * and points of the group other than the identity. Nothing here depends on a secret of the receiver.
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
@@ -50,7 +50,7 @@ export const offerCodec = (count: number): BodyCodec<Offer> => ({
 export interface Product {
   readonly salt: Bytes
   readonly R: readonly Point[]
-  /** enc(R) as it travelled: what the commitment of round 1 covers. */
+  /** enc(R) as it was received; the commitment of round 1 covers these bytes. */
   readonly encodedR: Bytes
   readonly pk: readonly Point[]
   readonly Gu: readonly Point[]

@@ -1,6 +1,6 @@
 /**
  * Round 2 of a signature: checks every peer's OT extension, then multiplies as Alice by this party's nonces and additive
- * key shares, and opens its commitment. Nothing of it leaves before all peers' extensions have passed.
+ * key shares, and opens its commitment. It sends nothing before all peers' extensions have passed.
  */
 import type { Bytes } from "../../bytes.ts"
 import { K1, type Point } from "../../crypto/curve.ts"
@@ -16,7 +16,7 @@ import { type AfterCommit, at, type Committed, of } from "./commit.ts"
 import { type Product, productCodec } from "./messages.ts"
 import { additiveShares, type OpenSignerContext } from "./signerContext.ts"
 
-/** What is known of one peer after round 2. */
+/** What this party knows about one peer after round 2. */
 export interface Multiplied extends Committed {
   /** c(n): this party's shares of its own inputs times the peer's multiplier. */
   readonly shares: readonly Products[]

@@ -1,8 +1,8 @@
 /**
  * The OT set-up of one party with all its peers (threshold.md 3.4, 4): in every pair each side is base-OT receiver once and
- * sender once. Carries out the shape of setup.ts; which rounds the messages travel in is the set-up routine's.
+ * sender once. Implements the interface of setup.ts; the set-up routine decides in which rounds the messages travel.
  *
- * A set-up that fails at one peer is discarded whole, with every secret in it: nothing outlives it, so no ban is needed.
+ * If a set-up fails at one peer, it is discarded whole, with every secret in it. Nothing outlives it, so no ban is needed.
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
@@ -59,7 +59,7 @@ class PairSetups implements OtSetup {
   ): readonly PairState[] {
     const alices = new Map<PartyId, Secret>()
     try {
-      // All of them are checked before any state is made: one failure discards the whole set-up.
+      // Checks all of them before it makes any state, because one failure discards the whole set-up.
       for (const pair of this.#pairs) alices.set(pair.peer.party, Secret.take(this.#alice(pair, second)))
       return this.#pairs.map((pair) => {
         const alice = alices.get(pair.peer.party)

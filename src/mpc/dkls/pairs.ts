@@ -1,6 +1,6 @@
 /**
- * Opening what a pair keeps at rest (PairState) for one signing session: leaves grown again from their seeds, the public
- * gadgets from a cache that lives as long as its host. Everything secret in an open pair dies with the session.
+ * Opens the state that a pair keeps at rest (PairState) for one signing session: it grows the leaves again from their seeds, and takes
+ * the public gadgets from a cache that lives as long as its host. Everything secret in an open pair is wiped with the session.
  */
 import { type Bytes, toHex } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
@@ -18,11 +18,11 @@ import type { GroupMember, GroupSecret } from "../../keys/group.ts"
 import type { PartyId } from "../../keys/party.ts"
 import type { Secret } from "../../secret.ts"
 
-/** Gadgets are public and fixed for an epoch; making the two of a pair costs as much as a quarter of a signature. */
+/** Gadgets are public and fixed for an epoch. Making the two gadgets of a pair costs as much as a quarter of a signature. */
 export class GadgetCache {
   readonly #kept = new Map<string, Gadget>()
 
-  /** `capacity`: how many are kept (about 40 kB each); the one made first goes first. */
+  /** `capacity`: how many are kept (about 40 kB each); the oldest is dropped first. */
   constructor(readonly capacity = 128) {}
 
   get(pairId: Bytes, bob: Bytes, alice: Bytes): Gadget {
@@ -39,7 +39,7 @@ export class GadgetCache {
   }
 }
 
-/** One peer, ready for the two instances of the OT extension: we are Bob in one and Alice in the other. */
+/** One peer, ready for the two instances of the OT extension: this party is Bob in one and Alice in the other. */
 export interface OpenPair extends Disposable {
   readonly party: PartyId
   /** x of the peer, and sc(x). */
@@ -54,7 +54,7 @@ export interface OpenPair extends Disposable {
   readonly aliceGadget: Gadget
 }
 
-/** What is at rest of a pair that can still sign. */
+/** The stored state of a pair that can still sign. */
 export interface ReadyPair {
   readonly peer: GroupMember
   readonly pairId: Bytes

@@ -1,5 +1,5 @@
 /**
- * Round 3 of a signature: opens and checks what every peer multiplied, and only when all of it fits, records that this
+ * Round 3 of a signature: opens and checks every peer's products. Only when all of them are correct, it records that this
  * party's share of the signatures leaves, and sends it.
  */
 import { type Bytes, beToBig, concat, equal } from "../../bytes.ts"
@@ -45,7 +45,7 @@ export function* release(signer: SignerContext, committed: AfterCommit, mine: Af
   return { R, r, shares: [own, ...heard.broadcasts.values()] }
 }
 
-/** enc(R) per message, R the sum of everybody's nonces; nobody's key share was another's than the message's key needs. */
+/** enc(R) per message, where R is the sum of everybody's nonces. Also checks that the key shares sum to the message's key. */
 function noncePoints(signer: SignerContext, { nonces }: AfterCommit, { pk, links }: AfterMultiply): readonly Bytes[] {
   const { messages } = signer.context
   const keys = messages.map((_, n) => sum(at(pk, n), links, (product) => at(product.pk, n)))
@@ -58,13 +58,13 @@ function noncePoints(signer: SignerContext, { nonces }: AfterCommit, { pk, links
   return K1.encodePoints(points)
 }
 
-/** Whether the round-1 commitment was to the nonce sent with it and to these R. */
+/** Whether the commitment of round 1 was to the nonce sent with it and to these R. */
 function isOpened({ context }: SignerContext, { pair, commit, product }: Multiplied): boolean {
   const committed = concat(commit.nonce, product.encodedR)
   return opens(commit.commitment, context.sid, speakerOf(pair.party, pair.x), "sign", committed, product.salt)
 }
 
-/** RVOLE as Bob, and that the peer multiplied what R and pk show. All messages are evaluated, whatever fails. */
+/** Finishes RVOLE as Bob, and checks that the peer multiplied by the inputs that R and pk show. Evaluates all messages, even after a failure. */
 function finishAsBob(committed: AfterCommit, link: Multiplied, rng: Rng): CheckResult<readonly Products[]> {
   const { pair, bob, product, commit } = link
   const psid2 = padsId(bob.psid1, commit.nonce, bob.extended.message)
@@ -89,7 +89,7 @@ const LAMBDA = 0x5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd7
 
 /**
  * rho = a + b LAMBDA for uniform 64-bit a and b: 2^128 different weights modulo q, since LAMBDA has no representation by
- * numbers that short. The curve arithmetic splits scalars along LAMBDA, so that this one costs half of any other.
+ * numbers that short. The curve arithmetic splits scalars along LAMBDA, so this multiplication costs half of any other.
  */
 function randomWeight(rng: Rng): bigint {
   const bytes = rng(16)

@@ -1,7 +1,7 @@
 /**
- * What a DKG or a reshare must know of the OT set-up between its members (threshold.md 3.4, 4): two opaque messages per peer,
- * carried in the directs of rounds 2 and 3, and the pair states that come out. The set-up routine calls it like this,
- * on secp256k1 alone; otSetup.ts carries it out.
+ * The interface between a DKG or a reshare and the OT set-up of its members (threshold.md 3.4, 4): two opaque messages per peer,
+ * carried in the directs of rounds 2 and 3, and the resulting pair states. The set-up routine calls it like this,
+ * on secp256k1 only; otSetup.ts implements it.
  *
  *     using ot = startOtSetup({ sid, h1, self, peers, rng })       // after round 1
  *     ot.first.get(peer)                                           // OT1_SIZE bytes, at the end of the round-2 direct

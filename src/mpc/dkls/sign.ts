@@ -1,7 +1,7 @@
 /**
- * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (threshold.md 5.7, 5.8). One file per
- * round: what a round checks of the round before it, computes and sends. Order of evaluation is threshold.md 14's: all that is
- * public about a peer's message first, then what touches secrets, inside check.ts's ban rule.
+ * ECDSA by DKLs23 (ePrint 2023/765) in three rounds, exactly t signers, 1..32 messages (threshold.md 5.7, 5.8). Each round has a file:
+ * what the round checks of the round before, computes and sends. The order of evaluation is that of threshold.md 14: first everything
+ * public about a peer's message, then the checks that touch secrets, under the ban rule of check.ts.
  */
 import type { Protocol } from "../exchange.ts"
 import type { MessageSignature } from "../session.ts"
@@ -13,8 +13,8 @@ import { release } from "./release.ts"
 import { type EcdsaContext, type SignerContext, signerContextOf, take } from "./signerContext.ts"
 
 /**
- * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before there
- * is a session; Blame while it runs.
+ * One signature per message, in their order. Throws E-TSK-009 (signers) or E-TSK-013 (blocked peers) at once, before a session
+ * exists, and Blame while the session runs.
  */
 export function signEcdsa(context: EcdsaContext): Protocol<readonly MessageSignature[]> {
   const count = context.messages.length

@@ -1,7 +1,7 @@
 /**
- * One signer's signer in a session: who signs, with what share of the key, and the open pair with each peer. Refuses here,
- * before anything is sent, what must not start: another number of signers, a blocked peer. That the share is the record's
- * was checked by the host (keys/group.ts).
+ * The context of one signer in a session: who signs, with which share of the key, and the open pair with each peer. Refuses here,
+ * before anything is sent, a session that must not start: a wrong number of signers, a blocked peer. The host has already checked
+ * that the share fits the record (keys/group.ts).
  */
 import { type Bytes, u32be } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
@@ -35,7 +35,7 @@ export interface EcdsaContext {
   readonly gadgets: GadgetCache
 }
 
-/** Who signs, before anything secret is opened. */
+/** The signers and public values, before any secret is opened. */
 export interface SignerContext {
   readonly context: EcdsaContext
   readonly self: GroupMember
@@ -99,7 +99,7 @@ export function additiveShares(signer: OpenSignerContext, h1: Bytes): readonly b
   })
 }
 
-/** What nobody can be named for among several peers is the one peer's fault when there is but one (threshold.md 2.4). */
+/** If a fault cannot be attributed among several peers, nobody is named; with a single peer it is that peer's fault (threshold.md 2.4). */
 export function unattributed({ peers }: SignerContext, reason: string): Blame {
   const [only, ...more] = peers
   return only !== undefined && more.length === 0 ? fault(only, reason) : sessionAbort(reason)

@@ -1,11 +1,11 @@
 /**
- * The trial signatures of a set-up (threshold.md 3.8): before anybody records or acknowledges a new secp256k1 key, its members sign with it,
- * by sets of threshold members that together contain every pair. What they sign is a hash that no transaction can have, and the signatures
- * go nowhere.
+ * The trial signatures of a set-up (threshold.md 3.8). Before anybody records or acknowledges a new secp256k1 key, its members sign with it
+ * in sets of threshold members that together contain every pair. They sign a hash that no transaction can have, and discard the
+ * signatures.
  *
- * Each set runs the protocol of a real signature, sign.ts's, unchanged. This file carries the sets' rounds side by side in rounds of the
- * set-up: what a set broadcasts goes to each of its members, sealed with the set-up's keys, and the set's own view goes with it
- * from the second round on, so that it is compared before anything is evaluated.
+ * Each set runs the protocol of a real signature (sign.ts), unchanged. This file carries the rounds of all sets side by side in rounds of
+ * the set-up. What a set broadcasts goes to each of its members, sealed with the set-up's keys. From the second round on the set's own
+ * view goes with it, so that it is compared before anything is evaluated.
  */
 import { type Bytes, concat, equal } from "../../bytes.ts"
 import { H } from "../../crypto/frame.ts"
@@ -34,7 +34,7 @@ interface TrialInput {
   /** Of the set-up. */
   readonly sid: Bytes
   readonly self: PartyId
-  /** The new epoch; it is recorded only after it has signed. */
+  /** The new epoch; it is recorded only after its members have signed with it. */
   readonly group: GroupPublic
   readonly secret: GroupSecret
   /** Of the set-up: what every two members agreed on. */
@@ -48,7 +48,7 @@ export function trialSets(members: readonly PartyId[], threshold: number): reado
   return coveringSets(ascending.length, threshold).map((set) => set.flatMap((index) => ascending[index] ?? []))
 }
 
-/** What a member receives in the rounds of the trial. */
+/** The messages that a member receives in the rounds of the trial. */
 export function trialRounds(outline: {
   readonly self: PartyId
   readonly threshold: number
@@ -65,7 +65,7 @@ export function trialRounds(outline: {
   }))
 }
 
-/** Of one set's part in a peer's message: what a signature of one message has in that round. */
+/** Length of one set's part in a peer's message: the length that a signature of one message has in that round. */
 function entryLength(self: PartyId, peer: PartyId, index: number): number {
   const { broadcast, direct } = ecdsaShape(self, [self, peer], 1).rounds[index] ?? {}
   const body = (broadcast?.get(peer) ?? 0) + (direct?.from.get(peer) ?? 0)
@@ -73,8 +73,8 @@ function entryLength(self: PartyId, peer: PartyId, index: number): number {
 }
 
 /**
- * Returns when every set that this member is in has signed and the signatures verify. Throws Blame otherwise. A check on OT secrets that
- * fails is a FAULT and no BAN, and none of them is on record: the secrets vanish with the set-up, as in threshold.md 3.4.
+ * Returns when every set of this member has signed and the signatures verify; throws Blame otherwise. A failed check on OT secrets
+ * is a FAULT and not a BAN, and no check is recorded, because the secrets vanish with the set-up, as in threshold.md 3.4.
  */
 export function* trial(input: TrialInput): Protocol<void> {
   const { self, group } = input
@@ -110,7 +110,7 @@ function* trialRound(
       from: by(peers, (peer) => opaque(size(peer))),
     },
   })
-  // All of everybody's is taken apart, and all views compared, before anything is evaluated (threshold.md 14).
+  // Parses every message and compares all views before anything is evaluated (threshold.md 14).
   for (const [peer, body] of directs) {
     const take = fieldsOf(body)
     for (const set of shared(peer)) set.receive(peer, take, withViews, stage)
@@ -120,7 +120,7 @@ function* trialRound(
 
 /** One set's signature, driven as run.ts drives a session of its own. */
 class TrialSet {
-  /** What it waits for; undefined before it began, and when it has signed. */
+  /** The step that it waits for; undefined before it began, and after it has signed. */
   step: ExchangeStep | undefined
   readonly #sid: Bytes
   readonly #self: PartyId
@@ -174,7 +174,7 @@ class TrialSet {
     this.#resume({ broadcasts, directs, view: this.#view, originals: new Map() })
   }
 
-  /** Wipes what a set holds that did not come to its end. */
+  /** Wipes the state of a set that did not finish. */
   end(): void {
     this.#protocol.return([])
   }
@@ -196,7 +196,7 @@ class TrialSet {
   }
 }
 
-/** Whom a signature's blame names in the set-up. */
+/** Translates a signature's blame into blame for the set-up. */
 function inSetUp({ parties, reason }: Blame, signers: readonly PartyId[]): Blame {
   const [party] = parties
   const where = `trial signature of ${signers.join(", ")}: ${reason}`

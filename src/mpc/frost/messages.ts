@@ -8,7 +8,7 @@ import type { NonceCommitment } from "./nonces.ts"
 const NONCE_LENGTH = 32
 
 interface Commitments {
-  /** Makes the session's view unrepeatable (threshold.md 2.2); nothing to do with the nonces of the signature. */
+  /** Makes the session's view unique (threshold.md 2.2); it has nothing to do with the nonces of the signature. */
   readonly nonce: Bytes
   /** One per message. */
   readonly pairs: readonly NonceCommitment[]

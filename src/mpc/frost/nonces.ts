@@ -1,6 +1,6 @@
 /**
- * One-time nonces (RFC 9591 4.1, 5.1; threshold.md 7.3): hedged, in memory alone, taken once, wiped when taken and when the
- * session ends in whatever way.
+ * One-time nonces (RFC 9591 4.1, 5.1; threshold.md 7.3). They are hedged, exist only in memory, can be taken once, and are wiped when
+ * taken and when the session ends, however it ends.
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import type { Point } from "../../crypto/curve.ts"
@@ -29,13 +29,13 @@ export class NoncePair implements Disposable {
     this.#nonces = { d: curve.encodeScalar(d), e: curve.encodeScalar(e) }
   }
 
-  /** D + rho E, from the nonces themselves: one multiplication of G, at a fourth of the price of one of E. */
+  /** D + rho E, computed from the nonces themselves: this costs one multiplication of G, a fourth of a multiplication of E. */
   bound(bindingFactor: bigint): Point {
     const { d, e } = this.#open()
     return this.suite.curve.multiplyBaseOnce(d + bindingFactor * e)
   }
 
-  /** Once: a second signature under one pair gives the share away. */
+  /** Works once: a second signature under one pair would reveal the share. */
   take(): { readonly d: bigint; readonly e: bigint } {
     try {
       return this.#open()
@@ -59,7 +59,7 @@ export class NoncePair implements Disposable {
   }
 }
 
-/** H3(32 random bytes || sc(share)): an rng that repeats or is guessed does not give the nonce. Never 0. */
+/** H3(32 random bytes || sc(share)): an rng that repeats or can be guessed does not reveal the nonce. Never 0. */
 function generate(suite: Suite, signingShare: bigint, rng: Rng): bigint {
   for (;;) {
     const random = rng(32)

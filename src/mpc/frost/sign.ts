@@ -1,8 +1,8 @@
 /**
  * FROST signing (RFC 9591 section 5, threshold.md 7.3): two broadcasts, for a batch of messages under child keys of one group.
  *
- * Differs from the RFC's text in what is computed when: the group commitment is one multi-scalar multiplication per
- * message, and shares are verified one by one only if the signature that they make does not verify.
+ * It differs from the RFC's text only in the order of computation: the group commitment is one multi-scalar multiplication per
+ * message, and shares are verified one by one only if the resulting signature does not verify.
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import type { Curve, Point } from "../../crypto/curve.ts"
@@ -30,14 +30,14 @@ export interface FrostRequest {
 interface FrostSession {
   readonly suite: Suite
   readonly self: PartyId
-  /** Exactly threshold many, this party included, with their share ids. */
+  /** Exactly threshold members, this party included, with their share ids. */
   readonly signers: readonly Member[]
-  /** enc(A_0) .. enc(A_{t-1}) of the root: what shares are judged by, should it come to that. */
+  /** enc(A_0) .. enc(A_{t-1}) of the root; shares are verified with these, if this becomes necessary. */
   readonly commitments: readonly Bytes[]
   /** sc(s_i) of the root. */
   readonly share: Secret
   readonly requests: readonly FrostRequest[]
-  /** Names what is signed in the record that a share has left. */
+  /** Identifies the signed content in the record that a share has left. */
   readonly digest: Bytes
   readonly rng: Rng
 }
@@ -99,13 +99,13 @@ export function* frostSign(frostSession: FrostSession): Protocol<readonly Messag
   )
 }
 
-/** One message's signature in the making: all that follows from round 1 and is public. */
+/** The public state of one message's signature after round 1. */
 interface Signing {
   readonly request: FrostRequest
   readonly signers: readonly SigningParty[]
-  /** R as it stands in the signature. */
+  /** R in the form that it has in the signature. */
   readonly R: Bytes
-  /** -1 where R must be negated to be the signature's. */
+  /** -1 if R must be negated to become the signature's R. */
   readonly sign: 1n | -1n
   readonly challenge: bigint
 }
@@ -159,7 +159,7 @@ function signingOf(
   }
 }
 
-/** R = sum of D_j + rho_j E_j; this party's own term it computes from its nonces. */
+/** R = sum of D_j + rho_j E_j; this party computes its own term from its nonces. */
 function groupCommitment(
   curve: Curve,
   parties: readonly SigningParty[],
@@ -187,7 +187,7 @@ function signShare(frostSession: FrostSession, signing: Signing, share: bigint, 
   return curve.mod(signing.sign * (d + me.bindingFactor * e) + curve.mod(me.lambda * signing.challenge) * s)
 }
 
-/** The signature, which another implementation has verified; or FAULT of all whose shares are wrong. */
+/** The signature, after another implementation has verified it; otherwise FAULT of all parties whose shares are wrong. */
 function aggregate(
   frostSession: FrostSession,
   signing: Signing,
@@ -210,7 +210,7 @@ function aggregate(
   throw new Blame("FAULT", cheaters, "a signature share is not valid")
 }
 
-/** z_j G == ±(D_j + rho_j E_j) + lambda_j c S'_j; views were equal, so everybody judges by the same list. */
+/** z_j G == ±(D_j + rho_j E_j) + lambda_j c S'_j. Views were equal, so all nodes judge by the same list. */
 function isShareValid(
   curve: Curve,
   root: readonly Point[],

@@ -1,6 +1,6 @@
 /**
- * The two ciphersuites of FROST (RFC 9591): FROST(Ed25519, SHA-512), whose signatures are RFC 8032's, and
- * FROST-secp256k1-SHA256-TR, whose are BIP-340's. Everything in which they differ is here; sign.ts is one text for both.
+ * The two ciphersuites of FROST (RFC 9591): FROST(Ed25519, SHA-512), whose signatures are those of RFC 8032, and
+ * FROST-secp256k1-SHA256-TR, whose signatures are those of BIP-340. This file holds all their differences; sign.ts serves both.
  */
 
 import { verify } from "node:crypto"
@@ -24,7 +24,7 @@ export interface Suite {
   inSignature(encodedR: Bytes): Bytes
   /** Whether the nonces must be negated, so that R is the point that the signature names by its x. */
   negatesNonces(encodedR: Bytes): boolean
-  /** By code that had no part in making it: the runtime's native verifier, or noble's. */
+  /** Verifies with code that had no part in making the signature: the runtime's native verifier, or noble's. */
   verify(publicKey: Bytes, message: Bytes, signature: Bytes): boolean
 }
 
@@ -62,7 +62,7 @@ export const SECP256K1_SHA256_TR: Suite = {
   verify: (publicKey, message, signature) => schnorr.verify(signature, message, publicKey),
 }
 
-/** RFC 9380 hash_to_field with one element of L = 48 bytes; natively hashed, where noble's costs 30 times as much. */
+/** RFC 9380 hash_to_field with one element of L = 48 bytes, hashed natively: noble's version costs 30 times as much. */
 function trScalar(message: Bytes, tag: Bytes): bigint {
   const dst = concat(tag, u8(tag.length))
   const first = sha256(concat(new Uint8Array(64), message, u16be(48), u8(0), dst))

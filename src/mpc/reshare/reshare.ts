@@ -1,7 +1,7 @@
 /**
- * Resharing (threshold.md 6): the set-up in which the shares of an old epoch are dealt again, each of them a_{i,0} = lambda_i s_i,
- * so that the key stays and every share of it changes. A refresh is the case that all nodes stay. The rounds are the
- * set-up's own; what is said here is what the deals must be of.
+ * Resharing (threshold.md 6): the set-up that deals the shares of an old epoch again, each as a_{i,0} = lambda_i s_i,
+ * so that the key stays and every share changes. A refresh is the case in which all nodes stay. The rounds are those of the
+ * set-up; this file defines which secrets the deals must contain.
  */
 import { type Bytes, concat, copy, equal } from "../../bytes.ts"
 import { type Curve, curveNamed, type Point } from "../../crypto/curve.ts"
@@ -24,7 +24,7 @@ import { ascending } from "../sid.ts"
 const EPOCH_ID_LENGTH = 32
 const CHAIN_CODE_LENGTH = 32
 
-/** `startOtSetup`: required on secp256k1, not used on Ed25519. What the specification must be, host.ts has checked. */
+/** `startOtSetup`: required on secp256k1, not used on Ed25519. host.ts has checked the specification. */
 export function reshare(
   spec: ReshareSpec,
   sid: Bytes,
@@ -57,7 +57,7 @@ function outline(spec: ReshareSpec, startOtSetup: StartOtSetup | undefined): Omi
   }
 }
 
-/** What a dealer states of the epoch that it deals again: its id and its commitments (pubpkg of threshold.md 6.1). */
+/** A dealer's statement about the epoch that it deals again: its id and its commitments (pubpkg of threshold.md 6.1). */
 const statementLength = (spec: ReshareSpec): number =>
   EPOCH_ID_LENGTH + spec.oldThreshold * curveNamed(spec.curve).pointLength
 
@@ -90,8 +90,8 @@ function ownConstant(curve: Curve, spec: ReshareSpec): bigint | undefined {
 }
 
 /**
- * All dealers must deal the same epoch, and it must be the one that this node knows. Whoever dissents is told in the
- * reason alone: an old state, restored or left behind, is no misbehaviour.
+ * All dealers must deal the same epoch, and it must be the one that this node knows. A dissenting dealer is named only in the
+ * reason: an old state, restored or left behind, is no misbehaviour.
  */
 function agree(
   curve: Curve,
@@ -133,8 +133,8 @@ function constantsOf(curve: Curve, dealers: readonly Member[], points: readonly 
 }
 
 /**
- * The chain code that everybody dealt. Each was bound by its dealer's commitment, so no dealer showed two. A node that
- * holds the old record knows who lies; one that has it from the task alone does not know whether the task does.
+ * The chain code that all dealers dealt. Each was bound by its dealer's commitment, so no dealer showed two. A node that
+ * holds the old record knows who lies. A node that has the chain code only from the task does not know whether the task is right.
  */
 function oneChainCode(
   { self, old, chainCode }: ReshareSpec,

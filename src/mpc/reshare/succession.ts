@@ -1,9 +1,9 @@
 /**
- * What the certificate of a set-up proves to somebody who took no part in it (threshold.md 6.2, 6.4): session id and epoch id are
- * computed again from their public inputs, and the acks of all participants must be on exactly these. Two ways lead from an
- * epoch that a node holds to one that it does not: threshold of its members dealt the other, or its own dealers dealt it from
- * the other. By the first, epochs of its group end; by the second, a node whose epoch was outranked by one that other
- * members of the old epoch dealt comes to know that old epoch, and from there the first.
+ * What the certificate of a set-up proves to a node that took no part in it (threshold.md 6.2, 6.4). The node computes session id and
+ * epoch id again from their public inputs, and the acks of all participants must be on exactly these. Two ways lead from an
+ * epoch that a node holds to one that it does not hold. First: threshold of its members dealt the other epoch. This ends epochs of its
+ * group. Second: its own dealers dealt its epoch from the other one. If other members of the old epoch dealt an epoch that outranks the
+ * node's own, the node learns the old epoch in the second way, and from there the outranking one in the first.
  */
 import { type Bytes, copy, equal } from "../../bytes.ts"
 import { curveNamed, type Point } from "../../crypto/curve.ts"
@@ -24,12 +24,12 @@ interface Made {
   readonly acks: readonly Bytes[]
 }
 
-/** A reshare that is over, in public. Its suite is what its acks say. */
+/** The public data of a finished reshare. Its acks determine its suite. */
 export interface Succession extends Made {
   readonly terms: Omit<ReshareTerms, "suite">
 }
 
-/** A key generation that is over, in public. */
+/** The public data of a finished key generation. */
 export interface Generation extends Made {
   readonly terms: Omit<DkgTerms, "suite">
   /** enc(PK): the terms cannot name it. */
@@ -45,7 +45,7 @@ interface ProvenEpoch {
   readonly ackView: Bytes
 }
 
-/** Whether its acks claim to be of exactly this session. Proves nothing. */
+/** Whether its acks claim to be of exactly this session. This proves nothing. */
 export const claimsSession = (madeEpoch: MadeEpoch): boolean => sessionOf(madeEpoch) !== undefined
 
 /** The epoch that all participants acknowledged; undefined if the acks are not theirs, or are on something else. */
@@ -59,8 +59,8 @@ export function provenEpoch(madeEpoch: MadeEpoch): ProvenEpoch | undefined {
 }
 
 /**
- * The public record of the epoch that came after `old`, as a node without a share of it keeps it; undefined if the
- * certificate does not prove that. `old` must itself be certified.
+ * The public record of the epoch that came after `old`, in the form that a node without a share keeps; undefined if the
+ * certificate does not prove it. `old` must itself be certified.
  */
 export function successorOf(old: GroupPublic, madeEpoch: MadeEpoch): GroupPublic | undefined {
   if (isGeneration(madeEpoch)) return undefined
@@ -80,8 +80,8 @@ export function successorOf(old: GroupPublic, madeEpoch: MadeEpoch): GroupPublic
 
 /**
  * The public record of the epoch that `known` was dealt from. All dealers of `known` stated that epoch's id, and the id is a
- * digest of whatever is recorded here. Its own parent is not known by that. `known` must itself be certified, or an epoch that
- * this node was dealt a share of.
+ * digest of everything recorded here, except for the epoch's own parent, which stays unknown. `known` must itself be certified, or be
+ * an epoch of which this node was dealt a share.
  */
 export function ancestorOf(known: GroupPublic, madeEpoch: MadeEpoch): GroupPublic | undefined {
   const { parent } = known
@@ -108,7 +108,7 @@ interface MadeSession extends Omit<Acknowledged, "epochId"> {
   readonly suite: SetUpSuite | undefined
 }
 
-/** The session that the acks name, if it is one of this epoch's in any suite. */
+/** The session that the acks name, if this epoch has such a session in any suite. */
 function sessionOf(madeEpoch: MadeEpoch): MadeSession | undefined {
   const claimed = parseEnvelope(madeEpoch.acks[0] ?? new Uint8Array(0))?.header
   if (claimed === undefined) return undefined
@@ -137,7 +137,7 @@ const isOfKey = (known: GroupPublic, madeEpoch: MadeEpoch): boolean => {
   return sameKey && equal(known.chainCode, madeEpoch.chainCode) && known.curve === madeEpoch.terms.curve
 }
 
-/** As a node without a share of it keeps it; undefined unless its certificate and its points hold. */
+/** The record in the form that a node without a share keeps; undefined unless its certificate and its points are valid. */
 function recordOf(madeEpoch: MadeEpoch, parent: Parent | undefined): GroupPublic | undefined {
   const { terms, members, chainCode } = madeEpoch
   const proven = provenEpoch(madeEpoch)
@@ -164,7 +164,7 @@ const sameMembers = ({ terms: { members: named }, members }: MadeEpoch): boolean
   named.every(({ party, x }) => members.some((member) => member.party === party && member.shareId === x)) &&
   members.every(({ party }, i) => i === 0 || (members[i - 1]?.party ?? "") < party)
 
-/** A_0 .. A_{t-1} from t public shares; that the others lie on the same polynomial is checked with the record. */
+/** A_0 .. A_{t-1} from t public shares. The check of the record verifies that the other shares lie on the same polynomial. */
 function commitmentsOf(madeEpoch: MadeEpoch): readonly Bytes[] | undefined {
   const curve = curveNamed(madeEpoch.terms.curve)
   const some = madeEpoch.members.slice(0, thresholdOf(madeEpoch))
