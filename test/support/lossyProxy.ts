@@ -8,12 +8,15 @@ export interface LossyProxy extends Disposable {
   readonly port: number
   /** How often an answer was lost. */
   lost(): number
+  /** So many more. */
+  lose(more: number): void
   /** Of all connections that there are; later ones are served. */
   hang(): void
 }
 
 /** `times`: so many requests that contain `words` lose their answer, and their connection with it. */
 export async function lossyProxy(target: number, words = "", times = 0): Promise<LossyProxy> {
+  let asked = times
   let left = times
   let numbered = 0
   let hanging = 0
@@ -48,7 +51,11 @@ export async function lossyProxy(target: number, words = "", times = 0): Promise
   if (address === null || typeof address === "string") throw new Error("no port")
   return {
     port: address.port,
-    lost: () => times - left,
+    lost: () => asked - left,
+    lose(more) {
+      asked += more
+      left += more
+    },
     hang() {
       hanging = numbered
     },

@@ -16,15 +16,16 @@ const MOST_ERRANDS = 200
 /** That are read at one time. */
 const MOST_READ = 500
 
+/** Who works on the request of an errand; null once it has ended. A value of its own, so that it is looked up and never joined. */
+const OWNER = "(SELECT replica FROM tasks WHERE live = 1 AND tasks.request = errands.request LIMIT 1)"
+
 /** Of requests that have ended, and of processes that are dead: it counts for nothing already. */
 const LEFT_BEHIND = [
-  "DELETE FROM errands WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE live = 1 AND tasks.request = errands.request)",
+  `DELETE FROM errands WHERE ${OWNER} IS NULL`,
   ...["claims", "node_links"].map(
     (table) => `DELETE FROM ${table} WHERE replica NOT IN (SELECT id FROM replicas WHERE alive)`,
   ),
 ]
-
-const MINE = "EXISTS (SELECT 1 FROM tasks WHERE live = 1 AND tasks.request = errands.request AND replica = ?)"
 
 /** To the living process to which the node is connected; -7 says that 7 has not taken it yet. */
 const HAND_OVER = `WITH heir AS MATERIALIZED (
@@ -117,7 +118,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
       readonly request: string
       readonly body: string
     }
-    const sql = `SELECT id, request, body FROM errands WHERE ${MINE} ORDER BY id LIMIT ${MOST_READ}`
+    const sql = `SELECT id, request, body FROM errands WHERE ${OWNER} = ? ORDER BY id LIMIT ${MOST_READ}`
     const rows = await this.#db.all<ErrandRow>(sql, [this.replicaId])
     return rows.map(({ id, request, body }) => ({ id, requestId: request, errand: decode<Errand>(body) }))
   }
@@ -173,7 +174,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
   /** What no news may have told: it is there to be found. */
   async #look(died: readonly string[]): Promise<void> {
     const [found] = await this.#db.all<{ readonly orphans: boolean; readonly errands: boolean }>(
-      `SELECT EXISTS (SELECT 1 FROM cosigner_free_owners(?)) AS orphans, EXISTS (SELECT 1 FROM errands WHERE ${MINE}) AS errands`,
+      `SELECT EXISTS (SELECT 1 FROM cosigner_free_owners(?)) AS orphans, EXISTS (SELECT 1 FROM errands WHERE ${OWNER} = ?) AS errands`,
       [this.replicaId, this.replicaId],
     )
     if (died.length > 0) this.#news.tell({ kind: "orphans" })

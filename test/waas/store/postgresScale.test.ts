@@ -1,6 +1,7 @@
 /**
  * What the store asks of Postgres with many records (long suite): by its own plans nothing walks through a table, and reads of a database
- * with 100 000 vaults and a million ended tasks take what they take in a small one.
+ * with 100 000 vaults and a million ended tasks take what they take in a small one; so does what
+ * processes agree on over 100 000 open ones.
  */
 import { afterAll, describe, expect, test } from "bun:test"
 import { SQL } from "bun"
@@ -9,7 +10,8 @@ import { openPostgres, type Postgres } from "../../../src/waas/store/postgres.ts
 import { storeOver } from "../../../src/waas/store/records.ts"
 import type { SqlDatabase } from "../../../src/waas/store/sql.ts"
 import { startPostgres, type TestPostgres, whyNoPostgres } from "../../support/postgres.ts"
-import { postgresSettings } from "../../support/waas.ts"
+import { openedOnly, started } from "../../support/sharedProcesses.ts"
+import { must, postgresSettings } from "../../support/waas.ts"
 
 const VAULTS = 100_000
 const TASKS = 1_000_000
@@ -25,17 +27,28 @@ const GENERATED = [
   "ANALYZE",
 ]
 
+/** Whole requests of two dead processes, of a third one and of nobody, and an errand for every fiftieth. */
+const OPEN = [
+  `INSERT INTO tasks (id, live, document, signature, body, sum)
+   SELECT 't' || n, 1, '\\x00', '\\x00', '{"taskId":"t' || n || '","request":{"kind":"sign","id":"r' || n / 2 || '"}}', ''
+   FROM generate_series(1, 100000) AS n`,
+  "UPDATE tasks SET replica = 1000 + right(request, 1)::integer % 3 WHERE right(request, 1) < '8'",
+  `INSERT INTO errands (request, body) SELECT 'r' || (n * 50 + 8), '{"kind":"cancel"}' FROM generate_series(1, 1000) AS n`,
+  "VACUUM ANALYZE tasks",
+  "ANALYZE errands",
+]
+
 const first = { limit: 50, after: undefined, before: undefined }
 const pages = [first, { ...first, after: 500 }, { ...first, before: 500 }, { ...first, before: "infinity" as const }]
 
 describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
-  let started: TestPostgres | undefined
+  let server: TestPostgres | undefined
   // Some gigabytes of files.
-  afterAll(() => started?.[Symbol.dispose](), 300_000)
+  afterAll(() => server?.[Symbol.dispose](), 300_000)
 
   test("100 000 vaults and a million ended tasks", async () => {
-    started = startPostgres(["fsync=off", "max_wal_size=4GB"])
-    const url = await started.database()
+    server = startPostgres(["fsync=off", "max_wal_size=4GB"])
+    const url = await server.database()
     const db = await openPostgres(postgresSettings(url), () => ({ orgId: newUuid(), bizOrgId: 1, createdMs: 1 }))
     const filling = new SQL({ url, max: 1 })
     try {
@@ -71,7 +84,58 @@ describe.skipIf(whyNoPostgres !== undefined)("many records", () => {
       await db.close()
     }
   }, 300_000)
+
+  test("takeovers, errands and owners among 100 000 open tasks of the dead and of nobody", async () => {
+    server ??= startPostgres(["fsync=off", "max_wal_size=4GB"])
+    const url = await server.database()
+    await (await openedOnly(url)).close()
+    const filling = new SQL({ url, max: 1 })
+    for (const sql of OPEN) await filling.unsafe(sql)
+    await filling.close()
+    const before = await wholeReadsOfTasks(url)
+    const slowest: [string, number] = ["", 0]
+    const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+      const begun = performance.now()
+      const done = await work()
+      const tookMs = performance.now() - begun
+      if (tookMs > slowest[1]) slowest.splice(0, 2, name, tookMs)
+      return done
+    }
+    {
+      await using process = await started(url)
+      const { shared, store } = process
+      await process.heard("orphans")
+      for (let i = 0; i < 20; i++) {
+        const taken = await timed("take over", () => shared.takeOver(200))
+        expect(taken.length).toBeGreaterThanOrEqual(200)
+        expect(taken.length).toBeLessThanOrEqual(400)
+      }
+      const own = await timed("live tasks", () => store.liveTasks())
+      const { taskId, request } = must(own.at(-1))
+      await timed("errands", async () => expect((await shared.errands()).length).toBeGreaterThan(0))
+      await timed("owner", async () => expect(await shared.ownerOf(taskId)).toBe("own"))
+      await timed("leave an errand", async () =>
+        expect(await shared.leaveErrand(request.id, { kind: "approval", word: "" })).toBe(true),
+      )
+      await timed("hand over", async () => expect(await shared.handOver(request.id, "n")).toBe(false))
+      // Another look, among what is taken and what is not.
+      await process.heard("errands")
+    }
+    console.log(`slowest: ${slowest[0]}, ${slowest[1].toFixed(1)} ms`)
+    expect(slowest[1]).toBeLessThan(500)
+    expect(await wholeReadsOfTasks(url)).toBe(before)
+  }, 300_000)
 })
+
+/** How often the table was walked through, by whoever has closed its connection. */
+async function wholeReadsOfTasks(url: string): Promise<number> {
+  await using watching = new SQL({ url, max: 1 })
+  const others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+  while ((await watching.unsafe(`${others} AND backend_type = 'client backend'`)).length > 0) await Bun.sleep(20)
+  const sql = "SELECT seq_scan::integer AS times FROM pg_stat_user_tables WHERE relname = 'tasks'"
+  const [row] = await watching.unsafe<{ readonly times: number }[]>(sql)
+  return must(row).times
+}
 
 /** Every read that was asked. */
 const recording = (db: SqlDatabase, seen: Set<string>): SqlDatabase => ({
