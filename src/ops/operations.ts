@@ -128,8 +128,9 @@ export async function openOperations(options: OperationsOptions): Promise<Operat
     },
     async stop() {
       looking?.stop()
-      thread.stop()
+      const gone = thread.stop()
       await influx?.stop(INFLUX_END_MS)
+      await gone
     },
   }
 }

@@ -17,7 +17,8 @@ export interface PageThread<M> {
   tell(message: M): void
   /** The next portion of each list. */
   tellLists(): void
-  stop(): void
+  /** Resolves when its listener is gone. */
+  stop(): Promise<void>
 }
 
 interface PageThreadOptions<M, L extends string> {
@@ -84,10 +85,15 @@ export async function startPageThread<M, L extends string>(options: PageThreadOp
     }
   }
 
-  function stop(): void {
+  async function stop(): Promise<void> {
     isStopped = true
     clearTimeout(restart)
-    thread?.terminate()
+    const worker = thread
+    if (worker === undefined) return
+    thread = undefined
+    const gone = new Promise((resolve) => worker.addEventListener("close", resolve))
+    worker.terminate()
+    await gone
   }
 
   start()
@@ -108,7 +114,7 @@ export async function startPageThread<M, L extends string>(options: PageThreadOp
       stop,
     }
   } catch (error) {
-    stop()
+    void stop()
     throw options.notOpened(typeof error === "string" ? error : errorText(error), error)
   } finally {
     clearTimeout(patience)

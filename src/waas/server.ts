@@ -146,6 +146,7 @@ export async function startWaas(
     publicKey,
     storeNow: storeNowOf(config, files),
     replicas: served.replicas,
+    shared,
     items: () => standing.readiness(),
     log,
   })

@@ -7,6 +7,7 @@ import type { WaasFiles } from "../files.ts"
 import type { WaasReadinessItem } from "../standing.ts"
 import { shownStore } from "../store/postgresSettings.ts"
 import type { ReplicaSeen } from "../store/replica.ts"
+import type { SharedStore } from "../store/shared.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import { observing, type RunningConsole, startConsole } from "./console.ts"
 import type { StoreNow } from "./overview.ts"
@@ -18,6 +19,7 @@ interface AttachedParts {
   readonly publicKey: string
   readonly storeNow: () => StoreNow
   readonly replicas: () => Promise<readonly ReplicaSeen[]>
+  readonly shared: SharedStore
   readonly items: () => readonly WaasReadinessItem[]
   readonly log: Log
 }
@@ -29,7 +31,7 @@ interface AttachedConsole {
   open(config: WaasConfig, parts: AttachedParts): Promise<void>
   /** undefined while it is off. */
   address(): string | undefined
-  stop(): void
+  stop(): Promise<void>
 }
 
 export function attachedConsole(): AttachedConsole {
@@ -49,7 +51,7 @@ export function attachedConsole(): AttachedConsole {
       })
     },
     address: () => page?.address,
-    stop: () => page?.stop(),
+    stop: async () => page?.stop(),
   }
 }
 

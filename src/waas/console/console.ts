@@ -37,7 +37,7 @@ export interface RunningConsole {
   written(writes: readonly StoreWrite[]): void
   /** Looks now; for tests, and once a second by itself. Never rejects. */
   look(): Promise<void>
-  stop(): void
+  stop(): Promise<void>
 }
 
 const LOOK_MS = 1_000
@@ -112,7 +112,7 @@ export async function startConsole(parts: ConsoleParts): Promise<RunningConsole>
     stop() {
       isStopped = true
       clearInterval(timer)
-      thread.stop()
+      return thread.stop()
     },
   }
 }

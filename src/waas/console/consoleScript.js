@@ -474,7 +474,12 @@ function showStore(overview, nowMs) {
             "li",
             {},
             mark(one["serves"] ? "ready" : "quiet", one["serves"] ? "serves" : "served"),
-            el("span", { class: "id" }, one["name"]),
+            el("span", { class: "id" }, `${one["id"]}: ${one["name"]}`),
+            el(
+              "span",
+              { class: "quiet" },
+              [one["is_this"] ? "this one" : "", one["leads"] ? "leads" : ""].filter((word) => word !== "").join(", "),
+            ),
             el("span", { class: "quiet" }, `heard ${span(nowMs - one["seen_ms"])} ago`),
           ),
         )),

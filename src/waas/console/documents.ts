@@ -74,8 +74,13 @@ export const overviewSchema = closed({
   }),
   replicas: Type.Array(
     closed({
+      id: words("Its number, which only rises."),
       name: words("The process."),
       serves: Type.Boolean({ description: "Or did before." }),
+      leads: Type.Boolean({
+        description: "It does what one does for all: webhooks, broadcasting, refreshes, retention.",
+      }),
+      is_this: Type.Boolean({ description: "The one that shows this." }),
       seen_ms: time("The database heard it last, by its own clock."),
     }),
   ),

@@ -8,6 +8,7 @@ import { isOpen, signRequestNow } from "../engine/requests.ts"
 import type { WaasReadinessItem } from "../standing.ts"
 import type { NodeFencingToken, WaasTask } from "../store/model.ts"
 import type { ReplicaSeen } from "../store/replica.ts"
+import type { SharedStore } from "../store/shared.ts"
 import type { StoreWrite, WaasStore } from "../store/store.ts"
 import {
   type ConsoleEndpoint,
@@ -31,6 +32,7 @@ export interface LookerParts {
   readonly fixed: FixedFacts
   readonly storeNow: () => StoreNow
   readonly replicas: () => Promise<readonly ReplicaSeen[]>
+  readonly shared: Pick<SharedStore, "replicaId" | "living">
   /** How WaaS itself is. */
   readonly items: () => readonly WaasReadinessItem[]
   readonly now: () => number
@@ -56,6 +58,8 @@ interface Look {
 /** Looks after which everything is made anew, and between two looks at what changes slowly. */
 const AGAIN_LOOKS = 600
 const SLOW_LOOKS = 5
+/** Between two looks at what became of vaults at other replicas. */
+const VAULT_LOOKS = 60
 const MOST_NODES = 200
 const MOST_GROUPS = 50
 /** Of open requests so many of the newest are watched as they go on. */
@@ -86,6 +90,7 @@ class StoreLooker implements Looker {
     const { recent } = this.#parts
     if (this.#looks === 0) await recent.look()
     else if (this.#looks % AGAIN_LOOKS === 0) recent.again()
+    if (this.#parts.shared.living() > 1 && this.#looks % SLOW_LOOKS === 0) await this.#lookForOthers()
     if (this.#isStale || this.#looks % SLOW_LOOKS === 0) {
       this.#isStale = false
       this.#slow = await slowOf(this.#parts)
@@ -106,7 +111,7 @@ class StoreLooker implements Looker {
   }
 
   #overview(nodes: Overview["nodes"]): Overview {
-    const { fixed, items, storeNow, lastCommitMs, now } = this.#parts
+    const { fixed, items, storeNow, lastCommitMs, now, shared } = this.#parts
     const { nodeIds, endpoints, replicas } = this.#slow
     return overviewOf({
       fixed,
@@ -114,6 +119,7 @@ class StoreLooker implements Looker {
       nodesLeftOut: nodeIds.length - nodes.length,
       endpoints,
       replicas,
+      replicaId: shared.replicaId,
       items: items(),
       store: storeNow(),
       lastCommitMs: lastCommitMs(),
@@ -156,6 +162,17 @@ class StoreLooker implements Looker {
       if (name !== "" && known.size < MOST_NAMES) this.#names.set(nodeId, new Set([...known, name]))
     }
     return { text: JSON.stringify(checked(vaultSchema, vaultDocument(vault, items, engine.look()))), labels: {} }
+  }
+
+  /** Requests of other replicas go on without a word here. */
+  async #lookForOthers(): Promise<void> {
+    const { engine, recent } = this.#parts
+    await recent.lookForOthers()
+    const look = engine.look()
+    for (const [key, { tasks }] of [...this.#open].slice(-MOST_WATCHED)) {
+      if (tasks.every(({ taskId }) => look.task(taskId) === undefined)) recent.requests.changed(key)
+    }
+    if (this.#looks % VAULT_LOOKS === 0) recent.nodesChanged()
   }
 
   /** Those whose tasks went on, or that wait for somebody else now. */

@@ -33,6 +33,8 @@ interface OverviewParts {
   readonly endpoints: readonly ConsoleEndpoint[]
   readonly store: StoreNow
   readonly replicas: readonly ReplicaSeen[]
+  /** Of this process. */
+  readonly replicaId: string
   readonly items: readonly WaasReadinessItem[]
   readonly lastCommitMs: number | undefined
   readonly openRequests: number
@@ -73,12 +75,21 @@ export function overviewOf(parts: OverviewParts): Overview {
       last_commit_ms: parts.lastCommitMs ?? null,
       checked_ms: store.checkedMs ?? null,
     },
-    replicas: parts.replicas.map(({ name, isAlive, seenMs }) => ({
-      name: cut(name, MOST_WORDS),
-      serves: isAlive,
-      seen_ms: seenMs,
-    })),
+    replicas: replicasShown(parts),
   }
+}
+
+/** The living one of the lowest number leads. */
+function replicasShown({ replicas, replicaId }: OverviewParts): Overview["replicas"] {
+  const numbers = replicas.flatMap(({ id, isAlive }) => (isAlive ? [Number(id)] : []))
+  return replicas.map(({ id, name, isAlive, seenMs }) => ({
+    id,
+    name: cut(name, MOST_WORDS),
+    serves: isAlive,
+    leads: isAlive && Number(id) === Math.min(...numbers),
+    is_this: id === replicaId,
+    seen_ms: seenMs,
+  }))
 }
 
 // ---- nodes -----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /**
- * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. One process writes to
- * a store at a time: what it writes is seen as it is written, and what was there before is found at the start.
+ * The newest vaults and requests of WaaS: which of them the console shows, and which are to be told anew. What this process writes is
+ * seen as it is written, what was there before is found at the start, and what other replicas write is looked for.
  */
 import type { Log } from "../../log.ts"
 import { createFeed, type Feed } from "../../panel/feed.ts"
@@ -13,6 +13,8 @@ const MOST_VAULTS = 200
 const PORTION = { documents: 50, characters: 1024 * 1024 }
 /** Of each vault at least so many are looked at for the newest of all. */
 const OF_EACH_VAULT = 20
+/** Well below what is kept: what left the list does not come back. */
+const NEWEST_OF_OTHERS = 100
 
 export interface Recent {
   readonly requests: Feed
@@ -21,6 +23,8 @@ export interface Recent {
   written(writes: readonly StoreWrite[]): void
   /** Finds what is there; once, at the start. */
   look(): Promise<void>
+  /** Finds what other replicas made. */
+  lookForOthers(): Promise<void>
   /** Everything is made anew, which finds what has left the store. */
   again(): void
   /** Vaults whose documents depend on how nodes are. */
@@ -54,9 +58,14 @@ export function createRecent(store: WaasStore, log: Log): Recent {
   const vaults = createFeed({ name: "vaults", most: MOST_VAULTS, portion: PORTION, log })
   let vaultIds: readonly string[] = []
 
-  function seen(feed: Feed, key: string, isItself: boolean): void {
-    if (feed.has(key)) feed.changed(key)
-    else if (isItself) feed.added(key)
+  function seen(key: string, isItself: boolean): void {
+    if (requests.has(key)) requests.changed(key)
+    else if (isItself) requests.added(key)
+  }
+
+  function added(vaultId: string): void {
+    vaults.added(vaultId)
+    vaultIds = [...new Set([...vaultIds, vaultId])].slice(-MOST_VAULTS)
   }
 
   return {
@@ -65,10 +74,10 @@ export function createRecent(store: WaasStore, log: Log): Recent {
     written(writes) {
       for (const write of writes) {
         const request = requestOf(write)
-        if (request !== undefined) seen(requests, request.key, request.isItself)
+        if (request !== undefined) seen(request.key, request.isItself)
         if (write.put === "vault") {
-          seen(vaults, write.record.vaultId, true)
-          vaultIds = [...new Set([...vaultIds, write.record.vaultId])].slice(-MOST_VAULTS)
+          if (vaults.has(write.record.vaultId)) vaults.changed(write.record.vaultId)
+          else added(write.record.vaultId)
         }
         if (write.put === "group") vaults.changed(write.record.vaultId)
       }
@@ -78,6 +87,16 @@ export function createRecent(store: WaasStore, log: Log): Recent {
       vaultIds = found.vaults
       vaults.replace(found.vaults)
       requests.replace(found.requests)
+    },
+    async lookForOthers() {
+      for (const type of VAULT_TYPES) {
+        const { items } = await store.vaults({ type }, { limit: NEWEST_OF_OTHERS, ...FIRST })
+        for (const { vaultId } of items.toReversed()) if (!vaults.has(vaultId)) added(vaultId)
+      }
+      for (const { kind, id } of await store.newestRequests(NEWEST_OF_OTHERS)) {
+        const key = requestKey(kind, id)
+        if (!requests.has(key)) requests.added(key)
+      }
     },
     again() {
       vaults.again()

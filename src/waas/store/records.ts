@@ -18,7 +18,7 @@ import { statementsOf } from "./puts.ts"
 import { forgetEnded } from "./retention.ts"
 import { all, decode, pageOf, rowOf } from "./rows.ts"
 import type { Filter, SqlDatabase, SqlStatement, SqlValue } from "./sql.ts"
-import type { HolderRow, PageQuery, WaasStore } from "./store.ts"
+import type { HolderRow, PageQuery, RequestSeen, WaasStore } from "./store.ts"
 import { walletsOver } from "./walletRows.ts"
 import { webhooksOver } from "./webhookRows.ts"
 
@@ -56,6 +56,7 @@ export function storeOver(db: SqlDatabase): WaasStore {
     shareSignRequest: (id) => one<ShareSignRequest>("SELECT body FROM share_sign_requests WHERE id = ?", id),
     shareSignRequests: (filter, query) =>
       page<ShareSignRequest>("share_sign_requests", all(["vault_id = ?", filter.vaultId]), query),
+    newestRequests: (most) => newestRequests(db, most),
     ...tasksOver(db),
     ...apiKeysOver(db),
     ...webhooksOver(db),
@@ -70,6 +71,24 @@ export function storeOver(db: SqlDatabase): WaasStore {
     },
     close: () => db.close(),
   }
+}
+
+const REQUEST_TABLES = [
+  { kind: "sign", table: "sign_requests" },
+  { kind: "tss", table: "tss_requests" },
+  { kind: "shareSign", table: "share_sign_requests" },
+] as const
+
+async function newestRequests(db: SqlDatabase, most: number): Promise<readonly RequestSeen[]> {
+  const made = db.json.text("body", "createdMs")
+  const found = await Promise.all(
+    REQUEST_TABLES.map(async ({ kind, table }) => {
+      const sql = `SELECT id, ${made} AS created_ms FROM ${table} ORDER BY seq DESC LIMIT ?`
+      const rows = await db.all<{ readonly id: string; readonly created_ms: number | string }>(sql, [most])
+      return rows.toReversed().map(({ id, created_ms }) => ({ kind, id, createdMs: Number(created_ms) }))
+    }),
+  )
+  return found.flat().sort((one, other) => one.createdMs - other.createdMs)
 }
 
 async function nodeIdsBy(db: SqlDatabase, sql: string, ...values: SqlValue[]): Promise<readonly string[]> {

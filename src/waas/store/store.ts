@@ -153,6 +153,13 @@ export interface WebhookStore {
   forgetWebhookEvents(beforeMs: number): Promise<void>
 }
 
+/** That a request is there. */
+export interface RequestSeen {
+  readonly kind: WaasTask["request"]["kind"]
+  readonly id: string
+  readonly createdMs: number
+}
+
 export interface WaasStore extends WebhookStore, WalletStore {
   organisation(): Promise<Organisation>
 
@@ -185,6 +192,8 @@ export interface WaasStore extends WebhookStore, WalletStore {
   signRequest(signRequestId: string): Promise<SignRequest | undefined>
   signRequestOf(requestId: string): Promise<SignRequest | undefined>
   signRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<SignRequest>>
+  /** Of all vaults, from old to new; at most so many of each kind. */
+  newestRequests(most: number): Promise<readonly RequestSeen[]>
   shareSignRequest(shareSignRequestId: string): Promise<ShareSignRequest | undefined>
   shareSignRequests(filter: { readonly vaultId: string }, page: PageQuery): Promise<Slice<ShareSignRequest>>
   fencingToken(nodeId: string): Promise<NodeFencingToken | undefined>

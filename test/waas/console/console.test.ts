@@ -38,6 +38,7 @@ function partsOf(rig: Rig, tokenFile: string, more: Partial<ConsoleParts> = {}):
     fixed: { organisation: "Test", url: "http://127.0.0.1:1", publicKey: "00", startedMs: 0, webhookHosts: [] },
     storeNow: () => ({ kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: 1 }),
     replicas: async () => [],
+    shared: rig.shared,
     items: () => ITEMS,
     now: rig.clock.now,
     log,
@@ -65,7 +66,7 @@ test("what keeps it from looking is said once, and again after it could look", a
     await page.look()
     expect(failures()).toHaveLength(2)
   } finally {
-    page.stop()
+    await page.stop()
   }
 })
 
@@ -98,7 +99,7 @@ test("it makes its token where there is none, serves from its thread, and shows 
     await until("/overview", (answer) => answer.overview.nodes.length === 3)
     expect((await fetch(`http://${page.address}/overview`)).status).toBe(401)
   } finally {
-    page.stop()
+    await page.stop()
   }
 })
 
@@ -155,7 +156,7 @@ test("a store that cannot be read is said once, and so is a thread that died", a
     expect(said.join("\n")).toContain("the thread of the console died")
     expect(threads).toBe(1)
   } finally {
-    page.stop()
+    await page.stop()
   }
 })
 

@@ -313,3 +313,33 @@ test("a look costs one portion, however much was written", async () => {
   expect(view.mostAtOnce()).toBe(50)
   expect(view.requests({ state: "open" })).toHaveLength(120)
 })
+
+test("what other replicas make is found, and goes on to be shown as it ends there", async () => {
+  await using rig = await Rig.open()
+  const made = await rig.madeVault()
+  const seen = { isAlive: true, seenMs: rig.clock.nowMs }
+  const view = viewOf(rig, [
+    { ...seen, id: "3", name: "other" },
+    { ...seen, id: "1", name: "this" },
+  ])
+  await view.look()
+  expect(view.overview().replicas.map(({ id, leads, is_this }) => [id, leads, is_this])).toEqual([
+    ["3", false, false],
+    ["1", true, true],
+  ])
+  // Written by nobody that this one hears.
+  rig.onWritten = () => {}
+  rig.node(1).behaviour = { decide: () => "silent" }
+  const request = await rig.sign(made)
+  const vault = await rig.vault()
+  const looks = async () => {
+    for (let i = 0; i < 5; i++) await view.look()
+  }
+  await looks()
+  expect(view.vaults().some(({ vault_id }) => vault_id === vault.vaultId)).toBe(true)
+  expect(view.requests({ state: "open" }).map(({ id }) => id)).toEqual([request.signRequestId])
+  await rig.engine.cancelSignRequest(request.signRequestId)
+  await rig.pass(700_000)
+  await looks()
+  expect(view.requests({ state: "open" })).toEqual([])
+})

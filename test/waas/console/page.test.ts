@@ -7,6 +7,7 @@ import { type Browser, chromium, openBrowser, type Page } from "../../support/br
 import { typeErrors } from "../../support/pageTypes.ts"
 import { nodeOf, overviewWith, REQUESTS, requestWith, type Sample, sample, TOKEN, vaultWith } from "./sample.ts"
 
+const REPLICA = { id: "6", name: "host pid 6", serves: true, leads: false, is_this: false, seen_ms: 1 }
 const LONG = process.env["COSIGNER_LONG"] === "1"
 const root = join(import.meta.dir, "..", "..", "..")
 
@@ -104,11 +105,13 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
     expect(await page.value(`document.querySelectorAll("#requests details")[2].open`)).toBe(true)
     it.overview = overviewWith({
       items: [{ name: "store", state: "failed", code: "E-WAA-061", reason: "no space", next: "look at the disk" }],
-      replicas: [{ name: "host pid 7", serves: true, seen_ms: overviewWith().now_ms - 400 }],
+      replicas: [
+        { ...REPLICA, id: "7", name: "host pid 7", leads: true, is_this: true, seen_ms: overviewWith().now_ms - 400 },
+      ],
     })
     await page.until(`document.querySelector("#flags").innerText.includes("E-WAA-061 no space; look at the disk")`)
     expect(await page.value(`document.querySelector("#ready").className`)).toBe("failed")
-    expect(await text("#replicas")).toMatch(/serves[\s\S]*host pid 7[\s\S]*400 ms ago/)
+    expect(await text("#replicas")).toMatch(/serves[\s\S]*7: host pid 7[\s\S]*this one, leads[\s\S]*400 ms ago/)
     it.silentMs = 60_000
     await page.until(`document.querySelector("#ready").textContent.startsWith("no word from WaaS for 1 min")`)
     it.silentMs = 0
@@ -214,7 +217,7 @@ describe.skipIf(!LONG || chromium === undefined)("in a browser", () => {
         endpoints: endpoint === undefined ? [] : [{ ...endpoint, server: evil, description: evil, failure: evil }],
       },
       store: { ...overviewWith().store, kind: evil, place: evil },
-      replicas: [{ name: evil, serves: true, seen_ms: 1 }],
+      replicas: [{ ...REPLICA, name: evil }],
       items: [{ name: evil, state: "failed", code: evil, reason: evil, next: evil }],
     })
     for (const id of ["who", "nodes", "requests", "vaults", "webhooks", "facts", "replicas", "flags"])

@@ -14,6 +14,7 @@ import {
 import { createLooker } from "../../../src/waas/console/looker.ts"
 import { createRecent } from "../../../src/waas/console/recent.ts"
 import { createRequestShelf } from "../../../src/waas/console/requestShelf.ts"
+import type { ReplicaSeen } from "../../../src/waas/store/replica.ts"
 import type { Rig } from "../../support/waas.ts"
 import { ITEMS } from "./sample.ts"
 
@@ -33,7 +34,7 @@ export interface View {
   mostAtOnce(): number
 }
 
-export function viewOf(rig: Rig): View {
+export function viewOf(rig: Rig, replicas: readonly ReplicaSeen[] = []): View {
   const recent = createRecent(rig.store, silentLog)
   let lastCommitMs: number | undefined
   rig.onWritten = (writes) => {
@@ -51,7 +52,8 @@ export function viewOf(rig: Rig): View {
       webhookHosts: ["hooks.example.com"],
     },
     storeNow: () => ({ kind: "sqlite", place: "waas.db", bytes: 1, checkedMs: rig.clock.nowMs }),
-    replicas: async () => [],
+    replicas: async () => replicas,
+    shared: { replicaId: rig.shared.replicaId, living: () => Math.max(1, replicas.length) },
     items: () => ITEMS,
     now: rig.clock.now,
     recent,
