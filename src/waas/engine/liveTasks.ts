@@ -144,10 +144,16 @@ export class LiveTasks {
     return this.#tasks.get(taskId) ?? this.#options.store.task(taskId)
   }
 
-  /** The tasks of a request in their order. */
-  async tasksOf(request: AnyRequest): Promise<readonly WaasTask[]> {
-    const tasks = await Promise.all(request.taskIds.map((id) => this.find(id)))
-    return tasks.flatMap((task) => task ?? [])
+  /**
+   * The tasks of a request in their order. Of one that has ended, what is still open here is not this process's any more, which may not
+   * have heard of that: another one ended it.
+   */
+  async tasksOf({ taskIds, status }: AnyRequest): Promise<readonly WaasTask[]> {
+    const found = taskIds.map((id) => {
+      const task = this.#tasks.get(id)
+      return task === undefined || (!isOpen(status) && !isFinal(task)) ? this.#options.store.task(id) : task
+    })
+    return (await Promise.all(found)).flatMap((task) => task ?? [])
   }
 
   /** A signing request in work that came under this request_id, durable or about to be. */

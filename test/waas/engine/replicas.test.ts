@@ -111,6 +111,8 @@ test("one that stood still and was given up commits nothing, and starts nothing,
   await all.until(async () => (await all.store.liveTasks()).length === 0)
   await expectCompleted(all, request)
   const before = await all.store.task(request.signRequestId)
+  // It has not heard that it is not its own any more, and does not answer from what it remembers.
+  expect(await paused.engine.tasksOf(await all.signed(request))).toEqual([must(before)])
   paused.isPaused = false
   await all.pass(70_000)
   await all.settle()
