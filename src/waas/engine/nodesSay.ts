@@ -17,7 +17,7 @@ import { type EnvelopeFrame, judgementOf, nodeReport, receiversOf } from "./fram
 import { ReportQuota } from "./heard.ts"
 import type { LiveTasks } from "./liveTasks.ts"
 import type { RelayPort } from "./ports.ts"
-import { reported, saidLater } from "./progress.ts"
+import { isFinal, reported, saidLater } from "./progress.ts"
 import { hasEnded, withReading } from "./quorum.ts"
 import { RelayQuotas } from "./relayQuotas.ts"
 
@@ -129,7 +129,11 @@ export class NodesSay {
     if (judgement?.kind === "refused") {
       log.warn("outcome refused", { node: nodeId, task: task.taskId, problem: judgement.problem })
     }
-    if (!hasEnded(report) && !this.#mayWrite(task, nodeId, nodeReport(report, judgement, 0))) {
+    const said = nodeReport(report, judgement, 0)
+    if (!hasEnded(report) && !this.#mayWrite(task, nodeId, said)) {
+      // Of an ended one there is nothing to write down, and a node that still works on it has to hear of the end.
+      const { send } = reported(task, { nodeId, report: said, judgement }, live.situation())
+      if (isFinal(task)) return live.send(task, send)
       return this.#drop(nodeId, "report dropped: that node says too much of one task", report)
     }
     const incarnation = hasEnded(report) ? await news.incarnationOf(nodeId) : 0

@@ -58,12 +58,17 @@ test("distinct reports without end: a few dozen are heard, then one in ten secon
 })
 
 test("of a task that is over, nothing is written down but how it ended at its nodes, with the task itself", async () => {
-  const { rig, request, say, node, commits } = await talking()
+  const { rig, request, taskId, say, node, commits } = await talking()
   await rig.pass(600_000)
   await rig.pass(600_000)
+  await rig.relay.settle()
   const before = commits()
+  const told = node.cancelled.filter((id) => id === taskId).length
   for (let n = 0; n < 5; n++) await say({ status: 140, reason: `${n}` })
   expect(commits()).toBe(before)
+  await rig.relay.settle()
+  // What it says is none that it was known to have said: it is told of the end all the same, or it would go on until the deadline.
+  expect(node.cancelled.filter((id) => id === taskId).length).toBe(told + 5)
   await say({ status: 170, code: "E-TSK-004", reason: "late" })
   expect(commits()).toBe(before)
   await rig.relay.settle()
