@@ -7,7 +7,7 @@ export const BITCOIN = "bip122:000000000019d6689c085ae165831e93"
 export const SOLANA = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
 export const TRON = "tron:728126428"
 
-/** The chain of EIP-712 data that names none: it is valid on every EVM chain, and only an entry that says so covers it. */
+/** The chain of EIP-712 data that names none: it is valid on every EVM chain, and only an entry that names this chain covers it. */
 export const ANY_EVM = "eip155:*"
 
 interface NativeAsset {
@@ -50,7 +50,7 @@ const MAINNET_OF: ReadonlyMap<number, string> = new Map([
 /** Purposes whose second level is a coin type: BIP-44, 49, 84, 86. */
 const PURPOSES: ReadonlySet<number> = new Set([44, 49, 84, 86])
 
-/** The chains that a path signs for where [[intent.paths]] says nothing of it: the mainnet of its coin type, or none. */
+/** The chains that a path signs for if [[intent.paths]] has no entry for it: the mainnet of its coin type, or none. */
 export function defaultChainsOf(path: readonly number[]): readonly string[] {
   const [purpose = -1, coin = -1] = path
   const chain = PURPOSES.has(purpose) ? MAINNET_OF.get(coin) : undefined

@@ -1,4 +1,4 @@
-/** Chains by the names that the vendor's records and SDKs call them, as far as they are published, as CAIP-2. */
+/** Published names of chains in the vendor's records and SDKs, with their CAIP-2 ids. */
 import { BITCOIN, SOLANA, TRON } from "./caip.ts"
 
 export const CHAIN_NAMES: ReadonlyMap<string, string> = new Map([

@@ -1,13 +1,13 @@
 /**
- * Holds a reading against the messages that a task asks to have signed: exactly those that the payload asks of this key, each
- * over exactly the bytes that were worked out from the payload. WaaS fills in hashes that were left out by the same words.
+ * Compares a reading with the messages that a task asks to sign: they must be exactly those that the payload asks of this key, each
+ * over exactly the bytes that were computed from the payload. WaaS uses the same code to fill in hashes that callers left out.
  */
 import { type Bytes, equal } from "../bytes.ts"
 import { formatPath } from "../keys/path.ts"
 import { problem } from "./problem.ts"
 import type { Problem, Reading } from "./reading.ts"
 
-/** One message of the task that names the payload; `hash` is what the task says is to be signed. */
+/** One message of the task that names the payload; `hash` is what the task asks to sign. */
 export interface Claimed {
   readonly path: readonly number[]
   readonly input?: number
@@ -19,7 +19,7 @@ interface Place {
   readonly input?: number
 }
 
-/** Undefined if the task asks exactly for what the reading signs; else what differs first. */
+/** Undefined if the task asks exactly for what the reading signs; otherwise the first difference. */
 export function check(reading: Reading, claimed: readonly Claimed[]): Problem | undefined {
   const left = new Map<string, Bytes>()
   for (const { path, input, bytes } of reading.signs) {
@@ -40,7 +40,7 @@ export function check(reading: Reading, claimed: readonly Claimed[]): Problem | 
   return undefined
 }
 
-/** What the message at `path` (and `input`) signs, or undefined if the payload asks nothing of it. */
+/** What the message at `path` (and `input`) signs, or undefined if the payload does not ask for it. */
 export const bytesFor = (reading: Reading, place: Place): Bytes | undefined =>
   reading.signs.find(
     ({ path, input }) =>

@@ -1,6 +1,6 @@
 /**
- * The context of a payload, from a group's key and the messages that name it. Nodes, WaaS and the command line build it here,
- * so that they read alike.
+ * The context of a payload, from a group's key and the messages that name it. Nodes, WaaS and the command line all build it here,
+ * so that their readings agree.
  */
 import { type CurveName, curveNamed } from "../crypto/curve.ts"
 import { isCode } from "../errors.ts"
@@ -14,18 +14,18 @@ interface GroupKey {
   readonly chainCode: Uint8Array
 }
 
-/** What a task says of a message, besides its hash. */
+/** The fields of a message in a task, except its hash. */
 export type SigningMessage = Omit<Asked, "publicKey">
 
 interface Surroundings {
   /** CAIP-2 of the chains that a path signs for: `defaultChainsOf`, or what the configuration says. */
   readonly chainsOf: (path: readonly number[]) => readonly string[]
   readonly settings: Settings
-  /** Kept between payloads, where there are many. */
+  /** Kept between payloads if there are many. */
   readonly derived?: DerivationCache
 }
 
-/** Throws E-KEY-002, -003 or -004 where a message's path has no key. */
+/** Throws E-KEY-002, -003 or -004 if a message's path has no key. */
 export function contextOf(key: GroupKey, messages: readonly SigningMessage[], surroundings: Surroundings): Context {
   const { chainsOf, settings, derived = new DerivationCache() } = surroundings
   const group = curveNamed(key.curve)
@@ -46,7 +46,7 @@ export function contextOf(key: GroupKey, messages: readonly SigningMessage[], su
   }
 }
 
-/** Without a key: senders are unresolved, or as the payload states them, and every chain is read. */
+/** The context without a key: senders are unresolved, or as the payload states them, and payloads of every chain are read. */
 export const offlineContext = (curve: CurveName, settings: Settings): Context => ({
   curve,
   messages: [],
@@ -55,7 +55,7 @@ export const offlineContext = (curve: CurveName, settings: Settings): Context =>
   settings,
 })
 
-/** What is in every list. */
+/** The items that occur in every list. */
 function shared(lists: readonly (readonly string[])[]): readonly string[] {
   const [first = [], ...others] = lists
   return first.filter((chain) => others.every((list) => list.includes(chain)))

@@ -1,6 +1,5 @@
 /**
- * Reads bytes front to back without ever reading past their end, and knows where it is: the place of a problem is a byte
- * offset in the payload.
+ * Reads bytes front to back, never past their end, and knows its position: a problem names a byte offset in the payload.
  */
 import { type Bytes, copy } from "../bytes.ts"
 import type { IntentCode } from "../errors/intent.ts"
@@ -9,14 +8,14 @@ import { refuse } from "./problem.ts"
 export class Cursor {
   #at = 0
 
-  /** `base` is where `bytes` begin in the payload; `code` is what is said when they end too early or too late. */
+  /** `base` is the offset of `bytes` in the payload; `code` is the problem if they end too early or too late. */
   constructor(
     readonly bytes: Uint8Array,
     readonly code: IntentCode,
     readonly base = 0,
   ) {}
 
-  /** In the payload. */
+  /** Offset in the payload. */
   get offset(): number {
     return this.base + this.#at
   }
@@ -24,7 +23,7 @@ export class Cursor {
     return this.bytes.length - this.#at
   }
 
-  /** The next byte without going past it. */
+  /** The next byte, without advancing. */
   peek(): number {
     return this.bytes[this.#at] ?? this.#short(1)
   }
@@ -55,14 +54,14 @@ export class Cursor {
     return copy(this.view(length))
   }
 
-  /** The payload's own memory: to be read, not kept. */
+  /** A view of the payload: to be read, not kept. */
   view(length: number): Uint8Array {
     if (length > this.left) return this.#short(length)
     this.#at += length
     return this.bytes.subarray(this.#at - length, this.#at)
   }
 
-  /** Refuses bytes that nothing has read. */
+  /** Refuses bytes that were not read. */
   end(): void {
     if (this.left > 0) refuse(this.code, `byte ${this.offset}`, `bytes after its end: ${this.left}`)
   }

@@ -1,6 +1,6 @@
 /**
- * What a decoder is given and what it promises. Pure, total (a problem is a value), deterministic, linear in time, bounded in
- * memory. The context holds what the node itself knows; nothing that a task merely says is in it.
+ * The input and the contract of a decoder. It is pure, total (a problem is a value), deterministic, linear in time and bounded in
+ * memory. The context holds only what the node itself knows, nothing that a task only states.
  */
 import type { Bytes } from "../bytes.ts"
 import type { CurveName } from "../crypto/curve.ts"
@@ -14,13 +14,13 @@ export interface Decoder {
   decode(data: Uint8Array, context: Context): Decoded
 }
 
-/** One message of the task that names this payload. The hash that the task asks for is not here: a decoder works it out. */
+/** One message of the task that names this payload. It does not have the hash that the task asks for: a decoder computes the hash. */
 export interface Asked {
   readonly path: readonly number[]
   /** enc(P) of the key at `path`, derived by the node: 33 bytes on secp256k1, 32 on Ed25519. */
   readonly publicKey: Bytes
   readonly signature: "ECDSA" | "EdDSA" | "Schnorr"
-  /** Schnorr: the Taproot merkle root that the key is tweaked with, of no bytes where there are no scripts; absent: no tweak. */
+  /** Schnorr: the Taproot merkle root that the key is tweaked with, empty if there are no scripts; absent: no tweak. */
   readonly merkleRoot?: Bytes
   /** Bitcoin: the input that it signs. */
   readonly input?: number
@@ -30,14 +30,14 @@ export interface Context {
   readonly curve: CurveName
   /** In the task's order. Empty in an offline reading: then senders are `{unresolved}`, or as the payload states them. */
   readonly messages: readonly Asked[]
-  /** enc(P) of the group's key at a path; undefined where there is no such child. */
+  /** enc(P) of the group's key at a path; undefined if there is no such child. */
   readonly derive: (path: readonly number[]) => Bytes | undefined
-  /** CAIP-2 of the chains that all these messages' paths sign for; the first is no better than the others. */
+  /** CAIP-2 ids of the chains that all these messages' paths sign for; their order has no meaning. */
   readonly chains: readonly string[]
   readonly settings: Settings
 }
 
-/** What of the node's configuration changes how payloads are read. The rest of it annotates. */
+/** The part of the node's configuration that changes how payloads are read. The rest only annotates. */
 export interface Settings {
   /** Native assets by chain, beyond the built-in ones: CAIP-2 to CAIP-19. */
   readonly nativeAssets: ReadonlyMap<string, string>
@@ -76,7 +76,7 @@ export function allowChain({ messages, chains }: Context, chain: string, at: str
   refuse("E-INT-004", at, `it is for ${chain}, and the path signs for ${chains.join(", ") || "no chain"}`)
 }
 
-/** The chain where the payload does not say it (Bitcoin, Solana, TRON): the one of `namespace` that the paths sign for. */
+/** The chain if the payload does not name it (Bitcoin, Solana, TRON): the only one of `namespace` that the paths sign for. */
 export function onlyChain({ messages, chains }: Context, namespace: string, mainnet: string): string {
   if (messages.length === 0 && chains.length === 0) return mainnet
   const [chain, second] = chains.filter((one) => namespaceOf(one) === namespace)
@@ -113,6 +113,6 @@ export function onlyMessage({ messages }: Context): Asked | undefined {
   return message
 }
 
-/** The depth of what stands inside a call at `depth`; the outermost call has depth 0. */
+/** The depth of a call inside a call at `depth`; the outermost call has depth 0. */
 export const deeper = (depth: number, at: string): number =>
   depth < MAX_NESTING ? depth + 1 : refuse("E-INT-009", at, `more than ${MAX_NESTING} levels`)

@@ -1,6 +1,6 @@
 /**
- * The decoders by format: a further chain adds its folder and its lines here. Each is loaded when it is first used, so a node
- * pays in memory for the chains that it signs for.
+ * The decoders by format. A new chain adds its folder and its lines here. A decoder is loaded when it is first used, so a node
+ * needs memory only for the chains that it signs for.
  */
 import type { Decoder } from "./decoder.ts"
 import type { Format } from "./reading.ts"
@@ -20,5 +20,5 @@ const LOADERS: Readonly<Partial<Record<Format, Load>>> = {
   "tron/message": async () => (await import("./tron/message.ts")).tronMessage,
 }
 
-/** Undefined for a format that no decoder reads yet: its payloads are refused. */
+/** Undefined for a format without decoder: its payloads are refused. */
 export const decoderFor = async (format: Format): Promise<Decoder | undefined> => LOADERS[format]?.()

@@ -1,6 +1,6 @@
 /**
- * H(reading): the 32 bytes by which a reading is bound to a session, a verdict and every record. It covers the format (and so
- * the decoder), the group's key, the paths, the reader version and every field of the reading but its notes: whoever has
+ * H(reading): the 32 bytes that bind a reading to a session, a verdict and every record. It covers the format (and so
+ * the decoder), the group's key, the paths, the reader version and every field of the reading except its notes. A node that has
  * another reading, or reads with another version, has another hash and so another session id.
  */
 import { type Bytes, concat, toHex, u32be, utf8 } from "../bytes.ts"
@@ -8,7 +8,7 @@ import { H } from "../crypto/frame.ts"
 import { formatPath } from "../keys/path.ts"
 import type { Effect, Reading, Unresolved } from "./reading.ts"
 
-/** Goes up whenever some payload is read differently than before. A node keeps the previous one for one release. */
+/** Goes up whenever some payload is read differently than before. A node keeps the previous version for one release. */
 export const READER_VERSION = 1
 
 /** `rootKey` is the group's xpub or cpub, as this node's own record has it. */
@@ -35,7 +35,7 @@ export function intentHash(reading: Reading, rootKey: string): Bytes {
 
 export const intentHashText = (reading: Reading, rootKey: string): string => `0x${toHex(intentHash(reading, rootKey))}`
 
-/** Every own field by name, whatever the kind: a field that is added later cannot be forgotten here. */
+/** Hashes every own field by name, whatever the kind, so that a field that is added later cannot be forgotten here. */
 function effectHash(effect: Effect): Bytes {
   const fields = Object.entries(effect)
     .filter(([, value]) => value !== undefined)
@@ -45,7 +45,7 @@ function effectHash(effect: Effect): Bytes {
 
 type Value = string | bigint | Uint8Array | Unresolved
 
-/** One letter for the type, so that no text is a number's or an unresolved account's. */
+/** One letter for the type, so that no text equals a number or an unresolved account. */
 function valueBytes(value: Value): Bytes {
   if (typeof value === "string") return concat(utf8("s"), utf8(value))
   if (typeof value === "bigint") return concat(utf8("i"), utf8(value.toString()))
@@ -53,7 +53,7 @@ function valueBytes(value: Value): Bytes {
   return concat(utf8("u"), utf8(value.unresolved))
 }
 
-/** Any number of byte strings as one, injectively; a frame would end at 255 of them. */
+/** Joins any number of byte strings into one, injectively; a frame would allow only 255 of them. */
 const listed = (parts: readonly Uint8Array[]): Bytes =>
   concat(u32be(parts.length), ...parts.flatMap((part) => [u32be(part.length), part]))
 

@@ -1,9 +1,9 @@
 /**
- * Readings and problems as JSON: of `intent decode`, callback bodies, events and records. Amounts are decimal strings.
+ * Readings and problems as JSON, for `intent decode`, callback bodies, events and records. Amounts are decimal strings.
  *
  * Calls inside calls repeat their data at every level, so the JSON of a payload of the largest size would be sixteen times as large.
- * What is cut says so where a reader cannot miss it: bytes become an object, and the effects that are left out are one of a kind
- * that no rule knows.
+ * Cut values are marked so that a reader cannot miss it: bytes become an object, and the effects that are left out become one effect
+ * of a kind that no rule knows.
  */
 import { toHex } from "../bytes.ts"
 import { sha256 } from "../crypto/frame.ts"
@@ -12,18 +12,18 @@ import type { Effect, Problem, Reading, Unresolved } from "./reading.ts"
 type Json = string | boolean | readonly Json[] | { readonly [name: string]: Json }
 
 interface ReadingExtras {
-  /** `0x…`; absent where there is no group key to bind it to. */
+  /** `0x…`; absent if there is no group key to bind it to. */
   readonly intentHash: string | undefined
   readonly text: readonly string[]
 }
 
-/** What is made of one reading at most, in characters of JSON and of text. */
+/** Bounds on what is made of one reading, in characters of JSON and of text. */
 export interface JsonBounds {
-  /** Of one field: bytes, or letters of a text. */
+  /** For one field: bytes, or letters of a text. */
   readonly field: number
-  /** Of all effects together. */
+  /** For all effects together. */
   readonly effects: number
-  /** Of all lines together. */
+  /** For all lines together. */
   readonly text: number
 }
 
@@ -67,7 +67,7 @@ function effectsJson(effects: readonly Effect[], bounds: JsonBounds): readonly J
   return shown
 }
 
-/** The first lines, of at most `most` characters and `mostLines`, and at the end how many are missing. */
+/** The first lines, at most `most` characters and `mostLines`; the last line says how many are missing. */
 export function boundedLines(
   lines: readonly string[],
   most: number,

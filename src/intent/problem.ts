@@ -1,6 +1,6 @@
 /**
- * How a decoder says no. Inside a decoder a problem is thrown and leaves it as a value: `attempt` is the one place where the
- * two meet, and only Unreadable is turned; anything else is a bug and passes on.
+ * How a decoder refuses. Inside a decoder a problem is thrown, and it leaves the decoder as a value. `attempt` is the one place
+ * that converts it, and it converts only Unreadable; any other exception is a bug and passes through.
  */
 import { type IntentCode, intentCodes } from "../errors/intent.ts"
 import type { Problem } from "./reading.ts"
@@ -34,7 +34,7 @@ export function attempt<T>(decode: () => T): T | Problem {
 
 const LONGEST_EXCERPT = 40
 
-/** Text of a stranger as it may stand in a problem: quoted, escaped, cut. */
+/** Text of a stranger in a form that a problem may contain: quoted, escaped, cut. */
 export function excerpt(text: string): string {
   const cut = text.length > LONGEST_EXCERPT ? `${text.slice(0, LONGEST_EXCERPT)}…` : text
   return printable(JSON.stringify(cut))
@@ -45,9 +45,9 @@ export function excerpt(text: string): string {
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u
 const EVERY_UNPRINTABLE = new RegExp(UNPRINTABLE.source, "gu")
 
-/** Whether people see exactly what is there. Line feeds count as seen. */
+/** Whether people see exactly what the text contains. Line feeds count as visible. */
 export const isPrintable = (text: string): boolean => !UNPRINTABLE.test(text.replaceAll(/\r?\n|\t/g, " "))
 
-/** What people would not see, as `\u{…}`. */
+/** Writes invisible characters as `\u{…}`. */
 export const printable = (text: string): string =>
   text.replaceAll(EVERY_UNPRINTABLE, (letter) => `\\u{${(letter.codePointAt(0) ?? 0).toString(16)}}`)

@@ -1,6 +1,6 @@
 /**
- * Reads one payload: loads its decoder, bounds what goes in and what comes out. Whatever a decoder throws becomes a problem,
- * so its caller has a reading or a reason and nothing else.
+ * Reads one payload: loads its decoder, bounds what goes in and what comes out. An exception in a decoder becomes a problem,
+ * so the caller gets either a reading or a reason.
  */
 import { errorText } from "../errors.ts"
 import type { Context } from "./decoder.ts"
@@ -8,7 +8,7 @@ import { decoderFor } from "./decoders.ts"
 import { problem } from "./problem.ts"
 import { type Decoded, isFormat, isProblem, MAX_EFFECTS, MAX_PAYLOAD_BYTES } from "./reading.ts"
 
-/** `payload.format` is the task's text: only those of the closed list are read. Never rejects. */
+/** `payload.format` is the task's text; only formats of the closed list are read. Never rejects. */
 export async function read(
   payload: { readonly format: string; readonly data: Uint8Array },
   context: Context,

@@ -1,7 +1,7 @@
 /**
- * What a node reads in a payload, as data: the payload, the reading with its effects, the problem. These are the types that
- * decoders make and that rules, approvers, callbacks and records speak of; what names and lists a node's own configuration
- * adds (annotations) is no part of them, so two nodes with different files have the same reading.
+ * What a node reads in a payload, as data: the payload, the reading with its effects, the problem. Decoders make these types;
+ * rules, approvers, callbacks and records use them. The names and lists that a node's own configuration adds (annotations) are not
+ * part of them, so two nodes with different files have the same reading.
  *
  * Amounts are bigint base units. Addresses have one spelling per chain: EIP-55 on EVM, bech32 in lower case, base58. Asset
  * ids are CAIP-19 with lower-case EVM addresses.
@@ -25,16 +25,16 @@ export type Format = (typeof FORMATS)[number]
 
 export const isFormat = (text: string): text is Format => FORMATS.some((format) => format === text)
 
-/** All payloads of one task together, decoded. */
+/** Size of all payloads of one task together, decoded. */
 export const MAX_PAYLOAD_BYTES = 1024 * 1024
-/** Effects of one payload. */
+/** Number of effects of one payload. */
 export const MAX_EFFECTS = 4096
-/** Calls inside calls. */
+/** Depth of calls inside calls. */
 export const MAX_NESTING = 8
 
 /**
  * An account that the payload names, or the place where its name would have to be looked up: a lookup table that the
- * configuration does not list, a signer that was not given. What is unresolved satisfies no allow condition and matches every
+ * configuration does not list, a signer that was not given. An unresolved account satisfies no allow condition and matches every
  * deny condition.
  */
 export type Account = string | Unresolved
@@ -43,7 +43,7 @@ export interface Unresolved {
   readonly unresolved: string
 }
 
-/** One thing that happens. Field names are those of the rules, of JSON and of records. */
+/** One thing that happens. Field names are the same in rules, in JSON and in records. */
 export type Effect =
   | Transfer
   | Approval
@@ -64,53 +64,53 @@ export type EffectKind = Effect["kind"]
 
 export interface Transfer {
   readonly kind: "transfer"
-  /** Whose funds: not always the signer (transferFrom, a Safe, a foreign input). */
+  /** The account whose funds move: not always the signer (transferFrom, a Safe, a foreign input). */
   readonly from: Account
-  /** Solana: a token account where the message names one; its owner is an annotation. */
+  /** Solana: a token account if the message names one; its owner is an annotation. */
   readonly to: Account
-  /** CAIP-19. Unresolved where the payload does not say which token it is. */
+  /** CAIP-19. Unresolved if the payload does not state which token it is. */
   readonly asset: Account
   readonly amount: bigint
-  /** Of a collection: ERC-721, ERC-1155. */
+  /** For a collection: ERC-721, ERC-1155. */
   readonly tokenId?: bigint
   /** Solana: the token program that carries it out. */
   readonly program?: Account
-  /** Bitcoin: `to` is the group's own, at this path; the payload names it, and the node derived the address itself. */
+  /** Bitcoin: `to` is the group's own, at this path. The payload names the path, and the node derived the address itself. */
   readonly toPath?: string
 }
 
-/** Unlimited is an amount. `permit` is an approval by signature, of a message instead of a transaction. */
+/** Unlimited is an amount. `permit` is an approval by signature, in a message instead of a transaction. */
 export interface Approval {
   readonly kind: "approve" | "permit"
   readonly from: Account
   readonly spender: Account
   readonly asset: Account
   readonly amount: bigint
-  /** Of a collection, where one token is approved. */
+  /** For a collection, if one token is approved. */
   readonly tokenId?: bigint
   /** Unix seconds. */
   readonly deadline?: bigint
 }
 
-/** Any call with data, whether what it does is known or not. Effects that are known stand beside it. */
+/** Any call with data, whether its effect is known or not. Known effects are listed beside it. */
 export interface Call {
   readonly kind: "call"
   readonly from: Account
   readonly to: Account
-  /** EVM: `0x` and 8 hex digits, or less where the data is shorter. Elsewhere the name or number of the operation. */
+  /** EVM: `0x` and 8 hex digits, or fewer if the data is shorter. On other chains the name or number of the operation. */
   readonly selector: string
-  /** Everything that the callee is given, selector included. */
+  /** All data that the callee gets, selector included. */
   readonly data: Bytes
-  /** Of the native asset, in base units; stands as a transfer of its own too if it is not 0. */
+  /** Amount of the native asset, in base units. If it is not 0, it is also listed as a transfer. */
   readonly value: bigint
   /** Solana: the accounts that the callee may touch, in its order, with `s` for signers and `w` for those it may write. */
   readonly accounts?: string
 }
 
-/** Foreign code is run as if it were the account's own: it can do everything that the account can. */
+/** Foreign code runs as if it were the account's own: it can do everything that the account can. */
 interface DelegateCall {
   readonly kind: "delegatecall"
-  /** The account that lends itself. */
+  /** The account in whose name the code runs. */
   readonly from: Account
   /** The code. */
   readonly to: Account
@@ -125,16 +125,16 @@ interface Delegate7702 {
   readonly from: Account
   /** The code; the zero address ends a delegation. */
   readonly delegate: Account
-  /** CAIP-2 of the authorization, which may be another than the transaction's; `eip155:*` is every chain. */
+  /** CAIP-2 of the authorization, which may differ from the transaction's; `eip155:*` is every chain. */
   readonly chain: string
-  /** Of the account, as the authorization has it. */
+  /** Nonce of the account, as stated in the authorization. */
   readonly nonce: bigint
 }
 
 interface Deploy {
   readonly kind: "deploy"
   readonly from: Account
-  /** Where it will be, if the payload decides that. */
+  /** The address of the new contract, if the payload determines it. */
   readonly to: Account
   readonly data: Bytes
   readonly value: bigint
@@ -148,9 +148,9 @@ export interface SetAuthority {
   /** Which authority: `owner`, `threshold`, `module`, `guard`, `fallback_handler`, `mint`, `close`, `permission`… */
   readonly role: string
   readonly action: "add" | "remove" | "set"
-  /** The new holder, or the one that is removed; absent where there is none (a threshold, an authority given up). */
+  /** The new or the removed holder; absent if there is none (a threshold, an authority given up). */
   readonly authority?: Account
-  /** Signatures needed from now on, where that is part of it. */
+  /** Signatures needed from now on, if this changes. */
   readonly threshold?: bigint
 }
 
@@ -170,7 +170,7 @@ interface Stake {
   /** Validator, vote account or receiver of the resource. */
   readonly to?: Account
   readonly asset: Account
-  /** 0 where the action has no amount. */
+  /** 0 if the action has no amount. */
   readonly amount: bigint
 }
 
@@ -196,7 +196,7 @@ interface SignedMessage {
   readonly domain?: string
 }
 
-/** EIP-712 data. What is known of it stands beside it. */
+/** EIP-712 data. Known effects of it are listed beside it. */
 interface TypedData {
   readonly kind: "typed_data"
   readonly from: Account
@@ -205,31 +205,31 @@ interface TypedData {
   /** Of the domain; anybody can write any name. */
   readonly domain: string
   readonly primaryType: string
-  /** encodeType of EIP-712: what rules recognise a type by. */
+  /** encodeType of EIP-712, by which rules recognise a type. */
   readonly encodeType: string
   /** hashStruct of the message, 32 bytes. */
   readonly hash: Bytes
 }
 
-/** A hash is approved whose meaning is not in the payload. */
+/** Approval of a hash whose meaning is not in the payload. */
 interface OpaqueHash {
   readonly kind: "opaque_hash"
   readonly from: Account
-  /** The contract that will take it as consent, where there is one. */
+  /** The contract that will take it as consent, if there is one. */
   readonly to?: Account
   readonly hash: Bytes
   /** Why it cannot be read, for people. */
   readonly reason: string
 }
 
-/** Nothing happens to anybody else: a cancel, an all-change transaction. The fee may still be large. */
+/** Nothing happens to anybody else: a cancel, or a transaction that is all change. The fee may still be large. */
 interface Self {
   readonly kind: "self"
   readonly from: Account
 }
 
 export interface Fee {
-  /** The most that can be paid, in base units. */
+  /** The highest amount that can be paid, in base units. */
   readonly max: bigint
   /** CAIP-19. */
   readonly asset: string
@@ -255,19 +255,19 @@ export interface Reading {
   /** At least one. */
   readonly effects: readonly Effect[]
   readonly fee: Fee
-  /** What two transactions that replace each other have in common: the account's nonce, the outpoints. Absent elsewhere. */
+  /** What two transactions that replace each other have in common: the account's nonce, the outpoints. Absent on other chains. */
   readonly nonce?: string
-  /** When it stops being valid, as the payload says it: Unix seconds, or a block. */
+  /** When it stops being valid, as the payload states: Unix seconds, or a block. */
   readonly expires?: string
   readonly signs: readonly Sign[]
   /**
-   * What is no effect and is shown all the same: change, inputs of others, keys that were passed over. Words made of the
-   * payload, so no part of the reading's hash: another release may say the same in others.
+   * What is not an effect but is still shown: change, inputs of others, keys that were skipped. This is text derived from the
+   * payload and not part of the reading's hash: another release may word it differently.
    */
   readonly notes?: readonly string[]
 }
 
-/** Why a payload is not read. The task that has it is refused. */
+/** Why a payload is not read. A task with such a payload is refused. */
 export interface Problem {
   readonly code: IntentCode
   readonly message: string

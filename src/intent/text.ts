@@ -1,6 +1,6 @@
 /**
- * A reading in words, one line per effect. Addresses are never shortened: look-alikes share the ends that people compare.
- * Text of a stranger is quoted, escaped and cut, so it can neither end a line nor look like another.
+ * A reading in words, one line per effect. Addresses are never shortened, because look-alikes share the ends that people compare.
+ * Text of a stranger is quoted, escaped and cut, so it can neither end a line nor look like another line.
  */
 import { toHex } from "../bytes.ts"
 import { formatDecimal, isUnlimited } from "./amount.ts"
@@ -8,19 +8,19 @@ import { chainOf, NATIVE_ASSETS } from "./caip.ts"
 import { printable } from "./problem.ts"
 import type { Account, Approval, Effect, Fee, Reading, SetAuthority, Transfer } from "./reading.ts"
 
-/** What the node's own file says of assets and addresses. */
+/** What the node's own file adds about assets and addresses. */
 export interface Annotations {
   /** By CAIP-19 id; undefined for an asset that is not configured. Built-in native assets need no entry. */
   readonly asset: (id: string) => { readonly name: string; readonly decimals: number } | undefined
-  /** Names of an address on a chain, as they stand in the file: `exchange`. */
+  /** Names of an address on a chain, as written in the file: `exchange`. */
   readonly names: (chain: string, address: string) => readonly string[]
-  /** A call with its arguments, where the file has its contract's ABI; a line that says itself what it cuts. */
+  /** A call with its arguments, if the file has its contract's ABI. The line itself says what it cuts. */
   readonly call: (chain: string, effect: Effect) => string | undefined
 }
 
 const NO_ANNOTATIONS: Annotations = { asset: () => undefined, names: () => [], call: () => undefined }
 
-/** Notes come last. Each line stands for itself: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
+/** Notes come last. Each line can be read alone: `transfer 22 588 USDC to 0x0f76… (@exchange) on eip155:1, fee at most 0.0021 ETH`. */
 export function intentText(reading: Reading, annotations: Annotations = NO_ANNOTATIONS): readonly string[] {
   const words = new Words(reading, annotations)
   const end = `on ${reading.chain}, ${words.fee(reading.fee)}`

@@ -1,12 +1,12 @@
 /**
- * Bitcoin's CompactSize, the length in front of everything of no fixed length: 1, 3, 5 or 9 bytes, of which only the shortest
- * that holds the number is read. Owns that form and what is built of it alone: byte strings and counts.
+ * Bitcoin's CompactSize, the length that precedes everything without a fixed length: 1, 3, 5 or 9 bytes. Only the shortest form
+ * of a number is accepted. Owns that form and what is built from it alone: byte strings and counts.
  */
 import { type Bytes, bigToLe, concat } from "../../bytes.ts"
 import type { Cursor } from "../cursor.ts"
 import { refuse } from "../problem.ts"
 
-/** `what` names it in a problem. A number of 2^32 or more is refused: no payload is that long. */
+/** `what` names the value in a problem. A number of 2^32 or more is refused, because no payload is that long. */
 export function compactSize(cursor: Cursor, what: string): number {
   const { offset } = cursor
   const first = cursor.u8()
@@ -19,10 +19,10 @@ export function compactSize(cursor: Cursor, what: string): number {
   return Number(value)
 }
 
-/** A length and as many bytes, in the payload's own memory. */
+/** A length followed by as many bytes, as a view of the payload. */
 export const sized = (cursor: Cursor, what: string): Uint8Array => cursor.view(compactSize(cursor, what))
 
-/** A count of items of at least `least` bytes each: one that cannot be true is refused before anything is made for it. */
+/** A count of items of at least `least` bytes each. A count that cannot be true is refused before anything is allocated for it. */
 export function count(cursor: Cursor, what: string, least: number): number {
   const { offset } = cursor
   const items = compactSize(cursor, what)

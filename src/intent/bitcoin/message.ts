@@ -1,9 +1,9 @@
 /**
- * `bitcoin/message`: a message signed in the "simple" form of BIP-322, as a proof that whoever signs controls an address. The
- * payload is the message; the address follows from the key and the kind of signature: P2WPKH for ECDSA, Taproot for Schnorr.
- * One payload may be signed for several addresses, as proofs of reserves are.
+ * `bitcoin/message`: a message signed in the "simple" form of BIP-322, which proves that the signer controls an address. The
+ * payload is the message. The address follows from the key and the kind of signature: P2WPKH for ECDSA, Taproot for Schnorr.
+ * One payload may be signed for several addresses, for example as proof of reserves.
  *
- * No such signature can spend anything: it signs a transaction whose one input is an output that does not exist.
+ * Such a signature cannot spend anything: it signs a transaction whose one input is an output that does not exist.
  */
 import { type Bytes, concat, copy, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
@@ -44,7 +44,7 @@ function decode(data: Uint8Array, context: Context): Decoded {
   }
 }
 
-/** The kind of signature says which address is meant: no address takes both. */
+/** The kind of signature determines which address is meant: no address accepts both kinds. */
 function scriptOf({ signature, publicKey, merkleRoot }: Asked): Bytes {
   if (signature === "ECDSA") return p2wpkhScript(hash160(publicKey))
   return merkleRoot === undefined ? p2trScript(publicKey.subarray(1)) : taprootScript(publicKey, merkleRoot).script
@@ -76,7 +76,7 @@ const NO_INDEX = 0xffff_ffff
 const NOTHING = new Uint8Array(0)
 const OP_RETURN = Uint8Array.of(0x6a)
 
-/** The two transactions of BIP-322: one that can never be, whose output carries the address, and one that spends it. */
+/** The two transactions of BIP-322: one that can never exist, whose output has the address's script, and one that spends it. */
 export function virtualTransactions(
   message: Uint8Array,
   script: Uint8Array,

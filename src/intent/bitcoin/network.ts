@@ -18,7 +18,7 @@ const network = (chain: string, coin: number, hrp: string, p2pkh: number, p2sh: 
   { chain, asset: `${chain}/slip44:${coin}`, hrp, p2pkh, p2sh },
 ]
 
-/** Addresses of the three public test networks look alike: which one it is, only the configured chain says. */
+/** Addresses of the three public test networks look alike; only the configured chain tells which one is meant. */
 export const NETWORKS: ReadonlyMap<string, Network> = new Map([
   network(BITCOIN, 0, "bc", 0x00, 0x05),
   // testnet3, testnet4, signet, regtest

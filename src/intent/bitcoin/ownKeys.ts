@@ -1,7 +1,7 @@
 /**
- * Which output scripts are the group's. A script is ours if the node derives a key that owns it alone: at a path that the task
- * signs with, or at one that the payload hints at. A hint saves a search and proves nothing, so a wrong or a missing one can
- * make an output of ours look like a stranger's, and never the other way round.
+ * Which output scripts are the group's. A script is ours if the node derives a key that alone owns it, at a path that the task
+ * signs with, or at a path that the payload hints at. A hint saves a search and proves nothing. So a wrong or missing hint can
+ * make one of our outputs look like a stranger's, but never the reverse.
  */
 import { equal, toHex } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
@@ -16,10 +16,10 @@ export interface Owned {
   readonly type: OwnType
 }
 
-/** Hints beyond these belong to scripts of several keys, which are not ours alone. */
+/** A script with more hints than these has several keys, and is not ours alone. */
 const HINTS_READ = 8
 
-/** Point operations for hints of one payload, at some 0.2 ms each. A batch of a thousand outputs of ours needs about two thousand. */
+/** Bound on point operations for the hints of one payload, at some 0.2 ms each. A batch with a thousand of our outputs needs about two thousand. */
 const MAX_WORK = 8192
 
 const TAPROOT_LENGTH = 34
@@ -36,7 +36,7 @@ export class OwnKeys {
     }
   }
 
-  /** Who of ours owns `script`; `hints` and `merkleRoot` are what the payload says about it. */
+  /** How one of our keys owns `script`; `hints` and `merkleRoot` are what the payload states about it. */
   find(script: Uint8Array, hints: readonly Hint[], merkleRoot?: Uint8Array): Owned | undefined {
     if (script.length === TAPROOT_LENGTH) this.#learnTaproot()
     const known = this.#known.get(toHex(script))
@@ -51,7 +51,7 @@ export class OwnKeys {
   #follow({ publicKey, path }: Hint, script: Uint8Array, merkleRoot: Uint8Array | undefined): Owned | undefined {
     if (script.length === TAPROOT_LENGTH) {
       this.#spend(merkleRoot === undefined ? 1 : 2)
-      // An x of the payload need not be a point's.
+      // The x in the payload may belong to no point.
       if (K1.decodePoint(publicKey) === undefined) return undefined
     }
     const type = ownership(publicKey, script, merkleRoot)
@@ -65,7 +65,7 @@ export class OwnKeys {
     return same ? { path, type } : undefined
   }
 
-  // One multiplication each, so only once there is an output of that kind to be compared with.
+  // Costs one multiplication each, so it runs only once there is a Taproot output to compare with.
   #learnTaproot(): void {
     if (this.#taproot) return
     this.#taproot = true

@@ -1,11 +1,11 @@
 /**
- * `bitcoin/psbt`: what signing inputs of a PSBT does. Owns the proof of every amount and script, which inputs must be signed
- * and with which digest, what is change, and the effects and the fee that remain.
+ * `bitcoin/psbt`: what it means to sign inputs of a PSBT. Owns the proof of every amount and script, which inputs must be signed
+ * and with which digest, what is change, and the remaining effects and fee.
  *
  * What a signature commits to decides what must be proven. BIP-341 covers the amounts and scripts of all inputs, so a lie
- * about one gives a digest that no network accepts. BIP-143 covers the amount of its own input alone: two sessions over one
- * transaction, each with a true amount for the input that it signs and a false one for the other, give two good signatures and
- * any fee. So where one of our inputs is not Taproot, every input comes with the transaction that it spends from.
+ * about one gives a digest that no network accepts. BIP-143 covers only the amount of its own input. Two sessions over one
+ * transaction, each with the true amount of the input that it signs and a false amount of the other, would give two valid signatures and
+ * could pay any fee. So if one of our inputs is not Taproot, every input must come with the transaction that it spends from.
  */
 import { formatPath } from "../../keys/path.ts"
 import { formatDecimal } from "../amount.ts"
@@ -56,7 +56,7 @@ function demandPrevious(signed: readonly SignedInput[], spent: readonly SpentOut
   if (lacking !== -1) refuse("E-INT-066", `input ${lacking}`, "PSBT_IN_NON_WITNESS_UTXO is missing")
 }
 
-/** A payload asks its key for all of its inputs at once: what is left out could be signed against another reading. */
+/** A payload asks its key for all of its inputs at once: an input that is left out could be signed under another reading. */
 function demandAllOwnSigned(
   psbt: Psbt,
   spent: readonly SpentOutput[],
@@ -73,7 +73,7 @@ function demandAllOwnSigned(
   }
 }
 
-/** BIP-44's change: on branch 1 beside an input that we sign, at an index up to the limit, and owned as that input is. */
+/** Change as in BIP-44: on branch 1 beside an input that we sign, at an index up to the limit, and owned in the same way as that input. */
 function changeRule(signed: readonly SignedInput[], limit: number): (owned: Owned) => boolean {
   const accountOf = ({ type, path }: Owned): string => `${type} ${formatPath(path.slice(0, -2))}`
   const accounts = new Set(
@@ -106,7 +106,7 @@ function reading(proven: ProvenPsbt): Reading {
   const { psbt, spent, signed, network, offline } = proven
   const addresses = signed.map(({ index }) => destinationOf(outputAt(spent, index).script, network))
   const from = offline ? [] : [...new Set(addresses)]
-  // Coins of several addresses are spent together: the effects name the first that this task signs for.
+  // Coins of several addresses are spent together; the effects name the first address that this task signs for.
   const sender: Account = from[0] ?? { unresolved: "no key was given" }
   const effects = proven.outputs.flatMap((output) => effectsOf(output, sender, network))
   return {
@@ -135,7 +135,7 @@ function effectsOf({ output, owned, change }: ProvenOutput, from: Account, netwo
   const transfer: Effect = { kind: "transfer", from, to, asset: network.asset, amount }
   if (owned !== undefined) return [{ ...transfer, toPath: formatPath(owned.path) }]
   if (templateOf(script).kind !== "op_return") return [transfer]
-  // Nobody can spend it: an amount there is lost, and that is a destination like another.
+  // Nobody can spend such an output. An amount in it is lost, and counts as a destination like any other.
   const memo: Effect = { kind: "memo", data: carriedData(script) }
   return amount > 0n ? [memo, transfer] : [memo]
 }
@@ -170,7 +170,7 @@ function notesOf({ psbt, spent, signed, outputs, network, offline }: ProvenPsbt)
 const FIRST_TIME = 500_000_000
 const FINAL_SEQUENCE = 0xffff_ffff
 
-/** nLockTime, where an input leaves it in force: what is signed today may happen long after. */
+/** nLockTime, if some input leaves it in force: the transaction may take effect long after it is signed. */
 function lockOf({ lockTime, inputs }: BitcoinTransaction): readonly string[] {
   if (lockTime === 0 || inputs.every(({ sequence }) => sequence === FINAL_SEQUENCE)) return []
   return [lockTime < FIRST_TIME ? `not valid before block ${lockTime}` : `not valid before Unix time ${lockTime}`]

@@ -1,7 +1,7 @@
 /**
  * The fields of PSBTs, versions 0 and 2 (BIP-174, 370, 371, 373), and what this node takes from them: the transaction, the
- * spent outputs as claimed, and hints at paths. Owns the list of known keys and the transaction that a version 2 describes.
- * Nothing here is believed: psbt.ts proves what can be proven and refuses the rest.
+ * claimed spent outputs, and hints at paths. Owns the list of known keys and the transaction that a version 2 describes.
+ * Nothing here is trusted: psbt.ts proves what can be proven and refuses the rest.
  */
 import { HARDENED, MAX_DEPTH } from "../../keys/path.ts"
 import { Cursor } from "../cursor.ts"
@@ -26,9 +26,9 @@ import {
   type TxOutput,
 } from "./transaction.ts"
 
-/** A path that the payload says a key has. It is worth something once the node has derived that key itself. */
+/** A path that the payload states for a key. It counts only once the node has derived that key itself. */
 export interface Hint {
-  /** 33 bytes; with even y where the payload gives x alone. */
+  /** 33 bytes; with even y if the payload gives only x. */
   readonly publicKey: Uint8Array
   readonly path: readonly number[]
 }
@@ -56,7 +56,7 @@ export interface Psbt {
   readonly inputs: readonly PsbtInput[]
   /** As long as tx.outputs. */
   readonly outputs: readonly PsbtOutput[]
-  /** Keys that no BIP known here defines, and proprietary ones: passed over, and counted to be shown. */
+  /** Number of keys that no BIP known here defines, and of proprietary ones. They are skipped, and their number is shown. */
   readonly unknown: number
   readonly proprietary: number
 }
@@ -141,7 +141,7 @@ const OUTPUT: PsbtFields = new Map([
   [0x08, field("PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS", exactly(33), (length) => length > 0 && length % 33 === 0)],
 ])
 
-/** The PSBT that `data` is, all of it, or a refusal with E-INT-060 to 064. */
+/** The PSBT in all of `data`; otherwise a refusal with E-INT-060 to 064. */
 export function readPsbt(data: Uint8Array): Psbt {
   const cursor = psbtCursor(data)
   const global = readMap(cursor, "global", GLOBAL)
@@ -220,7 +220,7 @@ function bounded(count: number, limit: number, what: string): number {
 const FINAL_SEQUENCE = 0xffff_ffff
 const NO_SCRIPT = new Uint8Array(0)
 
-/** BIP-370: the transaction whose parts stand in the maps. */
+/** BIP-370: builds the transaction from the maps. */
 function described(global: PsbtMap, inputs: readonly PsbtMap[], outputs: readonly PsbtMap[]): BitcoinTransaction {
   const tx = {
     version: uint(global.demand(0x02)) ?? 0,
@@ -251,7 +251,7 @@ function describedOutput(map: PsbtMap): TxOutput {
 
 const FIRST_TIME = 500_000_000
 
-/** BIP-370, "Determining Lock Time": a kind that every input with a wish allows, height before time; its latest. */
+/** BIP-370, "Determining Lock Time": the kind that every input with a lock time allows, height before time; the latest value of it. */
 function lockTimeOf(global: PsbtMap, inputs: readonly PsbtMap[]): number {
   const wishes = inputs.map((map) => ({ map, time: uint(map.one(0x11)), height: uint(map.one(0x12)) }))
   for (const { map, time, height } of wishes) {
@@ -273,7 +273,7 @@ function lockTimeOf(global: PsbtMap, inputs: readonly PsbtMap[]): number {
 
 // ---- hints ---------------------------------------------------------------------------------------------------------
 
-/** Non-hardened paths only: no other can lead from a group's key. Keys of 65 bytes are none of ours either. */
+/** Only non-hardened paths: no other path can lead from a group's key. Keys of 65 bytes are not ours either. */
 function hintsOf(map: PsbtMap, plain: number, taproot: number): readonly Hint[] {
   return [
     ...map
@@ -284,7 +284,7 @@ function hintsOf(map: PsbtMap, plain: number, taproot: number): readonly Hint[] 
 }
 
 function hint(publicKey: Uint8Array, cursor: Cursor): readonly Hint[] {
-  cursor.view(4) // the fingerprint of a root; what is derived proves more
+  cursor.view(4) // the fingerprint of a root; the derived key proves more
   const path = Array.from({ length: cursor.left / 4 }, () => cursor.uintLe(4))
   const usable = publicKey.length === 33 && path.length <= MAX_DEPTH && path.every((index) => index < HARDENED)
   return usable ? [{ publicKey, path }] : []
@@ -297,7 +297,7 @@ function evenKey({ keyData }: Entry): Uint8Array {
   return key
 }
 
-/** BIP-371: the hashes of the leaves that the key is in stand before fingerprint and path. */
+/** BIP-371: the hashes of the leaves that contain the key precede fingerprint and path. */
 function behindLeaves({ value }: Entry): Cursor {
   const cursor = new Cursor(value.bytes, "E-INT-062", value.offset)
   const leaves = compactSize(cursor, "the number of leaf hashes")

@@ -1,9 +1,9 @@
 /**
  * The outer form of a PSBT (BIP-174): a magic, then maps of keys and values, each ended by a zero byte. Owns the walk: no key
- * twice in a map, every length in its shortest form, and which known keys may stand in which map of which version. What the
- * values mean is psbtFields.ts's.
+ * twice in a map, every length in its shortest form, and which known keys each map may have in which version. psbtFields.ts owns
+ * the meaning of the values.
  *
- * Libraries are lenient here, and leniency is a second reading: one of them takes the first of two equal keys, another the
+ * Libraries are lenient here, and leniency allows a second reading: one library takes the first of two equal keys, another the
  * last.
  */
 import { type Bytes, concat, equal, utf8 } from "../../bytes.ts"
@@ -14,7 +14,7 @@ import type { PlacedBytes } from "./transaction.ts"
 
 export type PsbtVersion = 0 | 2
 
-/** What may stand behind a known key type. */
+/** The allowed key data and values of a known key type. */
 export interface PsbtField {
   /** As the BIPs name it. */
   readonly name: string
@@ -36,14 +36,14 @@ export interface Entry {
 const PROPRIETARY = 0xfc
 const MAGIC: Bytes = concat(utf8("psbt"), Uint8Array.of(0xff))
 
-/** One map. Known keys by type, in the order of the payload; the others are counted and passed over. */
+/** One map. Known keys by type, in the order of the payload; other keys are counted and skipped. */
 export class PsbtMap {
   readonly #entries = new Map<number, Entry[]>()
   unknown = 0
   proprietary = 0
 
   constructor(
-    /** `global`, `input 3`, `output 0`: the place of its problems. */
+    /** `global`, `input 3`, `output 0`: names the map in problems. */
     readonly name: string,
     readonly fields: PsbtFields,
   ) {}
@@ -63,17 +63,17 @@ export class PsbtMap {
     return this.#entries.get(type) ?? []
   }
 
-  /** The value of a type whose key has no data, of which there is one at most. */
+  /** The value of a type whose key has no data; there is at most one. */
   one(type: number): PlacedBytes | undefined {
     return this.all(type)[0]?.value
   }
 
-  /** As `one`, and E-INT-063 where it is missing. */
+  /** Like `one`, but E-INT-063 if it is missing. */
   demand(type: number): PlacedBytes {
     return this.one(type) ?? refuse("E-INT-063", this.name, `${this.fields.get(type)?.name} is missing`)
   }
 
-  /** Refuses keys of another version: two versions of one field are two transactions. */
+  /** Refuses keys of the other version: two versions of one field would be two transactions. */
   demandVersion(version: PsbtVersion): void {
     for (const type of this.#entries.keys()) {
       const field = this.fields.get(type)
@@ -84,7 +84,7 @@ export class PsbtMap {
   }
 }
 
-/** A cursor behind the magic. Refuses what is no PSBT. */
+/** A cursor behind the magic. Refuses data that is not a PSBT. */
 export function psbtCursor(data: Uint8Array): Cursor {
   const cursor = new Cursor(data, "E-INT-060")
   if (!equal(data.subarray(0, MAGIC.length), MAGIC)) {
@@ -94,7 +94,7 @@ export function psbtCursor(data: Uint8Array): Cursor {
   return cursor
 }
 
-/** The next map, up to and with the zero byte that ends it. */
+/** The next map, including the zero byte that ends it. */
 export function readMap(cursor: Cursor, name: string, fields: PsbtFields): PsbtMap {
   const map = new PsbtMap(name, fields)
   const seen = new Set<string>()

@@ -1,5 +1,5 @@
 /**
- * Output scripts: what they pay to, how that is spelt as an address, and which of them a key of the group can spend alone.
+ * Output scripts: what they pay to, the spelling of that as an address, and which of them a key of the group can spend alone.
  * Owns the templates of P2PKH, P2SH, witness programs and OP_RETURN (BIP-13, 16, 141, 341); every other script is shown whole.
  */
 import { ripemd160 } from "@noble/hashes/legacy.js"
@@ -39,7 +39,7 @@ function witnessOf(script: Uint8Array): ScriptTemplate | undefined {
   const [opcode = 0xff, push = 0] = script
   const version = opcode === 0 ? 0 : opcode - 0x50
   if (version < 0 || version > 16 || push < 2 || push > 40 || script.length !== push + 2) return undefined
-  // Version 0 with a program of any other length can be spent by nobody, and has no address.
+  // Nobody can spend version 0 with a program of another length, and it has no address.
   if (version === 0 && push !== 20 && push !== 32) return undefined
   return { kind: "witness", version, program: script.subarray(2) }
 }
@@ -47,10 +47,10 @@ function witnessOf(script: Uint8Array): ScriptTemplate | undefined {
 const hasBytes = (script: Uint8Array, at: number, ...bytes: readonly number[]): boolean =>
   bytes.every((byte, i) => script[at + i] === byte)
 
-/** What a destination without an address is called: its script, or the hash of one that is too long to be read. */
+/** A destination without an address is named by its script, or by the script's hash if it is longer than this. */
 const LONGEST_SHOWN = 256
 
-/** The address of a script on a network; `script:<hex>` or `script-sha256:<hex>` for one that has none. */
+/** The address of a script on a network; `script:<hex>` or `script-sha256:<hex>` for a script without address. */
 export function destinationOf(script: Uint8Array, network: Network): string {
   const template = templateOf(script)
   switch (template.kind) {
@@ -65,7 +65,7 @@ export function destinationOf(script: Uint8Array, network: Network): string {
   }
 }
 
-/** What an OP_RETURN script carries: the data of its one push; all that follows where it is anything else. */
+/** What an OP_RETURN script carries: the data of its one push; if it has another form, everything after OP_RETURN. */
 export function carriedData(script: Uint8Array): Bytes {
   const [, push = 0, low = 0, high = 0] = script
   const [header, length] =
@@ -86,8 +86,8 @@ export function carriedData(script: Uint8Array): Bytes {
 // ---- scripts of one key --------------------------------------------------------------------------------------------
 
 /**
- * How a key of ours owns a script. `p2tr` is BIP-86: no scripts beside the key; `rawtr` has the key itself as output key;
- * `p2tr-tree` has a tree of scripts, of which we know the root alone.
+ * How one of our keys owns a script. `p2tr` is BIP-86, with no scripts beside the key; `rawtr` has the key itself as output key;
+ * `p2tr-tree` has a tree of scripts, of which we know only the root.
  */
 export type OwnType = "p2pkh" | "p2sh-p2wpkh" | "p2wpkh" | "p2tr" | "rawtr" | "p2tr-tree"
 
@@ -109,7 +109,7 @@ interface OwnScript {
   readonly script: Bytes
 }
 
-/** The scripts of a key (33 bytes) that cost hashes only. */
+/** The scripts of a key (33 bytes) that need only hashes. */
 export function hashedScripts(publicKey: Uint8Array): readonly OwnScript[] {
   const keyHash = hash160(publicKey)
   const program = p2wpkhScript(keyHash)
@@ -128,8 +128,8 @@ export const taprootScript = (publicKey: Uint8Array, merkleRoot: Uint8Array): Ow
 })
 
 /**
- * How the key `publicKey` (33 bytes) owns `script`, or undefined if it does not. `merkleRoot`: a root to try beside the empty
- * one. Costs one point multiplication for a Taproot script, two with a root.
+ * How the key `publicKey` (33 bytes) owns `script`, or undefined if it does not. `merkleRoot`: a root to try in addition to the
+ * empty one. Costs one point multiplication for a Taproot script, two with a root.
  */
 export function ownership(publicKey: Uint8Array, script: Uint8Array, merkleRoot?: Uint8Array): OwnType | undefined {
   const hashed = hashedScripts(publicKey).find((own) => equal(own.script, script))

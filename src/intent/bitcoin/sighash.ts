@@ -1,9 +1,9 @@
 /**
- * The digests that Bitcoin signatures are made of, for the two types that this node signs: SIGHASH_ALL, and Taproot's
+ * The digests that Bitcoin signatures sign, for the two types that this node signs: SIGHASH_ALL, and Taproot's
  * SIGHASH_DEFAULT. Original (P2PKH), BIP-143 (witness version 0), BIP-341 (key path, no annex).
  *
- * Our own, and not @scure/btc-signer's: what all inputs share is hashed once here, and there again for every input, in
- * JavaScript. For 32 signatures among 1000 inputs that is 3 ms against 600 ms, and a payload must not cost more than its
+ * The code is our own and not @scure/btc-signer's: here the data that all inputs share is hashed once, there again for every input, in
+ * JavaScript. For 32 signatures among 1000 inputs this takes 3 ms instead of 600 ms, and the cost of a payload must be linear in its
  * length. Tests compare every digest with that library, with another one, and with the vectors of the BIPs.
  */
 import { type Bytes, concat, utf8 } from "../../bytes.ts"
@@ -28,9 +28,9 @@ export type SighashType = typeof SIGHASH_DEFAULT | typeof SIGHASH_ALL
 
 /** Digests of one unsigned transaction, by input. */
 export interface Sighashes {
-  /** Bytes that one `legacy` goes through. */
+  /** Number of bytes that one `legacy` hashes. */
   readonly legacyCost: number
-  /** Of a P2PKH input; SIGHASH_ALL. Costs the length of the transaction. */
+  /** Digest of a P2PKH input; SIGHASH_ALL. Its cost is the length of the transaction. */
   readonly legacy: (input: number) => Bytes
   /** BIP-143, SIGHASH_ALL; `keyHash`: the 20 bytes of the P2WPKH program, nested in P2SH or not. */
   readonly witnessV0: (input: number, keyHash: Uint8Array) => Bytes
@@ -38,7 +38,7 @@ export interface Sighashes {
   readonly taproot: (input: number, type: SighashType) => Bytes
 }
 
-/** `tx` is without scriptSigs; `spent` has the output behind each input. Throws RangeError for an input that is not there. */
+/** `tx` is without scriptSigs; `spent` has the output behind each input. Throws RangeError for an input that does not exist. */
 export function sighashesOf(tx: BitcoinTransaction, spent: readonly TxOutput[]): Sighashes {
   const unsigned = once(() => serialized(tx))
   const v0 = once(() => midstates(tx))
@@ -107,7 +107,7 @@ function midstates(tx: BitcoinTransaction): Midstates {
   }
 }
 
-/** What the BIP-341 messages of all inputs have in common, behind the epoch and the type. */
+/** The part that the BIP-341 messages of all inputs have in common, after the epoch and the type. */
 function taprootHead(tx: BitcoinTransaction, spent: readonly TxOutput[]): Bytes {
   return concat(
     u32le(tx.version),

@@ -1,6 +1,6 @@
 /**
- * The inputs that a task signs, each with the digest that its signature must be over. Owns the agreement of a message with its
- * input: key, Taproot tweak and kind of signature must give exactly the script that is spent, and the signature must cover
+ * The inputs that a task signs, each with the digest that its signature must cover. Owns the agreement of a message with its
+ * input: key, Taproot tweak and kind of signature must give exactly the spent script, and the signature must cover
  * the whole transaction.
  */
 import { type Bytes, equal } from "../../bytes.ts"
@@ -19,7 +19,7 @@ export interface SignedInput {
   readonly digest: Bytes
 }
 
-/** P2PKH hashes the whole transaction once for each input: this many bytes in all, some 0.2 s. */
+/** P2PKH hashes the whole transaction once for each input; this bounds the bytes in all, some 0.2 s. */
 const MAX_HASHED = 64 * 1024 * 1024
 
 /** The inputs that the task's messages name, in the messages' order. Refuses with E-INT-069, 070, 072. */
@@ -43,7 +43,7 @@ export function claimedInputs(psbt: Psbt, spent: readonly SpentOutput[], context
 }
 
 /**
- * Without keys: every input of a kind that we could sign, as if it were ours. The hash of the key is the one in the script.
+ * Without keys: every input of a kind that we could sign, as if it were ours, with the hash of the key in its script.
  */
 export function signableInputs(psbt: Psbt, spent: readonly SpentOutput[]): readonly SignedInput[] {
   const digests = new Digests(psbt, spent)
@@ -56,7 +56,7 @@ export function signableInputs(psbt: Psbt, spent: readonly SpentOutput[]): reado
   return signable
 }
 
-/** How message and script agree: ECDSA with the three hashes of the key, Schnorr with the output key of this one tweak. */
+/** How message and script agree: ECDSA with the three hashed forms of the key, Schnorr with the output key of this one tweak. */
 function typeOf({ signature, publicKey, merkleRoot }: Asked, script: Uint8Array): OwnType | undefined {
   const scripts =
     signature === "Schnorr" && merkleRoot !== undefined
@@ -75,7 +75,7 @@ function mismatch({ signature, merkleRoot }: Asked, index: number): never {
   return refuse("E-INT-070", `input ${index}`, `${signature} with the key of the path and ${tweak} cannot spend it`)
 }
 
-/** What the map says of an input of ours must be what it is. Absent is fine: the node knows it. */
+/** What the map states about one of our inputs must be true. It may be absent, because the node knows it. */
 function demandAgreement({ publicKey }: Asked, map: PsbtInput, type: OwnType, index: number): void {
   const at = `input ${index}`
   if (map.redeemScript !== undefined) {
@@ -131,7 +131,7 @@ class Digests {
     return this.#sighashes.legacy(index)
   }
 
-  /** What the signature covers. Anything but all of the transaction lets others change it after we have read it. */
+  /** What the signature covers. If it does not cover all of the transaction, others can change the transaction after we have read it. */
   #sighashTypeOf(index: number, type: OwnType): SighashType {
     const stated = this.psbt.inputs[index]?.sighashType ?? (isTaproot(type) ? SIGHASH_DEFAULT : SIGHASH_ALL)
     if (stated === SIGHASH_ALL) return SIGHASH_ALL

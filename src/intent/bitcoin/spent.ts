@@ -1,6 +1,6 @@
 /**
  * The output behind every input of a PSBT. Owns the proof by the previous transaction: its id is the one that the input
- * names, so its amount and script are what is spent, whatever PSBT_IN_WITNESS_UTXO says; and the two must agree.
+ * names, so its amount and script are those that are spent. PSBT_IN_WITNESS_UTXO must agree with them.
  */
 import { equal } from "../../bytes.ts"
 import { refuse } from "../problem.ts"
@@ -17,7 +17,7 @@ import {
 
 export interface SpentOutput {
   readonly output: TxOutput
-  /** By the transaction that it is an output of. Else it is what the payload says, and only BIP-341 holds it to that. */
+  /** Proven by the transaction that the output belongs to. Otherwise the payload states it, and only BIP-341 binds the signature to it. */
   readonly proven: boolean
 }
 

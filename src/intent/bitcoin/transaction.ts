@@ -1,6 +1,6 @@
 /**
- * Bitcoin transactions, read strictly (BIP-144's serialisation, with and without witnesses): what is read is the only
- * serialisation of what it says. Owns the layout, the transaction id, and what holds for any transaction.
+ * Bitcoin transactions, read strictly (BIP-144's serialisation, with and without witnesses): what was read has only this one
+ * serialisation. Owns the layout, the transaction id, and the checks that apply to any transaction.
  */
 import { type Bytes, bigToLe, concat, copy, toHex } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
@@ -40,22 +40,22 @@ interface ReadTransaction extends BitcoinTransaction {
   readonly txid: Bytes
 }
 
-/** Bytes of a payload and where in it they begin. */
+/** Bytes of a payload and their offset in it. */
 export interface PlacedBytes {
   readonly bytes: Uint8Array
   readonly offset: number
 }
 
-/** 21 million coins in satoshi: no output has more, and no sum of outputs. */
+/** 21 million coins in satoshi. No output has more, and no sum of outputs. */
 export const MAX_MONEY = 2_100_000_000_000_000n
 
 const LEAST_INPUT = 41
 const LEAST_OUTPUT = 9
 
 /**
- * The transaction that `placed` is. Witnesses are read past: the id does not cover them. Refused with `code`: whatever a
- * second serialisation exists for (lengths that are not the shortest, a witness mark over witnesses that are all empty), bytes
- * behind the end, amounts that cannot be, and a transaction without inputs, which cannot be told from a witness mark.
+ * The transaction in `placed`. Witnesses are read and ignored, because the id does not cover them. Refused with `code`: everything
+ * that has a second serialisation (lengths that are not the shortest, a witness mark over witnesses that are all empty), bytes
+ * after the end, impossible amounts, and a transaction without inputs, which cannot be distinguished from a witness mark.
  */
 export function readTransaction(
   { bytes, offset }: PlacedBytes,
@@ -82,7 +82,7 @@ export function readTransaction(
   return { version, inputs, outputs, lockTime, txid }
 }
 
-/** One output and nothing behind it: the value of PSBT_IN_WITNESS_UTXO. */
+/** One output and nothing after it: the value of PSBT_IN_WITNESS_UTXO. */
 export function readLoneOutput({ bytes, offset }: PlacedBytes, code: IntentCode): TxOutput {
   const cursor = new Cursor(bytes, code, offset)
   const output = readOutput(cursor)
@@ -128,7 +128,7 @@ export function u32le(value: number): Bytes {
   return out
 }
 
-/** Lists are as long as payloads make them: too long to be the arguments of one call. */
+/** Payloads can make these lists too long to be the arguments of one call. */
 export const join = (parts: readonly Uint8Array[]): Bytes => copy(Buffer.concat(parts))
 
 export const outpointBytes = ({ txid, index }: Outpoint): Bytes => concat(txid, u32le(index))

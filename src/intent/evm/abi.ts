@@ -1,7 +1,7 @@
 /**
  * Call data, read strictly: exactly the bytes that the ABI's encoder would write for these arguments (offsets in order and
- * without gaps, padding of zeros, nothing left over). Contracts take more than that; whoever needs it is refused, because two
- * readers of sloppy data can disagree about what it says. Linear: no two arguments share bytes.
+ * without gaps, padding of zeros, nothing left over). Contracts accept more than that. Such data is refused, because two
+ * readers of it can disagree about its meaning. Linear: no two arguments share bytes.
  */
 import { type Bytes, beToBig, copy, toHex } from "../../bytes.ts"
 import { refuse } from "../problem.ts"
@@ -11,14 +11,14 @@ import { addressOf } from "./address.ts"
 /** uint, int: bigint. bool: boolean. bytes, string, bytesN: bytes. Lists and tuples: Args. */
 export type AbiValue = AbiAddress | bigint | boolean | Bytes | Args
 
-/** Its checksum costs a Keccak, and is worked out for addresses that are shown alone: a batch may have thousands of others. */
+/** Its checksum costs a Keccak, so it is computed only for addresses that are shown: a batch may have thousands of others. */
 export class AbiAddress {
   constructor(readonly bytes: Bytes) {}
 }
 
 const WORD = 32
 
-/** The arguments of a call, a tuple or a list, by place. Asking for another type than the signature's is a bug. */
+/** The arguments of a call, a tuple or a list, by position. Asking for another type than the signature's is a bug. */
 export class Args {
   constructor(readonly values: readonly AbiValue[]) {}
 
@@ -94,7 +94,7 @@ class AbiReader {
     return refuse("E-INT-025", `${this.at}, argument byte ${offset}`, found)
   }
 
-  /** Heads from `start`, and behind them the tails, in order and without gaps. */
+  /** Heads from `start`, followed by the tails, in order and without gaps. */
   tuple(types: readonly AbiType[], start: number): AbiRead<Args> {
     const values: AbiValue[] = []
     let head = start
@@ -122,7 +122,7 @@ class AbiReader {
     return this.#bytes(start + WORD, length)
   }
 
-  /** A count that does not fit is refused before anything is made of it. */
+  /** A count that does not fit is refused before anything is allocated for it. */
   #list(item: AbiType, count: number, start: number): AbiRead<Args> {
     if (count > (this.data.length - start) / headSize(item)) this.refuse(start, "a list is longer than the data")
     return this.tuple(Array<AbiType>(count).fill(item), start)

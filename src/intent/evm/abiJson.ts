@@ -1,7 +1,7 @@
 /**
- * A contract's ABI as compilers write it (the JSON of the Solidity ABI specification), read strictly: a function that is
- * misread would give arguments wrong names. Functions alone are kept; events, errors and constructors call nothing.
- * What is wrong is a value with its place in the file.
+ * A contract's ABI as compilers write it (the JSON of the Solidity ABI specification), read strictly, because a function that is
+ * misread would give arguments wrong names. Only functions are kept; events, errors and constructors are not calls.
+ * A problem is a value with its place in the file.
  */
 import { excerpt, attempt as whereverRefused } from "../problem.ts"
 import { type AbiType, elementaryType, parseSignature } from "./abiType.ts"
@@ -18,10 +18,10 @@ export interface AbiFunction {
 }
 
 export interface AbiParameter {
-  /** Its own name, or its place where it has none: `0`. */
+  /** Its own name, or its position if it has none: `0`. */
   readonly name: string
   readonly type: AbiType
-  /** Of a tuple, also of one in a list. */
+  /** For a tuple, also for one in a list. */
   readonly fields: readonly AbiParameter[]
 }
 
@@ -34,14 +34,14 @@ interface AbiProblem {
 
 /** Functions of one file. */
 const MAX_FUNCTIONS = 4096
-/** Words that one function's arguments take at least. More can be in no payload. */
+/** Bound on the fewest words that one function's arguments can take: no payload has room for more. */
 const MAX_WORDS = 32_768
 /** Brackets behind one type. */
 const MAX_LISTS = 8
 
 export const isAbiProblem = (read: Abi | AbiProblem): read is AbiProblem => "why" in read
 
-/** Of a file that is the ABI, or a build's artifact with the member `abi`. */
+/** Reads a file that is the ABI, or a build's artifact with the member `abi`. */
 export function readAbi(bytes: Uint8Array): Abi | AbiProblem {
   const text = new TextDecoder().decode(bytes)
   const tree = whereverRefused(() => parseJsonTree(bytes))
@@ -79,7 +79,7 @@ function functionsOf(tree: JsonNode): Abi {
   for (const entry of entries) {
     if (entry.kind !== "object") return misfit(entry, "an entry of an ABI is an object")
     const type = entry.members.get("type")
-    // The first compilers left the type of functions out.
+    // The first compilers omitted the type of functions.
     const kind = type === undefined ? "function" : textOf(type)
     if (!KINDS.has(kind)) misfit(type ?? entry, `${excerpt(kind)} is no type of an ABI's entry`)
     if (kind !== "function") continue
@@ -150,13 +150,13 @@ function listsOf(base: AbiType, suffix: string, at: JsonNode): AbiType {
   )
 }
 
-/** The least that the encoding takes, with one element in each list. */
+/** The shortest encoding, with one element in each list. */
 function wordsOf(type: AbiType): number {
   if (type.kind === "tuple") return type.items.reduce((sum, item) => sum + wordsOf(item), 0)
   return type.kind === "list" ? (type.count ?? 1) * wordsOf(type.item) : 1
 }
 
-/** As signatures have it. */
+/** The type as signatures spell it. */
 function typeText(type: AbiType): string {
   switch (type.kind) {
     case "uint":

@@ -1,4 +1,4 @@
-/** Types of the contract ABI, parsed from signatures such as `aggregate3((address,bool,bytes)[])`. Signatures are ours alone. */
+/** Types of the contract ABI, parsed from signatures such as `aggregate3((address,bool,bytes)[])`. Only our own code supplies signatures. */
 import { toHex, utf8 } from "../../bytes.ts"
 import { keccak } from "./address.ts"
 
@@ -17,7 +17,7 @@ export interface AbiSignature {
   readonly parameters: readonly AbiType[]
 }
 
-/** Throws RangeError for what is no signature. */
+/** Throws RangeError for text that is not a signature. */
 export function parseSignature(text: string): AbiSignature {
   const open = text.indexOf("(")
   const parsed = parseType(text, open)
@@ -60,7 +60,7 @@ function parseWord(text: string, at: number): Parsed {
   return { type, end: at + word.length }
 }
 
-/** Of one word, without aliases: `uint` is none. Undefined for any other word. */
+/** A type of one word, without aliases: `uint` is refused. Undefined for any other word. */
 export function elementaryType(word: string): AbiType | undefined {
   if (word === "address" || word === "bool" || word === "bytes" || word === "string") return { kind: word }
   const [, kind, digits = ""] = /^(uint|int|bytes)([1-9]\d*)$/.exec(word) ?? []

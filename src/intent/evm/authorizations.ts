@@ -1,6 +1,6 @@
 /**
- * EIP-7702 authorizations: an account takes over the code of a contract. Those in a transaction of type 4 are signed already,
- * by any account; the one of `evm/authorization` is to be signed by ours.
+ * EIP-7702 authorizations, by which an account takes over the code of a contract. Those in a transaction of type 4 are already signed,
+ * by any account; ours signs the one of `evm/authorization`.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, concat, u8 } from "../../bytes.ts"
@@ -25,7 +25,7 @@ export interface Authorization {
   readonly chainId: bigint
   readonly delegate: string
   readonly nonce: bigint
-  /** Who signed it; unresolved where the signature is none, and the chain passes over it. */
+  /** Who signed it; unresolved if the signature is not valid, and the chain then ignores it. */
   readonly authority: Account
 }
 
@@ -66,7 +66,7 @@ function recovered(digest: Bytes, parity: bigint, r: bigint, s: bigint): Account
     const signature = new secp256k1.Signature(r, s).addRecoveryBit(Number(parity))
     return ethereumAddress(signature.recoverPublicKey(digest).toBytes(true))
   } catch {
-    // r is the abscissa of no point
+    // r is not the x-coordinate of any point
     return nobody
   }
 }
@@ -76,7 +76,7 @@ export const authorizationDecoder: Decoder = {
   decode: (data, context) => attempt(() => readingOf(data, context)),
 }
 
-/** 0x05 and RLP of [chainId, address, nonce]: what is hashed and signed. */
+/** 0x05 and RLP of [chainId, address, nonce]; this is hashed and signed. */
 function readingOf(payload: Uint8Array, context: Context): Reading {
   if (payload[0] !== MAGIC) refuse("E-INT-021", "byte 0", "an authorization begins with 0x05")
   const list = RlpList.whole(payload, 1)

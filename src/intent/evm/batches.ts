@@ -1,7 +1,7 @@
 /**
- * Methods that carry other calls. `multicall` runs its calls in the contract itself, with the same sender; Multicall3 makes
- * its calls from its own address, and a contract account from its own (ERC-4337 accounts, and accounts that delegate to such
- * code by EIP-7702). handleOps of ERC-4337 is not opened: its operations are others', behind their own accounts.
+ * Methods that carry other calls. `multicall` runs its calls in the contract itself, with the same sender. Multicall3 makes
+ * its calls from its own address, and so does a contract account (ERC-4337 accounts, and accounts that delegate to such
+ * code by EIP-7702). handleOps of ERC-4337 is not opened: its operations belong to other accounts.
  */
 import type { Bytes } from "../../bytes.ts"
 import { deeper } from "../decoder.ts"
@@ -9,7 +9,7 @@ import { refuse } from "../problem.ts"
 import type { Args } from "./abi.ts"
 import { type AbiMethod, type Effects, method, type Site } from "./method.ts"
 
-/** Where call `i` of a batch stands. */
+/** The site of call `i` of a batch. */
 export const inside = (site: Site, i: number) => {
   const at = `${site.at} call ${i}`
   return { depth: deeper(site.depth, at), at }
@@ -20,7 +20,7 @@ function ownCalls(calls: readonly Bytes[], site: Site, effects: Effects): void {
     effects.call({ from: site.from, to: site.to, value: 0n, data, ...inside(site, i) })
 }
 
-/** execute(targets, values, data) in three lists, whose lengths the account compares. */
+/** execute(targets, values, data) with three lists, whose lengths the account compares. */
 function listedCalls(args: Args, site: Site, effects: Effects): void {
   const values = args.uints(1)
   const calls = args.byteStrings(2)

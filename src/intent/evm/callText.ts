@@ -2,12 +2,12 @@
 import { printable } from "../problem.ts"
 import type { NamedArgument, NamedCall, NamedValue } from "./namedCall.ts"
 
-/** Of all arguments together; one that is begun is finished, because addresses are never shortened. */
+/** Characters of all arguments together. An argument that has begun is finished, because addresses are never shortened. */
 const MAX_CHARACTERS = 1000
-/** Of one text or one run of bytes. */
+/** Characters of one text or one run of bytes. */
 const MAX_PIECE = 130
 
-/** `spell` writes an address as its chain does, with the names that it has. */
+/** `spell` writes an address as its chain does, with its names. */
 export function callText(call: NamedCall, spell: (address: Uint8Array) => string): string {
   const writer = new CallLine(spell)
   const line = `${call.name}(${writer.fields(call.arguments)})`
@@ -15,7 +15,7 @@ export function callText(call: NamedCall, spell: (address: Uint8Array) => string
 }
 
 class CallLine {
-  /** Values that found no room. */
+  /** Number of values that did not fit. */
   left = 0
   #written = 0
 

@@ -1,6 +1,6 @@
 /**
- * What a call does: the native asset that goes with it, the call itself if it has data, and beside it whatever is known of its
- * method, calls inside calls included. Unwrapping adds effects and never takes the outer one away.
+ * The effects of a call: the native asset that goes with it, the call itself if it has data, and everything that is known of its
+ * method, including calls inside calls. Unwrapping adds effects and never removes the outer one.
  */
 import { refuse } from "../problem.ts"
 import { type Effect, MAX_EFFECTS } from "../reading.ts"
@@ -37,7 +37,7 @@ export class EffectList implements Effects {
     known?.read(decodeArguments(known.signature.parameters, data.subarray(4), site.at), site, this)
   }
 
-  /** Nothing sent to oneself is a cancel; nothing sent to others is still a transfer, and names them. */
+  /** Sending nothing to oneself is a cancel. Sending nothing to others is still a transfer, which names them. */
   #payment({ from, to, value }: Site): Effect {
     if (value === 0n && from === to) return { kind: "self", from }
     return { kind: "transfer", from, to, asset: this.native, amount: value }

@@ -1,4 +1,4 @@
-/** What is known of EVM chains: their native assets, and whether the fee in a transaction is all that is paid. */
+/** What is known about EVM chains: their native assets, and whether the fee in a transaction is the whole cost. */
 import { evmChain, NATIVE_ASSETS } from "../caip.ts"
 import type { Context } from "../decoder.ts"
 import { refuse } from "../problem.ts"
@@ -10,14 +10,14 @@ const GAS_IS_ETH: ReadonlySet<number> = new Set([
 ])
 
 /**
- * Chains where gas limit times price is the most that a transaction costs. Rollups of the OP stack charge for data on top of
- * it, and a chain that is not known might: there the fee is unbounded.
+ * Chains on which gas limit times price is the highest cost of a transaction. Rollups of the OP stack also charge for data,
+ * and an unknown chain might do so: there the fee is unbounded.
  */
 const GAS_IS_ALL: ReadonlySet<number> = new Set([
   1, 56, 97, 100, 137, 1337, 17000, 31337, 42161, 42170, 43113, 43114, 80002, 421614, 560048, 11155111,
 ])
 
-/** CAIP-19. Refuses a chain whose native asset nobody knows, but in an offline reading. */
+/** CAIP-19. Refuses a chain whose native asset is not known, except in an offline reading. */
 export function nativeAsset(chainId: bigint, { settings, messages }: Context): string {
   const chain = evmChain(chainId)
   const known = NATIVE_ASSETS.get(chain)?.id ?? settings.nativeAssets.get(chain)
@@ -28,10 +28,10 @@ export function nativeAsset(chainId: bigint, { settings, messages }: Context): s
 
 export const isFeeUnbounded = (chainId: bigint): boolean => !GAS_IS_ALL.has(Number(chainId))
 
-/** Of signatures that are no transaction: whoever uses them pays. */
+/** For signatures that are not a transaction: whoever submits them pays. */
 export const noFee = (chain: string): Fee => ({ max: 0n, asset: `${chain}/slip44:60`, unbounded: false })
 
-/** The account of the key, or what stands for it in an offline reading. */
+/** The account of the key, or its placeholder in an offline reading. */
 export const accountOf = (publicKey: Uint8Array | undefined, address: (key: Uint8Array) => string): Account =>
   publicKey === undefined ? { unresolved: "the signer" } : address(publicKey)
 

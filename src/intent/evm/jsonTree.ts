@@ -1,5 +1,5 @@
 /**
- * JSON (RFC 8259) of a stranger as a tree that keeps what JSON.parse drops: a member that stands twice, the digits of a
+ * JSON (RFC 8259) from a stranger as a tree that keeps what JSON.parse drops: a member that occurs twice, the digits of a
  * number, the place of each value. Bounded in depth; linear in time. A member called `__proto__` is a member like any other.
  */
 import { excerpt, refuse } from "../problem.ts"
@@ -32,7 +32,7 @@ interface WordNode extends PlacedNode {
 }
 
 const MAX_DEPTH = 32
-/** Of objects, lists, texts, numbers and words together. */
+/** Number of objects, lists, texts, numbers and words together. */
 const MAX_VALUES = 100_000
 
 /** Refuses with E-INT-028. */
@@ -125,13 +125,13 @@ class TreeReader {
     let end = start + 1
     while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === "\\" ? 2 : 1
     const text = unquoted(this.text.slice(start, end + 1)) ?? this.#refuse("a text is not as JSON writes it")
-    // half a surrogate pair has no bytes, and libraries differ in what they hash instead
+    // Half a surrogate pair has no UTF-8 bytes, and libraries differ in what they hash instead.
     if (!text.isWellFormed()) this.#refuse("a text holds half a character")
     this.#at = end + 1
     return text
   }
 
-  /** Whether `letter` comes next, white space aside; goes past it. */
+  /** Whether `letter` comes next, after white space; if so, advances past it. */
   #skip(letter: string): boolean {
     this.#match(SPACE)
     const isNext = this.text[this.#at] === letter

@@ -1,7 +1,7 @@
 /**
  * `evm/message`: personal messages (EIP-191, version 0x45). The payload is the message itself, without the prefix. It names no
- * chain, so it counts on all of them. Contract accounts take 32 bytes as consent to whatever has that hash: such a message,
- * and any that people cannot read, is an opaque hash and never a message.
+ * chain, so it is valid on all of them. Contract accounts take 32 bytes as consent to anything that has that hash. So such a message,
+ * and a message that people cannot read, is an opaque hash and never a message.
  */
 import { concat, utf8 } from "../../bytes.ts"
 import { ethereumAddress } from "../../keys/addresses.ts"
@@ -32,7 +32,7 @@ function readingOf(payload: Uint8Array, context: Context): Reading {
   }
 }
 
-/** What is valid on every EVM chain may be signed where the path signs for one of them. */
+/** A payload that is valid on every EVM chain may be signed if the path signs for one of them. */
 export function allowAnyEvm({ messages, chains }: Context): void {
   if (messages.length === 0 && chains.length === 0) return
   if (!chains.some((chain) => namespaceOf(chain) === "eip155"))

@@ -1,4 +1,4 @@
-/** What a known method is: its signature, and the effects that a call of it has beside the call itself. */
+/** Defines a known method: its signature, and the effects of a call of it besides the call itself. */
 import type { Bytes } from "../../bytes.ts"
 import type { Account, Effect } from "../reading.ts"
 import type { Args } from "./abi.ts"
@@ -18,14 +18,14 @@ export interface Site {
   readonly at: string
 }
 
-/** Where effects go; counts them, and refuses more than are read. */
+/** Collects effects, counts them, and refuses more than the allowed number. */
 export interface Effects {
   /** CAIP-2. */
   readonly chain: string
   /** CAIP-19. */
   readonly native: string
   push(effect: Effect): void
-  /** A call with everything that is known to happen in it. */
+  /** Adds a call with everything that is known to happen in it. */
   call(site: Site): void
 }
 

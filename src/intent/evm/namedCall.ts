@@ -1,6 +1,6 @@
 /**
- * Call data by a contract's own ABI, with the names of its arguments. The data must be the one encoding that the ABI's encoder
- * writes; what is not is unread, and says why. A reading does not depend on it: two nodes with different ABIs read alike.
+ * Call data read by a contract's own ABI, with the names of its arguments. The data must be the one encoding that the ABI's encoder
+ * writes; other data is unread, with a reason. A reading does not depend on it, so two nodes with different ABIs have the same reading.
  */
 import { toHex } from "../../bytes.ts"
 import { attempt, refuse } from "../problem.ts"
@@ -19,7 +19,7 @@ export interface NamedArgument {
   readonly value: NamedValue
 }
 
-/** Addresses are 20 bytes: their spelling is the chain's, and costs a hash for each. */
+/** An address has 20 bytes. Its spelling depends on the chain, and costs a hash. */
 export type NamedValue =
   | { readonly kind: "address"; readonly bytes: Uint8Array }
   | { readonly kind: "integer"; readonly value: bigint }
@@ -77,7 +77,7 @@ class Naming {
   }
 }
 
-/** Everything at a dotted path, `params.recipient`; of lists every element. Empty where nothing has that path. */
+/** Everything at a dotted path, `params.recipient`; for lists every element. Empty if nothing has that path. */
 export function argumentsAt(call: NamedCall, path: readonly string[]): readonly NamedValue[] {
   let reached: readonly NamedValue[] = [{ kind: "tuple", fields: call.arguments }]
   for (const name of path)

@@ -1,12 +1,12 @@
 /**
- * RLP (Ethereum yellow paper, appendix B), read field by field and strictly: each value has one encoding, so whatever was
+ * RLP (Ethereum yellow paper, appendix B), read field by field and strictly: each value has one encoding, so a list that was
  * read to its end encodes to the same bytes again. No tree is built: memory does not grow with what a stranger sends.
  */
 import { type Bytes, beToBig, bigToBe, concat, copy, toHex, u8 } from "../../bytes.ts"
 import { refuse } from "../problem.ts"
 import { addressOf } from "./address.ts"
 
-/** Of lengths in bytes; a payload has at most 2^20. */
+/** Longest length in bytes; a payload has at most 2^20 bytes. */
 const LONGEST_LENGTH = 4
 
 interface RlpHeader {
@@ -89,7 +89,7 @@ export class RlpList {
     return new RlpList(this.bytes, start, end)
   }
 
-  /** The next item's place; goes past it. */
+  /** The place of the next item; advances past it. */
   #header(name: string): RlpHeader {
     const at = this.#at
     if (at === this.end) refuse("E-INT-023", name, "it is missing")

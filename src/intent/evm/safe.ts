@@ -1,7 +1,7 @@
 /**
- * Safe (multi-signature contract accounts): what an owner carries out, and what an owner signs. The Safe's own funds move, so
- * effects are from the Safe. A delegatecall lends the Safe to foreign code, which can do anything: nothing that its data seems
- * to say is credited, with the one exception of multiSend, whose calls are shown beside it.
+ * Safe (multi-signature contract accounts): what an owner executes, and what an owner signs. The Safe's own funds move, so
+ * effects are from the Safe. A delegatecall lends the Safe to foreign code, which can do anything. So no effect is derived from
+ * its data, with one exception: the calls of multiSend are listed beside it.
  */
 import { type Bytes, beToBig, toHex } from "../../bytes.ts"
 import { Cursor } from "../cursor.ts"
@@ -24,7 +24,7 @@ interface SafeCall {
   readonly operation: bigint
 }
 
-/** `where` is the place inside the outer call or message, one level deeper than it. */
+/** `where` is the place inside the outer call or message, one level deeper than that. */
 export function safeCall(call: SafeCall, where: { depth: number; at: string }, effects: Effects): void {
   const { safe, to, value, data, operation } = call
   if (operation === 0n) return effects.call({ from: safe, to, value, data, ...where })
@@ -33,7 +33,7 @@ export function safeCall(call: SafeCall, where: { depth: number; at: string }, e
   if (selectorOf(data) === MULTI_SEND.selector) sendAll(multiSendArgument(data, where.at), safe, where, effects)
 }
 
-/** Whoever sends the transaction is paid back by the Safe without a bound, if the price is above 0. */
+/** If the price is above 0, the Safe pays back whoever sends the transaction, without a bound. */
 export function safeRefund(
   refund: { safe: string; gasPrice: bigint; gasToken: string; receiver: string },
   effects: Effects,
@@ -45,7 +45,7 @@ export function safeRefund(
   effects.push({ kind: "transfer", from: safe, to, asset, amount: UNLIMITED })
 }
 
-/** Fewer than 4 bytes are what they are. */
+/** The selector; if there are fewer than 4 bytes, these bytes. */
 export const selectorOf = (data: Uint8Array): string => `0x${toHex(data.subarray(0, 4))}`
 
 const MULTI_SEND = parseSignature("multiSend(bytes)")
@@ -88,7 +88,7 @@ type AuthorityChange = Pick<SetAuthority, "role" | "action" | "authority" | "thr
 const change = (site: Site, effects: Effects, what: AuthorityChange): void =>
   effects.push({ kind: "set_authority", from: site.to, ...what })
 
-/** An address that replaces another; the zero address leaves nobody. */
+/** An address that replaces another; the zero address removes the holder. */
 const holder = (address: string): Pick<SetAuthority, "authority"> =>
   address === ZERO_ADDRESS ? {} : { authority: address }
 
@@ -160,7 +160,7 @@ export const SAFE_METHODS: readonly AbiMethod[] = [
   method("changeMasterCopy(address)", (args, site, effects) =>
     change(site, effects, { role: "implementation", action: "set", authority: args.address(0) }),
   ),
-  // the same words in other contracts
+  // methods of the same meaning in other contracts
   method("transferOwnership(address)", (args, site, effects) =>
     change(site, effects, { role: "owner", action: "set", authority: args.address(0) }),
   ),

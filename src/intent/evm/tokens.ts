@@ -1,10 +1,10 @@
 /**
  * Methods of tokens: ERC-20, 721 and 1155, wrapped native assets, approvals by signature (EIP-2612, DAI), transfers by
- * authorization (EIP-3009), Permit2. They are read at any address: whether the contract is a token that somebody configured
- * is for annotations to say.
+ * authorization (EIP-3009), Permit2. They are read at any address; annotations say whether the contract is a configured
+ * token.
  *
- * `approve` and `transferFrom` have the same selectors in ERC-20 and ERC-721, and the payload cannot tell them apart: they
- * are read as ERC-20, where the id of a token would be an amount.
+ * `approve` and `transferFrom` have the same selectors in ERC-20 and ERC-721, and the payload does not show which is meant. They
+ * are read as ERC-20, so the id of a token appears as an amount.
  */
 import type { Account } from "../reading.ts"
 import type { Args } from "./abi.ts"
@@ -23,15 +23,15 @@ function transfer(site: Site, effects: Effects, movement: Movement, standard: To
   effects.push({ kind: "transfer", ...movement, asset: tokenAsset(effects.chain, standard, site.to) })
 }
 
-/** transfer(to, amount) and what has more arguments behind these. */
+/** transfer(to, amount), and methods that have further arguments after these. */
 const send = (args: Args, site: Site, effects: Effects): void =>
   transfer(site, effects, { from: site.from, to: args.address(0), amount: args.uint(1) })
 
-/** transferFrom(from, to, amount) and what has more arguments behind these. */
+/** transferFrom(from, to, amount), and methods that have further arguments after these. */
 const sendFrom = (args: Args, site: Site, effects: Effects): void =>
   transfer(site, effects, { from: args.address(0), to: args.address(1), amount: args.uint(2) })
 
-/** approve(spender, amount). Of an increase only what is added is known. */
+/** approve(spender, amount). For an increase only the added amount is known. */
 function approve(args: Args, site: Site, effects: Effects): void {
   const asset = tokenAsset(effects.chain, "erc20", site.to)
   effects.push({ kind: "approve", from: site.from, spender: args.address(0), asset, amount: args.uint(1) })
@@ -73,20 +73,20 @@ function sendMultiBatch(args: Args, site: Site, effects: Effects): void {
   }
 }
 
-/** Every token of the collection, of ERC-721 and ERC-1155 alike; the id is written as that of the first. */
+/** Approves every token of the collection, for ERC-721 and ERC-1155 alike; the asset id is written as ERC-721. */
 function approveAll(args: Args, site: Site, effects: Effects): void {
   const asset = tokenAsset(effects.chain, "erc721", site.to)
   const amount = args.bool(1) ? UNLIMITED : 0n
   effects.push({ kind: "approve", from: site.from, spender: args.address(0), asset, amount })
 }
 
-/** withdraw(amount): the wrapped asset is burnt. Elsewhere the selector means many things. */
+/** withdraw(amount): the wrapped asset is burnt. On other contracts the selector can mean something else. */
 function unwrap(args: Args, site: Site, effects: Effects): void {
   if (!WRAPPED_NATIVE.has(tokenAsset(effects.chain, "erc20", site.to))) return
   transfer(site, effects, { from: site.from, to: site.to, amount: args.uint(0) })
 }
 
-// ---- Permit2: one contract that spends what was approved to it, by signatures -----------------------------------------
+// ---- Permit2: one contract that spends, by signatures, what was approved to it -----------------------------------------
 
 /** Terms of (token, amount, expiration, …). */
 const permitted = (effects: Effects, from: Account, spender: string, terms: Args): void =>

@@ -1,6 +1,6 @@
 /**
  * `evm/transaction`: unsigned transactions of type 0 with a chain id (EIP-155), 1 (EIP-2930), 2 (EIP-1559), 3 (EIP-4844) and
- * 4 (EIP-7702). What is signed is the Keccak of these very bytes, so they are read strictly to the last one.
+ * 4 (EIP-7702). The signed digest is the Keccak of these very bytes, so they are read strictly to the last one.
  */
 import type { Bytes } from "../../bytes.ts"
 import { ethereumAddress } from "../../keys/addresses.ts"
@@ -14,7 +14,7 @@ import { EffectList } from "./calls.ts"
 import { accountOf, isFeeUnbounded, nativeAsset } from "./chain.ts"
 import { encodeRlp, RlpList } from "./rlp.ts"
 
-/** Everything of a transaction that its effects depend on. */
+/** Everything in a transaction that its effects depend on. */
 interface EvmTransaction {
   readonly chainId: bigint
   readonly nonce: bigint
@@ -22,7 +22,7 @@ interface EvmTransaction {
   readonly to: string | undefined
   readonly value: bigint
   readonly data: Bytes
-  /** The most that is paid for gas and blobs, wei. */
+  /** The highest amount that is paid for gas and blobs, wei. */
   readonly maxFee: bigint
   readonly authorizations: readonly Authorization[]
 }
@@ -69,7 +69,7 @@ function createdAddress(from: Account, nonce: bigint): Account {
   return addressOf(keccak(encodeRlp([Buffer.from(from.slice(2), "hex"), nonce])).subarray(12))
 }
 
-/** Refuses whatever is not exactly one unsigned transaction. */
+/** Refuses data that is not exactly one unsigned transaction. */
 function parseTransaction(payload: Uint8Array): EvmTransaction {
   const type = payload[0] ?? 0
   if (type >= 0xc0) return legacy(RlpList.whole(payload, 0))
@@ -125,13 +125,13 @@ function nonceOf(list: RlpList): bigint {
   return nonce === 2n ** 64n - 1n ? refuse("E-INT-024", "nonce", "it is 2^64 - 1") : nonce
 }
 
-/** Nobody has 2^256 wei: no chain takes a transaction that could cost as much. */
+/** Nobody has 2^256 wei, so no chain accepts a transaction that could cost as much. */
 function product(amount: bigint, price: bigint): bigint {
   const fee = amount * price
   return fee >= 1n << 256n ? refuse("E-INT-024", "fee", "it can exceed 2^256") : fee
 }
 
-/** It makes access cheaper and moves nothing: its form is checked, its contents are in the digest. */
+/** An access list makes access cheaper and moves nothing. Its form is checked; the digest covers its contents. */
 function readAccessList(list: RlpList): void {
   while (!list.isDone) {
     const entry = list.list("accessList")
@@ -142,7 +142,7 @@ function readAccessList(list: RlpList): void {
   }
 }
 
-/** How many. The first byte of a versioned hash is its version, 1. */
+/** The number of blobs. The first byte of a versioned hash is its version, 1. */
 function readBlobs(list: RlpList): bigint {
   const hashes = list.list("blobVersionedHashes")
   let count = 0n

@@ -1,6 +1,6 @@
 /**
  * The types of EIP-712 data as one graph: everything that the primary type and the domain need is declared, nothing else is,
- * and nothing contains itself. Then encodeType has one meaning, and says all that the types say.
+ * and nothing contains itself. Then encodeType has exactly one meaning and expresses everything in the types.
  */
 import { type Bytes, utf8 } from "../../bytes.ts"
 import { excerpt, refuse } from "../problem.ts"
@@ -23,7 +23,7 @@ interface TypeMember {
 
 const MAX_TYPES = 128
 const MAX_DIMENSIONS = 8
-/** Of one encodeType. */
+/** Length of one encodeType. */
 const MAX_TEXT = 64 * 1024
 
 const NAME = /^[A-Za-z_$][A-Za-z0-9_$]{0,254}$/
@@ -77,7 +77,7 @@ export class TypeGraph {
       .join(",")})`
   }
 
-  /** The type and all that it needs. `path` is how it was reached: a type on it would contain itself. */
+  /** The type and everything that it needs. `path` is how it was reached: a type that is on the path contains itself. */
   #closure(name: string, path: readonly string[]): ReadonlySet<string> {
     const known = this.#closures.get(name)
     if (known !== undefined) return known
@@ -116,7 +116,7 @@ function declared(types: JsonNode): ReadonlyMap<string, readonly TypeMember[]> {
   return found
 }
 
-/** Names that other readers might take for elementary types, aliases and types to come included. */
+/** Names that other readers might take for elementary types, including aliases and future types. */
 const looksElementary = (name: string): boolean =>
   /^(?:u?int|u?fixed|bytes)[0-9x]*$|^(?:address|bool|string|function|byte)$/.test(name)
 

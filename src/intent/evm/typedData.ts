@@ -1,6 +1,6 @@
 /**
- * `evm/typed-data`: EIP-712 as JSON with `types`, `primaryType`, `domain` and `message`, and nothing else. The digest is worked
- * out here, of the same values that are shown.
+ * `evm/typed-data`: EIP-712 as JSON with `types`, `primaryType`, `domain` and `message`, and nothing else. The digest is computed
+ * here from the same values that are shown.
  */
 import { type Bytes, concat } from "../../bytes.ts"
 import { ethereumAddress } from "../../keys/addresses.ts"
@@ -61,7 +61,7 @@ function readingOf(payload: Uint8Array, context: Context): Reading {
   }
 }
 
-/** Data whose domain names no chain counts on every chain. */
+/** Data whose domain names no chain is valid on every chain. */
 function chainOf(domain: Struct, context: Context): { chain: string; native: string } {
   if (!domain.has("chainId")) {
     allowAnyEvm(context)
@@ -74,7 +74,7 @@ function chainOf(domain: Struct, context: Context): { chain: string; native: str
   return { chain, native: nativeAsset(chainId, context) }
 }
 
-/** Takes the key's own address and contract accounts of the configuration; another account's words are not ours to sign. */
+/** Accepts the key's own address and contract accounts of the configuration. We cannot sign for any other account. */
 const ownerOf =
   (signer: Account, chain: string, { settings }: Context) =>
   (account: string, at: string): string => {
@@ -85,7 +85,7 @@ const ownerOf =
 
 const MEMBERS = ["types", "primaryType", "domain", "message"] as const
 
-/** Refuses whatever is not exactly one document. */
+/** Refuses data that is not exactly one document. */
 export function parseTypedData(payload: Uint8Array): TypedDocument {
   const tree = parseJsonTree(payload)
   if (tree.kind !== "object") return refuse("E-INT-028", "character 0", "it is not an object")

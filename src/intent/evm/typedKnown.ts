@@ -1,7 +1,7 @@
 /**
- * Typed data whose meaning is known, by the exact text of its types and never by a name alone: approvals by signature
+ * Typed data with a known meaning, recognised by the exact text of its types and never by a name alone: approvals by signature
  * (EIP-2612, DAI, Permit2, ERC-721), transfers by authorization (EIP-3009), Safe transactions, forwarded calls. Their effects
- * stand beside the typed data itself.
+ * are listed beside the typed data itself.
  */
 import type { Account } from "../reading.ts"
 import { tokenAsset } from "./address.ts"
@@ -15,7 +15,7 @@ interface TypedSite {
   /** The domain's. */
   readonly contract: string | undefined
   readonly effects: Effects
-  /** Refuses an account that the signer does not speak for. */
+  /** Refuses an account that the signer cannot sign for. */
   readonly owner: (account: string, at: string) => string
 }
 
@@ -27,7 +27,7 @@ export function readKnown(document: TypedDocument, site: TypedSite): void {
   read?.(document.message, site, document)
 }
 
-/** The token is the contract of the domain; without one, nobody knows which it is. */
+/** The token is the contract of the domain. If the domain names none, the token is unknown. */
 const tokenOf = ({ contract, effects }: TypedSite, standard: "erc20" | "erc721"): Account =>
   contract === undefined
     ? { unresolved: "the domain names no contract" }
@@ -93,7 +93,7 @@ function permit2Allowance(details: readonly Struct[], message: Struct, { signer,
   }
 }
 
-/** Whoever is the spender may move it once, to anybody. */
+/** The spender may move it once, to anybody. */
 function permit2Transfer(permitted: readonly Struct[], message: Struct, { signer, effects }: TypedSite): void {
   for (const terms of permitted) {
     effects.push({
@@ -111,7 +111,7 @@ const DETAILS = "PermitDetails(address token,uint160 amount,uint48 expiration,ui
 const PERMISSIONS = "TokenPermissions(address token,uint256 amount)"
 const TERMS = "address spender,uint256 nonce,uint256 deadline"
 
-/** Transfers with a witness end in types of the application's own; what comes before them is Permit2's. */
+/** Transfers with a witness end in types of the application's own; the part before them is Permit2's. */
 function witnessed(text: string, { graph }: TypedDocument): ReadTyped | undefined {
   const one = text.startsWith(`PermitWitnessTransferFrom(TokenPermissions permitted,${TERMS},`)
   const batch = text.startsWith(`PermitBatchWitnessTransferFrom(TokenPermissions[] permitted,${TERMS},`)
@@ -122,7 +122,7 @@ function witnessed(text: string, { graph }: TypedDocument): ReadTyped | undefine
 
 // ---- contract accounts ------------------------------------------------------------------------------------------------
 
-/** Up to 1.0.0 the base gas was called data gas. */
+/** Up to version 1.0.0 the base gas was called data gas. */
 function safeTransaction(message: Struct, { contract, effects }: TypedSite, { digest }: TypedDocument): void {
   if (contract === undefined) {
     const reason = "the domain names no Safe"
@@ -158,7 +158,7 @@ function forwarded(message: Struct, site: TypedSite): void {
   })
 }
 
-/** A call of the contract itself, in the name of `from`. */
+/** The contract itself makes the call, in the name of `from`. */
 function metaTransaction(message: Struct, site: TypedSite, document: TypedDocument): void {
   const from = site.owner(message.address("from"), "message.from")
   if (site.contract === undefined) return opaque("the domain names no contract")(message, site, document)

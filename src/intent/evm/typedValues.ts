@@ -1,5 +1,5 @@
 /**
- * Values of EIP-712 data and their hash. A value is read once, into what is hashed and what is shown, so that the two cannot
+ * Values of EIP-712 data and their hash. A value is read once, for both hashing and showing, so that the two cannot
  * differ. Strict where wallets differ: no member is missing or too many, nothing is null, integers are safe JSON numbers or
  * decimal strings, addresses have their checksum.
  */

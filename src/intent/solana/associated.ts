@@ -1,7 +1,7 @@
 /**
- * The associated token account program. Making the associated account of a wallet has no effect but its rent, which is fee:
- * the account is derived here again, and the program itself refuses any other (E-INT-096 where it would). What cannot be
- * derived, because the wallet or the mint is unresolved, is a call.
+ * The associated token account program. Creating the associated account of a wallet has no effect except its rent, which is part of
+ * the fee. The node derives the account again, and the program itself refuses any other (E-INT-096 where it would). If the account cannot
+ * be derived, because the wallet or the mint is unresolved, the creation is a call.
  */
 import { refuse } from "../problem.ts"
 import { Data } from "./data.ts"
@@ -9,7 +9,7 @@ import { associatedTokenAddress } from "./pda.ts"
 import { TOKEN, TOKEN_2022, TOKEN_2022_ACCOUNT_RENT, TOKEN_ACCOUNT_RENT } from "./programs.ts"
 import { accountAt, callOf, type Instruction, type Outcome, only, type Scene } from "./scene.ts"
 
-/** Without data it is `create`, as before it had numbers. */
+/** An instruction without data is `create`, as before instructions had numbers. */
 const NAMES: readonly string[] = ["create", "createIdempotent", "recoverNested"]
 const RECOVER_NESTED = 2
 

@@ -1,5 +1,5 @@
 /**
- * The compute budget: the units that a transaction may use, and what it offers for each. Price times limit is the priority
+ * The compute budget: the units that a transaction may use, and the price that it offers for each. Price times limit is the priority
  * fee (Agave, `compute_budget_instruction_details` and `FeeDetails`).
  */
 import { refuse } from "../problem.ts"
@@ -8,7 +8,7 @@ import { COMPUTE_BUDGET, SIGNATURE_FEE, SIGNATURE_VERIFIERS } from "./programs.t
 import type { Instruction } from "./scene.ts"
 
 const MAX_UNITS = 1_400_000
-/** Without a limit of its own each instruction gets so many at most; those of built-in programs get fewer. */
+/** If no limit is set, each instruction gets at most this many units; those of built-in programs get fewer. */
 const UNITS_FOR_EACH = 200_000
 const MICRO = 1_000_000n
 
@@ -22,7 +22,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [4, "limit of loaded data"],
 ])
 
-/** The most that the fee payer pays for signatures and priority, in lamports. */
+/** The highest amount that the fee payer pays for signatures and priority, in lamports. */
 export function transactionFee(requiredSignatures: number, instructions: readonly Instruction[]): bigint {
   const { units, price } = readBudget(instructions)
   const limit = Math.min(MAX_UNITS, units ?? UNITS_FOR_EACH * instructions.length)
@@ -51,7 +51,7 @@ function readBudget(instructions: readonly Instruction[]): Budget {
   return { units: units === undefined ? undefined : Number(units), price: found.get(PRICE) ?? 0n }
 }
 
-/** Their data begin with the number of signatures to verify. */
+/** The data of these instructions begins with the number of signatures to verify. */
 const verifiedSignatures = (instructions: readonly Instruction[]): number =>
   instructions
     .filter(({ program }) => SIGNATURE_VERIFIERS.includes(program))

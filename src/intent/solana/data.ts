@@ -1,6 +1,6 @@
 /**
- * Instruction data of the programs that are read, strictly: the runtime takes bytes behind what it needs and lengths that end
- * too late; here data has exactly the form of its instruction (E-INT-094).
+ * Instruction data of the known programs, read strictly. The runtime accepts bytes after what it needs and lengths that end
+ * too late; here data must have exactly the form of its instruction (E-INT-094).
  */
 import { encodeBase58 } from "../../keys/base58.ts"
 import { Cursor } from "../cursor.ts"
@@ -40,7 +40,7 @@ export class Data extends Cursor {
   }
 }
 
-/** What `read` makes of the rest; refuses bytes that it leaves. */
+/** The result of `read`; refuses bytes that it leaves. */
 export function exactly<T>(data: Data, read: (data: Data) => T): T {
   const made = read(data)
   data.end()

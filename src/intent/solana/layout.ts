@@ -1,7 +1,7 @@
 /**
  * The bytes of a Solana message, legacy and version 0, read strictly: one message has one encoding here. The runtime's own
- * rules (Agave, `sanitize` of legacy and v0 messages) hold: header, indices, distinct keys, room for the signatures. What the
- * instructions mean is not known here.
+ * rules (Agave, `sanitize` of legacy and v0 messages) apply: header, indices, distinct keys, room for the signatures. This file does
+ * not know the meaning of the instructions.
  */
 import { encodeBase58 } from "../../keys/base58.ts"
 import { Cursor } from "../cursor.ts"
@@ -12,7 +12,7 @@ export interface SolanaMessage {
   readonly requiredSignatures: number
   readonly readonlySigned: number
   readonly readonlyUnsigned: number
-  /** In base58; signers first, the fee payer first among them. Accounts out of lookup tables follow these by index. */
+  /** In base58; signers first, the fee payer first among them. Indices of accounts from lookup tables follow these. */
   readonly keys: readonly string[]
   readonly blockhash: string
   readonly instructions: readonly CompiledInstruction[]
@@ -22,7 +22,7 @@ export interface SolanaMessage {
 interface CompiledInstruction {
   readonly programIndex: number
   readonly accountIndices: readonly number[]
-  /** The payload's own memory. */
+  /** A view of the payload. */
   readonly data: Uint8Array
   /** Where `data` begins in the payload. */
   readonly offset: number
@@ -39,7 +39,7 @@ const MALFORMED = "E-INT-090"
 const INCONSISTENT = "E-INT-092"
 const TOO_LARGE = "E-INT-093"
 
-/** What fits one packet (1280 less IPv6 and fragment headers), signatures included. */
+/** What fits into one packet (1280 less IPv6 and fragment headers), signatures included. */
 const MAX_TRANSACTION_BYTES = 1232
 const SIGNATURE_BYTES = 64
 /** Indices are one byte. */
@@ -96,7 +96,7 @@ function readLength(cursor: Cursor): number {
 
 function readList<T>(cursor: Cursor, item: () => T): readonly T[] {
   const length = readLength(cursor)
-  // every item has at least one byte: nothing is allocated for a length that cannot be true
+  // Every item has at least one byte, so nothing is allocated for a length that cannot be true.
   if (length > cursor.left)
     return refuse(MALFORMED, `byte ${cursor.offset}`, `a list of ${length}, and ${cursor.left} bytes are left`)
   return Array.from({ length }, item)
@@ -121,7 +121,7 @@ const readIndices = (cursor: Cursor): readonly number[] => [...cursor.view(readL
 function checkHeader({ requiredSignatures, readonlySigned, readonlyUnsigned, keys }: SolanaMessage): void {
   if (requiredSignatures + readonlyUnsigned > keys.length)
     refuse(INCONSISTENT, "header", `${requiredSignatures} signers and ${readonlyUnsigned} others among ${keys.length}`)
-  // which also demands a signer: the fee payer, who is always writable
+  // This also demands a signer: the fee payer, who is always writable.
   if (readonlySigned >= requiredSignatures) refuse(INCONSISTENT, "header", "no writable signer to pay the fee")
   const [twice] = keys.filter((key, i) => keys.indexOf(key) !== i)
   if (twice !== undefined) refuse(INCONSISTENT, "account keys", `${twice} stands there twice`)
@@ -135,7 +135,7 @@ function checkIndices({ keys, instructions, lookups }: SolanaMessage): void {
   if (total > MAX_ACCOUNTS) refuse(INCONSISTENT, "lookups", `${total} accounts, and an index has one byte`)
   for (const [i, { programIndex, accountIndices }] of instructions.entries()) {
     if (programIndex === 0) refuse(INCONSISTENT, `instruction ${i}`, "its program is the fee payer")
-    // a program out of a lookup table is refused by the runtime too
+    // The runtime also refuses a program from a lookup table.
     if (programIndex >= keys.length) refuse(INCONSISTENT, `instruction ${i}`, `no account key ${programIndex}`)
     const [beyond] = accountIndices.filter((index) => index >= total)
     if (beyond !== undefined) refuse(INCONSISTENT, `instruction ${i}`, `no account ${beyond}`)

@@ -1,4 +1,4 @@
-/** The upgradeable loader: deploying, upgrading and closing programs are calls, by name. */
+/** The upgradeable loader: its instructions to deploy, upgrade and close programs are read as calls, by name. */
 import { callOf, type Instruction, type Outcome, only, type Scene } from "./scene.ts"
 
 /** UpgradeableLoaderInstruction, by number. */

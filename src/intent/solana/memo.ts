@@ -1,6 +1,6 @@
 /**
- * The memo programs, versions 1, 3 and 4: text that stands on the chain. They refuse what is not UTF-8, and so does this
- * (E-INT-094). Version 4 can be upgraded, and might then use the accounts that it is given: with any, it is a call as well.
+ * The memo programs, versions 1, 3 and 4, which put text on the chain. They refuse text that is not UTF-8, and so does this
+ * (E-INT-094). Version 4 can be upgraded, and might then use the accounts that it is given: with accounts it is also a call.
  */
 import { copy } from "../../bytes.ts"
 import { refuse } from "../problem.ts"

@@ -1,8 +1,8 @@
 /**
- * `solana/message`: a transaction's message, legacy or version 0, which is also what Ed25519 signs.
+ * `solana/message`: a transaction's message, legacy or version 0, which Ed25519 signs directly.
  *
- * A reading has no `nonce`, even where a durable nonce is advanced: whether the blockhash field holds a nonce or a recent
- * blockhash is not in the message, and two transactions with one recent blockhash can both land. So none replaces another.
+ * A reading has no `nonce`, even if a durable nonce is advanced. The message does not show whether its blockhash field holds a nonce or a
+ * recent blockhash, and two transactions with one recent blockhash can both take effect. So none replaces another.
  */
 import { SOLANA } from "../caip.ts"
 import { type Context, type Decoder, demandSignature, onlyChain } from "../decoder.ts"
@@ -48,7 +48,7 @@ const READERS: ReadonlyMap<string, InstructionReader> = new Map([
   [MEMO_4, readMemo],
   [STAKE, readStake],
   [UPGRADEABLE_LOADER, readLoader],
-  // read as a whole by transactionFee
+  // transactionFee reads these instructions together
   [COMPUTE_BUDGET, () => only()],
 ])
 
@@ -93,7 +93,7 @@ const nothing = (from: readonly string[]): Effect => {
   return { kind: "self", from: account ?? { unresolved: "no signer was given" } }
 }
 
-/** A foreign fee payer pays for signatures and priority; the rent of associated accounts is whoever's funds them. */
+/** A foreign fee payer pays for signatures and priority; whoever funds associated accounts pays their rent. */
 function feeOf(scene: Scene, fee: bigint, outcomes: readonly Outcome[]): Fee {
   const rent = outcomes.reduce((sum, { rent = 0n }) => sum + rent, 0n)
   return { max: (scene.isOurs(scene.feePayer) ? fee : 0n) + rent, asset: scene.native, unbounded: false }

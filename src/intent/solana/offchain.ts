@@ -1,7 +1,7 @@
 /**
- * `solana/offchain`: a message that is no transaction, with the signing domain that keeps the two apart ("Off-Chain Message
+ * `solana/offchain`: a message that is not a transaction; the signing domain distinguishes the two ("Off-Chain Message
  * Signing" of the Agave documentation, versions 0 and 1). Version 0 names an application and the kind of text; version 1 has
- * sorted signers and the text alone.
+ * only sorted signers and the text.
  */
 import { type Bytes, compareBytes, concat, equal, u8, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
@@ -24,7 +24,7 @@ const DOMAIN = concat(u8(0xff), utf8("solana offchain"))
 const RESTRICTED_ASCII = 0
 const LONG_UTF8 = 2
 const ASCII = /^[\x20-\x7e]*$/
-/** Of the whole message, in the formats that hardware wallets take. */
+/** Length of the whole message, in the formats that hardware wallets accept. */
 const MAX_SHORT = 1232
 
 interface Offchain {

@@ -1,6 +1,6 @@
 /**
  * Addresses that programs derive: SHA-256 of seeds and program, off the curve, so that no key signs for them. Associated token
- * accounts are such; who owns one is known by deriving it again.
+ * accounts are such addresses; the owner of one is found by deriving it again.
  */
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { type Bytes, concat, u8, utf8 } from "../../bytes.ts"
@@ -10,7 +10,7 @@ import { ASSOCIATED_TOKEN } from "./programs.ts"
 
 const MARKER = utf8("ProgramDerivedAddress")
 
-/** Derived addresses that are remembered; when there are more, all are forgotten and the work (0.1 ms each) is done again. */
+/** Number of derived addresses kept. Beyond it all are forgotten and derived again (0.1 ms each). */
 const KEPT = 16_384
 const kept = new Map<string, string>()
 
@@ -21,8 +21,8 @@ export function addressBytes(address: string): Bytes | undefined {
 }
 
 /**
- * The associated account of `wallet` for `mint` under a token program, all in base58. Undefined if one of them is no
- * address, or (2^-255) nothing is off the curve.
+ * The associated account of `wallet` for `mint` under a token program, all in base58. Undefined if one of them is not an
+ * address, or (2^-255) no candidate is off the curve.
  */
 export function associatedTokenAddress(wallet: string, mint: string, tokenProgram: string): string | undefined {
   const name = `${wallet} ${mint} ${tokenProgram}`
@@ -47,7 +47,7 @@ export function programAddress(seeds: readonly Uint8Array[], program: Uint8Array
   return undefined
 }
 
-// As curve25519-dalek decompresses: y is reduced, and x = 0 with a sign is taken, which is ZIP-215's way of reading.
+// Follows curve25519-dalek's decompression: y is reduced, and x = 0 with a sign is accepted, as in ZIP-215.
 function isOnCurve(bytes: Uint8Array): boolean {
   try {
     ed25519.Point.fromBytes(bytes, true)

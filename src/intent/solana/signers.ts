@@ -1,4 +1,4 @@
-/** Which signers of a payload are this key's: those at the paths of the task's messages, derived by the node. */
+/** The signers of a payload that are this key's: those at the paths of the task's messages, derived by the node. */
 import { copy } from "../../bytes.ts"
 import { encodeBase58 } from "../../keys/base58.ts"
 import type { Context } from "../decoder.ts"
@@ -6,9 +6,9 @@ import { refuse } from "../problem.ts"
 import type { Sign } from "../reading.ts"
 
 interface Signers {
-  /** Offline, all that the payload names, as it states them. */
+  /** In an offline reading, all signers that the payload names, as it states them. */
   readonly from: readonly string[]
-  /** Everybody signs the message itself. */
+  /** Each of them signs the message itself. */
   readonly signs: readonly Sign[]
 }
 

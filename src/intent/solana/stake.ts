@@ -1,6 +1,6 @@
 /**
  * The stake program: delegation, withdrawal, and who may ask for them (StakeInstruction, by number). Its instructions have two
- * lists of accounts: with sysvars among them, and, since the program reads those itself, without.
+ * forms of account lists: an older one with sysvars among them, and one without, since the program reads those itself.
  */
 import { refuse } from "../problem.ts"
 import type { Account, Effect } from "../reading.ts"
@@ -8,7 +8,7 @@ import { Data, exactly } from "./data.ts"
 import { CLOCK, RENT, STAKE_CONFIG, STAKE_HISTORY, SYSTEM } from "./programs.ts"
 import { accountAt, callOf, type Instruction, type Outcome, only, type Scene } from "./scene.ts"
 
-/** Numbers that are called by name, and nothing else: what they do is not an effect of its own. */
+/** Instructions that are read only as calls by name: they have no effect of their own kind. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [6, "setLockup"],
   [12, "setLockupChecked"],
@@ -70,7 +70,7 @@ function readAuthorities(number: number, data: Data, instruction: Instruction, s
         until: [data.u64(), data.u64()],
         custodian: data.key(),
       }))
-      // the custodian may lift the lockup, and sign withdrawals during it
+      // The custodian may lift the lockup, and sign withdrawals during it.
       const locked = custodian === SYSTEM ? [] : [set("lockup", custodian)]
       return only(set("staker", staker), set("withdrawer", withdrawer), ...locked)
     }
@@ -103,8 +103,8 @@ function readAuthorities(number: number, data: Data, instruction: Instruction, s
 const SYSVARS: ReadonlySet<string> = new Set([CLOCK, RENT, STAKE_HISTORY, STAKE_CONFIG])
 
 /**
- * The account named `what`, where `older` is the list with sysvars at their places. Which of the two lists it is must be beyond
- * doubt: with a sysvar elsewhere it is refused, and with an unresolved account in between the answer is unresolved.
+ * The account named `what`; `older` is the list with sysvars at their places. It must be certain which of the two lists it is.
+ * With a sysvar elsewhere the list is refused, and with an unresolved account in between the answer is unresolved.
  */
 function accountNamed(instruction: Instruction, older: readonly string[], what: string): Account {
   const { accounts, at } = instruction

@@ -4,7 +4,7 @@ import { Data, exactly } from "./data.ts"
 import { SYSTEM } from "./programs.ts"
 import { accountAt, callOf, type Instruction, type Outcome, only, type Scene } from "./scene.ts"
 
-/** Whether the first instruction is this one decides whether the runtime takes the blockhash for a durable nonce. */
+/** If this is the first instruction, the runtime takes the blockhash for a durable nonce. */
 export const isNonceAdvance = ({ program, data }: Instruction): boolean =>
   program === SYSTEM && data.length >= 4 && data[0] === 4 && data[1] === 0 && data[2] === 0 && data[3] === 0
 
@@ -65,7 +65,7 @@ export function readSystem(instruction: Instruction, scene: Scene): Outcome {
       return only(transfer(at(0, "sender"), at(2, "recipient"), lamports))
     }
     case 13: {
-      // as number 0, for an account that may hold lamports already; without new ones, nobody funds it
+      // Like number 0, but the account may already hold lamports; without new lamports nobody funds it.
       const { lamports, owner } = exactly(data, () => ({ lamports: data.u64(), space: data.u64(), owner: data.key() }))
       const account = at(0, "new account")
       const funded = lamports === 0n ? [] : [transfer(at(1, "funding account"), account, lamports)]
@@ -95,7 +95,7 @@ function readNonce(number: number, data: Data, instruction: Instruction, scene: 
   }
 }
 
-/** Whoever owns an account, as the runtime has it, decides over its lamports: nothing changes if that stays the system program. */
+/** The owner of an account, in the runtime's sense, controls its lamports. Nothing changes if the owner stays the system program. */
 const ownedBy = (account: Account, owner: string): readonly Effect[] =>
   owner === SYSTEM
     ? []

@@ -1,8 +1,8 @@
 /**
  * The token programs, Token and Token-2022, whose instructions have the same numbers. Transfers and approvals that name no mint
- * are recognised by their source: the associated account of their authority for a configured mint; any other has an unresolved
- * asset. Of Token-2022's extensions the transfer with fee is read; the others are calls. A batch is a call, and what it holds
- * stands beside it.
+ * are recognised by their source: the associated account of their authority for a configured mint. Any other has an unresolved
+ * asset. Of Token-2022's extensions only the transfer with fee is read; the others are calls. A batch is a call, and its
+ * instructions are listed beside it.
  */
 import { refuse } from "../problem.ts"
 import type { Account, Effect } from "../reading.ts"
@@ -11,7 +11,7 @@ import { associatedTokenAddress } from "./pda.ts"
 import { TOKEN_2022 } from "./programs.ts"
 import { accountAt, callOf, type Instruction, type Outcome, only, type Scene, tokenOf } from "./scene.ts"
 
-/** By number; those without an entry are Token-2022's or newer than this list, and are called by their number. */
+/** By number. Instructions without an entry are Token-2022's or newer than this list, and are called by their number. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [0, "initializeMint"],
   [1, "initializeAccount"],
@@ -61,7 +61,7 @@ export function readToken(instruction: Instruction, scene: Scene): Outcome {
   return instruction.data[0] === BATCH ? only(...outcome.effects, ...batched(instruction, scene)) : outcome
 }
 
-/** Each has a byte for the number of its accounts, one for the length of its data, and the data. None is a batch itself. */
+/** Each instruction has a byte for the number of its accounts, one for the length of its data, and the data. None is a batch itself. */
 function batched(instruction: Instruction, scene: Scene): readonly Effect[] {
   const data = new Data(instruction)
   data.u8()
@@ -141,7 +141,7 @@ interface Moved {
   readonly source: Account
   readonly to: Account
   readonly authority: Account
-  /** Undefined where the instruction does not name it. */
+  /** Undefined if the instruction does not name it. */
   readonly mint: Account | undefined
   readonly amount: bigint
 }
@@ -194,7 +194,7 @@ class TokenInstruction {
     return only({ kind: "approve", from: this.#holder(moved), spender, asset: this.#asset(moved), amount })
   }
 
-  /** Tokens come into being: in words of transfers, out of their mint. */
+  /** New tokens are created; this is expressed as a transfer from their mint. */
   mintTo(checked: boolean): Outcome {
     const amount = this.#amount(checked)
     const [mint, to] = [this.at(0, "mint"), this.at(1, "destination")]
@@ -203,7 +203,7 @@ class TokenInstruction {
     return only({ kind: "transfer", from: mint, to, asset: tokenOf(this.scene, mint), amount, program })
   }
 
-  /** Tokens are lost: a transfer to nobody, which no entry that names destinations covers. */
+  /** Tokens are destroyed: a transfer to nobody, which no entry that names destinations covers. */
   burn(checked: boolean): Outcome {
     const amount = this.#amount(checked)
     const [source, mint] = [this.at(0, "account"), this.at(1, "mint")]
@@ -211,7 +211,7 @@ class TokenInstruction {
     return this.transfer({ source, mint, to, authority: this.at(2, "authority"), amount })
   }
 
-  /** Lamports leave an account of wrapped SOL; without an amount, all of them, however many that is. */
+  /** Lamports leave an account of wrapped SOL; without an amount, all of them, whatever their number. */
   unwrapLamports(): Outcome {
     const amount = exactly(this.data, () => this.data.option(() => this.data.u64()))
     if (amount === undefined) return only(callOf(this.instruction, this.scene, "unwrapLamports"))
@@ -245,7 +245,7 @@ class TokenInstruction {
       : tokenOf(this.scene, mint)
   }
 
-  /** The authority, where the source is its associated account; else the source, of whose owner the message says nothing. */
+  /** The authority, if the source is its associated account; otherwise the source, whose owner the message does not state. */
   #holder({ source, authority, mint }: Moved): Account {
     if (typeof authority !== "string" || typeof mint !== "string") return source
     return associatedTokenAddress(authority, mint, this.instruction.program) === source ? authority : source

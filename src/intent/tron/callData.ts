@@ -1,8 +1,8 @@
-/** Call data of TRON as the EVM has it. */
+/** Converts call data of TRON to the EVM's form. */
 import { type Bytes, copy, toHex } from "../../bytes.ts"
 import { PREFIX } from "./address.ts"
 
-/** Where the arguments of TRC-20's methods are addresses: transfer, approve, transferFrom and two kinds of more. */
+/** The positions of addresses in the arguments of TRC-20's methods: transfer, approve, transferFrom and two further ones. */
 const ADDRESS_WORDS: ReadonlyMap<string, readonly number[]> = new Map([
   ["a9059cbb", [0]],
   ["095ea7b3", [0]],
@@ -11,12 +11,12 @@ const ADDRESS_WORDS: ReadonlyMap<string, readonly number[]> = new Map([
   ["39509351", [0]],
 ])
 const WORD = 32
-/** Of the 12 bytes before an EVM address, the last. */
+/** The last of the 12 bytes before an EVM address. */
 const PREFIX_AT = 11
 
 /**
- * Many clients leave the prefix 0x41 before an address in call data. Contracts pass over it, or refuse it: to none is it another
- * address. Anything else before an address stays, and is refused as it is everywhere.
+ * Many clients leave the prefix 0x41 before an address in call data. Contracts ignore it or refuse it; to none is it another
+ * address. Any other value before an address stays, and is refused as everywhere.
  */
 export function withoutPrefixes(data: Uint8Array): Bytes {
   const plain = copy(data)

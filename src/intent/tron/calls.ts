@@ -1,6 +1,6 @@
 /**
  * Calls of contracts. TRON's virtual machine takes the same call data as the EVM, so the EVM's readers read them (TRC-20 is
- * ERC-20, TRC-721 is ERC-721, calls inside calls), and what they find is written in TRON's words here.
+ * ERC-20, TRC-721 is ERC-721, calls inside calls). This file translates their result into TRON's spelling.
  */
 import type { Bytes } from "../../bytes.ts"
 import { EffectList } from "../evm/calls.ts"
@@ -20,7 +20,7 @@ interface ContractCall {
 
 /** The call, the value that goes with it, and what is known to happen in it. */
 export function effectsOfCall({ chain, native, from, to, data, value }: ContractCall): readonly Effect[] {
-  // without data the contract runs all the same, unlike a transfer to an account
+  // Even without data the contract runs, unlike a transfer to an account.
   if (data.length === 0) {
     const sent: Effect = { kind: "transfer", from, to, asset: native, amount: value }
     return [...(value > 0n ? [sent] : []), { kind: "call", from, to, selector: "0x", data, value }]
@@ -36,7 +36,7 @@ export function effectsOfCall({ chain, native, from, to, data, value }: Contract
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/
 const TOKEN = /^(.*)\/erc(20|721|1155):(0x[0-9a-f]{40})$/
 
-/** Every account and asset of an effect in TRON's spelling. The words of other fields are no addresses. */
+/** Writes every account and asset of an effect in TRON's spelling. Other fields contain no addresses. */
 function translated(effect: Effect): Effect {
   const fields = Object.entries(effect).map(([name, value]) => [
     name,

@@ -1,4 +1,4 @@
-/** What each type of contract does. Types that are not taken apart are calls, with their type as selector. */
+/** The effects of each type of contract. A type that is not decoded is a call, with its type as selector. */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Bytes, concat, copy, u8 } from "../../bytes.ts"
 import { encodeBase58Check } from "../../keys/base58.ts"
@@ -15,10 +15,10 @@ interface Contract {
   readonly native: string
   /** `TransferContract`. */
   readonly type: string
-  /** In base58: whose account acts. */
+  /** The account that acts, in base58. */
   readonly owner: string
   readonly value: ProtobufFields
-  /** `value` as it stands in the transaction. */
+  /** `value` as it is in the transaction. */
   readonly data: Bytes
   /** The transaction's id: SHA-256 of its raw data. */
   readonly id: Bytes
@@ -78,7 +78,7 @@ function tokensWith({ owner: from, value, chain }: Contract, to: string): readon
   return [{ kind: "transfer", from, to, asset: `${chain}/trc10:${token}`, amount }]
 }
 
-/** The address is made of the transaction's id and its owner (java-tron, `generateContractAddress`). */
+/** The address is derived from the transaction's id and its owner (java-tron, `generateContractAddress`). */
 function readCreate(contract: Contract): readonly Effect[] {
   const { owner: from, value, native, id } = contract
   const made = value.message("new_contract")
@@ -106,7 +106,7 @@ function readVotes({ owner, value, native }: Contract): readonly Effect[] {
 
 const RESOURCES: readonly string[] = ["bandwidth", "energy", "tron_power"]
 
-/** TRX that are frozen for a resource, and who gets that, where it is somebody else. */
+/** TRX that are frozen for a resource, and who gets the resource, if it is somebody else. */
 function staked({ owner, value, native }: Contract, verb: string, amountName?: string): Effect {
   const resource =
     RESOURCES[Number(value.int("resource"))] ?? refuse("E-INT-128", "resource", `number ${value.int("resource")}`)

@@ -1,11 +1,11 @@
 /**
- * The most that a transaction costs, in sun: energy up to its limit, bandwidth at the configured price, and what the chain
- * charges for some things at once (chain parameters of java-tron, as they stand since 2022; votes can change them).
+ * The highest cost of a transaction, in sun: energy up to its limit, bandwidth at the configured price, and fixed charges of the
+ * chain for some types (chain parameters of java-tron since 2022; votes can change them).
  */
 
 const TRX = 1_000_000n
 
-/** By type of contract. A transfer may open its recipient's account: 1 TRX, and 0.1 TRX in place of bandwidth. */
+/** By type of contract. A transfer may create its recipient's account: 1 TRX, and 0.1 TRX in place of bandwidth. */
 const CHARGES: ReadonlyMap<string, bigint> = new Map([
   ["AccountCreateContract", 1_100_000n],
   ["TransferContract", 1_100_000n],
@@ -30,7 +30,7 @@ interface Charged {
   readonly rawLength: number
   readonly feeLimit: bigint
   readonly hasMemo: boolean
-  /** Whether it acts under a permission that others may have to sign for as well. The owner's is taken for one of one key. */
+  /** Whether it acts under a permission that others may also have to sign for. The owner's permission is assumed to have one key. */
   readonly shared: boolean
 }
 

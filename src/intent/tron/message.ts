@@ -1,7 +1,7 @@
 /**
  * `tron/message`: a personal message (TIP-191). The payload is the message itself, without the prefix. Contracts take 32 bytes
- * as consent to whatever has that hash, and signers of before TIP-191's second version signed such: these, and what people
- * cannot read, are an opaque hash and never a message.
+ * as consent to anything that has that hash, and signers before TIP-191's second version signed such bytes. So these, and messages that
+ * people cannot read, are an opaque hash and never a message.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Bytes, concat, copy, utf8 } from "../../bytes.ts"

@@ -28,7 +28,7 @@ function readPermission(permission: ProtobufFields, from: string, what: string):
   }))
 }
 
-/** The name is anybody's text; the operations are a bit for each type of contract. */
+/** Anybody can choose the name; the operations are a bit for each type of contract. */
 function named(permission: ProtobufFields): string {
   const [name, operations] = [permission.bytes("permission_name"), permission.bytes("operations")]
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(name)

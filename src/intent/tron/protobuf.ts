@@ -1,7 +1,7 @@
 /**
  * Protocol buffers, read strictly: one message has one encoding here, the one that the chain's own code writes. A full node
- * parses what it is sent and writes it again before it hashes it, so anything else would be another transaction to it, and two
- * readers could disagree on it: fields in ascending order, each once, lengths and numbers in their shortest form, no defaults,
+ * parses a transaction and encodes it again before it hashes it. Any other encoding would be another transaction to it, and two
+ * readers could disagree about it. So: fields in ascending order, each once, lengths and numbers in their shortest form, no defaults,
  * no unknown fields.
  */
 import type { Bytes } from "../../bytes.ts"
@@ -16,11 +16,11 @@ export interface ProtobufField {
   readonly name: string
   /** `text` is UTF-8. */
   readonly type: Scalar | "bytes" | "text" | Schema
-  /** How often it may stand there, if more than once, and what is said beyond that. */
+  /** How often it may occur, if more than once, and the code of the problem beyond that. */
   readonly repeated?: { readonly most: number; readonly code: IntentCode }
 }
 
-/** By number. An entry of a map (`key` and `value`) writes its fields always, whatever they hold. */
+/** By field number. An entry of a map (`key` and `value`) always writes its fields, whatever they hold. */
 export interface Schema {
   readonly fields: ReadonlyMap<number, ProtobufField>
   readonly isEntry?: true
@@ -39,19 +39,19 @@ const MALFORMED = "E-INT-120"
 const VARINT = 0
 const DELIMITED = 2
 const MAX_FIELD = 2 ** 29 - 1
-/** A parser cuts larger numbers, and writes them otherwise. */
+/** A parser would cut larger numbers, and write them differently. */
 const LIMITS: Readonly<Record<Scalar, bigint>> = { int: 1n << 63n, int32: 1n << 31n, bool: 2n }
 
 const isScalar = (type: ProtobufField["type"]): type is Scalar => type === "int" || type === "int32" || type === "bool"
 
-/** What a message holds, by the names of its schema; what is absent has its default. */
+/** The contents of a message, by the names of its schema; an absent field has its default. */
 export class ProtobufFields {
   readonly #ints = new Map<string, bigint>()
   readonly #bytes = new Map<string, Bytes>()
   readonly #messages = new Map<string, ProtobufFields[]>()
   readonly #places = new Map<string, number>()
 
-  /** `at` is where the message begins in the payload. */
+  /** `at` is the offset of the message in the payload. */
   constructor(
     bytes: Uint8Array,
     readonly schema: Schema,
@@ -69,7 +69,7 @@ export class ProtobufFields {
   bytes(name: string): Bytes {
     return this.#bytes.get(name) ?? new Uint8Array(0)
   }
-  /** Where the bytes of a field begin in the payload. */
+  /** The offset of a field's bytes in the payload. */
   placeOf(name: string): number {
     return this.#places.get(name) ?? this.at
   }
@@ -113,7 +113,7 @@ export class ProtobufFields {
         refuse(repeated.code, at, `${name}: more than ${repeated.most}`)
       const begin = cursor.offset
       const inner = new ProtobufFields(cursor.view(length), type, begin)
-      // the last one would count; their order is the writer's own
+      // With an equal key the last entry would count. The writer chooses the order of entries.
       if (type.isEntry === true && list.some((other) => other.int("key") === inner.int("key")))
         refuse(MALFORMED, at, `${name}: the key ${inner.int("key")} stands there twice`)
       list.push(inner)

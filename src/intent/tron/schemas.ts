@@ -11,7 +11,7 @@ const bool = (name: string): ProtobufField => ({ name, type: "bool" })
 const bytes = (name: string): ProtobufField => ({ name, type: "bytes" })
 const text = (name: string): ProtobufField => ({ name, type: "text" })
 const message = (name: string, type: Schema): ProtobufField => ({ name, type })
-/** The chain's own bounds keep lists short. */
+/** A list; the chain's own bounds keep lists short. */
 const list = (name: string, type: Schema, most: number, code: IntentCode = "E-INT-128"): ProtobufField => {
   return { name, type, repeated: { most, code } }
 }

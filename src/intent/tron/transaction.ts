@@ -1,8 +1,8 @@
 /**
- * `tron/transaction`: the raw data of a transaction, of which the SHA-256 is signed. It has exactly one contract, whose owner
+ * `tron/transaction`: the raw data of a transaction, whose SHA-256 is signed. It has exactly one contract. The contract's owner
  * is the key's own account or, under a permission other than the owner's, an account that gave the key that permission.
  *
- * A transaction has no nonce: two of them never replace one another, and each lives until it expires.
+ * A transaction has no nonce: two transactions never replace one another, and each lives until it expires.
  */
 import { type Bytes, equal, utf8 } from "../../bytes.ts"
 import { sha256 } from "../../crypto/frame.ts"
@@ -59,7 +59,7 @@ function decode(payload: Uint8Array, context: Context): Reading {
   }
 }
 
-/** Which block it follows, and until when: without them no full node takes it. */
+/** The block that it refers to, and its expiration: without them no full node accepts it. */
 function checkReference(raw: ProtobufFields): void {
   const [number, hash] = [raw.bytes("ref_block_bytes"), raw.bytes("ref_block_hash")]
   if (number.length !== 2 || hash.length !== 8)
