@@ -10,12 +10,17 @@ import type { Postgres } from "./postgres.ts"
 const MOST_WAIT_MS = 10_000
 const LOOK_MS = { least: 10, most: 200 }
 
-/** Fails for a process that is not alive any more: no row comes back. */
-const CLAIM = `INSERT INTO claims (name, replica)
-  SELECT $1, id FROM replicas WHERE id = $2 AND alive
+/** In one statement, which commits by itself: with or without waiting for the disk. */
+const SYNC = "SELECT set_config('synchronous_commit', ?, TRUE)"
+
+/** No row comes back where another one that lives has it, or this process does not live any more. Once more changes nothing. */
+const CLAIM = `WITH sync AS (${SYNC}) INSERT INTO claims (name, replica)
+  SELECT ?, replicas.id FROM replicas, sync WHERE id = ? AND alive
   ON CONFLICT (name) DO UPDATE SET replica = excluded.replica
   WHERE claims.replica = excluded.replica OR NOT EXISTS (SELECT 1 FROM replicas WHERE id = claims.replica AND alive)
   RETURNING name`
+
+const GIVE_UP = `WITH sync AS (${SYNC}) DELETE FROM claims USING sync WHERE name = ? AND replica = ?`
 
 export class Claims {
   readonly #db: Postgres
@@ -61,19 +66,13 @@ export class Claims {
   }
 
   async #claim(name: string): Promise<boolean> {
-    return this.#db.transaction(async (tx) => {
-      if (isOfRequest(name)) await tx.unsafe("SET LOCAL synchronous_commit = off")
-      return (await tx.unsafe(CLAIM, [name, this.#replicaId])).length > 0
-    })
+    return (await this.#db.all(CLAIM, [isOfRequest(name) ? "off" : "on", name, this.#replicaId])).length > 0
   }
 
   async #giveUp(name: string): Promise<void> {
     this.#kept.add(name)
     try {
-      await this.#db.transaction(async (tx) => {
-        await tx.unsafe("SET LOCAL synchronous_commit = off")
-        await tx.unsafe("DELETE FROM claims WHERE name = $1 AND replica = $2", [name, this.#replicaId])
-      })
+      await this.#db.all(GIVE_UP, ["off", name, this.#replicaId])
       this.#kept.delete(name)
     } catch {
       // The database is away: tidy() tries again.

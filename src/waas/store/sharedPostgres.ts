@@ -1,5 +1,5 @@
 /** What the processes of one Postgres agree on (shared.ts): who works on what, errands, claims, connections of nodes, news. */
-import { CosignerError } from "../../errors.ts"
+import { CosignerError, errorText } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import { Claims } from "./claims.ts"
 import type { NodeFencingToken, WaasTask } from "./model.ts"
@@ -43,6 +43,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
   readonly replicaId: string
   readonly #db: Postgres
   readonly #replica: Replica
+  readonly #log: Log
   readonly #listeners = new Set<(news: StoreNews) => void>()
   readonly #news: PostgresNews
   readonly #claims: Claims
@@ -54,6 +55,7 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
     this.replicaId = replica.id
     this.#db = db
     this.#replica = replica
+    this.#log = log
     this.#claims = new Claims(db, replica.id)
     this.#links = new NodeLinks(db, replica.id)
     this.#news = new PostgresNews({ db, replicaId: replica.id, hear: (news) => this.#hear(news), log })
@@ -168,7 +170,14 @@ export class SharedPostgres implements SharedStore, AsyncDisposable {
   // ---- inside ------------------------------------------------------------------------------------------------------
 
   #hear(news: StoreNews): void {
-    for (const listener of this.#listeners) listener(news)
+    for (const listener of this.#listeners) {
+      try {
+        listener(news)
+      } catch (error) {
+        // The runtime would end the process for it.
+        this.#log.error("what listens to news of the shared store threw", { code: "E-CLI-001", what: errorText(error) })
+      }
+    }
   }
 
   /** What no news may have told: it is there to be found. */

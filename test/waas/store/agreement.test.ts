@@ -73,7 +73,14 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     await expect(late).rejects.toMatchObject({ code: "E-WAA-088" })
     expect(isBegun).toBe(false)
     await declaredDead(b, a)
+    // Before anybody has cleared it away.
+    await b.db.all(
+      `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+       CREATE TRIGGER keep BEFORE DELETE ON claims FOR EACH ROW EXECUTE FUNCTION keep()`,
+      [],
+    )
     expect(await b.shared.exclusively("request x", async () => "b")).toBe("b")
+    await b.db.all("DROP TRIGGER keep ON claims", [])
     // What the dead one gives up is not another's.
     const second = Promise.withResolvers<void>()
     const mine = b.shared.exclusively("request x", () => second.promise)
@@ -158,6 +165,14 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     expect((await a.store.fencingToken("n"))?.generation).toBe(30)
     for (const { shared } of all) expect(await shared.admit("n", token(1, { generation: 29 }))).toBe("behind")
 
+    for (let generation = 40; generation < 240; generation += 2) {
+      await Promise.all([
+        a.shared.admit("n", token(1, { generation: generation + 1 })),
+        b.shared.admit("n", token(1, { generation })),
+      ])
+      expect((await a.store.fencingToken("n"))?.generation).toBe(generation + 1)
+    }
+
     // A copy that counts alike, first come.
     const twins = [token(1, { bootId: "one" }), token(1, { bootId: "two" })]
     const pair = await Promise.all(twins.map((twin, i) => must(all[i]).shared.admit("m", twin)))
@@ -199,6 +214,9 @@ describe.skipIf(whyNoPostgres !== undefined)("several processes on one Postgres"
     const ids = Array.from({ length: 3_000 }, () => newUuid())
     for (const requestId of ids) a.shared.tell({ kind: "ended", requestId })
     expect(heard(a)).toHaveLength(ids.length)
+    using _ = b.shared.subscribe(() => {
+      throw new Error("a listener that fails")
+    })
     const nodes = b.heard("nodes")
     a.shared.tell({ kind: "nodes" })
     await nodes
