@@ -1,6 +1,9 @@
 /**
  * The two curves behind one set of words, so that DKG, FROST and resharing are written once (threshold.md 1.1).
  * Arithmetic is noble's; what this file adds is strict decoding: canonical, on the curve, not the identity, torsion free.
+ *
+ * What is public may be computed by WebAssembly instead (wasmPoints.ts), three times as fast, in threads that were given memory for it. It is used where a
+ * second implementation judges the result, or is judged by it: see `sumOfProductsPublic` and `checkedSum`.
  */
 import {
   type CurvePoint,
@@ -12,6 +15,9 @@ import {
 import { ed25519 } from "@noble/curves/ed25519.js"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { type Bytes, beToBig, bigToBe, bigToLe, copy, leToBig } from "../bytes.ts"
+import { hasMemory } from "./wasm.ts"
+import { ED_WASM, K1_WASM } from "./wasmCurves.ts"
+import { type Coordinates, type WasmCurve, WasmPoints } from "./wasmPoints.ts"
 
 export type CurveName = "secp256k1" | "ed25519"
 
@@ -59,8 +65,16 @@ export interface Curve {
   multiplyPublic(point: Point, k: bigint): Point
   /** k*G, variable time: public scalars only. */
   multiplyBasePublic(k: bigint): Point
-  /** sum k_i*P_i, variable time: public scalars only. */
+  /**
+   * sum k_i*P_i, variable time: public scalars only. On Ed25519 by WebAssembly where the thread has it: the signatures that come of it are
+   * verified by BoringSSL. On secp256k1 always by noble: there `checkedSum` verifies.
+   */
   sumOfProductsPublic(points: readonly Point[], scalars: readonly bigint[]): Point
+  /**
+   * base*G + sum k_i*P_i, variable time, for the equations of proofs and signatures: by code that had no part in making them, which is
+   * WebAssembly where the thread has it. Public scalars only.
+   */
+  checkedSum(base: bigint, points: readonly Point[], scalars: readonly bigint[]): Point
   /** a mod q, in [0, q). */
   mod(a: bigint): bigint
   /** 1/a mod q; throws on 0. */
@@ -73,11 +87,19 @@ interface CurveShape {
   readonly littleEndian: boolean
 }
 
+/** How points go into WebAssembly and come back. */
+interface Fast<P> {
+  readonly curve: WasmCurve
+  readonly coordinates: (point: P) => Coordinates
+  readonly point: (coordinates: Coordinates) => P
+}
+
 // `Point` is a brand over noble's own class: this function is the only place that goes in and out of it.
 function curveOver<F, P extends CurvePoint<F, P>>(
   curvePointCons: CurvePointCons<P>,
   shape: CurveShape,
   unblinded: (point: P, k: bigint) => P,
+  fast: Fast<P>,
 ): Curve {
   const order = curvePointCons.Fn.ORDER
   const out = (point: P): Point => point as unknown as Point
@@ -93,6 +115,25 @@ function curveOver<F, P extends CurvePoint<F, P>>(
   const multiplyOnce = (point: P, k: bigint): P => {
     const reduced = mod(k)
     return reduced === 0n ? curvePointCons.ZERO : unblinded(point, reduced)
+  }
+  let made: WasmPoints | undefined
+  /** The sum by WebAssembly, or undefined where this thread has none. */
+  const fastSum = (base: bigint, points: readonly P[], scalars: readonly bigint[]): P | undefined => {
+    if (!hasMemory()) return undefined
+    made ??= new WasmPoints(fast.curve)
+    return fast.point(made.sum(base, points.map(fast.coordinates), scalars))
+  }
+  const isTorsionFree = (point: P): boolean =>
+    shape.name === "secp256k1"
+      ? point.isTorsionFree()
+      : (fastSum(0n, [point], [order])?.equals(curvePointCons.ZERO) ?? point.isTorsionFree())
+  const slowSum = (points: readonly P[], scalars: readonly bigint[]): P => {
+    const [point, ...more] = points
+    // noble splits the scalar of a single point along secp256k1's endomorphism, and those of several never.
+    if (shape.name === "secp256k1" && point !== undefined && more.length === 0) {
+      return point.multiplyUnsafe(mod(scalars[0] ?? 0n))
+    }
+    return mulAddUnsafe(curvePointCons, [...points], scalars.map(mod))
   }
   const requireEncodable = (point: P): void => {
     if (point.equals(curvePointCons.ZERO)) throw new RangeError("the identity has no encoding")
@@ -118,7 +159,7 @@ function curveOver<F, P extends CurvePoint<F, P>>(
       try {
         const p = curvePointCons.fromBytes(bytes)
         p.assertValidity()
-        if (p.equals(curvePointCons.ZERO) || !p.isTorsionFree()) return undefined
+        if (p.equals(curvePointCons.ZERO) || !isTorsionFree(p)) return undefined
         // One encoding per point: noble accepts no other today, and this keeps it so.
         return Buffer.compare(p.toBytes(), bytes) === 0 ? out(p) : undefined
       } catch {
@@ -142,12 +183,13 @@ function curveOver<F, P extends CurvePoint<F, P>>(
     multiplyPublic: (point, k) => out(into(point).multiplyUnsafe(mod(k))),
     multiplyBasePublic: (k) => out(curvePointCons.BASE.multiplyUnsafe(mod(k))),
     sumOfProductsPublic(points, scalars) {
-      const [point, ...more] = points
-      // noble splits the scalar of a single point along secp256k1's endomorphism, and those of several never.
-      if (shape.name === "secp256k1" && point !== undefined && more.length === 0) {
-        return out(into(point).multiplyUnsafe(mod(scalars[0] ?? 0n)))
-      }
-      return out(mulAddUnsafe(curvePointCons, points.map(into), scalars.map(mod)))
+      const all = points.map(into)
+      return out((shape.name === "ed25519" ? fastSum(0n, all, scalars.map(mod)) : undefined) ?? slowSum(all, scalars))
+    },
+    checkedSum(base, points, scalars) {
+      const all = points.map(into)
+      const sum = fastSum(mod(base), all, scalars.map(mod))
+      return out(sum ?? curvePointCons.BASE.multiplyUnsafe(mod(base)).add(slowSum(all, scalars)))
     },
     mod,
     invert: (a) => curvePointCons.Fn.inv(mod(a)),
@@ -166,11 +208,21 @@ export const K1: Curve = curveOver(
   secp256k1.Point,
   { name: "secp256k1", pointLength: 33, littleEndian: false },
   (point, k) => k1Once.mulCT(point, k, (points) => normalizeZ(secp256k1.Point, points)).p,
+  {
+    curve: K1_WASM,
+    coordinates: ({ X, Y, Z }) => [X, Y, Z, 0n],
+    point: ([X, Y, Z]) => (Z === 0n ? secp256k1.Point.ZERO : new secp256k1.Point(X, Y, Z)),
+  },
 )
 export const ED: Curve = curveOver(
   ed25519.Point,
   { name: "ed25519", pointLength: 32, littleEndian: true },
   (point, k) => edOnce.mulCT(point, k, (points) => normalizeZ(ed25519.Point, points)).p,
+  {
+    curve: ED_WASM,
+    coordinates: ({ X, Y, Z, T }) => [X, Y, Z, T],
+    point: ([X, Y, Z, T]) => new ed25519.Point(X, Y, Z, T),
+  },
 )
 
 export const curveNamed = (name: CurveName): Curve => (name === "secp256k1" ? K1 : ED)

@@ -31,12 +31,11 @@ export function prove(context: ProofContext, a: bigint, A: Point, rng: Rng): Pro
   return { T, z: curve.mod(r + challenge(context, A, T) * a) }
 }
 
-/** zG == T + eA. Everything here is public. */
+/** zG - eA == T. Everything here is public. */
 export function verifies(context: ProofContext, A: Point, proof: Proof): boolean {
   const { curve } = context
   const e = challenge(context, A, proof.T)
-  const right = curve.add(proof.T, curve.multiplyPublic(A, e))
-  return curve.equals(curve.multiplyBasePublic(proof.z), right)
+  return curve.equals(curve.checkedSum(proof.z, [A], [-e]), proof.T)
 }
 
 export const proofLength = (curve: Curve): number => curve.pointLength + 32

@@ -227,12 +227,17 @@ export const makeMemory = (): WebAssembly.Memory =>
   new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true })
 
 let ofThread: WebAssembly.Memory | undefined
+let isGiven = false
 
 /** This thread's arithmetic has `memory` from now on, and nobody else has it. Before the first use. */
 export function useMemory(memory: WebAssembly.Memory): void {
-  if (ofThread !== undefined) throw new TypeError("this thread has a memory")
+  if (isGiven) throw new TypeError("this thread was given a memory")
   ofThread = memory
+  isGiven = true
 }
+
+/** Whether this thread was given a memory: what has another way to its result uses that memory, and makes none. */
+export const hasMemory = (): boolean => isGiven
 
 function threadMemory(): WebAssembly.Memory {
   ofThread ??= makeMemory()

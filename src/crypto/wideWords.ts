@@ -51,6 +51,11 @@ export class WideWords {
     return this.#carried(into, (i) => (i < from.length ? this.body.get(at(from, i)) : this.body.constant(0n)))
   }
 
+  /** into += a constant of at most as many words. */
+  addConstant(into: Wide, constant: readonly bigint[]): void {
+    this.#carried(into, (i) => this.body.constant(constant[i] ?? 0n))
+  }
+
   /** into += from & mask, mask 0 or all ones. */
   addMasked(into: Wide, from: Wide, mask: Local): Local {
     return this.#carried(into, (i) =>

@@ -93,7 +93,8 @@ test("the kernel's memory is wiped when a product is left", () => {
     kernel.combine(new Uint8Array(XI * 32).fill(1), [5n, 6n])
     kernel.choose(new Uint32Array(XI / 32).fill(0xffff_ffff), new Uint8Array(32).fill(9))
   }
-  expect(Buffer.from(kept.allPads.buffer).every((byte) => byte === 0)).toBe(true)
+  // The rest is the curves'.
+  expect(Buffer.from(kept.allPads.buffer, 0, 2 * 65536).every((byte) => byte === 0)).toBe(true)
 })
 
 const rng = seededRng("rvole")

@@ -1,9 +1,8 @@
 /**
  * The end of a session: turns everybody's shares into signatures and verifies each before it is returned. A signature is low-s, as
- * chains demand, and recovering the key proves its recovery id.
+ * chains demand, and verified with its recovery id.
  */
-import { secp256k1 } from "@noble/curves/secp256k1.js"
-import { type Bytes, concat, equal, u8 } from "../../bytes.ts"
+import { type Bytes, beToBig, concat, equal } from "../../bytes.ts"
 import { K1 } from "../../crypto/curve.ts"
 import type { MessageSignature } from "../session.ts"
 import { at } from "./commit.ts"
@@ -28,19 +27,23 @@ function assemble(message: EcdsaMessage, R: Bytes, r: bigint, quotient: bigint):
   const parity = (R[0] ?? 0) & 1
   const overflow = equal(R.subarray(1), K1.encodeScalar(r)) ? 0 : 2
   const recoveryId = (high ? parity ^ 1 : parity) | overflow
-  const signature = concat(K1.encodeScalar(r), K1.encodeScalar(high ? K1.order - s : s))
+  const low = high ? K1.order - s : s
   const { digest, publicKey } = message
-  return recovers(digest, signature, recoveryId, publicKey) ? { publicKey, signature, recoveryId } : undefined
+  if (!recovers(digest, r, low, recoveryId, publicKey)) return undefined
+  return { publicKey, signature: concat(K1.encodeScalar(r), K1.encodeScalar(low)), recoveryId }
 }
 
 /**
- * Recovery finds the one key under which the signature verifies with that nonce point. It implies the verifier's equation
- * and costs one verification instead of two.
+ * (z/s)G + (r/s)PK must be the point that r and the recovery id name. This is the verifier's equation with the whole point instead of its
+ * x, and the same as that recovery leads to PK (SEC 1, 4.1.6). The code had no part in making the signature.
  */
-function recovers(digest: Bytes, signature: Bytes, recoveryId: number, publicKey: Bytes): boolean {
-  try {
-    return equal(secp256k1.recoverPublicKey(concat(u8(recoveryId), signature), digest, { prehash: false }), publicKey)
-  } catch {
-    return false
-  }
+export function recovers(digest: Bytes, r: bigint, s: bigint, recoveryId: number, publicKey: Bytes): boolean {
+  const key = K1.decodePoint(publicKey)
+  if (key === undefined || r === 0n || s === 0n) return false
+  const inverse = K1.invert(s)
+  const R = K1.checkedSum(beToBig(digest) * inverse, [key], [r * inverse])
+  if (K1.isIdentity(R)) return false
+  const encoded = K1.encodePoint(R)
+  const x = (recoveryId & 2) === 0 ? r : r + K1.order
+  return encoded[0] === 2 + (recoveryId & 1) && beToBig(encoded.subarray(1)) === x
 }

@@ -79,8 +79,8 @@ function finishAsBob(committed: AfterCommit, link: Multiplied, rng: Rng): CheckR
  * either is wrong, at most one rho passes. The multiplications by chi and d are constant time.
  */
 function isConsistent(product: Product, n: number, chi: bigint, [du, dv]: Products, rho: bigint): boolean {
-  const left = K1.multiplyOnce(K1.add(at(product.R, n), K1.multiplyPublic(at(product.pk, n), rho)), chi)
-  const claimed = K1.add(at(product.Gu, n), K1.multiplyPublic(at(product.Gv, n), rho))
+  const left = K1.multiplyOnce(K1.add(at(product.R, n), K1.checkedSum(0n, [at(product.pk, n)], [rho])), chi)
+  const claimed = K1.add(at(product.Gu, n), K1.checkedSum(0n, [at(product.Gv, n)], [rho]))
   return K1.equals(left, K1.add(K1.multiplyBaseOnce(du + rho * dv), claimed))
 }
 

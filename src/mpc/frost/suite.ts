@@ -5,7 +5,7 @@
 
 import { verify } from "node:crypto"
 import { schnorr } from "@noble/curves/secp256k1.js"
-import { type Bytes, beToBig, concat, leToBig, u8, u16be, utf8 } from "../../bytes.ts"
+import { type Bytes, beToBig, concat, equal, leToBig, u8, u16be, utf8 } from "../../bytes.ts"
 import { type Curve, ED, K1 } from "../../crypto/curve.ts"
 import { sha256, sha512 } from "../../crypto/frame.ts"
 import { publicKeyOf } from "../../crypto/rawKeys.ts"
@@ -24,7 +24,7 @@ export interface Suite {
   inSignature(encodedR: Bytes): Bytes
   /** Whether the nonces must be negated, so that R is the point that the signature names by its x. */
   negatesNonces(encodedR: Bytes): boolean
-  /** Verifies with code that had no part in making the signature: the runtime's native verifier, or noble's. */
+  /** Verifies with arithmetic and hashing that had no part in making the signature: the runtime's native verifier, or `checkedSum` and noble's hash. */
   verify(publicKey: Bytes, message: Bytes, signature: Bytes): boolean
 }
 
@@ -59,7 +59,18 @@ export const SECP256K1_SHA256_TR: Suite = {
   challenge: (R, publicKey, message) => K1.mod(beToBig(taggedHash("BIP0340/challenge", R, publicKey, message))),
   inSignature: (encodedR) => encodedR.subarray(1),
   negatesNonces: (encodedR) => encodedR[0] === 3,
-  verify: (publicKey, message, signature) => schnorr.verify(signature, message, publicKey),
+  verify: verifyBip340,
+}
+
+/** BIP-340, "Verification": R = sG - eP has even y and the signature's x, which is thereby a canonical one. */
+function verifyBip340(publicKey: Bytes, message: Bytes, signature: Bytes): boolean {
+  if (publicKey.length !== 32 || signature.length !== 64) return false
+  const [r, s] = [signature.slice(0, 32), K1.decodeScalar(signature.subarray(32))]
+  const P = K1.decodePoint(concat(u8(2), publicKey))
+  if (P === undefined || s === undefined) return false
+  const e = beToBig(schnorr.utils.taggedHash("BIP0340/challenge", r, publicKey, message))
+  const R = K1.checkedSum(s, [P], [-e])
+  return !K1.isIdentity(R) && equal(K1.encodePoint(R), concat(u8(2), r))
 }
 
 /** RFC 9380 hash_to_field with one element of L = 48 bytes, hashed natively: noble's version costs 30 times as much. */
